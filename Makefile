@@ -1,0 +1,64 @@
+# The two commands of the README: `make demo` and `make test`. Everything they install goes into .venv.
+#   PYTHON   the interpreter that .venv is made with            make demo PYTHON=python3.12
+#   PORT     where the demo listens                             make demo PORT=8001
+#   PIP      more options for pip, such as a CPU build of torch (see the README)
+
+PYTHON ?= python3
+PORT ?= 8000
+PIP ?=
+
+BIN := .venv/bin
+STUDY := love_vs_hate
+# Installed tools work offline, and torch's idle threads sleep, which matters where cores are few.
+export HF_HUB_OFFLINE := 1
+export OMP_WAIT_POLICY := PASSIVE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check format model chromium clean
+
+help: ## Say what there is to make
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: .venv/.generate model ## From nothing to a page you can rate on
+	@$(BIN)/rater generate experiments/$(STUDY).py
+	@$(BIN)/rater publish $(STUDY)
+	@echo "Serving; when you have rated, in another terminal: $(BIN)/rater analyze $(STUDY)"
+	@exec $(BIN)/rater serve $(STUDY) --port $(PORT)
+
+test: .venv/.dev model chromium ## Install what the tests need, and run all but the slow ones
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: .venv/.dev model chromium ## Run all tests, the slow ones too
+	@$(BIN)/python -m pytest
+
+check: .venv/.dev ## Format, lint, types, import rules, spelling
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/djlint --check --lint --quiet rater/web/templates
+	@$(BIN)/codespell
+
+format: .venv/.dev ## Put the code into its format
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/djlint --reformat --quiet rater/web/templates || true
+
+model: .venv/.generate
+	@$(BIN)/rater model install >/dev/null
+
+chromium: .venv/.dev
+	@./tests/browser/install-chromium.sh $(BIN)/python
+
+clean: ## Remove .venv and the demo's databases
+	rm -rf .venv rater-data
+
+.venv/.made:
+	@./install.sh venv $(PYTHON)
+
+.venv/.generate: .venv/.made pyproject.toml constraints.txt
+	@./install.sh generate $(PIP)
+
+.venv/.dev: .venv/.made pyproject.toml constraints.txt
+	@./install.sh dev $(PIP)

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Make .venv and install rater into it, for the Makefile: says what it does and how long it takes, in one line
+# what failed, and can be interrupted and run again at any point.
+#   install.sh venv PYTHON        make .venv with that interpreter
+#   install.sh generate [PIP…]    install what generating, serving and analysing need
+#   install.sh dev [PIP…]         that, and what the tests and checks need
+set -eu
+
+log=.venv/install.log
+
+fail() {
+    echo "$1" >&2
+    exit 2
+}
+
+make_venv() {
+    python=$1
+    command -v "$python" >/dev/null 2>&1 ||
+        fail "There is no $python here. Install Python 3.11 or newer, or name one: make demo PYTHON=python3.12"
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        fail "$python is $("$python" -V 2>&1), but rater needs 3.11 or newer. Name one: make demo PYTHON=python3.12"
+    "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+        fail "$python lacks the venv module. On Debian or Ubuntu: sudo apt install python3-venv"
+    echo "Making .venv (a few seconds) …" >&2
+    "$python" -m venv --clear .venv || fail "Could not make .venv with $python; what it wrote above says why."
+    touch .venv/.made
+}
+
+install_extras() {
+    extras=$1 says=$2
+    shift 2
+    echo "$says" >&2
+    if ! .venv/bin/python -m pip install --quiet "$@" -c constraints.txt -e ".[$extras]" >"$log" 2>&1; then
+        if grep -qiE 'name resolution|connection|timed out|unreachable|proxy' "$log"; then
+            fail "Could not reach the package index; is there a network? Run the same command again to go on ($log)."
+        fi
+        fail "Could not install: $(grep -m1 -i error "$log" || tail -n1 "$log") All of it is in $log."
+    fi
+    touch ".venv/.$extras_done"
+}
+
+case $1 in
+venv)
+    make_venv "$2"
+    ;;
+generate)
+    shift
+    extras_done=generate
+    install_extras generate "Installing rater with torch into .venv (about 2 minutes, 2 GB) …" "$@"
+    ;;
+dev)
+    shift
+    extras_done=dev
+    install_extras dev,generate,postgresql "Installing rater, torch and the test tools into .venv (about 3 minutes, 2.5 GB) …" "$@"
+    touch .venv/.generate
+    ;;
+esac

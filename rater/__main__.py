@@ -1,0 +1,5 @@
+"""Run the command as `python -m rater`."""
+
+from rater.cli import main
+
+main()

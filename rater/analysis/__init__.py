@@ -1,0 +1,1 @@
+"""Test and describe ratings in a tidy DataFrame, knowing nothing of where they came from."""

@@ -1,0 +1,97 @@
+"""Take one contrast on one dimension out of a tidy frame, as arrays that every test shares."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rater.analysis.results import Counts
+from rater.errors import RaterError
+from rater.study.protocol import Dimension
+
+NEEDED = ("rater", "item", "prompt", "arm", "dimension", "answer")
+"""The columns an analysis reads; others (position, shown_ms, times) are carried along."""
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """The answers of two arms on one dimension; arrays run over answers.
+
+    Raters, prompts and items are codes 0, 1, … in the sorted order of their ids.
+    """
+
+    contrast: tuple[str, str]
+    rater: NDArray[np.intp]
+    prompt: NDArray[np.intp]
+    item: NDArray[np.intp]
+    is_first: NDArray[np.bool_]
+    answer: NDArray[np.float64]
+
+    def take(self, keep: NDArray[np.bool_]) -> "Ratings":
+        """Keep some of the answers; codes stay as they are."""
+        return Ratings(
+            self.contrast,
+            rater=self.rater[keep],
+            prompt=self.prompt[keep],
+            item=self.item[keep],
+            is_first=self.is_first[keep],
+            answer=self.answer[keep],
+        )
+
+    def count(self) -> Counts:
+        """Count what is there; a cell is a rater × prompt that has answers to both arms."""
+        cell = cell_codes(self.rater, self.prompt)
+        both = np.intersect1d(cell[self.is_first], cell[~self.is_first])
+        return Counts(
+            raters=np.unique(self.rater).size,
+            prompts=np.unique(self.prompt).size,
+            items=np.unique(self.item).size,
+            answers=self.answer.size,
+            cells=both.size,
+        )
+
+
+def cell_codes(rater: NDArray[np.intp], prompt: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Number the rater × prompt cells, rater by rater, with gaps where a cell has no answers."""
+    return np.asarray(rater * (prompt.max(initial=0) + 1) + prompt, dtype=np.intp)
+
+
+def select_ratings(frame: pd.DataFrame, contrast: tuple[str, str], dimension: str) -> Ratings:
+    """Select the answers to a contrast on a dimension. Costs one sort of the rows."""
+    chosen = frame[(frame["dimension"] == dimension) & frame["arm"].isin(contrast)]
+    rater, prompt, item = (
+        pd.factorize(chosen[column], sort=True)[0] for column in ("rater", "prompt", "item")
+    )
+    return Ratings(
+        contrast,
+        rater=rater,
+        prompt=prompt,
+        item=item,
+        is_first=(chosen["arm"] == contrast[0]).to_numpy(dtype=np.bool_),
+        answer=chosen["answer"].to_numpy(dtype=np.float64),
+    )
+
+
+def check_frame(frame: pd.DataFrame, dimensions: tuple[Dimension, ...]) -> None:
+    """Refuse a frame that cannot be what it says it is, before anything is computed from it.
+
+    Raises:
+        RaterError: If a column is missing, or an answer is missing or is no point of its dimension's scale.
+    """
+    missing = [column for column in NEEDED if column not in frame.columns]
+    if missing:
+        msg = f"The frame has no column {missing[0]!r}; an analysis needs {', '.join(NEEDED)}."
+        raise RaterError(msg)
+    for dimension in dimensions:
+        rows = frame[frame["dimension"] == dimension.name]
+        answers = rows["answer"].to_numpy(dtype=np.float64)
+        valid = np.isin(answers, np.arange(1, dimension.scale.points + 1))
+        if not valid.all():
+            row = int(np.flatnonzero(~valid)[0])
+            msg = (
+                f"answer is {answers[row]:g} (rater {rows['rater'].iloc[row]}, "
+                f"item {rows['item'].iloc[row]}), "
+                f"but {dimension.name} is answered with points 1 to {dimension.scale.points}."
+            )
+            raise RaterError(msg)

@@ -1,0 +1,91 @@
+"""Say what an analysis found in one type, and what could not be found in another."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+Score: TypeAlias = Literal["net_superiority", "scale_points", "answers"]
+"""What a result is in: the two scores of the plan, or (naive tests) single answers."""
+Setting: TypeAlias = str | int | float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval for an estimate, in the estimate's unit."""
+
+    low: float
+    high: float
+    level: float
+    """The share of such intervals that cover the truth, 1 − alpha."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many of each level went into a result; a cell is a rater × prompt with answers to both arms."""
+
+    raters: int
+    prompts: int
+    items: int
+    answers: int
+    cells: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One test of one contrast on one dimension; every number in it is finite.
+
+    The sign is always the first arm of the contrast minus the second.
+    """
+
+    test: str
+    """The test's short name, as in a table: ``two-way t``."""
+    estimand: str
+    """What is estimated, in words, with the arms' names."""
+    score: Score
+    estimate: float
+    interval: Interval | None
+    """None where the method has no interval that holds."""
+    standard_error: float | None
+    symbol: str
+    """What the statistic is called: t, V, U, T."""
+    statistic: float
+    df: float | None
+    p: float
+    """Two-sided."""
+    n: Counts
+    claim: str
+    """Whom and what the result is about: a sentence."""
+    method: str
+    reference: str
+    warnings: tuple[str, ...] = ()
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        numbers = [self.estimate, self.statistic, self.p, self.df, self.standard_error]
+        if self.interval is not None:
+            numbers += [self.interval.low, self.interval.high]
+        # What cannot be computed is NotEstimable; a NaN here is our bug, whatever the data were.
+        assert all(number is None or math.isfinite(number) for number in numbers), self  # noqa: S101
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotEstimable:
+    """A test that cannot be made, and why: a result of its own, never 0, NaN or an omitted row."""
+
+    test: str
+    score: Score
+    reason: str
+    """Completes "Not estimable, because …", without the full stop."""
+    estimate: float | None = None
+    """The estimate, where there is one but nothing says how sure it is."""
+    n: Counts
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The reason as a sentence."""
+        return f"Not estimable, because {self.reason}."
+
+
+Outcome: TypeAlias = Result | NotEstimable

@@ -1,0 +1,42 @@
+"""Put numbers into words, the same way in every sentence and table."""
+
+from rater.analysis.results import Score
+
+SCORES: dict[Score, str] = {
+    "net_superiority": "net superiority",
+    "scale_points": "difference in scale points",
+    "answers": "answers",
+}
+"""What a score is called in a sentence."""
+
+
+def estimand(score: Score, contrast: tuple[str, str]) -> str:
+    """Say in words what a score estimates, for a contrast."""
+    first, second = contrast
+    if score == "net_superiority":
+        return f'how much more often "{first}" is rated above "{second}" than below, within rater and prompt'
+    if score == "scale_points":
+        return f'mean answer to "{first}" minus mean answer to "{second}", in scale points'
+    return f'how much more often an answer to "{first}" is above one to "{second}" than below, all pooled'
+
+
+def counted(n: int, noun: str) -> str:
+    """Count a noun: ``1 rater``, ``12 raters``, ``1,200 answers``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Round to digits, with a real minus sign and no minus zero."""
+    text = f"{value:,.{digits}f}"
+    if text.startswith("-"):
+        text = text[1:] if not text.strip("-0.,") else "−" + text[1:]
+    return text
+
+
+def p_value(p: float) -> str:
+    """Write a p-value after the APA: ``p = .048``, ``p < .001``, ``p > .999``."""
+    if p < 0.001:
+        return "p < .001"
+    if p > 0.999:
+        return "p > .999"
+    return f"p = {p:.3f}".replace("0.", ".")

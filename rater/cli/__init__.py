@@ -1,0 +1,68 @@
+"""The command `rater`: verbs in the order of the flow."""
+
+import sys
+
+import click
+
+from rater.cli.analyze import analyze
+from rater.cli.check import check
+from rater.cli.db import db
+from rater.cli.generate import generate
+from rater.cli.model import model
+from rater.cli.publish import close_, open_, publish
+from rater.cli.rate import rate
+from rater.cli.rehearse import rehearse
+from rater.cli.serve import serve
+from rater.errors import RaterError
+
+USER_MISTAKE = 2
+INTERRUPTED = 130
+
+
+class InOrder(click.Group):
+    """A group that lists its verbs in the order of the flow, not of the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's interface)
+        """Name the verbs as they were added."""
+        return list(self.commands)
+
+
+@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="rater", message="rater %(version)s")
+def cli() -> None:
+    """Ask people, blindly, whether a language model that was changed from the inside reads differently.
+
+    \b
+    A study goes through these verbs from top to bottom:
+      rater check experiments/love_vs_hate.py
+      rater generate experiments/love_vs_hate.py
+      rater publish love_vs_hate
+      rater serve
+      rater analyze love_vs_hate
+    """
+
+
+for command in (model, check, generate, rehearse, publish, open_, serve, rate, close_, analyze, db):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command: a user's mistake is one message and exit code 2, an interruption 130."""
+    try:
+        status = cli(standalone_mode=False)
+    except RaterError as error:
+        _fail(str(error), USER_MISTAKE)
+    except click.Abort:
+        _fail("Stopped.", INTERRUPTED)
+    except KeyboardInterrupt:
+        _fail("Stopped.", INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(USER_MISTAKE)
+    else:
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int) -> None:
+    click.echo(message, err=True)
+    sys.exit(status)

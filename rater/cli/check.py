@@ -1,0 +1,28 @@
+"""`rater check`: validate a study file and say what it would do."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Validate a study file and say what it would do.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def check(file: Path, *, as_json: bool) -> None:
+    """Validate a study file and print what it would do, before anything is generated.
+
+    \b
+    Example: rater check experiments/love_vs_hate.py
+    """
+    from rater.report.forecast import print_forecast
+    from rater.study.forecast import forecast
+    from rater.study.load import load_study
+
+    study = load_study(file)
+    expected = forecast(study)
+    if as_json:
+        click.echo(json.dumps(expected.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        print_forecast(study, expected)
+        click.echo(f"\nNext: rater generate {file}")

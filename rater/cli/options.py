@@ -1,0 +1,68 @@
+"""Options that several commands share: which databases, and which study."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DEFAULT_RATING = "sqlite:///rater-data/rating.db"
+DEFAULT_SEALED = "sqlite:///rater-data/sealed.db"
+
+
+class DatabaseUrl(click.ParamType[str]):
+    """A database URL, or the path of an SQLite file."""
+
+    name = "url"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002 (click's interface)
+        """Turn a bare path into an SQLite URL."""
+        return value if "://" in value else f"sqlite:///{value}"
+
+
+class StudyName(click.ParamType[str]):
+    """The name of a generated or published study."""
+
+    name = "study"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse a file where a name is meant."""
+        if value.endswith(".py") or "/" in value:
+            self.fail(
+                f"{value!r} is a file; this command takes a study's name, such as love_vs_hate.", param, ctx
+            )
+        return value
+
+
+def rating_option(command: Command) -> Command:
+    """Add ``--ratings``, the rating database."""
+    return click.option(
+        "--ratings",
+        "rating_url",
+        type=DatabaseUrl(),
+        default=DEFAULT_RATING,
+        envvar="RATER_DATABASE",
+        show_default=True,
+        show_envvar=True,
+        help="The rating database: what raters see and answer.",
+    )(command)
+
+
+def sealed_option(command: Command) -> Command:
+    """Add ``--sealed``, the sealed database."""
+    return click.option(
+        "--sealed",
+        "sealed_url",
+        type=DatabaseUrl(),
+        default=DEFAULT_SEALED,
+        envvar="RATER_SEALED",
+        show_default=True,
+        show_envvar=True,
+        help="The sealed database: which arm made what.",
+    )(command)
+
+
+def study_argument(command: Command) -> Command:
+    """Add the argument STUDY, a study's name."""
+    return click.argument("study_name", metavar="STUDY", type=StudyName())(command)

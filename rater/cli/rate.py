@@ -1,0 +1,33 @@
+"""`rater rate`: rate blindly in the terminal."""
+
+import click
+
+from rater.cli.options import rating_option, study_argument
+
+
+@click.command(short_help="Rate blindly in the terminal.")
+@study_argument
+@rating_option
+def rate(study_name: str, rating_url: str) -> None:
+    """Rate a study here in the terminal, as blindly as in the browser; quit and come back at any time.
+
+    \b
+    Example: rater rate love_vs_hate
+    """
+    import sys
+    from datetime import UTC, datetime
+
+    from platformdirs import user_state_path
+    from rich.console import Console
+
+    from rater.terminal.keyboard import Keyboard
+    from rater.terminal.rate import rate_in_terminal
+
+    rate_in_terminal(
+        rating_url,
+        study_name,
+        console=Console(),
+        keyboard=Keyboard(sys.stdin),
+        state_folder=user_state_path("rater"),
+        now=lambda: datetime.now(UTC),
+    )

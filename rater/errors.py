@@ -1,0 +1,60 @@
+"""Define the two families of errors: a user's mistake, and (everything else) our bug.
+
+::
+
+    RaterError                 someone's input or state; no traceback; exit code 2; a 4xx page
+    ├── StudyError             a study file that does not say something runnable
+    ├── StateError             a study that is not in a state for what was asked
+    │   ├── ClosedError        … because it takes no answers now
+    │   └── FullError          … because every booklet is dealt
+    ├── DatabaseError          a database that is missing, of another revision, or unreachable
+    ├── ModelError             a model, tokenizer or hook point that is not there or does not fit
+    └── SealError              a key that is not the one that was committed to
+
+A message has three parts: the thing with its place, the value that came, and what would be valid or what
+to do next. No message that the web process can raise names an arm, a steering text or a coefficient.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class RaterError(Exception):
+    """Someone's input or the state of a study is not what was needed; the message says what would be."""
+
+
+class StudyError(RaterError):
+    """A study file cannot be run as it stands."""
+
+
+class StateError(RaterError):
+    """A study is not in a state for what was asked of it."""
+
+
+class ClosedError(StateError):
+    """A study takes no answers now."""
+
+
+class FullError(StateError):
+    """A study has no booklet left to deal."""
+
+
+class DatabaseError(RaterError):
+    """A database is missing, of another revision, or cannot be reached."""
+
+
+class ModelError(RaterError):
+    """A model, tokenizer or hook point is missing or does not fit what was asked."""
+
+
+class SealError(RaterError):
+    """The key in the sealed database is not the one that was committed to at publication."""
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Suggest the valid names for a misspelt one: ``" Did you mean 'x'?"``, or the whole list."""
+    names = sorted(valid)
+    match = difflib.get_close_matches(name, names, n=1)
+    if match:
+        return f" Did you mean {match[0]!r}?"
+    return f" Valid: {', '.join(names) or 'none'}."

@@ -1,0 +1,109 @@
+"""Freeze a study by its hash, and say which of its completions are missing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from rater.errors import StateError
+from rater.store.engine import disposing, writing
+from rater.store.sealed.completions import Cell, delete_completions, read_cells
+from rater.store.sealed.open import create_sealed
+from rater.store.sealed.studies import (
+    SealedStudy,
+    find_sealed_study,
+    find_secrets,
+    insert_sealed_study,
+    replace_sealed_study,
+)
+from rater.study.study import Study
+
+MAKES_COMPLETIONS = frozenset({"arms", "model", "prompts", "sampling"})
+"""The fields of a study that its completions depend on; a change of the others leaves them as they are."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What is left to make of a frozen study."""
+
+    study_id: int
+    cells: list[Cell]
+    n_made: int
+
+
+def freeze(sealed_url: str, study: Study, *, now: datetime, restart: bool = False) -> Missing:
+    """Freeze a study, and say what is left to make of it. Costs a few queries.
+
+    A study may still change before it is published, as long as its completions stay what they are; with
+    ``restart`` they are thrown away and it may change in any way.
+
+    Raises:
+        StateError: the study changed since; the message names what, and what to do.
+    """
+    with disposing(create_sealed(sealed_url)) as sealed, writing(sealed) as session:
+        kept = find_sealed_study(session, study.name)
+        if kept is None:
+            kept = _insert(session, study, now)
+        elif kept.hash != study.hash or restart:
+            _require_unpublished(session, kept, study)
+            _replace(session, kept, study, now=now, restart=restart)
+        made = read_cells(session, kept.id)
+    cells = [cell for cell in list_cells(study) if cell not in made]
+    return Missing(kept.id, cells, n_made=len(made))
+
+
+def list_cells(study: Study) -> list[Cell]:
+    """List a study's completions so that those which share a prefill stand together."""
+    return [
+        Cell(prompt_index, arm, sample)
+        for prompt_index in range(len(study.prompts))
+        for arm in study.arm_names
+        for sample in range(study.sampling.samples_per_prompt)
+    ]
+
+
+def _insert(session: Session, study: Study, now: datetime) -> SealedStudy:
+    return insert_sealed_study(
+        session, name=study.name, study_hash=study.hash, canonical_json=study.canonical_json(), now=now
+    )
+
+
+def _require_unpublished(session: Session, kept: SealedStudy, study: Study) -> None:
+    if find_secrets(session, kept.id) is None:
+        return
+    changes = study.changes_from(kept.canonical_json)
+    what = (
+        f"its file has changed since ({_listed(changes)})"
+        if changes
+        else "its completions cannot be replaced"
+    )
+    msg = (
+        f"Study {study.name!r} is published and frozen, but {what}. Undo that, or give the study a new name."
+    )
+    raise StateError(msg)
+
+
+def _replace(session: Session, kept: SealedStudy, study: Study, *, now: datetime, restart: bool) -> None:
+    changes = study.changes_from(kept.canonical_json)
+    changed = [path for path in changes if path.split(".")[0].split("[")[0] in MAKES_COMPLETIONS]
+    if changed and not restart:
+        msg = (
+            f"Study {study.name!r} has completions from before its file changed ({_listed(changed)}). "
+            "Undo that, give the study a new name, or add --restart to throw those completions away."
+        )
+        raise StateError(msg)
+    replace_sealed_study(
+        session,
+        kept.id,
+        study_hash=study.hash,
+        canonical_json=study.canonical_json(),
+        changes=changes,
+        now=now,
+    )
+    if restart:
+        delete_completions(session, kept.id)
+
+
+def _listed(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")

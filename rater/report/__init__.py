@@ -1,0 +1,1 @@
+"""Turn results into something to read: a screen, JSON, CSV."""

@@ -1,0 +1,61 @@
+"""Print what a study would do."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rater.study.forecast import TOKENS_PER_SECOND, Forecast
+from rater.study.study import Study
+
+
+def print_forecast(study: Study, expected: Forecast, console: Console | None = None) -> None:
+    """Print a study's arms, counts, costs and hash as one table."""
+    console = console or Console()
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for label, value in _lines(study, expected):
+        table.add_row(label, Text(value))
+    console.print(Text.assemble("Study ", (study.name, "bold"), " is valid."))
+    console.print(table)
+
+
+def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
+    first, second = study.contrast
+    samples = study.sampling.samples_per_prompt
+    return [
+        ("title", study.title),
+        ("question", "; ".join(dimension.question for dimension in study.dimensions)),
+        ("model", study.model),
+        ("arms", ", ".join(study.arm_names)),
+        (
+            "completions",
+            f"{expected.n_completions:,} ({expected.n_prompts} prompts × {expected.n_arms} arms × {samples} samples)",
+        ),
+        (
+            "tokens",
+            f"at most {expected.n_tokens:,}; about {_duration(expected.generation_s)} at "
+            f"{TOKENS_PER_SECOND:.0f} tokens/s (the embedded model on two CPU cores)",
+        ),
+        ("booklets", f"{expected.n_booklets:,}, one for each planned rater"),
+        (
+            "trials",
+            f"{expected.trials_per_booklet} a booklet, {expected.n_trials:,} in all; "
+            f"each completion is rated {expected.ratings_per_completion:.1f} times",
+        ),
+        ("rater's time", f"about {_duration(expected.minutes_per_rater * 60)}"),
+        (
+            "primary test",
+            f"{first} − {second} on {study.primary}, generalising to {study.analysis.scope}, "
+            f"alpha {study.analysis.alpha:g}",
+        ),
+        ("hash", expected.study_hash),
+    ]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,225 @@
+"""Print an analysis as a screen: the answer in one sentence, then what it rests on.
+
+Made for 80 columns. Only bold, dim and the terminal's own colours are used, so that it reads on light and on
+dark backgrounds. Piped, it is plain text without trailing blanks; a stream that cannot take UTF-8 gets ASCII.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from rater.analysis.describe import ArmSummary
+from rater.analysis.naive import WHY_NOT
+from rater.analysis.primary import Analysis, DimensionAnalysis
+from rater.analysis.results import NotEstimable, Outcome, Result
+from rater.analysis.wording import counted, number, p_value
+
+ASCII = str.maketrans({"×": "x", "−": "-", "–": "-", "—": "-", "─": "-", "█": "#", "…": "...", "·": "-"})
+SCORE_LABELS = {
+    "net_superiority": "net superiority",
+    "scale_points": "scale points",
+    "answers": "single answers",
+}
+LEAST_BAR, MOST_BAR = 4, 18
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What stands around the analysis on its screen."""
+
+    title: str
+    completed_raters: int | None = None
+    """How many raters have finished, where that is known."""
+    planned_raters: int | None = None
+    banner: str = ""
+    """Said first, so that it cannot be missed: a rehearsal, an exploratory analysis."""
+    notes: Sequence[str] = ()
+    """Said last, after the analysis's own notes."""
+
+
+def print_analysis(analysis: Analysis, console: Console, screen: Screen) -> None:
+    """Print the analysis on a console."""
+    ascii_only = console.options.ascii_only
+    # A recording console is about to be exported as a picture, which wants the styles.
+    if (console.is_terminal or console.record) and not ascii_only:
+        _print(analysis, console, screen)
+        return
+    plain = Console(file=io.StringIO(), width=console.width, color_system=None)
+    with plain.capture() as capture:
+        _print(analysis, plain, screen)
+    text = "\n".join(line.rstrip() for line in capture.get().splitlines())
+    if ascii_only:
+        text = text.translate(ASCII).encode("ascii", errors="replace").decode()
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print(analysis: Analysis, console: Console, screen: Screen) -> None:
+    if screen.banner:
+        console.print(Text(f" {screen.banner} ", style="bold reverse"))
+    console.print(Text(screen.title, style="bold"))
+    console.print(Text(_sizes(analysis, screen), style="dim"))
+    for found in analysis.dimensions:
+        console.print()
+        _print_dimension(analysis, found, console)
+    notes = [*analysis.notes, *screen.notes]
+    if notes:
+        console.print()
+        _print_list(notes, console)
+
+
+def _sizes(analysis: Analysis, screen: Screen) -> str:
+    n = analysis.n
+    sizes = [counted(n.raters, "rater"), counted(n.prompts, "prompt"), counted(n.items, "text")]
+    sizes.append(counted(n.answers, "answer"))
+    if screen.completed_raters is not None:
+        of = "" if screen.planned_raters is None else f" of {screen.planned_raters} planned"
+        sizes[0] += f" ({screen.completed_raters}{of} finished)"
+    return " · ".join(sizes)
+
+
+def _print_dimension(analysis: Analysis, found: DimensionAnalysis, console: Console) -> None:
+    dimension = found.dimension
+    heading = Text(dimension.name, style="bold")
+    heading.append(" · primary" if found.is_primary else " · secondary", style="dim")
+    heading.append(f" · {dimension.question}", style="italic")
+    console.print(heading)
+    console.print()
+    console.print(Padding(Text(found.headline, style="bold" if found.is_primary else ""), (0, 2)))
+    console.print()
+    console.print(Padding(_arms_table(found), (0, 0, 1, 2)))
+    console.print(Padding(_points_table(found, console.width - 2), (0, 0, 1, 2)))
+    first, second = analysis.planned.contrast
+    tested = [found.primary, found.other_score, *found.beside]
+    results = [outcome for outcome in tested if isinstance(outcome, Result)]
+    if results:
+        console.print(Padding(Text(f"Difference, {first} minus {second}", style="bold"), (0, 2)))
+        console.print(Padding(_tests_table(results, analysis.planned.alpha), (0, 0, 1, 2)))
+    remarks = _remarks(found, tested)
+    if remarks:
+        _print_list(remarks, console)
+        console.print()
+    _print_naive(found.naive, console)
+
+
+def _table() -> Table:
+    return Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim"
+    )
+
+
+def _arms_table(found: DimensionAnalysis) -> Table:
+    table = _table()
+    table.add_column("arm", overflow="fold")
+    for name in ("n", "mean", "median", "sd"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for arm in found.arms:
+        values = [_number(arm.mean), _number(arm.median, 1), _number(arm.sd)]
+        table.add_row(Text(arm.arm), f"{arm.n:,}", *values)
+    return table
+
+
+def _points_table(found: DimensionAnalysis, width: int) -> Table:
+    """Show how many answers each point got, by arm, with bars where there is room for them."""
+    scale = found.dimension.scale
+    labels = [f"{point} {scale.label(point)}".rstrip() for point in range(1, scale.points + 1)]
+    room = min(26, max(map(len, labels)))
+    each = (width - room) // len(found.arms)
+    bar = min(MOST_BAR, each - 14)  # beside it: count, share and the gaps between columns
+    table = _table()
+    table.add_column("answer", max_width=room, overflow="ellipsis", no_wrap=True)
+    for arm in found.arms:
+        table.add_column(Text(arm.arm, overflow="ellipsis"), max_width=max(each - 2, 5), no_wrap=True)
+    most = max((_share(arm, point) for arm in found.arms for point in range(scale.points)), default=0)
+    for point, label in enumerate(labels):
+        table.add_row(Text(label), *(_point(arm, point, bar, most) for arm in found.arms))
+    return table
+
+
+def _point(arm: ArmSummary, point: int, bar: int, most: float) -> Text:
+    share = _share(arm, point)
+    text = Text(f"{arm.counts[point]:>5,} {share:>4.0%}")
+    if bar >= LEAST_BAR and most > 0:
+        length = round(bar * share / most)
+        drawn = Text("█" * length + " " * (bar - length) + " ", style="cyan")
+        return drawn.append_text(Text(text.plain, style="default"))
+    return text
+
+
+def _share(arm: ArmSummary, point: int) -> float:
+    return arm.counts[point] / arm.n if arm.n else 0.0
+
+
+def _tests_table(results: Sequence[Result], alpha: float) -> Table:
+    table = _table()
+    table.add_column("score", no_wrap=True)
+    table.add_column("estimate", justify="right", no_wrap=True)
+    table.add_column(f"{100 * (1 - alpha):g} % CI", no_wrap=True)
+    table.add_column("test")
+    table.add_column("statistic", no_wrap=True)
+    table.add_column("p", no_wrap=True)
+    for index, result in enumerate(results):
+        interval = result.interval
+        ends = f"{number(interval.low)} to {number(interval.high)}" if interval else "–"
+        table.add_row(
+            SCORE_LABELS[result.score],
+            number(result.estimate),
+            ends,
+            result.test,
+            _statistic(result),
+            p_value(result.p).removeprefix("p ").removeprefix("= "),
+            style="bold" if index == 0 else "",
+        )
+    return table
+
+
+def _statistic(result: Result) -> str:
+    if result.df is None:
+        return f"{result.symbol} = {number(result.statistic, 1).removesuffix('.0')}"
+    return f"{result.symbol}({number(result.df).removesuffix('.00')}) = {number(result.statistic)}"
+
+
+def _remarks(found: DimensionAnalysis, tested: Sequence[Outcome]) -> list[str]:
+    """What must be read with the tests: those that could not be made, and each warning once."""
+    remarks = []
+    if isinstance(found.primary, Result) and found.primary.claim not in found.headline:
+        remarks.append(found.primary.claim)
+    # The headline has said why the primary test could not be made.
+    remarks += [
+        f"{SCORE_LABELS[outcome.score]}, {outcome.test}: {outcome.sentence}"
+        for outcome in tested[1:]
+        if isinstance(outcome, NotEstimable) and outcome.reason not in found.headline
+    ]
+    primary, other, *beside = tested
+    remarks += primary.warnings
+    named = [(SCORE_LABELS[other.score], other), *((outcome.test, outcome) for outcome in beside)]
+    for name, outcome in named:
+        remarks += [f"{name}: {warning}" for warning in outcome.warnings if warning not in primary.warnings]
+    return remarks
+
+
+def _print_naive(naive: Outcome, console: Console) -> None:
+    if isinstance(naive, NotEstimable):
+        text = Text(f"NAIVE, not to be believed: Mann–Whitney. {naive.sentence}", style="dim")
+    else:
+        text = Text(
+            f"NAIVE, not to be believed: Mann–Whitney {_statistic(naive)}, {p_value(naive.p)}. {WHY_NOT}",
+            style="dim",
+        )
+    text.stylize("yellow", 0, len("NAIVE, not to be believed:"))
+    console.print(Padding(text, (0, 2)))
+
+
+def _print_list(sentences: Sequence[str], console: Console) -> None:
+    for sentence in sentences:
+        full = sentence[:1].upper() + sentence[1:]
+        console.print(Padding(Text(full if full.endswith(".") else f"{full}."), (0, 2)))
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "–" if value is None else number(value, digits)

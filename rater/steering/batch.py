@@ -1,0 +1,149 @@
+"""Decode a batch of rows together: take rows in, draw a token for each, let the finished ones leave."""
+
+# ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from rater.steering.bridge import context_length, plain_model, stop_tokens, to_text, tokenize
+from rater.steering.cache import empty_cache, gather
+from rater.steering.draw import Sampling, draw, penalise
+from rater.steering.prefill import prefill, real_columns
+from rater.steering.rows import Completion, Row, uniforms
+
+K = TypeVar("K")
+
+
+@dataclass(eq=False)
+class _Live(Generic[K]):
+    """A row in the batch; one that is finished still takes its turns until rows are moved."""
+
+    row: Row[K]
+    ids: list[int]
+    n_prompt: int
+    random: npt.NDArray[np.float64]
+    is_finished: bool = field(default=False)
+
+    @property
+    def uniform(self) -> float:
+        """The random number for the next token; one that only waits to leave uses its own again."""
+        return float(self.random[(len(self.ids) - self.n_prompt) % len(self.random)])
+
+
+class Batch(Generic[K]):
+    """Rows that are decoded together, aligned at the right end: each step gives each of them one token."""
+
+    def __init__(self, model: TransformerBridge, sampling: Sampling) -> None:
+        self._model, self._sampling = model, sampling
+        self._plain, self._stops = plain_model(model), stop_tokens(model)
+        self._device = torch.device(str(model.cfg.device))
+        self._live: list[_Live[K]] = []
+        self._cache = empty_cache()
+        self._logits: Tensor = torch.empty(0, device=self._device)
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self._live)
+
+    @property
+    def n_finished(self) -> int:
+        """Count the rows that only wait to leave."""
+        return sum(live.is_finished for live in self._live)
+
+    @property
+    def n_unfinished(self) -> int:
+        """Count the rows that still need tokens."""
+        return len(self) - self.n_finished
+
+    @torch.no_grad()
+    def replace_finished(self, rows: Sequence[Row[K]]) -> None:
+        """Let the finished rows leave, and take in new ones."""
+        staying = [index for index, live in enumerate(self._live) if not live.is_finished]
+        parts = [(self._cache, self._logits, staying)] if staying else []
+        self._live = [self._live[index] for index in staying]
+        if rows:
+            sources = list(dict.fromkeys((row.prompt, row.vectors) for row in rows))
+            prompts = [tokenize(self._model, prompt) for prompt, _ in sources]
+            made = prefill(self._model, prompts, [vectors for _, vectors in sources])
+            copies = [sources.index((row.prompt, row.vectors)) for row in rows]
+            parts.append((made.cache, made.logits, copies))
+            self._live += [self._enter(row, prompts[copy]) for row, copy in zip(rows, copies, strict=True)]
+        chosen = [(cache, logits, self._index(indices)) for cache, logits, indices in parts]
+        self._logits = torch.cat([logits[indices] for _, logits, indices in chosen])
+        self._cache = gather([(cache, indices) for cache, _, indices in chosen], self._width)
+
+    def step(self) -> list[Completion[K]]:
+        """Draw a token for each row, and run the tokens through the model; gives what is finished by them."""
+        finished = []
+        tokens = self._draw()
+        for live, token in zip(self._live, tokens.tolist(), strict=True):
+            live.ids.append(token)
+            n_new = len(live.ids) - live.n_prompt
+            if not live.is_finished and (token in self._stops or n_new == self._sampling.max_new_tokens):
+                live.is_finished = True
+                finished.append(self._complete(live))
+        if self.n_unfinished:
+            self._decode(tokens)
+        return finished
+
+    @torch.no_grad()
+    def _draw(self) -> Int[Tensor, " row"]:
+        width, sampling = self._width, self._sampling
+        padded = [[0] * (width - len(live.ids)) + live.ids for live in self._live]
+        logits = penalise(
+            self._logits,
+            self._index(padded),
+            real_columns(self._lengths, width, self._device),
+            temperature=sampling.temperature,
+            frequency_penalty=sampling.frequency_penalty,
+        )
+        if sampling.temperature == 0:
+            return logits.argmax(-1)
+        uniform = torch.tensor([live.uniform for live in self._live], device=self._device)
+        return draw(logits, uniform, sampling.top_p)
+
+    @torch.no_grad()
+    def _decode(self, tokens: Int[Tensor, " row"]) -> None:
+        real = real_columns(self._lengths, self._width, self._device)
+        # A finished row may run on past the context; what it attends to there is of no consequence.
+        positions = self._index(self._lengths).sub(1).clamp(max=context_length(self._model) - 1)
+        output = self._plain(
+            input_ids=tokens[:, None],
+            attention_mask=real.long(),
+            position_ids=positions[:, None],
+            past_key_values=self._cache,
+            use_cache=True,
+        )
+        self._logits = output.logits[:, -1].float()
+
+    def _enter(self, row: Row[K], prompt_ids: list[int]) -> _Live[K]:
+        random = uniforms(row.seed, self._sampling.max_new_tokens)
+        return _Live(row, list(prompt_ids), len(prompt_ids), random)
+
+    def _complete(self, live: _Live[K]) -> Completion[K]:
+        prompt_ids, new_ids = live.ids[: live.n_prompt], live.ids[live.n_prompt :]
+        return Completion(
+            key=live.row.key,
+            token_ids=tuple(new_ids),
+            text=to_text(self._model, prompt_ids, new_ids),
+            stop_reason="eos" if new_ids[-1] in self._stops else "length",
+        )
+
+    @property
+    def _lengths(self) -> list[int]:
+        return [len(live.ids) for live in self._live]
+
+    @property
+    def _width(self) -> int:
+        return max(self._lengths)
+
+    def _index(self, numbers: Sequence[int] | Sequence[Sequence[int]]) -> Int[Tensor, "..."]:
+        return torch.tensor(numbers, dtype=torch.long, device=self._device)

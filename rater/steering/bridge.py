@@ -1,0 +1,175 @@
+"""Load a language model so that its activations can be read and changed."""
+
+import copy
+import weakref
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from rater.embedded import EMBEDDED_MODEL, embedded_model_path, quietly
+from rater.errors import ModelError, nearest
+
+with quietly():  # its imports warn and print
+    from huggingface_hub import HfApi
+    from transformer_lens.model_bridge import TransformerBridge
+    from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+
+_PLAIN: "weakref.WeakKeyDictionary[nn.Module, nn.Module]" = weakref.WeakKeyDictionary()
+
+
+def load_model(
+    name_or_path: str | Path,
+    *,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> TransformerBridge:
+    """Load the embedded model, a local folder or a hub name as a TransformerBridge.
+
+    The weights are held once, in the checkpoint's own dtype unless another is asked for. The embedded model
+    takes about a second (and the libraries five, once).
+
+    Raises:
+        ModelError: there is no such model, it cannot be fetched, or it is of a kind that cannot be steered.
+    """
+    name = str(name_or_path)
+    source = _source(name)
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    try:
+        with quietly():
+            parts = _load(source, dtype or "auto")
+            _check_bos(name, parts.tokenizer)
+            return _bridge(name, parts.model.to(where), parts.tokenizer)
+    except (OSError, ValueError, NotImplementedError) as error:
+        msg = (
+            f"The model {name!r} could not be loaded: {_first_line(error)} "
+            f"Valid: {EMBEDDED_MODEL!r}, a folder with a model as transformers saves it, or a name on the "
+            f"model hub (which needs the network).{_suggestion(name)}"
+        )
+        raise ModelError(msg) from error
+
+
+class _Parts(NamedTuple):
+    model: nn.Module
+    tokenizer: PreTrainedTokenizerBase
+
+
+def _load(source: str, dtype: torch.dtype | str) -> _Parts:
+    """Load from a folder or the hub's cache if it is there, else from the hub."""
+    try:
+        return _from_pretrained(source, dtype, local_files_only=True)
+    except OSError:
+        if Path(source).is_dir():
+            raise
+    _check_hub(source)
+    return _from_pretrained(source, dtype, local_files_only=False)
+
+
+def _from_pretrained(source: str, dtype: torch.dtype | str, *, local_files_only: bool) -> _Parts:
+    tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local_files_only)
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, local_files_only=local_files_only)
+    return _Parts(model, tokenizer)
+
+
+def _check_hub(name: str) -> None:
+    """Ask the hub for the model once; a loader that finds no network tries again for most of a minute."""
+    try:
+        HfApi().model_info(name, timeout=10)
+    except Exception as error:
+        msg = f"it is no folder here, and the model hub does not give it ({_first_line(error)})"
+        raise OSError(msg) from error
+
+
+def _bridge(name: str, plain: nn.Module, tokenizer: PreTrainedTokenizerBase) -> TransformerBridge:
+    """Wrap a copy of the model's modules, not of its weights: a bridge replaces the modules that it wraps."""
+    tensors = [*plain.parameters(), *plain.buffers()]
+    wrapped = copy.deepcopy(plain, {id(tensor): tensor for tensor in tensors})
+    bridge = TransformerBridge.boot_transformers(
+        name, hf_model=wrapped, tokenizer=tokenizer, dtype=plain.dtype, device=str(plain.device)
+    )
+    _PLAIN[bridge] = plain
+    return bridge
+
+
+def plain_model(model: TransformerBridge) -> nn.Module:
+    """Give the transformers model that shares the bridge's weights; decoding on it is faster.
+
+    A bridge that `load_model` did not make has none apart; its own wrapped model gives the same numbers.
+    """
+    return _PLAIN.get(model, model.original_model)
+
+
+def tokenize(model: TransformerBridge, text: str) -> list[int]:
+    """Turn a text into token ids, BOS first; an empty text is BOS alone."""
+    ids: list[int] = model.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return [int(model.tokenizer.bos_token_id), *ids]
+
+
+def to_text(model: TransformerBridge, prompt_ids: list[int], new_ids: list[int]) -> str:
+    """Turn new tokens into text, white space kept and special tokens left out.
+
+    They are decoded together with their prompt, since some tokenizers drop a text's first space.
+    """
+    options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+    prompt = str(model.tokenizer.decode(prompt_ids, **options))
+    whole = str(model.tokenizer.decode(prompt_ids + new_ids, **options))
+    # A prompt that ends within a character is not the beginning of the whole.
+    return (
+        whole.removeprefix(prompt)
+        if whole.startswith(prompt)
+        else str(model.tokenizer.decode(new_ids, **options))
+    )
+
+
+def stop_tokens(model: TransformerBridge) -> frozenset[int]:
+    """Give the ids that end a completion; a chat model may have several."""
+    generation = getattr(model.original_model, "generation_config", None)
+    declared = getattr(generation, "eos_token_id", None)
+    listed = declared if isinstance(declared, list) else [declared]
+    return frozenset(int(token) for token in [*listed, model.tokenizer.eos_token_id] if token is not None)
+
+
+def model_name(model: TransformerBridge) -> str:
+    """Name the model as the study does."""
+    return str(model.cfg.model_name)
+
+
+def n_layers(model: TransformerBridge) -> int:
+    """Count the model's blocks."""
+    return int(model.cfg.n_layers)
+
+
+def context_length(model: TransformerBridge) -> int:
+    """Give the number of tokens, prompt and completion together, that the model can attend to."""
+    return int(model.cfg.n_ctx)
+
+
+def _check_bos(name: str, tokenizer: PreTrainedTokenizerBase) -> None:
+    # Looked at before the bridge is made, since transformer_lens gives a tokenizer without BOS its EOS.
+    if tokenizer.bos_token_id is None:
+        msg = (
+            f"The tokenizer of {name} has no BOS token, but additions are aligned with prompts from BOS on; "
+            "use a model whose tokenizer has one."
+        )
+        raise ModelError(msg)
+
+
+def _source(name: str) -> str:
+    if name != EMBEDDED_MODEL:
+        return name
+    path = embedded_model_path()
+    if path is None:
+        msg = f"The embedded model {EMBEDDED_MODEL!r} is not installed. Run: rater model install"
+        raise ModelError(msg)
+    return str(path)
+
+
+def _suggestion(name: str) -> str:
+    suggestion = nearest(name, [EMBEDDED_MODEL])
+    return suggestion if suggestion.startswith(" Did you mean") else ""
+
+
+def _first_line(error: Exception) -> str:
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+    return f"{line}."

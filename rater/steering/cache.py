@@ -1,0 +1,111 @@
+"""Keep the keys and values of a batch of rows that come and go while they are decoded."""
+
+# ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
+
+from collections.abc import Sequence
+from typing import Any
+
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers.cache_utils import Cache, CacheLayerMixin
+
+_ROOM = 64
+
+
+class RowLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformers is partly untyped
+    """One layer's keys and values, written in place: concatenating would copy all of them at each token.
+
+    Rows are aligned at the right end, so that all of them take their next token in the same column.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # transformers is partly untyped
+        self.n_used = 0
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        """Take the shapes and types from the first states."""
+        self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
+        self.is_initialized = True
+
+    def update(
+        self,
+        key_states: Float[Tensor, "row head new d_head"],
+        value_states: Float[Tensor, "row head new d_head"],
+        *args: Any,  # noqa: ARG002 (transformers' signature)
+        **kwargs: Any,  # noqa: ARG002 (transformers' signature)
+    ) -> tuple[Float[Tensor, "row head pos d_head"], Float[Tensor, "row head pos d_head"]]:
+        """Append the new positions and give all of them."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        assert self.keys is not None  # noqa: S101 (our own guarantee)
+        assert self.values is not None  # noqa: S101 (as above)
+        end = self.n_used + key_states.shape[2]
+        self.keys = _write(self.keys, key_states, self.n_used, end)
+        self.values = _write(self.values, value_states, self.n_used, end)
+        self.n_used = end
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """Give the number of columns that a mask covers, and the first of them."""
+        return self.n_used + query_length, 0
+
+    def get_seq_length(self) -> int:
+        """Count the columns in use."""
+        return self.n_used
+
+    def get_max_length(self) -> int:
+        """Say that the layer grows without a limit."""
+        return -1
+
+
+def empty_cache() -> Cache:
+    """Make a cache whose layers appear as the model's blocks first write to them."""
+    return Cache(layer_class_to_replicate=RowLayer)
+
+
+def gather(parts: Sequence[tuple[Cache, Int[Tensor, " row"]]], width: int) -> Cache:
+    """Copy chosen rows of some caches into one, aligned at the right end.
+
+    A row named twice is copied twice; one that is not named is left out.
+
+    Args:
+        parts: caches and the rows wanted of each, in the order of the result.
+        width: the length in tokens of the longest row wanted; columns before it are padding and are dropped.
+    """
+    layers: list[Any] = []
+    for index in range(len(parts[0][0].layers)):
+        layer = RowLayer()
+        layer.keys = _gather([(_used(cache, index, "keys"), rows) for cache, rows in parts], width)
+        layer.values = _gather([(_used(cache, index, "values"), rows) for cache, rows in parts], width)
+        layer.n_used, layer.is_initialized = width, True
+        layers.append(layer)
+    return Cache(layers=layers)
+
+
+def _used(cache: Cache, index: int, name: str) -> Float[Tensor, "row head pos d_head"]:
+    layer = cache.layers[index]
+    states: Tensor = getattr(layer, name)
+    return states[:, :, : cache.get_seq_length(index)]
+
+
+def _gather(parts: list[tuple[Tensor, Tensor]], width: int) -> Float[Tensor, "row head capacity d_head"]:
+    first = parts[0][0]
+    n_rows = sum(len(rows) for _, rows in parts)
+    # Zeros, since masked columns still take part in a product with weight 0, and 0 × garbage can be NaN.
+    gathered = first.new_zeros(n_rows, first.shape[1], width + _ROOM, first.shape[3])
+    start = 0
+    for states, rows in parts:
+        length = min(states.shape[2], width)
+        target = gathered[start : start + len(rows), :, width - length : width]
+        target.copy_(states[:, :, states.shape[2] - length :].index_select(0, rows))
+        start += len(rows)
+    return gathered
+
+
+def _write(buffer: Tensor, states: Tensor, start: int, end: int) -> Float[Tensor, "row head capacity d_head"]:
+    if end > buffer.shape[2]:
+        grown = states.new_zeros(states.shape[0], states.shape[1], end + _ROOM, states.shape[3])
+        grown[:, :, :start] = buffer[:, :, :start]
+        buffer = grown
+    buffer[:, :, start:end] = states
+    return buffer

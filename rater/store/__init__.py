@@ -1,0 +1,1 @@
+"""Keep the two databases: sealed (which arm made what) and rating (what raters see and answer)."""

@@ -1,0 +1,215 @@
+"""Open a database, SQLite or any SQLAlchemy URL, so that what is committed is durable."""
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, DateTime, Dialect, Engine, TypeDecorator, create_engine, event, make_url
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.orm import Session
+
+from rater.errors import DatabaseError
+
+_IMMEDIATE = "rater_begin_immediate"
+_BUSY_TIMEOUT_MS = 30_000
+
+CONSTRAINT_NAMES = {
+    "ck": "%(constraint_name)s",
+    "fk": "%(table_name)s_refers_to_%(referred_table_name)s_by_%(column_0_N_name)s",
+    "ix": "%(table_name)s_by_%(column_0_N_name)s",
+    "pk": "%(table_name)s_key",
+    "uq": "%(table_name)s_has_unique_%(column_0_N_name)s",
+}
+"""Every constraint has a name, so that a migration can find it and an error can be read."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time, kept as naive UTC, since SQLite keeps no time zone."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002, D102 (SQLAlchemy's interface)
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002, D102 (SQLAlchemy's interface)
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def open_engine(url: str, *, may_attach: bool = True) -> Engine:
+    """Make an engine for a URL; SQLite gets WAL, synchronous=FULL, foreign keys, and begins that we control.
+
+    With ``may_attach=False`` a SQLite connection refuses ATTACH, so that the web process can open no second
+    file by way of SQL.
+
+    Raises:
+        DatabaseError: the URL is malformed, or no driver for it is installed.
+    """
+    with _told_if_malformed(url):
+        engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine, may_attach=may_attach)
+    return engine
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of a SQLite URL; None for another kind of database or for memory.
+
+    Raises:
+        DatabaseError: the URL is malformed.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return None
+    return Path(parsed.database)
+
+
+def shown_url(url: str) -> str:
+    """Write a URL as it may be shown or compared: without its password, a SQLite file by its whole path.
+
+    Raises:
+        DatabaseError: the URL is malformed.
+    """
+    path = sqlite_path(url)
+    return f"sqlite:///{path.resolve()}" if path else _parsed(url).render_as_string(hide_password=True)
+
+
+def make_parent(path: Path) -> None:
+    """Make the folder of a database file that is about to be made.
+
+    Raises:
+        DatabaseError: it cannot be made.
+    """
+    with told_if_unusable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def told_if_unusable(path: Path) -> Iterator[None]:
+    """Turn what the operating system says against a database file into an error without a traceback.
+
+    Raises:
+        DatabaseError: the file cannot be made or used.
+    """
+    try:
+        yield
+    except OSError as error:
+        msg = f"The database file {path} cannot be used: {error.strerror}. Valid: one in your own folder."
+        raise DatabaseError(msg) from error
+
+
+@contextlib.contextmanager
+def closed_if_refused(engine: Engine) -> Iterator[None]:
+    """Close an engine's connections where what is done to it first fails."""
+    try:
+        yield
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def _parsed(url: str) -> URL:
+    with _told_if_malformed(url):
+        return make_url(url)
+
+
+@contextlib.contextmanager
+def _told_if_malformed(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        shown = re.sub(r"//[^/]*@", "//…@", url)  # a malformed URL can hold a password too
+        reason = "" if type(error) is ArgumentError else f" ({error})"  # a plain ArgumentError quotes the URL
+        msg = (
+            f"{shown!r} is not a database URL that can be opened{reason}. Valid: sqlite:///path/to/file.db, "
+            "or postgresql+psycopg://user@host/name with rater[postgresql] installed."
+        )
+        raise DatabaseError(msg) from None
+
+
+def _prepare_sqlite(engine: Engine, *, may_attach: bool) -> None:
+    def connected(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN comes too late to hold a lock
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA recursive_triggers = ON")  # else REPLACE deletes past the triggers
+        if not may_attach:
+            connection.set_authorizer(_refuse_attach)
+
+    def begun(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get(_IMMEDIATE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
+
+
+def _refuse_attach(action: int, *_: Any) -> int:
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
+
+
+@contextlib.contextmanager
+def disposing(engine: Engine) -> Iterator[Engine]:
+    """Close an engine's connections at the end of a block."""
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextlib.contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """Open a session that sees one snapshot and keeps nothing.
+
+    Raises:
+        DatabaseError: the database cannot be reached or is damaged.
+    """
+    if engine.dialect.name == "postgresql":  # whose default is a snapshot per statement
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
+    with _told_if_unreachable(engine), Session(engine) as session:
+        yield session
+        session.rollback()
+
+
+@contextlib.contextmanager
+def writing(engine: Engine) -> Iterator[Session]:
+    """Open one transaction, durable at its end.
+
+    On SQLite it holds the only write lock from its start (BEGIN IMMEDIATE), so that what was read stays true
+    until the commit. PostgreSQL has no such lock: queries that must not change under us lock their rows.
+
+    Raises:
+        DatabaseError: the database cannot be reached, is damaged, or stays locked for 30 s.
+    """
+    locking = engine.execution_options(**{_IMMEDIATE: True})
+    with _told_if_unreachable(engine), Session(locking) as session, session.begin():
+        session.connection()  # begins now: a session by itself waits for its first query
+        yield session
+
+
+@contextlib.contextmanager
+def _told_if_unreachable(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if not _is_about_the_file_or_server(error):
+            raise
+        shown = engine.url.render_as_string(hide_password=True)
+        msg = f"The database {shown} cannot be used: {error.orig}. It must exist, be writable and have space."
+        raise DatabaseError(msg) from error
+
+
+def _is_about_the_file_or_server(error: DBAPIError) -> bool:
+    if isinstance(error.orig, sqlite3.DatabaseError):
+        # the driver calls a missing table "operational" and a damaged file only "database error"
+        primary = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        damaged = primary in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+        return damaged or (isinstance(error, OperationalError) and primary != sqlite3.SQLITE_ERROR)
+    return isinstance(error, OperationalError)

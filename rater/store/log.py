@@ -1,0 +1,94 @@
+"""Keep a hash-chained log of what happened to each study, so that a rewritten past does not fit together."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from sqlalchemy import ForeignKey, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
+
+from rater.store.engine import UtcDateTime
+
+GENESIS = "0" * 64
+
+
+class EventColumns:
+    """The columns of a log table; each database has its own, beside its own study table."""
+
+    __tablename__ = "event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    """Row number. (experimenter)"""
+    sequence: Mapped[int]
+    """Place in the study's chain, from 1. (experimenter)"""
+    kind: Mapped[str]
+    """What happened: published, opened, closed, unblinded … (experimenter)"""
+    detail: Mapped[str]
+    """Canonical JSON of the particulars. (experimenter)"""
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """When, in UTC. (experimenter)"""
+    previous_hash: Mapped[str]
+    """The hash of the row before; zeros in the first. (experimenter)"""
+    hash: Mapped[str]
+    """SHA-256 over the row and the hash before it. (experimenter)"""
+
+    @declared_attr
+    def study_id(self) -> Mapped[int]:
+        """The study it happened to. (experimenter)"""
+        return mapped_column(ForeignKey("study.id"))
+
+    @declared_attr.directive
+    def __table_args__(self) -> tuple[UniqueConstraint, ...]:
+        return (UniqueConstraint("study_id", "sequence", name="event_has_one_place"),)
+
+
+class Event(NamedTuple):
+    """One row of the log, as read."""
+
+    sequence: int
+    kind: str
+    detail: dict[str, object]
+    at: datetime
+    hash: str
+
+
+def event_hash(previous_hash: str, sequence: int, *, kind: str, detail: str, at: datetime) -> str:
+    """Hash one row over its predecessor's hash: SHA-256 of canonical JSON, in hexadecimal."""
+    row = [previous_hash, sequence, kind, detail, at.astimezone(UTC).isoformat()]
+    return hashlib.sha256(json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+
+
+def append_event(
+    session: Session, table: type[EventColumns], study_id: int, *, kind: str, at: datetime, **detail: object
+) -> str:
+    """Add a row to a study's chain and return the new head. Costs one query and one insert."""
+    last = session.scalars(
+        select(table).where(table.study_id == study_id).order_by(table.sequence.desc()).limit(1)
+    ).first()
+    previous, sequence = (last.hash, last.sequence + 1) if last else (GENESIS, 1)
+    text = json.dumps(detail, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    row = table()
+    row.study_id, row.sequence, row.kind, row.detail, row.at = study_id, sequence, kind, text, at
+    row.previous_hash, row.hash = previous, event_hash(previous, sequence, kind=kind, detail=text, at=at)
+    session.add(row)
+    session.flush()
+    return row.hash
+
+
+def read_events(session: Session, table: type[EventColumns], study_id: int) -> list[Event]:
+    """Read a study's chain in order. Costs one query."""
+    rows = session.scalars(select(table).where(table.study_id == study_id).order_by(table.sequence))
+    return [Event(row.sequence, row.kind, json.loads(row.detail), row.at, row.hash) for row in rows]
+
+
+def broken_link(session: Session, table: type[EventColumns], study_id: int) -> int | None:
+    """Return the first place where a study's chain does not fit together; None if it all does."""
+    rows = session.scalars(select(table).where(table.study_id == study_id).order_by(table.sequence))
+    previous = GENESIS
+    for expected, row in enumerate(rows, start=1):
+        recomputed = event_hash(previous, row.sequence, kind=row.kind, detail=row.detail, at=row.at)
+        if (row.sequence, row.previous_hash, row.hash) != (expected, previous, recomputed):
+            return expected
+        previous = row.hash
+    return None

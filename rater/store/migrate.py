@@ -1,0 +1,78 @@
+"""Bring a database to the revision that this version of rater needs, and refuse one of another."""
+
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import Engine, inspect, text
+
+from rater.errors import DatabaseError
+from rater.store.engine import reading, writing
+
+Which = Literal["rating", "sealed"]
+
+HEAD: dict[Which, str] = {"rating": "0001", "sealed": "0001"}
+"""The revisions this version needs; a test holds them against the migrations."""
+
+
+def migrations_folder(which: Which) -> Path:
+    """Find the migrations: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "migrations" / which
+    return installed if installed.is_dir() else package.parent / "migrations" / which
+
+
+def migrate(engine: Engine, which: Which, revision: str = "head") -> None:
+    """Upgrade (or, to an earlier revision, downgrade) a database; each migration is one transaction."""
+    from alembic import command  # noqa: PLC0415 (0.3 s that serving does not need)
+    from alembic.config import Config  # noqa: PLC0415 (as above)
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder(which)).replace("%", "%%"))
+    with writing(engine) as session:
+        config.attributes["connection"] = session.connection()
+        if revision == "base" or revision < (current_revision(engine) or ""):
+            command.downgrade(config, revision)
+        else:
+            command.upgrade(config, revision)
+
+
+def current_revision(engine: Engine) -> str | None:
+    """Read a database's revision; None where it has no tables yet. Costs two queries."""
+    with reading(engine) as session:
+        if not inspect(session.connection()).has_table("alembic_version"):
+            return None
+        return session.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def require_current(engine: Engine, which: Which) -> None:
+    """Refuse a database of another revision, with the line that says what to run.
+
+    Raises:
+        DatabaseError: the database is empty, older or newer than this version of rater.
+    """
+    found = current_revision(engine)
+    if found == HEAD[which]:
+        return
+    shown = engine.url.render_as_string(hide_password=True)
+    if found is not None and found > HEAD[which]:
+        msg = (
+            f"The {which} database {shown} is at revision {found}, but this version of rater knows only up "
+            f"to {HEAD[which]}. Install the version that wrote it."
+        )
+    else:
+        msg = (
+            f"The {which} database {shown} is at revision {found or 'none'}, but this version of rater needs "
+            f"{HEAD[which]}. Run: rater db upgrade"
+        )
+    raise DatabaseError(msg)
+
+
+def prepare(engine: Engine, which: Which) -> None:
+    """Give an empty database its tables; refuse one of another revision.
+
+    Raises:
+        DatabaseError: the database is of another revision.
+    """
+    if current_revision(engine) is None:
+        migrate(engine, which)
+    require_current(engine, which)

@@ -1,0 +1,1 @@
+"""The rating database: items, booklets, raters and answers; no arm anywhere."""

@@ -1,0 +1,38 @@
+"""Open the rating database."""
+
+from sqlalchemy import Engine
+
+from rater.errors import DatabaseError
+from rater.store.engine import closed_if_refused, make_parent, open_engine, sqlite_path
+from rater.store.migrate import prepare, require_current
+
+
+def open_rating(url: str) -> Engine:
+    """Open a rating database that is there already, as the web process and raters do; ATTACH is refused.
+
+    Raises:
+        DatabaseError: it is missing or of another revision.
+    """
+    path = sqlite_path(url)
+    if path is not None and not path.is_file():
+        msg = f"There is no rating database {path} yet. Publish a study first. Run: rater publish STUDY"
+        raise DatabaseError(msg)
+    engine = open_engine(url, may_attach=False)
+    with closed_if_refused(engine):
+        require_current(engine, "rating")
+    return engine
+
+
+def create_rating(url: str) -> Engine:
+    """Open a rating database, made first if it is missing, as `publish` does.
+
+    Raises:
+        DatabaseError: it cannot be made or is of another revision.
+    """
+    path = sqlite_path(url)
+    if path is not None:
+        make_parent(path)
+    engine = open_engine(url)
+    with closed_if_refused(engine):
+        prepare(engine, "rating")
+    return engine

@@ -1,0 +1,96 @@
+"""Keep each completion as it is made, and say which are there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
+
+from rater.store.sealed.schema import Completion
+
+
+class Cell(NamedTuple):
+    """Which completion of a study: prompt (from 0), arm, sample (from 0)."""
+
+    prompt_index: int
+    arm: str
+    sample: int
+
+
+@dataclass(frozen=True)
+class NewCompletion:
+    """A completion about to be kept."""
+
+    cell: Cell
+    seed: int
+    token_ids: tuple[int, ...]
+    text: str
+    stop_reason: str
+
+
+@dataclass(frozen=True)
+class KeptCompletion:
+    """A completion as read."""
+
+    id: int
+    cell: Cell
+    text: str
+    n_tokens: int
+    stop_reason: str
+
+
+def read_cells(session: Session, study_id: int) -> set[Cell]:
+    """Say which completions of a study are there. Costs one query."""
+    columns = (Completion.prompt_index, Completion.arm, Completion.sample)
+    return {Cell(*row) for row in session.execute(select(*columns).where(Completion.study_id == study_id))}
+
+
+def insert_completions(
+    session: Session,
+    study_id: int,
+    completions: Sequence[NewCompletion],
+    *,
+    versions: dict[str, str],
+    now: datetime,
+) -> None:
+    """Keep completions, in one insert."""
+    rows = [
+        {
+            "study_id": study_id,
+            **completion.cell._asdict(),
+            "seed": completion.seed,
+            "token_ids": list(completion.token_ids),
+            "text": completion.text,
+            "stop_reason": completion.stop_reason,
+            "versions": versions,
+            "created_at": now,
+        }
+        for completion in completions
+    ]
+    session.execute(insert(Completion), rows)
+
+
+def delete_completions(session: Session, study_id: int) -> None:
+    """Throw a study's completions away; the key of a published study refers to its own and keeps them."""
+    session.execute(delete(Completion).where(Completion.study_id == study_id))
+
+
+def read_completions(session: Session, study_id: int) -> list[KeptCompletion]:
+    """Read a study's completions in order of prompt, arm and sample. Costs one query."""
+    rows = session.scalars(
+        select(Completion)
+        .where(Completion.study_id == study_id)
+        .order_by(Completion.prompt_index, Completion.arm, Completion.sample)
+    )
+    return [
+        KeptCompletion(
+            id=row.id,
+            cell=Cell(row.prompt_index, row.arm, row.sample),
+            text=row.text,
+            n_tokens=len(row.token_ids),
+            stop_reason=row.stop_reason,
+        )
+        for row in rows
+    ]

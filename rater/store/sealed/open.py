@@ -1,0 +1,54 @@
+"""Open the sealed database, whose file only its owner can read."""
+
+import os
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from rater.errors import DatabaseError
+from rater.store.engine import closed_if_refused, make_parent, open_engine, sqlite_path, told_if_unusable
+from rater.store.migrate import prepare, require_current
+
+_OWNER_ONLY = 0o600
+
+
+def open_sealed(url: str) -> Engine:
+    """Open a sealed database that is there already; a file that others could read is closed to them first.
+
+    Raises:
+        DatabaseError: it is missing, of another revision, or a file that is not ours to close.
+    """
+    path = sqlite_path(url)
+    if path is not None and not path.is_file():
+        msg = f"There is no sealed database {path} yet. Generate a study first. Run: rater generate FILE"
+        raise DatabaseError(msg)
+    if path is not None:
+        _close_to_others(path)
+    engine = open_engine(url)
+    with closed_if_refused(engine):
+        require_current(engine, "sealed")
+    return engine
+
+
+def create_sealed(url: str) -> Engine:
+    """Open a sealed database, made first if it is missing, with mode 0600 (its WAL inherits the mode).
+
+    Raises:
+        DatabaseError: it cannot be made or is of another revision.
+    """
+    path = sqlite_path(url)
+    if path is not None:
+        make_parent(path)
+        with told_if_unusable(path):
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, _OWNER_ONLY))
+        _close_to_others(path)
+    engine = open_engine(url)
+    with closed_if_refused(engine):
+        prepare(engine, "sealed")
+    return engine
+
+
+def _close_to_others(path: Path) -> None:
+    if path.stat().st_mode & 0o077:
+        with told_if_unusable(path):
+            path.chmod(_OWNER_ONLY)

@@ -1,0 +1,112 @@
+"""Keep a study's declaration from its first completion on, and the secret half of its publication."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from rater.errors import StateError, nearest
+from rater.store.log import append_event
+from rater.store.sealed.schema import Event, KeyEntry, Publication, Study
+
+
+@dataclass(frozen=True)
+class SealedStudy:
+    """A study as the sealed database knows it."""
+
+    id: int
+    name: str
+    hash: str
+    canonical_json: str
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What a publication's ids and booklets were derived from, and what its key was committed to by."""
+
+    seed: str
+    salt: str
+    commitment: str
+    published_at: datetime
+
+
+def find_sealed_study(session: Session, name: str) -> SealedStudy | None:
+    """Find a study by name. Costs one query."""
+    row = session.scalars(select(Study).where(Study.name == name)).first()
+    return SealedStudy(row.id, row.name, row.hash, row.canonical_json) if row else None
+
+
+def get_sealed_study(session: Session, name: str) -> SealedStudy:
+    """Find a study that was generated.
+
+    Raises:
+        StateError: no study of that name has been generated; the nearest that have get named.
+    """
+    study = find_sealed_study(session, name)
+    if study is None:
+        names = session.scalars(select(Study.name)).all()
+        hint = nearest(name, names) if names else " Run: rater generate FILE"
+        msg = f"Study {name!r} has not been generated yet.{hint}"
+        raise StateError(msg)
+    return study
+
+
+def insert_sealed_study(
+    session: Session, *, name: str, study_hash: str, canonical_json: str, now: datetime
+) -> SealedStudy:
+    """Freeze a study by its hash."""
+    row = Study(name=name, hash=study_hash, canonical_json=canonical_json, created_at=now)
+    session.add(row)
+    session.flush()
+    append_event(session, Event, row.id, kind="frozen", at=now, hash=study_hash)
+    return SealedStudy(row.id, name, study_hash, canonical_json)
+
+
+def replace_sealed_study(  # noqa: PLR0913 (each argument is a column or goes into the log)
+    session: Session,
+    study_id: int,
+    *,
+    study_hash: str,
+    canonical_json: str,
+    changes: list[str],
+    now: datetime,
+) -> None:
+    """Freeze an unpublished study anew; the log says which fields changed."""
+    row = session.get_one(Study, study_id)
+    row.hash, row.canonical_json = study_hash, canonical_json
+    append_event(session, Event, study_id, kind="changed", at=now, hash=study_hash, changes=changes)
+
+
+def find_secrets(session: Session, study_id: int) -> Secrets | None:
+    """Read the secret half of a study's publication; None before it. Costs one query."""
+    row = session.scalars(select(Publication).where(Publication.study_id == study_id)).first()
+    return Secrets(row.seed, row.salt, row.commitment, row.published_at) if row else None
+
+
+def insert_secrets(session: Session, study_id: int, kept: Secrets, *, key: dict[str, int]) -> None:
+    """Keep the secret half of a publication; ``key`` maps item ids to completion ids."""
+    row = Publication(
+        study_id=study_id,
+        seed=kept.seed,
+        salt=kept.salt,
+        commitment=kept.commitment,
+        published_at=kept.published_at,
+    )
+    session.add(row)
+    session.flush()
+    entries = [
+        {"item_id": item_id, "publication_id": row.id, "completion_id": completion_id}
+        for item_id, completion_id in sorted(key.items())
+    ]
+    session.execute(insert(KeyEntry), entries)
+
+
+def read_key(session: Session, study_id: int) -> dict[str, int]:
+    """Read a study's key: item id → completion id. Costs one query."""
+    rows = session.execute(
+        select(KeyEntry.item_id, KeyEntry.completion_id)
+        .join(Publication, Publication.id == KeyEntry.publication_id)
+        .where(Publication.study_id == study_id)
+    )
+    return {row.item_id: row.completion_id for row in rows}

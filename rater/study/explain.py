@@ -1,0 +1,118 @@
+"""Say in plain words what is wrong with a declaration: its place, the value, and what would be valid."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from rater.errors import nearest
+from rater.study import arms, plan, protocol, study
+
+_DECLARED: dict[str, type] = {
+    declared.__name__: declared
+    for declared in (
+        arms.ActivationAddition,
+        arms.Steered,
+        arms.Unsteered,
+        arms.XVector,
+        plan.AnalysisPlan,
+        plan.Plan,
+        protocol.Dimension,
+        protocol.Likert,
+        study.Sampling,
+        study.Study,
+    )
+}
+_VALID = {
+    "bool_type": "True or False",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "dict_type": "a dictionary",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "model_type": "a {class_name}(…)",
+    "sequence_str": "a list, in brackets",
+    "string_pattern_mismatch": "a-z, 0-9, _ and -, starting with a letter or digit",
+    "string_too_long": "a text of at most {max_length} characters",
+    "string_too_short": "a text that is not empty",
+    "string_type": "a text, in quotes",
+    "string_unicode": "a text of whole Unicode characters",
+    "too_long": "at most {max_length} of them",
+    "too_short": "at least {min_length} of them",
+    "tuple_type": "a list, in brackets",
+    "value_error": "{error}",
+}
+"""What would be valid, by pydantic's type of error; another type keeps pydantic's own words."""
+
+
+def explain(error: ValidationError) -> list[str]:
+    """Put each problem of a failed validation in one line, in the order of the fields."""
+    details = error.errors(include_url=False)
+    return [_problem(error.title, detail) for detail in details if not _follows_from_another(detail)]
+
+
+def _follows_from_another(detail: ErrorDetails) -> bool:
+    """Say whether a list is only too short for pydantic because an element of it is not valid."""
+    if detail["type"] != "too_short":
+        return False
+    return bool(len(detail["input"]) >= detail["ctx"]["min_length"])
+
+
+def _problem(title: str, detail: ErrorDetails) -> str:
+    place = _place(title, detail["loc"])
+    if detail["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
+        return f"{place} is not a field here.{nearest(str(detail['loc'][-1]), _fields(_home(title, detail)))}"
+    if detail["type"] in {"missing", "missing_argument"}:
+        return f"{place} is missing."
+    if detail["type"] == "unexpected_positional_argument":
+        return f"{place} is given without its name; write {title}(…, {place}={_short(detail['input'])})."
+    if detail["type"] == "value_error" and (not place or isinstance(detail["input"], BaseModel | Mapping)):
+        return _sentence(": ".join(filter(None, [place, str(detail["ctx"]["error"])])))  # fields do not agree
+    return f"{place} is {_short(detail['input'])}; valid: {_sentence(_valid(detail))}"
+
+
+def _valid(detail: ErrorDetails) -> str:
+    if detail["type"] not in _VALID:
+        return detail["msg"]
+    return _VALID[detail["type"]].format_map(detail.get("ctx", {}))
+
+
+def _place(title: str, loc: tuple[int | str, ...]) -> str:
+    """Write a place as Python would reach it: ``arms[1].additions[0].coeff``."""
+    fields = _fields(title)
+    if loc and isinstance(loc[0], int) and loc[0] < len(fields):
+        loc = (fields[loc[0]], *loc[1:])  # a dataclass's argument without a name
+    parts = [part for part in loc if part not in arms.TAGS]
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+def _home(title: str, detail: ErrorDetails) -> str:
+    """Name the class that an unknown field was given to: the last tag on the way, or the one being made."""
+    kinds = {"unsteered": "Unsteered", "steered": "Steered"}
+    tags = [kinds.get(str(part), str(part)) for part in detail["loc"] if part in arms.TAGS]
+    return tags[-1] if tags else title
+
+
+def _fields(title: str) -> list[str]:
+    declared = _DECLARED.get(title)
+    if declared is None:
+        return []
+    if issubclass(declared, BaseModel):
+        return list(declared.model_fields)
+    return [name for name in declared.__annotations__ if name != "_"]  # "_: KW_ONLY" is no field
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?")) else f"{text}."
+
+
+def _short(value: object) -> str:
+    text = repr(dict(value) if isinstance(value, Mapping) else value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

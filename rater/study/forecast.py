@@ -1,0 +1,59 @@
+"""Foresee what a study costs: completions, tokens, seconds of a machine and minutes of people."""
+
+from dataclasses import asdict, dataclass
+
+from rater.study.study import Study
+
+TOKENS_PER_WORD = 1.3
+READING_WORDS_PER_MINUTE = 238
+"""Silent reading of non-fiction in English (Brysbaert 2019, Journal of Memory and Language 109, 104047)."""
+SECONDS_PER_JUDGEMENT = 4.0
+"""Choosing a point and going on, for each dimension; our assumption."""
+TOKENS_PER_SECOND = 100.0
+"""What the embedded model generates on two ordinary CPU cores, batched; measured, roughly."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a study would cost, in counts, seconds and minutes."""
+
+    n_arms: int
+    n_prompts: int
+    n_completions: int
+    n_tokens: int
+    generation_s: float
+    n_booklets: int
+    trials_per_booklet: int
+    n_trials: int
+    ratings_per_completion: float
+    minutes_per_rater: float
+    study_hash: str
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the figures by name."""
+        return asdict(self)
+
+
+def forecast(study: Study) -> Forecast:
+    """Work out a study's costs; times are estimates from the constants of this module."""
+    n_tokens = study.n_completions * study.sampling.max_new_tokens
+    n_trials = study.plan.raters * study.items_per_rater
+    return Forecast(
+        n_arms=len(study.arms),
+        n_prompts=len(study.prompts),
+        n_completions=study.n_completions,
+        n_tokens=n_tokens,
+        generation_s=n_tokens / TOKENS_PER_SECOND,
+        n_booklets=study.plan.raters,
+        trials_per_booklet=study.items_per_rater,
+        n_trials=n_trials,
+        ratings_per_completion=n_trials / study.n_completions,
+        minutes_per_rater=study.items_per_rater * _seconds_per_trial(study) / 60,
+        study_hash=study.hash,
+    )
+
+
+def _seconds_per_trial(study: Study) -> float:
+    prompt_words = sum(len(prompt.split()) for prompt in study.prompts) / len(study.prompts)
+    words = prompt_words + study.sampling.max_new_tokens / TOKENS_PER_WORD
+    return words / READING_WORDS_PER_MINUTE * 60 + SECONDS_PER_JUDGEMENT * len(study.dimensions)

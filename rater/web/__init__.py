@@ -1,0 +1,1 @@
+"""Show raters one text at a time, and keep every answer."""

@@ -1,0 +1,91 @@
+"""Confine what a page may do and what a request may ask.
+
+Forms carry no tokens against cross-site requests. A browser says itself where a POST comes from, in
+``Sec-Fetch-Site`` (on https and localhost) and in ``Origin`` (everywhere), and neither can be set by a page;
+so a POST that names another site is refused, cookies are SameSite=Lax besides, and a form that was opened
+hours ago, in another tab or before a restart is never refused for an expired token. A client that sends
+neither header is no browser, and has no rater's cookie that somebody else could ride on.
+"""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Request, Response, request
+from werkzeug.exceptions import Forbidden
+from werkzeug.wrappers import Response as AnyResponse
+
+from rater.web.settings import running
+
+MAX_REQUEST_BYTES = 64 * 1024
+MAX_FORM_PARTS = 200
+TOKEN_COOKIE = "rater"  # noqa: S105 (the cookie's name, no secret)
+_TOKEN_MAX_LENGTH = 128
+_TOKEN_LIFETIME_S = 180 * 24 * 3600
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; "
+    + "; ".join(
+        f"{kind} 'self'" for kind in ("style-src", "script-src", "img-src", "connect-src", "form-action")
+    )
+    + "; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    # not no-referrer: that makes browsers send `Origin: null` with our own forms
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+
+
+def install(app: Flask) -> None:
+    """Refuse cross-site requests before a view runs, and add the headers after it."""
+    app.before_request(_refuse_cross_site)
+    app.after_request(_add_headers)
+
+
+def _refuse_cross_site() -> None:
+    if request.method not in _SAFE_METHODS and not is_same_site(request):
+        raise Forbidden
+
+
+def is_same_site(sent: Request) -> bool:
+    """Say whether a request comes from our own pages, by what its browser says of it."""
+    fetch_site = sent.headers.get("Sec-Fetch-Site")
+    if fetch_site is not None:
+        return fetch_site in {"same-origin", "none"}
+    origin = sent.headers.get("Origin")
+    # the host only: behind a proxy that ends TLS the schemes differ
+    return origin is None or urlsplit(origin).netloc == sent.host
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.endpoint == "static" and response.status_code == 200:
+        response.headers["Cache-Control"] = f"public, max-age={response.cache_control.max_age}, immutable"
+    else:
+        # a page kept by a browser would show old answers, to whoever uses it next
+        response.headers["Cache-Control"] = "no-store"
+    if running().settings.secure_cookies:
+        response.headers["Strict-Transport-Security"] = f"max-age={_TOKEN_LIFETIME_S}"
+    return response
+
+
+def read_token() -> str | None:
+    """Read the rater's token from the cookie of this study's path; None if there is none worth looking up."""
+    token = request.cookies.get(TOKEN_COOKIE)
+    return token if token and len(token) <= _TOKEN_MAX_LENGTH else None
+
+
+def keep_token(response: AnyResponse, token: str, *, path: str) -> None:
+    """Let the browser keep the rater's token for this study's path, so that coming back resumes."""
+    response.set_cookie(
+        TOKEN_COOKIE,
+        token,
+        max_age=_TOKEN_LIFETIME_S,
+        path=path,
+        httponly=True,
+        secure=running().settings.secure_cookies or request.is_secure,
+        samesite="Lax",
+    )

@@ -1,0 +1,144 @@
+"""Serve the app with gunicorn, used as a library: the port first, then workers, one line when it listens.
+
+Workers are threaded (gthread): browsers open connections ahead of need and leave them idle, and one of those
+would hold up a whole single-threaded worker. Two processes are the default, so that one can fail or be busy
+while the other answers; a request takes a few milliseconds, and SQLite has one writer at a time anyway.
+"""
+
+import contextlib
+import errno
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # it has no types
+
+from rater.errors import RaterError
+from rater.store.rating.open import open_rating
+from rater.web.app import create_app
+from rater.web.settings import WebSettings
+
+DEFAULT_PORT = 8000
+_WORKERS = 2
+_THREADS = 4
+_BACKLOG = 256
+_TIMEOUT_S = 60  # more than SQLite waits for a lock, so that a wait ends as a page and not as a killed worker
+_GRACE_S = 5
+
+
+def serve(
+    settings: WebSettings,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    *,
+    workers: int = _WORKERS,
+    on_listening: Callable[[str], None] = print,
+) -> None:
+    """Serve until interrupted (Ctrl-C) or terminated; returns when the workers have stopped.
+
+    Args:
+        settings: What the app is told.
+        host: The address to listen on.
+        port: The port; 0 for a free one.
+        workers: How many processes answer requests.
+        on_listening: Called once with the address, when connections are accepted.
+
+    Raises:
+        DatabaseError: the rating database is missing, of another revision or cannot be reached.
+        RaterError: the port is taken or may not be used.
+    """
+    open_rating(
+        settings.rating_url
+    ).dispose()  # here rather than in a worker, where it would only be a log line
+    listener = _listen(host, port)
+    address = _address(listener)
+    server = _Server(settings, listener, workers=workers, on_listening=lambda: on_listening(address))
+    with _ending_workers_here():
+        server.run()
+
+
+class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
+    """One app in several processes, each with its own engine: connections do not survive a fork."""
+
+    def __init__(
+        self,
+        settings: WebSettings,
+        listener: socket.socket,
+        *,
+        workers: int,
+        on_listening: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._options: dict[str, object] = {
+            "bind": [f"fd://{listener.detach()}"],
+            "workers": workers,
+            "worker_class": "gthread",
+            "threads": _THREADS,
+            "timeout": _TIMEOUT_S,
+            "graceful_timeout": _GRACE_S,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "when_ready": lambda _arbiter: on_listening(),
+        }
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Take our options only: no command line, no file, no environment."""
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Make the app, in the worker."""
+        return create_app(self._settings)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = None
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except (OSError, OverflowError) as error:
+        if listener is not None:
+            listener.close()
+        raise RaterError(_why_not(host, port, error)) from error
+    return listener
+
+
+def _why_not(host: str, port: int, error: OSError | OverflowError) -> str:
+    if isinstance(error, OverflowError):
+        return f"Port {port} is no port. Valid: 0 (a free one) to 65535."
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} on {host} is taken. Stop what uses it, or choose another; 0 takes a free one."
+    if error.errno == errno.EACCES:
+        return f"Port {port} on {host} may not be used by you. Choose one from 1024 to 65535."
+    return f"{host} port {port} cannot be listened on ({error.strerror}). Valid: an address of this machine."
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextlib.contextmanager
+def _ending_workers_here() -> Iterator[None]:
+    """Return in the process that called `serve`, and end a worker at once.
+
+    gunicorn leaves both by SystemExit; a worker must not run the clean-up of whoever called `serve`.
+    """
+    served_by = os.getpid()
+    try:
+        yield
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        if os.getpid() != served_by:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+        if code:
+            msg = "The server could not start its workers. What they wrote above says why."
+            raise RuntimeError(msg) from stop

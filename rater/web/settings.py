@@ -1,0 +1,54 @@
+"""Hold what the web process was started with, and give views the one engine they read and write by."""
+
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from flask import Flask, current_app
+from sqlalchemy import Engine
+
+_EXTENSION = "rater"
+_SEALED_VARIABLE = "RATER_SEALED"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class WebSettings:
+    """What the web process is told; it knows of no other database than the rating database."""
+
+    rating_url: str
+    """The rating database, as an SQLAlchemy URL."""
+    secure_cookies: bool = False
+    """True behind TLS: cookies are sent over https only, and browsers are told to stay on https."""
+    now: Callable[[], datetime] = _utc_now
+    """The clock, so that a test can set it."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a running app holds: its settings and its one engine."""
+
+    settings: WebSettings
+    engine: Engine
+
+
+def install(app: Flask, running: Running) -> None:
+    """Give an app what its views read by `running`."""
+    app.extensions[_EXTENSION] = running
+
+
+def running() -> Running:
+    """Return what the app that handles this request holds."""
+    return cast("Running", current_app.extensions[_EXTENSION])
+
+
+def drop_sealed_settings(environ: MutableMapping[str, str]) -> bool:
+    """Forget where the sealed database is, before anything is served; say whether that was known.
+
+    The web process has no use for it, and its children inherit the environment.
+    """
+    return environ.pop(_SEALED_VARIABLE, None) is not None

@@ -1,0 +1,247 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from rater.analysis.cells import Cells, score_cells
+from rater.analysis.crossed import quasi_f, two_way_t
+from rater.analysis.ratings import Ratings, select_ratings
+from rater.analysis.reml import fit_reml
+from rater.analysis.results import NotEstimable, Outcome, Result
+from rater.study.plan import Score
+
+SCORES: dict[Score, str] = {"scale_points": "twoway_cell_difference", "net_superiority": "twoway_cell_delta"}
+
+
+def cells_of(frame: pd.DataFrame) -> Cells:
+    return score_cells(select_ratings(frame, ("steered", "unsteered"), "happiness"))
+
+
+def found(outcome: Outcome) -> Result:
+    assert isinstance(outcome, Result), outcome
+    return outcome
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_a_complete_table_gives_the_quasi_f_of_r(
+    load: Callable[[str], pd.DataFrame], reference: dict[str, Any], score: Score
+) -> None:
+    ours = found(two_way_t(cells_of(load("a")), score))
+
+    theirs = reference["a"][SCORES[score]]
+    assert ours.estimate == pytest.approx(theirs["mean"], abs=1e-5)
+    quasi = theirs["quasiF_truncated_satterthwaite"]
+    assert ours.standard_error == pytest.approx(quasi["se"], abs=1e-5)
+    assert ours.df == pytest.approx(quasi["df"], abs=1e-3)
+    assert ours.p == pytest.approx(quasi["p"], abs=1e-5)
+    assert ours.interval is not None
+    assert [ours.interval.low, ours.interval.high] == pytest.approx(quasi["ci"], abs=1e-5)
+
+
+def test_data_a_gives_the_numbers_printed_in_statistics_md(load: Callable[[str], pd.DataFrame]) -> None:
+    points = found(two_way_t(cells_of(load("a")), "scale_points"))
+    net = found(two_way_t(cells_of(load("a")), "net_superiority"))
+
+    assert points.standard_error == pytest.approx(0.141587, abs=1e-6)
+    assert net.estimate == pytest.approx(0.344, abs=5e-4)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_missing_cells_give_the_weighted_mixed_model_of_r(
+    load: Callable[[str], pd.DataFrame], reference: dict[str, Any], score: Score
+) -> None:
+    """R: lmerTest::lmer(score ~ 1 + (1|rater) + (1|prompt), weights = 1/(1/n_S + 1/n_U))."""
+    ours = found(two_way_t(cells_of(load("c")), score))
+
+    theirs = reference["c"][SCORES[score]]["lmer_weighted_harmonic_n"]
+    assert ours.estimate == pytest.approx(theirs["est"], abs=1e-5)
+    assert ours.standard_error == pytest.approx(theirs["se"], abs=1e-5)
+    assert ours.df == pytest.approx(theirs["df"], abs=1e-3)
+    assert ours.p == pytest.approx(theirs["p"], abs=1e-5)
+    assert ours.n.cells == 32
+
+
+def test_the_floor_keeps_the_variance_at_the_larger_one_way_mean_square() -> None:
+    # Rows equal, residual large: MS_R = 0, MS_P = 2, MS_E = 2 would give q = 0.
+    table = np.array([[1.0, -1.0], [-1.0, 1.0], [3.0, -3.0]])
+
+    standard_error, df = quasi_f(table)
+
+    # MS_R = 0, MS_P = 3·(1² + 1²)/1 = 6, MS_E = 2·(0 + 4 + 4)/2 = 8, so q = −2 and V = MS_P.
+    assert standard_error == pytest.approx(np.sqrt(6 / 6))
+    assert df == 1
+
+
+@settings(deadline=None)
+@given(arrays(np.float64, (5, 4), elements=st.integers(-4, 4).map(float)))
+def test_reml_equals_the_closed_form_where_both_components_are_positive(table: np.ndarray) -> None:
+    rater, prompt = (axis.ravel() for axis in np.indices(table.shape))
+    noisy = table + np.linspace(0, 0.7, 20).reshape(5, 4) ** 2  # no exact ties of mean squares
+
+    fit = fit_reml(rater, prompt, noisy.ravel(), np.full(20, 1.5), free=(True, True))
+
+    closed_se, closed_df = quasi_f(noisy)
+    assert fit is not None
+    both = min(fit.rater_variance, fit.prompt_variance) > 1e-4 * fit.residual_variance > 0
+    assert fit.estimate == pytest.approx(noisy.mean(), abs=1e-9)
+    assert not both or fit.standard_error == pytest.approx(closed_se, rel=1e-5)
+    assert not both or fit.df == pytest.approx(closed_df, rel=1e-3)
+
+
+def test_reml_takes_raters_and_prompts_alike() -> None:
+    rng = np.random.default_rng(3)
+    rater, prompt = (axis.ravel() for axis in np.indices((4, 9)))
+    kept = rng.random(36) < 0.8
+    score, weight = rng.normal(size=36) + rater + 0.3 * prompt, rng.integers(1, 4, 36).astype(float)
+    rater, prompt, score, weight = rater[kept], prompt[kept], score[kept], weight[kept]
+
+    one = fit_reml(rater, prompt, score, weight, free=(True, True))
+    other = fit_reml(prompt, rater, score, weight, free=(True, True))
+
+    assert one is not None
+    assert other is not None
+    assert (one.estimate, one.standard_error, one.df) == pytest.approx(
+        (other.estimate, other.standard_error, other.df), rel=1e-6
+    )
+    assert one.rater_variance == pytest.approx(other.prompt_variance, rel=1e-5)
+
+
+@pytest.mark.parametrize("scores", [[0.0, 1.0, 2.0], [1.0, 1.0, 0.0]])
+def test_raters_who_score_all_prompts_alike_have_no_residual_to_be_judged_by(scores: list[float]) -> None:
+    rater, prompt = (axis.ravel()[1:] for axis in np.indices((3, 4)))
+
+    assert fit_reml(rater, prompt, np.array(scores)[rater], np.ones(11), free=(True, True)) is None
+
+
+@pytest.mark.parametrize(
+    ("keep", "sentence"),
+    [
+        (
+            ("r01",),
+            (
+                "Not estimable, because only 1 rater has answers to both arms, "
+                "and the two-way test needs at least 2 raters."
+            ),
+        ),
+        (
+            (),
+            (
+                'Not estimable, because no rater has answered both "steered" and "unsteered" texts '
+                "of the same prompt."
+            ),
+        ),
+    ],
+)
+def test_one_rater_or_none_refuses_the_two_way_test_with_a_sentence(
+    load: Callable[[str], pd.DataFrame], keep: tuple[str, ...], sentence: str
+) -> None:
+    frame = load("a")
+
+    outcome = two_way_t(cells_of(frame[frame["rater"].isin(keep)]), "net_superiority")
+
+    assert isinstance(outcome, NotEstimable)
+    assert outcome.sentence == sentence
+
+
+def test_one_prompt_refuses_the_two_way_test(load: Callable[[str], pd.DataFrame]) -> None:
+    frame = load("a")
+
+    outcome = two_way_t(cells_of(frame[frame["prompt"] == "p01"]), "scale_points")
+
+    assert isinstance(outcome, NotEstimable)
+    assert (
+        outcome.reason
+        == "only 1 prompt has answers to both arms, and the two-way test needs at least 2 prompts"
+    )
+    assert outcome.estimate == pytest.approx(0.388888888889)
+
+
+def test_cells_that_all_agree_have_an_estimate_but_no_p() -> None:
+    rater, prompt, arm = (axis.ravel() for axis in np.indices((3, 3, 2)))
+    ratings = Ratings(("steered", "unsteered"), rater, prompt, np.arange(18), arm == 0, 5.0 - 2.0 * arm)
+
+    outcome = two_way_t(score_cells(ratings), "net_superiority")
+
+    assert isinstance(outcome, NotEstimable)
+    assert outcome.estimate == 1.0
+    assert outcome.reason == (
+        "all 9 rater × prompt cells have the same net superiority (1), so nothing says how much it varies"
+    )
+
+
+def test_two_raters_are_warned_about(load: Callable[[str], pd.DataFrame]) -> None:
+    frame = load("a")
+
+    outcome = found(two_way_t(cells_of(frame[frame["rater"].isin(["r01", "r02"])]), "scale_points"))
+
+    assert outcome.warnings[0].startswith("with only 2 raters p can be too small")
+
+
+def test_answers_that_no_cell_can_use_are_counted_in_a_warning(load: Callable[[str], pd.DataFrame]) -> None:
+    outcome = found(two_way_t(cells_of(load("c")), "scale_points"))
+
+    assert outcome.warnings[-1] == (
+        "8 of 110 answers are not used: their rater answered only one arm of their prompt"
+    )
+
+
+answer = st.integers(1, 5).map(float)
+studies = st.tuples(
+    arrays(np.float64, (3, 4, 2, 2), elements=answer), arrays(np.bool_, (3, 4, 2, 2), elements=st.booleans())
+)
+
+
+def make_ratings(table: np.ndarray, kept: np.ndarray, *, swapped: bool = False) -> Ratings:
+    rater, prompt, arm, _ = (axis.ravel() for axis in np.indices(table.shape))
+    names = ("unsteered", "steered") if swapped else ("steered", "unsteered")
+    full = Ratings(names, rater, prompt, np.arange(table.size), arm == int(swapped), table.ravel())
+    return full.take(kept.ravel())
+
+
+@settings(deadline=None)
+@given(studies, st.sampled_from(["net_superiority", "scale_points"]))
+def test_swapping_the_arms_negates_the_estimate_and_keeps_p(
+    study: tuple[np.ndarray, np.ndarray], score: Score
+) -> None:
+    one = two_way_t(score_cells(make_ratings(*study)), score)
+    other = two_way_t(score_cells(make_ratings(*study, swapped=True)), score)
+
+    assert type(one) is type(other)
+    assert one.estimate is None or one.estimate == pytest.approx(-(other.estimate or 0.0), abs=1e-6)
+    assert not isinstance(one, Result) or one.p == pytest.approx(found(other).p, abs=1e-6)
+
+
+@settings(deadline=None)
+@given(studies, st.tuples(*[st.integers(-3, 3)] * 3))
+def test_a_rater_who_answers_higher_throughout_changes_nothing_in_scale_points(
+    study: tuple[np.ndarray, np.ndarray], levels: tuple[int, int, int]
+) -> None:
+    table, kept = study
+    raised = table + np.array(levels, dtype=float)[:, None, None, None]
+
+    one = two_way_t(score_cells(make_ratings(table, kept)), "scale_points")
+    other = two_way_t(score_cells(make_ratings(raised, kept)), "scale_points")
+
+    assert type(one) is type(other)
+    assert one.estimate is None or one.estimate == pytest.approx(other.estimate, abs=1e-6)
+    assert not isinstance(one, Result) or one.p == pytest.approx(found(other).p, abs=1e-6)
+
+
+@settings(deadline=None)
+@given(studies, st.permutations(range(3)), st.permutations(range(4)))
+def test_names_of_raters_and_prompts_do_not_matter(
+    study: tuple[np.ndarray, np.ndarray], raters: list[int], prompts: list[int]
+) -> None:
+    table, kept = study
+
+    one = two_way_t(score_cells(make_ratings(table, kept)), "net_superiority")
+    renamed = make_ratings(table[raters][:, prompts], kept[raters][:, prompts])
+    other = two_way_t(score_cells(renamed), "net_superiority")
+
+    assert type(one) is type(other)
+    assert not isinstance(one, Result) or one.p == pytest.approx(found(other).p, abs=1e-6)

@@ -1,0 +1,215 @@
+"""Run the command as a user does: what it prints, and what it exits with."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rater.publish.publish import find_published
+from rater.study.study import Study
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEMO = ROOT / "experiments" / "love_vs_hate.py"
+
+
+def run(*arguments: str | Path, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "rater", *map(str, arguments)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "100"},
+    )
+
+
+@pytest.fixture
+def generated(tmp_path: Path, study: Study, seal_completions: Callable[[Study], None]) -> Study:
+    """A generated study in ``tmp_path``, whose databases the options below name."""
+    seal_completions(study)
+    return study
+
+
+RATING = ("--ratings", "rating.db")
+SEALED = ("--sealed", "sealed.db")
+
+
+def test_help_lists_the_verbs_in_the_order_of_the_flow(tmp_path: Path) -> None:
+    shown = run("--help", cwd=tmp_path)
+
+    verbs = [line.split()[0] for line in shown.stdout.split("Commands:")[1].splitlines() if line.strip()]
+    assert verbs == [
+        "model", "check", "generate", "rehearse", "publish", "open", "serve", "rate", "close",
+        "analyze", "db",
+    ]  # fmt: skip
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys, rater.cli\n"
+        "heavy = {'flask', 'sqlalchemy', 'torch', 'numpy', 'pandas', 'pydantic', 'rich', 'scipy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert shown.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "verb", ["check", "generate", "publish", "open", "serve", "rate", "close", "analyze"]
+)
+def test_every_verb_has_help_with_an_example(tmp_path: Path, verb: str) -> None:
+    shown = run(verb, "--help", cwd=tmp_path)
+
+    assert f"Example: rater {verb}" in shown.stdout
+
+
+def test_check_prints_what_the_study_would_do_and_its_hash(tmp_path: Path) -> None:
+    shown = run("check", DEMO, cwd=tmp_path)
+
+    assert shown.returncode == 0
+    for label in ["arms", "completions", "tokens", "trials", "booklets", "rater's time", "hash"]:
+        assert label in shown.stdout
+    assert shown.stdout.rstrip().endswith(f"Next: rater generate {DEMO}")
+
+
+def test_check_gives_the_same_figures_as_json(tmp_path: Path) -> None:
+    figures = json.loads(run("check", DEMO, "--json", cwd=tmp_path).stdout)
+
+    assert figures["n_completions"] == 12 * 2 * 4
+    assert len(figures["study_hash"]) == 64
+
+
+def test_a_users_mistake_is_a_message_without_traceback_and_exit_code_2(tmp_path: Path) -> None:
+    shown = run("check", "experiments/absent.py", cwd=tmp_path)
+
+    assert shown.returncode == 2
+    assert "There is no study file experiments/absent.py." in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("publish", "nothing", *SEALED), "There is no sealed database sealed.db yet."),
+        (("serve", *RATING), "There is no rating database rating.db yet."),
+        (("rate", "nothing", *RATING), "There is no rating database rating.db yet."),
+        (("analyze", "nothing", "--yes", *RATING, *SEALED), "There is no rating database rating.db yet."),
+        (("publish", "a_study.py"), "this command takes a study's name"),
+        (("serve", "--port", "70000"), "70000 is not in the range"),
+        (("serve", "--ratings", "postgres://x"), "is not a database URL"),
+        (("rehearse", "nothing", "--raters", "0"), "0 is not in the range"),
+        (("perish", "a_study"), "No such command 'perish'"),
+    ],
+)
+def test_each_mistake_is_named(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    shown = run(*arguments, cwd=tmp_path)
+
+    assert shown.returncode == 2, shown.stderr
+    assert said in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_an_unpublished_study_cannot_be_served_rated_or_analysed(generated: Study, tmp_path: Path) -> None:
+    assert run("publish", generated.name, *RATING, *SEALED, cwd=tmp_path).returncode == 0
+
+    for arguments in [("serve", "other"), ("rate", "other"), ("analyze", "other", "--yes", *SEALED)]:
+        shown = run(*arguments, *RATING, cwd=tmp_path)
+        assert shown.returncode == 2
+        assert "Study 'other' is not published yet. Valid: marked_study." in shown.stderr
+
+
+def test_publishing_opens_the_study_prints_what_to_keep_and_does_nothing_twice(
+    generated: Study, tmp_path: Path, rating_url: str
+) -> None:
+    first = run("publish", generated.name, *RATING, *SEALED, cwd=tmp_path)
+    second = run("publish", generated.name, *RATING, *SEALED, cwd=tmp_path)
+
+    published = find_published(rating_url, generated.name)
+    assert published is not None
+    assert published.state == "open"
+    assert published.commitment in first.stdout
+    assert published.study_hash in first.stdout
+    assert second.returncode == 0
+    assert "is published already, and open" in second.stdout.replace("\n", " ")
+
+
+def test_a_held_study_is_opened_and_closed_by_hand(generated: Study, tmp_path: Path, rating_url: str) -> None:
+    run("publish", generated.name, "--hold", *RATING, *SEALED, cwd=tmp_path)
+    states = []
+    for verb in ["open", "close"]:
+        assert run(verb, generated.name, *RATING, cwd=tmp_path).returncode == 0
+        published = find_published(rating_url, generated.name)
+        states.append(published.state if published else None)
+
+    again = run("close", generated.name, *RATING, cwd=tmp_path)
+
+    assert states == ["open", "closed"]
+    assert again.returncode == 2
+    assert "Study 'marked_study' is closed" in again.stderr
+
+
+def test_a_closed_study_cannot_be_rated(generated: Study, tmp_path: Path) -> None:
+    run("publish", generated.name, *RATING, *SEALED, cwd=tmp_path)
+    run("close", generated.name, *RATING, cwd=tmp_path)
+
+    shown = run("rate", generated.name, *RATING, cwd=tmp_path, stdin="y\n")
+
+    assert shown.returncode == 2
+    assert "Study 'marked_study' is closed" in shown.stderr
+
+
+def test_analyzing_asks_first_and_a_no_changes_nothing(
+    generated: Study, tmp_path: Path, rating_url: str
+) -> None:
+    run("publish", generated.name, *RATING, *SEALED, cwd=tmp_path)
+
+    shown = run("analyze", generated.name, *RATING, *SEALED, cwd=tmp_path, stdin="n\n")
+
+    published = find_published(rating_url, generated.name)
+    assert shown.returncode == 130
+    assert "Of 6 planned raters 0 have finished" in shown.stderr
+    assert published is not None
+    assert published.state == "open"
+
+
+def test_analyzing_too_little_says_what_is_missing_and_prints_no_p_value(
+    generated: Study, tmp_path: Path
+) -> None:
+    run("publish", generated.name, *RATING, *SEALED, cwd=tmp_path)
+
+    shown = run(
+        "analyze",
+        generated.name,
+        "--yes",
+        "--json",
+        "all.json",
+        "--csv",
+        "all.csv",
+        *RATING,
+        *SEALED,
+        cwd=tmp_path,
+    )
+
+    assert shown.returncode == 0
+    assert "no rater of 6 planned has answered it yet" in " ".join(shown.stdout.split())
+    assert "p =" not in shown.stdout
+    assert json.loads((tmp_path / "all.json").read_text())
+    assert (tmp_path / "all.csv").read_text().startswith("rater,position,item,prompt,arm,dimension,answer")
+
+
+def test_databases_are_upgraded_by_one_command(generated: Study, tmp_path: Path) -> None:
+    shown = run("db", "upgrade", *RATING, *SEALED, cwd=tmp_path)
+
+    assert shown.returncode == 0
+    assert "rating: there is no rating.db yet" in shown.stdout
+    assert "sealed: revision 0001 (was current)" in shown.stdout

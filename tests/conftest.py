@@ -1,0 +1,154 @@
+"""Share real parts between test folders: the embedded model, and a small rating database."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rater.generate.freeze import freeze
+from rater.store.engine import writing
+from rater.store.log import append_event
+from rater.store.rating import studies
+from rater.store.rating.open import create_rating
+from rater.store.rating.schema import Event
+from rater.store.sealed.completions import NewCompletion, insert_completions
+from rater.store.sealed.open import open_sealed
+from rater.study.arms import Steered, Unsteered, XVector
+from rater.study.plan import Plan
+from rater.study.protocol import Dimension, Likert, Protocol
+from rater.study.study import Sampling, Study
+
+if TYPE_CHECKING:
+    from transformer_lens.model_bridge import TransformerBridge
+
+_PUBLISHED_AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def embedded_model() -> "TransformerBridge":
+    """The embedded model on the CPU, in the precision of the reference numbers, loaded once."""
+    import torch  # noqa: PLC0415 (the tests that need no model need no torch)
+
+    from rater.embedded import EMBEDDED_MODEL  # noqa: PLC0415 (as above)
+    from rater.steering.bridge import load_model  # noqa: PLC0415 (as above)
+
+    return load_model(EMBEDDED_MODEL, device="cpu", dtype=torch.float32)
+
+
+@pytest.fixture
+def rating_url(tmp_path: Path) -> str:
+    """The URL of a rating database that `publish_study` makes."""
+    return f"sqlite:///{tmp_path / 'rating.db'}"
+
+
+@pytest.fixture
+def protocol() -> Protocol:
+    """A protocol with one dimension of five points."""
+    return Protocol(
+        title="How happy are these texts?",
+        consent="You will rate texts. **Nothing** about you is stored. Ask [us](https://example.org/who).",
+        instructions="Say how happy each text is.",
+        dimensions=(
+            Dimension(
+                name="happiness",
+                question="How happy is this text?",
+                scale=Likert(low="not at all happy", high="very happy"),
+            ),
+        ),
+    )
+
+
+@pytest.fixture
+def publish_study(rating_url: str, protocol: Protocol) -> Callable[..., str]:
+    """A function that publishes a study and returns its slug; each booklet has all its texts."""
+
+    def publish(
+        *,
+        slug: str = "quiet-river",
+        name: str = "a_study",
+        state: str = "open",
+        shown: Protocol = protocol,
+        texts: tuple[tuple[str, str], ...] = (
+            ("I woke up", " and smiled."),
+            ("The rain", " went on."),
+            ("We", " ran."),
+        ),
+        n_booklets: int = 3,
+    ) -> str:
+        items = [studies.NewItem(f"{slug}-{n}", prompt, text) for n, (prompt, text) in enumerate(texts)]
+        booklets = [
+            studies.NewBooklet(f"{slug}-booklet-{n}", tuple(item.id for item in items))
+            for n in range(n_booklets)
+        ]
+        study = studies.PublishedStudy(0, name, slug, "published", shown, "hash", "commitment", _PUBLISHED_AT)
+        engine = create_rating(rating_url)
+        with writing(engine) as session:
+            studies.insert_study(session, study, items=items, booklets=booklets)
+            study_id = studies.get_study(session, name).id
+            append_event(session, Event, study_id, kind="published", at=_PUBLISHED_AT)
+            for move in {"published": (), "open": ("open",), "closed": ("open", "closed")}[state]:
+                studies.move_study(session, name, move, at=_PUBLISHED_AT)
+        engine.dispose()
+        return slug
+
+    return publish
+
+
+@pytest.fixture
+def sealed_url(tmp_path: Path) -> str:
+    """The URL of a sealed database that `seal_completions` makes."""
+    return f"sqlite:///{tmp_path / 'sealed.db'}"
+
+
+@pytest.fixture
+def study() -> Study:
+    """A study of two arms, four prompts and three samples, whose sealed words are unmistakable."""
+    return Study(
+        name="marked_study",
+        title="How happy are these texts?",
+        consent="You will rate texts.",
+        instructions="Say how happy each text is.",
+        dimensions=(
+            Dimension(
+                name="happiness",
+                question="How happy is this text?",
+                scale=Likert(low="not at all happy", high="very happy"),
+            ),
+        ),
+        prompts=("I woke up and", "The rain", "My friend said", "We"),
+        arms=(
+            Unsteered(name="zebra-arm"),
+            Steered(
+                name="walrus-arm",
+                additions=(XVector("Quokka prompt", "Numbat prompt", coeff=7.8125, at=17),),
+            ),
+        ),
+        sampling=Sampling(samples_per_prompt=3, seed=918273645),
+        plan=Plan(raters=6),
+    )
+
+
+@pytest.fixture
+def seal_completions(sealed_url: str) -> Callable[[Study], None]:
+    """A function that fills the sealed database with a study's completions, as generation would."""
+
+    def seal(study: Study) -> None:
+        missing = freeze(sealed_url, study, now=_PUBLISHED_AT)
+        made = [
+            NewCompletion(
+                cell=cell,
+                seed=number,
+                token_ids=(number, number + 1),
+                text=f" went on {number} times. ",
+                stop_reason="length",
+            )
+            for number, cell in enumerate(missing.cells)
+        ]
+        engine = open_sealed(sealed_url)
+        with writing(engine) as session:
+            insert_completions(session, missing.study_id, made, versions={}, now=_PUBLISHED_AT)
+        engine.dispose()
+
+    return seal

@@ -1,0 +1,136 @@
+"""Make completions with the embedded model into a real sealed file."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from rater.errors import ModelError
+from rater.generate.freeze import freeze
+from rater.store.engine import disposing, reading
+from rater.store.log import read_events
+from rater.store.sealed.completions import Cell, read_completions
+from rater.store.sealed.open import open_sealed
+from rater.store.sealed.schema import Completion, Event
+from rater.study.arms import ActivationAddition, Steered
+from rater.study.study import Study
+
+if TYPE_CHECKING:
+    from transformer_lens.model_bridge import TransformerBridge
+
+pytestmark = pytest.mark.model
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def short_study(study: Study) -> Study:
+    """Two prompts, two arms, two samples, six tokens."""
+    declared = study.model_dump()
+    return Study.model_validate(
+        {
+            **declared,
+            "prompts": ["I woke up and saw that", "The rain went on and we"],
+            "arms": [
+                {"kind": "unsteered"},
+                {"kind": "steered", "additions": [{"prompt": "Love", "coeff": 2, "act_name": 6}]},
+            ],
+            "sampling": {"samples_per_prompt": 2, "max_new_tokens": 6, "top_p": 0.9, "seed": 3},
+        }
+    )
+
+
+def make(
+    sealed_url: str,
+    study: Study,
+    model: "TransformerBridge",
+    *,
+    on_completion: Callable[[], None] = lambda: None,
+    batch_size: int = 64,
+) -> None:
+    from rater.generate.make import make_completions  # noqa: PLC0415 (torch, for these tests only)
+
+    make_completions(
+        sealed_url,
+        study,
+        freeze(sealed_url, study, now=NOW),
+        model,
+        batch_size=batch_size,
+        clock=lambda: NOW,
+        on_tokens=lambda _: None,
+        on_completion=on_completion,
+    )
+
+
+def read_texts(sealed_url: str) -> list[tuple[Cell, str]]:
+    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+        return [(kept.cell, kept.text) for kept in read_completions(session, 1)]
+
+
+def test_every_completion_is_kept_with_its_arm_seed_and_versions(
+    short_study: Study, sealed_url: str, embedded_model: "TransformerBridge"
+) -> None:
+    make(sealed_url, short_study, embedded_model)
+
+    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+        rows = list(session.scalars(select(Completion)))
+        kinds = [event.kind for event in read_events(session, Event, 1)]
+        session.expunge_all()
+    assert len(rows) == 8
+    assert all(1 <= len(row.token_ids) <= 6 for row in rows)
+    assert {row.stop_reason for row in rows} <= {"eos", "length"}
+    assert {row.versions["torch"].split("+")[0] for row in rows} == {"2.13.0"}
+    assert kinds == ["frozen", "generated"]
+
+
+def test_both_arms_of_a_sample_share_a_seed_that_no_other_sample_has(
+    short_study: Study, sealed_url: str, embedded_model: "TransformerBridge"
+) -> None:
+    make(sealed_url, short_study, embedded_model)
+
+    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+        seeds = {
+            (row.prompt_index, row.arm, row.sample): row.seed for row in session.scalars(select(Completion))
+        }
+    pairs = [(seeds[p, "unsteered", s], seeds[p, "steered", s]) for p in (0, 1) for s in (0, 1)]
+    assert all(unsteered == steered for unsteered, steered in pairs)
+    assert len(set(pairs)) == 4
+
+
+def test_generation_that_was_interrupted_ends_with_the_same_rows(
+    short_study: Study, sealed_url: str, embedded_model: "TransformerBridge", tmp_path: Path
+) -> None:
+    whole_url = f"sqlite:///{tmp_path / 'whole.db'}"
+    make(whole_url, short_study, embedded_model)
+
+    class Stopped(Exception):  # noqa: N818 (stands for Ctrl-C)
+        pass
+
+    n_made = 0
+
+    def stop_after_three() -> None:
+        nonlocal n_made
+        n_made += 1
+        if n_made == 3:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        make(sealed_url, short_study, embedded_model, on_completion=stop_after_three, batch_size=3)
+    assert len(read_texts(sealed_url)) == 3
+
+    make(sealed_url, short_study, embedded_model)
+
+    assert read_texts(sealed_url) == read_texts(whole_url)
+
+
+def test_an_arm_that_does_not_fit_the_model_is_named_before_anything_is_made(
+    short_study: Study, sealed_url: str, embedded_model: "TransformerBridge"
+) -> None:
+    too_deep = Steered(additions=(ActivationAddition(prompt="Love", coeff=1, act_name=31),))
+    study = Study.model_validate({**short_study.model_dump(), "arms": [short_study.arms[0], too_deep]})
+
+    with pytest.raises(ModelError, match=r"arms\[1\]\.additions\[0\].* 31, .*0–29"):
+        make(sealed_url, study, embedded_model)
+    assert read_texts(sealed_url) == []

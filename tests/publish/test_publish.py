@@ -1,0 +1,181 @@
+"""Publish real sealed rows into a real rating file."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from rater.errors import StateError
+from rater.publish.lifecycle import close_study, open_study
+from rater.publish.publish import find_published, publish_study
+from rater.store.engine import disposing, reading, writing
+from rater.store.log import broken_link, read_events
+from rater.store.rating.open import create_rating, open_rating
+from rater.store.rating.schema import Booklet, Event, Item, Trial
+from rater.store.rating.studies import get_study
+from rater.store.sealed.completions import delete_completions
+from rater.store.sealed.open import open_sealed
+from rater.store.sealed.studies import find_secrets, get_sealed_study, read_key
+from rater.study.study import Study
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+SealCompletions = Callable[[Study], None]
+
+
+@pytest.fixture
+def generated(study: Study, seal_completions: SealCompletions) -> Study:
+    seal_completions(study)
+    return study
+
+
+def read_rows(rating_url: str) -> tuple[list[Item], list[Trial]]:
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        items, trials = list(session.scalars(select(Item))), list(session.scalars(select(Trial)))
+        session.expunge_all()
+    return items, trials
+
+
+def test_every_completion_becomes_an_item_without_its_trailing_space(
+    generated: Study, sealed_url: str, rating_url: str
+) -> None:
+    publish_study(sealed_url, rating_url, generated.name, now=NOW)
+
+    items, _ = read_rows(rating_url)
+    assert sorted(item.text for item in items) == sorted(f" went on {n} times." for n in range(24))
+
+
+def test_item_ids_are_random_and_rows_stand_in_their_order(
+    generated: Study, sealed_url: str, rating_url: str
+) -> None:
+    publish_study(sealed_url, rating_url, generated.name, now=NOW)
+
+    items, _ = read_rows(rating_url)
+    ids = [item.id for item in items]
+    assert ids == sorted(ids)
+    assert len({len(bytes.fromhex(item_id)) for item_id in ids}) == 1
+    assert [item.text for item in items] != sorted(item.text for item in items)
+
+
+def test_one_booklet_is_dealt_for_each_planned_rater_with_arms_balanced_in_every_prompt(
+    generated: Study, sealed_url: str, rating_url: str
+) -> None:
+    publish_study(sealed_url, rating_url, generated.name, now=NOW)
+
+    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+        key = read_key(session, get_sealed_study(session, generated.name).id)
+    items, trials = read_rows(rating_url)
+    prompts = {item.id: item.prompt for item in items}
+    n_samples, n_arms = 3, 2
+    # completions were made in order of prompt, arm and sample, so that their ids tell the arm
+    arms = {item_id: (completion_id - 1) // n_samples % n_arms for item_id, completion_id in key.items()}
+    booklets = {trial.booklet_id for trial in trials}
+    assert len(booklets) == 6
+    for booklet in booklets:
+        seen = [(prompts[t.item_id], arms[t.item_id]) for t in trials if t.booklet_id == booklet]
+        assert sorted(seen) == sorted((prompt, arm) for prompt in generated.prompts for arm in (0, 1))
+
+
+def test_the_log_begins_with_the_commitment_and_the_head_of_the_generation_log(
+    generated: Study, sealed_url: str, rating_url: str
+) -> None:
+    published = publish_study(sealed_url, rating_url, generated.name, now=NOW)
+
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        events = read_events(session, Event, published.id)
+        assert broken_link(session, Event, published.id) is None
+    assert [event.kind for event in events] == ["published"]
+    assert events[0].detail["commitment"] == published.commitment
+    assert len(str(events[0].detail["generation_log"])) == 64
+
+
+def test_the_secret_seed_and_salt_are_in_the_sealed_database_alone(
+    generated: Study, sealed_url: str, rating_url: str, tmp_path: Path
+) -> None:
+    publish_study(sealed_url, rating_url, generated.name, now=NOW)
+
+    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+        secrets = find_secrets(session, get_sealed_study(session, generated.name).id)
+    assert secrets is not None
+    written = b"".join(path.read_bytes() for path in tmp_path.glob("rating.db*"))
+    assert secrets.seed.encode() not in written
+    assert secrets.salt.encode() not in written
+
+
+def test_two_publications_of_the_same_completions_share_no_id(
+    study: Study, seal_completions: SealCompletions, sealed_url: str, rating_url: str, tmp_path: Path
+) -> None:
+    other_url = f"sqlite:///{tmp_path / 'other.db'}"
+    seal_completions(study)
+    first = publish_study(sealed_url, rating_url, study.name, now=NOW)
+    for path in tmp_path.glob("sealed.db*"):
+        path.unlink()
+    seal_completions(study)
+
+    second = publish_study(sealed_url, other_url, study.name, now=NOW)
+
+    assert first.slug != second.slug
+    assert first.commitment != second.commitment
+    assert not {item.id for item in read_rows(rating_url)[0]} & {item.id for item in read_rows(other_url)[0]}
+
+
+def test_publishing_that_was_interrupted_after_the_seal_comes_out_the_same(
+    generated: Study, sealed_url: str, rating_url: str, tmp_path: Path
+) -> None:
+    publish_study(sealed_url, rating_url, generated.name, now=NOW)
+    before = [(item.id, item.text) for item in read_rows(rating_url)[0]]
+    for path in tmp_path.glob("rating.db*"):
+        path.unlink()
+
+    publish_study(sealed_url, rating_url, generated.name, now=NOW)
+
+    assert [(item.id, item.text) for item in read_rows(rating_url)[0]] == before
+
+
+def test_a_published_study_is_not_published_twice(generated: Study, sealed_url: str, rating_url: str) -> None:
+    publish_study(sealed_url, rating_url, generated.name, now=NOW)
+
+    with pytest.raises(StateError, match="'marked_study' is published already"):
+        publish_study(sealed_url, rating_url, generated.name, now=NOW)
+
+
+def test_a_study_with_missing_completions_is_not_published(
+    generated: Study, sealed_url: str, rating_url: str
+) -> None:
+    with disposing(open_sealed(sealed_url)) as sealed, writing(sealed) as session:
+        delete_completions(session, get_sealed_study(session, generated.name).id)
+
+    with pytest.raises(StateError, match=r"has 0 of 24 completions.*Run: rater generate FILE"):
+        publish_study(sealed_url, rating_url, generated.name, now=NOW)
+    assert find_published(rating_url, generated.name) is None
+
+
+def test_an_unknown_study_is_named_with_the_nearest(
+    generated: Study, sealed_url: str, rating_url: str
+) -> None:
+    with pytest.raises(StateError, match=r"'marked_stud' has not been generated yet.*'marked_study'"):
+        publish_study(sealed_url, rating_url, "marked_stud", now=NOW)
+
+
+def test_a_study_opens_and_closes_and_the_log_says_so(
+    generated: Study, sealed_url: str, rating_url: str
+) -> None:
+    publish_study(sealed_url, rating_url, generated.name, now=NOW)
+
+    open_study(rating_url, generated.name, now=NOW)
+    head = close_study(rating_url, generated.name, now=NOW)
+
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        study = get_study(session, generated.name)
+        events = read_events(session, Event, study.id)
+    assert study.state == "closed"
+    assert [event.kind for event in events] == ["published", "open", "closed"]
+    assert events[-1].hash == head
+
+
+def test_a_booklet_is_as_long_as_it_says(generated: Study, sealed_url: str, rating_url: str) -> None:
+    publish_study(sealed_url, rating_url, generated.name, now=NOW)
+
+    with disposing(create_rating(rating_url)) as rating, reading(rating) as session:
+        assert set(session.scalars(select(Booklet.n_trials))) == {8}

@@ -1,0 +1,61 @@
+"""Hold the commitment against a listing written out by hand."""
+
+import hashlib
+
+from rater.publish.seal import KeyLine, commit, derive, derive_id, derive_rng, new_secret
+
+SEED, SALT = "11" * 32, "22" * 32
+LINES = [
+    KeyLine("bb", prompt_index=1, arm="steered", sample=0, text=" is “grün”"),
+    KeyLine("aa", prompt_index=0, arm="unsteered", sample=2, text=" went on"),
+]
+
+
+def test_the_commitment_is_the_hash_of_the_listing_that_the_docstring_lays_down() -> None:
+    listing = (
+        "rater key 1\n"
+        f"salt {SALT}\n"
+        f"seed {SEED}\n"
+        "study abc\n"
+        f'["aa",0,"unsteered",2,"{hashlib.sha256(b" went on").hexdigest()}"]\n'
+        f'["bb",1,"steered",0,"{hashlib.sha256(" is “grün”".encode()).hexdigest()}"]\n'
+    )
+
+    committed = commit(LINES, salt=SALT, seed=SEED, study_hash="abc")
+
+    assert committed == hashlib.sha256(listing.encode()).hexdigest()
+
+
+def test_the_commitment_changes_with_the_arm_of_one_item() -> None:
+    swapped = [LINES[0], KeyLine("aa", 0, "steered", 2, " went on")]
+
+    before = commit(LINES, salt=SALT, seed=SEED, study_hash="abc")
+    after = commit(swapped, salt=SALT, seed=SEED, study_hash="abc")
+
+    assert before != after
+
+
+def test_derived_values_depend_on_the_seed_and_on_each_name() -> None:
+    derived = {
+        derive(SEED, "item", 1),
+        derive(SEED, "item", 2),
+        derive(SEED, "order", 1),
+        derive(SALT, "item", 1),
+    }
+
+    assert len(derived) == 4
+
+
+def test_names_are_told_apart_by_their_borders() -> None:
+    assert derive(SEED, "ab", "c") != derive(SEED, "a", "bc")
+
+
+def test_ids_have_128_bits_and_streams_repeat() -> None:
+    assert len(bytes.fromhex(derive_id(SEED, "item", 1))) == 16
+    assert derive_rng(SEED, "booklets").random() == derive_rng(SEED, "booklets").random()
+    assert derive_rng(SEED, "booklets").random() != derive_rng(SEED, "other").random()
+
+
+def test_secrets_are_256_bits_and_never_the_same() -> None:
+    assert len(bytes.fromhex(new_secret())) == 32
+    assert new_secret() != new_secret()

@@ -1,0 +1,168 @@
+import re
+
+import pytest
+import torch
+from transformer_lens.model_bridge import TransformerBridge
+
+from rater.errors import ModelError
+from rater.steering.additions import get_x_vector, read_activations, resolve
+from rater.steering.bridge import tokenize
+from rater.study.arms import ActivationAddition, XVector
+
+pytestmark = pytest.mark.model
+
+MODEL = "smollm2-135m-instruct"
+
+
+def test_an_addition_is_the_coefficient_times_the_activations_of_its_prompt(
+    embedded_model: TransformerBridge,
+) -> None:
+    love = read_activations(embedded_model, tokenize(embedded_model, "Love"), "blocks.6.hook_resid_pre")
+
+    [vector] = resolve(embedded_model, [ActivationAddition(2.5, 6, "Love")])
+
+    assert vector.hook_point == "blocks.6.hook_resid_pre"
+    assert torch.equal(vector.activations, 2.5 * love)
+
+
+def test_tokens_are_used_as_they_are_and_a_prompt_gets_bos(embedded_model: TransformerBridge) -> None:
+    [by_prompt] = resolve(embedded_model, [ActivationAddition(1, 6, "Love")])
+    [by_tokens] = resolve(embedded_model, [ActivationAddition(1, 6, tokens=(1, 30200))])
+    [without_bos] = resolve(embedded_model, [ActivationAddition(1, 6, tokens=(30200,))])
+
+    assert torch.equal(by_prompt.activations, by_tokens.activations)
+    assert len(without_bos) == 1
+
+
+def test_an_empty_prompt_stands_for_bos_alone(embedded_model: TransformerBridge) -> None:
+    [vector] = resolve(embedded_model, [ActivationAddition(1, 6, "")])
+
+    assert len(vector) == 1
+
+
+def test_a_vector_minus_itself_is_nothing(embedded_model: TransformerBridge) -> None:
+    [vector] = resolve(embedded_model, [ActivationAddition(3, 6, "Love"), ActivationAddition(-3, 6, "Love")])
+
+    assert torch.equal(vector.activations, torch.zeros(2, 576))
+
+
+def test_additions_of_unequal_lengths_are_summed_from_bos_on(embedded_model: TransformerBridge) -> None:
+    short, long = ActivationAddition(1, 6, "Love"), ActivationAddition(1, 6, "I talk about weddings")
+    [short_alone], [long_alone] = resolve(embedded_model, [short]), resolve(embedded_model, [long])
+
+    [both] = resolve(embedded_model, [short, long])
+
+    assert torch.equal(both.activations[:2], short_alone.activations + long_alone.activations[:2])
+    assert torch.equal(both.activations[2:], long_alone.activations[2:])
+
+
+def test_additions_at_several_hook_points_stay_apart(embedded_model: TransformerBridge) -> None:
+    vectors = resolve(
+        embedded_model,
+        [ActivationAddition(1, 3, "Love"), ActivationAddition(1, "blocks.9.hook_mlp_out", "Love")],
+    )
+
+    assert [each.hook_point for each in vectors] == ["blocks.3.hook_resid_pre", "blocks.9.hook_mlp_out"]
+
+
+def test_an_unpadded_pair_is_named_by_its_prompts() -> None:
+    pair = get_x_vector("Love", "Hate", coeff=5, act_name=6)
+
+    assert pair == (ActivationAddition(5, 6, "Love"), ActivationAddition(-5, 6, "Hate"))
+
+
+def test_a_padded_pair_is_as_long_as_its_longer_prompt(embedded_model: TransformerBridge) -> None:
+    # "Love" is one token here, "Hate" two; 216 is the space.
+    pair = get_x_vector(
+        "Love", "Hate", 5, 6, model=embedded_model, pad_method="tokens_right", custom_pad_id=216
+    )
+
+    assert pair == (
+        ActivationAddition(5, 6, tokens=(1, 30200, 216)),
+        ActivationAddition(-5, 6, tokens=(1, 56, 368)),
+    )
+
+
+def test_pad_id_0_is_a_token_and_not_none(embedded_model: TransformerBridge) -> None:
+    love, _ = get_x_vector(
+        "Love", "Hate", 5, 6, model=embedded_model, pad_method="tokens_right", custom_pad_id=0
+    )
+
+    assert love.tokens == (1, 30200, 0)
+
+
+@pytest.mark.parametrize(("pad", "last"), [("space", 216), ("model", 2), (0, 0), (17, 17)])
+def test_an_x_vector_pads_as_it_says(pad: str | int, last: int, embedded_model: TransformerBridge) -> None:
+    padded = XVector("Love", "Hate", coeff=5, at=6, pad=pad)  # type: ignore[arg-type] # parametrized
+    by_tokens = (
+        ActivationAddition(5, 6, tokens=(1, 30200, last)),
+        ActivationAddition(-5, 6, tokens=(1, 56, 368)),
+    )
+
+    [vector], [expected] = resolve(embedded_model, [padded]), resolve(embedded_model, by_tokens)
+
+    assert torch.equal(vector.activations, expected.activations)
+
+
+def test_an_x_vector_without_padding_is_as_long_as_its_longer_prompt(
+    embedded_model: TransformerBridge,
+) -> None:
+    [vector] = resolve(embedded_model, [XVector("Love", "Hate", coeff=5, at=6, pad=None)])
+
+    assert len(vector) == 3
+
+
+@pytest.mark.parametrize(
+    ("addition", "message"),
+    [
+        (
+            XVector("Love", "Hate", coeff=5, at=31),
+            f"arms[1].additions[0].at is 31, but {MODEL} has layers 0–29.",
+        ),
+        (
+            ActivationAddition(5, 30, "Love"),
+            f"arms[1].additions[0].act_name is 30, but {MODEL} has layers 0–29.",
+        ),
+        (
+            ActivationAddition(5, "blocks.6.hook_resid_per", "Love"),
+            f"arms[1].additions[0].act_name is 'blocks.6.hook_resid_per', which is no hook point of {MODEL}. "
+            "Did you mean 'blocks.6.hook_resid_pre'?",
+        ),
+        (
+            ActivationAddition(5, 6, tokens=(1, 49152)),
+            f"arms[1].additions[0] has the token 49152, but {MODEL} has tokens 0 to 49151.",
+        ),
+        (
+            ActivationAddition(1e38, 6, "Love"),
+            "arms[1].additions[0] gives activations that are not finite numbers; "
+            "use a smaller coeff or another dtype.",
+        ),
+    ],
+)
+def test_a_wrong_addition_is_named_with_its_place_and_what_is_valid(
+    addition: ActivationAddition | XVector, message: str, embedded_model: TransformerBridge
+) -> None:
+    with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
+        resolve(embedded_model, [addition], place="arms[1].additions")
+
+
+@pytest.mark.parametrize(
+    ("hook_point", "found"),
+    [
+        ("blocks.6.attn.hook_q", r"gives \(1, 2, 9, 64\)"),
+        ("blocks.6.mlp.hook_post", r"gives \(1, 2, 1536\)"),
+        ("blocks.6.hook_mlp_in", "cannot be used"),
+    ],
+)
+def test_a_hook_point_of_another_shape_is_refused(
+    hook_point: str, found: str, embedded_model: TransformerBridge
+) -> None:
+    with pytest.raises(ModelError, match=f"The hook point '{hook_point}' of {MODEL} {found}"):
+        resolve(embedded_model, [ActivationAddition(5, hook_point, "Love")])
+
+
+def test_padding_needs_a_model_and_a_method_that_exists() -> None:
+    with pytest.raises(ModelError, match="model is None, but pad_method='tokens_right' needs the model"):
+        get_x_vector("Love", "Hate", 5, 6, pad_method="tokens_right")
+    with pytest.raises(ModelError, match="pad_method is 'tokens_left', but .* 'tokens_right' only"):
+        get_x_vector("Love", "Hate", 5, 6, pad_method="tokens_left")  # type: ignore[arg-type] # the seed's name

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+import torch
+from transformer_lens.model_bridge import TransformerBridge
+
+from rater.errors import ModelError
+from rater.steering.bridge import load_model, plain_model, stop_tokens, to_text, tokenize
+
+
+@pytest.mark.model
+def test_decoding_uses_the_same_weights_as_the_bridge(embedded_model: TransformerBridge) -> None:
+    plain = plain_model(embedded_model)
+
+    shared = {weight.data_ptr() for weight in plain.parameters()}
+    assert plain is not embedded_model.original_model
+    assert {weight.data_ptr() for weight in embedded_model.original_model.parameters()} == shared
+
+
+@pytest.mark.model
+def test_the_plain_model_and_the_bridge_agree(embedded_model: TransformerBridge) -> None:
+    tokens = torch.tensor([tokenize(embedded_model, "I hate you because")])
+
+    with torch.no_grad():
+        apart = plain_model(embedded_model)(tokens).logits - embedded_model(tokens)
+
+    assert apart.abs().max().item() < 1e-3
+
+
+@pytest.mark.model
+def test_bos_comes_first_and_eos_ends(embedded_model: TransformerBridge) -> None:
+    assert tokenize(embedded_model, "Love") == [1, 30200]
+    assert tokenize(embedded_model, "") == [1]
+    assert stop_tokens(embedded_model) == {2}
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("text", [" you  are\n\n", "é 日本語 🙂", " ."])
+def test_text_survives_its_tokens(text: str, embedded_model: TransformerBridge) -> None:
+    prompt = tokenize(embedded_model, "I hate")
+    new = tokenize(embedded_model, text)[1:]
+
+    assert to_text(embedded_model, prompt, [*new, 2]) == text
+
+
+@pytest.mark.model
+def test_loading_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
+    load_model("smollm2-135m-instruct", device="cpu")
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_missing_embedded_model_names_the_command_that_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RATER_CACHE", str(tmp_path))
+
+    with pytest.raises(ModelError, match="not installed. Run: rater model install"):
+        load_model("smollm2-135m-instruct")
+
+
+def test_a_misspelt_model_is_named_with_the_nearest() -> None:
+    with pytest.raises(
+        ModelError, match=r"'smollm2-135m-instrut' could not .* Did you mean 'smollm2-135m-instruct'"
+    ):
+        load_model("smollm2-135m-instrut")
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"could not be loaded: .* Valid: 'smollm2-135m-instruct', a folder"):
+        load_model(tmp_path)

@@ -1,0 +1,126 @@
+import pytest
+from transformer_lens.model_bridge import TransformerBridge
+
+from rater.errors import ModelError
+from rater.steering.additions import SteeringVector, resolve
+from rater.steering.rows import Completion, Row, completion_seed
+from rater.steering.sampler import generate
+from rater.study.arms import ActivationAddition, XVector
+from rater.study.study import Sampling
+
+pytestmark = pytest.mark.model
+
+PROMPTS = ("I hate you because", "When I woke up this morning and looked out of the window, I", "user\nSay hi.<|im_end|>\n<|im_start|>assistant\n")
+SAMPLED = Sampling(max_new_tokens=12, temperature=1, top_p=0.3, frequency_penalty=1)
+GREEDY = Sampling(max_new_tokens=12, temperature=0)
+
+
+@pytest.fixture(scope="module")
+def love(embedded_model: TransformerBridge) -> tuple[SteeringVector, ...]:
+    return resolve(embedded_model, [XVector("Love", "Hate", coeff=5, at=6)])
+
+
+def rows_of(vectors: tuple[SteeringVector, ...], n_samples: int = 2) -> list[Row[tuple[str, str, int]]]:
+    return [
+        Row((arm, prompt, sample), prompt, added, completion_seed(0, prompt, sample))
+        for arm, added in (("unsteered", ()), ("steered", vectors))
+        for prompt in PROMPTS
+        for sample in range(n_samples)
+    ]
+
+
+def by_key(
+    completions: list[Completion[tuple[str, str, int]]],
+) -> dict[tuple[str, str, int], Completion[tuple[str, str, int]]]:
+    assert len({completion.key for completion in completions}) == len(completions)
+    return {completion.key: completion for completion in completions}
+
+
+@pytest.mark.parametrize("sampling", [SAMPLED, GREEDY], ids=["sampled", "greedy"])
+def test_a_completion_is_the_same_alone_and_in_batches_of_any_size(
+    sampling: Sampling, embedded_model: TransformerBridge, love: tuple[SteeringVector, ...]
+) -> None:
+    rows = rows_of(love, n_samples=1)
+
+    together = by_key(list(generate(embedded_model, rows, sampling)))
+    alone = by_key([each for row in rows for each in generate(embedded_model, [row], sampling)])
+    in_fours = by_key(list(generate(embedded_model, rows[::-1], sampling, batch_size=4)))
+
+    assert together == alone
+    assert together == in_fours
+    assert len(together) == 6
+
+
+def test_steering_changes_completions(
+    embedded_model: TransformerBridge, love: tuple[SteeringVector, ...]
+) -> None:
+    made = by_key(list(generate(embedded_model, rows_of(love), SAMPLED)))
+
+    assert made["steered", PROMPTS[0], 0].text != made["unsteered", PROMPTS[0], 0].text
+
+
+def test_arms_that_do_the_same_give_the_same_completion(embedded_model: TransformerBridge) -> None:
+    nothing = resolve(embedded_model, [ActivationAddition(0, 6, "Love")])
+
+    made = by_key(list(generate(embedded_model, rows_of(nothing), SAMPLED)))
+
+    assert made["steered", PROMPTS[1], 1].token_ids == made["unsteered", PROMPTS[1], 1].token_ids
+
+
+def test_samples_of_a_prompt_differ(embedded_model: TransformerBridge) -> None:
+    wide = Sampling(max_new_tokens=12, temperature=1)
+    rows = [Row(sample, PROMPTS[0], (), completion_seed(0, PROMPTS[0], sample)) for sample in range(8)]
+
+    texts = {completion.text for completion in generate(embedded_model, rows, wide)}
+
+    assert len(texts) >= 7
+
+
+def test_a_completion_ends_at_eos_or_at_the_length(embedded_model: TransformerBridge) -> None:
+    # The embedded model ends this answer at once, and goes on with the other prompt.
+    rows = [Row("chat", PROMPTS[2], (), 0), Row("text", PROMPTS[0], (), 0)]
+
+    made = {
+        each.key: each for each in generate(embedded_model, rows, Sampling(max_new_tokens=60, temperature=0))
+    }
+
+    assert made["chat"].stop_reason == "eos"
+    assert made["chat"].token_ids[-1] == 2
+    assert "<|im_end|>" not in made["chat"].text
+    assert made["text"].stop_reason == "length"
+    assert len(made["text"].token_ids) == 60
+
+
+def test_the_text_keeps_its_white_space_and_leaves_the_prompt_out(embedded_model: TransformerBridge) -> None:
+    row = Row("key", PROMPTS[0], (), 0)
+
+    [completion] = generate(embedded_model, [row], Sampling(max_new_tokens=10, temperature=0))
+
+    assert completion.text == " you're a woman.\n\nI'm not"
+
+
+def test_completions_come_as_they_are_finished_and_progress_counts_their_tokens(
+    embedded_model: TransformerBridge, love: tuple[SteeringVector, ...]
+) -> None:
+    steps: list[int] = []
+    made = generate(embedded_model, rows_of(love), SAMPLED, batch_size=6, on_tokens=steps.append)
+
+    first = next(made)
+    n_steps_at_first = len(steps)
+    rest = list(made)
+
+    assert n_steps_at_first < 12
+    assert sum(steps) == len(first.token_ids) + sum(len(each.token_ids) for each in rest)
+
+
+def test_no_rows_give_no_completions(embedded_model: TransformerBridge) -> None:
+    assert list(generate(embedded_model, [], SAMPLED)) == []
+
+
+def test_a_misfit_is_refused_before_anything_is_made(
+    embedded_model: TransformerBridge, love: tuple[SteeringVector, ...]
+) -> None:
+    rows = [Row(0, PROMPTS[0], love, 0), Row(1, "Oh", love, 0)]
+
+    with pytest.raises(ModelError, match=r"\('Oh'\) is 2 tokens long with BOS, but .* is 3"):
+        generate(embedded_model, rows, SAMPLED)

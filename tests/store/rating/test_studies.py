@@ -1,0 +1,180 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import IntegrityError
+
+from rater.errors import StateError
+from rater.store.engine import reading, writing
+from rater.store.log import read_events
+from rater.store.rating.raters import Submission, claim_booklet, find_sitting, record_answers
+from rater.store.rating.schema import Booklet, Event, Item, Trial
+from rater.store.rating.studies import (
+    NewBooklet,
+    NewItem,
+    Progress,
+    PublishedStudy,
+    find_study,
+    find_study_by_slug,
+    get_study,
+    insert_study,
+    list_studies,
+    move_study,
+    read_progress,
+)
+
+
+def test_a_published_study_is_found_by_name_and_by_slug(
+    rating: Engine, publish: Callable[..., PublishedStudy]
+) -> None:
+    study = publish(rating, state="published")
+
+    with reading(rating) as session:
+        assert find_study(session, study.name) == study
+        assert find_study_by_slug(session, study.slug) == study
+        assert list_studies(session) == [study]
+        assert find_study(session, "another") is None
+        assert find_study_by_slug(session, "another") is None
+
+
+def test_what_raters_are_shown_comes_back_as_it_was_published(
+    rating: Engine, publish: Callable[..., PublishedStudy]
+) -> None:
+    study = publish(rating)
+
+    assert study.protocol.dimensions[0].scale.label(5) == "very happy"
+    assert study.published_at.isoformat() == "2026-01-02T03:04:05+00:00"
+
+
+def test_items_and_booklets_are_all_there_beyond_one_batch(
+    rating: Engine, publish: Callable[..., PublishedStudy]
+) -> None:
+    publish(rating, n_booklets=2, n_trials=1_001)
+
+    with reading(rating) as session:
+        tables = (Item, Booklet, Trial)
+        assert [session.scalar(select(func.count()).select_from(table)) for table in tables] == [
+            1001,
+            2,
+            2002,
+        ]
+
+
+def test_trials_stand_in_the_order_of_the_booklet(
+    rating: Engine, publish: Callable[..., PublishedStudy], now: datetime
+) -> None:
+    study = replace(publish(rating), name="ordered", slug="ordered")
+    items = [NewItem("a", "p", "first"), NewItem("b", "p", "second")]
+
+    with writing(rating) as session:
+        insert_study(session, replace(study, id=0), items=items, booklets=[NewBooklet("x", ("b", "a"))])
+        rows = session.execute(select(Trial.position, Trial.item_id).where(Trial.booklet_id == "x"))
+        trials = {row.position: row.item_id for row in rows}
+
+    assert trials == {1: "b", 2: "a"}
+
+
+@pytest.mark.parametrize("same", ["name", "slug"])
+def test_two_studies_share_neither_name_nor_slug(
+    rating: Engine, publish: Callable[..., PublishedStudy], same: str
+) -> None:
+    study = publish(rating)
+    fields = {"name": "other", "slug": "other"}
+    fields.pop(same)
+
+    with pytest.raises(IntegrityError), writing(rating) as session:
+        insert_study(session, replace(study, id=0, **fields), items=[], booklets=[])  # type: ignore[arg-type]  # a str each
+
+
+def test_a_misspelt_study_gets_the_nearest_one_named(
+    rating: Engine, publish: Callable[..., PublishedStudy]
+) -> None:
+    study = publish(rating)
+
+    with reading(rating) as session, pytest.raises(StateError) as caught:
+        get_study(session, study.name.replace("study", "studdy"))
+
+    assert str(caught.value).endswith(f"is not published yet. Did you mean {study.name!r}?")
+
+
+def test_an_unpublished_study_says_what_to_run(rating: Engine) -> None:
+    with reading(rating) as session, pytest.raises(StateError) as caught:
+        get_study(session, "love_vs_hate")
+
+    assert str(caught.value) == ("Study 'love_vs_hate' is not published yet. Run: rater publish love_vs_hate")
+
+
+def test_each_move_is_a_row_of_the_log_whose_hash_is_the_new_head(
+    rating: Engine, publish: Callable[..., PublishedStudy], now: datetime
+) -> None:
+    study = publish(rating, state="published")
+
+    with writing(rating) as session:
+        move_study(session, study.name, "open", at=now)
+        move_study(session, study.name, "closed", at=now, by="Ada")
+        head = move_study(session, study.name, "unblinded", at=now, reason="planned")
+        events = read_events(session, Event, study.id)
+        state = get_study(session, study.name).state
+
+    assert state == "unblinded"
+    assert [(event.kind, event.detail) for event in events] == [
+        ("open", {}),
+        ("closed", {"by": "Ada"}),
+        ("unblinded", {"reason": "planned"}),
+    ]
+    assert events[-1].hash == head
+
+
+@pytest.mark.parametrize(
+    ("state", "to", "valid"),
+    [
+        ("published", "unblinded", "closed"),
+        ("open", "unblinded", "closed"),
+        ("open", "open", "closed or published"),
+        ("closed", "closed", "open or published"),
+    ],
+)
+def test_a_study_moves_only_along_its_states(
+    rating: Engine, publish: Callable[..., PublishedStudy], now: datetime, state: str, to: str, valid: str
+) -> None:
+    study = publish(rating, state=state)
+
+    with pytest.raises(StateError) as caught, writing(rating) as session:
+        move_study(session, study.name, to, at=now)
+
+    assert str(caught.value) == (
+        f"Study {study.name!r} is {state}; only a study that is {valid} can become {to}."
+    )
+
+
+def test_an_unblinded_study_never_opens_again(
+    rating: Engine, publish: Callable[..., PublishedStudy], now: datetime
+) -> None:
+    study = publish(rating, state="closed")
+    with writing(rating) as session:
+        move_study(session, study.name, "unblinded", at=now)
+
+    with pytest.raises(StateError, match="is unblinded"), writing(rating) as session:
+        move_study(session, study.name, "open", at=now)
+
+
+def test_progress_counts_each_answer_once_however_often_it_was_changed(
+    rating: Engine, publish: Callable[..., PublishedStudy], now: datetime
+) -> None:
+    study, other = publish(rating, n_booklets=3, n_trials=1), publish(rating)
+    with writing(rating) as session:
+        claim_booklet(session, other.id, "elsewhere", channel="web", now=now)
+        claim_booklet(session, study.id, "idle", channel="web", now=now)
+        claim_booklet(session, study.id, "busy", channel="web", now=now)
+        for value in (2, 3):
+            sitting = find_sitting(session, study.id, "busy")
+            assert sitting is not None
+            sent = Submission(id=f"s{value}", position=1, answers={"happiness": value}, shown_ms=None)
+            record_answers(session, study.id, sitting, sent, now=now)
+
+    with reading(rating) as session:
+        assert read_progress(session, study.id) == Progress(
+            n_booklets=3, n_raters=2, n_finished=1, n_answers=1
+        )

@@ -1,0 +1,115 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from rater.store.engine import reading, writing
+from rater.store.log import GENESIS, append_event, broken_link, event_hash, read_events
+from rater.store.rating.schema import Event
+from rater.store.rating.studies import PublishedStudy
+
+
+@pytest.fixture
+def study_id(rating: Engine, publish: Callable[..., PublishedStudy], now: datetime) -> int:
+    """A study whose log has three rows: opened, closed, and opened again."""
+    study = publish(rating, state="open")
+    with writing(rating) as session:
+        append_event(session, Event, study.id, kind="closed", at=now, reason="pause")
+        append_event(session, Event, study.id, kind="open", at=now, by="Ada", text="naïve “quotes”")
+    return study.id
+
+
+def _drop_refusal(session: Session, change: str, dialect: str) -> None:
+    on_table = " ON event" if dialect == "postgresql" else ""
+    session.execute(text(f"DROP TRIGGER event_refuses_{change}{on_table}"))
+
+
+def test_a_log_reads_back_in_order_and_fits_together(rating: Engine, study_id: int) -> None:
+    with reading(rating) as session:
+        events = read_events(session, Event, study_id)
+        broken = broken_link(session, Event, study_id)
+
+    assert [(event.sequence, event.kind, event.detail) for event in events] == [
+        (1, "open", {}),
+        (2, "closed", {"reason": "pause"}),
+        (3, "open", {"by": "Ada", "text": "naïve “quotes”"}),
+    ]
+    assert broken is None
+
+
+def test_a_row_is_hashed_over_its_predecessor() -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    found = event_hash(GENESIS, 1, kind="open", detail="{}", at=at)
+
+    # printf '["%064d",1,"open","{}","2026-01-02T03:04:05+00:00"]' 0 | sha256sum
+    assert found == "99983b1f7d51864a9f4c1a2276aae74a101826b5cb45e01068a80ca91710cdf9"
+
+
+def test_the_zone_in_which_a_time_was_given_does_not_break_the_chain(rating: Engine, study_id: int) -> None:
+    at = datetime(2026, 7, 1, 14, 0, tzinfo=timezone(timedelta(hours=2)))
+
+    with writing(rating) as session:
+        append_event(session, Event, study_id, kind="closed", at=at)
+
+    with reading(rating) as session:
+        assert broken_link(session, Event, study_id) is None
+
+
+def test_each_study_has_a_chain_of_its_own(
+    rating: Engine, publish: Callable[..., PublishedStudy], study_id: int
+) -> None:
+    other = publish(rating)
+
+    with reading(rating) as session:
+        assert [event.sequence for event in read_events(session, Event, other.id)] == [1]
+        assert broken_link(session, Event, other.id) is None
+
+
+@pytest.mark.parametrize("change", ["UPDATE event SET id = id + 100", "DELETE FROM event"])
+def test_the_log_refuses_changes(rating: Engine, study_id: int, change: str) -> None:
+    with pytest.raises(DBAPIError, match="event is append-only"), writing(rating) as session:
+        session.execute(text(change))
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_replacing_a_row_is_a_change_too(rating: Engine, study_id: int) -> None:
+    replacement = text(
+        "REPLACE INTO event SELECT id, sequence, 'x', detail, at, previous_hash, hash, study_id FROM event"
+    )
+
+    with pytest.raises(DBAPIError, match="event is append-only"), writing(rating) as session:
+        session.execute(replacement)
+
+
+@pytest.mark.parametrize(
+    "rewriting",
+    [
+        "UPDATE event SET detail = '{}' WHERE sequence = 2",
+        "UPDATE event SET kind = 'open' WHERE sequence = 2",
+        "UPDATE event SET at = '2026-01-02 03:04:06' WHERE sequence = 2",
+        "UPDATE event SET hash = 'f' WHERE sequence = 2",
+        "UPDATE event SET previous_hash = 'f' WHERE sequence = 2",
+    ],
+)
+def test_a_rewritten_row_breaks_the_chain_where_it_stands(
+    rating: Engine, study_id: int, dialect: str, rewriting: str
+) -> None:
+    with writing(rating) as session:
+        _drop_refusal(session, "update", dialect)
+        session.execute(text(rewriting))
+
+    with reading(rating) as session:
+        assert broken_link(session, Event, study_id) == 2
+
+
+def test_a_missing_row_breaks_the_chain_where_it_stood(rating: Engine, study_id: int, dialect: str) -> None:
+    with writing(rating) as session:
+        _drop_refusal(session, "delete", dialect)
+        session.execute(text("DELETE FROM event WHERE sequence = 1"))
+
+    with reading(rating) as session:
+        assert broken_link(session, Event, study_id) == 1

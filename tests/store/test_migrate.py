@@ -1,0 +1,151 @@
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, MetaData, inspect, text
+
+from rater.errors import DatabaseError
+from rater.store.engine import open_engine, reading, writing
+from rater.store.migrate import HEAD, current_revision, migrate, migrations_folder, prepare
+from rater.store.rating import schema as rating_schema
+from rater.store.rating.open import create_rating, open_rating
+from rater.store.sealed import schema as sealed_schema
+from rater.store.sealed.open import create_sealed, open_sealed
+
+Which = Literal["rating", "sealed"]
+METADATA: dict[Which, MetaData] = {
+    "rating": rating_schema.Base.metadata,
+    "sealed": sealed_schema.Base.metadata,
+}
+OPEN: dict[Which, Callable[[str], Engine]] = {"rating": open_rating, "sealed": open_sealed}
+CREATE: dict[Which, Callable[[str], Engine]] = {"rating": create_rating, "sealed": create_sealed}
+
+both = pytest.mark.parametrize("which", ["rating", "sealed"])
+
+
+def _tables(engine: Engine) -> set[str]:
+    with reading(engine) as session:
+        return set(inspect(session.connection()).get_table_names())
+
+
+@both
+def test_the_migrations_make_exactly_the_declared_tables(which: Which, new_url: Callable[[str], str]) -> None:
+    engine = CREATE[which](new_url(which))
+
+    with reading(engine) as session:
+        context = MigrationContext.configure(session.connection(), opts={"compare_server_default": True})
+        differences = compare_metadata(context, METADATA[which])
+
+    assert differences == []
+    engine.dispose()
+
+
+@both
+def test_every_constraint_that_is_declared_is_made(which: Which, new_url: Callable[[str], str]) -> None:
+    migrated = CREATE[which](new_url(which))
+    declared = open_engine(new_url(which))
+    with writing(declared) as session:
+        METADATA[which].create_all(session.connection())
+
+    assert _constraints(migrated) - {("alembic_version", "alembic_version_pkc")} == _constraints(declared)
+    migrated.dispose()
+    declared.dispose()
+
+
+def _constraints(engine: Engine) -> set[tuple[str, str | None]]:
+    with reading(engine) as session:
+        found = inspect(session.connection())
+        tables = found.get_table_names()
+        lists = {
+            table: [
+                found.get_pk_constraint(table),
+                *found.get_foreign_keys(table),
+                *found.get_unique_constraints(table),
+                *found.get_check_constraints(table),
+                *found.get_indexes(table),
+            ]
+            for table in tables
+        }
+    return {(table, constraint["name"]) for table, several in lists.items() for constraint in several}
+
+
+@both
+def test_head_is_the_newest_migration(which: Which) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder(which)))
+
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD[which]]
+
+
+@both
+def test_a_database_goes_up_down_and_up_again(which: Which, new_url: Callable[[str], str]) -> None:
+    engine = CREATE[which](new_url(which))
+    tables = _tables(engine)
+
+    migrate(engine, which, "base")
+    assert _tables(engine) == {"alembic_version"}
+
+    migrate(engine, which)
+    assert _tables(engine) == tables
+    assert current_revision(engine) == HEAD[which]
+    engine.dispose()
+
+
+@both
+def test_migrating_twice_changes_nothing(which: Which, new_url: Callable[[str], str]) -> None:
+    engine = CREATE[which](new_url(which))
+
+    migrate(engine, which)
+    prepare(engine, which)
+
+    assert current_revision(engine) == HEAD[which]
+    engine.dispose()
+
+
+@both
+def test_a_failed_migration_leaves_nothing_behind(which: Which, new_url: Callable[[str], str]) -> None:
+    engine = open_engine(new_url(which))
+    with writing(engine) as session:
+        session.execute(text("CREATE TABLE event (id INTEGER)"))
+
+    with pytest.raises(Exception, match="already exists"):
+        migrate(engine, which)
+
+    assert _tables(engine) == {"event"}
+    engine.dispose()
+
+
+@both
+def test_an_older_database_is_refused_with_what_to_run(which: Which, new_url: Callable[[str], str]) -> None:
+    url = new_url(which)
+    engine = CREATE[which](url)
+    migrate(engine, which, "base")
+    engine.dispose()
+
+    with pytest.raises(DatabaseError) as caught:
+        OPEN[which](url)
+
+    assert str(caught.value).endswith(
+        f"is at revision none, but this version of rater needs {HEAD[which]}. Run: rater db upgrade"
+    )
+
+
+@both
+def test_a_newer_database_is_refused_with_what_to_do(which: Which, new_url: Callable[[str], str]) -> None:
+    url = new_url(which)
+    engine = CREATE[which](url)
+    with writing(engine) as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+
+    with pytest.raises(DatabaseError) as caught:
+        CREATE[which](url)
+
+    assert str(caught.value).endswith(
+        f"is at revision 9999, but this version of rater knows only up to {HEAD[which]}. "
+        "Install the version that wrote it."
+    )

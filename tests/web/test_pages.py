@@ -1,0 +1,124 @@
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from flask import Flask, render_template_string, template_rendered
+from flask.testing import FlaskClient
+from jinja2 import Template, UndefinedError
+from werkzeug.test import TestResponse
+
+from rater.store.rating.raters import Offer
+from rater.study.protocol import Dimension, Likert, Protocol
+from rater.web import pages
+
+Rendered = list[tuple[str | None, set[str]]]
+
+
+@pytest.fixture
+def rendered(app: Flask) -> Iterator[Rendered]:
+    """The templates rendered so far, with the names in their contexts."""
+    seen: Rendered = []
+
+    def record(_app: Flask, template: Template, context: dict[str, Any], **_: object) -> None:
+        seen.append((template.name, set(context)))
+
+    with template_rendered.connected_to(record, app):
+        yield seen
+
+
+def test_a_pages_fields_are_the_whole_context_of_its_template(
+    client: FlaskClient,
+    slug: str,
+    rendered: Rendered,
+    enter: Callable[[str], None],
+    rate: Callable[[str, int, int], TestResponse],
+) -> None:
+    for path in ("/", "/nothing", f"/s/{slug}", f"/s/{slug}/declined"):
+        client.get(path)
+    enter(slug)
+    for position in (1, 2, 3):
+        rate(slug, position, 1)
+    client.get(f"/s/{slug}/thanks")
+    client.delete_cookie("rater", path=f"/s/{slug}")
+    client.post(f"/s/{slug}/consent", data={"decision": "agree", "token": "a" * 43})
+    client.get(f"/s/{slug}/instructions")
+
+    by_template = {
+        page.template: {field.name for field in fields(page)} for page in pages.Page.__subclasses__()
+    }
+    assert {name for name, _ in rendered} == set(by_template)
+    assert [context for _, context in rendered] == [by_template[str(name)] for name, _ in rendered]
+
+
+@pytest.mark.parametrize("name", ["arm", "request", "session", "config", "g"])
+def test_a_template_sees_nothing_but_its_page(app: Flask, name: str) -> None:
+    with app.test_request_context(), pytest.raises(UndefinedError):
+        render_template_string("{{ " + name + " }}")
+
+
+@pytest.mark.parametrize(
+    ("n_trials", "n_characters", "minutes"), [(1, 10, 1), (40, 250, 10), (40, 1000, 32), (100, 250, 25)]
+)
+def test_minutes_follow_reading_and_judging(
+    protocol: Protocol, n_trials: int, n_characters: int, minutes: int
+) -> None:
+    assert pages.estimate_minutes(Offer(n_trials, n_characters), protocol) == minutes
+
+
+def test_ends_are_always_labelled_and_middle_points_where_the_study_says_so(
+    client: FlaskClient, publish_study: Callable[..., str], enter: Callable[[str], None], protocol: Protocol
+) -> None:
+    scale = Likert(points=3, low="none", high="all", labels={2: "some"})
+    dimensions = (*protocol.dimensions, Dimension(name="sense", question="Sense?", scale=scale))
+    publish_study(slug="two", name="two", shown=protocol.model_copy(update={"dimensions": dimensions}))
+    enter("two")
+
+    text = client.get("/s/two/trial/1").text
+
+    assert '<span dir="auto">not at all happy</span>' in text
+    assert '<span class="label" dir="auto">some</span>' in text
+    assert text.count("<fieldset") == 2
+
+
+def test_several_dimensions_keep_what_was_chosen_when_one_is_missing(
+    client: FlaskClient, publish_study: Callable[..., str], enter: Callable[[str], None], protocol: Protocol
+) -> None:
+    sense = Dimension(name="sense", question="Sense?", scale=Likert(points=3, low="none", high="all"))
+    dimensions = (*protocol.dimensions, sense)
+    publish_study(slug="two", name="two", shown=protocol.model_copy(update={"dimensions": dimensions}))
+    enter("two")
+
+    page = client.post("/s/two/trial/1", data={"submission_id": "0123456789abcdef", "answer.happiness": "4"})
+
+    text = " ".join(page.text.split())
+    assert page.status_code == 422
+    assert 'name="answer.happiness" value="4" checked' in text
+    assert 'id="question-1-problem" hidden' in text
+    assert 'id="question-2-problem" hidden' not in text
+
+
+def test_hostile_text_is_shown_as_text(
+    client: FlaskClient, publish_study: Callable[..., str], enter: Callable[[str], None]
+) -> None:
+    hostile = ("<script>alert(1)</script>", " \x00\u202edesrever {{ 7*7 }}\r\n&amp;" + "x" * 100_000)
+    publish_study(slug="hostile", name="hostile", texts=(hostile,))
+    enter("hostile")
+
+    text = client.get("/s/hostile/trial/1").text
+
+    assert "<bdi>&lt;script&gt;alert(1)&lt;/script&gt;</bdi>" in text
+    assert " \ufffd\ufffddesrever {{ 7*7 }}\n&amp;amp;xxx" in text
+    assert "\u202e" not in text
+
+
+def test_whitespace_of_a_text_is_kept(
+    client: FlaskClient, publish_study: Callable[..., str], enter: Callable[[str], None]
+) -> None:
+    publish_study(slug="space", name="space", texts=(("  A", "\n\n  b   c\n"),))
+    enter("space")
+
+    assert (
+        '<bdi>  A</bdi></strong><bdi class="completion">\n\n  b   c\n</bdi></p>'
+        in client.get("/s/space/trial/1").text
+    )

@@ -1,0 +1,67 @@
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+from werkzeug.test import TestResponse
+
+ID = "0123456789abcdef"
+
+
+@pytest.fixture
+def statements(app: Flask) -> Iterator[list[str]]:
+    """The statements that the app has sent, transaction control apart."""
+    seen: list[str] = []
+    engine = app.extensions["rater"].engine
+
+    def record(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith("BEGIN"):
+            seen.append(statement.split(maxsplit=1)[0])
+
+    event.listen(engine, "before_cursor_execute", record)
+    yield seen
+    event.remove(engine, "before_cursor_execute", record)
+
+
+@pytest.mark.parametrize(("path", "expected"), [("", 3), ("/consent", 1), ("/declined", 1), ("/thanks", 1)])
+def test_a_newcomers_pages_cost_few_queries(
+    client: FlaskClient, slug: str, statements: list[str], path: str, expected: int
+) -> None:
+    client.get(f"/s/{slug}{path}")
+
+    assert statements == ["SELECT"] * expected
+
+
+def test_a_trial_costs_five_queries_and_keeping_it_six_and_an_insert(
+    client: FlaskClient,
+    slug: str,
+    enter: Callable[[str], None],
+    rate: Callable[[str, int, int], TestResponse],
+    statements: list[str],
+) -> None:
+    enter(slug)
+    rate(slug, 1, 3)
+    statements.clear()
+
+    client.get(f"/s/{slug}/trial/2")
+    opened = statements.copy()
+    statements.clear()
+    client.post(f"/s/{slug}/trial/2", data={"submission_id": ID, "answer.happiness": "4"})
+
+    assert opened == ["SELECT"] * 5
+    assert statements == ["SELECT"] * 6 + ["INSERT"]
+
+
+def test_consent_costs_five_queries_and_an_insert(
+    client: FlaskClient, slug: str, statements: list[str]
+) -> None:
+    client.post(f"/s/{slug}/consent", data={"decision": "agree", "token": "a" * 43})
+
+    assert sorted(statements) == ["INSERT"] + ["SELECT"] * 5
+
+
+def test_the_root_costs_no_query(client: FlaskClient, statements: list[str]) -> None:
+    client.get("/")
+
+    assert statements == []
