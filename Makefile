@@ -15,7 +15,7 @@ export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format model chromium clean
+.PHONY: help demo test test-slow check format model chromium clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,8 +29,8 @@ demo: .venv/.generate model ## From nothing to a page you can rate on
 test: .venv/.dev model chromium ## Install what the tests need, and run all but the slow ones
 	@$(BIN)/python -m pytest -m "not slow"
 
-test-all: .venv/.dev model chromium ## Run all tests, the slow ones too
-	@$(BIN)/python -m pytest
+test-slow: .venv/.dev model chromium ## Run the slow tests
+	@$(BIN)/python -m pytest -m slow
 
 check: .venv/.dev ## Format, lint, types, import rules, spelling
 	@$(BIN)/ruff format --check --quiet .

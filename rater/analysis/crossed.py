@@ -73,7 +73,10 @@ def two_way_t(cells: Cells, score: Score, *, alpha: float = 0.05) -> Outcome:
         )
     spread = _balanced(cells, values) if _is_balanced(cells) else _unbalanced(cells, values)
     if spread is None:
-        reason = f"raters and prompts explain all {cells.n.cells} cells exactly, and some cells are missing"
+        reason = (
+            f"the {cells.n.cells} rater × prompt cells vary in too regular a way "
+            "to say how much raters and prompts differ"
+        )
         return NotEstimable(test=TEST, score=score, reason=reason, estimate=float(values.mean()), n=cells.n)
     t = spread.estimate / spread.standard_error
     half = float(stats.t.ppf(1 - alpha / 2, spread.df)) * spread.standard_error
@@ -141,10 +144,13 @@ def _is_balanced(cells: Cells) -> bool:
     return cells.n.cells == cells.n.raters * cells.n.prompts and bool(np.ptp(weight) < 1e-12)
 
 
-def _balanced(cells: Cells, values: NDArray[np.float64]) -> _Spread:
+def _balanced(cells: Cells, values: NDArray[np.float64]) -> _Spread | None:
     table = np.empty((cells.n.raters, cells.n.prompts))
     table[cells.rater, cells.prompt] = values
     standard_error, df = quasi_f(table)
+    # All raters have one mean and all prompts too: what is left of a variance is rounding noise.
+    if standard_error < 1e-9:
+        return None
     return _Spread(
         float(values.mean()), standard_error, df, QUASI_F, QUASI_F_REFERENCE, {"table": "complete"}
     )

@@ -52,7 +52,7 @@ def _net_superiority(first: str, result: Result, direction: str) -> str:
         if result.n.raters == 1
         else "a rater shown one of each answers"
     )
-    points = number(abs(100 * estimate), 0 if abs(estimate) >= 0.01 else 1)
+    points = number(abs(100 * estimate), _digits(result))
     return f'{who} {direction} for "{first}" {points} percentage points {more} often than {opposite}'
 
 
@@ -68,13 +68,23 @@ def _evidence(result: Result, direction: str) -> str:
         f"{counted(result.n.raters, 'rater')} × {counted(result.n.prompts, 'prompt')}",
     ]
     if result.interval is not None:
-        factor, digits = (100, 0) if result.score == "net_superiority" else (1, 2)
+        factor = 100 if result.score == "net_superiority" else 1
         ends = [factor * result.interval.low, factor * result.interval.high]
         if direction == "lower":
             ends = [-ends[1], -ends[0]]
-        low, high = (number(end, digits) for end in ends)
+        low, high = (number(end, _digits(result)) for end in ends)
         parts.insert(0, f"{100 * result.interval.level:g} % CI {low} to {high}")
     return ", ".join(parts)
+
+
+def _digits(result: Result) -> int:
+    """Whole percentage points, unless one of the numbers would then read 0; scale points have two digits."""
+    if result.score != "net_superiority":
+        return 2
+    numbers = [result.estimate]
+    if result.interval is not None:
+        numbers += [result.interval.low, result.interval.high]
+    return 0 if min(map(abs, numbers)) >= 0.005 else 1
 
 
 def _beside(other: Outcome) -> str:

@@ -88,9 +88,9 @@ def _minimise(weights: Floats, scores: Floats, free: tuple[bool, bool]) -> Float
         options={"ftol": 1e-15, "gtol": 1e-9, "maxiter": 200},
     )
     # Without a residual the deviance falls without end towards a corner, which the search may not have seen.
-    if any(_Fit(weights, scores, corner).deviance <= found.fun for corner in corners):
-        return None
-    return np.asarray(found.x / (1 - found.x), dtype=np.float64)
+    ratios = np.asarray(found.x / (1 - found.x), dtype=np.float64)
+    fell = any(_Fit(weights, scores, corner).deviance <= found.fun for corner in corners if corner.any())
+    return None if fell or ratios.max() > LARGEST_RATIO / 2 else ratios
 
 
 class _Covariance:

@@ -12,7 +12,7 @@ from rater.cli.options import sealed_option, study_argument
 )
 @click.option(
     "--effect",
-    default=1.0,
+    default=2.0,
     show_default=True,
     help="Scale points by which every other bot finds the made-up first arm higher; 0 for none.",
 )

@@ -51,8 +51,11 @@ def design_of(study: Study) -> Design:
 
 
 def normalise(text: str) -> str:
-    """Cut trailing white space, in every arm alike, so that how a text ends shows less of how it was made."""
-    return text.rstrip()
+    """Cut trailing white space, in every arm alike, so that how a text ends shows less of how it was made.
+
+    NUL, which PostgreSQL cannot keep, becomes the replacement character.
+    """
+    return text.replace("\0", "\ufffd").rstrip()
 
 
 def key_lines(

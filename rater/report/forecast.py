@@ -22,7 +22,10 @@ def print_forecast(study: Study, expected: Forecast, console: Console | None = N
 
 def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
     first, second = study.contrast
-    samples = study.sampling.samples_per_prompt
+    cells = f"{expected.n_prompts} prompts × {expected.n_arms} arms"
+    generation = f"about {_duration(expected.generation_s)} at {TOKENS_PER_SECOND:.0f} tokens/s"
+    trials = f"{expected.trials_per_booklet} a booklet, {expected.n_trials:,} in all"
+    claim = f"generalising to {study.analysis.scope}, alpha {study.analysis.alpha:g}"
     return [
         ("title", study.title),
         ("question", "; ".join(dimension.question for dimension in study.dimensions)),
@@ -30,25 +33,13 @@ def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
         ("arms", ", ".join(study.arm_names)),
         (
             "completions",
-            f"{expected.n_completions:,} ({expected.n_prompts} prompts × {expected.n_arms} arms × {samples} samples)",
+            f"{expected.n_completions:,} ({cells} × {study.sampling.samples_per_prompt} samples)",
         ),
-        (
-            "tokens",
-            f"at most {expected.n_tokens:,}; about {_duration(expected.generation_s)} at "
-            f"{TOKENS_PER_SECOND:.0f} tokens/s (the embedded model on two CPU cores)",
-        ),
+        ("tokens", f"at most {expected.n_tokens:,}; {generation} (the embedded model, two CPU cores)"),
         ("booklets", f"{expected.n_booklets:,}, one for each planned rater"),
-        (
-            "trials",
-            f"{expected.trials_per_booklet} a booklet, {expected.n_trials:,} in all; "
-            f"each completion is rated {expected.ratings_per_completion:.1f} times",
-        ),
+        ("trials", f"{trials}; each completion is rated {expected.ratings_per_completion:.1f} times"),
         ("rater's time", f"about {_duration(expected.minutes_per_rater * 60)}"),
-        (
-            "primary test",
-            f"{first} − {second} on {study.primary}, generalising to {study.analysis.scope}, "
-            f"alpha {study.analysis.alpha:g}",
-        ),
+        ("primary test", f"{first} − {second} on {study.primary}, {claim}"),
         ("hash", expected.study_hash),
     ]
 

@@ -43,7 +43,7 @@ def load_model(
             return _bridge(name, parts.model.to(where), parts.tokenizer)
     except (OSError, ValueError, NotImplementedError) as error:
         msg = (
-            f"The model {name!r} could not be loaded: {_first_line(error)} "
+            f"The model {name!r} could not be loaded: {_first_line(error)}. "
             f"Valid: {EMBEDDED_MODEL!r}, a folder with a model as transformers saves it, or a name on the "
             f"model hub (which needs the network).{_suggestion(name)}"
         )
@@ -57,6 +57,9 @@ class _Parts(NamedTuple):
 
 def _load(source: str, dtype: torch.dtype | str) -> _Parts:
     """Load from a folder or the hub's cache if it is there, else from the hub."""
+    if Path(source).is_dir() and not (Path(source) / "config.json").is_file():
+        msg = "the folder has no config.json"
+        raise OSError(msg)
     try:
         return _from_pretrained(source, dtype, local_files_only=True)
     except OSError:
@@ -171,5 +174,4 @@ def _suggestion(name: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
-    return f"{line}."
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".: ")

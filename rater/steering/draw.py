@@ -3,7 +3,7 @@
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name PyTorch's own documentation uses)
@@ -13,6 +13,7 @@ from torch import Tensor
 _FIRST_K = 64
 
 
+@runtime_checkable
 class Sampling(Protocol):
     """What the sampler needs of a study's `Sampling`, which fits as it is."""
 

@@ -122,9 +122,14 @@ class _Rating:
     def _why_closed(self) -> str:
         if self.study.state == "published":
             return f"Study {self.study.name!r} is not open yet. Run: rater open {self.study.name}"
+        return (
+            f"Study {self.study.name!r} is {self.study.state}: it takes no more answers.{self._saved_texts()}"
+        )
+
+    def _saved_texts(self) -> str:
         sitting = self._sitting()
-        saved = f" Your answers up to text {sitting.n_answered} are saved." if sitting else ""
-        return f"Study {self.study.name!r} is {self.study.state}: it takes no more answers.{saved}"
+        n_answered = sitting.n_answered if sitting else 0
+        return f" Your answers up to text {n_answered} are saved." if n_answered else ""
 
     def _begin(self) -> Sitting | None:
         """Ask for consent and deal a booklet; None for who would rather not."""
@@ -178,7 +183,7 @@ class _Rating:
             with writing(self.engine) as session:
                 record_answers(session, self.study.id, self._found(session), sent, now=self.now())
         except ClosedError as error:
-            msg = f"{error} {self.what_is_saved()}"
+            msg = f"{error}{self._saved_texts()}"
             raise ClosedError(msg) from error
         return True
 

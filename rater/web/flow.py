@@ -4,6 +4,7 @@ landing → consent (or declined) → instructions → trial 1 … n → thanks.
 database, never in the address or the browser: so back, reload, pasted links and second tabs are harmless.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, NoReturn
 
@@ -13,6 +14,9 @@ from sqlalchemy.orm import Session
 from rater.store.rating.raters import Sitting, find_sitting
 from rater.store.rating.studies import PublishedStudy, find_study_by_slug
 from rater.web.security import read_token
+
+# what publishing draws; anything else (a NUL, which PostgreSQL refuses) is not worth a query
+_SLUG = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 Step = Literal["landing", "consent", "declined", "instructions", "trial", "thanks"]
 
@@ -43,7 +47,7 @@ def find_visit(session: Session, slug: str) -> Visit:
     Raises:
         NotFound: there is no study at this address.
     """
-    study = find_study_by_slug(session, slug)
+    study = find_study_by_slug(session, slug) if _SLUG.fullmatch(slug) else None
     if study is None:
         abort(404)
     token = read_token()

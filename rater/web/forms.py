@@ -9,13 +9,13 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
 from rater.study.protocol import Dimension
+from rater.web.security import is_token
 
 ANSWER_PREFIX = "answer."
 LONGEST_SHOWN_MS = 24 * 3600 * 1000
 """A page left open for more than a day says nothing about how long its text was read."""
 
 _SUBMISSION_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _POINT = re.compile(r"[0-9]{1,2}")
 _MILLISECONDS = re.compile(r"[0-9]{1,15}")
 _OTHER_FIELDS = {"submission_id", "shown_ms", "go"}
@@ -75,7 +75,7 @@ def read_decision(form: MultiDict[str, str]) -> str | None:
         BadRequest: there is no decision, or no token.
     """
     token = form.get("token", "")
-    if form.get("decision") not in {"agree", "decline"} or not _TOKEN.fullmatch(token):
+    if form.get("decision") not in {"agree", "decline"} or not is_token(token):
         raise BadRequest
     return token if form["decision"] == "agree" else None
 

@@ -7,6 +7,7 @@ hours ago, in another tab or before a restart is never refused for an expired to
 neither header is no browser, and has no rater's cookie that somebody else could ride on.
 """
 
+import re
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, request
@@ -18,7 +19,7 @@ from rater.web.settings import running
 MAX_REQUEST_BYTES = 64 * 1024
 MAX_FORM_PARTS = 200
 TOKEN_COOKIE = "rater"  # noqa: S105 (the cookie's name, no secret)
-_TOKEN_MAX_LENGTH = 128
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _TOKEN_LIFETIME_S = 180 * 24 * 3600
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
@@ -74,8 +75,13 @@ def _add_headers(response: Response) -> Response:
 
 def read_token() -> str | None:
     """Read the rater's token from the cookie of this study's path; None if there is none worth looking up."""
-    token = request.cookies.get(TOKEN_COOKIE)
-    return token if token and len(token) <= _TOKEN_MAX_LENGTH else None
+    token = request.cookies.get(TOKEN_COOKIE, "")
+    return token if is_token(token) else None
+
+
+def is_token(sent: str) -> bool:
+    """Say whether a text has the form of a token, as `rater.store.rating.raters.new_token` draws them."""
+    return _TOKEN.fullmatch(sent) is not None
 
 
 def keep_token(response: AnyResponse, token: str, *, path: str) -> None:

@@ -26,6 +26,7 @@ _THREADS = 4
 _BACKLOG = 256
 _TIMEOUT_S = 60  # more than SQLite waits for a lock, so that a wait ends as a page and not as a killed worker
 _GRACE_S = 5
+_LAST_PORT = 65_535
 
 
 def serve(
@@ -95,6 +96,9 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= _LAST_PORT:  # the resolver would take it modulo 65536
+        msg = f"Port {port} is no port. Valid: 0 (a free one) to {_LAST_PORT}."
+        raise RaterError(msg)
     listener = None
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -102,16 +106,14 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(_BACKLOG)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         if listener is not None:
             listener.close()
         raise RaterError(_why_not(host, port, error)) from error
     return listener
 
 
-def _why_not(host: str, port: int, error: OSError | OverflowError) -> str:
-    if isinstance(error, OverflowError):
-        return f"Port {port} is no port. Valid: 0 (a free one) to 65535."
+def _why_not(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"Port {port} on {host} is taken. Stop what uses it, or choose another; 0 takes a free one."
     if error.errno == errno.EACCES:

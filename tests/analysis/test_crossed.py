@@ -245,3 +245,36 @@ def test_names_of_raters_and_prompts_do_not_matter(
 
     assert type(one) is type(other)
     assert not isinstance(one, Result) or one.p == pytest.approx(found(other).p, abs=1e-6)
+
+
+def test_means_that_agree_exactly_leave_no_variance_to_judge_by() -> None:
+    """Net superiority [[1, 0], [0, 1]]: both raters and both prompts have the mean 1/2, by accident."""
+    first = np.array([[4.0, 3.0], [3.0, 4.0]])
+    table = np.stack([first, np.full((2, 2), 3.0)], axis=2)[..., None]
+
+    outcome = two_way_t(
+        score_cells(make_ratings(table, np.ones(table.shape, dtype=np.bool_))), "net_superiority"
+    )
+
+    assert isinstance(outcome, NotEstimable)
+    assert outcome.estimate == 0.5
+    assert outcome.reason == (
+        "the 4 rater × prompt cells vary in too regular a way to say how much raters and prompts differ"
+    )
+
+
+def test_raters_with_a_prompt_each_of_their_own_are_tested_as_independent_cells() -> None:
+    rater, arm = (axis.ravel() for axis in np.indices((6, 2)))
+    answer = np.array([[5, 1], [4, 2], [3, 3], [2, 1], [4, 1], [5, 4]], dtype=float)
+    ratings = Ratings(("steered", "unsteered"), rater, rater, np.arange(12), arm == 0, answer.ravel())
+
+    outcome = found(two_way_t(score_cells(ratings), "scale_points"))
+
+    # t.test(c(4, 2, 0, 1, 3, 1)): t = 2.9, df = 5, mean 11/6.
+    assert outcome.estimate == pytest.approx(11 / 6)
+    assert outcome.df == pytest.approx(5)
+    assert outcome.standard_error == pytest.approx(0.6009252, abs=1e-6)
+    assert outcome.warnings == (
+        "each of the raters has one cell: differences between raters are counted as residual",
+        "each of the prompts has one cell: differences between prompts are counted as residual",
+    )

@@ -6,7 +6,7 @@ A valid test finds something in 5 % of such studies. Not a test of the suite: no
 
     python tests/benchmarks/validity.py --raters 12 --prompts 12 --sims 2000
 
-Ratings are made as arrays, past the frame and its checks: a simulation costs about 3 ms, or 12 ms with
+Ratings are made as arrays, past the frame and its checks: a simulation costs about 3 ms, or 9 ms with
 --missing.
 """
 

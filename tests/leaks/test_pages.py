@@ -71,7 +71,7 @@ def crawl(client: FlaskClient) -> Iterator[str]:
 def test_the_name_of_a_study_is_in_nothing_that_a_browser_gets(app: Flask) -> None:
     answers = list(crawl(app.test_client()))
 
-    assert len(answers) == 28
+    assert len(answers) == 29
     assert [answer for answer in answers if MARK in answer] == []
 
 

@@ -66,7 +66,7 @@ def test_additions_at_several_hook_points_stay_apart(embedded_model: Transformer
 
 
 def test_an_unpadded_pair_is_named_by_its_prompts() -> None:
-    pair = get_x_vector("Love", "Hate", coeff=5, act_name=6)
+    pair = get_x_vector("Love", "Hate", coeff=5.0, act_name=6)
 
     assert pair == (ActivationAddition(5, 6, "Love"), ActivationAddition(-5, 6, "Hate"))
 
@@ -74,7 +74,7 @@ def test_an_unpadded_pair_is_named_by_its_prompts() -> None:
 def test_a_padded_pair_is_as_long_as_its_longer_prompt(embedded_model: TransformerBridge) -> None:
     # "Love" is one token here, "Hate" two; 216 is the space.
     pair = get_x_vector(
-        "Love", "Hate", 5, 6, model=embedded_model, pad_method="tokens_right", custom_pad_id=216
+        "Love", "Hate", 5.0, 6, model=embedded_model, pad_method="tokens_right", custom_pad_id=216
     )
 
     assert pair == (
@@ -85,7 +85,7 @@ def test_a_padded_pair_is_as_long_as_its_longer_prompt(embedded_model: Transform
 
 def test_pad_id_0_is_a_token_and_not_none(embedded_model: TransformerBridge) -> None:
     love, _ = get_x_vector(
-        "Love", "Hate", 5, 6, model=embedded_model, pad_method="tokens_right", custom_pad_id=0
+        "Love", "Hate", 5.0, 6, model=embedded_model, pad_method="tokens_right", custom_pad_id=0
     )
 
     assert love.tokens == (1, 30200, 0)
@@ -125,8 +125,10 @@ def test_an_x_vector_without_padding_is_as_long_as_its_longer_prompt(
         ),
         (
             ActivationAddition(5, "blocks.6.hook_resid_per", "Love"),
-            f"arms[1].additions[0].act_name is 'blocks.6.hook_resid_per', which is no hook point of {MODEL}. "
-            "Did you mean 'blocks.6.hook_resid_pre'?",
+            (
+                "arms[1].additions[0].act_name is 'blocks.6.hook_resid_per', "
+                f"which is no hook point of {MODEL}. Did you mean 'blocks.6.hook_resid_pre'?"
+            ),
         ),
         (
             ActivationAddition(5, 6, tokens=(1, 49152)),
@@ -134,8 +136,10 @@ def test_an_x_vector_without_padding_is_as_long_as_its_longer_prompt(
         ),
         (
             ActivationAddition(1e38, 6, "Love"),
-            "arms[1].additions[0] gives activations that are not finite numbers; "
-            "use a smaller coeff or another dtype.",
+            (
+                "arms[1].additions[0] gives activations that are not finite numbers; "
+                "use a smaller coeff or another dtype."
+            ),
         ),
     ],
 )
@@ -163,6 +167,6 @@ def test_a_hook_point_of_another_shape_is_refused(
 
 def test_padding_needs_a_model_and_a_method_that_exists() -> None:
     with pytest.raises(ModelError, match="model is None, but pad_method='tokens_right' needs the model"):
-        get_x_vector("Love", "Hate", 5, 6, pad_method="tokens_right")
-    with pytest.raises(ModelError, match="pad_method is 'tokens_left', but .* 'tokens_right' only"):
-        get_x_vector("Love", "Hate", 5, 6, pad_method="tokens_left")  # type: ignore[arg-type] # the seed's name
+        get_x_vector("Love", "Hate", 5.0, 6, pad_method="tokens_right")
+    with pytest.raises(ModelError, match=r"pad_method is 'tokens_left', but .* 'tokens_right' only"):
+        get_x_vector("Love", "Hate", 5.0, 6, pad_method="tokens_left")  # type: ignore[arg-type] # the seed's name

@@ -44,7 +44,7 @@ def test_the_penalty_counts_each_occurrence_but_not_padding() -> None:
     history = torch.tensor([[0, 0, 2, 3, 2]])
     real = torch.tensor([[False, True, True, True, True]])
 
-    penalised = penalise(logits, history, real, temperature=1, frequency_penalty=0.5)
+    penalised = penalise(logits, history, real, temperature=1.0, frequency_penalty=0.5)
 
     assert penalised.tolist() == [[-0.5, 0, -1.0, -0.5]]
 
@@ -54,7 +54,7 @@ def test_the_penalty_comes_after_the_temperature() -> None:
         torch.tensor([[2.0, 4.0]]),
         torch.tensor([[1]]),
         torch.tensor([[True]]),
-        temperature=2,
+        temperature=2.0,
         frequency_penalty=0.5,
     )
 
@@ -72,7 +72,7 @@ def test_a_draw_inverts_the_distribution_in_falling_order(uniform: float, token:
     ("uniform", "token"), [(0.0, 0), (0.09, 0), (0.11, 1), (0.51, 2), (0.69, 2), (0.99, 3)]
 )
 def test_a_draw_without_a_nucleus_goes_by_the_vocabulary(uniform: float, token: int) -> None:
-    assert draw(PROBS.log(), torch.tensor([uniform]), top_p=1).tolist() == [token]
+    assert draw(PROBS.log(), torch.tensor([uniform]), top_p=1.0).tolist() == [token]
 
 
 @given(

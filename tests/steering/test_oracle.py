@@ -42,7 +42,7 @@ def additions_of(case: dict[str, Any], arm: str) -> list[ActivationAddition]:
 
 @pytest.fixture(scope="module")
 def completions(embedded_model: TransformerBridge) -> dict[tuple[str, str], Completion[tuple[str, str]]]:
-    """Every case and arm, greedily, in one batch: so prompts of 5 to 30 tokens and all additions are mixed."""
+    """Every case and arm, greedily, in one batch: prompts of 5 to 30 tokens and all additions mixed."""
     rows = [
         Row((name, arm), case["prompt"], resolve(embedded_model, additions_of(case, arm)), seed=0)
         for name, case in CASES.items()
@@ -125,8 +125,8 @@ def test_the_nucleus_after_the_penalty_is_the_seeds(
         logits,
         torch.tensor([prompt]),
         torch.ones(1, len(prompt), dtype=torch.bool),
-        temperature=1,
-        frequency_penalty=1,
+        temperature=1.0,
+        frequency_penalty=1.0,
     )
     found = nucleus(penalised, 0.3)
 

@@ -10,7 +10,11 @@ from rater.study.study import Sampling
 
 pytestmark = pytest.mark.model
 
-PROMPTS = ("I hate you because", "When I woke up this morning and looked out of the window, I", "user\nSay hi.<|im_end|>\n<|im_start|>assistant\n")
+PROMPTS = (
+    "I hate you because",
+    "When I woke up this morning and looked out of the window, I",
+    "The capital of France is Paris.<|im_end|>\n<|im_start|>assistant\nYes, that is right",
+)
 SAMPLED = Sampling(max_new_tokens=12, temperature=1, top_p=0.3, frequency_penalty=1)
 GREEDY = Sampling(max_new_tokens=12, temperature=0)
 

@@ -78,9 +78,19 @@ def new_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Cal
     return name
 
 
+@pytest.fixture(scope="session")
+def migrated(postgresql: URL) -> str:
+    """A rating database in PostgreSQL; making one takes longer than most tests."""
+    with _administering(postgresql) as connection:
+        connection.execute(text("CREATE DATABASE rating"))
+    return postgresql.set(database="rating").render_as_string(hide_password=False)
+
+
 @pytest.fixture
-def rating_url(new_url: Callable[[str], str]) -> str:
-    return new_url("rating")
+def rating_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    if dialect == "sqlite":
+        return f"sqlite:///{tmp_path}/rating.db"
+    return str(request.getfixturevalue("migrated"))
 
 
 @pytest.fixture
@@ -89,9 +99,13 @@ def sealed_url(new_url: Callable[[str], str]) -> str:
 
 
 @pytest.fixture
-def rating(rating_url: str) -> Iterator[Engine]:
+def rating(dialect: str, rating_url: str) -> Iterator[Engine]:
+    """A rating database without a study; a test must leave its tables as they are."""
     engine = create_rating(rating_url)
     yield engine
+    if dialect == "postgresql":
+        with writing(engine) as session:
+            session.execute(text("TRUNCATE study, item, booklet, trial, rater, answer, event"))
     engine.dispose()
 
 

@@ -1,6 +1,6 @@
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -112,8 +112,8 @@ def test_writers_take_turns_so_that_no_increment_is_lost(url: str, notes: Engine
         assert session.execute(text("SELECT word FROM note")).scalar_one() == "40"
 
 
-def test_a_reader_sees_one_snapshot_and_blocks_no_writer(rating_url: str) -> None:
-    engine = open_engine(rating_url)
+def test_a_reader_sees_one_snapshot_and_blocks_no_writer(new_url: Callable[[str], str]) -> None:
+    engine = open_engine(new_url("notes"))
     with writing(engine) as session:
         session.execute(text("CREATE TABLE note (id INTEGER PRIMARY KEY)"))
 

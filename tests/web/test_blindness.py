@@ -1,4 +1,4 @@
-"""The web process loads nothing that could unblind it and opens no other database: checked from inside one."""
+"""The web process loads nothing that could unblind it and opens one database: checked from inside one."""
 
 import json
 import subprocess

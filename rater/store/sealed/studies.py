@@ -63,7 +63,7 @@ def insert_sealed_study(
     return SealedStudy(row.id, name, study_hash, canonical_json)
 
 
-def replace_sealed_study(  # noqa: PLR0913 (each argument is a column or goes into the log)
+def replace_sealed_study(
     session: Session,
     study_id: int,
     *,

@@ -14,6 +14,7 @@ from rater.errors import ClosedError, FullError, StateError
 from rater.store.engine import open_engine, reading, writing
 from rater.store.rating.frame import read_answers
 from rater.store.rating.raters import (
+    Offer,
     Sitting,
     Submission,
     TrialView,
@@ -22,7 +23,9 @@ from rater.store.rating.raters import (
     find_sitting,
     finish_instructions,
     has_free_booklet,
+    longest_text,
     new_token,
+    read_offer,
     record_answers,
     view_trial,
 )
@@ -211,6 +214,24 @@ def test_one_who_waited_for_the_last_booklet_hears_that_it_is_gone(
 
         with pytest.raises(FullError):
             waiting.result(timeout=10)
+
+
+def test_an_offer_says_what_a_free_booklet_would_ask_until_none_is_left(
+    rating: Engine, publish: Publish, now: datetime
+) -> None:
+    study = publish(rating, n_booklets=1, n_trials=4)
+    publish(rating, n_trials=40)
+
+    with reading(rating) as session:
+        offer = read_offer(session, study.id)
+    sitting = _claim(rating, study, "token", now)
+    with reading(rating) as session:
+        none = read_offer(session, study.id)
+        longest = longest_text(session, sitting.booklet_id)
+
+    assert offer == Offer(n_trials=4, mean_characters=15)  # "Prompt 1" and " text 1"
+    assert none is None
+    assert longest == 15
 
 
 def test_a_booklet_belongs_to_one_rater_whatever_the_code_does(

@@ -1,0 +1,139 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rater.analysis.cells import score_cells
+from rater.analysis.one_way import (
+    by_prompt_signed_rank,
+    by_prompt_t,
+    by_rater_sign_flip,
+    by_rater_t,
+    unit_differences,
+)
+from rater.analysis.ratings import Ratings, select_ratings
+from rater.analysis.results import NotEstimable, Result
+
+
+def ratings_of(frame: pd.DataFrame) -> Ratings:
+    return select_ratings(frame, ("steered", "unsteered"), "happiness")
+
+
+@pytest.mark.parametrize("letter", ["a", "c"])
+def test_the_by_rater_tests_are_those_of_r(
+    load: Callable[[str], pd.DataFrame], reference: dict[str, Any], letter: str
+) -> None:
+    """R: t.test(d), and all 2^n signs of d, on the raters' mean differences."""
+    ratings = ratings_of(load(letter))
+    cells = score_cells(ratings)
+
+    t = by_rater_t(ratings, cells, "scale_points")
+    flip = by_rater_sign_flip(ratings, cells, "scale_points", rng=np.random.default_rng(0))
+
+    theirs = reference[letter]["signedrank_by_rater"]
+    assert isinstance(t, Result)
+    assert isinstance(flip, Result)
+    assert t.estimate == pytest.approx(theirs["mean"], abs=1e-9)
+    assert t.statistic == pytest.approx(theirs["t"]["t"], abs=1e-8)
+    assert t.df == theirs["t"]["df"]
+    assert t.p == pytest.approx(theirs["t"]["p"], abs=1e-9)
+    assert t.interval is not None
+    assert [t.interval.low, t.interval.high] == pytest.approx(theirs["t"]["ci"], abs=1e-8)
+    assert flip.p == theirs["signflip_exact"]["p_two.sided"]
+
+
+@pytest.mark.parametrize("letter", ["a", "c", "e"])
+def test_the_by_prompt_tests_are_those_of_r(
+    load: Callable[[str], pd.DataFrame], reference: dict[str, Any], letter: str
+) -> None:
+    """R: t.test(d), and exactRankTests::wilcox.exact(d), on the prompts' mean differences."""
+    ratings = ratings_of(load(letter))
+    cells = score_cells(ratings)
+
+    t = by_prompt_t(ratings, cells, "scale_points")
+    ranked = by_prompt_signed_rank(ratings, cells, "scale_points")
+
+    theirs = reference[letter]["signedrank_by_prompt"]
+    assert isinstance(t, Result)
+    assert isinstance(ranked, Result)
+    assert t.statistic == pytest.approx(theirs["t"]["t"], abs=1e-8)
+    assert t.p == pytest.approx(theirs["t"]["p"], abs=1e-9)
+    assert ranked.statistic == theirs["V"]
+    assert ranked.p == pytest.approx(theirs["exact_drop_zeros_p_two.sided"], rel=1e-12)
+
+
+def test_differences_are_taken_from_all_answers_of_a_rater(
+    load: Callable[[str], pd.DataFrame], reference: dict[str, Any]
+) -> None:
+    ratings = ratings_of(load("c"))
+
+    differences = unit_differences(ratings, score_cells(ratings), "scale_points", "rater")
+
+    theirs = list(reference["c"]["rater_mean_differences"].values())
+    assert differences.values.tolist() == pytest.approx(theirs, abs=1e-9)
+
+
+def test_net_superiority_by_rater_is_the_one_way_test_on_cell_scores(
+    load: Callable[[str], pd.DataFrame], reference: dict[str, Any]
+) -> None:
+    ratings = ratings_of(load("a"))
+
+    ours = by_rater_t(ratings, score_cells(ratings), "net_superiority")
+
+    theirs = reference["a"]["twoway_cell_delta"]["by_rater_t"]
+    assert isinstance(ours, Result)
+    assert ours.standard_error == pytest.approx(theirs["se"], abs=1e-9)
+    assert ours.p == pytest.approx(theirs["p"], abs=1e-9)
+
+
+def test_the_claim_of_one_raters_test_says_how_far_it_goes(load: Callable[[str], pd.DataFrame]) -> None:
+    ratings = ratings_of(load("e"))
+
+    ours = by_prompt_t(ratings, score_cells(ratings), "scale_points")
+
+    assert isinstance(ours, Result)
+    assert ours.claim == (
+        "The claim is about this one rater, over prompts like these; it says nothing about other people."
+    )
+
+
+def test_one_rater_cannot_be_tested_by_rater(load: Callable[[str], pd.DataFrame]) -> None:
+    ratings = ratings_of(load("e"))
+
+    ours = by_rater_t(ratings, score_cells(ratings), "scale_points")
+
+    assert isinstance(ours, NotEstimable)
+    assert ours.sentence == (
+        "Not estimable, because only 1 rater has answers to both arms, "
+        "and the by-rater test needs at least 2 raters."
+    )
+
+
+def test_raters_with_the_same_difference_refuse_t_but_not_the_sign_flip() -> None:
+    rater, arm = (axis.ravel() for axis in np.indices((6, 2)))
+    zeros = np.zeros(12, dtype=np.intp)
+    ratings = Ratings(
+        ("steered", "unsteered"), rater, zeros, np.arange(12), arm == 0, np.where(arm == 0, 4.0, 3.0)
+    )
+    cells = score_cells(ratings)
+
+    t = by_rater_t(ratings, cells, "scale_points")
+    flip = by_rater_sign_flip(ratings, cells, "scale_points", rng=np.random.default_rng(0))
+
+    assert isinstance(t, NotEstimable)
+    assert t.reason == "all 6 raters have the same difference (1), so nothing says how much it varies"
+    assert isinstance(flip, Result)
+    assert flip.p == 2 / 2**6
+
+
+def test_too_few_raters_for_a_small_p_are_warned_about(load: Callable[[str], pd.DataFrame]) -> None:
+    frame = load("a")
+    ratings = ratings_of(frame[frame["rater"].isin(["r01", "r02", "r03"])])
+
+    flip = by_rater_sign_flip(ratings, score_cells(ratings), "scale_points", rng=np.random.default_rng(0))
+
+    assert isinstance(flip, Result)
+    assert flip.p == 0.25
+    assert flip.warnings == ("3 raters with a difference allow no p below 0.25 in this test",)

@@ -1,0 +1,159 @@
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from rater.analysis.planned import Planned
+from rater.analysis.primary import Analysis, analyze
+from rater.report.terminal import Screen, print_analysis
+from rater.study.protocol import Dimension, Likert
+
+STATS = Path(__file__).parent.parent / "data" / "stats"
+PLANNED = Planned(
+    contrast=("steered", "unsteered"),
+    dimensions=(
+        Dimension(
+            name="happiness",
+            question="How happy is this text?",
+            scale=Likert(points=5, low="not at all happy", high="very happy"),
+        ),
+    ),
+    primary="happiness",
+)
+
+
+def load(letter: str) -> pd.DataFrame:
+    frame = pd.read_csv(STATS / f"data_{letter}.csv")
+    frame = frame.rename(columns={"condition": "arm", "rating": "answer"})
+    return frame.assign(dimension="happiness", answer=frame["answer"].astype(float))
+
+
+def shown(analysis: Analysis, screen: Screen, *, width: int = 80) -> str:
+    stream = io.StringIO()
+    print_analysis(analysis, Console(file=stream, width=width), screen)
+    return stream.getvalue()
+
+
+def test_a_screen_says_what_was_asked_found_and_how() -> None:
+    text = shown(analyze(load("a"), PLANNED), Screen("How happy are these texts?", 12, 12))
+
+    assert (
+        text
+        == """\
+How happy are these texts?
+12 raters (12 of 12 planned finished) · 10 prompts · 60 texts · 720 answers
+
+happiness · primary · How happy is this text?
+
+  "steered" was rated higher than "unsteered" on happiness: a rater shown one
+  of each answers higher for "steered" 34 percentage points more often than
+  lower (95 % CI 20 to 49, p < .001, 12 raters × 10 prompts; 0.77 scale
+  points).
+
+  arm          n  mean  median    sd
+  ──────────────────────────────────
+  steered    360  3.56     4.0  1.28
+  unsteered  360  2.79     3.0  1.32
+
+  answer              steered                      unsteered
+  ────────────────────────────────────────────────────────────────────────────
+  1 not at all happy  █████               33   9%  ███████████         77  21%
+  2                   ██████              43  12%  ████████████        82  23%
+  3                   ████████████        83  23%  █████████████       89  25%
+  4                   ██████████████      93  26%  ██████████          65  18%
+  5 very happy        ████████████████   108  30%  ███████             47  13%
+
+  Difference, steered minus unsteered
+  score            estimate  95 % CI       test       statistic        p
+  ───────────────────────────────────────────────────────────────────────────
+  net superiority      0.34  0.20 to 0.49  two-way t  t(9.63) = 5.22   < .001
+  scale points         0.77  0.46 to 1.08  two-way t  t(10.41) = 5.43  < .001
+
+  The claim is about raters and prompts like these.
+
+  NAIVE, not to be believed: Mann–Whitney U = 85,663.5, p < .001. It counts
+  all answers as independent, as if each came from a rater and a prompt of its
+  own; where nothing differs it still finds something in 9 to 36 % of studies,
+  more the larger they are. Do not report it.
+"""
+    )
+
+
+@pytest.mark.parametrize("letter", ["a", "c", "e"])
+def test_no_line_is_wider_than_the_console(letter: str) -> None:
+    text = shown(analyze(load(letter), PLANNED), Screen("How happy are these texts?"))
+
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_naive_test_comes_last_and_is_marked() -> None:
+    text = shown(analyze(load("c"), PLANNED), Screen("Texts"))
+
+    assert text.index("NAIVE, not to be believed: Mann–Whitney") > text.index("two-way t")
+
+
+def test_without_results_the_screen_says_why_and_shows_no_p() -> None:
+    frame = load("a")
+
+    text = shown(analyze(frame[frame["arm"] == "steered"], PLANNED), Screen("Texts"))
+
+    assert 'Not estimable on happiness, because "unsteered" has no answers yet.' in text
+    assert "p =" not in text
+    assert "nan" not in text.lower()
+
+
+def test_a_banner_comes_first_and_notes_come_last() -> None:
+    planned = replace(PLANNED, n_raters=20)
+    screen = Screen("Texts", banner="REHEARSAL: made-up raters and a made-up key", notes=["Look 1 of 1"])
+
+    lines = shown(analyze(load("a"), planned), screen).splitlines()
+
+    assert lines[0] == " REHEARSAL: made-up raters and a made-up key"
+    assert lines[-2:] == [
+        "  12 of 20 planned raters have answered: this is not the planned sample.",
+        "  Look 1 of 1.",
+    ]
+
+
+def test_brackets_in_names_are_text_and_not_markup() -> None:
+    frame = load("e").replace({"arm": {"steered": "[bold]loud[/]"}})
+    planned = replace(PLANNED, contrast=("[bold]loud[/]", "unsteered"))
+
+    text = shown(analyze(frame, planned), Screen("[red]Texts[/red]"))
+
+    assert text.startswith("[red]Texts[/red]\n")
+    assert "Difference, [bold]loud[/] minus unsteered" in text
+
+
+def test_a_stream_without_utf_8_gets_ascii() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+
+    print_analysis(analyze(load("c"), PLANNED), Console(file=stream, width=80), Screen("Wie glücklich?"))
+
+    stream.flush()
+    text = raw.getvalue().decode("ascii")
+    assert text.startswith("Wie gl?cklich?\n")
+    assert "-0.16 to 0.33" in text
+
+
+def test_a_terminal_gets_styles() -> None:
+    stream = io.StringIO()
+
+    console = Console(file=stream, width=80, force_terminal=True, color_system="standard")
+    print_analysis(analyze(load("a"), PLANNED), console, Screen("Texts"))
+
+    assert stream.getvalue().startswith("\x1b[1mTexts\x1b[0m\n")
+
+
+def test_many_arms_leave_out_the_bars_and_keep_the_counts() -> None:
+    frame = load("e")
+    extra = [frame.assign(arm=f"dose{n}") for n in range(4)]
+
+    text = shown(analyze(pd.concat([frame, *extra]), PLANNED), Screen("Texts"))
+
+    assert "█" not in text
+    assert max(map(len, text.splitlines())) <= 80

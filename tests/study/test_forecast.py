@@ -1,0 +1,35 @@
+from collections.abc import Callable
+
+import pytest
+
+from rater import Plan, Sampling, Study
+from rater.study.forecast import forecast
+
+
+def test_a_studys_costs_are_counted_from_its_declaration(declare: Callable[..., Study]) -> None:
+    study = declare(
+        prompts=["one two three", "four five six"],
+        sampling=Sampling(samples_per_prompt=3, max_new_tokens=26),
+        plan=Plan(raters=6, items_per_rater=4),
+    )
+
+    foreseen = forecast(study)
+
+    assert (foreseen.n_arms, foreseen.n_prompts) == (2, 2)
+    assert (foreseen.n_completions, foreseen.n_tokens) == (12, 312)
+    assert (foreseen.n_booklets, foreseen.trials_per_booklet, foreseen.n_trials) == (6, 4, 24)
+    assert foreseen.ratings_per_completion == 2
+    assert foreseen.study_hash == study.hash
+
+
+def test_a_raters_time_is_reading_at_238_words_a_minute_and_4_s_a_judgement(
+    declare: Callable[..., Study],
+) -> None:
+    study = declare(
+        prompts=["one two three", "four five six"],
+        sampling=Sampling(max_new_tokens=26),
+        plan=Plan(items_per_rater=4),
+    )
+
+    # 3 words of prompt + 26 / 1.3 words of text, four times, and four judgements
+    assert forecast(study).minutes_per_rater == pytest.approx(4 * 23 / 238 + 4 * 4 / 60)

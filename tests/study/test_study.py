@@ -1,0 +1,154 @@
+import hashlib
+import json
+from collections.abc import Callable
+
+import pytest
+
+from rater import (
+    ActivationAddition,
+    AnalysisPlan,
+    Dimension,
+    Likert,
+    Plan,
+    Sampling,
+    Steered,
+    Study,
+    Unsteered,
+    XVector,
+)
+from rater.study.protocol import Protocol
+
+Declare = Callable[..., Study]
+
+
+def test_the_canonical_json_is_stable(declare: Declare) -> None:
+    canonical = declare().canonical_json()
+
+    assert canonical == (
+        '{"analysis":{"alpha":0.05,"contrast":null,"primary":null,"scope":"raters+prompts",'
+        '"score":"net_superiority","sesoi":null},"arms":[{"kind":"unsteered","name":"unsteered"},'
+        '{"additions":[{"at":6,"coeff":5.0,"pad":"space","prompt1":"Love","prompt2":"Hate"}],'
+        '"kind":"steered","name":"steered"}],"consent":"You will rate texts.",'
+        '"dimensions":[{"name":"happiness","question":"How happy is this text?",'
+        '"scale":{"high":"very","labels":{},"low":"not at all","points":5}}],'
+        '"instructions":"Read, then choose.","model":"smollm2-135m-instruct","name":"love_vs_hate",'
+        '"plan":{"items_per_rater":null,"raters":12},"prompts":["I hate you because","The rain"],'
+        '"sampling":{"frequency_penalty":0.0,"max_new_tokens":50,"samples_per_prompt":4,"seed":0,'
+        '"temperature":1.0,"top_p":1.0},"thanks":"Thank you. All your answers are saved; you can close '
+        'this page.","title":"How happy are these texts?"}'
+    )
+
+
+def test_the_hash_is_the_sha256_of_the_canonical_json(declare: Declare) -> None:
+    study = declare(title="Wie fröhlich?")
+
+    assert study.hash == hashlib.sha256(study.canonical_json().encode("utf-8")).hexdigest()
+    assert "fröhlich" in study.canonical_json()
+
+
+def test_lists_and_tuples_declare_the_same_study(declare: Declare) -> None:
+    listed = declare(prompts=["a", "b"], arms=[Unsteered(), Unsteered(name="again")])
+    tupled = declare(prompts=("a", "b"), arms=(Unsteered(), Unsteered(name="again")))
+
+    assert listed == tupled
+    assert listed.hash == tupled.hash
+    assert hash(listed) == hash(tupled)
+
+
+def test_a_study_comes_back_from_its_canonical_json(declare: Declare) -> None:
+    additions = [
+        XVector("Love", "Hate", coeff=5, at=6, pad=3),
+        ActivationAddition(1, "hook_embed", tokens=[1]),
+    ]
+    scale = Likert(points=11, low="a", high="b", labels={10: "ten", 2: "two"})
+    study = declare(
+        arms=[Unsteered(), Steered(additions=additions)],
+        dimensions=[Dimension(name="joy", question="?", scale=scale)],
+        analysis=AnalysisPlan(contrast=["steered", "unsteered"], sesoi=0.2),
+    )
+
+    back = Study.model_validate_json(study.canonical_json())
+
+    assert back == study
+    assert back.hash == study.hash
+    assert study.changes_from(study.canonical_json()) == []
+
+
+_JOY = Dimension(name="joy", question="How joyful?", scale=Likert(low="not", high="very"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "paths"),
+    [
+        ({"name": "other"}, ["name"]),
+        ({"title": "Other"}, ["title"]),
+        ({"consent": "Other"}, ["consent"]),
+        ({"instructions": "Other"}, ["instructions"]),
+        ({"thanks": "Other"}, ["thanks"]),
+        ({"model": "gpt2-xl"}, ["model"]),
+        ({"prompts": ["I hate you because", "The sun"]}, ["prompts[1]"]),
+        ({"prompts": ["The rain", "I hate you because"]}, ["prompts[0]", "prompts[1]"]),
+        ({"prompts": ["I hate you because"]}, ["prompts"]),
+        (
+            {"dimensions": [_JOY]},
+            ["dimensions[0].name", "dimensions[0].question", "dimensions[0].scale.low"],
+        ),
+        ({"sampling": Sampling(max_new_tokens=51)}, ["sampling.max_new_tokens"]),
+        ({"sampling": Sampling(temperature=0.9)}, ["sampling.temperature"]),
+        ({"sampling": Sampling(top_p=0.9)}, ["sampling.top_p"]),
+        ({"sampling": Sampling(frequency_penalty=1)}, ["sampling.frequency_penalty"]),
+        ({"sampling": Sampling(samples_per_prompt=5)}, ["sampling.samples_per_prompt"]),
+        ({"sampling": Sampling(seed=1)}, ["sampling.seed"]),
+        ({"plan": Plan(raters=13)}, ["plan.raters"]),
+        ({"plan": Plan(items_per_rater=2)}, ["plan.items_per_rater"]),
+        ({"analysis": AnalysisPlan(contrast=("unsteered", "steered"))}, ["analysis.contrast"]),
+        ({"analysis": AnalysisPlan(primary="happiness")}, ["analysis.primary"]),
+        ({"analysis": AnalysisPlan(scope="raters")}, ["analysis.scope"]),
+        ({"analysis": AnalysisPlan(score="scale_points")}, ["analysis.score"]),
+        ({"analysis": AnalysisPlan(alpha=0.01)}, ["analysis.alpha"]),
+        ({"analysis": AnalysisPlan(sesoi=0.1)}, ["analysis.sesoi"]),
+        (
+            {"arms": [Unsteered(name="plain"), Steered(additions=[XVector("Love", "Hat", coeff=4, at=6)])]},
+            ["arms[0].name", "arms[1].additions[0].coeff", "arms[1].additions[0].prompt2"],
+        ),
+    ],
+)
+def test_each_field_changes_the_hash_and_is_named_by_its_path(
+    declare: Declare, changed: dict[str, object], paths: list[str]
+) -> None:
+    before, after = declare(), declare(**changed)
+
+    assert after.hash != before.hash
+    assert after.changes_from(before.canonical_json()) == paths
+
+
+def test_a_field_that_came_or_went_is_named_by_its_path(declare: Declare) -> None:
+    earlier = json.loads(declare().canonical_json())
+    del earlier["thanks"]
+    earlier["plan"]["payment"] = 3
+
+    assert declare().changes_from(json.dumps(earlier)) == ["plan.payment", "thanks"]
+
+
+def test_the_contrast_is_by_default_the_first_steered_arm_minus_the_first_unsteered(declare: Declare) -> None:
+    addition = XVector("Love", "Hate", coeff=5, at=6)
+    weak, strong = (Steered(name=name, additions=[addition]) for name in ("weak", "strong"))
+
+    assert declare(arms=[weak, Unsteered(), strong]).contrast == ("weak", "unsteered")
+    assert declare(arms=[strong, weak]).contrast == ("weak", "strong")
+    assert declare(arms=[Unsteered(), Unsteered(name="again")]).contrast == ("again", "unsteered")
+
+
+def test_the_plans_defaults_follow_from_the_study(declare: Declare) -> None:
+    study = declare(sampling=Sampling(samples_per_prompt=3))
+
+    assert study.primary == "happiness"
+    assert study.arm_names == ["unsteered", "steered"]
+    assert (study.items_per_rater, study.n_completions) == (4, 12)
+
+
+def test_what_raters_are_shown_holds_nothing_of_the_arms(declare: Declare) -> None:
+    protocol = declare().protocol
+
+    assert type(protocol) is Protocol
+    assert set(protocol.model_dump()) == {"title", "consent", "instructions", "thanks", "dimensions"}

@@ -1,0 +1,92 @@
+"""Hold the code to what DESIGN and the README say of it."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import rater
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted((ROOT / "rater").rglob("*.py"))
+MOST_LINES = 300
+MOST_LINES_A_FUNCTION = 60
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_says_what_it_is_for_and_needs_little_scrolling(module: Path) -> None:
+    source = module.read_text()
+
+    docstring = ast.get_docstring(ast.parse(source))
+
+    assert docstring is not None
+    assert docstring.splitlines()[0].endswith((".", '".', ":"))
+    assert len(source.splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_function_is_short(module: Path) -> None:
+    functions = [
+        node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.FunctionDef)
+    ]
+
+    too_long = [f.name for f in functions if (f.end_lineno or f.lineno) - f.lineno >= MOST_LINES_A_FUNCTION]
+
+    assert too_long == []
+
+
+def test_every_layer_of_the_package_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+
+    named = set(re.findall(r"`rater/(\w+)", readme))
+
+    packages = {path.parent.name for path in (ROOT / "rater").glob("*/__init__.py")}
+    assert packages - {"cli"} <= named
+
+
+def test_the_readmes_commands_are_the_makefiles_and_the_cli_s() -> None:
+    readme = (ROOT / "README.md").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+
+    targets = set(
+        re.findall(r"make ([a-z]+)", "\n".join(re.findall(r"^\$ (make .*)$", readme, re.MULTILINE)))
+    )
+    verbs = set(re.findall(r"(?:^\$ |&& |bin/)rater ([a-z]+)", readme, re.MULTILINE))
+
+    assert targets == {"demo", "test"}
+    assert all(f"\n{target}:" in makefile for target in targets)
+    from rater.cli import cli  # noqa: PLC0415 (only this test needs the commands)
+
+    assert verbs >= {"check", "generate", "publish", "serve", "analyze", "rehearse", "model"}
+    assert verbs <= set(cli.commands)
+
+
+def test_versions_agree() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+
+    assert project["version"] == rater.__version__
+    assert "## Unreleased" in changelog
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_every_dependency_is_pinned_in_the_constraints() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pins = {
+        re.split(r"[=@ ]", line)[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    }
+
+    declared = [
+        *project["dependencies"],
+        *(d for extra in project["optional-dependencies"].values() for d in extra),
+    ]
+
+    names = {re.split(r"[\[><=~ ]", dependency)[0].lower().replace("_", "-") for dependency in declared}
+    assert names <= pins

@@ -1,0 +1,27 @@
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import rater
+
+
+def test_importing_the_package_loads_none_of_what_it_exports() -> None:
+    check = "import rater, sys; print([m for m in sys.modules if m.startswith(('rater.', 'pydantic'))])"
+
+    loaded = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout
+
+    assert loaded == "[]\n"
+
+
+@pytest.mark.parametrize("name", [name for name in rater.__all__ if not name.startswith("__")])
+def test_each_exported_name_is_the_one_of_its_home(name: str) -> None:
+    found = getattr(rater, name)
+
+    assert getattr(importlib.import_module(found.__module__), name) is found
+
+
+def test_an_unknown_name_is_missed_as_in_any_module() -> None:
+    with pytest.raises(AttributeError, match="module 'rater' has no attribute 'Studdy'"):
+        _ = rater.Studdy
