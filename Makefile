@@ -21,9 +21,9 @@ help: ## Say what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: .venv/.generate model ## From nothing to a page you can rate on
-	@$(BIN)/rater generate experiments/$(STUDY).py
-	@$(BIN)/rater publish $(STUDY)
-	@echo "Serving; when you have rated, in another terminal: $(BIN)/rater analyze $(STUDY)"
+	@$(BIN)/rater generate experiments/$(STUDY).py >/dev/null
+	@$(BIN)/rater publish $(STUDY) >/dev/null
+	@echo "Rate at the address below; then, in another terminal: $(BIN)/rater analyze $(STUDY)"
 	@exec $(BIN)/rater serve $(STUDY) --port $(PORT)
 
 test: .venv/.dev model chromium ## Install what the tests need, and run all but the slow ones

@@ -46,7 +46,7 @@ def serve(study_names: tuple[str, ...], host: str, port: int, rating_url: str) -
     def on_listening(address: str) -> None:
         for slug, line in lines:
             click.echo(f"{address}/s/{slug}   {line}")
-        click.echo("Serving; stop with Ctrl-C. Every answer is saved at once.")
+        click.echo("Serving until you press Ctrl-C; every answer is saved at once.")
 
     serve_app(WebSettings(rating_url), host, port, on_listening=on_listening)
 

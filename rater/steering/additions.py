@@ -4,7 +4,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name PyTorch's own documentation uses)
@@ -40,7 +39,7 @@ def get_x_vector(  # noqa: PLR0917 (the seed system's signature)
     coeff: float,
     act_name: int | str,
     model: TransformerBridge | None = None,
-    pad_method: Literal["tokens_right"] | None = None,
+    pad_method: str | None = None,
     custom_pad_id: int | None = None,
 ) -> tuple[ActivationAddition, ActivationAddition]:
     """Make the pair of additions whose sum is ``coeff`` × (activations of prompt1 − activations of prompt2).
@@ -140,7 +139,7 @@ def _parts(
 ) -> tuple[ActivationAddition, ...]:
     if isinstance(addition, ActivationAddition):
         return (addition,)
-    method: Literal["tokens_right"] | None = None if addition.pad is None else "tokens_right"
+    method = None if addition.pad is None else "tokens_right"
     pad = addition.pad if isinstance(addition.pad, int) else None
     if addition.pad == "space":
         pad = _space_token(model, where)

@@ -63,7 +63,7 @@ def empty_cache() -> Cache:
     return Cache(layer_class_to_replicate=RowLayer)
 
 
-def gather(parts: Sequence[tuple[Cache, Int[Tensor, " row"]]], width: int) -> Cache:
+def gather(parts: Sequence[tuple[Cache, Int[Tensor, " _"]]], width: int) -> Cache:
     """Copy chosen rows of some caches into one, aligned at the right end.
 
     A row named twice is copied twice; one that is not named is left out.

@@ -169,4 +169,4 @@ def test_padding_needs_a_model_and_a_method_that_exists() -> None:
     with pytest.raises(ModelError, match="model is None, but pad_method='tokens_right' needs the model"):
         get_x_vector("Love", "Hate", 5.0, 6, pad_method="tokens_right")
     with pytest.raises(ModelError, match=r"pad_method is 'tokens_left', but .* 'tokens_right' only"):
-        get_x_vector("Love", "Hate", 5.0, 6, pad_method="tokens_left")  # type: ignore[arg-type] # the seed's name
+        get_x_vector("Love", "Hate", 5.0, 6, pad_method="tokens_left")

@@ -18,8 +18,10 @@ SERVE = """
 import sys
 from rater.web.server import serve
 from rater.web.settings import WebSettings
-serve(WebSettings(sys.argv[1]), port=0, on_listening=lambda address: print(address, flush=True))
-print("stopped")
+try:
+    serve(WebSettings(sys.argv[1]), port=0, on_listening=lambda address: print(address, flush=True))
+finally:
+    print("cleaned up", flush=True)  # once: by this process, by none of its workers
 """
 
 
@@ -49,7 +51,7 @@ def test_a_server_says_where_it_listens_answers_and_stops_cleanly(
 
     assert address.startswith("http://127.0.0.1:")
     assert "You will read 3 short texts" in page.text
-    assert (process.returncode, out, err) == (0, "stopped\n", "")
+    assert (process.returncode, out, err) == (0, "cleaned up\n", "")
 
 
 def test_an_answer_that_was_confirmed_survives_a_kill(
