@@ -22,6 +22,7 @@ import numpy as np
 
 from rater.bots import Bot, walk
 from rater.errors import StateError
+from rater.harmless import harmless
 from rater.publish.draft import normalise
 from rater.publish.lifecycle import open_study
 from rater.publish.publish import publish_study
@@ -148,7 +149,7 @@ def _rate(
     rng: np.random.Generator,
 ) -> None:
     favoured = {
-        (study.prompts[cell.prompt_index], normalise(kept.text))
+        (harmless(study.prompts[cell.prompt_index]), harmless(normalise(kept.text)))
         for cell, kept in made_up
         if cell.arm == study.contrast[0]
     }

@@ -2,13 +2,10 @@
 
 from dataclasses import asdict, dataclass
 
+from rater.study.pace import seconds_per_trial
 from rater.study.study import Study
 
 TOKENS_PER_WORD = 1.3
-READING_WORDS_PER_MINUTE = 238
-"""Silent reading of non-fiction in English (Brysbaert 2019, Journal of Memory and Language 109, 104047)."""
-SECONDS_PER_JUDGEMENT = 4.0
-"""Choosing a point and going on, for each dimension; our assumption."""
 TOKENS_PER_SECOND = 100.0
 """What the embedded model generates on two ordinary CPU cores, batched; measured, roughly."""
 
@@ -56,4 +53,4 @@ def forecast(study: Study) -> Forecast:
 def _seconds_per_trial(study: Study) -> float:
     prompt_words = sum(len(prompt.split()) for prompt in study.prompts) / len(study.prompts)
     words = prompt_words + study.sampling.max_new_tokens / TOKENS_PER_WORD
-    return words / READING_WORDS_PER_MINUTE * 60 + SECONDS_PER_JUDGEMENT * len(study.dimensions)
+    return seconds_per_trial(words, len(study.dimensions))

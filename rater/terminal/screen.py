@@ -1,35 +1,25 @@
 """Put pages and trials on the terminal, so that no text can do more to it than be read."""
 
-import unicodedata
-
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from rater.harmless import harmless
 from rater.store.rating.raters import TrialView
 from rater.study.protocol import Dimension, Likert
 
 _WIDTH = 76  # characters; a longer line is hard to read
-_UNSAFE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, half characters, line and paragraph separators
-_TURNS_TEXT = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_DELETE = 0x7F
-_CONTROL_PICTURES = 0x2400
-
-
-def visible(text: str) -> str:
-    """Replace what would steer a terminal by a sign for it (``␛`` for an escape); newlines and tabs stay."""
-    return "".join(_visible(character) for character in text.replace("\r\n", "\n"))
 
 
 def show_page(console: Console, title: str, markdown: str) -> None:
     """Clear the screen and show one of the study's texts."""
     console.clear()
-    console.print(Text(visible(title), style="bold"), width=_width(console))
+    console.print(Text(harmless(title), style="bold"), width=_width(console))
     console.print()
     # hyperlinks would put escape sequences of the study's own making into the output
-    console.print(Markdown(visible(markdown), hyperlinks=False), width=_width(console))
+    console.print(Markdown(harmless(markdown), hyperlinks=False), width=_width(console))
     console.print()
 
 
@@ -41,19 +31,19 @@ def show_trial(console: Console, view: TrialView, n_trials: int) -> None:
     progress.add_row(bar, Text(f"{view.position} of {n_trials}"))
     console.print(progress)
     console.print()
-    text = Text.assemble((visible(view.prompt), "bold"), visible(view.text))
+    text = Text.assemble((harmless(view.prompt), "bold"), harmless(view.text))
     console.print(text, width=_width(console))
     console.print()
 
 
 def show_question(console: Console, dimension: Dimension, before: int | None) -> None:
     """Show a question, the points of its scale with their labels, and the keys; mark the answer before."""
-    console.print(Text(visible(dimension.question)), width=_width(console))
+    console.print(Text(harmless(dimension.question)), width=_width(console))
     scale = dimension.scale
     rows = Table.grid(padding=(0, 2))
     for point in range(1, scale.points + 1):
         mark = Text(" (your answer)" if point == before else "", style="dim")
-        rows.add_row(Text(f"{point:>4}", style="bold"), Text(visible(scale.label(point))) + mark)
+        rows.add_row(Text(f"{point:>4}", style="bold"), Text(harmless(scale.label(point))) + mark)
     console.print(rows, width=_width(console))
     console.print(Text(keys(scale, before), style="dim"), width=_width(console))
 
@@ -67,18 +57,7 @@ def keys(scale: Likert, before: int | None) -> str:
 
 def say(console: Console, text: str) -> None:
     """Say something in a line of its own; nothing in it is taken for markup."""
-    console.print(Text(visible(text)), width=_width(console))
-
-
-def _visible(character: str) -> str:
-    if character in "\n\t":
-        return character
-    code = ord(character)
-    if code < 0x20:
-        return chr(_CONTROL_PICTURES + code)
-    if code == _DELETE:
-        return "␡"
-    return "�" if unicodedata.category(character) in _UNSAFE or character in _TURNS_TEXT else character
+    console.print(Text(harmless(text)), width=_width(console))
 
 
 def _width(console: Console) -> int:

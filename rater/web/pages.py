@@ -7,16 +7,14 @@ from typing import ClassVar, Literal
 from flask import render_template
 from markupsafe import Markup
 
+from rater.harmless import harmless
 from rater.store.rating.raters import Offer, Sitting, TrialView
+from rater.study.pace import CHARACTERS_PER_WORD, seconds_per_trial
 from rater.study.protocol import Dimension, Protocol
 from rater.web.forms import ANSWER_PREFIX, new_submission_id
-from rater.web.harmless import harmless
 
 Room = Literal["short", "medium", "long"]
 
-_CHARACTERS_PER_MINUTE = 238 * 5.7
-"""238 words a minute, as `rater.study.forecast` counts, at 5.7 characters an English word with its space."""
-_SECONDS_PER_JUDGEMENT = 4.0
 _SHORT_CHARACTERS, _MEDIUM_CHARACTERS = 320, 700
 
 
@@ -138,9 +136,8 @@ def render(page: Page) -> str:
 
 def estimate_minutes(offer: Offer, protocol: Protocol) -> int:
     """Estimate how many minutes a booklet takes, at least one."""
-    reading_s = offer.mean_characters / _CHARACTERS_PER_MINUTE * 60
-    judging_s = _SECONDS_PER_JUDGEMENT * len(protocol.dimensions)
-    return max(1, round(offer.n_trials * (reading_s + judging_s) / 60))
+    trial_s = seconds_per_trial(offer.mean_characters / CHARACTERS_PER_WORD, len(protocol.dimensions))
+    return max(1, round(offer.n_trials * trial_s / 60))
 
 
 def last_key(protocol: Protocol) -> int:

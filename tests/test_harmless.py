@@ -3,7 +3,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rater.web.harmless import harmless
+from rater.harmless import harmless
 
 
 def test_ordinary_text_stays_as_it_is() -> None:
