@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rater.study.arms import ActivationAddition, Arm, Unsteered, XVector, hook_name
 from rater.study.forecast import TOKENS_PER_SECOND, Forecast
 from rater.study.study import Study
 
@@ -18,6 +19,7 @@ def print_forecast(study: Study, expected: Forecast, console: Console | None = N
         table.add_row(label, Text(value))
     console.print(Text.assemble("Study ", (study.name, "bold"), " is valid."))
     console.print(table)
+    console.print(Text.assemble(("hash", "bold"), f"  {expected.study_hash}"), soft_wrap=True)
 
 
 def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
@@ -30,7 +32,7 @@ def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
         ("title", study.title),
         ("question", "; ".join(dimension.question for dimension in study.dimensions)),
         ("model", study.model),
-        ("arms", ", ".join(study.arm_names)),
+        *((f"arm {arm.name}", _what_is_done(arm)) for arm in study.arms),
         (
             "completions",
             f"{expected.n_completions:,} ({cells} × {study.sampling.samples_per_prompt} samples)",
@@ -40,8 +42,22 @@ def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
         ("trials", f"{trials}; each completion is rated {expected.ratings_per_completion:.1f} times"),
         ("rater's time", f"about {_duration(expected.minutes_per_rater * 60)}"),
         ("primary test", f"{first} − {second} on {study.primary}, {claim}"),
-        ("hash", expected.study_hash),
     ]
+
+
+def _what_is_done(arm: Arm) -> str:
+    if isinstance(arm, Unsteered):
+        return "the model as it is"
+    return " + ".join(map(_added, arm.additions))
+
+
+def _added(addition: XVector | ActivationAddition) -> str:
+    if isinstance(addition, XVector):
+        return (
+            f"{addition.coeff:g} × ({addition.prompt1!r} − {addition.prompt2!r}) at {hook_name(addition.at)}"
+        )
+    what = repr(addition.prompt) if addition.prompt is not None else f"tokens {addition.tokens}"
+    return f"{addition.coeff:g} × {what} at {addition.hook_point}"
 
 
 def _duration(seconds: float) -> str:
