@@ -42,9 +42,10 @@ You are invited to read **24 short texts** and to say how happy each one is. It 
 Taking part is voluntary. By going on you say that you are 18 or older and agree to this.
 """,
     instructions="""
-Each page shows a text. Its beginning, **in bold**, was given to a computer program, which wrote the rest.
+You will read texts, one to a page. A computer program wrote them, each as the continuation of a few words
+that it was given.
 
-Say how happy **the rest** is: how much joy, warmth or contentment speaks from it. Go by your first
+Say how happy **the continuation** is: how much joy, warmth or contentment speaks from it. Go by your first
 impression; there are no right or wrong answers. Many texts break off in the middle of a sentence. Please
 ignore that, and judge what is there.
 """,

@@ -9,6 +9,7 @@ from rater.cli.check import check
 from rater.cli.db import db
 from rater.cli.generate import generate
 from rater.cli.model import model
+from rater.cli.power import power
 from rater.cli.publish import close_, open_, publish
 from rater.cli.rate import rate
 from rater.cli.rehearse import rehearse
@@ -42,7 +43,7 @@ def cli() -> None:
     """
 
 
-for command in (model, check, generate, rehearse, publish, open_, serve, rate, close_, analyze, db):
+for command in (model, check, power, generate, rehearse, publish, open_, serve, rate, close_, analyze, db):
     cli.add_command(command)
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+_SIMULATIONS = 200
+
 
 @click.command(short_help="Validate a study file and say what it would do.")
 @click.argument("file", type=click.Path(path_type=Path))
@@ -15,7 +17,9 @@ def check(file: Path, *, as_json: bool) -> None:
     \b
     Example: rater check experiments/love_vs_hate.py
     """
+    from rater.power import default_points, power_as_planned
     from rater.report.forecast import print_forecast
+    from rater.report.power import describe_power
     from rater.study.forecast import forecast
     from rater.study.load import load_study
 
@@ -25,4 +29,7 @@ def check(file: Path, *, as_json: bool) -> None:
         click.echo(json.dumps(expected.as_dict(), indent=2, ensure_ascii=False))
     else:
         print_forecast(study, expected)
+        points = default_points(study)
+        found = power_as_planned(study, points, n_simulations=_SIMULATIONS)
+        click.echo(f"\nPower: {describe_power(found, points)} More: rater power {file}")
         click.echo(f"\nNext: rater generate {file}")

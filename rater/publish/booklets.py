@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from rater.errors import StudyError
+from rater.study.study import Study
 
 T = TypeVar("T")
 
@@ -53,6 +54,17 @@ class Design:
     def sets_per_rater(self) -> int:
         """How many sets (one completion of every arm for one prompt) a booklet holds."""
         return self.items_per_rater // self.n_arms
+
+
+def design_of(study: Study) -> Design:
+    """Take from a study the counts that booklets are dealt from."""
+    return Design(
+        n_raters=study.plan.raters,
+        items_per_rater=study.items_per_rater,
+        n_prompts=len(study.prompts),
+        n_arms=len(study.arms),
+        n_samples=study.sampling.samples_per_prompt,
+    )
 
 
 def deal_booklets(design: Design, rng: np.random.Generator) -> list[list[Completion]]:

@@ -6,7 +6,7 @@ A pure function of the study, its completions and the publication's secret seed.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rater.publish.booklets import Completion, Design, deal_booklets
+from rater.publish.booklets import Completion, deal_booklets, design_of
 from rater.publish.seal import KeyLine, derive_id, derive_rng
 from rater.store.rating.studies import NewBooklet, NewItem
 from rater.store.sealed.completions import Cell, KeptCompletion
@@ -36,17 +36,6 @@ def draft_publication(study: Study, completions: Sequence[KeptCompletion], seed:
         items=sorted(items, key=lambda item: item.id),
         booklets=sorted(_draft_booklets(study, ids, seed), key=lambda booklet: booklet.id),
         key={ids[completion.cell]: completion.id for completion in completions},
-    )
-
-
-def design_of(study: Study) -> Design:
-    """Take from a study the counts that booklets are dealt from."""
-    return Design(
-        n_raters=study.plan.raters,
-        items_per_rater=study.items_per_rater,
-        n_prompts=len(study.prompts),
-        n_arms=len(study.arms),
-        n_samples=study.sampling.samples_per_prompt,
     )
 
 

@@ -45,7 +45,7 @@ def test_help_lists_the_verbs_in_the_order_of_the_flow(tmp_path: Path) -> None:
 
     verbs = [line.split()[0] for line in shown.stdout.split("Commands:")[1].splitlines() if line.strip()]
     assert verbs == [
-        "model", "check", "generate", "rehearse", "publish", "open", "serve", "rate", "close",
+        "model", "check", "power", "generate", "rehearse", "publish", "open", "serve", "rate", "close",
         "analyze", "db",
     ]  # fmt: skip
 
