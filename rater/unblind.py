@@ -59,6 +59,10 @@ class Unblinded:
     """What the study said beforehand would be tested."""
     title: str
     """The study's title."""
+    study_hash: str
+    """The hash that was preregistered."""
+    commitment: str
+    """What the key was committed to by, and has just been verified against."""
     progress: Progress
     look: int
     """1 for the first look at this study's answers by arm, 2 for the second …"""
@@ -90,6 +94,8 @@ def unblind(
         frame=_join(rows, arms),
         plan=_plan(study),
         title=study.title,
+        study_hash=published.study_hash,
+        commitment=published.commitment,
         progress=progress,
         look=look,
         was_interim=interim,
@@ -136,7 +142,13 @@ def _write_look(
     look = 1 + sum(event.kind in {"look", "unblinded"} for event in events)
     detail = {**asdict(reason), "look": look, "n_answers": read_progress(session, study.id).n_answers}
     if interim and study.state != "open":
-        msg = f"Study {name!r} is {study.state}; an interim look is for one that is open. Leave out --look."
+        msg = f"Study {name!r} is {study.state}; an interim look is for one that is open."
+        raise StateError(msg)
+    if detail["n_answers"] == 0:
+        msg = (
+            f"Study {name!r} has no answers yet: nothing could be analysed, and unblinding would end it for "
+            "good. Let raters in first. Run: rater serve"
+        )
         raise StateError(msg)
     if interim or study.state == "unblinded":
         return look, append_event(session, Event, study.id, kind="look", at=now, interim=interim, **detail)

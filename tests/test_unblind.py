@@ -149,3 +149,15 @@ def test_the_key_of_another_publication_is_refused(
 
     with pytest.raises(SealError, match="has no key to study 'marked_study'"):
         look(sealed_url, rating_url, rated)
+
+
+def test_a_study_without_answers_is_neither_closed_nor_unblinded(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    seal_completions(study)
+    publish_study(sealed_url, rating_url, study.name, now=NOW)
+    open_study(rating_url, study.name, now=NOW)
+
+    with pytest.raises(StateError, match="has no answers yet"):
+        look(sealed_url, rating_url, study)
+    assert read_log(rating_url, study) == ("open", ["published", "open"])

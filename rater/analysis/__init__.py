@@ -1,1 +1,36 @@
-"""Test and describe ratings in a tidy DataFrame, knowing nothing of where they came from."""
+"""Test and describe ratings in a tidy DataFrame, knowing nothing of where they came from.
+
+::
+
+    from rater.analysis import analyze, plan_for, read
+
+    frame = read("ratings.csv", rater="who", prompt="question", arm="model", answer="stars")
+    analysis = analyze(frame, plan_for(frame, contrast=("steered", "unsteered")))
+    print(analysis.dimensions[0].headline)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rater.analysis.planned import Planned
+    from rater.analysis.primary import Analysis, analyze
+    from rater.analysis.tidy import plan_for, read
+
+__all__ = ["Analysis", "Planned", "analyze", "plan_for", "read"]
+
+_WHERE = {
+    "Analysis": "primary",
+    "Planned": "planned",
+    "analyze": "primary",
+    "plan_for": "tidy",
+    "read": "tidy",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load pandas and scipy only when something is asked for."""
+    if name not in _WHERE:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"rater.analysis.{_WHERE[name]}"), name)

@@ -26,6 +26,10 @@ class Cells:
     """The share of pairs (one answer of each arm) where the first is higher, minus where it is lower."""
     scale_points: NDArray[np.float64]
     """The mean of the first arm's answers minus the mean of the second's."""
+    raters: NDArray[np.intp]
+    """The code in `Ratings` of each rater here."""
+    prompts: NDArray[np.intp]
+    """The code in `Ratings` of each prompt here."""
     n: Counts
     """What the cells were made of."""
     n_unpaired: int
@@ -48,8 +52,9 @@ def score_cells(ratings: Ratings) -> Cells:
     mean of sign(y_i − y_j) = 2 U / (n_first n_second) − 1, with U the Mann–Whitney count of the cell.
     """
     code = cell_codes(ratings.rater, ratings.prompt)
-    paired = np.intersect1d(code[ratings.is_first], code[~ratings.is_first])
-    used = ratings.take(np.isin(code, paired))
+    n_codes = int(code.max(initial=-1)) + 1
+    per_arm = [np.bincount(code[arm], minlength=n_codes) for arm in (ratings.is_first, ~ratings.is_first)]
+    used = ratings.take(((per_arm[0] > 0) & (per_arm[1] > 0))[code])
     codes, cell = np.unique(cell_codes(used.rater, used.prompt), return_inverse=True)
     first, size = used.is_first, codes.size
     n_first = np.bincount(cell[first], minlength=size)
@@ -58,14 +63,18 @@ def score_cells(ratings: Ratings) -> Cells:
     superior = rank_sum - n_first * (n_first + 1) / 2
     # The first answer of each cell tells its rater and prompt.
     _, at = np.unique(cell, return_index=True)
+    raters, rater = np.unique(used.rater[at], return_inverse=True)
+    prompts, prompt = np.unique(used.prompt[at], return_inverse=True)
     return Cells(
         contrast=ratings.contrast,
-        rater=np.unique(used.rater[at], return_inverse=True)[1],
-        prompt=np.unique(used.prompt[at], return_inverse=True)[1],
+        rater=rater,
+        prompt=prompt,
         n_first=n_first,
         n_second=n_second,
         net_superiority=2 * superior / (n_first * n_second) - 1,
         scale_points=mean_differences(cell, first, used.answer),
+        raters=raters,
+        prompts=prompts,
         n=used.count(),
         n_unpaired=ratings.answer.size - used.answer.size,
     )

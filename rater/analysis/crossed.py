@@ -15,9 +15,9 @@ from scipy import stats
 
 from rater.analysis.cells import Cells
 from rater.analysis.reml import fit_reml
-from rater.analysis.results import Interval, NotEstimable, Outcome, Result, Setting
+from rater.analysis.results import Counts, Interval, NotEstimable, Outcome, Result, Score, Setting
 from rater.analysis.wording import SCORES, estimand
-from rater.study.plan import Score
+from rater.study.plan import Score as PlannedScore
 
 TEST = "two-way t"
 CLAIM = "The claim is about raters and prompts like these."
@@ -40,6 +40,31 @@ REML_REFERENCE = (
 
 
 @dataclass(frozen=True)
+class CellScores:
+    """One number for each rater × prompt cell; codes run from 0 without gaps."""
+
+    rater: NDArray[np.intp]
+    prompt: NDArray[np.intp]
+    values: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    """Each cell's variance is that of the residual over this."""
+    n: Counts
+    """`cells` is the length of the arrays."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a two-way t is about, for its result."""
+
+    test: str
+    estimand: str
+    score: Score
+    name: str
+    """What one cell's number is called: ``net superiority``."""
+    claim: str = CLAIM
+
+
+@dataclass(frozen=True)
 class _Spread:
     """How sure the mean is, and by which method."""
 
@@ -52,7 +77,7 @@ class _Spread:
     warnings: tuple[str, ...] = ()
 
 
-def two_way_t(cells: Cells, score: Score, *, alpha: float = 0.05) -> Outcome:
+def two_way_t(cells: Cells, score: PlannedScore, *, alpha: float = 0.05) -> Outcome:
     """Test whether the mean cell score differs from 0, over raters and prompts.
 
     A complete table with equal counts takes the closed form (`quasi_f`); any other the weighted REML
@@ -61,29 +86,34 @@ def two_way_t(cells: Cells, score: Score, *, alpha: float = 0.05) -> Outcome:
     In R, for a table that is not complete: ``lmerTest::lmer(score ~ 1 + (1|rater) + (1|prompt), weights =
     w)``.
     """
-    values = cells.score(score)
-    reason = _why_not(cells, values, score)
-    if reason:
-        return NotEstimable(
-            test=TEST,
-            score=score,
-            reason=reason,
-            estimate=float(values.mean()) if values.size else None,
-            n=cells.n,
-        )
-    spread = _balanced(cells, values) if _is_balanced(cells) else _unbalanced(cells, values)
-    if spread is None:
+    about = About(TEST, estimand(score, cells.contrast), score, SCORES[score])
+    if cells.n.cells == 0:
+        first, second = cells.contrast
+        reason = f'no rater has answered both "{first}" and "{second}" texts of the same prompt'
+        return NotEstimable(test=TEST, score=score, reason=reason, n=cells.n)
+    scores = CellScores(cells.rater, cells.prompt, cells.score(score), cells.weight, cells.n)
+    return crossed_t(scores, about, alpha=alpha, warnings=_unpaired(cells))
+
+
+def crossed_t(scores: CellScores, about: About, *, alpha: float, warnings: tuple[str, ...] = ()) -> Outcome:
+    """Test whether the mean of any numbers on rater × prompt cells differs from 0; see `two_way_t`."""
+    mean = float(scores.values.mean()) if scores.values.size else None
+    reason = _why_not(scores, about)
+    spread = None
+    if not reason:
+        spread = _balanced(scores) if _is_balanced(scores) else _unbalanced(scores)
         reason = (
-            f"the {cells.n.cells} rater × prompt cells vary in too regular a way "
+            f"the {scores.n.cells} rater × prompt cells vary in too regular a way "
             "to say how much raters and prompts differ"
         )
-        return NotEstimable(test=TEST, score=score, reason=reason, estimate=float(values.mean()), n=cells.n)
+    if spread is None:
+        return NotEstimable(test=about.test, score=about.score, reason=reason, estimate=mean, n=scores.n)
     t = spread.estimate / spread.standard_error
     half = float(stats.t.ppf(1 - alpha / 2, spread.df)) * spread.standard_error
     return Result(
-        test=TEST,
-        estimand=estimand(score, cells.contrast),
-        score=score,
+        test=about.test,
+        estimand=about.estimand,
+        score=about.score,
         estimate=spread.estimate,
         interval=Interval(spread.estimate - half, spread.estimate + half, 1 - alpha),
         standard_error=spread.standard_error,
@@ -91,11 +121,11 @@ def two_way_t(cells: Cells, score: Score, *, alpha: float = 0.05) -> Outcome:
         statistic=t,
         df=spread.df,
         p=float(2 * stats.t.sf(abs(t), spread.df)),
-        n=cells.n,
-        claim=CLAIM,
+        n=scores.n,
+        claim=about.claim,
         method=spread.method,
         reference=spread.reference,
-        warnings=(*_few(cells), *spread.warnings, *_unpaired(cells)),
+        warnings=(*_few(scores.n), *spread.warnings, *warnings),
         settings={"alpha": alpha, **spread.settings},
     )
 
@@ -123,44 +153,46 @@ def quasi_f(table: NDArray[np.float64]) -> tuple[float, float]:
     return math.sqrt(variance / table.size), df
 
 
-def _why_not(cells: Cells, values: NDArray[np.float64], score: Score) -> str:
-    if cells.n.cells == 0:
-        first, second = cells.contrast
-        return f'no rater has answered both "{first}" and "{second}" texts of the same prompt'
-    for n, noun in ((cells.n.raters, "rater"), (cells.n.prompts, "prompt")):
+def _why_not(scores: CellScores, about: About) -> str:
+    for n, noun in ((scores.n.raters, "rater"), (scores.n.prompts, "prompt")):
         if n < 2:
-            return f"only 1 {noun} has answers to both arms, and the two-way test needs at least 2 {noun}s"
+            return f"only {n} {noun} has answers to both arms, and the two-way test needs at least 2 {noun}s"
     # Mean differences carry rounding noise of about 1e-16; equal means equal to 1e-9 (STATISTICS.md 13).
-    if np.ptp(values) < 1e-9:
+    if np.ptp(scores.values) < 1e-9:
         return (
-            f"all {cells.n.cells} rater × prompt cells have the same {SCORES[score]} ({values[0]:.4g}), "
+            f"all {scores.n.cells} rater × prompt cells have the same {about.name} ({scores.values[0]:.4g}), "
             "so nothing says how much it varies"
         )
     return ""
 
 
-def _is_balanced(cells: Cells) -> bool:
-    weight = cells.weight
-    return cells.n.cells == cells.n.raters * cells.n.prompts and bool(np.ptp(weight) < 1e-12)
+def _is_balanced(scores: CellScores) -> bool:
+    n = scores.n
+    return n.cells == n.raters * n.prompts and bool(np.ptp(scores.weight) < 1e-12)
 
 
-def _balanced(cells: Cells, values: NDArray[np.float64]) -> _Spread | None:
-    table = np.empty((cells.n.raters, cells.n.prompts))
-    table[cells.rater, cells.prompt] = values
+def _balanced(scores: CellScores) -> _Spread | None:
+    table = np.empty((scores.n.raters, scores.n.prompts))
+    table[scores.rater, scores.prompt] = scores.values
     standard_error, df = quasi_f(table)
     # All raters have one mean and all prompts too: what is left of a variance is rounding noise.
     if standard_error < 1e-9:
         return None
-    return _Spread(
-        float(values.mean()), standard_error, df, QUASI_F, QUASI_F_REFERENCE, {"table": "complete"}
-    )
+    mean = float(scores.values.mean())
+    return _Spread(mean, standard_error, df, QUASI_F, QUASI_F_REFERENCE, {"table": "complete"})
 
 
-def _unbalanced(cells: Cells, values: NDArray[np.float64]) -> _Spread | None:
-    n = cells.n
-    # A rater with one cell cannot be told from that cell's residual; if all have one, the residual is left.
-    free = (n.raters < n.cells, n.prompts < n.cells)
-    fit = fit_reml(cells.rater, cells.prompt, values, cells.weight, free=free)
+def free_components(n: Counts) -> tuple[bool, bool]:
+    """Say which variances (raters, prompts) can be estimated.
+
+    A rater with one cell cannot be told from that cell's residual; if all have one, the residual is left.
+    """
+    return n.raters < n.cells, n.prompts < n.cells
+
+
+def _unbalanced(scores: CellScores) -> _Spread | None:
+    free = free_components(scores.n)
+    fit = fit_reml(scores.rater, scores.prompt, scores.values, scores.weight, free=free)
     if fit is None:
         return None
     variances = {"raters": fit.rater_variance, "prompts": fit.prompt_variance}
@@ -185,7 +217,7 @@ def _unbalanced(cells: Cells, values: NDArray[np.float64]) -> _Spread | None:
     )
 
 
-def _few(cells: Cells) -> list[str]:
+def _few(n: Counts) -> list[str]:
     """Warn below three raters or prompts, where the floor of the variance is itself a guess.
 
     Measured with tests/benchmarks/validity.py, 2 raters × 20 prompts, rater × arm SD 1: p < .05 in 11.1 %
@@ -194,19 +226,15 @@ def _few(cells: Cells) -> list[str]:
     return [
         f"with only 2 {noun}s p can be too small: where the effect differs much from {noun} to {noun}, "
         "it fell below .05 in 11 % of simulated studies without one"
-        for n, noun in ((cells.n.raters, "rater"), (cells.n.prompts, "prompt"))
-        if n == 2
+        for size, noun in ((n.raters, "rater"), (n.prompts, "prompt"))
+        if size == 2
     ]
 
 
-def _unpaired(cells: Cells) -> list[str]:
+def _unpaired(cells: Cells) -> tuple[str, ...]:
     """Say how many answers no cell could use."""
     if not cells.n_unpaired:
-        return []
+        return ()
     total = cells.n.answers + cells.n_unpaired
-    return [
-        (
-            f"{cells.n_unpaired} of {total} answers are not used: "
-            "their rater answered only one arm of their prompt"
-        )
-    ]
+    unused = f"{cells.n_unpaired} of {total} answers are not used: "
+    return (f"{unused}their rater answered only one arm of their prompt",)

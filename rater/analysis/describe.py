@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rater.study.protocol import Dimension
+from rater.analysis.scales import Judged, points_of
 
 
 @dataclass(frozen=True)
@@ -19,22 +19,22 @@ class ArmSummary:
     sd: float | None
     """The standard deviation of single answers (n − 1), over raters, prompts and texts together."""
     counts: tuple[int, ...]
-    """How many answers each point of the scale got, from point 1."""
+    """How many answers each point of the scale got, from point 1; empty for a scale without points."""
 
 
 def describe_arms(
-    frame: pd.DataFrame, dimension: Dimension, contrast: tuple[str, str]
+    frame: pd.DataFrame, dimension: Judged, contrast: tuple[str, str]
 ) -> tuple[ArmSummary, ...]:
     """Describe the arms of the contrast, then any others by name. One pass over the answers of each arm."""
     rows = frame[frame["dimension"] == dimension.name]
     others = sorted(set(rows["arm"]) - set(contrast))
-    points = dimension.scale.points
+    points = points_of(dimension)
     return tuple(
         _summarise(arm, rows.loc[rows["arm"] == arm, "answer"], points) for arm in [*contrast, *others]
     )
 
 
-def _summarise(arm: str, answers: "pd.Series[float]", points: int) -> ArmSummary:
+def _summarise(arm: str, answers: "pd.Series[float]", points: int | None) -> ArmSummary:
     values = answers.to_numpy(dtype=np.float64)
     return ArmSummary(
         arm=arm,
@@ -42,5 +42,5 @@ def _summarise(arm: str, answers: "pd.Series[float]", points: int) -> ArmSummary
         mean=float(values.mean()) if values.size else None,
         median=float(np.median(values)) if values.size else None,
         sd=float(values.std(ddof=1)) if values.size > 1 else None,
-        counts=tuple(np.bincount(values.astype(int), minlength=points + 1)[1:].tolist()),
+        counts=tuple(np.bincount(values.astype(int), minlength=points + 1)[1:].tolist()) if points else (),
     )

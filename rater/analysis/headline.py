@@ -2,45 +2,83 @@
 
 from typing import Literal
 
+from rater.analysis.equivalence import Equivalence
 from rater.analysis.planned import Planned
 from rater.analysis.results import NotEstimable, Outcome, Result
+from rater.analysis.scales import Judged
 from rater.analysis.wording import counted, number, p_value
-from rater.study.protocol import Dimension
 
-Verdict = Literal["higher", "lower", "inconclusive", "not estimable"]
+Verdict = Literal["higher", "lower", "equivalent", "inconclusive", "not estimable"]
 """What was found of the first arm against the second."""
 
 
-def judge(outcome: Outcome, alpha: float) -> Verdict:
-    """Judge a result at a significance level; not significant is inconclusive, never "no effect"."""
+def judge(
+    outcome: Outcome,
+    alpha: float,
+    *,
+    p_adjusted: float | None = None,
+    equivalence: Equivalence | NotEstimable | None = None,
+) -> Verdict:
+    """Judge a result at a significance level; not significant is inconclusive, never "no effect".
+
+    A difference that is shown and yet smaller than the SESOI is higher or lower; the headline says both.
+    """
     if isinstance(outcome, NotEstimable):
         return "not estimable"
-    if outcome.p >= alpha:
-        return "inconclusive"
-    return "higher" if outcome.estimate > 0 else "lower"
+    if (outcome.p if p_adjusted is None else p_adjusted) < alpha:
+        return "higher" if outcome.estimate > 0 else "lower"
+    return "equivalent" if _is_equivalent(equivalence) else "inconclusive"
 
 
-def write_headline(dimension: Dimension, planned: Planned, primary: Outcome, other: Outcome) -> str:
+def write_headline(
+    dimension: Judged,
+    planned: Planned,
+    primary: Outcome,
+    other: Outcome,
+    *,
+    p_adjusted: float | None = None,
+    equivalence: Equivalence | NotEstimable | None = None,
+) -> str:
     """Write the sentence for a dimension: the primary result, and the other score's estimate in brackets."""
     if isinstance(primary, NotEstimable):
         return f"Not estimable on {dimension.name}, because {primary.reason}."
-    verdict = judge(primary, planned.alpha)
+    verdict = judge(primary, planned.alpha, p_adjusted=p_adjusted, equivalence=equivalence)
     first, second = planned.contrast
     words = _net_superiority if primary.score == "net_superiority" else _scale_points
+    direction: Verdict = verdict if verdict in {"higher", "lower"} else "higher"
+    found = words(first, primary, direction)
+    evidence = f"({_evidence(primary, direction, p_adjusted)}{_beside(other)})"
     if verdict == "inconclusive":
-        found = words(first, primary, "higher")
         sentence = (
             f'No difference between "{first}" and "{second}" could be shown on {dimension.name}: '
-            f"by the estimate, {found} ({_evidence(primary, 'higher')}{_beside(other)}). "
-            "This does not show that there is none."
+            f"by the estimate, {found} {evidence}. This does not show that there is none."
+        )
+    elif verdict == "equivalent":
+        sentence = (
+            f'"{first}" and "{second}" were rated alike on {dimension.name}: '
+            f"by the estimate, {found} {evidence}."
         )
     else:
-        found = words(first, primary, verdict)
-        sentence = (
-            f'"{first}" was rated {verdict} than "{second}" on {dimension.name}: '
-            f"{found} ({_evidence(primary, verdict)}{_beside(other)})."
-        )
+        sentence = f'"{first}" was rated {verdict} than "{second}" on {dimension.name}: {found} {evidence}.'
+    # A difference that is shown needs no word on being negligible, unless it is.
+    if isinstance(equivalence, Equivalence) and (equivalence.is_equivalent or verdict == "inconclusive"):
+        sentence += " " + say_margin(equivalence)
     return sentence if primary.test == "two-way t" else f"{sentence} {primary.claim}"
+
+
+def _is_equivalent(equivalence: Equivalence | NotEstimable | None) -> bool:
+    return isinstance(equivalence, Equivalence) and equivalence.is_equivalent
+
+
+def say_margin(found: Equivalence) -> str:
+    """Say whether the difference is shown to be smaller than the SESOI, with the interval of that test."""
+    in_points = found.score == "net_superiority"
+    factor, unit, digits = (100, "percentage", 1) if in_points else (1, "scale", 2)
+    low, high = (number(factor * end, digits) for end in (found.interval.low, found.interval.high))
+    numbers = f"{100 * found.interval.level:g} % CI {low} to {high}, equivalence {p_value(found.p)}"
+    shown = "The difference is" if found.is_equivalent else "It is not shown to be"
+    margin = f"{factor * found.sesoi:g} {unit} points either way"
+    return f"{shown} smaller than the smallest of interest, {margin} ({numbers})."
 
 
 def _net_superiority(first: str, result: Result, direction: str) -> str:
@@ -61,10 +99,10 @@ def _scale_points(first: str, result: Result, _direction: str) -> str:
     return f'answers to "{first}" are {number(abs(result.estimate))} scale points {direction}'
 
 
-def _evidence(result: Result, direction: str) -> str:
+def _evidence(result: Result, direction: str, p_adjusted: float | None) -> str:
     """Write interval, p and n; for "lower" the interval is second minus first."""
     parts = [
-        p_value(result.p),
+        p_value(result.p) if p_adjusted is None else f"Holm-adjusted {p_value(p_adjusted)}",
         f"{counted(result.n.raters, 'rater')} × {counted(result.n.prompts, 'prompt')}",
     ]
     if result.interval is not None:

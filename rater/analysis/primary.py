@@ -1,47 +1,48 @@
-"""Make the planned analysis of a study: for each dimension, describe, test, and say the answer.
+"""Make the planned analysis of a study: for each dimension, describe, test, and say the answer."""
 
-Which test is made follows from the declared scope (STATISTICS.md section 1): raters and prompts → the
-two-way t; raters → by-rater t with the sign-flip beside it; prompts, or a single rater → by-prompt t with
-the signed-rank. A test that cannot be stood behind is NotEstimable with its reason, never a number.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from rater.analysis.cells import Cells, score_cells
-from rater.analysis.crossed import two_way_t
+from rater.analysis.blinding import Blinding, check_blinding
+from rater.analysis.contrasts import adjust
 from rater.analysis.describe import ArmSummary, describe_arms
+from rater.analysis.details import Details, Material, work_out_details
+from rater.analysis.equivalence import Equivalence, two_one_sided_tests
 from rater.analysis.headline import Verdict, judge, write_headline
 from rater.analysis.naive import mann_whitney
-from rater.analysis.one_way import by_prompt_signed_rank, by_prompt_t, by_rater_sign_flip, by_rater_t
 from rater.analysis.planned import Planned
 from rater.analysis.ratings import Ratings, check_frame, select_ratings
 from rater.analysis.results import Counts, NotEstimable, Outcome
+from rater.analysis.scales import Judged
+from rater.analysis.scope import make_tests
 from rater.analysis.wording import counted
-from rater.study.plan import Score
-from rater.study.protocol import Dimension
 
 
 @dataclass(frozen=True, kw_only=True)
 class DimensionAnalysis:
     """Everything that was found on one dimension."""
 
-    dimension: Dimension
+    dimension: Judged
     is_primary: bool
     headline: str
     verdict: Verdict
     arms: tuple[ArmSummary, ...]
     primary: Outcome
     """The planned test on the planned score: the headline, its interval and its p come from it."""
+    p_adjusted: float | None
+    """For a secondary dimension, p after Holm among the secondary dimensions; the verdict is by it."""
+    equivalence: Equivalence | NotEstimable | None
+    """On the primary dimension, where the plan names a SESOI."""
     other_score: Outcome
     """The same test on the other score."""
     beside: tuple[Outcome, ...]
     """Tests of the same claim that assume less, where there are some."""
     naive: Outcome
     """What the test that ignores raters and prompts would have said; not to be reported."""
+    details: Details
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,122 +53,116 @@ class Analysis:
     n: Counts
     """All answers in the frame; cells are those of the primary dimension."""
     dimensions: tuple[DimensionAnalysis, ...]
+    blinding: Blinding | NotEstimable | None
+    """What raters guessed, where the frame has a column ``guess``."""
     notes: tuple[str, ...]
-    """What holds for the analysis as a whole: raters still missing, tests not adjusted for."""
-
-
-@dataclass(frozen=True)
-class _Found:
-    primary: Outcome
-    other_score: Outcome
-    beside: tuple[Outcome, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Tests:
-    test: Callable[[Score], Outcome]
-    beside: Callable[[Score], Outcome] | None = None
+    """What holds for the analysis as a whole: raters still missing, tests adjusted for."""
 
 
 def analyze(frame: pd.DataFrame, planned: Planned) -> Analysis:
-    """Analyse a tidy frame as planned. Costs a few sorts of the answers per dimension, and small matrices.
+    """Analyse a tidy frame as planned. Costs a few sorts of the answers per dimension, and the bootstraps.
 
     Args:
-        frame: One row for each answer: rater, item, prompt, arm, dimension, answer; others are not read.
+        frame: One row for each answer: rater, item, prompt, arm, dimension, answer; and, where there are
+            such, position (for runs and repeated texts), shown_ms (for times) and guess (for the blinding).
         planned: What was planned.
 
     Raises:
         RaterError: If a column is missing or an answer is not on its scale.
     """
     check_frame(frame, planned.dimensions)
-    dimensions = tuple(_analyze_dimension(frame, planned, dimension) for dimension in planned.in_order)
+    # Sums of rounded numbers depend on their order: the same rows give the same bytes in any order.
+    order = [
+        column for column in ("rater", "item", "dimension", "position", "answer") if column in frame.columns
+    ]
+    frame = frame.sort_values(order, kind="stable", ignore_index=True)
+    ratings = [select_ratings(frame, planned.contrast, judged.name) for judged in planned.in_order]
     n = Counts(
         raters=frame["rater"].nunique(),
         prompts=frame["prompt"].nunique(),
         items=frame["item"].nunique(),
         answers=len(frame),
-        cells=select_ratings(frame, planned.contrast, planned.primary).count().cells,
+        cells=ratings[0].count().cells,
     )
-    return Analysis(planned=planned, n=n, dimensions=dimensions, notes=_notes(planned, n))
+    return Analysis(
+        planned=planned,
+        n=n,
+        dimensions=_analyze_dimensions(frame, planned, ratings),
+        blinding=check_blinding(
+            frame,
+            planned.contrast,
+            planned.primary,
+            alpha=planned.alpha,
+            test=lambda rows: (
+                make_tests(select_ratings(rows, planned.contrast, planned.primary), planned).primary
+            ),
+        ),
+        notes=_notes(planned, n, frame),
+    )
 
 
-def _analyze_dimension(frame: pd.DataFrame, planned: Planned, dimension: Dimension) -> DimensionAnalysis:
-    ratings = select_ratings(frame, planned.contrast, dimension.name)
-    reason = _nothing_to_compare(ratings, planned)
-    if reason:
-        n = ratings.count()
-        primary, other = (
-            NotEstimable(test="primary test", score=score, reason=reason, n=n) for score in _scores(planned)
+def _analyze_dimensions(
+    frame: pd.DataFrame, planned: Planned, ratings: Sequence[Ratings]
+) -> tuple[DimensionAnalysis, ...]:
+    tested = [make_tests(each, planned) for each in ratings]
+    adjusted = [None, *adjust([tests.primary for tests in tested[1:]])]
+    streams = np.random.default_rng(planned.seed).spawn(len(tested))
+    return tuple(
+        _analyze_dimension(Material(frame, planned, judged, of, tests), p_adjusted=p, rng=rng)
+        for judged, of, tests, p, rng in zip(
+            planned.in_order, ratings, tested, adjusted, streams, strict=True
         )
-        found = _Found(primary, other)
-    else:
-        found = _test(ratings, planned)
+    )
+
+
+def _analyze_dimension(
+    material: Material, *, p_adjusted: float | None, rng: np.random.Generator
+) -> DimensionAnalysis:
+    planned, judged, tested = material.planned, material.judged, material.tested
+    is_primary = judged.name == planned.primary
+    equivalence = None
+    if is_primary and planned.sesoi is not None:
+        equivalence = two_one_sided_tests(tested.primary, planned.sesoi, alpha=planned.alpha)
     return DimensionAnalysis(
-        dimension=dimension,
-        is_primary=dimension.name == planned.primary,
-        headline=write_headline(dimension, planned, found.primary, found.other_score),
-        verdict=judge(found.primary, planned.alpha),
-        arms=describe_arms(frame, dimension, planned.contrast),
-        primary=found.primary,
-        other_score=found.other_score,
-        beside=found.beside,
-        naive=mann_whitney(ratings),
+        dimension=judged,
+        is_primary=is_primary,
+        headline=write_headline(
+            judged,
+            planned,
+            tested.primary,
+            tested.other_score,
+            p_adjusted=p_adjusted,
+            equivalence=equivalence,
+        ),
+        verdict=judge(tested.primary, planned.alpha, p_adjusted=p_adjusted, equivalence=equivalence),
+        arms=describe_arms(material.frame, judged, planned.contrast),
+        primary=tested.primary,
+        p_adjusted=p_adjusted,
+        equivalence=equivalence,
+        other_score=tested.other_score,
+        beside=tested.beside,
+        naive=mann_whitney(material.ratings),
+        details=work_out_details(material, rng=rng),
     )
 
 
-def _scores(planned: Planned) -> tuple[Score, Score]:
-    """The planned score, then the other one."""
-    if planned.score == "net_superiority":
-        return "net_superiority", "scale_points"
-    return "scale_points", "net_superiority"
-
-
-def _test(ratings: Ratings, planned: Planned) -> _Found:
-    score, other = _scores(planned)
-    cells = score_cells(ratings)
-    tests = _tests_for_scope(ratings, cells, planned)
-    primary = tests.test(score)
-    if planned.scope == "raters+prompts" and tests.beside:
-        asked = "the planned two-way test needs at least 2 raters, so this is the test by prompt"
-        primary = replace(primary, warnings=(asked, *primary.warnings))
-    return _Found(primary, tests.test(other), (tests.beside(score),) if tests.beside else ())
-
-
-def _tests_for_scope(ratings: Ratings, cells: Cells, planned: Planned) -> _Tests:
-    alpha = planned.alpha
-    if planned.scope == "raters":
-        return _Tests(
-            lambda score: by_rater_t(ratings, cells, score, alpha=alpha),
-            lambda score: by_rater_sign_flip(ratings, cells, score, rng=np.random.default_rng(planned.seed)),
-        )
-    if planned.scope == "prompts" or np.unique(ratings.rater).size == 1:
-        return _Tests(
-            lambda score: by_prompt_t(ratings, cells, score, alpha=alpha),
-            lambda score: by_prompt_signed_rank(ratings, cells, score),
-        )
-    return _Tests(lambda score: two_way_t(cells, score, alpha=alpha))
-
-
-def _nothing_to_compare(ratings: Ratings, planned: Planned) -> str:
-    """Say what is missing where no test could say anything; empty where tests can be tried."""
-    if ratings.answer.size == 0:
-        of = f" of {planned.n_raters} planned" if planned.n_raters else ""
-        return f"no rater{of} has answered it yet"
-    for arm, answered in zip(planned.contrast, (ratings.is_first, ~ratings.is_first), strict=True):
-        if not answered.any():
-            return f'"{arm}" has no answers yet'
-    if np.ptp(ratings.answer) == 0:
-        return f"all {ratings.answer.size} answers are the same ({ratings.answer[0]:g})"
-    return ""
-
-
-def _notes(planned: Planned, n: Counts) -> tuple[str, ...]:
+def _notes(planned: Planned, n: Counts, frame: pd.DataFrame) -> tuple[str, ...]:
     notes = []
     if planned.n_raters is not None and n.raters < planned.n_raters:
         notes.append(
             f"{n.raters} of {counted(planned.n_raters, 'planned rater')} "
             f"{'has' if n.raters == 1 else 'have'} answered: this is not the planned sample"
         )
-    if len(planned.dimensions) > 1:
-        notes.append("p-values of dimensions other than the primary one are not adjusted for their number")
+    others = len(planned.dimensions) - 1
+    if others > 1:
+        notes.append(f"p-values of the {others} secondary dimensions are adjusted by Holm's method")
+    named = {*planned.contrast, *planned.doses}
+    answered = set(frame["arm"])
+    # With one arm, or none, the others are still to come; with two, a name without answers looks misspelt.
+    unknown = sorted(named - answered) if len(answered) > 1 else []
+    if unknown:
+        notes.append(
+            f'the plan names the arm "{unknown[0]}", which has no answers; '
+            f"arms with answers: {', '.join(sorted(map(str, answered)))}"
+        )
     return tuple(notes)

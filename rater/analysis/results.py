@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-Score: TypeAlias = Literal["net_superiority", "scale_points", "answers"]
+Score: TypeAlias = Literal["net_superiority", "scale_points", "answers", "log_odds"]
 """What a result is in: the two scores of the plan, or (naive tests) single answers."""
 Setting: TypeAlias = str | int | float
 
@@ -89,3 +89,31 @@ class NotEstimable:
 
 
 Outcome: TypeAlias = Result | NotEstimable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A quantity with its interval and no test of its own: an effect size, an agreement; all finite."""
+
+    name: str
+    """What it is called: ``Cohen's d``."""
+    estimand: str
+    """What is estimated, in words."""
+    estimate: float
+    interval: Interval | None
+    """None where no interval that holds is known."""
+    n: Counts
+    method: str
+    reference: str
+    warnings: tuple[str, ...] = ()
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        numbers = [self.estimate]
+        if self.interval is not None:
+            numbers += [self.interval.low, self.interval.high]
+        # As for a Result: what cannot be computed is NotEstimable.
+        assert all(math.isfinite(number) for number in numbers), self  # noqa: S101
+
+
+Quantity: TypeAlias = Estimate | NotEstimable

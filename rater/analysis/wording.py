@@ -6,6 +6,7 @@ SCORES: dict[Score, str] = {
     "net_superiority": "net superiority",
     "scale_points": "difference in scale points",
     "answers": "answers",
+    "log_odds": "log odds ratio",
 }
 """What a score is called in a sentence."""
 

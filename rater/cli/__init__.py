@@ -1,12 +1,16 @@
 """The command `rater`: verbs in the order of the flow."""
 
+import os
 import sys
 
 import click
 
 from rater.cli.analyze import analyze
+from rater.cli.audit import audit
+from rater.cli.backup import backup
 from rater.cli.check import check
 from rater.cli.db import db
+from rater.cli.export import export
 from rater.cli.generate import generate
 from rater.cli.model import model
 from rater.cli.power import power
@@ -14,6 +18,8 @@ from rater.cli.publish import close_, open_, publish
 from rater.cli.rate import rate
 from rater.cli.rehearse import rehearse
 from rater.cli.serve import serve
+from rater.cli.status import status
+from rater.cli.verify import verify
 from rater.errors import RaterError
 
 USER_MISTAKE = 2
@@ -43,12 +49,17 @@ def cli() -> None:
     """
 
 
-for command in (model, check, power, generate, rehearse, publish, open_, serve, rate, close_, analyze, db):
+_BEFORE = (model, check, power, generate, audit, rehearse, publish)
+_WHILE = (open_, serve, rate, status, backup, close_)
+_AFTER = (analyze, export, verify, db)
+for command in (*_BEFORE, *_WHILE, *_AFTER):
     cli.add_command(command)
 
 
 def main() -> None:
     """Run the command: a user's mistake is one message and exit code 2, an interruption 130."""
+    # the analysis's matrices are small: a second thread that waits for work costs more than it gives
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         status = cli(standalone_mode=False)
     except RaterError as error:

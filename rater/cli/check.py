@@ -17,13 +17,18 @@ def check(file: Path, *, as_json: bool) -> None:
     \b
     Example: rater check experiments/love_vs_hate.py
     """
+    from rater.embedded import count_layers
     from rater.power import default_points, power_as_planned
     from rater.report.forecast import print_forecast
     from rater.report.power import describe_power
+    from rater.study.fit import require_layers
     from rater.study.forecast import forecast
     from rater.study.load import load_study
 
     study = load_study(file)
+    n_layers = count_layers(study.model)
+    if n_layers is not None:
+        require_layers(study, n_layers)
     expected = forecast(study)
     if as_json:
         click.echo(json.dumps(expected.as_dict(), indent=2, ensure_ascii=False))
@@ -32,4 +37,10 @@ def check(file: Path, *, as_json: bool) -> None:
         points = default_points(study)
         found = power_as_planned(study, points, n_simulations=_SIMULATIONS)
         click.echo(f"\nPower: {describe_power(found, points)} More: rater power {file}")
-        click.echo(f"\nNext: rater generate {file}")
+        unchecked = (
+            "that prompts are long enough"
+            if n_layers
+            else "the model, its layers, that prompts are long enough"
+        )
+        click.echo(f"\nChecked when the model is loaded, before anything is made: {unchecked}.")
+        click.echo(f"Next: rater generate {file}")

@@ -20,7 +20,7 @@ def upgrade(rating_url: str, sealed_url: str) -> None:
     Example: rater db upgrade
     """
     from rater.store.engine import open_engine, sqlite_path
-    from rater.store.migrate import HEAD, Which, current_revision, migrate, require_current
+    from rater.store.migrate import HEAD, Which, current_revision, migrate, require_current, require_kind
 
     urls: list[tuple[Which, str]] = [("rating", rating_url), ("sealed", sealed_url)]
     for which, url in urls:
@@ -29,6 +29,7 @@ def upgrade(rating_url: str, sealed_url: str) -> None:
             click.echo(f"{which}: there is no {path} yet; it is made when it is first needed.")
             continue
         engine = open_engine(url)
+        require_kind(engine, which)
         before = current_revision(engine)
         if before is None or before < HEAD[which]:
             migrate(engine, which)

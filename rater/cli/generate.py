@@ -1,8 +1,8 @@
 """`rater generate`: make a study's completions."""
 
-from collections.abc import Callable
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 @click.command(short_help="Make the completions that are missing.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--batch-size", default=64, show_default=True, type=click.IntRange(1), help="Rows decoded together."
+    "--batch-size",
+    type=click.IntRange(1),
+    help="Completions decoded together; an interruption loses no more.  [default: by study]",
 )
 @click.option(
     "--device", help="Where the model runs: cpu, cuda, cuda:1 …  [default: cuda if there, else cpu]"
 )
 @click.option("--restart", is_flag=True, help="Throw away the completions of an unpublished study first.")
 @sealed_option
-def generate(file: Path, batch_size: int, device: str | None, sealed_url: str, *, restart: bool) -> None:
+def generate(
+    file: Path, batch_size: int | None, device: str | None, sealed_url: str, *, restart: bool
+) -> None:
     """Make every completion of a study that is missing; stop it at any time, and run it again to go on.
 
     \b
@@ -39,20 +43,24 @@ def generate(file: Path, batch_size: int, device: str | None, sealed_url: str, *
     study = load_study(file)
     missing = freeze(sealed_url, study, now=datetime.now(UTC), restart=restart)
     if missing.cells:
+        if missing.n_made:
+            click.echo(
+                f"Going on: {missing.n_made} of {study.n_completions} completions are there.", err=True
+            )
         model = _load_model(study.model, device)
-        from rater.generate.make import make_completions
+        from rater.generate.make import default_batch_size, make_completions
 
         with _progress() as progress:
-            on_tokens, on_completion = _bars(progress, study, n_made=missing.n_made)
+            bar = _Bar(progress, study, n_made=missing.n_made)
             make_completions(
                 sealed_url,
                 study,
                 missing,
                 model,
-                batch_size=batch_size,
+                batch_size=batch_size or default_batch_size(len(missing.cells)),
                 clock=lambda: datetime.now(UTC),
-                on_tokens=on_tokens,
-                on_completion=on_completion,
+                on_tokens=bar.on_tokens,
+                on_completion=bar.on_completion,
             )
     made = f"{len(missing.cells)} now, {missing.n_made} before" if missing.cells else "all made before"
     click.echo(f"Study {study.name} has all of its {study.n_completions} completions ({made}).")
@@ -60,55 +68,53 @@ def generate(file: Path, batch_size: int, device: str | None, sealed_url: str, *
 
 
 def _load_model(name: str, device: str | None) -> "TransformerBridge":
+    from importlib.util import find_spec
+
     from rater.errors import ModelError
 
+    if find_spec("torch") is None or find_spec("transformer_lens") is None:
+        msg = "Generating needs torch and transformer_lens. Run: pip install 'rater[generate]'"
+        raise ModelError(msg)
     click.echo(f"Loading torch and the model {name} (about 10 s for the embedded one) …", err=True)
-    try:
-        from rater.steering.bridge import load_model
-    except ModuleNotFoundError as error:
-        msg = f"Generating needs {error.name}, which is not installed. Run: pip install 'rater[generate]'"
-        raise ModelError(msg) from error
+    from rater.steering.bridge import load_model
+
     return load_model(name, device=device)
 
 
 def _progress() -> "Progress":
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
-        TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[n_kept]} of {task.fields[n_all]} completions saved"),
         TextColumn("{task.fields[rate]} tokens/s"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
     )
 
 
-def _bars(
-    progress: "Progress", study: "Study", n_made: int
-) -> tuple[Callable[[int], None], Callable[[], None]]:
-    """Add the bar; return what moves it: by tokens made, and by completions kept.
+class _Bar:
+    """Moves with the tokens made, and counts the completions saved: a batch of them ends nearly together."""
 
-    Completions of a batch finish together, so the bar follows tokens; a row that ends early counts as whole.
-    """
-    import time
+    def __init__(self, progress: "Progress", study: "Study", n_made: int) -> None:
+        length = study.sampling.max_new_tokens
+        self._progress = progress
+        self._n_kept = n_made
+        self._tokens = 0
+        self._started = time.monotonic()
+        fields: dict[str, Any] = {"n_kept": n_made, "n_all": study.n_completions, "rate": "…"}
+        total, completed = study.n_completions * length, n_made * length
+        self._task = progress.add_task("", total=total, completed=completed, **fields)
+        self._length = length
 
-    length = study.sampling.max_new_tokens
-    total = study.n_completions
-    task = progress.add_task("completions", total=total, completed=n_made, rate="…")
-    started, tokens, kept = time.monotonic(), 0, 0
+    def on_tokens(self, n: int) -> None:
+        """Take note of tokens made."""
+        self._tokens += n
+        rate = self._tokens / max(time.monotonic() - self._started, 1e-9)
+        self._progress.update(self._task, advance=n, rate=f"{rate:.0f}")
 
-    def on_tokens(n: int) -> None:
-        nonlocal tokens
-        tokens += n
-        rate = tokens / max(time.monotonic() - started, 1e-9)
-        done = max(kept, tokens / length)
-        progress.update(task, completed=min(n_made + int(done), total), rate=f"{rate:.0f}")
-
-    def on_completion() -> None:
-        nonlocal kept
-        kept += 1
-        progress.update(task, completed=min(n_made + max(kept, tokens // length), total))
-
-    return on_tokens, on_completion
+    def on_completion(self, n_tokens: int) -> None:
+        """Take note of a completion saved; one that ended early is as done as a long one."""
+        self._n_kept += 1
+        self._progress.update(self._task, advance=self._length - n_tokens, n_kept=self._n_kept)

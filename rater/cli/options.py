@@ -1,6 +1,10 @@
 """Options that several commands share: which databases, and which study."""
 
+import os
+import shutil
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -9,6 +13,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 DEFAULT_RATING = "sqlite:///rater-data/rating.db"
 DEFAULT_SEALED = "sqlite:///rater-data/sealed.db"
+
+
+def command_name() -> str:
+    """Say how the command is called from here: by its name, or by its path where that is not enough."""
+    if shutil.which("rater"):
+        return "rater"
+    return os.path.relpath(sys.argv[0]) if Path(sys.argv[0]).name == "rater" else "python -m rater"
 
 
 class DatabaseUrl(click.ParamType[str]):

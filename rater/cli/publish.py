@@ -1,8 +1,13 @@
 """`rater publish`, `open` and `close`: give raters a study, and take it back."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from rater.cli.options import rating_option, sealed_option, study_argument
+
+if TYPE_CHECKING:
+    from rater.publish.prepare import Prepared
 
 
 @click.command(short_help="Give a generated study to raters.")
@@ -12,6 +17,9 @@ from rater.cli.options import rating_option, sealed_option, study_argument
 @sealed_option
 def publish(study_name: str, rating_url: str, sealed_url: str, *, hold: bool) -> None:
     """Shuffle a generated study under random ids, deal booklets, commit to the key, and open it to raters.
+
+    What would be published is audited first (see `rater audit`): what betrays an arm refuses publication, and
+    what tells arms apart besides meaning is printed, to be declared.
 
     \b
     Example: rater publish love_vs_hate
@@ -28,7 +36,11 @@ def publish(study_name: str, rating_url: str, sealed_url: str, *, hold: bool) ->
         )
         click.echo("Next: rater serve")
         return
-    published = publish_study(sealed_url, rating_url, study_name, now=datetime.now(UTC))
+
+    def audit(prepared: "Prepared") -> None:
+        _audit(sealed_url, prepared)
+
+    published = publish_study(sealed_url, rating_url, study_name, now=datetime.now(UTC), audit=audit)
     click.echo(f"Study {study_name} is published as /s/{published.slug}")
     click.echo(f"  study hash   {published.study_hash}")
     click.echo(f"  commitment   {published.commitment}  (keep a copy: it proves the key unchanged)")
@@ -38,6 +50,30 @@ def publish(study_name: str, rating_url: str, sealed_url: str, *, hold: bool) ->
     head = open_study(rating_url, study_name, now=datetime.now(UTC))
     click.echo(f"  log          {head}")
     click.echo("Next: rater serve")
+
+
+def _audit(sealed_url: str, prepared: "Prepared") -> None:
+    """Audit what would be published, and print what speaks against it.
+
+    Raises:
+        StateError: it would betray an arm.
+    """
+    from rich.console import Console
+
+    from rater.errors import StateError
+    from rater.publish.audit.studies import audit_draft
+    from rater.report.audit import print_audit
+
+    name = prepared.study.name
+    click.echo(f"Auditing what raters of {name} will get (a few seconds) …", err=True)
+    found = audit_draft(sealed_url, prepared)
+    print_audit(found, Console(), whole=False)
+    if found.is_refused:
+        msg = (
+            f"Study {name!r} is not published: what is listed above would betray its arms. "
+            f"Rename or remove it where it stands, and see all of it with: rater audit {name}"
+        )
+        raise StateError(msg)
 
 
 @click.command(name="open", short_help="Let raters in (again).")

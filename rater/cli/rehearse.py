@@ -14,6 +14,7 @@ from rater.cli.options import sealed_option, study_argument
     "--effect",
     default=2.0,
     show_default=True,
+    type=click.FloatRange(-10, 10),
     help="Scale points by which every other bot finds the made-up first arm higher; 0 for none.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seeds the made-up key and the bots.")
@@ -38,6 +39,12 @@ def rehearse(study_name: str, *, n_raters: int, effect: float, seed: int, sealed
         completed_raters=seen.progress.n_finished,
         planned_raters=seen.progress.n_booklets,
         banner="REHEARSAL: bots and a made-up key; nothing here is about the real study",
-        notes=[f"Every other bot found texts of the made-up first arm {effect:g} scale points higher."],
+        notes=[_what_bots_saw(effect, seen.plan.contrast[0])],
     )
     print_analysis(analyze_ratings(seen.frame, seen.plan), Console(), screen)
+
+
+def _what_bots_saw(effect: float, arm: str) -> str:
+    if not effect:
+        return "No bot saw any difference between the arms."
+    return f"Every other bot found texts of the made-up arm {arm!r} {effect:g} scale points higher."

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rater.cli.options import DEFAULT_SEALED, StudyName, rating_option
+from rater.cli.options import DEFAULT_SEALED, StudyName, command_name, rating_option
 
 if TYPE_CHECKING:
     from rater.store.rating.studies import Progress, PublishedStudy
@@ -47,6 +47,9 @@ def serve(study_names: tuple[str, ...], host: str, port: int, rating_url: str) -
         for slug, line in lines:
             click.echo(f"{address}/s/{slug}   {line}")
         click.echo("Serving until you press Ctrl-C; every answer is saved at once.")
+        click.echo(
+            f"Results, in another terminal: {command_name()} analyze STUDY --look (it leaves the study open)"
+        )
 
     serve_app(WebSettings(rating_url), host, port, on_listening=on_listening)
 
@@ -73,7 +76,12 @@ def _study_lines(rating_url: str, study_names: tuple[str, ...]) -> list[tuple[st
 
 def _line(study: "PublishedStudy", progress: "Progress") -> str:
     finished = f"{progress.n_finished} of {progress.n_booklets} raters finished"
-    return f"{study.protocol.title} ({study.state}, {finished})"
+    meaning = {
+        "published": f"not open yet; run: rater open {study.name}",
+        "closed": "closed: raters see that it is over",
+        "unblinded": "unblinded: raters see that it is over",
+    }
+    return f"{study.name}: {study.protocol.title} ({meaning.get(study.state, study.state)}; {finished})"
 
 
 def _can_read(sealed_url: str) -> bool:

@@ -19,18 +19,19 @@ FIRST_COLUMNS = ("rater", "position", "item", "prompt", "arm", "dimension", "ans
 """How a CSV begins; other columns follow by name. Its rows are in the order of these columns, too."""
 
 
-def to_json(analysis: Analysis) -> str:
+def to_json(analysis: Analysis, about: Mapping[str, Json] | None = None) -> str:
     """Serialise an analysis as strict JSON (no NaN), keys in the order of the dataclasses' fields.
 
-    Each test is an object with ``kind``: ``result``, or ``not_estimable`` with its ``reason``.
+    ``about`` says which study it is, under which commitment, and how it came to be seen. Each test is an
+    object with ``kind``: ``result``, or ``not_estimable`` with its ``reason``.
     """
-    content = {"rater_version": rater.__version__, **_object(analysis)}
+    content = {"rater_version": rater.__version__, "about": dict(about or {}), **_object(analysis)}
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def write_json(analysis: Analysis, path: Path) -> None:
+def write_json(analysis: Analysis, path: Path, about: Mapping[str, Json] | None = None) -> None:
     """Write an analysis as a JSON file in UTF-8."""
-    path.write_text(to_json(analysis), encoding="utf-8", newline="\n")
+    path.write_text(to_json(analysis, about), encoding="utf-8", newline="\n")
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

@@ -14,17 +14,21 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rater.analysis.contrasts import ArmContrast
 from rater.analysis.describe import ArmSummary
 from rater.analysis.naive import WHY_NOT
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import NotEstimable, Outcome, Result
 from rater.analysis.wording import counted, number, p_value
+from rater.report.beside import blinding_lines, lines_beside, looks_line
+from rater.study.protocol import Likert
 
 ASCII = str.maketrans({"×": "x", "−": "-", "–": "-", "—": "-", "─": "-", "█": "#", "…": "...", "·": "-"})
 SCORE_LABELS = {
     "net_superiority": "net superiority",
     "scale_points": "scale points",
     "answers": "single answers",
+    "log_odds": "log odds ratio",
 }
 LEAST_BAR, MOST_BAR = 4, 18
 
@@ -37,6 +41,8 @@ class Screen:
     completed_raters: int | None = None
     """How many raters have finished, where that is known."""
     planned_raters: int | None = None
+    looks: int = 1
+    """How often answers have been seen by arm, this time included."""
     banner: str = ""
     """Said first, so that it cannot be missed: a rehearsal, an exploratory analysis."""
     notes: Sequence[str] = ()
@@ -67,7 +73,9 @@ def _print(analysis: Analysis, console: Console, screen: Screen) -> None:
     for found in analysis.dimensions:
         console.print()
         _print_dimension(analysis, found, console)
-    notes = [*analysis.notes, *screen.notes]
+    notes = [*blinding_lines(analysis.blinding), *analysis.notes, *screen.notes]
+    if screen.looks > 1:
+        notes.append(looks_line(screen.looks))
     if notes:
         console.print()
         _print_list(notes, console)
@@ -93,14 +101,21 @@ def _print_dimension(analysis: Analysis, found: DimensionAnalysis, console: Cons
     console.print(Padding(Text(found.headline, style="bold" if found.is_primary else ""), (0, 2)))
     console.print()
     console.print(Padding(_arms_table(found), (0, 0, 1, 2)))
-    console.print(Padding(_points_table(found, console.width - 2), (0, 0, 1, 2)))
-    first, second = analysis.planned.contrast
+    if isinstance(dimension.scale, Likert):
+        points = _points_table(found, dimension.scale, console.width - 2)
+        console.print(Padding(points, (0, 0, 1, 2)))
+    planned = analysis.planned
+    first, second = planned.contrast
     tested = [found.primary, found.other_score, *found.beside]
     results = [outcome for outcome in tested if isinstance(outcome, Result)]
     if results:
         console.print(Padding(Text(f"Difference, {first} minus {second}", style="bold"), (0, 2)))
-        console.print(Padding(_tests_table(results, analysis.planned.alpha), (0, 0, 1, 2)))
-    remarks = _remarks(found, tested)
+        console.print(Padding(_tests_table(results, planned.alpha), (0, 0, 1, 2)))
+    if found.details.contrasts:
+        control = Text(f"Every other arm minus {second}, p adjusted by Holm's method", style="bold")
+        console.print(Padding(control, (0, 2)))
+        console.print(Padding(_contrasts_table(found.details.contrasts, planned.alpha), (0, 0, 1, 2)))
+    remarks = [*_remarks(found, tested), *lines_beside(found)]
     if remarks:
         _print_list(remarks, console)
         console.print()
@@ -124,9 +139,8 @@ def _arms_table(found: DimensionAnalysis) -> Table:
     return table
 
 
-def _points_table(found: DimensionAnalysis, width: int) -> Table:
+def _points_table(found: DimensionAnalysis, scale: Likert, width: int) -> Table:
     """Show how many answers each point got, by arm, with bars where there is room for them."""
-    scale = found.dimension.scale
     labels = [f"{point} {scale.label(point)}".rstrip() for point in range(1, scale.points + 1)]
     room = min(26, max(map(len, labels)))
     each = (width - room) // len(found.arms)
@@ -172,10 +186,32 @@ def _tests_table(results: Sequence[Result], alpha: float) -> Table:
             ends,
             result.test,
             _statistic(result),
-            p_value(result.p).removeprefix("p ").removeprefix("= "),
+            _bare_p(result.p),
             style="bold" if index == 0 else "",
         )
     return table
+
+
+def _contrasts_table(contrasts: Sequence[ArmContrast], alpha: float) -> Table:
+    table = _table()
+    table.add_column("arm", overflow="fold")
+    table.add_column("estimate", justify="right", no_wrap=True)
+    table.add_column(f"{100 * (1 - alpha):g} % CI", no_wrap=True)
+    table.add_column("p", no_wrap=True)
+    for contrast in contrasts:
+        outcome, adjusted = contrast.outcome, contrast.p_adjusted
+        ends = outcome.interval if isinstance(outcome, Result) else None
+        table.add_row(
+            Text(contrast.arm),
+            _number(outcome.estimate),
+            f"{number(ends.low)} to {number(ends.high)}" if ends else "–",
+            "–" if adjusted is None else _bare_p(adjusted),
+        )
+    return table
+
+
+def _bare_p(p: float) -> str:
+    return p_value(p).removeprefix("p ").removeprefix("= ")
 
 
 def _statistic(result: Result) -> str:

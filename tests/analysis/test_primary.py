@@ -4,6 +4,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from rater.analysis.equivalence import Equivalence
 from rater.analysis.planned import Planned, plan_analysis
 from rater.analysis.primary import analyze
 from rater.analysis.results import NotEstimable, Result
@@ -159,10 +160,67 @@ def test_the_primary_dimension_comes_first_and_the_others_are_marked(load: Load,
     assert (
         analysis.dimensions[1].headline == "Not estimable on fluency, because no rater has answered it yet."
     )
-    assert (
-        "p-values of dimensions other than the primary one are not adjusted for their number"
-        in analysis.notes
+
+
+def test_secondary_dimensions_are_adjusted_by_holm_and_judged_by_that(load: Load, planned: Planned) -> None:
+    """Data c shows p = .254 on scale points; as two further dimensions it is a family of two."""
+    one = load("c")
+    frame = pd.concat([load("a"), one.assign(dimension="fluency"), one.assign(dimension="calm")])
+    scale = Likert(low="not", high="very")
+    others = [Dimension(name=name, question="?", scale=scale) for name in ("fluency", "calm")]
+    plan = replace(planned, dimensions=(*planned.dimensions, *others), score="scale_points")
+
+    analysis = analyze(frame, plan)
+
+    primary, fluency, calm = analysis.dimensions
+    assert primary.p_adjusted is None
+    assert fluency.p_adjusted == calm.p_adjusted == pytest.approx(2 * 0.25385476, abs=1e-5)
+    assert "Holm-adjusted p = .508" in fluency.headline
+    assert "p-values of the 2 secondary dimensions are adjusted by Holm's method" in analysis.notes
+
+
+def test_a_secondary_difference_that_holm_takes_away_is_inconclusive(load: Load, planned: Planned) -> None:
+    """Data e has p = .0479 on scale points, which a family of two doubles."""
+    frame = pd.concat([load("e").assign(dimension=name) for name in ("happiness", "fluency", "calm")])
+    scale = Likert(low="not", high="very")
+    others = [Dimension(name=name, question="?", scale=scale) for name in ("fluency", "calm")]
+
+    analysis = analyze(
+        frame, replace(planned, dimensions=(*planned.dimensions, *others), score="scale_points")
     )
+
+    assert [found.verdict for found in analysis.dimensions] == ["higher", "inconclusive", "inconclusive"]
+
+
+def test_a_single_secondary_dimension_needs_no_adjusting(load: Load, planned: Planned) -> None:
+    fluency = Dimension(name="fluency", question="?", scale=Likert(low="not", high="very"))
+    frame = pd.concat([load("e"), load("e").assign(dimension="fluency")])
+
+    analysis = analyze(frame, replace(planned, dimensions=(*planned.dimensions, fluency)))
+
+    assert analysis.dimensions[1].p_adjusted == analysis.dimensions[0].primary.p  # type: ignore[union-attr]  # a Result
+    assert analysis.notes == ()
+
+
+def test_a_sesoi_is_tested_on_the_primary_dimension_in_units_of_the_score(
+    load: Load, planned: Planned
+) -> None:
+    (found,) = analyze(load("a"), replace(planned, sesoi=0.3, score="scale_points")).dimensions
+    (without,) = analyze(load("a"), planned).dimensions
+
+    assert isinstance(found.equivalence, Equivalence)
+    assert found.equivalence.p == pytest.approx(0.996300945, abs=1e-6)
+    assert without.equivalence is None
+
+
+def test_single_prompts_and_raters_have_effects_under_their_names(load: Load, planned: Planned) -> None:
+    (found,) = analyze(load("a"), replace(planned, score="scale_points")).dimensions
+
+    prompts = {effect.unit: effect for effect in found.details.prompts}
+    raters = {effect.unit: effect for effect in found.details.raters}
+    assert prompts["p05"].raw == pytest.approx(1.361111, abs=1e-6)
+    assert raters["r11"].raw == pytest.approx(1.7, abs=1e-6)
+    assert prompts["p05"].shrunken == pytest.approx(1.0834, abs=1e-3)
 
 
 def test_an_answer_off_the_scale_is_refused_with_its_place(load: Load, planned: Planned) -> None:

@@ -1,27 +1,45 @@
-"""Measure generation against the seed system's own flow, in one run, on the embedded model.
+"""Measure generation against the seed system's own flow and against the bare matrix products, in one run.
 
-The seed generates arm by arm and prompt by prompt, with the hooks on the model at every token. Run on an idle
-machine: ``python tests/benchmarks/generate.py``; it takes some two minutes.
+    python tests/benchmarks/generate.py            # some ten minutes on two idle cores
+    python tests/benchmarks/generate.py --quick    # two minutes: fewer tokens, prompts and repetitions
+
+The seed generates arm by arm and prompt by prompt, with the hooks on the model at every token. The bare
+matrix products are all linear layers of the model, the output layer with them, at one token for each of 60
+rows: what no generator that computes in PyTorch's usual way can beat. Flows take turns in each repetition,
+and ratios are medians over repetitions, since other work on the machine slows both sides.
 """
 
+import argparse
+import os
+import statistics
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
-from rater.steering.additions import SteeringVector, resolve
-from rater.steering.bridge import load_model, tokenize
+from rater.embedded import EMBEDDED_MODEL
+from rater.steering.additions import resolve
+from rater.steering.bridge import load_model, plain_model, tokenize
 from rater.steering.rows import Row, completion_seed
 from rater.steering.sampler import generate
-from rater.study.arms import Steered
-from rater.study.load import load_study
-from rater.study.study import Sampling, Study
+from rater.study.arms import XVector
+from rater.study.study import Sampling
 
-SAMPLING = Sampling(max_new_tokens=40, temperature=1, top_p=0.3, frequency_penalty=1)
+PROMPTS = (
+    "I hate you because",
+    "I think you're",
+    "I went up to my friend and said",
+    "Barack Obama was born in",
+    "The rock hurtled toward the window and",
+    "To see the Eiffel Tower, people flock to",
+    "Frozen starts off with a scene about",
+    "Yesterday, my dog died. Today, I'm feeling",
+)
+LOVE = XVector("Love", "Hate", coeff=5, at=6, pad="space")
+N_ROWS = 60
 
 
 class Speed(NamedTuple):
@@ -35,77 +53,70 @@ class Speed(NamedTuple):
         """Tokens per second."""
         return self.n_tokens / self.seconds
 
-    def __str__(self) -> str:
-        """Say it in a line."""
-        return f"{self.per_second:6.1f} tokens/s ({self.n_tokens} tokens in {self.seconds:.1f} s)"
+
+class Job(NamedTuple):
+    """What both flows have to make: so many completions of each prompt, unsteered and steered."""
+
+    prompts: Sequence[str]
+    n_samples: int
+    sampling: Sampling
 
 
-def seed_flow(
-    model: TransformerBridge,
-    arms: Sequence[tuple[SteeringVector, ...]],
-    prompts: Sequence[str],
-    n_samples: int,
-    sampling: Sampling,
-) -> Speed:
-    """Generate as the seed system does: one call for each arm and prompt, hooks on throughout."""
+def seed_flow(model: TransformerBridge, job: Job) -> Speed:
+    """Generate as the seed system does: one call for each arm and prompt, hooks on throughout.
+
+    Its pass over the finished texts, for their loss, is left out.
+    """
     n_tokens, start = 0, time.perf_counter()
-    for vectors in arms:
-        for prompt in prompts:
-            tokens = torch.tensor([tokenize(model, prompt)] * n_samples)
-            with model.hooks(fwd_hooks=[(each.hook_point, _front_hook(each)) for each in vectors]):
+    for additions in ((), (LOVE,)):
+        hooks = [_front_hook(each.hook_point, each.activations) for each in resolve(model, additions)]
+        for prompt in job.prompts:
+            tokens = torch.tensor([tokenize(model, prompt)] * job.n_samples)
+            with model.hooks(fwd_hooks=hooks):
                 made: Any = model.generate(
                     tokens,
-                    max_new_tokens=sampling.max_new_tokens,
-                    temperature=sampling.temperature,
-                    top_p=sampling.top_p,
-                    freq_penalty=sampling.frequency_penalty,
+                    max_new_tokens=job.sampling.max_new_tokens,
+                    temperature=job.sampling.temperature,
+                    top_p=job.sampling.top_p,
+                    freq_penalty=job.sampling.frequency_penalty,
                     verbose=False,
                 )
             n_tokens += _count(made[:, tokens.shape[1] :], int(model.tokenizer.eos_token_id))
     return Speed(n_tokens, time.perf_counter() - start)
 
 
-def our_flow(
-    model: TransformerBridge,
-    arms: Sequence[tuple[SteeringVector, ...]],
-    prompts: Sequence[str],
-    n_samples: int,
-    sampling: Sampling,
-) -> Speed:
+def our_flow(model: TransformerBridge, job: Job) -> Speed:
     """Generate the same as rows of one run."""
-    rows = [
-        Row((arm, prompt, sample), prompt, vectors, completion_seed(0, prompt, sample))
-        for arm, vectors in enumerate(arms)
-        for prompt in prompts
-        for sample in range(n_samples)
-    ]
     start = time.perf_counter()
-    n_tokens = sum(len(completion.token_ids) for completion in generate(model, rows, sampling))
+    rows = [
+        Row((bool(vectors), prompt, sample), prompt, vectors, completion_seed(0, prompt, sample))
+        for vectors in ((), resolve(model, (LOVE,)))
+        for prompt in job.prompts
+        for sample in range(job.n_samples)
+    ]
+    n_tokens = sum(len(completion.token_ids) for completion in generate(model, rows, job.sampling))
     return Speed(n_tokens, time.perf_counter() - start)
 
 
-def compare(
-    title: str,
-    model: TransformerBridge,
-    arms: Sequence[tuple[SteeringVector, ...]],
-    prompts: Sequence[str],
-    n_samples: int,
-    sampling: Sampling,
-) -> None:
-    """Print both speeds and their ratio."""
-    theirs = seed_flow(model, arms, prompts, n_samples, sampling)
-    ours = our_flow(model, arms, prompts, n_samples, sampling)
-    print(f"{title}\n  seed's flow {theirs}\n  ours        {ours}")
-    print(f"  ratio       {ours.per_second / theirs.per_second:6.1f}")
+@torch.inference_mode()
+def bare_products(model: TransformerBridge, n_steps: int) -> Speed:
+    """Run the linear layers alone, as PyTorch does by itself, on one token for each row."""
+    layers = [module for module in plain_model(model).modules() if isinstance(module, nn.Linear)]
+    inputs = {layer.in_features: torch.randn(N_ROWS, 1, layer.in_features) for layer in layers}
+    start = time.perf_counter()
+    for _ in range(n_steps):
+        for layer in layers:
+            layer(inputs[layer.in_features])
+    return Speed(N_ROWS * n_steps, time.perf_counter() - start)
 
 
-def _front_hook(vector: SteeringVector) -> Callable[..., Tensor]:
-    def add(activations: Tensor, hook: object) -> Tensor:
-        if activations.shape[1] > 1:  # the seed leaves cached steps alone
-            activations[:, : len(vector)] += vector.activations
-        return activations
+def _front_hook(hook_point: str, activations: Tensor) -> tuple[str, Callable[..., Tensor]]:
+    def add(residual: Tensor, hook: object) -> Tensor:
+        if residual.shape[1] > 1:  # the seed leaves cached steps alone
+            residual[:, : len(activations)] += activations
+        return residual
 
-    return add
+    return hook_point, add
 
 
 def _count(made: Tensor, eos: int) -> int:
@@ -114,19 +125,45 @@ def _count(made: Tensor, eos: int) -> int:
     return int(((ended == 0) | ((made == eos) & (ended == 1))).sum())
 
 
-def _arms_of(model: TransformerBridge, study: Study) -> list[tuple[SteeringVector, ...]]:
-    return [resolve(model, arm.additions) if isinstance(arm, Steered) else () for arm in study.arms]
+def _load() -> str:
+    # The machine's load is not to be had everywhere.
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
+def _print_ratio(name: str, pairs: Sequence[tuple[Speed, Speed]], wanted: float) -> None:
+    """Print the medians of both flows, ours second, and the median of their ratios."""
+    theirs, ours = (statistics.median(pair[side].per_second for pair in pairs) for side in (0, 1))
+    ratios = [mine.per_second / other.per_second for other, mine in pairs]
+    spread = f"{min(ratios):.2f}–{max(ratios):.2f}"
+    print(
+        f"{name:<40} {theirs:6.1f} {ours:6.1f}  {statistics.median(ratios):5.2f} ({spread}; wanted {wanted})"
+    )
 
 
 def main() -> None:
-    """Print the demo study's speed, and the ratios to the seed's flow."""
-    start = time.perf_counter()
-    model = load_model("smollm2-135m-instruct", device="cpu")
-    print(f"load_model {time.perf_counter() - start:.1f} s; {torch.get_num_threads()} threads")
-    study = load_study(Path(__file__).parents[2] / "experiments" / "love_vs_hate.py")
-    arms = _arms_of(model, study)
-    compare("one prompt, 30 + 30 completions", model, arms, study.prompts[:1], 30, SAMPLING)
-    compare("the demo study", model, arms, study.prompts, study.sampling.samples_per_prompt, study.sampling)
+    """Print the three ratios."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer tokens, prompts and repetitions")
+    parser.add_argument("--repetitions", type=int, help="how often each flow has its turn (3, or 1 if quick)")
+    given = parser.parse_args()
+    n_new, n_prompts = (10, 2) if given.quick else (40, len(PROMPTS))
+    sampling = Sampling(max_new_tokens=n_new, temperature=1, top_p=0.3, frequency_penalty=1)
+    one, study = Job(PROMPTS[:1], 30, sampling), Job(PROMPTS[:n_prompts], 15, sampling)
+    model = load_model(EMBEDDED_MODEL, device="cpu", dtype=torch.float32)
+    our_flow(model, Job(PROMPTS[:1], 2, sampling))  # first calls are slow
+    print(f"{torch.get_num_threads()} threads, {n_new} new tokens; load {_load()} before", flush=True)
+
+    against_seed, against_bare, of_study = [], [], []
+    for _ in range(given.repetitions or (1 if given.quick else 3)):
+        bare, ours, theirs = bare_products(model, n_new), our_flow(model, one), seed_flow(model, one)
+        against_bare.append((bare, ours))
+        against_seed.append((theirs, ours))
+        of_study.append((seed_flow(model, study), our_flow(model, study)))
+
+    print(f"load {_load()} after\n{'tokens/s, medians':<40} theirs   ours  ratio")
+    _print_ratio("seed's flow, 1 prompt, 30 + 30", against_seed, 3.5)
+    _print_ratio(f"seed's flow, {n_prompts} prompts × 15 × 2 arms", of_study, 6)
+    _print_ratio(f"bare matrix products, {N_ROWS} rows", against_bare, 0.8)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,22 @@ def test_the_same_analysis_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "other.json").read_bytes()
 
 
+def test_the_json_has_all_that_the_screen_leaves_out() -> None:
+    (found,) = json.loads(to_json(analyze(load("a"), PLANNED)), parse_constant=refuse)["dimensions"]
+
+    details = found["details"]
+    assert [effect["name"] for effect in details["effects"]] == [
+        "probability of superiority",
+        "probability of superiority, by rater",
+        "Cohen's d",
+        "Cliff's delta, pooled",
+    ]
+    assert len(details["prompts"]) == 10
+    assert len(details["raters"]) == len(details["quality"]) == 12
+    assert details["agreement"]["icc_mean"]["estimate"] == pytest.approx(0.723267, abs=1e-6)
+    assert details["prompts"][0]["shrunken_interval"]["level"] == 0.95
+
+
 def test_a_csv_is_tidy_sorted_and_dated_in_utc(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {

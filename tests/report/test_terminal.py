@@ -2,12 +2,14 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
 
 from rater.analysis.planned import Planned
 from rater.analysis.primary import Analysis, analyze
+from rater.analysis.tidy import plan_for
 from rater.report.terminal import Screen, print_analysis
 from rater.study.protocol import Dimension, Likert
 
@@ -73,6 +75,12 @@ happiness · primary · How happy is this text?
   scale points         0.77  0.46 to 1.08  two-way t  t(10.41) = 5.43  < .001
 
   The claim is about raters and prompts like these.
+  Effect sizes: probability of superiority 0.67 (0.60 to 0.75), Cohen's d 0.59
+  (0.34 to 0.89).
+  Ordinal mixed model: odds ratio 3.52 (2.23 to 5.63), p < .001 (1 note on its
+  fit in the JSON).
+  Agreement about single texts: Krippendorff's alpha 0.17 (0.06 to 0.27),
+  ICC(2,1) 0.18 (0.12 to 0.27), AC2 0.25 (0.12 to 0.41).
 
   NAIVE, not to be believed: Mann–Whitney U = 85,663.5, p < .001. It counts
   all answers as independent, as if each came from a rater and a prompt of its
@@ -157,3 +165,89 @@ def test_many_arms_leave_out_the_bars_and_keep_the_counts() -> None:
 
     assert "█" not in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_sesoi_that_the_headline_leaves_out_stands_among_the_lines() -> None:
+    planned = replace(PLANNED, sesoi=0.3, score="scale_points")
+
+    text = " ".join(shown(analyze(load("a"), planned), Screen("Texts")).split())
+
+    assert "It is not shown to be smaller than the smallest of interest, 0.3 scale points either way" in text
+    assert text.count("smallest of interest") == 1
+
+
+def test_equivalence_is_in_the_headline() -> None:
+    frame = load("a").assign(answer=lambda rows: (rows["answer"] > 2) + 2.0)
+    frame = frame.assign(arm=np.random.default_rng(1).permutation(frame["arm"]))
+
+    text = " ".join(shown(analyze(frame, replace(PLANNED, sesoi=0.4)), Screen("Texts")).split())
+
+    assert '"steered" and "unsteered" were rated alike on happiness' in text
+    assert "either way (90 % CI" in text
+
+
+def test_secondary_dimensions_show_p_after_holm() -> None:
+    scale = Likert(low="not", high="very")
+    others = tuple(Dimension(name=name, question="?", scale=scale) for name in ("fluency", "calm"))
+    frame = pd.concat([load("e").assign(dimension=name) for name in ("happiness", "fluency", "calm")])
+
+    analysis = analyze(frame, replace(PLANNED, dimensions=(*PLANNED.dimensions, *others)))
+    text = " ".join(shown(analysis, Screen("Texts")).split())
+
+    assert text.count("Holm-adjusted p = .030") == 2
+    assert "P-values of the 2 secondary dimensions are adjusted by Holm's method." in text
+
+
+def test_further_arms_and_their_trend_are_shown() -> None:
+    frame = load("a")
+    stronger = frame[frame["arm"] == "steered"].assign(
+        arm="twice",
+        answer=lambda rows: (rows["answer"] + 1).clip(upper=5),
+        item=lambda rows: "x" + rows["item"],
+    )
+    planned = replace(PLANNED, doses={"unsteered": 0.0, "steered": 1.0, "twice": 2.0})
+
+    lines = shown(analyze(pd.concat([frame, stronger]), planned), Screen("Texts")).splitlines()
+
+    at = lines.index("  Every other arm minus unsteered, p adjusted by Holm's method")
+    assert [line.split()[0] for line in lines[at + 3 : at + 5]] == ["steered", "twice"]
+    assert any(line.startswith("  Trend: 0.73 scale points for each unit of dose") for line in lines)
+
+
+def test_guesses_are_shown_with_the_effect_where_they_failed() -> None:
+    frame = load("a")
+    wrong = frame["arm"].map({"steered": "unsteered", "unsteered": "steered"})
+    drawn = np.random.default_rng(2).random(len(frame))
+    guess = frame["arm"].mask(drawn < 0.6, wrong).mask(drawn < 0.3, "don't know")
+
+    text = " ".join(shown(analyze(frame.assign(guess=guess), PLANNED), Screen("Texts")).split())
+
+    assert "Blinding: 298 guesses of the arm right, 191 wrong, 231 don't know" in text
+    assert "Bang's index 0." in text
+    assert "Among texts guessed wrong the difference is 0." in text
+    assert "Among texts guessed not at all the difference is 0." in text
+
+
+def test_more_than_one_look_is_counted_with_its_price() -> None:
+    once = shown(analyze(load("e"), PLANNED), Screen("Texts", looks=1))
+    often = " ".join(shown(analyze(load("e"), PLANNED), Screen("Texts", looks=4)).split())
+
+    assert "seen by arm" not in once
+    assert "Answers were seen by arm 4 times." in often
+    assert "ten such looks find it in 14 % of studies instead of 5 %" in often
+
+
+def test_ratings_without_points_have_no_table_of_points() -> None:
+    frame = load("a").assign(answer=lambda rows: rows["answer"] * 10.5)
+    planned = plan_for(frame, contrast=("steered", "unsteered"))
+
+    text = shown(analyze(frame, planned), Screen("Texts"))
+
+    assert "█" not in text
+    assert "37.33" in text
+
+
+def test_one_dimension_fits_a_screen() -> None:
+    lines = shown(analyze(load("a"), PLANNED), Screen("How happy are these texts?", 12, 12)).splitlines()
+
+    assert len(lines) <= 42

@@ -1,0 +1,206 @@
+"""Say whether raters could tell the arms apart: Bang's and James's blinding indices.
+
+Steering that works is visible, so a guess that is often right is no defect by itself; what matters is the
+effect among those who guessed wrong or did not know (STATISTICS.md section 6).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from rater.analysis.crossed import About, CellScores, crossed_t
+from rater.analysis.ratings import cell_codes
+from rater.analysis.results import Counts, Interval, NotEstimable, Outcome
+from rater.errors import RaterError, nearest
+
+DONT_KNOW = "don't know"
+"""What the column ``guess`` holds where a rater was asked and did not know; empty is not asked."""
+Guess = Literal["right", "wrong", "don't know"]
+BANG = "Bang, Ni & Davis 2004, Control. Clin. Trials 25:143–156"
+JAMES = "James et al. 1996, Stat. Med. 15:1421–1434"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlindingIndex:
+    """An index computed from a table of independent guesses."""
+
+    name: str
+    estimate: float
+    standard_error: float
+    interval: Interval
+    p: float | None
+    """Bang's: one-sided, that guesses are right no more often than wrong; None where nothing varies."""
+    n: int
+    reference: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blinding:
+    """What raters guessed, and what that says about the result on the primary dimension."""
+
+    counts: tuple[tuple[str, int, int, int], ...]
+    """By arm of the contrast: how many guesses were right, wrong, and "don't know"."""
+    by_arm: tuple[tuple[str, Outcome], ...]
+    """Bang's index of each arm, tested over raters and prompts: right counts 1, wrong −1."""
+    together: Outcome
+    """The same over both arms."""
+    bang: tuple[BlindingIndex, ...]
+    """Bang's index of each arm, as if all guesses were independent."""
+    james: BlindingIndex | None
+    """James's index of both arms, as if all guesses were independent; None where it is not defined."""
+    effects: tuple[tuple[Guess, Outcome], ...]
+    """The difference between the arms among texts whose arm was guessed right, wrong, or not."""
+
+
+def bang_index(counts: Sequence[int], arm: str, *, alpha: float = 0.05) -> BlindingIndex:
+    """Compute Bang's index of one arm from counts (right, wrong, don't know); at least one.
+
+    (right − wrong) / n, from −1 (all wrong) over 0 (chance) to 1 (all right), with variance [p₁(1 − p₁) +
+    p₂(1 − p₂) + 2 p₁p₂] / n. In R: ``BI::BI``.
+    """
+    right, wrong, unknown = counts
+    n = right + wrong + unknown
+    index = (right - wrong) / n
+    p1, p2 = right / n, wrong / n
+    error = math.sqrt(max(p1 * (1 - p1) + p2 * (1 - p2) + 2 * p1 * p2, 0.0) / n)
+    return BlindingIndex(
+        name=f"Bang's index, {arm}",
+        estimate=index,
+        standard_error=error,
+        interval=_normal(index, error, alpha),
+        p=float(stats.norm.sf(index / error)) if error > 0 else None,
+        n=n,
+        reference=BANG,
+    )
+
+
+def james_index(table: Sequence[Sequence[int]], *, alpha: float = 0.05) -> BlindingIndex | None:
+    """Compute James's index from counts by arm (first guess, second guess, don't know).
+
+    From 0 (all right) over .5 (chance) to 1 (nobody knows). With weights 0 for right, .5 for wrong and 1 for
+    "don't know", {1 + P_DK + (1 − P_DK) K_D} / 2 is P_DK + d T² / 2e, where T = 1 − P_DK, and d and e are the
+    observed and the expected weight of wrong guesses; the variance is that of the multinomial counts by the
+    delta method. None where e is 0: one arm, or one guess, alone. In R: ``BI::BI``.
+    """
+    counts = np.asarray(table, dtype=np.float64)
+    n = counts.sum()
+    if n == 0:
+        return None
+    share = counts / n
+    known = share[:, :2]
+    arms, guesses = known.sum(axis=1), known.sum(axis=0)
+    d = (known[0, 1] + known[1, 0]) / 2
+    e = (arms[0] * guesses[1] + arms[1] * guesses[0]) / 2
+    if e == 0:
+        return None
+    t = known.sum()
+    index = float(1 - t + d * t**2 / (2 * e))
+    d_slope = np.array([[0.0, 0.5], [0.5, 0.0]])
+    e_slope = (guesses[::-1][:, None] + arms[::-1][None, :]) / 2  # of cell (i, j): guesses 1 − i, arms 1 − j
+    slopes = np.ones((2, 3))
+    slopes[:, :2] = t * d / e + d_slope * t**2 / (2 * e) - d * t**2 / (2 * e**2) * e_slope
+    variance = ((share * slopes**2).sum() - (share * slopes).sum() ** 2) / n
+    error = math.sqrt(max(float(variance), 0.0))
+    return BlindingIndex(
+        name="James's index",
+        estimate=index,
+        standard_error=error,
+        interval=_normal(index, error, alpha),
+        p=None,
+        n=int(n),
+        reference=JAMES,
+    )
+
+
+def check_blinding(
+    frame: pd.DataFrame,
+    contrast: tuple[str, str],
+    dimension: str,
+    *,
+    alpha: float,
+    test: Callable[[pd.DataFrame], Outcome],
+) -> Blinding | NotEstimable | None:
+    """Analyse the column ``guess`` of a frame; None where there is none.
+
+    A rater's guesses resemble each other, and so do those about one prompt: the indices that count are the
+    two-way t on guesses scored 1 (right), −1 (wrong) and 0 (don't know).
+
+    Args:
+        frame: The tidy frame.
+        contrast: The two arms.
+        dimension: The primary dimension, whose rows' guesses are read.
+        alpha: Intervals cover 1 − alpha.
+        test: Makes the primary test on some of the rows.
+
+    Raises:
+        RaterError: If a guess is neither an arm of the frame nor "don't know".
+    """
+    if "guess" not in frame.columns:
+        return None
+    rows = frame[(frame["dimension"] == dimension) & frame["arm"].isin(contrast) & frame["guess"].notna()]
+    _check_guesses(rows, frame)
+    if rows.empty:
+        n = Counts(raters=0, prompts=0, items=0, answers=0, cells=0)
+        return NotEstimable(test="blinding", score="answers", reason="no rater was asked to guess", n=n)
+    scored = _score_guesses(rows)
+    of_arm = [scored[(rows["arm"] == arm).to_numpy()] for arm in contrast]
+    counts = [tuple(int((of == value).sum()) for value in (1, -1, 0)) for of in of_arm]
+    (right_1, wrong_1, unknown_1), (right_2, wrong_2, unknown_2) = counts
+    kinds: tuple[tuple[Guess, int], ...] = (("right", 1), ("wrong", -1), ("don't know", 0))
+    return Blinding(
+        counts=((contrast[0], right_1, wrong_1, unknown_1), (contrast[1], right_2, wrong_2, unknown_2)),
+        by_arm=tuple(
+            (arm, _guess_t(rows[rows["arm"] == arm], of, f'"{arm}"', alpha=alpha))
+            for arm, of in zip(contrast, of_arm, strict=True)
+        ),
+        together=_guess_t(rows, scored, "both arms", alpha=alpha),
+        bang=tuple(
+            bang_index(of, arm, alpha=alpha) for arm, of in zip(contrast, counts, strict=True) if sum(of)
+        ),
+        james=james_index([(right_1, wrong_1, unknown_1), (wrong_2, right_2, unknown_2)], alpha=alpha),
+        effects=tuple((kind, test(rows[scored == value])) for kind, value in kinds),
+    )
+
+
+def _check_guesses(rows: pd.DataFrame, frame: pd.DataFrame) -> None:
+    valid = {*frame["arm"].unique(), DONT_KNOW}
+    for guess in rows["guess"].unique():
+        if guess not in valid:
+            msg = f"guess is {guess!r}, which is no arm." + nearest(str(guess), map(str, valid))
+            raise RaterError(msg)
+
+
+def _score_guesses(rows: pd.DataFrame) -> NDArray[np.intp]:
+    right = (rows["guess"] == rows["arm"]).to_numpy()
+    return np.where(right, 1, np.where(rows["guess"] == DONT_KNOW, 0, -1)).astype(np.intp)
+
+
+def _guess_t(rows: pd.DataFrame, scored: NDArray[np.intp], of: str, *, alpha: float) -> Outcome:
+    rater, prompt = (pd.factorize(rows[column], sort=True)[0] for column in ("rater", "prompt"))
+    codes, at, cell = np.unique(cell_codes(rater, prompt), return_index=True, return_inverse=True)
+    size = np.bincount(cell, minlength=codes.size)
+    n = Counts(
+        raters=np.unique(rater).size,
+        prompts=np.unique(prompt).size,
+        items=rows["item"].nunique(),
+        answers=len(rows),
+        cells=codes.size,
+    )
+    test = "Bang's index, two-way t"
+    if not codes.size:
+        return NotEstimable(test=test, score="answers", reason=f"no guess was made of {of}", n=n)
+    estimand = f"how much more often the arm of texts of {of} is guessed right than wrong"
+    values = np.bincount(cell, weights=scored, minlength=codes.size) / size
+    scores = CellScores(rater[at], prompt[at], values, size.astype(np.float64), n)
+    return crossed_t(scores, About(test, estimand, "answers", "guess score"), alpha=alpha)
+
+
+def _normal(middle: float, error: float, alpha: float) -> Interval:
+    half = float(stats.norm.ppf(1 - alpha / 2)) * error
+    return Interval(middle - half, middle + half, 1 - alpha)

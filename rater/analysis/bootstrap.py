@@ -1,0 +1,79 @@
+"""Resample raters and prompts independently, for intervals of statistics that have no formula.
+
+The pigeonhole bootstrap: an answer counts as often as its rater was drawn times its prompt was drawn. Its
+percentile intervals covered 97 to 98 % on crossed data, those of a bootstrap over raters alone 78 to 85 %
+(STATISTICS.md section 3).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rater.analysis.results import Interval
+
+Floats = NDArray[np.float64]
+
+N_REPLICATES = 2_000
+FEWEST_REPLICATES = 200
+"""Below this a percentile at 2.5 % would rest on fewer than five replicates."""
+REFERENCE = "Owen 2007, Ann. Appl. Stat. 1:386–411 (the pigeonhole bootstrap)"
+FEWEST_UNITS = 3
+"""Draws from two raters leave one of them out half of the time, and say nothing about others."""
+MOST_NUMBERS = 20_000_000
+"""A replicate that takes more than this, 160 MB, is not made."""
+_OPERATIONS = 1e9
+"""What all replicates of one interval together may cost: some seconds."""
+_NUMBERS_AT_ONCE = 4_000_000
+"""How many numbers a chunk of replicates may need, 32 MB."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How often each rater and each other unit (prompt, or item) was drawn; arrays are replicate × unit."""
+
+    rater: Floats
+    other: Floats
+
+
+def n_replicates(work: float) -> int:
+    """Choose how many replicates to make where each costs ``work`` operations: 2,000, or fewer if huge."""
+    return int(np.clip(_OPERATIONS / max(work, 1.0), FEWEST_REPLICATES, N_REPLICATES))
+
+
+def draw(
+    rng: np.random.Generator, *, n_raters: int, n_others: int, replicates: int, numbers: int
+) -> Iterator[Draws]:
+    """Draw replicates in chunks, so that no chunk takes more than 32 MB.
+
+    Draws nothing where there are too few raters or others to say anything, or a replicate is too large.
+
+    Args:
+        rng: What the draws come from; the same generator gives the same draws whatever the chunk's size.
+        n_raters: How many raters there are.
+        n_others: How many prompts or items there are.
+        replicates: How many replicates to draw in all.
+        numbers: How many numbers the caller holds for each replicate.
+    """
+    if min(n_raters, n_others) < FEWEST_UNITS or numbers > MOST_NUMBERS:
+        return
+    chunk = max(1, _NUMBERS_AT_ONCE // (numbers + n_raters + n_others))
+    rater_rng, other_rng = rng.spawn(2)
+    for start in range(0, replicates, chunk):
+        size = min(chunk, replicates - start)
+        yield Draws(_weights(rater_rng, n_raters, size), _weights(other_rng, n_others, size))
+
+
+def percentile_interval(replicates: Floats, alpha: float) -> Interval | None:
+    """Take the interval between the percentiles; None if over 5 % of the replicates have no value."""
+    made = replicates[np.isfinite(replicates)]
+    if made.size < 0.95 * replicates.size:
+        return None
+    low, high = np.quantile(made, [alpha / 2, 1 - alpha / 2])
+    return Interval(float(low), float(high), 1 - alpha)
+
+
+def _weights(rng: np.random.Generator, n: int, size: int) -> Floats:
+    drawn = rng.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
+    return np.bincount(drawn.ravel(), minlength=n * size).reshape(size, n).astype(np.float64)

@@ -1,0 +1,121 @@
+"""Measure how reliable one rater's answers, and the mean of all raters', are: intraclass correlations."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from rater.analysis.judgements import Judgements
+from rater.analysis.reml import fit_reml
+from rater.analysis.results import Estimate, Interval, NotEstimable, Quantity
+
+REFERENCE = "Shrout & Fleiss 1979, Psychol. Bull. 86:420–428; McGraw & Wong 1996, Psychol. Methods 1:30–46"
+MOST_CELLS = 1_000_000
+"""A larger rater × item table with gaps is fitted to as many raters drawn at random as make it so large."""
+NAMES = ("ICC(2,1)", "ICC(2,k)")
+
+
+@dataclass(frozen=True)
+class _Single:
+    """ICC(2,1) and how it was found."""
+
+    value: float
+    interval: Interval | None
+    method: str
+
+
+def intraclass_correlations(
+    judged: Judgements, *, alpha: float, rng: np.random.Generator
+) -> tuple[Quantity, Quantity]:
+    """Estimate ICC(2,1) and ICC(2,k): raters and items random, absolute agreement.
+
+    A complete table takes mean squares, with McGraw and Wong's interval; one with gaps the REML variance
+    components of items and raters, for which no interval is given. In R: ``psych::ICC``.
+    """
+    reason = _why_not(judged)
+    if reason:
+        single, mean = (NotEstimable(test=name, score="answers", reason=reason, n=judged.n) for name in NAMES)
+        return single, mean
+    complete = judged.n.answers == judged.n_raters * judged.n_items
+    found = _by_mean_squares(judged, alpha) if complete else _by_reml(judged, rng)
+    if found is None:
+        reason = "raters and items explain every answer, which leaves nothing to compare them with"
+        single, mean = (NotEstimable(test=name, score="answers", reason=reason, n=judged.n) for name in NAMES)
+        return single, mean
+    k = judged.n_raters
+    of_one = "how much of the variance of one rater's answers is between texts"
+    of_all = f"how much of the variance of the mean of all {k} raters' answers is between texts"
+    return (
+        _estimate(judged, NAMES[0], found, k=1, estimand=of_one),
+        _estimate(judged, NAMES[1], found, k=k, estimand=of_all),
+    )
+
+
+def _why_not(judged: Judgements) -> str:
+    if not judged.n.answers:
+        return "there are no answers"
+    for n, noun in ((judged.n_raters, "rater"), (judged.n_items, "text")):
+        if n < 2:
+            return f"there is only {n} {noun}"
+    if np.ptp(judged.answer) == 0:
+        return f"all {judged.n.answers} answers are the same ({judged.answer[0]:g})"
+    if judged.n.answers <= max(judged.n_raters, judged.n_items):
+        return "no text has answers of two raters who share another text"
+    return ""
+
+
+def _by_mean_squares(judged: Judgements, alpha: float) -> _Single | None:
+    table = judged.table().T  # item rater
+    n, k = table.shape
+    rows, columns = table.mean(axis=1, keepdims=True), table.mean(axis=0, keepdims=True)
+    ms_items = k * float(((rows - table.mean()) ** 2).sum()) / (n - 1)
+    ms_raters = n * float(((columns - table.mean()) ** 2).sum()) / (k - 1)
+    ms_error = float(((table - rows - columns + table.mean()) ** 2).sum()) / ((n - 1) * (k - 1))
+    if ms_error < 1e-18:
+        return None
+    value = (ms_items - ms_error) / (ms_items + (k - 1) * ms_error + k * (ms_raters - ms_error) / n)
+    # McGraw & Wong 1996, table 7, case ICC(A,1): Satterthwaite's df of the denominator.
+    ratio, inner = ms_raters / ms_error, n * (1 + (k - 1) * value) - k * value
+    df = ((k - 1) * (n - 1) * (k * value * ratio + inner) ** 2) / (
+        (n - 1) * k**2 * value**2 * ratio**2 + inner**2
+    )
+    upper, lower = stats.f.ppf(1 - alpha / 2, n - 1, df), stats.f.ppf(1 - alpha / 2, df, n - 1)
+    spread = k * ms_raters + (k * n - k - n) * ms_error
+    low = n * (ms_items - upper * ms_error) / (upper * spread + n * ms_items)
+    high = n * (lower * ms_items - ms_error) / (spread + n * lower * ms_items)
+    return _Single(value, Interval(float(low), float(high), 1 - alpha), "mean squares of the complete table")
+
+
+def _by_reml(judged: Judgements, rng: np.random.Generator) -> _Single | None:
+    drawn = judged.among(max(MOST_CELLS // judged.n_items, 2), rng)
+    item = np.unique(drawn.item, return_inverse=True)[1]
+    ones = np.ones(drawn.rater.size)
+    fit = fit_reml(drawn.rater, item, drawn.answer, ones, free=(True, True))
+    if fit is None:
+        return None
+    items, raters = fit.prompt_variance, fit.rater_variance
+    value = items / (items + raters + fit.residual_variance)
+    of = "" if drawn is judged else f" ({drawn.n_raters:,} raters drawn at random)"
+    return _Single(value, None, f"REML variance components of texts, raters and residual{of}")
+
+
+def _estimate(judged: Judgements, name: str, single: _Single, *, k: int, estimand: str) -> Estimate:
+    ends = single.interval
+    stepped = ends and Interval(_step_up(ends.low, k), _step_up(ends.high, k), ends.level)
+    no_interval = () if ends else ("no interval: the table of raters × texts has gaps",)
+    return Estimate(
+        name=name,
+        estimand=estimand,
+        estimate=_step_up(single.value, k),
+        interval=stepped,
+        n=judged.n,
+        method=single.method,
+        reference=REFERENCE,
+        warnings=no_interval,
+        settings={"k": k},
+    )
+
+
+def _step_up(single: float, k: int) -> float:
+    """Go from one rater to the mean of k, by Spearman and Brown's formula."""
+    return k * single / (1 + (k - 1) * single)

@@ -1,0 +1,92 @@
+"""Choose the test that the declared scope of the claim asks for, and make it on both scores.
+
+Raters and prompts → the two-way t; raters → by-rater t with the sign-flip beside it; prompts, or a single
+rater → by-prompt t with the signed-rank (STATISTICS.md section 1). A test that cannot be stood behind is
+NotEstimable with its reason, never a number.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rater.analysis.cells import Cells, score_cells
+from rater.analysis.crossed import two_way_t
+from rater.analysis.one_way import by_prompt_signed_rank, by_prompt_t, by_rater_sign_flip, by_rater_t
+from rater.analysis.planned import Planned
+from rater.analysis.ratings import Ratings
+from rater.analysis.results import NotEstimable, Outcome
+from rater.study.plan import Score
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The planned test on the planned score and on the other one, and tests that assume less."""
+
+    primary: Outcome
+    other_score: Outcome
+    beside: tuple[Outcome, ...] = ()
+
+    @property
+    def net_superiority(self) -> Outcome:
+        """The one of the two that is on net superiority."""
+        return self.primary if self.primary.score == "net_superiority" else self.other_score
+
+
+@dataclass(frozen=True)
+class _Tests:
+    test: Callable[[Score], Outcome]
+    beside: Callable[[Score], Outcome] | None = None
+
+
+def make_tests(ratings: Ratings, planned: Planned) -> Tested:
+    """Make the tests of one contrast on one dimension. Costs one sort of its answers and small matrices."""
+    score, other = _scores(planned)
+    reason = _nothing_to_compare(ratings, planned)
+    if reason:
+        n = ratings.count()
+        return Tested(
+            NotEstimable(test="primary test", score=score, reason=reason, n=n),
+            NotEstimable(test="primary test", score=other, reason=reason, n=n),
+        )
+    tests = _tests_for_scope(ratings, score_cells(ratings), planned)
+    primary = tests.test(score)
+    if planned.scope == "raters+prompts" and tests.beside:
+        asked = "the planned two-way test needs at least 2 raters, so this is the test by prompt"
+        primary = replace(primary, warnings=(asked, *primary.warnings))
+    return Tested(primary, tests.test(other), (tests.beside(score),) if tests.beside else ())
+
+
+def _scores(planned: Planned) -> tuple[Score, Score]:
+    """The planned score, then the other one."""
+    if planned.score == "net_superiority":
+        return "net_superiority", "scale_points"
+    return "scale_points", "net_superiority"
+
+
+def _tests_for_scope(ratings: Ratings, cells: Cells, planned: Planned) -> _Tests:
+    alpha = planned.alpha
+    if planned.scope == "raters":
+        return _Tests(
+            lambda score: by_rater_t(ratings, cells, score, alpha=alpha),
+            lambda score: by_rater_sign_flip(ratings, cells, score, rng=np.random.default_rng(planned.seed)),
+        )
+    if planned.scope == "prompts" or np.unique(ratings.rater).size == 1:
+        return _Tests(
+            lambda score: by_prompt_t(ratings, cells, score, alpha=alpha),
+            lambda score: by_prompt_signed_rank(ratings, cells, score),
+        )
+    return _Tests(lambda score: two_way_t(cells, score, alpha=alpha))
+
+
+def _nothing_to_compare(ratings: Ratings, planned: Planned) -> str:
+    """Say what is missing where no test could say anything; empty where tests can be tried."""
+    if ratings.answer.size == 0:
+        of = f" of {planned.n_raters} planned" if planned.n_raters else ""
+        return f"no rater{of} has answered it yet"
+    for arm, answered in zip(ratings.contrast, (ratings.is_first, ~ratings.is_first), strict=True):
+        if not answered.any():
+            return f'"{arm}" has no answers yet'
+    if np.ptp(ratings.answer) == 0:
+        return f"all {ratings.answer.size} answers are the same ({ratings.answer[0]:g})"
+    return ""

@@ -1,0 +1,42 @@
+"""`rater audit`: look for what could tell raters which arm made a text."""
+
+import click
+
+from rater.cli.options import rating_option, sealed_option, study_argument
+
+
+@click.command(short_help="Look for what could betray an arm to raters.")
+@study_argument
+@click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON.")
+@rating_option
+@sealed_option
+def audit(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool) -> None:
+    """Search all that raters get for what names an arm, and measure what tells arms apart besides meaning.
+
+    Every table and byte of the rating database and every page are searched for arm names, steering texts,
+    hook points, coefficients, seeds and the model's name. A study that is not published yet is audited as it
+    would be. Exit code 2 where it must not be published so.
+
+    \b
+    Example: rater audit love_vs_hate
+    """
+    import json
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+
+    from rater.cli import USER_MISTAKE
+    from rater.publish.audit.studies import audit_study
+    from rater.report.audit import print_audit
+
+    click.echo("Searching tables, bytes and pages (a few seconds) …", err=True)
+    found = audit_study(sealed_url, rating_url, study_name, now=datetime.now(UTC))
+    if as_json:
+        click.echo(
+            json.dumps({"is_refused": found.is_refused, **asdict(found)}, indent=2, ensure_ascii=False)
+        )
+    else:
+        print_audit(found, Console())
+    if found.is_refused:
+        click.get_current_context().exit(USER_MISTAKE)

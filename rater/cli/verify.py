@@ -1,0 +1,42 @@
+"""`rater verify`: recompute all that a study's log and commitment vouch for."""
+
+import click
+
+from rater.cli.options import rating_option, sealed_option, study_argument
+
+
+@click.command(short_help="Say whether anything was altered, and what.")
+@study_argument
+@click.option("--head", help="A head of the log, printed before and kept elsewhere.")
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
+@rating_option
+@sealed_option
+def verify(study_name: str, head: str | None, rating_url: str, sealed_url: str, *, as_json: bool) -> None:
+    """Recompute the log's chain, the digests in it, the commitment to the key, and say what was altered.
+
+    With --head, a head that `rater publish`, `open`, `close` or `analyze` printed, a rewriting of the whole
+    log is found too. Without the sealed database only what needs none is verified. Exit code 2 where anything
+    was altered.
+
+    \b
+    Example: rater verify love_vs_hate --head 0f3a…
+    """
+    import json
+    from dataclasses import asdict
+
+    from rater.cli import USER_MISTAKE
+    from rater.custody.verify import verify_study
+
+    checks = list(verify_study(rating_url, study_name, sealed_url=sealed_url, head=head))
+    altered = [check for check in checks if check.outcome == "altered"]
+    if as_json:
+        click.echo(json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False))
+    else:
+        for check in checks:
+            click.echo(f"{check.outcome:<12} {check.name}: {check.says}")
+        n_altered = len(altered)
+        click.echo(
+            f"{n_altered} of {len(checks)} altered." if altered else "Nothing was found to be altered."
+        )
+    if altered:
+        click.get_current_context().exit(USER_MISTAKE)

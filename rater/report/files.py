@@ -1,0 +1,49 @@
+"""Write tidy data as JSON Lines or Parquet, with a dictionary of its columns beside it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from rater.errors import RaterError
+from rater.report.export import write_csv
+
+FORMATS = (".csv", ".jsonl", ".parquet")
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table in the format that the file's name ends in.
+
+    Raises:
+        RaterError: there is no such format, or what it needs is not installed.
+    """
+    if path.suffix == ".csv":
+        write_csv(frame, path)
+    elif path.suffix == ".jsonl":
+        lines = frame.to_json(
+            orient="records", lines=True, date_format="iso", date_unit="us", force_ascii=False
+        )
+        path.write_text(lines, encoding="utf-8", newline="\n")
+    elif path.suffix == ".parquet":
+        _write_parquet(frame, path)
+    else:
+        msg = f"{path} does not end in a format that can be written. Valid: {', '.join(FORMATS)}."
+        raise RaterError(msg)
+
+
+def write_dictionary(entries: Mapping[str, tuple[str, str]], frame: pd.DataFrame, path: Path) -> None:
+    """Write what each column means, who may see it, and its type, as JSON."""
+    content = {
+        column: {"meaning": meaning, "seen_by": seen_by, "type": str(frame[column].dtype)}
+        for column, (meaning, seen_by) in entries.items()
+    }
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    try:
+        frame.to_parquet(path, engine="pyarrow", index=False)
+    except ImportError as error:
+        msg = f"Writing {path} needs pyarrow, which is not installed. Run: pip install pyarrow"
+        raise RaterError(msg) from error

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import expit
+
+from rater.analysis.ordinal.design import Design, Factor, lay_out
+from rater.analysis.ordinal.laplace import Laplace
+from rater.analysis.ordinal.links import LINKS, LinkName
+
+H = 1e-5
+
+
+def random_design(rng: np.random.Generator, *, has_slopes: bool, is_correlated: bool) -> Design:
+    n, x = 80, rng.permutation(np.repeat([-0.5, 0.5], 40))
+    factors = [
+        Factor("rater", np.arange(5), rng.permutation(np.arange(n) % 5), has_slopes, is_correlated),
+        Factor("prompt", np.arange(4), rng.permutation(np.arange(n) % 4), has_slopes),
+        Factor("item", np.arange(16), rng.permutation(np.arange(n) % 16)),
+    ]
+    return lay_out(rng.permutation(np.arange(n) % 4), x, factors)
+
+
+def slope_of(laplace: Laplace, point: NDArray[np.float64], index: int) -> float:
+    move = np.zeros_like(point)
+    move[index] = H
+    return (laplace.evaluate(point + move).value - laplace.evaluate(point - move).value) / (2 * H)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    link=st.sampled_from(["logit", "probit"]),
+    has_slopes=st.booleans(),
+    is_correlated=st.booleans(),
+    is_held=st.booleans(),
+)
+@settings(deadline=None, max_examples=25)
+def test_the_gradient_is_that_of_the_value(
+    seed: int,
+    link: LinkName,
+    *,
+    has_slopes: bool,
+    is_correlated: bool,
+    is_held: bool,
+) -> None:
+    rng = np.random.default_rng(seed)
+    design = random_design(rng, has_slopes=has_slopes, is_correlated=has_slopes and is_correlated)
+    laplace = Laplace(design, LINKS[link], held=0.4 if is_held else None)
+    point = rng.normal(0, 0.6, laplace.first_scale + len(design.scales))
+
+    gradient = laplace.evaluate(point).gradient
+
+    differences = [slope_of(laplace, point, index) for index in range(point.size)]
+    assert_allclose(gradient, differences, rtol=1e-5, atol=1e-5)
+
+
+def test_with_one_factor_it_is_the_sum_of_one_dimensional_approximations() -> None:
+    rng = np.random.default_rng(3)
+    y, rater, x = rng.integers(0, 3, 60), np.arange(60) % 6, np.repeat([-0.5, 0.5], 30)
+    laplace = Laplace(lay_out(y, x, [Factor("rater", np.arange(6), rater)]), LINKS["logit"])
+
+    value = laplace.evaluate(np.array([-0.7, np.log(1.5), 0.9, 0.8])).value
+
+    # θ = (−0.7, 0.8), β = 0.9, SD = 0.8; each rater's integral from its own minimum and curvature.
+    cuts = np.array([-np.inf, -0.7, 0.8, np.inf])
+
+    def approximate(own: NDArray[np.bool_]) -> float:
+        def penalised(u: float) -> float:
+            eta = 0.9 * x[own] + 0.8 * u
+            return float(-np.log(expit(cuts[y[own] + 1] - eta) - expit(cuts[y[own]] - eta)).sum() + u * u / 2)
+
+        u = float(minimize_scalar(penalised, tol=1e-14).x)
+        curvature = (penalised(u + 1e-4) - 2 * penalised(u) + penalised(u - 1e-4)) / 1e-8
+        return penalised(u) + float(np.log(curvature)) / 2
+
+    assert value == pytest.approx(sum(approximate(rater == each) for each in range(6)), abs=1e-5)
+
+
+def test_the_sign_of_a_standard_deviation_does_not_matter() -> None:
+    design = random_design(np.random.default_rng(4), has_slopes=True, is_correlated=False)
+    laplace = Laplace(design, LINKS["logit"])
+    point = np.array([-0.8, 0.1, 0.1, 0.5, 0.6, 0.4, 0.3, 0.5, 0.2])
+
+    plus = laplace.evaluate(point)
+    minus = laplace.evaluate(point * np.array([1, 1, 1, 1, -1, -1, -1, -1, -1]))
+
+    assert plus.value == pytest.approx(minus.value, rel=1e-12)
+    assert_allclose(plus.gradient[:4], minus.gradient[:4], atol=1e-9)
+    assert_allclose(plus.gradient[4:], -minus.gradient[4:], atol=1e-9)
+
+
+def test_at_a_standard_deviation_of_0_the_gradient_is_0_and_everything_finite() -> None:
+    design = random_design(np.random.default_rng(5), has_slopes=True, is_correlated=True)
+    laplace = Laplace(design, LINKS["logit"])
+
+    found = laplace.evaluate(np.array([-0.8, 0.1, 0.1, 0.5, 0, 0, 0, 0, 0, 0]))
+
+    assert np.isfinite(found.value)
+    assert_allclose(found.gradient[4:], 0, atol=1e-12)
+
+
+def test_a_value_does_not_depend_on_what_was_evaluated_before() -> None:
+    rng = np.random.default_rng(6)
+    design = random_design(rng, has_slopes=True, is_correlated=True)
+    point, elsewhere = rng.normal(0, 0.5, 10), rng.normal(0, 1.5, 10)
+    used = Laplace(design, LINKS["probit"])
+    used.evaluate(elsewhere)
+
+    after, fresh = used.evaluate(point), Laplace(design, LINKS["probit"]).evaluate(point)
+
+    assert after.value == pytest.approx(fresh.value, rel=1e-11)
+    assert_allclose(after.gradient, fresh.gradient, atol=1e-7)

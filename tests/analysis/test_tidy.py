@@ -1,0 +1,158 @@
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from rater.analysis import analyze, plan_for, read
+from rater.analysis.results import Result
+from rater.analysis.scales import Numbers
+from rater.errors import RaterError, StudyError
+from rater.study.protocol import Likert
+
+Load = Callable[[str], pd.DataFrame]
+STATS = Path(__file__).parent.parent / "data" / "stats"
+SMALL = "rater,prompt,arm,answer\nr1,p1,a,3\nr1,p1,b,2\n"
+
+
+def small(text: str) -> io.StringIO:
+    return io.StringIO(text)
+
+
+def test_a_file_with_other_names_gives_the_analysis_of_r() -> None:
+    frame = read(STATS / "data_a.csv", arm="condition", answer="rating")
+    plan = plan_for(frame, contrast=("steered", "unsteered"), score="scale_points")
+
+    (found,) = analyze(frame, plan).dimensions
+
+    assert isinstance(found.primary, Result)
+    assert found.primary.estimate == pytest.approx(0.769444, abs=1e-6)
+    assert found.primary.standard_error == pytest.approx(0.141587, abs=1e-6)
+    assert found.dimension.name == "rating"
+
+
+def test_a_frame_is_read_like_a_file() -> None:
+    path = STATS / "data_c.csv"
+
+    from_file = read(path, arm="condition", answer="rating")
+    from_frame = read(pd.read_csv(path), arm="condition", answer="rating")
+
+    pd.testing.assert_frame_equal(from_file, from_frame)
+
+
+def test_what_is_read_is_tidy() -> None:
+    text = 'rater,prompt,arm,answer,position,guess,age\n7, "NA",a,3,1,b,44\n7,"NA",b,2.5,2,,44\n'
+
+    frame = read(small(text))
+
+    assert frame.fillna({"guess": ""}).to_dict("list") == {
+        "rater": ["7", "7"],
+        "prompt": ["NA", "NA"],
+        "arm": ["a", "b"],
+        "answer": [3.0, 2.5],
+        "item": ["NA · a", "NA · b"],
+        "dimension": ["answer", "answer"],
+        "position": [1.0, 2.0],
+        "guess": ["b", ""],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "cannot be read as a CSV"),
+        ("who,prompt,arm,answer\nr,p,a,1\n", "There is no column 'rater' for the rater. Valid:"),
+        ("rater,pronpt,arm,answer\nr,p,a,1\n", "no column 'prompt' for the prompt. Did you mean 'pronpt'?"),
+        (SMALL + "r2,p1,a,happy\n", "answer is 'happy' in line 4; it must be a number"),
+        (SMALL + "r2,p1,a,inf\n", "answer is 'inf' in line 4"),
+        (SMALL + "r2,p1,a,\nr2,p1,b,NA\n", "answer is empty in line 4 (2 such in all); remove rows"),
+        (SMALL + "r2,p1,,3\n", "arm is empty in line 4; every row needs one"),
+        (SMALL + "r2,p1,a,3,9,9\n", "cannot be read as a CSV"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused_with_its_place(text: str, message: str) -> None:
+    with pytest.raises(RaterError) as refused:
+        read(small(text))
+
+    assert message in str(refused.value)
+
+
+def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "latin.csv").write_bytes("rater,prompt,arm,answer\nJosé,p,a,1\n".encode("latin-1"))
+
+    with pytest.raises(RaterError, match=r"There is no file absent\.csv"):
+        read("absent.csv")
+    with pytest.raises(RaterError, match="cannot be read as a CSV in UTF-8"):
+        read(tmp_path / "latin.csv")
+
+
+def test_rows_without_an_answer_can_be_left_out() -> None:
+    frame = read(small(SMALL + "r2,p1,a,NA\n"), drop_empty=True)
+
+    assert frame["answer"].tolist() == [3.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("answers", "points", "scale"),
+    [
+        ([1, 7], None, Likert(points=7, low="lowest", high="highest")),
+        ([1, 4], 5, Likert(points=5, low="lowest", high="highest")),
+        ([1, 1], None, Likert(points=2, low="lowest", high="highest")),
+        ([0, 4], None, Numbers(0.0, 4.0)),
+        ([1, 2.5], None, Numbers(1.0, 2.5)),
+        ([1, 100], None, Numbers(1.0, 100.0)),
+    ],
+)
+def test_the_scale_follows_from_the_answers(
+    answers: list[float], points: int | None, scale: Likert | Numbers
+) -> None:
+    frame = read(small(SMALL)).assign(answer=[float(answer) for answer in answers])
+
+    (judged,) = plan_for(frame, points=points).dimensions
+
+    assert judged.scale == scale
+
+
+def test_two_arms_need_no_contrast_and_three_do() -> None:
+    two = read(small(SMALL))
+    three = read(small(SMALL + "r1,p1,c,3\n"))
+
+    assert plan_for(two).contrast == ("a", "b")
+    with pytest.raises(StudyError, match=r"there are 3 arms \(a, b, c\); name the two to compare"):
+        plan_for(three)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"contrast": ("steerd", "b")},
+            "contrast names the arm 'steerd', which has no answers. Valid: a, b.",
+        ),
+        ({"contrast": ("a", "a")}, "contrast compares the arm 'a' with itself"),
+        ({"points": 1}, "points is 1; valid: 2 to 11"),
+        ({"sesoi": 0.0}, "sesoi is 0; the smallest effect size of interest is above 0"),
+    ],
+)
+def test_a_plan_that_does_not_fit_is_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(StudyError) as refused:
+        plan_for(read(small(SMALL)), **options)  # type: ignore[arg-type]  # each case gives one option
+
+    assert message in str(refused.value)
+
+
+def test_a_table_without_rows_has_nothing_to_plan() -> None:
+    with pytest.raises(StudyError, match="there are no answers to analyse"):
+        plan_for(read(small("rater,prompt,arm,answer\n")))
+
+
+def test_answers_from_a_slider_are_analysed(load: Load) -> None:
+    frame = load("a").assign(answer=lambda rows: rows["answer"] * 20 - 0.5)
+
+    (found,) = analyze(frame, plan_for(frame, contrast=("steered", "unsteered"))).dimensions
+
+    assert isinstance(found.primary, Result)
+    assert found.primary.estimate == pytest.approx(0.344444, abs=1e-6)
+    assert found.arms[0].counts == ()
+    assert found.arms[0].mean == pytest.approx(3.5555556 * 20 - 0.5)

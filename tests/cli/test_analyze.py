@@ -1,0 +1,108 @@
+"""Analyse ratings from elsewhere with the command, as their owner does."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from rater.cli import cli
+from rater.errors import RaterError
+
+STATS = Path(__file__).resolve().parent.parent / "data" / "stats"
+COLUMNS = ("--arm", "condition", "--answer", "rating")
+
+
+def analyze(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "rater", "analyze", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "COLUMNS": "100"},
+    )
+
+
+def test_a_table_is_analysed_without_any_database(tmp_path: Path) -> None:
+    shown = analyze("--from", STATS / "data_a.csv", *COLUMNS, "--json", "all.json", cwd=tmp_path)
+
+    said = " ".join(shown.stdout.split())
+    assert shown.returncode == 0, shown.stderr
+    assert '"steered" was rated higher than "unsteered" on rating' in said
+    assert "95 % CI 20 to 49, p < .001, 12 raters × 10 prompts" in said
+    assert "These are ratings from elsewhere: nothing was preregistered or verified here." in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all.json"]
+    (found,) = json.loads((tmp_path / "all.json").read_text())["dimensions"]
+    assert found["primary"]["df"] == pytest.approx(9.62543821, abs=1e-6)
+
+
+def test_the_same_table_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        written = ("--json", f"{name}.json", "--csv", f"{name}.csv")
+        assert analyze("--from", STATS / "data_c.csv", *COLUMNS, *written, cwd=tmp_path).returncode == 0
+
+    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "other.json").read_bytes()
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "other.csv").read_bytes()
+
+
+def test_options_make_the_plan(tmp_path: Path) -> None:
+    plan = (
+        "--contrast",
+        "unsteered, steered",
+        "--scope",
+        "raters",
+        "--score",
+        "scale_points",
+        "--sesoi",
+        "2",
+    )
+
+    shown = analyze(
+        "--from", STATS / "data_a.csv", *COLUMNS, *plan, "--points", "7", "--json", "a.json", cwd=tmp_path
+    )
+
+    content = json.loads((tmp_path / "a.json").read_text())
+    assert '"unsteered" was rated lower than "steered"' in shown.stdout.replace("\n", " ").replace("  ", " ")
+    assert content["planned"]["scope"] == "raters"
+    assert content["planned"]["dimensions"][0]["scale"]["points"] == 7
+    assert content["dimensions"][0]["primary"]["test"] == "by-rater t"
+    assert content["dimensions"][0]["equivalence"]["is_equivalent"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "Give a STUDY, or --from FILE"),
+        (("a_study", "--from", "x.csv"), "one of the two"),
+        (("--from", "absent.csv"), "There is no file absent.csv"),
+        (("--from", STATS / "data_a.csv"), "There is no column 'arm' for the arm."),
+        (("--from", STATS / "data_a.csv", *COLUMNS, "--contrast", "steered"), "is not two different arms"),
+        (
+            ("--from", STATS / "data_a.csv", *COLUMNS, "--contrast", "sterred,unsteered"),
+            "contrast names the arm 'sterred', which has no answers. Did you mean 'steered'?",
+        ),
+        (
+            ("--from", STATS / "data_a.csv", *COLUMNS, "--points", "3"),
+            "but rating is answered with points 1 to 3",
+        ),
+        (("--from", STATS / "data_a.csv", *COLUMNS, "--sesoi", "0"), "0.0 is not in the range x>0"),
+    ],
+)
+def test_each_mistake_is_named(arguments: tuple[str | Path, ...], said: str) -> None:
+    shown = CliRunner().invoke(cli, ["analyze", *map(str, arguments)])
+
+    assert isinstance(shown.exception, RaterError | SystemExit)
+    assert shown.exit_code == (1 if isinstance(shown.exception, RaterError) else 2)
+    assert said in f"{shown.exception}{shown.output}"
+
+
+def test_a_mistake_ends_with_exit_code_2_and_no_traceback(tmp_path: Path) -> None:
+    shown = analyze("--from", "absent.csv", cwd=tmp_path)
+
+    assert shown.returncode == 2
+    assert shown.stderr == "There is no file absent.csv; give a CSV with a row for each answer.\n"
