@@ -12,10 +12,11 @@ STUDY := love_vs_hate
 # Installed tools work offline, and torch's idle threads sleep, which matters where cores are few.
 export HF_HUB_OFFLINE := 1
 export OMP_WAIT_POLICY := PASSIVE
+export OPENBLAS_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format model chromium clean
+.PHONY: help demo fresh-demo test test-slow check format model chromium clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,8 +24,11 @@ help: ## Say what there is to make
 demo: .venv/.generate model ## From nothing to a page you can rate on
 	@$(BIN)/rater generate experiments/$(STUDY).py >/dev/null
 	@$(BIN)/rater publish $(STUDY) >/dev/null
-	@echo "Rate at the address below; then, in another terminal: $(BIN)/rater analyze $(STUDY)"
 	@exec $(BIN)/rater serve $(STUDY) --port $(PORT)
+
+fresh-demo: ## Forget the demo's databases, and start over
+	@rm -rf rater-data
+	@$(MAKE) --no-print-directory demo
 
 test: .venv/.dev model chromium ## Install what the tests need, and run all but the slow ones
 	@$(BIN)/python -m pytest -m "not slow"

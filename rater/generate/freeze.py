@@ -87,7 +87,7 @@ def _require_unpublished(session: Session, kept: SealedStudy, study: Study) -> N
 def _replace(session: Session, kept: SealedStudy, study: Study, *, now: datetime, restart: bool) -> None:
     changes = study.changes_from(kept.canonical_json)
     changed = [path for path in changes if path.split(".")[0].split("[")[0] in MAKES_COMPLETIONS]
-    if changed and not restart:
+    if changed and not restart and read_cells(session, kept.id):
         msg = (
             f"Study {study.name!r} has completions from before its file changed ({_listed(changed)}). "
             "Undo that, give the study a new name, or add --restart to throw those completions away."

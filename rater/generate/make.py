@@ -13,6 +13,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from rater.generate.freeze import Missing
 from rater.steering.additions import resolve
+from rater.steering.prefill import check_fits
 from rater.steering.rows import Completion, Row, completion_seed
 from rater.steering.sampler import generate
 from rater.store.engine import disposing, writing
@@ -24,6 +25,14 @@ from rater.study.arms import Steered
 from rater.study.study import Study
 
 
+def default_batch_size(n_completions: int) -> int:
+    """Choose how many to decode together: a quarter, so that an interruption loses no more; 16 to 128.
+
+    Below 16 the weights are read too often for what they make, above 128 little is gained.
+    """
+    return min(128, max(16, n_completions // 4))
+
+
 def make_completions(
     sealed_url: str,
     study: Study,
@@ -33,9 +42,19 @@ def make_completions(
     batch_size: int,
     clock: Callable[[], datetime],
     on_tokens: Callable[[int], None],
-    on_completion: Callable[[], None],
+    on_completion: Callable[[int], None],
 ) -> None:
     """Make the missing completions; each is durable (one transaction) before the next is waited for.
+
+    Args:
+        sealed_url: where they are kept.
+        study: what declares them.
+        missing: which of them to make.
+        model: the study's model.
+        batch_size: how many are decoded together; an interruption loses what was begun of these.
+        clock: tells the time.
+        on_tokens: called with the number of tokens that each step made.
+        on_completion: called with the number of tokens of each completion that is durable.
 
     Raises:
         ModelError: an arm does not fit the model; nothing has been made then.
@@ -48,7 +67,7 @@ def make_completions(
             new = _new(made, seeds[made.key])
             with writing(sealed) as session:
                 insert_completions(session, missing.study_id, [new], versions=versions, now=clock())
-            on_completion()
+            on_completion(len(made.token_ids))
         with writing(sealed) as session:
             detail = {"n_made": len(rows), "versions": versions}
             append_event(session, Event, missing.study_id, kind="generated", at=clock(), **detail)
@@ -61,6 +80,15 @@ def _rows(study: Study, cells: Iterable[Cell], model: TransformerBridge) -> list
         else ()
         for number, arm in enumerate(study.arms)
     }
+    for index, prompt in enumerate(study.prompts):
+        for arm in study.arm_names:
+            check_fits(
+                model,
+                prompt,
+                vectors[arm],
+                max_new_tokens=study.sampling.max_new_tokens,
+                place=f"prompts[{index}]",
+            )
     rows = []
     for cell in cells:
         prompt = study.prompts[cell.prompt_index]

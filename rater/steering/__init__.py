@@ -7,30 +7,72 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rater.steering.additions import SteeringVector as SteeringVector
-    from rater.steering.additions import get_x_vector as get_x_vector
     from rater.steering.additions import resolve as resolve
     from rater.steering.bridge import load_model as load_model
+    from rater.steering.comparisons import print_n_comparisons as print_n_comparisons
+    from rater.steering.completions import ArmCompletion as ArmCompletion
+    from rater.steering.completions import Draws as Draws
+    from rater.steering.completions import generate as generate
+    from rater.steering.context import steer as steer
+    from rater.steering.effects import count_words as count_words
+    from rater.steering.effects import focus as focus
+    from rater.steering.effects import kl_divergence as kl_divergence
+    from rater.steering.effects import next_token_effect as next_token_effect
+    from rater.steering.effects import repetition as repetition
+    from rater.steering.formats import load_vectors as load_vectors
+    from rater.steering.formats import read_header as read_header
+    from rater.steering.formats import save_vectors as save_vectors
+    from rater.steering.likelihood import completion_nlls as completion_nlls
+    from rater.steering.likelihood import text_nll as text_nll
+    from rater.steering.pairs import UnequalPairWarning as UnequalPairWarning
+    from rater.steering.pairs import get_x_vector as get_x_vector
+    from rater.steering.positions import Touch as Touch
     from rater.steering.prefill import next_token_logprobs as next_token_logprobs
     from rater.steering.rows import Completion as Completion
     from rater.steering.rows import Row as Row
     from rater.steering.rows import completion_seed as completion_seed
-    from rater.steering.sampler import generate as generate
+    from rater.steering.strength import position_norms as position_norms
+    from rater.steering.strength import residual_norm as residual_norm
+    from rater.steering.vectors import SteeringVector as SteeringVector
     from rater.study.arms import ActivationAddition as ActivationAddition
+    from rater.study.arms import DatasetVector as DatasetVector
+    from rater.study.arms import RandomVector as RandomVector
+    from rater.study.arms import VectorFile as VectorFile
     from rater.study.arms import XVector as XVector
 
 _HOME = {
     "ActivationAddition": "rater.study.arms",
+    "ArmCompletion": "rater.steering.completions",
     "Completion": "rater.steering.rows",
+    "DatasetVector": "rater.study.arms",
+    "Draws": "rater.steering.completions",
+    "RandomVector": "rater.study.arms",
     "Row": "rater.steering.rows",
-    "SteeringVector": "rater.steering.additions",
+    "SteeringVector": "rater.steering.vectors",
+    "Touch": "rater.steering.positions",
+    "UnequalPairWarning": "rater.steering.pairs",
+    "VectorFile": "rater.study.arms",
     "XVector": "rater.study.arms",
+    "completion_nlls": "rater.steering.likelihood",
     "completion_seed": "rater.steering.rows",
-    "generate": "rater.steering.sampler",
-    "get_x_vector": "rater.steering.additions",
+    "count_words": "rater.steering.effects",
+    "focus": "rater.steering.effects",
+    "generate": "rater.steering.completions",
+    "get_x_vector": "rater.steering.pairs",
+    "kl_divergence": "rater.steering.effects",
     "load_model": "rater.steering.bridge",
+    "load_vectors": "rater.steering.formats",
+    "next_token_effect": "rater.steering.effects",
     "next_token_logprobs": "rater.steering.prefill",
+    "position_norms": "rater.steering.strength",
+    "print_n_comparisons": "rater.steering.comparisons",
+    "read_header": "rater.steering.formats",
+    "repetition": "rater.steering.effects",
+    "residual_norm": "rater.steering.strength",
     "resolve": "rater.steering.additions",
+    "save_vectors": "rater.steering.formats",
+    "steer": "rater.steering.context",
+    "text_nll": "rater.steering.likelihood",
 }
 
 __all__ = [*_HOME]  # noqa: PLE0604 (one list serves both the lazy look-up and the export)

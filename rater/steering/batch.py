@@ -2,9 +2,9 @@
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,9 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from rater.steering.bridge import context_length, plain_model, stop_tokens, to_text, tokenize
 from rater.steering.cache import empty_cache, gather
+from rater.steering.decoder import make_decoder
 from rater.steering.draw import Sampling, draw, penalise
+from rater.steering.positions import decode_hooks
 from rater.steering.prefill import prefill, real_columns
 from rater.steering.rows import Completion, Row, uniforms
 
@@ -39,15 +41,21 @@ class _Live(Generic[K]):
 
 
 class Batch(Generic[K]):
-    """Rows that are decoded together, aligned at the right end: each step gives each of them one token."""
+    """Rows that are decoded together, aligned at the right end: each round gives each of them one token.
+
+    A round is `replace_finished` (where it is worth its copying), `draw` and `decode`. Any of them may run
+    out of memory; `unfinished_rows` are then what is to be made again, in another batch.
+    """
 
     def __init__(self, model: TransformerBridge, sampling: Sampling) -> None:
         self._model, self._sampling = model, sampling
-        self._plain, self._stops = plain_model(model), stop_tokens(model)
+        self._decoder, self._stops = make_decoder(plain_model(model)), stop_tokens(model)
         self._device = torch.device(str(model.cfg.device))
         self._live: list[_Live[K]] = []
         self._cache = empty_cache()
         self._logits: Tensor = torch.empty(0, device=self._device)
+        self._tokens: Tensor = torch.empty(0, device=self._device)
+        self._hooks: list[tuple[str, Callable[..., Tensor]]] = []
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -63,38 +71,60 @@ class Batch(Generic[K]):
         """Count the rows that still need tokens."""
         return len(self) - self.n_finished
 
-    @torch.no_grad()
+    @property
+    def unfinished_rows(self) -> list[Row[K]]:
+        """The rows that still need tokens."""
+        return [live.row for live in self._live if not live.is_finished]
+
+    @torch.inference_mode()
     def replace_finished(self, rows: Sequence[Row[K]]) -> None:
         """Let the finished rows leave, and take in new ones."""
         staying = [index for index, live in enumerate(self._live) if not live.is_finished]
         parts = [(self._cache, self._logits, staying)] if staying else []
-        self._live = [self._live[index] for index in staying]
+        self._live = [self._live[index] for index in staying] + [self._enter(row) for row in rows]
         if rows:
             sources = list(dict.fromkeys((row.prompt, row.vectors) for row in rows))
             prompts = [tokenize(self._model, prompt) for prompt, _ in sources]
             made = prefill(self._model, prompts, [vectors for _, vectors in sources])
             copies = [sources.index((row.prompt, row.vectors)) for row in rows]
             parts.append((made.cache, made.logits, copies))
-            self._live += [self._enter(row, prompts[copy]) for row, copy in zip(rows, copies, strict=True)]
         chosen = [(cache, logits, self._index(indices)) for cache, logits, indices in parts]
         self._logits = torch.cat([logits[indices] for _, logits, indices in chosen])
         self._cache = gather([(cache, indices) for cache, _, indices in chosen], self._width)
+        self._hooks = decode_hooks([live.row.vectors for live in self._live], self._device)
 
-    def step(self) -> list[Completion[K]]:
-        """Draw a token for each row, and run the tokens through the model; gives what is finished by them."""
+    @torch.inference_mode()
+    def draw(self) -> list[Completion[K]]:
+        """Draw a token for each row; gives what is finished by them."""
         finished = []
-        tokens = self._draw()
-        for live, token in zip(self._live, tokens.tolist(), strict=True):
+        self._tokens = self._draw()
+        for live, token in zip(self._live, self._tokens.tolist(), strict=True):
             live.ids.append(token)
             n_new = len(live.ids) - live.n_prompt
             if not live.is_finished and (token in self._stops or n_new == self._sampling.max_new_tokens):
                 live.is_finished = True
                 finished.append(self._complete(live))
-        if self.n_unfinished:
-            self._decode(tokens)
         return finished
 
-    @torch.no_grad()
+    @torch.inference_mode()
+    def decode(self) -> None:
+        """Run the tokens drawn through the model."""
+        real = real_columns(self._lengths, self._width, self._device)
+        # A finished row may run on past the context; what it attends to there is of no consequence.
+        positions = self._index(self._lengths).sub(1).clamp(max=context_length(self._model) - 1)
+        context: dict[str, Any] = {
+            "attention_mask": real.long(),
+            "position_ids": positions[:, None],
+            "past_key_values": self._cache,
+        }
+        tokens = self._tokens[:, None]
+        if self._hooks:  # only the bridge has hook points, and it is slower
+            with self._model.hooks(fwd_hooks=self._hooks):
+                logits = self._model(tokens, return_type="logits", **context)
+        else:
+            logits = self._decoder(input_ids=tokens, use_cache=True, **context).logits
+        self._logits = logits[:, -1].float()
+
     def _draw(self) -> Int[Tensor, " row"]:
         width, sampling = self._width, self._sampling
         padded = [[0] * (width - len(live.ids)) + live.ids for live in self._live]
@@ -110,23 +140,10 @@ class Batch(Generic[K]):
         uniform = torch.tensor([live.uniform for live in self._live], device=self._device)
         return draw(logits, uniform, sampling.top_p)
 
-    @torch.no_grad()
-    def _decode(self, tokens: Int[Tensor, " row"]) -> None:
-        real = real_columns(self._lengths, self._width, self._device)
-        # A finished row may run on past the context; what it attends to there is of no consequence.
-        positions = self._index(self._lengths).sub(1).clamp(max=context_length(self._model) - 1)
-        output = self._plain(
-            input_ids=tokens[:, None],
-            attention_mask=real.long(),
-            position_ids=positions[:, None],
-            past_key_values=self._cache,
-            use_cache=True,
-        )
-        self._logits = output.logits[:, -1].float()
-
-    def _enter(self, row: Row[K], prompt_ids: list[int]) -> _Live[K]:
+    def _enter(self, row: Row[K]) -> _Live[K]:
+        prompt_ids = tokenize(self._model, row.prompt)
         random = uniforms(row.seed, self._sampling.max_new_tokens)
-        return _Live(row, list(prompt_ids), len(prompt_ids), random)
+        return _Live(row, prompt_ids, len(prompt_ids), random)
 
     def _complete(self, live: _Live[K]) -> Completion[K]:
         prompt_ids, new_ids = live.ids[: live.n_prompt], live.ids[live.n_prompt :]

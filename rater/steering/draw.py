@@ -55,7 +55,7 @@ def penalise(
     The order, and that the prompt counts as history, are TransformerLens' (`sample_logits`). With temperature
     0 nothing is divided, and the penalty, which TransformerLens then leaves out, is still taken off.
     """
-    divided = logits / temperature if temperature > 0 else logits
+    divided = logits if temperature in {0, 1} else logits / temperature  # a pass over the vocabulary less
     if frequency_penalty == 0:
         return divided
     return divided.scatter_add(1, history, real.to(divided) * -frequency_penalty)
@@ -68,8 +68,9 @@ def nucleus(logits: Float[Tensor, "row d_vocab"], top_p: float, k: int = _FIRST_
     likeliest are sorted, and more of them for the rows where these do not suffice.
     """
     k = min(k, logits.shape[1])
-    values, ids = logits.topk(k)  # [row, rank]
-    probs = (values - logits.logsumexp(-1, keepdim=True)).exp()
+    ids = logits.topk(k).indices  # [row, rank]; by logit, since probabilities of near ones may be equal
+    # One pass over the vocabulary; logsumexp would take four, and as many copies.
+    probs = logits.softmax(-1).gather(1, ids)
     reached = probs.cumsum(-1)
     kept = torch.where(reached - probs <= top_p, probs, 0.0)
     lacking = reached[:, -1] <= top_p

@@ -2,8 +2,7 @@
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,10 +12,13 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformers.cache_utils import Cache
 
 from rater.errors import ModelError
-from rater.steering.additions import SteeringVector, resolve
+from rater.steering.activations import last_logits_only
+from rater.steering.additions import resolve
 from rater.steering.bridge import context_length, model_name, tokenize
 from rater.steering.cache import empty_cache
-from rater.study.arms import ActivationAddition, XVector
+from rater.steering.positions import Window, adding, require_fit
+from rater.steering.vectors import SteeringVector
+from rater.study.additions import AnyAddition
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,7 @@ class Prefilled:
 def next_token_logprobs(
     model: TransformerBridge,
     prompt: str,
-    additions: Sequence[ActivationAddition | XVector] = (),
+    additions: Sequence[AnyAddition | SteeringVector] = (),
 ) -> Float[Tensor, " d_vocab"]:
     """Give the natural-log probability of each token after the prompt: a forward pass, and one per addition.
 
@@ -74,15 +76,16 @@ def check_fits(
         )
         raise ModelError(msg)
     for vector in vectors:
-        if len(vector) > length:
+        require_fit(vector, length, f"{place} ({prompt!r})")
+        # The last token is drawn, but not run through the model.
+        if vector.when == "generated" and max_new_tokens < 2:
             msg = (
-                f"{place} ({prompt!r}) is {length} tokens long with BOS, but an addition made to it is "
-                f"{len(vector)}; use a longer prompt or a shorter addition."
+                f"An addition is made to generated tokens, but {max_new_tokens} are generated, so that it "
+                "touches none; valid: two or more, or when='prompt' or 'all'."
             )
             raise ModelError(msg)
 
 
-@torch.no_grad()
 def prefill(
     model: TransformerBridge,
     prompts: Sequence[Sequence[int]],
@@ -98,56 +101,50 @@ def prefill(
         prompts: token ids, BOS first.
         vectors: what is added to each prompt.
     """
-    lengths = [len(prompt) for prompt in prompts]
-    width = max(lengths)
-    device = model.cfg.device
-    pad = prompts[0][0]  # any token will do: no real token attends to it
-    tokens = torch.tensor([[pad] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=device)
-    real = real_columns(lengths, width, tokens.device)
     cache = empty_cache()
-    with model.hooks(fwd_hooks=_hooks(vectors, lengths, width)):
-        logits, _ = model(
+    logits = run_rows(model, prompts, vectors, cache=cache)
+    return Prefilled(logits[:, -1], cache, tuple(len(prompt) for prompt in prompts))
+
+
+@torch.no_grad()
+def run_rows(
+    model: TransformerBridge,
+    rows: Sequence[Sequence[int]],
+    vectors: Sequence[Sequence[SteeringVector]],
+    *,
+    prompt_lengths: Sequence[int] | None = None,
+    n_last: int = 1,
+    cache: Cache | None = None,
+) -> Float[Tensor, "row last d_vocab"]:
+    """Run whole sequences, each with its own additions, in one pass, aligned at their right ends.
+
+    Args:
+        model: the bridge.
+        rows: token ids, BOS first.
+        vectors: what is added to each row.
+        prompt_lengths: how many tokens of each row are its prompt; None for all of them.
+        n_last: of how many columns at the end the logits are wanted.
+        cache: what takes the keys and values up.
+    """
+    lengths = [len(row) for row in rows]
+    width = max(lengths)
+    pad = rows[0][0]  # any token will do: no real token attends to it
+    tokens = torch.tensor([[pad] * (width - len(row)) + list(row) for row in rows], device=model.cfg.device)
+    real = real_columns(lengths, width, tokens.device)
+    kept = {} if cache is None else {"past_key_values": cache}
+    with adding(model, vectors, Window.of_mask(real, width, prompt_lengths or lengths)):
+        logits: Tensor = model(
             tokens,
-            return_type="logits_and_cache",
+            return_type="logits",
             attention_mask=real.long(),
             position_ids=(real.long().cumsum(-1) - 1).clamp(min=0),
-            past_key_values=cache,
-            **_last_logits_only(model),
+            **kept,
+            **last_logits_only(model, n_last),
         )
-    return Prefilled(logits[:, -1].float(), cache, tuple(lengths))
+    return logits[:, -n_last:].float()
 
 
 def real_columns(lengths: Sequence[int], width: int, device: torch.device) -> Bool[Tensor, "row pos"]:
     """Tell, for rows aligned at the right end, which columns hold a token and which are padding."""
     n_real: Int[Tensor, "row 1"] = torch.tensor(lengths, device=device)[:, None]
     return torch.arange(width, device=device) >= width - n_real
-
-
-def _hooks(
-    vectors: Sequence[Sequence[SteeringVector]], lengths: Sequence[int], width: int
-) -> list[tuple[str, Callable[..., Tensor]]]:
-    """Make one hook for each hook point, adding to every row what its own arm adds there."""
-    shifts: dict[str, Tensor] = {}
-    for row, (row_vectors, length) in enumerate(zip(vectors, lengths, strict=True)):
-        for vector in row_vectors:
-            n_pos, d_model = vector.activations.shape
-            shift = shifts.setdefault(
-                vector.hook_point, vector.activations.new_zeros(len(vectors), width, d_model)
-            )
-            bos = width - length
-            shift[row, bos : bos + n_pos] += vector.activations
-    return [(hook_point, _adding(shift)) for hook_point, shift in shifts.items()]
-
-
-def _adding(shift: Float[Tensor, "row pos d_model"]) -> Callable[..., Tensor]:
-    def add(activations: Tensor, hook: object) -> Tensor:  # noqa: ARG001 (transformer_lens passes it by name)
-        # Not in place: at layer 0 the residual stream is the embedding's own output, which may be shared.
-        return activations + shift.to(activations)
-
-    return add
-
-
-def _last_logits_only(model: TransformerBridge) -> dict[str, int]:
-    # Logits of every position of a long prompt would take more memory than the model.
-    accepted = inspect.signature(model.original_model.forward).parameters
-    return {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}

@@ -1,11 +1,14 @@
 """Sample completions in batches that mix arms, prompts and samples."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+import torch
 from transformer_lens.model_bridge import TransformerBridge
 
+from rater.errors import ModelError
 from rater.steering.batch import Batch
 from rater.steering.draw import Sampling
 from rater.steering.prefill import check_fits
@@ -13,21 +16,27 @@ from rater.steering.rows import Completion, Row
 
 K = TypeVar("K")
 
+_LOG = logging.getLogger(__name__)
+_SAYS_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+"""What PyTorch's RuntimeErrors say on Linux, Windows and Apple's GPUs; CUDA has an error of its own."""
+
 
 def generate(
     model: TransformerBridge,
     rows: Sequence[Row[K]],
     sampling: Sampling,
     *,
-    batch_size: int = 64,
+    batch_size: int = 128,
     on_tokens: Callable[[int], None] | None = None,
 ) -> Iterator[Completion[K]]:
     """Make the completion of each row, and yield each as soon as it is finished.
 
     A prompt under an arm is run through the bridge once, with its additions, and its keys and values are
     copied for its samples (once more for samples that enter the batch later); decoding goes on without hooks
-    on the plain model that shares the weights. Once an eighth of the batch has finished, those rows leave it
-    together and the next ones take their place.
+    on the plain model that shares the weights (through the bridge, while a row of the batch is steered at
+    generated tokens too). Once an eighth of the batch has finished, those rows leave it
+    together and the next ones take their place. Where memory runs out, the rows of the batch start again in
+    batches of half the size.
 
     A completion depends on its prompt, additions and seed alone, and not on what shares its batch, up to
     float arithmetic: sums run in another order in batches of other shapes, so that logits differ by about
@@ -38,17 +47,41 @@ def generate(
         rows: what to make; rows of one prompt and arm best stand together.
         sampling: a study's `Sampling`; temperature 0 takes the likeliest token at each step.
         batch_size: how many rows are decoded together. More are faster and take more memory.
-        on_tokens: called after each step with the number of tokens it made, for progress.
+        on_tokens: called after each step with the number of tokens it made, for progress. Tokens of rows
+            that had to start again count again.
 
     Raises:
-        ModelError: before anything is made, where a prompt, its additions and the context do not fit.
+        ModelError: before anything is made, where a prompt, its additions and the context do not fit; later,
+            where memory does not suffice for a single row.
     """
     for prompt, vectors in dict.fromkeys((row.prompt, row.vectors) for row in rows):
         check_fits(model, prompt, vectors, max_new_tokens=sampling.max_new_tokens)
-    return _run(Batch(model, sampling), deque(rows), batch_size, on_tokens)
+    return _run(lambda: Batch(model, sampling), deque(rows), batch_size, on_tokens)
 
 
 def _run(
+    new_batch: Callable[[], Batch[K]],
+    waiting: deque[Row[K]],
+    batch_size: int,
+    on_tokens: Callable[[int], None] | None,
+) -> Iterator[Completion[K]]:
+    while waiting:
+        batch = new_batch()
+        try:
+            yield from _decode(batch, waiting, batch_size, on_tokens)
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            if len(batch) <= 1:
+                raise _no_memory() from error
+            batch_size = len(batch) // 2
+            _LOG.warning("Out of memory with %d rows together; going on with %d.", len(batch), batch_size)
+        # Behind the handler, where the error no longer holds what was allocated. A row that starts again ends
+        # as it would have, since it depends on nothing but itself.
+        waiting.extendleft(reversed(batch.unfinished_rows))
+
+
+def _decode(
     batch: Batch[K], waiting: deque[Row[K]], batch_size: int, on_tokens: Callable[[int], None] | None
 ) -> Iterator[Completion[K]]:
     while waiting or batch.n_unfinished:
@@ -57,6 +90,22 @@ def _run(
         if (n_new + batch.n_finished) * 8 > len(batch):
             batch.replace_finished([waiting.popleft() for _ in range(n_new)])
         n_tokens = batch.n_unfinished
-        yield from batch.step()
+        yield from batch.draw()
         if on_tokens is not None:
             on_tokens(n_tokens)
+        if batch.n_unfinished:
+            batch.decode()
+
+
+def _is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return any(words in str(error) for words in _SAYS_NO_MEMORY)
+
+
+def _no_memory() -> ModelError:
+    msg = (
+        "Memory does not suffice to decode even one row; use shorter prompts, fewer new tokens, a smaller "
+        "model or another device."
+    )
+    return ModelError(msg)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from sqlalchemy.orm import Session
 
 from rater.errors import DatabaseError
+from rater.store.turns import taking_turns
 
 _IMMEDIATE = "rater_begin_immediate"
 _BUSY_TIMEOUT_MS = 30_000
@@ -183,15 +184,23 @@ def writing(engine: Engine) -> Iterator[Session]:
     """Open one transaction, durable at its end.
 
     On SQLite it holds the only write lock from its start (BEGIN IMMEDIATE), so that what was read stays true
-    until the commit. PostgreSQL has no such lock: queries that must not change under us lock their rows.
+    until the commit; writers take turns for it. PostgreSQL has no such lock: queries that must not change
+    under us lock their rows.
 
     Raises:
         DatabaseError: the database cannot be reached, is damaged, or stays locked for 30 s.
     """
     locking = engine.execution_options(**{_IMMEDIATE: True})
-    with _told_if_unreachable(engine), Session(locking) as session, session.begin():
+    with _told_if_unreachable(engine), _turn(engine), Session(locking) as session, session.begin():
         session.connection()  # begins now: a session by itself waits for its first query
         yield session
+
+
+def _turn(engine: Engine) -> contextlib.AbstractContextManager[None]:
+    database = engine.url.database
+    if engine.dialect.name != "sqlite" or not database or database == ":memory:":
+        return contextlib.nullcontext()
+    return taking_turns(Path(database), timeout_s=_BUSY_TIMEOUT_MS / 1000)
 
 
 @contextlib.contextmanager

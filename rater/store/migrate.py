@@ -13,6 +13,9 @@ Which = Literal["rating", "sealed"]
 HEAD: dict[Which, str] = {"rating": "0001", "sealed": "0001"}
 """The revisions this version needs; a test holds them against the migrations."""
 
+_SIGNATURE: dict[Which, str] = {"rating": "booklet", "sealed": "completion"}
+"""A table that one kind of database has from its first revision on, and the other never."""
+
 
 def migrations_folder(which: Which) -> Path:
     """Find the migrations: inside the installed package, or beside it in a checkout."""
@@ -44,12 +47,31 @@ def current_revision(engine: Engine) -> str | None:
         return session.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def require_current(engine: Engine, which: Which) -> None:
-    """Refuse a database of another revision, with the line that says what to run.
+def require_kind(engine: Engine, which: Which) -> None:
+    """Refuse a database that is not of this kind: the other of the two, or somebody else's. Costs a query.
 
     Raises:
-        DatabaseError: the database is empty, older or newer than this version of rater.
+        DatabaseError: it is not; the message says what it is.
     """
+    with reading(engine) as session:
+        tables = set(inspect(session.connection()).get_table_names()) - {"alembic_version"}
+    other: Which = "sealed" if which == "rating" else "rating"
+    if not tables or _SIGNATURE[which] in tables:
+        return
+    shown = engine.url.render_as_string(hide_password=True)
+    is_other = _SIGNATURE[other] in tables
+    what = f"is a {other} database; were --ratings and --sealed swapped?" if is_other else "is not rater's."
+    msg = f"{shown} {what} Valid here: a {which} database, or a name that is free."
+    raise DatabaseError(msg)
+
+
+def require_current(engine: Engine, which: Which) -> None:
+    """Refuse a database of another kind or revision, with the line that says what to run.
+
+    Raises:
+        DatabaseError: the database is empty, of another kind, or older or newer than this version of rater.
+    """
+    require_kind(engine, which)
     found = current_revision(engine)
     if found == HEAD[which]:
         return
@@ -73,6 +95,7 @@ def prepare(engine: Engine, which: Which) -> None:
     Raises:
         DatabaseError: the database is of another revision.
     """
+    require_kind(engine, which)
     if current_revision(engine) is None:
         migrate(engine, which)
     require_current(engine, which)

@@ -4,11 +4,23 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+
+
+def _require_order(value: object) -> object:
+    """Refuse a set, whose order changes and with it the study's hash, and a value without brackets."""
+    if isinstance(value, list | tuple):
+        return value
+    raise PydanticCustomError("tuple_type", "a list, in brackets")
+
+
+InOrder = BeforeValidator(_require_order)
+"""Goes with a tuple field that is written as a list or a tuple, and nothing else."""
 
 
 class Declaration(BaseModel):
@@ -89,7 +101,7 @@ class Protocol(Declaration):
     """How to rate. (rater)"""
     thanks: Text = "Thank you. All your answers are saved; you can close this page."
     """What is said after the last text. (rater)"""
-    dimensions: Annotated[tuple[Dimension, ...], Field(min_length=1)]
+    dimensions: Annotated[tuple[Dimension, ...], Field(min_length=1), InOrder]
     """What raters judge, in the order asked. (rater)"""
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from rater.errors import nearest
 from rater.study.arms import Arm, Steered, Unsteered
 from rater.study.plan import AnalysisPlan, Plan
-from rater.study.protocol import Declaration, Name, Protocol, require_different
+from rater.study.protocol import Declaration, InOrder, Name, Protocol, require_different
 
 Prompt = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 
@@ -38,11 +38,11 @@ class Study(Protocol):
     """What the command line calls the study. (experimenter)"""
     model: Annotated[str, StringConstraints(min_length=1, max_length=500)] = "smollm2-135m-instruct"
     """The embedded model's name, a local folder, or a hub name. (experimenter)"""
-    prompts: Annotated[tuple[Prompt, ...], Field(min_length=1)]
+    prompts: Annotated[tuple[Prompt, ...], Field(min_length=1), InOrder]
     """What the model is asked to continue. (rater)"""
     sampling: Sampling = Sampling()
     """How completions are drawn. (experimenter)"""
-    arms: Annotated[tuple[Arm, ...], Field(min_length=2)]
+    arms: Annotated[tuple[Arm, ...], Field(min_length=2), InOrder]
     """What is done to the model; raters never learn which. (sealed)"""
     plan: Plan = Plan()
     """Who rates how much. (experimenter)"""

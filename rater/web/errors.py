@@ -17,7 +17,7 @@ _WORDS = {
         "What was sent is not what this page asks for, so nothing of it was kept.",
     ),
     403: ("This came from elsewhere", "The request did not come from this study's own pages."),
-    404: ("There is nothing at this address", "Please open the link that you were given once more."),
+    404: ("There is nothing at this address", "It may have been cut off on its way to you."),
     405: ("This does not work here", "The request is not one that this page answers."),
     413: ("This is too much", "More was sent than these pages ask for, so nothing of it was kept."),
     500: ("Something went wrong here", "This is our fault, not yours."),

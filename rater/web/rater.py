@@ -45,14 +45,16 @@ def landing(slug: str) -> str:
 
 @blueprint.get("/s/<slug>/consent")
 def consent(slug: str) -> str:
-    """Ask for consent. Costs up to two queries.
+    """Ask for consent while a place is free. Costs up to three queries.
 
     The token is made with the page and comes into use when its form is sent, so that a double click deals one
     booklet, and a browser keeps nothing of who declines.
     """
     with reading(running().engine) as session:
         visit = flow.find_visit(session, slug)
-    flow.require(visit, Place("consent"))
+        flow.require(visit, Place("consent"))
+        if not raters.has_free_booklet(session, visit.study.id):
+            flow.go_to_current(visit)  # the landing page, which says so
     protocol = visit.study.protocol
     return pages.render(
         pages.ConsentPage(

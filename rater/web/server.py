@@ -115,7 +115,10 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _why_not(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Port {port} on {host} is taken. Stop what uses it, or choose another; 0 takes a free one."
+        return (
+            f"Port {port} on {host} is taken. Stop what uses it, or choose another: --port {port + 1} "
+            f"(make demo PORT={port + 1}), or --port 0 for a free one."
+        )
     if error.errno == errno.EACCES:
         return f"Port {port} on {host} may not be used by you. Choose one from 1024 to 65535."
     return f"{host} port {port} cannot be listened on ({error.strerror}). Valid: an address of this machine."

@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DEMO = ROOT / "experiments" / "love_vs_hate.py"
 
 
-def run(*arguments: str | Path, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str | Path, cwd: Path, stdin: str = "", environ: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "rater", *map(str, arguments)],
         cwd=cwd,
@@ -25,7 +27,7 @@ def run(*arguments: str | Path, cwd: Path, stdin: str = "") -> subprocess.Comple
         text=True,
         check=False,
         timeout=120,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "100"},
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "100", **(environ or {})},
     )
 
 
@@ -45,8 +47,8 @@ def test_help_lists_the_verbs_in_the_order_of_the_flow(tmp_path: Path) -> None:
 
     verbs = [line.split()[0] for line in shown.stdout.split("Commands:")[1].splitlines() if line.strip()]
     assert verbs == [
-        "model", "check", "power", "generate", "rehearse", "publish", "open", "serve", "rate", "close",
-        "analyze", "db",
+        "model", "check", "power", "generate", "audit", "rehearse", "publish", "open", "serve", "rate",
+        "status", "backup", "close", "analyze", "export", "verify", "db",
     ]  # fmt: skip
 
 
@@ -125,7 +127,10 @@ def test_an_unpublished_study_cannot_be_served_rated_or_analysed(generated: Stud
     for arguments in [("serve", "other"), ("rate", "other"), ("analyze", "other", "--yes", *SEALED)]:
         shown = run(*arguments, *RATING, cwd=tmp_path)
         assert shown.returncode == 2
-        assert "Study 'other' is not published yet. Valid: marked_study." in shown.stderr
+        assert (
+            "Study 'other' is not published yet. Published: marked_study. Run: rater publish other"
+            in shown.stderr
+        )
 
 
 def test_publishing_opens_the_study_prints_what_to_keep_and_does_nothing_twice(
@@ -182,26 +187,30 @@ def test_analyzing_asks_first_and_a_no_changes_nothing(
     assert published.state == "open"
 
 
+def test_a_study_without_answers_is_not_unblinded(generated: Study, tmp_path: Path, rating_url: str) -> None:
+    run("publish", generated.name, *RATING, *SEALED, cwd=tmp_path)
+
+    shown = run("analyze", generated.name, "--yes", *RATING, *SEALED, cwd=tmp_path)
+
+    published = find_published(rating_url, generated.name)
+    assert shown.returncode == 2
+    assert "has no answers yet" in shown.stderr
+    assert published is not None
+    assert published.state == "open"
+
+
 def test_analyzing_too_little_says_what_is_missing_and_prints_no_p_value(
     generated: Study, tmp_path: Path
 ) -> None:
     run("publish", generated.name, *RATING, *SEALED, cwd=tmp_path)
+    state = {"XDG_STATE_HOME": str(tmp_path / "state")}
+    run("rate", generated.name, *RATING, cwd=tmp_path, stdin="y\n\n3\n", environ=state)
+    outputs = ("--json", "all.json", "--csv", "all.csv")
 
-    shown = run(
-        "analyze",
-        generated.name,
-        "--yes",
-        "--json",
-        "all.json",
-        "--csv",
-        "all.csv",
-        *RATING,
-        *SEALED,
-        cwd=tmp_path,
-    )
+    shown = run("analyze", generated.name, "--yes", *outputs, *RATING, *SEALED, cwd=tmp_path)
 
     assert shown.returncode == 0
-    assert "no rater of 6 planned has answered it yet" in " ".join(shown.stdout.split())
+    assert "Not estimable, because" in " ".join(shown.stdout.split())
     assert "p =" not in shown.stdout
     assert json.loads((tmp_path / "all.json").read_text())
     assert (tmp_path / "all.csv").read_text().startswith("rater,position,item,prompt,arm,dimension,answer")

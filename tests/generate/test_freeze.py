@@ -86,3 +86,10 @@ def test_a_published_study_cannot_be_restarted(
 
     with pytest.raises(StateError, match="published and frozen, but its completions cannot be replaced"):
         freeze(sealed_url, study, now=NOW, restart=True)
+
+
+def test_a_study_without_completions_may_change_in_any_way(study: Study, sealed_url: str) -> None:
+    freeze(sealed_url, study, now=NOW)  # and then the model turns out to lack a layer, say
+    hotter = changed(study, sampling={**study.sampling.model_dump(), "temperature": 2})
+
+    assert len(freeze(sealed_url, hotter, now=NOW).cells) == 24

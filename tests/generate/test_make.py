@@ -47,7 +47,7 @@ def make(
     study: Study,
     model: "TransformerBridge",
     *,
-    on_completion: Callable[[], None] = lambda: None,
+    on_completion: Callable[[int], None] = lambda _: None,
     batch_size: int = 64,
 ) -> None:
     from rater.generate.make import make_completions  # noqa: PLC0415 (torch, for these tests only)
@@ -110,7 +110,7 @@ def test_generation_that_was_interrupted_ends_with_the_same_rows(
 
     n_made = 0
 
-    def stop_after_three() -> None:
+    def stop_after_three(_n_tokens: int) -> None:
         nonlocal n_made
         n_made += 1
         if n_made == 3:

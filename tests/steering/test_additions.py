@@ -7,7 +7,9 @@ from transformer_lens.model_bridge import TransformerBridge
 from rater.errors import ModelError
 from rater.steering.additions import get_x_vector, read_activations, resolve
 from rater.steering.bridge import tokenize
-from rater.study.arms import ActivationAddition, XVector
+from rater.steering.pairs import UnequalPairWarning
+from rater.steering.vectors import SteeringVector
+from rater.study.arms import ActivationAddition, DatasetVector, RandomVector, XVector
 
 pytestmark = pytest.mark.model
 
@@ -104,12 +106,19 @@ def test_an_x_vector_pads_as_it_says(pad: str | int, last: int, embedded_model: 
     assert torch.equal(vector.activations, expected.activations)
 
 
-def test_an_x_vector_without_padding_is_as_long_as_its_longer_prompt(
+def test_an_x_vector_without_padding_is_as_long_as_its_longer_prompt_and_warns(
     embedded_model: TransformerBridge,
 ) -> None:
-    [vector] = resolve(embedded_model, [XVector("Love", "Hate", coeff=5, at=6, pad=None)])
+    with pytest.warns(UnequalPairWarning, match=r"additions\[0\] subtracts 'Hate' \(2 tokens\) from 'Love'"):
+        [vector] = resolve(embedded_model, [XVector("Love", "Hate", coeff=5, at=6, pad=None)])
 
     assert len(vector) == 3
+
+
+def test_an_equal_pair_without_padding_does_not_warn(embedded_model: TransformerBridge) -> None:
+    [vector] = resolve(embedded_model, get_x_vector(" wedding", " ", 4, 6))
+
+    assert len(vector) == 2
 
 
 @pytest.mark.parametrize(
@@ -170,3 +179,157 @@ def test_padding_needs_a_model_and_a_method_that_exists() -> None:
         get_x_vector("Love", "Hate", 5.0, 6, pad_method="tokens_right")
     with pytest.raises(ModelError, match=r"pad_method is 'tokens_left', but .* 'tokens_right' only"):
         get_x_vector("Love", "Hate", 5.0, 6, pad_method="tokens_left")
+
+
+def test_dims_leave_the_others_alone(embedded_model: TransformerBridge) -> None:
+    [whole] = resolve(embedded_model, [ActivationAddition(2, 6, "Love")])
+
+    [sliced] = resolve(embedded_model, [ActivationAddition(2, 6, "Love", dims=(100, 200))])
+
+    assert torch.equal(sliced.activations[:, 100:200], whole.activations[:, 100:200])
+    assert sliced.activations[:, :100].abs().max().item() == 0
+    assert sliced.activations[:, 200:].abs().max().item() == 0
+
+
+def test_additions_in_different_places_stay_apart(embedded_model: TransformerBridge) -> None:
+    vectors = resolve(
+        embedded_model,
+        [
+            ActivationAddition(1, 6, "Love"),
+            ActivationAddition(1, 6, "Love", position="back"),
+            ActivationAddition(1, 6, "Hate", position="back"),
+            ActivationAddition(1, 6, "Love", read="last", when="all"),
+        ],
+    )
+
+    assert [(each.position, each.when, len(each)) for each in vectors] == [
+        ("front", "prompt", 2),
+        ("back", "prompt", 2),
+        ("back", "prompt", 3),
+        ("front", "all", 1),
+    ]
+
+
+def test_one_activation_can_be_read_off_a_prompt(embedded_model: TransformerBridge) -> None:
+    each = read_activations(embedded_model, tokenize(embedded_model, "I hate you"), "blocks.6.hook_resid_pre")
+
+    [last], [mean] = (
+        resolve(embedded_model, [ActivationAddition(1, 6, "I hate you", read=read)])
+        for read in ("last", "mean")
+    )
+
+    assert torch.equal(last.activations, each[-1:])
+    assert torch.allclose(mean.activations[0], each[1:].mean(0))
+
+
+def test_an_x_vector_of_last_tokens_takes_each_prompts_own(embedded_model: TransformerBridge) -> None:
+    [difference] = resolve(embedded_model, [XVector("Love", "Hate", coeff=2, at=6, read="last")])
+    [love], [hate] = (
+        resolve(embedded_model, [ActivationAddition(2, 6, text, read="last")]) for text in ("Love", "Hate")
+    )
+
+    assert torch.allclose(difference.activations, (love - hate).activations, atol=1e-3)
+
+
+def test_a_vector_that_is_there_already_is_taken_as_it_is(embedded_model: TransformerBridge) -> None:
+    vector = SteeringVector("blocks.3.hook_resid_post", torch.ones(1, 576), position=(2, -1))
+
+    assert resolve(embedded_model, [vector]) == (vector,)
+
+
+@pytest.mark.parametrize(
+    ("addition", "message"),
+    [
+        (
+            ActivationAddition(1, 6, "Love", dims=(0, 577)),
+            "additions[0]: dims is (0, 577), but the residual stream has 576; valid: a stop up to 576.",
+        ),
+        (
+            SteeringVector("blocks.3.hook_resid_pre", torch.full((1, 576), torch.nan)),
+            "additions[0] gives activations that are not finite numbers",
+        ),
+        (
+            SteeringVector("blocks.3.hook_resid_pre", torch.ones(1, 768)),
+            "additions[0] has 768 dimensions, but the residual stream of smollm2-135m-instruct has 576.",
+        ),
+        (
+            SteeringVector("somewhere", torch.ones(1, 576)),
+            (
+                "additions[0].hook_point is 'somewhere', which is no hook point of smollm2-135m-instruct. "
+                "Valid: a layer from 0 to 29, or 'blocks.N.' with such a number N and hook_resid_pre,"
+            ),
+        ),
+        (
+            XVector("Love", "Hate", coeff=1, at=6, pad=49152),
+            "additions[0] has the token 49152, but smollm2-135m-instruct has tokens 0 to 49151.",
+        ),
+        (
+            ActivationAddition(1, 6, "Love", when="all"),
+            "additions[0]: when is 'all', but the vector at 'blocks.6.hook_resid_pre' has 2 positions; it",
+        ),
+        (
+            RandomVector(ActivationAddition(1, 31, "Love")),
+            "additions[0].like.act_name is 31, but smollm2-135m-instruct has layers 0–29.",
+        ),
+        (
+            ActivationAddition(1, 6, tokens=[1] * 9000),
+            "A text of an addition is 9000 tokens long with BOS, but the context of smollm2-135m-instruct is",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_model_is_refused(
+    addition: ActivationAddition, message: str, embedded_model: TransformerBridge
+) -> None:
+    with pytest.raises(ModelError, match=f"^{re.escape(message)}"):
+        resolve(embedded_model, [addition])
+
+
+POSITIVE = ("I love this.", "What a lovely day it is.", "She was kind and warm.")
+NEGATIVE = ("I hate this.", "What a dreadful day it is.", "She was cruel and cold.")
+
+
+def test_a_mean_difference_is_between_the_means_of_the_texts(embedded_model: TransformerBridge) -> None:
+    [vector] = resolve(embedded_model, [DatasetVector(POSITIVE, NEGATIVE, coeff=3, at=12)])
+    sides = [
+        torch.stack(
+            [read_activations(embedded_model, tokenize(embedded_model, text), "blocks.12.hook_resid_pre")[-1]]
+        )
+        for text in (*POSITIVE, *NEGATIVE)
+    ]
+
+    expected = 3 * (torch.cat(sides[:3]).mean(0) - torch.cat(sides[3:]).mean(0))
+    # Batched with padding, so that sums run in another order.
+    assert torch.allclose(vector.activations[0], expected, rtol=1e-3, atol=0.05)
+
+
+@pytest.mark.parametrize("method", ["mean_difference", "pca"])
+@pytest.mark.parametrize("read", ["last", "mean"])
+def test_a_dataset_vector_points_from_the_negative_texts_to_the_positive_ones(
+    method: str, read: str, embedded_model: TransformerBridge
+) -> None:
+    kind = {"coeff": 1, "at": 12, "method": method, "read": read}
+
+    [forth] = resolve(embedded_model, [DatasetVector(POSITIVE, NEGATIVE, **kind)])  # type: ignore[arg-type]
+    [back] = resolve(embedded_model, [DatasetVector(NEGATIVE, POSITIVE, **kind)])  # type: ignore[arg-type]
+    [difference] = resolve(embedded_model, [DatasetVector(POSITIVE, NEGATIVE, coeff=1, at=12, read=read)])  # type: ignore[arg-type]
+
+    assert torch.allclose(forth.activations, -back.activations, atol=1e-3)
+    assert (forth.activations * difference.activations).sum().item() > 0
+
+
+def test_a_random_vector_has_the_norms_of_the_other_and_its_own_direction(
+    embedded_model: TransformerBridge,
+) -> None:
+    like = ActivationAddition(5, 6, "I hate you", dims=(0, 300))
+    [vector] = resolve(embedded_model, [like])
+
+    [random], [again], [other] = (
+        resolve(embedded_model, [RandomVector(like, seed=seed)]) for seed in (1, 1, 2)
+    )
+
+    assert torch.allclose(random.norms(), vector.norms(), rtol=1e-5)
+    assert random == again
+    assert random != other
+    assert random.activations[:, 300:].abs().max().item() == 0
+    alignment = torch.cosine_similarity(random.activations, vector.activations)
+    assert alignment.abs().max().item() < 0.25

@@ -39,6 +39,13 @@ def test_a_flat_row_gets_a_wide_nucleus_beside_a_narrow_one() -> None:
     assert found.ids[1, 0].item() == 7
 
 
+def test_tokens_of_equal_probability_are_ranked_by_their_logits() -> None:
+    found = nucleus(torch.tensor([[-1e-30, 0.0]]), 0.25)
+
+    assert found.ids[0, 0].item() == 1
+    assert found.probs[0, 0].item() == 1
+
+
 def test_the_penalty_counts_each_occurrence_but_not_padding() -> None:
     logits = torch.zeros(1, 4)
     history = torch.tensor([[0, 0, 2, 3, 2]])

@@ -5,7 +5,8 @@ from transformer_lens.model_bridge import TransformerBridge
 from rater.errors import ModelError
 from rater.steering.additions import resolve
 from rater.steering.bridge import tokenize
-from rater.steering.prefill import check_fits, next_token_logprobs, prefill, real_columns
+from rater.steering.positions import decode_hooks
+from rater.steering.prefill import check_fits, next_token_logprobs, prefill, real_columns, run_rows
 from rater.study.arms import ActivationAddition, XVector
 
 pytestmark = pytest.mark.model
@@ -61,6 +62,44 @@ def test_a_prompt_of_bos_alone_is_steered_too(embedded_model: TransformerBridge)
     logits = prefill(embedded_model, [bos, bos], [vectors, ()]).logits
 
     assert (logits[0] - logits[1]).abs().max().item() > 0.1
+
+
+def test_decoding_with_its_hooks_gives_what_one_pass_over_everything_gives(
+    embedded_model: TransformerBridge,
+) -> None:
+    lasting = resolve(embedded_model, [XVector("Love", "Hate", coeff=0.05, at=6, read="last", when="all")])
+    late = resolve(embedded_model, [XVector("Love", "Hate", coeff=0.1, at=9, read="last", when="generated")])
+    front = resolve(embedded_model, [LOVE])
+    vectors = [lasting, late, front]
+    prompts = [tokenize(embedded_model, text) for text in ("Oh my", PROMPT, PROMPT)]
+    new = torch.tensor([[339], [346], [346]])
+    rows = [[*prompt, *token] for prompt, token in zip(prompts, new.tolist(), strict=True)]
+    lengths = [len(prompt) for prompt in prompts]
+
+    made = prefill(embedded_model, prompts, vectors)
+    real = real_columns([length + 1 for length in lengths], max(lengths) + 1, torch.device("cpu"))
+    with torch.no_grad(), embedded_model.hooks(fwd_hooks=decode_hooks(vectors, torch.device("cpu"))):
+        logits = embedded_model(
+            new,
+            attention_mask=real.long(),
+            position_ids=torch.tensor(lengths)[:, None],
+            past_key_values=made.cache,
+        )
+
+    whole = run_rows(embedded_model, rows, vectors, prompt_lengths=lengths)
+    assert (logits - whole).abs().max().item() < 2e-3
+    unsteered = run_rows(embedded_model, rows, [(), (), front], prompt_lengths=lengths)
+    assert (whole - unsteered)[:2].abs().amax((1, 2)).min().item() > 0.05
+    assert decode_hooks([front, ()], torch.device("cpu")) == []
+
+
+def test_additions_to_generated_tokens_are_refused_where_none_are_generated(
+    embedded_model: TransformerBridge,
+) -> None:
+    late = XVector("Love", "Hate", coeff=1, at=6, read="last", when="generated")
+
+    with pytest.raises(ModelError, match="to generated tokens, but 0 are generated, so that it touches none"):
+        next_token_logprobs(embedded_model, PROMPT, [late])
 
 
 def test_no_hook_stays_on_the_model(embedded_model: TransformerBridge) -> None:

@@ -149,3 +149,23 @@ def test_a_newer_database_is_refused_with_what_to_do(which: Which, new_url: Call
         f"is at revision 9999, but this version of rater knows only up to {HEAD[which]}. "
         "Install the version that wrote it."
     )
+
+
+def test_the_other_kind_of_database_is_refused(new_url: Callable[[str], str]) -> None:
+    url = new_url("sealed")
+    create_sealed(url).dispose()
+
+    for open_it in (open_rating, create_rating):
+        with pytest.raises(DatabaseError, match="is a sealed database; were --ratings and --sealed swapped"):
+            open_it(url)
+
+
+def test_somebody_elses_database_is_left_alone(new_url: Callable[[str], str]) -> None:
+    url = new_url("rating")
+    engine = open_engine(url)
+    with writing(engine) as session:
+        session.execute(text("CREATE TABLE recipe (id INTEGER)"))
+    engine.dispose()
+
+    with pytest.raises(DatabaseError, match="is not rater's. Valid here: a rating database"):
+        create_rating(url)

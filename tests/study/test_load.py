@@ -72,6 +72,14 @@ def test_the_demo_study_is_valid() -> None:
         ("study_with(prompts=[])", "prompts is []; valid: at least 1 of them."),
         ("study_with(prompts='a')", "prompts is 'a'; valid: a list, in brackets."),
         ("study_with(prompts=['a', ''])", "prompts[1] is ''; valid: a text that is not empty."),
+        (
+            "study_with(prompts={'one', 'two'})",
+            "valid: a list, in brackets.",
+        ),
+        (
+            "study_with(dimensions=study_with().dimensions[0])",
+            "valid: a list, in brackets.",
+        ),
         ("study_with(prompts=[' '])", "prompts has one without a visible character; each needs one."),
         (
             "study_with(prompts=['a', 'a'])",

@@ -266,7 +266,9 @@ def test_a_full_study_says_so(
     client.delete_cookie("rater", path="/s/small")
 
     assert "Every place in this study is taken." in client.get("/s/small").text
-    assert agree("small").location == "/s/small"
+    assert client.get("/s/small/consent").location == "/s/small"
+    sent = client.post("/s/small/consent", data={"decision": "agree", "token": "a" * 43})
+    assert sent.location == "/s/small"
     assert rows("SELECT count(*) FROM rater") == [(1,)]
 
 

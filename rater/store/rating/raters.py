@@ -10,13 +10,52 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from rater.errors import ClosedError, FullError, StateError
 from rater.store.rating.schema import Answer, Booklet, Item, Rater, Study, Trial
 
 Channel = Literal["web", "terminal"]
+
+# The statements of every rating are built once: building them takes longer than SQLite takes to run them.
+_SITTING = (
+    select(
+        Rater,
+        Booklet.n_trials,
+        select(func.coalesce(func.max(Answer.position), 0))
+        .where(Answer.rater_id == Rater.id)
+        .scalar_subquery(),
+    )
+    .join(Booklet, Booklet.id == Rater.booklet_id)
+    .where(Rater.token_digest == bindparam("digest"), Rater.study_id == bindparam("study_id"))
+)
+_ITEM = (
+    select(Item.prompt, Item.text)
+    .join(Trial, Trial.item_id == Item.id)
+    .where(Trial.booklet_id == bindparam("booklet_id"), Trial.position == bindparam("position"))
+)
+_LONGEST = (
+    select(func.max(func.length(Item.prompt) + func.length(Item.text)))
+    .join(Trial, Trial.item_id == Item.id)
+    .where(Trial.booklet_id == bindparam("booklet_id"))
+)
+# a rater's submissions take turns, so that one sent twice at the same time finds the other
+_LOCK_RATER = (
+    select(Rater.finished_at).where(Rater.id == bindparam("rater_id")).with_for_update(key_share=True)
+)
+# shared with other raters, but not with who closes the study: no answer comes after the closing
+_LOCK_STATE = select(Study.state).where(Study.id == bindparam("study_id")).with_for_update(read=True)
+_STORED = (
+    select(Answer.id)
+    .where(Answer.rater_id == bindparam("rater_id"), Answer.submission_id == bindparam("submission_id"))
+    .limit(1)
+)
+_ANSWERS = (
+    select(Answer)
+    .where(Answer.rater_id == bindparam("rater_id"), Answer.position == bindparam("position"))
+    .order_by(Answer.revision)
+)
 
 
 @dataclass(frozen=True)
@@ -77,16 +116,7 @@ def digest(token: str) -> str:
 
 def find_sitting(session: Session, study_id: int, token: str) -> Sitting | None:
     """Find a rater of a study by their token. Costs one query."""
-    n_answered = (
-        select(func.coalesce(func.max(Answer.position), 0))
-        .where(Answer.rater_id == Rater.id)
-        .scalar_subquery()
-    )
-    row = session.execute(
-        select(Rater, Booklet.n_trials, n_answered)
-        .join(Booklet, Booklet.id == Rater.booklet_id)
-        .where(Rater.token_digest == digest(token), Rater.study_id == study_id)
-    ).first()
+    row = session.execute(_SITTING, {"digest": digest(token), "study_id": study_id}).first()
     if row is None:
         return None
     rater, n_trials, answered = row
@@ -168,11 +198,7 @@ def view_trial(session: Session, sitting: Sitting, position: int) -> TrialView:
         StateError: the trial is not there, or not yet its turn.
     """
     _require_turn(sitting, position)
-    item = session.execute(
-        select(Item.prompt, Item.text)
-        .join(Trial, Trial.item_id == Item.id)
-        .where(Trial.booklet_id == sitting.booklet_id, Trial.position == position)
-    ).one()
+    item = session.execute(_ITEM, {"booklet_id": sitting.booklet_id, "position": position}).one()
     latest = _latest_answers(session, sitting.rater_id, position)
     answers = {dimension: int(answer.value) for dimension, answer in latest.items()}
     return TrialView(position=position, prompt=item.prompt, text=item.text, answers=answers)
@@ -183,12 +209,7 @@ def longest_text(session: Session, booklet_id: str) -> int:
 
     Costs one query.
     """
-    longest = session.scalar(
-        select(func.max(func.length(Item.prompt) + func.length(Item.text)))
-        .join(Trial, Trial.item_id == Item.id)
-        .where(Trial.booklet_id == booklet_id)
-    )
-    return longest or 0
+    return session.scalar(_LONGEST, {"booklet_id": booklet_id}) or 0
 
 
 def record_answers(
@@ -203,16 +224,10 @@ def record_answers(
         ClosedError: the study takes no answers now.
         StateError: the trial is not there, or not yet its turn.
     """
-    # a rater's submissions take turns, so that one sent twice at the same time finds the other
-    finished_at = session.scalars(
-        select(Rater.finished_at).where(Rater.id == sitting.rater_id).with_for_update(key_share=True)
-    ).one()
+    finished_at = session.scalars(_LOCK_RATER, {"rater_id": sitting.rater_id}).one()
     if _is_stored(session, sitting.rater_id, sent.id):
         return
-    # shared with other raters, but not with who closes the study: no answer comes after the closing
-    _require_open(
-        session.scalars(select(Study.state).where(Study.id == study_id).with_for_update(read=True)).one()
-    )
+    _require_open(session.scalars(_LOCK_STATE, {"study_id": study_id}).one())
     _require_turn(sitting, sent.position)
     latest = _latest_answers(session, sitting.rater_id, sent.position)
     for dimension, value in sent.answers.items():
@@ -256,16 +271,10 @@ def _require_turn(sitting: Sitting, position: int) -> None:
 
 
 def _is_stored(session: Session, rater_id: str, submission_id: str) -> bool:
-    found = (
-        select(Answer.id).where(Answer.rater_id == rater_id, Answer.submission_id == submission_id).limit(1)
-    )
-    return session.scalars(found).first() is not None
+    sent = {"rater_id": rater_id, "submission_id": submission_id}
+    return session.scalars(_STORED, sent).first() is not None
 
 
 def _latest_answers(session: Session, rater_id: str, position: int) -> dict[str, Answer]:
-    rows = session.scalars(
-        select(Answer)
-        .where(Answer.rater_id == rater_id, Answer.position == position)
-        .order_by(Answer.revision)
-    )
+    rows = session.scalars(_ANSWERS, {"rater_id": rater_id, "position": position})
     return {row.dimension: row for row in rows}

@@ -1,13 +1,15 @@
 """Keep published studies: put one in, find it, and move it through its states."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError, nearest
 from rater.store.log import append_event
+from rater.store.rating.digests import digest_collected
 from rater.store.rating.schema import Answer, Booklet, Event, Item, Rater, Study, Trial
 from rater.study.protocol import Protocol
 
@@ -17,6 +19,8 @@ _MOVES = {
     "unblinded": {"closed"},
 }
 _INSERT_BATCH = 1_000
+_BY_SLUG = select(Study).where(Study.slug == bindparam("slug"))
+"""Asked for every page, so built once."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def find_study(session: Session, name: str) -> PublishedStudy | None:
 
 def find_study_by_slug(session: Session, slug: str) -> PublishedStudy | None:
     """Find a study by its address. Costs one query."""
-    row = session.scalars(select(Study).where(Study.slug == slug)).first()
+    row = session.scalars(_BY_SLUG, {"slug": slug}).first()
     return _published(row) if row else None
 
 
@@ -111,13 +115,15 @@ def get_study(session: Session, name: str) -> PublishedStudy:
     """Find a published study by name.
 
     Raises:
-        StateError: no study of that name is published; the nearest that are get named.
+        StateError: no study of that name is published; those that are get named.
     """
     study = find_study(session, name)
     if study is None:
         names = session.scalars(select(Study.name)).all()
-        hint = nearest(name, names) if names else f" Run: rater publish {name}"
-        msg = f"Study {name!r} is not published yet.{hint}"
+        hint = nearest(name, names) if names else ""
+        msg = f"Study {name!r} is not published yet.{hint.replace('Valid', 'Published')}"
+        if not hint.startswith(" Did"):
+            msg += f" Run: rater publish {name}"
         raise StateError(msg)
     return study
 
@@ -133,17 +139,24 @@ def _published(row: Study) -> PublishedStudy:
         name=row.name,
         slug=row.slug,
         state=row.state,
-        protocol=Protocol.model_validate_json(row.protocol),
+        protocol=_read_protocol(row.protocol),
         study_hash=row.study_hash,
         commitment=row.commitment,
         published_at=row.published_at,
     )
 
 
+@lru_cache(maxsize=64)
+def _read_protocol(written: str) -> Protocol:
+    """Parse a protocol once for all requests: it is frozen, and the same text says the same."""
+    return Protocol.model_validate_json(written)
+
+
 def move_study(session: Session, name: str, state: str, *, at: datetime, **detail: object) -> str:
     """Move a study to another state, write it in the log and return the log's new head.
 
-    Must run in a `writing` transaction.
+    Must run in a `writing` transaction. Closing writes digests of all answers and raters beside it, for which
+    every answer is read once.
 
     Raises:
         StateError: there is no way from the study's state to that one.
@@ -156,6 +169,8 @@ def move_study(session: Session, name: str, state: str, *, at: datetime, **detai
         msg = f"Study {name!r} is {row.state}; only a study that is {valid} can become {state}."
         raise StateError(msg)
     row.state = state
+    if state == "closed":
+        detail = {**asdict(digest_collected(session, study_id)), **detail}
     return append_event(session, Event, study_id, kind=state, at=at, **detail)
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from rater.store.sealed.schema import Completion
@@ -55,7 +56,7 @@ def insert_completions(
     versions: dict[str, str],
     now: datetime,
 ) -> None:
-    """Keep completions, in one insert."""
+    """Keep completions, in one insert; one that a second generator has kept already stays as it is."""
     rows = [
         {
             "study_id": study_id,
@@ -69,7 +70,8 @@ def insert_completions(
         }
         for completion in completions
     ]
-    session.execute(insert(Completion), rows)
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    session.execute(dialect.insert(Completion).on_conflict_do_nothing(), rows)
 
 
 def delete_completions(session: Session, study_id: int) -> None:

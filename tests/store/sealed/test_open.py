@@ -23,7 +23,7 @@ def test_only_the_owner_can_read_the_sealed_file_and_its_wal(tmp_path: Path, now
         session.add(Study(name="x", hash="h", canonical_json="{}", created_at=now))
 
     modes = {path.name: _mode(path) for path in (tmp_path / "data").iterdir()}
-    assert modes == {"sealed.db": 0o600, "sealed.db-wal": 0o600, "sealed.db-shm": 0o600}
+    assert modes == dict.fromkeys(["sealed.db", "sealed.db-wal", "sealed.db-shm", "sealed.db-turn"], 0o600)
     engine.dispose()
 
 

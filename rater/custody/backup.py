@@ -1,0 +1,95 @@
+"""Copy both databases while they are in use."""
+
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from rater.errors import DatabaseError
+from rater.store.engine import shown_url, sqlite_path, told_if_unusable
+
+_OWNER_ONLY = 0o600
+_BUSY_S = 30.0
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A copy that was made."""
+
+    which: str
+    path: Path
+    n_bytes: int
+
+
+def back_up(rating_url: str, sealed_url: str, folder: Path, *, now: datetime) -> list[Copied]:
+    """Copy the databases that are there into a folder, each as it stood at one moment.
+
+    The rating database comes first: what it knows of a publication the sealed one knew before, so that the
+    pair fits together. A copy is checked before it gets its name, so that half a copy is never taken for one.
+    Only its owner may read it.
+
+    Raises:
+        DatabaseError: neither is there, one is no SQLite file, or a copy cannot be made or is damaged.
+    """
+    wanted = [(which, _file(url)) for which, url in (("rating", rating_url), ("sealed", sealed_url))]
+    there = [(which, path) for which, path in wanted if path.is_file()]
+    if not there:
+        msg = f"There is neither {wanted[0][1]} nor {wanted[1][1]}, so nothing to back up."
+        raise DatabaseError(msg)
+    with told_if_unusable(folder / "rating.db"):
+        folder.mkdir(parents=True, exist_ok=True)
+    stamp = now.strftime("%Y%m%dT%H%M%SZ")
+    return [_copy(which, path, folder / f"{which}-{stamp}.db") for which, path in there]
+
+
+def _file(url: str) -> Path:
+    path = sqlite_path(url)
+    if path is None:
+        msg = f"{shown_url(url)} is no SQLite file. Back it up with its own tools, such as pg_dump."
+        raise DatabaseError(msg)
+    return path
+
+
+def _copy(which: str, source: Path, target: Path) -> Copied:
+    unfinished = target.with_suffix(".unfinished")
+    with told_if_unusable(target):
+        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ONLY))
+        try:
+            _copy_pages(source, unfinished)
+            _sync(unfinished)
+            unfinished.rename(target)
+            _sync(target.parent)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    return Copied(which, target, target.stat().st_size)
+
+
+def _copy_pages(source: Path, target: Path) -> None:
+    """Copy all pages in one step, under one read lock: writers go on in the WAL, and are not in the copy."""
+    try:
+        with (
+            closing(
+                sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)
+            ) as read,
+            closing(sqlite3.connect(target, timeout=_BUSY_S)) as written,
+        ):
+            read.backup(written, pages=-1)
+            # a copy that needs no WAL beside it is one file to carry away
+            written.execute("PRAGMA journal_mode = DELETE")
+            (state,) = written.execute("PRAGMA integrity_check").fetchone()
+    except sqlite3.Error as error:
+        msg = f"{source} cannot be copied to {target.parent}: {error}."
+        raise DatabaseError(msg) from error
+    if state != "ok":
+        msg = f"{source} is damaged, and so would its copy be: {state}."
+        raise DatabaseError(msg)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,40 @@
+"""Say what verifying one thing came to."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Outcome = Literal["intact", "altered", "not checked"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was verified."""
+
+    name: str
+    outcome: Outcome
+    says: str
+    """What was compared; or what was altered; or why it could not be checked."""
+
+
+def intact(name: str, says: str) -> Check:
+    """Say that a thing is as it was."""
+    return Check(name, "intact", says)
+
+
+def altered(name: str, says: str) -> Check:
+    """Say that a thing was changed."""
+    return Check(name, "altered", says)
+
+
+def not_checked(name: str, says: str) -> Check:
+    """Say why a thing could not be checked."""
+    return Check(name, "not checked", says)
+
+
+def compare(name: str, *, recorded: object, found: object, what: str) -> Check:
+    """Compare a digest with the one on record; a study from before digests were kept has none."""
+    if recorded is None:
+        return not_checked(name, f"No digest of {what} is in the log: an earlier version wrote it.")
+    if recorded != found:
+        return altered(name, f"{what[:1].upper()}{what[1:]} were changed: the log vouches for others.")
+    return intact(name, f"{what[:1].upper()}{what[1:]} are those that the log vouches for.")

@@ -1,0 +1,72 @@
+"""Read a study's answers without arms, and say what each column of an export means."""
+
+import pandas as pd
+
+from rater.store.dictionary import Meaning, meanings_of
+from rater.store.engine import disposing, reading
+from rater.store.rating.frame import read_answers
+from rater.store.rating.open import open_rating
+from rater.store.rating.schema import Answer, Item
+from rater.store.rating.studies import get_study
+from rater.store.sealed.schema import Completion
+
+_FROM: dict[str, tuple[type, str]] = {
+    "rater": (Answer, "rater_id"),
+    "position": (Answer, "position"),
+    "item": (Item, "id"),
+    "prompt": (Item, "prompt"),
+    "arm": (Completion, "arm"),
+    "sample": (Completion, "sample"),
+    "dimension": (Answer, "dimension"),
+    "answer": (Answer, "value"),
+    "n_revisions": (Answer, "revision"),
+    "shown_ms": (Answer, "shown_ms"),
+    "answered_at": (Answer, "answered_at"),
+}
+"""Each column of an export, in its order, and the column of the schema that it comes from."""
+
+BLIND_COLUMNS = tuple(column for column, (table, _) in _FROM.items() if table is not Completion)
+
+
+def read_blind_frame(rating_url: str, name: str) -> pd.DataFrame:
+    """Read the latest revision of every answer, one row each, without arms. Costs two queries.
+
+    Raises:
+        StateError: the study is not published.
+    """
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        rows = read_answers(session, get_study(session, name).id)
+    frame = pd.DataFrame(
+        [
+            (
+                row.rater_id,
+                row.position,
+                row.item_id,
+                row.prompt,
+                row.dimension,
+                row.answer,
+                row.n_revisions,
+                row.shown_ms,
+                row.answered_at,
+            )
+            for row in rows
+        ],
+        columns=list(BLIND_COLUMNS),
+    )
+    return frame.astype({"shown_ms": "Int64"})
+
+
+def in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put an export's columns and rows in their order, so that the same answers give the same file."""
+    columns = [column for column in _FROM if column in frame.columns]
+    rest = sorted(set(frame.columns) - set(columns))
+    return frame[[*columns, *rest]].sort_values(["rater", "position", "dimension"]).reset_index(drop=True)
+
+
+def data_dictionary(columns: list[str]) -> dict[str, Meaning]:
+    """Say what the columns of an export mean, in the words of the schema."""
+    return {
+        column: meanings_of(table)[attribute]
+        for column, (table, attribute) in _FROM.items()
+        if column in columns
+    }

@@ -1,0 +1,91 @@
+"""Conduct an audit: search the rating database and every page, and measure the cues."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Engine
+
+from rater.harmless import harmless
+from rater.publish.audit.crawl import Crawler, Reply
+from rater.publish.audit.cues import measure_cues
+from rater.publish.audit.findings import Audit, Hit, Severity
+from rater.publish.audit.marks import Mark, Searcher, collect_marks
+from rater.publish.audit.pages import Shown, skeleton_of, structure_of
+from rater.publish.audit.preview import previewing
+from rater.publish.audit.raw import scan_bytes
+from rater.publish.audit.subject import Subject
+from rater.publish.audit.tables import scan_tables
+from rater.store.engine import reading, sqlite_path
+
+MOST_TRIALS = 60
+"""Pages differ by their text alone; the texts themselves are searched in the database, every one."""
+
+
+def conduct_audit(subject: Subject, rating: Engine, rating_url: str) -> Audit:
+    """Audit a publication in a rating database. Takes a few seconds, most of them for the pages.
+
+    Raises:
+        StateError: the preview cannot be served or walked.
+    """
+    marks = collect_marks(subject.study, seeds=subject.seeds, secrets=subject.secrets)
+    searcher = Searcher(marks)
+    path = sqlite_path(rating_url)
+    with reading(rating) as session:
+        tables = scan_tables(session, subject.published.id, searcher)
+        raw = None if path is None else scan_bytes(session, path, marks)
+    with tempfile.TemporaryDirectory(prefix="rater-audit-") as folder:
+        replies, others, n_trials = _crawl(subject, Path(folder))
+    shown = Shown(subject.published.protocol, [part for i in subject.items for part in (i.prompt, i.text)])
+    hits = [*tables.hits, *(raw.hits if raw else []), *_search_pages(replies, others, shown, searcher)]
+    skeletons = _skeletons(subject, replies, shown)
+    return Audit(
+        hits=tuple(sorted(hits, key=lambda hit: (hit.severity != "structure", hit.place, hit.mark))),
+        cues=tuple(measure_cues(subject, skeletons, np.random.default_rng(0))),
+        not_searched=tuple(dict.fromkeys(f"{m.kind} {m.text!r}" for m in marks if not m.is_distinctive)),
+        n_marks=sum(mark.is_distinctive for mark in marks),
+        n_cells=tables.n_cells,
+        n_bytes=raw.n_bytes if raw else None,
+        n_pages=len(replies),
+        n_trials_crawled=n_trials,
+        n_trials=len({item_id for booklet in subject.booklets for item_id in booklet.item_ids}),
+    )
+
+
+def _crawl(subject: Subject, folder: Path) -> tuple[list[Reply], list[Reply], int]:
+    """Crawl the study, and the one beside it that has nothing to do with it."""
+    with previewing(subject, folder) as preview:
+        crawler = Crawler(preview.address, preview.slug)
+        n_trials = crawler.crawl(n_booklets=len(subject.booklets), most_trials=MOST_TRIALS)
+        other = Crawler(preview.address, preview.other_slug)
+        other.crawl(n_booklets=1, most_trials=MOST_TRIALS)
+    return crawler.replies, other.replies, n_trials
+
+
+def _search_pages(replies: list[Reply], others: list[Reply], shown: Shown, searcher: Searcher) -> list[Hit]:
+    own = {mark for reply in others for mark in searcher.count(structure_of(reply, shown))}
+    found: Counter[tuple[Mark, str]] = Counter()
+    for reply in replies:
+        found.update((mark, reply.place) for mark in searcher.count(structure_of(reply, shown)))
+    return [
+        Hit(_severity(mark, own), mark.kind, mark.text, f"page {place}", count)
+        for (mark, place), count in found.items()
+    ]
+
+
+def _severity(mark: Mark, own: set[Mark]) -> Severity:
+    """Say how bad a mark on a page is: an everyday word that every study's pages have is the app's own."""
+    is_everyday = len(mark.words) == 1 and mark.words[0].isalpha() and mark.kind != "word of the machinery"
+    return "own" if mark in own and is_everyday else "structure"
+
+
+def _skeletons(subject: Subject, replies: list[Reply], shown: Shown) -> Mapping[str, str]:
+    """Map the items seen to their pages' skeletons; texts that are equal cannot be told apart, nor betray."""
+    by_text = {harmless(item.text): item.id for item in subject.items}
+    return {
+        by_text[reply.text]: skeleton_of(reply, shown)
+        for reply in replies
+        if reply.text is not None and reply.text in by_text and reply.status == 200
+    }

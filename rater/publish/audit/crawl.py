@@ -1,0 +1,174 @@
+"""Walk a study's pages as a rater's browser would, wrong turns included, and keep every reply."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+from bs4 import BeautifulSoup, Tag
+
+from rater.errors import StateError
+
+_PAGE_S = 60.0
+_MOST_PAGES = 3_000
+_IMPORT = re.compile(r"""(?:from|import)\s*["'](\.[^"']+)["']""")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One reply of the app, as a browser got it."""
+
+    place: str
+    """Method and path, without the study's random address and a trial's number."""
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    """Cookies among them."""
+    body: str
+    is_html: bool
+    text: str | None
+    """The text shown on it to be rated, where it is a trial."""
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether a text is shown on it to be rated."""
+        return self.text is not None
+
+
+class Crawler:
+    """A browser of its own for each rater, and all that they were sent."""
+
+    def __init__(self, address: str, slug: str) -> None:
+        self._address = address
+        self._slug = slug
+        self.replies: list[Reply] = []
+
+    def crawl(self, *, n_booklets: int, most_trials: int) -> int:
+        """See the pages of who comes by, of who declines, and of whole booklets; returns the trials seen.
+
+        Takes about 15 ms a trial.
+
+        Raises:
+            StateError: the pages do not lead to an end.
+        """
+        self._look_around()
+        n_trials = 0
+        for _ in range(n_booklets):
+            n_trials += self._walk()
+            if n_trials >= most_trials:
+                break
+        self._fetch_assets()
+        return n_trials
+
+    def _look_around(self) -> None:
+        base = f"/s/{self._slug}"
+        with self._browser() as browser:
+            for path in ("/", "/healthz", "/nothing-here", "/favicon.ico", f"{base}/nothing-here"):
+                self._send(browser, "GET", path)
+            for path in ("/instructions", "/trial/1", "/thanks", "/declined"):
+                self._send(browser, "GET", base + path)
+            consent = self._send(browser, "GET", f"{base}/consent")
+            self._send(browser, "POST", f"{base}/consent", _filled(consent) | {"decision": "decline"})
+            self._send(browser, "POST", f"{base}/consent", {})
+            self._send(browser, "DELETE", base)
+
+    def _walk(self) -> int:
+        """Go through one booklet from landing to thanks, as a bot does; returns how many texts were shown."""
+        n_trials = 0
+        with self._browser() as browser:
+            page = self._send(browser, "GET", f"/s/{self._slug}")
+            for _ in range(_MOST_PAGES):
+                form = page.soup.select_one("main form[method=post]")
+                link = page.soup.select_one("main a.primary")
+                if form is not None:
+                    if page.reply.is_trial and n_trials == 0:
+                        self._send(browser, "POST", page.path, _unanswered(page))
+                    n_trials += page.reply.is_trial
+                    page = self._send(browser, "POST", page.path, _filled(page))
+                elif link is not None:
+                    page = self._send(browser, "GET", str(page.url.join(str(link["href"]))))
+                else:
+                    return n_trials
+        msg = f"The pages of the preview did not come to an end within {_MOST_PAGES}."
+        raise StateError(msg)
+
+    def _fetch_assets(self) -> None:
+        """Fetch what the pages load, and what their scripts import."""
+        wanted = {
+            str(tag[attribute])
+            for reply in self.replies
+            if reply.is_html
+            for tag, attribute in _loaded(BeautifulSoup(reply.body, "html.parser"))
+        }
+        seen: set[str] = set()
+        with self._browser() as browser:
+            while wanted - seen:
+                path = min(wanted - seen)
+                seen.add(path)
+                page = self._send(browser, "GET", path)
+                wanted |= {page.url.join(found).path for found in _IMPORT.findall(page.reply.body)}
+
+    def _browser(self) -> httpx.Client:
+        return httpx.Client(base_url=self._address, timeout=_PAGE_S, follow_redirects=True)
+
+    def _send(
+        self, browser: httpx.Client, method: str, path: str, form: dict[str, str] | None = None
+    ) -> "_Page":
+        last = browser.request(method, path, data=form)
+        soup = BeautifulSoup(last.text if _is_html(last) else "", "html.parser")
+        self.replies += [self._reply(response, None) for response in last.history]
+        self.replies.append(self._reply(last, soup.select_one(".completion")))
+        return _Page(last.url, self.replies[-1], soup)
+
+    def _reply(self, response: httpx.Response, completion: Tag | None) -> Reply:
+        path = re.sub(r"/[0-9]+$", "/n", response.request.url.path.replace(self._slug, "…"))
+        return Reply(
+            place=f"{response.request.method} {path}",
+            status=response.status_code,
+            headers=tuple(
+                (name, value.replace(self._slug, "…")) for name, value in response.headers.multi_items()
+            ),
+            body=response.text,
+            is_html=_is_html(response),
+            text=None if completion is None else completion.get_text(),
+        )
+
+
+@dataclass(frozen=True)
+class _Page:
+    url: httpx.URL
+    reply: Reply
+    soup: BeautifulSoup
+
+    @property
+    def path(self) -> str:
+        return self.url.path
+
+
+def _is_html(response: httpx.Response) -> bool:
+    return str(response.headers.get("Content-Type", "")).startswith("text/html")
+
+
+def _unanswered(page: _Page) -> dict[str, str]:
+    return {str(field["name"]): str(field["value"]) for field in page.soup.select("form input[type=hidden]")}
+
+
+def _filled(page: _Page) -> dict[str, str]:
+    """Fill a form in: what is hidden in it, the first of each choice, and the button that goes on."""
+    sent = _unanswered(page)
+    for field in page.soup.select("main form input, main form textarea"):
+        kind, name = str(field.get("type", "")), str(field.get("name", ""))
+        if kind in {"radio", "checkbox"}:
+            sent.setdefault(name, str(field.get("value", "")))
+        elif kind in {"range", "number"}:
+            sent.setdefault(name, str(field.get("value") or field.get("min") or "1"))
+    button = page.soup.select_one("main form button.primary, main form button[value=agree]")
+    if button is not None and button.get("name"):
+        sent[str(button["name"])] = str(button["value"])
+    return sent
+
+
+def _loaded(soup: BeautifulSoup) -> Iterator[tuple[Tag, str]]:
+    for tag in soup.select("head link[href]"):
+        yield tag, "href"
+    for tag in soup.select("script[src], img[src]"):
+        yield tag, "src"

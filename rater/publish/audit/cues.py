@@ -1,0 +1,104 @@
+"""Try to tell arms apart by what is not meaning: how texts were dealt, and what they look like."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rater.publish.audit.findings import Cue, CueKind
+from rater.publish.audit.forms import FORMS
+from rater.publish.audit.neighbours import separate_neighbours
+from rater.publish.audit.separation import Separation, holm, separate
+from rater.publish.audit.subject import Subject
+
+
+class _Measured(NamedTuple):
+    """One number for each of some texts, each with its arm, and the stratum that it is compared within."""
+
+    name: str
+    kind: CueKind
+    values: NDArray[np.float64]
+    arms: NDArray[np.str_]
+    stratum: NDArray[np.intp]
+
+
+def measure_cues(subject: Subject, skeletons: Mapping[str, str], rng: np.random.Generator) -> list[Cue]:
+    """Measure every cue for every pair of arms; p values are adjusted for all of them.
+
+    ``skeletons`` are the pages' structures by item id, as far as they were seen; ``rng`` draws the orders
+    that a booklet's is compared with.
+    """
+    found: list[tuple[str, CueKind, tuple[str, str], Separation]] = []
+    measured = [*_by_item(subject), *_by_page(subject, skeletons), _by_position(subject)]
+    for first, second in _pairs(subject):
+        for cue in measured:
+            of_pair = (cue.arms == first) | (cue.arms == second)
+            separation = separate(cue.values[of_pair], (cue.arms == first)[of_pair], cue.stratum[of_pair])
+            if separation is not None:
+                found.append((cue.name, cue.kind, (first, second), separation))
+        neighbours = separate_neighbours(subject, (first, second), rng)
+        if neighbours is not None:
+            found.append(("arm of the text before", "dealing", (first, second), neighbours))
+    adjusted = holm([separation.p for *_, separation in found])
+    return [
+        Cue(name, kind, *pair, auc=s.auc, low=s.low, high=s.high, p=p)
+        for (name, kind, pair, s), p in zip(found, adjusted, strict=True)
+    ]
+
+
+def _pairs(subject: Subject) -> list[tuple[str, str]]:
+    """List the pairs of arms, the study's contrast first and in its direction."""
+    contrast = subject.study.contrast
+    rest = [pair for pair in combinations(subject.study.arm_names, 2) if set(pair) != set(contrast)]
+    return [contrast, *rest]
+
+
+def _by_item(subject: Subject) -> Iterator[_Measured]:
+    items = subject.items
+    arms = np.array([subject.arms[item.id] for item in items])
+    prompts = {prompt: index for index, prompt in enumerate(dict.fromkeys(item.prompt for item in items))}
+    stratum = np.array([prompts[item.prompt] for item in items], dtype=np.intp)
+    by_id = {item.id: rank for rank, item in enumerate(sorted(items, key=lambda item: item.id))}
+    dealt = Counter(item_id for booklet in subject.booklets for item_id in booklet.item_ids)
+    dealing: dict[str, list[float]] = {
+        "order of ids": [by_id[item.id] for item in items],
+        "order of rows": list(range(len(items))),
+        "times dealt": [dealt[item.id] for item in items],
+    }
+    forms = {name: [float(form(item.text)) for item in items] for name, form in FORMS.items()}
+    for name, values in dealing.items():
+        yield _Measured(name, "dealing", np.array(values, dtype=float), arms, stratum)
+    for name, values in forms.items():
+        yield _Measured(name, "form", np.array(values, dtype=float), arms, stratum)
+
+
+def _by_page(subject: Subject, skeletons: Mapping[str, str]) -> Iterator[_Measured]:
+    """Compare the structures of the pages seen: the rarer one counts for more."""
+    items = [item for item in subject.items if item.id in skeletons]
+    if not items:
+        return
+    counts = Counter(skeletons[item.id] for item in items)
+    rank = {skeleton: place for place, (skeleton, _) in enumerate(counts.most_common())}
+    arms = np.array([subject.arms[item.id] for item in items])
+    values = np.array([rank[skeletons[item.id]] for item in items], dtype=float)
+    yield _Measured("markup of its page", "dealing", values, arms, np.zeros(len(items), dtype=np.intp))
+
+
+def _by_position(subject: Subject) -> _Measured:
+    """Take each trial's place in its booklet, compared within booklets."""
+    places: dict[str, list[float | int | str]] = defaultdict(list)
+    for number, booklet in enumerate(subject.booklets):
+        for position, item_id in enumerate(booklet.item_ids, start=1):
+            places["value"].append(position)
+            places["arm"].append(subject.arms[item_id])
+            places["booklet"].append(number)
+    return _Measured(
+        "position in the booklet",
+        "dealing",
+        np.array(places["value"], dtype=float),
+        np.array(places["arm"]),
+        np.array(places["booklet"], dtype=np.intp),
+    )

@@ -1,0 +1,144 @@
+"""Measure what steering does before people are asked: to the next token, and to texts."""
+
+# ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from rater.errors import ModelError
+from rater.steering.prefill import next_token_logprobs
+from rater.steering.vectors import SteeringVector
+from rater.study.additions import AnyAddition
+
+
+@dataclass(frozen=True)
+class TokenChange:
+    """How steering changed the probability of one next token."""
+
+    token_id: int
+    token: str
+    unsteered: float
+    """Natural-log probability, as is steered."""
+    steered: float
+
+
+@dataclass(frozen=True)
+class NextTokenEffect:
+    """How far steering moved the distribution of the token after a prompt."""
+
+    kl_steered_unsteered: float
+    """Kullback–Leibler divergence of the steered distribution from the unsteered one, in nats."""
+    kl_unsteered_steered: float
+    """The other way round, in nats."""
+    entropy_unsteered: float
+    """In nats, as is entropy_steered."""
+    entropy_steered: float
+    top_changes: tuple[TokenChange, ...]
+    """The tokens whose probability changed most, the largest change first."""
+
+
+@dataclass(frozen=True)
+class Focus:
+    """Whether steering moved a set of tokens, and nothing else (Turner et al. 2023)."""
+
+    effectiveness: float
+    """log P(set) steered minus unsteered, in nats."""
+    disruption: float
+    """How much the distributions within the set and outside it changed: their KL divergence, weighted by the
+    steered probabilities of set and rest, in nats."""
+
+
+def next_token_effect(
+    model: TransformerBridge,
+    prompt: str,
+    additions: Sequence[AnyAddition | SteeringVector],
+    *,
+    n_changes: int = 10,
+) -> NextTokenEffect:
+    """Compare the next token's distribution with and without steering: two forward passes.
+
+    Raises:
+        ModelError: prompt, additions and model do not fit.
+    """
+    unsteered = next_token_logprobs(model, prompt)
+    steered = next_token_logprobs(model, prompt, additions)
+    changed = (steered.exp() - unsteered.exp()).abs().topk(n_changes).indices.tolist()
+    changes = [
+        TokenChange(
+            token, str(model.tokenizer.decode([token])), unsteered[token].item(), steered[token].item()
+        )
+        for token in changed
+    ]
+    return NextTokenEffect(
+        kl_steered_unsteered=kl_divergence(steered, unsteered),
+        kl_unsteered_steered=kl_divergence(unsteered, steered),
+        entropy_unsteered=entropy(unsteered),
+        entropy_steered=entropy(steered),
+        top_changes=tuple(changes),
+    )
+
+
+def kl_divergence(p: Float[Tensor, " d_vocab"], q: Float[Tensor, " d_vocab"]) -> float:
+    """Give KL(p‖q) = Σ p (log p − log q) of two distributions in natural-log probabilities, in nats."""
+    p, q = p.double(), q.double()
+    return float((p.exp() * (p - q)).sum())
+
+
+def entropy(p: Float[Tensor, " d_vocab"]) -> float:
+    """Give −Σ p log p of a distribution in natural-log probabilities, in nats."""
+    return float(-(p.double().exp() * p.double()).sum())
+
+
+def focus(
+    unsteered: Float[Tensor, " d_vocab"], steered: Float[Tensor, " d_vocab"], token_ids: Collection[int]
+) -> Focus:
+    """Split the change between two distributions into what was meant and what was not.
+
+    The KL divergence of the steered from the unsteered distribution is the sum of a part between the set and
+    its rest, of which the effectiveness tells, and a part within the two, which is the disruption.
+
+    Args:
+        unsteered: natural-log probabilities of the next token.
+        steered: the same under steering.
+        token_ids: the tokens that were meant to become likelier.
+
+    Raises:
+        ModelError: the set is empty, has all tokens, or one that does not exist.
+    """
+    size = len(unsteered)
+    if not 0 < len(set(token_ids)) < size or not all(0 <= token < size for token in token_ids):
+        msg = f"token_ids are {sorted(token_ids)[:10]}; valid: some, not all, of the tokens 0 to {size - 1}."
+        raise ModelError(msg)
+    within = torch.zeros(size, dtype=torch.bool, device=unsteered.device)
+    within[list(token_ids)] = True
+    disruption = 0.0
+    for part in (within, ~within):
+        p, q = steered[part].double(), unsteered[part].double()
+        share = p.logsumexp(0)
+        disruption += float(share.exp()) * kl_divergence(p - share, q - q.logsumexp(0))
+    effectiveness = steered[within].double().logsumexp(0) - unsteered[within].double().logsumexp(0)
+    return Focus(float(effectiveness), disruption)
+
+
+def repetition(token_ids: Sequence[int], n: int = 3) -> float | None:
+    """Give the share of runs of n tokens that occurred before in the same completion; None where it has none.
+
+    0 is what a text that never repeats itself has; "love love love love" comes near 1.
+    """
+    runs = [tuple(token_ids[start : start + n]) for start in range(len(token_ids) - n + 1)]
+    return 1 - len(set(runs)) / len(runs) if runs else None
+
+
+def count_words(text: str, words: Collection[str] | None = None) -> int:
+    """Count the words of a text, or how often any of some words occurs in it, whatever its case."""
+    found = re.findall(r"[^\W_]+(?:['’][^\W_]+)*", text.casefold())
+    if words is None:
+        return len(found)
+    wanted = {word.casefold() for word in words}
+    return sum(word in wanted for word in found)

@@ -1,0 +1,61 @@
+"""Read a publication as its rows stand: for whoever compares them with what they should be."""
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from rater.errors import StateError, nearest
+from rater.store.rating.schema import Booklet, Item, Study, Trial
+from rater.store.rating.studies import NewBooklet, NewItem
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """A study's row, its protocol not parsed: it may have been altered to something that is none."""
+
+    id: int
+    name: str
+    state: str
+    protocol: str
+    study_hash: str
+    commitment: str
+
+
+def get_study_row(session: Session, name: str) -> StudyRow:
+    """Read a study's row. Costs one query.
+
+    Raises:
+        StateError: no study of that name is published; the nearest that are get named.
+    """
+    row = session.scalars(select(Study).where(Study.name == name)).first()
+    if row is None:
+        names = session.scalars(select(Study.name)).all()
+        hint = nearest(name, names) if names else f" Run: rater publish {name}"
+        msg = f"Study {name!r} is not published yet.{hint}"
+        raise StateError(msg)
+    return StudyRow(row.id, row.name, row.state, row.protocol, row.study_hash, row.commitment)
+
+
+def read_items(session: Session, study_id: int) -> tuple[NewItem, ...]:
+    """Read a study's items in the order in which the database keeps their rows. Costs one query."""
+    by_row = text("item.ctid" if session.get_bind().dialect.name == "postgresql" else "item.rowid")
+    rows = session.execute(
+        select(Item.id, Item.prompt, Item.text).where(Item.study_id == study_id).order_by(by_row)
+    )
+    return tuple(NewItem(*row) for row in rows)
+
+
+def read_booklets(session: Session, study_id: int) -> tuple[NewBooklet, ...]:
+    """Read a study's booklets by id. Costs one query."""
+    trials = session.execute(
+        select(Trial.booklet_id, Trial.item_id)
+        .join(Booklet, Booklet.id == Trial.booklet_id)
+        .where(Booklet.study_id == study_id)
+        .order_by(Trial.booklet_id, Trial.position)
+    )
+    return tuple(
+        NewBooklet(booklet_id, tuple(trial.item_id for trial in own))
+        for booklet_id, own in groupby(trials, key=lambda trial: trial.booklet_id)
+    )

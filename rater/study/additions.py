@@ -1,0 +1,294 @@
+"""Declare what can be added to a model's residual stream, as pure data: what, where, when, how strongly."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, field
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    Tag,
+    model_serializer,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass
+
+_VALUE = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _require_hook_point(value: object) -> object:
+    if _is_number(value) or (isinstance(value, str) and value.strip() and value.isprintable()):
+        return value
+    msg = "a layer number from 0, or a hook point such as 'blocks.6.hook_resid_pre'"
+    raise ValueError(msg)
+
+
+def _require_padding(value: object) -> object:
+    if value is None or _is_number(value) or value in ("space", "model"):
+        return value
+    msg = "'space', 'model', a token id from 0, or None"
+    raise ValueError(msg)
+
+
+def _require_position(value: object) -> object:
+    if isinstance(value, str) and value in {"front", "mid", "back"}:
+        return value
+    if isinstance(value, list | tuple) and value and all(type(each) is int for each in value):
+        return tuple(value)
+    msg = "'front', 'mid', 'back', or positions of the prompt such as (1, 2) (BOS is 0, the last token -1)"
+    raise ValueError(msg)
+
+
+def _require_dims(value: object) -> object:
+    if value is None:
+        return value
+    if isinstance(value, list | tuple) and len(value) == 2 and all(_is_number(each) for each in value):
+        start, stop = value
+        if start < stop:
+            return start, stop
+    msg = "(start, stop) with 0 <= start < stop, or None for all dimensions"
+    raise ValueError(msg)
+
+
+HookPoint = Annotated[int | str, BeforeValidator(_require_hook_point)]
+Padding = Annotated[Literal["space", "model"] | int | None, BeforeValidator(_require_padding)]
+AddedText = Annotated[str, StringConstraints(max_length=20_000)]
+Texts = Annotated[Sequence[AddedText], Field(min_length=1), AfterValidator(tuple)]
+TokenIds = Annotated[Sequence[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(tuple)]
+"""A list or tuple, kept as a tuple, so that equal additions are equal and none can be changed."""
+Position = Literal["front", "mid", "back"] | tuple[int, ...]
+When = Literal["prompt", "generated", "all"]
+_CheckedPosition = Annotated[Position, BeforeValidator(_require_position)]
+_Dims = Annotated[tuple[int, int] | None, BeforeValidator(_require_dims)]
+
+
+def hook_name(at: int | str) -> str:
+    """Name the hook point: a layer number n means the residual stream before block n."""
+    return f"blocks.{at}.hook_resid_pre" if isinstance(at, int) else at
+
+
+def _require_one(names: str, first: object, second: object) -> None:
+    if (first is None) == (second is None):
+        given = "neither is" if first is None else "both are"
+        msg = f"of {names}, {given} given; valid: exactly one of them"
+        raise ValueError(msg)
+
+
+_SILENT = {"relative": None, "position": "front", "dims": None, "when": "prompt", "read": "each"}
+_ALWAYS = object()
+
+
+@dataclass(frozen=True, config=_VALUE, kw_only=True)
+class Placed:
+    """Say where, when and, if not by a coefficient, how strongly an addition is made."""
+
+    relative: float | None = None
+    """Instead of coeff: the largest norm over text tokens, as a share of the residual stream's. (sealed)"""
+    position: _CheckedPosition = "front"
+    """Where in the prompt: from BOS on, in the middle, at its end, or positions one by one. (sealed)"""
+    dims: _Dims = None
+    """The dimensions of the residual stream that are changed, (start, stop); None for all. (sealed)"""
+    when: When = "prompt"
+    """Whether the prompt, each generated token, or every token of both is changed. (sealed)"""
+
+    @model_validator(mode="after")
+    def _is_placed_and_scaled(self) -> Self:
+        _require_one("coeff and relative", getattr(self, "coeff", None), self.relative)
+        if self.when != "prompt" and self.position != "front":
+            msg = (
+                f"position is {self.position!r}, but it names tokens of the prompt and when is "
+                f"{self.when!r}; valid: when='prompt', or no position"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _leave_defaults_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Write no field that says nothing, so that a study's hash outlives the fields it does not use."""
+        written: dict[str, object] = write(self)
+        return {name: value for name, value in written.items() if value != _SILENT.get(name, _ALWAYS)}
+
+
+@dataclass(frozen=True, config=_VALUE)
+class ActivationAddition(Placed):
+    """Add ``coeff`` × the activations of a prompt at a hook point (Turner et al. 2023, arXiv:2308.10248).
+
+    Exactly one of ``prompt`` (tokenised with BOS prepended) and ``tokens`` (used as they are) is given.
+    """
+
+    coeff: float | None = None
+    """What the activations are multiplied by. (sealed)"""
+    act_name: HookPoint = Field(default=None, validate_default=True)
+    """A hook point, or a layer number n for ``blocks.n.hook_resid_pre``. (sealed)"""
+    prompt: AddedText | None = None
+    """The text whose activations are added. (sealed)"""
+    tokens: TokenIds | None = None
+    """The token ids whose activations are added. (sealed)"""
+    _: KW_ONLY
+    read: Literal["each", "last", "mean"] = "each"
+    """The activations of each token, of the last one, or their mean over the tokens after BOS. (sealed)"""
+
+    @model_validator(mode="after")
+    def _has_prompt_or_tokens(self) -> Self:
+        _require_one("prompt and tokens", self.prompt, self.tokens)
+        return self
+
+    @property
+    def hook_point(self) -> str:
+        """The full name of the hook point."""
+        return hook_name(self.act_name)
+
+
+@dataclass(frozen=True, config=_VALUE)
+class XVector(Placed):
+    """Add ``coeff`` × (activations of ``prompt1`` − activations of ``prompt2``).
+
+    ``pad`` evens out prompts of different token lengths on the right: "space" with the space token, "model"
+    with the model's own pad token, a number with that token id, None not at all.
+    """
+
+    prompt1: AddedText
+    """The text that is added. (sealed)"""
+    prompt2: AddedText
+    """The text that is subtracted. (sealed)"""
+    _: KW_ONLY
+    coeff: float | None = None
+    """What the difference is multiplied by. (sealed)"""
+    at: HookPoint
+    """A hook point, or a layer number n for ``blocks.n.hook_resid_pre``. (sealed)"""
+    pad: Padding = field(default="space")
+    """What the shorter prompt is padded with, where each token is read. (sealed)"""
+    read: Literal["each", "last", "mean"] = "each"
+    """The activations of each token, of the last one, or their mean over the tokens after BOS. (sealed)"""
+
+
+@dataclass(frozen=True, config=_VALUE)
+class DatasetVector(Placed):
+    """Add ``coeff`` × the direction that tells two sets of texts apart: one vector, at one position.
+
+    "mean_difference" is the mean over ``positive`` minus the mean over ``negative`` (Rimsky et al. 2024,
+    arXiv:2312.06681). "pca" is the first principal component of the pairs (first with first, and so on),
+    each taken about its own middle, as long as the mean difference is along it (Zou et al. 2023,
+    arXiv:2310.01405); its sign is the pairs': from negative to positive.
+    """
+
+    positive: Texts
+    """The texts that the vector points to. (sealed)"""
+    negative: Texts
+    """The texts that it points away from. (sealed)"""
+    _: KW_ONLY
+    coeff: float | None = None
+    """What the direction is multiplied by. (sealed)"""
+    at: HookPoint
+    """A hook point, or a layer number n for ``blocks.n.hook_resid_pre``. (sealed)"""
+    method: Literal["mean_difference", "pca"] = "mean_difference"
+    """How the direction is found. (sealed)"""
+    read: Literal["last", "mean"] = "last"
+    """Which activations of a text count: the last token's, or the mean over the tokens after BOS. (sealed)"""
+
+    @model_validator(mode="after")
+    def _has_pairs_for_pca(self) -> Self:
+        if self.method == "pca" and not 2 <= len(self.positive) == len(self.negative):
+            msg = (
+                f"positive has {len(self.positive)} texts and negative {len(self.negative)}, but 'pca' "
+                "needs pairs: as many of one as of the other, and two or more"
+            )
+            raise ValueError(msg)
+        return self
+
+
+@dataclass(frozen=True, config=_VALUE)
+class VectorFile:
+    """Add a vector that was saved: a ``.safetensors`` file of rater's, or a ``.gguf`` control vector.
+
+    The file says at which hook points, where and when it is added; ``position`` and ``when`` override it.
+    """
+
+    path: Annotated[str, StringConstraints(min_length=1)]
+    """The file, from the folder in which generation is started. (sealed)"""
+    _: KW_ONLY
+    coeff: float | None = None
+    """What the saved vector is multiplied by. (sealed)"""
+    relative: float | None = None
+    """Instead of coeff: the largest norm over text tokens, as a share of the residual stream's. (sealed)"""
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """The file's SHA-256 in hexadecimal, so that the study's hash covers what is in it. (sealed)"""
+    position: Annotated[Position | None, BeforeValidator(lambda p: p and _require_position(p))] = None
+    """As an XVector's; None for what the file says. (sealed)"""
+    when: When | None = None
+    """As an XVector's; None for what the file says. (sealed)"""
+
+    @model_validator(mode="after")
+    def _is_scaled(self) -> Self:
+        _require_one("coeff and relative", self.coeff, self.relative)
+        return self
+
+
+_TELLING = {
+    "prompt1": "XVector",
+    "positive": "DatasetVector",
+    "path": "VectorFile",
+    "like": "RandomVector",
+}
+"""The field by which an addition that is read back from JSON is known."""
+
+
+def _which_addition(value: object) -> str | None:
+    if isinstance(value, dict):
+        return next((kind for telling, kind in _TELLING.items() if telling in value), "ActivationAddition")
+    name = type(value).__name__
+    return name if name in {*_TELLING.values(), "ActivationAddition"} else None
+
+
+def _by_kind(which: Callable[[object], str | None]) -> Discriminator:
+    return Discriminator(
+        which,
+        custom_error_type="not_an_addition",
+        custom_error_message="an XVector(…) or an ActivationAddition(…)",
+    )
+
+
+_Matchable = Annotated[
+    Annotated[XVector, Tag("XVector")]
+    | Annotated[ActivationAddition, Tag("ActivationAddition")]
+    | Annotated[DatasetVector, Tag("DatasetVector")]
+    | Annotated[VectorFile, Tag("VectorFile")],
+    _by_kind(_which_addition),
+]
+
+
+@dataclass(frozen=True, config=_VALUE)
+class RandomVector:
+    """Add a random direction, as long at each position as another addition: the control for it.
+
+    Where, when and in which dimensions are the other's, too. The numbers come from ``seed`` alone.
+    """
+
+    like: _Matchable
+    """The addition whose norms are matched. (sealed)"""
+    _: KW_ONLY
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """The seed of the directions. (sealed)"""
+
+
+Addition = Annotated[
+    Annotated[XVector, Tag("XVector")]
+    | Annotated[ActivationAddition, Tag("ActivationAddition")]
+    | Annotated[DatasetVector, Tag("DatasetVector")]
+    | Annotated[VectorFile, Tag("VectorFile")]
+    | Annotated[RandomVector, Tag("RandomVector")],
+    _by_kind(_which_addition),
+]
+AnyAddition = ActivationAddition | XVector | DatasetVector | VectorFile | RandomVector
+
+KINDS = frozenset({*_TELLING.values(), "ActivationAddition"})
+"""What pydantic adds to a place in a study to say which kind of addition it took the value for."""

@@ -1,0 +1,54 @@
+"""Say in a line what is added to the model, for the experimenter's eyes only."""
+
+from rater.study.additions import (
+    ActivationAddition,
+    AnyAddition,
+    DatasetVector,
+    Placed,
+    RandomVector,
+    VectorFile,
+    XVector,
+    hook_name,
+)
+
+_MOST_SHOWN = 60
+
+
+def describe(addition: AnyAddition) -> str:
+    """Put an addition in words: how strongly, what, at which hook point, where, when."""
+    if isinstance(addition, RandomVector):
+        return f"a random direction (seed {addition.seed}) as long as {describe(addition.like)}"
+    return f"{_strength(addition)} {_what(addition)}{_place(addition)}"
+
+
+def _strength(addition: ActivationAddition | XVector | DatasetVector | VectorFile) -> str:
+    if addition.relative is not None:
+        return f"{addition.relative:g} of the residual norm ×"
+    return f"{addition.coeff:g} ×"
+
+
+def _what(addition: ActivationAddition | XVector | DatasetVector | VectorFile) -> str:
+    if isinstance(addition, VectorFile):
+        return f"the vector in {addition.path}"
+    if isinstance(addition, DatasetVector):
+        n_texts = f"{len(addition.positive)} texts − {len(addition.negative)} texts"
+        return f"({n_texts}, {addition.method}) at {hook_name(addition.at)}"
+    if isinstance(addition, XVector):
+        return f"({addition.prompt1!r} − {addition.prompt2!r}) at {hook_name(addition.at)}"
+    what = repr(addition.prompt) if addition.prompt is not None else f"tokens {addition.tokens}"
+    return f"{_cut(what)} at {addition.hook_point}"
+
+
+def _place(addition: Placed | VectorFile) -> str:
+    said = []
+    if addition.position not in ("front", None):
+        said.append(f"position {addition.position}")
+    if isinstance(addition, Placed) and addition.dims is not None:
+        said.append(f"dimensions {addition.dims[0]} to {addition.dims[1] - 1}")
+    if addition.when not in {"prompt", None}:
+        said.append(f"{addition.when} tokens")
+    return "".join(f", {each}" for each in said)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"

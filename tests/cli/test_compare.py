@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from rater.cli.compare import compare
+
+STUDY = """
+from rater import Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, XVector
+
+study = Study(
+    name="tiny", title="T", consent="C", instructions="I",
+    dimensions=[Dimension(name="d", question="Q?", scale=Likert(low="l", high="h"))],
+    prompts=["I hate you because", "The rain went"],
+    arms=[Unsteered(), Steered(name="love", additions=[XVector("Love", "Hate", coeff=5, at=6)])],
+    sampling=Sampling(max_new_tokens=3, temperature=0),
+    plan=Plan(raters=4),
+)
+"""
+
+
+@pytest.mark.model
+def test_arms_are_shown_side_by_side_on_a_page(tmp_path: Path) -> None:
+    (tmp_path / "tiny.py").write_text(STUDY)
+    options = ["--prompts", "1", "--samples", "1", "--device", "cpu", "--html", str(tmp_path / "page.html")]
+
+    result = CliRunner().invoke(compare, [str(tmp_path / "tiny.py"), *options])
+
+    assert result.exit_code == 0, result.output
+    written = (tmp_path / "page.html").read_text()
+    assert "<b>I hate you because</b> you&#x27;re a" in written
+    assert "steered tokens 0–2 at blocks.6.hook_resid_pre" in written
+    assert "The rain went" not in written

@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from rater.cli.sweep import Coeffs, Layers, sweep
+
+STUDY = """
+from rater import Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, XVector
+
+study = Study(
+    name="tiny", title="T", consent="C", instructions="I",
+    dimensions=[Dimension(name="d", question="Q?", scale=Likert(low="l", high="h"))],
+    prompts=["I hate you because", "The rain went"],
+    arms=[Unsteered(), Steered(name="love", additions=[XVector("Love", "Hate", coeff=5, at=6)])],
+    sampling=Sampling(max_new_tokens=4, temperature=0),
+    plan=Plan(raters=4),
+)
+"""
+
+
+@pytest.fixture
+def study_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "tiny.py"
+    path.write_text(STUDY)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "layers"),
+    [("6", (6,)), ("2:8:2", (2, 4, 6)), ("0:2,25,1", (0, 1, 25))],
+)
+def test_layers_are_numbers_and_ranges(text: str, layers: tuple[int, ...]) -> None:
+    assert Layers().convert(text, None, None) == layers
+
+
+def test_coefficients_are_numbers_with_commas() -> None:
+    assert Coeffs().convert("-10,2.5", None, None) == (-10.0, 2.5)
+
+
+@pytest.mark.model
+def test_a_sweep_goes_on_where_it_stopped(study_file: Path) -> None:
+    command = [
+        str(study_file),
+        "--layers",
+        "2,6",
+        "--words",
+        "love, you",
+        "--samples",
+        "1",
+        "--device",
+        "cpu",
+    ]
+
+    first = CliRunner().invoke(sweep, [*command, "--coeffs", "1"])
+    second = CliRunner().invoke(sweep, [*command, "--coeffs", "1,-2", "--prompts", "2"])
+    third = CliRunner().invoke(sweep, [*command, "--coeffs", "1,-2"])
+
+    assert (first.exit_code, second.exit_code, third.exit_code) == (0, 0, 0)
+    assert "for 2 settings" in first.stderr
+    assert "for 2 settings" in second.stderr
+    assert third.stderr == ""
+    assert "Effect at the front" in third.stdout
+    assert len((study_file.parent / "tiny-sweep.csv").read_text().splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--layers", "x", "--coeffs", "1"], "'x' names no layers; valid: numbers and ranges"),
+        (["--layers", "-1", "--coeffs", "1"], "'-1' names no layers"),
+        (["--layers", "1", "--coeffs", "a"], "'a' is no list of numbers; valid: -10,-5,5,10"),
+    ],
+)
+def test_options_that_say_nothing_are_refused(options: list[str], message: str, study_file: Path) -> None:
+    result = CliRunner().invoke(sweep, [str(study_file), *options])
+
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_a_misspelt_arm_is_named_with_the_nearest(study_file: Path) -> None:
+    result = CliRunner().invoke(sweep, [str(study_file), "--layers", "1", "--coeffs", "1", "--arm", "lovee"])
+
+    assert str(result.exception) == "--arm is 'lovee', which is no steered arm of tiny. Did you mean 'love'?"

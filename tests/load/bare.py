@@ -1,0 +1,77 @@
+"""The bare page that the app's speed is compared with: what a rating costs with nothing around it.
+
+One request a rating: four SQLAlchemy Core statements, one durable SQLite commit, one Jinja template; gunicorn
+with two sync workers. It checks nothing, knows no study and keeps no revision.
+"""
+
+import sys
+
+from flask import Flask, request
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # it has no types
+from sqlalchemy import Column, Float, Integer, MetaData, String, Table, func, insert, select
+
+from rater.store.engine import disposing, open_engine
+
+METADATA = MetaData()
+ITEM = Table("item", METADATA, Column("id", Integer, primary_key=True), Column("text", String))
+ANSWER = Table(
+    "answer",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("rater", String, index=True),
+    Column("position", Integer),
+    Column("value", Float),
+)
+PAGE = """<!DOCTYPE html><html lang="en"><title>A text</title><main><p>{{ text }}</p><form method="post">
+{% for point in range(1, 6) %}<label><input type="radio" name="value" value="{{ point }}">{{ point }}</label>
+{% endfor %}<button>Next</button></form><p>{{ n }} saved</p></main></html>"""
+
+
+def create_app(url: str) -> Flask:
+    app = Flask(__name__)
+    page = app.jinja_env.from_string(PAGE)
+    engine = open_engine(url)
+    immediate = engine.execution_options(rater_begin_immediate=True)
+
+    @app.post("/<rater>/<int:position>")
+    def answer(rater: str, position: int) -> str:
+        with immediate.begin() as connection:
+            mine = select(func.count()).where(ANSWER.c.rater == rater)
+            connection.execute(select(ITEM.c.id).where(ITEM.c.id == position)).first()
+            connection.execute(
+                insert(ANSWER).values(rater=rater, position=position, value=float(request.form["value"]))
+            )
+            n = connection.execute(mine).scalar()
+            text = connection.execute(select(ITEM.c.text).where(ITEM.c.id == position + 1)).scalar()
+        return page.render(text=text, n=n)
+
+    return app
+
+
+class Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
+    def __init__(self, url: str, port: int) -> None:
+        self._url = url
+        self._port = port
+        super().__init__()
+
+    def load_config(self) -> None:
+        self.cfg.set("bind", f"127.0.0.1:{self._port}")
+        self.cfg.set("workers", 2)
+        self.cfg.set("worker_class", "sync")
+        self.cfg.set("loglevel", "warning")
+        self.cfg.set("control_socket_disable", True)  # noqa: FBT003 (gunicorn's interface)
+        self.cfg.set("when_ready", lambda _: print(f"http://127.0.0.1:{self._port}/", flush=True))
+
+    def load(self) -> Flask:
+        return create_app(self._url)
+
+
+def main(url: str, port: int, n_items: int) -> None:
+    with disposing(open_engine(url)) as engine, engine.begin() as connection:
+        METADATA.create_all(connection)
+        connection.execute(insert(ITEM), [{"text": f"Text {n} " + "word " * 40} for n in range(n_items + 1)])
+    Server(url, port).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,128 @@
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from transformer_lens.model_bridge import TransformerBridge
+
+import rater.steering
+from rater.errors import ModelError
+from rater.steering.comparisons import print_n_comparisons
+from rater.steering.pairs import UnequalPairWarning
+from rater.study.arms import ActivationAddition, XVector
+
+pytestmark = pytest.mark.model
+
+# The code of the seed system's front page in its order; only the stray star before one call is taken out.
+SNIPPETS = (Path(__file__).parents[1] / "data" / "seed_readme_snippets.txt").read_text()
+PROMPT = "I hate you because"
+
+
+def printed(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=100, force_terminal=True, color_system="standard")
+
+
+SHORT = (
+    SNIPPETS.replace("tokens_to_generate=100", "tokens_to_generate=3")
+    .replace("tokens_to_generate=50", "tokens_to_generate=3")
+    .replace("num_comparisons=15", "num_comparisons=2")
+)
+
+
+@pytest.mark.parametrize(
+    ("snippets", "n_shown"), [(SHORT, 4), pytest.param(SNIPPETS, 30, marks=pytest.mark.slow)]
+)
+def test_the_seeds_front_page_runs_with_only_the_import_and_the_model_changed(
+    snippets: str,
+    n_shown: int,
+    embedded_model: TransformerBridge,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = {
+        name: getattr(rater.steering, name)
+        for name in ("ActivationAddition", "get_x_vector", "print_n_comparisons")
+    }
+    names |= {"gpt2_small": embedded_model, "gpt2_xl": embedded_model}
+
+    with pytest.warns(UnequalPairWarning, match=r"'Hate' \(2 tokens\) from 'Love' \(1\) without padding"):
+        exec(snippets, names)  # noqa: S102 (the snippets are what is tested)
+
+    first, second = capsys.readouterr().out.split("Unsteered completions")[1:]
+    assert first.count(PROMPT) == n_shown
+    assert "Steered completions" in first
+    assert second.count("I want to kill you because") == n_shown
+
+
+def test_the_prompt_is_bold_and_the_completion_is_not(
+    embedded_model: TransformerBridge, console: Console
+) -> None:
+    print_n_comparisons(PROMPT, embedded_model, 1, tokens_to_generate=4, temperature=0, console=console)
+
+    assert f"\x1b[1m{PROMPT}\x1b[0m you're a woman" in printed(console)
+    assert "Steered completions" not in printed(console)
+
+
+def test_both_columns_are_drawn_with_the_same_random_numbers(
+    embedded_model: TransformerBridge, console: Console
+) -> None:
+    nothing = [ActivationAddition(0, 6, "Love")]
+
+    print_n_comparisons(
+        PROMPT, embedded_model, 2, nothing, tokens_to_generate=3, seed=5, temperature=3.0, console=console
+    )
+
+    rows = [line.split("│")[1:3] for line in printed(console).splitlines() if PROMPT in line]
+    assert len(rows) == 2
+    assert all(left.strip() == right.strip() for left, right in rows)
+    assert rows[0][0] != rows[1][0]
+
+
+def test_text_that_looks_like_markup_is_printed_as_it_is(
+    embedded_model: TransformerBridge, console: Console
+) -> None:
+    print_n_comparisons("[bold]x[/bold]", embedded_model, 1, tokens_to_generate=1, console=console)
+
+    assert "[bold]x[/bold]" in printed(console)
+
+
+def test_location_and_slice_are_those_of_all_additions(
+    embedded_model: TransformerBridge, console: Console
+) -> None:
+    # Greedily, the seed system found " wedding" at the back of this prompt to change the text at once, and
+    # half the dimensions at its front not to change it.
+    wedding = [ActivationAddition(4, 6, " wedding"), ActivationAddition(-4, 6, " ")]
+    friend = "I went up to my friend and said"
+
+    for options in ({"res_stream_slice": slice(0, 288)}, {"addition_location": "back"}):
+        print_n_comparisons(
+            friend,
+            embedded_model,
+            1,
+            wedding,
+            tokens_to_generate=6,
+            temperature=0,
+            console=console,
+            **options,
+        )
+
+    sliced, back = [line.split("│")[1:3] for line in printed(console).splitlines() if friend in line]
+    assert sliced[0].strip() == sliced[1].strip()
+    assert back[0].strip() != back[1].strip()
+
+
+@pytest.mark.parametrize("chosen", [slice(0, 577), slice(5, 5), slice(-3, None), slice(0, 10, 2)])
+def test_a_slice_out_of_range_is_refused(chosen: slice, embedded_model: TransformerBridge) -> None:
+    with pytest.raises(ModelError, match=r"res_stream_slice is slice\(.* has 576 dimensions; valid: slice"):
+        print_n_comparisons(
+            PROMPT,
+            embedded_model,
+            1,
+            [XVector("Love", "Hate", coeff=1, at=6)],
+            res_stream_slice=chosen,
+        )

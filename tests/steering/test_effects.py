@@ -1,0 +1,96 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformer_lens.model_bridge import TransformerBridge
+
+from rater.errors import ModelError
+from rater.steering.effects import count_words, entropy, focus, kl_divergence, next_token_effect, repetition
+from rater.study.arms import XVector
+
+weights = st.lists(st.floats(0.01, 1), min_size=5, max_size=5)
+
+
+def logs(probs: list[float]) -> torch.Tensor:
+    return (torch.tensor(probs, dtype=torch.float64) / sum(probs)).log()
+
+
+def test_the_divergence_is_in_nats() -> None:
+    half, skew = logs([0.5, 0.5]), logs([0.75, 0.25])
+
+    assert kl_divergence(half, skew) == pytest.approx(0.5 * math.log(0.5 / 0.75) + 0.5 * math.log(0.5 / 0.25))
+    assert kl_divergence(half, half) == 0
+    assert entropy(half) == pytest.approx(math.log(2))
+
+
+def test_focus_tells_what_was_meant_from_what_was_not() -> None:
+    unsteered, meant, beside = logs([1, 1, 1, 1]), logs([6, 2, 2, 2]), logs([1, 2, 1, 0.5])
+
+    # Only token 0 became likelier, at the cost of all others alike.
+    assert focus(unsteered, meant, [0]).effectiveness == pytest.approx(math.log(0.5 / 0.25))
+    assert focus(unsteered, meant, [0]).disruption == pytest.approx(0, abs=1e-12)
+    assert focus(unsteered, beside, [0]).disruption > 0.05
+
+
+@given(weights, weights)
+def test_the_divergence_is_the_disruption_and_what_passes_between_set_and_rest(
+    p: list[float], q: list[float]
+) -> None:
+    steered, unsteered = logs(p), logs(q)
+    inside = [math.exp(each[:2].logsumexp(0).item()) for each in (steered, unsteered)]
+    between = kl_divergence(logs([inside[0], 1 - inside[0]]), logs([inside[1], 1 - inside[1]]))
+
+    found = focus(unsteered, steered, {0, 1})
+
+    assert found.disruption + between == pytest.approx(kl_divergence(steered, unsteered), abs=1e-9)
+    assert found.effectiveness == pytest.approx(math.log(inside[0] / inside[1]), abs=1e-9)
+
+
+@pytest.mark.parametrize("tokens", [[], [0, 1, 2, 3], [4], [-1]])
+def test_a_set_that_is_none_is_refused(tokens: list[int]) -> None:
+    with pytest.raises(ModelError, match="valid: some, not all, of the tokens 0 to 3"):
+        focus(logs([1, 1, 1, 1]), logs([1, 1, 1, 1]), tokens)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        ([1, 2, 3, 4, 5], 0.0),
+        ([7, 7, 7, 7, 7, 7], 0.75),
+        ([1, 2, 3, 9, 1, 2, 3], 0.2),
+        ([1, 2], None),
+    ],
+)
+def test_repetition_is_the_share_of_runs_seen_before(tokens: list[int], expected: float | None) -> None:
+    assert repetition(tokens) == pytest.approx(expected)
+
+
+def test_words_are_counted_whatever_their_case() -> None:
+    text = "I don't LOVE weddings; the wedding, though, was a wedding-party's. Größe 日本"
+
+    assert count_words(text) == 13
+    assert count_words(text, ["wedding", "Love"]) == 3
+    assert count_words(text, ["don't"]) == 1
+    assert count_words("") == 0
+
+
+@pytest.mark.model
+def test_the_largest_changes_of_the_next_token_come_first(embedded_model: TransformerBridge) -> None:
+    effect = next_token_effect(
+        embedded_model, "I hate you because", [XVector("Love", "Hate", coeff=5, at=6)], n_changes=4
+    )
+
+    changes = [abs(math.exp(each.steered) - math.exp(each.unsteered)) for each in effect.top_changes]
+    assert changes == sorted(changes, reverse=True)
+    assert len(changes) == 4
+    assert " you" in [each.token for each in effect.top_changes]
+
+
+@pytest.mark.model
+def test_nothing_has_no_effect(embedded_model: TransformerBridge) -> None:
+    effect = next_token_effect(embedded_model, "I hate you because", [XVector("Love", "Hate", coeff=0, at=6)])
+
+    assert effect.kl_steered_unsteered == effect.kl_unsteered_steered == 0
+    assert effect.entropy_steered == effect.entropy_unsteered

@@ -1,0 +1,41 @@
+import pytest
+
+from rater.study.additions import (
+    ActivationAddition,
+    AnyAddition,
+    DatasetVector,
+    RandomVector,
+    VectorFile,
+    XVector,
+)
+from rater.study.describe import describe
+
+LOVE = XVector("Love", "Hate", coeff=5, at=6)
+
+
+@pytest.mark.parametrize(
+    ("addition", "said"),
+    [
+        (LOVE, "5 × ('Love' − 'Hate') at blocks.6.hook_resid_pre"),
+        (
+            XVector("Love", "Hate", relative=0.5, at=6, position="back", dims=(0, 288)),
+            (
+                "0.5 of the residual norm × ('Love' − 'Hate') at blocks.6.hook_resid_pre, position back, "
+                "dimensions 0 to 287"
+            ),
+        ),
+        (ActivationAddition(-1.5, "hook_embed", "Love"), "-1.5 × 'Love' at hook_embed"),
+        (ActivationAddition(1, 6, tokens=(1, 2)), "1 × tokens (1, 2) at blocks.6.hook_resid_pre"),
+        (
+            DatasetVector(["a", "b"], ["c"], coeff=2, at=6, when="all"),
+            "2 × (2 texts − 1 texts, mean_difference) at blocks.6.hook_resid_pre, all tokens",
+        ),
+        (VectorFile("love.gguf", coeff=3), "3 × the vector in love.gguf"),
+        (
+            RandomVector(LOVE, seed=4),
+            "a random direction (seed 4) as long as 5 × ('Love' − 'Hate') at blocks.6.hook_resid_pre",
+        ),
+    ],
+)
+def test_an_addition_in_words(addition: AnyAddition, said: str) -> None:
+    assert describe(addition) == said

@@ -1,0 +1,444 @@
+"""Alter each thing that a study's log, commitment and sealed half vouch for, and see it said."""
+
+import csv
+import json
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from rater.custody.backup import back_up
+from rater.custody.checks import Check
+from rater.custody.export import BLIND_COLUMNS, data_dictionary, in_order, read_blind_frame
+from rater.custody.status import GeneratedArm, Watched, watch
+from rater.custody.verify import verify_study
+from rater.errors import DatabaseError, RaterError, StateError
+from rater.publish.lifecycle import close_study, open_study
+from rater.publish.publish import publish_study
+from rater.report.files import write_dictionary, write_table
+from rater.store.engine import disposing, writing
+from rater.store.log import event_hash
+from rater.store.rating import raters
+from rater.store.rating.open import open_rating
+from rater.study.study import Study
+
+NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
+
+
+_MADE: dict[str, bytes] = {}
+"""The files of the study below, made by the first test that asks for them."""
+
+
+@pytest.fixture
+def opened(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> Study:
+    """The study, open: one rater finished it in 20 minutes, and one left after three texts."""
+    urls = {"sealed": sealed_url, "rating": rating_url}
+    if _MADE:
+        for name, url in urls.items():
+            file_of(url).write_bytes(_MADE[name])
+        return study
+    seal_completions(study)
+    published = publish_study(sealed_url, rating_url, study.name, now=NOW)
+    open_study(rating_url, study.name, now=NOW)
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        for token, n_answered in (("first", 8), ("second", 3)):
+            raters.claim_booklet(session, published.id, token, channel="web", now=NOW)
+            for position in range(1, n_answered + 1):
+                sitting = raters.find_sitting(session, published.id, token)
+                assert sitting is not None
+                sent = raters.Submission(f"s{position}", position, {"happiness": position % 5 + 1}, 900)
+                at = NOW + timedelta(minutes=2.5 * position)
+                raters.record_answers(session, published.id, sitting, sent, now=at)
+    for name, url in urls.items():
+        _MADE[name] = file_of(url).read_bytes()
+    return study
+
+
+@pytest.fixture
+def closed(opened: Study, rating_url: str) -> tuple[Study, str]:
+    """The study, closed, and the head that closing printed."""
+    return opened, close_study(rating_url, opened.name, now=NOW + timedelta(hours=2))
+
+
+def file_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def change(url: str, *statements: str) -> None:
+    """Change a file as its owner could: past the triggers."""
+    with closing(sqlite3.connect(file_of(url))) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def verify(rating_url: str, sealed_url: str | None, study: Study, head: str | None = None) -> list[Check]:
+    return list(verify_study(rating_url, study.name, sealed_url=sealed_url, head=head))
+
+
+def altered(checks: list[Check]) -> set[str]:
+    return {check.name for check in checks if check.outcome == "altered"}
+
+
+def test_a_study_that_nobody_touched_is_intact(
+    closed: tuple[Study, str], rating_url: str, sealed_url: str
+) -> None:
+    study, head = closed
+
+    checks = verify(rating_url, sealed_url, study, head)
+
+    assert [(check.name, check.outcome) for check in checks] == [
+        ("log", "intact"),
+        ("log against its head", "intact"),
+        ("state", "intact"),
+        ("commitment", "intact"),
+        ("study hash", "intact"),
+        ("protocol", "intact"),
+        ("items", "intact"),
+        ("booklets", "intact"),
+        ("answers", "intact"),
+        ("raters", "intact"),
+        ("generation log", "intact"),
+        ("study", "intact"),
+        ("declared protocol", "intact"),
+        ("key", "intact"),
+        ("texts", "intact"),
+        ("dealing", "intact"),
+    ]
+
+
+FLIPPED = "UPDATE answer SET value = 5 - value WHERE id = (SELECT min(id) FROM answer)"
+ADDED = (
+    "INSERT INTO answer SELECT max(id) + 1, rater_id, booklet_id, position, dimension, 9, value, 'x', "
+    "shown_ms, answered_at FROM answer"
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (FLIPPED, {"answers"}),
+        ("DELETE FROM answer WHERE id = (SELECT min(id) FROM answer)", {"answers"}),
+        (ADDED, {"answers"}),
+        ("UPDATE answer SET answered_at = '2026-04-02 00:00:00.000000' WHERE id = 1", {"answers"}),
+        ("UPDATE rater SET finished_at = NULL", {"raters"}),
+        ("UPDATE item SET text = text || '!' WHERE rowid = 1", {"items", "key", "texts"}),
+        ("UPDATE item SET prompt = 'Another' WHERE rowid = 1", {"items", "texts"}),
+        ("UPDATE study SET protocol = replace(protocol, 'happy', 'sad')", {"protocol", "declared protocol"}),
+        ("UPDATE study SET protocol = '{}'", {"protocol", "declared protocol"}),
+        ("UPDATE study SET state = 'open'", {"state"}),
+        ("UPDATE study SET commitment = 'forged'", {"commitment", "key"}),
+        ("UPDATE study SET study_hash = 'forged'", {"study hash", "study"}),
+        ("DELETE FROM event WHERE sequence = 2", {"log"}),
+        ("UPDATE event SET at = '2026-01-01 00:00:00.000000' WHERE sequence = 3", {"log"}),
+        ("UPDATE event SET detail = '{}' WHERE sequence = 1", {"log"}),
+        ("DELETE FROM event", {"log"}),
+    ],
+)
+def test_what_is_altered_in_the_rating_database_is_named(
+    closed: tuple[Study, str], rating_url: str, sealed_url: str, statement: str, expected: set[str]
+) -> None:
+    change(rating_url, statement)
+
+    found = altered(verify(rating_url, sealed_url, closed[0]))
+
+    # a log that does not fit together vouches for nothing, which the sealed half may notice too
+    assert expected <= found
+    assert found <= expected | {"generation log"}
+
+
+def test_two_trials_that_changed_places_are_noticed(
+    closed: tuple[Study, str], rating_url: str, sealed_url: str
+) -> None:
+    change(
+        rating_url,
+        "UPDATE trial SET position = 103 - position WHERE position <= 2 AND booklet_id = "
+        "(SELECT min(booklet_id) FROM trial)",
+        "UPDATE trial SET position = position - 100 WHERE position > 100",
+    )
+
+    assert altered(verify(rating_url, sealed_url, closed[0])) == {"booklets", "dealing"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("UPDATE completion SET arm = 'x-arm' WHERE id = 1", {"key"}),
+        ("UPDATE completion SET text = ' something else' WHERE id = 1", {"texts"}),
+        ("UPDATE publication SET salt = 'other'", {"key"}),
+        ("UPDATE key_entry SET completion_id = 100 WHERE completion_id = 1", {"key"}),
+        ("DELETE FROM key_entry WHERE completion_id = 1", {"key"}),
+        ("DELETE FROM publication", {"key"}),
+        ("UPDATE study SET canonical_json = replace(canonical_json, '7.8125', '8.8125')", {"study"}),
+        ("UPDATE study SET canonical_json = '{}'", {"study"}),
+        ("UPDATE event SET detail = '{}'", {"generation log"}),
+        ("DELETE FROM event", {"generation log"}),
+    ],
+)
+def test_what_is_altered_in_the_sealed_database_is_named(
+    closed: tuple[Study, str], rating_url: str, sealed_url: str, statement: str, expected: set[str]
+) -> None:
+    change(sealed_url, statement)
+
+    assert altered(verify(rating_url, sealed_url, closed[0])) == expected
+
+
+def rewrite_log(rating_url: str, n_rows: int) -> None:
+    """Keep the first rows of the log with another time each, hashed anew so that they fit together."""
+    with closing(sqlite3.connect(file_of(rating_url))) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("DELETE FROM event WHERE sequence > ?", (n_rows,))
+        previous = "0" * 64
+        rows = connection.execute("SELECT sequence, kind, detail FROM event ORDER BY sequence").fetchall()
+        at = datetime(2026, 3, 3, tzinfo=UTC)
+        for sequence, kind, detail in rows:
+            new = event_hash(previous, sequence, kind=kind, detail=detail, at=at)
+            connection.execute(
+                "UPDATE event SET at = '2026-03-03 00:00:00.000000', previous_hash = ?, hash = ? "
+                "WHERE sequence = ?",
+                (previous, new, sequence),
+            )
+            previous = new
+        connection.commit()
+
+
+def test_a_log_rewritten_as_a_whole_shows_against_a_head_kept_elsewhere_and_only_there(
+    closed: tuple[Study, str], rating_url: str, sealed_url: str
+) -> None:
+    study, head = closed
+    rewrite_log(rating_url, 3)
+
+    without = verify(rating_url, sealed_url, study)
+
+    assert altered(without) == set()
+    unsure = next(check for check in without if check.name == "log against its head")
+    assert unsure.outcome == "not checked"
+    assert "That shows only against a head kept elsewhere: add --head HASH." in unsure.says
+    assert altered(verify(rating_url, sealed_url, study, head)) == {"log against its head"}
+
+
+def test_a_log_whose_end_was_cut_off_shows_against_its_head(
+    closed: tuple[Study, str], rating_url: str, sealed_url: str
+) -> None:
+    study, head = closed
+    change(rating_url, "DELETE FROM event WHERE sequence = 3", "UPDATE study SET state = 'open'")
+
+    assert altered(verify(rating_url, sealed_url, study)) == set()
+    assert altered(verify(rating_url, sealed_url, study, head)) == {"log against its head"}
+
+
+def test_an_older_head_is_found_in_a_log_that_went_on(
+    opened: Study, rating_url: str, sealed_url: str
+) -> None:
+    first = close_study(rating_url, opened.name, now=NOW)
+    open_study(rating_url, opened.name, now=NOW)
+
+    checks = verify(rating_url, sealed_url, opened, first.upper())
+
+    assert altered(checks) == set()
+    assert next(c.says for c in checks if c.name == "log against its head") == (
+        "The head given is row 3; 1 row came after it."
+    )
+
+
+def test_answers_from_before_a_reopening_stay_covered_by_the_closing(
+    opened: Study, rating_url: str, sealed_url: str
+) -> None:
+    close_study(rating_url, opened.name, now=NOW)
+    open_study(rating_url, opened.name, now=NOW)
+    change(rating_url, ADDED)
+
+    assert altered(verify(rating_url, sealed_url, opened)) == set()
+    change(rating_url, FLIPPED)
+    assert altered(verify(rating_url, sealed_url, opened)) == {"answers"}
+
+
+def test_without_the_sealed_database_the_rest_is_verified(
+    closed: tuple[Study, str], rating_url: str, tmp_path: Path
+) -> None:
+    study, _ = closed
+
+    for absent in (None, f"sqlite:///{tmp_path / 'absent.db'}"):
+        checks = verify(rating_url, absent, study)
+        assert altered(checks) == set()
+        assert (checks[-1].name, checks[-1].outcome) == ("key", "not checked")
+        assert sum(check.outcome == "intact" for check in checks) == 9
+
+
+def test_a_backup_is_whole_private_and_the_same_while_a_writer_is_in_the_middle(
+    opened: Study, rating_url: str, sealed_url: str, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(file_of(rating_url), isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE rater SET finished_at = NULL")
+        copies = back_up(rating_url, sealed_url, tmp_path / "kept" / "here", now=NOW)
+        writer.execute("ROLLBACK")
+
+    assert [copied.path.name for copied in copies] == [
+        "rating-20260401T120000Z.db",
+        "sealed-20260401T120000Z.db",
+    ]
+    assert {stat.S_IMODE(copied.path.stat().st_mode) for copied in copies} == {0o600}
+    assert sorted(path.name for path in (tmp_path / "kept" / "here").iterdir()) == [
+        copied.path.name for copied in copies
+    ]
+    urls = [f"sqlite:///{copied.path}" for copied in copies]
+    assert altered(verify(urls[0], urls[1], opened)) == set()
+    with closing(sqlite3.connect(copies[0].path)) as copy:
+        assert copy.execute("SELECT count(*) FROM answer").fetchone() == (11,)
+        assert copy.execute("SELECT count(*) FROM rater WHERE finished_at IS NOT NULL").fetchone() == (1,)
+
+
+def test_a_backup_that_cannot_be_made_says_why(rating_url: str, sealed_url: str, tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError, match="nothing to back up"):
+        back_up(rating_url, sealed_url, tmp_path / "kept", now=NOW)
+    with pytest.raises(
+        DatabaseError, match=r"no SQLite file\. Back it up with its own tools, such as pg_dump"
+    ):
+        back_up("postgresql://somebody@localhost/x", sealed_url, tmp_path / "kept", now=NOW)
+    file_of(rating_url).write_bytes(b"no database, and long enough to be looked at" * 100)
+    with pytest.raises(DatabaseError, match="cannot be copied"):
+        back_up(rating_url, sealed_url, tmp_path / "kept", now=NOW)
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_status_counts_without_arms(opened: Study, rating_url: str, sealed_url: str) -> None:
+    seen = watch(rating_url, sealed_url, opened.name, now=NOW + timedelta(hours=3))
+
+    assert isinstance(seen, Watched)
+    assert (seen.state, seen.n_booklets, seen.n_finished, seen.n_under_way, seen.n_left) == (
+        "open",
+        6,
+        1,
+        0,
+        1,
+    )
+    assert (seen.n_answers, seen.n_answers_last_day) == (11, 11)
+    assert (seen.median_minutes, seen.left_at, seen.days_to_go) == (20.0, (3,), 5.0)
+    assert sum(seen.ratings_per_item.values()) == 24
+    assert sum(ratings * items for ratings, items in seen.ratings_per_item.items()) == 11
+
+
+def test_status_of_a_published_study_opens_no_sealed_database(opened: Study, rating_url: str) -> None:
+    assert isinstance(watch(rating_url, "sqlite:////nowhere/at/all.db", opened.name, now=NOW), Watched)
+
+
+def test_before_publication_status_shows_each_arm(
+    study: Study, seal_completions: Callable[[Study], None], rating_url: str, sealed_url: str
+) -> None:
+    seal_completions(study)
+
+    seen = watch(rating_url, sealed_url, study.name, now=NOW)
+
+    assert isinstance(seen, tuple)
+    assert seen[0] == GeneratedArm(
+        arm="zebra-arm",
+        n=12,
+        n_planned=12,
+        mean_tokens=2.0,
+        mean_characters=18.5,
+        share_cut_off=1.0,
+        share_empty=0.0,
+        mean_repetition=0.0,
+    )
+
+
+def test_a_blind_export_has_no_arm_and_one_row_an_answer(opened: Study, rating_url: str) -> None:
+    frame = in_order(read_blind_frame(rating_url, opened.name))
+
+    assert tuple(frame.columns) == BLIND_COLUMNS
+    assert len(frame) == 11
+    assert "arm" not in frame.columns
+    assert "zebra" not in frame.to_csv()
+
+
+def test_each_format_holds_the_same_answers(opened: Study, rating_url: str, tmp_path: Path) -> None:
+    frame = in_order(read_blind_frame(rating_url, opened.name))
+
+    for suffix in ("csv", "jsonl", "parquet"):
+        write_table(frame, tmp_path / f"ratings.{suffix}")
+
+    with (tmp_path / "ratings.csv").open(newline="") as file:
+        from_csv = [row["answer"] for row in csv.DictReader(file)]
+    from_lines = [json.loads(line) for line in (tmp_path / "ratings.jsonl").read_text().splitlines()]
+    from_parquet = pd.read_parquet(tmp_path / "ratings.parquet")
+    expected = [int(answer) for answer in frame["answer"]]
+    assert sorted(map(int, from_csv)) == sorted(expected)
+    assert [row["answer"] for row in from_lines] == expected
+    assert from_lines[0]["answered_at"].startswith("2026-04-01T12:")
+    assert list(from_parquet["answer"]) == expected
+    with pytest.raises(RaterError, match=r"does not end in a format.*\.csv, \.jsonl, \.parquet"):
+        write_table(frame, tmp_path / "ratings.xls")
+
+
+def test_the_dictionary_says_what_the_schema_says_of_every_column(
+    opened: Study, rating_url: str, tmp_path: Path
+) -> None:
+    frame = read_blind_frame(rating_url, opened.name)
+    meanings = data_dictionary([*frame.columns, "arm", "sample"])
+
+    assert set(meanings) == {*BLIND_COLUMNS, "arm", "sample"}
+    assert (meanings["arm"].says, meanings["arm"].seen_by) == ("The arm's name.", "sealed")
+    assert meanings["position"].says == "The trial answered, by its place in the booklet."
+    entries = {name: (meaning.says, meaning.seen_by) for name, meaning in meanings.items() if name in frame}
+    write_dictionary(entries, frame, tmp_path / "dictionary.json")
+    written = json.loads((tmp_path / "dictionary.json").read_text())
+    assert written["prompt"]["seen_by"] == "rater"
+    assert set(written) == set(BLIND_COLUMNS)
+
+
+def rater_command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "rater", *arguments, "--ratings", "rating.db", "--sealed", "sealed.db"]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_commands_verify_back_up_export_and_watch(
+    closed: tuple[Study, str], rating_url: str, tmp_path: Path
+) -> None:
+    study, head = closed
+
+    verified = rater_command("verify", study.name, "--head", head, cwd=tmp_path)
+    backed_up = rater_command("backup", "kept", cwd=tmp_path)
+    exported = rater_command("export", study.name, "ratings.csv", cwd=tmp_path)
+    watched = rater_command("status", study.name, "--json", cwd=tmp_path)
+    unblinded = rater_command("export", study.name, "arms.jsonl", "--unblind", "--yes", cwd=tmp_path)
+    change(rating_url, FLIPPED)
+    forged = rater_command("verify", study.name, cwd=tmp_path)
+
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert verified.stdout.endswith("Nothing was found to be altered.\n")
+    assert backed_up.stdout.startswith("rating: kept/rating-")
+    assert exported.stdout.startswith("11 answers are in ratings.csv")
+    assert "arm" not in (tmp_path / "ratings.csv").read_text().splitlines()[0].split(",")
+    assert json.loads(watched.stdout)["n_finished"] == 1
+    assert "This is look 1" in unblinded.stderr
+    assert json.loads((tmp_path / "arms.jsonl").read_text().splitlines()[0])["arm"] in study.arm_names
+    assert forged.returncode == 2
+    assert "altered      answers: Answers were changed: the log vouches for others." in forged.stdout
+
+
+def test_an_open_study_is_not_exported_with_arms(opened: Study, tmp_path: Path) -> None:
+    shown = rater_command("export", opened.name, "arms.csv", "--unblind", "--yes", cwd=tmp_path)
+
+    assert shown.returncode == 2
+    assert "Study 'marked_study' is open, and only a closed one is exported with its arms." in shown.stderr
+    assert not (tmp_path / "arms.csv").exists()
+
+
+def test_an_unknown_study_is_named(opened: Study, rating_url: str, sealed_url: str) -> None:
+    with pytest.raises(
+        StateError, match=r"'marked_stud' is not published yet\. Did you mean 'marked_study'\?"
+    ):
+        list(verify_study(rating_url, "marked_stud", sealed_url=sealed_url))
