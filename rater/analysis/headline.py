@@ -86,12 +86,12 @@ def _net_superiority(first: str, result: Result, direction: str) -> str:
     opposite = "lower" if direction == "higher" else "higher"
     more = "more" if estimate >= 0 else "less"
     who = (
-        "this rater, shown one of each, answers"
+        "this rater, shown one of each, rates"
         if result.n.raters == 1
-        else "a rater shown one of each answers"
+        else "a rater shown one of each rates"
     )
     points = number(abs(100 * estimate), _digits(result))
-    return f'{who} {direction} for "{first}" {points} percentage points {more} often than {opposite}'
+    return f'{who} "{first}" {direction} {points} percentage points {more} often than {opposite}'
 
 
 def _scale_points(first: str, result: Result, _direction: str) -> str:

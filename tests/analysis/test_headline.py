@@ -39,7 +39,7 @@ def test_a_negative_estimate_that_is_not_significant_is_said_as_less_often() -> 
 
     assert write_headline(HAPPINESS, PLANNED, primary, NO_POINTS) == (
         'No difference between "steered" and "unsteered" could be shown on happiness: by the estimate, '
-        'a rater shown one of each answers higher for "steered" 5 percentage points less often than lower '
+        'a rater shown one of each rates "steered" higher 5 percentage points less often than lower '
         "(95 % CI −20 to 10, p = .400, 12 raters × 10 prompts). This does not show that there is none."
     )
 
@@ -85,7 +85,7 @@ def test_a_difference_shown_to_be_negligible_is_called_alike() -> None:
     assert judge(primary, 0.05, equivalence=within) == "equivalent"
     assert write_headline(HAPPINESS, PLANNED, primary, NO_POINTS, equivalence=within) == (
         '"steered" and "unsteered" were rated alike on happiness: by the estimate, a rater shown one of each '
-        'answers higher for "steered" 1 percentage points more often than lower '
+        'rates "steered" higher 1 percentage points more often than lower '
         "(95 % CI −5 to 7, p = .700, 12 raters × 10 prompts). "
         "The difference is smaller than the smallest of interest, 10 percentage points either way "
         "(90 % CI −4.0 to 6.0, equivalence p = .004)."

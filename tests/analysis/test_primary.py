@@ -20,8 +20,8 @@ def test_a_difference_that_was_found_is_said_in_one_sentence(load: Load, planned
 
     assert found.verdict == "higher"
     assert found.headline == (
-        '"steered" was rated higher than "unsteered" on happiness: a rater shown one of each answers higher '
-        'for "steered" 34 percentage points more often than lower (95 % CI 20 to 49, p < .001, '
+        '"steered" was rated higher than "unsteered" on happiness: a rater shown one of each rates "steered" '
+        'higher 34 percentage points more often than lower (95 % CI 20 to 49, p < .001, '
         "12 raters × 10 prompts; 0.77 scale points)."
     )
 
@@ -47,7 +47,7 @@ def test_no_difference_found_is_never_called_no_effect(load: Load, planned: Plan
     assert found.verdict == "inconclusive"
     assert found.headline == (
         'No difference between "steered" and "unsteered" could be shown on happiness: by the estimate, '
-        'a rater shown one of each answers higher for "steered" 9 percentage points more often than lower '
+        'a rater shown one of each rates "steered" higher 9 percentage points more often than lower '
         "(95 % CI −16 to 33, p = .483, 5 raters × 8 prompts; 0.30 scale points). "
         "This does not show that there is none."
     )

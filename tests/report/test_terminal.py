@@ -51,9 +51,8 @@ How happy are these texts?
 happiness · primary · How happy is this text?
 
   "steered" was rated higher than "unsteered" on happiness: a rater shown one
-  of each answers higher for "steered" 34 percentage points more often than
-  lower (95 % CI 20 to 49, p < .001, 12 raters × 10 prompts; 0.77 scale
-  points).
+  of each rates "steered" higher 34 percentage points more often than lower
+  (95 % CI 20 to 49, p < .001, 12 raters × 10 prompts; 0.77 scale points).
 
   arm          n  mean  median    sd
   ──────────────────────────────────
