@@ -29,8 +29,8 @@ study = Study(
     name="love_vs_hate",
     title="How happy are these texts?",
     consent="""
-You are invited to read some short texts and to say how happy each one is. The page before this one says how many
-there are, and about how long that takes.
+You are invited to read some short texts and to say how happy each one is. The page before this one says how
+many there are, and about how long that takes.
 
 - The texts were written by a **computer program**. Some are odd, and a few may contain hateful, sad or coarse
   words. They are not about you, and you can stop at any time by closing the page.

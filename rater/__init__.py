@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rater.study.arms import ActivationAddition as ActivationAddition
+    from rater.study.arms import DatasetVector as DatasetVector
+    from rater.study.arms import RandomVector as RandomVector
     from rater.study.arms import Steered as Steered
     from rater.study.arms import Unsteered as Unsteered
+    from rater.study.arms import VectorFile as VectorFile
     from rater.study.arms import XVector as XVector
     from rater.study.plan import AnalysisPlan as AnalysisPlan
     from rater.study.plan import Plan as Plan
@@ -22,13 +25,16 @@ if TYPE_CHECKING:
 _HOME = {
     "ActivationAddition": "rater.study.arms",
     "AnalysisPlan": "rater.study.plan",
+    "DatasetVector": "rater.study.arms",
     "Dimension": "rater.study.protocol",
     "Likert": "rater.study.protocol",
     "Plan": "rater.study.plan",
+    "RandomVector": "rater.study.arms",
     "Sampling": "rater.study.study",
     "Steered": "rater.study.arms",
     "Study": "rater.study.study",
     "Unsteered": "rater.study.arms",
+    "VectorFile": "rater.study.arms",
     "XVector": "rater.study.arms",
 }
 

@@ -4,13 +4,8 @@ The study's texts are dealt to arms at random, so that nothing of the real key s
 are only read. Half of the bots see an effect of the made-up arms, half see none.
 """
 
-import contextlib
-import os
-import re
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,11 +16,11 @@ import httpx
 import numpy as np
 
 from rater.bots import Bot, walk
-from rater.errors import StateError
 from rater.harmless import harmless
 from rater.publish.draft import normalise
 from rater.publish.lifecycle import open_study
 from rater.publish.publish import publish_study
+from rater.serving import serving
 from rater.store.engine import disposing, reading, writing
 from rater.store.sealed.completions import (
     Cell,
@@ -43,7 +38,6 @@ MadeUpKey: TypeAlias = list[tuple[Cell, KeptCompletion]]
 """Texts under cells that they were not made in."""
 
 _BOTS_AT_ONCE = 4
-_START_S = 60.0
 _PAGE_S = 60.0
 
 
@@ -75,7 +69,7 @@ def rehearse(sealed_url: str, name: str, cast: Cast, *, say: Callable[[str], Non
         slug = publish_study(throwaway_url, rating_url, name, now=_now()).slug
         open_study(rating_url, name, now=_now())
         say(f"Serving a throwaway copy with a made-up key to {cast.n_raters} bots …")
-        with _serving(rating_url, folder) as address:
+        with serving(rating_url, Path(folder)) as address:
             _rate(f"{address}/s/{slug}", study, made_up, cast=cast, rng=rng)
         return unblind(throwaway_url, rating_url, name, reason=Reason("rehearsal", "rehearsal"), now=_now())
 
@@ -113,31 +107,6 @@ def _write_sealed(url: str, study: Study, made_up: MadeUpKey) -> None:
             now=_now(),
         )
         insert_completions(session, frozen.id, new, versions={}, now=_now())
-
-
-@contextlib.contextmanager
-def _serving(rating_url: str, folder: str) -> Iterator[str]:
-    """Run `rater serve` on a free port, in a process that knows of no sealed database; yield its address."""
-    environ = {key: value for key, value in os.environ.items() if key != "RATER_SEALED"}
-    command = [sys.executable, "-m", "rater", "serve", "--port", "0", "--ratings", rating_url]
-    log = Path(folder) / "serve.log"
-    with log.open("w") as errors:
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environ)  # noqa: S603 (our own command)
-    try:
-        yield _address(server, log)
-    finally:
-        server.terminate()
-        server.communicate(timeout=_START_S)
-
-
-def _address(server: subprocess.Popen[str], log: Path) -> str:
-    assert server.stdout is not None  # noqa: S101 (opened with a pipe)
-    for line in server.stdout:
-        found = re.search(r"http://[^/\s]+", line)
-        if found:
-            return found.group()
-    msg = f"The server for the rehearsal did not start: {log.read_text().strip()}"
-    raise StateError(msg)
 
 
 def _rate(

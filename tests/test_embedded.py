@@ -43,7 +43,8 @@ def test_no_network_gives_one_line_that_says_what_to_do_and_leaves_nothing(
     said: list[str] = []
 
     with pytest.raises(
-        ModelError, match=r"could not be downloaded \(.*\)\. Check the network, the disk .* rater model install$"
+        ModelError,
+        match=r"could not be downloaded \(.*\)\. Check the network, the disk .* rater model install$",
     ):
         install_embedded_model(said.append)
 

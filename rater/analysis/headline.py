@@ -86,9 +86,7 @@ def _net_superiority(first: str, result: Result, direction: str) -> str:
     opposite = "lower" if direction == "higher" else "higher"
     more = "more" if estimate >= 0 else "less"
     who = (
-        "this rater, shown one of each, rates"
-        if result.n.raters == 1
-        else "a rater shown one of each rates"
+        "this rater, shown one of each, rates" if result.n.raters == 1 else "a rater shown one of each rates"
     )
     points = number(abs(100 * estimate), _digits(result))
     return f'{who} "{first}" {direction} {points} percentage points {more} often than {opposite}'

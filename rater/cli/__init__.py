@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 
 import click
 
@@ -9,6 +10,7 @@ from rater.cli.analyze import analyze
 from rater.cli.audit import audit
 from rater.cli.backup import backup
 from rater.cli.check import check
+from rater.cli.compare import compare
 from rater.cli.db import db
 from rater.cli.export import export
 from rater.cli.generate import generate
@@ -19,6 +21,7 @@ from rater.cli.rate import rate
 from rater.cli.rehearse import rehearse
 from rater.cli.serve import serve
 from rater.cli.status import status
+from rater.cli.sweep import sweep
 from rater.cli.verify import verify
 from rater.errors import RaterError
 
@@ -49,7 +52,7 @@ def cli() -> None:
     """
 
 
-_BEFORE = (model, check, power, generate, audit, rehearse, publish)
+_BEFORE = (model, check, power, sweep, compare, generate, audit, rehearse, publish)
 _WHILE = (open_, serve, rate, status, backup, close_)
 _AFTER = (analyze, export, verify, db)
 for command in (*_BEFORE, *_WHILE, *_AFTER):
@@ -60,6 +63,7 @@ def main() -> None:
     """Run the command: a user's mistake is one message and exit code 2, an interruption 130."""
     # the analysis's matrices are small: a second thread that waits for work costs more than it gives
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    warnings.formatwarning = _in_one_line
     try:
         status = cli(standalone_mode=False)
     except RaterError as error:
@@ -73,6 +77,11 @@ def main() -> None:
         sys.exit(USER_MISTAKE)
     else:
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _in_one_line(message: Warning | str, *_: object, **__: object) -> str:
+    """Put a warning as a person reads it: without the place in our code that it came from."""
+    return f"Warning: {message}\n"
 
 
 def _fail(message: str, status: int) -> None:

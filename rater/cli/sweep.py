@@ -164,20 +164,23 @@ def _show(outcomes: "list[Outcome]") -> None:
         placed = [each for each in outcomes if each.setting is not None and each.setting.position == position]
         if placed:
             console.print(_map(placed, unsteered, position))
-    console.print("Green: the stronger, the more effect. Red: hardly language any more.")
+    console.print(
+        "Green: the stronger, the more effect. Red and ✗: hardly language any more. "
+        "norm: the addition's, over the residual stream's."
+    )
 
 
 def _all(outcomes: "list[Outcome]", unsteered: "Outcome") -> "Table":
     from rich.table import Table
 
-    heads = ("layer", "coeff", "position", "× residual", "KL", "NLL", "repetition", "words", "hits", "")
+    heads = ("layer", "coeff", "where", "norm", "KL", "NLL", "repeats", "words", "hits", "")
     table = Table(*heads, title="Every setting")
     for each in outcomes:
         setting = each.setting
         place = (str(setting.layer), f"{setting.coeff:g}", setting.position) if setting else ("–", "–", "–")
         hits = "–" if each.hits is None else f"{each.hits:.2f}"
         numbers = [f"{value:.2f}" for value in (each.ratio, each.kl, each.nll, each.repetition)]
-        damage = "damaged" if each.is_damaged(unsteered) else ""
+        damage = "✗" if each.is_damaged(unsteered) else ""
         table.add_row(*place, *numbers, f"{each.n_words:.0f}", hits, damage)
     return table
 

@@ -4,16 +4,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rater.study.additions import (
-    ActivationAddition,
-    AnyAddition,
-    DatasetVector,
-    RandomVector,
-    VectorFile,
-    XVector,
-    hook_name,
-)
 from rater.study.arms import Arm, Unsteered
+from rater.study.describe import describe
 from rater.study.forecast import TOKENS_PER_SECOND, Forecast
 from rater.study.study import Study
 
@@ -57,27 +49,7 @@ def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
 def _what_is_done(arm: Arm) -> str:
     if isinstance(arm, Unsteered):
         return "the model as it is"
-    return " + ".join(map(_added, arm.additions))
-
-
-def _added(addition: AnyAddition) -> str:
-    if isinstance(addition, RandomVector):
-        return f"a random direction as long as {_added(addition.like)}"
-    relative = addition.relative
-    strength = f"{addition.coeff:g}" if relative is None else f"{relative:g} of the residual norm"
-    return f"{strength} × {_direction(addition)}"
-
-
-def _direction(addition: XVector | ActivationAddition | DatasetVector | VectorFile) -> str:
-    if isinstance(addition, VectorFile):
-        return addition.path
-    if isinstance(addition, ActivationAddition):
-        what = repr(addition.prompt) if addition.prompt is not None else f"tokens {addition.tokens}"
-        return f"{what} at {addition.hook_point}"
-    if isinstance(addition, XVector):
-        return f"({addition.prompt1!r} − {addition.prompt2!r}) at {hook_name(addition.at)}"
-    texts = f"{len(addition.positive)} against {len(addition.negative)} texts"
-    return f"the {addition.method.replace('_', ' ')} of {texts} at {hook_name(addition.at)}"
+    return " + ".join(map(describe, arm.additions))
 
 
 def _duration(seconds: float) -> str:

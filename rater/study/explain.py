@@ -1,5 +1,6 @@
 """Say in plain words what is wrong with a declaration: its place, the value, and what would be valid."""
 
+import dataclasses
 from collections.abc import Mapping
 
 from pydantic import BaseModel, ValidationError
@@ -12,8 +13,11 @@ _DECLARED: dict[str, type] = {
     declared.__name__: declared
     for declared in (
         arms.ActivationAddition,
+        arms.DatasetVector,
+        arms.RandomVector,
         arms.Steered,
         arms.Unsteered,
+        arms.VectorFile,
         arms.XVector,
         plan.AnalysisPlan,
         plan.Plan,
@@ -102,11 +106,9 @@ def _home(title: str, detail: ErrorDetails) -> str:
 
 def _fields(title: str) -> list[str]:
     declared = _DECLARED.get(title)
-    if declared is None:
-        return []
-    if issubclass(declared, BaseModel):
-        return list(declared.model_fields)
-    return [name for name in declared.__annotations__ if name != "_"]  # "_: KW_ONLY" is no field
+    if dataclasses.is_dataclass(declared):
+        return [field.name for field in dataclasses.fields(declared)]
+    return list(declared.model_fields) if declared and issubclass(declared, BaseModel) else []
 
 
 def _sentence(text: str) -> str:

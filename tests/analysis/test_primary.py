@@ -21,7 +21,7 @@ def test_a_difference_that_was_found_is_said_in_one_sentence(load: Load, planned
     assert found.verdict == "higher"
     assert found.headline == (
         '"steered" was rated higher than "unsteered" on happiness: a rater shown one of each rates "steered" '
-        'higher 34 percentage points more often than lower (95 % CI 20 to 49, p < .001, '
+        "higher 34 percentage points more often than lower (95 % CI 20 to 49, p < .001, "
         "12 raters × 10 prompts; 0.77 scale points)."
     )
 

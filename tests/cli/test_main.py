@@ -47,8 +47,8 @@ def test_help_lists_the_verbs_in_the_order_of_the_flow(tmp_path: Path) -> None:
 
     verbs = [line.split()[0] for line in shown.stdout.split("Commands:")[1].splitlines() if line.strip()]
     assert verbs == [
-        "model", "check", "power", "generate", "audit", "rehearse", "publish", "open", "serve", "rate",
-        "status", "backup", "close", "analyze", "export", "verify", "db",
+        "model", "check", "power", "sweep", "compare", "generate", "audit", "rehearse", "publish",
+        "open", "serve", "rate", "status", "backup", "close", "analyze", "export", "verify", "db",
     ]  # fmt: skip
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from transformer_lens.model_bridge import TransformerBridge
@@ -12,7 +14,7 @@ from rater.study.arms import XVector
 pytestmark = pytest.mark.model
 
 PROMPT, LONG = "I hate you because", "When I woke up this morning and looked out of the window, I"
-GREEDY = Draws(max_new_tokens=8, temperature=0)
+GREEDY = Draws(max_new_tokens=5, temperature=0)
 
 
 def love(when: When) -> XVector:
@@ -26,7 +28,7 @@ def test_generated_tokens_are_steered_as_in_the_bridges_own_generation(
     prompt = tokenize(embedded_model, PROMPT)
     with steer(embedded_model, [love(when)]):
         expected = embedded_model.generate(
-            torch.tensor([prompt]), max_new_tokens=8, do_sample=False, verbose=False
+            torch.tensor([prompt]), max_new_tokens=5, do_sample=False, verbose=False
         )
 
     unsteered, steered = generate(
@@ -37,12 +39,13 @@ def test_generated_tokens_are_steered_as_in_the_bridges_own_generation(
     assert list(steered.token_ids) == expected[0, len(prompt) :].tolist()
     assert steered.token_ids != unsteered.token_ids
     first = 0 if when == "all" else len(prompt)
-    assert [touch.position for touch in steered.touched] == list(range(first, len(prompt) + 7))
+    assert [touch.position for touch in steered.touched] == list(range(first, len(prompt) + 4))
 
 
 def test_rows_with_and_without_such_additions_do_not_disturb_each_other(
     embedded_model: TransformerBridge,
 ) -> None:
+    longer = replace(GREEDY, max_new_tokens=8)
     arms: dict[str, list[AnyAddition]] = {
         "unsteered": [],
         "generated": [love("generated")],
@@ -50,11 +53,11 @@ def test_rows_with_and_without_such_additions_do_not_disturb_each_other(
         "prompt": [XVector("Love", "Hate", coeff=5, at=6)],
     }
 
-    together = generate(embedded_model, [PROMPT, LONG], arms, GREEDY, batch_size=5, measure=False)
+    together = generate(embedded_model, [PROMPT, LONG], arms, longer, batch_size=5, measure=False)
     alone = [
         completion
         for name, additions in arms.items()
-        for completion in generate(embedded_model, [PROMPT, LONG], {name: additions}, GREEDY, measure=False)
+        for completion in generate(embedded_model, [PROMPT, LONG], {name: additions}, longer, measure=False)
     ]
 
     assert [each.token_ids for each in together] == [each.token_ids for each in alone]

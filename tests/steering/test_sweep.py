@@ -10,7 +10,7 @@ from rater.steering.sweep_file import SweepFile
 from rater.study.arms import ActivationAddition, RandomVector, VectorFile, XVector
 
 LOVE = XVector("Love", "Hate", coeff=5, at=6)
-SHORT = Draws(max_new_tokens=8, temperature=0)
+SHORT = Draws(max_new_tokens=5, temperature=0)
 ABOUT = {"study": "abc"}
 
 

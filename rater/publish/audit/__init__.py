@@ -1,1 +1,1 @@
-"""Audit a publication: find what could tell a rater, or who holds the rating database, which arm made a text."""
+"""Audit a publication: find what could tell raters, or who holds the rating database, an arm."""

@@ -31,7 +31,7 @@ LEAST_LETTERS, LEAST_DIGITS = 3, 5
 """Shorter marks stand everywhere: a coefficient of 5 is also a scale's last point."""
 
 _PLACES_OF_LAYERS = {"at", "act_name"}
-_CHOICES = {"kind", "pad", "position", "when", "read"}
+_CHOICES = {"kind", "method", "pad", "position", "read", "when"}
 """Fields of an arm whose words are the same for every study."""
 _WORDS = re.compile(r"[^\W_]+")
 

@@ -4,17 +4,13 @@ Beside it stands a study that has nothing to do with it: words that both have in
 """
 
 import contextlib
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rater.errors import StateError
 from rater.publish.audit.subject import Subject
+from rater.serving import serving
 from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
 from rater.store.rating.studies import (
@@ -26,7 +22,6 @@ from rater.store.rating.studies import (
 )
 from rater.study.protocol import Dimension, Likert, Protocol
 
-_START_S = 60.0
 _NOTHING = "qxqx"
 """What the other study says everywhere; no word of any language."""
 
@@ -62,7 +57,7 @@ def previewing(subject: Subject, folder: Path) -> Iterator[Preview]:
         ):
             insert_study(session, study, items=list(items), booklets=list(booklets))
             move_study(session, study.name, "open", at=datetime.now(UTC))
-    with _serving(url, folder) as address:
+    with serving(url, folder) as address:
         yield Preview(address, slug, other_slug)
 
 
@@ -91,29 +86,3 @@ def _other_dimension(number: int) -> Dimension:
     return Dimension(
         name=f"{_NOTHING}{number}", question=_NOTHING, scale=Likert(low=_NOTHING, high=_NOTHING, points=5)
     )
-
-
-@contextlib.contextmanager
-def _serving(rating_url: str, folder: Path) -> Iterator[str]:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("RATER_")}
-    command = [sys.executable, "-m", "rater", "serve", "--port", "0", "--ratings", rating_url]
-    log = folder / "serve.log"
-    with log.open("w") as errors:
-        server = subprocess.Popen(  # noqa: S603 (our own command)
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environ, cwd=folder
-        )
-    try:
-        yield _address(server, log)
-    finally:
-        server.terminate()
-        server.communicate(timeout=_START_S)
-
-
-def _address(server: "subprocess.Popen[str]", log: Path) -> str:
-    assert server.stdout is not None  # noqa: S101 (opened with a pipe)
-    for line in server.stdout:
-        found = re.search(r"http://[^/\s]+", line)
-        if found:
-            return found.group()
-    msg = f"The preview for the audit could not be served: {log.read_text().strip()}"
-    raise StateError(msg)

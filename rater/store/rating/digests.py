@@ -25,6 +25,17 @@ from sqlalchemy.orm import Session
 from rater.store.rating.schema import Answer, Booklet, Item, Rater, Study, Trial
 
 _BATCH = 10_000
+_ANSWER_COLUMNS = (
+    Answer.rater_id,
+    Answer.booklet_id,
+    Answer.position,
+    Answer.dimension,
+    Answer.revision,
+    Answer.value,
+    Answer.submission_id,
+    Answer.shown_ms,
+    Answer.answered_at,
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ def digest_collected(session: Session, study_id: int, *, last_answer_id: int | N
     Memory does not grow with the number of answers.
     """
     query = (
-        select(Answer)
+        select(Answer.id, *_ANSWER_COLUMNS)
         .join(Rater, Rater.id == Answer.rater_id)
         .where(Rater.study_id == study_id)
         .order_by(Answer.id)
@@ -84,9 +95,9 @@ def digest_collected(session: Session, study_id: int, *, last_answer_id: int | N
     if last_answer_id is not None:
         query = query.where(Answer.id <= last_answer_id)
     found, n_answers, last = hashlib.sha256(), 0, 0
-    for answer in session.scalars(query):
-        found.update(_line(_answer_row(answer)))
-        n_answers, last = n_answers + 1, answer.id
+    for last, *given, answered_at in session.execute(query):  # noqa: B007 (the last one is kept)
+        found.update(_line([*given, _time(answered_at)]))
+        n_answers += 1
     raters = session.scalars(select(Rater).where(Rater.study_id == study_id))
     return Collected(
         n_answers=n_answers,
@@ -94,20 +105,6 @@ def digest_collected(session: Session, study_id: int, *, last_answer_id: int | N
         answers=found.hexdigest(),
         raters=_digest(sorted(map(_rater_row, raters))),
     )
-
-
-def _answer_row(answer: Answer) -> list[object]:
-    return [
-        answer.rater_id,
-        answer.booklet_id,
-        answer.position,
-        answer.dimension,
-        answer.revision,
-        answer.value,
-        answer.submission_id,
-        answer.shown_ms,
-        _time(answer.answered_at),
-    ]
 
 
 def _rater_row(rater: Rater) -> list[str | None]:
