@@ -31,7 +31,7 @@ fresh-demo: ## Forget the demo's databases, and start over
 	@$(MAKE) --no-print-directory demo
 
 test: .venv/.dev model chromium ## Install what the tests need, and run all but the slow ones
-	@$(BIN)/python -m pytest -m "not slow"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-slow: .venv/.dev model chromium ## Run the slow tests
 	@$(BIN)/python -m pytest -m slow

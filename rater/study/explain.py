@@ -107,7 +107,9 @@ def _home(title: str, detail: ErrorDetails) -> str:
 def _fields(title: str) -> list[str]:
     declared = _DECLARED.get(title)
     if dataclasses.is_dataclass(declared):
-        return [field.name for field in dataclasses.fields(declared)]
+        own = declared.__annotations__  # as they are written: without names first, inherited ones last
+        fields = sorted(dataclasses.fields(declared), key=lambda each: (each.kw_only, each.name not in own))
+        return [each.name for each in fields]
     return list(declared.model_fields) if declared and issubclass(declared, BaseModel) else []
 
 

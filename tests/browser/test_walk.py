@@ -47,6 +47,12 @@ def press_next(page: Page) -> None:
     page.get_by_role("button", name="Next").click()
 
 
+def keys_at_trial(page: Page, position: int) -> None:
+    """Wait for a text and for its script, which a person's first key comes after."""
+    at_trial(page, position)
+    expect(page.locator("#show-keys")).to_be_visible()
+
+
 def test_by_keyboard_alone(browse: Browse, address: str, answers: Answers) -> None:
     with browse() as context:
         page = context.new_page()
@@ -60,19 +66,19 @@ def test_by_keyboard_alone(browse: Browse, address: str, answers: Answers) -> No
         tab_to(page, "Go to the first of 3 texts")
         page.keyboard.press("Enter")
 
-        at_trial(page, 1)
+        keys_at_trial(page, 1)
         page.keyboard.press("4")
         page.keyboard.press("Enter")
-        at_trial(page, 2)
+        keys_at_trial(page, 2)
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")
         page.keyboard.press("Enter")
-        at_trial(page, 3)
+        keys_at_trial(page, 3)
         page.keyboard.press("Backspace")
-        at_trial(page, 2)
+        keys_at_trial(page, 2)
         page.keyboard.press("5")
         page.keyboard.press("5")  # the same press again goes on
-        at_trial(page, 3)
+        keys_at_trial(page, 3)
         page.keyboard.press("1")
         page.keyboard.press("Enter")
         expect(page.get_by_text("All your answers are saved")).to_be_visible()
@@ -233,6 +239,7 @@ def test_question_mark_shows_the_keys_and_other_keys_wait(browse: Browse, addres
     with browse() as context:
         page = context.new_page()
         enter(page, address)
+        keys_at_trial(page, 1)
         page.keyboard.press("?")
         expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
         page.keyboard.press("3")

@@ -167,5 +167,5 @@ def test_somebody_elses_database_is_left_alone(new_url: Callable[[str], str]) ->
         session.execute(text("CREATE TABLE recipe (id INTEGER)"))
     engine.dispose()
 
-    with pytest.raises(DatabaseError, match="is not rater's. Valid here: a rating database"):
+    with pytest.raises(DatabaseError, match=r"is not rater's\. Valid here: a rating database"):
         create_rating(url)
