@@ -22,6 +22,8 @@ from rater.store.rating.studies import PublishedStudy, find_study, get_study, in
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import find_secrets, get_sealed_study, insert_secrets
 
+_ALREADY = "Study {name!r} is published already; what raters see is frozen. Run: rater serve"
+
 
 def find_published(rating_url: str, name: str) -> PublishedStudy | None:
     """Find a study in the rating database, which is made first if it is missing. Costs one query."""
@@ -50,8 +52,7 @@ def publish_study(
         StateError: it is not generated, not wholly generated, or published already, or changed meanwhile.
     """
     if find_published(rating_url, name) is not None:
-        msg = f"Study {name!r} is published already; what raters see is frozen. Run: rater serve"
-        raise StateError(msg)
+        raise StateError(_ALREADY.format(name=name))
     prepared = prepare_publication(sealed_url, name, now=now)
     if audit is not None:
         audit(prepared)
@@ -72,9 +73,15 @@ def _seal(sealed_url: str, prepared: Prepared) -> None:
 
 
 def write_rating(rating: Engine, prepared: Prepared) -> PublishedStudy:
-    """Write what raters will see, and the first row of the study's log, in one transaction."""
+    """Write what raters will see, and the first row of the study's log, in one transaction.
+
+    Raises:
+        StateError: another process has published it meanwhile.
+    """
     new, draft = prepared.published, prepared.draft
     with writing(rating) as session:
+        if find_study(session, new.name) is not None:
+            raise StateError(_ALREADY.format(name=new.name))
         insert_study(session, new, items=draft.items, booklets=draft.booklets)
         published = get_study(session, new.name)
         append_event(

@@ -1,6 +1,7 @@
 """Publish real sealed rows into a real rating file."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -179,3 +180,22 @@ def test_a_booklet_is_as_long_as_it_says(generated: Study, sealed_url: str, rati
 
     with disposing(create_rating(rating_url)) as rating, reading(rating) as session:
         assert set(session.scalars(select(Booklet.n_trials))) == {8}
+
+
+def test_of_several_publications_at_once_one_is_written_and_the_others_are_told(
+    generated: Study, sealed_url: str, rating_url: str
+) -> None:
+    def publish(_: int) -> str:
+        try:
+            return publish_study(sealed_url, rating_url, generated.name, now=NOW).slug
+        except StateError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(publish, range(4)))
+
+    written = [outcome for outcome in outcomes if not outcome.startswith("Study")]
+    assert len(written) == 1
+    assert all(
+        "published already" in told or "was changed while" in told for told in set(outcomes) - {*written}
+    )
