@@ -1,5 +1,7 @@
 """Serve the raters' pages: each view reads the form, calls the store, and renders or redirects."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -121,13 +123,7 @@ def begin(slug: str) -> AnyResponse:
 @blueprint.get("/s/<slug>/trial/<int:position>")
 def trial(slug: str, position: int) -> str:
     """Show a text, with the answers given to it before. Costs five queries."""
-    with reading(running().engine) as session:
-        visit = flow.find_visit(session, slug)
-        flow.require(visit, Place("trial", position))
-        sitting = flow.require_sitting(visit)
-        view = raters.view_trial(session, sitting, position)
-        longest = raters.longest_text(session, sitting.booklet_id)
-    return pages.render(pages.trial_page(visit.study.protocol, sitting, view, longest=longest))
+    return _render_trial(slug, position)
 
 
 @blueprint.post("/s/<slug>/trial/<int:position>")
@@ -186,11 +182,14 @@ def _next_url(slug: str, sitting: raters.Sitting, position: int, *, goes_back: b
 
 def _ask_again(slug: str, position: int, sent: forms.TrialForm) -> Response:
     """Show a text again, pointing at what was not answered; nothing was stored. Costs five queries."""
+    return Response(_render_trial(slug, position, sent.answers), status=422, mimetype="text/html")
+
+
+def _render_trial(slug: str, position: int, sent: Mapping[str, int] | None = None) -> str:
     with reading(running().engine) as session:
         visit = flow.find_visit(session, slug)
         flow.require(visit, Place("trial", position))
         sitting = flow.require_sitting(visit)
         view = raters.view_trial(session, sitting, position)
         longest = raters.longest_text(session, sitting.booklet_id)
-    page = pages.trial_page(visit.study.protocol, sitting, view, longest=longest, sent=sent.answers)
-    return Response(pages.render(page), status=422, mimetype="text/html")
+    return pages.render(pages.trial_page(visit.study.protocol, sitting, view, longest=longest, sent=sent))
