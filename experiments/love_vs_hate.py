@@ -51,7 +51,7 @@ impression; there are no right or wrong answers. Many texts break off in the mid
 ignore that, and judge what is there.
 """,
     thanks="""
-Thank you! All your answers are saved, and you can close this page.
+Thank you! That was the last text, and you can close this page.
 """,
     dimensions=(
         Dimension(

@@ -119,7 +119,9 @@ def _print_dimension(analysis: Analysis, found: DimensionAnalysis, console: Cons
     if remarks:
         _print_list(remarks, console)
         console.print()
-    _print_naive(found.naive, console)
+    # where the planned test has nothing to say, a naive p would be the only one, and be taken for an answer
+    if isinstance(found.primary, Result):
+        _print_naive(found.naive, console)
 
 
 def _table() -> Table:

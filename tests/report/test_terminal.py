@@ -112,6 +112,20 @@ def test_without_results_the_screen_says_why_and_shows_no_p() -> None:
     assert "nan" not in text.lower()
 
 
+def test_where_the_planned_test_says_nothing_no_naive_p_stands_in_for_it() -> None:
+    frame = load("c")
+    raters = sorted(frame["rater"].unique())
+    one_and_a_half = frame[
+        (frame["rater"] == raters[0]) | ((frame["rater"] == raters[1]) & (frame["arm"] == "steered"))
+    ]
+
+    text = shown(analyze(one_and_a_half, PLANNED), Screen("Texts"))
+
+    assert "only 1 rater has answers to both arms" in " ".join(text.split())
+    assert "NAIVE" not in text
+    assert "p =" not in text
+
+
 def test_a_banner_comes_first_and_notes_come_last() -> None:
     planned = replace(PLANNED, n_raters=20)
     screen = Screen("Texts", banner="REHEARSAL: made-up raters and a made-up key", notes=["Look 1 of 1"])
