@@ -21,7 +21,8 @@ def lines_beside(found: DimensionAnalysis) -> list[str]:
         if name in effects
     ]
     lines = ["Effect sizes: " + ", ".join(sizes)] if sizes else []
-    lines += _odds_lines(details.ordinal)
+    if isinstance(found.primary, Result):  # else its p would stand in for the planned one
+        lines += _odds_lines(details.ordinal)
     if isinstance(found.equivalence, Equivalence) and say_margin(found.equivalence) not in found.headline:
         lines.append(say_margin(found.equivalence))
     if isinstance(details.trend, Result) and details.trend.interval:
