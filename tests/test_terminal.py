@@ -501,13 +501,14 @@ def test_the_terminal_loads_nothing_that_knows_an_arm() -> None:
 
 
 _COMMAND = """
-import fcntl, sys, termios
+import fcntl, signal, sys, termios
 from datetime import UTC, datetime
 from pathlib import Path
 from rich.console import Console
 from rater.terminal import Keyboard, rate_in_terminal
 
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C interrupts us
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 rate_in_terminal(
     sys.argv[1], "a_study", console=Console(), keyboard=Keyboard(sys.stdin), state_folder=Path(sys.argv[2]),
     now=lambda: datetime.now(UTC),
