@@ -33,7 +33,10 @@ install_extras() {
     shift 2
     echo "$says" >&2
     if ! .venv/bin/python -m pip install --quiet "$@" -c constraints.txt -e ".[$extras]" >"$log" 2>&1; then
-        if grep -qiE 'name resolution|NewConnectionError|connection (refused|broken)|timed out' "$log"; then
+        if grep -q 'No space left' "$log"; then
+            fail "The disk is full: rater with torch takes about 2 GB in .venv. Make room and run the same command again."
+        fi
+        if grep -qiE 'from versions: none|NewConnectionError|name resolution|connection refused|timed out' "$log"; then
             fail "Could not reach the package index; is there a network? Run the same command again to go on ($log)."
         fi
         fail "Could not install: $(grep -m1 -i error "$log" || tail -n1 "$log") All of it is in $log."
