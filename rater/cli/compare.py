@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from rater.cli.loading import device_option, load_model
+
 
 @click.command(short_help="Read completions of all arms side by side.")
 @click.argument("file", type=click.Path(path_type=Path))
@@ -12,9 +14,7 @@ import click
 )
 @click.option("--samples", default=2, show_default=True, type=click.IntRange(1), help="Samples of each.")
 @click.option("--html", "html", type=click.Path(path_type=Path), help="Write a page to this file instead.")
-@click.option(
-    "--device", help="Where the model runs: cpu, cuda, cuda:1 …  [default: cuda if there, else cpu]"
-)
+@device_option
 def compare(file: Path, n_prompts: int, samples: int, html: Path | None, device: str | None) -> None:  # noqa: PLR0917 (one argument for each option)
     """Generate some completions of every arm, and show them side by side with what was steered where.
 
@@ -27,26 +27,22 @@ def compare(file: Path, n_prompts: int, samples: int, html: Path | None, device:
     from rich.console import Console
 
     from rater.errors import ModelError
-    from rater.steering.bridge import load_model
-    from rater.steering.completions import generate
-    from rater.steering.side_by_side import page, tables
-    from rater.study.describe import describe
+    from rater.study.describe import describe_arm
     from rater.study.load import load_study
 
     study = load_study(file)
-    click.echo(f"Loading torch and the model {study.model} (about 10 s for the embedded one) …", err=True)
+    model = load_model(study.model, device)
+    from rater.steering.completions import generate
+    from rater.steering.side_by_side import page, tables
+
     made = generate(
-        load_model(study.model, device=device),
+        model,
         study.prompts[:n_prompts],
         study.arms,
         study.sampling.model_copy(update={"samples_per_prompt": samples}),
         trace=True,
     )
-    arms = {
-        arm.name: " + ".join(describe(addition) for addition in getattr(arm, "additions", ()))
-        or "the model as it is"
-        for arm in study.arms
-    }
+    arms = {arm.name: describe_arm(arm) for arm in study.arms}
     if html is None:
         for table in tables(made, arms):
             Console().print(table)

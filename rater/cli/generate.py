@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rater.cli.loading import device_option, load_model
 from rater.cli.options import sealed_option
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-    from transformer_lens.model_bridge import TransformerBridge
 
     from rater.study.study import Study
 
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="Completions decoded together; an interruption loses no more.  [default: by study]",
 )
-@click.option(
-    "--device", help="Where the model runs: cpu, cuda, cuda:1 …  [default: cuda if there, else cpu]"
-)
+@device_option
 @click.option("--restart", is_flag=True, help="Throw away the completions of an unpublished study first.")
 @sealed_option
 def generate(
@@ -47,7 +45,7 @@ def generate(
             click.echo(
                 f"Going on: {missing.n_made} of {study.n_completions} completions are there.", err=True
             )
-        model = _load_model(study.model, device)
+        model = load_model(study.model, device)
         from rater.generate.make import default_batch_size, make_completions
 
         with _progress() as progress:
@@ -65,20 +63,6 @@ def generate(
     made = f"{len(missing.cells)} now, {missing.n_made} before" if missing.cells else "all made before"
     click.echo(f"Study {study.name} has all of its {study.n_completions} completions ({made}).")
     click.echo(f"Next: rater publish {study.name}")
-
-
-def _load_model(name: str, device: str | None) -> "TransformerBridge":
-    from importlib.util import find_spec
-
-    from rater.errors import ModelError
-
-    if find_spec("torch") is None or find_spec("transformer_lens") is None:
-        msg = "Generating needs torch and transformer_lens. Run: pip install 'rater[generate]'"
-        raise ModelError(msg)
-    click.echo(f"Loading torch and the model {name} (about 10 s for the embedded one) …", err=True)
-    from rater.steering.bridge import load_model
-
-    return load_model(name, device=device)
 
 
 def _progress() -> "Progress":

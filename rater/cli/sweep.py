@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rater.cli.loading import device_option, load_model, require_torch
 from rater.errors import StudyError, nearest
 
 if TYPE_CHECKING:
@@ -71,9 +72,7 @@ class Coeffs(click.ParamType[tuple[float, ...]]):
     "--samples", default=2, show_default=True, type=click.IntRange(1), help="Completions per prompt."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The CSV file.  [default: STUDY-sweep.csv]")
-@click.option(
-    "--device", help="Where the model runs: cpu, cuda, cuda:1 …  [default: cuda if there, else cpu]"
-)
+@device_option
 def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     file: Path,
     layers: tuple[int, ...],
@@ -93,7 +92,7 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     \b
     Example: rater sweep experiments/love_vs_hate.py --layers 2:12:2 --coeffs 4,8,12 --words love,happy
     """
-    from rater.steering.bridge import load_model
+    require_torch()
     from rater.steering.sweep import all_settings
     from rater.steering.sweep import sweep as measure
     from rater.steering.sweep_file import SweepFile
@@ -110,10 +109,10 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     wanted = all_settings(layers, coeffs, positions)  # type: ignore[arg-type] # click allows these three only
     missing = [setting for setting in wanted if setting not in known]
     if missing or None not in known:
-        click.echo(f"Loading torch and the model {study.model}, for {len(missing)} settings …", err=True)
+        click.echo(f"Measuring arm {arm.name} for {len(missing)} settings.", err=True)
         sampling = study.sampling.model_copy(update={"samples_per_prompt": samples})
         measured = measure(
-            load_model(study.model, device=device),
+            load_model(study.model, device),
             prompts,
             arm.additions,
             missing,

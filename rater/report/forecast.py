@@ -4,8 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rater.study.arms import Arm, Unsteered
-from rater.study.describe import describe
+from rater.study.describe import describe_arm
 from rater.study.forecast import TOKENS_PER_SECOND, Forecast
 from rater.study.study import Study
 
@@ -33,7 +32,7 @@ def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
         ("title", study.title),
         ("question", "; ".join(dimension.question for dimension in study.dimensions)),
         ("model", study.model),
-        *((f"arm {arm.name}", _what_is_done(arm)) for arm in study.arms),
+        *((f"arm {arm.name}", describe_arm(arm)) for arm in study.arms),
         (
             "completions",
             f"{expected.n_completions:,} ({cells} × {study.sampling.samples_per_prompt} samples)",
@@ -44,12 +43,6 @@ def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
         ("rater's time", f"about {_duration(expected.minutes_per_rater * 60)}"),
         ("primary test", f"{first} − {second} on {study.primary}, {claim}"),
     ]
-
-
-def _what_is_done(arm: Arm) -> str:
-    if isinstance(arm, Unsteered):
-        return "the model as it is"
-    return " + ".join(map(describe, arm.additions))
 
 
 def _duration(seconds: float) -> str:

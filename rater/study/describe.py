@@ -10,8 +10,16 @@ from rater.study.additions import (
     XVector,
     hook_name,
 )
+from rater.study.arms import Arm, Unsteered
 
 _MOST_SHOWN = 60
+
+
+def describe_arm(arm: Arm) -> str:
+    """Put in words what an arm does to the model."""
+    if isinstance(arm, Unsteered):
+        return "the model as it is"
+    return " + ".join(map(describe, arm.additions))
 
 
 def describe(addition: AnyAddition) -> str:

@@ -63,10 +63,13 @@ def test_help_and_check_work_without_torch(bare: Path, tmp_path: Path) -> None:
     assert torch.returncode == 1
 
 
-def test_generating_without_torch_says_what_to_install(bare: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("verb", [("generate",), ("compare",), ("sweep", "--layers", "2", "--coeffs", "5")])
+def test_generating_without_torch_says_what_to_install(
+    bare: Path, tmp_path: Path, verb: tuple[str, ...]
+) -> None:
     study = str(ROOT / "experiments" / "love_vs_hate.py")
 
-    shown = run(bare / "rater", "generate", study, cwd=tmp_path)
+    shown = run(bare / "rater", *verb, study, cwd=tmp_path)
 
     assert shown.returncode == 2
     assert "Run: pip install 'rater[generate]'" in shown.stderr
