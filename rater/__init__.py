@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rater.study.analysis_plan import AnalysisPlan as AnalysisPlan
     from rater.study.arms import ActivationAddition as ActivationAddition
     from rater.study.arms import DatasetVector as DatasetVector
     from rater.study.arms import RandomVector as RandomVector
@@ -15,22 +16,21 @@ if TYPE_CHECKING:
     from rater.study.arms import Unsteered as Unsteered
     from rater.study.arms import VectorFile as VectorFile
     from rater.study.arms import XVector as XVector
-    from rater.study.plan import AnalysisPlan as AnalysisPlan
     from rater.study.plan import Plan as Plan
     from rater.study.protocol import Dimension as Dimension
     from rater.study.protocol import Likert as Likert
-    from rater.study.study import Sampling as Sampling
+    from rater.study.sampling import Sampling as Sampling
     from rater.study.study import Study as Study
 
 _HOME = {
     "ActivationAddition": "rater.study.arms",
-    "AnalysisPlan": "rater.study.plan",
+    "AnalysisPlan": "rater.study.analysis_plan",
     "DatasetVector": "rater.study.arms",
     "Dimension": "rater.study.protocol",
     "Likert": "rater.study.protocol",
     "Plan": "rater.study.plan",
     "RandomVector": "rater.study.arms",
-    "Sampling": "rater.study.study",
+    "Sampling": "rater.study.sampling",
     "Steered": "rater.study.arms",
     "Study": "rater.study.study",
     "Unsteered": "rater.study.arms",

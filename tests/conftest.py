@@ -18,7 +18,8 @@ from rater.store.sealed.open import open_sealed
 from rater.study.arms import Steered, Unsteered, XVector
 from rater.study.plan import Plan
 from rater.study.protocol import Dimension, Likert, Protocol
-from rater.study.study import Sampling, Study
+from rater.study.sampling import Sampling
+from rater.study.study import Study
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from rater.analysis.ratings import Ratings, cell_codes
 from rater.analysis.results import Counts
-from rater.study.plan import Score
+from rater.study.analysis_plan import Score
 
 
 @dataclass(frozen=True)

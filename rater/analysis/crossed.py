@@ -17,7 +17,7 @@ from rater.analysis.cells import Cells
 from rater.analysis.reml import fit_reml
 from rater.analysis.results import Counts, Interval, NotEstimable, Outcome, Result, Score, Setting
 from rater.analysis.wording import SCORES, estimand
-from rater.study.plan import Score as PlannedScore
+from rater.study.analysis_plan import Score as PlannedScore
 
 TEST = "two-way t"
 CLAIM = "The claim is about raters and prompts like these."

@@ -18,7 +18,7 @@ from rater.analysis.ratings import Ratings
 from rater.analysis.results import Counts, Interval, NotEstimable, Outcome, Result
 from rater.analysis.signs import SignTest, sign_flip, signed_rank
 from rater.analysis.wording import counted, estimand
-from rater.study.plan import Score
+from rater.study.analysis_plan import Score
 
 Unit = Literal["rater", "prompt"]
 STUDENT = "Student 1908, Biometrika 6:1–25"

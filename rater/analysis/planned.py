@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from rater.analysis.scales import Judged
 from rater.errors import StudyError, nearest
-from rater.study.plan import AnalysisPlan, Scope, Score
+from rater.study.analysis_plan import AnalysisPlan, Scope, Score
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from rater.analysis.cells import score_cells
 from rater.analysis.crossed import two_way_t
 from rater.analysis.ratings import Ratings
 from rater.analysis.results import Result
-from rater.study.plan import Score
+from rater.study.analysis_plan import Score
 
 _QUADRATURE_POINTS = 41
 _MOST_LOGITS = 8.0

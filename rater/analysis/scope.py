@@ -16,7 +16,7 @@ from rater.analysis.one_way import by_prompt_signed_rank, by_prompt_t, by_rater_
 from rater.analysis.planned import Planned
 from rater.analysis.ratings import Ratings
 from rater.analysis.results import NotEstimable, Outcome
-from rater.study.plan import Score
+from rater.study.analysis_plan import Score
 
 
 @dataclass(frozen=True)

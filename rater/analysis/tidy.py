@@ -10,7 +10,7 @@ import pandas as pd
 from rater.analysis.planned import Planned
 from rater.analysis.scales import Judged, Numbers, Rated
 from rater.errors import RaterError, StudyError, nearest
-from rater.study.plan import Scope, Score
+from rater.study.analysis_plan import Scope, Score
 from rater.study.protocol import Likert
 
 CARRIED = ("position", "shown_ms", "guess")

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from rater.errors import nearest
-from rater.study import arms, plan, protocol, study
+from rater.study import analysis_plan, arms, plan, protocol, sampling, study
 
 _DECLARED: dict[str, type] = {
     declared.__name__: declared
@@ -19,11 +19,11 @@ _DECLARED: dict[str, type] = {
         arms.Unsteered,
         arms.VectorFile,
         arms.XVector,
-        plan.AnalysisPlan,
+        analysis_plan.AnalysisPlan,
         plan.Plan,
         protocol.Dimension,
         protocol.Likert,
-        study.Sampling,
+        sampling.Sampling,
         study.Study,
     )
 }

@@ -1,13 +1,10 @@
-"""Declare who rates how much, and what will be tested: the plan and the analysis plan."""
+"""Declare who rates how much: the plan."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from rater.study.protocol import Declaration, Name
-
-Scope = Literal["raters+prompts", "raters", "prompts"]
-Score = Literal["net_superiority", "scale_points"]
+from rater.study.protocol import Declaration
 
 
 class Plan(Declaration):
@@ -17,20 +14,3 @@ class Plan(Declaration):
     """How many booklets are dealt, one for each planned rater. (experimenter)"""
     items_per_rater: Annotated[int, Field(ge=1, le=1_000)] | None = None
     """How many texts a rater sees; by default one of each prompt and arm. (experimenter)"""
-
-
-class AnalysisPlan(Declaration):
-    """What will be tested, said before any answer is seen (STATISTICS.md sections 1, 2 and 8)."""
-
-    contrast: tuple[Name, Name] | None = None
-    """The two arms compared, first minus second; by default first steered minus first unsteered. (sealed)"""
-    primary: Name | None = None
-    """The dimension of the primary test; by default the first. (experimenter)"""
-    scope: Scope = "raters+prompts"
-    """What the claim generalises to. (experimenter)"""
-    score: Score = "net_superiority"
-    """What the primary test compares: net superiority (−1 to 1) or scale points. (experimenter)"""
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    """The two-sided significance level; intervals cover 1 − alpha. (experimenter)"""
-    sesoi: Annotated[float, Field(gt=0)] | None = None
-    """The smallest effect size of interest, in units of the score. (experimenter)"""

@@ -7,28 +7,13 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from rater.errors import nearest
+from rater.study.analysis_plan import AnalysisPlan
 from rater.study.arms import Arm, Steered, Unsteered
-from rater.study.plan import AnalysisPlan, Plan
-from rater.study.protocol import Declaration, InOrder, Name, Protocol, require_different
+from rater.study.plan import Plan
+from rater.study.protocol import InOrder, Name, Protocol, require_different
+from rater.study.sampling import Sampling
 
 Prompt = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
-
-
-class Sampling(Declaration):
-    """How completions are drawn from the model's next-token distribution."""
-
-    max_new_tokens: Annotated[int, Field(ge=1, le=4_096)] = 50
-    """The length at which a completion is cut off, in tokens. (experimenter)"""
-    temperature: Annotated[float, Field(ge=0, le=10)] = 1.0
-    """What the logits are divided by; 0 is greedy. (experimenter)"""
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """The share of probability kept: the smallest set of tokens that reaches it. (experimenter)"""
-    frequency_penalty: Annotated[float, Field(ge=-10, le=10)] = 0.0
-    """What is taken off a token's logit for each time it occurred, prompt included. (experimenter)"""
-    samples_per_prompt: Annotated[int, Field(ge=1, le=1_000)] = 4
-    """How many completions each arm gives to each prompt. (experimenter)"""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """The seed from which each completion's own seed is derived; public. (experimenter)"""
 
 
 class Study(Protocol):

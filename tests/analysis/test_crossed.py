@@ -13,7 +13,7 @@ from rater.analysis.crossed import quasi_f, two_way_t
 from rater.analysis.ratings import Ratings, select_ratings
 from rater.analysis.reml import fit_reml
 from rater.analysis.results import NotEstimable, Outcome, Result
-from rater.study.plan import Score
+from rater.study.analysis_plan import Score
 
 SCORES: dict[Score, str] = {"scale_points": "twoway_cell_difference", "net_superiority": "twoway_cell_delta"}
 

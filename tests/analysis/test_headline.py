@@ -4,7 +4,7 @@ from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import judge, say_margin, write_headline
 from rater.analysis.planned import Planned
 from rater.analysis.results import Counts, Interval, NotEstimable, Result
-from rater.study.plan import Score
+from rater.study.analysis_plan import Score
 from rater.study.protocol import Dimension, Likert
 
 HAPPINESS = Dimension(name="happiness", question="How happy?", scale=Likert(low="not", high="very"))

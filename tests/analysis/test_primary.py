@@ -9,7 +9,7 @@ from rater.analysis.planned import Planned, plan_analysis
 from rater.analysis.primary import analyze
 from rater.analysis.results import NotEstimable, Result
 from rater.errors import RaterError, StudyError
-from rater.study.plan import AnalysisPlan
+from rater.study.analysis_plan import AnalysisPlan
 from rater.study.protocol import Dimension, Likert
 
 Load = Callable[[str], pd.DataFrame]

@@ -26,7 +26,7 @@ from rater.steering.bridge import load_model, plain_model, tokenize
 from rater.steering.rows import Row, completion_seed
 from rater.steering.sampler import generate
 from rater.study.arms import XVector
-from rater.study.study import Sampling
+from rater.study.sampling import Sampling
 
 PROMPTS = (
     "I hate you because",

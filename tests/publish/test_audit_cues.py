@@ -16,7 +16,8 @@ from rater.publish.audit.subject import Subject
 from rater.store.rating.studies import NewBooklet, NewItem, PublishedStudy
 from rater.study.arms import Steered, Unsteered, XVector
 from rater.study.protocol import Dimension, Likert
-from rater.study.study import Sampling, Study
+from rater.study.sampling import Sampling
+from rater.study.study import Study
 
 N_PROMPTS, N_SAMPLES = 10, 4
 WORDS = [

@@ -6,7 +6,7 @@ from rater.steering.completions import Draws, generate
 from rater.steering.positions import Touch
 from rater.steering.rows import completion_seed
 from rater.study.arms import ActivationAddition, Steered, Unsteered, XVector
-from rater.study.study import Sampling
+from rater.study.sampling import Sampling
 
 pytestmark = pytest.mark.model
 

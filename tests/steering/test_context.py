@@ -16,7 +16,7 @@ from rater.steering.sampler import generate
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition, Position, When
 from rater.study.arms import ActivationAddition, XVector
-from rater.study.study import Sampling
+from rater.study.sampling import Sampling
 
 pytestmark = pytest.mark.model
 

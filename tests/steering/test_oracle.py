@@ -17,7 +17,7 @@ from rater.steering.prefill import next_token_logprobs, prefill
 from rater.steering.rows import Completion, Row
 from rater.steering.sampler import generate
 from rater.study.arms import ActivationAddition, XVector
-from rater.study.study import Sampling
+from rater.study.sampling import Sampling
 
 pytestmark = [
     pytest.mark.model,

@@ -13,7 +13,7 @@ from rater.steering.bridge import plain_model
 from rater.steering.rows import Completion, Row, completion_seed
 from rater.steering.sampler import generate
 from rater.study.arms import ActivationAddition, XVector
-from rater.study.study import Sampling
+from rater.study.sampling import Sampling
 
 pytestmark = pytest.mark.model
 
