@@ -5,6 +5,7 @@ import sys
 import pytest
 
 import rater
+from rater.study.declaration import Declaration
 
 
 def test_importing_the_package_loads_none_of_what_it_exports() -> None:
@@ -25,3 +26,15 @@ def test_each_exported_name_is_the_one_of_its_home(name: str) -> None:
 def test_an_unknown_name_is_missed_as_in_any_module() -> None:
     with pytest.raises(AttributeError, match="module 'rater' has no attribute 'Studdy'"):
         _ = rater.Studdy
+
+
+def test_whatever_a_study_file_can_declare_is_exported() -> None:
+    assert rater.Study is not None  # which loads all that a study is made of
+    declared = {each.__name__ for each in _descendants(Declaration) if each.__module__.startswith("rater.")}
+
+    assert declared - set(rater.__all__) == {"Protocol", "_Measured"}  # what Study and two scales inherit
+
+
+def _descendants(declared: type) -> set[type]:
+    direct: set[type] = set(declared.__subclasses__())
+    return direct.union(*(_descendants(each) for each in direct))

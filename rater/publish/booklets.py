@@ -1,150 +1,111 @@
-"""Deal completions into balanced booklets: one ordered list for each planned rater.
+"""Deal completions into balanced booklets: one ordered list of trials for each planned rater.
 
-A booklet holds *sets*: one completion of every arm for one prompt. So each rater sees, for every prompt in
-the booklet, all arms equally often, which the primary test needs.
+A pure function of the design and a random generator; see `rater.study.design` for what a set is. Choices are
+random among those that keep the counts even: whatever was used least so far comes next.
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Sequence
 
 import numpy as np
 
-from rater.errors import StudyError
-from rater.study.study import Study
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, order=True)
-class Completion:
-    """What is dealt: one sample of one prompt under one arm."""
-
-    prompt: int
-    arm: int
-    sample: int
+from rater.publish.blocks import block_orders
+from rater.publish.dealt import Completion, Trial
+from rater.publish.order import Ordering, arrange, shuffled
+from rater.publish.pairs import choose_sides, pair_set
+from rater.publish.uses import Uses
+from rater.study.design import Design
 
 
-@dataclass(frozen=True)
-class Design:
-    """The counts that booklets are dealt from."""
+def deal_booklets(
+    design: Design, rng: np.random.Generator, *, added: Sequence[int] = ()
+) -> list[list[Trial]]:
+    """Deal one booklet for each planned rater, and then for those who were added to the plan later.
 
-    n_raters: int
-    items_per_rater: int
-    n_prompts: int
-    n_arms: int
-    n_samples: int
+    What is added goes on where dealing stopped: the booklets before it stay as they were, and the counts stay
+    even over all of them.
 
-    def __post_init__(self) -> None:
-        """Refuse counts that no balanced booklet has.
-
-        Raises:
-            StudyError: a booklet cannot hold whole sets, or would need a text twice.
-        """
-        most = self.n_prompts * self.n_arms * self.n_samples
-        if self.items_per_rater % self.n_arms or not 0 < self.items_per_rater <= most:
-            msg = (
-                f"items_per_rater is {self.items_per_rater}, but it must be a multiple of the number of "
-                f"arms ({self.n_arms}) and at most {most}."
-            )
-            raise StudyError(msg)
-
-    @property
-    def sets_per_rater(self) -> int:
-        """How many sets (one completion of every arm for one prompt) a booklet holds."""
-        return self.items_per_rater // self.n_arms
-
-
-def design_of(study: Study) -> Design:
-    """Take from a study the counts that booklets are dealt from."""
-    return Design(
-        n_raters=study.plan.raters,
-        items_per_rater=study.items_per_rater,
-        n_prompts=len(study.prompts),
-        n_arms=len(study.arms),
-        n_samples=study.sampling.samples_per_prompt,
-    )
-
-
-def deal_booklets(design: Design, rng: np.random.Generator) -> list[list[Completion]]:
-    """Deal one booklet for each planned rater.
-
-    Every booklet holds each arm equally often within each of its prompts, and no completion twice. Prompts
-    differ by at most one set within a booklet and overall; completions of one prompt and arm differ by at
-    most one rating overall. Two texts of one prompt stand next to each other only where that cannot be
-    avoided. Apart from that the order is random.
+    Every booklet holds each arm (or pair of arms) equally often within each of its prompts, and no completion
+    twice except as a repeat. Prompts differ by at most one set within a block and overall; completions of one
+    prompt and arm differ by at most one rating overall. Which of a pair stands left is even within a booklet
+    and overall. Two texts of one prompt stand next to each other only where that cannot be avoided, and the
+    mean positions of arms and prompts even out over booklets. Apart from that the order is random.
     """
-    prompt_uses: Counter[int] = Counter()
-    sample_uses: Counter[Completion] = Counter()
-    booklets = []
-    for _ in range(design.n_raters):
-        prompts = _choose_prompts(design, prompt_uses, rng)
-        completions = [
-            completion
-            for prompt, n_sets in sorted(Counter(prompts).items())
-            for arm in range(design.n_arms)
-            for completion in _choose_samples(design, prompt, arm, n_sets, uses=sample_uses, rng=rng)
+    uses, ordering = Uses(design), Ordering()
+    return [
+        arrange(_deal_blocks(design, dimensions, uses, rng), design, ordering, rng)
+        for orders in block_orders(design, (design.n_raters, *added), rng)
+        for dimensions in orders
+    ]
+
+
+def _deal_blocks(
+    design: Design, dimensions: Sequence[int | None], uses: Uses, rng: np.random.Generator
+) -> list[list[Trial]]:
+    taken: set[Completion] = set()
+    within = Counter[int]()  # sets of each prompt in this booklet so far
+    blocks = []
+    for dimension in dimensions:
+        n_sets = design.sets_per_rater // len(dimensions)
+        trials = [
+            trial
+            for prompt in _choose_prompts(design, n_sets, dimension, within=within, uses=uses, rng=rng)
+            for trial in _deal_set(design, prompt, dimension, taken=taken, uses=uses, rng=rng)
         ]
-        booklets.append(_order(completions, rng))
-    return booklets
+        blocks.append(choose_sides(trials, uses, rng) if design.is_pairwise else trials)
+    return blocks
 
 
-def _choose_prompts(design: Design, uses: Counter[int], rng: np.random.Generator) -> list[int]:
-    """Choose the prompts of a booklet's sets: all equally often, and the rest those used least so far."""
-    rounds, rest = divmod(design.sets_per_rater, design.n_prompts)
-    prompts = list(range(design.n_prompts)) * rounds + _least_used(
-        range(design.n_prompts), uses, rest, rng=rng
-    )
-    uses.update(prompts)
-    return prompts
-
-
-def _choose_samples(
+def _choose_prompts(
     design: Design,
-    prompt: int,
-    arm: int,
     n_sets: int,
+    dimension: int | None,
     *,
-    uses: Counter[Completion],
+    within: Counter[int],
+    uses: Uses,
     rng: np.random.Generator,
-) -> list[Completion]:
-    candidates = [Completion(prompt, arm, sample) for sample in range(design.n_samples)]
-    chosen = _least_used(candidates, uses, n_sets, rng=rng)
-    uses.update(chosen)
+) -> list[int]:
+    """Choose the prompts of a block's sets: as evenly as can be, least used first, while samples are left."""
+    most = design.n_samples // design.samples_per_set
+    chosen: list[int] = []
+    while len(chosen) < n_sets:
+        counts = uses.of_prompts(dimension)
+        can = shuffled([prompt for prompt in range(design.n_prompts) if within[prompt] < most], rng)
+        can.sort(key=lambda prompt: (within[prompt], counts[prompt]))
+        now = can[: n_sets - len(chosen)]
+        within.update(now)
+        uses.count_prompts(dimension, now)
+        chosen += now
     return chosen
 
 
-def _least_used(candidates: Iterable[T], uses: Counter[T], n: int, *, rng: np.random.Generator) -> list[T]:
-    shuffled = _shuffled(list(candidates), rng)
-    return sorted(shuffled, key=lambda candidate: uses[candidate])[:n]
+def _deal_set(
+    design: Design,
+    prompt: int,
+    dimension: int | None,
+    *,
+    taken: set[Completion],
+    uses: Uses,
+    rng: np.random.Generator,
+) -> list[Trial]:
+    if design.is_pairwise:
+        shown = pair_set(design, prompt, dimension, taken=taken, uses=uses, rng=rng)
+    else:
+        shown = [
+            (_choose_sample(Completion(prompt, arm, 0), uses.of_samples(dimension, prompt, arm), taken, rng),)
+            for arm in range(design.n_arms)
+        ]
+    for completions in shown:
+        taken.update(completions)
+        uses.count_completions(dimension, completions)
+    return [Trial(completions, dimension) for completions in shown]
 
 
-def _shuffled(values: list[T], rng: np.random.Generator) -> list[T]:
-    return [values[index] for index in rng.permutation(len(values))]
-
-
-def _order(completions: list[Completion], rng: np.random.Generator) -> list[Completion]:
-    """Put completions in random order, one at a time, never stepping where a prompt must follow itself."""
-    left, ordered = list(completions), list[Completion]()
-    while left:
-        allowed = _allowed(left, after=ordered[-1].prompt if ordered else None)
-        ordered.append(left.pop(allowed[rng.integers(len(allowed))]))
-    return ordered
-
-
-def _allowed(left: list[Completion], after: int | None) -> list[int]:
-    """Return the indices of what may come next so that the rest can still be kept apart (all if none can).
-
-    n texts can be kept apart if no prompt has more than half of them, rounded up; right after a text of that
-    prompt, rounded down.
-    """
-    counts = Counter(completion.prompt for completion in left)
-    n_after = len(left) - 1
-    crowded = {prompt for prompt, count in counts.items() if count > (n_after + 1) // 2}
-
-    def leaves_rest_apart(prompt: int) -> bool:
-        return prompt != after and crowded <= {prompt} and counts[prompt] - 1 <= n_after // 2
-
-    allowed = [index for index, completion in enumerate(left) if leaves_rest_apart(completion.prompt)]
-    return allowed or list(range(len(left)))
+def _choose_sample(
+    cell: Completion, counts: Sequence[tuple[int, int]], taken: set[Completion], rng: np.random.Generator
+) -> Completion:
+    """Choose a sample of a prompt and arm that is not in the booklet yet: one of those used least."""
+    free = [n for n in range(len(counts)) if (cell.prompt, cell.arm, n) not in taken]
+    least = min(counts[n] for n in free)
+    rarest = [n for n in free if counts[n] == least]
+    return cell._replace(sample=rarest[int(rng.integers(len(rarest)))])

@@ -1,10 +1,12 @@
-"""Open a study to raters and close it again; each step is a row in the study's log."""
+"""Open a study to raters, let it rest, and close it; each step is a row in the study's log."""
 
 from datetime import datetime
 
-from rater.store.engine import disposing, writing
+from rater.store.engine import disposing, reading, writing
+from rater.store.log import read_events
 from rater.store.rating.open import open_rating
-from rater.store.rating.studies import move_study
+from rater.store.rating.schema import Event
+from rater.store.rating.studies import get_study, move_study
 
 
 def open_study(rating_url: str, name: str, *, now: datetime) -> str:
@@ -13,8 +15,16 @@ def open_study(rating_url: str, name: str, *, now: datetime) -> str:
     Raises:
         StateError: the study is not published, open already, or unblinded.
     """
-    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
-        return move_study(session, name, "open", at=now)
+    return _move(rating_url, name, "open", now=now)
+
+
+def pause_study(rating_url: str, name: str, *, now: datetime) -> str:
+    """Take no answers for now; returns the log's new head.
+
+    Raises:
+        StateError: the study is not open.
+    """
+    return _move(rating_url, name, "paused", now=now)
 
 
 def close_study(rating_url: str, name: str, *, now: datetime) -> str:
@@ -23,5 +33,19 @@ def close_study(rating_url: str, name: str, *, now: datetime) -> str:
     Raises:
         StateError: the study is not published, closed already, or unblinded.
     """
+    return _move(rating_url, name, "closed", now=now)
+
+
+def read_head(rating_url: str, name: str) -> str:
+    """Read the head of a published study's log. Costs two queries.
+
+    Raises:
+        StateError: the study is not published.
+    """
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        return read_events(session, Event, get_study(session, name).id)[-1].hash
+
+
+def _move(rating_url: str, name: str, state: str, *, now: datetime) -> str:
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
-        return move_study(session, name, "closed", at=now)
+        return move_study(session, name, state, at=now)

@@ -31,6 +31,8 @@ class Prepared:
     """Whether the secrets are in the sealed database already, from a publishing that was interrupted."""
     generation_head: str
     """The head of the log of the study's generation."""
+    is_published: bool
+    """Whether a rating database has it already, by the log of its generation."""
 
     @property
     def published(self) -> PublishedStudy:
@@ -58,7 +60,7 @@ def prepare_publication(sealed_url: str, name: str, *, now: datetime) -> Prepare
         study = Study.model_validate_json(kept.canonical_json)
         completions = _read_whole(session, kept, study)
         known = find_secrets(session, kept.id)
-        generation_head = read_events(session, Event, kept.id)[-1].hash
+        events = read_events(session, Event, kept.id)
     seed = known.seed if known else new_secret()
     draft = draft_publication(study, completions, seed)
     return Prepared(
@@ -68,7 +70,8 @@ def prepare_publication(sealed_url: str, name: str, *, now: datetime) -> Prepare
         draft=draft,
         secrets=known or _commit_to(draft, completions, seed=seed, study=study, now=now),
         is_sealed=known is not None,
-        generation_head=generation_head,
+        generation_head=events[-1].hash,
+        is_published=any(event.kind == "published" for event in events),
     )
 
 

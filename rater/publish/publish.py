@@ -17,9 +17,11 @@ from rater.store.engine import disposing, reading, writing
 from rater.store.log import append_event
 from rater.store.rating.digests import digest_published
 from rater.store.rating.open import create_rating
+from rater.store.rating.publication import insert_study
 from rater.store.rating.schema import Event
-from rater.store.rating.studies import PublishedStudy, find_study, get_study, insert_study
+from rater.store.rating.studies import PublishedStudy, find_study, get_study
 from rater.store.sealed.open import open_sealed
+from rater.store.sealed.schema import Event as SealedEvent
 from rater.store.sealed.studies import find_secrets, get_sealed_study, insert_secrets
 
 _ALREADY = "Study {name!r} is published already; what raters see is frozen. Run: rater serve"
@@ -54,12 +56,20 @@ def publish_study(
     if find_published(rating_url, name) is not None:
         raise StateError(_ALREADY.format(name=name))
     prepared = prepare_publication(sealed_url, name, now=now)
+    if prepared.is_published:
+        msg = (
+            f"Study {name!r} is published already, in another rating database than this one; its key is for "
+            "that one only. Give it: --ratings URL"
+        )
+        raise StateError(msg)
     if audit is not None:
         audit(prepared)
     if not prepared.is_sealed:
         _seal(sealed_url, prepared)
     with disposing(create_rating(rating_url)) as rating:
-        return write_rating(rating, prepared)
+        published = write_rating(rating, prepared)
+    _note(sealed_url, prepared, now=now)
+    return published
 
 
 def _seal(sealed_url: str, prepared: Prepared) -> None:
@@ -72,6 +82,13 @@ def _seal(sealed_url: str, prepared: Prepared) -> None:
         insert_secrets(session, now.id, prepared.secrets, key=prepared.draft.key)
 
 
+def _note(sealed_url: str, prepared: Prepared, *, now: datetime) -> None:
+    """Note beside the key that it is in use, so that nobody who has opened it publishes it once more."""
+    with disposing(open_sealed(sealed_url)) as sealed, writing(sealed) as session:
+        commitment = prepared.secrets.commitment
+        append_event(session, SealedEvent, prepared.kept.id, kind="published", at=now, commitment=commitment)
+
+
 def write_rating(rating: Engine, prepared: Prepared) -> PublishedStudy:
     """Write what raters will see, and the first row of the study's log, in one transaction.
 
@@ -82,7 +99,7 @@ def write_rating(rating: Engine, prepared: Prepared) -> PublishedStudy:
     with writing(rating) as session:
         if find_study(session, new.name) is not None:
             raise StateError(_ALREADY.format(name=new.name))
-        insert_study(session, new, items=draft.items, booklets=draft.booklets)
+        insert_study(session, new, items=draft.items, booklets=draft.booklets, checks=draft.checks)
         published = get_study(session, new.name)
         append_event(
             session,

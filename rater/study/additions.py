@@ -18,62 +18,22 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
+from rater.study.places import (
+    Dims,
+    HookPoint,
+    OneOfPositions,
+    Padding,
+    Position,
+    When,
+    hook_name,
+    require_position,
+)
+
 _VALUE = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _require_hook_point(value: object) -> object:
-    if _is_number(value) or (isinstance(value, str) and value.strip() and value.isprintable()):
-        return value
-    msg = "a layer number from 0, or a hook point such as 'blocks.6.hook_resid_pre'"
-    raise ValueError(msg)
-
-
-def _require_padding(value: object) -> object:
-    if value is None or _is_number(value) or value in ("space", "model"):
-        return value
-    msg = "'space', 'model', a token id from 0, or None"
-    raise ValueError(msg)
-
-
-def _require_position(value: object) -> object:
-    if isinstance(value, str) and value in {"front", "mid", "back"}:
-        return value
-    if isinstance(value, list | tuple) and value and all(type(each) is int for each in value):
-        return tuple(value)
-    msg = "'front', 'mid', 'back', or positions of the prompt such as (1, 2) (BOS is 0, the last token -1)"
-    raise ValueError(msg)
-
-
-def _require_dims(value: object) -> object:
-    if value is None:
-        return value
-    if isinstance(value, list | tuple) and len(value) == 2 and all(_is_number(each) for each in value):
-        start, stop = value
-        if start < stop:
-            return start, stop
-    msg = "(start, stop) with 0 <= start < stop, or None for all dimensions"
-    raise ValueError(msg)
-
-
-HookPoint = Annotated[int | str, BeforeValidator(_require_hook_point)]
-Padding = Annotated[Literal["space", "model"] | int | None, BeforeValidator(_require_padding)]
 AddedText = Annotated[str, StringConstraints(max_length=20_000)]
 Texts = Annotated[Sequence[AddedText], Field(min_length=1), AfterValidator(tuple)]
 TokenIds = Annotated[Sequence[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(tuple)]
 """A list or tuple, kept as a tuple, so that equal additions are equal and none can be changed."""
-Position = Literal["front", "mid", "back"] | tuple[int, ...]
-When = Literal["prompt", "generated", "all"]
-_CheckedPosition = Annotated[Position, BeforeValidator(_require_position)]
-_Dims = Annotated[tuple[int, int] | None, BeforeValidator(_require_dims)]
-
-
-def hook_name(at: int | str) -> str:
-    """Name the hook point: a layer number n means the residual stream before block n."""
-    return f"blocks.{at}.hook_resid_pre" if isinstance(at, int) else at
 
 
 def _require_one(names: str, first: object, second: object) -> None:
@@ -93,9 +53,9 @@ class Placed:
 
     relative: float | None = None
     """Instead of coeff: the largest norm over text tokens, as a share of the residual stream's. (sealed)"""
-    position: _CheckedPosition = "front"
+    position: OneOfPositions = "front"
     """Where in the prompt: from BOS on, in the middle, at its end, or positions one by one. (sealed)"""
-    dims: _Dims = None
+    dims: Dims = None
     """The dimensions of the residual stream that are changed, (start, stop); None for all. (sealed)"""
     when: When = "prompt"
     """Whether the prompt, each generated token, or every token of both is changed. (sealed)"""
@@ -222,7 +182,7 @@ class VectorFile:
     """Instead of coeff: the largest norm over text tokens, as a share of the residual stream's. (sealed)"""
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     """The file's SHA-256 in hexadecimal, so that the study's hash covers what is in it. (sealed)"""
-    position: Annotated[Position | None, BeforeValidator(lambda p: p and _require_position(p))] = None
+    position: Annotated[Position | None, BeforeValidator(lambda p: p and require_position(p))] = None
     """As an XVector's; None for what the file says. (sealed)"""
     when: When | None = None
     """As an XVector's; None for what the file says. (sealed)"""
@@ -266,18 +226,46 @@ _Matchable = Annotated[
 ]
 
 
+def _one_or_several(value: object) -> str:
+    return "several" if isinstance(value, list | tuple) else "one"
+
+
+_Matched = Annotated[
+    Annotated[_Matchable, Tag("one")]
+    | Annotated[tuple[_Matchable, ...], Field(min_length=1), Tag("several")],
+    Discriminator(_one_or_several),
+]
+
+
 @dataclass(frozen=True, config=_VALUE)
 class RandomVector:
-    """Add a random direction, as long at each position as another addition: the control for it.
+    """Add a random direction, as long at each position as other additions are there together: their control.
 
-    Where, when and in which dimensions are the other's, too. The numbers come from ``seed`` alone.
+    Where, when and in which dimensions are the others', too. The numbers come from ``seed`` alone.
     """
 
-    like: _Matchable
-    """The addition whose norms are matched. (sealed)"""
+    like: _Matched
+    """The addition whose norms are matched; or several, whose sum's are. (sealed)"""
     _: KW_ONLY
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """The seed of the directions. (sealed)"""
+
+    @property
+    def likes(self) -> "tuple[ActivationAddition | XVector | DatasetVector | VectorFile, ...]":
+        """The additions whose norms are matched."""
+        return self.like if isinstance(self.like, tuple) else (self.like,)
+
+    @property
+    def dims(self) -> tuple[int, int] | None:
+        """The dimensions in which the direction lies; None for all."""
+        return getattr(self.likes[0], "dims", None)
+
+    @model_validator(mode="after")
+    def _lies_in_the_same_dimensions(self) -> Self:
+        if len({getattr(each, "dims", None) for each in self.likes}) > 1:
+            msg = "like has additions to different dims; valid: a RandomVector for each"
+            raise ValueError(msg)
+        return self
 
 
 Addition = Annotated[
@@ -290,5 +278,5 @@ Addition = Annotated[
 ]
 AnyAddition = ActivationAddition | XVector | DatasetVector | VectorFile | RandomVector
 
-KINDS = frozenset({*_TELLING.values(), "ActivationAddition"})
+KINDS = frozenset({*_TELLING.values(), "ActivationAddition", "one", "several"})
 """What pydantic adds to a place in a study to say which kind of addition it took the value for."""

@@ -1,5 +1,7 @@
 """Say in a line what is added to the model, for the experimenter's eyes only."""
 
+from collections.abc import Sequence
+
 from rater.study.additions import (
     ActivationAddition,
     AnyAddition,
@@ -8,9 +10,9 @@ from rater.study.additions import (
     RandomVector,
     VectorFile,
     XVector,
-    hook_name,
 )
-from rater.study.arms import Arm, Unsteered
+from rater.study.arms import Arm, OtherModel, Outside, Prompted, Unsteered
+from rater.study.places import hook_name
 
 _MOST_SHOWN = 60
 
@@ -19,14 +21,26 @@ def describe_arm(arm: Arm) -> str:
     """Put in words what an arm does to the model."""
     if isinstance(arm, Unsteered):
         return "the model as it is"
+    if isinstance(arm, OtherModel):
+        return f"the model {arm.model} as it is"
+    if isinstance(arm, Outside):
+        return f"completions from {arm.path}"
+    if isinstance(arm, Prompted):
+        said = [] if arm.system is None else [f"the system prompt {_cut(repr(arm.system))}"]
+        return " and ".join(said + ([f"{_cut(repr(arm.prefix))} before each prompt"] if arm.prefix else []))
     return " + ".join(map(describe, arm.additions))
 
 
 def describe(addition: AnyAddition) -> str:
     """Put an addition in words: how strongly, what, at which hook point, where, when."""
     if isinstance(addition, RandomVector):
-        return f"a random direction (seed {addition.seed}) as long as {describe(addition.like)}"
+        return f"a random direction (seed {addition.seed}) as long as {_sum(addition.likes)}"
     return f"{_strength(addition)} {_what(addition)}{_place(addition)}"
+
+
+def _sum(additions: Sequence[AnyAddition]) -> str:
+    said = " + ".join(map(describe, additions))
+    return said if len(additions) == 1 else f"the sum of {said}"
 
 
 def _strength(addition: ActivationAddition | XVector | DatasetVector | VectorFile) -> str:

@@ -7,26 +7,66 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from rater.errors import nearest
-from rater.study import analysis_plan, arms, plan, protocol, sampling, study
+from rater.study import (
+    analysis_plan,
+    arms,
+    asides,
+    plan,
+    protocol,
+    sampling,
+    scales,
+    study,
+    translation,
+    visit,
+)
 
 _DECLARED: dict[str, type] = {
     declared.__name__: declared
     for declared in (
         arms.ActivationAddition,
         arms.DatasetVector,
+        arms.OtherModel,
+        arms.Outside,
+        arms.Prompted,
         arms.RandomVector,
         arms.Steered,
         arms.Unsteered,
         arms.VectorFile,
         arms.XVector,
         analysis_plan.AnalysisPlan,
+        analysis_plan.Contrast,
+        analysis_plan.Exclusions,
+        analysis_plan.Looks,
         plan.Plan,
+        asides.AttentionCheck,
+        asides.Practice,
+        asides.ShuffledWords,
         protocol.Dimension,
-        protocol.Likert,
+        scales.Number,
+        scales.Pairwise,
+        scales.Slider,
+        translation.DimensionTranslation,
+        translation.Translation,
+        visit.BlindingQuestion,
+        visit.Ending,
+        visit.Endings,
+        visit.Recruitment,
+        visit.ScreeningQuestion,
+        scales.Likert,
         sampling.Sampling,
         study.Study,
     )
 }
+_TAGS = arms.TAGS | scales.KINDS | asides.CHECK_KINDS
+"""What pydantic adds to a place to say which of several kinds it took the value for."""
+_KINDS = {
+    "authored": "AttentionCheck",
+    "likert": "Likert",
+    "number": "Number",
+    "pairwise": "Pairwise",
+    "shuffled": "ShuffledWords",
+    "slider": "Slider",
+} | arms.CLASS_NAMES
 _VALID = {
     "bool_type": "True or False",
     "finite_number": "a finite number",
@@ -93,14 +133,13 @@ def _place(title: str, loc: tuple[int | str, ...]) -> str:
     fields = _fields(title)
     if loc and isinstance(loc[0], int) and loc[0] < len(fields):
         loc = (fields[loc[0]], *loc[1:])  # a dataclass's argument without a name
-    parts = [part for part in loc if part not in arms.TAGS]
+    parts = [part for part in loc if part not in _TAGS]
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
 
 
 def _home(title: str, detail: ErrorDetails) -> str:
     """Name the class that an unknown field was given to: the last tag on the way, or the one being made."""
-    kinds = {"unsteered": "Unsteered", "steered": "Steered"}
-    tags = [kinds.get(str(part), str(part)) for part in detail["loc"] if part in arms.TAGS]
+    tags = [_KINDS.get(str(part), str(part)) for part in detail["loc"] if part in _TAGS]
     return tags[-1] if tags else title
 
 

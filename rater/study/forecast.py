@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
+from rater.study.arms import Outside
 from rater.study.pace import seconds_per_trial
 from rater.study.study import Study
 
@@ -33,19 +34,21 @@ class Forecast:
 
 def forecast(study: Study) -> Forecast:
     """Work out a study's costs; times are estimates from the constants of this module."""
-    n_tokens = study.n_completions * study.sampling.max_new_tokens
-    n_trials = study.plan.raters * study.items_per_rater
+    n_outside = sum(isinstance(arm, Outside) for arm in study.arms)
+    n_made = study.n_completions * (len(study.arms) - n_outside) // len(study.arms)
+    n_tokens = n_made * study.sampling.max_new_tokens
+    design = study.design
     return Forecast(
         n_arms=len(study.arms),
         n_prompts=len(study.prompts),
         n_completions=study.n_completions,
         n_tokens=n_tokens,
         generation_s=n_tokens / TOKENS_PER_SECOND,
-        n_booklets=study.plan.raters,
-        trials_per_booklet=study.items_per_rater,
-        n_trials=n_trials,
-        ratings_per_completion=n_trials / study.n_completions,
-        minutes_per_rater=study.items_per_rater * _seconds_per_trial(study) / 60,
+        n_booklets=design.n_raters,
+        trials_per_booklet=design.trials_per_rater,
+        n_trials=design.n_raters * design.trials_per_rater,
+        ratings_per_completion=design.ratings_per_item,
+        minutes_per_rater=design.trials_per_rater * _seconds_per_trial(study) / 60,
         study_hash=study.hash,
     )
 
@@ -53,4 +56,4 @@ def forecast(study: Study) -> Forecast:
 def _seconds_per_trial(study: Study) -> float:
     prompt_words = sum(len(prompt.split()) for prompt in study.prompts) / len(study.prompts)
     words = prompt_words + study.sampling.max_new_tokens / TOKENS_PER_WORD
-    return seconds_per_trial(words, len(study.dimensions))
+    return seconds_per_trial(words * (2 if study.is_pairwise else 1), study.design.answers_per_trial)

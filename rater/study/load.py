@@ -6,18 +6,23 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from rater.errors import StudyError, nearest
+from rater.study.arms import Outside
 from rater.study.explain import explain
+from rater.study.outside import read_outside
 from rater.study.study import Study
 
 
 def load_study(path: Path) -> Study:
-    """Run a study file and return the `Study` it calls `study`.
+    """Run a study file and return the `Study` it calls `study`, with the hashes of what lies beside it.
 
     Raises:
-        StudyError: there is no such file, it fails, or what it declares is not a valid study.
+        StudyError: there is no such file, it fails, what it declares is not a valid study, or a file of
+            completions that it names does not fit it.
     """
     if not path.is_file():
-        valid = sorted(str(file) for file in Path("experiments").glob("*.py"))
+        valid = sorted(
+            {str(file) for folder in (Path("experiments"), path.parent) for file in folder.glob("*.py")}
+        )
         msg = f"There is no study file {path}.{nearest(str(path), valid) if valid else ''}"
         raise StudyError(msg)
     try:
@@ -30,7 +35,7 @@ def load_study(path: Path) -> Study:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         msg = f"{path}{_line_in(path, error)} fails with {type(error).__name__}: {reason}"
         raise StudyError(msg) from error
-    return _study_in(path, names)
+    return _with_hashes(_study_in(path, names), path.parent)
 
 
 def _study_in(path: Path, names: dict[str, object]) -> Study:
@@ -42,6 +47,22 @@ def _study_in(path: Path, names: dict[str, object]) -> Study:
     else:
         msg = f"{path} must define `study = Study(...)`, but there is no `study` in it."
     raise StudyError(msg)
+
+
+def _with_hashes(study: Study, folder: Path) -> Study:
+    """Let the study's own hash cover the files of completions that it names; all are checked on the way."""
+    samples = study.sampling.samples_per_prompt
+    arms = [
+        arm.model_copy(
+            update={
+                "sha256": read_outside(arm, folder, study.prompts, samples_per_prompt=samples).sha256,
+            }
+        )
+        if isinstance(arm, Outside)
+        else arm
+        for arm in study.arms
+    ]
+    return study.model_copy(update={"arms": tuple(arms)})
 
 
 def _line_in(path: Path, error: BaseException) -> str:

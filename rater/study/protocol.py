@@ -1,79 +1,18 @@
-"""Declare what raters are shown: texts, dimensions and scales."""
+"""Declare what raters are shown: texts, questions and scales, practice, breaks, and what is around them."""
 
-from collections import Counter
-from collections.abc import Iterable
-from typing import Annotated, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, StringConstraints, model_validator
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+from rater.errors import nearest
+from rater.study.asides import AttentionCheck, Practice
+from rater.study.declaration import Declaration, InOrder, Label, Name, Question, Text, require_different
+from rater.study.scales import Pairwise, Scale
+from rater.study.translation import Translation
+from rater.study.visit import BlindingQuestion, Endings, Language, Recruitment, ScreeningQuestion
 
-
-def _require_order(value: object) -> object:
-    """Refuse a set, whose order changes and with it the study's hash, and a value without brackets."""
-    if isinstance(value, list | tuple):
-        return value
-    raise PydanticCustomError("tuple_type", "a list, in brackets")
-
-
-InOrder = BeforeValidator(_require_order)
-"""Goes with a tuple field that is written as a list or a tuple, and nothing else."""
-
-
-class Declaration(BaseModel):
-    """A frozen part of a study that refuses fields it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-def require_different(field: str, values: Iterable[str], hint: str) -> None:
-    """Refuse a value that comes twice.
-
-    Raises:
-        ValueError: it does; pydantic gives the message a place.
-    """
-    twice = [value for value, count in Counter(values).items() if count > 1]
-    if twice:
-        msg = f"{field} has {twice[0]!r} twice; {hint}"
-        raise ValueError(msg)
-
-
-class Likert(Declaration):
-    """A row of points of which a rater chooses one; the end points are always labelled."""
-
-    points: Annotated[int, Field(ge=2, le=11)] = 5
-    """How many points the scale has, numbered from 1. (rater)"""
-    low: Label
-    """What point 1 means. (rater)"""
-    high: Label
-    """What the last point means. (rater)"""
-    labels: dict[int, Label] = {}
-    """What points between the ends mean, by number, where that is to be said. (rater)"""
-
-    @model_validator(mode="after")
-    def _labels_are_between_the_ends(self) -> Self:
-        outside = sorted(set(self.labels) - set(range(2, self.points)))
-        if outside:
-            msg = (
-                f"labels has {outside[0]}; valid: points between the ends, 2 to {self.points - 1} "
-                "(the ends are `low` and `high`)"
-            )
-            raise ValueError(msg)
-        return self
-
-    def __hash__(self) -> int:
-        return hash((self.points, self.low, self.high, *sorted(self.labels.items())))
-
-    def label(self, point: int) -> str:
-        """Say what a point means; empty where the study says nothing."""
-        if point == 1:
-            return self.low
-        if point == self.points:
-            return self.high
-        return self.labels.get(point, "")
+Revising = Literal["all", "last", "none"]
 
 
 class Dimension(Declaration):
@@ -81,10 +20,14 @@ class Dimension(Declaration):
 
     name: Name
     """The dimension's name in tables. (experimenter)"""
-    question: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    question: Question
     """What is asked under each text. (rater)"""
-    scale: Likert
+    scale: Scale
     """How it can be answered. (rater)"""
+    cannot_judge: bool = False
+    """Whether a rater may say that they cannot judge a text. (rater)"""
+    comment: Label | None = None
+    """What a field for a free comment is called; without it there is none. (rater)"""
 
 
 class Protocol(Declaration):
@@ -97,15 +40,166 @@ class Protocol(Declaration):
     """The study's title on its pages. (rater)"""
     consent: Text
     """What a rater agrees to: what is asked, how long, what is stored, whom to ask. (rater)"""
+    content_notice: Text | None = None
+    """What in the texts may disturb somebody, said before consent. (rater)"""
+    screening: Annotated[tuple[ScreeningQuestion, ...], InOrder] = ()
+    """What is asked of who consented, to find those who can take part. (rater)"""
     instructions: Text
     """How to rate. (rater)"""
-    thanks: Text = "Thank you. All your answers are saved; you can close this page."
-    """What is said after the last text. (rater)"""
+    practice: Annotated[tuple[Practice, ...], Field(max_length=20), InOrder] = ()
+    """Texts to try the scale on, before the first trial. (rater)"""
+    practice_pass: Annotated[int, Field(ge=1)] | None = None
+    """How many practice texts must be rated right, in two attempts; without it nobody fails. (rater)"""
     dimensions: Annotated[tuple[Dimension, ...], Field(min_length=1), InOrder]
     """What raters judge, in the order asked. (rater)"""
+    revising: Revising = "all"
+    """How far back a rater may change an answer before the end: any, the last one, or none. (rater)"""
+    go_on_at_once: bool = False
+    """Whether a press on the only question's answer goes to the next text at once. (rater)"""
+    break_every: Annotated[int, Field(ge=1)] | None = None
+    """After how many trials a rest is offered, again and again. (rater)"""
+    blinding: BlindingQuestion | None = None
+    """What is asked after the last trial about which texts were changed. (rater)"""
+    final_comment: Question | None = None
+    """What is asked for in a free comment at the end. (rater)"""
+    thanks: Text = "Thank you. All your answers are saved; you can close this page."
+    """What is said after the last text. (rater)"""
+    debrief: Text | None = None
+    """What the study was about, shown when it has closed. (rater)"""
+    debrief_at_once: bool = False
+    """Whether the debrief is shown to each rater who finishes, while others still rate. (rater)"""
+    endings: Endings = Endings()
+    """Codes and addresses for who finished, was screened out, declined or stopped. (rater)"""
+    recruitment: Recruitment | None = None
+    """What a recruitment site adds to the link. (experimenter)"""
+    invited_only: bool = False
+    """Whether only personal links (``rater invite``) open the study. (experimenter)"""
+    booklet_hours: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    """After how many hours without an answer a booklet is dealt again, whole, to a new rater.
+    (experimenter)"""
+    late_raters: Literal["finish", "stop"] = "finish"
+    """Whether who comes back to a booklet dealt again may finish it, as surplus, or not. (experimenter)"""
+    language: Language = "en"
+    """The language of these texts; our own follow the browser where these are translated. (rater)"""
+    translations: dict[Language, Translation] = Field(default_factory=dict)
+    """These texts in other languages, by language. (rater)"""
+    accent: Annotated[str, StringConstraints(pattern=r"^#[0-9a-f]{6}$", to_lower=True)] | None = None
+    """The colour of the chosen answer and the primary button, as ``#rrggbb``. (rater)"""
+
+    @property
+    def is_pairwise(self) -> bool:
+        """Whether a trial shows two texts."""
+        return isinstance(self.dimensions[0].scale, Pairwise)
 
     @model_validator(mode="after")
-    def _dimensions_have_different_names(self) -> Self:
+    def _dimensions_agree(self) -> Self:
         names = (dimension.name for dimension in self.dimensions)
         require_different("dimensions", names, "give each its own name")
+        if len({isinstance(dimension.scale, Pairwise) for dimension in self.dimensions}) > 1:
+            msg = "dimensions has Pairwise and other scales; a trial shows either two texts or one"
+            raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _practice_can_be_rated(self) -> Self:
+        for index, practice in enumerate(self.practice):
+            require_asked(f"practice[{index}]", practice, practice.accepted, self)
+        markable = sum(bool(practice.accepted) for practice in self.practice)
+        if self.practice_pass is not None and self.practice_pass > markable:
+            msg = (
+                f"practice_pass is {self.practice_pass}, but {markable} practice texts say which answers are "
+                "right (`accepted`); valid: at most that many"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _choices_can_go_on_at_once(self) -> Self:
+        only = self.dimensions[0]
+        if self.go_on_at_once and (len(self.dimensions) > 1 or not only.scale.choices or only.comment):
+            msg = "go_on_at_once needs a single dimension of choices, without a comment"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _translations_fit(self) -> Self:
+        for language, translation in self.translations.items():
+            if language == self.language:
+                msg = f"translations has {language!r}, which is the language of the study itself"
+                raise ValueError(msg)
+            for name, own in (("screening", self.screening), ("practice", self.practice)):
+                given = getattr(translation, name)
+                if given is not None and len(given) != len(own):
+                    msg = f"translations[{language!r}].{name} has {len(given)}, but the study has {len(own)}"
+                    raise ValueError(msg)
+            for name in translation.dimensions:
+                _require_dimension(f"translations[{language!r}].dimensions", name, self)
+            self.in_language(language)  # validates the labels against the scales
+        return self
+
+    def in_language(self, language: str) -> "Protocol":
+        """Return the protocol with its texts in a language, as far as they are given in it."""
+        found = next((text for code, text in self.translations.items() if code == language), None)
+        if found is None:
+            return self
+        texts = {name: text for name, text in found if text is not None and name != "dimensions"}
+        dimensions = tuple(
+            dimension.model_copy(update=_translated(dimension, found)) for dimension in self.dimensions
+        )
+        return self.model_copy(update={**texts, "dimensions": dimensions, "language": language})
+
+
+def _translated(dimension: Dimension, found: Translation) -> dict[str, object]:
+    given = found.dimensions.get(dimension.name)
+    if given is None:
+        return {}
+    said = {name: text for name, text in given if text is not None}
+    scale = {name: text for name, text in said.items() if name in type(dimension.scale).model_fields}
+    if dimension.comment is None:
+        said.pop("comment", None)
+    return {
+        **{name: text for name, text in said.items() if name in {"question", "comment"}},
+        "scale": type(dimension.scale).model_validate(dimension.scale.model_dump() | scale),
+    }
+
+
+def require_asked(
+    place: str,
+    shown: Practice | AttentionCheck,
+    accepted: Mapping[str, tuple[float, float]],
+    protocol: Protocol,
+) -> None:
+    """Refuse a text that a trial of this protocol cannot show, or answers that its scales do not have.
+
+    Raises:
+        ValueError: so it is; pydantic gives the message a place.
+    """
+    if protocol.is_pairwise != (shown.other_text is not None):
+        msg = f"{place} has {'one text' if protocol.is_pairwise else 'two texts'}, unlike the study's trials"
+        raise ValueError(msg)
+    require_answers(place, accepted, protocol)
+
+
+def require_answers(place: str, accepted: Mapping[str, tuple[float, float]], protocol: Protocol) -> None:
+    """Refuse answers that the scales of a protocol do not have.
+
+    Raises:
+        ValueError: so it is; pydantic gives the message a place.
+    """
+    for name, ends in accepted.items():
+        _require_dimension(f"{place}.accepted", name, protocol)
+        scale = next(each.scale for each in protocol.dimensions if each.name == name)
+        for end in _outside(ends, scale.lowest, scale.highest):
+            msg = f"{place}.accepted[{name!r}] has {end:g}; valid: {scale.lowest:g} to {scale.highest:g}"
+            raise ValueError(msg)
+
+
+def _outside(values: tuple[float, float], lowest: float, highest: float) -> Iterator[float]:
+    return (value for value in values if not lowest <= value <= highest)
+
+
+def _require_dimension(place: str, name: str, protocol: Protocol) -> None:
+    names = [dimension.name for dimension in protocol.dimensions]
+    if name not in names:
+        msg = f"{place} names {name!r}, which is no dimension.{nearest(name, names)}"
+        raise ValueError(msg)

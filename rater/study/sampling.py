@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rater.study.protocol import Declaration
+from rater.study.declaration import Declaration
 
 
 class Sampling(Declaration):
@@ -16,8 +16,12 @@ class Sampling(Declaration):
     """What the logits are divided by; 0 is greedy. (experimenter)"""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     """The share of probability kept: the smallest set of tokens that reaches it. (experimenter)"""
+    top_k: Annotated[int | None, Field(default=None, ge=1, exclude_if=lambda k: k is None)] = None
+    """How many of the likeliest tokens are kept, before top_p; None for all. (experimenter)"""
     frequency_penalty: Annotated[float, Field(ge=-10, le=10)] = 0.0
     """What is taken off a token's logit for each time it occurred, prompt included. (experimenter)"""
+    presence_penalty: Annotated[float, Field(ge=-10, le=10, exclude_if=lambda penalty: penalty == 0)] = 0.0
+    """What is taken off a token's logit once if it occurred, prompt included. (experimenter)"""
     samples_per_prompt: Annotated[int, Field(ge=1, le=1_000)] = 4
     """How many completions each arm gives to each prompt. (experimenter)"""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0

@@ -8,12 +8,17 @@ from pydantic import Field, StringConstraints, model_validator
 
 from rater.errors import nearest
 from rater.study.analysis_plan import AnalysisPlan
-from rater.study.arms import Arm, Steered, Unsteered
+from rater.study.arms import Arm, Prompted, Steered, Unsteered
+from rater.study.asides import AttentionCheck
+from rater.study.declaration import InOrder, Name, require_different
+from rater.study.design import Design
 from rater.study.plan import Plan
-from rater.study.protocol import InOrder, Name, Protocol, require_different
+from rater.study.protocol import Protocol, require_answers, require_asked
 from rater.study.sampling import Sampling
 
 Prompt = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+
+DEFAULT_RATERS = 12
 
 
 class Study(Protocol):
@@ -23,6 +28,8 @@ class Study(Protocol):
     """What the command line calls the study. (experimenter)"""
     model: Annotated[str, StringConstraints(min_length=1, max_length=500)] = "smollm2-135m-instruct"
     """The embedded model's name, a local folder, or a hub name. (experimenter)"""
+    chat: bool = False
+    """Whether prompts go through the model's chat template, as what a user says. (experimenter)"""
     prompts: Annotated[tuple[Prompt, ...], Field(min_length=1), InOrder]
     """What the model is asked to continue. (rater)"""
     sampling: Sampling = Sampling()
@@ -33,6 +40,12 @@ class Study(Protocol):
     """Who rates how much. (experimenter)"""
     analysis: AnalysisPlan = AnalysisPlan()
     """What will be tested. (sealed)"""
+    cut_unfinished_sentence: bool = False
+    """Whether texts that do not end a sentence are cut after the last one that they end, in every arm alike.
+    (experimenter)"""
+    guessed_arms: Annotated[tuple[Name, ...], InOrder] | None = None
+    """The arms that the first answer to the blinding question means; by default all but unsteered ones.
+    (sealed)"""
 
     @model_validator(mode="after")
     def _prompts_differ(self) -> Self:
@@ -49,10 +62,24 @@ class Study(Protocol):
         return self
 
     @model_validator(mode="after")
+    def _system_prompts_have_a_template(self) -> Self:
+        for index, arm in enumerate(self.arms):
+            if isinstance(arm, Prompted) and arm.system is not None and not self.chat:
+                msg = (
+                    f"arms[{index}].system is a system prompt, which needs the chat template, but chat is "
+                    "False; valid: chat=True, for all arms alike, or prefix instead of system"
+                )
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _analysis_names_what_exists(self) -> Self:
-        for name in self.contrast:
+        named = [("contrast", name) for name in self.contrast]
+        for index, each in enumerate(self.analysis.contrasts):
+            named += [(f"contrasts[{index}]", each.first), (f"contrasts[{index}]", each.second)]
+        for place, name in named:
             if name not in self.arm_names:
-                msg = f"analysis.contrast names the arm {name!r}, which the study lacks." + nearest(
+                msg = f"analysis.{place} names the arm {name!r}, which the study lacks." + nearest(
                     name, self.arm_names
                 )
                 raise ValueError(msg)
@@ -69,13 +96,61 @@ class Study(Protocol):
 
     @model_validator(mode="after")
     def _booklets_can_be_balanced(self) -> Self:
-        n_arms, n_items = len(self.arms), self.items_per_rater
-        most = n_arms * len(self.prompts) * self.sampling.samples_per_prompt
-        if n_items % n_arms or n_items > most:
-            nearby = min(n_items // n_arms * n_arms, most) or n_arms
+        if self.plan.raters and self.plan.ratings_per_item and self.plan.raters != self._n_raters_for_ratings:
             msg = (
-                f"plan.items_per_rater is {n_items}, but a rater sees each of the {n_arms} arms equally "
-                f"often and no text twice; valid: a multiple of {n_arms} up to {most}, such as {nearby}"
+                f"plan.raters is {self.plan.raters}, but {self.plan.ratings_per_item} ratings of each text "
+                f"by raters who see {self.items_per_rater} each take {self._n_raters_for_ratings}; "
+                "give one of the two"
+            )
+            raise ValueError(msg)
+        if self.plan.asking == "one_per_rater" and self.n_raters < len(self.dimensions):
+            msg = (
+                f"plan.raters is {self.n_raters}, but each rater is asked one of {len(self.dimensions)} "
+                f"dimensions; valid: at least {len(self.dimensions)}"
+            )
+            raise ValueError(msg)
+        _ = self.design
+        return self
+
+    @model_validator(mode="after")
+    def _checks_can_be_answered(self) -> Self:
+        for index, check in enumerate(self.plan.checks):
+            place = f"plan.checks[{index}]"
+            if isinstance(check, AttentionCheck):
+                require_asked(place, check, check.passing, self)
+            else:
+                self._require_one_text(place)
+                require_answers(place, check.passing, self)
+            asked_alone = self.plan.asking != "together"
+            unsaid = [each.name for each in self.dimensions if each.name not in check.passing]
+            if asked_alone and unsaid:
+                msg = (
+                    f"{place} says nothing of {unsaid[0]!r}, but where dimensions are not asked together a "
+                    "check may be asked on any of them; give the accepted answers of each"
+                )
+                raise ValueError(msg)
+        return self
+
+    def _require_one_text(self, place: str) -> None:
+        if self.is_pairwise:
+            msg = (
+                f"{place} shuffles one text, but a trial of this study shows two; write an AttentionCheck(…)"
+            )
+            raise ValueError(msg)
+
+    @model_validator(mode="after")
+    def _guesses_mean_arms(self) -> Self:
+        for name in self.guessed_arms or ():
+            if name not in self.arm_names:
+                msg = f"guessed_arms names the arm {name!r}, which the study lacks." + nearest(
+                    name, self.arm_names
+                )
+                raise ValueError(msg)
+        if self.blinding is not None and set(self.changed_arms) in (set(), set(self.arm_names)):
+            msg = (
+                f"the blinding question's first answer, {self.blinding.labels[0]!r}, would be true of "
+                f"{'every' if self.changed_arms else 'no'} text, so that no guess could be wrong; say which "
+                f"arms it means, such as guessed_arms=[{self.contrast[0]!r}], or leave the question out"
             )
             raise ValueError(msg)
         return self
@@ -90,10 +165,11 @@ class Study(Protocol):
         """The two arms of the primary contrast, first minus second."""
         if self.analysis.contrast is not None:
             return self.analysis.contrast
-        steered = [arm.name for arm in self.arms if isinstance(arm, Steered)]
         unsteered = [arm.name for arm in self.arms if isinstance(arm, Unsteered)]
-        second = (unsteered or steered)[0]
-        first = next(name for name in [*steered, *unsteered] if name != second)
+        changed = [arm.name for arm in self.arms if not isinstance(arm, Steered | Unsteered)]
+        changed = [arm.name for arm in self.arms if isinstance(arm, Steered)] + changed
+        second = (unsteered or changed)[0]
+        first = next(name for name in [*changed, *unsteered] if name != second)
         return first, second
 
     @property
@@ -102,9 +178,54 @@ class Study(Protocol):
         return self.analysis.primary or self.dimensions[0].name
 
     @property
+    def changed_arms(self) -> tuple[str, ...]:
+        """The arms that the first answer to the blinding question means."""
+        if self.guessed_arms is not None:
+            return self.guessed_arms
+        return tuple(arm.name for arm in self.arms if not isinstance(arm, Unsteered))
+
+    @property
     def items_per_rater(self) -> int:
-        """How many texts each rater sees."""
-        return self.plan.items_per_rater or len(self.arms) * len(self.prompts)
+        """How many trials each rater sees, without repeats and checks."""
+        return self.plan.items_per_rater or self._default_items_per_rater
+
+    @property
+    def _set_size(self) -> int:
+        n_arms = len(self.arms)
+        return n_arms * (n_arms - 1) // 2 if self.is_pairwise else n_arms
+
+    @property
+    def _default_items_per_rater(self) -> int:
+        n_blocks = len(self.dimensions) if self.plan.asking == "blocks" else 1
+        return self._set_size * max(n_blocks, len(self.prompts) // n_blocks * n_blocks)
+
+    @property
+    def n_raters(self) -> int:
+        """How many raters are planned: one for each booklet."""
+        if self.plan.ratings_per_item is not None:
+            return self._n_raters_for_ratings
+        return self.plan.raters or DEFAULT_RATERS
+
+    @property
+    def _n_raters_for_ratings(self) -> int:
+        shown = self.items_per_rater * (2 if self.is_pairwise else 1)
+        return -(-(self.plan.ratings_per_item or 1) * self.n_completions // shown)
+
+    @property
+    def design(self) -> Design:
+        """The counts that booklets are dealt from."""
+        return Design(
+            n_raters=self.n_raters,
+            items_per_rater=self.items_per_rater,
+            n_prompts=len(self.prompts),
+            n_arms=len(self.arms),
+            n_samples=self.sampling.samples_per_prompt,
+            is_pairwise=self.is_pairwise,
+            n_dimensions=len(self.dimensions),
+            asking=self.plan.asking,
+            n_repeats=self.plan.repeats,
+            n_checks=len(self.plan.checks),
+        )
 
     @property
     def n_completions(self) -> int:

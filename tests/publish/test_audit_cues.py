@@ -13,10 +13,12 @@ from rater.publish.audit.findings import Cue
 from rater.publish.audit.forms import FORMS, repetition
 from rater.publish.audit.separation import holm, separate
 from rater.publish.audit.subject import Subject
-from rater.store.rating.studies import NewBooklet, NewItem, PublishedStudy
+from rater.store.rating.publication import NewBooklet, NewItem
+from rater.store.rating.studies import PublishedStudy
 from rater.study.arms import Steered, Unsteered, XVector
-from rater.study.protocol import Dimension, Likert
+from rater.study.protocol import Dimension
 from rater.study.sampling import Sampling
+from rater.study.scales import Likert
 from rater.study.study import Study
 
 N_PROMPTS, N_SAMPLES = 10, 4
@@ -63,9 +65,7 @@ def make_subject(plant: Plant = str, *, seed: int = 1) -> Subject:
                 items.append(NewItem(item_id, prompt, plant(text) if arm == "steered" else text))
                 arms[item_id] = arm
     items.sort(key=lambda item: item.id)
-    booklets = [
-        NewBooklet(f"b{n}", tuple(items[i].id for i in rng.permutation(len(items)))) for n in range(12)
-    ]
+    booklets = [NewBooklet.of(f"b{n}", (items[i].id for i in rng.permutation(len(items)))) for n in range(12)]
     published = PublishedStudy(
         1, "a_study", "slug", "published", study.protocol, study.hash, "c", datetime(2026, 1, 1, tzinfo=UTC)
     )
@@ -162,7 +162,7 @@ def test_rows_in_the_order_of_arms_refuse_publication() -> None:
 
 
 def with_booklets(subject: Subject, order: Callable[[list[str]], list[str]]) -> Subject:
-    booklets = tuple(NewBooklet(b.id, tuple(order(list(b.item_ids)))) for b in subject.booklets)
+    booklets = tuple(NewBooklet.of(b.id, order(list(b.item_ids))) for b in subject.booklets)
     return Subject(**{**vars(subject), "booklets": booklets})
 
 

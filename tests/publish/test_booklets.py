@@ -2,36 +2,58 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rater.errors import StudyError
-from rater.publish.booklets import Completion, Design, deal_booklets
+from rater.publish.booklets import deal_booklets
+from rater.publish.dealt import Trial
+from rater.study.design import Design
+from rater.study.plan import Asking
+
+ASKING: tuple[Asking, ...] = ("together", "blocks", "one_per_rater")
 
 
 @st.composite
-def designs(draw: st.DrawFn) -> Design:
-    n_prompts, n_arms, n_samples = draw(st.integers(1, 8)), draw(st.integers(2, 4)), draw(st.integers(1, 5))
-    n_sets = draw(st.integers(1, n_prompts * n_samples))
+def designs(draw: st.DrawFn, *, is_pairwise: bool | None = None) -> Design:
+    pairwise_ = draw(st.booleans()) if is_pairwise is None else is_pairwise
+    n_arms = draw(st.integers(2, 4))
+    set_size = n_arms * (n_arms - 1) // 2 if pairwise_ else n_arms
+    per_set = (n_arms - 1 if n_arms % 2 == 0 else n_arms) if pairwise_ else 1
+    n_prompts, rounds = draw(st.integers(1, 6)), draw(st.integers(1, 3))
+    n_dimensions, asking = draw(st.integers(1, 3)), draw(st.sampled_from(ASKING))
+    n_blocks = n_dimensions if asking == "blocks" else 1
+    most = n_prompts * rounds // n_blocks
+    if most == 0:
+        n_prompts, most = n_blocks, rounds
+    items = draw(st.integers(1, most)) * set_size * n_blocks
     return Design(
         n_raters=draw(st.integers(1, 12)),
-        items_per_rater=n_sets * n_arms,
+        items_per_rater=items,
         n_prompts=n_prompts,
         n_arms=n_arms,
-        n_samples=n_samples,
+        n_samples=rounds * per_set + draw(st.integers(0, per_set - 1)),
+        is_pairwise=pairwise_,
+        n_dimensions=n_dimensions,
+        asking=asking,
+        n_repeats=draw(st.integers(0, min(4, items // 2))),
+        n_checks=draw(st.integers(0, 3)),
     )
 
 
 seeds = st.integers(0, 2**32)
 
 
-def deal(design: Design, seed: int) -> list[list[Completion]]:
+def deal(design: Design, seed: int) -> list[list[Trial]]:
     return deal_booklets(design, np.random.default_rng(seed))
+
+
+def first_shown(booklet: list[Trial]) -> list[Trial]:
+    return [trial for trial in booklet if trial.shown and not trial.is_repeat]
 
 
 def spread(counts: Mapping[Any, int], possible: int) -> int:
@@ -40,24 +62,44 @@ def spread(counts: Mapping[Any, int], possible: int) -> int:
 
 
 @given(designs(), seeds)
-def test_every_planned_rater_gets_a_booklet_of_the_planned_length(design: Design, seed: int) -> None:
+def test_a_booklet_holds_its_trials_repeats_and_checks(design: Design, seed: int) -> None:
     booklets = deal(design, seed)
 
-    assert [len(booklet) for booklet in booklets] == [design.items_per_rater] * design.n_raters
+    assert len(booklets) == design.n_raters
+    for booklet in booklets:
+        assert len(first_shown(booklet)) == design.items_per_rater
+        assert sum(trial.is_repeat for trial in booklet) == design.n_repeats
+        checks = sorted(trial.check for trial in booklet if trial.check is not None)
+        assert checks == list(range(design.n_checks))
+        assert booklet[0].check is None
 
 
 @given(designs(), seeds)
-def test_a_rater_never_sees_a_completion_twice(design: Design, seed: int) -> None:
+def test_a_rater_never_sees_a_completion_twice_except_as_a_repeat(design: Design, seed: int) -> None:
     for booklet in deal(design, seed):
-        assert len(set(booklet)) == len(booklet)
+        shown = [completion for trial in first_shown(booklet) for completion in trial.shown]
+        assert len(set(shown)) == len(shown)
 
 
 @given(designs(), seeds)
-def test_a_rater_sees_every_arm_of_a_prompt_equally_often(design: Design, seed: int) -> None:
+def test_a_repeat_shows_the_same_again_on_the_same_question_later(design: Design, seed: int) -> None:
     for booklet in deal(design, seed):
-        by_cell = Counter((completion.prompt, completion.arm) for completion in booklet)
-        for prompt in {completion.prompt for completion in booklet}:
-            assert len({by_cell[prompt, arm] for arm in range(design.n_arms)}) == 1
+        for place, trial in enumerate(booklet):
+            if trial.is_repeat:
+                earlier = [(before.shown, before.dimension) for before in booklet[:place]]
+                assert earlier.count((trial.shown, trial.dimension)) == 1
+
+
+@given(designs(), seeds)
+def test_a_rater_meets_all_arms_of_a_prompt_equally_often(design: Design, seed: int) -> None:
+    sets = design.n_arms if not design.is_pairwise else len(list(combinations(range(design.n_arms), 2)))
+
+    for booklet in deal(design, seed):
+        by_cell = Counter((trial.dimension, trial.prompt, trial.arms) for trial in first_shown(booklet))
+        for dimension, prompt in {(trial.dimension, trial.prompt) for trial in first_shown(booklet)}:
+            counts = [n for cell, n in by_cell.items() if cell[:2] == (dimension, prompt)]
+            assert len(counts) == sets
+            assert len(set(counts)) == 1
 
 
 @given(designs(), seeds)
@@ -65,28 +107,119 @@ def test_prompts_differ_by_at_most_one_set_within_a_booklet_and_over_all(design:
     booklets = deal(design, seed)
 
     for booklet in booklets:
-        assert spread(Counter(c.prompt for c in booklet if c.arm == 0), design.n_prompts) <= 1
-    over_all = Counter(c.prompt for booklet in booklets for c in booklet if c.arm == 0)
-    assert spread(over_all, design.n_prompts) <= 1
+        sets = Counter(trial.prompt for trial in first_shown(booklet))
+        assert spread(sets, design.n_prompts) <= design.set_size
+    over_all = Counter(trial.prompt for booklet in booklets for trial in first_shown(booklet))
+    n_dimensions = 1 if design.asking == "together" else design.n_dimensions
+    assert spread(over_all, design.n_prompts) <= design.set_size * n_dimensions
 
 
-@given(designs(), seeds)
-def test_samples_of_a_prompt_and_arm_differ_by_at_most_one_rating(design: Design, seed: int) -> None:
-    uses = Counter(completion for booklet in deal(design, seed) for completion in booklet)
+@given(designs(is_pairwise=False), seeds)
+def test_completions_of_a_prompt_and_arm_differ_by_at_most_one_rating(design: Design, seed: int) -> None:
+    uses = Counter(
+        (trial.dimension, trial.shown[0]) for booklet in deal(design, seed) for trial in first_shown(booklet)
+    )
 
-    for prompt in range(design.n_prompts):
-        for arm in range(design.n_arms):
-            of_cell = Counter({c: n for c, n in uses.items() if (c.prompt, c.arm) == (prompt, arm)})
-            assert spread(of_cell, design.n_samples) <= 1
+    if design.asking == "together":
+        for prompt in range(design.n_prompts):
+            for arm in range(design.n_arms):
+                of_cell = Counter({c: n for (_, c), n in uses.items() if (c.prompt, c.arm) == (prompt, arm)})
+                assert spread(of_cell, design.n_samples) <= 1
+
+
+@pytest.mark.parametrize("n_arms", [2, 3, 4])
+def test_both_of_a_pair_come_from_one_sample_and_are_rated_evenly(n_arms: int) -> None:
+    items = 6 * n_arms * (n_arms - 1) // 2
+    design = Design(
+        n_raters=30, items_per_rater=items, n_prompts=6, n_arms=n_arms, n_samples=4, is_pairwise=True
+    )
+    trials = [trial for booklet in deal(design, 1) for trial in first_shown(booklet)]
+
+    uses = Counter(completion for trial in trials for completion in trial.shown)
+
+    assert all(len({completion.sample for completion in trial.shown}) == 1 for trial in trials)
+    assert all(abs(n - design.ratings_per_item) <= 1 for n in uses.values())
+    assert len(uses) == design.n_completions
+
+
+@given(designs(is_pairwise=True), seeds)
+def test_the_first_of_two_arms_stands_left_in_half_a_block_and_over_all(design: Design, seed: int) -> None:
+    booklets = deal(design, seed)
+
+    over_all = Counter[tuple[int, ...]]()
+    for booklet in booklets:
+        here = Counter[tuple[int | None, tuple[int, ...]]]()
+        for trial in first_shown(booklet):
+            step = 1 if trial.shown[0].arm < trial.shown[1].arm else -1
+            here[trial.dimension, trial.arms] += step
+            over_all[trial.arms] += step
+        assert all(abs(lean) <= 1 for lean in here.values())
+    assert all(abs(lean) <= 1 for lean in over_all.values())
 
 
 @given(designs(), seeds)
 def test_texts_of_one_prompt_are_kept_apart_wherever_that_is_possible(design: Design, seed: int) -> None:
     for booklet in deal(design, seed):
-        most = max(Counter(completion.prompt for completion in booklet).values())
-        n_neighbours = sum(before.prompt == after.prompt for before, after in pairwise(booklet))
-        if most <= (len(booklet) + 1) // 2:
+        most = max(Counter(trial.prompt for trial in first_shown(booklet)).values())
+        n_neighbours = sum(
+            before.prompt == after.prompt and before.prompt is not None for before, after in pairwise(booklet)
+        )
+        can_be_apart = design.n_blocks == 1 and most <= (design.items_per_rater + 1) // 2
+        if can_be_apart and design.n_repeats == 0:
             assert n_neighbours == 0
+
+
+@given(designs(), seeds)
+def test_each_block_asks_one_dimension(design: Design, seed: int) -> None:
+    for booklet in deal(design, seed):
+        asked = [trial.dimension for trial in booklet]
+        runs = [asked[0], *(after for before, after in pairwise(asked) if before != after)]
+        expected = {"together": 1, "one_per_rater": 1, "blocks": design.n_dimensions}[design.asking]
+        assert len(runs) == len(set(runs)) == expected
+        assert (None in runs) == (design.asking == "together")
+
+
+def test_blocks_come_at_each_place_and_after_each_other_equally_often() -> None:
+    design = Design(
+        n_raters=24, items_per_rater=12, n_prompts=6, n_arms=2, n_samples=4, n_dimensions=3, asking="blocks"
+    )
+
+    orders = [list(dict.fromkeys(trial.dimension for trial in booklet)) for booklet in deal(design, 1)]
+
+    assert set(Counter(order[0] for order in orders).values()) == {8}
+    assert set(Counter(pair for order in orders for pair in pairwise(order)).values()) == {8}
+
+
+def test_raters_are_asked_each_dimension_equally_often() -> None:
+    design = Design(
+        n_raters=20,
+        items_per_rater=12,
+        n_prompts=6,
+        n_arms=2,
+        n_samples=4,
+        n_dimensions=3,
+        asking="one_per_rater",
+    )
+
+    asked = Counter(booklet[0].dimension for booklet in deal(design, 1))
+
+    assert spread(asked, 3) == 1
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_mean_positions_of_arms_and_prompts_are_even_over_booklets(seed: int) -> None:
+    design = Design(n_raters=40, items_per_rater=24, n_prompts=12, n_arms=2, n_samples=4)
+    places: dict[object, list[float]] = {}
+    for booklet in deal(design, seed):
+        for place, trial in enumerate(booklet):
+            for key in (trial.arms, trial.prompt):
+                places.setdefault(key, []).append((place + 0.5) / len(booklet))
+
+    means = {key: float(np.mean(values)) for key, values in places.items()}
+
+    # a random order would have standard errors of 0.009 (arms) and 0.03 (prompts)
+    assert all(abs(means[(arm,)] - 0.5) < 0.005 for arm in range(2))
+    assert all(abs(means[prompt] - 0.5) < 0.05 for prompt in range(12))
 
 
 @given(designs(), seeds)
@@ -97,12 +230,25 @@ def test_the_same_seed_deals_the_same_booklets(design: Design, seed: int) -> Non
 def test_arms_come_first_equally_often_over_many_booklets() -> None:
     design = Design(n_raters=2_000, items_per_rater=8, n_prompts=4, n_arms=2, n_samples=2)
 
-    first = Counter(booklet[0].arm for booklet in deal(design, 1))
+    first = Counter(booklet[0].shown[0].arm for booklet in deal(design, 1))
 
     assert abs(first[0] - 1_000) < 4 * np.sqrt(2_000 / 4)
 
 
-@pytest.mark.parametrize("n_items", [0, 3, 14])
-def test_a_booklet_that_cannot_be_balanced_is_refused_with_what_can(n_items: int) -> None:
-    with pytest.raises(StudyError, match=r"multiple of the number of arms \(2\) and at most 12"):
-        Design(n_raters=1, items_per_rater=n_items, n_prompts=3, n_arms=2, n_samples=2)
+@settings(deadline=None, max_examples=30)
+@given(design=designs(), more=st.integers(1, 6), seed=seeds)
+def test_added_booklets_leave_the_first_ones_as_they_are_and_all_together_even(
+    design: Design, more: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+
+    dealt = deal_booklets(design, rng, added=(more, 2))
+
+    assert len(dealt) == design.n_raters + more + 2
+    assert dealt[: design.n_raters] == deal(design, seed)
+    assert dealt[: design.n_raters + more] == deal_booklets(
+        design, np.random.default_rng(seed), added=(more,)
+    )
+    sets = Counter(trial.prompt for booklet in dealt for trial in first_shown(booklet))
+    n_dimensions = 1 if design.asking == "together" else design.n_dimensions
+    assert spread(sets, design.n_prompts) <= design.set_size * n_dimensions

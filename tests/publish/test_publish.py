@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 
 from rater.errors import StateError
 from rater.publish.lifecycle import close_study, open_study
@@ -121,17 +122,27 @@ def test_two_publications_of_the_same_completions_share_no_id(
     assert not {item.id for item in read_rows(rating_url)[0]} & {item.id for item in read_rows(other_url)[0]}
 
 
-def test_publishing_that_was_interrupted_after_the_seal_comes_out_the_same(
-    generated: Study, sealed_url: str, rating_url: str, tmp_path: Path
+def test_publishing_that_was_interrupted_after_the_seal_is_finished_with_the_same_key(
+    generated: Study, sealed_url: str, rating_url: str
 ) -> None:
-    publish_study(sealed_url, rating_url, generated.name, now=NOW)
-    before = [(item.id, item.text) for item in read_rows(rating_url)[0]]
-    for path in tmp_path.glob("rating.db*"):
-        path.unlink()
+    def change(statement: str) -> None:
+        with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+            session.execute(text(statement))
+
+    def read_sealed() -> dict[str, int]:
+        with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+            return read_key(session, get_sealed_study(session, generated.name).id)
+
+    change("CREATE TRIGGER stop BEFORE INSERT ON study BEGIN SELECT RAISE(ABORT, 'stopped'); END")
+    with pytest.raises(IntegrityError, match="stopped"):
+        publish_study(sealed_url, rating_url, generated.name, now=NOW)
+    sealed = read_sealed()
+    change("DROP TRIGGER stop")
 
     publish_study(sealed_url, rating_url, generated.name, now=NOW)
 
-    assert [(item.id, item.text) for item in read_rows(rating_url)[0]] == before
+    assert read_sealed() == sealed
+    assert {item.id for item in read_rows(rating_url)[0]} == sealed.keys()
 
 
 def test_a_published_study_is_not_published_twice(generated: Study, sealed_url: str, rating_url: str) -> None:
@@ -199,3 +210,15 @@ def test_of_several_publications_at_once_one_is_written_and_the_others_are_told(
     assert all(
         "published already" in told or "was changed while" in told for told in set(outcomes) - {*written}
     )
+
+
+def test_a_study_is_published_into_one_rating_database_only(
+    generated: Study, sealed_url: str, rating_url: str, tmp_path: Path
+) -> None:
+    publish_study(sealed_url, rating_url, generated.name, now=NOW)
+    elsewhere = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+
+    with pytest.raises(StateError, match="published already, in another rating database"):
+        publish_study(sealed_url, elsewhere, generated.name, now=NOW)
+
+    assert find_published(elsewhere, generated.name) is None

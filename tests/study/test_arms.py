@@ -5,7 +5,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from rater import ActivationAddition, Steered, XVector
 from rater.study.additions import AnyAddition
-from rater.study.arms import Addition, DatasetVector, RandomVector, VectorFile, hook_name
+from rater.study.arms import (
+    Addition,
+    Arm,
+    DatasetVector,
+    OtherModel,
+    Outside,
+    RandomVector,
+    Unsteered,
+    VectorFile,
+    hook_name,
+    models_needed,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +61,7 @@ def test_an_x_vector_is_padded_as_one_says(pad: str | int | None) -> None:
         DatasetVector(["good", "fine"], ["bad", "ill"], coeff=2, at=6, method="pca", read="mean"),
         VectorFile("love.gguf", coeff=2, when="generated"),
         RandomVector(XVector("Love", "Hate", coeff=5, at=6), seed=3),
+        RandomVector((ActivationAddition(5, 6, "Love"), ActivationAddition(-5, 6, "Hate")), seed=3),
     ],
 )
 def test_an_addition_comes_back_from_json_as_it_was(addition: AnyAddition) -> None:
@@ -101,6 +113,10 @@ def test_what_says_nothing_is_not_in_the_json() -> None:
             "positive has 2 texts and negative 1, but 'pca' needs pairs",
         ),
         (lambda: DatasetVector([], ["c"], coeff=1, at=6), "at least 1 item"),
+        (
+            lambda: RandomVector((XVector("a", "b", coeff=1, at=6, dims=(0, 3)), VectorFile("a", coeff=1))),
+            "like has additions to different dims; valid: a RandomVector for each",
+        ),
         (lambda: RandomVector(RandomVector(XVector("a", "b", coeff=1, at=6))), "an XVector"),  # type: ignore[arg-type] # refused
     ],
 )
@@ -129,3 +145,22 @@ def test_a_declared_arm_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         arm.name = "other"  # type: ignore[misc]  # what is tested
     assert isinstance(arm.additions, tuple)
+
+
+def test_the_unsteered_arm_is_dose_0_and_others_have_none() -> None:
+    assert (Unsteered().dose, Steered(additions=[XVector("L", "H", coeff=5, at=6)]).dose) == (0.0, None)
+    assert "dose" not in Unsteered().model_dump()
+    assert Unsteered.model_validate(Unsteered(dose=None).model_dump()).dose is None
+
+
+def test_each_model_is_needed_once_and_files_need_none() -> None:
+    arms: list[Arm] = [
+        OtherModel(model="b"),
+        Outside(path="t.csv"),
+        Unsteered(),
+        OtherModel(name="again", model="b"),
+    ]
+
+    assert models_needed(arms, "a") == ["a", "b"]
+    assert models_needed(arms[:2], "a") == ["b"]
+    assert models_needed(arms[1:2], "a") == []

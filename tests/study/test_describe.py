@@ -8,7 +8,8 @@ from rater.study.additions import (
     VectorFile,
     XVector,
 )
-from rater.study.describe import describe
+from rater.study.arms import Arm, OtherModel, Outside, Prompted
+from rater.study.describe import describe, describe_arm
 
 LOVE = XVector("Love", "Hate", coeff=5, at=6)
 
@@ -32,6 +33,13 @@ LOVE = XVector("Love", "Hate", coeff=5, at=6)
         ),
         (VectorFile("love.gguf", coeff=3), "3 × the vector in love.gguf"),
         (
+            RandomVector((ActivationAddition(2, 6, "Love"), ActivationAddition(-2, 6, "Hate"))),
+            (
+                "a random direction (seed 0) as long as the sum of 2 × 'Love' at blocks.6.hook_resid_pre + "
+                "-2 × 'Hate' at blocks.6.hook_resid_pre"
+            ),
+        ),
+        (
             RandomVector(LOVE, seed=4),
             "a random direction (seed 4) as long as 5 × ('Love' − 'Hate') at blocks.6.hook_resid_pre",
         ),
@@ -39,3 +47,19 @@ LOVE = XVector("Love", "Hate", coeff=5, at=6)
 )
 def test_an_addition_in_words(addition: AnyAddition, said: str) -> None:
     assert describe(addition) == said
+
+
+@pytest.mark.parametrize(
+    ("arm", "said"),
+    [
+        (Prompted(prefix="Love. "), "'Love. ' before each prompt"),
+        (
+            Prompted(prefix="Love. ", system="Be kind."),
+            "the system prompt 'Be kind.' and 'Love. ' before each prompt",
+        ),
+        (OtherModel(model="gpt2"), "the model gpt2 as it is"),
+        (Outside(path="gpt.jsonl"), "completions from gpt.jsonl"),
+    ],
+)
+def test_an_arm_in_words(arm: Arm, said: str) -> None:
+    assert describe_arm(arm) == said

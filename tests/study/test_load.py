@@ -25,6 +25,7 @@ _BALANCE = (
     "but a rater sees each of the 2 arms equally often and no text twice; "
     "valid: a multiple of 2 up to 16, such as"
 )
+_ARMS = "an Unsteered(…), Steered(…), Prompted(…), OtherModel(…), Outside(…) or *dose_series(…)."
 _ENDS = "valid: points between the ends, 2 to 4 (the ends are `low` and `high`)."
 _HOOK = "valid: a layer number from 0, or a hook point such as 'blocks.6.hook_resid_pre'."
 
@@ -122,12 +123,25 @@ def test_the_demo_study_is_valid() -> None:
         # arms
         (
             "study_with(arms=[Unsteered()])",
-            "arms is [Unsteered(kind='unsteered', name='unsteered')]; valid: at least 2 of them.",
+            "arms is [Unsteered(kind='unsteered', name='unsteered', dose=0.0)]; valid: at least 2 of them.",
         ),
-        ("study_with(arms=[Unsteered(), 'x'])", "arms[1] is 'x'; valid: an Unsteered(…) or a Steered(…)."),
+        ("study_with(arms=[Unsteered(), 'x'])", f"arms[1] is 'x'; valid: {_ARMS}"),
+        ("Prompted()", "of prefix and system, neither is given; valid: one of them or both."),
+        (
+            "Prompted(prefix='Be kind.')",
+            "prefix ends with '.', so that it runs into the prompt; end it with a space or a line break.",
+        ),
+        (
+            "study_with(arms=[Unsteered(), Prompted(system='Be kind.')])",
+            "but chat is False; valid: chat=True, for all arms alike, or prefix instead of system.",
+        ),
+        ("Outside(pth='x')", "pth is not a field here. Did you mean 'path'?"),
+        ("OtherModel()", "model is missing."),
+        ("study_with(arms=[Unsteered(), dict(kind='other_model')])", "arms[1].model is missing."),
+        ("RandomVector([])", "like is []; valid: at least 1 of them."),
         (
             "study_with(arms=[Unsteered, Unsteered()])",
-            "arms[0] is <class 'rater.study.arms.Unsteered'>; valid: an Unsteered(…) or a Steered(…).",
+            f"arms[0] is <class 'rater.study.arms.Unsteered'>; valid: {_ARMS}",
         ),
         ("study_with(arms=[Unsteered()] * 2)", "arms has 'unsteered' twice; give each its own name."),
         (
@@ -219,7 +233,7 @@ def test_only_what_is_wrong_is_named(load: Callable[[str], Study]) -> None:
         "study.py:11: Study is not valid.\n"
         "  title is ''; valid: a text that is not empty.\n"
         "  prompts[0] is ''; valid: a text that is not empty.\n"
-        "  arms[1] is 'x'; valid: an Unsteered(…) or a Steered(…)."
+        f"  arms[1] is 'x'; valid: {_ARMS}"
     )
 
 
@@ -255,3 +269,27 @@ def test_a_missing_file_gets_the_nearest_named(tmp_path: Path, monkeypatch: pyte
     assert str(caught.value) == (
         "There is no study file experiments/love_vs_hat.py. Did you mean 'experiments/love_vs_hate.py'?"
     )
+
+    Path("mine.py").touch()
+    with pytest.raises(StudyError, match=r"^There is no study file mine\. Did you mean 'mine\.py'\?$"):
+        load_study(Path("mine"))
+
+
+def test_the_hash_covers_what_is_in_the_files_beside_the_study(load: Callable[[str], Study]) -> None:
+    arms = "arms=[Unsteered(), Outside(path='t.csv')]"
+    text = f"{_BEGINNING}study = study_with({arms}, sampling=Sampling(samples_per_prompt=1))"
+    Path("t.csv").write_text("prompt,arm,text\na,outside, x\nb,outside, y\n")
+    before = load(text)
+    Path("t.csv").write_text("prompt,arm,text\na,outside, x\nb,outside, z\n")
+    after = load(text)
+
+    assert after.changes_from(before.canonical_json()) == ["arms[1].sha256"]
+
+
+def test_a_file_beside_the_study_that_does_not_fit_it_is_refused(load: Callable[[str], Study]) -> None:
+    Path("t.csv").write_text("prompt,arm,text\na,outside, x\n")
+
+    with pytest.raises(
+        StudyError, match=r"t\.csv has no text of arm 'outside' for prompts\[0\] 'a', sample 1"
+    ):
+        load(f"{_BEGINNING}study = study_with(arms=[Unsteered(), Outside(path='t.csv')])")

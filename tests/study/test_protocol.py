@@ -1,15 +1,141 @@
-from rater import Likert
+from collections.abc import Callable
+
+import pytest
+from pydantic import ValidationError
+
+from rater import (
+    AttentionCheck,
+    BlindingQuestion,
+    Dimension,
+    DimensionTranslation,
+    Likert,
+    Pairwise,
+    Plan,
+    Practice,
+    Recruitment,
+    ScreeningQuestion,
+    ShuffledWords,
+    Study,
+    Translation,
+)
+
+Declare = Callable[..., Study]
+HAPPINESS = Dimension(name="happiness", question="How happy?", scale=Likert(low="not", high="very"))
+FLUENCY = Dimension(name="fluency", question="How fluent?", scale=Likert(low="not", high="very"))
+TWO_TEXTS = AttentionCheck(prompt="a", text="b", other_text="c", accepted={"happiness": (1, 1)})
+PREFERENCE = Dimension(name="preference", question="Which is happier?", scale=Pairwise())
 
 
-def test_a_scale_says_what_its_points_mean() -> None:
-    scale = Likert(points=4, low="not at all", high="very", labels={3: "rather"})
+def test_a_trial_shows_one_text_or_two_but_not_both_kinds(declare: Declare) -> None:
+    with pytest.raises(ValidationError, match="Pairwise and other scales"):
+        declare(dimensions=[HAPPINESS, PREFERENCE])
 
-    assert [scale.label(point) for point in (1, 2, 3, 4)] == ["not at all", "", "rather", "very"]
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("practice", [Practice(prompt="a", text="b", other_text="c")], r"practice\[0\] has two texts"),
+        ("practice", [Practice(prompt="a", text="b", accepted={"joy": (1, 2)})], "names 'joy', which is no"),
+        (
+            "practice",
+            [Practice(prompt="a", text="b", accepted={"happiness": (4, 6)})],
+            r"accepted\['happiness'\] has 6; valid: 1 to 5",
+        ),
+        ("practice_pass", 1, "practice_pass is 1, but 0 practice texts say"),
+        (
+            "plan",
+            Plan(
+                checks=[AttentionCheck(prompt="a", text="b", other_text="c", accepted={"happiness": (1, 1)})]
+            ),
+            r"plan.checks\[0\] has two texts",
+        ),
+        ("guessed_arms", ["nobody"], "guessed_arms names the arm 'nobody'"),
+        ("translations", {"en": Translation(title="x")}, "the language of the study itself"),
+        ("translations", {"de": Translation(dimensions={"joy": DimensionTranslation()})}, "names 'joy'"),
+    ],
+)
+def test_what_does_not_fit_the_study_is_refused(
+    declare: Declare, field: str, value: object, said: str
+) -> None:
+    with pytest.raises(ValidationError, match=said):
+        declare(**{field: value})
 
 
-def test_equal_scales_hash_equally_in_whatever_order_their_labels_were_written() -> None:
-    one = Likert(low="a", high="b", labels={2: "x", 3: "y"})
-    other = Likert(low="a", high="b", labels={3: "y", 2: "x"})
+def test_shuffled_words_check_one_text_only(declare: Declare) -> None:
+    check = ShuffledWords(dimension="preference", accepted=(-1, -1))
 
-    assert one == other
-    assert hash(one) == hash(other)
+    with pytest.raises(ValidationError, match="shuffles one text, but a trial of this study shows two"):
+        declare(dimensions=[PREFERENCE], plan=Plan(checks=[check]))
+
+
+def test_a_check_says_what_passes_on_each_dimension_that_may_be_asked_alone(declare: Declare) -> None:
+    check = AttentionCheck(prompt="a", text="Choose 1.", accepted={"happiness": (1, 1)})
+
+    with pytest.raises(ValidationError, match="says nothing of 'fluency'"):
+        declare(dimensions=[HAPPINESS, FLUENCY], plan=Plan(checks=[check], asking="one_per_rater"))
+
+
+def test_going_on_at_once_needs_a_single_question_of_choices(declare: Declare) -> None:
+    with pytest.raises(ValidationError, match="go_on_at_once needs a single dimension"):
+        declare(dimensions=[HAPPINESS, FLUENCY], go_on_at_once=True)
+
+
+def test_the_number_of_raters_follows_from_the_ratings_wanted(declare: Declare) -> None:
+    study = declare(plan=Plan(ratings_per_item=5, items_per_rater=4))
+
+    assert study.n_raters == 20  # 16 texts × 5 ratings, 4 a rater
+    assert study.design.ratings_per_item == 5
+
+
+def test_raters_and_ratings_that_do_not_agree_are_refused(declare: Declare) -> None:
+    with pytest.raises(ValidationError, match=r"plan.raters is 7, but 5 ratings .* take 20"):
+        declare(plan=Plan(raters=7, ratings_per_item=5))
+
+
+def test_texts_are_shown_in_another_language_as_far_as_they_are_given(declare: Declare) -> None:
+    german = Translation(
+        title="Wie fröhlich?",
+        dimensions={
+            "happiness": DimensionTranslation(question="Wie fröhlich klingt der Text?", low="gar nicht")
+        },
+    )
+    protocol = declare(dimensions=[HAPPINESS], translations={"de": german}).protocol
+
+    shown = protocol.in_language("de")
+
+    assert shown.title == "Wie fröhlich?"
+    assert shown.instructions == protocol.instructions
+    assert shown.dimensions[0].question == "Wie fröhlich klingt der Text?"
+    assert (shown.dimensions[0].scale.choices[0].label, shown.dimensions[0].scale.choices[-1].label) == (
+        "gar nicht",
+        "very",
+    )
+    assert protocol.in_language("fr") is protocol
+
+
+def test_a_screening_accepts_what_it_offers() -> None:
+    with pytest.raises(ValidationError, match="accepted has 'Ja', which is not offered"):
+        ScreeningQuestion(question="Do you speak English?", options=["Yes", "No"], accepted=["Ja"])
+
+
+def test_parameters_of_a_recruitment_site_are_named_once() -> None:
+    with pytest.raises(ValidationError, match="'pid' twice"):
+        Recruitment(person="pid", keep=["pid"])
+
+
+def test_the_answers_to_the_blinding_question_differ() -> None:
+    with pytest.raises(ValidationError, match="'Yes' twice"):
+        BlindingQuestion(labels=("Yes", "No"), unsure="Yes")
+
+
+@pytest.mark.parametrize("guessed", [["unsteered", "steered"], []])
+def test_a_guess_of_the_arm_can_be_wrong(declare: Declare, guessed: list[str]) -> None:
+    with pytest.raises(
+        ValidationError, match=r"so that no guess could be wrong; .* guessed_arms=\['steered'\]"
+    ):
+        declare(blinding=BlindingQuestion(), guessed_arms=guessed)
+
+
+def test_the_answers_that_count_are_two_ends_and_no_list_of_all() -> None:
+    with pytest.raises(ValidationError, match="the lowest and the highest answer"):
+        Practice(prompt="a", text="b", accepted={"happiness": (3, 4, 5)})

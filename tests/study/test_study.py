@@ -9,7 +9,9 @@ from rater import (
     AnalysisPlan,
     Dimension,
     Likert,
+    Outside,
     Plan,
+    Prompted,
     Sampling,
     Steered,
     Study,
@@ -21,22 +23,18 @@ from rater.study.protocol import Protocol
 Declare = Callable[..., Study]
 
 
-def test_the_canonical_json_is_stable(declare: Declare) -> None:
+def test_the_canonical_json_is_sorted_and_has_every_default(declare: Declare) -> None:
     canonical = declare().canonical_json()
 
-    assert canonical == (
-        '{"analysis":{"alpha":0.05,"contrast":null,"primary":null,"scope":"raters+prompts",'
-        '"score":"net_superiority","sesoi":null},"arms":[{"kind":"unsteered","name":"unsteered"},'
-        '{"additions":[{"at":6,"coeff":5.0,"pad":"space","prompt1":"Love","prompt2":"Hate"}],'
-        '"kind":"steered","name":"steered"}],"consent":"You will rate texts.",'
-        '"dimensions":[{"name":"happiness","question":"How happy is this text?",'
-        '"scale":{"high":"very","labels":{},"low":"not at all","points":5}}],'
-        '"instructions":"Read, then choose.","model":"smollm2-135m-instruct","name":"love_vs_hate",'
-        '"plan":{"items_per_rater":null,"raters":12},"prompts":["I hate you because","The rain"],'
-        '"sampling":{"frequency_penalty":0.0,"max_new_tokens":50,"samples_per_prompt":4,"seed":0,'
-        '"temperature":1.0,"top_p":1.0},"thanks":"Thank you. All your answers are saved; you can close '
-        'this page.","title":"How happy are these texts?"}'
+    assert canonical == json.dumps(
+        json.loads(canonical), sort_keys=True, separators=(",", ":"), ensure_ascii=False
     )
+    assert canonical.startswith('{"accent":null,"analysis":{"alpha":0.05,"contrast":null,')
+    assert (
+        '"dimensions":[{"cannot_judge":false,"comment":null,"name":"happiness",'
+        '"question":"How happy is this text?","scale":{"high":"very","kind":"likert","labels":{},'
+        '"low":"not at all","points":5}}]'
+    ) in canonical
 
 
 def test_the_hash_is_the_sha256_of_the_canonical_json(declare: Declare) -> None:
@@ -139,6 +137,15 @@ def test_the_contrast_is_by_default_the_first_steered_arm_minus_the_first_unstee
     assert declare(arms=[Unsteered(), Unsteered(name="again")]).contrast == ("again", "unsteered")
 
 
+def test_without_a_steered_arm_the_contrast_is_with_what_else_there_is(declare: Declare) -> None:
+    asked, file = Prompted(prefix="Love. "), Outside(path="gpt.jsonl")
+    steered = Steered(additions=[XVector("Love", "Hate", coeff=5, at=6)])
+
+    assert declare(arms=[asked, Unsteered(), steered]).contrast == ("steered", "unsteered")
+    assert declare(arms=[Unsteered(), file, asked]).contrast == ("outside", "unsteered")
+    assert declare(arms=[file, asked]).contrast == ("prompted", "outside")
+
+
 def test_the_plans_defaults_follow_from_the_study(declare: Declare) -> None:
     study = declare(sampling=Sampling(samples_per_prompt=3))
 
@@ -151,4 +158,6 @@ def test_what_raters_are_shown_holds_nothing_of_the_arms(declare: Declare) -> No
     protocol = declare().protocol
 
     assert type(protocol) is Protocol
-    assert set(protocol.model_dump()) == {"title", "consent", "instructions", "thanks", "dimensions"}
+    sealed = {"arms", "analysis", "guessed_arms", "model", "sampling", "plan", "name", "prompts"}
+    assert sealed.isdisjoint(protocol.model_dump())
+    assert "Love" not in protocol.model_dump_json()

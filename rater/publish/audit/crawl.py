@@ -82,6 +82,7 @@ class Crawler:
                 if form is not None:
                     if page.reply.is_trial and n_trials == 0:
                         self._send(browser, "POST", page.path, _unanswered(page))
+                        self._send(browser, "GET", f"/s/{self._slug}/leave")
                     n_trials += page.reply.is_trial
                     page = self._send(browser, "POST", page.path, _filled(page))
                 elif link is not None:
@@ -157,6 +158,8 @@ def _filled(page: _Page) -> dict[str, str]:
     sent = _unanswered(page)
     for field in page.soup.select("main form input, main form textarea"):
         kind, name = str(field.get("type", "")), str(field.get("name", ""))
+        if not name:  # which a browser does not send either
+            continue
         if kind in {"radio", "checkbox"}:
             sent.setdefault(name, str(field.get("value", "")))
         elif kind in {"range", "number"}:

@@ -1,7 +1,7 @@
 """Try to tell arms apart by what is not meaning: how texts were dealt, and what they look like."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 from typing import NamedTuple
 
@@ -32,7 +32,13 @@ def measure_cues(subject: Subject, skeletons: Mapping[str, str], rng: np.random.
     that a booklet's is compared with.
     """
     found: list[tuple[str, CueKind, tuple[str, str], Separation]] = []
-    measured = [*_by_item(subject), *_by_page(subject, skeletons), _by_position(subject)]
+    measured = [
+        *_by_item(subject),
+        *_by_page(subject, skeletons),
+        _by_place("position in the booklet", subject, lambda position, _: position),
+    ]
+    if subject.published.protocol.is_pairwise:
+        measured.append(_by_place("side of the pair", subject, lambda _, side: side))
     for first, second in _pairs(subject):
         for cue in measured:
             of_pair = (cue.arms == first) | (cue.arms == second)
@@ -57,12 +63,17 @@ def _pairs(subject: Subject) -> list[tuple[str, str]]:
 
 
 def _by_item(subject: Subject) -> Iterator[_Measured]:
-    items = subject.items
+    items = subject.rated
     arms = np.array([subject.arms[item.id] for item in items])
     prompts = {prompt: index for index, prompt in enumerate(dict.fromkeys(item.prompt for item in items))}
     stratum = np.array([prompts[item.prompt] for item in items], dtype=np.intp)
     by_id = {item.id: rank for rank, item in enumerate(sorted(items, key=lambda item: item.id))}
-    dealt = Counter(item_id for booklet in subject.booklets for item_id in booklet.item_ids)
+    dealt = Counter(
+        item_id
+        for booklet in subject.booklets
+        for _, item_ids in subject.completions_in(booklet)
+        for item_id in item_ids
+    )
     dealing: dict[str, list[float]] = {
         "order of ids": [by_id[item.id] for item in items],
         "order of rows": list(range(len(items))),
@@ -77,7 +88,7 @@ def _by_item(subject: Subject) -> Iterator[_Measured]:
 
 def _by_page(subject: Subject, skeletons: Mapping[str, str]) -> Iterator[_Measured]:
     """Compare the structures of the pages seen: the rarer one counts for more."""
-    items = [item for item in subject.items if item.id in skeletons]
+    items = [item for item in subject.rated if item.id in skeletons]
     if not items:
         return
     counts = Counter(skeletons[item.id] for item in items)
@@ -87,16 +98,17 @@ def _by_page(subject: Subject, skeletons: Mapping[str, str]) -> Iterator[_Measur
     yield _Measured("markup of its page", "dealing", values, arms, np.zeros(len(items), dtype=np.intp))
 
 
-def _by_position(subject: Subject) -> _Measured:
-    """Take each trial's place in its booklet, compared within booklets."""
+def _by_place(name: str, subject: Subject, place: Callable[[int, int], int]) -> _Measured:
+    """Take where each text stands in its booklet, compared within booklets."""
     places: dict[str, list[float | int | str]] = defaultdict(list)
     for number, booklet in enumerate(subject.booklets):
-        for position, item_id in enumerate(booklet.item_ids, start=1):
-            places["value"].append(position)
-            places["arm"].append(subject.arms[item_id])
-            places["booklet"].append(number)
+        for position, item_ids in subject.completions_in(booklet):
+            for side, item_id in enumerate(item_ids):
+                places["value"].append(place(position, side))
+                places["arm"].append(subject.arms[item_id])
+                places["booklet"].append(number)
     return _Measured(
-        "position in the booklet",
+        name,
         "dealing",
         np.array(places["value"], dtype=float),
         np.array(places["arm"]),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from rater.study.arms import models_needed
 from rater.study.study import Study
 
 Kind = Literal[
@@ -65,8 +66,9 @@ def collect_marks(study: Study, *, seeds: Iterable[int], secrets: Iterable[str])
     marks = [Mark("word of the machinery", word) for word in MACHINERY]
     marks += [Mark("arm's name", arm.name) for arm in study.arms]
     for arm in study.arms:
-        marks += _marks_in(arm.model_dump(mode="json", exclude={"name"}))
-    marks += [Mark("model's name", name) for name in _model_names(study.model)]
+        marks += _marks_in(arm.model_dump(mode="json", exclude={"name", "model"}))
+    models = dict.fromkeys([study.model, *models_needed(study.arms, study.model)])
+    marks += [Mark("model's name", name) for model in models for name in _model_names(model)]
     marks += [Mark("study's name", study.name), Mark("seed", str(study.sampling.seed))]
     marks += [Mark("seed", str(seed)) for seed in sorted(seeds)]
     marks += [Mark("secret of the publication", secret) for secret in secrets]

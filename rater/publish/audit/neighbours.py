@@ -29,7 +29,8 @@ def separate_neighbours(
     prompts = {item.id: item.prompt for item in subject.items}
     booklets = []
     for booklet in subject.booklets[:_MOST_BOOKLETS]:
-        own = [item_id for item_id in booklet.item_ids if subject.arms[item_id] in pair]
+        left = [item_ids[0] for _, item_ids in subject.completions_in(booklet)]
+        own = [item_id for item_id in left if subject.arms[item_id] in pair]
         is_first = np.array([subject.arms[item_id] == pair[0] for item_id in own])
         groups = defaultdict(list)
         for place, item_id in enumerate(own):

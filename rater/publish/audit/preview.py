@@ -13,14 +13,10 @@ from rater.publish.audit.subject import Subject
 from rater.serving import serving
 from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
-from rater.store.rating.studies import (
-    NewBooklet,
-    NewItem,
-    PublishedStudy,
-    insert_study,
-    move_study,
-)
-from rater.study.protocol import Dimension, Likert, Protocol
+from rater.store.rating.publication import NewBooklet, NewItem, insert_study
+from rater.store.rating.studies import PublishedStudy, move_study
+from rater.study.protocol import Dimension, Protocol
+from rater.study.scales import Likert
 
 _NOTHING = "qxqx"
 """What the other study says everywhere; no word of any language."""
@@ -79,7 +75,7 @@ class _Other:
         )
         items = tuple(NewItem(f"{_NOTHING}{n}", _NOTHING, f" {_NOTHING}.") for n in range(3))
         published = replace(subject.published, id=0, name=_NOTHING, state="published", protocol=shown)
-        return cls(published, items, (NewBooklet(_NOTHING, tuple(item.id for item in items)),))
+        return cls(published, items, (NewBooklet.of(_NOTHING, (item.id for item in items)),))
 
 
 def _other_dimension(number: int) -> Dimension:

@@ -17,12 +17,24 @@ from rater.publish.audit.findings import Hit, Severity
 from rater.publish.audit.marks import Mark, Searcher
 from rater.store.rating.schema import Base
 
-_CONTENT = {"item.prompt", "item.text", "study.protocol", "study.name", "answer.dimension"}
-_FROM_A_LIST = {"study.state", "rater.channel", "event.kind"}
+_CONTENT = {
+    "amendment.protocol",
+    "answer.comment",
+    "answer.dimension",
+    "attention_check.dimension",
+    "comment.text",
+    "item.prompt",
+    "item.text",
+    "study.name",
+    "study.protocol",
+    "trial.dimension",
+}
+_FROM_A_LIST = {"study.state", "rater.channel", "rater.left_why", "guess.choice", "tally.kind", "event.kind"}
 _OWN_WORDS = {
-    "published", "open", "closed", "unblinded", "look", "web", "terminal", "commitment", "study_hash",
-    "generation_log", "digests", "protocol", "items", "booklets", "answers", "raters", "n_answers",
-    "last_answer_id", "interim",
+    "published", "open", "paused", "closed", "unblinded", "archived", "look", "web", "terminal", "commitment",
+    "study_hash", "generation_log", "digests", "protocol", "items", "booklets", "checks", "answers", "raters",
+    "guesses", "n_answers", "last_answer_id", "interim", "declined", "first", "second", "unsure", "stopped",
+    "withdrawn", "screened_out", "failed_practice", "amended", "forgotten", "redacted", "rater", "row", "n",
 }  # fmt: skip
 """What the app itself writes for every study: states, channels, events and the names of their particulars."""
 _SAID_BY_PEOPLE = {"who", "why", "reason", "by"}

@@ -1,0 +1,70 @@
+"""Swap the arms within each set of a booklet by a secret permutation: for an analysis that may be seen early.
+
+A set is what the design deals for one prompt at once: one completion of every arm. Swapping arms inside it
+keeps every count of the design, for each rater and prompt. Each set has a permutation of its own, so that
+what is left of an effect is noise: one permutation for all of a prompt's texts would keep the size of its
+effect, and only hide the sign. All follow from the secret publication seed and the booklets, and so are fixed
+at publication: a fresh permutation each time would show, time by time, how much larger the true result is.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from rater.publish.seal import derive
+from rater.store.rating.publication import NewBooklet
+from rater.store.sealed.completions import Cell
+
+
+def permute_arms(
+    booklets: Sequence[NewBooklet], cells: Mapping[str, Cell], arms: Sequence[str], seed: str
+) -> dict[tuple[str, str], str]:
+    """Give each item of each booklet an arm in place of its own. Costs one keyed hash an item.
+
+    Args:
+        booklets: As published; attention checks have no cell, and are passed over.
+        cells: What each item is, by its id.
+        arms: The study's arms.
+        seed: The secret publication seed.
+
+    Returns:
+        By booklet id and item id, the arm that stands in for the item's own.
+    """
+    stand_in = {}
+    for booklet in booklets:
+        for place, shown in _sets(booklet, cells):
+            swapped = _permute(arms, seed, booklet.id, *place)
+            stand_in.update({(booklet.id, item_id): swapped[cells[item_id].arm] for item_id in shown})
+    return stand_in
+
+
+def _sets(booklet: NewBooklet, cells: Mapping[str, Cell]) -> list[tuple[tuple[str | int, ...], list[str]]]:
+    """List a booklet's sets, each with its place (prompt, question, number) and its items.
+
+    Items of one prompt and arm go to sets in the order of their samples. Pairs of one prompt stay in one set,
+    since each of its arms meets every other.
+    """
+    found: dict[tuple[str | int, ...], list[str]] = {}
+    trials = [trial for trial in booklet.trials if trial.item_id in cells and not trial.is_repeat]
+    is_pairwise = any(trial.other_item_id for trial in trials)
+    rows = sorted(
+        (
+            cells[item_id].prompt_index,
+            trial.dimension or "",
+            cells[item_id].arm,
+            cells[item_id].sample,
+            item_id,
+        )
+        for trial in trials
+        for item_id in (trial.item_id, trial.other_item_id)
+        if item_id is not None
+    )
+    for (prompt, dimension, _), own in groupby(rows, key=lambda row: row[:3]):
+        for number, row in enumerate(own):
+            found.setdefault((prompt, dimension, 0 if is_pairwise else number), []).append(row[-1])
+    return list(found.items())
+
+
+def _permute(arms: Sequence[str], seed: str, *place: str | int) -> dict[str, str]:
+    """Order the arms by keyed hashes: every order is equally likely, and none tells of another."""
+    order = sorted(range(len(arms)), key=lambda index: derive(seed, "permutation", *place, index))
+    return {arm: arms[index] for arm, index in zip(arms, order, strict=True)}

@@ -1,0 +1,45 @@
+"""Count what was dealt how often, so that what was used least comes next."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from rater.publish.dealt import Completion
+from rater.study.design import Design
+
+_Count = tuple[int, int]
+
+
+class Uses:
+    """What was dealt how often over all booklets; by dimension, where None stands for all together."""
+
+    def __init__(self, design: Design) -> None:
+        self._prompts = defaultdict[int | None, list[int]](lambda: [0] * design.n_prompts)
+        """By dimension: of each prompt."""
+        self._samples = defaultdict[tuple[int | None, int, int], list[int]](lambda: [0] * design.n_samples)
+        """By dimension, prompt and arm: of each sample."""
+        self.left = Counter[tuple[Completion, ...]]()
+        """By pair, in the order of arms: how often its first stood left, less how often right."""
+        self.left_of_prompt = Counter[tuple[int, tuple[int, ...]]]()
+        """By prompt and two arms, the same."""
+        self.left_of_arms = Counter[tuple[int, ...]]()
+        """By two arms, the same."""
+
+    def of_prompts(self, dimension: int | None) -> list[_Count]:
+        """Return for each prompt how often it was dealt on a dimension, and on all."""
+        return list(zip(self._prompts[dimension], self._prompts[None], strict=True))
+
+    def of_samples(self, dimension: int | None, prompt: int, arm: int) -> list[_Count]:
+        """Return for each sample of a prompt and arm how often it was dealt on a dimension, and on all."""
+        return list(zip(self._samples[dimension, prompt, arm], self._samples[None, prompt, arm], strict=True))
+
+    def count_prompts(self, dimension: int | None, prompts: Iterable[int]) -> None:
+        """Count prompts that were dealt."""
+        for prompt in prompts:
+            for name in {dimension, None}:
+                self._prompts[name][prompt] += 1
+
+    def count_completions(self, dimension: int | None, completions: Iterable[Completion]) -> None:
+        """Count completions that were dealt."""
+        for completion in completions:
+            for name in {dimension, None}:
+                self._samples[name, completion.prompt, completion.arm][completion.sample] += 1

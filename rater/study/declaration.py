@@ -1,0 +1,47 @@
+"""Give every declaration its manners: frozen, strict about unknown fields, and texts of a sane length."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic_core import PydanticCustomError
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+Question = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+
+
+def _require_order(value: object) -> object:
+    """Refuse a set, whose order changes and with it the study's hash, and a value without brackets."""
+    if isinstance(value, list | tuple):
+        return value
+    raise PydanticCustomError("tuple_type", "a list, in brackets")
+
+
+InOrder = BeforeValidator(_require_order)
+"""Goes with a tuple field that is written as a list or a tuple, and nothing else."""
+
+
+class Declaration(BaseModel):
+    """A frozen part of a study that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __hash__(self) -> int:
+        # pydantic's own hash fails on dictionaries; equal declarations may hold theirs in different orders
+        return hash(json.dumps(self.model_dump(mode="json"), sort_keys=True))
+
+
+def require_different(field: str, values: Iterable[str], hint: str) -> None:
+    """Refuse a value that comes twice.
+
+    Raises:
+        ValueError: it does; pydantic gives the message a place.
+    """
+    twice = [value for value, count in Counter(values).items() if count > 1]
+    if twice:
+        msg = f"{field} has {twice[0]!r} twice; {hint}"
+        raise ValueError(msg)

@@ -1,0 +1,57 @@
+"""Declare a study's own texts in another language."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from rater.study.asides import Practice
+from rater.study.declaration import Declaration, InOrder, Label, Name, Question, Text
+from rater.study.visit import BlindingQuestion, ScreeningQuestion
+
+
+class DimensionTranslation(Declaration):
+    """A dimension's question and labels in another language; what is left out stays as it is."""
+
+    question: Question | None = None
+    """What is asked under each text. (rater)"""
+    comment: Label | None = None
+    """What the field for a free comment is called. (rater)"""
+    low: Label | None = None
+    """What the lowest answer means. (rater)"""
+    high: Label | None = None
+    """What the highest answer means. (rater)"""
+    labels: dict[int, Label] | None = None
+    """What points between the ends mean, by number. (rater)"""
+    unit: Label | None = None
+    """What is counted or measured. (rater)"""
+    tie: Label | None = None
+    """What the choice of neither is called. (rater)"""
+    degrees: tuple[Label, ...] | None = None
+    """How strongly one can be preferred, from weakest to strongest. (rater)"""
+
+
+class Translation(Declaration):
+    """A study's texts in another language; what is left out stays as it is."""
+
+    title: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    """The study's title on its pages. (rater)"""
+    consent: Text | None = None
+    """What a rater agrees to. (rater)"""
+    content_notice: Text | None = None
+    """What in the texts may disturb somebody. (rater)"""
+    screening: Annotated[tuple[ScreeningQuestion, ...], InOrder] | None = None
+    """What is asked to find those who can take part: all the questions, in their order. (rater)"""
+    instructions: Text | None = None
+    """How to rate. (rater)"""
+    practice: Annotated[tuple[Practice, ...], InOrder] | None = None
+    """Texts to try the scale on: all of them, in their order. (rater)"""
+    blinding: BlindingQuestion | None = None
+    """What is asked after the last trial. (rater)"""
+    final_comment: Question | None = None
+    """What is asked for in a free comment at the end. (rater)"""
+    thanks: Text | None = None
+    """What is said after the last text. (rater)"""
+    debrief: Text | None = None
+    """What the study was about. (rater)"""
+    dimensions: dict[Name, DimensionTranslation] = Field(default_factory=dict)
+    """Questions and labels, by dimension. (rater)"""

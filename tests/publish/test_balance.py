@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from rater.publish.balance import Range, measure_balance
+from rater.publish.booklets import deal_booklets
+from rater.publish.dealt import Completion, Trial
+from rater.study.design import Design
+
+
+def test_an_even_dealing_is_said_to_be_even() -> None:
+    design = Design(n_raters=40, items_per_rater=24, n_prompts=12, n_arms=2, n_samples=4)
+
+    balance = measure_balance(design, deal_booklets(design, np.random.default_rng(1)))
+
+    assert balance.ratings_per_completion == Range(10, 10)
+    assert balance.ratings_per_arm == {0: 480, 1: 480}
+    assert (balance.arms_differ_within_booklets, balance.n_neighbours) == (0, 0)
+    assert balance.mean_places_of_arms == pytest.approx({0: 0.5, 1: 0.5}, abs=0.005)
+
+
+def test_an_uneven_dealing_is_said_to_be_uneven() -> None:
+    design = Design(n_raters=1, items_per_rater=4, n_prompts=2, n_arms=2, n_samples=2)
+    cells = ((0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0))
+    booklet = [Trial((Completion(*cell),)) for cell in cells]
+
+    balance = measure_balance(design, [booklet])
+
+    assert balance.ratings_per_completion == Range(0, 1)
+    assert balance.ratings_per_arm == {0: 3, 1: 1}
+    assert balance.arms_differ_within_booklets == 2
+    assert balance.n_neighbours == 2
+    assert balance.mean_places_of_arms == pytest.approx({0: (1 + 3 + 7) / 24, 1: 5 / 8})
+
+
+def test_pairs_are_said_to_stand_on_both_sides() -> None:
+    design = Design(n_raters=9, items_per_rater=4, n_prompts=4, n_arms=2, n_samples=1, is_pairwise=True)
+
+    balance = measure_balance(design, deal_booklets(design, np.random.default_rng(1)))
+
+    assert balance.first_left == {(0, 1): 0.5}
+    assert balance.ratings_per_completion == Range(9, 9)

@@ -1,0 +1,44 @@
+"""Hold what a plan may ask for, and what is said of one that cannot be met."""
+
+import pytest
+
+from rater.study.design import Design
+
+
+@pytest.mark.parametrize("n_items", [0, 3, 14])
+def test_a_booklet_that_cannot_be_balanced_is_refused_with_what_can(n_items: int) -> None:
+    with pytest.raises(ValueError, match=r"a multiple of 2 up to 12, such as"):
+        Design(n_raters=1, items_per_rater=n_items, n_prompts=3, n_arms=2, n_samples=2)
+
+
+def test_blocks_need_whole_sets_each() -> None:
+    with pytest.raises(ValueError, match=r"in each of 2 blocks .* a multiple of 4 up to 8, such as 4"):
+        Design(
+            n_raters=1, items_per_rater=6, n_prompts=2, n_arms=2, n_samples=2, n_dimensions=2, asking="blocks"
+        )
+
+
+def test_three_arms_in_pairs_need_three_samples_of_a_prompt() -> None:
+    with pytest.raises(ValueError, match=r"samples_per_prompt is 2, but a rater needs 3 samples"):
+        Design(n_raters=1, items_per_rater=3, n_prompts=2, n_arms=3, n_samples=2, is_pairwise=True)
+
+
+def test_only_the_first_half_can_be_repeated() -> None:
+    with pytest.raises(ValueError, match=r"plan.repeats is 4, .* valid: 0 to 3"):
+        Design(n_raters=1, items_per_rater=6, n_prompts=3, n_arms=2, n_samples=1, n_repeats=4)
+
+
+def test_repeats_and_checks_make_a_booklet_longer_but_no_item_rated_more() -> None:
+    plain = Design(n_raters=12, items_per_rater=24, n_prompts=12, n_arms=2, n_samples=4)
+    longer = Design(
+        n_raters=12, items_per_rater=24, n_prompts=12, n_arms=2, n_samples=4, n_repeats=3, n_checks=2
+    )
+
+    assert longer.trials_per_rater == plain.trials_per_rater + 5
+    assert longer.ratings_per_item == plain.ratings_per_item == 3
+
+
+def test_each_text_of_a_pair_counts_as_rated() -> None:
+    design = Design(n_raters=12, items_per_rater=12, n_prompts=12, n_arms=2, n_samples=4, is_pairwise=True)
+
+    assert design.ratings_per_item == 3

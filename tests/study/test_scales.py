@@ -1,0 +1,78 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from rater import Likert, Number, Pairwise, Slider
+from rater.study.scales import Scale
+
+
+def test_a_scale_says_what_its_points_mean() -> None:
+    scale = Likert(points=4, low="not at all", high="very", labels={3: "rather"})
+
+    assert [choice.label for choice in scale.choices] == ["not at all", "", "rather", "very"]
+
+
+def test_equal_scales_hash_equally_in_whatever_order_their_labels_were_written() -> None:
+    one = Likert(low="a", high="b", labels={2: "x", 3: "y"})
+    other = Likert(low="a", high="b", labels={3: "y", 2: "x"})
+
+    assert one == other
+    assert hash(one) == hash(other)
+
+
+def test_a_choice_between_two_texts_runs_from_strongly_left_to_strongly_right() -> None:
+    scale = Pairwise(tie="no difference", degrees=("slightly", "clearly"))
+
+    assert [(choice.value, choice.label) for choice in scale.choices] == [
+        (-2, "A, clearly"),
+        (-1, "A, slightly"),
+        (0, "no difference"),
+        (1, "B, slightly"),
+        (2, "B, clearly"),
+    ]
+
+
+def test_without_a_tie_one_of_two_must_be_chosen() -> None:
+    scale = Pairwise()
+
+    assert [choice.value for choice in scale.choices] == [-1, 1]
+    assert not scale.holds(0)
+
+
+@pytest.mark.parametrize(
+    ("scale", "held", "not_held"),
+    [
+        (Likert(low="a", high="b"), (1, 5), (0, 6, 2.5)),
+        (Slider(low="a", high="b", minimum=-1, maximum=1, step=0.1), (-1, 0.3, 1), (-1.1, 0.25)),
+        (Number(minimum=0, maximum=12), (0, 12), (0.5, 13, -1)),
+        (Pairwise(tie="same"), (-1, 0, 1), (2, 0.5)),
+    ],
+)
+def test_a_scale_holds_its_own_answers_only(
+    scale: Scale, held: tuple[float, ...], not_held: tuple[float, ...]
+) -> None:
+    assert all(scale.holds(value) for value in held)
+    assert not any(scale.holds(value) for value in not_held)
+    assert (scale.lowest, scale.highest) == (held[0], held[-1])
+
+
+@given(st.integers(-50, 50), st.integers(1, 40), st.sampled_from([0.01, 0.1, 0.25, 1, 5]))
+def test_a_slider_holds_each_of_its_steps(minimum: int, n_steps: int, step: float) -> None:
+    slider = Slider(low="a", high="b", minimum=minimum, maximum=minimum + n_steps * step, step=step)
+
+    assert all(slider.holds(round(minimum + n * step, 10)) for n in range(n_steps + 1))
+
+
+def test_a_step_that_does_not_reach_the_end_is_refused() -> None:
+    with pytest.raises(ValidationError, match="step is 3, which does not lead from 0 to 100"):
+        Slider(low="a", high="b", step=3)
+
+
+@pytest.mark.parametrize(
+    "scale", [Likert(low="a", high="b"), Slider(low="a", high="b"), Number(), Pairwise()]
+)
+def test_a_scale_comes_back_from_its_json(scale: Scale) -> None:
+    adapter: TypeAdapter[Scale] = TypeAdapter(Scale)
+
+    assert adapter.validate_json(scale.model_dump_json()) == scale
