@@ -1,28 +1,37 @@
 """Share real parts between test folders: the embedded model, and a small rating database."""
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from rater.generate.freeze import freeze
 from rater.store.engine import writing
 from rater.store.log import append_event
 from rater.store.rating import studies
 from rater.store.rating.open import create_rating
+from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert_study
 from rater.store.rating.schema import Event
 from rater.store.sealed.completions import NewCompletion, insert_completions
-from rater.store.sealed.open import open_sealed
+from rater.store.sealed.open import create_sealed, open_sealed
 from rater.study.arms import Steered, Unsteered, XVector
 from rater.study.plan import Plan
-from rater.study.protocol import Dimension, Likert, Protocol
+from rater.study.protocol import Dimension, Protocol
 from rater.study.sampling import Sampling
+from rater.study.scales import Likert
 from rater.study.study import Study
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
+
+_MOVES = {"published": (), "open": ("open",), "paused": ("open", "paused"), "closed": ("open", "closed")}
+# tests never assert times: a machine with other work on it would make them fail
+settings.register_profile("rater", deadline=None, max_examples=50)
+settings.load_profile("rater")
 
 _PUBLISHED_AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
@@ -38,9 +47,19 @@ def embedded_model() -> "TransformerBridge":
     return load_model(EMBEDDED_MODEL, device="cpu", dtype=torch.float32)
 
 
+@pytest.fixture(scope="session")
+def empty_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an empty database of each kind, to be copied: making one takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("empty")
+    create_rating(f"sqlite:///{folder / 'rating.db'}").dispose()
+    create_sealed(f"sqlite:///{folder / 'sealed.db'}").dispose()
+    return folder
+
+
 @pytest.fixture
-def rating_url(tmp_path: Path) -> str:
-    """The URL of a rating database that `publish_study` makes."""
+def rating_url(tmp_path: Path, empty_databases: Path) -> str:
+    """The URL of an empty rating database."""
+    shutil.copy(empty_databases / "rating.db", tmp_path)
     return f"sqlite:///{tmp_path / 'rating.db'}"
 
 
@@ -77,19 +96,18 @@ def publish_study(rating_url: str, protocol: Protocol) -> Callable[..., str]:
             ("We", " ran."),
         ),
         n_booklets: int = 3,
+        trials: tuple[NewTrial, ...] | None = None,
     ) -> str:
-        items = [studies.NewItem(f"{slug}-{n}", prompt, text) for n, (prompt, text) in enumerate(texts)]
-        booklets = [
-            studies.NewBooklet(f"{slug}-booklet-{n}", tuple(item.id for item in items))
-            for n in range(n_booklets)
-        ]
+        items = [NewItem(f"{slug}-{n}", prompt, text) for n, (prompt, text) in enumerate(texts)]
+        shown_trials = trials or tuple(NewTrial(item.id) for item in items)
+        booklets = [NewBooklet(f"{slug}-booklet-{n}", shown_trials) for n in range(n_booklets)]
         study = studies.PublishedStudy(0, name, slug, "published", shown, "hash", "commitment", _PUBLISHED_AT)
         engine = create_rating(rating_url)
         with writing(engine) as session:
-            studies.insert_study(session, study, items=items, booklets=booklets)
+            insert_study(session, study, items=items, booklets=booklets)
             study_id = studies.get_study(session, name).id
             append_event(session, Event, study_id, kind="published", at=_PUBLISHED_AT)
-            for move in {"published": (), "open": ("open",), "closed": ("open", "closed")}[state]:
+            for move in _MOVES[state]:
                 studies.move_study(session, name, move, at=_PUBLISHED_AT)
         engine.dispose()
         return slug
@@ -98,8 +116,9 @@ def publish_study(rating_url: str, protocol: Protocol) -> Callable[..., str]:
 
 
 @pytest.fixture
-def sealed_url(tmp_path: Path) -> str:
-    """The URL of a sealed database that `seal_completions` makes."""
+def sealed_url(tmp_path: Path, empty_databases: Path) -> str:
+    """The URL of an empty sealed database."""
+    shutil.copy(empty_databases / "sealed.db", tmp_path)
     return f"sqlite:///{tmp_path / 'sealed.db'}"
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -13,14 +14,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 
 from rater.store.engine import writing
 from rater.store.rating.open import create_rating
-from rater.store.rating.studies import (
-    NewBooklet,
-    NewItem,
-    PublishedStudy,
-    get_study,
-    insert_study,
-    move_study,
-)
+from rater.store.rating.publication import NewBooklet, NewItem, insert_study
+from rater.store.rating.schema import Base
+from rater.store.rating.studies import PublishedStudy, get_study, move_study
 from rater.study.protocol import Protocol
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -87,8 +83,9 @@ def migrated(postgresql: URL) -> str:
 
 
 @pytest.fixture
-def rating_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+def rating_url(dialect: str, tmp_path: Path, empty_databases: Path, request: pytest.FixtureRequest) -> str:
     if dialect == "sqlite":
+        shutil.copy(empty_databases / "rating.db", tmp_path)
         return f"sqlite:///{tmp_path}/rating.db"
     return str(request.getfixturevalue("migrated"))
 
@@ -105,7 +102,9 @@ def rating(dialect: str, rating_url: str) -> Iterator[Engine]:
     yield engine
     if dialect == "postgresql":
         with writing(engine) as session:
-            session.execute(text("TRUNCATE study, item, booklet, trial, rater, answer, event"))
+            # past the triggers that refuse it
+            session.execute(text("SET LOCAL session_replication_role = replica"))
+            session.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)}"))
     engine.dispose()
 
 
@@ -120,7 +119,7 @@ def publish(protocol: Protocol) -> Callable[..., PublishedStudy]:
         study = PublishedStudy(0, name, f"slug-{name}", "published", protocol, "a" * 64, "b" * 64, NOW)
         items = [NewItem(f"{name}-item-{i}", f"Prompt {i}", f" text {i}") for i in range(1, n_trials + 1)]
         ids = tuple(item.id for item in items)
-        booklets = [NewBooklet(f"{name}-booklet-{i}", ids) for i in range(n_booklets)]
+        booklets = [NewBooklet.of(f"{name}-booklet-{i}", ids) for i in range(n_booklets)]
         moves = {"published": (), "open": ("open",), "closed": ("open", "closed")}[state]
         with writing(engine) as session:
             insert_study(session, study, items=items, booklets=booklets)

@@ -11,7 +11,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-APPEND_ONLY = ("answer", "event")
+APPEND_ONLY = ("amendment", "answer", "event", "guess")
+OF_RATERS = ("answer", "guess")
+"""What may be deleted of a rater whose redaction is in the log already; see rater.store.rating.forget."""
 
 
 def upgrade() -> None:
@@ -26,17 +28,32 @@ def upgrade() -> None:
         sa.Column("commitment", sa.String(), nullable=False),
         sa.Column("published_at", sa.DateTime(), nullable=False),
         sa.CheckConstraint(
-            "state IN ('published', 'open', 'closed', 'unblinded')", name=op.f("study_state_is_known")
+            "state IN ('published', 'open', 'paused', 'closed', 'unblinded', 'archived')",
+            name=op.f("study_state_is_known"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("study_key")),
         sa.UniqueConstraint("name", name=op.f("study_has_unique_name")),
         sa.UniqueConstraint("slug", name=op.f("study_has_unique_slug")),
     )
     op.create_table(
+        "amendment",
+        sa.Column("study_id", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("protocol", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("amended_at", sa.DateTime(), nullable=False),
+        sa.CheckConstraint("version >= 2", name=op.f("amendment_counts_from_two")),
+        sa.ForeignKeyConstraint(
+            ["study_id"], ["study.id"], name=op.f("amendment_refers_to_study_by_study_id")
+        ),
+        sa.PrimaryKeyConstraint("study_id", "version", name=op.f("amendment_key")),
+    )
+    op.create_table(
         "booklet",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("study_id", sa.Integer(), nullable=False),
         sa.Column("n_trials", sa.Integer(), nullable=False),
+        sa.Column("longest", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("booklet_refers_to_study_by_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("booklet_key")),
     )
@@ -61,44 +78,85 @@ def upgrade() -> None:
         sa.Column("study_id", sa.Integer(), nullable=False),
         sa.Column("prompt", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
+        sa.Column("is_check", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("item_refers_to_study_by_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("item_key")),
     )
     op.create_index(op.f("item_by_study_id"), "item", ["study_id"], unique=False)
     op.create_table(
+        "tally",
+        sa.Column("study_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("tally_refers_to_study_by_study_id")),
+        sa.PrimaryKeyConstraint("study_id", "kind", name=op.f("tally_key")),
+    )
+    op.create_table(
+        "attention_check",
+        sa.Column("item_id", sa.String(), nullable=False),
+        sa.Column("dimension", sa.String(), nullable=False),
+        sa.Column("lowest", sa.Double(), nullable=False),
+        sa.Column("highest", sa.Double(), nullable=False),
+        sa.CheckConstraint("lowest <= highest", name=op.f("attention_check_can_be_passed")),
+        sa.ForeignKeyConstraint(
+            ["item_id"], ["item.id"], name=op.f("attention_check_refers_to_item_by_item_id")
+        ),
+        sa.PrimaryKeyConstraint("item_id", "dimension", name=op.f("attention_check_key")),
+    )
+    op.create_table(
         "rater",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("study_id", sa.Integer(), nullable=False),
         sa.Column("booklet_id", sa.String(), nullable=False),
-        sa.Column("token_digest", sa.String(), nullable=False),
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("consented_at", sa.DateTime(), nullable=False),
+        sa.Column("screened_at", sa.DateTime(), nullable=True),
         sa.Column("instructed_at", sa.DateTime(), nullable=True),
+        sa.Column("practised_at", sa.DateTime(), nullable=True),
+        sa.Column("n_practice_attempts", sa.Integer(), nullable=False),
         sa.Column("finished_at", sa.DateTime(), nullable=True),
+        sa.Column("asked_at", sa.DateTime(), nullable=True),
+        sa.Column("guessed_at", sa.DateTime(), nullable=True),
+        sa.Column("commented_at", sa.DateTime(), nullable=True),
+        sa.Column("left_at", sa.DateTime(), nullable=True),
+        sa.Column("left_why", sa.String(), nullable=True),
+        sa.Column("replaced_at", sa.DateTime(), nullable=True),
         sa.CheckConstraint("channel IN ('web', 'terminal')", name=op.f("rater_channel_is_known")),
+        sa.CheckConstraint(
+            "left_why IN ('stopped', 'withdrawn', 'screened_out', 'failed_practice')",
+            name=op.f("rater_reason_is_known"),
+        ),
+        sa.CheckConstraint("(left_at IS NULL) = (left_why IS NULL)", name=op.f("rater_left_for_a_reason")),
         sa.ForeignKeyConstraint(
             ["booklet_id"], ["booklet.id"], name=op.f("rater_refers_to_booklet_by_booklet_id")
         ),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("rater_refers_to_study_by_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("rater_key")),
-        sa.UniqueConstraint("booklet_id", name="rater_has_a_booklet_of_their_own"),
         sa.UniqueConstraint("id", "booklet_id", name="rater_and_booklet"),
-        sa.UniqueConstraint("token_digest", name="rater_token_is_unique"),
     )
+    op.create_index(op.f("rater_by_booklet_id"), "rater", ["booklet_id"], unique=False)
     op.create_index(op.f("rater_by_study_id"), "rater", ["study_id"], unique=False)
     op.create_table(
         "trial",
         sa.Column("booklet_id", sa.String(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("item_id", sa.String(), nullable=False),
+        sa.Column("other_item_id", sa.String(), nullable=True),
+        sa.Column("dimension", sa.String(), nullable=True),
+        sa.Column("is_repeat", sa.Boolean(), nullable=False),
+        sa.CheckConstraint("item_id <> other_item_id", name=op.f("trial_shows_two_items")),
         sa.ForeignKeyConstraint(
             ["booklet_id"], ["booklet.id"], name=op.f("trial_refers_to_booklet_by_booklet_id")
         ),
         sa.ForeignKeyConstraint(["item_id"], ["item.id"], name=op.f("trial_refers_to_item_by_item_id")),
+        sa.ForeignKeyConstraint(
+            ["other_item_id"], ["item.id"], name=op.f("trial_refers_to_item_by_other_item_id")
+        ),
         sa.PrimaryKeyConstraint("booklet_id", "position", name=op.f("trial_key")),
-        sa.UniqueConstraint("booklet_id", "item_id", name="trial_shows_an_item_once"),
+        sa.UniqueConstraint("booklet_id", "item_id", "is_repeat", name="trial_shows_an_item_once"),
     )
     op.create_index(op.f("trial_by_item_id"), "trial", ["item_id"], unique=False)
+    op.create_index(op.f("trial_by_other_item_id"), "trial", ["other_item_id"], unique=False)
     op.create_table(
         "answer",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -107,9 +165,12 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("dimension", sa.String(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
-        sa.Column("value", sa.Double(), nullable=False),
+        sa.Column("value", sa.Double(), nullable=True),
+        sa.Column("comment", sa.String(), nullable=True),
         sa.Column("submission_id", sa.String(), nullable=False),
         sa.Column("shown_ms", sa.Integer(), nullable=True),
+        sa.Column("first_render_ms", sa.Integer(), nullable=True),
+        sa.Column("hidden_ms", sa.Integer(), nullable=True),
         sa.Column("answered_at", sa.DateTime(), nullable=False),
         sa.CheckConstraint("revision >= 1", name=op.f("answer_revision_counts_from_one")),
         sa.ForeignKeyConstraint(
@@ -128,38 +189,179 @@ def upgrade() -> None:
         ),
         sa.UniqueConstraint("rater_id", "submission_id", "dimension", name="answer_is_stored_once"),
     )
+    op.create_table(
+        "comment",
+        sa.Column("rater_id", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["rater_id"], ["rater.id"], name=op.f("comment_refers_to_rater_by_rater_id")),
+        sa.PrimaryKeyConstraint("rater_id", name=op.f("comment_key")),
+    )
+    op.create_table(
+        "guess",
+        sa.Column("rater_id", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("choice", sa.String(), nullable=False),
+        sa.Column("guessed_at", sa.DateTime(), nullable=False),
+        sa.CheckConstraint("choice IN ('first', 'second', 'unsure')", name=op.f("guess_is_known")),
+        sa.ForeignKeyConstraint(["rater_id"], ["rater.id"], name=op.f("guess_refers_to_rater_by_rater_id")),
+        sa.PrimaryKeyConstraint("rater_id", "position", name=op.f("guess_key")),
+    )
+    op.create_table(
+        "identifier",
+        sa.Column("rater_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("study_id", sa.Integer(), nullable=False),
+        sa.Column("value", sa.String(), nullable=False),
+        sa.Column("is_person", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["rater_id"], ["rater.id"], name=op.f("identifier_refers_to_rater_by_rater_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["study_id"], ["study.id"], name=op.f("identifier_refers_to_study_by_study_id")
+        ),
+        sa.PrimaryKeyConstraint("rater_id", "name", name=op.f("identifier_key")),
+    )
+    op.create_index(
+        "identifier_starts_once",
+        "identifier",
+        ["study_id", "value"],
+        unique=True,
+        sqlite_where=sa.text("is_person"),
+        postgresql_where=sa.text("is_person"),
+    )
+    op.create_table(
+        "invitation",
+        sa.Column("code_digest", sa.String(), nullable=False),
+        sa.Column("study_id", sa.Integer(), nullable=False),
+        sa.Column("label", sa.String(), nullable=False),
+        sa.Column("rater_id", sa.String(), nullable=True),
+        sa.Column("made_at", sa.DateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["rater_id"], ["rater.id"], name=op.f("invitation_refers_to_rater_by_rater_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["study_id"], ["study.id"], name=op.f("invitation_refers_to_study_by_study_id")
+        ),
+        sa.PrimaryKeyConstraint("code_digest", name=op.f("invitation_key")),
+    )
+    op.create_index(op.f("invitation_by_study_id"), "invitation", ["study_id"], unique=False)
+    op.create_table(
+        "token",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("rater_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["rater_id"], ["rater.id"], name=op.f("token_refers_to_rater_by_rater_id")),
+        sa.PrimaryKeyConstraint("digest", name=op.f("token_key")),
+    )
+    op.create_index(op.f("token_by_rater_id"), "token", ["rater_id"], unique=False)
+    op.create_table(
+        "desk_user",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("password_hash", sa.String(), nullable=False),
+        sa.Column("made_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("desk_user_key")),
+        sa.UniqueConstraint("name", name=op.f("desk_user_has_unique_name")),
+    )
+    op.create_table(
+        "desk_session",
+        sa.Column("token_digest", sa.String(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("begun_at", sa.DateTime(), nullable=False),
+        sa.Column("seen_at", sa.DateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["desk_user.id"],
+            name=op.f("desk_session_refers_to_desk_user_by_user_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("token_digest", name=op.f("desk_session_key")),
+    )
+    op.create_index(op.f("desk_session_by_user_id"), "desk_session", ["user_id"], unique=False)
     for table in APPEND_ONLY:
-        for change in ("UPDATE", "DELETE"):
+        for change in _changes():
             op.execute(_refusal(table, change))
 
 
 def downgrade() -> None:
     for table in APPEND_ONLY:
-        for change in ("update", "delete"):
+        for change in _changes():
             on_table = f" ON {table}" if op.get_bind().dialect.name == "postgresql" else ""
-            op.execute(f"DROP TRIGGER {table}_refuses_{change}{on_table}")
+            op.execute(f"DROP TRIGGER {table}_refuses_{change.lower()}{on_table}")
+    op.drop_index(op.f("desk_session_by_user_id"), table_name="desk_session")
+    op.drop_table("desk_session")
+    op.drop_table("desk_user")
+    op.drop_index(op.f("token_by_rater_id"), table_name="token")
+    op.drop_table("token")
+    op.drop_index(op.f("invitation_by_study_id"), table_name="invitation")
+    op.drop_table("invitation")
+    op.drop_index(
+        "identifier_starts_once",
+        table_name="identifier",
+        sqlite_where=sa.text("is_person"),
+        postgresql_where=sa.text("is_person"),
+    )
+    op.drop_table("identifier")
+    op.drop_table("guess")
+    op.drop_table("comment")
     op.drop_table("answer")
+    op.drop_index(op.f("trial_by_other_item_id"), table_name="trial")
     op.drop_index(op.f("trial_by_item_id"), table_name="trial")
     op.drop_table("trial")
     op.drop_index(op.f("rater_by_study_id"), table_name="rater")
+    op.drop_index(op.f("rater_by_booklet_id"), table_name="rater")
     op.drop_table("rater")
+    op.drop_table("attention_check")
+    op.drop_table("tally")
     op.drop_index(op.f("item_by_study_id"), table_name="item")
     op.drop_table("item")
     op.drop_table("event")
     op.drop_index(op.f("booklet_by_study_id"), table_name="booklet")
     op.drop_table("booklet")
+    op.drop_table("amendment")
     op.drop_table("study")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION refuse_change()")
+        op.execute("DROP FUNCTION refuse_unless_redacted()")
+
+
+def _changes() -> tuple[str, ...]:
+    """List what rows are protected from; SQLite has no TRUNCATE."""
+    return (
+        ("UPDATE", "DELETE", "TRUNCATE")
+        if op.get_bind().dialect.name == "postgresql"
+        else ("UPDATE", "DELETE")
+    )
 
 
 def _refusal(table: str, change: str) -> str:
     name = f"{table}_refuses_{change.lower()}"
+    may_be_redacted = change == "DELETE" and table in OF_RATERS
     if op.get_bind().dialect.name == "postgresql":
-        op.execute(
-            "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
-        )
-        return f"CREATE TRIGGER {name} BEFORE {change} ON {table} EXECUTE FUNCTION refuse_change()"
+        return _postgresql_refusal(table, change, name=name, may_be_redacted=may_be_redacted)
+    condition = ""
+    if may_be_redacted:
+        logged = "kind = 'redacted' AND json_extract(detail, '$.rater') = OLD.rater_id"
+        condition = f"WHEN NOT EXISTS (SELECT 1 FROM event WHERE {logged}) "
     refusal = f"SELECT RAISE(ABORT, '{table} is append-only')"
-    return f"CREATE TRIGGER {name} BEFORE {change} ON {table} BEGIN {refusal}; END"
+    return f"CREATE TRIGGER {name} BEFORE {change} ON {table} {condition}BEGIN {refusal}; END"
+
+
+def _postgresql_refusal(table: str, change: str, *, name: str, may_be_redacted: bool) -> str:
+    refusal = "RAISE EXCEPTION '% is append-only', TG_TABLE_NAME"
+    logged = "kind = 'redacted' AND detail::json->>'rater' = OLD.rater_id"
+    for function, body in (
+        ("refuse_change", f"{refusal};"),
+        (
+            "refuse_unless_redacted",
+            f"IF NOT EXISTS (SELECT 1 FROM event WHERE {logged}) THEN {refusal}; END IF; RETURN OLD;",
+        ),
+    ):
+        op.execute(
+            f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN {body} END $$"
+        )
+    if may_be_redacted:
+        action = "FOR EACH ROW EXECUTE FUNCTION refuse_unless_redacted()"
+    else:
+        action = "EXECUTE FUNCTION refuse_change()"
+    return f"CREATE TRIGGER {name} BEFORE {change} ON {table} {action}"

@@ -32,13 +32,17 @@ def upgrade() -> None:
         sa.Column("prompt_index", sa.Integer(), nullable=False),
         sa.Column("arm", sa.String(), nullable=False),
         sa.Column("sample", sa.Integer(), nullable=False),
-        sa.Column("seed", sa.BigInteger(), nullable=False),
+        sa.Column("seed", sa.BigInteger(), nullable=True),
         sa.Column("token_ids", sa.JSON(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("stop_reason", sa.String(), nullable=False),
+        sa.Column("nll", sa.Double(), nullable=True),
+        sa.Column("repetition", sa.Double(), nullable=False),
         sa.Column("versions", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
-        sa.CheckConstraint("stop_reason IN ('eos', 'length')", name=op.f("completion_stop_reason_is_known")),
+        sa.CheckConstraint(
+            "stop_reason IN ('eos', 'length', 'unknown')", name=op.f("completion_stop_reason_is_known")
+        ),
         sa.ForeignKeyConstraint(
             ["study_id"], ["study.id"], name=op.f("completion_refers_to_study_by_study_id")
         ),

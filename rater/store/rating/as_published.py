@@ -7,8 +7,8 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError, nearest
-from rater.store.rating.schema import Booklet, Item, Study, Trial
-from rater.store.rating.studies import NewBooklet, NewItem
+from rater.store.rating.publication import NewBooklet, NewCheck, NewItem, NewTrial
+from rater.store.rating.schema import AttentionCheck, Booklet, Item, Study, Trial
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,9 @@ def read_items(session: Session, study_id: int) -> tuple[NewItem, ...]:
     """Read a study's items in the order in which the database keeps their rows. Costs one query."""
     by_row = text("item.ctid" if session.get_bind().dialect.name == "postgresql" else "item.rowid")
     rows = session.execute(
-        select(Item.id, Item.prompt, Item.text).where(Item.study_id == study_id).order_by(by_row)
+        select(Item.id, Item.prompt, Item.text, Item.is_check)
+        .where(Item.study_id == study_id)
+        .order_by(by_row)
     )
     return tuple(NewItem(*row) for row in rows)
 
@@ -50,12 +52,28 @@ def read_items(session: Session, study_id: int) -> tuple[NewItem, ...]:
 def read_booklets(session: Session, study_id: int) -> tuple[NewBooklet, ...]:
     """Read a study's booklets by id. Costs one query."""
     trials = session.execute(
-        select(Trial.booklet_id, Trial.item_id)
+        select(Trial.booklet_id, Trial.item_id, Trial.other_item_id, Trial.dimension, Trial.is_repeat)
         .join(Booklet, Booklet.id == Trial.booklet_id)
         .where(Booklet.study_id == study_id)
         .order_by(Trial.booklet_id, Trial.position)
     )
     return tuple(
-        NewBooklet(booklet_id, tuple(trial.item_id for trial in own))
+        NewBooklet(booklet_id, tuple(NewTrial(*trial[1:]) for trial in own))
         for booklet_id, own in groupby(trials, key=lambda trial: trial.booklet_id)
+    )
+
+
+def read_checks(session: Session, study_id: int) -> tuple[NewCheck, ...]:
+    """Read the answers that pass a study's attention checks, by item. Costs one query."""
+    rows = session.execute(
+        select(
+            AttentionCheck.item_id, AttentionCheck.dimension, AttentionCheck.lowest, AttentionCheck.highest
+        )
+        .join(Item, Item.id == AttentionCheck.item_id)
+        .where(Item.study_id == study_id)
+        .order_by(AttentionCheck.item_id, AttentionCheck.dimension)
+    )
+    return tuple(
+        NewCheck(item_id, tuple((row.dimension, row.lowest, row.highest) for row in own))
+        for item_id, own in groupby(rows, key=lambda row: row.item_id)
     )

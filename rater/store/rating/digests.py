@@ -1,15 +1,15 @@
-"""Digest what a study holds, so that its log can vouch for texts, booklets and answers.
+"""Digest what a study publishes, so that its log can vouch for texts, booklets and checks.
 
 Each digest is SHA-256 over lines of canonical JSON, each ended by a line feed, in UTF-8, so that anyone who
 has the rows can recompute it:
 
 - items: ``["<item id>","<prompt>","<text>"]``, sorted by item id;
-- booklets: ``["<booklet id>","<item id>",…]`` in the order of the trials, sorted by booklet id;
-- raters: ``["<id>","<booklet id>","<channel>","<consented>","<instructed>","<finished>"]``, sorted by id;
-- answers: ``["<rater>","<booklet>",position,"<dimension>",revision,value,"<submission>",shown_ms,"<time>"]``,
-  every revision, in the order they were stored in.
+- booklets: ``["<booklet id>",["<item id>","<other item id>","<dimension>",is_repeat],…]`` in the order of the
+  trials, sorted by booklet id;
+- checks: ``["<item id>","<dimension>",lowest,highest]``, sorted by item id and dimension.
 
 Times are ISO 8601 in UTC, ``null`` where there is none. The protocol's digest is SHA-256 over its own JSON.
+What raters give is digested in `rater.store.rating.collected`.
 """
 
 import hashlib
@@ -22,20 +22,7 @@ from itertools import groupby
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rater.store.rating.schema import Answer, Booklet, Item, Rater, Study, Trial
-
-_BATCH = 10_000
-_ANSWER_COLUMNS = (
-    Answer.rater_id,
-    Answer.booklet_id,
-    Answer.position,
-    Answer.dimension,
-    Answer.revision,
-    Answer.value,
-    Answer.submission_id,
-    Answer.shown_ms,
-    Answer.answered_at,
-)
+from rater.store.rating.schema import AttentionCheck, Booklet, Item, Study, Trial
 
 
 @dataclass(frozen=True)
@@ -45,83 +32,47 @@ class Published:
     protocol: str
     items: str
     booklets: str
-
-
-@dataclass(frozen=True)
-class Collected:
-    """Digests of all that raters have given, up to one stored answer."""
-
-    n_answers: int
-    """How many revisions of answers."""
-    last_answer_id: int
-    """The row number of the last of them; 0 where there is none."""
-    answers: str
-    raters: str
+    checks: str
 
 
 def digest_published(session: Session, study_id: int) -> Published:
-    """Digest a study's protocol, items and booklets. Costs three queries."""
+    """Digest a study's protocol, items, booklets and checks. Costs four queries."""
     protocol = session.scalars(select(Study.protocol).where(Study.id == study_id)).one()
     items = session.execute(select(Item.id, Item.prompt, Item.text).where(Item.study_id == study_id))
     trials = session.execute(
-        select(Trial.booklet_id, Trial.item_id)
+        select(Trial.booklet_id, Trial.item_id, Trial.other_item_id, Trial.dimension, Trial.is_repeat)
         .join(Booklet, Booklet.id == Trial.booklet_id)
         .where(Booklet.study_id == study_id)
         .order_by(Trial.booklet_id, Trial.position)
     )
     booklets = [
-        [booklet_id, *(trial.item_id for trial in own)]
+        [booklet_id, *(list(trial[1:]) for trial in own)]
         for booklet_id, own in groupby(trials, key=lambda trial: trial.booklet_id)
     ]
+    checks = session.execute(
+        select(
+            AttentionCheck.item_id, AttentionCheck.dimension, AttentionCheck.lowest, AttentionCheck.highest
+        )
+        .join(Item, Item.id == AttentionCheck.item_id)
+        .where(Item.study_id == study_id)
+    )
     return Published(
         protocol=hashlib.sha256(protocol.encode()).hexdigest(),
-        items=_digest(sorted(list(row) for row in items)),
-        booklets=_digest(sorted(booklets)),
+        items=digest_rows(sorted(list(row) for row in items)),
+        booklets=digest_rows(sorted(booklets, key=lambda booklet: str(booklet[0]))),
+        checks=digest_rows(sorted(list(row) for row in checks)),
     )
 
 
-def digest_collected(session: Session, study_id: int, *, last_answer_id: int | None = None) -> Collected:
-    """Digest a study's answers, up to a stored one or to the last, and its raters. Costs two queries.
-
-    Memory does not grow with the number of answers.
-    """
-    query = (
-        select(Answer.id, *_ANSWER_COLUMNS)
-        .join(Rater, Rater.id == Answer.rater_id)
-        .where(Rater.study_id == study_id)
-        .order_by(Answer.id)
-        .execution_options(yield_per=_BATCH)
-    )
-    if last_answer_id is not None:
-        query = query.where(Answer.id <= last_answer_id)
-    found, n_answers, last = hashlib.sha256(), 0, 0
-    for last, *given, answered_at in session.execute(query):  # noqa: B007 (the last one is kept)
-        found.update(_line([*given, _time(answered_at)]))
-        n_answers += 1
-    raters = session.scalars(select(Rater).where(Rater.study_id == study_id))
-    return Collected(
-        n_answers=n_answers,
-        last_answer_id=last,
-        answers=found.hexdigest(),
-        raters=_digest(sorted(map(_rater_row, raters))),
-    )
-
-
-def _rater_row(rater: Rater) -> list[str | None]:
-    times = (rater.consented_at, rater.instructed_at, rater.finished_at)
-    return [rater.id, rater.booklet_id, rater.channel, *map(_time, times)]
-
-
-def _time(at: datetime | None) -> str | None:
+def written_time(at: datetime | None) -> str | None:
+    """Write a time as the digests have it."""
     return None if at is None else at.isoformat()
 
 
-def _digest(rows: Iterable[Sequence[object]]) -> str:
+def digest_rows(rows: Iterable[Sequence[object]]) -> str:
+    """Digest rows, one line of canonical JSON each."""
     found = hashlib.sha256()
     for row in rows:
-        found.update(_line(row))
+        line = json.dumps(row, separators=(",", ":"), ensure_ascii=False)
+        found.update(line.encode() + b"\n")
     return found.hexdigest()
-
-
-def _line(row: Sequence[object]) -> bytes:
-    return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy.orm import Session, aliased
 
-from rater.store.rating.schema import Answer, Item, Rater, Trial
+from rater.store.rating.schema import Answer, AttentionCheck, Guess, Item, Rater, Trial
 
 
 @dataclass(frozen=True)
@@ -15,45 +15,149 @@ class AnswerRow:
 
     rater_id: str
     item_id: str
+    other_item_id: str | None
+    """The right one of a pair; ``item_id`` is the left one then."""
     prompt: str
     dimension: str
     position: int
-    answer: float
+    answer: float | None
+    """None where the rater could not judge; negative for the left one of a pair."""
+    comment: str | None
+    is_repeat: bool
     n_revisions: int
     shown_ms: int | None
+    first_render_ms: int | None
+    hidden_ms: int | None
     answered_at: datetime
 
 
+@dataclass(frozen=True)
+class GuessRow:
+    """What a rater believes of one of their trials (no item: of all)."""
+
+    rater_id: str
+    item_id: str | None
+    choice: str
+    """first, second or unsure."""
+
+
+@dataclass(frozen=True)
+class RaterRow:
+    """How a rater's visit went."""
+
+    rater_id: str
+    n_checks: int
+    """Attention checks answered."""
+    n_passed: int
+    """Those of them whose every answer passes."""
+    has_finished: bool
+    left_why: str | None
+    is_replaced: bool
+
+
 def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
-    """Read the latest revision of every answer, in order of rater and position. Costs one query."""
-    key = (Answer.rater_id, Answer.position, Answer.dimension)
-    newest = select(*key, func.max(Answer.revision).label("revision")).group_by(*key).subquery()
+    """Read the latest revision of every answer to a completion, in order of rater and position.
+
+    Answers to attention checks are left out. Costs one query.
+    """
     rows = session.execute(
-        select(Answer, Trial.item_id, Item.prompt)
-        .join(
-            newest,
-            (Answer.rater_id == newest.c.rater_id)
-            & (Answer.position == newest.c.position)
-            & (Answer.dimension == newest.c.dimension)
-            & (Answer.revision == newest.c.revision),
-        )
+        select(Answer, Trial.item_id, Trial.other_item_id, Trial.is_repeat, Item.prompt)
         .join(Rater, Rater.id == Answer.rater_id)
-        .join(Trial, (Trial.booklet_id == Answer.booklet_id) & (Trial.position == Answer.position))
+        .join(Trial, and_(Trial.booklet_id == Answer.booklet_id, Trial.position == Answer.position))
         .join(Item, Item.id == Trial.item_id)
-        .where(Rater.study_id == study_id)
+        .where(Rater.study_id == study_id, ~Item.is_check, ~_newer())
         .order_by(Answer.rater_id, Answer.position, Answer.dimension)
     )
     return [
         AnswerRow(
             rater_id=answer.rater_id,
             item_id=item_id,
+            other_item_id=other_item_id,
             prompt=prompt,
             dimension=answer.dimension,
             position=answer.position,
             answer=answer.value,
+            comment=answer.comment,
+            is_repeat=is_repeat,
             n_revisions=answer.revision,
             shown_ms=answer.shown_ms,
+            first_render_ms=answer.first_render_ms,
+            hidden_ms=answer.hidden_ms,
             answered_at=answer.answered_at,
         )
-        for answer, item_id, prompt in rows
+        for answer, item_id, other_item_id, is_repeat, prompt in rows
     ]
+
+
+def read_guesses(session: Session, study_id: int) -> list[GuessRow]:
+    """Read what raters believe of which of their texts, by rater and position. Costs one query."""
+    rows = session.execute(
+        select(Guess.rater_id, Trial.item_id, Guess.choice)
+        .join(Rater, Rater.id == Guess.rater_id)
+        .outerjoin(Trial, and_(Trial.booklet_id == Rater.booklet_id, Trial.position == Guess.position))
+        .where(Rater.study_id == study_id)
+        .order_by(Guess.rater_id, Guess.position)
+    )
+    return [GuessRow(*row) for row in rows]
+
+
+def read_visits(session: Session, study_id: int) -> list[RaterRow]:
+    """Read how each rater's visit went, by rater. Costs two queries."""
+    checks = _count_checks(session, study_id)
+    raters = session.execute(
+        select(Rater.id, Rater.finished_at, Rater.left_why, Rater.replaced_at)
+        .where(Rater.study_id == study_id)
+        .order_by(Rater.id)
+    )
+    return [
+        RaterRow(
+            rater_id=rater_id,
+            n_checks=len(checks.get(rater_id, {})),
+            n_passed=sum(checks.get(rater_id, {}).values()),
+            has_finished=finished_at is not None,
+            left_why=left_why,
+            is_replaced=replaced_at is not None,
+        )
+        for rater_id, finished_at, left_why, replaced_at in raters
+    ]
+
+
+def read_holders(session: Session, study_id: int) -> dict[str, str]:
+    """Say which booklet each rater holds. Costs one query."""
+    rows = session.execute(select(Rater.id, Rater.booklet_id).where(Rater.study_id == study_id))
+    return {row.id: row.booklet_id for row in rows}
+
+
+def _count_checks(session: Session, study_id: int) -> dict[str, dict[int, bool]]:
+    """Say of each rater's attention checks, by position, whether they passed it."""
+    passes = Answer.value.is_not(None) & Answer.value.between(AttentionCheck.lowest, AttentionCheck.highest)
+    rows = session.execute(
+        select(Answer.rater_id, Answer.position, passes)
+        .join(Rater, Rater.id == Answer.rater_id)
+        .join(Trial, and_(Trial.booklet_id == Answer.booklet_id, Trial.position == Answer.position))
+        .join(
+            AttentionCheck,
+            and_(AttentionCheck.item_id == Trial.item_id, AttentionCheck.dimension == Answer.dimension),
+        )
+        .where(Rater.study_id == study_id, ~_newer())
+    )
+    found: dict[str, dict[int, bool]] = {}
+    for rater_id, position, is_passed in rows:
+        own = found.setdefault(rater_id, {})
+        own[position] = own.get(position, True) and bool(is_passed)
+    return found
+
+
+def _newer() -> ColumnElement[bool]:
+    """Say whether an answer has a later revision."""
+    later = aliased(Answer)
+    return (
+        select(later.id)
+        .where(
+            later.rater_id == Answer.rater_id,
+            later.position == Answer.position,
+            later.dimension == Answer.dimension,
+            later.revision > Answer.revision,
+        )
+        .exists()
+    )

@@ -6,47 +6,161 @@ from datetime import datetime
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from rater.store.rating.schema import Answer, Booklet, Item, Rater, Trial
+from rater.store.rating.schema import Answer, Booklet, Comment, Guess, Invitation, Item, Rater, Tally, Trial
+
+QUICK_MS = 1_000
+"""A text answered within so long was hardly read."""
+_LONGEST_MS = 300_000
+"""A page that was open for longer was left alone; it counts as this much."""
 
 
 @dataclass(frozen=True)
 class RaterProgress:
     """How far one rater has come."""
 
+    id: str
     n_answered: int
     """Trials answered."""
     n_trials: int
     consented_at: datetime
+    instructed_at: datetime | None
     finished_at: datetime | None
+    left_at: datetime | None
+    left_why: str | None
+    replaced_at: datetime | None
     last_at: datetime | None
     """When they last answered."""
+
+
+@dataclass(frozen=True)
+class RaterConduct:
+    """How one rater answers, by times and by how much the answers vary; not which answers they are."""
+
+    seconds_a_text: float | None
+    """The mean time for which a text was in view before its first answer; None without JavaScript."""
+    n_timed: int
+    n_quick: int
+    """How many of the timed answers came within a second."""
+    n_judged: int
+    n_values: int
+    """How many different answers there were, on the dimension where there were fewest."""
 
 
 def read_raters(session: Session, study_id: int) -> list[RaterProgress]:
     """Read how far each rater has come. Costs one query."""
     rows = session.execute(
         select(
-            func.count(func.distinct(Answer.position)),
+            Rater,
             Booklet.n_trials,
-            Rater.consented_at,
-            Rater.finished_at,
+            func.count(func.distinct(Answer.position)),
             func.max(Answer.answered_at),
         )
         .join(Booklet, Booklet.id == Rater.booklet_id)
         .outerjoin(Answer, Answer.rater_id == Rater.id)
         .where(Rater.study_id == study_id)
         .group_by(Rater.id, Booklet.n_trials)
-        .order_by(Rater.consented_at)
+        .order_by(Rater.consented_at, Rater.id)
     )
-    return [RaterProgress(*row) for row in rows]
+    return [
+        RaterProgress(
+            id=rater.id,
+            n_answered=n_answered,
+            n_trials=n_trials,
+            consented_at=rater.consented_at,
+            instructed_at=rater.instructed_at,
+            finished_at=rater.finished_at,
+            left_at=rater.left_at,
+            left_why=rater.left_why,
+            replaced_at=rater.replaced_at,
+            last_at=last_at,
+        )
+        for rater, n_trials, n_answered, last_at in rows
+    ]
+
+
+def read_conduct(session: Session, study_id: int) -> dict[str, RaterConduct]:
+    """Read how each rater answers, by first answers. Costs one query."""
+    visible = Answer.shown_ms - func.coalesce(Answer.hidden_ms, 0)
+    n_values = func.count(func.distinct(Answer.value))
+    rows = session.execute(
+        select(
+            Answer.rater_id,
+            func.avg(case((visible > _LONGEST_MS, _LONGEST_MS), else_=visible)),
+            func.count(visible),
+            func.coalesce(func.sum(case((visible < QUICK_MS, 1), else_=0)), 0),
+            func.count(Answer.value),
+            n_values,
+        )
+        .join(Rater, Rater.id == Answer.rater_id)
+        .where(Rater.study_id == study_id, Answer.revision == 1)
+        .group_by(Answer.rater_id, Answer.dimension)
+        .order_by(Answer.rater_id, n_values.desc())
+    )
+    return {
+        rater_id: RaterConduct(
+            seconds_a_text=None if mean_ms is None else float(mean_ms) / 1000,
+            n_timed=int(n_timed),
+            n_quick=int(n_quick),
+            n_judged=int(n_judged),
+            n_values=int(values),
+        )
+        for rater_id, mean_ms, n_timed, n_quick, n_judged, values in rows
+    }
+
+
+def read_comments(session: Session, study_id: int) -> list[str]:
+    """Read what raters wrote at the end, in no order that says who came when. Costs one query."""
+    rows = session.scalars(
+        select(Comment.text)
+        .join(Rater, Rater.id == Comment.rater_id)
+        .where(Rater.study_id == study_id)
+        .order_by(Rater.id)
+    )
+    return [text for text in rows if text.strip()]
+
+
+def count_guesses(session: Session, study_id: int) -> dict[str, int]:
+    """Count the answers to the blinding question by choice. Costs one query."""
+    rows = session.execute(
+        select(Guess.choice, func.count())
+        .join(Rater, Rater.id == Guess.rater_id)
+        .where(Rater.study_id == study_id)
+        .group_by(Guess.choice)
+    )
+    return {choice: int(n) for choice, n in rows}
+
+
+def count_declined(session: Session, study_id: int) -> int:
+    """Count who declined to take part; nothing else is known of them. Costs one query."""
+    return session.scalar(select(Tally.n).where(Tally.study_id == study_id, Tally.kind == "declined")) or 0
+
+
+def count_invitations(session: Session, study_id: int) -> tuple[int, int]:
+    """Count personal links: all, and those by which somebody came. Costs one query."""
+    row = session.execute(
+        select(func.count(), func.count(Invitation.rater_id)).where(Invitation.study_id == study_id)
+    ).one()
+    return int(row[0]), int(row[1])
 
 
 def count_ratings_per_item(session: Session, study_id: int) -> dict[int, int]:
-    """Count how many items have how many ratings, those with none included. Costs one query."""
+    """Count how many texts have how many raters, those with none included. Costs one query.
+
+    A text of a pair is rated with the other one; an attention check is no text that is rated.
+    """
+    shown = (
+        select(Trial.booklet_id, Trial.position, Trial.item_id)
+        .union_all(
+            select(Trial.booklet_id, Trial.position, Trial.other_item_id).where(
+                Trial.other_item_id.is_not(None)
+            )
+        )
+        .subquery()
+    )
     rated = (
-        select(Trial.item_id, func.count(func.distinct(Answer.rater_id)).label("n"))
-        .join(Answer, (Answer.booklet_id == Trial.booklet_id) & (Answer.position == Trial.position))
-        .group_by(Trial.item_id)
+        select(shown.c.item_id, func.count(func.distinct(Answer.rater_id)).label("n"))
+        .join(Answer, (Answer.booklet_id == shown.c.booklet_id) & (Answer.position == shown.c.position))
+        .group_by(shown.c.item_id)
         .subquery()
     )
     n = func.coalesce(rated.c.n, 0)
@@ -54,7 +168,7 @@ def count_ratings_per_item(session: Session, study_id: int) -> dict[int, int]:
         select(n, func.count())
         .select_from(Item)
         .outerjoin(rated, rated.c.item_id == Item.id)
-        .where(Item.study_id == study_id)
+        .where(Item.study_id == study_id, ~Item.is_check)
         .group_by(n)
     )
     return dict(sorted((int(ratings), int(items)) for ratings, items in rows))
@@ -70,6 +184,11 @@ def count_answers_since(session: Session, study_id: int, since: datetime) -> tup
         .where(Rater.study_id == study_id, Answer.revision == 1)
     ).one()
     return int(row[0]), int(row[1])
+
+
+def count_planned(session: Session, study_id: int) -> int:
+    """Count the trials of all booklets: what is answered when every booklet is. Costs one query."""
+    return session.scalar(select(func.sum(Booklet.n_trials)).where(Booklet.study_id == study_id)) or 0
 
 
 def count_booklets(session: Session, study_id: int) -> int:

@@ -1,25 +1,47 @@
 """Keep published studies: put one in, find it, and move it through its states."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError, nearest
 from rater.store.log import append_event
-from rater.store.rating.digests import digest_collected
-from rater.store.rating.schema import Answer, Booklet, Event, Item, Rater, Study, Trial
+from rater.store.rating.collected import digest_collected
+from rater.store.rating.schema import Amendment, Answer, Booklet, Event, Item, Rater, Study
 from rater.study.protocol import Protocol
 
 _MOVES = {
-    "open": {"published", "closed"},
-    "closed": {"published", "open"},
+    "open": {"published", "paused", "closed"},
+    "paused": {"open"},
+    "closed": {"published", "open", "paused"},
     "unblinded": {"closed"},
+    "archived": {"unblinded"},
 }
-_INSERT_BATCH = 1_000
-_BY_SLUG = select(Study).where(Study.slug == bindparam("slug"))
+_AMENDED = (
+    select(Amendment.protocol)
+    .where(Amendment.study_id == Study.id)
+    .order_by(Amendment.version.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+STUDY_COLUMNS = (
+    Study.id,
+    Study.name,
+    Study.slug,
+    Study.state,
+    func.coalesce(_AMENDED, Study.protocol),
+    Study.study_hash,
+    Study.commitment,
+    Study.published_at,
+)
+"""What `published_of` makes a published study of, which is each field in its order."""
+_STUDY = select(*STUDY_COLUMNS)
+_BY_SLUG = _STUDY.where(Study.slug == bindparam("slug"))
 """Asked for every page, so built once."""
 
 
@@ -32,26 +54,10 @@ class PublishedStudy:
     slug: str
     state: str
     protocol: Protocol
+    """What raters are shown now: as published, or as amended last."""
     study_hash: str
     commitment: str
     published_at: datetime
-
-
-@dataclass(frozen=True)
-class NewItem:
-    """A text about to be published under a random id."""
-
-    id: str
-    prompt: str
-    text: str
-
-
-@dataclass(frozen=True)
-class NewBooklet:
-    """A booklet about to be published: the ids of its items, in order."""
-
-    id: str
-    item_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -64,51 +70,16 @@ class Progress:
     n_answers: int
 
 
-def insert_study(
-    session: Session, study: PublishedStudy, *, items: list[NewItem], booklets: list[NewBooklet]
-) -> None:
-    """Insert a study with its items and booklets, in the order given. Costs one insert per 1,000 rows."""
-    session.add(
-        Study(
-            id=study.id or None,
-            name=study.name,
-            slug=study.slug,
-            state=study.state,
-            protocol=study.protocol.model_dump_json(),
-            study_hash=study.study_hash,
-            commitment=study.commitment,
-            published_at=study.published_at,
-        )
-    )
-    session.flush()
-    study_id = session.scalars(select(Study.id).where(Study.name == study.name)).one()
-    rows: list[tuple[type, list[dict[str, object]]]] = [
-        (Item, [{"id": i.id, "study_id": study_id, "prompt": i.prompt, "text": i.text} for i in items]),
-        (Booklet, [{"id": b.id, "study_id": study_id, "n_trials": len(b.item_ids)} for b in booklets]),
-        (
-            Trial,
-            [
-                {"booklet_id": b.id, "position": position, "item_id": item_id}
-                for b in booklets
-                for position, item_id in enumerate(b.item_ids, start=1)
-            ],
-        ),
-    ]
-    for table, values in rows:
-        for start in range(0, len(values), _INSERT_BATCH):
-            session.execute(insert(table), values[start : start + _INSERT_BATCH])
-
-
 def find_study(session: Session, name: str) -> PublishedStudy | None:
     """Find a study by the name that the command line calls it. Costs one query."""
-    row = session.scalars(select(Study).where(Study.name == name)).first()
-    return _published(row) if row else None
+    row = session.execute(_STUDY.where(Study.name == name)).first()
+    return published_of(row) if row else None
 
 
 def find_study_by_slug(session: Session, slug: str) -> PublishedStudy | None:
     """Find a study by its address. Costs one query."""
-    row = session.scalars(_BY_SLUG, {"slug": slug}).first()
-    return _published(row) if row else None
+    row = session.execute(_BY_SLUG, {"slug": slug}).first()
+    return published_of(row) if row else None
 
 
 def get_study(session: Session, name: str) -> PublishedStudy:
@@ -130,20 +101,13 @@ def get_study(session: Session, name: str) -> PublishedStudy:
 
 def list_studies(session: Session) -> list[PublishedStudy]:
     """List the published studies by name. Costs one query."""
-    return [_published(row) for row in session.scalars(select(Study).order_by(Study.name))]
+    return [published_of(row) for row in session.execute(_STUDY.order_by(Study.name))]
 
 
-def _published(row: Study) -> PublishedStudy:
-    return PublishedStudy(
-        id=row.id,
-        name=row.name,
-        slug=row.slug,
-        state=row.state,
-        protocol=_read_protocol(row.protocol),
-        study_hash=row.study_hash,
-        commitment=row.commitment,
-        published_at=row.published_at,
-    )
+def published_of(row: Sequence[Any]) -> PublishedStudy:
+    """Make a published study of the columns of its row, with the newest version of its protocol."""
+    study_id, name, slug, state, protocol, *rest = row
+    return PublishedStudy(study_id, name, slug, state, _read_protocol(protocol), *rest)
 
 
 @lru_cache(maxsize=64)
@@ -165,7 +129,8 @@ def move_study(session: Session, name: str, state: str, *, at: datetime, **detai
     # the row stays locked until the commit, so that nobody else moves the study or appends to its log
     row = session.get_one(Study, study_id, with_for_update={"key_share": True}, populate_existing=True)
     if row.state not in _MOVES[state]:
-        valid = " or ".join(sorted(_MOVES[state]))
+        *most, last = sorted(_MOVES[state])
+        valid = f"{', '.join(most)} or {last}" if most else last
         msg = f"Study {name!r} is {row.state}; only a study that is {valid} can become {state}."
         raise StateError(msg)
     row.state = state
@@ -175,8 +140,9 @@ def move_study(session: Session, name: str, state: str, *, at: datetime, **detai
 
 
 def read_texts(session: Session, study_id: int) -> dict[str, str]:
-    """Read a study's texts by item id. Costs one query."""
-    rows = session.execute(select(Item.id, Item.text).where(Item.study_id == study_id))
+    """Read a study's completions by item id, without the texts of attention checks. Costs one query."""
+    mine = (Item.study_id == study_id) & ~Item.is_check
+    rows = session.execute(select(Item.id, Item.text).where(mine))
     return {row.id: row.text for row in rows}
 
 

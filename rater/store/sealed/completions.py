@@ -25,10 +25,13 @@ class NewCompletion:
     """A completion about to be kept."""
 
     cell: Cell
-    seed: int
+    seed: int | None
     token_ids: tuple[int, ...]
     text: str
     stop_reason: str
+    nll: float | None = None
+    """See the table; None where no model of ours made it."""
+    repetition: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,27 @@ class KeptCompletion:
     text: str
     n_tokens: int
     stop_reason: str
+    nll: float | None
+    repetition: float
 
 
 def read_cells(session: Session, study_id: int) -> set[Cell]:
     """Say which completions of a study are there. Costs one query."""
     columns = (Completion.prompt_index, Completion.arm, Completion.sample)
     return {Cell(*row) for row in session.execute(select(*columns).where(Completion.study_id == study_id))}
+
+
+def read_versions(session: Session, study_id: int) -> dict[str, list[dict[str, str]]]:
+    """Read what made the completions of each arm, each once. Costs one query."""
+    rows = session.execute(
+        select(Completion.arm, Completion.versions).where(Completion.study_id == study_id)
+    ).all()
+    versions: dict[str, list[dict[str, str]]] = {}
+    for arm, made_by in rows:
+        known = versions.setdefault(arm, [])
+        if made_by not in known:
+            known.append(made_by)
+    return versions
 
 
 def insert_completions(
@@ -65,6 +83,8 @@ def insert_completions(
             "token_ids": list(completion.token_ids),
             "text": completion.text,
             "stop_reason": completion.stop_reason,
+            "nll": completion.nll,
+            "repetition": completion.repetition,
             "versions": versions,
             "created_at": now,
         }
@@ -93,6 +113,8 @@ def read_completions(session: Session, study_id: int) -> list[KeptCompletion]:
             text=row.text,
             n_tokens=len(row.token_ids),
             stop_reason=row.stop_reason,
+            nll=row.nll,
+            repetition=row.repetition,
         )
         for row in rows
     ]

@@ -38,7 +38,9 @@ class Completion(Base):
     __tablename__ = "completion"
     __table_args__ = (
         UniqueConstraint("study_id", "prompt_index", "arm", "sample", name="completion_is_made_once"),
-        CheckConstraint("stop_reason IN ('eos', 'length')", name="completion_stop_reason_is_known"),
+        CheckConstraint(
+            "stop_reason IN ('eos', 'length', 'unknown')", name="completion_stop_reason_is_known"
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -51,14 +53,19 @@ class Completion(Base):
     """The arm's name. (sealed)"""
     sample: Mapped[int]
     """Which of the prompt's samples, from 0; all arms share its random stream. (sealed)"""
-    seed: Mapped[int] = mapped_column(BigInteger)
-    """The seed of that stream. (sealed)"""
+    seed: Mapped[int | None] = mapped_column(BigInteger)
+    """The seed of that stream; none for a text from a file. (sealed)"""
     token_ids: Mapped[list[int]] = mapped_column(JSON)
-    """The generated tokens. (sealed)"""
+    """The generated tokens; none for a text from a file. (sealed)"""
     text: Mapped[str]
     """The generated text, as the tokenizer decodes it. (sealed)"""
     stop_reason: Mapped[str]
-    """eos, or length where it was cut off. (sealed)"""
+    """eos, length where it was cut off, or unknown for a text from a file. (sealed)"""
+    nll: Mapped[float | None]
+    """Mean negative log-likelihood of its tokens under the model that made it, unsteered and given the
+    study's prompt alone, in nats per token; none for a text from a file. (sealed)"""
+    repetition: Mapped[float]
+    """The share of its runs of three words that stood in it before. (sealed)"""
     versions: Mapped[dict[str, str]] = mapped_column(JSON)
     """The software and device that made it. (sealed)"""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -8,4 +8,5 @@ from rater.store.sealed.schema import Completion
 
 def read_seeds(session: Session, study_id: int) -> set[int]:
     """Read the seeds of a study's completions. Costs one query."""
-    return set(session.scalars(select(Completion.seed).where(Completion.study_id == study_id).distinct()))
+    seeds = session.scalars(select(Completion.seed).where(Completion.study_id == study_id).distinct())
+    return {seed for seed in seeds if seed is not None}

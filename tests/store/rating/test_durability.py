@@ -17,17 +17,22 @@ import sys
 from datetime import UTC, datetime
 from rater.store.engine import writing
 from rater.store.rating.open import open_rating
-from rater.store.rating.raters import Submission, claim_booklet, find_sitting, record_answers
+from rater.store.rating.raters import Arrival, claim_booklet
+from rater.store.rating.sittings import find_sitting
+from rater.store.rating.studies import get_study
+from rater.store.rating.trials import Judgement, Submission, record_answers
 
-url, study_id = sys.argv[1], int(sys.argv[2])
+url, name = sys.argv[1:]
 engine, now = open_rating(url), datetime.now(UTC)
 with writing(engine) as session:
-    claim_booklet(session, study_id, "token", channel="web", now=now)
+    study = get_study(session, name)
+    protocol = study.protocol
+    claim_booklet(session, study.id, "token", arrival=Arrival("web"), protocol=protocol, now=now)
 for position in range(1, 100_001):
     with writing(engine) as session:
-        sitting = find_sitting(session, study_id, "token")
-        sent = Submission(f"s{position}", position, {"happiness": position % 5 + 1}, None)
-        record_answers(session, study_id, sitting, sent, now=now)
+        sitting = find_sitting(session, study.id, "token")
+        sent = Submission(f"s{position}", position, {"happiness": Judgement(position % 5 + 1)})
+        record_answers(session, study.id, sitting, sent, revising="all", now=now)
     print(position, flush=True)
 """
 
@@ -36,7 +41,7 @@ def test_every_confirmed_answer_survives_a_kill(
     rating: Engine, rating_url: str, publish: Callable[..., PublishedStudy], now: datetime
 ) -> None:
     study = publish(rating, n_booklets=1, n_trials=2_000)
-    command = [sys.executable, "-c", _ANSWER_AND_CONFIRM, rating_url, str(study.id)]
+    command = [sys.executable, "-c", _ANSWER_AND_CONFIRM, rating_url, study.name]
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

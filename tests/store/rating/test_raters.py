@@ -7,30 +7,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from rater.errors import ClosedError, FullError, StateError
 from rater.store.engine import open_engine, reading, writing
 from rater.store.rating.frame import read_answers
 from rater.store.rating.raters import (
+    Arrival,
+    Limits,
     Offer,
-    Sitting,
-    Submission,
-    TrialView,
     claim_booklet,
-    digest,
-    find_sitting,
-    finish_instructions,
     has_free_booklet,
-    longest_text,
-    new_token,
     read_offer,
-    record_answers,
-    view_trial,
 )
-from rater.store.rating.schema import Answer, Rater
+from rater.store.rating.schema import Answer, Rater, Token
+from rater.store.rating.sittings import Sitting, digest, find_sitting, new_token
+from rater.store.rating.steps import finish_instructions
 from rater.store.rating.studies import PublishedStudy, move_study
+from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, record_answers, view_trial
 
 Publish = Callable[..., PublishedStudy]
 
@@ -51,7 +45,15 @@ def engines(rating_url: str, rating: Engine) -> Iterator[Callable[[], Engine]]:
 
 def _claim(engine: Engine, study: PublishedStudy, token: str, now: datetime) -> Sitting:
     with writing(engine) as session:
-        return claim_booklet(session, study.id, token, channel="web", now=now)
+        return _claim_in(session, study, token, now)
+
+
+def _claim_in(session: Session, study: PublishedStudy, token: str, now: datetime) -> Sitting:
+    return claim_booklet(session, study.id, token, arrival=Arrival("web"), protocol=study.protocol, now=now)
+
+
+def _limits(now: datetime) -> Limits:
+    return Limits(now, booklet_hours=None)
 
 
 def _sitting(session: Session, study: PublishedStudy, token: str) -> Sitting:
@@ -62,14 +64,14 @@ def _sitting(session: Session, study: PublishedStudy, token: str) -> Sitting:
 
 def _send(engine: Engine, study: PublishedStudy, token: str, sent: Submission, now: datetime) -> None:
     with writing(engine) as session:
-        record_answers(session, study.id, _sitting(session, study, token), sent, now=now)
+        record_answers(session, study.id, _sitting(session, study, token), sent, revising="all", now=now)
 
 
 def _sent(id_: str, position: int, value: int, shown_ms: int | None = None) -> Submission:
-    return Submission(id=id_, position=position, answers={"happiness": value}, shown_ms=shown_ms)
+    return Submission(id_, position, {"happiness": Judgement(value)}, Timing(shown_ms))
 
 
-def _revisions(engine: Engine, rater_id: str) -> list[tuple[int, str, int, float]]:
+def _revisions(engine: Engine, rater_id: str) -> list[tuple[int, str, int, float | None]]:
     rows = select(Answer.position, Answer.dimension, Answer.revision, Answer.value)
     ordered = rows.where(Answer.rater_id == rater_id).order_by(
         Answer.position, Answer.dimension, Answer.revision
@@ -85,7 +87,7 @@ def test_a_token_is_long_random_and_kept_only_as_its_digest(
     _claim(rating, publish(rating), token, now)
 
     with reading(rating) as session:
-        assert session.scalars(select(Rater.token_digest)).one() == digest(token)
+        assert session.scalars(select(Token.digest)).one() == digest(token)
     assert len(token) == 43
     assert token != new_token()
 
@@ -123,11 +125,11 @@ def test_who_claims_twice_keeps_the_booklet_even_when_the_study_is_full_or_close
 def test_a_full_study_says_so(rating: Engine, publish: Publish, now: datetime) -> None:
     study = publish(rating, n_booklets=1)
     with reading(rating) as session:
-        assert has_free_booklet(session, study.id)
+        assert has_free_booklet(session, study.id, _limits(now))
     _claim(rating, study, "first", now)
 
     with reading(rating) as session:
-        assert not has_free_booklet(session, study.id)
+        assert not has_free_booklet(session, study.id, _limits(now))
     with pytest.raises(FullError, match=r"^Every place in this study is taken\.$"):
         _claim(rating, study, "second", now)
 
@@ -187,7 +189,7 @@ def test_a_study_is_not_full_while_the_last_booklet_may_still_come_back(
 
     def give_up_while_another_waits(pool: ThreadPoolExecutor) -> "Future[Sitting]":
         with writing(rating) as session:
-            claim_booklet(session, study.id, "first", channel="web", now=now)
+            _claim_in(session, study, "first", now)
             waiting = pool.submit(_claim, other_engine, study, "second", now)
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.3)
@@ -207,7 +209,7 @@ def test_one_who_waited_for_the_last_booklet_hears_that_it_is_gone(
 
     with ThreadPoolExecutor(1) as pool:
         with writing(rating) as session:
-            claim_booklet(session, study.id, "first", channel="web", now=now)
+            _claim_in(session, study, "first", now)
             waiting = pool.submit(_claim, other_engine, study, "second", now)
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.3)
@@ -223,33 +225,14 @@ def test_an_offer_says_what_a_free_booklet_would_ask_until_none_is_left(
     publish(rating, n_trials=40)
 
     with reading(rating) as session:
-        offer = read_offer(session, study.id)
+        offer = read_offer(session, study.id, _limits(now))
     sitting = _claim(rating, study, "token", now)
     with reading(rating) as session:
-        none = read_offer(session, study.id)
-        longest = longest_text(session, sitting.booklet_id)
+        none = read_offer(session, study.id, _limits(now))
 
     assert offer == Offer(n_trials=4, mean_characters=15)  # "Prompt 1" and " text 1"
     assert none is None
-    assert longest == 15
-
-
-def test_a_booklet_belongs_to_one_rater_whatever_the_code_does(
-    rating: Engine, publish: Publish, now: datetime
-) -> None:
-    study = publish(rating)
-    sitting = _claim(rating, study, "token", now)
-    thief = Rater(
-        id="thief",
-        study_id=study.id,
-        booklet_id=sitting.booklet_id,
-        token_digest=digest("thief"),
-        channel="web",
-        consented_at=now,
-    )
-
-    with pytest.raises(IntegrityError), writing(rating) as session:
-        session.add(thief)
+    assert sitting.longest == 15
 
 
 def test_the_first_time_of_leaving_the_instructions_counts(
@@ -279,8 +262,17 @@ def test_a_trial_is_viewed_with_its_text_and_the_latest_answer(
         sitting = _sitting(session, study, "token")
         first, second = view_trial(session, sitting, 1), view_trial(session, sitting, 2)
 
-    assert first == TrialView(position=1, prompt="Prompt 1", text=" text 1", answers={"happiness": 5})
-    assert second == TrialView(position=2, prompt="Prompt 2", text=" text 2", answers={})
+    assert first == TrialView(
+        position=1,
+        prompt="Prompt 1",
+        text=" text 1",
+        other_text=None,
+        dimension=None,
+        answers={"happiness": Judgement(5)},
+    )
+    assert second == TrialView(
+        position=2, prompt="Prompt 2", text=" text 2", other_text=None, dimension=None, answers={}
+    )
 
 
 @pytest.mark.parametrize("position", [-1, 0, 3, 99])
@@ -290,7 +282,7 @@ def test_no_trial_is_seen_or_answered_before_its_turn(
     study = publish(rating)
     _claim(rating, study, "token", now)
     _send(rating, study, "token", _sent("a", 1, 2), now)
-    message = rf"^Text {position} is not there to be rated yet; valid: 1 to 2\.$"
+    message = rf"^Text {position} cannot be rated now; valid: 1 to 2\.$"
 
     with reading(rating) as session, pytest.raises(StateError, match=message):
         view_trial(session, _sitting(session, study, "token"), position)
@@ -314,7 +306,7 @@ def test_an_answer_is_kept_with_all_that_belongs_to_it(
         assert answer.answered_at == now
 
 
-def test_sending_again_stores_once_and_an_equal_answer_is_no_revision(
+def test_sending_again_stores_once_and_every_new_sending_is_a_revision(
     rating: Engine, publish: Publish, now: datetime
 ) -> None:
     study = publish(rating)
@@ -323,7 +315,11 @@ def test_sending_again_stores_once_and_an_equal_answer_is_no_revision(
     for sent in (_sent("a", 1, 4), _sent("a", 1, 4), _sent("b", 1, 4), _sent("a", 1, 2), _sent("c", 1, 5)):
         _send(rating, study, "token", sent, now)
 
-    assert _revisions(rating, rater_id) == [(1, "happiness", 1, 4), (1, "happiness", 2, 5)]
+    assert _revisions(rating, rater_id) == [
+        (1, "happiness", 1, 4),
+        (1, "happiness", 2, 4),
+        (1, "happiness", 3, 5),
+    ]
 
 
 def test_a_submission_sent_many_times_at_once_is_stored_once(
@@ -413,7 +409,7 @@ def test_closing_waits_for_an_answer_on_its_way(
     with ThreadPoolExecutor(1) as pool:
         with writing(rating) as session:
             sitting = _sitting(session, study, "token")
-            record_answers(session, study.id, sitting, _sent("a", 1, 1), now=now)
+            record_answers(session, study.id, sitting, _sent("a", 1, 1), revising="all", now=now)
             closing = pool.submit(close)
             with pytest.raises(TimeoutError):
                 closing.result(timeout=0.3)
@@ -480,13 +476,12 @@ def test_whatever_is_sent_in_whatever_order_the_revisions_are_those_of_a_simple_
         else:
             answered = len({position for position, _ in model})
             position = min(max(answered + 1 - place, 1), 4)
-            sent = Submission(f"s{number}", position, {"joy": joy, "calm": calm}, shown_ms=None)
-            before = {name: model.get((position, name), [0])[-1] for name in sent.answers}
-            for name, value in sent.answers.items():
-                if value != before[name]:
-                    model.setdefault((position, name), []).append(value)
-            if before != sent.answers:
-                stored.append(sent)
+            values = {"joy": joy, "calm": calm}
+            judged = {name: Judgement(value) for name, value in values.items()}
+            sent = Submission(f"s{number}", position, judged)
+            for name, value in values.items():
+                model.setdefault((position, name), []).append(value)
+            stored.append(sent)
         _send(rating, study, f"token {study.name}", sent, now)
 
     assert _revisions(rating, rater_id) == [

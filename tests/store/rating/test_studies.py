@@ -10,21 +10,22 @@ from sqlalchemy.exc import IntegrityError
 from rater.errors import StateError
 from rater.store.engine import reading, writing
 from rater.store.log import read_events
-from rater.store.rating.raters import Submission, claim_booklet, find_sitting, record_answers
+from rater.store.rating.publication import NewBooklet, NewItem, insert_study
+from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Booklet, Event, Item, Trial
+from rater.store.rating.sittings import find_sitting
 from rater.store.rating.studies import (
-    NewBooklet,
-    NewItem,
     Progress,
     PublishedStudy,
     find_study,
     find_study_by_slug,
     get_study,
-    insert_study,
     list_studies,
     move_study,
     read_progress,
 )
+from rater.store.rating.trials import Judgement, Submission, record_answers
+from rater.study.scales import Likert
 
 
 def test_a_published_study_is_found_by_name_and_by_slug(
@@ -45,7 +46,9 @@ def test_what_raters_are_shown_comes_back_as_it_was_published(
 ) -> None:
     study = publish(rating)
 
-    assert study.protocol.dimensions[0].scale.label(5) == "very happy"
+    scale = study.protocol.dimensions[0].scale
+    assert isinstance(scale, Likert)
+    assert scale.label(5) == "very happy"
     assert study.published_at.isoformat() == "2026-01-02T03:04:05+00:00"
 
 
@@ -70,7 +73,7 @@ def test_trials_stand_in_the_order_of_the_booklet(
     items = [NewItem("a", "p", "first"), NewItem("b", "p", "second")]
 
     with writing(rating) as session:
-        insert_study(session, replace(study, id=0), items=items, booklets=[NewBooklet("x", ("b", "a"))])
+        insert_study(session, replace(study, id=0), items=items, booklets=[NewBooklet.of("x", ("b", "a"))])
         rows = session.execute(select(Trial.position, Trial.item_id).where(Trial.booklet_id == "x"))
         trials = {row.position: row.item_id for row in rows}
 
@@ -121,9 +124,10 @@ def test_each_move_is_a_row_of_the_log_whose_hash_is_the_new_head(
 
     assert state == "unblinded"
     nothing = hashlib.sha256().hexdigest()
+    collected = dict.fromkeys(("answers", "raters", "guesses"), nothing)
     assert [(event.kind, event.detail) for event in events] == [
         ("open", {}),
-        ("closed", {"by": "Ada", "n_answers": 0, "last_answer_id": 0, "answers": nothing, "raters": nothing}),
+        ("closed", {"by": "Ada", "n_answers": 0, "last_answer_id": 0, **collected}),
         ("unblinded", {"reason": "planned"}),
     ]
     assert events[-1].hash == head
@@ -134,8 +138,10 @@ def test_each_move_is_a_row_of_the_log_whose_hash_is_the_new_head(
     [
         ("published", "unblinded", "closed"),
         ("open", "unblinded", "closed"),
-        ("open", "open", "closed or published"),
-        ("closed", "closed", "open or published"),
+        ("open", "open", "closed, paused or published"),
+        ("closed", "closed", "open, paused or published"),
+        ("published", "paused", "open"),
+        ("closed", "archived", "unblinded"),
     ],
 )
 def test_a_study_moves_only_along_its_states(
@@ -167,14 +173,14 @@ def test_progress_counts_each_answer_once_however_often_it_was_changed(
 ) -> None:
     study, other = publish(rating, n_booklets=3, n_trials=1), publish(rating)
     with writing(rating) as session:
-        claim_booklet(session, other.id, "elsewhere", channel="web", now=now)
-        claim_booklet(session, study.id, "idle", channel="web", now=now)
-        claim_booklet(session, study.id, "busy", channel="web", now=now)
+        for of, token in ((other, "elsewhere"), (study, "idle"), (study, "busy")):
+            arrival = Arrival("web")
+            claim_booklet(session, of.id, token, arrival=arrival, protocol=of.protocol, now=now)
         for value in (2, 3):
             sitting = find_sitting(session, study.id, "busy")
             assert sitting is not None
-            sent = Submission(id=f"s{value}", position=1, answers={"happiness": value}, shown_ms=None)
-            record_answers(session, study.id, sitting, sent, now=now)
+            sent = Submission(f"s{value}", 1, {"happiness": Judgement(value)})
+            record_answers(session, study.id, sitting, sent, revising="all", now=now)
 
     with reading(rating) as session:
         assert read_progress(session, study.id) == Progress(

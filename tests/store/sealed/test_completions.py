@@ -30,6 +30,8 @@ def _made(prompt_index: int, arm: str, sample: int, *, stop_reason: str = "eos")
         token_ids=(1, 2, 3),
         text=f"{arm} {sample}",
         stop_reason=stop_reason,
+        nll=1.5,
+        repetition=0.25,
     )
 
 
@@ -48,7 +50,9 @@ def test_completions_read_back_in_the_order_of_the_study_not_of_their_making(
         cells = read_cells(session, study_id)
 
     assert [completion.cell for completion in kept] == [(0, "a", 0), (0, "b", 0), (0, "b", 1), (1, "b", 0)]
-    assert kept[0] == KeptCompletion(id=3, cell=Cell(0, "a", 0), text="a 0", n_tokens=3, stop_reason="eos")
+    assert kept[0] == KeptCompletion(
+        id=3, cell=Cell(0, "a", 0), text="a 0", n_tokens=3, stop_reason="eos", nll=1.5, repetition=0.25
+    )
     assert cells == {(0, "a", 0), (0, "b", 0), (0, "b", 1), (1, "b", 0)}
 
 

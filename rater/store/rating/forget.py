@@ -1,0 +1,143 @@
+"""Forget a rater: who they are, or all that they gave; the one place where something collected is deleted.
+
+The log comes first. Answers and guesses can be deleted of no rater of whom the log does not say ``redacted``
+already: the database's own triggers look there. That row has the digests of what is taken out, by which
+`rater verify` shows that nothing else was changed, and the rater's random id, which then leads nowhere.
+"""
+
+import contextlib
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine, delete, func, select, text, update
+from sqlalchemy.orm import Session
+
+from rater.errors import StateError
+from rater.store.log import append_event, read_events
+from rater.store.rating.collected import RaterDigests, digest_rater
+from rater.store.rating.schema import (
+    Answer,
+    Comment,
+    Event,
+    Guess,
+    Identifier,
+    Invitation,
+    Rater,
+    Study,
+    Token,
+)
+
+SHORTEST_PREFIX = 6
+OF_A_RATER = (Answer, Guess, Comment, Identifier, Token)
+"""The tables with rows of a rater, which is held against the schema by a test."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What there is of a rater."""
+
+    id: str
+    consented_at: datetime
+    n_answers: int
+    n_identifiers: int
+    n_comments: int
+    """What they wrote beside answers, or at the end."""
+
+
+def find_known(session: Session, study_id: int, who: str) -> Known:
+    """Find a rater by their id, its first characters, or what a recruitment site calls them.
+
+    Costs up to five queries.
+
+    Raises:
+        StateError: nobody is known so, or several are.
+    """
+    by_identifier = select(Identifier.rater_id).where(
+        Identifier.study_id == study_id, Identifier.value == who
+    )
+    found = set(session.scalars(by_identifier))
+    if not found and len(who) >= SHORTEST_PREFIX:
+        ids = select(Rater.id).where(
+            Rater.study_id == study_id, func.substr(Rater.id, 1, len(who)) == who.lower()
+        )
+        found = set(session.scalars(ids))
+    if len(found) != 1:
+        n = f"{len(found)} raters are" if found else "No rater of this study is"
+        msg = (
+            f"{n} known as {who!r}. Valid: a rater's id as in `rater export`, at least its first "
+            f"{SHORTEST_PREFIX} characters, or what the recruitment site calls them."
+        )
+        raise StateError(msg)
+    rater = session.get_one(Rater, found.pop())
+    answers = select(func.count(), func.count(Answer.comment)).where(Answer.rater_id == rater.id)
+    n_answers, n_beside = session.execute(answers).one()
+    n_identifiers, n_at_end = (
+        session.scalar(select(func.count()).select_from(table).where(table.rater_id == rater.id)) or 0
+        for table in (Identifier, Comment)
+    )
+    return Known(rater.id, rater.consented_at, n_answers, n_identifiers, n_beside + n_at_end)
+
+
+def forget_identifiers(session: Session, study_id: int, known: Known, *, by: str, now: datetime) -> str:
+    """Delete who a rater is, and keep what they answered; returns the log's new head.
+
+    What a personal link was called by the experimenter goes too. Must run in a `writing` transaction.
+    """
+    _lock(session, study_id)
+    _overwrite_deleted(session)
+    session.execute(delete(Identifier).where(Identifier.rater_id == known.id))
+    session.execute(update(Invitation).where(Invitation.rater_id == known.id).values(label=""))
+    return append_event(
+        session, Event, study_id, kind="forgotten", at=now, by=by, rater=known.id, n=known.n_identifiers
+    )
+
+
+def redact(session: Session, study_id: int, known: Known, *, by: str, now: datetime) -> str:
+    """Delete a rater and all that they gave; returns the log's new head. Their booklet is free again.
+
+    Must run in a `writing` transaction.
+    """
+    _lock(session, study_id)
+    _overwrite_deleted(session)
+    closings = [event for event in read_events(session, Event, study_id) if event.kind == "closed"]
+    covered = closings[-1].detail.get("last_answer_id") if closings else None
+    digests = digest_rater(
+        session, study_id, known.id, last_answer_id=covered if isinstance(covered, int) else None
+    )
+    head = append_event(
+        session, Event, study_id, kind="redacted", at=now, by=by, n=known.n_answers, **asdict(digests)
+    )
+    for table in OF_A_RATER:
+        session.execute(delete(table).where(table.rater_id == known.id))
+    session.execute(update(Invitation).where(Invitation.rater_id == known.id).values(label="", rater_id=None))
+    session.execute(delete(Rater).where(Rater.id == known.id))
+    return head
+
+
+def read_redacted(session: Session, study_id: int, *, since: int) -> list[RaterDigests]:
+    """Read what the log has of raters who were redacted after one of its rows. Costs one query."""
+    names = set(RaterDigests.__dataclass_fields__)
+    return [
+        RaterDigests(**{name: value for name, value in event.detail.items() if name in names})  # type: ignore[arg-type] # the log's own JSON
+        for event in read_events(session, Event, study_id)
+        if event.kind == "redacted" and event.sequence > since
+    ]
+
+
+def _lock(session: Session, study_id: int) -> None:
+    """Let nobody else append to the study's log, or close it, until the commit."""
+    session.get_one(Study, study_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
+def _overwrite_deleted(session: Session) -> None:
+    """Let SQLite write zeros over what is deleted from now on, instead of leaving it in free pages."""
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(text("PRAGMA secure_delete = ON"))
+
+
+def empty_wal(engine: Engine) -> None:
+    """Bring SQLite's WAL, which still has pages as they were, into the database file."""
+    if engine.dialect.name != "sqlite":
+        return
+    with contextlib.closing(engine.raw_connection()) as connection:
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,0 +1,45 @@
+"""Make personal links: each a random code, of which the database keeps only the digest."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from rater.store.rating.schema import Invitation
+from rater.store.rating.sittings import digest
+
+
+@dataclass(frozen=True)
+class NewInvitation:
+    """A personal link as it is handed out; its code cannot be read again."""
+
+    label: str
+    code: str
+
+
+def make_invitations(
+    session: Session, study_id: int, labels: Sequence[str], *, now: datetime
+) -> list[NewInvitation]:
+    """Make a personal link for each label. Costs one insert; must run in a `writing` transaction."""
+    made = [NewInvitation(label, secrets.token_urlsafe(12)) for label in labels]
+    rows = [
+        {"code_digest": digest(each.code), "study_id": study_id, "label": each.label, "made_at": now}
+        for each in made
+    ]
+    if rows:
+        session.execute(insert(Invitation), rows)
+    return made
+
+
+def count_invitations(session: Session, study_id: int) -> int:
+    """Count a study's personal links. Costs one query."""
+    counted = select(func.count()).select_from(Invitation).where(Invitation.study_id == study_id)
+    return session.scalar(counted) or 0
+
+
+def list_labels(session: Session, study_id: int) -> list[str]:
+    """List what a study's personal links are called. Costs one query."""
+    return list(session.scalars(select(Invitation.label).where(Invitation.study_id == study_id)))

@@ -1,0 +1,161 @@
+"""Insert a publication: a study with its texts, booklets and attention checks, in one transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from rater.store.rating.schema import AttentionCheck, Booklet, Item, Study, Trial
+from rater.store.rating.studies import PublishedStudy
+
+_INSERT_BATCH = 1_000
+
+
+@dataclass(frozen=True)
+class NewItem:
+    """A text about to be published under a random id."""
+
+    id: str
+    prompt: str
+    text: str
+    is_check: bool = False
+
+
+@dataclass(frozen=True)
+class NewTrial:
+    """One screen about to be published."""
+
+    item_id: str
+    """The text shown; the left one of a pair."""
+    other_item_id: str | None = None
+    """The right one of a pair."""
+    dimension: str | None = None
+    """The one dimension asked; None for all."""
+    is_repeat: bool = False
+
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """The texts shown, from left to right."""
+        return (self.item_id,) if self.other_item_id is None else (self.item_id, self.other_item_id)
+
+
+@dataclass(frozen=True)
+class NewBooklet:
+    """A booklet about to be published: its trials, in order."""
+
+    id: str
+    trials: tuple[NewTrial, ...]
+
+    @classmethod
+    def of(cls, booklet_id: str, item_ids: Iterable[str]) -> "NewBooklet":
+        """Make a booklet of single texts, on each of which every dimension is asked."""
+        return cls(booklet_id, tuple(map(NewTrial, item_ids)))
+
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """Every text that it shows, in order; repeats and both of a pair with it."""
+        return tuple(item_id for trial in self.trials for item_id in trial.item_ids)
+
+
+@dataclass(frozen=True)
+class NewCheck:
+    """A text with known answers, about to be published among the others."""
+
+    item_id: str
+    """What it shows; the left one of a pair."""
+    accepted: tuple[tuple[str, float, float], ...]
+    """Dimension, lowest and highest answer that pass."""
+
+
+def insert_study(
+    session: Session,
+    study: PublishedStudy,
+    *,
+    items: Sequence[NewItem],
+    booklets: Sequence[NewBooklet],
+    checks: Sequence[NewCheck] = (),
+) -> None:
+    """Insert a study with its items and booklets, in the order given. Costs one insert per 1,000 rows.
+
+    Args:
+        session: In a `writing` transaction.
+        study: The study; its id is given by the database where it is 0.
+        items: Every text shown, those of the checks too.
+        booklets: Their trials name items.
+        checks: The answers that pass, for items that are checks.
+    """
+    session.add(
+        Study(
+            id=study.id or None,
+            name=study.name,
+            slug=study.slug,
+            state=study.state,
+            protocol=study.protocol.model_dump_json(),
+            study_hash=study.study_hash,
+            commitment=study.commitment,
+            published_at=study.published_at,
+        )
+    )
+    session.flush()
+    study_id = session.scalars(select(Study.id).where(Study.name == study.name)).one()
+    _insert(session, Item, [_item_row(item, study_id) for item in items])
+    lengths = {item.id: len(item.prompt) + len(item.text) for item in items}
+    _insert(session, Booklet, [_booklet_row(booklet, study_id, lengths) for booklet in booklets])
+    _insert(session, Trial, [row for booklet in booklets for row in _trial_rows(booklet)])
+    _insert(session, AttentionCheck, [row for check in checks for row in _check_rows(check)])
+
+
+def add_booklets(session: Session, study_id: int, booklets: Sequence[NewBooklet]) -> None:
+    """Add booklets to a published study, for raters added to its plan. Costs a query, and bulk inserts."""
+    rows = session.execute(
+        select(Item.id, func.length(Item.prompt) + func.length(Item.text)).where(Item.study_id == study_id)
+    )
+    lengths = {item_id: length for item_id, length in rows}  # noqa: C416 (rows are no pairs to mypy)
+    _insert(session, Booklet, [_booklet_row(booklet, study_id, lengths) for booklet in booklets])
+    _insert(session, Trial, [row for booklet in booklets for row in _trial_rows(booklet)])
+
+
+def _insert(session: Session, table: type, rows: Sequence[dict[str, object]]) -> None:
+    for start in range(0, len(rows), _INSERT_BATCH):
+        session.execute(insert(table), rows[start : start + _INSERT_BATCH])
+
+
+def _item_row(item: NewItem, study_id: int) -> dict[str, object]:
+    return {
+        "id": item.id,
+        "study_id": study_id,
+        "prompt": item.prompt,
+        "text": item.text,
+        "is_check": item.is_check,
+    }
+
+
+def _booklet_row(booklet: NewBooklet, study_id: int, lengths: dict[str, int]) -> dict[str, object]:
+    return {
+        "id": booklet.id,
+        "study_id": study_id,
+        "n_trials": len(booklet.trials),
+        "longest": max((lengths[item_id] for item_id in booklet.item_ids), default=0),
+    }
+
+
+def _trial_rows(booklet: NewBooklet) -> list[dict[str, object]]:
+    return [
+        {
+            "booklet_id": booklet.id,
+            "position": position,
+            "item_id": trial.item_id,
+            "other_item_id": trial.other_item_id,
+            "dimension": trial.dimension,
+            "is_repeat": trial.is_repeat,
+        }
+        for position, trial in enumerate(booklet.trials, start=1)
+    ]
+
+
+def _check_rows(check: NewCheck) -> list[dict[str, object]]:
+    return [
+        {"item_id": check.item_id, "dimension": dimension, "lowest": lowest, "highest": highest}
+        for dimension, lowest, highest in check.accepted
+    ]

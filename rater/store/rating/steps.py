@@ -1,0 +1,121 @@
+"""Note what a rater does besides rating: pass the screening, practise, guess, comment, or leave.
+
+Each step is noted once, in a study that is open; each costs two queries and an update, in a `writing`
+transaction.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rater.errors import ClosedError, StateError
+from rater.store.rating.schema import Comment, Guess, Rater, Study, Tally, Trial
+from rater.store.rating.sittings import LeftWhy
+
+GuessChoice = Literal["first", "second", "unsure"]
+
+
+def pass_screening(session: Session, rater_id: str, *, now: datetime) -> None:
+    """Note that a rater can take part."""
+    rater = _get_active(session, rater_id)
+    rater.screened_at = rater.screened_at or now
+
+
+def finish_instructions(session: Session, rater_id: str, *, now: datetime) -> None:
+    """Note that a rater has left the instructions."""
+    rater = _get_active(session, rater_id)
+    rater.instructed_at = rater.instructed_at or now
+
+
+def finish_practice(session: Session, rater_id: str, *, passed: bool, attempts: int, now: datetime) -> None:
+    """Note how a rater's practice went; who failed it for the last time leaves.
+
+    Args:
+        session: In a `writing` transaction.
+        rater_id: The rater.
+        passed: Whether enough was right, or nothing had to be.
+        attempts: How many attempts the study gives.
+        now: The time.
+    """
+    rater = _get_active(session, rater_id)
+    if rater.practised_at is not None:
+        return
+    if passed:
+        rater.practised_at = now
+        return
+    rater.n_practice_attempts += 1
+    if rater.n_practice_attempts >= attempts:
+        rater.left_at, rater.left_why = now, "failed_practice"
+
+
+def open_guesses(session: Session, rater_id: str, *, now: datetime) -> None:
+    """Note that the blinding question was opened, after which no answer can be changed."""
+    rater = _get_active(session, rater_id)
+    if rater.finished_at is None:
+        msg = "There are texts left to rate first."
+        raise StateError(msg)
+    rater.asked_at = rater.asked_at or now
+
+
+def record_guesses(
+    session: Session, rater_id: str, choices: Mapping[int, GuessChoice], *, now: datetime
+) -> None:
+    """Keep a rater's guesses, by the trial meant (0 for all); the first sending counts.
+
+    Raises:
+        StateError: the question was not opened, or a trial is not one of the rater's.
+    """
+    rater = _get_active(session, rater_id)
+    if rater.asked_at is None:
+        msg = "The question has not been asked yet."
+        raise StateError(msg)
+    if rater.guessed_at is not None:
+        return
+    positions = set(session.scalars(select(Trial.position).where(Trial.booklet_id == rater.booklet_id)))
+    if not choices.keys() <= positions | {0}:
+        msg = "That is none of the texts that were rated."
+        raise StateError(msg)
+    rater.guessed_at = now
+    for position, choice in choices.items():
+        session.add(Guess(rater_id=rater_id, position=position, choice=choice, guessed_at=now))
+
+
+def record_comment(session: Session, rater_id: str, text: str, *, now: datetime) -> None:
+    """Keep what a rater wrote at the end, and that they left that page; the first sending counts."""
+    rater = _get_active(session, rater_id)
+    if rater.commented_at is not None:
+        return
+    rater.commented_at = now
+    if text:
+        session.add(Comment(rater_id=rater_id, text=text))
+
+
+def leave(session: Session, rater_id: str, *, why: LeftWhy, now: datetime) -> None:
+    """Note that a rater leaves before the end; the booklet is free again, and the answers stay, marked."""
+    rater = _get_active(session, rater_id)
+    if rater.left_at is None:
+        rater.left_at, rater.left_why = now, why
+
+
+def count_declined(session: Session, study_id: int) -> None:
+    """Count somebody who did not consent; nothing else is stored of them."""
+    tally = session.get(Tally, (study_id, "declined"), with_for_update=True)
+    if tally is None:
+        session.add(Tally(study_id=study_id, kind="declined", n=1))
+    else:
+        tally.n += 1
+
+
+def _get_active(session: Session, rater_id: str) -> Rater:
+    """Read a rater for a change, and hold the study open until the commit."""
+    rater = session.get_one(Rater, rater_id, with_for_update={"key_share": True}, populate_existing=True)
+    state = session.scalars(
+        select(Study.state).where(Study.id == rater.study_id).with_for_update(read=True)
+    ).one()
+    if state != "open":
+        msg = "This study takes no answers now."
+        raise ClosedError(msg)
+    return rater

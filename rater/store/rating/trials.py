@@ -1,0 +1,198 @@
+"""Show a rater a trial, and keep what they answer: every sending is a revision, and none is stored twice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from rater.errors import ClosedError, StateError
+from rater.store.rating.schema import Answer, Item, Rater, Study, Trial
+from rater.store.rating.sittings import Sitting
+from rater.study.protocol import Revising
+
+_Other = aliased(Item)
+# The statements of every rating are built once: building them takes longer than SQLite takes to run them.
+_TRIAL = (
+    select(Item.prompt, Item.text, _Other.text.label("other_text"), Trial.dimension)
+    .join(Trial, Trial.item_id == Item.id)
+    .outerjoin(_Other, _Other.id == Trial.other_item_id)
+    .where(Trial.booklet_id == bindparam("booklet_id"), Trial.position == bindparam("position"))
+)
+_DIMENSION = select(Trial.dimension).where(
+    Trial.booklet_id == bindparam("booklet_id"), Trial.position == bindparam("position")
+)
+# A rater's submissions take turns, so that one sent twice at the same time finds the other; the study's row
+# is shared with other raters, but not with who closes the study: no answer comes after the closing.
+_LOCK = (
+    select(Rater.finished_at, Study.state)
+    .join(Study, Study.id == Rater.study_id)
+    .where(Rater.id == bindparam("rater_id"), Study.id == bindparam("study_id"))
+    .with_for_update(of=Rater, key_share=True)
+    .suffix_with("FOR SHARE OF study", dialect="postgresql")  # for which SQLAlchemy has no words
+)
+_STORED = (
+    select(Answer.id)
+    .where(Answer.rater_id == bindparam("rater_id"), Answer.submission_id == bindparam("submission_id"))
+    .limit(1)
+)
+_ANSWERS = (
+    select(Answer.dimension, Answer.value, Answer.comment)
+    .where(Answer.rater_id == bindparam("rater_id"), Answer.position == bindparam("position"))
+    .order_by(Answer.revision)
+)
+_ANSWERS_AND_SENT = (
+    select(Answer.dimension, Answer.revision, Answer.submission_id)
+    .where(
+        Answer.rater_id == bindparam("rater_id"),
+        or_(Answer.position == bindparam("position"), Answer.submission_id == bindparam("submission_id")),
+    )
+    .order_by(Answer.revision)
+)
+"""What was given on a trial, and, wherever it was, by the submission that comes now."""
+_KEEP = insert(Answer)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a rater says of a trial on one dimension."""
+
+    value: float | None
+    """The answer on the dimension's scale; None where they cannot judge."""
+    comment: str | None = None
+
+
+@dataclass(frozen=True)
+class TrialView:
+    """What a rater sees of one trial, with the answers given so far by dimension."""
+
+    position: int
+    prompt: str
+    text: str
+    other_text: str | None
+    """The right one of a pair."""
+    dimension: str | None
+    """The one dimension asked; None for all."""
+    answers: Mapping[str, Judgement]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a trial was on the screen, in milliseconds; None where no script could tell."""
+
+    shown_ms: int | None = None
+    """From its first frame to the sending."""
+    first_render_ms: int | None = None
+    """From the request to its first frame."""
+    hidden_ms: int | None = None
+    """How much of `shown_ms` it was behind another tab or window."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One sending of a trial's answers; ``id`` is made with the page: sending it twice is harmless."""
+
+    id: str
+    position: int
+    answers: Mapping[str, Judgement]
+    timing: Timing = Timing()
+
+
+def view_trial(session: Session, sitting: Sitting, position: int) -> TrialView:
+    """Read one trial of a rater's booklet with its latest answers. Costs two queries, one for a new trial.
+
+    Raises:
+        StateError: the trial is not there, or not yet its turn.
+    """
+    _require_turn(sitting, position, 1)
+    connection = session.connection()
+    trial = connection.execute(_TRIAL, {"booklet_id": sitting.booklet_id, "position": position}).one()
+    is_new = position > sitting.n_answered
+    latest = {} if is_new else _latest_answers(connection, sitting.rater_id, position)
+    return TrialView(
+        position=position,
+        prompt=trial.prompt,
+        text=trial.text,
+        other_text=trial.other_text,
+        dimension=trial.dimension,
+        answers=latest,
+    )
+
+
+def read_dimension(session: Session, booklet_id: str, position: int) -> str | None:
+    """Read the one dimension that a trial asks; None where it asks all of them. Costs one query."""
+    return session.scalars(_DIMENSION, {"booklet_id": booklet_id, "position": position}).first()
+
+
+def first_revisable(sitting: Sitting, revising: Revising) -> int:
+    """Return the first trial whose answer may be given or changed now; one past the last if none may."""
+    if sitting.has_been_asked or sitting.left_why is not None:
+        return sitting.n_trials + 1
+    return {"all": 1, "last": max(1, sitting.n_answered), "none": sitting.next_position}[revising]
+
+
+def record_answers(
+    session: Session, study_id: int, sitting: Sitting, sent: Submission, *, revising: Revising, now: datetime
+) -> None:
+    """Keep a trial's answers as a new revision each; the same submission once, however often it is sent.
+
+    The rater has finished when the last trial is answered. Must run in a `writing` transaction, with a
+    sitting read in it. Costs two queries and an insert.
+
+    Raises:
+        ClosedError: the study takes no answers now.
+        StateError: the trial is not there, not yet its turn, or can no longer be changed.
+    """
+    session.flush()
+    connection = session.connection()  # which is quicker than a session where there is nothing to map
+    rater = {"rater_id": sitting.rater_id}
+    finished_at, state = connection.execute(_LOCK, {**rater, "study_id": study_id}).one()
+    found = {**rater, "position": sent.position, "submission_id": sent.id}
+    before = connection.execute(_ANSWERS_AND_SENT, found).all()
+    if any(row.submission_id == sent.id for row in before):
+        return
+    if state != "open":
+        msg = "This study takes no answers now."
+        raise ClosedError(msg)
+    _require_turn(sitting, sent.position, first_revisable(sitting, revising))
+    revisions = {row.dimension: row.revision for row in before}  # the last one counts
+    rows = [
+        {
+            "rater_id": sitting.rater_id,
+            "booklet_id": sitting.booklet_id,
+            "position": sent.position,
+            "dimension": dimension,
+            "revision": revisions.get(dimension, 0) + 1,
+            "value": judgement.value,
+            "comment": judgement.comment,
+            "submission_id": sent.id,
+            "shown_ms": sent.timing.shown_ms,
+            "first_render_ms": sent.timing.first_render_ms,
+            "hidden_ms": sent.timing.hidden_ms,
+            "answered_at": now,
+        }
+        for dimension, judgement in sent.answers.items()
+    ]
+    if rows:
+        connection.execute(_KEEP, rows)
+    if sent.position == sitting.n_trials and finished_at is None:
+        connection.execute(update(Rater).where(Rater.id == sitting.rater_id).values(finished_at=now))
+
+
+def _require_turn(sitting: Sitting, position: int, first: int) -> None:
+    last = min(sitting.next_position, sitting.n_trials)
+    if not first <= position <= last:
+        msg = f"Text {position} cannot be rated now; valid: {first} to {last}."
+        raise StateError(msg)
+
+
+def is_stored(session: Session, rater_id: str, submission_id: str) -> bool:
+    """Say whether a submission has been kept already. Costs one query."""
+    sent = {"rater_id": rater_id, "submission_id": submission_id}
+    return session.connection().execute(_STORED, sent).first() is not None
+
+
+def _latest_answers(connection: Connection, rater_id: str, position: int) -> dict[str, Judgement]:
+    rows = connection.execute(_ANSWERS, {"rater_id": rater_id, "position": position})
+    return {dimension: Judgement(value, comment) for dimension, value, comment in rows}

@@ -1,0 +1,157 @@
+"""Say how a study goes, masked: by counts and times, never by arm; for the desk and `rater status`."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from rater.store.rating.frame import read_visits
+from rater.store.rating.masked import (
+    RaterConduct,
+    RaterProgress,
+    count_answers_since,
+    count_booklets,
+    count_ratings_per_item,
+    read_conduct,
+    read_raters,
+)
+from rater.store.rating.studies import PublishedStudy
+
+LEFT_AFTER = timedelta(hours=1)
+"""A rater who has not finished and not answered for so long is counted as gone; they may come back."""
+PACE_OVER = timedelta(hours=24)
+_QUICK_SHARE = 1 / 3
+_FEWEST_FOR_SAME = 10
+
+Standing = Literal[
+    "finished",
+    "under way",
+    "away",
+    "stopped",
+    "withdrawn",
+    "screened out",
+    "failed the practice",
+    "replaced",
+]
+_LEFT: dict[str, Standing] = {
+    "stopped": "stopped",
+    "withdrawn": "withdrawn",
+    "screened_out": "screened out",
+    "failed_practice": "failed the practice",
+}
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How a published study goes, masked: nothing here is by arm."""
+
+    name: str
+    title: str
+    state: str
+    published_at: datetime
+    n_booklets: int
+    n_finished: int
+    n_under_way: int
+    n_left: int
+    """Raters who have not finished and not answered for an hour, or have left for good."""
+    n_answers: int
+    n_answers_last_day: int
+    ratings_per_item: dict[int, int]
+    """How many items have 0, 1, 2 … ratings."""
+    median_minutes: float | None
+    """From consent to the last answer, of who finished."""
+    left_at: tuple[int, ...]
+    """After how many texts those who left did."""
+    days_to_go: float | None
+    """At the pace of the last day; None where nobody finished in it."""
+
+
+@dataclass(frozen=True)
+class WatchedRater:
+    """How one rater goes; there are no answers here."""
+
+    id: str
+    consented_at: datetime
+    standing: Standing
+    n_answered: int
+    n_trials: int
+    seconds_a_text: float | None
+    n_checks_passed: int
+    n_checks: int
+    flags: tuple[str, ...]
+    """What to look at; nobody is excluded by it."""
+
+
+def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Watched:
+    """Watch a study as a whole. Costs four queries, whatever its size."""
+    raters = read_raters(session, study.id)
+    n_answers, n_recent_answers = count_answers_since(session, study.id, now - PACE_OVER)
+    n_booklets = count_booklets(session, study.id)
+    standings = [standing(rater, now=now) for rater in raters]
+    gone = [rater for rater, at in zip(raters, standings, strict=True) if at not in {"finished", "under way"}]
+    finished = [(rater.consented_at, rater.finished_at) for rater in raters if rater.finished_at is not None]
+    n_recent = sum(now - at <= PACE_OVER for _, at in finished)
+    days = PACE_OVER / timedelta(days=1)
+    minutes = [(end - begin).total_seconds() / 60 for begin, end in finished]
+    return Watched(
+        name=study.name,
+        title=study.protocol.title,
+        state=study.state,
+        published_at=study.published_at,
+        n_booklets=n_booklets,
+        n_finished=len(finished),
+        n_under_way=standings.count("under way"),
+        n_left=len(gone),
+        n_answers=n_answers,
+        n_answers_last_day=n_recent_answers,
+        ratings_per_item=count_ratings_per_item(session, study.id),
+        median_minutes=median(minutes) if minutes else None,
+        left_at=tuple(sorted(rater.n_answered for rater in gone)),
+        days_to_go=max(0, n_booklets - len(finished)) / n_recent * days if n_recent else None,
+    )
+
+
+def watch_raters(session: Session, study_id: int, *, now: datetime) -> list[WatchedRater]:
+    """Watch each rater, in the order in which they came. Costs four queries."""
+    conduct = read_conduct(session, study_id)
+    visits = {visit.rater_id: visit for visit in read_visits(session, study_id)}
+    watched = []
+    for rater in read_raters(session, study_id):
+        own = conduct.get(rater.id)
+        watched.append(
+            WatchedRater(
+                id=rater.id,
+                consented_at=rater.consented_at,
+                standing=standing(rater, now=now),
+                n_answered=rater.n_answered,
+                n_trials=rater.n_trials,
+                seconds_a_text=own.seconds_a_text if own else None,
+                n_checks_passed=visits[rater.id].n_passed,
+                n_checks=visits[rater.id].n_checks,
+                flags=flags(own) if own else (),
+            )
+        )
+    return watched
+
+
+def standing(rater: RaterProgress, *, now: datetime) -> Standing:
+    """Say where a rater stands."""
+    if rater.finished_at is not None:
+        return "finished"
+    if rater.left_why is not None:
+        return _LEFT[rater.left_why]
+    if rater.replaced_at is not None:
+        return "replaced"
+    return "away" if now - (rater.last_at or rater.consented_at) > LEFT_AFTER else "under way"
+
+
+def flags(conduct: RaterConduct) -> tuple[str, ...]:
+    """Say what is odd in how a rater answers: too quick to have read, or always the same."""
+    found = []
+    if conduct.n_timed and conduct.n_quick / conduct.n_timed > _QUICK_SHARE:
+        found.append("very fast")
+    if conduct.n_judged >= _FEWEST_FOR_SAME and conduct.n_values == 1:
+        found.append("always the same")
+    return tuple(found)
