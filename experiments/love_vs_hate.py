@@ -7,7 +7,8 @@ shuffled, and say how happy each is; they cannot know which is which.
 
 The seed system did this with GPT-2 XL, coefficient 5 before layer 6, on the one prompt "I hate you because".
 Coefficients do not carry over between models, so layer and coefficient were chosen anew for the small model
-that comes with rater, by sampling these prompts at layers 1 to 14 and coefficients 1 to 24 and reading:
+that comes with rater, by sampling these prompts at layers 1 to 14 and coefficients 1 to 24 and reading
+(`rater sweep` and `rater compare` help with that):
 
 - layer 6, coefficients 1 to 10 (the seed's layer): fluent, but little if any happier than unsteered;
 - layers 8 and 10, coefficients 3 to 10: a little happier, then stilted;

@@ -1,15 +1,15 @@
 """Freeze a study by its hash, and say which of its completions are missing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError
-from rater.store.engine import disposing, writing
+from rater.store.engine import disposing, reading, sqlite_path, writing
 from rater.store.sealed.completions import Cell, delete_completions, read_cells
-from rater.store.sealed.open import create_sealed
+from rater.store.sealed.open import create_sealed, open_sealed
 from rater.store.sealed.studies import (
     SealedStudy,
     find_sealed_study,
@@ -17,9 +17,10 @@ from rater.store.sealed.studies import (
     insert_sealed_study,
     replace_sealed_study,
 )
+from rater.study.arms import Outside
 from rater.study.study import Study
 
-MAKES_COMPLETIONS = frozenset({"arms", "model", "prompts", "sampling"})
+MAKES_COMPLETIONS = frozenset({"arms", "chat", "model", "prompts", "sampling"})
 """The fields of a study that its completions depend on; a change of the others leaves them as they are."""
 
 
@@ -53,6 +54,34 @@ def freeze(sealed_url: str, study: Study, *, now: datetime, restart: bool = Fals
     return Missing(kept.id, cells, n_made=len(made))
 
 
+def look(sealed_url: str, study: Study, *, restart: bool = False) -> Missing:
+    """Say what `freeze` would find left to make, and change nothing. Costs a few queries.
+
+    Raises:
+        StateError: as `freeze`.
+    """
+    path = sqlite_path(sealed_url)
+    made: set[Cell] = set()
+    study_id = 0
+    if path is None or path.is_file():
+        with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+            kept = find_sealed_study(session, study.name)
+            if kept is not None:
+                study_id = kept.id
+                if kept.hash != study.hash or restart:
+                    _require_unpublished(session, kept, study)
+                    _require_same_completions(session, kept, study, restart=restart)
+                made = set() if restart else read_cells(session, kept.id)
+    return Missing(study_id, [cell for cell in list_cells(study) if cell not in made], n_made=len(made))
+
+
+def first_samples(missing: Missing, n: int) -> Missing:
+    """Keep n of the missing completions: the first samples of every prompt and arm, to see them all early."""
+    first = sorted(missing.cells, key=lambda cell: (cell.sample, cell.prompt_index))[:n]
+    chosen = set(first)
+    return replace(missing, cells=[cell for cell in missing.cells if cell in chosen])
+
+
 def list_cells(study: Study) -> list[Cell]:
     """List a study's completions so that those which share a prefill stand together."""
     return [
@@ -74,7 +103,7 @@ def _require_unpublished(session: Session, kept: SealedStudy, study: Study) -> N
         return
     changes = study.changes_from(kept.canonical_json)
     what = (
-        f"its file has changed since ({_listed(changes)})"
+        f"its file has changed since ({_listed(changes, study)})"
         if changes
         else "its completions cannot be replaced"
     )
@@ -86,13 +115,7 @@ def _require_unpublished(session: Session, kept: SealedStudy, study: Study) -> N
 
 def _replace(session: Session, kept: SealedStudy, study: Study, *, now: datetime, restart: bool) -> None:
     changes = study.changes_from(kept.canonical_json)
-    changed = [path for path in changes if path.split(".")[0].split("[")[0] in MAKES_COMPLETIONS]
-    if changed and not restart and read_cells(session, kept.id):
-        msg = (
-            f"Study {study.name!r} has completions from before its file changed ({_listed(changed)}). "
-            "Undo that, give the study a new name, or add --restart to throw those completions away."
-        )
-        raise StateError(msg)
+    _require_same_completions(session, kept, study, restart=restart)
     replace_sealed_study(
         session,
         kept.id,
@@ -105,5 +128,25 @@ def _replace(session: Session, kept: SealedStudy, study: Study, *, now: datetime
         delete_completions(session, kept.id)
 
 
-def _listed(paths: Sequence[str]) -> str:
-    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+def _require_same_completions(session: Session, kept: SealedStudy, study: Study, *, restart: bool) -> None:
+    changes = study.changes_from(kept.canonical_json)
+    changed = [path for path in changes if path.split(".")[0].split("[")[0] in MAKES_COMPLETIONS]
+    if changed and not restart and read_cells(session, kept.id):
+        msg = (
+            f"Study {study.name!r} has completions from before its file changed ({_listed(changed, study)}). "
+            "Undo that, give the study a new name, or add --restart to throw those completions away."
+        )
+        raise StateError(msg)
+
+
+def _listed(paths: Sequence[str], study: Study) -> str:
+    named = list(dict.fromkeys(_named(path, study) for path in paths))
+    return ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
+
+
+def _named(path: str, study: Study) -> str:
+    """Name a change as whoever made it knows it: what is in a file of completions by that file."""
+    for number, arm in enumerate(study.arms):
+        if isinstance(arm, Outside) and path == f"arms[{number}].sha256":
+            return f"what is in {arm.path}"
+    return path

@@ -2,6 +2,7 @@
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
+import contextlib
 import inspect
 from collections.abc import Sequence
 from typing import Literal
@@ -16,6 +17,10 @@ from rater.steering.bridge import context_length, model_name
 
 Read = Literal["each", "last", "mean"]
 _BATCH = 16
+
+
+class _SeenError(Exception):
+    """Ends a forward pass once what was wanted of it has been read."""
 
 
 @torch.no_grad()
@@ -100,12 +105,14 @@ def _pass(
 
     def read(activations: Tensor, hook: object) -> None:  # noqa: ARG001 (transformer_lens passes it by name)
         seen.append(activations.detach())
+        raise _SeenError
 
     width = max(len(row) for row in rows)
     # Padded on the right with any token: no real token attends to what comes after it.
     tokens = torch.tensor([[*row, *[row[0]] * (width - len(row))] for row in rows], device=model.cfg.device)
     try:
-        with model.hooks(fwd_hooks=[(hook_point, read)]):
+        # The blocks behind the hook point need not run.
+        with contextlib.suppress(_SeenError), model.hooks(fwd_hooks=[(hook_point, read)]):
             model(tokens, return_type=None, **last_logits_only(model))
     except ValueError as error:  # a hook point that is switched off in the bridge
         msg = f"The hook point {hook_point!r} of {model_name(model)} cannot be used: {error}"

@@ -35,8 +35,8 @@ from rater.study.additions import (
     RandomVector,
     VectorFile,
     XVector,
-    hook_name,
 )
+from rater.study.places import hook_name
 
 __all__ = ["SteeringVector", "UnequalPairWarning", "get_x_vector", "read_activations", "resolve"]
 
@@ -82,8 +82,13 @@ def _vectors(
 ) -> tuple[SteeringVector, ...]:
     """Make the vectors of one addition, with its coefficient."""
     if isinstance(addition, RandomVector):
-        like = _vectors(model, addition.like, f"{where}.like")
-        return random_like(like, addition.seed, getattr(addition.like, "dims", None))
+        several = isinstance(addition.like, tuple)
+        like = [
+            vector
+            for index, each in enumerate(addition.likes)
+            for vector in _vectors(model, each, f"{where}.like" + (f"[{index}]" if several else ""))
+        ]
+        return random_like(sum_up(like), addition.seed, addition.dims)
     if isinstance(addition, SteeringVector):
         _check_hook_point(model, addition.hook_point, f"{where}.hook_point")
         _check_reached(model, addition.hook_point)

@@ -4,19 +4,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from functools import cached_property
+from statistics import fmean
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.steering.bridge import context_length, plain_model, stop_tokens, to_text, tokenize
 from rater.steering.cache import empty_cache, gather
-from rater.steering.decoder import make_decoder
-from rater.steering.draw import Sampling, draw, penalise
+from rater.steering.decoder import Step, make_step
+from rater.steering.draw import Sampling, draw, penalise_
 from rater.steering.positions import decode_hooks
 from rater.steering.prefill import prefill, real_columns
 from rater.steering.rows import Completion, Row, uniforms
@@ -33,6 +35,8 @@ class _Live(Generic[K]):
     n_prompt: int
     random: npt.NDArray[np.float64]
     is_finished: bool = field(default=False)
+    logprobs: list[float] = field(default_factory=list)
+    """Of the tokens drawn, where they are measured."""
 
     @property
     def uniform(self) -> float:
@@ -47,9 +51,9 @@ class Batch(Generic[K]):
     out of memory; `unfinished_rows` are then what is to be made again, in another batch.
     """
 
-    def __init__(self, model: TransformerBridge, sampling: Sampling) -> None:
-        self._model, self._sampling = model, sampling
-        self._decoder, self._stops = make_decoder(plain_model(model)), stop_tokens(model)
+    def __init__(self, model: TransformerBridge, sampling: Sampling, *, measure: bool = False) -> None:
+        self._model, self._sampling, self._measures = model, sampling, measure
+        self._stops = stop_tokens(model)
         self._device = torch.device(str(model.cfg.device))
         self._live: list[_Live[K]] = []
         self._cache = empty_cache()
@@ -90,14 +94,19 @@ class Batch(Generic[K]):
             parts.append((made.cache, made.logits, copies))
         chosen = [(cache, logits, self._index(indices)) for cache, logits, indices in parts]
         self._logits = torch.cat([logits[indices] for _, logits, indices in chosen])
-        self._cache = gather([(cache, indices) for cache, _, indices in chosen], self._width)
+        # The last token is drawn, but not run through the model.
+        room = self._sampling.max_new_tokens - 1 - min(len(live.ids) - live.n_prompt for live in self._live)
+        self._cache = gather([(cache, indices) for cache, _, indices in chosen], self._width, room)
         self._hooks = decode_hooks([live.row.vectors for live in self._live], self._device)
 
     @torch.inference_mode()
     def draw(self) -> list[Completion[K]]:
         """Draw a token for each row; gives what is finished by them."""
         finished = []
+        measured = [at for at, live in enumerate(self._live) if self._measures and not live.row.vectors]
+        logits = self._logits[measured]  # taken out before the draw, which changes them
         self._tokens = self._draw()
+        self._note(measured, logits)
         for live, token in zip(self._live, self._tokens.tolist(), strict=True):
             live.ids.append(token)
             n_new = len(live.ids) - live.n_prompt
@@ -112,33 +121,38 @@ class Batch(Generic[K]):
         real = real_columns(self._lengths, self._width, self._device)
         # A finished row may run on past the context; what it attends to there is of no consequence.
         positions = self._index(self._lengths).sub(1).clamp(max=context_length(self._model) - 1)
-        context: dict[str, Any] = {
-            "attention_mask": real.long(),
-            "position_ids": positions[:, None],
-            "past_key_values": self._cache,
-        }
-        tokens = self._tokens[:, None]
-        if self._hooks:  # only the bridge has hook points, and it is slower
-            with self._model.hooks(fwd_hooks=self._hooks):
-                logits = self._model(tokens, return_type="logits", **context)
-        else:
-            logits = self._decoder(input_ids=tokens, use_cache=True, **context).logits
+        if not self._hooks:
+            self._logits = self._step(self._tokens, real, positions, self._cache)
+            return
+        with self._model.hooks(fwd_hooks=self._hooks):  # only the bridge has hook points, and it is slower
+            logits = self._model(
+                self._tokens[:, None],
+                return_type="logits",
+                attention_mask=real.long(),
+                position_ids=positions[:, None],
+                past_key_values=self._cache,
+            )
         self._logits = logits[:, -1].float()
+
+    @cached_property
+    def _step(self) -> Step:
+        return make_step(plain_model(self._model))
 
     def _draw(self) -> Int[Tensor, " row"]:
         width, sampling = self._width, self._sampling
         padded = [[0] * (width - len(live.ids)) + live.ids for live in self._live]
-        logits = penalise(
-            self._logits,
-            self._index(padded),
-            real_columns(self._lengths, width, self._device),
-            temperature=sampling.temperature,
-            frequency_penalty=sampling.frequency_penalty,
-        )
+        real = real_columns(self._lengths, width, self._device)
+        logits = penalise_(self._logits, self._index(padded), real, sampling)
         if sampling.temperature == 0:
             return logits.argmax(-1)
         uniform = torch.tensor([live.uniform for live in self._live], device=self._device)
-        return draw(logits, uniform, sampling.top_p)
+        return draw(logits, uniform, sampling.top_p, sampling.top_k)
+
+    def _note(self, measured: Sequence[int], logits: Float[Tensor, "measured d_vocab"]) -> None:
+        """Note how likely the tokens drawn were to the model itself, before temperature and penalties."""
+        logprobs = logits.log_softmax(-1).gather(1, self._tokens[measured, None])[:, 0]
+        for at, logprob in zip(measured, logprobs.tolist(), strict=True):
+            self._live[at].logprobs.append(logprob)
 
     def _enter(self, row: Row[K]) -> _Live[K]:
         prompt_ids = tokenize(self._model, row.prompt)
@@ -149,9 +163,11 @@ class Batch(Generic[K]):
         prompt_ids, new_ids = live.ids[: live.n_prompt], live.ids[live.n_prompt :]
         return Completion(
             key=live.row.key,
+            prompt=live.row.prompt,
             token_ids=tuple(new_ids),
             text=to_text(self._model, prompt_ids, new_ids),
             stop_reason="eos" if new_ids[-1] in self._stops else "length",
+            nll=-fmean(live.logprobs) if live.logprobs else None,
         )
 
     @property

@@ -10,6 +10,8 @@ from torch import nn
 
 from rater.embedded import EMBEDDED_MODEL, embedded_model_path, quietly
 from rater.errors import ModelError, nearest
+from rater.steering.memory import is_out_of_memory, no_memory
+from rater.steering.prompts import token_ids
 
 with quietly():  # its imports warn and print
     from huggingface_hub import HfApi
@@ -31,11 +33,12 @@ def load_model(
     takes about a second (and the libraries five, once).
 
     Raises:
-        ModelError: there is no such model, it cannot be fetched, or it is of a kind that cannot be steered.
+        ModelError: there is no such model or device, it cannot be fetched, it does not fit into the device's
+            memory, or it is of a kind that cannot be steered.
     """
     name = str(name_or_path)
     source = _source(name)
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    where = _device(device)
     try:
         with quietly():
             parts = _load(source, dtype or "auto")
@@ -48,6 +51,24 @@ def load_model(
             f"model hub (which needs the network).{_suggestion(name)}"
         )
         raise ModelError(msg) from error
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise no_memory(f"load the model {name!r}") from error
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    """Find the device, and see that something can be put there."""
+    has_gpu = torch.cuda.is_available()
+    name = str(device or ("cuda" if has_gpu else "cpu"))
+    try:
+        where = torch.device(name)
+        torch.empty(1, device=where)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        valid = f"cpu, cuda, cuda:0 to cuda:{torch.cuda.device_count() - 1}" if has_gpu else "cpu"
+        msg = f"The device {name!r} cannot be used here: {_first_line(error)}. Valid: {valid}."
+        raise ModelError(msg) from error
+    return where
 
 
 class _Parts(NamedTuple):
@@ -104,9 +125,8 @@ def plain_model(model: TransformerBridge) -> nn.Module:
 
 
 def tokenize(model: TransformerBridge, text: str) -> list[int]:
-    """Turn a text into token ids, BOS first; an empty text is BOS alone."""
-    ids: list[int] = model.tokenizer(text, add_special_tokens=False)["input_ids"]
-    return [int(model.tokenizer.bos_token_id), *ids]
+    """Turn a text into token ids, BOS first and once; an empty text is BOS alone."""
+    return token_ids(model.tokenizer, text)
 
 
 def to_text(model: TransformerBridge, prompt_ids: list[int], new_ids: list[int]) -> str:

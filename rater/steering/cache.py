@@ -63,7 +63,7 @@ def empty_cache() -> Cache:
     return Cache(layer_class_to_replicate=RowLayer)
 
 
-def gather(parts: Sequence[tuple[Cache, Int[Tensor, " _"]]], width: int) -> Cache:
+def gather(parts: Sequence[tuple[Cache, Int[Tensor, " _"]]], width: int, room: int = _ROOM) -> Cache:
     """Copy chosen rows of some caches into one, aligned at the right end.
 
     A row named twice is copied twice; one that is not named is left out.
@@ -71,12 +71,14 @@ def gather(parts: Sequence[tuple[Cache, Int[Tensor, " _"]]], width: int) -> Cach
     Args:
         parts: caches and the rows wanted of each, in the order of the result.
         width: the length in tokens of the longest row wanted; columns before it are padding and are dropped.
+        room: how many columns will follow, as far as it is known; fetching memory that is not needed costs
+            more than copying.
     """
     layers: list[Any] = []
     for index in range(len(parts[0][0].layers)):
         layer = RowLayer()
-        layer.keys = _gather([(_used(cache, index, "keys"), rows) for cache, rows in parts], width)
-        layer.values = _gather([(_used(cache, index, "values"), rows) for cache, rows in parts], width)
+        layer.keys = _gather([(_used(cache, index, "keys"), rows) for cache, rows in parts], width, room)
+        layer.values = _gather([(_used(cache, index, "values"), rows) for cache, rows in parts], width, room)
         layer.n_used, layer.is_initialized = width, True
         layers.append(layer)
     return Cache(layers=layers)
@@ -88,11 +90,13 @@ def _used(cache: Cache, index: int, name: str) -> Float[Tensor, "row head pos d_
     return states[:, :, : cache.get_seq_length(index)]
 
 
-def _gather(parts: list[tuple[Tensor, Tensor]], width: int) -> Float[Tensor, "row head capacity d_head"]:
+def _gather(
+    parts: list[tuple[Tensor, Tensor]], width: int, room: int
+) -> Float[Tensor, "row head capacity d_head"]:
     first = parts[0][0]
     n_rows = sum(len(rows) for _, rows in parts)
     # Zeros, since masked columns still take part in a product with weight 0, and 0 × garbage can be NaN.
-    gathered = first.new_zeros(n_rows, first.shape[1], width + _ROOM, first.shape[3])
+    gathered = first.new_zeros(n_rows, first.shape[1], width + min(room, _ROOM), first.shape[3])
     start = 0
     for states, rows in parts:
         length = min(states.shape[2], width)

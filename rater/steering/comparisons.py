@@ -16,11 +16,11 @@ from rater.study.additions import (
     ActivationAddition,
     AnyAddition,
     DatasetVector,
-    Position,
     RandomVector,
     VectorFile,
     XVector,
 )
+from rater.study.places import Position
 
 _SHOWN = {"unsteered": "Unsteered completions", "steered": "Steered completions"}
 
@@ -109,8 +109,12 @@ def _placed(
         return addition
     if isinstance(addition, ActivationAddition | XVector | DatasetVector):
         return replace(addition, position=position, dims=dims)
-    if isinstance(addition, RandomVector) and not isinstance(addition.like, VectorFile):
-        return replace(addition, like=replace(addition.like, position=position, dims=dims))
+    if isinstance(addition, RandomVector) and not any(
+        isinstance(each, VectorFile) for each in addition.likes
+    ):
+        likes = tuple(_placed(each, position, dims) for each in addition.likes)
+        like = likes if isinstance(addition.like, tuple) else likes[0]
+        return replace(addition, like=like)  # type: ignore[arg-type] # of the kinds that they were
     if isinstance(addition, VectorFile | SteeringVector) and dims is None:
         return replace(addition, position=position)
     msg = (

@@ -12,13 +12,14 @@ from rater.steering.additions import resolve
 from rater.steering.bridge import tokenize
 from rater.steering.draw import Sampling
 from rater.steering.effects import count_words, repetition
-from rater.steering.likelihood import completion_nlls
+from rater.steering.likelihood import unsteered_nlls
 from rater.steering.positions import Touch, Window, touches
+from rater.steering.prompts import render, set_off
 from rater.steering.rows import Completion, Row, StopReason, completion_seed
 from rater.steering.sampler import generate as generate_rows
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition
-from rater.study.arms import Steered, Unsteered
+from rater.study.arms import ModelArm, OtherModel, Prompted, Steered, Unsteered
 
 Additions = Sequence[AnyAddition | SteeringVector]
 
@@ -42,7 +43,9 @@ class Draws:
     max_new_tokens: int = 50
     temperature: float = 1.0
     top_p: float = 1.0
+    top_k: int | None = None
     frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
     samples_per_prompt: int = 1
     seed: int = 0
 
@@ -66,13 +69,19 @@ class ArmCompletion:
     arm: str
     prompt: str
     sample: int
-    seed: int
+    seed: int | None
+    """The seed of its random numbers; None for a text from a file, as is what follows from tokens."""
     token_ids: tuple[int, ...]
     text: str
-    stop_reason: StopReason
+    stop_reason: StopReason | None
     measurements: Measurements | None
     touched: tuple[Touch, ...]
     """With ``trace=True``: the tokens at which something was added; each is in row 0, its own."""
+
+
+def from_outside(arm: str, prompt: str, sample: int, text: str) -> ArmCompletion:
+    """Set a text that something else made beside those that were generated here."""
+    return ArmCompletion(arm, prompt, sample, None, (), text, None, None, ())
 
 
 class _Key(NamedTuple):
@@ -84,9 +93,10 @@ class _Key(NamedTuple):
 def generate(
     model: TransformerBridge,
     prompts: str | Sequence[str],
-    arms: Sequence[Unsteered | Steered] | Mapping[str, Additions],
+    arms: Sequence[ModelArm] | Mapping[str, Additions],
     sampling: RepeatedSampling,
     *,
+    chat: bool = False,
     batch_size: int = 64,
     measure: bool = True,
     trace: bool = False,
@@ -99,37 +109,31 @@ def generate(
     Args:
         model: from `load_model`.
         prompts: what is to be continued.
-        arms: declared arms, or additions (none for the unsteered model) by the name of their arm.
+        arms: declared arms, or additions (none for the unsteered model) by the name of their arm; an
+            `OtherModel` is taken to be the model given.
         sampling: a study's `Sampling`, or `Draws`.
+        chat: whether prompts go through the model's chat template, as what a user says.
         batch_size: how many completions are decoded together.
-        measure: whether to measure them, which takes a forward pass for eight completions.
+        measure: whether to measure them, which takes forward passes for all but unsteered completions.
         trace: whether to list the tokens at which something was added.
 
     Raises:
         ModelError: an arm, a prompt and the model do not fit; nothing has been generated then.
     """
     listed = [prompts] if isinstance(prompts, str) else list(prompts)
-    vectors = {
-        name: resolve(model, additions, place=f"{name}.additions")
-        for name, additions in _additions(arms).items()
-    }
-    rows = [
-        Row(_Key(arm, prompt, sample), prompt, added, completion_seed(sampling.seed, prompt, sample))
-        for arm, added in vectors.items()
-        for prompt in listed
-        for sample in range(sampling.samples_per_prompt)
-    ]
-    made = {each.key: each for each in generate_rows(model, rows, sampling, batch_size=batch_size)}
+    rows = _rows(model, listed, arms, sampling, chat=chat)
+    finished = generate_rows(model, rows, sampling, batch_size=batch_size, measure=measure)
+    made = {each.key: each for each in finished}
     ordered = [made[row.key] for row in rows]
-    measured = _measure(model, ordered) if measure else [None] * len(rows)
+    measured = _measure(model, ordered, chat=chat) if measure else [None] * len(rows)
     return [
         ArmCompletion(
             arm=row.key.arm,
-            prompt=row.prompt,
+            prompt=row.key.prompt,
             sample=row.key.sample,
             seed=row.seed,
             token_ids=completion.token_ids,
-            text=completion.text,
+            text=set_off(completion.text, chat=chat),
             stop_reason=completion.stop_reason,
             measurements=measurements,
             touched=_touched(model, row, len(completion.token_ids)) if trace else (),
@@ -138,23 +142,61 @@ def generate(
     ]
 
 
-def _additions(arms: Sequence[Unsteered | Steered] | Mapping[str, Additions]) -> dict[str, Additions]:
+def _rows(
+    model: TransformerBridge,
+    prompts: Sequence[str],
+    arms: Sequence[ModelArm] | Mapping[str, Additions],
+    sampling: RepeatedSampling,
+    *,
+    chat: bool,
+) -> list[Row[_Key]]:
+    declared = {} if isinstance(arms, Mapping) else {arm.name: arm for arm in arms}
+    vectors = {
+        name: resolve(model, additions, place=f"{name}.additions")
+        for name, additions in _additions(arms).items()
+    }
+    given = {
+        (name, prompt): render(model.tokenizer, prompt, declared.get(name), chat=chat)
+        for name in vectors
+        for prompt in prompts
+    }
+    return [
+        Row(
+            key=_Key(arm, prompt, sample),
+            prompt=given[arm, prompt],
+            vectors=added,
+            seed=completion_seed(sampling.seed, prompt, sample),
+        )
+        for arm, added in vectors.items()
+        for prompt in prompts
+        for sample in range(sampling.samples_per_prompt)
+    ]
+
+
+def _additions(arms: Sequence[ModelArm] | Mapping[str, Additions]) -> dict[str, Additions]:
     if isinstance(arms, Mapping):
         return dict(arms)
     additions: dict[str, Additions] = {}
     for arm in arms:
         if isinstance(arm, Steered):
             additions[arm.name] = arm.additions
-        elif isinstance(arm, Unsteered):
+        elif isinstance(arm, Unsteered | Prompted | OtherModel):
             additions[arm.name] = ()
         else:
-            msg = f"{arm!r} is not made by additions; valid here: Unsteered(…) and Steered(…)."
+            msg = f"{arm!r} is made by no model; valid: an Unsteered, Steered, Prompted or OtherModel arm."
             raise ModelError(msg)
     return additions
 
 
-def _measure(model: TransformerBridge, completions: Sequence[Completion[_Key]]) -> list[Measurements]:
-    nlls = completion_nlls(model, [(each.key.prompt, each.token_ids) for each in completions])
+def _measure(
+    model: TransformerBridge, completions: Sequence[Completion[_Key]], *, chat: bool
+) -> list[Measurements]:
+    # As the unsteered arm would have had to write it: without an arm's own prefix or system prompt.
+    plain = {
+        prompt: render(model.tokenizer, prompt, None, chat=chat)
+        for prompt in {each.key.prompt for each in completions}
+    }
+    nlls = unsteered_nlls(model, completions, [plain[each.key.prompt] for each in completions])
     return [
         Measurements(
             n_tokens=len(each.token_ids),

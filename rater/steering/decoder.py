@@ -1,23 +1,58 @@
 """Make the model that decoding runs on: the plain one, with faster parts where the CPU has them.
 
-Decoding gives each row one token at a time, a shape for which PyTorch's usual CPU kernels are slow. Measured
-on two cores with the embedded model and 60 rows, best of 15: the model's share of a step falls from 206 to
-152 ms. Linear layers through oneDNN give 40 ms of that, and attention as two plain products 10.
+Decoding gives each row one token at a time, a shape for which PyTorch's usual CPU kernels are slow.
 """
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
 import copy
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.cache_utils import Cache
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from rater.steering.llama import LlamaStep
+from rater.steering.products import quicken_linear_layers
+
 _ATTENTION = "rater_one_token"
+
+
+class Step(Protocol):
+    """One step of decoding: runs a token of each row, and appends its keys and values to the cache."""
+
+    def __call__(
+        self,
+        tokens: Int[Tensor, " row"],
+        real: Bool[Tensor, "row pos"],
+        positions: Int[Tensor, " row"],
+        cache: Cache,
+    ) -> Float[Tensor, "row d_vocab"]:
+        """Give the logits; ``real`` tells which columns, with the new one, are tokens, and not padding."""
+
+
+def make_step(plain: nn.Module) -> Step:
+    """Make a step of decoding on a transformers model: our own for a plain Llama, else the decoder's."""
+    if _is_slow(plain) and LlamaStep.suits(plain):
+        return LlamaStep(plain)
+    decoder = make_decoder(plain)
+
+    def step(tokens: Tensor, real: Tensor, positions: Tensor, cache: Cache) -> Float[Tensor, "row d_vocab"]:
+        made = decoder(
+            input_ids=tokens[:, None],
+            attention_mask=real.long(),
+            position_ids=positions[:, None],
+            past_key_values=cache,
+            use_cache=True,
+        )
+        logits: Tensor = made.logits[:, -1]
+        return logits.float()
+
+    return step
 
 
 def make_decoder(plain: nn.Module) -> nn.Module:
@@ -26,33 +61,20 @@ def make_decoder(plain: nn.Module) -> nn.Module:
     Only for models in float32 on the CPU, and only exact `nn.Linear` layers and PyTorch's own attention; any
     other model or part is used as it is. Results agree with the plain model's up to float arithmetic.
     """
-    parameter = next(plain.parameters())
-    if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
+    if not _is_slow(plain):
         return plain
     tensors = [*plain.parameters(), *plain.buffers()]
     decoder = copy.deepcopy(plain, {id(tensor): tensor for tensor in tensors})
-    if hasattr(
-        torch.ops.mkldnn, "_linear_pointwise"
-    ):  # it is PyTorch's own business, and not on every platform
-        for module in decoder.modules():
-            if type(module) is nn.Linear:
-                module.__class__ = _OneDnnLinear
+    quicken_linear_layers(decoder)
     config: Any = decoder.config
     if config._attn_implementation == "sdpa":  # noqa: SLF001 (where transformers keeps it)
         config._attn_implementation = _ATTENTION  # noqa: SLF001 (as above)
     return decoder
 
 
-class _OneDnnLinear(nn.Linear):
-    """A linear layer through the operator that PyTorch's compiler uses for it; it has no gradient."""
-
-    def forward(self, input: Float[Tensor, "*row d_in"]) -> Float[Tensor, "*row d_out"]:  # noqa: A002 (nn.Linear's)
-        if torch.is_grad_enabled():
-            return super().forward(input)
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(  # noqa: SLF001 (see the class)
-            input, self.weight, self.bias, "none", [], ""
-        )
-        return product
+def _is_slow(model: nn.Module) -> bool:
+    parameter = next(model.parameters())
+    return parameter.device.type == "cpu" and parameter.dtype == torch.float32
 
 
 def attend(  # noqa: PLR0917 (transformers' signature)

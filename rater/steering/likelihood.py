@@ -1,17 +1,41 @@
 """Measure how likely texts are to a model, steered or not: negative log-likelihood per token."""
 
-from collections.abc import Sequence
+# ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
-from rater.steering.bridge import tokenize
-from rater.steering.prefill import check_fits, run_rows
+from rater.steering.activations import last_logits_only
+from rater.steering.bridge import plain_model, tokenize
+from rater.steering.decoder import make_decoder
+from rater.steering.memory import is_out_of_memory, no_memory
+from rater.steering.prefill import align, check_fits, run_rows
+from rater.steering.rows import Completion
 from rater.steering.vectors import SteeringVector
 
-_BATCH = 8  # the logits of 8 rows of 100 tokens take 150 MB with a vocabulary of 49,152
+_MOST_LOGITS = 40_000_000
+"""How many logits are held at once: 160 MB, which 20 completions of 40 tokens need with 49,152 words."""
 
 
+class _Text(NamedTuple):
+    """A completion after its prompt, as tokens, and where it stood among those to be measured."""
+
+    at: int
+    prompt: list[int]
+    new: list[int]
+
+    @property
+    def n_tokens(self) -> int:
+        return len(self.prompt) + len(self.new)
+
+
+@torch.no_grad()
 def completion_nlls(
     model: TransformerBridge,
     completions: Sequence[tuple[str, Sequence[int]]],
@@ -19,8 +43,9 @@ def completion_nlls(
 ) -> list[float]:
     """Give the mean negative log-likelihood of each completion's tokens after its prompt, in nats per token.
 
-    The prompt's own tokens do not count, and additions to the prompt stay with the prompt. A forward pass
-    for 8 completions.
+    The prompt's own tokens do not count, and additions to the prompt stay with the prompt. Those of near
+    lengths share a forward pass, as many as 160 MB of logits allow, or fewer where memory runs out; of the
+    unsteered model it is one of the plain model, and not of the bridge.
 
     Args:
         model: the bridge.
@@ -28,12 +53,57 @@ def completion_nlls(
         vectors: how the model is steered; none for the unsteered model.
 
     Raises:
-        ModelError: a completion is empty, or prompt, completion, additions and context do not fit.
+        ModelError: a completion is empty, prompt, completion, additions and context do not fit, or memory
+            does not suffice for a single one.
     """
-    nlls: list[float] = []
-    for start in range(0, len(completions), _BATCH):
-        nlls += _nlls(model, completions[start : start + _BATCH], vectors)
-    return nlls
+    texts = [
+        _Text(index, _checked(model, prompt, new, vectors), list(new))
+        for index, (prompt, new) in enumerate(completions)
+    ]
+    # The longest first, so that rows of near lengths stand together, and a lack of memory shows at once.
+    waiting = sorted(texts, key=lambda text: text.n_tokens, reverse=True)
+    run = _runner(model, vectors)
+    nlls: dict[int, float] = {}
+    most_together = len(texts)
+    while waiting:
+        together = waiting[: min(most_together, _n_that_fit(model, waiting))]
+        try:
+            measured = _nlls(run(together), together)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(together) == 1:
+                raise no_memory("measure even one completion") from error
+            most_together = len(together) // 2
+        else:
+            nlls |= measured
+            waiting = waiting[len(together) :]
+    return [nlls[index] for index in range(len(texts))]
+
+
+def unsteered_nlls(
+    model: TransformerBridge, completions: Sequence[Completion[Any]], prompts: Sequence[str]
+) -> list[float]:
+    """Give the mean NLL of completions under the unsteered model, after prompts that may not be their own.
+
+    What was noted as a completion was made is taken where it is the same; the others take forward passes, as
+    in `completion_nlls`.
+
+    Args:
+        model: the bridge.
+        completions: what the model made.
+        prompts: what each is taken to follow: the study's own prompt, without an arm's prefix.
+    """
+    noted = [
+        made.nll if made.prompt == prompt else None for made, prompt in zip(completions, prompts, strict=True)
+    ]
+    lacking = [
+        (prompt, made.token_ids)
+        for made, prompt, nll in zip(completions, prompts, noted, strict=True)
+        if nll is None
+    ]
+    measured = iter(completion_nlls(model, lacking) if lacking else ())
+    return [next(measured) if nll is None else nll for nll in noted]
 
 
 def text_nll(
@@ -47,30 +117,58 @@ def text_nll(
     return completion_nlls(model, [(prompt, tokenize(model, text)[1:])], vectors)[0]
 
 
-def _nlls(
-    model: TransformerBridge,
-    completions: Sequence[tuple[str, Sequence[int]]],
-    vectors: Sequence[SteeringVector],
-) -> list[float]:
-    for prompt, new in completions:
-        if not new:
-            msg = f"The completion of {prompt!r} has no tokens, so it has no likelihood; valid: one or more."
-            raise ModelError(msg)
-        prompt_vectors = [vector for vector in vectors if vector.when == "prompt"]
-        check_fits(model, prompt, prompt_vectors, max_new_tokens=len(new))
-    prompts = [tokenize(model, prompt) for prompt, _ in completions]
-    rows = [[*prompt, *new] for prompt, (_, new) in zip(prompts, completions, strict=True)]
-    longest = max(len(new) for _, new in completions)
-    logits = run_rows(
-        model,
-        rows,
-        [vectors for _ in rows],
-        prompt_lengths=[len(prompt) for prompt in prompts],
-        n_last=longest + 1,
-    )
-    nlls = []
-    for row, (_, new) in zip(logits, completions, strict=True):
+def _checked(
+    model: TransformerBridge, prompt: str, new: Sequence[int], vectors: Sequence[SteeringVector]
+) -> list[int]:
+    """Give the prompt's tokens, if it and its completion can be measured."""
+    if not new:
+        msg = f"The completion of {prompt!r} has no tokens, so it has no likelihood; valid: one or more."
+        raise ModelError(msg)
+    prompt_vectors = [vector for vector in vectors if vector.when == "prompt"]
+    check_fits(model, prompt, prompt_vectors, max_new_tokens=len(new))
+    return tokenize(model, prompt)
+
+
+def _n_that_fit(model: TransformerBridge, waiting: Sequence[_Text]) -> int:
+    """Count the completions at the front whose logits, padded to the longest of them, may be held at once."""
+    longest = 0
+    for n_before, text in enumerate(waiting):
+        longest = max(longest, len(text.new))
+        if n_before and (n_before + 1) * (longest + 1) * model.cfg.d_vocab > _MOST_LOGITS:
+            return n_before
+    return len(waiting)
+
+
+def _runner(
+    model: TransformerBridge, vectors: Sequence[SteeringVector]
+) -> Callable[[Sequence[_Text]], Float[Tensor, "row last d_vocab"]]:
+    """Make what gives the logits of texts that are run together: of as many columns as the longest needs."""
+    decoder = None if vectors else make_decoder(plain_model(model))
+
+    def run(together: Sequence[_Text]) -> Float[Tensor, "row last d_vocab"]:
+        rows = [[*text.prompt, *text.new] for text in together]
+        n_last = max(len(text.new) for text in together) + 1
+        if decoder is None:
+            lengths = [len(text.prompt) for text in together]
+            return run_rows(model, rows, [vectors] * len(rows), prompt_lengths=lengths, n_last=n_last)
+        given = align(rows, model.cfg.device)
+        logits: Tensor = decoder(
+            input_ids=given.tokens,
+            attention_mask=given.real.long(),
+            position_ids=given.positions,
+            use_cache=False,
+            **last_logits_only(model, n_last),
+        ).logits
+        return logits[:, -n_last:]
+
+    return run
+
+
+def _nlls(logits: Float[Tensor, "row last d_vocab"], together: Sequence[_Text]) -> dict[int, float]:
+    """Measure each text, by its index, without a float32 copy of the others' logits."""
+    nlls = {}
+    for row, (at, _, new) in zip(logits, together, strict=True):
         # Rows end in the last column, and what is drawn in a column comes from the one before it.
-        logprobs = row[-len(new) - 1 : -1].log_softmax(-1)  # [new, d_vocab]
-        nlls.append(-logprobs[range(len(new)), list(new)].mean().item())
+        logprobs = row[-len(new) - 1 : -1].float().log_softmax(-1)  # [new, d_vocab]
+        nlls[at] = -logprobs[range(len(new)), new].mean().item()
     return nlls

@@ -4,6 +4,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -126,22 +127,38 @@ def run_rows(
         n_last: of how many columns at the end the logits are wanted.
         cache: what takes the keys and values up.
     """
-    lengths = [len(row) for row in rows]
-    width = max(lengths)
-    pad = rows[0][0]  # any token will do: no real token attends to it
-    tokens = torch.tensor([[pad] * (width - len(row)) + list(row) for row in rows], device=model.cfg.device)
-    real = real_columns(lengths, width, tokens.device)
+    given = align(rows, model.cfg.device)
+    n_prompt = prompt_lengths or [len(row) for row in rows]
     kept = {} if cache is None else {"past_key_values": cache}
-    with adding(model, vectors, Window.of_mask(real, width, prompt_lengths or lengths)):
+    with adding(model, vectors, Window.of_mask(given.real, given.real.shape[1], n_prompt)):
         logits: Tensor = model(
-            tokens,
+            given.tokens,
             return_type="logits",
-            attention_mask=real.long(),
-            position_ids=(real.long().cumsum(-1) - 1).clamp(min=0),
+            attention_mask=given.real.long(),
+            position_ids=given.positions,
             **kept,
             **last_logits_only(model, n_last),
         )
     return logits[:, -n_last:].float()
+
+
+class Aligned(NamedTuple):
+    """Rows of tokens that end in the same column, padded on the left."""
+
+    tokens: Int[Tensor, "row pos"]
+    real: Bool[Tensor, "row pos"]
+    positions: Int[Tensor, "row pos"]
+    """Counted from each row's own BOS; 0 for padding."""
+
+
+def align(rows: Sequence[Sequence[int]], device: torch.device | str | None) -> Aligned:
+    """Align whole sequences of tokens at their right ends."""
+    lengths = [len(row) for row in rows]
+    width = max(lengths)
+    pad = rows[0][0]  # any token will do: no real token attends to it
+    tokens = torch.tensor([[pad] * (width - len(row)) + list(row) for row in rows], device=device)
+    real = real_columns(lengths, width, tokens.device)
+    return Aligned(tokens, real, (real.long().cumsum(-1) - 1).clamp(min=0))
 
 
 def real_columns(lengths: Sequence[int], width: int, device: torch.device) -> Bool[Tensor, "row pos"]:

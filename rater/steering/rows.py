@@ -24,6 +24,8 @@ class Row(Generic[K]):
     """What is added to the prompt. Rows that share the very tuple share a prefill."""
     seed: int
     """The seed of its own random stream."""
+    place: str = "The prompt"
+    """Where the prompt is declared, such as ``prompts[3]``, for error messages."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,16 @@ class Completion(Generic[K]):
     """One completion, made."""
 
     key: K
+    prompt: str
+    """What it goes on from, as its row had it."""
     token_ids: tuple[int, ...]
     """The new tokens, the one that ended it included."""
     text: str
     """The new tokens as text: without the prompt and special tokens, white space kept."""
     stop_reason: StopReason
+    nll: float | None = None
+    """Mean negative log-likelihood of its tokens after its prompt, in nats per token, where it was asked for
+    and nothing was added: under the unsteered model that made it."""
 
 
 def completion_seed(study_seed: int, prompt: str, sample: int) -> int:

@@ -5,20 +5,17 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-import torch
 from transformer_lens.model_bridge import TransformerBridge
 
-from rater.errors import ModelError
 from rater.steering.batch import Batch
 from rater.steering.draw import Sampling
+from rater.steering.memory import is_out_of_memory, no_memory
 from rater.steering.prefill import check_fits
 from rater.steering.rows import Completion, Row
 
 K = TypeVar("K")
 
 _LOG = logging.getLogger(__name__)
-_SAYS_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
-"""What PyTorch's RuntimeErrors say on Linux, Windows and Apple's GPUs; CUDA has an error of its own."""
 
 
 def generate(
@@ -27,6 +24,7 @@ def generate(
     sampling: Sampling,
     *,
     batch_size: int = 128,
+    measure: bool = False,
     on_tokens: Callable[[int], None] | None = None,
 ) -> Iterator[Completion[K]]:
     """Make the completion of each row, and yield each as soon as it is finished.
@@ -47,6 +45,8 @@ def generate(
         rows: what to make; rows of one prompt and arm best stand together.
         sampling: a study's `Sampling`; temperature 0 takes the likeliest token at each step.
         batch_size: how many rows are decoded together. More are faster and take more memory.
+        measure: whether to take the NLL of rows without additions from the logits that they are drawn from;
+            that of others under the unsteered model takes a forward pass (`completion_nlls`).
         on_tokens: called after each step with the number of tokens it made, for progress. Tokens of rows
             that had to start again count again.
 
@@ -54,9 +54,10 @@ def generate(
         ModelError: before anything is made, where a prompt, its additions and the context do not fit; later,
             where memory does not suffice for a single row.
     """
-    for prompt, vectors in dict.fromkeys((row.prompt, row.vectors) for row in rows):
-        check_fits(model, prompt, vectors, max_new_tokens=sampling.max_new_tokens)
-    return _run(lambda: Batch(model, sampling), deque(rows), batch_size, on_tokens)
+    places = {(row.prompt, row.vectors): row.place for row in rows}
+    for (prompt, vectors), place in places.items():
+        check_fits(model, prompt, vectors, max_new_tokens=sampling.max_new_tokens, place=place)
+    return _run(lambda: Batch(model, sampling, measure=measure), deque(rows), batch_size, on_tokens)
 
 
 def _run(
@@ -70,10 +71,10 @@ def _run(
         try:
             yield from _decode(batch, waiting, batch_size, on_tokens)
         except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if len(batch) <= 1:
-                raise _no_memory() from error
+                raise no_memory("decode even one row") from error
             batch_size = len(batch) // 2
             _LOG.warning("Out of memory with %d rows together; going on with %d.", len(batch), batch_size)
         # Behind the handler, where the error no longer holds what was allocated. A row that starts again ends
@@ -95,17 +96,3 @@ def _decode(
             on_tokens(n_tokens)
         if batch.n_unfinished:
             batch.decode()
-
-
-def _is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return any(words in str(error) for words in _SAYS_NO_MEMORY)
-
-
-def _no_memory() -> ModelError:
-    msg = (
-        "Memory does not suffice to decode even one row; use shorter prompts, fewer new tokens, a smaller "
-        "model or another device."
-    )
-    return ModelError(msg)

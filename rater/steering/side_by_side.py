@@ -89,7 +89,10 @@ def _remarks(completion: ArmCompletion) -> str:
         said.append(f"{measured.n_tokens} tokens, NLL {measured.nll:.2f}")
         if measured.repetition is not None:
             said.append(f"repetition {measured.repetition:.2f}")
-    said.append(_touched(completion.touched))
+    if completion.seed is None:
+        said.append("from a file")
+    else:
+        said.append(_touched(completion.touched))
     return " · ".join(said)
 
 

@@ -14,9 +14,11 @@ from rater.steering.bridge import tokenize
 from rater.steering.completions import ArmCompletion, RepeatedSampling, generate
 from rater.steering.effects import count_words, kl_divergence
 from rater.steering.prefill import check_fits, prefill
+from rater.steering.prompts import render
 from rater.steering.strength import relative_norm
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import ActivationAddition, AnyAddition, DatasetVector, RandomVector, XVector
+from rater.study.doses import scaled, strength
 
 Place = Literal["front", "mid", "back"]
 
@@ -74,7 +76,7 @@ def place_additions(additions: Sequence[AnyAddition], setting: Setting) -> list[
     Raises:
         ModelError: an addition was saved for a layer of its own.
     """
-    largest = max((abs(_strength(addition)) for addition in additions), default=0) or 1.0
+    largest = max((abs(strength(addition)) for addition in additions), default=0) or 1.0
     return [_place(addition, setting, setting.coeff / largest) for addition in additions]
 
 
@@ -85,6 +87,7 @@ def sweep(
     settings: Sequence[Setting],
     *,
     sampling: RepeatedSampling,
+    chat: bool = False,
     words: Collection[str] | None = None,
     with_unsteered: bool = True,
 ) -> Iterator[Outcome]:
@@ -96,28 +99,31 @@ def sweep(
         ModelError: a setting does not fit the model or a prompt; all are checked before anything is made.
     """
     resolved = {each: resolve(model, place_additions(additions, each)) for each in settings}
+    given = [render(model.tokenizer, prompt, None, chat=chat) for prompt in prompts]
     for vectors in resolved.values():
-        for prompt in prompts:
+        for prompt in given:
             check_fits(model, prompt, vectors, max_new_tokens=sampling.max_new_tokens)
-    if with_unsteered:
-        yield _measure(model, prompts, None, (), sampling, words)
-    for setting, vectors in resolved.items():
-        yield _measure(model, prompts, setting, vectors, sampling, words)
+    unsteered: list[tuple[Setting | None, tuple[SteeringVector, ...]]] = (
+        [(None, ())] if with_unsteered else []
+    )
+    for setting, vectors in [*unsteered, *resolved.items()]:
+        made = generate(model, prompts, {"arm": vectors}, sampling, chat=chat)
+        yield _outcome(model, given, setting, vectors, made=made, words=words)
 
 
-def _measure(  # noqa: PLR0917 (all of them are what is measured)
+def _outcome(
     model: TransformerBridge,
-    prompts: Sequence[str],
+    given: Sequence[str],
     setting: Setting | None,
     vectors: tuple[SteeringVector, ...],
-    sampling: RepeatedSampling,
+    *,
+    made: Sequence[ArmCompletion],
     words: Collection[str] | None,
 ) -> Outcome:
-    made = generate(model, prompts, {"arm": vectors}, sampling)
     measured = [each.measurements for each in made if each.measurements is not None]
     return Outcome(
         setting=setting,
-        kl=_mean_kl(model, prompts, vectors),
+        kl=_mean_kl(model, given, vectors),
         ratio=relative_norm(model, vectors),
         nll=mean(each.nll for each in measured),
         repetition=mean(each.repetition or 0.0 for each in measured),
@@ -126,8 +132,8 @@ def _measure(  # noqa: PLR0917 (all of them are what is measured)
     )
 
 
-def _mean_kl(model: TransformerBridge, prompts: Sequence[str], vectors: tuple[SteeringVector, ...]) -> float:
-    tokens = [tokenize(model, prompt) for prompt in prompts]
+def _mean_kl(model: TransformerBridge, given: Sequence[str], vectors: tuple[SteeringVector, ...]) -> float:
+    tokens = [tokenize(model, prompt) for prompt in given]
     steered, unsteered = (
         prefill(model, tokens, [added for _ in tokens]).logits.log_softmax(-1) for added in (vectors, ())
     )
@@ -138,22 +144,17 @@ def _hits(completions: Sequence[ArmCompletion], words: Collection[str] | None) -
     return None if words is None else mean(count_words(each.text, words) for each in completions)
 
 
-def _strength(addition: AnyAddition) -> float:
-    if isinstance(addition, RandomVector):
-        return _strength(addition.like)
-    return (addition.coeff if addition.relative is None else addition.relative) or 0.0
-
-
 def _place(addition: AnyAddition, setting: Setting, factor: float) -> AnyAddition:
     if isinstance(addition, RandomVector):
-        placed = _place(addition.like, setting, factor)
-        return replace(addition, like=placed)  # type: ignore[arg-type] # of the kind that it was
-    strength = "coeff" if addition.relative is None else "relative"
-    changed: dict[str, object] = {strength: factor * _strength(addition)}
+        placed = tuple(_place(each, setting, factor) for each in addition.likes)
+        like = placed if isinstance(addition.like, tuple) else placed[0]
+        return replace(addition, like=like)  # type: ignore[arg-type] # of the kinds that they were
+    addition = scaled(addition, factor)
+    changed: dict[str, object] = {}
     if isinstance(addition, ActivationAddition | XVector | DatasetVector) and addition.when == "prompt":
         changed["position"] = setting.position
     if isinstance(addition, ActivationAddition):
-        return replace(addition, act_name=setting.layer, **changed)  # type: ignore[arg-type] # fields of its own
+        return replace(addition, act_name=setting.layer, **changed)  # type: ignore[arg-type] # its own field
     if isinstance(addition, XVector | DatasetVector):
         return replace(addition, at=setting.layer, **changed)  # type: ignore[arg-type] # as above
     msg = f"{addition!r} was saved for its own layer, so it cannot be swept over layers; declare its texts."

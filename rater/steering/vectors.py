@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rater.errors import ModelError
-from rater.study.additions import Position, When
+from rater.study.places import Position, When
 
 
 @dataclass(frozen=True, eq=False)

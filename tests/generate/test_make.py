@@ -1,5 +1,6 @@
 """Make completions with the embedded model into a real sealed file."""
 
+import resource
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from rater.errors import ModelError
+from rater.errors import DatabaseError, ModelError, StateError
 from rater.generate.freeze import freeze
 from rater.store.engine import disposing, reading
 from rater.store.log import read_events
@@ -99,30 +100,100 @@ def test_both_arms_of_a_sample_share_a_seed_that_no_other_sample_has(
     assert len(set(pairs)) == 4
 
 
+def longer(study: Study) -> Study:
+    """The same with five samples: 20 completions, two groups and a half."""
+    declared = study.model_dump()
+    return Study.model_validate({**declared, "sampling": {**declared["sampling"], "samples_per_prompt": 5}})
+
+
 def test_generation_that_was_interrupted_ends_with_the_same_rows(
     short_study: Study, sealed_url: str, embedded_model: "TransformerBridge", tmp_path: Path
 ) -> None:
-    whole_url = f"sqlite:///{tmp_path / 'whole.db'}"
-    make(whole_url, short_study, embedded_model)
+    study, whole_url = longer(short_study), f"sqlite:///{tmp_path / 'whole.db'}"
+    make(whole_url, study, embedded_model)
 
     class Stopped(Exception):  # noqa: N818 (stands for Ctrl-C)
         pass
 
-    n_made = 0
-
-    def stop_after_three(_n_tokens: int) -> None:
-        nonlocal n_made
-        n_made += 1
-        if n_made == 3:
-            raise Stopped
+    def stop(_n_tokens: int) -> None:
+        raise Stopped
 
     with pytest.raises(Stopped):
-        make(sealed_url, short_study, embedded_model, on_completion=stop_after_three, batch_size=3)
-    assert len(read_texts(sealed_url)) == 3
+        make(sealed_url, study, embedded_model, on_completion=stop, batch_size=3)
+    assert len(read_texts(sealed_url)) == 8
+
+    make(sealed_url, study, embedded_model)
+
+    assert read_texts(sealed_url) == read_texts(whole_url)
+
+
+def test_a_full_disk_is_said_and_what_was_kept_is_gone_on_from(
+    short_study: Study, sealed_url: str, embedded_model: "TransformerBridge", tmp_path: Path
+) -> None:
+    study, whole_url = longer(short_study), f"sqlite:///{tmp_path / 'whole.db'}"
+    make(whole_url, study, embedded_model)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(_n_tokens: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
+
+    try:
+        with pytest.raises(DatabaseError, match=r"sealed.db cannot be used: .* It must .* have space\."):
+            make(sealed_url, study, embedded_model, on_completion=fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert len(read_texts(sealed_url)) == 8
+
+    make(sealed_url, study, embedded_model)
+
+    assert read_texts(sealed_url) == read_texts(whole_url)
+
+
+def test_completions_are_measured_under_the_unsteered_model(
+    short_study: Study, sealed_url: str, embedded_model: "TransformerBridge"
+) -> None:
+    from rater.steering.likelihood import completion_nlls  # noqa: PLC0415 (torch)
 
     make(sealed_url, short_study, embedded_model)
 
-    assert read_texts(sealed_url) == read_texts(whole_url)
+    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+        rows = list(session.scalars(select(Completion)))
+        session.expunge_all()
+    nlls = completion_nlls(
+        embedded_model, [(short_study.prompts[row.prompt_index], row.token_ids) for row in rows]
+    )
+    assert [row.nll for row in rows] == pytest.approx(nlls, abs=1e-4)
+    assert all(row.repetition == 0 for row in rows)
+
+
+def test_one_study_is_made_in_one_precision(
+    short_study: Study, sealed_url: str, embedded_model: "TransformerBridge"
+) -> None:
+    import torch  # noqa: PLC0415 (for this test only)
+
+    from rater.embedded import EMBEDDED_MODEL  # noqa: PLC0415 (as above)
+    from rater.generate.freeze import first_samples  # noqa: PLC0415 (as above)
+    from rater.generate.make import make_completions  # noqa: PLC0415 (as above)
+    from rater.steering.bridge import load_model  # noqa: PLC0415 (as above)
+
+    def make_first(n: int, model: "TransformerBridge") -> None:
+        make_completions(
+            sealed_url,
+            short_study,
+            first_samples(freeze(sealed_url, short_study, now=NOW), n),
+            model,
+            batch_size=8,
+            clock=lambda: NOW,
+            on_tokens=lambda _: None,
+            on_completion=lambda _: None,
+        )
+
+    half = load_model(EMBEDDED_MODEL, device="cpu", dtype=torch.bfloat16)
+    make_first(4, half)
+
+    assert [cell.sample for cell, _ in read_texts(sealed_url)] == [0, 0, 0, 0]
+    with pytest.raises(StateError, match="made in bfloat16, but its model is loaded in float32 now"):
+        make_first(4, embedded_model)
 
 
 def test_an_arm_that_does_not_fit_the_model_is_named_before_anything_is_made(

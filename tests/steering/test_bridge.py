@@ -4,6 +4,7 @@ import pytest
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
+from rater.embedded import EMBEDDED_MODEL
 from rater.errors import ModelError
 from rater.steering.bridge import load_model, plain_model, stop_tokens, to_text, tokenize
 
@@ -64,6 +65,12 @@ def test_a_misspelt_model_is_named_with_the_nearest() -> None:
         ModelError, match=r"'smollm2-135m-instrut' could not .* Did you mean 'smollm2-135m-instruct'"
     ):
         load_model("smollm2-135m-instrut")
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused_before_a_model_is_loaded(device: str) -> None:
+    with pytest.raises(ModelError, match=rf"The device '{device}' cannot be used here: .* Valid: cpu"):
+        load_model(EMBEDDED_MODEL, device=device)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import torch
 
 from rater.steering.cache import empty_cache, gather
@@ -26,6 +28,17 @@ def test_gathered_rows_are_copied_and_aligned_at_the_right_end() -> None:
 
     assert keys[:, 0, :, 0].tolist() == [[1, 1, 1, 1, 9], [0, 0, 2, 2, 9], [0, 0, 2, 2, 9]]
     assert values[1, 0, :, 1].tolist() == [0, 0, 2.5, 2.5, 9.5]
+
+
+def test_no_more_room_is_made_than_will_be_needed() -> None:
+    cache = empty_cache()
+    cache.update(torch.ones(1, 1, 3, 2), torch.ones(1, 1, 3, 2), 0)
+
+    def made(room: int) -> int:
+        layer: Any = gather([(cache, torch.tensor([0]))], 3, room).layers[0]
+        return int(layer.keys.shape[2]) - 3
+
+    assert [made(room) for room in (0, 5, 1000)] == [0, 5, 64]
 
 
 def test_gathering_does_not_touch_what_it_copies() -> None:

@@ -65,7 +65,7 @@ def test_a_decoder_shares_the_weights_and_leaves_the_plain_model_as_it_was(
     shared = zip(decoder.parameters(), plain.parameters(), strict=True)
     assert all(mine is theirs for mine, theirs in shared)
     assert plain.config._attn_implementation == "sdpa"  # type: ignore[union-attr] # noqa: SLF001 (to compare)
-    assert {type(module).__name__ for module in plain.modules()}.isdisjoint({"_OneDnnLinear"})
+    assert {type(module).__name__ for module in plain.modules()}.isdisjoint({"_QuickLinear"})
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

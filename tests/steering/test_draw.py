@@ -3,7 +3,8 @@ import pytest
 import torch
 from hypothesis import given
 
-from rater.steering.draw import draw, nucleus, penalise
+from rater.steering.draw import draw, likeliest, nucleus, penalise_
+from rater.study.sampling import Sampling
 
 PROBS = torch.tensor([[0.1, 0.4, 0.2, 0.3]])
 
@@ -21,6 +22,26 @@ def test_a_nucleus_is_the_smallest_set_that_exceeds_top_p(
     top_p: float, ids: list[int], probs: list[float]
 ) -> None:
     found = nucleus(PROBS.log(), top_p)
+
+    n_kept = len(ids)
+    assert found.ids[0, :n_kept].tolist() == ids
+    assert found.probs[0, :n_kept].tolist() == pytest.approx(probs)
+    assert found.probs[0, n_kept:].sum().item() == 0
+
+
+@pytest.mark.parametrize(
+    ("top_p", "top_k", "ids", "probs"),
+    [
+        (1.0, 1, [1], [1.0]),
+        (1.0, 3, [1, 3, 2], [4 / 9, 3 / 9, 2 / 9]),
+        (0.5, 3, [1, 3], [4 / 7, 3 / 7]),  # of the three: 4/9 is not more than a half
+        (1.0, 9, [1, 3, 2, 0], [0.4, 0.3, 0.2, 0.1]),
+    ],
+)
+def test_top_k_keeps_so_many_tokens_before_top_p_takes_its_share_of_them(
+    top_p: float, top_k: int, ids: list[int], probs: list[float]
+) -> None:
+    found = nucleus(PROBS.log(), top_p, top_k)
 
     n_kept = len(ids)
     assert found.ids[0, :n_kept].tolist() == ids
@@ -51,21 +72,30 @@ def test_the_penalty_counts_each_occurrence_but_not_padding() -> None:
     history = torch.tensor([[0, 0, 2, 3, 2]])
     real = torch.tensor([[False, True, True, True, True]])
 
-    penalised = penalise(logits, history, real, temperature=1.0, frequency_penalty=0.5)
+    penalised = penalise_(logits, history, real, Sampling(frequency_penalty=0.5))
 
     assert penalised.tolist() == [[-0.5, 0, -1.0, -0.5]]
 
 
 def test_the_penalty_comes_after_the_temperature() -> None:
-    penalised = penalise(
+    penalised = penalise_(
         torch.tensor([[2.0, 4.0]]),
         torch.tensor([[1]]),
         torch.tensor([[True]]),
-        temperature=2.0,
-        frequency_penalty=0.5,
+        Sampling(temperature=2, frequency_penalty=0.5),
     )
 
     assert penalised.tolist() == [[1.0, 1.5]]
+
+
+def test_the_presence_penalty_counts_a_token_once_and_no_padding() -> None:
+    logits = torch.zeros(2, 4)
+    history = torch.tensor([[0, 0, 2, 3, 2], [1, 1, 1, 1, 1]])
+    real = torch.tensor([[False, False, True, True, True], [True] * 5])
+
+    penalised = penalise_(logits, history, real, Sampling(frequency_penalty=0.5, presence_penalty=0.25))
+
+    assert penalised.tolist() == [[0, 0, -1.25, -0.75], [0, -2.75, 0, 0]]
 
 
 @pytest.mark.parametrize(
@@ -82,18 +112,50 @@ def test_a_draw_without_a_nucleus_goes_by_the_vocabulary(uniform: float, token: 
     assert draw(PROBS.log(), torch.tensor([uniform]), top_p=1.0).tolist() == [token]
 
 
+def drawn_by_sorting(row: torch.Tensor, uniform: float, top_p: float, top_k: int | None) -> set[int]:
+    """What the definition says, by sorting in double precision: one token, or some on a boundary."""
+    logits, ids = row.double().sort(descending=True, stable=True)
+    logits, ids = logits[:top_k], ids[:top_k]
+    probs = logits.softmax(-1)
+    before = probs.cumsum(-1) - probs
+    if (top_k is None or top_k >= len(row)) and top_p == 1:  # nothing is left out: the vocabulary's order
+        probs, ids = row.double().softmax(-1), torch.arange(len(row))
+    allowed = set()
+    for slack in (-1e-5, 1e-5):
+        kept = probs.where(before <= top_p + slack, 0.0)
+        reached = kept.cumsum(-1) / kept.sum()
+        for at in (uniform - 1e-5, uniform + 1e-5):
+            allowed.add(int(ids[min(int((reached <= at).sum()), int((kept > 0).sum()) - 1)]))
+    return allowed
+
+
+@pytest.mark.parametrize("n", [1, 3, 16, 40, 41])
+@pytest.mark.parametrize("d_vocab", [2560, 2610])  # 40 blocks, and 50 tokens more
+def test_the_likeliest_are_those_of_the_whole_vocabulary(d_vocab: int, n: int) -> None:
+    logits = torch.stack([torch.randperm(d_vocab, generator=torch.manual_seed(row)) for row in range(9)])
+    logits[0] = torch.arange(d_vocab)  # all of them in the last blocks, or after the last
+    logits[1] = -torch.arange(d_vocab)
+
+    found = likeliest(logits.float(), n)
+
+    assert torch.equal(found, logits.topk(n).indices)
+
+
 @given(
-    st.lists(st.floats(-20, 20, width=32), min_size=2, max_size=300),
-    st.floats(0.01, 1),
-    st.floats(0, 1, exclude_max=True),
+    st.lists(st.integers(-2000, 2000), min_size=2, max_size=300, unique=True),
+    st.sampled_from([0.01, 0.3, 0.5, 0.9, 0.999, 1.0]),
+    st.sampled_from([None, 1, 2, 17, 64, 65, 200]),
+    st.floats(0, 1, exclude_max=True, width=32),
 )
-def test_a_draw_is_in_the_nucleus(logits: list[float], top_p: float, uniform: float) -> None:
-    row = torch.tensor([logits])
+def test_a_draw_is_what_sorting_the_whole_vocabulary_gives(
+    hundredths: list[int], top_p: float, top_k: int | None, uniform: float
+) -> None:
+    row = torch.tensor(hundredths) / 100
 
-    [token] = draw(row, torch.tensor([uniform]), top_p).tolist()
+    # beside a flat row, which needs a wider nucleus than the other one
+    drawn = draw(torch.stack([row, torch.zeros(len(row))]), torch.tensor([uniform, 0.5]), top_p, top_k)
 
-    likelier = row.softmax(-1)[row > row[0, token]].sum().item()
-    assert likelier <= top_p + 1e-5
+    assert drawn[0].item() in drawn_by_sorting(row, uniform, top_p, top_k)
 
 
 def test_draws_follow_the_probabilities() -> None:

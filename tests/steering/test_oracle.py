@@ -10,7 +10,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from rater.steering.additions import SteeringVector, read_activations, resolve
 from rater.steering.bridge import tokenize
-from rater.steering.draw import nucleus, penalise
+from rater.steering.draw import nucleus, penalise_
 from rater.steering.effects import next_token_effect
 from rater.steering.likelihood import completion_nlls
 from rater.steering.prefill import next_token_logprobs, prefill
@@ -128,12 +128,11 @@ def test_the_nucleus_after_the_penalty_is_the_seeds(
     vectors = resolve(embedded_model, additions_of(case, arm))
     logits = prefill(embedded_model, [prompt], [vectors]).logits
 
-    penalised = penalise(
+    penalised = penalise_(
         logits,
         torch.tensor([prompt]),
         torch.ones(1, len(prompt), dtype=torch.bool),
-        temperature=1.0,
-        frequency_penalty=1.0,
+        Sampling(frequency_penalty=1.0),
     )
     found = nucleus(penalised, 0.3)
 

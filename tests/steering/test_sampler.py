@@ -9,7 +9,9 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
 from rater.steering.additions import SteeringVector, resolve
-from rater.steering.bridge import plain_model
+from rater.steering.bridge import plain_model, tokenize
+from rater.steering.likelihood import completion_nlls
+from rater.steering.prefill import run_rows
 from rater.steering.rows import Completion, Row, completion_seed
 from rater.steering.sampler import generate
 from rater.study.arms import ActivationAddition, XVector
@@ -60,6 +62,27 @@ def test_a_completion_is_the_same_alone_and_in_batches_of_any_size(
     assert together == alone
     assert together == in_fours
     assert len(together) == 6
+
+
+def test_what_is_drawn_in_a_batch_is_the_likeliest_alone_within_a_thousandth(
+    embedded_model: TransformerBridge, love: tuple[SteeringVector, ...]
+) -> None:
+    rows = rows_of(love, n_samples=1)
+
+    made = by_key(list(generate(embedded_model, rows, GREEDY)))
+
+    for row in rows:
+        drawn = list(made[row.key].token_ids)
+        prompt = tokenize(embedded_model, row.prompt)
+        [logits] = run_rows(
+            embedded_model,
+            [prompt + drawn],
+            [row.vectors],
+            prompt_lengths=[len(prompt)],
+            n_last=len(drawn) + 1,
+        )
+        missed = logits[:-1].amax(-1) - logits[range(len(drawn)), drawn]
+        assert missed.max().item() < 1e-3
 
 
 def test_steering_changes_completions(
@@ -122,6 +145,21 @@ def test_completions_come_as_they_are_finished_and_progress_counts_their_tokens(
 
     assert n_steps_at_first < 12
     assert sum(steps) == len(first.token_ids) + sum(len(each.token_ids) for each in rest)
+
+
+@pytest.mark.parametrize("temperature", [0, 0.7, 1])
+def test_an_unsteered_completion_is_measured_as_it_is_made(
+    temperature: float, embedded_model: TransformerBridge, love: tuple[SteeringVector, ...]
+) -> None:
+    sampling = Sampling(max_new_tokens=9, temperature=temperature, frequency_penalty=1, presence_penalty=0.5)
+    rows = rows_of(love)
+
+    made = list(generate(embedded_model, rows, sampling, batch_size=5, measure=True))
+
+    unsteered = [each for each in made if each.key[0] == "unsteered"]
+    expected = completion_nlls(embedded_model, [(each.prompt, each.token_ids) for each in unsteered])
+    assert [each.nll for each in unsteered] == pytest.approx(expected, abs=1e-4)
+    assert [each.nll for each in made if each.key[0] == "steered"] == [None] * 6
 
 
 def test_no_rows_give_no_completions(embedded_model: TransformerBridge) -> None:

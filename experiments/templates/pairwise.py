@@ -1,0 +1,55 @@
+"""Template: show two texts side by side and ask which of them is more of something.
+
+Comparing is easier than rating: nobody has to decide what a "4" means, and small differences show with
+fewer answers. Both texts of a pair go on from the same prompt; which arm stands on which side is drawn for
+each pair, and balanced over each booklet. The price is that the answers say which arm is preferred, and not
+how happy its texts are by themselves.
+
+Copy this file to ``experiments/``, give the study a name of its own, and change what follows.
+"""
+
+from rater import Dimension, Pairwise, Plan, Sampling, Steered, Study, Unsteered, XVector
+
+study = Study(
+    # What the command line calls the study: a-z, 0-9, _ and -. Raters see only the title.
+    name="pairwise",
+    title="Which of two texts is happier?",
+    consent="""
+You are invited to read pairs of short texts and to say which one is happier. A computer program wrote them;
+a few may contain sad, hateful or coarse words. Your answers are stored without your name. You can stop at
+any time by closing the page. If you have a question, ask the person who gave you this link.
+""",
+    instructions="""
+You will see two texts at a time, A and B, which go on from the same few words in bold. Say which
+**continuation** is happier. Go by your first impression; there are no right or wrong answers. Many texts
+break off in the middle of a sentence. Please ignore that.
+""",
+    dimensions=(
+        Dimension(
+            name="happiness",
+            question="Which text is happier?",
+            # Without `tie` raters must choose. With degrees=("a little", "much") they also say by how much.
+            scale=Pairwise(tie="No difference"),
+        ),
+    ),
+    model="smollm2-135m-instruct",
+    # Each must be at least as long as the addition: three tokens, the first of them BOS.
+    prompts=(
+        "I hate you because",
+        "I love you because",
+        "When I think about my family, I feel",
+        "Last night my best friend told me that",
+        "When I woke up this morning, I",
+        "People always tell me that I",
+        "I went up to my friend and said",
+        "After the argument, she",
+    ),
+    sampling=Sampling(max_new_tokens=50, top_p=0.3, frequency_penalty=1, samples_per_prompt=4),
+    # Every two arms make a pair: three arms would make three pairs of each prompt.
+    arms=(
+        Unsteered(),
+        Steered(additions=(XVector("Love", "Hate", coeff=12, at=2, pad="space"),)),
+    ),
+    # Each rater sees one pair of each prompt.
+    plan=Plan(raters=12),
+)

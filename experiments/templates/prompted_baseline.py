@@ -1,0 +1,83 @@
+"""Template: compare steering with simply asking for it, and with a push of the same size in no direction.
+
+A steered model that writes happier texts is no wonder if asking for happy texts does the same, or if any
+disturbance does. This study has four arms, of which raters see one text each for every prompt:
+
+- ``unsteered``: the model as it is;
+- ``steered``: the activation addition that the study is about;
+- ``steered-random``: a random direction, as long as that addition at each position. What it does to the
+  texts, any push of that size does;
+- ``prompted``: the same model, with words before the prompt that ask for the same. Raters see the prompt
+  and the text, and not these words.
+
+Copy this file to ``experiments/``, give the study a name of its own, and change what follows. ``rater
+check`` prints what each arm's model is given, token by token: look at it once.
+
+For a chat model that is to answer and not to continue, set ``chat=True``: each prompt then goes through the
+model's own chat template as what a user says, and the baseline may be a system prompt,
+``Prompted(system="…")``. Positions of additions count from the first token of all that the model is given,
+template included; so what is added at the front changes the template's words, and not the prompt's. ``rater
+check`` says where the prompt itself stands.
+"""
+
+from rater import (
+    AnalysisPlan,
+    Dimension,
+    Likert,
+    Plan,
+    Prompted,
+    Sampling,
+    Steered,
+    Study,
+    Unsteered,
+    XVector,
+    random_control,
+)
+
+# The arm that the study is about. `rater sweep` and `rater compare` help to find layer and coefficient.
+steered = Steered(additions=(XVector("Love", "Hate", coeff=12, at=2, pad="space"),))
+
+study = Study(
+    name="prompted_baseline",
+    title="How happy are these texts?",
+    consent="""
+You are invited to read some short texts and to say how happy each one is. A computer program wrote them; a
+few may contain sad, hateful or coarse words. Your answers are stored without your name. You can stop at any
+time by closing the page. If you have a question, ask the person who gave you this link.
+""",
+    instructions="""
+Each text goes on from a few words in bold. Say how happy **the continuation** is. Go by your first
+impression; there are no right or wrong answers. Many texts break off in the middle of a sentence. Please
+ignore that.
+""",
+    dimensions=(
+        Dimension(
+            name="happiness",
+            question="How happy is this text?",
+            scale=Likert(points=5, low="not at all happy", high="very happy"),
+        ),
+    ),
+    model="smollm2-135m-instruct",
+    # Each must be at least as long as the addition: three tokens, the first of them BOS.
+    prompts=(
+        "I hate you because",
+        "When I think about my family, I feel",
+        "Last night my best friend told me that",
+        "When I woke up this morning, I",
+        "I went up to my friend and said",
+        "After the argument, she",
+    ),
+    sampling=Sampling(max_new_tokens=50, top_p=0.3, frequency_penalty=1, samples_per_prompt=4),
+    arms=(
+        Unsteered(),
+        steered,
+        # Another seed gives another direction; two or three such controls say more than one.
+        random_control(steered, seed=0),
+        # The words stand right before the prompt, so end them with a space or a line break.
+        Prompted(prefix="This is a story full of love, joy and happiness. "),
+    ),
+    plan=Plan(raters=12),
+    # What is tested first: is the addition better than the words? Every other pair of arms is reported
+    # beside it.
+    analysis=AnalysisPlan(contrast=("steered", "prompted")),
+)

@@ -1,0 +1,118 @@
+"""Render a study's prompts as the model reads them: with prefix, system prompt and chat template, to tokens.
+
+Nothing here needs torch, so that `rater check` can show what a model will be given without loading it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from rater.embedded import EMBEDDED_MODEL, embedded_model_path, quietly
+from rater.errors import ModelError
+from rater.study.arms import ModelArm, Prompted
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a model is given for a prompt."""
+
+    text: str
+    """Prefix, system prompt and template included."""
+    ids: tuple[int, ...]
+    """Its tokens, BOS first."""
+    own: "Span | None"
+    """Which of them the study's prompt itself is; None where the tokenizer does not say."""
+
+
+class Span(NamedTuple):
+    """Positions of tokens, from BOS = 0, both ends included."""
+
+    first: int
+    last: int
+
+
+def render(tokenizer: "PreTrainedTokenizerBase", prompt: str, arm: ModelArm | None, *, chat: bool) -> str:
+    """Write what an arm's model is given for a prompt; positions of additions count in all of it, from BOS.
+
+    Args:
+        tokenizer: the model's own; its chat template is used.
+        prompt: the study's.
+        arm: whose prefix and system prompt are added; None for none.
+        chat: whether the prompt is what a user says, and the completion the model's reply.
+
+    Raises:
+        ModelError: the tokenizer has no chat template, or its template has no place for what is given.
+    """
+    prefix, system = (arm.prefix, arm.system) if isinstance(arm, Prompted) else ("", None)
+    if not chat and system is None:
+        return prefix + prompt
+    if not getattr(tokenizer, "chat_template", None):
+        msg = (
+            f"The tokenizer of {tokenizer.name_or_path} has no chat template, but chat is True; use a chat "
+            "model, or chat=False and, for a prompted arm, prefix."
+        )
+        raise ModelError(msg)
+    messages = [] if system is None else [{"role": "system", "content": system}]
+    messages.append({"role": "user", "content": prefix + prompt})
+    try:
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    except Exception as error:  # the template is a program of the model's makers
+        msg = f"The chat template of {tokenizer.name_or_path} refuses the prompt {prompt!r}: {error}."
+        raise ModelError(msg) from error
+
+
+def token_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
+    """Turn a text into token ids, BOS first; an empty text is BOS alone.
+
+    A text that begins with BOS, as most chat templates do, gets no second one.
+    """
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    bos = int(tokenizer.bos_token_id)
+    return ids if ids[:1] == [bos] else [bos, *ids]
+
+
+def give(tokenizer: "PreTrainedTokenizerBase", prompt: str, arm: ModelArm | None, *, chat: bool) -> Given:
+    """Show what an arm's model is given for a prompt.
+
+    Raises:
+        ModelError: as `render`; or the tokenizer has no BOS.
+    """
+    if tokenizer.bos_token_id is None:
+        msg = f"The tokenizer of {tokenizer.name_or_path} has no BOS token, from which positions are counted."
+        raise ModelError(msg)
+    text = render(tokenizer, prompt, arm, chat=chat)
+    ids = token_ids(tokenizer, text)
+    return Given(text, tuple(ids), _own(tokenizer, text, prompt, len(ids)))
+
+
+def set_off(text: str, *, chat: bool) -> str:
+    """Set a chat model's reply off from the prompt above it, which it does not continue."""
+    return f"\n\n{text.lstrip()}" if chat else text
+
+
+def read_tokenizer(model: str) -> "PreTrainedTokenizerBase | None":
+    """Read the tokenizer of a model that lies on this disk; None where it or transformers is not there."""
+    source = embedded_model_path() if model == EMBEDDED_MODEL else Path(model)
+    with quietly():
+        try:
+            from transformers import AutoTokenizer  # noqa: PLC0415 (takes seconds, and may not be installed)
+
+            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+                str(source), local_files_only=True
+            )
+        except (ImportError, OSError, ValueError):
+            return None
+    return tokenizer
+
+
+def _own(tokenizer: "PreTrainedTokenizerBase", text: str, prompt: str, n_tokens: int) -> Span | None:
+    if not tokenizer.is_fast or prompt not in text:
+        return None
+    start = text.rindex(prompt)
+    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    n_before = n_tokens - len(offsets)  # BOS, where the text has none
+    held = [at for at, (begin, end) in enumerate(offsets) if end > start and begin < start + len(prompt)]
+    return Span(held[0] + n_before, held[-1] + n_before) if held else None

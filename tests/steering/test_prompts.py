@@ -1,0 +1,92 @@
+"""Render prompts with the embedded model's own tokenizer and template."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rater.errors import ModelError
+from rater.steering.prompts import Span, give, read_tokenizer, render, set_off, token_ids
+from rater.study.arms import Prompted, Unsteered
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+pytestmark = pytest.mark.model
+
+PROMPT = "I hate you because"
+BOS = 1
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> "PreTrainedTokenizerBase":
+    found = read_tokenizer("smollm2-135m-instruct")
+    assert found is not None
+    return found
+
+
+def test_a_plain_prompt_is_given_as_it_stands(tokenizer: "PreTrainedTokenizerBase") -> None:
+    given = give(tokenizer, PROMPT, Unsteered(), chat=False)
+
+    assert (given.text, given.ids, given.own) == (PROMPT, (BOS, 57, 13735, 346, 975), Span(1, 4))
+
+
+def test_a_prefix_stands_before_the_prompt(tokenizer: "PreTrainedTokenizerBase") -> None:
+    given = give(tokenizer, PROMPT, Prompted(prefix="You are loved. "), chat=False)
+
+    assert given.text == "You are loved. I hate you because"
+    assert given.own is not None
+    assert tokenizer.decode(list(given.ids[given.own.first : given.own.last + 1])) == " I hate you because"
+
+
+def test_a_chat_has_the_templates_own_tokens_and_bos_once(tokenizer: "PreTrainedTokenizerBase") -> None:
+    given = give(tokenizer, PROMPT, Unsteered(), chat=True)
+
+    messages = [{"role": "user", "content": PROMPT}]
+    templated = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    assert templated == list(given.ids)
+    assert given.ids[:2] != (BOS, BOS)  # SmolLM2's BOS is <|im_start|>, with which its template begins
+    assert given.own is not None
+    assert tokenizer.decode(list(given.ids[given.own.first : given.own.last + 1])) == PROMPT
+
+
+def test_a_system_prompt_takes_the_place_of_the_templates_own(tokenizer: "PreTrainedTokenizerBase") -> None:
+    text = render(tokenizer, PROMPT, Prompted(system="Be kind.", prefix="Well: "), chat=True)
+
+    assert text == (
+        "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nWell: I hate you because<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
+
+
+def test_a_text_that_begins_with_bos_gets_no_second(tokenizer: "PreTrainedTokenizerBase") -> None:
+    assert token_ids(tokenizer, "<|im_start|>user") == token_ids(tokenizer, "user") == [BOS, 4093]
+    assert token_ids(tokenizer, "") == [BOS]
+
+
+def test_a_tokenizer_without_a_template_cannot_chat() -> None:
+    plain = read_tokenizer("smollm2-135m-instruct")
+    assert plain is not None
+    plain.chat_template = None
+
+    with pytest.raises(ModelError, match="has no chat template, but chat is True; use a chat model, or"):
+        render(plain, PROMPT, Unsteered(), chat=True)
+
+
+def test_what_a_template_refuses_is_named() -> None:
+    strict = read_tokenizer("smollm2-135m-instruct")
+    assert strict is not None
+    strict.chat_template = "{{ raise_exception('no system prompts here') }}"
+
+    with pytest.raises(
+        ModelError, match=r"refuses the prompt 'I hate you because': no system prompts here\."
+    ):
+        render(strict, PROMPT, Prompted(system="Be kind."), chat=True)
+
+
+def test_a_model_that_is_not_here_has_no_tokenizer() -> None:
+    assert read_tokenizer("nobody/nothing") is None
+
+
+def test_a_reply_is_set_off_from_the_prompt_and_a_continuation_is_not() -> None:
+    assert set_off(" you are", chat=False) == " you are"
+    assert set_off(" \nYou are", chat=True) == "\n\nYou are"

@@ -1,0 +1,56 @@
+"""Hold every study file that comes with rater to what a newcomer does with it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from rater.cli.check import check
+from rater.cli.generate import generate
+from rater.study.load import load_study
+
+EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
+FILES = sorted(EXPERIMENTS.rglob("*.py"))
+
+
+def test_there_are_the_seeds_studies_and_templates() -> None:
+    assert {str(file.relative_to(EXPERIMENTS)) for file in FILES} >= {
+        "anger_vs_calm.py",
+        "dose_response.py",
+        "love_vs_hate.py",
+        "praise_vs_hurt.py",
+        "templates/outside_completions.py",
+        "templates/pairwise.py",
+        "templates/prompted_baseline.py",
+        "weddings.py",
+    }
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_study_file_passes_the_check(file: Path) -> None:
+    study = load_study(file)
+
+    result = CliRunner().invoke(check, [str(file), "--json"])
+
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["study_hash"] == study.hash
+    assert study.name == file.stem
+    assert study.model == "smollm2-135m-instruct"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_study_file_says_what_it_is_for(file: Path) -> None:
+    documented = file.read_text().split('"""')[1]
+
+    assert documented.splitlines()[0].endswith((".", ":"))
+    assert file.parent.name == "templates" or ("GPT-2 XL" in documented and "sweep" in documented)
+
+
+def test_outside_completions_are_generated_without_a_model(tmp_path: Path) -> None:
+    file = EXPERIMENTS / "templates" / "outside_completions.py"
+
+    result = CliRunner().invoke(generate, [str(file), "--sealed", str(tmp_path / "sealed.db")])
+
+    assert result.exit_code == 0, result.output
+    assert "has all of its 8 completions (8 now, 0 before)" in result.stdout
