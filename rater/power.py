@@ -2,14 +2,22 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from rater.analysis.power import Power, Spread, Trials, estimate_power, logits_of, points_of
+from rater.analysis.expected import difference_of, logits_of
+from rater.analysis.pilot import Pilot, assume
+from rater.analysis.planned import Planned, plan_analysis
+from rater.analysis.power import Assumed, Power, estimate_power
+from rater.analysis.scales import ends_of, is_pairwise
+from rater.analysis.simulate import Spread, Trials
 from rater.errors import StudyError
-from rater.publish.booklets import Design, deal_booklets, design_of
+from rater.publish.booklets import deal_booklets
+from rater.publish.dealt import Completion
+from rater.study.design import Design
 from rater.study.forecast import forecast
+from rater.study.protocol import Dimension
 from rater.study.study import Study
 
 TARGETS = (0.8, 0.9)
@@ -30,28 +38,55 @@ class Size:
 
 
 @dataclass(frozen=True)
+class Circumstances:
+    """What a plan takes to be so about raters; what is not said is assumed as careful planners do."""
+
+    pilot: Pilot | None = None
+    drop_out: float = 0.0
+    """The share of raters who leave somewhere in their booklet."""
+
+
+@dataclass(frozen=True)
 class PowerPlan:
     """What a study would find as planned, and what other sizes would."""
 
     points: float
-    """The difference in scale points that is asked about."""
+    """The difference that is asked about, in points of the scale, or of choices how much more often."""
     planned: Power
     smallest_points: float | None
     """The smallest difference found in 80 % of studies as planned; None where even a huge one is not."""
     sizes: list[Size]
     cheapest: dict[float, Size | None]
     """For each target power, the size that reaches it for the fewest rater-minutes."""
+    is_pairwise: bool
+    spread: Spread
+    """What was assumed, or learnt from the pilot."""
+    circumstances: Circumstances = field(default_factory=Circumstances)
 
 
 def default_points(study: Study) -> float:
-    """Give the difference to plan for where none is named: an eighth of the scale."""
-    return (_n_points(study) - 1) / 8
+    """Give the difference to plan for where none is named: an eighth of the scale, from end to end.
+
+    Choices run from −1 (always the other) to 1, so theirs is 0.25.
+    """
+    judged = _primary(study)
+    low, high = (-1.0, 1.0) if is_pairwise(judged) else ends_of(judged)
+    return (high - low) / 8
 
 
-def power_as_planned(study: Study, points: float, *, n_simulations: int, seed: int = 0) -> Power:
-    """Estimate a study's power as it is planned, for a difference in scale points."""
-    planner = _Planner(study, n_simulations=n_simulations, rng=np.random.default_rng(seed))
-    return planner.power(design_of(study), planner.logits(points))
+def power_as_planned(
+    study: Study,
+    points: float,
+    *,
+    n_simulations: int,
+    seed: int = 0,
+    circumstances: Circumstances | None = None,
+) -> Power:
+    """Estimate a study's power as it is planned, for a difference in points of its scale."""
+    planner = _Planner(
+        study, circumstances or Circumstances(), n_simulations=n_simulations, rng=np.random.default_rng(seed)
+    )
+    return planner.power(study.design, planner.logits(points))
 
 
 def plan_power(
@@ -60,60 +95,75 @@ def plan_power(
     *,
     n_simulations: int,
     seed: int = 0,
+    circumstances: Circumstances | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> PowerPlan:
     """Estimate the power of a study as planned and of smaller and larger ones.
 
     Costs about 25 times ``n_simulations`` simulations, of some milliseconds each.
     """
-    planner = _Planner(study, n_simulations=n_simulations, rng=np.random.default_rng(seed))
-    design, effect = design_of(study), planner.logits(points)
+    given = circumstances or Circumstances()
+    planner = _Planner(study, given, n_simulations=n_simulations, rng=np.random.default_rng(seed))
+    design, effect = study.design, planner.logits(points)
     sizes = []
     for n_prompts in _multiples(design.n_prompts, _PROMPTS):
         for n_raters in _multiples(design.n_raters, _RATERS):
-            say(f"{n_raters} raters × {n_prompts} prompts")
-            sizes.append(planner.size(_resized(design, n_raters, n_prompts), effect))
+            resized = _resized(design, n_raters, n_prompts)
+            if resized is not None:
+                say(f"{n_raters} raters × {n_prompts} prompts")
+                sizes.append(planner.size(resized, effect))
+    say("the study as planned")
+    planned = planner.power(design, effect)
+    say("the smallest difference that is found")
     return PowerPlan(
         points=points,
-        planned=planner.power(design, effect),
+        planned=planned,
         smallest_points=planner.smallest_points(design),
         sizes=sizes,
         cheapest={target: _cheapest(sizes, target) for target in TARGETS},
+        is_pairwise=design.is_pairwise,
+        spread=planner.assumed.spread,
+        circumstances=given,
     )
 
 
 class _Planner:
     """What stays the same over a plan's simulations: the study's scale, test and pace, and the stream."""
 
-    def __init__(self, study: Study, *, n_simulations: int, rng: np.random.Generator) -> None:
-        self._n_points = _n_points(study)
-        self._arms = tuple(study.arm_names.index(name) for name in study.contrast)
-        self._analysis = study.analysis
-        self._minutes_per_trial = forecast(study).minutes_per_rater / study.items_per_rater
+    def __init__(
+        self, study: Study, given: Circumstances, *, n_simulations: int, rng: np.random.Generator
+    ) -> None:
+        self._study = study
+        judged, pilot = _primary(study), given.pilot
+        self.assumed = Assumed(
+            scale=pilot.scale if pilot else assume(judged),
+            spread=pilot.spread if pilot else Spread(),
+            drop_out=given.drop_out,
+        )
+        self._planned: Planned = plan_analysis(study.analysis, [judged], contrast=study.contrast)
+        self._minutes_per_trial = forecast(study).minutes_per_rater / study.design.trials_per_rater
         self._n_simulations = n_simulations
         self._rng = rng
 
     def logits(self, points: float) -> float:
         try:
-            return logits_of(points, self._n_points)
+            return logits_of(points, self.assumed.scale, self.assumed.spread)
         except ValueError as error:
             msg = f"A difference of {error}."
             raise StudyError(msg) from error
 
     def power(self, design: Design, effect: float) -> Power:
         return estimate_power(
-            _trials(design, self._arms, self._rng),
+            _trials(self._study, design, self._rng),
+            self.assumed,
+            self._planned,
             effect=effect,
-            n_points=self._n_points,
             rng=self._rng,
             n_simulations=self._n_simulations,
-            score=self._analysis.score,
-            alpha=self._analysis.alpha,
-            spread=Spread(),
         )
 
     def size(self, design: Design, effect: float) -> Size:
-        minutes = design.n_raters * design.items_per_rater * self._minutes_per_trial
+        minutes = design.n_raters * design.trials_per_rater * self._minutes_per_trial
         return Size(design.n_raters, design.n_prompts, minutes, self.power(design, effect))
 
     def smallest_points(self, design: Design) -> float | None:
@@ -126,36 +176,65 @@ class _Planner:
                 low = middle
             else:
                 high = middle
-        return points_of(high, self._n_points)
+        return difference_of(high, self.assumed.scale, self.assumed.spread)
 
 
-def _n_points(study: Study) -> int:
-    return next(d for d in study.dimensions if d.name == study.primary).scale.points
+def _primary(study: Study) -> Dimension:
+    return next(dimension for dimension in study.dimensions if dimension.name == study.primary)
 
 
-def _trials(design: Design, arms: Sequence[int], rng: np.random.Generator) -> Trials:
-    """Deal the design's booklets and keep the trials of the two arms compared."""
-    dealt = [
-        (rater, completion)
-        for rater, booklet in enumerate(deal_booklets(design, rng))
-        for completion in booklet
-        if completion.arm in arms
-    ]
-    prompt = np.array([completion.prompt for _, completion in dealt])
-    sample = np.array([completion.sample for _, completion in dealt])
-    is_first = np.array([completion.arm == arms[0] for _, completion in dealt])
+def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
+    """Deal the design's booklets and keep the trials of the two arms compared, on the primary dimension."""
+    arms = tuple(study.arm_names.index(name) for name in study.contrast)
+    primary = [dimension.name for dimension in study.dimensions].index(study.primary)
+    dealt: list[tuple[int, float, Completion, Completion | None]] = []
+    for rater, booklet in enumerate(deal_booklets(design, rng)):
+        for place, trial in enumerate(booklet):
+            if trial.is_repeat or not trial.shown or trial.dimension not in {None, primary}:
+                continue
+            if not set(trial.arms) <= set(arms):
+                continue
+            first, *other = sorted(trial.shown, key=lambda completion: arms.index(completion.arm))
+            dealt.append((rater, place / len(booklet), first, other[0] if other else None))
+    if not dealt:
+        msg = f"No booklet of {design.n_raters} × {design.n_prompts} has a trial of the primary contrast."
+        raise StudyError(msg)
+
+    def number(completion: Completion) -> int:
+        return (completion.prompt * 2 + (completion.arm == arms[0])) * design.n_samples + completion.sample
+
     return Trials(
-        rater=np.array([rater for rater, _ in dealt]),
-        prompt=prompt,
-        item=(prompt * 2 + is_first) * design.n_samples + sample,
-        is_first=is_first,
+        rater=np.array([rater for rater, *_ in dealt]),
+        prompt=np.array([first.prompt for _, _, first, _ in dealt]),
+        item=np.array([number(first) for _, _, first, _ in dealt]),
+        is_first=np.array([first.arm == arms[0] for _, _, first, _ in dealt]),
+        other_item=(
+            np.array([number(other) for *_, other in dealt if other is not None])
+            if design.is_pairwise
+            else None
+        ),
+        place=np.array([place for _, place, *_ in dealt]),
     )
 
 
-def _resized(design: Design, n_raters: int, n_prompts: int) -> Design:
-    """Change the numbers of raters and prompts; a booklet keeps its share of the prompts, in whole sets."""
-    sets = max(1, round(design.sets_per_rater * n_prompts / design.n_prompts))
-    return replace(design, n_raters=n_raters, n_prompts=n_prompts, items_per_rater=sets * design.n_arms)
+def _resized(design: Design, n_raters: int, n_prompts: int) -> Design | None:
+    """Change the numbers of raters and prompts; a booklet keeps its share of the prompts, in whole sets.
+
+    Where several questions are asked in blocks, each block keeps as many sets as any other. None where so few
+    prompts make no balanced booklet.
+    """
+    unit = design.n_blocks
+    sets = max(1, round(design.sets_per_rater * n_prompts / design.n_prompts / unit)) * unit
+    most = n_prompts * (design.n_samples // design.samples_per_set) // unit * unit
+    if not most:
+        return None
+    return replace(
+        design,
+        n_raters=n_raters,
+        n_prompts=n_prompts,
+        items_per_rater=min(sets, most) * design.set_size,
+        n_repeats=min(design.n_repeats, sets * design.set_size // 2),
+    )
 
 
 def _multiples(n: int, factors: Sequence[float]) -> list[int]:

@@ -16,6 +16,7 @@ from rater.analysis import coincidence
 from rater.analysis.bootstrap import (
     REFERENCE,
     Draws,
+    Progress,
     draw,
     n_replicates,
     percentile_interval,
@@ -91,7 +92,13 @@ AC2 = _FromPairs(
 
 
 def measure_agreement(
-    frame: pd.DataFrame, dimension: str, points: int | None, *, alpha: float, rng: np.random.Generator
+    frame: pd.DataFrame,
+    dimension: str,
+    points: int | None,
+    *,
+    alpha: float,
+    rng: np.random.Generator,
+    progress: Progress | None = None,
 ) -> Agreement | NotEstimable:
     """Measure every coefficient of agreement on a dimension; costs up to 2,000 passes over its counts."""
     try:
@@ -101,13 +108,15 @@ def measure_agreement(
         return NotEstimable(test="agreement", score="answers", reason=str(error), n=n)
     overall, pairwise, drawn, *of_arms = rng.spawn(3 + frame["arm"].nunique())
     ordinal, interval, nominal, ac2 = _from_pairs(
-        judged, (ORDINAL, INTERVAL, NOMINAL, AC2), alpha=alpha, rng=overall
+        judged, (ORDINAL, INTERVAL, NOMINAL, AC2), alpha=alpha, rng=overall, progress=progress
     )
     single, mean = intraclass_correlations(judged, alpha=alpha, rng=drawn)
     by_arm: list[tuple[str, Quantity]] = []
     for arm, stream in zip(sorted(frame["arm"].unique()), of_arms, strict=True):
         within = first_judgements(frame[frame["arm"] == arm], dimension, points)
-        by_arm.append((str(arm), _from_pairs(within, (ORDINAL,), alpha=alpha, rng=stream)[0]))
+        by_arm.append(
+            (str(arm), _from_pairs(within, (ORDINAL,), alpha=alpha, rng=stream, progress=progress)[0])
+        )
     answered = np.bincount(judged.value, minlength=judged.values.size) / max(judged.n.answers, 1)
     return Agreement(
         krippendorff_ordinal=ordinal,
@@ -116,14 +125,19 @@ def measure_agreement(
         krippendorff_by_arm=tuple(by_arm),
         icc_single=single,
         icc_mean=mean,
-        kappa=_kappa(judged, alpha=alpha, rng=pairwise),
+        kappa=_kappa(judged, alpha=alpha, rng=pairwise, progress=progress),
         ac2=ac2,
         shares=tuple((float(v), float(s)) for v, s in zip(judged.values, answered, strict=True)),
     )
 
 
 def _from_pairs(
-    judged: Judgements, coefficients: tuple[_FromPairs, ...], *, alpha: float, rng: np.random.Generator
+    judged: Judgements,
+    coefficients: tuple[_FromPairs, ...],
+    *,
+    alpha: float,
+    rng: np.random.Generator,
+    progress: Progress | None,
 ) -> list[Quantity]:
     reason = _no_pairs(judged)
     if reason:
@@ -139,6 +153,7 @@ def _from_pairs(
             n_others=judged.n_items,
             replicates=n_replicates(2.0 * judged.n.answers + numbers * judged.values.size),
             numbers=2 * numbers,
+            progress=progress,
         )
     ]
     found: list[Quantity] = []
@@ -149,7 +164,9 @@ def _from_pairs(
     return found
 
 
-def _kappa(judged: Judgements, *, alpha: float, rng: np.random.Generator) -> Quantity:
+def _kappa(
+    judged: Judgements, *, alpha: float, rng: np.random.Generator, progress: Progress | None
+) -> Quantity:
     among = (
         f" among {MOST_PAIRED_RATERS} raters drawn at random" if judged.n_raters > MOST_PAIRED_RATERS else ""
     )
@@ -172,6 +189,7 @@ def _kappa(judged: Judgements, *, alpha: float, rng: np.random.Generator) -> Qua
             n_others=n_items,
             replicates=n_replicates(4.0 * n_raters**2 * n_items + 2e4),
             numbers=10 * n_raters**2 + 3 * table.size,
+            progress=progress,
         )
     ]
     resampled = np.concatenate(replicates or [np.empty(0)])

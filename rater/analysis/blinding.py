@@ -5,7 +5,7 @@ effect among those who guessed wrong or did not know (STATISTICS.md section 6).
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -166,6 +166,58 @@ def check_blinding(
         james=james_index([(right_1, wrong_1, unknown_1), (wrong_2, right_2, unknown_2)], alpha=alpha),
         effects=tuple((kind, test(rows[scored == value])) for kind, value in kinds),
     )
+
+
+def attach_guesses(
+    frame: pd.DataFrame, guesses: pd.DataFrame, contrast: tuple[str, str], changed: Collection[str]
+) -> pd.DataFrame | NotEstimable:
+    """Put the answers to the blinding question beside the answers about the same texts, as guessed arms.
+
+    "Changed" is a guess of the arm of the contrast that was changed, "unchanged" of the other one.
+
+    Args:
+        frame: The tidy frame, without repeats.
+        guesses: One row for each guess: rater, item, arm, guess (changed, unchanged or unsure).
+        contrast: The two arms.
+        changed: The arms whose texts it is right to call changed.
+
+    Raises:
+        RaterError: If a column is missing, a guess is none of the three, or a rater guessed an item twice.
+    """
+    asked = guesses.assign(rater=guesses["rater"].astype(str), item=guesses["item"].astype(str))
+    _check_asked(asked)
+    if asked.empty:
+        return frame.assign(guess=None)  # which says that nobody was asked, whatever the arms are
+    n = Counts(
+        raters=asked["rater"].nunique(), prompts=0, items=asked["item"].nunique(), answers=len(asked), cells=0
+    )
+    status = [arm in changed for arm in contrast]
+    if status[0] == status[1]:
+        both = "both arms compared were changed" if status[0] else "neither of the arms compared was changed"
+        reason = f"{both}, so that no guess tells one from the other"
+        return NotEstimable(test="blinding", score="answers", reason=reason, n=n)
+    arm_of = {"changed": contrast[status.index(True)], "unchanged": contrast[status.index(False)]}
+    guessed = asked["guess"].map({**arm_of, "unsure": DONT_KNOW})
+    by_text = pd.Series(guessed.to_numpy(), index=pd.MultiIndex.from_frame(asked[["rater", "item"]]))
+    at = pd.MultiIndex.from_arrays([frame["rater"].astype(str), frame["item"].astype(str)])
+    return frame.assign(guess=by_text.reindex(at).to_numpy())
+
+
+def _check_asked(asked: pd.DataFrame) -> None:
+    for column in ("rater", "item", "arm", "guess"):
+        if column not in asked.columns:
+            msg = f"The frame of guesses has no column {column!r}; it needs rater, item, arm, guess."
+            raise RaterError(msg)
+    wrong = asked[~asked["guess"].isin(["changed", "unchanged", "unsure"])]
+    if not wrong.empty:
+        msg = f"guess is {wrong['guess'].iloc[0]!r} (rater {wrong['rater'].iloc[0]}); "
+        raise RaterError(msg + "valid: changed, unchanged, unsure")
+    twice = asked[asked.duplicated(["rater", "item"])]
+    if not twice.empty:
+        msg = (
+            f"rater {twice['rater'].iloc[0]} guessed about item {twice['item'].iloc[0]} twice; keep one guess"
+        )
+        raise RaterError(msg)
 
 
 def _check_guesses(rows: pd.DataFrame, frame: pd.DataFrame) -> None:

@@ -5,8 +5,9 @@ percentile intervals covered 97 to 98 % on crossed data, those of a bootstrap ov
 (STATISTICS.md section 3).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from rater.analysis.results import Interval
 
 Floats = NDArray[np.float64]
+Progress: TypeAlias = Callable[[int, int], None]
+"""Told how much of how much is done."""
 
 N_REPLICATES = 2_000
 FEWEST_REPLICATES = 200
@@ -43,7 +46,13 @@ def n_replicates(work: float) -> int:
 
 
 def draw(
-    rng: np.random.Generator, *, n_raters: int, n_others: int, replicates: int, numbers: int
+    rng: np.random.Generator,
+    *,
+    n_raters: int,
+    n_others: int,
+    replicates: int,
+    numbers: int,
+    progress: Progress | None = None,
 ) -> Iterator[Draws]:
     """Draw replicates in chunks, so that no chunk takes more than 32 MB.
 
@@ -55,6 +64,7 @@ def draw(
         n_others: How many prompts or items there are.
         replicates: How many replicates to draw in all.
         numbers: How many numbers the caller holds for each replicate.
+        progress: Told how many of how many replicates are done, after each chunk.
     """
     if min(n_raters, n_others) < FEWEST_UNITS or numbers > MOST_NUMBERS:
         return
@@ -63,6 +73,8 @@ def draw(
     for start in range(0, replicates, chunk):
         size = min(chunk, replicates - start)
         yield Draws(_weights(rater_rng, n_raters, size), _weights(other_rng, n_others, size))
+        if progress:
+            progress(start + size, replicates)
 
 
 def percentile_interval(replicates: Floats, alpha: float) -> Interval | None:

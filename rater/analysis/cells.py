@@ -34,6 +34,8 @@ class Cells:
     """What the cells were made of."""
     n_unpaired: int
     """How many answers are in no cell, since their rater answered only one arm of their prompt."""
+    is_pairwise: bool = False
+    """Whether answers are choices between texts of both arms; a cell has as many of one as of the other."""
 
     def score(self, name: Score) -> NDArray[np.float64]:
         """One of the two scores, by name."""

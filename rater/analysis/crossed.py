@@ -38,6 +38,9 @@ REML_REFERENCE = (
     "Kuznetsova, Brockhoff & Christensen 2017, J. Stat. Softw. 82(13)"
 )
 
+LEAST_DF = 0.1
+"""Below, the likelihood is not curved downwards where it is highest, and an interval would have no ends."""
+
 
 @dataclass(frozen=True)
 class CellScores:
@@ -86,10 +89,13 @@ def two_way_t(cells: Cells, score: PlannedScore, *, alpha: float = 0.05) -> Outc
     In R, for a table that is not complete: ``lmerTest::lmer(score ~ 1 + (1|rater) + (1|prompt), weights =
     w)``.
     """
-    about = About(TEST, estimand(score, cells.contrast), score, SCORES[score])
+    told = estimand(score, cells.contrast, pairwise=cells.is_pairwise)
+    about = About(TEST, told, score, SCORES[score])
     if cells.n.cells == 0:
         first, second = cells.contrast
         reason = f'no rater has answered both "{first}" and "{second}" texts of the same prompt'
+        if cells.is_pairwise:
+            reason = f'no rater has chosen between "{first}" and "{second}" texts'
         return NotEstimable(test=TEST, score=score, reason=reason, n=cells.n)
     scores = CellScores(cells.rater, cells.prompt, cells.score(score), cells.weight, cells.n)
     return crossed_t(scores, about, alpha=alpha, warnings=_unpaired(cells))
@@ -106,6 +112,12 @@ def crossed_t(scores: CellScores, about: About, *, alpha: float, warnings: tuple
             f"the {scores.n.cells} rater × prompt cells vary in too regular a way "
             "to say how much raters and prompts differ"
         )
+    if spread is not None and spread.df < LEAST_DF:
+        reason = (
+            f"the {scores.n.cells} rater × prompt cells are too few to say how sure the variances are that "
+            "they give raters and prompts"
+        )
+        spread = None
     if spread is None:
         return NotEstimable(test=about.test, score=about.score, reason=reason, estimate=mean, n=scores.n)
     t = spread.estimate / spread.standard_error

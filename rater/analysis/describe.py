@@ -1,11 +1,11 @@
 """Describe what was answered in each arm: how many, the middle, the spread, and every point of the scale."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from rater.analysis.scales import Judged, points_of
+from rater.analysis.scales import Judged, is_pairwise, points_of
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,12 @@ class ArmSummary:
     """The standard deviation of single answers (n − 1), over raters, prompts and texts together."""
     counts: tuple[int, ...]
     """How many answers each point of the scale got, from point 1; empty for a scale without points."""
+    wins: int | None = None
+    """Where texts were chosen between: how often this arm's was preferred …"""
+    ties: int | None = None
+    """… neither was …"""
+    losses: int | None = None
+    """… and the other was; mean, median and sd are then of how strongly it was."""
 
 
 def describe_arms(
@@ -27,6 +33,8 @@ def describe_arms(
 ) -> tuple[ArmSummary, ...]:
     """Describe the arms of the contrast, then any others by name. One pass over the answers of each arm."""
     rows = frame[frame["dimension"] == dimension.name]
+    if is_pairwise(dimension):
+        return _describe_choices(rows, contrast)
     others = sorted(set(rows["arm"]) - set(contrast))
     points = points_of(dimension)
     return tuple(
@@ -44,3 +52,22 @@ def _summarise(arm: str, answers: "pd.Series[float]", points: int | None) -> Arm
         sd=float(values.std(ddof=1)) if values.size > 1 else None,
         counts=tuple(np.bincount(values.astype(int), minlength=points + 1)[1:].tolist()) if points else (),
     )
+
+
+def _describe_choices(rows: pd.DataFrame, contrast: tuple[str, str]) -> tuple[ArmSummary, ...]:
+    """Describe each arm by all choices that it was part of, turned to it."""
+    answer = rows["answer"].to_numpy(dtype=np.float64)
+    summaries = []
+    for arm in [*contrast, *sorted({*rows["arm"], *rows["other_arm"]} - set(contrast))]:
+        for_it = answer[(rows["arm"] == arm).to_numpy()]
+        against_it = -answer[(rows["other_arm"] == arm).to_numpy()]
+        values = np.concatenate([for_it, against_it]) + 0.0
+        summaries.append(
+            replace(
+                _summarise(arm, pd.Series(values), None),
+                wins=int((values > 0).sum()),
+                ties=int((values == 0).sum()),
+                losses=int((values < 0).sum()),
+            )
+        )
+    return tuple(summaries)

@@ -6,18 +6,20 @@ import numpy as np
 import pandas as pd
 
 from rater.analysis.agreement import Agreement, measure_agreement
-from rater.analysis.cells import score_cells
-from rater.analysis.contrasts import ArmContrast, compare_with_control, linear_trend
-from rater.analysis.crossed import CellScores
+from rater.analysis.bootstrap import Progress
+from rater.analysis.compared import Compared, compare
+from rater.analysis.contrasts import ArmContrast, make_contrasts
 from rater.analysis.effects import effect_sizes
 from rater.analysis.ordinal.odds import ordinal_test
 from rater.analysis.planned import Planned
+from rater.analysis.preferences import Preferred, as_single_texts, tie_rate, win_rate
 from rater.analysis.quality import RaterQuality, Retest, rate_raters, retest
-from rater.analysis.ratings import Ratings, select_ratings, unit_names
 from rater.analysis.results import NotEstimable, Outcome, Quantity
-from rater.analysis.scales import Judged, points_of
-from rater.analysis.scope import Tested, make_tests
+from rater.analysis.scales import Judged, is_pairwise, points_of
+from rater.analysis.scope import Tested, make_primary
 from rater.analysis.shrunken import shrink
+from rater.analysis.strengths import Ranking, rank_arms
+from rater.analysis.trend import DoseResponse, dose_response
 from rater.analysis.units import UnitEffect, unit_effects
 
 
@@ -26,11 +28,15 @@ class Material:
     """What the analysis of one dimension is made from."""
 
     frame: pd.DataFrame
+    """Judged first showings of the raters who are kept."""
+    with_repeats: pd.DataFrame
+    """The same with repeated trials."""
     planned: Planned
     judged: Judged
-    ratings: Ratings
+    compared: Compared
     """The answers to the planned contrast."""
     tested: Tested
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +49,13 @@ class Details:
     raters: tuple[UnitEffect, ...]
     """Exploratory: the difference for each rater, in the planned score."""
     contrasts: tuple[ArmContrast, ...]
-    """Every other arm against the control, where there are more than two arms."""
+    """The study's further contrasts, or every other arm against the control where there are more than two."""
     ordinal: Outcome
     """The ordinal mixed model's test of the planned contrast, with its odds ratio in the settings."""
-    trend: Outcome | None
-    """The linear trend over doses, where the plan gives arms a dose."""
+    dose_response: DoseResponse | None
+    """The trend over doses and its curve, where the plan gives arms a dose."""
+    ranking: Ranking | NotEstimable | None
+    """Where texts of more than two arms were chosen between, how strong each arm is."""
     agreement: Agreement | NotEstimable
     quality: tuple[RaterQuality, ...]
     """Blind to the arms; empty where it cannot be said which of two answers came first."""
@@ -56,44 +64,55 @@ class Details:
 
 def work_out_details(material: Material, *, rng: np.random.Generator) -> Details:
     """Work out the details of a dimension; up to 2,000 bootstrap replicates for each interval."""
-    frame, planned, name = material.frame, material.planned, material.judged.name
-    of_effects, of_agreement = rng.spawn(2)
-    points = points_of(material.judged)
-    agreement = measure_agreement(frame, name, points, alpha=planned.alpha, rng=of_agreement)
+    planned, judged, name = material.planned, material.judged, material.judged.name
+    of_effects, of_agreement, of_doses, of_ranking = rng.spawn(4)
+    pairwise, points = is_pairwise(judged), points_of(judged)
+    single = as_single_texts(material.frame, name) if pairwise else material.frame
+    agreement = measure_agreement(
+        single, name, points, alpha=planned.alpha, rng=of_agreement, progress=material.progress
+    )
     prompts, raters = _units(material)
     return Details(
-        effects=effect_sizes(
-            material.ratings, material.tested.net_superiority, alpha=planned.alpha, rng=of_effects
-        ),
+        effects=_effects(material, of_effects),
         prompts=prompts,
         raters=raters,
-        contrasts=_further_arms(frame, planned, name),
-        ordinal=ordinal_test(material.ratings, alpha=planned.alpha),
-        trend=_trend(frame, planned, name),
+        contrasts=_further_contrasts(material),
+        ordinal=_ordinal(material),
+        dose_response=_doses(material, of_doses),
+        ranking=_ranking(material, of_ranking) if pairwise else None,
         agreement=agreement,
-        quality=() if isinstance(agreement, NotEstimable) else rate_raters(frame, name, points),
-        retest=retest(frame, name),
+        quality=() if isinstance(agreement, NotEstimable) else rate_raters(single, name, points),
+        retest=retest(
+            as_single_texts(material.with_repeats, name) if pairwise else material.with_repeats, name
+        ),
+    )
+
+
+def _effects(material: Material, rng: np.random.Generator) -> tuple[Quantity, ...]:
+    answers, tested, planned = material.compared.answers, material.tested, material.planned
+    if isinstance(answers, Preferred):
+        return win_rate(tested.net_superiority, planned.contrast), tie_rate(answers)
+    return effect_sizes(
+        answers, tested.net_superiority, alpha=planned.alpha, rng=rng, progress=material.progress
     )
 
 
 def _units(material: Material) -> tuple[tuple[UnitEffect, ...], tuple[UnitEffect, ...]]:
-    planned, ratings = material.planned, material.ratings
-    cells = score_cells(ratings)
-    if not cells.n.cells:
+    planned, compared = material.planned, material.compared
+    if not compared.cells.n.cells:
         return (), ()
-    rater_names, prompt_names = unit_names(material.frame, planned.contrast, material.judged.name)
-    scores = CellScores(cells.rater, cells.prompt, cells.score(planned.score), cells.weight, cells.n)
+    scores = compared.scores(planned.score)
     shrunken = shrink(scores)
     return (
         unit_effects(
-            [prompt_names[code] for code in cells.prompts],
+            list(compared.prompts),
             scores.prompt,
             scores.values,
             shrunken.prompts if shrunken else None,
             alpha=planned.alpha,
         ),
         unit_effects(
-            [rater_names[code] for code in cells.raters],
+            list(compared.raters),
             scores.rater,
             scores.values,
             shrunken.raters if shrunken else None,
@@ -102,19 +121,57 @@ def _units(material: Material) -> tuple[tuple[UnitEffect, ...], tuple[UnitEffect
     )
 
 
-def _further_arms(frame: pd.DataFrame, planned: Planned, dimension: str) -> tuple[ArmContrast, ...]:
-    if set(frame.loc[frame["dimension"] == dimension, "arm"]) <= set(planned.contrast):
-        return ()
-    return compare_with_control(
-        frame,
-        dimension,
-        planned.contrast[1],
-        doses=planned.doses,
-        test=lambda contrast: make_tests(select_ratings(frame, contrast, dimension), planned).primary,
+def _further_contrasts(material: Material) -> tuple[ArmContrast, ...]:
+    frame, planned, judged = material.frame, material.planned, material.judged
+    pairwise = is_pairwise(judged)
+
+    def test(contrast: tuple[str, str]) -> Outcome:
+        if contrast == planned.contrast:
+            return material.tested.primary
+        return make_primary(compare(frame, contrast, judged.name, pairwise=pairwise), planned)
+
+    contrasts = planned.contrasts_among(_arms(frame, judged))
+    return make_contrasts(contrasts, doses=planned.doses, test=test)
+
+
+def _arms(frame: pd.DataFrame, judged: Judged) -> list[str]:
+    """List the arms with answers on a dimension."""
+    rows = frame[frame["dimension"] == judged.name]
+    others = set(rows["other_arm"]) if is_pairwise(judged) else set()
+    return sorted(set(rows["arm"]) | others)
+
+
+def _ordinal(material: Material) -> Outcome:
+    answers, planned = material.compared.answers, material.planned
+    if isinstance(answers, Preferred):
+        reason = "texts were chosen between, not rated on points"
+        return NotEstimable(test="ordinal mixed model", score="log_odds", reason=reason, n=answers.count())
+    return ordinal_test(answers, alpha=planned.alpha)
+
+
+def _doses(material: Material, rng: np.random.Generator) -> DoseResponse | None:
+    planned = material.planned
+    if not planned.doses:
+        return None
+    return dose_response(
+        material.frame,
+        material.judged,
+        planned.doses,
+        alpha=planned.alpha,
+        rng=rng,
+        progress=material.progress,
     )
 
 
-def _trend(frame: pd.DataFrame, planned: Planned, dimension: str) -> Outcome | None:
-    if not planned.doses:
+def _ranking(material: Material, rng: np.random.Generator) -> Ranking | NotEstimable | None:
+    planned, judged = material.planned, material.judged
+    if len(_arms(material.frame, judged)) < 3:
         return None
-    return linear_trend(frame, dimension, planned.doses, alpha=planned.alpha)
+    return rank_arms(
+        material.frame,
+        judged.name,
+        planned.contrast[1],
+        alpha=planned.alpha,
+        rng=rng,
+        progress=material.progress,
+    )

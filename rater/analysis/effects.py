@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from rater.analysis.bootstrap import REFERENCE, draw, n_replicates, percentile_interval
+from rater.analysis.bootstrap import REFERENCE, Progress, draw, n_replicates, percentile_interval
 from rater.analysis.ratings import Ratings
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome, Quantity, Setting
 
@@ -22,14 +22,19 @@ Floats = NDArray[np.float64]
 
 
 def effect_sizes(
-    ratings: Ratings, net_superiority: Outcome, *, alpha: float, rng: np.random.Generator
+    ratings: Ratings,
+    net_superiority: Outcome,
+    *,
+    alpha: float,
+    rng: np.random.Generator,
+    progress: Progress | None = None,
 ) -> tuple[Quantity, ...]:
     """Estimate every effect size of a contrast; costs up to 2,000 passes over the answers' counts."""
     overall, by_rater = rng.spawn(2)
     return (
         probability_of_superiority(net_superiority, ratings.contrast),
-        superiority_by_rater(ratings, alpha=alpha, rng=by_rater),
-        *pooled_effects(ratings, alpha=alpha, rng=overall),
+        superiority_by_rater(ratings, alpha=alpha, rng=by_rater, progress=progress),
+        *pooled_effects(ratings, alpha=alpha, rng=overall, progress=progress),
     )
 
 
@@ -55,7 +60,9 @@ def probability_of_superiority(net_superiority: Outcome, contrast: tuple[str, st
     )
 
 
-def pooled_effects(ratings: Ratings, *, alpha: float, rng: np.random.Generator) -> tuple[Quantity, Quantity]:
+def pooled_effects(
+    ratings: Ratings, *, alpha: float, rng: np.random.Generator, progress: Progress | None = None
+) -> tuple[Quantity, Quantity]:
     """Estimate Cohen's d and the pooled Cliff's delta from one set of replicates.
 
     Pooled Cliff's delta mixes the raters' own levels and is pulled towards 0; net superiority, its
@@ -75,11 +82,13 @@ def pooled_effects(ratings: Ratings, *, alpha: float, rng: np.random.Generator) 
         lambda counts, _: cliffs_delta(counts),
         "Cliff 1993, Psychol. Bull. 114:494–509",
     )
-    counts = _resample_counts(ratings, rng)
+    counts = _resample_counts(ratings, rng, progress)
     return _estimate(d, ratings, counts, alpha=alpha), _estimate(delta, ratings, counts, alpha=alpha)
 
 
-def superiority_by_rater(ratings: Ratings, *, alpha: float, rng: np.random.Generator) -> Quantity:
+def superiority_by_rater(
+    ratings: Ratings, *, alpha: float, rng: np.random.Generator, progress: Progress | None = None
+) -> Quantity:
     """Estimate the mean over raters of each one's own probability of superiority, over all their prompts."""
     name, n = "probability of superiority, by rater", ratings.count()
     _, shape, tables = _tables(ratings, by="rater")
@@ -96,6 +105,7 @@ def superiority_by_rater(ratings: Ratings, *, alpha: float, rng: np.random.Gener
             n_others=n_prompts,
             replicates=n_replicates(10.0 * tables.shape[0] + tables.nnz),
             numbers=4 * tables.shape[0],
+            progress=progress,
         )
     ]
     interval, settings, warnings = _summarise(found, alpha)
@@ -142,7 +152,7 @@ class _Counts:
     replicates: list[Floats]  # replicate arm value, in chunks
 
 
-def _resample_counts(ratings: Ratings, rng: np.random.Generator) -> _Counts:
+def _resample_counts(ratings: Ratings, rng: np.random.Generator, progress: Progress | None) -> _Counts:
     values, shape, tables = _tables(ratings, by="prompt")
     n_raters = tables.shape[1]
     replicates = [
@@ -153,6 +163,7 @@ def _resample_counts(ratings: Ratings, rng: np.random.Generator) -> _Counts:
             n_others=shape[0],
             replicates=n_replicates(2.0 * tables.shape[0] + tables.nnz),
             numbers=tables.shape[0],
+            progress=progress,
         )
     ]
     observed = tables.sum(axis=1).reshape(shape).sum(axis=0)[None]

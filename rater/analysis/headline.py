@@ -5,7 +5,7 @@ from typing import Literal
 from rater.analysis.equivalence import Equivalence
 from rater.analysis.planned import Planned
 from rater.analysis.results import NotEstimable, Outcome, Result
-from rater.analysis.scales import Judged
+from rater.analysis.scales import Judged, is_pairwise, strongest_of, unit_of
 from rater.analysis.wording import counted, number, p_value
 
 Verdict = Literal["higher", "lower", "equivalent", "inconclusive", "not estimable"]
@@ -44,10 +44,11 @@ def write_headline(
         return f"Not estimable on {dimension.name}, because {primary.reason}."
     verdict = judge(primary, planned.alpha, p_adjusted=p_adjusted, equivalence=equivalence)
     first, second = planned.contrast
-    words = _net_superiority if primary.score == "net_superiority" else _scale_points
     direction: Verdict = verdict if verdict in {"higher", "lower"} else "higher"
-    found = words(first, primary, direction)
-    evidence = f"({_evidence(primary, direction, p_adjusted)}{_beside(other)})"
+    pairwise = is_pairwise(dimension)
+    found = _found(planned.contrast, primary, direction, pairwise=pairwise)
+    beside = "" if pairwise and strongest_of(dimension) == 1 else _beside(other, unit_of(dimension))
+    evidence = f"({_evidence(primary, direction, p_adjusted)}{beside})"
     if verdict == "inconclusive":
         sentence = (
             f'No difference between "{first}" and "{second}" could be shown on {dimension.name}: '
@@ -55,9 +56,12 @@ def write_headline(
         )
     elif verdict == "equivalent":
         sentence = (
-            f'"{first}" and "{second}" were rated alike on {dimension.name}: '
+            f'"{first}" and "{second}" were {"chosen" if pairwise else "rated"} alike on {dimension.name}: '
             f"by the estimate, {found} {evidence}."
         )
+    elif pairwise:
+        preferred, other_arm = (first, second) if verdict == "higher" else (second, first)
+        sentence = f'"{preferred}" was preferred to "{other_arm}" on {dimension.name}: {found} {evidence}.'
     else:
         sentence = f'"{first}" was rated {verdict} than "{second}" on {dimension.name}: {found} {evidence}.'
     # A difference that is shown needs no word on being negligible, unless it is.
@@ -79,6 +83,27 @@ def say_margin(found: Equivalence) -> str:
     shown = "The difference is" if found.is_equivalent else "It is not shown to be"
     margin = f"{factor * found.sesoi:g} {unit} points either way"
     return f"{shown} smaller than the smallest of interest, {margin} ({numbers})."
+
+
+def _found(contrast: tuple[str, str], result: Result, direction: Verdict, *, pairwise: bool) -> str:
+    """Say what was found in words that fit how texts were judged, and the score."""
+    if pairwise:
+        return _preference(contrast, result, direction)
+    words = _net_superiority if result.score == "net_superiority" else _scale_points
+    return words(contrast[0], result, direction)
+
+
+def _preference(contrast: tuple[str, str], result: Result, direction: Verdict) -> str:
+    """Say it of the arm that is preferred; for "lower" that is the second one."""
+    first, second = contrast if direction != "lower" else contrast[::-1]
+    estimate = -result.estimate if direction == "lower" else result.estimate
+    who = "this rater, shown both, chooses" if result.n.raters == 1 else "a rater shown both chooses"
+    if result.score == "net_superiority":
+        more = "more" if estimate >= 0 else "less"
+        points = number(abs(100 * estimate), _digits(result))
+        return f'{who} "{first}" {points} percentage points {more} often than "{second}"'
+    preferred = first if estimate >= 0 else second
+    return f'{who} "{preferred}" by {number(abs(estimate))} degrees of preference on average'
 
 
 def _net_superiority(first: str, result: Result, direction: str) -> str:
@@ -123,9 +148,9 @@ def _digits(result: Result) -> int:
     return 0 if min(map(abs, numbers)) >= 0.005 else 1
 
 
-def _beside(other: Outcome) -> str:
+def _beside(other: Outcome, unit: str) -> str:
     if other.estimate is None:
         return ""
     if other.score == "scale_points":
-        return f"; {number(other.estimate)} scale points"
+        return f"; {number(other.estimate)} {unit}"
     return f"; net superiority {number(100 * other.estimate, 0)} percentage points"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from rater.analysis.cells import Cells, mean_differences
+from rater.analysis.preferences import Preferred
 from rater.analysis.ratings import Ratings
 from rater.analysis.results import Counts, Interval, NotEstimable, Outcome, Result
 from rater.analysis.signs import SignTest, sign_flip, signed_rank
@@ -33,6 +34,7 @@ class Differences:
     contrast: tuple[str, str]
     values: NDArray[np.float64]
     n: Counts
+    is_pairwise: bool = False
 
     @property
     def claim(self) -> str:
@@ -43,13 +45,18 @@ class Differences:
         return f"The claim is about {who}, over prompts like these; it says nothing about other people."
 
 
-def unit_differences(ratings: Ratings, cells: Cells, score: Score, unit: Unit) -> Differences:
+def unit_differences(ratings: Ratings | Preferred, cells: Cells, score: Score, unit: Unit) -> Differences:
     """Take the difference of each rater or prompt.
 
     Scale points: the mean of all answers to the first arm minus the mean of all to the second, as R's
     reference does. Net superiority: the mean of the unit's cells, so that raters' and prompts' own levels
-    never enter.
+    never enter. Choices between two texts have no levels: the mean of the unit's choices.
     """
+    if isinstance(ratings, Preferred):
+        codes = cells.rater if unit == "rater" else cells.prompt
+        sums = np.bincount(codes, weights=cells.score(score) * cells.n_first)
+        values = sums / np.bincount(codes, weights=cells.n_first)
+        return Differences(unit, score, ratings.contrast, values, cells.n, is_pairwise=True)
     if score == "net_superiority":
         codes = cells.rater if unit == "rater" else cells.prompt
         sums = np.bincount(codes, weights=cells.net_superiority)
@@ -62,17 +69,19 @@ def unit_differences(ratings: Ratings, cells: Cells, score: Score, unit: Unit) -
     return Differences(unit, score, ratings.contrast, values, used.count())
 
 
-def by_rater_t(ratings: Ratings, cells: Cells, score: Score, *, alpha: float = 0.05) -> Outcome:
+def by_rater_t(ratings: Ratings | Preferred, cells: Cells, score: Score, *, alpha: float = 0.05) -> Outcome:
     """Test the mean of the raters' differences. In R: ``t.test(differences)``."""
     return _one_sample_t(unit_differences(ratings, cells, score, "rater"), alpha=alpha)
 
 
-def by_prompt_t(ratings: Ratings, cells: Cells, score: Score, *, alpha: float = 0.05) -> Outcome:
+def by_prompt_t(ratings: Ratings | Preferred, cells: Cells, score: Score, *, alpha: float = 0.05) -> Outcome:
     """Test the mean of the prompts' differences. In R: ``t.test(differences)``."""
     return _one_sample_t(unit_differences(ratings, cells, score, "prompt"), alpha=alpha)
 
 
-def by_rater_sign_flip(ratings: Ratings, cells: Cells, score: Score, *, rng: np.random.Generator) -> Outcome:
+def by_rater_sign_flip(
+    ratings: Ratings | Preferred, cells: Cells, score: Score, *, rng: np.random.Generator
+) -> Outcome:
     """Test the raters' differences without assuming a normal distribution, by flipping their signs."""
     differences = unit_differences(ratings, cells, score, "rater")
     test = "by-rater sign-flip"
@@ -85,7 +94,7 @@ def by_rater_sign_flip(ratings: Ratings, cells: Cells, score: Score, *, rng: np.
     )
 
 
-def by_prompt_signed_rank(ratings: Ratings, cells: Cells, score: Score) -> Outcome:
+def by_prompt_signed_rank(ratings: Ratings | Preferred, cells: Cells, score: Score) -> Outcome:
     """Test the prompts' differences by their signed ranks, zeros dropped."""
     differences = unit_differences(ratings, cells, score, "prompt")
     test = "by-prompt signed-rank"
@@ -111,7 +120,7 @@ def _one_sample_t(differences: Differences, *, alpha: float) -> Outcome:
     few = f"with only 2 {unit}s the test has 1 degree of freedom and little power"
     return Result(
         test=test,
-        estimand=estimand(differences.score, differences.contrast),
+        estimand=estimand(differences.score, differences.contrast, pairwise=differences.is_pairwise),
         score=differences.score,
         estimate=mean,
         interval=Interval(mean - half, mean + half, 1 - alpha),
@@ -138,7 +147,7 @@ def _sign_result(
     )
     return Result(
         test=test,
-        estimand=estimand(differences.score, differences.contrast),
+        estimand=estimand(differences.score, differences.contrast, pairwise=differences.is_pairwise),
         score=differences.score,
         estimate=float(differences.values.mean()),
         interval=None,

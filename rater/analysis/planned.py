@@ -1,11 +1,35 @@
 """Say what was planned, as the analysis needs it: the study's analysis plan with every default filled in."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rater.analysis.scales import Judged
 from rater.errors import StudyError, nearest
-from rater.study.analysis_plan import AnalysisPlan, Scope, Score
+from rater.study.analysis_plan import AnalysisPlan, Exclusions, Looks, Scope, Score
+
+AGAINST_CONTROL = "against the control"
+AGAINST_RANDOM = "against a random control"
+
+
+@dataclass(frozen=True)
+class PlannedContrast:
+    """A comparison of two arms beside the primary one."""
+
+    name: str
+    first: str
+    second: str
+    family: str
+    """Contrasts of one family are adjusted together by Holm's method."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmFacts:
+    """What the study says of its arms, as far as the analysis asks."""
+
+    doses: Mapping[str, float] = field(default_factory=dict, hash=False)
+    random_controls: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +57,16 @@ class Planned:
     """The smallest effect size of interest, in units of the score."""
     doses: Mapping[str, float] = field(default_factory=dict, hash=False)
     """The dose of each arm that has one, where the trend over doses is to be tested."""
+    contrasts: tuple[PlannedContrast, ...] = ()
+    """Further comparisons; where there are none, every other arm is compared with the control."""
+    random_controls: tuple[str, ...] = ()
+    """Arms with an addition of chance direction, which every other changed arm is compared with."""
+    changed: tuple[str, ...] = ()
+    """Arms whose texts a rater is right to call changed; empty where nothing is known of that."""
+    exclusions: Exclusions = field(default_factory=Exclusions)
+    """Which raters are left out."""
+    looks: Looks | None = None
+    """When answers were to be seen by arm before the end."""
     n_raters: int | None = None
     """How many raters were planned, where that is known."""
     seed: int = 0
@@ -54,6 +88,35 @@ class Planned:
                 f"doses has only the dose {next(iter(self.doses.values())):g}; a trend needs two that differ"
             )
             raise StudyError(msg)
+        for contrast in self.contrasts:
+            if contrast.first == contrast.second:
+                msg = f"contrasts compares the arm {contrast.first!r} with itself; name two arms"
+                raise StudyError(msg)
+
+    def contrasts_among(self, arms: Collection[str]) -> tuple[PlannedContrast, ...]:
+        """List the contrasts to test where these arms have answers: the declared ones, or the default ones.
+
+        By default every other arm is compared with the control (the second arm of the primary contrast), in
+        the order of doses, and every changed arm with each random control; there are none with two arms.
+        """
+        if self.contrasts:
+            return self.contrasts
+        control = self.contrast[1]
+        others = sorted(set(arms) - {control}, key=lambda arm: (self.doses.get(arm, math.inf), arm))
+        if len(others) < 2 and set(others) <= {self.contrast[0]}:
+            return ()
+        against_control = [(arm, control, AGAINST_CONTROL) for arm in others]
+        against_random = [
+            (arm, chance, AGAINST_RANDOM)
+            for chance in self.random_controls
+            if chance != control and chance in others
+            for arm in others
+            if arm not in self.random_controls
+        ]
+        return tuple(
+            PlannedContrast(f"{first} − {second}", first, second, family)
+            for first, second, family in [*against_control, *against_random]
+        )
 
     @property
     def in_order(self) -> tuple[Judged, ...]:
@@ -66,21 +129,31 @@ def plan_analysis(
     dimensions: Sequence[Judged],
     *,
     contrast: tuple[str, str],
-    primary: str | None = None,
-    doses: Mapping[str, float] | None = None,
+    arms: ArmFacts | None = None,
     n_raters: int | None = None,
     seed: int = 0,
 ) -> Planned:
-    """Fill in what the analysis plan leaves to the study: its contrast, primary dimension and raters."""
+    """Fill in what the analysis plan leaves to the study: contrast, primary dimension, arms, raters."""
+    known = arms or ArmFacts()
     return Planned(
         contrast=contrast,
         dimensions=tuple(dimensions),
-        primary=primary or analysis.primary or dimensions[0].name,
+        primary=analysis.primary or dimensions[0].name,
         scope=analysis.scope,
         score=analysis.score,
         alpha=analysis.alpha,
         sesoi=analysis.sesoi,
-        doses=doses or {},
+        doses=known.doses,
+        contrasts=tuple(
+            PlannedContrast(
+                each.name or f"{each.first} − {each.second}", each.first, each.second, each.family
+            )
+            for each in analysis.contrasts
+        ),
+        random_controls=known.random_controls,
+        changed=known.changed,
+        exclusions=analysis.exclusions,
+        looks=analysis.looks,
         n_raters=n_raters,
         seed=seed,
     )

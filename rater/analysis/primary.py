@@ -1,23 +1,27 @@
 """Make the planned analysis of a study: for each dimension, describe, test, and say the answer."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from rater.analysis.blinding import Blinding, check_blinding
+from rater.analysis.blinding import Blinding, attach_guesses, check_blinding
+from rater.analysis.bootstrap import Progress
+from rater.analysis.compared import Compared, compare
 from rater.analysis.contrasts import adjust
 from rater.analysis.describe import ArmSummary, describe_arms
 from rater.analysis.details import Details, Material, work_out_details
 from rater.analysis.equivalence import Equivalence, two_one_sided_tests
+from rater.analysis.exclusions import Exclusion, exclude
 from rater.analysis.headline import Verdict, judge, write_headline
 from rater.analysis.naive import mann_whitney
+from rater.analysis.not_judged import NotJudged, count_not_judged
 from rater.analysis.planned import Planned
-from rater.analysis.ratings import Ratings, check_frame, select_ratings
+from rater.analysis.preferences import Preferred, one_row_a_text, require_pairs, sign_test
+from rater.analysis.ratings import check_frame, first_showings, judged_only
 from rater.analysis.results import Counts, NotEstimable, Outcome
-from rater.analysis.scales import Judged
-from rater.analysis.scope import make_tests
+from rater.analysis.scales import Judged, is_pairwise
+from rater.analysis.scope import make_primary, make_tests
 from rater.analysis.wording import counted
 
 
@@ -40,8 +44,12 @@ class DimensionAnalysis:
     """The same test on the other score."""
     beside: tuple[Outcome, ...]
     """Tests of the same claim that assume less, where there are some."""
+    without_exclusions: Outcome | None
+    """The planned test where nobody is left out; None where nobody was."""
     naive: Outcome
     """What the test that ignores raters and prompts would have said; not to be reported."""
+    not_judged: NotJudged | None
+    """How often raters could not judge, by arm; None where they always could."""
     details: Details
 
 
@@ -51,78 +59,127 @@ class Analysis:
 
     planned: Planned
     n: Counts
-    """All answers in the frame; cells are those of the primary dimension."""
+    """The answers analysed, in all arms and dimensions; cells are those of the primary dimension."""
     dimensions: tuple[DimensionAnalysis, ...]
+    exclusion: Exclusion | None
+    """Who was left out by the rules declared beforehand; None where there are none."""
     blinding: Blinding | NotEstimable | None
-    """What raters guessed, where the frame has a column ``guess``."""
+    """What raters guessed, where they were asked."""
     notes: tuple[str, ...]
     """What holds for the analysis as a whole: raters still missing, tests adjusted for."""
 
 
-def analyze(frame: pd.DataFrame, planned: Planned) -> Analysis:
+def analyze(
+    frame: pd.DataFrame,
+    planned: Planned,
+    *,
+    raters: pd.DataFrame | None = None,
+    guesses: pd.DataFrame | None = None,
+    progress: Progress | None = None,
+) -> Analysis:
     """Analyse a tidy frame as planned. Costs a few sorts of the answers per dimension, and the bootstraps.
 
     Args:
         frame: One row for each answer: rater, item, prompt, arm, dimension, answer; and, where there are
-            such, position (for runs and repeated texts), shown_ms (for times) and guess (for the blinding).
+            such, position (for runs and repeated texts), shown_ms (for times), is_repeat, cannot_judge, guess
+            (for the blinding), and other_arm and arm_is_left for choices between two texts.
         planned: What was planned.
+        raters: One row for each rater: rater, n_checks, n_passed, finished, left_why; for the exclusions.
+        guesses: One row for each answer to the blinding question: rater, item, arm, guess.
+        progress: Told how many of how many bootstrap replicates are done, interval by interval.
 
     Raises:
         RaterError: If a column is missing or an answer is not on its scale.
     """
     check_frame(frame, planned.dimensions)
-    # Sums of rounded numbers depend on their order: the same rows give the same bytes in any order.
-    order = [
-        column for column in ("rater", "item", "dimension", "position", "answer") if column in frame.columns
-    ]
-    frame = frame.sort_values(order, kind="stable", ignore_index=True)
-    ratings = [select_ratings(frame, planned.contrast, judged.name) for judged in planned.in_order]
+    for judged in planned.dimensions:
+        if is_pairwise(judged):
+            require_pairs(frame, judged.name)
+    frame = _in_order(frame)
+    exclusion = exclude(frame, raters, planned.exclusions, primary=planned.primary)
+    left_out = {excluded.rater for excluded in exclusion.raters} if exclusion else set()
+    kept = frame[~frame["rater"].astype(str).isin(left_out)] if left_out else frame
+    tested = judged_only(first_showings(kept))
     n = Counts(
-        raters=frame["rater"].nunique(),
-        prompts=frame["prompt"].nunique(),
-        items=frame["item"].nunique(),
-        answers=len(frame),
-        cells=ratings[0].count().cells,
+        raters=tested["rater"].nunique(),
+        prompts=tested["prompt"].nunique(),
+        items=_count_texts(tested),
+        answers=len(tested),
+        cells=_compare(tested, planned, planned.in_order[0]).answers.count().cells,
     )
-    return Analysis(
+    analysis = Analysis(
         planned=planned,
         n=n,
-        dimensions=_analyze_dimensions(frame, planned, ratings),
-        blinding=check_blinding(
-            frame,
-            planned.contrast,
-            planned.primary,
-            alpha=planned.alpha,
-            test=lambda rows: (
-                make_tests(select_ratings(rows, planned.contrast, planned.primary), planned).primary
-            ),
+        dimensions=_analyze_dimensions(kept, tested, planned, progress),
+        exclusion=exclusion,
+        blinding=_blinding(tested, planned, guesses),
+        notes=_notes(planned, n, tested),
+    )
+    return _beside_everyone(analysis, judged_only(first_showings(frame))) if left_out else analysis
+
+
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort the rows: sums of rounded numbers depend on their order, and the same rows give the same bytes."""
+    order = ("rater", "item", "dimension", "position", "other_arm", "answer")
+    present = [column for column in order if column in frame.columns]
+    return frame.sort_values(present, kind="stable", ignore_index=True)
+
+
+def _count_texts(frame: pd.DataFrame) -> int:
+    """Count the texts that were judged, both of each pair."""
+    columns = [column for column in ("item", "other_item") if column in frame.columns]
+    return len({text for column in columns for text in frame[column].dropna().unique()})
+
+
+def _compare(frame: pd.DataFrame, planned: Planned, judged: Judged) -> Compared:
+    return compare(frame, planned.contrast, judged.name, pairwise=is_pairwise(judged))
+
+
+def _beside_everyone(analysis: Analysis, everyone: pd.DataFrame) -> Analysis:
+    """Add what the planned tests say where nobody is left out."""
+    planned = analysis.planned
+    return replace(
+        analysis,
+        dimensions=tuple(
+            replace(
+                found,
+                without_exclusions=make_primary(_compare(everyone, planned, found.dimension), planned),
+            )
+            for found in analysis.dimensions
         ),
-        notes=_notes(planned, n, frame),
     )
 
 
 def _analyze_dimensions(
-    frame: pd.DataFrame, planned: Planned, ratings: Sequence[Ratings]
+    kept: pd.DataFrame, tested_rows: pd.DataFrame, planned: Planned, progress: Progress | None
 ) -> tuple[DimensionAnalysis, ...]:
-    tested = [make_tests(each, planned) for each in ratings]
+    compared = [_compare(tested_rows, planned, judged) for judged in planned.in_order]
+    tested = [make_tests(each, planned) for each in compared]
     adjusted = [None, *adjust([tests.primary for tests in tested[1:]])]
     streams = np.random.default_rng(planned.seed).spawn(len(tested))
+    with_repeats = judged_only(kept)
     return tuple(
-        _analyze_dimension(Material(frame, planned, judged, of, tests), p_adjusted=p, rng=rng)
+        _analyze_dimension(
+            Material(tested_rows, with_repeats, planned, judged, of, tests, progress),
+            kept,
+            p_adjusted=p,
+            rng=rng,
+        )
         for judged, of, tests, p, rng in zip(
-            planned.in_order, ratings, tested, adjusted, streams, strict=True
+            planned.in_order, compared, tested, adjusted, streams, strict=True
         )
     )
 
 
 def _analyze_dimension(
-    material: Material, *, p_adjusted: float | None, rng: np.random.Generator
+    material: Material, kept: pd.DataFrame, *, p_adjusted: float | None, rng: np.random.Generator
 ) -> DimensionAnalysis:
     planned, judged, tested = material.planned, material.judged, material.tested
     is_primary = judged.name == planned.primary
     equivalence = None
     if is_primary and planned.sesoi is not None:
         equivalence = two_one_sided_tests(tested.primary, planned.sesoi, alpha=planned.alpha)
+    answers = material.compared.answers
     return DimensionAnalysis(
         dimension=judged,
         is_primary=is_primary,
@@ -141,9 +198,32 @@ def _analyze_dimension(
         equivalence=equivalence,
         other_score=tested.other_score,
         beside=tested.beside,
-        naive=mann_whitney(material.ratings),
+        without_exclusions=None,
+        naive=sign_test(answers) if isinstance(answers, Preferred) else mann_whitney(answers),
+        not_judged=count_not_judged(kept, judged.name, planned.contrast, alpha=planned.alpha),
         details=work_out_details(material, rng=rng),
     )
+
+
+def _blinding(
+    tested: pd.DataFrame, planned: Planned, guesses: pd.DataFrame | None
+) -> Blinding | NotEstimable | None:
+    pairwise = is_pairwise(planned.in_order[0])
+    rows = one_row_a_text(tested) if pairwise else tested
+    if guesses is not None:
+        attached = attach_guesses(rows, guesses, planned.contrast, planned.changed)
+        if isinstance(attached, NotEstimable):
+            return attached
+        rows = attached
+
+    def test(some: pd.DataFrame) -> Outcome:
+        if pairwise:
+            n = Counts(raters=0, prompts=0, items=0, answers=len(some), cells=0)
+            reason = "a choice is between two texts, and a guess about one of them"
+            return NotEstimable(test="primary test", score=planned.score, reason=reason, n=n)
+        return make_primary(_compare(some, planned, planned.in_order[0]), planned)
+
+    return check_blinding(rows, planned.contrast, planned.primary, alpha=planned.alpha, test=test)
 
 
 def _notes(planned: Planned, n: Counts, frame: pd.DataFrame) -> tuple[str, ...]:
@@ -156,8 +236,11 @@ def _notes(planned: Planned, n: Counts, frame: pd.DataFrame) -> tuple[str, ...]:
     others = len(planned.dimensions) - 1
     if others > 1:
         notes.append(f"p-values of the {others} secondary dimensions are adjusted by Holm's method")
-    named = {*planned.contrast, *planned.doses}
+    further = (arm for contrast in planned.contrasts for arm in (contrast.first, contrast.second))
+    named = {*planned.contrast, *planned.doses, *further}
     answered = set(frame["arm"])
+    if "other_arm" in frame.columns:
+        answered |= set(frame["other_arm"].dropna())
     # With one arm, or none, the others are still to come; with two, a name without answers looks misspelt.
     unknown = sorted(named - answered) if len(answered) > 1 else []
     if unknown:

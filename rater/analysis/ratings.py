@@ -97,8 +97,10 @@ def check_frame(frame: pd.DataFrame, dimensions: tuple[Judged, ...]) -> None:
     if missing:
         msg = f"The frame has no column {missing[0]!r}; an analysis needs {', '.join(NEEDED)}."
         raise RaterError(msg)
+    flags(frame, "is_repeat")
+    given = frame[~flags(frame, "cannot_judge")]
     for dimension in dimensions:
-        rows = frame[frame["dimension"] == dimension.name]
+        rows = given[given["dimension"] == dimension.name]
         answers = rows["answer"].to_numpy(dtype=np.float64)
         valid = is_valid(answers, dimension)
         if not valid.all():
@@ -109,3 +111,33 @@ def check_frame(frame: pd.DataFrame, dimensions: tuple[Judged, ...]) -> None:
                 f"but {dimension.name} is answered with {valid_answers(dimension)}."
             )
             raise RaterError(msg)
+
+
+def first_showings(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave repeated trials out, where the frame says which they are.
+
+    Raises:
+        RaterError: If a row does not say whether it is one.
+    """
+    return frame[~flags(frame, "is_repeat")]
+
+
+def judged_only(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the answers of who could not judge, where the frame says which they are."""
+    return frame[~flags(frame, "cannot_judge")]
+
+
+def flags(frame: pd.DataFrame, column: str) -> NDArray[np.bool_]:
+    """Read a column of yes and no; all no where there is none.
+
+    Raises:
+        RaterError: If it holds anything else.
+    """
+    if column not in frame.columns:
+        return np.zeros(len(frame), dtype=np.bool_)
+    values = frame[column]
+    unclear = ~values.isin([True, False])
+    if unclear.any():
+        msg = f"{column} is {values[unclear].iloc[0]!r} (rater {frame['rater'][unclear].iloc[0]}); "
+        raise RaterError(msg + "valid: true or false")
+    return values.to_numpy(dtype=np.bool_)

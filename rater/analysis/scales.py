@@ -6,7 +6,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rater.study.protocol import Dimension, Likert
+from rater.study.protocol import Dimension
+from rater.study.scales import Likert, Number, Pairwise, Slider
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,19 @@ class Numbers:
 
 
 @dataclass(frozen=True)
+class Preferences:
+    """Choices between two texts from elsewhere: from −strongest (the other arm) over 0 to +strongest."""
+
+    strongest: int = 1
+
+
+@dataclass(frozen=True)
 class Rated:
     """A dimension of ratings from elsewhere, under whatever name it has there."""
 
     name: str
     question: str
-    scale: Likert | Numbers
+    scale: Likert | Numbers | Preferences
 
 
 Judged: TypeAlias = Dimension | Rated
@@ -35,17 +43,55 @@ def points_of(judged: Judged) -> int | None:
     return judged.scale.points if isinstance(judged.scale, Likert) else None
 
 
+def is_pairwise(judged: Judged) -> bool:
+    """Say whether raters chose between two texts."""
+    return isinstance(judged.scale, Pairwise | Preferences)
+
+
+def strongest_of(judged: Judged) -> int:
+    """Count the degrees in which one text can be preferred; 1 on a scale that only says which."""
+    return judged.scale.strongest if isinstance(judged.scale, Pairwise | Preferences) else 1
+
+
+def ends_of(judged: Judged) -> tuple[float, float]:
+    """Give the least and the greatest answer."""
+    scale = judged.scale
+    if isinstance(scale, Numbers):
+        return scale.low, scale.high
+    if isinstance(scale, Preferences):
+        return -float(scale.strongest), float(scale.strongest)
+    return float(scale.lowest), float(scale.highest)
+
+
+def unit_of(judged: Judged) -> str:
+    """Name what answers are counted in, for numbers in a sentence."""
+    if is_pairwise(judged):
+        return "degrees of preference"
+    return "scale points"
+
+
 def is_valid(answers: NDArray[np.float64], judged: Judged) -> NDArray[np.bool_]:
     """Say of each answer whether it can be one."""
-    scale = judged.scale
-    if isinstance(scale, Likert):
-        return np.isin(answers, np.arange(1, scale.points + 1))
-    return (answers >= scale.low) & (answers <= scale.high)
+    scale, (low, high) = judged.scale, ends_of(judged)
+    within = (answers >= low) & (answers <= high)
+    if isinstance(scale, Likert | Preferences):
+        return np.asarray(within & (answers == np.rint(answers)), dtype=np.bool_)
+    if isinstance(scale, Pairwise):
+        can_tie = scale.tie is not None
+        return np.asarray(within & (answers == np.rint(answers)) & (can_tie | (answers != 0)), dtype=np.bool_)
+    if isinstance(scale, Slider | Number):
+        steps = (answers - low) / scale.step
+        return np.asarray(within & (np.abs(steps - np.rint(steps)) < 1e-6), dtype=np.bool_)
+    return np.asarray(within, dtype=np.bool_)
 
 
 def valid_answers(judged: Judged) -> str:
     """Say in words which answers are valid."""
-    scale = judged.scale
+    scale, (low, high) = judged.scale, ends_of(judged)
     if isinstance(scale, Likert):
         return f"points 1 to {scale.points}"
-    return f"numbers from {scale.low:g} to {scale.high:g}"
+    if is_pairwise(judged):
+        tie = "" if isinstance(scale, Pairwise) and scale.tie is None else ", or 0 for neither"
+        return f"whole numbers from −{high:g} to {high:g}, above 0 for the first arm{tie}"
+    steps = f" in steps of {scale.step:g}" if isinstance(scale, Slider | Number) else ""
+    return f"numbers from {low:g} to {high:g}{steps}"

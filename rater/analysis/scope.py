@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rater.analysis.cells import Cells, score_cells
+from rater.analysis.compared import Compared
 from rater.analysis.crossed import two_way_t
 from rater.analysis.one_way import by_prompt_signed_rank, by_prompt_t, by_rater_sign_flip, by_rater_t
 from rater.analysis.planned import Planned
+from rater.analysis.preferences import Preferred
 from rater.analysis.ratings import Ratings
 from rater.analysis.results import NotEstimable, Outcome
 from rater.study.analysis_plan import Score
@@ -39,22 +40,35 @@ class _Tests:
     beside: Callable[[Score], Outcome] | None = None
 
 
-def make_tests(ratings: Ratings, planned: Planned) -> Tested:
-    """Make the tests of one contrast on one dimension. Costs one sort of its answers and small matrices."""
+def make_tests(compared: Compared, planned: Planned) -> Tested:
+    """Make the tests of one contrast on one dimension. Costs small matrices."""
     score, other = _scores(planned)
-    reason = _nothing_to_compare(ratings, planned)
+    reason = _nothing_to_compare(compared.answers, planned)
     if reason:
-        n = ratings.count()
+        n = compared.answers.count()
         return Tested(
             NotEstimable(test="primary test", score=score, reason=reason, n=n),
             NotEstimable(test="primary test", score=other, reason=reason, n=n),
         )
-    tests = _tests_for_scope(ratings, score_cells(ratings), planned)
-    primary = tests.test(score)
+    tests = _tests_for_scope(compared, planned)
+    return Tested(_primary(tests, planned), tests.test(other), (tests.beside(score),) if tests.beside else ())
+
+
+def make_primary(compared: Compared, planned: Planned) -> Outcome:
+    """Make the planned test alone, as simulations need it."""
+    reason = _nothing_to_compare(compared.answers, planned)
+    if reason:
+        n = compared.answers.count()
+        return NotEstimable(test="primary test", score=planned.score, reason=reason, n=n)
+    return _primary(_tests_for_scope(compared, planned), planned)
+
+
+def _primary(tests: _Tests, planned: Planned) -> Outcome:
+    primary = tests.test(planned.score)
     if planned.scope == "raters+prompts" and tests.beside:
         asked = "the planned two-way test needs at least 2 raters, so this is the test by prompt"
         primary = replace(primary, warnings=(asked, *primary.warnings))
-    return Tested(primary, tests.test(other), (tests.beside(score),) if tests.beside else ())
+    return primary
 
 
 def _scores(planned: Planned) -> tuple[Score, Score]:
@@ -64,8 +78,8 @@ def _scores(planned: Planned) -> tuple[Score, Score]:
     return "scale_points", "net_superiority"
 
 
-def _tests_for_scope(ratings: Ratings, cells: Cells, planned: Planned) -> _Tests:
-    alpha = planned.alpha
+def _tests_for_scope(compared: Compared, planned: Planned) -> _Tests:
+    ratings, cells, alpha = compared.answers, compared.cells, planned.alpha
     if planned.scope == "raters":
         return _Tests(
             lambda score: by_rater_t(ratings, cells, score, alpha=alpha),
@@ -79,14 +93,25 @@ def _tests_for_scope(ratings: Ratings, cells: Cells, planned: Planned) -> _Tests
     return _Tests(lambda score: two_way_t(cells, score, alpha=alpha))
 
 
-def _nothing_to_compare(ratings: Ratings, planned: Planned) -> str:
+def _nothing_to_compare(ratings: Ratings | Preferred, planned: Planned) -> str:
     """Say what is missing where no test could say anything; empty where tests can be tried."""
     if ratings.answer.size == 0:
         of = f" of {planned.n_raters} planned" if planned.n_raters else ""
+        if isinstance(ratings, Preferred):
+            return f'no rater{of} has chosen between "{ratings.contrast[0]}" and "{ratings.contrast[1]}" yet'
         return f"no rater{of} has answered it yet"
+    if isinstance(ratings, Preferred):
+        return _no_choice(ratings)
     for arm, answered in zip(ratings.contrast, (ratings.is_first, ~ratings.is_first), strict=True):
         if not answered.any():
             return f'"{arm}" has no answers yet'
     if np.ptp(ratings.answer) == 0:
         return f"all {ratings.answer.size} answers are the same ({ratings.answer[0]:g})"
+    return ""
+
+
+def _no_choice(preferred: Preferred) -> str:
+    first, second = preferred.contrast
+    if (preferred.answer == 0).all():
+        return f'in none of {preferred.answer.size} choices was "{first}" or "{second}" preferred'
     return ""

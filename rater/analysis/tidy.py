@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 
 from rater.analysis.planned import Planned
-from rater.analysis.scales import Judged, Numbers, Rated
+from rater.analysis.scales import Judged, Numbers, Preferences, Rated
 from rater.errors import RaterError, StudyError, nearest
 from rater.study.analysis_plan import Scope, Score
-from rater.study.protocol import Likert
+from rater.study.scales import Likert
 
-CARRIED = ("position", "shown_ms", "guess")
-"""Columns that are read under these names where they are there."""
+NUMBERS = ("position", "shown_ms", "first_render_ms", "hidden_ms")
+TEXTS = ("guess", "other_arm", "other_item")
+FLAGS = ("is_repeat", "cannot_judge", "arm_is_left")
+"""Columns that are read under these names where they are there: numbers, names, and yes or no."""
 EMPTY = frozenset({"", "NA", "NaN", "nan", "null", "None"})
 """How files write an answer that was not given."""
 MOST_POINTS = 11
@@ -46,8 +48,9 @@ def read(
         drop_empty: Leave rows without an answer out instead of refusing them.
 
     Returns:
-        The columns rater, item, prompt, arm, dimension (text) and answer (numbers), and position, shown_ms
-        and guess where there are such.
+        The columns rater, item, prompt, arm, dimension (text) and answer (numbers), and those of `NUMBERS`,
+        `TEXTS` and `FLAGS` that there are. Where an item has several answers of a rater, and positions say
+        which came first, the later ones are marked as repeats.
 
     Raises:
         RaterError: If there is no such file or column, or a row lacks something or is no number; the row is
@@ -59,7 +62,26 @@ def read(
         if column is not None or name in table.columns:
             wanted[name] = column or name
     _check_columns(table, wanted)
+    table = _answered(table, answer, drop_empty=drop_empty)
+    frame = pd.DataFrame(
+        {name: _text(table[column], column) for name, column in wanted.items() if name != "answer"}
+    )
+    frame["answer"] = _numbers(table[answer], answer)
+    if "item" not in frame.columns:
+        frame["item"] = frame["prompt"] + " · " + frame["arm"]
+    if "dimension" not in frame.columns:
+        frame["dimension"] = answer
+    _carry_along(frame, table)
+    if "item" in wanted and "position" in frame.columns and "is_repeat" not in frame.columns:
+        frame["is_repeat"] = _later(frame)
+    return frame.reset_index(drop=True)
+
+
+def _answered(table: pd.DataFrame, answer: str, *, drop_empty: bool) -> pd.DataFrame:
+    """Keep the rows with an answer, or with a rater's word that there can be none."""
     answered = ~table[answer].isin(EMPTY)
+    if "cannot_judge" in table.columns:
+        answered |= _flags(table, "cannot_judge")
     if not answered.all() and not drop_empty:
         line, more = _first(~answered), int((~answered).sum())
         msg = (
@@ -67,18 +89,42 @@ def read(
             "or have them left out: drop_empty=True, or --drop-empty"
         )
         raise RaterError(msg)
-    table = table[answered]
-    frame = pd.DataFrame({name: _text(table[column], column) for name, column in wanted.items()})
-    frame["answer"] = _numbers(table[answer], answer)
-    if "item" not in frame.columns:
-        frame["item"] = frame["prompt"] + " · " + frame["arm"]
-    if "dimension" not in frame.columns:
-        frame["dimension"] = answer
-    for column in CARRIED:
-        if column in table.columns:
-            of_text = table[column].where(~table[column].isin(EMPTY), None)
-            frame[column] = of_text if column == "guess" else _numbers(of_text.fillna("nan"), column)
-    return frame.reset_index(drop=True)
+    return table[answered]
+
+
+def _carry_along(frame: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Add the columns that are read under their own names, where the table has them."""
+    for column in (*NUMBERS, *TEXTS, *FLAGS):
+        if column in table.columns and not table[column].isin(EMPTY).all():
+            frame[column] = _carry(table, column)
+
+
+def _carry(table: pd.DataFrame, column: str) -> "pd.Series":
+    if column in FLAGS:
+        return pd.Series(_flags(table, column), index=table.index)
+    of_text = table[column].where(~table[column].isin(EMPTY), None)
+    return of_text if column in TEXTS else _numbers(of_text.fillna("nan"), column)
+
+
+def _flags(table: pd.DataFrame, column: str) -> np.ndarray:
+    """Read yes and no as files write them; nothing is no."""
+    said = table[column].str.strip().str.lower()
+    wrong = ~said.isin(["true", "false", "1", "0", ""])
+    if wrong.any():
+        msg = (
+            f"{column} is {table[column][wrong].iloc[0]!r} in line {_first(wrong)}; it must be true or false"
+        )
+        raise RaterError(msg)
+    return said.isin(["true", "1"]).to_numpy(dtype=np.bool_)
+
+
+def _later(frame: pd.DataFrame) -> np.ndarray:
+    """Mark each answer to a text that its rater has judged on that dimension before."""
+    in_order = frame.sort_values("position", kind="stable")
+    again = in_order.duplicated(
+        [name for name in ("rater", "item", "other_item", "dimension") if name in frame]
+    )
+    return again.reindex(frame.index).to_numpy(dtype=np.bool_)
 
 
 def plan_for(
@@ -106,15 +152,15 @@ def plan_for(
     Raises:
         StudyError: If the arms to compare cannot be told, or one has no answers.
     """
+    given = frame.dropna(subset=["answer"])
     dimensions = tuple(
-        _judged(name, frame.loc[frame["dimension"] == name, "answer"].to_numpy(dtype=np.float64), points)
-        for name in frame["dimension"].unique()
+        _judged(name, given[given["dimension"] == name], points) for name in given["dimension"].unique()
     )
     if not dimensions:
         msg = "there are no answers to analyse; give a table with a row for each answer"
         raise StudyError(msg)
     return Planned(
-        contrast=_contrast(sorted(frame["arm"].unique()), contrast),
+        contrast=_contrast(_arms(frame), contrast),
         dimensions=dimensions,
         primary=dimensions[0].name,
         scope=scope,
@@ -175,8 +221,16 @@ def _first(rows: "pd.Series[bool]") -> int:
     return int(rows.index[rows][0]) + 2
 
 
-def _judged(name: str, answers: np.ndarray, points: int | None) -> Judged:
+def _arms(frame: pd.DataFrame) -> list[str]:
+    others = set(frame["other_arm"].dropna()) if "other_arm" in frame.columns else set()
+    return sorted(set(frame["arm"]) | others)
+
+
+def _judged(name: str, rows: pd.DataFrame, points: int | None) -> Judged:
+    answers = rows["answer"].to_numpy(dtype=np.float64)
     whole = bool((answers == np.rint(answers)).all())
+    if "other_arm" in rows.columns and rows["other_arm"].notna().any():
+        return Rated(name, name, Preferences(max(int(np.abs(np.rint(answers)).max()), 1)))
     if points is None and whole and answers.min() >= 1 and answers.max() <= MOST_POINTS:
         points = max(int(answers.max()), 2)
     if points is None:

@@ -11,9 +11,13 @@ SCORES: dict[Score, str] = {
 """What a score is called in a sentence."""
 
 
-def estimand(score: Score, contrast: tuple[str, str]) -> str:
-    """Say in words what a score estimates, for a contrast."""
+def estimand(score: Score, contrast: tuple[str, str], *, pairwise: bool = False) -> str:
+    """Say in words what a score estimates, for a contrast; ``pairwise`` where texts are chosen between."""
     first, second = contrast
+    if pairwise and score == "net_superiority":
+        return f'how much more often "{first}" is preferred to "{second}" than the other way round'
+    if pairwise and score == "scale_points":
+        return f'by how many degrees "{first}" is preferred to "{second}" on average'
     if score == "net_superiority":
         return f'how much more often "{first}" is rated above "{second}" than below, within rater and prompt'
     if score == "scale_points":

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from rater.analysis.planned import Planned
-from rater.study.protocol import Dimension, Likert
+from rater.study.protocol import Dimension
+from rater.study.scales import Likert
 
 STATS = Path(__file__).parent.parent / "data" / "stats"
 HAPPINESS = Dimension(

@@ -8,9 +8,11 @@ import pytest
 
 from rater.analysis.planned import Planned
 from rater.analysis.primary import Analysis, analyze
-from rater.analysis.results import NotEstimable
+from rater.analysis.results import NotEstimable, Result
 from rater.errors import RaterError
 from rater.report.export import to_json
+from rater.study.protocol import Dimension
+from rater.study.scales import Slider
 
 Load = Callable[[str], pd.DataFrame]
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -108,3 +110,64 @@ def test_a_dose_of_an_unknown_arm_is_told_too(load: Load, planned: Planned) -> N
     plan = replace(planned, contrast=("steered", "plain"), doses={"unsteered": 0.0, "steered": 1.0})
 
     assert 'the plan names the arm "plain"' in analyzed(load("a"), plan).notes[0]
+
+
+SLIDER = Dimension(
+    name="happiness",
+    question="How happy?",
+    scale=Slider(minimum=0, maximum=100, step=5, low="not", high="very"),
+)
+
+
+def slid(frame: pd.DataFrame) -> pd.DataFrame:
+    """Points 1 to 5 as 0, 25, …, 100 of a slider."""
+    return frame.assign(answer=(frame["answer"] - 1) * 25)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_cannot_be_tested_is_a_sentence_on_a_slider_too(load: Load, planned: Planned, case: str) -> None:
+    change, reason = CASES[case]
+    plan = replace(planned, dimensions=(SLIDER,), sesoi=0.1)
+
+    (found,) = analyzed(slid(change(load("a"))), plan).dimensions
+
+    assert isinstance(found.primary, NotEstimable)
+    assert found.headline == f"Not estimable on happiness, because {reason.replace('same (4)', 'same (75)')}."
+
+
+def test_a_slider_is_tested_as_points_are_and_its_points_are_its_own(load: Load, planned: Planned) -> None:
+    plan = replace(planned, score="scale_points")
+
+    (points,) = analyzed(load("a"), plan).dimensions
+    (slider,) = analyzed(slid(load("a")), replace(plan, dimensions=(SLIDER,))).dimensions
+
+    assert isinstance(points.primary, Result)
+    assert isinstance(slider.primary, Result)
+    assert slider.primary.estimate == pytest.approx(25 * points.primary.estimate)
+    assert slider.primary.p == pytest.approx(points.primary.p)
+    assert slider.arms[0].counts == ()
+
+
+@pytest.mark.parametrize("answer", [-5.0, 105.0, 52.0, float("nan")])
+def test_a_rating_off_the_slider_or_between_its_steps_is_refused(
+    load: Load, planned: Planned, answer: float
+) -> None:
+    frame = slid(load("a"))
+    frame.loc[5, "answer"] = answer
+
+    with pytest.raises(
+        RaterError, match="but happiness is answered with numbers from 0 to 100 in steps of 5"
+    ):
+        analyze(frame, replace(planned, dimensions=(SLIDER,)))
+
+
+def test_one_arm_with_a_dose_and_no_other_is_a_sentence(load: Load, planned: Planned) -> None:
+    plan = replace(planned, doses={"steered": 1.0, "strong": 2.0})
+
+    (found,) = analyzed(load("a"), plan).dimensions
+
+    doses = found.details.dose_response
+    assert doses is not None
+    assert isinstance(doses.linear, NotEstimable)
+    assert doses.linear.reason == "no rater has answered texts of the same prompt at two doses"
+    assert [point.fitted for point in doses.curve] == [None, None]

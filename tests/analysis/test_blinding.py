@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -137,6 +138,69 @@ def test_nobody_asked_is_said(load: Load, planned: Planned) -> None:
     assert found.reason == "no rater was asked to guess"
 
 
+def test_nobody_asked_is_said_of_two_changed_arms_too(load: Load, planned: Planned) -> None:
+    frame = load("a")
+    nobody = asked(frame, ["changed"]).iloc[:0]
+
+    found = analyze(frame, replace(planned, changed=("steered", "unsteered")), guesses=nobody).blinding
+
+    assert isinstance(found, NotEstimable)
+    assert found.reason == "no rater was asked to guess"
+
+
 def test_a_guess_that_is_no_arm_is_refused(load: Load, planned: Planned) -> None:
     with pytest.raises(RaterError, match=r"guess is 'stered', which is no arm\. Did you mean 'steered'\?"):
         analyze(load("e").assign(guess="stered"), planned)
+
+
+def asked(frame: pd.DataFrame, guess: list[str]) -> pd.DataFrame:
+    """One guess about each of a rater's first texts."""
+    few = frame[frame.groupby("rater").cumcount() < len(guess)]
+    return few[["rater", "item", "arm"]].assign(guess=np.tile(guess, few["rater"].nunique()))
+
+
+def test_an_answer_to_the_blinding_question_is_right_if_the_arm_was_changed(
+    load: Load, planned: Planned
+) -> None:
+    frame = load("a")
+    guesses = asked(frame, ["changed", "unchanged", "unsure", "changed"])
+
+    found = analyze(frame, replace(planned, changed=("steered",)), guesses=guesses).blinding
+
+    assert isinstance(found, Blinding)
+    right = ((guesses["guess"] == "changed") & (guesses["arm"] == "steered")).sum()
+    right += ((guesses["guess"] == "unchanged") & (guesses["arm"] == "unsteered")).sum()
+    assert sum(count for _, count, _, _ in found.counts) == right
+    assert sum(count for *_, count in found.counts) == 12
+    assert sum(sum(counts) for _, *counts in found.counts) == 48
+
+
+def test_two_changed_arms_cannot_be_told_apart_by_a_guess_of_change(load: Load, planned: Planned) -> None:
+    frame = load("a")
+
+    found = analyze(
+        frame, replace(planned, changed=("steered", "unsteered")), guesses=asked(frame, ["changed"])
+    ).blinding
+
+    assert isinstance(found, NotEstimable)
+    assert found.reason == "both arms compared were changed, so that no guess tells one from the other"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda g: g.assign(guess="maybe"),
+            "guess is 'maybe' .rater r01.; valid: changed, unchanged, unsure",
+        ),
+        (lambda g: g.drop(columns="guess"), "has no column 'guess'"),
+        (lambda g: pd.concat([g, g]), "guessed about item .* twice"),
+    ],
+)
+def test_a_frame_of_guesses_that_cannot_be_one_is_refused(
+    load: Load, planned: Planned, change: Callable[[pd.DataFrame], pd.DataFrame], said: str
+) -> None:
+    frame = load("a")
+
+    with pytest.raises(RaterError, match=said):
+        analyze(frame, replace(planned, changed=("steered",)), guesses=change(asked(frame, ["changed"])))

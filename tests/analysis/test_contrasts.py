@@ -5,12 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rater.analysis.contrasts import linear_trend
-from rater.analysis.planned import Planned
+from rater.analysis.planned import Planned, PlannedContrast
 from rater.analysis.primary import analyze
-from rater.analysis.reml import fit_reml
 from rater.analysis.results import NotEstimable, Result
-from rater.errors import StudyError
 
 Load = Callable[[str], pd.DataFrame]
 DOSES = {"unsteered": 0.0, "low": 1.0, "high": 4.0}
@@ -58,64 +55,62 @@ def test_two_arms_have_no_further_contrasts(load: Load, planned: Planned) -> Non
     (found,) = analyze(load("c"), planned).dimensions
 
     assert found.details.contrasts == ()
-    assert found.details.trend is None
+    assert found.details.dose_response is None
 
 
-def test_the_trend_is_the_mean_slope_of_the_cells(dosed: pd.DataFrame) -> None:
-    trend = linear_trend(dosed, "happiness", DOSES, alpha=0.05)
+def test_a_random_control_is_a_family_of_its_own(dosed: pd.DataFrame, planned: Planned) -> None:
+    plan = replace(planned, contrast=("high", "unsteered"), random_controls=("low",))
 
-    slopes = [
-        np.polyfit(cell["arm"].map(DOSES), cell["answer"], 1)[0]
-        for _, cell in dosed.groupby(["rater", "prompt"])
+    (found,) = analyze(dosed, plan).dimensions
+
+    contrasts = found.details.contrasts
+    assert [(each.name, each.family) for each in contrasts] == [
+        ("high − unsteered", "against the control"),
+        ("low − unsteered", "against the control"),
+        ("high − low", "against a random control"),
     ]
-    assert isinstance(trend, Result)
-    assert trend.estimate == pytest.approx(np.mean(slopes), abs=1e-9)
-    assert trend.interval is not None
-    assert trend.interval.low > 0
-    assert trend.settings["table"] == "complete"
-    assert trend.n.cells == 48
+    assert isinstance(contrasts[2].outcome, Result)
+    assert contrasts[2].p_adjusted == contrasts[2].outcome.p
 
 
-def test_a_trend_over_two_doses_is_the_two_way_test_a_unit_of_dose(load: Load, planned: Planned) -> None:
-    frame = load("a")
-    plan = replace(planned, score="scale_points", doses={"steered": 2.0, "unsteered": 0.0})
+def test_declared_contrasts_are_all_there_is_and_adjusted_within_their_family(
+    dosed: pd.DataFrame, planned: Planned
+) -> None:
+    plan = replace(
+        planned,
+        contrast=("high", "unsteered"),
+        contrasts=(
+            PlannedContrast("more of it", "high", "low", "doses"),
+            PlannedContrast("any of it", "low", "unsteered", "doses"),
+            PlannedContrast("alone", "high", "unsteered", "whole"),
+        ),
+    )
 
-    (found,) = analyze(frame, plan).dimensions
+    (found,) = analyze(dosed, plan).dimensions
 
-    assert isinstance(found.details.trend, Result)
-    assert isinstance(found.primary, Result)
-    assert found.details.trend.estimate == pytest.approx(found.primary.estimate / 2)
-    assert found.details.trend.p == pytest.approx(found.primary.p)
-
-
-def test_cells_with_missing_doses_weigh_less(dosed: pd.DataFrame) -> None:
-    """Doses 0 and 1 have a sum of squares of 1/2, doses 0, 1 and 4 one of 26/3."""
-    gaps = dosed[(dosed["arm"] != "high") | (dosed["rater"] > "r3")]
-
-    trend = linear_trend(gaps, "happiness", DOSES, alpha=0.05)
-
-    cells = [
-        (cell["rater"].iloc[0], cell["prompt"].iloc[0], np.polyfit(doses, cell["answer"], 1)[0], len(cell))
-        for _, cell in gaps.groupby(["rater", "prompt"])
-        for doses in [cell["arm"].map(DOSES)]
-    ]
-    rater, prompt, slope, size = map(np.array, zip(*cells, strict=True))
-    rater, prompt = (np.unique(names, return_inverse=True)[1] for names in (rater, prompt))
-    fit = fit_reml(rater, prompt, slope, np.where(size == 2, 1 / 2, 26 / 3), free=(True, True))
-    assert fit is not None
-    assert isinstance(trend, Result)
-    assert trend.settings["table"] == "incomplete or unequal"
-    assert trend.estimate == pytest.approx(fit.estimate, abs=1e-9)
-    assert trend.standard_error == pytest.approx(fit.standard_error, abs=1e-9)
+    more, some, alone = found.details.contrasts
+    assert (more.name, more.arm, more.control) == ("more of it", "high", "low")
+    assert isinstance(more.outcome, Result)
+    assert isinstance(some.outcome, Result)
+    assert min(more.p_adjusted or 0, some.p_adjusted or 0) == 2 * min(more.outcome.p, some.outcome.p)
+    assert isinstance(alone.outcome, Result)
+    assert alone.p_adjusted == alone.outcome.p
 
 
-def test_arms_of_one_dose_have_no_trend(dosed: pd.DataFrame) -> None:
-    trend = linear_trend(dosed[dosed["arm"] == "low"], "happiness", DOSES, alpha=0.05)
+def test_a_contrast_of_an_unknown_arm_is_a_sentence_and_takes_no_alpha(
+    dosed: pd.DataFrame, planned: Planned
+) -> None:
+    plan = replace(
+        planned,
+        contrast=("high", "unsteered"),
+        contrasts=(PlannedContrast("a", "hihg", "low", "f"), PlannedContrast("b", "high", "low", "f")),
+    )
 
-    assert isinstance(trend, NotEstimable)
-    assert trend.reason == "no rater has answered texts of the same prompt at two doses"
+    analysis = analyze(dosed, plan)
 
-
-def test_doses_that_do_not_differ_are_refused(planned: Planned) -> None:
-    with pytest.raises(StudyError, match="doses has only the dose 1; a trend needs two"):
-        replace(planned, doses={"steered": 1.0})
+    missing, tested = analysis.dimensions[0].details.contrasts
+    assert isinstance(missing.outcome, NotEstimable)
+    assert missing.outcome.reason == '"hihg" has no answers yet'
+    assert isinstance(tested.outcome, Result)
+    assert tested.p_adjusted == tested.outcome.p
+    assert 'the plan names the arm "hihg"' in analysis.notes[-1]

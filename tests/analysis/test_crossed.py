@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rater.analysis.cells import Cells, score_cells
-from rater.analysis.crossed import quasi_f, two_way_t
+from rater.analysis.crossed import About, CellScores, crossed_t, quasi_f, two_way_t
 from rater.analysis.ratings import Ratings, select_ratings
 from rater.analysis.reml import fit_reml
-from rater.analysis.results import NotEstimable, Outcome, Result
+from rater.analysis.results import Counts, NotEstimable, Outcome, Result
 from rater.study.analysis_plan import Score
 
 SCORES: dict[Score, str] = {"scale_points": "twoway_cell_difference", "net_superiority": "twoway_cell_delta"}
@@ -278,3 +278,22 @@ def test_raters_with_a_prompt_each_of_their_own_are_tested_as_independent_cells(
         "each of the raters has one cell: differences between raters are counted as residual",
         "each of the prompts has one cell: differences between prompts are counted as residual",
     )
+
+
+@pytest.mark.parametrize(
+    ("rater", "prompt", "values"),
+    [
+        ([0, 0, 1, 0, 0], [3, 1, 0, 2, 0], [1.0, -1.0, 1.0, 0.0, 0.0]),  # df 7e-9: an interval without ends
+        ([0, 1, 0, 0, 1], [1, 2, 2, 0, 0], [-1.0, 1.0, 0.0, 1.0, 0.0]),  # df −0.23
+    ],
+)
+def test_a_few_cells_that_give_no_degrees_of_freedom_are_a_sentence(
+    rater: list[int], prompt: list[int], values: list[float]
+) -> None:
+    n = Counts(raters=2, prompts=max(prompt) + 1, items=10, answers=10, cells=5)
+    scores = CellScores(np.array(rater), np.array(prompt), np.array(values), np.full(5, 0.5), n)
+
+    outcome = crossed_t(scores, About("a test", "a mean", "net_superiority", "score"), alpha=0.05)
+
+    assert isinstance(outcome, NotEstimable)
+    assert outcome.reason.startswith("the 5 rater × prompt cells are too few to say how sure")

@@ -5,7 +5,8 @@ from rater.analysis.headline import judge, say_margin, write_headline
 from rater.analysis.planned import Planned
 from rater.analysis.results import Counts, Interval, NotEstimable, Result
 from rater.study.analysis_plan import Score
-from rater.study.protocol import Dimension, Likert
+from rater.study.protocol import Dimension
+from rater.study.scales import Likert
 
 HAPPINESS = Dimension(name="happiness", question="How happy?", scale=Likert(low="not", high="very"))
 PLANNED = Planned(contrast=("steered", "unsteered"), dimensions=(HAPPINESS,), primary="happiness")

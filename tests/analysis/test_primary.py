@@ -1,5 +1,9 @@
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,7 +14,8 @@ from rater.analysis.primary import analyze
 from rater.analysis.results import NotEstimable, Result
 from rater.errors import RaterError, StudyError
 from rater.study.analysis_plan import AnalysisPlan
-from rater.study.protocol import Dimension, Likert
+from rater.study.protocol import Dimension
+from rater.study.scales import Likert
 
 Load = Callable[[str], pd.DataFrame]
 
@@ -256,3 +261,40 @@ def test_the_order_of_rows_does_not_matter(load: Load, planned: Planned) -> None
     frame = load("c")
 
     assert analyze(frame, planned) == analyze(frame.iloc[::-1], planned)
+
+
+SAME_BYTES = """
+import sys
+from rater.analysis import analyze, plan_for, read
+from rater.report.export import to_json
+frame = read(sys.argv[1], arm="condition", answer="rating")
+plan = plan_for(frame, contrast=("steered", "unsteered"), doses={"unsteered": 0.0, "steered": 1.0})
+sys.stdout.write(to_json(analyze(frame, plan)))
+"""
+
+
+def test_the_same_answers_give_the_same_bytes_in_any_process() -> None:
+    """A set's order differs from process to process; nothing that is written may follow it."""
+    data = Path(__file__).parent.parent / "data" / "stats" / "data_c.csv"
+
+    one, other = (
+        subprocess.run(
+            [sys.executable, "-c", SAME_BYTES, str(data)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    )
+
+    assert len(one) > 10_000
+    assert one == other
+
+
+def test_progress_is_told_for_every_bootstrap(load: Load, planned: Planned) -> None:
+    told: list[tuple[int, int]] = []
+
+    analyze(load("c"), planned, progress=lambda done, of: told.append((done, of)))
+
+    assert all(0 < done <= of for done, of in told)
+    assert sum(done == of for done, of in told) >= 5  # the effect sizes, and each coefficient of agreement

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from rater.analysis.spending import Spending, boundaries, spend
+from rater.analysis.spending import Spending, boundaries, cost_of_looks, spend
 
 SEQUENTIAL = json.loads((Path(__file__).parent.parent / "data" / "stats" / "sequential.json").read_text())
 
@@ -29,3 +29,20 @@ def test_one_look_is_an_ordinary_test() -> None:
 def test_shares_must_rise_to_at_most_one(shares: list[float]) -> None:
     with pytest.raises(ValueError, match="numbers that rise from above 0 to at most 1"):
         boundaries("pocock", shares)
+
+
+@pytest.mark.parametrize(("looks", "cost"), [(1, 0.05), (2, 0.083), (3, 0.107), (5, 0.142), (10, 0.193)])
+def test_unplanned_looks_cost_what_armitage_mcpherson_and_rowe_found(looks: int, cost: float) -> None:
+    """Their table 2: the chance that one of so many equally spaced tests at 5 % finds what is not there."""
+    assert cost_of_looks([100 * look for look in range(1, looks + 1)]) == pytest.approx(cost, abs=6e-4)
+
+
+def test_looking_at_the_same_answers_again_costs_nothing() -> None:
+    assert cost_of_looks([400, 400, 400]) == pytest.approx(0.05)
+    assert cost_of_looks([200, 400, 400]) == cost_of_looks([200, 400])
+
+
+@pytest.mark.parametrize("sizes", [[], [0, 10]])
+def test_a_look_is_at_some_answers(sizes: list[int]) -> None:
+    with pytest.raises(ValueError, match="numbers of answers above 0"):
+        cost_of_looks(sizes)

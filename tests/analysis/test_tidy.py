@@ -7,9 +7,9 @@ import pytest
 
 from rater.analysis import analyze, plan_for, read
 from rater.analysis.results import Result
-from rater.analysis.scales import Numbers
+from rater.analysis.scales import Numbers, Preferences
 from rater.errors import RaterError, StudyError
-from rater.study.protocol import Likert
+from rater.study.scales import Likert
 
 Load = Callable[[str], pd.DataFrame]
 STATS = Path(__file__).parent.parent / "data" / "stats"
@@ -156,3 +156,44 @@ def test_answers_from_a_slider_are_analysed(load: Load) -> None:
     assert found.primary.estimate == pytest.approx(0.344444, abs=1e-6)
     assert found.arms[0].counts == ()
     assert found.arms[0].mean == pytest.approx(3.5555556 * 20 - 0.5)
+
+
+def test_what_our_export_says_of_an_answer_comes_back(load: Load) -> None:
+    frame = load("a").assign(
+        position=lambda rows: rows.groupby("rater").cumcount() + 1,
+        is_repeat=lambda rows: rows["position"] > 58,
+        cannot_judge=lambda rows: rows["position"] == 3,
+        answer=lambda rows: rows["answer"].where(rows["position"] != 3),
+    )
+
+    again = read(frame)
+
+    for column in ("is_repeat", "cannot_judge", "position", "answer"):
+        assert again[column].tolist() == pytest.approx(frame[column].tolist(), nan_ok=True)
+    analysis = analyze(again, plan_for(again))
+    assert analysis.n.answers == 12 * 57
+
+
+def test_a_second_answer_to_a_text_is_a_repeat_where_positions_tell_which_is_second() -> None:
+    rows = [("r1", "i1", 5, 2.0), ("r1", "i1", 1, 4.0), ("r1", "i2", 2, 3.0)]
+    table = pd.DataFrame(rows, columns=["rater", "item", "position", "answer"]).assign(prompt="p", arm="a")
+
+    assert read(table)["is_repeat"].tolist() == [True, False, False]
+    assert "is_repeat" not in read(table.drop(columns="item")).columns
+
+
+def test_a_table_of_choices_is_planned_as_one() -> None:
+    rows = [("r1", "a", "b", 2), ("r2", "a", "b", -1)]
+    table = pd.DataFrame(rows, columns=["rater", "arm", "other_arm", "answer"]).assign(prompt="p")
+
+    plan = plan_for(read(table))
+
+    assert plan.contrast == ("a", "b")
+    assert plan.dimensions[0].scale == Preferences(2)
+
+
+def test_a_flag_that_is_neither_is_refused_with_its_line(load: Load) -> None:
+    table = load("a").assign(is_repeat="no idea")
+
+    with pytest.raises(RaterError, match="is_repeat is 'no idea' in line 2; it must be true or false"):
+        read(table)

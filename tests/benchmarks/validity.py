@@ -35,21 +35,22 @@ from numpy.typing import NDArray
 from rater.analysis.cells import Cells, score_cells
 from rater.analysis.crossed import two_way_t
 from rater.analysis.effects import pooled_effects
+from rater.analysis.expected import evenly_cut
 from rater.analysis.naive import mann_whitney
 from rater.analysis.one_way import by_prompt_signed_rank, by_prompt_t, by_rater_sign_flip, by_rater_t
 from rater.analysis.ratings import Ratings
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome
+from rater.analysis.simulate import Fixed, Spread, crossed, simulate
 
 Floats = NDArray[np.float64]
 
-THRESHOLDS = np.array([-1.5, -0.5, 0.5, 1.5])
-"""Where the logit scale is cut into points 1 to 5."""
+SCALE = evenly_cut(5)
 POINTS = np.arange(1.0, 6.0)
 
 
 @dataclass(frozen=True)
 class Design:
-    """The size of a simulated study and its standard deviations on the logit scale."""
+    """The size of a simulated study, and what is random in it."""
 
     raters: int = 12
     prompts: int = 12
@@ -58,26 +59,21 @@ class Design:
     """The share of answers that are missing at random."""
     effect: float = 0.0
     """First arm minus second, in logits: 0.5 is 0.32 scale points here, 1.0 is 0.63."""
-    sd_rater: float = 1.0
-    sd_prompt: float = 0.8
-    sd_item: float = 0.5
-    sd_rater_arm: float = 0.5
-    sd_prompt_arm: float = 0.5
-    fixed_prompts: bool = False
-    """Whether the prompts' effects average 0 exactly; needs an even number of prompts."""
-    fixed_items: bool = False
-    """Whether the texts' effects do so too."""
+    spread: Spread = Spread()  # noqa: RUF009 (it is frozen)
+    fixed: Fixed = "nothing"
+    """What has effects that average 0 exactly; needs an even number of prompts."""
 
 
-NULLS: dict[str, dict[str, float]] = {
-    "both": {},
-    "exchangeable": {"sd_item": 0, "sd_rater_arm": 0, "sd_prompt_arm": 0},
-    "items only": {"sd_rater_arm": 0, "sd_prompt_arm": 0},
-    "rater slopes": {"sd_prompt_arm": 0},
-    "prompt slopes": {"sd_rater_arm": 0},
-    "strong slopes": {"sd_rater_arm": 1, "sd_prompt_arm": 1},
-    "fixed prompts": {"fixed_prompts": True},
-    "fixed prompts+items": {"fixed_prompts": True, "fixed_items": True},
+NO_SLOPES = Spread(rater_arm=0, prompt_arm=0)
+NULLS: dict[str, Design] = {
+    "both": Design(),
+    "exchangeable": Design(spread=replace(NO_SLOPES, item=0)),
+    "items only": Design(spread=NO_SLOPES),
+    "rater slopes": Design(spread=Spread(prompt_arm=0)),
+    "prompt slopes": Design(spread=Spread(rater_arm=0)),
+    "strong slopes": Design(spread=Spread(rater_arm=1, prompt_arm=1)),
+    "fixed prompts": Design(fixed="prompts"),
+    "fixed prompts+items": Design(fixed="prompts and items"),
 }
 
 
@@ -91,16 +87,16 @@ class Truth:
     cliffs_delta: float
 
 
-def _spread(design: Design) -> tuple[float, float]:
+def _variances(spread: Spread) -> tuple[float, float]:
     """The variance of the logit that both arms of a cell share, and the one that they do not share."""
-    arms = (design.sd_rater_arm**2 + design.sd_prompt_arm**2) / 4
-    shared = design.sd_rater**2 + design.sd_prompt**2 - arms  # the slopes enter the arms with opposite signs
-    return shared, 2 * arms + design.sd_item**2
+    arms = (spread.rater_arm**2 + spread.prompt_arm**2) / 4
+    shared = spread.rater**2 + spread.prompt**2 - arms  # the slopes enter the arms with opposite signs
+    return shared, 2 * arms + spread.item**2
 
 
 def find_truth(design: Design) -> Truth:
     """Integrate over raters, prompts and texts; the fixed nulls are 0 by construction."""
-    shared, own = _spread(design)
+    shared, own = _variances(design.spread)
     nodes, weights = np.polynomial.hermite_e.hermegauss(60)
     weights /= weights.sum()
 
@@ -131,38 +127,19 @@ def find_truth(design: Design) -> Truth:
 
 def _shares(level: Floats) -> Floats:
     """The probabilities of points 1 to 5 at levels of the logit: … point."""
-    at_most = 1 / (1 + np.exp(level[..., None] - THRESHOLDS))
+    at_most = 1 / (1 + np.exp(level[..., None] - np.array(SCALE.at)))
     ends = np.zeros((*level.shape, 1))
     return np.diff(np.concatenate([ends, at_most, ends + 1], axis=-1), axis=-1)
 
 
 def simulate_ratings(design: Design, rng: np.random.Generator) -> Ratings:
     """Draw one study: every rater answers every item, but for what is missing."""
-    shape = (design.raters, design.prompts, 2, design.items_per_cell)
-    rater, prompt, arm, sample = (axis.ravel() for axis in np.indices(shape))
-    item = (prompt * 2 + arm) * design.items_per_cell + sample
-    x = 0.5 - arm  # arm 0 is the first, +1/2
-    level_of_prompt = rng.normal(0, design.sd_prompt, design.prompts)
-    slope_of_prompt = rng.normal(0, design.sd_prompt_arm, design.prompts)
-    level_of_item = rng.normal(0, design.sd_item, (design.prompts, 2, design.items_per_cell))
-    if design.fixed_prompts:
-        # Each prompt has a twin of the same level and the opposite slope: on average exactly no effect.
-        level_of_prompt[1::2] = level_of_prompt[::2]
-        slope_of_prompt[1::2] = -slope_of_prompt[::2]
-    if design.fixed_items:
-        level_of_item[1::2] = level_of_item[::2, ::-1]
-    level = (
-        design.effect * x
-        + rng.normal(0, design.sd_rater, design.raters)[rater]
-        + rng.normal(0, design.sd_rater_arm, design.raters)[rater] * x
-        + level_of_prompt[prompt]
-        + slope_of_prompt[prompt] * x
-        + level_of_item.ravel()[item]
-        + rng.logistic(size=item.size)
+    trials = crossed(design.raters, design.prompts, design.items_per_cell)
+    ratings = simulate(
+        trials, effect=design.effect, scale=SCALE, rng=rng, spread=design.spread, fixed=design.fixed
     )
-    answer = 1.0 + np.searchsorted(THRESHOLDS, level)
-    kept = rng.random(answer.size) >= design.missing
-    return Ratings(("first", "second"), rater, prompt, item, arm == 0, answer).take(kept)
+    assert isinstance(ratings, Ratings)
+    return ratings.take(rng.random(ratings.answer.size) >= design.missing)
 
 
 Test = Callable[[Ratings, Cells, np.random.Generator], Outcome]
@@ -253,7 +230,7 @@ def main() -> None:
     out(f"effect {given.effect:g} logits, {given.sims} studies each; ± Monte Carlo error\n")
     for null in NULLS if given.null == "all" else [given.null]:
         started = time.monotonic()
-        design = replace(base, **NULLS[null])  # type: ignore[arg-type]  # the values are of the fields' types
+        design = replace(base, spread=NULLS[null].spread, fixed=NULLS[null].fixed)
         counts = tally(design, n_sims=given.sims, seed=given.seed, bootstrap=given.bootstrap)
         out(f"\n{null:<33} {'p < .05':^15} {'interval covers':^15}  ({time.monotonic() - started:.0f} s)\n")
         for name, count in counts.items():

@@ -1,0 +1,206 @@
+"""Leave raters out by the rules that the study declared beforehand, without reading an arm.
+
+The answers of raters left out still stand in the result without exclusions, so that whoever reads it sees
+what the rules did (STATISTICS.md section 5).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from rater.analysis.ratings import first_showings, judged_only
+from rater.errors import RaterError
+from rater.study.analysis_plan import Exclusions
+
+BLIND = (
+    "rater",
+    "dimension",
+    "answer",
+    "position",
+    "shown_ms",
+    "hidden_ms",
+    "is_repeat",
+    "cannot_judge",
+    "arm_is_left",
+)
+"""The only columns of the frame that a rule reads, where they are there."""
+CHECKS = ("rater", "n_checks", "n_passed", "finished", "left_why")
+"""The columns of the frame of raters."""
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A rater who is left out, and why."""
+
+    rater: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exclusion:
+    """Who is left out by which rules, and which rules could not be applied."""
+
+    rules: tuple[str, ...]
+    """What was declared, in words."""
+    raters: tuple[Excluded, ...]
+    n_answers: int
+    """How many answers of theirs are left out."""
+    notes: tuple[str, ...]
+    """Rules that the data say nothing about."""
+
+
+def exclude(
+    frame: pd.DataFrame, checks: pd.DataFrame | None, rules: Exclusions, *, primary: str
+) -> Exclusion | None:
+    """Apply declared rules; None where none was declared. Costs a few passes over the answers.
+
+    Args:
+        frame: The tidy frame; only its columns `BLIND` are read.
+        checks: One row for each rater: rater, n_checks, n_passed, finished, left_why; None where unknown.
+        rules: What was declared.
+        primary: The primary dimension, on which equal answers are counted.
+
+    Raises:
+        RaterError: If the frame of raters lacks a column.
+    """
+    if not rules.any_declared:
+        return None
+    blind = frame[[column for column in BLIND if column in frame.columns]].assign(
+        rater=lambda rows: rows["rater"].astype(str)
+    )
+    known = _known(checks)
+    found: dict[str, list[str]] = {}
+    said, notes = [], []
+    for rule in _rules(rules, primary):
+        said.append(rule.words)
+        broken = rule.find(blind, known)
+        if broken is None:
+            notes.append(f"the rule “{rule.words}” was not applied: {rule.without}")
+            continue
+        for rater, reason in broken.items():
+            found.setdefault(rater, []).append(reason)
+    present = set(blind["rater"])
+    raters = tuple(Excluded(rater, tuple(found[rater])) for rater in sorted(found) if rater in present)
+    names = {rater.rater for rater in raters}
+    return Exclusion(
+        rules=tuple(said),
+        raters=raters,
+        n_answers=int(blind["rater"].isin(names).sum()),
+        notes=tuple(notes),
+    )
+
+
+@dataclass(frozen=True)
+class _Rule:
+    words: str
+    find: Callable[[pd.DataFrame, pd.DataFrame | None], dict[str, str] | None]
+    """Raters who break the rule, with the reason; None where the data do not say."""
+    without: str
+
+
+def _rules(rules: Exclusions, primary: str) -> list[_Rule]:
+    chosen = []
+    if (most := rules.max_failed_checks) is not None:
+        chosen.append(
+            _Rule(
+                f"more than {most} attention checks failed",
+                lambda _, known: _failing(known, most),
+                "nothing is known of attention checks",
+            )
+        )
+    if (least := rules.min_median_seconds) is not None:
+        chosen.append(
+            _Rule(
+                f"a median time below {least:g} s for a trial",
+                lambda blind, _: _hasty(blind, least),
+                "nothing is known of times",
+            )
+        )
+    if (share := rules.max_same_answer_share) is not None:
+        chosen.append(
+            _Rule(
+                f"the same answer in more than {share:.0%} of trials",
+                lambda blind, _: _monotonous(blind[blind["dimension"] == primary], share),
+                "there are no answers on the primary dimension",
+            )
+        )
+    if rules.unfinished == "exclude":
+        chosen.append(
+            _Rule(
+                "the study not finished",
+                lambda _, known: _unfinished(known),
+                "nothing is known of who finished",
+            )
+        )
+    return chosen
+
+
+def _known(checks: pd.DataFrame | None) -> pd.DataFrame | None:
+    if checks is None:
+        return None
+    missing = [column for column in CHECKS if column not in checks.columns]
+    if missing:
+        msg = f"The frame of raters has no column {missing[0]!r}; it needs {', '.join(CHECKS)}."
+        raise RaterError(msg)
+    return checks.assign(rater=checks["rater"].astype(str)).sort_values("rater")
+
+
+def _failing(known: pd.DataFrame | None, most: int) -> dict[str, str] | None:
+    if known is None:
+        return None
+    failed = known["n_checks"] - known["n_passed"]
+    return {
+        rater: f"failed {n_failed} of {n} attention checks"
+        for rater, n_failed, n in zip(known["rater"], failed, known["n_checks"], strict=True)
+        if n_failed > most
+    }
+
+
+def _unfinished(known: pd.DataFrame | None) -> dict[str, str] | None:
+    if known is None:
+        return None
+    left = known[~known["finished"].astype(bool)]
+    return {
+        rater: "did not finish" + (f" ({why})" if isinstance(why, str) and why else "")
+        for rater, why in zip(left["rater"], left["left_why"], strict=True)
+    }
+
+
+def _hasty(blind: pd.DataFrame, least: float) -> dict[str, str] | None:
+    """Find median times of whole trials, the time out of sight taken off, that are below a bound."""
+    medians = median_seconds(blind)
+    if not medians:
+        return None
+    return {rater: f"median time {s:.1f} s" for rater, s in medians.items() if s < least}
+
+
+def median_seconds(rows: pd.DataFrame) -> dict[str, float]:
+    """Take each rater's median time for a trial, in seconds; a trial with several questions counts once."""
+    if "shown_ms" not in rows.columns:
+        return {}
+    timed = rows.dropna(subset=["shown_ms"])
+    ms = timed["shown_ms"].to_numpy(dtype=np.float64)
+    if "hidden_ms" in timed.columns:
+        ms = ms - timed["hidden_ms"].astype("Float64").fillna(0.0).to_numpy(dtype=np.float64)
+    timed = timed.assign(rater=timed["rater"].astype(str), seconds=np.maximum(ms, 0.0) / 1000)
+    if "position" in timed.columns:
+        timed = timed.drop_duplicates(["rater", "position"])
+    return {str(rater): float(s) for rater, s in timed.groupby("rater")["seconds"].median().items()}
+
+
+def _monotonous(rows: pd.DataFrame, most: float) -> dict[str, str] | None:
+    rows = judged_only(first_showings(rows))
+    if rows.empty:
+        return None
+    pressed = rows["answer"].to_numpy(dtype=np.float64)
+    if "arm_is_left" in rows.columns and rows["arm_is_left"].notna().all():
+        # Of a pair, what repeats itself is the side, not the arm, which no rater knows.
+        pressed = np.where(rows["arm_is_left"].to_numpy(dtype=np.bool_), -pressed, pressed)
+    counts = pd.DataFrame({"rater": rows["rater"].to_numpy(), "pressed": pressed}).value_counts()
+    per_rater = counts.groupby(level="rater")
+    shares = (per_rater.max() / per_rater.sum()).sort_index()
+    return {
+        str(rater): f"one answer in {share:.0%} of trials" for rater, share in shares.items() if share > most
+    }

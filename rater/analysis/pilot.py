@@ -1,0 +1,266 @@
+"""Learn from a pilot study what a planner would otherwise assume: how much raters, prompts and texts differ.
+
+Most of it needs no arm, and so no unblinding of the pilot. How much the effect differs between raters and
+between prompts does; a pilot says little about it (its estimate is often 0), so it is never planned with less
+than 0.5 logits (STATISTICS.md section 7).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import optimize
+
+from rater.analysis.compared import compare
+from rater.analysis.crossed import free_components
+from rater.analysis.expected import evenly_cut, tie_share
+from rater.analysis.judgements import Judgements, first_judgements
+from rater.analysis.ordinal.clmm import fit_clmm
+from rater.analysis.ordinal.levels import fit_levels
+from rater.analysis.ordinal.model import CannotFitError
+from rater.analysis.ratings import check_frame, first_showings, judged_only
+from rater.analysis.reml import fit_reml
+from rater.analysis.scales import Judged, ends_of, is_pairwise, points_of, strongest_of
+from rater.analysis.simulate import LOGISTIC_SD, Choice, Cuts, Line, Scale, Spread
+from rater.analysis.tidy import read
+from rater.analysis.wording import counted
+from rater.errors import RaterError
+
+Floats = NDArray[np.float64]
+LEAST_SLOPE = 0.5
+MOST_CELLS = 1_000_000
+_FAR = 50.0
+"""A cut that nothing reaches, in logits."""
+_WITHOUT_ARMS = (
+    "how much the effect differs between raters and between prompts (0.5 logits each) was assumed: to "
+    "estimate it, the pilot's arms would have to be known"
+)
+_ITEMS_HOLD_ARMS = "the arms of the pilot were not known, so that its effect counts as a difference of texts"
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What a pilot says about a scale and its answers."""
+
+    scale: Scale
+    spread: Spread
+    n_raters: int
+    n_answers: int
+    notes: tuple[str, ...]
+    """What was assumed all the same, and why."""
+
+
+def assume(judged: Judged) -> Scale:
+    """Choose how levels become answers where nothing is known: five logits fill a line, as five points."""
+    if is_pairwise(judged):
+        return Choice(tie=_usual_tie(judged), degrees=strongest_of(judged))
+    points = points_of(judged)
+    if points is not None:
+        return evenly_cut(points)
+    low, high = ends_of(judged)
+    return Line(low, high, middle=(low + high) / 2, unit=(high - low) / 5)
+
+
+def read_pilot(path: Path, dimension: str) -> pd.DataFrame:
+    """Read a CSV of a pilot's ratings: rater, item, prompt, dimension, answer, and arm where it is known.
+
+    Without a column ``dimension`` all ratings are taken to be on the one named.
+
+    Raises:
+        RaterError: If there is no such file or column, or a row lacks something or is no number.
+    """
+    try:
+        header = [str(name) for name in pd.read_csv(path, nrows=0, skipinitialspace=True).columns]
+    except (OSError, ValueError):
+        header = []  # `read` says what is wrong with it
+    if "arm" in header or not header:
+        frame = read(path, drop_empty=True)
+        return frame if "dimension" in header else frame.assign(dimension=dimension)
+    if "item" not in header:
+        msg = f"{path} has neither a column 'item' nor a column 'arm'; a pilot's texts must be told apart."
+        raise RaterError(msg)
+    frame = read(path, arm="item", drop_empty=True).drop(columns="arm")
+    return frame if "dimension" in header else frame.assign(dimension=dimension)
+
+
+def learn(frame: pd.DataFrame, judged: Judged, *, contrast: tuple[str, str] | None = None) -> Pilot:
+    """Estimate a pilot's variances on one dimension. Costs a fit of all of its answers.
+
+    Args:
+        frame: Rater, item, prompt, dimension, answer; arm, too, where the pilot is unblinded.
+        judged: The dimension, as the study to be planned has it.
+        contrast: The arms compared, where the frame names arms.
+
+    Raises:
+        RaterError: If the frame has no answers on the dimension, or some that its scale does not have.
+    """
+    of_pilot = frame if "arm" in frame.columns else frame.assign(arm="")
+    check_frame(of_pilot, (judged,))
+    rows = judged_only(first_showings(of_pilot))
+    rows = rows[rows["dimension"] == judged.name]
+    if rows.empty:
+        named = ", ".join(sorted(map(str, set(frame["dimension"])))) or "none"
+        msg = f"The pilot has no answers on {judged.name}; its dimensions: {named}."
+        raise RaterError(msg)
+    if is_pairwise(judged):
+        return _from_choices(rows, judged)
+    has_arms = contrast is not None and set(contrast) <= set(rows["arm"])
+    first = first_judgements(rows, judged.name, None)
+    prompts = rows.drop_duplicates("item").set_index(rows.drop_duplicates("item")["item"].astype(str))[
+        "prompt"
+    ]
+    items = sorted(prompts.index)
+    prompt = np.unique(prompts.loc[items].astype(str), return_inverse=True)[1][first.item]
+    learnt = _from_points if points_of(judged) is not None else _from_line
+    pilot = learnt(first, prompt, judged)
+    if not has_arms:
+        return replace(pilot, notes=(*pilot.notes, _ITEMS_HOLD_ARMS, _WITHOUT_ARMS))
+    assert contrast is not None  # noqa: S101 (asked above)
+    return _with_slopes(pilot, rows, judged, contrast)
+
+
+def _from_points(first: Judgements, prompt: NDArray[np.intp], judged: Judged) -> Pilot:
+    factors, notes = _factors(first, prompt)
+    points = points_of(judged)
+    assert points is not None  # noqa: S101 (the caller asked)
+    try:
+        fit = fit_levels(first.answer, factors)
+    except CannotFitError as error:
+        return _pilot(evenly_cut(points), {}, first, (*notes, f"nothing was estimated, because {error}"))
+    at = []
+    for point in range(1, points):
+        below = sum(category <= point for category in fit.categories)
+        if below == 0 or below == len(fit.categories):
+            at.append(_FAR if below else -_FAR)
+        else:
+            at.append(fit.thresholds[below - 1])
+    return _pilot(Cuts(tuple(at)), fit.sds, first, notes)
+
+
+def _from_line(first: Judgements, prompt: NDArray[np.intp], judged: Judged) -> Pilot:
+    """Take REML variances of raters and items, and split the items' between and within prompts."""
+    low, high = ends_of(judged)
+    factors, notes = _factors(first, prompt)
+    usual = Line(low, high, float(first.answer.mean()), (high - low) / 5)
+    drawn = first.among(max(MOST_CELLS // first.n_items, 2), np.random.default_rng(0))
+    item = np.unique(drawn.item, return_inverse=True)[1]
+    # A factor whose levels cannot be told from single answers is left to the residual.
+    free = ("rater" in factors, item.max() > 0 and item.max() + 1 < item.size)
+    can_fit = any(free) and np.ptp(drawn.answer) > 0
+    fit = fit_reml(drawn.rater, item, drawn.answer, np.ones(item.size), free=free) if can_fit else None
+    if fit is None or fit.residual_variance <= 0:
+        return _pilot(usual, {}, first, (*notes, "nothing was estimated, because too little varies"))
+    unit = float(np.sqrt(fit.residual_variance)) / LOGISTIC_SD
+    between = min(_between_prompts(first, prompt), fit.prompt_variance)
+    variances = {"rater": fit.rater_variance, "prompt": between, "item": fit.prompt_variance - between}
+    sds = {name: float(np.sqrt(variance)) / unit for name, variance in variances.items() if name in factors}
+    return _pilot(Line(low, high, usual.middle, unit), sds, first, notes)
+
+
+def _between_prompts(first: Judgements, prompt: NDArray[np.intp]) -> float:
+    """Estimate the variance between prompts from the items' means: (MS between − MS within) / n₀."""
+    n = np.bincount(first.item)
+    means = np.bincount(first.item, weights=first.answer) / n
+    of_item = np.zeros(n.size, dtype=np.intp)
+    of_item[first.item] = prompt
+    sizes = np.bincount(of_item)
+    k, total = sizes.size, n.size
+    if k < 2 or total <= k:
+        return 0.0
+    prompt_means = np.bincount(of_item, weights=means) / sizes
+    within = float(((means - prompt_means[of_item]) ** 2).sum()) / (total - k)
+    between = float((sizes * (prompt_means - means.mean()) ** 2).sum()) / (k - 1)
+    n_0 = (total - float((sizes**2).sum()) / total) / (k - 1)
+    return max((between - within) / n_0, 0.0)
+
+
+def _from_choices(rows: pd.DataFrame, judged: Judged) -> Pilot:
+    answers = rows["answer"].to_numpy(dtype=np.float64)
+    ties = float((answers == 0).mean())
+    tie = (
+        float(optimize.brentq(lambda t: tie_share(t) - ties, 0, _FAR)) if 0 < ties < 1 else _usual_tie(judged)
+    )
+    note = "of choices only the share of ties was estimated; how much raters and texts differ was assumed"
+    return Pilot(
+        Choice(tie if ties else 0.0, strongest_of(judged)),
+        Spread(),
+        rows["rater"].nunique(),
+        len(rows),
+        (note,),
+    )
+
+
+def _usual_tie(judged: Judged) -> float:
+    """Half a logit either way: a fifth of all choices between equal arms; none where none is offered."""
+    return 0.5 if getattr(judged.scale, "tie", "") is not None else 0.0
+
+
+def _factors(
+    first: Judgements, prompt: NDArray[np.intp]
+) -> tuple[dict[str, NDArray[np.intp]], tuple[str, ...]]:
+    """Choose the factors that the pilot can tell apart."""
+    kept, notes = {}, []
+    n_prompts = np.unique(prompt).size
+    for name, codes in (("rater", first.rater), ("prompt", prompt), ("item", first.item)):
+        n_levels = np.unique(codes).size
+        single = name == "item" and n_levels == n_prompts
+        if 1 < n_levels < codes.size and not single:
+            kept[name] = codes
+        else:
+            why = "each prompt has one" if single else f"the pilot has {counted(n_levels, name)}"
+            notes.append(f"how much {name}s differ was assumed: {why}")
+    return kept, tuple(notes)
+
+
+def _pilot(scale: Scale, sds: Mapping[str, float], first: Judgements, notes: tuple[str, ...]) -> Pilot:
+    spread = replace(Spread(), **dict(sds))
+    return Pilot(scale, spread, first.n_raters, first.n.answers, notes)
+
+
+def _with_slopes(pilot: Pilot, rows: pd.DataFrame, judged: Judged, contrast: tuple[str, str]) -> Pilot:
+    """Add what the arms say: how much the effect differs between raters and between prompts."""
+    found = (
+        _slopes_of_points(rows, contrast)
+        if points_of(judged)
+        else _slopes_of_line(pilot, rows, judged, contrast)
+    )
+    if found is None:
+        return replace(
+            pilot, notes=(*pilot.notes, "how much the effect differs could not be estimated: 0.5 logits")
+        )
+    rater_arm, prompt_arm = (max(slope, LEAST_SLOPE) for slope in found)
+    note = (
+        f"the effect differed by {found[0]:.2f} logits between raters and {found[1]:.2f} between prompts; "
+        f"less than {LEAST_SLOPE:g} is never planned with"
+    )
+    spread = replace(pilot.spread, rater_arm=rater_arm, prompt_arm=prompt_arm)
+    return replace(pilot, spread=spread, notes=(*pilot.notes, note))
+
+
+def _slopes_of_points(rows: pd.DataFrame, contrast: tuple[str, str]) -> tuple[float, float] | None:
+    chosen = rows[rows["arm"].isin(contrast)]
+    factors = {name: chosen[name].astype(str).to_numpy(dtype=np.str_) for name in ("rater", "prompt")}
+    x = np.where((chosen["arm"] == contrast[0]).to_numpy(), 0.5, -0.5)
+    try:
+        fit = fit_clmm(chosen["answer"].to_numpy(dtype=np.float64), x, factors, slopes=("rater", "prompt"))
+    except CannotFitError:
+        return None
+    slopes = {component.factor: component.slope_sd or 0.0 for component in fit.components}
+    return slopes["rater"], slopes["prompt"]
+
+
+def _slopes_of_line(
+    pilot: Pilot, rows: pd.DataFrame, judged: Judged, contrast: tuple[str, str]
+) -> tuple[float, float] | None:
+    cells = compare(rows, contrast, judged.name, pairwise=False).cells
+    assert isinstance(pilot.scale, Line)  # noqa: S101 (the scale has no points)
+    if min(cells.n.raters, cells.n.prompts) < 2:
+        return None
+    fit = fit_reml(cells.rater, cells.prompt, cells.scale_points, cells.weight, free=free_components(cells.n))
+    if fit is None:
+        return None
+    unit = pilot.scale.unit
+    return float(np.sqrt(fit.rater_variance)) / unit, float(np.sqrt(fit.prompt_variance)) / unit

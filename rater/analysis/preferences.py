@@ -1,0 +1,202 @@
+"""Take the choices between two arms' texts out of a tidy frame, and score each rater × prompt cell.
+
+A row is one choice: ``arm`` and ``other_arm`` say whose texts stood beside each other, and ``answer`` is
+above 0 where the text of ``arm`` was preferred, 0 for neither, and the larger the stronger. A cell's scores
+go through the tests of `rater.analysis.crossed` and `rater.analysis.one_way` as those of single ratings do.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from rater.analysis.cells import Cells
+from rater.analysis.ratings import cell_codes
+from rater.analysis.results import Counts, Estimate, Interval, NotEstimable, Outcome, Quantity, Result
+from rater.errors import RaterError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Preferred:
+    """The choices between two arms on one dimension; arrays run over choices.
+
+    Raters, prompts and pairs of texts are codes 0, 1, … in the sorted order of their ids.
+    """
+
+    contrast: tuple[str, str]
+    rater: NDArray[np.intp]
+    prompt: NDArray[np.intp]
+    pair: NDArray[np.intp]
+    answer: Floats
+    """Above 0 where the first arm of the contrast is preferred."""
+
+    def count(self) -> Counts:
+        """Count what is there; items are pairs of texts."""
+        sizes = [np.unique(codes).size for codes in (self.rater, self.prompt, self.pair)]
+        cells = np.unique(cell_codes(self.rater, self.prompt)).size
+        return Counts(
+            raters=sizes[0], prompts=sizes[1], items=sizes[2], answers=self.answer.size, cells=cells
+        )
+
+
+def require_pairs(frame: pd.DataFrame, dimension: str) -> None:
+    """Refuse rows of a pairwise dimension that do not say between which arms the choice was.
+
+    Raises:
+        RaterError: If there is no column ``other_arm``, or a choice is between an arm and itself or nothing.
+    """
+    if "other_arm" not in frame.columns:
+        msg = f"The frame has no column 'other_arm', but {dimension} is a choice between two texts."
+        raise RaterError(msg)
+    rows = frame[frame["dimension"] == dimension]
+    alone = rows["other_arm"].isna() | (rows["other_arm"] == rows["arm"])
+    if alone.any():
+        row = rows[alone].iloc[0]
+        msg = (
+            f"other_arm is {row['other_arm']!r} beside the arm {row['arm']!r} (rater {row['rater']}, item "
+            f"{row['item']}); a choice on {dimension} is between two different arms"
+        )
+        raise RaterError(msg)
+
+
+def pair_of(frame: pd.DataFrame) -> "pd.Series[str]":
+    """Name the pair of texts of each row, the same whichever of the two is named first."""
+    item = frame["item"].astype(str)
+    other = (
+        frame["other_item"].astype(str) if "other_item" in frame.columns else frame["other_arm"].astype(str)
+    )
+    low, high = item.where(item <= other, other), other.where(item <= other, item)
+    return low + " | " + high
+
+
+def select_preferences(frame: pd.DataFrame, contrast: tuple[str, str], dimension: str) -> Preferred:
+    """Select the choices between two arms on a dimension, turned to the first one. Costs one sort."""
+    rows = frame[frame["dimension"] == dimension]
+    as_is = ((rows["arm"] == contrast[0]) & (rows["other_arm"] == contrast[1])).to_numpy()
+    turned = ((rows["arm"] == contrast[1]) & (rows["other_arm"] == contrast[0])).to_numpy()
+    chosen = rows[as_is | turned]
+    sign = np.where(as_is[as_is | turned], 1.0, -1.0)
+    rater, prompt = (pd.factorize(chosen[column], sort=True)[0] for column in ("rater", "prompt"))
+    return Preferred(
+        contrast,
+        rater=rater,
+        prompt=prompt,
+        pair=pd.factorize(pair_of(chosen), sort=True)[0],
+        answer=sign * chosen["answer"].to_numpy(dtype=np.float64) + 0.0,  # 0.0: no minus zero
+    )
+
+
+def score_preferences(chosen: Preferred) -> Cells:
+    """Score each rater × prompt: how much more often, and how much more strongly, the first is preferred."""
+    codes, at, cell = np.unique(
+        cell_codes(chosen.rater, chosen.prompt), return_index=True, return_inverse=True
+    )
+    size = np.bincount(cell, minlength=codes.size)
+    raters, rater = np.unique(chosen.rater[at], return_inverse=True)
+    prompts, prompt = np.unique(chosen.prompt[at], return_inverse=True)
+    signs, strengths = (
+        np.bincount(cell, weights=values, minlength=codes.size) / np.maximum(size, 1)
+        for values in (np.sign(chosen.answer), chosen.answer)
+    )
+    return Cells(
+        contrast=chosen.contrast,
+        rater=rater,
+        prompt=prompt,
+        n_first=size,
+        n_second=size,
+        net_superiority=signs,
+        scale_points=strengths,
+        raters=raters,
+        prompts=prompts,
+        n=chosen.count(),
+        n_unpaired=0,
+        is_pairwise=True,
+    )
+
+
+def win_rate(net_superiority: Outcome, contrast: tuple[str, str]) -> Quantity:
+    """Turn net superiority into the share of choices won, a choice of neither counting as half."""
+    name, found = "win rate", net_superiority
+    if isinstance(found, NotEstimable):
+        return NotEstimable(test=name, score="answers", reason=found.reason, n=found.n)
+    ends = found.interval
+    return Estimate(
+        name=name,
+        estimand=f'how often "{contrast[0]}" is preferred to "{contrast[1]}", neither counting as half',
+        estimate=(found.estimate + 1) / 2,
+        interval=ends and Interval((ends.low + 1) / 2, (ends.high + 1) / 2, ends.level),
+        n=found.n,
+        method=f"(net superiority + 1) / 2; {found.method}",
+        reference="Vargha & Delaney 2000, J. Educ. Behav. Stat. 25:101–132",
+        warnings=found.warnings,
+        settings={},
+    )
+
+
+def tie_rate(chosen: Preferred) -> Quantity:
+    """Say how often neither text was preferred; for this no interval over raters and prompts is given."""
+    n, name = chosen.count(), "ties"
+    if not n.answers:
+        return NotEstimable(test=name, score="answers", reason="there are no choices", n=n)
+    return Estimate(
+        name=name,
+        estimand="the share of choices of neither text",
+        estimate=float((chosen.answer == 0).mean()),
+        interval=None,
+        n=n,
+        method="share of all choices between the two arms",
+        reference="Davidson 1970, J. Am. Stat. Assoc. 65:317–328",
+        warnings=("no interval: it is described, not tested",),
+    )
+
+
+def sign_test(chosen: Preferred) -> Outcome:
+    """Make the naive test, which takes all choices as independent: the sign test, ties dropped.
+
+    In R: ``binom.test(wins, wins + losses)``.
+    """
+    n, wins, losses = chosen.count(), int((chosen.answer > 0).sum()), int((chosen.answer < 0).sum())
+    if not wins + losses:
+        reason = "no text was preferred in any choice" if n.answers else "there are no choices"
+        return NotEstimable(test="naive sign test", score="answers", reason=reason, n=n)
+    first, second = chosen.contrast
+    return Result(
+        test="naive sign test",
+        estimand=f'how much more often "{first}" is preferred than "{second}", all choices pooled',
+        score="answers",
+        estimate=(wins - losses) / n.answers,
+        interval=None,
+        standard_error=None,
+        symbol="wins",
+        statistic=float(wins),
+        df=None,
+        p=float(stats.binomtest(wins, wins + losses).pvalue),
+        n=n,
+        claim="It counts every choice as if another rater had made it about another prompt.",
+        method="exact binomial test of wins against losses, ties dropped",
+        reference="Dixon & Mood 1946, J. Am. Stat. Assoc. 41:557–566",
+    )
+
+
+def as_single_texts(frame: pd.DataFrame, dimension: str) -> pd.DataFrame:
+    """Make each pair of texts on a dimension one text, of which every answer is a judgement.
+
+    So agreement and quality are about pairs: an answer is above 0 where the text of the arm named first in
+    the study was preferred, whichever side it stood on.
+    """
+    rows = frame[frame["dimension"] == dimension]
+    arms = rows["arm"].astype(str) + " or " + rows["other_arm"].astype(str)
+    return rows.assign(item=pair_of(rows), arm=arms)
+
+
+def one_row_a_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """List both texts of each pair, for what is asked of single texts."""
+    other = frame.assign(
+        item=frame["other_item"] if "other_item" in frame.columns else frame["other_arm"],
+        arm=frame["other_arm"],
+    )
+    return pd.concat([frame, other], ignore_index=True)

@@ -1,0 +1,278 @@
+"""Test whether answers rise or fall with the dose, and draw the curve: the dose–response analysis.
+
+Every trend is one number for each rater × prompt cell, so that a rater's and a prompt's own level never
+enters, and goes through the two-way t: it holds for crossed raters and prompts as the primary test does.
+
+The linear trend asks how much a unit of dose adds. The monotone trend does not ask how: its contrast is
+Abelson and Tukey's, whose correlation with any rising response, a line, a step, a plateau, is never small; so
+it finds what saturates as well. The curve is the isotonic fit to the rises over the lowest dose.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
+from scipy.sparse import csr_array
+
+from rater.analysis.bootstrap import REFERENCE, Progress, draw, n_replicates, percentile_interval
+from rater.analysis.compared import Compared, compare
+from rater.analysis.crossed import About, CellScores, crossed_t, two_way_t
+from rater.analysis.ratings import cell_codes
+from rater.analysis.results import Counts, Interval, NotEstimable, Outcome
+from rater.analysis.scales import Judged, is_pairwise, unit_of
+
+Floats = NDArray[np.float64]
+LINEAR = "linear trend over doses"
+MONOTONE = "monotone trend over doses"
+ABELSON_TUKEY = "Abelson & Tukey 1963, Ann. Math. Stat. 34:1347–1369, eq. 3"
+ISOTONIC = f"Barlow et al. 1972, Statistical Inference under Order Restrictions; {REFERENCE}"
+
+
+@dataclass(frozen=True)
+class DosePoint:
+    """The answers at one dose."""
+
+    dose: float
+    arms: tuple[str, ...]
+    n: int
+    mean: float | None
+    """The mean answer; None for choices between two texts, which have no level."""
+    rise: Outcome | None
+    """By how many points answers are above those at the lowest dose, within rater and prompt; None there."""
+    fitted: float | None
+    """The same on the isotonic curve; None where some rise cannot be said."""
+    fitted_interval: Interval | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoseResponse:
+    """The trend over doses on one dimension, and its curve."""
+
+    linear: Outcome
+    """Scale points a unit of dose."""
+    monotone: Outcome
+    """Scale points from the lowest dose to the highest."""
+    curve: tuple[DosePoint, ...]
+    direction: Literal["rising", "falling"]
+    """Of the curve; that of the monotone trend's estimate."""
+    method: str = (
+        "isotonic regression on the rises over the lowest dose; pigeonhole bootstrap for its intervals"
+    )
+    reference: str = ISOTONIC
+
+
+def dose_response(
+    frame: pd.DataFrame,
+    judged: Judged,
+    doses: Mapping[str, float],
+    *,
+    alpha: float,
+    rng: np.random.Generator,
+    progress: Progress | None = None,
+) -> DoseResponse:
+    """Analyse the trend over doses; costs up to 2,000 replicates for the curve."""
+    rows = _dosed(frame, judged, doses)
+    levels = sorted(set(doses.values()))
+    linear = trend(rows, judged, dict(zip(levels, levels, strict=True)), LINEAR, alpha=alpha)
+    monotone = trend(rows, judged, monotone_scores(levels), MONOTONE, alpha=alpha)
+    falls = monotone.estimate is not None and monotone.estimate < 0
+    return DoseResponse(
+        linear=linear,
+        monotone=monotone,
+        curve=_curve(rows, judged, doses, falls=falls, alpha=alpha, rng=rng, progress=progress),
+        direction="falling" if falls else "rising",
+    )
+
+
+def monotone_scores(levels: list[float]) -> dict[float, float]:
+    """Give each of k ordered doses Abelson and Tukey's coefficient, scaled to rise by 1 in all.
+
+    c_j = √((j − 1)(1 − (j − 1) / k)) − √(j (1 − j / k)), j = 1 … k: the contrast whose smallest correlation
+    with any non-decreasing response is largest.
+    """
+    k = len(levels)
+    j = np.arange(1, k + 1)
+    raw = np.sqrt((j - 1) * (1 - (j - 1) / k)) - np.sqrt(j * (1 - j / k))
+    scaled = (raw - raw[0]) / (raw[-1] - raw[0])
+    return dict(zip(levels, scaled.tolist(), strict=True))
+
+
+def trend(
+    rows: pd.DataFrame, judged: Judged, scores: Mapping[float, float], test: str, *, alpha: float
+) -> Outcome:
+    """Test the mean slope of the answers on scores of their doses, in scale points a unit of score.
+
+    Each rater × prompt cell with answers at two doses or more gives its least-squares slope, sum (s − s̄)(y −
+    ȳ) / sum (s − s̄)², which weighs sum (s − s̄)² in the two-way t; choices between two texts have the
+    difference of the two scores for s, and no mean to take off.
+    """
+    cells = _slopes(rows, scores, pairwise=is_pairwise(judged))
+    if not cells.values.size:
+        reason = "no rater has answered texts of the same prompt at two doses"
+        return NotEstimable(test=test, score="scale_points", reason=reason, n=cells.n)
+    unit = (
+        "for each unit of dose" if test == LINEAR else "from the lowest dose to the highest, however it rises"
+    )
+    estimand = f"how many {unit_of(judged)} the mean answer rises {unit}"
+    return crossed_t(cells, About(test, estimand, "scale_points", "slope"), alpha=alpha)
+
+
+def _dosed(frame: pd.DataFrame, judged: Judged, doses: Mapping[str, float]) -> pd.DataFrame:
+    """Keep the answers at a dose, with the dose in the place of the arm's name."""
+    rows = frame[(frame["dimension"] == judged.name) & frame["arm"].isin(list(doses))]
+    if is_pairwise(judged):
+        rows = rows[rows["other_arm"].isin(list(doses))]
+        rows = rows.assign(other_arm=rows["other_arm"].map(dict(doses)))
+    return rows.assign(arm=rows["arm"].map(dict(doses)))
+
+
+def _slopes(rows: pd.DataFrame, scores: Mapping[float, float], *, pairwise: bool) -> CellScores:
+    """Fit each cell's least-squares slope; cells with answers at one dose only have none."""
+    rater, prompt = (pd.factorize(rows[column], sort=True)[0] for column in ("rater", "prompt"))
+    score = rows["arm"].map(dict(scores)).to_numpy(dtype=np.float64)
+    answer = rows["answer"].to_numpy(dtype=np.float64)
+    codes, at, cell = np.unique(cell_codes(rater, prompt), return_index=True, return_inverse=True)
+    if pairwise:
+        centred = score - rows["other_arm"].map(dict(scores)).to_numpy(dtype=np.float64)
+    else:
+        size = np.bincount(cell, minlength=codes.size)
+        centred = score - (np.bincount(cell, weights=score, minlength=codes.size) / np.maximum(size, 1))[cell]
+    weight = np.bincount(cell, weights=centred**2, minlength=codes.size)
+    used = weight > 1e-12
+    slope = np.bincount(cell, weights=centred * answer, minlength=codes.size)[used] / weight[used]
+    raters, rater = np.unique(rater[at][used], return_inverse=True)
+    prompts, prompt = np.unique(prompt[at][used], return_inverse=True)
+    n = Counts(
+        raters=raters.size,
+        prompts=prompts.size,
+        items=rows["item"][used[cell]].nunique(),
+        answers=int(used[cell].sum()),
+        cells=slope.size,
+    )
+    return CellScores(rater, prompt, slope, weight[used].astype(np.float64), n)
+
+
+def _curve(
+    rows: pd.DataFrame,
+    judged: Judged,
+    doses: Mapping[str, float],
+    *,
+    falls: bool,
+    alpha: float,
+    rng: np.random.Generator,
+    progress: Progress | None,
+) -> tuple[DosePoint, ...]:
+    levels = sorted(set(doses.values()))
+    pairwise = is_pairwise(judged)
+    named = rows.assign(
+        **{name: rows[name].map(str) for name in (("arm", "other_arm") if pairwise else ("arm",))}
+    )
+    compared = [
+        compare(named, (str(level), str(levels[0])), judged.name, pairwise=pairwise) for level in levels[1:]
+    ]
+    rises = [two_way_t(each.cells, "scale_points", alpha=alpha) for each in compared]
+    estimates = [outcome.estimate for outcome in rises]
+    fitted: list[float | None] = [None] * len(levels)
+    intervals: list[Interval | None] = [None] * len(levels)
+    known = [estimate for estimate in estimates if estimate is not None]
+    if len(known) == len(estimates):
+        weights = np.array([1.0, *(each.cells.weight.sum() for each in compared)])
+        weights[0] = weights[1:].sum()
+        fitted = list(_isotonic(np.array([0.0, *known]), weights, falls=falls))
+        intervals = [
+            None,
+            *_resample(rows, compared, weights, falls=falls, alpha=alpha, rng=rng, progress=progress),
+        ]
+    return tuple(
+        DosePoint(
+            dose=level,
+            arms=tuple(sorted(arm for arm, dose in doses.items() if dose == level)),
+            n=int((rows["arm"] == level).sum())
+            + (int((rows["other_arm"] == level).sum()) if pairwise else 0),
+            mean=None if pairwise else _mean(rows, level),
+            rise=None if index == 0 else rises[index - 1],
+            fitted=fitted[index],
+            fitted_interval=intervals[index],
+        )
+        for index, level in enumerate(levels)
+    )
+
+
+def _mean(rows: pd.DataFrame, level: float) -> float | None:
+    answers = rows.loc[rows["arm"] == level, "answer"].to_numpy(dtype=np.float64)
+    return float(answers.mean()) if answers.size else None
+
+
+def _isotonic(rises: Floats, weights: Floats, *, falls: bool) -> Floats:
+    """Fit the nearest curve that never turns, and start it at the lowest dose's own value of 0."""
+    curve = isotonic_regression(rises, weights=weights, increasing=not falls).x
+    return np.asarray(curve - curve[0], dtype=np.float64)
+
+
+def _resample(
+    rows: pd.DataFrame,
+    compared: list[Compared],
+    weights: Floats,
+    *,
+    falls: bool,
+    alpha: float,
+    rng: np.random.Generator,
+    progress: Progress | None,
+) -> list[Interval | None]:
+    """Refit the curve on raters and prompts drawn anew; a dose's rise is the weighted mean of its cells."""
+    raters, prompts = (
+        {str(name): code for code, name in enumerate(sorted(rows[column].unique()))}
+        for column in ("rater", "prompt")
+    )
+    shape = (len(prompts), len(raters))
+    sums, totals = zip(*(_tables(each, raters, prompts) for each in compared), strict=True)
+    size = sum(table.nnz for table in sums)
+    curves = []
+    for draws in draw(
+        rng,
+        n_raters=shape[1],
+        n_others=shape[0],
+        replicates=n_replicates(4.0 * (size + shape[0] * len(compared))),
+        numbers=2 * shape[0],
+        progress=progress,
+    ):
+        means = [
+            _weighted_mean(table @ draws.rater.T, total @ draws.rater.T, draws.other)
+            for table, total in zip(sums, totals, strict=True)
+        ]
+        drawn = np.column_stack([np.zeros(draws.rater.shape[0]), *means])
+        whole = [bool(np.isfinite(rises).all()) for rises in drawn]
+        curves += [
+            _isotonic(rises, weights, falls=falls) if made else np.full(rises.size, np.nan)
+            for rises, made in zip(drawn, whole, strict=True)
+        ]
+    if not curves:
+        return [None] * len(compared)
+    table = np.array(curves)
+    return [percentile_interval(table[:, index], alpha) for index in range(1, table.shape[1])]
+
+
+def _tables(
+    compared: Compared, raters: Mapping[str, int], prompts: Mapping[str, int]
+) -> tuple[csr_array, csr_array]:
+    """Spread the weighted differences of the cells, and their weights, over prompts × raters."""
+    cells = compared.cells
+    row = np.array([prompts[name] for name in compared.prompts], dtype=np.intp)[cells.prompt]
+    column = np.array([raters[name] for name in compared.raters], dtype=np.intp)[cells.rater]
+    shape = (len(prompts), len(raters))
+    differences, weights = (
+        csr_array((values, (row, column)), shape=shape)
+        for values in (cells.weight * cells.scale_points, cells.weight.astype(np.float64))
+    )
+    return differences, weights
+
+
+def _weighted_mean(sums: Floats, totals: Floats, of_prompt: Floats) -> Floats:
+    """Add up prompts × replicates by how often each prompt was drawn; NaN where nothing was."""
+    top, bottom = (np.einsum("pb,bp->b", table, of_prompt) for table in (sums, totals))
+    mean: Floats = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
+    return mean

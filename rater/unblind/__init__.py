@@ -1,0 +1,19 @@
+"""Open the seal: verify the commitment, write down who looks and why, and join answers to arms.
+
+This is the only door: the only package whose results hold both an answer and an arm.
+"""
+
+from rater.unblind.joining import ANSWER_COLUMNS, PAIR_COLUMNS, Joined
+from rater.unblind.looking import Reason, Unblinded, unblind
+from rater.unblind.permuting import Permuted, permuted
+
+__all__ = [
+    "ANSWER_COLUMNS",
+    "PAIR_COLUMNS",
+    "Joined",
+    "Permuted",
+    "Reason",
+    "Unblinded",
+    "permuted",
+    "unblind",
+]

@@ -1,0 +1,45 @@
+"""Show the whole analysis on real answers under one secret permutation of the arms: not a look.
+
+What is seen says nothing about the arms, so that the pipeline, the exclusions and the report can be tried on
+real data while the study goes on; nothing is written in its log.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from rater.errors import StateError
+from rater.publish.permutation import permute_arms
+from rater.store.engine import disposing, reading
+from rater.store.rating.as_published import read_booklets
+from rater.store.rating.frame import read_holders
+from rater.store.rating.open import open_rating
+from rater.unblind.joining import Joined, collect, join
+from rater.unblind.seal import open_seal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Permuted(Joined):
+    """Answers with arms that are not theirs; every count of the design is as it is."""
+
+    label: Literal["permuted"] = "permuted"
+
+
+def permuted(sealed_url: str, rating_url: str, name: str) -> Permuted:
+    """Join a study's answers to permuted arms, the same ones each time; before closing, too.
+
+    Raises:
+        StateError: the study is not published, or has no answers.
+        SealError: the key is not the one that was committed to, or the log was rewritten.
+    """
+    with disposing(open_rating(rating_url)) as rating:
+        opened = open_seal(sealed_url, rating, name)
+        with reading(rating) as session:
+            collected = collect(session, opened.published.id)
+            booklets = read_booklets(session, opened.published.id)
+            holders = read_holders(session, opened.published.id)
+    if not collected.answers:
+        msg = f"Study {name!r} has no answers yet: nothing could be analysed. Run: rater serve"
+        raise StateError(msg)
+    stand_in = permute_arms(booklets, opened.cells, opened.study.arm_names, opened.seed)
+    joined = join(collected, opened, lambda rater, item: stand_in[holders[rater], item])
+    return Permuted(**{field.name: getattr(joined, field.name) for field in fields(Joined)})

@@ -1,0 +1,69 @@
+"""Verify the key against the commitment that raters' answers were given under."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from rater.errors import SealError
+from rater.publish.draft import key_lines
+from rater.publish.seal import commit
+from rater.store.engine import disposing, reading
+from rater.store.log import broken_link, read_events
+from rater.store.rating.schema import Event
+from rater.store.rating.studies import PublishedStudy, get_study, read_texts
+from rater.store.sealed.completions import Cell, read_completions
+from rater.store.sealed.open import open_sealed
+from rater.store.sealed.studies import find_secrets, get_sealed_study, read_key
+from rater.study.study import Study
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A key that was verified."""
+
+    study: Study
+    published: PublishedStudy
+    cells: dict[str, Cell]
+    """What each item is, by its id."""
+    seed: str
+    """The secret publication seed."""
+
+
+def open_seal(sealed_url: str, rating: Engine, name: str) -> Opened:
+    """Verify a study's key and log. Costs a hash of every text.
+
+    Raises:
+        SealError: the key is not the one that was committed to, or the log was rewritten.
+    """
+    with reading(rating) as session:
+        published = get_study(session, name)
+        texts = read_texts(session, published.id)
+        broken = broken_link(session, Event, published.id)
+        logged = read_events(session, Event, published.id)[0].detail.get("commitment")
+    if broken is not None or logged != published.commitment:
+        msg = f"The log of study {name!r} does not fit together from row {broken or 1} on: it was rewritten."
+        raise SealError(msg)
+    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+        kept = get_sealed_study(session, name)
+        secrets = find_secrets(session, kept.id)
+        key = read_key(session, kept.id)
+        completions = read_completions(session, kept.id)
+    study = Study.model_validate_json(kept.canonical_json)
+    if secrets is None or key.keys() != texts.keys():
+        msg = f"The sealed database has no key to study {name!r}; give the one that it was published from."
+        raise SealError(msg)
+    lines = key_lines(texts, key, completions)
+    commitment = commit(lines, salt=secrets.salt, seed=secrets.seed, study_hash=study.hash)
+    if commitment != published.commitment:
+        msg = (
+            f"The key to study {name!r} hashes to {commitment}, but {published.commitment} was committed to "
+            "at publication: the key, the texts or the study were changed since."
+        )
+        raise SealError(msg)
+    cells = {completion.id: completion.cell for completion in completions}
+    return Opened(
+        study=study,
+        published=published,
+        cells={item_id: cells[completion_id] for item_id, completion_id in key.items()},
+        seed=secrets.seed,
+    )

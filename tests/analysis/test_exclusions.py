@@ -1,0 +1,142 @@
+"""Leave raters out by declared rules, and show what stands without them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rater.analysis.exclusions import BLIND, exclude
+from rater.analysis.planned import Planned
+from rater.analysis.primary import analyze
+from rater.analysis.results import NotEstimable, Result
+from rater.errors import RaterError
+from rater.study.analysis_plan import Exclusions
+
+Load = Callable[[str], pd.DataFrame]
+
+
+@pytest.fixture
+def frame(load: Load) -> pd.DataFrame:
+    """Data set a with times: r01 takes 1 s a text, all others 6 s, of which 1 s out of sight."""
+    data = load("a")
+    quick = data["rater"] == "r01"
+    return data.assign(
+        position=data.groupby("rater").cumcount() + 1,
+        shown_ms=np.where(quick, 1000, 6000),
+        hidden_ms=pd.array(np.where(quick, 0, 1000), dtype="Int64"),
+    )
+
+
+@pytest.fixture
+def raters(frame: pd.DataFrame) -> pd.DataFrame:
+    """All finished and passed both checks, but r02, who failed both, and r03, who stopped."""
+    names = sorted(frame["rater"].unique())
+    return pd.DataFrame(
+        {
+            "rater": names,
+            "n_checks": 2,
+            "n_passed": [0 if name == "r02" else 2 for name in names],
+            "finished": [name != "r03" for name in names],
+            "left_why": ["stopped" if name == "r03" else None for name in names],
+        }
+    )
+
+
+RULES = Exclusions(max_failed_checks=1, min_median_seconds=2, unfinished="exclude")
+
+
+def test_each_rule_excludes_whom_it_names_with_the_reason(frame: pd.DataFrame, raters: pd.DataFrame) -> None:
+    found = exclude(frame, raters, RULES, primary="happiness")
+
+    assert found is not None
+    assert {each.rater: each.reasons for each in found.raters} == {
+        "r01": ("median time 1.0 s",),
+        "r02": ("failed 2 of 2 attention checks",),
+        "r03": ("did not finish (stopped)",),
+    }
+    assert found.n_answers == 3 * 60
+    assert found.rules == (
+        "more than 1 attention checks failed",
+        "a median time below 2 s for a trial",
+        "the study not finished",
+    )
+
+
+def test_the_time_out_of_sight_does_not_count(frame: pd.DataFrame) -> None:
+    found = exclude(frame, None, Exclusions(min_median_seconds=5.5), primary="happiness")
+
+    assert found is not None
+    assert len(found.raters) == 12
+    assert found.raters[1].reasons == ("median time 5.0 s",)
+
+
+def test_the_same_answer_again_and_again_excludes(frame: pd.DataFrame) -> None:
+    frame.loc[(frame["rater"] == "r05") & (frame["position"] > 2), "answer"] = 3.0
+
+    found = exclude(frame, None, Exclusions(max_same_answer_share=0.9), primary="happiness")
+
+    assert found is not None
+    assert [(each.rater, each.reasons) for each in found.raters] == [
+        ("r05", ("one answer in 97% of trials",))
+    ]
+
+
+def test_rules_never_read_an_arm(frame: pd.DataFrame, raters: pd.DataFrame) -> None:
+    blind = frame[[column for column in frame.columns if column in BLIND]]
+
+    assert "arm" not in BLIND
+    assert exclude(blind, raters, RULES, primary="happiness") == exclude(
+        frame, raters, RULES, primary="happiness"
+    )
+
+
+def test_results_stand_with_and_without_the_exclusions(
+    frame: pd.DataFrame, raters: pd.DataFrame, planned: Planned
+) -> None:
+    kept = frame[~frame["rater"].isin(["r01", "r02", "r03"])]
+
+    analysis = analyze(frame, replace(planned, exclusions=RULES), raters=raters)
+
+    (found,) = analysis.dimensions
+    assert found.primary == analyze(kept, planned).dimensions[0].primary
+    assert found.without_exclusions == analyze(frame, planned).dimensions[0].primary
+    assert analysis.n.raters == 9
+
+
+def test_without_rules_or_without_anybody_excluded_there_is_no_second_result(
+    frame: pd.DataFrame, planned: Planned
+) -> None:
+    ruled = analyze(frame, replace(planned, exclusions=Exclusions(min_median_seconds=0.5)))
+
+    assert ruled.exclusion is not None
+    assert ruled.exclusion.raters == ()
+    assert ruled.dimensions[0].without_exclusions is None
+    assert analyze(frame, planned).exclusion is None
+
+
+def test_a_rule_that_the_data_say_nothing_about_is_told(load: Load, planned: Planned) -> None:
+    analysis = analyze(load("a"), replace(planned, exclusions=RULES))
+
+    assert analysis.exclusion is not None
+    assert [note.split(": ")[1] for note in analysis.exclusion.notes] == [
+        "nothing is known of attention checks",
+        "nothing is known of times",
+        "nothing is known of who finished",
+    ]
+    assert isinstance(analysis.dimensions[0].primary, Result)
+
+
+def test_everybody_excluded_is_a_sentence(frame: pd.DataFrame, planned: Planned) -> None:
+    analysis = analyze(frame, replace(planned, exclusions=Exclusions(min_median_seconds=60)))
+
+    (found,) = analysis.dimensions
+    assert isinstance(found.primary, NotEstimable)
+    assert found.primary.reason == "no rater has answered it yet"
+    assert isinstance(found.without_exclusions, Result)
+
+
+def test_a_frame_of_raters_without_a_column_is_refused(frame: pd.DataFrame, raters: pd.DataFrame) -> None:
+    with pytest.raises(RaterError, match="has no column 'finished'; it needs rater, n_checks"):
+        exclude(frame, raters.drop(columns="finished"), RULES, primary="happiness")
