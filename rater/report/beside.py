@@ -1,14 +1,18 @@
 """Write the few lines that stand beside the tests: effect sizes, the trend, agreement, blinding, looks."""
 
 import math
+from collections.abc import Sequence
 
 from rater.analysis.agreement import Agreement
 from rater.analysis.blinding import Blinding
 from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import say_margin
-from rater.analysis.primary import DimensionAnalysis
-from rater.analysis.results import Estimate, NotEstimable, Outcome, Quantity, Result
+from rater.analysis.primary import Analysis, DimensionAnalysis
+from rater.analysis.results import Estimate, NotEstimable, Outcome, Result
+from rater.analysis.spending import cost_of_looks
+from rater.analysis.trend import DoseResponse
 from rater.analysis.wording import counted, number, p_value
+from rater.report.numbers import ends, with_interval
 
 
 def lines_beside(found: DimensionAnalysis) -> list[str]:
@@ -16,7 +20,7 @@ def lines_beside(found: DimensionAnalysis) -> list[str]:
     details = found.details
     effects = {effect.name: effect for effect in details.effects if isinstance(effect, Estimate)}
     sizes = [
-        f"{name} {_with_interval(effects[name])}"
+        f"{name} {with_interval(effects[name])}"
         for name in ("probability of superiority", "Cohen's d")
         if name in effects
     ]
@@ -25,15 +29,41 @@ def lines_beside(found: DimensionAnalysis) -> list[str]:
         lines += _odds_lines(details.ordinal)
     if isinstance(found.equivalence, Equivalence) and say_margin(found.equivalence) not in found.headline:
         lines.append(say_margin(found.equivalence))
-    if isinstance(details.trend, Result) and details.trend.interval:
-        trend, ends = details.trend, details.trend.interval
-        lines.append(
-            f"Trend: {number(trend.estimate)} scale points for each unit of dose "
-            f"({number(ends.low)} to {number(ends.high)}, {p_value(trend.p)})"
-        )
-    elif isinstance(details.trend, NotEstimable):
-        lines.append(f"Trend over doses: {details.trend.sentence}")
+    if details.dose_response is not None:
+        lines += _trend_lines(details.dose_response)
     return [*lines, *_agreement_lines(details.agreement)]
+
+
+def exclusion_lines(analysis: Analysis) -> list[str]:
+    """Say who was left out, what the planned test says with everybody, and how much could not be judged."""
+    lines = []
+    found, left_out = analysis.dimensions[0], analysis.exclusion
+    if left_out is not None and left_out.raters:
+        line = f"Left out by the declared rules: {counted(len(left_out.raters), 'rater')}"
+        everybody = found.without_exclusions
+        if isinstance(everybody, Result):
+            line += f"; with everybody the estimate is {with_interval(everybody)}, {p_value(everybody.p)}"
+        lines.append(line)
+    if left_out is not None:
+        lines += left_out.notes
+    if found.not_judged is not None:
+        shares = ", ".join(f"{arm} {missing:,} of {of:,}" for arm, missing, of in found.not_judged.counts)
+        lines.append(f"Could not be judged: {shares}")
+    return lines
+
+
+def _trend_lines(found: DoseResponse) -> list[str]:
+    lines = []
+    for trend, name, unit in (
+        (found.linear, "Trend", "for each unit of dose"),
+        (found.monotone, "Monotone trend", "from the lowest dose to the highest"),
+    ):
+        if isinstance(trend, NotEstimable):
+            lines.append(f"{name} over doses: {trend.sentence}")
+            continue
+        interval = f"{ends(trend.interval)}, " if trend.interval else ""
+        lines.append(f"{name}: {number(trend.estimate)} scale points {unit} ({interval}{p_value(trend.p)})")
+    return lines
 
 
 def blinding_lines(blinding: Blinding | NotEstimable | None) -> list[str]:
@@ -46,27 +76,25 @@ def blinding_lines(blinding: Blinding | NotEstimable | None) -> list[str]:
     right, wrong, unknown = sum(rights), sum(wrongs), sum(unknowns)
     index = "no index"
     if isinstance(blinding.together, Result) and blinding.together.interval:
-        ends = blinding.together.interval
-        index = (
-            f"Bang's index {number(blinding.together.estimate)} ({number(ends.low)} to {number(ends.high)})"
-        )
+        index = f"Bang's index {with_interval(blinding.together)}"
     lines = [f"Blinding: {right} guesses of the arm right, {wrong} wrong, {unknown} don't know; {index}"]
     for kind, effect in blinding.effects:
         if kind != "right" and isinstance(effect, Result) and effect.interval:
-            ends = effect.interval
-            lines.append(
-                f"Among texts guessed {kind if kind == 'wrong' else 'not at all'} the difference is "
-                f"{number(effect.estimate)} ({number(ends.low)} to {number(ends.high)})"
-            )
+            guessed = kind if kind == "wrong" else "not at all"
+            lines.append(f"Among texts guessed {guessed} the difference is {with_interval(effect)}")
     return lines
 
 
-def looks_line(looks: int) -> str:
-    """Say how often was looked, and what looking at every turn would cost (STATISTICS.md section 9)."""
+def looks_line(sizes: Sequence[int], alpha: float) -> str:
+    """Say how often was looked, at how many answers each time, and what unplanned looks may have cost."""
+    said = f"Answers were seen by arm {counted(len(sizes), 'time')}"
+    if len(set(sizes)) == 1:
+        return f"{said}, always the same ones, which costs nothing as long as the plan stays"
+    rate = cost_of_looks(sizes, alpha=alpha)
     return (
-        f"Answers were seen by arm {looks} times. Looking while answers still come in, with no plan for it, "
-        "is another chance each time to find what is not there: ten such looks find it in 14 % of studies "
-        "instead of 5 %"
+        f"{said}, at {', '.join(f'{size:,}' for size in sizes)} answers. Had the study been stopped at "
+        f"the first p below {alpha:g}, up to {rate:.1%} of studies without an effect would have found "
+        f"one, not {alpha:.0%}"
     )
 
 
@@ -97,15 +125,8 @@ def _agreement_lines(agreement: Agreement | NotEstimable) -> list[str]:
         ("ICC(2,1)", agreement.icc_single),
         ("AC2", agreement.ac2),
     )
-    made = [f"{name} {_with_interval(each)}" for name, each in named if isinstance(each, Estimate)]
+    made = [f"{name} {with_interval(each)}" for name, each in named if isinstance(each, Estimate)]
     if made:
         return ["Agreement about single texts: " + ", ".join(made)]
     ordinal = agreement.krippendorff_ordinal
     return [f"Agreement: {ordinal.sentence}"] if isinstance(ordinal, NotEstimable) else []
-
-
-def _with_interval(quantity: Quantity) -> str:
-    if quantity.estimate is None:
-        return "–"
-    ends = quantity.interval if isinstance(quantity, Estimate) else None
-    return number(quantity.estimate) + (f" ({number(ends.low)} to {number(ends.high)})" if ends else "")

@@ -1,4 +1,4 @@
-"""Write tidy data as JSON Lines or Parquet, with a dictionary of its columns beside it."""
+"""Write tidy data as JSON Lines or Parquet, with a dictionary of all columns beside it."""
 
 import json
 from collections.abc import Mapping
@@ -34,10 +34,24 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
 
 def write_dictionary(entries: Mapping[str, tuple[str, str]], frame: pd.DataFrame, path: Path) -> None:
     """Write what each column means, who may see it, and its type, as JSON."""
-    content = {
+    _write_json(_described(entries, frame), path)
+
+
+def write_dictionaries(
+    tables: Mapping[str, tuple[Mapping[str, tuple[str, str]], pd.DataFrame]], path: Path
+) -> None:
+    """Write the same of several tables, by name, into one file."""
+    _write_json({name: _described(entries, frame) for name, (entries, frame) in tables.items()}, path)
+
+
+def _described(entries: Mapping[str, tuple[str, str]], frame: pd.DataFrame) -> dict[str, dict[str, str]]:
+    return {
         column: {"meaning": meaning, "seen_by": seen_by, "type": str(frame[column].dtype)}
         for column, (meaning, seen_by) in entries.items()
     }
+
+
+def _write_json(content: Mapping[str, object], path: Path) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
 
 

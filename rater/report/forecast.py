@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rater.study.arms import models_needed
 from rater.study.describe import describe_arm
 from rater.study.forecast import TOKENS_PER_SECOND, Forecast
 from rater.study.study import Study
@@ -31,18 +32,27 @@ def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
     return [
         ("title", study.title),
         ("question", "; ".join(dimension.question for dimension in study.dimensions)),
-        ("model", study.model),
+        ("model", _models(study)),
+        *([("chat", "prompts go through the model's chat template")] if study.chat else []),
         *((f"arm {arm.name}", describe_arm(arm)) for arm in study.arms),
         (
             "completions",
             f"{expected.n_completions:,} ({cells} × {study.sampling.samples_per_prompt} samples)",
         ),
-        ("tokens", f"at most {expected.n_tokens:,}; {generation} (the embedded model, two CPU cores)"),
+        *(
+            [("tokens", f"at most {expected.n_tokens:,}; {generation} (the embedded model, two CPU cores)")]
+            if expected.n_tokens
+            else []
+        ),
         ("booklets", f"{expected.n_booklets:,}, one for each planned rater"),
         ("trials", f"{trials}; each completion is rated {expected.ratings_per_completion:.1f} times"),
         ("rater's time", f"about {_duration(expected.minutes_per_rater * 60)}"),
         ("primary test", f"{first} − {second} on {study.primary}, {claim}"),
     ]
+
+
+def _models(study: Study) -> str:
+    return ", then ".join(models_needed(study.arms, study.model)) or "none: all texts come from files"
 
 
 def _duration(seconds: float) -> str:

@@ -5,44 +5,67 @@ from rich.table import Table
 from rich.text import Text
 
 from rater.analysis.power import Power
+from rater.analysis.wording import counted, number
 from rater.power import PowerPlan, Size
 
 
 def print_power(plan: PowerPlan, console: Console | None = None) -> None:
     """Print the power as planned, the smallest difference found, a table of sizes, and the cheapest."""
     console = console or Console()
-    console.print(Text(f"As planned: {describe_power(plan.planned, plan.points)}"))
+    planned = describe_power(plan.planned, plan.points, is_pairwise=plan.is_pairwise)
+    console.print(Text(f"As planned: {planned}"))
     if plan.smallest_points is None:
         console.print(Text("No difference, however large, would be found in 80 % of studies as planned."))
     else:
-        console.print(Text(f"In 80 % of them it would find {plan.smallest_points:.2f} scale points or more."))
+        smallest = _difference(plan.smallest_points, is_pairwise=plan.is_pairwise, digits=2)
+        console.print(Text(f"In 80 % of them it would find {smallest} or more."))
     console.print()
     console.print(_table(plan))
     console.print()
     for target, size in plan.cheapest.items():
         console.print(Text(f"{target:.0%} for the fewest rater-hours: {_describe_size(size)}"))
-    console.print(
-        Text(
-            "Simulated through the primary test with the study's booklets; raters, prompts and texts differ "
-            "by 1.0, 0.8 and 0.5 logits, the effect by 0.5 over raters and over prompts.",
-            style="dim",
-        )
-    )
+    for line in _assumed(plan):
+        console.print(Text(line, style="dim"))
 
 
-def describe_power(power: Power, points: float) -> str:
+def describe_power(power: Power, points: float, *, is_pairwise: bool = False) -> str:
     """Say in a sentence how often a difference would be found."""
     return (
-        f"a difference of {points:g} scale points would be found in {power.share:.0%} of studies "
-        f"(± {(power.high - power.low) / 2:.0%})."
+        f"a difference of {_difference(points, is_pairwise=is_pairwise)} would be found in {power.share:.0%} "
+        f"of studies (± {(power.high - power.low) / 2:.0%})."
     )
+
+
+def _difference(points: float, *, is_pairwise: bool, digits: int | None = None) -> str:
+    factor, unit = (100, "percentage points") if is_pairwise else (1, "scale points")
+    value = factor * points
+    return f"{value:g} {unit}" if digits is None else f"{number(value, 0 if is_pairwise else digits)} {unit}"
+
+
+def _assumed(plan: PowerPlan) -> list[str]:
+    spread, pilot = plan.spread, plan.circumstances.pilot
+    model = (
+        "Simulated through the primary test with the study's booklets; raters, prompts and texts differ by "
+        f"{spread.rater:.1f}, {spread.prompt:.1f} and {spread.item:.1f} logits, the effect by "
+        f"{spread.rater_arm:.1f} over raters and by {spread.prompt_arm:.1f} over prompts."
+    )
+    lines = [model]
+    if plan.circumstances.drop_out:
+        lines.append(f"{plan.circumstances.drop_out:.0%} of raters leave somewhere in their booklet.")
+    if pilot is not None:
+        size = f"{counted(pilot.n_answers, 'answer')} of {counted(pilot.n_raters, 'rater')}"
+        lines.append(
+            f"From the pilot's {size}: " + "; ".join(pilot.notes or ("everything was estimated",)) + "."
+        )
+    return lines
 
 
 def _table(plan: PowerPlan) -> Table:
     prompts = sorted({size.n_prompts for size in plan.sizes})
     raters = sorted({size.n_raters for size in plan.sizes})
     shares = {(size.n_raters, size.n_prompts): size.power.share for size in plan.sizes}
-    table = Table(box=None, padding=(0, 2, 0, 0), title=f"Power for {plan.points:g} scale points")
+    title = f"Power for {_difference(plan.points, is_pairwise=plan.is_pairwise)}"
+    table = Table(box=None, padding=(0, 2, 0, 0), title=title)
     table.add_column("raters", justify="right")
     for n_prompts in prompts:
         table.add_column(f"{n_prompts} prompts", justify="right")

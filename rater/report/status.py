@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from rater.custody.status import GeneratedArm, Watched
+    from rater.custody.status import GeneratedArm
+    from rater.store.rating.watch import Watched
 
 _MOST_BAR = 30
 
@@ -40,9 +41,9 @@ def _lines(watched: "Watched") -> list[tuple[str, str]]:
     if watched.left_at:
         lines.append(("left after", f"{', '.join(map(str, watched.left_at))} texts"))
     if watched.median_minutes is not None:
-        lines.append(
-            ("time", f"{watched.median_minutes:.0f} minutes from consent to the last answer (median)")
-        )
+        minutes = watched.median_minutes
+        took = "under a minute" if minutes < 1 else f"{minutes:.0f} minute{'s' * (round(minutes) != 1)}"
+        lines.append(("time", f"{took} from consent to the last answer (median)"))
     if watched.days_to_go:
         lines.append(("to go", f"{watched.days_to_go:.1f} days at the pace of the last 24 hours"))
     return lines
@@ -65,16 +66,24 @@ def print_generated(name: str, arms: "Sequence[GeneratedArm]", console: Console)
     console.print(Text.assemble((name, "bold"), "  is not published yet. What was generated, by arm:"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("arm")
-    for heading in ("completions", "tokens", "characters", "cut off", "empty", "repetition"):
+    for heading in ("made", "tokens", "letters", "cut off", "empty", "repeated", "NLL"):
         table.add_column(heading, justify="right")
     for arm in arms:
         table.add_row(
             Text(arm.arm),
             f"{arm.n:,} of {arm.n_planned:,}",
-            f"{arm.mean_tokens:.1f}",
+            f"{arm.mean_tokens:.1f}" if arm.mean_tokens else "–",  # a text from a file has none
             f"{arm.mean_characters:.0f}",
-            f"{arm.share_cut_off:.0%}",
+            f"{arm.share_cut_off:.0%}" if arm.mean_tokens else "–",
             f"{arm.share_empty:.0%}",
             f"{arm.mean_repetition:.0%}",
+            "–" if arm.mean_nll is None else f"{arm.mean_nll:.2f}",
         )
     console.print(Padding(table, (0, 2)))
+    console.print(
+        "Means over texts. Repeated: runs of three words that stood there before. NLL: nats per token under "
+        "the model that made them, unsteered and given the prompt alone; – for texts from a file."
+    )
+    for arm in arms:
+        if arm.looks_broken is not None:
+            console.print(Text(arm.looks_broken, style="bold yellow"))

@@ -19,17 +19,13 @@ from rater.analysis.describe import ArmSummary
 from rater.analysis.naive import WHY_NOT
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import NotEstimable, Outcome, Result
-from rater.analysis.wording import counted, number, p_value
-from rater.report.beside import blinding_lines, lines_beside, looks_line
-from rater.study.protocol import Likert
+from rater.analysis.scales import is_pairwise
+from rater.analysis.wording import counted, p_value
+from rater.report.beside import blinding_lines, exclusion_lines, lines_beside, looks_line
+from rater.report.numbers import SCORE_LABELS, bare_p, ends, interval_of, optional, statistic
+from rater.study.scales import Likert
 
 ASCII = str.maketrans({"×": "x", "−": "-", "–": "-", "—": "-", "─": "-", "█": "#", "…": "...", "·": "-"})
-SCORE_LABELS = {
-    "net_superiority": "net superiority",
-    "scale_points": "scale points",
-    "answers": "single answers",
-    "log_odds": "log odds ratio",
-}
 LEAST_BAR, MOST_BAR = 4, 18
 
 
@@ -41,8 +37,8 @@ class Screen:
     completed_raters: int | None = None
     """How many raters have finished, where that is known."""
     planned_raters: int | None = None
-    looks: int = 1
-    """How often answers have been seen by arm, this time included."""
+    looked_at: Sequence[int] = ()
+    """How many answers there were each time that they were seen by arm, this time last."""
     banner: str = ""
     """Said first, so that it cannot be missed: a rehearsal, an exploratory analysis."""
     notes: Sequence[str] = ()
@@ -73,9 +69,9 @@ def _print(analysis: Analysis, console: Console, screen: Screen) -> None:
     for found in analysis.dimensions:
         console.print()
         _print_dimension(analysis, found, console)
-    notes = [*blinding_lines(analysis.blinding), *analysis.notes, *screen.notes]
-    if screen.looks > 1:
-        notes.append(looks_line(screen.looks))
+    notes = [*exclusion_lines(analysis), *blinding_lines(analysis.blinding), *analysis.notes, *screen.notes]
+    if len(screen.looked_at) > 1:
+        notes.append(looks_line(screen.looked_at, analysis.planned.alpha))
     if notes:
         console.print()
         _print_list(notes, console)
@@ -111,10 +107,11 @@ def _print_dimension(analysis: Analysis, found: DimensionAnalysis, console: Cons
     if results:
         console.print(Padding(Text(f"Difference, {first} minus {second}", style="bold"), (0, 2)))
         console.print(Padding(_tests_table(results, planned.alpha), (0, 0, 1, 2)))
-    if found.details.contrasts:
-        control = Text(f"Every other arm minus {second}, p adjusted by Holm's method", style="bold")
-        console.print(Padding(control, (0, 2)))
-        console.print(Padding(_contrasts_table(found.details.contrasts, planned.alpha), (0, 0, 1, 2)))
+    for family in dict.fromkeys(contrast.family for contrast in found.details.contrasts):
+        members = [contrast for contrast in found.details.contrasts if contrast.family == family]
+        heading = Text(f"{family[:1].upper()}{family[1:]}, p adjusted by Holm's method", style="bold")
+        console.print(Padding(heading, (0, 2)))
+        console.print(Padding(_contrasts_table(members, planned.alpha), (0, 0, 1, 2)))
     remarks = [*_remarks(found, tested), *lines_beside(found)]
     if remarks:
         _print_list(remarks, console)
@@ -133,10 +130,16 @@ def _table() -> Table:
 def _arms_table(found: DimensionAnalysis) -> Table:
     table = _table()
     table.add_column("arm", overflow="fold")
-    for name in ("n", "mean", "median", "sd"):
+    pairwise = is_pairwise(found.dimension)
+    names = ("n", "preferred", "neither", "other", "mean") if pairwise else ("n", "mean", "median", "sd")
+    for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for arm in found.arms:
-        values = [_number(arm.mean), _number(arm.median, 1), _number(arm.sd)]
+        if pairwise:
+            choices = [f"{count or 0:,}" for count in (arm.wins, arm.ties, arm.losses)]
+            values = [*choices, optional(arm.mean)]
+        else:
+            values = [optional(arm.mean), optional(arm.median, 1), optional(arm.sd)]
         table.add_row(Text(arm.arm), f"{arm.n:,}", *values)
     return table
 
@@ -180,15 +183,13 @@ def _tests_table(results: Sequence[Result], alpha: float) -> Table:
     table.add_column("statistic", no_wrap=True)
     table.add_column("p", no_wrap=True)
     for index, result in enumerate(results):
-        interval = result.interval
-        ends = f"{number(interval.low)} to {number(interval.high)}" if interval else "–"
         table.add_row(
             SCORE_LABELS[result.score],
-            number(result.estimate),
-            ends,
+            optional(result.estimate),
+            ends(result.interval),
             result.test,
-            _statistic(result),
-            _bare_p(result.p),
+            statistic(result),
+            bare_p(result.p),
             style="bold" if index == 0 else "",
         )
     return table
@@ -196,30 +197,19 @@ def _tests_table(results: Sequence[Result], alpha: float) -> Table:
 
 def _contrasts_table(contrasts: Sequence[ArmContrast], alpha: float) -> Table:
     table = _table()
-    table.add_column("arm", overflow="fold")
+    table.add_column("contrast", overflow="fold")
     table.add_column("estimate", justify="right", no_wrap=True)
     table.add_column(f"{100 * (1 - alpha):g} % CI", no_wrap=True)
     table.add_column("p", no_wrap=True)
     for contrast in contrasts:
-        outcome, adjusted = contrast.outcome, contrast.p_adjusted
-        ends = outcome.interval if isinstance(outcome, Result) else None
+        outcome = contrast.outcome
         table.add_row(
-            Text(contrast.arm),
-            _number(outcome.estimate),
-            f"{number(ends.low)} to {number(ends.high)}" if ends else "–",
-            "–" if adjusted is None else _bare_p(adjusted),
+            Text(contrast.name),
+            optional(outcome.estimate),
+            ends(interval_of(outcome)),
+            bare_p(contrast.p_adjusted),
         )
     return table
-
-
-def _bare_p(p: float) -> str:
-    return p_value(p).removeprefix("p ").removeprefix("= ")
-
-
-def _statistic(result: Result) -> str:
-    if result.df is None:
-        return f"{result.symbol} = {number(result.statistic, 1).removesuffix('.0')}"
-    return f"{result.symbol}({number(result.df).removesuffix('.00')}) = {number(result.statistic)}"
 
 
 def _remarks(found: DimensionAnalysis, tested: Sequence[Outcome]) -> list[str]:
@@ -242,13 +232,12 @@ def _remarks(found: DimensionAnalysis, tested: Sequence[Outcome]) -> list[str]:
 
 
 def _print_naive(naive: Outcome, console: Console) -> None:
+    test = naive.test.removeprefix("naive ")
     if isinstance(naive, NotEstimable):
-        text = Text(f"NAIVE, not to be believed: Mann–Whitney. {naive.sentence}", style="dim")
+        text = Text(f"NAIVE, not to be believed: {test}. {naive.sentence}", style="dim")
     else:
-        text = Text(
-            f"NAIVE, not to be believed: Mann–Whitney {_statistic(naive)}, {p_value(naive.p)}. {WHY_NOT}",
-            style="dim",
-        )
+        found = f"{test} {statistic(naive)}, {p_value(naive.p)}"
+        text = Text(f"NAIVE, not to be believed: {found}. {WHY_NOT}", style="dim")
     text.stylize("yellow", 0, len("NAIVE, not to be believed:"))
     console.print(Padding(text, (0, 2)))
 
@@ -257,7 +246,3 @@ def _print_list(sentences: Sequence[str], console: Console) -> None:
     for sentence in sentences:
         full = sentence[:1].upper() + sentence[1:]
         console.print(Padding(Text(full if full.endswith(".") else f"{full}."), (0, 2)))
-
-
-def _number(value: float | None, digits: int = 2) -> str:
-    return "–" if value is None else number(value, digits)

@@ -7,7 +7,8 @@ import pytest
 from rater.analysis.planned import Planned
 from rater.analysis.primary import analyze
 from rater.report.export import to_json, write_csv, write_json
-from rater.study.protocol import Dimension, Likert
+from rater.study.protocol import Dimension
+from rater.study.scales import Likert
 
 STATS = Path(__file__).parent.parent / "data" / "stats"
 PLANNED = Planned(

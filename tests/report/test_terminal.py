@@ -11,7 +11,9 @@ from rater.analysis.planned import Planned
 from rater.analysis.primary import Analysis, analyze
 from rater.analysis.tidy import plan_for
 from rater.report.terminal import Screen, print_analysis
-from rater.study.protocol import Dimension, Likert
+from rater.study.analysis_plan import Exclusions
+from rater.study.protocol import Dimension
+from rater.study.scales import Likert
 
 STATS = Path(__file__).parent.parent / "data" / "stats"
 PLANNED = Planned(
@@ -222,9 +224,10 @@ def test_further_arms_and_their_trend_are_shown() -> None:
 
     lines = shown(analyze(pd.concat([frame, stronger]), planned), Screen("Texts")).splitlines()
 
-    at = lines.index("  Every other arm minus unsteered, p adjusted by Holm's method")
+    at = lines.index("  Against the control, p adjusted by Holm's method")
     assert [line.split()[0] for line in lines[at + 3 : at + 5]] == ["steered", "twice"]
     assert any(line.startswith("  Trend: 0.73 scale points for each unit of dose") for line in lines)
+    assert any(line.startswith("  Monotone trend: 1.4") for line in lines)
 
 
 def test_guesses_are_shown_with_the_effect_where_they_failed() -> None:
@@ -242,12 +245,17 @@ def test_guesses_are_shown_with_the_effect_where_they_failed() -> None:
 
 
 def test_more_than_one_look_is_counted_with_its_price() -> None:
-    once = shown(analyze(load("e"), PLANNED), Screen("Texts", looks=1))
-    often = " ".join(shown(analyze(load("e"), PLANNED), Screen("Texts", looks=4)).split())
+    analysis = analyze(load("e"), PLANNED)
+
+    once, often, again = (
+        " ".join(shown(analysis, Screen("Texts", looked_at=sizes)).split())
+        for sizes in ((30,), (15, 30), (30, 30))
+    )
 
     assert "seen by arm" not in once
-    assert "Answers were seen by arm 4 times." in often
-    assert "ten such looks find it in 14 % of studies instead of 5 %" in often
+    assert "Answers were seen by arm 2 times, at 15, 30 answers." in often
+    assert "up to 8.3% of studies without an effect would have found one, not 5%" in often
+    assert "always the same ones, which costs nothing" in again
 
 
 def test_ratings_without_points_have_no_table_of_points() -> None:
@@ -264,3 +272,13 @@ def test_one_dimension_fits_a_screen() -> None:
     lines = shown(analyze(load("a"), PLANNED), Screen("How happy are these texts?", 12, 12)).splitlines()
 
     assert len(lines) <= 42
+
+
+def test_who_was_left_out_is_said_with_the_result_for_everybody() -> None:
+    planned = replace(PLANNED, exclusions=Exclusions(max_same_answer_share=0.4))
+
+    text = " ".join(shown(analyze(load("a"), planned), Screen("Texts")).split())
+
+    assert (
+        "Left out by the declared rules: 1 rater; with everybody the estimate is 0.34 (0.20 to 0.49)" in text
+    )

@@ -1,0 +1,62 @@
+"""Say what a report knows besides its data and results: the study, who looked, what vouches for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """One time that answers were seen by arm, as the log has it."""
+
+    number: int
+    at: str
+    """When, in UTC."""
+    who: str
+    why: str
+    n_answers: int
+    is_interim: bool
+    """Whether the study went on taking answers afterwards."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmText:
+    """An arm in words."""
+
+    name: str
+    says: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyFacts:
+    """A study of our own, and what vouches for it."""
+
+    name: str
+    study_hash: str
+    commitment: str
+    log_head: str
+    looks: tuple[Look, ...]
+    n_planned_raters: int
+    n_started_raters: int
+    n_finished_raters: int
+    items_per_rater: int
+    n_texts: int
+    model: str
+    """What made the completions; empty where all of them come from files."""
+    sampling: str
+    """How completions were drawn, in words."""
+    arms: tuple[ArmText, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What stands around an analysis in its report."""
+
+    title: str
+    label: str | None = None
+    """What every page and figure says where this is not the planned result."""
+    study: StudyFacts | None = None
+    """None for ratings from elsewhere."""
+    source: str = ""
+    """The file that ratings from elsewhere came from."""
+    columns: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """What each column of the answers means, and who may see it."""

@@ -1,0 +1,94 @@
+"""Put a report together: what two minutes are enough for first, then everything else in its order."""
+
+import rater
+from rater.analysis.wording import counted
+from rater.report.document import Document, Section
+from rater.report.sections.arms import contrasts_section, doses_section, ranking_section
+from rater.report.sections.beside import dimension_section, naive_section
+from rater.report.sections.blinding import blinding_section
+from rater.report.sections.checks import checks_section, looks_section
+from rater.report.sections.difference import (
+    arms_table,
+    effects_section,
+    equivalence_section,
+    ordinal_section,
+    primary_section,
+)
+from rater.report.sections.exclusions import exclusions_section
+from rater.report.sections.findings import Findings, sentence
+from rater.report.sections.methods import methods_section
+from rater.report.sections.provenance import files_section, provenance_section
+from rater.report.sections.quality import (
+    agreement_section,
+    course_section,
+    power_section,
+    raters_quality_section,
+)
+from rater.report.sections.units import prompts_section, raters_section
+
+
+def compose(findings: Findings, digest: str) -> Document:
+    """Compose a report; ``digest`` is the SHA-256 of its answers."""
+    found, about = findings.primary, findings.about
+    return Document(
+        title=about.title,
+        question=found.dimension.question,
+        answer=found.headline,
+        verdict=found.verdict,
+        sizes=_sizes(findings),
+        label=about.label,
+        notice=_notice(findings),
+        top=[arms_table(findings, found), *findings.picture("arms")],
+        sections=_sections(findings, digest),
+        generator=f"rater {rater.__version__}",
+    )
+
+
+def _sections(findings: Findings, digest: str) -> list[Section]:
+    secondary = [
+        dimension_section(findings, found, place)
+        for place, found in enumerate(findings.analysis.dimensions[1:], 2)
+    ]
+    every = [
+        primary_section(findings),
+        checks_section(findings),
+        looks_section(findings),
+        effects_section(findings),
+        equivalence_section(findings),
+        ordinal_section(findings),
+        prompts_section(findings),
+        raters_section(findings),
+        agreement_section(findings),
+        raters_quality_section(findings),
+        course_section(findings),
+        blinding_section(findings),
+        exclusions_section(findings),
+        contrasts_section(findings),
+        doses_section(findings),
+        ranking_section(findings),
+        *secondary,
+        power_section(findings),
+        naive_section(findings),
+        methods_section(findings),
+        provenance_section(findings, digest),
+        files_section(findings),
+    ]
+    return [section for section in every if section is not None]
+
+
+def _sizes(findings: Findings) -> str:
+    n, study = findings.analysis.n, findings.about.study
+    sizes = [counted(n.raters, "rater"), counted(n.prompts, "prompt"), counted(n.items, "text")]
+    sizes.append(counted(n.answers, "answer"))
+    if study is not None:
+        sizes[0] += f" ({study.n_finished_raters} of {study.n_planned_raters} planned finished)"
+    return " · ".join(sizes)
+
+
+def _notice(findings: Findings) -> str:
+    study = findings.about.study
+    if study is None:
+        return "These are ratings from elsewhere: nothing was preregistered or verified here."
+    if study.looks and study.looks[-1].is_interim:
+        return sentence("this is a look while the study goes on; it is not the result")
+    return ""

@@ -1,0 +1,1 @@
+"""Draw the report's figures: each module sketches one kind, `draw` chooses which a study gets."""

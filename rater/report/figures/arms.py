@@ -1,0 +1,157 @@
+"""Draw what was answered in each arm: stacked diverging bars for points, densities for numbers."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from rater.analysis.describe import ArmSummary
+from rater.analysis.primary import DimensionAnalysis
+from rater.analysis.wording import counted, number
+from rater.report.figures.style import (
+    INK,
+    MUTED,
+    PAPER,
+    WIDTH,
+    Sketch,
+    arm_style,
+    is_dark,
+    new_axes,
+    point_colours,
+    wrap,
+)
+from rater.study.scales import Likert
+
+Floats = NDArray[np.float64]
+MOST_ARMS = 24
+_BINS = 200
+_LEAST_LABELLED = 0.06
+
+
+def in_order(arms: Sequence[ArmSummary], doses: Mapping[str, float]) -> list[ArmSummary]:
+    """Put arms in the order of their doses, those without one first; without doses they stay."""
+    return sorted(arms, key=lambda arm: doses.get(arm.arm, -math.inf)) if doses else list(arms)
+
+
+def sketch_points(
+    found: DimensionAnalysis, scale: Likert, name: str, *, doses: Mapping[str, float]
+) -> Sketch:
+    """Draw the share of every point in each arm, stacked around the middle of the scale."""
+    arms = [arm for arm in in_order(found.arms, doses) if arm.n][:MOST_ARMS]
+    colours = point_colours(scale.points)
+    legend_rows = -(-scale.points // _columns(scale))
+    figure, axes = new_axes(1.1 + 0.62 * len(arms) + 0.2 * legend_rows)
+    for row, arm in enumerate(arms):
+        _stack(axes, row, arm, scale.points)
+    axes.axvline(0, color=INK, linewidth=0.8, zorder=0.5)  # behind the bars and their numbers
+    axes.set_yticks(range(len(arms)), [f"{wrap(arm.arm, 22)}\nn = {arm.n:,}" for arm in arms])
+    axes.set_ylim(len(arms) - 0.5, -0.5)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{abs(x):.0%}"))
+    axes.set_xlabel("share of answers, below and above the middle of the scale")
+    axes.grid(visible=False, axis="y")
+    labels = [wrap(f"{point} {scale.label(point)}", 26, 1) for point in range(1, scale.points + 1)]
+    handles = [Patch(facecolor=colour, edgecolor=MUTED, linewidth=0.5) for colour in colours]
+    figure.legend(handles, labels, loc="outside lower center", ncols=_columns(scale), columnspacing=1.2)
+    return Sketch(
+        name=name,
+        title=f"Answers by arm: {found.dimension.name}",
+        caption=(
+            f"Share of each point of the scale among all answers to an arm ({_sizes(found)}), stacked so "
+            "that the middle of the scale is at 0. The mean of each arm stands at the right. "
+            "No interval is drawn: answers of one rater, or to one prompt, are not independent."
+        ),
+        alt="Stacked bars. " + " ".join(_describe(arm) for arm in arms),
+        figure=figure,
+    )
+
+
+def _stack(axes: Axes, row: int, arm: ArmSummary, points: int) -> None:
+    shares = np.array(arm.counts) / arm.n
+    middle = points // 2
+    left = -(shares[:middle].sum() + (shares[middle] / 2 if points % 2 else 0))
+    for share, colour in zip(shares, point_colours(points), strict=True):
+        axes.barh(row, share, left=left, height=0.62, color=colour, edgecolor=MUTED, linewidth=0.5)
+        if share >= _LEAST_LABELLED:
+            writing = "#ffffff" if is_dark(colour) else "#000000"
+            axes.text(
+                left + share / 2, row, f"{share:.0%}", ha="center", va="center", fontsize=7.5, color=writing
+            )
+        left += share
+    if arm.mean is not None:
+        axes.annotate(
+            f"mean {number(arm.mean)}",
+            (1.01, row),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=8,
+            color=INK,
+        )
+
+
+def _columns(scale: Likert) -> int:
+    letters = [min(26, len(f"{point} {scale.label(point)}")) for point in range(1, scale.points + 1)]
+    width = sum(0.5 + 0.075 * n for n in letters)  # inches
+    return -(-scale.points // math.ceil(width / WIDTH))
+
+
+def sketch_numbers(
+    found: DimensionAnalysis, frame: pd.DataFrame, name: str, *, doses: Mapping[str, float]
+) -> Sketch:
+    """Draw how the numbers answered are spread in each arm: density, quartiles, median and mean."""
+    arms = [arm for arm in in_order(found.arms, doses) if arm.n][:MOST_ARMS]
+    rows = frame[frame["dimension"] == found.dimension.name]
+    answers = [rows.loc[rows["arm"] == arm.arm, "answer"].to_numpy(dtype=np.float64) for arm in arms]
+    low, high = min(each.min() for each in answers), max(each.max() for each in answers)
+    figure, axes = new_axes(1.0 + 0.75 * len(arms))
+    for row, (arm, values) in enumerate(zip(arms, answers, strict=True)):
+        _spread(axes, row, values, (low, high))
+        if arm.mean is not None:
+            axes.plot(arm.mean, row + 0.12, marker="D", markersize=5, color=PAPER, markeredgecolor=INK)
+    axes.set_yticks(range(len(arms)), [f"{wrap(arm.arm, 22)}\nn = {arm.n:,}" for arm in arms])
+    axes.set_ylim(len(arms) - 0.6, -0.75)
+    axes.set_xlabel("answer")
+    axes.grid(visible=False, axis="y")
+    return Sketch(
+        name=name,
+        title=f"Answers by arm: {found.dimension.name}",
+        caption=(
+            f"All answers to each arm ({_sizes(found)}): smoothed density, the middle half as a bar, the "
+            "median as a line in it, the mean as a diamond. No interval is drawn: answers of one rater, "
+            "or to one prompt, are not independent."
+        ),
+        alt="Densities. " + " ".join(_describe(arm) for arm in arms),
+        figure=figure,
+    )
+
+
+def _spread(axes: Axes, row: int, values: Floats, ends: tuple[float, float]) -> None:
+    colour, _, _ = arm_style(row)
+    low, high = ends
+    if high > low:
+        counts, edges = np.histogram(values, bins=_BINS, range=ends)
+        smoothing = max(2.0, _BINS * float(values.std()) / (high - low) * values.size**-0.2)
+        density = gaussian_filter1d(counts.astype(np.float64), smoothing, mode="reflect")
+        at = (edges[:-1] + edges[1:]) / 2
+        top = row - 0.02 - 0.6 * density / density.max()
+        axes.fill_between(at, row - 0.02, top, color=colour, alpha=0.45, linewidth=0)
+        axes.plot(at, top, color=colour, linewidth=1)
+    lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75])
+    axes.barh(row + 0.12, upper - lower, left=lower, height=0.16, color=colour)
+    axes.plot([median, median], [row + 0.04, row + 0.2], color=INK, linewidth=1.6)
+
+
+def _describe(arm: ArmSummary) -> str:
+    mean = "–" if arm.mean is None else number(arm.mean)
+    shares = ", ".join(f"{count / arm.n:.0%} answered {point}" for point, count in enumerate(arm.counts, 1))
+    return f"{arm.arm}: mean {mean}" + (f"; {shares}." if shares else ".")
+
+
+def _sizes(found: DimensionAnalysis) -> str:
+    n = found.primary.n
+    return f"{counted(n.raters, 'rater')} × {counted(n.prompts, 'prompt')}"

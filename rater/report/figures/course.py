@@ -1,0 +1,135 @@
+"""Draw how answering went: ratings over the position in the booklet, and the time for each answer."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.ndimage import gaussian_filter1d
+
+from rater.analysis.wording import counted, number
+from rater.report.figures.style import Sketch, arm_style, new_axes, wrap
+
+Floats = NDArray[np.float64]
+MOST_BINS = 12
+MOST_ARMS = 6
+_LEAST_S = 0.1
+
+
+def sketch_positions(rows: pd.DataFrame, arms: list[str], name: str, *, alpha: float) -> Sketch | None:
+    """Draw the mean answer by position and arm; None where no position is known."""
+    rows = rows[rows["position"].notna() & rows["arm"].isin(arms[:MOST_ARMS])]
+    if rows.empty:
+        return None
+    binned, centres = _bin(rows["position"].to_numpy(dtype=np.float64))
+    rows = rows.assign(bin=binned)
+    figure, axes = new_axes(3.2)
+    for index, arm in enumerate(arms[:MOST_ARMS]):
+        _course(axes, rows[rows["arm"] == arm], centres, index, label=wrap(arm, 30, 1), alpha=alpha)
+    axes.set_xlabel("position in the booklet")
+    axes.set_ylabel("mean answer")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.legend(loc="outside upper left", ncols=3)
+    n_raters = rows["rater"].nunique()
+    width = "" if len(centres) == rows["position"].nunique() else f", in {len(centres)} runs of positions"
+    return Sketch(
+        name=name,
+        title="Ratings over position",
+        caption=(
+            f"Mean of the raters' mean answers at each position{width}, by arm, with "
+            f"{100 * (1 - alpha):g} % t intervals over raters; {counted(n_raters, 'rater')}, "
+            f"{counted(len(rows), 'answer')}. A slope that all arms share is fatigue or practice and "
+            "touches no comparison, since booklets balance the order."
+        ),
+        alt=_describe_course(rows, arms[:MOST_ARMS]),
+        figure=figure,
+    )
+
+
+def _bin(position: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """Put positions into at most `MOST_BINS` runs; the centres are the mean positions of the runs."""
+    places, code = np.unique(position, return_inverse=True)
+    run = np.arange(places.size) * min(MOST_BINS, places.size) // places.size
+    binned = run[code]
+    size = np.bincount(binned)
+    return binned, np.bincount(binned, weights=position) / size
+
+
+def _course(axes: Axes, rows: pd.DataFrame, centres: Floats, index: int, *, label: str, alpha: float) -> None:
+    colour, marker, dash = arm_style(index)
+    by_rater = (
+        rows.groupby(["bin", "rater"])["answer"].mean().groupby(level="bin").agg(["mean", "std", "count"])
+    )
+    bins = by_rater.index.to_numpy(dtype=np.intp)
+    at = centres[bins]
+    mean, n = by_rater["mean"].to_numpy(), by_rater["count"].to_numpy()
+    known = n > 1
+    half = stats.t.ppf(1 - alpha / 2, n[known] - 1) * by_rater["std"].to_numpy()[known] / np.sqrt(n[known])
+    axes.plot(at, mean, color=colour, linewidth=1.2, marker=marker, markersize=4, linestyle=dash, label=label)
+    axes.fill_between(
+        at[known], mean[known] - half, mean[known] + half, color=colour, alpha=0.15, linewidth=0
+    )
+
+
+def _describe_course(rows: pd.DataFrame, arms: list[str]) -> str:
+    middle = rows["position"].median()
+    said = []
+    for arm in arms:
+        own = rows[rows["arm"] == arm]
+        halves = [own[own["position"] <= middle], own[own["position"] > middle]]
+        means = [number(float(half["answer"].mean())) if len(half) else "–" for half in halves]
+        said.append(f"{arm}: mean {means[0]} in the first half, {means[1]} in the second")
+    return "Lines over position. " + "; ".join(said) + "."
+
+
+def sketch_times(rows: pd.DataFrame, arms: list[str], name: str) -> Sketch | None:
+    """Draw how long texts were shown before they were answered, by arm; None where no time is known."""
+    shown = rows[rows["shown_ms"].notna() & rows["arm"].isin(arms[:MOST_ARMS])]
+    seconds = np.maximum(shown["shown_ms"].to_numpy(dtype=np.float64) / 1000, _LEAST_S)
+    if not seconds.size:
+        return None
+    at = np.linspace(np.log10(seconds.min()) - 0.1, np.log10(seconds.max()) + 0.1, 161)
+    figure, axes = new_axes(2.8)
+    medians = []
+    for index, arm in enumerate(arms[:MOST_ARMS]):
+        own = seconds[(shown["arm"] == arm).to_numpy()]
+        if own.size:
+            colour, marker, dash = arm_style(index)
+            median = float(np.median(own))
+            label = f"{wrap(arm, 30, 1)} (median {number(median, 1)} s)"
+            share = _smooth_share(np.log10(own), at)
+            middles = 10 ** ((at[:-1] + at[1:]) / 2)
+            axes.plot(middles, share, color=colour, linewidth=1.6, linestyle=dash, label=label)
+            axes.plot(median, 0, color=colour, marker=marker, markersize=6, clip_on=False)
+            medians.append(f"{arm} {number(median, 1)} s")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axes.set_xlabel("seconds a text was shown before it was answered (log scale)")
+    axes.set_yticks([])
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("how many answers")
+    figure.legend(loc="outside upper left", ncols=2)
+    untimed = f"; {len(rows) - seconds.size:,} have no time" if len(rows) > seconds.size else ""
+    return Sketch(
+        name=name,
+        title="Time per answer",
+        caption=(
+            f"{counted(seconds.size, 'answer')} by "
+            f"{counted(shown['rater'].nunique(), 'rater')}{untimed}. Smoothed; markers are medians. Times of "
+            "the arms that differ much would be a cue that texts differ in length or form."
+        ),
+        alt=f"Histograms of times. Medians: {', '.join(medians)}.",
+        figure=figure,
+    )
+
+
+def _smooth_share(values: Floats, edges: Floats) -> Floats:
+    """Smooth a histogram by Scott's rule, so that millions of answers cost no more than a few."""
+    counts = np.histogram(values, bins=edges)[0] / values.size
+    width = float(edges[1] - edges[0])
+    smoothing = max(1.0, float(values.std()) * values.size**-0.2 / width)
+    smoothed: Floats = gaussian_filter1d(counts, smoothing, mode="constant")
+    return smoothed

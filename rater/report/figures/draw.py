@@ -1,0 +1,110 @@
+"""Choose which figures an analysis gets, and draw them."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from rater.analysis.agreement import Agreement
+from rater.analysis.blinding import Blinding
+from rater.analysis.primary import Analysis, DimensionAnalysis
+from rater.analysis.results import Result
+from rater.analysis.scales import is_pairwise
+from rater.analysis.sensitivity import PowerCurve
+from rater.report.figures.agreement import sketch_agreement
+from rater.report.figures.arms import in_order, sketch_numbers, sketch_points
+from rater.report.figures.choices import sketch_choices
+from rater.report.figures.course import sketch_positions, sketch_times
+from rater.report.figures.doses import sketch_doses
+from rater.report.figures.forest import Effects, sketch_contrasts, sketch_units
+from rater.report.figures.guesses import sketch_guesses
+from rater.report.figures.power import sketch_power
+from rater.report.figures.style import Drawn, Sketch, drawing, render
+from rater.study.scales import Likert
+
+
+def draw_figures(
+    analysis: Analysis,
+    frame: pd.DataFrame,
+    curve: PowerCurve | None,
+    *,
+    label: str | None,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, Drawn]:
+    """Draw every figure that the data give reason for, by name; a quarter of a second each."""
+    drawn = {}
+    with drawing():
+        for sketch in _sketches(analysis, frame, curve):
+            say(f"Drawing: {sketch.title}")
+            drawn[sketch.name] = render(sketch, label)
+    return drawn
+
+
+def _sketches(analysis: Analysis, frame: pd.DataFrame, curve: PowerCurve | None) -> Iterator[Sketch]:
+    for number, found in enumerate(analysis.dimensions, 1):
+        name = "arms" if number == 1 else f"arms-{number}"
+        yield from _of_arms(found, frame, name, doses=analysis.planned.doses)
+    primary = analysis.dimensions[0]
+    yield from _of_primary(analysis, primary)
+    yield from _of_course(analysis, primary, frame)
+    if isinstance(analysis.blinding, Blinding):
+        yield sketch_guesses(analysis.blinding, "guesses")
+    if curve is not None:
+        yield sketch_power(curve, _in_points(primary), "power")
+
+
+def _of_arms(
+    found: DimensionAnalysis, frame: pd.DataFrame, name: str, *, doses: Mapping[str, float]
+) -> Iterator[Sketch]:
+    if not any(arm.n for arm in found.arms):
+        return
+    scale = found.dimension.scale
+    if isinstance(scale, Likert):
+        yield sketch_points(found, scale, name, doses=doses)
+    elif is_pairwise(found.dimension):
+        yield sketch_choices(found, name)
+    else:
+        yield sketch_numbers(found, frame, name, doses=doses)
+
+
+def _of_primary(analysis: Analysis, found: DimensionAnalysis) -> Iterator[Sketch]:
+    details, planned = found.details, analysis.planned
+    for noun, units in (("prompt", details.prompts), ("rater", details.raters)):
+        if len(units) > 1:
+            yield sketch_units(Effects(noun, units, found.primary, planned), f"by-{noun}")
+    if any(isinstance(contrast.outcome, Result) for contrast in details.contrasts):
+        yield sketch_contrasts(details.contrasts, planned, "contrasts")
+    if details.dose_response is not None:
+        yield sketch_doses(details.dose_response, "doses", alpha=planned.alpha)
+    if isinstance(details.agreement, Agreement):
+        sketch = sketch_agreement(details.agreement, "agreement")
+        if sketch is not None:
+            yield sketch
+
+
+def _of_course(analysis: Analysis, found: DimensionAnalysis, frame: pd.DataFrame) -> Iterator[Sketch]:
+    rows = frame[frame["dimension"] == found.dimension.name]
+    if is_pairwise(found.dimension):
+        rows, arms = _turned(rows, analysis.planned.contrast)
+    else:
+        arms = [arm.arm for arm in in_order(found.arms, analysis.planned.doses) if arm.n]
+    sketches = []
+    if "position" in rows.columns:
+        sketches.append(sketch_positions(rows, arms, "positions", alpha=analysis.planned.alpha))
+    if "shown_ms" in rows.columns:
+        sketches.append(sketch_times(rows, arms, "times"))
+    yield from (sketch for sketch in sketches if sketch is not None)
+
+
+def _turned(rows: pd.DataFrame, contrast: tuple[str, str]) -> tuple[pd.DataFrame, list[str]]:
+    """Take the choices between two arms, each turned so that above 0 is for the first."""
+    first, second = contrast
+    chosen = rows[rows["arm"].isin(contrast) & rows["other_arm"].isin(contrast)]
+    sign = np.where(chosen["arm"] == first, 1.0, -1.0)
+    name = f"{first} over {second}"
+    return chosen.assign(answer=sign * chosen["answer"].to_numpy(dtype=np.float64), arm=name), [name]
+
+
+def _in_points(found: DimensionAnalysis) -> float | None:
+    both = (found.primary, found.other_score)
+    return next((each.estimate for each in both if each.score == "scale_points"), None)

@@ -1,0 +1,181 @@
+"""Draw differences with their intervals, one to a line: by prompt, by rater, by arm."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from rater.analysis.contrasts import ArmContrast
+from rater.analysis.planned import Planned
+from rater.analysis.results import Interval, Outcome, Result
+from rater.analysis.units import UnitEffect
+from rater.analysis.wording import counted, number
+from rater.report.figures.style import ARMS, INK, MUTED, PAPER, Sketch, clean, new_axes, wrap
+
+MOST_LABELLED = 60
+"""Beyond so many, names are left out; they would have to be too small to read."""
+MOST_LINES = 300
+"""Beyond so many, only how the differences are spread is drawn."""
+AXIS = {"net_superiority": "net superiority", "scale_points": "difference in scale points"}
+_LEAST_ROW, _MOST_ROW = 0.155, 0.26
+"""Inches for a line."""
+_LONG_ID, _SHORT_ID = 16, 8
+_RAW, _SHRUNKEN = ARMS[1], ARMS[0]
+
+
+class Effects(NamedTuple):
+    """The differences of prompts, or of raters."""
+
+    noun: str
+    units: Sequence[UnitEffect]
+    overall: Outcome
+    planned: Planned
+
+
+def in_order(units: Sequence[UnitEffect]) -> list[UnitEffect]:
+    """Sort from the largest difference to the smallest: by the shrunken one, where there is one."""
+    return sorted(units, key=lambda unit: (-_middle(unit), -unit.raw, unit.unit))
+
+
+def sketch_units(effects: Effects, name: str) -> Sketch:
+    """Draw the difference on every prompt, or for every rater, raw and shrunken."""
+    n = len(effects.units)
+    units = in_order(effects.units)
+    if n > MOST_LINES:
+        figure, axes = new_axes(3.0)
+        _spread(axes, effects)
+        how = "How many of them have which difference"
+    else:
+        labelled = n <= MOST_LABELLED
+        each = max(_LEAST_ROW, min(_MOST_ROW, 7.0 / n))
+        figure, axes = new_axes(1.1 + each * n if labelled else 4.2)
+        _lines(axes, units, labelled=labelled, in_two_lines=each == _MOST_ROW)
+        how = "The largest is at the top"
+    _mark_overall(axes, effects.overall)
+    first, second = (wrap(arm, 40, 1) for arm in effects.planned.contrast)
+    axes.set_xlabel(f"{AXIS[effects.planned.score]}, {first} minus {second}")
+    figure.legend(loc="outside upper left", ncols=3)
+    level = f"{100 * (1 - effects.planned.alpha):g} %"
+    return Sketch(
+        name=name,
+        title=f"Difference by {effects.noun}",
+        caption=(
+            f"{counted(n, effects.noun)}; {_sizes(effects.overall)}. Raw: the mean of a {effects.noun}'s "
+            f"cells with its {level} t interval; shrunken: the best linear unbiased prediction with its "
+            f"{level} interval, where the model could be fitted. {how}. The dashed line is the overall "
+            "estimate. Exploratory: go by the shrunken ones, since the largest raw difference is large "
+            "partly by luck."
+        ),
+        alt=_describe(effects, units),
+        figure=figure,
+    )
+
+
+def sketch_contrasts(contrasts: Sequence[ArmContrast], planned: Planned, name: str) -> Sketch:
+    """Draw every further comparison of two arms."""
+    figure, axes = new_axes(1.0 + 0.34 * len(contrasts))
+    rows = []
+    for row, contrast in enumerate(contrasts):
+        found = contrast.outcome
+        if isinstance(found, Result):
+            _whisker(axes, row, found.interval, colour=ARMS[0], width=2.0)
+            axes.plot(found.estimate, row, "s", color=ARMS[0], markersize=5)
+            rows.append(f"{contrast.name} {number(found.estimate)}")
+    axes.axvline(0, color=INK, linewidth=0.8)
+    axes.set_yticks(range(len(contrasts)), [wrap(contrast.name, 32) for contrast in contrasts])
+    axes.set_ylim(len(contrasts) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(AXIS[planned.score])
+    n = contrasts[0].outcome.n
+    return Sketch(
+        name=name,
+        title="Further comparisons of arms",
+        caption=(
+            f"Estimates of the primary test with {100 * (1 - planned.alpha):g} % intervals, which are "
+            f"not adjusted for how many there are; {counted(n.raters, 'rater')} × "
+            f"{counted(n.prompts, 'prompt')}."
+        ),
+        alt="Differences: " + ", ".join(rows) + ".",
+        figure=figure,
+    )
+
+
+def _lines(axes: Axes, units: Sequence[UnitEffect], *, labelled: bool, in_two_lines: bool) -> None:
+    apart = 0.17 if labelled else 0.0
+    for row, unit in enumerate(units):
+        _whisker(axes, row - apart, unit.interval, colour=_RAW, width=1.0)
+        _whisker(axes, row + apart, unit.shrunken_interval, colour=_SHRUNKEN, width=2.0)
+    rows = np.arange(len(units))
+    raw = [unit.raw for unit in units]
+    size = 4.5 if labelled else 2.5
+    axes.plot(raw, rows - apart, "o", color=PAPER, markeredgecolor=_RAW, markersize=size, label="raw")
+    known = [row for row, unit in enumerate(units) if unit.shrunken is not None]
+    if known:
+        shrunken = [_middle(units[row]) for row in known]
+        at = [row + apart for row in known]
+        axes.plot(shrunken, at, "s", color=_SHRUNKEN, markersize=size, label="shrunken")
+    axes.set_ylim(len(units) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    if labelled:
+        names = _labels(units, 2 if in_two_lines else 1)
+        axes.set_yticks(rows, names, fontsize=7 if any("\n" in name for name in names) else 8)
+    else:
+        axes.set_yticks([])
+
+
+def _labels(units: Sequence[UnitEffect], lines: int) -> list[str]:
+    """Name the units; of long ids only as much as tells them apart."""
+    names = [clean(unit.unit) for unit in units]
+    are_ids = all(len(name) > _LONG_ID and " " not in name for name in names)
+    if are_ids and len({name[:_SHORT_ID] for name in names}) == len(names):
+        return [f"{name[:_SHORT_ID]}…" for name in names]
+    return [wrap(name, 40, lines) for name in names]
+
+
+def _spread(axes: Axes, effects: Effects) -> None:
+    raw = np.array([unit.raw for unit in effects.units])
+    shrunken = np.array([unit.shrunken for unit in effects.units if unit.shrunken is not None])
+    edges = np.linspace(raw.min(), raw.max(), 41) if np.ptp(raw) > 0 else np.array([-0.5, 0.5]) + raw[0]
+    for values, colour, label, dash in ((raw, _RAW, "raw", "--"), (shrunken, _SHRUNKEN, "shrunken", "-")):
+        if values.size:
+            counts = np.histogram(values, bins=edges)[0]
+            axes.stairs(counts, edges, color=colour, linewidth=1.6, linestyle=dash, label=label)
+    axes.set_ylabel(f"{effects.noun}s")
+    axes.set_ylim(bottom=0)
+
+
+def _mark_overall(axes: Axes, overall: Outcome) -> None:
+    axes.axvline(0, color=INK, linewidth=0.8)
+    if overall.estimate is not None:
+        axes.axvline(
+            overall.estimate,
+            color=MUTED,
+            linewidth=1,
+            linestyle="--",
+            label=f"overall {number(overall.estimate)}",
+        )
+
+
+def _whisker(axes: Axes, row: float, interval: Interval | None, *, colour: str, width: float) -> None:
+    if interval is not None:
+        axes.plot([interval.low, interval.high], [row, row], color=colour, linewidth=width)
+
+
+def _middle(unit: UnitEffect) -> float:
+    return unit.raw if unit.shrunken is None else unit.shrunken
+
+
+def _sizes(overall: Outcome) -> str:
+    n = overall.n
+    return f"{counted(n.raters, 'rater')} × {counted(n.prompts, 'prompt')}, {counted(n.answers, 'answer')}"
+
+
+def _describe(effects: Effects, units: Sequence[UnitEffect]) -> str:
+    raw = [unit.raw for unit in units]
+    above = sum(value > 0 for value in raw)
+    return (
+        f"Forest plot of {counted(len(units), effects.noun)}: raw differences from {number(min(raw))} to "
+        f"{number(max(raw))}, {above} of them above 0. Largest: {wrap(units[0].unit, 80, 1)}; smallest: "
+        f"{wrap(units[-1].unit, 80, 1)}."
+    )

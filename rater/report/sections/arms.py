@@ -1,0 +1,149 @@
+"""Show what was found on more arms than the two compared: contrasts, doses, the ranking by choices."""
+
+from collections.abc import Sequence
+
+from rater.analysis.contrasts import ArmContrast
+from rater.analysis.results import NotEstimable, Result
+from rater.analysis.strengths import Ranking
+from rater.analysis.trend import DoseResponse
+from rater.analysis.wording import number
+from rater.report.document import Block, Bullets, Prose, Section, Table
+from rater.report.numbers import (
+    SCORE_LABELS,
+    bare_p,
+    ends,
+    interval_of,
+    level,
+    name_of,
+    optional,
+    statistic,
+    with_interval,
+)
+from rater.report.sections.findings import Findings, outcomes_table, sentence, warnings_of
+
+
+def contrasts_section(findings: Findings) -> Section | None:
+    """Show every further comparison of arms, each family adjusted by Holm's method."""
+    contrasts = findings.primary.details.contrasts
+    if not contrasts:
+        return None
+    blocks: list[Block] = [*findings.picture("contrasts")]
+    for family in dict.fromkeys(contrast.family for contrast in contrasts):
+        members = [contrast for contrast in contrasts if contrast.family == family]
+        blocks.append(_family_table(family, members, findings))
+    warned = warnings_of([(contrast.name, contrast.outcome) for contrast in contrasts])
+    if warned:
+        blocks.append(Bullets([sentence(warning) for warning in warned]))
+    return Section("contrasts", "Further comparisons of arms", blocks)
+
+
+def _family_table(family: str, contrasts: Sequence[ArmContrast], findings: Findings) -> Table:
+    rows = []
+    for contrast in contrasts:
+        found = contrast.outcome
+        rows.append(
+            (
+                contrast.name,
+                optional(found.estimate),
+                ends(interval_of(found)),
+                statistic(found) if isinstance(found, Result) else "–",
+                bare_p(found.p) if isinstance(found, Result) else "–",
+                bare_p(contrast.p_adjusted),
+            )
+        )
+    score = SCORE_LABELS[findings.analysis.planned.score]
+    return Table(
+        f"{sentence(family).removesuffix('.')}: difference in {score}",
+        ("contrast", "estimate", level(findings.alpha), "statistic", "p", "p, Holm"),
+        rows,
+    )
+
+
+def doses_section(findings: Findings) -> Section | None:
+    """Show the trend over doses and its curve."""
+    found = findings.primary.details.dose_response
+    if found is None:
+        return None
+    trends = [found.linear, found.monotone]
+    blocks: list[Block] = [
+        *findings.picture("doses"),
+        outcomes_table("Trends over doses", trends, findings.alpha, main_first=False),
+        _curve_table(found, findings),
+        Prose(
+            "The linear trend asks how much a unit of dose adds; the monotone trend asks whether answers "
+            f"{'fall' if found.direction == 'falling' else 'rise'} at all, however they do. Curve: "
+            f"{found.method}. Reference: {found.reference}."
+        ),
+    ]
+    warned = warnings_of([(each.test, each) for each in trends])
+    if warned:
+        blocks.append(Bullets([sentence(warning) for warning in warned]))
+    return Section("doses", "Dose and response", blocks)
+
+
+def _curve_table(found: DoseResponse, findings: Findings) -> Table:
+    rows = [
+        (
+            f"{point.dose:g}",
+            ", ".join(point.arms),
+            f"{point.n:,}",
+            optional(point.mean),
+            "–" if point.rise is None else with_interval(point.rise),
+            optional(point.fitted),
+            ends(point.fitted_interval),
+        )
+        for point in found.curve
+    ]
+    interval = level(findings.alpha)
+    header = ("dose", "arms", "answers", "mean", f"rise ({interval})", "fitted", interval)
+    return Table("Rises over the lowest dose, in scale points", header, rows, n_text=2)
+
+
+def ranking_section(findings: Findings) -> Section | None:
+    """Show how strong each arm is, where texts of several were chosen between."""
+    found = findings.primary.details.ranking
+    if found is None:
+        return None
+    title = "Ranking of the arms"
+    if isinstance(found, NotEstimable):
+        return Section("ranking", title, [Prose(found.sentence)])
+    blocks: list[Block] = [_strengths_table(found)]
+    blocks += [
+        Prose(sentence(f"{name_of(each)} {with_interval(each)}"))
+        for each in (found.tie, found.side)
+        if each is not None
+    ]
+    blocks.append(Prose(f"Method: {sentence(found.method)} Reference: {found.reference}."))
+    warned = warnings_of([(arm.arm, arm.log_strength) for arm in found.arms])
+    if warned:
+        blocks.append(Bullets([sentence(warning) for warning in warned]))
+    return Section("ranking", title, blocks)
+
+
+def _strengths_table(found: Ranking) -> Table:
+    rows = [
+        (arm.arm, with_interval(arm.log_strength), with_interval(arm.beats_control)) for arm in found.arms
+    ]
+    header = ("arm", "log strength", f"share won against {found.control}")
+    return Table("Strength of each arm, from the strongest", header, rows)
+
+
+def not_judged_blocks(findings: Findings) -> list[Block]:
+    """Show how often raters could not judge, by arm."""
+    found = findings.primary.not_judged
+    if found is None:
+        return []
+    rows = [
+        (arm, f"{missing:,}", f"{of:,}", f"{missing / of:.1%}" if of else "–")
+        for arm, missing, of in found.counts
+    ]
+    table = Table("Texts that could not be judged", ("arm", "not judged", "shown", "share"), rows)
+    difference = found.difference
+    if isinstance(difference, NotEstimable):
+        said = difference.sentence
+    else:
+        said = (
+            f"Difference of the shares: {number(difference.estimate)} ({ends(difference.interval)}, "
+            f"p {bare_p(difference.p)}). More of them in one arm than in the other could bias the rest."
+        )
+    return [table, Prose(said)]

@@ -1,0 +1,40 @@
+"""Show what stands beside the primary result: other dimensions, and last the naive test."""
+
+from rater.analysis.naive import WHY_NOT
+from rater.analysis.primary import DimensionAnalysis
+from rater.analysis.results import NotEstimable, Result
+from rater.analysis.wording import p_value
+from rater.report.document import Block, Bullets, Prose, Section
+from rater.report.numbers import statistic
+from rater.report.sections.difference import arms_table
+from rater.report.sections.findings import Findings, outcomes_table, sentence, warnings_of
+
+
+def dimension_section(findings: Findings, found: DimensionAnalysis, place: int) -> Section:
+    """Show what was found on a secondary dimension."""
+    tests = [found.primary, found.other_score, *found.beside]
+    blocks: list[Block] = [
+        Prose(found.dimension.question),
+        Prose(sentence(found.headline)),
+        *findings.picture(f"arms-{place}"),
+        arms_table(findings, found),
+        outcomes_table(f"Difference on {found.dimension.name}", tests, findings.alpha),
+    ]
+    warned = warnings_of([(f"{each.test} on {each.score.replace('_', ' ')}", each) for each in tests])
+    if warned:
+        blocks.append(Bullets([sentence(warning) for warning in warned]))
+    return Section(f"dimension-{place}", f"Secondary dimension: {found.dimension.name}", blocks)
+
+
+def naive_section(findings: Findings) -> Section | None:
+    """Show last what the naive test would have said, marked; None where it would be the only p."""
+    found = findings.primary
+    if not isinstance(found.primary, Result):
+        return None
+    naive = found.naive
+    if isinstance(naive, NotEstimable):
+        said = naive.sentence
+    else:
+        said = f"{naive.method.capitalize()}: {statistic(naive)}, {p_value(naive.p)}."
+    blocks: list[Block] = [Prose("NAIVE, not to be believed.", is_warning=True), Prose(f"{said} {WHY_NOT}")]
+    return Section("naive", "What a naive test would have said", blocks)

@@ -1,0 +1,60 @@
+"""Say whether raters could tell the arms apart, and what the difference is where they could not."""
+
+from rater.analysis.blinding import Blinding
+from rater.analysis.results import NotEstimable, Outcome
+from rater.analysis.wording import number
+from rater.report.document import Block, Prose, Section, Table
+from rater.report.numbers import bare_p, ends, level
+from rater.report.sections.findings import Findings, outcomes_table
+
+
+def blinding_section(findings: Findings) -> Section | None:
+    """Show the guesses, the indices, and the difference by kind of guess; None where nobody was asked."""
+    found = findings.analysis.blinding
+    if found is None:
+        return None
+    title = "Did raters stay blind?"
+    if isinstance(found, NotEstimable):
+        return Section("blinding", title, [Prose(found.sentence)])
+    counts = Table(
+        "Guesses",
+        ("arm", "right", "wrong", "don't know"),
+        [(arm, f"{right:,}", f"{wrong:,}", f"{unknown:,}") for arm, right, wrong, unknown in found.counts],
+    )
+    over_raters: list[Outcome] = [*(outcome for _, outcome in found.by_arm), found.together]
+    indices = outcomes_table(
+        "Bang's index over raters and prompts", over_raters, findings.alpha, main_first=False
+    )
+    named = [*(f"“{arm}”" for arm, _ in found.by_arm), "both arms"]
+    rows = [(name, *row[1:]) for name, row in zip(named, indices.rows, strict=True)]
+    indices = Table(indices.caption, ("arm", *indices.header[1:]), rows, n_text=2)
+    effects = outcomes_table(
+        "The primary test by what was guessed",
+        [outcome for _, outcome in found.effects],
+        findings.alpha,
+        main_first=False,
+    )
+    rows = [(kind, *row[1:]) for (kind, _), row in zip(found.effects, effects.rows, strict=True)]
+    effects = Table(effects.caption, ("guessed", *effects.header[1:]), rows, n_text=2)
+    note = (
+        "Steering that works is visible, so a guess that is often right is no defect by itself; what "
+        "matters is whether the difference is there among those who guessed wrong or did not know."
+    )
+    blocks: list[Block] = [
+        *findings.picture("guesses"),
+        counts,
+        indices,
+        _simple(found, findings.alpha),
+        effects,
+    ]
+    return Section("blinding", title, [*blocks, Prose(note)])
+
+
+def _simple(found: Blinding, alpha: float) -> Table:
+    indices = [*found.bang, *([found.james] if found.james else [])]
+    rows = [
+        (each.name, number(each.estimate), ends(each.interval), bare_p(each.p), f"{each.n:,}")
+        for each in indices
+    ]
+    caption = "The same indices as if all guesses were independent, for comparison with other studies"
+    return Table(caption, ("index", "estimate", level(alpha), "p, one-sided", "guesses"), rows)

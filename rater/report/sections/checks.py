@@ -1,0 +1,160 @@
+"""Say which checks failed, which were passed, and what looking early may have cost."""
+
+from dataclasses import dataclass
+
+from rater.analysis.agreement import Agreement
+from rater.analysis.blinding import Blinding
+from rater.analysis.planned import Planned
+from rater.analysis.results import NotEstimable, Result
+from rater.analysis.spending import cost_of_looks
+from rater.analysis.wording import counted, number
+from rater.report.about import StudyFacts
+from rater.report.document import Block, Bullets, Prose, Section, Table
+from rater.report.sections.findings import Findings, sentence
+
+_MOST_LISTED_LOOKS = 50
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something that was looked at, and whether it is as it should be."""
+
+    passed: bool | None
+    """None for what is worth knowing, and neither good nor bad."""
+    says: str
+
+
+def checks_section(findings: Findings) -> Section:
+    """List what failed first, then what is worth knowing, then what was passed."""
+    checks = list_checks(findings)
+    failed, known, passed = (
+        [sentence(check.says) for check in checks if check.passed is kind] for kind in (False, None, True)
+    )
+    blocks: list[Block] = []
+    if failed:
+        n_failed = counted(len(failed), "check")
+        blocks += [Prose(f"{n_failed} failed:", is_warning=True), Bullets(failed)]
+    else:
+        blocks.append(Prose("None of the checks failed."))
+    if known:
+        blocks += [Prose("Worth knowing:"), Bullets(known)]
+    if passed:
+        blocks += [Prose("Passed:"), Bullets(passed)]
+    return Section("checks", "Checks", blocks)
+
+
+def list_checks(findings: Findings) -> list[Check]:
+    """Check the seal, the sample, the tests, the model, agreement and blinding."""
+    checks = [*_of_the_study(findings.about.study, findings.analysis.planned), *_of_the_tests(findings)]
+    checks += [Check(passed=False, says=note) for note in findings.analysis.notes if "adjusted" not in note]
+    checks += _of_the_blinding(findings)
+    return checks
+
+
+def _of_the_study(study: StudyFacts | None, planned: Planned) -> list[Check]:
+    if study is None:
+        return [
+            Check(
+                passed=None,
+                says="these are ratings from elsewhere: nothing was preregistered or verified here",
+            )
+        ]
+    finished = study.n_finished_raters >= study.n_planned_raters
+    checks = [
+        Check(passed=True, says="the key matches the commitment made at publication"),
+        Check(passed=True, says="the study's log is an unbroken chain"),
+        Check(
+            passed=finished,
+            says=f"{study.n_finished_raters} of {counted(study.n_planned_raters, 'planned rater')} finished",
+        ),
+    ]
+    checks.append(_of_the_looks(study, planned))
+    return checks
+
+
+def _of_the_looks(study: StudyFacts, planned: Planned) -> Check:
+    n_early = sum(look.is_interim for look in study.looks)
+    if not n_early:
+        return Check(passed=True, says="nobody saw answers by arm while the study went on")
+    n_planned = len(planned.looks.at) - 1 if planned.looks else 0
+    says = f"answers were seen by arm {counted(n_early, 'time')} while the study went on, {n_planned} planned"
+    return Check(passed=n_early <= n_planned, says=says)
+
+
+def _of_the_tests(findings: Findings) -> list[Check]:
+    found = findings.primary
+    checks = []
+    if isinstance(found.primary, NotEstimable):
+        checks.append(
+            Check(passed=False, says=f"the primary test could not be made: {found.primary.sentence}")
+        )
+    elif not found.primary.warnings:
+        checks.append(Check(passed=True, says="the primary test has no warnings"))
+    checks += [Check(passed=False, says=f"primary test: {warning}") for warning in found.primary.warnings]
+    ordinal = found.details.ordinal
+    if isinstance(ordinal, Result):
+        if ordinal.warnings:
+            checks += [Check(passed=None, says=f"ordinal model: {warning}") for warning in ordinal.warnings]
+        else:
+            checks.append(Check(passed=True, says="the ordinal model's fit has no warnings"))
+    if isinstance(found.details.agreement, Agreement):
+        alpha = found.details.agreement.krippendorff_ordinal
+        if alpha.estimate is not None:
+            checks.append(
+                Check(
+                    passed=alpha.estimate > 0,
+                    says=f"raters agree about single texts: Krippendorff's alpha is {number(alpha.estimate)}",
+                )
+            )
+    return checks
+
+
+def _of_the_blinding(findings: Findings) -> list[Check]:
+    blinding = findings.analysis.blinding
+    if not isinstance(blinding, Blinding) or not isinstance(blinding.together, Result):
+        return []
+    index = blinding.together
+    blind = index.interval is not None and index.interval.low <= 0
+    how = "no more often right than wrong" if blind else "more often right than wrong"
+    rest = "" if blind else "; see the difference among those who did not guess right"
+    says = f"guesses of the arm were {how}: Bang's index is {number(index.estimate)}{rest}"
+    return [Check(passed=blind, says=says)]
+
+
+def looks_section(findings: Findings) -> Section | None:
+    """List the looks in the log, and say what unplanned ones may have cost."""
+    study = findings.about.study
+    if study is None:
+        return None
+    rows = [
+        (
+            f"{look.number}",
+            look.at,
+            look.who,
+            look.why,
+            f"{look.n_answers:,}",
+            "while the study went on" if look.is_interim else "after it was closed",
+        )
+        for look in study.looks[-_MOST_LISTED_LOOKS:]
+    ]
+    table = Table("Every look in the log", ("look", "when", "who", "why", "answers", "state"), rows, n_text=6)
+    return Section("looks", "Who looked, and when", [Prose(say_cost_of_looks(study, findings.alpha)), table])
+
+
+def say_cost_of_looks(study: StudyFacts, alpha: float) -> str:
+    """Say how often studies without an effect would have found one by looking so often."""
+    n_early, n_looks = sum(look.is_interim for look in study.looks), counted(len(study.looks), "time")
+    if not study.looks:
+        return "Nobody has seen answers by arm yet."
+    said = f"Answers were seen by arm {n_looks}, {n_early} of them while the study went on."
+    if not n_early:
+        return f"{said} Looking again at answers that are complete costs nothing, as long as the plan stays."
+    rate = cost_of_looks([max(look.n_answers, 1) for look in study.looks], alpha=alpha)
+    return (
+        f"{said} Each look at answers that still come in is another chance to stop at what is not there. "
+        f"If the study would have been stopped at the first p below {alpha:g}, then of studies without "
+        f"an effect up to {rate:.1%} would have found one, instead of {alpha:.0%}, by looks at so many "
+        "answers as these (less where, as here, all looks share the prompts: 14 % instead of 19 % at "
+        "ten looks in our simulations). It costs nothing if the study would have gone on whatever was "
+        "seen."
+    )

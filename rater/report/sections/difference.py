@@ -1,0 +1,182 @@
+"""Say what the difference is: the arms, the primary test, effect sizes, equivalence, the ordinal model."""
+
+import math
+
+from rater.analysis.equivalence import Equivalence
+from rater.analysis.headline import say_margin
+from rater.analysis.primary import DimensionAnalysis
+from rater.analysis.results import Interval, NotEstimable, Result, Setting
+from rater.analysis.scales import is_pairwise, points_of
+from rater.analysis.wording import number
+from rater.report.document import Block, Bullets, Prose, Section, Table
+from rater.report.figures.arms import in_order
+from rater.report.numbers import bare_p, ends, level, optional, statistic
+from rater.report.sections.findings import (
+    Findings,
+    effects_with_names,
+    outcomes_table,
+    quantities_table,
+    sentence,
+    warnings_of,
+)
+from rater.study.scales import Likert
+
+SCOPES = {
+    "raters+prompts": "raters and prompts like these",
+    "raters": "raters like these, on these very prompts and texts",
+    "prompts": "prompts like these, for these very raters",
+}
+
+
+def arms_table(findings: Findings, found: DimensionAnalysis) -> Table:
+    """Describe the answers to each arm, with the share of every point where the scale has some."""
+    scale = found.dimension.scale
+    points = range(1, (points_of(found.dimension) or 0) + 1)
+    heads = [
+        f"{point} {scale.label(point)}".strip() if isinstance(scale, Likert) else f"{point}"
+        for point in points
+    ]
+    rows = [
+        (
+            arm.arm,
+            f"{arm.n:,}",
+            optional(arm.mean),
+            optional(arm.median, 1),
+            optional(arm.sd),
+            *(f"{count:,} ({count / arm.n:.0%})" if arm.n else "0" for count in arm.counts),
+        )
+        for arm in in_order(found.arms, findings.analysis.planned.doses)
+    ]
+    caption = f"Answers by arm: {found.dimension.name}"
+    if is_pairwise(found.dimension):
+        return _choices_table(found)
+    return Table(caption, ("arm", "n", "mean", "median", "SD", *heads), rows)
+
+
+def _choices_table(found: DimensionAnalysis) -> Table:
+    rows = [
+        (
+            arm.arm,
+            f"{arm.n:,}",
+            *(f"{count or 0:,}" for count in (arm.wins, arm.ties, arm.losses)),
+            optional(arm.mean),
+        )
+        for arm in found.arms
+    ]
+    header = ("arm", "choices", "preferred", "neither", "other preferred", "mean preference")
+    return Table(f"Choices by arm: {found.dimension.name}", header, rows)
+
+
+def primary_section(findings: Findings) -> Section:
+    """Say the primary result with its scope, and the other score and tests beside it."""
+    found, planned = findings.primary, findings.analysis.planned
+    tests = [found.primary, found.other_score, *found.beside]
+    first, second = planned.contrast
+    blocks: list[Block] = [outcomes_table(f"Difference, {first} minus {second}", tests, planned.alpha)]
+    if isinstance(found.primary, Result):
+        primary = found.primary
+        blocks.append(Prose(f"Estimated is {primary.estimand}. {sentence(primary.claim)}"))
+        blocks.append(Prose(f"Method: {sentence(primary.method)} Reference: {primary.reference}."))
+    blocks.append(Prose(f"The plan's scope, what the claim was to be about: {SCOPES[planned.scope]}."))
+    warned = warnings_of([(f"{each.test} on {each.score.replace('_', ' ')}", each) for each in tests])
+    if warned:
+        blocks.append(Bullets([sentence(warning) for warning in warned]))
+    return Section("primary", "The primary result", blocks)
+
+
+def effects_section(findings: Findings) -> Section:
+    """List every effect size with its interval."""
+    quantities = effects_with_names(findings.primary.details.effects)
+    blocks: list[Block] = [quantities_table("Effect sizes", quantities, findings.alpha)]
+    warned = warnings_of([each for each in quantities if not isinstance(each[1], NotEstimable)])
+    if warned:
+        blocks.append(Bullets([sentence(warning) for warning in warned]))
+    blocks.append(
+        Prose(
+            "Intervals without a formula come from a bootstrap that resamples raters and prompts "
+            "independently; formulas that take answers as independent are not used, since they cover "
+            "too seldom."
+        )
+    )
+    return Section("effects", "How large it is", blocks)
+
+
+def equivalence_section(findings: Findings) -> Section:
+    """Say whether the difference is too small to matter."""
+    found = findings.primary
+    verdict = f"Verdict: {found.verdict}."
+    if found.equivalence is None:
+        text = (
+            f"{verdict} The plan names no smallest effect size of interest, so that “no difference that "
+            "matters” could not have been said, whatever the answers; p above alpha alone never says it."
+        )
+        return Section("equivalence", "Is it too small to matter?", [Prose(text)])
+    if isinstance(found.equivalence, NotEstimable):
+        return Section(
+            "equivalence", "Is it too small to matter?", [Prose(verdict), Prose(found.equivalence.sentence)]
+        )
+    return Section(
+        "equivalence",
+        "Is it too small to matter?",
+        [Prose(f"{verdict} {say_margin(found.equivalence)}"), _margins_table(found.equivalence)],
+    )
+
+
+def _margins_table(found: Equivalence) -> Table:
+    rows = [
+        (f"above −{found.sesoi:g}", number(found.t_lower), bare_p(found.p_lower)),
+        (f"below +{found.sesoi:g}", number(found.t_upper), bare_p(found.p_upper)),
+    ]
+    caption = (
+        f"Two one-sided tests ({found.reference}); {100 * found.interval.level:g} % CI {ends(found.interval)}"
+    )
+    return Table(caption, ("the difference is", "t", "p"), rows)
+
+
+def ordinal_section(findings: Findings) -> Section:
+    """Show the ordinal mixed model: the odds ratio, the spread between raters, prompts and texts."""
+    found = findings.primary.details.ordinal
+    title = "The ordinal mixed model"
+    if isinstance(found, NotEstimable):
+        return Section("ordinal", title, [Prose(found.sentence)])
+    interval = found.interval and Interval(
+        math.exp(found.interval.low), math.exp(found.interval.high), found.interval.level
+    )
+    row = (
+        "odds ratio",
+        number(math.exp(found.estimate)),
+        ends(interval),
+        statistic(found),
+        bare_p(found.p),
+    )
+    blocks: list[Block] = [
+        Table(
+            f"Odds of a higher answer, {findings.analysis.planned.contrast[0]} over "
+            f"{findings.analysis.planned.contrast[1]}",
+            ("quantity", "estimate", level(findings.alpha), "likelihood ratio", "p"),
+            [row],
+            marked=(0,),
+        ),
+        Table(
+            "The fitted model",
+            ("setting", "value"),
+            [
+                (name.replace("_", " ").replace(" sd", " SD"), _plain(name, value))
+                for name, value in found.settings.items()
+                if not name.startswith(("odds_ratio", "alpha"))
+            ],
+            n_text=2,
+        ),
+        Prose(f"Method: {sentence(found.method)} Reference: {found.reference}. {found.claim}"),
+    ]
+    if found.warnings:
+        blocks.append(Bullets([sentence(warning) for warning in found.warnings]))
+    return Section("ordinal", title, blocks)
+
+
+def _plain(name: str, value: Setting) -> str:
+    if isinstance(value, str):
+        return value
+    if name.endswith("_p"):
+        return bare_p(value)
+    return f"{value:,}" if isinstance(value, int) else number(value, 3)

@@ -1,0 +1,115 @@
+"""Hold what every section of the report is written from, and make the tables that several share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rater.analysis.primary import Analysis, DimensionAnalysis
+from rater.analysis.results import NotEstimable, Outcome, Quantity, Result
+from rater.analysis.sensitivity import PowerCurve
+from rater.report.about import About
+from rater.report.document import Block, Picture, Prose, Table
+from rater.report.figures.style import Drawn
+from rater.report.numbers import (
+    SCORE_LABELS,
+    bare_p,
+    ends,
+    interval_of,
+    level,
+    name_of,
+    optional,
+    statistic,
+)
+
+MOST_ROWS = 200
+"""Tables with more rows than this are cut; the rest is in results.json."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found, and what is known around it."""
+
+    analysis: Analysis
+    about: About
+    figures: Mapping[str, Drawn]
+    curve: PowerCurve | None = None
+
+    @property
+    def primary(self) -> DimensionAnalysis:
+        """The primary dimension."""
+        return self.analysis.dimensions[0]
+
+    @property
+    def alpha(self) -> float:
+        """The significance level."""
+        return self.analysis.planned.alpha
+
+    def picture(self, name: str) -> list[Block]:
+        """Give a figure where it was drawn."""
+        return [Picture(self.figures[name])] if name in self.figures else []
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital and end with a full stop."""
+    full = text[:1].upper() + text[1:]
+    return full if full.endswith((".", "?", "!", "…")) else f"{full}."
+
+
+def warnings_of(named: Sequence[tuple[str, Outcome | Quantity]]) -> list[str]:
+    """List each warning once, under the name of the first that has it; and why what is missing is missing."""
+    seen: set[str] = set()
+    said = []
+    for name, found in named:
+        texts = list(found.warnings)
+        if isinstance(found, NotEstimable):
+            texts.insert(0, found.sentence)
+        said += [f"{name}: {text}" for text in texts if text not in seen]
+        seen.update(texts)
+    return said
+
+
+def outcomes_table(
+    caption: str, outcomes: Sequence[Outcome], alpha: float, *, main_first: bool = True
+) -> Table:
+    """Put tests under each other: score, test, estimate, interval, statistic, p, and how many of what."""
+    rows = [
+        (
+            SCORE_LABELS[found.score],
+            found.test,
+            optional(found.estimate),
+            ends(interval_of(found)),
+            statistic(found) if isinstance(found, Result) else "–",
+            bare_p(found.p) if isinstance(found, Result) else "–",
+            f"{found.n.raters:,} × {found.n.prompts:,}",
+            f"{found.n.answers:,}",
+        )
+        for found in outcomes
+    ]
+    header = ("score", "test", "estimate", level(alpha), "statistic", "p", "raters × prompts", "answers")
+    return Table(caption, header, rows, n_text=2, marked=(0,) if main_first else ())
+
+
+def quantities_table(caption: str, quantities: Sequence[tuple[str, Quantity]], alpha: float) -> Table:
+    """Put effect sizes or coefficients under each other, each with what it means."""
+    rows = [
+        (
+            name,
+            found.sentence if isinstance(found, NotEstimable) else sentence(found.estimand),
+            optional(found.estimate),
+            ends(interval_of(found)),
+        )
+        for name, found in quantities
+    ]
+    return Table(caption, ("quantity", "meaning", "estimate", level(alpha)), rows, n_text=2)
+
+
+def effects_with_names(quantities: Sequence[Quantity]) -> list[tuple[str, Quantity]]:
+    """Pair quantities with what they are called."""
+    return [(name_of(quantity), quantity) for quantity in quantities]
+
+
+def cut_rows(rows: Sequence[Sequence[str]]) -> tuple[Sequence[Sequence[str]], list[Block]]:
+    """Keep the first rows of a long table, and say so."""
+    if len(rows) <= MOST_ROWS:
+        return rows, []
+    left_out = f"{len(rows) - MOST_ROWS:,} more rows are in results.json."
+    return rows[:MOST_ROWS], [Prose(left_out)]

@@ -1,0 +1,106 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from rater.analysis.planned import Planned
+from rater.analysis.primary import analyze
+from rater.errors import RaterError
+from rater.report.about import About
+from rater.report.folder import write_report
+from rater.report.place import require_folder
+from tests.report.conftest import Made
+
+ABOUT = About(title="A title", source="ratings.csv")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def write(folder: Path, frame: pd.DataFrame, planned: Planned) -> None:
+    planned = replace(planned, scope="raters")  # which has no power curve to wait for
+    write_report(folder, analyze(frame, planned), frame, ABOUT, json_about={})
+
+
+def test_a_report_is_a_page_its_data_and_its_figures(report: Path) -> None:
+    figures = ("agreement", "arms", "by-prompt", "by-rater", "guesses", "positions", "power", "times")
+
+    assert sorted(contents(report)) == sorted(
+        [
+            "answers.csv",
+            "answers.dictionary.json",
+            "answers.parquet",
+            *(f"figures/{name}.{ending}" for name in figures for ending in ("png", "svg")),
+            "methods.md",
+            "report.html",
+            "report.md",
+            "results.json",
+        ]
+    )
+    assert len(pd.read_csv(report / "answers.csv")) == len(pd.read_parquet(report / "answers.parquet")) == 40
+    assert json.loads((report / "answers.dictionary.json").read_text())["rater"]["meaning"] == "who answered"
+    assert json.loads((report / "results.json").read_text())["dimensions"][0]["primary"]["kind"] == "result"
+
+
+def test_the_same_answers_in_any_order_give_the_same_bytes(
+    tmp_path: Path, make: Made, planned: Planned
+) -> None:
+    frame = make(4, 3)
+
+    write(tmp_path / "one", frame, planned)
+    write(tmp_path / "other", frame.sample(frac=1, random_state=5).reset_index(drop=True), planned)
+
+    one, other = contents(tmp_path / "one"), contents(tmp_path / "other")
+    assert one.keys() == other.keys()
+    assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_the_label_is_on_every_page_and_every_figure(report: Path) -> None:
+    label = "Permuted arms: not a result"
+
+    for name in ("report.html", "report.md", "methods.md", "results.json"):
+        assert label in (report / name).read_text(), name
+    for figure in (report / "figures").glob("*.svg"):
+        assert label.upper() in figure.read_text(), figure
+
+
+def test_an_earlier_report_is_replaced_and_nothing_else_is(
+    tmp_path: Path, make: Made, planned: Planned
+) -> None:
+    frame = make(3, 2)
+    write(tmp_path / "report", frame, planned)
+    (tmp_path / "report" / "figures" / "old.png").write_bytes(b"")
+
+    write(tmp_path / "report", frame, planned)
+
+    assert not (tmp_path / "report" / "figures" / "old.png").exists()
+    (tmp_path / "report" / "notes.txt").write_text("mine")
+    with pytest.raises(RaterError, match=r"holds notes\.txt, which is not a report's"):
+        write(tmp_path / "report", frame, planned)
+    assert (tmp_path / "report" / "notes.txt").read_text() == "mine"
+
+
+def test_an_interrupted_report_leaves_what_was_there(tmp_path: Path, make: Made, planned: Planned) -> None:
+    frame, planned = make(3, 2), replace(planned, scope="raters")
+    (tmp_path / "report").mkdir()
+
+    def interrupt(step: str) -> None:
+        if step == "Drawing: Difference by rater":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_report(tmp_path / "report", analyze(frame, planned), frame, ABOUT, json_about={}, say=interrupt)
+
+    assert list(tmp_path.rglob("*")) == [tmp_path / "report"]
+
+
+def test_a_place_that_cannot_become_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(RaterError, match="there is no folder"):
+        require_folder(tmp_path / "absent" / "report")
+    with pytest.raises(RaterError, match="is no folder"):
+        require_folder(tmp_path / "file")

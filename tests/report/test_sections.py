@@ -1,0 +1,130 @@
+from dataclasses import replace
+
+import pytest
+
+from rater.analysis.planned import Planned
+from rater.analysis.primary import Analysis, analyze
+from rater.report.about import About, Look, StudyFacts
+from rater.report.compose import compose
+from rater.report.document import Bullets, Document, Prose, Section
+from rater.report.sections.checks import say_cost_of_looks
+from rater.report.sections.findings import Findings
+from rater.study.analysis_plan import Exclusions
+from tests.report.conftest import Made
+
+FIRST = Look(number=1, at="2026-03-01 12:00 UTC", who="ada", why="curious", n_answers=20, is_interim=True)
+STUDY = StudyFacts(
+    name="a_study",
+    study_hash="ab" * 32,
+    commitment="cd" * 32,
+    log_head="ef" * 32,
+    looks=(FIRST, replace(FIRST, number=2, is_interim=False, n_answers=40)),
+    n_planned_raters=6,
+    n_started_raters=5,
+    n_finished_raters=5,
+    items_per_rater=8,
+    n_texts=8,
+    model="a model",
+    sampling="temperature 1",
+    arms=(),
+)
+
+
+def compose_report(analysis: Analysis, about: About) -> Document:
+    return compose(Findings(analysis, about, {}), "0123")
+
+
+def section(document: Document, anchor: str) -> Section:
+    return next(each for each in document.sections if each.anchor == anchor)
+
+
+def words(of: Section) -> str:
+    said = []
+    for block in of.blocks:
+        if isinstance(block, Prose):
+            said.append(block.text)
+        elif isinstance(block, Bullets):
+            said += block.items
+    return "\n".join(said)
+
+
+def test_what_failed_comes_before_what_passed(analysis: Analysis) -> None:
+    document = compose_report(analysis, About(title="t", study=STUDY))
+
+    said = words(section(document, "checks"))
+    assert said.index("5 of 6 planned raters finished.") < said.index("Passed:")
+    assert said.index("Answers were seen by arm 1 time while the study went on, 0 planned.") < said.index(
+        "Passed:"
+    )
+    assert said.index("Passed:") < said.index("The key matches the commitment made at publication.")
+
+
+def test_a_look_before_the_end_has_a_price_and_one_after_it_has_none() -> None:
+    assert "up to 8.3% would have found one, instead of 5%" in say_cost_of_looks(STUDY, 0.05)
+    ten = tuple(replace(FIRST, number=look, n_answers=10 * look) for look in range(1, 11))
+    assert "up to 19.3% would have found one" in say_cost_of_looks(replace(STUDY, looks=ten), 0.05)
+    after = replace(STUDY, looks=STUDY.looks[1:])
+    assert "costs nothing, as long as the plan stays" in say_cost_of_looks(after, 0.05)
+
+
+def test_the_naive_test_comes_after_every_result_and_is_marked(analysis: Analysis) -> None:
+    document = compose_report(analysis, About(title="t"))
+
+    anchors = [each.anchor for each in document.sections]
+    assert anchors[-4:] == ["naive", "methods", "provenance", "files"]
+    assert "NAIVE, not to be believed." in words(section(document, "naive"))
+
+
+@pytest.mark.parametrize("what", ["one arm", "equal answers"])
+def test_where_nothing_can_be_said_no_naive_p_stands_in(make: Made, planned: Planned, what: str) -> None:
+    frame = make(3, 3).drop(columns="guess")
+    frame = frame[frame["arm"] == "steered"] if what == "one arm" else frame.assign(answer=3.0)
+
+    document = compose_report(analyze(frame, planned), About(title="t"))
+
+    assert document.answer.startswith("Not estimable on happiness, because")
+    assert document.verdict == "not estimable"
+    assert "naive" not in [each.anchor for each in document.sections]
+    assert "The primary test could not be made" in words(section(document, "checks"))
+
+
+def test_a_look_while_the_study_goes_on_is_announced_first(analysis: Analysis) -> None:
+    document = compose_report(analysis, About(title="t", study=replace(STUDY, looks=(FIRST,))))
+
+    assert document.notice == "This is a look while the study goes on; it is not the result."
+
+
+def test_the_methods_name_the_test_the_software_and_whom_to_cite(analysis: Analysis) -> None:
+    document = compose_report(analysis, About(title="t", study=STUDY))
+
+    said = words(section(document, "methods"))
+    assert "The primary outcome was the difference between “steered” and “unsteered” on happiness" in said
+    assert "Test: two-way t on rater × prompt cell scores" in said
+    assert "smallest effect size of interest of 0.2 in net superiority" in said
+    assert "Clark 1973, J. Verbal Learn. Verbal Behav. 12:335–359" in said
+    assert "Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657–680" in said
+    assert "Computed with rater " in said
+
+
+def test_the_methods_say_who_was_left_out_by_which_rule(make: Made, planned: Planned) -> None:
+    ruled = replace(planned, exclusions=Exclusions(min_median_seconds=0.001))
+    document = compose_report(analyze(make(5, 4), ruled), About(title="t", study=STUDY))
+
+    said = words(section(document, "methods"))
+    assert "left raters out (a median time below 0.001 s for a trial): none." in said
+
+
+def test_the_methods_name_no_model_where_texts_come_from_files(analysis: Analysis) -> None:
+    filed = replace(STUDY, model="", sampling="2 for each prompt and arm")
+    document = compose_report(analysis, About(title="t", study=filed))
+
+    said = words(section(document, "methods"))
+    assert "Texts were taken from files (2 for each prompt and arm) for" in said
+    assert "sampled" not in said
+
+
+def test_what_vouches_for_a_study_can_be_verified(analysis: Analysis) -> None:
+    document = compose_report(analysis, About(title="t", study=STUDY))
+
+    commands = section(document, "provenance").blocks[-1]
+    assert f"rater verify a_study --head {STUDY.log_head}" in commands.lines  # type: ignore[union-attr] # it ends so

@@ -1,0 +1,37 @@
+import pytest
+
+from rater.report.figures.style import drawing, render
+from rater.report.figures.sweep import SweepCell, SweepLabels, sketch_sweep
+
+LABELS = SweepLabels(
+    arm="steered",
+    effect="words of love in a text",
+    unsteered_effect=0.5,
+    unsteered_nll=1.3,
+    n="6 prompts × 2 samples",
+)
+CELLS = [
+    SweepCell(layer, coeff, position, effect=layer + coeff, nll=1.5, is_damaged=coeff > 10)
+    for position in ("front", "back")
+    for layer in (2, 6)
+    for coeff in (-5.0, 5.0, 20.0)
+]
+
+
+def test_the_heat_map_says_effect_and_damage_of_every_setting() -> None:
+    with drawing():
+        drawn = render(sketch_sweep(CELLS, LABELS), None)
+
+    assert all(f">{cell.effect:.2f}<" in drawn.svg for cell in CELLS)
+    assert drawn.svg.count("At the") == 2
+    assert "of which 8 leave language whole" in drawn.alt
+    assert "Unsteered: 0.50 and 1.30" in drawn.caption
+    assert drawn.png.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_sweep_of_one_setting_is_drawn(*, damaged: bool) -> None:
+    with drawing():
+        drawn = render(sketch_sweep([SweepCell(2, 5.0, "front", 0.0, 2.0, damaged)], LABELS), None)
+
+    assert ("url(#h" in drawn.svg) == damaged
