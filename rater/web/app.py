@@ -2,9 +2,12 @@
 
 from flask import Flask
 from jinja2 import StrictUndefined
+from markupsafe import Markup
+from werkzeug.middleware.proxy_fix import ProxyFix
 
+from rater.harmless import harmless
 from rater.store.rating.open import open_rating
-from rater.web import errors, health, rater, security
+from rater.web import errors, health, language, limits, logs, metrics, rater, security
 from rater.web.assets import STATIC_FOLDER, static_version
 from rater.web.settings import Running, WebSettings, install
 
@@ -27,20 +30,45 @@ def create_app(settings: WebSettings) -> Flask:
         MAX_FORM_PARTS=security.MAX_FORM_PARTS,
     )
     install(app, Running(settings=settings, engine=open_rating(settings.rating_url)))
+    if not settings.is_preview:  # what happens in a preview is counted on the desk
+        logs.install(app)
+        metrics.install(app)
+        limits.install(app)
     security.install(app)
+    language.install(app)
     errors.install(app)
     app.register_blueprint(rater.blueprint)
     app.register_blueprint(health.blueprint)
+    if settings.with_desk:
+        from rater.web.desk.routes import add_desk  # noqa: PLC0415 (raters' pages need no passwords)
+
+        add_desk(app)
+    if settings.n_proxies:
+        _trust_proxies(app, settings.n_proxies)
     _confine_templates(app)
     return app
+
+
+def _trust_proxies(app: Flask, n: int) -> None:
+    """Take from the last proxies whom they forward for, and whether that was by https; nothing else."""
+    trusting = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=0)
+    app.wsgi_app = trusting  # type: ignore[method-assign] # as Flask's documentation says to
 
 
 def _confine_templates(app: Flask) -> None:
     """Let a template see its page's fields and nothing else: no request, no session, no configuration."""
     app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.finalize = _harmless
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     for processors in app.template_context_processors.values():
         processors.clear()
     for name in ("config", "request", "session", "g", "get_flashed_messages"):
         app.jinja_env.globals.pop(name, None)
+
+
+def _harmless(value: object) -> object:
+    """Show every value of every page without the characters that a browser obeys."""
+    if isinstance(value, Markup):
+        return Markup(harmless(value))  # noqa: S704 (was markup before, and loses characters only)
+    return harmless(value) if isinstance(value, str) else value

@@ -7,23 +7,38 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from rater.errors import DatabaseError
-from rater.web.pages import ErrorPage, render
+from rater.web.language import gettext, marked
+from rater.web.pages import ErrorPage, Frame, render
 
 _log = logging.getLogger("rater.web")
 
 _WORDS = {
     400: (
-        "This could not be read",
-        "What was sent is not what this page asks for, so nothing of it was kept.",
+        marked("This could not be read"),
+        marked("What was sent is not what this page asks for, so nothing of it was kept."),
     ),
-    403: ("This came from elsewhere", "The request did not come from this study's own pages."),
-    404: ("There is nothing at this address", "It may have been cut off on its way to you."),
-    405: ("This does not work here", "The request is not one that this page answers."),
-    413: ("This is too much", "More was sent than these pages ask for, so nothing of it was kept."),
-    500: ("Something went wrong here", "This is our fault, not yours."),
-    503: ("The answers cannot be stored right now", "This is our fault, not yours."),
+    403: (
+        marked("This came from elsewhere"),
+        marked("The request did not come from this study's own pages."),
+    ),
+    404: (marked("There is nothing at this address"), marked("It may have been cut off on its way to you.")),
+    405: (marked("This does not work here"), marked("The request is not one that this page answers.")),
+    413: (
+        marked("This is too much"),
+        marked("More was sent than these pages ask for, so nothing of it was kept."),
+    ),
+    429: (
+        marked("That was too fast"),
+        marked(
+            "More came from here than people send, so this was not carried out. Please try again in a while."
+        ),
+    ),
+    500: (marked("Something went wrong here"), marked("This is our fault, not yours.")),
+    503: (marked("The answers cannot be stored right now"), marked("This is our fault, not yours.")),
 }
-_WHAT_NOW = "Every answer that was saved before is still there. Open your link again to go on where you were."
+_WHAT_NOW = marked(
+    "Every answer that was saved before is still there. Open your link again to go on where you were."
+)
 
 
 def install(app: Flask) -> None:
@@ -39,12 +54,15 @@ def _refused(error: HTTPException) -> Response:
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after:
+        response.headers["Retry-After"] = str(retry_after)
     return response
 
 
 def _unusable(error: DatabaseError) -> Response:
     reference = _new_reference()
-    _log.error("%s: %s", reference, error)
+    _log.error("%s: the database cannot be used: %s", reference, error, extra={"reference": reference})
     response = _page(503, reference=reference)
     response.headers["Retry-After"] = "60"
     return response
@@ -52,7 +70,7 @@ def _unusable(error: DatabaseError) -> Response:
 
 def _broken(error: Exception) -> Response:
     reference = _new_reference()
-    _log.error("%s: a page failed", reference, exc_info=error)
+    _log.error("%s: a page failed", reference, exc_info=error, extra={"reference": reference})
     return _page(500, reference=reference)
 
 
@@ -61,6 +79,8 @@ def _new_reference() -> str:
 
 
 def _page(code: int, *, status: int | None = None, reference: str | None = None) -> Response:
-    heading, text = _WORDS[code]
-    page = ErrorPage(title=heading, paragraphs=(text, _WHAT_NOW), reference=reference)
+    heading, text = map(gettext, _WORDS[code])
+    page = ErrorPage(
+        frame=Frame.bare(), title=heading, paragraphs=(text, gettext(_WHAT_NOW)), reference=reference
+    )
     return Response(render(page), status=status or code, mimetype="text/html")

@@ -1,57 +1,84 @@
 """Decide which page a rater is on; whoever asks for another one is sent there.
 
-landing → consent (or declined) → instructions → trial 1 … n → thanks. What a rater has done is in the
-database, never in the address or the browser: so back, reload, pasted links and second tabs are harmless.
+What a rater has done is in the database, never in the address or the browser: so back, reload, pasted links
+and second tabs are harmless.
 """
 
-import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple, NoReturn
+from urllib.parse import urlencode
 
 from flask import abort, redirect, url_for
-from sqlalchemy.orm import Session
 
-from rater.store.rating.raters import Sitting, find_sitting
-from rater.store.rating.studies import PublishedStudy, find_study_by_slug
-from rater.web.security import read_token
+from rater.store.rating.sittings import Sitting
+from rater.store.rating.trials import first_revisable
+from rater.web.visit import Visit, find_visit
 
-# what publishing draws; anything else (a NUL, which PostgreSQL refuses) is not worth a query
-_SLUG = re.compile(r"[A-Za-z0-9_-]{1,100}")
+__all__ = ["Place", "Step", "Visit", "current_place", "find_visit"]
 
-Step = Literal["landing", "consent", "declined", "instructions", "trial", "thanks"]
+Step = Literal[
+    "landing",
+    "consent",
+    "declined",
+    "change_language",
+    "screening",
+    "instructions",
+    "practice",
+    "feedback",
+    "again",
+    "again_practice",
+    "again_feedback",
+    "trial",
+    "rest",
+    "finish",
+    "guesses",
+    "comment",
+    "thanks",
+    "leave",
+    "ended",
+]
 
 
 class Place(NamedTuple):
-    """A page of the flow; a trial has a position, from 1."""
+    """A page of the flow; a trial, a rest and a practice text have a position, from 1."""
 
     step: Step
     position: int | None = None
 
 
-@dataclass(frozen=True)
-class Visit:
-    """Somebody at a study's pages: known by a token, or not yet."""
+_Due = Callable[[Visit, Sitting], bool]
+FLOW: tuple[tuple[Step, _Due], ...] = (
+    ("ended", lambda _, sitting: sitting.left_why is not None),
+    # which says that the study takes no answers now, and what is saved
+    ("landing", lambda visit, sitting: not sitting.has_finished and not visit.is_open),
+    ("landing", lambda visit, sitting: not sitting.has_finished and visit.is_stopped_late),
+    ("screening", lambda visit, sitting: bool(visit.protocol.screening) and not sitting.has_been_screened),
+    ("instructions", lambda _, sitting: not sitting.has_read_instructions),
+    ("practice", lambda visit, sitting: bool(visit.protocol.practice) and not sitting.has_practised),
+    ("again", lambda visit, sitting: not sitting.has_finished and visit.is_away),
+    ("trial", lambda _, sitting: not sitting.has_finished),
+    ("finish", lambda visit, sitting: visit.is_open and _is_to_be_closed(visit, sitting)),
+    (
+        "guesses",
+        lambda visit, sitting: (
+            visit.is_open and visit.protocol.blinding is not None and not sitting.has_guessed
+        ),
+    ),
+    (
+        "comment",
+        lambda visit, sitting: (
+            visit.is_open and visit.protocol.final_comment is not None and not sitting.has_commented
+        ),
+    ),
+    ("thanks", lambda _visit, _sitting: True),
+)
+"""The pages of who consented, in order: a rater is on the first that is due."""
 
-    study: PublishedStudy
-    sitting: Sitting | None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the study takes answers now."""
-        return self.study.state == "open"
-
-
-def find_visit(session: Session, slug: str) -> Visit:
-    """Find the study at an address and the rater who asks. Costs one query, two for who has a token.
-
-    Raises:
-        NotFound: there is no study at this address.
-    """
-    study = find_study_by_slug(session, slug) if _SLUG.fullmatch(slug) else None
-    if study is None:
-        abort(404)
-    token = read_token()
-    return Visit(study=study, sitting=find_sitting(session, study.id, token) if token else None)
+def _is_to_be_closed(visit: Visit, sitting: Sitting) -> bool:
+    """Say whether a rater may still change answers, which the blinding question or the thanks would end."""
+    may_be = visit.protocol.revising != "none" or visit.protocol.blinding is not None
+    return may_be and not sitting.has_been_asked
 
 
 def current_place(visit: Visit) -> Place:
@@ -59,25 +86,53 @@ def current_place(visit: Visit) -> Place:
     sitting = visit.sitting
     if sitting is None:
         return Place("landing")
-    if sitting.has_finished:
-        return Place("thanks")
-    if not visit.is_open:
-        return Place("landing")  # which says that the study is closed, and what is saved
-    if not sitting.has_read_instructions:
-        return Place("instructions")
-    return Place("trial", sitting.next_position)
+    step = next(step for step, is_due in FLOW if is_due(visit, sitting))
+    return Place(step, {"trial": sitting.next_position, "practice": 1}.get(step))
+
+
+_OPENED_FROM: Mapping[Step, frozenset[Step]] = {
+    "feedback": frozenset({"practice"}),
+    "again": frozenset({"practice", "trial"}),
+    "again_practice": frozenset({"again", "trial"}),
+    "again_feedback": frozenset({"again", "trial"}),
+    "leave": frozenset(
+        {"screening", "instructions", "practice", "again", "trial", "finish", "guesses", "comment"}
+    ),
+}
+"""Pages beside the flow, and where they may be opened from."""
 
 
 def may_open(visit: Visit, place: Place) -> bool:
-    """Say whether a visitor may be at a place: where they are now, or at a trial they answered before."""
-    current = current_place(visit)
-    if place.step in {"consent", "declined"}:
-        return visit.sitting is None and visit.is_open
-    if place.step == "trial" and current.step == "trial":
-        assert place.position is not None  # noqa: S101 (a trial's address has a position)
-        assert current.position is not None  # noqa: S101 (as above)
-        return 1 <= place.position <= current.position
-    return place == current
+    """Say whether a visitor may be at a place: where they are now, or where they may turn to from there."""
+    current, sitting = current_place(visit), visit.sitting
+    if sitting is None:
+        return place == current or (place.step in {"consent", "declined"} and visit.is_open)
+    if place.step == "trial":
+        return current.step in {"trial", "finish"} and _may_rate(visit, sitting, place.position or 0)
+    if place.step == "rest":
+        return current.step == "trial" and place.position == sitting.n_answered
+    return place.step == current.step or (
+        visit.is_open and current.step in _OPENED_FROM.get(place.step, frozenset())
+    )
+
+
+def _may_rate(visit: Visit, sitting: Sitting, position: int) -> bool:
+    last = min(sitting.next_position, sitting.n_trials)
+    return first_revisable(sitting, visit.protocol.revising) <= position <= last
+
+
+def next_place(visit: Visit, position: int, *, goes_back: bool) -> Place:
+    """Say where to go from a trial that was sent: back, to a rest, or on."""
+    sitting = visit.sitting
+    assert sitting is not None  # noqa: S101 (who sent a trial has one)
+    if goes_back:
+        return Place("trial", max(1, position - 1))
+    every = visit.protocol.break_every
+    if position == sitting.n_answered < sitting.n_trials and every and position % every == 0:
+        return Place("rest", position)
+    if position < sitting.n_trials and not sitting.has_finished:
+        return Place("trial", position + 1)
+    return current_place(visit)
 
 
 def require(visit: Visit, place: Place) -> None:
@@ -90,27 +145,29 @@ def require(visit: Visit, place: Place) -> None:
         go_to_current(visit)
 
 
-def require_sitting(visit: Visit) -> Sitting:
-    """Return the visitor's sitting, or send one who has none to the landing page.
+def require_sitting(visit: Visit, place: Place) -> Sitting:
+    """Return the sitting of who may be at a place, or send them to where they are now.
 
     Raises:
         HTTPException: the redirect.
     """
+    require(visit, place)
     if visit.sitting is None:
         go_to_current(visit)
     return visit.sitting
 
 
 def require_rater(visit: Visit) -> Sitting:
-    """Return the sitting of who may answer: whoever has read the instructions, finished or not.
+    """Return the sitting of who may answer: whoever has come as far as the texts, finished or not.
 
     A second tab may send a changed answer after the last text was answered in the first; it is kept.
 
     Raises:
         HTTPException: the redirect for all others.
     """
-    sitting = require_sitting(visit)
-    if not sitting.has_read_instructions:
+    sitting = visit.sitting
+    early = {"ended", "landing", "screening", "instructions", "practice"}
+    if sitting is None or (visit.is_open and current_place(visit).step in early):
         go_to_current(visit)
     return sitting
 
@@ -124,8 +181,11 @@ def go_to_current(visit: Visit) -> NoReturn:
     abort(redirect(url_of(visit.study.slug, current_place(visit)), 303))
 
 
-def url_of(slug: str, place: Place) -> str:
-    """Build the address of a place in a study."""
+def url_of(slug: str, place: Place, fields: Mapping[str, str] | None = None) -> str:
+    """Build the address of a place in a study, with fields where it carries any."""
     if place.position is not None:
-        return url_for(f"rater.{place.step}", slug=slug, position=place.position)
-    return url_for(f"rater.{place.step}", slug=slug)
+        url = url_for(f"rater.{place.step}", slug=slug, position=place.position)
+    else:
+        url = url_for(f"rater.{place.step}", slug=slug)
+    # not by url_for, to which a field named `_external` or `slug` would mean something
+    return f"{url}?{urlencode(fields)}" if fields else url

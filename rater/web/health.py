@@ -1,10 +1,13 @@
 """Say whether the web process works, for whatever watches over it."""
 
-from flask import Blueprint, Response
-from sqlalchemy import text
+import hmac
+
+from flask import Blueprint, Response, abort, current_app, request
 
 from rater.errors import DatabaseError
-from rater.store.engine import reading
+from rater.store.migrate import require_current
+from rater.web import metrics as counts
+from rater.web.limits import is_from_this_machine
 from rater.web.settings import running
 
 blueprint = Blueprint("health", __name__)
@@ -12,10 +15,31 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """Answer 200 if the rating database can be read, 503 if not. Costs one query."""
-    try:
-        with reading(running().engine) as session:
-            session.execute(text("SELECT 1 FROM study LIMIT 1"))
-    except DatabaseError:
-        return Response("The rating database cannot be read.\n", status=503, mimetype="text/plain")
+    """Answer 200 as long as the process answers at all: if it does not, start it again. Costs no query."""
     return Response("ok\n", mimetype="text/plain")
+
+
+@blueprint.get("/readyz")
+def readyz() -> Response:
+    """Answer 200 if the rating database can be read and is of our revision, else 503. Costs three queries."""
+    try:
+        require_current(running().engine, "rating")
+    except DatabaseError:  # whose message names the database, which is nobody's business here
+        return Response("The rating database cannot be used.\n", status=503, mimetype="text/plain")
+    return Response("ready\n", mimetype="text/plain")
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Give Prometheus its counts: to this machine, or to who has the token. Costs no query."""
+    if not _may_read_metrics():
+        abort(404)  # as if there were nothing here
+    return Response(counts.expose(current_app), content_type=counts.CONTENT_TYPE)
+
+
+def _may_read_metrics() -> bool:
+    token = running().settings.metrics_token
+    if token is None:
+        return is_from_this_machine()
+    sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return hmac.compare_digest(sent.encode(), token.encode())

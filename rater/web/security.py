@@ -19,16 +19,20 @@ from rater.web.settings import running
 MAX_REQUEST_BYTES = 64 * 1024
 MAX_FORM_PARTS = 200
 TOKEN_COOKIE = "rater"  # noqa: S105 (the cookie's name, no secret)
+DESK_COOKIE = "rater-desk"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _TOKEN_LIFETIME_S = 180 * 24 * 3600
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; "
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; "
     + "; ".join(
         f"{kind} 'self'" for kind in ("style-src", "script-src", "img-src", "connect-src", "form-action")
     )
-    + "; frame-ancestors 'none'; base-uri 'none'",
+    + "; frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     # not no-referrer: that makes browsers send `Origin: null` with our own forms
     "Referrer-Policy": "same-origin",
@@ -61,6 +65,11 @@ def is_same_site(sent: Request) -> bool:
 
 
 def _add_headers(response: Response) -> Response:
+    if running().settings.is_preview:  # which the desk shows in a frame of its own
+        response.headers["X-Frame-Options"] = "SAMEORIGIN"
+        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.replace(
+            "frame-ancestors 'none'", "frame-ancestors 'self'"
+        )
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if request.endpoint == "static" and response.status_code == 200:
@@ -68,9 +77,14 @@ def _add_headers(response: Response) -> Response:
     else:
         # a page kept by a browser would show old answers, to whoever uses it next
         response.headers["Cache-Control"] = "no-store"
-    if running().settings.secure_cookies:
+    if running().settings.secure_cookies or request.is_secure:
         response.headers["Strict-Transport-Security"] = f"max-age={_TOKEN_LIFETIME_S}"
     return response
+
+
+def is_secure() -> bool:
+    """Say whether a cookie is to be sent over https only."""
+    return running().settings.secure_cookies or request.is_secure
 
 
 def read_token() -> str | None:
@@ -92,6 +106,6 @@ def keep_token(response: AnyResponse, token: str, *, path: str) -> None:
         max_age=_TOKEN_LIFETIME_S,
         path=path,
         httponly=True,
-        secure=running().settings.secure_cookies or request.is_secure,
+        secure=is_secure(),
         samesite="Lax",
     )

@@ -3,6 +3,8 @@
 Workers are threaded (gthread): browsers open connections ahead of need and leave them idle, and one of those
 would hold up a whole single-threaded worker. Two processes are the default, so that one can fail or be busy
 while the other answers; a request takes a few milliseconds, and SQLite has one writer at a time anyway.
+
+On SIGHUP the workers are replaced by new ones, each when it has finished what it was at; no request is lost.
 """
 
 import contextlib
@@ -10,18 +12,23 @@ import errno
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # it has no types
+from gunicorn.glogging import Logger  # type: ignore[import-untyped] # as above
 
 from rater.errors import RaterError
 from rater.store.rating.open import open_rating
+from rater.web import logs, metrics
 from rater.web.app import create_app
 from rater.web.settings import WebSettings
 
 DEFAULT_PORT = 8000
-_WORKERS = 2
+DEFAULT_WORKERS = 2
 _THREADS = 4
 _BACKLOG = 256
 _TIMEOUT_S = 60  # more than SQLite waits for a lock, so that a wait ends as a page and not as a killed worker
@@ -34,7 +41,8 @@ def serve(
     host: str = "127.0.0.1",
     port: int = DEFAULT_PORT,
     *,
-    workers: int = _WORKERS,
+    workers: int = DEFAULT_WORKERS,
+    log_format: logs.LogFormat = "text",
     on_listening: Callable[[str], None] = print,
 ) -> None:
     """Serve until interrupted (Ctrl-C) or terminated; returns when the workers have stopped.
@@ -44,6 +52,7 @@ def serve(
         host: The address to listen on.
         port: The port; 0 for a free one.
         workers: How many processes answer requests.
+        log_format: How the server's own log is written; `rater.web.logs.configure` sets the app's.
         on_listening: Called once with the address, when connections are accepted.
 
     Raises:
@@ -55,9 +64,61 @@ def serve(
     ).dispose()  # here rather than in a worker, where it would only be a log line
     listener = _listen(host, port)
     address = _address(listener)
-    server = _Server(settings, listener, workers=workers, on_listening=lambda: on_listening(address))
-    with _ending_workers_here():
-        server.run()
+    with tempfile.TemporaryDirectory(prefix="rater-serve-") as folder, _ending_workers_here():
+        _Server(
+            _with_folders(settings, Path(folder)),
+            listener,
+            workers=workers,
+            log_format=log_format,
+            on_listening=lambda: on_listening(address),
+        ).run()
+
+
+def serve_dev(
+    settings: WebSettings,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    *,
+    on_listening: Callable[[str], None] = print,
+) -> None:
+    """Serve with Flask's own server, which starts again when a file of the app changes; for yourself only.
+
+    Raises:
+        DatabaseError: as `serve`.
+    """
+    from werkzeug.serving import run_simple  # noqa: PLC0415 (serving has no use for it)
+
+    folder = Path(tempfile.mkdtemp(prefix="rater-serve-"))  # kept: each restart is this process once more
+    app = create_app(replace(settings, previews_folder=folder))
+    app.debug = True
+    if not os.environ.get("WERKZEUG_RUN_MAIN"):
+        on_listening(f"http://{host}:{port}")
+    run_simple(host, port, app, use_reloader=True, use_debugger=False, threaded=True)
+
+
+def _with_folders(settings: WebSettings, folder: Path) -> WebSettings:
+    """Make what the workers share while the server runs: their counts' files, and the desk's previews."""
+    counts, previews = folder / "metrics", folder / "previews"
+    counts.mkdir()
+    previews.mkdir()
+    os.environ[metrics.FOLDER_VARIABLE] = str(counts)
+    return replace(settings, previews_folder=previews)
+
+
+class _TextLogger(Logger):  # type: ignore[misc] # gunicorn is not typed
+    """The server's own log, in the form of the app's."""
+
+    log_format: logs.LogFormat = "text"
+
+    def setup(self, cfg: object) -> None:
+        """Take gunicorn's handlers, and write as the app does."""
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(logs.formatter(self.log_format))
+
+
+class _JsonLogger(_TextLogger):
+    log_format: logs.LogFormat = "json"
 
 
 class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
@@ -69,6 +130,7 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
         listener: socket.socket,
         *,
         workers: int,
+        log_format: logs.LogFormat,
         on_listening: Callable[[], None],
     ) -> None:
         self._settings = settings
@@ -80,6 +142,8 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
             "timeout": _TIMEOUT_S,
             "graceful_timeout": _GRACE_S,
             "loglevel": "warning",
+            "logger_class": _JsonLogger if log_format == "json" else _TextLogger,
+            "child_exit": lambda _arbiter, worker: metrics.forget_worker(worker.pid),
             "control_socket_disable": True,
             "when_ready": lambda _arbiter: on_listening(),
         }

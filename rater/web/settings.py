@@ -1,12 +1,15 @@
 """Hold what the web process was started with, and give views the one engine they read and write by."""
 
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import cast
 
 from flask import Flask, current_app
 from sqlalchemy import Engine
+
+from rater.web.counters import Counters
 
 _EXTENSION = "rater"
 _SEALED_VARIABLE = "RATER_SEALED"
@@ -24,6 +27,22 @@ class WebSettings:
     """The rating database, as an SQLAlchemy URL."""
     secure_cookies: bool = False
     """True behind TLS: cookies are sent over https only, and browsers are told to stay on https."""
+    n_proxies: int = 0
+    """How many proxies in front of the server are trusted to say whom they forward for."""
+    one_network: bool = False
+    """True where raters sit behind one address, as in a lab: then it may begin any number of booklets."""
+    with_desk: bool = False
+    """Whether experimenters have their desk at /desk."""
+    reports_folder: Path | None = None
+    """Where `rater analyze --report` wrote, a folder for each study; the desk shows it after unblinding."""
+    previews_folder: Path | None = None
+    """A folder of our own for the throwaway copies that the desk's previews run on."""
+    is_preview: bool = False
+    """Whether this app serves such a copy, inside a frame on the desk."""
+    metrics_token: str | None = None
+    """What a client must send to read /metrics from another machine; None: only this machine may."""
+    counters: Counters = field(default_factory=Counters)
+    """What limits are counted in; shared with the workers that are forked later."""
     now: Callable[[], datetime] = _utc_now
     """The clock, so that a test can set it."""
 

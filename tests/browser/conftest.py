@@ -3,15 +3,18 @@
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, BrowserType, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Playwright, sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from rater.web.app import create_app
+from rater.web.settings import WebSettings, running
 
 FLAGS = [
     "--no-sandbox",
@@ -20,12 +23,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SERVE = """
-import sys
-from rater.web.server import serve
-from rater.web.settings import WebSettings
-serve(WebSettings(sys.argv[1]), port=0, on_listening=lambda address: print(address, flush=True))
-"""
 
 
 @dataclass
@@ -71,14 +68,23 @@ def chromium(playwright: Playwright) -> BrowserType:
 
 @pytest.fixture
 def address(publish_study: Callable[..., str], rating_url: str) -> Iterator[str]:
-    """The address of a real server, with a study of three texts at /s/quiet-river."""
+    """The address of the app on a free port, with a study of three texts at /s/quiet-river."""
     publish_study()
-    command = [sys.executable, "-c", SERVE, rating_url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.terminate()
-        process.wait(timeout=20)
+    app = create_app(WebSettings(rating_url))
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join(timeout=20)
+    server.server_close()
+    with app.app_context():
+        running().engine.dispose()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 (werkzeug's name)
+        pass
 
 
 @pytest.fixture
@@ -93,17 +99,26 @@ def complaints(address: str) -> Iterator[Complaints]:
 Browse = Callable[..., Any]
 
 
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """One Chromium for all tests, each of which opens windows of its own that share nothing."""
+    browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+    yield browser
+    browser.close()
+
+
 @pytest.fixture
-def chromium_window(chromium: BrowserType) -> Browse:
+def chromium_window(browser: Browser) -> Browse:
     """A context manager that opens a fresh Chromium window; its arguments are playwright's."""
 
     @contextmanager
     def opened(**options: Any) -> Iterator[BrowserContext]:
-        browser = chromium.launch(executable_path=chromium_path(), args=FLAGS)
+        context = browser.new_context(**options)
+        context.set_default_timeout(10_000)
         try:
-            yield browser.new_context(**options)
+            yield context
         finally:
-            browser.close()
+            context.close()
 
     return opened
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from rater import AttentionCheck, Plan
 from rater.publish.lifecycle import open_study
 from rater.publish.publish import publish_study
 from rater.store.engine import disposing, reading, writing
-from rater.store.rating import raters
 from rater.store.rating.open import open_rating
+from rater.store.rating.raters import Arrival, claim_booklet
+from rater.store.rating.trials import Judgement, Submission, record_answers
 from rater.study.study import Study
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
@@ -28,14 +30,26 @@ def published_bytes(
     tmp_path: Path,
 ) -> bytes:
     """All bytes of the rating database, WAL included, while a rater is answering."""
+    check = AttentionCheck(prompt="Please", text="choose 1", accepted={"happiness": (1, 1)})
+    plan = Plan(raters=6, repeats=2, checks=[check])
+    study = Study.model_validate(
+        study.model_dump() | {"plan": plan.model_dump(), "guessed_arms": ["walrus-arm"]}
+    )
     seal_completions(study)
     published = publish_study(sealed_url, rating_url, study.name, now=NOW)
     open_study(rating_url, study.name, now=NOW)
     with disposing(open_rating(rating_url)) as rating:
         with writing(rating) as session:
-            sitting = raters.claim_booklet(session, published.id, "a token", channel="web", now=NOW)
-            sent = raters.Submission("sent", 1, {"happiness": 4}, shown_ms=None)
-            raters.record_answers(session, published.id, sitting, sent, now=NOW)
+            sitting = claim_booklet(
+                session,
+                published.id,
+                "a token",
+                arrival=Arrival("web"),
+                protocol=published.protocol,
+                now=NOW,
+            )
+            sent = Submission("sent", 1, {"happiness": Judgement(4)})
+            record_answers(session, published.id, sitting, sent, revising="all", now=NOW)
         with reading(rating):
             files = list(tmp_path.glob("rating.db*"))
             return b"".join(file.read_bytes() for file in files)

@@ -2,13 +2,15 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlencode
 
 _COOKIE = re.compile(rb"set-cookie: (rater=[^;]+)", re.IGNORECASE)
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
-_LOCATION = re.compile(rb"location: (\S+)", re.IGNORECASE)
+_NEXT = re.compile(rb"(?:location|x-rater-url): (\S+)", re.IGNORECASE)
+_OUTCOME = re.compile(rb"x-rater: (\S+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,9 @@ class Answer:
     """What came back."""
 
     status: int
-    location: str
+    outcome: str
+    """What the app says of what a script sent."""
+    next_url: str
     body: bytes
 
 
@@ -25,9 +29,15 @@ class Browser:
     """One rater's connection to a server on this machine; opened again when the server closes it."""
 
     port: int
+    address: str = ""
+    """Where the rater sits, as a proxy in front of the server would say it; empty without a proxy."""
     cookie: bytes = b""
+    url: str = ""
+    """The address of the page that is open."""
     page: bytes = b""
-    """The page that is open."""
+    position: int = 1
+    """The trial that comes next, where the page does not say it."""
+    n_resent: int = 0
     _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = field(default=None, repr=False)
 
     async def __aenter__(self) -> Self:
@@ -37,13 +47,23 @@ class Browser:
         self._close()
 
     async def get(self, path: str) -> Answer:
-        return await self._send("GET", path, b"")
+        """Open a page."""
+        return await self._send("GET", path, b"", {})
 
-    async def post(self, path: str, form: dict[str, str]) -> Answer:
-        return await self._send("POST", path, urlencode(form).encode())
+    async def post(
+        self, path: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send a form; once more where no answer came, as it is."""
+        return await self._send("POST", path, urlencode(form).encode(), headers or {})
 
-    async def _send(self, method: str, path: str, body: bytes) -> Answer:
-        lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}", f"Content-Length: {len(body)}"]
+    async def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            f"Host: 127.0.0.1:{self.port}",
+            f"Content-Length: {len(body)}",
+            *([f"X-Forwarded-For: {self.address}"] if self.address else []),
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
         if body:
             lines.append("Content-Type: application/x-www-form-urlencoded")
         head = "\r\n".join(lines).encode()
@@ -54,6 +74,7 @@ class Browser:
             return await self._exchange(message)
         except (ConnectionError, asyncio.IncompleteReadError):  # a kept connection that the server gave up
             self._close()
+            self.n_resent += 1
             return await self._exchange(message)
 
     async def _exchange(self, message: bytes) -> Answer:
@@ -64,13 +85,17 @@ class Browser:
         head = await reader.readuntil(b"\r\n\r\n")
         length = _LENGTH.search(head)
         body = await reader.readexactly(int(length[1])) if length else b""
-        found = _COOKIE.search(head)
-        if found:
-            self.cookie = found[1]
+        cookie, outcome, next_url = _COOKIE.search(head), _OUTCOME.search(head), _NEXT.search(head)
+        if cookie:
+            self.cookie = cookie[1]
         if b"connection: close" in head.lower():
             self._close()
-        location = _LOCATION.search(head)
-        return Answer(int(head[9:12]), location[1].decode() if location else "", body)
+        return Answer(
+            int(head[9:12]),
+            outcome[1].decode() if outcome else "",
+            next_url[1].decode() if next_url else "",
+            body,
+        )
 
     def _close(self) -> None:
         if self._streams is not None:

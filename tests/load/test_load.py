@@ -15,5 +15,5 @@ def test_the_driver_measures_both_servers_without_an_error() -> None:
 
     rows = json.loads(done.stdout)
     assert [row["server"] for row in rows] == ["bare", "rater"]
-    assert [row["n_errors"] for row in rows] == [0, 0]
-    assert all(row["n_ratings"] > 0 and row["p50_ms"] <= row["p99_ms"] for row in rows)
+    assert [row["errors"] for row in rows] == [0, 0]
+    assert all(row["ratings"] > 0 and row["p50_ms"] <= row["p99_ms"] for row in rows)

@@ -4,18 +4,149 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import pytest
+from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from rater.study.asides import Practice
+from rater.study.protocol import Dimension, Protocol
+from rater.study.scales import Likert, Number, Slider
+from rater.study.visit import PROLIFIC, BlindingQuestion, Ending, Endings, ScreeningQuestion
 from rater.web.app import create_app
 from rater.web.settings import WebSettings, running
 
 NOW = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
+
+
+@dataclass
+class Clock:
+    """A clock that a test can set."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class Visitor:
+    """Somebody who reads the page that is open, fills in its form, and presses its button."""
+
+    client: FlaskClient
+    slug: str
+    page: TestResponse = dataclass_field(init=False)
+
+    def open(self, path: str = "", **options: Any) -> Self:
+        self.page = self.client.get(f"/s/{self.slug}{path}", follow_redirects=True, **options)
+        return self
+
+    @property
+    def soup(self) -> BeautifulSoup:
+        return BeautifulSoup(self.page.text, "html.parser")
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.soup.get_text(" ").split())
+
+    @property
+    def at(self) -> str:
+        """Where they are: the path after the study's address."""
+        return self.page.request.path.removeprefix(f"/s/{self.slug}")
+
+    def press(self, button: str = "", **fields: Any) -> Self:
+        """Send the form with what is hidden in it and these fields, by the button of this value."""
+        selector = f"main form:has(button[value={button}])" if button else "main form[method=post]"
+        form = self.soup.select_one(selector)
+        assert form is not None, self.text
+        pressed = form.select_one(f"button[value={button}]" if button else "button.primary")
+        assert pressed is not None
+        sent = {str(each["name"]): str(each["value"]) for each in form.select("input[type=hidden]")}
+        if pressed.get("name"):
+            sent[str(pressed["name"])] = str(pressed["value"])
+        path = str(form.get("action") or self.page.request.path)
+        self.page = self.client.post(path, data={**sent, **fields}, follow_redirects=True)
+        return self
+
+    def follow(self) -> Self:
+        """Press the page's primary link."""
+        link = self.soup.select_one("main a.primary")
+        assert isinstance(link, Tag), self.text
+        self.page = self.client.get(str(link["href"]), follow_redirects=True)
+        return self
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def visitor(client: FlaskClient) -> Callable[[str], Visitor]:
+    """A function that returns somebody at a study's pages, in the browser of `client`."""
+    return lambda slug: Visitor(client, slug)
+
+
+@pytest.fixture
+def whole(protocol: Protocol) -> Protocol:
+    """A protocol with everything that comes before the first text and after the last one."""
+    practice = Practice(
+        prompt="Sun", text=" shines.", accepted={"happiness": (4, 5)}, feedback="The sun is **happy**."
+    )
+    sad = Practice(prompt="Rain", text=" falls.", accepted={"happiness": (1, 2)})
+    return protocol.model_copy(
+        update={
+            "content_notice": "Some texts are *rude*.",
+            "screening": (
+                ScreeningQuestion(question="Are you 18 or older?", options=("Yes", "No"), accepted=("Yes",)),
+            ),
+            "practice": (practice, sad),
+            "practice_pass": 2,
+            "break_every": 2,
+            "blinding": BlindingQuestion(n_texts=2),
+            "final_comment": "Anything unclear?",
+            "debrief": "Some texts were changed.",
+            "recruitment": PROLIFIC,
+            "endings": Endings(
+                finished=Ending(code="DONE-1", url="https://example.org/done"),
+                screened_out=Ending(code="OUT-1"),
+                declined=Ending(code="NO-1"),
+                stopped=Ending(code="STOP-1"),
+            ),
+            "accent": "#8a4b00",
+        }
+    )
+
+
+@pytest.fixture
+def many(protocol: Protocol) -> Protocol:
+    """A protocol with every kind of question about one text."""
+    happiness = protocol.dimensions[0].model_copy(update={"cannot_judge": True})
+    labels = {2: "some"}
+    return protocol.model_copy(
+        update={
+            "dimensions": (
+                happiness,
+                Dimension(
+                    name="sense",
+                    question="Sense?",
+                    scale=Likert(points=3, low="none", high="all", labels=labels),
+                ),
+                Dimension(
+                    name="warmth", question="Warm?", scale=Slider(low="cold", high="warm"), cannot_judge=True
+                ),
+                Dimension(
+                    name="age", question="Age?", scale=Number(maximum=120, unit="years"), comment="Why?"
+                ),
+            )
+        }
+    )
 
 
 @pytest.fixture
@@ -24,9 +155,9 @@ def slug(publish_study: Callable[..., str]) -> str:
 
 
 @pytest.fixture
-def app(slug: str, rating_url: str) -> Iterator[Flask]:
+def app(slug: str, rating_url: str, clock: Clock) -> Iterator[Flask]:
     """The app on a database with one open study of three texts."""
-    app = create_app(WebSettings(rating_url, now=lambda: NOW))
+    app = create_app(WebSettings(rating_url, now=clock))
     yield app
     with app.app_context():
         running().engine.dispose()

@@ -41,6 +41,8 @@ post("/instructions")
 for position in (1, 2, 3):
     form = {**get(f"/trial/{position}"), "answer.happiness": "3"}
     post(f"/trial/{position}", **form)
+get("/finish")
+post("/finish")
 get("/thanks")
 client.get("/healthz")
 with app.app_context():
@@ -83,6 +85,6 @@ def test_the_web_process_loads_and_opens_nothing_that_could_unblind_it(
         if any(module == name or module.startswith(f"{name}.") for name in (*UNBLINDING, *HEAVY))
     ]
 
-    assert walked["seen"] == [200, 200, 303, 200, 303, 200, 303, 200, 303, 200, 303, 200]
+    assert walked["seen"] == [200, 200, 303, 200, 303, 200, 303, 200, 303, 200, 303, 200, 303, 200]
     assert loaded == []
     assert walked["opened"] == [rating_url.removeprefix("sqlite:///")]

@@ -44,10 +44,4 @@ def test_an_unusable_database_asks_to_come_back(
     assert page.headers["Retry-After"] == "60"
     assert "cannot be stored right now" in page.text
     assert "not a database" in caplog.text
-    assert client.get("/healthz").status_code == 503
-
-
-def test_a_working_app_is_healthy(client: FlaskClient) -> None:
-    page = client.get("/healthz")
-
-    assert (page.status_code, page.text) == (200, "ok\n")
+    assert client.get("/readyz").status_code == 503

@@ -46,7 +46,8 @@ def test_a_rater_walks_from_landing_to_thanks(
     assert client.post(f"/s/{slug}/instructions").location == f"/s/{slug}/trial/1"
     assert rate(slug, 1, 5).location == f"/s/{slug}/trial/2"
     assert rate(slug, 2, 1).location == f"/s/{slug}/trial/3"
-    assert rate(slug, 3, 4).location == f"/s/{slug}/thanks"
+    assert rate(slug, 3, 4).location == f"/s/{slug}/finish"
+    assert client.post(f"/s/{slug}/finish").location == f"/s/{slug}/thanks"
 
     assert "All your answers are saved" in client.get(f"/s/{slug}/thanks").text
     assert rows("SELECT position, dimension, revision, value FROM answer ORDER BY id") == [
@@ -74,7 +75,7 @@ def test_any_other_page_leads_to_where_a_rater_is(
 
 
 @pytest.mark.parametrize(
-    "page", ["/instructions", "/thanks", "/trial/1", "/trial/99999999999999999999", "/other"]
+    "page", ["/", "/instructions", "/thanks", "/trial/1", "/trial/99999999999999999999", "/other"]
 )
 def test_any_other_page_leads_a_newcomer_to_the_landing_page(
     client: FlaskClient, slug: str, page: str
@@ -111,7 +112,7 @@ def test_the_database_keeps_only_a_digest_of_the_token(
 
     cookie = client.get_cookie("rater", path=f"/s/{slug}")
     assert cookie is not None
-    [(digest,)] = rows("SELECT token_digest FROM rater")
+    [(digest,)] = rows("SELECT digest FROM token")
     assert len(digest) == 64
     assert cookie.value not in digest
 
@@ -215,7 +216,7 @@ def test_a_second_tab_may_change_an_answer_after_the_end(
 
     answer = client.post(f"/s/{slug}/trial/1", data={"submission_id": ID, "answer.happiness": "5"})
 
-    assert client.get(answer.location).location == f"/s/{slug}/thanks"
+    assert answer.location == f"/s/{slug}/finish"
     assert rows("SELECT revision, value FROM answer WHERE position = 1 ORDER BY id") == [(1, 1.0), (2, 5.0)]
 
 
@@ -254,7 +255,7 @@ def test_a_rater_learns_what_was_saved_when_a_study_closes(
     answer = client.post(f"/s/{slug}/trial/3", data={"submission_id": ID, "answer.happiness": "5"})
 
     assert (answer.status_code, answer.location) == (303, f"/s/{slug}")
-    assert "Saved up to text 2." in client.get(f"/s/{slug}").text
+    assert "Your answers to 2 texts are saved." in client.get(f"/s/{slug}").text
     assert rows("SELECT count(*) FROM answer") == [(2,)]
 
 

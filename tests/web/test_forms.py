@@ -6,8 +6,10 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
-from rater.study.protocol import Dimension, Likert
-from rater.web.forms import read_decision, read_trial_form
+from rater.study.protocol import Dimension
+from rater.study.scales import Likert
+from rater.web.forms import read_decision
+from rater.web.trial_form import read_trial_form
 
 ID = "0123456789abcdef"
 HAPPINESS = Dimension(name="happiness", question="?", scale=Likert(points=5, low="a", high="b"))
@@ -36,6 +38,10 @@ HAPPINESS = Dimension(name="happiness", question="?", scale=Likert(points=5, low
         {"submission_id": ID, "answer.happiness": "3", "shown_ms": "soon"},
         {"submission_id": ID, "answer.happiness": "3", "shown_ms": "-5"},
         {"submission_id": ID, "answer.happiness": "3", "shown_ms": "9" * 16},
+        {"submission_id": ID, "answer.happiness": "3", "hidden_ms": "x"},
+        {"submission_id": ID, "answer.happiness": "cannot"},
+        {"submission_id": ID, "answer.happiness": "3", "cannot.happiness": "1"},
+        {"submission_id": ID, "answer.happiness": "3", "comment.happiness": "none is asked for"},
     ],
 )
 def test_a_malformed_form_is_refused_and_nothing_is_stored(
@@ -60,13 +66,13 @@ def test_a_malformed_form_is_refused_and_nothing_is_stored(
 def test_a_time_shown_is_kept_up_to_a_day(sent: str, read: int | None) -> None:
     form = MultiDict({"submission_id": ID, "answer.happiness": "3", "shown_ms": sent})
 
-    assert read_trial_form(form, (HAPPINESS,)).shown_ms == read
+    assert read_trial_form(form, (HAPPINESS,)).timing.shown_ms == read
 
 
 def test_without_a_script_there_is_no_time_shown() -> None:
     form = MultiDict({"submission_id": ID, "answer.happiness": "3"})
 
-    assert read_trial_form(form, (HAPPINESS,)).shown_ms is None
+    assert read_trial_form(form, (HAPPINESS,)).timing.shown_ms is None
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ import pytest
 from flask import Flask, render_template_string, template_rendered
 from flask.testing import FlaskClient
 from jinja2 import Template, UndefinedError
-from werkzeug.test import TestResponse
 
 from rater.store.rating.raters import Offer
-from rater.study.protocol import Dimension, Likert, Protocol
+from rater.study.protocol import Dimension, Protocol
+from rater.study.scales import Likert
 from rater.web import pages
+from rater.web.pages.arrival import estimate_minutes
 
 Rendered = list[tuple[str | None, set[str]]]
 
@@ -29,21 +30,30 @@ def rendered(app: Flask) -> Iterator[Rendered]:
 
 def test_a_pages_fields_are_the_whole_context_of_its_template(
     client: FlaskClient,
-    slug: str,
     rendered: Rendered,
-    enter: Callable[[str], None],
-    rate: Callable[[str, int, int], TestResponse],
+    publish_study: Callable[..., str],
+    visitor: Callable[[str], Any],
+    whole: Protocol,
 ) -> None:
-    for path in ("/", "/nothing", f"/s/{slug}", f"/s/{slug}/declined"):
+    person = visitor(publish_study(slug="whole", name="whole", shown=whole))
+    for path in ("/", "/nothing"):
         client.get(path)
-    enter(slug)
+    person.open("?PROLIFIC_PID=p").follow().press("agree")
+    person.press(**{"screening.0": "0"}).press()
+    for point in ("5", "1"):
+        person.press(**{"answer.happiness": point})
+        person.follow() if person.soup.select("main a.primary") else person.press()
     for position in (1, 2, 3):
-        rate(slug, position, 1)
-    client.get(f"/s/{slug}/thanks")
-    client.delete_cookie("rater", path=f"/s/{slug}")
-    client.post(f"/s/{slug}/consent", data={"decision": "agree", "token": "a" * 43})
-    client.get(f"/s/{slug}/instructions")
+        person.press(**{"answer.happiness": "2"})
+        if position == 2:
+            person.follow()
+    person.press()
+    person.press(**{each["name"]: "unsure" for each in person.soup.select("input[type=radio]")}).press()
+    client.delete_cookie("rater", path="/s/whole")
+    person.open("?PROLIFIC_PID=p").open("?PROLIFIC_PID=q").follow().press("agree")
+    person.open("/leave").press("withdrawn")
 
+    assert "You have withdrawn" in person.text
     by_template = {
         page.template: {field.name for field in fields(page)} for page in pages.Page.__subclasses__()
     }
@@ -63,7 +73,7 @@ def test_a_template_sees_nothing_but_its_page(app: Flask, name: str) -> None:
 def test_minutes_follow_reading_and_judging(
     protocol: Protocol, n_trials: int, n_characters: int, minutes: int
 ) -> None:
-    assert pages.estimate_minutes(Offer(n_trials, n_characters), protocol) == minutes
+    assert estimate_minutes(Offer(n_trials, n_characters), protocol) == minutes
 
 
 def test_ends_are_always_labelled_and_middle_points_where_the_study_says_so(
@@ -107,7 +117,7 @@ def test_hostile_text_is_shown_as_text(
 
     text = client.get("/s/hostile/trial/1").text
 
-    assert "<bdi>&lt;script&gt;alert(1)&lt;/script&gt;</bdi>" in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;</strong>" in text
     assert " \ufffd\ufffddesrever {{ 7*7 }}\n&amp;amp;xxx" in text
     assert "\u202e" not in text
 
@@ -119,6 +129,6 @@ def test_whitespace_of_a_text_is_kept(
     enter("space")
 
     assert (
-        '<bdi>  A</bdi></strong><bdi class="completion">\n\n  b   c\n</bdi></p>'
+        '<strong class="prompt">  A</strong><span class="completion">\n\n  b   c\n</span></p>'
         in client.get("/s/space/trial/1").text
     )

@@ -4,8 +4,10 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -70,6 +72,42 @@ def test_an_answer_that_was_confirmed_survives_a_kill(
         assert connection.execute("SELECT position, value FROM answer").fetchall() == [(1, 4.0)]
 
 
+def workers_of(process: subprocess.Popen[str]) -> set[int]:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    return set(map(int, children.split()))
+
+
+def test_on_hup_the_workers_are_replaced_and_no_request_is_lost(
+    publish_study: Callable[..., str], rating_url: str
+) -> None:
+    publish_study()
+
+    with served(rating_url) as (address, process), httpx.Client(base_url=address) as browser:
+        statuses = [browser.get("/readyz").status_code]
+        while len(before := workers_of(process)) < 2:
+            time.sleep(0.05)
+        os.kill(process.pid, signal.SIGHUP)
+        deadline = time.monotonic() + 20
+        while workers_of(process) & before and time.monotonic() < deadline:
+            statuses.append(httpx.get(f"{address}/readyz").status_code)
+        after = workers_of(process)
+        statuses.append(httpx.get(f"{address}/readyz").status_code)
+
+    assert (len(before), len(after), before & after) == (2, 2, set())
+    assert set(statuses) == {200}
+
+
+def test_the_counts_of_all_workers_are_added_up(publish_study: Callable[..., str], rating_url: str) -> None:
+    publish_study()
+
+    with served(rating_url) as (address, _process):
+        for _ in range(12):  # each over a connection of its own, so that both workers get some
+            httpx.get(f"{address}/")
+        counted = httpx.get(f"{address}/metrics").text
+
+    assert 'rater_requests_total{method="GET",page="rater.home",status="200"} 12.0' in counted
+
+
 def test_a_taken_port_is_told_before_anything_starts(
     publish_study: Callable[..., str], rating_url: str
 ) -> None:
@@ -95,6 +133,6 @@ def test_an_address_of_another_machine_is_told(publish_study: Callable[..., str]
         serve(WebSettings(rating_url), host="192.0.2.1", port=0)
 
 
-def test_a_missing_database_is_told_before_anything_starts(rating_url: str) -> None:
+def test_a_missing_database_is_told_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="There is no rating database"):
-        serve(WebSettings(rating_url), port=0)
+        serve(WebSettings(f"sqlite:///{tmp_path / 'missing.db'}"), port=0)

@@ -1,19 +1,20 @@
 // Keys of a trial page: 1 to 9 choose, arrows move, Enter goes on, Backspace goes back, ? shows the keys.
 
-import { chosenOf, choose, currentQuestion, firstMissing, focusOn, moveChoice } from "./scale.js";
+import { choicesOf, chosenOf, choose, currentQuestion, firstMissing, focusOn, moveChoice } from "./scale.js";
 
-export function listenToKeys(form, { goOn, goBack, showKeys }) {
-  const actions = {
-    ArrowLeft: () => moveChoice(currentQuestion(form), -1),
-    ArrowRight: () => moveChoice(currentQuestion(form), 1),
-    Enter: goOn,
-    Backspace: goBack,
-    "?": showKeys,
-  };
-
+// Listen for as long as the page is open; `current` returns the form that is shown, and what it can do.
+export function listenToKeys(current) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
     if (document.querySelector("dialog[open]")) return;
+    const { form, goOn, goBack, showKeys } = current();
+    const actions = {
+      ArrowLeft: () => moveChoice(currentQuestion(form), -1),
+      ArrowRight: () => moveChoice(currentQuestion(form), 1),
+      Enter: goOn,
+      Backspace: goBack,
+      "?": showKeys,
+    };
     const action = /^[1-9]$/.test(event.key) ? () => press(form, Number(event.key), goOn) : actions[event.key];
     if (!action || isForTheFocused(event)) return;
     event.preventDefault();
@@ -25,17 +26,20 @@ export function listenToKeys(form, { goOn, goBack, showKeys }) {
 function press(form, number, goOn) {
   const question = currentQuestion(form);
   const before = chosenOf(question);
-  if (before?.value === String(number) && !firstMissing(form)) return goOn();
+  const isSame = before !== undefined && choicesOf(question).indexOf(before) === number - 1;
+  if (isSame && !firstMissing(form)) return goOn();
   if (!choose(question, number)) return undefined;
   const open = firstMissing(form);
   if (open) focusOn(open);
+  else if (form.dataset.atOnce !== undefined) goOn();
   return undefined;
 }
 
-// Enter on a button presses that button, and arrows on a chosen radio are the browser's own.
+// Enter on a button presses that button, and what is typed into a field is the field's.
 function isForTheFocused(event) {
   const focused = event.target;
+  if (focused.matches("textarea, input[type=number]")) return true;
   if (event.key === "Enter") return focused.matches("button, a, summary");
-  if (event.key.startsWith("Arrow")) return focused.matches("input[type=radio]:checked");
+  if (event.key.startsWith("Arrow")) return focused.matches("input[type=radio]:checked, input[type=range]");
   return false;
 }

@@ -1,19 +1,24 @@
-// What is chosen on the scales of a trial's form, and where the next answer goes.
+// What is answered on the scales of a form, and where the next answer goes.
 
 export function questionsOf(form) {
   return [...form.querySelectorAll("fieldset.question")];
 }
 
-export function radiosOf(question) {
-  return [...question.querySelectorAll("input[type=radio]")];
+export function choicesOf(question) {
+  return [...question.querySelectorAll(".scale input[type=radio]")];
 }
 
 export function chosenOf(question) {
-  return radiosOf(question).find((radio) => radio.checked);
+  return choicesOf(question).find((radio) => radio.checked);
+}
+
+export function isAnswered(question) {
+  if (question.querySelector("input:checked")) return true;
+  return Boolean(question.querySelector("input[type=number]")?.value);
 }
 
 export function firstMissing(form) {
-  return questionsOf(form).find((question) => !chosenOf(question));
+  return questionsOf(form).find((question) => !isAnswered(question));
 }
 
 // The question that a key is meant for: the one that has the focus, else the next without an answer.
@@ -23,7 +28,7 @@ export function currentQuestion(form) {
 }
 
 export function choose(question, number) {
-  const radio = radiosOf(question)[number - 1];
+  const radio = choicesOf(question)[number - 1];
   if (!radio) return false;
   radio.checked = true;
   radio.focus({ preventScroll: true });
@@ -31,9 +36,11 @@ export function choose(question, number) {
   return true;
 }
 
-// Move the choice by one point; from no choice, to the end it would come in from.
-export function moveChoice(question, step) {
-  const radios = radiosOf(question);
+// Move the choice by one point; from no choice, to the end it would come in from. Right is onward, or back
+// where the page runs from right to left.
+export function moveChoice(question, arrow) {
+  const step = getComputedStyle(question).direction === "rtl" ? -arrow : arrow;
+  const radios = choicesOf(question);
   const from = radios.findIndex((radio) => radio.checked);
   const target = from === -1 ? (step > 0 ? 0 : radios.length - 1) : from + step;
   if (target >= 0 && target < radios.length) choose(question, target + 1);
@@ -41,11 +48,40 @@ export function moveChoice(question, step) {
 
 export function showProblem(question, isShown) {
   question.querySelector(".problem").hidden = !isShown;
-  if (isShown) question.setAttribute("aria-invalid", "true");
+  if (isShown && choicesOf(question).length) question.setAttribute("aria-invalid", "true");
   else question.removeAttribute("aria-invalid");
 }
 
+// Point at the first question without an answer; say whether there is one.
+export function pointAtMissing(form) {
+  const missing = firstMissing(form);
+  for (const question of questionsOf(form)) showProblem(question, question === missing);
+  if (missing) focusOn(missing);
+  return Boolean(missing);
+}
+
 export function focusOn(question) {
-  question.focus({ preventScroll: true });
+  const field = question.querySelector(".slider .range, .typed .field:not([hidden])");
+  (field && getComputedStyle(field).display !== "none" ? field : question).focus({ preventScroll: true });
   question.scrollIntoView({ block: "nearest" });
+}
+
+// A press of the chosen answer goes on; where the study says so, so does the first press.
+export function listenToPresses(form, goOn, hasJustTurned = () => false) {
+  const atOnce = form.dataset.atOnce !== undefined;
+  for (const question of questionsOf(form)) {
+    let wasChosen = null;
+    question.addEventListener("input", () => showProblem(question, false));
+    for (const radio of question.querySelectorAll("input[type=radio]")) {
+      radio.addEventListener("pointerdown", () => {
+        wasChosen = radio.checked ? radio : null;
+      });
+      radio.addEventListener("click", (event) => {
+        if (atOnce && event.detail > 0 && hasJustTurned()) return event.preventDefault();
+        // detail is 0 for a click that the keyboard or a screen reader made: those have Enter and Next
+        if (event.detail > 0 && (atOnce || wasChosen === radio) && !firstMissing(form)) goOn();
+        return undefined;
+      });
+    }
+  }
 }

@@ -1,72 +1,144 @@
-// Improve a trial page: keys, focus on the scale, a message where an answer is missing, the time it was shown.
-// Without this script the same form works by itself.
+// Improve the trial pages: keys, focus, a save that brings the next page with it, and answers that wait in the
+// browser until the server has them. Without this script the same form works by itself.
 
+import { download, forget, keep, keptOf } from "./kept.js";
 import { listenToKeys } from "./keys.js";
-import { firstMissing, focusOn, questionsOf, radiosOf, showProblem } from "./scale.js";
+import { firstMissing, focusOn, listenToPresses, pointAtMissing, questionsOf } from "./scale.js";
+import { send } from "./sending.js";
+import { enhanceSliders } from "./slider.js";
+import { noteRequest, noteShown, writeTiming } from "./timing.js";
 
-const form = document.getElementById("answers");
-const status = document.getElementById("status");
-const next = form.querySelector("button[value=next]");
-const back = form.querySelector("button[value=back]");
-const dialog = document.getElementById("keys");
-const opener = document.getElementById("show-keys");
+const UNTIL_SAVING_IS_SAID_MS = 300;
+const UNTIL_DOWNLOAD_MS = 60_000;
+const DOUBLE_CLICK_MS = 400;
 
-let shownAt = performance.now();
+const form = () => document.getElementById("answers");
+const button = (value) => form().querySelector(`button[value=${value}]`);
 let isSending = false;
+let failingSince = null;
+let turnedAt = -Infinity;
 
-// From the first frame that shows the text, not from when it was asked for.
-requestAnimationFrame(() => {
-  shownAt = performance.now();
-});
+function start() {
+  const shown = form();
+  const opener = document.getElementById("show-keys");
+  enhanceSliders(shown);
+  listenToPresses(shown, goOn, hasJustTurned);
+  opener.hidden = false;
+  opener.addEventListener("click", showKeys);
+  document.getElementById("download").addEventListener("click", () => download(shown.dataset.mark));
+  noteShown();
+  const pointedAt = shown.querySelector("fieldset[autofocus]");
+  focusOn(pointedAt ?? firstMissing(shown) ?? questionsOf(shown)[0]);
+}
 
-form.addEventListener("submit", (event) => {
-  const missing = event.submitter === back ? undefined : firstMissing(form);
-  if (isSending || missing) event.preventDefault();
-  if (isSending) return;
-  if (missing) {
-    for (const question of questionsOf(form)) showProblem(question, question === missing);
-    focusOn(missing);
-    return;
-  }
+function say(words) {
+  document.getElementById("status").textContent = words;
+}
+
+function words(name) {
+  return document.getElementById("status").dataset[name];
+}
+
+function tellTrying(attempt) {
+  failingSince ??= performance.now();
+  const isOffline = !navigator.onLine;
+  say(isOffline ? words("offline") : words("trying").replace("{n}", attempt));
+  document.getElementById("download").hidden = performance.now() - failingSince < UNTIL_DOWNLOAD_MS;
+}
+
+async function submit(submitter) {
+  const shown = form();
+  writeTiming(shown);
+  const entry = {
+    id: shown.elements.submission_id.value,
+    url: location.pathname,
+    body: new URLSearchParams(new FormData(shown, submitter)).toString(),
+    position: Number(shown.dataset.position),
+    mark: shown.dataset.mark,
+    proof: shown.dataset.proof,
+  };
+  keep(entry);
+  noteRequest();
+  follow(await sendOne(entry));
+}
+
+async function sendOne(entry) {
   isSending = true; // a double click sends one answer
-  form.elements.shown_ms.value = Math.round(performance.now() - shownAt);
-  status.textContent = "Saving…";
-});
+  const timer = setTimeout(() => say(words("saving")), UNTIL_SAVING_IS_SAID_MS);
+  const reply = await send(entry, (attempt) => {
+    clearTimeout(timer);
+    tellTrying(attempt);
+  });
+  clearTimeout(timer);
+  failingSince = null;
+  isSending = false;
+  // kept for when the study opens again, or knows this browser again
+  if (!["closed", "elsewhere"].includes(reply.outcome)) forget(entry.id);
+  return reply;
+}
 
-for (const question of questionsOf(form)) {
-  let wasChosen = null;
-  for (const radio of radiosOf(question)) {
-    radio.addEventListener("pointerdown", () => {
-      wasChosen = radio.checked ? radio : null;
-    });
-    radio.addEventListener("change", () => showProblem(question, false));
-    radio.addEventListener("click", (event) => {
-      // detail is 0 for a click that the keyboard or a screen reader made: those have Enter and Next
-      if (event.detail > 0 && wasChosen === radio && !firstMissing(form)) goOn();
-    });
-  }
+function follow({ url, html }) {
+  if (html) turnTo(html, url);
+  else location.assign(url);
+}
+
+// Put the next page in the place of this one; the line that tells of saving stays, so that it is read out.
+function turnTo(html, url) {
+  const next = new DOMParser().parseFromString(html, "text/html");
+  const main = document.adoptNode(next.querySelector("main"));
+  const status = document.getElementById("status");
+  const said = main.querySelector("#status");
+  const saved = said.textContent.trim();
+  said.replaceWith(status);
+  document.querySelector("main").replaceWith(main);
+  document.title = next.title;
+  if (url === location.pathname) history.replaceState(null, "", url);
+  else history.pushState(null, "", url);
+  window.scrollTo(0, 0);
+  turnedAt = performance.now();
+  start();
+  say(saved);
+}
+
+async function sendKept() {
+  let last = null;
+  for (const entry of keptOf(form().dataset.mark)) last = await sendOne(entry);
+  if (last) location.replace(last.url);
+}
+
+// The second half of a double click comes when the next text is there already, and is not meant for it.
+function hasJustTurned() {
+  return performance.now() - turnedAt < DOUBLE_CLICK_MS;
 }
 
 function goOn() {
-  form.requestSubmit(next);
+  form().requestSubmit(button("next"));
 }
 
 function goBack() {
-  if (back) form.requestSubmit(back);
+  if (button("back")) form().requestSubmit(button("back"));
 }
 
 function showKeys() {
-  dialog.showModal();
+  document.getElementById("keys").showModal();
 }
 
-opener.hidden = false;
-opener.addEventListener("click", showKeys);
-listenToKeys(form, { goOn, goBack, showKeys });
-
+document.addEventListener("submit", (event) => {
+  if (event.target !== form()) return;
+  event.preventDefault();
+  if (isSending) return;
+  const isForward = event.submitter?.value !== "back";
+  if (isForward && firstMissing(form()) && hasJustTurned()) return;
+  if (isForward && pointAtMissing(form())) return;
+  submit(event.submitter ?? button("next"));
+});
+window.addEventListener("offline", () => say(words("offline")));
+window.addEventListener("online", () => say(words("online")));
+window.addEventListener("popstate", () => location.reload());
 // A page that the browser kept would show what was answered before as it was then.
 window.addEventListener("pageshow", (event) => {
-  if (event.persisted) window.location.reload();
+  if (event.persisted) location.reload();
 });
-
-const startsAt = form.querySelector("fieldset[autofocus]") ?? firstMissing(form) ?? questionsOf(form)[0];
-startsAt.focus({ preventScroll: !startsAt.hasAttribute("autofocus") });
+listenToKeys(() => ({ form: form(), goOn, goBack, showKeys }));
+start();
+sendKept();

@@ -1,0 +1,63 @@
+"""Turn a study's accent colour into a style sheet that keeps its contrast on light and on dark."""
+
+import re
+from functools import lru_cache
+
+ACCENT = re.compile(r"[0-9a-f]{6}")
+_PAPER = {"light": "fcfbf8", "dark": "1d2126"}
+"""What the accent is seen on, the less favourable of the two surfaces of each theme (`rater.css`)."""
+_INK = {"light": "ffffff", "dark": "0b0d10"}
+"""What is written on the accent."""
+_TOWARDS = {"light": 0.0, "dark": 255.0}
+_ENOUGH = 7.0
+"""WCAG 2.2, success criterion 1.4.6."""
+
+Rgb = tuple[float, float, float]
+
+
+@lru_cache(maxsize=64)
+def look_css(accent: str) -> str:
+    """Write the style sheet for an accent, as six hexadecimal digits."""
+    light, dark = (shade_for(accent, theme) for theme in ("light", "dark"))
+    return (
+        f":root{{--accent:#{light};--on-accent:#{_INK['light']}}}\n"
+        f"@media (prefers-color-scheme:dark){{:root{{--accent:#{dark};--on-accent:#{_INK['dark']}}}}}\n"
+    )
+
+
+def shade_for(accent: str, theme: str) -> str:
+    """Darken (light theme) or lighten a colour until it can be read on the paper, and be written on."""
+    colour, paper, ink = _rgb(accent), _rgb(_PAPER[theme]), _rgb(_INK[theme])
+    for step in range(101):
+        mixed = _mix(colour, _TOWARDS[theme], step / 100)
+        if min(contrast(mixed, paper), contrast(mixed, ink)) >= _ENOUGH:
+            return _hex(mixed)
+    msg = f"no shade of #{accent} can be read in the {theme} theme"
+    raise AssertionError(msg)  # black and white can
+
+
+def contrast(one: Rgb, other: Rgb) -> float:
+    """Compute the contrast ratio of two colours (WCAG 2.2), 1 to 21."""
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: Rgb) -> float:
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in (value / 255 for value in colour)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _mix(colour: Rgb, target: float, share: float) -> Rgb:
+    red, green, blue = (round(value + (target - value) * share) for value in colour)
+    return red, green, blue
+
+
+def _rgb(digits: str) -> Rgb:
+    return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
+
+
+def _hex(colour: Rgb) -> str:
+    return "".join(f"{int(value):02x}" for value in colour)

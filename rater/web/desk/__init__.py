@@ -1,0 +1,1 @@
+"""The experimenters' desk: how studies go, masked, and what can be done with them."""

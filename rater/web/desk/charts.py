@@ -1,0 +1,62 @@
+"""Lay out the desk's charts: bars over time, and bars in a table."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from rater.web.desk.pages import Bar, CountRow, Strip
+
+WIDTH, HEIGHT = 480.0, 64.0
+_N_BINS = 48
+_SHORTEST_BIN = timedelta(minutes=1)
+_GAP = 1.0
+
+
+def strip(came_at: Sequence[datetime], *, now: datetime) -> Strip | None:
+    """Draw how many raters came when, from the first one to now; None where nobody has come."""
+    if not came_at:
+        return None
+    first = min(came_at)
+    bin_length = max((now - first) / _N_BINS, _SHORTEST_BIN)
+    counts = Counter(min(_N_BINS - 1, int((at - first) / bin_length)) for at in came_at)
+    most, step = max(counts.values()), WIDTH / _N_BINS
+    bars = tuple(
+        Bar(
+            x=round(step * number, 2),
+            y=round(HEIGHT * (1 - n / most), 2),
+            width=round(step - _GAP, 2),
+            height=round(HEIGHT * n / most, 2),
+        )
+        for number, n in sorted(counts.items())
+    )
+    last = first + _N_BINS * bin_length
+    n = len(came_at)
+    each = _duration(bin_length)
+    return Strip(
+        says=(
+            f"{n} rater{'s' * (n != 1)} came from {_moment(first)} to {_moment(max(came_at))}, "
+            f"at most {most} within {each}."
+        ),
+        bars=bars,
+        first=_moment(first),
+        last=_moment(last),
+        most=f"a bar is {each}, the highest {most}",
+    )
+
+
+def rows(counts: Mapping[str, int]) -> tuple[CountRow, ...]:
+    """Make a histogram of counts by label, in the order given."""
+    most = max(counts.values(), default=0) or 1
+    return tuple(CountRow(label, n, round(100 * n / most, 1)) for label, n in counts.items())
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%d %b %H:%M} UTC"
+
+
+def _duration(length: timedelta) -> str:
+    minutes = max(1, round(length.total_seconds() / 60))
+    if minutes < 90:
+        return f"{minutes} minute{'s' * (minutes != 1)}"
+    hours = round(minutes / 60)
+    return f"{hours} hours" if hours < 48 else f"{round(hours / 24)} days"

@@ -1,0 +1,180 @@
+"""Put together how a study goes, masked, from a few queries: the numbers, and the page that shows them."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import url_for
+from sqlalchemy.orm import Session
+
+from rater.harmless import harmless
+from rater.store.log import read_events
+from rater.store.rating import masked
+from rater.store.rating.schema import Event
+from rater.store.rating.studies import PublishedStudy
+from rater.store.rating.watch import Watched, WatchedRater, watch_raters, watch_study
+from rater.web.desk import charts
+from rater.web.desk.moves import MOVES, STATES
+from rater.web.desk.pages import Action, CountRow, Figure, LogLine, Step, StudyPage
+from rater.web.desk.table import headings, rater_lines
+
+UNBLINDED = {"unblinded", "archived"}
+_LOG_LINES = 20
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All that the desk says of one study."""
+
+    study: PublishedStudy
+    watched: Watched
+    raters: Sequence[WatchedRater]
+    n_planned: int
+    n_declined: int
+    n_invited: int
+    n_came_by_invitation: int
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The numbers that update by themselves, as they are shown."""
+        watched = self.watched
+        minutes = "–" if watched.median_minutes is None else f"{watched.median_minutes:.0f}"
+        n_begun = len(self.raters)
+        return {
+            "n_finished": f"{watched.n_finished:,}",
+            "n_rated": f"{sum(rater.n_answered for rater in self.raters):,}",
+            "median_minutes": minutes,
+            "drop_out": f"{watched.n_left / n_begun:.0%}" if n_begun else "–",
+        }
+
+    @property
+    def version(self) -> str:
+        """Hash what is shown, so that a page knows whether it is still true."""
+        shown = [
+            self.study.state,
+            self.numbers,
+            self.n_declined,
+            self.n_invited,
+            [(rater.id, rater.standing, rater.n_answered, rater.flags) for rater in self.raters],
+        ]
+        return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
+
+
+def read_overview(session: Session, study: PublishedStudy, *, now: datetime) -> Overview:
+    """Read how a study goes. Costs twelve queries, whatever its size."""
+    n_invited, n_came = masked.count_invitations(session, study.id)
+    return Overview(
+        study=study,
+        watched=watch_study(session, study, now=now),
+        raters=watch_raters(session, study.id, now=now),
+        n_planned=masked.count_planned(session, study.id),
+        n_declined=masked.count_declined(session, study.id),
+        n_invited=n_invited,
+        n_came_by_invitation=n_came,
+    )
+
+
+def study_page(
+    session: Session, seen: Overview, *, user: str, order: str, has_report: bool, now: datetime
+) -> StudyPage:
+    """Make the page of a study. Costs up to three queries more."""
+    study = seen.study
+    state, name = study.state, study.name
+    is_masked = state not in UNBLINDED
+    moves = MOVES[state]
+    actions = [Action(_url("confirm", name, state=move.to), move.label) for move in moves]
+    primary = actions[0] if actions and state != "closed" else None
+    return StudyPage(
+        title=study.protocol.title,
+        user=user,
+        name=name,
+        state=state,
+        state_says=STATES[state],
+        is_masked=is_masked,
+        rater_url=url_for("rater.landing", slug=study.slug, _external=True),
+        preview_url=_url("make_preview", name),
+        invite_url=_url("invite", name),
+        download_url=_url("download_answers", name),
+        raters_url=_url("download_raters", name),
+        progress_url=_url("progress", name),
+        report_url=_url("report", name) if has_report else "",
+        primary=primary,
+        actions=tuple(action for action in actions if action != primary),
+        version=seen.version,
+        figures=_figures(seen),
+        steps=_steps(seen),
+        arrivals=charts.strip([rater.consented_at for rater in seen.raters], now=now),
+        ratings=charts.rows({str(n): texts for n, texts in seen.watched.ratings_per_item.items()}),
+        places_left=_places_left(seen),
+        headings=headings(order, lambda by: _url("study", name, sort=by)),
+        raters=rater_lines(seen.raters, order),
+        comments=tuple(map(harmless, masked.read_comments(session, study.id))),
+        guesses=() if is_masked else _guesses(session, study),
+        log=tuple(
+            LogLine(event.at, event.kind, event.hash)
+            for event in read_events(session, Event, study.id)[: -_LOG_LINES - 1 : -1]
+        ),
+    )
+
+
+def _url(view: str, name: str, *, state: str | None = None, sort: str | None = None) -> str:
+    return url_for(f"desk.{view}", name=name, state=state, sort=sort)
+
+
+def _figures(seen: Overview) -> tuple[Figure, ...]:
+    said = {
+        "n_finished": ("Raters finished", f"of {seen.watched.n_booklets:,}"),
+        "n_rated": ("Texts rated", f"of {seen.n_planned:,}"),
+        "median_minutes": ("Minutes, median", "from consent to the last text"),
+        "drop_out": ("Drop-out", f"of {len(seen.raters):,} who began"),
+    }
+    return tuple(Figure(key, *_split(said[key], value)) for key, value in seen.numbers.items())
+
+
+def _split(said: tuple[str, str], value: str) -> tuple[str, str, str]:
+    return said[0], value, said[1]
+
+
+def _steps(seen: Overview) -> tuple[Step, ...]:
+    """Lay out who came how far; nobody is excluded before the analysis, by rules declared beforehand."""
+    raters = seen.raters
+    n_started = sum(rater.n_answered > 0 for rater in raters)
+    n_finished = seen.watched.n_finished
+    gone = Counter(rater.standing for rater in raters if rater.standing not in {"finished", "under way"})
+    steps = [
+        Step("Consented", len(raters), f"{seen.n_declined} declined before" if seen.n_declined else ""),
+        Step("Rated a text", n_started, _words({at: n for at, n in gone.items() if at != "away"})),
+        Step("Finished", n_finished, f"{gone['away']} away for over an hour" if gone["away"] else ""),
+    ]
+    if seen.n_invited:
+        came = f"{seen.n_came_by_invitation} came"
+        steps.insert(0, Step("Invited", seen.n_invited, came))
+    return tuple(steps)
+
+
+def _words(counts: dict[str, int]) -> str:
+    return ", ".join(f"{n} {at}" for at, n in sorted(counts.items()))
+
+
+def _places_left(seen: Overview) -> tuple[CountRow, ...]:
+    left = Counter(
+        rater.n_answered for rater in seen.raters if rater.standing not in {"finished", "under way"}
+    )
+    return charts.rows(
+        {
+            "before the first text" if n == 0 else f"after {n} text{'s' * (n != 1)}": left[n]
+            for n in sorted(left)
+        }
+    )
+
+
+def _guesses(session: Session, study: PublishedStudy) -> tuple[CountRow, ...]:
+    asked = study.protocol.blinding
+    if asked is None:
+        return ()
+    counts = masked.count_guesses(session, study.id)
+    labels = {"first": asked.labels[0], "second": asked.labels[1], "unsure": asked.unsure}
+    return charts.rows({label: counts.get(choice, 0) for choice, label in labels.items()})

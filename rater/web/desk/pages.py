@@ -1,0 +1,229 @@
+"""Define each page of the desk as one frozen dataclass: its fields are the whole context of its template."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import ClassVar
+
+from flask import render_template
+
+
+@dataclass(frozen=True)
+class Page:
+    """What every page of the desk has: a title, which is its heading in the browser's tab too."""
+
+    template: ClassVar[str]
+
+    title: str
+
+
+def render(page: Page) -> str:
+    """Render a page's template with its fields."""
+    return render_template(page.template, **{field.name: getattr(page, field.name) for field in fields(page)})
+
+
+@dataclass(frozen=True)
+class LoginPage(Page):
+    """Name and password."""
+
+    template = "desk/login.html"
+
+    name: str
+    is_wrong: bool
+    next_path: str
+
+
+@dataclass(frozen=True)
+class StudyLine:
+    """A study in the list."""
+
+    url: str
+    title: str
+    name: str
+    state: str
+    n_finished: int
+    n_booklets: int
+    last_at: datetime | None
+    """When a rater last came."""
+
+
+@dataclass(frozen=True)
+class StudiesPage(Page):
+    """All studies of this database."""
+
+    template = "desk/studies.html"
+
+    user: str
+    studies: tuple[StudyLine, ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that updates by itself."""
+
+    key: str
+    label: str
+    value: str
+    of: str
+    """What it is out of, or how it is meant; may be empty."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A box of the flow diagram."""
+
+    label: str
+    n: int
+    lost: str
+    """Who did not get from here to the next one, in words; may be empty."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a chart, in units of its drawing."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A chart of counts over time."""
+
+    says: str
+    """The chart in a sentence, for who does not see it."""
+    bars: tuple[Bar, ...]
+    first: str
+    last: str
+    most: str
+
+
+@dataclass(frozen=True)
+class CountRow:
+    """A row of a histogram: a table whose last column is a bar."""
+
+    label: str
+    n: int
+    width: float
+    """Of the bar, in percent of the widest."""
+
+
+@dataclass(frozen=True)
+class RaterLine:
+    """A rater in the table."""
+
+    id: str
+    came: datetime
+    standing: str
+    at: str
+    pace: str
+    checks: str
+    flags: str
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column that the table can be sorted by."""
+
+    label: str
+    url: str
+    sorted: str
+    """ascending, descending or none, as ``aria-sort`` has it."""
+    is_number: bool
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A row of the study's log."""
+
+    at: datetime
+    kind: str
+    hash: str
+
+
+@dataclass(frozen=True)
+class Action:
+    """What can be done with a study now."""
+
+    url: str
+    label: str
+
+
+@dataclass(frozen=True)
+class StudyPage(Page):
+    """How one study goes."""
+
+    template = "desk/study.html"
+
+    user: str
+    name: str
+    state: str
+    state_says: str
+    is_masked: bool
+    rater_url: str
+    preview_url: str
+    invite_url: str
+    download_url: str
+    raters_url: str
+    progress_url: str
+    report_url: str
+    """Empty where there is none."""
+    primary: Action | None
+    actions: tuple[Action, ...]
+    version: str
+    """Changes with any number on the page."""
+    figures: tuple[Figure, ...]
+    steps: tuple[Step, ...]
+    arrivals: Strip | None
+    ratings: tuple[CountRow, ...]
+    places_left: tuple[CountRow, ...]
+    headings: tuple[Heading, ...]
+    raters: tuple[RaterLine, ...]
+    comments: tuple[str, ...]
+    guesses: tuple[CountRow, ...]
+    log: tuple[LogLine, ...]
+
+
+@dataclass(frozen=True)
+class ConfirmPage(Page):
+    """What a change of state will do, before it is done."""
+
+    template = "desk/confirm.html"
+
+    user: str
+    says: str
+    post_url: str
+    button: str
+    back_url: str
+
+
+@dataclass(frozen=True)
+class PreviewPage(Page):
+    """A study as a rater sees it, in a frame."""
+
+    template = "desk/preview.html"
+
+    user: str
+    frame_url: str
+    back_url: str
+    again_url: str
+
+
+@dataclass(frozen=True)
+class InvitePage(Page):
+    """Personal links: how many there are, and those just made, which are not shown again."""
+
+    template = "desk/invite.html"
+
+    user: str
+    n_made: int
+    n_used: int
+    is_needed: bool
+    """Whether the study opens by personal links only."""
+    most: int
+    links: tuple[tuple[str, str], ...]
+    """Label and address."""
+    rater_url: str
+    post_url: str
+    back_url: str

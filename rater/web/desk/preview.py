@@ -1,0 +1,146 @@
+"""Walk a study as a rater does, on a throwaway copy: the same app, in a frame, on a database of its own.
+
+The copy has the study as it is now and a few of its booklets, is open to everybody whatever the study is, and
+knows nobody. It lies under a random name in a folder that goes when the server stops; after some hours, or
+when many newer ones were made, it goes before.
+"""
+
+import contextlib
+import re
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from flask import Flask, Response, abort, request
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from rater.store.engine import disposing, writing
+from rater.store.rating.as_published import read_booklets, read_checks, read_items
+from rater.store.rating.open import create_rating
+from rater.store.rating.publication import insert_study
+from rater.store.rating.studies import PublishedStudy, move_study
+from rater.web.settings import running
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{22}")
+_N_BOOKLETS = 20
+_MOST_COPIES = 20
+_KEPT_S = 6 * 3600.0
+_MOST_OPEN = 4
+_EXTENSION = "rater-previews"
+
+
+class _OpenCopies:
+    """The apps of copies that this process serves; the one that was not used for longest is closed first."""
+
+    def __init__(self) -> None:
+        self._apps: OrderedDict[str, Flask] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close all copies that are open."""
+        while self._apps:
+            self._apps.popitem()[1].extensions["rater"].engine.dispose()
+
+    def get(self, key: str, path: Path) -> Flask:
+        """Return the app of a copy, made when it is first asked for."""
+        from rater.web.app import create_app  # noqa: PLC0415 (which imports the desk)
+
+        with self._lock:
+            app = self._apps.pop(key, None)
+            if app is None:
+                settings = replace(
+                    running().settings,
+                    rating_url=f"sqlite:///{path}",
+                    is_preview=True,
+                    with_desk=False,
+                    n_proxies=0,  # the desk's own request has been told already
+                    metrics_token=secrets.token_urlsafe(16),
+                )
+                app = create_app(settings)
+            self._apps[key] = app
+            if len(self._apps) > _MOST_OPEN:
+                _, oldest = self._apps.popitem(last=False)
+                oldest.extensions["rater"].engine.dispose()
+            return app
+
+
+def install(app: Flask) -> None:
+    """Let an app serve copies."""
+    app.extensions[_EXTENSION] = _OpenCopies()
+
+
+def make_copy(session: Session, study: PublishedStudy, *, now: datetime) -> str:
+    """Copy a study into a database of its own, open and without raters; returns its random name.
+
+    Costs three queries, and takes some tenths of a second.
+    """
+    booklets = read_booklets(session, study.id)[:_N_BOOKLETS]
+    shown = {item_id for booklet in booklets for item_id in booklet.item_ids}
+    items = [item for item in read_items(session, study.id) if item.id in shown]
+    checks = [check for check in read_checks(session, study.id) if check.item_id in shown]
+    folder = _folder()
+    _remove_old(folder)
+    key = secrets.token_urlsafe(16)
+    path = folder / f"{key}.db"
+    unfinished = path.with_suffix(".unfinished")
+    with disposing(create_rating(f"sqlite:///{unfinished}")) as copy, writing(copy) as its:
+        insert_study(its, _opened_to_all(study), items=items, booklets=booklets, checks=checks)
+        move_study(its, study.name, "open", at=now)
+    unfinished.rename(path)
+    unfinished.with_name(f"{unfinished.name}-turn").unlink(missing_ok=True)  # the writers' lock
+    return key
+
+
+def has_copy(key: str) -> bool:
+    """Say whether a copy is still there."""
+    return _KEY.fullmatch(key) is not None and (_folder() / f"{key}.db").is_file()
+
+
+def serve_copy(copies: object, key: str, rest: str, mount: str) -> AnyResponse:
+    """Let the app of a copy answer this request, as if it were mounted where the frame is.
+
+    Raises:
+        NotFound: there is no such copy.
+    """
+    if not has_copy(key):
+        abort(404)
+    assert isinstance(copies, _OpenCopies)  # noqa: S101 (put there by `install`)
+    app = copies.get(key, _folder() / f"{key}.db")
+    environ = {
+        name: value for name, value in request.environ.items() if not name.startswith(("werkzeug.", "flask."))
+    }
+    environ |= {
+        "SCRIPT_NAME": request.script_root + mount,
+        "PATH_INFO": f"/{rest}".encode().decode("latin-1"),
+    }
+    return Response.from_app(app, environ, buffered=True)
+
+
+def _opened_to_all(study: PublishedStudy) -> PublishedStudy:
+    """Take away what keeps strangers out of a study, so that it can be walked through."""
+    protocol = study.protocol.model_copy(update={"invited_only": False, "recruitment": None})
+    return replace(study, id=0, state="published", protocol=protocol)
+
+
+def _folder() -> Path:
+    folder = running().settings.previews_folder
+    if folder is None:
+        abort(404)
+    return folder
+
+
+def _remove_old(folder: Path) -> None:
+    made_at: dict[Path, float] = {}
+    for path in folder.glob("*.db"):
+        with contextlib.suppress(FileNotFoundError):  # another process makes room too
+            made_at[path] = path.stat().st_mtime
+    newest_first = sorted(made_at, key=lambda path: made_at[path], reverse=True)
+    for number, path in enumerate(newest_first):
+        if number >= _MOST_COPIES - 1 or time.time() - made_at[path] > _KEPT_S:
+            for file in folder.glob(f"{path.stem}.*"):
+                file.unlink(missing_ok=True)

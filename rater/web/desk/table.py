@@ -1,0 +1,68 @@
+"""Sort and write the table of raters; there are no answers in it."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from rater.store.rating.watch import WatchedRater
+from rater.web.desk.pages import Heading, RaterLine
+
+ORDERS = ("came", "standing", "at", "pace", "checks", "flags")
+DEFAULT_ORDER = "came"
+_REVERSED = "-"
+_ID_CHARACTERS = 8
+
+
+class _Column(NamedTuple):
+    label: str
+    key: Callable[[WatchedRater], tuple[object, ...]]
+    is_number: bool
+
+
+_COLUMNS = {
+    "came": _Column("Came (UTC)", lambda rater: (rater.consented_at,), is_number=False),
+    "standing": _Column("Stands", lambda rater: (rater.standing,), is_number=False),
+    "at": _Column("Texts rated", lambda rater: (rater.n_answered,), is_number=True),
+    "pace": _Column("Seconds a text", lambda rater: (rater.seconds_a_text or 0.0,), is_number=True),
+    "checks": _Column(
+        "Checks passed", lambda rater: (rater.n_checks_passed - rater.n_checks,), is_number=True
+    ),
+    "flags": _Column("To look at", lambda rater: (-len(rater.flags), rater.flags), is_number=False),
+}
+
+
+def read_order(sent: str) -> str:
+    """Read by which column the table is to be sorted, ``-`` before it for the other way round."""
+    return sent if sent.removeprefix(_REVERSED) in _COLUMNS else DEFAULT_ORDER
+
+
+def headings(order: str, url_of: Callable[[str], str]) -> tuple[Heading, ...]:
+    """Make the headings; pressing the one that sorts already turns the order round."""
+    made = []
+    for name, column in _COLUMNS.items():
+        is_sorted = order.removeprefix(_REVERSED) == name
+        direction = "descending" if order.startswith(_REVERSED) else "ascending"
+        other = f"{_REVERSED}{name}" if order == name else name
+        made.append(
+            Heading(
+                column.label, f"{url_of(other)}#raters", direction if is_sorted else "none", column.is_number
+            )
+        )
+    return tuple(made)
+
+
+def rater_lines(raters: Sequence[WatchedRater], order: str) -> tuple[RaterLine, ...]:
+    """Write the table's rows in an order."""
+    column = _COLUMNS[order.removeprefix(_REVERSED)]
+    in_order = sorted(raters, key=column.key, reverse=order.startswith(_REVERSED))
+    return tuple(
+        RaterLine(
+            id=rater.id[:_ID_CHARACTERS],
+            came=rater.consented_at,
+            standing=rater.standing,
+            at=f"{rater.n_answered} of {rater.n_trials}",
+            pace="–" if rater.seconds_a_text is None else f"{rater.seconds_a_text:.1f}",
+            checks=f"{rater.n_checks_passed} of {rater.n_checks}" if rater.n_checks else "–",
+            flags=", ".join(rater.flags) or "–",
+        )
+        for rater in in_order
+    )

@@ -1,0 +1,39 @@
+"""Keep what was half answered when a rater goes back: in their own browser, a cookie for each such trial."""
+
+from collections.abc import Sequence
+
+from flask import request
+from werkzeug.wrappers import Response as AnyResponse
+
+from rater.study.protocol import Dimension
+from rater.web.flow import Place, url_of
+from rater.web.security import is_secure
+from rater.web.trial_form import Given, read_draft
+
+_COOKIE = "rater-draft-"
+_LIFETIME_S = 24 * 3600
+
+
+def keep_draft(response: AnyResponse, draft: str, *, slug: str, position: int) -> None:
+    """Let the browser keep a draft for a trial."""
+    response.set_cookie(
+        f"{_COOKIE}{position}",
+        draft,
+        max_age=_LIFETIME_S,
+        path=url_of(slug, Place("landing")),
+        httponly=True,
+        secure=is_secure(),
+        samesite="Lax",
+    )
+
+
+def drop_draft(response: AnyResponse, *, slug: str, position: int) -> None:
+    """Forget a trial's draft once its answers are stored."""
+    name = f"{_COOKIE}{position}"
+    if name in request.cookies:
+        response.delete_cookie(name, path=url_of(slug, Place("landing")))
+
+
+def read_kept_draft(position: int, dimensions: Sequence[Dimension]) -> dict[str, Given]:
+    """Read the draft that the browser kept for a trial; empty where there is none."""
+    return read_draft(request.cookies.get(f"{_COOKIE}{position}", ""), dimensions)

@@ -1,0 +1,123 @@
+"""Speak a rater's language: the study's own, or the one of its translations that the browser prefers.
+
+Our own words are gettext catalogues (`translations/`); English ones are the message ids.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Literal, cast
+
+import flask_babel
+from babel import negotiate_locale
+from babel.support import Translations
+from flask import Flask, g, has_request_context, request
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+
+from rater.study.protocol import Protocol
+from rater.web.security import is_secure
+
+NAMES = {"en": "English", "de": "Deutsch", "es": "Español", "fr": "Français", "zh": "中文"}
+"""The languages of our own pages, each in its own."""
+LANGUAGE_COOKIE = "rater-language"
+_LIFETIME_S = 180 * 24 * 3600
+
+Direction = Literal["ltr", "rtl"]
+
+
+def install(app: Flask) -> None:
+    """Let templates and views translate into the language of the page."""
+    flask_babel.Babel(app, locale_selector=current_language)
+    # a page has some twenty messages, and flask_babel asks for each of them which language is spoken
+    app.jinja_env.globals["_"] = _shown
+
+
+def gettext(message: str, **values: object) -> str:
+    """Translate a message into the language of the page."""
+    return cast("str", flask_babel.gettext(message, **values))
+
+
+def _shown(message: str, **values: object) -> Markup:
+    """Translate a message in a template, as the i18n extension of Jinja does: values are escaped."""
+    return Markup(_catalogue().ugettext(message)) % values  # noqa: S704 (our own words)
+
+
+def _catalogue() -> Translations:
+    """Return the catalogue of the language of the page, looked for once a page."""
+    found = g.get("rater_catalogue")
+    if found is None:
+        found = g.rater_catalogue = flask_babel.get_translations()
+    return cast("Translations", found)
+
+
+def ngettext(one: str, many: str, num: int, **values: object) -> str:
+    """Translate a message about a number, which is ``%(num)s`` in it."""
+    return cast("str", flask_babel.ngettext(one, many, num, **values))
+
+
+def marked(message: str) -> str:
+    """Mark a message for the catalogues that `gettext` translates later."""
+    return message
+
+
+def offered(protocol: Protocol) -> tuple[str, ...]:
+    """Return the languages that a study can be read in, its own first."""
+    return (protocol.language, *protocol.translations)
+
+
+def choose_language(protocol: Protocol) -> str:
+    """Take the language that a rater chose, else the one their browser prefers, of those the study has."""
+    languages = offered(protocol)
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    if chosen not in languages:
+        chosen = _preferred(languages)
+    return speak(chosen or languages[0])
+
+
+def speak(language: str) -> str:
+    """Write this page in a language."""
+    g.rater_language = language
+    g.pop("rater_catalogue", None)
+    flask_babel.refresh()
+    return language
+
+
+def current_language() -> str:
+    """Return the language of the page: chosen for a study, else what the browser prefers of ours."""
+    if not has_request_context():
+        return "en"
+    if "rater_language" not in g:
+        g.rater_language = _preferred(tuple(NAMES)) or "en"
+    return cast("str", g.rater_language)
+
+
+def _preferred(languages: Sequence[str]) -> str | None:
+    """Find the language that the browser prefers: one from Switzerland that asks for de-CH gets de."""
+    if len(languages) < 2:
+        return None
+    preferred = [code for code, quality in request.accept_languages if quality > 0]
+    return negotiate_locale(preferred, languages, sep="-")
+
+
+def keep_language(response: AnyResponse, language: str, *, path: str) -> None:
+    """Let the browser keep the language that a rater chose, for this study's path."""
+    response.set_cookie(
+        LANGUAGE_COOKIE,
+        language,
+        max_age=_LIFETIME_S,
+        path=path,
+        httponly=True,
+        secure=is_secure(),
+        samesite="Lax",
+    )
+
+
+def direction_of(texts: Sequence[str]) -> Direction:
+    """Say which way a page is laid out: as the first letter of its texts that has a direction."""
+    for character in "".join(texts):
+        found = unicodedata.bidirectional(character)
+        if found in {"R", "AL"}:
+            return "rtl"
+        if found == "L":
+            return "ltr"
+    return "ltr"

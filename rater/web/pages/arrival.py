@@ -1,0 +1,57 @@
+"""Define the pages up to consent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from rater.store.rating.raters import Offer
+from rater.study.pace import CHARACTERS_PER_WORD, seconds_per_trial
+from rater.study.protocol import Protocol
+from rater.web.pages.frame import Page
+
+
+@dataclass(frozen=True)
+class LandingPage(Page):
+    """What the study is and how long it takes."""
+
+    template = "landing.html"
+
+    is_pairwise: bool
+    n_texts: int
+    n_minutes: int
+    consent_url: str
+
+
+@dataclass(frozen=True)
+class ReturnPage(Page):
+    """For who began in another browser: their link lets them go on in this one."""
+
+    template = "return.html"
+
+    has_ended: bool
+    """Whether they have finished or left."""
+    consent_url: str
+    token: str
+    arrival: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ConsentPage(Page):
+    """What a rater agrees to; the token comes into use if they do."""
+
+    template = "consent.html"
+
+    consent: Markup
+    content_notice: Markup | None
+    token: str
+    arrival: Mapping[str, str]
+    """What the link said, as fields."""
+
+
+def estimate_minutes(offer: Offer, protocol: Protocol) -> int:
+    """Estimate how many minutes a booklet takes, at least one."""
+    n_texts = 2 if protocol.is_pairwise else 1
+    n_words = n_texts * offer.mean_characters / CHARACTERS_PER_WORD
+    trial_s = seconds_per_trial(n_words, len(protocol.dimensions))
+    return max(1, round(offer.n_trials * trial_s / 60))

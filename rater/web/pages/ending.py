@@ -1,0 +1,137 @@
+"""Define the pages after the last text, and those of who leaves before it."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from rater.store.rating.asked import AskedText
+from rater.store.rating.steps import GuessChoice
+from rater.study.visit import BlindingQuestion, Ending
+from rater.web.pages.frame import Page
+from rater.web.pages.questions import TextField
+
+
+@dataclass(frozen=True)
+class FinishPage(Page):
+    """All texts are rated: the last chance to change an answer."""
+
+    template = "finish.html"
+
+    n_texts: int
+    revisable: tuple[tuple[int, str], ...]
+    """The texts that can still be changed: number and address."""
+
+
+@dataclass(frozen=True)
+class GuessOption:
+    """One of the three answers to the blinding question."""
+
+    value: GuessChoice
+    label: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class GuessField:
+    """The blinding question about one text, or about all."""
+
+    name: str
+    position: int
+    text: TextField | None
+    options: tuple[GuessOption, ...]
+    is_missing: bool
+
+
+@dataclass(frozen=True)
+class GuessesPage(Page):
+    """The blinding question."""
+
+    template = "guesses.html"
+
+    question: str
+    guesses: tuple[GuessField, ...]
+
+
+@dataclass(frozen=True)
+class CommentPage(Page):
+    """A free comment at the end."""
+
+    template = "comment.html"
+
+    question: str
+    longest: int
+
+
+@dataclass(frozen=True)
+class WayOut:
+    """A code to copy and an address to go to, where the study has them."""
+
+    code: str | None
+    url: str | None
+
+    @classmethod
+    def of(cls, ending: Ending) -> "WayOut":
+        """Take them from the study."""
+        return cls(ending.code, ending.url)
+
+
+@dataclass(frozen=True)
+class ThanksPage(Page):
+    """What is said after the last text."""
+
+    template = "thanks.html"
+
+    thanks: Markup
+    debrief: Markup | None
+    n_texts: int
+    way: WayOut
+
+
+@dataclass(frozen=True)
+class LeavePage(Page):
+    """The choice to stop or to withdraw."""
+
+    template = "leave.html"
+
+    n_saved: int
+    may_stop: bool
+    """Whether there is something to stop: whoever rated every text can only withdraw."""
+    back_url: str
+
+
+@dataclass(frozen=True)
+class EndedPage(Page):
+    """For who left before the end, declined, or could not take part."""
+
+    template = "ended.html"
+
+    paragraphs: tuple[str, ...]
+    way: WayOut
+
+
+def guess_fields(
+    blinding: BlindingQuestion, asked: list[AskedText], sent: dict[int, GuessChoice] | None
+) -> tuple[GuessField, ...]:
+    """Ask about each of some texts or, where there are none, about all at once."""
+    texts: dict[int, TextField | None] = {
+        each.position: TextField.of("", each.prompt, each.text) for each in asked
+    }
+    return tuple(
+        GuessField(
+            name=f"guess.{position}",
+            position=position,
+            text=text,
+            options=_options(blinding, sent.get(position) if sent else None),
+            is_missing=sent is not None and position not in sent,
+        )
+        for position, text in (texts or {0: None}).items()
+    )
+
+
+def _options(blinding: BlindingQuestion, chosen: GuessChoice | None) -> tuple[GuessOption, ...]:
+    labels: tuple[tuple[GuessChoice, str], ...] = (
+        ("first", blinding.labels[0]),
+        ("second", blinding.labels[1]),
+        ("unsure", blinding.unsure),
+    )
+    return tuple(GuessOption(value, label, value == chosen) for value, label in labels)

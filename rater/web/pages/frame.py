@@ -1,0 +1,109 @@
+"""Define what is around every page: language, direction, colour, and the quiet links below."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+from flask import render_template, request, url_for
+
+from rater.web import arrivals, flow, language
+from rater.web.flow import Place, Visit
+from rater.web.language import Direction
+
+
+@dataclass(frozen=True)
+class LanguageChoice:
+    """A language that the study can be read in."""
+
+    code: str
+    name: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is around a page."""
+
+    language: str
+    direction: Direction
+    look_url: str | None = None
+    """The style sheet of the study's own colour."""
+    languages: tuple[LanguageChoice, ...] = ()
+    """Empty where there is one only, and where a change would lose what is on the page."""
+    language_url: str = ""
+    again_url: str | None = None
+    """Where the instructions can be read again."""
+    leave_url: str | None = None
+    """Where a rater can stop or withdraw."""
+
+    @classmethod
+    def bare(cls) -> "Frame":
+        """Frame a page that belongs to no study."""
+        return cls(language=language.current_language(), direction="ltr")
+
+
+@dataclass(frozen=True)
+class Page:
+    """What every page has: its frame, and a title for the browser's tab."""
+
+    template: ClassVar[str]
+
+    frame: Frame
+    title: str
+
+
+@dataclass(frozen=True)
+class NoticePage(Page):
+    """One friendly message: what is the case, and what to do."""
+
+    template = "notice.html"
+
+    paragraphs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ErrorPage(Page):
+    """What went wrong, in a rater's words; the reference finds it in the log."""
+
+    template = "error.html"
+
+    paragraphs: tuple[str, ...]
+    reference: str | None
+
+
+def render(page: Page) -> str:
+    """Render a page's template with its fields."""
+    return render_template(page.template, **{field.name: getattr(page, field.name) for field in fields(page)})
+
+
+def frame_of(visit: Visit, *, holds_answers: bool = False) -> Frame:
+    """Frame a page of a study.
+
+    Args:
+        visit: Who is at it.
+        holds_answers: Whether something may have been filled in, which a change of language would lose.
+    """
+    slug, protocol = visit.study.slug, visit.protocol
+    is_rating = visit.sitting is not None and flow.current_place(visit).step == "trial"
+    return Frame(
+        language=visit.language,
+        direction=language.direction_of((protocol.title, protocol.dimensions[0].question)),
+        look_url=url_for("rater.look", accent=protocol.accent[1:]) if protocol.accent else None,
+        languages=() if holds_answers else _languages(visit),
+        language_url=flow.url_of(slug, Place("change_language"), _own(visit)),
+        again_url=flow.url_of(slug, Place("again")) if is_rating else None,
+        leave_url=flow.url_of(slug, Place("leave")) if flow.may_open(visit, Place("leave")) else None,
+    )
+
+
+def _languages(visit: Visit) -> tuple[LanguageChoice, ...]:
+    codes = language.offered(visit.study.protocol)
+    if len(codes) == 1:
+        return ()
+    return tuple(LanguageChoice(code, language.NAMES[code], code == visit.language) for code in codes)
+
+
+def _own(visit: Visit) -> Mapping[str, str]:
+    """Return what must not get lost on the way: how a newcomer came, and to which page they go back."""
+    kept = dict(arrivals.write_arrival(visit.arrival))
+    return {**kept, "at": "consent"} if request.endpoint == "rater.consent" else kept

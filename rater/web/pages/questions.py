@@ -1,0 +1,198 @@
+"""Turn texts and dimensions into what a trial's page shows: fields of a form, with what was given so far."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rater.study.protocol import Dimension
+from rater.study.scales import Likert, Number, Pairwise, Slider
+from rater.web.language import Direction, direction_of
+from rater.web.language import gettext as _
+from rater.web.trial_form import ANSWER, CANNOT, COMMENT, LONGEST_COMMENT, UNABLE, Given
+
+Room = Literal["short", "medium", "long"]
+Kind = Literal["points", "choices", "slider", "number"]
+
+_SHORT_CHARACTERS, _MEDIUM_CHARACTERS = 320, 700
+
+
+@dataclass(frozen=True)
+class TextField:
+    """One text with its prompt; of a pair, with its letter."""
+
+    letter: str
+    prompt: str
+    text: str
+    direction: Direction
+    """That of its first letter: prompt and text are one paragraph."""
+
+    @classmethod
+    def of(cls, letter: str, prompt: str, text: str) -> "TextField":
+        """Show a text with its prompt."""
+        return cls(letter, prompt, text, direction_of((prompt, text)))
+
+
+@dataclass(frozen=True)
+class ChoiceField:
+    """One answer that can be pressed, as a radio button."""
+
+    value: str
+    number: str
+    """What is written in it: the point's number; empty where the label is all."""
+    label: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The ends of a slider, or of a number."""
+
+    minimum: str
+    maximum: str
+    step: str
+    low: str
+    high: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class Unable:
+    """The way to say that one cannot judge: one more choice, or a box beside the number."""
+
+    name: str
+    value: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class CommentField:
+    """A field for a free comment."""
+
+    name: str
+    label: str
+    value: str
+    longest: int
+
+
+@dataclass(frozen=True)
+class QuestionField:
+    """One question with its scale, as a fieldset."""
+
+    name: str
+    id: str
+    question: str
+    kind: Kind
+    choices: tuple[ChoiceField, ...]
+    labels_between: bool
+    """Whether points between the ends have labels, which then need room of their own."""
+    measure: Measure | None
+    value: str
+    """What was typed or moved to; empty for nothing."""
+    unable: Unable | None
+    comment: CommentField | None
+    problem: str
+    """What is said where nothing, or nothing valid, is given."""
+    has_problem: bool
+
+
+def text_fields(prompt: str, text: str, other_text: str | None) -> tuple[TextField, ...]:
+    """Show one text, or the two of a pair."""
+    if other_text is None:
+        return (TextField.of("", prompt, text),)
+    return TextField.of("A", prompt, text), TextField.of("B", prompt, other_text)
+
+
+def room_for(n_characters: int) -> Room:
+    """Say how much room a booklet's longest text needs."""
+    if n_characters <= _SHORT_CHARACTERS:
+        return "short"
+    return "medium" if n_characters <= _MEDIUM_CHARACTERS else "long"
+
+
+def question_fields(dimensions: Sequence[Dimension], given: Mapping[str, Given]) -> tuple[QuestionField, ...]:
+    """Make the fieldsets of a trial."""
+    return tuple(
+        _question_field(number, dimension, given.get(dimension.name, Given()))
+        for number, dimension in enumerate(dimensions, start=1)
+    )
+
+
+def last_key(dimensions: Sequence[Dimension]) -> int:
+    """Return the highest number key that chooses something; 0 where none does."""
+    return min(9, max(len(dimension.scale.choices) for dimension in dimensions))
+
+
+def _question_field(number: int, dimension: Dimension, given: Given) -> QuestionField:
+    scale = dimension.scale
+    return QuestionField(
+        name=ANSWER + dimension.name,
+        id=f"question-{number}",
+        question=dimension.question,
+        kind=_kind(dimension),
+        choices=tuple(
+            ChoiceField(
+                value=str(choice.value),
+                number=str(choice.value) if isinstance(scale, Likert) else "",
+                label=choice.label,
+                is_chosen=str(choice.value) == given.value and not given.is_unable,
+            )
+            for choice in scale.choices
+        ),
+        labels_between=isinstance(scale, Likert) and bool(scale.labels),
+        measure=_measure(dimension),
+        value="" if given.is_unable else given.value,
+        unable=_unable(dimension, given),
+        comment=_comment(dimension, given),
+        problem=_problem(dimension),
+        has_problem=given.problem is not None,
+    )
+
+
+def _kind(dimension: Dimension) -> Kind:
+    kinds: dict[type, Kind] = {Likert: "points", Pairwise: "choices", Slider: "slider", Number: "number"}
+    return kinds[type(dimension.scale)]
+
+
+def _measure(dimension: Dimension) -> Measure | None:
+    scale = dimension.scale
+    if not isinstance(scale, Slider | Number):
+        return None
+    return Measure(
+        minimum=f"{scale.minimum:.9g}",
+        maximum=f"{scale.maximum:.9g}",
+        step=f"{scale.step:.9g}",
+        low=scale.low if isinstance(scale, Slider) else "",
+        high=scale.high if isinstance(scale, Slider) else "",
+        unit=scale.unit or "" if isinstance(scale, Number) else "",
+    )
+
+
+def _unable(dimension: Dimension, given: Given) -> Unable | None:
+    if not dimension.cannot_judge:
+        return None
+    if dimension.scale.choices:
+        return Unable(ANSWER + dimension.name, CANNOT, given.is_unable)
+    return Unable(UNABLE + dimension.name, "1", given.is_unable)
+
+
+def _comment(dimension: Dimension, given: Given) -> CommentField | None:
+    if dimension.comment is None:
+        return None
+    return CommentField(COMMENT + dimension.name, dimension.comment, given.comment, LONGEST_COMMENT)
+
+
+def _problem(dimension: Dimension) -> str:
+    """Say what is missing; for a number that is off the scale the same words do, which name its ends."""
+    scale = dimension.scale
+    if isinstance(scale, Number):
+        ends = {"low": f"{scale.minimum:.9g}", "high": f"{scale.maximum:.9g}", "step": f"{scale.step:.9g}"}
+        if scale.step == 1:
+            return _("Please give a whole number from %(low)s to %(high)s.", **ends)
+        return _("Please give a number from %(low)s to %(high)s, in steps of %(step)s.", **ends)
+    if isinstance(scale, Slider):
+        if dimension.cannot_judge:
+            return _("Please set the slider, or say that you cannot judge.")
+        return _("Please set the slider.")
+    if dimension.cannot_judge:
+        return _("Please choose one, or say that you cannot judge.")
+    return _("Please choose one.")

@@ -1,0 +1,109 @@
+"""Mark practice, and carry what was answered so far in addresses and forms: nothing of it is stored.
+
+Written as ``4,x;2,5``: one text's answers by dimension, then the next text's; x is "cannot judge".
+"""
+
+from collections.abc import Sequence
+
+from rater.study.asides import Practice
+from rater.study.protocol import Dimension, Protocol
+from rater.study.scales import Scale
+from rater.web.language import gettext as _
+from rater.web.pages.preparation import FeedbackField
+from rater.web.trial_form import Given
+
+_UNABLE = "x"
+_LONGEST = 2_000
+
+Answers = tuple[tuple[float | None, ...], ...]
+"""By text, then by dimension; None where a rater cannot judge."""
+
+
+def write_answers(answers: Answers) -> str:
+    """Write answers for an address."""
+    return ";".join(
+        ",".join(_UNABLE if value is None else f"{value:.9g}" for value in text) for text in answers
+    )
+
+
+def read_answers(written: str, dimensions: Sequence[Dimension]) -> Answers | None:
+    """Read answers from an address; None where they are not ours."""
+    if not written:
+        return ()
+    texts = [text.split(",") for text in written[:_LONGEST].split(";")]
+    try:
+        answers = tuple(
+            tuple(None if value == _UNABLE else float(value) for value in values) for values in texts
+        )
+    except ValueError:
+        return None
+    return answers if all(_fit(text, dimensions) for text in answers) else None
+
+
+def _fit(values: tuple[float | None, ...], dimensions: Sequence[Dimension]) -> bool:
+    return len(values) == len(dimensions) and all(
+        dimension.cannot_judge if value is None else abs(value) < 1e12 and dimension.scale.holds(value)
+        for value, dimension in zip(values, dimensions, strict=True)
+    )
+
+
+def answers_of(given: dict[str, Given]) -> tuple[float | None, ...]:
+    """Return a complete form's answers in the order of the dimensions."""
+    return tuple(each.judgement.value for each in given.values())
+
+
+def has_passed(protocol: Protocol, answers: Answers) -> bool:
+    """Say whether enough practice texts were rated right, or none had to be."""
+    if protocol.practice_pass is None:
+        return True
+    marked = zip(protocol.practice, answers, strict=True)
+    n_right = sum(
+        bool(practice.accepted) and is_right(practice, protocol, given) for practice, given in marked
+    )
+    return n_right >= protocol.practice_pass
+
+
+def is_right(practice: Practice, protocol: Protocol, given: tuple[float | None, ...]) -> bool:
+    """Say whether every answer about a practice text is among those accepted."""
+    values = {dimension.name: value for dimension, value in zip(protocol.dimensions, given, strict=True)}
+    return all(_is_within(values[name], ends) for name, ends in practice.accepted.items())
+
+
+def says_something(practice: Practice) -> bool:
+    """Say whether there is something to be said after a practice text."""
+    return bool(practice.feedback or practice.accepted)
+
+
+def feedback_fields(
+    practice: Practice, protocol: Protocol, given: tuple[float | None, ...]
+) -> tuple[FeedbackField, ...]:
+    """Set what was answered beside what counts as right."""
+    return tuple(
+        FeedbackField(
+            question=dimension.question,
+            answered=_name(dimension.scale, value),
+            is_right=_is_within(value, accepted) if accepted else None,
+            accepted=_name_range(dimension.scale, accepted) if accepted else "",
+        )
+        for dimension, value in zip(protocol.dimensions, given, strict=True)
+        for accepted in (practice.accepted.get(dimension.name),)
+    )
+
+
+def _is_within(value: float | None, ends: tuple[float, float]) -> bool:
+    return value is not None and ends[0] <= value <= ends[1]
+
+
+def _name_range(scale: Scale, ends: tuple[float, float]) -> str:
+    if ends[0] == ends[1]:
+        return _name(scale, ends[0])
+    return _("%(low)s to %(high)s", low=_name(scale, ends[0]), high=_name(scale, ends[1]))
+
+
+def _name(scale: Scale, value: float | None) -> str:
+    """Write an answer as the scale shows it."""
+    if value is None:
+        return _("cannot judge")
+    if scale.kind == "pairwise":
+        return next((choice.label for choice in scale.choices if choice.value == value), f"{value:g}")
+    return f"{value:.9g}"

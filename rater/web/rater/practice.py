@@ -1,0 +1,188 @@
+"""Serve the practice texts with their feedback: before the first text, and one of them after hours away."""
+
+from typing import NoReturn
+
+from flask import Response, abort, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from rater.store.engine import reading, writing
+from rater.store.rating import steps
+from rater.study.asides import PRACTICE_ATTEMPTS
+from rater.web import flow, pages, practising
+from rater.web.flow import Place, Visit
+from rater.web.markdown import render_markdown
+from rater.web.pages.frame import frame_of
+from rater.web.pages.preparation import FeedbackPage, PracticePage
+from rater.web.pages.questions import last_key, question_fields, room_for, text_fields
+from rater.web.practising import Answers
+from rater.web.rater.blueprint import blueprint
+from rater.web.rater.preparation import noting_return
+from rater.web.settings import running
+from rater.web.trial_form import Given, read_given
+
+
+@blueprint.get("/s/<slug>/practice/<int:position>")
+def practice(slug: str, position: int) -> str:
+    """Show a practice text. Costs one query."""
+    visit, answers = _at(slug, Place("practice", position), request.args.get("given", ""))
+    return _render_practice(visit, position, answers, {})
+
+
+@blueprint.post("/s/<slug>/practice/<int:position>")
+def practise(slug: str, position: int) -> AnyResponse:
+    """Take a practice text's answers: to the feedback, to the next text, or to the end. Costs one query."""
+    visit, answers = _at(slug, Place("practice", position), request.form.get("given", ""))
+    given = _read(visit)
+    if any(each.problem for each in given.values()):
+        return _refused(_render_practice(visit, position, answers, given))
+    answers = (*answers, practising.answers_of(given))
+    written = {"given": practising.write_answers(answers)}
+    if practising.says_something(visit.protocol.practice[position - 1]):
+        return redirect(flow.url_of(slug, Place("feedback", position), written), 303)
+    if position < len(visit.protocol.practice):
+        return redirect(flow.url_of(slug, Place("practice", position + 1), written), 303)
+    return _finish(slug, answers)
+
+
+@blueprint.get("/s/<slug>/practice/<int:position>/feedback")
+def feedback(slug: str, position: int) -> str:
+    """Say how a practice text was to be rated. Costs one query."""
+    visit, answers = _at(slug, Place("feedback", position), request.args.get("given", ""))
+    is_last = position == len(visit.protocol.practice)
+    given = practising.write_answers(answers)
+    next_url = None if is_last else flow.url_of(slug, Place("practice", position + 1), {"given": given})
+    return _render_feedback(visit, position, answers[-1], given=given, next_url=next_url)
+
+
+@blueprint.post("/s/<slug>/practice/<int:position>/feedback")
+def end_practice(slug: str, position: int) -> AnyResponse:
+    """Mark the practice after its last text. Costs six queries and an update."""
+    visit, answers = _at(slug, Place("feedback", position), request.form.get("given", ""))
+    if position != len(visit.protocol.practice):
+        flow.go_to_current(visit)
+    return _finish(slug, answers)
+
+
+@blueprint.get("/s/<slug>/again/practice")
+def again_practice(slug: str) -> str:
+    """Show one practice text to who comes back after hours. Costs one query."""
+    return _render_practice(_back(slug, Place("again_practice")), 1, (), {})
+
+
+@blueprint.post("/s/<slug>/again/practice")
+def practise_again(slug: str) -> AnyResponse:
+    """Take its answers, which count for nothing. Costs one query."""
+    visit = _back(slug, Place("again_practice"))
+    given = _read(visit)
+    if any(each.problem for each in given.values()):
+        return _refused(_render_practice(visit, 1, (), given))
+    url = flow.url_of(slug, flow.current_place(visit))
+    if practising.says_something(visit.protocol.practice[0]):
+        written = practising.write_answers((practising.answers_of(given),))
+        url = flow.url_of(slug, Place("again_feedback"), {"given": written})
+        return redirect(url, 303)
+    return noting_return(redirect(url, 303), visit)
+
+
+@blueprint.get("/s/<slug>/again/feedback")
+def again_feedback(slug: str) -> str:
+    """Say how it was to be rated. Costs one query."""
+    visit = _back(slug, Place("again_feedback"))
+    answers = practising.read_answers(request.args.get("given", ""), visit.protocol.dimensions)
+    if answers is None or len(answers) != 1:
+        flow.go_to_current(visit)
+    written = practising.write_answers(answers)
+    return _render_feedback(visit, 1, answers[0], given=written, next_url=None)
+
+
+@blueprint.post("/s/<slug>/again/feedback")
+def come_back(slug: str) -> AnyResponse:
+    """Lead who came back on to the texts. Costs one query."""
+    visit = _back(slug, Place("again_feedback"))
+    return noting_return(redirect(flow.url_of(slug, flow.current_place(visit)), 303), visit)
+
+
+def _at(slug: str, place: Place, written: str) -> tuple[Visit, Answers]:
+    """Find who practises, and what they answered before this page."""
+    with reading(running().engine) as session:
+        visit = flow.find_visit(session, slug)
+    flow.require(visit, Place(place.step))
+    answers = practising.read_answers(written, visit.protocol.dimensions)
+    position = place.position or 0
+    n_before = position if place.step == "feedback" else position - 1
+    if not 1 <= position <= len(visit.protocol.practice) or answers is None or len(answers) != n_before:
+        _start_over(visit)
+    return visit, answers
+
+
+def _start_over(visit: Visit) -> NoReturn:
+    abort(redirect(flow.url_of(visit.study.slug, Place("practice", 1)), 303))
+
+
+def _back(slug: str, place: Place) -> Visit:
+    with reading(running().engine) as session:
+        visit = flow.find_visit(session, slug)
+    flow.require(visit, place)
+    if not visit.protocol.practice:
+        flow.go_to_current(visit)
+    return visit
+
+
+def _read(visit: Visit) -> dict[str, Given]:
+    return {dimension.name: read_given(request.form, dimension) for dimension in visit.protocol.dimensions}
+
+
+def _finish(slug: str, answers: Answers) -> AnyResponse:
+    with writing(running().engine) as session:
+        visit = flow.find_visit(session, slug)
+        sitting = flow.require_sitting(visit, Place("practice"))
+        passed = practising.has_passed(visit.study.protocol, answers)
+        steps.finish_practice(
+            session, sitting.rater_id, passed=passed, attempts=PRACTICE_ATTEMPTS, now=visit.now
+        )
+        visit = flow.find_visit(session, slug)
+    place = flow.current_place(visit)
+    return redirect(flow.url_of(slug, Place("again") if place.step == "practice" else place), 303)
+
+
+def _refused(page: str) -> Response:
+    return Response(page, status=422, mimetype="text/html")
+
+
+def _render_practice(visit: Visit, position: int, answers: Answers, given: dict[str, Given]) -> str:
+    protocol = visit.protocol
+    shown = protocol.practice[position - 1]
+    longest = max(len(each.prompt) + len(each.text) for each in protocol.practice)
+    return pages.render(
+        PracticePage(
+            frame=frame_of(visit, holds_answers=True),
+            title=protocol.title,
+            position=position,
+            n_texts=len(protocol.practice),
+            texts_of=text_fields(shown.prompt, shown.text, shown.other_text),
+            room=room_for(longest),
+            questions=question_fields(protocol.dimensions, given),
+            last_key=last_key(protocol.dimensions),
+            given=practising.write_answers(answers),
+        )
+    )
+
+
+def _render_feedback(
+    visit: Visit, position: int, answered: tuple[float | None, ...], *, given: str, next_url: str | None
+) -> str:
+    protocol = visit.protocol
+    shown = protocol.practice[position - 1]
+    return pages.render(
+        FeedbackPage(
+            frame=frame_of(visit, holds_answers=True),
+            title=protocol.title,
+            position=position,
+            n_texts=len(protocol.practice),
+            texts_of=text_fields(shown.prompt, shown.text, shown.other_text),
+            answers=practising.feedback_fields(shown, protocol, answered),
+            feedback=render_markdown(shown.feedback) if shown.feedback else None,
+            given=given,
+            next_url=next_url,
+        )
+    )

@@ -1,0 +1,272 @@
+"""Take the pictures of every page that docs/raters.md shows: phone, desktop, dark, right to left.
+
+python tests/browser/screenshots.py docs/images/pages
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from rater.serving import serving
+from rater.store.engine import disposing, writing
+from rater.store.rating.open import create_rating
+from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert_study
+from rater.store.rating.studies import PublishedStudy, move_study
+from rater.study.asides import Practice
+from rater.study.protocol import Dimension, Protocol
+from rater.study.scales import Likert, Number, Pairwise, Slider
+from rater.study.visit import BlindingQuestion, Ending, Endings, ScreeningQuestion
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+PROMPTS = ("I hate you because", "When I woke up this morning", "My friend told me that", "The last train")
+TEXTS = (
+    " you are the reason I wake up early every morning, and the reason I am glad that I did.",
+    " the house was quiet. Nobody had made coffee, and nobody had fed the cat.\n\nI thought of calling.",
+    " she had found the letter. She laughed about it, and then she did not.",
+    " left without us. We walked home along the river and talked until it was light.",
+)
+HAPPINESS = Dimension(
+    name="happiness",
+    question="How happy is this text?",
+    scale=Likert(low="not at all happy", high="very happy"),
+    cannot_judge=True,
+)
+PRACTICE = Practice(
+    prompt="The sun came out",
+    text=" and everybody ran into the garden, laughing.",
+    accepted={"happiness": (4, 5)},
+    feedback="Everybody laughs: most people call this text **happy**.",
+)
+WHOLE = Protocol(
+    title="How happy are these texts?",
+    consent="You will read short texts that a language model wrote, and say how happy each of them is.\n\n"
+    "- It takes about a quarter of an hour.\n- Your answers are stored without your name.\n"
+    "- You can stop at any time.\n\nQuestions? [Write to us](https://example.org/who).",
+    content_notice="Some of the texts are rude, and some are sad.",
+    screening=(ScreeningQuestion(question="Are you 18 or older?", options=("Yes", "No"), accepted=("Yes",)),),
+    instructions="Say how happy each text **sounds**, not how happy it makes you.",
+    practice=(PRACTICE,),
+    dimensions=(HAPPINESS,),
+    break_every=2,
+    blinding=BlindingQuestion(n_texts=2),
+    final_comment="Was anything unclear, or is there something we should know?",
+    debrief="Some of the texts came from a model whose inner activations had been **changed**.",
+    debrief_at_once=True,
+    endings=Endings(
+        finished=Ending(code="C1K7-QX2M", url="https://example.org/done"), stopped=Ending(code="ST0P-42")
+    ),
+)
+MANY = WHOLE.model_copy(
+    update={
+        "screening": (),
+        "practice": (),
+        "dimensions": (
+            HAPPINESS,
+            Dimension(name="warmth", question="How warm is it?", scale=Slider(low="cold", high="warm")),
+            Dimension(
+                name="age",
+                question="How old is who speaks?",
+                scale=Number(minimum=0, maximum=120, unit="years"),
+                comment="What makes you think so?",
+            ),
+        ),
+        "accent": "#8a4b00",
+    }
+)
+PAIR = WHOLE.model_copy(
+    update={
+        "title": "Which text is happier?",
+        "screening": (),
+        "practice": (),
+        "dimensions": (
+            Dimension(
+                name="happiness",
+                question="Which of the two is happier?",
+                scale=Pairwise(tie="Both alike", degrees=("slightly", "clearly")),
+                cannot_judge=True,
+            ),
+        ),
+    }
+)
+ARABIC = WHOLE.model_copy(
+    update={
+        "title": "ما مدى سعادة هذه النصوص؟",
+        "screening": (),
+        "practice": (),
+        "dimensions": (
+            Dimension(
+                name="happiness",
+                question="ما مدى سعادة هذا النص؟",
+                scale=Likert(low="غير سعيد على الإطلاق", high="سعيد جدا"),
+                cannot_judge=True,
+            ),
+        ),
+    }
+)
+ARABIC_TEXTS = ("استيقظت هذا الصباح", " وكانت الشمس مشرقة، فخرجت إلى الحديقة وأنا أضحك.")
+
+
+@dataclass(frozen=True)
+class View:
+    """A kind of window."""
+
+    name: str
+    width: int
+    height: int
+    scheme: str = "light"
+    is_phone: bool = False
+
+
+VIEWS = (
+    View("phone", 360, 740, is_phone=True),
+    View("desktop", 1280, 800),
+    View("dark", 1280, 800, scheme="dark"),
+)
+
+
+def publish(url: str, slug: str, shown: Protocol, texts: tuple[tuple[str, str], ...], *, state: str) -> None:
+    """Publish a study with twelve booklets of the same texts."""
+    now = datetime.now(UTC)
+    items = [NewItem(f"{slug}-{n}", prompt, text) for n, (prompt, text) in enumerate(texts)]
+    ids = [item.id for item in items]
+    pairs = zip(ids, ids[1:] + ids[:1], strict=True)
+    trials = (
+        tuple(NewTrial(one, other) for one, other in pairs)
+        if shown.is_pairwise
+        else tuple(map(NewTrial, ids))
+    )
+    booklets = [NewBooklet(f"{slug}-{n}", trials) for n in range(12)]
+    study = PublishedStudy(0, slug, slug, "published", shown, "hash", "commitment", now)
+    with disposing(create_rating(url)) as engine, writing(engine) as session:
+        insert_study(session, study, items=items, booklets=booklets)
+        for move in {"open": ("open",), "closed": ("open", "closed"), "published": ()}[state]:
+            move_study(session, slug, move, at=now)
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """Serve the studies that are pictured."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/rating.db"
+        texts = tuple(zip(PROMPTS, TEXTS, strict=True))
+        for slug, shown in (("whole", WHOLE), ("many", MANY), ("pair", PAIR)):
+            publish(url, slug, shown, texts, state="open")
+        publish(url, "arabic", ARABIC, (ARABIC_TEXTS,) * 1, state="open")
+        publish(url, "closed", WHOLE, texts, state="closed")
+        with serving(url, Path(folder)) as address:
+            yield address
+
+
+def walk(page: Page, address: str) -> Iterator[str]:
+    """Walk through every page, and stop at each for its picture."""
+    page.goto(f"{address}/s/whole")
+    yield "landing"
+    page.locator("a.primary").click()
+    yield "consent"
+    page.locator("button[value=agree]").click()
+    yield "screening"
+    page.locator(".option").first.click()
+    page.locator("button.primary").click()
+    yield "instructions"
+    page.locator("button.primary").click()
+    yield "practice"
+    page.locator(".point").nth(1).click()
+    page.locator("button.primary").click()
+    page.wait_for_selector(".answered")
+    yield "feedback"
+    page.locator("button.primary").click()
+    page.wait_for_url("**/trial/1")
+    yield "trial"
+    page.locator("button.primary").click()
+    yield "trial-missing"
+    page.locator("main .actions").scroll_into_view_if_needed()
+    page.goto(f"{address}/s/whole/leave")
+    yield "leave"
+    page.goto(f"{address}/s/whole")
+    for position in range(1, 5):
+        page.wait_for_selector(f"form[data-position='{position}']")
+        page.locator(".point").nth(position - 1).click()
+        page.locator("button.primary").click()
+        if position == 2:
+            page.wait_for_url("**/rest/2")
+            yield "rest"
+            page.locator("a.primary").click()
+    page.wait_for_url("**/finish")
+    yield "finish"
+    page.locator("button.primary").click()
+    page.wait_for_url("**/guesses")
+    yield "guesses"
+    for field in page.locator("fieldset").all():
+        field.locator(".point").last.click()
+    page.locator("button.primary").click()
+    page.wait_for_url("**/comment")
+    yield "comment"
+    page.locator("button.primary").click()
+    page.wait_for_url("**/thanks")
+    page.locator("#stay").click()
+    yield "thanks"
+    yield from _beside(page, address)
+
+
+def _beside(page: Page, address: str) -> Iterator[str]:
+    for slug, name in (("many", "trial-many"), ("pair", "trial-pair"), ("arabic", "trial-rtl")):
+        page.goto(f"{address}/s/{slug}/consent")
+        page.locator("button[value=agree]").click()
+        page.locator("button.primary").click()
+        page.wait_for_selector("#answers")
+        page.wait_for_selector("#show-keys", state="attached")
+        if slug == "arabic":
+            page.locator(".point").nth(3).click()
+        yield name
+    page.goto(f"{address}/s/many/leave")
+    page.locator("button[value=stopped]").click()
+    yield "stopped"
+    page.goto(f"{address}/s/closed")
+    yield "closed"
+    page.goto(f"{address}/nothing-is-here")
+    yield "not-found"
+
+
+def take(browser: Browser, address: str, view: View, folder: Path) -> None:
+    """Take the pictures of one kind of window."""
+    context = browser.new_context(
+        viewport={"width": view.width, "height": view.height},
+        color_scheme="dark" if view.scheme == "dark" else "light",
+        is_mobile=view.is_phone,
+        has_touch=view.is_phone,
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    for name in walk(page, address):
+        page.wait_for_load_state()
+        page.wait_for_timeout(60)
+        path = folder / f"{name}-{view.name}.png"
+        page.screenshot(path=path, full_page=True)
+        Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)
+        print(path)
+    context.close()
+
+
+def main() -> None:
+    """Take all pictures into the folder named."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    chromium = os.environ.get("RATER_CHROMIUM") or shutil.which("chromium")
+    with served() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        for view in VIEWS:
+            take(browser, address, view, folder)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""The desk in a real browser: axe finds nothing on it in either theme, and it updates by itself."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from rater.store.engine import disposing, writing
+from rater.store.rating.open import create_rating
+from rater.store.rating.schema import Booklet, Comment, DeskUser, Rater
+from rater.store.rating.users import begin_session
+
+pytestmark = pytest.mark.browser
+
+OPTIONS = {"resultTypes": ["violations"], "rules": {"color-contrast-enhanced": {"enabled": True}}}
+SERVE = """
+import sys
+from rater.web.server import serve
+from rater.web.settings import WebSettings
+settings = WebSettings(sys.argv[1], with_desk=True)
+serve(settings, port=0, on_listening=lambda address: print(address, flush=True))
+"""
+
+
+@pytest.fixture
+def address(publish_study: Callable[..., str], rating_url: str) -> Iterator[str]:
+    """The address of a real server with a desk."""
+    publish_study()
+    command = [sys.executable, "-c", SERVE, rating_url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture
+def cookie(address: str, rating_url: str) -> dict[str, str]:
+    """The cookie of an experimenter who is logged in."""
+    now = datetime.now(UTC)
+    with disposing(create_rating(rating_url)) as rating, writing(rating) as session:
+        session.add(DeskUser(name="ada", password_hash="none", made_at=now))  # noqa: S106 (fits no password)
+        session.flush()
+        token = begin_session(session, "ada", now=now)
+    return {"name": "rater-desk", "value": token, "url": f"{address}/desk"}
+
+
+@pytest.fixture
+def let_somebody_come(rating_url: str) -> Callable[[], None]:
+    def come() -> None:
+        now = datetime.now(UTC)
+        with disposing(create_rating(rating_url)) as rating, writing(rating) as session:
+            booklet = session.query(Booklet).first()
+            assert booklet is not None
+            rater = Rater(
+                id="c0ffee" * 5,
+                study_id=booklet.study_id,
+                booklet_id=booklet.id,
+                channel="web",
+                consented_at=now,
+                finished_at=now,
+            )
+            session.add(rater)
+            session.flush()
+            session.add(Comment(rater_id=rater.id, text="<b>bold</b> words"))
+
+    return come
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page, options=OPTIONS).response["violations"]
+    return [f"{page.url} {each['id']}: {json.dumps(each['nodes'])[:600]}" for each in found]
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+def test_axe_finds_nothing_on_the_desk_and_nothing_is_wider_than_the_screen(
+    browse: Callable[..., Any],
+    address: str,
+    cookie: dict[str, str],
+    let_somebody_come: Callable[[], None],
+    scheme: str,
+    width: int,
+) -> None:
+    let_somebody_come()
+    found, too_wide = [], []
+    study = f"{address}/desk/studies/a_study"
+    with browse(color_scheme=scheme, viewport={"width": width, "height": 800}) as context:
+        page = context.new_page()
+        page.goto(f"{address}/desk")
+        assert page.title() == "The desk"
+        found += violations(page)
+        context.add_cookies([cookie])
+        for url in (f"{address}/desk", study, f"{study}?sort=-at", f"{study}/move/paused", f"{study}/invite"):
+            page.goto(url)
+            found += violations(page)
+            too_wide += [url] if page.evaluate("document.documentElement.scrollWidth") > width else []
+        page.get_by_role("button", name="Show them").click()
+        found += violations(page)
+        page.goto(study)
+        page.get_by_role("button", name="Preview").click()
+        page.frame_locator("iframe").get_by_role("link", name="Begin").click()
+        expect(page.frame_locator("iframe").get_by_role("button", name="I agree")).to_be_visible()
+        found += violations(page)
+
+    assert found == []
+    assert too_wide == []
+
+
+def test_a_study_s_page_updates_itself_and_keeps_the_focus(
+    browse: Callable[..., Any],
+    address: str,
+    cookie: dict[str, str],
+    let_somebody_come: Callable[[], None],
+) -> None:
+    with browse() as context:
+        context.add_cookies([cookie])
+        page = context.new_page()
+        page.goto(f"{address}/desk/studies/a_study")
+        expect(page.locator("[data-figure=n_finished]")).to_have_text("0")
+        page.get_by_role("link", name="Pause").focus()
+        let_somebody_come()
+
+        expect(page.locator("[data-figure=n_finished]")).to_have_text("1", timeout=15_000)
+        expect(page.locator(".raters tbody th")).to_have_text("c0ffeec0")
+        expect(page.locator(".comments li")).to_have_text("<b>bold</b> words")
+        expect(page.get_by_role("link", name="Pause")).to_be_focused()
+
+
+def test_without_a_script_the_desk_works(
+    chromium_window: Callable[..., Any], address: str, cookie: dict[str, str]
+) -> None:
+    with chromium_window(java_script_enabled=False) as context:
+        context.add_cookies([cookie])
+        page = context.new_page()
+        page.goto(f"{address}/desk/studies/a_study")
+        page.get_by_role("link", name="Pause").click()
+        page.get_by_role("button", name="Pause").click()
+
+        expect(page.locator(".state")).to_have_text("paused")
+        expect(page.locator(".primary")).to_have_text("Open it again")

@@ -1,0 +1,138 @@
+"""Audit studies that have every kind of page and trial, walked in the real app."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from rater import (
+    AttentionCheck,
+    BlindingQuestion,
+    Dimension,
+    Ending,
+    Endings,
+    Likert,
+    Pairwise,
+    Plan,
+    Practice,
+    ScreeningQuestion,
+    Slider,
+    Study,
+)
+from rater.publish.audit.crawl import Crawler
+from rater.publish.audit.preview import previewing
+from rater.publish.audit.studies import audit_study
+from rater.publish.audit.subject import Subject, arms_of
+from rater.publish.prepare import prepare_publication
+from rater.publish.publish import publish_study
+
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+RATED = (
+    Dimension(
+        name="happiness", question="How happy?", scale=Likert(low="not", high="very"), cannot_judge=True
+    ),
+    Dimension(
+        name="force", question="How forceful?", scale=Slider(low="not", high="very"), comment="Why so?"
+    ),
+)
+COMPARED = (
+    Dimension(
+        name="preference",
+        question="Which is happier?",
+        scale=Pairwise(tie="No difference", degrees=("a bit", "much")),
+        cannot_judge=True,
+        comment="Why?",
+    ),
+)
+
+
+def with_every_page(study: Study, dimensions: tuple[Dimension, ...]) -> Study:
+    first = dimensions[0]
+    other = {"other_text": " went."} if isinstance(first.scale, Pairwise) else {}
+    accepted = {first.name: (first.scale.lowest, first.scale.lowest)}
+    check = AttentionCheck.model_validate(
+        {"prompt": "Please", "text": " choose it.", "accepted": accepted, **other}
+    )
+    practice = Practice.model_validate(
+        {"prompt": "A try", "text": " it is.", "accepted": accepted, "feedback": "So it is.", **other}
+    )
+    screening = ScreeningQuestion(question="Do you read English?", options=("Yes", "No"), accepted=("Yes",))
+    return study.model_copy(
+        update={
+            "dimensions": dimensions,
+            "content_notice": "Some are sad.",
+            "screening": (screening,),
+            "practice": (practice,),
+            "practice_pass": 1,
+            "break_every": 4,
+            "blinding": BlindingQuestion(),
+            "final_comment": "Anything else?",
+            "debrief": "Half of the texts were made after a change to the model.",
+            "debrief_at_once": True,
+            "endings": Endings(finished=Ending(code="C1", url="https://example.org/done")),
+            "plan": Plan(raters=6, repeats=2, checks=(check,)),
+        }
+    )
+
+
+@pytest.mark.parametrize("dimensions", [RATED, COMPARED], ids=["texts", "pairs"])
+def test_a_clean_study_with_every_kind_of_trial_passes_the_audit(
+    study: Study,
+    seal_completions: Callable[[Study], None],
+    sealed_url: str,
+    rating_url: str,
+    dimensions: tuple[Dimension, ...],
+) -> None:
+    declared = with_every_page(study, dimensions)
+    seal_completions(declared)
+    publish_study(sealed_url, rating_url, declared.name, now=NOW)
+
+    found = audit_study(sealed_url, rating_url, declared.name, now=NOW)
+
+    assert found.leaks == ()
+    assert not any(cue.refuses for cue in found.cues)
+    assert any(cue.name == "side of the pair" for cue in found.cues) == (dimensions is COMPARED)
+
+
+def test_the_audit_walks_every_kind_of_page(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, tmp_path: Path
+) -> None:
+    declared = with_every_page(study, RATED)
+    seal_completions(declared)
+    prepared = prepare_publication(sealed_url, declared.name, now=NOW)
+    draft = prepared.draft
+    subject = Subject(
+        study=declared,
+        published=prepared.published,
+        items=tuple(draft.items),
+        booklets=tuple(draft.booklets),
+        arms=arms_of(draft.key, prepared.completions),
+        seeds=frozenset(),
+        secrets=(),
+    )
+
+    with previewing(subject, tmp_path) as preview:
+        crawler = Crawler(preview.address, preview.slug)
+        crawler.crawl(n_booklets=1, most_trials=1)
+
+    seen = {reply.place for reply in crawler.replies if reply.status == 200}
+    assert {f"GET /s/…{page}" for page in PAGES} <= seen
+
+
+PAGES = (
+    "",
+    "/consent",
+    "/declined",
+    "/screening",
+    "/instructions",
+    "/practice/n",
+    "/practice/1/feedback",
+    "/trial/n",
+    "/rest/n",
+    "/leave",
+    "/finish",
+    "/guesses",
+    "/comment",
+    "/thanks",
+)

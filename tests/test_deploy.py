@@ -1,0 +1,59 @@
+"""Hold what is in `deploy/` to what `rater serve` takes."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped] # it has no types
+
+from rater.cli import cli
+from rater.cli.serve import serve
+
+DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
+VARIABLES = {str(option.envvar) for option in serve.params if option.envvar}
+
+
+def test_every_variable_that_the_app_is_given_is_one_that_it_reads() -> None:
+    environment = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["app"]["environment"]
+    in_image = set(re.findall(r"\b(RATER_\w+)=", (DEPLOY / "Dockerfile").read_text()))
+
+    assert set(environment) <= VARIABLES
+    assert in_image <= VARIABLES
+
+
+def test_every_variable_to_fill_in_is_in_the_example() -> None:
+    wanted = set(re.findall(r"\$\{(\w+)[:}]", (DEPLOY / "compose.yaml").read_text()))
+    offered = set(re.findall(r"^(\w+)=", (DEPLOY / "example.env").read_text(), re.MULTILINE))
+
+    assert wanted == offered
+
+
+@pytest.mark.parametrize("file", ["rater.service", "compose.yaml", "Dockerfile", "../docs/deploy.md"])
+def test_every_command_is_one_that_there_is(file: str) -> None:
+    written = (DEPLOY / file).read_text().replace('", "', " ")
+    verbs = "|".join(cli.commands)
+    before = r"(?:^\$ |exec |bin/|\[\"|app |&& )"
+    commands = re.findall(rf"{before}rater ((?:{verbs}) [^#\n\"'\]]*)", written, re.MULTILINE)
+
+    assert commands
+    for command in commands:
+        name, *arguments = shlex.split(command)
+        context = cli.commands[name].make_context(name, arguments, resilient_parsing=True)
+        assert context.params is not None
+
+
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+    unit = tmp_path / "rater.service"
+    unit.write_text((DEPLOY / "rater.service").read_text().replace("/opt/rater/bin/rater", "/bin/true"))
+    try:
+        checked = subprocess.run(
+            ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:  # no systemd on this machine: nothing else reads a unit as it does
+        sections = re.findall(r"^\[(\w+)\]$", unit.read_text(), re.MULTILINE)
+        assert sections == ["Unit", "Service", "Install"]
+        return
+
+    assert (checked.returncode, checked.stderr) == (0, "")

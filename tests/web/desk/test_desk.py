@@ -1,0 +1,287 @@
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from flask import Flask, template_rendered
+from flask.testing import FlaskClient
+from sqlalchemy import update
+from werkzeug.test import TestResponse
+
+from rater.store.engine import disposing, reading, writing
+from rater.store.rating.masked import count_invitations
+from rater.store.rating.open import create_rating, open_rating
+from rater.store.rating.schema import Comment, Guess, Study
+from rater.store.rating.studies import get_study, move_study
+from rater.study.protocol import Protocol
+from rater.study.visit import BlindingQuestion
+from rater.web.desk import pages as desk_pages
+
+STUDY = "/desk/studies/a_study"
+AddRaters = Callable[..., None]
+Rows = Callable[[str], list[tuple[object, ...]]]
+
+
+def soup(page: TestResponse) -> BeautifulSoup:
+    assert page.status_code == 200, page.text
+    return BeautifulSoup(page.text, "html.parser")
+
+
+def words(found: BeautifulSoup, selector: str) -> list[str]:
+    return [" ".join(element.get_text(" ", strip=True).split()) for element in found.select(selector)]
+
+
+def unblind(rating_url: str) -> None:
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        for state in ("closed", "unblinded"):
+            move_study(session, "a_study", state, at=get_study(session, "a_study").published_at)
+
+
+def test_the_list_says_how_far_each_study_is(ada: FlaskClient, add_raters: AddRaters) -> None:
+    add_raters(3, 1)
+
+    found = soup(ada.get("/desk"))
+
+    assert words(found, ".studies a") == ["How happy are these texts?"]
+    assert "open 1 of 3 raters finished a_study, last rater came 03 Feb 03:05 UTC" in words(
+        found, ".studies p"
+    )
+
+
+def test_a_study_s_page_counts_who_came_and_how_far(ada: FlaskClient, add_raters: AddRaters) -> None:
+    add_raters(3, 1, 0)
+
+    found = soup(ada.get(STUDY))
+
+    assert words(found, ".figures div") == [
+        "Raters finished 1 of 3",
+        "Texts rated 4 of 9",
+        "Minutes, median 6 from consent to the last text",
+        "Drop-out 33% of 3 who began",
+    ]
+    assert words(found, ".flow li") == ["3 Consented", "2 Rated a text", "1 Finished 1 away for over an hour"]
+    assert words(found, ".histogram tbody tr") == ["1 2", "2 1", "after 1 text 1"]
+    assert words(found, ".masked") == ["Masked: arms are sealed."]
+    assert len(words(found, ".raters tbody tr")) == 3
+
+
+def test_the_only_primary_button_is_what_comes_next(ada: FlaskClient, rating_url: str) -> None:
+    assert words(soup(ada.get(STUDY)), ".primary") == ["Close the study"]
+    unblind(rating_url)
+    assert words(soup(ada.get(STUDY)), ".primary") == []
+
+
+def test_the_table_sorts_both_ways_without_a_script(ada: FlaskClient, add_raters: AddRaters) -> None:
+    add_raters(1, 3, 0)
+    urls = {link.get_text(): str(link["href"]) for link in soup(ada.get(STUDY)).select(".raters thead a")}
+    assert list(urls) == [
+        "Came (UTC)",
+        "Stands",
+        "Texts rated",
+        "Seconds a text",
+        "Checks passed",
+        "To look at",
+    ]
+
+    up = soup(ada.get(urls["Texts rated"]))
+    down = soup(ada.get(str(up.select('th[aria-sort="ascending"] a')[0]["href"])))
+
+    assert words(up, ".raters tbody td:nth-child(4)") == ["0 of 3", "1 of 3", "3 of 3"]
+    assert words(down, ".raters tbody td:nth-child(4)") == ["3 of 3", "1 of 3", "0 of 3"]
+
+
+def test_who_is_too_quick_is_flagged_and_not_excluded(ada: FlaskClient, add_raters: AddRaters) -> None:
+    add_raters(3, shown_ms=400)
+
+    found = soup(ada.get(STUDY))
+
+    assert words(found, ".raters tbody td")[2:] == ["3 of 3", "0.4", "–", "very fast"]
+    assert "1 Finished" in words(found, ".flow li")
+
+
+def test_the_numbers_come_as_json_and_say_when_the_page_is_old(
+    ada: FlaskClient, add_raters: AddRaters
+) -> None:
+    before = json.loads(ada.get(f"{STUDY}/progress.json").text)
+    shown = soup(ada.get(STUDY)).select("#live")[0]
+    add_raters(3)
+    after = json.loads(ada.get(f"{STUDY}/progress.json").text)
+
+    assert shown["data-version"] == before["version"] != after["version"]
+    assert before["numbers"] == {"n_finished": "0", "n_rated": "0", "median_minutes": "–", "drop_out": "–"}
+    assert after["numbers"]["n_finished"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("to", "button", "state"), [("paused", "Pause", "paused"), ("closed", "Close the study", "closed")]
+)
+def test_a_study_is_moved_after_a_question_and_its_log_says_by_whom(
+    ada: FlaskClient, rows: Rows, to: str, button: str, state: str
+) -> None:
+    asked = soup(ada.get(f"{STUDY}/move/{to}"))
+    assert words(asked, "main button") == [button]
+    assert rows("SELECT state FROM study") == [("open",)]
+
+    answer = ada.post(str(asked.select("main form")[0]["action"]))
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, STUDY)
+    assert rows("SELECT state FROM study") == [(state,)]
+    (kind, detail), *_ = rows("SELECT kind, detail FROM event ORDER BY id DESC")
+    assert (kind, json.loads(str(detail))["by"]) == (state, "ada")
+
+
+@pytest.mark.parametrize("to", ["published", "unblinded", "open", "nonsense"])
+def test_no_other_move_is_made(ada: FlaskClient, rows: Rows, to: str) -> None:
+    assert ada.get(f"{STUDY}/move/{to}").status_code == 404
+    assert ada.post(f"{STUDY}/move/{to}").status_code == 303
+    assert rows("SELECT state FROM study") == [("open",)]
+
+
+def test_the_ratings_are_handed_out_without_arms(ada: FlaskClient, add_raters: AddRaters) -> None:
+    add_raters(2)
+
+    page = ada.get(f"{STUDY}/answers.csv")
+
+    read = list(csv.DictReader(io.StringIO(page.text)))
+    assert page.headers["Content-Disposition"] == 'attachment; filename="a_study-answers.csv"'
+    assert [(row["position"], row["prompt"], row["answer"]) for row in read] == [
+        ("1", "I woke up", "3.0"),
+        ("2", "The rain", "3.0"),
+    ]
+    assert not {"arm", "coefficient", "seed", "sample"} & set(read[0])
+
+
+def test_the_table_of_raters_is_handed_out(ada: FlaskClient, add_raters: AddRaters) -> None:
+    add_raters(2, 3)
+
+    read = list(csv.DictReader(io.StringIO(ada.get(f"{STUDY}/raters.csv").text)))
+
+    assert [(row["n_rated"], row["standing"]) for row in read] == [("2", "away"), ("3", "finished")]
+
+
+def test_comments_are_shown_as_text(ada: FlaskClient, add_raters: AddRaters, rating_url: str) -> None:
+    add_raters(3)
+    with disposing(create_rating(rating_url)) as rating, writing(rating) as session:
+        session.add(Comment(rater_id="0" * 32, text="<script>alert(1)</script> & \u202e so"))
+
+    page = ada.get(STUDY)
+
+    assert words(soup(page), ".comments li")[0].startswith("<script>alert(1)</script> &")
+    assert "<script>alert" not in page.text
+    assert "\u202e" not in page.text
+
+
+def test_guesses_are_shown_after_unblinding_only(
+    publish_study: Callable[..., str],
+    protocol: Protocol,
+    rating_url: str,
+    ada: FlaskClient,
+    add_raters: AddRaters,
+) -> None:
+    add_raters(3)
+    with disposing(create_rating(rating_url)) as rating, writing(rating) as session:
+        study = get_study(session, "a_study")
+        shown = protocol.model_copy(update={"blinding": BlindingQuestion()})
+        session.execute(update(Study).values(protocol=shown.model_dump_json()))
+        session.add(Guess(rater_id="0" * 32, position=0, choice="second", guessed_at=study.published_at))
+
+    before = ada.get(STUDY).text
+    unblind(rating_url)
+    after = soup(ada.get(STUDY))
+
+    assert "What they guessed" not in before
+    assert words(after, "section[aria-labelledby=guesses] tbody tr") == [
+        "Changed 0",
+        "Not changed 1",
+        "I could not tell 0",
+    ]
+
+
+def test_a_report_is_read_after_unblinding_and_can_do_nothing(
+    ada: FlaskClient, rating_url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "reports" / "a_study"
+    folder.mkdir()
+    (folder / "report.html").write_text("<h1>Steered texts are happier</h1><script>alert(1)</script>")
+
+    assert ada.get(f"{STUDY}/report").status_code == 404
+    assert "Read the report" not in ada.get(STUDY).text
+    unblind(rating_url)
+    page = ada.get(f"{STUDY}/report")
+
+    assert "Steered texts are happier" in page.text
+    policy = page.headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox; default-src 'none';")
+    assert "script-src" not in policy
+    assert words(soup(ada.get(STUDY)), ".primary") == ["Read the report"]
+
+
+def test_a_report_that_is_a_link_to_elsewhere_is_not_read(
+    ada: FlaskClient, rating_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.html").write_text("secret")
+    (tmp_path / "reports" / "a_study").mkdir()
+    (tmp_path / "reports" / "a_study" / "report.html").symlink_to(tmp_path / "secret.html")
+    unblind(rating_url)
+
+    assert ada.get(f"{STUDY}/report").status_code == 404
+
+
+def test_personal_links_are_made_and_each_lets_somebody_in(
+    ada: FlaskClient, desk: Flask, rating_url: str
+) -> None:
+    page = ada.post(f"{STUDY}/invite", data={"n": "3", "as": "csv"})
+
+    links = [row["link"] for row in csv.DictReader(io.StringIO(page.text))]
+    assert len(set(links)) == 3
+    path = re.sub("^https?://[^/]+", "", links[0])
+    assert desk.test_client().get(path).status_code == 200
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        assert count_invitations(session, get_study(session, "a_study").id) == (3, 0)
+    assert "Made so far: 3. Used: 0." in ada.get(f"{STUDY}/invite").text
+    assert links[0] not in ada.get(f"{STUDY}/invite").text
+
+
+@pytest.mark.parametrize("n", ["", "0", "501", "-1", "1.5", "²", "9" * 5000])
+def test_a_number_of_links_that_the_page_does_not_offer_is_refused(ada: FlaskClient, n: str) -> None:
+    assert ada.post(f"{STUDY}/invite", data={"n": n}).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["", "/answers.csv", "/raters.csv", "/progress.json", "/report", "/invite"])
+def test_a_study_that_is_not_there_is_not_there(ada: FlaskClient, path: str) -> None:
+    assert ada.get(f"/desk/studies/nothing{path}").status_code == 404
+    assert ada.get(f"/desk/studies/no%00thing{path}").status_code == 404
+
+
+def test_a_page_of_the_desk_shows_its_fields_and_nothing_else(
+    ada: FlaskClient, desk: Flask, add_raters: AddRaters
+) -> None:
+    add_raters(3)
+    seen: dict[str, set[str]] = {}
+
+    def note(_sender: Flask, template: object, context: dict[str, object], **_: object) -> None:
+        seen[str(getattr(template, "name", ""))] = set(context)
+
+    with template_rendered.connected_to(note, desk):
+        for path in ("/desk", STUDY, f"{STUDY}/move/closed", f"{STUDY}/invite", "/desk/login"):
+            ada.get(path)
+        ada.post(f"{STUDY}/preview", follow_redirects=True)
+
+    declared = {
+        page.template: {field.name for field in fields(page)}
+        for page in vars(desk_pages).values()
+        if isinstance(page, type) and issubclass(page, desk_pages.Page) and page is not desk_pages.Page
+    }
+    assert seen == declared
+
+
+def test_a_rater_is_told_nothing_of_the_desk(desk: Flask, slug: str) -> None:
+    page = desk.test_client().get(f"/s/{slug}")
+
+    assert "desk" not in page.text
+    assert "rater-desk" not in str(page.headers)

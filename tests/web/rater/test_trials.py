@@ -1,0 +1,183 @@
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from rater.store.rating.publication import NewTrial
+from rater.study.protocol import Protocol
+from rater.study.scales import Pairwise
+
+Visit = Callable[[str], Any]
+Rows = Callable[[str], list[tuple[Any, ...]]]
+Publish = Callable[..., str]
+FULL = {
+    "answer.happiness": "cannot",
+    "answer.sense": "2",
+    "answer.warmth": "40",
+    "answer.age": "33",
+    "comment.age": " they said so ",
+}
+
+
+@pytest.fixture
+def rating(visitor: Visit, publish_study: Publish, many: Protocol) -> Any:
+    """Somebody at the first text of a study with every kind of question."""
+    return visitor(publish_study(slug="many", name="many", shown=many)).open().follow().press("agree").press()
+
+
+def test_every_kind_of_answer_is_kept(rating: Any, rows: Rows) -> None:
+    rating.press(**FULL, shown_ms="1200", first_render_ms="30", hidden_ms="400")
+
+    assert rating.at == "/trial/2"
+    assert rows("SELECT dimension, value, comment FROM answer ORDER BY id") == [
+        ("happiness", None, None),
+        ("sense", 2.0, None),
+        ("warmth", 40.0, None),
+        ("age", 33.0, "they said so"),
+    ]
+    assert rows("SELECT DISTINCT shown_ms, first_render_ms, hidden_ms FROM answer") == [(1200, 30, 400)]
+
+
+def test_nothing_is_preselected_and_a_slider_has_no_value(rating: Any) -> None:
+    assert rating.soup.select("input[checked]") == []
+    assert [field["value"] for field in rating.soup.select("input[type=number]")] == ["", ""]
+    assert [field.get("name") for field in rating.soup.select("input[type=range]")] == [None]
+
+
+@pytest.mark.parametrize(
+    ("changed", "pointed_at"),
+    [
+        ({"answer.warmth": ""}, "Please set the slider, or say that you cannot judge."),
+        ({"answer.age": "121"}, "Please give a whole number from 0 to 120."),
+        ({"answer.age": "3.5"}, "Please give a whole number from 0 to 120."),
+        ({"answer.age": "old"}, "Please give a whole number from 0 to 120."),
+    ],
+)
+def test_what_is_missing_or_off_the_scale_is_pointed_at_and_the_rest_is_kept(
+    rating: Any, rows: Rows, changed: dict[str, str], pointed_at: str
+) -> None:
+    rating.press(**{**FULL, **changed})
+
+    shown = [each.get_text(strip=True) for each in rating.soup.select(".problem:not([hidden])")]
+    assert rating.page.status_code == 422
+    assert shown == [pointed_at]
+    assert rating.soup.select_one("[name='answer.sense'][checked]")["value"] == "2"
+    assert rating.soup.select_one("textarea").text == "they said so"
+    assert rows("SELECT count(*) FROM answer") == [(0,)]
+
+
+def test_cannot_judge_counts_for_a_slider_too(rating: Any, rows: Rows) -> None:
+    rating.press(**{**FULL, "answer.warmth": "", "cannot.warmth": "1"})
+
+    assert rows("SELECT value FROM answer WHERE dimension = 'warmth'") == [(None,)]
+
+
+def test_going_back_keeps_what_was_half_answered(rating: Any, rows: Rows) -> None:
+    rating.press(**FULL).press("back", **{"answer.sense": "3", "comment.age": "wait"})
+    assert rating.at == "/trial/1"
+    rating.press(**FULL)
+
+    assert rating.at == "/trial/2"
+    assert rating.soup.select_one("[name='answer.sense'][checked]")["value"] == "3"
+    assert rating.soup.select_one("textarea").text == "wait"
+    assert rating.soup.select(".problem:not([hidden])") == []
+    rating.press(**FULL)
+    assert rows("SELECT count(*) FROM answer WHERE position = 2") == [(4,)]
+
+
+@pytest.mark.parametrize(
+    ("revising", "n_offered", "at"),
+    [("all", 1, "/trial/1"), ("last", 1, "/trial/2"), ("none", 0, "/trial/3")],
+)
+def test_revising_goes_as_far_as_the_study_allows(
+    visitor: Visit, publish_study: Publish, protocol: Protocol, revising: str, n_offered: int, at: str
+) -> None:
+    shown = protocol.model_copy(update={"revising": revising})
+    person = visitor(publish_study(slug="r", name="r", shown=shown)).open().follow().press("agree").press()
+    person.press(**{"answer.happiness": "1"}).press(**{"answer.happiness": "2"})
+
+    assert len(person.soup.select("button[value=back]")) == n_offered
+    person.open("/trial/1")
+    assert person.at == ("/trial/1" if revising == "all" else "/trial/3")
+    if n_offered:
+        person.open("/trial/3").press("back", **{"answer.happiness": "5"})
+        person.open(at)
+    assert person.at == at
+
+
+def test_a_trial_of_one_dimension_asks_that_one(
+    visitor: Visit, publish_study: Publish, many: Protocol, rows: Rows
+) -> None:
+    trials = (NewTrial("one-0", dimension="sense"), NewTrial("one-1", dimension="age"))
+    slug = publish_study(slug="one", name="one", shown=many, trials=trials)
+    person = visitor(slug).open().follow().press("agree").press()
+
+    assert [each.get_text(strip=True) for each in person.soup.select("legend")] == ["Sense?"]
+    person.press(**{"answer.happiness": "3"})
+    assert person.page.status_code == 400
+    person.open().press(**{"answer.sense": "3"}).press(**{"answer.age": "7"})
+    assert rows("SELECT dimension, value FROM answer") == [("sense", 3.0), ("age", 7.0)]
+
+
+def test_a_pair_shows_both_texts_and_takes_a_preference(
+    visitor: Visit, publish_study: Publish, protocol: Protocol, rows: Rows
+) -> None:
+    scale = Pairwise(tie="Both alike", degrees=("slightly", "clearly"))
+    dimension = protocol.dimensions[0].model_copy(update={"scale": scale})
+    slug = publish_study(
+        slug="pair",
+        name="pair",
+        shown=protocol.model_copy(update={"dimensions": (dimension,)}),
+        trials=(NewTrial("pair-0", "pair-1"),),
+    )
+    person = visitor(slug).open().follow().press("agree").press()
+
+    assert [each.text for each in person.soup.select(".completion")] == [" and smiled.", " went on."]
+    labels = [each.get_text(strip=True) for each in person.soup.select(".choices .point")]
+    assert labels == ["A, clearly", "A, slightly", "Both alike", "B, slightly", "B, clearly"]
+    person.press(**{"answer.happiness": "-2"})
+    assert rows("SELECT value FROM answer") == [(-2.0,)]
+
+
+def test_a_rest_tells_the_minutes_left_at_the_raters_own_pace(
+    visitor: Visit, publish_study: Publish, protocol: Protocol, clock: Any
+) -> None:
+    texts = tuple((f"Text {n}", ".") for n in range(30))
+    shown = protocol.model_copy(update={"break_every": 2})
+    slug = publish_study(slug="rest", name="rest", shown=shown, texts=texts)
+    person = visitor(slug).open().follow().press("agree").press()
+    for _ in range(2):
+        clock.now += timedelta(seconds=30)
+        person.press(**{"answer.happiness": "1"})
+
+    assert person.at == "/rest/2"
+    assert "At your pace, about 14 minutes are left." in person.text
+    assert person.follow().at == "/trial/3"
+    assert person.open("/rest/2").at == "/rest/2"
+    assert person.open("/rest/1").at == "/trial/3"
+
+
+def test_a_script_is_told_what_became_of_an_answer(
+    client: FlaskClient, rating: Any, publish_study: Publish
+) -> None:
+    by_script = {"X-Rater": "1"}
+    form = {**FULL, "submission_id": "0123456789abcdef"}
+
+    incomplete = client.post("/s/many/trial/1", data={"submission_id": "0" * 16}, headers=by_script)
+    saved = client.post("/s/many/trial/1", data=form, headers=by_script)
+    twice = client.post("/s/many/trial/1", data=form, headers=by_script)
+    early = client.post("/s/many/trial/3", data={**form, "submission_id": "1" * 16}, headers=by_script)
+    stranger = client.application.test_client().post("/s/many/trial/2", data=form, headers=by_script)
+
+    assert [each.headers.get("X-Rater") for each in (incomplete, saved, twice, early, stranger)] == [
+        "incomplete",
+        "saved",
+        "saved",
+        "refused",
+        None,
+    ]
+    assert saved.headers["X-Rater-Url"] == early.headers["X-Rater-Url"] == "/s/many/trial/2"
+    assert 'data-position="2"' in saved.text
+    assert (stranger.status_code, stranger.location) == (303, "/s/many")
