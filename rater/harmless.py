@@ -20,4 +20,6 @@ _HARMFUL = re.compile(
 
 def harmless(text: str) -> str:
     """Replace what would be obeyed rather than shown; white space and all other characters stay."""
+    if text.isprintable():  # as most are; every character that would be replaced is not
+        return text
     return _HARMFUL.sub("\ufffd", _LINE_ENDS.sub("\n", text))

@@ -4,12 +4,17 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from rater.analysis.primary import analyze
 from rater.analysis.results import Result
+from rater.bots.judges import Character
 from rater.errors import StateError
-from rater.rehearse import Cast, rehearse
+from rater.power import power_as_planned
+from rater.rehearse import Cast, rehearse, rehearse_often
+from rater.rehearse.throwaway import publish_throwaway, read_material
 from rater.study.study import Study
 
 
@@ -23,27 +28,69 @@ def generated(study: Study, seal_completions: Callable[[Study], None]) -> Study:
     return study
 
 
-def test_bots_that_see_an_effect_are_found_and_real_databases_stay_as_they_are(
+def test_bots_of_every_character_go_the_whole_way_and_real_databases_stay_as_they_are(
     generated: Study, sealed_url: str, tmp_path: Path
 ) -> None:
     before = digests(tmp_path)
+    characters: tuple[Character, ...] = (
+        "quitting", "double-tabbing", "slow", "random", "middle", "lazy", "leaving",
+    )  # fmt: skip
 
-    seen = rehearse(sealed_url, generated.name, Cast(n_raters=6, effect=8, seed=1), say=lambda _: None)
+    cast = Cast(n_raters=8, effect=2, seed=1, characters=characters)
+    seen = rehearse(sealed_url, generated.name, cast, say=lambda _: None)
 
-    assert (seen.progress.n_raters, seen.progress.n_finished, seen.progress.n_answers) == (6, 6, 48)
+    assert (seen.progress.n_raters, seen.progress.n_finished, seen.progress.n_answers) == (8, 7, 7 * 8 + 4)
     assert seen.frame["answer"].between(1, 5).all()
-    primary = analyze(seen.frame, seen.plan).dimensions[0].primary
-    assert isinstance(primary, Result)
-    assert primary.estimate > 0  # 0.48 ± 0.12 over booklets, which are dealt from a fresh secret each time
+    assert (seen.frame.groupby(["rater", "position"]).size() == 1).all()
+    by_rater = seen.frame.groupby("rater")
+    assert {len(set(answers)) for _, answers in by_rater["answer"]} >= {1}
+    assert sorted(by_rater["n_revisions"].max())[-2:] == [1, 2]  # who had two tabs open sent twice
+    assert by_rater["shown_ms"].median().min() < 1000  # the lazy one
+    assert isinstance(analyze(seen.frame, seen.plan).dimensions[0].primary, Result)
     assert digests(tmp_path) == before
 
 
-def test_the_made_up_key_is_not_the_real_one(generated: Study, sealed_url: str) -> None:
-    seen = rehearse(sealed_url, generated.name, Cast(n_raters=2, effect=0, seed=2), say=lambda _: None)
+def test_the_made_up_key_is_not_the_real_one(generated: Study, sealed_url: str, tmp_path: Path) -> None:
+    material, folder = read_material(sealed_url, generated.name, None), tmp_path / "throwaway"
 
-    # texts were sealed in order of prompt, arm and sample, so that a text's number tells its real arm
-    assert set(seen.frame["arm"]) == {"zebra-arm", "walrus-arm"}
-    assert len(seen.frame) == 16
+    made_up = publish_throwaway(folder, material, np.random.default_rng(2)).made_up
+
+    # texts were sealed in order of prompt, arm and sample, so that each kept its own cell
+    moved = [cell != kept.cell for cell, kept in made_up]
+    assert sum(moved) > len(moved) / 2
+    assert {kept.text for _, kept in made_up} == {completion.text for completion in material.completions}
+
+
+def test_rehearsing_often_counts_what_the_planned_test_finds(generated: Study, sealed_url: str) -> None:
+    often = rehearse_often(sealed_url, generated.name, Cast(None, 2.0, seed=3), 4, say=lambda _: None)
+
+    assert (often.n, often.n_not_estimable) == (4, 0)
+    assert often.n_found >= 1  # power is 0.91 in each, whose booklets come from a fresh secret
+    assert 0 < often.low < often.share <= often.high
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("effect", "n"), [(0.0, 60), (0.8, 40)])
+def test_a_null_study_is_found_at_alpha_and_an_effect_at_the_promised_power(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, effect: float, n: int
+) -> None:
+    planned = Study.model_validate(
+        {
+            **study.model_dump(),
+            "prompts": [f"Prompt {number} and" for number in range(12)],
+            "sampling": {"samples_per_prompt": 1},
+            "plan": {"raters": 12},
+        }
+    )
+    seal_completions(planned)
+
+    often = rehearse_often(sealed_url, planned.name, Cast(None, effect, seed=4), n, say=lambda _: None)
+
+    promised = power_as_planned(planned, effect, n_simulations=500).share if effect else 0.05
+    found = f"{often.n_found} of {often.n} (99 % interval {often.low:.1%} to {often.high:.1%})"
+    print(f"effect {effect}: {found}, promised {promised:.1%}")
+    # booklets come from a fresh secret each time, so that the interval itself would miss once in 100 runs
+    assert stats.binomtest(often.n_found, often.n, promised).pvalue > 1e-4
 
 
 def test_a_study_that_was_not_generated_cannot_be_rehearsed(generated: Study, sealed_url: str) -> None:

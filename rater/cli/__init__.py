@@ -6,22 +6,30 @@ import warnings
 
 import click
 
+from rater.cli.amend import amend
 from rater.cli.analyze import analyze
+from rater.cli.archive import archive, import_
 from rater.cli.audit import audit
 from rater.cli.backup import backup
 from rater.cli.check import check
 from rater.cli.compare import compare
 from rater.cli.db import db
 from rater.cli.export import export
+from rater.cli.forget import forget
 from rater.cli.generate import generate
+from rater.cli.invite import invite
+from rater.cli.lifecycle import close_, open_, pause
 from rater.cli.model import model
 from rater.cli.power import power
-from rater.cli.publish import close_, open_, publish
+from rater.cli.publish import publish
 from rater.cli.rate import rate
+from rater.cli.recover import recover
+from rater.cli.register import register
 from rater.cli.rehearse import rehearse
 from rater.cli.serve import serve
 from rater.cli.status import status
 from rater.cli.sweep import sweep
+from rater.cli.user import user
 from rater.cli.verify import verify
 from rater.errors import RaterError
 
@@ -52,9 +60,9 @@ def cli() -> None:
     """
 
 
-_BEFORE = (model, check, power, sweep, compare, generate, audit, rehearse, publish)
-_WHILE = (open_, serve, rate, status, backup, close_)
-_AFTER = (analyze, export, verify, db)
+_BEFORE = (model, check, power, sweep, compare, generate, audit, rehearse, publish, register)
+_WHILE = (open_, user, invite, serve, rate, recover, status, pause, amend, backup, forget, close_)
+_AFTER = (analyze, export, archive, import_, verify, db)
 for command in (*_BEFORE, *_WHILE, *_AFTER):
     cli.add_command(command)
 

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 import click
+from click.core import ParameterSource
 
-from rater.cli.elsewhere import Elsewhere, elsewhere_options
+from rater.cli.elsewhere import PLANNED, Elsewhere, elsewhere_options
 from rater.cli.options import StudyName, rating_option, sealed_option
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from rich.status import Status
 
-    from rater.analysis.planned import Planned
-    from rater.report.export import Json
-    from rater.report.terminal import Screen
-    from rater.unblind import Unblinded
+    from rater.analysis.primary import Analysis
+    from rater.cli.facts import Databases
+    from rater.cli.subject import Subject
 
 
 @click.command(short_help="Open the seal and say what the ratings show.")
@@ -25,8 +25,18 @@ if TYPE_CHECKING:
 @click.option(
     "--look", "interim", is_flag=True, help="Only look, and leave the study open; the look is logged."
 )
+@click.option("--permuted", is_flag=True, help="Try it all on shuffled arms: no look, no result.")
+@click.option(
+    "--exploratory", is_flag=True, help="Analyse as the options say, not as planned; labelled everywhere."
+)
 @click.option("--who", default=getpass.getuser, show_default="you", help="Who looks; kept in the log.")
-@click.option("--why", default="planned analysis", show_default=True, help="Why; kept in the log.")
+@click.option("--why", show_default="planned analysis", help="Why; kept in the log.")
+@click.option(
+    "--report",
+    "report_path",
+    type=click.Path(path_type=Path),
+    help="Write a report with figures and data to this folder.",
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results to this file.")
 @click.option(
     "--csv", "csv_path", type=click.Path(path_type=Path), help="Write the tidy ratings to this file."
@@ -41,8 +51,11 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     *,
     yes: bool,
     interim: bool,
+    permuted: bool,
+    exploratory: bool,
     who: str,
-    why: str,
+    why: str | None,
+    report_path: Path | None,
     json_path: Path | None,
     csv_path: Path | None,
     **elsewhere: Unpack[Elsewhere],
@@ -50,43 +63,39 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     """Unblind a study and print its planned analysis; or, with --from, analyse a table of ratings.
 
     A study is closed for good first, unless you only --look. The look is written in the study's log.
+    With --permuted you see the whole analysis on answers whose arms were shuffled, which is no look.
 
     \b
-    Example: rater analyze love_vs_hate --yes --json result.json --csv ratings.csv
+    Example: rater analyze love_vs_hate --yes --report report
     Example: rater analyze --from ratings.csv --rater who --prompt question --arm model --answer stars
     """
-    from datetime import UTC, datetime
-
-    from rater.unblind import Reason, unblind
-
-    if (study_name is None) == (elsewhere["from_path"] is None):
-        msg = "Give a STUDY, or --from FILE with ratings from elsewhere: one of the two."
-        raise click.UsageError(msg)
-    outputs = Outputs(json_path, csv_path)
+    outputs = Outputs(report_path, json_path, csv_path)
+    _require_what_fits(study_name, elsewhere, interim=interim, permuted=permuted, exploratory=exploratory)
     outputs.require_writable()
+    from rater.cli.facts import Databases, require_declared
+    from rater.cli.subject import EXPLORATORY, explore, look_at, permute, read_elsewhere
+
+    label = EXPLORATORY if exploratory else None
+    databases = Databases(sealed_url, rating_url)
+    if study_name and exploratory:
+        arms, primary = elsewhere["contrast"] or (), elsewhere["primary"]
+        require_declared(databases, study_name, arms=arms, primary=primary)
     if study_name is None:
-        frame, plan, screen = _read_elsewhere(elsewhere)
-        _show(frame, plan, screen, outputs, about={})
-        return
-    if not yes:
-        _confirm(rating_url, study_name, interim=interim)
-    reason = Reason(who=who, why=why)
-    seen = unblind(sealed_url, rating_url, study_name, reason=reason, now=datetime.now(UTC), interim=interim)
-    about: dict[str, Json] = {
-        "study": study_name,
-        "title": seen.title,
-        "study_hash": seen.study_hash,
-        "commitment": seen.commitment,
-        "look": seen.look,
-        "was_interim": seen.was_interim,
-        "log_head": seen.log_head,
-    }
-    _show(seen.frame, seen.plan, _screen(seen), outputs, about=about)
+        subject = read_elsewhere(elsewhere, label=label)
+    elif permuted:
+        subject = permute(databases, study_name)
+    else:
+        if not yes:
+            _confirm(databases, study_name, interim=interim)
+        why = why or ("exploratory analysis" if exploratory else "planned analysis")
+        subject = look_at(databases, study_name, who=who, why=why, interim=interim, label=label)
+    _show(explore(subject, elsewhere) if exploratory and study_name else subject, outputs)
 
 
 class Outputs(NamedTuple):
-    """The files that the results go to, where they are asked for."""
+    """Where the results go, as far as that is asked for."""
 
+    report_path: Path | None
     json_path: Path | None
     csv_path: Path | None
 
@@ -95,16 +104,51 @@ class Outputs(NamedTuple):
 
         Raises:
             click.UsageError: its folder is missing or not writable, or it is a folder itself.
+            RaterError: the report's folder holds anything but an earlier report.
         """
         for option, path in (("--json", self.json_path), ("--csv", self.csv_path)):
             if path is not None and (path.is_dir() or not os.access(path.parent, os.W_OK)):
                 msg = f"{option} is {path}, which cannot be written; name a file in a folder that is there."
                 raise click.UsageError(msg)
+        if self.report_path is not None:
+            from rater.report.place import require_folder
+
+            require_folder(self.report_path)
 
 
-def _show(
-    frame: "pd.DataFrame", plan: "Planned", screen: "Screen", outputs: Outputs, *, about: dict[str, "Json"]
+def _require_what_fits(
+    study_name: str | None, elsewhere: Elsewhere, *, interim: bool, permuted: bool, exploratory: bool
 ) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        click.UsageError: they do.
+    """
+    if (study_name is None) == (elsewhere["from_path"] is None):
+        msg = "Give a STUDY, or --from FILE with ratings from elsewhere: one of the two."
+        raise click.UsageError(msg)
+    if permuted and (study_name is None or interim):
+        other = "--look" if interim else "--from"
+        msg = f"--permuted and {other} do not go together: it is for a study, and is never a look."
+        raise click.UsageError(msg)
+    given = [name for name in elsewhere if name != "from_path" and _is_given(name)]
+    about_file = [name for name in given if name not in PLANNED]
+    if study_name is not None and about_file:
+        msg = f"--{about_file[0].replace('_', '-')} is for ratings from elsewhere: it goes with --from."
+        raise click.UsageError(msg)
+    if study_name is not None and given and not exploratory:
+        msg = (
+            f"--{given[0]} would change the analysis that the study planned. Leave it out, or add "
+            "--exploratory: all that is shown then says so."
+        )
+        raise click.UsageError(msg)
+
+
+def _is_given(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _show(subject: "Subject", outputs: Outputs) -> None:
     """Analyse as planned, print the screen, and write what was asked for."""
     from rich.console import Console
 
@@ -112,54 +156,53 @@ def _show(
     from rater.report.export import write_csv, write_json
     from rater.report.terminal import print_analysis
 
-    analysis = analyze_ratings(frame, plan)
-    print_analysis(analysis, Console(), screen)
+    with Console(stderr=True).status("Analysing") as status:
+
+        def tell(done: int, of: int) -> None:
+            status.update(f"Resampling raters and prompts: {done:,} of {of:,}")
+
+        analysis = analyze_ratings(
+            subject.frame, subject.plan, raters=subject.raters, guesses=subject.guesses, progress=tell
+        )
+    print_analysis(analysis, Console(), subject.screen)
+    label = subject.about.label
     if outputs.json_path is not None:
-        write_json(analysis, outputs.json_path, about)
+        write_json(analysis, outputs.json_path, {**subject.json_about, **({"label": label} if label else {})})
         click.echo(f"All results are in {outputs.json_path}", err=True)
     if outputs.csv_path is not None:
-        write_csv(frame, outputs.csv_path)
+        write_csv(subject.frame, outputs.csv_path)
         click.echo(f"The tidy ratings are in {outputs.csv_path}", err=True)
+    if outputs.report_path is not None:
+        with Console(stderr=True).status("Writing the report") as status:
+            remarks = _report(outputs.report_path, analysis, subject, status)
+        for remark in remarks:
+            click.echo(remark, err=True)
+        click.echo(f"The report is in {outputs.report_path / 'report.html'}", err=True)
 
 
-def _read_elsewhere(given: Elsewhere) -> tuple["pd.DataFrame", "Planned", "Screen"]:
-    """Read the table of --from and plan its analysis from the other options."""
-    from rater.analysis.tidy import plan_for, read
-    from rater.report.terminal import Screen
+def _report(folder: Path, analysis: "Analysis", subject: "Subject", status: "Status") -> list[str]:
+    from rater.report.folder import write_report
 
-    assert given["from_path"] is not None  # noqa: S101 (asked before)
-    frame = read(
-        given["from_path"],
-        rater=given["rater"],
-        prompt=given["prompt"],
-        arm=given["arm"],
-        answer=given["answer"],
-        item=given["item"],
-        dimension=given["dimension"],
-        drop_empty=given["drop_empty"],
+    return write_report(
+        folder,
+        analysis,
+        subject.frame,
+        subject.about,
+        json_about=subject.json_about,
+        say=status.update,
     )
-    plan = plan_for(
-        frame,
-        contrast=given["contrast"],
-        points=given["points"],
-        scope=given["scope"],
-        score=given["score"],
-        sesoi=given["sesoi"],
-    )
-    notes = ["These are ratings from elsewhere: nothing was preregistered or verified here."]
-    return frame, plan, Screen(title=str(given["from_path"]), notes=notes)
 
 
-def _confirm(rating_url: str, study_name: str, *, interim: bool) -> None:
+def _confirm(databases: "Databases", study_name: str, *, interim: bool) -> None:
     """Say what unblinding does to this study, and ask; one that is unblinded already is not asked about."""
     from rater.store.engine import disposing, reading
     from rater.store.rating.open import open_rating
     from rater.store.rating.studies import get_study, read_progress
 
-    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+    with disposing(open_rating(databases.rating_url)) as rating, reading(rating) as session:
         study = get_study(session, study_name)
         progress = read_progress(session, study.id)
-    if study.state == "unblinded":
+    if study.state in {"unblinded", "archived"}:
         return
     n_under_way = progress.n_raters - progress.n_finished
     click.echo(
@@ -172,21 +215,3 @@ def _confirm(rating_url: str, study_name: str, *, interim: bool) -> None:
     else:
         question = "This closes the study for good, unblinds it, and writes that in its log. Go on?"
     click.confirm(question, abort=True, err=True)
-
-
-def _screen(seen: "Unblinded") -> "Screen":
-    from rater.report.terminal import Screen
-
-    look = f"This is look {seen.look} at the study's answers by arm"
-    if seen.was_interim:
-        look += ", and the study is still open"
-    return Screen(
-        title=seen.title,
-        completed_raters=seen.progress.n_finished,
-        planned_raters=seen.progress.n_booklets,
-        looks=seen.look,
-        notes=[
-            f"{look}; it is written in the study's log (head {seen.log_head[:16]}…).",
-            "The key matches the commitment made at publication.",
-        ],
-    )

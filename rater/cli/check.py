@@ -17,10 +17,17 @@ def check(file: Path, *, as_json: bool) -> None:
     \b
     Example: rater check experiments/love_vs_hate.py
     """
+    import numpy as np
+
+    from rater.cli.prompts import show_prompts
     from rater.embedded import count_layers
     from rater.power import default_points, power_as_planned
+    from rater.publish.balance import measure_balance
+    from rater.publish.booklets import deal_booklets
+    from rater.report.balance import print_balance
     from rater.report.forecast import print_forecast
     from rater.report.power import describe_power
+    from rater.study.arms import models_needed
     from rater.study.fit import require_layers
     from rater.study.forecast import forecast
     from rater.study.load import load_study
@@ -34,13 +41,17 @@ def check(file: Path, *, as_json: bool) -> None:
         click.echo(json.dumps(expected.as_dict(), indent=2, ensure_ascii=False))
     else:
         print_forecast(study, expected)
+        show_prompts(study, file.parent)
+        booklets = deal_booklets(study.design, np.random.default_rng(0))
+        print_balance(study, measure_balance(study.design, booklets))
         points = default_points(study)
         found = power_as_planned(study, points, n_simulations=_SIMULATIONS)
-        click.echo(f"\nPower: {describe_power(found, points)} More: rater power {file}")
-        unchecked = (
-            "that prompts are long enough"
-            if n_layers
-            else "the model, its layers, that prompts are long enough"
-        )
-        click.echo(f"\nChecked when the model is loaded, before anything is made: {unchecked}.")
+        described = describe_power(found, points, is_pairwise=study.is_pairwise)
+        click.echo(f"\nPower: {described} More: rater power {file}")
+        if models_needed(study.arms, study.model):
+            layers = "" if n_layers else "the model, its layers, "
+            click.echo(
+                f"\nChecked when the model is loaded, before anything is made: {layers}that prompts are long "
+                "enough."
+            )
         click.echo(f"Next: rater generate {file}")

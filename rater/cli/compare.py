@@ -1,10 +1,16 @@
 """`rater compare`: read what a study's arms write, side by side, before anything is generated for good."""
 
+import gc
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from rater.cli.loading import device_option, load_model
+from rater.cli.loading import device_option, load_model, require_torch
+
+if TYPE_CHECKING:
+    from rater.steering.completions import ArmCompletion
+    from rater.study.study import Study
 
 
 @click.command(short_help="Read completions of all arms side by side.")
@@ -27,21 +33,18 @@ def compare(file: Path, n_prompts: int, samples: int, html: Path | None, device:
     from rich.console import Console
 
     from rater.errors import ModelError
+    from rater.study.arms import Outside
     from rater.study.describe import describe_arm
     from rater.study.load import load_study
 
     study = load_study(file)
-    model = load_model(study.model, device)
-    from rater.steering.completions import generate
+    require_torch()
+    if any(isinstance(arm, Outside) for arm in study.arms):
+        samples = min(samples, study.sampling.samples_per_prompt)  # a file has no more
+    made = _made(study, device, n_prompts=n_prompts, samples=samples)
+    made += _taken(study, file.parent, n_prompts=n_prompts, samples=samples)
     from rater.steering.side_by_side import page, tables
 
-    made = generate(
-        model,
-        study.prompts[:n_prompts],
-        study.arms,
-        study.sampling.model_copy(update={"samples_per_prompt": samples}),
-        trace=True,
-    )
     arms = {arm.name: describe_arm(arm) for arm in study.arms}
     if html is None:
         for table in tables(made, arms):
@@ -53,3 +56,39 @@ def compare(file: Path, n_prompts: int, samples: int, html: Path | None, device:
         msg = f"--html: {html} could not be written: {error.strerror or error}. Name another file."
         raise ModelError(msg) from error
     click.echo(f"Written: {html}")
+
+
+def _made(study: "Study", device: str | None, *, n_prompts: int, samples: int) -> "list[ArmCompletion]":
+    """Generate with one model after the other."""
+    from rater.study.arms import Outside, model_of, models_needed
+
+    sampling = study.sampling.model_copy(update={"samples_per_prompt": samples})
+    made: list[ArmCompletion] = []
+    for name in models_needed(study.arms, study.model):
+        model = load_model(name, device)
+        from rater.steering.completions import generate
+
+        arms = [arm for arm in study.arms if not isinstance(arm, Outside)]
+        own = [arm for arm in arms if model_of(arm, study.model) == name]
+        made += generate(model, study.prompts[:n_prompts], own, sampling, chat=study.chat, trace=True)
+        del model
+        gc.collect()  # a model refers to itself; the next one may need its memory
+    return made
+
+
+def _taken(study: "Study", folder: Path, *, n_prompts: int, samples: int) -> "list[ArmCompletion]":
+    """Take the completions of the other arms from their files."""
+    from rater.steering.completions import from_outside
+    from rater.study.arms import Outside
+    from rater.study.outside import read_outside
+
+    n_samples = study.sampling.samples_per_prompt
+    return [
+        from_outside(arm.name, study.prompts[place.prompt_index], place.sample, text)
+        for arm in study.arms
+        if isinstance(arm, Outside)
+        for place, text in read_outside(
+            arm, folder, study.prompts, samples_per_prompt=n_samples
+        ).texts.items()
+        if place.prompt_index < n_prompts and place.sample < samples
+    ]

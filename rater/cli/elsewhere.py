@@ -1,4 +1,7 @@
-"""Options of `rater analyze --from`: which column of a table is what, and how it is analysed."""
+"""Options of `rater analyze --from`: which column of a table is what, and how it is analysed.
+
+Those that say how also change a study's planned analysis, with --exploratory.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +22,11 @@ class Elsewhere(TypedDict):
     answer: str
     item: str | None
     dimension: str | None
+    primary: str | None
     contrast: tuple[str, str] | None
     points: int | None
-    scope: Literal["raters+prompts", "raters", "prompts"]
-    score: Literal["net_superiority", "scale_points"]
+    scope: Literal["raters+prompts", "raters", "prompts"] | None
+    score: Literal["net_superiority", "scale_points"] | None
     sesoi: float | None
     drop_empty: bool
 
@@ -53,21 +57,22 @@ _OPTIONS = (
     click.option("--arm", default="arm", show_default=True, metavar="COL", help="… of arms."),
     click.option("--answer", default="answer", show_default=True, metavar="COL", help="… of answers."),
     click.option("--item", metavar="COL", help="… of texts, where a prompt has several in an arm."),
-    click.option("--dimension", metavar="COL", help="… of what was judged; the first one is primary."),
+    click.option(
+        "--dimension", metavar="COL", help="… of what was judged; the first one is primary, or --primary."
+    ),
+    click.option("--primary", metavar="NAME", help="The dimension tested as the primary one."),
     click.option("--contrast", type=TwoArms(), metavar="A,B", help="The arms compared, A minus B."),
     click.option("--points", type=int, help="How many points the scale has, from 1."),
     click.option(
         "--scope",
         type=click.Choice(["raters+prompts", "raters", "prompts"]),
-        default="raters+prompts",
-        show_default=True,
+        show_default="raters+prompts",
         help="What the claim generalises to.",
     ),
     click.option(
         "--score",
         type=click.Choice(["net_superiority", "scale_points"]),
-        default="net_superiority",
-        show_default=True,
+        show_default="net_superiority",
         help="What is compared.",
     ),
     click.option(
@@ -77,6 +82,10 @@ _OPTIONS = (
     ),
     click.option("--drop-empty", is_flag=True, help="Leave out rows without an answer."),
 )
+
+
+PLANNED = ("primary", "contrast", "scope", "score", "sesoi")
+"""The options that say how, of which a study has said its own beforehand."""
 
 
 def elsewhere_options(command: Command) -> Command:

@@ -1,4 +1,4 @@
-"""`rater export`: write the ratings as tidy data."""
+"""`rater export`: write what was collected as tidy data."""
 
 import getpass
 from pathlib import Path
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 @study_argument
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--unblind", "unblinded", is_flag=True, help="With each text's arm; the look is logged.")
+@click.option("--identifiers", is_flag=True, help="With who raters are, by what a recruitment site said.")
 @click.option("--yes", is_flag=True, help="Do not ask before unblinding.")
 @click.option("--who", default=getpass.getuser, show_default="you", help="Who looks; kept in the log.")
 @click.option("--why", default="export", show_default=True, help="Why; kept in the log.")
@@ -28,32 +29,44 @@ def export(
     sealed_url: str,
     *,
     unblinded: bool,
+    identifiers: bool,
     yes: bool,
-    who: str,
-    why: str,
+    **reason: str,
 ) -> None:
     """Write one row for each answer's latest revision to FILE, in the format that its name ends in.
 
-    Formats: .csv, .jsonl (JSON Lines), .parquet (needs pyarrow). What the columns mean is written beside it.
-    There is no arm in it, unless you --unblind a study that is closed.
+    Formats: .csv, .jsonl (JSON Lines), .parquet (needs pyarrow). Beside it come tables of raters, guesses and
+    comments, and what every column means. There is no arm in any of it, unless you --unblind a study that is
+    closed; nor who raters are, unless you ask for --identifiers.
 
     \b
     Example: rater export love_vs_hate ratings.csv
     """
-    from rater.custody.export import data_dictionary, in_order, read_blind_frame
-    from rater.report.files import write_dictionary, write_table
+    from rater.custody.export import data_dictionary, in_order, read_blind_frame, read_tables
+    from rater.custody.tables import meanings
+    from rater.report.files import write_dictionaries, write_table
 
     if unblinded:
         _confirm(rating_url, study_name, yes=yes)
-        frame = _unblind(sealed_url, rating_url, study_name, who=who, why=why)
+        frame = _unblind(sealed_url, rating_url, study_name, reason)
     else:
         frame = read_blind_frame(rating_url, study_name)
     frame = in_order(frame)
     write_table(frame, file)
+    click.echo(f"{len(frame):,} answers are in {file}")
+    described = {"ratings": (data_dictionary(list(frame.columns)), frame)}
+    for name, table in read_tables(rating_url, study_name, with_identifiers=identifiers).items():
+        path = file.with_name(f"{file.stem}.{name}{file.suffix}")
+        write_table(table, path)
+        described[name] = (meanings(name), table)
+        click.echo(f"{len(table):,} {name} are in {path}")
     beside = file.with_name(f"{file.stem}.dictionary.json")
-    meanings = data_dictionary(list(frame.columns))
-    write_dictionary({name: (m.says, m.seen_by) for name, m in meanings.items()}, frame, beside)
-    click.echo(f"{len(frame):,} answers are in {file}, and what its columns mean in {beside}")
+    says = {
+        name: ({column: (m.says, m.seen_by) for column, m in of.items()}, table)
+        for name, (of, table) in described.items()
+    }
+    write_dictionaries(says, beside)
+    click.echo(f"What the columns mean is in {beside}")
 
 
 def _confirm(rating_url: str, study_name: str, *, yes: bool) -> None:
@@ -69,7 +82,7 @@ def _confirm(rating_url: str, study_name: str, *, yes: bool) -> None:
 
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         state = get_study(session, study_name).state
-    if state not in {"closed", "unblinded"}:
+    if state not in {"closed", "unblinded", "archived"}:
         msg = f"Study {study_name!r} is {state}, and only a closed one is exported with its arms. "
         raise StateError(msg + f"Run: rater close {study_name}")
     if state == "closed" and not yes:
@@ -80,11 +93,11 @@ def _confirm(rating_url: str, study_name: str, *, yes: bool) -> None:
         )
 
 
-def _unblind(sealed_url: str, rating_url: str, study_name: str, *, who: str, why: str) -> "pd.DataFrame":
+def _unblind(sealed_url: str, rating_url: str, study_name: str, reason: dict[str, str]) -> "pd.DataFrame":
     from datetime import UTC, datetime
 
     from rater.unblind import Reason, unblind
 
-    seen = unblind(sealed_url, rating_url, study_name, reason=Reason(who, why), now=datetime.now(UTC))
+    seen = unblind(sealed_url, rating_url, study_name, reason=Reason(**reason), now=datetime.now(UTC))
     click.echo(f"This is look {seen.look}; the log's head is {seen.log_head}", err=True)
     return seen.frame

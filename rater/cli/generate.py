@@ -1,18 +1,35 @@
 """`rater generate`: make a study's completions."""
 
-import time
+import gc
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from rater.cli.loading import device_option, load_model
+from rater.cli.bar import Bar, progress_bar
+from rater.cli.loading import device_option, dtype_option, load_model
 from rater.cli.options import sealed_option
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from transformer_lens.model_bridge import TransformerBridge
 
+    from rater.generate.freeze import Missing
     from rater.study.study import Study
+
+
+class _How(NamedTuple):
+    """How a model is run."""
+
+    batch_size: int | None
+    device: str | None
+    dtype: str | None
+
+    def rows_together(self, n_completions: int) -> int:
+        """Say how many completions are decoded together."""
+        from rater.generate.estimate import default_batch_size
+
+        return self.batch_size or default_batch_size(n_completions)
 
 
 @click.command(short_help="Make the completions that are missing.")
@@ -23,10 +40,23 @@ if TYPE_CHECKING:
     help="Completions decoded together; an interruption loses no more.  [default: by study]",
 )
 @device_option
+@dtype_option
+@click.option(
+    "--limit", type=click.IntRange(1), help="Make no more than so many now, of every prompt and arm alike."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing.")
 @click.option("--restart", is_flag=True, help="Throw away the completions of an unpublished study first.")
 @sealed_option
-def generate(
-    file: Path, batch_size: int | None, device: str | None, sealed_url: str, *, restart: bool
+def generate(  # noqa: PLR0917 (click gives them by name)
+    file: Path,
+    batch_size: int | None,
+    device: str | None,
+    dtype: str | None,
+    limit: int | None,
+    sealed_url: str,
+    *,
+    dry_run: bool,
+    restart: bool,
 ) -> None:
     """Make every completion of a study that is missing; stop it at any time, and run it again to go on.
 
@@ -35,70 +65,90 @@ def generate(
     """
     from datetime import UTC, datetime
 
-    from rater.generate.freeze import freeze
+    from rater.generate.freeze import first_samples, freeze, look
+    from rater.generate.outside import cells_by_model, take_outside
     from rater.study.load import load_study
 
-    study = load_study(file)
+    study, how = load_study(file), _How(batch_size, device, dtype)
+    if dry_run:
+        _forecast(study, look(sealed_url, study, restart=restart), how, limit)
+        return
+    # Before anything is thrown away or kept: a model that is not there must cost nothing.
+    first = next(iter(cells_by_model(study, look(sealed_url, study, restart=restart).cells)), None)
+    loaded = load_model(first, device, dtype) if first else None
     missing = freeze(sealed_url, study, now=datetime.now(UTC), restart=restart)
-    if missing.cells:
-        if missing.n_made:
-            click.echo(
-                f"Going on: {missing.n_made} of {study.n_completions} completions are there.", err=True
-            )
-        model = load_model(study.model, device)
-        from rater.generate.make import default_batch_size, make_completions
+    if missing.cells and missing.n_made:
+        click.echo(f"Going on: {missing.n_made} of {study.n_completions} completions are there.", err=True)
+    to_make = take_outside(sealed_url, study, missing, file.parent, now=datetime.now(UTC))
+    n_kept = study.n_completions - len(to_make.cells)
+    if limit is not None:
+        to_make = first_samples(to_make, limit)
+    for name, cells in cells_by_model(study, to_make.cells).items():
+        if loaded is None or name != first:
+            loaded = None
+            gc.collect()  # a model refers to itself; the next one may need its memory
+            loaded = load_model(name, device, dtype)
+        _make(sealed_url, study, replace(to_make, cells=cells), loaded, how=how, n_kept=n_kept)
+        n_kept += len(cells)
+    _say_what_is_there(study, file, n_kept=n_kept, n_before=missing.n_made)
 
-        with _progress() as progress:
-            bar = _Bar(progress, study, n_made=missing.n_made)
-            make_completions(
-                sealed_url,
-                study,
-                missing,
-                model,
-                batch_size=batch_size or default_batch_size(len(missing.cells)),
-                clock=lambda: datetime.now(UTC),
-                on_tokens=bar.on_tokens,
-                on_completion=bar.on_completion,
-            )
-    made = f"{len(missing.cells)} now, {missing.n_made} before" if missing.cells else "all made before"
+
+def _make(
+    sealed_url: str, study: "Study", missing: "Missing", model: "TransformerBridge", *, how: _How, n_kept: int
+) -> None:
+    """Make completions with one model, and show how far that is."""
+    from datetime import UTC, datetime
+
+    from rater.generate.make import make_completions
+
+    with progress_bar() as progress:
+        bar = Bar(
+            progress,
+            n_tokens=study.sampling.max_new_tokens,
+            n_made=n_kept,
+            n_to_make=len(missing.cells),
+            n_all=study.n_completions,
+        )
+        make_completions(
+            sealed_url,
+            study,
+            missing,
+            model,
+            batch_size=how.rows_together(len(missing.cells)),
+            clock=lambda: datetime.now(UTC),
+            on_tokens=bar.on_tokens,
+            on_completion=bar.on_completion,
+        )
+
+
+def _say_what_is_there(study: "Study", file: Path, *, n_kept: int, n_before: int) -> None:
+    n_now = n_kept - n_before
+    made = f"{n_now} now, {n_before} before" if n_now else "all made before"
+    if n_kept < study.n_completions:
+        click.echo(f"Study {study.name} has {n_kept} of its {study.n_completions} completions ({made}).")
+        click.echo(f"Next: rater status {study.name}, and for the rest: rater generate {file}")
+        return
     click.echo(f"Study {study.name} has all of its {study.n_completions} completions ({made}).")
-    click.echo(f"Next: rater publish {study.name}")
+    click.echo(f"Next: rater status {study.name}, then rater publish {study.name}")
 
 
-def _progress() -> "Progress":
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+def _forecast(study: "Study", missing: "Missing", how: _How, limit: int | None) -> None:
+    """Print what would be made, with which models, and roughly what that takes."""
+    from rater.generate.estimate import describe, estimate
+    from rater.generate.freeze import first_samples
+    from rater.generate.outside import cells_by_model
 
-    return Progress(
-        BarColumn(),
-        TextColumn("{task.fields[n_kept]} of {task.fields[n_all]} completions saved"),
-        TextColumn("{task.fields[rate]} tokens/s"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
+    here = [cell for cells in cells_by_model(study, missing.cells).values() for cell in cells]
+    n_outside = len(missing.cells) - len(here)
+    click.echo(
+        f"Study {study.name}: {missing.n_made} of {study.n_completions} completions are there, "
+        f"{len(missing.cells)} are missing. Nothing is made now."
     )
-
-
-class _Bar:
-    """Moves with the tokens made, and counts the completions saved: a batch of them ends nearly together."""
-
-    def __init__(self, progress: "Progress", study: "Study", n_made: int) -> None:
-        length = study.sampling.max_new_tokens
-        self._progress = progress
-        self._n_kept = n_made
-        self._tokens = 0
-        self._started = time.monotonic()
-        fields: dict[str, Any] = {"n_kept": n_made, "n_all": study.n_completions, "rate": "…"}
-        total, completed = study.n_completions * length, n_made * length
-        self._task = progress.add_task("", total=total, completed=completed, **fields)
-        self._length = length
-
-    def on_tokens(self, n: int) -> None:
-        """Take note of tokens made."""
-        self._tokens += n
-        rate = self._tokens / max(time.monotonic() - self._started, 1e-9)
-        self._progress.update(self._task, advance=n, rate=f"{rate:.0f}")
-
-    def on_completion(self, n_tokens: int) -> None:
-        """Take note of a completion saved; one that ended early is as done as a long one."""
-        self._n_kept += 1
-        self._progress.update(self._task, advance=self._length - n_tokens, n_kept=self._n_kept)
+    if n_outside:
+        click.echo(f"{n_outside} of them would be read from files.")
+    chosen = first_samples(replace(missing, cells=here), len(here) if limit is None else limit)
+    for model, cells in cells_by_model(study, chosen.cells).items():
+        batch_size = min(how.rows_together(len(cells)), len(cells))
+        expected = estimate(study, model, cells, batch_size=batch_size, dtype=how.dtype)
+        for line in describe(expected, how.device):
+            click.echo(line)

@@ -14,6 +14,14 @@ device_option = click.option(
 """Adds ``--device``."""
 
 
+dtype_option = click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    help="What the model's weights are loaded in.  [default: the checkpoint's own]",
+)
+"""Adds ``--dtype``."""
+
+
 def require_torch() -> None:
     """Refuse to go on without what runs a model; costs no import.
 
@@ -27,7 +35,7 @@ def require_torch() -> None:
         raise ModelError(msg)
 
 
-def load_model(name: str, device: str | None) -> "TransformerBridge":
+def load_model(name: str, device: str | None, dtype: str | None = None) -> "TransformerBridge":
     """Load a model, after a line that says how long it takes.
 
     Raises:
@@ -35,6 +43,8 @@ def load_model(name: str, device: str | None) -> "TransformerBridge":
     """
     require_torch()
     click.echo(f"Loading torch and the model {name} (about 10 s for the embedded one) …", err=True)
+    import torch
+
     from rater.steering.bridge import load_model as load
 
-    return load(name, device=device)
+    return load(name, device=device, dtype=None if dtype is None else getattr(torch, dtype))

@@ -1,43 +1,90 @@
 """`rater power`: how large a study must be."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from rater.cli.options import rating_option
+
+if TYPE_CHECKING:
+    from rater.analysis.pilot import Pilot
+    from rater.study.study import Study
 
 
 @click.command(short_help="Say how large a study must be.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--points",
-    type=float,
-    help="The difference in scale points to plan for.  [default: an eighth of the scale]",
+    type=click.FloatRange(min=0, min_open=True),
+    help="The difference to plan for, in points of the scale; where texts are chosen between, how much more "
+    "often (0.25: by 25 percentage points).  [default: an eighth of the scale]",
+)
+@click.option(
+    "--pilot",
+    metavar="STUDY|CSV",
+    help="A pilot to learn from how much raters, prompts and texts differ: a published study, read without "
+    "its arms, or a CSV of ratings, with a column arm where the arms are known.",
+)
+@click.option(
+    "--drop-out",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    show_default=True,
+    help="The share of raters who leave somewhere in their booklet.",
 )
 @click.option(
     "--sims", default=400, show_default=True, type=click.IntRange(50), help="Simulations of each size."
 )
-@click.option("--seed", default=0, show_default=True, help="Seeds the simulations.")
-def power(file: Path, *, points: float | None, sims: int, seed: int) -> None:
+@click.option("--seed", type=int, help="Seeds the simulations.  [default: from the study's hash]")
+@rating_option
+def power(
+    file: Path,
+    *,
+    points: float | None,
+    pilot: str | None,
+    drop_out: float,
+    sims: int,
+    seed: int | None,
+    rating_url: str,
+) -> None:
     """Simulate the study's own booklets through its primary test, at its size and at others.
 
     \b
-    Example: rater power experiments/love_vs_hate.py --points 0.5
+    Example: rater power experiments/love_vs_hate.py --points 0.5 --drop-out 0.1
+    Example: rater power experiments/love_vs_hate.py --pilot pilot.csv
     """
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-    from rater.power import default_points, plan_power
+    from rater.power import Circumstances, default_points, plan_power
     from rater.report.power import print_power
     from rater.study.load import load_study
 
     study = load_study(file)
+    learnt = _learn(pilot, study, rating_url) if pilot else None
     columns = (TextColumn("Simulating {task.description} …"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("")
         plan = plan_power(
             study,
-            points or default_points(study),
+            default_points(study) if points is None else points,
             n_simulations=sims,
-            seed=seed,
+            seed=int(study.hash[:16], 16) if seed is None else seed,
+            circumstances=Circumstances(learnt, drop_out),
             say=lambda size: progress.update(task, description=size),
         )
     print_power(plan)
+
+
+def _learn(pilot: str, study: "Study", rating_url: str) -> "Pilot":
+    """Learn from a table of ratings, or from a published study's answers without their arms."""
+    from rater.analysis.pilot import learn, read_pilot
+    from rater.custody.export import read_blind_frame
+
+    judged = next(dimension for dimension in study.dimensions if dimension.name == study.primary)
+    if Path(pilot).suffix:
+        frame = read_pilot(Path(pilot), judged.name)
+    else:
+        frame = read_blind_frame(rating_url, pilot)
+    return learn(frame, judged, contrast=study.contrast)

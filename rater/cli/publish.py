@@ -1,4 +1,4 @@
-"""`rater publish`, `open` and `close`: give raters a study, and take it back."""
+"""`rater publish`: give raters a generated study."""
 
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,9 @@ from rater.cli.options import rating_option, sealed_option, study_argument
 
 if TYPE_CHECKING:
     from rater.publish.prepare import Prepared
+
+_NEXT = {"published": "rater open {name}", "open": "rater serve", "paused": "rater open {name}"}
+"""What to run with a study that is published already, by its state; what is closed can be analysed."""
 
 
 @click.command(short_help="Give a generated study to raters.")
@@ -26,15 +29,15 @@ def publish(study_name: str, rating_url: str, sealed_url: str, *, hold: bool) ->
     """
     from datetime import UTC, datetime
 
-    from rater.publish.lifecycle import open_study
+    from rater.publish.lifecycle import open_study, read_head
     from rater.publish.publish import find_published, publish_study
 
     published = find_published(rating_url, study_name)
     if published is not None:
-        click.echo(
-            f"Study {study_name} is published already, and {published.state}; what raters see is frozen."
-        )
-        click.echo("Next: rater serve")
+        state = "not open yet" if published.state == "published" else published.state
+        click.echo(f"Study {study_name} is published already ({state}); what raters see is frozen.")
+        next_step = _NEXT.get(published.state, "rater analyze {name}")
+        click.echo(f"Next: {next_step.format(name=study_name)}")
         return
 
     def audit(prepared: "Prepared") -> None:
@@ -45,7 +48,8 @@ def publish(study_name: str, rating_url: str, sealed_url: str, *, hold: bool) ->
     click.echo(f"  study hash   {published.study_hash}")
     click.echo(f"  commitment   {published.commitment}  (keep a copy: it proves the key unchanged)")
     if hold:
-        click.echo(f"Next: rater open {study_name}")
+        click.echo(f"  log          {read_head(rating_url, study_name)}")
+        click.echo(f"Next: rater register {study_name}, and then: rater open {study_name}")
         return
     head = open_study(rating_url, study_name, now=datetime.now(UTC))
     click.echo(f"  log          {head}")
@@ -74,37 +78,3 @@ def _audit(sealed_url: str, prepared: "Prepared") -> None:
             f"Rename or remove it where it stands, and see all of it with: rater audit {name}"
         )
         raise StateError(msg)
-
-
-@click.command(name="open", short_help="Let raters in (again).")
-@study_argument
-@rating_option
-def open_(study_name: str, rating_url: str) -> None:
-    """Let raters into a published (or closed, but not unblinded) study.
-
-    \b
-    Example: rater open love_vs_hate
-    """
-    from datetime import UTC, datetime
-
-    from rater.publish.lifecycle import open_study
-
-    head = open_study(rating_url, study_name, now=datetime.now(UTC))
-    click.echo(f"Study {study_name} is open.\n  log   {head}\nNext: rater serve")
-
-
-@click.command(name="close", short_help="Take no more answers.")
-@study_argument
-@rating_option
-def close_(study_name: str, rating_url: str) -> None:
-    """Take no more answers; raters see a friendly page.
-
-    \b
-    Example: rater close love_vs_hate
-    """
-    from datetime import UTC, datetime
-
-    from rater.publish.lifecycle import close_study
-
-    head = close_study(rating_url, study_name, now=datetime.now(UTC))
-    click.echo(f"Study {study_name} is closed.\n  log   {head}\nNext: rater analyze {study_name}")

@@ -7,8 +7,9 @@ from rater.cli.options import rating_option, study_argument
 
 @click.command(short_help="Rate blindly in the terminal.")
 @study_argument
+@click.option("--invitation", help="The code of a personal link, where the study is open to those only.")
 @rating_option
-def rate(study_name: str, rating_url: str) -> None:
+def rate(study_name: str, rating_url: str, invitation: str | None) -> None:
     """Rate a study here in the terminal, as blindly as in the browser; quit and come back at any time.
 
     \b
@@ -30,4 +31,5 @@ def rate(study_name: str, rating_url: str) -> None:
         keyboard=Keyboard(sys.stdin),
         state_folder=user_state_path("rater"),
         now=lambda: datetime.now(UTC),
+        invitation=invitation,
     )

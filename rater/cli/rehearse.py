@@ -1,50 +1,137 @@
 """`rater rehearse`: go the whole way with bots, without touching real data."""
 
+from typing import TYPE_CHECKING, get_args
+
 import click
 
 from rater.cli.options import sealed_option, study_argument
+
+if TYPE_CHECKING:
+    from rater.rehearse import Cast, Often
+    from rater.study.study import Study
+
+_CHARACTERS = ("random", "middle", "lazy", "quitting", "leaving", "double-tabbing", "slow")
+_BY_DEFAULT = ("quitting", "double-tabbing", "slow")
 
 
 @click.command(short_help="Go the whole way with bots and a made-up key.")
 @study_argument
 @click.option(
-    "--raters", "n_raters", default=12, show_default=True, type=click.IntRange(1, 200), help="Bots."
+    "--raters", "n_raters", type=click.IntRange(1, 200), help="How many bots.  [default: as many as planned]"
 )
 @click.option(
     "--effect",
-    default=2.0,
+    default=0.0,
     show_default=True,
-    type=click.FloatRange(-10, 10),
-    help="Scale points by which every other bot finds the made-up first arm higher; 0 for none.",
+    type=click.FloatRange(-1000, 1000),
+    help="How much higher, on the primary scale, the made-up first arm reads to the bots that look; 0 for a "
+    "null rehearsal.",
+)
+@click.option(
+    "--with",
+    "characters",
+    multiple=True,
+    type=click.Choice(_CHARACTERS),
+    help="Make one of the bots like this; give it as often as you like.  [default: one each that is quitting "
+    "(goes away half-way and comes back), double-tabbing and slow]",
+)
+@click.option(
+    "--times",
+    default=0,
+    type=click.IntRange(0, 10_000),
+    help="Rehearse so many times more, through the store and not the pages, and say how often the planned "
+    "test finds a difference.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seeds the made-up key and the bots.")
 @sealed_option
-def rehearse(study_name: str, *, n_raters: int, effect: float, seed: int, sealed_url: str) -> None:
+def rehearse(
+    study_name: str,
+    *,
+    n_raters: int | None,
+    effect: float,
+    characters: tuple[str, ...],
+    times: int,
+    seed: int,
+    sealed_url: str,
+) -> None:
     """Serve a throwaway copy of a generated study with a made-up key, let bots rate it, print the analysis.
 
+    The study's own databases are only read. With --times, say how often the planned test finds a difference:
+    without an effect that should be about alpha, with one about the power that `rater power` promises.
+
     \b
-    Example: rater rehearse love_vs_hate --raters 12
+    Example: rater rehearse love_vs_hate --effect 1 --times 200
     """
     from rich.console import Console
 
     from rater.analysis.primary import analyze as analyze_ratings
+    from rater.bots.judges import Character
     from rater.rehearse import Cast
     from rater.rehearse import rehearse as rehearse_study
     from rater.report.terminal import Screen, print_analysis
 
-    cast = Cast(n_raters, effect, seed)
-    seen = rehearse_study(sealed_url, study_name, cast, say=lambda line: click.echo(line, err=True))
+    known = {character: character for character in get_args(Character)}
+    chosen = characters or (_BY_DEFAULT if n_raters is None or n_raters > len(_BY_DEFAULT) else ())
+    cast = Cast(n_raters, effect, seed, tuple(known[each] for each in chosen))
+    seen = rehearse_study(sealed_url, study_name, cast, say=_remark)
     screen = Screen(
         title=seen.title,
         completed_raters=seen.progress.n_finished,
         planned_raters=seen.progress.n_booklets,
         banner="REHEARSAL: bots and a made-up key; nothing here is about the real study",
-        notes=[_what_bots_saw(effect, seen.plan.contrast[0])],
+        notes=[
+            _what_bots_saw(effect, seen.plan.contrast),
+            *([f"Among the bots: one each that is {', '.join(chosen)}."] if chosen else []),
+        ],
     )
-    print_analysis(analyze_ratings(seen.frame, seen.plan), Console(), screen)
+    analysis = analyze_ratings(seen.frame, seen.plan, raters=seen.raters, guesses=seen.guesses)
+    print_analysis(analysis, Console(), screen)
+    if times:
+        _rehearse_often(sealed_url, study_name, cast, times)
 
 
-def _what_bots_saw(effect: float, arm: str) -> str:
+def _rehearse_often(sealed_url: str, study_name: str, cast: "Cast", times: int) -> None:
+    from rater.rehearse import planned_study, rehearse_often
+
+    click.echo(f"Rehearsing {times} times through the store, without pages (about 1 s each) …", err=True)
+    often = rehearse_often(sealed_url, study_name, cast, times, say=_remark)
+    click.echo()
+    for line in _how_often(often, cast, planned_study(sealed_url, study_name, cast)):
+        click.echo(line)
+
+
+def _how_often(often: "Often", cast: "Cast", study: "Study") -> list[str]:
+    """Say what many rehearsals came to, beside what was to be expected."""
+    found = (
+        f"{often.n_found} of {often.n} ({often.share:.1%}; 99 % interval {often.low:.1%} to {often.high:.1%})"
+    )
+    lines = [
+        f"Rehearsed {often.n} more times, each with a new made-up key, new booklets and new bots, which",
+        "rated through the store and not through the pages.",
+        f"The planned test found a difference in {found}.",
+    ]
+    if often.n_not_estimable:
+        lines.append(f"In {often.n_not_estimable} it could not be made.")
+    return [*lines, _expected(cast, study)]
+
+
+def _expected(cast: "Cast", study: "Study") -> str:
+    alpha = study.analysis.alpha
+    if not cast.effect:
+        return f"Without an effect, that should be about alpha, {alpha:.0%}."
+    from rater.power import power_as_planned
+
+    power = power_as_planned(study, cast.effect, n_simulations=1_000)
+    error = f"± {power.high - power.share:.0%}"
+    return f"`rater power` promises to find {cast.effect:g} in {power.share:.0%} ({error})."
+
+
+def _remark(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _what_bots_saw(effect: float, contrast: tuple[str, str]) -> str:
     if not effect:
         return "No bot saw any difference between the arms."
-    return f"Every other bot found texts of the made-up arm {arm!r} {effect:g} scale points higher."
+    first, second = contrast
+    return f"To bots that look, texts of the made-up arm {first!r} read {effect:+g} against {second!r}."

@@ -1,13 +1,34 @@
 """`rater serve`: let raters rate in the browser."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
 from rater.cli.options import DEFAULT_SEALED, StudyName, command_name, rating_option
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from rater.store.rating.studies import Progress, PublishedStudy
+    from rater.web.logs import LogFormat
+
+
+class ServeOptions(TypedDict):
+    """What `rater serve` is told beside the studies and their database."""
+
+    host: str
+    port: int
+    workers: int
+    with_desk: bool
+    reports_folder: Path | None
+    n_proxies: int
+    is_https: bool
+    one_network: bool
+    metrics_token: str | None
+    log_format: "LogFormat"
+    log_level: str
+    dev: bool
 
 
 @click.command(short_help="Let raters rate in the browser.")
@@ -23,42 +44,147 @@ if TYPE_CHECKING:
     envvar="RATER_PORT",
     help="The port to listen on; 0 takes a free one.",
 )
+@click.option(
+    "--workers",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    envvar="RATER_WORKERS",
+    help="How many processes answer; the cores of the machine, for a large study on PostgreSQL.",
+)
+@click.option("--desk", "with_desk", is_flag=True, envvar="RATER_DESK", help="Add the experimenters' /desk.")
+@click.option(
+    "--reports",
+    "reports_folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    envvar="RATER_REPORTS",
+    help="A folder of report folders named after studies; the desk shows them after unblinding.",
+)
+@click.option(
+    "--proxies",
+    "n_proxies",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 9),
+    envvar="RATER_PROXIES",
+    help="How many proxies in front are trusted to say whom they forward for.",
+)
+@click.option(
+    "--https",
+    "is_https",
+    is_flag=True,
+    envvar="RATER_HTTPS",
+    help="Raters come by https: send cookies over nothing else.",
+)
+@click.option(
+    "--one-network",
+    is_flag=True,
+    envvar="RATER_ONE_NETWORK",
+    help="Raters share one address, as in a lab: let it begin more than half of the booklets.",
+)
+@click.option(
+    "--metrics-token",
+    envvar="RATER_METRICS_TOKEN",
+    show_envvar=True,
+    help="Let other machines read /metrics that send this token; better set by its variable.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    envvar="RATER_LOG_FORMAT",
+    help="Log lines to read, or JSON objects; never who asked.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["warning", "info"]),
+    default="warning",
+    show_default=True,
+    envvar="RATER_LOG_LEVEL",
+    help="info also logs every request.",
+)
+@click.option("--dev", is_flag=True, help="Flask's own server, which restarts when the code changes.")
 @rating_option
-def serve(study_names: tuple[str, ...], host: str, port: int, rating_url: str) -> None:
+def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[ServeOptions]") -> None:
     """Serve published studies to raters until Ctrl-C, and print their addresses (all, or those of STUDY).
+
+    On SIGHUP the processes are replaced by new ones, without losing a request.
 
     \b
     Example: rater serve --port 8000
+    Example: rater serve --desk --workers 4 --proxies 1 --https
     """
     import os
 
+    from rater.web import logs
     from rater.web.server import serve as serve_app
+    from rater.web.server import serve_dev
     from rater.web.settings import WebSettings, drop_sealed_settings
 
-    lines = _study_lines(rating_url, study_names)
-    if _can_read(os.environ.get("RATER_SEALED", DEFAULT_SEALED)):
-        click.echo(
-            "Note: you can read the sealed database too. To raters on the internet, serve as another user.",
-            err=True,
-        )
+    lines = _study_lines(rating_url, study_names, needs_one=not options["with_desk"])
+    _warn(rating_url, with_desk=options["with_desk"])
     drop_sealed_settings(os.environ)
+    logs.configure(options["log_format"], options["log_level"])
+    settings = WebSettings(
+        rating_url,
+        secure_cookies=options["is_https"],
+        n_proxies=options["n_proxies"],
+        one_network=options["one_network"],
+        with_desk=options["with_desk"],
+        reports_folder=options["reports_folder"],
+        metrics_token=options["metrics_token"],
+    )
 
     def on_listening(address: str) -> None:
         for slug, line in lines:
             click.echo(f"{address}/s/{slug}   {line}")
+        if settings.with_desk:
+            click.echo(f"{address}/desk   for you")
         click.echo("Serving until you press Ctrl-C; every answer is saved at once.")
         click.echo(
             f"Results, in another terminal: {command_name()} analyze STUDY --look (it leaves the study open)"
         )
 
-    serve_app(WebSettings(rating_url), host, port, on_listening=on_listening)
+    if options["dev"]:
+        serve_dev(settings, options["host"], options["port"], on_listening=on_listening)
+        return
+    serve_app(
+        settings,
+        options["host"],
+        options["port"],
+        workers=options["workers"],
+        log_format=options["log_format"],
+        on_listening=on_listening,
+    )
 
 
-def _study_lines(rating_url: str, study_names: tuple[str, ...]) -> list[tuple[str, str]]:
+def _warn(rating_url: str, *, with_desk: bool) -> None:
+    """Note what is open that should not be, or closed that should be open."""
+    import os
+
+    from rater.store.engine import disposing, reading
+    from rater.store.rating.open import open_rating
+    from rater.store.rating.users import list_users
+
+    if _can_read(os.environ.get("RATER_SEALED", DEFAULT_SEALED)):
+        click.echo(
+            "Note: you can read the sealed database too. To raters on the internet, serve as another user.",
+            err=True,
+        )
+    if with_desk:
+        with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+            if not list_users(session):
+                click.echo(
+                    f"Note: nobody may log in at the desk yet. Run: {command_name()} user add NAME", err=True
+                )
+
+
+def _study_lines(rating_url: str, study_names: tuple[str, ...], *, needs_one: bool) -> list[tuple[str, str]]:
     """Give each study's slug and what to say of it.
 
     Raises:
-        StateError: one that is named is not published, or none is.
+        StateError: one that is named is not published, or none is where one is needed.
     """
     from rater.errors import StateError
     from rater.store.engine import disposing, reading
@@ -67,7 +193,7 @@ def _study_lines(rating_url: str, study_names: tuple[str, ...]) -> list[tuple[st
 
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         studies = [get_study(session, name) for name in study_names] or list_studies(session)
-        if not studies:
+        if not studies and needs_one:
             msg = "No study is published yet. Run: rater publish STUDY"
             raise StateError(msg)
         progress = {study.slug: read_progress(session, study.id) for study in studies}
@@ -78,6 +204,7 @@ def _line(study: "PublishedStudy", progress: "Progress") -> str:
     finished = f"{progress.n_finished} of {progress.n_booklets} raters finished"
     meaning = {
         "published": f"not open yet; run: rater open {study.name}",
+        "paused": "paused: raters are asked to come back later",
         "closed": "closed: raters see that it is over",
         "unblinded": "unblinded: raters see that it is over",
     }

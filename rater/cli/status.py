@@ -24,8 +24,9 @@ def status(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool) 
 
     from rich.console import Console
 
-    from rater.custody.status import Watched, watch
+    from rater.custody.status import watch
     from rater.report.status import print_generated, print_watched
+    from rater.store.rating.watch import Watched
 
     seen = watch(rating_url, sealed_url, study_name, now=datetime.now(UTC))
     if as_json:

@@ -72,6 +72,7 @@ class Coeffs(click.ParamType[tuple[float, ...]]):
     "--samples", default=2, show_default=True, type=click.IntRange(1), help="Completions per prompt."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The CSV file.  [default: STUDY-sweep.csv]")
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw the heat map: a .png or .svg file.")
 @device_option
 def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     file: Path,
@@ -83,6 +84,7 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     n_prompts: int | None,
     samples: int,
     out: Path | None,
+    picture: Path | None,
     device: str | None,
 ) -> None:
     """Measure what a study's steered arm does at each layer, coefficient and position.
@@ -93,6 +95,9 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     Example: rater sweep experiments/love_vs_hate.py --layers 2:12:2 --coeffs 4,8,12 --words love,happy
     """
     require_torch()
+    if picture is not None and picture.suffix not in {".png", ".svg"}:
+        msg = f"--picture is {str(picture)!r}; valid: a file ending in .png or .svg."
+        raise StudyError(msg)
     from rater.steering.sweep import all_settings
     from rater.steering.sweep import sweep as measure
     from rater.steering.sweep_file import SweepFile
@@ -117,6 +122,7 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
             arm.additions,
             missing,
             sampling=sampling,
+            chat=study.chat,
             words=counted,
             with_unsteered=None not in known,
         )
@@ -124,7 +130,40 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
             table.append(outcome)
             done.append(outcome)
             click.echo(_line(outcome), err=True)
-    _show([outcome for outcome in done if outcome.setting is None or outcome.setting in wanted])
+    shown = [outcome for outcome in done if outcome.setting is None or outcome.setting in wanted]
+    _show(shown)
+    if picture is not None:
+        _draw(shown, picture, arm=arm.name, words=counted, n=f"{len(prompts)} prompts × {samples} samples")
+
+
+def _draw(outcomes: "list[Outcome]", picture: Path, *, arm: str, words: list[str] | None, n: str) -> None:
+    from rater.report.figures.style import drawing, render
+    from rater.report.figures.sweep import SweepCell, SweepLabels, sketch_sweep
+
+    unsteered = next(outcome for outcome in outcomes if outcome.setting is None)
+    cells = [
+        SweepCell(
+            layer=each.setting.layer,
+            coeff=each.setting.coeff,
+            position=each.setting.position,
+            effect=each.effect,
+            nll=each.nll,
+            is_damaged=each.is_damaged(unsteered),
+        )
+        for each in outcomes
+        if each.setting is not None
+    ]
+    effect = (
+        f"occurrences of {', '.join(words)} in a text" if words else "divergence of the next token (nats)"
+    )
+    labels = SweepLabels(arm, effect, unsteered.effect, unsteered.nll, n)
+    with drawing():
+        drawn = render(sketch_sweep(cells, labels), None)
+    if picture.suffix == ".png":
+        picture.write_bytes(drawn.png)
+    else:
+        picture.write_text(drawn.svg, encoding="utf-8")
+    click.echo(f"{drawn.title}: {picture}\n{drawn.caption}")
 
 
 def _steered_arm(study: "Study", name: str | None) -> "Steered":

@@ -3,6 +3,7 @@
 import click
 
 from rater.cli.options import rating_option, sealed_option, study_argument
+from rater.errors import RaterError
 
 
 @click.command(short_help="Say whether anything was altered, and what.")
@@ -22,11 +23,15 @@ def verify(study_name: str, head: str | None, rating_url: str, sealed_url: str, 
     Example: rater verify love_vs_hate --head 0f3a…
     """
     import json
+    import re
     from dataclasses import asdict
 
     from rater.cli import USER_MISTAKE
     from rater.custody.verify import verify_study
 
+    if head is not None and not re.fullmatch("[0-9a-f]{64}", head.strip().lower()):
+        msg = f"head is {head!r}; valid: all 64 characters (0-9, a-f) of a head that was printed"
+        raise RaterError(msg)
     checks = list(verify_study(rating_url, study_name, sealed_url=sealed_url, head=head))
     altered = [check for check in checks if check.outcome == "altered"]
     if as_json:

@@ -2,11 +2,13 @@
 
 import pandas as pd
 
+from rater.custody.tables import PERSONAL, TABLES
 from rater.store.dictionary import Meaning, meanings_of
 from rater.store.engine import disposing, reading
+from rater.store.rating.blind import BLIND_COLUMNS, blind_values
 from rater.store.rating.frame import read_answers
 from rater.store.rating.open import open_rating
-from rater.store.rating.schema import Answer, Item
+from rater.store.rating.schema import Answer, Item, Trial
 from rater.store.rating.studies import get_study
 from rater.store.sealed.schema import Completion
 
@@ -14,18 +16,23 @@ _FROM: dict[str, tuple[type, str]] = {
     "rater": (Answer, "rater_id"),
     "position": (Answer, "position"),
     "item": (Item, "id"),
+    "other_item": (Trial, "other_item_id"),
     "prompt": (Item, "prompt"),
     "arm": (Completion, "arm"),
     "sample": (Completion, "sample"),
     "dimension": (Answer, "dimension"),
     "answer": (Answer, "value"),
+    "comment": (Answer, "comment"),
+    "is_repeat": (Trial, "is_repeat"),
     "n_revisions": (Answer, "revision"),
     "shown_ms": (Answer, "shown_ms"),
+    "first_render_ms": (Answer, "first_render_ms"),
+    "hidden_ms": (Answer, "hidden_ms"),
     "answered_at": (Answer, "answered_at"),
 }
 """Each column of an export, in its order, and the column of the schema that it comes from."""
 
-BLIND_COLUMNS = tuple(column for column, (table, _) in _FROM.items() if table is not Completion)
+_WHOLE_MS = ("shown_ms", "first_render_ms", "hidden_ms")
 
 
 def read_blind_frame(rating_url: str, name: str) -> pd.DataFrame:
@@ -36,24 +43,25 @@ def read_blind_frame(rating_url: str, name: str) -> pd.DataFrame:
     """
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         rows = read_answers(session, get_study(session, name).id)
-    frame = pd.DataFrame(
-        [
-            (
-                row.rater_id,
-                row.position,
-                row.item_id,
-                row.prompt,
-                row.dimension,
-                row.answer,
-                row.n_revisions,
-                row.shown_ms,
-                row.answered_at,
-            )
-            for row in rows
-        ],
-        columns=list(BLIND_COLUMNS),
-    )
-    return frame.astype({"shown_ms": "Int64"})
+    frame = pd.DataFrame([blind_values(row) for row in rows], columns=list(BLIND_COLUMNS))
+    return frame.astype(dict.fromkeys(_WHOLE_MS, "Int64"))
+
+
+def read_tables(rating_url: str, name: str, *, with_identifiers: bool) -> dict[str, pd.DataFrame]:
+    """Read the tables that go with the ratings: raters, guesses, comments, and who raters are if asked for.
+
+    Costs up to seven queries.
+
+    Raises:
+        StateError: the study is not published.
+    """
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        study_id = get_study(session, name).id
+        return {
+            table: read(session, study_id)
+            for table, read in TABLES.items()
+            if with_identifiers or table != PERSONAL
+        }
 
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,54 +1,25 @@
 """Say how a study goes: while raters rate by counts and times alone, before publication by arm too."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from statistics import mean, median
+from dataclasses import dataclass, replace
+from datetime import datetime
+from statistics import mean
 
-from rater.publish.audit.forms import repetition
+from rater.errors import StateError
 from rater.store.engine import disposing, reading, sqlite_path
-from rater.store.rating.masked import (
-    RaterProgress,
-    count_answers_since,
-    count_booklets,
-    count_ratings_per_item,
-    read_raters,
-)
 from rater.store.rating.open import open_rating
-from rater.store.rating.studies import PublishedStudy, find_study
+from rater.store.rating.studies import find_study
+from rater.store.rating.watch import Watched, watch_study
 from rater.store.sealed.completions import KeptCompletion, read_completions
 from rater.store.sealed.open import open_sealed
-from rater.store.sealed.studies import get_sealed_study
+from rater.store.sealed.studies import find_secrets, get_sealed_study
+from rater.study.arms import Unsteered
 from rater.study.study import Study
 
-LEFT_AFTER = timedelta(hours=1)
-"""A rater who has not finished and not answered for so long is counted as gone; they may come back."""
-PACE_OVER = timedelta(hours=24)
-
-
-@dataclass(frozen=True)
-class Watched:
-    """How a published study goes, masked: nothing here is by arm."""
-
-    name: str
-    title: str
-    state: str
-    published_at: datetime
-    n_booklets: int
-    n_finished: int
-    n_under_way: int
-    n_left: int
-    """Raters who have not finished and not answered for an hour."""
-    n_answers: int
-    n_answers_last_day: int
-    ratings_per_item: dict[int, int]
-    """How many items have 0, 1, 2 … ratings."""
-    median_minutes: float | None
-    """From consent to the last answer, of who finished."""
-    left_at: tuple[int, ...]
-    """After how many texts those who left did."""
-    days_to_go: float | None
-    """At the pace of the last day; None where nobody finished in it."""
+_IMPROBABLE_NATS = 1.5
+"""With the embedded model texts are readable up to 1.1 nats above the unsteered arm, and falter from 1.7."""
+_REPETITIVE = 0.4
+_EMPTY = 0.1
 
 
 @dataclass(frozen=True)
@@ -65,6 +36,11 @@ class GeneratedArm:
     share_empty: float
     mean_repetition: float
     """The mean share of runs of three words that stood in the text before."""
+    mean_nll: float | None
+    """The mean over texts of what the unsteered model finds of them, in nats per token; None where they came
+    from a file."""
+    looks_broken: str | None
+    """Why raters might be shown what is no text, in a sentence; None where nothing speaks for it."""
 
 
 def watch(
@@ -75,39 +51,63 @@ def watch(
     Costs five queries, whatever the study's size; the sealed database is not opened for a published study.
 
     Raises:
-        StateError: there is no such study.
+        StateError: there is no such study, or it is published, but not in this rating database: what was
+            generated is not shown by arm any more.
     """
     path = sqlite_path(rating_url)
     if path is None or path.is_file():
         with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
             study = find_study(session, name)
             if study is not None:
-                return _watched(
-                    study,
-                    read_raters(session, study.id),
-                    count_ratings_per_item(session, study.id),
-                    count_answers_since(session, study.id, now - PACE_OVER),
-                    n_booklets=count_booklets(session, study.id),
-                    now=now,
-                )
+                return watch_study(session, study, now=now)
     with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
         kept = get_sealed_study(session, name)
+        secrets = find_secrets(session, kept.id)
+        if secrets is not None:
+            msg = (
+                f"Study {name!r} was published on {secrets.published_at:%Y-%m-%d %H:%M} UTC, but is not in "
+                "this rating database. Name the one that has it with --ratings (or RATER_DATABASE); if its "
+                f"publication was interrupted, run again: rater publish {name}"
+            )
+            raise StateError(msg)
         completions = read_completions(session, kept.id)
     return summarise_arms(Study.model_validate_json(kept.canonical_json), completions)
 
 
 def summarise_arms(study: Study, completions: Sequence[KeptCompletion]) -> tuple[GeneratedArm, ...]:
     """Summarise what was generated, by arm, in the study's order."""
-    return tuple(
-        _summarise(arm, [c for c in completions if c.cell.arm == arm], study.n_completions // len(study.arms))
-        for arm in study.arm_names
-    )
+    n_planned = study.n_completions // len(study.arms)
+    arms = [
+        _summarise(arm, [c for c in completions if c.cell.arm == arm], n_planned) for arm in study.arm_names
+    ]
+    declared = {arm.name: arm for arm in study.arms}
+    nlls = {arm.arm: arm.mean_nll for arm in arms if arm.mean_nll is not None}
+    unsteered = [nll for arm, nll in nlls.items() if isinstance(declared[arm], Unsteered)]
+    usual = min(unsteered or nlls.values(), default=None)
+    return tuple(replace(arm, looks_broken=_looks_broken(arm, usual)) for arm in arms)
+
+
+def _looks_broken(arm: GeneratedArm, usual_nll: float | None) -> str | None:
+    """Say in a sentence what speaks for an arm's texts being no texts."""
+    if arm.n and arm.share_empty > _EMPTY:
+        what = f"{arm.share_empty:.0%} of its texts are empty"
+    elif arm.mean_repetition > _REPETITIVE:
+        what = f"{arm.mean_repetition:.0%} of its texts' runs of three words stood there before"
+    elif arm.mean_nll is not None and usual_nll is not None and arm.mean_nll - usual_nll > _IMPROBABLE_NATS:
+        what = (
+            f"the unsteered model finds its tokens less likely by {arm.mean_nll - usual_nll:.1f} nats each "
+            "than those of the unsteered arm"
+        )
+    else:
+        return None
+    return f"Arm {arm.arm} looks broken: {what}. Read some before you publish; a smaller coefficient may do."
 
 
 def _summarise(arm: str, made: list[KeptCompletion], n_planned: int) -> GeneratedArm:
     def average(values: list[float]) -> float:
         return mean(values) if values else 0.0
 
+    nlls = [c.nll for c in made if c.nll is not None]
     return GeneratedArm(
         arm=arm,
         n=len(made),
@@ -116,42 +116,7 @@ def _summarise(arm: str, made: list[KeptCompletion], n_planned: int) -> Generate
         mean_characters=average([float(len(c.text)) for c in made]),
         share_cut_off=average([float(c.stop_reason == "length") for c in made]),
         share_empty=average([float(not c.text.strip()) for c in made]),
-        mean_repetition=average([repetition(c.text) for c in made]),
-    )
-
-
-def _watched(
-    study: PublishedStudy,
-    raters: list[RaterProgress],
-    ratings_per_item: dict[int, int],
-    n_answers: tuple[int, int],
-    *,
-    n_booklets: int,
-    now: datetime,
-) -> Watched:
-    unfinished = [rater for rater in raters if rater.finished_at is None]
-    left = [rater for rater in unfinished if now - (rater.last_at or rater.consented_at) > LEFT_AFTER]
-    finished_at = [rater.finished_at for rater in raters if rater.finished_at is not None]
-    minutes = [
-        (rater.finished_at - rater.consented_at).total_seconds() / 60
-        for rater in raters
-        if rater.finished_at is not None
-    ]
-    n_recent = sum(now - at <= PACE_OVER for at in finished_at)
-    days = PACE_OVER / timedelta(days=1)
-    return Watched(
-        name=study.name,
-        title=study.protocol.title,
-        state=study.state,
-        published_at=study.published_at,
-        n_booklets=n_booklets,
-        n_finished=len(finished_at),
-        n_under_way=len(unfinished) - len(left),
-        n_left=len(left),
-        n_answers=n_answers[0],
-        n_answers_last_day=n_answers[1],
-        ratings_per_item=ratings_per_item,
-        median_minutes=median(minutes) if minutes else None,
-        left_at=tuple(sorted(rater.n_answered for rater in left)),
-        days_to_go=(n_booklets - len(finished_at)) / n_recent * days if n_recent else None,
+        mean_repetition=average([c.repetition for c in made]),
+        mean_nll=mean(nlls) if nlls else None,
+        looks_broken=None,
     )

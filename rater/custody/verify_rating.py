@@ -1,18 +1,21 @@
 """Verify what the rating database can vouch for by itself: its log, and what the log's digests cover."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from typing import cast
 
 from sqlalchemy.orm import Session
 
 from rater.custody.checks import Check, altered, compare, intact, not_checked
 from rater.store.log import Event, broken_link, read_events
+from rater.store.rating.amendments import digest_protocol, read_amendments, read_logged_amendments
 from rater.store.rating.as_published import StudyRow
-from rater.store.rating.digests import digest_collected, digest_published
+from rater.store.rating.collected import digest_collected
+from rater.store.rating.digests import digest_published
+from rater.store.rating.forget import read_redacted
 from rater.store.rating.schema import Event as EventTable
 
-_STATES = {"published", "open", "closed", "unblinded"}
+_STATES = {"published", "open", "paused", "closed", "unblinded", "archived"}
+_GOES_ON = {"open", "paused"}
 _HEAD = "log against its head"
 
 
@@ -31,6 +34,7 @@ def verify_rating(session: Session, study: StudyRow, *, head: str | None) -> Ite
     yield _against_head(events, head)
     yield _state(study, events)
     yield from _publication(session, study, events[0].detail)
+    yield from _amendments(session, study)
     yield from _closing(session, study, events)
 
 
@@ -76,36 +80,79 @@ def _publication(session: Session, study: StudyRow, detail: Mapping[str, object]
             yield altered(name, f"The {name} beside the study is not the one in the log of its publication.")
         else:
             yield intact(name, f"{found}, as in the log of its publication.")
-    recorded_digests = cast("Mapping[str, str]", detail.get("digests") or {})
+    recorded_digests = dict(cast("Mapping[str, str]", detail.get("digests") or {}))
+    amended = read_logged_amendments(session, study.id)
+    if amended:
+        recorded_digests["booklets"] = amended[-1].booklets
     published = digest_published(session, study.id)
     for name, found, what in (
         ("protocol", published.protocol, "texts, questions and scales around the texts rated"),
         ("items", published.items, "texts rated and their prompts"),
         ("booklets", published.booklets, "booklets"),
+        ("checks", published.checks, "answers that pass attention checks"),
     ):
         yield compare(name, recorded=recorded_digests.get(name), found=found, what=what)
 
 
+def _amendments(session: Session, study: StudyRow) -> Iterator[Check]:
+    """Hold every later version against the log, which has its number, its digest and its reason."""
+    rows = [
+        (row.version, digest_protocol(row.protocol), row.reason) for row in read_amendments(session, study.id)
+    ]
+    logged = [
+        (each.version, each.protocol, each.reason) for each in read_logged_amendments(session, study.id)
+    ]
+    if rows == logged:
+        if rows:
+            n = len(rows)
+            yield intact(
+                "amendments", f"{n} amendment{'s' * (n != 1)}, each as it was logged with its reason."
+            )
+        return
+    wrong = sorted({version for version, *_ in set(rows) ^ set(logged)})
+    named = ", ".join(map(str, wrong)) or "their order"
+    yield altered("amendments", f"Not as they were logged: version {named}.")
+
+
 def _closing(session: Session, study: StudyRow, events: list[Event]) -> Iterator[Check]:
-    """Compare answers with the last closing's digest; what came after a reopening is not covered."""
+    """Compare answers with the last closing's digest; what came after a reopening is not covered.
+
+    A rater who was redacted since then is represented by their own digests in the log.
+    """
     closings = [event for event in events if event.kind == "closed"]
     if not closings:
         yield not_checked("answers", "Answers are digested when the study is closed, which it has not been.")
         return
-    detail = closings[-1].detail
-    last = detail.get("last_answer_id")
+    closing = closings[-1]
+    last = closing.detail.get("last_answer_id")
     if not isinstance(last, int):
         yield not_checked("answers", "No digest of answers is in the log: an earlier version wrote it.")
         return
-    is_open = study.state == "open"
-    collected = asdict(digest_collected(session, study.id, last_answer_id=last if is_open else None))
+    goes_on = study.state in _GOES_ON
+    redacted = read_redacted(session, study.id, since=closing.sequence)
+    collected = digest_collected(
+        session, study.id, last_answer_id=last if goes_on else None, redacted=redacted
+    )
+    if redacted:
+        n = len(redacted)
+        yield intact(
+            "redactions",
+            f"All that {n} rater{'s' * (n != 1)} gave was taken out at their wish since the closing, "
+            "and the log has the digests of it.",
+        )
     yield compare(
         "answers",
-        recorded=[detail.get("n_answers"), detail.get("answers")],
-        found=[collected["n_answers"], collected["answers"]],
-        what="answers" + (" given before the last closing" if is_open else ""),
+        recorded=[closing.detail.get("n_answers"), closing.detail.get("answers")],
+        found=[collected.n_answers, collected.answers],
+        what="answers" + (" given before the last closing" if goes_on else ""),
     )
-    if is_open:
-        yield not_checked("raters", "The study was opened again, so that raters come and finish.")
-    else:
-        yield compare("raters", recorded=detail.get("raters"), found=collected["raters"], what="raters")
+    if goes_on:
+        why = "The study was opened again, so that raters come and finish."
+        yield not_checked("raters", why)
+        yield not_checked("guesses", why)
+        return
+    for name, recorded, found in (
+        ("raters", closing.detail.get("raters"), collected.raters),
+        ("guesses", closing.detail.get("guesses"), collected.guesses),
+    ):
+        yield compare(name, recorded=recorded, found=found, what=name)

@@ -11,9 +11,10 @@ from rater.custody.checks import Check, altered, intact, not_checked
 from rater.publish.draft import Draft, draft_publication, key_lines
 from rater.publish.seal import commit
 from rater.store.log import broken_link, read_events
+from rater.store.rating.amendments import read_logged_amendments
 from rater.store.rating.as_published import StudyRow, read_booklets, read_items
+from rater.store.rating.publication import NewItem
 from rater.store.rating.schema import Event as RatingEvent
-from rater.store.rating.studies import NewItem
 from rater.store.sealed.completions import Cell, KeptCompletion, read_completions
 from rater.store.sealed.schema import Event
 from rater.store.sealed.studies import (
@@ -55,7 +56,9 @@ def verify_sealed(rating: Session, sealed: Session, published: StudyRow) -> Iter
     if {completion.cell for completion in completions} != _cells(study):
         yield not_checked("texts", "The sealed completions are not those that the study declares.")
         return
-    yield from _derived(rating, items, draft_publication(study, completions, secrets.seed), published)
+    added = [each.n_booklets_added for each in read_logged_amendments(rating, published.id)]
+    draft = draft_publication(study, completions, secrets.seed, added=added)
+    yield from _derived(rating, items, draft, published)
 
 
 def _cells(study: Study) -> set[Cell]:
@@ -94,7 +97,7 @@ def _commitment(
     secrets: Secrets,
     published: StudyRow,
 ) -> Check:
-    texts = {item.id: item.text for item in items}
+    texts = {item.id: item.text for item in items if not item.is_check}
     known = {completion.id for completion in completions}
     if key.keys() != texts.keys() or not known.issuperset(key.values()):
         return altered("key", "The key does not list the items that are published, each once.")

@@ -41,7 +41,15 @@ class Keyboard:
         return "" if pressed[0] in "\r\n" else pressed[0].lower()
 
     def line(self) -> str:
-        """Wait for one line, without the spaces around it.
+        """Wait for one line, in lower case and without the spaces around it.
+
+        Raises:
+            EOFError: the input has ended.
+        """
+        return self.text().lower()
+
+    def text(self) -> str:
+        """Wait for one line as it was written, without the spaces around it.
 
         Raises:
             EOFError: the input has ended.
@@ -51,7 +59,7 @@ class Keyboard:
         line = self._stream.readline()
         if not line:
             raise EOFError
-        return line.strip().lower()
+        return line.strip()
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from rich.console import Console
@@ -13,25 +14,16 @@ from sqlalchemy.orm import Session
 
 from rater.errors import ClosedError, FullError, StateError
 from rater.store.engine import reading, writing
+from rater.store.rating import raters, steps
 from rater.store.rating.open import open_rating
-from rater.store.rating.raters import (
-    Sitting,
-    Submission,
-    TrialView,
-    claim_booklet,
-    find_sitting,
-    finish_instructions,
-    has_free_booklet,
-    record_answers,
-    view_trial,
-)
+from rater.store.rating.sittings import Sitting, find_sitting
 from rater.store.rating.studies import PublishedStudy, get_study
-from rater.study.protocol import Dimension
+from rater.store.rating.trials import Submission, Timing, first_revisable, record_answers, view_trial
+from rater.terminal.around import Around
+from rater.terminal.ask import Asking
 from rater.terminal.keyboard import Keyboard
-from rater.terminal.screen import keys, say, show_page, show_question, show_trial
+from rater.terminal.screen import say, show_markdown, show_page, show_progress, show_texts
 from rater.terminal.token import keep_token, read_token, token_file
-
-_SINGLE_KEY_POINTS = 9
 
 
 def rate_in_terminal(
@@ -43,16 +35,18 @@ def rate_in_terminal(
     state_folder: Path,
     now: Callable[[], datetime],
     clock: Callable[[], float] = time.monotonic,
+    invitation: str | None = None,
 ) -> None:
     """Lead one rater through a study, or on from where they stopped; each text's answers are saved at once.
 
     Whoever comes back is known by a random token, kept in ``state_folder`` in a file that only its owner can
     read. Leaving (``q``, Ctrl-C, or the end of the input) is no error: it says what is saved and returns.
-    ``clock`` counts seconds and never goes back.
+    ``clock`` counts seconds and never goes back. ``invitation`` is the code of a personal link.
 
     Raises:
         DatabaseError: the rating database is missing, of another revision, or cannot be used.
-        StateError: no such study is published, or the token cannot be kept.
+        StateError: no such study is published, it is not for raters of the terminal, or the token cannot be
+            kept.
         ClosedError: the study takes no answers now.
         FullError: every booklet is dealt.
     """
@@ -61,7 +55,7 @@ def rate_in_terminal(
         with reading(engine) as session:
             study = get_study(session, study_name)
         file = token_file(state_folder, rating_url, study_name)
-        rating = _Rating(engine, study, file, console=console, keyboard=keyboard, now=now, clock=clock)
+        rating = _Rating(engine, study, file, Asking(console, keyboard), now, clock, invitation)
         try:
             rating.run()
         except (EOFError, KeyboardInterrupt):
@@ -77,10 +71,18 @@ class _Rating:
     engine: Engine
     study: PublishedStudy
     token_file: Path
-    console: Console
-    keyboard: Keyboard
+    asking: Asking
     now: Callable[[], datetime]
     clock: Callable[[], float]
+    invitation: str | None
+
+    @cached_property
+    def around(self) -> Around:
+        return Around(self.engine, self.study.protocol, self.asking, self.now)
+
+    @property
+    def console(self) -> Console:
+        return self.asking.console
 
     def run(self) -> None:
         sitting = self._sitting()
@@ -89,12 +91,14 @@ class _Rating:
         sitting = sitting or self._begin()
         if sitting is None:
             return
-        if not sitting.has_read_instructions:
-            self._instruct(sitting)
-        position = sitting.next_position
-        while position <= sitting.n_trials or self._goes_back():
-            position = min(position, sitting.n_trials)
-            position += 1 if self._rate(position) else -1
+        if sitting.left_why is not None:
+            self.around.say_goodbye(sitting.left_why)
+        elif not sitting.may_go_on(self.study.protocol.late_raters):
+            say(self.console, "You were away for long, so your place was given to somebody else. Thank you.")
+            self.around.show_ending(self.study.protocol.endings.stopped)
+        elif self._prepare(sitting):
+            self._rate_all(sitting.next_position)
+            self._end()
 
     def what_is_saved(self) -> str:
         sitting = self._sitting()
@@ -122,9 +126,8 @@ class _Rating:
     def _why_closed(self) -> str:
         if self.study.state == "published":
             return f"Study {self.study.name!r} is not open yet. Run: rater open {self.study.name}"
-        return (
-            f"Study {self.study.name!r} is {self.study.state}: it takes no more answers.{self._saved_texts()}"
-        )
+        more = "answers for now" if self.study.state == "paused" else "more answers"
+        return f"Study {self.study.name!r} is {self.study.state}: it takes no {more}.{self._saved_texts()}"
 
     def _saved_texts(self) -> str:
         sitting = self._sitting()
@@ -133,90 +136,150 @@ class _Rating:
 
     def _begin(self) -> Sitting | None:
         """Ask for consent and deal a booklet; None for who would rather not."""
-        with reading(self.engine) as session:
-            if not has_free_booklet(session, self.study.id):
-                msg = f"Every place in study {self.study.name!r} is taken; nothing is left to rate."
-                raise FullError(msg)
-        show_page(self.console, self.study.protocol.title, self.study.protocol.consent)
+        protocol = self.study.protocol
+        self._require_place()
+        notice = f"\n\n{protocol.content_notice}" if protocol.content_notice else ""
+        show_page(self.console, protocol.title, f"{protocol.consent}{notice}")
         say(self.console, "y to take part · n to leave, and nothing is stored")
-        while (pressed := self.keyboard.key()) not in ("y", "yes"):
+        while (pressed := self.asking.keyboard.key()) not in ("y", "yes"):
             if pressed in ("n", "no", "q"):
+                with writing(self.engine) as session:
+                    steps.count_declined(session, self.study.id)
                 say(self.console, "Nothing is stored. Goodbye.")
+                self.around.show_ending(protocol.endings.declined)
                 return None
             say(self.console, "Please press y or n.")
         token = read_token(self.token_file) or keep_token(self.token_file)
+        arrival = raters.Arrival("terminal", invitation=self.invitation)
         with writing(self.engine) as session:
-            return claim_booklet(session, self.study.id, token, channel="terminal", now=self.now())
+            return raters.claim_booklet(
+                session, self.study.id, token, arrival=arrival, protocol=protocol, now=self.now()
+            )
 
-    def _instruct(self, sitting: Sitting) -> None:
-        show_page(self.console, self.study.protocol.title, self.study.protocol.instructions)
-        say(self.console, "Enter to begin · q quit")
-        if self.keyboard.key() == "q":
-            raise EOFError
-        with writing(self.engine) as session:
-            finish_instructions(session, sitting.rater_id, now=self.now())
+    def _require_place(self) -> None:
+        protocol = self.study.protocol
+        if protocol.recruitment and protocol.recruitment.required:
+            msg = f"Study {self.study.name!r} is open only to those whom its recruitment site sends."
+            raise StateError(msg)
+        with reading(self.engine) as session:
+            if protocol.invited_only and not (
+                self.invitation and raters.is_invitation(session, self.study.id, self.invitation)
+            ):
+                msg = (
+                    f"Study {self.study.name!r} is open by personal links only. "
+                    f"Run: rater rate {self.study.name} --invitation CODE, with the code at the link's end"
+                )
+                raise StateError(msg)
+            if not raters.has_free_booklet(session, self.study.id, raters.Limits.of(protocol, self.now())):
+                msg = f"Every place in study {self.study.name!r} is taken; nothing is left to rate."
+                raise FullError(msg)
 
-    def _goes_back(self) -> bool:
-        """Say thanks; until the study is closed, the last text can still be revised."""
-        show_page(self.console, self.study.protocol.title, self.study.protocol.thanks)
-        if self.study.state != "open":
+    def _prepare(self, sitting: Sitting) -> bool:
+        """Lead to the first trial; False for who cannot take part."""
+        protocol = self.study.protocol
+        if protocol.screening and not sitting.has_been_screened and not self.around.screen(sitting):
+            self.around.say_goodbye("screened_out")
             return False
-        say(self.console, "Enter to leave · u back to the last text")
+        if not sitting.has_read_instructions:
+            show_page(self.console, protocol.title, protocol.instructions)
+            self.asking.enter("Enter to begin · q quit")
+            with writing(self.engine) as session:
+                steps.finish_instructions(session, sitting.rater_id, now=self.now())
+        if protocol.practice and not sitting.has_practised and not self.around.practise(sitting):
+            self.around.say_goodbye("failed_practice")
+            return False
+        return True
+
+    def _rate_all(self, position: int) -> None:
+        """Go through the trials, back and forth, until the rater goes on from the last."""
+        while True:
+            with reading(self.engine) as session:
+                sitting = self._found(session)
+            if position > sitting.n_trials:
+                if not self._goes_back(sitting):
+                    return
+                position = sitting.n_trials
+            elif self._may_rest(sitting, position):
+                done = f"{position - 1} of {sitting.n_trials} are done."
+                self.asking.enter(f"{done} Rest if you like · Enter to go on · q quit")
+            position += 1 if self._rate(position) else -1
+
+    def _may_rest(self, sitting: Sitting, position: int) -> bool:
+        every = self.study.protocol.break_every
+        return bool(
+            every and position > 1 and position == sitting.next_position and (position - 1) % every == 0
+        )
+
+    def _goes_back(self, sitting: Sitting) -> bool:
+        """Ask whether the last text is to be revised, while it can; where no question follows, say thanks."""
+        protocol = self.study.protocol
+        can_go_back = self._can_revise(sitting, sitting.n_trials)
+        if (protocol.blinding and not sitting.has_guessed) or (
+            protocol.final_comment and not sitting.has_commented
+        ):
+            if not can_go_back:
+                return False
+            show_page(self.console, protocol.title, "You have rated every text. A last question follows.")
+            return not self.asking.enter("Enter to go on · u back to the last text · q quit", or_back=True)
+        show_page(self.console, protocol.title, protocol.thanks)
+        if not can_go_back:
+            return False
         try:
-            return self.keyboard.key() == "u"
+            return not self.asking.enter("Enter to leave · u back to the last text", or_back=True)
         except EOFError:
             return False
+
+    def _can_revise(self, sitting: Sitting, position: int) -> bool:
+        return self.study.state == "open" and position >= first_revisable(
+            sitting, self.study.protocol.revising
+        )
+
+    def _end(self) -> None:
+        """Ask what is asked at the end, unless it was, and show the way out."""
+        protocol = self.study.protocol
+        with reading(self.engine) as session:
+            sitting = self._found(session)
+        asks = False
+        if self.study.state == "open":
+            if protocol.blinding and not sitting.has_guessed:
+                self.around.guess(sitting, protocol.blinding)
+                asks = True
+            if protocol.final_comment and not sitting.has_commented:
+                self.around.comment(sitting, protocol.final_comment)
+                asks = True
+        if asks:
+            show_page(self.console, protocol.title, protocol.thanks)
+        if protocol.debrief and (protocol.debrief_at_once or self.study.state not in {"open", "paused"}):
+            show_markdown(self.console, protocol.debrief)
+        self.around.show_ending(protocol.endings.finished)
 
     def _rate(self, position: int) -> bool:
         """Show one trial and save what is answered; False where the rater goes back instead."""
         with reading(self.engine) as session:
             sitting = self._found(session)
             view = view_trial(session, sitting, position)
-        show_trial(self.console, view, sitting.n_trials)
+        show_progress(self.console, position, sitting.n_trials)
+        show_texts(self.console, view.prompt, view.text, view.other_text)
         submission_id, shown_at = secrets.token_hex(16), self.clock()
-        answers = self._ask_all(view)
+        protocol = self.study.protocol
+        dimensions = [each for each in protocol.dimensions if view.dimension in (None, each.name)]
+        may_go_back = position > 1 and self._can_revise(sitting, position - 1)
+        answers = self.asking.judge(dimensions, view.answers, may_go_back=may_go_back)
         if answers is None:
             return False
-        shown_ms = round((self.clock() - shown_at) * 1000)
-        sent = Submission(id=submission_id, position=position, answers=answers, shown_ms=shown_ms)
+        timing = Timing(shown_ms=round((self.clock() - shown_at) * 1000))
+        sent = Submission(submission_id, position, answers, timing)
         try:
             with writing(self.engine) as session:
-                record_answers(session, self.study.id, self._found(session), sent, now=self.now())
+                record_answers(
+                    session,
+                    self.study.id,
+                    self._found(session),
+                    sent,
+                    revising=protocol.revising,
+                    now=self.now(),
+                )
         except ClosedError as error:
             msg = f"{error}{self._saved_texts()}"
             raise ClosedError(msg) from error
         return True
-
-    def _ask_all(self, view: TrialView) -> dict[str, int] | None:
-        """Ask every dimension in turn; None where the rater goes back to the text before."""
-        dimensions = self.study.protocol.dimensions
-        answers = dict(view.answers)
-        asked = 0
-        while asked < len(dimensions):
-            dimension = dimensions[asked]
-            may_go_back = asked > 0 or view.position > 1
-            point = self._ask(dimension, answers.get(dimension.name), may_go_back=may_go_back)
-            if point is not None:
-                answers[dimension.name] = point
-                asked += 1
-            elif asked > 0:
-                asked -= 1
-            else:
-                return None
-        return answers
-
-    def _ask(self, dimension: Dimension, before: int | None, *, may_go_back: bool) -> int | None:
-        """Wait for a point of the scale; None where the rater goes back."""
-        show_question(self.console, dimension, before)
-        points = {str(point): point for point in range(1, dimension.scale.points + 1)}
-        read = self.keyboard.key if len(points) <= _SINGLE_KEY_POINTS else self.keyboard.line
-        while (pressed := read()) not in points:
-            if pressed == "q":
-                raise EOFError
-            if pressed == "" and before is not None:
-                return before
-            if pressed == "u" and may_go_back:
-                return None
-            first = "This is the first text. " if pressed == "u" else ""
-            say(self.console, f"{first}Press {keys(dimension.scale, before)}.")
-        return points[pressed]

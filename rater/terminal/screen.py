@@ -1,4 +1,6 @@
-"""Put pages and trials on the terminal, so that no text can do more to it than be read."""
+"""Put pages, trials and questions on the terminal, so that no text can do more to it than be read."""
+
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.markdown import Markdown
@@ -7,10 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from rater.harmless import harmless
-from rater.store.rating.raters import TrialView
-from rater.study.protocol import Dimension, Likert
+from rater.store.rating.trials import Judgement
+from rater.study.protocol import Dimension
+from rater.study.scales import Number, Pairwise, Slider
 
 _WIDTH = 76  # characters; a longer line is hard to read
+_MOST_KEYS = 9
 
 
 def show_page(console: Console, title: str, markdown: str) -> None:
@@ -18,46 +22,103 @@ def show_page(console: Console, title: str, markdown: str) -> None:
     console.clear()
     console.print(Text(harmless(title), style="bold"), width=_width(console))
     console.print()
+    show_markdown(console, markdown)
+
+
+def show_markdown(console: Console, markdown: str) -> None:
+    """Show one of the study's texts below what is there."""
     # hyperlinks would put escape sequences of the study's own making into the output
     console.print(Markdown(harmless(markdown), hyperlinks=False), width=_width(console))
     console.print()
 
 
-def show_trial(console: Console, view: TrialView, n_trials: int) -> None:
-    """Clear the screen and show how far the rater is, then the prompt in bold, followed by its completion."""
+def show_progress(console: Console, position: int, n_trials: int) -> None:
+    """Clear the screen and show how far the rater is."""
     console.clear()
     progress = Table.grid(padding=(0, 2))
-    bar = ProgressBar(total=n_trials, completed=view.position - 1, width=24)
-    progress.add_row(bar, Text(f"{view.position} of {n_trials}"))
+    bar = ProgressBar(total=n_trials, completed=position - 1, width=24)
+    progress.add_row(bar, Text(f"{position} of {n_trials}"))
     console.print(progress)
     console.print()
-    text = Text.assemble((harmless(view.prompt), "bold"), harmless(view.text))
-    console.print(text, width=_width(console))
-    console.print()
 
 
-def show_question(console: Console, dimension: Dimension, before: int | None) -> None:
-    """Show a question, the points of its scale with their labels, and the keys; mark the answer before."""
+def show_texts(console: Console, prompt: str, text: str, other_text: str | None) -> None:
+    """Show the prompt in bold, followed by its completion; two completions one after the other, A and B."""
+    for side, shown in zip(("A", "B"), (text, other_text), strict=True):
+        if shown is None:
+            continue
+        if other_text is not None:
+            console.print(Text(side, style="bold reverse"))
+        whole = Text.assemble((harmless(prompt), "bold"), harmless(shown))
+        console.print(whole, width=_width(console))
+        console.print()
+
+
+def show_question(console: Console, dimension: Dimension, before: Judgement | None) -> None:
+    """Show a question, its possible answers and the keys; mark the answer before."""
     console.print(Text(harmless(dimension.question)), width=_width(console))
-    scale = dimension.scale
     rows = Table.grid(padding=(0, 2))
-    for point in range(1, scale.points + 1):
-        mark = Text(" (your answer)" if point == before else "", style="dim")
-        rows.add_row(Text(f"{point:>4}", style="bold"), Text(harmless(scale.label(point))) + mark)
+    for key, (value, label) in answer_keys(dimension).items():
+        mark = Text(" (your answer)" if before and value == before.value else "", style="dim")
+        rows.add_row(Text(f"{key:>4}", style="bold"), Text(harmless(label)) + mark)
+    for value, label in _ends(dimension):
+        rows.add_row(Text(f"{value:>4g}", style="bold"), Text(harmless(label)))
     console.print(rows, width=_width(console))
-    console.print(Text(keys(scale, before), style="dim"), width=_width(console))
+    console.print(Text(key_help(dimension, before), style="dim"), width=_width(console))
 
 
-def keys(scale: Likert, before: int | None) -> str:
+def answer_keys(dimension: Dimension) -> Mapping[str, tuple[float | None, str]]:
+    """Say which keys stand for which answer, and what that answer is called; none for a number to type."""
+    scale = dimension.scale
+    keys: dict[str, tuple[float | None, str]] = {}
+    for place, choice in enumerate(scale.choices, start=1):
+        key = str(place)
+        if isinstance(scale, Pairwise) and not scale.degrees:
+            key = {-1: "a", 0: "=", 1: "b"}[choice.value]
+        keys[key] = (choice.value, choice.label)
+    if dimension.cannot_judge:
+        keys["x"] = (None, "I cannot judge this")
+    return keys
+
+
+def needs_enter(dimension: Dimension) -> bool:
+    """Say whether an answer can take more than one key."""
+    return not dimension.scale.choices or len(dimension.scale.choices) > _MOST_KEYS
+
+
+def key_help(dimension: Dimension, before: Judgement | None) -> str:
     """Say which keys do what."""
-    points = f"1–{scale.points}" if scale.points <= 9 else f"1–{scale.points} and Enter"
-    keep = "" if before is None else f" · Enter keeps {before}"
-    return f"{points} to answer{keep} · u back · q quit"
+    scale = dimension.scale
+    keys = [key for key in answer_keys(dimension) if key != "x"]
+    if isinstance(scale, Number | Slider):
+        unit = f" {scale.unit}" if isinstance(scale, Number) and scale.unit else ""
+        steps = "" if scale.step == 1 else f" in steps of {scale.step:g}"
+        valid = f"{scale.minimum:g}–{scale.maximum:g}{unit}{steps} and Enter"
+    elif keys[0] != "1":
+        valid = ", ".join(keys)
+    else:
+        valid = f"1–{len(keys)}" + (" and Enter" if needs_enter(dimension) else "")
+    cannot = " · x cannot judge" if dimension.cannot_judge else ""
+    keep = "" if before is None else f" · Enter keeps {named(dimension, before.value)}"
+    return f"{harmless(valid)} to answer{cannot}{keep} · u back · q quit"
+
+
+def named(dimension: Dimension, value: float | None) -> str:
+    """Name an answer by the key it was given with."""
+    return next(
+        (key for key, (meant, _) in answer_keys(dimension).items() if meant == value),
+        "" if value is None else f"{value:g}",
+    )
 
 
 def say(console: Console, text: str) -> None:
     """Say something in a line of its own; nothing in it is taken for markup."""
     console.print(Text(harmless(text)), width=_width(console))
+
+
+def _ends(dimension: Dimension) -> list[tuple[float, str]]:
+    scale = dimension.scale
+    return [(scale.minimum, scale.low), (scale.maximum, scale.high)] if isinstance(scale, Slider) else []
 
 
 def _width(console: Console) -> int:

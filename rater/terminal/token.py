@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rater.errors import StateError
 from rater.store.engine import shown_url
-from rater.store.rating.raters import new_token
+from rater.store.rating.sittings import new_token
 
 
 def token_file(folder: Path, rating_url: str, study_name: str) -> Path:

@@ -106,3 +106,68 @@ def test_a_mistake_ends_with_exit_code_2_and_no_traceback(tmp_path: Path) -> Non
 
     assert shown.returncode == 2
     assert shown.stderr == "There is no file absent.csv; give a CSV with a row for each answer.\n"
+
+
+def test_a_report_of_ratings_from_elsewhere_says_where_they_come_from(tmp_path: Path) -> None:
+    written = analyze(
+        "--from", STATS / "data_e.csv", *COLUMNS, "--scope", "raters", "--report", "report", cwd=tmp_path
+    )
+
+    assert written.returncode == 0, written.stderr
+    assert written.stderr == "The report is in report/report.html\n"
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "These are ratings from elsewhere: nothing was preregistered or verified here." in page
+    meanings = json.loads((tmp_path / "report" / "answers.dictionary.json").read_text())
+    assert meanings["arm"]["meaning"] == "what was done to the model; 'condition' in data_e.csv"
+
+
+def test_exploring_is_said_on_the_screen_and_in_the_results(tmp_path: Path) -> None:
+    shown = analyze(
+        "--from",
+        STATS / "data_e.csv",
+        *COLUMNS,
+        *("--scope", "raters", "--exploratory", "--json", "all.json"),
+        cwd=tmp_path,
+    )
+
+    label = "Exploratory: not the planned analysis"
+    assert shown.stdout.splitlines()[0].strip() == label
+    assert json.loads((tmp_path / "all.json").read_text())["about"]["label"] == label
+
+
+def test_a_report_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+
+    shown = analyze("a_study", "--report", tmp_path, cwd=tmp_path)
+
+    assert shown.returncode == 2
+    assert "holds notes.txt, which is not a report's" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--scope", "raters"), "--scope would change the analysis that the study planned."),
+        (("--drop-empty",), "--drop-empty is for ratings from elsewhere: it goes with --from."),
+        (("--permuted", "--look"), "--permuted and --look do not go together"),
+    ],
+)
+def test_options_that_do_not_fit_a_study_are_refused(arguments: tuple[str, ...], said: str) -> None:
+    shown = CliRunner().invoke(cli, ["analyze", "a_study", *arguments])
+
+    assert shown.exit_code == 2
+    assert said in shown.output
+
+
+def test_figures_are_not_even_loaded_where_none_are_asked_for(tmp_path: Path) -> None:
+    program = (
+        "import sys; from rater.cli import cli; "
+        f"cli(['analyze', '--from', {str(STATS / 'data_e.csv')!r}, *{COLUMNS}], standalone_mode=False); "
+        "print([m for m in ('matplotlib', 'jinja2') if m in sys.modules])"
+    )
+
+    shown = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert shown.stdout.splitlines()[-1] == "[]"

@@ -47,8 +47,9 @@ def test_help_lists_the_verbs_in_the_order_of_the_flow(tmp_path: Path) -> None:
 
     verbs = [line.split()[0] for line in shown.stdout.split("Commands:")[1].splitlines() if line.strip()]
     assert verbs == [
-        "model", "check", "power", "sweep", "compare", "generate", "audit", "rehearse", "publish",
-        "open", "serve", "rate", "status", "backup", "close", "analyze", "export", "verify", "db",
+        "model", "check", "power", "sweep", "compare", "generate", "audit", "rehearse", "publish", "register",
+        "open", "user", "invite", "serve", "rate", "recover", "status", "pause", "amend", "backup", "forget",
+        "close", "analyze", "export", "archive", "import", "verify", "db",
     ]  # fmt: skip
 
 
@@ -67,7 +68,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["check", "generate", "publish", "open", "serve", "rate", "close", "analyze"]
+    "verb", ["check", "generate", "publish", "open", "user", "serve", "rate", "forget", "close", "analyze"]
 )
 def test_every_verb_has_help_with_an_example(tmp_path: Path, verb: str) -> None:
     shown = run(verb, "--help", cwd=tmp_path)
@@ -145,7 +146,7 @@ def test_publishing_opens_the_study_prints_what_to_keep_and_does_nothing_twice(
     assert published.commitment in first.stdout
     assert published.study_hash in first.stdout
     assert second.returncode == 0
-    assert "is published already, and open" in second.stdout.replace("\n", " ")
+    assert "is published already (open)" in second.stdout.replace("\n", " ")
 
 
 def test_a_held_study_is_opened_and_closed_by_hand(generated: Study, tmp_path: Path, rating_url: str) -> None:

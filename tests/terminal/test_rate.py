@@ -10,7 +10,6 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -20,77 +19,21 @@ from sqlalchemy import Engine, func
 from sqlalchemy import select as sql_select
 
 from rater.errors import ClosedError, DatabaseError, FullError, RaterError, StateError
-from rater.store.engine import open_engine, reading, writing
-from rater.store.rating.frame import AnswerRow, read_answers
-from rater.store.rating.raters import Submission, claim_booklet, find_sitting, record_answers
+from rater.store.engine import reading, writing
+from rater.store.rating.frame import AnswerRow
+from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Rater
+from rater.store.rating.sittings import find_sitting
 from rater.store.rating.studies import get_study, move_study
-from rater.study.protocol import Dimension, Likert, Protocol
+from rater.store.rating.trials import Judgement, Submission, record_answers
+from rater.study.protocol import Dimension, Protocol
+from rater.study.scales import Likert
 from rater.terminal import Keyboard, rate_in_terminal
 from rater.terminal.token import token_file
-
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-Publish = Callable[..., str]
+from tests.terminal.conftest import NOW, Publish, Rate
 
 
-class Rate:
-    """Run the command's function with piped input, and keep what it printed."""
-
-    def __init__(self, url: str, state_folder: Path) -> None:
-        self.url, self.state_folder = url, state_folder
-        self.seconds = 0.0
-        self.on_tick: Callable[[], None] = lambda: None
-        self.printed = ""
-
-    def __call__(self, *pressed: str, study: str = "a_study") -> str:
-        out = io.StringIO()
-        try:
-            rate_in_terminal(
-                self.url,
-                study,
-                console=Console(file=out, width=80),
-                keyboard=Keyboard(io.StringIO("".join(f"{line}\n" for line in pressed))),
-                state_folder=self.state_folder,
-                now=lambda: NOW,
-                clock=self._clock,
-            )
-        finally:
-            self.printed = out.getvalue()
-        return self.printed
-
-    def _clock(self) -> float:
-        self.seconds += 1.5
-        self.on_tick()
-        return self.seconds
-
-
-@pytest.fixture
-def rate(rating_url: str, tmp_path: Path) -> Rate:
-    return Rate(rating_url, tmp_path / "state")
-
-
-@pytest.fixture
-def answers(rating_url: str) -> Callable[[], list[AnswerRow]]:
-    """A function that reads the study's answers."""
-
-    def read() -> list[AnswerRow]:
-        engine = open_engine(rating_url)
-        with reading(engine) as session:
-            rows = read_answers(session, get_study(session, "a_study").id)
-        engine.dispose()
-        return rows
-
-    return read
-
-
-@pytest.fixture
-def database(rating_url: str) -> Iterator[Engine]:
-    engine = open_engine(rating_url)
-    yield engine
-    engine.dispose()
-
-
-def _values(rows: list[AnswerRow]) -> list[tuple[int, float]]:
+def _values(rows: list[AnswerRow]) -> list[tuple[int, float | None]]:
     return [(row.position, row.answer) for row in rows]
 
 
@@ -209,7 +152,7 @@ def test_undo_goes_back_and_a_changed_answer_is_a_revision(
 
     rows = answers()
     assert _values(rows) == [(1, 5), (2, 4), (3, 1)]
-    assert [row.n_revisions for row in rows] == [2, 1, 1]
+    assert [row.n_revisions for row in rows] == [2, 2, 1]  # Enter sends the same answer again
     assert "   3   (your answer)" in printed
     assert "1–5 to answer · Enter keeps 3 · u back · q quit" in printed
     assert re.findall(r"\d of 3", printed) == [
@@ -236,7 +179,7 @@ def test_the_last_answer_can_be_undone_too(
 def test_there_is_nothing_before_the_first_text(publish_study: Publish, rate: Rate) -> None:
     publish_study()
 
-    assert "This is the first text. Press 1–5 to answer" in rate("y", "", "u")
+    assert "This is as far back as it goes. Press 1–5 to answer" in rate("y", "", "u")
 
 
 @pytest.mark.parametrize("pressed", ["0", "6", "x", "", "33", "-1", "٣", "9" * 5_000])
@@ -370,7 +313,8 @@ def test_a_full_study_is_refused_before_consent(publish_study: Publish, rate: Ra
     publish_study(n_booklets=1)
     with writing(database) as session:
         study_id = get_study(session, "a_study").id
-        claim_booklet(session, study_id, "another", channel="web", now=NOW)
+        shown = get_study(session, "a_study").protocol
+        claim_booklet(session, study_id, "another", arrival=Arrival("web"), protocol=shown, now=NOW)
 
     with pytest.raises(
         FullError, match=r"^Every place in study 'a_study' is taken; nothing is left to rate\.$"
@@ -448,7 +392,8 @@ def test_a_second_terminal_that_went_ahead_is_not_in_the_way(
         study_id = get_study(session, "a_study").id
         sitting = find_sitting(session, study_id, token)
         assert sitting is not None
-        record_answers(session, study_id, sitting, Submission("x", 1, {"happiness": 2}, None), now=NOW)
+        sent = Submission("x", 1, {"happiness": Judgement(2)})
+        record_answers(session, study_id, sitting, sent, revising="all", now=NOW)
 
     rate("3", "q")
 

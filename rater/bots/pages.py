@@ -1,0 +1,155 @@
+"""Read a page as a browser does: what it shows, its form with every field, and the links on it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import httpx
+from bs4 import BeautifulSoup, Tag
+
+from rater.errors import StateError
+
+ANSWER = "answer."
+"""How the names of the fields begin that hold an answer to a dimension."""
+_TIMES = ("shown_ms", "first_render_ms", "hidden_ms")
+_TYPED = "input[type=number], input[type=range], input[type=text], textarea"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One of the radio buttons of a question."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Field:
+    """One question of a form."""
+
+    name: str
+    options: Sequence[Option]
+    """What can be pressed; empty where something is typed or moved."""
+    lowest: float | None = None
+    highest: float | None = None
+    step: float = 1
+
+    @property
+    def dimension(self) -> str | None:
+        """The dimension that it asks; None for another question."""
+        return self.name.removeprefix(ANSWER) if self.name.startswith(ANSWER) else None
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The answers on a scale that can be pressed, in order; "cannot judge" is not one."""
+        return tuple(float(option.value) for option in self.options if is_number(option.value))
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that a bot is on."""
+
+    url: httpx.URL
+    soup: BeautifulSoup
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether a text is rated here that counts."""
+        return "/trial/" in self.url.path
+
+    @property
+    def prompt(self) -> str:
+        """The prompt shown; empty where there is none."""
+        found = self.soup.select_one(".prompt")
+        return "" if found is None else found.get_text()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts shown, from left to right."""
+        return tuple(found.get_text() for found in self.soup.select(".completion"))
+
+    @cached_property
+    def form(self) -> Tag | None:
+        """The page's form that goes on; one that only stops or withdraws is not it."""
+        forms = self.soup.select("main form[method=post]")
+        with_answers = [form for form in forms if form.select("input[type=radio], .primary, [value=agree]")]
+        return (with_answers or [None, *forms][-1:])[0]
+
+    @property
+    def link(self) -> str | None:
+        """Where the page's main link leads, within the study."""
+        found = self.soup.select_one("main a.primary")
+        if found is None:
+            return None
+        target = self.url.join(str(found["href"]))
+        return str(target) if target.host == self.url.host else None
+
+    @property
+    def action(self) -> str:
+        """Where the form is sent."""
+        assert self.form is not None  # noqa: S101 (asked only where there is one)
+        return str(self.url.join(str(self.form.get("action") or str(self.url))))
+
+    @property
+    def hidden(self) -> dict[str, str]:
+        """What the form sends besides the rater's answers."""
+        assert self.form is not None  # noqa: S101 (as above)
+        fields = self.form.select("input[type=hidden]")
+        return {str(field["name"]): str(field.get("value", "")) for field in fields if field.get("name")}
+
+    @property
+    def button(self) -> dict[str, str]:
+        """The name and value of the button that goes on, where it has them."""
+        assert self.form is not None  # noqa: S101 (as above)
+        found = self.form.select_one("button.primary, button[value=agree]")
+        return {str(found["name"]): str(found.get("value", ""))} if found and found.get("name") else {}
+
+    @property
+    def times(self) -> tuple[str, ...]:
+        """The hidden fields that a script would fill with how long the page was shown."""
+        return tuple(name for name in _TIMES if name in self.hidden)
+
+    def fields(self) -> list[Field]:
+        """List the form's questions, in order."""
+        assert self.form is not None  # noqa: S101 (as above)
+        radios: dict[str, list[Option]] = {}
+        for radio in self.form.select("input[type=radio]"):
+            option = Option(str(radio["value"]), _label_of(radio))
+            radios.setdefault(str(radio["name"]), []).append(option)
+        found = [Field(name, options) for name, options in radios.items()]
+        typed = (each for each in self.form.select(_TYPED) if each.get("name"))
+        return [*found, *(_typed_field(each) for each in typed if str(each["name"]) not in radios)]
+
+
+def read_page(response: httpx.Response) -> Page:
+    """Read an answer of the server.
+
+    Raises:
+        StateError: it is an error.
+    """
+    if response.is_error:
+        msg = f"{response.request.method} {response.url} answered {response.status_code}."
+        raise StateError(msg)
+    return Page(response.url, BeautifulSoup(response.text, "html.parser"))
+
+
+def is_number(text: str) -> bool:
+    """Say whether a button's value is an answer on a scale."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _typed_field(typed: Tag) -> Field:
+    ends = [str(typed.get(name, "")) for name in ("min", "max", "step")]
+    lowest, highest, step = (float(end) if is_number(end) else None for end in ends)
+    return Field(str(typed["name"]), (), lowest, highest, step or 1)
+
+
+def _label_of(radio: Tag) -> str:
+    around = radio.find_parent("label")
+    beside = radio.find_next("label", attrs={"for": str(radio["id"])}) if radio.get("id") else None
+    label = around or beside
+    return "" if label is None else " ".join(label.get_text(" ").split())

@@ -1,0 +1,102 @@
+"""Read what a report says of a study besides its answers: its declaration, and who looked."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from rater.errors import StudyError, nearest
+from rater.report.about import ArmText, Look, StudyFacts
+
+if TYPE_CHECKING:
+    from rater.study.study import Study
+    from rater.unblind import Joined
+
+
+class Databases(NamedTuple):
+    """Where a study's two halves are."""
+
+    sealed_url: str
+    rating_url: str
+
+
+def require_declared(databases: Databases, name: str, *, arms: Sequence[str], primary: str | None) -> None:
+    """Refuse arms and a dimension that a study lacks, before it is looked at.
+
+    Raises:
+        StudyError: it lacks one of them.
+    """
+    study = _declared(databases, name)
+    for arm in arms:
+        if arm not in study.arm_names:
+            msg = f"contrast names the arm {arm!r}, which the study lacks." + nearest(arm, study.arm_names)
+            raise StudyError(msg)
+    dimensions = [dimension.name for dimension in study.dimensions]
+    if primary is not None and primary not in dimensions:
+        msg = f"primary is {primary!r}, which is no dimension." + nearest(primary, dimensions)
+        raise StudyError(msg)
+
+
+def _declared(databases: Databases, name: str) -> "Study":
+    from rater.store.engine import disposing, reading
+    from rater.store.sealed.open import open_sealed
+    from rater.store.sealed.studies import get_sealed_study
+    from rater.study.study import Study
+
+    with disposing(open_sealed(databases.sealed_url)) as sealed, reading(sealed) as session:
+        return Study.model_validate_json(get_sealed_study(session, name).canonical_json)
+
+
+def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
+    """Read the log and the declared study; call it once a look is written, or where none is needed."""
+    from rater.store.engine import disposing, reading
+    from rater.store.log import read_events
+    from rater.store.rating.open import open_rating
+    from rater.store.rating.schema import Event
+    from rater.store.rating.studies import get_study
+    from rater.study.arms import models_needed
+    from rater.study.describe import describe_arm
+
+    with disposing(open_rating(databases.rating_url)) as rating, reading(rating) as session:
+        events = read_events(session, Event, get_study(session, name).id)
+    study = _declared(databases, name)
+    looks = [
+        Look(
+            number=number,
+            at=f"{event.at:%Y-%m-%d %H:%M} UTC",
+            who=str(event.detail["who"]),
+            why=str(event.detail["why"]),
+            n_answers=int(str(event.detail["n_answers"])),
+            is_interim=bool(event.detail.get("interim")),
+        )
+        for number, event in enumerate((e for e in events if e.kind in {"look", "unblinded"}), 1)
+    ]
+    return StudyFacts(
+        name=name,
+        study_hash=seen.study_hash,
+        commitment=seen.commitment,
+        log_head=events[-1].hash,
+        looks=tuple(looks),
+        n_planned_raters=seen.progress.n_booklets,
+        n_started_raters=seen.progress.n_raters,
+        n_finished_raters=seen.progress.n_finished,
+        items_per_rater=study.items_per_rater,
+        n_texts=study.n_completions,
+        model=" and ".join(models_needed(study.arms, study.model)),
+        sampling=_say_sampling(study),
+        arms=tuple(ArmText(name=arm.name, says=describe_arm(arm)) for arm in study.arms),
+    )
+
+
+def _say_sampling(study: "Study") -> str:
+    from rater.study.arms import models_needed
+
+    sampling = study.sampling
+    each = f"{sampling.samples_per_prompt} for each prompt and arm"
+    if not models_needed(study.arms, study.model):
+        return each
+    said = [f"temperature {sampling.temperature:g}", f"top-p {sampling.top_p:g}"]
+    if sampling.top_k is not None:
+        said.append(f"top-k {sampling.top_k}")
+    said.append(f"frequency penalty {sampling.frequency_penalty:g}")
+    if sampling.presence_penalty:
+        said.append(f"presence penalty {sampling.presence_penalty:g}")
+    return ", ".join([*said, f"at most {sampling.max_new_tokens} tokens", each])

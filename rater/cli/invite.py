@@ -1,0 +1,151 @@
+"""`rater invite`: make personal links to a study, each of which lets one person in."""
+
+import csv
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rater.cli.options import rating_option, study_argument
+from rater.errors import RaterError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+_MOST = 10_000
+_LONGEST_LABEL = 100
+
+
+@click.command(short_help="Make personal links.")
+@study_argument
+@click.option("--n", "n_links", type=click.IntRange(1, _MOST), help="How many; by default 1.")
+@click.option(
+    "--labels",
+    "labels_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A text file with what each link is called, one a line, instead of numbers.",
+)
+@click.option(
+    "--address",
+    default="http://127.0.0.1:8000",
+    show_default=True,
+    envvar="RATER_ADDRESS",
+    show_envvar=True,
+    help="Where raters reach the server.",
+)
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write label and link there, too.")
+@click.option(
+    "--qr", "qr_folder", type=click.Path(path_type=Path, file_okay=False), help="Write QR codes there."
+)
+@rating_option
+def invite(  # noqa: PLR0917 (click's interface)
+    study_name: str,
+    n_links: int | None,
+    labels_file: Path | None,
+    address: str,
+    csv_file: Path | None,
+    qr_folder: Path | None,
+    rating_url: str,
+) -> None:
+    """Make personal links to STUDY, and print them; they cannot be printed again.
+
+    Each link lets one person in, who comes back by it on any device. With a protocol that says
+    `invited_only=True` there is no other way in.
+
+    \b
+    Example: rater invite love_vs_hate --n 20 --csv links.csv
+    Example: rater invite love_vs_hate --labels names.txt --qr codes --address https://study.example.org
+    """
+    from datetime import UTC, datetime
+
+    from rater.store.engine import disposing, writing
+    from rater.store.rating.invitations import make_invitations
+    from rater.store.rating.open import open_rating
+    from rater.store.rating.studies import get_study
+
+    base = _base(address)
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        study = get_study(session, study_name)
+        if study.state not in {"published", "open", "paused"}:
+            msg = f"Study {study_name!r} is {study.state}, so that nobody can begin it any more."
+            raise RaterError(msg)
+        labels = _labels(session, study.id, n_links, labels_file)
+        made = make_invitations(session, study.id, labels, now=datetime.now(UTC))
+        links = [(each.label, f"{base}/s/{study.slug}/i/{each.code}") for each in made]
+        # inside the transaction: links that could not be written down are not made either
+        _write_files(links, csv_file, qr_folder)
+    for label, link in links:
+        click.echo(f"{label}\t{link}")
+    click.echo("Keep these: only their digests are stored, so that they cannot be shown again.", err=True)
+
+
+def _base(address: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", address):
+        msg = f"--address is {address!r}; valid: where raters reach the server, as https://study.example.org"
+        raise RaterError(msg)
+    return address.rstrip("/")
+
+
+def _labels(session: "Session", study_id: int, n_links: int | None, labels_file: Path | None) -> list[str]:
+    from rater.store.rating.invitations import count_invitations, list_labels
+    from rater.study.declaration import require_different
+
+    if labels_file is None:
+        first = count_invitations(session, study_id) + 1
+        return [str(number) for number in range(first, first + (n_links or 1))]
+    if n_links is not None:
+        msg = "--n and --labels both say how many links; give one of them."
+        raise RaterError(msg)
+    labels = _read_labels(labels_file)
+    try:
+        require_different(str(labels_file), labels, "each link needs a name of its own")
+    except ValueError as error:
+        raise RaterError(str(error)) from error
+    taken = set(labels) & set(list_labels(session, study_id))
+    if taken:
+        msg = f"{labels_file} has {min(taken)!r}, which an earlier link is called already; take another name."
+        raise RaterError(msg)
+    return labels
+
+
+def _read_labels(path: Path) -> list[str]:
+    try:
+        labels = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}."
+        raise RaterError(msg) from error
+    except UnicodeDecodeError as error:
+        msg = f"{path} cannot be read: it is not text in UTF-8."
+        raise RaterError(msg) from error
+    if not 1 <= len(labels) <= _MOST or any(len(label) > _LONGEST_LABEL for label in labels):
+        msg = f"{path} has {len(labels)} labels; valid: 1 to {_MOST}, each of up to {_LONGEST_LABEL} letters"
+        raise RaterError(msg)
+    return labels
+
+
+def _write_files(links: "Sequence[tuple[str, str]]", csv_file: Path | None, qr_folder: Path | None) -> None:
+    try:
+        if csv_file is not None:
+            with csv_file.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(("label", "link"))
+                writer.writerows(links)
+        if qr_folder is not None:
+            _write_codes(links, qr_folder)
+    except OSError as error:
+        msg = f"{error.filename} cannot be written: {error.strerror}. No link was made."
+        raise RaterError(msg) from error
+
+
+def _write_codes(links: "Sequence[tuple[str, str]]", folder: Path) -> None:
+    import segno
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (label, link) in enumerate(links, start=1):
+        name = re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-")
+        segno.make(link, error="m", micro=False).save(
+            str(folder / f"{number:03d}-{name}.png"), scale=8, border=4
+        )

@@ -1,0 +1,44 @@
+"""`rater register`: print a published study's preregistration."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from rater.cli.options import rating_option, sealed_option, study_argument
+
+if TYPE_CHECKING:
+    from rater.study.study import Study
+
+_SIMULATIONS = 1_000
+
+
+@click.command(short_help="Print the preregistration of a published study.")
+@study_argument
+@rating_option
+@sealed_option
+def register(study_name: str, rating_url: str, sealed_url: str) -> None:
+    """Print, in Markdown, what is to be preregistered: hypotheses, design, arms, sample size, plan, hashes.
+
+    Do it after `rater publish --hold` and before `rater open`. The text names the arms, so this opens the
+    sealed database: it is for you and a registry, under embargo while raters rate, and not for raters.
+
+    \b
+    Example: rater register love_vs_hate > preregistration.md
+    """
+    from rater.custody.register import read_registrable, write_registration
+
+    registrable = read_registrable(sealed_url, rating_url, study_name)
+    click.echo("This text names the arms: keep it from raters until the study is closed.", err=True)
+    click.echo(f"Estimating the power in {_SIMULATIONS:,} simulated studies …", err=True)
+    click.echo(write_registration(registrable, _power(registrable.study)), nl=False)
+    click.echo(f"Next: rater open {study_name}", err=True)
+
+
+def _power(study: "Study") -> list[str]:
+    from rater.power import default_points, power_as_planned
+
+    points = default_points(study)
+    power = power_as_planned(study, points, n_simulations=_SIMULATIONS)
+    interval = f"95 % interval {power.low:.0%} to {power.high:.0%}"
+    says = f"The planned test finds a true difference of {points:g} on the primary scale in {power.share:.0%}"
+    return [f"{says} of {power.n_simulations:,} simulated studies ({interval})."]

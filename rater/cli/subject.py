@@ -1,0 +1,210 @@
+"""What `rater analyze` analyses: a study, looked at or with permuted arms, or ratings from elsewhere."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from rater.analysis.planned import Planned
+from rater.cli.elsewhere import Elsewhere
+from rater.cli.facts import Databases, study_facts
+from rater.report.about import About
+from rater.report.export import Json
+from rater.report.terminal import Screen
+
+if TYPE_CHECKING:
+    from rater.unblind import Joined
+
+PERMUTED = "Permuted arms: not a result"
+EXPLORATORY = "Exploratory: not the planned analysis"
+_MEANINGS = {
+    "rater": "who answered",
+    "item": "which text it was",
+    "prompt": "what the text was an answer to",
+    "arm": "what was done to the model",
+    "dimension": "what was judged",
+    "answer": "the answer",
+    "position": "where in the order shown the text stood",
+    "shown_ms": "how long the text was shown before it was answered, in milliseconds",
+    "guess": "which arm the rater took the text to be of",
+}
+
+_DERIVED = {
+    "cannot_judge": ("Whether the rater could not judge the text.", "experimenter"),
+    "answer": ("On the dimension's scale; of a pair above 0 for the arm's text; else empty.", "experimenter"),
+    "other_arm": ("The arm of the other text of the pair.", "sealed"),
+    "arm_is_left": ("Whether the arm's text stood on the left.", "sealed"),
+}
+"""Columns that come about when answers are joined to arms."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """Answers with their plan, and what is said around them."""
+
+    frame: pd.DataFrame
+    plan: Planned
+    screen: Screen
+    about: About
+    json_about: dict[str, Json] = field(default_factory=dict)
+    raters: pd.DataFrame | None = None
+    guesses: pd.DataFrame | None = None
+
+
+def look_at(
+    databases: Databases, name: str, *, who: str, why: str, interim: bool, label: str | None
+) -> Subject:
+    """Unblind a study, or look at it while it goes on; either is written in its log."""
+    from rater.unblind import Reason, unblind
+
+    seen = unblind(*databases, name, reason=Reason(who=who, why=why), now=datetime.now(UTC), interim=interim)
+    look = f"This is look {seen.look} at the study's answers by arm"
+    if seen.was_interim:
+        look += ", and the study is still open"
+    screen = Screen(
+        title=seen.title,
+        completed_raters=seen.progress.n_finished,
+        planned_raters=seen.progress.n_booklets,
+        looked_at=seen.looked_at,
+        banner=label or "",
+        notes=[
+            f"{look}; it is written in the study's log, with the head {seen.log_head}",
+            "The key matches the commitment made at publication.",
+        ],
+    )
+    extra: dict[str, Json] = {
+        "look": seen.look,
+        "looked_at": list(seen.looked_at),
+        "was_interim": seen.was_interim,
+        "log_head": seen.log_head,
+    }
+    subject = _subject(databases, name, seen, screen, label=label)
+    return replace(subject, json_about=subject.json_about | extra)
+
+
+def permute(databases: Databases, name: str) -> Subject:
+    """Take a study's answers under arms that are not theirs; this is no look, and nothing is logged."""
+    from rater.unblind import permuted
+
+    seen = permuted(*databases, name)
+    screen = Screen(
+        title=seen.title,
+        completed_raters=seen.progress.n_finished,
+        planned_raters=seen.progress.n_booklets,
+        banner=PERMUTED,
+        notes=[
+            (
+                "The answers are real and the arms are shuffled within the design, the same way each time: "
+                "whatever differs here differs by chance. This is not a look, and nothing was logged."
+            ),
+        ],
+    )
+    return _subject(databases, name, seen, screen, label=PERMUTED)
+
+
+def _subject(
+    databases: Databases,
+    name: str,
+    seen: "Joined",
+    screen: Screen,
+    *,
+    label: str | None,
+) -> Subject:
+    from rater.custody.export import data_dictionary
+
+    meanings = data_dictionary(list(seen.frame.columns))
+    json_about: dict[str, Json] = {
+        "study": name,
+        "title": seen.title,
+        "study_hash": seen.study_hash,
+        "commitment": seen.commitment,
+    }
+    about = About(
+        title=seen.title,
+        label=label,
+        study=study_facts(databases, name, seen),
+        columns={
+            column: _DERIVED[column]
+            if column in _DERIVED
+            else (meanings[column].says, meanings[column].seen_by)
+            for column in seen.frame.columns
+            if column in _DERIVED or column in meanings
+        },
+    )
+    return Subject(
+        frame=seen.frame,
+        plan=seen.plan,
+        screen=screen,
+        about=about,
+        json_about=json_about,
+        raters=seen.raters,
+        guesses=seen.guesses,
+    )
+
+
+def explore(subject: Subject, given: Elsewhere) -> Subject:
+    """Change what was planned where an option says so; what no option names stays."""
+    plan = subject.plan
+    changed = replace(
+        plan,
+        primary=given["primary"] or plan.primary,
+        contrast=given["contrast"] or plan.contrast,
+        scope=given["scope"] or plan.scope,
+        score=given["score"] or plan.score,
+        sesoi=given["sesoi"] or plan.sesoi,
+    )
+    return replace(subject, plan=changed)
+
+
+def read_elsewhere(given: Elsewhere, *, label: str | None) -> Subject:
+    """Read the table of --from and plan its analysis from the other options."""
+    from rater.analysis.tidy import plan_for, read
+
+    path = given["from_path"]
+    assert path is not None  # noqa: S101 (asked before)
+    frame = read(
+        path,
+        rater=given["rater"],
+        prompt=given["prompt"],
+        arm=given["arm"],
+        answer=given["answer"],
+        item=given["item"],
+        dimension=given["dimension"],
+        drop_empty=given["drop_empty"],
+    )
+    plan = plan_for(
+        frame,
+        contrast=given["contrast"],
+        points=given["points"],
+        scope=given["scope"] or "raters+prompts",
+        score=given["score"] or "net_superiority",
+        sesoi=given["sesoi"],
+    )
+    plan = replace(plan, primary=given["primary"] or plan.primary)
+    notes = ["These are ratings from elsewhere: nothing was preregistered or verified here."]
+    return Subject(
+        frame=frame,
+        plan=plan,
+        screen=Screen(title=str(path), notes=notes, banner=label or ""),
+        about=About(
+            title=path.name, label=label, source=path.name, columns=_columns(frame, given, path.name)
+        ),
+    )
+
+
+def _columns(frame: pd.DataFrame, given: Elsewhere, file: str) -> dict[str, tuple[str, str]]:
+    """Say what the columns of ratings from elsewhere mean, and what they were called there."""
+    called = {
+        "rater": given["rater"],
+        "prompt": given["prompt"],
+        "arm": given["arm"],
+        "answer": given["answer"],
+        "item": given["item"],
+        "dimension": given["dimension"],
+    }
+    return {
+        name: (f"{meaning}; {called[name]!r} in {file}" if called.get(name) else meaning, "experimenter")
+        for name, meaning in _MEANINGS.items()
+        if name in frame.columns
+    }

@@ -1,0 +1,135 @@
+"""Amend a published study: its texts and its number of raters, and nothing that its results rest on."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rater.errors import StateError
+from rater.publish.draft import draft_publication
+from rater.store.engine import disposing, reading, writing
+from rater.store.rating.amendments import (
+    NewAmendment,
+    insert_amendment,
+    read_logged_amendments,
+    require_amendable,
+)
+from rater.store.rating.open import open_rating
+from rater.store.rating.publication import NewBooklet
+from rater.store.rating.studies import PublishedStudy, get_study
+from rater.store.sealed.completions import KeptCompletion, read_completions
+from rater.store.sealed.open import open_sealed
+from rater.store.sealed.studies import find_secrets, get_sealed_study
+from rater.study.study import Study
+
+_AMENDABLE = re.compile(
+    r"(title|consent|content_notice|screening|instructions|thanks|debrief|debrief_at_once|final_comment"
+    r"|break_every|go_on_at_once|endings|recruitment|invited_only|booklet_hours|late_raters|translations"
+    r"|accent)\b.*"
+    r"|practice\[\d+\]\.(prompt|text|other_text|feedback)"
+    r"|dimensions\[\d+\]\.(question|comment)"
+    r"|blinding\.(question|unsure)"
+    r"|plan\.(raters|ratings_per_item)"
+)
+"""The fields that an amendment may change, as paths; everything else is frozen by publication."""
+WHAT_CAN = (
+    "texts around the trials and questions' wording, screening, breaks, endings, recruitment, the rule for "
+    "drop-outs, and more raters"
+)
+
+
+@dataclass(frozen=True)
+class AmendedStudy:
+    """What an amendment came to."""
+
+    version: int
+    changes: tuple[str, ...]
+    n_raters_added: int
+    log_head: str
+
+
+@dataclass(frozen=True)
+class _Sealed:
+    """A study's sealed half, as far as amending needs it."""
+
+    study: Study
+    canonical_json: str
+    completions: list[KeptCompletion]
+    seed: str
+
+
+def amend_study(
+    sealed_url: str, rating_url: str, study: Study, *, reason: str, by: str, now: datetime
+) -> AmendedStudy:
+    """Put a changed declaration in force as the next version of a published study.
+
+    It is the sealed declaration that it is held against, so this opens the sealed database: it is for whoever
+    may hold that. The sealed declaration stays as it was, and with it the study's hash and commitment.
+
+    Raises:
+        StateError: the study is not published or is closed, or what was changed cannot be, or nothing was.
+    """
+    sealed = _read_sealed(sealed_url, study.name)
+    refused = [path for path in study.changes_from(sealed.canonical_json) if not _AMENDABLE.fullmatch(path)]
+    if refused:
+        msg = (
+            f"Study {study.name!r} cannot be amended in {', '.join(refused)}: what results rest on is frozen "
+            f"by publication. Valid: {WHAT_CAN}. For anything else publish a new study under a new name"
+        )
+        raise StateError(f"{msg}.")
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        published = get_study(session, study.name)
+        require_amendable(session, published.id)
+        dealt = [each.n_booklets_added for each in read_logged_amendments(session, published.id)]
+        n_more = _more_raters(study, sealed.study.n_raters + sum(dealt))
+        changes = _changes(published, study, n_more)
+        if not changes:
+            msg = f"Study {study.name!r} is what the file says already; nothing is amended."
+            raise StateError(msg)
+        new = NewAmendment(
+            protocol=study.protocol,
+            booklets=_added_booklets(sealed, dealt, n_more) if n_more else (),
+            changes=changes,
+            study_hash=study.hash,
+            reason=reason,
+            by=by,
+        )
+        version, head = insert_amendment(session, published.id, new, now=now)
+    return AmendedStudy(version, changes, n_more, head)
+
+
+def _read_sealed(sealed_url: str, name: str) -> _Sealed:
+    with disposing(open_sealed(sealed_url)) as engine, reading(engine) as session:
+        kept = get_sealed_study(session, name)
+        secrets = find_secrets(session, kept.id)
+        completions = read_completions(session, kept.id)
+    if secrets is None:
+        msg = f"Study {name!r} is not published yet: change its file, and run: rater generate FILE"
+        raise StateError(msg)
+    study = Study.model_validate_json(kept.canonical_json)
+    return _Sealed(study, kept.canonical_json, completions, secrets.seed)
+
+
+def _more_raters(study: Study, n_dealt: int) -> int:
+    if study.n_raters < n_dealt:
+        msg = (
+            f"plan asks for {study.n_raters} raters, but {n_dealt} booklets are dealt, and raters may hold "
+            f"them; valid: at least {n_dealt}"
+        )
+        raise StateError(f"{msg}.")
+    return study.n_raters - n_dealt
+
+
+def _changes(published: PublishedStudy, study: Study, n_more: int) -> tuple[str, ...]:
+    """Name the fields that differ from the version in force."""
+    before = published.protocol.model_dump(mode="json")
+    after = study.protocol.model_dump(mode="json")
+    changed = [name for name in after if before[name] != after[name]]
+    return (*changed, "plan.raters") if n_more else tuple(changed)
+
+
+def _added_booklets(sealed: _Sealed, dealt: Sequence[int], n_more: int) -> Sequence[NewBooklet]:
+    before = draft_publication(sealed.study, sealed.completions, sealed.seed, added=dealt)
+    after = draft_publication(sealed.study, sealed.completions, sealed.seed, added=(*dealt, n_more))
+    known = {booklet.id for booklet in before.booklets}
+    return [booklet for booklet in after.booklets if booklet.id not in known]

@@ -1,0 +1,152 @@
+"""Put a study with everything needed to analyse it anew into one zip."""
+
+import hashlib
+import json
+import os
+import platform
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+import rater
+from rater.custody.archived_rows import Own, rating_rows, sealed_rows
+from rater.custody.register import read_registrable, write_registration
+from rater.errors import DatabaseError, StateError
+from rater.store.engine import disposing, reading, told_if_unusable, writing
+from rater.store.log import read_events
+from rater.store.migrate import HEAD
+from rater.store.rating.open import open_rating
+from rater.store.rating.schema import Event
+from rater.store.rating.studies import get_study, move_study
+from rater.store.rows import read_rows
+from rater.store.sealed.open import open_sealed
+from rater.store.sealed.studies import get_sealed_study
+
+FORMAT = 1
+"""The version of the archive's layout."""
+MANIFEST = "manifest.json"
+_OWNER_ONLY = 0o600
+_SAME_TIME = (1980, 1, 1, 0, 0, 0)  # an archive of the same rows has the same bytes
+
+
+@dataclass(frozen=True)
+class Archived:
+    """An archive that was written."""
+
+    path: Path
+    n_bytes: int
+    digest: str
+    """SHA-256 of the zip."""
+    log_head: str
+
+
+def archive_study(
+    sealed_url: str,
+    rating_url: str,
+    name: str,
+    path: Path,
+    *,
+    now: datetime,
+    report: Path | None = None,
+    with_identifiers: bool = False,
+) -> Archived:
+    """Archive an unblinded study; the log says so, in the archive too. Reads every row of the study once.
+
+    Who raters are is left out unless asked for; what they wrote is in it, and so are the arms.
+
+    Raises:
+        StateError: the study is not unblinded.
+        DatabaseError: the file is there already, or cannot be written.
+    """
+    if path.exists():
+        msg = f"{path} is there already; an archive is never overwritten. Name another file."
+        raise DatabaseError(msg)
+    registration = write_registration(read_registrable(sealed_url, rating_url, name), [])
+    files = {} if report is None else _files_in(report)
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    # the archive says that the study is archived; where it cannot be written, the study is not
+    with (
+        disposing(open_rating(rating_url)) as rating,
+        disposing(open_sealed(sealed_url)) as sealed,
+        reading(sealed) as sealed_session,
+        writing(rating) as session,
+        told_if_unusable(path),
+    ):
+        head = _move(session, name, now=now)
+        files["registration.md"] = registration.encode()
+        files |= _rows(
+            session, "rating", rating_rows(get_study(session, name).id, with_identifiers=with_identifiers)
+        )
+        kept = get_sealed_study(sealed_session, name)
+        files |= _rows(sealed_session, "sealed", sealed_rows(kept.id))
+        files["study.json"] = kept.canonical_json.encode()
+        files["protocol.json"] = get_study(session, name).protocol.model_dump_json(indent=2).encode()
+        try:
+            _write_zip(unfinished, _with_manifest(files, name, head))
+            unfinished.rename(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    return Archived(path, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest(), head)
+
+
+def _move(session: Session, name: str, *, now: datetime) -> str:
+    study = get_study(session, name)
+    if study.state == "archived":
+        return read_events(session, Event, study.id)[-1].hash
+    if study.state != "unblinded":
+        msg = (
+            f"Study {name!r} is {study.state}; an archive has its arms beside its answers, so only a study "
+            f"that is unblinded is archived. Run: rater analyze {name}"
+        )
+        raise StateError(msg)
+    return move_study(session, name, "archived", at=now)
+
+
+def _files_in(report: Path) -> dict[str, bytes]:
+    found = sorted(each for each in report.rglob("*") if each.is_file())
+    return {f"report/{each.relative_to(report).as_posix()}": each.read_bytes() for each in found}
+
+
+def _rows(session: Session, which: str, own: Mapping[str, Own]) -> dict[str, bytes]:
+    return {
+        f"{which}/{name}.jsonl": b"".join(
+            json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+            for row in read_rows(session, *owned)
+        )
+        for name, owned in own.items()
+    }
+
+
+def _with_manifest(files: Mapping[str, bytes], name: str, head: str) -> dict[str, bytes]:
+    manifest = {
+        "format": FORMAT,
+        "study": name,
+        "log_head": head,
+        "revisions": HEAD,
+        "versions": {"rater": rater.__version__, "python": platform.python_version(), **_versions()},
+        "sha256": {path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},
+    }
+    return {MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode(), **files}
+
+
+def _versions() -> dict[str, str]:
+    """Name the versions of what an analysis rests on."""
+    return {package: metadata.version(package) for package in ("numpy", "pandas", "scipy", "sqlalchemy")}
+
+
+def _write_zip(path: Path, files: Mapping[str, bytes]) -> None:
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY)
+    with os.fdopen(descriptor, "wb") as stream:
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in files.items():
+                entry = zipfile.ZipInfo(name, _SAME_TIME)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, content)
+        stream.flush()
+        os.fsync(stream.fileno())

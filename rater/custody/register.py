@@ -1,0 +1,256 @@
+"""Write a published study's preregistration in Markdown; the same study gives the same text each time.
+
+It names the arms, so it opens the sealed database: it is for the experimenter and a registry under embargo,
+not for raters.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rater.errors import StateError
+from rater.store.engine import disposing, reading
+from rater.store.log import Event, read_events
+from rater.store.rating import schema
+from rater.store.rating.open import open_rating
+from rater.store.rating.studies import PublishedStudy, get_study
+from rater.store.sealed.open import open_sealed
+from rater.store.sealed.studies import get_sealed_study
+from rater.study.arms import Outside, models_needed
+from rater.study.describe import describe_arm
+from rater.study.scales import Likert, Number, Pairwise, Scale, Slider
+from rater.study.study import Study
+
+_SCOPES = {
+    "raters+prompts": "other raters and other prompts like these",
+    "raters": "other raters, for these prompts",
+    "prompts": "other prompts like these, for these raters",
+}
+_ASKED = {
+    "together": "all dimensions under each text",
+    "blocks": "in counterbalanced blocks of one dimension each",
+    "one_per_rater": "each rater is asked one dimension",
+}
+_TESTS = {
+    "raters+prompts": "the two-way test for crossed raters and prompts",
+    "raters": "the test over raters' means, with a sign-flip test beside it",
+    "prompts": "the test over prompts' means, with a signed-rank test beside it",
+}
+
+
+@dataclass(frozen=True)
+class Registrable:
+    """A published study with what its log says."""
+
+    study: Study
+    published: PublishedStudy
+    events: tuple[Event, ...]
+
+
+def read_registrable(sealed_url: str, rating_url: str, name: str) -> Registrable:
+    """Read a published study with its sealed declaration. Costs four queries.
+
+    Raises:
+        StateError: it is not published, or the sealed database has another study of that name.
+    """
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        published = get_study(session, name)
+        events = tuple(read_events(session, schema.Event, published.id))
+    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+        study = Study.model_validate_json(get_sealed_study(session, name).canonical_json)
+    if study.hash != published.study_hash:
+        msg = f"The sealed study {name!r} has the hash {study.hash[:16]}…, not {published.study_hash[:16]}…."
+        raise StateError(msg)
+    return Registrable(study, published, events)
+
+
+def write_registration(registrable: Registrable, power: Sequence[str]) -> str:
+    """Write the preregistration; ``power`` are sentences about the sample size."""
+    study = registrable.study
+    parts = [
+        f"# Preregistration: {study.title}",
+        _timing(registrable),
+        "## Hypotheses",
+        *_hypotheses(study),
+        "## Design",
+        *_design(study),
+        "## Arms",
+        "\n".join(f"- `{arm.name}`: {describe_arm(arm)}" for arm in study.arms),
+        "## Sample size",
+        " ".join([*_sample(study), *power]),
+        "## Exclusions",
+        *_exclusions(study),
+        "## Analysis plan",
+        *_analysis(study),
+        "## Blinding",
+        *_blinding(study),
+        "## What holds all this",
+        _digests(registrable),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _timing(registrable: Registrable) -> str:
+    published = registrable.published
+    opened = [event.at for event in registrable.events if event.kind == "open"]
+    when = (
+        f"It was first opened to raters {opened[0]:%Y-%m-%d %H:%M} UTC, so this text may have been printed "
+        "later; the hash and the commitment below are of the publication."
+        if opened
+        else "It had not been opened to raters when this was printed."
+    )
+    return f"Study `{published.name}` was published {published.published_at:%Y-%m-%d %H:%M} UTC. {when}"
+
+
+def _hypotheses(study: Study) -> Iterator[str]:
+    first, second = study.contrast
+    dimension = next(each for each in study.dimensions if each.name == study.primary)
+    what = "are preferred to" if study.is_pairwise else "are rated differently from"
+    yield (
+        f'On the question "{dimension.question}" (`{dimension.name}`), texts of the arm `{first}` {what} '
+        f"texts of the arm `{second}`, for {_SCOPES[study.analysis.scope]}. The test is two-sided."
+    )
+    if study.analysis.sesoi is not None:
+        yield (
+            f"The smallest effect of interest is {study.analysis.sesoi:g} on the scale of the primary score; "
+            "equivalence is tested against it."
+        )
+    others = [f"`{each.name}`" for each in study.dimensions if each.name != study.primary]
+    if others:
+        yield f"Secondary dimensions, adjusted together by Holm's method: {', '.join(others)}."
+    for contrast in study.analysis.contrasts:
+        yield f"Also compared ({contrast.family}): `{contrast.first}` − `{contrast.second}`."
+
+
+def _design(study: Study) -> Iterator[str]:
+    design = study.design
+    yield _texts(study)
+    shows = "pairs of texts of two arms" if study.is_pairwise else "texts"
+    extras = [
+        f"{n} {what}"
+        for n, what in (
+            (design.n_repeats, "shown again"),
+            (design.n_checks, "attention check" if design.n_checks == 1 else "attention checks"),
+        )
+        if n
+    ]
+    besides = f", besides {' and '.join(extras)}" if extras else ""
+    yield (
+        f"Each rater sees {design.items_per_rater} {shows}{besides}, each arm equally often within each "
+        f"prompt, in a booklet dealt from a secret seed; asked: {_ASKED[design.asking]}."
+    )
+    for dimension in study.dimensions:
+        cannot = "; or cannot judge" if dimension.cannot_judge else ""
+        yield f'- `{dimension.name}`: "{dimension.question}" {_scale(dimension.scale)}{cannot}'
+
+
+def _texts(study: Study) -> str:
+    sampling = study.sampling
+    counts = f"{sampling.samples_per_prompt} of each prompt and arm: {study.n_completions} texts"
+    n_arms = f"{len(study.prompts)} prompts under {len(study.arms)} arms, {counts}"
+    models = models_needed(study.arms, study.model)
+    drawn = (
+        f" of at most {sampling.max_new_tokens} tokens, drawn at temperature {sampling.temperature:g}, top-p "
+        f"{sampling.top_p:g}, from the seed {sampling.seed}; a prompt's samples share their random numbers "
+        "over arms"
+    )
+    from_files = [each for each in study.arms if isinstance(each, Outside)]
+    if not models:
+        made = f"All texts come from files, which the study hash covers: {n_arms}"
+    else:
+        named = " and ".join(f"`{model}`" for model in models)
+        made = (
+            f"The model{'s' * (len(models) > 1)} {named} continue{'s' * (len(models) == 1)} {n_arms}{drawn}"
+        )
+        if from_files:
+            made += f"; those of {', '.join(f'`{each.name}`' for each in from_files)} come from files instead"
+    cut = ", and cut after the last sentence that ends." if study.cut_unfinished_sentence else "."
+    return f"{made}. Texts are normalised alike in all arms{cut}"
+
+
+def _scale(scale: Scale) -> str:
+    if isinstance(scale, Likert):
+        return f"{scale.points} points from “{scale.low}” to “{scale.high}”"
+    if isinstance(scale, Pairwise):
+        return "a choice of " + ", ".join(f"“{choice.label}”" for choice in scale.choices)
+    span = f"{scale.minimum:g} to {scale.maximum:g} in steps of {scale.step:g}"
+    if isinstance(scale, Slider):
+        return f"a slider, {span}, from “{scale.low}” to “{scale.high}”"
+    assert isinstance(scale, Number)  # noqa: S101 (there is no other scale)
+    return f"a number, {span}" + (f" {scale.unit}" if scale.unit else "")
+
+
+def _sample(study: Study) -> Iterator[str]:
+    design = study.design
+    yield (
+        f"{design.n_raters} raters are planned, one booklet each; every text is rated about "
+        f"{design.ratings_per_item:g} times."
+    )
+    if study.booklet_hours is None:
+        yield "A booklet that is left half-way stays with its rater."
+        return
+    late = "may still finish it" if study.late_raters == "finish" else "does not go on"
+    yield (
+        f"A booklet left for {study.booklet_hours:g} hours is dealt again, whole, to a new rater; who comes "
+        f"back late {late}. All answers given count."
+    )
+
+
+def _exclusions(study: Study) -> Iterator[str]:
+    rules = study.analysis.exclusions
+    said = [
+        (rules.max_failed_checks, "more than {:g} attention checks failed"),
+        (rules.min_median_seconds, "a median time for a trial below {:g} seconds"),
+        (rules.max_same_answer_share, "one answer in more than {:.0%} of the primary dimension's"),
+    ]
+    lines = [f"- {words.format(value)}" for value, words in said if value is not None]
+    if rules.unfinished == "exclude":
+        lines.append("- the booklet was not finished")
+    if not lines:
+        yield "No rater is excluded, whatever they answer."
+        return
+    yield "Any of these leaves a rater out; no rule reads an arm, and results without it stand beside."
+    yield "\n".join(lines)
+
+
+def _analysis(study: Study) -> Iterator[str]:
+    plan = study.analysis
+    first, second = study.contrast
+    score = "net superiority" if plan.score == "net_superiority" else "scale points"
+    yield (
+        f"Primary: `{first}` − `{second}` on `{study.primary}` in {score}, by {_TESTS[plan.scope]}, at "
+        f"alpha {plan.alpha:g}. Only cells of rater and prompt that hold both arms enter; repeated trials "
+        "count once, by their first answer."
+    )
+    if plan.looks is None:
+        yield "Answers are not looked at by arm before the study is closed."
+    else:
+        shares = ", ".join(f"{share:.0%}" for share in plan.looks.at)
+        spending = f"spending: {plan.looks.spending}"
+        yield f"Answers are looked at by arm at {shares} of the planned answers; {spending}."
+
+
+def _blinding(study: Study) -> Iterator[str]:
+    yield (
+        "Raters, and the process that serves them, have no access to arms: the key is sealed, and committed "
+        "to by the hash below."
+    )
+    if study.blinding is not None:
+        meant = ", ".join(f"`{arm}`" for arm in study.changed_arms)
+        about = (
+            f"about {study.blinding.n_texts} texts" if study.blinding.n_texts else "about all texts at once"
+        )
+        yield (
+            f'After the last trial raters are asked {about}: "{study.blinding.question}" The answer '
+            f"“{study.blinding.labels[0]}” is right for {meant}."
+        )
+
+
+def _digests(registrable: Registrable) -> str:
+    published = registrable.published
+    return "\n".join(
+        [
+            f"- study hash: `{published.study_hash}`",
+            f"- commitment to the key: `{published.commitment}`",
+            f"- log at publication: `{registrable.events[0].hash}`",
+        ]
+    )

@@ -1,0 +1,11 @@
+"""Rehearse a study: throwaway databases with a made-up key, bots through the real app, the analysis on top.
+
+The study's texts are dealt to arms at random, so that nothing of the real key shows, and its own databases
+are only read.
+"""
+
+from rater.rehearse.often import Found, Often, planned_study, rehearse_often
+from rater.rehearse.once import rehearse
+from rater.rehearse.world import Cast
+
+__all__ = ["Cast", "Found", "Often", "planned_study", "rehearse", "rehearse_often"]

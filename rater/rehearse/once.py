@@ -1,0 +1,45 @@
+"""Rehearse a study once, the whole way: the real server, bots in real pages, the seal opened at the end."""
+
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from rater.bots.walk import Bot, walk
+from rater.rehearse.throwaway import Throwaway, address_for_a_bot, now, publish_throwaway, read_material
+from rater.rehearse.world import Cast, make_judges, make_world
+from rater.serving import serving
+from rater.unblind import Reason, Unblinded, unblind
+
+_BOTS_AT_ONCE = 4
+
+
+def rehearse(sealed_url: str, name: str, cast: Cast, *, say: Callable[[str], None]) -> Unblinded:
+    """Rehearse a generated study from publication to unblinding; takes about a second for each bot.
+
+    Raises:
+        StateError: the study is not wholly generated, or its pages do not lead a bot to their end.
+        StudyError: the cast does not fit it.
+    """
+    material = read_material(sealed_url, name, cast.n_raters)
+    rng = np.random.default_rng(cast.seed)
+    with tempfile.TemporaryDirectory(prefix="rater-rehearsal-") as folder:
+        throwaway = publish_throwaway(Path(folder), material, rng)
+        say(f"Serving a throwaway copy with a made-up key to {material.study.n_raters} bots …")
+        with serving(throwaway.rating_url, Path(folder)) as address:
+            _rate(address, throwaway, cast, rng)
+        reason = Reason("rehearsal", "rehearsal")
+        return unblind(throwaway.sealed_url, throwaway.rating_url, name, reason=reason, now=now())
+
+
+def _rate(address: str, throwaway: Throwaway, cast: Cast, rng: np.random.Generator) -> None:
+    n_raters = throwaway.study.n_raters
+    judges = make_judges(cast, n_raters, make_world(throwaway, cast.effect, rng), rng)
+    bots = [
+        Bot(cast.character(number), judge, throwaway.published.protocol, stream)
+        for number, (judge, stream) in enumerate(zip(judges, rng.spawn(n_raters), strict=True))
+    ]
+    with ThreadPoolExecutor(_BOTS_AT_ONCE) as pool:
+        list(pool.map(lambda bot: walk(bot, address_for_a_bot(address, throwaway.published)), bots))

@@ -1,0 +1,83 @@
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from rater.cli.invite import invite
+from rater.errors import RaterError
+
+
+@pytest.fixture
+def run(publish_study: Callable[..., str], rating_url: str) -> Callable[..., Result]:
+    """A function that makes links to a published study."""
+    publish_study()
+    publish_study(slug="over", name="over", state="closed")
+
+    def invoke(*arguments: str | Path, study: str = "a_study") -> Result:
+        return CliRunner().invoke(invite, [study, *map(str, arguments), "--ratings", rating_url])
+
+    return invoke
+
+
+def test_links_are_numbered_on_and_each_is_its_own(run: Callable[..., Result]) -> None:
+    lines = [run("--n", "2").stdout.splitlines(), run().stdout.splitlines()]
+    links = [line.split("\t") for line in (*lines[0], *lines[1])]
+
+    assert [label for label, _ in links] == ["1", "2", "3"]
+    assert len({link for _, link in links}) == 3
+    assert all(link.startswith("http://127.0.0.1:8000/s/quiet-river/i/") for _, link in links)
+
+
+def test_labels_csv_and_codes(run: Callable[..., Result], tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("\ufeffAda L.\n\nBo\n", encoding="utf-8")
+
+    made = run(
+        *("--labels", names, "--csv", tmp_path / "links.csv", "--qr", tmp_path / "codes"),
+        *("--address", "https://study.example.org/rater/"),
+    )
+
+    with (tmp_path / "links.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert made.exit_code == 0
+    assert [row[0] for row in rows] == ["label", "Ada L.", "Bo"]
+    assert rows[1][1].startswith("https://study.example.org/rater/s/quiet-river/i/")
+    assert sorted(path.name for path in (tmp_path / "codes").iterdir()) == ["001-Ada-L.png", "002-Bo.png"]
+    assert (tmp_path / "codes" / "002-Bo.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("names", "arguments", "said"),
+    [
+        ("Ada\nAda\n", (), "has 'Ada' twice"),
+        ("\n", (), "has 0 labels"),
+        ("Ada\n", ("--n", "2"), "give one of them"),
+        ("Ada\n", ("--address", "study.example.org"), "valid: where raters reach the server"),
+        ("Ada\n", ("--csv", "/nowhere/links.csv"), "No link was made"),
+    ],
+)
+def test_a_mistake_makes_no_link(
+    run: Callable[..., Result], tmp_path: Path, names: str, arguments: tuple[str, ...], said: str
+) -> None:
+    path = tmp_path / "names.txt"
+    path.write_text(names)
+
+    refused = run("--labels", path, *arguments).exception
+
+    assert isinstance(refused, RaterError)
+    assert said in str(refused)
+    assert run().stdout.startswith("1\t")
+
+
+def test_a_label_that_is_taken_is_refused(run: Callable[..., Result], tmp_path: Path) -> None:
+    path = tmp_path / "names.txt"
+    path.write_text("Ada\n")
+    run("--labels", path)
+
+    assert "an earlier link is called already" in str(run("--labels", path).exception)
+
+
+def test_a_closed_study_gets_no_links(run: Callable[..., Result]) -> None:
+    assert "is closed, so that nobody can begin it" in str(run(study="over").exception)

@@ -1,0 +1,76 @@
+"""Plan a study's size with the command, as an experimenter does."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from rater.cli import cli
+from rater.errors import RaterError
+
+STATS = Path(__file__).resolve().parent.parent / "data" / "stats"
+STUDY = """
+from rater import Dimension, Likert, Pairwise, Plan, Steered, Study, Unsteered, XVector
+
+study = Study(
+    name="tiny", title="Texts", consent="You will rate texts.", instructions="Rate.",
+    dimensions=(Dimension(name="rating", question="How happy?", scale=SCALE),),
+    prompts=("I", "We", "They", "You"),
+    arms=(Unsteered(), Steered(additions=(XVector("a", "b", coeff=1, at=1),))),
+    plan=Plan(raters=4),
+)
+"""
+LIKERT = 'Likert(points=5, low="not", high="very")'
+
+
+def run(folder: Path, *arguments: str | Path, scale: str = LIKERT) -> Result:
+    """Plan a tiny study, fifty simulations a size."""
+    (folder / "tiny.py").write_text(STUDY.replace("SCALE", scale))
+    return CliRunner().invoke(
+        cli, ["power", str(folder / "tiny.py"), "--sims", "50", *map(str, arguments)], env={"COLUMNS": "200"}
+    )
+
+
+def test_the_plan_is_printed_with_what_it_assumes_the_same_each_time(tmp_path: Path) -> None:
+    one, other = run(tmp_path), run(tmp_path)
+
+    assert one.exit_code == 0, one.output
+    assert "As planned: a difference of 0.5 scale points would be found in" in one.stdout
+    assert "80% for the fewest rater-hours" in one.stdout
+    assert "differ by 1.0, 0.8 and 0.5 logits" in one.stdout
+    assert one.stdout == other.stdout
+
+
+def test_choices_between_two_texts_are_planned_in_percentage_points(tmp_path: Path) -> None:
+    shown = run(tmp_path, "--points", "0.3", scale='Pairwise(tie="Neither")')
+
+    assert "As planned: a difference of 30 percentage points would be found in" in shown.stdout
+
+
+def test_a_pilots_variances_and_drop_out_are_said(tmp_path: Path) -> None:
+    text = (STATS / "data_a.csv").read_text().replace(",rating", ",answer")
+    (tmp_path / "pilot.csv").write_text(text.replace(",condition", ",what"))
+
+    shown = run(tmp_path, "--pilot", tmp_path / "pilot.csv", "--drop-out", "0.2")
+
+    assert shown.exit_code == 0, f"{shown.output}{shown.exception}"
+    assert "differ by 0.7, 0.4 and 0.8 logits" in shown.stdout  # what R's clmm finds
+    assert "20% of raters leave somewhere in their booklet." in shown.stdout
+    assert "From the pilot's 720 answers of 12 raters: the arms of the pilot were not known" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--points", "9"), "A difference of 9 is too large for this scale; valid: less than"),
+        (("--points", "0"), "0.0 is not in the range x>0"),
+        (("--drop-out", "1"), "1.0 is not in the range 0<=x<1"),
+        (("--pilot", "absent.csv"), "There is no file absent.csv"),
+        (("--pilot", "a_study", "--ratings", "absent.db"), "There is no rating database absent.db yet"),
+    ],
+)
+def test_each_mistake_is_named(tmp_path: Path, arguments: tuple[str | Path, ...], said: str) -> None:
+    shown = run(tmp_path, *arguments)
+
+    assert isinstance(shown.exception, RaterError | SystemExit)
+    assert said in f"{shown.exception}{shown.output}"

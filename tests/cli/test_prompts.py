@@ -1,0 +1,73 @@
+"""Read what `rater check` says of prompts."""
+
+from pathlib import Path
+
+import pytest
+
+from rater.cli.prompts import show_prompts
+from rater.study.load import load_study
+
+STUDY = """
+from rater import *
+
+love = Steered(name="love", additions=[XVector("Love", "Hate", coeff=5, at=6)])
+placed = Steered(name="placed", additions=[XVector("Love", "Hate", coeff=5, at=6, when="all", read="last")])
+study = Study(
+    name="tiny", title="T", consent="C", instructions="I", CHAT
+    dimensions=[Dimension(name="d", question="Q?", scale=Likert(low="l", high="h"))],
+    prompts=["I hate you because", "The rain went"],
+    arms=[Unsteered(), love, placed, random_control(love), ARMS],
+    sampling=Sampling(samples_per_prompt=1),
+)
+"""
+
+
+def shown(folder: Path, capsys: pytest.CaptureFixture[str], arms: str, chat: str = "") -> str:
+    (folder / "tiny.py").write_text(STUDY.replace("ARMS", arms).replace("CHAT", chat))
+    show_prompts(load_study(folder / "tiny.py"), folder)
+    return capsys.readouterr().out
+
+
+@pytest.mark.model
+def test_the_very_tokens_are_shown_once_for_arms_that_share_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = shown(tmp_path, capsys, "Prompted(prefix='Be kind. ')")
+
+    assert out.splitlines()[1:] == [
+        "The first prompt of 2, 'I hate you because', as it is given:",
+        "  unsteered, love, placed, love-random",
+        "      text 'I hate you because'",
+        "      ids  1 57 13735 346 975",
+        "  prompted",
+        "      text 'Be kind. I hate you because'",
+        "      ids  1 6077 1942 30 339 13735 346 975",
+        "      of which the prompt's own are tokens 4–7 (BOS is 0, the last 7)",
+    ]
+
+
+@pytest.mark.model
+def test_a_chat_says_which_additions_land_in_the_template(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = shown(tmp_path, capsys, "Prompted(system='Be kind.')", chat="chat=True,")
+
+    assert r"text '<|im_start|>system\nYou are a helpful AI assistant named SmolLM" in out
+    assert "ids  1 9690 198 2683 " in out
+    assert "of which the prompt's own are tokens 24–27 (BOS is 0, the last 33)" in out
+    assert "\n      love, love-random: what is added at the front begins at token 0, in the template" in out
+    assert "position=(24, …) would reach it" in out
+
+
+def test_a_model_that_is_not_here_and_a_text_that_runs_into_its_prompt_are_remarked_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.csv").write_text(
+        "prompt,arm,text\nI hate you because,outside,you left\nThe rain went,outside, on\n"
+    )
+
+    out = shown(tmp_path, capsys, "OtherModel(model='nobody/nothing'), Outside(path='t.csv')")
+
+    assert "other_model\n      not shown: the tokenizer of nobody/nothing is not on this disk" in out
+    assert "raters see 'I hate you becauseyou left'" in out
+    assert "1 of them begin without a space or line break" in out

@@ -1,0 +1,214 @@
+import io
+import json
+import sqlite3
+import stat
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from rater.analysis.primary import analyze
+from rater.custody.archive import Archived, archive_study
+from rater.custody.unarchive import import_study
+from rater.custody.verify import verify_study
+from rater.errors import DatabaseError, RaterError, SealError, StateError
+from rater.study.study import Study
+from rater.unblind import Reason, unblind
+from tests.custody.conftest import NOW, file_of, state_of
+
+Rewrite = Callable[[dict[str, bytes]], None]
+
+
+@pytest.fixture
+def unblinded(closed: Study, sealed_url: str, rating_url: str) -> Study:
+    unblind(sealed_url, rating_url, closed.name, reason=Reason("me", "planned"), now=NOW)
+    return closed
+
+
+@pytest.fixture
+def archived(unblinded: Study, sealed_url: str, rating_url: str, tmp_path: Path) -> Archived:
+    report = tmp_path / "report"
+    report.mkdir()
+    (report / "report.html").write_text("<p>Found.</p>")
+    path = tmp_path / "study.zip"
+    return archive_study(sealed_url, rating_url, unblinded.name, path, now=NOW, report=report)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> tuple[str, str]:
+    """The URLs of the rating and sealed database of another machine."""
+    return f"sqlite:///{tmp_path}/there/rating.db", f"sqlite:///{tmp_path}/there/sealed.db"
+
+
+def read_back(archived: Archived, fresh: tuple[str, str]) -> None:
+    import_study(archived.path, rating_url=fresh[0], sealed_url=fresh[1])
+
+
+def test_what_was_archived_verifies_and_analyses_alike_on_another_machine(
+    unblinded: Study, archived: Archived, fresh: tuple[str, str], sealed_url: str, rating_url: str
+) -> None:
+    rating, sealed = fresh
+    name = unblinded.name
+
+    read_back(archived, fresh)
+
+    checks = list(verify_study(rating, name, sealed_url=sealed, head=archived.log_head))
+    assert {check.outcome for check in checks} == {"intact"}
+    assert state_of(rating, unblinded) == state_of(rating_url, unblinded) == "archived"
+    reason = Reason("you", "again")
+    here = unblind(sealed_url, rating_url, name, reason=reason, now=NOW)
+    there = unblind(sealed, rating, name, reason=reason, now=NOW)
+    assert analyze(there.frame, there.plan) == analyze(here.frame, here.plan)
+    pd.testing.assert_frame_equal(there.guesses, here.guesses)
+    pd.testing.assert_frame_equal(there.raters, here.raters)
+
+
+def test_an_archive_names_nobody_and_lets_nobody_in_unless_asked(
+    unblinded: Study, archived: Archived, sealed_url: str, rating_url: str, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(archived.path) as zipped:
+        names = set(zipped.namelist())
+        whole = b"".join(zipped.read(name) for name in names)
+    again = archive_study(
+        sealed_url, rating_url, unblinded.name, tmp_path / "b.zip", now=NOW, with_identifiers=True
+    )
+
+    assert {"registration.md", "study.json", "protocol.json", "report/report.html"} <= names
+    assert not {name for name in names if "token" in name or "identifier" in name or "desk" in name}
+    assert b'"value":"ann"' not in whole
+    assert b"ann was here" in whole
+    with zipfile.ZipFile(again.path) as zipped:
+        assert b'"value":"ann"' in zipped.read("rating/identifier.jsonl")
+    assert stat.S_IMODE(archived.path.stat().st_mode) == 0o600
+
+
+def test_a_study_that_is_not_unblinded_is_not_archived(
+    closed: Study, sealed_url: str, rating_url: str, tmp_path: Path
+) -> None:
+    with pytest.raises(StateError, match="is closed; an archive has its arms beside its answers"):
+        archive_study(sealed_url, rating_url, closed.name, tmp_path / "a.zip", now=NOW)
+
+    assert list(tmp_path.glob("*.zip*")) == []
+    assert state_of(rating_url, closed) == "closed"
+
+
+def test_an_archive_that_cannot_be_written_leaves_the_study_as_it_was(
+    unblinded: Study, sealed_url: str, rating_url: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DatabaseError, match="cannot be used"):
+        archive_study(sealed_url, rating_url, unblinded.name, tmp_path / "no" / "a.zip", now=NOW)
+
+    assert state_of(rating_url, unblinded) == "unblinded"
+
+
+def rewritten(archived: Archived, rewrite: Rewrite, *, honest: bool = False) -> Archived:
+    """Change an archive's files; with its manifest's digests too where ``honest``."""
+    import hashlib  # noqa: PLC0415
+
+    with zipfile.ZipFile(archived.path) as zipped:
+        files = {name: zipped.read(name) for name in zipped.namelist()}
+    rewrite(files)
+    if honest:
+        manifest = json.loads(files["manifest.json"])
+        manifest["sha256"] = {
+            name: hashlib.sha256(files[name]).hexdigest() for name in files if name != "manifest.json"
+        }
+        files["manifest.json"] = json.dumps(manifest).encode()
+    with zipfile.ZipFile(archived.path, "w") as zipped:
+        for name, content in files.items():
+            zipped.writestr(name, content)
+    return archived
+
+
+def flip(files: dict[str, bytes]) -> None:
+    files["rating/answer.jsonl"] = files["rating/answer.jsonl"].replace(b'"value":3', b'"value":4')
+
+
+def swap_arms(files: dict[str, bytes]) -> None:
+    made = files["sealed/completion.jsonl"]
+    files["sealed/completion.jsonl"] = (
+        made.replace(b"zebra-arm", b"?").replace(b"walrus-arm", b"zebra-arm").replace(b"?", b"walrus-arm")
+    )
+
+
+def drop(files: dict[str, bytes]) -> None:
+    del files["rating/guess.jsonl"]
+
+
+def add(files: dict[str, bytes]) -> None:
+    files["../../evil.txt"] = b"out of here"
+
+
+def break_rows(files: dict[str, bytes]) -> None:
+    files["rating/item.jsonl"] = b'{"no": "such column"}\n'
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "honest", "says"),
+    [
+        (flip, "", r"rating/answer\.jsonl is not what its manifest says"),
+        (drop, "", r"rating/guess\.jsonl is not what its manifest says"),
+        (add, "", r"evil\.txt is not what its manifest says"),
+        (flip, "honest", r"its answers was altered"),
+        (swap_arms, "honest", r"its key was altered"),
+        (drop, "honest", r"has no rating/guess\.jsonl"),
+        (break_rows, "honest", r"are not those of the table item"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_a_tampered_archive_is_refused_and_nothing_of_it_stays(
+    archived: Archived, fresh: tuple[str, str], rewrite: Rewrite, honest: str, says: str
+) -> None:
+    rewritten(archived, rewrite, honest=honest == "honest")
+
+    with pytest.raises(SealError, match=says):
+        read_back(archived, fresh)
+
+    for url in fresh:
+        if file_of(url).exists():
+            with closing(sqlite3.connect(file_of(url))) as connection:
+                assert connection.execute("SELECT count(*) FROM study").fetchone() == (0,)
+
+
+def test_no_name_in_an_archive_becomes_a_path(
+    archived: Archived, fresh: tuple[str, str], tmp_path: Path
+) -> None:
+    rewritten(archived, add, honest=True)
+
+    read_back(archived, fresh)
+
+    assert not list(tmp_path.parent.rglob("evil.txt"))
+    assert not (tmp_path.parent.parent / "evil.txt").exists()
+
+
+def test_a_bomb_is_refused_before_it_goes_off(
+    archived: Archived, fresh: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rater.custody.unarchive.MOST_BYTES", 10_000)
+
+    with pytest.raises(SealError, match="would unpack to"):
+        read_back(archived, fresh)
+
+
+def test_a_file_twice_no_zip_and_a_used_database_are_refused(
+    archived: Archived, fresh: tuple[str, str], rating_url: str, sealed_url: str, tmp_path: Path
+) -> None:
+    twice = io.BytesIO(archived.path.read_bytes())
+    with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(twice, "a") as zipped:
+        zipped.writestr("study.json", b"{}")
+    other = tmp_path / "twice.zip"
+    other.write_bytes(twice.getvalue())
+    none = tmp_path / "none.zip"
+    none.write_bytes(b"no zip")
+
+    refused: list[tuple[Path, tuple[str, str], type[RaterError], str]] = [
+        (other, fresh, SealError, "a file twice"),
+        (none, fresh, StateError, "cannot be read as a zip"),
+        (archived.path, (rating_url, sealed_url), StateError, "holds a study already"),
+    ]
+    for path, (rating, sealed), error, says in refused:
+        with pytest.raises(error, match=says):
+            import_study(path, rating_url=rating, sealed_url=sealed)

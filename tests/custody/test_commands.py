@@ -1,0 +1,136 @@
+"""Lead a study through its life by the commands, and make a user's mistakes on the way."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from rater.cli import cli
+from rater.errors import RaterError, StateError
+from rater.study.study import Study
+from tests.custody.conftest import rate
+
+Run = Callable[..., str]
+READ: dict[str, Callable[[Path], pd.DataFrame]] = {
+    "csv": pd.read_csv,
+    "jsonl": lambda path: pd.read_json(path, lines=True),
+    "parquet": pd.read_parquet,
+}
+
+
+@pytest.fixture
+def run(sealed_url: str, rating_url: str) -> Run:
+    """A function that runs a command with both databases; returns what it printed."""
+
+    def run(*arguments: str | Path, ratings: str = rating_url, sealed: str = sealed_url) -> str:
+        command = [*map(str, arguments), "--ratings", ratings]
+        if arguments[0] not in {"open", "pause", "close", "rate"}:
+            command += ["--sealed", sealed]
+        result = CliRunner().invoke(cli, command)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return run
+
+
+def study_file(folder: Path, study: Study, **changes: object) -> Path:
+    """Write a study file that declares a study, with changes."""
+    path = folder / "study.py"
+    declared = {**study.model_dump(mode="json"), **changes}
+    path.write_text(f"from rater import Study\n\nstudy = Study.model_validate({declared!r})\n")
+    return path
+
+
+def test_a_study_goes_from_publication_to_another_machine(
+    published: Study, run: Run, rating_url: str, tmp_path: Path
+) -> None:
+    name, there = published.name, tmp_path / "there"
+
+    registered = run("register", name)
+    assert "% of 1,000 simulated studies (95 % interval" in registered
+    assert registered == run("register", name)
+    assert f"Study {name} is open." in run("open", name)
+    assert f"Next: rater open {name}" in run("pause", name)
+    with pytest.raises(StateError, match="is paused; only a study that is open can become paused"):
+        run("pause", name)
+    run("open", name)
+    changed = study_file(tmp_path, published, instructions="Say it.", plan={"raters": 7})
+    amended = run("amend", name, changed, "--reason", "A slip.", "--yes")
+    assert "version 2\n  changed   instructions, plan.raters\n  raters    1 more\n  log " in amended
+    for person in ("ann", "bob", "cy"):
+        rate(rating_url, published, person, 8)
+    with pytest.raises(StateError, match=r"is open; an archive has its arms beside its answers"):
+        run("archive", name, tmp_path / "early.zip")
+    run("close", name)
+    run("analyze", name, "--yes", "--json", tmp_path / "here.json")
+    archived = run("archive", name, tmp_path / "study.zip")
+    assert "sha256" in archived
+
+    ratings, sealed = f"sqlite:///{there}/rating.db", f"sqlite:///{there}/sealed.db"
+    there.mkdir()
+    assert "none failed" in run("import", tmp_path / "study.zip", ratings=ratings, sealed=sealed)
+    verified = run("verify", name, ratings=ratings, sealed=sealed)
+    assert "1 amendment, each as it was logged" in verified
+    assert "Nothing was found to be altered." in verified
+    run("analyze", name, "--json", there / "there.json", ratings=ratings, sealed=sealed)
+    here, again = (json.loads(path.read_text()) for path in (tmp_path / "here.json", there / "there.json"))
+    assert here["dimensions"] == again["dimensions"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_an_export_has_tables_of_all_that_was_collected_and_names_nobody(
+    closed: Study, run: Run, tmp_path: Path, suffix: str
+) -> None:
+    file = tmp_path / f"ratings.{suffix}"
+    said = run("export", closed.name, file)
+
+    tables = {
+        name: READ[suffix](tmp_path / f"ratings{name}.{suffix}") for name in ("", ".raters", ".guesses")
+    }
+    assert {name: len(table) for name, table in tables.items()} == {"": 19, ".raters": 3, ".guesses": 4}
+    assert {"other_item", "comment", "is_repeat", "first_render_ms", "hidden_ms"} <= set(tables[""].columns)
+    assert not {"arm", "sample"} & set(tables[""].columns)
+    assert not (tmp_path / f"ratings.identifiers.{suffix}").exists()
+    assert "19 answers are in" in said
+    dictionary = json.loads((tmp_path / "ratings.dictionary.json").read_text())
+    assert set(dictionary) == {"ratings", "raters", "guesses", "comments"}
+    assert all(set(dictionary[name]) >= {"rater"} for name in dictionary)
+    assert set(dictionary["raters"]) == set(tables[".raters"].columns)
+
+
+def test_identifiers_are_exported_and_archived_only_where_they_are_asked_for(
+    closed: Study, run: Run, tmp_path: Path
+) -> None:
+    run("export", closed.name, tmp_path / "a.csv", "--identifiers")
+    run("analyze", closed.name, "--yes")
+    run("archive", closed.name, tmp_path / "a.zip", "--identifiers")
+
+    assert set(pd.read_csv(tmp_path / "a.identifiers.csv")["value"]) == {"ann", "bob", "cy"}
+    with zipfile.ZipFile(tmp_path / "a.zip") as zipped:
+        assert zipped.read("rating/identifier.jsonl").count(b"\n") == 3
+
+
+def test_a_users_mistakes_are_said(published: Study, run: Run, tmp_path: Path) -> None:
+    other = study_file(tmp_path, published, name="another")
+
+    mistakes: list[tuple[tuple[str | Path, ...], str]] = [
+        (("amend", published.name, other, "--reason", "x", "--yes"), r"declares the study 'another', not"),
+        (("register", "markd_study"), r"Did you mean 'marked_study'\?"),
+        (("archive", published.name, tmp_path / "study.py"), r"is there already"),
+        (("import", other), r"cannot be read as a zip"),
+        (("db", "grant", "rater_web"), r"is a SQLite file, which has no roles"),
+    ]
+    for arguments, says in mistakes:
+        with pytest.raises(RaterError, match=says):
+            run(*arguments)
+
+
+def test_a_head_that_was_cut_off_is_no_sign_of_a_rewritten_log(published: Study, run: Run) -> None:
+    with pytest.raises(RaterError, match=r"head is '0f3a…'; valid: all 64 characters"):
+        run("verify", published.name, "--head", "0f3a…")
