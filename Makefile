@@ -16,7 +16,7 @@ export OPENBLAS_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fresh-demo test test-slow check format model chromium clean
+.PHONY: help demo fresh-demo test test-slow check format docs model chromium clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,17 @@ format: .venv/.dev ## Put the code into its format
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/djlint --reformat --quiet rater/web/templates || true
+
+docs: .venv/.dev ## Write the reference pages from the code
+	@$(BIN)/python docs/make_reference.py
+
+messages: .venv/.dev ## Bring the raters' pages' translations up to date
+	@mkdir -p .cache
+	@$(BIN)/pybabel -q extract -F rater/web/translations/babel.cfg -k marked --no-location --sort-output -o .cache/messages.pot .
+	@$(BIN)/pybabel -q update -i .cache/messages.pot -d rater/web/translations -N --ignore-pot-creation-date --no-wrap
+	@sed -i.bak -E '/^"(Project-Id|Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated-By)/d' \
+		rater/web/translations/*/LC_MESSAGES/*.po && rm rater/web/translations/*/LC_MESSAGES/*.bak
+	@$(BIN)/pybabel -q compile -d rater/web/translations
 
 model: .venv/.generate
 	@$(BIN)/rater model install >/dev/null
