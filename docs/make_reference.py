@@ -1,10 +1,11 @@
 """Write the reference pages from the code: every field of a study, every command, every column.
 
-python docs/make_reference.py          # `make docs`; a test holds the pages against the code
+python docs/make_reference.py [FOLDER]    # `make docs`; a test holds the pages against the code
 """
 
 import dataclasses
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -20,7 +21,7 @@ from rater.store.dictionary import meanings_of
 from rater.store.rating.schema import Base as Rating
 from rater.store.sealed.schema import Base as Sealed
 
-FOLDER = Path(__file__).parent / "reference"
+FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "reference"
 _NOT_DECLARED_HERE = "see its docstring"
 _FIRST = ("Study", "Sampling", "Plan", "AnalysisPlan", "Dimension")
 

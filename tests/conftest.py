@@ -1,7 +1,7 @@
 """Share real parts between test folders: the embedded model, and a small rating database."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from rater.study.scales import Likert
 from rater.study.study import Study
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Playwright
     from transformer_lens.model_bridge import TransformerBridge
 
 _MOVES = {"published": (), "open": ("open",), "paused": ("open", "paused"), "closed": ("open", "closed")}
@@ -45,6 +46,15 @@ def embedded_model() -> "TransformerBridge":
     from rater.steering.bridge import load_model  # noqa: PLC0415 (as above)
 
     return load_model(EMBEDDED_MODEL, device="cpu", dtype=torch.float32)
+
+
+@pytest.fixture(scope="session")
+def playwright() -> "Iterator[Playwright]":
+    """Playwright, of which a process can run one at a time."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (most tests need no browser)
+
+    with sync_playwright() as playwright:
+        yield playwright
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, BrowserType, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from rater.web.app import create_app
@@ -53,12 +53,6 @@ def chromium_path() -> str | None:
     named = os.environ.get("RATER_CHROMIUM")
     names = ("chromium", "chromium-browser", "google-chrome")
     return named or next((found for name in names if (found := shutil.which(name))), None)
-
-
-@pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as playwright:
-        yield playwright
 
 
 @pytest.fixture
