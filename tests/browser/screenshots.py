@@ -124,12 +124,15 @@ class View:
     height: int
     scheme: str = "light"
     is_phone: bool = False
+    is_mirrored: bool = False
+    """Whether the page runs from right to left, as it would in a language that does."""
 
 
 VIEWS = (
     View("phone", 360, 740, is_phone=True),
     View("desktop", 1280, 800),
     View("dark", 1280, 800, scheme="dark"),
+    View("mirrored", 360, 740, is_phone=True, is_mirrored=True),
 )
 
 
@@ -249,6 +252,8 @@ def take(browser: Browser, address: str, view: View, folder: Path) -> None:
     for name in walk(page, address):
         page.wait_for_load_state()
         page.wait_for_timeout(60)
+        if view.is_mirrored:
+            page.evaluate("document.documentElement.dir = 'rtl'")
         path = folder / f"{name}-{view.name}.png"
         page.screenshot(path=path, full_page=True)
         Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)
