@@ -3,25 +3,19 @@
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from rater.publish.balance import Balance, Range
+from rater.report.forecast import labelled
 from rater.study.study import Study
 
 
 def print_balance(study: Study, balance: Balance, console: Console | None = None) -> None:
     """Print how even a dealing of a study's booklets is, as one table."""
     console = console or Console()
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
-    for label, value in _lines(study, balance):
-        table.add_row(label, Text(value))
     console.print(
         "\n[bold]Balance[/bold] of booklets like those that publishing will deal from a secret seed:"
     )
-    console.print(table)
+    console.print(labelled(_lines(study, balance)))
 
 
 def _lines(study: Study, balance: Balance) -> list[tuple[str, str]]:

@@ -1,5 +1,7 @@
 """Print what a study would do."""
 
+from collections.abc import Iterable
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,14 +15,19 @@ from rater.study.study import Study
 def print_forecast(study: Study, expected: Forecast, console: Console | None = None) -> None:
     """Print a study's arms, counts, costs and hash as one table."""
     console = console or Console()
+    console.print(Text.assemble("Study ", (study.name, "bold"), " is valid."))
+    console.print(labelled(_lines(study, expected)))
+    console.print(Text.assemble(("hash", "bold"), f"  {expected.study_hash}"), soft_wrap=True)
+
+
+def labelled(lines: Iterable[tuple[str, str]]) -> Table:
+    """Put values beside their labels, as texts in which no bracket is taken for markup."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    for label, value in _lines(study, expected):
+    for label, value in lines:
         table.add_row(label, Text(value))
-    console.print(Text.assemble("Study ", (study.name, "bold"), " is valid."))
-    console.print(table)
-    console.print(Text.assemble(("hash", "bold"), f"  {expected.study_hash}"), soft_wrap=True)
+    return table
 
 
 def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
