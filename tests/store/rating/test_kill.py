@@ -97,10 +97,9 @@ def test_what_was_confirmed_to_50_raters_survives_the_servers_kill_once(
 ) -> None:
     study = publish(rating, n_booklets=N_RATERS, n_trials=300)
 
-    with _serving(rating_url, tmp_path) as (port, server):
-        # in a thread of its own: where a browser was used before, this one has its event loop still
-        with ThreadPoolExecutor(max_workers=1) as thread:
-            confirmed = thread.submit(asyncio.run, _rate_until_killed(port, study.slug, server)).result()
+    # in a thread of its own: where a browser was used before, this one has its event loop still
+    with _serving(rating_url, tmp_path) as (port, server), ThreadPoolExecutor(max_workers=1) as thread:
+        confirmed = thread.submit(asyncio.run, _rate_until_killed(port, study.slug, server)).result()
 
     with disposing(open_engine(rating_url)) as engine, reading(engine) as session:
         stored = Counter(session.scalars(select(Answer.submission_id)))
