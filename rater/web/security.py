@@ -20,6 +20,7 @@ MAX_REQUEST_BYTES = 64 * 1024
 MAX_FORM_PARTS = 200
 TOKEN_COOKIE = "rater"  # noqa: S105 (the cookie's name, no secret)
 DESK_COOKIE = "rater-desk"
+DESK_PATH = "/desk"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _TOKEN_LIFETIME_S = 180 * 24 * 3600
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}

@@ -1,8 +1,9 @@
 """Serve the app with gunicorn, used as a library: the port first, then workers, one line when it listens.
 
 Workers are threaded (gthread): browsers open connections ahead of need and leave them idle, and one of those
-would hold up a whole single-threaded worker. Two processes are the default, so that one can fail or be busy
-while the other answers; a request takes a few milliseconds, and SQLite has one writer at a time anyway.
+would hold up a whole single-threaded worker. A worker's threads compute in turns (`rater.web.gate`). Two
+processes are the default, so that one can fail or be busy while the other answers; a request takes a few
+milliseconds, and SQLite has one writer at a time anyway.
 
 On SIGHUP the workers are replaced by new ones, each when it has finished what it was at; no request is lost.
 """
@@ -10,26 +11,31 @@ On SIGHUP the workers are replaced by new ones, each when it has finished what i
 import contextlib
 import errno
 import os
+import signal
 import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # it has no types
 from gunicorn.glogging import Logger  # type: ignore[import-untyped] # as above
+from gunicorn.workers.base import Worker  # type: ignore[import-untyped] # as above
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped] # as above
 
 from rater.errors import RaterError
 from rater.store.rating.open import open_rating
 from rater.web import logs, metrics
 from rater.web.app import create_app
+from rater.web.gate import Gate
+from rater.web.security import DESK_PATH, MAX_REQUEST_BYTES
 from rater.web.settings import WebSettings
 
 DEFAULT_PORT = 8000
 DEFAULT_WORKERS = 2
-_THREADS = 4
+_THREADS = 12  # one computes at a time, the others wait for clients
 _BACKLOG = 256
 _TIMEOUT_S = 60  # more than SQLite waits for a lock, so that a wait ends as a page and not as a killed worker
 _GRACE_S = 5
@@ -121,6 +127,14 @@ class _JsonLogger(_TextLogger):
     log_format: logs.LogFormat = "json"
 
 
+class _Worker(ThreadWorker):  # type: ignore[misc] # gunicorn is not typed
+    """A worker that can be told to end wherever it is."""
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """End at once; without the pool, whose lock may be held by what this signal interrupted."""
+        Worker.handle_quit(self, sig, frame)
+
+
 class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
     """One app in several processes, each with its own engine: connections do not survive a fork."""
 
@@ -137,12 +151,13 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
         self._options: dict[str, object] = {
             "bind": [f"fd://{listener.detach()}"],
             "workers": workers,
-            "worker_class": "gthread",
+            "worker_class": _Worker,
             "threads": _THREADS,
             "timeout": _TIMEOUT_S,
             "graceful_timeout": _GRACE_S,
             "loglevel": "warning",
             "logger_class": _JsonLogger if log_format == "json" else _TextLogger,
+            "post_fork": lambda _arbiter, _worker: _end_when_told(),
             "child_exit": lambda _arbiter, worker: metrics.forget_worker(worker.pid),
             "control_socket_disable": True,
             "when_ready": lambda _arbiter: on_listening(),
@@ -154,9 +169,9 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
         for name, value in self._options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
+    def load(self) -> Gate:
         """Make the app, in the worker."""
-        return create_app(self._settings)
+        return Gate(create_app(self._settings), most_bytes=MAX_REQUEST_BYTES, free=DESK_PATH)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -191,6 +206,12 @@ def _why_not(host: str, port: int, error: OSError) -> str:
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _end_when_told() -> None:
+    """End a worker that is told to before it listens to signals, which it would lose until then."""
+    for each in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(each, lambda *_: os._exit(0))
 
 
 @contextlib.contextmanager

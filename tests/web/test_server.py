@@ -56,6 +56,21 @@ def test_a_server_says_where_it_listens_answers_and_stops_cleanly(
     assert (process.returncode, out, err) == (0, "cleaned up\n", "")
 
 
+@pytest.mark.slow
+def test_a_server_that_is_interrupted_at_any_moment_stops_at_once(
+    publish_study: Callable[..., str], rating_url: str
+) -> None:
+    slug = publish_study()
+
+    for _ in range(20):
+        with served(rating_url) as (address, process):
+            httpx.get(f"{address}/s/{slug}")  # by one worker, while the other may still be starting
+            os.killpg(process.pid, signal.SIGINT)
+            _, err = process.communicate(timeout=4)  # less than a worker gets before it is killed
+
+        assert (process.returncode, err) == (0, "")
+
+
 def test_an_answer_that_was_confirmed_survives_a_kill(
     publish_study: Callable[..., str], rating_url: str
 ) -> None:

@@ -13,10 +13,9 @@ from rater.store.rating import users
 from rater.store.rating.users import User
 from rater.web import limits
 from rater.web.desk.pages import LoginPage, render
-from rater.web.security import DESK_COOKIE, is_token
+from rater.web.security import DESK_COOKIE, DESK_PATH, is_token
 from rater.web.settings import running
 
-DESK_PATH = "/desk"
 _WAYS_BACK = re.compile(r"/desk(/[A-Za-z0-9._~/-]{0,300})?")
 
 blueprint = Blueprint("access", __name__, url_prefix=DESK_PATH)

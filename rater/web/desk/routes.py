@@ -17,10 +17,10 @@ from rater.web.desk.moves import find_move
 from rater.web.desk.overview import UNBLINDED, read_overview, study_page
 from rater.web.desk.pages import ConfirmPage, InvitePage, PreviewPage, StudiesPage, StudyLine, render
 from rater.web.desk.table import read_order
-from rater.web.security import CONTENT_SECURITY_POLICY
+from rater.web.security import CONTENT_SECURITY_POLICY, DESK_PATH
 from rater.web.settings import running
 
-blueprint = Blueprint("desk", __name__, url_prefix=access.DESK_PATH)
+blueprint = Blueprint("desk", __name__, url_prefix=DESK_PATH)
 blueprint.before_request(access.require_user)
 _REPORT = "report.html"
 MOST_LINKS = 500
