@@ -2,40 +2,41 @@
 
 SQLite has one writer at a time, and one that finds the lock taken looks again after sleeps of up to 100 ms:
 whoever comes by in between goes first, and a few wait for seconds. Here writers of a process queue at a lock,
-which wakes the next at once, and only the first of each process tries for a lock on a file beside the
-database, every half millisecond. The lock on the database itself stays what keeps it whole: a writer that
-does not queue (another program, another machine) is waited for as before.
+which wakes the next at once, and only the first of each process waits for a lock on a file beside the
+database, which the system hands on at once. The lock on the database itself stays what keeps it whole: a
+writer that does not queue (another program, another machine) is waited for as before.
 """
 
 import contextlib
 import fcntl
 import os
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-_LOOK_AGAIN_S = 0.0005
 _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 @contextlib.contextmanager
 def taking_turns(path: Path, timeout_s: float) -> Iterator[None]:
-    """Wait for this writer's turn; after the timeout it goes on, and waits for SQLite's own lock."""
-    deadline = time.monotonic() + timeout_s
+    """Wait for this writer's turn; after the timeout it goes on, and waits for SQLite's own lock.
+
+    The first of a process waits for other processes without a timeout: as long as they live, and hold their
+    turn, they hold SQLite's lock as well.
+    """
     lock = _locks[os.fspath(path)]
-    has_lock = lock.acquire(timeout=timeout_s)
+    is_first = lock.acquire(timeout=timeout_s)
     try:
-        with _file_lock(path, deadline):
+        with _file_lock(path) if is_first else contextlib.nullcontext():
             yield
     finally:
-        if has_lock:
+        if is_first:
             lock.release()
 
 
 @contextlib.contextmanager
-def _file_lock(path: Path, deadline: float) -> Iterator[None]:
+def _file_lock(path: Path) -> Iterator[None]:
     """Hold the lock that keeps other processes' writers waiting; the system lets go of it if we die."""
     try:
         # readable is enough to lock: whoever can read the database can take a turn, and nobody else
@@ -45,18 +46,8 @@ def _file_lock(path: Path, deadline: float) -> Iterator[None]:
         yield
         return
     try:
-        while not _try(descriptor) and time.monotonic() < deadline:
-            time.sleep(_LOOK_AGAIN_S)
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
-
-
-def _try(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
