@@ -68,7 +68,10 @@ def _confine_templates(app: Flask) -> None:
 
 
 def _harmless(value: object) -> object:
-    """Show every value of every page without the characters that a browser obeys."""
-    if isinstance(value, Markup):
-        return Markup(harmless(value))  # noqa: S704 (was markup before, and loses characters only)
-    return harmless(value) if isinstance(value, str) else value
+    """Show every value of every page without the characters that a browser obeys.
+
+    Markup is our own words, what a macro made of values that came through here, or a study's Markdown.
+    """
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return harmless(value)

@@ -5,6 +5,7 @@ Our own words are gettext catalogues (`translations/`); English ones are the mes
 
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, cast
 
 import flask_babel
@@ -27,32 +28,45 @@ Direction = Literal["ltr", "rtl"]
 
 def install(app: Flask) -> None:
     """Let templates and views translate into the language of the page."""
-    flask_babel.Babel(app, locale_selector=current_language)
-    # a page has some twenty messages, and flask_babel asks for each of them which language is spoken
-    app.jinja_env.globals["_"] = _shown
+    flask_babel.Babel(app)
+    app.jinja_env.globals.update(_=_shown, ngettext=_shown_number)
 
 
 def gettext(message: str, **values: object) -> str:
     """Translate a message into the language of the page."""
-    return cast("str", flask_babel.gettext(message, **values))
-
-
-def _shown(message: str, **values: object) -> Markup:
-    """Translate a message in a template, as the i18n extension of Jinja does: values are escaped."""
-    return Markup(_catalogue().ugettext(message)) % values  # noqa: S704 (our own words)
-
-
-def _catalogue() -> Translations:
-    """Return the catalogue of the language of the page, looked for once a page."""
-    found = g.get("rater_catalogue")
-    if found is None:
-        found = g.rater_catalogue = flask_babel.get_translations()
-    return cast("Translations", found)
+    words = str(_words(current_language(), message))
+    return words % values if values else words
 
 
 def ngettext(one: str, many: str, num: int, **values: object) -> str:
     """Translate a message about a number, which is ``%(num)s`` in it."""
-    return cast("str", flask_babel.ngettext(one, many, num, **values))
+    return _words_for(one, many, num) % {"num": num, **values}
+
+
+def _shown(message: str, **values: object) -> Markup:
+    """Translate a message in a template, as the i18n extension of Jinja does: values are escaped."""
+    words = _words(current_language(), message)
+    return words % values if values else words
+
+
+def _shown_number(one: str, many: str, num: int) -> Markup:
+    return Markup(_words_for(one, many, num)) % {"num": num}  # noqa: S704 (our own words)
+
+
+def _words_for(one: str, many: str, num: int) -> str:
+    return _catalogue(current_language()).ungettext(one, many, num)
+
+
+# A page has some twenty messages: each is looked up once a process, not once a page.
+@lru_cache(maxsize=2048)
+def _words(language: str, message: str) -> Markup:
+    return Markup(_catalogue(language).ugettext(message))  # noqa: S704 (our own words)
+
+
+@lru_cache
+def _catalogue(language: str) -> Translations:
+    with flask_babel.force_locale(language):
+        return cast("Translations", flask_babel.get_translations())
 
 
 def marked(message: str) -> str:
@@ -77,8 +91,6 @@ def choose_language(protocol: Protocol) -> str:
 def speak(language: str) -> str:
     """Write this page in a language."""
     g.rater_language = language
-    g.pop("rater_catalogue", None)
-    flask_babel.refresh()
     return language
 
 
@@ -86,9 +98,10 @@ def current_language() -> str:
     """Return the language of the page: chosen for a study, else what the browser prefers of ours."""
     if not has_request_context():
         return "en"
-    if "rater_language" not in g:
-        g.rater_language = _preferred(tuple(NAMES)) or "en"
-    return cast("str", g.rater_language)
+    spoken = g.get("rater_language")
+    if spoken is None:
+        spoken = g.rater_language = _preferred(tuple(NAMES)) or "en"
+    return cast("str", spoken)
 
 
 def _preferred(languages: Sequence[str]) -> str | None:

@@ -36,8 +36,8 @@ class Limit:
     window_s: float
 
 
-SESSION = Limit("session", 300, 30)
-"""Ten requests a second with one cookie: a rater makes three a text."""
+SESSION = Limit("session", 600, 30)
+"""Twenty requests a second with one cookie: a rater makes three a text."""
 ADDRESS = Limit("address", 12_000, 60)
 """Two hundred a second from one address: a lab of a hundred raters makes half of that."""
 STRANGER = Limit("stranger", 900, 60)

@@ -10,6 +10,8 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 
+from rater.harmless import harmless
+
 
 @lru_cache(maxsize=64)
 def render_markdown(source: str) -> Markup:
@@ -25,8 +27,8 @@ def render_markdown(source: str) -> Markup:
     for token in tokens:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{min(int(token.tag[1:]) + 1, 6)}"
-    # the parser escapes all text, and raw HTML is off
-    return Markup(parser.renderer.render(tokens, parser.options, {}))  # noqa: S704 (see above)
+    html = harmless(parser.renderer.render(tokens, parser.options, {}))
+    return Markup(html)  # noqa: S704 (the parser escapes all text, and raw HTML is off)
 
 
 def _open_link(

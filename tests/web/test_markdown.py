@@ -43,3 +43,7 @@ def test_no_source_makes_an_element_that_loads_or_runs(source: str) -> None:
     assert "<img" not in shown
     assert "<script" not in shown
     assert "<b" not in shown.replace("<br", "").replace("<blockquote", "")
+
+
+def test_what_a_browser_would_obey_is_shown_as_broken() -> None:
+    assert render_markdown("a \u202egnp\u0007 b") == "<p>a \ufffdgnp\ufffd b</p>\n"
