@@ -22,8 +22,9 @@ from types import FrameType
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # it has no types
 from gunicorn.glogging import Logger  # type: ignore[import-untyped] # as above
+from gunicorn.http.message import Request  # type: ignore[import-untyped] # as above
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped] # as above
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped] # as above
+from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped] # as above
 
 from rater.errors import RaterError
 from rater.store.rating.open import open_rating
@@ -36,6 +37,7 @@ from rater.web.settings import WebSettings
 DEFAULT_PORT = 8000
 DEFAULT_WORKERS = 2
 _THREADS = 12  # one computes at a time, the others wait for clients
+_REQUESTS_A_CONNECTION = 32
 _BACKLOG = 256
 _TIMEOUT_S = 60  # more than SQLite waits for a lock, so that a wait ends as a page and not as a killed worker
 _GRACE_S = 5
@@ -128,7 +130,13 @@ class _JsonLogger(_TextLogger):
 
 
 class _Worker(ThreadWorker):  # type: ignore[misc] # gunicorn is not typed
-    """A worker that can be told to end wherever it is."""
+    """A worker that keeps no client to itself, and that can be told to end wherever it is."""
+
+    def handle_request(self, request: Request, connection: TConn) -> bool:
+        """Answer a request, and now and then let the client come again, to whichever worker has time."""
+        if connection.parser.req_count % _REQUESTS_A_CONNECTION == 0:
+            request.force_close()
+        return bool(super().handle_request(request, connection))
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """End at once; without the pool, whose lock may be held by what this signal interrupted."""

@@ -56,6 +56,18 @@ def test_a_server_says_where_it_listens_answers_and_stops_cleanly(
     assert (process.returncode, out, err) == (0, "cleaned up\n", "")
 
 
+def test_a_client_comes_again_now_and_then_to_whichever_worker_has_time(
+    publish_study: Callable[..., str], rating_url: str
+) -> None:
+    publish_study()
+
+    with served(rating_url) as (address, _), httpx.Client() as client:
+        answers = [client.get(f"{address}/healthz") for _ in range(70)]
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert sum(answer.headers["connection"] == "close" for answer in answers) == 2
+
+
 @pytest.mark.slow
 def test_a_server_that_is_interrupted_at_any_moment_stops_at_once(
     publish_study: Callable[..., str], rating_url: str
