@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rater.cli.loading import device_option, load_model, require_torch
+from rater.cli.loading import device_option, dtype_option, load_model, require_torch
 
 if TYPE_CHECKING:
     from rater.steering.completions import ArmCompletion
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 @click.option("--samples", default=2, show_default=True, type=click.IntRange(1), help="Samples of each.")
 @click.option("--html", "html", type=click.Path(path_type=Path), help="Write a page to this file instead.")
 @device_option
-def compare(file: Path, n_prompts: int, samples: int, html: Path | None, device: str | None) -> None:  # noqa: PLR0917 (one argument for each option)
+@dtype_option
+def compare(  # noqa: PLR0917 (one argument for each option)
+    file: Path, n_prompts: int, samples: int, html: Path | None, device: str | None, dtype: str | None
+) -> None:
     """Generate some completions of every arm, and show them side by side with what was steered where.
 
     They are the ones that the study will get for these prompts and samples, and they tell which arm is which:
@@ -41,7 +44,7 @@ def compare(file: Path, n_prompts: int, samples: int, html: Path | None, device:
     require_torch()
     if any(isinstance(arm, Outside) for arm in study.arms):
         samples = min(samples, study.sampling.samples_per_prompt)  # a file has no more
-    made = _made(study, device, n_prompts=n_prompts, samples=samples)
+    made = _made(study, device, dtype, n_prompts=n_prompts, samples=samples)
     made += _taken(study, file.parent, n_prompts=n_prompts, samples=samples)
     from rater.steering.side_by_side import page, tables
 
@@ -58,14 +61,16 @@ def compare(file: Path, n_prompts: int, samples: int, html: Path | None, device:
     click.echo(f"Written: {html}")
 
 
-def _made(study: "Study", device: str | None, *, n_prompts: int, samples: int) -> "list[ArmCompletion]":
+def _made(
+    study: "Study", device: str | None, dtype: str | None, *, n_prompts: int, samples: int
+) -> "list[ArmCompletion]":
     """Generate with one model after the other."""
     from rater.study.arms import Outside, model_of, models_needed
 
     sampling = study.sampling.model_copy(update={"samples_per_prompt": samples})
     made: list[ArmCompletion] = []
     for name in models_needed(study.arms, study.model):
-        model = load_model(name, device)
+        model = load_model(name, device, dtype)
         from rater.steering.completions import generate
 
         arms = [arm for arm in study.arms if not isinstance(arm, Outside)]

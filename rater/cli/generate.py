@@ -134,8 +134,9 @@ def _say_what_is_there(study: "Study", file: Path, *, n_kept: int, n_before: int
 
 def _forecast(study: "Study", missing: "Missing", how: _How, limit: int | None) -> None:
     """Print what would be made, with which models, and roughly what that takes."""
-    from rater.generate.estimate import describe, estimate
+    from rater.generate.estimate import describe, estimate, is_cpu
     from rater.generate.freeze import first_samples
+    from rater.generate.memory import free_memory, too_little_memory
     from rater.generate.outside import cells_by_model
 
     here = [cell for cells in cells_by_model(study, missing.cells).values() for cell in cells]
@@ -149,6 +150,10 @@ def _forecast(study: "Study", missing: "Missing", how: _How, limit: int | None) 
     chosen = first_samples(replace(missing, cells=here), len(here) if limit is None else limit)
     for model, cells in cells_by_model(study, chosen.cells).items():
         batch_size = min(how.rows_together(len(cells)), len(cells))
-        expected = estimate(study, model, cells, batch_size=batch_size, dtype=how.dtype)
-        for line in describe(expected, how.device):
+        expected = estimate(study, model, cells, batch_size=batch_size, device=how.device, dtype=how.dtype)
+        free = free_memory()
+        for line in describe(expected, free=free):
             click.echo(line)
+        lack = too_little_memory(model, how.dtype, free=free) if is_cpu(expected.device) else None
+        if lack:
+            click.echo(f"  Warning: {lack}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rater.cli.loading import device_option, load_model, require_torch
+from rater.cli.loading import device_option, dtype_option, load_model, require_torch
 from rater.errors import StudyError, nearest
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class Coeffs(click.ParamType[tuple[float, ...]]):
 @click.option("--out", type=click.Path(path_type=Path), help="The CSV file.  [default: STUDY-sweep.csv]")
 @click.option("--picture", type=click.Path(path_type=Path), help="Draw the heat map: a .png or .svg file.")
 @device_option
+@dtype_option
 def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     file: Path,
     layers: tuple[int, ...],
@@ -86,6 +87,7 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     out: Path | None,
     picture: Path | None,
     device: str | None,
+    dtype: str | None,
 ) -> None:
     """Measure what a study's steered arm does at each layer, coefficient and position.
 
@@ -98,8 +100,7 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     if picture is not None and picture.suffix not in {".png", ".svg"}:
         msg = f"--picture is {str(picture)!r}; valid: a file ending in .png or .svg."
         raise StudyError(msg)
-    from rater.steering.sweep import all_settings
-    from rater.steering.sweep import sweep as measure
+    from rater.steering import sweep as sweeping
     from rater.steering.sweep_file import SweepFile
     from rater.study.load import load_study
 
@@ -107,17 +108,17 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     arm = _steered_arm(study, arm_name)
     prompts = study.prompts[:n_prompts]
     counted = None if words is None else sorted({word.strip() for word in words.split(",")})
-    about = {"study": study.hash, "arm": arm.name, "n_prompts": str(len(prompts)), "samples": str(samples)}
+    about = _about(study=study.hash, arm=arm.name, n_prompts=len(prompts), samples=samples, dtype=dtype)
     table = SweepFile(out or Path(f"{study.name}-sweep.csv"), about | {"words": ",".join(counted or [])})
     done = table.read()
     known = {outcome.setting for outcome in done}
-    wanted = all_settings(layers, coeffs, positions)  # type: ignore[arg-type] # click allows these three only
+    wanted = sweeping.all_settings(layers, coeffs, positions)  # type: ignore[arg-type] # click allows these three only
     missing = [setting for setting in wanted if setting not in known]
     if missing or None not in known:
         click.echo(f"Measuring arm {arm.name} for {len(missing)} settings.", err=True)
         sampling = study.sampling.model_copy(update={"samples_per_prompt": samples})
-        measured = measure(
-            load_model(study.model, device),
+        measured = sweeping.sweep(
+            load_model(study.model, device, dtype),
             prompts,
             arm.additions,
             missing,
@@ -134,6 +135,11 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     _show(shown)
     if picture is not None:
         _draw(shown, picture, arm=arm.name, words=counted, n=f"{len(prompts)} prompts × {samples} samples")
+
+
+def _about(*, dtype: str | None, **named: object) -> dict[str, str]:
+    """Say what a sweep is of, as its file has it; the type of the weights is else the checkpoint's own."""
+    return {name: str(value) for name, value in {**named, "dtype": dtype or "own"}.items()}
 
 
 def _draw(outcomes: "list[Outcome]", picture: Path, *, arm: str, words: list[str] | None, n: str) -> None:

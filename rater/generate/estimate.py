@@ -1,26 +1,25 @@
 """Say what generating will take, from a model's configuration and file sizes alone: nothing is loaded."""
 
-import json
 import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from rater.embedded import EMBEDDED_MODEL, embedded_model_path
+from rater.generate.checkpoint import BYTES, read_checkpoint
 from rater.store.sealed.completions import Cell
 from rater.study.study import Study
 
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-"""The types that weights may be loaded in, and the bytes that a number takes in them."""
 _CHARACTERS_PER_TOKEN = 4
 _MEASURED_TOGETHER = 8
 _MOST_PACKED_BYTES = 2 * 2**30
 """As in `rater.steering.products`, which needs torch."""
 _COPIES_OF_LOGITS = 3
 """The model's, the probabilities, and what sorting them takes."""
+_LIBRARIES = 500_000_000
+"""What torch and the others take before any model is there, measured."""
 
 
 @dataclass(frozen=True)
@@ -32,44 +31,66 @@ class Estimate:
     n_tokens: int
     """The new tokens, if none ends before the limit."""
     batch_size: int
+    device: str
+    """Where the model would run, as far as that is known without torch."""
     dtype: str | None
     weight_bytes: int | None
     """None where the model does not lie on this disk, as the next two."""
     memory_bytes: int | None
-    """Weights (packed ones too), keys and values of a whole batch, and logits."""
+    """Weights (packed ones too), keys and values of a whole batch, logits, and the libraries."""
     flops: float | None
     """Two for each weight and token, in making and in measuring."""
 
 
 def estimate(
-    study: Study, model: str, cells: Sequence[Cell], *, batch_size: int, dtype: str | None = None
+    study: Study,
+    model: str,
+    cells: Sequence[Cell],
+    *,
+    batch_size: int,
+    device: str | None = None,
+    dtype: str | None = None,
 ) -> Estimate:
-    """Estimate what making completions takes. Costs reading a configuration file.
+    """Estimate what making completions takes. Costs reading a configuration file and the weights' headers.
 
     Args:
         study: what declares them.
         model: the model that makes them.
         cells: which of them.
         batch_size: how many are decoded together.
+        device: where the model would run; None for a GPU if there seems to be one.
         dtype: what the weights are loaded in; None for the checkpoint's own type.
     """
     n_new = study.sampling.max_new_tokens
     n_tokens = len(cells) * n_new
-    folder = _folder(model)
-    config = _read_config(folder) if folder else None
-    if folder is None or config is None:
-        return Estimate(model, len(cells), n_tokens, batch_size, dtype, None, None, None)
-    own = str(config.get("dtype") or config.get("torch_dtype") or "float32")
-    used = dtype or own
-    n_weights = _file_bytes(folder) // BYTES.get(own, 4)
+    where = device or likely_device()
+    checkpoint = read_checkpoint(model)
+    if checkpoint is None:
+        return Estimate(model, len(cells), n_tokens, batch_size, where, dtype, None, None, None)
+    used = dtype or checkpoint.dtype
     n_prompt = max((len(prompt) for prompt in study.prompts), default=0) // _CHARACTERS_PER_TOKEN + 1
-    length, size = n_prompt + n_new, BYTES.get(used, 4)
+    length, weights = n_prompt + n_new, checkpoint.n_bytes(used)
     n_logits = max(batch_size * _COPIES_OF_LOGITS, 2 * _MEASURED_TOGETHER * (n_new + 1))
-    cache = batch_size * length * _cached_numbers(config) * size
-    packed = n_weights * size if used == "float32" and n_weights * size <= _MOST_PACKED_BYTES else 0
-    memory = n_weights * size + packed + cache + 4 * n_logits * int(config.get("vocab_size", 0))
-    flops = 2.0 * n_weights * (n_tokens + len(cells) * length)
-    return Estimate(model, len(cells), n_tokens, batch_size, used, n_weights * size, memory, flops)
+    logits = 4 * n_logits * int(checkpoint.config.get("vocab_size", 0))
+    cache = batch_size * length * _cached_numbers(checkpoint.config) * BYTES.get(used, 4)
+    is_packed = is_cpu(where) and used == "float32" and weights <= _MOST_PACKED_BYTES
+    memory = weights + (weights if is_packed else 0) + cache + logits + _LIBRARIES
+    flops = 2.0 * checkpoint.n_weights * (n_tokens + len(cells) * length)
+    return Estimate(model, len(cells), n_tokens, batch_size, where, used, weights, memory, flops)
+
+
+def likely_device() -> str:
+    """Guess where a model runs that is told no device: whether torch finds a GPU costs seconds to ask."""
+    try:
+        is_cpu_build = version("torch").endswith("+cpu")
+    except PackageNotFoundError:
+        is_cpu_build = True
+    return "cpu" if is_cpu_build or shutil.which("nvidia-smi") is None else "cuda"
+
+
+def is_cpu(device: str) -> bool:
+    """Tell whether a device's memory is the machine's own."""
+    return device.partition(":")[0] == "cpu"
 
 
 def default_batch_size(n_completions: int) -> int:
@@ -80,21 +101,27 @@ def default_batch_size(n_completions: int) -> int:
     return min(128, max(64, n_completions // 4))
 
 
-def describe(expected: Estimate, device: str | None) -> list[str]:
-    """Say in lines what an estimate comes to."""
+def describe(expected: Estimate, *, free: int | None = None) -> list[str]:
+    """Say in lines what an estimate comes to.
+
+    Args:
+        expected: the estimate.
+        free: the bytes of the machine's memory that are free; None where that is not known.
+    """
     what = (
         f"{expected.model} would make {expected.n_completions} completions of at most "
         f"{expected.n_tokens // max(1, expected.n_completions)} tokens ({expected.n_tokens:,} in all), "
-        f"{expected.batch_size} together."
+        f"{expected.batch_size} together, on {expected.device}."
     )
     if expected.memory_bytes is None or expected.flops is None:
         return [what, "  The model does not lie on this disk, so its memory and time are not known before."]
     weights = (expected.weight_bytes or 0) / 1e9
+    there = f"; {free / 1e9:.1f} GB are free" if free is not None and is_cpu(expected.device) else ""
     memory = (
         f"  memory: about {expected.memory_bytes / 1e9:.1f} GB, of which {weights:.1f} GB are weights in "
-        f"{expected.dtype}"
+        f"{expected.dtype}{there}"
     )
-    if (device or "cpu") != "cpu" or (device is None and shutil.which("nvidia-smi")):
+    if not is_cpu(expected.device):
         return [what, memory, "  time: not known before for a GPU"]
     seconds = expected.flops / cpu_flops_per_second()
     return [what, memory, f"  time: roughly {_duration(seconds)} on this machine while it is idle"]
@@ -122,37 +149,6 @@ def cpu_flops_per_second() -> float:
     return per_thread * (
         len(os.sched_getaffinity(0)) if one_thread and hasattr(os, "sched_getaffinity") else 1
     )
-
-
-def _folder(model: str) -> Path | None:
-    """Find the folder of a model that lies on this disk, in the hub's cache too."""
-    if model == EMBEDDED_MODEL:
-        return embedded_model_path()
-    if Path(model).is_dir():
-        return Path(model)
-    try:
-        from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 (may not be installed)
-
-        found = try_to_load_from_cache(model, "config.json")
-    except (ImportError, ValueError):  # no such name is possible
-        return None
-    return Path(found).parent if isinstance(found, str) else None
-
-
-def _read_config(folder: Path) -> Mapping[str, Any] | None:
-    try:
-        config: Mapping[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return config
-
-
-def _file_bytes(folder: Path) -> int:
-    for pattern in ("*.safetensors", "*.bin"):
-        sizes = [path.stat().st_size for path in folder.glob(pattern)]
-        if sizes:
-            return sum(sizes)
-    return 0
 
 
 def _cached_numbers(config: Mapping[str, Any]) -> int:

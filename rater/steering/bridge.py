@@ -54,7 +54,8 @@ def load_model(
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        raise no_memory(f"load the model {name!r}") from error
+        cure = "a smaller model, another device, or bfloat16 if it is loaded in float32 (--dtype)"
+        raise no_memory(f"load the model {name!r}", cure) from error
 
 
 def _device(device: str | torch.device | None) -> torch.device:
@@ -78,9 +79,8 @@ class _Parts(NamedTuple):
 
 def _load(source: str, dtype: torch.dtype | str) -> _Parts:
     """Load from a folder or the hub's cache if it is there, else from the hub."""
-    if Path(source).is_dir() and not (Path(source) / "config.json").is_file():
-        msg = "the folder has no config.json"
-        raise OSError(msg)
+    if Path(source).is_dir():
+        _check_folder(Path(source))
     try:
         return _from_pretrained(source, dtype, local_files_only=True)
     except OSError:
@@ -88,6 +88,16 @@ def _load(source: str, dtype: torch.dtype | str) -> _Parts:
             raise
     _check_hub(source)
     return _from_pretrained(source, dtype, local_files_only=False)
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder that lacks what transformers would miss in many lines."""
+    if not (folder / "config.json").is_file():
+        msg = "the folder has no config.json"
+        raise OSError(msg)
+    if not any(any(folder.glob(pattern)) for pattern in ("token*", "vocab*", "*.model")):
+        msg = "the folder has no tokenizer (tokenizer.json or what else tokenizer.save_pretrained writes)"
+        raise OSError(msg)
 
 
 def _from_pretrained(source: str, dtype: torch.dtype | str, *, local_files_only: bool) -> _Parts:

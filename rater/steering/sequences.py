@@ -76,7 +76,7 @@ class Sequences:
                     f"the attention mask has the shape {tuple(mask.shape)}",
                     f"give one of [batch, cached and new tokens] = {shape}",
                 )
-            return mask.bool()
+            return mask.to(tokens.device).bool()  # as transformers moves it
         if n_past == 0:
             return self._real_by_pad_tokens(tokens)
         if is_known and self._real.shape == (shape[0], n_past):

@@ -71,7 +71,9 @@ class SteeringVector:
             msg = f"{self!r} and {other!r} are not added in the same place, so they have no sum; list both."
             raise ModelError(msg)
         length = max(len(self), len(other))
-        return replace(self, activations=_lengthen(self, length) + _lengthen(other, length))
+        # What came from a file may lie on another device than what a model on a GPU computed.
+        added = _lengthen(other, length).to(self.activations.device)
+        return replace(self, activations=_lengthen(self, length) + added)
 
     def __sub__(self, other: object) -> "SteeringVector":
         return self + -other if isinstance(other, SteeringVector) else NotImplemented
@@ -94,7 +96,7 @@ class SteeringVector:
             isinstance(other, SteeringVector)
             and len(self) == len(other)
             and self.can_join(other)
-            and torch.equal(self.activations, other.activations)
+            and torch.equal(self.activations, other.activations.to(self.activations.device))
         )
 
     def __hash__(self) -> int:

@@ -79,3 +79,12 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         match=r"could not be loaded: the folder has no config.json. Valid: 'smollm2-135m-instruct', a folder",
     ):
         load_model(tmp_path)
+
+
+def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+
+    with pytest.raises(
+        ModelError, match=r"could not be loaded: the folder has no tokenizer \(tokenizer\.json"
+    ):
+        load_model(tmp_path)

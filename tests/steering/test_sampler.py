@@ -200,8 +200,9 @@ def with_hook(
         MemoryError(),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     ],
-    ids=["cuda", "python", "linux", "windows"],
+    ids=["cuda", "python", "linux", "windows", "cublas"],
 )
 def test_out_of_memory_halves_the_batch_and_goes_on_to_the_same_completions(
     error: Exception,

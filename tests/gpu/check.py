@@ -1,0 +1,268 @@
+"""Compare a CUDA GPU with the CPU, and with what is promised of it, in one run; prints one table.
+
+    python tests/gpu/check.py                     # the embedded model, some two minutes
+    python tests/gpu/check.py --model FOLDER      # what runs in bfloat16 is this model instead
+
+Exit code 0: all holds; 1: something does not; 2: there is no GPU here.
+"""
+
+import argparse
+import gc
+import json
+import logging
+import math
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from transformer_lens.model_bridge import TransformerBridge
+
+from rater.embedded import EMBEDDED_MODEL
+from rater.steering.additions import resolve
+from rater.steering.bridge import load_model, plain_model
+from rater.steering.completions import ArmCompletion, Draws, generate
+from rater.steering.prefill import next_token_logprobs
+from rater.steering.rows import Row
+from rater.steering.sampler import generate as generate_rows
+from rater.study.additions import ActivationAddition, DatasetVector, RandomVector, XVector
+
+ORACLE = Path(__file__).parents[1] / "data" / "steering_oracle.json"
+PROMPTS = ["I hate you because", "When I woke up this morning and looked out of the window, I"]
+LOVE = XVector("Love", "Hate", coeff=5, at=6, pad="space")
+ARMS: dict[str, Any] = {
+    "unsteered": (),
+    "pair": (LOVE,),
+    "random": (RandomVector(like=LOVE, seed=1),),
+    "always": (
+        DatasetVector(
+            ("I love it", "so good"), ("I hate it", "so bad"), at=6, coeff=1, read="last", when="all"
+        ),
+    ),
+}
+GREEDY = Draws(max_new_tokens=40, temperature=0)
+SEEDS = Draws(max_new_tokens=40, top_p=0.3, frequency_penalty=1, samples_per_prompt=8)
+GIB = 2**30
+N_TOO_MANY = 1024
+
+
+class Check(NamedTuple):
+    """One thing that is promised, what was found, and whether it holds."""
+
+    promise: str
+    found: str
+    holds: bool
+
+
+def oracle(model: TransformerBridge) -> Check:
+    """Compare next-token log-probabilities with those that the seed system's own code computed."""
+    furthest, n = 0.0, 0
+    for case in json.loads(ORACLE.read_text(encoding="utf-8"))["cases"]:
+        for arm in ("base", "steered"):
+            additions = [_declared(each, case) for each in case["additions"]] if arm == "steered" else []
+            logprobs = next_token_logprobs(model, case["prompt"], additions)
+            for token in case[arm]["top5"]:
+                furthest, n = max(furthest, abs(float(logprobs[token["id"]]) - token["logprob"])), n + 1
+    return Check(
+        "float32: the seed system's numbers within 1e-3", f"{furthest:.1e} over {n}", furthest < 1e-3
+    )
+
+
+def _declared(each: dict[str, Any], case: dict[str, Any]) -> ActivationAddition:
+    dims = tuple(case["res_stream_slice"]) if case["res_stream_slice"] else None
+    place: dict[str, Any] = {"position": case["addition_location"], "dims": dims}
+    if each["prompt"] is not None:
+        return ActivationAddition(each["coeff"], each["act_name"], each["prompt"], **place)
+    return ActivationAddition(each["coeff"], each["act_name"], tokens=tuple(each["token_ids"]), **place)
+
+
+def greedy(here: TransformerBridge, there: TransformerBridge) -> Check:
+    """Generate the likeliest tokens of every kind of arm on both devices."""
+    same, n = _count_same(here, there, GREEDY)
+    return Check("float32: greedy completions as on the CPU", f"{same} of {n}", same == n)
+
+
+def sampled(here: TransformerBridge, there: TransformerBridge) -> Check:
+    """Draw with the same random numbers on both devices."""
+    same, n = _count_same(here, there, SEEDS)
+    return Check("float32: sampled ones too, but for one in twenty", f"{same} of {n}", same >= 0.95 * n)
+
+
+def _count_same(here: TransformerBridge, there: TransformerBridge, draws: Draws) -> tuple[int, int]:
+    pairs = list(zip(*(generate(model, PROMPTS, ARMS, draws) for model in (here, there)), strict=True))
+    return sum(one.token_ids == other.token_ids for one, other in pairs), len(pairs)
+
+
+def touched(there: TransformerBridge) -> Check:
+    """See that every steered completion was steered, and no other."""
+    made = generate(there, PROMPTS, ARMS, GREEDY, trace=True)
+    right = sum(bool(each.touched) == (each.arm != "unsteered") for each in made)
+    return Check(
+        "steered arms are touched, and the others not", f"{right} of {len(made)}", right == len(made)
+    )
+
+
+def nll(here: TransformerBridge, there: TransformerBridge) -> Check:
+    """Compare what is measured of the same completions."""
+    pairs = zip(*(generate(model, PROMPTS, ARMS, GREEDY) for model in (here, there)), strict=True)
+    apart = [abs(_nll(one) - _nll(other)) for one, other in pairs if one.token_ids == other.token_ids]
+    return Check("float32: NLL within 1e-3", f"{max(apart, default=9):.1e}", max(apart, default=9) < 1e-3)
+
+
+def _nll(made: ArmCompletion) -> float:
+    return made.measurements.nll if made.measurements else float("nan")
+
+
+def weights_once(model: TransformerBridge, peak: int) -> Check:
+    """See that loading took no more than the weights, in the type that was asked for."""
+    weights = {each.data_ptr(): each for each in plain_model(model).parameters()}
+    n_bytes = sum(each.nbytes for each in weights.values())
+    kinds = {str(each.dtype).removeprefix("torch.") for each in weights.values()}
+    found = f"{peak / GIB:.2f} GiB for {n_bytes / GIB:.2f} of weights in {', '.join(kinds)}"
+    holds = kinds == {"bfloat16"} and peak < 1.1 * n_bytes
+    return Check("weights are on the GPU once, in bfloat16", found, holds)
+
+
+def peak_memory(model: TransformerBridge, before: int) -> Check:
+    """Say what a batch of 512 rows takes at most."""
+    torch.cuda.reset_peak_memory_stats()
+    made = generate(
+        model, PROMPTS[:1], {"unsteered": ()}, replace(SEEDS, samples_per_prompt=512), batch_size=512
+    )
+    peak = (torch.cuda.max_memory_allocated() - before) / GIB
+    return Check("peak memory of 512 rows, measured too", f"{peak:.2f} GiB", len(made) == 512)
+
+
+def bfloat16(model: TransformerBridge) -> Check:
+    """Sample in bfloat16, and see that it is language to the model itself."""
+    made = generate(model, PROMPTS, ARMS, SEEDS)
+    unsteered = [_nll(each) for each in made if each.arm == "unsteered"]
+    mean = sum(unsteered) / len(unsteered)
+    are_finite = all(math.isfinite(_nll(each)) for each in made)
+    holds = are_finite and mean < 4
+    return Check("bfloat16: finite, and NLL below 4", f"NLL {mean:.2f} of {len(made)}", holds)
+
+
+def speed(model: TransformerBridge, n_rows: int) -> Check:
+    """Measure tokens per second."""
+    draws = replace(SEEDS, samples_per_prompt=n_rows // 2)
+    generate(model, PROMPTS[0], {"unsteered": (), "pair": (LOVE,)}, replace(draws, max_new_tokens=3))
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    made = generate(
+        model, PROMPTS[0], {"unsteered": (), "pair": (LOVE,)}, draws, batch_size=n_rows, measure=False
+    )
+    torch.cuda.synchronize()
+    n_tokens = sum(len(each.token_ids) for each in made)
+    per_second = n_tokens / (time.perf_counter() - start)
+    return Check(f"tokens per second, {n_rows} rows", f"{per_second:,.0f}", per_second > 0)
+
+
+class _Halvings(logging.Handler):
+    """Counts how often the sampler said that it halves its batch."""
+
+    n = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.n += "Out of memory" in record.getMessage()
+
+
+def halving(model: TransformerBridge) -> Check:
+    """Decode far more rows than fit into what this process is given of the GPU, until all are made."""
+    draws = replace(GREEDY, max_new_tokens=100)
+    expected = _texts(model, 8, draws)
+    watch = _Halvings()
+    logger = logging.getLogger("rater.steering.sampler")
+    logger.addHandler(watch)
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(0).total_memory
+    # A little beside the weights, so that it takes seconds on a GPU of any size.
+    torch.cuda.set_per_process_memory_fraction(min(1.0, (torch.cuda.memory_allocated() + GIB) / total))
+    try:
+        made = _texts(model, N_TOO_MANY, draws)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+        logger.removeHandler(watch)
+    holds = watch.n > 0 and len(made) == N_TOO_MANY and made[:8] == expected
+    found = f"{watch.n} halvings, {len(made)} of {N_TOO_MANY} made"
+    return Check("out of memory halves the batch, and nothing is lost", found, holds)
+
+
+def _texts(model: TransformerBridge, n_rows: int, draws: Draws) -> list[str]:
+    vectors = resolve(model, (LOVE,))
+    rows = [Row(index, PROMPTS[0], vectors, index) for index in range(n_rows)]
+    made = list(generate_rows(model, rows, draws, batch_size=n_rows))
+    return [each.text for each in sorted(made, key=lambda each: each.key)]
+
+
+def in_float32() -> list[Check]:
+    """Compare both devices, in the type of the reference numbers."""
+    here = load_model(EMBEDDED_MODEL, device="cpu", dtype=torch.float32)
+    there = load_model(EMBEDDED_MODEL, device="cuda", dtype=torch.float32)
+    return [
+        *_tried(lambda: oracle(there)),
+        *_tried(lambda: greedy(here, there)),
+        *_tried(lambda: sampled(here, there)),
+        *_tried(lambda: nll(here, there)),
+        *_tried(lambda: touched(there)),
+        *_tried(lambda: halving(there)),
+    ]
+
+
+def in_bfloat16(model_name: str) -> list[Check]:
+    """See what a model takes and gives in the type that GPUs are quick in."""
+    gc.collect()  # a model refers to itself
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    model = load_model(model_name, device="cuda", dtype=torch.bfloat16)
+    peak = torch.cuda.max_memory_allocated() - before
+    return [
+        *_tried(lambda: weights_once(model, peak)),
+        *_tried(lambda: bfloat16(model)),
+        *_tried(lambda: speed(model, 60)),
+        *_tried(lambda: speed(model, 512)),
+        *_tried(lambda: peak_memory(model, before)),
+    ]
+
+
+def _tried(check: Callable[[], Check]) -> list[Check]:
+    """Run a check; one that fails by an error does not keep the others from being made."""
+    try:
+        return [check()]
+    except Exception as error:  # noqa: BLE001 (whatever it is, it is what the table is to show)
+        traceback.print_exc()
+        return [Check("(an error)", f"{type(error).__name__}: {error}"[:200], holds=False)]
+
+
+def show(found: Sequence[Check]) -> None:
+    """Print the table."""
+    table = Table("promise", "found", "", title=f"{torch.cuda.get_device_name(0)}, torch {torch.__version__}")
+    for check in found:
+        table.add_row(check.promise, check.found, "yes" if check.holds else "NO")
+    Console().print(table)
+
+
+def main() -> int:
+    """Run all checks."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", default=EMBEDDED_MODEL, help="what runs in bfloat16")
+    options = parser.parse_args()
+    if not torch.cuda.is_available():
+        print(
+            "There is no GPU here that torch can use (torch.cuda.is_available() is False).", file=sys.stderr
+        )
+        return 2
+    found = [*in_float32(), *in_bfloat16(options.model)]
+    show(found)
+    return 0 if all(check.holds for check in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,269 @@
+"""Run what steering does on a device that is not the CPU, on a machine without one; prints JSON.
+
+    python tests/steering/elsewhere.py FOLDER
+
+Tensors "elsewhere" hold their numbers in ordinary memory, but are of another device to all who look: an
+operation on one of them and on a tensor of the CPU is refused, as CUDA refuses it, and so is `numpy`. Each
+case is computed on both devices with small models. PyTorch knows the device as long as the process lives:
+hence a process of its own.
+"""
+
+# ruff: noqa: SLF001 (in PyTorch, devices are made in Python by private means only)
+
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+from transformer_lens.model_bridge import TransformerBridge
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+from rater.embedded import EMBEDDED_MODEL
+from rater.steering import additions as adding
+from rater.steering import completions, effects, formats, likelihood, strength
+from rater.steering import sweep as sweeping
+from rater.steering.bridge import load_model, plain_model
+from rater.steering.context import steer
+from rater.steering.fingerprint import model_fingerprint
+from rater.steering.prefill import next_token_logprobs
+from rater.study.additions import ActivationAddition, DatasetVector, RandomVector, VectorFile, XVector
+
+DEVICE = "elsewhere"
+ATEN = torch.ops.aten
+ACROSS = {
+    ATEN._to_copy,
+    ATEN._index_put_impl_,
+    ATEN.copy_,
+    ATEN.index,
+    ATEN.index_put,
+    ATEN.index_put_,
+    ATEN.to,
+}
+"""What CUDA, too, does with tensors of both devices: copying, and indexing by what is on the CPU."""
+PROMPTS = ["I hate you because", "When we ran home this morning"]
+LOVE = XVector("Love", "Hate", coeff=4, at=1, pad="space")
+
+
+class Elsewhere(Tensor):
+    """A tensor on the other device."""
+
+    held: Tensor
+
+    @staticmethod
+    def __new__(cls, held: Tensor) -> "Elsewhere":
+        made: Elsewhere = Tensor._make_wrapper_subclass(
+            cls,
+            held.size(),
+            strides=held.stride(),
+            storage_offset=held.storage_offset(),
+            dtype=held.dtype,
+            device=torch.device(DEVICE, 0),
+        )
+        made.held = held
+        return made
+
+    def __repr__(self, **options: object) -> str:  # type: ignore[override] # no contents
+        return f"Elsewhere({tuple(self.held.shape)})"
+
+    def numpy(self, **options: object) -> Any:  # noqa: ARG002 (Tensor's signature)
+        raise TypeError(f"can't convert a tensor of {DEVICE} to numpy; use Tensor.cpu() first")
+
+    def tolist(self) -> Any:
+        return self.held.tolist()
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override] # torch types it as no class method
+        return run(func, args, kwargs or {})
+
+
+class Machine(TorchDispatchMode):
+    """A machine that has the other device."""
+
+    def __enter__(self) -> Any:
+        # So that torch.tensor makes a tensor of the CPU and moves it there, where this sees it.
+        torch._C._set_only_lift_cpu_tensors(True)  # noqa: FBT003 (its only argument)
+        return super().__enter__()  # type: ignore[no-untyped-call] # torch is partly untyped
+
+    def __exit__(self, *raised: Any) -> None:
+        torch._C._set_only_lift_cpu_tensors(False)  # noqa: FBT003 (as above)
+        super().__exit__(*raised)  # type: ignore[no-untyped-call] # as above
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return run(func, args, kwargs or {})
+
+
+def run(func: Any, args: Any, kwargs: Any) -> Any:
+    """Run an operation where its tensors are."""
+    leaves = tree_leaves((args, kwargs))
+    tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+    is_there = any(isinstance(tensor, Elsewhere) for tensor in tensors)
+    strangers = [tensor for tensor in tensors if not isinstance(tensor, Elsewhere) and tensor.dim()]
+    if is_there and strangers and func.overloadpacket not in ACROSS:
+        raise RuntimeError(f"Expected all tensors to be on the same device, but {func} got {DEVICE} and cpu.")
+    if func.overloadpacket is ATEN._fused_sdp_choice:
+        return 0  # attention in single operations
+    devices = [leaf for leaf in leaves if isinstance(leaf, torch.device)]
+    goes_there = devices[0].type == DEVICE if devices else is_there
+    here = tree_map_only(torch.device, lambda _: torch.device("cpu"), (args, kwargs))
+    own_args, own_kwargs = tree_map_only(Elsewhere, lambda tensor: tensor.held, here)
+    made = func(*own_args, **own_kwargs)
+    if func._schema.is_mutable and func._schema.returns:
+        return args[0]
+    return tree_map_only(Tensor, Elsewhere, made) if goes_there else made
+
+
+def generate(model: TransformerBridge, arms: Any, **draws: Any) -> list[Any]:
+    made = completions.generate(
+        model,
+        PROMPTS,
+        arms,
+        completions.Draws(max_new_tokens=5, samples_per_prompt=2, **draws),
+        batch_size=3,
+        trace=True,
+    )
+    return [[each.token_ids, each.measurements.nll, len(each.touched)] for each in made if each.measurements]
+
+
+def every_kind(folder: Path) -> dict[str, completions.Additions]:
+    """Arms that read, make and combine vectors in each way; a file's lie on the CPU."""
+    texts = (("I love it", "so good", "a joy"), ("I hate it", "so bad", "a pain"))
+    return {
+        "unsteered": (),
+        "pair": (LOVE,),
+        "tokens": (ActivationAddition(coeff=3, act_name=1, tokens=(1, 5), position="back"),),
+        "always": (DatasetVector(*texts, at=1, relative=0.5, method="pca", read="last", when="all"),),
+        "generated": (DatasetVector(*texts, at=2, coeff=2, read="mean", when="generated"),),
+        "random": (RandomVector(like=LOVE, seed=3),),
+        "file": (VectorFile(path=str(folder / "love.safetensors"), coeff=2),),
+        "file and pair": (VectorFile(path=str(folder / "love.safetensors"), coeff=2), LOVE),
+    }
+
+
+def steered_passes(model: TransformerBridge) -> list[float]:
+    tokens = model.to_tokens(PROMPTS[0])
+    mask = torch.ones(tokens.shape, dtype=torch.long)  # on the CPU, which transformers allows
+    with torch.no_grad(), steer(model, (LOVE,)):
+        logits: Tensor = model(tokens, attention_mask=mask)
+    numbers: list[float] = logits[0, -1, :50].tolist()
+    return numbers
+
+
+def saved(model: TransformerBridge, folder: Path) -> dict[str, str]:
+    vectors = adding.resolve(model, (LOVE,))
+    formats.save_vectors(folder / "love.safetensors", vectors, model, made="a test")
+    formats.save_vectors(folder / "love.gguf", _anywhere(model), model, made="a test")
+    return formats.read_header(folder / "love.safetensors")
+
+
+def _anywhere(model: TransformerBridge) -> tuple[adding.SteeringVector, ...]:
+    return adding.resolve(model, (XVector("Love", "Hate", coeff=4, at=2, read="last", when="all"),))
+
+
+def effect(model: TransformerBridge) -> list[float]:
+    seen = effects.next_token_effect(model, PROMPTS[0], (LOVE,))
+    unsteered, steered = (
+        next_token_logprobs(model, PROMPTS[0]),
+        next_token_logprobs(model, PROMPTS[0], (LOVE,)),
+    )
+    focus = effects.focus(unsteered, steered, {5, 6, 7})
+    return [seen.kl_steered_unsteered, seen.entropy_steered, focus.effectiveness, focus.disruption]
+
+
+def sweep(model: TransformerBridge) -> list[Any]:
+    settings = sweeping.all_settings([1, 2], [3], ["front"])
+    draws = completions.Draws(max_new_tokens=4)
+    outcomes = sweeping.sweep(model, PROMPTS, (LOVE,), settings, sampling=draws, words=["love"])
+    return [[each.kl, each.ratio, each.nll, each.n_words] for each in outcomes]
+
+
+def norms(model: TransformerBridge) -> list[float]:
+    vectors = adding.resolve(model, (LOVE,))
+    return [each.ratio for each in strength.position_norms(model, PROMPTS[0], vectors)]
+
+
+def cases(folder: Path) -> dict[str, Callable[[TransformerBridge], Any]]:
+    """What is computed on both devices."""
+    arms = every_kind(folder)
+    few = {"unsteered": (), "pair": (LOVE,)}
+    return {
+        "saving vectors": lambda model: saved(model, folder),
+        "greedy": lambda model: generate(model, few, temperature=0),
+        "every kind of arm": lambda model: generate(model, arms, top_p=0.3),
+        "penalties": lambda model: generate(model, few, top_p=0.3, frequency_penalty=1, presence_penalty=1),
+        "top-k": lambda model: generate(model, few, top_k=40, top_p=0.8),
+        "nothing cut off": lambda model: generate(model, few, temperature=0.7),
+        "a pass in a steer block": steered_passes,
+        "effects": effect,
+        "norms": norms,
+        "sweep": sweep,
+        "likelihood": lambda model: likelihood.text_nll(
+            model, PROMPTS[0], " you ran", adding.resolve(model, (LOVE,))
+        ),
+        "fingerprint": model_fingerprint,
+    }
+
+
+SHORT = ("saving vectors", "greedy", "every kind of arm", "a pass in a steer block")
+"""What is computed with the second model too."""
+
+
+def save_models(folder: Path) -> dict[str, Path]:
+    """Save small models of random numbers, with the embedded model's tokenizer."""
+    tokenizer = load_model(EMBEDDED_MODEL, device="cpu").tokenizer
+    sizes: dict[str, Any] = {
+        "vocab_size": len(tokenizer),
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "tie_word_embeddings": False,
+    }
+    llama = LlamaConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        initializer_range=0.3,
+        **sizes,
+    )
+    gpt2 = GPT2Config(n_positions=64, n_embd=32, n_layer=3, n_head=4, initializer_range=0.3, **sizes)
+    paths = {"llama": folder / "llama", "gpt2": folder / "gpt2"}
+    torch.manual_seed(0)
+    for path, model in zip(paths.values(), (LlamaForCausalLM(llama), GPT2LMHeadModel(gpt2)), strict=True):
+        model.save_pretrained(path)
+        tokenizer.save_pretrained(path)
+    return paths
+
+
+def computed(path: Path, device: str, folder: Path) -> dict[str, Any]:
+    model = load_model(path, device=device)
+    parameter = next(plain_model(model).parameters())
+    assert parameter.device.type == device, f"the model is on {parameter.device}"
+    wanted = SHORT if path.name == "gpt2" else cases(folder)
+    return {name: cases(folder)[name](model) for name in wanted}
+
+
+def main(folder: Path) -> None:
+    paths = save_models(folder)
+    here = {name: computed(path, "cpu", folder) for name, path in paths.items()}
+    _setup_privateuseone_for_python_backend(DEVICE)
+    with Machine():  # type: ignore[no-untyped-call] # torch is partly untyped
+        there = {name: computed(path, DEVICE, folder) for name, path in paths.items()}
+        two = torch.ones(2, device=DEVICE)
+        try:
+            two + torch.ones(2)
+        except RuntimeError as error:
+            refused = str(error)
+    print(json.dumps({"refused": refused, "cpu": here, DEVICE: there}))
+
+
+if __name__ == "__main__":
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        main(Path(sys.argv[1]))
