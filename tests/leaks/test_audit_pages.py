@@ -16,6 +16,7 @@ from rater import (
     Pairwise,
     Plan,
     Practice,
+    Recruitment,
     ScreeningQuestion,
     Slider,
     Study,
@@ -76,23 +77,49 @@ def with_every_page(study: Study, dimensions: tuple[Dimension, ...]) -> Study:
     )
 
 
-@pytest.mark.parametrize("dimensions", [RATED, COMPARED], ids=["texts", "pairs"])
-def test_a_clean_study_with_every_kind_of_trial_passes_the_audit(
+@pytest.mark.parametrize(
+    ("dimensions", "name"), [(RATED, "practice"), (COMPARED, "pairs")], ids=["texts", "pairs"]
+)
+def test_a_clean_study_with_every_kind_of_trial_passes_the_audit_though_the_app_says_its_name(
     study: Study,
     seal_completions: Callable[[Study], None],
     sealed_url: str,
     rating_url: str,
     dimensions: tuple[Dimension, ...],
+    name: str,
 ) -> None:
-    declared = with_every_page(study, dimensions)
+    declared = with_every_page(study, dimensions).model_copy(update={"name": name})
     seal_completions(declared)
-    publish_study(sealed_url, rating_url, declared.name, now=NOW)
+    publish_study(sealed_url, rating_url, name, now=NOW)
+
+    found = audit_study(sealed_url, rating_url, name, now=NOW)
+
+    assert found.leaks == ()
+    assert {hit.severity for hit in found.hits if hit.what == "study's name"} == {"own"}
+    assert not any(cue.refuses for cue in found.cues)
+    assert any(cue.name == "side of the pair" for cue in found.cues) == (dimensions is COMPARED)
+
+
+def test_no_door_keeps_the_audit_from_the_texts_behind_it(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    shut_out = ScreeningQuestion(question="Do you read English?", options=("No", "Yes"), accepted=("Yes",))
+    practice = Practice(prompt="A try", text=" it is.", accepted={"happiness": (5, 5)})
+    declared = study.model_copy(
+        update={
+            "invited_only": True,
+            "recruitment": Recruitment(person="PID", required=True),
+            "screening": (shut_out,),
+            "practice": (practice,),
+            "practice_pass": 1,
+        }
+    )
+    seal_completions(declared)
 
     found = audit_study(sealed_url, rating_url, declared.name, now=NOW)
 
+    assert found.n_trials_crawled >= 6 * 8  # practice is counted too
     assert found.leaks == ()
-    assert not any(cue.refuses for cue in found.cues)
-    assert any(cue.name == "side of the pair" for cue in found.cues) == (dimensions is COMPARED)
 
 
 def test_the_audit_walks_every_kind_of_page(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Engine
 
+from rater.errors import StateError
 from rater.harmless import harmless
 from rater.publish.audit.crawl import Crawler, Reply
 from rater.publish.audit.cues import measure_cues
@@ -59,6 +60,9 @@ def _crawl(subject: Subject, folder: Path) -> tuple[list[Reply], list[Reply], in
     with previewing(subject, folder) as preview:
         crawler = Crawler(preview.address, preview.slug)
         n_trials = crawler.crawl(n_booklets=len(subject.booklets), most_trials=MOST_TRIALS)
+        if not n_trials:
+            msg = "The pages of the preview led to no text; what raters would see could not be searched."
+            raise StateError(msg)
         other = Crawler(preview.address, preview.other_slug)
         other.crawl(n_booklets=1, most_trials=MOST_TRIALS)
     return crawler.replies, other.replies, n_trials

@@ -1,6 +1,7 @@
 """Serve a throwaway copy of a study by the real command, in a process that knows of no other database.
 
-Beside it stands a study that has nothing to do with it: words that both have in common are the app's own.
+Beside it stands a study with the same kinds of pages that says nothing: words that both have in common are
+the app's own.
 """
 
 import contextlib
@@ -9,17 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rater.publish.audit.beside import NOTHING, study_beside
 from rater.publish.audit.subject import Subject
 from rater.serving import serving
 from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
-from rater.store.rating.publication import NewBooklet, NewItem, insert_study
+from rater.store.rating.publication import insert_study
 from rater.store.rating.studies import PublishedStudy, move_study
-from rater.study.protocol import Dimension, Protocol
-from rater.study.scales import Likert
-
-_NOTHING = "qxqx"
-"""What the other study says everywhere; no word of any language."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +41,13 @@ def previewing(subject: Subject, folder: Path) -> Iterator[Preview]:
         StateError: the server does not start.
     """
     url = f"sqlite:///{folder / 'preview.db'}"
-    slug, other_slug = subject.published.slug, f"{_NOTHING}-{_NOTHING}"
-    other = _Other.of(subject)
+    subject = replace(subject, published=_open_to_anybody(subject.published))
+    slug, other_slug = subject.published.slug, f"{NOTHING}-{NOTHING}"
+    other = study_beside(subject, other_slug)
     with disposing(create_rating(url)) as rating, writing(rating) as session:
         for study, items, booklets in (
             (replace(subject.published, id=0, state="published"), subject.items, subject.booklets),
-            (replace(other.published, slug=other_slug), other.items, other.booklets),
+            (other.published, other.items, (other.booklet,)),
         ):
             insert_study(session, study, items=list(items), booklets=list(booklets))
             move_study(session, study.name, "open", at=datetime.now(UTC))
@@ -57,28 +55,19 @@ def previewing(subject: Subject, folder: Path) -> Iterator[Preview]:
         yield Preview(address, slug, other_slug)
 
 
-@dataclass(frozen=True)
-class _Other:
-    published: PublishedStudy
-    items: tuple[NewItem, ...]
-    booklets: tuple[NewBooklet, ...]
-
-    @classmethod
-    def of(cls, subject: Subject) -> "_Other":
-        """Make a study of the same scales that says nothing, with one booklet of three texts."""
-        shown = Protocol(
-            title=_NOTHING,
-            consent=_NOTHING,
-            instructions=_NOTHING,
-            thanks=_NOTHING,
-            dimensions=tuple(map(_other_dimension, range(len(subject.published.protocol.dimensions)))),
-        )
-        items = tuple(NewItem(f"{_NOTHING}{n}", _NOTHING, f" {_NOTHING}.") for n in range(3))
-        published = replace(subject.published, id=0, name=_NOTHING, state="published", protocol=shown)
-        return cls(published, items, (NewBooklet.of(_NOTHING, (item.id for item in items)),))
-
-
-def _other_dimension(number: int) -> Dimension:
-    return Dimension(
-        name=f"{_NOTHING}{number}", question=_NOTHING, scale=Likert(low=_NOTHING, high=_NOTHING, points=5)
-    )
+def _open_to_anybody(published: PublishedStudy) -> PublishedStudy:
+    """Let in whoever comes, whatever they answer: pages behind a door that turns away would not be seen."""
+    shown = published.protocol
+    ends = {each.name: (each.scale.lowest, each.scale.highest) for each in shown.dimensions}
+    passable = [
+        each.model_copy(update={"accepted": {name: ends[name] for name in each.accepted}})
+        for each in shown.practice
+    ]
+    opened: dict[str, object] = {
+        "invited_only": False,
+        "recruitment": shown.recruitment and shown.recruitment.model_copy(update={"required": False}),
+        "screening": tuple(each.model_copy(update={"accepted": each.options}) for each in shown.screening),
+        # without a pass mark nobody is turned away, and what is said of a wrong answer is seen too
+        "practice": shown.practice if shown.practice_pass is None else tuple(passable),
+    }
+    return replace(published, protocol=shown.model_copy(update=opened))

@@ -1,0 +1,86 @@
+"""Make a study that has every page of another one and says nothing: all words on its pages are the app's.
+
+It has the same kinds of questions, practice, rests and endings, so that the app says the same words around
+them; and a nonsense word in place of each text that the study declares or shows.
+"""
+
+from dataclasses import dataclass, replace
+
+from rater.publish.audit.subject import Subject
+from rater.store.rating.publication import NewBooklet, NewItem, NewTrial
+from rater.store.rating.studies import PublishedStudy
+from rater.study.protocol import Protocol
+
+NOTHING = "qxqx"
+"""What the other study says everywhere; no word of any language."""
+
+_MOST_TRIALS = 8
+_SOONEST_REST = 3
+_FROM_A_LIST = {"kind", "revising", "late_raters", "language"}
+"""Fields whose words are the same for every study."""
+_FORMED = {"accent": "#1a4f8b", "url": f"https://{NOTHING}.example/"}
+"""Fields that cannot hold any word, and what they hold instead."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A study that says nothing, with one booklet."""
+
+    published: PublishedStudy
+    items: tuple[NewItem, ...]
+    booklet: NewBooklet
+
+
+class _Nonsense:
+    """Replaces each text by a word of its own: the same text by the same word, so that names still fit."""
+
+    def __init__(self) -> None:
+        self._words: dict[str, str] = {}
+
+    def word(self, text: str) -> str:
+        """Give the word that stands for a text."""
+        return self._words.setdefault(text, f"{NOTHING}{len(self._words)}")
+
+    def declared(self, value: object, field: str = "") -> object:
+        """Replace every text in a declaration, and the names of dimensions that answers are listed by."""
+        if isinstance(value, dict):
+            named = field == "accepted"
+            return {
+                self.word(key) if named else key: self.declared(inner, key) for key, inner in value.items()
+            }
+        if isinstance(value, list):
+            return [self.declared(inner, field) for inner in value]
+        if isinstance(value, str) and field not in _FROM_A_LIST:
+            return _FORMED.get(field) or self.word(value)
+        return value
+
+    def trial(self, trial: NewTrial) -> NewTrial:
+        """Replace the texts of a trial."""
+        return replace(
+            trial,
+            item_id=self.word(trial.item_id),
+            other_item_id=None if trial.other_item_id is None else self.word(trial.other_item_id),
+            dimension=None if trial.dimension is None else self.word(trial.dimension),
+        )
+
+    def item(self, item: NewItem) -> NewItem:
+        """Replace what a text says."""
+        return replace(item, id=self.word(item.id), prompt=NOTHING, text=f" {self.word(item.text)}.")
+
+
+def study_beside(subject: Subject, slug: str) -> Beside:
+    """Make the study that says nothing: the first trials of one of the subject's booklets, without words."""
+    nonsense, shown = _Nonsense(), subject.published.protocol
+    declared = shown.model_dump(mode="json", exclude={"translations"})
+    if shown.break_every is not None:
+        declared["break_every"] = min(shown.break_every, _SOONEST_REST)
+    trials = subject.booklets[0].trials[:_MOST_TRIALS]
+    used = {item_id for trial in trials for item_id in trial.item_ids}
+    protocol = Protocol.model_validate(nonsense.declared(declared))
+    return Beside(
+        published=replace(
+            subject.published, id=0, name=NOTHING, slug=slug, state="published", protocol=protocol
+        ),
+        items=tuple(nonsense.item(item) for item in subject.items if item.id in used),
+        booklet=NewBooklet(NOTHING, tuple(map(nonsense.trial, trials))),
+    )
