@@ -1,7 +1,7 @@
 """Plan a study's size: how often its own booklets and primary test would find a given difference."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -44,6 +44,8 @@ class Circumstances:
     pilot: Pilot | None = None
     drop_out: float = 0.0
     """The share of raters who leave somewhere in their booklet."""
+    mean_characters: Mapping[str, float] | None = None
+    """How long the texts of an arm are, where they are there already; see `rater.study.forecast`."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,8 @@ class _Planner:
             drop_out=given.drop_out,
         )
         self._planned: Planned = plan_analysis(study.analysis, [judged], contrast=study.contrast)
-        self._minutes_per_trial = forecast(study).minutes_per_rater / study.design.trials_per_rater
+        minutes_per_rater = forecast(study, given.mean_characters).minutes_per_rater
+        self._minutes_per_trial = minutes_per_rater / study.design.trials_per_rater
         self._n_simulations = n_simulations
         self._rng = rng
 

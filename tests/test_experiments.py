@@ -1,6 +1,7 @@
 """Hold every study file that comes with rater to what a newcomer does with it."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,12 @@ from click.testing import CliRunner
 
 from rater.cli.check import check
 from rater.cli.generate import generate
+from rater.publish.publish import publish_study
+from rater.store.engine import disposing, reading
+from rater.store.rating.open import open_rating
+from rater.store.rating.raters import Limits, read_offer
 from rater.study.load import load_study
+from rater.study.pace import CHARACTERS_PER_WORD, seconds_per_trial
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 FILES = sorted(EXPERIMENTS.rglob("*.py"))
@@ -54,3 +60,19 @@ def test_outside_completions_are_generated_without_a_model(tmp_path: Path) -> No
 
     assert result.exit_code == 0, result.output
     assert "has all of its 8 completions (8 now, 0 before)" in result.stdout
+
+
+def test_texts_from_files_take_a_rater_as_long_by_the_check_as_by_the_landing_page(tmp_path: Path) -> None:
+    file = EXPERIMENTS / "templates" / "outside_completions.py"
+    sealed, ratings = f"sqlite:///{tmp_path / 'sealed.db'}", f"sqlite:///{tmp_path / 'rating.db'}"
+    CliRunner().invoke(generate, [str(file), "--sealed", sealed])
+    now = datetime.now(UTC)
+    published = publish_study(sealed, ratings, "outside_completions", now=now)
+
+    checked = json.loads(CliRunner().invoke(check, [str(file), "--json"]).stdout)
+
+    with disposing(open_rating(ratings)) as rating, reading(rating) as session:
+        offer = read_offer(session, published.id, Limits.of(published.protocol, now))
+    assert offer is not None
+    minutes = offer.n_trials * seconds_per_trial(offer.mean_characters / CHARACTERS_PER_WORD, 1) / 60
+    assert checked["minutes_per_rater"] == pytest.approx(minutes)

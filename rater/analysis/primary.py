@@ -113,7 +113,7 @@ def analyze(
         dimensions=_analyze_dimensions(kept, tested, planned, progress),
         exclusion=exclusion,
         blinding=_blinding(tested, planned, guesses),
-        notes=_notes(planned, n, tested),
+        notes=_notes(planned, n, tested, n_left_out=len(left_out)),
     )
     return _beside_everyone(analysis, judged_only(first_showings(frame))) if left_out else analysis
 
@@ -226,13 +226,8 @@ def _blinding(
     return check_blinding(rows, planned.contrast, planned.primary, alpha=planned.alpha, test=test)
 
 
-def _notes(planned: Planned, n: Counts, frame: pd.DataFrame) -> tuple[str, ...]:
-    notes = []
-    if planned.n_raters is not None and n.raters < planned.n_raters:
-        notes.append(
-            f"{n.raters} of {counted(planned.n_raters, 'planned rater')} "
-            f"{'has' if n.raters == 1 else 'have'} answered: this is not the planned sample"
-        )
+def _notes(planned: Planned, n: Counts, frame: pd.DataFrame, *, n_left_out: int) -> tuple[str, ...]:
+    notes = _on_the_sample(planned.n_raters, n.raters, n_left_out)
     others = len(planned.dimensions) - 1
     if others > 1:
         notes.append(f"p-values of the {others} secondary dimensions are adjusted by Holm's method")
@@ -249,3 +244,18 @@ def _notes(planned: Planned, n: Counts, frame: pd.DataFrame) -> tuple[str, ...]:
             f"arms with answers: {', '.join(sorted(map(str, answered)))}"
         )
     return tuple(notes)
+
+
+def _on_the_sample(n_planned: int | None, n_kept: int, n_left_out: int) -> list[str]:
+    """Say where fewer raters are analysed than were planned, and whether they are missing or left out."""
+    if n_planned is None or n_kept >= n_planned:
+        return []
+    n_answered = n_kept + n_left_out
+    have = "has" if n_answered == 1 else "have"
+    answered = f"{n_answered} of {counted(n_planned, 'planned rater')} {have} answered"
+    if n_answered > n_planned:
+        answered = f"{n_answered} raters have answered ({n_planned} were planned)"
+    if n_left_out:
+        are = "is" if n_left_out == 1 else "are"
+        answered += f", and {n_left_out} of them {are} left out by the rules declared beforehand"
+    return [answered if n_answered >= n_planned else f"{answered}: this is not the planned sample"]

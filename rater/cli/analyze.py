@@ -1,22 +1,19 @@
 """`rater analyze`: open the seal and say what the ratings show."""
 
 import getpass
-import os
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import click
 from click.core import ParameterSource
 
 from rater.cli.elsewhere import PLANNED, Elsewhere, elsewhere_options
 from rater.cli.options import StudyName, rating_option, sealed_option
+from rater.cli.outputs import Outputs, report_option, show
 
 if TYPE_CHECKING:
-    from rich.status import Status
-
-    from rater.analysis.primary import Analysis
     from rater.cli.facts import Databases
-    from rater.cli.subject import Subject
 
 
 @click.command(short_help="Open the seal and say what the ratings show.")
@@ -31,12 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("--who", default=getpass.getuser, show_default="you", help="Who looks; kept in the log.")
 @click.option("--why", show_default="planned analysis", help="Why; kept in the log.")
-@click.option(
-    "--report",
-    "report_path",
-    type=click.Path(path_type=Path),
-    help="Write a report with figures and data to this folder.",
-)
+@report_option
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results to this file.")
 @click.option(
     "--csv", "csv_path", type=click.Path(path_type=Path), help="Write the tidy ratings to this file."
@@ -89,31 +81,7 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
             _confirm(databases, study_name, interim=interim)
         why = why or ("exploratory analysis" if exploratory else "planned analysis")
         subject = look_at(databases, study_name, who=who, why=why, interim=interim, label=label)
-    _show(explore(subject, elsewhere) if exploratory and study_name else subject, outputs)
-
-
-class Outputs(NamedTuple):
-    """Where the results go, as far as that is asked for."""
-
-    report_path: Path | None
-    json_path: Path | None
-    csv_path: Path | None
-
-    def require_writable(self) -> None:
-        """Refuse a path that cannot be written, before anything that cannot be undone.
-
-        Raises:
-            click.UsageError: its folder is missing or not writable, or it is a folder itself.
-            RaterError: the report's folder holds anything but an earlier report.
-        """
-        for option, path in (("--json", self.json_path), ("--csv", self.csv_path)):
-            if path is not None and (path.is_dir() or not os.access(path.parent, os.W_OK)):
-                msg = f"{option} is {path}, which cannot be written; name a file in a folder that is there."
-                raise click.UsageError(msg)
-        if self.report_path is not None:
-            from rater.report.place import require_folder
-
-            require_folder(self.report_path)
+    show(explore(subject, elsewhere) if exploratory and study_name else subject, outputs)
 
 
 def _require_what_fits(
@@ -148,66 +116,25 @@ def _is_given(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def _show(subject: "Subject", outputs: Outputs) -> None:
-    """Analyse as planned, print the screen, and write what was asked for."""
-    from rich.console import Console
-
-    from rater.analysis.primary import analyze as analyze_ratings
-    from rater.report.export import write_csv, write_json
-    from rater.report.terminal import print_analysis
-
-    with Console(stderr=True).status("Analysing") as status:
-
-        def tell(done: int, of: int) -> None:
-            status.update(f"Resampling raters and prompts: {done:,} of {of:,}")
-
-        analysis = analyze_ratings(
-            subject.frame, subject.plan, raters=subject.raters, guesses=subject.guesses, progress=tell
-        )
-    print_analysis(analysis, Console(), subject.screen)
-    label = subject.about.label
-    if outputs.json_path is not None:
-        write_json(analysis, outputs.json_path, {**subject.json_about, **({"label": label} if label else {})})
-        click.echo(f"All results are in {outputs.json_path}", err=True)
-    if outputs.csv_path is not None:
-        write_csv(subject.frame, outputs.csv_path)
-        click.echo(f"The tidy ratings are in {outputs.csv_path}", err=True)
-    if outputs.report_path is not None:
-        with Console(stderr=True).status("Writing the report") as status:
-            remarks = _report(outputs.report_path, analysis, subject, status)
-        for remark in remarks:
-            click.echo(remark, err=True)
-        click.echo(f"The report is in {outputs.report_path / 'report.html'}", err=True)
-
-
-def _report(folder: Path, analysis: "Analysis", subject: "Subject", status: "Status") -> list[str]:
-    from rater.report.folder import write_report
-
-    return write_report(
-        folder,
-        analysis,
-        subject.frame,
-        subject.about,
-        json_about=subject.json_about,
-        say=status.update,
-    )
-
-
 def _confirm(databases: "Databases", study_name: str, *, interim: bool) -> None:
     """Say what unblinding does to this study, and ask; one that is unblinded already is not asked about."""
     from rater.store.engine import disposing, reading
+    from rater.store.rating.masked import read_raters
     from rater.store.rating.open import open_rating
     from rater.store.rating.studies import get_study, read_progress
+    from rater.store.rating.watch import standing
 
     with disposing(open_rating(databases.rating_url)) as rating, reading(rating) as session:
         study = get_study(session, study_name)
         progress = read_progress(session, study.id)
+        raters = read_raters(session, study.id)
     if study.state in {"unblinded", "archived"}:
         return
-    n_under_way = progress.n_raters - progress.n_finished
+    n_under_way = sum(standing(rater, now=datetime.now(UTC)) in {"under way", "away"} for rater in raters)
     click.echo(
         f"Study {study_name} is {study.state}. Of {progress.n_booklets} planned raters {progress.n_finished} "
-        f"have finished and {n_under_way} are under way; there are {progress.n_answers} answers.",
+        f"{'has' if progress.n_finished == 1 else 'have'} finished and {n_under_way} "
+        f"{'is' if n_under_way == 1 else 'are'} under way; there are {progress.n_answers} answers.",
         err=True,
     )
     if interim:

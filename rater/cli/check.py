@@ -24,6 +24,8 @@ def check(file: Path, *, as_json: bool) -> None:
     from rater.power import default_points, power_as_planned
     from rater.publish.balance import measure_balance
     from rater.publish.booklets import deal_booklets
+    from rater.publish.known_lengths import known_lengths
+    from rater.report.analysis_plan import print_analysis_plan
     from rater.report.balance import print_balance
     from rater.report.forecast import print_forecast
     from rater.report.power import describe_power
@@ -36,11 +38,12 @@ def check(file: Path, *, as_json: bool) -> None:
     n_layers = count_layers(study.model)
     if n_layers is not None:
         require_layers(study, n_layers)
-    expected = forecast(study)
+    expected = forecast(study, known_lengths(study, file.parent))
     if as_json:
         click.echo(json.dumps(expected.as_dict(), indent=2, ensure_ascii=False))
     else:
         print_forecast(study, expected)
+        print_analysis_plan(study)
         show_prompts(study, file.parent)
         booklets = deal_booklets(study.design, np.random.default_rng(0))
         print_balance(study, measure_balance(study.design, booklets))

@@ -1,10 +1,12 @@
 """`rater rehearse`: go the whole way with bots, without touching real data."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
 
 from rater.cli.options import sealed_option, study_argument
+from rater.cli.outputs import Outputs, report_option, show
 
 if TYPE_CHECKING:
     from rater.rehearse import Cast, Often
@@ -43,6 +45,7 @@ _BY_DEFAULT = ("quitting", "double-tabbing", "slow")
     "test finds a difference.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seeds the made-up key and the bots.")
+@report_option
 @sealed_option
 def rehearse(
     study_name: str,
@@ -52,40 +55,36 @@ def rehearse(
     characters: tuple[str, ...],
     times: int,
     seed: int,
+    report_path: Path | None,
     sealed_url: str,
 ) -> None:
     """Serve a throwaway copy of a generated study with a made-up key, let bots rate it, print the analysis.
 
     The study's own databases are only read. With --times, say how often the planned test finds a difference:
-    without an effect that should be about alpha, with one about the power that `rater power` promises.
+    without an effect that should be about alpha, with one about the power that `rater power` promises. The
+    report of --report is of the rehearsal through the pages, and says on every page and figure what it is.
 
     \b
     Example: rater rehearse love_vs_hate --effect 1 --times 200
+    Example: rater rehearse love_vs_hate --effect 1 --report rehearsed
     """
-    from rich.console import Console
-
-    from rater.analysis.primary import analyze as analyze_ratings
+    outputs = Outputs(report_path, None, None)
+    outputs.require_writable()
     from rater.bots.judges import Character
-    from rater.rehearse import Cast
-    from rater.rehearse import rehearse as rehearse_study
-    from rater.report.terminal import Screen, print_analysis
+    from rater.cli.facts import Databases
+    from rater.cli.subject import rehearse_on
+    from rater.rehearse import Cast, rehearsing
 
     known = {character: character for character in get_args(Character)}
     chosen = characters or (_BY_DEFAULT if n_raters is None or n_raters > len(_BY_DEFAULT) else ())
     cast = Cast(n_raters, effect, seed, tuple(known[each] for each in chosen))
-    seen = rehearse_study(sealed_url, study_name, cast, say=_remark)
-    screen = Screen(
-        title=seen.title,
-        completed_raters=seen.progress.n_finished,
-        planned_raters=seen.progress.n_booklets,
-        banner="REHEARSAL: bots and a made-up key; nothing here is about the real study",
-        notes=[
-            _what_bots_saw(effect, seen.plan.contrast),
-            *([f"Among the bots: one each that is {', '.join(chosen)}."] if chosen else []),
-        ],
-    )
-    analysis = analyze_ratings(seen.frame, seen.plan, raters=seen.raters, guesses=seen.guesses)
-    print_analysis(analysis, Console(), screen)
+    with rehearsing(sealed_url, study_name, cast, say=_remark) as done:
+        notes = [_what_bots_saw(effect, done.seen.plan.contrast)]
+        if chosen:
+            notes.append(f"Among the bots: one each that is {', '.join(chosen)}.")
+        throwaway = Databases(done.sealed_url, done.rating_url)
+        subject = rehearse_on(throwaway, study_name, done.seen, notes=notes)
+    show(subject, outputs)
     if times:
         _rehearse_often(sealed_url, study_name, cast, times)
 

@@ -8,6 +8,7 @@ import click
 from rater.cli.options import DEFAULT_SEALED, StudyName, command_name, rating_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Unpack
 
     from rater.store.rating.studies import Progress, PublishedStudy
@@ -122,7 +123,9 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
     from rater.web.server import serve_dev
     from rater.web.settings import WebSettings, drop_sealed_settings
 
-    lines = _study_lines(rating_url, study_names, needs_one=not options["with_desk"])
+    studies = _read_studies(rating_url, study_names, needs_one=not options["with_desk"])
+    lines = [(study.slug, _line(study, progress)) for study, progress in studies]
+    results = _results([study for study, _ in studies])
     _warn(rating_url, with_desk=options["with_desk"])
     drop_sealed_settings(os.environ)
     logs.configure(options["log_format"], options["log_level"])
@@ -142,9 +145,8 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
         if settings.with_desk:
             click.echo(f"{address}/desk   for you")
         click.echo("Serving until you press Ctrl-C; every answer is saved at once.")
-        click.echo(
-            f"Results, in another terminal: {command_name()} analyze STUDY --look (it leaves the study open)"
-        )
+        if results is not None:
+            click.echo(results)
 
     if options["dev"]:
         serve_dev(settings, options["host"], options["port"], on_listening=on_listening)
@@ -180,8 +182,10 @@ def _warn(rating_url: str, *, with_desk: bool) -> None:
                 )
 
 
-def _study_lines(rating_url: str, study_names: tuple[str, ...], *, needs_one: bool) -> list[tuple[str, str]]:
-    """Give each study's slug and what to say of it.
+def _read_studies(
+    rating_url: str, study_names: tuple[str, ...], *, needs_one: bool
+) -> "list[tuple[PublishedStudy, Progress]]":
+    """Read the studies to serve, and how far they have come.
 
     Raises:
         StateError: one that is named is not published, or none is where one is needed.
@@ -196,8 +200,19 @@ def _study_lines(rating_url: str, study_names: tuple[str, ...], *, needs_one: bo
         if not studies and needs_one:
             msg = "No study is published yet. Run: rater publish STUDY"
             raise StateError(msg)
-        progress = {study.slug: read_progress(session, study.id) for study in studies}
-    return [(study.slug, _line(study, progress[study.slug])) for study in studies]
+        return [(study, read_progress(session, study.id)) for study in studies]
+
+
+def _results(studies: "Sequence[PublishedStudy]") -> str | None:
+    """Say how to see results: by a look while a study is open, by the analysis once all are closed."""
+    still_open = [study for study in studies if study.state == "open"]
+    over = [study for study in studies if study.state in {"closed", "unblinded", "archived"}]
+    seen = still_open or (over if len(over) == len(studies) else [])
+    if not seen:
+        return None
+    command = f"{command_name()} analyze {seen[0].name if len(seen) == 1 else 'STUDY'}"
+    how = f"{command} --look (it leaves the study open)" if still_open else command
+    return f"Results, in another terminal: {how}"
 
 
 def _line(study: "PublishedStudy", progress: "Progress") -> str:

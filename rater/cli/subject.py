@@ -16,6 +16,7 @@ from rater.report.terminal import Screen
 if TYPE_CHECKING:
     from rater.unblind import Joined
 
+REHEARSED = "Rehearsal: made-up answers under a made-up key, not a result"
 PERMUTED = "Permuted arms: not a result"
 EXPLORATORY = "Exploratory: not the planned analysis"
 _MEANINGS = {
@@ -69,9 +70,10 @@ def look_at(
         looked_at=seen.looked_at,
         banner=label or "",
         notes=[
-            f"{look}; it is written in the study's log, with the head {seen.log_head}",
+            f"{look}; it is written in the study's log",
             "The key matches the commitment made at publication.",
         ],
+        log_head=seen.log_head,
     )
     extra: dict[str, Json] = {
         "look": seen.look,
@@ -101,6 +103,19 @@ def permute(databases: Databases, name: str) -> Subject:
         ],
     )
     return _subject(databases, name, seen, screen, label=PERMUTED)
+
+
+def rehearse_on(databases: Databases, name: str, seen: "Joined", *, notes: list[str]) -> Subject:
+    """Take what bots answered in a rehearsal, from its throwaway databases."""
+    screen = Screen(
+        title=seen.title,
+        completed_raters=seen.progress.n_finished,
+        planned_raters=seen.progress.n_booklets,
+        banner="REHEARSAL: bots and a made-up key; nothing here is about the real study",
+        notes=notes,
+    )
+    subject = _subject(databases, name, seen, screen, label=REHEARSED)
+    return replace(subject, about=replace(subject.about, is_rehearsal=True))
 
 
 def _subject(

@@ -9,10 +9,23 @@ from rater.cli.options import Command, rating_option
 _NAME = click.argument("name", metavar="NAME")
 
 
-def password_option(command: Command) -> Command:
-    """Add ``--password-stdin``, for who has no keyboard."""
+def _read_password(context: click.Context, _option: click.Parameter, from_stdin: object) -> str:
+    """Read a password: one line of standard input, or typed twice without showing it."""
+    if context.resilient_parsing:  # a shell completes the command
+        return ""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt="The same once more", err=True))
+
+
+def asking_password(command: Command) -> Command:
+    """Give a command its ``password``: typed twice, or a line of standard input for who has no keyboard."""
     return click.option(
-        "--password-stdin", "from_stdin", is_flag=True, help="Read the password from standard input."
+        "--password-stdin",
+        "password",
+        is_flag=True,
+        callback=_read_password,
+        help="Read the password from standard input.",
     )(command)
 
 
@@ -27,9 +40,9 @@ def user() -> None:
 
 @user.command("add", short_help="Add a user.")
 @_NAME
-@password_option
+@asking_password
 @rating_option
-def add(name: str, rating_url: str, *, from_stdin: bool) -> None:
+def add(name: str, rating_url: str, *, password: str) -> None:
     """Add a user, and ask twice for a password of at least ten characters.
 
     \b
@@ -41,7 +54,6 @@ def add(name: str, rating_url: str, *, from_stdin: bool) -> None:
     from rater.store.rating.open import create_rating
     from rater.store.rating.users import add_user
 
-    password = _read_password(from_stdin=from_stdin)
     with disposing(create_rating(rating_url)) as rating, writing(rating) as session:
         add_user(session, name, password, now=datetime.now(UTC))
     click.echo(f"{name} may log in at the desk. Next: rater serve --desk")
@@ -49,9 +61,9 @@ def add(name: str, rating_url: str, *, from_stdin: bool) -> None:
 
 @user.command("password", short_help="Give a user another password.")
 @_NAME
-@password_option
+@asking_password
 @rating_option
-def password_(name: str, rating_url: str, *, from_stdin: bool) -> None:
+def password_(name: str, rating_url: str, *, password: str) -> None:
     """Give a user another password, and log them out everywhere.
 
     \b
@@ -61,7 +73,6 @@ def password_(name: str, rating_url: str, *, from_stdin: bool) -> None:
     from rater.store.rating.open import open_rating
     from rater.store.rating.users import change_password
 
-    password = _read_password(from_stdin=from_stdin)
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         change_password(session, name, password)
     click.echo(f"{name} has another password, and is logged out everywhere.")
@@ -103,10 +114,3 @@ def list_(rating_url: str) -> None:
         click.echo(f"{each.name}   since {each.made_at:%Y-%m-%d}")
     if not users:
         click.echo("Nobody yet. Run: rater user add NAME", err=True)
-
-
-def _read_password(*, from_stdin: bool) -> str:
-    """Read a password: one line of standard input, or typed twice without showing it."""
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt="The same once more", err=True))

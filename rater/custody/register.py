@@ -17,6 +17,7 @@ from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import get_sealed_study
 from rater.study.arms import Outside, models_needed
 from rater.study.describe import describe_arm
+from rater.study.describe_analysis import describe_doses, describe_looks, exclusion_rules
 from rater.study.scales import Likert, Number, Pairwise, Scale, Slider
 from rater.study.study import Study
 
@@ -196,20 +197,12 @@ def _sample(study: Study) -> Iterator[str]:
 
 
 def _exclusions(study: Study) -> Iterator[str]:
-    rules = study.analysis.exclusions
-    said = [
-        (rules.max_failed_checks, "more than {:g} attention checks failed"),
-        (rules.min_median_seconds, "a median time for a trial below {:g} seconds"),
-        (rules.max_same_answer_share, "one answer in more than {:.0%} of the primary dimension's"),
-    ]
-    lines = [f"- {words.format(value)}" for value, words in said if value is not None]
-    if rules.unfinished == "exclude":
-        lines.append("- the booklet was not finished")
+    lines = exclusion_rules(study.analysis.exclusions)
     if not lines:
         yield "No rater is excluded, whatever they answer."
         return
     yield "Any of these leaves a rater out; no rule reads an arm, and results without it stand beside."
-    yield "\n".join(lines)
+    yield "\n".join(f"- {line}" for line in lines)
 
 
 def _analysis(study: Study) -> Iterator[str]:
@@ -224,9 +217,10 @@ def _analysis(study: Study) -> Iterator[str]:
     if plan.looks is None:
         yield "Answers are not looked at by arm before the study is closed."
     else:
-        shares = ", ".join(f"{share:.0%}" for share in plan.looks.at)
-        spending = f"spending: {plan.looks.spending}"
-        yield f"Answers are looked at by arm at {shares} of the planned answers; {spending}."
+        yield f"Answers are looked at by arm {describe_looks(plan.looks)}."
+    doses = describe_doses(study)
+    if doses:
+        yield f"Doses: {doses}. A linear and a monotone trend over them are tested."
 
 
 def _blinding(study: Study) -> Iterator[str]:

@@ -5,7 +5,7 @@ are only read.
 """
 
 from rater.rehearse.often import Found, Often, planned_study, rehearse_often
-from rater.rehearse.once import rehearse
+from rater.rehearse.once import Rehearsed, rehearse, rehearsing
 from rater.rehearse.world import Cast
 
-__all__ = ["Cast", "Found", "Often", "planned_study", "rehearse", "rehearse_often"]
+__all__ = ["Cast", "Found", "Often", "Rehearsed", "planned_study", "rehearse", "rehearse_often", "rehearsing"]

@@ -1,8 +1,10 @@
 """Rehearse a study once, the whole way: the real server, bots in real pages, the seal opened at the end."""
 
+import contextlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,31 @@ from rater.unblind import Reason, Unblinded, unblind
 _BOTS_AT_ONCE = 4
 
 
+@dataclass(frozen=True)
+class Rehearsed:
+    """What bots answered under the made-up key, and the throwaway databases that it is in."""
+
+    seen: Unblinded
+    sealed_url: str
+    rating_url: str
+
+
 def rehearse(sealed_url: str, name: str, cast: Cast, *, say: Callable[[str], None]) -> Unblinded:
+    """Rehearse a generated study, and keep nothing but the answers under the made-up key.
+
+    Raises:
+        StateError: as `rehearsing` does.
+        StudyError: the cast does not fit the study.
+    """
+    with rehearsing(sealed_url, name, cast, say=say) as rehearsed:
+        return rehearsed.seen
+
+
+@contextlib.contextmanager
+def rehearsing(sealed_url: str, name: str, cast: Cast, *, say: Callable[[str], None]) -> Iterator[Rehearsed]:
     """Rehearse a generated study from publication to unblinding; takes about a second for each bot.
+
+    The throwaway databases are there until the block ends; the study's own are only read.
 
     Raises:
         StateError: the study is not wholly generated, or its pages do not lead a bot to their end.
@@ -31,7 +56,8 @@ def rehearse(sealed_url: str, name: str, cast: Cast, *, say: Callable[[str], Non
         with serving(throwaway.rating_url, Path(folder)) as address:
             _rate(address, throwaway, cast, rng)
         reason = Reason("rehearsal", "rehearsal")
-        return unblind(throwaway.sealed_url, throwaway.rating_url, name, reason=reason, now=now())
+        seen = unblind(throwaway.sealed_url, throwaway.rating_url, name, reason=reason, now=now())
+        yield Rehearsed(seen, throwaway.sealed_url, throwaway.rating_url)
 
 
 def _rate(address: str, throwaway: Throwaway, cast: Cast, rng: np.random.Generator) -> None:

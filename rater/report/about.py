@@ -54,6 +54,8 @@ class About:
     title: str
     label: str | None = None
     """What every page and figure says where this is not the planned result."""
+    is_rehearsal: bool = False
+    """Whether bots made the answers up, under a key that was made up too."""
     study: StudyFacts | None = None
     """None for ratings from elsewhere."""
     source: str = ""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from rich.console import Console
 
 from rater.publish.balance import Balance, Range
-from rater.report.forecast import labelled
+from rater.report.labelled import labelled
 from rater.study.study import Study
 
 

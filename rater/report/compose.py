@@ -89,6 +89,11 @@ def _notice(findings: Findings) -> str:
     study = findings.about.study
     if study is None:
         return "These are ratings from elsewhere: nothing was preregistered or verified here."
+    if findings.about.is_rehearsal:
+        return (
+            "This is a rehearsal. Bots made the answers up, and texts were dealt to arms at random: nothing "
+            "here is about the study, its texts or its arms."
+        )
     if study.looks and study.looks[-1].is_interim:
         return sentence("this is a look while the study goes on; it is not the result")
     return ""

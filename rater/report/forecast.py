@@ -1,11 +1,9 @@
 """Print what a study would do."""
 
-from collections.abc import Iterable
-
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from rater.report.labelled import labelled
 from rater.study.arms import models_needed
 from rater.study.describe import describe_arm
 from rater.study.forecast import TOKENS_PER_SECOND, Forecast
@@ -20,22 +18,10 @@ def print_forecast(study: Study, expected: Forecast, console: Console | None = N
     console.print(Text.assemble(("hash", "bold"), f"  {expected.study_hash}"), soft_wrap=True)
 
 
-def labelled(lines: Iterable[tuple[str, str]]) -> Table:
-    """Put values beside their labels, as texts in which no bracket is taken for markup."""
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
-    for label, value in lines:
-        table.add_row(label, Text(value))
-    return table
-
-
 def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
-    first, second = study.contrast
     cells = f"{expected.n_prompts} prompts × {expected.n_arms} arms"
     generation = f"about {_duration(expected.generation_s)} at {TOKENS_PER_SECOND:.0f} tokens/s"
     trials = f"{expected.trials_per_booklet} a booklet, {expected.n_trials:,} in all"
-    claim = f"generalising to {study.analysis.scope}, alpha {study.analysis.alpha:g}"
     return [
         ("title", study.title),
         ("question", "; ".join(dimension.question for dimension in study.dimensions)),
@@ -54,7 +40,6 @@ def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
         ("booklets", f"{expected.n_booklets:,}, one for each planned rater"),
         ("trials", f"{trials}; each completion is rated {expected.ratings_per_completion:.1f} times"),
         ("rater's time", f"about {_duration(expected.minutes_per_rater * 60)}"),
-        ("primary test", f"{first} − {second} on {study.primary}, {claim}"),
     ]
 
 

@@ -1,5 +1,7 @@
 """Write the numbers of results the same way on the screen, in tables and in sentences."""
 
+from collections.abc import Sequence
+
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome, Quantity, Result
 from rater.analysis.wording import number, p_value
 
@@ -54,3 +56,24 @@ def with_interval(found: Outcome | Quantity) -> str:
 def name_of(quantity: Quantity) -> str:
     """Say what a quantity is called, whether it could be estimated or not."""
     return quantity.name if isinstance(quantity, Estimate) else quantity.test
+
+
+def remarks_on_bounds(outcomes: Sequence[Outcome]) -> list[str]:
+    """Explain an interval of the net superiority that goes on where no difference can be.
+
+    STATISTICS.md takes the t interval as it is, whose coverage was measured. An end that is cut off would
+    hide how little so few answers say, so that it stays, and what it means is said.
+    """
+    intervals = [
+        outcome.interval
+        for outcome in outcomes
+        if isinstance(outcome, Result) and outcome.score == "net_superiority" and outcome.interval is not None
+    ]
+    if all(each.low >= -1 and each.high <= 1 for each in intervals):
+        return []
+    remark = (
+        "the interval of the net superiority goes beyond 1 (100 percentage points), and that of the "
+        "probability of superiority with it, as no difference can: t intervals know no bounds, and this one "
+        "is of few answers that differ much; read such an end as the most that there can be"
+    )
+    return [remark]

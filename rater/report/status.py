@@ -1,6 +1,6 @@
 """Print how a study goes: masked while raters rate, by arm before they do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -9,7 +9,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rater.report.labelled import labelled
+
 if TYPE_CHECKING:
+    from rater.custody.listing import ListedStudy
     from rater.custody.status import GeneratedArm
     from rater.store.rating.watch import Watched
 
@@ -19,12 +22,7 @@ _MOST_BAR = 30
 def print_watched(watched: "Watched", console: Console) -> None:
     """Print a published study's counts and times."""
     console.print(Text.assemble((watched.title, "bold"), f"  ({watched.name}, {watched.state})"))
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
-    for label, value in _lines(watched):
-        table.add_row(label, Text(value))
-    console.print(Padding(table, (0, 2)))
+    console.print(Padding(labelled(_lines(watched)), (0, 2)))
     console.print(Padding(_histogram(watched), (1, 2, 0, 2)))
 
 
@@ -59,6 +57,17 @@ def _histogram(watched: "Watched") -> Table:
         bar = "█" * round(_MOST_BAR * n_items / most)
         table.add_row(str(n_ratings), f"{n_items:,}", Text(bar, style="cyan"))
     return table
+
+
+def print_listed(studies: "Sequence[ListedStudy]", steps: Mapping[str, str], console: Console) -> None:
+    """Print a row for each study; ``steps`` are what comes next, by study."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for heading in ("study", "state", "raters finished", "next"):
+        table.add_column(heading, overflow="fold")
+    for study in studies:
+        raters = f"{study.n_finished:,} of {study.n_planned:,}"
+        table.add_row(*map(Text, (study.name, study.state, raters, steps[study.name])))
+    console.print(table)
 
 
 def print_generated(name: str, arms: "Sequence[GeneratedArm]", console: Console) -> None:

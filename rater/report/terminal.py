@@ -22,7 +22,15 @@ from rater.analysis.results import NotEstimable, Outcome, Result
 from rater.analysis.scales import is_pairwise
 from rater.analysis.wording import counted, p_value
 from rater.report.beside import blinding_lines, exclusion_lines, lines_beside, looks_line
-from rater.report.numbers import SCORE_LABELS, bare_p, ends, interval_of, optional, statistic
+from rater.report.numbers import (
+    SCORE_LABELS,
+    bare_p,
+    ends,
+    interval_of,
+    optional,
+    remarks_on_bounds,
+    statistic,
+)
 from rater.study.scales import Likert
 
 ASCII = str.maketrans({"×": "x", "−": "-", "–": "-", "—": "-", "─": "-", "█": "#", "…": "...", "·": "-"})
@@ -43,6 +51,8 @@ class Screen:
     """Said first, so that it cannot be missed: a rehearsal, an exploratory analysis."""
     notes: Sequence[str] = ()
     """Said last, after the analysis's own notes."""
+    log_head: str = ""
+    """The log's new head, on a line of its own without a full stop, so that it can be copied."""
 
 
 def print_analysis(analysis: Analysis, console: Console, screen: Screen) -> None:
@@ -75,6 +85,8 @@ def _print(analysis: Analysis, console: Console, screen: Screen) -> None:
     if notes:
         console.print()
         _print_list(notes, console)
+    if screen.log_head:
+        console.print(Text(f"  log   {screen.log_head}"), soft_wrap=True)
 
 
 def _sizes(analysis: Analysis, screen: Screen) -> str:
@@ -223,6 +235,7 @@ def _remarks(found: DimensionAnalysis, tested: Sequence[Outcome]) -> list[str]:
         for outcome in tested[1:]
         if isinstance(outcome, NotEstimable) and outcome.reason not in found.headline
     ]
+    remarks += remarks_on_bounds(tested)
     primary, other, *beside = tested
     remarks += primary.warnings
     named = [(SCORE_LABELS[other.score], other), *((outcome.test, outcome) for outcome in beside)]

@@ -1,9 +1,10 @@
 """Foresee what a study costs: completions, tokens, seconds of a machine and minutes of people."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from rater.study.arms import Outside
-from rater.study.pace import seconds_per_trial
+from rater.study.pace import CHARACTERS_PER_WORD, seconds_per_trial
 from rater.study.study import Study
 
 TOKENS_PER_WORD = 1.3
@@ -32,8 +33,14 @@ class Forecast:
         return asdict(self)
 
 
-def forecast(study: Study) -> Forecast:
-    """Work out a study's costs; times are estimates from the constants of this module."""
+def forecast(study: Study, mean_characters: Mapping[str, float] | None = None) -> Forecast:
+    """Work out a study's costs; times are estimates from the constants of this module.
+
+    Args:
+        study: what is to be done.
+        mean_characters: how long the texts of an arm are on average, without their prompts, where that is
+            known; of other arms, texts are taken to be as long as they may become.
+    """
     n_outside = sum(isinstance(arm, Outside) for arm in study.arms)
     n_made = study.n_completions * (len(study.arms) - n_outside) // len(study.arms)
     n_tokens = n_made * study.sampling.max_new_tokens
@@ -48,12 +55,21 @@ def forecast(study: Study) -> Forecast:
         trials_per_booklet=design.trials_per_rater,
         n_trials=design.n_raters * design.trials_per_rater,
         ratings_per_completion=design.ratings_per_item,
-        minutes_per_rater=design.trials_per_rater * _seconds_per_trial(study) / 60,
+        minutes_per_rater=design.trials_per_rater * _seconds_per_trial(study, mean_characters or {}) / 60,
         study_hash=study.hash,
     )
 
 
-def _seconds_per_trial(study: Study) -> float:
-    prompt_words = sum(len(prompt.split()) for prompt in study.prompts) / len(study.prompts)
-    words = prompt_words + study.sampling.max_new_tokens / TOKENS_PER_WORD
-    return seconds_per_trial(words * (2 if study.is_pairwise else 1), study.design.answers_per_trial)
+def _seconds_per_trial(study: Study, mean_characters: Mapping[str, float]) -> float:
+    words = [_words_per_text(study, mean_characters.get(arm)) for arm in study.arm_names]
+    n_texts = 2 if study.is_pairwise else 1
+    return seconds_per_trial(n_texts * sum(words) / len(words), study.design.answers_per_trial)
+
+
+def _words_per_text(study: Study, mean_characters: float | None) -> float:
+    """Count the words of a prompt with its text; a known text's by its letters, as the landing page does."""
+    if mean_characters is not None:
+        of_prompts = sum(map(len, study.prompts)) / len(study.prompts)
+        return (of_prompts + mean_characters) / CHARACTERS_PER_WORD
+    of_prompts = sum(len(prompt.split()) for prompt in study.prompts) / len(study.prompts)
+    return of_prompts + study.sampling.max_new_tokens / TOKENS_PER_WORD

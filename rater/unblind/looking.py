@@ -82,9 +82,10 @@ def _write_look(session: Session, name: str, *, reason: Reason, now: datetime, i
         msg = f"Study {name!r} is {study.state}; an interim look is for one that is open."
         raise StateError(msg)
     if n_answers == 0:
+        way_in = "rater serve" if study.state == "open" else f"rater open {name}"
         msg = (
             f"Study {name!r} has no answers yet: nothing could be analysed, and unblinding would end it for "
-            "good. Let raters in first. Run: rater serve"
+            f"good. Let raters in first. Run: {way_in}"
         )
         raise StateError(msg)
     if interim or study.state in {"unblinded", "archived"}:

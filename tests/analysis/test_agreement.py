@@ -226,3 +226,26 @@ def test_many_raters_are_drawn_for_kappa() -> None:
     kappa = made(measure(frame).kappa)
 
     assert "among 100 raters drawn at random" in kappa.estimand
+
+
+@pytest.mark.parametrize(
+    ("given", "single", "mean"),
+    [
+        (
+            {"a": [1, 2], "b": [2, 1]},
+            "neither from text to text nor from rater to rater",
+            "neither from text",
+        ),
+        ({"a": [1, 2, 3], "b": [2, 3, 1], "c": [3, 1, 2]}, None, "texts differ less on average"),
+        ({"a": [-1, 1, 1], "b": [1, -1, 1], "c": [-1, -1, -1]}, None, None),
+    ],
+    ids=["two by two", "latin square", "one rater apart"],
+)
+def test_raters_who_disagree_throughout_break_no_coefficient(
+    given: dict[str, list[float | None]], single: str | None, mean: str | None
+) -> None:
+    found = measure(answers(**given), points=None)
+
+    for coefficient, reason in ((found.icc_single, single), (found.icc_mean, mean)):
+        assert isinstance(coefficient, NotEstimable) == (reason is not None)
+        assert reason is None or (isinstance(coefficient, NotEstimable) and reason in coefficient.reason)

@@ -1,6 +1,7 @@
 """Lead a study through its life by the commands, and make a user's mistakes on the way."""
 
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,13 @@ from click.testing import CliRunner
 
 from rater.cli import cli
 from rater.errors import RaterError, StateError
+from rater.store.engine import disposing, reading
+from rater.store.log import read_events
+from rater.store.rating.open import open_rating
+from rater.store.rating.schema import Event
+from rater.store.rating.studies import get_study
 from rater.study.study import Study
-from tests.custody.conftest import rate
+from tests.custody.conftest import change, rate
 
 Run = Callable[..., str]
 READ: dict[str, Callable[[Path], pd.DataFrame]] = {
@@ -134,3 +140,59 @@ def test_a_users_mistakes_are_said(published: Study, run: Run, tmp_path: Path) -
 def test_a_head_that_was_cut_off_is_no_sign_of_a_rewritten_log(published: Study, run: Run) -> None:
     with pytest.raises(RaterError, match=r"head is '0f3a…'; valid: all 64 characters"):
         run("verify", published.name, "--head", "0f3a…")
+
+
+def test_status_without_a_name_lists_the_studies_with_what_comes_next(closed: Study, run: Run) -> None:
+    shown = run("status")
+
+    name, state, finished, of, planned, *step = shown.splitlines()[2].split()
+    assert (name, state) == (closed.name, "closed")
+    assert (finished, of, planned) == ("2", "of", "6")
+    assert " ".join(step) == f"rater analyze {closed.name}"
+    assert "walrus" not in shown
+    assert json.loads(run("status", "--json"))[0]["next"] == f"rater analyze {closed.name}"
+
+
+def test_status_where_there_is_nothing_says_how_to_begin(run: Run, tmp_path: Path) -> None:
+    shown = run("status", ratings=f"{tmp_path}/no.db", sealed=f"{tmp_path}/nor.db")
+
+    assert shown == (
+        "There are no studies in these databases yet.\nNext: rater check FILE, then rater generate FILE\n"
+    )
+    assert not list(tmp_path.glob("no*"))
+
+
+def test_closing_accounts_for_every_rater_and_says_what_the_answers_are_sealed_under(
+    rated: Study, run: Run, rating_url: str
+) -> None:
+    rate(rating_url, rated, "dora", 0)
+
+    said = run("close", rated.name).splitlines()
+
+    assert said[1] == "  raters    6 planned, 4 came: 2 finished, 1 partial, 1 without an answer, 0 left"
+    assert re.fullmatch("  answers   19 with their revisions, sealed under the digest [0-9a-f]{64}", said[2])
+    assert re.fullmatch("  log       [0-9a-f]{64}", said[3])
+    digest = said[2].split()[-1]
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        closing = read_events(session, Event, get_study(session, rated.name).id)[-1]
+    assert (closing.detail["answers"], closing.hash) == (digest, said[3].split()[-1])
+    assert said[4] == f"Next: rater analyze {rated.name}"
+
+
+def test_a_study_that_is_closed_without_answers_is_not_to_be_analysed(opened: Study, run: Run) -> None:
+    assert run("close", opened.name).splitlines()[-1] == f"Next: rater open {opened.name}"
+
+
+def test_who_left_for_good_is_counted_by_how_they_left(rated: Study, run: Run, rating_url: str) -> None:
+    change(
+        rating_url, "UPDATE rater SET left_at = consented_at, left_why = 'stopped' WHERE finished_at IS NULL"
+    )
+
+    assert "2 finished, 0 partial, 1 left (1 stopped)" in run("close", rated.name)
+
+
+def test_the_head_that_analyze_prints_can_be_copied_as_it_stands(closed: Study, run: Run) -> None:
+    said = run("analyze", closed.name, "--yes").splitlines()
+
+    [head] = [line.removeprefix("  log   ") for line in said if line.startswith("  log   ")]
+    assert "Nothing was found to be altered." in run("verify", closed.name, "--head", head)

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 from rater.custody.register import read_registrable, write_registration
 from rater.publish.lifecycle import open_study
-from rater.study.arms import Arm, Outside
+from rater.study.arms import Arm, Outside, Unsteered, XVector
+from rater.study.doses import dose_series
 from rater.study.study import Study
 from tests.custody.conftest import NOW
 
@@ -14,6 +15,7 @@ def test_the_preregistration_says_what_was_declared_and_is_the_same_each_time(
 
     text = write_registration(registrable, ["The power is 80 %."])
 
+    assert published.blinding is not None
     assert text == write_registration(
         read_registrable(sealed_url, rating_url, published.name), ["The power is 80 %."]
     )
@@ -24,7 +26,7 @@ def test_the_preregistration_says_what_was_declared_and_is_the_same_each_time(
         "The power is 80 %.",
         "No rater is excluded",
         "at alpha 0.05",
-        "“Changed” is right for `walrus-arm`",
+        f"“{published.blinding.labels[0]}” is right for `walrus-arm`",
         f"study hash: `{published.hash}`",
         f"commitment to the key: `{registrable.published.commitment}`",
         "It had not been opened to raters when this was printed.",
@@ -58,6 +60,20 @@ def test_a_preregistration_names_no_model_where_texts_come_from_files(
     assert "All texts come from files, which the study hash covers: 4 prompts under 2 arms" in whole
     assert "smollm2" not in whole
     assert "temperature" not in whole
+
+
+def test_a_preregistration_lists_the_doses_from_the_lowest_on(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+    doses = dose_series(XVector("Love", "Hate", coeff=1, at=6), doses=(8, 4))
+
+    text = write_registration(replace(registrable, study=_with(published, (Unsteered(), *doses))), [])
+
+    assert (
+        "Doses: unsteered 0, dose-4 4, dose-8 8. A linear and a monotone trend over them are tested." in text
+    )
+    assert "Doses:" not in write_registration(registrable, [])
 
 
 def _with(study: Study, arms: tuple[Arm, ...]) -> Study:

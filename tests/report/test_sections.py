@@ -128,3 +128,24 @@ def test_what_vouches_for_a_study_can_be_verified(analysis: Analysis) -> None:
 
     commands = section(document, "provenance").blocks[-1]
     assert f"rater verify a_study --head {STUDY.log_head}" in commands.lines  # type: ignore[union-attr] # it ends so
+
+
+def test_a_rater_left_out_as_declared_is_no_failed_check(make: Made, planned: Planned) -> None:
+    ruled = replace(planned, exclusions=Exclusions(min_median_seconds=5), n_raters=8)
+    analysis = analyze(make(8, 6), ruled)
+
+    said = words(section(compose_report(analysis, About(title="t")), "checks"))
+
+    known = said.split("Worth knowing:")[1].split("Passed:")[0]
+    assert analysis.exclusion is not None
+    assert analysis.exclusion.raters
+    assert "left out by the rules declared beforehand." in known
+
+
+def test_a_rehearsal_says_so_first_and_vouches_for_nothing(analysis: Analysis) -> None:
+    document = compose_report(analysis, About(title="t", label="Rehearsal", study=STUDY, is_rehearsal=True))
+
+    assert document.notice.startswith("This is a rehearsal.")
+    provenance = section(document, "provenance")
+    assert "rater verify" not in repr(provenance)
+    assert "nothing here vouches for the study itself" in words(provenance)

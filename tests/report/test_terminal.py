@@ -9,11 +9,12 @@ from rich.console import Console
 
 from rater.analysis.planned import Planned
 from rater.analysis.primary import Analysis, analyze
+from rater.analysis.results import Result
 from rater.analysis.tidy import plan_for
 from rater.report.terminal import Screen, print_analysis
 from rater.study.analysis_plan import Exclusions
 from rater.study.protocol import Dimension
-from rater.study.scales import Likert
+from rater.study.scales import Likert, Pairwise
 
 STATS = Path(__file__).parent.parent / "data" / "stats"
 PLANNED = Planned(
@@ -281,4 +282,63 @@ def test_who_was_left_out_is_said_with_the_result_for_everybody() -> None:
 
     assert (
         "Left out by the declared rules: 1 rater; with everybody the estimate is 0.34 (0.20 to 0.49)" in text
+    )
+
+
+def test_who_was_left_out_has_answered_all_the_same() -> None:
+    planned = replace(PLANNED, exclusions=Exclusions(max_same_answer_share=0.4), n_raters=12)
+
+    whole, short = (
+        " ".join(shown(analyze(load("a"), replace(planned, n_raters=n)), Screen("Texts")).split())
+        for n in (12, 13)
+    )
+
+    left_out = "have answered, and 1 of them is left out by the rules declared beforehand"
+    assert f"12 of 12 planned raters {left_out}." in whole
+    assert "not the planned sample" not in whole
+    assert f"12 of 13 planned raters {left_out}: this is not the planned sample." in short
+
+
+def test_the_logs_head_stands_alone_on_the_last_line() -> None:
+    lines = shown(
+        analyze(load("e"), PLANNED), Screen("Texts", notes=["Look 1"], log_head="ab" * 32)
+    ).splitlines()
+
+    assert lines[-2:] == ["  Look 1.", f"  log   {'ab' * 32}"]
+
+
+def test_an_interval_beyond_what_a_difference_can_be_is_explained_and_not_cut_off() -> None:
+    pairwise = Dimension(name="happiness", question="Which is happier?", scale=Pairwise())
+    planned = replace(PLANNED, dimensions=(pairwise,))
+    few, many = choices(n_raters=3, n_prompts=3), choices(n_raters=12, n_prompts=12)
+
+    analysis = analyze(few, planned)
+    beyond, within = (
+        " ".join(shown(each, Screen("Texts")).split()) for each in (analysis, analyze(many, planned))
+    )
+
+    primary = analysis.dimensions[0].primary
+    assert isinstance(primary, Result)
+    assert primary.interval is not None
+    assert primary.interval.high > 1
+    assert f"to {primary.interval.high:.2f} two-way t" in beyond
+    assert "goes beyond 1 (100 percentage points)" in beyond
+    assert "beyond 1" not in within
+
+
+def choices(*, n_raters: int, n_prompts: int) -> pd.DataFrame:
+    """Choices of the steered text, but for every fourth."""
+    rater, prompt = (grid.ravel() for grid in np.indices((n_raters, n_prompts)))
+    return pd.DataFrame(
+        {
+            "rater": [f"r{code}" for code in rater],
+            "item": [f"s{code}" for code in prompt],
+            "other_item": [f"u{code}" for code in prompt],
+            "prompt": [f"p{code}" for code in prompt],
+            "arm": "steered",
+            "other_arm": "unsteered",
+            "arm_is_left": (rater + prompt) % 2 == 0,
+            "dimension": "happiness",
+            "answer": np.where((rater + 2 * prompt) % 4 == 0, -1.0, 1.0),
+        }
     )

@@ -33,3 +33,17 @@ def test_a_raters_time_is_reading_at_238_words_a_minute_and_4_s_a_judgement(
 
     # 3 words of prompt + 26 / 1.3 words of text, four times, and four judgements
     assert forecast(study).minutes_per_rater == pytest.approx(4 * 23 / 238 + 4 * 4 / 60)
+
+
+def test_texts_that_are_known_are_read_at_their_own_length(declare: Callable[..., Study]) -> None:
+    study = declare(
+        prompts=["one two three", "four five six"],
+        sampling=Sampling(max_new_tokens=26),
+        plan=Plan(items_per_rater=4),
+    )
+    first, _ = study.arm_names
+
+    # prompts have 13 letters each; of the other arm, texts are taken to be 26 / 1.3 words long
+    minutes = forecast(study, {first: 101.0}).minutes_per_rater
+
+    assert minutes == pytest.approx(2 * (114 / 5.7) / 238 + 2 * 23 / 238 + 4 * 4 / 60)

@@ -73,7 +73,16 @@ def test_a_template_sees_nothing_but_its_page(app: Flask, name: str) -> None:
 def test_minutes_follow_reading_and_judging(
     protocol: Protocol, n_trials: int, n_characters: int, minutes: int
 ) -> None:
-    assert estimate_minutes(Offer(n_trials, n_characters), protocol) == minutes
+    assert estimate_minutes(Offer(n_trials, n_characters, asks_all=True), protocol) == minutes
+
+
+def test_minutes_count_one_question_a_trial_where_dimensions_are_asked_in_blocks(protocol: Protocol) -> None:
+    second = protocol.dimensions[0].model_copy(update={"name": "second"})
+    both = protocol.model_copy(update={"dimensions": (*protocol.dimensions, second)})
+
+    minutes = [estimate_minutes(Offer(60, 250, asks_all=asks_all), both) for asks_all in (True, False)]
+
+    assert minutes == [19, 15]
 
 
 def test_ends_are_always_labelled_and_middle_points_where_the_study_says_so(

@@ -46,7 +46,10 @@ def checks_section(findings: Findings) -> Section:
 def list_checks(findings: Findings) -> list[Check]:
     """Check the seal, the sample, the tests, the model, agreement and blinding."""
     checks = [*_of_the_study(findings.about.study, findings.analysis.planned), *_of_the_tests(findings)]
-    checks += [Check(passed=False, says=note) for note in findings.analysis.notes if "adjusted" not in note]
+    for note in findings.analysis.notes:
+        as_declared = "left out" in note and "not the planned sample" not in note
+        if "adjusted" not in note:
+            checks.append(Check(passed=None if as_declared else False, says=note))
     checks += _of_the_blinding(findings)
     return checks
 

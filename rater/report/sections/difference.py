@@ -10,7 +10,7 @@ from rater.analysis.scales import is_pairwise, points_of
 from rater.analysis.wording import number
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.figures.arms import in_order
-from rater.report.numbers import bare_p, ends, level, optional, statistic
+from rater.report.numbers import bare_p, ends, level, optional, remarks_on_bounds, statistic
 from rater.report.sections.findings import (
     Findings,
     effects_with_names,
@@ -78,7 +78,8 @@ def primary_section(findings: Findings) -> Section:
         blocks.append(Prose(f"Estimated is {primary.estimand}. {sentence(primary.claim)}"))
         blocks.append(Prose(f"Method: {sentence(primary.method)} Reference: {primary.reference}."))
     blocks.append(Prose(f"The plan's scope, what the claim was to be about: {SCOPES[planned.scope]}."))
-    warned = warnings_of([(f"{each.test} on {each.score.replace('_', ' ')}", each) for each in tests])
+    warned = remarks_on_bounds(tests)
+    warned += warnings_of([(f"{each.test} on {each.score.replace('_', ' ')}", each) for each in tests])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     return Section("primary", "The primary result", blocks)

@@ -34,10 +34,18 @@ def provenance_section(findings: Findings, digest: str) -> Section:
             ("commitment to the key", study.commitment),
             ("head of the log", study.log_head),
         ]
-        commands += [f"rater verify {study.name} --head {study.log_head}", "rater check STUDY_FILE.py"]
+        if not findings.about.is_rehearsal:
+            commands += [f"rater verify {study.name} --head {study.log_head}", "rater check STUDY_FILE.py"]
     rows += [(f"version of {name}", number) for name, number in versions().items()]
     blocks: list[Block] = [Table("What vouches for this", ("what", "value"), rows, n_text=2)]
-    if study is not None:
+    if findings.about.is_rehearsal:
+        blocks.append(
+            Prose(
+                "Hash, commitment and log are those of a rehearsal's throwaway databases, which are gone: "
+                "nothing here vouches for the study itself."
+            )
+        )
+    elif study is not None:
         blocks.append(
             Prose(
                 "The study's hash is what was preregistered; the commitment was stored at publication, "

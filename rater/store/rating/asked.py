@@ -1,4 +1,4 @@
-"""Choose the texts that the blinding question is asked about."""
+"""Tell what a booklet asks: the texts that the blinding question is about, and a dimension asked alone."""
 
 from dataclasses import dataclass
 
@@ -33,3 +33,14 @@ def read_asked(session: Session, booklet_id: str, n_texts: int) -> list[AskedTex
     ).all()
     n = min(n_texts, len(rows))
     return [AskedText(*rows[(2 * place + 1) * len(rows) // (2 * n)]) for place in range(n)]
+
+
+def read_only_dimension(session: Session, booklet_id: str) -> str | None:
+    """Return the dimension that every trial of a booklet asks alone; None where they ask more than one.
+
+    Costs one query.
+    """
+    dimensions = session.scalars(
+        select(Trial.dimension).where(Trial.booklet_id == booklet_id).distinct()
+    ).all()
+    return dimensions[0] if len(dimensions) == 1 else None

@@ -13,7 +13,17 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from rater.errors import ClosedError, FullError, StateError
-from rater.store.rating.schema import Answer, Booklet, Identifier, Invitation, Item, Rater, Study, Token
+from rater.store.rating.schema import (
+    Answer,
+    Booklet,
+    Identifier,
+    Invitation,
+    Item,
+    Rater,
+    Study,
+    Token,
+    Trial,
+)
 from rater.store.rating.sittings import Channel, Sitting, digest, find_sitting
 from rater.study.protocol import Protocol
 
@@ -25,6 +35,8 @@ class Offer:
     n_trials: int
     mean_characters: float
     """Of a prompt with its text, over the whole study."""
+    asks_all: bool
+    """Whether each trial asks all dimensions; otherwise one."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +79,14 @@ def read_offer(session: Session, study_id: int, limits: Limits) -> Offer | None:
     booklet_id = _find_free(session, study_id, limits)
     if booklet_id is None:
         return None
-    mean = session.scalar(
-        select(func.avg(func.length(Item.prompt) + func.length(Item.text))).where(Item.study_id == study_id)
-    )
+    asked = select(Trial.dimension).where(Trial.booklet_id == booklet_id).limit(1).scalar_subquery()
+    mean, dimension = session.execute(
+        select(func.avg(func.length(Item.prompt) + func.length(Item.text)), asked).where(
+            Item.study_id == study_id
+        )
+    ).one()
     booklet = session.get_one(Booklet, booklet_id)
-    return Offer(n_trials=booklet.n_trials, mean_characters=float(mean or 0))
+    return Offer(booklet.n_trials, mean_characters=float(mean or 0), asks_all=dimension is None)
 
 
 def claim_booklet(

@@ -53,5 +53,5 @@ def estimate_minutes(offer: Offer, protocol: Protocol) -> int:
     """Estimate how many minutes a booklet takes, at least one."""
     n_texts = 2 if protocol.is_pairwise else 1
     n_words = n_texts * offer.mean_characters / CHARACTERS_PER_WORD
-    trial_s = seconds_per_trial(n_words, len(protocol.dimensions))
+    trial_s = seconds_per_trial(n_words, len(protocol.dimensions) if offer.asks_all else 1)
     return max(1, round(offer.n_trials * trial_s / 60))

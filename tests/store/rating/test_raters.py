@@ -230,7 +230,7 @@ def test_an_offer_says_what_a_free_booklet_would_ask_until_none_is_left(
     with reading(rating) as session:
         none = read_offer(session, study.id, _limits(now))
 
-    assert offer == Offer(n_trials=4, mean_characters=15)  # "Prompt 1" and " text 1"
+    assert offer == Offer(n_trials=4, mean_characters=15, asks_all=True)  # "Prompt 1" and " text 1"
     assert none is None
     assert sitting.longest == 15
 

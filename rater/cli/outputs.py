@@ -1,0 +1,94 @@
+"""Show an analysis: on the screen, and in the files that are asked for."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from rater.cli.options import Command
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from rater.analysis.primary import Analysis
+    from rater.cli.subject import Subject
+
+
+def report_option(command: Command) -> Command:
+    """Add ``--report``, a folder."""
+    return click.option(
+        "--report",
+        "report_path",
+        type=click.Path(path_type=Path),
+        help="Write a report with figures and data to this folder.",
+    )(command)
+
+
+class Outputs(NamedTuple):
+    """Where the results go, as far as that is asked for."""
+
+    report_path: Path | None
+    json_path: Path | None
+    csv_path: Path | None
+
+    def require_writable(self) -> None:
+        """Refuse a path that cannot be written, before anything that cannot be undone.
+
+        Raises:
+            click.UsageError: its folder is missing or not writable, or it is a folder itself.
+            RaterError: the report's folder holds anything but an earlier report.
+        """
+        for option, path in (("--json", self.json_path), ("--csv", self.csv_path)):
+            if path is not None and (path.is_dir() or not os.access(path.parent, os.W_OK)):
+                msg = f"{option} is {path}, which cannot be written; name a file in a folder that is there."
+                raise click.UsageError(msg)
+        if self.report_path is not None:
+            from rater.report.place import require_folder
+
+            require_folder(self.report_path)
+
+
+def show(subject: "Subject", outputs: Outputs) -> None:
+    """Analyse as planned, print the screen, and write what was asked for."""
+    from rich.console import Console
+
+    from rater.analysis.primary import analyze as analyze_ratings
+    from rater.report.export import write_csv, write_json
+    from rater.report.terminal import print_analysis
+
+    with Console(stderr=True).status("Analysing") as status:
+
+        def tell(done: int, of: int) -> None:
+            status.update(f"Resampling raters and prompts: {done:,} of {of:,}")
+
+        analysis = analyze_ratings(
+            subject.frame, subject.plan, raters=subject.raters, guesses=subject.guesses, progress=tell
+        )
+    print_analysis(analysis, Console(), subject.screen)
+    label = subject.about.label
+    if outputs.json_path is not None:
+        write_json(analysis, outputs.json_path, {**subject.json_about, **({"label": label} if label else {})})
+        click.echo(f"All results are in {outputs.json_path}", err=True)
+    if outputs.csv_path is not None:
+        write_csv(subject.frame, outputs.csv_path)
+        click.echo(f"The tidy ratings are in {outputs.csv_path}", err=True)
+    if outputs.report_path is not None:
+        with Console(stderr=True).status("Writing the report") as status:
+            remarks = _report(outputs.report_path, analysis, subject, status)
+        for remark in remarks:
+            click.echo(remark, err=True)
+        click.echo(f"The report is in {outputs.report_path / 'report.html'}", err=True)
+
+
+def _report(folder: Path, analysis: "Analysis", subject: "Subject", status: "Status") -> list[str]:
+    from rater.report.folder import write_report
+
+    return write_report(
+        folder,
+        analysis,
+        subject.frame,
+        subject.about,
+        json_about=subject.json_about,
+        say=status.update,
+    )

@@ -1,0 +1,57 @@
+"""Print what a study file declares of its analysis, before anything is generated."""
+
+from rich.console import Console
+
+from rater.report.labelled import labelled
+from rater.report.numbers import SCORE_LABELS
+from rater.study.describe_analysis import (
+    describe_contrast,
+    describe_doses,
+    describe_guessing,
+    describe_looks,
+    exclusion_rules,
+)
+from rater.study.study import Study
+
+
+def print_analysis_plan(study: Study, console: Console | None = None) -> None:
+    """Print the primary test, and whatever else the study declares of its analysis."""
+    console = console or Console()
+    console.print("\n[bold]The analysis[/bold], as the study file declares it:")
+    console.print(labelled(analysis_lines(study)))
+
+
+def analysis_lines(study: Study) -> list[tuple[str, str]]:
+    """List what is declared, in the order of its weight; what is not declared has no line."""
+    plan = study.analysis
+    first, second = study.contrast
+    score = SCORE_LABELS[plan.score]
+    claim = f"generalising to {plan.scope}, alpha {plan.alpha:g}"
+    said = [
+        ("primary test", f"{first} − {second} on {study.primary} in {score}, {claim}"),
+        (
+            "SESOI",
+            "" if plan.sesoi is None else f"{plan.sesoi:g} in {score}; equivalence is tested against it",
+        ),
+        *_contrasts(study),
+        ("doses", _doses(study)),
+        ("excluded raters", "; or ".join(exclusion_rules(plan.exclusions))),
+        ("looks", "" if plan.looks is None else describe_looks(plan.looks)),
+        ("guesses", describe_guessing(study)),
+    ]
+    return [(label, value) for label, value in said if value]
+
+
+def _contrasts(study: Study) -> list[tuple[str, str]]:
+    families: dict[str, list[str]] = {}
+    for contrast in study.analysis.contrasts:
+        families.setdefault(contrast.family, []).append(describe_contrast(contrast))
+    return [
+        ("contrasts", f"{', '.join(named)} ({family}, adjusted by Holm's method)")
+        for family, named in families.items()
+    ]
+
+
+def _doses(study: Study) -> str:
+    doses = describe_doses(study)
+    return f"{doses}; a linear and a monotone trend are tested" if doses else ""

@@ -1,0 +1,16 @@
+"""Print values beside their labels."""
+
+from collections.abc import Iterable
+
+from rich.table import Table
+from rich.text import Text
+
+
+def labelled(lines: Iterable[tuple[str, str]]) -> Table:
+    """Put values beside their labels, as texts in which no bracket is taken for markup."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for label, value in lines:
+        table.add_row(Text(label), Text(value))
+    return table

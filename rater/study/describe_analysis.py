@@ -1,0 +1,51 @@
+"""Say in words what a study declares of its analysis; names arms, so it is for the experimenter alone."""
+
+from collections.abc import Mapping
+
+from rater.study.analysis_plan import Contrast, Exclusions, Looks
+from rater.study.study import Study
+
+
+def dose_levels(study: Study) -> Mapping[str, float]:
+    """List the dose of each arm that has one; one dose alone, such as an unsteered arm's 0, is no series."""
+    doses = {arm.name: arm.dose for arm in study.arms if arm.dose is not None}
+    return doses if len(set(doses.values())) > 1 else {}
+
+
+def describe_doses(study: Study) -> str:
+    """List the arms of the dose series from the lowest dose on; empty where there is none."""
+    levels = sorted(dose_levels(study).items(), key=lambda level: level[1])
+    return ", ".join(f"{arm} {dose:g}" for arm, dose in levels)
+
+
+def describe_contrast(contrast: Contrast) -> str:
+    """Name a comparison by its arms, and by what the study calls it."""
+    arms = f"{contrast.first} − {contrast.second}"
+    return arms if contrast.name in {None, arms} else f"{arms} (“{contrast.name}”)"
+
+
+def exclusion_rules(rules: Exclusions) -> list[str]:
+    """List what leaves a rater out; empty where nothing does."""
+    said = [
+        (rules.max_failed_checks, "more than {:g} attention checks failed"),
+        (rules.min_median_seconds, "a median time for a trial below {:g} seconds"),
+        (rules.max_same_answer_share, "one answer in more than {:.0%} of the primary dimension's"),
+    ]
+    found = [words.format(value) for value, words in said if value is not None]
+    return [*found, "the booklet was not finished"] if rules.unfinished == "exclude" else found
+
+
+def describe_looks(looks: Looks) -> str:
+    """Say when answers will be looked at by arm, and how alpha is spread over that."""
+    shares = ", ".join(f"{share:.0%}" for share in looks.at)
+    return f"at {shares} of the planned answers; spending: {looks.spending}"
+
+
+def describe_guessing(study: Study) -> str:
+    """Say what raters are asked about the arms after the last trial; empty where they are not."""
+    asked = study.blinding
+    if asked is None:
+        return ""
+    about = f"about {asked.n_texts} texts" if asked.n_texts else "about all texts at once"
+    meant = ", ".join(study.changed_arms)
+    return f'after the last trial, {about}: "{asked.question}" “{asked.labels[0]}” is right for {meant}'
