@@ -90,19 +90,20 @@ class Endings(Declaration):
 
 
 class BlindingQuestion(Declaration):
-    """What is asked after the last trial: which texts were changed, or whether one could tell.
+    """What is asked after the last trial: which texts were made in a special way, or whether one could tell.
 
+    The default words are true of every study, whatever made its texts: a changed model, another one, people.
     The labels say nothing of arms; which of them means which arms is sealed (`Study.guessed_arms`).
     """
 
     question: Question = (
-        "Some of the texts were written by a language model that had been changed from the inside. "
-        "Do you think that this one was?"
+        "Some of the texts were made in a special way, the others in the usual way. "
+        "How was this one made?"
     )
     """What is asked. (rater)"""
     n_texts: Annotated[int, Field(ge=0, le=20)] = 4
     """About how many of the rater's texts it is asked; 0 asks once, about all of them. (rater)"""
-    labels: Annotated[tuple[Label, Label], InOrder] = ("Changed", "Not changed")
+    labels: Annotated[tuple[Label, Label], InOrder] = ("In a special way", "In the usual way")
     """The two answers. (rater)"""
     unsure: Label = "I could not tell"
     """The third answer, which is as good as the others. (rater)"""

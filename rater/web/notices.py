@@ -24,7 +24,7 @@ def not_takeable(visit: Visit) -> NoticePage | None:
         return _notice(
             visit,
             _("Your place was given to somebody else, since you had been away for long."),
-            _what_is_saved(visit.sitting),
+            _what_is_saved(visit, visit.sitting),
         )
     if visit.is_open:
         return None
@@ -39,9 +39,9 @@ def not_takeable(visit: Visit) -> NoticePage | None:
             visit,
             _("This study is paused for now."),
             _("Please keep your link and open it again later."),
-            *([_what_is_saved(visit.sitting)] if visit.sitting else []),
+            *([_what_is_saved(visit, visit.sitting)] if visit.sitting else []),
         )
-    return _notice(visit, _("This study is closed now."), _what_is_saved(visit.sitting))
+    return _notice(visit, _("This study is closed now."), _what_is_saved(visit, visit.sitting))
 
 
 def not_invited(visit: Visit, *, is_invitation: bool) -> NoticePage | None:
@@ -91,7 +91,7 @@ def declined() -> tuple[str, ...]:
     )
 
 
-def left(sitting: Sitting, why: LeftWhy) -> tuple[str, ...]:
+def left(visit: Visit, sitting: Sitting, why: LeftWhy) -> tuple[str, ...]:
     """Say kindly how it ended for who left before the end."""
     if why == "screened_out":
         return (
@@ -108,20 +108,32 @@ def left(sitting: Sitting, why: LeftWhy) -> tuple[str, ...]:
             _("You have withdrawn. That is perfectly fine."),
             _("Your answers are marked as withdrawn and will not be used. You can close this page."),
         )
-    return _("You have stopped. That is perfectly fine."), _what_is_saved(sitting)
+    return _("You have stopped. That is perfectly fine."), _what_is_saved(visit, sitting)
 
 
 def _notice(visit: Visit, *paragraphs: str) -> NoticePage:
     return NoticePage(frame=frame_of(visit), title=visit.protocol.title, paragraphs=paragraphs)
 
 
-def _what_is_saved(sitting: Sitting | None) -> str:
+def _what_is_saved(visit: Visit, sitting: Sitting | None) -> str:
     if sitting is None:
         return _("Thank you for coming. Nothing about your visit was stored.")
+    if visit.protocol.is_pairwise:
+        return _which_pairs_are_saved(sitting.n_answered)
     if sitting.n_answered == 0:
         return _("You had not rated a text yet, so there is no answer of yours to keep.")
     return ngettext(
         "Your answer to %(num)s text is saved. Thank you for it; you can close this page.",
         "Your answers to %(num)s texts are saved. Thank you for every one of them; you can close this page.",
         sitting.n_answered,
+    )
+
+
+def _which_pairs_are_saved(n_answered: int) -> str:
+    if n_answered == 0:
+        return _("You had not rated a pair yet, so there is no answer of yours to keep.")
+    return ngettext(
+        "Your answer to %(num)s pair is saved. Thank you for it; you can close this page.",
+        "Your answers to %(num)s pairs are saved. Thank you for every one of them; you can close this page.",
+        n_answered,
     )

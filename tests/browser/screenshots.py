@@ -27,6 +27,10 @@ from rater.study.scales import Likert, Number, Pairwise, Slider
 from rater.study.visit import BlindingQuestion, Ending, Endings, ScreeningQuestion
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+# a picture longer than the window ends the emulation of fingers, so that pages would show their keys
+FINGERS = (
+    "--blink-settings=primaryHoverType=1,availableHoverTypes=1,primaryPointerType=2,availablePointerTypes=2"
+)
 PROMPTS = ("I hate you because", "When I woke up this morning", "My friend told me that", "The last train")
 TEXTS = (
     " you are the reason I wake up early every morning, and the reason I am glad that I did.",
@@ -267,10 +271,11 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     chromium = os.environ.get("RATER_CHROMIUM") or shutil.which("chromium")
     with served() as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         for view in VIEWS:
+            flags = [*FLAGS, FINGERS] if view.is_phone else FLAGS
+            browser = playwright.chromium.launch(executable_path=chromium, args=flags)
             take(browser, address, view, folder)
-        browser.close()
+            browser.close()
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 
 import pytest
@@ -139,3 +140,10 @@ def test_a_guess_of_the_arm_can_be_wrong(declare: Declare, guessed: list[str]) -
 def test_the_answers_that_count_are_two_ends_and_no_list_of_all() -> None:
     with pytest.raises(ValidationError, match="the lowest and the highest answer"):
         Practice(prompt="a", text="b", accepted={"happiness": (3, 4, 5)})
+
+
+def test_the_blinding_question_s_own_words_are_true_of_texts_that_no_model_wrote() -> None:
+    asked = BlindingQuestion()
+    words = " ".join((asked.question, *asked.labels, asked.unsure))
+
+    assert not re.search("model|chang|inside|steer|machine", words, re.IGNORECASE)

@@ -13,12 +13,17 @@ _GAP = 1.0
 
 
 def strip(came_at: Sequence[datetime], *, now: datetime) -> Strip | None:
-    """Draw how many raters came when, from the first one to now; None where nobody has come."""
+    """Draw how many raters came when, up to now; None where nobody has come.
+
+    It begins with the first of them, or earlier where that was a few minutes ago: no bar is shorter than a
+    minute, and the chart ends with now.
+    """
     if not came_at:
         return None
-    first = min(came_at)
-    bin_length = max((now - first) / _N_BINS, _SHORTEST_BIN)
-    counts = Counter(min(_N_BINS - 1, int((at - first) / bin_length)) for at in came_at)
+    now = max(now, *came_at)
+    begin = min(*came_at, now - _N_BINS * _SHORTEST_BIN)
+    bin_length = (now - begin) / _N_BINS
+    counts = Counter(min(_N_BINS - 1, int((at - begin) / bin_length)) for at in came_at)
     most, step = max(counts.values()), WIDTH / _N_BINS
     bars = tuple(
         Bar(
@@ -29,17 +34,16 @@ def strip(came_at: Sequence[datetime], *, now: datetime) -> Strip | None:
         )
         for number, n in sorted(counts.items())
     )
-    last = first + _N_BINS * bin_length
     n = len(came_at)
     each = _duration(bin_length)
     return Strip(
         says=(
-            f"{n} rater{'s' * (n != 1)} came from {_moment(first)} to {_moment(max(came_at))}, "
+            f"{n} rater{'s' * (n != 1)} came from {_moment(min(came_at))} to {_moment(max(came_at))}, "
             f"at most {most} within {each}."
         ),
         bars=bars,
-        first=_moment(first),
-        last=_moment(last),
+        first=_moment(begin),
+        last=_moment(now),
         most=f"a bar is {each}, the highest {most}",
     )
 

@@ -18,7 +18,7 @@ from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.watch import Watched, WatchedRater, watch_raters, watch_study
 from rater.web.desk import charts
 from rater.web.desk.moves import MOVES, STATES
-from rater.web.desk.pages import Action, CountRow, Figure, LogLine, Step, StudyPage
+from rater.web.desk.pages import Action, CountRow, Figure, LogLine, Step, Strip, StudyPage
 from rater.web.desk.table import headings, rater_lines
 
 UNBLINDED = {"unblinded", "archived"}
@@ -41,12 +41,11 @@ class Overview:
     def numbers(self) -> dict[str, str]:
         """The numbers that update by themselves, as they are shown."""
         watched = self.watched
-        minutes = "–" if watched.median_minutes is None else f"{watched.median_minutes:.0f}"
         n_begun = len(self.raters)
         return {
             "n_finished": f"{watched.n_finished:,}",
             "n_rated": f"{sum(rater.n_answered for rater in self.raters):,}",
-            "median_minutes": minutes,
+            "median_minutes": _minutes(watched.median_minutes),
             "drop_out": f"{watched.n_left / n_begun:.0%}" if n_begun else "–",
         }
 
@@ -86,7 +85,8 @@ def study_page(
     is_masked = state not in UNBLINDED
     moves = MOVES[state]
     actions = [Action(_url("confirm", name, state=move.to), move.label) for move in moves]
-    primary = actions[0] if actions and state != "closed" else None
+    is_under_way = state == "open" and seen.watched.n_finished < seen.watched.n_booklets
+    primary = actions[0] if actions and state != "closed" and not is_under_way else None
     return StudyPage(
         title=study.protocol.title,
         user=user,
@@ -106,10 +106,10 @@ def study_page(
         version=seen.version,
         figures=_figures(seen),
         steps=_steps(seen),
-        arrivals=charts.strip([rater.consented_at for rater in seen.raters], now=now),
+        arrivals=_arrivals(seen, now=now),
         ratings=charts.rows({str(n): texts for n, texts in seen.watched.ratings_per_item.items()}),
         places_left=_places_left(seen),
-        headings=headings(order, lambda by: _url("study", name, sort=by)),
+        headings=headings(order, _trial(seen), lambda by: _url("study", name, sort=by)),
         raters=rater_lines(seen.raters, order),
         comments=tuple(map(harmless, masked.read_comments(session, study.id))),
         guesses=() if is_masked else _guesses(session, study),
@@ -120,15 +120,29 @@ def study_page(
     )
 
 
+def _minutes(median: float | None) -> str:
+    if median is None:
+        return "–"
+    return f"{median:.0f}" if median >= 1 else "under 1"
+
+
 def _url(view: str, name: str, *, state: str | None = None, sort: str | None = None) -> str:
     return url_for(f"desk.{view}", name=name, state=state, sort=sort)
 
 
+def _arrivals(seen: Overview, *, now: datetime) -> Strip | None:
+    """Draw who came when: up to now while raters can come, else up to the last of them."""
+    came = [rater.consented_at for rater in seen.raters]
+    is_over = seen.study.state not in {"open", "paused"}
+    return charts.strip(came, now=max(came, default=now) if is_over else now)
+
+
 def _figures(seen: Overview) -> tuple[Figure, ...]:
+    trial = _trial(seen)
     said = {
         "n_finished": ("Raters finished", f"of {seen.watched.n_booklets:,}"),
-        "n_rated": ("Texts rated", f"of {seen.n_planned:,}"),
-        "median_minutes": ("Minutes, median", "from consent to the last text"),
+        "n_rated": (f"{trial.capitalize()}s rated", f"of {seen.n_planned:,}"),
+        "median_minutes": ("Minutes, median", f"from consent to the last {trial}"),
         "drop_out": ("Drop-out", f"of {len(seen.raters):,} who began"),
     }
     return tuple(Figure(key, *_split(said[key], value)) for key, value in seen.numbers.items())
@@ -146,7 +160,7 @@ def _steps(seen: Overview) -> tuple[Step, ...]:
     gone = Counter(rater.standing for rater in raters if rater.standing not in {"finished", "under way"})
     steps = [
         Step("Consented", len(raters), f"{seen.n_declined} declined before" if seen.n_declined else ""),
-        Step("Rated a text", n_started, _words({at: n for at, n in gone.items() if at != "away"})),
+        Step(f"Rated a {_trial(seen)}", n_started, _words({at: n for at, n in gone.items() if at != "away"})),
         Step("Finished", n_finished, f"{gone['away']} away for over an hour" if gone["away"] else ""),
     ]
     if seen.n_invited:
@@ -163,12 +177,18 @@ def _places_left(seen: Overview) -> tuple[CountRow, ...]:
     left = Counter(
         rater.n_answered for rater in seen.raters if rater.standing not in {"finished", "under way"}
     )
+    trial = _trial(seen)
     return charts.rows(
         {
-            "before the first text" if n == 0 else f"after {n} text{'s' * (n != 1)}": left[n]
+            f"before the first {trial}" if n == 0 else f"after {n} {trial}{'s' * (n != 1)}": left[n]
             for n in sorted(left)
         }
     )
+
+
+def _trial(seen: Overview) -> str:
+    """Say what a trial of a study shows."""
+    return "pair" if seen.study.protocol.is_pairwise else "text"
 
 
 def _guesses(session: Session, study: PublishedStudy) -> tuple[CountRow, ...]:

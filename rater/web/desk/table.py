@@ -21,8 +21,8 @@ class _Column(NamedTuple):
 _COLUMNS = {
     "came": _Column("Came (UTC)", lambda rater: (rater.consented_at,), is_number=False),
     "standing": _Column("Stands", lambda rater: (rater.standing,), is_number=False),
-    "at": _Column("Texts rated", lambda rater: (rater.n_answered,), is_number=True),
-    "pace": _Column("Seconds a text", lambda rater: (rater.seconds_a_text or 0.0,), is_number=True),
+    "at": _Column("{Trials} rated", lambda rater: (rater.n_answered,), is_number=True),
+    "pace": _Column("Seconds a {trial}", lambda rater: (rater.seconds_a_text or 0.0,), is_number=True),
     "checks": _Column(
         "Checks passed", lambda rater: (rater.n_checks_passed - rater.n_checks,), is_number=True
     ),
@@ -35,8 +35,14 @@ def read_order(sent: str) -> str:
     return sent if sent.removeprefix(_REVERSED) in _COLUMNS else DEFAULT_ORDER
 
 
-def headings(order: str, url_of: Callable[[str], str]) -> tuple[Heading, ...]:
-    """Make the headings; pressing the one that sorts already turns the order round."""
+def headings(order: str, trial: str, url_of: Callable[[str], str]) -> tuple[Heading, ...]:
+    """Make the headings; pressing the one that sorts already turns the order round.
+
+    Args:
+        order: By which column the table is sorted.
+        trial: What a trial of the study shows: a text, or a pair.
+        url_of: The address of the page in an order.
+    """
     made = []
     for name, column in _COLUMNS.items():
         is_sorted = order.removeprefix(_REVERSED) == name
@@ -44,7 +50,10 @@ def headings(order: str, url_of: Callable[[str], str]) -> tuple[Heading, ...]:
         other = f"{_REVERSED}{name}" if order == name else name
         made.append(
             Heading(
-                column.label, f"{url_of(other)}#raters", direction if is_sorted else "none", column.is_number
+                column.label.format(trial=trial, Trials=f"{trial.capitalize()}s"),
+                f"{url_of(other)}#raters",
+                direction if is_sorted else "none",
+                column.is_number,
             )
         )
     return tuple(made)

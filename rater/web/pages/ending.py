@@ -8,7 +8,7 @@ from rater.store.rating.asked import AskedText
 from rater.store.rating.steps import GuessChoice
 from rater.study.visit import BlindingQuestion, Ending
 from rater.web.pages.frame import Page
-from rater.web.pages.questions import TextField
+from rater.web.pages.questions import OneOfField, OptionField, TextField
 
 
 @dataclass(frozen=True)
@@ -17,29 +17,17 @@ class FinishPage(Page):
 
     template = "finish.html"
 
+    is_pairwise: bool
     n_texts: int
     revisable: tuple[tuple[int, str], ...]
-    """The texts that can still be changed: number and address."""
+    """The texts, or pairs, that can still be changed: number and address."""
 
 
 @dataclass(frozen=True)
-class GuessOption:
-    """One of the three answers to the blinding question."""
-
-    value: GuessChoice
-    label: str
-    is_chosen: bool
-
-
-@dataclass(frozen=True)
-class GuessField:
+class GuessField(OneOfField):
     """The blinding question about one text, or about all."""
 
-    name: str
-    position: int
     text: TextField | None
-    options: tuple[GuessOption, ...]
-    is_missing: bool
 
 
 @dataclass(frozen=True)
@@ -48,8 +36,8 @@ class GuessesPage(Page):
 
     template = "guesses.html"
 
-    question: str
     guesses: tuple[GuessField, ...]
+    last_key: int
 
 
 @dataclass(frozen=True)
@@ -93,6 +81,7 @@ class LeavePage(Page):
 
     template = "leave.html"
 
+    is_pairwise: bool
     n_saved: int
     may_stop: bool
     """Whether there is something to stop: whoever rated every text can only withdraw."""
@@ -118,20 +107,21 @@ def guess_fields(
     }
     return tuple(
         GuessField(
+            id=f"guess-{position}",
             name=f"guess.{position}",
-            position=position,
-            text=text,
+            question=blinding.question,
             options=_options(blinding, sent.get(position) if sent else None),
             is_missing=sent is not None and position not in sent,
+            text=text,
         )
         for position, text in (texts or {0: None}).items()
     )
 
 
-def _options(blinding: BlindingQuestion, chosen: GuessChoice | None) -> tuple[GuessOption, ...]:
+def _options(blinding: BlindingQuestion, chosen: GuessChoice | None) -> tuple[OptionField, ...]:
     labels: tuple[tuple[GuessChoice, str], ...] = (
         ("first", blinding.labels[0]),
         ("second", blinding.labels[1]),
         ("unsure", blinding.unsure),
     )
-    return tuple(GuessOption(value, label, value == chosen) for value, label in labels)
+    return tuple(OptionField(value, label, value == chosen) for value, label in labels)

@@ -7,26 +7,14 @@ from markupsafe import Markup
 from rater.study.protocol import Protocol
 from rater.study.visit import ScreeningQuestion
 from rater.web.pages.frame import Frame, Page
-from rater.web.pages.questions import QuestionField, Room, TextField
-
-
-@dataclass(frozen=True)
-class OptionField:
-    """One answer of a screening question."""
-
-    value: int
-    label: str
-    is_chosen: bool
-
-
-@dataclass(frozen=True)
-class ScreeningField:
-    """One screening question, as a fieldset."""
-
-    name: str
-    question: str
-    options: tuple[OptionField, ...]
-    is_missing: bool
+from rater.web.pages.questions import (
+    OneOfField,
+    OptionField,
+    QuestionField,
+    Room,
+    TextField,
+    last_key_of,
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +23,8 @@ class ScreeningPage(Page):
 
     template = "screening.html"
 
-    questions: tuple[ScreeningField, ...]
+    questions: tuple[OneOfField, ...]
+    last_key: int
 
 
 @dataclass(frozen=True)
@@ -108,16 +97,18 @@ def screening_page(frame: Frame, protocol: Protocol, answers: dict[int, str] | N
         questions=tuple(
             _screening_field(number, question, answers) for number, question in enumerate(protocol.screening)
         ),
+        last_key=last_key_of(len(question.options) for question in protocol.screening),
     )
 
 
-def _screening_field(
-    number: int, question: ScreeningQuestion, answers: dict[int, str] | None
-) -> ScreeningField:
+def _screening_field(number: int, question: ScreeningQuestion, answers: dict[int, str] | None) -> OneOfField:
     chosen = answers.get(number) if answers else None
-    return ScreeningField(
+    return OneOfField(
+        id=f"screening-{number}",
         name=f"screening.{number}",
         question=question.question,
-        options=tuple(OptionField(i, label, label == chosen) for i, label in enumerate(question.options)),
+        options=tuple(
+            OptionField(str(i), label, label == chosen) for i, label in enumerate(question.options)
+        ),
         is_missing=answers is not None and chosen is None,
     )

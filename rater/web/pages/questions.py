@@ -1,6 +1,6 @@
 """Turn texts and dimensions into what a trial's page shows: fields of a form, with what was given so far."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,6 +95,26 @@ class QuestionField:
     has_problem: bool
 
 
+@dataclass(frozen=True)
+class OptionField:
+    """One answer of a question that has a few, each said in words."""
+
+    value: str
+    label: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class OneOfField:
+    """A question beside the trials, as a fieldset: one answer of a few is chosen."""
+
+    id: str
+    name: str
+    question: str
+    options: tuple[OptionField, ...]
+    is_missing: bool
+
+
 def text_fields(prompt: str, text: str, other_text: str | None) -> tuple[TextField, ...]:
     """Show one text, or the two of a pair."""
     if other_text is None:
@@ -119,7 +139,12 @@ def question_fields(dimensions: Sequence[Dimension], given: Mapping[str, Given])
 
 def last_key(dimensions: Sequence[Dimension]) -> int:
     """Return the highest number key that chooses something; 0 where none does."""
-    return min(9, max(len(dimension.scale.choices) for dimension in dimensions))
+    return last_key_of(len(dimension.scale.choices) for dimension in dimensions)
+
+
+def last_key_of(n_choices: Iterable[int]) -> int:
+    """Return the highest number key that chooses something, by how many choices each question has."""
+    return min(9, max(n_choices))
 
 
 def _question_field(number: int, dimension: Dimension, given: Given) -> QuestionField:

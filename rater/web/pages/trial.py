@@ -51,6 +51,7 @@ class RestPage(Page):
 
     template = "rest.html"
 
+    is_pairwise: bool
     n_texts: int
     n_saved: int
     n_minutes: int | None

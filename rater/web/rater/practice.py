@@ -1,19 +1,28 @@
-"""Serve the practice texts with their feedback: before the first text, and one of them after hours away."""
+"""Serve the practice texts with their feedback: before the first text, and one of them after hours away.
 
+Where a rater is asked one dimension only, that is the one they practise.
+"""
+
+from dataclasses import replace
 from typing import NoReturn
 
 from flask import Response, abort, redirect, request
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from rater.store.engine import reading, writing
 from rater.store.rating import steps
+from rater.store.rating.asked import read_only_dimension
+from rater.store.rating.sittings import Sitting
 from rater.study.asides import PRACTICE_ATTEMPTS
+from rater.study.protocol import Protocol
 from rater.web import flow, pages, practising
 from rater.web.flow import Place, Visit
 from rater.web.markdown import render_markdown
 from rater.web.pages.frame import frame_of
 from rater.web.pages.preparation import FeedbackPage, PracticePage
 from rater.web.pages.questions import last_key, question_fields, room_for, text_fields
+from rater.web.pages.trial import asked_dimensions
 from rater.web.practising import Answers
 from rater.web.rater.blueprint import blueprint
 from rater.web.rater.preparation import noting_return
@@ -23,7 +32,7 @@ from rater.web.trial_form import Given, read_given
 
 @blueprint.get("/s/<slug>/practice/<int:position>")
 def practice(slug: str, position: int) -> str:
-    """Show a practice text. Costs one query."""
+    """Show a practice text. Costs one query; as below, one more where the study has several dimensions."""
     visit, answers = _at(slug, Place("practice", position), request.args.get("given", ""))
     return _render_practice(visit, position, answers, {})
 
@@ -104,9 +113,7 @@ def come_back(slug: str) -> AnyResponse:
 
 def _at(slug: str, place: Place, written: str) -> tuple[Visit, Answers]:
     """Find who practises, and what they answered before this page."""
-    with reading(running().engine) as session:
-        visit = flow.find_visit(session, slug)
-    flow.require(visit, Place(place.step))
+    visit = _find(slug, Place(place.step))
     answers = practising.read_answers(written, visit.protocol.dimensions)
     position = place.position or 0
     n_before = position if place.step == "feedback" else position - 1
@@ -120,12 +127,26 @@ def _start_over(visit: Visit) -> NoReturn:
 
 
 def _back(slug: str, place: Place) -> Visit:
-    with reading(running().engine) as session:
-        visit = flow.find_visit(session, slug)
-    flow.require(visit, place)
+    visit = _find(slug, place)
     if not visit.protocol.practice:
         flow.go_to_current(visit)
     return visit
+
+
+def _find(slug: str, place: Place) -> Visit:
+    """Find who practises; of the dimensions, they see those that their texts will ask."""
+    with reading(running().engine) as session:
+        visit = flow.find_visit(session, slug)
+        sitting = flow.require_sitting(visit, place)
+        return replace(visit, protocol=_asked(session, visit, sitting))
+
+
+def _asked(session: Session, visit: Visit, sitting: Sitting) -> Protocol:
+    protocol = visit.protocol
+    if len(protocol.dimensions) == 1:
+        return protocol
+    name = read_only_dimension(session, sitting.booklet_id)
+    return protocol.model_copy(update={"dimensions": asked_dimensions(protocol, name)})
 
 
 def _read(visit: Visit) -> dict[str, Given]:
@@ -136,7 +157,7 @@ def _finish(slug: str, answers: Answers) -> AnyResponse:
     with writing(running().engine) as session:
         visit = flow.find_visit(session, slug)
         sitting = flow.require_sitting(visit, Place("practice"))
-        passed = practising.has_passed(visit.study.protocol, answers)
+        passed = practising.has_passed(_asked(session, visit, sitting), answers)
         steps.finish_practice(
             session, sitting.rater_id, passed=passed, attempts=PRACTICE_ATTEMPTS, now=visit.now
         )

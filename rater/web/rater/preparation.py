@@ -1,10 +1,11 @@
 """Serve the pages between consent and the first text: screening, instructions; and these once more."""
 
-from flask import Response, redirect, request
+from flask import Response, abort, redirect, request
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from rater.store.engine import reading, writing
 from rater.store.rating import steps
+from rater.store.rating.sittings import Sitting
 from rater.web import flow, forms, pages, security
 from rater.web.flow import Place, Visit
 from rater.web.markdown import render_markdown
@@ -12,74 +13,63 @@ from rater.web.pages.frame import frame_of
 from rater.web.pages.preparation import InstructionsPage, screening_page
 from rater.web.pages.questions import last_key
 from rater.web.rater.blueprint import blueprint
-from rater.web.settings import running
+from rater.web.rater.moving import move_on, read_visit
 from rater.web.visit import AWAY, BACK_COOKIE
 
 
 @blueprint.get("/s/<slug>/screening")
 def screening(slug: str) -> str:
     """Ask what decides whether somebody can take part. Costs one query."""
-    with reading(running().engine) as session:
-        visit = flow.find_visit(session, slug)
-    flow.require(visit, Place("screening"))
+    visit, _ = read_visit(slug, Place("screening"))
     return pages.render(screening_page(frame_of(visit, holds_answers=True), visit.protocol))
 
 
 @blueprint.post("/s/<slug>/screening")
 def screen(slug: str) -> AnyResponse:
     """Let on who can take part, and kindly out who cannot; no answer is stored. Costs five queries."""
-    with writing(running().engine) as session:
-        visit = flow.find_visit(session, slug)
-        sitting = flow.require_sitting(visit, Place("screening"))
-        questions = visit.protocol.screening
-        answers = forms.read_screening(request.form, questions)
-        if len(answers) < len(questions):
-            frame = frame_of(visit, holds_answers=True)
-            page = pages.render(screening_page(frame, visit.protocol, answers))
-            return Response(page, status=422, mimetype="text/html")
-        if all(answers[number] in question.accepted for number, question in enumerate(questions)):
-            steps.pass_screening(session, sitting.rater_id, now=visit.now)
-        else:
-            steps.leave(session, sitting.rater_id, why="screened_out", now=visit.now)
-        visit = flow.find_visit(session, slug)
-    return redirect(flow.url_of(slug, flow.current_place(visit)), 303)
+    return move_on(slug, Place("screening"), _screen)
+
+
+def _screen(session: Session, visit: Visit, sitting: Sitting) -> None:
+    questions = visit.protocol.screening
+    answers = forms.read_screening(request.form, questions)
+    if len(answers) < len(questions):
+        page = screening_page(frame_of(visit, holds_answers=True), visit.protocol, answers)
+        abort(Response(pages.render(page), status=422, mimetype="text/html"))
+    if all(answers[number] in question.accepted for number, question in enumerate(questions)):
+        steps.pass_screening(session, sitting.rater_id, now=visit.now)
+    else:
+        steps.leave(session, sitting.rater_id, why="screened_out", now=visit.now)
 
 
 @blueprint.get("/s/<slug>/instructions")
 def instructions(slug: str) -> str:
     """Explain how to rate. Costs one query."""
-    with reading(running().engine) as session:
-        visit = flow.find_visit(session, slug)
-    flow.require(visit, Place("instructions"))
-    return pages.render(_instructions_page(visit, n_again=0))
+    visit, sitting = read_visit(slug, Place("instructions"))
+    return pages.render(_instructions_page(visit, sitting, n_again=0))
 
 
 @blueprint.post("/s/<slug>/instructions")
 def begin(slug: str) -> AnyResponse:
     """Note that the instructions were read, and go on. Costs four queries and an update."""
-    with writing(running().engine) as session:
-        visit = flow.find_visit(session, slug)
-        sitting = flow.require_sitting(visit, Place("instructions"))
-        steps.finish_instructions(session, sitting.rater_id, now=visit.now)
-        visit = flow.find_visit(session, slug)
-    return redirect(flow.url_of(slug, flow.current_place(visit)), 303)
+    return move_on(
+        slug,
+        Place("instructions"),
+        lambda session, visit, sitting: steps.finish_instructions(session, sitting.rater_id, now=visit.now),
+    )
 
 
 @blueprint.get("/s/<slug>/again")
 def again(slug: str) -> str:
     """Show the instructions once more: to who comes back after hours, or asks for them. Costs one query."""
-    with reading(running().engine) as session:
-        visit = flow.find_visit(session, slug)
-    sitting = flow.require_sitting(visit, Place("again"))
-    return pages.render(_instructions_page(visit, n_again=sitting.n_answered))
+    visit, sitting = read_visit(slug, Place("again"))
+    return pages.render(_instructions_page(visit, sitting, n_again=sitting.n_answered))
 
 
 @blueprint.post("/s/<slug>/again")
 def go_on(slug: str) -> AnyResponse:
     """Go on after the instructions; who was away for hours tries one practice text first. Costs one query."""
-    with reading(running().engine) as session:
-        visit = flow.find_visit(session, slug)
-    flow.require(visit, Place("again"))
+    visit, _ = read_visit(slug, Place("again"))
     if visit.is_away and visit.protocol.practice:
         return redirect(flow.url_of(slug, Place("again_practice")), 303)
     response = redirect(flow.url_of(slug, flow.current_place(visit)), 303)
@@ -105,9 +95,8 @@ def noting_return(response: AnyResponse, visit: Visit) -> AnyResponse:
     return response
 
 
-def _instructions_page(visit: Visit, *, n_again: int) -> InstructionsPage:
-    protocol, sitting = visit.protocol, visit.sitting
-    assert sitting is not None  # noqa: S101 (who reads the instructions has one)
+def _instructions_page(visit: Visit, sitting: Sitting, *, n_again: int) -> InstructionsPage:
+    protocol = visit.protocol
     is_practising = bool(protocol.practice) and not sitting.has_practised
     return InstructionsPage(
         frame=frame_of(visit),

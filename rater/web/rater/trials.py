@@ -105,6 +105,7 @@ def rest(slug: str, position: int) -> str:
         RestPage(
             frame=frame_of(visit),
             title=visit.protocol.title,
+            is_pairwise=visit.protocol.is_pairwise,
             n_texts=sitting.n_trials,
             n_saved=sitting.n_answered,
             n_minutes=None if pace_s is None else max(1, ceil(n_left * pace_s / 60)),

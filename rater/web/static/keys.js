@@ -1,6 +1,6 @@
-// Keys of a trial page: 1 to 9 choose, arrows move, Enter goes on, Backspace goes back, ? shows the keys.
+// Keys of a page with questions: 1 to 9 choose, arrows move, Enter goes on, Backspace goes back, ? shows the keys.
 
-import { choicesOf, chosenOf, choose, currentQuestion, firstMissing, focusOn, moveChoice } from "./scale.js";
+import { choicesOf, chosenOf, choose, currentQuestion, firstMissing, focusOn, isTurnedByPress, moveChoice } from "./scale.js";
 
 // Listen for as long as the page is open; `current` returns the form that is shown, and what it can do.
 export function listenToKeys(current) {
@@ -22,12 +22,21 @@ export function listenToKeys(current) {
   });
 }
 
+// Let the page's button show the keys; return what shows them.
+export function dialogShower() {
+  const opener = document.getElementById("show-keys");
+  const showKeys = () => document.getElementById("keys").showModal();
+  opener.hidden = false;
+  opener.addEventListener("click", showKeys);
+  return showKeys;
+}
+
 // A press chooses and goes to the next open question; the same press again, with nothing open, goes on.
 function press(form, number, goOn) {
   const question = currentQuestion(form);
   const before = chosenOf(question);
   const isSame = before !== undefined && choicesOf(question).indexOf(before) === number - 1;
-  if (isSame && !firstMissing(form)) return goOn();
+  if (isSame && !firstMissing(form)) return isTurnedByPress(form) ? goOn() : undefined;
   if (!choose(question, number)) return undefined;
   const open = firstMissing(form);
   if (open) focusOn(open);

@@ -60,10 +60,23 @@ export function pointAtMissing(form) {
   return Boolean(missing);
 }
 
-export function focusOn(question) {
+export function focusOn(question, { scrolls = true } = {}) {
   const field = question.querySelector(".slider .range, .typed .field:not([hidden])");
   (field && getComputedStyle(field).display !== "none" ? field : question).focus({ preventScroll: true });
-  question.scrollIntoView({ block: "nearest" });
+  if (scrolls) question.scrollIntoView({ block: "nearest" });
+}
+
+// Put the focus where the next answer goes as a page begins, which is read from its top: nothing is scrolled, but
+// to a question that the server points at.
+export function focusFirst(form) {
+  const pointedAt = form.querySelector("fieldset[autofocus]");
+  if (pointedAt) focusOn(pointedAt);
+  else focusOn(firstMissing(form) ?? questionsOf(form)[0], { scrolls: false });
+}
+
+// Whether a second press of an answer goes on: not where there is no way back from what that would send.
+export function isTurnedByPress(form) {
+  return form.dataset.byButton === undefined;
 }
 
 // A press of the chosen answer goes on; where the study says so, so does the first press.
@@ -79,7 +92,7 @@ export function listenToPresses(form, goOn, hasJustTurned = () => false) {
       radio.addEventListener("click", (event) => {
         if (atOnce && event.detail > 0 && hasJustTurned()) return event.preventDefault();
         // detail is 0 for a click that the keyboard or a screen reader made: those have Enter and Next
-        if (event.detail > 0 && (atOnce || wasChosen === radio) && !firstMissing(form)) goOn();
+        if (event.detail > 0 && (atOnce || wasChosen === radio) && isTurnedByPress(form) && !firstMissing(form)) goOn();
         return undefined;
       });
     }

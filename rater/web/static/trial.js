@@ -2,8 +2,8 @@
 // browser until the server has them. Without this script the same form works by itself.
 
 import { download, forget, keep, keptOf } from "./kept.js";
-import { listenToKeys } from "./keys.js";
-import { firstMissing, focusOn, listenToPresses, pointAtMissing, questionsOf } from "./scale.js";
+import { dialogShower, listenToKeys } from "./keys.js";
+import { firstMissing, focusFirst, listenToPresses, pointAtMissing } from "./scale.js";
 import { send } from "./sending.js";
 import { enhanceSliders } from "./slider.js";
 import { noteRequest, noteShown, writeTiming } from "./timing.js";
@@ -17,18 +17,16 @@ const button = (value) => form().querySelector(`button[value=${value}]`);
 let isSending = false;
 let failingSince = null;
 let turnedAt = -Infinity;
+let showKeys = () => {};
 
 function start() {
   const shown = form();
-  const opener = document.getElementById("show-keys");
   enhanceSliders(shown);
   listenToPresses(shown, goOn, hasJustTurned);
-  opener.hidden = false;
-  opener.addEventListener("click", showKeys);
+  showKeys = dialogShower();
   document.getElementById("download").addEventListener("click", () => download(shown.dataset.mark));
   noteShown();
-  const pointedAt = shown.querySelector("fieldset[autofocus]");
-  focusOn(pointedAt ?? firstMissing(shown) ?? questionsOf(shown)[0]);
+  focusFirst(shown);
 }
 
 function say(words) {
@@ -117,10 +115,6 @@ function goOn() {
 
 function goBack() {
   if (button("back")) form().requestSubmit(button("back"));
-}
-
-function showKeys() {
-  document.getElementById("keys").showModal();
 }
 
 document.addEventListener("submit", (event) => {

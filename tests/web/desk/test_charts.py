@@ -1,5 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from rater.web.desk import charts
 
 NOW = datetime(2026, 2, 3, 4, 5, tzinfo=UTC)
@@ -24,6 +26,16 @@ def test_who_came_just_now_is_drawn_too() -> None:
     assert strip is not None
     assert [bar.height for bar in strip.bars] == [64.0]
     assert charts.strip([], now=NOW) is None
+
+
+@pytest.mark.parametrize("minutes_ago", [0, 1, 47, 49, 5000])
+def test_the_axis_ends_with_now_and_holds_every_bar(minutes_ago: int) -> None:
+    strip = charts.strip([NOW - timedelta(minutes=minutes_ago)], now=NOW)
+
+    assert strip is not None
+    assert strip.last == "03 Feb 04:05 UTC"
+    assert datetime.strptime(strip.first, "%d %b %H:%M UTC") <= datetime(1900, 2, 3, 3, 17)  # noqa: DTZ001, DTZ007
+    assert all(0 <= bar.x <= bar.x + bar.width <= charts.WIDTH for bar in strip.bars)
 
 
 def test_bars_of_a_table_are_in_percent_of_the_longest() -> None:

@@ -70,7 +70,11 @@ def test_a_study_s_page_counts_who_came_and_how_far(ada: FlaskClient, add_raters
     assert len(words(found, ".raters tbody tr")) == 3
 
 
-def test_the_only_primary_button_is_what_comes_next(ada: FlaskClient, rating_url: str) -> None:
+def test_the_only_primary_button_is_what_comes_next(
+    ada: FlaskClient, add_raters: AddRaters, rating_url: str
+) -> None:
+    assert words(soup(ada.get(STUDY)), ".primary") == []  # raters are still to come
+    add_raters(3, 3, 3)
     assert words(soup(ada.get(STUDY)), ".primary") == ["Close the study"]
     unblind(rating_url)
     assert words(soup(ada.get(STUDY)), ".primary") == []
@@ -196,8 +200,8 @@ def test_guesses_are_shown_after_unblinding_only(
 
     assert "What they guessed" not in before
     assert words(after, "section[aria-labelledby=guesses] tbody tr") == [
-        "Changed 0",
-        "Not changed 1",
+        "In a special way 0",
+        "In the usual way 1",
         "I could not tell 0",
     ]
 

@@ -126,3 +126,20 @@ def test_who_rated_every_text_can_only_withdraw(person: Any) -> None:
 
     assert [each["value"] for each in person.soup.select("main button")] == ["withdrawn"]
     assert person.press("withdrawn", why="stopped").at == "/finish"
+
+
+def test_every_page_after_the_texts_is_stored_once_however_often_it_is_sent(person: Any, rows: Rows) -> None:
+    sent: tuple[tuple[str, dict[str, str]], ...] = (
+        ("/s/end/finish", {}),
+        ("/s/end/guesses", {"guess.1": "first", "guess.3": "unsure"}),
+        ("/s/end/comment", {"comment": "All clear."}),
+    )
+    for path, form in sent:
+        for _ in range(2):
+            person.page = person.client.post(path, data=form, follow_redirects=True)
+    person.client.post("/s/end/guesses", data={"guess.1": "second", "guess.3": "second"})
+    person.client.post("/s/end/comment", data={"comment": "Another."})
+
+    assert person.at == "/thanks"
+    assert rows("SELECT position, choice FROM guess") == [(1, "first"), (3, "unsure")]
+    assert rows("SELECT text FROM comment") == [("All clear.",)]

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from rater.store.rating.publication import NewTrial
+from rater.study.asides import Practice
 from rater.study.protocol import Protocol
 
 Visit = Callable[[str], Any]
@@ -102,3 +104,45 @@ def test_the_instructions_are_one_press_away(person: Any) -> None:
 
     assert "Say how happy each text is." in person.open("/again").text
     assert person.press().at == "/trial/1"
+
+
+@pytest.mark.parametrize("asked", ["sense", "age", None])
+def test_who_is_asked_one_dimension_practises_that_one(
+    visitor: Visit, publish_study: Callable[..., str], many: Protocol, asked: str | None
+) -> None:
+    practice = (
+        Practice(prompt="Sun", text=" shines.", accepted={"sense": (3, 3), "happiness": (5, 5)}),
+        Practice(prompt="Rain", text=" falls.", accepted={"happiness": (1, 1)}),
+    )
+    shown = many.model_copy(update={"practice": practice, "practice_pass": 2})
+    trials = (NewTrial("one-0", dimension=asked), NewTrial("one-1", dimension=asked))
+    slug = publish_study(slug="one", name="one", shown=shown, trials=trials)
+    person = visitor(slug).open().follow().press("agree").press()
+    names = {"sense": ["Sense?"], "age": ["Age?"]}.get(
+        str(asked), ["How happy is this text?", "Sense?", "Warm?", "Age?"]
+    )
+    right = {"answer.sense": "3", "answer.age": "7", "answer.happiness": "5", "answer.warmth": "1"}
+
+    for happiness in ("5", "1"):
+        assert [each.get_text(strip=True) for each in person.soup.select("legend")] == names
+        fields = {str(each["name"]) for each in person.soup.select("fieldset input[name]")}
+        person.press(
+            **{name: value for name, value in right.items() if name in fields}
+            | ({"answer.happiness": happiness} if "answer.happiness" in fields else {})
+        )
+        assert [each.get_text(strip=True) for each in person.soup.select(".asked")] == names
+        person.follow() if person.soup.select("main a.primary") else person.press()
+
+    assert person.at == "/trial/1"
+
+
+def test_a_mark_is_asked_of_the_practice_texts_that_say_what_is_right_on_the_dimension(
+    visitor: Visit, publish_study: Callable[..., str], many: Protocol
+) -> None:
+    practice = (Practice(prompt="Sun", text=" shines.", accepted={"sense": (3, 3)}),)
+    shown = many.model_copy(update={"practice": practice, "practice_pass": 1})
+    slug = publish_study(slug="one", name="one", shown=shown, trials=(NewTrial("one-0", dimension="sense"),))
+
+    person = visitor(slug).open().follow().press("agree").press().press(**{"answer.sense": "1"}).press()
+
+    assert person.at == "/again"
