@@ -97,18 +97,20 @@ class BlindingQuestion(Declaration):
     """
 
     question: Question = (
-        "Some of the texts were made in a special way, the others in the usual way. "
-        "How was this one made?"
+        "Some of the texts were made in a special way, the others in the usual way. How was this one made?"
     )
     """What is asked. (rater)"""
     n_texts: Annotated[int, Field(ge=0, le=20)] = 4
-    """About how many of the rater's texts it is asked; 0 asks once, about all of them. (rater)"""
+    """About how many of the rater's texts it is asked; 0 asks once, about all, in your own words. (rater)"""
     labels: Annotated[tuple[Label, Label], InOrder] = ("In a special way", "In the usual way")
     """The two answers. (rater)"""
     unsure: Label = "I could not tell"
     """The third answer, which is as good as the others. (rater)"""
 
     @model_validator(mode="after")
-    def _labels_differ(self) -> Self:
+    def _words_fit(self) -> Self:
+        if not self.n_texts and self.question == type(self).model_fields["question"].default:
+            msg = "question is about one text, but n_texts=0 asks about all of them; give one of your own"
+            raise ValueError(msg)
         require_different("labels", (*self.labels, self.unsure), "give each answer its own")
         return self

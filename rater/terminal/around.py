@@ -1,6 +1,6 @@
 """Lead a rater through what is around the trials: screening, practice, last questions, the way out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,9 +9,9 @@ from sqlalchemy import Engine
 from rater.store.engine import reading, writing
 from rater.store.rating import asked, steps
 from rater.store.rating.sittings import LeftWhy, Sitting
-from rater.store.rating.trials import Judgement
-from rater.study.asides import PRACTICE_ATTEMPTS, Practice
-from rater.study.protocol import Protocol
+from rater.study.asides import PRACTICE_ATTEMPTS
+from rater.study.marking import Answered, mark
+from rater.study.protocol import Dimension, Protocol
 from rater.study.visit import BlindingQuestion, Ending
 from rater.terminal.ask import Asking
 from rater.terminal.screen import say, show_markdown, show_page, show_texts
@@ -41,24 +41,37 @@ class Around:
             steps.pass_screening(session, sitting.rater_id, now=self.now())
         return True
 
+    @property
+    def trial(self) -> str:
+        """What a trial shows, in a word."""
+        return "pair" if self.protocol.is_pairwise else "text"
+
     def practise(self, sitting: Sitting) -> bool:
         """Let the rater try the scale, twice if need be; False for who failed, which is noted."""
-        for _ in range(sitting.n_practice_attempts, PRACTICE_ATTEMPTS):
-            n_right = sum([self._practise_one(number) for number in range(len(self.protocol.practice))])
-            passed = n_right >= (self.protocol.practice_pass or 0)
+        practice, needed = self.protocol.practice, self.protocol.practice_pass
+        with reading(self.engine) as session:
+            only = asked.read_only_dimension(session, sitting.booklet_id)
+        dimensions = [each for each in self.protocol.dimensions if only in {None, each.name}]
+        for attempt in range(sitting.n_practice_attempts, PRACTICE_ATTEMPTS):
+            answered = [self._practise_one(number, dimensions) for number in range(len(practice))]
+            marked = mark(practice, answered, needed=needed)
             with writing(self.engine) as session:
                 steps.finish_practice(
-                    session, sitting.rater_id, passed=passed, attempts=PRACTICE_ATTEMPTS, now=self.now()
+                    session,
+                    sitting.rater_id,
+                    passed=marked.has_passed,
+                    attempts=PRACTICE_ATTEMPTS,
+                    now=self.now(),
                 )
-            if passed:
+            if marked.has_passed:
                 self.asking.enter("The practice is over; from now on it counts. Enter to go on · q quit")
                 return True
-            say(self.asking.console, f"{n_right} of them right, {self.protocol.practice_pass} are needed.")
-            if sitting.n_practice_attempts == 0 and _ == 0:
+            say(self.asking.console, f"{marked.n_right} of them right, {marked.n_needed} are needed.")
+            if attempt == 0:
                 self.asking.enter("Enter to try once more · q quit")
         return False
 
-    def _practise_one(self, number: int) -> bool:
+    def _practise_one(self, number: int, dimensions: Sequence[Dimension]) -> Answered:
         practice = self.protocol.practice[number]
         show_page(
             self.asking.console,
@@ -68,11 +81,11 @@ class Around:
         show_texts(self.asking.console, practice.prompt, practice.text, practice.other_text)
         answers = None
         while answers is None:  # there is nothing to go back to
-            answers = self.asking.judge(self.protocol.dimensions, {}, may_go_back=False)
+            answers = self.asking.judge(dimensions, {}, may_go_back=False)
         if practice.feedback is not None:
             show_markdown(self.asking.console, f"\n{practice.feedback}")
             self.asking.enter("Enter to go on · q quit")
-        return bool(practice.accepted) and _is_right(practice, answers)
+        return {name: judgement.value for name, judgement in answers.items()}
 
     def guess(self, sitting: Sitting, question: BlindingQuestion) -> None:
         """Ask which texts were changed, or whether one could tell at all."""
@@ -115,8 +128,3 @@ class Around:
             say(self.asking.console, f"Your code: {ending.code}")
         if ending.url is not None:
             say(self.asking.console, f"Go on at {ending.url}")
-
-
-def _is_right(practice: Practice, answers: dict[str, Judgement]) -> bool:
-    given = ((answers[name].value, ends) for name, ends in practice.accepted.items())
-    return all(value is not None and low <= value <= high for value, (low, high) in given)

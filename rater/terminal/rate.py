@@ -106,7 +106,12 @@ class _Rating:
             return "Nothing is stored."
         if sitting.has_finished:
             return "All your answers are saved."
-        saved = f"Saved up to text {sitting.n_answered}." if sitting.n_answered else "No text is rated yet."
+        trial = self.around.trial
+        saved = (
+            f"Saved up to {trial} {sitting.n_answered}."
+            if sitting.n_answered
+            else f"No {trial} is rated yet."
+        )
         return f"{saved} Run the same command to go on."
 
     def _sitting(self) -> Sitting | None:
@@ -132,7 +137,7 @@ class _Rating:
     def _saved_texts(self) -> str:
         sitting = self._sitting()
         n_answered = sitting.n_answered if sitting else 0
-        return f" Your answers up to text {n_answered} are saved." if n_answered else ""
+        return f" Your answers up to {self.around.trial} {n_answered} are saved." if n_answered else ""
 
     def _begin(self) -> Sitting | None:
         """Ask for consent and deal a booklet; None for who would rather not."""
@@ -212,20 +217,22 @@ class _Rating:
 
     def _goes_back(self, sitting: Sitting) -> bool:
         """Ask whether the last text is to be revised, while it can; where no question follows, say thanks."""
-        protocol = self.study.protocol
+        protocol, trial = self.study.protocol, self.around.trial
         can_go_back = self._can_revise(sitting, sitting.n_trials)
         if (protocol.blinding and not sitting.has_guessed) or (
             protocol.final_comment and not sitting.has_commented
         ):
             if not can_go_back:
                 return False
-            show_page(self.console, protocol.title, "You have rated every text. A last question follows.")
-            return not self.asking.enter("Enter to go on · u back to the last text · q quit", or_back=True)
+            show_page(self.console, protocol.title, f"You have rated every {trial}. A last question follows.")
+            return not self.asking.enter(
+                f"Enter to go on · u back to the last {trial} · q quit", or_back=True
+            )
         show_page(self.console, protocol.title, protocol.thanks)
         if not can_go_back:
             return False
         try:
-            return not self.asking.enter("Enter to leave · u back to the last text", or_back=True)
+            return not self.asking.enter(f"Enter to leave · u back to the last {trial}", or_back=True)
         except EOFError:
             return False
 

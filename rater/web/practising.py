@@ -6,6 +6,7 @@ Written as ``4,x;2,5``: one text's answers by dimension, then the next text's; x
 from collections.abc import Sequence
 
 from rater.study.asides import Practice
+from rater.study.marking import is_within, mark
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Scale
 from rater.web.language import gettext as _
@@ -53,26 +54,10 @@ def answers_of(given: dict[str, Given]) -> tuple[float | None, ...]:
 
 
 def has_passed(protocol: Protocol, answers: Answers) -> bool:
-    """Say whether enough practice texts were rated right, or none had to be.
-
-    Who is asked one dimension of several needs no more of them than say which answers to that are right.
-    """
-    if protocol.practice_pass is None:
-        return True
-    names = {dimension.name for dimension in protocol.dimensions}
-    marked = [
-        (practice, given)
-        for practice, given in zip(protocol.practice, answers, strict=True)
-        if not names.isdisjoint(practice.accepted)
-    ]
-    n_right = sum(is_right(practice, protocol, given) for practice, given in marked)
-    return n_right >= min(protocol.practice_pass, len(marked))
-
-
-def is_right(practice: Practice, protocol: Protocol, given: tuple[float | None, ...]) -> bool:
-    """Say whether every answer given about a practice text is among those accepted."""
-    values = {dimension.name: value for dimension, value in zip(protocol.dimensions, given, strict=True)}
-    return all(_is_within(values[name], ends) for name, ends in practice.accepted.items() if name in values)
+    """Say whether enough practice texts were rated right, or none had to be."""
+    names = [dimension.name for dimension in protocol.dimensions]
+    answered = [dict(zip(names, given, strict=True)) for given in answers]
+    return mark(protocol.practice, answered, needed=protocol.practice_pass).has_passed
 
 
 def says_something(practice: Practice) -> bool:
@@ -88,16 +73,12 @@ def feedback_fields(
         FeedbackField(
             question=dimension.question,
             answered=_name(dimension.scale, value),
-            is_right=_is_within(value, accepted) if accepted else None,
+            is_right=is_within(value, accepted) if accepted else None,
             accepted=_name_range(dimension.scale, accepted) if accepted else "",
         )
         for dimension, value in zip(protocol.dimensions, given, strict=True)
         for accepted in (practice.accepted.get(dimension.name),)
     )
-
-
-def _is_within(value: float | None, ends: tuple[float, float]) -> bool:
-    return value is not None and ends[0] <= value <= ends[1]
 
 
 def _name_range(scale: Scale, ends: tuple[float, float]) -> str:

@@ -129,6 +129,11 @@ def test_the_answers_to_the_blinding_question_differ() -> None:
         BlindingQuestion(labels=("Yes", "No"), unsure="Yes")
 
 
+def test_a_question_about_all_texts_needs_words_of_its_own() -> None:
+    with pytest.raises(ValidationError, match="n_texts=0 asks about all of them"):
+        BlindingQuestion(n_texts=0)
+
+
 @pytest.mark.parametrize("guessed", [["unsteered", "steered"], []])
 def test_a_guess_of_the_arm_can_be_wrong(declare: Declare, guessed: list[str]) -> None:
     with pytest.raises(

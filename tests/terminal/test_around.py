@@ -106,6 +106,25 @@ def test_each_trial_asks_only_its_dimension_and_shows_both_of_a_pair(
     ]  # fmt: skip
 
 
+def test_who_is_asked_one_dimension_practises_that_one_and_pairs_are_called_pairs(
+    publish_study: Publish, rate: Rate, protocol: Protocol
+) -> None:
+    joy, calm = (Dimension(name=name, question=f"{name}?", scale=Pairwise()) for name in ("joy", "calm"))
+    practice = Practice(prompt="It", text=" shone.", other_text=" rained.", accepted={"joy": (1, 1)})
+    publish_study(
+        shown=protocol.model_copy(update={"dimensions": (joy, calm), "practice": (practice,)}),
+        trials=(NewTrial("quiet-river-0", "quiet-river-1", "calm"),),
+    )
+
+    left = rate("y", "", "a", "")
+    rated = rate("b", "")
+
+    assert "No pair is rated yet." in left
+    assert "calm?" in left
+    assert "joy?" not in left + rated
+    assert "u back to the last pair" in rated
+
+
 def test_screening_practice_and_breaks_come_in_their_places(
     publish_study: Publish, rate: Rate, protocol: Protocol, answers: Answers
 ) -> None:
@@ -202,7 +221,9 @@ def test_the_last_questions_end_revision_and_are_asked_once(
 def test_a_question_about_all_texts_is_asked_once(
     publish_study: Publish, rate: Rate, protocol: Protocol, database: Engine
 ) -> None:
-    publish_study(shown=protocol.model_copy(update={"blinding": BlindingQuestion(n_texts=0)}))
+    publish_study(
+        shown=protocol.model_copy(update={"blinding": BlindingQuestion(question="Odd?", n_texts=0)})
+    )
 
     rate("y", "", "3", "3", "3", "", "1")
 

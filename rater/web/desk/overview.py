@@ -22,6 +22,7 @@ from rater.web.desk.pages import Action, CountRow, Figure, LogLine, Step, Strip,
 from rater.web.desk.table import headings, rater_lines
 
 UNBLINDED = {"unblinded", "archived"}
+_TAKES_RATERS = {"published", "open", "paused"}
 _LOG_LINES = 20
 
 
@@ -96,7 +97,7 @@ def study_page(
         is_masked=is_masked,
         rater_url=url_for("rater.landing", slug=study.slug, _external=True),
         preview_url=_url("make_preview", name),
-        invite_url=_url("invite", name),
+        invite_url=_url("invite", name) if state in _TAKES_RATERS else "",
         download_url=_url("download_answers", name),
         raters_url=_url("download_raters", name),
         progress_url=_url("progress", name),
@@ -141,7 +142,7 @@ def _figures(seen: Overview) -> tuple[Figure, ...]:
     trial = _trial(seen)
     said = {
         "n_finished": ("Raters finished", f"of {seen.watched.n_booklets:,}"),
-        "n_rated": (f"{trial.capitalize()}s rated", f"of {seen.n_planned:,}"),
+        "n_rated": (f"{trial.capitalize()}s rated", f"of {seen.n_planned:,} to be shown to raters"),
         "median_minutes": ("Minutes, median", f"from consent to the last {trial}"),
         "drop_out": ("Drop-out", f"of {len(seen.raters):,} who began"),
     }

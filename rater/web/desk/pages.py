@@ -164,6 +164,7 @@ class StudyPage(Page):
     rater_url: str
     preview_url: str
     invite_url: str
+    """Empty where nobody can come any more."""
     download_url: str
     raters_url: str
     progress_url: str

@@ -60,7 +60,7 @@ def test_a_study_s_page_counts_who_came_and_how_far(ada: FlaskClient, add_raters
 
     assert words(found, ".figures div") == [
         "Raters finished 1 of 3",
-        "Texts rated 4 of 9",
+        "Texts rated 4 of 9 to be shown to raters",
         "Minutes, median 6 from consent to the last text",
         "Drop-out 33% of 3 who began",
     ]
@@ -76,8 +76,10 @@ def test_the_only_primary_button_is_what_comes_next(
     assert words(soup(ada.get(STUDY)), ".primary") == []  # raters are still to come
     add_raters(3, 3, 3)
     assert words(soup(ada.get(STUDY)), ".primary") == ["Close the study"]
+    assert "Invite" in words(soup(ada.get(STUDY)), "a.button")
     unblind(rating_url)
     assert words(soup(ada.get(STUDY)), ".primary") == []
+    assert "Invite" not in words(soup(ada.get(STUDY)), "a.button")  # nobody can come any more
 
 
 def test_the_table_sorts_both_ways_without_a_script(ada: FlaskClient, add_raters: AddRaters) -> None:
