@@ -26,8 +26,9 @@ demo: .venv/.generate model ## From nothing to a page you can rate on
 	@$(BIN)/rater publish $(STUDY) >/dev/null
 	@exec $(BIN)/rater serve $(STUDY) --port $(PORT)
 
-fresh-demo: ## Forget the demo's databases, and start over
-	@rm -rf rater-data
+fresh-demo: ## Move all databases aside (none is deleted), and start the demo over
+	@if [ -e rater-data ]; then aside=rater-data.$$(date +%Y%m%d-%H%M%S) && mv rater-data $$aside && \
+		echo "All that was in rater-data, your own studies too, is in $$aside now." >&2; fi
 	@$(MAKE) --no-print-directory demo
 
 test: .venv/.dev model chromium ## Install what the tests need, and run all but the slow ones
@@ -66,8 +67,9 @@ model: .venv/.generate
 chromium: .venv/.dev
 	@./tests/browser/install-chromium.sh $(BIN)/python
 
-clean: ## Remove .venv and the demo's databases
-	rm -rf .venv rater-data
+clean: ## Remove .venv; databases stay
+	@rm -rf .venv
+	@if [ -e rater-data ]; then echo "rater-data stays: studies and raters' answers are in it." >&2; fi
 
 .venv/.made:
 	@./install.sh venv $(PYTHON)

@@ -335,7 +335,7 @@ def test_status_counts_without_arms(opened: Study, rating_url: str, sealed_url: 
         1,
     )
     assert (seen.n_answers, seen.n_answers_last_day) == (11, 11)
-    assert (seen.median_minutes, seen.left_at, seen.days_to_go) == (20.0, (3,), 5.0)
+    assert (seen.median_minutes, seen.left_at, seen.days_to_go) == (20.0, (3,), 5 * 3 / 24)
     assert sum(seen.ratings_per_item.values()) == 24
     assert sum(ratings * items for ratings, items in seen.ratings_per_item.items()) == 11
 

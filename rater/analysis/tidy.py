@@ -1,5 +1,6 @@
 """Read ratings from elsewhere into the tidy frame that every analysis takes, and plan their analysis."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
@@ -36,7 +37,7 @@ def read(
     """Read a table with one row for each answer: a CSV file, an open one, or a DataFrame.
 
     Args:
-        source: The table. A CSV has a header and is in UTF-8.
+        source: The table. A CSV has a header and is in UTF-8, with commas, semicolons or tabs.
         rater: The column that says who answered.
         prompt: The column that says what the text was an answer to.
         arm: The column that says what was done to the model.
@@ -178,13 +179,36 @@ def _load(source: str | Path | TextIO | pd.DataFrame) -> pd.DataFrame:
             drop=True
         )
     try:
-        return pd.read_csv(source, dtype=str, keep_default_na=False, skipinitialspace=True)
+        separator = _separator(_header(source))
+        return pd.read_csv(source, sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True)
     except FileNotFoundError as error:
         msg = f"There is no file {source}; give a CSV with a row for each answer."
         raise RaterError(msg) from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, IsADirectoryError) as error:
+    except OSError as error:
+        msg = f"{source} cannot be read: {error.strerror or error}; give a CSV with a row for each answer."
+        raise RaterError(msg) from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         msg = f"{source} cannot be read as a CSV in UTF-8 with a header: {error}"
         raise RaterError(msg) from error
+
+
+def _header(source: str | Path | TextIO) -> str:
+    """Read the first line, and leave the source as it was."""
+    if isinstance(source, str | Path):
+        with Path(source).open(encoding="utf-8-sig") as file:
+            return file.readline()
+    if not source.seekable():
+        return ""
+    place = source.tell()
+    header = source.readline()
+    source.seek(place)
+    return header
+
+
+def _separator(header: str) -> str:
+    """Say what stands between the columns: spreadsheets write semicolons where the comma is for decimals."""
+    unquoted = re.sub(r'"[^"]*"', "", header)
+    return max(",;\t", key=unquoted.count)
 
 
 def _check_columns(table: pd.DataFrame, wanted: Mapping[str, str]) -> None:
@@ -192,7 +216,7 @@ def _check_columns(table: pd.DataFrame, wanted: Mapping[str, str]) -> None:
     for name, column in wanted.items():
         if column not in columns:
             msg = f"There is no column {column!r} for the {name}." + nearest(column, columns)
-            raise RaterError(msg)
+            raise RaterError(f"{msg} Say which it is: {name}='…', or --{name} COL.")
         if columns.count(column) > 1:
             msg = f"The column {column!r} for the {name} is there twice; rename one of them."
             raise RaterError(msg)
@@ -243,8 +267,12 @@ def _judged(name: str, rows: pd.DataFrame, points: int | None) -> Judged:
 
 def _contrast(arms: list[str], contrast: tuple[str, str] | None) -> tuple[str, str]:
     if contrast is None:
-        if len(arms) != 2:
-            msg = f"there are {len(arms)} arms ({', '.join(arms)}); name the two to compare as the contrast"
+        if len(arms) < 2:
+            msg = f"all answers are of the arm {arms[0]!r}; to compare, there must be answers of two arms"
+            raise StudyError(msg)
+        if len(arms) > 2:
+            pair = f"contrast=({arms[0]!r}, {arms[1]!r}), or --contrast {arms[0]},{arms[1]}"
+            msg = f"there are {len(arms)} arms ({', '.join(arms)}); name the two to compare, such as {pair}"
             raise StudyError(msg)
         return arms[0], arms[1]
     for arm in contrast:

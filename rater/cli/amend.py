@@ -31,7 +31,7 @@ def amend(
     """
     from datetime import UTC, datetime
 
-    from rater.custody.amend import amend_study
+    from rater.custody.amend import amend_study, preview
     from rater.errors import StateError
     from rater.study.load import load_study
 
@@ -42,7 +42,9 @@ def amend(
     if not reason.strip():
         msg = "--reason is empty; say in a sentence why the study is changed."
         raise click.UsageError(msg)
+    changes = preview(sealed_url, rating_url, study)
     if not yes:
+        click.echo(f"This changes {', '.join(changes)} of study {study_name}.", err=True)
         click.confirm(
             "Raters see the change from their next page on, and the log keeps it for good. Go on?",
             abort=True,

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from rater.cli.elsewhere import PLANNED, Elsewhere, elsewhere_options
-from rater.cli.options import StudyName, rating_option, sealed_option
+from rater.cli.options import OutputFile, StudyName, rating_option, sealed_option
 from rater.cli.outputs import Outputs, report_option, show
 
 if TYPE_CHECKING:
@@ -29,10 +29,8 @@ if TYPE_CHECKING:
 @click.option("--who", default=getpass.getuser, show_default="you", help="Who looks; kept in the log.")
 @click.option("--why", show_default="planned analysis", help="Why; kept in the log.")
 @report_option
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results to this file.")
-@click.option(
-    "--csv", "csv_path", type=click.Path(path_type=Path), help="Write the tidy ratings to this file."
-)
+@click.option("--json", "json_path", type=OutputFile(), help="Write all results to this file.")
+@click.option("--csv", "csv_path", type=OutputFile(), help="Write the tidy ratings to this file.")
 @elsewhere_options
 @rating_option
 @sealed_option
@@ -99,6 +97,9 @@ def _require_what_fits(
         other = "--look" if interim else "--from"
         msg = f"--permuted and {other} do not go together: it is for a study, and is never a look."
         raise click.UsageError(msg)
+    if interim and study_name is None:
+        msg = "--look and --from do not go together: ratings from elsewhere are under no seal to look behind."
+        raise click.UsageError(msg)
     given = [name for name in elsewhere if name != "from_path" and _is_given(name)]
     about_file = [name for name in given if name not in PLANNED]
     if study_name is not None and about_file:
@@ -130,11 +131,15 @@ def _confirm(databases: "Databases", study_name: str, *, interim: bool) -> None:
         raters = read_raters(session, study.id)
     if study.state in {"unblinded", "archived"}:
         return
-    n_under_way = sum(standing(rater, now=datetime.now(UTC)) in {"under way", "away"} for rater in raters)
+    n_under_way = sum(
+        standing(rater, now=datetime.now(UTC), is_over=False) in {"under way", "away"} for rater in raters
+    )
+    is_are = "is" if n_under_way == 1 else "are"
+    under_way = "" if study.state == "closed" else f" and {n_under_way} {is_are} under way"
     click.echo(
         f"Study {study_name} is {study.state}. Of {progress.n_booklets} planned raters {progress.n_finished} "
-        f"{'has' if progress.n_finished == 1 else 'have'} finished and {n_under_way} "
-        f"{'is' if n_under_way == 1 else 'are'} under way; there are {progress.n_answers} answers.",
+        f"{'has' if progress.n_finished == 1 else 'have'} finished{under_way}; there are "
+        f"{progress.n_answers} answers.",
         err=True,
     )
     if interim:

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import click
 
-from rater.cli.options import rating_option, sealed_option, study_argument
+from rater.cli.options import OutputFile, rating_option, sealed_option, study_argument
 
 
 @click.command(short_help="Put an unblinded study into one zip.")
 @study_argument
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=OutputFile(".zip", is_new=True))
 @click.option(
     "--report",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A report's folder, to go with it.",
+    help="The folder of a report of this study, to go with it.",
 )
 @click.option("--identifiers", is_flag=True, help="With what recruitment sites say of who raters are.")
 @rating_option

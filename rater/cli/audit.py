@@ -8,9 +8,10 @@ from rater.cli.options import rating_option, sealed_option, study_argument
 @click.command(short_help="Look for what could betray an arm to raters.")
 @study_argument
 @click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON.")
+@click.option("--all", "every_cue", is_flag=True, help="List every cue, those that tell no arms apart too.")
 @rating_option
 @sealed_option
-def audit(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool) -> None:
+def audit(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool, every_cue: bool) -> None:
     """Search all that raters get for what names an arm, and measure what tells arms apart besides meaning.
 
     Every table and byte of the rating database and every page are searched for arm names, steering texts,
@@ -37,6 +38,6 @@ def audit(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool) -
             json.dumps({"is_refused": found.is_refused, **asdict(found)}, indent=2, ensure_ascii=False)
         )
     else:
-        print_audit(found, Console())
+        print_audit(found, Console(), every_cue=every_cue)
     if found.is_refused:
         click.get_current_context().exit(USER_MISTAKE)

@@ -19,7 +19,7 @@ def check(file: Path, *, as_json: bool) -> None:
     """
     import numpy as np
 
-    from rater.cli.prompts import show_prompts
+    from rater.cli.prompts import require_long_prompts, show_prompts
     from rater.embedded import count_layers
     from rater.power import default_points, power_as_planned
     from rater.publish.balance import measure_balance
@@ -33,11 +33,13 @@ def check(file: Path, *, as_json: bool) -> None:
     from rater.study.fit import require_layers
     from rater.study.forecast import forecast
     from rater.study.load import load_study
+    from rater.study.remarks import remarks
 
     study = load_study(file)
     n_layers = count_layers(study.model)
     if n_layers is not None:
         require_layers(study, n_layers)
+    knows_lengths = require_long_prompts(study)
     expected = forecast(study, known_lengths(study, file.parent))
     if as_json:
         click.echo(json.dumps(expected.as_dict(), indent=2, ensure_ascii=False))
@@ -52,9 +54,17 @@ def check(file: Path, *, as_json: bool) -> None:
         described = describe_power(found, points, is_pairwise=study.is_pairwise)
         click.echo(f"\nPower: {described} More: rater power {file}")
         if models_needed(study.arms, study.model):
-            layers = "" if n_layers else "the model, its layers, "
-            click.echo(
-                f"\nChecked when the model is loaded, before anything is made: {layers}that prompts are long "
-                "enough."
-            )
+            click.echo(_checked_later(knows_layers=n_layers is not None, knows_lengths=knows_lengths))
+        for remark in remarks(study, file):
+            click.echo(f"Warning: {remark}", err=True)
         click.echo(f"Next: rater generate {file}")
+
+
+def _checked_later(*, knows_layers: bool, knows_lengths: bool) -> str:
+    """Say what only the model itself can tell."""
+    left = ["that it has the hook points that are named"]
+    if not knows_layers:
+        left.insert(0, "that it is there and has the layers")
+    if not knows_lengths:
+        left.append("that prompts are long enough for what is added to them")
+    return f"\nChecked when the model is loaded, before anything is made: {', '.join(left)}."

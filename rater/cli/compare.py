@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rater.cli.loading import device_option, dtype_option, load_model, require_torch
+from rater.cli.options import OutputFile
 
 if TYPE_CHECKING:
     from rater.steering.completions import ArmCompletion
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     "--prompts", "n_prompts", default=3, show_default=True, type=click.IntRange(1), help="How many prompts."
 )
 @click.option("--samples", default=2, show_default=True, type=click.IntRange(1), help="Samples of each.")
-@click.option("--html", "html", type=click.Path(path_type=Path), help="Write a page to this file instead.")
+@click.option("--html", "html", type=OutputFile(), help="Write a page to this file instead.")
 @device_option
 @dtype_option
 def compare(  # noqa: PLR0917 (one argument for each option)
@@ -35,7 +36,6 @@ def compare(  # noqa: PLR0917 (one argument for each option)
     """
     from rich.console import Console
 
-    from rater.errors import ModelError
     from rater.study.arms import Outside
     from rater.study.describe import describe_arm
     from rater.study.load import load_study
@@ -53,11 +53,7 @@ def compare(  # noqa: PLR0917 (one argument for each option)
         for table in tables(made, arms):
             Console().print(table)
         return
-    try:
-        html.write_text(page(f"{study.name}: completions side by side", made, arms), encoding="utf-8")
-    except OSError as error:
-        msg = f"--html: {html} could not be written: {error.strerror or error}. Name another file."
-        raise ModelError(msg) from error
+    html.write_text(page(f"{study.name}: completions side by side", made, arms), encoding="utf-8")
     click.echo(f"Written: {html}")
 
 
@@ -75,6 +71,8 @@ def _made(
 
         arms = [arm for arm in study.arms if not isinstance(arm, Outside)]
         own = [arm for arm in arms if model_of(arm, study.model) == name]
+        n = len(own) * len(study.prompts[:n_prompts]) * samples
+        click.echo(f"Generating {n} completions with {name}, and measuring them …", err=True)
         made += generate(model, study.prompts[:n_prompts], own, sampling, chat=study.chat, trace=True)
         del model
         gc.collect()  # a model refers to itself; the next one may need its memory

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rater.cli.options import rating_option, sealed_option, study_argument
+from rater.cli.options import OutputFile, rating_option, sealed_option, study_argument
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Write the ratings as tidy data.")
 @study_argument
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=OutputFile())
 @click.option("--unblind", "unblinded", is_flag=True, help="With each text's arm; the look is logged.")
 @click.option("--identifiers", is_flag=True, help="With who raters are, by what a recruitment site said.")
 @click.option("--yes", is_flag=True, help="Do not ask before unblinding.")
@@ -43,9 +43,12 @@ def export(
     Example: rater export love_vs_hate ratings.csv
     """
     from rater.custody.export import data_dictionary, in_order, read_blind_frame, read_tables
-    from rater.custody.tables import meanings
-    from rater.report.files import write_dictionaries, write_table
+    from rater.custody.tables import TABLES, meanings
+    from rater.report.files import require_format, write_dictionaries, write_table
 
+    require_format(file)
+    for name in (*TABLES, "dictionary"):
+        OutputFile().convert(_beside(file, name), None, None)
     if unblinded:
         _confirm(rating_url, study_name, yes=yes)
         frame = _unblind(sealed_url, rating_url, study_name, reason)
@@ -56,17 +59,22 @@ def export(
     click.echo(f"{len(frame):,} answers are in {file}")
     described = {"ratings": (data_dictionary(list(frame.columns)), frame)}
     for name, table in read_tables(rating_url, study_name, with_identifiers=identifiers).items():
-        path = file.with_name(f"{file.stem}.{name}{file.suffix}")
+        path = _beside(file, name)
         write_table(table, path)
         described[name] = (meanings(name), table)
         click.echo(f"{len(table):,} {name} are in {path}")
-    beside = file.with_name(f"{file.stem}.dictionary.json")
+    beside = _beside(file, "dictionary")
     says = {
         name: ({column: (m.says, m.seen_by) for column, m in of.items()}, table)
         for name, (of, table) in described.items()
     }
     write_dictionaries(says, beside)
     click.echo(f"What the columns mean is in {beside}")
+
+
+def _beside(file: Path, name: str) -> Path:
+    """Name the file of a table that goes with the ratings, or of the data dictionary."""
+    return file.with_name(f"{file.stem}.{name}{'.json' if name == 'dictionary' else file.suffix}")
 
 
 def _confirm(rating_url: str, study_name: str, *, yes: bool) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rater.errors import StudyError, nearest
-from rater.report.about import ArmText, Look, StudyFacts
+from rater.report.about import AmendmentText, ArmText, Look, StudyFacts
 
 if TYPE_CHECKING:
+    from rater.store.log import Event
     from rater.study.study import Study
     from rater.unblind import Joined
 
@@ -53,7 +54,7 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
     from rater.store.rating.schema import Event
     from rater.store.rating.studies import get_study
     from rater.study.arms import models_needed
-    from rater.study.describe import describe_arm
+    from rater.study.describe import describe_arm, describe_sampling
 
     with disposing(open_rating(databases.rating_url)) as rating, reading(rating) as session:
         events = read_events(session, Event, get_study(session, name).id)
@@ -81,22 +82,20 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
         items_per_rater=study.items_per_rater,
         n_texts=study.n_completions,
         model=" and ".join(models_needed(study.arms, study.model)),
-        sampling=_say_sampling(study),
+        sampling=describe_sampling(study),
         arms=tuple(ArmText(name=arm.name, says=describe_arm(arm)) for arm in study.arms),
+        amendments=tuple(_amendment(event) for event in events if event.kind == "amended"),
     )
 
 
-def _say_sampling(study: "Study") -> str:
-    from rater.study.arms import models_needed
-
-    sampling = study.sampling
-    each = f"{sampling.samples_per_prompt} for each prompt and arm"
-    if not models_needed(study.arms, study.model):
-        return each
-    said = [f"temperature {sampling.temperature:g}", f"top-p {sampling.top_p:g}"]
-    if sampling.top_k is not None:
-        said.append(f"top-k {sampling.top_k}")
-    said.append(f"frequency penalty {sampling.frequency_penalty:g}")
-    if sampling.presence_penalty:
-        said.append(f"presence penalty {sampling.presence_penalty:g}")
-    return ", ".join([*said, f"at most {sampling.max_new_tokens} tokens", each])
+def _amendment(event: "Event") -> AmendmentText:
+    changes = event.detail["changes"]
+    assert isinstance(changes, list)  # noqa: S101 (so it was logged)
+    return AmendmentText(
+        version=int(str(event.detail["version"])),
+        at=f"{event.at:%Y-%m-%d %H:%M} UTC",
+        who=str(event.detail["by"]),
+        why=str(event.detail["reason"]),
+        changes=tuple(map(str, changes)),
+        n_raters_added=int(str(event.detail["n_booklets_added"])),
+    )

@@ -1,13 +1,16 @@
 """`rater invite`: make personal links to a study, each of which lets one person in."""
 
 import csv
+import io
+import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
-from rater.cli.options import rating_option, study_argument
+from rater.cli.options import OutputFile, rating_option, study_argument
 from rater.errors import RaterError
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 _MOST = 10_000
 _LONGEST_LABEL = 100
+_OWNER_ONLY = 0o600
 
 
 @click.command(short_help="Make personal links.")
@@ -36,7 +40,9 @@ _LONGEST_LABEL = 100
     show_envvar=True,
     help="Where raters reach the server.",
 )
-@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write label and link there, too.")
+@click.option(
+    "--csv", "csv_file", type=OutputFile(is_new=True), help="Write label and link to this new file, too."
+)
 @click.option(
     "--qr", "qr_folder", type=click.Path(path_type=Path, file_okay=False), help="Write QR codes there."
 )
@@ -67,6 +73,12 @@ def invite(  # noqa: PLR0917 (click's interface)
     from rater.store.rating.studies import get_study
 
     base = _base(address)
+    if urlsplit(base).hostname in {"localhost", "127.0.0.1", "::1"}:
+        click.echo(
+            "Only on this machine can these links be opened. Say where raters reach the server: "
+            "--address https://study.example.org (or set RATER_ADDRESS).",
+            err=True,
+        )
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         study = get_study(session, study_name)
         if study.state not in {"published", "open", "paused"}:
@@ -127,25 +139,37 @@ def _read_labels(path: Path) -> list[str]:
 
 
 def _write_files(links: "Sequence[tuple[str, str]]", csv_file: Path | None, qr_folder: Path | None) -> None:
+    written: list[Path] = []
     try:
         if csv_file is not None:
-            with csv_file.open("w", newline="", encoding="utf-8") as file:
+            with (
+                _new_file(csv_file, written) as stream,
+                io.TextIOWrapper(stream, "utf-8", newline="") as file,
+            ):
                 writer = csv.writer(file)
                 writer.writerow(("label", "link"))
                 writer.writerows(links)
         if qr_folder is not None:
-            _write_codes(links, qr_folder)
+            _write_codes(links, qr_folder, written)
     except OSError as error:
+        for path in written:  # of links that will not be there
+            path.unlink(missing_ok=True)
         msg = f"{error.filename} cannot be written: {error.strerror}. No link was made."
         raise RaterError(msg) from error
 
 
-def _write_codes(links: "Sequence[tuple[str, str]]", folder: Path) -> None:
+def _write_codes(links: "Sequence[tuple[str, str]]", folder: Path, written: list[Path]) -> None:
     import segno
 
     folder.mkdir(parents=True, exist_ok=True)
     for number, (label, link) in enumerate(links, start=1):
         name = re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-")
-        segno.make(link, error="m", micro=False).save(
-            str(folder / f"{number:03d}-{name}.png"), scale=8, border=4
-        )
+        with _new_file(folder / f"{number:03d}-{name}.png", written) as file:
+            segno.make(link, error="m", micro=False).save(file, kind="png", scale=8, border=4)
+
+
+def _new_file(path: Path, written: list[Path]) -> IO[bytes]:
+    """Make a file that only its owner can read: whoever has a link can begin, or go on, in a rater's name."""
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ONLY)
+    written.append(path)
+    return os.fdopen(descriptor, "wb")

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from rater.errors import RaterError
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 DEFAULT_RATING = "sqlite:///rater-data/rating.db"
@@ -44,6 +46,49 @@ class StudyName(click.ParamType[str]):
                 f"{value!r} is a file; this command takes a study's name, such as love_vs_hate.", param, ctx
             )
         return value
+
+
+class OutputFile(click.ParamType[Path]):
+    """A file to write, which is refused at once, before any work, where it cannot be written.
+
+    Args:
+        ends: how its name must end, where that says what is written.
+        is_new: whether a file that is there already is refused instead of replaced.
+    """
+
+    name = "file"
+
+    def __init__(self, *ends: str, is_new: bool = False) -> None:
+        self._ends, self._is_new = ends, is_new
+
+    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ARG002 (click's interface)
+        """Refuse another ending, and what cannot be written, in one line as everything else that is refused.
+
+        Raises:
+            RaterError: with the option, the path, and why.
+        """
+        from rater.report.place import why_unwritable
+
+        path = Path(value)
+        option = "The file" if param is None else _as_typed(param)
+        if self._ends and path.suffix not in self._ends:
+            msg = f"{option} is {path}; valid: a file ending in {' or '.join(self._ends)}."
+            raise RaterError(msg)
+        if self._is_new and os.path.lexists(path):
+            msg = f"{option} is {path}, which is there already and is never overwritten; name another file."
+            raise RaterError(msg)
+        why = why_unwritable(path)
+        if why is not None:
+            msg = f"{option} is {path}, which cannot be written: {why}; name a file in a folder of yours."
+            raise RaterError(msg)
+        return path
+
+
+def _as_typed(param: click.Parameter) -> str:
+    """Name an option or argument as it is typed: ``--json``, ``FILE``."""
+    if isinstance(param, click.Option):
+        return param.opts[0]
+    return param.make_metavar(click.get_current_context())
 
 
 def rating_option(command: Command) -> Command:

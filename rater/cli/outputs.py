@@ -1,6 +1,6 @@
 """Show an analysis: on the screen, and in the files that are asked for."""
 
-import os
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,6 +9,8 @@ import click
 from rater.cli.options import Command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.status import Status
 
     from rater.analysis.primary import Analysis
@@ -33,20 +35,29 @@ class Outputs(NamedTuple):
     csv_path: Path | None
 
     def require_writable(self) -> None:
-        """Refuse a path that cannot be written, before anything that cannot be undone.
+        """Refuse a report's folder that cannot be written, before anything that cannot be undone.
+
+        Files are refused where their options are read (see `OutputFile`).
 
         Raises:
-            click.UsageError: its folder is missing or not writable, or it is a folder itself.
-            RaterError: the report's folder holds anything but an earlier report.
+            RaterError: the report's folder holds anything but an earlier report, or cannot be made.
         """
-        for option, path in (("--json", self.json_path), ("--csv", self.csv_path)):
-            if path is not None and (path.is_dir() or not os.access(path.parent, os.W_OK)):
-                msg = f"{option} is {path}, which cannot be written; name a file in a folder that is there."
-                raise click.UsageError(msg)
         if self.report_path is not None:
             from rater.report.place import require_folder
 
             require_folder(self.report_path)
+
+
+@contextlib.contextmanager
+def telling(step: str) -> "Iterator[Status]":
+    """Say on standard error that a longer step begins: by a spinner, or by a line where that is a file."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        click.echo(f"{step} …", err=True)
+    with console.status(step) as status:
+        yield status
 
 
 def show(subject: "Subject", outputs: Outputs) -> None:
@@ -57,7 +68,7 @@ def show(subject: "Subject", outputs: Outputs) -> None:
     from rater.report.export import write_csv, write_json
     from rater.report.terminal import print_analysis
 
-    with Console(stderr=True).status("Analysing") as status:
+    with telling("Analysing") as status:
 
         def tell(done: int, of: int) -> None:
             status.update(f"Resampling raters and prompts: {done:,} of {of:,}")
@@ -74,7 +85,7 @@ def show(subject: "Subject", outputs: Outputs) -> None:
         write_csv(subject.frame, outputs.csv_path)
         click.echo(f"The tidy ratings are in {outputs.csv_path}", err=True)
     if outputs.report_path is not None:
-        with Console(stderr=True).status("Writing the report") as status:
+        with telling("Writing the report with its figures (about 10 s)") as status:
             remarks = _report(outputs.report_path, analysis, subject, status)
         for remark in remarks:
             click.echo(remark, err=True)

@@ -12,6 +12,25 @@ if TYPE_CHECKING:
     from rater.study.study import Study
 
 
+def require_long_prompts(study: "Study") -> bool:
+    """Refuse prompts that are too short for what is added to them; say whether the tokenizer is there to say.
+
+    Raises:
+        ModelError: one is too short, or a tokenizer has no chat template, but the study needs one.
+    """
+    from rater.steering.lengths import require_long_enough
+    from rater.steering.prompts import read_tokenizer
+    from rater.study.arms import Steered
+
+    steered = [(f"arms[{index}]", arm) for index, arm in enumerate(study.arms) if isinstance(arm, Steered)]
+    tokenizer = read_tokenizer(study.model) if steered else None
+    if tokenizer is None:
+        return not steered
+    for place, arm in steered:
+        require_long_enough(tokenizer, study.prompts, arm, chat=study.chat, place=place)
+    return True
+
+
 def show_prompts(study: "Study", folder: Path) -> None:
     """Print, for the first prompt, the very text and token ids that each arm's model is given.
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rater.cli.advice import next_step
 from rater.cli.options import rating_option, sealed_option, study_argument
 
 if TYPE_CHECKING:
@@ -28,10 +29,19 @@ def register(study_name: str, rating_url: str, sealed_url: str) -> None:
     from rater.custody.register import read_registrable, write_registration
 
     registrable = read_registrable(sealed_url, rating_url, study_name)
-    click.echo("This text names the arms: keep it from raters until the study is closed.", err=True)
+    state, progress = registrable.published.state, registrable.progress
+    if state in {"published", "open", "paused"}:
+        click.echo("This text names the arms: keep it from raters until the study is closed.", err=True)
     click.echo(f"Estimating the power in {_SIMULATIONS:,} simulated studies …", err=True)
     click.echo(write_registration(registrable, _power(registrable.study)), nl=False)
-    click.echo(f"Next: rater open {study_name}", err=True)
+    step = next_step(
+        study_name,
+        state,
+        n_finished=progress.n_finished,
+        n_planned=progress.n_booklets,
+        n_answers=progress.n_answers,
+    )
+    click.echo(f"Next: {step}", err=True)
 
 
 def _power(study: "Study") -> list[str]:

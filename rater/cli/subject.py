@@ -10,6 +10,7 @@ from rater.analysis.planned import Planned
 from rater.cli.elsewhere import Elsewhere
 from rater.cli.facts import Databases, study_facts
 from rater.report.about import About
+from rater.report.amended import say_amended
 from rater.report.export import Json
 from rater.report.terminal import Screen
 
@@ -129,6 +130,9 @@ def _subject(
     from rater.custody.export import data_dictionary
 
     meanings = data_dictionary(list(seen.frame.columns))
+    facts = study_facts(databases, name, seen)
+    if facts.amendments:
+        screen = replace(screen, notes=[*screen.notes, say_amended(facts)])
     json_about: dict[str, Json] = {
         "study": name,
         "title": seen.title,
@@ -138,7 +142,7 @@ def _subject(
     about = About(
         title=seen.title,
         label=label,
-        study=study_facts(databases, name, seen),
+        study=facts,
         columns={
             column: _DERIVED[column]
             if column in _DERIVED

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rater.cli.loading import device_option, dtype_option, load_model, require_torch
+from rater.cli.options import OutputFile
 from rater.errors import StudyError, nearest
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ class Coeffs(click.ParamType[tuple[float, ...]]):
 @click.option(
     "--samples", default=2, show_default=True, type=click.IntRange(1), help="Completions per prompt."
 )
-@click.option("--out", type=click.Path(path_type=Path), help="The CSV file.  [default: STUDY-sweep.csv]")
-@click.option("--picture", type=click.Path(path_type=Path), help="Draw the heat map: a .png or .svg file.")
+@click.option("--out", type=OutputFile(), help="The CSV file.  [default: STUDY-sweep.csv]")
+@click.option("--picture", type=OutputFile(".png", ".svg"), help="Draw the heat map: a .png or .svg file.")
 @device_option
 @dtype_option
 def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
@@ -97,19 +98,17 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     Example: rater sweep experiments/love_vs_hate.py --layers 2:12:2 --coeffs 4,8,12 --words love,happy
     """
     require_torch()
-    if picture is not None and picture.suffix not in {".png", ".svg"}:
-        msg = f"--picture is {str(picture)!r}; valid: a file ending in .png or .svg."
-        raise StudyError(msg)
     from rater.steering import sweep as sweeping
     from rater.steering.sweep_file import SweepFile
     from rater.study.load import load_study
 
     study = load_study(file)
     arm = _steered_arm(study, arm_name)
+    _require_layers(study, layers)
     prompts = study.prompts[:n_prompts]
     counted = None if words is None else sorted({word.strip() for word in words.split(",")})
     about = _about(study=study.hash, arm=arm.name, n_prompts=len(prompts), samples=samples, dtype=dtype)
-    table = SweepFile(out or Path(f"{study.name}-sweep.csv"), about | {"words": ",".join(counted or [])})
+    table = SweepFile(out or _default_out(study), about | {"words": ",".join(counted or [])})
     done = table.read()
     known = {outcome.setting for outcome in done}
     wanted = sweeping.all_settings(layers, coeffs, positions)  # type: ignore[arg-type] # click allows these three only
@@ -135,6 +134,22 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     _show(shown)
     if picture is not None:
         _draw(shown, picture, arm=arm.name, words=counted, n=f"{len(prompts)} prompts × {samples} samples")
+
+
+def _default_out(study: "Study") -> Path:
+    """Name the file that is written where none is said, refused as one that is."""
+    return OutputFile().convert(f"{study.name}-sweep.csv", None, None)
+
+
+def _require_layers(study: "Study", layers: tuple[int, ...]) -> None:
+    """Refuse layers that the model is known to lack, before it is loaded."""
+    from rater.embedded import count_layers
+
+    n_layers = count_layers(study.model)
+    absent = [layer for layer in layers if n_layers is not None and layer >= n_layers]
+    if absent and n_layers is not None:
+        msg = f"--layers has {absent[0]}, but {study.model} has layers 0–{n_layers - 1}."
+        raise StudyError(msg)
 
 
 def _about(*, dtype: str | None, **named: object) -> dict[str, str]:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.orm import Session
+
 from rater.errors import StateError
 from rater.publish.draft import draft_publication
 from rater.store.engine import disposing, reading, writing
@@ -53,9 +55,30 @@ class _Sealed:
     """A study's sealed half, as far as amending needs it."""
 
     study: Study
-    canonical_json: str
     completions: list[KeptCompletion]
     seed: str
+
+
+@dataclass(frozen=True)
+class _Examined:
+    """What would be amended."""
+
+    published: PublishedStudy
+    dealt: tuple[int, ...]
+    """How many booklets each amendment before this one added."""
+    n_more: int
+    changes: tuple[str, ...]
+
+
+def preview(sealed_url: str, rating_url: str, study: Study) -> tuple[str, ...]:
+    """Name the fields that an amendment would change, and change nothing.
+
+    Raises:
+        StateError: as `amend_study`.
+    """
+    sealed = _read_sealed(sealed_url, study)
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        return _examine(session, sealed, study).changes
 
 
 def amend_study(
@@ -69,36 +92,37 @@ def amend_study(
     Raises:
         StateError: the study is not published or is closed, or what was changed cannot be, or nothing was.
     """
-    sealed = _read_sealed(sealed_url, study.name)
-    refused = [path for path in study.changes_from(sealed.canonical_json) if not _AMENDABLE.fullmatch(path)]
-    if refused:
-        msg = (
-            f"Study {study.name!r} cannot be amended in {', '.join(refused)}: what results rest on is frozen "
-            f"by publication. Valid: {WHAT_CAN}. For anything else publish a new study under a new name"
-        )
-        raise StateError(f"{msg}.")
+    sealed = _read_sealed(sealed_url, study)
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
-        published = get_study(session, study.name)
-        require_amendable(session, published.id)
-        dealt = [each.n_booklets_added for each in read_logged_amendments(session, published.id)]
-        n_more = _more_raters(study, sealed.study.n_raters + sum(dealt))
-        changes = _changes(published, study, n_more)
-        if not changes:
-            msg = f"Study {study.name!r} is what the file says already; nothing is amended."
-            raise StateError(msg)
+        found = _examine(session, sealed, study)
         new = NewAmendment(
             protocol=study.protocol,
-            booklets=_added_booklets(sealed, dealt, n_more) if n_more else (),
-            changes=changes,
+            booklets=_added_booklets(sealed, found.dealt, found.n_more) if found.n_more else (),
+            changes=found.changes,
             study_hash=study.hash,
             reason=reason,
             by=by,
         )
-        version, head = insert_amendment(session, published.id, new, now=now)
-    return AmendedStudy(version, changes, n_more, head)
+        version, head = insert_amendment(session, found.published.id, new, now=now)
+    return AmendedStudy(version, found.changes, found.n_more, head)
 
 
-def _read_sealed(sealed_url: str, name: str) -> _Sealed:
+def _examine(session: Session, sealed: _Sealed, study: Study) -> _Examined:
+    """Hold a changed declaration against what is published."""
+    published = get_study(session, study.name)
+    require_amendable(session, published.id)
+    dealt = tuple(each.n_booklets_added for each in read_logged_amendments(session, published.id))
+    n_more = _more_raters(study, sealed.study.n_raters + sum(dealt))
+    changes = _changes(published, study, n_more)
+    if not changes:
+        msg = f"Study {study.name!r} is what the file says already; nothing is amended."
+        raise StateError(msg)
+    return _Examined(published, dealt, n_more, changes)
+
+
+def _read_sealed(sealed_url: str, changed: Study) -> _Sealed:
+    """Read a published study's sealed half, and refuse a declaration that changes what results rest on."""
+    name = changed.name
     with disposing(open_sealed(sealed_url)) as engine, reading(engine) as session:
         kept = get_sealed_study(session, name)
         secrets = find_secrets(session, kept.id)
@@ -106,8 +130,15 @@ def _read_sealed(sealed_url: str, name: str) -> _Sealed:
     if secrets is None:
         msg = f"Study {name!r} is not published yet: change its file, and run: rater generate FILE"
         raise StateError(msg)
+    refused = [path for path in changed.changes_from(kept.canonical_json) if not _AMENDABLE.fullmatch(path)]
+    if refused:
+        msg = (
+            f"Study {name!r} cannot be amended in {', '.join(refused)}: what results rest on is frozen "
+            f"by publication. Valid: {WHAT_CAN}. For anything else publish a new study under a new name"
+        )
+        raise StateError(f"{msg}.")
     study = Study.model_validate_json(kept.canonical_json)
-    return _Sealed(study, kept.canonical_json, completions, secrets.seed)
+    return _Sealed(study, completions, secrets.seed)
 
 
 def _more_raters(study: Study, n_dealt: int) -> int:

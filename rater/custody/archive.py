@@ -17,12 +17,12 @@ import rater
 from rater.custody.archived_rows import Own, rating_rows, sealed_rows
 from rater.custody.register import read_registrable, write_registration
 from rater.errors import DatabaseError, StateError
-from rater.store.engine import disposing, reading, told_if_unusable, writing
+from rater.store.engine import OWNER_ONLY, disposing, reading, told_if_unusable, writing
 from rater.store.log import read_events
 from rater.store.migrate import HEAD
 from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Event
-from rater.store.rating.studies import get_study, move_study
+from rater.store.rating.studies import PublishedStudy, get_study, move_study
 from rater.store.rows import read_rows
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import get_sealed_study
@@ -30,7 +30,6 @@ from rater.store.sealed.studies import get_sealed_study
 FORMAT = 1
 """The version of the archive's layout."""
 MANIFEST = "manifest.json"
-_OWNER_ONLY = 0o600
 _SAME_TIME = (1980, 1, 1, 0, 0, 0)  # an archive of the same rows has the same bytes
 
 
@@ -60,14 +59,13 @@ def archive_study(
     Who raters are is left out unless asked for; what they wrote is in it, and so are the arms.
 
     Raises:
-        StateError: the study is not unblinded.
+        StateError: the study is not unblinded, or the report is none of it.
         DatabaseError: the file is there already, or cannot be written.
     """
     if path.exists():
         msg = f"{path} is there already; an archive is never overwritten. Name another file."
         raise DatabaseError(msg)
     registration = write_registration(read_registrable(sealed_url, rating_url, name), [])
-    files = {} if report is None else _files_in(report)
     unfinished = path.with_name(f"{path.name}.unfinished")
     # the archive says that the study is archived; where it cannot be written, the study is not
     with (
@@ -75,9 +73,10 @@ def archive_study(
         disposing(open_sealed(sealed_url)) as sealed,
         reading(sealed) as sealed_session,
         writing(rating) as session,
-        told_if_unusable(path),
+        told_if_unusable(path, what="archive"),
     ):
         head = _move(session, name, now=now)
+        files = {} if report is None else _files_in(report, get_study(session, name))
         files["registration.md"] = registration.encode()
         files |= _rows(
             session, "rating", rating_rows(get_study(session, name).id, with_identifiers=with_identifiers)
@@ -107,7 +106,21 @@ def _move(session: Session, name: str, *, now: datetime) -> str:
     return move_study(session, name, "archived", at=now)
 
 
-def _files_in(report: Path) -> dict[str, bytes]:
+def _files_in(report: Path, study: PublishedStudy) -> dict[str, bytes]:
+    """Read a report, after making sure that it is one, and of what this study's raters answered."""
+    how = f"Run: rater analyze {study.name} --report FOLDER"
+    try:
+        about = json.loads((report / "results.json").read_bytes())["about"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{report} is no report: it has no results.json of one. {how}"
+        raise StateError(msg) from error
+    if (about.get("study"), about.get("study_hash")) != (study.name, study.study_hash):
+        of = about.get("study") or "ratings from elsewhere"
+        msg = f"{report} is a report of {of}, not of study {study.name} as it was published here. {how}"
+        raise StateError(msg)
+    if "look" not in about:
+        msg = f"{report} is no result ({about.get('label')}). {how}"
+        raise StateError(msg)
     found = sorted(each for each in report.rglob("*") if each.is_file())
     return {f"report/{each.relative_to(report).as_posix()}": each.read_bytes() for each in found}
 
@@ -140,7 +153,7 @@ def _versions() -> dict[str, str]:
 
 
 def _write_zip(path: Path, files: Mapping[str, bytes]) -> None:
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY)
     with os.fdopen(descriptor, "wb") as stream:
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in files.items():

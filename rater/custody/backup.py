@@ -8,9 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 from rater.errors import DatabaseError
-from rater.store.engine import shown_url, sqlite_path, told_if_unusable
+from rater.store.engine import OWNER_ONLY, shown_url, sqlite_path, told_if_unusable
 
-_OWNER_ONLY = 0o600
 _BUSY_S = 30.0
 
 
@@ -38,7 +37,7 @@ def back_up(rating_url: str, sealed_url: str, folder: Path, *, now: datetime) ->
     if not there:
         msg = f"There is neither {wanted[0][1]} nor {wanted[1][1]}, so nothing to back up."
         raise DatabaseError(msg)
-    with told_if_unusable(folder / "rating.db"):
+    with told_if_unusable(folder, what="folder of copies"):
         folder.mkdir(parents=True, exist_ok=True)
     stamp = now.strftime("%Y%m%dT%H%M%SZ")
     return [_copy(which, path, folder / f"{which}-{stamp}.db") for which, path in there]
@@ -54,8 +53,8 @@ def _file(url: str) -> Path:
 
 def _copy(which: str, source: Path, target: Path) -> Copied:
     unfinished = target.with_suffix(".unfinished")
-    with told_if_unusable(target):
-        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ONLY))
+    with told_if_unusable(target, what="copy"):
+        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
         try:
             _copy_pages(source, unfinished)
             _sync(unfinished)

@@ -13,8 +13,6 @@ from rater.store.rating.schema import Event
 from rater.store.rating.studies import get_study
 from rater.store.rating.watch import standing
 
-_STILL_THERE = {"under way", "away"}
-
 
 @dataclass(frozen=True)
 class Account:
@@ -54,8 +52,8 @@ def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
         n_planned, n_declined = count_booklets(session, study.id), count_declined(session, study.id)
         n_invited, _ = count_invitations(session, study.id)
     sealed = closings[-1].detail
-    standings = Counter(standing(rater, now=now) for rater in raters)
-    waiting = [rater for rater in raters if standing(rater, now=now) in _STILL_THERE]
+    standings = Counter(standing(rater, now=now, is_over=True) for rater in raters)
+    waiting = [r for r in raters if standing(r, now=now, is_over=True) == "unfinished"]
     n_partial = sum(rater.n_answered > 0 for rater in waiting)
     return Account(
         n_planned=n_planned,
@@ -63,7 +61,7 @@ def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
         n_finished=standings["finished"],
         n_partial=n_partial,
         n_unanswering=len(waiting) - n_partial,
-        left={how: n for how, n in sorted(standings.items()) if how not in {"finished", *_STILL_THERE}},
+        left={how: n for how, n in sorted(standings.items()) if how not in {"finished", "unfinished"}},
         n_declined=n_declined,
         n_invited=n_invited,
         n_answers=int(str(sealed["n_answers"])),

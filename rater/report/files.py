@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -12,12 +13,27 @@ from rater.report.export import write_csv
 FORMATS = (".csv", ".jsonl", ".parquet")
 
 
+def require_format(path: Path) -> None:
+    """Refuse a table's file whose name ends in nothing that can be written here, before the work.
+
+    Raises:
+        RaterError: there is no such format, or what it needs is not installed.
+    """
+    if path.suffix not in FORMATS:
+        msg = f"{path} does not end in a format that can be written. Valid: {', '.join(FORMATS)}."
+        raise RaterError(msg)
+    if path.suffix == ".parquet" and find_spec("pyarrow") is None:
+        msg = f"Writing {path} needs pyarrow, which is not installed. Run: pip install pyarrow"
+        raise RaterError(msg)
+
+
 def write_table(frame: pd.DataFrame, path: Path) -> None:
     """Write a table in the format that the file's name ends in.
 
     Raises:
         RaterError: there is no such format, or what it needs is not installed.
     """
+    require_format(path)
     if path.suffix == ".csv":
         write_csv(frame, path)
     elif path.suffix == ".jsonl":
@@ -25,11 +41,8 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
             orient="records", lines=True, date_format="iso", date_unit="us", force_ascii=False
         )
         path.write_text(lines, encoding="utf-8", newline="\n")
-    elif path.suffix == ".parquet":
-        _write_parquet(frame, path)
     else:
-        msg = f"{path} does not end in a format that can be written. Valid: {', '.join(FORMATS)}."
-        raise RaterError(msg)
+        frame.to_parquet(path, engine="pyarrow", index=False)
 
 
 def write_dictionary(entries: Mapping[str, tuple[str, str]], frame: pd.DataFrame, path: Path) -> None:
@@ -53,11 +66,3 @@ def _described(entries: Mapping[str, tuple[str, str]], frame: pd.DataFrame) -> d
 
 def _write_json(content: Mapping[str, object], path: Path) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
-
-
-def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
-    try:
-        frame.to_parquet(path, engine="pyarrow", index=False)
-    except ImportError as error:
-        msg = f"Writing {path} needs pyarrow, which is not installed. Run: pip install pyarrow"
-        raise RaterError(msg) from error

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rater.store.rating.watch import Watched
 
 _MOST_BAR = 30
+_OVER = frozenset({"closed", "unblinded", "archived"})
 
 
 def print_watched(watched: "Watched", console: Console) -> None:
@@ -27,10 +28,11 @@ def print_watched(watched: "Watched", console: Console) -> None:
 
 
 def _lines(watched: "Watched") -> list[tuple[str, str]]:
-    raters = (
-        f"{watched.n_finished} of {watched.n_booklets} finished, {watched.n_under_way} under way, "
-        f"{watched.n_left} gone for over an hour"
-    )
+    raters = f"{watched.n_finished} of {watched.n_booklets} finished"
+    if watched.state in _OVER:
+        raters += f", {watched.n_left} unfinished"
+    else:
+        raters += f", {watched.n_under_way} under way, {watched.n_left} gone for over an hour"
     lines = [
         ("published", f"{watched.published_at:%Y-%m-%d %H:%M} UTC"),
         ("raters", raters),
@@ -43,8 +45,21 @@ def _lines(watched: "Watched") -> list[tuple[str, str]]:
         took = "under a minute" if minutes < 1 else f"{minutes:.0f} minute{'s' * (round(minutes) != 1)}"
         lines.append(("time", f"{took} from consent to the last answer (median)"))
     if watched.days_to_go:
-        lines.append(("to go", f"{watched.days_to_go:.1f} days at the pace of the last 24 hours"))
+        lines.append(("to go", _to_go(watched.days_to_go, watched.pace_hours)))
     return lines
+
+
+def _to_go(days: float, pace_hours: float) -> str:
+    took = f"{days:.1f} days" if days >= 1 else f"about {_hours(days * 24)}"
+    over = "of the last 24 hours" if pace_hours >= 24 else f"since it was opened, {_hours(pace_hours)} ago"
+    return f"{took} at the pace {over}"
+
+
+def _hours(hours: float) -> str:
+    minutes = max(1, round(hours * 60))
+    if minutes < 90:
+        return f"{minutes} minute{'s' * (minutes != 1)}"
+    return f"{minutes / 60:.0f} hours"
 
 
 def _histogram(watched: "Watched") -> Table:

@@ -10,12 +10,19 @@ from rater.steering.completions import ArmCompletion
 from rater.steering.positions import Touch
 
 _STYLE = (
-    "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem}"
-    "table{border-collapse:collapse;width:100%;margin-bottom:2rem;table-layout:fixed}"
-    "th,td{border:1px solid #999;padding:.6rem;text-align:start;vertical-align:top}"
-    "td{white-space:pre-wrap;overflow-wrap:anywhere}small{color:#555}"
-    "@media(prefers-color-scheme:dark){body{background:#111;color:#eee}small{color:#aaa}}"
+    "*{box-sizing:border-box}body{font:1rem/1.5 system-ui,sans-serif;margin:1rem}"
+    "h1,h2{overflow-wrap:anywhere}.scroll{overflow-x:auto;margin-bottom:2rem}"
+    "table{border-collapse:collapse;width:100%;table-layout:fixed}"
+    "th,td{border:1px solid #999;padding:.6rem;text-align:start;vertical-align:top;overflow-wrap:anywhere}"
+    "td{white-space:pre-wrap}td::before{display:none;content:attr(data-arm);font-size:.875rem;color:#555}"
+    "small{color:#555}"
+    "@media(max-width:40rem){table{min-width:0!important}"
+    "table,thead,tbody,tr,th,td{display:block}th,td{border:0;border-bottom:1px solid #999}"
+    "tr{border:1px solid #999;margin-bottom:1rem}td::before{display:block}}"
+    "@media(prefers-color-scheme:dark){body{background:#111;color:#eee}small,td::before{color:#aaa}}"
 )
+_COLUMN_REM = 14
+"""How wide a column is at least, where columns stand side by side."""
 
 
 def tables(completions: Sequence[ArmCompletion], arms: Mapping[str, str]) -> list[Table]:
@@ -50,13 +57,16 @@ def page(title: str, completions: Sequence[ArmCompletion], arms: Mapping[str, st
         f"<th scope=col>{escape(name)}<br><small>{escape(said)}</small></th>" for name, said in arms.items()
     )
     body = "".join(
-        f"<h2>{escape(repr(prompt))}</h2><table><thead><tr>{heads}</tr></thead><tbody>"
+        f"<h2>{escape(repr(prompt))}</h2>"
+        f"<div class=scroll tabindex=0><table style='min-width:{_COLUMN_REM * len(arms)}rem'>"
+        f"<thead><tr>{heads}</tr></thead><tbody>"
         + "".join(f"<tr>{''.join(_cell(each) for each in row)}</tr>" for row in rows)
-        + "</tbody></table>"
+        + "</tbody></table></div>"
         for prompt, rows in _by_prompt(completions, list(arms)).items()
     )
     return (
-        '<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">'
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        '<meta name=viewport content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>{body}</html>\n"
     )
 
@@ -76,7 +86,8 @@ def _by_prompt(
 
 def _cell(completion: ArmCompletion) -> str:
     return (
-        f"<td><b>{escape(completion.prompt)}</b>{escape(completion.text)}\n\n"
+        f'<td data-arm="{escape(completion.arm)}">'
+        f"<b>{escape(completion.prompt)}</b>{escape(completion.text)}\n\n"
         f"<small>{escape(_remarks(completion))}</small></td>"
     )
 

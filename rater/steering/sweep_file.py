@@ -63,9 +63,8 @@ class SweepFile:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(written.getvalue())
         except OSError as error:
-            msg = (
-                f"{self._path} cannot be written: {error.strerror or error}. What was measured is kept in it."
-            )
+            kept = " What was measured before is kept in it." if self._path.exists() else ""
+            msg = f"{self._path} cannot be written: {error.strerror or error}.{kept}"
             raise ModelError(msg) from error
 
     def _outcome(self, line: Mapping[str, str]) -> Outcome:

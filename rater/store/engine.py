@@ -18,6 +18,8 @@ from rater.store.turns import taking_turns
 
 _IMMEDIATE = "rater_begin_immediate"
 _BUSY_TIMEOUT_MS = 30_000
+OWNER_ONLY = 0o600
+"""The mode of a file that only its owner may read."""
 
 CONSTRAINT_NAMES = {
     "ck": "%(constraint_name)s",
@@ -91,16 +93,16 @@ def make_parent(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def told_if_unusable(path: Path) -> Iterator[None]:
-    """Turn what the operating system says against a database file into an error without a traceback.
+def told_if_unusable(path: Path, *, what: str = "database file") -> Iterator[None]:
+    """Turn what the operating system says against a file into an error without a traceback.
 
     Raises:
-        DatabaseError: the file cannot be made or used.
+        DatabaseError: the file, which is called ``what``, cannot be made or used.
     """
     try:
         yield
     except OSError as error:
-        msg = f"The database file {path} cannot be used: {error.strerror}. Valid: one in your own folder."
+        msg = f"The {what} {path} cannot be used: {error.strerror}. Valid: one in your own folder."
         raise DatabaseError(msg) from error
 
 

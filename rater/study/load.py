@@ -19,6 +19,11 @@ def load_study(path: Path) -> Study:
         StudyError: there is no such file, it fails, what it declares is not a valid study, or a file of
             completions that it names does not fit it.
     """
+    if path.is_dir():
+        files = sorted(str(file) for file in path.glob("*.py"))
+        such = f", such as {files[0]}" if files else " (there is none in it)"
+        msg = f"{path} is a folder; name a study file{such}."
+        raise StudyError(msg)
     if not path.is_file():
         valid = sorted(
             {str(file) for folder in (Path("experiments"), path.parent) for file in folder.glob("*.py")}

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Literal, cast
 
 import flask_babel
-from babel import negotiate_locale
+from babel import Locale, negotiate_locale
 from babel.support import Translations
 from flask import Flask, g, has_request_context, request
 from markupsafe import Markup
@@ -65,8 +65,20 @@ def _words(language: str, message: str) -> Markup:
 
 @lru_cache
 def _catalogue(language: str) -> Translations:
-    with flask_babel.force_locale(language):
+    with flask_babel.force_locale(_nearest(language)):
         return cast("Translations", flask_babel.get_translations())
+
+
+def _nearest(language: str) -> str:
+    """Choose the language of our own words for texts in any: pt-BR and pt have English ones, de-CH German."""
+    spoken = language.split("-", maxsplit=1)[0]
+    return spoken if spoken in NAMES else "en"
+
+
+@lru_cache
+def name_of(language: str) -> str:
+    """Return what a language calls itself."""
+    return NAMES.get(language) or Locale.parse(language, sep="-").get_display_name() or language
 
 
 def marked(message: str) -> str:

@@ -77,8 +77,9 @@ def read_recovery_file(path: Path) -> RecoveryFile:
         raise RaterError(msg) from error
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "it"
-        msg = f"{path} is no file of answers: {place}: {first['msg']}. Valid: what a rater downloaded."
+        place = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
+        what = "it is not JSON" if first["type"] == "json_invalid" else f"{place}{first['msg']}"
+        msg = f"{path} is no file of answers: {what}. Valid: what a rater downloaded."
         raise RaterError(msg) from error
 
 

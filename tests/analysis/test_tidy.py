@@ -64,6 +64,7 @@ def test_what_is_read_is_tidy() -> None:
         ("", "cannot be read as a CSV"),
         ("who,prompt,arm,answer\nr,p,a,1\n", "There is no column 'rater' for the rater. Valid:"),
         ("rater,pronpt,arm,answer\nr,p,a,1\n", "no column 'prompt' for the prompt. Did you mean 'pronpt'?"),
+        ("rater,prompt,arm,stars\nr,p,a,1\n", "Say which it is: answer='…', or --answer COL."),
         (SMALL + "r2,p1,a,happy\n", "answer is 'happy' in line 4; it must be a number"),
         (SMALL + "r2,p1,a,inf\n", "answer is 'inf' in line 4"),
         (SMALL + "r2,p1,a,\nr2,p1,b,NA\n", "answer is empty in line 4 (2 such in all); remove rows"),
@@ -85,6 +86,20 @@ def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
         read("absent.csv")
     with pytest.raises(RaterError, match="cannot be read as a CSV in UTF-8"):
         read(tmp_path / "latin.csv")
+    with pytest.raises(RaterError, match=r"cannot be read: Is a directory; give a CSV"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_columns_may_be_separated_as_spreadsheets_do(tmp_path: Path, separator: str) -> None:
+    lines = [["rater", "prompt", "arm", "answer"], ["r1", '"p, q; s"', "a", "3"]]
+    text = "".join(separator.join(line) + "\n" for line in lines)
+    (tmp_path / "ratings.csv").write_text(f"\ufeff{text}", encoding="utf-8")
+
+    (row,) = read(tmp_path / "ratings.csv").to_dict("records")
+
+    assert (row["rater"], row["prompt"], row["arm"], row["answer"]) == ("r1", "p, q; s", "a", 3.0)
+    assert read(small(text)).to_dict("records") == [row]
 
 
 def test_rows_without_an_answer_can_be_left_out() -> None:
@@ -119,8 +134,18 @@ def test_two_arms_need_no_contrast_and_three_do() -> None:
     three = read(small(SMALL + "r1,p1,c,3\n"))
 
     assert plan_for(two).contrast == ("a", "b")
-    with pytest.raises(StudyError, match=r"there are 3 arms \(a, b, c\); name the two to compare"):
+    with pytest.raises(StudyError) as refused:
         plan_for(three)
+    assert str(refused.value) == (
+        "there are 3 arms (a, b, c); name the two to compare, such as contrast=('a', 'b'), or --contrast a,b"
+    )
+
+
+def test_one_arm_has_nothing_to_be_compared_with() -> None:
+    with pytest.raises(
+        StudyError, match=r"^all answers are of the arm 'a'; to compare, there must be answers"
+    ):
+        plan_for(read(small("rater,prompt,arm,answer\nr1,p1,a,3\n")))
 
 
 @pytest.mark.parametrize(

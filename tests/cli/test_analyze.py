@@ -79,6 +79,7 @@ def test_options_make_the_plan(tmp_path: Path) -> None:
     [
         ((), "Give a STUDY, or --from FILE"),
         (("a_study", "--from", "x.csv"), "one of the two"),
+        (("--from", "x.csv", "--look"), "--look and --from do not go together"),
         (("--from", "absent.csv"), "There is no file absent.csv"),
         (("--from", STATS / "data_a.csv"), "There is no column 'arm' for the arm."),
         (("--from", STATS / "data_a.csv", *COLUMNS, "--contrast", "steered"), "is not two different arms"),
@@ -114,7 +115,11 @@ def test_a_report_of_ratings_from_elsewhere_says_where_they_come_from(tmp_path: 
     )
 
     assert written.returncode == 0, written.stderr
-    assert written.stderr == "The report is in report/report.html\n"
+    assert written.stderr.splitlines() == [
+        "Analysing …",
+        "Writing the report with its figures (about 10 s) …",
+        "The report is in report/report.html",
+    ]
     page = (tmp_path / "report" / "report.html").read_text()
     assert "These are ratings from elsewhere: nothing was preregistered or verified here." in page
     meanings = json.loads((tmp_path / "report" / "answers.dictionary.json").read_text())

@@ -1,4 +1,5 @@
 import csv
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,7 +56,6 @@ def test_labels_csv_and_codes(run: Callable[..., Result], tmp_path: Path) -> Non
         ("\n", (), "has 0 labels"),
         ("Ada\n", ("--n", "2"), "give one of them"),
         ("Ada\n", ("--address", "study.example.org"), "valid: where raters reach the server"),
-        ("Ada\n", ("--csv", "/nowhere/links.csv"), "No link was made"),
     ],
 )
 def test_a_mistake_makes_no_link(
@@ -69,6 +69,46 @@ def test_a_mistake_makes_no_link(
     assert isinstance(refused, RaterError)
     assert said in str(refused)
     assert run().stdout.startswith("1\t")
+
+
+def test_a_file_of_earlier_links_is_never_overwritten(run: Callable[..., Result], tmp_path: Path) -> None:
+    path = tmp_path / "links.csv"
+    first = run("--csv", path)
+    earlier = path.read_text()
+
+    again, elsewhere = run("--csv", path), run("--csv", tmp_path / "absent" / "links.csv")
+
+    assert first.exit_code == 0
+    assert f"--csv is {path}, which is there already and is never overwritten" in str(again.exception)
+    assert "there is no folder" in str(elsewhere.exception)
+    assert path.read_text() == earlier
+    assert run().stdout.startswith("2\t")  # the refused ones made no link
+
+
+def test_links_that_are_not_made_are_in_no_file_either(run: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "codes").mkdir()
+    (tmp_path / "codes" / "001-1.png").write_bytes(b"an earlier one")
+
+    refused = run("--csv", tmp_path / "links.csv", "--qr", tmp_path / "codes").exception
+
+    assert "001-1.png cannot be written: File exists. No link was made." in str(refused)
+    assert not (tmp_path / "links.csv").exists()
+    assert (tmp_path / "codes" / "001-1.png").read_bytes() == b"an earlier one"
+
+
+def test_only_who_made_links_can_read_their_files(run: Callable[..., Result], tmp_path: Path) -> None:
+    run("--csv", tmp_path / "links.csv", "--qr", tmp_path / "codes")
+
+    files = [tmp_path / "links.csv", tmp_path / "codes" / "001-1.png"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_links_that_only_this_machine_can_open_are_said_to_be_so(run: Callable[..., Result]) -> None:
+    here, there = run(), run("--address", "https://study.example.org")
+
+    assert "Only on this machine can these links be opened." in here.stderr
+    assert "--address https://study.example.org (or set RATER_ADDRESS)" in here.stderr
+    assert "Only on this machine" not in there.stderr
 
 
 def test_a_label_that_is_taken_is_refused(run: Callable[..., Result], tmp_path: Path) -> None:

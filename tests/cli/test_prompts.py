@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rater.cli.prompts import show_prompts
+from rater.cli.prompts import require_long_prompts, show_prompts
+from rater.errors import ModelError
 from rater.study.load import load_study
 
 STUDY = """
@@ -71,3 +72,33 @@ def test_a_model_that_is_not_here_and_a_text_that_runs_into_its_prompt_are_remar
     assert "other_model\n      not shown: the tokenizer of nobody/nothing is not on this disk" in out
     assert "raters see 'I hate you becauseyou left'" in out
     assert "1 of them begin without a space or line break" in out
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("addition", "needed"),
+    [
+        ("XVector('Love', 'Hate', coeff=5, at=6)", None),
+        ("XVector('Love and all of', 'Hate', coeff=5, at=6)", 5),
+        ("XVector('Love and all of that', 'Hate', coeff=5, at=6, read='last')", None),
+        ("XVector('Love and all of that', 'Hate', coeff=5, at=6, when='all', read='mean')", None),
+        ("XVector('L', 'H', coeff=5, at=6, read='last', position=(4,))", 5),
+        ("RandomVector(like=XVector('Love and all of', 'Hate', coeff=5, at=6))", 5),
+    ],
+)
+def test_a_prompt_that_is_too_short_is_refused_without_the_model(
+    tmp_path: Path, addition: str, needed: int | None
+) -> None:
+    text = STUDY.replace("ARMS", f"Steered(name='long', additions=[{addition}])").replace("CHAT", "")
+    (tmp_path / "tiny.py").write_text(text)
+    study = load_study(tmp_path / "tiny.py")
+
+    if needed is None:
+        assert require_long_prompts(study)
+    else:
+        with pytest.raises(ModelError) as refused:
+            require_long_prompts(study)
+        assert str(refused.value) == (
+            "prompts[1] ('The rain went') is 4 tokens long with BOS, but arms[4].additions[0] needs "
+            f"{needed}; use a longer prompt or a shorter addition."
+        )

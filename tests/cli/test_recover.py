@@ -16,6 +16,7 @@ from rater.store.engine import disposing, writing
 from rater.store.rating.open import open_rating
 from rater.store.rating.studies import move_study
 from rater.web.app import create_app
+from rater.web.recovery_file import read_recovery_file
 from rater.web.settings import WebSettings, running
 
 
@@ -161,3 +162,10 @@ def test_a_closed_study_takes_no_file(
 
     assert isinstance(refused, RaterError)
     assert "Nothing of the file was taken in" in str(refused)
+
+
+def test_a_file_that_is_not_json_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+
+    with pytest.raises(RaterError, match=r"notes\.txt is no file of answers: it is not JSON\. Valid: what"):
+        read_recovery_file(tmp_path / "notes.txt")

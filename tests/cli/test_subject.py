@@ -61,7 +61,7 @@ def test_permuted_arms_are_no_look_and_every_page_says_so(
     done = run("--permuted", "--report", tmp_path / "report")
 
     assert done.exit_code == 0, done.output
-    assert "Permuted arms: not a result" in done.output.splitlines()[0]
+    assert "Permuted arms: not a result" in done.stdout.splitlines()[0]
     assert read_log(rating_url, rated) == before
     page = (tmp_path / "report" / "report.html").read_text()
     assert '<aside class="label" aria-label="Status">Permuted arms: not a result</aside>' in page
@@ -78,7 +78,7 @@ def test_an_exploratory_analysis_is_labelled_and_logged_as_one(
     assert content["about"]["label"] == "Exploratory: not the planned analysis"
     assert content["planned"]["score"] == "scale_points"
     assert content["planned"]["scope"] == "raters"
-    assert done.output.splitlines()[0].strip() == "Exploratory: not the planned analysis"
+    assert done.stdout.splitlines()[0].strip() == "Exploratory: not the planned analysis"
 
 
 def test_a_misspelt_arm_is_found_before_the_study_is_looked_at(

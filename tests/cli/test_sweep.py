@@ -80,6 +80,42 @@ def test_options_that_say_nothing_are_refused(options: list[str], message: str, 
     assert message in result.stderr
 
 
+@pytest.mark.model
+def test_a_layer_that_the_model_lacks_is_refused_before_it_is_loaded(study_file: Path) -> None:
+    result = CliRunner().invoke(sweep, [str(study_file), "--layers", "4,99", "--coeffs", "1"])
+
+    assert str(result.exception) == "--layers has 99, but smollm2-135m-instruct has layers 0–29."
+    assert result.output == ""
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_measured(
+    study_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/proc")
+
+    result = CliRunner().invoke(sweep, [str(study_file), "--layers", "4", "--coeffs", "1"])
+
+    assert "is tiny-sweep.csv, which cannot be written: nothing can be made in /proc" in str(result.exception)
+    assert result.output == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--picture", "map.pdf"], "--picture is map.pdf; valid: a file ending in .png or .svg."),
+        (["--out", "no/out.csv"], "--out is no/out.csv, which cannot be written: there is no folder"),
+        (["--picture", "no/map.png"], "--picture is no/map.png, which cannot be written: there is no folder"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(
+    options: list[str], message: str, study_file: Path
+) -> None:
+    result = CliRunner().invoke(sweep, [str(study_file), "--layers", "1", "--coeffs", "1", *options])
+
+    assert str(result.exception).startswith(message)
+    assert result.output == ""
+
+
 def test_a_misspelt_arm_is_named_with_the_nearest(study_file: Path) -> None:
     result = CliRunner().invoke(sweep, [str(study_file), "--layers", "1", "--coeffs", "1", "--arm", "lovee"])
 

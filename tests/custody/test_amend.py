@@ -3,6 +3,8 @@ from typing import Any
 
 import pytest
 
+from rater.analysis.primary import analyze
+from rater.cli.facts import Databases, study_facts
 from rater.custody.amend import AmendedStudy, amend_study
 from rater.custody.verify import verify_study
 from rater.errors import StateError
@@ -11,6 +13,7 @@ from rater.store.rating.as_published import read_booklets
 from rater.store.rating.open import open_rating
 from rater.store.rating.studies import get_study
 from rater.study.study import Study
+from rater.unblind import permuted
 from tests.custody.conftest import NOW, change, rate
 
 SEVEN_POINTS = {"low": "not at all happy", "high": "very happy", "points": 7}
@@ -108,6 +111,24 @@ def test_more_raters_get_booklets_that_go_on_with_the_design(
     for person in ("d", "e", "f", "g", "h"):
         rate(rating_url, rated, person, 1)
     assert amend.altered(rated) == set()
+
+
+def test_an_analysis_counts_the_raters_of_the_plan_in_force(
+    rated: Study, amend: Amend, sealed_url: str, rating_url: str
+) -> None:
+    amend(rated, **plan(rated, raters=8))
+
+    seen = permuted(sealed_url, rating_url, rated.name)
+    facts = study_facts(Databases(sealed_url, rating_url), rated.name, seen)
+
+    assert seen.plan.n_raters == 8
+    assert (facts.n_planned_raters, facts.n_raters_at_publication) == (8, 6)
+    [told] = facts.amendments
+    assert (told.version, told.why, told.who, told.n_raters_added) == (2, "A slip.", "me", 2)
+    assert told.changes == ("plan.raters",)
+    assert analyze(seen.frame, seen.plan).notes == (
+        "3 of 8 planned raters have answered: this is not the planned sample",
+    )
 
 
 def test_fewer_raters_than_booklets_and_no_change_at_all_are_refused(opened: Study, amend: Amend) -> None:

@@ -15,6 +15,9 @@ from rater.custody.archive import Archived, archive_study
 from rater.custody.unarchive import import_study
 from rater.custody.verify import verify_study
 from rater.errors import DatabaseError, RaterError, SealError, StateError
+from rater.store.engine import disposing, reading
+from rater.store.rating.open import open_rating
+from rater.store.rating.studies import get_study
 from rater.study.study import Study
 from rater.unblind import Reason, unblind
 from tests.custody.conftest import NOW, file_of, state_of
@@ -33,6 +36,9 @@ def archived(unblinded: Study, sealed_url: str, rating_url: str, tmp_path: Path)
     report = tmp_path / "report"
     report.mkdir()
     (report / "report.html").write_text("<p>Found.</p>")
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        of = {"study": unblinded.name, "study_hash": get_study(session, unblinded.name).study_hash}
+    (report / "results.json").write_text(json.dumps({"about": {**of, "look": 1}}))
     path = tmp_path / "study.zip"
     return archive_study(sealed_url, rating_url, unblinded.name, path, now=NOW, report=report)
 
@@ -101,6 +107,28 @@ def test_an_archive_that_cannot_be_written_leaves_the_study_as_it_was(
     with pytest.raises(DatabaseError, match="cannot be used"):
         archive_study(sealed_url, rating_url, unblinded.name, tmp_path / "no" / "a.zip", now=NOW)
 
+    assert state_of(rating_url, unblinded) == "unblinded"
+
+
+@pytest.mark.parametrize(
+    ("results", "says"),
+    [
+        (None, "is no report: it has no results.json of one"),
+        ("[]", "is no report"),
+        ('{"about": {"study": "another"}}', "is a report of another, not of study marked_study"),
+        ('{"about": {}}', "is a report of ratings from elsewhere"),
+    ],
+)
+def test_a_folder_that_is_no_report_of_the_study_does_not_go_into_its_archive(
+    unblinded: Study, sealed_url: str, rating_url: str, tmp_path: Path, results: str | None, says: str
+) -> None:
+    if results is not None:
+        (tmp_path / "results.json").write_text(results)
+
+    with pytest.raises(StateError, match=says):
+        archive_study(sealed_url, rating_url, unblinded.name, tmp_path / "a.zip", now=NOW, report=tmp_path)
+
+    assert list(tmp_path.glob("*.zip*")) == []
     assert state_of(rating_url, unblinded) == "unblinded"
 
 

@@ -18,7 +18,7 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Event
 from rater.store.rating.studies import get_study
 from rater.study.study import Study
-from tests.custody.conftest import change, rate
+from tests.custody.conftest import change, rate, state_of
 
 Run = Callable[..., str]
 READ: dict[str, Callable[[Path], pd.DataFrame]] = {
@@ -128,13 +128,86 @@ def test_a_users_mistakes_are_said(published: Study, run: Run, tmp_path: Path) -
     mistakes: list[tuple[tuple[str | Path, ...], str]] = [
         (("amend", published.name, other, "--reason", "x", "--yes"), r"declares the study 'another', not"),
         (("register", "markd_study"), r"Did you mean 'marked_study'\?"),
-        (("archive", published.name, tmp_path / "study.py"), r"is there already"),
         (("import", other), r"cannot be read as a zip"),
         (("db", "grant", "rater_web"), r"is a SQLite file, which has no roles"),
     ]
     for arguments, says in mistakes:
         with pytest.raises(RaterError, match=says):
             run(*arguments)
+
+
+@pytest.mark.parametrize("place", ["absent/it.csv", "file/it.csv", ".", "/proc/it.csv"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("export", "{name}", "{place}", "--unblind", "--yes"),
+        ("analyze", "{name}", "--yes", "--json", "{place}"),
+        ("analyze", "{name}", "--yes", "--csv", "{place}"),
+        ("analyze", "{name}", "--yes", "--report", "{place}"),
+    ],
+    ids=lambda command: f"{command[0]} {command[-2]}",
+)
+def test_a_place_that_cannot_be_written_is_refused_before_the_seal_is_opened(
+    closed: Study, run: Run, rating_url: str, tmp_path: Path, command: tuple[str, ...], place: str
+) -> None:
+    (tmp_path / "file").write_text("mine")
+
+    arguments = [each.format(name=closed.name, place=tmp_path / place) for each in command]
+    with pytest.raises(RaterError, match=r"cannot be written|nothing can be made|no folder|holds"):
+        run(*arguments)
+
+    assert state_of(rating_url, closed) == "closed"
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_format_that_is_not_there_is_refused_before_the_seal_is_opened(
+    closed: Study, run: Run, rating_url: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RaterError, match=r"Valid: \.csv, \.jsonl, \.parquet"):
+        run("export", closed.name, tmp_path / "ratings.txt", "--unblind", "--yes")
+
+    assert state_of(rating_url, closed) == "closed"
+
+
+@pytest.mark.parametrize(
+    ("file", "says"), [("a.txt", r"; valid: a file ending in \.zip"), ("there.zip", "is there already")]
+)
+def test_an_archive_is_a_new_zip(closed: Study, run: Run, tmp_path: Path, file: str, says: str) -> None:
+    (tmp_path / "there.zip").write_text("")
+
+    with pytest.raises(RaterError, match=says):
+        run("archive", closed.name, tmp_path / file)
+
+
+def test_a_copy_that_cannot_be_made_is_not_called_a_database(closed: Study, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(RaterError, match=r"The folder of copies .*/file/copies cannot be used"):
+        run("backup", tmp_path / "file" / "copies")
+
+
+def test_what_cannot_be_amended_is_refused_before_anybody_is_asked(
+    published: Study, sealed_url: str, rating_url: str, tmp_path: Path
+) -> None:
+    databases = ("--sealed", sealed_url, "--ratings", rating_url)
+    command = ("amend", published.name, str(study_file(tmp_path, published)), "--reason", "x", *databases)
+
+    unchanged = CliRunner().invoke(cli, command)
+    study_file(tmp_path, published, instructions="Say it.")
+    changed = CliRunner().invoke(cli, command, input="n\n")
+
+    assert "is what the file says already" in str(unchanged.exception)
+    assert unchanged.output == ""
+    assert "This changes instructions of study marked_study." in changed.stderr
+    assert "Go on?" in changed.stderr
+    assert changed.exit_code == 1
+
+
+def test_nobody_is_under_way_in_a_study_that_is_closed(closed: Study, run: Run) -> None:
+    said = run("status", closed.name)
+
+    assert "2 of 6 finished, 1 unfinished" in said
+    assert "under way" not in said
 
 
 def test_a_head_that_was_cut_off_is_no_sign_of_a_rewritten_log(published: Study, run: Run) -> None:

@@ -60,7 +60,7 @@ def test_the_demo_study_is_valid() -> None:
         # names
         (
             "study_with(name='a/b')",
-            "name is 'a/b'; valid: a-z, 0-9, _ and -, starting with a letter or digit.",
+            "name is 'a/b'; valid: a-z, 0-9, _ and -, starting with a letter or digit, such as 'texts-2'.",
         ),
         ("study_with(promts=[])", "promts is not a field here. Did you mean 'prompts'?"),
         ("Sampling(temprature=1)", "temprature is not a field here. Did you mean 'temperature'?"),
@@ -156,7 +156,7 @@ def test_the_demo_study_is_valid() -> None:
         ("Steered(addition=[])", "addition is not a field here. Did you mean 'additions'?"),
         (
             "Unsteered(name='A b')",
-            "name is 'A b'; valid: a-z, 0-9, _ and -, starting with a letter or digit.",
+            "name is 'A b'; valid: a-z, 0-9, _ and -, starting with a letter or digit, such as 'texts-2'.",
         ),
         # additions
         ("XVector('a', 'b', coef=5, at=6)", "coef is not a field here. Did you mean 'coeff'?"),
@@ -268,6 +268,12 @@ def test_a_missing_file_gets_the_nearest_named(tmp_path: Path, monkeypatch: pyte
         load_study(Path("experiments/love_vs_hat.py"))
     assert str(caught.value) == (
         "There is no study file experiments/love_vs_hat.py. Did you mean 'experiments/love_vs_hate.py'?"
+    )
+
+    with pytest.raises(StudyError) as caught:
+        load_study(Path("experiments"))
+    assert str(caught.value) == (
+        "experiments is a folder; name a study file, such as experiments/love_vs_hate.py."
     )
 
     Path("mine.py").touch()

@@ -116,6 +116,43 @@ def test_a_study_without_translations_is_read_in_its_own_language(
 
 
 @pytest.mark.parametrize(
+    ("code", "title", "direction"), [("pt-BR", "Quão felizes?", "ltr"), ("ar", "ما مدى السعادة؟", "rtl")]
+)
+def test_a_study_says_truly_which_language_it_is_in_though_our_words_are_english(
+    client: FlaskClient,
+    publish_study: Callable[..., str],
+    protocol: Protocol,
+    code: str,
+    title: str,
+    direction: str,
+) -> None:
+    shown = protocol.model_copy(update={"language": code, "title": title})
+    slug = publish_study(slug="own", name="own", shown=shown)
+
+    page = client.get(f"/s/{slug}", headers={"Accept-Language": "de"})
+
+    assert f'<html lang="{code}" dir="{direction}"' in page.text
+    assert "You will read 3 short texts" in page.text
+
+
+def test_languages_that_we_do_not_speak_are_offered_by_their_own_names(
+    client: FlaskClient, publish_study: Callable[..., str], protocol: Protocol
+) -> None:
+    shown = protocol.model_copy(
+        update={"language": "de-CH", "translations": {"pt-BR": Translation(title="Felicidade")}}
+    )
+    slug = publish_study(slug="two", name="two", shown=shown)
+
+    page = client.get(f"/s/{slug}", headers={"Accept-Language": "pt-BR"})
+    own = client.get(f"/s/{slug}", headers={"Accept-Language": "de"})
+
+    assert '<html lang="pt-BR"' in page.text
+    assert "português (Brasil)" in page.text
+    assert "Deutsch (Schweiz)" in page.text
+    assert "lesen 3 kurze Texte" in own.text
+
+
+@pytest.mark.parametrize(
     ("texts", "direction"),
     [(("Hello",), "ltr"), (("1. مرحبا hello",), "rtl"), (("", "… שלום"), "rtl"), (("123",), "ltr")],
 )

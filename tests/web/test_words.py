@@ -16,9 +16,10 @@ from rater.store.engine import writing
 from rater.store.rating.publication import NewTrial
 from rater.store.rating.studies import move_study
 from rater.study.asides import Practice
+from rater.study.language import Language
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert, Number, Pairwise, Slider
-from rater.study.visit import PROLIFIC, BlindingQuestion, Ending, Endings, Language, ScreeningQuestion
+from rater.study.visit import PROLIFIC, BlindingQuestion, Ending, Endings, ScreeningQuestion
 from rater.web import defaults, language
 
 Publish = Callable[..., str]

@@ -1,9 +1,18 @@
 """Open the rating database."""
 
+import os
+
 from sqlalchemy import Engine
 
 from rater.errors import DatabaseError
-from rater.store.engine import closed_if_refused, make_parent, open_engine, sqlite_path
+from rater.store.engine import (
+    OWNER_ONLY,
+    closed_if_refused,
+    make_parent,
+    open_engine,
+    sqlite_path,
+    told_if_unusable,
+)
 from rater.store.migrate import prepare, require_current
 
 
@@ -26,12 +35,17 @@ def open_rating(url: str) -> Engine:
 def create_rating(url: str) -> Engine:
     """Open a rating database, made first if it is missing, as `publish` does.
 
+    A new one only its owner can read, and its WAL inherits the mode; one that is there keeps the mode that it
+    was given, so that a web process of another user can be let in.
+
     Raises:
         DatabaseError: it cannot be made or is of another revision.
     """
     path = sqlite_path(url)
     if path is not None:
         make_parent(path)
+        with told_if_unusable(path):
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, OWNER_ONLY))
     engine = open_engine(url)
     with closed_if_refused(engine):
         prepare(engine, "rating")

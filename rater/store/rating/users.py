@@ -170,6 +170,6 @@ def _get(session: Session, name: str) -> DeskUser:
     user = _find(session, name)
     if user is None:
         names = session.scalars(select(DeskUser.name)).all()
-        msg = f"There is no user {name!r}.{nearest(name, names) if names else ' Run: rater user add ' + name}"
+        msg = f"There is no user {name!r}.{nearest(name, names) if names else ' There is none yet.'}"
         raise StateError(msg)
     return user

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Literal
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rater.store.rating.frame import read_visits
@@ -17,11 +18,15 @@ from rater.store.rating.masked import (
     read_conduct,
     read_raters,
 )
+from rater.store.rating.schema import Event
 from rater.store.rating.studies import PublishedStudy
 
 LEFT_AFTER = timedelta(hours=1)
 """A rater who has not finished and not answered for so long is counted as gone; they may come back."""
 PACE_OVER = timedelta(hours=24)
+_SOONEST_PACE = timedelta(minutes=30)
+"""What was finished in the first minutes says little of how long the rest will take."""
+_OVER = frozenset({"closed", "unblinded", "archived"})
 _QUICK_SHARE = 1 / 3
 _FEWEST_FOR_SAME = 10
 
@@ -29,6 +34,7 @@ Standing = Literal[
     "finished",
     "under way",
     "away",
+    "unfinished",
     "stopped",
     "withdrawn",
     "screened out",
@@ -54,8 +60,10 @@ class Watched:
     n_booklets: int
     n_finished: int
     n_under_way: int
+    """Nobody once the study is closed."""
     n_left: int
-    """Raters who have not finished and not answered for an hour, or have left for good."""
+    """Raters who have not finished and not answered for an hour, or have left for good; once the study is
+    closed, all who have not finished."""
     n_answers: int
     n_answers_last_day: int
     ratings_per_item: dict[int, int]
@@ -65,7 +73,10 @@ class Watched:
     left_at: tuple[int, ...]
     """After how many texts those who left did."""
     days_to_go: float | None
-    """At the pace of the last day; None where nobody finished in it."""
+    """At the pace of the last day, or since the study was first opened where that is shorter; None where
+    nobody finished in it, it is too short to tell, or the study is not open."""
+    pace_hours: float
+    """Over how many hours the pace is taken."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +96,17 @@ class WatchedRater:
 
 
 def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Watched:
-    """Watch a study as a whole. Costs four queries, whatever its size."""
+    """Watch a study as a whole. Costs five queries, whatever its size."""
     raters = read_raters(session, study.id)
     n_answers, n_recent_answers = count_answers_since(session, study.id, now - PACE_OVER)
     n_booklets = count_booklets(session, study.id)
-    standings = [standing(rater, now=now) for rater in raters]
-    gone = [rater for rater, at in zip(raters, standings, strict=True) if at not in {"finished", "under way"}]
+    standings = [standing(rater, now=now, is_over=study.state in _OVER) for rater in raters]
+    gone = [r for r, at in zip(raters, standings, strict=True) if at not in {"finished", "under way"}]
     finished = [(rater.consented_at, rater.finished_at) for rater in raters if rater.finished_at is not None]
     n_recent = sum(now - at <= PACE_OVER for _, at in finished)
-    days = PACE_OVER / timedelta(days=1)
+    over = min(PACE_OVER, now - (_first_opened_at(session, study) or study.published_at))
+    tells = study.state == "open" and over >= _SOONEST_PACE and n_recent > 0
+    to_go = max(0, n_booklets - len(finished))
     minutes = [(end - begin).total_seconds() / 60 for begin, end in finished]
     return Watched(
         name=study.name,
@@ -109,22 +122,32 @@ def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Wa
         ratings_per_item=count_ratings_per_item(session, study.id),
         median_minutes=median(minutes) if minutes else None,
         left_at=tuple(sorted(rater.n_answered for rater in gone)),
-        days_to_go=max(0, n_booklets - len(finished)) / n_recent * days if n_recent else None,
+        days_to_go=to_go / n_recent * (over / timedelta(days=1)) if tells else None,
+        pace_hours=over / timedelta(hours=1),
     )
 
 
-def watch_raters(session: Session, study_id: int, *, now: datetime) -> list[WatchedRater]:
+def _first_opened_at(session: Session, study: PublishedStudy) -> datetime | None:
+    return session.scalar(
+        select(Event.at)
+        .where(Event.study_id == study.id, Event.kind == "open")
+        .order_by(Event.sequence)
+        .limit(1)
+    )
+
+
+def watch_raters(session: Session, study: PublishedStudy, *, now: datetime) -> list[WatchedRater]:
     """Watch each rater, in the order in which they came. Costs four queries."""
-    conduct = read_conduct(session, study_id)
-    visits = {visit.rater_id: visit for visit in read_visits(session, study_id)}
+    conduct = read_conduct(session, study.id)
+    visits = {visit.rater_id: visit for visit in read_visits(session, study.id)}
     watched = []
-    for rater in read_raters(session, study_id):
+    for rater in read_raters(session, study.id):
         own = conduct.get(rater.id)
         watched.append(
             WatchedRater(
                 id=rater.id,
                 consented_at=rater.consented_at,
-                standing=standing(rater, now=now),
+                standing=standing(rater, now=now, is_over=study.state in _OVER),
                 n_answered=rater.n_answered,
                 n_trials=rater.n_trials,
                 seconds_a_text=own.seconds_a_text if own else None,
@@ -136,14 +159,16 @@ def watch_raters(session: Session, study_id: int, *, now: datetime) -> list[Watc
     return watched
 
 
-def standing(rater: RaterProgress, *, now: datetime) -> Standing:
-    """Say where a rater stands."""
+def standing(rater: RaterProgress, *, now: datetime, is_over: bool) -> Standing:
+    """Say where a rater stands, in a study that is over or not."""
     if rater.finished_at is not None:
         return "finished"
     if rater.left_why is not None:
         return _LEFT[rater.left_why]
     if rater.replaced_at is not None:
         return "replaced"
+    if is_over:
+        return "unfinished"
     return "away" if now - (rater.last_at or rater.consented_at) > LEFT_AFTER else "under way"
 
 

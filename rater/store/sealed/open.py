@@ -6,10 +6,15 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from rater.errors import DatabaseError
-from rater.store.engine import closed_if_refused, make_parent, open_engine, sqlite_path, told_if_unusable
+from rater.store.engine import (
+    OWNER_ONLY,
+    closed_if_refused,
+    make_parent,
+    open_engine,
+    sqlite_path,
+    told_if_unusable,
+)
 from rater.store.migrate import prepare, require_current
-
-_OWNER_ONLY = 0o600
 
 
 def open_sealed(url: str) -> Engine:
@@ -40,7 +45,7 @@ def create_sealed(url: str) -> Engine:
     if path is not None:
         make_parent(path)
         with told_if_unusable(path):
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, _OWNER_ONLY))
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, OWNER_ONLY))
         _close_to_others(path)
     engine = open_engine(url)
     with closed_if_refused(engine):
@@ -51,4 +56,4 @@ def create_sealed(url: str) -> Engine:
 def _close_to_others(path: Path) -> None:
     if path.stat().st_mode & 0o077:
         with told_if_unusable(path):
-            path.chmod(_OWNER_ONLY)
+            path.chmod(OWNER_ONLY)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from rater.store.log import read_events
 from rater.store.rating import masked
 from rater.store.rating.schema import Event
 from rater.store.rating.studies import PublishedStudy
-from rater.store.rating.watch import Watched, WatchedRater, watch_raters, watch_study
+from rater.store.rating.watch import Standing, Watched, WatchedRater, watch_raters, watch_study
 from rater.web.desk import charts
 from rater.web.desk.moves import MOVES, STATES
 from rater.web.desk.pages import Action, CountRow, Figure, LogLine, Step, Strip, StudyPage
@@ -69,7 +69,7 @@ def read_overview(session: Session, study: PublishedStudy, *, now: datetime) -> 
     return Overview(
         study=study,
         watched=watch_study(session, study, now=now),
-        raters=watch_raters(session, study.id, now=now),
+        raters=watch_raters(session, study, now=now),
         n_planned=masked.count_planned(session, study.id),
         n_declined=masked.count_declined(session, study.id),
         n_invited=n_invited,
@@ -159,10 +159,13 @@ def _steps(seen: Overview) -> tuple[Step, ...]:
     n_started = sum(rater.n_answered > 0 for rater in raters)
     n_finished = seen.watched.n_finished
     gone = Counter(rater.standing for rater in raters if rater.standing not in {"finished", "under way"})
+    waiting: dict[Standing, str] = {"away": "away for over an hour", "unfinished": "unfinished"}
+    left = {at: n for at, n in gone.items() if at not in waiting}
+    still = ", ".join(f"{gone[at]} {words}" for at, words in waiting.items() if at in gone)
     steps = [
         Step("Consented", len(raters), f"{seen.n_declined} declined before" if seen.n_declined else ""),
-        Step(f"Rated a {_trial(seen)}", n_started, _words({at: n for at, n in gone.items() if at != "away"})),
-        Step("Finished", n_finished, f"{gone['away']} away for over an hour" if gone["away"] else ""),
+        Step(f"Rated a {_trial(seen)}", n_started, _words(left)),
+        Step("Finished", n_finished, still),
     ]
     if seen.n_invited:
         came = f"{seen.n_came_by_invitation} came"
@@ -170,7 +173,7 @@ def _steps(seen: Overview) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _words(counts: dict[str, int]) -> str:
+def _words(counts: Mapping[Standing, int]) -> str:
     return ", ".join(f"{n} {at}" for at, n in sorted(counts.items()))
 
 

@@ -45,7 +45,7 @@ def studies() -> str:
         lines = []
         for study in list_studies(session):
             watched = watch_study(session, study, now=now)
-            came = [rater.consented_at for rater in watch_raters(session, study.id, now=now)]
+            came = [rater.consented_at for rater in watch_raters(session, study, now=now)]
             lines.append(
                 StudyLine(
                     url=url_for("desk.study", name=study.name),
@@ -126,7 +126,7 @@ def download_answers(name: str) -> Response:
 def download_raters(name: str) -> Response:
     """Hand out the table of raters. Costs five queries."""
     with reading(running().engine) as session:
-        raters = watch_raters(session, _find(session, name).id, now=running().settings.now())
+        raters = watch_raters(session, _find(session, name), now=running().settings.now())
     return _attachment(downloads.raters_csv(raters), f"{name}-raters.csv")
 
 

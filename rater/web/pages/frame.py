@@ -100,7 +100,7 @@ def _languages(visit: Visit) -> tuple[LanguageChoice, ...]:
     codes = language.offered(visit.study.protocol)
     if len(codes) == 1:
         return ()
-    return tuple(LanguageChoice(code, language.NAMES[code], code == visit.language) for code in codes)
+    return tuple(LanguageChoice(code, language.name_of(code), code == visit.language) for code in codes)
 
 
 def _own(visit: Visit) -> Mapping[str, str]:

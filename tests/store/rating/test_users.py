@@ -43,6 +43,14 @@ def test_what_cannot_be_added_is_told(
         users.add_user(session, name, password, now=now)
 
 
+def test_where_there_is_no_user_nobody_is_told_to_add_one_in_order_to_remove_them(rating: Engine) -> None:
+    with (
+        pytest.raises(StateError, match=r"^There is no user 'bob'\. There is none yet\.$"),
+        writing(rating) as session,
+    ):
+        users.remove_user(session, "bob")
+
+
 def test_a_misspelt_name_is_told_with_the_nearest(with_ada: Engine) -> None:
     said = r"There is no user 'adda'\. Did you mean 'ada'\?"
 

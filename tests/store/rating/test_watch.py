@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,11 +8,30 @@ from sqlalchemy import Engine, select
 from rater.store.engine import reading, writing
 from rater.store.rating import masked
 from rater.store.rating.masked import RaterConduct, RaterProgress
-from rater.store.rating.schema import Answer, AttentionCheck, Booklet, Comment, Guess, Item, Rater, Tally
+from rater.store.rating.schema import (
+    Answer,
+    AttentionCheck,
+    Booklet,
+    Comment,
+    Guess,
+    Item,
+    Rater,
+    Tally,
+)
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.watch import Standing, WatchedRater, flags, standing, watch_raters, watch_study
 
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)  # when the study was published, and opened
+
+
+_KNOWN: dict[str, object] = {
+    "id": "a",
+    "n_answered": 1,
+    "n_trials": 3,
+    "consented_at": NOW - timedelta(hours=3),
+    "last_at": NOW - timedelta(minutes=5),
+    **dict.fromkeys(("instructed_at", "finished_at", "left_at", "left_why", "replaced_at")),
+}
 
 
 @pytest.mark.parametrize(
@@ -27,16 +47,11 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
     ],
 )
 def test_a_rater_stands_where_they_last_were(changes: dict[str, object], expected: Standing) -> None:
-    known: dict[str, object] = {
-        "id": "a",
-        "n_answered": 1,
-        "n_trials": 3,
-        "consented_at": NOW - timedelta(hours=3),
-        "last_at": NOW - timedelta(minutes=5),
-        **dict.fromkeys(("instructed_at", "finished_at", "left_at", "left_why", "replaced_at")),
-    }
+    progress = RaterProgress(**{**_KNOWN, **changes})  # type: ignore[arg-type] # mixed
+    over = "unfinished" if expected in {"under way", "away"} else expected
 
-    assert standing(RaterProgress(**{**known, **changes}), now=NOW) == expected  # type: ignore[arg-type] # mixed
+    assert standing(progress, now=NOW, is_over=False) == expected
+    assert standing(progress, now=NOW, is_over=True) == over
 
 
 @pytest.mark.parametrize(
@@ -114,15 +129,45 @@ def test_a_study_is_watched_as_a_whole(rating: Engine, watched: PublishedStudy) 
         )
 
     assert (seen.n_booklets, seen.n_finished, seen.n_under_way, seen.n_left) == (3, 1, 0, 1)
-    assert (seen.n_answers, seen.median_minutes, seen.left_at, seen.days_to_go) == (5, 9.0, (1,), 2.0)
+    assert (seen.n_answers, seen.median_minutes, seen.left_at) == (5, 9.0, (1,))
     assert seen.ratings_per_item == {1: 2, 2: 1}  # the attention check is not among them
     assert (declined, planned) == (2, 12)
     assert (comments, guesses) == (["from a", "from b"], {"first": 2})
 
 
+@pytest.mark.parametrize(
+    ("after", "days", "hours"),
+    [
+        (timedelta(minutes=29), None, 29 / 60),
+        (timedelta(hours=6), 2 * 6 / 24, 6.0),
+        (timedelta(hours=24, minutes=5), 2.0, 24.0),
+        (timedelta(hours=25), None, 24.0),
+    ],
+    ids=["too soon", "since opening", "the last day", "nobody in the last day"],
+)
+def test_the_pace_is_that_of_the_time_in_which_raters_could_come(
+    rating: Engine, watched: PublishedStudy, after: timedelta, days: float | None, hours: float
+) -> None:
+    with reading(rating) as session:
+        seen = watch_study(session, watched, now=NOW + after)
+
+    assert seen.days_to_go == pytest.approx(days)
+    assert seen.pace_hours == pytest.approx(hours)
+
+
+def test_once_a_study_is_closed_nobody_is_under_way(rating: Engine, watched: PublishedStudy) -> None:
+    soon = NOW + timedelta(minutes=40)
+    with reading(rating) as session:
+        still_open = watch_study(session, watched, now=soon)
+        closed = watch_study(session, replace(watched, state="closed"), now=soon)
+
+    assert (still_open.n_under_way, still_open.n_left) == (1, 0)
+    assert (closed.n_under_way, closed.n_left, closed.left_at, closed.days_to_go) == (0, 1, (1,), None)
+
+
 def test_each_rater_is_watched(rating: Engine, watched: PublishedStudy) -> None:
     with reading(rating) as session:
-        first, second = watch_raters(session, watched.id, now=NOW + timedelta(hours=2))
+        first, second = watch_raters(session, watched, now=NOW + timedelta(hours=2))
 
     assert first == WatchedRater(
         id="a" * 32,

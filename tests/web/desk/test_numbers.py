@@ -50,7 +50,7 @@ def test_a_study_of_pairs_counts_pairs(
     person.post(f"/s/{slug}/consent", data={"decision": "agree", "token": "a" * 43})
     found = ada.get("/desk/studies/pair")
 
-    assert "Pairs rated 0 of 2" in words(found, ".figures div")
+    assert "Pairs rated 0 of 2 to be shown to raters" in words(found, ".figures div")
     assert "0 Rated a pair" in words(found, ".flow li")
     assert {"Pairs rated", "Seconds a pair"} <= set(words(found, ".raters thead a"))
 

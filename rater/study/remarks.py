@@ -1,0 +1,54 @@
+"""Say what is odd in a study that can be run as it stands, and is perhaps not what was meant."""
+
+import ast
+import io
+import tokenize
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+from rater.study.arms import Steered
+from rater.study.study import Study
+
+_NO_PART = frozenset({tokenize.NL, tokenize.COMMENT})
+
+
+def remarks(study: Study, file: Path) -> Iterator[str]:
+    """Name what may be a slip, in a sentence each; none of it keeps the study from being run."""
+    for number, arm in enumerate(study.arms):
+        for index, addition in enumerate(arm.additions if isinstance(arm, Steered) else ()):
+            if getattr(addition, "coeff", None) == 0:
+                yield f"arms[{number}].additions[{index}].coeff is 0, so that it adds nothing."
+    for prompt in _joined(file, study.prompts):
+        yield (
+            f"The prompt {prompt!r} is written as two texts without a space where they meet: is a comma "
+            "missing between two prompts?"
+        )
+    if len(study.prompts) == 1:
+        yield "There is one prompt, so that nothing can be said of what other prompts would give."
+    if study.n_raters == 1:
+        yield "There is one rater, so that nothing can be said of what other people would answer."
+
+
+def _joined(file: Path, prompts: Iterable[str]) -> list[str]:
+    """Find prompts that Python joined from two literals, as it does where a comma was forgotten.
+
+    Whoever breaks a long prompt over two lines leaves a space where it goes on.
+    """
+    with tokenize.open(file) as source:
+        tokens = [
+            token
+            for token in tokenize.generate_tokens(io.StringIO(source.read()).readline)
+            if token.type not in _NO_PART
+        ]
+    texts = [ast.literal_eval(token.string) if token.type == tokenize.STRING else None for token in tokens]
+    joints = {
+        (one, other)
+        for one, other in pairwise(texts)
+        if isinstance(one, str) and isinstance(other, str) and _is_bare(one[-1:]) and _is_bare(other[:1])
+    }
+    return [prompt for prompt in prompts if any(one + other in prompt for one, other in joints)]
+
+
+def _is_bare(character: str) -> bool:
+    return bool(character) and not character.isspace()

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from rater.study.load import load_study
+from rater.study.remarks import remarks
+
+STUDY = """\
+from rater import Dimension, Likert, Plan, Steered, Study, Unsteered, XVector
+
+study = Study(
+    name="n", title="t", consent="Take part" "?", instructions="i",
+    dimensions=[Dimension(name="d", question="q", scale=Likert(low="l", high="h"))],
+    prompts=[{prompts}],
+    arms=[Unsteered(), Steered(additions=[XVector("L", "H", coeff={coeff}, at=6)])],
+    plan=Plan(raters={raters}),
+)
+"""
+JOINED = "The prompt 'I hate youThe rain' is written as two texts without a space where they meet"
+
+
+@pytest.mark.parametrize(
+    ("prompts", "coeff", "raters", "said"),
+    [
+        ('"I hate you", "The rain"', 5, 2, []),
+        ('"I hate you "\n        "because", "The rain"', 5, 2, []),
+        ('"I hate you"  # the first\n        "The rain", "It"', 5, 2, [JOINED]),
+        ('"I hate you", "The rain"', 0, 2, ["arms[1].additions[0].coeff is 0, so that it adds nothing."]),
+        ('"The rain"', 5, 2, ["There is one prompt"]),
+        ('"I hate you", "The rain"', 5, 1, ["There is one rater"]),
+    ],
+    ids=[
+        "fine",
+        "a long prompt in two lines",
+        "a comma forgotten",
+        "nothing added",
+        "one prompt",
+        "one rater",
+    ],
+)
+def test_what_is_perhaps_a_slip_is_remarked_on(
+    tmp_path: Path, prompts: str, coeff: int, raters: int, said: list[str]
+) -> None:
+    path = tmp_path / "study.py"
+    path.write_text(STUDY.format(prompts=prompts, coeff=coeff, raters=raters))
+
+    found = list(remarks(load_study(path), path))
+
+    assert len(found) == len(said)
+    assert all(remark.startswith(beginning) for remark, beginning in zip(found, said, strict=True))
