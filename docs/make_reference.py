@@ -3,12 +3,16 @@
 python docs/make_reference.py [FOLDER]    # `make docs`; a test holds the pages against the code
 """
 
+import ast
 import dataclasses
+import inspect
 import re
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from types import NoneType, UnionType
+from typing import Annotated, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 import click
 from pydantic import BaseModel
@@ -23,6 +27,7 @@ from rater.store.sealed.schema import Base as Sealed
 
 FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "reference"
 _NOT_DECLARED_HERE = "see its docstring"
+_OTHERS = {int: "a whole number", tuple[int, ...]: "whole numbers in brackets", NoneType: "`None`"}
 _FIRST = ("Study", "Sampling", "Plan", "AnalysisPlan", "Dimension")
 
 
@@ -37,7 +42,14 @@ def _study() -> str:
     order = sorted(exported, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
     sections = [_section(name, exported[name]) for name in order if isinstance(exported[name], type)]
     return "\n".join(
-        ["# Fields of a study file", "", "Everything here is imported from `rater`.", "", *sections]
+        [
+            "# Fields of a study file",
+            "",
+            "Everything here is imported from `rater`.",
+            "",
+            *sections,
+            *_others(),
+        ]
     )
 
 
@@ -50,12 +62,65 @@ def _section(name: str, declared: type) -> str:
 
 
 def _fields(declared: type) -> Iterator[str]:
-    meanings = meanings_of(declared)
+    meanings, hints = meanings_of(declared), get_type_hints(declared, include_extras=True)
     for field, default in _defaults(declared).items():
         if field == "kind":
             continue
         says = meanings[field].says if field in meanings else _NOT_DECLARED_HERE
-        yield f"| `{field}` | {default} | {_cell(says)} |"
+        yield f"| `{field}` | {default} | {_cell(says + _valid(hints.get(field)))} |"
+
+
+def _valid(hint: object) -> str:
+    """List the values that a field can have, where its type names some of them."""
+    kinds = list(_alternatives(hint))
+    if not any(get_origin(kind) is Literal for kind in kinds):
+        return ""
+    values = [f"`{value!r}`" for kind in kinds for value in get_args(kind) if get_origin(kind) is Literal]
+    others = [_OTHERS[kind] for kind in kinds if kind in _OTHERS]
+    return f" Valid: {', '.join(values + others)}."
+
+
+def _alternatives(hint: object) -> Iterator[object]:
+    if get_origin(hint) is Annotated:
+        yield from _alternatives(get_args(hint)[0])
+    elif get_origin(hint) in {Union, UnionType}:
+        for part in get_args(hint):
+            yield from _alternatives(part)
+    else:
+        yield hint
+
+
+def _others() -> Iterator[str]:
+    """Show what is no class: declarations that are ready-made, and functions that make some."""
+    for name in sorted(rater.__all__):
+        found = getattr(rater, name)
+        if isinstance(found, BaseModel):
+            written = repr(found).replace("'", '"')
+            yield f"## {name}\n\n{_said_below(name, type(found))}\n\n```python\n{written}\n```\n"
+        elif inspect.isfunction(found):
+            empty = inspect.Parameter.empty
+            parameters = [
+                each.replace(annotation=empty) for each in inspect.signature(found).parameters.values()
+            ]
+            called = f"{name}{inspect.Signature(parameters)}"
+            yield f"## {name}\n\n```text\n{called}\n```\n\n{_paragraphs(found)}\n"
+
+
+def _said_below(name: str, kind: type) -> str:
+    """Read the line below a constant, in the module of its class."""
+    lines = ast.parse(inspect.getsource(sys.modules[kind.__module__])).body
+    for line, below in pairwise(lines):
+        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == name:
+            return str(ast.literal_eval(cast("ast.Expr", below).value))
+    return _NOT_DECLARED_HERE
+
+
+def _paragraphs(found: object) -> str:
+    """Turn a docstring into Markdown: its arguments as a list, without what it raises."""
+    text = (inspect.getdoc(found) or "").split("\nRaises:")[0].replace("``", "`")
+    said, _, arguments = text.partition("Args:\n")
+    listed = re.sub(r"^ {4}(\w+): ", r"- `\1`: ", arguments, flags=re.MULTILINE)
+    return f"{said.strip()}\n\n{re.sub(r'^ +', '  ', listed, flags=re.MULTILINE).strip()}".strip()
 
 
 def _defaults(declared: type) -> dict[str, str]:

@@ -107,15 +107,19 @@ def plan_power(
     given = circumstances or Circumstances()
     planner = _Planner(study, given, n_simulations=n_simulations, rng=np.random.default_rng(seed))
     design, effect = study.design, planner.logits(points)
-    sizes = []
+    sizes: list[Size] = []
+    planned: Power | None = None
     for n_prompts in _multiples(design.n_prompts, _PROMPTS):
         for n_raters in _multiples(design.n_raters, _RATERS):
             resized = _resized(design, n_raters, n_prompts)
             if resized is not None:
                 say(f"{n_raters} raters × {n_prompts} prompts")
                 sizes.append(planner.size(resized, effect))
-    say("the study as planned")
-    planned = planner.power(design, effect)
+                if resized == design:
+                    planned = sizes[-1].power  # the same simulations, so that one size has one power
+    if planned is None:  # a size that is not among them: one rater, or one prompt
+        say("the study as planned")
+        planned = planner.power(design, effect)
     say("the smallest difference that is found")
     return PowerPlan(
         points=points,

@@ -46,6 +46,13 @@ def test_more_raters_and_prompts_find_more(study: Study) -> None:
     assert cheapest.rater_minutes == min(s.rater_minutes for s in plan.sizes if s.power.share >= 0.8)
 
 
+def test_the_study_as_planned_has_the_power_of_its_size_in_the_table(study: Study) -> None:
+    plan = plan_power(study, 1.0, n_simulations=50, seed=3)
+
+    [same] = [size for size in plan.sizes if (size.n_raters, size.n_prompts) == (6, 4)]
+    assert same.power == plan.planned
+
+
 @pytest.mark.parametrize("scale", [SLIDER, NUMBER, PAIRWISE])
 def test_every_scale_has_its_power_and_a_large_difference_is_found(
     study: Study, scale: Mapping[str, object]

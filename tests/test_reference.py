@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import rater
+
 DOCS = Path(__file__).parent.parent / "docs"
 
 
@@ -26,3 +28,27 @@ def test_a_reference_page_says_what_the_code_says(made: Path, page: str) -> None
 
 def test_every_field_that_an_experimenter_can_set_has_a_meaning(made: Path) -> None:
     assert "see its docstring" not in (made / "study.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "What the claim generalises to. Valid: `'raters+prompts'`, `'raters'`, `'prompts'`. |",
+        "Valid: `'together'`, `'blocks'`, `'one_per_rater'`. |",
+        "Valid: `'space'`, `'model'`, a whole number, `None`. |",
+        "Valid: `'front'`, `'mid'`, `'back'`, whole numbers in brackets. |",
+        "Valid: `'keep'`, `'exclude'`. |",
+        "## PROLIFIC\n\nThe parameters that Prolific adds to a study's link.",
+        'Recruitment(person="workerId", keep=("assignmentId", "hitId"), required=False)',
+        "random_control(arm, *, seed=0, name=None)",
+        "- `doses`: what its strength is in each arm; 0 is the unsteered arm's.",
+    ],
+)
+def test_the_fields_of_a_study_say_which_values_are_valid(made: Path, said: str) -> None:
+    assert said in (made / "study.md").read_text(encoding="utf-8")
+
+
+def test_whatever_a_study_file_can_import_has_an_entry(made: Path) -> None:
+    text = (made / "study.md").read_text(encoding="utf-8")
+
+    assert [name for name in rater.__all__ if name[0] != "_" and f"## {name}\n" not in text] == []

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
+from rater.analysis.of_study import plan_of
 from rater.analysis.primary import analyze
 from rater.errors import SealError, StateError
 from rater.publish.lifecycle import open_study
@@ -20,7 +21,6 @@ from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, 
 from rater.study.arms import RandomVector, Steered, XVector
 from rater.study.study import Study
 from rater.unblind import ANSWER_COLUMNS, PAIR_COLUMNS, Permuted, Reason, Unblinded, permuted, unblind
-from rater.unblind.planning import plan_of
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 Judge = Callable[[TrialView], Judgement]

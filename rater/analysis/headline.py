@@ -2,9 +2,10 @@
 
 from typing import Literal
 
+from rater.analysis.bounds import DIFFERENCE, Bounds, bounds_of, covers_all, say_beyond
 from rater.analysis.equivalence import Equivalence
 from rater.analysis.planned import Planned
-from rater.analysis.results import NotEstimable, Outcome, Result
+from rater.analysis.results import Interval, NotEstimable, Outcome, Result
 from rater.analysis.scales import Judged, is_pairwise, strongest_of, unit_of
 from rater.analysis.wording import counted, number, p_value
 
@@ -48,7 +49,8 @@ def write_headline(
     pairwise = is_pairwise(dimension)
     found = _found(planned.contrast, primary, direction, pairwise=pairwise)
     beside = "" if pairwise and strongest_of(dimension) == 1 else _beside(other, unit_of(dimension))
-    evidence = f"({_evidence(primary, direction, p_adjusted)}{beside})"
+    bounds = bounds_of(primary.score, dimension)
+    evidence = f"({_evidence(primary, direction, p_adjusted, bounds)}{beside})"
     if verdict == "inconclusive":
         sentence = (
             f'No difference between "{first}" and "{second}" could be shown on {dimension.name}: '
@@ -79,7 +81,8 @@ def say_margin(found: Equivalence) -> str:
     in_points = found.score == "net_superiority"
     factor, unit, digits = (100, "percentage", 1) if in_points else (1, "scale", 2)
     low, high = (number(factor * end, digits) for end in (found.interval.low, found.interval.high))
-    numbers = f"{100 * found.interval.level:g} % CI {low} to {high}, equivalence {p_value(found.p)}"
+    wide = _too_wide(found.interval, DIFFERENCE if in_points else None, factor)
+    numbers = f"{100 * found.interval.level:g} % CI {low} to {high}{wide}, equivalence {p_value(found.p)}"
     shown = "The difference is" if found.is_equivalent else "It is not shown to be"
     margin = f"{factor * found.sesoi:g} {unit} points either way"
     return f"{shown} smaller than the smallest of interest, {margin} ({numbers})."
@@ -122,7 +125,7 @@ def _scale_points(first: str, result: Result, _direction: str) -> str:
     return f'answers to "{first}" are {number(abs(result.estimate))} scale points {direction}'
 
 
-def _evidence(result: Result, direction: str, p_adjusted: float | None) -> str:
+def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: Bounds | None) -> str:
     """Write interval, p and n; for "lower" the interval is second minus first."""
     parts = [
         p_value(result.p) if p_adjusted is None else f"Holm-adjusted {p_value(p_adjusted)}",
@@ -134,8 +137,15 @@ def _evidence(result: Result, direction: str, p_adjusted: float | None) -> str:
         if direction == "lower":
             ends = [-ends[1], -ends[0]]
         low, high = (number(end, _digits(result)) for end in ends)
-        parts.insert(0, f"{100 * result.interval.level:g} % CI {low} to {high}")
+        said = _too_wide(result.interval, bounds, factor)
+        parts.insert(0, f"{100 * result.interval.level:g} % CI {low} to {high}{said}")
     return ", ".join(parts)
+
+
+def _too_wide(interval: Interval, bounds: Bounds | None, factor: float) -> str:
+    """Say it in the sentence itself where the interval holds all there is; less than that is a remark."""
+    is_wide = bounds is not None and covers_all(interval, bounds)
+    return say_beyond(interval, bounds, factor) if is_wide else ""
 
 
 def _digits(result: Result) -> int:

@@ -7,16 +7,19 @@ not for raters.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rater.analysis.of_study import plan_of
+from rater.analysis.planned import PlannedContrast
 from rater.errors import StateError
 from rater.store.engine import disposing, reading
 from rater.store.log import Event, read_events
 from rater.store.rating import schema
 from rater.store.rating.open import open_rating
-from rater.store.rating.studies import PublishedStudy, get_study
+from rater.store.rating.studies import Progress, PublishedStudy, get_study, read_progress
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import get_sealed_study
 from rater.study.arms import Outside, models_needed
-from rater.study.describe import describe_arm
+from rater.study.asides import PRACTICE_ATTEMPTS
+from rater.study.describe import describe_arm, describe_sampling
 from rater.study.describe_analysis import describe_doses, describe_looks, exclusion_rules
 from rater.study.scales import Likert, Number, Pairwise, Scale, Slider
 from rater.study.study import Study
@@ -45,10 +48,11 @@ class Registrable:
     study: Study
     published: PublishedStudy
     events: tuple[Event, ...]
+    progress: Progress
 
 
 def read_registrable(sealed_url: str, rating_url: str, name: str) -> Registrable:
-    """Read a published study with its sealed declaration. Costs four queries.
+    """Read a published study with its sealed declaration. Costs eight queries.
 
     Raises:
         StateError: it is not published, or the sealed database has another study of that name.
@@ -56,12 +60,13 @@ def read_registrable(sealed_url: str, rating_url: str, name: str) -> Registrable
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         published = get_study(session, name)
         events = tuple(read_events(session, schema.Event, published.id))
+        progress = read_progress(session, published.id)
     with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
         study = Study.model_validate_json(get_sealed_study(session, name).canonical_json)
     if study.hash != published.study_hash:
         msg = f"The sealed study {name!r} has the hash {study.hash[:16]}…, not {published.study_hash[:16]}…."
         raise StateError(msg)
-    return Registrable(study, published, events)
+    return Registrable(study, published, events, progress)
 
 
 def write_registration(registrable: Registrable, power: Sequence[str]) -> str:
@@ -99,6 +104,8 @@ def _timing(registrable: Registrable) -> str:
         if opened
         else "It had not been opened to raters when this was printed."
     )
+    if any(event.kind == "amended" for event in registrable.events):
+        when += " It was amended after its publication; this is the study as it was published."
     return f"Study `{published.name}` was published {published.published_at:%Y-%m-%d %H:%M} UTC. {when}"
 
 
@@ -118,8 +125,16 @@ def _hypotheses(study: Study) -> Iterator[str]:
     others = [f"`{each.name}`" for each in study.dimensions if each.name != study.primary]
     if others:
         yield f"Secondary dimensions, adjusted together by Holm's method: {', '.join(others)}."
-    for contrast in study.analysis.contrasts:
-        yield f"Also compared ({contrast.family}): `{contrast.first}` − `{contrast.second}`."
+    contrasts = plan_of(study).contrasts_among(study.arm_names)
+    for family in dict.fromkeys(each.family for each in contrasts):
+        named = [_contrast(each) for each in contrasts if each.family == family]
+        yield f"Also compared ({family}), adjusted together by Holm's method: {', '.join(named)}."
+
+
+def _contrast(contrast: PlannedContrast) -> str:
+    arms = f"`{contrast.first}` − `{contrast.second}`"
+    is_named = contrast.name != f"{contrast.first} − {contrast.second}"
+    return f"{arms} (“{contrast.name}”)" if is_named else arms
 
 
 def _design(study: Study) -> Iterator[str]:
@@ -145,22 +160,17 @@ def _design(study: Study) -> Iterator[str]:
 
 
 def _texts(study: Study) -> str:
-    sampling = study.sampling
-    counts = f"{sampling.samples_per_prompt} of each prompt and arm: {study.n_completions} texts"
-    n_arms = f"{len(study.prompts)} prompts under {len(study.arms)} arms, {counts}"
+    n_arms = f"{len(study.prompts)} prompts under {len(study.arms)} arms"
+    n_texts = f"{study.n_completions} texts ({describe_sampling(study)})"
     models = models_needed(study.arms, study.model)
-    drawn = (
-        f" of at most {sampling.max_new_tokens} tokens, drawn at temperature {sampling.temperature:g}, top-p "
-        f"{sampling.top_p:g}, from the seed {sampling.seed}; a prompt's samples share their random numbers "
-        "over arms"
-    )
     from_files = [each for each in study.arms if isinstance(each, Outside)]
     if not models:
-        made = f"All texts come from files, which the study hash covers: {n_arms}"
+        made = f"All texts come from files, which the study hash covers: {n_arms}, {n_texts}"
     else:
         named = " and ".join(f"`{model}`" for model in models)
         made = (
-            f"The model{'s' * (len(models) > 1)} {named} continue{'s' * (len(models) == 1)} {n_arms}{drawn}"
+            f"The model{'s' * (len(models) > 1)} {named} continue{'s' * (len(models) == 1)} {n_arms}: "
+            f"{n_texts}; a prompt's samples share their random numbers over arms"
         )
         if from_files:
             made += f"; those of {', '.join(f'`{each.name}`' for each in from_files)} come from files instead"
@@ -197,12 +207,29 @@ def _sample(study: Study) -> Iterator[str]:
 
 
 def _exclusions(study: Study) -> Iterator[str]:
+    eligible = list(_eligible(study))
+    if eligible:
+        yield "Before the first trial, these do not go on, and give no answers:"
+        yield "\n".join(f"- {line}" for line in eligible)
     lines = exclusion_rules(study.analysis.exclusions)
     if not lines:
-        yield "No rater is excluded, whatever they answer."
+        yield "No rater who began is excluded, whatever they answer."
         return
     yield "Any of these leaves a rater out; no rule reads an arm, and results without it stand beside."
     yield "\n".join(f"- {line}" for line in lines)
+
+
+def _eligible(study: Study) -> Iterator[str]:
+    """List who cannot take part, by what they answer before the first trial."""
+    for question in study.screening:
+        accepted = " or ".join(f"“{option}”" for option in question.accepted)
+        yield f'who answers the screening question "{question.question}" other than with {accepted}'
+    if study.practice_pass is not None:
+        markable = sum(bool(practice.accepted) for practice in study.practice)
+        yield (
+            f"who rates fewer than {study.practice_pass} of the {markable} practice texts with known answers "
+            f"right, in {PRACTICE_ATTEMPTS} attempts"
+        )
 
 
 def _analysis(study: Study) -> Iterator[str]:
@@ -213,6 +240,10 @@ def _analysis(study: Study) -> Iterator[str]:
         f"Primary: `{first}` − `{second}` on `{study.primary}` in {score}, by {_TESTS[plan.scope]}, at "
         f"alpha {plan.alpha:g}. Only cells of rater and prompt that hold both arms enter; repeated trials "
         "count once, by their first answer."
+    )
+    yield (
+        "Beside it, deciding nothing: the other score, effect sizes, an ordinal mixed model where texts are "
+        "rated on points, agreement, and, exploratory, the difference by prompt and by rater."
     )
     if plan.looks is None:
         yield "Answers are not looked at by arm before the study is closed."

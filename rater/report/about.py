@@ -19,6 +19,20 @@ class Look:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AmendmentText:
+    """A change after publication, as the log has it."""
+
+    version: int
+    at: str
+    """When, in UTC."""
+    who: str
+    why: str
+    changes: tuple[str, ...]
+    """The fields that changed."""
+    n_raters_added: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ArmText:
     """An arm in words."""
 
@@ -36,6 +50,7 @@ class StudyFacts:
     log_head: str
     looks: tuple[Look, ...]
     n_planned_raters: int
+    """Those of amendments with them."""
     n_started_raters: int
     n_finished_raters: int
     items_per_rater: int
@@ -45,6 +60,12 @@ class StudyFacts:
     sampling: str
     """How completions were drawn, in words."""
     arms: tuple[ArmText, ...]
+    amendments: tuple[AmendmentText, ...] = ()
+
+    @property
+    def n_raters_at_publication(self) -> int:
+        """How many raters were planned before any amendment."""
+        return self.n_planned_raters - sum(each.n_raters_added for each in self.amendments)
 
 
 @dataclass(frozen=True, kw_only=True)

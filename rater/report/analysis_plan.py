@@ -2,6 +2,7 @@
 
 from rich.console import Console
 
+from rater.analysis.of_study import plan_of
 from rater.report.labelled import labelled
 from rater.report.numbers import SCORE_LABELS
 from rater.study.describe_analysis import (
@@ -44,8 +45,9 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
 
 def _contrasts(study: Study) -> list[tuple[str, str]]:
     families: dict[str, list[str]] = {}
-    for contrast in study.analysis.contrasts:
-        families.setdefault(contrast.family, []).append(describe_contrast(contrast))
+    for contrast in plan_of(study).contrasts_among(study.arm_names):
+        named = describe_contrast(contrast.first, contrast.second, contrast.name)
+        families.setdefault(contrast.family, []).append(named)
     return [
         ("contrasts", f"{', '.join(named)} ({family}, adjusted by Holm's method)")
         for family, named in families.items()

@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rater.publish.audit.findings import Audit, Cue, Hit
+from rater.publish.audit.findings import CONFOUND_LEVEL, Audit, Cue, Hit
 
 _HELD = (
     "Whoever holds the whole rating file sees which texts of a prompt are dealt to the same rater, and so "
@@ -16,15 +16,24 @@ _HELD = (
 )
 
 
-def print_audit(audit: Audit, console: Console, *, whole: bool = True) -> None:
-    """Print an audit; without ``whole`` only what speaks against the study."""
+def print_audit(audit: Audit, console: Console, *, whole: bool = True, every_cue: bool = False) -> None:
+    """Print an audit: the cues that stand out, or every one.
+
+    Args:
+        audit: what was found.
+        console: where to print.
+        whole: whether what was searched is said, too, or only what speaks against the study.
+        every_cue: whether cues that tell no arms apart are listed one by one.
+    """
     console.print(Text(_verdict(audit), style="bold"), soft_wrap=True)
     _print_hits("Leaks, which refuse publication", audit.leaks, console)
     _print_hits("In the texts themselves", _of(audit, "content"), console)
     _print_hits("Also words of the app itself, for every study", _of(audit, "own"), console)
-    cues = sorted(audit.cues if whole else audit.confounds, key=lambda cue: cue.p)
+    cues = sorted(audit.cues if every_cue else audit.confounds, key=lambda cue: cue.p)
     if cues:
         console.print(Padding(_cue_table(cues), (1, 2, 0, 2)))
+    if whole and not every_cue:
+        console.print(Padding(Text(_say_rest(audit)), (0, 2)))
     for line in _remarks(audit) if whole else []:
         console.print(Padding(Text(line, style="dim"), (0, 2)))
 
@@ -41,6 +50,19 @@ def _verdict(audit: Audit) -> str:
         names = ", ".join(dict.fromkeys(cue.name for cue in audit.confounds))
         return f"Audit: no leak. Arms differ in more than meaning; declare as confounds: {names}."
     return "Audit: no leak, and no cue that tells arms apart."
+
+
+def _say_rest(audit: Audit) -> str:
+    """Count the cues that do not stand out, and say how far they are from chance."""
+    rest = [cue for cue in audit.cues if not cue.is_confound]
+    if not rest:
+        return "No cue besides was measured."
+    aucs = [cue.auc for cue in rest]
+    other = " other" if len(rest) < len(audit.cues) else ""
+    return (
+        f"{_counted(len(rest), f'{other} cue'.strip())} told no arms apart (AUC {min(aucs):.2f} to "
+        f"{max(aucs):.2f}, each adjusted p {CONFOUND_LEVEL:g} or more); --all lists them."
+    )
 
 
 def _of(audit: Audit, severity: str) -> list[Hit]:

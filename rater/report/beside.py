@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from rater.analysis.agreement import Agreement
-from rater.analysis.blinding import Blinding
+from rater.analysis.bounds import DIFFERENCE, SHARE, Bounds, bounds_of, say_beyond
 from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import say_margin
 from rater.analysis.primary import Analysis, DimensionAnalysis
@@ -14,14 +14,17 @@ from rater.analysis.trend import DoseResponse
 from rater.analysis.wording import counted, number, p_value
 from rater.report.numbers import ends, with_interval
 
+EFFECTS: dict[str, Bounds | None] = {"probability of superiority": SHARE, "Cohen's d": None}
+"""The effect sizes that the screen shows, with their bounds."""
+
 
 def lines_beside(found: DimensionAnalysis) -> list[str]:
     """Choose the effect sizes that matter, the trend, and agreement in one line; the JSON has the rest."""
     details = found.details
     effects = {effect.name: effect for effect in details.effects if isinstance(effect, Estimate)}
     sizes = [
-        f"{name} {with_interval(effects[name])}"
-        for name in ("probability of superiority", "Cohen's d")
+        f"{name} {with_interval(effects[name], bounds)}"
+        for name, bounds in EFFECTS.items()
         if name in effects
     ]
     lines = ["Effect sizes: " + ", ".join(sizes)] if sizes else []
@@ -30,7 +33,7 @@ def lines_beside(found: DimensionAnalysis) -> list[str]:
     if isinstance(found.equivalence, Equivalence) and say_margin(found.equivalence) not in found.headline:
         lines.append(say_margin(found.equivalence))
     if details.dose_response is not None:
-        lines += _trend_lines(details.dose_response)
+        lines += _trend_lines(details.dose_response, bounds_of("scale_points", found.dimension))
     return [*lines, *_agreement_lines(details.agreement)]
 
 
@@ -42,7 +45,10 @@ def exclusion_lines(analysis: Analysis) -> list[str]:
         line = f"Left out by the declared rules: {counted(len(left_out.raters), 'rater')}"
         everybody = found.without_exclusions
         if isinstance(everybody, Result):
-            line += f"; with everybody the estimate is {with_interval(everybody)}, {p_value(everybody.p)}"
+            bounds = bounds_of(everybody.score, found.dimension)
+            line += (
+                f"; with everybody the estimate is {with_interval(everybody, bounds)}, {p_value(everybody.p)}"
+            )
         lines.append(line)
     if left_out is not None:
         lines += left_out.notes
@@ -52,22 +58,23 @@ def exclusion_lines(analysis: Analysis) -> list[str]:
     return lines
 
 
-def _trend_lines(found: DoseResponse) -> list[str]:
+def _trend_lines(found: DoseResponse, rise: Bounds | None) -> list[str]:
     lines = []
-    for trend, name, unit in (
-        (found.linear, "Trend", "for each unit of dose"),
-        (found.monotone, "Monotone trend", "from the lowest dose to the highest"),
+    for trend, name, unit, bounds in (
+        (found.linear, "Trend", "for each unit of dose", None),
+        (found.monotone, "Monotone trend", "from the lowest dose to the highest", rise),
     ):
         if isinstance(trend, NotEstimable):
             lines.append(f"{name} over doses: {trend.sentence}")
             continue
-        interval = f"{ends(trend.interval)}, " if trend.interval else ""
+        interval = f"{ends(trend.interval)}{say_beyond(trend.interval, bounds)}, " if trend.interval else ""
         lines.append(f"{name}: {number(trend.estimate)} scale points {unit} ({interval}{p_value(trend.p)})")
     return lines
 
 
-def blinding_lines(blinding: Blinding | NotEstimable | None) -> list[str]:
+def blinding_lines(analysis: Analysis) -> list[str]:
     """Say how often arms were guessed, and the difference where they were not guessed."""
+    blinding, dimension = analysis.blinding, analysis.dimensions[0].dimension
     if blinding is None:
         return []
     if isinstance(blinding, NotEstimable):
@@ -76,12 +83,13 @@ def blinding_lines(blinding: Blinding | NotEstimable | None) -> list[str]:
     right, wrong, unknown = sum(rights), sum(wrongs), sum(unknowns)
     index = "no index"
     if isinstance(blinding.together, Result) and blinding.together.interval:
-        index = f"Bang's index {with_interval(blinding.together)}"
+        index = f"Bang's index {with_interval(blinding.together, DIFFERENCE)}"
     lines = [f"Blinding: {right} guesses of the arm right, {wrong} wrong, {unknown} don't know; {index}"]
     for kind, effect in blinding.effects:
         if kind != "right" and isinstance(effect, Result) and effect.interval:
             guessed = kind if kind == "wrong" else "not at all"
-            lines.append(f"Among texts guessed {guessed} the difference is {with_interval(effect)}")
+            said = with_interval(effect, bounds_of(effect.score, dimension))
+            lines.append(f"Among texts guessed {guessed} the difference is {said}")
     return lines
 
 

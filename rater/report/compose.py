@@ -3,12 +3,13 @@
 import rater
 from rater.analysis.wording import counted
 from rater.report.document import Document, Section
+from rater.report.sections.amendments import amendments_section
 from rater.report.sections.arms import contrasts_section, doses_section, ranking_section
 from rater.report.sections.beside import dimension_section, naive_section
 from rater.report.sections.blinding import blinding_section
 from rater.report.sections.checks import checks_section, looks_section
 from rater.report.sections.difference import (
-    arms_table,
+    arms_tables,
     effects_section,
     equivalence_section,
     ordinal_section,
@@ -38,7 +39,7 @@ def compose(findings: Findings, digest: str) -> Document:
         sizes=_sizes(findings),
         label=about.label,
         notice=_notice(findings),
-        top=[arms_table(findings, found), *findings.picture("arms")],
+        top=[*arms_tables(findings, found), *findings.picture("arms")],
         sections=_sections(findings, digest),
         generator=f"rater {rater.__version__}",
     )
@@ -53,6 +54,7 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         primary_section(findings),
         checks_section(findings),
         looks_section(findings),
+        amendments_section(findings),
         effects_section(findings),
         equivalence_section(findings),
         ordinal_section(findings),

@@ -1,8 +1,11 @@
 """Write the numbers of results the same way on the screen, in tables and in sentences."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from rater.analysis.bounds import Bounds, bounds_of, covers_all, goes_beyond, say_beyond
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome, Quantity, Result
+from rater.analysis.scales import Judged
 from rater.analysis.wording import number, p_value
 
 SCORE_LABELS = {
@@ -45,12 +48,16 @@ def interval_of(found: Outcome | Quantity) -> Interval | None:
     return None if isinstance(found, NotEstimable) else found.interval
 
 
-def with_interval(found: Outcome | Quantity) -> str:
-    """Write an estimate with its interval in brackets, as far as there are such."""
+def with_interval(found: Outcome | Quantity, bounds: Bounds | None = None) -> str:
+    """Write an estimate with its interval in brackets, as far as there are such.
+
+    Where the interval ends beyond ``bounds``, that is said in the brackets.
+    """
     if found.estimate is None:
         return "–"
     interval = interval_of(found)
-    return number(found.estimate) + (f" ({ends(interval)})" if interval else "")
+    said = f" ({ends(interval)}{say_beyond(interval, bounds)})" if interval else ""
+    return number(found.estimate) + said
 
 
 def name_of(quantity: Quantity) -> str:
@@ -58,22 +65,43 @@ def name_of(quantity: Quantity) -> str:
     return quantity.name if isinstance(quantity, Estimate) else quantity.test
 
 
-def remarks_on_bounds(outcomes: Sequence[Outcome]) -> list[str]:
-    """Explain an interval of the net superiority that goes on where no difference can be.
+class Bounded(NamedTuple):
+    """An interval of a quantity that cannot be everything."""
 
-    STATISTICS.md takes the t interval as it is, whose coverage was measured. An end that is cut off would
-    hide how little so few answers say, so that it stays, and what it means is said.
-    """
-    intervals = [
-        outcome.interval
-        for outcome in outcomes
-        if isinstance(outcome, Result) and outcome.score == "net_superiority" and outcome.interval is not None
+    name: str
+    interval: Interval | None
+    bounds: Bounds | None
+
+
+def bounded(outcomes: Sequence[Outcome], dimension: Judged) -> list[Bounded]:
+    """Name tests of a dimension by their scores, with the bounds of those."""
+    return [
+        Bounded(SCORE_LABELS[each.score], interval_of(each), bounds_of(each.score, dimension))
+        for each in outcomes
     ]
-    if all(each.low >= -1 and each.high <= 1 for each in intervals):
-        return []
-    remark = (
-        "the interval of the net superiority goes beyond 1 (100 percentage points), and that of the "
-        "probability of superiority with it, as no difference can: t intervals know no bounds, and this one "
-        "is of few answers that differ much; read such an end as the most that there can be"
-    )
-    return [remark]
+
+
+def remarks_on_bounds(intervals: Sequence[Bounded]) -> list[str]:
+    """Explain intervals that go where nothing can be, in a sentence for each kind, the wide ones first."""
+    wide = [each for each in intervals if covers_all(each.interval, each.bounds)]
+    named = {each.name for each in wide}
+    beyond = [
+        each for each in intervals if each.name not in named and goes_beyond(each.interval, each.bounds)
+    ]
+    remarks = []
+    if wide:
+        remarks.append(
+            f"so few raters or prompts, that differ so much, that the interval of {_named(wide)} is wider "
+            "than all that is possible: such an interval says nothing of how large it is"
+        )
+    if beyond:
+        remarks.append(
+            f"the interval of {_named(beyond)} goes beyond what is possible: t intervals know no bounds, and "
+            "this one is of few answers that differ much; read such an end as the most that there can be"
+        )
+    return remarks
+
+
+def _named(intervals: Sequence[Bounded]) -> str:
+    names = dict.fromkeys(f"{each.name} ({each.bounds})" for each in intervals)
+    return " and of ".join(names)

@@ -25,6 +25,7 @@ from rater.report.beside import blinding_lines, exclusion_lines, lines_beside, l
 from rater.report.numbers import (
     SCORE_LABELS,
     bare_p,
+    bounded,
     ends,
     interval_of,
     optional,
@@ -79,7 +80,7 @@ def _print(analysis: Analysis, console: Console, screen: Screen) -> None:
     for found in analysis.dimensions:
         console.print()
         _print_dimension(analysis, found, console)
-    notes = [*exclusion_lines(analysis), *blinding_lines(analysis.blinding), *analysis.notes, *screen.notes]
+    notes = [*exclusion_lines(analysis), *blinding_lines(analysis), *analysis.notes, *screen.notes]
     if len(screen.looked_at) > 1:
         notes.append(looks_line(screen.looked_at, analysis.planned.alpha))
     if notes:
@@ -235,7 +236,8 @@ def _remarks(found: DimensionAnalysis, tested: Sequence[Outcome]) -> list[str]:
         for outcome in tested[1:]
         if isinstance(outcome, NotEstimable) and outcome.reason not in found.headline
     ]
-    remarks += remarks_on_bounds(tested)
+    further = [contrast.outcome for contrast in found.details.contrasts]
+    remarks += remarks_on_bounds(bounded([*tested, *further], found.dimension))
     primary, other, *beside = tested
     remarks += primary.warnings
     named = [(SCORE_LABELS[other.score], other), *((outcome.test, outcome) for outcome in beside)]

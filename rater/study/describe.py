@@ -1,4 +1,4 @@
-"""Say in a line what is added to the model, for the experimenter's eyes only."""
+"""Say in a line what is added to the model, and how texts are drawn; for the experimenter's eyes only."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,9 @@ from rater.study.additions import (
     VectorFile,
     XVector,
 )
-from rater.study.arms import Arm, OtherModel, Outside, Prompted, Unsteered
+from rater.study.arms import Arm, OtherModel, Outside, Prompted, Unsteered, models_needed
 from rater.study.places import hook_name
+from rater.study.study import Study
 
 _MOST_SHOWN = 60
 
@@ -29,6 +30,21 @@ def describe_arm(arm: Arm) -> str:
         said = [] if arm.system is None else [f"the system prompt {_cut(repr(arm.system))}"]
         return " and ".join(said + ([f"{_cut(repr(arm.prefix))} before each prompt"] if arm.prefix else []))
     return " + ".join(map(describe, arm.additions))
+
+
+def describe_sampling(study: Study) -> str:
+    """Put in words how texts are drawn, all that shapes them, and how many, for the methods and the plan."""
+    sampling = study.sampling
+    each = f"{sampling.samples_per_prompt} for each prompt and arm"
+    if not models_needed(study.arms, study.model):
+        return each
+    said = [f"temperature {sampling.temperature:g}", f"top-p {sampling.top_p:g}"]
+    if sampling.top_k is not None:
+        said.append(f"top-k {sampling.top_k}")
+    said.append(f"frequency penalty {sampling.frequency_penalty:g}")
+    if sampling.presence_penalty:
+        said.append(f"presence penalty {sampling.presence_penalty:g}")
+    return ", ".join([*said, f"at most {sampling.max_new_tokens} tokens", f"seed {sampling.seed}", each])
 
 
 def describe(addition: AnyAddition) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rater.study.analysis_plan import Contrast, Exclusions, Looks
+from rater.study.analysis_plan import Exclusions, Looks
 from rater.study.study import Study
 
 
@@ -18,10 +18,10 @@ def describe_doses(study: Study) -> str:
     return ", ".join(f"{arm} {dose:g}" for arm, dose in levels)
 
 
-def describe_contrast(contrast: Contrast) -> str:
+def describe_contrast(first: str, second: str, name: str) -> str:
     """Name a comparison by its arms, and by what the study calls it."""
-    arms = f"{contrast.first} − {contrast.second}"
-    return arms if contrast.name in {None, arms} else f"{arms} (“{contrast.name}”)"
+    arms = f"{first} − {second}"
+    return arms if name == arms else f"{arms} (“{name}”)"
 
 
 def exclusion_rules(rules: Exclusions) -> list[str]:

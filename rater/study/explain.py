@@ -83,7 +83,6 @@ _VALID = {
     "literal_error": "{expected}",
     "model_type": "a {class_name}(…)",
     "sequence_str": "a list, in brackets",
-    "string_pattern_mismatch": "a-z, 0-9, _ and -, starting with a letter or digit",
     "string_too_long": "a text of at most {max_length} characters",
     "string_too_short": "a text that is not empty",
     "string_type": "a text, in quotes",
@@ -94,6 +93,21 @@ _VALID = {
     "value_error": "{error}",
 }
 """What would be valid, by pydantic's type of error; another type keeps pydantic's own words."""
+_PATTERNS = {
+    r"^[a-z0-9][a-z0-9_-]*$": "a-z, 0-9, _ and -, starting with a letter or digit, such as 'texts-2'",
+    r"^[A-Za-z][A-Za-z0-9_]{0,63}$": "a letter, then letters, digits and _, such as 'PROLIFIC_PID'",
+    r"^[\x21-\x7e]{1,64}$": "up to 64 letters, digits and signs of ASCII without a blank, such as 'C1A2B3C4'",
+    r"^https://[^\s\"<>\\]{1,1000}$": (
+        "an address that begins with https://, without blanks and quotes, such as "
+        "'https://app.prolific.com/submissions/complete?cc=C1A2B3C4'"
+    ),
+    r"^#[0-9a-f]{6}$": "a colour as #rrggbb, such as '#1a4f8b'",
+    r"^[0-9a-f]{64}$": (
+        "64 digits and letters from a to f, as `sha256sum FILE` prints them, such as "
+        "'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' of an empty file"
+    ),
+}
+"""What would be valid, by the pattern that a text must have."""
 
 
 def explain(error: ValidationError) -> list[str]:
@@ -123,6 +137,8 @@ def _problem(title: str, detail: ErrorDetails) -> str:
 
 
 def _valid(detail: ErrorDetails) -> str:
+    if detail["type"] == "string_pattern_mismatch":
+        return _PATTERNS.get(detail["ctx"]["pattern"], detail["msg"])
     if detail["type"] not in _VALID:
         return detail["msg"]
     return _VALID[detail["type"]].format_map(detail.get("ctx", {}))

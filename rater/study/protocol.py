@@ -8,9 +8,10 @@ from pydantic import Field, StringConstraints, model_validator
 from rater.errors import nearest
 from rater.study.asides import AttentionCheck, Practice
 from rater.study.declaration import Declaration, InOrder, Label, Name, Question, Text, require_different
+from rater.study.language import Language
 from rater.study.scales import Pairwise, Scale
 from rater.study.translation import Translation
-from rater.study.visit import BlindingQuestion, Endings, Language, Recruitment, ScreeningQuestion
+from rater.study.visit import BlindingQuestion, Endings, Recruitment, ScreeningQuestion
 
 Revising = Literal["all", "last", "none"]
 
@@ -80,7 +81,8 @@ class Protocol(Declaration):
     late_raters: Literal["finish", "stop"] = "finish"
     """Whether who comes back to a booklet dealt again may finish it, as surplus, or not. (experimenter)"""
     language: Language = "en"
-    """The language of these texts; our own follow the browser where these are translated. (rater)"""
+    """The language of these texts, as a tag such as ``pt`` or ``pt-BR``; our own words are in it if we speak
+    it, else in English, and follow the browser where these texts are translated. (rater)"""
     translations: dict[Language, Translation] = Field(default_factory=dict)
     """These texts in other languages, by language. (rater)"""
     accent: Annotated[str, StringConstraints(pattern=r"^#[0-9a-f]{6}$", to_lower=True)] | None = None

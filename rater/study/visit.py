@@ -1,7 +1,7 @@
 """Declare a rater's visit around the trials: the way in, what is asked before and after, the way out."""
 
 from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -10,8 +10,6 @@ from rater.study.declaration import Declaration, InOrder, Label, Question, requi
 Parameter = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https://[^\s\"<>\\]{1,1000}$")]
-Language = Literal["en", "de", "es", "fr", "zh"]
-"""The languages that our own pages speak."""
 
 
 class ScreeningQuestion(Declaration):

@@ -1,16 +1,16 @@
 """Join answers, guesses and visits to the arms of what was shown, as tidy frames."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from sqlalchemy.orm import Session
 
+from rater.analysis.of_study import plan_of
 from rater.analysis.planned import Planned
 from rater.store.rating.frame import AnswerRow, GuessRow, RaterRow, read_answers, read_guesses, read_visits
 from rater.store.rating.studies import Progress, read_progress
-from rater.unblind.planning import plan_of
 from rater.unblind.seal import Opened
 
 ArmOf = Callable[[str, str], str]
@@ -98,7 +98,8 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf) -> Joined:
         frame=rows(collected.answers, opened, arm_of),
         raters=_visits(collected.visits),
         guesses=_guesses([row for row in collected.guesses if row.item_id in opened.cells], arm_of),
-        plan=plan_of(study),
+        # an amendment may have added raters since the study was sealed; each planned one has a booklet
+        plan=replace(plan_of(study), n_raters=collected.progress.n_booklets),
         title=study.title,
         study_hash=opened.published.study_hash,
         commitment=opened.published.commitment,

@@ -1,11 +1,20 @@
 from dataclasses import replace
+from importlib import import_module
 
+import pytest
+from click.testing import CliRunner
+
+from rater.cli import cli
 from rater.custody.register import read_registrable, write_registration
 from rater.publish.lifecycle import open_study
-from rater.study.arms import Arm, Outside, Unsteered, XVector
-from rater.study.doses import dose_series
+from rater.study.arms import Arm, Outside, Steered, Unsteered, XVector
+from rater.study.asides import Practice
+from rater.study.describe import describe_sampling
+from rater.study.doses import dose_series, random_control
+from rater.study.sampling import Sampling
 from rater.study.study import Study
-from tests.custody.conftest import NOW
+from rater.study.visit import ScreeningQuestion
+from tests.custody.conftest import NOW, change
 
 
 def test_the_preregistration_says_what_was_declared_and_is_the_same_each_time(
@@ -21,10 +30,11 @@ def test_the_preregistration_says_what_was_declared_and_is_the_same_each_time(
     )
     for said in (
         "texts of the arm `walrus-arm` are rated differently from texts of the arm `zebra-arm`",
-        "4 prompts under 2 arms, 3 of each prompt and arm: 24 texts",
+        "4 prompts under 2 arms: 24 texts (temperature 1, top-p 1, frequency penalty 0, at most 50 tokens, ",
+        "seed 918273645, 3 for each prompt and arm)",
         "6 raters are planned, one booklet each; every text is rated about 2 times. A booklet",
         "The power is 80 %.",
-        "No rater is excluded",
+        "No rater who began is excluded",
         "at alpha 0.05",
         f"“{published.blinding.labels[0]}” is right for `walrus-arm`",
         f"study hash: `{published.hash}`",
@@ -76,5 +86,83 @@ def test_a_preregistration_lists_the_doses_from_the_lowest_on(
     assert "Doses:" not in write_registration(registrable, [])
 
 
+def test_a_preregistration_names_all_that_shapes_the_texts_as_the_methods_do(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+    drawn = Sampling(top_p=0.3, top_k=7, frequency_penalty=1, presence_penalty=0.5, max_new_tokens=9)
+
+    text = write_registration(replace(registrable, study=_changed(published, sampling=drawn)), [])
+
+    assert describe_sampling(_changed(published, sampling=drawn)) in text
+    for said in ("top-k 7", "frequency penalty 1", "presence penalty 0.5", "at most 9 tokens", "top-p 0.3"):
+        assert said in text
+
+
+def test_a_preregistration_lists_every_comparison_that_will_be_tested(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+    steered = Steered(name="steered", additions=(XVector("Love", "Hate", coeff=1, at=6),))
+    arms = (Unsteered(), steered, random_control(steered))
+
+    text = write_registration(replace(registrable, study=_with(published, arms)), [])
+
+    assert (
+        "Also compared (against the control), adjusted together by Holm's method: "
+        "`steered` − `unsteered`, `steered-random` − `unsteered`." in text
+    )
+    assert (
+        "Also compared (against a random control), adjusted together by Holm's method: "
+        "`steered` − `steered-random`." in text
+    )
+    assert "Also compared" not in write_registration(registrable, [])
+
+
+def test_a_preregistration_says_who_cannot_take_part(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+    screening = (
+        ScreeningQuestion(question="English?", options=("Yes", "A bit", "No"), accepted=("Yes", "A bit")),
+    )
+    practice = (
+        Practice(prompt="I", text="hum", accepted={"happiness": (4, 5)}),
+        Practice(prompt="I", text="run"),
+    )
+    strict = _changed(published, screening=screening, practice=practice, practice_pass=1)
+
+    text = write_registration(replace(registrable, study=strict), [])
+
+    assert 'who answers the screening question "English?" other than with “Yes” or “A bit”' in text
+    assert "who rates fewer than 1 of the 1 practice texts with known answers right, in 2 attempts" in text
+    assert "Before the first trial" not in write_registration(registrable, [])
+
+
+@pytest.mark.parametrize(
+    ("state", "step"),
+    [
+        ("published", "rater open marked_study"),
+        ("open", "rater serve"),
+        ("closed", "rater analyze marked_study"),
+    ],
+)
+def test_what_comes_after_a_preregistration_is_what_the_studys_state_asks(
+    rated: Study, sealed_url: str, rating_url: str, monkeypatch: pytest.MonkeyPatch, state: str, step: str
+) -> None:
+    monkeypatch.setattr(import_module("rater.cli.register"), "_SIMULATIONS", 20)
+    change(rating_url, f"UPDATE study SET state = '{state}'")  # noqa: S608 (our own word)
+
+    shown = CliRunner().invoke(cli, ["register", rated.name, "--ratings", rating_url, "--sealed", sealed_url])
+
+    assert shown.exit_code == 0, shown.output
+    assert shown.stderr.endswith(f"Next: {step}\n")
+    assert ("keep it from raters" in shown.stderr) == (state != "closed")
+
+
 def _with(study: Study, arms: tuple[Arm, ...]) -> Study:
-    return study.model_copy(update={"arms": arms})
+    return _changed(study, arms=arms)
+
+
+def _changed(study: Study, **changes: object) -> Study:
+    return study.model_copy(update=changes)

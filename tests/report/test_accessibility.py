@@ -1,12 +1,15 @@
 """axe finds nothing on a report in either theme, contrast of 7:1 included, and it fits a phone."""
 
+import io
 import json
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Playwright
+from PIL import Image
+from playwright.sync_api import Locator, Playwright
 
 from tests.browser.conftest import FLAGS, chromium_path
 
@@ -36,3 +39,28 @@ def test_axe_finds_nothing_on_a_report_and_a_phone_shows_all_of_it(
 
     assert found == []
     assert widths == [360, 360]
+
+
+def test_a_phone_shows_the_main_tables_whole_and_where_others_go_on(
+    report: Path, playwright: Playwright
+) -> None:
+    browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+    page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+    page.goto(f"file://{report / 'report.html'}")
+    scrolling = page.locator(".scroll")
+    room = [scrolling.nth(n).evaluate("each => each.scrollWidth - each.clientWidth") for n in range(3)]
+    figure = scrolling.nth(2)
+    at_start = right_edge(figure)
+    figure.evaluate("each => { each.scrollLeft = each.scrollWidth }")
+    at_end = right_edge(figure)
+    browser.close()
+
+    assert room[:2] == [0, 0]
+    assert room[2] > 0
+    assert at_start < at_end - 20
+
+
+def right_edge(scrolled: Locator) -> float:
+    """How light the right edge of what scrolls is, between 0 and 255."""
+    image = Image.open(io.BytesIO(scrolled.screenshot())).convert("L")
+    return float(np.median(np.asarray(image)[:, -2]))

@@ -4,9 +4,9 @@ import pytest
 
 from rater.analysis.planned import Planned
 from rater.analysis.primary import Analysis, analyze
-from rater.report.about import About, Look, StudyFacts
+from rater.report.about import About, AmendmentText, Look, StudyFacts
 from rater.report.compose import compose
-from rater.report.document import Bullets, Document, Prose, Section
+from rater.report.document import Bullets, Document, Prose, Section, Table
 from rater.report.sections.checks import say_cost_of_looks
 from rater.report.sections.findings import Findings
 from rater.study.analysis_plan import Exclusions
@@ -121,6 +121,41 @@ def test_the_methods_name_no_model_where_texts_come_from_files(analysis: Analysi
     said = words(section(document, "methods"))
     assert "Texts were taken from files (2 for each prompt and arm) for" in said
     assert "sampled" not in said
+
+
+def test_every_amendment_is_told_with_how_many_raters_were_planned_before_it(analysis: Analysis) -> None:
+    more = AmendmentText(
+        version=2,
+        at="2026-03-01 12:00 UTC",
+        who="ada",
+        why="Too few came.",
+        changes=("instructions", "plan.raters"),
+        n_raters_added=2,
+    )
+    amended = replace(STUDY, n_planned_raters=8, amendments=(more,))
+
+    document = compose_report(analysis, About(title="t", study=amended))
+
+    said = "the study was amended 1 time after publication (version 2: instructions, 2 raters more)"
+    assert said in words(section(document, "checks")).lower()
+    methods = words(section(document, "methods"))
+    assert "6 raters were planned at publication, and 8 after the amendments." in methods
+    assert "2026-03-01 12:00 UTC: instructions, 2 raters more; reason: “Too few came.”" in methods
+    table = section(document, "amendments").blocks[1]
+    assert isinstance(table, Table)
+    assert table.rows == [
+        ("2", "2026-03-01 12:00 UTC", "ada", "Too few came.", "instructions, 2 raters more")
+    ]
+    plain = compose_report(analysis, About(title="t", study=STUDY))
+    assert "amendments" not in [each.anchor for each in plain.sections]
+    assert "6 raters were planned." in words(section(plain, "methods"))
+
+
+def test_the_methods_do_not_say_that_nobody_could_have_looked(analysis: Analysis) -> None:
+    said = words(section(compose_report(analysis, About(title="t", study=STUDY)), "methods"))
+
+    assert "Neither raters nor experimenters" not in said
+    assert "Whoever held the sealed database could have looked" in said
 
 
 def test_what_vouches_for_a_study_can_be_verified(analysis: Analysis) -> None:

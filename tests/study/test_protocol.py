@@ -19,6 +19,7 @@ from rater import (
     Study,
     Translation,
 )
+from rater.study.explain import explain
 
 Declare = Callable[..., Study]
 HAPPINESS = Dimension(name="happiness", question="How happy?", scale=Likert(low="not", high="very"))
@@ -91,6 +92,29 @@ def test_the_number_of_raters_follows_from_the_ratings_wanted(declare: Declare) 
 def test_raters_and_ratings_that_do_not_agree_are_refused(declare: Declare) -> None:
     with pytest.raises(ValidationError, match=r"plan.raters is 7, but 5 ratings .* take 20"):
         declare(plan=Plan(raters=7, ratings_per_item=5))
+
+
+@pytest.mark.parametrize("tag", ["pt", "pt-BR", "ar", "zh-Hant", "de-CH", "la"])
+def test_a_study_can_be_in_any_language_that_has_a_tag(declare: Declare, tag: str) -> None:
+    assert declare(language=tag).language == tag
+
+
+@pytest.mark.parametrize(
+    ("tag", "valid"),
+    [
+        ("PT-br", "'pt-BR'"),
+        ("Portuguese", "such as 'pt', 'pt-BR' or 'ar'"),
+        ("xx", "such as"),
+        ("pt_BR", "such as"),
+    ],
+)
+def test_a_language_is_named_by_its_tag(declare: Declare, tag: str, valid: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        declare(language=tag)
+
+    [said] = explain(caught.value)
+    assert said.startswith(f"language is {tag!r}; valid: ")
+    assert valid in said
 
 
 def test_texts_are_shown_in_another_language_as_far_as_they_are_given(declare: Declare) -> None:

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 
 from rater.analysis.agreement import Agreement
+from rater.analysis.bounds import DIFFERENCE
 from rater.analysis.results import Estimate, Quantity
 from rater.analysis.wording import counted, number
+from rater.report.figures.intervals import draw_interval
 from rater.report.figures.style import ARMS, INK, Sketch, new_axes, wrap
+
+_GOES_ON = " An arrow is where an interval goes on: ICC(2,k) has no lower end."
 
 
 def coefficients(agreement: Agreement) -> list[tuple[str, Quantity]]:
@@ -30,9 +34,9 @@ def sketch_agreement(agreement: Agreement, name: str) -> Sketch | None:
     if not made:
         return None
     figure, axes = new_axes(0.8 + 0.3 * len(made))
+    goes_on = False
     for row, (_, each) in enumerate(made):
-        if each.interval is not None:
-            axes.plot([each.interval.low, each.interval.high], [row, row], color=ARMS[0], linewidth=2)
+        goes_on |= draw_interval(axes, row, each.interval, DIFFERENCE, colour=ARMS[0], width=2.0)
         axes.plot(each.estimate, row, "s", color=ARMS[0], markersize=5)
         axes.annotate(
             number(each.estimate),
@@ -44,13 +48,13 @@ def sketch_agreement(agreement: Agreement, name: str) -> Sketch | None:
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_yticks(range(len(made)), [wrap(label, 40, 1) for label, _ in made])
     axes.set_ylim(len(made) - 0.5, -0.5)
-    axes.set_xlim(left=max(-1.0, axes.get_xlim()[0]), right=1.0)  # ICC(2,k) has no lower end
+    axes.set_xlim(left=max(-1.0, axes.get_xlim()[0]), right=1.0)
     axes.set_xlabel("agreement beyond chance: 0 is none, 1 is perfect")
     axes.grid(visible=False, axis="y")
     return Sketch(
         name=name,
         title="Agreement about single texts",
-        caption=_caption([each for _, each in made]),
+        caption=_caption([each for _, each in made]) + (_GOES_ON if goes_on else ""),
         alt="Coefficients of agreement: "
         + ", ".join(f"{label} {number(each.estimate)}" for label, each in made)
         + ".",

@@ -1,5 +1,7 @@
 """Draw how answering went: ratings over the position in the booklet, and the time for each answer."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -8,7 +10,10 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.ndimage import gaussian_filter1d
 
+from rater.analysis.bounds import Bounds, goes_beyond
+from rater.analysis.results import Interval
 from rater.analysis.wording import counted, number
+from rater.report.figures.intervals import keep_within
 from rater.report.figures.style import Sketch, arm_style, new_axes, wrap
 
 Floats = NDArray[np.float64]
@@ -17,8 +22,17 @@ MOST_ARMS = 6
 _LEAST_S = 0.1
 
 
-def sketch_positions(rows: pd.DataFrame, arms: list[str], name: str, *, alpha: float) -> Sketch | None:
+class Course(NamedTuple):
+    """The answers of some arms, and between which ends they are."""
+
+    rows: pd.DataFrame
+    arms: list[str]
+    bounds: Bounds | None
+
+
+def sketch_positions(course: Course, name: str, *, alpha: float) -> Sketch | None:
     """Draw the mean answer by position and arm; None where no position is known."""
+    rows, arms, bounds = course
     rows = rows[rows["position"].notna() & rows["arm"].isin(arms[:MOST_ARMS])]
     if rows.empty:
         return None
@@ -27,6 +41,9 @@ def sketch_positions(rows: pd.DataFrame, arms: list[str], name: str, *, alpha: f
     figure, axes = new_axes(3.2)
     for index, arm in enumerate(arms[:MOST_ARMS]):
         _course(axes, rows[rows["arm"] == arm], centres, index, label=wrap(arm, 30, 1), alpha=alpha)
+    low, high = axes.dataLim.intervaly
+    goes_on = goes_beyond(Interval(low, high, 1 - alpha), bounds)
+    keep_within(axes, bounds, upright=True)
     axes.set_xlabel("position in the booklet")
     axes.set_ylabel("mean answer")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -41,6 +58,7 @@ def sketch_positions(rows: pd.DataFrame, arms: list[str], name: str, *, alpha: f
             f"{100 * (1 - alpha):g} % t intervals over raters; {counted(n_raters, 'rater')}, "
             f"{counted(len(rows), 'answer')}. A slope that all arms share is fatigue or practice and "
             "touches no comparison, since booklets balance the order."
+            + (" Bands that go on beyond the ends of the scale end there." if goes_on else "")
         ),
         alt=_describe_course(rows, arms[:MOST_ARMS]),
         figure=figure,

@@ -1,12 +1,14 @@
 """Draw how answers rise or fall with the dose."""
 
+from rater.analysis.bounds import Bounds
 from rater.analysis.results import Result
 from rater.analysis.trend import DoseResponse
 from rater.analysis.wording import number, p_value
+from rater.report.figures.intervals import ARROWS, draw_interval, keep_within
 from rater.report.figures.style import ARMS, INK, PAPER, Sketch, new_axes
 
 
-def sketch_doses(found: DoseResponse, name: str, *, alpha: float) -> Sketch:
+def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha: float) -> Sketch:
     """Draw the rises over the lowest dose, each with its interval, and the curve that never turns."""
     figure, axes = new_axes(3.2)
     doses = [point.dose for point in found.curve]
@@ -24,9 +26,9 @@ def sketch_doses(found: DoseResponse, name: str, *, alpha: float) -> Sketch:
             at, [point.fitted or 0.0 for point in curve], color=ARMS[0], linewidth=1.8, label="fitted curve"
         )
     risen = [(point.dose, point.rise) for point in found.curve if isinstance(point.rise, Result)]
+    goes_on = False
     for dose, rise in risen:
-        if rise.interval is not None:
-            axes.plot([dose, dose], [rise.interval.low, rise.interval.high], color=ARMS[1], linewidth=1.2)
+        goes_on |= draw_interval(axes, dose, rise.interval, bounds, colour=ARMS[1], width=1.2, upright=True)
     axes.plot(
         [dose for dose, _ in risen],
         [rise.estimate for _, rise in risen],
@@ -36,6 +38,7 @@ def sketch_doses(found: DoseResponse, name: str, *, alpha: float) -> Sketch:
         markersize=5,
         label="each dose alone",
     )
+    keep_within(axes, bounds, upright=True)
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.set_xticks(doses, [f"{dose:g}" for dose in doses])
     axes.set_xlabel("dose")
@@ -48,7 +51,7 @@ def sketch_doses(found: DoseResponse, name: str, *, alpha: float) -> Sketch:
         caption=(
             f"Rises over the dose {doses[0]:g} within rater and prompt, with {100 * (1 - alpha):g} % "
             "intervals of the two-way t (points) and of the pigeonhole bootstrap (band around the "
-            f"isotonic curve). Answers: {sizes}." + _say_trends(found)
+            f"isotonic curve). Answers: {sizes}." + _say_trends(found) + (f" {ARROWS}" if goes_on else "")
         ),
         alt="Rises by dose: " + ", ".join(f"{dose:g}: {number(rise.estimate)}" for dose, rise in risen) + ".",
         figure=figure,

@@ -7,6 +7,7 @@ import pandas as pd
 
 from rater.analysis.agreement import Agreement
 from rater.analysis.blinding import Blinding
+from rater.analysis.bounds import bounds_of, bounds_of_answers
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import Result
 from rater.analysis.scales import is_pairwise
@@ -14,7 +15,7 @@ from rater.analysis.sensitivity import PowerCurve
 from rater.report.figures.agreement import sketch_agreement
 from rater.report.figures.arms import in_order, sketch_numbers, sketch_points
 from rater.report.figures.choices import sketch_choices
-from rater.report.figures.course import sketch_positions, sketch_times
+from rater.report.figures.course import Course, sketch_positions, sketch_times
 from rater.report.figures.doses import sketch_doses
 from rater.report.figures.forest import Effects, sketch_contrasts, sketch_units
 from rater.report.figures.guesses import sketch_guesses
@@ -75,7 +76,8 @@ def _of_primary(analysis: Analysis, found: DimensionAnalysis) -> Iterator[Sketch
     if any(isinstance(contrast.outcome, Result) for contrast in details.contrasts):
         yield sketch_contrasts(details.contrasts, planned, "contrasts")
     if details.dose_response is not None:
-        yield sketch_doses(details.dose_response, "doses", alpha=planned.alpha)
+        rise = bounds_of("scale_points", found.dimension)
+        yield sketch_doses(details.dose_response, "doses", rise, alpha=planned.alpha)
     if isinstance(details.agreement, Agreement):
         sketch = sketch_agreement(details.agreement, "agreement")
         if sketch is not None:
@@ -90,7 +92,8 @@ def _of_course(analysis: Analysis, found: DimensionAnalysis, frame: pd.DataFrame
         arms = [arm.arm for arm in in_order(found.arms, analysis.planned.doses) if arm.n]
     sketches = []
     if "position" in rows.columns:
-        sketches.append(sketch_positions(rows, arms, "positions", alpha=analysis.planned.alpha))
+        course = Course(rows, arms, bounds_of_answers(found.dimension))
+        sketches.append(sketch_positions(course, "positions", alpha=analysis.planned.alpha))
     if "shown_ms" in rows.columns:
         sketches.append(sketch_times(rows, arms, "times"))
     yield from (sketch for sketch in sketches if sketch is not None)

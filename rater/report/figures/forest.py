@@ -6,11 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
+from rater.analysis.bounds import Bounds, bounds_of
 from rater.analysis.contrasts import ArmContrast
 from rater.analysis.planned import Planned
-from rater.analysis.results import Interval, Outcome, Result
+from rater.analysis.results import Outcome, Result
 from rater.analysis.units import UnitEffect
 from rater.analysis.wording import counted, number
+from rater.report.figures.intervals import ARROWS, draw_interval, keep_within
 from rater.report.figures.style import ARMS, INK, MUTED, PAPER, Sketch, clean, new_axes, wrap
 
 MOST_LABELLED = 60
@@ -41,7 +43,8 @@ def in_order(units: Sequence[UnitEffect]) -> list[UnitEffect]:
 def sketch_units(effects: Effects, name: str) -> Sketch:
     """Draw the difference on every prompt, or for every rater, raw and shrunken."""
     n = len(effects.units)
-    units = in_order(effects.units)
+    units, goes_on = in_order(effects.units), False
+    bounds = bounds_of(effects.planned.score, effects.planned.in_order[0])
     if n > MOST_LINES:
         figure, axes = new_axes(3.0)
         _spread(axes, effects)
@@ -50,8 +53,9 @@ def sketch_units(effects: Effects, name: str) -> Sketch:
         labelled = n <= MOST_LABELLED
         each = max(_LEAST_ROW, min(_MOST_ROW, 7.0 / n))
         figure, axes = new_axes(1.1 + each * n if labelled else 4.2)
-        _lines(axes, units, labelled=labelled, in_two_lines=each == _MOST_ROW)
+        goes_on = _lines(axes, units, bounds, labelled=labelled, in_two_lines=each == _MOST_ROW)
         how = "The largest is at the top"
+        keep_within(axes, bounds)
     _mark_overall(axes, effects.overall)
     first, second = (wrap(arm, 40, 1) for arm in effects.planned.contrast)
     axes.set_xlabel(f"{AXIS[effects.planned.score]}, {first} minus {second}")
@@ -65,7 +69,7 @@ def sketch_units(effects: Effects, name: str) -> Sketch:
             f"cells with its {level} t interval; shrunken: the best linear unbiased prediction with its "
             f"{level} interval, where the model could be fitted. {how}. The dashed line is the overall "
             "estimate. Exploratory: go by the shrunken ones, since the largest raw difference is large "
-            "partly by luck."
+            "partly by luck." + (f" {ARROWS}" if goes_on else "")
         ),
         alt=_describe(effects, units),
         figure=figure,
@@ -75,13 +79,15 @@ def sketch_units(effects: Effects, name: str) -> Sketch:
 def sketch_contrasts(contrasts: Sequence[ArmContrast], planned: Planned, name: str) -> Sketch:
     """Draw every further comparison of two arms."""
     figure, axes = new_axes(1.0 + 0.34 * len(contrasts))
-    rows = []
+    rows, goes_on = [], False
+    bounds = bounds_of(planned.score, planned.in_order[0])
     for row, contrast in enumerate(contrasts):
         found = contrast.outcome
         if isinstance(found, Result):
-            _whisker(axes, row, found.interval, colour=ARMS[0], width=2.0)
+            goes_on |= draw_interval(axes, row, found.interval, bounds, colour=ARMS[0], width=2.0)
             axes.plot(found.estimate, row, "s", color=ARMS[0], markersize=5)
             rows.append(f"{contrast.name} {number(found.estimate)}")
+    keep_within(axes, bounds)
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_yticks(range(len(contrasts)), [wrap(contrast.name, 32) for contrast in contrasts])
     axes.set_ylim(len(contrasts) - 0.5, -0.5)
@@ -94,18 +100,23 @@ def sketch_contrasts(contrasts: Sequence[ArmContrast], planned: Planned, name: s
         caption=(
             f"Estimates of the primary test with {100 * (1 - planned.alpha):g} % intervals, which are "
             f"not adjusted for how many there are; {counted(n.raters, 'rater')} × "
-            f"{counted(n.prompts, 'prompt')}."
+            f"{counted(n.prompts, 'prompt')}." + (f" {ARROWS}" if goes_on else "")
         ),
         alt="Differences: " + ", ".join(rows) + ".",
         figure=figure,
     )
 
 
-def _lines(axes: Axes, units: Sequence[UnitEffect], *, labelled: bool, in_two_lines: bool) -> None:
-    apart = 0.17 if labelled else 0.0
+def _lines(
+    axes: Axes, units: Sequence[UnitEffect], bounds: Bounds | None, *, labelled: bool, in_two_lines: bool
+) -> bool:
+    """Draw every unit's two estimates; says whether an interval goes on beyond what is possible."""
+    apart, goes_on = 0.17 if labelled else 0.0, False
     for row, unit in enumerate(units):
-        _whisker(axes, row - apart, unit.interval, colour=_RAW, width=1.0)
-        _whisker(axes, row + apart, unit.shrunken_interval, colour=_SHRUNKEN, width=2.0)
+        goes_on |= draw_interval(axes, row - apart, unit.interval, bounds, colour=_RAW, width=1.0)
+        goes_on |= draw_interval(
+            axes, row + apart, unit.shrunken_interval, bounds, colour=_SHRUNKEN, width=2.0
+        )
     rows = np.arange(len(units))
     raw = [unit.raw for unit in units]
     size = 4.5 if labelled else 2.5
@@ -122,6 +133,7 @@ def _lines(axes: Axes, units: Sequence[UnitEffect], *, labelled: bool, in_two_li
         axes.set_yticks(rows, names, fontsize=7 if any("\n" in name for name in names) else 8)
     else:
         axes.set_yticks([])
+    return goes_on
 
 
 def _labels(units: Sequence[UnitEffect], lines: int) -> list[str]:
@@ -155,11 +167,6 @@ def _mark_overall(axes: Axes, overall: Outcome) -> None:
             linestyle="--",
             label=f"overall {number(overall.estimate)}",
         )
-
-
-def _whisker(axes: Axes, row: float, interval: Interval | None, *, colour: str, width: float) -> None:
-    if interval is not None:
-        axes.plot([interval.low, interval.high], [row, row], color=colour, linewidth=width)
 
 
 def _middle(unit: UnitEffect) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rater.analysis.bounds import DIFFERENCE, SHARE, bounds_of, say_beyond
 from rater.analysis.contrasts import ArmContrast
 from rater.analysis.results import NotEstimable, Result
 from rater.analysis.strengths import Ranking
@@ -10,12 +11,15 @@ from rater.analysis.wording import number
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.numbers import (
     SCORE_LABELS,
+    Bounded,
     bare_p,
+    bounded,
     ends,
     interval_of,
     level,
     name_of,
     optional,
+    remarks_on_bounds,
     statistic,
     with_interval,
 )
@@ -31,7 +35,9 @@ def contrasts_section(findings: Findings) -> Section | None:
     for family in dict.fromkeys(contrast.family for contrast in contrasts):
         members = [contrast for contrast in contrasts if contrast.family == family]
         blocks.append(_family_table(family, members, findings))
-    warned = warnings_of([(contrast.name, contrast.outcome) for contrast in contrasts])
+    outcomes = [contrast.outcome for contrast in contrasts]
+    warned = remarks_on_bounds(bounded(outcomes, findings.primary.dimension))
+    warned += warnings_of([(contrast.name, contrast.outcome) for contrast in contrasts])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     return Section("contrasts", "Further comparisons of arms", blocks)
@@ -75,7 +81,10 @@ def doses_section(findings: Findings) -> Section | None:
             f"{found.method}. Reference: {found.reference}."
         ),
     ]
-    warned = warnings_of([(each.test, each) for each in trends])
+    bounds = bounds_of("scale_points", findings.primary.dimension)
+    rises = [Bounded("a rise", interval_of(point.rise), bounds) for point in found.curve if point.rise]
+    warned = remarks_on_bounds(rises)
+    warned += warnings_of([(each.test, each) for each in trends])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     return Section("doses", "Dose and response", blocks)
@@ -114,7 +123,10 @@ def ranking_section(findings: Findings) -> Section | None:
         if each is not None
     ]
     blocks.append(Prose(f"Method: {sentence(found.method)} Reference: {found.reference}."))
-    warned = warnings_of([(arm.arm, arm.log_strength) for arm in found.arms])
+    warned = remarks_on_bounds(
+        [Bounded("a share won", interval_of(arm.beats_control), SHARE) for arm in found.arms]
+    )
+    warned += warnings_of([(arm.arm, arm.log_strength) for arm in found.arms])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     return Section("ranking", title, blocks)
@@ -143,7 +155,8 @@ def not_judged_blocks(findings: Findings) -> list[Block]:
         said = difference.sentence
     else:
         said = (
-            f"Difference of the shares: {number(difference.estimate)} ({ends(difference.interval)}, "
-            f"p {bare_p(difference.p)}). More of them in one arm than in the other could bias the rest."
+            f"Difference of the shares: {number(difference.estimate)} ({ends(difference.interval)}"
+            f"{say_beyond(difference.interval, DIFFERENCE)}, p {bare_p(difference.p)}). "
+            "More of them in one arm than in the other could bias the rest."
         )
     return [table, Prose(said)]

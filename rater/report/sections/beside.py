@@ -5,8 +5,8 @@ from rater.analysis.primary import DimensionAnalysis
 from rater.analysis.results import NotEstimable, Result
 from rater.analysis.wording import p_value
 from rater.report.document import Block, Bullets, Prose, Section
-from rater.report.numbers import statistic
-from rater.report.sections.difference import arms_table
+from rater.report.numbers import bounded, remarks_on_bounds, statistic
+from rater.report.sections.difference import arms_tables
 from rater.report.sections.findings import Findings, outcomes_table, sentence, warnings_of
 
 
@@ -17,10 +17,11 @@ def dimension_section(findings: Findings, found: DimensionAnalysis, place: int) 
         Prose(found.dimension.question),
         Prose(sentence(found.headline)),
         *findings.picture(f"arms-{place}"),
-        arms_table(findings, found),
+        *arms_tables(findings, found),
         outcomes_table(f"Difference on {found.dimension.name}", tests, findings.alpha),
     ]
-    warned = warnings_of([(f"{each.test} on {each.score.replace('_', ' ')}", each) for each in tests])
+    warned = remarks_on_bounds(bounded(tests, found.dimension))
+    warned += warnings_of([(f"{each.test} on {each.score.replace('_', ' ')}", each) for each in tests])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     return Section(f"dimension-{place}", f"Secondary dimension: {found.dimension.name}", blocks)

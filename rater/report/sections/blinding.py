@@ -1,11 +1,12 @@
 """Say whether raters could tell the arms apart, and what the difference is where they could not."""
 
 from rater.analysis.blinding import Blinding
+from rater.analysis.bounds import DIFFERENCE, SHARE
 from rater.analysis.results import NotEstimable, Outcome
 from rater.analysis.wording import number
 from rater.report.document import Block, Prose, Section, Table
-from rater.report.numbers import bare_p, ends, level
-from rater.report.sections.findings import Findings, outcomes_table
+from rater.report.numbers import Bounded, bare_p, bounded, ends, interval_of, level, remarks_on_bounds
+from rater.report.sections.findings import Findings, outcomes_table, sentence
 
 
 def blinding_section(findings: Findings) -> Section | None:
@@ -40,6 +41,13 @@ def blinding_section(findings: Findings) -> Section | None:
         "Steering that works is visible, so a guess that is often right is no defect by itself; what "
         "matters is whether the difference is there among those who guessed wrong or did not know."
     )
+    remarks = [
+        *[Bounded("Bang's index", interval_of(each), DIFFERENCE) for each in over_raters],
+        *[Bounded("Bang's index", each.interval, DIFFERENCE) for each in found.bang],
+        *([Bounded("James's index", found.james.interval, SHARE)] if found.james else []),
+        *bounded([outcome for _, outcome in found.effects], findings.primary.dimension),
+    ]
+    said = [Prose(sentence(remark)) for remark in remarks_on_bounds(remarks)]
     blocks: list[Block] = [
         *findings.picture("guesses"),
         counts,
@@ -47,7 +55,7 @@ def blinding_section(findings: Findings) -> Section | None:
         _simple(found, findings.alpha),
         effects,
     ]
-    return Section("blinding", title, [*blocks, Prose(note)])
+    return Section("blinding", title, [*blocks, Prose(note), *said])
 
 
 def _simple(found: Blinding, alpha: float) -> Table:

@@ -4,15 +4,20 @@ from dataclasses import dataclass
 
 from rater.analysis.agreement import Agreement
 from rater.analysis.blinding import Blinding
+from rater.analysis.bounds import DIFFERENCE
 from rater.analysis.planned import Planned
-from rater.analysis.results import NotEstimable, Result
+from rater.analysis.results import NotEstimable, Quantity, Result
 from rater.analysis.spending import cost_of_looks
-from rater.analysis.wording import counted, number
+from rater.analysis.wording import counted
 from rater.report.about import StudyFacts
+from rater.report.amended import say_amended
 from rater.report.document import Block, Bullets, Prose, Section, Table
+from rater.report.numbers import interval_of, with_interval
 from rater.report.sections.findings import Findings, sentence
 
 _MOST_LISTED_LOOKS = 50
+_TENTATIVE_ALPHA = 0.667
+_ALPHA_REFERENCE = "Krippendorff 2004, Human Communication Research 30:411–433"
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,8 @@ def _of_the_study(study: StudyFacts | None, planned: Planned) -> list[Check]:
             says=f"{study.n_finished_raters} of {counted(study.n_planned_raters, 'planned rater')} finished",
         ),
     ]
+    if study.amendments:
+        checks.append(Check(passed=None, says=say_amended(study)))
     checks.append(_of_the_looks(study, planned))
     return checks
 
@@ -101,27 +108,50 @@ def _of_the_tests(findings: Findings) -> list[Check]:
         else:
             checks.append(Check(passed=True, says="the ordinal model's fit has no warnings"))
     if isinstance(found.details.agreement, Agreement):
-        alpha = found.details.agreement.krippendorff_ordinal
-        if alpha.estimate is not None:
-            checks.append(
-                Check(
-                    passed=alpha.estimate > 0,
-                    says=f"raters agree about single texts: Krippendorff's alpha is {number(alpha.estimate)}",
-                )
-            )
+        checks += _of_the_agreement(found.details.agreement.krippendorff_ordinal)
     return checks
 
 
-def _of_the_blinding(findings: Findings) -> list[Check]:
-    blinding = findings.analysis.blinding
-    if not isinstance(blinding, Blinding) or not isinstance(blinding.together, Result):
+def _of_the_agreement(alpha: Quantity) -> list[Check]:
+    """Say how far raters agree; little of it takes power, and nothing from the tests' validity."""
+    if isinstance(alpha, NotEstimable):
         return []
-    index = blinding.together
-    blind = index.interval is not None and index.interval.low <= 0
-    how = "no more often right than wrong" if blind else "more often right than wrong"
-    rest = "" if blind else "; see the difference among those who did not guess right"
-    says = f"guesses of the arm were {how}: Bang's index is {number(index.estimate)}{rest}"
-    return [Check(passed=blind, says=says)]
+    found = f"Krippendorff's alpha is {with_interval(alpha)}"
+    if alpha.estimate >= _TENTATIVE_ALPHA:
+        says = f"raters agree about single texts: {found}, {_TENTATIVE_ALPHA:g} or more"
+        return [Check(passed=True, says=f"{says} ({_ALPHA_REFERENCE})")]
+    is_shown = alpha.interval is not None and alpha.interval.low > 0
+    how = "raters agree little" if is_shown else "raters are not shown to agree more than by chance"
+    says = (
+        f"{how} about single texts: {found}, below the {_TENTATIVE_ALPHA:g} that is asked of coders in "
+        f"content analysis ({_ALPHA_REFERENCE}). Here raters are part of the test: little "
+        "agreement costs power, and makes no test wrong"
+    )
+    return [Check(passed=None, says=says)]
+
+
+def _of_the_blinding(findings: Findings) -> list[Check]:
+    """Say whether guesses were more often right than wrong, as far as the interval shows it."""
+    blinding = findings.analysis.blinding
+    if not isinstance(blinding, Blinding) or blinding.together.estimate is None:
+        return []
+    index, interval = blinding.together, interval_of(blinding.together)
+    _, rights, wrongs, unknowns = zip(*blinding.counts, strict=True)
+    guesses = f"{sum(rights)} right, {sum(wrongs)} wrong, {sum(unknowns)} don't know"
+    found = f"({guesses}); Bang's index is {with_interval(index, DIFFERENCE)}"
+    if interval is None:
+        return [Check(passed=None, says=f"guesses of the arm {found}, and nothing says how sure that is")]
+    if interval.low > 0:
+        says = (
+            f"guesses of the arm were more often right than wrong {found}. Steering that works is visible, "
+            "so this is no defect by itself; see the difference among those who did not guess right"
+        )
+        return [Check(passed=None, says=says)]
+    if interval.high < 0:
+        return [Check(passed=None, says=f"guesses of the arm were more often wrong than right {found}")]
+    return [
+        Check(passed=None, says=f"guesses of the arm are not shown to be more often right than wrong {found}")
+    ]
 
 
 def looks_section(findings: Findings) -> Section | None:

@@ -2,15 +2,27 @@
 
 import math
 
+from rater.analysis.describe import ArmSummary
 from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import say_margin
 from rater.analysis.primary import DimensionAnalysis
 from rater.analysis.results import Interval, NotEstimable, Result, Setting
-from rater.analysis.scales import is_pairwise, points_of
+from rater.analysis.scales import is_pairwise
 from rater.analysis.wording import number
+from rater.report.beside import EFFECTS
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.figures.arms import in_order
-from rater.report.numbers import bare_p, ends, level, optional, remarks_on_bounds, statistic
+from rater.report.numbers import (
+    Bounded,
+    bare_p,
+    bounded,
+    ends,
+    interval_of,
+    level,
+    optional,
+    remarks_on_bounds,
+    statistic,
+)
 from rater.report.sections.findings import (
     Findings,
     effects_with_names,
@@ -28,29 +40,33 @@ SCOPES = {
 }
 
 
-def arms_table(findings: Findings, found: DimensionAnalysis) -> Table:
-    """Describe the answers to each arm, with the share of every point where the scale has some."""
-    scale = found.dimension.scale
-    points = range(1, (points_of(found.dimension) or 0) + 1)
-    heads = [
-        f"{point} {scale.label(point)}".strip() if isinstance(scale, Likert) else f"{point}"
-        for point in points
-    ]
+def arms_tables(findings: Findings, found: DimensionAnalysis) -> list[Table]:
+    """Describe the answers to each arm, and the share of every point where the scale has some.
+
+    Points stand under each other, as on the screen, so that both tables fit a phone.
+    """
+    if is_pairwise(found.dimension):
+        return [_choices_table(found)]
+    arms = in_order(found.arms, findings.analysis.planned.doses)
     rows = [
-        (
-            arm.arm,
-            f"{arm.n:,}",
-            optional(arm.mean),
-            optional(arm.median, 1),
-            optional(arm.sd),
-            *(f"{count:,} ({count / arm.n:.0%})" if arm.n else "0" for count in arm.counts),
-        )
-        for arm in in_order(found.arms, findings.analysis.planned.doses)
+        (arm.arm, f"{arm.n:,}", optional(arm.mean), optional(arm.median, 1), optional(arm.sd)) for arm in arms
     ]
     caption = f"Answers by arm: {found.dimension.name}"
-    if is_pairwise(found.dimension):
-        return _choices_table(found)
-    return Table(caption, ("arm", "n", "mean", "median", "SD", *heads), rows)
+    tables = [Table(caption, ("arm", "n", "mean", "median", "SD"), rows)]
+    scale = found.dimension.scale
+    if isinstance(scale, Likert):
+        shares = [
+            (f"{point} {scale.label(point)}".strip(), *(_share(arm, point) for arm in arms))
+            for point in range(1, scale.points + 1)
+        ]
+        caption = f"How many answers each point got: {found.dimension.name}"
+        tables.append(Table(caption, ("answer", *(arm.arm for arm in arms)), shares))
+    return tables
+
+
+def _share(arm: ArmSummary, point: int) -> str:
+    count = arm.counts[point - 1]
+    return f"{count:,} ({count / arm.n:.0%})" if arm.n else "0"
 
 
 def _choices_table(found: DimensionAnalysis) -> Table:
@@ -78,7 +94,7 @@ def primary_section(findings: Findings) -> Section:
         blocks.append(Prose(f"Estimated is {primary.estimand}. {sentence(primary.claim)}"))
         blocks.append(Prose(f"Method: {sentence(primary.method)} Reference: {primary.reference}."))
     blocks.append(Prose(f"The plan's scope, what the claim was to be about: {SCOPES[planned.scope]}."))
-    warned = remarks_on_bounds(tests)
+    warned = remarks_on_bounds(bounded(tests, found.dimension))
     warned += warnings_of([(f"{each.test} on {each.score.replace('_', ' ')}", each) for each in tests])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
@@ -89,7 +105,10 @@ def effects_section(findings: Findings) -> Section:
     """List every effect size with its interval."""
     quantities = effects_with_names(findings.primary.details.effects)
     blocks: list[Block] = [quantities_table("Effect sizes", quantities, findings.alpha)]
-    warned = warnings_of([each for each in quantities if not isinstance(each[1], NotEstimable)])
+    warned = remarks_on_bounds(
+        [Bounded(name, interval_of(each), EFFECTS.get(name)) for name, each in quantities]
+    )
+    warned += warnings_of([each for each in quantities if not isinstance(each[1], NotEstimable)])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     blocks.append(

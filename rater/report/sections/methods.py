@@ -13,6 +13,7 @@ from rater.analysis.results import Estimate, Outcome, Quantity, Result
 from rater.analysis.scales import is_pairwise, valid_answers
 from rater.analysis.wording import counted
 from rater.report.about import StudyFacts
+from rater.report.amended import say_amendments, say_planned
 from rater.report.document import Bullets, Prose, Section
 from rater.report.sections.difference import SCOPES
 from rater.report.sections.findings import Findings, sentence
@@ -23,6 +24,15 @@ _PROGRAMS = {
     "pandas": "McKinney 2010, Proc. 9th Python in Science Conf., 56–61 (pandas)",
     "matplotlib": "Hunter 2007, Comput. Sci. Eng. 9:90–95 (matplotlib)",
 }
+
+
+_BLINDING = (
+    "Raters could not tell from which arm a text came but by its words: arms were kept in a sealed database, "
+    "which neither the rating database nor the process that served raters holds. The key to it had been "
+    "committed to by its SHA-256 before the first rating, and was verified before it was opened. Whoever "
+    "held the sealed database could have looked; looks at answers by arm through the program are in the "
+    "study's log."
+)
 
 
 def versions() -> dict[str, str]:
@@ -64,15 +74,13 @@ def _study(study: StudyFacts, findings: Findings) -> str:
         else f"Texts were taken from files ({study.sampling}) for"
     )
     return (
-        f"{made} {counted(len(study.arms), 'arm')} ({arms}). {counted(study.n_planned_raters, 'rater')} were "
-        f"planned; {study.n_started_raters} began, {study.n_finished_raters} finished, and "
+        f"{made} {counted(len(study.arms), 'arm')} ({arms}). {say_planned(study)}"
+        f"{say_amendments(study)} {counted(study.n_started_raters, 'rater')} began, "
+        f"{study.n_finished_raters} finished, and "
         f"{counted(n.raters, 'rater')} gave the {counted(n.answers, 'answer')} analysed here, to "
         f"{counted(n.items, 'text')} of {counted(n.prompts, 'prompt')}. Each was shown {shown}, "
         f"{counted(study.items_per_rater, 'trial')} in all, in a balanced random order, and asked: "
-        f"“{found.dimension.question}” ({valid_answers(found.dimension)}). Neither raters nor "
-        "experimenters could tell from which arm a text came: arms were kept in a sealed database, the "
-        "key to which had been committed to by its SHA-256 before the first rating and was verified "
-        "before it was opened."
+        f"“{found.dimension.question}” ({valid_answers(found.dimension)}). {_BLINDING}"
     )
 
 

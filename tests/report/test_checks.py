@@ -1,0 +1,84 @@
+"""The checks say what the numbers show, and call nothing passed that they do not show."""
+
+from dataclasses import replace
+
+import pytest
+
+from rater.analysis.agreement import Agreement
+from rater.analysis.blinding import Blinding
+from rater.analysis.primary import Analysis
+from rater.analysis.results import Estimate, Interval, NotEstimable, Result
+from rater.report.about import About
+from rater.report.sections.checks import Check, list_checks
+from rater.report.sections.findings import Findings
+
+
+def checks_with(analysis: Analysis, word: str) -> list[Check]:
+    return [each for each in list_checks(Findings(analysis, About(title="t"), {})) if word in each.says]
+
+
+def guessing(analysis: Analysis, index: float, interval: Interval | None) -> Analysis:
+    found = analysis.blinding
+    assert isinstance(found, Blinding)
+    assert isinstance(found.together, Result)
+    together = replace(found.together, estimate=index, interval=interval)
+    counts = (("steered", 4, 1, 0), ("unsteered", 3, 2, 1))
+    return replace(analysis, blinding=replace(found, together=together, counts=counts))
+
+
+@pytest.mark.parametrize(
+    ("interval", "says"),
+    [
+        (Interval(-0.67, 1.40, 0.95), "guesses of the arm are not shown to be more often right than wrong"),
+        (Interval(0.10, 0.62, 0.95), "guesses of the arm were more often right than wrong"),
+        (Interval(-0.62, -0.10, 0.95), "guesses of the arm were more often wrong than right"),
+    ],
+)
+def test_guesses_are_said_to_be_what_their_interval_shows(
+    analysis: Analysis, interval: Interval, says: str
+) -> None:
+    [check] = checks_with(guessing(analysis, 0.36, interval), "Bang")
+
+    assert check.passed is None
+    assert check.says.startswith(f"{says} (7 right, 3 wrong, 1 don't know); Bang's index is 0.36 (")
+
+
+def test_guesses_without_an_interval_are_neither_blind_nor_not(analysis: Analysis) -> None:
+    [check] = checks_with(guessing(analysis, 0.36, None), "Bang")
+
+    assert check.passed is None
+    assert "more often" not in check.says
+    assert "nothing says how sure that is" in check.says
+
+
+@pytest.mark.parametrize(
+    ("alpha", "interval", "passed", "says"),
+    [
+        (0.09, Interval(-0.02, 0.2, 0.95), None, "raters are not shown to agree more than by chance"),
+        (0.09, None, None, "raters are not shown to agree more than by chance"),
+        (0.30, Interval(0.2, 0.4, 0.95), None, "raters agree little"),
+        (0.70, Interval(0.6, 0.8, 0.95), True, "raters agree about single texts"),
+    ],
+)
+def test_agreement_has_passed_where_it_reaches_a_published_threshold(
+    analysis: Analysis,
+    alpha: float,
+    interval: Interval | None,
+    passed: bool | None,  # noqa: FBT001 (pytest gives it by name)
+    says: str,
+) -> None:
+    [check] = checks_with(agreeing(analysis, alpha, interval), "Krippendorff")
+
+    assert check.passed is passed
+    assert check.says.startswith(says)
+    assert ("costs power, and makes no test wrong" in check.says) == (passed is None)
+
+
+def agreeing(analysis: Analysis, alpha: float, interval: Interval | None) -> Analysis:
+    found = analysis.dimensions[0]
+    agreement = found.details.agreement
+    assert isinstance(agreement, Agreement)
+    assert not isinstance(agreement.krippendorff_ordinal, NotEstimable)
+    ordinal: Estimate = replace(agreement.krippendorff_ordinal, estimate=alpha, interval=interval)
+    details = replace(found.details, agreement=replace(agreement, krippendorff_ordinal=ordinal))
+    return replace(analysis, dimensions=(replace(found, details=details), *analysis.dimensions[1:]))
