@@ -72,7 +72,8 @@ def test_without_texts_the_question_is_asked_once_about_all(
     visitor: Visit, publish_study: Publish, ending: Protocol, rows: Rows
 ) -> None:
     assert ending.blinding is not None
-    shown = ending.model_copy(update={"blinding": ending.blinding.model_copy(update={"n_texts": 0})})
+    about_all = {"n_texts": 0, "question": "Were some odd?"}
+    shown = ending.model_copy(update={"blinding": ending.blinding.model_copy(update=about_all)})
     person = (
         visitor(publish_study(slug="all", name="all", shown=shown)).open().follow().press("agree").press()
     )
