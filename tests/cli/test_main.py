@@ -85,6 +85,7 @@ def test_check_prints_what_the_study_would_do_and_its_hash(tmp_path: Path) -> No
     assert shown.stdout.rstrip().endswith(f"Next: rater generate {DEMO}")
 
 
+@pytest.mark.slow
 def test_check_gives_the_same_figures_as_json(tmp_path: Path) -> None:
     figures = json.loads(run("check", DEMO, "--json", cwd=tmp_path).stdout)
 
@@ -123,6 +124,7 @@ def test_each_mistake_is_named(tmp_path: Path, arguments: tuple[str, ...], said:
     assert "Traceback" not in shown.stderr
 
 
+@pytest.mark.slow
 def test_an_unpublished_study_cannot_be_served_rated_or_analysed(generated: Study, tmp_path: Path) -> None:
     assert run("publish", generated.name, *RATING, *SEALED, cwd=tmp_path).returncode == 0
 
@@ -165,6 +167,7 @@ def test_a_held_study_is_opened_and_closed_by_hand(generated: Study, tmp_path: P
     assert "Study 'marked_study' is closed" in again.stderr
 
 
+@pytest.mark.slow
 def test_a_closed_study_cannot_be_rated(generated: Study, tmp_path: Path) -> None:
     run("publish", generated.name, *RATING, *SEALED, cwd=tmp_path)
     run("close", generated.name, *RATING, cwd=tmp_path)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from rater.cli import cli
@@ -14,6 +15,7 @@ from rater.study.study import Study
 LABEL = "Rehearsal: made-up answers under a made-up key, not a result"
 
 
+@pytest.mark.slow
 def test_a_rehearsals_report_is_marked_and_leaves_the_studys_databases_alone(
     study: Study, seal_completions: Callable[[Study], None], sealed_url: str, tmp_path: Path
 ) -> None:

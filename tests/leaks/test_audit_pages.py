@@ -77,6 +77,7 @@ def with_every_page(study: Study, dimensions: tuple[Dimension, ...]) -> Study:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dimensions", "name"), [(RATED, "practice"), (COMPARED, "pairs")], ids=["texts", "pairs"]
 )
@@ -100,6 +101,7 @@ def test_a_clean_study_with_every_kind_of_trial_passes_the_audit_though_the_app_
     assert any(cue.name == "side of the pair" for cue in found.cues) == (dimensions is COMPARED)
 
 
+@pytest.mark.slow
 def test_no_door_keeps_the_audit_from_the_texts_behind_it(
     study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
 ) -> None:
@@ -122,6 +124,7 @@ def test_no_door_keeps_the_audit_from_the_texts_behind_it(
     assert found.leaks == ()
 
 
+@pytest.mark.slow
 def test_the_audit_walks_every_kind_of_page(
     study: Study, seal_completions: Callable[[Study], None], sealed_url: str, tmp_path: Path
 ) -> None:

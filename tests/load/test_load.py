@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 DRIVER = Path(__file__).resolve().parent / "drive.py"
 
 
+@pytest.mark.slow
 def test_the_driver_measures_both_servers_without_an_error() -> None:
     command = [sys.executable, str(DRIVER), "--raters", "3", "--think", "0", "--seconds", "1", "--json"]
 

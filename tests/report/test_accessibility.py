@@ -18,6 +18,7 @@ pytestmark = pytest.mark.browser
 OPTIONS = {"resultTypes": ["violations"], "rules": {"color-contrast-enhanced": {"enabled": True}}}
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_on_a_report_and_a_phone_shows_all_of_it(
     report: Path, playwright: Playwright
 ) -> None:
