@@ -36,7 +36,7 @@ from rater.web.settings import WebSettings
 
 DEFAULT_PORT = 8000
 DEFAULT_WORKERS = 2
-_THREADS = 12  # one computes at a time, the others wait for clients
+_THREADS = 4  # one computes at a time, the others wait for clients; with twelve it keeps a quarter less
 _REQUESTS_A_CONNECTION = 32
 _BACKLOG = 256
 _TIMEOUT_S = 60  # more than SQLite waits for a lock, so that a wait ends as a page and not as a killed worker
