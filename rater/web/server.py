@@ -23,7 +23,6 @@ from types import FrameType
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # it has no types
 from gunicorn.glogging import Logger  # type: ignore[import-untyped] # as above
 from gunicorn.http.message import Request  # type: ignore[import-untyped] # as above
-from gunicorn.workers.base import Worker  # type: ignore[import-untyped] # as above
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped] # as above
 
 from rater.errors import RaterError
@@ -72,6 +71,7 @@ def serve(
     ).dispose()  # here rather than in a worker, where it would only be a log line
     listener = _listen(host, port)
     address = _address(listener)
+    os.register_at_fork(after_in_child=_end_when_told)
     with tempfile.TemporaryDirectory(prefix="rater-serve-") as folder, _ending_workers_here():
         _Server(
             _with_folders(settings, Path(folder)),
@@ -138,9 +138,9 @@ class _Worker(ThreadWorker):  # type: ignore[misc] # gunicorn is not typed
             request.force_close()
         return bool(super().handle_request(request, connection))
 
-    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """End at once; without the pool, whose lock may be held by what this signal interrupted."""
-        Worker.handle_quit(self, sig, frame)
+    def handle_quit(self, _sig: int, _frame: FrameType | None) -> None:
+        """End at once: the exception that gunicorn raises is lost where a callback is interrupted."""
+        os._exit(0)
 
 
 class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
@@ -165,7 +165,6 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
             "graceful_timeout": _GRACE_S,
             "loglevel": "warning",
             "logger_class": _JsonLogger if log_format == "json" else _TextLogger,
-            "post_fork": lambda _arbiter, _worker: _end_when_told(),
             "child_exit": lambda _arbiter, worker: metrics.forget_worker(worker.pid),
             "control_socket_disable": True,
             "when_ready": lambda _arbiter: on_listening(),

@@ -74,7 +74,7 @@ def test_a_server_that_is_interrupted_at_any_moment_stops_at_once(
 ) -> None:
     slug = publish_study()
 
-    for _ in range(20):
+    for _ in range(4):
         with served(rating_url) as (address, process):
             httpx.get(f"{address}/s/{slug}")  # by one worker, while the other may still be starting
             os.killpg(process.pid, signal.SIGINT)
