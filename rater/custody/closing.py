@@ -52,15 +52,17 @@ def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
         n_planned, n_declined = count_booklets(session, study.id), count_declined(session, study.id)
         n_invited, _ = count_invitations(session, study.id)
     sealed = closings[-1].detail
-    standings = Counter(standing(rater, now=now, is_over=True) for rater in raters)
-    waiting = [r for r in raters if standing(r, now=now, is_over=True) == "unfinished"]
-    n_partial = sum(rater.n_answered > 0 for rater in waiting)
+    stood = [standing(rater, now=now, is_over=True) for rater in raters]
+    standings = Counter(stood)
+    n_partial = sum(
+        rater.n_answered > 0 for rater, at in zip(raters, stood, strict=True) if at == "unfinished"
+    )
     return Account(
         n_planned=n_planned,
         n_came=len(raters),
         n_finished=standings["finished"],
         n_partial=n_partial,
-        n_unanswering=len(waiting) - n_partial,
+        n_unanswering=standings["unfinished"] - n_partial,
         left={how: n for how, n in sorted(standings.items()) if how not in {"finished", "unfinished"}},
         n_declined=n_declined,
         n_invited=n_invited,
