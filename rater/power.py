@@ -8,9 +8,10 @@ import numpy as np
 
 from rater.analysis.expected import difference_of, logits_of
 from rater.analysis.pilot import Pilot, assume
-from rater.analysis.planned import Planned, plan_analysis
+from rater.analysis.planned import plan_analysis
 from rater.analysis.power import Assumed, Power, estimate_power
 from rater.analysis.scales import ends_of, is_pairwise
+from rater.analysis.sequential import level_at_the_end
 from rater.analysis.simulate import Spread, Trials
 from rater.errors import StudyError
 from rater.publish.booklets import deal_booklets
@@ -63,6 +64,8 @@ class PowerPlan:
     is_pairwise: bool
     spread: Spread
     """What was assumed, or learnt from the pilot."""
+    last_look: float | None
+    """The level at the end, where the study spreads alpha over looks."""
     circumstances: Circumstances = field(default_factory=Circumstances)
 
 
@@ -129,6 +132,7 @@ def plan_power(
         cheapest={target: _cheapest(sizes, target) for target in TARGETS},
         is_pairwise=design.is_pairwise,
         spread=planner.assumed.spread,
+        last_look=planner.level if planner.level != study.analysis.alpha else None,
         circumstances=given,
     )
 
@@ -146,7 +150,10 @@ class _Planner:
             spread=pilot.spread if pilot else Spread(),
             drop_out=given.drop_out,
         )
-        self._planned: Planned = plan_analysis(study.analysis, [judged], contrast=study.contrast)
+        planned = plan_analysis(study.analysis, [judged], contrast=study.contrast)
+        # the level of the end, as if no look before it stopped the study: what looks find comes on top
+        self.level = level_at_the_end(planned.looks, planned.alpha)
+        self._planned = replace(planned, alpha=self.level)
         minutes_per_rater = forecast(study, given.mean_characters).minutes_per_rater
         self._minutes_per_trial = minutes_per_rater / study.design.trials_per_rater
         self._n_simulations = n_simulations

@@ -122,3 +122,14 @@ def test_choices_are_described_in_percentage_points(study: Study) -> None:
     assert describe_power(found, 0.25, is_pairwise=True).startswith(
         "a difference of 25 percentage points would"
     )
+
+
+def test_looks_over_which_alpha_is_spread_leave_a_little_less_for_the_end(study: Study) -> None:
+    looks = {"at": [0.25, 0.5, 0.75, 1], "spending": "pocock"}
+    alone, looked_at = (
+        plan_power(changed(study, analysis={"looks": each}), 1.0, n_simulations=200) for each in (None, looks)
+    )
+
+    assert alone.last_look is None
+    assert looked_at.last_look == pytest.approx(0.0187716, abs=1e-5)
+    assert looked_at.planned.share < alone.planned.share

@@ -7,7 +7,7 @@ from rater.analysis.equivalence import Equivalence
 from rater.analysis.planned import Planned
 from rater.analysis.results import Interval, NotEstimable, Outcome, Result
 from rater.analysis.scales import Judged, is_pairwise, strongest_of, unit_of
-from rater.analysis.wording import counted, number, p_value
+from rater.analysis.wording import counted, coverage, number, p_value
 
 Verdict = Literal["higher", "lower", "equivalent", "inconclusive", "not estimable"]
 """What was found of the first arm against the second."""
@@ -82,7 +82,7 @@ def say_margin(found: Equivalence) -> str:
     factor, unit, digits = (100, "percentage", 1) if in_points else (1, "scale", 2)
     low, high = (number(factor * end, digits) for end in (found.interval.low, found.interval.high))
     wide = _too_wide(found.interval, DIFFERENCE if in_points else None, factor)
-    numbers = f"{100 * found.interval.level:g} % CI {low} to {high}{wide}, equivalence {p_value(found.p)}"
+    numbers = f"{coverage(found.interval.level)} CI {low} to {high}{wide}, equivalence {p_value(found.p)}"
     shown = "The difference is" if found.is_equivalent else "It is not shown to be"
     margin = f"{factor * found.sesoi:g} {unit} points either way"
     return f"{shown} smaller than the smallest of interest, {margin} ({numbers})."
@@ -138,7 +138,7 @@ def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: 
             ends = [-ends[1], -ends[0]]
         low, high = (number(end, _digits(result)) for end in ends)
         said = _too_wide(result.interval, bounds, factor)
-        parts.insert(0, f"{100 * result.interval.level:g} % CI {low} to {high}{said}")
+        parts.insert(0, f"{coverage(result.interval.level)} CI {low} to {high}{said}")
     return ", ".join(parts)
 
 

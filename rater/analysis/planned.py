@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from rater.analysis.scales import Judged
 from rater.errors import StudyError, nearest
-from rater.study.analysis_plan import AnalysisPlan, Exclusions, Looks, Scope, Score
+from rater.study.analysis_plan import AnalysisPlan, Exclusions, Looks, Scope, Score, Spending
 
 AGAINST_CONTROL = "against the control"
 AGAINST_RANDOM = "against a random control"
@@ -32,6 +32,17 @@ class ArmFacts:
     changed: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Spent:
+    """What of the alpha of all looks together the last one may spend (`rater.analysis.sequential`)."""
+
+    how: Spending
+    alpha: float
+    """The two-sided significance level that all looks keep together."""
+    share: float
+    """How much of the planned answers was there."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Planned:
     """What is compared, on what, how, and for whom the answer shall hold.
@@ -52,7 +63,7 @@ class Planned:
     score: Score = "net_superiority"
     """What the primary test compares."""
     alpha: float = 0.05
-    """The two-sided significance level; intervals cover 1 − alpha."""
+    """The two-sided significance level of this analysis; intervals cover 1 − alpha."""
     sesoi: float | None = None
     """The smallest effect size of interest, in units of the score."""
     doses: Mapping[str, float] = field(default_factory=dict, hash=False)
@@ -67,6 +78,8 @@ class Planned:
     """Which raters are left out."""
     looks: Looks | None = None
     """When answers were to be seen by arm before the end."""
+    spent: Spent | None = None
+    """Why alpha is what it is, where the plan spreads one over looks and there was one before the end."""
     n_raters: int | None = None
     """How many raters were planned, where that is known."""
     seed: int = 0

@@ -16,13 +16,13 @@ from rater.analysis.exclusions import Exclusion, exclude
 from rater.analysis.headline import Verdict, judge, write_headline
 from rater.analysis.naive import mann_whitney
 from rater.analysis.not_judged import NotJudged, count_not_judged
+from rater.analysis.notes import Note, take_notes
 from rater.analysis.planned import Planned
 from rater.analysis.preferences import Preferred, one_row_a_text, require_pairs, sign_test
 from rater.analysis.ratings import check_frame, first_showings, judged_only
 from rater.analysis.results import Counts, NotEstimable, Outcome
 from rater.analysis.scales import Judged, is_pairwise
 from rater.analysis.scope import make_primary, make_tests
-from rater.analysis.wording import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +65,7 @@ class Analysis:
     """Who was left out by the rules declared beforehand; None where there are none."""
     blinding: Blinding | NotEstimable | None
     """What raters guessed, where they were asked."""
-    notes: tuple[str, ...]
-    """What holds for the analysis as a whole: raters still missing, tests adjusted for."""
+    notes: tuple[Note, ...]
 
 
 def analyze(
@@ -113,7 +112,7 @@ def analyze(
         dimensions=_analyze_dimensions(kept, tested, planned, progress),
         exclusion=exclusion,
         blinding=_blinding(tested, planned, guesses),
-        notes=_notes(planned, n, tested, n_left_out=len(left_out)),
+        notes=take_notes(planned, tested, n_raters=n.raters, n_left_out=len(left_out)),
     )
     return _beside_everyone(analysis, judged_only(first_showings(frame))) if left_out else analysis
 
@@ -224,38 +223,3 @@ def _blinding(
         return make_primary(_compare(some, planned, planned.in_order[0]), planned)
 
     return check_blinding(rows, planned.contrast, planned.primary, alpha=planned.alpha, test=test)
-
-
-def _notes(planned: Planned, n: Counts, frame: pd.DataFrame, *, n_left_out: int) -> tuple[str, ...]:
-    notes = _on_the_sample(planned.n_raters, n.raters, n_left_out)
-    others = len(planned.dimensions) - 1
-    if others > 1:
-        notes.append(f"p-values of the {others} secondary dimensions are adjusted by Holm's method")
-    further = (arm for contrast in planned.contrasts for arm in (contrast.first, contrast.second))
-    named = {*planned.contrast, *planned.doses, *further}
-    answered = set(frame["arm"])
-    if "other_arm" in frame.columns:
-        answered |= set(frame["other_arm"].dropna())
-    # With one arm, or none, the others are still to come; with two, a name without answers looks misspelt.
-    unknown = sorted(named - answered) if len(answered) > 1 else []
-    if unknown:
-        notes.append(
-            f'the plan names the arm "{unknown[0]}", which has no answers; '
-            f"arms with answers: {', '.join(sorted(map(str, answered)))}"
-        )
-    return tuple(notes)
-
-
-def _on_the_sample(n_planned: int | None, n_kept: int, n_left_out: int) -> list[str]:
-    """Say where fewer raters are analysed than were planned, and whether they are missing or left out."""
-    if n_planned is None or n_kept >= n_planned:
-        return []
-    n_answered = n_kept + n_left_out
-    have = "has" if n_answered == 1 else "have"
-    answered = f"{n_answered} of {counted(n_planned, 'planned rater')} {have} answered"
-    if n_answered > n_planned:
-        answered = f"{n_answered} raters have answered ({n_planned} were planned)"
-    if n_left_out:
-        are = "is" if n_left_out == 1 else "are"
-        answered += f", and {n_left_out} of them {are} left out by the rules declared beforehand"
-    return [answered if n_answered >= n_planned else f"{answered}: this is not the planned sample"]

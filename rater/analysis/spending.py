@@ -1,20 +1,19 @@
-"""Work out what looks at the data cost, and how far a result must go at each so that all keep alpha.
-
-The planned analysis looks once; the boundaries are here for a plan that names its looks.
-"""
+"""Work out what looks at the data cost, and how far a result must go at each so that all keep alpha."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-Floats = NDArray[np.float64]
-Spending: TypeAlias = Literal["obrien-fleming", "pocock"]
+from rater.study.analysis_plan import Spending
 
-_NODES = 300
-"""Gauss–Legendre nodes of each look; more change no boundary in its sixth digit."""
+Floats = NDArray[np.float64]
+
+_NODES, _MOST_NODES = 300, 2_000
+"""Gauss–Legendre nodes of each look; more change no boundary in its sixth digit, unless so little is new to a
+look that it spreads scores by less than the nodes are apart."""
 _FARTHEST = 9.0
 """Beyond so many standard deviations a normal density is 0 to double precision."""
 
@@ -30,8 +29,8 @@ def spend(how: Spending, share: float, alpha: float) -> float:
     return float(alpha * np.log1p((np.e - 1) * share))
 
 
-def boundaries(how: Spending, shares: Sequence[float], *, alpha: float = 0.025) -> list[float]:
-    """Find the z that a look must exceed, for each share of the information, one-sided.
+def boundaries(information: Sequence[float], spent: Sequence[float]) -> list[float]:
+    """Find the z that each look must exceed, one-sided, for the looks so far to spend so much of alpha.
 
     Armitage, McPherson and Rowe's recursion: the density of the score on the paths that no earlier look
     stopped is carried from look to look by numerical integration. Prompts are shared by all looks, so that
@@ -40,26 +39,26 @@ def boundaries(how: Spending, shares: Sequence[float], *, alpha: float = 0.025) 
     Biometrika 70:659–663; Armitage, McPherson & Rowe 1969, J. R. Stat. Soc. A 132:235–244.
 
     Args:
-        how: The spending function.
-        shares: The share of all information at each look, rising to at most 1.
-        alpha: The one-sided significance level of all looks together.
+        information: How much was there at each look, rising from above 0, in any unit.
+        spent: The one-sided alpha that this look and those before it may spend together, rising from above 0.
 
     Raises:
-        ValueError: If the shares do not rise from above 0 to at most 1.
+        ValueError: If one of the two does not rise from above 0, or they are not of one length.
     """
-    steps = np.diff([0.0, *shares])
-    if not shares or (steps <= 0).any() or shares[-1] > 1:
-        msg = f"shares are {list(shares)}; valid: numbers that rise from above 0 to at most 1"
+    steps, to_spend = np.diff([0.0, *information]), np.diff([0.0, *spent])
+    if not steps.size or steps.size != to_spend.size or min(steps.min(), to_spend.min()) <= 0:
+        msg = (
+            f"information is {list(information)} and spent is {list(spent)}; "
+            "valid: as many of one as of the other, rising from above 0"
+        )
         raise ValueError(msg)
     at, density = np.zeros(1), np.ones(1)  # before the first look the score is 0
-    spent, found = 0.0, []
-    for share, step in zip(shares, steps, strict=True):
-        now = spend(how, share, alpha)
-        end = _boundary(at, density, float(np.sqrt(step)), now - spent)
-        found.append(end / float(np.sqrt(share)))
-        low = -_FARTHEST * float(np.sqrt(share))
-        at, density = _carry_on(at, density, float(np.sqrt(step)), ends=(low, end))
-        spent = now
+    finest, found = float(np.sqrt(steps.min())), []
+    for sd, sd_of_step, alpha in zip(np.sqrt(np.cumsum(steps)), np.sqrt(steps), to_spend, strict=True):
+        end = _boundary(at, density, float(sd_of_step), float(alpha))
+        found.append(end / float(sd))
+        nodes = _nodes((-_FARTHEST * float(sd), end), finest)
+        at, density = _carry_on(at, density, float(sd_of_step), nodes)
     return found
 
 
@@ -83,12 +82,12 @@ def cost_of_looks(sizes: Sequence[int], *, alpha: float = 0.05) -> float:
     if not rising or rising[0] <= 0:
         msg = f"sizes are {list(sizes)}; valid: numbers of answers above 0, one for each look"
         raise ValueError(msg)
-    shares = np.array(rising) / rising[-1]
-    critical = float(stats.norm.isf(alpha / 2))
+    steps = np.diff([0, *rising])
+    critical, finest = float(stats.norm.isf(alpha / 2)), float(np.sqrt(steps.min()))
     at, density = np.zeros(1), np.ones(1)
-    for share, step in zip(shares, np.diff([0.0, *shares]), strict=True):
-        end = critical * float(np.sqrt(share))
-        at, density = _carry_on(at, density, float(np.sqrt(step)), ends=(-end, end))
+    for size, step in zip(rising, steps, strict=True):
+        end = critical * float(np.sqrt(size))
+        at, density = _carry_on(at, density, float(np.sqrt(step)), _nodes((-end, end), finest))
     return float(1 - density.sum())
 
 
@@ -101,10 +100,21 @@ def _boundary(at: Floats, density: Floats, sd: float, to_spend: float) -> float:
     return float(optimize.brentq(excess, at.min() - _FARTHEST * sd, at.max() + _FARTHEST * sd, xtol=1e-12))
 
 
-def _carry_on(at: Floats, density: Floats, sd: float, *, ends: tuple[float, float]) -> tuple[Floats, Floats]:
-    """Spread the density to the next look's scores below the boundary; densities include their weights."""
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+@cache
+def _unit_nodes(n_nodes: int) -> tuple[Floats, Floats]:
+    return np.polynomial.legendre.leggauss(n_nodes)
+
+
+def _nodes(ends: tuple[float, float], finest: float) -> tuple[Floats, Floats]:
+    """Lay nodes between the ends, close enough for the smallest spread between two looks."""
     half = (ends[1] - ends[0]) / 2
-    scores = ends[0] + (nodes + 1) * half
+    n_nodes = min(max(_NODES, int(4 * half / finest)), _MOST_NODES)
+    nodes, weights = _unit_nodes(n_nodes)
+    return ends[0] + (nodes + 1) * half, weights * half
+
+
+def _carry_on(at: Floats, density: Floats, sd: float, nodes: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Spread the density to the next look's scores that stop nothing; densities include their weights."""
+    scores, weights = nodes
     spread_out = stats.norm.pdf((scores[:, None] - at) / sd) / sd @ density
-    return scores, spread_out * weights * half
+    return scores, spread_out * weights

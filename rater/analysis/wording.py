@@ -45,3 +45,13 @@ def p_value(p: float) -> str:
     if p > 0.999:
         return "p > .999"
     return f"p = {p:.3f}".replace("0.", ".")
+
+
+def significant(value: float) -> str:
+    """Write a small number, such as a significance level, with three significant digits."""
+    return f"{value:.3g}"
+
+
+def coverage(share: float) -> str:
+    """Write what an interval covers: ``95 %``, ``99.695 %``; what it leaves out has three digits at most."""
+    return f"{100 * (1 - float(significant(1 - share))):g} %"

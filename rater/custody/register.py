@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from rater.analysis.of_study import plan_of
 from rater.analysis.planned import PlannedContrast
+from rater.analysis.sequential import describe_looks
 from rater.errors import StateError
 from rater.store.engine import disposing, reading
 from rater.store.log import Event, read_events
@@ -20,7 +21,7 @@ from rater.store.sealed.studies import get_sealed_study
 from rater.study.arms import Outside, models_needed
 from rater.study.asides import PRACTICE_ATTEMPTS
 from rater.study.describe import describe_arm, describe_sampling
-from rater.study.describe_analysis import describe_doses, describe_looks, exclusion_rules
+from rater.study.describe_analysis import describe_doses, exclusion_rules
 from rater.study.scales import Likert, Number, Pairwise, Scale, Slider
 from rater.study.study import Study
 
@@ -248,7 +249,7 @@ def _analysis(study: Study) -> Iterator[str]:
     if plan.looks is None:
         yield "Answers are not looked at by arm before the study is closed."
     else:
-        yield f"Answers are looked at by arm {describe_looks(plan.looks)}."
+        yield f"Answers are looked at by arm {describe_looks(plan.looks, plan.alpha)}."
     doses = describe_doses(study)
     if doses:
         yield f"Doses: {doses}. A linear and a monotone trend over them are tested."

@@ -3,13 +3,13 @@
 from rich.console import Console
 
 from rater.analysis.of_study import plan_of
+from rater.analysis.sequential import describe_looks
 from rater.report.labelled import labelled
 from rater.report.numbers import SCORE_LABELS
 from rater.study.describe_analysis import (
     describe_contrast,
     describe_doses,
     describe_guessing,
-    describe_looks,
     exclusion_rules,
 )
 from rater.study.study import Study
@@ -37,7 +37,7 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
         *_contrasts(study),
         ("doses", _doses(study)),
         ("excluded raters", "; or ".join(exclusion_rules(plan.exclusions))),
-        ("looks", "" if plan.looks is None else describe_looks(plan.looks)),
+        ("looks", "" if plan.looks is None else describe_looks(plan.looks, plan.alpha)),
         ("guesses", describe_guessing(study)),
     ]
     return [(label, value) for label, value in said if value]

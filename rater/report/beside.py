@@ -7,8 +7,10 @@ from rater.analysis.agreement import Agreement
 from rater.analysis.bounds import DIFFERENCE, SHARE, Bounds, bounds_of, say_beyond
 from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import say_margin
+from rater.analysis.planned import Planned
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import Estimate, NotEstimable, Outcome, Result
+from rater.analysis.sequential import Seen
 from rater.analysis.spending import cost_of_looks
 from rater.analysis.trend import DoseResponse
 from rater.analysis.wording import counted, number, p_value
@@ -93,16 +95,19 @@ def blinding_lines(analysis: Analysis) -> list[str]:
     return lines
 
 
-def looks_line(sizes: Sequence[int], alpha: float) -> str:
+def looks_line(looks: Sequence[Seen], planned: Planned) -> str:
     """Say how often was looked, at how many answers each time, and what unplanned looks may have cost."""
+    sizes, alpha = [look.n_answers for look in looks], planned.alpha
     said = f"Answers were seen by arm {counted(len(sizes), 'time')}"
     if len(set(sizes)) == 1:
         return f"{said}, always the same ones, which costs nothing as long as the plan stays"
+    said += f", at {', '.join(f'{size:,}' for size in sizes)} answers"
+    if planned.spent is not None:
+        return said
     rate = cost_of_looks(sizes, alpha=alpha)
     return (
-        f"{said}, at {', '.join(f'{size:,}' for size in sizes)} answers. Had the study been stopped at "
-        f"the first p below {alpha:g}, up to {rate:.1%} of studies without an effect would have found "
-        f"one, not {alpha:.0%}"
+        f"{said}. Had the study been stopped at the first p below {alpha:g}, up to {rate:.1%} of studies "
+        f"without an effect would have found one, not {alpha:.0%}"
     )
 
 

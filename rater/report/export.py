@@ -50,19 +50,20 @@ def _object(value: object) -> dict[str, Json]:
     elif isinstance(value, NotEstimable):
         kind["kind"] = "not_estimable"
     assert dataclasses.is_dataclass(value)  # noqa: S101 (the callers pass nothing else)
-    return kind | {field.name: _json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return kind | {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
 
 
-def _json(value: object) -> Json:
+def as_json(value: object) -> Json:
+    """Turn our dataclasses, models, mappings and lists of plain values into what JSON has."""
     if dataclasses.is_dataclass(value):
         return _object(value)
     if isinstance(value, BaseModel):
         dumped: Json = value.model_dump(mode="json")
         return dumped
     if isinstance(value, Mapping):
-        return {str(key): _json(item) for key, item in value.items()}
+        return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_json(item) for item in value]
+        return [as_json(item) for item in value]
     assert value is None or isinstance(value, bool | int | float | str), value  # noqa: S101 (our own dataclasses)
     return value
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from rater.analysis.bounds import Bounds, bounds_of, covers_all, goes_beyond, say_beyond
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome, Quantity, Result
 from rater.analysis.scales import Judged
-from rater.analysis.wording import number, p_value
+from rater.analysis.wording import coverage, number, p_value
 
 SCORE_LABELS = {
     "net_superiority": "net superiority",
@@ -40,7 +40,7 @@ def statistic(result: Result) -> str:
 
 def level(alpha: float) -> str:
     """Head a column of intervals."""
-    return f"{100 * (1 - alpha):g} % CI"
+    return f"{coverage(1 - alpha)} CI"
 
 
 def interval_of(found: Outcome | Quantity) -> Interval | None:

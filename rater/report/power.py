@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rater.analysis.power import Power
-from rater.analysis.wording import counted, number
+from rater.analysis.wording import counted, number, significant
 from rater.power import PowerPlan, Size
 
 
@@ -50,6 +50,11 @@ def _assumed(plan: PowerPlan) -> list[str]:
         f"{spread.rater_arm:.1f} over raters and by {spread.prompt_arm:.1f} over prompts."
     )
     lines = [model]
+    if plan.last_look is not None:
+        lines.append(
+            f"Tested at p < {significant(plan.last_look)}, as at the end of a study that was looked at as "
+            "planned; an earlier look may find it sooner."
+        )
     if plan.circumstances.drop_out:
         lines.append(f"{plan.circumstances.drop_out:.0%} of raters leave somewhere in their booklet.")
     if pilot is not None:

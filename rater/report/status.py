@@ -96,9 +96,9 @@ def print_generated(name: str, arms: "Sequence[GeneratedArm]", console: Console)
         table.add_row(
             Text(arm.arm),
             f"{arm.n:,} of {arm.n_planned:,}",
-            f"{arm.mean_tokens:.1f}" if arm.mean_tokens else "–",  # a text from a file has none
+            "–" if arm.mean_tokens is None else f"{arm.mean_tokens:.1f}",
             f"{arm.mean_characters:.0f}",
-            f"{arm.share_cut_off:.0%}" if arm.mean_tokens else "–",
+            "–" if arm.share_cut_off is None else f"{arm.share_cut_off:.0%}",
             f"{arm.share_empty:.0%}",
             f"{arm.mean_repetition:.0%}",
             "–" if arm.mean_nll is None else f"{arm.mean_nll:.2f}",

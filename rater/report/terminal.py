@@ -20,6 +20,7 @@ from rater.analysis.naive import WHY_NOT
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import NotEstimable, Outcome, Result
 from rater.analysis.scales import is_pairwise
+from rater.analysis.sequential import Seen
 from rater.analysis.wording import counted, p_value
 from rater.report.beside import blinding_lines, exclusion_lines, lines_beside, looks_line
 from rater.report.numbers import (
@@ -28,6 +29,7 @@ from rater.report.numbers import (
     bounded,
     ends,
     interval_of,
+    level,
     optional,
     remarks_on_bounds,
     statistic,
@@ -46,7 +48,7 @@ class Screen:
     completed_raters: int | None = None
     """How many raters have finished, where that is known."""
     planned_raters: int | None = None
-    looked_at: Sequence[int] = ()
+    looked_at: Sequence[Seen] = ()
     """How many answers there were each time that they were seen by arm, this time last."""
     banner: str = ""
     """Said first, so that it cannot be missed: a rehearsal, an exploratory analysis."""
@@ -80,9 +82,10 @@ def _print(analysis: Analysis, console: Console, screen: Screen) -> None:
     for found in analysis.dimensions:
         console.print()
         _print_dimension(analysis, found, console)
-    notes = [*exclusion_lines(analysis), *blinding_lines(analysis), *analysis.notes, *screen.notes]
+    notes = [*exclusion_lines(analysis), *blinding_lines(analysis)]
+    notes += [*(note.says for note in analysis.notes), *screen.notes]
     if len(screen.looked_at) > 1:
-        notes.append(looks_line(screen.looked_at, analysis.planned.alpha))
+        notes.append(looks_line(screen.looked_at, analysis.planned))
     if notes:
         console.print()
         _print_list(notes, console)
@@ -191,7 +194,7 @@ def _tests_table(results: Sequence[Result], alpha: float) -> Table:
     table = _table()
     table.add_column("score", no_wrap=True)
     table.add_column("estimate", justify="right", no_wrap=True)
-    table.add_column(f"{100 * (1 - alpha):g} % CI", no_wrap=True)
+    table.add_column(level(alpha), no_wrap=True)
     table.add_column("test")
     table.add_column("statistic", no_wrap=True)
     table.add_column("p", no_wrap=True)
@@ -212,7 +215,7 @@ def _contrasts_table(contrasts: Sequence[ArmContrast], alpha: float) -> Table:
     table = _table()
     table.add_column("contrast", overflow="fold")
     table.add_column("estimate", justify="right", no_wrap=True)
-    table.add_column(f"{100 * (1 - alpha):g} % CI", no_wrap=True)
+    table.add_column(level(alpha), no_wrap=True)
     table.add_column("p", no_wrap=True)
     for contrast in contrasts:
         outcome = contrast.outcome

@@ -8,6 +8,7 @@ from rater.study.declaration import Declaration, InOrder, Name
 
 Scope = Literal["raters+prompts", "raters", "prompts"]
 Score = Literal["net_superiority", "scale_points"]
+Spending = Literal["obrien-fleming", "pocock"]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -54,8 +55,9 @@ class Looks(Declaration):
 
     at: Annotated[tuple[Share, ...], Field(min_length=1), InOrder]
     """The shares of all planned answers at which to look, rising; the last one is 1. (experimenter)"""
-    spending: Literal["none"] = "none"
-    """How alpha is spread over them; "none" tests at full alpha each time, and the report says what that
+    spending: Spending | Literal["none"] = "obrien-fleming"
+    """How alpha is spread over them, so that they keep it together: "obrien-fleming" spends hardly any before
+    the end, "pocock" much from the start; "none" tests at full alpha each time, and the report says what that
     may cost. (experimenter)"""
 
     @model_validator(mode="after")

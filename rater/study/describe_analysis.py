@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rater.study.analysis_plan import Exclusions, Looks
+from rater.study.analysis_plan import Exclusions
 from rater.study.study import Study
 
 
@@ -33,12 +33,6 @@ def exclusion_rules(rules: Exclusions) -> list[str]:
     ]
     found = [words.format(value) for value, words in said if value is not None]
     return [*found, "the booklet was not finished"] if rules.unfinished == "exclude" else found
-
-
-def describe_looks(looks: Looks) -> str:
-    """Say when answers will be looked at by arm, and how alpha is spread over that."""
-    shares = ", ".join(f"{share:.0%}" for share in looks.at)
-    return f"at {shares} of the planned answers; spending: {looks.spending}"
 
 
 def describe_guessing(study: Study) -> str:

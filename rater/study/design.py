@@ -108,6 +108,11 @@ class Design:
         return self.n_dimensions if self.asking == "together" else 1
 
     @property
+    def answers_per_rater(self) -> int:
+        """How many answers a finished booklet has, those to repeats and checks too."""
+        return self.trials_per_rater * self.answers_per_trial
+
+    @property
     def ratings_per_item(self) -> float:
         """How often each completion is shown on average, repeats aside."""
         shown = 2 if self.is_pairwise else 1

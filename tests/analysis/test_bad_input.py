@@ -101,15 +101,15 @@ def test_a_plan_with_a_misspelt_arm_is_told_the_arms_that_are_there(load: Load, 
     assert analysis.dimensions[0].headline == (
         'Not estimable on happiness, because "sterred" has no answers yet.'
     )
-    assert analysis.notes == (
-        'the plan names the arm "sterred", which has no answers; arms with answers: steered, unsteered',
-    )
+    assert [note.says for note in analysis.notes] == [
+        'the plan names the arm "sterred", which has no answers; arms with answers: steered, unsteered'
+    ]
 
 
 def test_a_dose_of_an_unknown_arm_is_told_too(load: Load, planned: Planned) -> None:
     plan = replace(planned, contrast=("steered", "plain"), doses={"unsteered": 0.0, "steered": 1.0})
 
-    assert 'the plan names the arm "plain"' in analyzed(load("a"), plan).notes[0]
+    assert 'the plan names the arm "plain"' in analyzed(load("a"), plan).notes[0].says
 
 
 SLIDER = Dimension(

@@ -113,4 +113,4 @@ def test_a_contrast_of_an_unknown_arm_is_a_sentence_and_takes_no_alpha(
     assert missing.outcome.reason == '"hihg" has no answers yet'
     assert isinstance(tested.outcome, Result)
     assert tested.p_adjusted == tested.outcome.p
-    assert 'the plan names the arm "hihg"' in analysis.notes[-1]
+    assert 'the plan names the arm "hihg"' in analysis.notes[-1].says

@@ -111,6 +111,21 @@ def test_reml_takes_raters_and_prompts_alike() -> None:
     assert one.rater_variance == pytest.approx(other.prompt_variance, rel=1e-5)
 
 
+@pytest.mark.parametrize("n_raters", [4, 9])
+def test_reml_leaves_out_the_component_that_is_not_free(n_raters: int) -> None:
+    rng = np.random.default_rng(3)
+    rater, prompt = (axis.ravel() for axis in np.indices((n_raters, 13 - n_raters)))
+    score, weight = rng.normal(size=36) + rater + prompt, np.ones(36)
+
+    of_raters = fit_reml(rater, prompt, score, weight, free=(True, False))
+    of_prompts = fit_reml(rater, prompt, score, weight, free=(False, True))
+
+    assert of_raters is not None
+    assert of_prompts is not None
+    assert of_raters.rater_variance > 0 == of_raters.prompt_variance
+    assert of_prompts.prompt_variance > 0 == of_prompts.rater_variance
+
+
 @pytest.mark.parametrize("scores", [[0.0, 1.0, 2.0], [1.0, 1.0, 0.0]])
 def test_raters_who_score_all_prompts_alike_have_no_residual_to_be_judged_by(scores: list[float]) -> None:
     rater, prompt = (axis.ravel()[1:] for axis in np.indices((3, 4)))
@@ -261,6 +276,18 @@ def test_means_that_agree_exactly_leave_no_variance_to_judge_by() -> None:
     assert outcome.reason == (
         "the 4 rater × prompt cells vary in too regular a way to say how much raters and prompts differ"
     )
+
+
+def test_a_variance_that_is_estimated_as_none_is_told() -> None:
+    """All raters have the mean 0 over prompts that differ; one cell is missing."""
+    differences = np.array([[3.0, 0.0, -3.0], [2.0, 1.0, -3.0], [3.0, -1.0, -2.0], [2.0, 0.0, -2.0]])
+    table = np.stack([3 + differences, np.full((4, 3), 3.0)], axis=2)[..., None]
+    kept = np.ones(table.shape, dtype=np.bool_)
+    kept[3, 1] = False
+
+    outcome = found(two_way_t(score_cells(make_ratings(table, kept)), "scale_points"))
+
+    assert outcome.warnings == ("the variance between raters was estimated as 0 and dropped",)
 
 
 def test_raters_with_a_prompt_each_of_their_own_are_tested_as_independent_cells() -> None:

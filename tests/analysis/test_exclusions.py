@@ -83,6 +83,34 @@ def test_the_same_answer_again_and_again_excludes(frame: pd.DataFrame) -> None:
     ]
 
 
+def test_of_a_pair_it_is_the_side_that_is_the_same_again_and_again(frame: pd.DataFrame) -> None:
+    sides = frame.assign(arm_is_left=frame["position"] % 2 == 0)
+    left, first = sides["rater"] == "r05", sides["rater"] == "r06"
+    sides.loc[left, "answer"] = np.where(sides.loc[left, "arm_is_left"], 1.0, -1.0)
+    sides.loc[first, "answer"] = 1.0
+
+    found = exclude(sides, None, Exclusions(max_same_answer_share=0.9), primary="happiness")
+
+    assert found is not None
+    assert [(each.rater, each.reasons) for each in found.raters] == [
+        ("r05", ("one answer in 100% of trials",))
+    ]
+
+
+def test_raters_who_are_numbers_are_excluded_as_those_with_names(
+    frame: pd.DataFrame, raters: pd.DataFrame, planned: Planned
+) -> None:
+    number = {name: int(name[1:]) for name in raters["rater"]}
+    numbered = (each.assign(rater=each["rater"].map(number)) for each in (frame, raters))
+
+    named = analyze(frame, replace(planned, exclusions=RULES), raters=raters)
+    found = analyze(next(numbered), replace(planned, exclusions=RULES), raters=next(numbered))
+
+    assert found.exclusion is not None
+    assert [each.rater for each in found.exclusion.raters] == ["1", "2", "3"]
+    assert found.dimensions[0].primary == named.dimensions[0].primary
+
+
 def test_rules_never_read_an_arm(frame: pd.DataFrame, raters: pd.DataFrame) -> None:
     blind = frame[[column for column in frame.columns if column in BLIND]]
 

@@ -236,9 +236,9 @@ def test_a_plan_with_a_misspelt_arm_is_told_the_arms_that_are_there() -> None:
     analysis = analyzed(choices(), replace(PLANNED, contrast=("steered", "plain")))
 
     assert 'no rater has chosen between "steered" and "plain" yet' in analysis.dimensions[0].headline
-    assert analysis.notes == (
-        'the plan names the arm "plain", which has no answers; arms with answers: steered, unsteered',
-    )
+    assert [note.says for note in analysis.notes] == [
+        'the plan names the arm "plain", which has no answers; arms with answers: steered, unsteered'
+    ]
 
 
 def test_a_rater_who_always_takes_the_same_side_is_excluded_and_one_of_the_same_arm_is_not() -> None:

@@ -69,7 +69,9 @@ def test_one_rater_is_tested_by_prompt_with_the_limit_of_the_claim(load: Load, p
     assert found.headline.endswith(
         "The claim is about this one rater, over prompts like these; it says nothing about other people."
     )
-    assert analysis.notes == ("1 of 12 planned raters has answered: this is not the planned sample",)
+    assert [note.says for note in analysis.notes] == [
+        "1 of 12 planned raters has answered: this is not the planned sample"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,8 @@ def test_secondary_dimensions_are_adjusted_by_holm_and_judged_by_that(load: Load
     assert primary.p_adjusted is None
     assert fluency.p_adjusted == calm.p_adjusted == pytest.approx(2 * 0.25385476, abs=1e-5)
     assert "Holm-adjusted p = .508" in fluency.headline
-    assert "p-values of the 2 secondary dimensions are adjusted by Holm's method" in analysis.notes
+    [note] = analysis.notes
+    assert note.says == "p-values of the 2 secondary dimensions are adjusted by Holm's method"
 
 
 def test_a_secondary_difference_that_holm_takes_away_is_inconclusive(load: Load, planned: Planned) -> None:

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from rater.analysis.spending import Spending, boundaries, cost_of_looks, spend
+from rater.analysis.spending import boundaries, cost_of_looks, spend
+from rater.study.analysis_plan import Spending
 
 SEQUENTIAL = json.loads((Path(__file__).parent.parent / "data" / "stats" / "sequential.json").read_text())
 
@@ -15,20 +16,33 @@ def test_boundaries_are_those_of_rpact(name: str, how: Spending, looks: int) -> 
     shares = [look / looks for look in range(1, looks + 1)]
 
     theirs = SEQUENTIAL[f"{name}_K{looks}"]
-    assert boundaries(how, shares) == pytest.approx(theirs["z"], abs=1e-3)
     spent = [spend(how, share, 0.025) for share in shares]
+    assert boundaries(shares, spent) == pytest.approx(theirs["z"], abs=1e-3)
     assert spent == pytest.approx(theirs["cumulative_alpha_one_sided"], abs=1e-6)
 
 
 def test_one_look_is_an_ordinary_test() -> None:
-    assert boundaries("pocock", [1.0]) == pytest.approx([1.959963985])
-    assert boundaries("obrien-fleming", [1.0], alpha=0.05) == pytest.approx([1.644853627])
+    assert boundaries([1.0], [0.025]) == pytest.approx([1.959963985])
+    assert boundaries([288], [0.05]) == pytest.approx([1.644853627])
 
 
-@pytest.mark.parametrize("shares", [[], [0.5, 0.5], [0.0, 1.0], [0.5, 1.2]])
-def test_shares_must_rise_to_at_most_one(shares: list[float]) -> None:
-    with pytest.raises(ValueError, match="numbers that rise from above 0 to at most 1"):
-        boundaries("pocock", shares)
+def test_only_the_ratios_of_information_matter() -> None:
+    assert boundaries([100, 150], [0.01, 0.02]) == pytest.approx(boundaries([2 / 3, 1], [0.01, 0.02]))
+
+
+@pytest.mark.parametrize(
+    ("information", "spent"),
+    [
+        ([], []),
+        ([0.5, 0.5], [0.01, 0.02]),
+        ([0.0, 1.0], [0.01, 0.02]),
+        ([0.5, 1], [0.02, 0.02]),
+        ([0.5, 1], [0.02]),
+    ],
+)
+def test_information_and_spending_must_rise_together(information: list[float], spent: list[float]) -> None:
+    with pytest.raises(ValueError, match="as many of one as of the other, rising from above 0"):
+        boundaries(information, spent)
 
 
 @pytest.mark.parametrize(("looks", "cost"), [(1, 0.05), (2, 0.083), (3, 0.107), (5, 0.142), (10, 0.193)])

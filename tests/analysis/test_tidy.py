@@ -92,7 +92,7 @@ def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_columns_may_be_separated_as_spreadsheets_do(tmp_path: Path, separator: str) -> None:
-    lines = [["rater", "prompt", "arm", "answer"], ["r1", '"p, q; s"', "a", "3"]]
+    lines = [["rater", "prompt", "arm", "answer", '"a, b, c, d, e, f"'], ["r1", '"p, q; s"', "a", "3", "1"]]
     text = "".join(separator.join(line) + "\n" for line in lines)
     (tmp_path / "ratings.csv").write_text(f"\ufeff{text}", encoding="utf-8")
 
@@ -113,6 +113,7 @@ def test_rows_without_an_answer_can_be_left_out() -> None:
     [
         ([1, 7], None, Likert(points=7, low="lowest", high="highest")),
         ([1, 4], 5, Likert(points=5, low="lowest", high="highest")),
+        ([1, 4], 11, Likert(points=11, low="lowest", high="highest")),
         ([1, 1], None, Likert(points=2, low="lowest", high="highest")),
         ([0, 4], None, Numbers(0.0, 4.0)),
         ([1, 2.5], None, Numbers(1.0, 2.5)),
@@ -205,6 +206,22 @@ def test_a_second_answer_to_a_text_is_a_repeat_where_positions_tell_which_is_sec
 
     assert read(table)["is_repeat"].tolist() == [True, False, False]
     assert "is_repeat" not in read(table.drop(columns="item")).columns
+
+
+def test_a_column_without_a_value_is_as_good_as_none() -> None:
+    rows = [("r1", "i1", 2.0), ("r1", "i1", 4.0), ("r1", "i2", 3.0)]
+    table = pd.DataFrame(rows, columns=["rater", "item", "answer"]).assign(prompt="p", arm="a")
+
+    frame = read(table.assign(position=None, comment=""))
+
+    assert list(frame.columns) == ["rater", "prompt", "arm", "item", "answer", "dimension"]
+
+
+def test_a_column_that_is_there_twice_is_refused() -> None:
+    table = read(small(SMALL))
+
+    with pytest.raises(RaterError, match="The column 'arm' for the arm is there twice; rename one of them"):
+        read(pd.concat([table, table[["arm"]]], axis=1))
 
 
 def test_a_table_of_choices_is_planned_as_one() -> None:

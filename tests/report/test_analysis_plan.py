@@ -35,7 +35,7 @@ def test_all_that_is_declared_is_shown_shortly(study: Study) -> None:
             Contrast(first="dose-2", second="unsteered", family="single"),
         ),
         exclusions=Exclusions(max_failed_checks=1, max_same_answer_share=0.9, unfinished="exclude"),
-        looks=Looks(at=(0.5, 1)),
+        looks=Looks(at=(0.5, 1), spending="none"),
     )
     asking = {
         "blinding": BlindingQuestion(question="Odd?", n_texts=0, labels=("Odd", "Plain")),
@@ -55,6 +55,6 @@ def test_all_that_is_declared_is_shown_shortly(study: Study) -> None:
         "doses": "unsteered 0, dose-2 2, dose-4 4; a linear and a monotone trend are tested",
         "excluded raters": "more than 1 attention checks failed; or one answer in more than 90% of the "
         "primary dimension's; or the booklet was not finished",
-        "looks": "at 50%, 100% of the planned answers; spending: none",
+        "looks": "at 50%, 100% of the planned answers, each at p < 0.05: alpha is not spread over them",
         "guesses": 'after the last trial, about all texts at once: "Odd?" “Odd” is right for dose-4',
     }

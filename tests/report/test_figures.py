@@ -25,7 +25,7 @@ def test_one_rater_has_no_forest_of_raters_and_no_agreement(make: Made, planned:
 
 
 def test_equal_answers_are_drawn(make: Made, planned: Planned) -> None:
-    drawn = draw(make(3, 3).assign(answer=2.0), planned)
+    drawn = draw(make(3, 3).drop(columns="guess").assign(answer=2.0), planned)
 
     assert "mean 2.00; 0% answered 1, 100% answered 2" in drawn["arms"].alt
     assert "by-rater" in drawn
@@ -76,7 +76,7 @@ def test_no_figure_is_empty_and_all_can_change_their_ink(make: Made, planned: Pl
 
 
 def test_long_ids_are_cut_to_what_tells_them_apart(make: Made, planned: Planned) -> None:
-    frame = make(3, 3)
+    frame = make(3, 3).drop(columns=["guess", "shown_ms", "position"])
     ids = {"r0000": "0123456789abcdef0123456789abcdef", "r0001": "f" * 32, "r0002": "e" * 32}
 
     drawn = draw(frame.assign(rater=frame["rater"].map(ids)), planned)

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,10 +69,10 @@ def test_the_label_is_on_every_page_and_every_figure(report: Path) -> None:
 
 
 def test_an_earlier_report_is_replaced_and_nothing_else_is(
-    tmp_path: Path, make: Made, planned: Planned
+    tmp_path: Path, report: Path, make: Made, planned: Planned
 ) -> None:
     frame = make(3, 2)
-    write(tmp_path / "report", frame, planned)
+    shutil.copytree(report, tmp_path / "report")
     (tmp_path / "report" / "figures" / "old.png").write_bytes(b"")
 
     write(tmp_path / "report", frame, planned)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from rater.analysis.planned import Planned
+from rater.analysis.planned import Planned, Spent
 from rater.analysis.primary import Analysis, analyze
 from rater.report.about import About, AmendmentText, Look, StudyFacts
 from rater.report.compose import compose
@@ -59,12 +59,24 @@ def test_what_failed_comes_before_what_passed(analysis: Analysis) -> None:
     assert said.index("Passed:") < said.index("The key matches the commitment made at publication.")
 
 
-def test_a_look_before_the_end_has_a_price_and_one_after_it_has_none() -> None:
-    assert "up to 8.3% would have found one, instead of 5%" in say_cost_of_looks(STUDY, 0.05)
+def test_a_look_before_the_end_has_a_price_and_one_after_it_has_none(analysis: Analysis) -> None:
+    planned = analysis.planned
+    assert "up to 8.3% would have found one, instead of 5%" in say_cost_of_looks(STUDY, planned)
     ten = tuple(replace(FIRST, number=look, n_answers=10 * look) for look in range(1, 11))
-    assert "up to 19.3% would have found one" in say_cost_of_looks(replace(STUDY, looks=ten), 0.05)
+    assert "up to 19.3% would have found one" in say_cost_of_looks(replace(STUDY, looks=ten), planned)
     after = replace(STUDY, looks=STUDY.looks[1:])
-    assert "costs nothing, as long as the plan stays" in say_cost_of_looks(after, 0.05)
+    assert "costs nothing, as long as the plan stays" in say_cost_of_looks(after, planned)
+
+
+def test_looks_over_which_alpha_is_spread_have_no_price_and_fail_no_check(analysis: Analysis) -> None:
+    spread = replace(analysis, planned=replace(analysis.planned, spent=Spent("pocock", 0.05, 0.5)))
+
+    document = compose_report(spread, About(title="t", study=STUDY))
+
+    assert "would have found one" not in words(section(document, "looks"))
+    assert "spread over all looks after Pocock" in words(section(document, "looks"))
+    checks = words(section(document, "checks"))
+    assert checks.index("Passed:") < checks.index("and alpha is spread over all of them")
 
 
 def test_the_naive_test_comes_after_every_result_and_is_marked(analysis: Analysis) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rater.analysis.planned import Planned
 from rater.analysis.primary import Analysis, analyze
 from rater.analysis.results import Result
+from rater.analysis.sequential import Seen
 from rater.analysis.tidy import plan_for
 from rater.report.terminal import Screen, print_analysis
 from rater.study.analysis_plan import Exclusions
@@ -249,7 +250,11 @@ def test_more_than_one_look_is_counted_with_its_price() -> None:
     analysis = analyze(load("e"), PLANNED)
 
     once, often, again = (
-        " ".join(shown(analysis, Screen("Texts", looked_at=sizes)).split())
+        " ".join(
+            shown(
+                analysis, Screen("Texts", looked_at=[Seen(size, 30, is_interim=True) for size in sizes])
+            ).split()
+        )
         for sizes in ((30,), (15, 30), (30, 30))
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rater.analysis.agreement import Agreement
 from rater.analysis.bounds import DIFFERENCE
 from rater.analysis.results import Estimate, Quantity
-from rater.analysis.wording import counted, number
+from rater.analysis.wording import counted, coverage, number
 from rater.report.figures.intervals import draw_interval
 from rater.report.figures.style import ARMS, INK, Sketch, new_axes, wrap
 
@@ -64,7 +64,7 @@ def sketch_agreement(agreement: Agreement, name: str) -> Sketch | None:
 
 def _caption(made: Sequence[Estimate]) -> str:
     n = made[0].n
-    level = next((f"{100 * each.interval.level:g} %" for each in made if each.interval), "")
+    level = next((coverage(each.interval.level) for each in made if each.interval), "")
     intervals = f" with {level} bootstrap intervals (raters and texts resampled)" if level else ""
     return (
         f"Coefficients{intervals}; {counted(n.raters, 'rater')}, {counted(n.items, 'text')}, "

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from rater.analysis.bounds import Bounds, goes_beyond
 from rater.analysis.results import Interval
-from rater.analysis.wording import counted, number
+from rater.analysis.wording import counted, coverage, number
 from rater.report.figures.intervals import keep_within
 from rater.report.figures.style import Sketch, arm_style, new_axes, wrap
 
@@ -55,7 +55,7 @@ def sketch_positions(course: Course, name: str, *, alpha: float) -> Sketch | Non
         title="Ratings over position",
         caption=(
             f"Mean of the raters' mean answers at each position{width}, by arm, with "
-            f"{100 * (1 - alpha):g} % t intervals over raters; {counted(n_raters, 'rater')}, "
+            f"{coverage(1 - alpha)} t intervals over raters; {counted(n_raters, 'rater')}, "
             f"{counted(len(rows), 'answer')}. A slope that all arms share is fatigue or practice and "
             "touches no comparison, since booklets balance the order."
             + (" Bands that go on beyond the ends of the scale end there." if goes_on else "")

@@ -3,7 +3,7 @@
 from rater.analysis.bounds import Bounds
 from rater.analysis.results import Result
 from rater.analysis.trend import DoseResponse
-from rater.analysis.wording import number, p_value
+from rater.analysis.wording import coverage, number, p_value
 from rater.report.figures.intervals import ARROWS, draw_interval, keep_within
 from rater.report.figures.style import ARMS, INK, PAPER, Sketch, new_axes
 
@@ -49,7 +49,7 @@ def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha
         name=name,
         title="Dose and response",
         caption=(
-            f"Rises over the dose {doses[0]:g} within rater and prompt, with {100 * (1 - alpha):g} % "
+            f"Rises over the dose {doses[0]:g} within rater and prompt, with {coverage(1 - alpha)} "
             "intervals of the two-way t (points) and of the pigeonhole bootstrap (band around the "
             f"isotonic curve). Answers: {sizes}." + _say_trends(found) + (f" {ARROWS}" if goes_on else "")
         ),

@@ -11,7 +11,7 @@ from rater.analysis.contrasts import ArmContrast
 from rater.analysis.planned import Planned
 from rater.analysis.results import Outcome, Result
 from rater.analysis.units import UnitEffect
-from rater.analysis.wording import counted, number
+from rater.analysis.wording import counted, coverage, number
 from rater.report.figures.intervals import ARROWS, draw_interval, keep_within
 from rater.report.figures.style import ARMS, INK, MUTED, PAPER, Sketch, clean, new_axes, wrap
 
@@ -60,7 +60,7 @@ def sketch_units(effects: Effects, name: str) -> Sketch:
     first, second = (wrap(arm, 40, 1) for arm in effects.planned.contrast)
     axes.set_xlabel(f"{AXIS[effects.planned.score]}, {first} minus {second}")
     figure.legend(loc="outside upper left", ncols=3)
-    level = f"{100 * (1 - effects.planned.alpha):g} %"
+    level = coverage(1 - effects.planned.alpha)
     return Sketch(
         name=name,
         title=f"Difference by {effects.noun}",
@@ -98,7 +98,7 @@ def sketch_contrasts(contrasts: Sequence[ArmContrast], planned: Planned, name: s
         name=name,
         title="Further comparisons of arms",
         caption=(
-            f"Estimates of the primary test with {100 * (1 - planned.alpha):g} % intervals, which are "
+            f"Estimates of the primary test with {coverage(1 - planned.alpha)} intervals, which are "
             f"not adjusted for how many there are; {counted(n.raters, 'rater')} × "
             f"{counted(n.prompts, 'prompt')}." + (f" {ARROWS}" if goes_on else "")
         ),

@@ -7,6 +7,7 @@ from rater.analysis.blinding import Blinding
 from rater.analysis.bounds import DIFFERENCE
 from rater.analysis.planned import Planned
 from rater.analysis.results import NotEstimable, Quantity, Result
+from rater.analysis.sequential import say_spent
 from rater.analysis.spending import cost_of_looks
 from rater.analysis.wording import counted
 from rater.report.about import StudyFacts
@@ -51,10 +52,11 @@ def checks_section(findings: Findings) -> Section:
 def list_checks(findings: Findings) -> list[Check]:
     """Check the seal, the sample, the tests, the model, agreement and blinding."""
     checks = [*_of_the_study(findings.about.study, findings.analysis.planned), *_of_the_tests(findings)]
-    for note in findings.analysis.notes:
-        as_declared = "left out" in note and "not the planned sample" not in note
-        if "adjusted" not in note:
-            checks.append(Check(passed=None if as_declared else False, says=note))
+    checks += [
+        Check(passed=False if note.weight == "fault" else None, says=note.says)
+        for note in findings.analysis.notes
+        if note.weight != "method"
+    ]
     checks += _of_the_blinding(findings)
     return checks
 
@@ -88,6 +90,8 @@ def _of_the_looks(study: StudyFacts, planned: Planned) -> Check:
         return Check(passed=True, says="nobody saw answers by arm while the study went on")
     n_planned = len(planned.looks.at) - 1 if planned.looks else 0
     says = f"answers were seen by arm {counted(n_early, 'time')} while the study went on, {n_planned} planned"
+    if planned.spent is not None:
+        return Check(passed=True, says=f"{says}, and alpha is spread over all of them")
     return Check(passed=n_early <= n_planned, says=says)
 
 
@@ -171,10 +175,11 @@ def looks_section(findings: Findings) -> Section | None:
         for look in study.looks[-_MOST_LISTED_LOOKS:]
     ]
     table = Table("Every look in the log", ("look", "when", "who", "why", "answers", "state"), rows, n_text=6)
-    return Section("looks", "Who looked, and when", [Prose(say_cost_of_looks(study, findings.alpha)), table])
+    cost = Prose(say_cost_of_looks(study, findings.analysis.planned))
+    return Section("looks", "Who looked, and when", [cost, table])
 
 
-def say_cost_of_looks(study: StudyFacts, alpha: float) -> str:
+def say_cost_of_looks(study: StudyFacts, planned: Planned) -> str:
     """Say how often studies without an effect would have found one by looking so often."""
     n_early, n_looks = sum(look.is_interim for look in study.looks), counted(len(study.looks), "time")
     if not study.looks:
@@ -182,6 +187,9 @@ def say_cost_of_looks(study: StudyFacts, alpha: float) -> str:
     said = f"Answers were seen by arm {n_looks}, {n_early} of them while the study went on."
     if not n_early:
         return f"{said} Looking again at answers that are complete costs nothing, as long as the plan stays."
+    if planned.spent is not None:
+        return f"{said} {sentence(say_spent(planned))}"
+    alpha = planned.alpha
     rate = cost_of_looks([max(look.n_answers, 1) for look in study.looks], alpha=alpha)
     return (
         f"{said} Each look at answers that still come in is another chance to stop at what is not there. "

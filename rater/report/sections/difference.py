@@ -8,7 +8,7 @@ from rater.analysis.headline import say_margin
 from rater.analysis.primary import DimensionAnalysis
 from rater.analysis.results import Interval, NotEstimable, Result, Setting
 from rater.analysis.scales import is_pairwise
-from rater.analysis.wording import number
+from rater.analysis.wording import coverage, number
 from rater.report.beside import EFFECTS
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.figures.arms import in_order
@@ -148,7 +148,7 @@ def _margins_table(found: Equivalence) -> Table:
         (f"below +{found.sesoi:g}", number(found.t_upper), bare_p(found.p_upper)),
     ]
     caption = (
-        f"Two one-sided tests ({found.reference}); {100 * found.interval.level:g} % CI {ends(found.interval)}"
+        f"Two one-sided tests ({found.reference}); {coverage(found.interval.level)} CI {ends(found.interval)}"
     )
     return Table(caption, ("the difference is", "t", "p"), rows)
 

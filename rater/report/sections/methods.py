@@ -11,6 +11,7 @@ from rater.analysis.equivalence import Equivalence
 from rater.analysis.ordinal.odds import METHOD as ORDINAL_METHOD
 from rater.analysis.results import Estimate, Outcome, Quantity, Result
 from rater.analysis.scales import is_pairwise, valid_answers
+from rater.analysis.sequential import INTERVALS_REFERENCE, SPENDING_REFERENCE, say_spent
 from rater.analysis.wording import counted
 from rater.report.about import StudyFacts
 from rater.report.amended import say_amendments, say_planned
@@ -85,21 +86,8 @@ def _study(study: StudyFacts, findings: Findings) -> str:
 
 
 def _analysis(findings: Findings) -> Iterator[str]:
-    planned, found = findings.analysis.planned, findings.primary
-    first, second = planned.contrast
-    score = planned.score.replace("_", " ")
-    yield (
-        f"The primary outcome was the difference between “{first}” and “{second}” on "
-        f"{found.dimension.name} in {score}, generalising to {SCOPES[planned.scope]} (two-sided alpha "
-        f"{planned.alpha:g})."
-    )
-    if isinstance(found.primary, Result):
-        yield f"Test: {found.primary.method} [{found.primary.reference}]."
-    if planned.sesoi is not None:
-        yield (
-            f"Equivalence was tested by two one-sided tests against a smallest effect size of interest of "
-            f"{planned.sesoi:g} in {score} [Schuirmann 1987]."
-        )
+    yield from _primary_test(findings)
+    found = findings.primary
     exclusion = findings.analysis.exclusion
     if exclusion is not None:
         n_left_out = counted(len(exclusion.raters), "rater") if exclusion.raters else "none"
@@ -110,7 +98,7 @@ def _analysis(findings: Findings) -> Iterator[str]:
         yield from map(sentence, exclusion.notes)
     if isinstance(found.details.ordinal, Result):
         yield f"As a secondary analysis an ordinal mixed model was fitted: {ORDINAL_METHOD}."
-    if len(planned.dimensions) > 2:
+    if len(findings.analysis.dimensions) > 2:
         yield "p-values of secondary dimensions were adjusted by Holm's method."
     if any(
         isinstance(effect, Estimate) and "replicates" in effect.settings for effect in found.details.effects
@@ -124,6 +112,26 @@ def _analysis(findings: Findings) -> Iterator[str]:
         yield "Blinding was assessed by Bang's and James's indices."
 
 
+def _primary_test(findings: Findings) -> Iterator[str]:
+    planned, found = findings.analysis.planned, findings.primary
+    first, second = planned.contrast
+    score, alpha = planned.score.replace("_", " "), planned.spent.alpha if planned.spent else planned.alpha
+    yield (
+        f"The primary outcome was the difference between “{first}” and “{second}” on "
+        f"{found.dimension.name} in {score}, generalising to {SCOPES[planned.scope]} (two-sided alpha "
+        f"{alpha:g})."
+    )
+    if planned.spent is not None:
+        yield sentence(say_spent(planned))
+    if isinstance(found.primary, Result):
+        yield f"Test: {found.primary.method} [{found.primary.reference}]."
+    if planned.sesoi is not None:
+        yield (
+            f"Equivalence was tested by two one-sided tests against a smallest effect size of interest of "
+            f"{planned.sesoi:g} in {score} [Schuirmann 1987]."
+        )
+
+
 def _software(findings: Findings) -> str:
     programs = ", ".join(f"{name} {number}" for name, number in versions().items())
     return f"Computed with {programs}; what is random was seeded with {findings.analysis.planned.seed}."
@@ -135,6 +143,8 @@ def references(findings: Findings) -> list[str]:
     equivalence = findings.primary.equivalence
     if isinstance(equivalence, Equivalence):
         works.add(equivalence.reference)
+    if findings.analysis.planned.spent is not None:
+        works |= {SPENDING_REFERENCE, INTERVALS_REFERENCE}
     if isinstance(findings.analysis.blinding, Blinding):
         blinding = findings.analysis.blinding
         works |= {index.reference for index in blinding.bang}

@@ -54,7 +54,8 @@ def test_the_gradient_is_that_of_the_value(
     gradient = laplace.evaluate(point).gradient
 
     differences = [slope_of(laplace, point, index) for index in range(point.size)]
-    assert_allclose(gradient, differences, rtol=1e-5, atol=1e-5)
+    # the inner mode is found to a tolerance too, whose noise in the differences grows with the gradient
+    assert_allclose(gradient, differences, rtol=1e-5, atol=1e-6 * max(10, abs(gradient).max()))
 
 
 def test_with_one_factor_it_is_the_sum_of_one_dimensional_approximations() -> None:
