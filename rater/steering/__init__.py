@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rater.steering.additions import BosOnlyWarning as BosOnlyWarning
     from rater.steering.additions import resolve as resolve
     from rater.steering.bridge import load_model as load_model
     from rater.steering.comparisons import print_n_comparisons as print_n_comparisons
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from rater.steering.completions import Draws as Draws
     from rater.steering.completions import generate as generate
     from rater.steering.context import steer as steer
+    from rater.steering.controls import random_like as random_like
     from rater.steering.effects import count_words as count_words
     from rater.steering.effects import focus as focus
     from rater.steering.effects import kl_divergence as kl_divergence
     from rater.steering.effects import next_token_effect as next_token_effect
+    from rater.steering.effects import position_norms as position_norms
     from rater.steering.effects import repetition as repetition
     from rater.steering.formats import load_vectors as load_vectors
     from rater.steering.formats import read_header as read_header
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
     from rater.steering.rows import Completion as Completion
     from rater.steering.rows import Row as Row
     from rater.steering.rows import completion_seed as completion_seed
-    from rater.steering.strength import position_norms as position_norms
     from rater.steering.strength import residual_norm as residual_norm
     from rater.steering.vectors import SteeringVector as SteeringVector
     from rater.study.arms import ActivationAddition as ActivationAddition
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 _HOME = {
     "ActivationAddition": "rater.study.arms",
     "ArmCompletion": "rater.steering.completions",
+    "BosOnlyWarning": "rater.steering.additions",
     "Completion": "rater.steering.rows",
     "DatasetVector": "rater.study.arms",
     "Draws": "rater.steering.completions",
@@ -64,8 +67,9 @@ _HOME = {
     "load_vectors": "rater.steering.formats",
     "next_token_effect": "rater.steering.effects",
     "next_token_logprobs": "rater.steering.prefill",
-    "position_norms": "rater.steering.strength",
+    "position_norms": "rater.steering.effects",
     "print_n_comparisons": "rater.steering.comparisons",
+    "random_like": "rater.steering.controls",
     "read_header": "rater.steering.formats",
     "repetition": "rater.steering.effects",
     "residual_norm": "rater.steering.strength",

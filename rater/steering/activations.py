@@ -4,12 +4,13 @@
 
 import contextlib
 import inspect
+import weakref
 from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
@@ -17,6 +18,7 @@ from rater.steering.bridge import context_length, model_name
 
 Read = Literal["each", "last", "mean"]
 _BATCH = 16
+_BEING_READ: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()
 
 
 class _SeenError(Exception):
@@ -52,6 +54,11 @@ def read_batch(
         seen = _pass(model, batch, hook_point)
         read += [seen[index, : len(row)].float() for index, row in enumerate(batch)]
     return read
+
+
+def is_being_read(model: TransformerBridge) -> bool:
+    """Tell whether a pass only reads what is added or measured, so that it must not be steered itself."""
+    return model in _BEING_READ
 
 
 def pool(activations: Float[Tensor, "pos d_model"], read: Read) -> Float[Tensor, "pos d_model"]:
@@ -110,6 +117,7 @@ def _pass(
     width = max(len(row) for row in rows)
     # Padded on the right with any token: no real token attends to what comes after it.
     tokens = torch.tensor([[*row, *[row[0]] * (width - len(row))] for row in rows], device=model.cfg.device)
+    _BEING_READ.add(model)
     try:
         # The blocks behind the hook point need not run.
         with contextlib.suppress(_SeenError), model.hooks(fwd_hooks=[(hook_point, read)]):
@@ -117,6 +125,8 @@ def _pass(
     except ValueError as error:  # a hook point that is switched off in the bridge
         msg = f"The hook point {hook_point!r} of {model_name(model)} cannot be used: {error}"
         raise ModelError(msg) from error
+    finally:
+        _BEING_READ.discard(model)
     expected = (len(rows), width, model.cfg.d_model)
     shape = tuple(seen[0].shape) if seen else None
     if shape != expected:

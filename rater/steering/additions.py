@@ -1,5 +1,6 @@
 """Turn declared activation additions into the tensors that are added to a model's residual stream."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from rater.errors import ModelError, nearest
+from rater.errors import ModelError
 from rater.steering.activations import (
     mean_difference,
     pool,
@@ -16,9 +17,10 @@ from rater.steering.activations import (
     read_activations,
     read_batch,
 )
-from rater.steering.bridge import model_name, n_layers, tokenize
+from rater.steering.bridge import model_name, tokenize
 from rater.steering.controls import random_like
 from rater.steering.formats import load_vectors
+from rater.steering.hook_points import require_hook_point, require_residual
 from rater.steering.pairs import (
     UnequalPairWarning,
     check_tokens,
@@ -39,6 +41,10 @@ from rater.study.additions import (
 from rater.study.places import hook_name
 
 __all__ = ["SteeringVector", "UnequalPairWarning", "get_x_vector", "read_activations", "resolve"]
+
+
+class BosOnlyWarning(UserWarning):
+    """A direction that was read off text is added at the front of the prompt, and so to BOS alone."""
 
 
 class _Part(NamedTuple):
@@ -68,13 +74,38 @@ def resolve(
         ModelError: a layer or hook point that the model lacks or that is not of its residual width, a token
             or a dimension that it lacks, a file that is not for it, an activation that is no finite number.
     """
+    require_additions(additions, place)
+    if not isinstance(model, TransformerBridge):
+        msg = f"model is a {type(model).__name__}; valid: a TransformerBridge, as load_model gives."
+        raise ModelError(msg)
     warn_of_unequal_pairs(model, additions, place)
+    for index, addition in enumerate(additions):
+        _warn_if_bos_alone(addition, f"{place}[{index}]")
     made = [
         vector
         for index, addition in enumerate(additions)
         for vector in _vectors(model, addition, f"{place}[{index}]")
     ]
     return sum_up(made)
+
+
+def require_additions(additions: object, place: str) -> None:
+    """Refuse what is no list of additions: one alone, or a pair that was not unpacked.
+
+    Raises:
+        ModelError: it is none.
+    """
+    if not isinstance(additions, list | tuple):
+        msg = f"{place} is {additions!r}; valid: a list of additions, in brackets."
+        raise ModelError(msg)
+    for index, addition in enumerate(additions):
+        if not isinstance(addition, AnyAddition | SteeringVector):
+            cure = " (a pair is unpacked with *)" if isinstance(addition, list | tuple) else ""
+            msg = (
+                f"{place}[{index}] is {addition!r}; valid: an XVector, ActivationAddition, DatasetVector, "
+                f"VectorFile, RandomVector or SteeringVector{cure}."
+            )
+            raise ModelError(msg)
 
 
 def _vectors(
@@ -90,8 +121,8 @@ def _vectors(
         ]
         return random_like(sum_up(like), addition.seed, addition.dims)
     if isinstance(addition, SteeringVector):
-        _check_hook_point(model, addition.hook_point, f"{where}.hook_point")
-        _check_reached(model, addition.hook_point)
+        require_hook_point(model, addition.hook_point, f"{where}.hook_point")
+        require_residual(model, addition.hook_point)
         _check_width(model, addition, where)
         _check_finite(addition, where)
         return (addition,)
@@ -117,7 +148,7 @@ def _parts(
         return [_Part(1, vector) for vector in _from_file(model, addition, where)]
     field = "act_name" if isinstance(addition, ActivationAddition) else "at"
     hook_point = hook_name(getattr(addition, field))
-    _check_hook_point(model, getattr(addition, field), f"{where}.{field}")
+    require_hook_point(model, getattr(addition, field), f"{where}.{field}")
     if isinstance(addition, DatasetVector):
         terms = [(1, _direction(model, addition, hook_point))]
     else:
@@ -143,6 +174,16 @@ def _parts(
         raise ModelError(msg) from error
 
 
+def _warn_if_bos_alone(addition: AnyAddition | SteeringVector, where: str) -> None:
+    is_one = isinstance(addition, DatasetVector) or getattr(addition, "read", "each") != "each"
+    if is_one and (addition.position, addition.when) == ("front", "prompt"):  # type: ignore[union-attr] # has read
+        message = (
+            f"{where} is one activation at the front of the prompt, so that it changes BOS alone; "
+            "position='back' changes the prompt's last token, when='all' every token (position=(0,) for BOS)."
+        )
+        warnings.warn(message, BosOnlyWarning, stacklevel=3)
+
+
 def _texts(
     model: TransformerBridge, addition: ActivationAddition | XVector, where: str
 ) -> list[tuple[int, Sequence[int]]]:
@@ -166,8 +207,8 @@ def _direction(model: TransformerBridge, addition: DatasetVector, hook_point: st
 def _from_file(model: TransformerBridge, addition: VectorFile, where: str) -> list[SteeringVector]:
     vectors = load_vectors(addition.path, model, sha256=addition.sha256, where=where)
     for vector in vectors:
-        _check_hook_point(model, vector.hook_point, where)
-        _check_reached(model, vector.hook_point)
+        require_hook_point(model, vector.hook_point, where)
+        require_residual(model, vector.hook_point)
     if addition.when is None and addition.position is None:
         return vectors
     # A position is one of the prompt's: alone it means the prompt, and another time means no position.
@@ -192,26 +233,6 @@ def _tokens(model: TransformerBridge, addition: ActivationAddition, where: str) 
         return tokenize(model, addition.prompt or "")
     check_tokens(model, addition.tokens, where)
     return list(addition.tokens)
-
-
-def _check_hook_point(model: TransformerBridge, at: int | str, field: str) -> None:
-    if isinstance(at, int) and at >= n_layers(model):
-        msg = f"{field} is {at}, but {model_name(model)} has layers 0–{n_layers(model) - 1}."
-        raise ModelError(msg)
-    if hook_name(at) not in model.hook_dict:
-        close = nearest(hook_name(at), model.hook_dict)
-        named = (
-            f" Valid: a layer from 0 to {n_layers(model) - 1}, or 'blocks.N.' with such a number N and "
-            "hook_resid_pre, hook_resid_mid, hook_resid_post, hook_attn_out or hook_mlp_out after it."
-        )
-        suggestion = close if close.startswith(" Did") else named
-        msg = f"{field} is {at!r}, which is no hook point of {model_name(model)}.{suggestion}"
-        raise ModelError(msg)
-
-
-def _check_reached(model: TransformerBridge, hook_point: str) -> None:
-    """Read BOS there, since a vector that came ready-made was perhaps not read off this hook point."""
-    read_activations(model, tokenize(model, ""), hook_point)
 
 
 def _check_width(model: TransformerBridge, vector: SteeringVector, where: str) -> None:

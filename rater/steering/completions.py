@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 import torch
+from pydantic import Field
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
 from rater.steering.additions import resolve
 from rater.steering.bridge import tokenize
+from rater.steering.context import require_no_block
 from rater.steering.draw import Sampling
 from rater.steering.effects import count_words, repetition
 from rater.steering.likelihood import unsteered_nlls
@@ -20,6 +22,7 @@ from rater.steering.sampler import generate as generate_rows
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition
 from rater.study.arms import ModelArm, OtherModel, Prompted, Steered, Unsteered
+from rater.study.sampling import Sampling as StudySampling
 
 Additions = Sequence[AnyAddition | SteeringVector]
 
@@ -36,18 +39,11 @@ class RepeatedSampling(Sampling, Protocol):
         """What each completion's own seed is derived from."""
 
 
-@dataclass(frozen=True)
-class Draws:
-    """How often and how completions are drawn, where there is no study to say it."""
+class Draws(StudySampling):
+    """A study's `Sampling` without a study: with one completion of each prompt unless it says more."""
 
-    max_new_tokens: int = 50
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int | None = None
-    frequency_penalty: float = 0.0
-    presence_penalty: float = 0.0
-    samples_per_prompt: int = 1
-    seed: int = 0
+    samples_per_prompt: Annotated[int, Field(ge=1)] = 1
+    """How many completions each arm gives to each prompt."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +114,13 @@ def generate(
         trace: whether to list the tokens at which something was added.
 
     Raises:
-        ModelError: an arm, a prompt and the model do not fit; nothing has been generated then.
+        ModelError: an arm, a prompt and the model do not fit, or a `steer` block is open; nothing
+            has been generated then.
     """
+    require_no_block(model, "generate")
+    if batch_size < 1:
+        msg = f"batch_size is {batch_size}; valid: 1 or more."
+        raise ModelError(msg)
     listed = [prompts] if isinstance(prompts, str) else list(prompts)
     rows = _rows(model, listed, arms, sampling, chat=chat)
     finished = generate_rows(model, rows, sampling, batch_size=batch_size, measure=measure)
@@ -150,10 +151,10 @@ def _rows(
     *,
     chat: bool,
 ) -> list[Row[_Key]]:
+    added = _additions(arms)
     declared = {} if isinstance(arms, Mapping) else {arm.name: arm for arm in arms}
     vectors = {
-        name: resolve(model, additions, place=f"{name}.additions")
-        for name, additions in _additions(arms).items()
+        name: resolve(model, additions, place=f"{name}.additions") for name, additions in added.items()
     }
     given = {
         (name, prompt): render(model.tokenizer, prompt, declared.get(name), chat=chat)
@@ -164,10 +165,10 @@ def _rows(
         Row(
             key=_Key(arm, prompt, sample),
             prompt=given[arm, prompt],
-            vectors=added,
+            vectors=own,
             seed=completion_seed(sampling.seed, prompt, sample),
         )
-        for arm, added in vectors.items()
+        for arm, own in vectors.items()
         for prompt in prompts
         for sample in range(sampling.samples_per_prompt)
     ]
@@ -183,7 +184,10 @@ def _additions(arms: Sequence[ModelArm] | Mapping[str, Additions]) -> dict[str, 
         elif isinstance(arm, Unsteered | Prompted | OtherModel):
             additions[arm.name] = ()
         else:
-            msg = f"{arm!r} is made by no model; valid: an Unsteered, Steered, Prompted or OtherModel arm."
+            msg = (
+                f"{arm!r} is made by no model; valid: an Unsteered, Steered, Prompted or OtherModel arm, or "
+                "lists of additions by the names of their arms."
+            )
             raise ModelError(msg)
     return additions
 

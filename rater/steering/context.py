@@ -1,20 +1,25 @@
 """Steer whatever is done with a bridge inside a `with` block."""
 
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
+from rater.steering.activations import is_being_read
 from rater.steering.additions import resolve
 from rater.steering.bridge import model_name
-from rater.steering.positions import Touch, Window, adder, require_fit, require_reached, shift, touches
+from rater.steering.positions import Touch, Window, adders, require_fit, require_reached, shift, touches
 from rater.steering.sequences import Sequences
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition
+
+_N_OPEN: "weakref.WeakKeyDictionary[nn.Module, int]" = weakref.WeakKeyDictionary()
+"""How many `steer` blocks are open on a model."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,9 @@ def steer(
 
     Each row of a batch is steered alike. Positions count its real tokens from BOS: padding is told by the
     attention mask or, where none is given, by pad tokens; cached steps go on counting from what the cache
-    holds. A pass of which that cannot be known is refused, never steered wrongly.
+    holds. A pass of which that cannot be known is refused, never steered wrongly. Blocks may stand in one
+    another; what an addition or a norm is read from is never steered. Inside, `generate` and the functions of
+    likelihood are refused: they take additions of their own.
 
     Args:
         model: the bridge; the plain model that shares its weights is not steered.
@@ -57,19 +64,36 @@ def steer(
     steering = Steering(resolve(model, additions))
     passes = _Passes(model, steering, Sequences(model, steering.vectors, prompt_lengths), trace=trace)
     hook_points = dict.fromkeys(vector.hook_point for vector in steering.vectors)
-    hooks = [(hook_point, adder(hook_point, passes.shifts, passes.fired)) for hook_point in hook_points]
+    hooks = adders(hook_points, passes.shifts, passes.fired)
     core = model.original_model
     handles = [
         core.register_forward_pre_hook(passes.begin, with_kwargs=True),
         core.register_forward_hook(passes.end),
     ]
+    _N_OPEN[model] = _N_OPEN.get(model, 0) + 1
     try:
         with model.hooks(fwd_hooks=hooks):
             yield steering
     finally:
+        _N_OPEN[model] -= 1
         for handle in handles:
             handle.remove()
+        passes.settle()
     passes.require_touched()
+
+
+def require_no_block(model: TransformerBridge, function: str) -> None:
+    """Refuse to be called inside a `steer` block: what runs on the plain model too would be half steered.
+
+    Raises:
+        ModelError: one is open on the model.
+    """
+    if _N_OPEN.get(model):
+        msg = (
+            f"{function} was asked for inside a steer block, which does not reach all that runs for it; ask "
+            "outside of the block, and give what is to be added as arms or vectors."
+        )
+        raise ModelError(msg)
 
 
 class _Passes:
@@ -85,6 +109,9 @@ class _Passes:
         self.fired: set[str] = set()
 
     def begin(self, module: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:  # noqa: ARG002 (torch's signature)
+        self.settle()
+        if is_being_read(self._model):
+            return
         tokens = kwargs.get("input_ids", args[0] if args else None)
         cache = kwargs.get("past_key_values")
         is_first = cache is None or cache.get_seq_length() == 0
@@ -94,22 +121,30 @@ class _Passes:
                 for vector in self._steering.vectors:
                     require_fit(vector, length, f"The prompt in row {row}")
         self._window = window
-        self.fired.clear()
-        self.shifts.clear()
         self.shifts.update(shift(self._by_row(window), window))
 
     def end(self, module: object, args: object, output: object) -> None:  # noqa: ARG002 (torch's signature)
-        require_reached(self._model, self.shifts.keys() - self.fired)
-        self.shifts.clear()
-        self._sequences.leave(getattr(output, "past_key_values", None))
         if self._window is None:
+            return
+        require_reached(self._model, self.shifts.keys() - self.fired)
+        self._sequences.leave(getattr(output, "past_key_values", None))
+        self.settle()
+
+    def settle(self) -> None:
+        """Note what the last pass touched, which may have ended early: by ``stop_at_layer``, or an error."""
+        window, fired = self._window, set(self.fired)
+        self._window = None
+        self.shifts.clear()
+        self.fired.clear()
+        if window is None:
             return
         for index in list(self._idle):
             vector = self._steering.vectors[index]
-            if touches([[vector] for _ in self._window.prompt_lengths], self._window):
+            if vector.hook_point in fired and touches([[vector] for _ in window.prompt_lengths], window):
                 del self._idle[index]
         if self._trace:
-            self._steering.touched.extend(touches(self._by_row(self._window), self._window))
+            made = touches(self._by_row(window), window)
+            self._steering.touched.extend(touch for touch in made if touch.hook_point in fired)
 
     def require_touched(self) -> None:
         for index in self._idle:

@@ -12,7 +12,11 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
-from rater.steering.prefill import next_token_logprobs
+from rater.steering.activations import read_activations
+from rater.steering.additions import resolve
+from rater.steering.bridge import tokenize
+from rater.steering.positions import Window, shift
+from rater.steering.prefill import check_fits, next_token_logprobs
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition
 
@@ -54,6 +58,21 @@ class Focus:
     steered probabilities of set and rest, in nats."""
 
 
+@dataclass(frozen=True)
+class PositionNorm:
+    """How long, at one token of a prompt, the addition and the unsteered residual stream are (L2)."""
+
+    hook_point: str
+    position: int
+    addition: float
+    residual: float
+
+    @property
+    def ratio(self) -> float:
+        """The addition's share of the residual."""
+        return self.addition / self.residual
+
+
 def next_token_effect(
     model: TransformerBridge,
     prompt: str,
@@ -68,8 +87,9 @@ def next_token_effect(
     """
     unsteered = next_token_logprobs(model, prompt)
     steered = next_token_logprobs(model, prompt, additions)
-    changed = (steered.exp() - unsteered.exp()).abs().topk(n_changes).indices.tolist()
-    changes = [
+    changes = (steered.exp() - unsteered.exp()).abs()
+    changed = changes.topk(min(n_changes, len(changes))).indices.tolist()
+    top_changes = [
         TokenChange(
             token, str(model.tokenizer.decode([token])), unsteered[token].item(), steered[token].item()
         )
@@ -80,19 +100,24 @@ def next_token_effect(
         kl_unsteered_steered=kl_divergence(unsteered, steered),
         entropy_unsteered=entropy(unsteered),
         entropy_steered=entropy(steered),
-        top_changes=tuple(changes),
+        top_changes=tuple(top_changes),
     )
 
 
 def kl_divergence(p: Float[Tensor, " d_vocab"], q: Float[Tensor, " d_vocab"]) -> float:
-    """Give KL(p‖q) = Σ p (log p − log q) of two distributions in natural-log probabilities, in nats."""
-    p, q = p.double(), q.double()
+    """Give KL(p‖q) = Σ p (log p − log q) of two distributions in natural-log probabilities, in nats.
+
+    What p rules out adds nothing; the divergence is infinite where q rules out what p does not.
+    """
+    possible = p > -torch.inf
+    p, q = p[possible].double(), q[possible].double()
     return float((p.exp() * (p - q)).sum())
 
 
 def entropy(p: Float[Tensor, " d_vocab"]) -> float:
     """Give −Σ p log p of a distribution in natural-log probabilities, in nats."""
-    return float(-(p.double().exp() * p.double()).sum())
+    possible = p[p > -torch.inf].double()
+    return float(-(possible.exp() * possible).sum())
 
 
 def focus(
@@ -121,9 +146,33 @@ def focus(
     for part in (within, ~within):
         p, q = steered[part].double(), unsteered[part].double()
         share = p.logsumexp(0)
-        disruption += float(share.exp()) * kl_divergence(p - share, q - q.logsumexp(0))
+        if share > -torch.inf:  # else nothing is weighted by nothing
+            disruption += float(share.exp()) * kl_divergence(p - share, q - q.logsumexp(0))
     effectiveness = steered[within].double().logsumexp(0) - unsteered[within].double().logsumexp(0)
     return Focus(float(effectiveness), disruption)
+
+
+def position_norms(
+    model: TransformerBridge, prompt: str, additions: Sequence[AnyAddition | SteeringVector]
+) -> list[PositionNorm]:
+    """Report, for each hook point and token of a prompt, the norms of addition and unsteered residual.
+
+    Additions to generated tokens are left out. A forward pass for each hook point.
+
+    Raises:
+        ModelError: prompt, additions and model do not fit.
+    """
+    vectors = resolve(model, additions)
+    check_fits(model, prompt, [vector for vector in vectors if vector.when == "prompt"])
+    tokens = tokenize(model, prompt)
+    columns = torch.arange(len(tokens), device=model.cfg.device)[None]
+    totals = shift([vectors], Window(columns, (len(tokens),)))
+    report = []
+    for hook_point, total in totals.items():
+        residual = torch.linalg.vector_norm(read_activations(model, tokens, hook_point), dim=-1).tolist()
+        added = torch.linalg.vector_norm(total[0], dim=-1).tolist()
+        report += [PositionNorm(hook_point, at, added[at], residual[at]) for at in range(len(tokens))]
+    return report
 
 
 def repetition(token_ids: Sequence[int], n: int = 3) -> float | None:

@@ -42,7 +42,11 @@ def save_vectors(
     if not vectors:
         msg = f"There are no vectors to save to {path}; valid: one or more."
         raise ModelError(msg)
-    write = write_gguf if path.suffix == ".gguf" else _write_safetensors
+    for vector in vectors:
+        if not isinstance(vector, SteeringVector):
+            msg = f"What is to be saved to {path} has {vector!r}; valid: vectors, as `resolve` makes them."
+            raise ModelError(msg)
+    write = write_gguf if _is_gguf(path) else _write_safetensors
     try:
         with tempfile.TemporaryDirectory(prefix=".saving-", dir=path.parent) as folder:
             unfinished = Path(folder) / path.name
@@ -79,7 +83,7 @@ def load_vectors(
     if sha256 is not None and found != sha256:
         msg = f"{where} names the file {str(path)!r} with the SHA-256 {sha256}, but the file has {found}."
         raise ModelError(msg)
-    if path.suffix == ".gguf":
+    if _is_gguf(path):
         return read_gguf(path, model)
     return _read_safetensors(path, model)
 
@@ -100,6 +104,10 @@ def read_header(path: str | Path) -> dict[str, str]:
         msg = f"{path} has the format {header.get('format')!r}; valid: {_FORMAT!r}, of save_vectors."
         raise ModelError(msg)
     return header
+
+
+def _is_gguf(path: Path) -> bool:
+    return path.suffix.lower() == ".gguf"
 
 
 def _write_safetensors(

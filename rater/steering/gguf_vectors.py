@@ -35,7 +35,7 @@ def read_gguf(path: Path, model: TransformerBridge) -> list[SteeringVector]:
     if architecture != _ARCHITECTURE:
         msg = f"{path} is GGUF for {architecture!r}; valid: {_ARCHITECTURE!r}."
         raise ModelError(msg)
-    if hint and hint != _model_type(model):
+    if hint and _architecture(hint) != _architecture(_model_type(model)):
         msg = f"{path} is for models of type {hint!r}, but {model_name(model)} is {_model_type(model)!r}."
         raise ModelError(msg)
     directions = [tensor for tensor in reader.tensors if tensor.name.startswith("direction.")]
@@ -95,6 +95,12 @@ def _block_before(hook_point: str) -> int | None:
 def _text(reader: gguf.GGUFReader, name: str) -> str | None:
     field = reader.get_field(name)
     return None if field is None else str(bytes(field.parts[-1]), encoding="utf-8", errors="replace")
+
+
+def _architecture(model_type: str) -> str:
+    """Name a kind of model as llama.cpp does, since repeng's hints are transformers' names for it."""
+    plain = model_type.replace("_", "")  # gpt_neox is gptneox there
+    return "llama" if plain in {"mistral", "mixtral"} else plain
 
 
 def _model_type(model: TransformerBridge) -> str:

@@ -3,7 +3,7 @@
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,6 +16,9 @@ from transformer_lens.model_bridge import TransformerBridge
 from rater.errors import ModelError
 from rater.steering.bridge import model_name
 from rater.steering.vectors import SteeringVector
+
+RESID_MID = "hook_resid_mid"
+"""The residual stream within a block, between attention and MLP."""
 
 
 class Touch(NamedTuple):
@@ -77,12 +80,13 @@ def require_fit(vector: SteeringVector, prompt_length: int, place: str) -> None:
         )
         raise ModelError(msg)
     found = places(vector, prompt_length)
-    outside = [at for at in found if not 0 <= at < prompt_length]
+    named = vector.position if isinstance(vector.position, tuple) else found
+    outside = [name for name, at in zip(named, found, strict=True) if not 0 <= at < prompt_length]
     if outside or len(set(found)) < len(found):
         at = f"position {outside[0]}" if outside else f"the same position twice ({vector.position})"
         msg = (
             f"{place} is {prompt_length} tokens long with BOS, but an addition is made to it at {at}; "
-            f"valid: different positions from 0 to {prompt_length - 1}."
+            f"valid: different positions from 0 to {prompt_length - 1}, or from -{prompt_length} to -1."
         )
         raise ModelError(msg)
 
@@ -137,7 +141,7 @@ def adding(
         ModelError: the pass did not reach a hook point, so that nothing was added there.
     """
     shifts, fired = shift(vectors, window), set[str]()
-    with model.hooks(fwd_hooks=[(hook_point, adder(hook_point, shifts, fired)) for hook_point in shifts]):
+    with model.hooks(fwd_hooks=adders(shifts, shifts, fired)):
         yield
     require_reached(model, shifts.keys() - fired)
 
@@ -157,7 +161,7 @@ def decode_hooks(
     lasting = [[vector for vector in row_vectors if vector.when != "prompt"] for row_vectors in vectors]
     generated = Window(torch.zeros(len(vectors), 1, dtype=torch.long, device=device), (0,) * len(vectors))
     shifts = shift(lasting, generated)
-    return [(hook_point, adder(hook_point, shifts, set())) for hook_point in shifts]
+    return adders(shifts, shifts, set())
 
 
 def require_reached(model: TransformerBridge, missed: Set[str]) -> None:
@@ -174,11 +178,26 @@ def require_reached(model: TransformerBridge, missed: Set[str]) -> None:
         raise ModelError(msg)
 
 
-def adder(
+def adders(
+    hook_points: Iterable[str], shifts: Mapping[str, Float[Tensor, "row col d_model"]], fired: set[str]
+) -> list[tuple[str, Callable[..., Tensor]]]:
+    """Make hooks that add what ``shifts`` holds for their hook points by then, and note that they did.
+
+    What passes ``hook_resid_mid`` in a bridge is the MLP's copy of the residual stream, before its norm. So
+    what is added there is added once more where the block ends, or the stream itself would go without it.
+    """
+    hooks = []
+    for hook_point in hook_points:
+        hooks.append((hook_point, _adder(hook_point, shifts, fired)))
+        if hook_point.endswith(RESID_MID):
+            end_of_block = hook_point.removesuffix(RESID_MID) + "hook_resid_post"
+            hooks.append((end_of_block, _adder(hook_point, shifts, fired)))
+    return hooks
+
+
+def _adder(
     hook_point: str, shifts: Mapping[str, Float[Tensor, "row col d_model"]], fired: set[str]
 ) -> Callable[..., Tensor]:
-    """Make a hook that adds what ``shifts`` holds for its hook point by then, and notes that it did."""
-
     def add(activations: Tensor, hook: object) -> Tensor:  # noqa: ARG001 (transformer_lens passes it by name)
         total = shifts.get(hook_point)
         if total is None:

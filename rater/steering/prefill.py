@@ -66,6 +66,9 @@ def check_fits(
     Raises:
         ModelError: it does not.
     """
+    if not isinstance(prompt, str):
+        msg = f"{place} is {prompt!r}; valid: a text."
+        raise ModelError(msg)
     if not prompt:
         msg = f"{place} is empty, but the model needs at least one character to go on from."
         raise ModelError(msg)

@@ -2,16 +2,14 @@
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
-from rater.steering.activations import read_activations, read_batch
+from rater.steering.activations import read_batch
 from rater.steering.bridge import tokenize
-from rater.steering.positions import Window, shift
 from rater.steering.vectors import SteeringVector
 
 _TEXTS = (
@@ -24,21 +22,6 @@ _TEXTS = (
 _FIRST = 2  # BOS and often the token after it are attention sinks, many times as long as all others
 
 _NORMS: "weakref.WeakKeyDictionary[nn.Module, dict[str, float]]" = weakref.WeakKeyDictionary()
-
-
-@dataclass(frozen=True)
-class PositionNorm:
-    """How long, at one token of a prompt, the addition and the unsteered residual stream are (L2)."""
-
-    hook_point: str
-    position: int
-    addition: float
-    residual: float
-
-    @property
-    def ratio(self) -> float:
-        """The addition's share of the residual."""
-        return self.addition / self.residual
 
 
 def residual_norm(model: TransformerBridge, hook_point: str) -> float:
@@ -82,24 +65,6 @@ def relative_norm(model: TransformerBridge, vectors: Sequence[SteeringVector]) -
     return max(
         (_text_norm(vector) / residual_norm(model, vector.hook_point) for vector in vectors), default=0
     )
-
-
-def position_norms(
-    model: TransformerBridge, prompt: str, vectors: Sequence[SteeringVector]
-) -> list[PositionNorm]:
-    """Report, for each hook point and token of a prompt, the norms of addition and unsteered residual.
-
-    Additions to generated tokens are left out. A forward pass for each hook point.
-    """
-    tokens = tokenize(model, prompt)
-    columns = torch.arange(len(tokens), device=model.cfg.device)[None]
-    totals = shift([vectors], Window(columns, (len(tokens),)))
-    report = []
-    for hook_point, total in totals.items():
-        residual = torch.linalg.vector_norm(read_activations(model, tokens, hook_point), dim=-1).tolist()
-        added = torch.linalg.vector_norm(total[0], dim=-1).tolist()
-        report += [PositionNorm(hook_point, at, added[at], residual[at]) for at in range(len(tokens))]
-    return report
 
 
 def _text_norm(vector: SteeringVector) -> float:

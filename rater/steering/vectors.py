@@ -3,6 +3,7 @@
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name PyTorch's own documentation uses)
@@ -10,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rater.errors import ModelError
-from rater.study.places import Position, When
+from rater.study.places import Position, When, require_position
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +22,8 @@ class SteeringVector:
     ones are equal. From the front, vectors of unequal lengths are aligned at BOS.
 
     Raises:
-        ModelError: the activations are not [pos, d_model], or there are not as many as there are positions.
+        ModelError: the activations are no floating-point tensor of [pos, d_model], there are not as many as
+            there are positions, or hook point, position or time is none.
     """
 
     hook_point: str
@@ -32,6 +34,12 @@ class SteeringVector:
     """"prompt"; or a single activation that is added to each token that is "generated", or to "all"."""
 
     def __post_init__(self) -> None:
+        self._check_place()
+        given: object = self.activations
+        if not isinstance(given, Tensor) or not given.is_floating_point():
+            kind = getattr(given, "dtype", type(given).__name__)
+            msg = f"activations at {self.hook_point!r} are {kind}; valid: a tensor of floating-point numbers."
+            raise ModelError(msg)
         shape = tuple(self.activations.shape)
         if len(shape) != 2 or not all(shape):
             msg = f"activations at {self.hook_point!r} have the shape {shape}; valid: [pos, d_model]."
@@ -46,6 +54,26 @@ class SteeringVector:
             msg = (
                 f"position names {len(self.position)} tokens, but the vector at {self.hook_point!r} has "
                 f"{len(self)} positions; name as many, or read one activation only."
+            )
+            raise ModelError(msg)
+
+    def _check_place(self) -> None:
+        if not isinstance(self.hook_point, str):
+            msg = f"hook_point is {self.hook_point!r}; valid: a name such as 'blocks.6.hook_resid_pre'."
+            raise ModelError(msg)
+        try:
+            position = require_position(self.position)
+        except ValueError as error:
+            msg = f"position is {self.position!r}; valid: {error}."
+            raise ModelError(msg) from error
+        object.__setattr__(self, "position", position)  # a list has become a tuple
+        if self.when not in get_args(When):
+            msg = f"when is {self.when!r}; valid: {', '.join(map(repr, get_args(When)))}."
+            raise ModelError(msg)
+        if self.when != "prompt" and self.position != "front":
+            msg = (
+                f"position is {self.position!r}, but it names tokens of the prompt and when is "
+                f"{self.when!r}; valid: when='prompt', or no position."
             )
             raise ModelError(msg)
 
@@ -82,6 +110,8 @@ class SteeringVector:
         return replace(self, activations=-self.activations)
 
     def __mul__(self, coeff: float) -> "SteeringVector":
+        if isinstance(coeff, SteeringVector):
+            return NotImplemented
         return replace(self, activations=coeff * self.activations)
 
     __rmul__ = __mul__

@@ -1,24 +1,29 @@
 """Say where in a model and a prompt something is added: hook points, positions, dimensions, padding."""
 
+from numbers import Integral
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _number(value: object) -> int | None:
+    """Give a whole number from 0, NumPy's too (a range of layers is often its); None for all else."""
+    is_number = not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= 0
+    return int(value) if is_number else None  # type: ignore[call-overload] # it is one
 
 
 def _require_hook_point(value: object) -> object:
-    if _is_number(value) or (isinstance(value, str) and value.strip() and value.isprintable()):
-        return value
+    number = _number(value)
+    if number is not None or (isinstance(value, str) and value.strip() and value.isprintable()):
+        return value if number is None else number
     msg = "a layer number from 0, or a hook point such as 'blocks.6.hook_resid_pre'"
     raise ValueError(msg)
 
 
 def _require_padding(value: object) -> object:
-    if value is None or _is_number(value) or value in ("space", "model"):
-        return value
+    number = _number(value)
+    if number is not None or value is None or value in ("space", "model"):
+        return value if number is None else number
     msg = "'space', 'model', a token id from 0, or None"
     raise ValueError(msg)
 
@@ -40,9 +45,9 @@ def require_position(value: object) -> object:
 def _require_dims(value: object) -> object:
     if value is None:
         return value
-    if isinstance(value, list | tuple) and len(value) == 2 and all(_is_number(each) for each in value):
-        start, stop = value
-        if start < stop:
+    if isinstance(value, list | tuple) and len(value) == 2:
+        start, stop = map(_number, value)
+        if start is not None and stop is not None and start < stop:
             return start, stop
     msg = "(start, stop) with 0 <= start < stop, or None for all dimensions"
     raise ValueError(msg)

@@ -27,7 +27,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 
 from rater.embedded import EMBEDDED_MODEL
 from rater.steering import additions as adding
-from rater.steering import completions, effects, formats, likelihood, strength
+from rater.steering import completions, effects, formats, likelihood
 from rater.steering import sweep as sweeping
 from rater.steering.bridge import load_model, plain_model
 from rater.steering.context import steer
@@ -185,7 +185,7 @@ def sweep(model: TransformerBridge) -> list[Any]:
 
 def norms(model: TransformerBridge) -> list[float]:
     vectors = adding.resolve(model, (LOVE,))
-    return [each.ratio for each in strength.position_norms(model, PROMPTS[0], vectors)]
+    return [each.ratio for each in effects.position_norms(model, PROMPTS[0], vectors)]
 
 
 def cases(folder: Path) -> dict[str, Callable[[TransformerBridge], Any]]:

@@ -1,17 +1,23 @@
 import re
+import warnings
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
-from rater.steering.additions import get_x_vector, read_activations, resolve
-from rater.steering.bridge import tokenize
+from rater.steering.additions import BosOnlyWarning, get_x_vector, read_activations, resolve
+from rater.steering.bridge import plain_model, tokenize
 from rater.steering.pairs import UnequalPairWarning
 from rater.steering.vectors import SteeringVector
 from rater.study.arms import ActivationAddition, DatasetVector, RandomVector, XVector
 
-pytestmark = pytest.mark.model
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.filterwarnings("ignore::rater.steering.additions.BosOnlyWarning"),
+]
 
 MODEL = "smollm2-135m-instruct"
 
@@ -333,3 +339,46 @@ def test_a_random_vector_has_the_norms_of_the_other_and_its_own_direction(
     assert random.activations[:, 300:].abs().max().item() == 0
     alignment = torch.cosine_similarity(random.activations, vector.activations)
     assert alignment.abs().max().item() < 0.25
+
+
+@pytest.mark.parametrize(
+    ("additions", "message"),
+    [
+        (ActivationAddition(1, 6, "Love"), "additions is ActivationAddition(.*); valid: a list of additions"),
+        (
+            [get_x_vector("Love", "Hate", 5, 6)],
+            r"additions\[0\] is \(.*\(a pair is unpacked with \*\)",
+        ),
+        ([torch.ones(576)], r"additions\[0\] is tensor"),
+    ],
+)
+def test_what_is_no_list_of_additions_is_refused(
+    additions: Any, message: str, embedded_model: TransformerBridge
+) -> None:
+    with pytest.raises(ModelError, match=f"(?s){message}"):
+        resolve(embedded_model, additions)
+
+
+def test_a_model_that_is_no_bridge_is_refused(embedded_model: TransformerBridge) -> None:
+    plain: Any = plain_model(embedded_model)
+
+    with pytest.raises(ModelError, match="model is a LlamaForCausalLM; valid: a TransformerBridge"):
+        resolve(plain, [])
+
+
+def test_a_direction_at_bos_alone_warns(embedded_model: TransformerBridge) -> None:
+    with pytest.warns(BosOnlyWarning, match=r"^additions\[0\] is one activation at the front"):
+        resolve(embedded_model, [ActivationAddition(1, 6, "Love", read="last")])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        resolve(embedded_model, [ActivationAddition(1, 6, "Love", read="last", position=(0,))])
+        resolve(embedded_model, [ActivationAddition(1, 6, "Love")])
+
+
+def test_numpys_integers_are_layers_and_dimensions() -> None:
+    layer, stop = list[Any](np.arange(1, 3))
+
+    made = XVector("Love", "Hate", coeff=1, at=layer, dims=(0, stop))
+
+    assert made == XVector("Love", "Hate", coeff=1, at=1, dims=(0, 2))
+    assert type(made.at) is int

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 import torch
 from transformer_lens.model_bridge import TransformerBridge
@@ -46,7 +44,7 @@ def test_generated_tokens_are_steered_as_in_the_bridges_own_generation(
 def test_rows_with_and_without_such_additions_do_not_disturb_each_other(
     embedded_model: TransformerBridge,
 ) -> None:
-    longer = replace(GREEDY, max_new_tokens=8)
+    longer = Draws(max_new_tokens=8, temperature=0)
     arms: dict[str, list[AnyAddition]] = {
         "unsteered": [],
         "generated": [love("generated")],

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from transformer_lens.model_bridge import TransformerBridge
@@ -6,6 +8,7 @@ from rater.errors import ModelError
 from rater.steering.additions import resolve
 from rater.steering.completions import Draws, generate
 from rater.steering.positions import Touch
+from rater.steering.prefill import check_fits
 from rater.steering.rows import completion_seed
 from rater.study.arms import (
     ActivationAddition,
@@ -118,3 +121,19 @@ def test_a_control_of_several_additions_is_as_long_as_their_sum(embedded_model: 
 def test_an_arm_that_no_model_makes_is_refused(embedded_model: TransformerBridge) -> None:
     with pytest.raises(ModelError, match="is made by no model; valid: an Unsteered, Steered, Prompted or"):
         generate(embedded_model, PROMPT, [Outside(path="t.csv")], Draws())  # type: ignore[list-item] # refused
+
+
+def test_additions_without_the_name_of_an_arm_are_refused(embedded_model: TransformerBridge) -> None:
+    additions: Any = [XVector("Love", "Hate", coeff=1, at=6)]
+
+    with pytest.raises(ModelError, match="or lists of additions by the names of their arms"):
+        generate(embedded_model, "I hate you because", additions, Draws())
+    with pytest.raises(ModelError, match="batch_size is 0; valid: 1 or more"):
+        generate(embedded_model, "I hate you because", {"a": ()}, Draws(), batch_size=0)
+    with pytest.raises(ModelError, match=r"The prompt is \['I hate'\]; valid: a text"):
+        check_fits(embedded_model, ["I hate"])  # type: ignore[arg-type] # on purpose
+
+
+def test_draws_that_cannot_be_drawn_are_refused() -> None:
+    with pytest.raises(ValueError, match="temperature"):
+        Draws(temperature=-1)

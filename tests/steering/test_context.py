@@ -6,9 +6,12 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
+from rater.steering import completions
 from rater.steering.additions import resolve
 from rater.steering.bridge import plain_model, tokenize
+from rater.steering.completions import Draws
 from rater.steering.context import steer
+from rater.steering.likelihood import text_nll
 from rater.steering.positions import Touch
 from rater.steering.prefill import next_token_logprobs
 from rater.steering.rows import Row
@@ -294,3 +297,69 @@ def test_prompt_lengths_are_one_for_each_row(embedded_model: TransformerBridge) 
         steer(embedded_model, [ActivationAddition(1, 6, "Love")], prompt_lengths=[3]),
     ):
         embedded_model([SHORT, SHORT])
+
+
+def test_what_is_read_inside_is_not_steered(embedded_model: TransformerBridge) -> None:
+    # Else a block inside another would add, and `relative` measure, what the outer one had changed.
+    after = SteeringVector("blocks.5.hook_resid_pre", 100 * torch.ones(1, 576), when="all")
+    expected = resolve(embedded_model, [XVector("Love", "Hate", coeff=5, at=7)])
+    tokens = torch.tensor([tokenize(embedded_model, SHORT)])
+
+    with (
+        torch.no_grad(),
+        steer(embedded_model, [after]) as outer,
+        steer(embedded_model, [XVector("Love", "Hate", coeff=5, at=7)]) as inner,
+    ):
+        nested = embedded_model(tokens)
+    with torch.no_grad(), steer(embedded_model, [*outer.vectors, *expected]):
+        together = embedded_model(tokens)
+
+    assert inner.vectors == expected
+    assert torch.equal(nested, together)
+
+
+def test_what_runs_the_plain_model_too_is_refused_inside(embedded_model: TransformerBridge) -> None:
+    with (
+        pytest.raises(ModelError, match="generate was asked for inside a steer block"),
+        steer(embedded_model, [LOVE]),
+    ):
+        completions.generate(embedded_model, SHORT, {"unsteered": ()}, Draws(max_new_tokens=2))
+    with (
+        pytest.raises(ModelError, match="The likelihood of a text was asked for inside a steer block"),
+        steer(embedded_model, [LOVE]),
+    ):
+        text_nll(embedded_model, SHORT, " you")
+
+    assert text_nll(embedded_model, SHORT, " you") > 0
+
+
+def test_a_pass_that_ends_behind_its_additions_counts(embedded_model: TransformerBridge) -> None:
+    with torch.no_grad(), steer(embedded_model, [LOVE], trace=True) as steering:
+        embedded_model(torch.tensor([tokenize(embedded_model, SHORT)]), stop_at_layer=8)
+
+    assert positions(steering.touched) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("when", ["prompt", "all"])
+def test_between_attention_and_mlp_the_residual_stream_itself_is_changed(
+    when: When, embedded_model: TransformerBridge
+) -> None:
+    # A bridge's hook point there is the MLP's copy of it.
+    tokens = torch.tensor([tokenize(embedded_model, SHORT)])
+    added = 10 * torch.randn(1, 576, generator=torch.Generator().manual_seed(1))
+    columns = [0] if when == "prompt" else list(range(N_SHORT))
+
+    def add(module: object, given: object, output: Any) -> Any:
+        output[0][:, columns] += added
+        return output
+
+    plain: Any = plain_model(embedded_model)
+    hook = plain.model.layers[6].self_attn.register_forward_hook(add)
+    with torch.no_grad():
+        expected = plain(tokens).logits
+    hook.remove()
+    middle = SteeringVector("blocks.6.hook_resid_mid", added, when=when)
+    with torch.no_grad(), steer(embedded_model, [middle]):
+        steered = embedded_model(tokens)
+
+    assert (steered - expected).abs().max().item() < 1e-3

@@ -136,10 +136,14 @@ def test_the_likeliest_are_those_of_the_whole_vocabulary(d_vocab: int, n: int) -
     logits = torch.stack([torch.randperm(d_vocab, generator=torch.manual_seed(row)) for row in range(9)])
     logits[0] = torch.arange(d_vocab)  # all of them in the last blocks, or after the last
     logits[1] = -torch.arange(d_vocab)
+    logits[2] = torch.arange(d_vocab).roll(-49)  # the likeliest is the first after the last whole block
 
     found = likeliest(logits.float(), n)
 
     assert torch.equal(found, logits.topk(n).indices)
+
+
+MANY = [37 * n % 301 for n in range(300)]  # hypothesis rarely makes lists that need a second, wider look
 
 
 @given(
@@ -148,6 +152,9 @@ def test_the_likeliest_are_those_of_the_whole_vocabulary(d_vocab: int, n: int) -
     st.sampled_from([None, 1, 2, 17, 64, 65, 200]),
     st.floats(0, 1, exclude_max=True, width=32),
 )
+@example(MANY, 0.5, 17, 0.9)
+@example(MANY, 1.0, 65, 0.7)
+@example(MANY, 0.9, 200, 0.95)
 @example([895, -257, -769], 1.0, None, 0.9999999403953552)  # the second is less likely than what is near
 def test_a_draw_is_what_sorting_the_whole_vocabulary_gives(
     hundredths: list[int], top_p: float, top_k: int | None, uniform: float

@@ -25,6 +25,17 @@ def test_the_divergence_is_in_nats() -> None:
     assert entropy(half) == pytest.approx(math.log(2))
 
 
+def test_what_is_ruled_out_adds_nothing() -> None:
+    certain, half = logs([1, 0]), logs([1, 1])
+
+    assert kl_divergence(certain, half) == pytest.approx(math.log(2))
+    assert kl_divergence(half, certain) == math.inf
+    assert entropy(certain) == 0
+    assert focus(logs([1, 1, 2]), logs([0, 1, 1]), [0]).disruption == pytest.approx(
+        kl_divergence(half, logs([1, 2]))
+    )
+
+
 def test_focus_tells_what_was_meant_from_what_was_not() -> None:
     unsteered, meant, beside = logs([1, 1, 1, 1]), logs([6, 2, 2, 2]), logs([1, 2, 1, 0.5])
 

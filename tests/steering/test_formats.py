@@ -2,6 +2,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
@@ -250,3 +251,20 @@ def test_a_control_vector_of_another_width_is_refused(
 
     with pytest.raises(ModelError, match=r"has 768 dimensions, but the residual stream of .* has 576"):
         resolve(embedded_model, [VectorFile(str(path), coeff=1)])
+
+
+def test_a_hint_is_understood_as_llama_cpp_and_as_transformers_write_it(
+    embedded_model: TransformerBridge, tmp_path: Path
+) -> None:
+    # llama.cpp runs Mistral's models, whose type transformers calls "mistral", as "llama".
+    path = tmp_path / "mistral.GGUF"
+    write_as_repeng(path, {3: [1.0] * 576}, "mistral")
+
+    assert load_vectors(path, embedded_model) == [ones("blocks.3.hook_resid_post", when="all")]
+
+
+def test_only_vectors_are_saved(embedded_model: TransformerBridge, tmp_path: Path) -> None:
+    declared: Any = [XVector("Love", "Hate", coeff=1, at=6)]
+
+    with pytest.raises(ModelError, match=r"has XVector\(.*; valid: vectors, as `resolve` makes them"):
+        save_vectors(tmp_path / "x.safetensors", declared, embedded_model, made="by hand")

@@ -73,6 +73,22 @@ def test_only_so_many_are_measured_together_as_their_logits_allow(
     assert nlls == pytest.approx(expected, abs=1e-5)
 
 
+def test_padding_never_stands_where_it_could_attend_to_nothing(embedded_model: TransformerBridge) -> None:
+    """CUDA's kernels may give NaN for a token that attends to nothing, which then spreads."""
+    texts = [(PROMPT, [346]), ("Oh", [346, 359, 253]), ("When I woke up this morning, I", [346, 359])]
+    given: list[dict[str, torch.Tensor]] = []
+
+    def note(module: nn.Module, args: tuple[()], kwargs: dict[str, torch.Tensor]) -> None:
+        given.append(kwargs)
+
+    with plain_model(embedded_model).register_forward_pre_hook(note, with_kwargs=True):
+        together = completion_nlls(embedded_model, texts)
+
+    assert [each["input_ids"][:, 0].tolist() for each in given] == [[1, 1, 1]]
+    assert "attention_mask" not in given[0]
+    assert together == pytest.approx([completion_nlls(embedded_model, [text])[0] for text in texts], abs=1e-5)
+
+
 def test_what_was_noted_is_taken_only_for_the_prompt_that_it_follows(
     embedded_model: TransformerBridge,
 ) -> None:

@@ -1,5 +1,6 @@
 """Load a checkpoint in bfloat16, as models of billions of parameters come, and look at what is in memory."""
 
+import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,13 @@ from torch import nn
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from rater.steering.bridge import load_model, plain_model
+from rater.errors import ModelError
+from rater.steering.bridge import load_model, plain_model, tokenize
 from rater.steering.decoder import make_decoder
 
 pytestmark = pytest.mark.model
+
+END_OF_TEXT = "<|endoftext|>"
 
 LOAD_AND_GENERATE = r"""
 import re, resource, sys
@@ -77,6 +81,22 @@ def test_weights_are_held_once_and_in_their_own_type(
     }
     assert {weight.dtype for weight in held.values()} == {torch.bfloat16}
     assert sum(weight.nbytes for weight in held.values()) <= n_bytes
+
+
+def test_a_tokenizer_without_bos_is_refused_until_it_is_given_one(
+    tmp_path: Path, embedded_model: TransformerBridge
+) -> None:
+    tokenizer = copy.deepcopy(embedded_model.tokenizer)
+    tokenizer.bos_token = None
+    save(tmp_path, tokenizer, d_model=64, n_layers=2)
+    with pytest.raises(ModelError, match="has no BOS token"):
+        load_model(tmp_path, device="cpu")
+
+    tokenizer.bos_token = END_OF_TEXT
+    tokenizer.save_pretrained(tmp_path)
+    model = load_model(tmp_path, device="cpu")
+
+    assert tokenize(model, "I hate")[0] == tokenizer.convert_tokens_to_ids(END_OF_TEXT)
 
 
 @pytest.mark.slow

@@ -86,7 +86,7 @@ def test_a_trace_names_row_position_and_layer() -> None:
     [
         (vector(3), 2, "The prompt is 2 tokens long with BOS, but an addition made to it is 3"),
         (vector(1, (5,)), 5, "is made to it at position 5; valid: different positions from 0 to 4"),
-        (vector(1, (-6,)), 5, "is made to it at position -1"),
+        (vector(1, (-6,)), 5, "is made to it at position -6; valid: .* from -5 to -1"),
         (vector(2, (4, -1)), 5, "at the same position twice"),
     ],
 )

@@ -1,9 +1,14 @@
 """Render prompts with the embedded model's own tokenizer and template."""
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given as examples
+from hypothesis import strategies
 
+from rater.embedded import EMBEDDED_MODEL, embedded_model_path
 from rater.errors import ModelError
 from rater.steering.prompts import Span, give, read_tokenizer, render, set_off, token_ids
 from rater.study.arms import Prompted, Unsteered
@@ -22,6 +27,46 @@ def tokenizer() -> "PreTrainedTokenizerBase":
     found = read_tokenizer("smollm2-135m-instruct")
     assert found is not None
     return found
+
+
+@pytest.fixture(scope="module")
+def automatic() -> "PreTrainedTokenizerBase":
+    """The tokenizer as generation reads it, with the model."""
+    from transformers import AutoTokenizer  # noqa: PLC0415 (takes seconds)
+
+    found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(embedded_model_path())
+    return found
+
+
+def test_the_check_reads_the_very_tokenizer_that_generation_uses(
+    tokenizer: "PreTrainedTokenizerBase", automatic: "PreTrainedTokenizerBase"
+) -> None:
+    assert type(tokenizer) is type(automatic)
+    assert tokenizer.backend_tokenizer.to_str() == automatic.backend_tokenizer.to_str()
+    assert tokenizer.special_tokens_map == automatic.special_tokens_map
+    assert tokenizer.chat_template == automatic.chat_template
+
+
+@examples(text=strategies.text(strategies.characters(codec="utf-8")), chat=strategies.booleans())
+def test_any_text_gives_the_tokens_that_generation_is_given(
+    tokenizer: "PreTrainedTokenizerBase", automatic: "PreTrainedTokenizerBase", *, text: str, chat: bool
+) -> None:
+    shown, used = (
+        give(each, text, Prompted(prefix="<|im_end|> "), chat=chat) for each in (tokenizer, automatic)
+    )
+
+    assert shown == used
+
+
+def test_the_embedded_tokenizer_is_read_without_torch() -> None:
+    code = (
+        "import sys\nfrom rater.steering.prompts import read_tokenizer\n"
+        f"print(read_tokenizer({EMBEDDED_MODEL!r}) is not None, 'torch' in sys.modules)"
+    )
+
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert shown.stdout == "True False\n"
 
 
 def test_a_plain_prompt_is_given_as_it_stands(tokenizer: "PreTrainedTokenizerBase") -> None:

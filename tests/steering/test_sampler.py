@@ -9,7 +9,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
 from rater.steering.additions import SteeringVector, resolve
-from rater.steering.bridge import plain_model, tokenize
+from rater.steering.bridge import plain_model, to_text, tokenize
 from rater.steering.likelihood import completion_nlls
 from rater.steering.prefill import run_rows
 from rater.steering.rows import Completion, Row, completion_seed
@@ -242,3 +242,55 @@ def test_another_runtime_error_is_not_taken_for_a_lack_of_memory(embedded_model:
         pytest.raises(RuntimeError, match="shapes"),
     ):
         list(generate(embedded_model, [row], SAMPLED))
+
+
+def test_a_row_that_is_lost_on_its_way_out_is_made_again(
+    embedded_model: TransformerBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = rows_of(())
+    short = Sampling(max_new_tokens=3)
+    expected = by_key(list(generate(embedded_model, rows, short)))
+    failures = iter([None, MemoryError()])
+
+    def to_text_at_last(model: TransformerBridge, prompt_ids: list[int], new_ids: list[int]) -> str:
+        error = next(failures, None)
+        if error:
+            raise error
+        return to_text(model, prompt_ids, new_ids)
+
+    # the second of those that end together finds no memory, which no model can be made to do
+    monkeypatch.setattr("rater.steering.batch.to_text", to_text_at_last)
+    made = by_key(list(generate(embedded_model, rows, short)))
+
+    assert made == expected
+
+
+def test_many_prompts_are_prefilled_in_several_passes(
+    embedded_model: TransformerBridge, love: tuple[SteeringVector, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = rows_of(love)
+    expected = by_key(list(generate(embedded_model, rows, GREEDY)))
+    shapes: list[tuple[int, ...]] = []
+
+    def note(module: nn.Module, args: tuple[torch.Tensor]) -> None:
+        shapes.append(tuple(args[0].shape))
+
+    monkeypatch.setattr("rater.steering.batch._MOST_PREFILLED", 32)
+    with embedded_model.original_model.register_forward_pre_hook(note):
+        made = by_key(list(generate(embedded_model, rows, GREEDY)))
+
+    assert made == expected
+    assert shapes == [(2, 15), (1, 19), (2, 15), (1, 19)]
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, SAMPLED, Sampling(max_new_tokens=12)])
+def test_logits_that_are_no_numbers_are_said_and_nothing_is_drawn_from_them(
+    sampling: Sampling, embedded_model: TransformerBridge
+) -> None:
+    broken = SteeringVector("blocks.6.hook_resid_pre", torch.full((1, 576), float("nan")))
+    rows = [Row(0, PROMPTS[0], (), 0), Row(1, PROMPTS[1], (broken,), 0, "prompts[1]")]
+
+    with pytest.raises(
+        ModelError, match=r"prompts\[1\] .* no finite numbers: what is added to it is too large"
+    ):
+        list(generate(embedded_model, rows, sampling))

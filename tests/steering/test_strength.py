@@ -3,7 +3,8 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
 from rater.steering.additions import resolve
-from rater.steering.strength import position_norms, residual_norm
+from rater.steering.effects import position_norms
+from rater.steering.strength import residual_norm
 from rater.study.arms import ActivationAddition, DatasetVector, RandomVector, XVector
 
 pytestmark = pytest.mark.model
@@ -40,7 +41,7 @@ def test_bos_is_not_what_is_scaled(embedded_model: TransformerBridge) -> None:
 
 
 def test_a_negative_share_turns_the_direction_round(embedded_model: TransformerBridge) -> None:
-    kinds = [DatasetVector(["good"], ["bad"], at=6, relative=share) for share in (0.25, -0.25)]
+    kinds = [DatasetVector(["good"], ["bad"], at=6, relative=share, when="all") for share in (0.25, -0.25)]
 
     forth, back = (resolve(embedded_model, [kind])[0] for kind in kinds)
 

@@ -1,3 +1,6 @@
+import operator
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -71,6 +74,14 @@ def test_the_back_of_unequal_lengths_has_no_sum_but_both_are_kept() -> None:
     [
         ([[1.0], [2.0]], {"when": "all"}, r"when is 'all', but .* has 2 positions; it needs one"),
         ([[1.0], [2.0]], {"position": (1, 2, 3)}, r"names 3 tokens, but .* has 2 positions"),
+        ([[1.0]], {"when": "always"}, r"when is 'always'; valid: 'prompt', 'generated', 'all'"),
+        (
+            [[1.0]],
+            {"when": "all", "position": "back"},
+            r"position is 'back', but it names tokens of the prompt",
+        ),
+        ([[1.0]], {"position": "end"}, r"position is 'end'; valid: 'front', 'mid', 'back'"),
+        ([[1.0]], {"position": 3}, r"position is 3; valid: 'front'"),
         ([], {}, r"have the shape \(0,\); valid: \[pos, d_model\]"),
     ],
 )
@@ -79,3 +90,18 @@ def test_a_vector_that_cannot_be_placed_is_refused(
 ) -> None:
     with pytest.raises(ModelError, match=message):
         vector(*rows, **place)
+
+
+@pytest.mark.parametrize("activations", [[[1.0]], torch.ones(1, 2, dtype=torch.long)])
+def test_activations_are_a_tensor_of_floating_point_numbers(activations: Any) -> None:
+    with pytest.raises(
+        ModelError, match=r"are (list|torch\.int64); valid: a tensor of floating-point numbers"
+    ):
+        SteeringVector("blocks.0.hook_resid_pre", activations)
+
+
+def test_a_product_of_vectors_is_none() -> None:
+    product: Any = operator.mul
+
+    with pytest.raises(TypeError, match="unsupported operand"):
+        product(vector([1.0]), vector([1.0]))
