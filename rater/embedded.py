@@ -59,8 +59,11 @@ def count_layers(model: str) -> int | None:
     config = folder / "config.json" if folder else None
     if config is None or not config.is_file():
         return None
-    declared = json.loads(config.read_text())
-    found = declared.get("num_hidden_layers", declared.get("n_layer"))
+    try:
+        declared = json.loads(config.read_text())
+        found = declared.get("num_hidden_layers", declared.get("n_layer"))
+    except (OSError, ValueError, AttributeError):  # damaged: whoever loads it will say
+        return None
     return found if isinstance(found, int) else None
 
 

@@ -1,6 +1,7 @@
 """`rater generate`: make a study's completions."""
 
 import gc
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,10 +27,10 @@ class _How(NamedTuple):
     dtype: str | None
 
     def rows_together(self, n_completions: int) -> int:
-        """Say how many completions are decoded together."""
+        """Say how many of some completions are decoded together."""
         from rater.generate.estimate import default_batch_size
 
-        return self.batch_size or default_batch_size(n_completions)
+        return min(self.batch_size or default_batch_size(n_completions), n_completions)
 
 
 @click.command(short_help="Make the completions that are missing.")
@@ -126,7 +127,8 @@ def _say_what_is_there(study: "Study", file: Path, *, n_kept: int, n_before: int
     made = f"{n_now} now, {n_before} before" if n_now else "all made before"
     if n_kept < study.n_completions:
         click.echo(f"Study {study.name} has {n_kept} of its {study.n_completions} completions ({made}).")
-        click.echo(f"Next: rater status {study.name}, and for the rest: rater generate {file}")
+        rest = f"rater generate {shlex.quote(str(file))}"
+        click.echo(f"Next: rater status {study.name}, and for the rest: {rest}")
         return
     click.echo(f"Study {study.name} has all of its {study.n_completions} completions ({made}).")
     click.echo(f"Next: rater status {study.name}, then rater publish {study.name}")
@@ -149,7 +151,7 @@ def _forecast(study: "Study", missing: "Missing", how: _How, limit: int | None) 
         click.echo(f"{n_outside} of them would be read from files.")
     chosen = first_samples(replace(missing, cells=here), len(here) if limit is None else limit)
     for model, cells in cells_by_model(study, chosen.cells).items():
-        batch_size = min(how.rows_together(len(cells)), len(cells))
+        batch_size = how.rows_together(len(cells))
         expected = estimate(study, model, cells, batch_size=batch_size, device=how.device, dtype=how.dtype)
         free = free_memory()
         for line in describe(expected, free=free):

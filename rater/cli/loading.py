@@ -1,5 +1,6 @@
 """Load a study's model for the commands that need one, and say so first."""
 
+import re
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -8,8 +9,19 @@ import click
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
 
+
+def _check_device(_context: click.Context, _option: click.Parameter, device: str | None) -> str | None:
+    """Refuse what names no device; whether it is there, only torch can tell."""
+    if device is not None and not re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", device):
+        msg = f"{device!r} is no device; valid: cpu, cuda, a GPU by its number, such as cuda:1, mps or xpu."
+        raise click.BadParameter(msg)
+    return device
+
+
 device_option = click.option(
-    "--device", help="Where the model runs: cpu, cuda, cuda:1 …  [default: cuda if there, else cpu]"
+    "--device",
+    callback=_check_device,
+    help="Where the model runs: cpu, cuda, cuda:1 …  [default: cuda if there, else cpu]",
 )
 """Adds ``--device``."""
 

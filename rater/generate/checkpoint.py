@@ -36,13 +36,16 @@ def read_checkpoint(model: str) -> Checkpoint | None:
     if folder is None:
         return None
     try:
-        config: Mapping[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        files = _weight_files(folder)
-        stored = [_count(file) for file in files if file.suffix == ".safetensors"]
-    except (OSError, ValueError):
+        return _read(folder)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):  # damaged: whoever loads it will say
         return None
+
+
+def _read(folder: Path) -> Checkpoint:
+    config: Mapping[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    files = _weight_files(folder)
     counts: dict[str, int] = {}
-    for each in stored:
+    for each in [_count(file) for file in files if file.suffix == ".safetensors"]:
         for dtype, n in each.items():
             counts[dtype] = counts.get(dtype, 0) + n
     declared = config.get("dtype") or config.get("torch_dtype")

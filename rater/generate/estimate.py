@@ -13,7 +13,6 @@ from rater.store.sealed.completions import Cell
 from rater.study.study import Study
 
 _CHARACTERS_PER_TOKEN = 4
-_MEASURED_TOGETHER = 8
 _MOST_PACKED_BYTES = 2 * 2**30
 """As in `rater.steering.products`, which needs torch."""
 _COPIES_OF_LOGITS = 3
@@ -70,7 +69,7 @@ def estimate(
     used = dtype or checkpoint.dtype
     n_prompt = max((len(prompt) for prompt in study.prompts), default=0) // _CHARACTERS_PER_TOKEN + 1
     length, weights = n_prompt + n_new, checkpoint.n_bytes(used)
-    n_logits = max(batch_size * _COPIES_OF_LOGITS, 2 * _MEASURED_TOGETHER * (n_new + 1))
+    n_logits = max(batch_size * _COPIES_OF_LOGITS, 2 * kept_together(batch_size) * (n_new + 1))
     logits = 4 * n_logits * int(checkpoint.config.get("vocab_size", 0))
     cache = batch_size * length * _cached_numbers(checkpoint.config) * BYTES.get(used, 4)
     is_packed = is_cpu(where) and used == "float32" and weights <= _MOST_PACKED_BYTES
@@ -85,7 +84,8 @@ def likely_device() -> str:
         is_cpu_build = version("torch").endswith("+cpu")
     except PackageNotFoundError:
         is_cpu_build = True
-    return "cpu" if is_cpu_build or shutil.which("nvidia-smi") is None else "cuda"
+    are_hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"}
+    return "cpu" if is_cpu_build or are_hidden or shutil.which("nvidia-smi") is None else "cuda"
 
 
 def is_cpu(device: str) -> bool:
@@ -99,6 +99,14 @@ def default_batch_size(n_completions: int) -> int:
     Measured with the embedded model on two cores: 16 rows take half as long as 64, and 128 twice as long.
     """
     return min(128, max(64, n_completions // 4))
+
+
+def kept_together(batch_size: int) -> int:
+    """Choose how many finished completions are measured and kept together: an eighth of a batch, 8 at least.
+
+    Each group costs a forward pass, and a GPU takes about as long for few rows as for many.
+    """
+    return max(8, batch_size // 8)
 
 
 def describe(expected: Estimate, *, free: int | None = None) -> list[str]:

@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError
-from rater.store.engine import disposing, reading, sqlite_path, writing
+from rater.store.engine import disposing, reading, writing
 from rater.store.sealed.completions import Cell, delete_completions, read_cells
-from rater.store.sealed.open import create_sealed, open_sealed
+from rater.store.sealed.open import create_sealed, open_sealed_if_begun
 from rater.store.sealed.studies import (
     SealedStudy,
     find_sealed_study,
@@ -60,11 +60,11 @@ def look(sealed_url: str, study: Study, *, restart: bool = False) -> Missing:
     Raises:
         StateError: as `freeze`.
     """
-    path = sqlite_path(sealed_url)
     made: set[Cell] = set()
     study_id = 0
-    if path is None or path.is_file():
-        with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+    sealed = open_sealed_if_begun(sealed_url)
+    if sealed is not None:
+        with disposing(sealed), reading(sealed) as session:
             kept = find_sealed_study(session, study.name)
             if kept is not None:
                 study_id = kept.id

@@ -13,6 +13,7 @@ from itertools import islice
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import StateError
+from rater.generate.estimate import kept_together
 from rater.generate.freeze import Missing
 from rater.publish.audit.forms import repetition
 from rater.steering.additions import resolve
@@ -29,9 +30,6 @@ from rater.store.sealed.schema import Event
 from rater.study.arms import Outside, Steered, model_of
 from rater.study.study import Study
 
-_GROUP = 8
-"""How many completions are measured together; the logits of all of their tokens are held at once."""
-
 
 def make_completions(
     sealed_url: str,
@@ -44,7 +42,7 @@ def make_completions(
     on_tokens: Callable[[int], None],
     on_completion: Callable[[int], None],
 ) -> None:
-    """Make the missing completions, measure them, and keep them in groups of eight as they are finished.
+    """Make the missing completions, measure them, and keep them in groups as they are finished.
 
     Measuring takes a forward pass for those of a group that were steered; keeping it is one transaction.
 
@@ -68,7 +66,7 @@ def make_completions(
         with reading(sealed) as session:
             _require_one_dtype(study, missing, read_versions(session, missing.study_id), versions["dtype"])
         made = generate(model, rows, study.sampling, batch_size=batch_size, measure=True, on_tokens=on_tokens)
-        while group := list(islice(made, _GROUP)):
+        while group := list(islice(made, kept_together(batch_size))):
             new = _measured(study, model, group)
             with writing(sealed) as session:
                 insert_completions(session, missing.study_id, new, versions=versions, now=clock())

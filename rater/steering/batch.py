@@ -2,7 +2,7 @@
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean
@@ -11,19 +11,25 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
+from transformers.cache_utils import Cache
 
-from rater.steering.bridge import context_length, plain_model, stop_tokens, to_text, tokenize
+from rater.errors import ModelError
+from rater.steering.bridge import context_length, model_name, plain_model, stop_tokens, to_text, tokenize
 from rater.steering.cache import empty_cache, gather
 from rater.steering.decoder import Step, make_step
-from rater.steering.draw import Sampling, draw, penalise_
+from rater.steering.draw import Sampling, draw, penalise_, precise
 from rater.steering.positions import decode_hooks
-from rater.steering.prefill import prefill, real_columns
+from rater.steering.prefill import prefill
 from rater.steering.rows import Completion, Row, uniforms
+from rater.steering.vectors import SteeringVector
 
 K = TypeVar("K")
+_MOST_PREFILLED = 4096
+"""How many tokens, padding included, a forward pass over prompts may have; its attention takes, for each of
+them, memory for a number per head and token of the longest prompt, and more than once."""
 
 
 @dataclass(eq=False)
@@ -39,9 +45,32 @@ class _Live(Generic[K]):
     """Of the tokens drawn, where they are measured."""
 
     @property
-    def uniform(self) -> float:
-        """The random number for the next token; one that only waits to leave uses its own again."""
-        return float(self.random[(len(self.ids) - self.n_prompt) % len(self.random)])
+    def source(self) -> tuple[str, tuple[SteeringVector, ...]]:
+        """The prompt and what is added to it, which rows may share."""
+        return self.row.prompt, self.row.vectors
+
+    @property
+    def n_new(self) -> int:
+        """How many tokens it has been given."""
+        return len(self.ids) - self.n_prompt
+
+    @property
+    def to_draw_with(self) -> npt.NDArray[np.float64]:
+        """Its random numbers, the next one first; a row that only waits to leave begins again."""
+        return np.roll(self.random, -self.n_new)
+
+
+def _split(rows: Sequence[_Live[K]]) -> Iterator[list[_Live[K]]]:
+    """Split rows that enter where their prompts, each but once, have too many tokens for one pass."""
+    some: list[_Live[K]] = []
+    for live in rows:
+        lengths = {each.source: each.n_prompt for each in [*some, live]}
+        if some and len(lengths) * max(lengths.values()) > _MOST_PREFILLED:
+            yield some
+            some = []
+        some.append(live)
+    if some:
+        yield some
 
 
 class Batch(Generic[K]):
@@ -57,8 +86,13 @@ class Batch(Generic[K]):
         self._device = torch.device(str(model.cfg.device))
         self._live: list[_Live[K]] = []
         self._cache = empty_cache()
-        self._logits: Tensor = torch.empty(0, device=self._device)
-        self._tokens: Tensor = torch.empty(0, device=self._device)
+        # What every step reads lies on the device, so that none waits until Python's lists are copied there.
+        self._logits: Float[Tensor, "row d_vocab"] = torch.empty(0, device=self._device)
+        self._tokens: Int[Tensor, "row pos"] = torch.empty(0, device=self._device)
+        self._n_padding: Int[Tensor, "row 1"] = torch.empty(0, device=self._device)
+        self._random: Float[Tensor, "row step"] = torch.empty(0, device=self._device)
+        self._n_steps = 0
+        self._measured: Int[Tensor, " measured"] = torch.empty(0, device=self._device)
         self._hooks: list[tuple[str, Callable[..., Tensor]]] = []
 
     def __len__(self) -> int:
@@ -84,49 +118,57 @@ class Batch(Generic[K]):
     def replace_finished(self, rows: Sequence[Row[K]]) -> None:
         """Let the finished rows leave, and take in new ones."""
         staying = [index for index, live in enumerate(self._live) if not live.is_finished]
+        entering = [self._enter(row) for row in rows]
+        self._live = [self._live[index] for index in staying] + entering
         parts = [(self._cache, self._logits, staying)] if staying else []
-        self._live = [self._live[index] for index in staying] + [self._enter(row) for row in rows]
-        if rows:
-            sources = list(dict.fromkeys((row.prompt, row.vectors) for row in rows))
-            prompts = [tokenize(self._model, prompt) for prompt, _ in sources]
-            made = prefill(self._model, prompts, [vectors for _, vectors in sources])
-            copies = [sources.index((row.prompt, row.vectors)) for row in rows]
-            parts.append((made.cache, made.logits, copies))
+        parts += [self._prefill(some) for some in _split(entering)]
         chosen = [(cache, logits, self._index(indices)) for cache, logits, indices in parts]
         self._logits = torch.cat([logits[indices] for _, logits, indices in chosen])
+        lengths = [len(live.ids) for live in self._live]
+        width = max(lengths)
         # The last token is drawn, but not run through the model.
-        room = self._sampling.max_new_tokens - 1 - min(len(live.ids) - live.n_prompt for live in self._live)
-        self._cache = gather([(cache, indices) for cache, _, indices in chosen], self._width, room)
+        room = self._sampling.max_new_tokens - 1 - min(live.n_new for live in self._live)
+        self._cache = gather([(cache, indices) for cache, _, indices in chosen], width, room)
         self._hooks = decode_hooks([live.row.vectors for live in self._live], self._device)
+        padding = [width - length for length in lengths]
+        self._n_padding = self._index(padding)[:, None]
+        self._tokens = self._index([[0] * n + live.ids for n, live in zip(padding, self._live, strict=True)])
+        drawn_with = torch.from_numpy(np.stack([live.to_draw_with for live in self._live]))
+        self._random, self._n_steps = drawn_with.to(precise(self._device)).to(self._device), 0
+        self._measured = self._index(
+            [at for at, live in enumerate(self._live) if self._measures and not live.row.vectors]
+        )
 
     @torch.inference_mode()
     def draw(self) -> list[Completion[K]]:
         """Draw a token for each row; gives what is finished by them."""
-        finished = []
-        measured = [at for at, live in enumerate(self._live) if self._measures and not live.row.vectors]
-        logits = self._logits[measured]  # taken out before the draw, which changes them
-        self._tokens = self._draw()
-        self._note(measured, logits)
-        for live, token in zip(self._live, self._tokens.tolist(), strict=True):
+        logits = self._logits[self._measured]  # taken out before the draw, which changes them
+        drawn = self._draw()
+        self._require_numbers(drawn)
+        self._tokens = torch.cat([self._tokens, drawn[:, None]], dim=1)
+        self._n_steps += 1
+        self._note(logits, drawn)
+        for live, token in zip(self._live, drawn.tolist(), strict=True):
             live.ids.append(token)
-            n_new = len(live.ids) - live.n_prompt
-            if not live.is_finished and (token in self._stops or n_new == self._sampling.max_new_tokens):
-                live.is_finished = True
-                finished.append(self._complete(live))
+        ended = [live for live in self._live if not live.is_finished and self._has_ended(live)]
+        finished = [self._complete(live) for live in ended]
+        for live in ended:  # only now: what fails on the way is made again
+            live.is_finished = True
         return finished
 
     @torch.inference_mode()
     def decode(self) -> None:
         """Run the tokens drawn through the model."""
-        real = real_columns(self._lengths, self._width, self._device)
+        tokens, real = self._tokens[:, -1], self._real
         # A finished row may run on past the context; what it attends to there is of no consequence.
-        positions = self._index(self._lengths).sub(1).clamp(max=context_length(self._model) - 1)
+        last = context_length(self._model) - 1
+        positions = (self._tokens.shape[1] - 1 - self._n_padding[:, 0]).clamp(max=last)
         if not self._hooks:
-            self._logits = self._step(self._tokens, real, positions, self._cache)
+            self._logits = self._step(tokens, real, positions, self._cache)
             return
         with self._model.hooks(fwd_hooks=self._hooks):  # only the bridge has hook points, and it is slower
             logits = self._model(
-                self._tokens[:, None],
+                tokens[:, None],
                 return_type="logits",
                 attention_mask=real.long(),
                 position_ids=positions[:, None],
@@ -134,25 +176,49 @@ class Batch(Generic[K]):
             )
         self._logits = logits[:, -1].float()
 
+    def _prefill(self, rows: Sequence[_Live[K]]) -> tuple[Cache, Float[Tensor, "prompt d_vocab"], list[int]]:
+        """Run each prompt and arm among some rows once, and say which of them each row goes on from."""
+        sources = {live.source: live for live in rows}
+        made = prefill(
+            self._model,
+            [live.ids for live in sources.values()],
+            [live.row.vectors for live in sources.values()],
+        )
+        numbers = {source: number for number, source in enumerate(sources)}
+        return made.cache, made.logits, [numbers[live.source] for live in rows]
+
     @cached_property
     def _step(self) -> Step:
         return make_step(plain_model(self._model))
 
     def _draw(self) -> Int[Tensor, " row"]:
-        width, sampling = self._width, self._sampling
-        padded = [[0] * (width - len(live.ids)) + live.ids for live in self._live]
-        real = real_columns(self._lengths, width, self._device)
-        logits = penalise_(self._logits, self._index(padded), real, sampling)
+        sampling = self._sampling
+        logits = penalise_(self._logits, self._tokens, self._real, sampling)
         if sampling.temperature == 0:
             return logits.argmax(-1)
-        uniform = torch.tensor([live.uniform for live in self._live], device=self._device)
-        return draw(logits, uniform, sampling.top_p, sampling.top_k)
+        return draw(logits, self._random[:, self._n_steps], sampling.top_p, sampling.top_k)
 
-    def _note(self, measured: Sequence[int], logits: Float[Tensor, "measured d_vocab"]) -> None:
+    def _require_numbers(self, drawn: Int[Tensor, " row"]) -> None:
+        are_numbers = self._logits.gather(1, drawn[:, None]).isfinite()[:, 0]  # of NaN none is likelier
+        if not bool(are_numbers.all()):
+            row = self._live[int(are_numbers.int().argmin())].row
+            cause = (
+                "what is added to it is too large for its dtype" if row.vectors else "its weights are damaged"
+            )
+            msg = (
+                f"{row.place} ({row.prompt!r}) gives {model_name(self._model)} logits that are no finite "
+                f"numbers: {cause}, or the model needs dtype float32."
+            )
+            raise ModelError(msg)
+
+    def _note(self, logits: Float[Tensor, "measured d_vocab"], drawn: Int[Tensor, " row"]) -> None:
         """Note how likely the tokens drawn were to the model itself, before temperature and penalties."""
-        logprobs = logits.log_softmax(-1).gather(1, self._tokens[measured, None])[:, 0]
-        for at, logprob in zip(measured, logprobs.tolist(), strict=True):
+        logprobs = logits.log_softmax(-1).gather(1, drawn[self._measured, None])[:, 0]
+        for at, logprob in zip(self._measured.tolist(), logprobs.tolist(), strict=True):
             self._live[at].logprobs.append(logprob)
+
+    def _has_ended(self, live: _Live[K]) -> bool:
+        return live.ids[-1] in self._stops or live.n_new == self._sampling.max_new_tokens
 
     def _enter(self, row: Row[K]) -> _Live[K]:
         prompt_ids = tokenize(self._model, row.prompt)
@@ -171,12 +237,9 @@ class Batch(Generic[K]):
         )
 
     @property
-    def _lengths(self) -> list[int]:
-        return [len(live.ids) for live in self._live]
-
-    @property
-    def _width(self) -> int:
-        return max(self._lengths)
+    def _real(self) -> Bool[Tensor, "row pos"]:
+        """Which columns hold a token, and not padding."""
+        return torch.arange(self._tokens.shape[1], device=self._device) >= self._n_padding
 
     def _index(self, numbers: Sequence[int] | Sequence[Sequence[int]]) -> Int[Tensor, "..."]:
         return torch.tensor(numbers, dtype=torch.long, device=self._device)

@@ -3,7 +3,7 @@
 import copy
 import weakref
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -11,7 +11,7 @@ from torch import nn
 from rater.embedded import EMBEDDED_MODEL, embedded_model_path, quietly
 from rater.errors import ModelError, nearest
 from rater.steering.memory import is_out_of_memory, no_memory
-from rater.steering.prompts import token_ids
+from rater.steering.prompts import require_bos, token_ids
 
 with quietly():  # its imports warn and print
     from huggingface_hub import HfApi
@@ -38,11 +38,12 @@ def load_model(
     """
     name = str(name_or_path)
     source = _source(name)
-    where = _device(device)
+    where = find_device(device)
     try:
         with quietly():
             parts = _load(source, dtype or "auto")
-            _check_bos(name, parts.tokenizer)
+            # before the bridge is made, since transformer_lens gives a tokenizer without BOS its EOS
+            require_bos(parts.tokenizer, name)
             return _bridge(name, parts.model.to(where), parts.tokenizer)
     except (OSError, ValueError, NotImplementedError) as error:
         msg = (
@@ -58,18 +59,35 @@ def load_model(
         raise no_memory(f"load the model {name!r}", cure) from error
 
 
-def _device(device: str | torch.device | None) -> torch.device:
-    """Find the device, and see that something can be put there."""
-    has_gpu = torch.cuda.is_available()
-    name = str(device or ("cuda" if has_gpu else "cpu"))
+def find_device(device: str | torch.device | None) -> torch.device:
+    """Find the device, None for a GPU if there is one, and see that something can be computed there.
+
+    Raises:
+        ModelError: it cannot.
+    """
+    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    name = str(device or ("cuda" if n_gpus else "cpu"))
     try:
         where = torch.device(name)
-        torch.empty(1, device=where)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        valid = f"cpu, cuda, cuda:0 to cuda:{torch.cuda.device_count() - 1}" if has_gpu else "cpu"
-        msg = f"The device {name!r} cannot be used here: {_first_line(error)}. Valid: {valid}."
+        torch.ones(1, device=where).item()  # no number can be had from the device "meta"
+    except (RuntimeError, AssertionError, ImportError) as error:
+        valid = ", ".join(["cpu", *(["cuda"] if n_gpus else []), *(f"cuda:{n}" for n in range(n_gpus))])
+        why = _first_line(error).split(". ")[0]
+        msg = f"The device {name!r} cannot be used here: {why}. Valid: {valid}."
         raise ModelError(msg) from error
+    if where.type == "cuda":
+        _leave_out_cudnn()
     return where
+
+
+def _leave_out_cudnn() -> None:
+    """Keep attention off cuDNN's kernels, which PyTorch tries first on an H100 or B200, in this process.
+
+    They make a plan for each new shape, which takes a good part of a second, and every step of decoding has a
+    new one (meta-pytorch/torchtune#1652, modelscope/FunASR#3704); and on a B200 what they compute for models
+    whose heads share few keys is wrong (pytorch/pytorch#193893).
+    """
+    torch.backends.cuda.enable_cudnn_sdp(enabled=False)
 
 
 class _Parts(NamedTuple):
@@ -101,8 +119,25 @@ def _check_folder(folder: Path) -> None:
 
 
 def _from_pretrained(source: str, dtype: torch.dtype | str, *, local_files_only: bool) -> _Parts:
-    tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local_files_only)
-    model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, local_files_only=local_files_only)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local_files_only)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            source, dtype=dtype, local_files_only=local_files_only, output_loading_info=True
+        )
+    except (OSError, ValueError, MemoryError):
+        raise
+    except Exception as error:  # damaged files make readers fail in every way
+        if isinstance(error, RuntimeError) and is_out_of_memory(error):
+            raise
+        msg = f"its files are damaged or do not fit each other ({type(error).__name__}: {_first_line(error)})"
+        raise ValueError(msg) from error
+    model, found = loaded
+    if found["missing_keys"]:  # which transformers fills with random numbers, and goes on
+        names = sorted(found["missing_keys"])
+        msg = (
+            f"its files lack {len(names)} of the weights that its configuration declares, such as {names[0]}"
+        )
+        raise ValueError(msg)
     return _Parts(model, tokenizer)
 
 
@@ -176,16 +211,6 @@ def n_layers(model: TransformerBridge) -> int:
 def context_length(model: TransformerBridge) -> int:
     """Give the number of tokens, prompt and completion together, that the model can attend to."""
     return int(model.cfg.n_ctx)
-
-
-def _check_bos(name: str, tokenizer: PreTrainedTokenizerBase) -> None:
-    # Looked at before the bridge is made, since transformer_lens gives a tokenizer without BOS its EOS.
-    if tokenizer.bos_token_id is None:
-        msg = (
-            f"The tokenizer of {name} has no BOS token, but additions are aligned with prompts from BOS on; "
-            "use a model whose tokenizer has one."
-        )
-        raise ModelError(msg)
 
 
 def _source(name: str) -> str:

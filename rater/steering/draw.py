@@ -96,9 +96,10 @@ def nucleus(
     n = min(n_first, logits.shape[1])
     ids = likeliest(logits, n)  # by logit, since probabilities of near ones may be equal
     if top_k is None or top_k >= logits.shape[1]:
-        # One pass over the vocabulary, where logsumexp would take four. A few rows at a time: fetching new
-        # memory for the probabilities of 60 rows takes longer than computing them.
-        parts = zip(torch.split(logits, _N_TOGETHER), torch.split(ids, _N_TOGETHER), strict=True)
+        # One pass over the vocabulary, where logsumexp would take four. On the CPU a few rows at a time:
+        # fetching new memory for the probabilities of 60 rows takes longer than computing them.
+        n_together = _N_TOGETHER if logits.device.type == "cpu" else len(logits)
+        parts = zip(torch.split(logits, n_together), torch.split(ids, n_together), strict=True)
         probs = torch.cat([part.softmax(-1).gather(1, own) for part, own in parts])
     else:
         kept = logits.topk(top_k, sorted=False).values.logsumexp(-1, keepdim=True)
@@ -138,6 +139,11 @@ def _cut(ids: Int[Tensor, "row rank"], probs: Float[Tensor, "row rank"], top_p: 
     return Nucleus(ids, kept / kept.sum(-1, keepdim=True))
 
 
+def precise(device: torch.device) -> torch.dtype:
+    """Give the type in which small probabilities are still told apart; Apple's GPUs have no doubles."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def draw(
     logits: Float[Tensor, "row d_vocab"],
     uniform: Float[Tensor, " row"],
@@ -150,12 +156,11 @@ def draw(
     that rows with near distributions and the same random number mostly draw the same token.
     """
     if top_p >= 1 and (top_k is None or top_k >= logits.shape[1]):
-        # Apple's GPUs have no doubles.
-        exact = torch.float32 if logits.device.type == "mps" else torch.float64
+        exact = precise(logits.device)
         reached = logits.softmax(-1).cumsum(-1, dtype=exact)
         chosen = torch.searchsorted(reached, uniform.to(exact)[:, None] * reached[:, -1:], right=True)
         return chosen[:, 0].clamp(max=logits.shape[1] - 1)
     found = nucleus(logits, top_p, top_k)
     below = (found.probs.cumsum(-1) <= uniform.to(found.probs)[:, None]).sum(-1)
-    last = (found.probs > 0).sum(-1) - 1
+    last = ((found.probs > 0).sum(-1) - 1).clamp(min=0)  # where logits are NaN no probability is above 0
     return found.ids.gather(1, torch.minimum(below, last)[:, None])[:, 0]

@@ -6,18 +6,22 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F  # noqa: N812 (the name PyTorch's own documentation uses)
 from jaxtyping import Float
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
 from rater.steering.activations import last_logits_only
+from rater.steering.additions import resolve
 from rater.steering.bridge import plain_model, tokenize
+from rater.steering.context import require_no_block
 from rater.steering.decoder import make_decoder
 from rater.steering.memory import is_out_of_memory, no_memory
-from rater.steering.prefill import align, check_fits, run_rows
+from rater.steering.prefill import check_fits, run_rows
 from rater.steering.rows import Completion
 from rater.steering.vectors import SteeringVector
+from rater.study.additions import AnyAddition
 
 _MOST_LOGITS = 40_000_000
 """How many logits are held at once: 160 MB, which 20 completions of 40 tokens need with 49,152 words."""
@@ -39,7 +43,7 @@ class _Text(NamedTuple):
 def completion_nlls(
     model: TransformerBridge,
     completions: Sequence[tuple[str, Sequence[int]]],
-    vectors: Sequence[SteeringVector] = (),
+    additions: Sequence[AnyAddition | SteeringVector] = (),
 ) -> list[float]:
     """Give the mean negative log-likelihood of each completion's tokens after its prompt, in nats per token.
 
@@ -50,12 +54,14 @@ def completion_nlls(
     Args:
         model: the bridge.
         completions: prompts, and the token ids that follow them (the one that ended the text included).
-        vectors: how the model is steered; none for the unsteered model.
+        additions: how the model is steered; none for the unsteered model.
 
     Raises:
         ModelError: a completion is empty, prompt, completion, additions and context do not fit, or memory
-            does not suffice for a single one.
+            does not suffice for a single one; or a `steer` block is open on the model.
     """
+    require_no_block(model, "The likelihood of a text")
+    vectors = resolve(model, additions)
     texts = [
         _Text(index, _checked(model, prompt, new, vectors), list(new))
         for index, (prompt, new) in enumerate(completions)
@@ -73,7 +79,8 @@ def completion_nlls(
             if not is_out_of_memory(error):
                 raise
             if len(together) == 1:
-                raise no_memory("measure even one completion") from error
+                cure = "a smaller batch size, fewer new tokens, a smaller model or another device"
+                raise no_memory("measure even one completion", cure) from error
             most_together = len(together) // 2
         else:
             nlls |= measured
@@ -107,14 +114,17 @@ def unsteered_nlls(
 
 
 def text_nll(
-    model: TransformerBridge, prompt: str, text: str, vectors: Sequence[SteeringVector] = ()
+    model: TransformerBridge,
+    prompt: str,
+    text: str,
+    additions: Sequence[AnyAddition | SteeringVector] = (),
 ) -> float:
     """Give the mean negative log-likelihood of a text's tokens after a prompt, in nats per token.
 
     Raises:
         ModelError: as `completion_nlls`.
     """
-    return completion_nlls(model, [(prompt, tokenize(model, text)[1:])], vectors)[0]
+    return completion_nlls(model, [(prompt, tokenize(model, text)[1:])], additions)[0]
 
 
 def _checked(
@@ -130,45 +140,46 @@ def _checked(
 
 
 def _n_that_fit(model: TransformerBridge, waiting: Sequence[_Text]) -> int:
-    """Count the completions at the front whose logits, padded to the longest of them, may be held at once."""
-    longest = 0
+    """Count the completions at the front whose logits, as `_runner` gives them, may be held at once."""
+    width = shortest = waiting[0].n_tokens
     for n_before, text in enumerate(waiting):
-        longest = max(longest, len(text.new))
-        if n_before and (n_before + 1) * (longest + 1) * model.cfg.d_vocab > _MOST_LOGITS:
+        shortest = min(shortest, len(text.prompt))
+        if n_before and (n_before + 1) * (width - shortest + 1) * model.cfg.d_vocab > _MOST_LOGITS:
             return n_before
     return len(waiting)
 
 
 def _runner(
     model: TransformerBridge, vectors: Sequence[SteeringVector]
-) -> Callable[[Sequence[_Text]], Float[Tensor, "row last d_vocab"]]:
-    """Make what gives the logits of texts that are run together: of as many columns as the longest needs."""
+) -> Callable[[Sequence[_Text]], list[Float[Tensor, "new d_vocab"]]]:
+    """Make what gives, of texts run together with the longest first, the logits behind each new token."""
     decoder = None if vectors else make_decoder(plain_model(model))
 
-    def run(together: Sequence[_Text]) -> Float[Tensor, "row last d_vocab"]:
+    def run(together: Sequence[_Text]) -> list[Float[Tensor, "new d_vocab"]]:
         rows = [[*text.prompt, *text.new] for text in together]
-        n_last = max(len(text.new) for text in together) + 1
+        lengths = [len(text.prompt) for text in together]
         if decoder is None:
-            lengths = [len(text.prompt) for text in together]
-            return run_rows(model, rows, [vectors] * len(rows), prompt_lengths=lengths, n_last=n_last)
-        given = align(rows, model.cfg.device)
-        logits: Tensor = decoder(
-            input_ids=given.tokens,
-            attention_mask=given.real.long(),
-            position_ids=given.positions,
-            use_cache=False,
-            **last_logits_only(model, n_last),
-        ).logits
-        return logits[:, -n_last:]
+            n_last = max(len(text.new) for text in together) + 1
+            logits = run_rows(model, rows, [vectors] * len(rows), prompt_lengths=lengths, n_last=n_last)
+            return [row[-len(text.new) - 1 : -1] for row, text in zip(logits, together, strict=True)]
+        # Padded on the right, with any token: no real token attends to what comes after it. On the left,
+        # padding would attend to nothing, of which kernels of CUDA make NaN (huggingface/transformers#47651).
+        width, first = len(rows[0]), min(lengths) - 1
+        padded = torch.tensor([row + row[:1] * (width - len(row)) for row in rows], device=model.cfg.device)
+        made = decoder(input_ids=padded, use_cache=False, **last_logits_only(model, width - first))
+        logits = made.logits[:, first - width :]  # [row, width - first, d_vocab]
+        starts = [length - 1 - first for length in lengths]
+        return [
+            row[start : start + len(text.new)]
+            for row, start, text in zip(logits, starts, together, strict=True)
+        ]
 
     return run
 
 
-def _nlls(logits: Float[Tensor, "row last d_vocab"], together: Sequence[_Text]) -> dict[int, float]:
+def _nlls(logits: Sequence[Float[Tensor, "new d_vocab"]], together: Sequence[_Text]) -> dict[int, float]:
     """Measure each text, by its index, without a float32 copy of the others' logits."""
-    nlls = {}
-    for row, (at, _, new) in zip(logits, together, strict=True):
-        # Rows end in the last column, and what is drawn in a column comes from the one before it.
-        logprobs = row[-len(new) - 1 : -1].float().log_softmax(-1)  # [new, d_vocab]
-        nlls[at] = -logprobs[range(len(new)), new].mean().item()
-    return nlls
+    return {
+        at: F.cross_entropy(own.float(), torch.tensor(new, device=own.device)).item()
+        for own, (at, _, new) in zip(logits, together, strict=True)
+    }

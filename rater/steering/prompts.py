@@ -4,7 +4,6 @@ Nothing here needs torch, so that `rater check` can show what a model will be gi
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rater.embedded import EMBEDDED_MODEL, embedded_model_path, quietly
@@ -74,15 +73,28 @@ def token_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
     return ids if ids[:1] == [bos] else [bos, *ids]
 
 
+def require_bos(tokenizer: "PreTrainedTokenizerBase", model: str) -> None:
+    """Refuse a tokenizer without BOS, such as Qwen's: which token stands for it is the experimenter's choice.
+
+    Raises:
+        ModelError: it has none; with how one is given to it.
+    """
+    if tokenizer.bos_token_id is None:
+        msg = (
+            f"The tokenizer of {model} has no BOS token, from which positions of additions are counted. Give "
+            "it one in a copy of the model's folder, and name the copy: set tokenizer.bos_token (for Qwen "
+            "transformer_lens takes '<|endoftext|>'), then tokenizer.save_pretrained(folder)."
+        )
+        raise ModelError(msg)
+
+
 def give(tokenizer: "PreTrainedTokenizerBase", prompt: str, arm: ModelArm | None, *, chat: bool) -> Given:
     """Show what an arm's model is given for a prompt.
 
     Raises:
         ModelError: as `render`; or the tokenizer has no BOS.
     """
-    if tokenizer.bos_token_id is None:
-        msg = f"The tokenizer of {tokenizer.name_or_path} has no BOS token, from which positions are counted."
-        raise ModelError(msg)
+    require_bos(tokenizer, tokenizer.name_or_path)
     text = render(tokenizer, prompt, arm, chat=chat)
     ids = token_ids(tokenizer, text)
     return Given(text, tuple(ids), _own(tokenizer, text, prompt, len(ids)))
@@ -95,17 +107,24 @@ def set_off(text: str, *, chat: bool) -> str:
 
 def read_tokenizer(model: str) -> "PreTrainedTokenizerBase | None":
     """Read the tokenizer of a model that lies on this disk; None where it or transformers is not there."""
-    source = embedded_model_path() if model == EMBEDDED_MODEL else Path(model)
     with quietly():
         try:
+            if model == EMBEDDED_MODEL:
+                return _read_embedded()
             from transformers import AutoTokenizer  # noqa: PLC0415 (takes seconds, and may not be installed)
 
-            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-                str(source), local_files_only=True
-            )
+            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(model, local_files_only=True)
         except (ImportError, OSError, ValueError):
             return None
     return tokenizer
+
+
+def _read_embedded() -> "PreTrainedTokenizerBase | None":
+    """Read it as the class that `AutoTokenizer` takes for it, which imports torch to choose one (3 s)."""
+    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415 (as above)
+
+    path = embedded_model_path()
+    return None if path is None else PreTrainedTokenizerFast.from_pretrained(path, local_files_only=True)
 
 
 def _own(tokenizer: "PreTrainedTokenizerBase", text: str, prompt: str, n_tokens: int) -> Span | None:

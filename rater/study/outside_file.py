@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,9 +11,12 @@ from typing import NamedTuple
 from rater.errors import StudyError, nearest
 
 _NEEDED = ("prompt", "arm", "text")
+_READ = (*_NEEDED, "sample")
 _MOST_CHARACTERS = 20_000
 """Of a text that people are to read."""
 _FORMATS = (".csv", ".jsonl")
+_INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}
+"""Unicode's categories of characters of which nobody sees anything: blanks, and those of no width."""
 _EXAMPLE = '{"prompt": "…", "arm": "…", "text": "…"}'
 
 
@@ -105,6 +109,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, object]
             if head is None:
                 head = [name.strip() for name in row]
                 _require_columns(f"{path}:1", head)
+                _require_one_of_each(f"{path}:1", head)
             elif row and len(row) != len(head):
                 msg = f"{path}:{number} has {len(row)} columns, but line 1 names {len(head)}; quote commas."
                 raise StudyError(msg)
@@ -126,11 +131,18 @@ def _require_columns(where: str, names: Sequence[str]) -> None:
             raise StudyError(msg)
 
 
+def _require_one_of_each(where: str, names: Sequence[str]) -> None:
+    twice = next((name for name in names if name in _READ and names.count(name) > 1), None)
+    if twice:
+        msg = f"{where} names the column {twice!r} twice, so that it is not known which is meant; rename one."
+        raise StudyError(msg)
+
+
 def _require_text(where: str, name: str, value: object) -> str:
     if not isinstance(value, str):
         msg = f"{where} has the {name} {short(value)}; valid: a text, in quotes."
         raise StudyError(msg)
-    if not value.strip():
+    if all(unicodedata.category(character) in _INVISIBLE for character in value):
         msg = f"{where} has an empty {name}; valid: a text that people can read."
         raise StudyError(msg)
     if len(value) > _MOST_CHARACTERS:

@@ -2,7 +2,9 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from rater.cli.generate import generate
 from rater.cli.loading import load_model
 from rater.errors import ModelError
 
@@ -28,3 +30,11 @@ def test_a_model_that_memory_does_not_hold_is_warned_of_before_it_is_loaded(
     assert lines[1].startswith(
         f"Warning: The weights of {far_too_large} take 400000.0 GB in float32, but only"
     )
+
+
+@pytest.mark.parametrize("device", ["nonsense", "cuda:x", "meta", ""])
+def test_what_is_no_device_is_refused_before_torch_is_loaded(device: str) -> None:
+    ran = CliRunner().invoke(generate, ["study.py", "--device", device])
+
+    assert ran.exit_code == 2
+    assert f"{device!r} is no device; valid: cpu, cuda, a GPU by its number, such as cuda:1" in ran.output

@@ -1,12 +1,15 @@
 """Freeze studies into a real sealed file, and change them after."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from rater.errors import StateError
-from rater.generate.freeze import freeze
+from rater.generate.freeze import freeze, look
 from rater.publish.publish import publish_study
 from rater.study.study import Study
 
@@ -24,6 +27,17 @@ def test_a_new_study_lacks_every_completion(study: Study, sealed_url: str) -> No
     assert (len(missing.cells), missing.n_made) == (24, 0)
     assert missing.cells[0] == (0, "zebra-arm", 0)
     assert len(set(missing.cells)) == 24
+
+
+def test_a_database_that_was_stopped_before_it_had_tables_is_begun_again(
+    study: Study, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "sealed.db")) as begun:
+        begun.execute("PRAGMA journal_mode = WAL")  # which writes the file's head
+    sealed_url = f"sqlite:///{tmp_path / 'sealed.db'}"
+
+    assert len(look(sealed_url, study).cells) == 24
+    assert len(freeze(sealed_url, study, now=NOW).cells) == 24
 
 
 def test_a_generated_study_lacks_none(

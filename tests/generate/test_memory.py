@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from rater.generate.checkpoint import read_checkpoint
-from rater.generate.estimate import describe, estimate
+from rater.generate.estimate import describe, estimate, kept_together, likely_device
 from rater.generate.memory import free_memory, too_little_memory
 from rater.store.sealed.completions import Cell
 from rater.study.study import Study
@@ -63,6 +63,8 @@ def test_a_checkpoint_that_is_not_here_or_is_none_is_not_guessed_at(tmp_path: Pa
     (tmp_path / "model.safetensors").write_bytes(b"cut off")
 
     assert read_checkpoint(str(tmp_path)) is None
+    (tmp_path / "config.json").write_text("[]")
+    assert read_checkpoint(str(tmp_path)) is None
     assert read_checkpoint("nobody/no-such-model") is None
 
 
@@ -107,3 +109,21 @@ def test_a_forecast_names_device_type_and_memory(
 
     assert f"16 together, on {device}." in lines[0]
     assert lines[1] == f"  memory: about {expected}"
+
+
+@pytest.mark.parametrize(("visible", "expected"), [(None, "cuda"), ("0", "cuda"), ("", "cpu"), ("-1", "cpu")])
+def test_a_gpu_that_is_hidden_from_cuda_is_not_counted_on(
+    visible: str | None, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nvidia-smi").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("rater.generate.estimate.version", lambda _: "2.13.0+cu130")  # not the one installed
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+
+    assert likely_device() == expected
+
+
+def test_completions_are_kept_by_eighths_of_a_batch() -> None:
+    assert [kept_together(n) for n in (1, 64, 128, 512)] == [8, 8, 16, 64]

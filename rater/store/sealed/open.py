@@ -14,7 +14,7 @@ from rater.store.engine import (
     sqlite_path,
     told_if_unusable,
 )
-from rater.store.migrate import prepare, require_current
+from rater.store.migrate import current_revision, prepare, require_current, require_kind
 
 
 def open_sealed(url: str) -> Engine:
@@ -33,6 +33,23 @@ def open_sealed(url: str) -> Engine:
     with closed_if_refused(engine):
         require_current(engine, "sealed")
     return engine
+
+
+def open_sealed_if_begun(url: str) -> Engine | None:
+    """Open a sealed database; None where there is none yet, or one that was stopped before it had tables.
+
+    Raises:
+        DatabaseError: it is of another kind or revision.
+    """
+    path = sqlite_path(url)
+    if path is not None and not path.is_file():
+        return None
+    engine = open_engine(url)
+    with closed_if_refused(engine):
+        require_kind(engine, "sealed")
+        is_begun = current_revision(engine) is not None
+    engine.dispose()
+    return open_sealed(url) if is_begun else None
 
 
 def create_sealed(url: str) -> Engine:
