@@ -8,8 +8,9 @@ from sqlalchemy import text
 
 from rater.analysis.of_study import plan_of
 from rater.analysis.primary import analyze
+from rater.analysis.sequential import Seen
 from rater.errors import SealError, StateError
-from rater.publish.lifecycle import open_study
+from rater.publish.lifecycle import close_study, open_study
 from rater.publish.publish import publish_study
 from rater.store.engine import disposing, open_engine, reading, writing
 from rater.store.log import read_events
@@ -18,6 +19,7 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Event
 from rater.store.rating.studies import get_study
 from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, record_answers, view_trial
+from rater.study.analysis_plan import AnalysisPlan, Looks
 from rater.study.arms import RandomVector, Steered, XVector
 from rater.study.study import Study
 from rater.unblind import ANSWER_COLUMNS, PAIR_COLUMNS, Permuted, Reason, Unblinded, permuted, unblind
@@ -113,7 +115,7 @@ def test_unblinding_closes_the_study_for_good_and_says_who_and_why(
     assert read_log(rating_url, rated) == ("unblinded", ["published", "open", "closed", "unblinded"])
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         last = read_events(session, Event, get_study(session, rated.name).id)[-1]
-    assert last.detail == {"who": "an analyst", "why": "the plan", "look": 1, "n_answers": 8}
+    assert last.detail == {"who": "an analyst", "why": "the plan", "look": 1, "n_answers": 8, "n_planned": 48}
     with pytest.raises(StateError, match="is unblinded; only a study that is"):
         open_study(rating_url, rated.name, now=NOW)
 
@@ -156,6 +158,8 @@ def test_an_interim_look_at_a_finished_study_is_refused(
             "rating",
             ["DROP TRIGGER event_refuses_update", "UPDATE event SET detail = '{}' WHERE sequence = 1"],
         ),
+        ("rating", ["DROP TRIGGER event_refuses_delete", "DELETE FROM event"]),
+        ("sealed", ["UPDATE completion SET token_ids = 'some' WHERE id = 1"]),
     ],
 )
 def test_a_key_text_study_or_log_that_was_changed_is_found_and_nothing_is_unblinded(
@@ -183,7 +187,7 @@ def test_a_study_without_answers_is_neither_closed_nor_unblinded(
     seal_completions(study)
     publish(study, sealed_url, rating_url)
 
-    with pytest.raises(StateError, match="has no answers yet"):
+    with pytest.raises(StateError, match=r"has no answers: .* Run: rater serve$"):
         look(sealed_url, rating_url, study)
     assert read_log(rating_url, study) == ("open", ["published", "open"])
 
@@ -394,8 +398,9 @@ def test_a_study_without_answers_has_nothing_to_permute(
 ) -> None:
     seal_completions(study)
     publish(study, sealed_url, rating_url)
+    close_study(rating_url, study.name, now=NOW)
 
-    with pytest.raises(StateError, match="has no answers yet"):
+    with pytest.raises(StateError, match=r"has no answers: .* Run: rater open marked_study$"):
         permuted(sealed_url, rating_url, study.name)
 
 
@@ -403,4 +408,27 @@ def test_each_look_says_how_many_answers_there_were(rated: Study, sealed_url: st
     look(sealed_url, rating_url, rated, interim=True)
     rate(rating_url, rated, n_trials=3)
 
-    assert look(sealed_url, rating_url, rated).looked_at == (8, 11)
+    assert look(sealed_url, rating_url, rated).looked_at == (
+        Seen(8, 48, is_interim=True),
+        Seen(11, 48, is_interim=False),
+    )
+
+
+def test_a_study_that_spreads_alpha_tests_at_the_level_of_each_look(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    halves = AnalysisPlan(looks=Looks(at=(0.5, 1), spending="pocock"))
+    study = study.model_copy(update={"analysis": halves})
+    seal_completions(study)
+    publish(study, sealed_url, rating_url)
+    for _ in range(3):
+        rate(rating_url, study)
+
+    half = look(sealed_url, rating_url, study, interim=True)
+    for _ in range(3):
+        rate(rating_url, study)
+    end = look(sealed_url, rating_url, study)
+
+    assert (half.plan.alpha, end.plan.alpha) == pytest.approx((0.0310057, 0.0277424), abs=1e-5)
+    assert half.plan.spent is not None
+    assert half.plan.spent.share == 0.5

@@ -30,7 +30,7 @@ def forget(study_name: str, who: str, rating_url: str, by: str, *, with_ratings:
     """
     from datetime import UTC, datetime
 
-    from rater.store.engine import disposing, reading, writing
+    from rater.store.engine import disposing, empty_wal, reading, writing
     from rater.store.rating import forget as store
     from rater.store.rating.open import open_rating
     from rater.store.rating.studies import get_study
@@ -45,7 +45,7 @@ def forget(study_name: str, who: str, rating_url: str, by: str, *, with_ratings:
         with writing(rating) as session:
             do = store.redact if with_ratings else store.forget_identifiers
             head = do(session, study.id, known, by=by, now=datetime.now(UTC))
-        store.empty_wal(rating)
+        empty_wal(rating)
     done = "All that they gave is deleted" if with_ratings else "Who they are is deleted"
     click.echo(f"{done}; the log's head is {head}")
     click.echo(

@@ -96,15 +96,21 @@ def _make_role(connection: Connection, role: str, password: str | None) -> bool:
 def _require_weak(connection: Connection, role: str) -> None:
     strong = connection.scalar(
         text(
-            "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls "
-            "OR pg_has_role(rolname, current_user, 'MEMBER') FROM pg_roles WHERE rolname = :role"
+            "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication "
+            "OR rolname = current_user "
+            "OR EXISTS (SELECT FROM pg_auth_members WHERE member = pg_roles.oid) "
+            "OR EXISTS (SELECT FROM pg_class WHERE relowner = pg_roles.oid) "
+            "OR EXISTS (SELECT FROM pg_namespace WHERE nspowner = pg_roles.oid) "
+            "OR EXISTS (SELECT FROM pg_database WHERE datdba = pg_roles.oid) "
+            "FROM pg_roles WHERE rolname = :role"
         ),
         {"role": role},
     )
     if strong:
         msg = (
-            f"The role {role} is a superuser, may make roles or databases, or owns these tables: it could "
-            "undo what is set up here. Name another one, which is made if it is missing."
+            f"The role {role} is a superuser, may make roles or databases, owns something here, or is a "
+            "member of another role: it could undo what is set up here. Name another one, which is made if "
+            "it is missing."
         )
         raise StateError(msg)
 
@@ -118,6 +124,7 @@ def _grant(connection: Connection, role: str) -> None:
         f'REVOKE ALL ON SCHEMA public FROM "{role}"',
         f'REVOKE ALL ON ALL TABLES IN SCHEMA public FROM "{role}", PUBLIC',
         f'REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM "{role}", PUBLIC',
+        f'ALTER ROLE "{role}" RESET ALL',  # a search path of its own, for one
         f'GRANT CONNECT ON DATABASE "{database}" TO "{role}"',
         f'GRANT USAGE ON SCHEMA public TO "{role}"',
         f'GRANT SELECT ON alembic_version TO "{role}"',
@@ -157,8 +164,8 @@ def _revoke(sealed: Engine, connection: Connection, role: str) -> str:
     can = text("SELECT has_database_privilege(:role, current_database(), 'CONNECT')")
     if connection.scalar(can, {"role": role}):
         msg = (
-            f"The role {role} can still connect to the sealed database {database}, by a role that it is a "
-            f"member of. Revoke that membership, and run rater db grant {role} again."
+            f"The role {role} can still connect to the sealed database {database}, which somebody else owns. "
+            f"Run rater db grant {role} as its owner."
         )
         raise StateError(msg)
     return f"{database} lets {role} not even connect"

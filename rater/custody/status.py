@@ -29,10 +29,11 @@ class GeneratedArm:
     arm: str
     n: int
     n_planned: int
-    mean_tokens: float
+    mean_tokens: float | None
+    """None where no text has tokens: they came from a file, or there is none yet."""
     mean_characters: float
-    share_cut_off: float
-    """The share that the length limit cut off."""
+    share_cut_off: float | None
+    """The share that the length limit cut off; None as above."""
     share_empty: float
     mean_repetition: float
     """The mean share of runs of three words that stood in the text before."""
@@ -108,13 +109,14 @@ def _summarise(arm: str, made: list[KeptCompletion], n_planned: int) -> Generate
         return mean(values) if values else 0.0
 
     nlls = [c.nll for c in made if c.nll is not None]
+    has_tokens = any(c.n_tokens for c in made)
     return GeneratedArm(
         arm=arm,
         n=len(made),
         n_planned=n_planned,
-        mean_tokens=average([float(c.n_tokens) for c in made]),
+        mean_tokens=average([float(c.n_tokens) for c in made]) if has_tokens else None,
         mean_characters=average([float(len(c.text)) for c in made]),
-        share_cut_off=average([float(c.stop_reason == "length") for c in made]),
+        share_cut_off=average([float(c.stop_reason == "length") for c in made]) if has_tokens else None,
         share_empty=average([float(not c.text.strip()) for c in made]),
         mean_repetition=average([c.repetition for c in made]),
         mean_nll=mean(nlls) if nlls else None,

@@ -3,19 +3,20 @@
 import hashlib
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from rater.custody.archive import FORMAT, MANIFEST
 from rater.custody.archived_rows import PERSONAL, rating_rows, sealed_rows
-from rater.custody.checks import Check
+from rater.custody.checks import Check, unless_unreadable
 from rater.custody.verify_rating import verify_rating
 from rater.custody.verify_sealed import verify_sealed
 from rater.errors import SealError, StateError
@@ -28,6 +29,11 @@ from rater.store.sealed.open import create_sealed
 
 MOST_BYTES = 2 * 1024**3
 """More than this an archive may not unpack to: it would be no study but a trap."""
+
+_NO_ZIP = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError)
+"""What reading a damaged zip raises, beside what reading any file may."""
+_NO_ROWS = (ValueError, KeyError, AttributeError, OverflowError, RecursionError, SQLAlchemyError)
+"""What rows raise that are not those of their table."""
 
 
 class Manifest(BaseModel):
@@ -70,10 +76,11 @@ def import_study(path: Path, *, rating_url: str, sealed_url: str) -> Imported:
         tables = {name: own.table for name, own in rating_rows(0, with_identifiers=True).items()}
         _insert(session, "rating", tables, files)
         _insert(sealed_session, "sealed", {name: own.table for name, own in sealed_rows(0).items()}, files)
+        _require_one_study(path, session, sealed_session)
         row = get_study_row(session, manifest.study)
         checks = (
-            *verify_rating(session, row, head=manifest.log_head),
-            *verify_sealed(session, sealed_session, row),
+            *unless_unreadable(verify_rating(session, row, head=manifest.log_head)),
+            *unless_unreadable(verify_sealed(session, sealed_session, row)),
         )
         wrong = [check for check in checks if check.outcome == "altered"]
         if wrong:
@@ -92,7 +99,7 @@ def read_archive(path: Path) -> tuple[Manifest, Mapping[str, bytes]]:
     try:
         with zipfile.ZipFile(path) as archive:
             files = _read_files(path, archive)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, OSError) as error:
+    except (*_NO_ZIP, NotImplementedError, RuntimeError, OSError) as error:
         msg = f"{path} cannot be read as a zip: {error}. Valid: a file that rater archive wrote."
         raise StateError(msg) from error
     manifest = _read_manifest(path, files)
@@ -137,6 +144,13 @@ def _read_manifest(path: Path, files: Mapping[str, bytes]) -> Manifest:
     return manifest
 
 
+def _require_one_study(path: Path, *sessions: Session) -> None:
+    """Refuse an archive with a second study, which nothing in it would vouch for."""
+    if any(session.scalar(text("SELECT count(*) FROM study")) != 1 for session in sessions):
+        msg = f"{path} holds another number of studies than one, which no archive of ours does."
+        raise SealError(msg)
+
+
 def _insert(session: Session, which: str, tables: Mapping[str, Table], files: Mapping[str, bytes]) -> None:
     if session.scalar(select(func.count()).select_from(tables["study"])):
         msg = (
@@ -151,7 +165,7 @@ def _insert(session: Session, which: str, tables: Mapping[str, Table], files: Ma
             raise SealError(msg)
         try:
             insert_rows(session, table, [json.loads(line) for line in (content or b"").splitlines()])
-        except (ValueError, KeyError, AttributeError, SQLAlchemyError) as error:
+        except _NO_ROWS as error:
             msg = f"The rows in {which}/{name}.jsonl are not those of the table {name}."
             raise SealError(msg) from error
         continue_numbering(session, table)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from rater.custody.checks import Check, not_checked
+from rater.custody.checks import Check, not_checked, unless_unreadable
 from rater.custody.verify_rating import verify_rating
 from rater.custody.verify_sealed import verify_sealed
 from rater.store.engine import disposing, reading, sqlite_path
@@ -27,10 +27,10 @@ def verify_study(
     """
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         study = get_study_row(session, name)
-        yield from verify_rating(session, study, head=head)
+        yield from unless_unreadable(verify_rating(session, study, head=head))
         path = None if sealed_url is None else sqlite_path(sealed_url)
         if sealed_url is None or (path is not None and not path.is_file()):
             yield not_checked("key", "The key needs the sealed database, which is not here.")
             return
         with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as sealed_session:
-            yield from verify_sealed(session, sealed_session, study)
+            yield from unless_unreadable(verify_sealed(session, sealed_session, study))

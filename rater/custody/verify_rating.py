@@ -1,6 +1,7 @@
 """Verify what the rating database can vouch for by itself: its log, and what the log's digests cover."""
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import cast
 
 from sqlalchemy.orm import Session
@@ -8,20 +9,20 @@ from sqlalchemy.orm import Session
 from rater.custody.checks import Check, altered, compare, intact, not_checked
 from rater.store.log import Event, broken_link, read_events
 from rater.store.rating.amendments import digest_protocol, read_amendments, read_logged_amendments
-from rater.store.rating.as_published import StudyRow
+from rater.store.rating.as_published import StudyRow, count_cut_booklets
 from rater.store.rating.collected import digest_collected
 from rater.store.rating.digests import digest_published
-from rater.store.rating.forget import read_redacted
+from rater.store.rating.forget import find_returned, read_redacted
 from rater.store.rating.schema import Event as EventTable
+from rater.store.rating.studies import MOVES, STATES
 
-_STATES = {"published", "open", "paused", "closed", "unblinded", "archived"}
 _GOES_ON = {"open", "paused"}
 _HEAD = "log against its head"
 
 
 def verify_rating(session: Session, study: StudyRow, *, head: str | None) -> Iterator[Check]:
     """Verify the log and what it vouches for. Reads every text, trial and answer of the study once."""
-    broken = _broken_at(session, study.id)
+    broken = broken_link(session, EventTable, study.id)
     if broken is not None:
         yield altered("log", f"The log does not fit together from row {broken} on: it was rewritten there.")
         yield not_checked("what the log vouches for", "A log that was rewritten vouches for nothing.")
@@ -36,13 +37,6 @@ def verify_rating(session: Session, study: StudyRow, *, head: str | None) -> Ite
     yield from _publication(session, study, events[0].detail)
     yield from _amendments(session, study)
     yield from _closing(session, study, events)
-
-
-def _broken_at(session: Session, study_id: int) -> int | None:
-    try:
-        return broken_link(session, EventTable, study_id)
-    except (TypeError, ValueError):  # a column that holds something else than it did
-        return 1
 
 
 def _against_head(events: list[Event], head: str | None) -> Check:
@@ -65,9 +59,16 @@ def _against_head(events: list[Event], head: str | None) -> Check:
 
 
 def _state(study: StudyRow, events: list[Event]) -> Check:
-    logged = [event.kind for event in events if event.kind in _STATES][-1]
-    if logged != study.state:
-        return altered("state", f"The study is {study.state}, but by its log it is {logged}.")
+    logged = [event.kind for event in events if event.kind in STATES]
+    for before, after in pairwise(logged):
+        if before not in MOVES.get(after, ()):
+            return altered(
+                "state",
+                f"By its log it became {after} when it was {before}, which it cannot: in between, its state "
+                "was changed by hand.",
+            )
+    if logged[-1] != study.state:
+        return altered("state", f"The study is {study.state}, but by its log it is {logged[-1]}.")
     return intact("state", f"The study is {study.state}, as its log says.")
 
 
@@ -92,6 +93,9 @@ def _publication(session: Session, study: StudyRow, detail: Mapping[str, object]
         ("checks", published.checks, "answers that pass attention checks"),
     ):
         yield compare(name, recorded=recorded_digests.get(name), found=found, what=what)
+    cut = count_cut_booklets(session, study.id)
+    if cut:
+        yield altered("booklets' lengths", f"{cut} booklets say that they have another number of trials.")
 
 
 def _amendments(session: Session, study: StudyRow) -> Iterator[Check]:
@@ -133,7 +137,13 @@ def _closing(session: Session, study: StudyRow, events: list[Event]) -> Iterator
     collected = digest_collected(
         session, study.id, last_answer_id=last if goes_on else None, redacted=redacted
     )
-    if redacted:
+    returned = find_returned(session, study.id)
+    if returned:
+        yield altered(
+            "redactions",
+            f"By the log these raters were taken out, but they are there: {', '.join(returned)}.",
+        )
+    elif redacted:
         n = len(redacted)
         yield intact(
             "redactions",

@@ -16,6 +16,7 @@ from rater.store.rating.as_published import StudyRow, read_booklets, read_items
 from rater.store.rating.publication import NewItem
 from rater.store.rating.schema import Event as RatingEvent
 from rater.store.sealed.completions import Cell, KeptCompletion, read_completions
+from rater.store.sealed.looks import looks_elsewhere
 from rater.store.sealed.schema import Event
 from rater.store.sealed.studies import (
     SealedStudy,
@@ -37,6 +38,7 @@ def verify_sealed(rating: Session, sealed: Session, published: StudyRow) -> Iter
         )
         return
     yield from _generation(rating, sealed, published, kept)
+    yield from _looks(rating, sealed, published, kept)
     study = _read_study(kept)
     if study is None or study.hash != published.study_hash:
         yield altered("study", "The sealed study is not the one whose hash was published.")
@@ -87,6 +89,22 @@ def _generation(rating: Session, sealed: Session, published: StudyRow, kept: Sea
         yield altered("generation log", "It has not the head that was written down at publication.")
         return
     yield intact("generation log", "It fits together and has the head that was written down at publication.")
+
+
+def _looks(rating: Session, sealed: Session, published: StudyRow, kept: SealedStudy) -> Iterator[Check]:
+    """Hold the looks that were noted beside the key against those in the log of the ratings."""
+    if broken_link(sealed, Event, kept.id) or broken_link(rating, RatingEvent, published.id):
+        return  # which is said already
+    heads = {event.hash for event in read_events(rating, RatingEvent, published.id)}
+    elsewhere = len(looks_elsewhere(sealed, kept.id, heads))
+    if elsewhere:
+        yield altered(
+            "looks",
+            f"{elsewhere} look{'s' * (elsewhere != 1)} at answers by arm that the sealed database has noted "
+            "are not in the log of the ratings: an older copy of them was put back, or another looked at.",
+        )
+        return
+    yield intact("looks", "Every look that the sealed database has noted is in the log of the ratings.")
 
 
 def _commitment(

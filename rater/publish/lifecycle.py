@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from rater.store.engine import disposing, reading, writing
+from rater.store.engine import disposing, empty_wal, reading, writing
 from rater.store.log import read_events
 from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Event
@@ -28,12 +28,15 @@ def pause_study(rating_url: str, name: str, *, now: datetime) -> str:
 
 
 def close_study(rating_url: str, name: str, *, now: datetime) -> str:
-    """Take no more answers; returns the log's new head.
+    """Take no more answers; returns the log's new head. All answers are in a SQLite file itself then.
 
     Raises:
         StateError: the study is not published, closed already, or unblinded.
     """
-    return _move(rating_url, name, "closed", now=now)
+    head = _move(rating_url, name, "closed", now=now)
+    with disposing(open_rating(rating_url)) as rating:
+        empty_wal(rating)
+    return head
 
 
 def read_head(rating_url: str, name: str) -> str:

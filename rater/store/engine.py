@@ -198,6 +198,13 @@ def writing(engine: Engine) -> Iterator[Session]:
         yield session
 
 
+def empty_wal(engine: Engine) -> None:
+    """Bring what is in SQLite's WAL into the database file, which is whole by itself then."""
+    if engine.dialect.name == "sqlite":
+        with contextlib.closing(engine.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def _turn(engine: Engine) -> contextlib.AbstractContextManager[None]:
     database = engine.url.database
     if engine.dialect.name != "sqlite" or not database or database == ":memory:":

@@ -84,7 +84,11 @@ def read_events(session: Session, table: type[EventColumns], study_id: int) -> l
 
 def broken_link(session: Session, table: type[EventColumns], study_id: int) -> int | None:
     """Return the first place where a study's chain does not fit together; None if it all does."""
-    rows = session.scalars(select(table).where(table.study_id == study_id).order_by(table.sequence))
+    query = select(table).where(table.study_id == study_id).order_by(table.sequence)
+    try:
+        rows = session.scalars(query).all()
+    except (TypeError, ValueError):  # a column that holds something else than it did
+        return 1
     previous = GENESIS
     for expected, row in enumerate(rows, start=1):
         recomputed = event_hash(previous, row.sequence, kind=row.kind, detail=row.detail, at=row.at)

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from rater.analysis.of_study import plan_of
 from rater.analysis.planned import Planned
+from rater.errors import StateError
 from rater.store.rating.frame import AnswerRow, GuessRow, RaterRow, read_answers, read_guesses, read_visits
-from rater.store.rating.studies import Progress, read_progress
+from rater.store.rating.studies import Progress, PublishedStudy, read_progress
 from rater.unblind.seal import Opened
 
 ArmOf = Callable[[str, str], str]
@@ -47,6 +48,21 @@ preferred, however the two stood, and ``item`` and ``sample`` are its.
 RATER_COLUMNS = ("rater", "n_checks", "n_passed", "finished", "left_why")
 GUESS_COLUMNS = ("rater", "item", "arm", "guess")
 _GUESSES = {"first": "changed", "second": "unchanged", "unsure": "unsure"}
+
+
+def require_answers(study: PublishedStudy, n_answers: int) -> None:
+    """Refuse a study without answers before it is unblinded, or analysed under arms that are not its own.
+
+    Raises:
+        StateError: it has none; with how raters are let in, while that is possible.
+    """
+    if n_answers:
+        return
+    msg = f"Study {study.name!r} has no answers: nothing could be analysed."
+    if study.state not in {"unblinded", "archived"}:
+        way_in = "rater serve" if study.state == "open" else f"rater open {study.name}"
+        msg += f" Let raters in first. Run: {way_in}"
+    raise StateError(msg)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,18 +1,23 @@
-"""Look at answers by arm: durable in the log before any answer is joined to an arm."""
+"""Look at answers by arm: durable in both logs before any answer is joined to an arm."""
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from rater.analysis.sequential import Seen, at_look
 from rater.errors import StateError
 from rater.store.engine import disposing, reading, writing
-from rater.store.log import append_event, read_events
+from rater.store.log import Event, append_event, read_events
+from rater.store.rating import schema
 from rater.store.rating.open import open_rating
-from rater.store.rating.schema import Event
 from rater.store.rating.studies import get_study, move_study, read_progress
-from rater.unblind.joining import Joined, collect, join
-from rater.unblind.seal import open_seal
+from rater.store.sealed.looks import looks_elsewhere, note_look
+from rater.store.sealed.open import open_sealed
+from rater.study.study import Study
+from rater.unblind.joining import Joined, collect, join, require_answers
+from rater.unblind.seal import open_seal, told_if_unreadable
 
 LOOKS = frozenset({"look", "unblinded"})
 """The events after which somebody has seen answers by arm."""
@@ -30,20 +35,27 @@ class Reason:
 class Unblinded(Joined):
     """Answers with their arms, and what the log says about how they came to be seen."""
 
-    look: int
-    """1 for the first look at this study's answers by arm, 2 for the second …"""
-    looked_at: tuple[int, ...]
-    """How many answers there were at each look, this one last."""
-    was_interim: bool
-    """Whether the study goes on taking answers."""
+    looked_at: tuple[Seen, ...]
+    """What there was at each look, this one last."""
     log_head: str
+
+    @property
+    def look(self) -> int:
+        """1 for the first look at this study's answers by arm, 2 for the second …"""
+        return len(self.looked_at)
+
+    @property
+    def was_interim(self) -> bool:
+        """Whether the study goes on taking answers."""
+        return self.looked_at[-1].is_interim
 
 
 @dataclass(frozen=True)
 class _Look:
-    number: int
-    sizes: tuple[int, ...]
+    seen: tuple[Seen, ...]
+    """Every look so far, this one last."""
     head: str
+    detail: Mapping[str, object]
 
 
 def unblind(
@@ -57,40 +69,75 @@ def unblind(
     """
     with disposing(open_rating(rating_url)) as rating:
         opened = open_seal(sealed_url, rating, name)
-        with writing(rating) as session:
-            look = _write_look(session, name, reason=reason, now=now, interim=interim)
+        with (
+            told_if_unreadable(name),
+            disposing(open_sealed(sealed_url)) as sealed,
+            writing(sealed) as sealed_session,
+        ):
+            # the ratings first: killed in between, no look is noted that they do not have
+            with writing(rating) as session:
+                elsewhere = _looks_elsewhere(session, opened.published.id, sealed_session, opened.sealed_id)
+                look = _write_look(
+                    session, name, opened.study, elsewhere, reason=reason, now=now, interim=interim
+                )
+            note_look(sealed_session, opened.sealed_id, head=look.head, detail=look.detail, now=now)
         with reading(rating) as session:
             collected = collect(session, opened.published.id)
     joined = join(collected, opened, lambda _, item_id: opened.cells[item_id].arm)
+    joined = replace(joined, plan=at_look(joined.plan, look.seen))
     return Unblinded(
         **{field.name: getattr(joined, field.name) for field in fields(Joined)},
-        look=look.number,
-        looked_at=look.sizes,
-        was_interim=interim,
+        looked_at=look.seen,
         log_head=look.head,
     )
 
 
-def _write_look(session: Session, name: str, *, reason: Reason, now: datetime, interim: bool) -> _Look:
+def seen_at(events: Iterable[Event]) -> tuple[Seen, ...]:
+    """List what there was at each look that a study's log has."""
+    return tuple(
+        Seen(
+            n_answers=int(str(event.detail["n_answers"])),
+            n_planned=int(str(event.detail["n_planned"])),
+            is_interim=bool(event.detail.get("interim")),
+        )
+        for event in events
+        if event.kind in LOOKS
+    )
+
+
+def _looks_elsewhere(session: Session, study_id: int, sealed_session: Session, sealed_id: int) -> list[Event]:
+    """Find the looks at another copy of the ratings, or at this one before it was put back."""
+    heads = {event.hash for event in read_events(session, schema.Event, study_id)}
+    return looks_elsewhere(sealed_session, sealed_id, heads)
+
+
+def _write_look(
+    session: Session,
+    name: str,
+    declared: Study,
+    elsewhere: Sequence[Event],
+    *,
+    reason: Reason,
+    now: datetime,
+    interim: bool,
+) -> _Look:
     study = get_study(session, name)
-    events = [event for event in read_events(session, Event, study.id) if event.kind in LOOKS]
-    n_answers = read_progress(session, study.id).n_answers
-    earlier = tuple(int(str(event.detail["n_answers"])) for event in events)
-    look, sizes = 1 + len(events), (*earlier, n_answers)
-    detail = {**asdict(reason), "look": look, "n_answers": n_answers}
+    here = read_events(session, schema.Event, study.id)
+    progress = read_progress(session, study.id)
+    n_answers, n_planned = progress.n_answers, progress.n_booklets * declared.design.answers_per_rater
+    earlier = tuple(
+        replace(seen, is_interim=seen.is_interim or seen.n_answers < n_answers)  # more came after it
+        for seen in seen_at(sorted([*here, *elsewhere], key=lambda event: event.at))
+    )
+    looks = (*earlier, Seen(n_answers, n_planned, is_interim=interim))
+    detail = {**asdict(reason), "look": len(looks), "n_answers": n_answers, "n_planned": n_planned}
     if interim and study.state != "open":
         msg = f"Study {name!r} is {study.state}; an interim look is for one that is open."
         raise StateError(msg)
-    if n_answers == 0:
-        way_in = "rater serve" if study.state == "open" else f"rater open {name}"
-        msg = (
-            f"Study {name!r} has no answers yet: nothing could be analysed, and unblinding would end it for "
-            f"good. Let raters in first. Run: {way_in}"
-        )
-        raise StateError(msg)
+    require_answers(study, n_answers)
     if interim or study.state in {"unblinded", "archived"}:
-        head = append_event(session, Event, study.id, kind="look", at=now, interim=interim, **detail)
-        return _Look(look, sizes, head)
+        head = append_event(session, schema.Event, study.id, kind="look", at=now, interim=interim, **detail)
+        return _Look(looks, head, detail)
     if study.state != "closed":
         move_study(session, name, "closed", at=now)
-    return _Look(look, sizes, move_study(session, name, "unblinded", at=now, **detail))
+    return _Look(looks, move_study(session, name, "unblinded", at=now, **detail), detail)

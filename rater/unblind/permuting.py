@@ -7,13 +7,12 @@ real data while the study goes on; nothing is written in its log.
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from rater.errors import StateError
 from rater.publish.permutation import permute_arms
 from rater.store.engine import disposing, reading
 from rater.store.rating.as_published import read_booklets
 from rater.store.rating.frame import read_holders
 from rater.store.rating.open import open_rating
-from rater.unblind.joining import Joined, collect, join
+from rater.unblind.joining import Joined, collect, join, require_answers
 from rater.unblind.seal import open_seal
 
 
@@ -37,9 +36,7 @@ def permuted(sealed_url: str, rating_url: str, name: str) -> Permuted:
             collected = collect(session, opened.published.id)
             booklets = read_booklets(session, opened.published.id)
             holders = read_holders(session, opened.published.id)
-    if not collected.answers:
-        msg = f"Study {name!r} has no answers yet: nothing could be analysed. Run: rater serve"
-        raise StateError(msg)
+    require_answers(opened.published, len(collected.answers))
     stand_in = permute_arms(booklets, opened.cells, opened.study.arm_names, opened.seed)
     joined = join(collected, opened, lambda rater, item: stand_in[holders[rater], item])
     return Permuted(**{field.name: getattr(joined, field.name) for field in fields(Joined)})

@@ -1,5 +1,7 @@
 """Verify the key against the commitment that raters' answers were given under."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -27,6 +29,22 @@ class Opened:
     """What each item is, by its id."""
     seed: str
     """The secret publication seed."""
+    sealed_id: int
+    """The study's row in the sealed database."""
+
+
+@contextlib.contextmanager
+def told_if_unreadable(name: str) -> Iterator[None]:
+    """Turn a value that is not of its column's kind into an error without a traceback.
+
+    Raises:
+        SealError: there is one, which was put there by hand.
+    """
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        msg = f"The databases of study {name!r} hold something that rater cannot have stored: {error}."
+        raise SealError(msg) from error
 
 
 def open_seal(sealed_url: str, rating: Engine, name: str) -> Opened:
@@ -35,20 +53,20 @@ def open_seal(sealed_url: str, rating: Engine, name: str) -> Opened:
     Raises:
         SealError: the key is not the one that was committed to, or the log was rewritten.
     """
-    with reading(rating) as session:
+    with told_if_unreadable(name), reading(rating) as session:
         published = get_study(session, name)
         texts = read_texts(session, published.id)
         broken = broken_link(session, Event, published.id)
-        logged = read_events(session, Event, published.id)[0].detail.get("commitment")
-    if broken is not None or logged != published.commitment:
+        events = read_events(session, Event, published.id) if broken is None else []
+    if not events or events[0].detail.get("commitment") != published.commitment:
         msg = f"The log of study {name!r} does not fit together from row {broken or 1} on: it was rewritten."
         raise SealError(msg)
-    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+    with told_if_unreadable(name), disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
         kept = get_sealed_study(session, name)
         secrets = find_secrets(session, kept.id)
         key = read_key(session, kept.id)
         completions = read_completions(session, kept.id)
-    study = Study.model_validate_json(kept.canonical_json)
+        study = Study.model_validate_json(kept.canonical_json)
     if secrets is None or key.keys() != texts.keys():
         msg = f"The sealed database has no key to study {name!r}; give the one that it was published from."
         raise SealError(msg)
@@ -66,4 +84,5 @@ def open_seal(sealed_url: str, rating: Engine, name: str) -> Opened:
         published=published,
         cells={item_id: cells[completion_id] for item_id, completion_id in key.items()},
         seed=secrets.seed,
+        sealed_id=kept.id,
     )

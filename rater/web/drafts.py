@@ -8,16 +8,22 @@ from werkzeug.wrappers import Response as AnyResponse
 from rater.study.protocol import Dimension
 from rater.web.flow import Place, url_of
 from rater.web.security import is_secure
-from rater.web.trial_form import Given, read_draft
+from rater.web.trial_form import LONGEST_DRAFT, Given, read_draft
 
 _COOKIE = "rater-draft-"
 _LIFETIME_S = 24 * 3600
+_MOST = 2 * LONGEST_DRAFT
+"""Characters of all drafts: a server takes 8,190 of all cookies, and refuses every page with more."""
 
 
 def keep_draft(response: AnyResponse, draft: str, *, slug: str, position: int) -> None:
-    """Let the browser keep a draft for a trial."""
+    """Let the browser keep a draft for a trial, unless it has as many as a request can carry."""
+    name = f"{_COOKIE}{position}"
+    others = (len(kept) for of, kept in request.cookies.items() if of.startswith(_COOKIE) and of != name)
+    if sum(others) + len(draft) > _MOST:
+        return
     response.set_cookie(
-        f"{_COOKIE}{position}",
+        name,
         draft,
         max_age=_LIFETIME_S,
         path=url_of(slug, Place("landing")),

@@ -33,9 +33,9 @@ class Gate:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request when it is its turn."""
+        self._receive(environ)
         if environ["PATH_INFO"].startswith(self._free):
             return self._app(environ, start_response)
-        self._receive(environ)
         has_turn = self._turn.acquire(timeout=self._patience_s)
         try:
             return self._app(environ, start_response)

@@ -1,7 +1,7 @@
 """Serve the app with gunicorn, used as a library: the port first, then workers, one line when it listens.
 
-Workers are threaded (gthread): browsers open connections ahead of need and leave them idle, and one of those
-would hold up a whole single-threaded worker. A worker's threads compute in turns (`rater.web.gate`). Two
+Workers are threaded: their loop receives (`rater.web.receiving`), since browsers open connections ahead of
+need and leave them idle, and their threads compute in turns (`rater.web.gate`). Two
 processes are the default, so that one can fail or be busy while the other answers; a request takes a few
 milliseconds, and SQLite has one writer at a time anyway.
 
@@ -10,6 +10,7 @@ On SIGHUP the workers are replaced by new ones, each when it has finished what i
 
 import contextlib
 import errno
+import logging
 import os
 import signal
 import socket
@@ -23,13 +24,13 @@ from types import FrameType
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # it has no types
 from gunicorn.glogging import Logger  # type: ignore[import-untyped] # as above
 from gunicorn.http.message import Request  # type: ignore[import-untyped] # as above
-from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped] # as above
 
 from rater.errors import RaterError
 from rater.store.rating.open import open_rating
 from rater.web import logs, metrics
 from rater.web.app import create_app
 from rater.web.gate import Gate
+from rater.web.receiving import Connection, ReceivingWorker
 from rater.web.security import DESK_PATH, MAX_REQUEST_BYTES
 from rater.web.settings import WebSettings
 
@@ -113,6 +114,20 @@ def _with_folders(settings: WebSettings, folder: Path) -> WebSettings:
     return replace(settings, previews_folder=previews)
 
 
+class _Nameless(logging.Filter):
+    """Takes out of the server's own messages who asked and what for, which no line of ours says."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Put words of ours in place of a message that quotes a request."""
+        for begins, says in (
+            ("Invalid request from", "What came was no request that can be read."),
+            ("Error handling request", "A request failed."),
+        ):
+            if str(record.msg).startswith(begins):
+                record.msg, record.args = says, ()
+        return True
+
+
 class _TextLogger(Logger):  # type: ignore[misc] # gunicorn is not typed
     """The server's own log, in the form of the app's."""
 
@@ -122,6 +137,7 @@ class _TextLogger(Logger):  # type: ignore[misc] # gunicorn is not typed
         """Take gunicorn's handlers, and write as the app does."""
         super().setup(cfg)
         for handler in self.error_log.handlers:
+            handler.addFilter(_Nameless())
             handler.setFormatter(logs.formatter(self.log_format))
 
 
@@ -129,10 +145,10 @@ class _JsonLogger(_TextLogger):
     log_format: logs.LogFormat = "json"
 
 
-class _Worker(ThreadWorker):  # type: ignore[misc] # gunicorn is not typed
+class _Worker(ReceivingWorker):
     """A worker that keeps no client to itself, and that can be told to end wherever it is."""
 
-    def handle_request(self, request: Request, connection: TConn) -> bool:
+    def handle_request(self, request: Request, connection: Connection) -> bool:
         """Answer a request, and now and then let the client come again, to whichever worker has time."""
         if connection.parser.req_count % _REQUESTS_A_CONNECTION == 0:
             request.force_close()
@@ -164,6 +180,9 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
             "timeout": _TIMEOUT_S,
             "graceful_timeout": _GRACE_S,
             "loglevel": "warning",
+            # whom a proxy forwards for is told by the app's own settings (`rater serve --proxies`)
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
             "logger_class": _JsonLogger if log_format == "json" else _TextLogger,
             "child_exit": lambda _arbiter, worker: metrics.forget_worker(worker.pid),
             "control_socket_disable": True,

@@ -174,6 +174,20 @@ def break_rows(files: dict[str, bytes]) -> None:
     files["rating/item.jsonl"] = b'{"no": "such column"}\n'
 
 
+def smuggle(files: dict[str, bytes]) -> None:
+    second = json.loads(files["rating/study.jsonl"]) | {"id": 2, "name": "another", "slug": "another"}
+    files["rating/study.jsonl"] += json.dumps(second).encode() + b"\n"
+
+
+def overflow(files: dict[str, bytes]) -> None:
+    row = json.loads(files["rating/answer.jsonl"].splitlines()[0]) | {"position": 10**30}
+    files["rating/answer.jsonl"] = json.dumps(row).encode() + b"\n"
+
+
+def nest(files: dict[str, bytes]) -> None:
+    files["rating/answer.jsonl"] = b"[" * 100_000 + b"\n"
+
+
 @pytest.mark.parametrize(
     ("rewrite", "honest", "says"),
     [
@@ -184,6 +198,9 @@ def break_rows(files: dict[str, bytes]) -> None:
         (swap_arms, "honest", r"its key was altered"),
         (drop, "honest", r"has no rating/guess\.jsonl"),
         (break_rows, "honest", r"are not those of the table item"),
+        (smuggle, "honest", r"another number of studies than one"),
+        (overflow, "honest", r"are not those of the table answer"),
+        (nest, "honest", r"are not those of the table answer"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -231,10 +248,17 @@ def test_a_file_twice_no_zip_and_a_used_database_are_refused(
     other.write_bytes(twice.getvalue())
     none = tmp_path / "none.zip"
     none.write_bytes(b"no zip")
+    with zipfile.ZipFile(archived.path) as zipped:
+        first = zipped.infolist()[0]
+    rotten = tmp_path / "rotten.zip"
+    at = first.header_offset + 30 + len(first.filename) + 40
+    content = archived.path.read_bytes()
+    rotten.write_bytes(content[:at] + b"\xff" * 20 + content[at + 20 :])
 
     refused: list[tuple[Path, tuple[str, str], type[RaterError], str]] = [
         (other, fresh, SealError, "a file twice"),
         (none, fresh, StateError, "cannot be read as a zip"),
+        (rotten, fresh, StateError, "cannot be read as a zip"),
         (archived.path, (rating_url, sealed_url), StateError, "holds a study already"),
     ]
     for path, (rating, sealed), error, says in refused:

@@ -4,6 +4,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -224,6 +225,21 @@ def test_status_without_a_name_lists_the_studies_with_what_comes_next(closed: St
     assert " ".join(step) == f"rater analyze {closed.name}"
     assert "walrus" not in shown
     assert json.loads(run("status", "--json"))[0]["next"] == f"rater analyze {closed.name}"
+
+
+def test_status_as_json_has_what_comes_next_before_publication_and_after(
+    study: Study, seal_completions: Callable[[Study], None], run: Run
+) -> None:
+    seal_completions(study)
+    generated = json.loads(run("status", study.name, "--json"))
+    run("publish", study.name)
+    published = json.loads(run("status", study.name, "--json"))
+
+    assert (generated["name"], generated["state"]) == (study.name, "generated")
+    assert [arm["arm"] for arm in generated["arms"]] == list(study.arm_names)
+    assert generated["next"] == f"rater publish {study.name}"
+    assert (published["state"], published["next"]) == ("open", "rater serve")
+    assert datetime.fromisoformat(published["published_at"]).tzinfo is not None
 
 
 def test_status_where_there_is_nothing_says_how_to_begin(run: Run, tmp_path: Path) -> None:

@@ -4,8 +4,13 @@ import pytest
 
 from rater.custody.verify import verify_study
 from rater.publish.lifecycle import close_study, open_study, pause_study
+from rater.store.engine import disposing, writing
+from rater.store.rating.forget import find_known, redact
+from rater.store.rating.open import open_rating
+from rater.store.rating.studies import get_study
 from rater.study.study import Study
-from tests.custody.conftest import NOW, change
+from rater.unblind import Reason, unblind
+from tests.custody.conftest import NOW, change, file_of, rate
 
 
 def altered(rating_url: str, sealed_url: str, study: Study) -> set[str]:
@@ -47,3 +52,48 @@ def test_a_study_that_was_paused_and_opened_again_is_intact(
     close_study(rating_url, rated.name, now=NOW)
 
     assert altered(rating_url, sealed_url, rated) == set()
+
+
+def test_a_rater_who_was_taken_out_and_is_there_again_with_other_answers_is_noticed(
+    closed: Study, rating_url: str, sealed_url: str
+) -> None:
+    change(rating_url, "CREATE TABLE cy AS SELECT rater_id FROM identifier WHERE value = 'cy'")
+    change(rating_url, "CREATE TABLE kept_rater AS SELECT * FROM rater WHERE id IN cy")
+    change(rating_url, "CREATE TABLE kept_answer AS SELECT * FROM answer WHERE rater_id IN cy")
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        study_id = get_study(session, closed.name).id
+        redact(session, study_id, find_known(session, study_id, "cy"), by="me", now=NOW)
+    assert altered(rating_url, sealed_url, closed) == set()
+
+    change(rating_url, "INSERT INTO rater SELECT * FROM kept_rater")
+    change(rating_url, "UPDATE kept_answer SET value = 5")
+    change(rating_url, "INSERT INTO answer SELECT * FROM kept_answer")
+
+    assert altered(rating_url, sealed_url, closed) == {"redactions"}
+
+
+def test_a_study_that_was_opened_again_by_hand_after_unblinding_is_noticed(
+    closed: Study, rating_url: str, sealed_url: str
+) -> None:
+    unblind(sealed_url, rating_url, closed.name, reason=Reason("me", "planned"), now=NOW)
+    change(rating_url, "UPDATE study SET state = 'open'")
+    rate(rating_url, closed, "dee", 8)
+
+    close_study(rating_url, closed.name, now=NOW)
+
+    assert altered(rating_url, sealed_url, closed) == {"state"}
+
+
+def test_a_look_is_counted_and_shows_when_older_ratings_are_put_back(
+    closed: Study, rating_url: str, sealed_url: str
+) -> None:
+    before = file_of(rating_url).read_bytes()
+    unblind(sealed_url, rating_url, closed.name, reason=Reason("me", "planned"), now=NOW)
+    file_of(rating_url).write_bytes(before)
+    open_study(rating_url, closed.name, now=NOW)
+    rate(rating_url, closed, "dee", 8)
+
+    seen = unblind(sealed_url, rating_url, closed.name, reason=Reason("me", "planned"), now=NOW)
+
+    assert [(look.n_answers, look.is_interim) for look in seen.looked_at] == [(19, True), (27, False)]
+    assert altered(rating_url, sealed_url, closed) == {"looks"}

@@ -183,3 +183,24 @@ def test_what_has_no_roles_a_name_that_is_no_name_and_a_mighty_role_are_refused(
         grant_web_role(*owned, 'x"; DROP TABLE answer', password=None)
     with pytest.raises(StateError, match="is a superuser"):
         grant_web_role(*owned, "postgres", password=None)
+
+
+@pytest.mark.parametrize(
+    ("give", "take_back"),
+    [
+        ("GRANT pg_write_all_data TO mighty", "REVOKE pg_write_all_data FROM mighty"),
+        ("ALTER TABLE tally OWNER TO mighty", "ALTER TABLE tally OWNER TO CURRENT_USER"),
+    ],
+)
+def test_a_role_that_is_a_member_of_another_or_owns_a_table_is_refused(
+    owned: tuple[str, str], give: str, take_back: str
+) -> None:
+    with disposing(open_engine(owned[0])) as owner:
+        with owner.begin() as connection:
+            connection.execute(text("CREATE ROLE mighty LOGIN"))
+            connection.execute(text(give))
+        with pytest.raises(StateError, match="owns something here, or is a member"):
+            grant_web_role(*owned, "mighty", password=None)
+        with owner.begin() as connection:
+            connection.execute(text(take_back))
+            connection.execute(text("DROP ROLE mighty"))

@@ -40,6 +40,17 @@ def test_a_log_reads_back_in_order_and_fits_together(rating: Engine, study_id: i
     assert broken is None
 
 
+def test_a_row_is_kept_as_canonical_json_and_its_hash_is_the_new_head(
+    rating: Engine, study_id: int, now: datetime
+) -> None:
+    with writing(rating) as session:
+        head = append_event(session, Event, study_id, kind="note", at=now, why="naïve", by="Ada")
+
+    with reading(rating) as session:
+        last = session.execute(text("SELECT detail, hash FROM event ORDER BY id DESC LIMIT 1")).one()
+    assert tuple(last) == ('{"by":"Ada","why":"naïve"}', head)
+
+
 def test_a_row_is_hashed_over_its_predecessor() -> None:
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -41,6 +41,8 @@ def test_templates_have_no_inline_script_or_style(name: str) -> None:
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "https://elsewhere.example"},
         {"Origin": "null"},
+        {"Origin": "http://[::1"},
+        {"Origin": "http://localhost@elsewhere.example"},
         {"Origin": "http://localhost.elsewhere.example"},
         {"Origin": "http://localhost", "Sec-Fetch-Site": "cross-site"},
     ],

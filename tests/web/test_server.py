@@ -52,7 +52,7 @@ def test_a_server_says_where_it_listens_answers_and_stops_cleanly(
         out, err = process.communicate(timeout=20)
 
     assert address.startswith("http://127.0.0.1:")
-    assert "You will read 3 short texts" in page.text
+    assert "You will read 3 texts" in page.text
     assert (process.returncode, out, err) == (0, "cleaned up\n", "")
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import groupby
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError, nearest
@@ -29,13 +29,14 @@ def get_study_row(session: Session, name: str) -> StudyRow:
     Raises:
         StateError: no study of that name is published; the nearest that are get named.
     """
-    row = session.scalars(select(Study).where(Study.name == name)).first()
+    columns = (Study.id, Study.name, Study.state, Study.protocol, Study.study_hash, Study.commitment)
+    row = session.execute(select(*columns).where(Study.name == name)).first()
     if row is None:
         names = session.scalars(select(Study.name)).all()
         hint = nearest(name, names) if names else f" Run: rater publish {name}"
         msg = f"Study {name!r} is not published yet.{hint}"
         raise StateError(msg)
-    return StudyRow(row.id, row.name, row.state, row.protocol, row.study_hash, row.commitment)
+    return StudyRow(*row)
 
 
 def read_items(session: Session, study_id: int) -> tuple[NewItem, ...]:
@@ -61,6 +62,13 @@ def read_booklets(session: Session, study_id: int) -> tuple[NewBooklet, ...]:
         NewBooklet(booklet_id, tuple(NewTrial(*trial[1:]) for trial in own))
         for booklet_id, own in groupby(trials, key=lambda trial: trial.booklet_id)
     )
+
+
+def count_cut_booklets(session: Session, study_id: int) -> int:
+    """Count booklets that say another number of trials than they have. Costs one query."""
+    n_there = select(func.count()).select_from(Trial).where(Trial.booklet_id == Booklet.id).scalar_subquery()
+    cut = select(Booklet.id).where(Booklet.study_id == study_id, Booklet.n_trials != n_there)
+    return session.scalar(select(func.count()).select_from(cut.subquery())) or 0
 
 
 def read_checks(session: Session, study_id: int) -> tuple[NewCheck, ...]:

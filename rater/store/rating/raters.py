@@ -95,12 +95,13 @@ def claim_booklet(
     """Deal a free booklet to a rater who consented; one who already has one keeps it.
 
     Who the recruitment site or a personal link knows already goes on with what they began, by this token too.
-    Must run in a `writing` transaction. Costs up to ten queries and four inserts.
+    Must run in a `writing` transaction. Costs up to eleven queries and four inserts.
 
     Raises:
         ClosedError: the study is not open.
         FullError: every booklet is dealt.
-        StateError: the link is not a personal one, and the study is open to those only.
+        StateError: the link is not a personal one, and the study is open to those only; or the token is in
+            use in another study.
     """
     # claims of a study take turns: none finds a booklet free that is being dealt, or taken that will not be
     state = session.scalars(
@@ -109,6 +110,9 @@ def claim_booklet(
     sitting = find_sitting(session, study_id, token)
     if sitting is not None:
         return sitting
+    if session.get(Token, digest(token)) is not None:
+        msg = "This form was sent in another study before."
+        raise StateError(msg)
     known = find_known(session, study_id, arrival=arrival, protocol=protocol)
     if known is None:
         _require_open(state)

@@ -15,13 +15,15 @@ from rater.store.rating.collected import digest_collected
 from rater.store.rating.schema import Amendment, Answer, Booklet, Event, Item, Rater, Study
 from rater.study.protocol import Protocol
 
-_MOVES = {
+MOVES = {
     "open": {"published", "paused", "closed"},
     "paused": {"open"},
     "closed": {"published", "open", "paused"},
     "unblinded": {"closed"},
     "archived": {"unblinded"},
 }
+"""By state, the states that it can be reached from."""
+STATES = frozenset({"published", *MOVES})
 _AMENDED = (
     select(Amendment.protocol)
     .where(Amendment.study_id == Study.id)
@@ -128,8 +130,8 @@ def move_study(session: Session, name: str, state: str, *, at: datetime, **detai
     study_id = get_study(session, name).id
     # the row stays locked until the commit, so that nobody else moves the study or appends to its log
     row = session.get_one(Study, study_id, with_for_update={"key_share": True}, populate_existing=True)
-    if row.state not in _MOVES[state]:
-        *most, last = sorted(_MOVES[state])
+    if row.state not in MOVES[state]:
+        *most, last = sorted(MOVES[state])
         valid = f"{', '.join(most)} or {last}" if most else last
         msg = f"Study {name!r} is {row.state}; only a study that is {valid} can become {state}."
         raise StateError(msg)

@@ -95,7 +95,9 @@ def study_page(
         state=state,
         state_says=STATES[state],
         is_masked=is_masked,
-        rater_url=url_for("rater.landing", slug=study.slug, _external=True),
+        rater_url=""
+        if study.protocol.invited_only
+        else url_for("rater.landing", slug=study.slug, _external=True),
         preview_url=_url("make_preview", name),
         invite_url=_url("invite", name) if state in _TAKES_RATERS else "",
         download_url=_url("download_answers", name),

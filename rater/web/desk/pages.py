@@ -162,6 +162,7 @@ class StudyPage(Page):
     state_says: str
     is_masked: bool
     rater_url: str
+    """Empty where personal links alone let raters in."""
     preview_url: str
     invite_url: str
     """Empty where nobody can come any more."""

@@ -6,7 +6,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, redirect, requ
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from rater.store.engine import reading, writing
+from rater.store.engine import empty_wal, reading, writing
 from rater.store.rating.frame import read_answers
 from rater.store.rating.invitations import make_invitations
 from rater.store.rating.masked import count_invitations
@@ -111,6 +111,8 @@ def move(name: str, state: str) -> AnyResponse:
         found = _find(session, name)
         if find_move(found.state, state) is not None:
             move_study(session, name, state, at=running().settings.now(), by=access.user().name)
+    if state == "closed":
+        empty_wal(running().engine)
     return redirect(url_for("desk.study", name=name), 303)
 
 

@@ -103,7 +103,7 @@ def consent(slug: str) -> AnyResponse | str:
 
 @blueprint.post("/s/<slug>/consent")
 def decide(slug: str) -> AnyResponse:
-    """Deal a booklet to who agrees; count who declines. Costs up to twelve queries and five inserts."""
+    """Deal a booklet to who agrees; count who declines. Costs up to thirteen queries and five inserts."""
     token, agrees = forms.read_decision(request.form)
     with writing(running().engine) as session:
         visit = find_newcomer(session, slug, request.form, prefix=arrivals.PREFIX)

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from rater.custody.verify_rating import verify_rating
 from rater.errors import StateError
-from rater.store.engine import reading, sqlite_path, writing
+from rater.store.engine import empty_wal, reading, sqlite_path, writing
 from rater.store.log import append_event
 from rater.store.rating import forget
 from rater.store.rating.as_published import get_study_row
@@ -249,7 +249,7 @@ def test_what_was_forgotten_is_in_no_byte_of_the_file(
 ) -> None:
     for who in (ADA, BOB):
         _forget(rating, study, who, now, all_of_it=True)
-    forget.empty_wal(rating)
+    empty_wal(rating)
 
     path = sqlite_path(str(rating.url))
     if path is not None:  # PostgreSQL overwrites when it vacuums, which is its own business
