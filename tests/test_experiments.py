@@ -29,6 +29,7 @@ def test_there_are_the_seeds_studies_and_templates() -> None:
         "templates/outside_completions.py",
         "templates/pairwise.py",
         "templates/prompted_baseline.py",
+        "templates/whole_visit.py",
         "weddings.py",
     }
 

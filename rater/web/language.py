@@ -29,7 +29,9 @@ Direction = Literal["ltr", "rtl"]
 def install(app: Flask) -> None:
     """Let templates and views translate into the language of the page."""
     flask_babel.Babel(app)
-    app.jinja_env.globals.update(_=_shown, ngettext=_shown_number)
+    app.jinja_env.globals.update(
+        _=_shown, ngettext=_shown_number, of_study=_of_study, of_us=_of_us, of_texts=_of_texts
+    )
 
 
 def gettext(message: str, **values: object) -> str:
@@ -53,6 +55,28 @@ def _shown_number(one: str, many: str, num: int) -> Markup:
     return Markup(_words_for(one, many, num)) % {"num": num}  # noqa: S704 (our own words)
 
 
+def _of_study() -> Markup:
+    """Mark an element as the study's words: they run as their first letter does, in the page's language."""
+    page = current_language()
+    return Markup('dir="auto"') if _is_ours(page) else Markup('lang="{}" dir="auto"').format(page)
+
+
+def _of_us() -> Markup:
+    """Mark an element as our words, where they are not in the page's language."""
+    page = current_language()
+    return Markup("") if _is_ours(page) else Markup('lang="{}"').format(_nearest(page))
+
+
+def _of_texts() -> Markup:
+    """Mark an element as rated texts, which are in the study's language on a page in any other."""
+    own = g.get("study_language")
+    return Markup('lang="{}"').format(own) if own and own != current_language() else Markup("")
+
+
+def _is_ours(language: str) -> bool:
+    return language.split("-", maxsplit=1)[0] in NAMES
+
+
 def _words_for(one: str, many: str, num: int) -> str:
     return _catalogue(current_language()).ungettext(one, many, num)
 
@@ -71,8 +95,7 @@ def _catalogue(language: str) -> Translations:
 
 def _nearest(language: str) -> str:
     """Choose the language of our own words for texts in any: pt-BR and pt have English ones, de-CH German."""
-    spoken = language.split("-", maxsplit=1)[0]
-    return spoken if spoken in NAMES else "en"
+    return language.split("-", maxsplit=1)[0] if _is_ours(language) else "en"
 
 
 @lru_cache
@@ -94,6 +117,7 @@ def offered(protocol: Protocol) -> tuple[str, ...]:
 def choose_language(protocol: Protocol) -> str:
     """Take the language that a rater chose, else the one their browser prefers, of those the study has."""
     languages = offered(protocol)
+    g.study_language = protocol.language
     chosen = request.cookies.get(LANGUAGE_COOKIE)
     if chosen not in languages:
         chosen = _preferred(languages)

@@ -200,6 +200,9 @@ def test_on_a_phone_a_pair_its_question_and_every_answer_are_on_one_screen(
             expect(page.locator("#show-keys")).to_have_js_property("hidden", value=False)
             assert page.evaluate("window.scrollY") == 0
             expect(page.locator(".text").first).to_be_in_viewport(ratio=1)
+            box = page.locator(".text").first.bounding_box()
+            assert box is not None
+            assert box["height"] > 200
             for shown_whole in (".unable", ".button.primary"):
                 expect(page.locator(shown_whole)).to_be_in_viewport(ratio=1)
             page.locator("label.point").nth(0).tap()

@@ -19,7 +19,7 @@ def test_the_landing_page_says_how_much_is_asked(client: FlaskClient, slug: str)
     page = client.get(f"/s/{slug}")
 
     assert page.status_code == 200
-    assert "You will read 3 short texts" in page.text
+    assert "You will read 3 texts" in page.text
     assert "about 1 minute" in page.text
 
 

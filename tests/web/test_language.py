@@ -111,7 +111,7 @@ def test_a_study_without_translations_is_read_in_its_own_language(
 
     page = client.get(f"/s/{slug}", headers={"Accept-Language": "de"})
 
-    assert "您将看到 3 篇短文" in page.text
+    assert "您将看到 3 篇文章" in page.text
     assert "<footer" not in page.text
 
 
@@ -132,7 +132,28 @@ def test_a_study_says_truly_which_language_it_is_in_though_our_words_are_english
     page = client.get(f"/s/{slug}", headers={"Accept-Language": "de"})
 
     assert f'<html lang="{code}" dir="{direction}"' in page.text
-    assert "You will read 3 short texts" in page.text
+    assert '<body lang="en">' in page.text
+    assert f'<h1 lang="{code}" dir="auto">{title}</h1>' in page.text
+    assert "You will read 3 texts" in page.text
+
+
+def test_rated_texts_are_in_the_study_s_language_and_not_for_a_browser_to_translate(
+    client: FlaskClient,
+    publish_study: Callable[..., str],
+    protocol: Protocol,
+    enter: Callable[[str], None],
+) -> None:
+    shown = protocol.model_copy(update={"translations": {"de": Translation(title="Wie froh?")}})
+    slug = publish_study(slug="both", name="both", shown=shown)
+    enter(slug)
+
+    own, translated = (
+        " ".join(client.get(f"/s/{slug}/trial/1", headers={"Accept-Language": code}).text.split())
+        for code in ("en", "de")
+    )
+
+    assert '<p class="rated" translate="no" dir="ltr">' in own
+    assert '<p class="rated" lang="en" translate="no" dir="ltr">' in translated
 
 
 def test_languages_that_we_do_not_speak_are_offered_by_their_own_names(
@@ -149,7 +170,7 @@ def test_languages_that_we_do_not_speak_are_offered_by_their_own_names(
     assert '<html lang="pt-BR"' in page.text
     assert "português (Brasil)" in page.text
     assert "Deutsch (Schweiz)" in page.text
-    assert "lesen 3 kurze Texte" in own.text
+    assert "lesen 3 Texte" in own.text
 
 
 @pytest.mark.parametrize(

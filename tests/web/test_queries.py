@@ -72,12 +72,12 @@ def test_without_a_script_a_trial_costs_two_queries_and_keeping_it_three_and_an_
     assert sorted(statements) == ["INSERT"] + ["SELECT"] * 3
 
 
-def test_consent_costs_five_queries_and_two_inserts(
+def test_consent_costs_six_queries_and_two_inserts(
     client: FlaskClient, slug: str, statements: list[str]
 ) -> None:
     client.post(f"/s/{slug}/consent", data={"decision": "agree", "token": "a" * 43})
 
-    assert sorted(statements) == ["INSERT"] * 2 + ["SELECT"] * 5
+    assert sorted(statements) == ["INSERT"] * 2 + ["SELECT"] * 6
 
 
 def test_the_root_costs_no_query(client: FlaskClient, statements: list[str]) -> None:

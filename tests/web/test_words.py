@@ -218,7 +218,7 @@ def test_no_english_word_is_left_on_a_page_in_another_language(
 
 def test_in_a_study_of_pairs_a_pair_is_called_so(app: Flask, publish_study: Publish) -> None:
     about_each_text = (
-        "pairs of short texts",
+        "pairs of texts",
         "Each of the two texts",
         "last question about the texts",
         BlindingQuestion().question,

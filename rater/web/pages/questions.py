@@ -13,6 +13,7 @@ from rater.web.trial_form import ANSWER, CANNOT, COMMENT, LONGEST_COMMENT, UNABL
 Room = Literal["short", "medium", "long"]
 Kind = Literal["points", "choices", "slider", "number"]
 
+_MOST_BRIEF, _LONGEST_BRIEF = 5, 8
 _SHORT_CHARACTERS, _MEDIUM_CHARACTERS = 320, 700
 
 
@@ -85,6 +86,8 @@ class QuestionField:
     choices: tuple[ChoiceField, ...]
     labels_between: bool
     """Whether points between the ends have labels, which then need room of their own."""
+    has_brief_labels: bool
+    """Whether choices are so few, and their words so short, that they stand in a row on a phone."""
     measure: Measure | None
     value: str
     """What was typed or moved to; empty for nothing."""
@@ -164,6 +167,8 @@ def _question_field(number: int, dimension: Dimension, given: Given) -> Question
             for choice in scale.choices
         ),
         labels_between=isinstance(scale, Likert) and bool(scale.labels),
+        has_brief_labels=len(scale.choices) <= _MOST_BRIEF
+        and all(len(word) <= _LONGEST_BRIEF for choice in scale.choices for word in choice.label.split()),
         measure=_measure(dimension),
         value="" if given.is_unable else given.value,
         unable=_unable(dimension, given),

@@ -22,6 +22,13 @@ export function listenToKeys(current) {
   });
 }
 
+// Take the keys that were pressed before this script was there, in their order.
+export function takeEarlyKeys() {
+  const early = window.earlyKeys;
+  window.earlyKeys = null;
+  for (const key of early) document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+}
+
 // Let the page's button show the keys; return what shows them.
 export function dialogShower() {
   const opener = document.getElementById("show-keys");

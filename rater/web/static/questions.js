@@ -1,7 +1,7 @@
 // Improve a page of questions beside the trials (screening, practice, the blinding question): the same keys as
 // on a trial, and the focus where the next answer goes. Sending is the browser's own.
 
-import { dialogShower, listenToKeys } from "./keys.js";
+import { dialogShower, listenToKeys, takeEarlyKeys } from "./keys.js";
 import { focusFirst, listenToPresses, pointAtMissing } from "./scale.js";
 import { enhanceSliders } from "./slider.js";
 
@@ -19,3 +19,4 @@ enhanceSliders(form);
 listenToPresses(form, goOn);
 listenToKeys(() => ({ form, goOn, goBack: () => {}, showKeys }));
 focusFirst(form);
+takeEarlyKeys();

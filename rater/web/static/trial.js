@@ -2,7 +2,7 @@
 // browser until the server has them. Without this script the same form works by itself.
 
 import { download, forget, keep, keptOf } from "./kept.js";
-import { dialogShower, listenToKeys } from "./keys.js";
+import { dialogShower, listenToKeys, takeEarlyKeys } from "./keys.js";
 import { firstMissing, focusFirst, listenToPresses, pointAtMissing } from "./scale.js";
 import { send } from "./sending.js";
 import { enhanceSliders } from "./slider.js";
@@ -136,3 +136,4 @@ window.addEventListener("pageshow", (event) => {
 listenToKeys(() => ({ form: form(), goOn, goBack, showKeys }));
 start();
 sendKept();
+takeEarlyKeys(); // after what was kept before, which an early answer would be taken for

@@ -2,7 +2,9 @@ import csv
 import io
 import json
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
@@ -141,6 +143,18 @@ def test_a_study_is_moved_after_a_question_and_its_log_says_by_whom(
     assert (kind, json.loads(str(detail))["by"]) == (state, "ada")
 
 
+def test_the_file_of_a_study_that_was_closed_here_is_whole_without_its_wal(
+    ada: FlaskClient, add_raters: AddRaters, rating_url: str, tmp_path: Path
+) -> None:
+    add_raters(3)
+
+    ada.post(f"{STUDY}/move/closed")
+
+    (tmp_path / "alone.db").write_bytes(Path(rating_url.removeprefix("sqlite:///")).read_bytes())
+    with closing(sqlite3.connect(tmp_path / "alone.db")) as alone:
+        assert alone.execute("SELECT state FROM study").fetchone() == ("closed",)
+
+
 @pytest.mark.parametrize("to", ["published", "unblinded", "open", "nonsense"])
 def test_no_other_move_is_made(ada: FlaskClient, rows: Rows, to: str) -> None:
     assert ada.get(f"{STUDY}/move/{to}").status_code == 404
@@ -251,6 +265,18 @@ def test_personal_links_are_made_and_each_lets_somebody_in(
         assert count_invitations(session, get_study(session, "a_study").id) == (3, 0)
     assert "Made so far: 3. Used: 0." in ada.get(f"{STUDY}/invite").text
     assert links[0] not in ada.get(f"{STUDY}/invite").text
+
+
+def test_a_link_that_lets_nobody_in_is_not_shown(
+    ada: FlaskClient, publish_study: Callable[..., str], protocol: Protocol
+) -> None:
+    publish_study(slug="own", name="own", shown=protocol.model_copy(update={"invited_only": True}))
+
+    page = ada.get("/desk/studies/own").text
+
+    assert "/s/own" not in page
+    assert "Personal links alone let raters in." in page
+    assert "/s/quiet-river" in ada.get(STUDY).text
 
 
 @pytest.mark.parametrize("n", ["", "0", "501", "-1", "1.5", "²", "9" * 5000])

@@ -65,7 +65,7 @@ def test_a_study_that_takes_no_answers_can_be_previewed_too(
     page = ada.post("/desk/studies/other/preview", follow_redirects=True)
     src = str(BeautifulSoup(page.text, "html.parser").select("iframe")[0]["src"])
 
-    assert "You will read 3 short texts" in ada.get(src).text
+    assert "You will read 3 texts" in ada.get(src).text
 
 
 def test_every_address_in_a_preview_stays_in_it(ada: FlaskClient, frame_url: str) -> None:

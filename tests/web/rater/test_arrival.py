@@ -174,3 +174,16 @@ def test_the_language_is_chosen_and_kept_with_what_the_link_said(
     assert "Ich nehme teil" in person.text
     person.press("agree")
     assert rows("SELECT value FROM identifier") == [("p",)]
+
+
+def test_a_form_of_one_study_begins_no_other(
+    client: FlaskClient, slug: str, publish_study: Publish, rows: Rows
+) -> None:
+    other = publish_study(slug="other-river", name="another")
+    sent = {"decision": "agree", "token": "a" * 43}
+    client.post(f"/s/{slug}/consent", data=sent)
+
+    page = client.post(f"/s/{other}/consent", data=sent)
+
+    assert (page.status_code, page.headers["Location"]) == (303, f"/s/{other}")
+    assert rows("SELECT count(*) FROM rater") == [(1,)]

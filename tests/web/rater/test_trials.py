@@ -74,6 +74,24 @@ def test_cannot_judge_counts_for_a_slider_too(rating: Any, rows: Rows) -> None:
     assert rows("SELECT value FROM answer WHERE dimension = 'warmth'") == [(None,)]
 
 
+def test_many_long_drafts_do_not_lock_a_rater_out(
+    visitor: Visit, publish_study: Publish, many: Protocol
+) -> None:
+    """A server refuses cookies of more than 8,190 characters, and a rater could do nothing about that."""
+    texts = tuple((f"Prompt {n}", f" text {n}.") for n in range(5))
+    rating = visitor(publish_study(slug="many", name="many", shown=many, texts=texts))
+    rating.open().follow().press("agree").press()
+    for _ in texts[1:]:
+        rating.press(**FULL)
+
+    for _ in texts[1:]:
+        rating.press("back", **{**FULL, "answer.age": "", "comment.age": "long " * 400})
+    page = rating.client.get(rating.page.request.path)
+
+    assert page.status_code == 200
+    assert 4_000 < len(page.request.headers["Cookie"]) < 8_000
+
+
 def test_going_back_keeps_what_was_half_answered(rating: Any, rows: Rows) -> None:
     rating.press(**FULL).press("back", **{"answer.sense": "3", "comment.age": "wait"})
     assert rating.at == "/trial/1"
