@@ -1,8 +1,11 @@
 """The command `rater`: verbs in the order of the flow."""
 
+import errno
+import io
 import os
 import sys
 import warnings
+from pathlib import Path
 
 import click
 
@@ -35,6 +38,7 @@ from rater.errors import RaterError
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 class InOrder(click.Group):
@@ -72,6 +76,7 @@ def main() -> None:
     # the analysis's matrices are small: a second thread that waits for work costs more than it gives
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     warnings.formatwarning = _in_one_line
+    _prepare_streams()
     try:
         status = cli(standalone_mode=False)
     except RaterError as error:
@@ -83,8 +88,27 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(USER_MISTAKE)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _fail_for_want_of_room(error)
     else:
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _prepare_streams() -> None:
+    """Let a terminal's encoding and closed streams stop nobody: "?" for what cannot be shown, no answers."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 (for as long as the command runs)
+
+
+def _fail_for_want_of_room(error: OSError) -> None:
+    if sys.stdout is not None:  # what is still to be written to a full disk would fail once more at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _fail(f"{error.filename or 'The output'} cannot be written: {error.strerror}.", USER_MISTAKE)
 
 
 def _in_one_line(message: Warning | str, *_: object, **__: object) -> str:

@@ -1,8 +1,14 @@
 """`rater audit`: look for what could tell raters which arm made a text."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from rater.cli.options import rating_option, sealed_option, study_argument
+from rater.cli.outputs import echo_json
+
+if TYPE_CHECKING:
+    from rater.publish.audit.findings import Audit
 
 
 @click.command(short_help="Look for what could betray an arm to raters.")
@@ -21,8 +27,6 @@ def audit(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool, e
     \b
     Example: rater audit love_vs_hate
     """
-    import json
-    from dataclasses import asdict
     from datetime import UTC, datetime
 
     from rich.console import Console
@@ -34,10 +38,16 @@ def audit(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool, e
     click.echo("Searching tables, bytes and pages (a few seconds) …", err=True)
     found = audit_study(sealed_url, rating_url, study_name, now=datetime.now(UTC))
     if as_json:
-        click.echo(
-            json.dumps({"is_refused": found.is_refused, **asdict(found)}, indent=2, ensure_ascii=False)
-        )
+        echo_json(_figures(found))
     else:
         print_audit(found, Console(), every_cue=every_cue)
     if found.is_refused:
         click.get_current_context().exit(USER_MISTAKE)
+
+
+def _figures(found: "Audit") -> dict[str, object]:
+    """Give all that was found by name, with what follows from it."""
+    from dataclasses import asdict
+
+    cues = [{**asdict(cue), "is_confound": cue.is_confound, "refuses": cue.refuses} for cue in found.cues]
+    return {"is_refused": found.is_refused, **asdict(found), "cues": cues}

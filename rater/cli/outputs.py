@@ -1,6 +1,7 @@
-"""Show an analysis: on the screen, and in the files that are asked for."""
+"""Show what a command found: figures as JSON; an analysis on the screen, and in the files asked for."""
 
 import contextlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
     from rater.analysis.primary import Analysis
     from rater.cli.subject import Subject
+
+
+def echo_json(figures: object) -> None:
+    """Print figures as JSON, in UTF-8 whatever the terminal speaks."""
+    text = json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False)
+    click.echo(text.encode(errors="backslashreplace"))  # a file's name may be no Unicode
 
 
 def report_option(command: Command) -> Command:

@@ -69,6 +69,9 @@ def rehearse(
     Example: rater rehearse love_vs_hate --effect 1 --report rehearsed
     """
     outputs = Outputs(report_path, None, None)
+    if n_raters is not None and len(characters) > n_raters:
+        msg = f"--with is given {len(characters)} times, but there are {n_raters} bots."
+        raise click.UsageError(msg)
     outputs.require_writable()
     from rater.bots.judges import Character
     from rater.cli.facts import Databases

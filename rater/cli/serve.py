@@ -217,7 +217,9 @@ def _results(studies: "Sequence[PublishedStudy]") -> str | None:
 
 def _line(study: "PublishedStudy", progress: "Progress") -> str:
     finished = f"{progress.n_finished} of {progress.n_booklets} raters finished"
+    by_invitation = f"open to personal links alone; make them: rater invite {study.name}"
     meaning = {
+        "open": by_invitation if study.protocol.invited_only else "open",
         "published": f"not open yet; run: rater open {study.name}",
         "paused": "paused: raters are asked to come back later",
         "closed": "closed: raters see that it is over",

@@ -2,7 +2,9 @@
 
 import click
 
+from rater.cli.advice import next_step
 from rater.cli.options import StudyName, rating_option, sealed_option
+from rater.cli.outputs import echo_json
 
 
 @click.command(short_help="Watch a study without seeing an arm; list all.")
@@ -27,23 +29,17 @@ def status(study_name: str | None, rating_url: str, sealed_url: str, *, as_json:
 
 
 def _watch(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool) -> None:
-    import json
     from dataclasses import asdict
     from datetime import UTC, datetime
 
     from rich.console import Console
 
-    from rater.cli.advice import next_step
     from rater.custody.status import watch
     from rater.report.status import print_generated, print_watched
     from rater.store.rating.watch import Watched
 
     seen = watch(rating_url, sealed_url, study_name, now=datetime.now(UTC))
-    if as_json:
-        figures = asdict(seen) if isinstance(seen, Watched) else [asdict(arm) for arm in seen]
-        click.echo(json.dumps(figures, indent=2, ensure_ascii=False, default=str))
-    elif isinstance(seen, Watched):
-        print_watched(seen, Console())
+    if isinstance(seen, Watched):
         step = next_step(
             seen.name,
             seen.state,
@@ -51,19 +47,26 @@ def _watch(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool) 
             n_planned=seen.n_booklets,
             n_answers=seen.n_answers,
         )
-        click.echo(f"Next: {step}")
+        if as_json:
+            echo_json({**asdict(seen), "published_at": seen.published_at.isoformat(), "next": step})
+            return
+        print_watched(seen, Console())
     else:
+        state = "generated" if all(arm.n == arm.n_planned for arm in seen) else "partly generated"
+        step = next_step(study_name, state, n_finished=0, n_planned=0, n_answers=0)
+        if as_json:
+            arms = [asdict(arm) for arm in seen]
+            echo_json({"name": study_name, "state": state, "arms": arms, "next": step})
+            return
         print_generated(study_name, seen, Console())
-        click.echo(f"Next: rater audit {study_name}, then rater publish {study_name}")
+    click.echo(f"Next: {step}")
 
 
 def _list_studies(rating_url: str, sealed_url: str, *, as_json: bool) -> None:
-    import json
     from dataclasses import asdict
 
     from rich.console import Console
 
-    from rater.cli.advice import next_step
     from rater.custody.listing import list_all
     from rater.report.status import print_listed
 
@@ -79,10 +82,8 @@ def _list_studies(rating_url: str, sealed_url: str, *, as_json: bool) -> None:
         for each in listing.studies
     }
     if as_json:
-        figures = [{**asdict(each), "next": steps[each.name]} for each in listing.studies]
-        click.echo(json.dumps(figures, indent=2, ensure_ascii=False))
-        return
-    if listing.studies:
+        echo_json([{**asdict(each), "next": steps[each.name]} for each in listing.studies])
+    elif listing.studies:
         print_listed(listing.studies, steps, Console())
     else:
         click.echo(
@@ -90,5 +91,7 @@ def _list_studies(rating_url: str, sealed_url: str, *, as_json: bool) -> None:
         )
     if listing.sealed == "not ours":
         click.echo(
-            "Studies that are not published yet are not listed: the sealed database cannot be read from here."
+            "Studies that are not published yet are not listed: the sealed database cannot be read from "
+            "here.",
+            err=as_json,
         )

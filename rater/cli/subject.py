@@ -78,7 +78,7 @@ def look_at(
     )
     extra: dict[str, Json] = {
         "look": seen.look,
-        "looked_at": list(seen.looked_at),
+        "looked_at": [look.n_answers for look in seen.looked_at],
         "was_interim": seen.was_interim,
         "log_head": seen.log_head,
     }

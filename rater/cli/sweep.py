@@ -1,5 +1,6 @@
 """`rater sweep`: find the layer and coefficient at which an arm does something, and leaves language whole."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,9 +50,12 @@ class Coeffs(click.ParamType[tuple[float, ...]]):
     ) -> tuple[float, ...]:
         """Turn ``-10,-5,5,10`` into numbers."""
         try:
-            return tuple(dict.fromkeys(float(part) for part in str(value).split(",")))
+            found = tuple(dict.fromkeys(float(part) for part in str(value).split(",")))
         except ValueError:
+            found = (math.nan,)
+        if not all(map(math.isfinite, found)):
             self.fail(f"{value!r} is no list of numbers; valid: -10,-5,5,10.", param, ctx)
+        return found
 
 
 @click.command(short_help="Try an arm at many layers and coefficients.")
@@ -98,13 +102,14 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     Example: rater sweep experiments/love_vs_hate.py --layers 2:12:2 --coeffs 4,8,12 --words love,happy
     """
     require_torch()
-    from rater.steering import sweep as sweeping
-    from rater.steering.sweep_file import SweepFile
     from rater.study.load import load_study
 
     study = load_study(file)
     arm = _steered_arm(study, arm_name)
     _require_layers(study, layers)
+    from rater.steering import sweep as sweeping  # torch: seconds, once nothing else speaks against it
+    from rater.steering.sweep_file import SweepFile
+
     prompts = study.prompts[:n_prompts]
     counted = None if words is None else sorted({word.strip() for word in words.split(",")})
     about = _about(study=study.hash, arm=arm.name, n_prompts=len(prompts), samples=samples, dtype=dtype)

@@ -3,6 +3,7 @@
 import click
 
 from rater.cli.options import rating_option, sealed_option, study_argument
+from rater.cli.outputs import echo_json
 from rater.errors import RaterError
 
 
@@ -22,7 +23,6 @@ def verify(study_name: str, head: str | None, rating_url: str, sealed_url: str, 
     \b
     Example: rater verify love_vs_hate --head 0f3a…
     """
-    import json
     import re
     from dataclasses import asdict
 
@@ -35,7 +35,7 @@ def verify(study_name: str, head: str | None, rating_url: str, sealed_url: str, 
     checks = list(verify_study(rating_url, study_name, sealed_url=sealed_url, head=head))
     altered = [check for check in checks if check.outcome == "altered"]
     if as_json:
-        click.echo(json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False))
+        echo_json([asdict(check) for check in checks])
     else:
         for check in checks:
             click.echo(f"{check.outcome:<12} {check.name}: {check.says}")

@@ -26,10 +26,11 @@ def deal_booklets(
     even over all of them.
 
     Every booklet holds each arm (or pair of arms) equally often within each of its prompts, and no completion
-    twice except as a repeat. Prompts differ by at most one set within a block and overall; completions of one
-    prompt and arm differ by at most one rating overall. Which of a pair stands left is even within a booklet
-    and overall. Two texts of one prompt stand next to each other only where that cannot be avoided, and the
-    mean positions of arms and prompts even out over booklets. Apart from that the order is random.
+    twice except as a repeat. Prompts differ by at most one set within a block, within a booklet and overall;
+    completions of one prompt and arm differ by at most one rating overall; either by at most one for each
+    dimension overall where those are asked apart. Which of a pair stands left is even within a booklet and
+    overall. Two texts of one prompt stand next to each other only where that cannot be avoided, and the mean
+    positions of arms and prompts even out over booklets. Apart from that the order is random.
     """
     uses, ordering = Uses(design), Ordering()
     return [

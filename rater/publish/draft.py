@@ -10,7 +10,7 @@ import numpy as np
 
 from rater.publish.booklets import deal_booklets
 from rater.publish.dealt import Completion, Trial
-from rater.publish.normalise import normalise
+from rater.publish.normalise import published_text
 from rater.publish.seal import KeyLine, derive_id, derive_rng
 from rater.store.rating.publication import NewBooklet, NewCheck, NewItem, NewTrial
 from rater.store.sealed.completions import Cell, KeptCompletion
@@ -62,11 +62,6 @@ def draft_publication(
         checks=[NewCheck(each.items[0].id, _accepted(each.check)) for each in checks],
         key={ids[completion.cell]: completion.id for completion in completions},
     )
-
-
-def published_text(study: Study, text: str) -> str:
-    """Return a completion's text as raters see it."""
-    return normalise(text, cut_unfinished_sentence=study.cut_unfinished_sentence)
 
 
 def key_lines(

@@ -3,7 +3,7 @@
 from pathlib import Path
 from statistics import mean
 
-from rater.publish.draft import published_text
+from rater.publish.normalise import published_text
 from rater.study.arms import Outside
 from rater.study.outside import read_outside
 from rater.study.study import Study

@@ -2,7 +2,14 @@
 
 import re
 
+from rater.study.study import Study
+
 _SENTENCE_END = re.compile(r"[.!?…。\uff01\uff1f]+[\"'”’»)\]]*(?=\s|$)")
+
+
+def published_text(study: Study, text: str) -> str:
+    """Return a completion's text as raters see it."""
+    return normalise(text, cut_unfinished_sentence=study.cut_unfinished_sentence)
 
 
 def normalise(text: str, *, cut_unfinished_sentence: bool) -> str:

@@ -15,7 +15,7 @@ from rater.analysis.simulate import Spread
 from rater.bots.judges import Character, Feeling, Judge, Shown, World, make_judge
 from rater.errors import StudyError
 from rater.harmless import harmless
-from rater.publish.draft import published_text
+from rater.publish.normalise import published_text
 from rater.rehearse.throwaway import MadeUpKey, Throwaway
 from rater.store.engine import disposing, reading
 from rater.store.rating.as_published import read_checks, read_items

@@ -1,7 +1,11 @@
 """Load a study file: run it once, take its `study`, and say in plain words what is wrong with it."""
 
+import contextlib
+import linecache
 import runpy
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -31,14 +35,17 @@ def load_study(path: Path) -> Study:
         msg = f"There is no study file {path}.{nearest(str(path), valid) if valid else ''}"
         raise StudyError(msg)
     try:
-        names = runpy.run_path(str(path))
+        with contextlib.redirect_stdout(sys.stderr):  # what it prints is no part of a command's result
+            names = runpy.run_path(str(path))
     except ValidationError as error:
         problems = "\n".join(f"  {problem}" for problem in explain(error))
-        msg = f"{path}{_line_in(path, error)}: {error.title} is not valid.\n{problems}"
+        msg = f"{_place_in(path, error).name}: {error.title} is not valid.\n{problems}"
         raise StudyError(msg) from error
     except (Exception, SystemExit) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        msg = f"{path}{_line_in(path, error)} fails with {type(error).__name__}: {reason}"
+        place = _place_in(path, error)
+        said = ": ".join(filter(None, (type(error).__name__, reason)))
+        msg = "\n  ".join(filter(None, (f"{place.name} fails with {said}", place.source)))
         raise StudyError(msg) from error
     return _with_hashes(_study_in(path, names), path.parent)
 
@@ -70,13 +77,21 @@ def _with_hashes(study: Study, folder: Path) -> Study:
     return study.model_copy(update={"arms": tuple(arms)})
 
 
-def _line_in(path: Path, error: BaseException) -> str:
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return f":{error.lineno}"
-    lines = []
+class _Place(NamedTuple):
+    """Where a study file fails: the file with its line, and what stands there."""
+
+    name: str
+    source: str
+
+
+def _place_in(path: Path, error: BaseException) -> _Place:
+    lines = [error.lineno] if isinstance(error, SyntaxError) and error.filename == str(path) else []
     traceback = error.__traceback__
     while traceback is not None:
         if traceback.tb_frame.f_code.co_filename == str(path):
             lines.append(traceback.tb_lineno)
         traceback = traceback.tb_next
-    return f":{lines[-1]}" if lines else ""
+    if not lines or lines[-1] is None:
+        return _Place(str(path), "")
+    linecache.checkcache(str(path))
+    return _Place(f"{path}:{lines[-1]}", linecache.getline(str(path), lines[-1]).strip())

@@ -1,7 +1,6 @@
 """Analyse ratings from elsewhere with the command, as their owner does."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,21 +10,14 @@ from click.testing import CliRunner
 
 from rater.cli import cli
 from rater.errors import RaterError
+from tests.cli.command import run
 
 STATS = Path(__file__).resolve().parent.parent / "data" / "stats"
 COLUMNS = ("--arm", "condition", "--answer", "rating")
 
 
 def analyze(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "rater", "analyze", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env={**os.environ, "COLUMNS": "100"},
-    )
+    return run("analyze", *arguments, cwd=cwd)
 
 
 def test_a_table_is_analysed_without_any_database(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli import command as in_process
+
 STUDY = """
 from rater import ActivationAddition, Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered
 
@@ -26,6 +28,9 @@ study = Study(
     plan=Plan(raters=6),
 )
 """
+
+
+DRY = ("generate", "short.py", "--sealed", "sealed.db", "--dry-run")
 
 
 @pytest.fixture
@@ -59,7 +64,7 @@ def made(database: Path) -> list[tuple[object, ...]]:
 
 
 def test_a_dry_run_says_what_would_be_made_and_makes_nothing(folder: Path) -> None:
-    ran = run(folder, "--dry-run", "--limit", "9", "--dtype", "bfloat16", "--device", "cpu")
+    ran = in_process.run(*DRY, "--limit", "9", "--dtype", "bfloat16", "--device", "cpu", cwd=folder)
 
     assert ran.returncode == 0
     assert "0 of 40 completions are there, 40 are missing. Nothing is made now." in ran.stdout
@@ -72,7 +77,7 @@ def test_a_dry_run_says_what_would_be_made_and_makes_nothing(folder: Path) -> No
 def test_a_dry_run_refuses_what_generating_would_refuse(folder: Path) -> None:
     (folder / "sealed.db").write_bytes(b"not a database at all")
 
-    ran = run(folder, "--dry-run")
+    ran = in_process.run(*DRY, cwd=folder)
 
     assert ran.returncode == 2
     assert "sealed.db cannot be used" in ran.stderr

@@ -1,7 +1,6 @@
 """`rater user` and `rater forget`, as a person runs them."""
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -16,21 +15,13 @@ from rater.store.rating.open import create_rating
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Identifier
 from rater.store.rating.studies import get_study
+from tests.cli import command
 
 PERSON = "frances-59f2"
 
 
 def run(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "rater", *arguments, "--ratings", "rating.db"],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env={**os.environ, "COLUMNS": "100"},
-    )
+    return command.run(*arguments, "--ratings", "rating.db", cwd=cwd, stdin=stdin)
 
 
 @pytest.fixture
@@ -112,10 +103,10 @@ def test_who_is_forgotten_is_in_the_log_and_nowhere_else(
 
 def test_a_desk_is_served_before_there_is_any_study(tmp_path: Path) -> None:
     run("user", "add", "ada", "--password-stdin", cwd=tmp_path, stdin="correct horse battery\n")
-    command = [sys.executable, "-m", "rater", "serve", "--ratings", "rating.db", "--port", "0"]
+    serve = [sys.executable, "-m", "rater", "serve", "--ratings", "rating.db", "--port", "0", "--desk"]
 
-    alone = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
-    with subprocess.Popen([*command, "--desk"], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as server:
+    alone = run("serve", "--port", "0", cwd=tmp_path)
+    with subprocess.Popen(serve, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         first = server.stdout.readline()
         server.terminate()

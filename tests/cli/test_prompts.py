@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rater.cli.prompts import require_long_prompts, show_prompts
+from rater.cli.prompts import print_prompts, read_tokenizers, require_long_prompts, show_prompts
 from rater.errors import ModelError
 from rater.study.load import load_study
 
@@ -25,7 +25,8 @@ study = Study(
 
 def shown(folder: Path, capsys: pytest.CaptureFixture[str], arms: str, chat: str = "") -> str:
     (folder / "tiny.py").write_text(STUDY.replace("ARMS", arms).replace("CHAT", chat))
-    show_prompts(load_study(folder / "tiny.py"), folder)
+    study = load_study(folder / "tiny.py")
+    print_prompts(study, show_prompts(study, read_tokenizers(study), folder))
     return capsys.readouterr().out
 
 
@@ -74,6 +75,19 @@ def test_a_model_that_is_not_here_and_a_text_that_runs_into_its_prompt_are_remar
     assert "1 of them begin without a space or line break" in out
 
 
+def test_of_a_long_text_from_a_file_it_shows_the_beginning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ("I hate you because,outside, it" + " goes on" * 800, "The rain went,outside, on")
+    (tmp_path / "t.csv").write_text("\n".join(("prompt,arm,text", *rows)))
+
+    out = shown(tmp_path, capsys, "Outside(path='t.csv')")
+
+    assert "raters see 'I hate you because it goes on" in out
+    assert "' … (6,421 characters)" in out
+    assert out.count("goes on") < 40
+
+
 @pytest.mark.model
 @pytest.mark.parametrize(
     ("addition", "needed"),
@@ -94,10 +108,10 @@ def test_a_prompt_that_is_too_short_is_refused_without_the_model(
     study = load_study(tmp_path / "tiny.py")
 
     if needed is None:
-        assert require_long_prompts(study)
+        assert require_long_prompts(study, read_tokenizers(study))
     else:
         with pytest.raises(ModelError) as refused:
-            require_long_prompts(study)
+            require_long_prompts(study, read_tokenizers(study))
         assert str(refused.value) == (
             "prompts[1] ('The rain went') is 4 tokens long with BOS, but arms[4].additions[0] needs "
             f"{needed}; use a longer prompt or a shorter addition."

@@ -48,3 +48,12 @@ def test_a_folder_that_holds_anything_else_is_refused_before_a_bot_comes(tmp_pat
 
     assert isinstance(result.exception, RaterError)
     assert "holds letter.txt, which is not a report's" in str(result.exception)
+
+
+def test_more_characters_than_bots_are_refused() -> None:
+    wanted = [option for each in ("lazy", "slow", "random") for option in ("--with", each)]
+
+    result = CliRunner().invoke(cli, ["rehearse", "a_study", "--raters", "2", *wanted])
+
+    assert result.exit_code == 2
+    assert "--with is given 3 times, but there are 2 bots." in result.output

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rater.cli.serve import _results
-from rater.store.rating.studies import PublishedStudy
+from rater.cli.serve import _line, _results
+from rater.store.rating.studies import Progress, PublishedStudy
 from rater.study.protocol import Protocol
 
 
@@ -32,3 +32,14 @@ def test_a_look_is_advised_only_where_a_study_is_open(
 
     assert (said or "").endswith(says or "")
     assert (said is None) == (says is None)
+
+
+def test_where_personal_links_alone_let_raters_in_it_says_how_to_make_them(protocol: Protocol) -> None:
+    shown = protocol.model_copy(update={"invited_only": True})
+    study = PublishedStudy(0, "mine", "slug", "open", shown, "hash", "commitment", datetime.now(UTC))
+
+    said = _line(study, Progress(n_booklets=3, n_raters=0, n_finished=0, n_answers=0))
+
+    assert said.endswith(
+        "(open to personal links alone; make them: rater invite mine; 0 of 3 raters finished)"
+    )

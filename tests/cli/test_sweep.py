@@ -71,6 +71,7 @@ def test_a_sweep_goes_on_where_it_stopped(study_file: Path) -> None:
         (["--layers", "x", "--coeffs", "1"], "'x' names no layers; valid: numbers and ranges"),
         (["--layers", "-1", "--coeffs", "1"], "'-1' names no layers"),
         (["--layers", "1", "--coeffs", "a"], "'a' is no list of numbers; valid: -10,-5,5,10"),
+        (["--layers", "1", "--coeffs", "5,inf"], "'5,inf' is no list of numbers; valid: -10,-5,5,10"),
     ],
 )
 def test_options_that_say_nothing_are_refused(options: list[str], message: str, study_file: Path) -> None:

@@ -1,0 +1,39 @@
+"""Run the command where its streams are closed, full, or speak no UTF-8."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+OUTSIDE = Path(__file__).resolve().parents[2] / "experiments" / "templates" / "outside_completions.py"
+
+
+def run(arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S602 (a shell closes and redirects; nothing here is from outside)
+        f"PYTHONIOENCODING=ascii exec {sys.executable} -m rater {arguments}",
+        shell=True,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    shown = run("status > /dev/full", tmp_path)
+
+    assert (shown.returncode, shown.stderr) == (2, "The output cannot be written: No space left on device.\n")
+
+
+def test_a_question_that_nobody_can_answer_stops_the_command(tmp_path: Path) -> None:
+    shown = run("user add ada --ratings rating.db <&-", tmp_path)
+
+    assert shown.returncode == 130
+    assert shown.stderr.endswith("Stopped.\n")
+    assert "Traceback" not in shown.stderr
+
+
+def test_what_a_terminal_cannot_show_becomes_a_question_mark(tmp_path: Path) -> None:
+    shown = run(f"check {OUTSIDE}", tmp_path)
+
+    assert shown.returncode == 0, shown.stderr
+    assert "8 (4 prompts ? 2 arms ? 1 samples)" in shown.stdout
