@@ -5,7 +5,6 @@ import json
 import sqlite3
 import stat
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -30,6 +29,7 @@ from rater.store.rating.blind import BLIND_COLUMNS
 from rater.store.rating.open import open_rating
 from rater.store.rating.watch import Watched
 from rater.study.study import Study
+from tests.cli.command import run
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 
@@ -118,6 +118,7 @@ def test_a_study_that_nobody_touched_is_intact(
         ("raters", "intact"),
         ("guesses", "intact"),
         ("generation log", "intact"),
+        ("looks", "intact"),
         ("study", "intact"),
         ("declared protocol", "intact"),
         ("key", "intact"),
@@ -152,6 +153,9 @@ ADDED = (
         ("UPDATE event SET at = '2026-01-01 00:00:00.000000' WHERE sequence = 3", {"log"}),
         ("UPDATE event SET detail = '{}' WHERE sequence = 1", {"log"}),
         ("DELETE FROM event", {"log"}),
+        ("UPDATE event SET at = 'then' WHERE sequence = 3", {"log", "stored values"}),
+        ("UPDATE booklet SET n_trials = 3 WHERE rowid = 1", {"booklets' lengths"}),
+        ("UPDATE answer SET answered_at = 'soon' WHERE id = 1", {"stored values"}),
     ],
 )
 def test_what_is_altered_in_the_rating_database_is_named(
@@ -192,6 +196,7 @@ def test_two_trials_that_changed_places_are_noticed(
         ("UPDATE study SET canonical_json = '{}'", {"study"}),
         ("UPDATE event SET detail = '{}'", {"generation log"}),
         ("DELETE FROM event", {"generation log"}),
+        ("UPDATE completion SET token_ids = 'some' WHERE id = 1", {"stored values"}),
     ],
 )
 def test_what_is_altered_in_the_sealed_database_is_named(
@@ -309,6 +314,18 @@ def test_a_backup_is_whole_private_and_the_same_while_a_writer_is_in_the_middle(
         assert copy.execute("SELECT count(*) FROM rater WHERE finished_at IS NOT NULL").fetchone() == (1,)
 
 
+def test_the_file_of_a_closed_study_is_whole_without_its_wal_while_a_server_has_it_open(
+    opened: Study, rating_url: str, tmp_path: Path
+) -> None:
+    with disposing(open_rating(rating_url)) as server, server.connect():
+        close_study(rating_url, opened.name, now=NOW)
+        (tmp_path / "alone.db").write_bytes(file_of(rating_url).read_bytes())
+
+    with closing(sqlite3.connect(tmp_path / "alone.db")) as alone:
+        assert alone.execute("SELECT state FROM study").fetchone() == ("closed",)
+        assert alone.execute("SELECT count(*) FROM answer").fetchone() == (11,)
+
+
 def test_a_backup_that_cannot_be_made_says_why(rating_url: str, sealed_url: str, tmp_path: Path) -> None:
     nowhere = (f"sqlite:///{tmp_path / 'no-rating.db'}", f"sqlite:///{tmp_path / 'no-sealed.db'}")
     with pytest.raises(DatabaseError, match="nothing to back up"):
@@ -411,8 +428,7 @@ def test_the_dictionary_says_what_the_schema_says_of_every_column(
 
 
 def rater_command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rater", *arguments, "--ratings", "rating.db", "--sealed", "sealed.db"]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
+    return run(*arguments, "--ratings", "rating.db", "--sealed", "sealed.db", cwd=cwd)
 
 
 def test_the_commands_verify_back_up_export_and_watch(

@@ -21,6 +21,7 @@ from rater.publish.prepare import Prepared
 from rater.publish.publish import find_published, publish_study
 from rater.store.engine import disposing, open_engine, reading
 from rater.store.rating.studies import PublishedStudy
+from rater.study.plan import Plan
 from rater.study.study import Study
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
@@ -229,9 +230,8 @@ def test_what_the_app_says_for_every_study_is_the_apps_own(
     study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
 ) -> None:
     """An arm called "text" cannot be told from the pages' own words."""
-    plain = study.model_copy(
-        update={"arms": (study.arms[0].model_copy(update={"name": "text"}), study.arms[1])}
-    )
+    arms = (study.arms[0].model_copy(update={"name": "text"}), study.arms[1])
+    plain = study.model_copy(update={"arms": arms, "plan": Plan(raters=2)})
     seal_completions(plain)
 
     found = audit_study(sealed_url, rating_url, study.name, now=NOW)
@@ -243,8 +243,10 @@ def test_what_the_app_says_for_every_study_is_the_apps_own(
 
 
 def test_an_address_that_names_a_steering_text_is_a_leak_on_every_page_that_links_it(
-    study: Study, published: PublishedStudy, sealed_url: str, rating_url: str
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
 ) -> None:
+    seal_completions(study.model_copy(update={"plan": Plan(raters=2)}))
+    publish_study(sealed_url, rating_url, study.name, now=NOW)
     change(rating_url, "UPDATE study SET slug = 'numbat-prompt'")
 
     found = audit_study(sealed_url, rating_url, study.name, now=NOW)

@@ -35,6 +35,13 @@ def test_the_commitment_changes_with_the_arm_of_one_item() -> None:
     assert before != after
 
 
+def test_a_derived_value_is_an_hmac_under_the_seed() -> None:
+    # printf '["item",1]' | openssl dgst -sha256 -mac HMAC -macopt hexkey:$(printf '11%.0s' $(seq 32))
+    expected = "28d40c69dd1c3a69c8cb97553d103fa77d2bd182166cba1432b3490690b2ae2e"
+
+    assert derive(SEED, "item", 1).hex() == expected
+
+
 def test_derived_values_depend_on_the_seed_and_on_each_name() -> None:
     derived = {
         derive(SEED, "item", 1),
