@@ -9,12 +9,14 @@ from sqlalchemy import text
 from rater.analysis.of_study import plan_of
 from rater.analysis.primary import analyze
 from rater.analysis.sequential import Seen
+from rater.cli.facts import Databases, study_facts
 from rater.errors import SealError, StateError
 from rater.publish.lifecycle import close_study, open_study
 from rater.publish.publish import publish_study
 from rater.store.engine import disposing, open_engine, reading, writing
 from rater.store.log import read_events
 from rater.store.rating import raters, sittings, steps
+from rater.store.rating.forget import find_known, redact
 from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Event
 from rater.store.rating.studies import get_study
@@ -135,6 +137,23 @@ def test_an_interim_look_leaves_the_study_open_and_counts(
     assert (interim.was_interim, interim.look) == (True, 1)
     assert read_log(rating_url, rated) == ("open", ["published", "open", "look"])
     assert look(sealed_url, rating_url, rated).look == 2
+
+
+def test_a_report_knows_whose_answers_were_taken_out_before_and_after_a_look(
+    rated: Study, sealed_url: str, rating_url: str
+) -> None:
+    def take_out(who: str) -> None:
+        with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+            study_id = get_study(session, rated.name).id
+            redact(session, study_id, find_known(session, study_id, who), by="ada", now=NOW)
+
+    take_out(rate(rating_url, rated))
+    look(sealed_url, rating_url, rated, interim=True)
+    take_out(rate(rating_url, rated))
+    facts = study_facts(Databases(sealed_url, rating_url), rated.name, look(sealed_url, rating_url, rated))
+
+    assert [(each.n_answers, each.after_look) for each in facts.taken_out] == [(8, False), (8, True)]
+    assert facts.n_started_raters == 1
 
 
 def test_an_interim_look_at_a_finished_study_is_refused(

@@ -20,6 +20,7 @@ from rater.analysis.bootstrap import (
     draw,
     n_replicates,
     percentile_interval,
+    say_out_of_reach,
 )
 from rater.analysis.coincidence import Pairing, Pairs, gwet_ac2, krippendorff_alpha
 from rater.analysis.icc import intraclass_correlations
@@ -202,7 +203,9 @@ def _quantity(
     if not np.isfinite(observed):
         return _none(coefficient.name, judged, "no two raters' answers can be compared")
     interval = percentile_interval(replicates, alpha) if replicates.size else None
-    why = () if interval else ("no interval: too few raters or texts to resample",)
+    few = "no interval: too few raters or texts to resample"
+    far = say_out_of_reach(replicates.size, alpha) if replicates.size else ""
+    why = () if interval else (far or few,)
     return Estimate(
         name=coefficient.name,
         estimand=coefficient.estimand,

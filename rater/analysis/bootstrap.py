@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rater.analysis.results import Interval
+from rater.analysis.wording import coverage
 
 Floats = NDArray[np.float64]
 Progress: TypeAlias = Callable[[int, int], None]
@@ -21,6 +22,8 @@ Progress: TypeAlias = Callable[[int, int], None]
 N_REPLICATES = 2_000
 FEWEST_REPLICATES = 200
 """Below this a percentile at 2.5 % would rest on fewer than five replicates."""
+_FEWEST_BEYOND = 5
+"""So many replicates must lie beyond each end of an interval."""
 REFERENCE = "Owen 2007, Ann. Appl. Stat. 1:386–411 (the pigeonhole bootstrap)"
 FEWEST_UNITS = 3
 """Draws from two raters leave one of them out half of the time, and say nothing about others."""
@@ -78,12 +81,26 @@ def draw(
 
 
 def percentile_interval(replicates: Floats, alpha: float) -> Interval | None:
-    """Take the interval between the percentiles; None if over 5 % of the replicates have no value."""
+    """Take the interval between the percentiles; None if over 5 % of the replicates have no value.
+
+    None, too, where fewer than five replicates would lie beyond an end: see `say_out_of_reach`.
+    """
     made = replicates[np.isfinite(replicates)]
-    if made.size < 0.95 * replicates.size:
+    if made.size < 0.95 * replicates.size or say_out_of_reach(replicates.size, alpha):
         return None
     low, high = np.quantile(made, [alpha / 2, 1 - alpha / 2])
     return Interval(float(low), float(high), 1 - alpha)
+
+
+def say_out_of_reach(n: int, alpha: float) -> str:
+    """Say that so many replicates do not reach the percentiles of an interval; empty where they do.
+
+    An early look's interval may have to cover 99.9999 %; the ends of 2,000 replicates would pass for it, and
+    cover far less.
+    """
+    if n * alpha / 2 >= _FEWEST_BEYOND:
+        return ""
+    return f"no interval: {n:,} replicates do not reach the ends of one of {coverage(1 - alpha)}"
 
 
 def _weights(rng: np.random.Generator, n: int, size: int) -> Floats:

@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from rater.analysis.bootstrap import REFERENCE, Progress, draw, n_replicates, percentile_interval
+from rater.analysis.bootstrap import (
+    REFERENCE,
+    Progress,
+    draw,
+    n_replicates,
+    percentile_interval,
+    say_out_of_reach,
+)
 from rater.analysis.ratings import Ratings
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome, Quantity, Setting
 
@@ -236,7 +243,8 @@ def _summarise(
         )
     replicates = np.concatenate(found)
     interval = percentile_interval(replicates, alpha)
-    why = () if interval else ("no interval: too few answers of both arms to resample",)
+    few = "no interval: too few answers of both arms to resample"
+    why = () if interval else (say_out_of_reach(replicates.size, alpha) or few,)
     return interval, {"replicates": replicates.size}, why
 
 

@@ -41,6 +41,8 @@ class Spent:
     """The two-sided significance level that all looks keep together."""
     share: float
     """How much of the planned answers was there."""
+    earlier: tuple[float, ...] = ()
+    """How much was there at the looks before, those without new answers left out."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,8 @@ class PowerCurve:
 
     points: tuple[CurvePoint, ...]
     n: Counts
+    alpha: float
+    """The two-sided level of the test; an early look's is small."""
 
 
 def power_curve(
@@ -74,4 +76,4 @@ def power_curve(
         say(f"Simulating studies with a difference of {points:.2f} points")
         power = estimate_power(trials, assumed, planned, effect=logits, rng=rng, n_simulations=n_simulations)
         found.append(CurvePoint(points, power))
-    return PowerCurve(tuple(found), n)
+    return PowerCurve(tuple(found), n, planned.alpha)

@@ -55,7 +55,12 @@ def at_look(planned: Planned, looks: Sequence[Seen]) -> Planned:
     if plan is None or plan.spending == "none" or not any(look.is_interim for look in looks):
         return planned
     level = _levels(plan.spending, looks, planned.alpha)[-1]
-    spent = Spent(plan.spending, planned.alpha, looks[-1].share)
+    earlier = tuple(
+        look.share for place, look in enumerate(looks[:-1]) if _is_new(looks[:place], look.n_answers)
+    )
+    if not _is_new(looks[:-1], looks[-1].n_answers):
+        earlier = earlier[:-1]  # this look is that one again
+    spent = Spent(plan.spending, planned.alpha, looks[-1].share, earlier)
     return replace(planned, alpha=level, spent=spent)
 
 
@@ -90,11 +95,17 @@ def say_spent(planned: Planned) -> str:
     spent = planned.spent
     if spent is None:
         return ""
+    after = f", after {', '.join(f'{share:.1%}' for share in spent.earlier)}" if spent.earlier else ""
     return (
         f"alpha {spent.alpha:g} is spread over all looks after {SPENDING[spent.how]} (Lan & DeMets 1983): "
-        f"this one, at {spent.share:.0%} of the planned answers, tests at p < {significant(planned.alpha)}, "
-        f"and its intervals are of {coverage(1 - planned.alpha)}"
+        f"this one, at {spent.share:.1%} of the planned answers{after}, tests at "
+        f"p < {significant(planned.alpha)}, and its intervals are of {coverage(1 - planned.alpha)}"
     )
+
+
+def _is_new(before: Sequence[Seen], n_answers: int) -> bool:
+    """Whether there are more answers than at any look before."""
+    return n_answers > max((look.n_answers for look in before), default=0)
 
 
 def _levels(how: Spending, looks: Sequence[Seen], alpha: float) -> list[float]:
@@ -103,8 +114,9 @@ def _levels(how: Spending, looks: Sequence[Seen], alpha: float) -> list[float]:
     total, most = 0.0, 0
     place: list[int] = []
     for look in looks:
-        total = max(spend(how, look.share, alpha / 2), total + _LEAST)
-        if look.n_answers <= most:
+        is_new = look.n_answers > most
+        total = max(spend(how, look.share, alpha / 2), total + _LEAST * is_new)
+        if not is_new:
             merged.pop()
         most = max(most, look.n_answers)
         merged.append((most, total))

@@ -14,6 +14,9 @@ Floats = NDArray[np.float64]
 _NODES, _MOST_NODES = 300, 2_000
 """Gauss–Legendre nodes of each look; more change no boundary in its sixth digit, unless so little is new to a
 look that it spreads scores by less than the nodes are apart."""
+_LEAST_STEP = 1 / 30_000
+"""Less that is new to a look, as a share of what was there, counts as so much: nodes are no closer. A look
+that is taken to be less like the one before has, if anything, a boundary too far out."""
 _FARTHEST = 9.0
 """Beyond so many standard deviations a normal density is 0 to double precision."""
 
@@ -52,6 +55,7 @@ def boundaries(information: Sequence[float], spent: Sequence[float]) -> list[flo
             "valid: as many of one as of the other, rising from above 0"
         )
         raise ValueError(msg)
+    steps = np.diff([0.0, *_spaced(information)])
     at, density = np.zeros(1), np.ones(1)  # before the first look the score is 0
     finest, found = float(np.sqrt(steps.min())), []
     for sd, sd_of_step, alpha in zip(np.sqrt(np.cumsum(steps)), np.sqrt(steps), to_spend, strict=True):
@@ -78,17 +82,26 @@ def cost_of_looks(sizes: Sequence[int], *, alpha: float = 0.05) -> float:
     Raises:
         ValueError: If there is no look, or one at no answers.
     """
-    rising = sorted(set(sizes))
+    rising: list[float] = sorted(set(sizes))
     if not rising or rising[0] <= 0:
         msg = f"sizes are {list(sizes)}; valid: numbers of answers above 0, one for each look"
         raise ValueError(msg)
-    steps = np.diff([0, *rising])
+    rising = _spaced(rising)
+    steps = np.diff([0.0, *rising])
     critical, finest = float(stats.norm.isf(alpha / 2)), float(np.sqrt(steps.min()))
     at, density = np.zeros(1), np.ones(1)
     for size, step in zip(rising, steps, strict=True):
         end = critical * float(np.sqrt(size))
         at, density = _carry_on(at, density, float(np.sqrt(step)), _nodes((-end, end), finest))
     return float(1 - density.sum())
+
+
+def _spaced(information: Sequence[float]) -> list[float]:
+    """Move looks apart that are closer than can be integrated over."""
+    spaced: list[float] = []
+    for there in information:
+        spaced.append(max(there, spaced[-1] * (1 + _LEAST_STEP)) if spaced else there)
+    return spaced
 
 
 def _boundary(at: Floats, density: Floats, sd: float, to_spend: float) -> float:

@@ -1,10 +1,11 @@
 """Read what a report says of a study besides its answers: its declaration, and who looked."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rater.errors import StudyError, nearest
-from rater.report.about import AmendmentText, ArmText, Look, StudyFacts
+from rater.report.about import AmendmentText, ArmText, Look, StudyFacts, TakenOut
 
 if TYPE_CHECKING:
     from rater.store.log import Event
@@ -59,6 +60,8 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
     with disposing(open_rating(databases.rating_url)) as rating, reading(rating) as session:
         events = read_events(session, Event, get_study(session, name).id)
     study = _declared(databases, name)
+    seen_by_arm = [event for event in events if event.kind in {"look", "unblinded"}]
+    first_look = seen_by_arm[0].sequence if seen_by_arm else math.inf
     looks = [
         Look(
             number=number,
@@ -68,7 +71,7 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
             n_answers=int(str(event.detail["n_answers"])),
             is_interim=bool(event.detail.get("interim")),
         )
-        for number, event in enumerate((e for e in events if e.kind in {"look", "unblinded"}), 1)
+        for number, event in enumerate(seen_by_arm, 1)
     ]
     return StudyFacts(
         name=name,
@@ -84,11 +87,24 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
         model=" and ".join(models_needed(study.arms, study.model)),
         sampling=describe_sampling(study),
         arms=tuple(ArmText(name=arm.name, says=describe_arm(arm)) for arm in study.arms),
-        amendments=tuple(_amendment(event) for event in events if event.kind == "amended"),
+        amendments=tuple(
+            _amendment(event, after_look=event.sequence > first_look)
+            for event in events
+            if event.kind == "amended"
+        ),
+        taken_out=tuple(
+            TakenOut(
+                at=f"{event.at:%Y-%m-%d %H:%M} UTC",
+                n_answers=int(str(event.detail["n"])),
+                after_look=event.sequence > first_look,
+            )
+            for event in events
+            if event.kind == "redacted" and event.detail["n"]
+        ),
     )
 
 
-def _amendment(event: "Event") -> AmendmentText:
+def _amendment(event: "Event", *, after_look: bool) -> AmendmentText:
     changes = event.detail["changes"]
     assert isinstance(changes, list)  # noqa: S101 (so it was logged)
     return AmendmentText(
@@ -98,4 +114,5 @@ def _amendment(event: "Event") -> AmendmentText:
         why=str(event.detail["reason"]),
         changes=tuple(map(str, changes)),
         n_raters_added=int(str(event.detail["n_booklets_added"])),
+        after_look=after_look,
     )

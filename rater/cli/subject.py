@@ -10,8 +10,8 @@ from rater.analysis.planned import Planned
 from rater.cli.elsewhere import Elsewhere
 from rater.cli.facts import Databases, study_facts
 from rater.report.about import About
-from rater.report.amended import say_amended
-from rater.report.export import Json
+from rater.report.amended import say_added_after_look, say_amended, say_taken_out
+from rater.report.export import Json, as_json
 from rater.report.terminal import Screen
 
 if TYPE_CHECKING:
@@ -132,12 +132,16 @@ def _subject(
     meanings = data_dictionary(list(seen.frame.columns))
     facts = study_facts(databases, name, seen)
     if facts.amendments:
-        screen = replace(screen, notes=[*screen.notes, say_amended(facts)])
+        added = say_added_after_look(facts)
+        screen = replace(screen, notes=[*screen.notes, say_amended(facts), *([added] if added else [])])
+    if facts.taken_out:
+        screen = replace(screen, notes=[*screen.notes, say_taken_out(facts)])
     json_about: dict[str, Json] = {
         "study": name,
         "title": seen.title,
         "study_hash": seen.study_hash,
         "commitment": seen.commitment,
+        "raters_taken_out": as_json(facts.taken_out),
     }
     about = About(
         title=seen.title,

@@ -30,6 +30,19 @@ class AmendmentText:
     changes: tuple[str, ...]
     """The fields that changed."""
     n_raters_added: int
+    after_look: bool = False
+    """Whether answers had been seen by arm before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakenOut:
+    """A rater who was taken out with all that they gave, as the log has it."""
+
+    at: str
+    """When, in UTC."""
+    n_answers: int
+    after_look: bool
+    """Whether answers had been seen by arm before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +74,8 @@ class StudyFacts:
     """How completions were drawn, in words."""
     arms: tuple[ArmText, ...]
     amendments: tuple[AmendmentText, ...] = ()
+    taken_out: tuple[TakenOut, ...] = ()
+    """Raters with answers who are not among the started ones any more."""
 
     @property
     def n_raters_at_publication(self) -> int:

@@ -13,6 +13,30 @@ def say_amended(study: StudyFacts) -> str:
     return f"the study was amended {times} after publication ({what})"
 
 
+def say_taken_out(study: StudyFacts) -> str:
+    """Say how many raters were taken out with their answers, and whether by then arms had been seen."""
+    taken_out = study.taken_out
+    after = sum(each.after_look for each in taken_out)
+    raters, answers = counted(len(taken_out), "rater"), sum(each.n_answers for each in taken_out)
+    when = "after" if after == len(taken_out) else f"{after} of them after" if after else "before any"
+    seen = "answers were seen by arm" if after else "answer was seen by arm"
+    was = "was" if len(taken_out) == 1 else "were"
+    return f"{raters} with {counted(answers, 'answer')} {was} taken out of the data for good, {when} {seen}"
+
+
+def say_added_after_look(study: StudyFacts) -> str:
+    """Say how many raters were added once answers had been seen by arm; empty where none were."""
+    added = sum(each.n_raters_added for each in study.amendments if each.after_look)
+    if not added:
+        return ""
+    was = "was" if added == 1 else "were"
+    return (
+        f"{counted(added, 'rater')} {was} added after answers were seen by arm: if it was for what was seen, "
+        "more than alpha of such studies find what is not there (up to 7 % at alpha 5 %, where the number is "
+        "chosen for that)"
+    )
+
+
 def say_planned(study: StudyFacts) -> str:
     """Say how many raters were planned: at publication, and now."""
     before, now = study.n_raters_at_publication, study.n_planned_raters

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
+from operator import attrgetter
 
 from sqlalchemy.orm import Session
 
@@ -127,7 +128,7 @@ def _write_look(
     n_answers, n_planned = progress.n_answers, progress.n_booklets * declared.design.answers_per_rater
     earlier = tuple(
         replace(seen, is_interim=seen.is_interim or seen.n_answers < n_answers)  # more came after it
-        for seen in seen_at(sorted([*here, *elsewhere], key=lambda event: event.at))
+        for seen in sorted(seen_at([*here, *elsewhere]), key=attrgetter("n_answers"))  # clocks jump
     )
     looks = (*earlier, Seen(n_answers, n_planned, is_interim=interim))
     detail = {**asdict(reason), "look": len(looks), "n_answers": n_answers, "n_planned": n_planned}

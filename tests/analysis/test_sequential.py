@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from rater.analysis.agreement import Agreement
 from rater.analysis.planned import Planned
 from rater.analysis.primary import analyze
+from rater.analysis.results import Estimate
 from rater.analysis.sequential import (
     Seen,
     at_look,
@@ -126,9 +128,44 @@ def test_an_early_look_says_its_level_and_has_intervals_of_it(load: Load) -> Non
     [note] = [note for note in analysis.notes if "spread" in note.says]
     assert note.says == say_spent(plan)
     assert note.says == (
-        "alpha 0.05 is spread over all looks after O'Brien and Fleming (Lan & DeMets 1983): this one, at 50% "
-        "of the planned answers, tests at p < 0.00305, and its intervals are of 99.695 %"
+        "alpha 0.05 is spread over all looks after O'Brien and Fleming (Lan & DeMets 1983): this one, at "
+        "50.0% of the planned answers, tests at p < 0.00305, and its intervals are of 99.695 %"
     )
+
+
+def test_a_look_names_those_before_it_so_that_its_level_can_be_found_again() -> None:
+    later = at_look(PLANNED, looks(72, 144, 140, 216, is_open=True))
+
+    assert later.spent is not None
+    assert later.spent.earlier == (0.25, 0.5)
+    assert "at 75.0% of the planned answers, after 25.0%, 50.0%, tests at p < " in say_spent(later)
+    again = at_look(PLANNED, looks(72, 144, 144, is_open=True)).spent
+    assert again is not None
+    assert again.earlier == (0.25,)
+
+
+def test_a_thousand_looks_at_the_same_answers_spend_no_more_than_one() -> None:
+    assert at_look(PLANNED, looks(144, *[288] * 1000)).alpha == at_look(PLANNED, looks(144, 288)).alpha
+
+
+def test_an_early_look_has_no_bootstrap_interval_that_its_replicates_cannot_reach(load: Load) -> None:
+    agreement = analyze(load("a"), at_look(PLANNED, looks(144, is_open=True))).dimensions[0].details.agreement
+
+    assert isinstance(agreement, Agreement)
+    found = agreement.krippendorff_ordinal
+    assert isinstance(found, Estimate)
+    assert found.interval is None
+    assert "2,000 replicates do not reach the ends of one of 99.695 %" in found.warnings[0]
+
+
+def test_a_small_level_with_few_raters_is_warned_about(load: Load) -> None:
+    frame = load("a")
+    few = frame[frame["rater"].isin(sorted(frame["rater"].unique())[:4])]
+
+    early = analyze(few, at_look(PLANNED, looks(96, is_open=True))).dimensions[0].primary
+    whole = analyze(few, PLANNED).dimensions[0].primary
+    assert any("with only 4 raters p below" in warning for warning in early.warnings)
+    assert not any("with only 4 raters" in warning for warning in whole.warnings)
 
 
 def test_planned_looks_are_described_with_their_levels() -> None:

@@ -51,6 +51,13 @@ def test_unplanned_looks_cost_what_armitage_mcpherson_and_rowe_found(looks: int,
     assert cost_of_looks([100 * look for look in range(1, looks + 1)]) == pytest.approx(cost, abs=6e-4)
 
 
+def test_looks_too_close_to_integrate_over_do_not_spoil_those_that_follow() -> None:
+    spent = [0.01, 0.010001, 0.02]
+
+    close = boundaries([500_000, 500_001, 1_000_000], spent)
+    assert close[2] == pytest.approx(boundaries([500_000, 1_000_000], [0.01, 0.02])[1], abs=2e-3)
+
+
 def test_looking_at_the_same_answers_again_costs_nothing() -> None:
     assert cost_of_looks([400, 400, 400]) == pytest.approx(0.05)
     assert cost_of_looks([200, 400, 400]) == cost_of_looks([200, 400])

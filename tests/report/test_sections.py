@@ -4,10 +4,10 @@ import pytest
 
 from rater.analysis.planned import Planned, Spent
 from rater.analysis.primary import Analysis, analyze
-from rater.report.about import About, AmendmentText, Look, StudyFacts
+from rater.report.about import About, AmendmentText, Look, StudyFacts, TakenOut
 from rater.report.compose import compose
 from rater.report.document import Bullets, Document, Prose, Section, Table
-from rater.report.sections.checks import say_cost_of_looks
+from rater.report.sections.checks import list_checks, say_cost_of_looks
 from rater.report.sections.findings import Findings
 from rater.study.analysis_plan import Exclusions
 from tests.report.conftest import Made
@@ -57,6 +57,48 @@ def test_what_failed_comes_before_what_passed(analysis: Analysis) -> None:
         "Passed:"
     )
     assert said.index("Passed:") < said.index("The key matches the commitment made at publication.")
+
+
+@pytest.mark.parametrize(("after_look", "when"), [(True, "after answers were"), (False, "before any answer")])
+def test_raters_who_were_taken_out_are_counted_in_checks_and_methods(
+    analysis: Analysis,
+    after_look: bool,  # noqa: FBT001 (pytest gives it by name)
+    when: str,
+) -> None:
+    gone = TakenOut(at="2026-03-02 12:00 UTC", n_answers=8, after_look=after_look)
+    about = About(title="t", study=replace(STUDY, taken_out=(gone, gone)))
+    document = compose_report(analysis, about)
+
+    says = f"2 raters with 16 answers were taken out of the data for good, {when}"
+    assert says in words(section(document, "checks"))
+    assert says in words(section(document, "methods"))
+    fails = [c for c in list_checks(Findings(analysis, about, {})) if c.says.startswith("2 raters with 16")]
+    assert [check.passed for check in fails] == [False if after_look else None]
+
+
+def test_raters_added_after_a_look_are_a_failed_check(analysis: Analysis) -> None:
+    added = AmendmentText(
+        version=2,
+        at="2026-03-02 12:00 UTC",
+        who="ada",
+        why="more",
+        changes=("plan.raters",),
+        n_raters_added=2,
+        after_look=True,
+    )
+    late, early = (
+        list_checks(
+            Findings(
+                analysis,
+                About(title="t", study=replace(STUDY, amendments=(replace(added, after_look=is_late),))),
+                {},
+            )
+        )
+        for is_late in (True, False)
+    )
+
+    assert [c.passed for c in late if c.says.startswith("2 raters were added after answers")] == [False]
+    assert not [c for c in early if "were added after answers" in c.says]
 
 
 def test_a_look_before_the_end_has_a_price_and_one_after_it_has_none(analysis: Analysis) -> None:

@@ -3,7 +3,7 @@
 from matplotlib.ticker import FuncFormatter
 
 from rater.analysis.sensitivity import PowerCurve
-from rater.analysis.wording import counted, number
+from rater.analysis.wording import counted, number, significant
 from rater.report.figures.style import ARMS, INK, MUTED, Sketch, new_axes
 
 
@@ -38,7 +38,8 @@ def sketch_power(curve: PowerCurve, estimate: float | None, name: str) -> Sketch
         name=name,
         title="What a study like this finds",
         caption=(
-            f"How often the primary test finds a true difference, in {n_simulations:,} simulated studies "
+            f"How often the primary test, at p < {significant(curve.alpha)}, finds a true difference, in "
+            f"{n_simulations:,} simulated studies "
             f"each of this very design ({counted(n.raters, 'rater')}, {counted(n.prompts, 'prompt')}, "
             f"{counted(n.answers, 'answer')}; raters, prompts and texts differ by 1.0, 0.8 and 0.5 "
             "logits, the effect by 0.5 over raters and over prompts), with Wilson 95 % bands. It says "

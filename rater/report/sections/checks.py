@@ -11,7 +11,7 @@ from rater.analysis.sequential import say_spent
 from rater.analysis.spending import cost_of_looks
 from rater.analysis.wording import counted
 from rater.report.about import StudyFacts
-from rater.report.amended import say_amended
+from rater.report.amended import say_added_after_look, say_amended, say_taken_out
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.numbers import interval_of, with_interval
 from rater.report.sections.findings import Findings, sentence
@@ -80,6 +80,12 @@ def _of_the_study(study: StudyFacts | None, planned: Planned) -> list[Check]:
     ]
     if study.amendments:
         checks.append(Check(passed=None, says=say_amended(study)))
+    added = say_added_after_look(study)
+    if added:
+        checks.append(Check(passed=False, says=added))
+    if study.taken_out:
+        was_seen = any(each.after_look for each in study.taken_out)
+        checks.append(Check(passed=False if was_seen else None, says=say_taken_out(study)))
     checks.append(_of_the_looks(study, planned))
     return checks
 

@@ -14,7 +14,7 @@ from rater.analysis.scales import is_pairwise, valid_answers
 from rater.analysis.sequential import INTERVALS_REFERENCE, SPENDING_REFERENCE, say_spent
 from rater.analysis.wording import counted
 from rater.report.about import StudyFacts
-from rater.report.amended import say_amendments, say_planned
+from rater.report.amended import say_amendments, say_planned, say_taken_out
 from rater.report.document import Bullets, Prose, Section
 from rater.report.sections.difference import SCOPES
 from rater.report.sections.findings import Findings, sentence
@@ -74,11 +74,12 @@ def _study(study: StudyFacts, findings: Findings) -> str:
         if study.model
         else f"Texts were taken from files ({study.sampling}) for"
     )
+    gone = f" ({say_taken_out(study)})" if study.taken_out else ""
     return (
         f"{made} {counted(len(study.arms), 'arm')} ({arms}). {say_planned(study)}"
         f"{say_amendments(study)} {counted(study.n_started_raters, 'rater')} began, "
         f"{study.n_finished_raters} finished, and "
-        f"{counted(n.raters, 'rater')} gave the {counted(n.answers, 'answer')} analysed here, to "
+        f"{counted(n.raters, 'rater')} gave the {counted(n.answers, 'answer')} analysed here{gone}, to "
         f"{counted(n.items, 'text')} of {counted(n.prompts, 'prompt')}. Each was shown {shown}, "
         f"{counted(study.items_per_rater, 'trial')} in all, in a balanced random order, and asked: "
         f"“{found.dimension.question}” ({valid_answers(found.dimension)}). {_BLINDING}"

@@ -3,7 +3,7 @@
 from rater.analysis.agreement import Agreement
 from rater.analysis.quality import RaterQuality
 from rater.analysis.results import NotEstimable
-from rater.analysis.wording import counted
+from rater.analysis.wording import counted, significant
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.figures.agreement import coefficients
 from rater.report.numbers import optional
@@ -105,6 +105,8 @@ def power_section(findings: Findings) -> Section | None:
         for each in curve.points
     ]
     table = Table(
-        "Power of this design", ("true difference (points)", "found in", "simulation's 95 % interval"), rows
+        f"Power of this design, tested at p < {significant(curve.alpha)}",
+        ("true difference (points)", "found in", "simulation's 95 % interval"),
+        rows,
     )
     return Section("power", "What this design can find", [*findings.picture("power"), table])
