@@ -1,4 +1,4 @@
-"""Write the reference pages from the code: every field of a study, every command, every column.
+"""Write the reference pages from the code: studies' fields, commands, columns, and the steering library.
 
 python docs/make_reference.py [FOLDER]    # `make docs`; a test holds the pages against the code
 """
@@ -9,7 +9,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, cast, get_args, get_origin, get_type_hints
@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 import rater
+import rater.steering
 from rater.cli import cli as command
 from rater.store.dictionary import meanings_of
 from rater.store.rating.schema import Base as Rating
@@ -28,12 +29,35 @@ from rater.store.sealed.schema import Base as Sealed
 FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "reference"
 _NOT_DECLARED_HERE = "see its docstring"
 _OTHERS = {int: "a whole number", tuple[int, ...]: "whole numbers in brackets", NoneType: "`None`"}
+_TOPICS = {
+    "Load and generate": "load_model generate Draws ArmCompletion Measurements Touch print_n_comparisons",
+    "Any use of the bridge": "steer Steering next_token_logprobs",
+    "What is added": "XVector ActivationAddition DatasetVector VectorFile RandomVector get_x_vector resolve "
+    "SteeringVector random_like residual_norm UnequalPairWarning BosOnlyWarning",
+    "What it does": "next_token_effect NextTokenEffect TokenChange focus Focus kl_divergence text_nll "
+    "completion_nlls position_norms PositionNorm repetition count_words",
+    "Files": "save_vectors load_vectors read_header",
+}
+_PREFACE = (
+    "Everything here is imported from `rater.steering`; [the guide](../steering.md) shows it at work.",
+    "What is refused is a `rater.errors.ModelError`, which says what would be valid.",
+    "",
+    "| type | what it stands for |",
+    "| --- | --- |",
+    "| `AnyAddition` | any of the additions that a study file can declare |",
+    "| `Additions` | a list of those, or of steering vectors |",
+    "| `Position` | `'front'`, `'mid'`, `'back'`, or positions in brackets: 0 is BOS, -1 the last token |",
+    "| `When` | `'prompt'`, `'generated'` or `'all'` |",
+    "| `ModelArm` | `Unsteered`, `Steered`, `Prompted` or `OtherModel`, [as in a study](study.md) |",
+    "| `RepeatedSampling` | `Draws`, or a study's [`Sampling`](study.md#sampling) |",
+    "| `Tensor[pos, d_model]` | a tensor of that shape |",
+)
 _FIRST = ("Study", "Sampling", "Plan", "AnalysisPlan", "Dimension")
 
 
 def pages() -> dict[str, str]:
     """Return each page's name and text."""
-    return {"study.md": _study(), "commands.md": _commands(), "data.md": _data()}
+    return {"study.md": _study(), "commands.md": _commands(), "data.md": _data(), "steering.md": _steering()}
 
 
 def _study() -> str:
@@ -103,7 +127,7 @@ def _others() -> Iterator[str]:
                 each.replace(annotation=empty) for each in inspect.signature(found).parameters.values()
             ]
             called = f"{name}{inspect.Signature(parameters)}"
-            yield f"## {name}\n\n```text\n{called}\n```\n\n{_paragraphs(found)}\n"
+            yield f"## {name}\n\n```text\n{called}\n```\n\n{_paragraphs(inspect.getdoc(found) or '')}\n"
 
 
 def _said_below(name: str, kind: type) -> str:
@@ -115,9 +139,11 @@ def _said_below(name: str, kind: type) -> str:
     return _NOT_DECLARED_HERE
 
 
-def _paragraphs(found: object) -> str:
+def _paragraphs(docstring: str) -> str:
     """Turn a docstring into Markdown: its arguments as a list, without what it raises."""
-    text = (inspect.getdoc(found) or "").split("\nRaises:")[0].replace("``", "`")
+    text = re.sub(r"\nYields:\n +", "\nYields: ", docstring.split("\nRaises:", maxsplit=1)[0]).replace(
+        "``", "`"
+    )
     said, _, arguments = text.partition("Args:\n")
     listed = re.sub(r"^ {4}(\w+): ", r"- `\1`: ", arguments, flags=re.MULTILINE)
     return f"{said.strip()}\n\n{re.sub(r'^ +', '  ', listed, flags=re.MULTILINE).strip()}".strip()
@@ -181,6 +207,84 @@ def _data() -> str:
                 lines.append(f"| `{column}` | {meaning.seen_by} | {_cell(meaning.says)} |")
             lines.append("")
     return "\n".join(lines)
+
+
+def _steering() -> str:
+    """Read the library's sources, as importing them takes torch."""
+    lines = ["# The steering library", "", *_PREFACE, ""]
+    for topic, names in _TOPICS.items():
+        lines += [f"## {topic}", ""]
+        lines += [_entry(name, _source_of(name)) for name in names.split()]
+    return "\n".join(lines)
+
+
+def _source_of(name: str) -> ast.ClassDef | ast.FunctionDef | None:
+    """Find where a name is defined; None for what a study file declares, which has a page of its own."""
+    module = rater.steering._HOME[name]  # noqa: SLF001 (where the names are exported from)
+    if module.startswith("rater.study"):
+        return None
+    path = Path(rater.__file__).parent.parent / f"{module.replace('.', '/')}.py"
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            return node
+    msg = f"{name} is not defined in {path}"
+    raise LookupError(msg)
+
+
+def _entry(name: str, node: ast.ClassDef | ast.FunctionDef | None) -> str:
+    if node is None:
+        return f"### {name}\n\nAs in a study file: [its fields](study.md#{name.lower()}).\n"
+    said = _paragraphs(ast.get_docstring(node) or "")
+    if isinstance(node, ast.ClassDef):
+        rows = [f"| `{field}` | {kind} | {_cell(says)} |" for field, kind, says in _members(node)]
+        table = ["", "| field | type | meaning |", "| --- | --- | --- |", *rows, ""] if rows else [""]
+        return "\n".join([f"### {name}", "", said, *table])
+    return f"### {name}\n\n```python\n{_signature(node)}\n```\n\n{said}\n"
+
+
+def _members(node: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
+    """List the fields and properties that can be read, each with its type and meaning."""
+    for member, below in zip_longest(node.body, node.body[1:]):
+        if isinstance(member, ast.AnnAssign):
+            says = below.value if isinstance(below, ast.Expr) else None
+            text = str(ast.literal_eval(says)) if says else ""
+            yield ast.unparse(member.target), f"`{_cell(_hint(member.annotation))}`", text.replace("``", "`")
+        elif isinstance(member, ast.FunctionDef) and not member.name.startswith("_"):
+            is_property = any(ast.unparse(each) == "property" for each in member.decorator_list)
+            called = member.name if is_property else f"{member.name}({', '.join(_arguments(member)[1:])})"
+            text = (ast.get_docstring(member) or "").split("\n")[0]
+            yield called, f"`{_cell(_hint(member.returns))}`", text
+
+
+def _signature(node: ast.FunctionDef) -> str:
+    arguments = "".join(f"    {each},\n" for each in _arguments(node))
+    return f"{node.name}(\n{arguments}) -> {_hint(node.returns)}"
+
+
+def _arguments(node: ast.FunctionDef) -> list[str]:
+    given = node.args
+    defaults = [None] * (len(given.args) - len(given.defaults)) + given.defaults
+    named = [*zip(given.args, defaults, strict=True)]
+    by_name = [*zip(given.kwonlyargs, given.kw_defaults, strict=True)]
+    star = ["*"] if by_name else []
+    return [_argument(*each) for each in named] + star + [_argument(*each) for each in by_name]
+
+
+def _argument(argument: ast.arg, default: ast.expr | None) -> str:
+    hint = f": {_hint(argument.annotation)}" if argument.annotation else ""
+    return f"{argument.arg}{hint}" + (f" = {ast.unparse(default)}" if default else "")
+
+
+def _hint(annotation: ast.expr | None) -> str:
+    """Write a type as it stands in the source, a tensor by its shape alone."""
+    if isinstance(annotation, ast.Constant):
+        return str(annotation.value)
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Annotated":
+        return _hint(cast("ast.Tuple", annotation.slice).elts[0])
+    text = ast.unparse(annotation) if annotation else "None"
+    return re.sub(
+        r"\w+\[Tensor, ' ?([\w ]+)'\]", lambda found: f"Tensor[{', '.join(found[1].split())}]", text
+    )
 
 
 def _first_line(declared: type) -> str:

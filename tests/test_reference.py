@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import rater
+import rater.steering
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -19,7 +20,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("page", ["study.md", "commands.md", "data.md"])
+@pytest.mark.parametrize("page", ["study.md", "commands.md", "data.md", "steering.md"])
 def test_a_reference_page_says_what_the_code_says(made: Path, page: str) -> None:
     written = (DOCS / "reference" / page).read_text(encoding="utf-8")
 
@@ -52,3 +53,24 @@ def test_whatever_a_study_file_can_import_has_an_entry(made: Path) -> None:
     text = (made / "study.md").read_text(encoding="utf-8")
 
     assert [name for name in rater.__all__ if name[0] != "_" and f"## {name}\n" not in text] == []
+
+
+def test_whatever_the_steering_library_exports_has_an_entry_and_its_fields_a_meaning(made: Path) -> None:
+    text = (made / "steering.md").read_text(encoding="utf-8")
+
+    assert [name for name in rater.steering.__all__ if f"### {name}\n" not in text] == []
+    assert [line for line in text.splitlines() if line.endswith("|  |")] == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "    additions: Sequence[AnyAddition | SteeringVector] = (),\n) -> Tensor[d_vocab]\n",
+        "| `activations` | `Tensor[pos, d_model]` | What is added, the coefficient included. |",
+        "| `samples_per_prompt` | `int` |",
+        "- `trace`: whether to list what was touched.\n\nYields: The vectors, and what they touched.\n",
+        "### XVector\n\nAs in a study file: [its fields](study.md#xvector).\n",
+    ],
+)
+def test_the_steering_library_is_shown_as_its_source_has_it(made: Path, said: str) -> None:
+    assert said in (made / "steering.md").read_text(encoding="utf-8")

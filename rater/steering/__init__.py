@@ -13,9 +13,15 @@ if TYPE_CHECKING:
     from rater.steering.comparisons import print_n_comparisons as print_n_comparisons
     from rater.steering.completions import ArmCompletion as ArmCompletion
     from rater.steering.completions import Draws as Draws
+    from rater.steering.completions import Measurements as Measurements
     from rater.steering.completions import generate as generate
+    from rater.steering.context import Steering as Steering
     from rater.steering.context import steer as steer
     from rater.steering.controls import random_like as random_like
+    from rater.steering.effects import Focus as Focus
+    from rater.steering.effects import NextTokenEffect as NextTokenEffect
+    from rater.steering.effects import PositionNorm as PositionNorm
+    from rater.steering.effects import TokenChange as TokenChange
     from rater.steering.effects import count_words as count_words
     from rater.steering.effects import focus as focus
     from rater.steering.effects import kl_divergence as kl_divergence
@@ -31,9 +37,6 @@ if TYPE_CHECKING:
     from rater.steering.pairs import get_x_vector as get_x_vector
     from rater.steering.positions import Touch as Touch
     from rater.steering.prefill import next_token_logprobs as next_token_logprobs
-    from rater.steering.rows import Completion as Completion
-    from rater.steering.rows import Row as Row
-    from rater.steering.rows import completion_seed as completion_seed
     from rater.steering.strength import residual_norm as residual_norm
     from rater.steering.vectors import SteeringVector as SteeringVector
     from rater.study.arms import ActivationAddition as ActivationAddition
@@ -46,18 +49,21 @@ _HOME = {
     "ActivationAddition": "rater.study.arms",
     "ArmCompletion": "rater.steering.completions",
     "BosOnlyWarning": "rater.steering.additions",
-    "Completion": "rater.steering.rows",
     "DatasetVector": "rater.study.arms",
     "Draws": "rater.steering.completions",
+    "Focus": "rater.steering.effects",
+    "Measurements": "rater.steering.completions",
+    "NextTokenEffect": "rater.steering.effects",
+    "PositionNorm": "rater.steering.effects",
     "RandomVector": "rater.study.arms",
-    "Row": "rater.steering.rows",
+    "Steering": "rater.steering.context",
     "SteeringVector": "rater.steering.vectors",
+    "TokenChange": "rater.steering.effects",
     "Touch": "rater.steering.positions",
     "UnequalPairWarning": "rater.steering.pairs",
     "VectorFile": "rater.study.arms",
     "XVector": "rater.study.arms",
     "completion_nlls": "rater.steering.likelihood",
-    "completion_seed": "rater.steering.rows",
     "count_words": "rater.steering.effects",
     "focus": "rater.steering.effects",
     "generate": "rater.steering.completions",

@@ -40,7 +40,7 @@ class RepeatedSampling(Sampling, Protocol):
 
 
 class Draws(StudySampling):
-    """A study's `Sampling` without a study: with one completion of each prompt unless it says more."""
+    """A study's `Sampling` with all its fields, and one completion of each prompt unless it says more."""
 
     samples_per_prompt: Annotated[int, Field(ge=1)] = 1
     """How many completions each arm gives to each prompt."""
@@ -51,7 +51,9 @@ class Measurements:
     """What can be said of a completion before people read it."""
 
     n_tokens: int
+    """The one that ended it included."""
     n_words: int
+    """As `count_words` counts them."""
     nll: float
     """Mean negative log-likelihood under the unsteered model, in nats per token."""
     repetition: float | None
@@ -63,14 +65,21 @@ class ArmCompletion:
     """One completion of one arm."""
 
     arm: str
+    """The arm's name."""
     prompt: str
+    """What was to be continued, without an arm's prefix or the chat template."""
     sample: int
+    """Which completion of this prompt by this arm it is, from 0."""
     seed: int | None
     """The seed of its random numbers; None for a text from a file, as is what follows from tokens."""
     token_ids: tuple[int, ...]
+    """The new tokens, the one that ended it included."""
     text: str
+    """The new tokens as text, without special ones, white space kept."""
     stop_reason: StopReason | None
+    """"eos" where the model ended it, "length" where it was cut off."""
     measurements: Measurements | None
+    """None with ``measure=False``."""
     touched: tuple[Touch, ...]
     """With ``trace=True``: the tokens at which something was added; each is in row 0, its own."""
 

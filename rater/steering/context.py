@@ -27,6 +27,7 @@ class Steering:
     """What a `steer` block does."""
 
     vectors: tuple[SteeringVector, ...]
+    """What is added."""
     touched: list[Touch] = field(default_factory=list)
     """With ``trace=True``: where something was added, pass by pass; a row is one of its pass."""
 

@@ -2,6 +2,7 @@
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
+import operator
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -26,10 +27,13 @@ class TokenChange:
     """How steering changed the probability of one next token."""
 
     token_id: int
+    """Its number."""
     token: str
+    """Its text."""
     unsteered: float
-    """Natural-log probability, as is steered."""
+    """Natural-log probability without steering."""
     steered: float
+    """Natural-log probability with it."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,9 @@ class NextTokenEffect:
     kl_unsteered_steered: float
     """The other way round, in nats."""
     entropy_unsteered: float
-    """In nats, as is entropy_steered."""
+    """Entropy of the unsteered distribution, in nats."""
     entropy_steered: float
+    """Entropy of the steered one, in nats."""
     top_changes: tuple[TokenChange, ...]
     """The tokens whose probability changed most, the largest change first."""
 
@@ -63,9 +68,13 @@ class PositionNorm:
     """How long, at one token of a prompt, the addition and the unsteered residual stream are (L2)."""
 
     hook_point: str
+    """Where both are, by its full name."""
     position: int
+    """The token, counted from BOS = 0."""
     addition: float
+    """Norm of all that is added there."""
     residual: float
+    """Norm of the unsteered residual stream."""
 
     @property
     def ratio(self) -> float:
@@ -134,14 +143,17 @@ def focus(
         token_ids: the tokens that were meant to become likelier.
 
     Raises:
-        ModelError: the set is empty, has all tokens, or one that does not exist.
+        ModelError: the set is empty, has all tokens, or one that does not exist; or the unsteered model rules
+            out all of it, or all else, so that there is nothing to compare with.
     """
-    size = len(unsteered)
-    if not 0 < len(set(token_ids)) < size or not all(0 <= token < size for token in token_ids):
-        msg = f"token_ids are {sorted(token_ids)[:10]}; valid: some, not all, of the tokens 0 to {size - 1}."
+    within = torch.zeros(len(unsteered), dtype=torch.bool, device=unsteered.device)
+    within[_require_some(token_ids, len(unsteered))] = True
+    if unsteered[within].max() == -torch.inf or unsteered[~within].max() == -torch.inf:
+        msg = (
+            "The unsteered model gives token_ids a probability of 0 or 1, with which none can be compared; "
+            "valid: tokens that it may give, and not those alone."
+        )
         raise ModelError(msg)
-    within = torch.zeros(size, dtype=torch.bool, device=unsteered.device)
-    within[list(token_ids)] = True
     disruption = 0.0
     for part in (within, ~within):
         p, q = steered[part].double(), unsteered[part].double()
@@ -150,6 +162,21 @@ def focus(
             disruption += float(share.exp()) * kl_divergence(p - share, q - q.logsumexp(0))
     effectiveness = steered[within].double().logsumexp(0) - unsteered[within].double().logsumexp(0)
     return Focus(float(effectiveness), disruption)
+
+
+def _require_some(token_ids: Collection[int], size: int) -> list[int]:
+    """Refuse what are no tokens, such as their texts; NumPy's integers are."""
+    try:
+        found = sorted({operator.index(token) for token in token_ids})
+    except TypeError:
+        found = []
+    if not 0 < len(found) < size or found[0] < 0 or found[-1] >= size:
+        msg = (
+            f"token_ids are {list(token_ids)[:10]}; valid: some, not all, of the tokens 0 to {size - 1}, by "
+            "their numbers."
+        )
+        raise ModelError(msg)
+    return found
 
 
 def position_norms(

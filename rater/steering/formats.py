@@ -39,8 +39,8 @@ def save_vectors(
         ModelError: there is nothing to save, the format cannot say it, or the file cannot be written.
     """
     path = Path(path)
-    if not vectors:
-        msg = f"There are no vectors to save to {path}; valid: one or more."
+    if not isinstance(vectors, list | tuple) or not vectors:
+        msg = f"What is to be saved to {path} is {vectors!r}; valid: a list of one vector or more."
         raise ModelError(msg)
     for vector in vectors:
         if not isinstance(vector, SteeringVector):

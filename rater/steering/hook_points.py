@@ -30,6 +30,8 @@ def require_hook_point(model: TransformerBridge, at: int | str, field: str) -> N
         msg = f"{field} is {at!r}, but {model_name(model)} has layers 0–{n_layers(model) - 1}."
         raise ModelError(msg)
     if hook_name(at) not in model.hook_dict:
+        if layer and hook_name(at).endswith(RESID_MID):
+            raise _no_middle(model, at, field)
         close = nearest(hook_name(at), model.hook_dict)
         named = (
             f" Valid: a layer from 0 to {n_layers(model) - 1}, or 'blocks.N.' with such a number N and "
@@ -50,11 +52,15 @@ def _require_middle(model: TransformerBridge, hook_point: str, field: str) -> No
         for each in (RESID_MID, "hook_mlp_out", "hook_resid_post")
     )
     if (end - middle - made).norm() > _ROUNDING * end.norm():
-        msg = (
-            f"{field} is {hook_point!r}, but a block of {model_name(model)} does not go on from what passes "
-            "there; valid: hook_resid_pre, hook_resid_post, hook_attn_out or hook_mlp_out."
-        )
-        raise ModelError(msg)
+        raise _no_middle(model, hook_point, field)
+
+
+def _no_middle(model: TransformerBridge, at: int | str, field: str) -> ModelError:
+    return ModelError(
+        f"{field} is {at!r}, but blocks of {model_name(model)} have no middle from which the stream goes on, "
+        "as where attention and MLP run side by side; valid: hook_resid_pre, hook_resid_post, hook_attn_out "
+        "or hook_mlp_out."
+    )
 
 
 def require_residual(model: TransformerBridge, hook_point: str) -> None:

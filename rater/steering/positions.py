@@ -25,9 +25,11 @@ class Touch(NamedTuple):
     """One place where something was added."""
 
     row: int
+    """The row of its batch, from 0."""
     position: int
     """Counted in real tokens; BOS is 0."""
     hook_point: str
+    """Its full name."""
 
     @property
     def layer(self) -> int | None:

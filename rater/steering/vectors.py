@@ -27,7 +27,9 @@ class SteeringVector:
     """
 
     hook_point: str
+    """Its full name, such as "blocks.6.hook_resid_pre"."""
     activations: Float[Tensor, "pos d_model"]
+    """What is added, the coefficient included."""
     position: Position = "front"
     """Where in the prompt: "front", "mid", "back", or a position for each (or for the only) activation."""
     when: When = "prompt"

@@ -1,6 +1,6 @@
 """Declare what can be added to a model's residual stream, as pure data: what, where, when, how strongly."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, field
 from typing import Annotated, Literal, Self
 
@@ -209,11 +209,12 @@ def _which_addition(value: object) -> str | None:
     return name if name in {*_TELLING.values(), "ActivationAddition"} else None
 
 
-def _by_kind(which: Callable[[object], str | None]) -> Discriminator:
+def _by_kind(*kinds: str) -> Discriminator:
+    valid = ", ".join(f"{kind}(…)" for kind in kinds[:-1])
     return Discriminator(
-        which,
+        _which_addition,
         custom_error_type="not_an_addition",
-        custom_error_message="an XVector(…) or an ActivationAddition(…)",
+        custom_error_message=f"an {valid} or {kinds[-1]}(…)",
     )
 
 
@@ -222,7 +223,7 @@ _Matchable = Annotated[
     | Annotated[ActivationAddition, Tag("ActivationAddition")]
     | Annotated[DatasetVector, Tag("DatasetVector")]
     | Annotated[VectorFile, Tag("VectorFile")],
-    _by_kind(_which_addition),
+    _by_kind("XVector", "ActivationAddition", "DatasetVector", "VectorFile"),
 ]
 
 
@@ -274,7 +275,7 @@ Addition = Annotated[
     | Annotated[DatasetVector, Tag("DatasetVector")]
     | Annotated[VectorFile, Tag("VectorFile")]
     | Annotated[RandomVector, Tag("RandomVector")],
-    _by_kind(_which_addition),
+    _by_kind("XVector", "ActivationAddition", "DatasetVector", "VectorFile", "RandomVector"),
 ]
 AnyAddition = ActivationAddition | XVector | DatasetVector | VectorFile | RandomVector
 

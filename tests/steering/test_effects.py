@@ -1,5 +1,7 @@
 import math
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -59,10 +61,20 @@ def test_the_divergence_is_the_disruption_and_what_passes_between_set_and_rest(
     assert found.effectiveness == pytest.approx(math.log(inside[0] / inside[1]), abs=1e-9)
 
 
-@pytest.mark.parametrize("tokens", [[], [0, 1, 2, 3], [4], [-1]])
-def test_a_set_that_is_none_is_refused(tokens: list[int]) -> None:
-    with pytest.raises(ModelError, match="valid: some, not all, of the tokens 0 to 3"):
+@pytest.mark.parametrize("tokens", [[], [0, 1, 2, 3], [4], [-1], ["1"], "love", [0.5]])
+def test_a_set_that_is_none_is_refused(tokens: Any) -> None:
+    with pytest.raises(ModelError, match="valid: some, not all, of the tokens 0 to 3, by their numbers"):
         focus(logs([1, 1, 1, 1]), logs([1, 1, 1, 1]), tokens)
+
+
+@pytest.mark.parametrize("unsteered", [[0, 1, 1], [1, 0, 0]])
+def test_a_set_that_was_impossible_or_certain_has_nothing_to_be_compared_with(unsteered: list[float]) -> None:
+    with pytest.raises(ModelError, match="gives token_ids a probability of 0 or 1"):
+        focus(logs(unsteered), logs([1, 1, 1]), [0])
+
+
+def test_a_set_may_be_of_numpys_numbers_and_become_impossible() -> None:
+    assert focus(logs([1, 1, 2]), logs([0, 1, 2]), np.array([0])).effectiveness == -math.inf
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_nothing_is_left_where_a_file_cannot_be_written(
 ) -> None:
     with pytest.raises(ModelError, match=r"could not be written to .*nowhere"):
         save_vectors(tmp_path / "nowhere" / "x.safetensors", [ones()], embedded_model, made="by hand")
-    with pytest.raises(ModelError, match="no vectors to save"):
+    with pytest.raises(ModelError, match=r"x\.safetensors is \[\]; valid: a list of one"):
         save_vectors(tmp_path / "x.safetensors", [], embedded_model, made="by hand")
     with pytest.raises(ModelError, match=r"cannot be written to x\.gguf"):
         save_vectors(tmp_path / "x.gguf", [ones()], embedded_model, made="by hand")
@@ -268,3 +268,6 @@ def test_only_vectors_are_saved(embedded_model: TransformerBridge, tmp_path: Pat
 
     with pytest.raises(ModelError, match=r"has XVector\(.*; valid: vectors, as `resolve` makes them"):
         save_vectors(tmp_path / "x.safetensors", declared, embedded_model, made="by hand")
+    alone: Any = ones()
+    with pytest.raises(ModelError, match=r"is SteeringVector\(.*; valid: a list of one vector or more"):
+        save_vectors(tmp_path / "x.safetensors", alone, embedded_model, made="by hand")

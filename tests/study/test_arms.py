@@ -117,7 +117,10 @@ def test_what_says_nothing_is_not_in_the_json() -> None:
             lambda: RandomVector((XVector("a", "b", coeff=1, at=6, dims=(0, 3)), VectorFile("a", coeff=1))),
             "like has additions to different dims; valid: a RandomVector for each",
         ),
-        (lambda: RandomVector(RandomVector(XVector("a", "b", coeff=1, at=6))), "an XVector"),  # type: ignore[arg-type] # refused
+        (
+            lambda: RandomVector(RandomVector(XVector("a", "b", coeff=1, at=6))),  # type: ignore[arg-type] # refused
+            r"an XVector\(…\), ActivationAddition\(…\), DatasetVector\(…\) or VectorFile\(…\)",
+        ),
     ],
 )
 def test_an_addition_that_says_nothing_runnable_is_refused(

@@ -151,7 +151,10 @@ def test_the_demo_study_is_valid() -> None:
         ("Steered(additions=[])", "additions is []; valid: at least 1 of them."),
         (
             "Steered(additions=['x'])",
-            "additions[0] is 'x'; valid: an XVector(…) or an ActivationAddition(…).",
+            (
+                "additions[0] is 'x'; valid: an XVector(…), ActivationAddition(…), DatasetVector(…), "
+                "VectorFile(…) or RandomVector(…)."
+            ),
         ),
         ("Steered(addition=[])", "addition is not a field here. Did you mean 'additions'?"),
         (
