@@ -156,6 +156,7 @@ ADDED = (
         ("UPDATE event SET at = 'then' WHERE sequence = 3", {"log", "stored values"}),
         ("UPDATE booklet SET n_trials = 3 WHERE rowid = 1", {"booklets' lengths"}),
         ("UPDATE answer SET answered_at = 'soon' WHERE id = 1", {"stored values"}),
+        ("UPDATE answer SET comment = CAST(X'ff' AS TEXT) WHERE id = 1", {"stored values"}),
     ],
 )
 def test_what_is_altered_in_the_rating_database_is_named(

@@ -53,7 +53,8 @@ def publish(study_name: str, rating_url: str, sealed_url: str, *, hold: bool) ->
         return
     head = open_study(rating_url, study_name, now=datetime.now(UTC))
     click.echo(f"  log          {head}")
-    click.echo("Next: rater serve")
+    invite = f"rater invite {study_name} --n 20 --csv links.csv, and then: "
+    click.echo(f"Next: {invite if published.protocol.invited_only else ''}rater serve")
 
 
 def _audit(sealed_url: str, prepared: "Prepared") -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from sqlalchemy.exc import OperationalError
+
 Outcome = Literal["intact", "altered", "not checked"]
 
 
@@ -38,12 +40,14 @@ def unless_unreadable(checks: Iterator[Check]) -> Iterator[Check]:
         yield from checks
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         yield altered("stored values", f"One is such as rater cannot have stored: {error}.")
+    except OperationalError as error:
+        if "decode to UTF-8" not in str(error.orig):
+            raise
+        yield altered("stored values", "One is no text that rater can have stored: it is not UTF-8.")
 
 
 def compare(name: str, *, recorded: object, found: object, what: str) -> Check:
-    """Compare a digest with the one on record; a study from before digests were kept has none."""
-    if recorded is None:
-        return not_checked(name, f"No digest of {what} is in the log: an earlier version wrote it.")
+    """Compare a digest with the one on record; a log that lacks one was rewritten."""
     if recorded != found:
         return altered(name, f"{what[:1].upper()}{what[1:]} were changed: the log vouches for others.")
     return intact(name, f"{what[:1].upper()}{what[1:]} are those that the log vouches for.")

@@ -4,7 +4,7 @@ import logging
 import secrets
 
 from flask import Flask, Response
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException
 
 from rater.errors import DatabaseError
 from rater.web.language import gettext, marked
@@ -44,6 +44,7 @@ _WHAT_NOW = marked(
 def install(app: Flask) -> None:
     """Register the pages for refused requests, an unusable database, and our own mistakes."""
     app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(BadHost, _nowhere)
     app.register_error_handler(DatabaseError, _unusable)
     app.register_error_handler(Exception, _broken)
 
@@ -58,6 +59,11 @@ def _refused(error: HTTPException) -> Response:
     if retry_after:
         response.headers["Retry-After"] = str(retry_after)
     return response
+
+
+def _nowhere(_error: BadHost) -> Response:
+    """Refuse a host that no address can be made of, and so no link on a page."""
+    return Response(f"{_WORDS[400][0]}\n", status=400, mimetype="text/plain")
 
 
 def _unusable(error: DatabaseError) -> Response:

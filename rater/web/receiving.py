@@ -7,15 +7,14 @@ its side. Here the loop, which can wait for any number of clients at once, takes
 is whole, and goes on while a client leaves.
 """
 
-import contextlib
 import re
 import socket
 import struct
 import time
 from concurrent.futures import Future
 from functools import partial
+from io import BytesIO
 from selectors import EVENT_READ
-from typing import Literal
 
 from gunicorn.http.message import Request  # type: ignore[import-untyped] # it has no types
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped] # as above
@@ -30,31 +29,35 @@ _LONGEST_HEAD = 64 * 1024
 _CHUNK = 64 * 1024
 _SENDING = struct.pack("ll", int(PATIENCE_S), 0)
 """How long a client may take none of an answer, as the system's timeval."""
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
-_IN_CHUNKS = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+_FRAMING = re.compile(rb"\r\n(?:content-length|transfer-encoding)", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,6})[ \t]*\r\n", re.IGNORECASE)
+_NOT_READ = 0
 
 
-Received = Literal["unfinished", "whole", "not read"]
+def request_length(received: bytes | bytearray, n_searched: int = 0) -> int | None:
+    """Say how many bytes a request has with its body; None until its head is there.
 
-
-def judge(received: bytes) -> Received:
-    """Say whether a request is there, with its body; one in chunks, or too long for us, is not read."""
-    head, end, body = received.partition(b"\r\n\r\n")
-    if not end:
-        return "unfinished"
-    found = _LENGTH.search(head + b"\r\n")
-    length = int(found[1]) if found else 0
-    if length > MAX_REQUEST_BYTES or _IN_CHUNKS.search(head):  # which no browser sends
-        return "not read"
-    return "whole" if len(body) >= length else "unfinished"
+    It is 0 for one whose body is not read, such as no browser sends: in chunks, too long for us, or of
+    a length that may be read in two ways. A search for the head's end goes on where the last one stopped.
+    """
+    end = received.find(b"\r\n\r\n", max(0, n_searched - 3))
+    if end < 0:
+        return None
+    head = bytes(received[: end + 2])
+    n_framing, found = len(_FRAMING.findall(head)), _LENGTH.search(head)
+    if not n_framing:
+        return end + 4
+    if n_framing > 1 or found is None or int(found[1]) > MAX_REQUEST_BYTES:
+        return _NOT_READ
+    return end + 4 + int(found[1])
 
 
 class Connection(TConn):  # type: ignore[misc] # gunicorn is not typed
     """A client, with what it has sent of a request so far."""
 
-    received = b""
-    is_read = True
-    """Whether its request was read to its end."""
+    received: bytearray
+    length: int | None
+    """What `request_length` says of its request."""
     is_leaving = False
     """Whether it was answered for the last time."""
 
@@ -84,9 +87,8 @@ class ReceivingWorker(ThreadWorker):  # type: ignore[misc] # as above
 
     def enqueue_req(self, connection: Connection) -> None:
         """Go on with what a client sent beyond its last request."""
-        connection.received = connection.parser.unreader.take_buffered()
         self._wait_for(connection, PATIENCE_S)
-        self._answer_if_whole(connection)
+        self._take_in(connection, connection.parser.unreader.take_buffered())
 
     def murder_pending(self) -> None:
         """Close the connections of those who took too long."""
@@ -100,13 +102,17 @@ class ReceivingWorker(ThreadWorker):  # type: ignore[misc] # as above
             super().finish_request(connection, answered)
             return
         connection.is_leaving = True
-        with contextlib.suppress(OSError):  # it has gone already
+        try:
             connection.sock.shutdown(socket.SHUT_WR)
-        self._wait_for(connection, LINGER_S)
+            self._wait_for(connection, LINGER_S)
+        except OSError:  # it has gone already, or its answer broke off
+            self.nr_conns -= 1
+            connection.close()
 
     def handle_request(self, request: Request, connection: Connection) -> bool:
-        """Answer a request, and no other after one that was not read to its end."""
-        if not connection.is_read:
+        """Answer a request; one that is not read gets no body, and none comes after it."""
+        if connection.length == _NOT_READ:
+            request.body = BytesIO()  # else a thread would wait for it
             request.force_close()
         return bool(super().handle_request(request, connection))
 
@@ -117,6 +123,7 @@ class ReceivingWorker(ThreadWorker):  # type: ignore[misc] # as above
             connection.timeout = min(connection.timeout, deadline)
 
     def _wait_for(self, connection: Connection, patience_s: float) -> None:
+        connection.received, connection.length = bytearray(), None
         connection.timeout = time.monotonic() + patience_s
         connection.sock.settimeout(0)
         self._waiting.add(connection)
@@ -132,19 +139,21 @@ class ReceivingWorker(ThreadWorker):  # type: ignore[misc] # as above
         if not chunk or len(connection.received) > _LONGEST_HEAD + MAX_REQUEST_BYTES:
             self._drop(connection)
         elif not connection.is_leaving:
-            connection.received += chunk
-            self._answer_if_whole(connection)
+            self._take_in(connection, chunk)
 
-    def _answer_if_whole(self, connection: Connection) -> None:
-        found = judge(connection.received)
-        if found == "unfinished":
+    def _take_in(self, connection: Connection, chunk: bytes) -> None:
+        """Add to what a client has sent, and answer once that is a whole request."""
+        n_searched = len(connection.received)
+        connection.received += chunk
+        if connection.length is None:
+            connection.length = request_length(connection.received, n_searched)
+        if connection.length is None or len(connection.received) < connection.length:
             return
         self._stop_waiting_for(connection)
-        connection.is_read = found == "whole"
         connection.sock.settimeout(None)
         connection.init()
-        connection.parser.unreader.unread(connection.received)
-        connection.received, connection.data_ready = b"", True
+        connection.parser.unreader.unread(bytes(connection.received))
+        connection.data_ready = True
         super().enqueue_req(connection)
 
     def _stop_waiting_for(self, connection: Connection) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -39,6 +40,9 @@ DEFAULT_WORKERS = 2
 _THREADS = 4  # one computes at a time, the others wait for clients; with twelve it keeps a quarter less
 _REQUESTS_A_CONNECTION = 32
 _BACKLOG = 256
+_MOST_CLIENTS = 1_000
+_OTHER_FILES = 100
+"""How many files a worker may have open beside its clients: databases, locks, logs."""
 _TIMEOUT_S = 60  # more than SQLite waits for a lock, so that a wait ends as a page and not as a killed worker
 _GRACE_S = 5
 _LAST_PORT = 65_535
@@ -177,6 +181,7 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
             "workers": workers,
             "worker_class": _Worker,
             "threads": _THREADS,
+            "worker_connections": _most_clients(),
             "timeout": _TIMEOUT_S,
             "graceful_timeout": _GRACE_S,
             "loglevel": "warning",
@@ -198,6 +203,14 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
     def load(self) -> Gate:
         """Make the app, in the worker."""
         return Gate(create_app(self._settings), most_bytes=MAX_REQUEST_BYTES, free=DESK_PATH)
+
+
+def _most_clients() -> int:
+    """Say how many clients a worker may have: past the system's limit it would try in vain, over and over."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed == resource.RLIM_INFINITY:
+        return _MOST_CLIENTS
+    return max(2 * _THREADS, min(_MOST_CLIENTS, allowed - _OTHER_FILES))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -15,6 +15,10 @@ def test_a_wrong_method_gets_a_page(client: FlaskClient, slug: str) -> None:
     assert "This does not work here" in page.text
 
 
+def test_a_host_that_cannot_be_is_refused(client: FlaskClient, slug: str) -> None:
+    assert client.get(f"/s/{slug}", headers={"Host": "a" * 70}).status_code == 400
+
+
 def test_our_mistake_shows_a_reference_and_logs_the_traceback(
     app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:

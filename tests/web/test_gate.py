@@ -84,3 +84,13 @@ def test_a_body_is_received_as_far_as_its_length_is_known_and_is_allowed(length:
     _send(Gate(app, most_bytes=10, free="/desk"), length=length).join()
 
     assert app.bodies == [taken]
+
+
+def test_a_turn_ends_with_its_request() -> None:
+    gate = Gate(SlowApp(), most_bytes=10, free="/desk", patience_s=5)
+    before = time.monotonic()
+
+    for _ in range(2):
+        _send(gate).join()
+
+    assert time.monotonic() - before < 4

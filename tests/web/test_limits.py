@@ -8,6 +8,7 @@ from werkzeug.test import TestResponse
 
 from rater.web import limits
 from rater.web.app import create_app
+from rater.web.arrivals import INVITATION, PREFIX
 from rater.web.limits import Limit
 from rater.web.settings import WebSettings, running
 
@@ -59,6 +60,14 @@ def test_a_lab_may_begin_every_booklet_from_its_address(
     assert [begin(app=lab) for _ in range(15)] == [303] * 15
     with lab.app_context():
         running().engine.dispose()
+
+
+def test_an_invented_invitation_lifts_no_limit(begin: Callable[..., int], app: Flask, slug: str) -> None:
+    for _ in range(10):
+        begin()
+
+    form = {"decision": "agree", "token": "t" * 43, PREFIX + INVITATION: "i" * 22}
+    assert app.test_client().post(f"/s/{slug}/consent", data=form, environ_base=FAR).status_code == 429
 
 
 def test_this_machine_is_not_limited(begin: Callable[..., int]) -> None:

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 import httpx
 import pytest
 
-from rater.web.receiving import judge
+from rater.web.receiving import request_length
 from tests.web.test_server import served
 
 SAVE = b"POST /s/quiet-river/consent HTTP/1.1\r\nHost: localhost\r\nContent-Length: 64\r\n"
@@ -16,20 +16,25 @@ FORM = b"Content-Type: application/x-www-form-urlencoded\r\n\r\ndecision=agree&t
 
 
 @pytest.mark.parametrize(
-    ("received", "found"),
+    ("received", "length"),
     [
-        (b"", "unfinished"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\n", "unfinished"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "whole"),
-        (b"POST / HTTP/1.1\r\ncontent-length: 3\r\n\r\nab", "unfinished"),
-        (b"POST / HTTP/1.1\r\nContent-Length:3 \r\nHost: x\r\n\r\nabc", "whole"),
-        (b"POST / HTTP/1.1\r\nX-Content-Length: 3\r\n\r\n", "whole"),
-        (b"POST / HTTP/1.1\r\nContent-Length: 999999\r\n\r\n", "not read"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "not read"),
+        (b"", None),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n", None),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET", 27),
+        (b"POST / HTTP/1.1\r\ncontent-length: 3\r\n\r\nab", 41),
+        (b"POST / HTTP/1.1\r\nContent-Length:3 \r\nHost: x\r\n\r\nabc", 50),
+        (b"POST / HTTP/1.1\r\nX-Content-Length: 3\r\n\r\n", 40),
+        (b"POST / HTTP/1.1\r\nContent-Length: 999999\r\n\r\n", 0),
+        (b"POST / HTTP/1.1\r\nContent-Length: " + b"0" * 30 + b"64\r\n\r\n", 0),
+        (b"POST / HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 64\r\n\r\n", 0),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 0),
     ],
 )
-def test_a_request_is_whole_when_its_body_is_there(received: bytes, found: str) -> None:
-    assert judge(received) == found
+def test_a_request_is_as_long_as_its_head_and_body_and_0_if_that_is_not_clear(
+    received: bytes, length: int | None
+) -> None:
+    assert request_length(received) == length
+    assert request_length(received, received.find(b"\r\n\r\n") + 2) == length
 
 
 @contextmanager
@@ -50,8 +55,10 @@ def clients(address: str, n: int, sent: bytes) -> Iterator[list[socket.socket]]:
         b"GET / HTTP/1.1\r\nHost: local",
         SAVE + FORM[:-10],
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",  # and never closes
+        SAVE.replace(b" 64", b" " + b"0" * 30 + b"64") + FORM[:-10],
+        SAVE.replace(b" 64", b" " + b"9" * 30) + FORM[:-10],
     ],
-    ids=["nothing", "half a head", "half a form", "a request, and stays"],
+    ids=["nothing", "half a head", "half a form", "a request, and stays", "a long length", "a huge one"],
 )
 def test_clients_that_vanished_hold_up_nobody(
     publish_study: Callable[..., str], rating_url: str, sent: bytes
