@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,3 +41,15 @@ def test_pairs_are_said_to_stand_on_both_sides() -> None:
 
     assert balance.first_left == {(0, 1): 0.5}
     assert balance.ratings_per_completion == Range(9, 9)
+
+
+def test_pairs_that_lean_to_a_side_are_said_to_and_repeats_count_for_nothing() -> None:
+    design = Design(n_raters=1, items_per_rater=2, n_prompts=2, n_arms=2, n_samples=1, is_pairwise=True)
+    first, second = (Trial((Completion(prompt, 0, 0), Completion(prompt, 1, 0))) for prompt in (0, 1))
+
+    balance = measure_balance(design, [[first, second, replace(first, is_repeat=True)]])
+
+    assert balance.first_left == {(0, 1): 1.0}
+    assert balance.ratings_per_completion == Range(1, 1)
+    places = balance.mean_places_of_prompts
+    assert (places.least, places.greatest) == pytest.approx((1 / 6, 1 / 2))

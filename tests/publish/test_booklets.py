@@ -271,3 +271,19 @@ def test_added_booklets_leave_the_first_ones_as_they_are_and_all_together_even(
     sets = Counter(trial.prompt for booklet in dealt for trial in first_shown(booklet))
     n_dimensions = 1 if design.asking == "together" else design.n_dimensions
     assert spread(sets, design.n_prompts) <= design.set_size * n_dimensions
+
+
+def test_added_booklets_ask_the_dimensions_whose_turn_it_is() -> None:
+    design = Design(
+        n_raters=2,
+        items_per_rater=2,
+        n_prompts=1,
+        n_arms=2,
+        n_samples=1,
+        n_dimensions=3,
+        asking="one_per_rater",
+    )
+
+    dealt = deal_booklets(design, np.random.default_rng(1), added=(1,))
+
+    assert {booklet[0].dimension for booklet in dealt} == {0, 1, 2}
