@@ -130,8 +130,12 @@ def _of_the_agreement(alpha: Quantity) -> list[Check]:
     if alpha.estimate >= _TENTATIVE_ALPHA:
         says = f"raters agree about single texts: {found}, {_TENTATIVE_ALPHA:g} or more"
         return [Check(passed=True, says=f"{says} ({_ALPHA_REFERENCE})")]
-    is_shown = alpha.interval is not None and alpha.interval.low > 0
-    how = "raters agree little" if is_shown else "raters are not shown to agree more than by chance"
+    if alpha.interval is None:
+        how = "nothing says how sure it is how far raters agree"
+    elif alpha.interval.low > 0:
+        how = "raters agree little"
+    else:
+        how = "raters are not shown to agree more than by chance"
     says = (
         f"{how} about single texts: {found}, below the {_TENTATIVE_ALPHA:g} that is asked of coders in "
         f"content analysis ({_ALPHA_REFERENCE}). Here raters are part of the test: little "
