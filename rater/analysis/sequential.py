@@ -54,14 +54,10 @@ def at_look(planned: Planned, looks: Sequence[Seen]) -> Planned:
     plan = planned.looks
     if plan is None or plan.spending == "none" or not any(look.is_interim for look in looks):
         return planned
-    level = _levels(plan.spending, looks, planned.alpha)[-1]
-    earlier = tuple(
-        look.share for place, look in enumerate(looks[:-1]) if _is_new(looks[:place], look.n_answers)
-    )
-    if not _is_new(looks[:-1], looks[-1].n_answers):
-        earlier = earlier[:-1]  # this look is that one again
+    distinct = _distinct(looks)
+    earlier = tuple(look.share for look in distinct[:-1])
     spent = Spent(plan.spending, planned.alpha, looks[-1].share, earlier)
-    return replace(planned, alpha=level, spent=spent)
+    return replace(planned, alpha=_levels(plan.spending, distinct, planned.alpha)[-1], spent=spent)
 
 
 def level_at_the_end(looks: Looks | None, alpha: float) -> float:
@@ -103,23 +99,22 @@ def say_spent(planned: Planned) -> str:
     )
 
 
-def _is_new(before: Sequence[Seen], n_answers: int) -> bool:
-    """Whether there are more answers than at any look before."""
-    return n_answers > max((look.n_answers for look in before), default=0)
+def _distinct(looks: Sequence[Seen]) -> list[Seen]:
+    """Take looks without new answers, such as after a rater was forgotten, for one with the look before."""
+    distinct: list[Seen] = []
+    for look in looks:
+        if not distinct or look.n_answers > distinct[-1].n_answers:
+            distinct.append(look)
+        else:  # what was spent when fewer were planned stays spent
+            distinct[-1] = replace(distinct[-1], n_planned=min(distinct[-1].n_planned, look.n_planned))
+    return distinct
 
 
 def _levels(how: Spending, looks: Sequence[Seen], alpha: float) -> list[float]:
-    """Find the two-sided level of each look; one without new answers is one look with the one before."""
-    merged: list[tuple[int, float]] = []
-    total, most = 0.0, 0
-    place: list[int] = []
+    """Find the two-sided level of each of some looks, each of which has new answers."""
+    spent: list[float] = []
     for look in looks:
-        is_new = look.n_answers > most
-        total = max(spend(how, look.share, alpha / 2), total + _LEAST * is_new)
-        if not is_new:
-            merged.pop()
-        most = max(most, look.n_answers)
-        merged.append((most, total))
-        place.append(len(merged) - 1)
-    found = boundaries(*zip(*merged, strict=True))
-    return [float(2 * stats.norm.sf(found[index])) for index in place]
+        before = spent[-1] if spent else 0.0
+        spent.append(max(spend(how, look.share, alpha / 2), before + _LEAST))
+    found = boundaries([look.n_answers for look in looks], spent)
+    return [float(2 * stats.norm.sf(z)) for z in found]

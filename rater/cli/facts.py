@@ -56,11 +56,12 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
     from rater.store.rating.studies import get_study
     from rater.study.arms import models_needed
     from rater.study.describe import describe_arm, describe_sampling
+    from rater.unblind.looking import LOOKS
 
     with disposing(open_rating(databases.rating_url)) as rating, reading(rating) as session:
         events = read_events(session, Event, get_study(session, name).id)
     study = _declared(databases, name)
-    seen_by_arm = [event for event in events if event.kind in {"look", "unblinded"}]
+    seen_by_arm = [event for event in events if event.kind in LOOKS]
     first_look = seen_by_arm[0].sequence if seen_by_arm else math.inf
     looks = [
         Look(
