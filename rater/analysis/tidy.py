@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rater.analysis.planned import Planned
+from rater.analysis.reading_notes import ReadingNotes
 from rater.analysis.scales import Judged, Numbers, Preferences, Rated
 from rater.errors import RaterError, StudyError, nearest
 from rater.study.analysis_plan import Scope, Score
@@ -18,6 +19,8 @@ NUMBERS = ("position", "shown_ms", "first_render_ms", "hidden_ms")
 TEXTS = ("guess", "other_arm", "other_item")
 FLAGS = ("is_repeat", "cannot_judge", "arm_is_left")
 """Columns that are read under these names where they are there: numbers, names, and yes or no."""
+REPEAT_KEY = ("rater", "prompt", "arm", "item", "other_arm", "other_item", "dimension")
+"""Answers that agree in all of these are repeats: items may be numbered within prompt and arm."""
 EMPTY = frozenset({"", "NA", "NaN", "nan", "null", "None"})
 """How files write an answer that was not given."""
 MOST_POINTS = 11
@@ -63,6 +66,7 @@ def read(
         if column is not None or name in table.columns:
             wanted[name] = column or name
     _check_columns(table, wanted)
+    n_rows = len(table)
     table = _answered(table, answer, drop_empty=drop_empty)
     frame = pd.DataFrame(
         {name: _text(table[column], column) for name, column in wanted.items() if name != "answer"}
@@ -73,9 +77,19 @@ def read(
     if "dimension" not in frame.columns:
         frame["dimension"] = answer
     _carry_along(frame, table)
+    n_repeats = 0
     if "item" in wanted and "position" in frame.columns and "is_repeat" not in frame.columns:
         frame["is_repeat"] = _later(frame)
-    return frame.reset_index(drop=True)
+        n_repeats = int(frame["is_repeat"].sum())
+    frame = frame.reset_index(drop=True)
+    frame.attrs["reading"] = ReadingNotes(
+        source="the table" if isinstance(source, pd.DataFrame) else str(source),
+        n_rows=n_rows,
+        n_without_answer=n_rows - len(frame),
+        n_not_judged=int(frame["answer"].isna().sum()),
+        n_repeats=n_repeats,
+    )
+    return frame
 
 
 def _answered(table: pd.DataFrame, answer: str, *, drop_empty: bool) -> pd.DataFrame:
@@ -122,9 +136,7 @@ def _flags(table: pd.DataFrame, column: str) -> np.ndarray:
 def _later(frame: pd.DataFrame) -> np.ndarray:
     """Mark each answer to a text that its rater has judged on that dimension before."""
     in_order = frame.sort_values("position", kind="stable")
-    again = in_order.duplicated(
-        [name for name in ("rater", "item", "other_item", "dimension") if name in frame]
-    )
+    again = in_order.duplicated([name for name in REPEAT_KEY if name in frame])
     return again.reindex(frame.index).to_numpy(dtype=np.bool_)
 
 

@@ -42,7 +42,9 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
         )
         path.write_text(lines, encoding="utf-8", newline="\n")
     else:
-        frame.to_parquet(path, engine="pyarrow", index=False)
+        plain = frame.copy(deep=False)
+        plain.attrs = {}  # notes on how the frame came about, which Parquet's metadata cannot hold
+        plain.to_parquet(path, engine="pyarrow", index=False)
 
 
 def write_dictionary(entries: Mapping[str, tuple[str, str]], frame: pd.DataFrame, path: Path) -> None:

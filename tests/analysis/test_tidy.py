@@ -208,6 +208,23 @@ def test_a_second_answer_to_a_text_is_a_repeat_where_positions_tell_which_is_sec
     assert "is_repeat" not in read(table.drop(columns="item")).columns
 
 
+def test_texts_numbered_anew_in_each_prompt_and_arm_are_not_repeats() -> None:
+    rows = [("p1", "a", 1), ("p1", "b", 2), ("p2", "a", 3), ("p2", "b", 4), ("p1", "a", 5)]
+    table = pd.DataFrame(rows, columns=["prompt", "arm", "position"]).assign(rater="r", item="1", answer=2)
+
+    frame = read(table)
+
+    assert frame["is_repeat"].tolist() == [False, False, False, False, True]
+    assert frame.attrs["reading"].n_repeats == 1
+
+
+def test_the_notes_count_rows_that_have_no_answer() -> None:
+    notes = read(small(SMALL + "r2,p1,a,NA\n"), drop_empty=True).attrs["reading"]
+
+    assert (notes.n_rows, notes.n_without_answer, notes.n_used) == (3, 1, 2)
+    assert any("1 of 3 rows have no answer" in message for message in notes.messages)
+
+
 def test_a_column_without_a_value_is_as_good_as_none() -> None:
     rows = [("r1", "i1", 2.0), ("r1", "i1", 4.0), ("r1", "i2", 3.0)]
     table = pd.DataFrame(rows, columns=["rater", "item", "answer"]).assign(prompt="p", arm="a")
