@@ -1,8 +1,8 @@
 """Compare more arms than the two of the primary contrast, each family of comparisons adjusted together.
 
-The comparisons are the study's, or by default every other arm with the control (the second arm of the
-planned contrast) and every changed arm with each random control; Holm's method keeps the chance of any false
-positive in a family below alpha (STATISTICS.md section 10).
+The comparisons are the study's, or by default every other arm with the control (the unsteered arm where there
+is one) and every changed arm with each random control; Holm's method keeps the chance of any false positive
+in a family below alpha (STATISTICS.md section 10).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -170,7 +170,7 @@ def _ranking(material: Material, rng: np.random.Generator) -> Ranking | NotEstim
     return rank_arms(
         material.frame,
         judged.name,
-        planned.contrast[1],
+        planned.control_arm,
         alpha=planned.alpha,
         rng=rng,
         progress=material.progress,

@@ -13,6 +13,7 @@ def plan_of(study: Study) -> Planned:
         study.dimensions,
         contrast=study.contrast,
         arms=ArmFacts(
+            control=study.control,
             doses=dose_levels(study),
             random_controls=tuple(
                 arm.name

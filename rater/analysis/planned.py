@@ -27,6 +27,7 @@ class PlannedContrast:
 class ArmFacts:
     """What the study says of its arms, as far as the analysis asks."""
 
+    control: str | None = None
     doses: Mapping[str, float] = field(default_factory=dict, hash=False)
     random_controls: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
@@ -72,6 +73,8 @@ class Planned:
     """The dose of each arm that has one, where the trend over doses is to be tested."""
     contrasts: tuple[PlannedContrast, ...] = ()
     """Further comparisons; where there are none, every other arm is compared with the control."""
+    control: str | None = None
+    """The arm that every other arm is compared with; by default the second arm of the contrast."""
     random_controls: tuple[str, ...] = ()
     """Arms with an addition of chance direction, which every other changed arm is compared with."""
     changed: tuple[str, ...] = ()
@@ -111,14 +114,14 @@ class Planned:
     def contrasts_among(self, arms: Collection[str]) -> tuple[PlannedContrast, ...]:
         """List the contrasts to test where these arms have answers: the declared ones, or the default ones.
 
-        By default every other arm is compared with the control (the second arm of the primary contrast), in
-        the order of doses, and every changed arm with each random control; there are none with two arms.
+        By default every other arm is compared with the control, in the order of doses, and every other arm
+        but the control with each random control; there are none with two arms.
         """
         if self.contrasts:
             return self.contrasts
-        control = self.contrast[1]
+        control = self.control_arm
         others = sorted(set(arms) - {control}, key=lambda arm: (self.doses.get(arm, math.inf), arm))
-        if len(others) < 2 and set(others) <= {self.contrast[0]}:
+        if len(others) < 2 and set(others) <= set(self.contrast):
             return ()
         against_control = [(arm, control, AGAINST_CONTROL) for arm in others]
         against_random = [
@@ -130,8 +133,14 @@ class Planned:
         ]
         return tuple(
             PlannedContrast(f"{first} − {second}", first, second, family)
-            for first, second, family in [*against_control, *against_random]
+            for arm, other, family in [*against_control, *against_random]
+            for first, second in [self.contrast if {arm, other} == set(self.contrast) else (arm, other)]
         )
+
+    @property
+    def control_arm(self) -> str:
+        """The arm that every other arm is compared with by default."""
+        return self.contrast[1] if self.control is None else self.control
 
     @property
     def in_order(self) -> tuple[Judged, ...]:
@@ -165,6 +174,7 @@ def plan_analysis(
             )
             for each in analysis.contrasts
         ),
+        control=known.control,
         random_controls=known.random_controls,
         changed=known.changed,
         exclusions=analysis.exclusions,

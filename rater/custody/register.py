@@ -21,7 +21,7 @@ from rater.store.sealed.studies import get_sealed_study
 from rater.study.arms import Outside, models_needed
 from rater.study.asides import PRACTICE_ATTEMPTS
 from rater.study.describe import describe_arm, describe_sampling
-from rater.study.describe_analysis import describe_doses, exclusion_rules
+from rater.study.describe_analysis import describe_control, describe_doses, exclusion_rules
 from rater.study.scales import Likert, Number, Pairwise, Scale, Slider
 from rater.study.study import Study
 
@@ -127,6 +127,8 @@ def _hypotheses(study: Study) -> Iterator[str]:
     if others:
         yield f"Secondary dimensions, adjusted together by Holm's method: {', '.join(others)}."
     contrasts = plan_of(study).contrasts_among(study.arm_names)
+    if contrasts and not study.analysis.contrasts:
+        yield f"The control is `{study.control}`, {describe_control(study)}."
     for family in dict.fromkeys(each.family for each in contrasts):
         named = [_contrast(each) for each in contrasts if each.family == family]
         yield f"Also compared ({family}), adjusted together by Holm's method: {', '.join(named)}."

@@ -8,6 +8,7 @@ from rater.report.labelled import labelled
 from rater.report.numbers import SCORE_LABELS
 from rater.study.describe_analysis import (
     describe_contrast,
+    describe_control,
     describe_doses,
     describe_guessing,
     exclusion_rules,
@@ -34,6 +35,7 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
             "SESOI",
             "" if plan.sesoi is None else f"{plan.sesoi:g} in {score}; equivalence is tested against it",
         ),
+        ("control", _control(study)),
         *_contrasts(study),
         ("doses", _doses(study)),
         ("excluded raters", "; or ".join(exclusion_rules(plan.exclusions))),
@@ -52,6 +54,13 @@ def _contrasts(study: Study) -> list[tuple[str, str]]:
         ("contrasts", f"{', '.join(named)} ({family}, adjusted by Holm's method)")
         for family, named in families.items()
     ]
+
+
+def _control(study: Study) -> str:
+    """Name the control where arms are compared with it by default."""
+    if study.analysis.contrasts or not plan_of(study).contrasts_among(study.arm_names):
+        return ""
+    return f"{study.control}, {describe_control(study)}; by default every other arm is compared with it"
 
 
 def _doses(study: Study) -> str:

@@ -74,8 +74,9 @@ class AnalysisPlan(Declaration):
     contrast: tuple[Name, Name] | None = None
     """The two arms compared, first minus second; by default first steered minus first unsteered. (sealed)"""
     contrasts: Annotated[tuple[Contrast, ...], InOrder] = ()
-    """Further comparisons of arms; by default every arm with the control, and every steered arm with each
-    random control. (sealed)"""
+    """Further comparisons of arms; by default every arm with the control, which is the unsteered arm
+    where there is one and else the contrast's second arm, and every arm but the control with each random
+    control. (sealed)"""
     primary: Name | None = None
     """The dimension of the primary test; by default the first. (experimenter)"""
     scope: Scope = "raters+prompts"

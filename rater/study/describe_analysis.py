@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from rater.study.analysis_plan import Exclusions
+from rater.study.arms import Unsteered
 from rater.study.study import Study
 
 
@@ -22,6 +23,13 @@ def describe_contrast(first: str, second: str, name: str) -> str:
     """Name a comparison by its arms, and by what the study calls it."""
     arms = f"{first} − {second}"
     return arms if name == arms else f"{arms} (“{name}”)"
+
+
+def describe_control(study: Study) -> str:
+    """Return the reason why the study's control is the control."""
+    if any(isinstance(arm, Unsteered) and arm.name == study.control for arm in study.arms):
+        return "the unsteered arm"
+    return "the second arm of the contrast, since no arm is unsteered"
 
 
 def exclusion_rules(rules: Exclusions) -> list[str]:

@@ -173,6 +173,16 @@ class Study(Protocol):
         return first, second
 
     @property
+    def control(self) -> str:
+        """The arm that every other arm is compared with by default: the unsteered one, where there is one.
+
+        Without an unsteered arm it is the second arm of the primary contrast.
+        """
+        unsteered = [arm.name for arm in self.arms if isinstance(arm, Unsteered)]
+        in_contrast = [name for name in reversed(self.contrast) if name in unsteered]
+        return [*in_contrast, *unsteered, self.contrast[1]][0]
+
+    @property
     def primary(self) -> str:
         """The name of the primary dimension."""
         return self.analysis.primary or self.dimensions[0].name

@@ -6,6 +6,8 @@ from rater import (
     Contrast,
     Exclusions,
     Looks,
+    Prompted,
+    Steered,
     Study,
     Unsteered,
     XVector,
@@ -23,6 +25,29 @@ def test_a_study_that_declares_nothing_shows_its_primary_test_alone(study: Study
     assert said == (
         "walrus-arm − zebra-arm on happiness in net superiority, generalising to raters+prompts, alpha 0.01"
     )
+
+
+def test_the_control_is_named_with_the_comparisons_that_follow_from_it(study: Study) -> None:
+    love = Steered(name="love", additions=(XVector("Love", "Hate", coeff=1, at=6),))
+    arms = (Unsteered(name="plain"), love, Prompted(prefix="Be happy. "))
+    plan = AnalysisPlan(contrast=("love", "prompted"))
+
+    shown = dict(analysis_lines(study.model_copy(update={"arms": arms, "analysis": plan, "blinding": None})))
+
+    assert shown["control"] == ("plain, the unsteered arm; by default every other arm is compared with it")
+    assert shown["contrasts"] == (
+        "love − plain, prompted − plain (against the control, adjusted by Holm's method)"
+    )
+
+
+def test_without_an_unsteered_arm_the_control_is_the_second_of_the_contrast(study: Study) -> None:
+    arms = tuple(Prompted(name=name, prefix=f"Be {name}. ") for name in ("happy", "sad", "calm"))
+    plan = AnalysisPlan(contrast=("happy", "calm"))
+
+    shown = dict(analysis_lines(study.model_copy(update={"arms": arms, "analysis": plan, "blinding": None})))
+
+    assert shown["control"].startswith("calm, the second arm of the contrast, since no arm is unsteered")
+    assert shown["contrasts"].startswith("happy − calm, sad − calm (")
 
 
 def test_all_that_is_declared_is_shown_shortly(study: Study) -> None:
