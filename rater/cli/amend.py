@@ -1,18 +1,17 @@
 """`rater amend`: change a published study's texts, or add raters, as a version with its reason."""
 
-import getpass
 from pathlib import Path
 
 import click
 
-from rater.cli.options import rating_option, sealed_option, study_argument
+from rater.cli.options import current_user, rating_option, sealed_option, study_argument
 
 
 @click.command(short_help="Change texts, or add raters, after publication.")
 @study_argument
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--reason", required=True, help="Why; kept in the log, which raters never see.")
-@click.option("--who", default=getpass.getuser, show_default="you", help="Who; kept in the log.")
+@click.option("--who", default=current_user, show_default="you", help="Who; kept in the log.")
 @click.option("--yes", is_flag=True, help="Do not ask first.")
 @rating_option
 @sealed_option

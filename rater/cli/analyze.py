@@ -1,6 +1,5 @@
 """`rater analyze`: open the seal and say what the ratings show."""
 
-import getpass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -9,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from rater.cli.elsewhere import PLANNED, Elsewhere, elsewhere_options
-from rater.cli.options import OutputFile, StudyName, rating_option, sealed_option
+from rater.cli.options import OutputFile, StudyName, current_user, rating_option, sealed_option
 from rater.cli.outputs import Outputs, report_option, show
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--exploratory", is_flag=True, help="Analyse as the options say, not as planned; labelled everywhere."
 )
-@click.option("--who", default=getpass.getuser, show_default="you", help="Who looks; kept in the log.")
+@click.option("--who", default=current_user, show_default="you", help="Who looks; kept in the log.")
 @click.option("--why", show_default="planned analysis", help="Why; kept in the log.")
 @report_option
 @click.option("--json", "json_path", type=OutputFile(), help="Write all results to this file.")

@@ -1,12 +1,11 @@
 """`rater export`: write what was collected as tidy data."""
 
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from rater.cli.options import OutputFile, rating_option, sealed_option, study_argument
+from rater.cli.options import OutputFile, current_user, rating_option, sealed_option, study_argument
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 @click.option("--unblind", "unblinded", is_flag=True, help="With each text's arm; the look is logged.")
 @click.option("--identifiers", is_flag=True, help="With who raters are, by what a recruitment site said.")
 @click.option("--yes", is_flag=True, help="Do not ask before unblinding.")
-@click.option("--who", default=getpass.getuser, show_default="you", help="Who looks; kept in the log.")
+@click.option("--who", default=current_user, show_default="you", help="Who looks; kept in the log.")
 @click.option("--why", default="export", show_default=True, help="Why; kept in the log.")
 @rating_option
 @sealed_option

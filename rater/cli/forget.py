@@ -1,11 +1,10 @@
 """`rater forget`: forget who a rater is, or all that they gave."""
 
-import getpass
 from typing import TYPE_CHECKING
 
 import click
 
-from rater.cli.options import rating_option, study_argument
+from rater.cli.options import current_user, rating_option, study_argument
 
 if TYPE_CHECKING:
     from rater.store.rating.forget import Known
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 @click.argument("who", metavar="RATER")
 @click.option("--with-ratings", is_flag=True, help="Delete what they answered, too.")
 @click.option("--yes", is_flag=True, help="Do not ask first.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who does it; kept in the log.")
+@click.option("--by", default=current_user, show_default="you", help="Who does it; kept in the log.")
 @rating_option
 def forget(study_name: str, who: str, rating_url: str, by: str, *, with_ratings: bool, yes: bool) -> None:
     """Delete what says who RATER is: the identifiers of a recruitment site, and the name of a personal link.

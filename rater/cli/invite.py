@@ -87,10 +87,10 @@ def invite(  # noqa: PLR0917 (click's interface)
         labels = _labels(session, study.id, n_links, labels_file)
         made = make_invitations(session, study.id, labels, now=datetime.now(UTC))
         links = [(each.label, f"{base}/s/{study.slug}/i/{each.code}") for each in made]
-        # inside the transaction: links that could not be written down are not made either
+        # inside the transaction: links that could not be written down or printed are not made either
         _write_files(links, csv_file, qr_folder)
-    for label, link in links:
-        click.echo(f"{label}\t{link}")
+        for label, link in links:
+            click.echo(f"{label}\t{link}")
     click.echo("Keep these: only their digests are stored, so that they cannot be shown again.", err=True)
 
 

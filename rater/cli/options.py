@@ -1,5 +1,6 @@
 """Options that several commands share: which databases, and which study."""
 
+import getpass
 import os
 import shutil
 import sys
@@ -22,6 +23,17 @@ def command_name() -> str:
     if shutil.which("rater"):
         return "rater"
     return os.path.relpath(sys.argv[0]) if Path(sys.argv[0]).name == "rater" else "python -m rater"
+
+
+def current_user() -> str:
+    """Return the login name of the user, or "uid 12345" where the system has no name for the user's number.
+
+    A container that runs as an arbitrary number has no entry in the password database.
+    """
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 class DatabaseUrl(click.ParamType[str]):

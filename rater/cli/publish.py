@@ -7,6 +7,7 @@ import click
 from rater.cli.options import rating_option, sealed_option, study_argument
 
 if TYPE_CHECKING:
+    from rater.publish.audit.findings import Audit
     from rater.publish.prepare import Prepared
 
 _NEXT = {"published": "rater open {name}", "open": "rater serve", "paused": "rater open {name}"}
@@ -29,8 +30,11 @@ def publish(study_name: str, rating_url: str, sealed_url: str, *, hold: bool) ->
     """
     from datetime import UTC, datetime
 
+    from rich.console import Console
+
     from rater.publish.lifecycle import open_study, read_head
     from rater.publish.publish import find_published, publish_study
+    from rater.report.audit import print_audit
 
     published = find_published(rating_url, study_name)
     if published is not None:
@@ -40,25 +44,32 @@ def publish(study_name: str, rating_url: str, sealed_url: str, *, hold: bool) ->
         click.echo(f"Next: {next_step.format(name=study_name)}")
         return
 
+    audits: list[Audit] = []
+
     def audit(prepared: "Prepared") -> None:
-        _audit(sealed_url, prepared)
+        audits.append(_audit(sealed_url, prepared))
 
     published = publish_study(sealed_url, rating_url, study_name, now=datetime.now(UTC), audit=audit)
+    # nothing is printed before all is done: a closed pipe would end the command in between
+    head = (
+        read_head(rating_url, study_name)
+        if hold
+        else open_study(rating_url, study_name, now=datetime.now(UTC))
+    )
+    print_audit(audits[0], Console(), whole=False)
     click.echo(f"Study {study_name} is published as /s/{published.slug}")
     click.echo(f"  study hash   {published.study_hash}")
     click.echo(f"  commitment   {published.commitment}  (keep a copy: it proves the key unchanged)")
+    click.echo(f"  log          {head}")
     if hold:
-        click.echo(f"  log          {read_head(rating_url, study_name)}")
         click.echo(f"Next: rater register {study_name}, and then: rater open {study_name}")
         return
-    head = open_study(rating_url, study_name, now=datetime.now(UTC))
-    click.echo(f"  log          {head}")
     invite = f"rater invite {study_name} --n 20 --csv links.csv, and then: "
     click.echo(f"Next: {invite if published.protocol.invited_only else ''}rater serve")
 
 
-def _audit(sealed_url: str, prepared: "Prepared") -> None:
-    """Audit what would be published, and print what speaks against it.
+def _audit(sealed_url: str, prepared: "Prepared") -> "Audit":
+    """Audit what would be published; a refusal is printed.
 
     Raises:
         StateError: it would betray an arm.
@@ -71,11 +82,12 @@ def _audit(sealed_url: str, prepared: "Prepared") -> None:
 
     name = prepared.study.name
     click.echo(f"Auditing what raters of {name} will get (a few seconds) …", err=True)
-    found = audit_draft(sealed_url, prepared)
-    print_audit(found, Console(), whole=False)
-    if found.is_refused:
+    result = audit_draft(sealed_url, prepared)
+    if result.is_refused:
+        print_audit(result, Console(), whole=False)
         msg = (
             f"Study {name!r} is not published: what is listed above would betray its arms. "
             f"Rename or remove it where it stands, and see all of it with: rater audit {name}"
         )
         raise StateError(msg)
+    return result

@@ -54,7 +54,9 @@ def open_engine(url: str, *, may_attach: bool = True) -> Engine:
         DatabaseError: the URL is malformed, or no driver for it is installed.
     """
     with _told_if_malformed(url):
-        engine = create_engine(url, hide_parameters=True)  # an error may be logged, what raters say may not
+        engine = create_engine(
+            _parsed(url), hide_parameters=True
+        )  # an error may be logged, what raters say may not
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, may_attach=may_attach)
     return engine
@@ -79,7 +81,12 @@ def shown_url(url: str) -> str:
         DatabaseError: the URL is malformed.
     """
     path = sqlite_path(url)
-    return f"sqlite:///{path.resolve()}" if path else _parsed(url).render_as_string(hide_password=True)
+    return f"sqlite:///{path.resolve()}" if path else without_secrets(_parsed(url))
+
+
+def without_secrets(url: URL) -> str:
+    """Return a parsed URL as text, without its password and without secrets in its query."""
+    return _SECRET_FIELD.sub(r"\1…", url.render_as_string(hide_password=True))
 
 
 def make_parent(path: Path) -> None:
@@ -118,21 +125,44 @@ def closed_if_refused(engine: Engine) -> Iterator[None]:
 
 def _parsed(url: str) -> URL:
     with _told_if_malformed(url):
-        return make_url(url)
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite" and "@" in f"{parsed.host}{parsed.database}":
+            raise ArgumentError  # part of an unescaped password would be taken for an address
+    return parsed
 
 
 @contextlib.contextmanager
 def _told_if_malformed(url: str) -> Iterator[None]:
     try:
         yield
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        shown = re.sub(r"//[^/]*@", "//…@", url)  # a malformed URL can hold a password too
-        reason = "" if type(error) is ArgumentError else f" ({error})"  # a plain ArgumentError quotes the URL
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError, TypeError) as error:
         msg = (
-            f"{shown!r} is not a database URL that can be opened{reason}. Valid: sqlite:///path/to/file.db, "
-            "or postgresql+psycopg://user@host/name with rater[postgresql] installed."
+            f"{hide_password(url)!r} is not a database URL that can be opened{_reason(url, error)}. "
+            "Valid: sqlite:///path/to/file.db, or postgresql+psycopg://user@host/name with rater[postgresql] "
+            "installed; in a password, write / as %2F, @ as %40 and ? as %3F."
         )
         raise DatabaseError(msg) from None
+
+
+def _reason(url: str, error: Exception) -> str:
+    """Return why a URL was refused, in brackets, if that can be told without quoting the URL."""
+    if url.startswith("postgres:"):
+        return " (the scheme 'postgres' is called 'postgresql+psycopg' now)"
+    if isinstance(error, NoSuchModuleError | ModuleNotFoundError):
+        return f" ({error})"
+    return " (its port is not a number)" if isinstance(error, ValueError) else ""
+
+
+_SECRET_FIELD = re.compile(r"([?&;][^=&;]*(?:pass|pwd|secret|token|key)[^=&;]*=)[^&;]*", re.IGNORECASE)
+
+
+def hide_password(url: str) -> str:
+    """Return a URL, which may be malformed, without its user's password and without secrets in its query.
+
+    Everything between ``//`` and the last ``@`` is hidden, since a password that is not percent-encoded may
+    hold any sign.
+    """
+    return _SECRET_FIELD.sub(r"\1…", re.sub(r"//.*@", "//…@", url, flags=re.DOTALL))
 
 
 def _prepare_sqlite(engine: Engine, *, may_attach: bool) -> None:
@@ -219,8 +249,9 @@ def _told_if_unreachable(engine: Engine) -> Iterator[None]:
     except DBAPIError as error:
         if not _is_about_the_file_or_server(error):
             raise
-        shown = engine.url.render_as_string(hide_password=True)
-        msg = f"The database {shown} cannot be used: {error.orig}. It must exist, be writable and have space."
+        shown = without_secrets(engine.url)
+        reason = " ".join(str(error.orig).split()).rstrip(".")
+        msg = f"The database {shown} cannot be used: {reason}. It must exist, be writable and have space."
         raise DatabaseError(msg) from error
 
 
@@ -230,4 +261,5 @@ def _is_about_the_file_or_server(error: DBAPIError) -> bool:
         primary = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         damaged = primary in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
         return damaged or (isinstance(error, OperationalError) and primary != sqlite3.SQLITE_ERROR)
-    return isinstance(error, OperationalError)
+    # a statement is missing where connecting failed, as for an unknown option in the URL's query
+    return isinstance(error, OperationalError) or error.statement is None

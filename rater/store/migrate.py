@@ -6,7 +6,7 @@ from typing import Literal
 from sqlalchemy import Engine, inspect, text
 
 from rater.errors import DatabaseError
-from rater.store.engine import reading, writing
+from rater.store.engine import reading, without_secrets, writing
 
 Which = Literal["rating", "sealed"]
 
@@ -58,7 +58,7 @@ def require_kind(engine: Engine, which: Which) -> None:
     other: Which = "sealed" if which == "rating" else "rating"
     if not tables or _SIGNATURE[which] in tables:
         return
-    shown = engine.url.render_as_string(hide_password=True)
+    shown = without_secrets(engine.url)
     is_other = _SIGNATURE[other] in tables
     what = f"is a {other} database; were --ratings and --sealed swapped?" if is_other else "is not rater's."
     msg = f"{shown} {what} Valid here: a {which} database, or a name that is free."
@@ -75,7 +75,7 @@ def require_current(engine: Engine, which: Which) -> None:
     found = current_revision(engine)
     if found == HEAD[which]:
         return
-    shown = engine.url.render_as_string(hide_password=True)
+    shown = without_secrets(engine.url)
     if found is not None and found > HEAD[which]:
         msg = (
             f"The {which} database {shown} is at revision {found}, but this version of rater knows only up "

@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from rater.cli.options import current_user
+
 OUTSIDE = Path(__file__).resolve().parents[2] / "experiments" / "templates" / "outside_completions.py"
 
 
@@ -37,3 +41,28 @@ def test_what_a_terminal_cannot_show_becomes_a_question_mark(tmp_path: Path) -> 
 
     assert shown.returncode == 0, shown.stderr
     assert "8 (4 prompts ? 2 arms ? 1 samples)" in shown.stdout
+
+
+def test_publishing_into_a_closed_pipe_opens_the_study_too(tmp_path: Path) -> None:
+    run(f"generate {OUTSIDE}", tmp_path)
+
+    run("publish outside_completions | true", tmp_path)
+
+    assert run("status outside_completions --json", tmp_path).stdout.count('"state": "open"') == 1
+
+
+def test_links_that_cannot_be_printed_are_not_made(tmp_path: Path) -> None:
+    run(f"generate {OUTSIDE}", tmp_path)
+    run("publish outside_completions", tmp_path)
+
+    run("invite outside_completions --n 3 > /dev/full", tmp_path)
+
+    assert run("invite outside_completions --n 1", tmp_path).stdout.startswith("1\t")
+
+
+def test_a_user_without_a_name_is_called_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 54_321)
+
+    assert current_user() == "uid 54321"
