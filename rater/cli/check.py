@@ -11,7 +11,7 @@ from rater.cli.outputs import echo_json
 
 if TYPE_CHECKING:
     from rater.analysis.power import Power
-    from rater.cli.prompts import ShownPrompt
+    from rater.cli.prompts import ShownPrompt, Tokenizers
     from rater.publish.balance import Balance
     from rater.study.forecast import Forecast
     from rater.study.study import Study
@@ -62,15 +62,15 @@ def _check(file: Path) -> _Checked:
     from rater.publish.balance import measure_balance
     from rater.publish.booklets import deal_booklets
     from rater.publish.known_lengths import known_lengths
-    from rater.study.fit import require_layers
+    from rater.study.fit import require_hook_points, require_vector_files
     from rater.study.forecast import forecast
     from rater.study.load import load_study
     from rater.study.remarks import remarks
 
     study = load_study(file)
     n_layers = count_layers(study.model)
-    if n_layers is not None:
-        require_layers(study, n_layers)
+    require_hook_points(study, n_layers)
+    require_vector_files(study)
     tokenizers = read_tokenizers(study)
     knows_lengths = require_long_prompts(study, tokenizers)
     points = default_points(study)
@@ -84,8 +84,18 @@ def _check(file: Path) -> _Checked:
         checked_later=_left(knows_layers=n_layers is not None, knows_lengths=knows_lengths)
         if tokenizers
         else [],
-        warnings=list(remarks(study, file)),
+        warnings=[*_missing_models(tokenizers), *remarks(study, file)],
     )
+
+
+def _missing_models(tokenizers: "Tokenizers") -> list[str]:
+    """Warn of models that are not on this disk, since a misspelt name is found only when one is loaded."""
+    return [
+        f"The model {model!r} is not on this machine (or transformers is not installed); "
+        "its name is checked, and the model downloaded, when it is loaded."
+        for model, tokenizer in tokenizers.items()
+        if tokenizer is None
+    ]
 
 
 def _left(*, knows_layers: bool, knows_lengths: bool) -> list[str]:

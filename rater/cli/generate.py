@@ -66,11 +66,14 @@ def generate(  # noqa: PLR0917 (click gives them by name)
     """
     from datetime import UTC, datetime
 
+    from rater.embedded import count_layers
     from rater.generate.freeze import first_samples, freeze, look
     from rater.generate.outside import cells_by_model, take_outside
+    from rater.study.fit import require_hook_points
     from rater.study.load import load_study
 
     study, how = load_study(file), _How(batch_size, device, dtype)
+    require_hook_points(study, count_layers(study.model))
     if dry_run:
         _forecast(study, look(sealed_url, study, restart=restart), how, limit)
         return

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
+from rater.study.declaration import Printable
 from rater.study.places import (
     Dims,
     HookPoint,
@@ -30,7 +31,7 @@ from rater.study.places import (
 )
 
 _VALUE = ConfigDict(extra="forbid", allow_inf_nan=False)
-AddedText = Annotated[str, StringConstraints(max_length=20_000)]
+AddedText = Annotated[str, StringConstraints(max_length=20_000), Printable]
 Texts = Annotated[Sequence[AddedText], Field(min_length=1), AfterValidator(tuple)]
 TokenIds = Annotated[Sequence[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(tuple)]
 """A list or tuple, kept as a tuple, so that equal additions are equal and none can be changed."""

@@ -8,13 +8,14 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, model_validat
 from rater.study.additions import (
     KINDS,
     ActivationAddition,
+    AddedText,
     Addition,
     DatasetVector,
     RandomVector,
     VectorFile,
     XVector,
 )
-from rater.study.declaration import Declaration, Name
+from rater.study.declaration import Declaration, Name, Text
 from rater.study.places import hook_name
 
 __all__ = [
@@ -72,9 +73,9 @@ class Prompted(Declaration):
     kind: Literal["prompted"] = "prompted"
     name: Name = "prompted"
     """The arm's name. (sealed)"""
-    prefix: Annotated[str, StringConstraints(max_length=20_000)] = ""
+    prefix: AddedText = ""
     """What stands before each prompt, with the space or line break at its end. (sealed)"""
-    system: Annotated[str, StringConstraints(min_length=1, max_length=20_000)] | None = None
+    system: Text | None = None
     """The system prompt, for a study with ``chat=True``. (sealed)"""
     dose: Dose = None
     """Its place in a dose series, None where it is in none. (sealed)"""

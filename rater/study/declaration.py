@@ -1,16 +1,32 @@
 """Give every declaration its manners: frozen, strict about unknown fields, and texts of a sane length."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from pydantic_core import PydanticCustomError
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
-Question = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""Control characters except tab and line ends: databases refuse NUL, and terminals obey escapes."""
+
+
+def _require_no_control_characters(text: str) -> str:
+    found = _CONTROL.search(text)
+    if found:
+        code = f"U+{ord(found.group()):04X}"
+        msg = f"a text without control characters; this one has {code} at position {found.start()}"
+        raise PydanticCustomError("control_character", "{reason}", {"reason": msg})
+    return text
+
+
+Printable = AfterValidator(_require_no_control_characters)
+Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000), Printable]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=200), Printable]
+Question = Annotated[str, StringConstraints(min_length=1, max_length=500), Printable]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True), Printable]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 
 

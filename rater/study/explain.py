@@ -68,8 +68,11 @@ _KINDS = {
     "slider": "Slider",
 } | arms.CLASS_NAMES
 _VALID = {
+    "bool_parsing": "True or False",
     "bool_type": "True or False",
+    "control_character": "{reason}",
     "finite_number": "a finite number",
+    "is_instance_of": "a list, in brackets: [x, y], or [x] for one",
     "float_parsing": "a number",
     "float_type": "a number",
     "greater_than": "more than {gt}",
@@ -82,14 +85,14 @@ _VALID = {
     "less_than_equal": "at most {le}",
     "literal_error": "{expected}",
     "model_type": "a {class_name}(…)",
-    "sequence_str": "a list, in brackets",
+    "sequence_str": "a list, in brackets: [x, y], or [x] for one",
     "string_too_long": "a text of at most {max_length} characters",
     "string_too_short": "a text that is not empty",
     "string_type": "a text, in quotes",
     "string_unicode": "a text of whole Unicode characters",
     "too_long": "at most {max_length} of them",
     "too_short": "at least {min_length} of them",
-    "tuple_type": "a list, in brackets",
+    "tuple_type": "a list, in brackets: [x, y], or [x] for one",
     "value_error": "{error}",
 }
 """What would be valid, by pydantic's type of error; another type keeps pydantic's own words."""
@@ -133,6 +136,8 @@ def _problem(title: str, detail: ErrorDetails) -> str:
         return f"{place} is given without its name; write {title}(…, {place}={_short(detail['input'])})."
     if detail["type"] == "value_error" and (not place or isinstance(detail["input"], BaseModel | Mapping)):
         return _sentence(": ".join(filter(None, [place, str(detail["ctx"]["error"])])))  # fields do not agree
+    if detail["type"] in {"too_short", "too_long"}:
+        return f"{place} has {len(detail['input'])}; valid: {_sentence(_valid(detail))}"
     return f"{place} is {_short(detail['input'])}; valid: {_sentence(_valid(detail))}"
 
 

@@ -7,7 +7,16 @@ from pydantic import Field, StringConstraints, model_validator
 
 from rater.errors import nearest
 from rater.study.asides import AttentionCheck, Practice
-from rater.study.declaration import Declaration, InOrder, Label, Name, Question, Text, require_different
+from rater.study.declaration import (
+    Declaration,
+    InOrder,
+    Label,
+    Name,
+    Question,
+    Text,
+    Title,
+    require_different,
+)
 from rater.study.language import Language
 from rater.study.scales import Pairwise, Scale
 from rater.study.translation import Translation
@@ -37,7 +46,7 @@ class Protocol(Declaration):
     Texts are Markdown.
     """
 
-    title: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    title: Title
     """The study's title on its pages. (rater)"""
     consent: Text
     """What a rater agrees to: what is asked, how long, what is stored, whom to ask. (rater)"""

@@ -24,10 +24,29 @@ def remarks(study: Study, file: Path) -> Iterator[str]:
             f"The prompt {prompt!r} is written as two texts without a space where they meet: is a comma "
             "missing between two prompts?"
         )
+    yield from _odd_prompts(study)
+    rated = study.design.ratings_per_item
+    if rated < 1:
+        samples = study.sampling.samples_per_prompt
+        yield (
+            f"sampling.samples_per_prompt is {samples}, but {study.n_raters} raters see each completion "
+            f"{rated:.2g} times on average: at least {1 - rated:.0%} of them will never be rated."
+        )
     if len(study.prompts) == 1:
         yield "There is one prompt, so that nothing can be said of what other prompts would give."
     if study.n_raters == 1:
         yield "There is one rater, so that nothing can be said of what other people would answer."
+
+
+def _odd_prompts(study: Study) -> Iterator[str]:
+    """Warn of prompts that end in a space, where most tokenizers expect the next word to bring its own."""
+    ends = [number for number, prompt in enumerate(study.prompts) if prompt[-1:] in {" ", "\t"}]
+    if ends and not study.chat:
+        others = f" ({len(ends)} prompts in all)" if len(ends) > 1 else ""
+        yield (
+            f"prompts[{ends[0]}] ends in a space{others}: most models then continue worse, since their "
+            "tokens begin with the space."
+        )
 
 
 def _joined(file: Path, prompts: Iterable[str]) -> list[str]:

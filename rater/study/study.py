@@ -10,13 +10,11 @@ from rater.errors import nearest
 from rater.study.analysis_plan import AnalysisPlan
 from rater.study.arms import Arm, Prompted, Steered, Unsteered
 from rater.study.asides import AttentionCheck
-from rater.study.declaration import InOrder, Name, require_different
+from rater.study.declaration import InOrder, Name, Text, require_different
 from rater.study.design import Design
 from rater.study.plan import Plan
 from rater.study.protocol import Protocol, require_answers, require_asked
 from rater.study.sampling import Sampling
-
-Prompt = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 
 DEFAULT_RATERS = 12
 
@@ -30,7 +28,7 @@ class Study(Protocol):
     """The embedded model's name, a local folder, or a hub name. (experimenter)"""
     chat: bool = False
     """Whether prompts go through the model's chat template, as what a user says. (experimenter)"""
-    prompts: Annotated[tuple[Prompt, ...], Field(min_length=1), InOrder]
+    prompts: Annotated[tuple[Text, ...], Field(min_length=1), InOrder]
     """What the model is asked to continue. (rater)"""
     sampling: Sampling = Sampling()
     """How completions are drawn. (experimenter)"""

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from rater.study.asides import Practice
-from rater.study.declaration import Declaration, InOrder, Label, Name, Question, Text
+from rater.study.declaration import Declaration, InOrder, Label, Name, Question, Text, Title
 from rater.study.visit import BlindingQuestion, ScreeningQuestion
 
 
@@ -33,7 +33,7 @@ class DimensionTranslation(Declaration):
 class Translation(Declaration):
     """A study's texts in another language; what is left out stays as it is."""
 
-    title: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    title: Title | None = None
     """The study's title on its pages. (rater)"""
     consent: Text | None = None
     """What a rater agrees to. (rater)"""

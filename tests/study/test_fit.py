@@ -1,27 +1,81 @@
 """Check studies against what a model's configuration says."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from rater.errors import StudyError
-from rater.study.fit import require_layers
+from rater.study.fit import require_hook_points, require_vector_files
 from rater.study.study import Study
 
 
-def test_a_layer_that_the_model_lacks_is_named_with_its_place(study: Study) -> None:
-    with pytest.raises(StudyError) as caught:
-        require_layers(study, 12)
+def with_additions(study: Study, *additions: dict[str, Any]) -> Study:
+    arms = [{"kind": "unsteered"}, {"kind": "steered", "name": "love", "additions": additions}]
+    return Study.model_validate({**study.model_dump(), "arms": arms})
 
-    assert str(caught.value) == ("arms[1].additions[0].at is 17, but smollm2-135m-instruct has layers 0–11.")
+
+def at(act_name: int | str) -> dict[str, Any]:
+    return {"prompt": "Love", "coeff": 1, "act_name": act_name}
+
+
+def test_a_layer_that_the_model_lacks_is_named_with_its_place_and_arm(study: Study) -> None:
+    with pytest.raises(StudyError, match=r"layers 0 to 11") as caught:
+        require_hook_points(study, 12)
+
+    assert "arms[1].additions[0].at (arm 'walrus-arm'): 17 does not exist" in str(caught.value)
 
 
 def test_a_hook_point_of_a_block_that_the_model_lacks_is_named(study: Study) -> None:
-    addition = {"prompt": "Love", "coeff": 1, "act_name": "blocks.30.hook_resid_post"}
-    arms = [{"kind": "unsteered"}, {"kind": "steered", "additions": [addition]}]
-    deep = Study.model_validate({**study.model_dump(), "arms": arms})
+    deep = with_additions(study, at("blocks.30.hook_resid_post"))
 
-    with pytest.raises(StudyError, match=r"act_name is blocks\.30\.hook_resid_post, but .* layers 0–29"):
-        require_layers(deep, 30)
+    with pytest.raises(StudyError, match=r"'blocks\.30\.hook_resid_post' does not exist; .* layers 0 to 29"):
+        require_hook_points(deep, 30)
 
 
-def test_layers_that_are_there_pass(study: Study) -> None:
-    require_layers(study, 30)
+def test_a_layer_of_what_a_random_vector_is_like_is_checked_too(study: Study) -> None:
+    deep = with_additions(study, {"like": [at(3), at(30)]})
+
+    with pytest.raises(StudyError, match=r"additions\[0\]\.like\[1\]\.act_name .* layers 0 to 29"):
+        require_hook_points(deep, 30)
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        ("blocks.12.hook_resid_prev", "Did you mean 'blocks.12.hook_resid_pre'?"),
+        ("blocks.12.hook_resid_pre ", "Did you mean 'blocks.12.hook_resid_pre'?"),
+        ("block.12.hook_mlp_out", "Did you mean 'blocks.6.hook_mlp_out'?"),
+        ("blocks.12.attn.hook_q", "Did you mean 'blocks.12.hook_"),
+        ("layers.3", "Valid: blocks.6.hook_attn_out"),
+    ],
+)
+def test_a_hook_point_that_no_model_has_is_refused_before_the_model_is_known(
+    study: Study, name: str, suggestion: str
+) -> None:
+    misspelt = with_additions(study, at(name))
+
+    with pytest.raises(StudyError, match="is not a hook point") as caught:
+        require_hook_points(misspelt, None)
+
+    assert suggestion in str(caught.value)
+
+
+def test_layers_and_hook_points_that_are_there_pass(study: Study) -> None:
+    require_hook_points(study, 30)
+    require_hook_points(with_additions(study, at("hook_embed"), at("blocks.29.hook_attn_out"), at(29)), 30)
+
+
+def test_a_vector_file_that_is_missing_or_changed_is_refused_with_its_place(
+    study: Study, tmp_path: Path
+) -> None:
+    file = tmp_path / "love.safetensors"
+    named = {"path": str(file), "coeff": 1, "sha256": "0" * 64}
+    steered = with_additions(study, at(3), {"like": named})
+
+    with pytest.raises(StudyError, match=r"additions\[1\]\.path \(arm 'love'\): .* cannot be read"):
+        require_vector_files(steered)
+
+    file.write_bytes(b"other numbers")
+    with pytest.raises(StudyError, match=r"but 0{64} is declared"):
+        require_vector_files(steered)

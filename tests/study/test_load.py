@@ -70,16 +70,16 @@ def test_the_demo_study_is_valid() -> None:
         ("study_with(title='x' * 201)", "valid: a text of at most 200 characters."),
         ("study_with(title=3)", "title is 3; valid: a text, in quotes."),
         # prompts
-        ("study_with(prompts=[])", "prompts is []; valid: at least 1 of them."),
-        ("study_with(prompts='a')", "prompts is 'a'; valid: a list, in brackets."),
+        ("study_with(prompts=[])", "prompts has 0; valid: at least 1 of them."),
+        ("study_with(prompts='a')", "prompts is 'a'; valid: a list, in brackets: [x, y], or [x] for one."),
         ("study_with(prompts=['a', ''])", "prompts[1] is ''; valid: a text that is not empty."),
         (
             "study_with(prompts={'one', 'two'})",
-            "valid: a list, in brackets.",
+            "valid: a list, in brackets: [x, y], or [x] for one.",
         ),
         (
             "study_with(dimensions=study_with().dimensions[0])",
-            "valid: a list, in brackets.",
+            "valid: a list, in brackets: [x, y], or [x] for one.",
         ),
         ("study_with(prompts=[' '])", "prompts has one without a visible character; each needs one."),
         (
@@ -87,7 +87,7 @@ def test_the_demo_study_is_valid() -> None:
             "prompts has 'a' twice; for several completions of it, raise sampling.samples_per_prompt.",
         ),
         # dimensions
-        ("study_with(dimensions=[])", "dimensions is []; valid: at least 1 of them."),
+        ("study_with(dimensions=[])", "dimensions has 0; valid: at least 1 of them."),
         ("Likert(points=1, low='a', high='b')", "points is 1; valid: at least 2."),
         ("Likert(points=12, low='a', high='b')", "points is 12; valid: at most 11."),
         ("Likert(points=2.5, low='a', high='b')", "points is 2.5; valid: a whole number."),
@@ -123,7 +123,7 @@ def test_the_demo_study_is_valid() -> None:
         # arms
         (
             "study_with(arms=[Unsteered()])",
-            "arms is [Unsteered(kind='unsteered', name='unsteered', dose=0.0)]; valid: at least 2 of them.",
+            "arms has 1; valid: at least 2 of them.",
         ),
         ("study_with(arms=[Unsteered(), 'x'])", f"arms[1] is 'x'; valid: {_ARMS}"),
         ("Prompted()", "of prefix and system, neither is given; valid: one of them or both."),
@@ -138,7 +138,7 @@ def test_the_demo_study_is_valid() -> None:
         ("Outside(pth='x')", "pth is not a field here. Did you mean 'path'?"),
         ("OtherModel()", "model is missing."),
         ("study_with(arms=[Unsteered(), dict(kind='other_model')])", "arms[1].model is missing."),
-        ("RandomVector([])", "like is []; valid: at least 1 of them."),
+        ("RandomVector([])", "like has 0; valid: at least 1 of them."),
         (
             "study_with(arms=[Unsteered, Unsteered()])",
             f"arms[0] is <class 'rater.study.arms.Unsteered'>; valid: {_ARMS}",
@@ -148,7 +148,7 @@ def test_the_demo_study_is_valid() -> None:
             "study_with(arms=[dict(kind='steered', additions=[dict(prompt1='a', coef=1, at=6)])])",
             "arms[0].additions[0].coef is not a field here. Did you mean 'coeff'?",
         ),
-        ("Steered(additions=[])", "additions is []; valid: at least 1 of them."),
+        ("Steered(additions=[])", "additions has 0; valid: at least 1 of them."),
         (
             "Steered(additions=['x'])",
             (
@@ -177,12 +177,27 @@ def test_the_demo_study_is_valid() -> None:
             "XVector('a', 'b', coeff=5, at=6, pad='end')",
             "pad is 'end'; valid: 'space', 'model', a token id from 0, or None.",
         ),
+        (
+            "study_with(prompts=['a\\x00b'])",
+            "valid: a text without control characters; this one has U+0000 at position 1.",
+        ),
+        (
+            "study_with(title='\\x1b[2J')",
+            "valid: a text without control characters; this one has U+001B at position 0.",
+        ),
+        (
+            "study_with(debrief_at_once='yes please')",
+            "debrief_at_once is 'yes please'; valid: True or False.",
+        ),
         ("Addition(5, -6, 'a')", f"act_name is -6; {_HOOK}"),
         ("Addition(5, 6)", "of prompt and tokens, neither is given; valid: exactly one of them."),
         ("Addition(5, 6, 'a', [1])", "of prompt and tokens, both are given; valid: exactly one of them."),
-        ("Addition(5, 6, tokens=[])", "tokens is []; valid: at least 1 of them."),
+        ("Addition(5, 6, tokens=[])", "tokens has 0; valid: at least 1 of them."),
         ("Addition(5, 6, tokens=[-1])", "tokens[0] is -1; valid: at least 0."),
-        ("Addition(5, 6, tokens='ab')", "tokens is 'ab'; valid: a list, in brackets."),
+        (
+            "Addition(5, 6, tokens='ab')",
+            "tokens is 'ab'; valid: a list, in brackets: [x, y], or [x] for one.",
+        ),
         # plans
         ("Plan(raters=0)", "raters is 0; valid: at least 1."),
         (
@@ -209,7 +224,10 @@ def test_the_demo_study_is_valid() -> None:
             "study_with(analysis=AnalysisPlan(primary='joy'))",
             "analysis.primary is 'joy', which is no dimension. Valid: happiness.",
         ),
-        ("AnalysisPlan(contrast='steered')", "contrast is 'steered'; valid: a list, in brackets."),
+        (
+            "AnalysisPlan(contrast='steered')",
+            "contrast is 'steered'; valid: a list, in brackets: [x, y], or [x] for one.",
+        ),
         ("AnalysisPlan(contrast=['steered'])", "contrast[1] is missing."),
         ("AnalysisPlan(scope='rater')", "scope is 'rater'; valid: 'raters+prompts', 'raters' or 'prompts'."),
         ("AnalysisPlan(alpha=1)", "alpha is 1; valid: less than 0.5."),

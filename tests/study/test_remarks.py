@@ -6,14 +6,14 @@ from rater.study.load import load_study
 from rater.study.remarks import remarks
 
 STUDY = """\
-from rater import Dimension, Likert, Plan, Steered, Study, Unsteered, XVector
+from rater import Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, XVector
 
 study = Study(
     name="n", title="t", consent="Take part" "?", instructions="i",
     dimensions=[Dimension(name="d", question="q", scale=Likert(low="l", high="h"))],
     prompts=[{prompts}],
     arms=[Unsteered(), Steered(additions=[XVector("L", "H", coeff={coeff}, at=6)])],
-    plan=Plan(raters={raters}),
+    plan=Plan(raters={raters}), sampling=Sampling(samples_per_prompt={samples}),
 )
 """
 JOINED = "The prompt 'I hate youThe rain' is written as two texts without a space where they meet"
@@ -42,9 +42,25 @@ def test_what_is_perhaps_a_slip_is_remarked_on(
     tmp_path: Path, prompts: str, coeff: int, raters: int, said: list[str]
 ) -> None:
     path = tmp_path / "study.py"
-    path.write_text(STUDY.format(prompts=prompts, coeff=coeff, raters=raters))
+    path.write_text(STUDY.format(prompts=prompts, coeff=coeff, raters=raters, samples=1))
 
     found = list(remarks(load_study(path), path))
 
     assert len(found) == len(said)
     assert all(remark.startswith(beginning) for remark, beginning in zip(found, said, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("prompts", "samples", "remark"),
+    [
+        ('"I hate you ", "The rain"', 1, "prompts[0] ends in a space"),
+        ('"I hate you", "The rain"', 1000, "at least 100% of them will never be rated"),
+    ],
+)
+def test_prompts_that_end_in_a_space_and_texts_that_nobody_rates_are_warned_of(
+    tmp_path: Path, prompts: str, samples: int, remark: str
+) -> None:
+    path = tmp_path / "study.py"
+    path.write_text(STUDY.format(prompts=prompts, coeff=5, raters=2, samples=samples))
+
+    assert any(remark in each for each in remarks(load_study(path), path))
