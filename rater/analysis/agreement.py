@@ -22,6 +22,7 @@ from rater.analysis.bootstrap import (
     percentile_interval,
     say_out_of_reach,
 )
+from rater.analysis.bounds import DIFFERENCE, clip
 from rater.analysis.coincidence import Pairing, Pairs, gwet_ac2, krippendorff_alpha
 from rater.analysis.icc import intraclass_correlations
 from rater.analysis.judgements import Judgements, first_judgements
@@ -210,7 +211,8 @@ def _quantity(
         name=coefficient.name,
         estimand=coefficient.estimand,
         estimate=observed,
-        interval=interval,
+        interval=interval and clip(interval, DIFFERENCE),
+        unclipped_interval=interval,
         n=judged.n,
         method="pairs of raters; bootstrap over texts and raters, nobody paired with their own copy",
         reference=f"{coefficient.reference}; {REFERENCE}",

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from rater.analysis.bounds import DIFFERENCE, SHARE, clip
 from rater.analysis.crossed import About, CellScores, crossed_t
 from rater.analysis.ratings import cell_codes
 from rater.analysis.results import Counts, Interval, NotEstimable, Outcome
@@ -34,6 +35,9 @@ class BlindingIndex:
     estimate: float
     standard_error: float
     interval: Interval
+    """Within what is possible."""
+    unclipped_interval: Interval
+    """The normal interval as computed."""
     p: float | None
     """Bang's: one-sided, that guesses are right no more often than wrong; None where nothing varies."""
     n: int
@@ -73,7 +77,8 @@ def bang_index(counts: Sequence[int], arm: str, *, alpha: float = 0.05) -> Blind
         name=f"Bang's index, {arm}",
         estimate=index,
         standard_error=error,
-        interval=_normal(index, error, alpha),
+        interval=clip(_normal(index, error, alpha), DIFFERENCE),
+        unclipped_interval=_normal(index, error, alpha),
         p=float(stats.norm.sf(index / error)) if error > 0 else None,
         n=n,
         reference=BANG,
@@ -111,7 +116,8 @@ def james_index(table: Sequence[Sequence[int]], *, alpha: float = 0.05) -> Blind
         name="James's index",
         estimate=index,
         standard_error=error,
-        interval=_normal(index, error, alpha),
+        interval=clip(_normal(index, error, alpha), SHARE),
+        unclipped_interval=_normal(index, error, alpha),
         p=None,
         n=int(n),
         reference=JAMES,
@@ -250,7 +256,8 @@ def _guess_t(rows: pd.DataFrame, scored: NDArray[np.intp], of: str, *, alpha: fl
     estimand = f"how much more often the arm of texts of {of} is guessed right than wrong"
     values = np.bincount(cell, weights=scored, minlength=codes.size) / size
     scores = CellScores(rater[at], prompt[at], values, size.astype(np.float64), n)
-    return crossed_t(scores, About(test, estimand, "answers", "guess score"), alpha=alpha)
+    about = About(test, estimand, "answers", "guess score", bounds=DIFFERENCE)
+    return crossed_t(scores, about, alpha=alpha)
 
 
 def _normal(middle: float, error: float, alpha: float) -> Interval:

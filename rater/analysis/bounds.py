@@ -1,12 +1,13 @@
-"""Say where a quantity cannot go, and of an interval that goes there what that means.
+"""Bounds of quantities, and intervals that end there.
 
-STATISTICS.md takes t intervals as they are, whose coverage was measured; they know no bounds. Where one ends
-beyond what is possible its end says how little so few answers say, so that it is explained and not cut off.
+A t interval knows no bounds. Cut at what is possible it covers the true value as often as before, since that
+is never beyond; and it excludes 0, or lies within a margin, exactly where the t test says so, which an
+interval on a transformed scale would not. `Result.unclipped_interval` keeps it as computed.
 """
 
 from typing import NamedTuple
 
-from rater.analysis.results import Interval, Score
+from rater.analysis.results import Estimate, Interval, Result, Score
 from rater.analysis.scales import Judged, Numbers, ends_of, is_pairwise
 from rater.analysis.wording import number
 
@@ -18,7 +19,7 @@ class Bounds(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        """Write them as a range, as short as they are."""
+        """Return them as a range in words."""
         return f"{_short(self.low)} to {_short(self.high)}"
 
 
@@ -43,30 +44,25 @@ def bounds_of_answers(judged: Judged) -> Bounds | None:
     return None if isinstance(judged.scale, Numbers) else Bounds(*ends_of(judged))
 
 
+def clip(interval: Interval, bounds: Bounds | None) -> Interval:
+    """Cut an interval at what is possible."""
+    if bounds is None:
+        return interval
+    low, high = (min(max(end, bounds.low), bounds.high) for end in (interval.low, interval.high))
+    return Interval(low, high, interval.level)
+
+
+def is_clipped(found: Result | Estimate) -> bool:
+    """Return whether an interval was cut at what is possible."""
+    whole = found.unclipped_interval
+    return found.interval is not None and whole is not None and found.interval != whole
+
+
 def covers_all(interval: Interval | None, bounds: Bounds | None) -> bool:
-    """Say whether an interval holds everything that is possible."""
+    """Return whether an interval holds everything that is possible."""
     if interval is None or bounds is None:
         return False
     return interval.low <= bounds.low and interval.high >= bounds.high
-
-
-def goes_beyond(interval: Interval | None, bounds: Bounds | None) -> bool:
-    """Say whether an interval ends where nothing can be."""
-    if interval is None or bounds is None:
-        return False
-    return interval.low < bounds.low or interval.high > bounds.high
-
-
-def say_beyond(interval: Interval | None, bounds: Bounds | None, factor: float = 1) -> str:
-    """Say after an interval's ends that they are beyond what is possible; empty where they are not.
-
-    ``factor`` turns the bounds into the unit in which the interval was written.
-    """
-    if bounds is None or not goes_beyond(interval, bounds):
-        return ""
-    possible = Bounds(factor * bounds.low, factor * bounds.high)
-    how = "wider than all that" if covers_all(interval, bounds) else "beyond what"
-    return f", {how} is possible, {possible}"
 
 
 def _short(end: float) -> str:

@@ -56,6 +56,11 @@ def make_contrasts(
 
 
 def adjust(outcomes: list[Outcome]) -> list[float | None]:
-    """Adjust the p-values of a family by Holm's method; what could not be tested has none and counts none."""
-    adjusted = iter(holm([outcome.p for outcome in outcomes if isinstance(outcome, Result)]))
-    return [next(adjusted) if isinstance(outcome, Result) else None for outcome in outcomes]
+    """Adjust the p-values of a family by Holm's method.
+
+    Comparisons that could not be tested, or with too few degrees of freedom, have none and do not count.
+    """
+    used = [isinstance(outcome, Result) and outcome.has_enough_df for outcome in outcomes]
+    tested = [outcome.p for outcome in outcomes if isinstance(outcome, Result) and outcome.has_enough_df]
+    adjusted = iter(holm(tested))
+    return [next(adjusted) if is_used else None for is_used in used]

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from rater.analysis.bounds import DIFFERENCE, Bounds, clip
 from rater.analysis.cells import Cells
 from rater.analysis.reml import fit_reml
-from rater.analysis.results import Counts, Interval, NotEstimable, Outcome, Result, Score, Setting
-from rater.analysis.wording import SCORES, estimand, significant
+from rater.analysis.results import MIN_DF, Counts, Interval, NotEstimable, Outcome, Result, Score, Setting
+from rater.analysis.wording import SCORES, estimand, round_down, significant
 from rater.study.analysis_plan import Score as PlannedScore
 
 TEST = "two-way t"
@@ -67,6 +68,8 @@ class About:
     name: str
     """What one cell's number is called: ``net superiority``."""
     claim: str = CLAIM
+    bounds: Bounds | None = None
+    """Between what the mean must be, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -82,17 +85,20 @@ class _Spread:
     warnings: tuple[str, ...] = ()
 
 
-def two_way_t(cells: Cells, score: PlannedScore, *, alpha: float = 0.05) -> Outcome:
+def two_way_t(
+    cells: Cells, score: PlannedScore, *, alpha: float = 0.05, bounds: Bounds | None = None
+) -> Outcome:
     """Test whether the mean cell score differs from 0, over raters and prompts.
 
     A complete table with equal counts takes the closed form (`quasi_f`); any other the weighted REML
     (`rater.analysis.reml`), which equals it on complete tables where both variance components are positive.
 
-    In R, for a table that is not complete: ``lmerTest::lmer(score ~ 1 + (1|rater) + (1|prompt), weights =
-    w)``.
+    ``bounds`` are those of the difference in scale points; the interval ends there. In R, for a table that is
+    not complete: ``lmerTest::lmer(score ~ 1 + (1|rater) + (1|prompt), weights = w)``.
     """
     told = estimand(score, cells.contrast, pairwise=cells.is_pairwise)
-    about = About(TEST, told, score, SCORES[score])
+    possible = DIFFERENCE if score == "net_superiority" else bounds
+    about = About(TEST, told, score, SCORES[score], bounds=possible)
     if cells.n.cells == 0:
         first, second = cells.contrast
         reason = f'no rater has answered both "{first}" and "{second}" texts of the same prompt'
@@ -124,12 +130,14 @@ def crossed_t(scores: CellScores, about: About, *, alpha: float, warnings: tuple
         return NotEstimable(test=about.test, score=about.score, reason=reason, estimate=mean, n=scores.n)
     t = spread.estimate / spread.standard_error
     half = float(stats.t.ppf(1 - alpha / 2, spread.df)) * spread.standard_error
+    whole = Interval(spread.estimate - half, spread.estimate + half, 1 - alpha)
     return Result(
         test=about.test,
         estimand=about.estimand,
         score=about.score,
         estimate=spread.estimate,
-        interval=Interval(spread.estimate - half, spread.estimate + half, 1 - alpha),
+        interval=clip(whole, about.bounds) if spread.df >= MIN_DF else None,
+        unclipped_interval=whole,
         standard_error=spread.standard_error,
         symbol="t",
         statistic=t,
@@ -139,9 +147,20 @@ def crossed_t(scores: CellScores, about: About, *, alpha: float, warnings: tuple
         claim=about.claim,
         method=spread.method,
         reference=spread.reference,
-        warnings=(*_few(scores.n, alpha), *spread.warnings, *warnings),
+        warnings=(*too_few_df(spread.df), *_few(scores.n, alpha), *spread.warnings, *warnings),
         settings={"alpha": alpha, **spread.settings},
     )
+
+
+def too_few_df(df: float) -> tuple[str, ...]:
+    """Return the warning of a t test whose degrees of freedom are too few to be used."""
+    if df >= MIN_DF:
+        return ()
+    says = (
+        f"the test has fewer than {MIN_DF:g} degrees of freedom ({round_down(df)}), so there is no usable "
+        "interval, and its p decides nothing; the JSON has both"
+    )
+    return (says,)
 
 
 def quasi_f(table: NDArray[np.float64]) -> tuple[float, float]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from rater.analysis.agreement import Agreement, measure_agreement
 from rater.analysis.bootstrap import Progress
+from rater.analysis.bounds import bounds_of
 from rater.analysis.compared import Compared, compare
 from rater.analysis.contrasts import ArmContrast, make_contrasts
 from rater.analysis.effects import effect_sizes
@@ -102,7 +103,7 @@ def _units(material: Material) -> tuple[tuple[UnitEffect, ...], tuple[UnitEffect
     if not compared.cells.n.cells:
         return (), ()
     scores = compared.scores(planned.score)
-    shrunken = shrink(scores)
+    shrunken, bounds = shrink(scores), bounds_of(planned.score, material.judged)
     return (
         unit_effects(
             list(compared.prompts),
@@ -110,6 +111,7 @@ def _units(material: Material) -> tuple[tuple[UnitEffect, ...], tuple[UnitEffect
             scores.values,
             shrunken.prompts if shrunken else None,
             alpha=planned.alpha,
+            bounds=bounds,
         ),
         unit_effects(
             list(compared.raters),
@@ -117,6 +119,7 @@ def _units(material: Material) -> tuple[tuple[UnitEffect, ...], tuple[UnitEffect
             scores.values,
             shrunken.raters if shrunken else None,
             alpha=planned.alpha,
+            bounds=bounds,
         ),
     )
 
@@ -128,7 +131,7 @@ def _further_contrasts(material: Material) -> tuple[ArmContrast, ...]:
     def test(contrast: tuple[str, str]) -> Outcome:
         if contrast == planned.contrast:
             return material.tested.primary
-        return make_primary(compare(frame, contrast, judged.name, pairwise=pairwise), planned)
+        return make_primary(compare(frame, contrast, judged.name, pairwise=pairwise), planned, judged)
 
     contrasts = planned.contrasts_among(_arms(frame, judged))
     return make_contrasts(contrasts, doses=planned.doses, test=test)

@@ -53,13 +53,16 @@ def probability_of_superiority(net_superiority: Outcome, contrast: tuple[str, st
     name, found = "probability of superiority", net_superiority
     if isinstance(found, NotEstimable):
         return NotEstimable(test=name, score="answers", reason=found.reason, n=found.n)
-    ends = found.interval
-    halved = ends and Interval((ends.low + 1) / 2, (ends.high + 1) / 2, ends.level)
+    halved, whole = (
+        each and Interval((each.low + 1) / 2, (each.high + 1) / 2, each.level)
+        for each in (found.interval, found.unclipped_interval)
+    )
     return Estimate(
         name=name,
         estimand=_superiority_of(contrast, "rated by the same rater for the same prompt"),
         estimate=(found.estimate + 1) / 2,
         interval=halved,
+        unclipped_interval=whole,
         n=found.n,
         method=f"(net superiority + 1) / 2; {found.method}",
         reference="Vargha & Delaney 2000, J. Educ. Behav. Stat. 25:101–132",

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from scipy import stats
 
+from rater.analysis.bounds import Bounds, clip
 from rater.analysis.results import Interval, NotEstimable, Outcome, Score
+from rater.analysis.wording import round_down
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,9 @@ class Equivalence:
     reference: str = "Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657–680"
 
 
-def two_one_sided_tests(primary: Outcome, sesoi: float, *, alpha: float) -> Equivalence | NotEstimable:
+def two_one_sided_tests(
+    primary: Outcome, sesoi: float, *, alpha: float, bounds: Bounds | None = None
+) -> Equivalence | NotEstimable:
     """Test a result of the two-way or a one-sample t against margins of ± ``sesoi``.
 
     In R, with the result's standard error and df: ``pt((estimate + sesoi) / se, df, lower.tail = FALSE)`` and
@@ -45,6 +49,9 @@ def two_one_sided_tests(primary: Outcome, sesoi: float, *, alpha: float) -> Equi
     if error is None or df is None:
         reason = f"the {primary.test} has no standard error"
         return NotEstimable(test="equivalence", score=primary.score, reason=reason, n=primary.n)
+    if not primary.has_enough_df:
+        reason = f"the {primary.test} has only {round_down(df)} degrees of freedom"
+        return NotEstimable(test="equivalence", score=primary.score, reason=reason, n=primary.n)
     t_lower, t_upper = ((primary.estimate + margin) / error for margin in (sesoi, -sesoi))
     p_lower, p_upper = float(stats.t.sf(t_lower, df)), float(stats.t.cdf(t_upper, df))
     half = float(stats.t.ppf(1 - alpha, df)) * error
@@ -52,7 +59,7 @@ def two_one_sided_tests(primary: Outcome, sesoi: float, *, alpha: float) -> Equi
     return Equivalence(
         score=primary.score,
         sesoi=sesoi,
-        interval=Interval(primary.estimate - half, primary.estimate + half, 1 - 2 * alpha),
+        interval=clip(Interval(primary.estimate - half, primary.estimate + half, 1 - 2 * alpha), bounds),
         t_lower=t_lower,
         p_lower=p_lower,
         t_upper=t_upper,

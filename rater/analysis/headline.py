@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from rater.analysis.bounds import DIFFERENCE, Bounds, bounds_of, covers_all, say_beyond
+from rater.analysis.bounds import DIFFERENCE, Bounds, bounds_of, covers_all
 from rater.analysis.equivalence import Equivalence
 from rater.analysis.planned import Planned
 from rater.analysis.results import Interval, NotEstimable, Outcome, Result
 from rater.analysis.scales import Judged, is_pairwise, strongest_of, unit_of
-from rater.analysis.wording import counted, coverage, number, p_value
+from rater.analysis.wording import counted, coverage, number, p_value, round_down
 
 Verdict = Literal["higher", "lower", "equivalent", "inconclusive", "not estimable"]
 """What was found of the first arm against the second."""
@@ -26,7 +26,7 @@ def judge(
     """
     if isinstance(outcome, NotEstimable):
         return "not estimable"
-    if (outcome.p if p_adjusted is None else p_adjusted) < alpha:
+    if outcome.rejects(alpha) if p_adjusted is None else p_adjusted < alpha:
         return "higher" if outcome.estimate > 0 else "lower"
     return "equivalent" if _is_equivalent(equivalence) else "inconclusive"
 
@@ -81,7 +81,7 @@ def say_margin(found: Equivalence) -> str:
     in_points = found.score == "net_superiority"
     factor, unit, digits = (100, "percentage", 1) if in_points else (1, "scale", 2)
     low, high = (number(factor * end, digits) for end in (found.interval.low, found.interval.high))
-    wide = _too_wide(found.interval, DIFFERENCE if in_points else None, factor)
+    wide = _all_possible(found.interval, DIFFERENCE if in_points else None)
     numbers = f"{coverage(found.interval.level)} CI {low} to {high}{wide}, equivalence {p_value(found.p)}"
     shown = "The difference is" if found.is_equivalent else "It is not shown to be"
     margin = f"{factor * found.sesoi:g} {unit} points either way"
@@ -127,25 +127,24 @@ def _scale_points(first: str, result: Result, _direction: str) -> str:
 
 def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: Bounds | None) -> str:
     """Write interval, p and n; for "lower" the interval is second minus first."""
-    parts = [
-        p_value(result.p) if p_adjusted is None else f"Holm-adjusted {p_value(p_adjusted)}",
-        f"{counted(result.n.raters, 'rater')} × {counted(result.n.prompts, 'prompt')}",
-    ]
+    sizes = f"{counted(result.n.raters, 'rater')} × {counted(result.n.prompts, 'prompt')}"
+    if not result.has_enough_df:
+        return f"no usable interval: {round_down(result.df or 0.0)} degrees of freedom, {sizes}"
+    parts = [p_value(result.p) if p_adjusted is None else f"Holm-adjusted {p_value(p_adjusted)}", sizes]
     if result.interval is not None:
         factor = 100 if result.score == "net_superiority" else 1
         ends = [factor * result.interval.low, factor * result.interval.high]
         if direction == "lower":
             ends = [-ends[1], -ends[0]]
         low, high = (number(end, _digits(result)) for end in ends)
-        said = _too_wide(result.interval, bounds, factor)
+        said = _all_possible(result.interval, bounds)
         parts.insert(0, f"{coverage(result.interval.level)} CI {low} to {high}{said}")
     return ", ".join(parts)
 
 
-def _too_wide(interval: Interval, bounds: Bounds | None, factor: float) -> str:
-    """Say it in the sentence itself where the interval holds all there is; less than that is a remark."""
-    is_wide = bounds is not None and covers_all(interval, bounds)
-    return say_beyond(interval, bounds, factor) if is_wide else ""
+def _all_possible(interval: Interval, bounds: Bounds | None) -> str:
+    """Return the words for an interval that excludes nothing."""
+    return ", all that is possible" if covers_all(interval, bounds) else ""
 
 
 def _digits(result: Result) -> int:

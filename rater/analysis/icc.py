@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from rater.analysis.bounds import DIFFERENCE, clip
 from rater.analysis.judgements import Judgements
 from rater.analysis.reml import fit_reml
-from rater.analysis.results import Estimate, Interval, NotEstimable, Quantity
+from rater.analysis.results import MIN_DF, Estimate, Interval, NotEstimable, Quantity
 
 REFERENCE = "Shrout & Fleiss 1979, Psychol. Bull. 86:420–428; McGraw & Wong 1996, Psychol. Methods 1:30–46"
 MOST_CELLS = 1_000_000
@@ -85,8 +86,9 @@ def _by_mean_squares(judged: Judgements, alpha: float) -> _Single | str:
     squared = (n - 1) * k**2 * value**2 * ratio**2 + inner**2
     df = (k - 1) * (n - 1) * (k * value * ratio + inner) ** 2 / squared if squared > 1e-12 else 0.0
     method = "mean squares of the complete table"
-    if df < 1e-6:
-        return _Single(value, None, method, "the table's mean squares leave no degrees of freedom for one")
+    if df < MIN_DF:
+        few = f"the table's mean squares leave only {df:.2g} degrees of freedom for one"
+        return _Single(value, None, method, few)
     upper, lower = stats.f.ppf(1 - alpha / 2, n - 1, df), stats.f.ppf(1 - alpha / 2, df, n - 1)
     spread = k * ms_raters + (k * n - k - n) * ms_error
     low = n * (ms_items - upper * ms_error) / (upper * spread + n * ms_items)
@@ -119,7 +121,8 @@ def _estimate(judged: Judgements, name: str, single: _Single, *, k: int, estiman
         name=name,
         estimand=estimand,
         estimate=_step_up(single.value, k),
-        interval=stepped,
+        interval=stepped and clip(stepped, DIFFERENCE),
+        unclipped_interval=stepped,
         n=judged.n,
         method=single.method,
         reference=REFERENCE,

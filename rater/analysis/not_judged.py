@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from rater.analysis.bounds import DIFFERENCE
 from rater.analysis.crossed import About, CellScores, crossed_t
 from rater.analysis.ratings import cell_codes, first_showings, flags
 from rater.analysis.results import Counts, NotEstimable, Outcome
@@ -99,4 +100,5 @@ def _difference(
         return NotEstimable(test=CANNOT_JUDGE, score="answers", reason=reason, n=n)
     scores = CellScores(rater_code, prompt_code, sums[0] / n_1 - sums[1] / n_2, n_1 * n_2 / (n_1 + n_2), n)
     estimand = f'how much larger a share of "{contrast[0]}" than of "{contrast[1]}" texts could not be judged'
-    return crossed_t(scores, About(CANNOT_JUDGE, estimand, "answers", "difference of shares"), alpha=alpha)
+    about = About(CANNOT_JUDGE, estimand, "answers", "difference of shares", bounds=DIFFERENCE)
+    return crossed_t(scores, about, alpha=alpha)

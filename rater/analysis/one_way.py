@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from rater.analysis.bounds import DIFFERENCE, Bounds, clip
 from rater.analysis.cells import Cells, mean_differences
+from rater.analysis.crossed import too_few_df
 from rater.analysis.preferences import Preferred
 from rater.analysis.ratings import Ratings
-from rater.analysis.results import Counts, Interval, NotEstimable, Outcome, Result
+from rater.analysis.results import MIN_DF, Counts, Interval, NotEstimable, Outcome, Result
 from rater.analysis.signs import SignTest, sign_flip, signed_rank
 from rater.analysis.wording import counted, estimand
 from rater.study.analysis_plan import Score
@@ -69,14 +71,28 @@ def unit_differences(ratings: Ratings | Preferred, cells: Cells, score: Score, u
     return Differences(unit, score, ratings.contrast, values, used.count())
 
 
-def by_rater_t(ratings: Ratings | Preferred, cells: Cells, score: Score, *, alpha: float = 0.05) -> Outcome:
+def by_rater_t(
+    ratings: Ratings | Preferred,
+    cells: Cells,
+    score: Score,
+    *,
+    alpha: float = 0.05,
+    bounds: Bounds | None = None,
+) -> Outcome:
     """Test the mean of the raters' differences. In R: ``t.test(differences)``."""
-    return _one_sample_t(unit_differences(ratings, cells, score, "rater"), alpha=alpha)
+    return _one_sample_t(unit_differences(ratings, cells, score, "rater"), alpha=alpha, bounds=bounds)
 
 
-def by_prompt_t(ratings: Ratings | Preferred, cells: Cells, score: Score, *, alpha: float = 0.05) -> Outcome:
+def by_prompt_t(
+    ratings: Ratings | Preferred,
+    cells: Cells,
+    score: Score,
+    *,
+    alpha: float = 0.05,
+    bounds: Bounds | None = None,
+) -> Outcome:
     """Test the mean of the prompts' differences. In R: ``t.test(differences)``."""
-    return _one_sample_t(unit_differences(ratings, cells, score, "prompt"), alpha=alpha)
+    return _one_sample_t(unit_differences(ratings, cells, score, "prompt"), alpha=alpha, bounds=bounds)
 
 
 def by_rater_sign_flip(
@@ -107,7 +123,7 @@ def by_prompt_signed_rank(ratings: Ratings | Preferred, cells: Cells, score: Sco
     )
 
 
-def _one_sample_t(differences: Differences, *, alpha: float) -> Outcome:
+def _one_sample_t(differences: Differences, *, alpha: float, bounds: Bounds | None) -> Outcome:
     values, unit = differences.values, differences.unit
     test = f"by-{unit} t"
     mean = float(values.mean()) if values.size else None
@@ -117,13 +133,15 @@ def _one_sample_t(differences: Differences, *, alpha: float) -> Outcome:
     df = values.size - 1
     error = float(values.std(ddof=1)) / np.sqrt(values.size)
     half = float(stats.t.ppf(1 - alpha / 2, df)) * error
-    few = f"with only 2 {unit}s the test has 1 degree of freedom and little power"
+    whole = Interval(mean - half, mean + half, 1 - alpha)
+    possible = DIFFERENCE if differences.score == "net_superiority" else bounds
     return Result(
         test=test,
         estimand=estimand(differences.score, differences.contrast, pairwise=differences.is_pairwise),
         score=differences.score,
         estimate=mean,
-        interval=Interval(mean - half, mean + half, 1 - alpha),
+        interval=clip(whole, possible) if df >= MIN_DF else None,
+        unclipped_interval=whole,
         standard_error=error,
         symbol="t",
         statistic=mean / error,
@@ -133,7 +151,7 @@ def _one_sample_t(differences: Differences, *, alpha: float) -> Outcome:
         claim=differences.claim,
         method=f"one-sample t on the {unit}s' differences",
         reference=STUDENT,
-        warnings=(few,) if values.size == 2 else (),
+        warnings=too_few_df(df),
         settings={"alpha": alpha},
     )
 

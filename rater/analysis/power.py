@@ -59,7 +59,7 @@ def estimate_power(
         kept = leave_early(trials, assumed.drop_out, rng)
         answers = simulate(kept, effect=effect, scale=assumed.scale, rng=rng, spread=assumed.spread)
         found = make_primary(compared(answers), planned)
-        n_found += isinstance(found, Result) and found.p < planned.alpha and found.estimate * effect >= 0
+        n_found += isinstance(found, Result) and found.rejects(planned.alpha) and found.estimate * effect >= 0
         if progress:
             progress(done + 1, n_simulations)
     interval = stats.binomtest(n_found, n_simulations).proportion_ci(method="wilson")

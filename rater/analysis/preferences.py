@@ -123,12 +123,16 @@ def win_rate(net_superiority: Outcome, contrast: tuple[str, str]) -> Quantity:
     name, found = "win rate", net_superiority
     if isinstance(found, NotEstimable):
         return NotEstimable(test=name, score="answers", reason=found.reason, n=found.n)
-    ends = found.interval
+    halved, whole = (
+        each and Interval((each.low + 1) / 2, (each.high + 1) / 2, each.level)
+        for each in (found.interval, found.unclipped_interval)
+    )
     return Estimate(
         name=name,
         estimand=f'how often "{contrast[0]}" is preferred to "{contrast[1]}", neither counting as half',
         estimate=(found.estimate + 1) / 2,
-        interval=ends and Interval((ends.low + 1) / 2, (ends.high + 1) / 2, ends.level),
+        interval=halved,
+        unclipped_interval=whole,
         n=found.n,
         method=f"(net superiority + 1) / 2; {found.method}",
         reference="Vargha & Delaney 2000, J. Educ. Behav. Stat. 25:101–132",

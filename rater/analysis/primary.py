@@ -7,6 +7,7 @@ import pandas as pd
 
 from rater.analysis.blinding import Blinding, attach_guesses, check_blinding
 from rater.analysis.bootstrap import Progress
+from rater.analysis.bounds import bounds_of
 from rater.analysis.compared import Compared, compare
 from rater.analysis.contrasts import adjust
 from rater.analysis.describe import ArmSummary, describe_arms
@@ -142,7 +143,9 @@ def _beside_everyone(analysis: Analysis, everyone: pd.DataFrame) -> Analysis:
         dimensions=tuple(
             replace(
                 found,
-                without_exclusions=make_primary(_compare(everyone, planned, found.dimension), planned),
+                without_exclusions=make_primary(
+                    _compare(everyone, planned, found.dimension), planned, found.dimension
+                ),
             )
             for found in analysis.dimensions
         ),
@@ -153,7 +156,9 @@ def _analyze_dimensions(
     kept: pd.DataFrame, tested_rows: pd.DataFrame, planned: Planned, progress: Progress | None
 ) -> tuple[DimensionAnalysis, ...]:
     compared = [_compare(tested_rows, planned, judged) for judged in planned.in_order]
-    tested = [make_tests(each, planned) for each in compared]
+    tested = [
+        make_tests(each, planned, judged) for each, judged in zip(compared, planned.in_order, strict=True)
+    ]
     adjusted = [None, *adjust([tests.primary for tests in tested[1:]])]
     streams = np.random.default_rng(planned.seed).spawn(len(tested))
     with_repeats = judged_only(kept)
@@ -177,7 +182,12 @@ def _analyze_dimension(
     is_primary = judged.name == planned.primary
     equivalence = None
     if is_primary and planned.sesoi is not None:
-        equivalence = two_one_sided_tests(tested.primary, planned.sesoi, alpha=planned.alpha)
+        equivalence = two_one_sided_tests(
+            tested.primary,
+            planned.sesoi,
+            alpha=planned.alpha,
+            bounds=bounds_of(tested.primary.score, judged),
+        )
     answers = material.compared.answers
     return DimensionAnalysis(
         dimension=judged,
@@ -220,6 +230,7 @@ def _blinding(
             n = Counts(raters=0, prompts=0, items=0, answers=len(some), cells=0)
             reason = "a choice is between two texts, and a guess about one of them"
             return NotEstimable(test="primary test", score=planned.score, reason=reason, n=n)
-        return make_primary(_compare(some, planned, planned.in_order[0]), planned)
+        judged = planned.in_order[0]
+        return make_primary(_compare(some, planned, judged), planned, judged)
 
     return check_blinding(rows, planned.contrast, planned.primary, alpha=planned.alpha, test=test)

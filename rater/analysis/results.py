@@ -9,6 +9,10 @@ Score: TypeAlias = Literal["net_superiority", "scale_points", "answers", "log_od
 """What a result is in: the two scores of the plan, or (naive tests) single answers."""
 Setting: TypeAlias = str | int | float
 
+MIN_DF = 2.0
+"""A t with fewer degrees of freedom gives no usable interval: the variance rests on fewer than two
+independent deviations, and the quantile is above 4.3 (at 1 degree of freedom 12.7, at 0.5 over 600)."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -45,7 +49,7 @@ class Result:
     score: Score
     estimate: float
     interval: Interval | None
-    """None where the method has no interval that holds."""
+    """Within what is possible; None where the method has no interval that holds, or df is below `MIN_DF`."""
     standard_error: float | None
     symbol: str
     """What the statistic is called: t, V, U, T."""
@@ -60,13 +64,25 @@ class Result:
     reference: str
     warnings: tuple[str, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    unclipped_interval: Interval | None = None
+    """The t interval as computed: it can reach beyond what is possible, and is here at any df."""
 
     def __post_init__(self) -> None:
         numbers = [self.estimate, self.statistic, self.p, self.df, self.standard_error]
-        if self.interval is not None:
-            numbers += [self.interval.low, self.interval.high]
+        for interval in (self.interval, self.unclipped_interval):
+            if interval is not None:
+                numbers += [interval.low, interval.high]
         # What cannot be computed is NotEstimable; a NaN here is our bug, whatever the data were.
         assert all(number is None or math.isfinite(number) for number in numbers), self  # noqa: S101
+
+    @property
+    def has_enough_df(self) -> bool:
+        """False for a t with fewer than `MIN_DF` degrees of freedom, whose p decides nothing."""
+        return self.symbol != "t" or self.df is None or self.df >= MIN_DF
+
+    def rejects(self, alpha: float) -> bool:
+        """Return whether the null hypothesis is rejected at a level."""
+        return self.has_enough_df and self.p < alpha
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,11 +123,14 @@ class Estimate:
     reference: str
     warnings: tuple[str, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    unclipped_interval: Interval | None = None
+    """As computed, where the method knows no bounds."""
 
     def __post_init__(self) -> None:
         numbers = [self.estimate]
-        if self.interval is not None:
-            numbers += [self.interval.low, self.interval.high]
+        for interval in (self.interval, self.unclipped_interval):
+            if interval is not None:
+                numbers += [interval.low, interval.high]
         # As for a Result: what cannot be computed is NotEstimable.
         assert all(math.isfinite(number) for number in numbers), self  # noqa: S101
 

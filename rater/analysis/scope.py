@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rater.analysis.bounds import Bounds, bounds_of
 from rater.analysis.compared import Compared
 from rater.analysis.crossed import two_way_t
 from rater.analysis.one_way import by_prompt_signed_rank, by_prompt_t, by_rater_sign_flip, by_rater_t
@@ -17,6 +18,7 @@ from rater.analysis.planned import Planned
 from rater.analysis.preferences import Preferred
 from rater.analysis.ratings import Ratings
 from rater.analysis.results import NotEstimable, Outcome
+from rater.analysis.scales import Judged
 from rater.study.analysis_plan import Score
 
 
@@ -40,8 +42,8 @@ class _Tests:
     beside: Callable[[Score], Outcome] | None = None
 
 
-def make_tests(compared: Compared, planned: Planned) -> Tested:
-    """Make the tests of one contrast on one dimension. Costs small matrices."""
+def make_tests(compared: Compared, planned: Planned, judged: Judged | None = None) -> Tested:
+    """Make the tests of one contrast on one dimension, whose scale ends intervals. Costs small matrices."""
     score, other = _scores(planned)
     reason = _nothing_to_compare(compared.answers, planned)
     if reason:
@@ -50,17 +52,22 @@ def make_tests(compared: Compared, planned: Planned) -> Tested:
             NotEstimable(test="primary test", score=score, reason=reason, n=n),
             NotEstimable(test="primary test", score=other, reason=reason, n=n),
         )
-    tests = _tests_for_scope(compared, planned)
+    tests = _tests_for_scope(compared, planned, _bounds(judged))
     return Tested(_primary(tests, planned), tests.test(other), (tests.beside(score),) if tests.beside else ())
 
 
-def make_primary(compared: Compared, planned: Planned) -> Outcome:
+def make_primary(compared: Compared, planned: Planned, judged: Judged | None = None) -> Outcome:
     """Make the planned test alone, as simulations need it."""
     reason = _nothing_to_compare(compared.answers, planned)
     if reason:
         n = compared.answers.count()
         return NotEstimable(test="primary test", score=planned.score, reason=reason, n=n)
-    return _primary(_tests_for_scope(compared, planned), planned)
+    return _primary(_tests_for_scope(compared, planned, _bounds(judged)), planned)
+
+
+def _bounds(judged: Judged | None) -> Bounds | None:
+    """Return between what a difference in scale points must be."""
+    return bounds_of("scale_points", judged) if judged else None
 
 
 def _primary(tests: _Tests, planned: Planned) -> Outcome:
@@ -78,19 +85,19 @@ def _scores(planned: Planned) -> tuple[Score, Score]:
     return "scale_points", "net_superiority"
 
 
-def _tests_for_scope(compared: Compared, planned: Planned) -> _Tests:
+def _tests_for_scope(compared: Compared, planned: Planned, bounds: Bounds | None) -> _Tests:
     ratings, cells, alpha = compared.answers, compared.cells, planned.alpha
     if planned.scope == "raters":
         return _Tests(
-            lambda score: by_rater_t(ratings, cells, score, alpha=alpha),
+            lambda score: by_rater_t(ratings, cells, score, alpha=alpha, bounds=bounds),
             lambda score: by_rater_sign_flip(ratings, cells, score, rng=np.random.default_rng(planned.seed)),
         )
     if planned.scope == "prompts" or np.unique(ratings.rater).size == 1:
         return _Tests(
-            lambda score: by_prompt_t(ratings, cells, score, alpha=alpha),
+            lambda score: by_prompt_t(ratings, cells, score, alpha=alpha, bounds=bounds),
             lambda score: by_prompt_signed_rank(ratings, cells, score),
         )
-    return _Tests(lambda score: two_way_t(cells, score, alpha=alpha))
+    return _Tests(lambda score: two_way_t(cells, score, alpha=alpha, bounds=bounds))
 
 
 def _nothing_to_compare(ratings: Ratings | Preferred, planned: Planned) -> str:

@@ -19,6 +19,7 @@ from scipy.optimize import isotonic_regression
 from scipy.sparse import csr_array
 
 from rater.analysis.bootstrap import REFERENCE, Progress, draw, n_replicates, percentile_interval
+from rater.analysis.bounds import Bounds, bounds_of
 from rater.analysis.compared import Compared, compare
 from rater.analysis.crossed import About, CellScores, crossed_t, two_way_t
 from rater.analysis.ratings import cell_codes
@@ -110,7 +111,7 @@ def trend(
     ȳ) / sum (s − s̄)², which weighs sum (s − s̄)² in the two-way t; choices between two texts have the
     difference of the two scores for s, and no mean to take off.
     """
-    cells = _slopes(rows, scores, pairwise=is_pairwise(judged))
+    cells, steepest = _slopes(rows, scores, pairwise=is_pairwise(judged))
     if not cells.values.size:
         reason = "no rater has answered texts of the same prompt at two doses"
         return NotEstimable(test=test, score="scale_points", reason=reason, n=cells.n)
@@ -118,7 +119,10 @@ def trend(
         "for each unit of dose" if test == LINEAR else "from the lowest dose to the highest, however it rises"
     )
     estimand = f"how many {unit_of(judged)} the mean answer rises {unit}"
-    return crossed_t(cells, About(test, estimand, "scale_points", "slope"), alpha=alpha)
+    possible = bounds_of("scale_points", judged)
+    bounds = possible and Bounds(steepest * possible.low, steepest * possible.high)
+    about = About(test, estimand, "scale_points", "slope", bounds=bounds)
+    return crossed_t(cells, about, alpha=alpha)
 
 
 def _dosed(frame: pd.DataFrame, judged: Judged, doses: Mapping[str, float]) -> pd.DataFrame:
@@ -130,8 +134,12 @@ def _dosed(frame: pd.DataFrame, judged: Judged, doses: Mapping[str, float]) -> p
     return rows.assign(arm=rows["arm"].map(dict(doses)))
 
 
-def _slopes(rows: pd.DataFrame, scores: Mapping[float, float], *, pairwise: bool) -> CellScores:
-    """Fit each cell's least-squares slope; cells with answers at one dose only have none."""
+def _slopes(rows: pd.DataFrame, scores: Mapping[float, float], *, pairwise: bool) -> tuple[CellScores, float]:
+    """Fit each cell's least-squares slope; cells with answers at one dose only have none.
+
+    Also returns the steepest slope that a cell can have, for the largest possible difference of 1 between its
+    answers: sum (s − s̄)⁺ / sum (s − s̄)², reached by the lowest answer below s̄ and the highest above.
+    """
     rater, prompt = (pd.factorize(rows[column], sort=True)[0] for column in ("rater", "prompt"))
     score = rows["arm"].map(dict(scores)).to_numpy(dtype=np.float64)
     answer = rows["answer"].to_numpy(dtype=np.float64)
@@ -153,7 +161,9 @@ def _slopes(rows: pd.DataFrame, scores: Mapping[float, float], *, pairwise: bool
         answers=int(used[cell].sum()),
         cells=slope.size,
     )
-    return CellScores(rater, prompt, slope, weight[used].astype(np.float64), n)
+    reach = np.bincount(cell, weights=np.abs(centred), minlength=codes.size)[used] / weight[used]
+    steepest = float(reach.max(initial=0.0)) * (1.0 if pairwise else 0.5)
+    return CellScores(rater, prompt, slope, weight[used].astype(np.float64), n), steepest
 
 
 def _curve(
@@ -167,14 +177,14 @@ def _curve(
     progress: Progress | None,
 ) -> tuple[DosePoint, ...]:
     levels = sorted(set(doses.values()))
-    pairwise = is_pairwise(judged)
+    pairwise, bounds = is_pairwise(judged), bounds_of("scale_points", judged)
     named = rows.assign(
         **{name: rows[name].map(str) for name in (("arm", "other_arm") if pairwise else ("arm",))}
     )
     compared = [
         compare(named, (str(level), str(levels[0])), judged.name, pairwise=pairwise) for level in levels[1:]
     ]
-    rises = [two_way_t(each.cells, "scale_points", alpha=alpha) for each in compared]
+    rises = [two_way_t(each.cells, "scale_points", alpha=alpha, bounds=bounds) for each in compared]
     estimates = [outcome.estimate for outcome in rises]
     fitted: list[float | None] = [None] * len(levels)
     intervals: list[Interval | None] = [None] * len(levels)

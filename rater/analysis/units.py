@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from rater.analysis.bounds import Bounds, clip
 from rater.analysis.multiple import benjamini_hochberg
-from rater.analysis.results import Interval
+from rater.analysis.results import MIN_DF, Interval
 from rater.analysis.shrunken import Predictions
 
 Floats = NDArray[np.float64]
@@ -26,7 +27,7 @@ class UnitEffect:
     raw: float
     """The mean of its cells."""
     interval: Interval | None
-    """Of the raw effect, from a t over its cells."""
+    """Of the raw effect, from a t over its cells, within what is possible; None below `MIN_DF`."""
     p: float | None
     p_adjusted: float | None
     """p after Benjamini and Hochberg, among the units that have one."""
@@ -43,6 +44,7 @@ def unit_effects(
     shrunken: Predictions | None,
     *,
     alpha: float,
+    bounds: Bounds | None = None,
 ) -> tuple[UnitEffect, ...]:
     """List the effects of the units that cells belong to.
 
@@ -52,11 +54,12 @@ def unit_effects(
         values: The cells' scores.
         shrunken: The units' predictions, where the model could be fitted.
         alpha: Intervals cover 1 − alpha.
+        bounds: Between what an effect must be.
     """
     n = np.bincount(code)
     mean = np.bincount(code, weights=values) / n
     squares = np.bincount(code, weights=(values - mean[code]) ** 2)
-    varies = (n > 1) & (squares > 1e-18)
+    varies = (n > MIN_DF) & (squares > 1e-18)
     error = np.sqrt(squares / np.maximum(n - 1, 1) / n)
     p = np.ones(n.size)
     p[varies] = 2 * stats.t.sf(np.abs(mean[varies]) / error[varies], n[varies] - 1)
@@ -69,13 +72,15 @@ def unit_effects(
             unit=name,
             n_cells=int(n[index]),
             raw=float(mean[index]),
-            interval=_around(mean[index], half[index], alpha) if varies[index] else None,
+            interval=clip(_around(mean[index], half[index], alpha), bounds) if varies[index] else None,
             p=float(p[index]) if varies[index] else None,
             p_adjusted=float(adjusted[index]) if varies[index] else None,
             reason=_why_not(int(n[index]), varies=bool(varies[index])),
             shrunken=float(shrunken.values[index]) if shrunken else None,
             shrunken_interval=(
-                _around(shrunken.values[index], z * shrunken.errors[index], alpha) if shrunken else None
+                clip(_around(shrunken.values[index], z * shrunken.errors[index], alpha), bounds)
+                if shrunken
+                else None
             ),
         )
         for index, name in enumerate(names)
@@ -89,4 +94,6 @@ def _around(middle: float, half: float, alpha: float) -> Interval:
 def _why_not(n: int, *, varies: bool) -> str:
     if varies:
         return ""
-    return "it has one cell" if n == 1 else f"its {n} cells are equal"
+    if n == 1:
+        return "it has one cell"
+    return f"its {n} cells are equal" if n > MIN_DF else "it has two cells, which leave 1 degree of freedom"

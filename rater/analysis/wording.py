@@ -1,5 +1,7 @@
 """Put numbers into words, the same way in every sentence and table."""
 
+import math
+
 from rater.analysis.results import Score
 
 SCORES: dict[Score, str] = {
@@ -36,6 +38,11 @@ def number(value: float, digits: int = 2) -> str:
     if text.startswith("-"):
         text = text[1:] if not text.strip("-0.,") else "−" + text[1:]
     return text
+
+
+def round_down(value: float) -> str:
+    """Round down to two digits, so that what is below a limit does not read as the limit."""
+    return f"{math.floor(100 * value) / 100:g}"
 
 
 def p_value(p: float) -> str:

@@ -88,8 +88,8 @@ def planned_study(sealed_url: str, name: str, cast: Cast) -> Study:
 
 def judge_outcome(outcome: Outcome, effect: float, material: Material) -> Found:
     """Say whether a test found what there was to be found."""
-    is_significant = isinstance(outcome, Result) and outcome.p < material.study.analysis.alpha
-    is_different = is_significant and isinstance(outcome, Result) and outcome.estimate * effect >= 0
+    is_significant = isinstance(outcome, Result) and outcome.rejects(material.study.analysis.alpha)
+    is_different = is_significant and (outcome.estimate or 0.0) * effect >= 0
     return Found(is_different, outcome)
 
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 from rater.analysis.agreement import Agreement
-from rater.analysis.bounds import DIFFERENCE, SHARE, Bounds, bounds_of, say_beyond
 from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import say_margin
 from rater.analysis.planned import Planned
@@ -14,28 +13,24 @@ from rater.analysis.sequential import Seen
 from rater.analysis.spending import cost_of_looks
 from rater.analysis.trend import DoseResponse
 from rater.analysis.wording import counted, number, p_value
-from rater.report.numbers import ends, with_interval
+from rater.report.numbers import interval_text, p_of, with_interval
 
-EFFECTS: dict[str, Bounds | None] = {"probability of superiority": SHARE, "Cohen's d": None}
-"""The effect sizes that the screen shows, with their bounds."""
+EFFECTS = ("probability of superiority", "Cohen's d")
+"""The effect sizes that the screen shows."""
 
 
 def lines_beside(found: DimensionAnalysis) -> list[str]:
     """Choose the effect sizes that matter, the trend, and agreement in one line; the JSON has the rest."""
     details = found.details
     effects = {effect.name: effect for effect in details.effects if isinstance(effect, Estimate)}
-    sizes = [
-        f"{name} {with_interval(effects[name], bounds)}"
-        for name, bounds in EFFECTS.items()
-        if name in effects
-    ]
+    sizes = [f"{name} {with_interval(effects[name])}" for name in EFFECTS if name in effects]
     lines = ["Effect sizes: " + ", ".join(sizes)] if sizes else []
     if isinstance(found.primary, Result):  # else its p would stand in for the planned one
         lines += _odds_lines(details.ordinal)
     if isinstance(found.equivalence, Equivalence) and say_margin(found.equivalence) not in found.headline:
         lines.append(say_margin(found.equivalence))
     if details.dose_response is not None:
-        lines += _trend_lines(details.dose_response, bounds_of("scale_points", found.dimension))
+        lines += _trend_lines(details.dose_response)
     return [*lines, *_agreement_lines(details.agreement)]
 
 
@@ -47,10 +42,7 @@ def exclusion_lines(analysis: Analysis) -> list[str]:
         line = f"Left out by the declared rules: {counted(len(left_out.raters), 'rater')}"
         everybody = found.without_exclusions
         if isinstance(everybody, Result):
-            bounds = bounds_of(everybody.score, found.dimension)
-            line += (
-                f"; with everybody the estimate is {with_interval(everybody, bounds)}, {p_value(everybody.p)}"
-            )
+            line += f"; with everybody the estimate is {with_interval(everybody)}{_and_p(everybody)}"
         lines.append(line)
     if left_out is not None:
         lines += left_out.notes
@@ -60,23 +52,29 @@ def exclusion_lines(analysis: Analysis) -> list[str]:
     return lines
 
 
-def _trend_lines(found: DoseResponse, rise: Bounds | None) -> list[str]:
+def _and_p(result: Result) -> str:
+    """Return a comma and p, where p may be printed."""
+    p = p_of(result)
+    return "" if p is None else f", {p_value(p)}"
+
+
+def _trend_lines(found: DoseResponse) -> list[str]:
     lines = []
-    for trend, name, unit, bounds in (
-        (found.linear, "Trend", "for each unit of dose", None),
-        (found.monotone, "Monotone trend", "from the lowest dose to the highest", rise),
+    for trend, name, unit in (
+        (found.linear, "Trend", "for each unit of dose"),
+        (found.monotone, "Monotone trend", "from the lowest dose to the highest"),
     ):
         if isinstance(trend, NotEstimable):
             lines.append(f"{name} over doses: {trend.sentence}")
             continue
-        interval = f"{ends(trend.interval)}{say_beyond(trend.interval, bounds)}, " if trend.interval else ""
-        lines.append(f"{name}: {number(trend.estimate)} scale points {unit} ({interval}{p_value(trend.p)})")
+        evidence = f"{interval_text(trend)}{_and_p(trend)}"
+        lines.append(f"{name}: {number(trend.estimate)} scale points {unit} ({evidence})")
     return lines
 
 
 def blinding_lines(analysis: Analysis) -> list[str]:
     """Say how often arms were guessed, and the difference where they were not guessed."""
-    blinding, dimension = analysis.blinding, analysis.dimensions[0].dimension
+    blinding = analysis.blinding
     if blinding is None:
         return []
     if isinstance(blinding, NotEstimable):
@@ -85,13 +83,12 @@ def blinding_lines(analysis: Analysis) -> list[str]:
     right, wrong, unknown = sum(rights), sum(wrongs), sum(unknowns)
     index = "no index"
     if isinstance(blinding.together, Result) and blinding.together.interval:
-        index = f"Bang's index {with_interval(blinding.together, DIFFERENCE)}"
+        index = f"Bang's index {with_interval(blinding.together)}"
     lines = [f"Blinding: {right} guesses of the arm right, {wrong} wrong, {unknown} don't know; {index}"]
     for kind, effect in blinding.effects:
         if kind != "right" and isinstance(effect, Result) and effect.interval:
             guessed = kind if kind == "wrong" else "not at all"
-            said = with_interval(effect, bounds_of(effect.score, dimension))
-            lines.append(f"Among texts guessed {guessed} the difference is {said}")
+            lines.append(f"Among texts guessed {guessed} the difference is {with_interval(effect)}")
     return lines
 
 

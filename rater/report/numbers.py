@@ -1,11 +1,9 @@
 """Write the numbers of results the same way on the screen, in tables and in sentences."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from rater.analysis.bounds import Bounds, bounds_of, covers_all, goes_beyond, say_beyond
+from rater.analysis.bounds import is_clipped
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome, Quantity, Result
-from rater.analysis.scales import Judged
 from rater.analysis.wording import coverage, number, p_value
 
 SCORE_LABELS = {
@@ -14,6 +12,9 @@ SCORE_LABELS = {
     "answers": "single answers",
     "log_odds": "log odds ratio",
 }
+
+NO_INTERVAL = "no usable interval"
+"""For a test with fewer than two degrees of freedom."""
 
 
 def optional(value: float | None, digits: int = 2) -> str:
@@ -32,7 +33,9 @@ def bare_p(p: float | None) -> str:
 
 
 def statistic(result: Result) -> str:
-    """Write a test's statistic with its degrees of freedom, where it has some."""
+    """Write a test's statistic with its degrees of freedom, if any; a dash where those are too few."""
+    if not result.has_enough_df:
+        return "–"
     if result.df is None:
         return f"{result.symbol} = {number(result.statistic, 1).removesuffix('.0')}"
     return f"{result.symbol}({number(result.df).removesuffix('.00')}) = {number(result.statistic)}"
@@ -48,16 +51,24 @@ def interval_of(found: Outcome | Quantity) -> Interval | None:
     return None if isinstance(found, NotEstimable) else found.interval
 
 
-def with_interval(found: Outcome | Quantity, bounds: Bounds | None = None) -> str:
-    """Write an estimate with its interval in brackets, as far as there are such.
+def p_of(found: Outcome) -> float | None:
+    """Return the p-value that may be printed: none where there is no test, or too few degrees of freedom."""
+    return found.p if isinstance(found, Result) and found.has_enough_df else None
 
-    Where the interval ends beyond ``bounds``, that is said in the brackets.
-    """
+
+def interval_text(found: Outcome | Quantity) -> str:
+    """Write the interval of a result for a column."""
+    if isinstance(found, Result) and not found.has_enough_df:
+        return NO_INTERVAL
+    return ends(interval_of(found))
+
+
+def with_interval(found: Outcome | Quantity) -> str:
+    """Write an estimate with its interval in brackets, as far as there are such."""
     if found.estimate is None:
         return "–"
-    interval = interval_of(found)
-    said = f" ({ends(interval)}{say_beyond(interval, bounds)})" if interval else ""
-    return number(found.estimate) + said
+    said = interval_text(found)
+    return number(found.estimate) + ("" if said == "–" else f" ({said})")
 
 
 def name_of(quantity: Quantity) -> str:
@@ -65,43 +76,19 @@ def name_of(quantity: Quantity) -> str:
     return quantity.name if isinstance(quantity, Estimate) else quantity.test
 
 
-class Bounded(NamedTuple):
-    """An interval of a quantity that cannot be everything."""
-
-    name: str
-    interval: Interval | None
-    bounds: Bounds | None
-
-
-def bounded(outcomes: Sequence[Outcome], dimension: Judged) -> list[Bounded]:
-    """Name tests of a dimension by their scores, with the bounds of those."""
-    return [
-        Bounded(SCORE_LABELS[each.score], interval_of(each), bounds_of(each.score, dimension))
-        for each in outcomes
-    ]
+def remarks_on_bounds(found: Sequence[tuple[str, Outcome | Quantity]]) -> list[str]:
+    """Explain that intervals were cut at what is possible, in one sentence."""
+    cut = [name for name, each in found if not isinstance(each, NotEstimable) and is_clipped(each)]
+    if not cut:
+        return []
+    names = " and of ".join(dict.fromkeys(cut))
+    says = (
+        f"the interval of {names} ends where the possible values do; the t interval, which knows no bounds, "
+        "reaches further (unclipped_interval in the JSON)"
+    )
+    return [says]
 
 
-def remarks_on_bounds(intervals: Sequence[Bounded]) -> list[str]:
-    """Explain intervals that go where nothing can be, in a sentence for each kind, the wide ones first."""
-    wide = [each for each in intervals if covers_all(each.interval, each.bounds)]
-    named = {each.name for each in wide}
-    beyond = [
-        each for each in intervals if each.name not in named and goes_beyond(each.interval, each.bounds)
-    ]
-    remarks = []
-    if wide:
-        remarks.append(
-            f"so few raters or prompts, that differ so much, that the interval of {_named(wide)} is wider "
-            "than all that is possible: such an interval says nothing of how large it is"
-        )
-    if beyond:
-        remarks.append(
-            f"the interval of {_named(beyond)} goes beyond what is possible: t intervals know no bounds, and "
-            "this one is of few answers that differ much; read such an end as the most that there can be"
-        )
-    return remarks
-
-
-def _named(intervals: Sequence[Bounded]) -> str:
-    names = dict.fromkeys(f"{each.name} ({each.bounds})" for each in intervals)
-    return " and of ".join(names)
+def scored(outcomes: Sequence[Outcome]) -> list[tuple[str, Outcome]]:
+    """Name tests by their scores."""
+    return [(SCORE_LABELS[each.score], each) for each in outcomes]

@@ -26,12 +26,12 @@ from rater.report.beside import blinding_lines, exclusion_lines, lines_beside, l
 from rater.report.numbers import (
     SCORE_LABELS,
     bare_p,
-    bounded,
-    ends,
-    interval_of,
+    interval_text,
     level,
     optional,
+    p_of,
     remarks_on_bounds,
+    scored,
     statistic,
 )
 from rater.study.scales import Likert
@@ -202,10 +202,10 @@ def _tests_table(results: Sequence[Result], alpha: float) -> Table:
         table.add_row(
             SCORE_LABELS[result.score],
             optional(result.estimate),
-            ends(result.interval),
+            interval_text(result),
             result.test,
             statistic(result),
-            bare_p(result.p),
+            bare_p(p_of(result)),
             style="bold" if index == 0 else "",
         )
     return table
@@ -222,7 +222,7 @@ def _contrasts_table(contrasts: Sequence[ArmContrast], alpha: float) -> Table:
         table.add_row(
             Text(contrast.name),
             optional(outcome.estimate),
-            ends(interval_of(outcome)),
+            interval_text(outcome),
             bare_p(contrast.p_adjusted),
         )
     return table
@@ -240,7 +240,7 @@ def _remarks(found: DimensionAnalysis, tested: Sequence[Outcome]) -> list[str]:
         if isinstance(outcome, NotEstimable) and outcome.reason not in found.headline
     ]
     further = [contrast.outcome for contrast in found.details.contrasts]
-    remarks += remarks_on_bounds(bounded([*tested, *further], found.dimension))
+    remarks += remarks_on_bounds(scored([*tested, *further]))
     primary, other, *beside = tested
     remarks += primary.warnings
     named = [(SCORE_LABELS[other.score], other), *((outcome.test, outcome) for outcome in beside)]

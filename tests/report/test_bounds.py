@@ -1,34 +1,62 @@
-"""No interval is left to go where nothing can be without a word, and no figure is drawn there."""
+"""No interval is printed or drawn beyond what is possible, and no number rests on fewer than two degrees."""
 
 import io
+import json
+import re
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
+from scipy import stats
 
-from rater.analysis.bounds import Bounds, bounds_of
+from rater.analysis.bounds import Bounds, bounds_of, clip
 from rater.analysis.planned import Planned
 from rater.analysis.primary import Analysis, analyze
-from rater.analysis.results import Interval
+from rater.analysis.results import Interval, Result
 from rater.report.about import About
 from rater.report.compose import compose
-from rater.report.document import Bullets, Prose
+from rater.report.document import Document
+from rater.report.export import to_json
 from rater.report.figures.course import Course, sketch_positions
 from rater.report.figures.forest import Effects, sketch_contrasts, sketch_units
 from rater.report.figures.style import drawing
-from rater.report.numbers import Bounded, remarks_on_bounds
+from rater.report.numbers import interval_text, remarks_on_bounds
+from rater.report.render import to_markdown
 from rater.report.sections.findings import Findings
 from rater.report.terminal import Screen, print_analysis
 from rater.study.scales import Likert, Pairwise
 from tests.report.conftest import Made
 
+ARMS = ("steered", "unsteered", "weak")
+DOSES = {"unsteered": 0.0, "weak": 1.0, "steered": 4.0}
+
 
 @pytest.fixture(scope="module")
 def few(make: Made, planned: Planned) -> Analysis:
     """Two raters, of three arms."""
-    frame = make(2, 3, ("steered", "unsteered", "weak"))
-    return analyze(frame, replace(planned, doses={"unsteered": 0.0, "weak": 1.0, "steered": 4.0}))
+    return analyze(make(2, 3, ARMS), replace(planned, doses=DOSES))
+
+
+@pytest.fixture(scope="module")
+def wide(make: Made, planned: Planned) -> Analysis:
+    """Three raters who differ much, of three arms: t intervals are wider than the scale."""
+    frame = make(3, 4, ARMS)
+    leaning = frame["rater"].map({"r0000": 2.0, "r0001": -2.0, "r0002": 0.0}) * (frame["arm"] == "steered")
+    frame["answer"] = np.clip(frame["answer"] + leaning, 1, 5)
+    return analyze(frame, replace(planned, doses=DOSES))
+
+
+def on_screen(analysis: Analysis) -> str:
+    shown = io.StringIO()
+    print_analysis(analysis, Console(file=shown, width=100), Screen("Texts"))
+    return " ".join(shown.getvalue().split())
+
+
+def document(analysis: Analysis) -> Document:
+    return compose(Findings(analysis, About(title="t"), {}), "0123")
 
 
 def test_a_scale_bounds_its_differences(planned: Planned) -> None:
@@ -41,49 +69,114 @@ def test_a_scale_bounds_its_differences(planned: Planned) -> None:
     assert bounds_of("log_odds", judged) is None
 
 
-def test_the_screen_says_in_words_where_an_interval_is_wider_than_all_that_is_possible(few: Analysis) -> None:
-    shown = io.StringIO()
-    print_analysis(few, Console(file=shown, width=100), Screen("Texts"))
-    said = " ".join(shown.getvalue().split())
-
-    assert "wider than all that is possible, −100 to 100, p =" in said
-    assert "the interval of net superiority (−1 to 1) and of scale points (−4 to 4) is wider than" in said
-    assert "wider than all that is possible, 0 to 1)" in said
+def test_a_clipped_interval_keeps_the_ends_that_are_possible() -> None:
+    assert clip(Interval(-0.2, 1.02, 0.95), Bounds(-1, 1)) == Interval(-0.2, 1, 0.95)
+    assert clip(Interval(-6.6, 6.9, 0.95), Bounds(-1, 1)) == Interval(-1, 1, 0.95)
+    assert clip(Interval(-6.6, 6.9, 0.95), None) == Interval(-6.6, 6.9, 0.95)
 
 
-def test_every_section_with_such_an_interval_says_so(few: Analysis) -> None:
-    document = compose(Findings(few, About(title="t"), {}), "0123")
+def test_the_interval_ends_at_the_bound_and_the_json_keeps_the_t_interval(wide: Analysis) -> None:
+    primary = wide.dimensions[0].primary
+    assert isinstance(primary, Result)
+    assert primary.standard_error is not None
+    assert primary.df is not None
 
-    said = {
-        each.anchor: " ".join(
-            " ".join(block.items) if isinstance(block, Bullets) else block.text
-            for block in each.blocks
-            if isinstance(block, Bullets | Prose)
-        )
-        for each in document.sections
-    }
-    wide = {anchor for anchor, text in said.items() if "is possible" in text}
-    assert wide >= {"primary", "effects", "by-prompt", "contrasts", "doses", "blinding"}
+    half = stats.t.ppf(0.975, primary.df) * primary.standard_error
+    written = json.loads(to_json(wide))["dimensions"][0]["primary"]
 
-
-def test_an_interval_within_bounds_is_not_remarked_on() -> None:
-    within, over = Interval(-0.2, 1, 0.95), Interval(-0.2, 1.01, 0.95)
-
-    assert remarks_on_bounds([Bounded("d", within, Bounds(-1, 1)), Bounded("d", None, Bounds(-1, 1))]) == []
-    [remark] = remarks_on_bounds([Bounded("d", over, Bounds(-1, 1))])
-    assert remark.startswith("the interval of d (−1 to 1) goes beyond what is possible")
+    assert half > 1
+    assert (written["interval"]["low"], written["interval"]["high"]) == (-1, 1)
+    assert written["unclipped_interval"]["high"] == pytest.approx(primary.estimate + half)
 
 
-def test_figures_end_where_the_scale_does_and_mark_what_goes_on(
-    few: Analysis, make: Made, planned: Planned
+def test_the_screen_prints_no_interval_beyond_what_is_possible_and_says_that_it_was_cut(
+    wide: Analysis,
 ) -> None:
-    found, details = few.dimensions[0], few.dimensions[0].details
-    rows = make(2, 3)
+    said = on_screen(wide)
+
+    assert "95 % CI −100 to 100, all that is possible, p =" in said
+    assert "interval of net superiority ends where" in said
+    for low, high in re.findall(r"(−?[\d.,]+) to (−?[\d.,]+)", said):
+        ends = [float(end.rstrip(".,").replace("−", "-").replace(",", "")) for end in (low, high)]
+        assert max(map(abs, ends)) <= 100, (low, high)
+
+
+def test_every_interval_of_the_json_is_possible(wide: Analysis) -> None:
+    bounds = {"net_superiority": 1, "scale_points": 4, "answers": 1}
+
+    def check(node: object) -> int:
+        n = 0
+        if isinstance(node, dict):
+            ends = node.get("interval")
+            if isinstance(ends, dict) and node.get("score") in bounds:
+                most = bounds[node["score"]] + 1e-12
+                assert -most <= ends["low"] <= ends["high"] <= most, node
+                n += 1
+            return n + sum(check(each) for each in node.values())
+        return sum(check(each) for each in node) if isinstance(node, list) else n
+
+    assert check(json.loads(to_json(wide))) >= 9
+
+
+def test_a_test_with_less_than_two_degrees_of_freedom_prints_no_number_and_decides_nothing(
+    few: Analysis,
+) -> None:
+    found = few.dimensions[0]
+    assert isinstance(found.primary, Result)
+    assert found.primary.df is not None
+    assert found.primary.df < 2
+
+    said = on_screen(few)
+    report = to_markdown(document(few))
+    written = json.loads(to_json(few))["dimensions"][0]["primary"]
+
+    assert found.verdict == "inconclusive"
+    assert "(no usable interval: " in found.headline
+    assert "p =" not in found.headline
+    assert "no usable interval" in said
+    assert " t(1" not in said
+    assert " t(1" not in report
+    assert written["interval"] is None
+    assert written["unclipped_interval"]["low"] < -1
+    assert 0 < written["p"] < 1
+
+
+def test_what_two_raters_seem_to_show_is_no_verdict(make: Made, planned: Planned) -> None:
+    """Two raters with nearly the same difference: t with 1 degree of freedom has p < .05."""
+    frame = make(2, 3)
+    frame["answer"] = np.where(frame["arm"] == "steered", 5.0, 1.0)
+    frame.loc[(frame["rater"] == "r0000") & (frame["arm"] == "steered"), "answer"] = 4.0
+
+    [found] = analyze(frame, replace(planned, score="scale_points", scope="raters", sesoi=None)).dimensions
+
+    assert isinstance(found.primary, Result)
+    assert (found.primary.df, found.primary.estimate) == (1, 3.5)
+    assert found.verdict == "inconclusive"
+    assert interval_text(found.primary) == "no usable interval"
+
+
+def test_an_interval_within_bounds_is_not_remarked_on(analysis: Analysis) -> None:
+    inside = replace_interval(analysis, Interval(-0.2, 1, 0.95))
+    outside = replace_interval(analysis, Interval(-0.2, 1.01, 0.95))
+
+    assert remarks_on_bounds([("d", inside)]) == []
+    [remark] = remarks_on_bounds([("d", outside)])
+    assert remark.startswith("the interval of d ends where the possible values do")
+
+
+def replace_interval(analysis: Analysis, whole: Interval) -> Result:
+    primary = analysis.dimensions[0].primary
+    assert isinstance(primary, Result)
+    return replace(primary, interval=clip(whole, Bounds(-1, 1)), unclipped_interval=whole)
+
+
+def test_figures_end_where_the_scale_does(wide: Analysis, make: Made) -> None:
+    found, details = wide.dimensions[0], wide.dimensions[0].details
     with drawing():
-        forest = sketch_units(Effects("prompt", details.prompts, found.primary, few.planned), "by-prompt")
-        contrasts = sketch_contrasts(details.contrasts, few.planned, "contrasts")
+        forest = sketch_units(Effects("prompt", details.prompts, found.primary, wide.planned), "by-prompt")
+        contrasts = sketch_contrasts(details.contrasts, wide.planned, "contrasts")
         course = sketch_positions(
-            Course(rows, ["steered", "unsteered"], Bounds(1, 5)), "positions", alpha=0.05
+            Course(make(3, 3), ["steered", "unsteered"], Bounds(1, 5)), "positions", alpha=0.05
         )
 
     assert course is not None
@@ -94,9 +187,19 @@ def test_figures_end_where_the_scale_does_and_mark_what_goes_on(
     ):
         start, end = limits(sketch.figure, upright=upright)
         assert low - 0.2 <= start < end <= high + 0.2, sketch.name
-        assert "beyond" in sketch.caption, sketch.name
 
 
 def limits(figure: Figure, *, upright: bool) -> tuple[float, float]:
     [axes] = figure.axes
     return axes.get_ylim() if upright else axes.get_xlim()
+
+
+def test_bands_over_the_booklet_stay_on_the_scale(make: Made) -> None:
+    rows = pd.concat([make(3, 3), make(3, 3).assign(answer=5.0)])
+    with drawing():
+        sketch = sketch_positions(Course(rows, ["steered"], Bounds(1, 5)), "positions", alpha=0.05)
+
+    assert sketch is not None
+    [axes] = sketch.figure.axes
+    low, high = axes.dataLim.intervaly
+    assert 1 <= low < high <= 5

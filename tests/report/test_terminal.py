@@ -312,7 +312,7 @@ def test_the_logs_head_stands_alone_on_the_last_line() -> None:
     assert lines[-2:] == ["  Look 1.", f"  log   {'ab' * 32}"]
 
 
-def test_an_interval_beyond_what_a_difference_can_be_is_explained_and_not_cut_off() -> None:
+def test_an_interval_that_would_reach_beyond_what_a_difference_can_be_is_cut_and_explained() -> None:
     pairwise = Dimension(name="happiness", question="Which is happier?", scale=Pairwise())
     planned = replace(PLANNED, dimensions=(pairwise,))
     few, many = choices(n_raters=3, n_prompts=3), choices(n_raters=12, n_prompts=12)
@@ -324,12 +324,10 @@ def test_an_interval_beyond_what_a_difference_can_be_is_explained_and_not_cut_of
 
     primary = analysis.dimensions[0].primary
     assert isinstance(primary, Result)
-    assert primary.interval is not None
-    assert primary.interval.high > 1
-    assert f"to {primary.interval.high:.2f} two-way t" in beyond
-    assert (
-        "the interval of net superiority (−1 to 1) and of scale points (−1 to 1) is wider than all" in beyond
-    )
+    assert primary.unclipped_interval is not None
+    assert primary.unclipped_interval.high > 1
+    assert "−1.00 to 1.00 two-way t" in beyond
+    assert "interval of net superiority and of scale points ends where the possible values do" in beyond
     assert "possible" not in within
 
 

@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 
 from rater.analysis.agreement import Agreement
-from rater.analysis.bounds import DIFFERENCE
 from rater.analysis.results import Estimate, Quantity
 from rater.analysis.wording import counted, coverage, number
 from rater.report.figures.intervals import draw_interval
 from rater.report.figures.style import ARMS, INK, Sketch, new_axes, wrap
-
-_GOES_ON = " An arrow is where an interval goes on: ICC(2,k) has no lower end."
 
 
 def coefficients(agreement: Agreement) -> list[tuple[str, Quantity]]:
@@ -34,9 +31,8 @@ def sketch_agreement(agreement: Agreement, name: str) -> Sketch | None:
     if not made:
         return None
     figure, axes = new_axes(0.8 + 0.3 * len(made))
-    goes_on = False
     for row, (_, each) in enumerate(made):
-        goes_on |= draw_interval(axes, row, each.interval, DIFFERENCE, colour=ARMS[0], width=2.0)
+        draw_interval(axes, row, each.interval, colour=ARMS[0], width=2.0)
         axes.plot(each.estimate, row, "s", color=ARMS[0], markersize=5)
         axes.annotate(
             number(each.estimate),
@@ -54,7 +50,7 @@ def sketch_agreement(agreement: Agreement, name: str) -> Sketch | None:
     return Sketch(
         name=name,
         title="Agreement about single texts",
-        caption=_caption([each for _, each in made]) + (_GOES_ON if goes_on else ""),
+        caption=_caption([each for _, each in made]),
         alt="Coefficients of agreement: "
         + ", ".join(f"{label} {number(each.estimate)}" for label, each in made)
         + ".",

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.ndimage import gaussian_filter1d
 
-from rater.analysis.bounds import Bounds, goes_beyond
-from rater.analysis.results import Interval
+from rater.analysis.bounds import Bounds
+from rater.analysis.results import MIN_DF
 from rater.analysis.wording import counted, coverage, number
 from rater.report.figures.intervals import keep_within
 from rater.report.figures.style import Sketch, arm_style, new_axes, wrap
@@ -40,9 +40,7 @@ def sketch_positions(course: Course, name: str, *, alpha: float) -> Sketch | Non
     rows = rows.assign(bin=binned)
     figure, axes = new_axes(3.2)
     for index, arm in enumerate(arms[:MOST_ARMS]):
-        _course(axes, rows[rows["arm"] == arm], centres, index, label=wrap(arm, 30, 1), alpha=alpha)
-    low, high = axes.dataLim.intervaly
-    goes_on = goes_beyond(Interval(low, high, 1 - alpha), bounds)
+        _course(axes, course, rows[rows["arm"] == arm], centres, index=index, alpha=alpha)
     keep_within(axes, bounds, upright=True)
     axes.set_xlabel("position in the booklet")
     axes.set_ylabel("mean answer")
@@ -57,8 +55,7 @@ def sketch_positions(course: Course, name: str, *, alpha: float) -> Sketch | Non
             f"Mean of the raters' mean answers at each position{width}, by arm, with "
             f"{coverage(1 - alpha)} t intervals over raters; {counted(n_raters, 'rater')}, "
             f"{counted(len(rows), 'answer')}. A slope that all arms share is fatigue or practice and "
-            "touches no comparison, since booklets balance the order."
-            + (" Bands that go on beyond the ends of the scale end there." if goes_on else "")
+            "touches no comparison, since booklets balance the order. Bands end where the scale does."
         ),
         alt=_describe_course(rows, arms[:MOST_ARMS]),
         figure=figure,
@@ -74,7 +71,10 @@ def _bin(position: Floats) -> tuple[NDArray[np.intp], Floats]:
     return binned, np.bincount(binned, weights=position) / size
 
 
-def _course(axes: Axes, rows: pd.DataFrame, centres: Floats, index: int, *, label: str, alpha: float) -> None:
+def _course(
+    axes: Axes, course: Course, rows: pd.DataFrame, centres: Floats, *, index: int, alpha: float
+) -> None:
+    label, bounds = wrap(course.arms[index], 30, 1), course.bounds or Bounds(-np.inf, np.inf)
     colour, marker, dash = arm_style(index)
     by_rater = (
         rows.groupby(["bin", "rater"])["answer"].mean().groupby(level="bin").agg(["mean", "std", "count"])
@@ -82,12 +82,11 @@ def _course(axes: Axes, rows: pd.DataFrame, centres: Floats, index: int, *, labe
     bins = by_rater.index.to_numpy(dtype=np.intp)
     at = centres[bins]
     mean, n = by_rater["mean"].to_numpy(), by_rater["count"].to_numpy()
-    known = n > 1
+    known = n > MIN_DF
     half = stats.t.ppf(1 - alpha / 2, n[known] - 1) * by_rater["std"].to_numpy()[known] / np.sqrt(n[known])
     axes.plot(at, mean, color=colour, linewidth=1.2, marker=marker, markersize=4, linestyle=dash, label=label)
-    axes.fill_between(
-        at[known], mean[known] - half, mean[known] + half, color=colour, alpha=0.15, linewidth=0
-    )
+    low, high = np.maximum(mean[known] - half, bounds.low), np.minimum(mean[known] + half, bounds.high)
+    axes.fill_between(at[known], low, high, color=colour, alpha=0.15, linewidth=0)
 
 
 def _describe_course(rows: pd.DataFrame, arms: list[str]) -> str:

@@ -4,7 +4,7 @@ from rater.analysis.bounds import Bounds
 from rater.analysis.results import Result
 from rater.analysis.trend import DoseResponse
 from rater.analysis.wording import coverage, number, p_value
-from rater.report.figures.intervals import ARROWS, draw_interval, keep_within
+from rater.report.figures.intervals import draw_interval, keep_within
 from rater.report.figures.style import ARMS, INK, PAPER, Sketch, new_axes
 
 
@@ -26,9 +26,8 @@ def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha
             at, [point.fitted or 0.0 for point in curve], color=ARMS[0], linewidth=1.8, label="fitted curve"
         )
     risen = [(point.dose, point.rise) for point in found.curve if isinstance(point.rise, Result)]
-    goes_on = False
     for dose, rise in risen:
-        goes_on |= draw_interval(axes, dose, rise.interval, bounds, colour=ARMS[1], width=1.2, upright=True)
+        draw_interval(axes, dose, rise.interval, colour=ARMS[1], width=1.2, upright=True)
     axes.plot(
         [dose for dose, _ in risen],
         [rise.estimate for _, rise in risen],
@@ -51,7 +50,7 @@ def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha
         caption=(
             f"Rises over the dose {doses[0]:g} within rater and prompt, with {coverage(1 - alpha)} "
             "intervals of the two-way t (points) and of the pigeonhole bootstrap (band around the "
-            f"isotonic curve). Answers: {sizes}." + _say_trends(found) + (f" {ARROWS}" if goes_on else "")
+            f"isotonic curve). Answers: {sizes}." + _say_trends(found)
         ),
         alt="Rises by dose: " + ", ".join(f"{dose:g}: {number(rise.estimate)}" for dose, rise in risen) + ".",
         figure=figure,
@@ -62,6 +61,6 @@ def _say_trends(found: DoseResponse) -> str:
     said = [
         f"{trend.test}, {p_value(trend.p)}"
         for trend in (found.monotone, found.linear)
-        if isinstance(trend, Result)
+        if isinstance(trend, Result) and trend.has_enough_df
     ]
     return f" {'; '.join(said)[:1].upper()}{'; '.join(said)[1:]}." if said else ""

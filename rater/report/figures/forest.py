@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from rater.analysis.bounds import Bounds, bounds_of
+from rater.analysis.bounds import bounds_of
 from rater.analysis.contrasts import ArmContrast
 from rater.analysis.planned import Planned
 from rater.analysis.results import Outcome, Result
 from rater.analysis.units import UnitEffect
 from rater.analysis.wording import counted, coverage, number
-from rater.report.figures.intervals import ARROWS, draw_interval, keep_within
+from rater.report.figures.intervals import draw_interval, keep_within
 from rater.report.figures.style import ARMS, INK, MUTED, PAPER, Sketch, clean, new_axes, wrap
 
 MOST_LABELLED = 60
@@ -43,7 +43,7 @@ def in_order(units: Sequence[UnitEffect]) -> list[UnitEffect]:
 def sketch_units(effects: Effects, name: str) -> Sketch:
     """Draw the difference on every prompt, or for every rater, raw and shrunken."""
     n = len(effects.units)
-    units, goes_on = in_order(effects.units), False
+    units = in_order(effects.units)
     bounds = bounds_of(effects.planned.score, effects.planned.in_order[0])
     if n > MOST_LINES:
         figure, axes = new_axes(3.0)
@@ -53,7 +53,7 @@ def sketch_units(effects: Effects, name: str) -> Sketch:
         labelled = n <= MOST_LABELLED
         each = max(_LEAST_ROW, min(_MOST_ROW, 7.0 / n))
         figure, axes = new_axes(1.1 + each * n if labelled else 4.2)
-        goes_on = _lines(axes, units, bounds, labelled=labelled, in_two_lines=each == _MOST_ROW)
+        _lines(axes, units, labelled=labelled, in_two_lines=each == _MOST_ROW)
         how = "The largest is at the top"
         keep_within(axes, bounds)
     _mark_overall(axes, effects.overall)
@@ -69,7 +69,7 @@ def sketch_units(effects: Effects, name: str) -> Sketch:
             f"cells with its {level} t interval; shrunken: the best linear unbiased prediction with its "
             f"{level} interval, where the model could be fitted. {how}. The dashed line is the overall "
             "estimate. Exploratory: go by the shrunken ones, since the largest raw difference is large "
-            "partly by luck." + (f" {ARROWS}" if goes_on else "")
+            "partly by luck. Intervals end where the possible values do."
         ),
         alt=_describe(effects, units),
         figure=figure,
@@ -79,12 +79,12 @@ def sketch_units(effects: Effects, name: str) -> Sketch:
 def sketch_contrasts(contrasts: Sequence[ArmContrast], planned: Planned, name: str) -> Sketch:
     """Draw every further comparison of two arms."""
     figure, axes = new_axes(1.0 + 0.34 * len(contrasts))
-    rows, goes_on = [], False
+    rows = []
     bounds = bounds_of(planned.score, planned.in_order[0])
     for row, contrast in enumerate(contrasts):
         found = contrast.outcome
         if isinstance(found, Result):
-            goes_on |= draw_interval(axes, row, found.interval, bounds, colour=ARMS[0], width=2.0)
+            draw_interval(axes, row, found.interval, colour=ARMS[0], width=2.0)
             axes.plot(found.estimate, row, "s", color=ARMS[0], markersize=5)
             rows.append(f"{contrast.name} {number(found.estimate)}")
     keep_within(axes, bounds)
@@ -100,23 +100,19 @@ def sketch_contrasts(contrasts: Sequence[ArmContrast], planned: Planned, name: s
         caption=(
             f"Estimates of the primary test with {coverage(1 - planned.alpha)} intervals, which are "
             f"not adjusted for how many there are; {counted(n.raters, 'rater')} × "
-            f"{counted(n.prompts, 'prompt')}." + (f" {ARROWS}" if goes_on else "")
+            f"{counted(n.prompts, 'prompt')}."
         ),
         alt="Differences: " + ", ".join(rows) + ".",
         figure=figure,
     )
 
 
-def _lines(
-    axes: Axes, units: Sequence[UnitEffect], bounds: Bounds | None, *, labelled: bool, in_two_lines: bool
-) -> bool:
-    """Draw every unit's two estimates; says whether an interval goes on beyond what is possible."""
-    apart, goes_on = 0.17 if labelled else 0.0, False
+def _lines(axes: Axes, units: Sequence[UnitEffect], *, labelled: bool, in_two_lines: bool) -> None:
+    """Draw every unit's two estimates."""
+    apart = 0.17 if labelled else 0.0
     for row, unit in enumerate(units):
-        goes_on |= draw_interval(axes, row - apart, unit.interval, bounds, colour=_RAW, width=1.0)
-        goes_on |= draw_interval(
-            axes, row + apart, unit.shrunken_interval, bounds, colour=_SHRUNKEN, width=2.0
-        )
+        draw_interval(axes, row - apart, unit.interval, colour=_RAW, width=1.0)
+        draw_interval(axes, row + apart, unit.shrunken_interval, colour=_SHRUNKEN, width=2.0)
     rows = np.arange(len(units))
     raw = [unit.raw for unit in units]
     size = 4.5 if labelled else 2.5
@@ -133,7 +129,6 @@ def _lines(
         axes.set_yticks(rows, names, fontsize=7 if any("\n" in name for name in names) else 8)
     else:
         axes.set_yticks([])
-    return goes_on
 
 
 def _labels(units: Sequence[UnitEffect], lines: int) -> list[str]:

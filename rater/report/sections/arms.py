@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from rater.analysis.bounds import DIFFERENCE, SHARE, bounds_of, say_beyond
 from rater.analysis.contrasts import ArmContrast
 from rater.analysis.results import NotEstimable, Result
 from rater.analysis.strengths import Ranking
@@ -11,15 +10,15 @@ from rater.analysis.wording import number
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.numbers import (
     SCORE_LABELS,
-    Bounded,
     bare_p,
-    bounded,
     ends,
-    interval_of,
+    interval_text,
     level,
     name_of,
     optional,
+    p_of,
     remarks_on_bounds,
+    scored,
     statistic,
     with_interval,
 )
@@ -36,7 +35,7 @@ def contrasts_section(findings: Findings) -> Section | None:
         members = [contrast for contrast in contrasts if contrast.family == family]
         blocks.append(_family_table(family, members, findings))
     outcomes = [contrast.outcome for contrast in contrasts]
-    warned = remarks_on_bounds(bounded(outcomes, findings.primary.dimension))
+    warned = remarks_on_bounds(scored(outcomes))
     warned += warnings_of([(contrast.name, contrast.outcome) for contrast in contrasts])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
@@ -51,9 +50,9 @@ def _family_table(family: str, contrasts: Sequence[ArmContrast], findings: Findi
             (
                 contrast.name,
                 optional(found.estimate),
-                ends(interval_of(found)),
+                interval_text(found),
                 statistic(found) if isinstance(found, Result) else "–",
-                bare_p(found.p) if isinstance(found, Result) else "–",
+                bare_p(p_of(found)),
                 bare_p(contrast.p_adjusted),
             )
         )
@@ -81,9 +80,8 @@ def doses_section(findings: Findings) -> Section | None:
             f"{found.method}. Reference: {found.reference}."
         ),
     ]
-    bounds = bounds_of("scale_points", findings.primary.dimension)
-    rises = [Bounded("a rise", interval_of(point.rise), bounds) for point in found.curve if point.rise]
-    warned = remarks_on_bounds(rises)
+    rises = [("a rise", point.rise) for point in found.curve if point.rise]
+    warned = remarks_on_bounds([*[("a trend", each) for each in trends], *rises])
     warned += warnings_of([(each.test, each) for each in trends])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
@@ -123,10 +121,7 @@ def ranking_section(findings: Findings) -> Section | None:
         if each is not None
     ]
     blocks.append(Prose(f"Method: {sentence(found.method)} Reference: {found.reference}."))
-    warned = remarks_on_bounds(
-        [Bounded("a share won", interval_of(arm.beats_control), SHARE) for arm in found.arms]
-    )
-    warned += warnings_of([(arm.arm, arm.log_strength) for arm in found.arms])
+    warned = warnings_of([(arm.arm, arm.log_strength) for arm in found.arms])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     return Section("ranking", title, blocks)
@@ -155,8 +150,8 @@ def not_judged_blocks(findings: Findings) -> list[Block]:
         said = difference.sentence
     else:
         said = (
-            f"Difference of the shares: {number(difference.estimate)} ({ends(difference.interval)}"
-            f"{say_beyond(difference.interval, DIFFERENCE)}, p {bare_p(difference.p)}). "
+            f"Difference of the shares: {number(difference.estimate)} ({interval_text(difference)}, "
+            f"p {bare_p(p_of(difference))}). "
             "More of them in one arm than in the other could bias the rest."
         )
     return [table, Prose(said)]

@@ -1,11 +1,10 @@
 """Say whether raters could tell the arms apart, and what the difference is where they could not."""
 
 from rater.analysis.blinding import Blinding
-from rater.analysis.bounds import DIFFERENCE, SHARE
 from rater.analysis.results import NotEstimable, Outcome
 from rater.analysis.wording import number
 from rater.report.document import Block, Prose, Section, Table
-from rater.report.numbers import Bounded, bare_p, bounded, ends, interval_of, level, remarks_on_bounds
+from rater.report.numbers import bare_p, ends, level, remarks_on_bounds, scored
 from rater.report.sections.findings import Findings, outcomes_table, sentence
 
 
@@ -42,10 +41,8 @@ def blinding_section(findings: Findings) -> Section | None:
         "matters is whether the difference is there among those who guessed wrong or did not know."
     )
     remarks = [
-        *[Bounded("Bang's index", interval_of(each), DIFFERENCE) for each in over_raters],
-        *[Bounded("Bang's index", each.interval, DIFFERENCE) for each in found.bang],
-        *([Bounded("James's index", found.james.interval, SHARE)] if found.james else []),
-        *bounded([outcome for _, outcome in found.effects], findings.primary.dimension),
+        *[("Bang's index", each) for each in over_raters],
+        *scored([outcome for _, outcome in found.effects]),
     ]
     said = [Prose(sentence(remark)) for remark in remarks_on_bounds(remarks)]
     blocks: list[Block] = [

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from rater.analysis.agreement import Agreement
 from rater.analysis.blinding import Blinding
-from rater.analysis.bounds import DIFFERENCE
 from rater.analysis.planned import Planned
 from rater.analysis.results import NotEstimable, Quantity, Result
 from rater.analysis.sequential import say_spent
@@ -152,7 +151,7 @@ def _of_the_blinding(findings: Findings) -> list[Check]:
     index, interval = blinding.together, interval_of(blinding.together)
     _, rights, wrongs, unknowns = zip(*blinding.counts, strict=True)
     guesses = f"{sum(rights)} right, {sum(wrongs)} wrong, {sum(unknowns)} don't know"
-    found = f"({guesses}); Bang's index is {with_interval(index, DIFFERENCE)}"
+    found = f"({guesses}); Bang's index is {with_interval(index)}"
     if interval is None:
         return [Check(passed=None, says=f"guesses of the arm {found}, and nothing says how sure that is")]
     if interval.low > 0:

@@ -9,18 +9,15 @@ from rater.analysis.primary import DimensionAnalysis
 from rater.analysis.results import Interval, NotEstimable, Result, Setting
 from rater.analysis.scales import is_pairwise
 from rater.analysis.wording import coverage, number
-from rater.report.beside import EFFECTS
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.figures.arms import in_order
 from rater.report.numbers import (
-    Bounded,
     bare_p,
-    bounded,
     ends,
-    interval_of,
     level,
     optional,
     remarks_on_bounds,
+    scored,
     statistic,
 )
 from rater.report.sections.findings import (
@@ -94,7 +91,7 @@ def primary_section(findings: Findings) -> Section:
         blocks.append(Prose(f"Estimated is {primary.estimand}. {sentence(primary.claim)}"))
         blocks.append(Prose(f"Method: {sentence(primary.method)} Reference: {primary.reference}."))
     blocks.append(Prose(f"The plan's scope, what the claim was to be about: {SCOPES[planned.scope]}."))
-    warned = remarks_on_bounds(bounded(tests, found.dimension))
+    warned = remarks_on_bounds(scored(tests))
     warned += warnings_of([(f"{each.test} on {each.score.replace('_', ' ')}", each) for each in tests])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
@@ -105,9 +102,7 @@ def effects_section(findings: Findings) -> Section:
     """List every effect size with its interval."""
     quantities = effects_with_names(findings.primary.details.effects)
     blocks: list[Block] = [quantities_table("Effect sizes", quantities, findings.alpha)]
-    warned = remarks_on_bounds(
-        [Bounded(name, interval_of(each), EFFECTS.get(name)) for name, each in quantities]
-    )
+    warned = remarks_on_bounds(quantities)
     warned += warnings_of([each for each in quantities if not isinstance(each[1], NotEstimable)])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))

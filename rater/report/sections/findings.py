@@ -12,11 +12,11 @@ from rater.report.figures.style import Drawn
 from rater.report.numbers import (
     SCORE_LABELS,
     bare_p,
-    ends,
-    interval_of,
+    interval_text,
     level,
     name_of,
     optional,
+    p_of,
     statistic,
 )
 
@@ -76,9 +76,9 @@ def outcomes_table(
             SCORE_LABELS[found.score],
             found.test,
             optional(found.estimate),
-            ends(interval_of(found)),
+            interval_text(found),
             statistic(found) if isinstance(found, Result) else "–",
-            bare_p(found.p) if isinstance(found, Result) else "–",
+            bare_p(p_of(found)),
             f"{found.n.raters:,} × {found.n.prompts:,}",
             f"{found.n.answers:,}",
         )
@@ -95,7 +95,7 @@ def quantities_table(caption: str, quantities: Sequence[tuple[str, Quantity]], a
             name,
             found.sentence if isinstance(found, NotEstimable) else sentence(found.estimand),
             optional(found.estimate),
-            ends(interval_of(found)),
+            interval_text(found),
         )
         for name, found in quantities
     ]

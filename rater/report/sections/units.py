@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from rater.analysis.bounds import bounds_of
 from rater.analysis.units import UnitEffect
 from rater.report.document import Block, Prose, Section, Table
 from rater.report.figures.forest import in_order
 from rater.report.figures.style import wrap
-from rater.report.numbers import SCORE_LABELS, Bounded, bare_p, ends, level, optional, remarks_on_bounds
-from rater.report.sections.findings import Findings, cut_rows, sentence
+from rater.report.numbers import SCORE_LABELS, bare_p, ends, level, optional
+from rater.report.sections.findings import Findings, cut_rows
 
 _MOST_CHARACTERS = 160
 
@@ -38,13 +37,9 @@ def _section(findings: Findings, noun: str, units: Sequence[UnitEffect]) -> Sect
     )
     note = Prose(
         "Exploratory. p is adjusted for how many there are (Benjamini and Hochberg); a dash is what a "
-        "single cell, or equal ones, cannot say."
+        "single cell, two cells, or equal ones, cannot say. Intervals end where the possible values do."
     )
-    bounds = bounds_of(findings.analysis.planned.score, findings.primary.dimension)
-    raw = [Bounded(f"a {noun}'s raw difference", unit.interval, bounds) for unit in units]
-    shrunken = [Bounded(f"a {noun}'s shrunken difference", unit.shrunken_interval, bounds) for unit in units]
-    said = [Prose(sentence(remark)) for remark in remarks_on_bounds([*raw, *shrunken])]
-    blocks: list[Block] = [*findings.picture(f"by-{noun}"), table, *rest, note, *said]
+    blocks: list[Block] = [*findings.picture(f"by-{noun}"), table, *rest, note]
     return Section(f"by-{noun}", title, blocks)
 
 
