@@ -1,8 +1,8 @@
 """Template: rate texts that are there already, whoever or whatever wrote them, without a model or torch.
 
 Use it for an API's answers, another program's output, two versions of a product, or texts that people
-wrote. Copy this file and ``completions.jsonl`` to ``experiments/``, give the study a name of its own, and
-replace what is in both.
+wrote. Start with ``rater new NAME --template outside_completions``, and replace what is in both
+files that it writes.
 
 Each line of the file is one text::
 

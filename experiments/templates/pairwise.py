@@ -5,7 +5,7 @@ fewer answers. Both texts of a pair go on from the same prompt; which arm stands
 each pair, and balanced over each booklet. The price is that the answers say which arm is preferred, and not
 how happy its texts are by themselves.
 
-Copy this file to ``experiments/``, give the study a name of its own, and change what follows.
+Start with ``rater new NAME --template pairwise``, and change what follows.
 """
 
 from rater import Dimension, Pairwise, Plan, Sampling, Steered, Study, Unsteered, XVector

@@ -10,7 +10,7 @@ disturbance does. This study has four arms, of which raters see one text each fo
 - ``prompted``: the same model, with words before the prompt that ask for the same. Raters see the prompt
   and the text, and not these words.
 
-Copy this file to ``experiments/``, give the study a name of its own, and change what follows. ``rater
+Start with ``rater new NAME --template prompted_baseline``, and change what follows. ``rater
 check`` prints what each arm's model is given, token by token: look at it once.
 
 For a chat model that is to answer and not to continue, set ``chat=True``: each prompt then goes through the

@@ -5,8 +5,8 @@ to rate, a text to practise on, the texts with three questions under each and a 
 that shows whether they saw through the blinding, a comment, and a code. Leave out what you do not need: each
 part but consent, instructions and the questions is optional.
 
-The texts come from ``completions.jsonl``, so that this file can be tried without a model or torch. Copy both
-to ``experiments/``, give the study a name of its own, and change what follows.
+The texts come from ``completions.jsonl``, so that this file can be tried without a model or torch. Start with
+``rater new NAME --template whole_visit``, and change what follows.
 """
 
 from rater import (

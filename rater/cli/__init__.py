@@ -23,6 +23,7 @@ from rater.cli.generate import generate
 from rater.cli.invite import invite
 from rater.cli.lifecycle import close_, open_, pause
 from rater.cli.model import model
+from rater.cli.new import new
 from rater.cli.power import power
 from rater.cli.publish import publish
 from rater.cli.rate import rate
@@ -64,7 +65,7 @@ def cli() -> None:
     """
 
 
-_BEFORE = (model, check, power, sweep, compare, generate, audit, rehearse, publish, register)
+_BEFORE = (model, new, check, power, sweep, compare, generate, audit, rehearse, publish, register)
 _WHILE = (open_, user, invite, serve, rate, recover, status, pause, amend, backup, forget, close_)
 _AFTER = (analyze, export, archive, import_, verify, db)
 for command in (*_BEFORE, *_WHILE, *_AFTER):

@@ -1,0 +1,105 @@
+"""Study files to begin with: list them, and write one under a name of its own."""
+
+import ast
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from rater.errors import StudyError, nearest
+
+TEMPLATES = (
+    "love_vs_hate",
+    "anger_vs_calm",
+    "dose_response",
+    "praise_vs_hurt",
+    "weddings",
+    "templates/pairwise",
+    "templates/prompted_baseline",
+    "templates/outside_completions",
+    "templates/whole_visit",
+)
+"""By path: the folder of a checkout may hold users' own studies too."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_DATA = "completions.jsonl"
+"""The file with texts that some templates read; it lies in the same folder."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A complete study file that comes with rater."""
+
+    name: str
+    summary: str
+    path: Path
+
+
+def list_templates() -> list[Template]:
+    """Return the study files that come with rater."""
+    files = [_folder() / f"{path}.py" for path in TEMPLATES]
+    return [Template(file.stem, _summary(file), file) for file in files]
+
+
+def write_study(path: Path, template_name: str) -> list[Path]:
+    """Write a new study file from a template, and the texts that it reads; return what was written.
+
+    Args:
+        path: the new file, such as ``mine.py``; its stem becomes the study's name.
+        template_name: the name of a template.
+
+    Raises:
+        StudyError: there is no such template, the name is not valid, or a file is there already.
+    """
+    template = _find(template_name)
+    if path.suffix != ".py" or not _NAME.fullmatch(path.stem):
+        msg = (
+            f"{str(path)!r} does not give a valid study name; valid: a-z, 0-9, _ and -, starting with a "
+            "letter or digit, such as my_study"
+        )
+        raise StudyError(msg)
+    source = template.path.read_text(encoding="utf-8")
+    source = source.replace(f'    name="{template.name}",', f'    name="{path.stem}",', 1)
+    contents = {path: source}
+    if f'"{_DATA}"' in source:
+        data = path.with_name(f"{path.stem}.jsonl")
+        contents = {
+            data: template.path.with_name(_DATA).read_text(encoding="utf-8"),
+            path: source.replace(_DATA, data.name),
+        }
+    for file in contents:
+        if file.exists():
+            msg = f"{file} is there already and is never overwritten; choose another name."
+            raise StudyError(msg)
+    for file, content in contents.items():
+        _write_new(file, content)
+    return list(contents)
+
+
+def _find(name: str) -> Template:
+    templates = {template.name: template for template in list_templates()}
+    if name not in templates:
+        msg = f"There is no template {name!r}.{nearest(name, templates)}"
+        raise StudyError(msg)
+    return templates[name]
+
+
+def _write_new(file: Path, content: str) -> None:
+    try:
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(content)
+    except OSError as error:
+        msg = f"{file} cannot be written: {error.strerror}; name a file in a folder of yours."
+        raise StudyError(msg) from error
+
+
+def _folder() -> Path:
+    """Return the folder of study files: inside the installed package, or at the top of a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "experiments"
+    return installed if installed.is_dir() else package.parent / "experiments"
+
+
+def _summary(file: Path) -> str:
+    """Return the first sentence of a study file's docstring."""
+    docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or file.stem
+    first = docstring.split("\n\n")[0].replace("\n", " ").removeprefix("Template: ")
+    return f"{first[0].upper()}{first[1:]}"
