@@ -9,6 +9,7 @@ from rater.report.about import AmendmentText, ArmText, Look, StudyFacts, TakenOu
 
 if TYPE_CHECKING:
     from rater.store.log import Event
+    from rater.study.confounds import Confound
     from rater.study.study import Study
     from rater.unblind import Joined
 
@@ -38,13 +39,20 @@ def require_declared(databases: Databases, name: str, *, arms: Sequence[str], pr
 
 
 def _declared(databases: Databases, name: str) -> "Study":
+    return _declared_and_audited(databases, name)[0]
+
+
+def _declared_and_audited(databases: Databases, name: str) -> "tuple[Study, tuple[Confound, ...] | None]":
+    """Read a study's declaration, and the confounds of the audit at its publication."""
+    from rater.publish.confounds import read_confounds
     from rater.store.engine import disposing, reading
     from rater.store.sealed.open import open_sealed
     from rater.store.sealed.studies import get_sealed_study
     from rater.study.study import Study
 
     with disposing(open_sealed(databases.sealed_url)) as sealed, reading(sealed) as session:
-        return Study.model_validate_json(get_sealed_study(session, name).canonical_json)
+        kept = get_sealed_study(session, name)
+        return Study.model_validate_json(kept.canonical_json), read_confounds(session, kept.id)
 
 
 def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
@@ -60,7 +68,7 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
 
     with disposing(open_rating(databases.rating_url)) as rating, reading(rating) as session:
         events = read_events(session, Event, get_study(session, name).id)
-    study = _declared(databases, name)
+    study, confounds = _declared_and_audited(databases, name)
     seen_by_arm = [event for event in events if event.kind in LOOKS]
     first_look = seen_by_arm[0].sequence if seen_by_arm else math.inf
     looks = [
@@ -88,6 +96,8 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
         model=" and ".join(models_needed(study.arms, study.model)),
         sampling=describe_sampling(study),
         arms=tuple(ArmText(name=arm.name, says=describe_arm(arm)) for arm in study.arms),
+        confounds=confounds,
+        declared_confounds=study.confounds,
         amendments=tuple(
             _amendment(event, after_look=event.sequence > first_look)
             for event in events

@@ -7,8 +7,12 @@ import click
 from rater.cli.options import rating_option, sealed_option, study_argument
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rater.publish.audit.findings import Audit
     from rater.publish.prepare import Prepared
+    from rater.study.confounds import Confound
+    from rater.study.study import Study
 
 _NEXT = {"published": "rater open {name}", "open": "rater serve", "paused": "rater open {name}"}
 """What to run with a study that is published already, by its state; what is closed can be analysed."""
@@ -17,13 +21,21 @@ _NEXT = {"published": "rater open {name}", "open": "rater serve", "paused": "rat
 @click.command(short_help="Give a generated study to raters.")
 @study_argument
 @click.option("--hold", is_flag=True, help="Do not open the study yet (run `rater open` later).")
+@click.option(
+    "--acknowledge-confounds",
+    is_flag=True,
+    help="Publish although arms differ in what the study file does not declare; this is logged and reported.",
+)
 @rating_option
 @sealed_option
-def publish(study_name: str, rating_url: str, sealed_url: str, *, hold: bool) -> None:
+def publish(
+    study_name: str, rating_url: str, sealed_url: str, *, hold: bool, acknowledge_confounds: bool
+) -> None:
     """Shuffle a generated study under random ids, deal booklets, commit to the key, and open it to raters.
 
-    What would be published is audited first (see `rater audit`): what betrays an arm refuses publication, and
-    what tells arms apart besides meaning is printed, to be declared.
+    What would be published is audited first (see `rater audit`): what betrays an arm refuses publication.
+    Confounds, which tell arms apart although they are not meaning, must be declared in the study file
+    (`confounds=`) or acknowledged here; they are logged with the key, and in preregistration and report.
 
     \b
     Example: rater publish love_vs_hate
@@ -46,8 +58,9 @@ def publish(study_name: str, rating_url: str, sealed_url: str, *, hold: bool) ->
 
     audits: list[Audit] = []
 
-    def audit(prepared: "Prepared") -> None:
+    def audit(prepared: "Prepared") -> "Sequence[Confound]":
         audits.append(_audit(sealed_url, prepared))
+        return _confounds(audits[0], prepared.study, is_acknowledged=acknowledge_confounds)
 
     published = publish_study(sealed_url, rating_url, study_name, now=datetime.now(UTC), audit=audit)
     # nothing is printed before all is done: a closed pipe would end the command in between
@@ -91,3 +104,29 @@ def _audit(sealed_url: str, prepared: "Prepared") -> "Audit":
         )
         raise StateError(msg)
     return result
+
+
+def _confounds(audit: "Audit", study: "Study", *, is_acknowledged: bool) -> "Sequence[Confound]":
+    """List the confounds; at a terminal, ask for those that the study file does not declare.
+
+    Raises:
+        StateError: some are neither declared nor acknowledged.
+    """
+    import sys
+
+    from rich.console import Console
+
+    from rater.publish.confounds import find_confounds, require_declared, undeclared_cues
+    from rater.report.audit import print_audit
+
+    confounds = find_confounds(audit, study)
+    undeclared = undeclared_cues(confounds)
+    if is_acknowledged or not undeclared:
+        return confounds
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        print_audit(audit, Console(), whole=False)
+        question = f"The study file does not declare {', '.join(undeclared)}. Publish with it acknowledged?"
+        if click.confirm(question, default=False):
+            return confounds
+    require_declared(confounds, study)
+    return confounds

@@ -11,6 +11,7 @@ from rater.analysis.of_study import plan_of
 from rater.analysis.planned import PlannedContrast
 from rater.analysis.sequential import describe_looks
 from rater.errors import StateError
+from rater.publish.confounds import read_confounds
 from rater.store.engine import disposing, reading
 from rater.store.log import Event, read_events
 from rater.store.rating import schema
@@ -20,6 +21,7 @@ from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import get_sealed_study
 from rater.study.arms import Outside, models_needed
 from rater.study.asides import PRACTICE_ATTEMPTS
+from rater.study.confounds import Confound, describe_confound
 from rater.study.describe import describe_arm, describe_sampling
 from rater.study.describe_analysis import describe_control, describe_doses, exclusion_rules
 from rater.study.scales import Likert, Number, Pairwise, Scale, Slider
@@ -50,6 +52,8 @@ class Registrable:
     published: PublishedStudy
     events: tuple[Event, ...]
     progress: Progress
+    confounds: tuple[Confound, ...] | None = None
+    """What told arms apart in the audit at publication; None where there was no audit."""
 
 
 def read_registrable(sealed_url: str, rating_url: str, name: str) -> Registrable:
@@ -63,11 +67,13 @@ def read_registrable(sealed_url: str, rating_url: str, name: str) -> Registrable
         events = tuple(read_events(session, schema.Event, published.id))
         progress = read_progress(session, published.id)
     with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
-        study = Study.model_validate_json(get_sealed_study(session, name).canonical_json)
+        kept = get_sealed_study(session, name)
+        study = Study.model_validate_json(kept.canonical_json)
+        confounds = read_confounds(session, kept.id)
     if study.hash != published.study_hash:
         msg = f"The sealed study {name!r} has the hash {study.hash[:16]}…, not {published.study_hash[:16]}…."
         raise StateError(msg)
-    return Registrable(study, published, events, progress)
+    return Registrable(study, published, events, progress, confounds)
 
 
 def write_registration(registrable: Registrable, power: Sequence[str]) -> str:
@@ -82,6 +88,8 @@ def write_registration(registrable: Registrable, power: Sequence[str]) -> str:
         *_design(study),
         "## Arms",
         "\n".join(f"- `{arm.name}`: {describe_arm(arm)}" for arm in study.arms),
+        "## Confounds",
+        *_confounds(registrable),
         "## Sample size",
         " ".join([*_sample(study), *power]),
         "## Exclusions",
@@ -191,6 +199,28 @@ def _scale(scale: Scale) -> str:
         return f"a slider, {span}, from “{scale.low}” to “{scale.high}”"
     assert isinstance(scale, Number)  # noqa: S101 (there is no other scale)
     return f"a number, {span}" + (f" {scale.unit}" if scale.unit else "")
+
+
+def _confounds(registrable: Registrable) -> Iterator[str]:
+    """List what tells arms apart and is not their texts' meaning: found, and declared."""
+    declared, found = registrable.study.confounds, registrable.confounds
+    if declared:
+        yield f"Declared in the study file: {', '.join(declared)}."
+    if found is None:
+        yield "No audit for confounds was made at publication."
+    elif not found:
+        yield "The audit at publication found nothing but meaning that tells the arms apart."
+    else:
+        how = {True: "declared in the study file", False: "acknowledged at publication"}
+        yield "Found by the audit at publication (all texts, compared within prompts; AUC .5 is chance):"
+        yield "\n".join(
+            f"- {describe_confound(each)}; {how[each.is_declared] if each.is_of_texts else 'by chance'}"
+            for each in found
+        )
+    yield (
+        "As a sensitivity analysis the primary test is repeated with the length of the texts as a covariate. "
+        "Length may be a mediator, a part of how an arm works, so the primary test stays as it is."
+    )
 
 
 def _sample(study: Study) -> Iterator[str]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError
+from rater.publish.confounds import PUBLISHED
 from rater.publish.draft import Draft, draft_publication, key_lines
 from rater.publish.seal import commit, derive_id, new_secret
 from rater.store.engine import disposing, reading
@@ -71,7 +72,7 @@ def prepare_publication(sealed_url: str, name: str, *, now: datetime) -> Prepare
         secrets=known or _commit_to(draft, completions, seed=seed, study=study, now=now),
         is_sealed=known is not None,
         generation_head=events[-1].hash,
-        is_published=any(event.kind == "published" for event in events),
+        is_published=any(event.kind == PUBLISHED for event in events),
     )
 
 

@@ -5,13 +5,14 @@ rating rows after, in one transaction; publishing that was interrupted in betwee
 again, and comes out the same.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import Engine
 
 from rater.errors import StateError
+from rater.publish.confounds import PUBLISHED, publication_detail
 from rater.publish.prepare import Prepared, prepare_publication
 from rater.store.engine import disposing, reading, writing
 from rater.store.log import append_event
@@ -23,6 +24,7 @@ from rater.store.rating.studies import PublishedStudy, find_study, get_study
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.schema import Event as SealedEvent
 from rater.store.sealed.studies import find_secrets, get_sealed_study, insert_secrets
+from rater.study.confounds import Confound
 
 _ALREADY = "Study {name!r} is published already; what raters see is frozen. Run: rater serve"
 
@@ -39,7 +41,7 @@ def publish_study(
     name: str,
     *,
     now: datetime,
-    audit: Callable[[Prepared], None] | None = None,
+    audit: Callable[[Prepared], Sequence[Confound]] | None = None,
 ) -> PublishedStudy:
     """Publish a generated study, so that it can be opened. Costs a few queries and bulk inserts.
 
@@ -48,7 +50,8 @@ def publish_study(
         rating_url: The rating database, made if it is missing.
         name: The study's name.
         now: The time of publication.
-        audit: Called with what would be published, before any of it is written; raises to refuse it.
+        audit: Called with what would be published, before any of it is written; returns the confounds that
+            were found, or raises to refuse it.
 
     Raises:
         StateError: it is not generated, not wholly generated, or published already, or changed meanwhile.
@@ -62,13 +65,12 @@ def publish_study(
             "that one only. Give it: --ratings URL"
         )
         raise StateError(msg)
-    if audit is not None:
-        audit(prepared)
+    confounds = None if audit is None else audit(prepared)
     if not prepared.is_sealed:
         _seal(sealed_url, prepared)
     with disposing(create_rating(rating_url)) as rating:
         published = write_rating(rating, prepared)
-    _note(sealed_url, prepared, now=now)
+    _note(sealed_url, prepared, confounds, now=now)
     return published
 
 
@@ -82,11 +84,14 @@ def _seal(sealed_url: str, prepared: Prepared) -> None:
         insert_secrets(session, now.id, prepared.secrets, key=prepared.draft.key)
 
 
-def _note(sealed_url: str, prepared: Prepared, *, now: datetime) -> None:
-    """Note beside the key that it is in use, so that nobody who has opened it publishes it once more."""
+def _note(
+    sealed_url: str, prepared: Prepared, confounds: Sequence[Confound] | None, *, now: datetime
+) -> None:
+    """Log next to the key that it is in use, so that it is not published again, and the audit's confounds."""
     with disposing(open_sealed(sealed_url)) as sealed, writing(sealed) as session:
         commitment = prepared.secrets.commitment
-        append_event(session, SealedEvent, prepared.kept.id, kind="published", at=now, commitment=commitment)
+        detail = {"commitment": commitment, **publication_detail(confounds)}
+        append_event(session, SealedEvent, prepared.kept.id, kind=PUBLISHED, at=now, **detail)
 
 
 def write_rating(rating: Engine, prepared: Prepared) -> PublishedStudy:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rater.study.confounds import Confound
+
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
@@ -74,6 +76,10 @@ class StudyFacts:
     """How completions were drawn, in words."""
     arms: tuple[ArmText, ...]
     amendments: tuple[AmendmentText, ...] = ()
+    confounds: tuple[Confound, ...] | None = None
+    """What told arms apart in the audit at publication; None where there was no audit."""
+    declared_confounds: tuple[str, ...] = ()
+    """What the study file declared."""
     taken_out: tuple[TakenOut, ...] = ()
     """Raters with answers who are not among the started ones any more."""
 

@@ -47,9 +47,24 @@ def _verdict(audit: Audit) -> str:
     if found:
         return f"Audit: refused, because of {' and '.join(found)}."
     if audit.confounds:
-        names = ", ".join(dict.fromkeys(cue.name for cue in audit.confounds))
-        return f"Audit: no leak. Arms differ in more than meaning; declare as confounds: {names}."
+        return f"Audit: no leak. Arms differ in more than meaning; {_confounds(audit)}."
     return "Audit: no leak, and no cue that tells arms apart."
+
+
+def _confounds(audit: Audit) -> str:
+    """Name the confounds that are to be declared, those that are, and those that chance alone made."""
+    names = {
+        "declare as confounds": [
+            c for c in audit.confounds if c.kind == "form" and c.name not in audit.declared
+        ],
+        "declared as confounds": [c for c in audit.confounds if c.name in audit.declared],
+        "by chance": [c for c in audit.confounds if c.kind == "dealing"],
+    }
+    return "; ".join(
+        f"{what}: {', '.join(dict.fromkeys(cue.name for cue in cues))}"
+        for what, cues in names.items()
+        if cues
+    )
 
 
 def _say_rest(audit: Audit) -> str:

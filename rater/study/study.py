@@ -10,6 +10,7 @@ from rater.errors import nearest
 from rater.study.analysis_plan import AnalysisPlan
 from rater.study.arms import Arm, Prompted, Steered, Unsteered
 from rater.study.asides import AttentionCheck
+from rater.study.confounds import TextCue
 from rater.study.declaration import InOrder, Name, Text, require_different
 from rater.study.design import Design
 from rater.study.plan import Plan
@@ -45,6 +46,10 @@ class Study(Protocol):
     """The arms that the first answer to the blinding question means; by default all but unsteered ones.
     (sealed)"""
 
+    confounds: Annotated[tuple[TextCue, ...], InOrder, Field(exclude_if=lambda cues: not cues)] = ()
+    """Properties of texts, other than their meaning, in which the arms are known to differ, by their names in
+    the audit, such as "length in characters". (experimenter)"""
+
     @model_validator(mode="after")
     def _prompts_differ(self) -> Self:
         hint = "for several completions of it, raise sampling.samples_per_prompt"
@@ -57,6 +62,11 @@ class Study(Protocol):
     @model_validator(mode="after")
     def _arms_differ(self) -> Self:
         require_different("arms", self.arm_names, "give each its own name")
+        return self
+
+    @model_validator(mode="after")
+    def _confounds_differ(self) -> Self:
+        require_different("confounds", self.confounds, "name each once")
         return self
 
     @model_validator(mode="after")

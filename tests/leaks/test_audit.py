@@ -1,7 +1,7 @@
 """Plant leaks in a real rating file and in the real app, and see that the audit finds each, and no other."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from rater.publish.prepare import Prepared
 from rater.publish.publish import find_published, publish_study
 from rater.store.engine import disposing, open_engine, reading
 from rater.store.rating.studies import PublishedStudy
+from rater.study.confounds import Confound
 from rater.study.plan import Plan
 from rater.study.study import Study
 
@@ -212,7 +213,7 @@ def test_a_study_is_audited_before_it_is_published_and_a_refusal_leaves_nothing(
     seal_completions(study)
     seen: list[str] = []
 
-    def refuse(prepared: Prepared) -> None:
+    def refuse(prepared: Prepared) -> Sequence[Confound]:
         seen.append(prepared.study.name)
         msg = "refused"
         raise StateError(msg)

@@ -8,9 +8,10 @@ from rater.analysis.agreement import Agreement
 from rater.analysis.blinding import Blinding
 from rater.analysis.primary import Analysis
 from rater.analysis.results import Estimate, Interval, NotEstimable, Result
-from rater.report.about import About
+from rater.report.about import About, StudyFacts
 from rater.report.sections.checks import Check, list_checks
 from rater.report.sections.findings import Findings
+from rater.study.confounds import Confound
 
 
 def checks_with(analysis: Analysis, word: str) -> list[Check]:
@@ -82,3 +83,72 @@ def agreeing(analysis: Analysis, alpha: float, interval: Interval | None) -> Ana
     ordinal: Estimate = replace(agreement.krippendorff_ordinal, estimate=alpha, interval=interval)
     details = replace(found.details, agreement=replace(agreement, krippendorff_ordinal=ordinal))
     return replace(analysis, dimensions=(replace(found, details=details), *analysis.dimensions[1:]))
+
+
+def facts(confounds: tuple[Confound, ...] | None, *declared: str) -> StudyFacts:
+    return StudyFacts(
+        name="s",
+        study_hash="h",
+        commitment="c",
+        log_head="l",
+        looks=(),
+        n_planned_raters=1,
+        n_started_raters=1,
+        n_finished_raters=1,
+        items_per_rater=2,
+        n_texts=4,
+        model="m",
+        sampling="",
+        arms=(),
+        confounds=confounds,
+        declared_confounds=declared,
+    )
+
+
+def of_confounds(analysis: Analysis, study: StudyFacts) -> list[Check]:
+    checks = list_checks(Findings(analysis, About(title="t", study=study), {}))
+    return [each for each in checks if "confound" in each.says or "audit" in each.says]
+
+
+LENGTH = Confound(
+    cue="length in characters",
+    first="steered",
+    second="unsteered",
+    auc=0.95,
+    low=0.9,
+    high=1.0,
+    p=0.002,
+    is_declared=False,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "passed"),
+    [
+        ({}, False),
+        ({"is_declared": True}, None),
+        ({"first": "unsteered", "second": "steered"}, False),
+        ({"second": "prompted"}, None),
+        ({"cue": "order of rows"}, None),
+    ],
+)
+def test_a_confound_of_the_arms_compared_fails_where_the_study_file_did_not_declare_it(
+    analysis: Analysis, changes: dict[str, object], *, passed: bool | None
+) -> None:
+    [check] = of_confounds(analysis, facts((replace(LENGTH, **changes),)))  # type: ignore[arg-type] # of each field's type
+
+    assert check.passed is passed
+    assert "AUC 0.95" in check.says
+    assert "p = .002" in check.says
+
+
+def test_an_audit_that_found_nothing_is_passed_and_no_audit_is_not_mentioned(analysis: Analysis) -> None:
+    assert [each.passed for each in of_confounds(analysis, facts(()))] == [True]
+    assert of_confounds(analysis, facts(None)) == []
+
+
+def test_a_confound_that_was_declared_and_not_found_is_information(analysis: Analysis) -> None:
+    checks = of_confounds(analysis, facts((), "digits", "repetition"))
+
+    assert checks[-1].passed is None
+    assert "digits, repetition" in checks[-1].says

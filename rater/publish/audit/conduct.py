@@ -51,6 +51,7 @@ def conduct_audit(subject: Subject, rating: Engine, rating_url: str) -> Audit:
         n_bytes=raw.n_bytes if raw else None,
         n_pages=len(replies),
         n_trials_crawled=n_trials,
+        declared=subject.study.confounds,
         n_trials=len({item_id for booklet in subject.booklets for item_id in booklet.item_ids}),
     )
 

@@ -76,6 +76,8 @@ class Audit:
     n_trials_crawled: int
     n_trials: int
     """How many different texts there are to see."""
+    declared: tuple[str, ...] = ()
+    """The cues that the study declares as confounds."""
 
     @property
     def leaks(self) -> tuple[Hit, ...]:

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from rater.study.confounds import TextCue
+
 _FINAL = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u2019\u201d)\]]*\s*$")
 """A sentence's end, Chinese and Japanese full stops included, perhaps inside quotation marks or brackets."""
 _LIST_LINE = re.compile(r"^[ \t]*(?:[-*+•·]|\d{1,3}[.)])[ \t]", re.MULTILINE)
@@ -38,7 +40,7 @@ def repetition(text: str) -> float:
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
 
 
-FORMS: dict[str, Callable[[str], float]] = {
+FORMS: dict[TextCue, Callable[[str], float]] = {
     "length in characters": len,
     "length in words": lambda text: len(_words(text)),
     "white space in front": lambda text: len(text) - len(text.lstrip()),

@@ -14,6 +14,7 @@ from rater.report.amended import say_added_after_look, say_amended, say_taken_ou
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.numbers import interval_of, with_interval
 from rater.report.sections.findings import Findings, sentence
+from rater.study.confounds import Confound, describe_confound
 
 _MOST_LISTED_LOOKS = 50
 _TENTATIVE_ALPHA = 0.667
@@ -85,8 +86,38 @@ def _of_the_study(study: StudyFacts | None, planned: Planned) -> list[Check]:
     if study.taken_out:
         was_seen = any(each.after_look for each in study.taken_out)
         checks.append(Check(passed=False if was_seen else None, says=say_taken_out(study)))
+    checks += _of_the_confounds(study, planned)
     checks.append(_of_the_looks(study, planned))
     return checks
+
+
+def _of_the_confounds(study: StudyFacts, planned: Planned) -> list[Check]:
+    """List what told arms apart in the audit, and what was declared and not found."""
+    if study.confounds is None:
+        return []
+    if not study.confounds:
+        said = "the audit at publication found nothing but meaning that tells arms apart"
+        checks = [Check(passed=True, says=said)]
+    else:
+        checks = [_of_a_confound(confound, planned) for confound in study.confounds]
+    found = {confound.cue for confound in study.confounds}
+    unfound = [cue for cue in study.declared_confounds if cue not in found]
+    if unfound:
+        said = f"declared as a confound, and not found to tell arms apart: {', '.join(unfound)}"
+        checks.append(Check(passed=None, says=said))
+    return checks
+
+
+def _of_a_confound(confound: Confound, planned: Planned) -> Check:
+    """Describe a confound; one of the arms compared that the study file did not declare is a failed check."""
+    is_primary = {confound.first, confound.second} == set(planned.contrast)
+    found = f"confound: {describe_confound(confound)}"
+    if confound.is_declared:
+        return Check(passed=None, says=f"{found}; declared in the study file")
+    if not confound.is_of_texts:
+        return Check(passed=None, says=f"{found}; chance assigned texts unevenly")
+    said = f"{found}; not declared in the study file, acknowledged at publication"
+    return Check(passed=False if is_primary else None, says=said)
 
 
 def _of_the_looks(study: StudyFacts, planned: Planned) -> Check:

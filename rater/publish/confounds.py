@@ -1,0 +1,80 @@
+"""Confounds that the audit found: required to be declared or acknowledged, and kept in the sealed log."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from rater.errors import StateError
+from rater.publish.audit.findings import Audit
+from rater.store.log import read_events
+from rater.store.sealed.schema import Event
+from rater.study.confounds import Confound, describe_confound
+from rater.study.study import Study
+
+PUBLISHED = "published"
+"""The kind of the event in the sealed log that a publication leaves."""
+_FIELD = "confounds"
+
+
+def find_confounds(audit: Audit, study: Study) -> tuple[Confound, ...]:
+    """List the cues that told arms apart, each with whether the study declared it."""
+    return tuple(
+        Confound(
+            cue=cue.name,
+            first=cue.first,
+            second=cue.second,
+            auc=cue.auc,
+            low=cue.low,
+            high=cue.high,
+            p=cue.p,
+            is_declared=cue.name in study.confounds,
+        )
+        for cue in audit.confounds
+    )
+
+
+def undeclared_cues(confounds: Sequence[Confound]) -> list[str]:
+    """Name the properties of texts that tell arms apart and that the study file does not declare.
+
+    An uneven assignment of texts cannot be declared beforehand: it is recorded and reported, no more.
+    """
+    return list(dict.fromkeys(each.cue for each in confounds if each.is_of_texts and not each.is_declared))
+
+
+def require_declared(confounds: Sequence[Confound], study: Study) -> None:
+    """Refuse confounds that the study file does not declare.
+
+    Raises:
+        StateError: there are some; the message has what to write into the study file.
+    """
+    undeclared = undeclared_cues(confounds)
+    if not undeclared:
+        return
+    found = "; ".join(describe_confound(each) for each in confounds if each.cue in undeclared)
+    msg = (
+        f"Study {study.name!r} is not published: its arms differ in more than meaning, and its study file "
+        f"does not declare it ({found}). Declare it there with {declaration(study, undeclared)} and run "
+        "rater generate FILE again (no text is made anew), or acknowledge it. "
+        f"Run: rater publish {study.name} --acknowledge-confounds"
+    )
+    raise StateError(msg)
+
+
+def declaration(study: Study, undeclared: Sequence[str]) -> str:
+    """Write the field of the study file that declares confounds, in Python."""
+    names = "".join(f'"{name}", ' for name in [*study.confounds, *undeclared])
+    return f"confounds=({names.rstrip() if len(study.confounds) + len(undeclared) == 1 else names[:-2]})"
+
+
+def publication_detail(confounds: Sequence[Confound] | None) -> dict[str, object]:
+    """Return what the log of a publication keeps of its audit; nothing where there was no audit."""
+    return {} if confounds is None else {_FIELD: [each.as_dict() for each in confounds]}
+
+
+def read_confounds(session: Session, study_id: int) -> tuple[Confound, ...] | None:
+    """Read the confounds that a publication was audited for; None without an audit. Costs one query."""
+    for event in reversed(read_events(session, Event, study_id)):
+        listed = event.detail.get(_FIELD) if event.kind == PUBLISHED else None
+        if isinstance(listed, list):
+            return tuple(Confound.from_dict(fields) for fields in listed)
+    return None
