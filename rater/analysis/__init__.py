@@ -13,9 +13,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rater.analysis.external_plan import plan_for
     from rater.analysis.planned import Planned
     from rater.analysis.primary import Analysis, analyze
-    from rater.analysis.tidy import plan_for, read
+    from rater.analysis.tidy import read
 
 __all__ = ["Analysis", "Planned", "analyze", "plan_for", "read"]
 
@@ -23,7 +24,7 @@ _WHERE = {
     "Analysis": "primary",
     "Planned": "planned",
     "analyze": "primary",
-    "plan_for": "tidy",
+    "plan_for": "external_plan",
     "read": "tidy",
 }
 

@@ -18,6 +18,7 @@ from rater.analysis.bounds import DIFFERENCE, SHARE, clip
 from rater.analysis.crossed import About, CellScores, crossed_t
 from rater.analysis.ratings import cell_codes
 from rater.analysis.results import Counts, Interval, NotEstimable, Outcome
+from rater.analysis.validation import validate_frame
 from rater.errors import RaterError, nearest
 
 DONT_KNOW = "don't know"
@@ -25,6 +26,8 @@ DONT_KNOW = "don't know"
 Guess = Literal["right", "wrong", "don't know"]
 BANG = "Bang, Ni & Davis 2004, Control. Clin. Trials 25:143–156"
 JAMES = "James et al. 1996, Stat. Med. 15:1421–1434"
+ASKED = ("rater", "item", "arm", "guess")
+"""The columns of the frame of guesses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +193,8 @@ def attach_guesses(
     Raises:
         RaterError: If a column is missing, a guess is none of the three, or a rater guessed an item twice.
     """
-    asked = guesses.assign(rater=guesses["rater"].astype(str), item=guesses["item"].astype(str))
+    asked = validate_frame(guesses, needed=ASKED, called="The frame of guesses")
+    asked = asked.assign(rater=asked["rater"].astype(str), item=asked["item"].astype(str))
     _check_asked(asked)
     if asked.empty:
         return frame.assign(guess=None)  # which says that nobody was asked, whatever the arms are
@@ -210,10 +214,6 @@ def attach_guesses(
 
 
 def _check_asked(asked: pd.DataFrame) -> None:
-    for column in ("rater", "item", "arm", "guess"):
-        if column not in asked.columns:
-            msg = f"The frame of guesses has no column {column!r}; it needs rater, item, arm, guess."
-            raise RaterError(msg)
     wrong = asked[~asked["guess"].isin(["changed", "unchanged", "unsure"])]
     if not wrong.empty:
         msg = f"guess is {wrong['guess'].iloc[0]!r} (rater {wrong['rater'].iloc[0]}); "

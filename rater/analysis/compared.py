@@ -38,7 +38,8 @@ def compare(frame: pd.DataFrame, contrast: tuple[str, str], dimension: str, *, p
 
 
 def _named(rows: pd.DataFrame, answers: Ratings | Preferred, cells: Cells) -> Compared:
-    raters, prompts = (sorted(rows[column].unique()) for column in ("rater", "prompt"))
+    # The codes come from the same call (`select_ratings`); categories are not in the order of their names.
+    raters, prompts = (pd.factorize(rows[column], sort=True)[1] for column in ("rater", "prompt"))
     return Compared(
         answers,
         cells,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rater.analysis.ratings import first_showings, judged_only
+from rater.analysis.validation import as_numbers, flags, validate_frame
 from rater.errors import RaterError
 from rater.study.analysis_plan import Exclusions
 
@@ -140,11 +141,16 @@ def _rules(rules: Exclusions, primary: str) -> list[_Rule]:
 def _known(checks: pd.DataFrame | None) -> pd.DataFrame | None:
     if checks is None:
         return None
-    missing = [column for column in CHECKS if column not in checks.columns]
-    if missing:
-        msg = f"The frame of raters has no column {missing[0]!r}; it needs {', '.join(CHECKS)}."
-        raise RaterError(msg)
-    return checks.assign(rater=checks["rater"].astype(str)).sort_values("rater")
+    valid = validate_frame(checks, needed=CHECKS, called="The frame of raters")
+    counts = {name: as_numbers(valid, name) for name in ("n_checks", "n_passed")}
+    for name, numbers in counts.items():
+        if np.isnan(numbers).any():
+            msg = f"{name} is missing (rater {valid['rater'][np.isnan(numbers)].iloc[0]}); give a number"
+            raise RaterError(msg)
+    counts = {name: numbers.astype(np.intp) for name, numbers in counts.items()}
+    return valid.assign(
+        rater=valid["rater"].astype(str), finished=flags(valid, "finished"), **counts
+    ).sort_values("rater")
 
 
 def _failing(known: pd.DataFrame | None, most: int) -> dict[str, str] | None:
@@ -161,7 +167,7 @@ def _failing(known: pd.DataFrame | None, most: int) -> dict[str, str] | None:
 def _unfinished(known: pd.DataFrame | None) -> dict[str, str] | None:
     if known is None:
         return None
-    left = known[~known["finished"].astype(bool)]
+    left = known[~known["finished"]]
     return {
         rater: "did not finish" + (f" ({why})" if isinstance(why, str) and why else "")
         for rater, why in zip(left["rater"], left["left_why"], strict=True)

@@ -10,8 +10,9 @@ import pandas as pd
 
 from rater.analysis.bounds import DIFFERENCE
 from rater.analysis.crossed import About, CellScores, crossed_t
-from rater.analysis.ratings import cell_codes, first_showings, flags
+from rater.analysis.ratings import cell_codes, first_showings
 from rater.analysis.results import Counts, NotEstimable, Outcome
+from rater.analysis.validation import flags
 
 CANNOT_JUDGE = "cannot judge, two-way t"
 

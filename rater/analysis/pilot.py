@@ -21,11 +21,12 @@ from rater.analysis.judgements import Judgements, first_judgements
 from rater.analysis.ordinal.clmm import fit_clmm
 from rater.analysis.ordinal.levels import fit_levels
 from rater.analysis.ordinal.model import CannotFitError
-from rater.analysis.ratings import check_frame, first_showings, judged_only
+from rater.analysis.ratings import first_showings, judged_only
 from rater.analysis.reml import fit_reml
 from rater.analysis.scales import Judged, ends_of, is_pairwise, points_of, strongest_of
 from rater.analysis.simulate import LOGISTIC_SD, Choice, Cuts, Line, Scale, Spread
 from rater.analysis.tidy import read
+from rater.analysis.validation import NEEDED, require_on_scale, validate_frame
 from rater.analysis.wording import counted
 from rater.errors import RaterError
 
@@ -97,8 +98,10 @@ def learn(frame: pd.DataFrame, judged: Judged, *, contrast: tuple[str, str] | No
     Raises:
         RaterError: If the frame has no answers on the dimension, or some that its scale does not have.
     """
-    of_pilot = frame if "arm" in frame.columns else frame.assign(arm="")
-    check_frame(of_pilot, (judged,))
+    of_pilot = validate_frame(frame, needed=tuple(name for name in NEEDED if name != "arm"))
+    require_on_scale(of_pilot, judged)
+    if "arm" not in of_pilot.columns:
+        of_pilot = of_pilot.assign(arm="")
     rows = judged_only(first_showings(of_pilot))
     rows = rows[rows["dimension"] == judged.name]
     if rows.empty:

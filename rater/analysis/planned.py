@@ -87,6 +87,8 @@ class Planned:
     """Why alpha is what it is, where the plan spreads one over looks and there was one before the end."""
     n_raters: int | None = None
     """How many raters were planned, where that is known."""
+    assumptions: tuple[str, ...] = ()
+    """What was taken by a rule since nobody named it, in words."""
     seed: int = 0
     """Seeds what is random in an analysis (bootstraps, many sign-flips), so that it can be repeated."""
 

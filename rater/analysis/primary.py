@@ -20,10 +20,11 @@ from rater.analysis.not_judged import NotJudged, count_not_judged
 from rater.analysis.notes import Note, take_notes
 from rater.analysis.planned import Planned
 from rater.analysis.preferences import Preferred, one_row_a_text, require_pairs, sign_test
-from rater.analysis.ratings import check_frame, first_showings, judged_only
+from rater.analysis.ratings import first_showings, judged_only
 from rater.analysis.results import Counts, NotEstimable, Outcome
 from rater.analysis.scales import Judged, is_pairwise
 from rater.analysis.scope import make_primary, make_tests
+from rater.analysis.validation import require_on_scale, validate_frame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +92,9 @@ def analyze(
     Raises:
         RaterError: If a column is missing or an answer is not on its scale.
     """
-    check_frame(frame, planned.dimensions)
+    frame = validate_frame(frame)
     for judged in planned.dimensions:
+        require_on_scale(frame, judged)
         if is_pairwise(judged):
             require_pairs(frame, judged.name)
     frame = _in_order(frame)

@@ -7,11 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rater.analysis.results import Counts
-from rater.analysis.scales import Judged, is_valid, valid_answers
-from rater.errors import RaterError
-
-NEEDED = ("rater", "item", "prompt", "arm", "dimension", "answer")
-"""The columns an analysis reads; others (position, shown_ms, times) are carried along."""
+from rater.analysis.validation import flags
 
 
 @dataclass(frozen=True)
@@ -80,39 +76,6 @@ def select_ratings(frame: pd.DataFrame, contrast: tuple[str, str], dimension: st
     )
 
 
-def unit_names(frame: pd.DataFrame, contrast: tuple[str, str], dimension: str) -> tuple[list[str], list[str]]:
-    """List the raters and the prompts of `select_ratings`, each in the order of its codes."""
-    chosen = frame[(frame["dimension"] == dimension) & frame["arm"].isin(contrast)]
-    raters, prompts = (sorted(chosen[column].unique()) for column in ("rater", "prompt"))
-    return [str(name) for name in raters], [str(name) for name in prompts]
-
-
-def check_frame(frame: pd.DataFrame, dimensions: tuple[Judged, ...]) -> None:
-    """Refuse a frame that cannot be what it says it is, before anything is computed from it.
-
-    Raises:
-        RaterError: If a column is missing, or an answer is missing or is no point of its dimension's scale.
-    """
-    missing = [column for column in NEEDED if column not in frame.columns]
-    if missing:
-        msg = f"The frame has no column {missing[0]!r}; an analysis needs {', '.join(NEEDED)}."
-        raise RaterError(msg)
-    flags(frame, "is_repeat")
-    given = frame[~flags(frame, "cannot_judge")]
-    for dimension in dimensions:
-        rows = given[given["dimension"] == dimension.name]
-        answers = rows["answer"].to_numpy(dtype=np.float64)
-        valid = is_valid(answers, dimension)
-        if not valid.all():
-            row = int(np.flatnonzero(~valid)[0])
-            msg = (
-                f"answer is {answers[row]:g} (rater {rows['rater'].iloc[row]}, "
-                f"item {rows['item'].iloc[row]}), "
-                f"but {dimension.name} is answered with {valid_answers(dimension)}."
-            )
-            raise RaterError(msg)
-
-
 def first_showings(frame: pd.DataFrame) -> pd.DataFrame:
     """Leave repeated trials out, where the frame says which they are.
 
@@ -125,19 +88,3 @@ def first_showings(frame: pd.DataFrame) -> pd.DataFrame:
 def judged_only(frame: pd.DataFrame) -> pd.DataFrame:
     """Leave out the answers of who could not judge, where the frame says which they are."""
     return frame[~flags(frame, "cannot_judge")]
-
-
-def flags(frame: pd.DataFrame, column: str) -> NDArray[np.bool_]:
-    """Read a column of yes and no; all no where there is none.
-
-    Raises:
-        RaterError: If it holds anything else.
-    """
-    if column not in frame.columns:
-        return np.zeros(len(frame), dtype=np.bool_)
-    values = frame[column]
-    unclear = ~values.isin([True, False])
-    if unclear.any():
-        msg = f"{column} is {values[unclear].iloc[0]!r} (rater {frame['rater'][unclear].iloc[0]}); "
-        raise RaterError(msg + "valid: true or false")
-    return values.to_numpy(dtype=np.bool_)

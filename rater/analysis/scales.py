@@ -1,7 +1,7 @@
 """Say what answers a dimension can have, for studies of ours and for ratings from elsewhere."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,17 @@ class Numbers:
     high: float
 
 
+ChoiceCoding: TypeAlias = Literal["signed", "1/0", "1/2"]
+"""How a table codes choices between two texts: with a sign, as won and lost, or as first and second."""
+
+
 @dataclass(frozen=True)
 class Preferences:
-    """Choices between two texts from elsewhere: from −strongest (the other arm) over 0 to +strongest."""
+    """External choices between two texts: from −strongest (the other arm) over 0 to +strongest."""
 
     strongest: int = 1
+    coding: ChoiceCoding | None = None
+    """How the table writes them; None where nobody said so, and they are taken as signed."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class Rated:
     name: str
     question: str
     scale: Likert | Numbers | Preferences
+    is_inferred: bool = False
+    """Whether the scale was taken from the answers, since nobody named it."""
 
 
 Judged: TypeAlias = Dimension | Rated

@@ -1,4 +1,4 @@
-"""Read ratings from elsewhere into the tidy frame that every analysis takes, and plan their analysis."""
+"""Read ratings from elsewhere into the tidy frame that every analysis takes."""
 
 import re
 from collections.abc import Mapping
@@ -8,12 +8,8 @@ from typing import TextIO
 import numpy as np
 import pandas as pd
 
-from rater.analysis.planned import Planned
 from rater.analysis.reading_notes import ReadingNotes
-from rater.analysis.scales import Judged, Numbers, Preferences, Rated
-from rater.errors import RaterError, StudyError, nearest
-from rater.study.analysis_plan import Scope, Score
-from rater.study.scales import Likert
+from rater.errors import RaterError, nearest
 
 NUMBERS = ("position", "shown_ms", "first_render_ms", "hidden_ms")
 TEXTS = ("guess", "other_arm", "other_item")
@@ -23,7 +19,6 @@ REPEAT_KEY = ("rater", "prompt", "arm", "item", "other_arm", "other_item", "dime
 """Answers that agree in all of these are repeats: items may be numbered within prompt and arm."""
 EMPTY = frozenset({"", "NA", "NaN", "nan", "null", "None"})
 """How files write an answer that was not given."""
-MOST_POINTS = 11
 
 
 def read(
@@ -140,49 +135,6 @@ def _later(frame: pd.DataFrame) -> np.ndarray:
     return again.reindex(frame.index).to_numpy(dtype=np.bool_)
 
 
-def plan_for(
-    frame: pd.DataFrame,
-    *,
-    contrast: tuple[str, str] | None = None,
-    points: int | None = None,
-    scope: Scope = "raters+prompts",
-    score: Score = "net_superiority",
-    sesoi: float | None = None,
-    doses: Mapping[str, float] | None = None,
-) -> Planned:
-    """Plan the analysis of a tidy frame from elsewhere; the first dimension in it is the primary one.
-
-    Args:
-        frame: What `read` returned.
-        contrast: The two arms, first minus second; left out, the only two there are, by name.
-        points: How many points the scale has, from 1. Left out, it is the highest answer if all are whole
-            numbers from 1 to 11, and otherwise the answers are taken as any numbers.
-        scope: What the claim generalises to.
-        score: What the primary test compares.
-        sesoi: The smallest effect size of interest, in units of the score.
-        doses: The dose of each arm that has one.
-
-    Raises:
-        StudyError: If the arms to compare cannot be told, or one has no answers.
-    """
-    given = frame.dropna(subset=["answer"])
-    dimensions = tuple(
-        _judged(name, given[given["dimension"] == name], points) for name in given["dimension"].unique()
-    )
-    if not dimensions:
-        msg = "there are no answers to analyse; give a table with a row for each answer"
-        raise StudyError(msg)
-    return Planned(
-        contrast=_contrast(_arms(frame), contrast),
-        dimensions=dimensions,
-        primary=dimensions[0].name,
-        scope=scope,
-        score=score,
-        sesoi=sesoi,
-        doses=doses or {},
-    )
-
-
 def _load(source: str | Path | TextIO | pd.DataFrame) -> pd.DataFrame:
     """Read everything as text, so that a prompt named 007 or NA stays what it is."""
     if isinstance(source, pd.DataFrame):
@@ -255,40 +207,3 @@ def _numbers(column: "pd.Series[str]", name: str) -> "pd.Series[float]":
 def _first(rows: "pd.Series[bool]") -> int:
     """Name the first such row by its line in the file: the header is line 1."""
     return int(rows.index[rows][0]) + 2
-
-
-def _arms(frame: pd.DataFrame) -> list[str]:
-    others = set(frame["other_arm"].dropna()) if "other_arm" in frame.columns else set()
-    return sorted(set(frame["arm"]) | others)
-
-
-def _judged(name: str, rows: pd.DataFrame, points: int | None) -> Judged:
-    answers = rows["answer"].to_numpy(dtype=np.float64)
-    whole = bool((answers == np.rint(answers)).all())
-    if "other_arm" in rows.columns and rows["other_arm"].notna().any():
-        return Rated(name, name, Preferences(max(int(np.abs(np.rint(answers)).max()), 1)))
-    if points is None and whole and answers.min() >= 1 and answers.max() <= MOST_POINTS:
-        points = max(int(answers.max()), 2)
-    if points is None:
-        return Rated(name, name, Numbers(float(answers.min()), float(answers.max())))
-    if not 2 <= points <= MOST_POINTS:
-        msg = f"points is {points}; valid: 2 to {MOST_POINTS}, or none for answers that are any numbers"
-        raise StudyError(msg)
-    return Rated(name, name, Likert(points=points, low="lowest", high="highest"))
-
-
-def _contrast(arms: list[str], contrast: tuple[str, str] | None) -> tuple[str, str]:
-    if contrast is None:
-        if len(arms) < 2:
-            msg = f"all answers are of the arm {arms[0]!r}; to compare, there must be answers of two arms"
-            raise StudyError(msg)
-        if len(arms) > 2:
-            pair = f"contrast=({arms[0]!r}, {arms[1]!r}), or --contrast {arms[0]},{arms[1]}"
-            msg = f"there are {len(arms)} arms ({', '.join(arms)}); name the two to compare, such as {pair}"
-            raise StudyError(msg)
-        return arms[0], arms[1]
-    for arm in contrast:
-        if arm not in arms:
-            msg = f"contrast names the arm {arm!r}, which has no answers." + nearest(arm, arms)
-            raise StudyError(msg)
-    return contrast

@@ -182,7 +182,8 @@ def explore(subject: Subject, given: Elsewhere) -> Subject:
 
 def read_elsewhere(given: Elsewhere, *, label: str | None) -> Subject:
     """Read the table of --from and plan its analysis from the other options."""
-    from rater.analysis.tidy import plan_for, read
+    from rater.analysis.external_plan import plan_for
+    from rater.analysis.tidy import read
 
     path = given["from_path"]
     assert path is not None  # noqa: S101 (asked before)

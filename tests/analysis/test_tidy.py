@@ -7,9 +7,7 @@ import pytest
 
 from rater.analysis import analyze, plan_for, read
 from rater.analysis.results import Result
-from rater.analysis.scales import Numbers, Preferences
-from rater.errors import RaterError, StudyError
-from rater.study.scales import Likert
+from rater.errors import RaterError
 
 Load = Callable[[str], pd.DataFrame]
 STATS = Path(__file__).parent.parent / "data" / "stats"
@@ -108,71 +106,6 @@ def test_rows_without_an_answer_can_be_left_out() -> None:
     assert frame["answer"].tolist() == [3.0, 2.0]
 
 
-@pytest.mark.parametrize(
-    ("answers", "points", "scale"),
-    [
-        ([1, 7], None, Likert(points=7, low="lowest", high="highest")),
-        ([1, 4], 5, Likert(points=5, low="lowest", high="highest")),
-        ([1, 4], 11, Likert(points=11, low="lowest", high="highest")),
-        ([1, 1], None, Likert(points=2, low="lowest", high="highest")),
-        ([0, 4], None, Numbers(0.0, 4.0)),
-        ([1, 2.5], None, Numbers(1.0, 2.5)),
-        ([1, 100], None, Numbers(1.0, 100.0)),
-    ],
-)
-def test_the_scale_follows_from_the_answers(
-    answers: list[float], points: int | None, scale: Likert | Numbers
-) -> None:
-    frame = read(small(SMALL)).assign(answer=[float(answer) for answer in answers])
-
-    (judged,) = plan_for(frame, points=points).dimensions
-
-    assert judged.scale == scale
-
-
-def test_two_arms_need_no_contrast_and_three_do() -> None:
-    two = read(small(SMALL))
-    three = read(small(SMALL + "r1,p1,c,3\n"))
-
-    assert plan_for(two).contrast == ("a", "b")
-    with pytest.raises(StudyError) as refused:
-        plan_for(three)
-    assert str(refused.value) == (
-        "there are 3 arms (a, b, c); name the two to compare, such as contrast=('a', 'b'), or --contrast a,b"
-    )
-
-
-def test_one_arm_has_nothing_to_be_compared_with() -> None:
-    with pytest.raises(
-        StudyError, match=r"^all answers are of the arm 'a'; to compare, there must be answers"
-    ):
-        plan_for(read(small("rater,prompt,arm,answer\nr1,p1,a,3\n")))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (
-            {"contrast": ("steerd", "b")},
-            "contrast names the arm 'steerd', which has no answers. Valid: a, b.",
-        ),
-        ({"contrast": ("a", "a")}, "contrast compares the arm 'a' with itself"),
-        ({"points": 1}, "points is 1; valid: 2 to 11"),
-        ({"sesoi": 0.0}, "sesoi is 0; the smallest effect size of interest is above 0"),
-    ],
-)
-def test_a_plan_that_does_not_fit_is_refused(options: dict[str, object], message: str) -> None:
-    with pytest.raises(StudyError) as refused:
-        plan_for(read(small(SMALL)), **options)  # type: ignore[arg-type]  # each case gives one option
-
-    assert message in str(refused.value)
-
-
-def test_a_table_without_rows_has_nothing_to_plan() -> None:
-    with pytest.raises(StudyError, match="there are no answers to analyse"):
-        plan_for(read(small("rater,prompt,arm,answer\n")))
-
-
 def test_answers_from_a_slider_are_analysed(load: Load) -> None:
     frame = load("a").assign(answer=lambda rows: rows["answer"] * 20 - 0.5)
 
@@ -239,16 +172,6 @@ def test_a_column_that_is_there_twice_is_refused() -> None:
 
     with pytest.raises(RaterError, match="The column 'arm' for the arm is there twice; rename one of them"):
         read(pd.concat([table, table[["arm"]]], axis=1))
-
-
-def test_a_table_of_choices_is_planned_as_one() -> None:
-    rows = [("r1", "a", "b", 2), ("r2", "a", "b", -1)]
-    table = pd.DataFrame(rows, columns=["rater", "arm", "other_arm", "answer"]).assign(prompt="p")
-
-    plan = plan_for(read(table))
-
-    assert plan.contrast == ("a", "b")
-    assert plan.dimensions[0].scale == Preferences(2)
 
 
 def test_a_flag_that_is_neither_is_refused_with_its_line(load: Load) -> None:

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from rater.analysis.external_plan import plan_for
 from rater.analysis.planned import Planned
 from rater.analysis.primary import Analysis, analyze
 from rater.analysis.results import Result
 from rater.analysis.sequential import Seen
-from rater.analysis.tidy import plan_for
 from rater.report.terminal import Screen, print_analysis
 from rater.study.analysis_plan import Exclusions
 from rater.study.protocol import Dimension

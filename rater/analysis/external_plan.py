@@ -1,0 +1,204 @@
+"""Plan the analysis of ratings that come without a study: contrast, scale and dimensions from the table.
+
+What a table cannot say is taken by a stated rule and kept in `Planned.assumptions`, or asked for.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from rater.analysis.planned import Planned
+from rater.analysis.ratings import judged_only
+from rater.analysis.scales import ChoiceCoding, Judged, Numbers, Preferences, Rated, ends_of, points_of
+from rater.analysis.validation import validate_frame
+from rater.errors import StudyError, nearest
+from rater.study.analysis_plan import Scope, Score
+from rater.study.scales import Likert
+
+MAX_POINTS = 11
+BASELINES = frozenset(
+    {
+        "unsteered", "base", "baseline", "control", "none", "original", "reference", "placebo", "vanilla",
+        "plain", "default", "unmodified", "unchanged", "untreated", "off",
+    }
+)  # fmt: skip
+"""Words in the name of an arm that every other arm is compared with."""
+
+
+def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
+    frame: pd.DataFrame,
+    *,
+    contrast: tuple[str, str] | None = None,
+    points: int | None = None,
+    limits: tuple[float, float] | None = None,
+    choices: ChoiceCoding | None = None,
+    scope: Scope = "raters+prompts",
+    score: Score = "net_superiority",
+    sesoi: float | None = None,
+    doses: Mapping[str, float] | None = None,
+) -> Planned:
+    """Plan the analysis of a tidy frame of external ratings; the first dimension in it is the primary one.
+
+    Args:
+        frame: The frame that `read` returned.
+        contrast: The two arms, first minus second. Left out, it is the two arms of the frame, the second one
+            being the one whose name says that it is the baseline (`BASELINES`).
+        points: The number of points of the scale, numbered from 1. Left out, it is the highest answer if all
+            are whole numbers from 1 to 11, and otherwise the answers are taken as any numbers.
+        limits: The least and the greatest possible answer, for a scale that does not begin at 1.
+        choices: The coding of choices between two texts: "signed" (above 0 for the text of ``arm``, 0 for
+            neither, below 0 for the other text), "1/0" (won, lost) or "1/2" (the first, the second text).
+            Left out, it is "signed", unless the answers look like one of the others.
+        scope: What the claim generalises to.
+        score: What the primary test compares.
+        sesoi: The smallest effect size of interest, in units of the score.
+        doses: The dose of each arm that has one.
+
+    Raises:
+        RaterError: If the frame is not valid.
+        StudyError: If the arms to compare cannot be told, or one has no answers.
+    """
+    frame = validate_frame(frame)
+    dimensions = infer_dimensions(frame, points=points, limits=limits, choices=choices)
+    if not dimensions:
+        msg = "there are no answers to analyse; give a table with a row for each answer"
+        raise StudyError(msg)
+    arms = arms_of(frame)
+    taken, why = (_require_arms(contrast, arms), "") if contrast is not None else _infer_contrast(arms)
+    return Planned(
+        contrast=taken,
+        dimensions=dimensions,
+        primary=dimensions[0].name,
+        scope=scope,
+        score=score,
+        sesoi=sesoi,
+        doses=doses or {},
+        assumptions=((why,) if why else ()),
+    )
+
+
+def infer_dimensions(
+    frame: pd.DataFrame,
+    *,
+    points: int | None = None,
+    limits: tuple[float, float] | None = None,
+    choices: ChoiceCoding | None = None,
+) -> tuple[Judged, ...]:
+    """Take the dimensions of a valid frame in their order there, each with the scale that its answers show.
+
+    Raises:
+        StudyError: If ``points`` or ``limits`` are not those of a scale.
+    """
+    if points is not None and not 2 <= points <= MAX_POINTS:
+        msg = f"points is {points}; valid: 2 to {MAX_POINTS}, or none for answers that are any numbers"
+        raise StudyError(msg)
+    if limits is not None:
+        if points is not None:
+            msg = "points and limits are both given; a scale has points from 1, or limits"
+            raise StudyError(msg)
+        if not (np.isfinite(limits).all() and limits[0] < limits[1]):
+            msg = f"limits is {limits[0]:g} to {limits[1]:g}; valid: two numbers, the lower one first"
+            raise StudyError(msg)
+    given = judged_only(frame).dropna(subset=["answer"])
+    return tuple(
+        _judged(str(name), rows, points=points, limits=limits, choices=choices)
+        for name, rows in given.groupby("dimension", sort=False)
+    )
+
+
+def describe_scale(judged: Judged) -> str:
+    """Return the scale of a dimension in words."""
+    low, high = ends_of(judged)
+    if points_of(judged) is not None:
+        return f"points 1 to {high:g}"
+    if isinstance(judged.scale, Preferences):
+        return f"choices between two texts, from −{high:g} to {high:g}"
+    return f"numbers from {low:g} to {high:g}".replace("-", "−")
+
+
+def arms_of(frame: pd.DataFrame) -> list[str]:
+    """List the arms of a valid frame, those of second texts included."""
+    others = set(frame["other_arm"].dropna()) if "other_arm" in frame.columns else set()
+    return sorted(set(frame["arm"]) | others)
+
+
+def is_baseline(arm: str) -> bool:
+    """Return whether an arm's name has one of the words for a baseline."""
+    return not BASELINES.isdisjoint(re.split(r"[\W_]+", arm.casefold()))
+
+
+def _judged(
+    name: str,
+    rows: pd.DataFrame,
+    *,
+    points: int | None,
+    limits: tuple[float, float] | None,
+    choices: ChoiceCoding | None,
+) -> Judged:
+    answers = rows["answer"].to_numpy(dtype=np.float64)
+    rated = Rated(name, name, Numbers(float(answers.min()), float(answers.max())), is_inferred=True)
+    if "other_arm" in rows.columns and rows["other_arm"].notna().any():
+        strongest = 1 if choices in {"1/0", "1/2"} else max(int(np.abs(np.rint(answers)).max()), 1)
+        return replace(rated, scale=Preferences(strongest, choices))
+    if limits is not None:
+        return replace(rated, scale=Numbers(*limits), is_inferred=False)
+    if points is not None:
+        return replace(rated, scale=_points(points), is_inferred=False)
+    whole = bool((answers == np.rint(answers)).all())
+    if whole and answers.min() >= 1 and answers.max() <= MAX_POINTS:
+        return replace(rated, scale=_points(max(int(answers.max()), 2)))
+    return rated
+
+
+def _points(n: int) -> Likert:
+    return Likert(points=n, low="lowest", high="highest")
+
+
+def _require_arms(contrast: tuple[str, str], arms: list[str]) -> tuple[str, str]:
+    if len(contrast) != 2:
+        msg = f"contrast is {contrast!r}; valid: two arms, the first minus the second"
+        raise StudyError(msg)
+    first, second = (str(arm) for arm in contrast)
+    for arm in (first, second):
+        if arm not in arms:
+            msg = f"contrast names the arm {arm!r}, which has no answers." + nearest(arm, arms)
+            raise StudyError(msg)
+    return first, second
+
+
+def _infer_contrast(arms: list[str]) -> tuple[tuple[str, str], str]:
+    """Take two arms as a contrast if one of them is the baseline; return the contrast and the rule.
+
+    Raises:
+        StudyError: If the frame has one arm, more than two, or no or two baselines; names each choice.
+    """
+    if len(arms) < 2:
+        msg = f"all answers are of the arm {arms[0]!r}; to compare, there must be answers of two arms"
+        raise StudyError(msg)
+    baselines = [arm for arm in arms if is_baseline(arm)]
+    if len(arms) == 2 and len(baselines) == 1:
+        second = baselines[0]
+        first = next(arm for arm in arms if arm != second)
+        why = f'the contrast is "{first}" minus "{second}", since "{second}" is the name of a baseline'
+        return (first, second), why
+    named = ", ".join(arms) if len(arms) <= 10 else f"{', '.join(arms[:10])}, …"
+    msg = f"there are {len(arms)} arms ({named}); name the two to compare, "
+    first = next(arm for arm in arms if [arm] != baselines)
+    second = baselines[0] if len(baselines) == 1 else arms[1]
+    if len(arms) > 2:
+        raise StudyError(f"{msg}such as {_offer((first, second))}")
+    offers = " or ".join(_offer(pair) for pair in ((first, second), (second, first)))
+    raise StudyError(f"{msg}the first minus the second: {offers}")
+
+
+def _offer(pair: tuple[str, str]) -> str:
+    return f"contrast={pair!r}, or --contrast {_option(pair)}"
+
+
+def _option(pair: tuple[str, str]) -> str:
+    """Write a contrast as the command line takes it."""
+    text = ",".join(f'"{arm}"' if "," in arm else arm for arm in pair)
+    return text if re.fullmatch(r"[\w.,:+-]+", text) else f"'{text}'"

@@ -1,0 +1,146 @@
+import io
+
+import pandas as pd
+import pytest
+
+from rater.analysis import plan_for, read
+from rater.analysis.scales import Numbers, Preferences
+from rater.errors import StudyError
+from rater.study.scales import Likert
+
+SMALL = "rater,prompt,arm,answer\nr1,p1,a,3\nr1,p1,b,2\n"
+
+
+def table_of(*arms: str) -> pd.DataFrame:
+    """Make a frame of one answer to each arm."""
+    return read(pd.DataFrame({"rater": "r1", "prompt": "p1", "arm": arms, "answer": range(1, len(arms) + 1)}))
+
+
+@pytest.mark.parametrize(
+    ("answers", "points", "scale"),
+    [
+        ([1, 7], None, Likert(points=7, low="lowest", high="highest")),
+        ([1, 4], 5, Likert(points=5, low="lowest", high="highest")),
+        ([1, 4], 11, Likert(points=11, low="lowest", high="highest")),
+        ([1, 1], None, Likert(points=2, low="lowest", high="highest")),
+        ([0, 4], None, Numbers(0.0, 4.0)),
+        ([1, 2.5], None, Numbers(1.0, 2.5)),
+        ([1, 100], None, Numbers(1.0, 100.0)),
+    ],
+)
+def test_the_scale_follows_from_the_answers(
+    answers: list[float], points: int | None, scale: Likert | Numbers
+) -> None:
+    frame = read(io.StringIO(SMALL)).assign(answer=[float(answer) for answer in answers])
+
+    (judged,) = plan_for(frame, contrast=("a", "b"), points=points).dimensions
+
+    assert judged.scale == scale
+
+
+@pytest.mark.parametrize(
+    ("arms", "contrast"),
+    [
+        (("base", "steered"), ("steered", "base")),
+        (("unsteered", "love"), ("love", "unsteered")),
+        (("Control", "aaa"), ("aaa", "Control")),
+        (("gpt_base_7b", "a"), ("a", "gpt_base_7b")),
+        (("None", "zeal"), ("zeal", "None")),
+    ],
+)
+def test_the_arm_that_is_named_as_the_baseline_comes_second_and_is_told(
+    arms: tuple[str, str], contrast: tuple[str, str]
+) -> None:
+    plan = plan_for(table_of(*arms))
+
+    assert plan.contrast == contrast
+    (assumption,) = plan.assumptions
+    assert f'the contrast is "{contrast[0]}" minus "{contrast[1]}"' in assumption
+
+
+@pytest.mark.parametrize(
+    ("arms", "offers"),
+    [
+        (("a", "b"), ("contrast=('a', 'b'), or --contrast a,b", "contrast=('b', 'a'), or --contrast b,a")),
+        (("base", "control"), ("--contrast base,control", "--contrast control,base")),
+        (("a", "b", "c"), ("such as contrast=('a', 'b'), or --contrast a,b",)),
+        (("base", "b", "c"), ("such as contrast=('b', 'base'), or --contrast b,base",)),
+        (("t = 0", "t = 1"), ("--contrast 't = 0,t = 1'",)),
+    ],
+)
+def test_where_no_arm_is_named_as_the_baseline_the_contrast_is_asked_for(
+    arms: tuple[str, ...], offers: tuple[str, ...]
+) -> None:
+    with pytest.raises(
+        StudyError, match=rf"there are {len(arms)} arms \({', '.join(sorted(arms))}\)"
+    ) as refused:
+        plan_for(table_of(*arms))
+
+    for offer in offers:
+        assert offer in str(refused.value)
+
+
+def test_a_named_contrast_is_taken_as_it_is() -> None:
+    plan = plan_for(table_of("base", "steered"), contrast=("base", "steered"))
+
+    assert plan.contrast == ("base", "steered")
+    assert plan.assumptions == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"limits": (5.0, 1.0)}, "limits is 5 to 1"),
+        ({"limits": (1.0, float("inf"))}, "limits is 1 to inf"),
+        ({"limits": (0.0, 5.0), "points": 5}, "points and limits are both given"),
+    ],
+)
+def test_limits_that_are_none_are_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(StudyError, match=message):
+        plan_for(table_of("base", "steered"), **options)  # type: ignore[arg-type]
+
+
+def test_limits_are_the_scale_where_they_are_given() -> None:
+    (judged,) = plan_for(table_of("base", "steered"), limits=(0.0, 5.0)).dimensions
+
+    assert judged.scale == Numbers(0.0, 5.0)
+
+
+def test_one_arm_has_nothing_to_be_compared_with() -> None:
+    with pytest.raises(
+        StudyError, match=r"^all answers are of the arm 'a'; to compare, there must be answers"
+    ):
+        plan_for(read(io.StringIO("rater,prompt,arm,answer\nr1,p1,a,3\n")))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"contrast": ("steerd", "b")},
+            "contrast names the arm 'steerd', which has no answers. Valid: a, b.",
+        ),
+        ({"contrast": ("a", "a")}, "contrast compares the arm 'a' with itself"),
+        ({"points": 1}, "points is 1; valid: 2 to 11"),
+        ({"sesoi": 0.0}, "sesoi is 0; the smallest effect size of interest is above 0"),
+    ],
+)
+def test_a_plan_that_does_not_fit_is_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(StudyError) as refused:
+        plan_for(read(io.StringIO(SMALL)), **{"contrast": ("a", "b"), **options})  # type: ignore[arg-type]  # each case gives one option
+
+    assert message in str(refused.value)
+
+
+def test_a_table_without_rows_has_nothing_to_plan() -> None:
+    with pytest.raises(StudyError, match="there are no answers to analyse"):
+        plan_for(read(io.StringIO("rater,prompt,arm,answer\n")))
+
+
+def test_a_table_of_choices_is_planned_as_one() -> None:
+    rows = [("r1", "a", "b", 2), ("r2", "a", "b", -1)]
+    table = pd.DataFrame(rows, columns=["rater", "arm", "other_arm", "answer"]).assign(prompt="p")
+
+    plan = plan_for(read(table), contrast=("a", "b"))
+
+    assert plan.dimensions[0].scale == Preferences(2)
