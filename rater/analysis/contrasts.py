@@ -1,15 +1,18 @@
 """Compare more arms than the two of the primary contrast, each family of comparisons adjusted together.
 
+The primary contrast is tested alone at alpha: where a family lists it, it keeps its own p and does not count
+among those that Holm's method adjusts.
+
 The comparisons are the study's, or by default every other arm with the control (the unsteered arm where there
 is one) and every changed arm with each random control; Holm's method keeps the chance of any false positive
 in a family below alpha (STATISTICS.md section 10).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rater.analysis.multiple import holm
-from rater.analysis.planned import PlannedContrast
+from rater.analysis.planned import Planned, PlannedContrast
 from rater.analysis.results import Outcome, Result
 
 
@@ -23,7 +26,9 @@ class ArmContrast:
     """The first arm's."""
     outcome: Outcome
     p_adjusted: float | None
-    """p after Holm, among the contrasts of the family that have one."""
+    """p after Holm, among the other contrasts of the family that have one; the primary contrast's own p."""
+    is_primary: bool
+    """Whether it is the primary contrast, which is tested alone."""
     name: str
     family: str
 
@@ -31,27 +36,37 @@ class ArmContrast:
 def make_contrasts(
     contrasts: Sequence[PlannedContrast],
     *,
-    doses: Mapping[str, float],
+    planned: Planned,
+    p_primary: float | None,
     test: Callable[[tuple[str, str]], Outcome],
 ) -> tuple[ArmContrast, ...]:
-    """Test each contrast, and adjust the p-values of each family by Holm's method."""
+    """Test each contrast, and adjust the p-values of each family by Holm's method.
+
+    ``p_primary`` is the p of the primary contrast that counts on this dimension.
+    """
     outcomes = [test((contrast.first, contrast.second)) for contrast in contrasts]
-    adjusted: list[float | None] = [None] * len(outcomes)
+    alone = [planned.is_primary(contrast) for contrast in contrasts]
+    adjusted = [p_primary if is_alone else None for is_alone in alone]
     for family in dict.fromkeys(contrast.family for contrast in contrasts):
-        members = [index for index, contrast in enumerate(contrasts) if contrast.family == family]
+        members = [
+            index
+            for index, contrast in enumerate(contrasts)
+            if contrast.family == family and not alone[index]
+        ]
         for index, p in zip(members, adjust([outcomes[index] for index in members]), strict=True):
             adjusted[index] = p
     return tuple(
         ArmContrast(
             arm=contrast.first,
             control=contrast.second,
-            dose=doses.get(contrast.first),
+            dose=planned.doses.get(contrast.first),
             outcome=outcome,
             p_adjusted=p,
+            is_primary=is_alone,
             name=contrast.name,
             family=contrast.family,
         )
-        for contrast, outcome, p in zip(contrasts, outcomes, adjusted, strict=True)
+        for contrast, outcome, p, is_alone in zip(contrasts, outcomes, adjusted, alone, strict=True)
     )
 
 

@@ -15,7 +15,7 @@ from rater.analysis.ordinal.odds import ordinal_test
 from rater.analysis.planned import Planned
 from rater.analysis.preferences import Preferred, as_single_texts, tie_rate, win_rate
 from rater.analysis.quality import RaterQuality, Retest, rate_raters, retest
-from rater.analysis.results import NotEstimable, Outcome, Quantity
+from rater.analysis.results import NotEstimable, Outcome, Quantity, Result
 from rater.analysis.scales import Judged, is_pairwise, points_of
 from rater.analysis.scope import Tested, make_primary
 from rater.analysis.shrunken import shrink
@@ -38,6 +38,16 @@ class Material:
     """The answers to the planned contrast."""
     tested: Tested
     progress: Progress | None = None
+    p_adjusted: float | None = None
+    """For a secondary dimension, the p of the planned contrast after Holm among the secondary dimensions."""
+
+    @property
+    def p_counted(self) -> float | None:
+        """The p of the planned contrast on this dimension."""
+        primary = self.tested.primary
+        if not isinstance(primary, Result) or not primary.has_enough_df:
+            return None
+        return primary.p if self.p_adjusted is None else self.p_adjusted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +144,7 @@ def _further_contrasts(material: Material) -> tuple[ArmContrast, ...]:
         return make_primary(compare(frame, contrast, judged.name, pairwise=pairwise), planned, judged)
 
     contrasts = planned.contrasts_among(_arms(frame, judged))
-    return make_contrasts(contrasts, doses=planned.doses, test=test)
+    return make_contrasts(contrasts, planned=planned, p_primary=material.p_counted, test=test)
 
 
 def _arms(frame: pd.DataFrame, judged: Judged) -> list[str]:

@@ -1,10 +1,19 @@
-"""Test whether a difference is too small to matter: two one-sided tests against the SESOI.
+"""Compare a difference with the smallest effect size of interest (SESOI): larger, smaller, or undecided.
 
-A p above alpha is not "no effect". This test can say it: that the difference lies within the smallest effect
-size of interest either way (STATISTICS.md section 8).
+A p above alpha is not "no effect", and a p below alpha is not "an effect that matters". With d the difference
+and m the SESOI, one of four conclusions holds:
+
+- *larger*: the 1 − alpha interval lies wholly above +m or wholly below −m;
+- *smaller* (equivalent): the 1 − 2 alpha interval lies within (−m, m), that is, both one-sided tests have
+  p < alpha; d may be shown to differ from 0 as well;
+- *different*: d is shown to differ from 0 (p < alpha), and neither of the above: it may be trivial;
+- *inconclusive*: none of these.
+
+The four exclude each other: an interval beyond m contains one that is within m for no standard error.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from scipy import stats
 
@@ -12,10 +21,13 @@ from rater.analysis.bounds import Bounds, clip
 from rater.analysis.results import Interval, NotEstimable, Outcome, Score
 from rater.analysis.wording import round_down
 
+Conclusion = Literal["larger", "smaller", "different", "inconclusive"]
+"""What is shown of a difference against the SESOI."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Equivalence:
-    """Two one-sided tests of one result; the difference is equivalent to none where p < alpha."""
+    """Two one-sided tests of one result, and the conclusion about the SESOI."""
 
     score: Score
     sesoi: float
@@ -31,6 +43,12 @@ class Equivalence:
     p: float
     """The larger of the two."""
     is_equivalent: bool
+    """Whether p < alpha: the difference is smaller than the SESOI, either way."""
+    conclusion: Conclusion
+    direction: Literal["higher", "lower"] | None
+    """Of the difference, where it is shown to differ from 0."""
+    difference_interval: Interval
+    """The primary interval, at level 1 − alpha; larger than the SESOI if wholly beyond it."""
     method: str = "two one-sided t tests with the primary test's standard error and degrees of freedom"
     reference: str = "Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657–680"
 
@@ -56,6 +74,12 @@ def two_one_sided_tests(
     p_lower, p_upper = float(stats.t.sf(t_lower, df)), float(stats.t.cdf(t_upper, df))
     half = float(stats.t.ppf(1 - alpha, df)) * error
     p = max(p_lower, p_upper)
+    whole = Interval(
+        primary.estimate - (wide := float(stats.t.ppf(1 - alpha / 2, df)) * error),
+        primary.estimate + wide,
+        1 - alpha,
+    )
+    is_different = primary.p < alpha
     return Equivalence(
         score=primary.score,
         sesoi=sesoi,
@@ -66,4 +90,15 @@ def two_one_sided_tests(
         p_upper=p_upper,
         p=p,
         is_equivalent=p < alpha,
+        conclusion=_conclude(whole, sesoi, is_equivalent=p < alpha, is_different=is_different),
+        direction=("higher" if primary.estimate > 0 else "lower") if is_different else None,
+        difference_interval=clip(whole, bounds),
     )
+
+
+def _conclude(whole: Interval, sesoi: float, *, is_equivalent: bool, is_different: bool) -> Conclusion:
+    if whole.low > sesoi or whole.high < -sesoi:
+        return "larger"
+    if is_equivalent:
+        return "smaller"
+    return "different" if is_different else "inconclusive"

@@ -66,9 +66,8 @@ def write_headline(
         sentence = f'"{preferred}" was preferred to "{other_arm}" on {dimension.name}: {found} {evidence}.'
     else:
         sentence = f'"{first}" was rated {verdict} than "{second}" on {dimension.name}: {found} {evidence}.'
-    # A difference that is shown needs no word on being negligible, unless it is.
-    if isinstance(equivalence, Equivalence) and (equivalence.is_equivalent or verdict == "inconclusive"):
-        sentence += " " + say_margin(equivalence)
+    if isinstance(equivalence, Equivalence):
+        sentence += " " + compare_with_sesoi(equivalence)
     return sentence if primary.test == "two-way t" else f"{sentence} {primary.claim}"
 
 
@@ -76,16 +75,33 @@ def _is_equivalent(equivalence: Equivalence | NotEstimable | None) -> bool:
     return isinstance(equivalence, Equivalence) and equivalence.is_equivalent
 
 
-def say_margin(found: Equivalence) -> str:
-    """Say whether the difference is shown to be smaller than the SESOI, with the interval of that test."""
+def compare_with_sesoi(found: Equivalence) -> str:
+    """Return the conclusion about the SESOI as a sentence, with the interval that it rests on.
+
+    Where the difference is shown to be lower, the interval is second minus first, as in the headline.
+    """
     in_points = found.score == "net_superiority"
     factor, unit, digits = (100, "percentage", 1) if in_points else (1, "scale", 2)
-    low, high = (number(factor * end, digits) for end in (found.interval.low, found.interval.high))
-    wide = _all_possible(found.interval, DIFFERENCE if in_points else None)
-    numbers = f"{coverage(found.interval.level)} CI {low} to {high}{wide}, equivalence {p_value(found.p)}"
-    shown = "The difference is" if found.is_equivalent else "It is not shown to be"
-    margin = f"{factor * found.sesoi:g} {unit} points either way"
-    return f"{shown} smaller than the smallest of interest, {margin} ({numbers})."
+    interval = found.interval if found.conclusion == "smaller" else found.difference_interval
+    ends = [factor * interval.low, factor * interval.high]
+    if found.direction == "lower":
+        ends = [-ends[1], -ends[0]]
+    low, high = (number(end, digits) for end in ends)
+    wide = _all_possible(interval, DIFFERENCE if in_points else None)
+    ci = f"{coverage(interval.level)} CI {low} to {high}{wide}"
+    sesoi = f"the smallest effect size of interest, {factor * found.sesoi:g} {unit} points either way"
+    if found.conclusion == "larger":
+        return f"The difference is larger than {sesoi} ({ci}, wholly beyond it)."
+    if found.conclusion == "smaller":
+        return (
+            f"The difference is smaller than {sesoi} ({ci}, wholly within; equivalence {p_value(found.p)})."
+        )
+    if found.conclusion == "different":
+        return (
+            "The difference may still be trivial: it is shown to differ from 0, but neither to be larger "
+            f"nor to be smaller than {sesoi} ({ci})."
+        )
+    return f"It is not shown whether the difference is larger or smaller than {sesoi} ({ci})."
 
 
 def _found(contrast: tuple[str, str], result: Result, direction: Verdict, *, pairwise: bool) -> str:

@@ -139,6 +139,14 @@ class Planned:
             for first, second in [self.contrast if {arm, other} == set(self.contrast) else (arm, other)]
         )
 
+    def others_among(self, arms: Collection[str]) -> tuple[PlannedContrast, ...]:
+        """List the same contrasts without the primary one, which is tested alone at alpha."""
+        return tuple(each for each in self.contrasts_among(arms) if not self.is_primary(each))
+
+    def is_primary(self, contrast: PlannedContrast) -> bool:
+        """Return whether a contrast is the primary one, either way round."""
+        return {contrast.first, contrast.second} == set(self.contrast)
+
     @property
     def control_arm(self) -> str:
         """The arm that every other arm is compared with by default."""

@@ -166,9 +166,8 @@ def _analyze_dimensions(
     with_repeats = judged_only(kept)
     return tuple(
         _analyze_dimension(
-            Material(tested_rows, with_repeats, planned, judged, of, tests, progress),
+            Material(tested_rows, with_repeats, planned, judged, of, tests, progress, p_adjusted=p),
             kept,
-            p_adjusted=p,
             rng=rng,
         )
         for judged, of, tests, p, rng in zip(
@@ -178,9 +177,10 @@ def _analyze_dimensions(
 
 
 def _analyze_dimension(
-    material: Material, kept: pd.DataFrame, *, p_adjusted: float | None, rng: np.random.Generator
+    material: Material, kept: pd.DataFrame, *, rng: np.random.Generator
 ) -> DimensionAnalysis:
     planned, judged, tested = material.planned, material.judged, material.tested
+    p_adjusted = material.p_adjusted
     is_primary = judged.name == planned.primary
     equivalence = None
     if is_primary and planned.sesoi is not None:

@@ -128,13 +128,15 @@ def _hypotheses(study: Study) -> Iterator[str]:
     )
     if study.analysis.sesoi is not None:
         yield (
-            f"The smallest effect of interest is {study.analysis.sesoi:g} on the scale of the primary score; "
-            "equivalence is tested against it."
+            f"The smallest effect size of interest is {study.analysis.sesoi:g} on the scale of the primary "
+            "score. The difference is larger if the interval at level 1 − alpha lies wholly beyond that, "
+            "smaller (equivalent) if two one-sided tests both have p < alpha, and otherwise undecided."
         )
     others = [f"`{each.name}`" for each in study.dimensions if each.name != study.primary]
     if others:
         yield f"Secondary dimensions, adjusted together by Holm's method: {', '.join(others)}."
-    contrasts = plan_of(study).contrasts_among(study.arm_names)
+    planned = plan_of(study)
+    contrasts = planned.others_among(study.arm_names)
     if contrasts and not study.analysis.contrasts:
         yield f"The control is `{study.control}`, {describe_control(study)}."
     for family in dict.fromkeys(each.family for each in contrasts):

@@ -33,7 +33,9 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
         ("primary test", f"{first} − {second} on {study.primary} in {score}, {claim}"),
         (
             "SESOI",
-            "" if plan.sesoi is None else f"{plan.sesoi:g} in {score}; equivalence is tested against it",
+            ""
+            if plan.sesoi is None
+            else f"{plan.sesoi:g} in {score}; larger, smaller (equivalent) or undecided is concluded",
         ),
         ("control", _control(study)),
         *_contrasts(study),
@@ -47,7 +49,7 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
 
 def _contrasts(study: Study) -> list[tuple[str, str]]:
     families: dict[str, list[str]] = {}
-    for contrast in plan_of(study).contrasts_among(study.arm_names):
+    for contrast in plan_of(study).others_among(study.arm_names):
         named = describe_contrast(contrast.first, contrast.second, contrast.name)
         families.setdefault(contrast.family, []).append(named)
     return [

@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 
 from rater.analysis.agreement import Agreement
-from rater.analysis.equivalence import Equivalence
-from rater.analysis.headline import say_margin
 from rater.analysis.planned import Planned
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import Estimate, NotEstimable, Outcome, Result
@@ -27,8 +25,6 @@ def lines_beside(found: DimensionAnalysis) -> list[str]:
     lines = ["Effect sizes: " + ", ".join(sizes)] if sizes else []
     if isinstance(found.primary, Result):  # else its p would stand in for the planned one
         lines += _odds_lines(details.ordinal)
-    if isinstance(found.equivalence, Equivalence) and say_margin(found.equivalence) not in found.headline:
-        lines.append(say_margin(found.equivalence))
     if details.dose_response is not None:
         lines += _trend_lines(details.dose_response)
     return [*lines, *_agreement_lines(details.agreement)]
@@ -113,7 +109,7 @@ def _odds_lines(ordinal: Outcome) -> list[str]:
     if isinstance(ordinal, NotEstimable):
         return []
     ratio, low, high = (math.exp(x) for x in (ordinal.estimate, *_ends(ordinal)))
-    line = f"Ordinal mixed model: odds ratio {number(ratio)}"
+    line = f"Ordinal mixed model (secondary): odds ratio {number(ratio)}"
     if ordinal.interval:
         line += f" ({number(low)} to {number(high)})"
     notes = counted(len(ordinal.warnings), "note")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rater.analysis.bounds import is_clipped
+from rater.analysis.primary import DimensionAnalysis
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome, Quantity, Result
 from rater.analysis.wording import coverage, number, p_value
 
@@ -92,3 +93,10 @@ def remarks_on_bounds(found: Sequence[tuple[str, Outcome | Quantity]]) -> list[s
 def scored(outcomes: Sequence[Outcome]) -> list[tuple[str, Outcome]]:
     """Name tests by their scores."""
     return [(SCORE_LABELS[each.score], each) for each in outcomes]
+
+
+def which_counts(found: DimensionAnalysis) -> str:
+    """Return which p of a dimension counts, after a semicolon; empty where each score has one."""
+    if found.p_adjusted is not None:
+        return "; p unadjusted, the adjusted p in the sentence counts"
+    return "; the p of the first row counts" if found.beside else ""

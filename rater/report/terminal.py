@@ -33,6 +33,7 @@ from rater.report.numbers import (
     remarks_on_bounds,
     scored,
     statistic,
+    which_counts,
 )
 from rater.study.scales import Likert
 
@@ -121,7 +122,8 @@ def _print_dimension(analysis: Analysis, found: DimensionAnalysis, console: Cons
     tested = [found.primary, found.other_score, *found.beside]
     results = [outcome for outcome in tested if isinstance(outcome, Result)]
     if results:
-        console.print(Padding(Text(f"Difference, {first} minus {second}", style="bold"), (0, 2)))
+        heading = Text(f"Difference, {first} minus {second}{which_counts(found)}", style="bold")
+        console.print(Padding(heading, (0, 2)))
         console.print(Padding(_tests_table(results, planned.alpha), (0, 0, 1, 2)))
     for family in dict.fromkeys(contrast.family for contrast in found.details.contrasts):
         members = [contrast for contrast in found.details.contrasts if contrast.family == family]
@@ -219,8 +221,9 @@ def _contrasts_table(contrasts: Sequence[ArmContrast], alpha: float) -> Table:
     table.add_column("p", no_wrap=True)
     for contrast in contrasts:
         outcome = contrast.outcome
+        mark = " (primary, tested alone)" if contrast.is_primary else ""
         table.add_row(
-            Text(contrast.name),
+            Text(f"{contrast.name}{mark}"),
             optional(outcome.estimate),
             interval_text(outcome),
             bare_p(contrast.p_adjusted),

@@ -8,6 +8,7 @@ import pytest
 from rater.analysis.planned import Planned, PlannedContrast
 from rater.analysis.primary import analyze
 from rater.analysis.results import NotEstimable, Result
+from tests.analysis.conftest import HAPPINESS
 
 Load = Callable[[str], pd.DataFrame]
 DOSES = {"unsteered": 0.0, "low": 1.0, "high": 4.0}
@@ -47,8 +48,9 @@ def test_every_other_arm_is_compared_with_the_control_in_the_order_of_doses(
     ]
     assert contrasts[1].outcome == found.primary
     p_values = [each.outcome.p for each in contrasts if isinstance(each.outcome, Result)]
-    assert contrasts[0].p_adjusted == max(p_values[0], 2 * p_values[1])
-    assert contrasts[1].p_adjusted == 2 * p_values[1]
+    assert contrasts[0].p_adjusted == p_values[0]
+    assert [each.is_primary for each in contrasts] == [False, True]
+    assert contrasts[1].p_adjusted == p_values[1]
 
 
 def test_two_arms_have_no_further_contrasts(load: Load, planned: Planned) -> None:
@@ -95,6 +97,7 @@ def test_declared_contrasts_are_all_there_is_and_adjusted_within_their_family(
     assert min(more.p_adjusted or 0, some.p_adjusted or 0) == 2 * min(more.outcome.p, some.outcome.p)
     assert isinstance(alone.outcome, Result)
     assert alone.p_adjusted == alone.outcome.p
+    assert alone.is_primary
 
 
 def test_a_contrast_of_an_unknown_arm_is_a_sentence_and_takes_no_alpha(
@@ -114,3 +117,39 @@ def test_a_contrast_of_an_unknown_arm_is_a_sentence_and_takes_no_alpha(
     assert isinstance(tested.outcome, Result)
     assert tested.p_adjusted == tested.outcome.p
     assert 'the plan names the arm "hihg"' in analysis.notes[-1].says
+
+
+def test_a_family_is_adjusted_without_the_primary_contrast_even_the_other_way_round(
+    dosed: pd.DataFrame, planned: Planned
+) -> None:
+    """Holm of the two others alone: the smaller p is doubled, not tripled."""
+    plan = replace(
+        planned,
+        contrast=("high", "unsteered"),
+        contrasts=(
+            PlannedContrast("a", "unsteered", "high", "all"),
+            PlannedContrast("b", "low", "unsteered", "all"),
+            PlannedContrast("c", "high", "low", "all"),
+        ),
+    )
+
+    (found,) = analyze(dosed, plan).dimensions
+
+    primary, *others = found.details.contrasts
+    assert isinstance(found.primary, Result)
+    assert (primary.is_primary, primary.p_adjusted) == (True, found.primary.p)
+    raw = [each.outcome.p for each in others if isinstance(each.outcome, Result)]
+    assert min(each.p_adjusted or 0 for each in others) == 2 * min(raw)
+
+
+def test_on_a_secondary_dimension_the_planned_contrast_has_the_p_that_its_headline_has(
+    dosed: pd.DataFrame, planned: Planned
+) -> None:
+    names = ("happiness", "anger", "calm")
+    frame = pd.concat([dosed.assign(dimension=name) for name in names])
+    dimensions = tuple(HAPPINESS.model_copy(update={"name": name}) for name in names)
+    plan = replace(planned, contrast=("high", "unsteered"), doses=DOSES, dimensions=dimensions)
+
+    for found in analyze(frame, plan).dimensions[1:]:
+        [own] = [each for each in found.details.contrasts if each.is_primary]
+        assert own.p_adjusted == found.p_adjusted is not None

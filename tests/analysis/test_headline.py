@@ -1,7 +1,10 @@
-import pytest
+from dataclasses import replace
 
-from rater.analysis.equivalence import Equivalence
-from rater.analysis.headline import judge, say_margin, write_headline
+import pytest
+from scipy import stats
+
+from rater.analysis.equivalence import Equivalence, two_one_sided_tests
+from rater.analysis.headline import compare_with_sesoi, judge, write_headline
 from rater.analysis.planned import Planned
 from rater.analysis.results import Counts, Interval, NotEstimable, Result
 from rater.study.analysis_plan import Score
@@ -66,54 +69,82 @@ def test_significance_and_sign_make_the_verdict(estimate: float, p: float, verdi
     assert judge(result(estimate, -1, 1, p), alpha=0.05) == verdict
 
 
-def equivalence(low: float, high: float, p: float, *, score: Score = "net_superiority") -> Equivalence:
-    return Equivalence(
-        score=score,
-        sesoi=0.1,
-        interval=Interval(low, high, 0.9),
-        t_lower=2.0,
-        p_lower=p,
-        t_upper=-2.0,
-        p_upper=p,
-        p=p,
-        is_equivalent=p < 0.05,
+def against_sesoi(primary: Result, sesoi: float) -> Equivalence:
+    found = two_one_sided_tests(primary, sesoi, alpha=0.05)
+    assert isinstance(found, Equivalence)
+    return found
+
+
+def estimated(estimate: float, standard_error: float, *, score: Score = "net_superiority") -> Result:
+    """A result with many degrees of freedom, so that its 95 % interval is the estimate ± 1.96 SE."""
+    half = 1.959964 * standard_error
+    p = float(2 * stats.norm.sf(abs(estimate) / standard_error))
+    made = result(estimate, estimate - half, estimate + half, p)
+    return replace(made, standard_error=standard_error, df=1e9, score=score)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "error", "conclusion", "words"),
+    [
+        (0.57, 0.19, "larger", "is larger than the smallest effect size of interest, 15 percentage points"),
+        (-0.57, 0.19, "larger", "is larger than the smallest effect size of interest, 15 percentage points"),
+        (0.01, 0.03, "smaller", "is smaller than the smallest effect size of interest"),
+        (0.08, 0.03, "smaller", "is smaller than the smallest effect size of interest"),
+        (0.25, 0.10, "different", "may still be trivial: it is shown to differ from 0"),
+        (-0.25, 0.10, "different", "may still be trivial: it is shown to differ from 0"),
+        (0.05, 0.10, "inconclusive", "It is not shown whether the difference is larger or smaller"),
+    ],
+)
+def test_each_of_four_conclusions_about_the_smallest_effect_of_interest_has_its_words(
+    estimate: float, error: float, conclusion: str, words: str
+) -> None:
+    """By hand: 57 ± 1.96 × 19 is 19.8 to 94.2, wholly above 15; 8 ± 1.645 × 3 is 3.1 to 12.9, within."""
+    primary = estimated(estimate, error)
+    found = against_sesoi(primary, 0.15)
+
+    sentence = write_headline(HAPPINESS, PLANNED, primary, NO_POINTS, equivalence=found)
+
+    assert found.conclusion == conclusion
+    assert words in compare_with_sesoi(found)
+    assert compare_with_sesoi(found) in sentence
+
+
+def test_a_difference_beyond_the_smallest_effect_is_not_called_unproven() -> None:
+    sentence = compare_with_sesoi(against_sesoi(estimated(-0.57, 0.19), 0.15))
+
+    assert sentence == (
+        "The difference is larger than the smallest effect size of interest, 15 percentage points either way "
+        "(95 % CI 19.8 to 94.2, wholly beyond it)."
     )
 
 
 def test_a_difference_shown_to_be_negligible_is_called_alike() -> None:
-    primary, within = result(0.01, -0.05, 0.07, 0.7), equivalence(-0.04, 0.06, 0.004)
+    primary = estimated(0.01, 0.03)
+    within = against_sesoi(primary, 0.1)
 
     assert judge(primary, 0.05, equivalence=within) == "equivalent"
     assert write_headline(HAPPINESS, PLANNED, primary, NO_POINTS, equivalence=within) == (
         '"steered" and "unsteered" were rated alike on happiness: by the estimate, a rater shown one of each '
         'rates "steered" higher 1 percentage points more often than lower '
-        "(95 % CI −5 to 7, p = .700, 12 raters × 10 prompts). "
-        "The difference is smaller than the smallest of interest, 10 percentage points either way "
-        "(90 % CI −4.0 to 6.0, equivalence p = .004)."
+        "(95 % CI −5 to 7, p = .739, 12 raters × 10 prompts). "
+        "The difference is smaller than the smallest effect size of interest, 10 percentage points either "
+        "way (90 % CI −3.9 to 5.9, wholly within; equivalence p = .001)."
     )
 
 
-def test_neither_a_difference_nor_its_absence_shown_says_both() -> None:
-    primary, beyond = result(0.1, -0.1, 0.3, 0.2), equivalence(-0.05, 0.25, 0.5)
-
-    sentence = write_headline(HAPPINESS, PLANNED, primary, NO_POINTS, equivalence=beyond)
-
-    assert judge(primary, 0.05, equivalence=beyond) == "inconclusive"
-    assert "This does not show that there is none. It is not shown to be smaller than" in sentence
-
-
 def test_a_difference_that_is_shown_and_negligible_is_higher_and_says_so() -> None:
-    primary, within = result(0.04, 0.01, 0.07, 0.01), equivalence(0.015, 0.065, 0.001)
+    primary = estimated(0.04, 0.015)
+    within = against_sesoi(primary, 0.1)
 
     sentence = write_headline(HAPPINESS, PLANNED, primary, NO_POINTS, equivalence=within)
 
     assert judge(primary, 0.05, equivalence=within) == "higher"
     assert "was rated higher" in sentence
-    assert "The difference is smaller than the smallest of interest" in sentence
+    assert "The difference is smaller than the smallest effect size of interest" in sentence
 
 
 def test_a_margin_in_scale_points_is_said_in_scale_points() -> None:
-    sentence = say_margin(equivalence(-0.04, 0.06, 0.004, score="scale_points"))
+    sentence = compare_with_sesoi(against_sesoi(estimated(0.01, 0.03, score="scale_points"), 0.1))
 
     assert "0.1 scale points either way (90 % CI −0.04 to 0.06" in sentence
 

@@ -21,7 +21,7 @@ HOSTILE = "</title><script>alert(1)</script> | *bold* `code` $x$ & <b>b</b>\n# h
 @pytest.fixture(scope="session")
 def planned() -> Planned:
     """Compare steered with unsteered on a question that does not trust its readers."""
-    question = f"How happy? {HOSTILE}"
+    question = f"How happy? {HOSTILE}".replace("\x07", "")  # a study refuses control characters
     scale = Likert(points=5, low="not <i>at all</i>", high="very | much")
     return Planned(
         contrast=("steered", "unsteered"),

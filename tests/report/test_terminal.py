@@ -80,8 +80,8 @@ happiness · primary · How happy is this text?
   The claim is about raters and prompts like these.
   Effect sizes: probability of superiority 0.67 (0.60 to 0.75), Cohen's d 0.59
   (0.34 to 0.89).
-  Ordinal mixed model: odds ratio 3.52 (2.23 to 5.63), p < .001 (1 note on its
-  fit in the JSON).
+  Ordinal mixed model (secondary): odds ratio 3.52 (2.23 to 5.63), p < .001 (1
+  note on its fit in the JSON).
   Agreement about single texts: Krippendorff's alpha 0.17 (0.06 to 0.27),
   ICC(2,1) 0.18 (0.12 to 0.27), AC2 0.25 (0.12 to 0.41).
 
@@ -184,13 +184,13 @@ def test_many_arms_leave_out_the_bars_and_keep_the_counts() -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_a_sesoi_that_the_headline_leaves_out_stands_among_the_lines() -> None:
+def test_the_conclusion_about_the_sesoi_is_in_the_headline_once() -> None:
     planned = replace(PLANNED, sesoi=0.3, score="scale_points")
 
     text = " ".join(shown(analyze(load("a"), planned), Screen("Texts")).split())
 
-    assert "It is not shown to be smaller than the smallest of interest, 0.3 scale points either way" in text
-    assert text.count("smallest of interest") == 1
+    assert "The difference is larger than the smallest effect size of interest, 0.3 scale points" in text
+    assert text.count("smallest effect size of interest") == 1
 
 
 def test_equivalence_is_in_the_headline() -> None:

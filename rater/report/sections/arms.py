@@ -24,6 +24,8 @@ from rater.report.numbers import (
 )
 from rater.report.sections.findings import Findings, outcomes_table, sentence, warnings_of
 
+TESTED_ALONE = "primary, tested alone"
+
 
 def contrasts_section(findings: Findings) -> Section | None:
     """Show every further comparison of arms, each family adjusted by Holm's method."""
@@ -52,8 +54,8 @@ def _family_table(family: str, contrasts: Sequence[ArmContrast], findings: Findi
                 optional(found.estimate),
                 interval_text(found),
                 statistic(found) if isinstance(found, Result) else "–",
-                bare_p(p_of(found)),
-                bare_p(contrast.p_adjusted),
+                bare_p(contrast.p_adjusted if contrast.is_primary else p_of(found)),
+                TESTED_ALONE if contrast.is_primary else bare_p(contrast.p_adjusted),
             )
         )
     score = SCORE_LABELS[findings.analysis.planned.score]

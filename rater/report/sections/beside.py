@@ -5,7 +5,7 @@ from rater.analysis.primary import DimensionAnalysis
 from rater.analysis.results import NotEstimable, Result
 from rater.analysis.wording import p_value
 from rater.report.document import Block, Bullets, Prose, Section
-from rater.report.numbers import remarks_on_bounds, scored, statistic
+from rater.report.numbers import remarks_on_bounds, scored, statistic, which_counts
 from rater.report.sections.difference import arms_tables
 from rater.report.sections.findings import Findings, outcomes_table, sentence, warnings_of
 
@@ -18,7 +18,7 @@ def dimension_section(findings: Findings, found: DimensionAnalysis, place: int) 
         Prose(sentence(found.headline)),
         *findings.picture(f"arms-{place}"),
         *arms_tables(findings, found),
-        outcomes_table(f"Difference on {found.dimension.name}", tests, findings.alpha),
+        outcomes_table(f"Difference on {found.dimension.name}{which_counts(found)}", tests, findings.alpha),
     ]
     warned = remarks_on_bounds(scored(tests))
     warned += warnings_of([(f"{each.test} on {each.score.replace('_', ' ')}", each) for each in tests])

@@ -4,7 +4,7 @@ import math
 
 from rater.analysis.describe import ArmSummary
 from rater.analysis.equivalence import Equivalence
-from rater.analysis.headline import say_margin
+from rater.analysis.headline import compare_with_sesoi
 from rater.analysis.primary import DimensionAnalysis
 from rater.analysis.results import Interval, NotEstimable, Result, Setting
 from rater.analysis.scales import is_pairwise
@@ -19,6 +19,7 @@ from rater.report.numbers import (
     remarks_on_bounds,
     scored,
     statistic,
+    which_counts,
 )
 from rater.report.sections.findings import (
     Findings,
@@ -35,6 +36,13 @@ SCOPES = {
     "raters": "raters like these, on these very prompts and texts",
     "prompts": "prompts like these, for these very raters",
 }
+
+SESOI_RULES = (
+    "Larger: the interval at level 1 − alpha lies wholly beyond the smallest effect size of interest. "
+    "Smaller (equivalent): both one-sided tests have p < alpha, that is, the interval at level 1 − 2 alpha "
+    "lies wholly within it. Different but possibly trivial: p < alpha against 0, and neither of these. "
+    "Inconclusive: none of these."
+)
 
 
 def arms_tables(findings: Findings, found: DimensionAnalysis) -> list[Table]:
@@ -85,7 +93,9 @@ def primary_section(findings: Findings) -> Section:
     found, planned = findings.primary, findings.analysis.planned
     tests = [found.primary, found.other_score, *found.beside]
     first, second = planned.contrast
-    blocks: list[Block] = [outcomes_table(f"Difference, {first} minus {second}", tests, planned.alpha)]
+    blocks: list[Block] = [
+        outcomes_table(f"Difference, {first} minus {second}{which_counts(found)}", tests, planned.alpha)
+    ]
     if isinstance(found.primary, Result):
         primary = found.primary
         blocks.append(Prose(f"Estimated is {primary.estimand}. {sentence(primary.claim)}"))
@@ -117,24 +127,22 @@ def effects_section(findings: Findings) -> Section:
 
 
 def equivalence_section(findings: Findings) -> Section:
-    """Say whether the difference is too small to matter."""
-    found = findings.primary
-    verdict = f"Verdict: {found.verdict}."
+    """Compare the difference with the smallest effect size of interest."""
+    found, title = findings.primary, "The smallest effect size of interest"
     if found.equivalence is None:
         text = (
-            f"{verdict} The plan names no smallest effect size of interest, so that “no difference that "
-            "matters” could not have been said, whatever the answers; p above alpha alone never says it."
+            "The plan names no smallest effect size of interest. A p above alpha alone never shows that "
+            "there is no difference that matters, and a p below alpha alone never shows that there is one."
         )
-        return Section("equivalence", "Is it too small to matter?", [Prose(text)])
+        return Section("equivalence", title, [Prose(text)])
     if isinstance(found.equivalence, NotEstimable):
-        return Section(
-            "equivalence", "Is it too small to matter?", [Prose(verdict), Prose(found.equivalence.sentence)]
-        )
-    return Section(
-        "equivalence",
-        "Is it too small to matter?",
-        [Prose(f"{verdict} {say_margin(found.equivalence)}"), _margins_table(found.equivalence)],
-    )
+        return Section("equivalence", title, [Prose(found.equivalence.sentence)])
+    blocks: list[Block] = [
+        Prose(compare_with_sesoi(found.equivalence)),
+        _margins_table(found.equivalence),
+        Prose(SESOI_RULES),
+    ]
+    return Section("equivalence", title, blocks)
 
 
 def _margins_table(found: Equivalence) -> Table:

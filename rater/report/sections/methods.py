@@ -8,6 +8,7 @@ import rater
 from rater.analysis.agreement import Agreement
 from rater.analysis.blinding import Blinding
 from rater.analysis.equivalence import Equivalence
+from rater.analysis.headline import compare_with_sesoi
 from rater.analysis.ordinal.odds import METHOD as ORDINAL_METHOD
 from rater.analysis.results import Estimate, Outcome, Quantity, Result
 from rater.analysis.scales import is_pairwise, valid_answers
@@ -127,10 +128,14 @@ def _primary_test(findings: Findings) -> Iterator[str]:
     if isinstance(found.primary, Result):
         yield f"Test: {found.primary.method} [{found.primary.reference}]."
     if planned.sesoi is not None:
+        level = f"{100 * (1 - planned.alpha):g} %"
         yield (
-            f"Equivalence was tested by two one-sided tests against a smallest effect size of interest of "
-            f"{planned.sesoi:g} in {score} [Schuirmann 1987]."
+            f"The difference was compared with a smallest effect size of interest of {planned.sesoi:g} in "
+            f"{score}: larger if the {level} interval lies wholly beyond it, smaller (equivalent) if both of "
+            f"two one-sided tests have p < {planned.alpha:g} [Schuirmann 1987]."
         )
+        if isinstance(found.equivalence, Equivalence):
+            yield compare_with_sesoi(found.equivalence)
 
 
 def _software(findings: Findings) -> str:
