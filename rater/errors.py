@@ -6,8 +6,10 @@
     ├── StudyError             a study file that does not say something runnable
     ├── StateError             a study that is not in a state for what was asked
     │   ├── ClosedError        … because it takes no answers now
-    │   └── FullError          … because every booklet is dealt
+    │   ├── FullError          … because every booklet is dealt
+    │   └── NotGeneratedError  … because the sealed database has no study of that name
     ├── DatabaseError          a database that is missing, of another revision, or unreachable
+    │   └── MissingSealedError … and it is the sealed one
     ├── ModelError             a model, tokenizer or hook point that is not there or does not fit
     └── SealError              a key that is not the one that was committed to
 
@@ -39,8 +41,16 @@ class FullError(StateError):
     """A study has no booklet left to deal."""
 
 
+class NotGeneratedError(StateError):
+    """The sealed database has no study of that name."""
+
+
 class DatabaseError(RaterError):
     """A database is missing, of another revision, or cannot be reached."""
+
+
+class MissingSealedError(DatabaseError):
+    """There is no sealed database."""
 
 
 class ModelError(RaterError):

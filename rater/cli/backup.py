@@ -24,5 +24,8 @@ def backup(folder: Path, rating_url: str, sealed_url: str) -> None:
 
     from rater.custody.backup import back_up
 
-    for copied in back_up(rating_url, sealed_url, folder, now=datetime.now(UTC)):
+    copies = back_up(rating_url, sealed_url, folder, now=datetime.now(UTC))
+    for copied in copies:
         click.echo(f"{copied.which}: {copied.path} ({copied.n_bytes:,} bytes)")
+    if not any(copied.which == "sealed" for copied in copies):
+        click.echo("Warning: there is no sealed database here, so this backup has no key.", err=True)

@@ -45,12 +45,17 @@ def _declared(databases: Databases, name: str) -> "Study":
 def _declared_and_audited(databases: Databases, name: str) -> "tuple[Study, tuple[Confound, ...] | None]":
     """Read a study's declaration, and the confounds of the audit at its publication."""
     from rater.publish.confounds import read_confounds
+    from rater.publish.lost_key import explain_lost_key
     from rater.store.engine import disposing, reading
     from rater.store.sealed.open import open_sealed
     from rater.store.sealed.studies import get_sealed_study
     from rater.study.study import Study
 
-    with disposing(open_sealed(databases.sealed_url)) as sealed, reading(sealed) as session:
+    with (
+        explain_lost_key(databases.rating_url, name),
+        disposing(open_sealed(databases.sealed_url)) as sealed,
+        reading(sealed) as session,
+    ):
         kept = get_sealed_study(session, name)
         return Study.model_validate_json(kept.canonical_json), read_confounds(session, kept.id)
 

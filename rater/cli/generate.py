@@ -10,7 +10,7 @@ import click
 
 from rater.cli.bar import Bar, progress_bar
 from rater.cli.loading import device_option, dtype_option, load_model
-from rater.cli.options import sealed_option
+from rater.cli.options import rating_option, sealed_option
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
@@ -47,6 +47,7 @@ class _How(NamedTuple):
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing.")
 @click.option("--restart", is_flag=True, help="Throw away the completions of an unpublished study first.")
+@rating_option
 @sealed_option
 def generate(  # noqa: PLR0917 (click gives them by name)
     file: Path,
@@ -54,10 +55,10 @@ def generate(  # noqa: PLR0917 (click gives them by name)
     device: str | None,
     dtype: str | None,
     limit: int | None,
-    sealed_url: str,
     *,
     dry_run: bool,
     restart: bool,
+    **databases: str,
 ) -> None:
     """Make every completion of a study that is missing; stop it at any time, and run it again to go on.
 
@@ -69,10 +70,13 @@ def generate(  # noqa: PLR0917 (click gives them by name)
     from rater.embedded import count_layers
     from rater.generate.freeze import first_samples, freeze, look
     from rater.generate.outside import cells_by_model, take_outside
+    from rater.publish.lost_key import require_key
     from rater.study.fit import require_hook_points
     from rater.study.load import load_study
 
     study, how = load_study(file), _How(batch_size, device, dtype)
+    sealed_url = databases["sealed_url"]
+    require_key(sealed_url, databases["rating_url"], study.name)
     require_hook_points(study, count_layers(study.model))
     if dry_run:
         _forecast(study, look(sealed_url, study, restart=restart), how, limit)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from rater.cli.options import sealed_option, study_argument
+from rater.cli.options import rating_option, sealed_option, study_argument
 from rater.cli.outputs import Outputs, report_option, show
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ _BY_DEFAULT = ("quitting", "double-tabbing", "slow")
 )
 @click.option("--seed", default=0, show_default=True, help="Seeds the made-up key and the bots.")
 @report_option
+@rating_option
 @sealed_option
 def rehearse(
     study_name: str,
@@ -56,7 +57,7 @@ def rehearse(
     times: int,
     seed: int,
     report_path: Path | None,
-    sealed_url: str,
+    **databases: str,
 ) -> None:
     """Serve a throwaway copy of a generated study with a made-up key, let bots rate it, print the analysis.
 
@@ -76,12 +77,17 @@ def rehearse(
     from rater.bots.judges import Character
     from rater.cli.facts import Databases
     from rater.cli.subject import rehearse_on
+    from rater.publish.lost_key import explain_lost_key
     from rater.rehearse import Cast, rehearsing
 
     known = {character: character for character in get_args(Character)}
     chosen = characters or (_BY_DEFAULT if n_raters is None or n_raters > len(_BY_DEFAULT) else ())
     cast = Cast(n_raters, effect, seed, tuple(known[each] for each in chosen))
-    with rehearsing(sealed_url, study_name, cast, say=_remark) as done:
+    sealed_url = databases["sealed_url"]
+    with (
+        explain_lost_key(databases["rating_url"], study_name),
+        rehearsing(sealed_url, study_name, cast, say=_remark) as done,
+    ):
         notes = [_what_bots_saw(effect, done.seen.plan.contrast)]
         if chosen:
             notes.append(f"Among the bots: one each that is {', '.join(chosen)}.")

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from rater.errors import StateError
 from rater.publish.draft import draft_publication
+from rater.publish.lost_key import explain_lost_key
 from rater.store.engine import disposing, reading, writing
 from rater.store.rating.amendments import (
     NewAmendment,
@@ -76,7 +77,8 @@ def preview(sealed_url: str, rating_url: str, study: Study) -> tuple[str, ...]:
     Raises:
         StateError: as `amend_study`.
     """
-    sealed = _read_sealed(sealed_url, study)
+    with explain_lost_key(rating_url, study.name):
+        sealed = _read_sealed(sealed_url, study)
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         return _examine(session, sealed, study).changes
 
@@ -92,7 +94,8 @@ def amend_study(
     Raises:
         StateError: the study is not published or is closed, or what was changed cannot be, or nothing was.
     """
-    sealed = _read_sealed(sealed_url, study)
+    with explain_lost_key(rating_url, study.name):
+        sealed = _read_sealed(sealed_url, study)
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         found = _examine(session, sealed, study)
         new = NewAmendment(

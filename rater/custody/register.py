@@ -12,6 +12,7 @@ from rater.analysis.planned import PlannedContrast
 from rater.analysis.sequential import describe_looks
 from rater.errors import StateError
 from rater.publish.confounds import read_confounds
+from rater.publish.lost_key import explain_lost_key
 from rater.store.engine import disposing, reading
 from rater.store.log import Event, read_events
 from rater.store.rating import schema
@@ -66,7 +67,11 @@ def read_registrable(sealed_url: str, rating_url: str, name: str) -> Registrable
         published = get_study(session, name)
         events = tuple(read_events(session, schema.Event, published.id))
         progress = read_progress(session, published.id)
-    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+    with (
+        explain_lost_key(rating_url, name),
+        disposing(open_sealed(sealed_url)) as sealed,
+        reading(sealed) as session,
+    ):
         kept = get_sealed_study(session, name)
         study = Study.model_validate_json(kept.canonical_json)
         confounds = read_confounds(session, kept.id)

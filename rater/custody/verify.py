@@ -30,7 +30,9 @@ def verify_study(
         yield from unless_unreadable(verify_rating(session, study, head=head))
         path = None if sealed_url is None else sqlite_path(sealed_url)
         if sealed_url is None or (path is not None and not path.is_file()):
-            yield not_checked("key", "The key needs the sealed database, which is not here.")
+            yield not_checked(
+                "key", "The key needs the sealed database, which is not here. Restore a backup."
+            )
             return
         with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as sealed_session:
             yield from unless_unreadable(verify_sealed(session, sealed_session, study))

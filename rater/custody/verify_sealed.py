@@ -34,7 +34,9 @@ def verify_sealed(rating: Session, sealed: Session, published: StudyRow) -> Iter
     secrets = find_secrets(sealed, kept.id) if kept else None
     if kept is None or secrets is None:
         yield altered(
-            "key", "The sealed database has no key to this study: it is another one, or was emptied."
+            "key",
+            "The sealed database has no key to this study: it is another one, or was emptied. "
+            "Restore it from a backup.",
         )
         return
     yield from _generation(rating, sealed, published, kept)

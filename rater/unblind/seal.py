@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from rater.errors import SealError
 from rater.publish.draft import key_lines
+from rater.publish.lost_key import explain_lost_key, lost_key
 from rater.publish.seal import commit
 from rater.store.engine import disposing, reading
 from rater.store.log import broken_link, read_events
@@ -61,15 +62,19 @@ def open_seal(sealed_url: str, rating: Engine, name: str) -> Opened:
     if not events or events[0].detail.get("commitment") != published.commitment:
         msg = f"The log of study {name!r} does not fit together from row {broken or 1} on: it was rewritten."
         raise SealError(msg)
-    with told_if_unreadable(name), disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+    with (
+        told_if_unreadable(name),
+        explain_lost_key(rating, name),
+        disposing(open_sealed(sealed_url)) as sealed,
+        reading(sealed) as session,
+    ):
         kept = get_sealed_study(session, name)
         secrets = find_secrets(session, kept.id)
         key = read_key(session, kept.id)
         completions = read_completions(session, kept.id)
         study = Study.model_validate_json(kept.canonical_json)
     if secrets is None or key.keys() != texts.keys():
-        msg = f"The sealed database has no key to study {name!r}; give the one that it was published from."
-        raise SealError(msg)
+        raise SealError(lost_key(published))
     lines = key_lines(texts, key, completions)
     commitment = commit(lines, salt=secrets.salt, seed=secrets.seed, study_hash=study.hash)
     if commitment != published.commitment:

@@ -10,6 +10,7 @@ from rater.errors import SealError
 from rater.publish.audit.conduct import conduct_audit
 from rater.publish.audit.findings import Audit
 from rater.publish.audit.subject import Subject, arms_of
+from rater.publish.lost_key import explain_lost_key, lost_key
 from rater.publish.prepare import Prepared, prepare_publication
 from rater.publish.publish import write_rating
 from rater.store.engine import disposing, reading, sqlite_path
@@ -35,7 +36,8 @@ def audit_study(sealed_url: str, rating_url: str, name: str, *, now: datetime) -
     path = sqlite_path(rating_url)
     if path is None or path.is_file():
         with disposing(open_rating(rating_url)) as rating:
-            subject = _find_subject(sealed_url, rating, name)
+            with explain_lost_key(rating_url, name):
+                subject = _find_subject(sealed_url, rating, name)
             if subject is not None:
                 return conduct_audit(subject, rating, rating_url)
     return audit_draft(sealed_url, prepare_publication(sealed_url, name, now=now))
@@ -54,8 +56,7 @@ def _find_subject(sealed_url: str, rating: Engine, name: str) -> Subject | None:
         arms = arms_of(read_key(session, kept.id), read_completions(session, kept.id))
         seeds = read_seeds(session, kept.id)
     if secrets is None or arms.keys() != {item.id for item in items if not item.is_check}:
-        msg = f"The sealed database has no key to study {name!r}; give the one that it was published from."
-        raise SealError(msg)
+        raise SealError(lost_key(published))
     return Subject(
         study=Study.model_validate_json(kept.canonical_json),
         published=published,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from rater.errors import DatabaseError
+from rater.errors import MissingSealedError
 from rater.store.engine import (
     OWNER_ONLY,
     closed_if_refused,
@@ -21,12 +21,13 @@ def open_sealed(url: str) -> Engine:
     """Open a sealed database that is there already; a file that others could read is closed to them first.
 
     Raises:
-        DatabaseError: it is missing, of another revision, or a file that is not ours to close.
+        MissingSealedError: it is missing.
+        DatabaseError: it is of another revision, or a file that is not ours to close.
     """
     path = sqlite_path(url)
     if path is not None and not path.is_file():
         msg = f"There is no sealed database {path} yet. Generate a study first. Run: rater generate FILE"
-        raise DatabaseError(msg)
+        raise MissingSealedError(msg)
     if path is not None:
         _close_to_others(path)
     engine = open_engine(url)

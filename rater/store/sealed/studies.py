@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from rater.errors import StateError, nearest
+from rater.errors import NotGeneratedError, nearest
 from rater.store.log import append_event
 from rater.store.sealed.schema import Event, KeyEntry, Publication, Study
 
@@ -41,14 +41,14 @@ def get_sealed_study(session: Session, name: str) -> SealedStudy:
     """Find a study that was generated.
 
     Raises:
-        StateError: no study of that name has been generated; the nearest that have get named.
+        NotGeneratedError: no study of that name has been generated; the nearest that have get named.
     """
     study = find_sealed_study(session, name)
     if study is None:
         names = session.scalars(select(Study.name)).all()
         hint = nearest(name, names) if names else " Run: rater generate FILE"
         msg = f"Study {name!r} has not been generated yet.{hint}"
-        raise StateError(msg)
+        raise NotGeneratedError(msg)
     return study
 
 
