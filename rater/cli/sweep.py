@@ -1,6 +1,10 @@
-"""`rater sweep`: find the layer and coefficient at which an arm does something, and leaves language whole."""
+"""`rater sweep`: find a layer and coefficient with an effect and without degenerate text."""
 
+import hashlib
+import json
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +15,9 @@ from rater.cli.options import OutputFile
 from rater.errors import StudyError, nearest
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from rater.steering.sweep import Outcome
+    from rater.cli.scoring import Scoring
+    from rater.cli.sweep_tables import SweepTerms
+    from rater.steering.sweep_results import Outcome, Setting
     from rater.study.arms import Steered
     from rater.study.study import Study
 
@@ -54,7 +58,7 @@ class Coeffs(click.ParamType[tuple[float, ...]]):
         except ValueError:
             found = (math.nan,)
         if not all(map(math.isfinite, found)):
-            self.fail(f"{value!r} is no list of numbers; valid: -10,-5,5,10.", param, ctx)
+            self.fail(f"{value!r} is not a list of numbers; valid: -10,-5,5,10.", param, ctx)
         return found
 
 
@@ -71,12 +75,17 @@ class Coeffs(click.ParamType[tuple[float, ...]]):
     help="Where in the prompt; may be given several times.",
 )
 @click.option("--arm", "arm_name", help="Which steered arm of the study.  [default: the first]")
-@click.option("--words", help="Words to count in the completions as the effect, such as love,joy,family.")
-@click.option("--prompts", "n_prompts", type=click.IntRange(1), help="Take only the first so many prompts.")
+@click.option("--words", help="The effect: occurrences of these words, such as love,joy,family.")
+@click.option(
+    "--score",
+    "score_spec",
+    help="The effect: your own function of a text, FILE.py:function or module:function.",
+)
+@click.option("--prompts", "n_prompts", type=click.IntRange(1), help="Use only the first N prompts.")
 @click.option(
     "--samples", default=2, show_default=True, type=click.IntRange(1), help="Completions per prompt."
 )
-@click.option("--out", type=OutputFile(), help="The CSV file.  [default: STUDY-sweep.csv]")
+@click.option("--out", type=OutputFile(), help="The CSV file.  [default: STUDY-ARM-sweep.csv]")
 @click.option("--picture", type=OutputFile(".png", ".svg"), help="Draw the heat map: a .png or .svg file.")
 @device_option
 @dtype_option
@@ -87,6 +96,7 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     positions: tuple[str, ...],
     arm_name: str | None,
     words: str | None,
+    score_spec: str | None,
     n_prompts: int | None,
     samples: int,
     out: Path | None,
@@ -94,56 +104,137 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     device: str | None,
     dtype: str | None,
 ) -> None:
-    """Measure what a study's steered arm does at each layer, coefficient and position.
+    """Measure the effect of a study's steered arm at each layer, coefficient and position.
 
-    Each setting is kept in a CSV file as soon as it is measured; stop at any time, and run it again to go on.
+    The effect is the words that you count, a function of yours, or else the divergence of the next token.
+    Each setting is kept in a CSV file as soon as it is measured; stop at any time, and run the same command
+    again to continue.
 
     \b
     Example: rater sweep experiments/love_vs_hate.py --layers 2:12:2 --coeffs 4,8,12 --words love,happy
     """
     require_torch()
+    from rater.cli.sweep_tables import print_sweep
+    from rater.steering.sweep_results import SweepFile, all_settings
     from rater.study.load import load_study
 
     study = load_study(file)
     arm = _steered_arm(study, arm_name)
     _require_layers(study, layers)
-    from rater.steering import sweep as sweeping  # torch: seconds, once nothing else speaks against it
-    from rater.steering.sweep_file import SweepFile
-
-    prompts = study.prompts[:n_prompts]
-    counted = None if words is None else sorted({word.strip() for word in words.split(",")})
-    about = _about(study=study.hash, arm=arm.name, n_prompts=len(prompts), samples=samples, dtype=dtype)
-    table = SweepFile(out or _default_out(study), about | {"words": ",".join(counted or [])})
-    done = table.read()
-    known = {outcome.setting for outcome in done}
-    wanted = sweeping.all_settings(layers, coeffs, positions)  # type: ignore[arg-type] # click allows these three only
+    scoring = _scoring(words, score_spec)
+    job = _Job(study, arm, study.prompts[:n_prompts], samples, scoring)
+    table = SweepFile(out or _default_out(study, arm), job.measured(dtype))
+    outcomes = table.read()  # before torch is imported, which takes seconds
+    wanted = all_settings(layers, coeffs, positions)  # type: ignore[arg-type] # click allows these three only
+    known = {outcome.setting for outcome in outcomes}
     missing = [setting for setting in wanted if setting not in known]
     if missing or None not in known:
-        click.echo(f"Measuring arm {arm.name} for {len(missing)} settings.", err=True)
-        sampling = study.sampling.model_copy(update={"samples_per_prompt": samples})
-        measured = sweeping.sweep(
-            load_model(study.model, device, dtype),
-            prompts,
-            arm.additions,
-            missing,
-            sampling=sampling,
-            chat=study.chat,
-            words=counted,
-            with_unsteered=None not in known,
-        )
-        for outcome in measured:
+        for outcome in _measure(job, missing, device, dtype, with_unsteered=None not in known):
             table.append(outcome)
-            done.append(outcome)
-            click.echo(_line(outcome), err=True)
-    shown = [outcome for outcome in done if outcome.setting is None or outcome.setting in wanted]
-    _show(shown)
+            outcomes.append(outcome)
+    shown = [outcome for outcome in outcomes if outcome.setting is None or outcome.setting in wanted]
+    from rich.console import Console
+
+    print_sweep(shown, job.terms, Console())
     if picture is not None:
-        _draw(shown, picture, arm=arm.name, words=counted, n=f"{len(prompts)} prompts × {samples} samples")
+        _draw(shown, picture, job)
 
 
-def _default_out(study: "Study") -> Path:
-    """Name the file that is written where none is said, refused as one that is."""
-    return OutputFile().convert(f"{study.name}-sweep.csv", None, None)
+@dataclass(frozen=True)
+class _Job:
+    """The arm, texts and effect of a sweep."""
+
+    study: "Study"
+    arm: "Steered"
+    prompts: "tuple[str, ...]"
+    samples: int
+    scoring: "Scoring | None"
+
+    def measured(self, dtype: str | None) -> dict[str, str]:
+        """Describe what is measured, field by field: a file of other measurements is refused by the field."""
+        sampling = self.study.sampling.model_dump(mode="json", exclude={"samples_per_prompt"})
+        return {
+            "model": self.study.model,
+            "chat": str(self.study.chat),
+            "dtype": dtype or "own",
+            "arm": self.arm.name,
+            "additions": _digest(self.arm.model_dump_json(include={"additions"})),
+            "prompts": f"{len(self.prompts)} ({_digest(json.dumps(self.prompts))})",
+            "samples": str(self.samples),
+            "sampling": " ".join(f"{name}={value}" for name, value in sampling.items()),
+            "effect": "KL" if self.scoring is None else self.scoring.digest,
+        }
+
+    @property
+    def terms(self) -> "SweepTerms":
+        """The words that the sweep is described with."""
+        from rater.cli.sweep_tables import SweepTerms
+
+        additions = [
+            each for addition in self.arm.additions for each in getattr(addition, "likes", (addition,))
+        ]
+        when = {str(getattr(each, "when", None)) for each in additions}
+        everywhere = {"all": "all tokens", "generated": "generated tokens"}
+        return SweepTerms(
+            effect=self.scoring.label if self.scoring else "KL divergence of the next token, nats",
+            strength="relative" if any(getattr(each, "relative", None) for each in additions) else "coeff",
+            places={
+                position: f"{position} of the prompt" if "prompt" in when else everywhere[min(when)]
+                for position in _POSITIONS
+            },
+        )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _scoring(words: str | None, score_spec: str | None) -> "Scoring | None":
+    from rater.cli.scoring import count, load_score
+
+    if words is not None and score_spec is not None:
+        msg = "--words and --score both set the effect; give one of them."
+        raise click.UsageError(msg)
+    if words is not None:
+        return count(words)
+    return None if score_spec is None else load_score(score_spec)
+
+
+def _measure(
+    job: _Job, settings: "list[Setting]", device: str | None, dtype: str | None, *, with_unsteered: bool
+) -> "Iterator[Outcome]":
+    """Measure settings, with a bar and the time that is left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from rater.steering.sweep import sweep as measure
+
+    n = len(settings) + with_unsteered
+    texts = f"{len(job.prompts)} prompts × {job.samples} samples"
+    click.echo(f"Measuring arm {job.arm.name}: {len(settings)} settings of {texts} each.", err=True)
+    sampling = job.study.sampling.model_copy(update={"samples_per_prompt": job.samples})
+    outcomes = measure(
+        load_model(job.study.model, device, dtype),
+        job.prompts,
+        job.arm.additions,
+        settings,
+        sampling=sampling,
+        chat=job.study.chat,
+        score=None if job.scoring is None else job.scoring.function,
+        with_unsteered=with_unsteered,
+    )
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("settings, left:"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=n)
+        for outcome in outcomes:
+            progress.console.print(_line(outcome), highlight=False)
+            progress.advance(task)
+            yield outcome
+
+
+def _default_out(study: "Study", arm: "Steered") -> Path:
+    """Return the default CSV file, refused like a named one if it cannot be written."""
+    return OutputFile().convert(f"{study.name}-{arm.name}-sweep.csv", None, None)
 
 
 def _require_layers(study: "Study", layers: tuple[int, ...]) -> None:
@@ -157,32 +248,33 @@ def _require_layers(study: "Study", layers: tuple[int, ...]) -> None:
         raise StudyError(msg)
 
 
-def _about(*, dtype: str | None, **named: object) -> dict[str, str]:
-    """Say what a sweep is of, as its file has it; the type of the weights is else the checkpoint's own."""
-    return {name: str(value) for name, value in {**named, "dtype": dtype or "own"}.items()}
-
-
-def _draw(outcomes: "list[Outcome]", picture: Path, *, arm: str, words: list[str] | None, n: str) -> None:
+def _draw(outcomes: "list[Outcome]", picture: Path, job: _Job) -> None:
     from rater.report.figures.style import drawing, render
     from rater.report.figures.sweep import SweepCell, SweepLabels, sketch_sweep
 
     unsteered = next(outcome for outcome in outcomes if outcome.setting is None)
+    terms = job.terms
     cells = [
         SweepCell(
             layer=each.setting.layer,
             coeff=each.setting.coeff,
-            position=each.setting.position,
+            place=terms.places[each.setting.position],
             effect=each.effect,
             nll=each.nll,
-            is_damaged=each.is_damaged(unsteered),
+            is_degenerate=each.is_degenerate(unsteered),
         )
         for each in outcomes
         if each.setting is not None
     ]
-    effect = (
-        f"occurrences of {', '.join(words)} in a text" if words else "divergence of the next token (nats)"
+    labels = SweepLabels(
+        study=job.study.name,
+        arm=job.arm.name,
+        effect=terms.effect,
+        strength=terms.strength,
+        unsteered_effect=unsteered.effect,
+        unsteered_nll=unsteered.nll,
+        n=f"{len(job.prompts)} prompts × {job.samples} samples",
     )
-    labels = SweepLabels(arm, effect, unsteered.effect, unsteered.nll, n)
     with drawing():
         drawn = render(sketch_sweep(cells, labels), None)
     if picture.suffix == ".png":
@@ -202,7 +294,7 @@ def _steered_arm(study: "Study", name: str | None) -> "Steered":
     if name is None:
         return next(iter(steered.values()))
     if name not in steered:
-        msg = f"--arm is {name!r}, which is no steered arm of {study.name}.{nearest(name, steered)}"
+        msg = f"--arm is {name!r}, not a steered arm of {study.name}.{nearest(name, steered)}"
         raise StudyError(msg)
     return steered[name]
 
@@ -216,56 +308,3 @@ def _line(outcome: "Outcome") -> str:
     setting = outcome.setting
     where = f"layer {setting.layer}, {setting.coeff:g}, {setting.position}" if setting else "unsteered"
     return f"{where}: effect {outcome.effect:.2f}, NLL {outcome.nll:.2f}, repetition {outcome.repetition:.2f}"
-
-
-def _show(outcomes: "list[Outcome]") -> None:
-    from rich.console import Console
-
-    unsteered = next(outcome for outcome in outcomes if outcome.setting is None)
-    console = Console()
-    console.print(_all(outcomes, unsteered))
-    for position in _POSITIONS:
-        placed = [each for each in outcomes if each.setting is not None and each.setting.position == position]
-        if placed:
-            console.print(_map(placed, unsteered, position))
-    console.print(
-        "Green: the stronger, the more effect. Red and ✗: hardly language any more. "
-        "norm: the addition's, over the residual stream's."
-    )
-
-
-def _all(outcomes: "list[Outcome]", unsteered: "Outcome") -> "Table":
-    from rich.table import Table
-
-    heads = ("layer", "coeff", "where", "norm", "KL", "NLL", "repeats", "words", "hits", "")
-    table = Table(*heads, title="Every setting")
-    for each in outcomes:
-        setting = each.setting
-        place = (str(setting.layer), f"{setting.coeff:g}", setting.position) if setting else ("–", "–", "–")
-        hits = "–" if each.hits is None else f"{each.hits:.2f}"
-        numbers = [f"{value:.2f}" for value in (each.ratio, each.kl, each.nll, each.repetition)]
-        damage = "✗" if each.is_damaged(unsteered) else ""
-        table.add_row(*place, *numbers, f"{each.n_words:.0f}", hits, damage)
-    return table
-
-
-def _map(outcomes: "list[Outcome]", unsteered: "Outcome", position: str) -> "Table":
-    from rich.table import Table
-
-    cells = {(each.setting.layer, each.setting.coeff): each for each in outcomes if each.setting is not None}
-    layers, coeffs = (sorted({key[axis] for key in cells}) for axis in (0, 1))
-    highest = max((each.effect for each in outcomes if not each.is_damaged(unsteered)), default=0) or 1.0
-    table = Table("layer", *[f"{coeff:g}" for coeff in coeffs], title=f"Effect at the {position}")
-    for layer in layers:
-        row = [cells.get((int(layer), coeff)) for coeff in coeffs]
-        table.add_row(f"{layer:g}", *[_cell(each, unsteered, highest) for each in row])
-    return table
-
-
-def _cell(outcome: "Outcome | None", unsteered: "Outcome", highest: float) -> str:
-    if outcome is None:
-        return ""
-    if outcome.is_damaged(unsteered):
-        return f"[black on rgb(230,150,140)]{outcome.effect:.2f} ✗[/]"
-    rest = 240 - int(140 * max(0.0, min(1.0, outcome.effect / highest)))
-    return f"[black on rgb({rest},240,{rest})]{outcome.effect:.2f}[/]"

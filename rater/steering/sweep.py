@@ -1,10 +1,9 @@
 """Try an arm's additions at many layers, coefficients and positions, and measure what each does."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import product
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from statistics import mean
-from typing import Literal
+from typing import TypeAlias
 
 from transformer_lens.model_bridge import TransformerBridge
 
@@ -12,62 +11,17 @@ from rater.errors import ModelError
 from rater.steering.additions import resolve
 from rater.steering.bridge import tokenize
 from rater.steering.completions import ArmCompletion, RepeatedSampling, generate
-from rater.steering.effects import count_words, kl_divergence
+from rater.steering.effects import kl_divergence
 from rater.steering.prefill import check_fits, prefill
 from rater.steering.prompts import render
 from rater.steering.strength import relative_norm
+from rater.steering.sweep_results import Outcome, Setting
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import ActivationAddition, AnyAddition, DatasetVector, RandomVector, XVector
 from rater.study.doses import scaled, strength
 
-Place = Literal["front", "mid", "back"]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Where and how strongly an arm's additions are made."""
-
-    layer: int
-    coeff: float
-    """The coefficient, or the share of the residual norm where the arm declares `relative`."""
-    position: Place = "front"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a setting does, over all prompts and samples; means, unless said otherwise."""
-
-    setting: Setting | None
-    """None for the unsteered model."""
-    kl: float
-    """Divergence of the steered next token from the unsteered one, in nats."""
-    ratio: float
-    """The largest norm of the addition over text tokens, as a share of the residual stream's."""
-    nll: float
-    """Negative log-likelihood of the completion under the unsteered model, in nats per token."""
-    repetition: float
-    """The share of runs of three tokens that occurred before in the completion."""
-    n_words: float
-    hits: float | None
-    """Occurrences of the words looked for in a completion; None where none are looked for."""
-
-    @property
-    def effect(self) -> float:
-        """What is hoped for: the words looked for, or, without them, a change of the next token."""
-        return self.kl if self.hits is None else self.hits
-
-    def is_damaged(self, unsteered: "Outcome") -> bool:
-        """Say whether the text is hardly language any more.
-
-        It is where a token costs the unsteered model a nat more than its own do, or where a third more of the
-        text repeats itself.
-        """
-        return self.nll > unsteered.nll + 1 or self.repetition > unsteered.repetition + 1 / 3
-
-
-def all_settings(layers: Sequence[int], coeffs: Sequence[float], positions: Sequence[Place]) -> list[Setting]:
-    """Combine layers, coefficients and positions."""
-    return [Setting(*each) for each in product(layers, coeffs, positions)]
+Score: TypeAlias = Callable[[str], float]
+"""The user's measure of a completion's text."""
 
 
 def place_additions(additions: Sequence[AnyAddition], setting: Setting) -> list[AnyAddition]:
@@ -88,12 +42,13 @@ def sweep(
     *,
     sampling: RepeatedSampling,
     chat: bool = False,
-    words: Collection[str] | None = None,
+    score: Score | None = None,
     with_unsteered: bool = True,
 ) -> Iterator[Outcome]:
     """Measure the unsteered model, then each setting; yields each outcome as soon as it is there.
 
     All settings share the random numbers of a sample, so that they differ by what was done to the model.
+    ``score`` measures the text of each completion; its mean is the setting's score.
 
     Raises:
         ModelError: a setting does not fit the model or a prompt; all are checked before anything is made.
@@ -108,7 +63,7 @@ def sweep(
     )
     for setting, vectors in [*unsteered, *resolved.items()]:
         made = generate(model, prompts, {"arm": vectors}, sampling, chat=chat)
-        yield _outcome(model, given, setting, vectors, made=made, words=words)
+        yield _outcome(model, given, setting, vectors, made=made, score=score)
 
 
 def _outcome(
@@ -118,7 +73,7 @@ def _outcome(
     vectors: tuple[SteeringVector, ...],
     *,
     made: Sequence[ArmCompletion],
-    words: Collection[str] | None,
+    score: Score | None,
 ) -> Outcome:
     measured = [each.measurements for each in made if each.measurements is not None]
     return Outcome(
@@ -128,7 +83,7 @@ def _outcome(
         nll=mean(each.nll for each in measured),
         repetition=mean(each.repetition or 0.0 for each in measured),
         n_words=mean(each.n_words for each in measured),
-        hits=_hits(made, words),
+        score=None if score is None else mean(score(each.text) for each in made),
     )
 
 
@@ -138,10 +93,6 @@ def _mean_kl(model: TransformerBridge, given: Sequence[str], vectors: tuple[Stee
         prefill(model, tokens, [added for _ in tokens]).logits.log_softmax(-1) for added in (vectors, ())
     )
     return mean(kl_divergence(p, q) for p, q in zip(steered, unsteered, strict=True))
-
-
-def _hits(completions: Sequence[ArmCompletion], words: Collection[str] | None) -> float | None:
-    return None if words is None else mean(count_words(each.text, words) for each in completions)
 
 
 def _place(addition: AnyAddition, setting: Setting, factor: float) -> AnyAddition:

@@ -3,7 +3,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from rater.cli.sweep import Coeffs, Layers, sweep
+from rater.cli.scoring import count, load_score
+from rater.cli.sweep import Coeffs, Layers, _Job, _steered_arm, sweep
+from rater.errors import StudyError
+from rater.steering.sweep_results import Outcome, SweepFile
+from rater.study.load import load_study
 
 STUDY = """
 from rater import Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, XVector
@@ -58,11 +62,11 @@ def test_a_sweep_goes_on_where_it_stopped(study_file: Path) -> None:
     third = CliRunner().invoke(sweep, [*command, "--coeffs", "1,-2"])
 
     assert (first.exit_code, second.exit_code, third.exit_code) == (0, 0, 0)
-    assert "for 2 settings" in first.stderr
-    assert "for 2 settings" in second.stderr
+    assert ": 2 settings of" in first.stderr
+    assert ": 2 settings of" in second.stderr
     assert third.stderr == ""
-    assert "Effect at the front" in third.stdout
-    assert len((study_file.parent / "tiny-sweep.csv").read_text().splitlines()) == 6
+    assert "Effect by layer and coeff, front of the prompt" in third.stdout
+    assert len((study_file.parent / "tiny-love-sweep.csv").read_text().splitlines()) == 6
 
 
 @pytest.mark.parametrize(
@@ -70,8 +74,8 @@ def test_a_sweep_goes_on_where_it_stopped(study_file: Path) -> None:
     [
         (["--layers", "x", "--coeffs", "1"], "'x' names no layers; valid: numbers and ranges"),
         (["--layers", "-1", "--coeffs", "1"], "'-1' names no layers"),
-        (["--layers", "1", "--coeffs", "a"], "'a' is no list of numbers; valid: -10,-5,5,10"),
-        (["--layers", "1", "--coeffs", "5,inf"], "'5,inf' is no list of numbers; valid: -10,-5,5,10"),
+        (["--layers", "1", "--coeffs", "a"], "'a' is not a list of numbers; valid: -10,-5,5,10"),
+        (["--layers", "1", "--coeffs", "5,inf"], "'5,inf' is not a list of numbers; valid: -10,-5,5,10"),
     ],
 )
 def test_options_that_say_nothing_are_refused(options: list[str], message: str, study_file: Path) -> None:
@@ -96,7 +100,9 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_measured(
 
     result = CliRunner().invoke(sweep, [str(study_file), "--layers", "4", "--coeffs", "1"])
 
-    assert "is tiny-sweep.csv, which cannot be written: nothing can be made in /proc" in str(result.exception)
+    assert "is tiny-love-sweep.csv, which cannot be written: nothing can be made in /proc" in str(
+        result.exception
+    )
     assert result.output == ""
 
 
@@ -120,4 +126,75 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(
 def test_a_misspelt_arm_is_named_with_the_nearest(study_file: Path) -> None:
     result = CliRunner().invoke(sweep, [str(study_file), "--layers", "1", "--coeffs", "1", "--arm", "lovee"])
 
-    assert str(result.exception) == "--arm is 'lovee', which is no steered arm of tiny. Did you mean 'love'?"
+    assert str(result.exception) == "--arm is 'lovee', not a steered arm of tiny. Did you mean 'love'?"
+
+
+def test_a_file_of_other_measurements_is_refused_by_the_field_before_a_model_is_loaded(
+    study_file: Path,
+) -> None:
+    command = [str(study_file), "--layers", "1", "--coeffs", "1"]
+    job = _Job(load_study(study_file), _steered_arm(load_study(study_file), None), ("It",), 2, None)
+    SweepFile(Path("tiny-love-sweep.csv"), job.measured(None)).append(Outcome(None, 0, 0, 1, 0, 9, None))
+
+    result = CliRunner().invoke(sweep, command)
+
+    assert "tiny-love-sweep.csv was measured with prompts '1 (" in str(result.exception)
+    assert result.output == ""
+
+
+def test_a_change_of_the_consent_does_not_make_a_sweep_useless(study_file: Path) -> None:
+    before = load_study(study_file)
+    after = before.model_copy(update={"consent": "Another", "title": "Another"})
+    measured = [
+        _Job(study, _steered_arm(study, None), study.prompts, 2, None).measured(None)
+        for study in (before, after)
+    ]
+
+    assert before.hash != after.hash
+    assert measured[0] == measured[1]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("formality", "valid: a file or module and a function"),
+        ("nowhere.py:formality", "cannot be imported"),
+        ("no_such_module:formality", "cannot be imported: ModuleNotFoundError"),
+        ("scores.py:absent", "has no function 'absent'"),
+        ("scores.py:number", "has no function 'number'"),
+        ("scores.py:fails", "failed on the text"),
+        ("scores.py:words", "failed on the text"),
+        ("scores.py:infinite", "valid: a finite number"),
+    ],
+)
+def test_a_score_that_does_not_work_is_refused_before_anything_is_measured(
+    spec: str, message: str, study_file: Path
+) -> None:
+    Path("scores.py").write_text(
+        "number = 3\n"
+        "def fails(text): return 1 / 0\n"
+        "def words(text): return text.split()\n"
+        "def infinite(text): return float('inf')\n"
+    )
+
+    result = CliRunner().invoke(sweep, [str(study_file), "--layers", "1", "--coeffs", "1", "--score", spec])
+
+    assert message in str(result.exception)
+    assert result.output == ""
+
+
+def test_a_score_is_a_function_of_the_text(study_file: Path) -> None:
+    Path("scores.py").write_text("def n_commas(text): return text.count(',')\n")
+    Path("other_scores.py").write_text("def n_commas(text): return text.count(',') + 0\n")
+
+    scoring = load_score("scores.py:n_commas")
+
+    assert scoring.function("a, b, c") == 2
+    assert scoring.label == "mean n_commas of a text"
+    assert load_score("other_scores:n_commas").digest != scoring.digest
+
+
+def test_words_may_hold_commas_in_quotes() -> None:
+    assert count('love, "well, well"').label == "occurrences of love, well, well in a text"
+    with pytest.raises(StudyError, match="--words is ' , '"):
+        count(" , ")

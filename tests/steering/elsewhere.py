@@ -33,6 +33,7 @@ from rater.steering.bridge import load_model, plain_model
 from rater.steering.context import steer
 from rater.steering.fingerprint import model_fingerprint
 from rater.steering.prefill import next_token_logprobs
+from rater.steering.sweep_results import all_settings
 from rater.study.additions import ActivationAddition, DatasetVector, RandomVector, VectorFile, XVector
 
 DEVICE = "elsewhere"
@@ -177,9 +178,11 @@ def effect(model: TransformerBridge) -> list[float]:
 
 
 def sweep(model: TransformerBridge) -> list[Any]:
-    settings = sweeping.all_settings([1, 2], [3], ["front"])
+    settings = all_settings([1, 2], [3], ["front"])
     draws = completions.Draws(max_new_tokens=4)
-    outcomes = sweeping.sweep(model, PROMPTS, (LOVE,), settings, sampling=draws, words=["love"])
+    outcomes = sweeping.sweep(
+        model, PROMPTS, (LOVE,), settings, sampling=draws, score=lambda text: text.count("love")
+    )
     return [[each.kl, each.ratio, each.nll, each.n_words] for each in outcomes]
 
 

@@ -5,8 +5,8 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
 from rater.steering.completions import Draws
-from rater.steering.sweep import Outcome, Setting, all_settings, place_additions, sweep
-from rater.steering.sweep_file import SweepFile
+from rater.steering.sweep import place_additions, sweep
+from rater.steering.sweep_results import Outcome, Setting, SweepFile, all_settings, suggest
 from rater.study.arms import ActivationAddition, RandomVector, VectorFile, XVector
 
 LOVE = XVector("Love", "Hate", coeff=5, at=6)
@@ -16,7 +16,7 @@ ABOUT = {"study": "abc"}
 
 def outcome(setting: Setting | None, **measured: float | None) -> Outcome:
     numbers: dict[str, float | None] = {"kl": 0.5, "ratio": 2, "nll": 1.25, "repetition": 0, "n_words": 30}
-    return Outcome(setting, **numbers | {"hits": None} | measured)  # type: ignore[arg-type] # only hits can be None
+    return Outcome(setting, **numbers | {"score": None} | measured)  # type: ignore[arg-type] # only the score can be None
 
 
 def test_settings_are_all_combinations() -> None:
@@ -61,16 +61,40 @@ def test_a_saved_vector_is_not_swept() -> None:
     ],
 )
 def test_damage_is_far_from_the_unsteered_model(measured: dict[str, float], damaged: bool) -> None:  # noqa: FBT001 (expected)
-    assert outcome(Setting(1, 1), **measured).is_damaged(outcome(None)) is damaged
+    assert outcome(Setting(1, 1), **measured).is_degenerate(outcome(None)) is damaged
 
 
 def test_words_are_the_effect_where_any_are_looked_for() -> None:
     assert outcome(Setting(1, 1)).effect == 0.5
-    assert outcome(Setting(1, 1), hits=3).effect == 3
+    assert outcome(Setting(1, 1), score=3).effect == 3
+
+
+def test_the_largest_effect_without_degenerate_text_is_suggested() -> None:
+    weak, strong = outcome(Setting(2, 1), kl=0.6), outcome(Setting(2, 5), kl=0.9)
+    broken = outcome(Setting(2, 40), kl=9, nll=5)
+
+    assert suggest([outcome(None), weak, strong, broken]) == strong
+    assert suggest([outcome(None), broken]) is None
+    assert suggest([outcome(None, score=1.0), outcome(Setting(2, 1), score=1.0)]) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b\n1,2\n",
+        "layer,coeff,position,kl,ratio,nll,repetition,n_words,score,study\nx,1,front,1,1,1,1,1,,abc\n",
+    ],
+)
+def test_a_file_that_is_not_a_sweep_s_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "sweep.csv"
+    path.write_text(text)
+
+    with pytest.raises(ModelError, match="name another file"):
+        SweepFile(path, ABOUT).read()
 
 
 def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
-    written = [outcome(None), outcome(Setting(2, -1.5, "back"), hits=0.25, kl=0.1234567890123)]
+    written = [outcome(None), outcome(Setting(2, -1.5, "back"), score=0.25, kl=0.1234567890123)]
     file = SweepFile(tmp_path / "sweep.csv", ABOUT)
 
     for each in written:
@@ -91,10 +115,10 @@ def test_a_line_that_was_cut_off_is_measured_again(tmp_path: Path) -> None:
     assert file.read() == [outcome(None), outcome(Setting(2, 1))]
 
 
-def test_a_sweep_of_another_study_is_not_gone_on_with(tmp_path: Path) -> None:
+def test_a_sweep_of_something_else_is_not_continued(tmp_path: Path) -> None:
     SweepFile(tmp_path / "sweep.csv", ABOUT).append(outcome(None))
 
-    with pytest.raises(ModelError, match="is a sweep with study 'abc', but this one has 'def'"):
+    with pytest.raises(ModelError, match="was measured with study 'abc', and this sweep has 'def'"):
         SweepFile(tmp_path / "sweep.csv", {"study": "def"}).read()
 
 

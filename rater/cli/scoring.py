@@ -1,0 +1,108 @@
+"""The effect that a sweep measures on texts: counted words, or a user's own function."""
+
+import csv
+import hashlib
+import importlib.util
+import inspect
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rater.errors import StudyError
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A measure of a completion's text."""
+
+    label: str
+    """What it measures, for tables and figures."""
+    digest: str
+    """A text that changes whenever the measure does, so that two measures are never mixed in one file."""
+    function: Callable[[str], float]
+
+
+def count(words: str) -> Scoring:
+    """Return a measure that counts words, given with commas between them (quoted as in CSV).
+
+    Raises:
+        StudyError: no word is given.
+    """
+    parts = next(csv.reader([words], skipinitialspace=True), [])
+    counted = sorted({part.strip() for part in parts if part.strip()})
+    if not counted:
+        msg = f"--words is {words!r}; valid: words with commas between them, such as love,joy"
+        raise StudyError(msg)
+
+    def count_them(text: str) -> float:
+        from rater.steering.effects import count_words
+
+        return count_words(text, counted)
+
+    listed = ", ".join(counted)
+    return Scoring(f"occurrences of {listed} in a text", f"words: {listed}", count_them)
+
+
+def load_score(spec: str) -> Scoring:
+    """Return the user's measure: a function of a text that returns a number.
+
+    Args:
+        spec: ``FILE.py:function`` or ``module:function``; modules are also looked for in the current folder.
+
+    Raises:
+        StudyError: there is no such function, or it fails when it is called.
+    """
+    place, _, name = spec.rpartition(":")
+    if not place or not name.isidentifier():
+        msg = f"--score is {spec!r}; valid: a file or module and a function, such as scores.py:formality"
+        raise StudyError(msg)
+    found: Any = getattr(_import(spec, place), name, None)
+    if not callable(found):
+        msg = f"--score is {spec!r}, but {place} has no function {name!r}"
+        raise StudyError(msg)
+    source = inspect.getsource(found) if inspect.isfunction(found) else spec
+    digest = hashlib.sha256(source.encode()).hexdigest()[:12]
+    return Scoring(f"mean {name} of a text", f"{spec} ({digest})", _checked(spec, found))
+
+
+def _checked(spec: str, function: Callable[[str], Any]) -> Callable[[str], float]:
+    def score(text: str) -> float:
+        try:
+            value = float(function(text))
+        except Exception as error:  # the function is the user's
+            msg = f"--score {spec} failed on the text {text[:60]!r}: {type(error).__name__}: {error}"
+            raise StudyError(msg) from error
+        if not math.isfinite(value):
+            msg = f"--score {spec} is {value} for the text {text[:60]!r}; valid: a finite number"
+            raise StudyError(msg)
+        return value
+
+    score("A text to try the function with.")
+    return score
+
+
+def _import(spec: str, place: str) -> ModuleType:
+    try:
+        if not place.endswith(".py"):
+            sys.path.insert(0, str(Path.cwd()))
+            try:
+                return import_module(place)
+            finally:
+                sys.path.pop(0)
+        described = importlib.util.spec_from_file_location("_rater_score", place)
+        if described is None or described.loader is None:
+            msg = f"--score is {spec!r}, but {place} cannot be imported"
+            raise StudyError(msg)
+        module = importlib.util.module_from_spec(described)
+        described.loader.exec_module(module)
+    except StudyError:
+        raise
+    except Exception as error:  # the module is the user's
+        msg = f"--score is {spec!r}, but {place} cannot be imported: {type(error).__name__}: {error}"
+        raise StudyError(msg) from error
+    return module
