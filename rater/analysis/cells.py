@@ -42,6 +42,25 @@ class Cells:
         return self.net_superiority if name == "net_superiority" else self.scale_points
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """How many answers no cell could use, where there are some."""
+        if not self.n_unpaired:
+            return ()
+        total = self.n.answers + self.n_unpaired
+        unused = f"{self.n_unpaired:,} of {total:,} answers are not used: "
+        return (f"{unused}their rater answered only one arm of their prompt",)
+
+    @property
+    def no_cells(self) -> str:
+        """Why there is no cell; empty where there is one."""
+        if self.n.cells:
+            return ""
+        first, second = self.contrast
+        if self.is_pairwise:
+            return f'no rater has chosen between "{first}" and "{second}" texts'
+        return f'no rater has answered both "{first}" and "{second}" texts of the same prompt'
+
+    @property
     def weight(self) -> NDArray[np.float64]:
         """The inverse of a cell score's relative variance, 1 / (1/n_first + 1/n_second)."""
         return self.n_first * self.n_second / (self.n_first + self.n_second)

@@ -99,14 +99,10 @@ def two_way_t(
     told = estimand(score, cells.contrast, pairwise=cells.is_pairwise)
     possible = DIFFERENCE if score == "net_superiority" else bounds
     about = About(TEST, told, score, SCORES[score], bounds=possible)
-    if cells.n.cells == 0:
-        first, second = cells.contrast
-        reason = f'no rater has answered both "{first}" and "{second}" texts of the same prompt'
-        if cells.is_pairwise:
-            reason = f'no rater has chosen between "{first}" and "{second}" texts'
-        return NotEstimable(test=TEST, score=score, reason=reason, n=cells.n)
+    if cells.no_cells:
+        return NotEstimable(test=TEST, score=score, reason=cells.no_cells, n=cells.n)
     scores = CellScores(cells.rater, cells.prompt, cells.score(score), cells.weight, cells.n)
-    return crossed_t(scores, about, alpha=alpha, warnings=_unpaired(cells))
+    return crossed_t(scores, about, alpha=alpha, warnings=cells.warnings)
 
 
 def crossed_t(scores: CellScores, about: About, *, alpha: float, warnings: tuple[str, ...] = ()) -> Outcome:
@@ -273,12 +269,3 @@ def _few(n: Counts, alpha: float) -> list[str]:
             if 2 < size < _ENOUGH
         ]
     return warnings
-
-
-def _unpaired(cells: Cells) -> tuple[str, ...]:
-    """Say how many answers no cell could use."""
-    if not cells.n_unpaired:
-        return ()
-    total = cells.n.answers + cells.n_unpaired
-    unused = f"{cells.n_unpaired} of {total} answers are not used: "
-    return (f"{unused}their rater answered only one arm of their prompt",)

@@ -22,10 +22,17 @@ from rater.analysis.bootstrap import (
     percentile_interval,
     say_out_of_reach,
 )
+from rater.analysis.confounding import why_confounded
 from rater.analysis.ratings import Ratings
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome, Quantity, Setting
 
 Floats = NDArray[np.float64]
+NAMES = (
+    "probability of superiority",
+    "probability of superiority, by rater",
+    "Cohen's d",
+    "Cliff's delta, pooled",
+)
 
 
 def effect_sizes(
@@ -37,6 +44,9 @@ def effect_sizes(
     progress: Progress | None = None,
 ) -> tuple[Quantity, ...]:
     """Estimate every effect size of a contrast; costs up to 2,000 passes over the answers' counts."""
+    if reason := why_confounded(ratings):
+        n = ratings.count()
+        return tuple(NotEstimable(test=name, score="answers", reason=reason, n=n) for name in NAMES)
     overall, by_rater = rng.spawn(2)
     return (
         probability_of_superiority(net_superiority, ratings.contrast),

@@ -33,10 +33,26 @@ class Differences:
 
     unit: Unit
     score: Score
-    contrast: tuple[str, str]
     values: NDArray[np.float64]
     n: Counts
-    is_pairwise: bool = False
+    """What the differences were made of."""
+    cells: Cells
+
+    @property
+    def contrast(self) -> tuple[str, str]:
+        """The two arms."""
+        return self.cells.contrast
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """How many answers have no counterpart in the other arm, and whether they are used."""
+        if self.n.answers <= self.cells.n.answers:
+            return self.cells.warnings
+        n, total = self.cells.n_unpaired, self.cells.n.answers + self.cells.n_unpaired
+        unpaired = (
+            f"{n:,} of {total:,} answers have no counterpart: their rater answered only one arm of their"
+        )
+        return (f"{unpaired} prompt; they count in the mean differences by {self.unit}",)
 
     @property
     def claim(self) -> str:
@@ -50,25 +66,25 @@ class Differences:
 def unit_differences(ratings: Ratings | Preferred, cells: Cells, score: Score, unit: Unit) -> Differences:
     """Take the difference of each rater or prompt.
 
-    Scale points: the mean of all answers to the first arm minus the mean of all to the second, as R's
-    reference does. Net superiority: the mean of the unit's cells, so that raters' and prompts' own levels
-    never enter. Choices between two texts have no levels: the mean of the unit's choices.
+    Net superiority: the mean of the unit's cells, so that raters' and prompts' own levels never enter. Scale
+    points: the mean of all answers to the first arm minus the mean of all to the second, as R's reference
+    does; but where most answers have no counterpart (their rater answered only one arm of their prompt), the
+    mean of the unit's cells, since the other one would be a difference between prompts as well. Choices
+    between two texts have no levels: the mean of the unit's choices.
     """
     if isinstance(ratings, Preferred):
         codes = cells.rater if unit == "rater" else cells.prompt
         sums = np.bincount(codes, weights=cells.score(score) * cells.n_first)
-        values = sums / np.bincount(codes, weights=cells.n_first)
-        return Differences(unit, score, ratings.contrast, values, cells.n, is_pairwise=True)
-    if score == "net_superiority":
+        return Differences(unit, score, sums / np.bincount(codes, weights=cells.n_first), cells.n, cells)
+    if score == "net_superiority" or 2 * cells.n_unpaired > ratings.answer.size:
         codes = cells.rater if unit == "rater" else cells.prompt
-        sums = np.bincount(codes, weights=cells.net_superiority)
-        return Differences(unit, score, ratings.contrast, sums / np.bincount(codes), cells.n)
+        sums = np.bincount(codes, weights=cells.score(score))
+        return Differences(unit, score, sums / np.bincount(codes), cells.n, cells)
     codes = ratings.rater if unit == "rater" else ratings.prompt
     both = np.intersect1d(codes[ratings.is_first], codes[~ratings.is_first])
     used = ratings.take(np.isin(codes, both))
     dense = np.searchsorted(both, used.rater if unit == "rater" else used.prompt)
-    values = mean_differences(dense, used.is_first, used.answer)
-    return Differences(unit, score, ratings.contrast, values, used.count())
+    return Differences(unit, score, mean_differences(dense, used.is_first, used.answer), used.count(), cells)
 
 
 def by_rater_t(
@@ -137,7 +153,7 @@ def _one_sample_t(differences: Differences, *, alpha: float, bounds: Bounds | No
     possible = DIFFERENCE if differences.score == "net_superiority" else bounds
     return Result(
         test=test,
-        estimand=estimand(differences.score, differences.contrast, pairwise=differences.is_pairwise),
+        estimand=estimand(differences.score, differences.contrast, pairwise=differences.cells.is_pairwise),
         score=differences.score,
         estimate=mean,
         interval=clip(whole, possible) if df >= MIN_DF else None,
@@ -151,7 +167,7 @@ def _one_sample_t(differences: Differences, *, alpha: float, bounds: Bounds | No
         claim=differences.claim,
         method=f"one-sample t on the {unit}s' differences",
         reference=STUDENT,
-        warnings=too_few_df(df),
+        warnings=(*too_few_df(df), *differences.warnings),
         settings={"alpha": alpha},
     )
 
@@ -165,7 +181,7 @@ def _sign_result(
     )
     return Result(
         test=test,
-        estimand=estimand(differences.score, differences.contrast, pairwise=differences.is_pairwise),
+        estimand=estimand(differences.score, differences.contrast, pairwise=differences.cells.is_pairwise),
         score=differences.score,
         estimate=float(differences.values.mean()),
         interval=None,
@@ -178,15 +194,15 @@ def _sign_result(
         claim=differences.claim,
         method=f"{test} on the {differences.unit}s' differences ({signs.how})",
         reference=reference,
-        warnings=(coarse,) if smallest > 0.05 else (),
+        warnings=(*((coarse,) if smallest > 0.05 else ()), *differences.warnings),
         settings={"n_with_a_difference": signs.n},
     )
 
 
 def _too_few(differences: Differences) -> str:
-    size, unit, (first, second) = differences.values.size, differences.unit, differences.contrast
+    size, unit = differences.values.size, differences.unit
     if size == 0:
-        return f'no {unit} has answers to both "{first}" and "{second}"'
+        return differences.cells.no_cells
     if size == 1:
         return f"only 1 {unit} has answers to both arms, and the by-{unit} test needs at least 2 {unit}s"
     return ""

@@ -15,6 +15,7 @@ from rater.analysis.details import Details, Material, work_out_details
 from rater.analysis.equivalence import Equivalence, two_one_sided_tests
 from rater.analysis.exclusions import Exclusion, exclude
 from rater.analysis.headline import Verdict, judge, write_headline
+from rater.analysis.headline_lead import lead_headline
 from rater.analysis.naive import mann_whitney
 from rater.analysis.not_judged import NotJudged, count_not_judged
 from rater.analysis.notes import Note, take_notes
@@ -190,18 +191,14 @@ def _analyze_dimension(
             alpha=planned.alpha,
             bounds=bounds_of(tested.primary.score, judged),
         )
-    answers = material.compared.answers
+    answers, details = material.compared.answers, work_out_details(material, rng=rng)
+    headline = write_headline(
+        judged, planned, tested.primary, tested.other_score, p_adjusted=p_adjusted, equivalence=equivalence
+    )
     return DimensionAnalysis(
         dimension=judged,
         is_primary=is_primary,
-        headline=write_headline(
-            judged,
-            planned,
-            tested.primary,
-            tested.other_score,
-            p_adjusted=p_adjusted,
-            equivalence=equivalence,
-        ),
+        headline=lead_headline(headline, tested.primary, details.ordinal, answers.answer.size),
         verdict=judge(tested.primary, planned.alpha, p_adjusted=p_adjusted, equivalence=equivalence),
         arms=describe_arms(material.frame, judged, planned.contrast),
         primary=tested.primary,
@@ -212,7 +209,7 @@ def _analyze_dimension(
         without_exclusions=None,
         naive=sign_test(answers) if isinstance(answers, Preferred) else mann_whitney(answers),
         not_judged=count_not_judged(kept, judged.name, planned.contrast, alpha=planned.alpha),
-        details=work_out_details(material, rng=rng),
+        details=details,
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from rater.analysis.bounds import Bounds, bounds_of
 from rater.analysis.compared import Compared
+from rater.analysis.confounding import why_confounded
 from rater.analysis.crossed import two_way_t
 from rater.analysis.one_way import by_prompt_signed_rank, by_prompt_t, by_rater_sign_flip, by_rater_t
 from rater.analysis.planned import Planned
@@ -114,7 +115,7 @@ def _nothing_to_compare(ratings: Ratings | Preferred, planned: Planned) -> str:
             return f'"{arm}" has no answers yet'
     if np.ptp(ratings.answer) == 0:
         return f"all {ratings.answer.size} answers are the same ({ratings.answer[0]:g})"
-    return ""
+    return why_confounded(ratings)
 
 
 def _no_choice(preferred: Preferred) -> str:

@@ -57,7 +57,8 @@ def flags(frame: pd.DataFrame, column: str) -> NDArray[np.bool_]:
     unclear = np.array([not _is_flag(value) for value in values.tolist()], dtype=np.bool_)
     if unclear.any():
         row = int(np.flatnonzero(unclear)[0])
-        msg = f"{column} is {_shown(values.iloc[row])} {_place(frame, row)}; valid: true or false"
+        place = f"(rater {frame['rater'].iloc[row]})" if "rater" in frame.columns else f"in row {row + 1}"
+        msg = f"{column} is {_shown(values.iloc[row])} {place}; valid: true or false"
         raise RaterError(msg)
     return np.array([bool(value) for value in values.tolist()], dtype=np.bool_)
 

@@ -121,6 +121,12 @@ def test_arms_are_described_with_every_point_of_the_scale(load: Load, planned: P
     assert (unsteered.arm, unsteered.counts) == ("unsteered", (2, 3, 8, 1, 1))
 
 
+CONFOUNDED = (
+    'every prompt has answers to only one of "steered" and "unsteered": the arms are confounded with the '
+    "prompts, and a difference between arms cannot be told from one between them"
+)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -133,7 +139,7 @@ def test_arms_are_described_with_every_point_of_the_scale(load: Load, planned: P
         ),
         (
             lambda frame: frame[(frame["arm"] == "steered") ^ (frame["prompt"] > "p05")],
-            'no rater has answered both "steered" and "unsteered" texts of the same prompt',
+            CONFOUNDED,
         ),
     ],
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rater.analysis.confounding import why_confounded
 from rater.analysis.ordinal.clmm import ClmmFit, fit_clmm
 from rater.analysis.ordinal.contrast import LikelihoodRatio, compare_with_none, profile_interval
 from rater.analysis.ordinal.model import CannotFitError, has_both
@@ -105,6 +106,8 @@ def _refuse(ratings: Ratings, n: Counts) -> None:
         if not answered.any():
             msg = f'"{arm}" has no answers'
             raise CannotFitError(msg)
+    if reason := why_confounded(ratings):
+        raise CannotFitError(reason)
     for count, noun in ((n.raters, "rater"), (n.prompts, "prompt")):
         if count < 2:
             msg = f"there is only 1 {noun}, and how {noun}s differ can be seen from 2 on"

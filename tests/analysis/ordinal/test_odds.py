@@ -134,9 +134,20 @@ def test_one_text_for_each_arm_leaves_texts_with_prompts(study: Callable[..., Ra
     assert any(warning.startswith("each prompt has one text for each arm") for warning in result.warnings)
 
 
-def test_raters_of_one_arm_each_have_no_effects_of_their_own(study: Callable[..., Ratings]) -> None:
+def test_raters_of_one_arm_each_cannot_be_told_from_the_arms(study: Callable[..., Ratings]) -> None:
     ratings = study((8, 6, 2), mixed)
-    result = found(ordinal_test(ratings.take((ratings.rater % 2 == 0) == ratings.is_first)))
+
+    outcome = ordinal_test(ratings.take((ratings.rater % 2 == 0) == ratings.is_first))
+
+    assert isinstance(outcome, NotEstimable)
+    assert "every rater has answers to only one of" in outcome.reason
+
+
+def test_one_rater_of_both_arms_has_no_effect_of_their_own(study: Callable[..., Ratings]) -> None:
+    ratings = study((8, 6, 2), mixed)
+    of_one_arm = (ratings.rater % 2 == 0) == ratings.is_first
+
+    result = found(ordinal_test(ratings.take(of_one_arm | (ratings.rater == 0))))
 
     assert "(0 + x | rater)" not in str(result.settings["random_effects"])
     assert (
