@@ -25,6 +25,7 @@ _MAX_DECODINGS = 4
 class Unnamed(StrEnum):
     """Why a value names nobody."""
 
+    ABSENT = "not there"
     BLANK = "blank"
     TEMPLATE = "a placeholder that was not filled in"
     NOTHING = "a word for nothing"

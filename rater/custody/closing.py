@@ -7,10 +7,11 @@ from datetime import datetime
 from rater.errors import StateError
 from rater.store.engine import disposing, reading
 from rater.store.log import read_events
-from rater.store.rating.masked import count_booklets, count_declined, count_invitations, read_raters
+from rater.store.rating.masked import count_booklets, count_invitations, read_raters
 from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Event
 from rater.store.rating.studies import get_study
+from rater.store.rating.tallies import Turned, read_tallies
 from rater.store.rating.watch import standing
 
 
@@ -49,7 +50,8 @@ def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
             msg = f"Study {name!r} is {study.state}, and was not closed yet. Run: rater close {name}"
             raise StateError(msg)
         raters = read_raters(session, study.id)
-        n_planned, n_declined = count_booklets(session, study.id), count_declined(session, study.id)
+        n_planned = count_booklets(session, study.id)
+        n_declined = read_tallies(session, study.id).get(Turned.DECLINED, 0)
         n_invited, _ = count_invitations(session, study.id)
     sealed = closings[-1].detail
     stood = [standing(rater, now=now, is_over=True) for rater in raters]

@@ -54,8 +54,17 @@ class Protocol(Declaration):
     """What in the texts may disturb somebody, said before consent. (rater)"""
     screening: Annotated[tuple[ScreeningQuestion, ...], InOrder] = ()
     """What is asked of who consented, to find those who can take part. (rater)"""
+    contact: Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)] | None = (
+        None
+    )
+    """Whom raters can ask, on the foot of every page: a name, an address, or both. (rater)"""
+    minutes: Annotated[int, Field(ge=1, le=600)] | None = None
+    """How many minutes raters are told that it takes; by default, an estimate of what is asked. (rater)"""
     instructions: Text
     """How to rate. (rater)"""
+    explain_bold: bool | None = None
+    """Whether a sentence of ours under the instructions explains the words in bold, which are the prompt; by
+    default it does unless the instructions mention bold print themselves. (rater)"""
     practice: Annotated[tuple[Practice, ...], Field(max_length=20), InOrder] = ()
     """Texts to try the scale on, before the first trial. (rater)"""
     practice_pass: Annotated[int, Field(ge=1)] | None = None
@@ -79,7 +88,8 @@ class Protocol(Declaration):
     debrief_at_once: bool = False
     """Whether the debrief is shown to each rater who finishes, while others still rate. (rater)"""
     endings: Endings = Endings()
-    """Codes and addresses for who finished, was screened out, declined or stopped. (rater)"""
+    """Codes and addresses for who finished, was screened out, declined or stopped, or found the study full,
+    closed or paused. (rater)"""
     recruitment: Recruitment | None = None
     """What a recruitment site adds to the link. (experimenter)"""
     invited_only: bool = False
@@ -130,6 +140,19 @@ class Protocol(Declaration):
         if self.go_on_at_once and (len(self.dimensions) > 1 or not only.scale.choices or only.comment):
             msg = "go_on_at_once needs a single dimension of choices, without a comment"
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _endings_name_parameters(self) -> Self:
+        declared = self.recruitment.parameters if self.recruitment else ()
+        for name, ending in self.endings.by_name():
+            for parameter in sorted(ending.placeholders.difference(declared)):
+                valid = ", ".join(f"{{{each}}}" for each in declared) or "none, as there is no recruitment"
+                msg = (
+                    f"endings.{name}.url contains {{{parameter}}}, which no link of this study brings; "
+                    f"valid: the parameters that recruitment declares ({valid})"
+                )
+                raise ValueError(msg)
         return self
 
     @model_validator(mode="after")

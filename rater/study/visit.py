@@ -1,12 +1,17 @@
 """Declare a rater's visit around the trials: the way in, what is asked before and after, the way out."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Self
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
+from rater.names import is_template
 from rater.study.declaration import Declaration, InOrder, Label, Question, require_different
 
+_PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_]{0,63})\}")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 Parameter = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https://[^\s\"<>\\]{1,1000}$")]
@@ -50,19 +55,36 @@ class Recruitment(Declaration):
     """Other parameters that are kept with the rater. (experimenter)"""
     required: bool = False
     """Whether somebody who comes without the person's parameter is turned away. (experimenter)"""
+    pattern: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    """A regular expression that the site's identifiers of people match as a whole; a value that does not
+    counts as missing. (experimenter)"""
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters that are read from a link, the person's first."""
+        return (self.person, *self.keep)
 
     @model_validator(mode="after")
     def _parameters_differ(self) -> Self:
-        require_different("recruitment", (self.person, *self.keep), "name each parameter once")
+        require_different("recruitment", self.parameters, "name each parameter once")
+        return self
+
+    @model_validator(mode="after")
+    def _pattern_can_be_matched(self) -> Self:
+        try:
+            re.compile(self.pattern or "")
+        except re.error as error:
+            msg = f"pattern {self.pattern!r} is not a regular expression: {error}"
+            raise ValueError(msg) from error
         return self
 
 
-PROLIFIC = Recruitment(person="PROLIFIC_PID", keep=("STUDY_ID", "SESSION_ID"))
-"""The parameters that Prolific adds to a study's link."""
+PROLIFIC = Recruitment(person="PROLIFIC_PID", keep=("STUDY_ID", "SESSION_ID"), pattern="[0-9A-Fa-f]{24}")
+"""The parameters that Prolific adds to a study's link; its identifiers are 24 hexadecimal digits."""
 CLOUDRESEARCH = Recruitment(person="participantId", keep=("assignmentId", "projectId"))
 """The parameters that CloudResearch Connect adds to a study's link."""
 MTURK = Recruitment(person="workerId", keep=("assignmentId", "hitId"))
-"""The parameters that Mechanical Turk adds to a study's link."""
+"""Mechanical Turk's parameters, for survey-link HITs: the HIT's own page must put them into the link."""
 
 
 class Ending(Declaration):
@@ -71,11 +93,61 @@ class Ending(Declaration):
     code: Code | None = None
     """The code that shows the recruitment site how the visit ended. (rater)"""
     url: Url | None = None
-    """Where a button leads, and the page after ten seconds. (rater)"""
+    """Where a button leads, and the page after ten seconds. A declared parameter of the link in braces, as in
+    ``…&survey_code={survey_code}``, is replaced by what the rater's link said. (rater)"""
+
+    @property
+    def placeholders(self) -> frozenset[str]:
+        """The parameters that the address contains in braces."""
+        return frozenset(_PLACEHOLDER.findall(self.url or ""))
+
+    def address_for(self, identifiers: Mapping[str, str]) -> str | None:
+        """Return the address for one rater, with their identifiers in it, percent-encoded.
+
+        None where the study gives no address, or where an identifier is missing that it needs: an address
+        with a gap in it would lead to an error on the other site.
+        """
+        if self.url is None or not self.placeholders <= identifiers.keys():
+            return None
+        return _PLACEHOLDER.sub(lambda found: quote(identifiers[found[1]], safe=""), self.url)
+
+    @model_validator(mode="after")
+    def _code_is_final(self) -> Self:
+        if self.code is not None and is_template(self.code):
+            msg = f"code {self.code!r} is a placeholder, which nobody would fill in; valid: the code itself"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _address_can_be_filled(self) -> Self:
+        if self.url is None:
+            return self
+        host = urlsplit(_PLACEHOLDER.sub("{}", self.url)).netloc
+        if is_template(host.strip("[]")) or not host:
+            msg = f"url {self.url!r} has no fixed host; valid: an address such as https://example.org/done"
+            raise ValueError(msg)
+        odd = next(_unfilled_parts(_PLACEHOLDER.sub("x", self.url)), None)
+        if odd is not None:
+            msg = (
+                f"url {self.url!r} contains {odd!r}, which nobody would fill in: raters would be led to it "
+                "as it is; valid: a parameter that `recruitment` declares, in braces, such as {survey_code}"
+            )
+            raise ValueError(msg)
+        return self
+
+
+def _unfilled_parts(url: str) -> Iterator[str]:
+    """Yield the parts of an address that are placeholders of some template language."""
+    split = urlsplit(url)
+    values = [value for _, value in parse_qsl(split.query, keep_blank_values=True)]
+    bare = [part.split("=", 1)[-1] for part in split.query.split("&")]
+    for part in (*split.path.split("/"), *bare, *values, split.fragment):
+        if part and (is_template(part) or _BAD_ESCAPE.search(part)):
+            yield part
 
 
 class Endings(Declaration):
-    """How a rater leaves who finished, was screened out, declined, or stopped."""
+    """How a rater leaves who finished, was screened out, declined or stopped, or could not begin."""
 
     finished: Ending = Ending()
     """For who rated every text. (rater)"""
@@ -85,6 +157,20 @@ class Endings(Declaration):
     """For who did not consent. (rater)"""
     stopped: Ending = Ending()
     """For who stopped on the way. (rater)"""
+    full: Ending = Ending()
+    """For who comes when every place is taken. (rater)"""
+    closed: Ending = Ending()
+    """For who comes, or comes back, when the study is closed. (rater)"""
+    paused: Ending = Ending()
+    """For who comes, or comes back, while the study is paused. (rater)"""
+    late: Ending = Ending()
+    """For raters whose place was given to someone else after ``booklet_hours``, if ``late_raters`` is
+    "stop". (rater)"""
+
+    def by_name(self) -> Iterator[tuple[str, Ending]]:
+        """Yield each ending with its name."""
+        for name in type(self).model_fields:
+            yield name, getattr(self, name)
 
 
 class BlindingQuestion(Declaration):

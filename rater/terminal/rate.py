@@ -18,6 +18,7 @@ from rater.store.rating import raters, steps
 from rater.store.rating.open import open_rating
 from rater.store.rating.sittings import Sitting, find_sitting
 from rater.store.rating.studies import PublishedStudy, get_study
+from rater.store.rating.tallies import Turned, count_visitor
 from rater.store.rating.trials import Submission, Timing, first_revisable, record_answers, view_trial
 from rater.terminal.around import Around
 from rater.terminal.ask import Asking
@@ -149,7 +150,7 @@ class _Rating:
         while (pressed := self.asking.keyboard.key()) not in ("y", "yes"):
             if pressed in ("n", "no", "q"):
                 with writing(self.engine) as session:
-                    steps.count_declined(session, self.study.id)
+                    count_visitor(session, self.study.id, Turned.DECLINED)
                 say(self.console, "Nothing is stored. Goodbye.")
                 self.around.show_ending(protocol.endings.declined)
                 return None

@@ -5,9 +5,11 @@ Only what the study declares is read; it is carried from page to page until cons
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from werkzeug.datastructures import MultiDict
 
+from rater.names import Unnamed, normalise_name, why_unnamed
 from rater.store.rating.raters import Arrival
 from rater.study.protocol import Protocol
 
@@ -18,23 +20,54 @@ PREFIX = "arrival."
 
 _VALUE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 _CODE = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_MAX_SENT = 2_000
 
 
-def read_arrival(
+@dataclass(frozen=True)
+class Link:
+    """What a link said of who comes by it."""
+
+    arrival: Arrival = field(default_factory=lambda: Arrival("web"))
+    unnamed: Mapping[str, Unnamed] = field(default_factory=dict)
+    """Declared parameters that name nobody, with the reason; one that is not there only if it is required."""
+
+
+def read_link(
     sent: MultiDict[str, str], protocol: Protocol, *, prefix: str = "", code: str | None = None
-) -> Arrival:
-    """Read an arrival from an address or, with a prefix, from our own form; what is malformed is left out."""
-    identifiers = {
-        name: sent[prefix + name]
-        for name in _declared(protocol)
-        if _VALUE.fullmatch(sent.get(prefix + name, ""))
-    }
+) -> Link:
+    """Read a link from an address or, with a prefix, from our own form; what names nobody is left out."""
+    identifiers, unnamed = {}, {}
+    for name in _declared(protocol):
+        values = sent.getlist(prefix + name)
+        found = [_read_identifier(value, name, protocol) for value in values]
+        # a site that adds its own values to a link leaves what the experimenter wrote there before
+        named = next((each for each in found if not isinstance(each, Unnamed)), None)
+        if named is not None:
+            identifiers[name] = named
+        elif values:
+            unnamed[name] = Unnamed(found[0])
+        elif _is_required(name, protocol):
+            unnamed[name] = Unnamed.ABSENT
     invitation = code or sent.get(prefix + INVITATION, "")
-    return Arrival(
+    arrival = Arrival(
         channel="web",
         identifiers=identifiers,
         invitation=invitation if _CODE.fullmatch(invitation) else None,
     )
+    return Link(arrival, unnamed)
+
+
+def _read_identifier(value: str, name: str, protocol: Protocol) -> str | Unnamed:
+    """Return an identifier in the form by which it is compared, or why it names nobody."""
+    reason = why_unnamed(value[:_MAX_SENT], parameter=name)
+    if reason is not None:
+        return reason
+    identifier = normalise_name(value)
+    if not _VALUE.fullmatch(identifier):
+        return Unnamed.MALFORMED
+    recruitment = protocol.recruitment
+    pattern = recruitment.pattern if recruitment and name == recruitment.person else None
+    return identifier if pattern is None or re.fullmatch(pattern, identifier) else Unnamed.MALFORMED
 
 
 def write_arrival(arrival: Arrival, *, prefix: str = "") -> Mapping[str, str]:
@@ -55,7 +88,10 @@ def is_person_known(arrival: Arrival, protocol: Protocol) -> bool:
     return protocol.recruitment is not None and protocol.recruitment.person in arrival.identifiers
 
 
+def _is_required(name: str, protocol: Protocol) -> bool:
+    recruitment = protocol.recruitment
+    return recruitment is not None and recruitment.required and name == recruitment.person
+
+
 def _declared(protocol: Protocol) -> tuple[str, ...]:
-    if protocol.recruitment is None:
-        return ()
-    return (protocol.recruitment.person, *protocol.recruitment.keep)
+    return protocol.recruitment.parameters if protocol.recruitment else ()

@@ -30,7 +30,7 @@ class Counters:
         self._hash_key = secrets.token_bytes(16)
         self._lock = threading.Lock()
 
-    def count(self, key: str, *, window_s: float, now: float) -> float:
+    def count(self, key: str, *, window_s: float, now: float, adds: bool = True) -> float:
         """Count an event, and say how many there were in the window that ends now, this one included.
 
         The window slides: of the fixed window before the running one, the share counts that still overlaps.
@@ -39,6 +39,7 @@ class Counters:
             key: Whose event it is, and of which kind.
             window_s: How long an event counts, in seconds; part of the key.
             now: The time, in seconds since the epoch.
+            adds: False only reads how many there were.
         """
         hashed = hashlib.blake2b(f"{window_s:g} {key}".encode(), digest_size=8, key=self._hash_key).digest()
         fingerprint = int.from_bytes(hashed, "little") or 1
@@ -46,8 +47,9 @@ class Counters:
         window = int(number) & _MOST
         with self._lock:
             offset, current, before = self._find(fingerprint, window)
-            current = min(current + 1, _MOST)
-            _SLOT.pack_into(self._table, offset, fingerprint, window, current, before)
+            if adds:
+                current = min(current + 1, _MOST)
+                _SLOT.pack_into(self._table, offset, fingerprint, window, current, before)
         return current + before * (1 - into_s / window_s)
 
     def _find(self, fingerprint: int, window: int) -> tuple[int, int, int]:

@@ -3,12 +3,15 @@
 import logging
 import secrets
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import BadHost, HTTPException
 
 from rater.errors import DatabaseError
+from rater.web import flow, notices
+from rater.web.flow import UnknownBrowser
 from rater.web.language import gettext, marked
 from rater.web.pages import ErrorPage, Frame, render
+from rater.web.rater.trials import ASKED_BY_SCRIPT, NEXT_URL, OUTCOME
 
 _log = logging.getLogger("rater.web")
 
@@ -44,6 +47,7 @@ _WHAT_NOW = marked(
 def install(app: Flask) -> None:
     """Register the pages for refused requests, an unusable database, and our own mistakes."""
     app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(UnknownBrowser, _unknown)
     app.register_error_handler(BadHost, _nowhere)
     app.register_error_handler(DatabaseError, _unusable)
     app.register_error_handler(Exception, _broken)
@@ -59,6 +63,15 @@ def _refused(error: HTTPException) -> Response:
     if retry_after:
         response.headers["Retry-After"] = str(retry_after)
     return response
+
+
+def _unknown(error: UnknownBrowser) -> Response:
+    """Answer a browser that nobody is known by; a script is told where the page is that says so."""
+    if ASKED_BY_SCRIPT in request.headers:
+        url = flow.url_of(error.visit.study.slug, error.place)
+        return Response(status=error.code, headers={OUTCOME: "elsewhere", NEXT_URL: url})
+    page = render(notices.unknown_browser(error.visit))
+    return Response(page, status=error.code, mimetype="text/html")
 
 
 def _nowhere(_error: BadHost) -> Response:

@@ -9,9 +9,11 @@ from typing import Literal, NamedTuple, NoReturn
 from urllib.parse import urlencode
 
 from flask import abort, redirect, url_for
+from werkzeug.exceptions import Forbidden
 
 from rater.store.rating.sittings import Sitting
 from rater.store.rating.trials import first_revisable
+from rater.web import arrivals
 from rater.web.visit import Visit, find_visit
 
 __all__ = ["Place", "Step", "Visit", "current_place", "find_visit"]
@@ -19,6 +21,7 @@ __all__ = ["Place", "Step", "Visit", "current_place", "find_visit"]
 Step = Literal[
     "landing",
     "consent",
+    "start",
     "declined",
     "change_language",
     "screening",
@@ -26,6 +29,7 @@ Step = Literal[
     "practice",
     "feedback",
     "again",
+    "agreed",
     "again_practice",
     "again_feedback",
     "trial",
@@ -102,11 +106,25 @@ _OPENED_FROM: Mapping[Step, frozenset[Step]] = {
 """Pages beside the flow, and where they may be opened from."""
 
 
+_BEFORE_CONSENT = frozenset[Step]({"landing", "consent", "start", "declined", "change_language"})
+
+
+class UnknownBrowser(Forbidden):
+    """Raised when a page of somebody who has begun is asked for by a browser that nobody is known by."""
+
+    def __init__(self, visit: Visit, place: Place) -> None:
+        super().__init__()
+        self.visit = visit
+        self.place = place
+
+
 def may_open(visit: Visit, place: Place) -> bool:
     """Say whether a visitor may be at a place: where they are now, or where they may turn to from there."""
     current, sitting = current_place(visit), visit.sitting
     if sitting is None:
-        return place == current or (place.step in {"consent", "declined"} and visit.is_open)
+        return place == current or (place.step in {"consent", "start", "declined"} and visit.is_open)
+    if place.step == "agreed":
+        return True
     if place.step == "trial":
         return current.step in {"trial", "finish"} and _may_rate(visit, sitting, place.position or 0)
     if place.step == "rest":
@@ -142,6 +160,8 @@ def require(visit: Visit, place: Place) -> None:
         HTTPException: the redirect.
     """
     if not may_open(visit, place):
+        if visit.sitting is None and place.step not in _BEFORE_CONSENT:
+            raise UnknownBrowser(visit, place)
         go_to_current(visit)
 
 
@@ -157,7 +177,7 @@ def require_sitting(visit: Visit, place: Place) -> Sitting:
     return visit.sitting
 
 
-def require_rater(visit: Visit) -> Sitting:
+def require_rater(visit: Visit, position: int) -> Sitting:
     """Return the sitting of who may answer: whoever has come as far as the texts, finished or not.
 
     A second tab may send a changed answer after the last text was answered in the first; it is kept.
@@ -166,8 +186,10 @@ def require_rater(visit: Visit) -> Sitting:
         HTTPException: the redirect for all others.
     """
     sitting = visit.sitting
+    if sitting is None:
+        raise UnknownBrowser(visit, Place("trial", position))
     early = {"ended", "landing", "screening", "instructions", "practice"}
-    if sitting is None or (visit.is_open and current_place(visit).step in early):
+    if visit.is_open and current_place(visit).step in early:
         go_to_current(visit)
     return sitting
 
@@ -178,7 +200,16 @@ def go_to_current(visit: Visit) -> NoReturn:
     Raises:
         HTTPException: the redirect.
     """
-    abort(redirect(url_of(visit.study.slug, current_place(visit)), 303))
+    place = current_place(visit)
+    abort(redirect(landing_url(visit) if place.step == "landing" else url_of(visit.study.slug, place), 303))
+
+
+def landing_url(visit: Visit) -> str:
+    """Build the address by which a visitor comes to a study, with what their link said."""
+    slug, arrival = visit.study.slug, visit.arrival
+    if arrival.invitation is not None:
+        return url_for("rater.invited", slug=slug, code=arrival.invitation)
+    return url_of(slug, Place("landing"), arrivals.write_arrival(arrival))
 
 
 def url_of(slug: str, place: Place, fields: Mapping[str, str] | None = None) -> str:

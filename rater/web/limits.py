@@ -19,10 +19,9 @@ from werkzeug.exceptions import TooManyRequests
 from rater.store.engine import reading
 from rater.store.rating.masked import count_booklets
 from rater.store.rating.raters import is_invitation
-from rater.web.arrivals import PREFIX
 from rater.web.security import DESK_COOKIE, TOKEN_COOKIE
 from rater.web.settings import running
-from rater.web.visit import find_newcomer
+from rater.web.visit import Visit
 
 _log = logging.getLogger("rater.web")
 
@@ -48,8 +47,6 @@ _DAY_S = 24 * 3600.0
 _FEWEST_BEGINNINGS = 5
 
 _UNLIMITED = {"static", "health.healthz", "health.readyz", "health.metrics"}
-_BEGINS = "rater.decide"
-"""Where a booklet is dealt."""
 
 
 def install(app: Flask) -> None:
@@ -97,33 +94,30 @@ def _limit_request() -> None:
         hit(SESSION, token)
     else:
         hit(STRANGER, address)
-    if request.endpoint == _BEGINS and request.form.get("decision") == "agree":
-        _limit_beginnings(address)
 
 
-def _limit_beginnings(address: str) -> None:
-    """Let half of a study's booklets be begun from one address within a day. Costs up to five queries.
+def is_network_busy(visit: Visit, token: str) -> bool:
+    """Return whether half of a study's booklets were begun from this address within a day; count this one.
 
-    A personal link needs no limit: it begins one booklet, and its code cannot be guessed.
+    A personal link needs no limit: it begins one booklet, and its code cannot be guessed. Costs two queries.
     """
-    if running().settings.one_network:
-        return
-    slug = str((request.view_args or {})["slug"])
+    settings = running().settings
+    if settings.one_network or settings.is_preview or is_from_this_machine() or visit.sitting or visit.known:
+        return False
     with reading(running().engine) as session:
-        visit = find_newcomer(session, slug, request.form, prefix=PREFIX)
         invitation = visit.arrival.invitation
-        if visit.sitting or visit.known:
-            return
         if invitation is not None and is_invitation(session, visit.study.id, invitation):
-            return
+            return False
         n_booklets = count_booklets(session, visit.study.id)
-    # a form that is sent twice begins once
-    if _count(f"begun {slug} {request.form.get('token', '')}", _DAY_S) < 2:
-        hit(Limit("beginnings", max(_FEWEST_BEGINNINGS, n_booklets // 2), _DAY_S), f"{slug} {address}")
+    # a page that is opened twice begins once
+    slug = visit.study.slug
+    is_first = _count(f"begun {slug} {token}", _DAY_S) < 2
+    counted = _count(f"beginnings {slug} {address_key()}", _DAY_S, adds=is_first)
+    return counted > max(_FEWEST_BEGINNINGS, n_booklets // 2)
 
 
-def _count(key: str, window_s: float) -> float:
-    return running().settings.counters.count(key, window_s=window_s, now=time.time())
+def _count(key: str, window_s: float, *, adds: bool = True) -> float:
+    return running().settings.counters.count(key, window_s=window_s, now=time.time(), adds=adds)
 
 
 def _address() -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

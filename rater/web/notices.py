@@ -1,12 +1,15 @@
 """Word the pages for who cannot rate now: kindly, and with what happened to their answers."""
 
 from rater.store.rating.sittings import LeftWhy, Sitting
-from rater.web import arrivals
+from rater.study.visit import Ending
+from rater.web import arrivals, flow
+from rater.web.flow import Place
 from rater.web.language import gettext as _
 from rater.web.language import ngettext
 from rater.web.pages import Frame, NoticePage
 from rater.web.pages.frame import frame_of
 from rater.web.visit import Visit
+from rater.web.ways_out import way_out
 
 
 def home() -> NoticePage:
@@ -19,12 +22,17 @@ def home() -> NoticePage:
 
 
 def not_takeable(visit: Visit) -> NoticePage | None:
-    """Say kindly that a study takes no answers now from this rater; None if it does. Costs nothing."""
+    """Return the notice of a study that takes no answers now from this rater; None if it does.
+
+    Costs nothing, or a query where the way out contains identifiers.
+    """
+    endings = visit.protocol.endings
     if visit.is_stopped_late and visit.is_open:
         return _notice(
             visit,
-            _("Your place was given to somebody else, since you had been away for long."),
+            _("Your place was given to someone else because you were inactive for too long."),
             _what_is_saved(visit, visit.sitting),
+            ending=endings.late,
         )
     if visit.is_open:
         return None
@@ -40,8 +48,14 @@ def not_takeable(visit: Visit) -> NoticePage | None:
             _("This study is paused for now."),
             _("Please keep your link and open it again later."),
             *([_what_is_saved(visit, visit.sitting)] if visit.sitting else []),
+            ending=endings.paused,
         )
-    return _notice(visit, _("This study is closed now."), _what_is_saved(visit, visit.sitting))
+    return _notice(
+        visit,
+        _("This study is closed now."),
+        _what_is_saved(visit, visit.sitting),
+        ending=endings.closed,
+    )
 
 
 def not_invited(visit: Visit, *, is_invitation: bool) -> NoticePage | None:
@@ -69,9 +83,73 @@ def not_invited(visit: Visit, *, is_invitation: bool) -> NoticePage | None:
         return _notice(
             visit,
             _("This link is not complete."),
-            _("Please come by the link on the site where you found this study."),
+            _("The site that sent you here did not tell us your participant ID. You did nothing wrong."),
+            _("Please open the study again from the site where you found it."),
+            _("If you see this page again, please tell the people who run the study."),
         )
     return None
+
+
+def no_cookie(visit: Visit, *, again_url: str) -> NoticePage:
+    """Return the notice for a browser that does not keep the cookie by which a rater comes back."""
+    return NoticePage(
+        frame=frame_of(visit),
+        title=visit.protocol.title,
+        paragraphs=(
+            _("Your browser blocked the cookie that this study needs, so you have not started yet."),
+            _(
+                "Please allow cookies for this site and try again. In a private window or inside an app, "
+                "open the link in your usual browser instead."
+            ),
+            _("Nothing was stored, and no place was taken."),
+        ),
+        next_url=again_url,
+        next_label=_("Try again"),
+    )
+
+
+def unknown_browser(visit: Visit) -> NoticePage:
+    """Return the notice for a browser whose cookie is gone, or was never there."""
+    protocol = visit.study.protocol
+    words = [
+        _("We do not recognise this browser any more."),
+        _("Every answer that was saved is still there."),
+    ]
+    has_links = protocol.recruitment is not None or protocol.invited_only
+    if has_links:
+        words.append(
+            _(
+                "Please open your personal link, or the study on the site where you found it, again. "
+                "You will continue where you left off."
+            )
+        )
+    else:
+        words.append(
+            _(
+                "If you have started this study before, its cookie was deleted, or you used another browser. "
+                "If you were sent a personal link, please open it again."
+            )
+        )
+    is_closed_to_others = protocol.invited_only or (
+        protocol.recruitment is not None and protocol.recruitment.required
+    )
+    return NoticePage(
+        frame=frame_of(visit),
+        title=visit.protocol.title,
+        paragraphs=tuple(words),
+        next_url=None if is_closed_to_others else flow.url_of(visit.study.slug, Place("landing")),
+        next_label=_("I have not started this study yet"),
+    )
+
+
+def busy_network(visit: Visit) -> NoticePage:
+    """Return the notice for a network from which as many raters have begun today as may."""
+    return _notice(
+        visit,
+        _("Many people have started this study from your network today."),
+        _("Please tell the people who run the study that you could not start."),
+        _("Nothing about your visit was stored."),
+    )
 
 
 def full(visit: Visit) -> NoticePage:
@@ -80,6 +158,7 @@ def full(visit: Visit) -> NoticePage:
         visit,
         _("Every place in this study is taken."),
         _("Thank you for coming. Nothing about your visit was stored."),
+        ending=visit.protocol.endings.full,
     )
 
 
@@ -111,8 +190,13 @@ def left(visit: Visit, sitting: Sitting, why: LeftWhy) -> tuple[str, ...]:
     return _("You have stopped. That is perfectly fine."), _what_is_saved(visit, sitting)
 
 
-def _notice(visit: Visit, *paragraphs: str) -> NoticePage:
-    return NoticePage(frame=frame_of(visit), title=visit.protocol.title, paragraphs=paragraphs)
+def _notice(visit: Visit, *paragraphs: str, ending: Ending | None = None) -> NoticePage:
+    return NoticePage(
+        frame=frame_of(visit),
+        title=visit.protocol.title,
+        paragraphs=paragraphs,
+        way=way_out(visit, ending or Ending()),
+    )
 
 
 def _what_is_saved(visit: Visit, sitting: Sitting | None) -> str:

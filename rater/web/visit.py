@@ -1,6 +1,7 @@
 """Find out who asks for a page: which study, which rater, how they came, since when they were away."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -8,12 +9,14 @@ from flask import abort, request
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from rater.names import Unnamed
 from rater.store.rating.entrance import find_study_and_sitting
 from rater.store.rating.raters import Arrival, find_known
 from rater.store.rating.sittings import Sitting
 from rater.store.rating.studies import PublishedStudy, find_study_by_slug
 from rater.study.protocol import Protocol
 from rater.web import arrivals, language
+from rater.web.contact import remember_contact
 from rater.web.security import read_token
 from rater.web.settings import running
 
@@ -38,6 +41,8 @@ class Visit:
     """By which the sitting was found."""
     arrival: Arrival = field(default_factory=lambda: Arrival("web"))
     """What the link said."""
+    unnamed: Mapping[str, Unnamed] = field(default_factory=dict)
+    """Declared parameters of the link that name nobody, with the reason."""
     known: str | None = None
     """The rater that the link says this is; they began elsewhere, or before."""
     has_come_back: bool = False
@@ -77,6 +82,7 @@ def find_visit(session: Session, slug: str) -> Visit:
     if study is None:
         abort(404)
     chosen = language.choose_language(study.protocol)
+    remember_contact(slug, study.protocol.contact)
     return Visit(
         study=study,
         protocol=study.protocol.in_language(chosen),
@@ -106,7 +112,9 @@ def find_newcomer(
         NotFound: there is no study at this address.
     """
     visit = find_visit(session, slug)
-    arrival = arrivals.read_arrival(sent, visit.protocol, prefix=prefix, code=code)
+    link = arrivals.read_link(sent, visit.protocol, prefix=prefix, code=code)
+    arrival = link.arrival
+    visit = replace(visit, unnamed=link.unnamed)
     if not arrivals.says_who(arrival, visit.protocol):
         return replace(visit, arrival=arrival)
     known = find_known(session, visit.study.id, arrival=arrival, protocol=visit.protocol)

@@ -44,7 +44,7 @@ def downloaded(publish_study: Callable[..., str], rating_url: str) -> dict[str, 
 def begin(client: FlaskClient, slug: str) -> str:
     token = re.search('name="token" value="([^"]+)"', client.get(f"/s/{slug}/consent").text)
     assert token is not None
-    client.post(f"/s/{slug}/consent", data={"decision": "agree", "token": token[1]})
+    client.post(f"/s/{slug}/consent", data={"decision": "agree", "token": token[1]}, follow_redirects=True)
     client.post(f"/s/{slug}/instructions")
     return client.get(f"/s/{slug}/trial/1").text
 

@@ -15,6 +15,7 @@ from rater.web.assets import STATIC_FOLDER
 from rater.web.settings import WebSettings, running
 
 MARK = "zq-planted-mark-zq"
+PERSON = "5f3a9c0b1d2e3f4a5b6c7d8e"
 
 
 @pytest.fixture
@@ -68,7 +69,9 @@ def crawl(client: FlaskClient) -> Iterator[str]:
     consent = get(f"{base}/consent")
     yield consent
     yield post(f"{base}/consent", {"decision": "decline", **hidden(consent)})
-    yield post(f"{base}/consent", {"decision": "agree", **hidden(consent)})
+    agreed = client.post(f"{base}/consent", data={"decision": "agree", **hidden(consent)})
+    yield f"{agreed.headers}{agreed.text}"
+    yield get(agreed.location)
     yield get(f"{base}/instructions")
     yield post(f"{base}/instructions", {})
     for position in (1, 2, 3):
@@ -88,13 +91,13 @@ def crawl(client: FlaskClient) -> Iterator[str]:
 def test_the_name_of_a_study_is_in_nothing_that_a_browser_gets(app: Flask) -> None:
     answers = list(crawl(app.test_client()))
 
-    assert len(answers) == 34
+    assert len(answers) == 35
     assert [answer for answer in answers if MARK in answer] == []
 
 
 def test_who_a_recruitment_site_says_somebody_is_stands_on_no_page_after_consent(app: Flask) -> None:
     client, base = app.test_client(), "/s/slug-asked"
-    link = f"{base}/consent?PROLIFIC_PID={MARK}-person&STUDY_ID={MARK}-study"
+    link = f"{base}/consent?PROLIFIC_PID={PERSON}&STUDY_ID={MARK}-study"
     form = dict(re.findall(r'name="(token|arrival[^"]*)" value="([^"]+)"', client.get(link).text))
     pages = [client.post(f"{base}/consent", data={**form, "decision": "agree"}, follow_redirects=True)]
 
@@ -117,7 +120,7 @@ def test_who_a_recruitment_site_says_somebody_is_stands_on_no_page_after_consent
 
     assert pages[-5].request.path == f"{base}/thanks"
     sent = [f"{page.headers} {page.text}" for page in pages]
-    assert [page for page in sent if f"{MARK}-person" in page] == []
+    assert [page for page in sent if PERSON in page] == []
     assert f"{MARK}-study" not in "".join(sent)
 
 

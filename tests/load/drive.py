@@ -118,7 +118,10 @@ async def _take_turn(served: Served, row: Measured, browsers: list[Browser], sec
 
 async def _begin(browser: Browser) -> None:
     page = await browser.get(f"/s/{SLUG}/consent")
-    await browser.post(f"/s/{SLUG}/consent", {"decision": "agree", "token": _found(_TOKEN, page.body)})
+    agreed = await browser.post(
+        f"/s/{SLUG}/consent", {"decision": "agree", "token": _found(_TOKEN, page.body)}
+    )
+    await browser.get(agreed.next_url)
     await browser.post(f"/s/{SLUG}/instructions", {})
     browser.url = f"/s/{SLUG}/trial/1"
     browser.page = (await browser.get(browser.url)).body

@@ -19,7 +19,6 @@ from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Base
 from rater.store.rating.sittings import find_sitting
 from rater.store.rating.steps import (
-    count_declined,
     finish_instructions,
     finish_practice,
     leave,
@@ -29,6 +28,7 @@ from rater.store.rating.steps import (
     record_guesses,
 )
 from rater.store.rating.studies import PublishedStudy, get_study, move_study, read_progress
+from rater.store.rating.tallies import Turned, count_visitor
 from rater.store.rating.trials import Judgement, Submission, record_answers
 from rater.store.sealed.open import create_sealed
 from tests.store.conftest import NOW
@@ -79,8 +79,8 @@ def test_as_the_role_a_study_is_opened_rated_to_the_end_and_closed(
 
     with writing(role) as session:
         move_study(session, study.name, "open", at=NOW, by="the desk")
-        count_declined(session, study.id)
-        count_declined(session, study.id)
+        count_visitor(session, study.id, Turned.DECLINED)
+        count_visitor(session, study.id, Turned.DECLINED)
     with writing(role) as session:
         arrival = Arrival("web")
         rater_id = claim_booklet(

@@ -197,7 +197,8 @@ def agree(client: FlaskClient, field: Callable[[TestResponse, str], str]) -> Cal
 
     def send(slug: str) -> TestResponse:
         token = field(client.get(f"/s/{slug}/consent"), "token")
-        return client.post(f"/s/{slug}/consent", data={"decision": "agree", "token": token})
+        led_on = client.post(f"/s/{slug}/consent", data={"decision": "agree", "token": token})
+        return client.get(led_on.location)
 
     return send
 

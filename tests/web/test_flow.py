@@ -74,15 +74,42 @@ def test_any_other_page_leads_to_where_a_rater_is(
     assert (answer.status_code, answer.location) == (303, f"/s/{slug}/trial/2")
 
 
-@pytest.mark.parametrize(
-    "page", ["/", "/instructions", "/thanks", "/trial/1", "/trial/99999999999999999999", "/other"]
-)
-def test_any_other_page_leads_a_newcomer_to_the_landing_page(
+@pytest.mark.parametrize("page", ["/", "/other", "/start", "/trial/x"])
+def test_an_unknown_page_leads_a_newcomer_to_the_landing_page(
     client: FlaskClient, slug: str, page: str
 ) -> None:
     answer = client.get(f"/s/{slug}{page}")
 
     assert (answer.status_code, answer.location) == (303, f"/s/{slug}")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "/screening",
+        "/instructions",
+        "/practice/1",
+        "/trial/1",
+        "/trial/99999999999999999999",
+        "/rest/2",
+        "/finish",
+        "/guesses",
+        "/comment",
+        "/thanks",
+        "/leave",
+        "/ended",
+        "/again",
+        "/agreed",
+    ],
+)
+def test_a_raters_page_in_an_unknown_browser_says_so_and_begins_nothing(
+    client: FlaskClient, slug: str, rows: Rows, page: str
+) -> None:
+    answer = client.get(f"/s/{slug}{page}")
+
+    assert answer.status_code == 403
+    assert "We do not recognise this browser" in answer.text
+    assert rows("SELECT count(*) FROM rater") == [(0,)]
 
 
 def test_declining_stores_nothing(client: FlaskClient, slug: str, rows: Rows) -> None:
@@ -99,7 +126,9 @@ def test_a_double_click_on_agree_deals_one_booklet(client: FlaskClient, slug: st
 
     client.post(f"/s/{slug}/consent", data=form)
     client.delete_cookie("rater", path=f"/s/{slug}")  # the second click leaves before the first is answered
-    answer = client.post(f"/s/{slug}/consent", data=form)
+    led_on = client.post(f"/s/{slug}/consent", data=form)
+    client.get(led_on.location)
+    answer = client.get(led_on.location)
 
     assert answer.location == f"/s/{slug}/instructions"
     assert rows("SELECT count(*) FROM rater") == [(1,)]
@@ -268,8 +297,8 @@ def test_a_full_study_says_so(
 
     assert "Every place in this study is taken." in client.get("/s/small").text
     assert client.get("/s/small/consent").location == "/s/small"
-    sent = client.post("/s/small/consent", data={"decision": "agree", "token": "a" * 43})
-    assert sent.location == "/s/small"
+    led_on = client.post("/s/small/consent", data={"decision": "agree", "token": "a" * 43})
+    assert client.get(led_on.location).location == "/s/small"
     assert rows("SELECT count(*) FROM rater") == [(1,)]
 
 

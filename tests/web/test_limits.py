@@ -28,7 +28,8 @@ def begin(app: Flask, slug: str, field: Field) -> Callable[..., int]:
         if page.status_code != 200:
             return page.status_code
         form = {"decision": "agree", "token": field(page, "token")}
-        return client.post(f"/s/{slug}/consent", data=form, **where).status_code
+        led_on = client.post(f"/s/{slug}/consent", data=form, **where)
+        return client.get(led_on.location, **where).status_code
 
     return send
 
@@ -62,12 +63,18 @@ def test_a_lab_may_begin_every_booklet_from_its_address(
         running().engine.dispose()
 
 
-def test_an_invented_invitation_lifts_no_limit(begin: Callable[..., int], app: Flask, slug: str) -> None:
+def test_an_invented_invitation_begins_nothing(
+    begin: Callable[..., int], app: Flask, slug: str, rows: Rows
+) -> None:
     for _ in range(10):
         begin()
 
     form = {"decision": "agree", "token": "t" * 43, PREFIX + INVITATION: "i" * 22}
-    assert app.test_client().post(f"/s/{slug}/consent", data=form, environ_base=FAR).status_code == 429
+    client = app.test_client()
+    led_on = client.post(f"/s/{slug}/consent", data=form, environ_base=FAR)
+    page = client.get(led_on.location, environ_base=FAR, follow_redirects=True)
+    assert page.request.path == f"/s/{slug}/i/{'i' * 22}"  # which says that it is not a link of this study
+    assert rows("SELECT count(*) FROM rater") == [(10,)]
 
 
 def test_this_machine_is_not_limited(begin: Callable[..., int]) -> None:
@@ -98,10 +105,10 @@ def test_a_form_that_is_sent_twice_is_one_beginning(client: FlaskClient, slug: s
     page = client.get(f"/s/{slug}/consent", environ_base=FAR)
     form = {"decision": "agree", "token": field(page, "token")}
 
-    statuses = [
-        app_client.post(f"/s/{slug}/consent", data=form, environ_base=FAR).status_code
-        for app_client in [client.application.test_client() for _ in range(12)]
-    ]
+    statuses = []
+    for each in [client.application.test_client() for _ in range(12)]:
+        led_on = each.post(f"/s/{slug}/consent", data=form, environ_base=FAR)
+        statuses.append(each.get(led_on.location, environ_base=FAR).status_code)
 
     assert statuses == [303] * 12
 

@@ -38,7 +38,7 @@ def test_a_pages_fields_are_the_whole_context_of_its_template(
     person = visitor(publish_study(slug="whole", name="whole", shown=whole))
     for path in ("/", "/nothing"):
         client.get(path)
-    person.open("?PROLIFIC_PID=p").follow().press("agree")
+    person.open(f"?PROLIFIC_PID={'a' * 24}").follow().press("agree").open("/agreed").follow()
     person.press(**{"screening.0": "0"}).press()
     for point in ("5", "1"):
         person.press(**{"answer.happiness": point})
@@ -50,7 +50,7 @@ def test_a_pages_fields_are_the_whole_context_of_its_template(
     person.press()
     person.press(**{each["name"]: "unsure" for each in person.soup.select("input[type=radio]")}).press()
     client.delete_cookie("rater", path="/s/whole")
-    person.open("?PROLIFIC_PID=p").open("?PROLIFIC_PID=q").follow().press("agree")
+    person.open(f"?PROLIFIC_PID={'a' * 24}").open(f"?PROLIFIC_PID={'b' * 24}").follow().press("agree")
     person.open("/leave").press("withdrawn")
 
     assert "You have withdrawn" in person.text

@@ -75,7 +75,9 @@ def test_without_a_script_a_trial_costs_two_queries_and_keeping_it_three_and_an_
 def test_consent_costs_six_queries_and_two_inserts(
     client: FlaskClient, slug: str, statements: list[str]
 ) -> None:
-    client.post(f"/s/{slug}/consent", data={"decision": "agree", "token": "a" * 43})
+    led_on = client.post(f"/s/{slug}/consent", data={"decision": "agree", "token": "a" * 43})
+    statements.clear()
+    client.get(led_on.location)
 
     assert sorted(statements) == ["INSERT"] * 2 + ["SELECT"] * 6
 

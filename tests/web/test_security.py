@@ -1,10 +1,8 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from rater.web.app import create_app
 from rater.web.assets import STATIC_FOLDER, static_version
@@ -70,10 +68,9 @@ def test_a_link_from_another_site_is_followed(client: FlaskClient, slug: str) ->
     assert client.get(f"/s/{slug}", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
 
 
-def test_the_cookie_belongs_to_one_study_and_to_no_script(
-    agree: Callable[[str], TestResponse], slug: str
-) -> None:
-    cookie = agree(slug).headers["Set-Cookie"]
+def test_the_cookie_belongs_to_one_study_and_to_no_script(client: FlaskClient, slug: str) -> None:
+    answer = client.post(f"/s/{slug}/consent", data={"decision": "agree", "token": "a" * 43})
+    cookie = answer.headers["Set-Cookie"]
 
     assert "; HttpOnly" in cookie
     assert "; SameSite=Lax" in cookie

@@ -89,7 +89,7 @@ def test_an_answer_that_was_confirmed_survives_a_kill(
     slug = publish_study()
 
     with served(rating_url) as (address, process), httpx.Client(base_url=f"{address}/s/{slug}") as browser:
-        browser.post("/consent", data={"decision": "agree", "token": "a" * 43})
+        browser.post("/consent", data={"decision": "agree", "token": "a" * 43}, follow_redirects=True)
         browser.post("/instructions")
         sent = browser.post("/trial/1", data={"submission_id": "0123456789abcdef", "answer.happiness": "4"})
         os.killpg(process.pid, signal.SIGKILL)

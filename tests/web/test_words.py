@@ -57,7 +57,7 @@ def single(code: Language, **changed: Any) -> Protocol:
         "debrief": OWN,
         "debrief_at_once": True,
         "endings": Endings(finished=Ending(code="123", url="https://example.org/")),
-        "recruitment": PROLIFIC,
+        "recruitment": PROLIFIC.model_copy(update={"pattern": None}),
         "language": code,
     }
     return Protocol(**{**texts, **changed})
@@ -185,6 +185,23 @@ def walk(app: Flask, publish: Publish, shown: Protocol) -> Walker:
             move_study(session, name.replace("-", "_"), state, at=app.extensions["rater"].settings.now())
         person.arrive("half").send("agree") if state == "open" else person.open(f"/s/{name}")
     person.arrive("late")
+    return turn_away(person, app, publish, shown)
+
+
+def turn_away(person: Walker, app: Flask, publish: Publish, shown: Protocol) -> Walker:
+    """Come to the pages of those who cannot begin, and of a browser that is not known any more."""
+    name = f"few-{person.slug}"
+    publish(slug=name, name=name.replace("-", "_"), shown=shown, n_booklets=8)
+    person.slug = name
+    person.arrive("asked").send().send("agree").open(f"/s/{name}/agreed")
+    person.arrive().open(f"/s/{name}/thanks")
+    person.client = app.test_client(use_cookies=False)
+    person.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = person.code
+    person.open(f"/s/{name}/consent").send("agree")
+    for number in range(6):
+        person.arrive(f"neighbour-{number}")
+        person.client.environ_base["REMOTE_ADDR"] = "192.0.2.7"
+        person.send().send("agree")
     return person
 
 
@@ -213,7 +230,7 @@ def test_no_english_word_is_left_on_a_page_in_another_language(
             left = set(english) & set(other) - allowed
             assert (path, left) == (path, set())
     latin = {word for _, page in walked["zh"] for words in page for word in re.findall("[A-Za-z]{2,}", words)}
-    assert latin == {"Backspace", "Cookie", "Enter"}
+    assert latin == {"Backspace", "Cookie", "Enter", "example", "org"}
 
 
 def test_in_a_study_of_pairs_a_pair_is_called_so(app: Flask, publish_study: Publish) -> None:

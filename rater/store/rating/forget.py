@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError
+from rater.names import normalise_name
 from rater.store.log import append_event, read_events
 from rater.store.rating.collected import RaterDigests, digest_rater
 from rater.store.rating.schema import (
@@ -52,7 +53,7 @@ def find_known(session: Session, study_id: int, who: str) -> Known:
         StateError: nobody is known so, or several are.
     """
     by_identifier = select(Identifier.rater_id).where(
-        Identifier.study_id == study_id, Identifier.value == who
+        Identifier.study_id == study_id, Identifier.value == normalise_name(who)
     )
     found = set(session.scalars(by_identifier))
     if not found and len(who) >= SHORTEST_PREFIX:

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from rater.store.rating.schema import Answer, Booklet, Comment, Guess, Invitation, Item, Rater, Tally, Trial
+from rater.store.rating.schema import Answer, Booklet, Comment, Guess, Invitation, Item, Rater, Trial
 
 QUICK_MS = 1_000
 """A text answered within so long was hardly read."""
@@ -128,11 +128,6 @@ def count_guesses(session: Session, study_id: int) -> dict[str, int]:
         .group_by(Guess.choice)
     )
     return {choice: int(n) for choice, n in rows}
-
-
-def count_declined(session: Session, study_id: int) -> int:
-    """Count who declined to take part; nothing else is known of them. Costs one query."""
-    return session.scalar(select(Tally.n).where(Tally.study_id == study_id, Tally.kind == "declined")) or 0
 
 
 def count_invitations(session: Session, study_id: int) -> tuple[int, int]:

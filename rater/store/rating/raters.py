@@ -144,6 +144,17 @@ def find_known(session: Session, study_id: int, *, arrival: Arrival, protocol: P
     ).first()
 
 
+def read_identifiers(session: Session, rater_id: str) -> dict[str, str]:
+    """Read what a rater's link said, by parameter. Costs one query."""
+    mine = select(Identifier).where(Identifier.rater_id == rater_id)
+    return {each.name: each.value for each in session.scalars(mine)}
+
+
+def read_consented_at(session: Session, rater_id: str) -> datetime:
+    """Read when a rater agreed to take part. Costs one query."""
+    return session.scalars(select(Rater.consented_at).where(Rater.id == rater_id)).one()
+
+
 def is_invitation(session: Session, study_id: int, code: str) -> bool:
     """Say whether a code is that of one of the study's personal links. Costs one query."""
     invitation = session.get(Invitation, digest(code))
@@ -188,7 +199,7 @@ def _keep_identifiers(
     """Keep what the study declares of what the link said, and nothing else."""
     if protocol.recruitment is None:
         return
-    for name in (protocol.recruitment.person, *protocol.recruitment.keep):
+    for name in protocol.recruitment.parameters:
         if name in arrival.identifiers:
             session.add(
                 Identifier(

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rater.errors import ClosedError, StateError
-from rater.store.rating.schema import Comment, Guess, Rater, Study, Tally, Trial
+from rater.store.rating.schema import Comment, Guess, Rater, Study, Trial
 from rater.store.rating.sittings import LeftWhy
 
 GuessChoice = Literal["first", "second", "unsure"]
@@ -98,15 +98,6 @@ def leave(session: Session, rater_id: str, *, why: LeftWhy, now: datetime) -> No
     rater = _get_active(session, rater_id)
     if rater.left_at is None:
         rater.left_at, rater.left_why = now, why
-
-
-def count_declined(session: Session, study_id: int) -> None:
-    """Count somebody who did not consent; nothing else is stored of them."""
-    tally = session.get(Tally, (study_id, "declined"), with_for_update=True)
-    if tally is None:
-        session.add(Tally(study_id=study_id, kind="declined", n=1))
-    else:
-        tally.n += 1
 
 
 def _get_active(session: Session, rater_id: str) -> Rater:

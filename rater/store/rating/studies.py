@@ -118,6 +118,21 @@ def _read_protocol(written: str) -> Protocol:
     return Protocol.model_validate_json(written)
 
 
+def read_protocol_at(session: Session, study_id: int, at: datetime) -> Protocol:
+    """Read what raters were shown at a time: the last amendment before it, or what was published.
+
+    Costs one or two queries.
+    """
+    amended = session.scalars(
+        select(Amendment.protocol)
+        .where(Amendment.study_id == study_id, Amendment.amended_at <= at)
+        .order_by(Amendment.version.desc())
+        .limit(1)
+    ).first()
+    written = amended or session.scalars(select(Study.protocol).where(Study.id == study_id)).one()
+    return _read_protocol(written)
+
+
 def move_study(session: Session, name: str, state: str, *, at: datetime, **detail: object) -> str:
     """Move a study to another state, write it in the log and return the log's new head.
 

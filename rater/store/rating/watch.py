@@ -20,6 +20,7 @@ from rater.store.rating.masked import (
 )
 from rater.store.rating.schema import Event
 from rater.store.rating.studies import PublishedStudy
+from rater.store.rating.tallies import describe_turned_away, read_tallies
 
 LEFT_AFTER = timedelta(hours=1)
 """A rater who has not finished and not answered for so long is counted as gone; they may come back."""
@@ -77,6 +78,8 @@ class Watched:
     nobody finished in it, it is too short to tell, or the study is not open."""
     pace_hours: float
     """Over how many hours the pace is taken."""
+    turned_away: tuple[str, ...]
+    """Visitors who could not begin, with the reason and what to do, in a sentence each."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class WatchedRater:
 
 
 def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Watched:
-    """Watch a study as a whole. Costs five queries, whatever its size."""
+    """Watch a study as a whole. Costs six queries, whatever its size."""
     raters = read_raters(session, study.id)
     n_answers, n_recent_answers = count_answers_since(session, study.id, now - PACE_OVER)
     n_booklets = count_booklets(session, study.id)
@@ -124,6 +127,7 @@ def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Wa
         left_at=tuple(sorted(rater.n_answered for rater in gone)),
         days_to_go=to_go / n_recent * (over / timedelta(days=1)) if tells else None,
         pace_hours=over / timedelta(hours=1),
+        turned_away=describe_turned_away(read_tallies(session, study.id)),
     )
 
 

@@ -15,6 +15,7 @@ from rater.store.log import read_events
 from rater.store.rating import masked
 from rater.store.rating.schema import Event
 from rater.store.rating.studies import PublishedStudy
+from rater.store.rating.tallies import Turned, read_tallies
 from rater.store.rating.watch import Standing, Watched, WatchedRater, watch_raters, watch_study
 from rater.web.desk import charts
 from rater.web.desk.moves import MOVES, STATES
@@ -34,7 +35,8 @@ class Overview:
     watched: Watched
     raters: Sequence[WatchedRater]
     n_planned: int
-    n_declined: int
+    tallies: Mapping[Turned, int]
+    """Visitors who did not become raters, by why."""
     n_invited: int
     n_came_by_invitation: int
 
@@ -56,7 +58,7 @@ class Overview:
         shown = [
             self.study.state,
             self.numbers,
-            self.n_declined,
+            sorted(self.tallies.items()),
             self.n_invited,
             [(rater.id, rater.standing, rater.n_answered, rater.flags) for rater in self.raters],
         ]
@@ -71,7 +73,7 @@ def read_overview(session: Session, study: PublishedStudy, *, now: datetime) -> 
         watched=watch_study(session, study, now=now),
         raters=watch_raters(session, study, now=now),
         n_planned=masked.count_planned(session, study.id),
-        n_declined=masked.count_declined(session, study.id),
+        tallies=read_tallies(session, study.id),
         n_invited=n_invited,
         n_came_by_invitation=n_came,
     )
@@ -108,6 +110,7 @@ def study_page(
         actions=tuple(action for action in actions if action != primary),
         version=seen.version,
         figures=_figures(seen),
+        turned_away=seen.watched.turned_away,
         steps=_steps(seen),
         arrivals=_arrivals(seen, now=now),
         ratings=charts.rows({str(n): texts for n, texts in seen.watched.ratings_per_item.items()}),
@@ -157,7 +160,7 @@ def _split(said: tuple[str, str], value: str) -> tuple[str, str, str]:
 
 def _steps(seen: Overview) -> tuple[Step, ...]:
     """Lay out who came how far; nobody is excluded before the analysis, by rules declared beforehand."""
-    raters = seen.raters
+    raters, n_declined = seen.raters, seen.tallies.get(Turned.DECLINED, 0)
     n_started = sum(rater.n_answered > 0 for rater in raters)
     n_finished = seen.watched.n_finished
     gone = Counter(rater.standing for rater in raters if rater.standing not in {"finished", "under way"})
@@ -165,7 +168,7 @@ def _steps(seen: Overview) -> tuple[Step, ...]:
     left = {at: n for at, n in gone.items() if at not in waiting}
     still = ", ".join(f"{gone[at]} {words}" for at, words in waiting.items() if at in gone)
     steps = [
-        Step("Consented", len(raters), f"{seen.n_declined} declined before" if seen.n_declined else ""),
+        Step("Consented", len(raters), f"{n_declined} declined before" if n_declined else ""),
         Step(f"Rated a {_trial(seen)}", n_started, _words(left)),
         Step("Finished", n_finished, still),
     ]

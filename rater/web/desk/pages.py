@@ -176,6 +176,8 @@ class StudyPage(Page):
     version: str
     """Changes with any number on the page."""
     figures: tuple[Figure, ...]
+    turned_away: tuple[str, ...]
+    """Visitors who could not begin, with the reason and what to do, in a sentence each."""
     steps: tuple[Step, ...]
     arrivals: Strip | None
     ratings: tuple[CountRow, ...]

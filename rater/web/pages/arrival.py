@@ -49,6 +49,17 @@ class ConsentPage(Page):
     """What the link said, as fields."""
 
 
+@dataclass(frozen=True)
+class AgreedPage(Page):
+    """What a rater agreed to, to be read again."""
+
+    template = "agreed.html"
+
+    consent: Markup
+    content_notice: Markup | None
+    back_url: str
+
+
 def estimate_minutes(offer: Offer, protocol: Protocol) -> int:
     """Estimate how many minutes a booklet takes, at least one."""
     n_texts = 2 if protocol.is_pairwise else 1

@@ -6,9 +6,10 @@ from markupsafe import Markup
 
 from rater.store.rating.asked import AskedText
 from rater.store.rating.steps import GuessChoice
-from rater.study.visit import BlindingQuestion, Ending
+from rater.study.visit import BlindingQuestion
 from rater.web.pages.frame import Page
 from rater.web.pages.questions import OneOfField, OptionField, TextField
+from rater.web.pages.way_out import WayOut
 
 
 @dataclass(frozen=True)
@@ -48,19 +49,6 @@ class CommentPage(Page):
 
     question: str
     longest: int
-
-
-@dataclass(frozen=True)
-class WayOut:
-    """A code to copy and an address to go to, where the study has them."""
-
-    code: str | None
-    url: str | None
-
-    @classmethod
-    def of(cls, ending: Ending) -> "WayOut":
-        """Take them from the study."""
-        return cls(ending.code, ending.url)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,17 @@
 """Define what is around every page: language, direction, colour, and the quiet links below."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
 from flask import render_template, request, url_for
+from markupsafe import Markup
 
 from rater.web import arrivals, flow, language
+from rater.web.contact import contact_of_request, link_contact
 from rater.web.flow import Place, Visit
 from rater.web.language import Direction
+from rater.web.pages.way_out import WayOut
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,21 @@ class Frame:
     language_url: str = ""
     again_url: str | None = None
     """Where the instructions can be read again."""
+    agreed_url: str | None = None
+    """Where a rater can read what they agreed to."""
     leave_url: str | None = None
     """Where a rater can stop or withdraw."""
+    contact: Markup | None = None
+    """Whom to ask about the study."""
 
     @classmethod
     def bare(cls) -> "Frame":
-        """Frame a page that belongs to no study."""
-        return cls(language=language.current_language(), direction="ltr")
+        """Frame a page without its study: none is meant, or it cannot be read."""
+        return cls(
+            language=language.current_language(),
+            direction="ltr",
+            contact=link_contact(contact_of_request()),
+        )
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,11 @@ class NoticePage(Page):
     template = "notice.html"
 
     paragraphs: tuple[str, ...]
+    way: WayOut = field(default_factory=WayOut)
+    """The way back to the site where they came from."""
+    next_url: str | None = None
+    """Where the page's button leads; None for no button."""
+    next_label: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +89,7 @@ class ErrorPage(Page):
 
 def render(page: Page) -> str:
     """Render a page's template with its fields."""
-    return render_template(page.template, **{field.name: getattr(page, field.name) for field in fields(page)})
+    return render_template(page.template, **{each.name: getattr(page, each.name) for each in fields(page)})
 
 
 def frame_of(visit: Visit, *, holds_answers: bool = False) -> Frame:
@@ -92,7 +108,9 @@ def frame_of(visit: Visit, *, holds_answers: bool = False) -> Frame:
         languages=() if holds_answers else _languages(visit),
         language_url=flow.url_of(slug, Place("change_language"), _own(visit)),
         again_url=flow.url_of(slug, Place("again")) if is_rating else None,
+        agreed_url=flow.url_of(slug, Place("agreed")) if visit.sitting is not None else None,
         leave_url=flow.url_of(slug, Place("leave")) if flow.may_open(visit, Place("leave")) else None,
+        contact=link_contact(visit.protocol.contact),
     )
 
 

@@ -1,22 +1,36 @@
-"""Serve the pages up to consent: landing, personal links, consent, declined; and the choice of language."""
+"""Serve the pages up to the first step: landing, personal links, consent, declined; and the language.
 
-from flask import redirect, request, url_for
+Agreeing stores nothing yet. The browser is given its cookie and led on by an address that only a browser that
+keeps cookies gets past; there the booklet is assigned, once for a cookie.
+"""
+
+from collections.abc import Mapping
+
+from flask import Response, redirect, request
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from rater.errors import FullError, StateError
 from rater.store.engine import reading, writing
-from rater.store.rating import raters, sittings, steps
-from rater.web import arrivals, flow, forms, language, notices, pages, security
+from rater.store.rating import raters, sittings
+from rater.store.rating.studies import read_protocol_at
+from rater.store.rating.tallies import Turned, count_visitor
+from rater.web import arrivals, flow, forms, language, limits, notices, pages, security, turned_away
 from rater.web.flow import Place, Visit
 from rater.web.markdown import render_markdown
-from rater.web.pages.arrival import ConsentPage, LandingPage, ReturnPage, estimate_minutes
-from rater.web.pages.ending import EndedPage, WayOut
-from rater.web.pages.frame import frame_of
+from rater.web.pages.arrival import AgreedPage, ConsentPage, LandingPage, ReturnPage, estimate_minutes
+from rater.web.pages.ending import EndedPage
+from rater.web.pages.frame import Page, frame_of
 from rater.web.rater.blueprint import blueprint
+from rater.web.rater.moving import read_visit
 from rater.web.settings import running
 from rater.web.visit import find_newcomer
+from rater.web.ways_out import way_out
 
 _A_MOMENT_S = 3600.0
+_MARK_LENGTH = 16
+COOKIE_CHECK = "cookie-check"
+"""The parameter with the mark of the cookie that was set; no site's parameter has a hyphen."""
 
 
 @blueprint.get("/")
@@ -41,44 +55,53 @@ def _welcome(slug: str, code: str | None) -> str:
     with reading(running().engine) as session:
         visit = find_newcomer(session, slug, request.args, code=code)
         flow.require(visit, Place("landing"))
-        if visit.known is not None:
-            return _welcome_back(visit, has_ended=sittings.has_ended(session, visit.known))
-        invitation = visit.arrival.invitation
-        is_invitation = invitation is not None and raters.is_invitation(session, visit.study.id, invitation)
-        notice = notices.not_takeable(visit) or notices.not_invited(visit, is_invitation=is_invitation)
-        if notice:
-            return pages.render(notice)
-        offer = raters.read_offer(session, visit.study.id, _limits(visit))
-    if offer is None:
-        return pages.render(notices.full(visit))
-    return pages.render(
-        LandingPage(
-            frame=frame_of(visit),
-            title=visit.protocol.title,
-            is_pairwise=visit.protocol.is_pairwise,
-            n_texts=offer.n_trials,
-            n_minutes=estimate_minutes(offer, visit.protocol),
-            consent_url=flow.url_of(slug, Place("consent"), arrivals.write_arrival(visit.arrival)),
-        )
+        page = _welcome_page(session, visit)
+    if visit.unnamed and visit.arrival.invitation is None:
+        turned_away.note_unnamed(visit.study, visit.unnamed)
+    return pages.render(page)
+
+
+def _welcome_page(session: Session, visit: Visit) -> Page:
+    if visit.known is not None:
+        return _return_page(visit, has_ended=sittings.has_ended(session, visit.known))
+    notice = notices.not_takeable(visit) or _not_invited(session, visit)
+    if notice is not None:
+        return notice
+    offer = raters.read_offer(session, visit.study.id, _limits(visit))
+    return notices.full(visit) if offer is None else _landing_page(visit, offer)
+
+
+def _not_invited(session: Session, visit: Visit) -> Page | None:
+    invitation = visit.arrival.invitation
+    is_invitation = invitation is not None and raters.is_invitation(session, visit.study.id, invitation)
+    return notices.not_invited(visit, is_invitation=is_invitation)
+
+
+def _landing_page(visit: Visit, offer: raters.Offer) -> LandingPage:
+    return LandingPage(
+        frame=frame_of(visit),
+        title=visit.protocol.title,
+        is_pairwise=visit.protocol.is_pairwise,
+        n_texts=offer.n_trials,
+        n_minutes=estimate_minutes(offer, visit.protocol),
+        consent_url=_url_with_arrival(visit, Place("consent")),
     )
 
 
-def _welcome_back(visit: Visit, *, has_ended: bool) -> str:
-    return pages.render(
-        ReturnPage(
-            frame=frame_of(visit),
-            title=visit.protocol.title,
-            has_ended=has_ended,
-            consent_url=flow.url_of(visit.study.slug, Place("consent")),
-            token=sittings.new_token(),
-            arrival=arrivals.write_arrival(visit.arrival, prefix=arrivals.PREFIX),
-        )
+def _return_page(visit: Visit, *, has_ended: bool) -> ReturnPage:
+    return ReturnPage(
+        frame=frame_of(visit),
+        title=visit.protocol.title,
+        has_ended=has_ended,
+        consent_url=flow.url_of(visit.study.slug, Place("consent")),
+        token=sittings.new_token(),
+        arrival=arrivals.write_arrival(visit.arrival, prefix=arrivals.PREFIX),
     )
 
 
 @blueprint.get("/s/<slug>/consent")
 def consent(slug: str) -> AnyResponse | str:
-    """Ask for consent while a place is free. Costs up to five queries.
+    """Ask for consent while a place is free. Costs up to six queries.
 
     The token is made with the page and comes into use when its form is sent, so that a double click deals one
     booklet, and a browser keeps nothing of who declines.
@@ -86,8 +109,8 @@ def consent(slug: str) -> AnyResponse | str:
     with reading(running().engine) as session:
         visit = find_newcomer(session, slug, request.args)
         flow.require(visit, Place("consent"))
-        if visit.known or not raters.has_free_booklet(session, visit.study.id, _limits(visit)):
-            return redirect(_landing_url(visit), 303)  # which says so
+        if visit.known or not _may_begin(session, visit):
+            return redirect(flow.landing_url(visit), 303)  # which says so
     protocol = visit.protocol
     return pages.render(
         ConsentPage(
@@ -103,16 +126,48 @@ def consent(slug: str) -> AnyResponse | str:
 
 @blueprint.post("/s/<slug>/consent")
 def decide(slug: str) -> AnyResponse:
-    """Deal a booklet to who agrees; count who declines. Costs up to thirteen queries and five inserts."""
+    """Give a browser whose rater agrees its cookie; count who declines. Costs up to four queries."""
     token, agrees = forms.read_decision(request.form)
-    with writing(running().engine) as session:
+    with reading(running().engine) as session:
         visit = find_newcomer(session, slug, request.form, prefix=arrivals.PREFIX)
+    if visit.known is None:
+        flow.require(visit, Place("consent"))
+    if not agrees:
+        if _is_first_time(f"declined {slug} {token}"):
+            with writing(running().engine) as session:
+                count_visitor(session, visit.study.id, Turned.DECLINED)
+        return redirect(_url_with_arrival(visit, Place("declined")), 303)
+    url = _url_with_arrival(visit, Place("start"), {COOKIE_CHECK: _mark(token)})
+    response = redirect(url, 303)
+    security.keep_token(response, token, path=flow.url_of(slug, Place("landing")))
+    return response
+
+
+@blueprint.get("/s/<slug>/start")
+def start(slug: str) -> AnyResponse:
+    """Assign a booklet to a rater who agreed and whose browser keeps its cookie. Costs up to 17 queries.
+
+    A browser that does not keep it is told so, and nothing is stored of its visit.
+    """
+    expected, token = request.args.get(COOKIE_CHECK, ""), security.read_token()
+    with reading(running().engine) as session:
+        visit = find_newcomer(session, slug, request.args)
         if visit.known is None:
-            flow.require(visit, Place("consent"))
-        if not agrees:
-            if _is_first_time(f"declined {slug} {token}"):
-                steps.count_declined(session, visit.study.id)
-            return redirect(flow.url_of(slug, Place("declined")), 303)
+            flow.require(visit, Place("start"))
+            if not expected or _not_invited(session, visit) is not None:
+                return redirect(flow.landing_url(visit), 303)  # which says so
+    if token is None or _mark(token) != expected:
+        turned_away.note_no_cookie(visit.study, visitor=expected[:_MARK_LENGTH])
+        page = notices.no_cookie(visit, again_url=_url_with_arrival(visit, Place("consent")))
+        return Response(pages.render(page), status=403, mimetype="text/html")
+    if limits.is_network_busy(visit, token):
+        turned_away.note_busy_network(visit.study, visitor=expected)
+        return Response(pages.render(notices.busy_network(visit)), status=429, mimetype="text/html")
+    return _begin(visit, token)
+
+
+def _begin(visit: Visit, token: str) -> AnyResponse:
+    with writing(running().engine) as session:
         try:
             sitting = raters.claim_booklet(
                 session,
@@ -123,25 +178,41 @@ def decide(slug: str) -> AnyResponse:
                 now=visit.now,
             )
         except (FullError, StateError):
-            return redirect(_landing_url(visit), 303)  # which says so
+            return redirect(flow.landing_url(visit), 303)  # which says so
     begun = Visit(visit.study, visit.protocol, visit.language, visit.now, sitting)
-    response = redirect(flow.url_of(slug, flow.current_place(begun)), 303)
-    security.keep_token(response, token, path=flow.url_of(slug, Place("landing")))
-    return response
+    return redirect(flow.url_of(visit.study.slug, flow.current_place(begun)), 303)
+
+
+@blueprint.get("/s/<slug>/agreed")
+def agreed(slug: str) -> str:
+    """Show a rater what they agreed to, as it was then. Costs up to four queries."""
+    visit, sitting = read_visit(slug, Place("agreed"))
+    with reading(running().engine) as session:
+        agreed_at = raters.read_consented_at(session, sitting.rater_id)
+        protocol = read_protocol_at(session, visit.study.id, agreed_at).in_language(visit.language)
+    return pages.render(
+        AgreedPage(
+            frame=frame_of(visit),
+            title=visit.protocol.title,
+            consent=render_markdown(protocol.consent),
+            content_notice=render_markdown(protocol.content_notice) if protocol.content_notice else None,
+            back_url=flow.url_of(slug, flow.current_place(visit)),
+        )
+    )
 
 
 @blueprint.get("/s/<slug>/declined")
 def declined(slug: str) -> str:
     """Say that declining is fine. Costs one query."""
     with reading(running().engine) as session:
-        visit = flow.find_visit(session, slug)
+        visit = find_newcomer(session, slug, request.args)
     flow.require(visit, Place("declined"))
     return pages.render(
         EndedPage(
             frame=frame_of(visit),
             title=visit.protocol.title,
             paragraphs=notices.declined(),
-            way=WayOut.of(visit.protocol.endings.declined),
+            way=way_out(visit, visit.protocol.endings.declined),
         )
     )
 
@@ -154,9 +225,9 @@ def change_language(slug: str) -> AnyResponse:
     if visit.sitting is not None:
         url = flow.url_of(slug, flow.current_place(visit))
     elif request.args.get("at") == "consent":
-        url = flow.url_of(slug, Place("consent"), arrivals.write_arrival(visit.arrival))
+        url = _url_with_arrival(visit, Place("consent"))
     else:
-        url = _landing_url(visit)
+        url = flow.landing_url(visit)
     response = redirect(url, 303)
     chosen = request.form.get("language", "")
     if chosen in language.offered(visit.study.protocol):
@@ -164,11 +235,21 @@ def change_language(slug: str) -> AnyResponse:
     return response
 
 
-def _landing_url(visit: Visit) -> str:
-    slug, arrival = visit.study.slug, visit.arrival
-    if arrival.invitation is not None:
-        return url_for("rater.invited", slug=slug, code=arrival.invitation)
-    return flow.url_of(slug, Place("landing"), arrivals.write_arrival(arrival))
+def _url_with_arrival(visit: Visit, place: Place, more: Mapping[str, str] | None = None) -> str:
+    """Build an address that keeps what a newcomer's link said."""
+    return flow.url_of(visit.study.slug, place, {**arrivals.write_arrival(visit.arrival), **(more or {})})
+
+
+def _mark(token: str) -> str:
+    """Derive from a token by what it is recognised in an address, where the token itself does not belong."""
+    return sittings.digest(f"cookie check {token}")[:_MARK_LENGTH]
+
+
+def _may_begin(session: Session, visit: Visit) -> bool:
+    """Return whether a newcomer may take a place: their link lets them in, and there is one."""
+    return _not_invited(session, visit) is None and raters.has_free_booklet(
+        session, visit.study.id, _limits(visit)
+    )
 
 
 def _limits(visit: Visit) -> raters.Limits:

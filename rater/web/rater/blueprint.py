@@ -1,10 +1,11 @@
 """Hold the raters' blueprint, and what serves every stage: the study's colour, and all other addresses."""
 
-from flask import Blueprint, Response, abort
+from flask import Blueprint, Response, abort, request
 
 from rater.store.engine import reading
 from rater.web import colours, flow
 from rater.web.settings import running
+from rater.web.visit import find_newcomer
 
 blueprint = Blueprint("rater", __name__)
 
@@ -20,6 +21,6 @@ def look(accent: str) -> Response:
 @blueprint.get("/s/<slug>/")
 @blueprint.get("/s/<slug>/<path:_rest>")
 def elsewhere(slug: str, _rest: str = "") -> str:
-    """Send whoever asks for any other page of a study to where they are. Costs one query."""
+    """Send whoever asks for any other page of a study to where they are. Costs up to three queries."""
     with reading(running().engine) as session:
-        flow.go_to_current(flow.find_visit(session, slug))
+        flow.go_to_current(find_newcomer(session, slug, request.args))

@@ -23,7 +23,6 @@ from rater.web.pages.ending import (
     GuessesPage,
     LeavePage,
     ThanksPage,
-    WayOut,
     guess_fields,
 )
 from rater.web.pages.frame import frame_of
@@ -31,6 +30,7 @@ from rater.web.pages.questions import last_key_of
 from rater.web.rater.blueprint import blueprint
 from rater.web.rater.moving import move_on, read_visit
 from rater.web.settings import running
+from rater.web.ways_out import way_out
 
 _OVER = {"closed", "unblinded", "archived"}
 
@@ -126,14 +126,15 @@ def thanks(slug: str) -> str:
     visit, sitting = read_visit(slug, Place("thanks"))
     protocol = visit.protocol
     may_debrief = protocol.debrief_at_once or visit.study.state in _OVER
+    debrief = render_markdown(protocol.debrief) if protocol.debrief and may_debrief else None
     return pages.render(
         ThanksPage(
             frame=frame_of(visit),
             title=protocol.title,
             thanks=render_markdown(thanks_of(protocol)),
-            debrief=render_markdown(protocol.debrief) if protocol.debrief and may_debrief else None,
+            debrief=debrief,
             n_texts=sitting.n_trials,
-            way=WayOut.of(protocol.endings.finished),
+            way=way_out(visit, protocol.endings.finished, leads_on=debrief is None),
         )
     )
 
@@ -179,7 +180,7 @@ def ended(slug: str) -> str:
             frame=frame_of(visit),
             title=visit.protocol.title,
             paragraphs=notices.left(visit, sitting, sitting.left_why),
-            way=WayOut.of(endings.screened_out if was_let_out else endings.stopped),
+            way=way_out(visit, endings.screened_out if was_let_out else endings.stopped),
         )
     )
 

@@ -76,7 +76,7 @@ def answer(slug: str, position: int) -> AnyResponse:
     by_script = ASKED_BY_SCRIPT in request.headers
     with writing(running().engine) as session:
         visit = flow.find_visit(session, slug)
-        sitting = flow.require_rater(visit)
+        sitting = flow.require_rater(visit, position)
         dimensions = asked_dimensions(visit.protocol, _asked(session, visit, sitting, position))
         sent = read_trial_form(request.form, dimensions)
         taken = _take(session, visit, sitting, position, sent=sent)

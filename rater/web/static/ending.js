@@ -18,8 +18,9 @@ if (copy) {
   });
 }
 
-if (onward) {
-  const line = document.getElementById("countdown");
+const line = document.getElementById("countdown"); // not there where something is left to read
+
+if (onward && line) {
   const words = document.createElement("span");
   let left = SECONDS;
   const timer = setInterval(() => {

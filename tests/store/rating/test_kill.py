@@ -46,7 +46,10 @@ def _serving(url: str, folder: Path) -> Iterator[tuple[int, "subprocess.Popen[st
 
 async def _begin(browser: Browser, slug: str) -> None:
     page = await browser.get(f"/s/{slug}/consent")
-    await browser.post(f"/s/{slug}/consent", {"decision": "agree", "token": _first(_TOKEN, page.body)})
+    agreed = await browser.post(
+        f"/s/{slug}/consent", {"decision": "agree", "token": _first(_TOKEN, page.body)}
+    )
+    await browser.get(agreed.next_url)
     await browser.post(f"/s/{slug}/instructions", {})
 
 

@@ -19,6 +19,7 @@ from rater.store.rating.schema import (
     Tally,
 )
 from rater.store.rating.studies import PublishedStudy
+from rater.store.rating.tallies import Turned, read_tallies
 from rater.store.rating.watch import Standing, WatchedRater, flags, standing, watch_raters, watch_study
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)  # when the study was published, and opened
@@ -120,7 +121,7 @@ def test_a_study_is_watched_as_a_whole(rating: Engine, watched: PublishedStudy) 
     with reading(rating) as session:
         seen = watch_study(session, watched, now=NOW + timedelta(hours=2))
         declined, planned = (
-            masked.count_declined(session, watched.id),
+            read_tallies(session, watched.id)[Turned.DECLINED],
             masked.count_planned(session, watched.id),
         )
         comments, guesses = (

@@ -47,7 +47,7 @@ def test_a_study_of_pairs_counts_pairs(
         slug="pair", name="pair", shown=shown, trials=(NewTrial("pair-0", "pair-1"),), n_booklets=2
     )
     person = ada.application.test_client()
-    person.post(f"/s/{slug}/consent", data={"decision": "agree", "token": "a" * 43})
+    person.post(f"/s/{slug}/consent", data={"decision": "agree", "token": "a" * 43}, follow_redirects=True)
     found = ada.get("/desk/studies/pair")
 
     assert "Pairs rated 0 of 2 to be shown to raters" in words(found, ".figures div")

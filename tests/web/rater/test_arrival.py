@@ -15,7 +15,9 @@ from rater.study.visit import PROLIFIC
 Visit = Callable[[str], Any]
 Rows = Callable[[str], list[tuple[Any, ...]]]
 Publish = Callable[..., str]
-LINK = "?PROLIFIC_PID=p-1&STUDY_ID=s-1&SESSION_ID=t-1&other=x"
+ADA = "5f3a9c0b1d2e3f4a5b6c7d8e"
+BEN = "60a1b2c3d4e5f60718293a4b"
+LINK = f"?PROLIFIC_PID={ADA}&STUDY_ID=s-1&SESSION_ID=t-1&other=x"
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_what_the_study_declares_of_a_link_is_kept_and_nothing_else(
     begin(visitor(recruited).open(LINK))
 
     assert rows("SELECT name, value, is_person FROM identifier ORDER BY name") == [
-        ("PROLIFIC_PID", "p-1", 1),
+        ("PROLIFIC_PID", ADA, 1),
         ("SESSION_ID", "t-1", 0),
         ("STUDY_ID", "s-1", 0),
     ]
@@ -94,7 +96,7 @@ def test_the_same_person_goes_on_in_another_browser_and_cannot_start_twice(
 def test_another_person_at_the_same_browser_starts_anew(visitor: Visit, recruited: str, rows: Rows) -> None:
     begin(visitor(recruited).open(LINK))
 
-    second = begin(visitor(recruited).open("?PROLIFIC_PID=p-2"))
+    second = begin(visitor(recruited).open(f"?PROLIFIC_PID={BEN}"))
 
     assert second.at == "/trial/1"
     assert rows("SELECT count(*) FROM rater") == [(2,)]
@@ -133,7 +135,7 @@ def test_without_a_personal_link_an_invited_study_stays_closed(
     assert said in visitor("closed-door").open(path).text
 
     form = {"decision": "agree", "token": "a" * 43, "arrival.personal-link": "wrong-code-1234"}
-    client.post("/s/closed-door/consent", data=form)
+    client.post("/s/closed-door/consent", data=form, follow_redirects=True)
 
     assert rows("SELECT count(*) FROM rater") == [(0,)]
 
@@ -147,7 +149,7 @@ def test_a_paused_study_asks_to_come_back(visitor: Visit, publish_study: Publish
 def test_a_parameter_may_be_called_what_it_likes(
     visitor: Visit, publish_study: Publish, protocol: Protocol
 ) -> None:
-    odd = PROLIFIC.model_copy(update={"person": "slug", "keep": ("token", "decision")})
+    odd = PROLIFIC.model_copy(update={"person": "slug", "keep": ("token", "decision"), "pattern": None})
     publish_study(slug="odd", name="odd", shown=protocol.model_copy(update={"recruitment": odd}))
 
     person = begin(visitor("odd").open("?slug=someone&token=t&decision=decline"))
@@ -162,7 +164,7 @@ def test_the_language_is_chosen_and_kept_with_what_the_link_said(
 
     german = Translation(title="Wie glücklich sind diese Texte?", consent="Bitte Texte bewerten.")
     shown = protocol.model_copy(update={"recruitment": PROLIFIC, "translations": {"de": german}})
-    person = visitor(publish_study(slug="two", name="two", shown=shown)).open("?PROLIFIC_PID=p")
+    person = visitor(publish_study(slug="two", name="two", shown=shown)).open(f"?PROLIFIC_PID={ADA}")
     action = str(person.soup.select_one("footer form")["action"])
 
     person.page = person.client.post(action, data={"language": "de"}, follow_redirects=True)
@@ -173,7 +175,7 @@ def test_the_language_is_chosen_and_kept_with_what_the_link_said(
     assert "Bitte Texte bewerten." in person.text
     assert "Ich nehme teil" in person.text
     person.press("agree")
-    assert rows("SELECT value FROM identifier") == [("p",)]
+    assert rows("SELECT value FROM identifier") == [(ADA,)]
 
 
 def test_a_form_of_one_study_begins_no_other(
@@ -181,9 +183,9 @@ def test_a_form_of_one_study_begins_no_other(
 ) -> None:
     other = publish_study(slug="other-river", name="another")
     sent = {"decision": "agree", "token": "a" * 43}
-    client.post(f"/s/{slug}/consent", data=sent)
+    client.get(client.post(f"/s/{slug}/consent", data=sent).location)
 
-    page = client.post(f"/s/{other}/consent", data=sent)
+    page = client.get(client.post(f"/s/{other}/consent", data=sent).location)
 
     assert (page.status_code, page.headers["Location"]) == (303, f"/s/{other}")
     assert rows("SELECT count(*) FROM rater") == [(1,)]

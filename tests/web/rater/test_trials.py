@@ -194,8 +194,9 @@ def test_a_script_is_told_what_became_of_an_answer(
         "saved",
         "saved",
         "refused",
-        None,
+        "elsewhere",
     ]
     assert saved.headers["X-Rater-Url"] == early.headers["X-Rater-Url"] == "/s/many/trial/2"
     assert 'data-position="2"' in saved.text
-    assert (stranger.status_code, stranger.location) == (303, "/s/many")
+    assert (stranger.status_code, stranger.headers["X-Rater-Url"]) == (403, "/s/many/trial/2")
+    assert stranger.text == ""

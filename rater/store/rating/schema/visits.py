@@ -120,6 +120,6 @@ class Tally(Base):
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), primary_key=True)
     """The study. (experimenter)"""
     kind: Mapped[str] = mapped_column(primary_key=True)
-    """What is counted: declined. (experimenter)"""
+    """What is counted: declined, no_cookie, unfilled_link or busy_network. (experimenter)"""
     n: Mapped[int]
     """How many. (experimenter)"""
