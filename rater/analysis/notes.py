@@ -18,6 +18,8 @@ class Note:
     says: str
     weight: Literal["fault", "known", "method"]
     """Whether something is not as planned, is worth knowing, or is only how it was done."""
+    topic: Literal["sample", "alpha", "arms"] = "arms"
+    """What it is about; a report on a study has its own line on the sample."""
 
 
 def take_notes(planned: Planned, frame: pd.DataFrame, *, n_raters: int, n_left_out: int) -> tuple[Note, ...]:
@@ -42,18 +44,18 @@ def _on_the_sample(n_planned: int | None, n_kept: int, n_left_out: int) -> Itera
         are = "is" if n_left_out == 1 else "are"
         answered += f", and {n_left_out} of them {are} left out by the rules declared beforehand"
     if n_answered >= n_planned:
-        yield Note(answered, "known")
+        yield Note(answered, "known", "sample")
     else:
-        yield Note(f"{answered}: this is not the planned sample", "fault")
+        yield Note(f"{answered}: this is not the planned sample", "fault", "sample")
 
 
 def _on_the_alpha(planned: Planned) -> Iterator[Note]:
     if planned.spent is not None:
-        yield Note(say_spent(planned), "known")
+        yield Note(say_spent(planned), "known", "alpha")
     n_secondary = len(planned.dimensions) - 1
     if n_secondary > 1:
         says = f"p-values of the {n_secondary} secondary dimensions are adjusted by Holm's method"
-        yield Note(says, "method")
+        yield Note(says, "method", "alpha")
 
 
 def _on_the_arms(planned: Planned, frame: pd.DataFrame) -> Iterator[Note]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--who", default=current_user, show_default="you", help="Who looks; kept in the log.")
 @click.option("--why", show_default="planned analysis", help="Why; kept in the log.")
 @report_option
+@click.option("--all", "show_all", is_flag=True, help="Print every table, not only the tests.")
 @click.option("--json", "json_path", type=OutputFile(), help="Write all results to this file.")
 @click.option("--csv", "csv_path", type=OutputFile(), help="Write the tidy ratings to this file.")
 @elsewhere_options
@@ -47,6 +48,7 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     report_path: Path | None,
     json_path: Path | None,
     csv_path: Path | None,
+    show_all: bool,
     **elsewhere: Unpack[Elsewhere],
 ) -> None:
     """Unblind a study and print its planned analysis; or, with --from, analyse a table of ratings.
@@ -58,7 +60,7 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     Example: rater analyze love_vs_hate --yes --report report
     Example: rater analyze --from ratings.csv --rater who --prompt question --arm model --answer stars
     """
-    outputs = Outputs(report_path, json_path, csv_path)
+    outputs = Outputs(report_path, json_path, csv_path, show_all)
     _require_what_fits(study_name, elsewhere, interim=interim, permuted=permuted, exploratory=exploratory)
     outputs.require_writable()
     from rater.cli.facts import Databases, require_declared

@@ -40,6 +40,8 @@ class Outputs(NamedTuple):
     report_path: Path | None
     json_path: Path | None
     csv_path: Path | None
+    show_all: bool = False
+    """Whether every table is printed."""
 
     def require_writable(self) -> None:
         """Refuse a report's folder that cannot be written, before anything that cannot be undone.
@@ -83,7 +85,7 @@ def show(subject: "Subject", outputs: Outputs) -> None:
         analysis = analyze_ratings(
             subject.frame, subject.plan, raters=subject.raters, guesses=subject.guesses, progress=tell
         )
-    print_analysis(analysis, Console(), subject.screen)
+    print_analysis(analysis, Console(), subject.screen, show_all=outputs.show_all)
     label = subject.about.label
     if outputs.json_path is not None:
         write_json(analysis, outputs.json_path, {**subject.json_about, **({"label": label} if label else {})})

@@ -1,4 +1,4 @@
-"""Put a report together: what two minutes are enough for first, then everything else in its order."""
+"""Compose a report: two pages that a reviewer reads first, then every other section."""
 
 import rater
 from rater.analysis.wording import counted
@@ -7,12 +7,14 @@ from rater.report.sections.amendments import amendments_section
 from rater.report.sections.arms import contrasts_section, doses_section, ranking_section
 from rater.report.sections.beside import dimension_section, naive_section
 from rater.report.sections.blinding import blinding_section
-from rater.report.sections.checks import checks_section, looks_section
+from rater.report.sections.checks import checks_section, failed_checks_section, looks_section
+from rater.report.sections.design import describe_design, explain_score
 from rater.report.sections.difference import (
-    arms_tables,
+    arms_table,
     effects_section,
     equivalence_section,
     ordinal_section,
+    points_section,
     primary_section,
 )
 from rater.report.sections.exclusions import exclusions_section
@@ -34,12 +36,14 @@ def compose(findings: Findings, digest: str) -> Document:
     return Document(
         title=about.title,
         question=found.dimension.question,
+        design=describe_design(findings),
         answer=found.headline,
+        explanation=explain_score(findings),
         verdict=found.verdict,
         sizes=_sizes(findings),
         label=about.label,
         notice=_notice(findings),
-        top=[*arms_tables(findings, found), *findings.picture("arms")],
+        top=[*findings.picture("arms"), arms_table(findings, found), failed_checks_section(findings)],
         sections=_sections(findings, digest),
         generator=f"rater {rater.__version__}",
     )
@@ -52,6 +56,7 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
     ]
     every = [
         primary_section(findings),
+        points_section(findings),
         checks_section(findings),
         looks_section(findings),
         amendments_section(findings),

@@ -1,4 +1,4 @@
-"""Hold a report as what it says, before it becomes HTML or Markdown: sections of text, tables and figures."""
+"""The content of a report before it becomes HTML or Markdown: sections of text, tables and figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -44,7 +44,13 @@ class Table:
     """How many columns from the left hold words; the others hold numbers and are set to the right."""
     marked: Sequence[int] = ()
     """The rows that matter most, from 0."""
+    text_at: Sequence[int] = ()
+    """Further columns with words, from 0: the first columns are the ones that a phone shows."""
     kind: ClassVar[str] = "table"
+
+    def is_number(self, column: int) -> bool:
+        """Return whether a column, from 0, holds numbers."""
+        return column >= self.n_text and column not in self.text_at
 
     def __post_init__(self) -> None:
         assert all(len(row) == len(self.header) for row in self.rows), self.header  # noqa: S101 (our own rows)
@@ -68,23 +74,30 @@ class Section:
     anchor: str
     title: str
     blocks: Sequence[Block]
+    kind: ClassVar[str] = "section"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A whole report; what stands before the sections is what two minutes are enough for."""
+    """A whole report: the first two pages, and the sections that are folded behind them."""
 
     title: str
     question: str
-    """What raters were asked."""
+    """The question that raters were asked."""
+    design: str
+    """The design in one or two sentences."""
     answer: str
+    explanation: str
+    """The meaning of the answer's score."""
     verdict: str
     sizes: str
     label: str | None
-    """What every page says where this is no planned result."""
+    """Shown on every page where this is not the planned result."""
     notice: str
-    """What else must be known first; empty where there is nothing."""
-    top: Sequence[Block]
+    """A warning to read before the answer; empty where there is none."""
+    top: Sequence[Block | Section]
+    """The first pages after the answer: figure, arms, failed checks, examples."""
     sections: Sequence[Section] = field(default_factory=tuple)
+    """All further sections, folded in HTML."""
     generator: str
-    """Which program wrote it."""
+    """The program that wrote it."""

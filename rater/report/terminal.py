@@ -16,7 +16,6 @@ from rich.text import Text
 
 from rater.analysis.contrasts import ArmContrast
 from rater.analysis.describe import ArmSummary
-from rater.analysis.naive import WHY_NOT
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import NotEstimable, Outcome, Result
 from rater.analysis.scales import is_pairwise
@@ -59,30 +58,33 @@ class Screen:
     """The log's new head, on a line of its own without a full stop, so that it can be copied."""
 
 
-def print_analysis(analysis: Analysis, console: Console, screen: Screen) -> None:
-    """Print the analysis on a console."""
+def print_analysis(analysis: Analysis, console: Console, screen: Screen, *, show_all: bool = False) -> None:
+    """Print an analysis: the headline and the tests of each dimension; with ``show_all`` every table."""
     ascii_only = console.options.ascii_only
     # A recording console is about to be exported as a picture, which wants the styles.
     if (console.is_terminal or console.record) and not ascii_only:
-        _print(analysis, console, screen)
+        _print(analysis, console, screen, show_all=show_all)
         return
     plain = Console(file=io.StringIO(), width=console.width, color_system=None)
     with plain.capture() as capture:
-        _print(analysis, plain, screen)
+        _print(analysis, plain, screen, show_all=show_all)
     text = "\n".join(line.rstrip() for line in capture.get().splitlines())
     if ascii_only:
         text = text.translate(ASCII).encode("ascii", errors="replace").decode()
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _print(analysis: Analysis, console: Console, screen: Screen) -> None:
+def _print(analysis: Analysis, console: Console, screen: Screen, *, show_all: bool) -> None:
     if screen.banner:
         console.print(Text(f" {screen.banner} ", style="bold reverse"))
     console.print(Text(screen.title, style="bold"))
     console.print(Text(_sizes(analysis, screen), style="dim"))
     for found in analysis.dimensions:
         console.print()
-        _print_dimension(analysis, found, console)
+        _print_dimension(analysis, found, console, show_all=show_all)
+    if not show_all:
+        more = "Points, effect sizes, further comparisons: --all. With figures: --report FOLDER."
+        console.print(Padding(Text(more, style="dim"), (0, 2)))
     notes = [*exclusion_lines(analysis), *blinding_lines(analysis)]
     notes += [*(note.says for note in analysis.notes), *screen.notes]
     if len(screen.looked_at) > 1:
@@ -104,7 +106,9 @@ def _sizes(analysis: Analysis, screen: Screen) -> str:
     return " · ".join(sizes)
 
 
-def _print_dimension(analysis: Analysis, found: DimensionAnalysis, console: Console) -> None:
+def _print_dimension(
+    analysis: Analysis, found: DimensionAnalysis, console: Console, *, show_all: bool
+) -> None:
     dimension = found.dimension
     heading = Text(dimension.name, style="bold")
     heading.append(" · primary" if found.is_primary else " · secondary", style="dim")
@@ -113,8 +117,10 @@ def _print_dimension(analysis: Analysis, found: DimensionAnalysis, console: Cons
     console.print()
     console.print(Padding(Text(found.headline, style="bold" if found.is_primary else ""), (0, 2)))
     console.print()
+    if not (found.is_primary or show_all):
+        return
     console.print(Padding(_arms_table(found), (0, 0, 1, 2)))
-    if isinstance(dimension.scale, Likert):
+    if show_all and isinstance(dimension.scale, Likert):
         points = _points_table(found, dimension.scale, console.width - 2)
         console.print(Padding(points, (0, 0, 1, 2)))
     planned = analysis.planned
@@ -125,18 +131,23 @@ def _print_dimension(analysis: Analysis, found: DimensionAnalysis, console: Cons
         heading = Text(f"Difference, {first} minus {second}{which_counts(found)}", style="bold")
         console.print(Padding(heading, (0, 2)))
         console.print(Padding(_tests_table(results, planned.alpha), (0, 0, 1, 2)))
-    for family in dict.fromkeys(contrast.family for contrast in found.details.contrasts):
-        members = [contrast for contrast in found.details.contrasts if contrast.family == family]
-        heading = Text(f"{family[:1].upper()}{family[1:]}, p adjusted by Holm's method", style="bold")
-        console.print(Padding(heading, (0, 2)))
-        console.print(Padding(_contrasts_table(members, planned.alpha), (0, 0, 1, 2)))
-    remarks = [*_remarks(found, tested), *lines_beside(found)]
+    if show_all:
+        _print_contrasts(found, planned.alpha, console)
+    remarks = [*_remarks(found, tested), *(lines_beside(found) if show_all else [])]
     if remarks:
         _print_list(remarks, console)
         console.print()
     # where the planned test has nothing to say, a naive p would be the only one, and be taken for an answer
-    if isinstance(found.primary, Result):
+    if show_all and found.is_primary and isinstance(found.primary, Result):
         _print_naive(found.naive, console)
+
+
+def _print_contrasts(found: DimensionAnalysis, alpha: float, console: Console) -> None:
+    for family in dict.fromkeys(contrast.family for contrast in found.details.contrasts):
+        members = [contrast for contrast in found.details.contrasts if contrast.family == family]
+        heading = Text(f"{family[:1].upper()}{family[1:]}, p adjusted by Holm's method", style="bold")
+        console.print(Padding(heading, (0, 2)))
+        console.print(Padding(_contrasts_table(members, alpha), (0, 0, 1, 2)))
 
 
 def _table() -> Table:
@@ -254,13 +265,9 @@ def _remarks(found: DimensionAnalysis, tested: Sequence[Outcome]) -> list[str]:
 
 def _print_naive(naive: Outcome, console: Console) -> None:
     test = naive.test.removeprefix("naive ")
-    if isinstance(naive, NotEstimable):
-        text = Text(f"NAIVE, not to be believed: {test}. {naive.sentence}", style="dim")
-    else:
-        found = f"{test} {statistic(naive)}, {p_value(naive.p)}"
-        text = Text(f"NAIVE, not to be believed: {found}. {WHY_NOT}", style="dim")
-    text.stylize("yellow", 0, len("NAIVE, not to be believed:"))
-    console.print(Padding(text, (0, 2)))
+    result = naive.sentence if isinstance(naive, NotEstimable) else f"{statistic(naive)}, {p_value(naive.p)}."
+    text = f"Naive test, for comparison only (it ignores clustering): {test} {result}"
+    console.print(Padding(Text(text, style="dim"), (0, 2)))
 
 
 def _print_list(sentences: Sequence[str], console: Console) -> None:

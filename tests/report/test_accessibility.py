@@ -42,23 +42,57 @@ def test_axe_finds_nothing_on_a_report_and_a_phone_shows_all_of_it(
     assert widths == [360, 360]
 
 
-def test_a_phone_shows_the_main_tables_whole_and_where_others_go_on(
+def test_a_phone_shows_the_main_table_whole_and_where_a_figure_continues(
     report: Path, playwright: Playwright
 ) -> None:
     browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
     page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
     page.goto(f"file://{report / 'report.html'}")
-    scrolling = page.locator(".scroll")
-    room = [scrolling.nth(n).evaluate("each => each.scrollWidth - each.clientWidth") for n in range(3)]
-    figure = scrolling.nth(2)
+    scrolling = page.locator("main > .scroll, main > figure > .scroll")
+    room = [scrolling.nth(n).evaluate("each => each.scrollWidth - each.clientWidth") for n in range(2)]
+    figure = scrolling.nth(0)
     at_start = right_edge(figure)
     figure.evaluate("each => { each.scrollLeft = each.scrollWidth }")
     at_end = right_edge(figure)
     browser.close()
 
-    assert room[:2] == [0, 0]
-    assert room[2] > 0
+    assert room[0] > 0
+    assert room[1] == 0
     assert at_start < at_end - 20
+
+
+def test_sections_are_folded_until_a_link_in_the_contents_opens_them(
+    report: Path, playwright: Playwright
+) -> None:
+    browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page.goto(f"file://{report / 'report.html'}")
+    n_open = page.locator("details[open]").count()
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.get_by_role("link", name="By prompt").click()
+    opened = page.locator("details[open] summary").all_inner_texts()
+    page.emulate_media(media="print")
+    is_printed = page.locator("#agreement").is_visible()
+    browser.close()
+
+    assert n_open == 0
+    assert height < 4 * 800
+    assert opened == ["By prompt"]
+    assert is_printed
+
+
+def test_no_part_of_a_report_scrolls_sideways_on_a_desktop(report: Path, playwright: Playwright) -> None:
+    browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page.goto(f"file://{report / 'report.html'}")
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+    scrolled = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth)"
+        ".map(each => each.getAttribute('aria-label'))"
+    )
+    browser.close()
+
+    assert scrolled == []
 
 
 def right_edge(scrolled: Locator) -> float:

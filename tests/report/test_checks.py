@@ -55,9 +55,9 @@ def test_guesses_without_an_interval_are_neither_blind_nor_not(analysis: Analysi
 @pytest.mark.parametrize(
     ("alpha", "interval", "passed", "says"),
     [
-        (0.09, Interval(-0.02, 0.2, 0.95), None, "raters are not shown to agree more than by chance"),
-        (0.09, None, None, "nothing says how sure it is how far raters agree"),
-        (0.30, Interval(0.2, 0.4, 0.95), None, "raters agree little"),
+        (0.09, Interval(-0.02, 0.2, 0.95), None, "raters are not shown to agree about single texts"),
+        (0.09, None, None, "the agreement about single texts has no interval"),
+        (0.30, Interval(0.2, 0.4, 0.95), None, "raters agree about single texts less than"),
         (0.70, Interval(0.6, 0.8, 0.95), True, "raters agree about single texts"),
     ],
 )

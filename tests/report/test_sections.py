@@ -126,7 +126,7 @@ def test_the_naive_test_comes_after_every_result_and_is_marked(analysis: Analysi
 
     anchors = [each.anchor for each in document.sections]
     assert anchors[-4:] == ["naive", "methods", "provenance", "files"]
-    assert "NAIVE, not to be believed." in words(section(document, "naive"))
+    assert "Mann–Whitney test on single answers" in words(section(document, "naive"))
 
 
 @pytest.mark.parametrize("what", ["one arm", "equal answers"])
@@ -225,7 +225,7 @@ def test_a_rater_left_out_as_declared_is_no_failed_check(make: Made, planned: Pl
 
     said = words(section(compose_report(analysis, About(title="t")), "checks"))
 
-    known = said.split("Worth knowing:")[1].split("Passed:")[0]
+    known = said.split("For information:")[1].split("Passed:")[0]
     assert analysis.exclusion is not None
     assert analysis.exclusion.raters
     assert "left out by the rules declared beforehand." in known

@@ -37,9 +37,9 @@ def load(letter: str) -> pd.DataFrame:
     return frame.assign(dimension="happiness", answer=frame["answer"].astype(float))
 
 
-def shown(analysis: Analysis, screen: Screen, *, width: int = 80) -> str:
+def shown(analysis: Analysis, screen: Screen, *, width: int = 80, show_all: bool = True) -> str:
     stream = io.StringIO()
-    print_analysis(analysis, Console(file=stream, width=width), screen)
+    print_analysis(analysis, Console(file=stream, width=width), screen, show_all=show_all)
     return stream.getvalue()
 
 
@@ -85,12 +85,20 @@ happiness · primary · How happy is this text?
   Agreement about single texts: Krippendorff's alpha 0.17 (0.06 to 0.27),
   ICC(2,1) 0.18 (0.12 to 0.27), AC2 0.25 (0.12 to 0.41).
 
-  NAIVE, not to be believed: Mann–Whitney U = 85,663.5, p < .001. It counts
-  all answers as independent, as if each came from a rater and a prompt of its
-  own; where nothing differs it still finds something in 9 to 36 % of studies,
-  more the larger they are. Do not report it.
+  Naive test, for comparison only (it ignores clustering): Mann–Whitney U =
+  85,663.5, p < .001.
 """
     )
+
+
+def test_a_screen_shows_the_headline_and_the_tests_first_and_the_rest_on_demand() -> None:
+    text = shown(analyze(load("a"), PLANNED), Screen("How happy are these texts?"), show_all=False)
+
+    assert "net superiority      0.34  0.20 to 0.49  two-way t" in text
+    assert "1 not at all happy" not in text
+    assert "Effect sizes: probability" not in text
+    assert "Naive" not in text
+    assert "further comparisons: --all" in text
 
 
 @pytest.mark.parametrize("letter", ["a", "c", "e"])
@@ -103,7 +111,7 @@ def test_no_line_is_wider_than_the_console(letter: str) -> None:
 def test_the_naive_test_comes_last_and_is_marked() -> None:
     text = shown(analyze(load("c"), PLANNED), Screen("Texts"))
 
-    assert text.index("NAIVE, not to be believed: Mann–Whitney") > text.index("two-way t")
+    assert text.index("Naive test, for comparison only") > text.index("two-way t")
 
 
 def test_without_results_the_screen_says_why_and_shows_no_p() -> None:
@@ -126,7 +134,7 @@ def test_where_the_planned_test_says_nothing_no_naive_p_stands_in_for_it() -> No
     text = shown(analyze(one_and_a_half, PLANNED), Screen("Texts"))
 
     assert "only 1 rater has answers to both arms" in " ".join(text.split())
-    assert "NAIVE" not in text
+    assert "Naive" not in text
     assert "p =" not in text
 
 

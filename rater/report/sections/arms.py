@@ -38,7 +38,7 @@ def contrasts_section(findings: Findings) -> Section | None:
         blocks.append(_family_table(family, members, findings))
     outcomes = [contrast.outcome for contrast in contrasts]
     warned = remarks_on_bounds(scored(outcomes))
-    warned += warnings_of([(contrast.name, contrast.outcome) for contrast in contrasts])
+    warned += warnings_of([(f"comparison {contrast.name}", contrast.outcome) for contrast in contrasts])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     return Section("contrasts", "Further comparisons of arms", blocks)

@@ -6,7 +6,7 @@ from rater.analysis.results import NotEstimable, Result
 from rater.analysis.wording import p_value
 from rater.report.document import Block, Bullets, Prose, Section
 from rater.report.numbers import remarks_on_bounds, scored, statistic, which_counts
-from rater.report.sections.difference import arms_tables
+from rater.report.sections.difference import arms_table, points_tables
 from rater.report.sections.findings import Findings, outcomes_table, sentence, warnings_of
 
 
@@ -17,7 +17,8 @@ def dimension_section(findings: Findings, found: DimensionAnalysis, place: int) 
         Prose(found.dimension.question),
         Prose(sentence(found.headline)),
         *findings.picture(f"arms-{place}"),
-        *arms_tables(findings, found),
+        arms_table(findings, found),
+        *points_tables(findings, found),
         outcomes_table(f"Difference on {found.dimension.name}{which_counts(found)}", tests, findings.alpha),
     ]
     warned = remarks_on_bounds(scored(tests))
@@ -34,8 +35,7 @@ def naive_section(findings: Findings) -> Section | None:
         return None
     naive = found.naive
     if isinstance(naive, NotEstimable):
-        said = naive.sentence
+        result = naive.sentence
     else:
-        said = f"{naive.method.capitalize()}: {statistic(naive)}, {p_value(naive.p)}."
-    blocks: list[Block] = [Prose("NAIVE, not to be believed.", is_warning=True), Prose(f"{said} {WHY_NOT}")]
-    return Section("naive", "What a naive test would have said", blocks)
+        result = f"{naive.method[:1].upper()}{naive.method[1:]}: {statistic(naive)}, {p_value(naive.p)}."
+    return Section("naive", "Naive test (for comparison only)", [Prose(f"{result} {WHY_NOT}")])

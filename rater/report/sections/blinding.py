@@ -13,7 +13,7 @@ def blinding_section(findings: Findings) -> Section | None:
     found = findings.analysis.blinding
     if found is None:
         return None
-    title = "Did raters stay blind?"
+    title = "Blinding"
     if isinstance(found, NotEstimable):
         return Section("blinding", title, [Prose(found.sentence)])
     counts = Table(
@@ -27,7 +27,7 @@ def blinding_section(findings: Findings) -> Section | None:
     )
     named = [*(f"“{arm}”" for arm, _ in found.by_arm), "both arms"]
     rows = [(name, *row[1:]) for name, row in zip(named, indices.rows, strict=True)]
-    indices = Table(indices.caption, ("arm", *indices.header[1:]), rows, n_text=2)
+    indices = Table(indices.caption, ("arm", *indices.header[1:]), rows, text_at=(4,))
     effects = outcomes_table(
         "The primary test by what was guessed",
         [outcome for _, outcome in found.effects],
@@ -35,7 +35,7 @@ def blinding_section(findings: Findings) -> Section | None:
         main_first=False,
     )
     rows = [(kind, *row[1:]) for (kind, _), row in zip(found.effects, effects.rows, strict=True)]
-    effects = Table(effects.caption, ("guessed", *effects.header[1:]), rows, n_text=2)
+    effects = Table(effects.caption, ("guessed", *effects.header[1:]), rows, text_at=(4,))
     note = (
         "Steering that works is visible, so a guess that is often right is no defect by itself; what "
         "matters is whether the difference is there among those who guessed wrong or did not know."

@@ -30,8 +30,19 @@ class Check:
     says: str
 
 
+def failed_checks_section(findings: Findings) -> Section:
+    """List the failed checks for the first page, and count the others."""
+    checks = list_checks(findings)
+    failed = [sentence(check.says) for check in checks if check.passed is False]
+    n_passed = sum(check.passed is True for check in checks)
+    rest = f"{counted(n_passed, 'check')} passed; all of them, and further information, are under Checks."
+    if not failed:
+        return Section("failed", "Checks that failed", [Prose(f"None. {rest}")])
+    return Section("failed", "Checks that failed", [Bullets(failed), Prose(rest)])
+
+
 def checks_section(findings: Findings) -> Section:
-    """List what failed first, then what is worth knowing, then what was passed."""
+    """List failed checks, then information, then passed checks."""
     checks = list_checks(findings)
     failed, known, passed = (
         [sentence(check.says) for check in checks if check.passed is kind] for kind in (False, None, True)
@@ -43,7 +54,7 @@ def checks_section(findings: Findings) -> Section:
     else:
         blocks.append(Prose("None of the checks failed."))
     if known:
-        blocks += [Prose("Worth knowing:"), Bullets(known)]
+        blocks += [Prose("For information:"), Bullets(known)]
     if passed:
         blocks += [Prose("Passed:"), Bullets(passed)]
     return Section("checks", "Checks", blocks)
@@ -55,7 +66,7 @@ def list_checks(findings: Findings) -> list[Check]:
     checks += [
         Check(passed=False if note.weight == "fault" else None, says=note.says)
         for note in findings.analysis.notes
-        if note.weight != "method"
+        if note.weight != "method" and not (note.topic == "sample" and findings.about.study)
     ]
     checks += _of_the_blinding(findings)
     return checks
@@ -153,7 +164,7 @@ def _of_the_tests(findings: Findings) -> list[Check]:
 
 
 def _of_the_agreement(alpha: Quantity) -> list[Check]:
-    """Say how far raters agree; little of it takes power, and nothing from the tests' validity."""
+    """Report the agreement; a low one costs power, and does not make the tests invalid."""
     if isinstance(alpha, NotEstimable):
         return []
     found = f"Krippendorff's alpha is {with_interval(alpha)}"
@@ -161,15 +172,14 @@ def _of_the_agreement(alpha: Quantity) -> list[Check]:
         says = f"raters agree about single texts: {found}, {_TENTATIVE_ALPHA:g} or more"
         return [Check(passed=True, says=f"{says} ({_ALPHA_REFERENCE})")]
     if alpha.interval is None:
-        how = "nothing says how sure it is how far raters agree"
+        how = "the agreement about single texts has no interval"
     elif alpha.interval.low > 0:
-        how = "raters agree little"
+        how = "raters agree about single texts less than content analysis asks of coders"
     else:
-        how = "raters are not shown to agree more than by chance"
+        how = "raters are not shown to agree about single texts more than by chance"
     says = (
-        f"{how} about single texts: {found}, below the {_TENTATIVE_ALPHA:g} that is asked of coders in "
-        f"content analysis ({_ALPHA_REFERENCE}). Here raters are part of the test: little "
-        "agreement costs power, and makes no test wrong"
+        f"{how}: {found}, below {_TENTATIVE_ALPHA:g} ({_ALPHA_REFERENCE}). Raters are a factor of the test "
+        "here: lower agreement costs power, and makes no test wrong"
     )
     return [Check(passed=None, says=says)]
 
@@ -216,7 +226,7 @@ def looks_section(findings: Findings) -> Section | None:
     ]
     table = Table("Every look in the log", ("look", "when", "who", "why", "answers", "state"), rows, n_text=6)
     cost = Prose(say_cost_of_looks(study, findings.analysis.planned))
-    return Section("looks", "Who looked, and when", [cost, table])
+    return Section("looks", "Access log: who saw answers by arm", [cost, table])
 
 
 def say_cost_of_looks(study: StudyFacts, planned: Planned) -> str:

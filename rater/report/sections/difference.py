@@ -45,28 +45,38 @@ SESOI_RULES = (
 )
 
 
-def arms_tables(findings: Findings, found: DimensionAnalysis) -> list[Table]:
-    """Describe the answers to each arm, and the share of every point where the scale has some.
-
-    Points stand under each other, as on the screen, so that both tables fit a phone.
-    """
+def arms_table(findings: Findings, found: DimensionAnalysis) -> Table:
+    """Describe the answers to each arm."""
     if is_pairwise(found.dimension):
-        return [_choices_table(found)]
+        return _choices_table(found)
     arms = in_order(found.arms, findings.analysis.planned.doses)
     rows = [
         (arm.arm, f"{arm.n:,}", optional(arm.mean), optional(arm.median, 1), optional(arm.sd)) for arm in arms
     ]
-    caption = f"Answers by arm: {found.dimension.name}"
-    tables = [Table(caption, ("arm", "n", "mean", "median", "SD"), rows)]
+    return Table(f"Answers by arm: {found.dimension.name}", ("arm", "n", "mean", "median", "SD"), rows)
+
+
+def points_tables(findings: Findings, found: DimensionAnalysis) -> list[Table]:
+    """Count the answers at each point of a scale with points, by arm.
+
+    Points are rows, as on the screen, so that the table fits a phone.
+    """
     scale = found.dimension.scale
-    if isinstance(scale, Likert):
-        shares = [
-            (f"{point} {scale.label(point)}".strip(), *(_share(arm, point) for arm in arms))
-            for point in range(1, scale.points + 1)
-        ]
-        caption = f"How many answers each point got: {found.dimension.name}"
-        tables.append(Table(caption, ("answer", *(arm.arm for arm in arms)), shares))
-    return tables
+    if not isinstance(scale, Likert):
+        return []
+    arms = in_order(found.arms, findings.analysis.planned.doses)
+    shares = [
+        (f"{point} {scale.label(point)}".strip(), *(_share(arm, point) for arm in arms))
+        for point in range(1, scale.points + 1)
+    ]
+    caption = f"Answers at each point: {found.dimension.name}"
+    return [Table(caption, ("answer", *(arm.arm for arm in arms)), shares)]
+
+
+def points_section(findings: Findings) -> Section | None:
+    """Show the answers at each point of the primary dimension's scale."""
+    tables = points_tables(findings, findings.primary)
+    return Section("points", "Answers at each point of the scale", tables) if tables else None
 
 
 def _share(arm: ArmSummary, point: int) -> str:
@@ -105,7 +115,7 @@ def primary_section(findings: Findings) -> Section:
     warned += warnings_of([(f"{each.test} on {each.score.replace('_', ' ')}", each) for each in tests])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
-    return Section("primary", "The primary result", blocks)
+    return Section("primary", "Primary test", blocks)
 
 
 def effects_section(findings: Findings) -> Section:
@@ -123,12 +133,12 @@ def effects_section(findings: Findings) -> Section:
             "too seldom."
         )
     )
-    return Section("effects", "How large it is", blocks)
+    return Section("effects", "Effect sizes", blocks)
 
 
 def equivalence_section(findings: Findings) -> Section:
     """Compare the difference with the smallest effect size of interest."""
-    found, title = findings.primary, "The smallest effect size of interest"
+    found, title = findings.primary, "Smallest effect size of interest"
     if found.equivalence is None:
         text = (
             "The plan names no smallest effect size of interest. A p above alpha alone never shows that "
@@ -159,7 +169,7 @@ def _margins_table(found: Equivalence) -> Table:
 def ordinal_section(findings: Findings) -> Section:
     """Show the ordinal mixed model: the odds ratio, the spread between raters, prompts and texts."""
     found = findings.primary.details.ordinal
-    title = "The ordinal mixed model"
+    title = "Ordinal mixed model"
     if isinstance(found, NotEstimable):
         return Section("ordinal", title, [Prose(found.sentence)])
     interval = found.interval and Interval(

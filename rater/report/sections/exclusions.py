@@ -10,7 +10,7 @@ from rater.report.sections.findings import Findings, cut_rows, outcomes_table, s
 def exclusions_section(findings: Findings) -> Section:
     """Show rules, raters left out, and the primary test with and without them."""
     found = findings.analysis.exclusion
-    title = "Who and what was left out"
+    title = "Exclusions and missing answers"
     rest = not_judged_blocks(findings)
     if found is None:
         none = "No rule to leave raters out was declared, and none was: every answer given is analysed."
@@ -38,4 +38,4 @@ def _both(findings: Findings) -> list[Block]:
     table = outcomes_table("The primary test with the exclusions and without them", outcomes, findings.alpha)
     named = ("as planned, without those left out", "with everybody")
     rows = [(name, *row[1:]) for name, row in zip(named, table.rows, strict=True)]
-    return [Table(table.caption, ("raters", *table.header[1:]), rows, n_text=2, marked=(0,))]
+    return [Table(table.caption, ("raters", *table.header[1:]), rows, marked=(0,), text_at=(4,))]

@@ -70,36 +70,36 @@ def warnings_of(named: Sequence[tuple[str, Outcome | Quantity]]) -> list[str]:
 def outcomes_table(
     caption: str, outcomes: Sequence[Outcome], alpha: float, *, main_first: bool = True
 ) -> Table:
-    """Put tests under each other: score, test, estimate, interval, statistic, p, and how many of what."""
+    """Tabulate tests; estimate, interval and p come first, since a phone shows no more without scrolling."""
     rows = [
         (
             SCORE_LABELS[found.score],
-            found.test,
             optional(found.estimate),
             interval_text(found),
-            statistic(found) if isinstance(found, Result) else "–",
             bare_p(p_of(found)),
+            found.test,
+            statistic(found) if isinstance(found, Result) else "–",
             f"{found.n.raters:,} × {found.n.prompts:,}",
             f"{found.n.answers:,}",
         )
         for found in outcomes
     ]
-    header = ("score", "test", "estimate", level(alpha), "statistic", "p", "raters × prompts", "answers")
-    return Table(caption, header, rows, n_text=2, marked=(0,) if main_first else ())
+    header = ("score", "estimate", level(alpha), "p", "test", "statistic", "raters × prompts", "answers")
+    return Table(caption, header, rows, marked=(0,) if main_first else (), text_at=(4,))
 
 
 def quantities_table(caption: str, quantities: Sequence[tuple[str, Quantity]], alpha: float) -> Table:
-    """Put effect sizes or coefficients under each other, each with what it means."""
+    """Tabulate effect sizes or coefficients with their meanings."""
     rows = [
         (
             name,
-            found.sentence if isinstance(found, NotEstimable) else sentence(found.estimand),
             optional(found.estimate),
             interval_text(found),
+            found.sentence if isinstance(found, NotEstimable) else sentence(found.estimand),
         )
         for name, found in quantities
     ]
-    return Table(caption, ("quantity", "meaning", "estimate", level(alpha)), rows, n_text=2)
+    return Table(caption, ("quantity", "estimate", level(alpha), "meaning"), rows, text_at=(3,))
 
 
 def effects_with_names(quantities: Sequence[Quantity]) -> list[tuple[str, Quantity]]:

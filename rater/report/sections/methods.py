@@ -47,7 +47,7 @@ def versions() -> dict[str, str]:
 def methods_section(findings: Findings) -> Section:
     """Write the methods as paragraphs and a list of references."""
     paragraphs = [Prose(text) for text in method_paragraphs(findings)]
-    return Section("methods", "Methods, ready for a paper", [*paragraphs, Bullets(references(findings))])
+    return Section("methods", "Methods", [*paragraphs, Bullets(references(findings))])
 
 
 def method_paragraphs(findings: Findings) -> list[str]:

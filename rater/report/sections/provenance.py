@@ -52,7 +52,7 @@ def provenance_section(findings: Findings, digest: str) -> Section:
                 "before the first rating; the log's rows are chained by their hashes. To verify them:"
             )
         )
-    return Section("provenance", "Provenance, and how to verify it", [*blocks, Commands(commands)])
+    return Section("provenance", "Provenance and verification", [*blocks, Commands(commands)])
 
 
 def files_section(findings: Findings) -> Section:

@@ -13,7 +13,7 @@ from rater.report.sections.findings import Findings, cut_rows, quantities_table,
 def agreement_section(findings: Findings) -> Section:
     """Show every coefficient of agreement, and how raters repeated themselves."""
     found = findings.primary.details.agreement
-    title = "Agreement about single texts"
+    title = "Agreement between raters"
     if isinstance(found, NotEstimable):
         return Section("agreement", title, [Prose(found.sentence)])
     blocks: list[Block] = [*findings.picture("agreement")]
@@ -71,7 +71,7 @@ def raters_quality_section(findings: Findings) -> Section | None:
         "is left out for it unless a rule declared beforehand says so."
     )
     table = Table("How each rater answered", header, rows)
-    return Section("raters-quality", "How raters answered", [table, *rest, Prose(note)])
+    return Section("raters-quality", "Rater quality", [table, *rest, Prose(note)])
 
 
 def _row(rater: RaterQuality) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def _row(rater: RaterQuality) -> tuple[str, ...]:
 def course_section(findings: Findings) -> Section | None:
     """Show ratings over position and the time for each answer."""
     blocks = [*findings.picture("positions"), *findings.picture("times")]
-    return Section("course", "How answering went", blocks) if blocks else None
+    return Section("course", "Answers over time", blocks) if blocks else None
 
 
 def power_section(findings: Findings) -> Section | None:
@@ -109,4 +109,4 @@ def power_section(findings: Findings) -> Section | None:
         ("true difference (points)", "found in", "simulation's 95 % interval"),
         rows,
     )
-    return Section("power", "What this design can find", [*findings.picture("power"), table])
+    return Section("power", "Power of this design", [*findings.picture("power"), table])
