@@ -12,7 +12,7 @@ from rater.errors import StateError
 ANSWER = "answer."
 """How the names of the fields begin that hold an answer to a dimension."""
 _TIMES = ("shown_ms", "first_render_ms", "hidden_ms")
-_TYPED = "input[type=number], input[type=range], input[type=text], textarea"
+_TYPED = "input[type=text], textarea"
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def is_number(text: str) -> bool:
 
 
 def _typed_field(typed: Tag) -> Field:
-    ends = [str(typed.get(name, "")) for name in ("min", "max", "step")]
+    ends = [str(typed.get(f"data-{name}", "")) for name in ("min", "max", "step")]
     lowest, highest, step = (float(end) if is_number(end) else None for end in ends)
     return Field(str(typed["name"]), (), lowest, highest, step or 1)
 

@@ -11,7 +11,7 @@ from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Scale
 from rater.web.language import gettext as _
 from rater.web.pages.preparation import FeedbackField
-from rater.web.trial_form import Given
+from rater.web.trial_form import Given, write_number
 
 _UNABLE = "x"
 _LONGEST = 2_000
@@ -23,7 +23,7 @@ Answers = tuple[tuple[float | None, ...], ...]
 def write_answers(answers: Answers) -> str:
     """Write answers for an address."""
     return ";".join(
-        ",".join(_UNABLE if value is None else f"{value:.9g}" for value in text) for text in answers
+        ",".join(_UNABLE if value is None else write_number(value) for value in text) for text in answers
     )
 
 
@@ -93,4 +93,4 @@ def _name(scale: Scale, value: float | None) -> str:
         return _("cannot judge")
     if scale.kind == "pairwise":
         return next((choice.label for choice in scale.choices if choice.value == value), f"{value:g}")
-    return f"{value:.9g}"
+    return write_number(value)

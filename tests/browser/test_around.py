@@ -33,7 +33,7 @@ def around(publish_study: Callable[..., str], protocol: Protocol, address: str) 
             ),
             "practice": (
                 Practice(
-                    prompt="Sun", text=" shines.", accepted={"happiness": (4, 5)}, feedback="So **happy**."
+                    prompt="Sun", text=" shines.", accepted={"happiness": (2, 5)}, feedback="So **happy**."
                 ),
                 Practice(prompt="Rain", text=" falls."),
             ),
@@ -89,19 +89,19 @@ def test_a_whole_study_by_keys_which_every_page_with_questions_tells(
             at(page, path)
             expect(page.locator("fieldset").first).to_be_focused()
             press(page, "?")
-            expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+            expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
             told[path] = page.locator("dialog dl").inner_text().split()
             press(page, "Escape")
 
         tell("screening")
         press(page, "1", "ArrowRight", "ArrowRight", "Enter")
         at(page, "instructions", has_keys=False)
-        page.locator("button.primary").click()
+        press(page, "Enter")
         tell("practice/1")
-        press(page, "ArrowLeft", "Enter")  # from no choice to the highest
+        press(page, "ArrowLeft", "ArrowRight", "Enter")  # from no choice to the lowest
         at(page, "practice/1/feedback", has_keys=False)
-        expect(page.get_by_text("Your answer: 5")).to_be_visible()
-        page.locator(".primary").click()
+        expect(page.get_by_text("Your answer: 2")).to_be_visible()
+        press(page, "Enter")
         at(page, "practice/2")
         press(page, "2", "2")  # the same press again goes on
         tell("trial/1")
@@ -109,15 +109,18 @@ def test_a_whole_study_by_keys_which_every_page_with_questions_tells(
         at(page, "trial/2")
         press(page, "2", "Enter")
         at(page, "rest/2", has_keys=False)
-        page.locator(".primary").click()
+        press(page, "Enter")
         at(page, "trial/3")
         press(page, "3", "Enter")
-        page.locator(".primary").click()
+        at(page, "finish", has_keys=False)
+        press(page, "Enter")
         tell("guesses")
         press(page, "1", "3", "3")
         at(page, "guesses")  # there is no way back from there: only Enter and the button send it
         press(page, "Enter")
-        at(page, "comment", has_keys=False)
+        at(page, "comment")
+        press(page, "Enter")
+        expect(page.locator("#code")).to_have_text("DONE-1")
     assert stored("SELECT position, choice FROM guess") == [(1, "first"), (3, "unsure")]
     keys = {path: words[:3] for path, words in told.items()}
     assert keys == {
@@ -135,8 +138,8 @@ def test_an_answer_left_out_is_pointed_at_before_anything_is_sent(browse: Browse
         agree(page, around)
         at(page, "screening")
         press(page, "1", "Enter")
-        expect(page.get_by_text("Please choose one.").nth(1)).to_be_visible()
-        expect(page.get_by_text("Please choose one.").nth(0)).to_be_hidden()
+        expect(page.get_by_text("Please choose an answer.").nth(1)).to_be_visible()
+        expect(page.get_by_text("Please choose an answer.").nth(0)).to_be_hidden()
         expect(page.locator("#screening-1")).to_be_focused()
 
 

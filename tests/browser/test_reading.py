@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from rater.store.rating.publication import NewTrial
 from rater.study.protocol import Dimension, Protocol
-from rater.study.scales import Likert, Slider
+from rater.study.scales import Likert, Pairwise, Slider
 
 pytestmark = pytest.mark.browser
 
@@ -82,12 +83,41 @@ def test_what_is_missing_on_a_slider_is_told_where_the_focus_is_already(browse: 
         expect(slider).to_have_accessible_description("Please set the slider.")
 
 
-def test_the_text_is_the_description_of_its_first_question_only(browse: Browse, three: str) -> None:
+def test_the_text_is_read_out_at_its_first_question_and_no_error_is(browse: Browse, three: str) -> None:
     with browse() as context:
         page = context.new_page()
         begin(page, three)
         described = [each.get_attribute("aria-describedby") for each in page.locator("fieldset").all()]
-        assert described == ["text question-1-problem", "question-2-problem", "question-3-problem"]
+        assert described == ["words", None, None]
+        expect(page.locator("fieldset").first).to_have_accessible_description(
+            re.compile("^Long and longer and")
+        )
+        page.locator("button.primary").click()
+        expect(page.get_by_role("alert")).to_have_text("Please set the slider.")
+        problem = re.compile("and longer Please set the slider.$")
+        expect(page.locator("fieldset").first).to_have_accessible_description(problem)
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_role("alert")).to_have_count(0)
+        expect(page.locator("fieldset").first).to_have_accessible_description(re.compile("and longer$"))
+
+
+def test_in_a_pair_the_focus_is_on_the_first_text_which_is_read_out(
+    browse: Browse, address: str, publish_study: Callable[..., str], protocol: Protocol
+) -> None:
+    dimension = protocol.dimensions[0].model_copy(update={"scale": Pairwise()})
+    shown = protocol.model_copy(update={"dimensions": (dimension,)})
+    trials = (NewTrial("pair-0", "pair-1"), NewTrial("pair-1", "pair-0"))
+    publish_study(slug="pair", name="pair", shown=shown, trials=trials)
+    with browse() as context:
+        page = context.new_page()
+        begin(page, f"{address}/s/pair")
+        for words in ("I woke up and smiled.", "The rain went on."):
+            first = page.get_by_role("group", name="Text A")
+            expect(first).to_be_focused()
+            expect(first).to_have_accessible_description(words)
+            expect(page.locator("fieldset")).to_have_accessible_description("")
+            page.keyboard.press("ArrowLeft")
+            page.keyboard.press("Enter")
 
 
 def test_enlarged_four_times_a_text_has_room_for_some_lines(browse: Browse, three: str) -> None:

@@ -142,7 +142,7 @@ def answers(form: Tag, chosen: int) -> Iterator[tuple[str, str]]:
         radios = question.select("input[type=radio]")
         if radios:
             yield str(radios[chosen]["name"]), str(radios[chosen]["value"])
-        for number in question.select("input[type=number]"):
+        for number in question.select("input.field"):
             yield str(number["name"]), "3"
 
 

@@ -8,11 +8,14 @@ rater, proves whose answers it holds, and cannot be made for another rater or fo
 
 import hashlib
 import hmac
+import re
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rater.store.rating.schema import Rater, Token
+
+_CHANGED = re.compile(r"(.+)-[0-9]{1,5}")
 
 
 def sitting_mark(token_digest: str) -> str:
@@ -27,8 +30,15 @@ def prove(token_digest: str, submission_id: str, position: int) -> str:
 
 
 def is_proven(token_digest: str, submission_id: str, position: int, *, proof: str) -> bool:
-    """Say whether a proof is that of a submission."""
-    return hmac.compare_digest(prove(token_digest, submission_id, position).encode(), proof.encode())
+    """Return whether a proof is that of a submission, or of a change to it.
+
+    A page that sends a changed answer while its first one is under way numbers it: ``id-1``, ``id-2``.
+    """
+    changed = _CHANGED.fullmatch(submission_id)
+    return any(
+        hmac.compare_digest(prove(token_digest, each, position).encode(), proof.encode())
+        for each in (submission_id, *(changed.groups() if changed else ()))
+    )
 
 
 def find_digest(session: Session, study_id: int, mark: str) -> str | None:

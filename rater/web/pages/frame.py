@@ -7,6 +7,8 @@ from typing import ClassVar
 from flask import render_template, request, url_for
 from markupsafe import Markup
 
+from rater.store.rating.recovery import sitting_mark
+from rater.store.rating.sittings import digest
 from rater.web import arrivals, flow, language
 from rater.web.contact import contact_of_request, link_contact
 from rater.web.flow import Place, Visit
@@ -42,6 +44,8 @@ class Frame:
     """Where a rater can stop or withdraw."""
     contact: Markup | None = None
     """Whom to ask about the study."""
+    mark: str = ""
+    """By which a browser distinguishes one rater's drafts and unsent answers from another's."""
 
     @classmethod
     def bare(cls) -> "Frame":
@@ -111,6 +115,7 @@ def frame_of(visit: Visit, *, holds_answers: bool = False) -> Frame:
         agreed_url=flow.url_of(slug, Place("agreed")) if visit.sitting is not None else None,
         leave_url=flow.url_of(slug, Place("leave")) if flow.may_open(visit, Place("leave")) else None,
         contact=link_contact(visit.protocol.contact),
+        mark=sitting_mark(digest(visit.token)) if visit.token else "",
     )
 
 

@@ -39,6 +39,8 @@ class InstructionsPage(Page):
     n_texts: int
     n_practice: int
     last_key: int
+    may_be_unable: bool
+    """Whether a question can be answered with "cannot judge"."""
     n_again: int
     """How many texts were rated already by who comes back; 0 for a newcomer."""
     has_failed: bool

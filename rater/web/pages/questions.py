@@ -8,12 +8,13 @@ from rater.study.protocol import Dimension
 from rater.study.scales import Likert, Number, Pairwise, Slider
 from rater.web.language import Direction, direction_of
 from rater.web.language import gettext as _
-from rater.web.trial_form import ANSWER, CANNOT, COMMENT, LONGEST_COMMENT, UNABLE, Given
+from rater.web.trial_form import ANSWER, CANNOT, COMMENT, LONGEST_COMMENT, UNABLE, Given, write_number
 
 Room = Literal["short", "medium", "long"]
 Kind = Literal["points", "choices", "slider", "number"]
 
 _MOST_BRIEF, _LONGEST_BRIEF = 5, 8
+_THOUSAND = 1000
 _SHORT_CHARACTERS, _MEDIUM_CHARACTERS = 320, 700
 
 
@@ -26,6 +27,11 @@ class TextField:
     text: str
     direction: Direction
     """That of its first letter: prompt and text are one paragraph."""
+
+    @property
+    def words_id(self) -> str:
+        """The id of the element with nothing but the text, by which a screen reader finds it."""
+        return f"words-{self.letter}" if self.letter else "words"
 
     @classmethod
     def of(cls, letter: str, prompt: str, text: str) -> "TextField":
@@ -54,6 +60,8 @@ class Measure:
     low: str
     high: str
     unit: str
+    keyboard: Literal["numeric", "decimal", "text"]
+    """Which keys a phone shows: those of numbers have no minus sign."""
 
 
 @dataclass(frozen=True)
@@ -141,13 +149,13 @@ def question_fields(dimensions: Sequence[Dimension], given: Mapping[str, Given])
 
 
 def last_key(dimensions: Sequence[Dimension]) -> int:
-    """Return the highest number key that chooses something; 0 where none does."""
+    """Return the highest number that chooses something when it is typed; 0 where none does."""
     return last_key_of(len(dimension.scale.choices) for dimension in dimensions)
 
 
 def last_key_of(n_choices: Iterable[int]) -> int:
-    """Return the highest number key that chooses something, by how many choices each question has."""
-    return min(9, max(n_choices))
+    """Return the highest number that chooses something, from the number of choices of each question."""
+    return max(n_choices)
 
 
 def _question_field(number: int, dimension: Dimension, given: Given) -> QuestionField:
@@ -170,7 +178,7 @@ def _question_field(number: int, dimension: Dimension, given: Given) -> Question
         has_brief_labels=len(scale.choices) <= _MOST_BRIEF
         and all(len(word) <= _LONGEST_BRIEF for choice in scale.choices for word in choice.label.split()),
         measure=_measure(dimension),
-        value="" if given.is_unable else given.value,
+        value=given.value,
         unable=_unable(dimension, given),
         comment=_comment(dimension, given),
         problem=_problem(dimension),
@@ -188,13 +196,18 @@ def _measure(dimension: Dimension) -> Measure | None:
     if not isinstance(scale, Slider | Number):
         return None
     return Measure(
-        minimum=f"{scale.minimum:.9g}",
-        maximum=f"{scale.maximum:.9g}",
-        step=f"{scale.step:.9g}",
+        minimum=write_number(scale.minimum),
+        maximum=write_number(scale.maximum),
+        step=write_number(scale.step),
         low=scale.low if isinstance(scale, Slider) else "",
         high=scale.high if isinstance(scale, Slider) else "",
         unit=scale.unit or "" if isinstance(scale, Number) else "",
+        keyboard="text" if scale.minimum < 0 else "numeric" if _is_whole(scale) else "decimal",
     )
+
+
+def _is_whole(scale: Slider | Number) -> bool:
+    return scale.step == int(scale.step) and scale.minimum == int(scale.minimum)
 
 
 def _unable(dimension: Dimension, given: Given) -> Unable | None:
@@ -212,17 +225,39 @@ def _comment(dimension: Dimension, given: Given) -> CommentField | None:
 
 
 def _problem(dimension: Dimension) -> str:
-    """Say what is missing; for a number that is off the scale the same words do, which name its ends."""
+    """Describe what is missing; for a number that is off the scale the same words do, which name its ends."""
     scale = dimension.scale
     if isinstance(scale, Number):
-        ends = {"low": f"{scale.minimum:.9g}", "high": f"{scale.maximum:.9g}", "step": f"{scale.step:.9g}"}
-        if scale.step == 1:
-            return _("Please give a whole number from %(low)s to %(high)s.", **ends)
-        return _("Please give a number from %(low)s to %(high)s, in steps of %(step)s.", **ends)
+        return _number_problem(scale, cannot_judge=dimension.cannot_judge)
     if isinstance(scale, Slider):
         if dimension.cannot_judge:
             return _("Please set the slider, or say that you cannot judge.")
         return _("Please set the slider.")
     if dimension.cannot_judge:
-        return _("Please choose one, or say that you cannot judge.")
-    return _("Please choose one.")
+        return _("Please choose an answer, or say that you cannot judge.")
+    return _("Please choose an answer.")
+
+
+def _number_problem(scale: Number, *, cannot_judge: bool) -> str:
+    ends = {
+        "low": write_number(scale.minimum),
+        "high": write_number(scale.maximum),
+        "step": write_number(scale.step),
+    }
+    if scale.step == 1 and cannot_judge:
+        words = _(
+            "Please enter a whole number from %(low)s to %(high)s, or say that you cannot judge.", **ends
+        )
+    elif scale.step == 1:
+        words = _("Please enter a whole number from %(low)s to %(high)s.", **ends)
+    elif cannot_judge:
+        words = _(
+            "Please enter a number from %(low)s to %(high)s in steps of %(step)s, "
+            "or say that you cannot judge.",
+            **ends,
+        )
+    else:
+        words = _("Please enter a number from %(low)s to %(high)s in steps of %(step)s.", **ends)
+    if max(abs(scale.minimum), abs(scale.maximum)) < _THOUSAND:
+        return words
+    return words + " " + _("Please write thousands without a separator, for example 1500.")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rater.store.rating.recovery import prove, sitting_mark
+from rater.store.rating.recovery import prove
 from rater.store.rating.sittings import Sitting, digest
 from rater.store.rating.trials import TrialView, first_revisable
 from rater.study.protocol import Dimension, Protocol
@@ -39,8 +39,8 @@ class TrialPage(Page):
     submission_id: str
     may_go_back: bool
     goes_on_at_once: bool
-    mark: str
-    """By which a browser tells this rater's unsent answers from another's."""
+    may_change: bool
+    """Whether an answer can be changed after it is sent."""
     proof: str
     """That the submission id is from this rater's page, for `rater recover`."""
 
@@ -102,6 +102,6 @@ def trial_page(
         submission_id=submission_id,
         may_go_back=view.position > first_revisable(sitting, protocol.revising),
         goes_on_at_once=protocol.go_on_at_once,
-        mark=sitting_mark(token_digest),
+        may_change=protocol.revising != "none",
         proof=prove(token_digest, submission_id, view.position),
     )

@@ -107,6 +107,7 @@ def _instructions_page(visit: Visit, sitting: Sitting, *, n_again: int) -> Instr
         n_texts=sitting.n_trials,
         n_practice=len(protocol.practice) if is_practising else 0,
         last_key=last_key(protocol.dimensions),
+        may_be_unable=any(dimension.cannot_judge for dimension in protocol.dimensions),
         n_again=n_again,
         has_failed=is_practising and sitting.n_practice_attempts > 0,
     )

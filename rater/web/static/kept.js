@@ -1,30 +1,57 @@
-// Answers that the server has not confirmed yet, kept in this browser, and as a file for when it never does.
+// Answers that the server has not confirmed yet, kept in this browser, and as a file for when it never does;
+// and drafts: what was entered on a page of this tab and not sent yet.
 
 const PREFIX = "rater-answer:";
-const memory = new Map(); // where the browser keeps nothing
+const DRAFT = "rater-draft:";
+const memory = new Map(); // used where the browser refuses storage
 
-function storage() {
+const inMemory = {
+  get length() {
+    return memory.size;
+  },
+  key: (index) => [...memory.keys()][index],
+  getItem: (key) => memory.get(key),
+  setItem: (key, value) => memory.set(key, value),
+  removeItem: (key) => memory.delete(key),
+};
+
+// A tab keeps its name from page to page, also where storage is refused.
+const inTabName = {
+  read() {
+    try {
+      return Object(JSON.parse(window.name));
+    } catch {
+      return {};
+    }
+  },
+  getItem: (key) => inTabName.read()[key] ?? null,
+  setItem(key, value) {
+    window.name = JSON.stringify({ ...inTabName.read(), [key]: value });
+  },
+  removeItem(key) {
+    const { [key]: removed, ...others } = inTabName.read();
+    if (removed !== undefined) window.name = JSON.stringify(others);
+  },
+};
+
+function usable(name, fallback) {
   try {
-    localStorage.setItem(`${PREFIX}probe`, "1");
-    localStorage.removeItem(`${PREFIX}probe`);
-    return localStorage;
+    const store = window[name];
+    store.setItem(`${PREFIX}probe`, "1");
+    store.removeItem(`${PREFIX}probe`);
+    return store;
   } catch {
-    return {
-      get length() {
-        return memory.size;
-      },
-      key: (index) => [...memory.keys()][index],
-      getItem: (key) => memory.get(key),
-      setItem: (key, value) => memory.set(key, value),
-      removeItem: (key) => memory.delete(key),
-    };
+    return fallback;
   }
 }
 
-// Keep an entry: { id, url, body, position, mark, proof }. It takes the place of an older one for its text.
-export function keep(entry) {
-  for (const older of keptOf(entry.mark)) if (older.position === entry.position) forget(older.id);
-  storage().setItem(PREFIX + entry.id, JSON.stringify(entry));
+const storage = () => usable("localStorage", inMemory);
+const tabStorage = () => usable("sessionStorage", inTabName);
+
+// Keep an entry: { id, url, body, position, mark, proof }. It replaces an older one for the same text.
+export function keep({ id, url, body, position, mark, proof }) {
+  for (const older of keptOf(mark)) if (older.position === position) forget(older.id);
+  storage().setItem(PREFIX + id, JSON.stringify({ id, url, body, position, mark, proof }));
 }
 
 export function forget(id) {
@@ -53,4 +80,40 @@ export function download(mark) {
   link.download = `answers-${mark.slice(0, 6)}.json`;
   link.click();
   URL.revokeObjectURL(link.href);
+}
+
+// What is entered in a form's visible fields, as one text that can be compared and filled in again.
+export function enteredIn(form) {
+  const fields = [...new FormData(form)].filter(([name]) => form.elements[name].type !== "hidden");
+  return new URLSearchParams(fields.filter(([, value]) => value !== "")).toString();
+}
+
+export function fillForm(form, entered) {
+  const fields = new URLSearchParams(entered);
+  for (const element of form.elements) {
+    if (!element.name || ["hidden", "submit"].includes(element.type)) continue;
+    if (["radio", "checkbox"].includes(element.type)) {
+      element.checked = fields.get(element.name) === element.value;
+    } else {
+      element.value = fields.get(element.name) ?? "";
+    }
+  }
+}
+
+const draftKey = () => `${DRAFT}${document.body.dataset.mark}:${location.pathname}`;
+
+export function keepDraft(form) {
+  tabStorage().setItem(draftKey(), enteredIn(form));
+}
+
+export function dropDraft() {
+  tabStorage().removeItem(draftKey());
+}
+
+// Fill in what was entered on this page before, and return whether that differs from what the page shows.
+export function restoreDraft(form) {
+  const draft = tabStorage().getItem(draftKey());
+  if (draft === null || draft === enteredIn(form)) return false;
+  fillForm(form, draft);
+  return true;
 }

@@ -1,22 +1,26 @@
-// Keys of a page with questions: 1 to 9 choose, arrows move, Enter goes on, Backspace goes back, ? shows the keys.
+// The keyboard on pages with questions. Digits choose (two digits for 10 and more), x is "cannot judge", arrows
+// move the choice, Enter continues, Backspace goes back, ? shows the shortcuts, Page Down and Space scroll the
+// text. Whoever speaks to their computer, or touches keys by accident, can switch off the keys that are characters.
 
 import { choicesOf, chosenOf, choose, currentQuestion, firstMissing, focusOn, isTurnedByPress, moveChoice } from "./scale.js";
+
+const SECOND_DIGIT_MS = 500;
+const SWITCH = "rater-shortcuts";
+const TAKING_SPACE = "textarea, .field, button, summary, input[type=checkbox], input[type=radio]:not(:checked)";
+const CHARACTERS = /^([0-9x?]|Backspace)$/i;
+
+let isOff = readSwitch();
+let pending = null; // a first digit that may begin another number: { question, digits, timer }
 
 // Listen for as long as the page is open; `current` returns the form that is shown, and what it can do.
 export function listenToKeys(current) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
     if (document.querySelector("dialog[open]")) return;
-    const { form, goOn, goBack, showKeys } = current();
-    const actions = {
-      ArrowLeft: () => moveChoice(currentQuestion(form), -1),
-      ArrowRight: () => moveChoice(currentQuestion(form), 1),
-      Enter: goOn,
-      Backspace: goBack,
-      "?": showKeys,
-    };
-    const action = /^[1-9]$/.test(event.key) ? () => press(form, Number(event.key), goOn) : actions[event.key];
-    if (!action || isForTheFocused(event)) return;
+    if (scrollsText(event)) return event.preventDefault();
+    const { form } = current();
+    const action = isForTheFocused(event) ? null : actionOf(event, current());
+    if (!action || form.querySelector("[inert]")) return;
     event.preventDefault();
     if (!event.repeat) action(); // a key held down must not run through the texts
   });
@@ -26,36 +30,150 @@ export function listenToKeys(current) {
 export function takeEarlyKeys() {
   const early = window.earlyKeys;
   window.earlyKeys = null;
-  for (const key of early) document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  for (const key of early) {
+    document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  }
 }
 
-// Let the page's button show the keys; return what shows them.
+// Let the page's button show the shortcuts; return what shows them.
 export function dialogShower() {
   const opener = document.getElementById("show-keys");
   const showKeys = () => document.getElementById("keys").showModal();
   opener.hidden = false;
   opener.addEventListener("click", showKeys);
+  enhanceSwitch();
   return showKeys;
 }
 
-// A press chooses and goes to the next open question; the same press again, with nothing open, goes on.
-function press(form, number, goOn) {
+// Show the switch, which needs this script, as it was left.
+export function enhanceSwitch() {
+  const label = document.querySelector(".shortcuts");
+  const box = label.querySelector("input");
+  label.hidden = false;
+  box.checked = isOff;
+  box.addEventListener("change", () => {
+    isOff = box.checked;
+    try {
+      if (isOff) localStorage.setItem(SWITCH, "off");
+      else localStorage.removeItem(SWITCH);
+    } catch {
+      // remembered for as long as this page is open
+    }
+  });
+}
+
+function readSwitch() {
+  try {
+    return localStorage.getItem(SWITCH) === "off";
+  } catch {
+    return false;
+  }
+}
+
+function actionOf({ key }, { form, goOn, goBack, showKeys }) {
+  if (isOff && CHARACTERS.test(key)) return null;
+  if (/^[0-9]$/.test(key)) return () => pressDigit(form, key, goOn);
   const question = currentQuestion(form);
-  const before = chosenOf(question);
-  const isSame = before !== undefined && choicesOf(question).indexOf(before) === number - 1;
-  if (isSame && !firstMissing(form)) return isTurnedByPress(form) ? goOn() : undefined;
-  if (!choose(question, number)) return undefined;
-  const open = firstMissing(form);
-  if (open) focusOn(open);
-  else if (form.dataset.atOnce !== undefined) goOn();
+  const actions = {
+    ArrowLeft: () => moveChoice(question, "left"),
+    ArrowRight: () => moveChoice(question, "right"),
+    Enter: () => enter(form, goOn),
+    Backspace: goBack,
+    "?": showKeys,
+  };
+  if (document.activeElement.matches("input[type=radio]")) {
+    actions.ArrowUp = () => moveChoice(question, "up");
+    actions.ArrowDown = () => moveChoice(question, "down");
+  }
+  if (question?.querySelector(".unable")) actions.x = actions.X = () => cannotJudge(form, question, goOn);
+  const action = actions[key];
+  return action && (() => (endNumber(), action()));
+}
+
+// A digit chooses, unless it begins another number, and goes to the next open question; the same digit again,
+// with nothing open, continues. A digit that begins another number waits for the second one.
+function pressDigit(form, digit, goOn) {
+  const first = endNumber();
+  if (first?.question.isConnected && Number(first.digits + digit) <= choicesOf(first.question).length) {
+    return press(form, first.question, Number(first.digits + digit), goOn);
+  }
+  if (first) moveOn(form, goOn);
+  const question = currentQuestion(form);
+  const n = question ? choicesOf(question).length : 0;
+  const number = Number(digit) || 10;
+  if (digit === "0" || number * 10 > n) return press(form, question, number, goOn);
+  choose(question, number);
+  const timer = setTimeout(() => {
+    pending = null;
+    if (question.isConnected) moveOn(form, goOn);
+  }, SECOND_DIGIT_MS);
+  pending = { question, digits: digit, timer };
   return undefined;
 }
 
+function endNumber() {
+  const ended = pending;
+  pending = null;
+  clearTimeout(ended?.timer);
+  return ended;
+}
+
+function press(form, question, number, goOn) {
+  const before = question && chosenOf(question);
+  const isSame = before && choicesOf(question).indexOf(before) === number - 1;
+  if (isSame && !firstMissing(form)) return isTurnedByPress(form) ? goOn() : undefined;
+  return question && choose(question, number) ? moveOn(form, goOn) : undefined;
+}
+
+function cannotJudge(form, question, goOn) {
+  const unable = question.querySelector(".unable input");
+  if (unable.checked && !firstMissing(form)) return isTurnedByPress(form) ? goOn() : undefined;
+  unable.checked = true;
+  unable.focus({ preventScroll: true });
+  unable.dispatchEvent(new Event("input", { bubbles: true }));
+  return moveOn(form, goOn);
+}
+
+function moveOn(form, goOn) {
+  const open = firstMissing(form);
+  if (open) focusOn(open);
+  else if (form.dataset.atOnce !== undefined) goOn();
+}
+
+// Enter goes to the next open question in silence. On the open one, or with none open, it is Next.
+function enter(form, goOn) {
+  const open = firstMissing(form);
+  if (open && open !== currentQuestion(form)) focusOn(open);
+  else goOn();
+}
+
 // Enter on a button presses that button, and what is typed into a field is the field's.
-function isForTheFocused(event) {
-  const focused = event.target;
-  if (focused.matches("textarea, input[type=number]")) return true;
-  if (event.key === "Enter") return focused.matches("button, a, summary");
-  if (event.key.startsWith("Arrow")) return focused.matches("input[type=radio]:checked, input[type=range]");
-  return false;
+function isForTheFocused({ target, key }) {
+  if (target.matches(".field")) return key !== "Enter";
+  if (target.matches("textarea")) return true;
+  if (key === "Enter") return target.matches("button, a, summary");
+  return key.startsWith("Arrow") && target.matches("input[type=range]");
+}
+
+// Scroll the text by a key that scrolls, wherever the focus is; return whether the key was for that.
+function scrollsText({ key, shiftKey, target }) {
+  const isPage = ["PageUp", "PageDown"].includes(key) && !target.matches("textarea");
+  const isSpace = key === " " && !target.matches(TAKING_SPACE);
+  const isLine = ["ArrowUp", "ArrowDown"].includes(key) && !target.matches("textarea, input, .text");
+  if (!isPage && !isSpace && !isLine) return false;
+  const isUp = ["PageUp", "ArrowUp"].includes(key) || (key === " " && shiftKey);
+  const texts = [...document.querySelectorAll(".trial .text")];
+  if (isUp) texts.reverse();
+  const focused = texts.filter((text) => text === target);
+  const text = [...focused, ...texts].find((each) => canScroll(each, isUp));
+  const step = isLine ? 60 : 0.85 * (text ?? document.documentElement).clientHeight;
+  if (text) text.scrollBy(0, isUp ? -step : step);
+  // at the end of the text a page key moves no slider: it scrolls the page
+  else if (target.matches(".range")) window.scrollBy(0, isUp ? -step : step);
+  else return false;
+  return true;
+}
+
+function canScroll(text, isUp) {
+  return isUp ? text.scrollTop > 0 : text.scrollHeight - text.clientHeight - text.scrollTop > 1;
 }

@@ -1,10 +1,12 @@
-// Improve a page of questions beside the trials (screening, practice, the blinding question): the same keys as
-// on a trial, and the focus where the next answer goes. Sending is the browser's own.
+// Improve a page of questions around the trials (screening, practice, the blinding question, the comment): the
+// same keys as on a trial, the focus where the next answer goes, and drafts. Sending is the browser's own.
 
+import { dropDraft, keepDraft, restoreDraft } from "./kept.js";
 import { dialogShower, listenToKeys, takeEarlyKeys } from "./keys.js";
-import { focusFirst, listenToPresses, pointAtMissing } from "./scale.js";
+import { enhanceUnable, focusFirst, listenToPresses, lock, pointAtMissing } from "./scale.js";
 import { enhanceSliders } from "./slider.js";
 
+const LOCKED_MS = 20_000;
 const form = document.getElementById("answers");
 const showKeys = dialogShower();
 
@@ -13,8 +15,19 @@ function goOn() {
 }
 
 form.addEventListener("submit", (event) => {
-  if (pointAtMissing(form)) event.preventDefault();
+  if (pointAtMissing(form)) return event.preventDefault();
+  dropDraft();
+  // what is changed after this is not sent, so nothing can be, unless the browser gives up
+  lock(form, true);
+  setTimeout(() => lock(form, false), LOCKED_MS);
+  return undefined;
 });
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
+enhanceUnable(form);
+restoreDraft(form);
+for (const kind of ["input", "change"]) form.addEventListener(kind, () => keepDraft(form));
 enhanceSliders(form);
 listenToPresses(form, goOn);
 listenToKeys(() => ({ form, goOn, goBack: () => {}, showKeys }));

@@ -14,7 +14,7 @@ export function chosenOf(question) {
 
 export function isAnswered(question) {
   if (question.querySelector("input:checked")) return true;
-  return Boolean(question.querySelector("input[type=number]")?.value);
+  return Boolean(question.querySelector(".field")?.value.trim());
 }
 
 export function firstMissing(form) {
@@ -32,24 +32,48 @@ export function choose(question, number) {
   if (!radio) return false;
   radio.checked = true;
   radio.focus({ preventScroll: true });
-  showProblem(question, false);
+  radio.dispatchEvent(new Event("input", { bubbles: true })); // as a press would
   return true;
 }
 
-// Move the choice by one point; from no choice, to the end it would come in from. Right is onward, or back
-// where the page runs from right to left.
+// Let nothing be changed, or let it be changed again.
+export function lock(form, isLocked) {
+  for (const question of form.querySelectorAll("fieldset, textarea")) question.inert = isLocked;
+}
+
+// Move the choice by one, up to the ends. From no choice an arrow goes to the low end of a scale, and in a pair to
+// the weakest choice on its own side. Right is onward, or back where the page runs from right to left.
 export function moveChoice(question, arrow) {
-  const step = getComputedStyle(question).direction === "rtl" ? -arrow : arrow;
+  const isMirrored = getComputedStyle(question).direction === "rtl";
+  const isBack = arrow === "up" || arrow === (isMirrored ? "right" : "left");
   const radios = choicesOf(question);
   const from = radios.findIndex((radio) => radio.checked);
-  const target = from === -1 ? (step > 0 ? 0 : radios.length - 1) : from + step;
+  const target = from === -1 ? firstTarget(question, radios, isBack) : from + (isBack ? -1 : 1);
   if (target >= 0 && target < radios.length) choose(question, target + 1);
 }
 
+function firstTarget(question, radios, isBack) {
+  const sides = radios.map((radio) => Math.sign(Number(radio.value)));
+  if (question.dataset.kind !== "choices") return 0;
+  return isBack ? sides.lastIndexOf(-1) : sides.indexOf(1);
+}
+
+// Show or hide what is wrong with a question. Its line stays where it is once shown, so that nothing moves under a
+// finger, and describes the fields for as long as it is shown.
 export function showProblem(question, isShown) {
-  question.querySelector(".problem").hidden = !isShown;
-  if (isShown && choicesOf(question).length) question.setAttribute("aria-invalid", "true");
-  else question.removeAttribute("aria-invalid");
+  const problem = question.querySelector(".problem");
+  if (problem.hidden === !isShown) return;
+  problem.hidden = !isShown;
+  problem.classList.add("keeps-room");
+  for (const element of [question, ...question.querySelectorAll(".range, .field")]) {
+    const others = (element.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && id !== problem.id);
+    const ids = isShown ? [...others, problem.id] : others;
+    if (ids.length) element.setAttribute("aria-describedby", ids.join(" "));
+    else element.removeAttribute("aria-describedby");
+    if (element === question && !choicesOf(question).length) continue;
+    if (isShown) element.setAttribute("aria-invalid", "true");
+    else element.removeAttribute("aria-invalid");
+  }
 }
 
 // Point at the first question without an answer; say whether there is one.
@@ -66,12 +90,36 @@ export function focusOn(question, { scrolls = true } = {}) {
   if (scrolls) question.scrollIntoView({ block: "nearest" });
 }
 
-// Put the focus where the next answer goes as a page begins, which is read from its top: nothing is scrolled, but
-// to a question that the server points at.
+// Put the focus where the next answer goes as a page begins, and in a pair on its first text, which is read from its
+// top: nothing is scrolled, but to a question that the server points at.
 export function focusFirst(form) {
   const pointedAt = form.querySelector("fieldset[autofocus]");
+  const first = document.querySelector(".pair .text");
+  const next = firstMissing(form) ?? questionsOf(form)[0];
   if (pointedAt) focusOn(pointedAt);
-  else focusOn(firstMissing(form) ?? questionsOf(form)[0], { scrolls: false });
+  else if (first) first.focus({ preventScroll: true });
+  else if (next) focusOn(next, { scrolls: false });
+}
+
+// Make "cannot judge" a field of its own, which Tab reaches and the arrows of a scale do not.
+export function enhanceUnable(form) {
+  for (const input of form.querySelectorAll(".unable input")) {
+    input.name = input.name.replace(/^answer\./, "cannot.");
+    input.value = "1";
+  }
+}
+
+// An answer and "cannot judge" exclude each other.
+function excludeOthers(question, changed) {
+  const unable = question.querySelector(".unable input");
+  if (!unable || changed.matches("textarea")) return;
+  if (changed !== unable) {
+    unable.checked = false;
+  } else if (unable.checked) {
+    for (const radio of choicesOf(question)) radio.checked = false;
+    const field = question.querySelector(".field");
+    if (field) field.value = "";
+  }
 }
 
 // Whether a second press of an answer goes on: not where there is no way back from what that would send.
@@ -84,7 +132,10 @@ export function listenToPresses(form, goOn, hasJustTurned = () => false) {
   const atOnce = form.dataset.atOnce !== undefined;
   for (const question of questionsOf(form)) {
     let wasChosen = null;
-    question.addEventListener("input", () => showProblem(question, false));
+    question.addEventListener("input", ({ target }) => {
+      showProblem(question, false);
+      excludeOthers(question, target);
+    });
     for (const radio of question.querySelectorAll("input[type=radio]")) {
       radio.addEventListener("pointerdown", () => {
         wasChosen = radio.checked ? radio : null;

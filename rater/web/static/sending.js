@@ -1,13 +1,14 @@
-// Send an answer until the server has said what became of it: tried again after 1, 2, 4 … 15 seconds, and at
+// Send an answer until the server has confirmed or refused it: tried again after 1, 2, 4 … 15 seconds, and at
 // once when the browser is back online.
 
 const LONGEST_PAUSE_MS = 15_000;
 const PATIENCE_MS = 20_000;
 
-// Returns { outcome, url, html }. `tell(attempt)` is called before each further try.
-export async function send(entry, tell) {
+// Returns { outcome, url, html }. `latest()` returns the entry to send, at each attempt anew, since it may have
+// changed; `tell(attempt)` is called before each further attempt.
+export async function send(latest, tell) {
   for (let attempt = 1; ; attempt += 1) {
-    const reply = await post(entry);
+    const reply = await post(latest());
     if (reply) return reply;
     tell(attempt);
     await pause(Math.min(1000 * 2 ** (attempt - 1), LONGEST_PAUSE_MS));

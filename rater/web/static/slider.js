@@ -9,14 +9,12 @@ function enhance(slider) {
   const range = slider.querySelector(".range");
   const number = slider.querySelector(".field");
   const shown = slider.querySelector(".value");
-  const unable = slider.closest("fieldset").querySelector(".unable input");
 
   slider.classList.add("enhanced");
   range.setAttribute("aria-labelledby", `${labelOf(slider)} ${range.id}`);
 
   function take() {
     number.value = range.value;
-    if (unable) unable.checked = false;
     show();
   }
 
@@ -30,12 +28,16 @@ function enhance(slider) {
   if (number.value !== "") range.value = number.value;
   show();
   range.addEventListener("input", take);
-  // a press on the middle, where an untouched slider stands, changes nothing, but is an answer
-  range.addEventListener("click", take);
-  unable?.addEventListener("change", () => {
-    if (unable.checked) number.value = "";
-    show();
-  });
+  // A press on the middle, where an untouched slider is, changes nothing, but is an answer. After a tap that changes
+  // nothing, Chromium sends no click.
+  for (const kind of ["pointerup", "click"]) {
+    range.addEventListener(kind, () => {
+      if (number.value !== "") return;
+      take();
+      number.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+  }
+  slider.closest("form").addEventListener("input", show); // "cannot judge" empties the number
 }
 
 function labelOf(slider) {

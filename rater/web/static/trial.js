@@ -1,9 +1,9 @@
 // Improve the trial pages: keys, focus, a save that brings the next page with it, and answers that wait in the
 // browser until the server has them. Without this script the same form works by itself.
 
-import { download, forget, keep, keptOf } from "./kept.js";
+import { download, dropDraft, enteredIn, fillForm, forget, keep, keepDraft, keptOf, restoreDraft } from "./kept.js";
 import { dialogShower, listenToKeys, takeEarlyKeys } from "./keys.js";
-import { firstMissing, focusFirst, listenToPresses, pointAtMissing } from "./scale.js";
+import { enhanceUnable, firstMissing, focusFirst, listenToPresses, lock, pointAtMissing } from "./scale.js";
 import { send } from "./sending.js";
 import { enhanceSliders } from "./slider.js";
 import { noteRequest, noteShown, writeTiming } from "./timing.js";
@@ -11,22 +11,34 @@ import { noteRequest, noteShown, writeTiming } from "./timing.js";
 const UNTIL_SAVING_IS_SAID_MS = 300;
 const UNTIL_DOWNLOAD_MS = 60_000;
 const DOUBLE_CLICK_MS = 400;
+const TYPING_PAUSE_MS = 1000;
 
 const form = () => document.getElementById("answers");
 const button = (value) => form().querySelector(`button[value=${value}]`);
 let isSending = false;
+let save = null; // the save under way of the page shown: { go, entry, isTried, typedAt }
+let queued = null; // what was pressed while answers of other texts were being sent
+let nSubmissions = 0; // how many different answers this page has tried to send
 let failingSince = null;
 let turnedAt = -Infinity;
 let showKeys = () => {};
 
 function start() {
   const shown = form();
+  nSubmissions = 0;
+  const waiting = keptOf(document.body.dataset.mark).find((entry) => entry.position === Number(shown.dataset.position));
+  enhanceUnable(shown);
+  if (waiting) fillForm(shown, waiting.body);
+  const hasDraft = restoreDraft(shown);
   enhanceSliders(shown);
   listenToPresses(shown, goOn, hasJustTurned);
   showKeys = dialogShower();
-  document.getElementById("download").addEventListener("click", () => download(shown.dataset.mark));
+  document.getElementById("download").addEventListener("click", () => download(document.body.dataset.mark));
+  shown.addEventListener("input", noteChange);
+  shown.addEventListener("change", noteChange);
   noteShown();
   focusFirst(shown);
+  if (hasDraft && !waiting) say(words("draft"));
 }
 
 function say(words) {
@@ -44,34 +56,97 @@ function tellTrying(attempt) {
   document.getElementById("download").hidden = performance.now() - failingSince < UNTIL_DOWNLOAD_MS;
 }
 
-async function submit(submitter) {
-  const shown = form();
+// The server keeps one answer for each submission id: a changed answer has an id of its own, made from the
+// page's, which the page's proof covers.
+function entryOf(shown, go) {
   writeTiming(shown);
-  const entry = {
-    id: shown.elements.submission_id.value,
+  const fields = new FormData(shown, button(go));
+  const base = fields.get("submission_id");
+  const id = nSubmissions ? `${base}-${nSubmissions}` : base;
+  fields.set("submission_id", id);
+  return {
+    id,
     url: location.pathname,
-    body: new URLSearchParams(new FormData(shown, submitter)).toString(),
+    body: new URLSearchParams(fields).toString(),
     position: Number(shown.dataset.position),
-    mark: shown.dataset.mark,
+    mark: document.body.dataset.mark,
     proof: shown.dataset.proof,
+    entered: enteredIn(shown),
   };
-  keep(entry);
-  noteRequest();
-  follow(await sendOne(entry));
 }
 
-async function sendOne(entry) {
+// Keep every change as a draft. During a save it takes the place of the answer that waits, and is sent as a
+// revision, since the first answer may have reached the server.
+function noteChange({ target }) {
+  keepDraft(form());
+  if (!save) return;
+  if (target.matches("textarea, .field")) save.typedAt = performance.now();
+  takeChange();
+}
+
+function takeChange() {
+  const shown = form();
+  if (firstMissing(shown) || save.entry.entered === enteredIn(shown)) return;
+  if (save.isTried) nSubmissions += 1;
+  save.entry = entryOf(shown, save.go);
+  save.isTried = false;
+  keep(save.entry);
+}
+
+async function submit(go) {
+  const shown = form();
+  const entry = entryOf(shown, go);
+  if (!firstMissing(shown)) keep(entry);
+  noteRequest();
+  await sendShown(entry, go);
+}
+
+// Send the answer of the page that is shown, and again whatever was changed meanwhile; then turn the page.
+async function sendShown(first, go) {
+  const shown = form();
+  save = { go, entry: first, isTried: false, typedAt: -Infinity };
+  takeChange(); // a draft may be newer than an entry kept earlier
+  if (shown.dataset.once !== undefined) lock(shown, true); // a second answer would be refused
+  let reply = null;
+  let sent = null;
+  do {
+    reply = await sendOne(() => {
+      sent = save.entry;
+      save.isTried = true;
+      return sent;
+    });
+    await pauseInTyping();
+  } while (save.entry !== sent && ["saved", "incomplete"].includes(reply.outcome));
+  save = null;
+  nSubmissions += 1;
+  const isSaved = ["saved", "refused"].includes(reply.outcome);
+  if (isSaved && go === "next" && firstMissing(shown)) return say(words("changed"));
+  if (isSaved) dropDraft();
+  return follow(reply);
+}
+
+// Whoever is typing a comment is not interrupted by the next text.
+async function pauseInTyping() {
+  const left = () => save.typedAt + TYPING_PAUSE_MS - performance.now();
+  while (left() > 0) await new Promise((resolve) => setTimeout(resolve, left()));
+}
+
+async function sendOne(latest) {
   isSending = true; // a double click sends one answer
   const timer = setTimeout(() => say(words("saving")), UNTIL_SAVING_IS_SAID_MS);
-  const reply = await send(entry, (attempt) => {
-    clearTimeout(timer);
-    tellTrying(attempt);
-  });
+  let sent = null;
+  const reply = await send(
+    () => (sent = latest()),
+    (attempt) => {
+      clearTimeout(timer);
+      tellTrying(attempt);
+    },
+  );
   clearTimeout(timer);
   failingSince = null;
   isSending = false;
   // kept for when the study opens again, or knows this browser again
-  if (!["closed", "elsewhere"].includes(reply.outcome)) forget(entry.id);
+  if (!["closed", "elsewhere"].includes(reply.outcome)) forget(sent.id);
   return reply;
 }
 
@@ -94,14 +169,35 @@ function turnTo(html, url) {
   else history.pushState(null, "", url);
   window.scrollTo(0, 0);
   turnedAt = performance.now();
-  start();
   say(saved);
+  start();
 }
 
+// Send what an earlier page of this browser could not.
 async function sendKept() {
+  const shown = form();
+  const before = enteredIn(shown);
+  const entries = keptOf(document.body.dataset.mark);
+  const own = entries.find((entry) => entry.position === Number(shown.dataset.position));
   let last = null;
-  for (const entry of keptOf(form().dataset.mark)) last = await sendOne(entry);
-  if (last) location.replace(last.url);
+  for (const entry of entries) if (entry !== own) last = await sendOne(() => entry);
+  if (own) {
+    const go = new URLSearchParams(own.body).get("go");
+    await sendShown({ ...own, entered: enteredAs(shown, own) }, go === "back" && button("back") ? "back" : "next");
+  } else if (queued) {
+    submit(queued);
+  } else if (last && last.url !== location.pathname && enteredIn(shown) === before) {
+    location.replace(last.url);
+  } else if (last) {
+    say("");
+  }
+}
+
+// What a form would hold with the answers of an entry, a draft on top of which may differ.
+function enteredAs(shown, entry) {
+  const copy = shown.cloneNode(true);
+  fillForm(copy, entry.body);
+  return enteredIn(copy);
 }
 
 // The second half of a double click comes when the next text is there already, and is not meant for it.
@@ -120,11 +216,13 @@ function goBack() {
 document.addEventListener("submit", (event) => {
   if (event.target !== form()) return;
   event.preventDefault();
-  if (isSending) return;
   const isForward = event.submitter?.value !== "back";
   if (isForward && firstMissing(form()) && hasJustTurned()) return;
   if (isForward && pointAtMissing(form())) return;
-  submit(event.submitter ?? button("next"));
+  const go = isForward ? "next" : "back";
+  if (save) return;
+  if (isSending) queued = go;
+  else submit(go);
 });
 window.addEventListener("offline", () => say(words("offline")));
 window.addEventListener("online", () => say(words("online")));

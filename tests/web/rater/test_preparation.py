@@ -34,7 +34,7 @@ def test_the_content_notice_comes_before_consent(visitor: Visit, person: Any) ->
 def test_who_cannot_take_part_is_let_out_with_a_code_and_no_answer_is_stored(person: Any, rows: Rows) -> None:
     person.press()
     assert person.page.status_code == 422
-    assert "Please choose one." in person.text
+    assert "Please choose an answer." in person.text
 
     person.press(**{"screening.0": "1"})
 

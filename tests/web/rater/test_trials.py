@@ -42,7 +42,7 @@ def test_every_kind_of_answer_is_kept(rating: Any, rows: Rows) -> None:
 
 def test_nothing_is_preselected_and_a_slider_has_no_value(rating: Any) -> None:
     assert rating.soup.select("input[checked]") == []
-    assert [field["value"] for field in rating.soup.select("input[type=number]")] == ["", ""]
+    assert [field["value"] for field in rating.soup.select(".field")] == ["", ""]
     assert [field.get("name") for field in rating.soup.select("input[type=range]")] == [None]
 
 
@@ -50,9 +50,9 @@ def test_nothing_is_preselected_and_a_slider_has_no_value(rating: Any) -> None:
     ("changed", "pointed_at"),
     [
         ({"answer.warmth": ""}, "Please set the slider, or say that you cannot judge."),
-        ({"answer.age": "121"}, "Please give a whole number from 0 to 120."),
-        ({"answer.age": "3.5"}, "Please give a whole number from 0 to 120."),
-        ({"answer.age": "old"}, "Please give a whole number from 0 to 120."),
+        ({"answer.age": "121"}, "Please enter a whole number from 0 to 120."),
+        ({"answer.age": "3.5"}, "Please enter a whole number from 0 to 120."),
+        ({"answer.age": "old"}, "Please enter a whole number from 0 to 120."),
     ],
 )
 def test_what_is_missing_or_off_the_scale_is_pointed_at_and_the_rest_is_kept(
