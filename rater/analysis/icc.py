@@ -7,7 +7,7 @@ from scipy import stats
 
 from rater.analysis.bounds import DIFFERENCE, clip
 from rater.analysis.judgements import Judgements
-from rater.analysis.reml import fit_reml
+from rater.analysis.reml import NO_RESIDUAL, NoFit, fit_reml
 from rater.analysis.results import MIN_DF, Estimate, Interval, NotEstimable, Quantity
 
 REFERENCE = "Shrout & Fleiss 1979, Psychol. Bull. 86:420–428; McGraw & Wong 1996, Psychol. Methods 1:30–46"
@@ -102,8 +102,8 @@ def _by_reml(judged: Judgements, rng: np.random.Generator) -> _Single | str:
     item = np.unique(drawn.item, return_inverse=True)[1]
     ones = np.ones(drawn.rater.size)
     fit = fit_reml(drawn.rater, item, drawn.answer, ones, free=(True, True))
-    if fit is None:
-        return _NO_ERROR
+    if isinstance(fit, NoFit):
+        return _NO_ERROR if fit is NO_RESIDUAL else fit.reason
     items, raters = fit.prompt_variance, fit.rater_variance
     value = items / (items + raters + fit.residual_variance)
     of = "" if drawn is judged else f" ({drawn.n_raters:,} raters drawn at random)"

@@ -22,7 +22,7 @@ from rater.analysis.ordinal.clmm import fit_clmm
 from rater.analysis.ordinal.levels import fit_levels
 from rater.analysis.ordinal.model import CannotFitError
 from rater.analysis.ratings import first_showings, judged_only
-from rater.analysis.reml import fit_reml
+from rater.analysis.reml import NoFit, fit_reml
 from rater.analysis.scales import Judged, ends_of, is_pairwise, points_of, strongest_of
 from rater.analysis.simulate import LOGISTIC_SD, Choice, Cuts, Line, Scale, Spread
 from rater.analysis.tidy import read
@@ -154,7 +154,7 @@ def _from_line(first: Judgements, prompt: NDArray[np.intp], judged: Judged) -> P
     free = ("rater" in factors, item.max() > 0 and item.max() + 1 < item.size)
     can_fit = any(free) and np.ptp(drawn.answer) > 0
     fit = fit_reml(drawn.rater, item, drawn.answer, np.ones(item.size), free=free) if can_fit else None
-    if fit is None or fit.residual_variance <= 0:
+    if fit is None or isinstance(fit, NoFit) or fit.residual_variance <= 0:
         return _pilot(usual, {}, first, (*notes, "nothing was estimated, because too little varies"))
     unit = float(np.sqrt(fit.residual_variance)) / LOGISTIC_SD
     between = min(_between_prompts(first, prompt), fit.prompt_variance)
@@ -263,7 +263,7 @@ def _slopes_of_line(
     if min(cells.n.raters, cells.n.prompts) < 2:
         return None
     fit = fit_reml(cells.rater, cells.prompt, cells.scale_points, cells.weight, free=free_components(cells.n))
-    if fit is None:
+    if isinstance(fit, NoFit):
         return None
     unit = pilot.scale.unit
     return float(np.sqrt(fit.rater_variance)) / unit, float(np.sqrt(fit.prompt_variance)) / unit

@@ -15,8 +15,31 @@ from scipy.optimize import minimize
 
 Floats = NDArray[np.float64]
 
+_STARTS = ((0.2, 0.2), (0.3, 0.05), (0.05, 0.3), (0.02, 0.02), (0.6, 0.6), (0.6, 0.02), (0.02, 0.6))
+"""Where the search begins, as t / (1 + t) of the two ratios; all but the first only after a false stop."""
+_ZERO = 1e-12
+"""A search that ends this near to its boundary has ended there, but for rounding: the component is 0."""
+_FLAT = 1e-3
+"""The largest slope of the deviance at its minimum, as a share of the short factor's number of levels."""
+_SAME = 1e-3
+"""Deviances nearer than this are equal: along a ridge towards no residual they fall ever more slowly."""
+_RIDGE = (0.6, 0.4, 0.25, 0.15, 0.1, 0.05, 0.02, 0.01)
+"""Ratios of the two components at which a ridge is looked for."""
+_NEGLIGIBLE_RESIDUAL = 1e4
+"""A component so many times the residual variance explains the cells but for rounding."""
 LARGEST_RATIO = 1e6
 """Where a ratio grows up to here, the residual variance is 0 as far as double precision can tell."""
+
+
+@dataclass(frozen=True)
+class NoFit:
+    """The reason why the model could not be fitted, to complete "not estimable, because …"."""
+
+    reason: str
+
+
+NO_RESIDUAL = NoFit("raters and prompts explain every cell exactly, so nothing is left to compare them with")
+NOT_CONVERGED = NoFit("the likelihood of the variances could not be maximised: the search did not converge")
 
 
 @dataclass(frozen=True)
@@ -39,10 +62,11 @@ def fit_reml(
     weight: Floats,
     *,
     free: tuple[bool, bool],
-) -> RemlFit | None:
+) -> RemlFit | NoFit:
     """Fit the model to cells; ``free`` says which of the two components (rater, prompt) are estimated.
 
-    None where raters and prompts explain every cell exactly: the likelihood then has no maximum.
+    Without a fit where raters and prompts explain every cell exactly (the likelihood then has no maximum), or
+    where the search does not converge from any of several starting points.
 
     Equal to R's ``lmerTest::lmer(score ~ 1 + (1|rater) + (1|prompt), weights = weight)``. References: Bates,
     Mächler, Bolker & Walker 2015, J. Stat. Softw. 67(1); for the degrees of freedom Kuznetsova, Brockhoff &
@@ -55,8 +79,8 @@ def fit_reml(
     weights[long, short] = weight
     scores[long, short] = score
     ratios = _minimise(weights, scores, free[::-1] if swap else free)
-    if ratios is None:
-        return None
+    if isinstance(ratios, NoFit):
+        return ratios
     fit = _Fit(weights, scores, ratios)
     rater_ratio, prompt_ratio = ratios[::-1] if swap else ratios
     return RemlFit(
@@ -69,28 +93,65 @@ def fit_reml(
     )
 
 
-def _minimise(weights: Floats, scores: Floats, free: tuple[bool, bool]) -> Floats | None:
-    """Find the ratios of least deviance, searching over t / (1 + t), which is bounded and evenly scaled."""
-    corners = [np.multiply(free, corner) * LARGEST_RATIO for corner in ((1, 0), (0, 1), (1, 1))]
+def _minimise(weights: Floats, scores: Floats, free: tuple[bool, bool]) -> Floats | NoFit:
+    """Find the ratios of least deviance, searching over t / (1 + t), which is bounded and evenly scaled.
+
+    L-BFGS-B can stop where the deviance does not change within rounding along its search direction, although
+    its gradient is large (in 100 raters × 6 prompts with gaps, 2 of 12,400 fits stopped 3.9 above the
+    optimum). So the gradient is checked, and the search begins again from other places until it vanishes.
+    """
 
     def deviance(shares: Floats) -> tuple[float, Floats]:
         fit = _Fit(weights, scores, shares / (1 - shares))
-        slopes = fit.traces - fit.pulls / fit.residual_variance
-        return fit.deviance, slopes / (1 - shares) ** 2
+        return fit.deviance, fit.slopes / (1 - shares) ** 2
 
     largest = LARGEST_RATIO / (1 + LARGEST_RATIO)
-    found = minimize(
-        deviance,
-        [0.2 if allowed else 0.0 for allowed in free],
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(0.0, largest if allowed else 0.0) for allowed in free],
-        options={"ftol": 1e-15, "gtol": 1e-9, "maxiter": 200},
-    )
-    # Without a residual the deviance falls without end towards a corner, which the search may not have seen.
-    ratios = np.asarray(found.x / (1 - found.x), dtype=np.float64)
-    fell = any(_Fit(weights, scores, corner).deviance <= found.fun for corner in corners if corner.any())
-    return None if fell or ratios.max() > LARGEST_RATIO / 2 else ratios
+    best, lowest = None, np.inf
+    for start in _STARTS:
+        found = minimize(
+            deviance,
+            [share if allowed else 0.0 for share, allowed in zip(start, free, strict=True)],
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(0.0, largest if allowed else 0.0) for allowed in free],
+            options={"ftol": 1e-15, "gtol": 1e-9, "maxiter": 200},
+        )
+        shares = np.where(found.x < _ZERO, 0.0, found.x)
+        ratios = np.asarray(shares / (1 - shares), dtype=np.float64)
+        if found.fun < lowest:
+            best, lowest = ratios, found.fun
+        if is_stationary(weights, scores, ratios, free) or ratios.max() > _NEGLIGIBLE_RESIDUAL:
+            break
+    assert best is not None  # noqa: S101 (a deviance is a number)
+    if _has_no_residual(weights, scores, free, lowest) or best.max() > _NEGLIGIBLE_RESIDUAL:
+        return NO_RESIDUAL
+    return best if is_stationary(weights, scores, best, free) else NOT_CONVERGED
+
+
+def _has_no_residual(weights: Floats, scores: Floats, free: tuple[bool, bool], lowest: float) -> bool:
+    """Return whether the deviance falls without end towards a residual variance of 0.
+
+    It does so towards a corner, which the search may not have seen; or, where there are no more cells than
+    levels, so that raters and prompts can explain every cell, along a ridge of both components.
+    """
+    directions = [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
+    if np.count_nonzero(weights) <= sum(weights.shape):
+        directions += [pair for share in _RIDGE for pair in ((1.0, share), (share, 1.0))]
+    ratios = [np.multiply(free, direction) * LARGEST_RATIO for direction in directions]
+    return any(_Fit(weights, scores, each).deviance <= lowest + _SAME for each in ratios if each.any())
+
+
+def is_stationary(weights: Floats, scores: Floats, ratios: Floats, free: tuple[bool, bool]) -> bool:
+    """Return whether the deviance's projected gradient vanishes: no free ratio can lower it.
+
+    Slopes are taken by log(1 + t), in which the deviance is evenly curved; a ratio of 0 may only rise. The
+    curvature is of the order of the number of levels, so a slope of 1e-3 of that leaves a deviance that is
+    at most about 1e-6 of it above the optimum.
+    """
+    fit = _Fit(weights, scores, ratios)
+    slopes = fit.slopes * (1 + ratios)
+    projected = np.where(ratios > 0, slopes, np.minimum(slopes, 0.0))[np.asarray(free)]
+    return bool(np.all(np.abs(projected) <= _FLAT * min(weights.shape)))
 
 
 class _Covariance:
@@ -160,6 +221,7 @@ class _Fit:
         trace_long = v.e.sum() - (self.core * (self.side.T @ self.side)).sum()
         self.traces = np.array([trace_long, np.trace(self.short_block)])  # of Q Z Z'
         self.pulls = np.array([half @ half for half in self.u])  # y'Q Z Z' Q y
+        self.slopes = self.traces - self.pulls / self.residual_variance  # of the deviance, by the ratios
 
     def products(self) -> tuple[Floats, Floats]:
         """The traces of Q Z_i Z_i' Q Z_j Z_j', and y'Q Z_i Z_i' Q Z_j Z_j' Q y."""

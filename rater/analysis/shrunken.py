@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rater.analysis.crossed import CellScores, free_components
-from rater.analysis.reml import RemlFit, fit_reml
+from rater.analysis.reml import NoFit, RemlFit, fit_reml
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +44,7 @@ def shrink(scores: CellScores) -> Shrunken | None:
         return None
     free = free_components(scores.n)
     fit = fit_reml(scores.rater, scores.prompt, scores.values, scores.weight, free=free)
-    if fit is None:
+    if isinstance(fit, NoFit):
         return None
     swap = scores.n.prompts > scores.n.raters
     long, short = (scores.prompt, scores.rater) if swap else (scores.rater, scores.prompt)

@@ -7,7 +7,7 @@ import pytest
 
 from rater.analysis.planned import Planned
 from rater.analysis.primary import analyze
-from rater.analysis.reml import fit_reml
+from rater.analysis.reml import RemlFit, fit_reml
 from rater.analysis.results import NotEstimable, Outcome, Result
 from rater.analysis.scales import Judged, Preferences, Rated
 from rater.analysis.trend import LINEAR, MONOTONE, DoseResponse, dose_response, monotone_scores, trend
@@ -92,7 +92,7 @@ def test_cells_with_missing_doses_weigh_less(dosed: pd.DataFrame) -> None:
     rater, prompt, slope, size = map(np.array, zip(*cells, strict=True))
     rater, prompt = (np.unique(names, return_inverse=True)[1] for names in (rater, prompt))
     fit = fit_reml(rater, prompt, slope, np.where(size == 2, 1 / 2, 26 / 3), free=(True, True))
-    assert fit is not None
+    assert isinstance(fit, RemlFit)
     assert isinstance(trend, Result)
     assert trend.settings["table"] == "incomplete or unequal"
     assert trend.estimate == pytest.approx(fit.estimate, abs=1e-9)
