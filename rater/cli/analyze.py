@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 @click.option(
     "--exploratory", is_flag=True, help="Analyse as the options say, not as planned; labelled everywhere."
 )
+@click.option(
+    "--allow-altered",
+    is_flag=True,
+    help="Analyse data that fails verification; every result says so first.",
+)
 @click.option("--who", default=current_user, show_default="you", help="Who looks; kept in the log.")
 @click.option("--why", show_default="planned analysis", help="Why; kept in the log.")
 @report_option
@@ -43,6 +48,7 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     interim: bool,
     permuted: bool,
     exploratory: bool,
+    allow_altered: bool,
     who: str,
     why: str | None,
     report_path: Path | None,
@@ -55,6 +61,7 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
 
     A study is closed for good first, unless you only --look. The look is written in the study's log.
     With --permuted you see the whole analysis on answers whose arms were shuffled, which is no look.
+    The study is verified first, as by `rater verify`: altered data is refused unless you --allow-altered.
 
     \b
     Example: rater analyze love_vs_hate --yes --report report
@@ -74,12 +81,20 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     if study_name is None:
         subject = read_elsewhere(elsewhere, label=label)
     elif permuted:
-        subject = permute(databases, study_name)
+        subject = permute(databases, study_name, allow_altered=allow_altered)
     else:
         if not yes:
             _confirm(databases, study_name, interim=interim)
         why = why or ("exploratory analysis" if exploratory else "planned analysis")
-        subject = look_at(databases, study_name, who=who, why=why, interim=interim, label=label)
+        subject = look_at(
+            databases,
+            study_name,
+            who=who,
+            why=why,
+            interim=interim,
+            label=label,
+            allow_altered=allow_altered,
+        )
     show(explore(subject, elsewhere) if exploratory and study_name else subject, outputs)
 
 

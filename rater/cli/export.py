@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.option("--unblind", "unblinded", is_flag=True, help="With each text's arm; the look is logged.")
 @click.option("--identifiers", is_flag=True, help="With who raters are, by what a recruitment site said.")
 @click.option("--yes", is_flag=True, help="Do not ask before unblinding.")
+@click.option("--allow-altered", is_flag=True, help="Unblind data that fails verification; the log says so.")
 @click.option("--who", default=current_user, show_default="you", help="Who looks; kept in the log.")
 @click.option("--why", default="export", show_default=True, help="Why; kept in the log.")
 @rating_option
@@ -30,6 +31,7 @@ def export(
     unblinded: bool,
     identifiers: bool,
     yes: bool,
+    allow_altered: bool,
     **reason: str,
 ) -> None:
     """Write one row for each answer's latest revision to FILE, in the format that its name ends in.
@@ -50,7 +52,7 @@ def export(
         OutputFile().convert(_beside(file, name), None, None)
     if unblinded:
         _confirm(rating_url, study_name, yes=yes)
-        frame = _unblind(sealed_url, rating_url, study_name, reason)
+        frame = _unblind(sealed_url, rating_url, study_name, reason, allow_altered=allow_altered)
     else:
         frame = read_blind_frame(rating_url, study_name)
     frame = in_order(frame)
@@ -100,11 +102,23 @@ def _confirm(rating_url: str, study_name: str, *, yes: bool) -> None:
         )
 
 
-def _unblind(sealed_url: str, rating_url: str, study_name: str, reason: dict[str, str]) -> "pd.DataFrame":
+def _unblind(
+    sealed_url: str, rating_url: str, study_name: str, reason: dict[str, str], *, allow_altered: bool
+) -> "pd.DataFrame":
     from datetime import UTC, datetime
 
+    from rater.cli.subject import label_of_altered
     from rater.unblind import Reason, unblind
 
-    seen = unblind(sealed_url, rating_url, study_name, reason=Reason(**reason), now=datetime.now(UTC))
+    seen = unblind(
+        sealed_url,
+        rating_url,
+        study_name,
+        reason=Reason(**reason),
+        now=datetime.now(UTC),
+        allow_altered=allow_altered,
+    )
+    if seen.altered:
+        click.echo(label_of_altered(seen.altered), err=True)
     click.echo(f"This is look {seen.look}; the log's head is {seen.log_head}", err=True)
     return seen.frame

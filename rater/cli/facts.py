@@ -108,6 +108,7 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
             for event in events
             if event.kind == "amended"
         ),
+        altered=tuple(f"{check.name}: {check.says}" for check in seen.altered),
         taken_out=tuple(
             TakenOut(
                 at=f"{event.at:%Y-%m-%d %H:%M} UTC",

@@ -13,13 +13,18 @@ from rater.report.about import About
 from rater.report.amended import say_added_after_look, say_amended, say_taken_out
 from rater.report.export import Json, as_json
 from rater.report.terminal import Screen
+from rater.verify import names_of_altered
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rater.unblind import Joined
+    from rater.verify import Check
 
 REHEARSED = "Rehearsal: made-up answers under a made-up key, not a result"
 PERMUTED = "Permuted arms: not a result"
 EXPLORATORY = "Exploratory: not the planned analysis"
+ALTERED = "ALTERED DATA: not to be relied on"
 _MEANINGS = {
     "rater": "who answered",
     "item": "which text it was",
@@ -55,12 +60,26 @@ class Subject:
 
 
 def look_at(
-    databases: Databases, name: str, *, who: str, why: str, interim: bool, label: str | None
+    databases: Databases,
+    name: str,
+    *,
+    who: str,
+    why: str,
+    interim: bool,
+    label: str | None,
+    allow_altered: bool = False,
 ) -> Subject:
     """Unblind a study, or look at it while it goes on; either is written in its log."""
     from rater.unblind import Reason, unblind
 
-    seen = unblind(*databases, name, reason=Reason(who=who, why=why), now=datetime.now(UTC), interim=interim)
+    seen = unblind(
+        *databases,
+        name,
+        reason=Reason(who=who, why=why),
+        now=datetime.now(UTC),
+        interim=interim,
+        allow_altered=allow_altered,
+    )
     look = f"This is look {seen.look} at the study's answers by arm"
     if seen.was_interim:
         look += ", and the study is still open"
@@ -86,11 +105,11 @@ def look_at(
     return replace(subject, json_about=subject.json_about | extra)
 
 
-def permute(databases: Databases, name: str) -> Subject:
+def permute(databases: Databases, name: str, *, allow_altered: bool = False) -> Subject:
     """Take a study's answers under arms that are not theirs; this is no look, and nothing is logged."""
     from rater.unblind import permuted
 
-    seen = permuted(*databases, name)
+    seen = permuted(*databases, name, allow_altered=allow_altered)
     screen = Screen(
         title=seen.title,
         completed_raters=seen.progress.n_finished,
@@ -136,6 +155,11 @@ def _subject(
         screen = replace(screen, notes=[*screen.notes, say_amended(facts), *([added] if added else [])])
     if facts.taken_out:
         screen = replace(screen, notes=[*screen.notes, say_taken_out(facts)])
+    if seen.altered:
+        found = [f"Altered: {check.name}. {check.says}" for check in seen.altered]
+        label = "; ".join(filter(None, [label_of_altered(seen.altered), label]))
+        banner = "; ".join(filter(None, [label_of_altered(seen.altered), screen.banner]))
+        screen = replace(screen, banner=banner, notes=[*found, *screen.notes])
     json_about: dict[str, Json] = {
         "study": name,
         "title": seen.title,
@@ -143,6 +167,8 @@ def _subject(
         "commitment": seen.commitment,
         "raters_taken_out": as_json(facts.taken_out),
     }
+    if seen.altered:
+        json_about["altered"] = {check.name: check.says for check in seen.altered}
     about = About(
         title=seen.title,
         label=label,
@@ -164,6 +190,11 @@ def _subject(
         raters=seen.raters,
         guesses=seen.guesses,
     )
+
+
+def label_of_altered(checks: "Sequence[Check]") -> str:
+    """Return what every page and figure says of results that rest on altered data."""
+    return f"{ALTERED} ({', '.join(names_of_altered(checks))})"
 
 
 def explore(subject: Subject, given: Elsewhere) -> Subject:

@@ -26,6 +26,7 @@ from rater.store.rating.studies import PublishedStudy, get_study, move_study
 from rater.store.rows import read_rows
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import get_sealed_study
+from rater.verify import require_unaltered
 
 FORMAT = 1
 """The version of the archive's layout."""
@@ -60,11 +61,13 @@ def archive_study(
 
     Raises:
         StateError: the study is not unblinded, or the report is none of it.
+        SealError: something was altered, so that `rater import` would refuse the archive.
         DatabaseError: the file is there already, or cannot be written.
     """
     if path.exists():
         msg = f"{path} is there already; an archive is never overwritten. Name another file."
         raise DatabaseError(msg)
+    require_unaltered(sealed_url, rating_url, name)
     registration = write_registration(read_registrable(sealed_url, rating_url, name), [])
     unfinished = path.with_name(f"{path.name}.unfinished")
     # the archive says that the study is archived; where it cannot be written, the study is not

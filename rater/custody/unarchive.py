@@ -16,9 +16,6 @@ from sqlalchemy.orm import Session
 
 from rater.custody.archive import FORMAT, MANIFEST
 from rater.custody.archived_rows import PERSONAL, rating_rows, sealed_rows
-from rater.custody.checks import Check, unless_unreadable
-from rater.custody.verify_rating import verify_rating
-from rater.custody.verify_sealed import verify_sealed
 from rater.errors import SealError, StateError
 from rater.store.engine import disposing, writing
 from rater.store.migrate import HEAD
@@ -26,6 +23,9 @@ from rater.store.rating.as_published import get_study_row
 from rater.store.rating.open import create_rating
 from rater.store.rows import continue_numbering, insert_rows
 from rater.store.sealed.open import create_sealed
+from rater.verify.checks import Check, unless_unreadable
+from rater.verify.rating import verify_rating
+from rater.verify.sealed import verify_sealed
 
 MOST_BYTES = 2 * 1024**3
 """More than this an archive may not unpack to: it would be no study but a trap."""

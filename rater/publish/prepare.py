@@ -12,7 +12,7 @@ from rater.publish.seal import commit, derive_id, new_secret
 from rater.store.engine import disposing, reading
 from rater.store.log import read_events
 from rater.store.rating.studies import PublishedStudy
-from rater.store.sealed.completions import KeptCompletion, read_completions
+from rater.store.sealed.completions import KeptCompletion, digest_completions, read_completions
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.schema import Event
 from rater.store.sealed.studies import SealedStudy, Secrets, find_secrets, get_sealed_study
@@ -32,6 +32,8 @@ class Prepared:
     """Whether the secrets are in the sealed database already, from a publishing that was interrupted."""
     generation_head: str
     """The head of the log of the study's generation."""
+    completions_digest: str
+    """The salted digest of every column of the completions."""
     is_published: bool
     """Whether a rating database has it already, by the log of its generation."""
 
@@ -62,16 +64,19 @@ def prepare_publication(sealed_url: str, name: str, *, now: datetime) -> Prepare
         completions = _read_whole(session, kept, study)
         known = find_secrets(session, kept.id)
         events = read_events(session, Event, kept.id)
-    seed = known.seed if known else new_secret()
+        seed = known.seed if known else new_secret()
+        salt = known.salt if known else new_secret()
+        digest = digest_completions(session, kept.id, salt=salt)
     draft = draft_publication(study, completions, seed)
     return Prepared(
         kept=kept,
         study=study,
         completions=completions,
         draft=draft,
-        secrets=known or _commit_to(draft, completions, seed=seed, study=study, now=now),
+        secrets=known or _commit_to(draft, completions, seed=seed, salt=salt, study=study, now=now),
         is_sealed=known is not None,
         generation_head=events[-1].hash,
+        completions_digest=digest,
         is_published=any(event.kind == PUBLISHED for event in events),
     )
 
@@ -89,9 +94,8 @@ def _read_whole(session: Session, kept: SealedStudy, study: Study) -> list[KeptC
 
 
 def _commit_to(
-    draft: Draft, completions: list[KeptCompletion], *, seed: str, study: Study, now: datetime
+    draft: Draft, completions: list[KeptCompletion], *, seed: str, salt: str, study: Study, now: datetime
 ) -> Secrets:
-    salt = new_secret()
     texts = {item.id: item.text for item in draft.items}
     lines = key_lines(texts, draft.key, completions)
     commitment = commit(lines, salt=salt, seed=seed, study_hash=study.hash)

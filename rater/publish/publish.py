@@ -115,6 +115,7 @@ def write_rating(rating: Engine, prepared: Prepared) -> PublishedStudy:
             commitment=new.commitment,
             study_hash=new.study_hash,
             generation_log=prepared.generation_head,
+            completions=prepared.completions_digest,
             digests=asdict(digest_published(session, published.id)),
         )
     return published

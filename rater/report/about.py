@@ -82,6 +82,8 @@ class StudyFacts:
     """What the study file declared."""
     taken_out: tuple[TakenOut, ...] = ()
     """Raters with answers who are not among the started ones any more."""
+    altered: tuple[str, ...] = ()
+    """What verification found to be altered, in sentences; the analyst insisted on using it all the same."""
 
     @property
     def n_raters_at_publication(self) -> int:

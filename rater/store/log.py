@@ -3,7 +3,7 @@
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from sqlalchemy import ForeignKey, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
@@ -17,6 +17,9 @@ class EventColumns:
     """The columns of a log table; each database has its own, beside its own study table."""
 
     __tablename__ = "event"
+
+    kinds: ClassVar[frozenset[str]]
+    """Every kind of row that rater writes; `rater verify` names a row of another kind."""
 
     id: Mapped[int] = mapped_column(primary_key=True)
     """Row number. (experimenter)"""
@@ -63,6 +66,7 @@ def append_event(
     session: Session, table: type[EventColumns], study_id: int, *, kind: str, at: datetime, **detail: object
 ) -> str:
     """Add a row to a study's chain and return the new head. Costs one query and one insert."""
+    assert kind in table.kinds, kind  # noqa: S101 (else `rater verify` would name the row)
     last = session.scalars(
         select(table).where(table.study_id == study_id).order_by(table.sequence.desc()).limit(1)
     ).first()

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from rater.errors import DatabaseError
 from rater.store.engine import reading, without_secrets, writing
@@ -26,17 +26,22 @@ def migrations_folder(which: Which) -> Path:
 
 def migrate(engine: Engine, which: Which, revision: str = "head") -> None:
     """Upgrade (or, to an earlier revision, downgrade) a database; each migration is one transaction."""
+    is_back = revision == "base" or revision < (current_revision(engine) or "")
+    with writing(engine) as session:
+        migrate_connection(session.connection(), which, revision, is_back=is_back)
+
+
+def migrate_connection(
+    connection: Connection, which: Which, revision: str = "head", *, is_back: bool = False
+) -> None:
+    """Migrate within the transaction of a connection."""
     from alembic import command  # noqa: PLC0415 (0.3 s that serving does not need)
     from alembic.config import Config  # noqa: PLC0415 (as above)
 
     config = Config()
     config.set_main_option("script_location", str(migrations_folder(which)).replace("%", "%%"))
-    with writing(engine) as session:
-        config.attributes["connection"] = session.connection()
-        if revision == "base" or revision < (current_revision(engine) or ""):
-            command.downgrade(config, revision)
-        else:
-            command.upgrade(config, revision)
+    config.attributes["connection"] = connection
+    (command.downgrade if is_back else command.upgrade)(config, revision)
 
 
 def current_revision(engine: Engine) -> str | None:

@@ -13,6 +13,7 @@ from rater.errors import StateError
 from rater.store.rating.frame import AnswerRow, GuessRow, RaterRow, read_answers, read_guesses, read_visits
 from rater.store.rating.studies import Progress, PublishedStudy, read_progress
 from rater.unblind.seal import Opened
+from rater.verify import Check
 
 ArmOf = Callable[[str, str], str]
 """Rater and item → arm."""
@@ -84,6 +85,8 @@ class Joined:
     commitment: str
     """What the key was committed to by, and has just been verified against."""
     progress: Progress
+    altered: tuple[Check, ...] = ()
+    """What verification found to be altered, where the analyst insists on using it all the same."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def collect(session: Session, study_id: int) -> Collected:
     )
 
 
-def join(collected: Collected, opened: Opened, arm_of: ArmOf) -> Joined:
+def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, altered: tuple[Check, ...] = ()) -> Joined:
     """Join what was collected to arms."""
     study = opened.study
     rows = _join_pairs if study.is_pairwise else _join_single
@@ -120,6 +123,7 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf) -> Joined:
         study_hash=opened.published.study_hash,
         commitment=opened.published.commitment,
         progress=collected.progress,
+        altered=altered,
     )
 
 

@@ -19,6 +19,7 @@ from rater.store.sealed.open import open_sealed
 from rater.study.study import Study
 from rater.unblind.joining import Joined, collect, join, require_answers
 from rater.unblind.seal import open_seal, told_if_unreadable
+from rater.verify import names_of_altered, require_unaltered
 
 LOOKS = frozenset({"look", "unblinded"})
 """The events after which somebody has seen answers by arm."""
@@ -60,16 +61,27 @@ class _Look:
 
 
 def unblind(
-    sealed_url: str, rating_url: str, name: str, *, reason: Reason, now: datetime, interim: bool = False
+    sealed_url: str,
+    rating_url: str,
+    name: str,
+    *,
+    reason: Reason,
+    now: datetime,
+    interim: bool = False,
+    allow_altered: bool = False,
 ) -> Unblinded:
     """Unblind a study; it is closed first and cannot be reopened, unless this is a declared interim look.
 
+    The whole study is verified first. What was altered is refused, or, with ``allow_altered``, named in the
+    log next to the look and in the result.
+
     Raises:
         StateError: the study is not published, or an interim look is asked of one that is not open.
-        SealError: the key is not the one that was committed to, or the log was rewritten.
+        SealError: the key is not the one that was committed to, or something was altered.
     """
     with disposing(open_rating(rating_url)) as rating:
         opened = open_seal(sealed_url, rating, name)
+        altered = require_unaltered(sealed_url, rating_url, name, allow_altered=allow_altered)
         with (
             told_if_unreadable(name),
             disposing(open_sealed(sealed_url)) as sealed,
@@ -79,12 +91,19 @@ def unblind(
             with writing(rating) as session:
                 elsewhere = _looks_elsewhere(session, opened.published.id, sealed_session, opened.sealed_id)
                 look = _write_look(
-                    session, name, opened.study, elsewhere, reason=reason, now=now, interim=interim
+                    session,
+                    name,
+                    opened.study,
+                    elsewhere,
+                    reason=reason,
+                    now=now,
+                    interim=interim,
+                    altered=names_of_altered(altered),
                 )
             note_look(sealed_session, opened.sealed_id, head=look.head, detail=look.detail, now=now)
         with reading(rating) as session:
             collected = collect(session, opened.published.id)
-    joined = join(collected, opened, lambda _, item_id: opened.cells[item_id].arm)
+    joined = join(collected, opened, lambda _, item_id: opened.cells[item_id].arm, altered=altered)
     joined = replace(joined, plan=at_look(joined.plan, look.seen))
     return Unblinded(
         **{field.name: getattr(joined, field.name) for field in fields(Joined)},
@@ -121,6 +140,7 @@ def _write_look(
     reason: Reason,
     now: datetime,
     interim: bool,
+    altered: Sequence[str],
 ) -> _Look:
     study = get_study(session, name)
     here = read_events(session, schema.Event, study.id)
@@ -132,6 +152,8 @@ def _write_look(
     )
     looks = (*earlier, Seen(n_answers, n_planned, is_interim=interim))
     detail = {**asdict(reason), "look": len(looks), "n_answers": n_answers, "n_planned": n_planned}
+    if altered:
+        detail["altered"] = list(altered)
     if interim and study.state != "open":
         msg = f"Study {name!r} is {study.state}; an interim look is for one that is open."
         raise StateError(msg)

@@ -14,6 +14,7 @@ from rater.store.rating.frame import read_holders
 from rater.store.rating.open import open_rating
 from rater.unblind.joining import Joined, collect, join, require_answers
 from rater.unblind.seal import open_seal
+from rater.verify import require_unaltered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,20 +24,21 @@ class Permuted(Joined):
     label: Literal["permuted"] = "permuted"
 
 
-def permuted(sealed_url: str, rating_url: str, name: str) -> Permuted:
+def permuted(sealed_url: str, rating_url: str, name: str, *, allow_altered: bool = False) -> Permuted:
     """Join a study's answers to permuted arms, the same ones each time; before closing, too.
 
     Raises:
         StateError: the study is not published, or has no answers.
-        SealError: the key is not the one that was committed to, or the log was rewritten.
+        SealError: the key is not the one that was committed to, or something was altered.
     """
     with disposing(open_rating(rating_url)) as rating:
         opened = open_seal(sealed_url, rating, name)
+        altered = require_unaltered(sealed_url, rating_url, name, allow_altered=allow_altered)
         with reading(rating) as session:
             collected = collect(session, opened.published.id)
             booklets = read_booklets(session, opened.published.id)
             holders = read_holders(session, opened.published.id)
     require_answers(opened.published, len(collected.answers))
     stand_in = permute_arms(booklets, opened.cells, opened.study.arm_names, opened.seed)
-    joined = join(collected, opened, lambda rater, item: stand_in[holders[rater], item])
+    joined = join(collected, opened, lambda rater, item: stand_in[holders[rater], item], altered=altered)
     return Permuted(**{field.name: getattr(joined, field.name) for field in fields(Joined)})

@@ -1,10 +1,7 @@
 """Give custody's tests a study that was published, opened and rated."""
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,6 +16,7 @@ from rater.store.rating.studies import get_study
 from rater.store.rating.trials import Judgement, Submission, Timing, record_answers
 from rater.study.study import Study
 from rater.study.visit import BlindingQuestion, Recruitment
+from tests.verify.tamper import file_of
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 
@@ -110,7 +108,7 @@ def rate(rating_url: str, study: Study, person: str, n_answered: int) -> None:
             sent = Submission(f"{person}-{position}", position, judged, Timing(900, 20, 0))
             at = NOW + timedelta(minutes=position)
             record_answers(session, study_id, sitting, sent, revising="all", now=at)
-        if n_answered == 8:
+        if n_answered >= 8:
             open_guesses(session, rater_id, now=NOW)
             record_guesses(session, rater_id, {1: "first", 5: "unsure"}, now=NOW)
             record_comment(session, rater_id, f"{person} was here", now=NOW)
@@ -119,17 +117,3 @@ def rate(rating_url: str, study: Study, person: str, n_answered: int) -> None:
 def state_of(rating_url: str, study: Study) -> str:
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         return get_study(session, study.name).state
-
-
-def file_of(url: str) -> Path:
-    return Path(url.removeprefix("sqlite:///"))
-
-
-def change(url: str, statement: str) -> None:
-    """Change a file as its owner could: past the triggers."""
-    with closing(sqlite3.connect(file_of(url))) as connection:
-        triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for (name,) in triggers:
-            connection.execute(f"DROP TRIGGER {name}")
-        connection.execute(statement)
-        connection.commit()

@@ -6,7 +6,6 @@ import pytest
 from rater.analysis.primary import analyze
 from rater.cli.facts import Databases, study_facts
 from rater.custody.amend import AmendedStudy, amend_study
-from rater.custody.verify import verify_study
 from rater.errors import StateError
 from rater.store.engine import disposing, reading
 from rater.store.rating.as_published import read_booklets
@@ -14,7 +13,9 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.studies import get_study
 from rater.study.study import Study
 from rater.unblind import permuted
-from tests.custody.conftest import NOW, change, rate
+from rater.verify import verify_study
+from tests.custody.conftest import NOW, rate
+from tests.verify.tamper import tamper
 
 SEVEN_POINTS = {"low": "not at all happy", "high": "very happy", "points": 7}
 UNLOGGED = "INSERT INTO amendment SELECT study_id, 3, protocol, reason, amended_at FROM amendment"
@@ -159,6 +160,6 @@ def test_an_amendment_that_is_not_logged_is_found(
 ) -> None:
     amend(opened, instructions="Say it.", **plan(opened, raters=7))
 
-    change(amend.rating_url, statement)
+    tamper(amend.rating_url, statement)
 
     assert amend.altered(opened) == expected

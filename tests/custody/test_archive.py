@@ -13,14 +13,15 @@ import pytest
 from rater.analysis.primary import analyze
 from rater.custody.archive import Archived, archive_study
 from rater.custody.unarchive import import_study
-from rater.custody.verify import verify_study
 from rater.errors import DatabaseError, RaterError, SealError, StateError
 from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
 from rater.store.rating.studies import get_study
 from rater.study.study import Study
 from rater.unblind import Reason, unblind
-from tests.custody.conftest import NOW, file_of, state_of
+from rater.verify import verify_study
+from tests.custody.conftest import NOW, state_of
+from tests.verify.tamper import file_of
 
 Rewrite = Callable[[dict[str, bytes]], None]
 

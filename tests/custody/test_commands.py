@@ -19,7 +19,8 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Event
 from rater.store.rating.studies import get_study
 from rater.study.study import Study
-from tests.custody.conftest import change, rate, state_of
+from tests.custody.conftest import rate, state_of
+from tests.verify.tamper import tamper
 
 Run = Callable[..., str]
 READ: dict[str, Callable[[Path], pd.DataFrame]] = {
@@ -273,7 +274,7 @@ def test_a_study_that_is_closed_without_answers_is_not_to_be_analysed(opened: St
 
 
 def test_who_left_for_good_is_counted_by_how_they_left(rated: Study, run: Run, rating_url: str) -> None:
-    change(
+    tamper(
         rating_url, "UPDATE rater SET left_at = consented_at, left_why = 'stopped' WHERE finished_at IS NULL"
     )
 

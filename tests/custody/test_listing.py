@@ -6,7 +6,8 @@ from pathlib import Path
 from rater.custody.listing import ListedStudy, list_all
 from rater.generate.freeze import freeze
 from rater.study.study import Study
-from tests.custody.conftest import NOW, file_of
+from tests.custody.conftest import NOW
+from tests.verify.tamper import file_of
 
 TITLE = "How happy are these texts?"
 

@@ -14,7 +14,8 @@ from rater.study.doses import dose_series, random_control
 from rater.study.sampling import Sampling
 from rater.study.study import Study
 from rater.study.visit import ScreeningQuestion
-from tests.custody.conftest import NOW, change
+from tests.custody.conftest import NOW
+from tests.verify.tamper import tamper
 
 
 def test_the_preregistration_says_what_was_declared_and_is_the_same_each_time(
@@ -151,7 +152,7 @@ def test_what_comes_after_a_preregistration_is_what_the_studys_state_asks(
     rated: Study, sealed_url: str, rating_url: str, monkeypatch: pytest.MonkeyPatch, state: str, step: str
 ) -> None:
     monkeypatch.setattr(import_module("rater.cli.register"), "_SIMULATIONS", 20)
-    change(rating_url, f"UPDATE study SET state = '{state}'")  # noqa: S608 (our own word)
+    tamper(rating_url, f"UPDATE study SET state = '{state}'")  # noqa: S608 (our own word)
 
     shown = CliRunner().invoke(cli, ["register", rated.name, "--ratings", rating_url, "--sealed", sealed_url])
 

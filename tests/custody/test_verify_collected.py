@@ -2,7 +2,7 @@
 
 import pytest
 
-from rater.custody.verify import verify_study
+from rater.errors import SealError
 from rater.publish.lifecycle import close_study, open_study, pause_study
 from rater.store.engine import disposing, writing
 from rater.store.rating.forget import find_known, redact
@@ -10,7 +10,9 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.studies import get_study
 from rater.study.study import Study
 from rater.unblind import Reason, unblind
-from tests.custody.conftest import NOW, change, file_of, rate
+from rater.verify import verify_study
+from tests.custody.conftest import NOW, rate
+from tests.verify.tamper import file_of, tamper
 
 
 def altered(rating_url: str, sealed_url: str, study: Study) -> set[str]:
@@ -36,7 +38,7 @@ def test_what_was_altered_is_named(
 ) -> None:
     assert altered(rating_url, sealed_url, closed) == set()
 
-    change(rating_url, statement)
+    tamper(rating_url, statement)
 
     assert altered(rating_url, sealed_url, closed) == expected
 
@@ -57,17 +59,19 @@ def test_a_study_that_was_paused_and_opened_again_is_intact(
 def test_a_rater_who_was_taken_out_and_is_there_again_with_other_answers_is_noticed(
     closed: Study, rating_url: str, sealed_url: str
 ) -> None:
-    change(rating_url, "CREATE TABLE cy AS SELECT rater_id FROM identifier WHERE value = 'cy'")
-    change(rating_url, "CREATE TABLE kept_rater AS SELECT * FROM rater WHERE id IN cy")
-    change(rating_url, "CREATE TABLE kept_answer AS SELECT * FROM answer WHERE rater_id IN cy")
+    tamper(rating_url, "CREATE TABLE cy AS SELECT rater_id FROM identifier WHERE value = 'cy'")
+    tamper(rating_url, "CREATE TABLE kept_rater AS SELECT * FROM rater WHERE id IN cy")
+    tamper(rating_url, "CREATE TABLE kept_answer AS SELECT * FROM answer WHERE rater_id IN cy")
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         study_id = get_study(session, closed.name).id
         redact(session, study_id, find_known(session, study_id, "cy"), by="me", now=NOW)
-    assert altered(rating_url, sealed_url, closed) == set()
+    assert altered(rating_url, sealed_url, closed) == {"rating schema"}
 
-    change(rating_url, "INSERT INTO rater SELECT * FROM kept_rater")
-    change(rating_url, "UPDATE kept_answer SET value = 5")
-    change(rating_url, "INSERT INTO answer SELECT * FROM kept_answer")
+    tamper(rating_url, "INSERT INTO rater SELECT * FROM kept_rater")
+    tamper(rating_url, "UPDATE kept_answer SET value = 5")
+    tamper(rating_url, "INSERT INTO answer SELECT * FROM kept_answer")
+    for made in ("cy", "kept_rater", "kept_answer"):
+        tamper(rating_url, f"DROP TABLE {made}")
 
     assert altered(rating_url, sealed_url, closed) == {"redactions"}
 
@@ -76,7 +80,7 @@ def test_a_study_that_was_opened_again_by_hand_after_unblinding_is_noticed(
     closed: Study, rating_url: str, sealed_url: str
 ) -> None:
     unblind(sealed_url, rating_url, closed.name, reason=Reason("me", "planned"), now=NOW)
-    change(rating_url, "UPDATE study SET state = 'open'")
+    tamper(rating_url, "UPDATE study SET state = 'open'")
     rate(rating_url, closed, "dee", 8)
 
     close_study(rating_url, closed.name, now=NOW)
@@ -93,7 +97,10 @@ def test_a_look_is_counted_and_shows_when_older_ratings_are_put_back(
     open_study(rating_url, closed.name, now=NOW)
     rate(rating_url, closed, "dee", 8)
 
-    seen = unblind(sealed_url, rating_url, closed.name, reason=Reason("me", "planned"), now=NOW)
+    reason = Reason("me", "planned")
+    with pytest.raises(SealError, match="an older copy of them was put back"):
+        unblind(sealed_url, rating_url, closed.name, reason=reason, now=NOW)
+    seen = unblind(sealed_url, rating_url, closed.name, reason=reason, now=NOW, allow_altered=True)
 
     assert [(look.n_answers, look.is_interim) for look in seen.looked_at] == [(19, True), (27, False)]
     assert altered(rating_url, sealed_url, closed) == {"looks"}

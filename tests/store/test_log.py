@@ -44,7 +44,7 @@ def test_a_row_is_kept_as_canonical_json_and_its_hash_is_the_new_head(
     rating: Engine, study_id: int, now: datetime
 ) -> None:
     with writing(rating) as session:
-        head = append_event(session, Event, study_id, kind="note", at=now, why="naïve", by="Ada")
+        head = append_event(session, Event, study_id, kind="look", at=now, why="naïve", by="Ada")
 
     with reading(rating) as session:
         last = session.execute(text("SELECT detail, hash FROM event ORDER BY id DESC LIMIT 1")).one()

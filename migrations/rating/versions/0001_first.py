@@ -188,6 +188,7 @@ def upgrade() -> None:
             "rater_id", "position", "dimension", "revision", name="answer_revision_is_unique"
         ),
         sa.UniqueConstraint("rater_id", "submission_id", "dimension", name="answer_is_stored_once"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "comment",

@@ -89,6 +89,7 @@ def _of_the_study(study: StudyFacts | None, planned: Planned) -> list[Check]:
             says=f"{study.n_finished_raters} of {counted(study.n_planned_raters, 'planned rater')} finished",
         ),
     ]
+    checks += [Check(passed=False, says=f"altered data: {each}") for each in study.altered]
     if study.amendments:
         checks.append(Check(passed=None, says=say_amended(study)))
     added = say_added_after_look(study)

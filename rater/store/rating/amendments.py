@@ -57,6 +57,7 @@ class Amended:
     n_booklets_added: int
     booklets: str
     """The digest of all booklets, those added with them."""
+    at: datetime
 
 
 def read_amendments(session: Session, study_id: int) -> list[AmendmentRow]:
@@ -78,6 +79,7 @@ def read_logged_amendments(session: Session, study_id: int) -> list[Amended]:
             reason=str(event.detail["reason"]),
             n_booklets_added=int(str(event.detail["n_booklets_added"])),
             booklets=str(event.detail["booklets"]),
+            at=event.at,
         )
         for event in read_events(session, schema.Event, study_id)
         if event.kind == "amended"

@@ -1,6 +1,7 @@
 """Read a publication as its rows stand: for whoever compares them with what they should be."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 
 from sqlalchemy import func, select, text
@@ -21,6 +22,7 @@ class StudyRow:
     protocol: str
     study_hash: str
     commitment: str
+    published_at: datetime
 
 
 def get_study_row(session: Session, name: str) -> StudyRow:
@@ -29,7 +31,15 @@ def get_study_row(session: Session, name: str) -> StudyRow:
     Raises:
         StateError: no study of that name is published; the nearest that are get named.
     """
-    columns = (Study.id, Study.name, Study.state, Study.protocol, Study.study_hash, Study.commitment)
+    columns = (
+        Study.id,
+        Study.name,
+        Study.state,
+        Study.protocol,
+        Study.study_hash,
+        Study.commitment,
+        Study.published_at,
+    )
     row = session.execute(select(*columns).where(Study.name == name)).first()
     if row is None:
         names = session.scalars(select(Study.name)).all()

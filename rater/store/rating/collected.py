@@ -1,50 +1,47 @@
-"""Digest what raters have given, rater by rater, so that one can be taken out and the rest vouched for.
+"""Digest what raters have given, rater by rater, at any of a study's closings.
 
-First each rater's own digests: SHA-256 over lines of canonical JSON as in `rater.store.rating.digests`,
+First the digests of each rater: SHA-256 over lines of canonical JSON as in `rater.store.rating.digests`,
 
-- row: ``["<id>","<booklet id>","<channel>","<left why>",times…]``, the times in the order of the table's
-  columns: consented, screened, instructed, practised, finished, asked, guessed, commented, left, replaced;
-- answers: ``["<rater>","<booklet>",position,"<dimension>",revision,value,"<comment>","<submission>",shown_ms,
-  first_render_ms,hidden_ms,"<time>"]``, every revision, in the order they were stored in;
-- guesses: ``["<rater>",position,"<choice>","<time>"]``, sorted by position.
+- row: the columns of the table ``rater``, in their order, without the study's;
+- answers: the columns of the table ``answer``, in their order, without the row's number: every revision, in
+  the order in which they were stored;
+- guesses: the columns of the table ``guess``, in their order, sorted by position.
 
 Then of all raters: for each of the three SHA-256 over lines ``["<rater>","<digest>"]``, sorted by rater,
-leaving out who gave none. A rater who is redacted leaves these digests in the log. Comments at the end are no
-answers and are not digested: they may say who wrote them, and can be taken out alone.
+leaving out raters without any. Comments at the end are not digested: they may identify their author, and can
+be deleted alone.
+
+**Every closing can be recomputed later**, also after the study was opened again. Answers have numbers that
+only grow, and the log has the last one of each closing. A step of a visit is noted once and never changed,
+and the log has which steps each rater had taken (`Collected.visits`), so that the row as it was at the
+closing can be made from the row of today: what was added later is left out. Guesses are all stored in one
+step.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from itertools import groupby
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rater.store.rating.digests import digest_rows, written_time
+from rater.store.log import Event
+from rater.store.rating.digests import columns_of, digest_rows, line_of, written
 from rater.store.rating.schema import Answer, Guess, Rater
 
 _BATCH = 10_000
-_ANSWER_COLUMNS = (
-    Answer.rater_id,
-    Answer.booklet_id,
-    Answer.position,
-    Answer.dimension,
-    Answer.revision,
-    Answer.value,
-    Answer.comment,
-    Answer.submission_id,
-    Answer.shown_ms,
-    Answer.first_render_ms,
-    Answer.hidden_ms,
-    Answer.answered_at,
-)
+_ROW = [column.name for column in columns_of(Rater, but={"study_id"})]
+_STEPS = [column.name for column in columns_of(Rater) if column.nullable and column.name != "left_why"]
+"""The steps of a visit, each noted once: a bit each in `Collected.visits`, the first one lowest."""
+
+_AFTER_PRACTICE = ("practised_at", "finished_at", "left_at")
 
 
 @dataclass(frozen=True)
 class RaterDigests:
-    """Digests of all that one rater has given, up to one stored answer."""
+    """Digests of all that one rater had given at a closing."""
 
-    rater: str
     row: str
     n_answers: int = 0
     """How many revisions of answers."""
@@ -53,8 +50,18 @@ class RaterDigests:
 
 
 @dataclass(frozen=True)
+class Closing:
+    """How far the answers and visits had come when a study was closed."""
+
+    sequence: int
+    """Its row in the log."""
+    last_answer_id: int
+    visits: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Collected:
-    """Digests of all that raters have given, up to one stored answer."""
+    """Digests of all that raters have given."""
 
     n_answers: int
     """How many revisions of answers."""
@@ -63,82 +70,161 @@ class Collected:
     answers: str
     raters: str
     guesses: str
+    visits: Mapping[str, str] = field(default_factory=dict)
+    """By rater: the steps taken as a hexadecimal number, a colon, the failed attempts at the practice."""
+
+
+def read_closings(events: Sequence[Event]) -> list[Closing]:
+    """Read a study's closings from its log.
+
+    Raises:
+        TypeError: a row is not one that rater wrote.
+    """
+    found = []
+    for event in events:
+        if event.kind != "closed":
+            continue
+        last, visits = event.detail.get("last_answer_id"), event.detail.get("visits")
+        if not isinstance(last, int) or not isinstance(visits, dict):
+            msg = f"row {event.sequence} of the log has no last answer, or not how far each visit had come"
+            raise TypeError(msg)
+        found.append(Closing(event.sequence, last, visits))
+    return found
 
 
 def digest_collected(
-    session: Session,
-    study_id: int,
-    *,
-    last_answer_id: int | None = None,
-    redacted: Sequence[RaterDigests] = (),
+    session: Session, study_id: int, *, redacted: Mapping[str, RaterDigests] | None = None
 ) -> Collected:
-    """Digest a study's answers, up to a stored one or to the last, its raters and guesses.
+    """Digest all that a study's raters have given. Costs three queries.
 
-    Costs three queries. Memory grows with the number of raters, not of answers.
+    Memory grows with the number of raters, not of answers.
 
     Args:
         session: A snapshot.
         study_id: The study.
-        last_answer_id: The last answer that counts.
-        redacted: What the log has of raters who are not there any more.
+        redacted: What the log has of raters who were deleted since.
     """
-    answers, last = _answers_by_rater(session, study_id, last_answer_id)
-    guesses, rows = _guesses_by_rater(session, study_id), _rows_by_rater(session, study_id)
-    for gone in redacted:
-        rows[gone.rater] = gone.row
-        if gone.answers is not None:
-            answers[gone.rater] = (gone.n_answers, gone.answers)
-        if gone.guesses is not None:
-            guesses[gone.rater] = gone.guesses
-    return Collected(
-        n_answers=sum(n for n, _ in answers.values()),
-        last_answer_id=last,
-        answers=digest_rows(sorted((rater, digest) for rater, (_, digest) in answers.items())),
-        raters=digest_rows(sorted(rows.items())),
-        guesses=digest_rows(sorted(guesses.items())),
-    )
+    answers, last = _answers(session, study_id, [None])
+    rows = _read_raters(session, study_id)
+    whole = {rater: RaterDigests(_digest_row(row)) for rater, row in rows.items()}
+    guesses = _guesses(session, study_id)
+    found = {
+        rater: RaterDigests(each.row, *answers.get(rater, [(0, None)])[0], guesses.get(rater))
+        for rater, each in whole.items()
+    }
+    found.update(redacted or {})
+    return _together(found, last, {rater: _visit(row) for rater, row in rows.items()})
+
+
+def digest_closings(
+    session: Session,
+    study_id: int,
+    closings: Sequence[Closing],
+    *,
+    redacted: Mapping[int, Mapping[str, RaterDigests]],
+) -> list[Collected]:
+    """Digest what raters had given at each closing. Costs three queries, however many there are.
+
+    Args:
+        session: A snapshot.
+        study_id: The study.
+        closings: Its closings, in the order of the log.
+        redacted: By closing: what the log has of raters who were deleted since.
+    """
+    by_rater = _digests_at(session, study_id, closings)
+    return [
+        _together({**found, **redacted.get(closing.sequence, {})}, closing.last_answer_id, {})
+        for closing, found in zip(closings, by_rater, strict=True)
+    ]
 
 
 def digest_rater(
-    session: Session, study_id: int, rater_id: str, *, last_answer_id: int | None = None
-) -> RaterDigests:
-    """Digest what one rater has given, up to a stored answer or to the last. Costs three queries."""
-    answers, _ = _answers_by_rater(session, study_id, last_answer_id, rater_id=rater_id)
-    n_answers, digest = answers.get(rater_id, (0, None))
-    return RaterDigests(
-        rater=rater_id,
-        row=_rows_by_rater(session, study_id, rater_id=rater_id)[rater_id],
-        n_answers=n_answers,
-        answers=digest,
-        guesses=_guesses_by_rater(session, study_id, rater_id=rater_id).get(rater_id),
+    session: Session, study_id: int, rater_id: str, *, closings: Sequence[Closing]
+) -> dict[int, RaterDigests]:
+    """Digest what one rater had given, by closing; none from before they came. Costs three queries."""
+    found = _digests_at(session, study_id, closings, rater_id=rater_id)
+    return {
+        closing.sequence: digests[rater_id]
+        for closing, digests in zip(closings, found, strict=True)
+        if rater_id in digests
+    }
+
+
+def read_digests(detail: object) -> RaterDigests:
+    """Read a rater's digests as the log has them."""
+    if not isinstance(detail, dict):
+        msg = "a row of the log has no digests of a rater"
+        raise TypeError(msg)
+    return RaterDigests(**{each.name: detail[each.name] for each in fields(RaterDigests)})
+
+
+def _digests_at(
+    session: Session, study_id: int, closings: Sequence[Closing], *, rater_id: str | None = None
+) -> list[dict[str, RaterDigests]]:
+    answers, _ = _answers(
+        session, study_id, [closing.last_answer_id for closing in closings], rater_id=rater_id
+    )
+    guesses = _guesses(session, study_id, rater_id=rater_id)
+    rows = _read_raters(session, study_id, rater_id=rater_id)
+    nothing = [(0, None)] * len(closings)
+    return [
+        {
+            rater: RaterDigests(
+                _digest_row(_as_at(row, closing.visits[rater])),
+                *answers.get(rater, nothing)[place],
+                guesses.get(rater) if _has_taken(closing.visits[rater], "guessed_at") else None,
+            )
+            for rater, row in rows.items()
+            if rater in closing.visits
+        }
+        for place, closing in enumerate(closings)
+    ]
+
+
+def _together(found: Mapping[str, RaterDigests], last: int, visits: Mapping[str, str]) -> Collected:
+    in_order = sorted(found.items())
+    return Collected(
+        n_answers=sum(each.n_answers for each in found.values()),
+        last_answer_id=last,
+        answers=digest_rows((rater, each.answers) for rater, each in in_order if each.answers is not None),
+        raters=digest_rows((rater, each.row) for rater, each in in_order),
+        guesses=digest_rows((rater, each.guesses) for rater, each in in_order if each.guesses is not None),
+        visits=visits,
     )
 
 
-def _answers_by_rater(
-    session: Session, study_id: int, last_answer_id: int | None, *, rater_id: str | None = None
-) -> tuple[dict[str, tuple[int, str]], int]:
+def _answers(
+    session: Session, study_id: int, lasts: Sequence[int | None], *, rater_id: str | None = None
+) -> tuple[dict[str, list[tuple[int, str | None]]], int]:
+    """Count and digest each rater's answers up to each of several stored ones; None is the last."""
     query = (
-        select(Answer.id, *_ANSWER_COLUMNS)
+        select(Answer.id, *columns_of(Answer, but={"id"}))
         .join(Rater, Rater.id == Answer.rater_id)
         .where(Rater.study_id == study_id)
         .order_by(Answer.rater_id, Answer.id)
         .execution_options(yield_per=_BATCH)
     )
-    if last_answer_id is not None:
-        query = query.where(Answer.id <= last_answer_id)
     if rater_id is not None:
         query = query.where(Answer.rater_id == rater_id)
-    found, last = {}, 0
-    for rater, given in groupby(session.execute(query), key=lambda row: str(row.rater_id)):
-        own = list(given)
-        last = max(last, own[-1].id)
-        found[rater] = (len(own), digest_rows([*row[1:-1], written_time(row.answered_at)] for row in own))
+    found: dict[str, list[tuple[int, str | None]]] = {}
+    last = 0
+    for rater, own in groupby(session.execute(query), key=lambda row: str(row.rater_id)):
+        states = [(0, hashlib.sha256()) for _ in lasts]
+        for number, *row in own:
+            last = max(last, number)
+            line = line_of([*map(written, row)])
+            for place, until in enumerate(lasts):
+                if until is None or number <= until:
+                    n, digest = states[place]
+                    digest.update(line)
+                    states[place] = n + 1, digest
+        found[rater] = [(n, digest.hexdigest() if n else None) for n, digest in states]
     return found, last
 
 
-def _guesses_by_rater(session: Session, study_id: int, *, rater_id: str | None = None) -> dict[str, str]:
+def _guesses(session: Session, study_id: int, *, rater_id: str | None = None) -> dict[str, str]:
     query = (
-        select(Guess.rater_id, Guess.position, Guess.choice, Guess.guessed_at)
+        select(*columns_of(Guess))
         .join(Rater, Rater.id == Guess.rater_id)
         .where(Rater.study_id == study_id)
         .order_by(Guess.rater_id, Guess.position)
@@ -146,29 +232,42 @@ def _guesses_by_rater(session: Session, study_id: int, *, rater_id: str | None =
     if rater_id is not None:
         query = query.where(Guess.rater_id == rater_id)
     return {
-        rater: digest_rows([*given, written_time(at)] for *given, at in own)
+        rater: digest_rows([*map(written, row)] for row in own)
         for rater, own in groupby(session.execute(query), key=lambda row: str(row.rater_id))
     }
 
 
-def _rows_by_rater(session: Session, study_id: int, *, rater_id: str | None = None) -> dict[str, str]:
-    query = select(Rater).where(Rater.study_id == study_id)
+def _read_raters(
+    session: Session, study_id: int, *, rater_id: str | None = None
+) -> dict[str, dict[str, object]]:
+    query = select(*columns_of(Rater, but={"study_id"})).where(Rater.study_id == study_id)
     if rater_id is not None:
         query = query.where(Rater.id == rater_id)
-    return {rater.id: digest_rows([_row(rater)]) for rater in session.scalars(query)}
+    return {row["id"]: dict(row) for row in session.execute(query).mappings()}
 
 
-def _row(rater: Rater) -> list[str | None]:
-    times = (
-        rater.consented_at,
-        rater.screened_at,
-        rater.instructed_at,
-        rater.practised_at,
-        rater.finished_at,
-        rater.asked_at,
-        rater.guessed_at,
-        rater.commented_at,
-        rater.left_at,
-        rater.replaced_at,
-    )
-    return [rater.id, rater.booklet_id, rater.channel, rater.left_why, *map(written_time, times)]
+def _digest_row(row: Mapping[str, object]) -> str:
+    return digest_rows([[written(row[name]) for name in _ROW]])
+
+
+def _visit(row: Mapping[str, object]) -> str:
+    """Write down which steps a rater has taken."""
+    steps = sum(1 << place for place, name in enumerate(_STEPS) if row[name] is not None)
+    return f"{steps:x}:{row['n_practice_attempts']}"
+
+
+def _has_taken(visit: str, step: str) -> bool:
+    return bool(int(visit.partition(":")[0], 16) >> _STEPS.index(step) & 1)
+
+
+def _as_at(row: Mapping[str, object], visit: str) -> dict[str, object]:
+    """Make a rater's row as it was, from the row of today and the steps that had been taken."""
+    then = dict(row)
+    for step in _STEPS:
+        if not _has_taken(visit, step):
+            then[step] = None
+    if then["left_at"] is None:
+        then["left_why"] = None
+    if not any(then[step] for step in _AFTER_PRACTICE):  # the practice may have continued since
+        then["n_practice_attempts"] = int(visit.partition(":")[2])
+    return then

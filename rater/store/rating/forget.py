@@ -1,10 +1,12 @@
 """Forget a rater: who they are, or all that they gave; the one place where something collected is deleted.
 
 The log comes first. Answers and guesses can be deleted of no rater of whom the log does not say ``redacted``
-already: the database's own triggers look there. That row has the digests of what is taken out, by which
-`rater verify` shows that nothing else was changed, and the rater's random id, which then leads nowhere.
+already: the database's own triggers look there. That row has the digests of what is taken out, for each
+closing before it, by which `rater verify` shows that nothing else was changed, and the rater's random id,
+which then leads nowhere.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -13,8 +15,9 @@ from sqlalchemy.orm import Session
 
 from rater.errors import StateError
 from rater.names import normalise_name
+from rater.store.log import Event as LoggedEvent
 from rater.store.log import append_event, read_events
-from rater.store.rating.collected import RaterDigests, digest_rater
+from rater.store.rating.collected import RaterDigests, digest_rater, read_closings, read_digests
 from rater.store.rating.schema import (
     Answer,
     Comment,
@@ -99,13 +102,18 @@ def redact(session: Session, study_id: int, known: Known, *, by: str, now: datet
     """
     _lock(session, study_id)
     _overwrite_deleted(session)
-    closings = [event for event in read_events(session, Event, study_id) if event.kind == "closed"]
-    covered = closings[-1].detail.get("last_answer_id") if closings else None
-    digests = digest_rater(
-        session, study_id, known.id, last_answer_id=covered if isinstance(covered, int) else None
-    )
+    closings = read_closings(read_events(session, Event, study_id))
+    digests = digest_rater(session, study_id, known.id, closings=closings)
     head = append_event(
-        session, Event, study_id, kind="redacted", at=now, by=by, n=known.n_answers, **asdict(digests)
+        session,
+        Event,
+        study_id,
+        kind="redacted",
+        at=now,
+        by=by,
+        rater=known.id,
+        n=known.n_answers,
+        closings={str(sequence): asdict(each) for sequence, each in digests.items()},
     )
     for table in OF_A_RATER:
         session.execute(delete(table).where(table.rater_id == known.id))
@@ -114,20 +122,24 @@ def redact(session: Session, study_id: int, known: Known, *, by: str, now: datet
     return head
 
 
-def read_redacted(session: Session, study_id: int, *, since: int) -> list[RaterDigests]:
-    """Read what the log has of raters who were redacted after one of its rows. Costs one query."""
-    names = set(RaterDigests.__dataclass_fields__)
-    return [
-        RaterDigests(**{name: value for name, value in event.detail.items() if name in names})  # type: ignore[arg-type] # the log's own JSON
-        for event in read_events(session, Event, study_id)
-        if event.kind == "redacted" and event.sequence > since
-    ]
+def read_redacted(events: Iterable[LoggedEvent]) -> dict[str, dict[int, RaterDigests]]:
+    """Read what a study's log has of raters who were redacted: by rater and closing."""
+    found = {}
+    for event in events:
+        if event.kind == "redacted":
+            closings = event.detail["closings"]
+            if not isinstance(closings, dict):
+                msg = f"row {event.sequence} of the log has no digests by closing"
+                raise TypeError(msg)
+            found[str(event.detail["rater"])] = {
+                int(sequence): read_digests(each) for sequence, each in closings.items()
+            }
+    return found
 
 
-def find_returned(session: Session, study_id: int) -> list[str]:
-    """Name raters who were redacted, and of whom there is a row: put there by hand. Costs two queries."""
-    gone = {each.rater for each in read_redacted(session, study_id, since=0)}
-    return sorted(gone.intersection(session.scalars(select(Rater.id).where(Rater.study_id == study_id))))
+def find_returned(session: Session, study_id: int, gone: Iterable[str]) -> list[str]:
+    """Name raters who were redacted, and of whom there is a row: put there by hand. Costs a query."""
+    return sorted(set(gone).intersection(session.scalars(select(Rater.id).where(Rater.study_id == study_id))))
 
 
 def _lock(session: Session, study_id: int) -> None:

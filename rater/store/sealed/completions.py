@@ -1,5 +1,17 @@
-"""Keep each completion as it is made, and say which are there."""
+"""Keep each completion as it is made, list those that exist, and digest them for the log of the ratings.
 
+The digest is SHA-256 over these lines, each ended by a line feed, in UTF-8::
+
+    rater completions 1
+    salt <the publication's salt>
+    [<the columns of the table completion but the study's number, in their order>]
+    … one such line of canonical JSON for each completion, sorted by prompt, arm, sample and number
+
+Times are ISO 8601 in UTC. It is salted, since it is kept next to the texts that raters see.
+"""
+
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -118,3 +130,21 @@ def read_completions(session: Session, study_id: int) -> list[KeptCompletion]:
         )
         for row in rows
     ]
+
+
+def digest_completions(session: Session, study_id: int, *, salt: str) -> str:
+    """Digest every column of a study's completions. Costs one query."""
+    columns = [column for column in Completion.__table__.columns if column.name != "study_id"]
+    rows = session.execute(
+        select(*columns)
+        .where(Completion.study_id == study_id)
+        .order_by(Completion.prompt_index, Completion.arm, Completion.sample, Completion.id)
+        .execution_options(yield_per=1_000)
+    )
+    found = hashlib.sha256(f"rater completions 1\nsalt {salt}\n".encode())
+    for row in rows:
+        line = json.dumps(
+            list(row), sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=datetime.isoformat
+        )
+        found.update(line.encode() + b"\n")
+    return found.hexdigest()

@@ -1,6 +1,7 @@
 """Define the tables of the sealed database: completions with their arms, and the key."""
 
 from datetime import datetime
+from typing import ClassVar
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, MetaData, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -106,3 +107,7 @@ class KeyEntry(Base):
 
 class Event(EventColumns, Base):
     """The study's generation log, hash-chained."""
+
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {"frozen", "changed", "generated", "taken", "published", "look"}
+    )

@@ -19,6 +19,7 @@ class SealedStudy:
     name: str
     hash: str
     canonical_json: str
+    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Secrets:
 def find_sealed_study(session: Session, name: str) -> SealedStudy | None:
     """Find a study by name. Costs one query."""
     row = session.scalars(select(Study).where(Study.name == name)).first()
-    return SealedStudy(row.id, row.name, row.hash, row.canonical_json) if row else None
+    return SealedStudy(row.id, row.name, row.hash, row.canonical_json, row.created_at) if row else None
 
 
 def get_sealed_study(session: Session, name: str) -> SealedStudy:
@@ -60,7 +61,7 @@ def insert_sealed_study(
     session.add(row)
     session.flush()
     append_event(session, Event, row.id, kind="frozen", at=now, hash=study_hash)
-    return SealedStudy(row.id, name, study_hash, canonical_json)
+    return SealedStudy(row.id, name, study_hash, canonical_json, now)
 
 
 def replace_sealed_study(

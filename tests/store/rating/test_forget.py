@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import Engine, delete, select, text
 from sqlalchemy.exc import DBAPIError
 
-from rater.custody.verify_rating import verify_rating
 from rater.errors import StateError
 from rater.store.engine import empty_wal, reading, sqlite_path, writing
 from rater.store.log import append_event
@@ -26,6 +25,7 @@ from rater.store.rating.schema import (
     Token,
 )
 from rater.store.rating.studies import PublishedStudy, get_study, move_study
+from rater.verify.rating import verify_rating
 
 ADA, BOB = "ada0" * 8, "b0b0" * 8
 MARK = "Frances Q. Nobody"

@@ -70,7 +70,9 @@ def test_freezing_and_changing_are_written_in_the_log(
     with reading(sealed) as session:
         events = read_events(session, Event, study.id)
         assert broken_link(session, Event, study.id) is None
-        assert find_sealed_study(session, study.name) == SealedStudy(study.id, study.name, "h2", "{}")
+        assert find_sealed_study(session, study.name) == SealedStudy(
+            study.id, study.name, "h2", "{}", study.created_at
+        )
     assert [(event.kind, event.detail) for event in events] == [
         ("frozen", {"hash": "h"}),
         ("changed", {"hash": "h2", "changes": ["arms[0].name"]}),

@@ -19,6 +19,8 @@ class Answer(Base):
         ForeignKeyConstraint(["booklet_id", "position"], ["trial.booklet_id", "trial.position"]),
         ForeignKeyConstraint(["rater_id", "booklet_id"], ["rater.id", "rater.booklet_id"]),
         CheckConstraint("revision >= 1", name="answer_revision_counts_from_one"),
+        # a number is never given twice, so that those up to a closing's last one stay the closing's
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -7,7 +7,6 @@ from itertools import product
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from rater.custody.checks import Check, altered, intact, not_checked
 from rater.publish.draft import Draft, draft_publication, key_lines
 from rater.publish.seal import commit
 from rater.store.log import broken_link, read_events
@@ -15,7 +14,7 @@ from rater.store.rating.amendments import read_logged_amendments
 from rater.store.rating.as_published import StudyRow, read_booklets, read_items
 from rater.store.rating.publication import NewItem
 from rater.store.rating.schema import Event as RatingEvent
-from rater.store.sealed.completions import Cell, KeptCompletion, read_completions
+from rater.store.sealed.completions import Cell, KeptCompletion, digest_completions, read_completions
 from rater.store.sealed.looks import looks_elsewhere
 from rater.store.sealed.schema import Event
 from rater.store.sealed.studies import (
@@ -26,6 +25,8 @@ from rater.store.sealed.studies import (
     read_key,
 )
 from rater.study.study import Study
+from rater.verify.checks import Check, altered, compare, intact, not_checked
+from rater.verify.rating import verify_kinds
 
 
 def verify_sealed(rating: Session, sealed: Session, published: StudyRow) -> Iterator[Check]:
@@ -40,6 +41,7 @@ def verify_sealed(rating: Session, sealed: Session, published: StudyRow) -> Iter
         )
         return
     yield from _generation(rating, sealed, published, kept)
+    yield from verify_kinds("generation log", Event, read_events(sealed, Event, kept.id))
     yield from _looks(rating, sealed, published, kept)
     study = _read_study(kept)
     if study is None or study.hash != published.study_hash:
@@ -57,12 +59,47 @@ def verify_sealed(rating: Session, sealed: Session, published: StudyRow) -> Iter
     completions, key = read_completions(sealed, kept.id), read_key(sealed, kept.id)
     items = read_items(rating, published.id)
     yield _commitment(items, key, completions, secrets=secrets, published=published)
-    if {completion.cell for completion in completions} != _cells(study):
-        yield not_checked("texts", "The sealed completions are not those that the study declares.")
+    yield from _published(rating, sealed, kept, secrets=secrets, published=published)
+    declared = _cells(study)
+    there = {completion.cell for completion in completions}
+    yield _completeness(there, declared)
+    if not declared <= there:
+        yield not_checked("texts", "They are compared with what is drafted from all completions.")
         return
+    made = [completion for completion in completions if completion.cell in declared]
     added = [each.n_booklets_added for each in read_logged_amendments(rating, published.id)]
-    draft = draft_publication(study, completions, secrets.seed, added=added)
+    draft = draft_publication(study, made, secrets.seed, added=added)
     yield from _derived(rating, items, draft, published)
+
+
+def _completeness(there: set[Cell], declared: set[Cell]) -> Check:
+    """Compare which completions exist with those that the study declares."""
+    extra, missing = len(there - declared), len(declared - there)
+    if not extra and not missing:
+        return intact(
+            "completions declared", f"All {len(declared)} completions of the study exist, and no other."
+        )
+    wrong = [f"{n} {what}" for n, what in ((missing, "missing"), (extra, "not declared by the study")) if n]
+    return altered("completions declared", f"Of the sealed completions {' and '.join(wrong)}.")
+
+
+def _published(
+    rating: Session, sealed: Session, kept: SealedStudy, *, secrets: Secrets, published: StudyRow
+) -> Iterator[Check]:
+    """Compare what the sealed database holds of the publication with the log of the ratings."""
+    first = read_events(rating, RatingEvent, published.id)[:1]
+    yield compare(
+        "completions",
+        recorded=first[0].detail.get("completions") if first else None,
+        found=digest_completions(sealed, kept.id, salt=secrets.salt),
+        what="completions with their seeds, tokens, measurements, versions and times",
+    )
+    yield compare(
+        "publication",
+        recorded=[published.commitment, published.published_at],
+        found=[secrets.commitment, secrets.published_at],
+        what="commitment and time next to the key",
+    )
 
 
 def _cells(study: Study) -> set[Cell]:
@@ -87,8 +124,12 @@ def _generation(rating: Session, sealed: Session, published: StudyRow, kept: Sea
         return
     first = read_events(rating, RatingEvent, published.id)[:1]
     head = first[0].detail.get("generation_log") if first else None
-    if head not in {event.hash for event in read_events(sealed, Event, kept.id)}:
+    generated = read_events(sealed, Event, kept.id)
+    if head not in {event.hash for event in generated}:
         yield altered("generation log", "It has not the head that was written down at publication.")
+        return
+    if kept.created_at != generated[0].at:
+        yield altered("generation log", "The study was not frozen when the log says that it was.")
         return
     yield intact("generation log", "It fits together and has the head that was written down at publication.")
 

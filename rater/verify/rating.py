@@ -1,22 +1,20 @@
 """Verify what the rating database can vouch for by itself: its log, and what the log's digests cover."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import cast
 
 from sqlalchemy.orm import Session
 
-from rater.custody.checks import Check, altered, compare, intact, not_checked
-from rater.store.log import Event, broken_link, read_events
+from rater.store.log import Event, EventColumns, broken_link, read_events
 from rater.store.rating.amendments import digest_protocol, read_amendments, read_logged_amendments
 from rater.store.rating.as_published import StudyRow, count_cut_booklets
-from rater.store.rating.collected import digest_collected
 from rater.store.rating.digests import digest_published
-from rater.store.rating.forget import find_returned, read_redacted
 from rater.store.rating.schema import Event as EventTable
 from rater.store.rating.studies import MOVES, STATES
+from rater.verify.checks import Check, altered, compare, intact, not_checked
+from rater.verify.closings import verify_closings
 
-_GOES_ON = {"open", "paused"}
 _HEAD = "log against its head"
 
 
@@ -33,10 +31,11 @@ def verify_rating(session: Session, study: StudyRow, *, head: str | None) -> Ite
         return
     yield intact("log", f"Its {len(events)} rows fit together; the head is {events[-1].hash}.")
     yield _against_head(events, head)
+    yield from verify_kinds("log", EventTable, events)
     yield _state(study, events)
     yield from _publication(session, study, events[0].detail)
     yield from _amendments(session, study)
-    yield from _closing(session, study, events)
+    yield from verify_closings(session, study, events)
 
 
 def _against_head(events: list[Event], head: str | None) -> Check:
@@ -56,6 +55,14 @@ def _against_head(events: list[Event], head: str | None) -> Check:
     since = len(hashes) - matching[0]
     later = f"; {since} row{'s' * (since != 1)} came after it" if since else ", and is its last"
     return intact(_HEAD, f"The head given is row {matching[0]}{later}.")
+
+
+def verify_kinds(log: str, table: type[EventColumns], events: Sequence[Event]) -> Iterator[Check]:
+    """Name rows of a log that rater does not write."""
+    unknown = [event for event in events if event.kind not in table.kinds]
+    if unknown:
+        named = ", ".join(f"row {event.sequence} ({event.kind!r})" for event in unknown)
+        yield altered(f"{log}'s rows", f"Of a kind that rater does not write: {named}.")
 
 
 def _state(study: StudyRow, events: list[Event]) -> Check:
@@ -87,12 +94,14 @@ def _publication(session: Session, study: StudyRow, detail: Mapping[str, object]
         recorded_digests["booklets"] = amended[-1].booklets
     published = digest_published(session, study.id)
     for name, found, what in (
+        ("address and time", published.study, "name, address, hashes and time of the publication"),
         ("protocol", published.protocol, "texts, questions and scales around the texts rated"),
         ("items", published.items, "texts rated and their prompts"),
         ("booklets", published.booklets, "booklets"),
         ("checks", published.checks, "answers that pass attention checks"),
     ):
-        yield compare(name, recorded=recorded_digests.get(name), found=found, what=what)
+        recorded = recorded_digests.get("study" if name == "address and time" else name)
+        yield compare(name, recorded=recorded, found=found, what=what)
     cut = count_cut_booklets(session, study.id)
     if cut:
         yield altered("booklets' lengths", f"{cut} booklets say that they have another number of trials.")
@@ -101,10 +110,12 @@ def _publication(session: Session, study: StudyRow, detail: Mapping[str, object]
 def _amendments(session: Session, study: StudyRow) -> Iterator[Check]:
     """Hold every later version against the log, which has its number, its digest and its reason."""
     rows = [
-        (row.version, digest_protocol(row.protocol), row.reason) for row in read_amendments(session, study.id)
+        (row.version, digest_protocol(row.protocol), row.reason, row.amended_at)
+        for row in read_amendments(session, study.id)
     ]
     logged = [
-        (each.version, each.protocol, each.reason) for each in read_logged_amendments(session, study.id)
+        (each.version, each.protocol, each.reason, each.at)
+        for each in read_logged_amendments(session, study.id)
     ]
     if rows == logged:
         if rows:
@@ -116,50 +127,3 @@ def _amendments(session: Session, study: StudyRow) -> Iterator[Check]:
     wrong = sorted({version for version, *_ in set(rows) ^ set(logged)})
     named = ", ".join(map(str, wrong)) or "their order"
     yield altered("amendments", f"Not as they were logged: version {named}.")
-
-
-def _closing(session: Session, study: StudyRow, events: list[Event]) -> Iterator[Check]:
-    """Compare answers with the last closing's digest; what came after a reopening is not covered.
-
-    A rater who was redacted since then is represented by their own digests in the log.
-    """
-    closings = [event for event in events if event.kind == "closed"]
-    if not closings:
-        yield not_checked("answers", "Answers are digested when the study is closed, which it has not been.")
-        return
-    closing = closings[-1]
-    last = int(str(closing.detail.get("last_answer_id", 0)))
-    goes_on = study.state in _GOES_ON
-    redacted = read_redacted(session, study.id, since=closing.sequence)
-    collected = digest_collected(
-        session, study.id, last_answer_id=last if goes_on else None, redacted=redacted
-    )
-    returned = find_returned(session, study.id)
-    if returned:
-        yield altered(
-            "redactions",
-            f"By the log these raters were taken out, but they are there: {', '.join(returned)}.",
-        )
-    elif redacted:
-        n = len(redacted)
-        yield intact(
-            "redactions",
-            f"All that {n} rater{'s' * (n != 1)} gave was taken out at their wish since the closing, "
-            "and the log has the digests of it.",
-        )
-    yield compare(
-        "answers",
-        recorded=[closing.detail.get("n_answers"), closing.detail.get("answers")],
-        found=[collected.n_answers, collected.answers],
-        what="answers" + (" given before the last closing" if goes_on else ""),
-    )
-    if goes_on:
-        why = "The study was opened again, so that raters come and finish."
-        yield not_checked("raters", why)
-        yield not_checked("guesses", why)
-        return
-    for name, recorded, found in (
-        ("raters", closing.detail.get("raters"), collected.raters),
-        ("guesses", closing.detail.get("guesses"), collected.guesses),
-    ):
-        yield compare(name, recorded=recorded, found=found, what=name)

@@ -1,4 +1,4 @@
-"""Say what verifying one thing came to."""
+"""The outcome of verifying one thing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ class Check:
 
 
 def intact(name: str, says: str) -> Check:
-    """Say that a thing is as it was."""
+    """Return the check of a thing that is as it was."""
     return Check(name, "intact", says)
 
 
 def altered(name: str, says: str) -> Check:
-    """Say that a thing was changed."""
+    """Return the check of a thing that was changed."""
     return Check(name, "altered", says)
 
 
 def not_checked(name: str, says: str) -> Check:
-    """Say why a thing could not be checked."""
+    """Return the check of a thing that could not be checked, with the reason."""
     return Check(name, "not checked", says)
 
 

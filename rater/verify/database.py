@@ -1,0 +1,170 @@
+"""Verify the databases themselves: the file is whole, and the schema is that of a fresh migration.
+
+A trigger that was dropped no longer refuses a change, one that was added may swallow answers, and without its
+unique index a table takes a row twice. None of this shows in any digest, so that all definitions are compared
+with those that the migrations make in an empty database.
+"""
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from rater.store.migrate import Which, migrate_connection
+from rater.verify.checks import Check, altered, intact, not_checked
+
+Definitions = Mapping[str, str]
+"""What a database defines, by kind and name, such as "trigger answer_refuses_update"."""
+
+_MAX_NAMED = 5
+_MAY_NOT = {"42501", "25006"}
+"""SQLSTATE of a role that may make no schema, and of a server that takes no writes."""
+_POSTGRESQL = {
+    "column": """
+        SELECT c.relname || '.' || a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+            a.attnotnull, a.attgenerated, a.attidentity, pg_get_expr(d.adbin, d.adrelid))
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE c.relnamespace = CAST(:schema AS regnamespace) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+            AND a.attnum > 0 AND NOT a.attisdropped""",
+    "table": """
+        SELECT relname, concat_ws(' ', relkind, relpersistence, relrowsecurity, relforcerowsecurity)
+        FROM pg_class WHERE relnamespace = CAST(:schema AS regnamespace) AND relkind <> 'i'""",
+    "constraint": """
+        SELECT c.relname || '.' || k.conname,
+            concat_ws(' ', pg_get_constraintdef(k.oid, true), k.convalidated)
+        FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+        WHERE k.connamespace = CAST(:schema AS regnamespace)""",
+    "index": """
+        SELECT i.relname, concat_ws(' ', pg_get_indexdef(i.oid, 0, true), x.indisvalid)
+        FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+        WHERE i.relnamespace = CAST(:schema AS regnamespace)""",
+    "trigger": """
+        SELECT t.tgname, concat_ws(' ', pg_get_triggerdef(t.oid, true), t.tgenabled)
+        FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE c.relnamespace = CAST(:schema AS regnamespace) AND NOT t.tgisinternal""",
+    "foreign key's trigger": """
+        SELECT concat_ws(' ', c.relname, k.conname, p.proname), t.tgenabled
+        FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+        LEFT JOIN pg_constraint k ON k.oid = t.tgconstraint
+        WHERE c.relnamespace = CAST(:schema AS regnamespace) AND t.tgisinternal""",
+    "function": """
+        SELECT proname || '(' || pg_get_function_identity_arguments(oid) || ')',
+            concat_ws(' ', prosrc, prosecdef, array_to_string(proconfig, ','))
+        FROM pg_proc WHERE pronamespace = CAST(:schema AS regnamespace)""",
+    "rule": """
+        SELECT c.relname || '.' || r.rulename, concat_ws(' ', pg_get_ruledef(r.oid, true), r.ev_enabled)
+        FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+        WHERE c.relnamespace = CAST(:schema AS regnamespace)""",
+    "policy": """
+        SELECT c.relname || '.' || p.polname, pg_get_expr(p.polqual, p.polrelid)
+        FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+        WHERE c.relnamespace = CAST(:schema AS regnamespace)""",
+}
+"""What PostgreSQL defines in a schema, by kind: names and definitions."""
+
+
+def verify_database(engine: Engine, which: Which) -> Iterator[Check]:
+    """Verify that a database's file is whole and that its schema is that of a fresh migration.
+
+    Costs reading the whole file once, and a migration in memory (or, on PostgreSQL, in a transaction that is
+    rolled back).
+    """
+    yield from _file(engine, which)
+    yield _schema(engine, which)
+
+
+def _file(engine: Engine, which: Which) -> Iterator[Check]:
+    if engine.dialect.name != "sqlite":
+        return
+    name = f"{which} file"
+    try:
+        with engine.connect() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    except DBAPIError as error:
+        found = str(error.orig)
+    if found == "ok":
+        yield intact(name, "SQLite finds it whole (quick_check).")
+    else:
+        yield altered(name, f"The file is damaged: {found}.")
+
+
+def _schema(engine: Engine, which: Which) -> Check:
+    name = f"{which} schema"
+    try:
+        found, expected = (
+            _in_postgresql(engine, which)
+            if engine.dialect.name == "postgresql"
+            else (_in_sqlite(engine), _fresh_in_sqlite(which))
+        )
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) not in _MAY_NOT:
+            raise
+        reason = str(error.orig).strip().splitlines()[0]
+        return not_checked(name, f"The schema cannot be compared here: {reason}.")
+    wrong = sorted(each for each in {*found, *expected} if found.get(each) != expected.get(each))
+    if not wrong:
+        return intact(name, f"All {len(expected)} definitions are those of a fresh migration.")
+    named = ", ".join(f"{each} ({_how(each, found, expected)})" for each in wrong[:_MAX_NAMED])
+    more = f", and {len(wrong) - _MAX_NAMED} more" if len(wrong) > _MAX_NAMED else ""
+    return altered(name, f"Not as the migrations make them: {named}{more}.")
+
+
+def _how(name: str, found: Definitions, expected: Definitions) -> str:
+    if name not in found:
+        return "missing"
+    return "changed" if name in expected else "added"
+
+
+def _in_sqlite(engine: Engine) -> Definitions:
+    with engine.connect() as connection:
+        return _read_sqlite(connection)
+
+
+def _read_sqlite(connection: Connection) -> Definitions:
+    rows = connection.exec_driver_sql(
+        "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    )
+    return {f"{kind} {name}": f"{table} {_plain(sql)}" for kind, name, table, sql in rows}
+
+
+def _plain(sql: str | None) -> str:
+    """Leave out what may differ between versions of the software that writes definitions."""
+    return re.sub(r"\s*([(),])\s*", r"\1", " ".join((sql or "").replace('"', "").split()))
+
+
+@lru_cache
+def _fresh_in_sqlite(which: Which) -> Definitions:
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    try:
+        with engine.begin() as connection:
+            migrate_connection(connection, which)
+            return _read_sqlite(connection)
+    finally:
+        engine.dispose()
+
+
+def _in_postgresql(engine: Engine, which: Which) -> tuple[Definitions, Definitions]:
+    """Read a database's definitions, and those of a migration into a schema that is rolled back."""
+    scratch = f"rater_verify_{secrets.token_hex(6)}"
+    with engine.connect().execution_options(postgresql_readonly=False) as connection:
+        public = str(connection.scalar(text("SELECT current_schema()")))
+        found = _read_postgresql(connection, public)
+        connection.execute(text(f"CREATE SCHEMA {scratch}"))
+        connection.execute(text(f"SET LOCAL search_path TO {scratch}"))
+        migrate_connection(connection, which)
+        expected = _read_postgresql(connection, scratch)
+        connection.rollback()
+    return found, expected
+
+
+def _read_postgresql(connection: Connection, schema: str) -> Definitions:
+    connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
+    return {
+        f"{kind} {name}": _plain(definition).replace(f"{schema}.", "")
+        for kind, query in _POSTGRESQL.items()
+        for name, definition in connection.execute(text(query), {"schema": schema})
+    }
