@@ -57,6 +57,7 @@ def study(rating: Engine, publish: Callable[..., PublishedStudy], now: datetime)
                     booklet_id=booklet.id,
                     channel="web",
                     consented_at=now,
+                    guessed_at=now,
                 )
             )
             session.flush()
@@ -85,7 +86,9 @@ def study(rating: Engine, publish: Callable[..., PublishedStudy], now: datetime)
     return found
 
 
-def _answers(rater_id: str, booklet_id: str, now: datetime) -> list[Answer]:
+def _answers(
+    rater_id: str, booklet_id: str, now: datetime, positions: tuple[int, ...] = (1, 2)
+) -> list[Answer]:
     return [
         Answer(
             rater_id=rater_id,
@@ -98,7 +101,7 @@ def _answers(rater_id: str, booklet_id: str, now: datetime) -> list[Answer]:
             submission_id=f"{position:016d}",
             answered_at=now + timedelta(minutes=position),
         )
-        for position in (1, 2)
+        for position in positions
     ]
 
 
@@ -175,6 +178,21 @@ def test_a_redaction_after_the_closing_is_accepted_and_told(
     found = _verified(rating, study)
     assert "altered" not in found.values()
     assert (found["redactions"], found["answers"]) == ("intact", "intact")
+
+
+def test_a_redaction_between_closings_leaves_each_of_them_verifiable(
+    rating: Engine, study: PublishedStudy, now: datetime
+) -> None:
+    _close(rating, study, now)
+    with writing(rating) as session:
+        move_study(session, study.name, "open", at=now)
+        held = session.get_one(Rater, BOB)
+        held.finished_at = now
+        session.add_all(_answers(BOB, held.booklet_id, now, positions=(3,)))
+    _forget(rating, study, BOB, now, all_of_it=True)
+    _close(rating, study, now)
+
+    assert "altered" not in _verified(rating, study).values()
 
 
 def test_a_redaction_before_the_closing_needs_no_mention(

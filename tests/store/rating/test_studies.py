@@ -127,7 +127,7 @@ def test_each_move_is_a_row_of_the_log_whose_hash_is_the_new_head(
     collected = dict.fromkeys(("answers", "raters", "guesses"), nothing)
     assert [(event.kind, event.detail) for event in events] == [
         ("open", {}),
-        ("closed", {"by": "Ada", "n_answers": 0, "last_answer_id": 0, **collected}),
+        ("closed", {"by": "Ada", "n_answers": 0, "last_answer_id": 0, "visits": {}, **collected}),
         ("unblinded", {"reason": "planned"}),
     ]
     assert events[-1].hash == head
