@@ -3,6 +3,7 @@
 ::
 
     RaterError                 someone's input or state; no traceback; exit code 2; a 4xx page
+    ├── TableError             a table that cannot be read: ratings, a pilot, completions from a file
     ├── StudyError             a study file that does not say something runnable
     ├── StateError             a study that is not in a state for what was asked
     │   ├── ClosedError        … because it takes no answers now
@@ -20,9 +21,17 @@ to do next. No message that the web process can raise names an arm, a steering t
 import difflib
 from collections.abc import Iterable
 
+_MAX_NAME = 80
+_MAX_LIST = 700
+"""Characters of a name, and of a list of names, in a message."""
+
 
 class RaterError(Exception):
     """Someone's input or the state of a study is not what was needed; the message says what would be."""
+
+
+class TableError(RaterError):
+    """A table of data cannot be read as it is."""
 
 
 class StudyError(RaterError):
@@ -62,9 +71,23 @@ class SealError(RaterError):
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """Suggest the valid names for a misspelt one: ``" Did you mean 'x'?"``, or the whole list."""
+    """Suggest the valid names for a misspelt one: ``" Did you mean 'x'?"``, or the list of them."""
     names = sorted(valid)
-    match = difflib.get_close_matches(name, names, n=1)
+    in_other_case = [other for other in names if other.casefold() == name.casefold()]
+    match = in_other_case or difflib.get_close_matches(name, names, n=1)
     if match:
         return f" Did you mean {match[0]!r}?"
-    return f" Valid: {', '.join(names) or 'none'}."
+    return f" Valid: {listed(names)}."
+
+
+def listed(names: Iterable[str]) -> str:
+    """List names with commas, long names and long lists shortened."""
+    shown, length, all_names = [], 0, list(names)
+    for name in all_names:
+        short = name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…"
+        length += len(short) + 2
+        if length > _MAX_LIST:
+            break
+        shown.append(short)
+    more = len(all_names) - len(shown)
+    return (", ".join(shown) or "none") + (f" and {more:,} more" if more else "")

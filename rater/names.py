@@ -77,6 +77,8 @@ def normalise_name(text: str) -> str:
 
     Invisible characters are left out, and each run of blanks, of whatever kind, is one space.
     """
+    if text.isascii():  # as most are, a million times over
+        return " ".join(text.split())
     visible = "".join(each for each in unicodedata.normalize("NFC", text) if not _is_invisible(each))
     # once more: an invisible character may have kept a letter and its accent apart
     return " ".join(unicodedata.normalize("NFC", visible).split())

@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     from rater.analysis.external_plan import plan_for
     from rater.analysis.planned import Planned
     from rater.analysis.primary import Analysis, analyze
-    from rater.analysis.tidy import read
+    from rater.analysis.read_ratings import read
+    from rater.analysis.reading_notes import ReadingNotes
 
-__all__ = ["Analysis", "Planned", "analyze", "plan_for", "read"]
+__all__ = ["Analysis", "Planned", "ReadingNotes", "analyze", "plan_for", "read"]
 
 _WHERE = {
     "Analysis": "primary",
     "Planned": "planned",
     "analyze": "primary",
     "plan_for": "external_plan",
-    "read": "tidy",
+    "read": "read_ratings",
+    "ReadingNotes": "reading_notes",
 }
 
 

@@ -22,13 +22,14 @@ from rater.analysis.ordinal.clmm import fit_clmm
 from rater.analysis.ordinal.levels import fit_levels
 from rater.analysis.ordinal.model import CannotFitError
 from rater.analysis.ratings import first_showings, judged_only
+from rater.analysis.read_ratings import load_table, read
 from rater.analysis.reml import NoFit, fit_reml
 from rater.analysis.scales import Judged, ends_of, is_pairwise, points_of, strongest_of
 from rater.analysis.simulate import LOGISTIC_SD, Choice, Cuts, Line, Scale, Spread
-from rater.analysis.tidy import read
 from rater.analysis.validation import NEEDED, require_on_scale, validate_frame
 from rater.analysis.wording import counted
-from rater.errors import RaterError
+from rater.errors import RaterError, listed
+from rater.names import normalise_name
 
 Floats = NDArray[np.float64]
 LEAST_SLOPE = 0.5
@@ -66,25 +67,24 @@ def assume(judged: Judged) -> Scale:
 
 
 def read_pilot(path: Path, dimension: str) -> pd.DataFrame:
-    """Read a CSV of a pilot's ratings: rater, item, prompt, dimension, answer, and arm where it is known.
+    """Read a table of a pilot's ratings: rater, item, prompt, dimension, answer, and arm where it is known.
 
     Without a column ``dimension`` all ratings are taken to be on the one named.
 
     Raises:
         RaterError: If there is no such file or column, or a row lacks something or is no number.
     """
-    try:
-        header = [str(name) for name in pd.read_csv(path, nrows=0, skipinitialspace=True).columns]
-    except (OSError, ValueError):
-        header = []  # `read` says what is wrong with it
-    if "arm" in header or not header:
-        frame = read(path, drop_empty=True)
-        return frame if "dimension" in header else frame.assign(dimension=dimension)
-    if "item" not in header:
+    table = load_table(path)
+    is_blind = "arm" not in table.columns
+    if is_blind and "item" not in table.columns:
         msg = f"{path} has neither a column 'item' nor a column 'arm'; a pilot's texts must be told apart."
         raise RaterError(msg)
-    frame = read(path, arm="item", drop_empty=True).drop(columns="arm")
-    return frame if "dimension" in header else frame.assign(dimension=dimension)
+    if is_blind:
+        table = replace(table, columns={**table.columns, "arm": ["unknown"] * len(table)})
+    frame = read(table, drop_empty=True)
+    if is_blind:
+        frame = frame.drop(columns="arm")
+    return frame if "dimension" in table.columns else frame.assign(dimension=dimension)
 
 
 def learn(frame: pd.DataFrame, judged: Judged, *, contrast: tuple[str, str] | None = None) -> Pilot:
@@ -110,7 +110,9 @@ def learn(frame: pd.DataFrame, judged: Judged, *, contrast: tuple[str, str] | No
         raise RaterError(msg)
     if is_pairwise(judged):
         return _from_choices(rows, judged)
-    has_arms = contrast is not None and set(contrast) <= set(rows["arm"])
+    names = {normalise_name(str(arm)): arm for arm in rows["arm"].unique()}
+    contrast = contrast and (normalise_name(contrast[0]), normalise_name(contrast[1]))
+    has_arms = contrast is not None and set(contrast) <= set(names)
     first = first_judgements(rows, judged.name, None)
     prompts = rows.drop_duplicates("item").set_index(rows.drop_duplicates("item")["item"].astype(str))[
         "prompt"
@@ -120,9 +122,24 @@ def learn(frame: pd.DataFrame, judged: Judged, *, contrast: tuple[str, str] | No
     learnt = _from_points if points_of(judged) is not None else _from_line
     pilot = learnt(first, prompt, judged)
     if not has_arms:
-        return replace(pilot, notes=(*pilot.notes, _ITEMS_HOLD_ARMS, _WITHOUT_ARMS))
+        return replace(pilot, notes=(*pilot.notes, *_notes_without_contrast(frame, contrast)))
     assert contrast is not None  # noqa: S101 (asked above)
-    return _with_slopes(pilot, rows, judged, contrast)
+    return _with_slopes(pilot, rows, judged, (names[contrast[0]], names[contrast[1]]))
+
+
+def _notes_without_contrast(frame: pd.DataFrame, contrast: tuple[str, str] | None) -> tuple[str, str]:
+    """Return why the effect's variances are assumed: the arms are unknown, or have other names."""
+    if "arm" not in frame.columns or contrast is None:
+        return _ITEMS_HOLD_ARMS, _WITHOUT_ARMS
+    arms = listed(sorted({str(arm) for arm in frame["arm"].unique()}))
+    unlike = (
+        f"the pilot's arms are {arms}, and the study's contrast is {contrast[0]} − {contrast[1]}: with the "
+        "study's names in the pilot, its effect would count as a difference of arms instead of texts"
+    )
+    return (
+        unlike,
+        "how much the effect differs between raters and between prompts (0.5 logits each) was assumed",
+    )
 
 
 def _from_points(first: Judgements, prompt: NDArray[np.intp], judged: Judged) -> Pilot:

@@ -1,9 +1,10 @@
 """Notes on how a table of ratings was read: rows left out, repeats, names merged, codes for no answer."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import pandas as pd
+
+from rater.name_lists import Difference
 
 MAX_LISTED = 5
 """Names that a sentence lists before it counts the rest."""
@@ -34,7 +35,7 @@ class SimilarNames:
 
     column: str
     names: tuple[str, ...]
-    difference: Literal["letter case", "a final .0", "letter case and a final .0"]
+    difference: Difference
 
     @property
     def message(self) -> str:
@@ -66,10 +67,14 @@ class ReadingNotes:
     """Codes read as "no answer", as the table writes them, with the number of answers of each."""
     ignored_columns: tuple[str, ...] = ()
     """Columns at the end that are empty in every row, by name or as "column 7"."""
+    n_header_rows: int = 0
+    """Further rows of the header that were left out, as Qualtrics writes them."""
     has_row_names: bool = False
     """Whether the header is one field shorter than the rows, whose first field was read as the row's name."""
     answer_columns: tuple[str, ...] = ()
     """Of a wide table, the columns that were read as answers."""
+    labels: tuple[str, ...] = ()
+    """The labels of the points 1, 2, …, where the caller gave them."""
     merged: tuple[MergedName, ...] = ()
     """Names whose spellings were taken for one."""
     similar: tuple[SimilarNames, ...] = ()
@@ -96,6 +101,8 @@ class ReadingNotes:
             found.append(
                 "The header is one field shorter than the rows, so the first field of each row is its name."
             )
+        if self.n_header_rows:
+            found.append(f"{self.n_header_rows} rows below the header belong to it and were left out.")
         if self.ignored_columns:
             found.append(f"Ignored, because empty in every row: {_listed(self.ignored_columns)}.")
         if self.n_without_answer:

@@ -70,14 +70,16 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     outputs = Outputs(report_path, json_path, csv_path, show_all)
     _require_what_fits(study_name, elsewhere, interim=interim, permuted=permuted, exploratory=exploratory)
     outputs.require_writable()
-    from rater.cli.facts import Databases, require_declared
+    from rater.cli.facts import Databases, find_declared
     from rater.cli.subject import EXPLORATORY, explore, look_at, permute, read_elsewhere
 
     label = EXPLORATORY if exploratory else None
     databases = Databases(sealed_url, rating_url)
     if study_name and exploratory:
-        arms, primary = elsewhere["contrast"] or (), elsewhere["primary"]
-        require_declared(databases, study_name, arms=arms, primary=primary)
+        contrast, elsewhere["primary"] = find_declared(
+            databases, study_name, contrast=elsewhere["contrast"], primary=elsewhere["primary"]
+        )
+        elsewhere["contrast"] = contrast or ()
     if study_name is None:
         subject = read_elsewhere(elsewhere, label=label)
     elif permuted:

@@ -9,6 +9,9 @@ from typing import Any, Literal, TypedDict, TypeVar
 
 import click
 
+from rater.errors import RaterError
+from rater.name_lists import split_names
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -23,34 +26,45 @@ class Elsewhere(TypedDict):
     item: str | None
     dimension: str | None
     primary: str | None
-    contrast: tuple[str, str] | None
+    contrast: tuple[str, ...]
     points: int | None
     scope: Literal["raters+prompts", "raters", "prompts"] | None
     score: Literal["net_superiority", "scale_points"] | None
     sesoi: float | None
     drop_empty: bool
+    wide: str | None
+    answer_columns: list[str] | None
+    items: Path | None
+    labels: list[str]
+    missing: list[str]
+    decimal: Literal[".", ","] | None
+    quotes: bool
+    encoding: str | None
 
 
-class TwoArms(click.ParamType[tuple[str, str]]):
-    """Two arms' names with a comma between them."""
+class NameList(click.ParamType[list[str]]):
+    """Names with commas between them; a name with a comma is in double quotes, as in CSV."""
 
-    name = "arms"
+    name = "names"
 
     def convert(
-        self, value: str | tuple[str, str], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Split ``steered,unsteered``."""
-        if isinstance(value, tuple):
+        self, value: str | list[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[str]:
+        """Split ``love,joy`` or ``"GPT-4, t=0","GPT-4, t=1"``."""
+        if isinstance(value, list):
             return value
-        names = [name.strip() for name in value.split(",")]
-        if len(names) != 2 or not all(names) or names[0] == names[1]:
-            self.fail(f"{value!r} is not two different arms, such as steered,unsteered.", param, ctx)
-        return names[0], names[1]
+        try:
+            return split_names(value)
+        except RaterError as error:
+            self.fail(str(error), param, ctx)
 
 
 _OPTIONS = (
     click.option(
-        "--from", "from_path", type=click.Path(path_type=Path), help="Analyse this CSV instead of a study."
+        "--from",
+        "from_path",
+        type=click.Path(path_type=Path),
+        help="Analyse this table instead of a study: CSV, TSV, JSON, JSON Lines or Parquet.",
     ),
     click.option("--rater", default="rater", show_default=True, metavar="COL", help="Its column of raters."),
     click.option("--prompt", default="prompt", show_default=True, metavar="COL", help="… of prompts."),
@@ -61,7 +75,12 @@ _OPTIONS = (
         "--dimension", metavar="COL", help="… of what was judged; the first one is primary, or --primary."
     ),
     click.option("--primary", metavar="NAME", help="The dimension tested as the primary one."),
-    click.option("--contrast", type=TwoArms(), metavar="A,B", help="The arms compared, A minus B."),
+    click.option(
+        "--contrast",
+        multiple=True,
+        metavar="A,B",
+        help="The arms compared, A minus B; give it twice, or quote as in CSV, where a name has a comma.",
+    ),
     click.option("--points", type=int, help="How many points the scale has, from 1."),
     click.option(
         "--scope",
@@ -81,6 +100,44 @@ _OPTIONS = (
         help="The smallest effect of interest, in units of the score.",
     ),
     click.option("--drop-empty", is_flag=True, help="Leave out rows without an answer."),
+    click.option(
+        "--missing",
+        type=NameList(),
+        default=list,
+        metavar="CODES",
+        help="Further codes for no answer, such as -99,skipped; NA, N/A, null and the like always are.",
+    ),
+    click.option(
+        "--labels",
+        type=NameList(),
+        default=list,
+        metavar="LABELS",
+        help="The labels of the points from the lowest, where answers are labels: disagree,neither,agree.",
+    ),
+    click.option(
+        "--wide",
+        metavar="PATTERN",
+        help="The table has several columns of answers, with such names: {arm}, {prompt}_{arm}, {item}.",
+    ),
+    click.option(
+        "--answer-columns",
+        type=NameList(),
+        metavar="COLS",
+        help="The columns of answers of a wide table.  [default: all that fit --wide]",
+    ),
+    click.option(
+        "--items",
+        type=click.Path(path_type=Path),
+        help="A table of items, which has what the ratings lack: item, prompt, arm.",
+    ),
+    click.option(
+        "--decimal",
+        type=click.Choice([".", ","]),
+        show_default="a comma where semicolons separate columns",
+        help="The decimal sign.",
+    ),
+    click.option("--quotes/--no-quotes", default=True, help="Whether fields of the file can be in quotes."),
+    click.option("--encoding", show_default="utf-8", help="The file's encoding, such as cp1252."),
 )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rater.errors import StudyError, nearest
+from rater.name_lists import choose_arms
+from rater.names import normalise_name
 from rater.report.about import AmendmentText, ArmText, Look, StudyFacts, TakenOut
 
 if TYPE_CHECKING:
@@ -21,21 +23,22 @@ class Databases(NamedTuple):
     rating_url: str
 
 
-def require_declared(databases: Databases, name: str, *, arms: Sequence[str], primary: str | None) -> None:
-    """Refuse arms and a dimension that a study lacks, before it is looked at.
+def find_declared(
+    databases: Databases, name: str, *, contrast: Sequence[str], primary: str | None
+) -> tuple[tuple[str, str] | None, str | None]:
+    """Return the contrast and the dimension of a study that were typed, before the study is looked at.
 
     Raises:
-        StudyError: it lacks one of them.
+        RaterError: it lacks one of them.
     """
     study = _declared(databases, name)
-    for arm in arms:
-        if arm not in study.arm_names:
-            msg = f"contrast names the arm {arm!r}, which the study lacks." + nearest(arm, study.arm_names)
-            raise StudyError(msg)
+    arms = choose_arms(contrast, study.arm_names, lack="the study lacks") if contrast else None
     dimensions = [dimension.name for dimension in study.dimensions]
+    primary = None if primary is None else normalise_name(primary)
     if primary is not None and primary not in dimensions:
-        msg = f"primary is {primary!r}, which is no dimension." + nearest(primary, dimensions)
+        msg = f"Unknown primary dimension {primary!r}.{nearest(primary, dimensions)}"
         raise StudyError(msg)
+    return arms, primary
 
 
 def _declared(databases: Databases, name: str) -> "Study":

@@ -12,6 +12,8 @@ import click
 
 from rater.cli.options import OutputFile, rating_option, study_argument
 from rater.errors import RaterError
+from rater.name_lists import similar_names
+from rater.names import normalise_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,27 +114,36 @@ def _labels(session: "Session", study_id: int, n_links: int | None, labels_file:
         msg = "--n and --labels both say how many links; give one of them."
         raise RaterError(msg)
     labels = _read_labels(labels_file)
+    names = [normalise_name(label) for label in labels]
     try:
-        require_different(str(labels_file), labels, "each link needs a name of its own")
+        require_different(str(labels_file), names, "each link needs a name of its own")
     except ValueError as error:
         raise RaterError(str(error)) from error
-    taken = set(labels) & set(list_labels(session, study_id))
+    taken = set(names) & set(map(normalise_name, list_labels(session, study_id)))
     if taken:
         msg = f"{labels_file} has {min(taken)!r}, which an earlier link is called already; take another name."
         raise RaterError(msg)
-    return labels
+    _warn_of_similar(names)
+    return names
+
+
+def _warn_of_similar(names: list[str]) -> None:
+    for group, difference in similar_names(names)[:5]:
+        quoted = " and ".join(map(repr, group))
+        click.echo(f"Note: {quoted} differ only in {difference}; each gets a link of its own.", err=True)
 
 
 def _read_labels(path: Path) -> list[str]:
     try:
-        labels = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        labels = [line for line in lines if normalise_name(line)]
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}."
         raise RaterError(msg) from error
     except UnicodeDecodeError as error:
         msg = f"{path} cannot be read: it is not text in UTF-8."
         raise RaterError(msg) from error
-    if not 1 <= len(labels) <= _MOST or any(len(label) > _LONGEST_LABEL for label in labels):
+    if not 1 <= len(labels) <= _MOST or any(len(normalise_name(label)) > _LONGEST_LABEL for label in labels):
         msg = f"{path} has {len(labels)} labels; valid: 1 to {_MOST}, each of up to {_LONGEST_LABEL} letters"
         raise RaterError(msg)
     return labels

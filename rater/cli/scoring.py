@@ -1,6 +1,5 @@
 """The effect that a sweep measures on texts: counted words, or a user's own function."""
 
-import csv
 import hashlib
 import importlib.util
 import inspect
@@ -13,7 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from rater.errors import StudyError
+from rater.errors import RaterError, StudyError
+from rater.name_lists import split_names
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ def count(words: str) -> Scoring:
     Raises:
         StudyError: no word is given.
     """
-    parts = next(csv.reader([words], skipinitialspace=True), [])
-    counted = sorted({part.strip() for part in parts if part.strip()})
-    if not counted:
+    try:
+        counted = sorted(set(split_names(words)))
+    except RaterError as error:
         msg = f"--words is {words!r}; valid: words with commas between them, such as love,joy"
-        raise StudyError(msg)
+        raise StudyError(msg) from error
 
     def count_them(text: str) -> float:
         from rater.steering.effects import count_words

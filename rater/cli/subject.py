@@ -203,7 +203,7 @@ def explore(subject: Subject, given: Elsewhere) -> Subject:
     changed = replace(
         plan,
         primary=given["primary"] or plan.primary,
-        contrast=given["contrast"] or plan.contrast,
+        contrast=(given["contrast"][0], given["contrast"][1]) if given["contrast"] else plan.contrast,
         scope=given["scope"] or plan.scope,
         score=given["score"] or plan.score,
         sesoi=given["sesoi"] or plan.sesoi,
@@ -214,7 +214,9 @@ def explore(subject: Subject, given: Elsewhere) -> Subject:
 def read_elsewhere(given: Elsewhere, *, label: str | None) -> Subject:
     """Read the table of --from and plan its analysis from the other options."""
     from rater.analysis.external_plan import plan_for
-    from rater.analysis.tidy import read
+    from rater.analysis.read_ratings import read
+    from rater.name_lists import choose_arms
+    from rater.names import normalise_name
 
     path = given["from_path"]
     assert path is not None  # noqa: S101 (asked before)
@@ -227,17 +229,28 @@ def read_elsewhere(given: Elsewhere, *, label: str | None) -> Subject:
         item=given["item"],
         dimension=given["dimension"],
         drop_empty=given["drop_empty"],
+        wide=given["wide"],
+        answer_columns=given["answer_columns"],
+        items=given["items"],
+        labels=given["labels"],
+        missing=given["missing"],
+        decimal=given["decimal"],
+        quotes=given["quotes"],
+        encoding=given["encoding"],
     )
+    arms = [*frame["arm"].unique(), *(frame["other_arm"].dropna().unique() if "other_arm" in frame else ())]
     plan = plan_for(
         frame,
-        contrast=given["contrast"],
-        points=given["points"],
+        contrast=choose_arms(given["contrast"], arms) if given["contrast"] else None,
+        points=given["points"] or len(given["labels"]) or None,
         scope=given["scope"] or "raters+prompts",
         score=given["score"] or "net_superiority",
         sesoi=given["sesoi"],
     )
-    plan = replace(plan, primary=given["primary"] or plan.primary)
+    plan = replace(plan, primary=normalise_name(given["primary"] or plan.primary))
+    reading = frame.attrs["reading"]
     notes = ["These are ratings from elsewhere: nothing was preregistered or verified here."]
+    notes += [*reading.messages, *reading.warnings]
     return Subject(
         frame=frame,
         plan=plan,

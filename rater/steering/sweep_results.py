@@ -8,7 +8,8 @@ from itertools import product
 from pathlib import Path
 from typing import Literal
 
-from rater.errors import ModelError
+from rater.errors import ModelError, TableError
+from rater.tables import Dialect, read_table
 
 Place = Literal["front", "mid", "back"]
 MAX_NLL_RISE = 1.0
@@ -108,11 +109,18 @@ class SweepFile:
         except (OSError, UnicodeDecodeError) as error:
             msg = f"{self._path} cannot be read as a sweep ({error}); name another file with --out."
             raise ModelError(msg) from error
-        reader = csv.DictReader(io.StringIO(whole))
-        if reader.fieldnames is not None and list(reader.fieldnames) != self._columns:
+        if whole.count("\n") < 2 and whole.strip() in {"", ",".join(self._columns)}:
+            return []
+        try:
+            table = read_table(io.StringIO(whole), Dialect(decimal="."))
+        except TableError as error:
+            msg = f"{self._path} cannot be read as a sweep ({error}); name another file with --out."
+            raise ModelError(msg) from error
+        if list(table.columns) != self._columns:
             msg = f"{self._path} is not a file of this kind of sweep; name another file with --out."
             raise ModelError(msg)
-        return [self._outcome(line) for line in reader]
+        rows = zip(*(map(str, column) for column in table.columns.values()), strict=True)
+        return [self._outcome(dict(zip(self._columns, row, strict=True))) for row in rows]
 
     def append(self, outcome: Outcome) -> None:
         """Write an outcome to the end, in one piece.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rater.errors import StudyError, nearest
+from rater.names import normalise_name
 from rater.study.arms import Outside
 from rater.study.outside_file import Line, lines_of_arm, read_bytes, short
 
@@ -52,43 +53,36 @@ def read_outside(
             "Put the old file back, or declare the new one in a study of another name."
         )
         raise StudyError(msg)
-    texts = _by_place(path, lines_of_arm(path, content, arm.name), prompts, samples_per_prompt)
+    texts = _by_place(lines_of_arm(path, content, arm.name), prompts, samples_per_prompt)
     _require_all(f"{path} has no text of arm {arm.name!r}", texts, prompts, samples_per_prompt)
     return OutsideTexts(found, texts)
 
 
-def _by_place(
-    path: Path, lines: Sequence[Line], prompts: Sequence[str], samples_per_prompt: int
-) -> dict[Place, str]:
+def _by_place(lines: Sequence[Line], prompts: Sequence[str], samples_per_prompt: int) -> dict[Place, str]:
     """Give each text its place; refuse one that has none or shares it, and a place that stays empty."""
-    indices = {prompt: index for index, prompt in enumerate(prompts)}
+    index_of = _Prompts(prompts)
     is_numbered = lines[0].sample is not None
     texts: dict[Place, str] = {}
-    numbers: dict[Place, int] = {}
+    taken: dict[Place, str] = {}
     n_seen = [0] * len(prompts)
     for line in lines:
-        where = f"{path}:{line.number}"
-        if line.prompt not in indices:
-            msg = f"{where} has the prompt {short(line.prompt)}, which the study lacks."
-            msg += _close(line.prompt, prompts)
-            raise StudyError(msg)
+        index = index_of.find(line)
         if (line.sample is not None) != is_numbered:
             has = "no" if is_numbered else "a"
-            msg = f"{where} has {has} sample, unlike line {lines[0].number}; number all samples or none."
+            msg = f"{line.where} has {has} sample, unlike {lines[0].place}; number all samples or none."
             raise StudyError(msg)
-        index = indices[line.prompt]
         place = Place(index, n_seen[index] if line.sample is None else line.sample)
         n_seen[index] += 1
         if place in texts:
-            msg = f"{where} has the prompt, arm and sample of line {numbers[place]}; take one of the two out."
+            msg = f"{line.where} has the prompt, arm and sample of {taken[place]}; take one of the two out."
             raise StudyError(msg)
         if place.sample >= samples_per_prompt:
             msg = (
-                f"{where} is sample {place.sample} of its prompt, but sampling.samples_per_prompt is "
+                f"{line.where} is sample {place.sample} of its prompt, but sampling.samples_per_prompt is "
                 f"{samples_per_prompt} (they count from 0); raise that, or take the line out."
             )
             raise StudyError(msg)
-        texts[place], numbers[place] = line.text, line.number
+        texts[place], taken[place] = line.text, line.place
     return texts
 
 
@@ -108,6 +102,36 @@ def _require_all(
             f"{lack} for prompts[{first.prompt_index}] {short(prompts[first.prompt_index])}, sample "
             f"{first.sample}{more}; sampling.samples_per_prompt is {samples_per_prompt}."
         )
+        raise StudyError(msg)
+
+
+class _Prompts:
+    """The study's prompts, found by a line's prompt: as it is written, or else as people see it."""
+
+    def __init__(self, prompts: Sequence[str]) -> None:
+        self._prompts = prompts
+        self._exact = {prompt: index for index, prompt in enumerate(prompts)}
+        self._seen: dict[str, list[int]] = {}
+        for index, prompt in enumerate(prompts):
+            self._seen.setdefault(normalise_name(prompt), []).append(index)
+
+    def find(self, line: Line) -> int:
+        """Return the index of a line's prompt.
+
+        Raises:
+            StudyError: If the study lacks it, or has several that look like it.
+        """
+        if line.prompt in self._exact:
+            return self._exact[line.prompt]
+        alike = self._seen.get(normalise_name(line.prompt), [])
+        if len(alike) == 1:
+            return alike[0]
+        msg = f"{line.where} has the prompt {short(line.prompt)}, which the study lacks."
+        if alike:
+            places = " and ".join(f"prompts[{index}]" for index in alike)
+            msg += f" It looks like {places}; copy it from the study file."
+        else:
+            msg += _close(line.prompt, self._prompts)
         raise StudyError(msg)
 
 

@@ -1,29 +1,28 @@
-"""Read a file of completions, JSONL or CSV: any generator can write one."""
+"""Read a file of completions, in any format of a table: any generator can write one."""
 
-import csv
-import io
-import json
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rater.errors import StudyError, nearest
+from rater.errors import StudyError, TableError, listed, nearest
+from rater.names import normalise_name
+from rater.tables import SUFFIXES, Dialect, Table, read_content
 
 _NEEDED = ("prompt", "arm", "text")
 _READ = (*_NEEDED, "sample")
 _MOST_CHARACTERS = 20_000
 """Of a text that people are to read."""
-_FORMATS = (".csv", ".jsonl")
 _INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}
 """Unicode's categories of characters of which nobody sees anything: blanks, and those of no width."""
-_EXAMPLE = '{"prompt": "…", "arm": "…", "text": "…"}'
 
 
 class Line(NamedTuple):
-    """A completion as it stands in the file, with the number of its (first) line there."""
+    """A completion of the file, with its place there."""
 
-    number: int
+    where: str
+    """The file and the place, for messages."""
+    place: str
+    """The place alone, such as "line 3"."""
     prompt: str
     text: str
     sample: int | None
@@ -35,27 +34,18 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         StudyError: it does not, or cannot be read.
     """
-    if path.suffix.lower() not in _FORMATS:
-        msg = f"{path} is no file of completions that can be read; valid: one that ends in .jsonl or .csv."
+    if path.with_suffix("" if path.suffix == ".gz" else path.suffix).suffix.lower() not in SUFFIXES:
+        msg = f"{path} is not a file of completions; valid: one that ends in {listed(SUFFIXES)}"
         raise StudyError(msg)
     try:
         return path.read_bytes()
     except OSError as error:
-        close = sorted(file.name for suffix in _FORMATS for file in path.parent.glob(f"*{suffix}"))
+        close = sorted(file.name for suffix in SUFFIXES for file in path.parent.glob(f"*{suffix}"))
         hint = nearest(path.name, close) if close else ""
         msg = (
             f"The completions in {path} cannot be read: {error.strerror or error}.{hint} "
             "A path starts in the folder of the study file."
         )
-        raise StudyError(msg) from error
-
-
-def _decode(path: Path, content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        msg = f"{path}:{line} is not UTF-8 (byte {content[error.start]:#04x}); save the file as UTF-8."
         raise StudyError(msg) from error
 
 
@@ -65,77 +55,38 @@ def lines_of_arm(path: Path, content: bytes, arm: str) -> list[Line]:
     Raises:
         StudyError: the content is not what a file of completions holds; with file and line.
     """
-    read_rows = _json_rows if path.suffix.lower() == ".jsonl" else _csv_rows
+    try:
+        table = read_content(str(path), content, Dialect(skips_blanks=False))
+    except TableError as error:
+        raise StudyError(str(error)) from error
+    _require_columns(table)
+    arm_name = normalise_name(arm)
     lines, others = [], dict[str, None]()
-    for number, row in read_rows(path, _decode(path, content)):
-        where = f"{path}:{number}"
-        _require_columns(where, list(row))
-        named = _require_text(where, "arm", row["arm"])
-        if named != arm:
-            others[named] = None
+    columns = [table.columns.get(name, [None] * len(table)) for name in _READ]
+    for row, (prompt, named, text, sample) in enumerate(zip(*columns, strict=True)):
+        where = table.where(row)
+        name = normalise_name(_require_text(where, "arm", named))
+        if name != arm_name:
+            others[name] = None
             continue
-        prompt, text = (_require_text(where, name, row[name]) for name in ("prompt", "text"))
-        lines.append(Line(number, prompt, text, _sample(where, row.get("sample"))))
+        read = [_require_text(where, column, value) for column, value in (("prompt", prompt), ("text", text))]
+        lines.append(Line(where, table.place(row), read[0], read[1], _sample(where, sample)))
     if not lines:
-        what = "has no line for" if others else "is empty; it needs lines for"
-        msg = f"{path} {what} the arm {arm!r}.{nearest(arm, list(others)) if others else ''}"
+        msg = f"{path} has no line for the arm {arm!r}.{nearest(arm_name, others)}"
         raise StudyError(msg)
     return lines
 
 
-def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
-    # By "\n" alone: splitlines would also split at characters that JSON allows inside a text.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else "it cannot be read"
-            msg = f"{path}:{number} is not JSON ({reason}); valid: {_EXAMPLE}."
-            raise StudyError(msg) from error
-        if not isinstance(row, dict):
-            msg = f"{path}:{number} is no JSON object; valid: {_EXAMPLE}."
-            raise StudyError(msg)
-        yield number, row
-
-
-def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    head: list[str] | None = None
-    number = 1
-    try:
-        for row in reader:
-            if head is None:
-                head = [name.strip() for name in row]
-                _require_columns(f"{path}:1", head)
-                _require_one_of_each(f"{path}:1", head)
-            elif row and len(row) != len(head):
-                msg = f"{path}:{number} has {len(row)} columns, but line 1 names {len(head)}; quote commas."
-                raise StudyError(msg)
-            elif row:
-                yield number, dict(zip(head, row, strict=True))
-            number = reader.line_num + 1
-    except csv.Error as error:
-        msg = f"{path}:{number} is not CSV ({error}); quote texts, and double the quotes in them."
-        raise StudyError(msg) from error
-
-
-def _require_columns(where: str, names: Sequence[str]) -> None:
+def _require_columns(table: Table) -> None:
+    names = list(table.columns)
     for name in _NEEDED:
         if name not in names:
             close = nearest(name, [other for other in names if other not in _NEEDED])
             hint = close.replace("Did you mean", "Is it") if close.startswith(" Did you mean") else ""
-            hint = " Separate columns by commas." if len(names) == 1 and ";" in names[0] else hint
-            msg = f"{where} has no {name!r}; valid: {', '.join(_NEEDED)} and, if you like, sample.{hint}"
+            msg = (
+                f"{table.source} has no {name!r}; valid: {', '.join(_NEEDED)} and, if you like, sample.{hint}"
+            )
             raise StudyError(msg)
-
-
-def _require_one_of_each(where: str, names: Sequence[str]) -> None:
-    twice = next((name for name in names if name in _READ and names.count(name) > 1), None)
-    if twice:
-        msg = f"{where} names the column {twice!r} twice, so that it is not known which is meant; rename one."
-        raise StudyError(msg)
 
 
 def _require_text(where: str, name: str, value: object) -> str:

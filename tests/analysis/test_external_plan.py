@@ -134,7 +134,7 @@ def test_a_plan_that_does_not_fit_is_refused(options: dict[str, object], message
 
 def test_a_table_without_rows_has_nothing_to_plan() -> None:
     with pytest.raises(StudyError, match="there are no answers to analyse"):
-        plan_for(read(io.StringIO("rater,prompt,arm,answer\n")))
+        plan_for(read(io.StringIO("rater,prompt,arm,answer\nr,p,a,\n"), drop_empty=True))
 
 
 def test_a_table_of_choices_is_planned_as_one() -> None:

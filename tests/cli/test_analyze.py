@@ -74,7 +74,10 @@ def test_options_make_the_plan(tmp_path: Path) -> None:
         (("--from", "x.csv", "--look"), "--look and --from do not go together"),
         (("--from", "absent.csv"), "There is no file absent.csv"),
         (("--from", STATS / "data_a.csv"), "There is no column 'arm' for the arm."),
-        (("--from", STATS / "data_a.csv", *COLUMNS, "--contrast", "steered"), "is not two different arms"),
+        (
+            ("--from", STATS / "data_a.csv", *COLUMNS, "--contrast", "steered"),
+            "valid: two different arms, such as --contrast",
+        ),
         (
             ("--from", STATS / "data_a.csv", *COLUMNS, "--contrast", "sterred,unsteered"),
             "contrast names the arm 'sterred', which has no answers. Did you mean 'steered'?",
@@ -98,7 +101,10 @@ def test_a_mistake_ends_with_exit_code_2_and_no_traceback(tmp_path: Path) -> Non
     shown = analyze("--from", "absent.csv", cwd=tmp_path)
 
     assert shown.returncode == 2
-    assert shown.stderr == "There is no file absent.csv; give a CSV with a row for each answer.\n"
+    assert (
+        shown.stderr
+        == "There is no file absent.csv. Give a table with a row for each answer: CSV, JSON or Parquet.\n"
+    )
 
 
 def test_a_report_of_ratings_from_elsewhere_says_where_they_come_from(tmp_path: Path) -> None:

@@ -95,5 +95,5 @@ def test_a_misspelt_dimension_is_found_before_the_study_is_looked_at(
 ) -> None:
     done = run("--yes", "--exploratory", "--primary", "hapiness")
 
-    assert "primary is 'hapiness', which is no dimension." in f"{done.exception}{done.output}"
+    assert "Unknown primary dimension 'hapiness'." in f"{done.exception}{done.output}"
     assert read_log(rating_url, rated)[0] == "open"

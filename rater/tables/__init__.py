@@ -1,0 +1,7 @@
+"""Read tables strictly from CSV and its relatives, JSON, JSON Lines and Parquet, with each row's place."""
+
+from rater.tables.read import SUFFIXES, read_content, read_table
+from rater.tables.separated_rows import Dialect
+from rater.tables.table import Table
+
+__all__ = ["SUFFIXES", "Dialect", "Table", "read_content", "read_table"]

@@ -1,0 +1,150 @@
+"""Read a table from a file of any supported format, recognised by its name and its first characters."""
+
+import codecs
+import gzip
+import re
+import zlib
+from pathlib import Path, PurePath
+from typing import IO
+
+from rater.errors import TableError, nearest
+from rater.tables.delimited import read_delimited
+from rater.tables.json_tables import looks_like_lines, read_json, read_json_lines
+from rater.tables.parquet import read_parquet
+from rater.tables.separated_rows import Dialect
+from rater.tables.table import Table
+
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+"""Endings of files that hold tables, each also with .gz after it."""
+_JSON_LINES = (".jsonl", ".ndjson")
+_STARTS_AS_JSON = re.compile(r'\s*(\{\s*"|\[\s*[\[{\]])')
+_MAGIC = {
+    b"PK\x03\x04": "an Excel workbook or a zip; save the table as CSV in UTF-8",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word file; save the table as CSV in UTF-8",
+    b"%PDF": "a PDF; give the table as CSV in UTF-8",
+    b"SQLite format 3": "an SQLite database; export the table as CSV in UTF-8",
+}
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_LINE_ENDS = re.compile(r"\r\n?|\n")
+_EXAMPLE = "give a table with a row for each answer: CSV, JSON or Parquet"
+
+
+class EncodingError(TableError):
+    """A text is in another encoding than was expected."""
+
+
+def read_table(
+    source: str | Path | IO[str] | IO[bytes], dialect: Dialect | None = None, *, encoding: str | None = None
+) -> Table:
+    """Read a table from a file, or from one that is open.
+
+    Args:
+        source: The file. Text separated by commas, semicolons, tabs or vertical bars, JSON, JSON Lines, or
+            Parquet; each may be packed by gzip.
+        dialect: What is not to be found out of a delimited file.
+        encoding: The file's encoding; left out, UTF-8 with or without a byte order mark.
+
+    Raises:
+        TableError: If the file is not there, or is not such a table; with the line where it is not.
+    """
+    if not isinstance(source, str | Path):
+        content = source.read()
+        name = str(getattr(source, "name", "the table"))
+        if isinstance(content, str):
+            return read_text(name, content.removeprefix("\ufeff"), dialect)
+    else:
+        name, content = str(source), _read_file(Path(source))
+    return read_content(name, content, dialect, encoding=encoding)
+
+
+def read_content(
+    name: str, content: bytes, dialect: Dialect | None = None, *, encoding: str | None = None
+) -> Table:
+    """Read a table from a file's content; the name is for messages, and its ending for the format.
+
+    Raises:
+        TableError: As for `read_table`.
+    """
+    if content.startswith(b"\x1f\x8b"):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            msg = f"{name} cannot be unpacked by gzip: {error}"
+            raise TableError(msg) from error
+    if content.startswith(b"PAR1"):
+        return read_parquet(name, content)
+    return read_text(name, _decode(name, content, encoding), dialect)
+
+
+def read_text(name: str, text: str, dialect: Dialect | None = None) -> Table:
+    """Read a table from a text: JSON where it is, or is called so, and otherwise separated columns.
+
+    Raises:
+        TableError: As for `read_table`.
+    """
+    suffix = _suffix(name)
+    if not text.strip():
+        msg = f"{name} is empty; {_EXAMPLE}"
+        raise TableError(msg)
+    if suffix in _JSON_LINES:
+        return read_json_lines(name, text)
+    if suffix == ".json" or _STARTS_AS_JSON.match(text):
+        return read_json_lines(name, text) if looks_like_lines(text) else read_json(name, text)
+    return read_delimited(name, text, dialect or Dialect())
+
+
+def _suffix(name: str) -> str:
+    return PurePath(name.removesuffix(".gz")).suffix.lower()
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        folder = path.parent
+        near = (
+            [file.name for suffix in SUFFIXES for file in folder.glob(f"*{suffix}")]
+            if folder.is_dir()
+            else []
+        )
+        hint = nearest(path.name, near) if near else ""
+        msg = f"There is no file {path}.{hint} {_EXAMPLE[0].upper()}{_EXAMPLE[1:]}."
+        raise TableError(msg) from error
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        msg = f"{path} cannot be read: {reason}; {_EXAMPLE}"
+        raise TableError(msg) from error
+
+
+def _decode(name: str, content: bytes, encoding: str | None) -> str:
+    """Decode a text, refusing everything that is not one.
+
+    Raises:
+        TableError: If it is binary, or not in its encoding; with the line.
+    """
+    for magic, what in _MAGIC.items():
+        if content.startswith(magic):
+            msg = f"{name} is {what}"
+            raise TableError(msg)
+    if encoding is None and content.startswith(_UTF_16):
+        msg = f"{name} is in UTF-16; save it as UTF-8"
+        raise EncodingError(msg)
+    try:
+        text = content.decode(encoding or "utf-8-sig")
+    except LookupError as error:
+        msg = f"encoding is {encoding!r}, which is unknown; valid: such as utf-8, utf-16, latin-1 or cp1252"
+        raise TableError(msg) from error
+    except UnicodeDecodeError as error:
+        line = _count_lines(content[: error.start].decode("latin-1"))
+        what = f"is not {(encoding or 'utf-8').upper()} (byte {content[error.start]:#04x})"
+        msg = f"{name}:{line} {what}; save the file as UTF-8"
+        raise EncodingError(msg) from error
+    if "\0" in text:
+        line = _count_lines(text[: text.index("\0")])
+        msg = f"{name}:{line} has the character NUL, so that it is not a text; save the table as CSV in UTF-8"
+        raise TableError(msg)
+    return text.removeprefix("\ufeff")
+
+
+def _count_lines(text: str) -> int:
+    return len(_LINE_ENDS.findall(text)) + 1

@@ -1,0 +1,101 @@
+"""A table as its file has it: columns of values, and the place of each row for messages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rater.errors import TableError, nearest
+from rater.names import normalise_name
+
+Decimal = Literal[".", ","]
+_MAX_WHOLE = 1e15
+"""Whole floats below are written exactly."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """The rows of a file in columns; every row of the file is here, in its order."""
+
+    source: str
+    """The file's name for messages."""
+    file_format: str
+    """The format in words, such as "CSV, separated by semicolons"."""
+    columns: Mapping[str, Sequence[object]]
+    """Values by the column's name. Texts in a delimited file; what JSON and Parquet hold otherwise."""
+    positions: Sequence[int]
+    """For each row the line where it begins, or its number (from 1) in a format without lines."""
+    unit: Literal["line", "row"] = "line"
+    decimal: Decimal = "."
+    """The decimal sign of its numbers: a comma where semicolons separate the columns."""
+    ignored_columns: tuple[str, ...] = ()
+    """Columns at the end that are empty in every row, and so are not among the columns."""
+    has_row_names: bool = False
+    """Whether the header is one field shorter than the rows, whose first field is the row's name."""
+    n_header_rows: int = 0
+    """Further rows of the header, as Qualtrics writes them; they are no rows of the table."""
+
+    cells: Sequence[str] = ()
+    """For each row the column of its answer, where several columns hold answers."""
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def place(self, row: int) -> str:
+        """Return the place of a row (from 0) in words: ``line 13``, ``row 3``."""
+        cell = f", column {self.cells[row]!r}" if self.cells else ""
+        return f"{self.unit} {self.positions[row]}{cell}"
+
+    def where(self, row: int) -> str:
+        """Return the file and the place of a row: ``file.csv:13``, ``file.json, row 3``."""
+        if self.unit == "line":
+            return f"{self.source}:{self.positions[row]}"
+        return f"{self.source}, {self.place(row)}"
+
+    def column(self, name: str) -> Sequence[object]:
+        """Return a column by its name, compared as people see it.
+
+        Raises:
+            TableError: If there is no such column.
+        """
+        wanted = normalise_name(name)
+        if wanted not in self.columns:
+            msg = f"{self.source} has no column {wanted!r}.{nearest(wanted, self.columns)}"
+            raise TableError(msg)
+        return self.columns[wanted]
+
+
+def require_unique_columns(source: str, place: str, names: Sequence[str]) -> list[str]:
+    """Return the columns' names as they are compared.
+
+    Raises:
+        TableError: If two columns have one name, also where only invisible characters or blanks differ.
+    """
+    seen: dict[str, int] = {}
+    for number, name in enumerate(map(normalise_name, names), start=1):
+        if name and name in seen:
+            msg = (
+                f"{source}: the column {name!r} is there twice (columns {seen[name]} and {number}, {place}); "
+                "rename one of them"
+            )
+            raise TableError(msg)
+        seen.setdefault(name, number)
+    return list(map(normalise_name, names))
+
+
+def cell_text(value: object) -> str | None:
+    """Return a cell's value as text, empty for a missing one; None for what is not a single value.
+
+    A whole number is written without decimals: data frames and Parquet turn whole numbers into others where a
+    value is missing.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | dict | tuple | set):
+        return None
+    item = getattr(value, "item", None)
+    value = item() if callable(item) else value  # a scalar of numpy
+    if value is None or type(value).__name__ in {"NAType", "NaTType"} or value != value:  # noqa: PLR0124 (NaN)
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _MAX_WHOLE:
+        return str(int(value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
