@@ -56,7 +56,7 @@ _NOTHING = frozenset(
 )
 # characters that wrap the name of a variable in a template language, and are in no site's identifiers
 _TEMPLATE_SIGNS = re.compile(
-    r"[{}\[\]<>\xab\xbb\u2039\u203a$%\uff05\uff1c\uff1e\uff5b\uff5d\uff3b\uff3d\uff04^`]"
+    r"[%\uff05]+\s*[A-Za-z_]|[{}\[\]<>\xab\xbb\u2039\u203a$^`\uff1c\uff1e\uff5b\uff5d\uff3b\uff3d\uff04]"
 )
 _WRAPPED = (
     re.compile(r"([#@:!~*+&=|])\1*[\w .-]+\1+"),  # #ID#, @@ID@@, :id:

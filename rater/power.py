@@ -154,8 +154,10 @@ class _Planner:
         # the level of the end, as if no look before it stopped the study: what looks find comes on top
         self.level = level_at_the_end(planned.looks, planned.alpha)
         self._planned = replace(planned, alpha=self.level)
-        minutes_per_rater = forecast(study, given.mean_characters).minutes_per_rater
-        self._minutes_per_trial = minutes_per_rater / study.design.trials_per_rater
+        expected = forecast(study, given.mean_characters)
+        self._minutes_per_trial = expected.minutes_per_trial
+        trials = study.design.trials_per_rater * expected.minutes_per_trial
+        self._minutes_around_trials = expected.minutes_per_rater - trials
         self._n_simulations = n_simulations
         self._rng = rng
 
@@ -177,7 +179,8 @@ class _Planner:
         )
 
     def size(self, design: Design, effect: float) -> Size:
-        minutes = design.n_raters * design.trials_per_rater * self._minutes_per_trial
+        per_rater = design.trials_per_rater * self._minutes_per_trial + self._minutes_around_trials
+        minutes = design.n_raters * per_rater
         return Size(design.n_raters, design.n_prompts, minutes, self.power(design, effect))
 
     def smallest_points(self, design: Design) -> float | None:

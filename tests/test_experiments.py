@@ -14,7 +14,7 @@ from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
 from rater.store.rating.raters import Limits, read_offer
 from rater.study.load import load_study
-from rater.study.pace import CHARACTERS_PER_WORD, seconds_per_trial
+from rater.study.pace import CHARACTERS_PER_WORD, visit_minutes
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 FILES = sorted(EXPERIMENTS.rglob("*.py"))
@@ -75,5 +75,6 @@ def test_texts_from_files_take_a_rater_as_long_by_the_check_as_by_the_landing_pa
     with disposing(open_rating(ratings)) as rating, reading(rating) as session:
         offer = read_offer(session, published.id, Limits.of(published.protocol, now))
     assert offer is not None
-    minutes = offer.n_trials * seconds_per_trial(offer.mean_characters / CHARACTERS_PER_WORD, 1) / 60
+    words = offer.mean_characters / CHARACTERS_PER_WORD
+    minutes = visit_minutes(published.protocol, n_trials=offer.n_trials, words_per_trial=words, n_questions=1)
     assert checked["minutes_per_rater"] == pytest.approx(minutes)

@@ -96,6 +96,10 @@ answers.
     # Without a recruitment site leave this out. invited_only=True lets in only who has a link of their own,
     # which `rater invite` makes.
     recruitment=PROLIFIC,
+    # Who has not answered for four hours loses the place to the next rater, so that the study fills up.
+    booklet_hours=4,
+    # On the foot of every page.
+    contact="Ada Example, ada@example.org",
     prompts=(
         "The train stopped in the middle of the bridge, and",
         "My aunt opened the letter and",

@@ -39,8 +39,13 @@ def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
         ),
         ("booklets", f"{expected.n_booklets:,}, one for each planned rater"),
         ("trials", f"{trials}; each completion is rated {expected.ratings_per_completion:.1f} times"),
-        ("rater's time", f"about {_duration(expected.minutes_per_rater * 60)}"),
+        ("rater's time", _raters_time(study, expected)),
     ]
+
+
+def _raters_time(study: Study, expected: Forecast) -> str:
+    estimate = f"about {_duration(expected.minutes_per_rater * 60)}, from consent to the last page"
+    return estimate if study.minutes is None else f"{estimate}; raters are told {study.minutes} min"
 
 
 def _models(study: Study) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from rater.study.arms import Outside
-from rater.study.pace import CHARACTERS_PER_WORD, seconds_per_trial
+from rater.study.pace import CHARACTERS_PER_WORD, seconds_around_trials, seconds_per_trial
 from rater.study.study import Study
 
 TOKENS_PER_WORD = 1.3
@@ -26,6 +26,8 @@ class Forecast:
     n_trials: int
     ratings_per_completion: float
     minutes_per_rater: float
+    """From consent to the last page, of everything that is read and asked."""
+    minutes_per_trial: float
     study_hash: str
 
     def as_dict(self) -> dict[str, object]:
@@ -45,6 +47,9 @@ def forecast(study: Study, mean_characters: Mapping[str, float] | None = None) -
     n_made = study.n_completions * (len(study.arms) - n_outside) // len(study.arms)
     n_tokens = n_made * study.sampling.max_new_tokens
     design = study.design
+    words = _words_per_trial(study, mean_characters or {})
+    trial_s = seconds_per_trial(study, words, n_questions=design.answers_per_trial)
+    around_s = seconds_around_trials(study, n_trials=design.trials_per_rater, words_per_trial=words)
     return Forecast(
         n_arms=len(study.arms),
         n_prompts=len(study.prompts),
@@ -55,15 +60,16 @@ def forecast(study: Study, mean_characters: Mapping[str, float] | None = None) -
         trials_per_booklet=design.trials_per_rater,
         n_trials=design.n_raters * design.trials_per_rater,
         ratings_per_completion=design.ratings_per_item,
-        minutes_per_rater=design.trials_per_rater * _seconds_per_trial(study, mean_characters or {}) / 60,
+        minutes_per_rater=(design.trials_per_rater * trial_s + around_s) / 60,
+        minutes_per_trial=trial_s / 60,
         study_hash=study.hash,
     )
 
 
-def _seconds_per_trial(study: Study, mean_characters: Mapping[str, float]) -> float:
+def _words_per_trial(study: Study, mean_characters: Mapping[str, float]) -> float:
     words = [_words_per_text(study, mean_characters.get(arm)) for arm in study.arm_names]
     n_texts = 2 if study.is_pairwise else 1
-    return seconds_per_trial(n_texts * sum(words) / len(words), study.design.answers_per_trial)
+    return n_texts * sum(words) / len(words)
 
 
 def _words_per_text(study: Study, mean_characters: float | None) -> float:

@@ -1,5 +1,6 @@
 """Declare what raters are shown: texts, questions and scales, practice, breaks, and what is around them."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self
 
@@ -23,6 +24,12 @@ from rater.study.translation import Translation
 from rater.study.visit import BlindingQuestion, Endings, Recruitment, ScreeningQuestion
 
 Revising = Literal["all", "last", "none"]
+# bold print, in the languages of our pages and some others
+_BOLD = re.compile(
+    r"\b(bold(face)?|fett\w*|halbfett\w*|negritas?|gras(se)?|grassetto|negrito|vet(gedrukt\w*)?|fed|fet)\b"
+    r"|[粗加]体|粗體|加粗|太字|굵은|жирн|полужирн",
+    re.IGNORECASE,
+)
 
 
 class Dimension(Declaration):
@@ -106,6 +113,13 @@ class Protocol(Declaration):
     """These texts in other languages, by language. (rater)"""
     accent: Annotated[str, StringConstraints(pattern=r"^#[0-9a-f]{6}$", to_lower=True)] | None = None
     """The colour of the chosen answer and the primary button, as ``#rrggbb``. (rater)"""
+
+    @property
+    def explains_bold(self) -> bool:
+        """Whether our sentence about the words in bold is shown under the instructions."""
+        if self.explain_bold is not None:
+            return self.explain_bold
+        return _BOLD.search(self.instructions) is None
 
     @property
     def is_pairwise(self) -> bool:

@@ -8,7 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from rater.study.arms import Steered
+from rater.study.forecast import forecast
 from rater.study.study import Study
+from rater.study.visit import MTURK
 
 _NO_PART = frozenset({tokenize.NL, tokenize.COMMENT})
 
@@ -32,10 +34,35 @@ def remarks(study: Study, file: Path) -> Iterator[str]:
             f"sampling.samples_per_prompt is {samples}, but {study.n_raters} raters see each completion "
             f"{rated:.2g} times on average: at least {1 - rated:.0%} of them will never be rated."
         )
+    yield from _odd_visits(study)
     if len(study.prompts) == 1:
         yield "There is one prompt, so that nothing can be said of what other prompts would give."
     if study.n_raters == 1:
         yield "There is one rater, so that nothing can be said of what other people would answer."
+
+
+def _odd_visits(study: Study) -> Iterator[str]:
+    """Warn of what strands raters of a recruitment site, or misleads them about their time."""
+    site = study.recruitment
+    if site is not None and study.booklet_hours is None:
+        yield (
+            "recruitment is declared and booklet_hours is not: whoever closes the browser half-way holds a "
+            "place for ever, so the study may never fill up. A value of 2 to 24 suits most studies."
+        )
+    if site is not None and site.person == MTURK.person and {"assignmentId", "hitId"} & set(site.keep):
+        yield (
+            "Mechanical Turk adds workerId to an ExternalQuestion alone, which it shows in a frame, and from "
+            "which these pages cannot submit a HIT. Use a survey-link HIT with a code, and put workerId into "
+            "its link as docs/raters.md shows."
+        )
+    if site is not None and not any((study.endings.finished.code, study.endings.finished.url)):
+        yield "recruitment is declared and endings.finished has neither code nor url: raters cannot be paid."
+    expected = forecast(study).minutes_per_rater
+    if study.minutes is not None and not expected / 2 <= study.minutes <= expected * 2:
+        yield (
+            f"minutes is {study.minutes}, but reading and answering everything is estimated to take "
+            f"{expected:.0f} minutes."
+        )
 
 
 def _odd_prompts(study: Study) -> Iterator[str]:

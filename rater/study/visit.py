@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Self
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -139,9 +139,8 @@ class Ending(Declaration):
 def _unfilled_parts(url: str) -> Iterator[str]:
     """Yield the parts of an address that are placeholders of some template language."""
     split = urlsplit(url)
-    values = [value for _, value in parse_qsl(split.query, keep_blank_values=True)]
-    bare = [part.split("=", 1)[-1] for part in split.query.split("&")]
-    for part in (*split.path.split("/"), *bare, *values, split.fragment):
+    values = [part.split("=", 1)[-1] for part in split.query.split("&")]
+    for part in (*split.path.split("/"), *values, split.fragment):
         if part and (is_template(part) or _BAD_ESCAPE.search(part)):
             yield part
 

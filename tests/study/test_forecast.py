@@ -22,7 +22,7 @@ def test_a_studys_costs_are_counted_from_its_declaration(declare: Callable[..., 
     assert foreseen.study_hash == study.hash
 
 
-def test_a_raters_time_is_reading_at_238_words_a_minute_and_4_s_a_judgement(
+def test_a_trial_takes_reading_at_238_words_a_minute_and_4_s_a_judgement(
     declare: Callable[..., Study],
 ) -> None:
     study = declare(
@@ -31,8 +31,17 @@ def test_a_raters_time_is_reading_at_238_words_a_minute_and_4_s_a_judgement(
         plan=Plan(items_per_rater=4),
     )
 
-    # 3 words of prompt + 26 / 1.3 words of text, four times, and four judgements
-    assert forecast(study).minutes_per_rater == pytest.approx(4 * 23 / 238 + 4 * 4 / 60)
+    # 3 words of prompt + 26 / 1.3 words of text, and a judgement
+    assert forecast(study).minutes_per_trial == pytest.approx(23 / 238 + 4 / 60)
+
+
+def test_a_raters_time_counts_consent_instructions_and_four_pages_too(declare: Callable[..., Study]) -> None:
+    study = declare(consent="c" * 57, instructions="i" * 570, plan=Plan(items_per_rater=4))
+
+    expected = forecast(study)
+
+    around = expected.minutes_per_rater - 4 * expected.minutes_per_trial
+    assert around == pytest.approx(110 / 238 + 4 * 3 / 60)
 
 
 def test_texts_that_are_known_are_read_at_their_own_length(declare: Callable[..., Study]) -> None:
@@ -44,6 +53,6 @@ def test_texts_that_are_known_are_read_at_their_own_length(declare: Callable[...
     first, _ = study.arm_names
 
     # prompts have 13 letters each; of the other arm, texts are taken to be 26 / 1.3 words long
-    minutes = forecast(study, {first: 101.0}).minutes_per_rater
+    minutes = forecast(study, {first: 101.0}).minutes_per_trial
 
-    assert minutes == pytest.approx(2 * (114 / 5.7) / 238 + 2 * 23 / 238 + 4 * 4 / 60)
+    assert minutes == pytest.approx((114 / 5.7) / 238 / 2 + 23 / 238 / 2 + 4 / 60)

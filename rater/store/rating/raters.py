@@ -77,8 +77,18 @@ def has_free_booklet(session: Session, study_id: int, limits: Limits) -> bool:
 def read_offer(session: Session, study_id: int, limits: Limits) -> Offer | None:
     """Say what a free booklet would ask of one more rater; None when all are dealt. Costs up to 4 queries."""
     booklet_id = _find_free(session, study_id, limits)
-    if booklet_id is None:
-        return None
+    return None if booklet_id is None else _read_size(session, study_id, booklet_id)
+
+
+def read_usual_offer(session: Session, study_id: int) -> Offer | None:
+    """Say what any booklet asks of a rater; None where there is none. Costs up to 3 queries."""
+    booklet_id = session.scalars(
+        select(Booklet.id).where(Booklet.study_id == study_id).order_by(Booklet.id).limit(1)
+    ).first()
+    return None if booklet_id is None else _read_size(session, study_id, booklet_id)
+
+
+def _read_size(session: Session, study_id: int, booklet_id: str) -> Offer:
     asked = select(Trial.dimension).where(Trial.booklet_id == booklet_id).limit(1).scalar_subquery()
     mean, dimension = session.execute(
         select(func.avg(func.length(Item.prompt) + func.length(Item.text)), asked).where(

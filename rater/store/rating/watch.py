@@ -18,9 +18,11 @@ from rater.store.rating.masked import (
     read_conduct,
     read_raters,
 )
+from rater.store.rating.raters import read_usual_offer
 from rater.store.rating.schema import Event
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.tallies import describe_turned_away, read_tallies
+from rater.study.pace import stated_minutes
 
 LEFT_AFTER = timedelta(hours=1)
 """A rater who has not finished and not answered for so long is counted as gone; they may come back."""
@@ -71,6 +73,8 @@ class Watched:
     """How many items have 0, 1, 2 … ratings."""
     median_minutes: float | None
     """From consent to the last answer, of who finished."""
+    stated_minutes: int | None
+    """What raters are told that it takes; None in a study without a booklet."""
     left_at: tuple[int, ...]
     """After how many texts those who left did."""
     days_to_go: float | None
@@ -99,7 +103,7 @@ class WatchedRater:
 
 
 def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Watched:
-    """Watch a study as a whole. Costs six queries, whatever its size."""
+    """Watch a study as a whole. Costs nine queries, whatever its size."""
     raters = read_raters(session, study.id)
     n_answers, n_recent_answers = count_answers_since(session, study.id, now - PACE_OVER)
     n_booklets = count_booklets(session, study.id)
@@ -124,10 +128,23 @@ def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Wa
         n_answers_last_day=n_recent_answers,
         ratings_per_item=count_ratings_per_item(session, study.id),
         median_minutes=median(minutes) if minutes else None,
+        stated_minutes=_stated_minutes(session, study),
         left_at=tuple(sorted(rater.n_answered for rater in gone)),
         days_to_go=to_go / n_recent * (over / timedelta(days=1)) if tells else None,
         pace_hours=over / timedelta(hours=1),
         turned_away=describe_turned_away(read_tallies(session, study.id)),
+    )
+
+
+def _stated_minutes(session: Session, study: PublishedStudy) -> int | None:
+    offer = read_usual_offer(session, study.id)
+    if offer is None:
+        return None
+    return stated_minutes(
+        study.protocol,
+        n_trials=offer.n_trials,
+        characters_per_text=offer.mean_characters,
+        asks_all=offer.asks_all,
     )
 
 

@@ -144,11 +144,12 @@ def _arrivals(seen: Overview, *, now: datetime) -> Strip | None:
 
 
 def _figures(seen: Overview) -> tuple[Figure, ...]:
-    trial = _trial(seen)
+    trial, stated = _trial(seen), seen.watched.stated_minutes
+    told = f"; raters are told {stated}" if stated else ""
     said = {
         "n_finished": ("Raters finished", f"of {seen.watched.n_booklets:,}"),
         "n_rated": (f"{trial.capitalize()}s rated", f"of {seen.n_planned:,} to be shown to raters"),
-        "median_minutes": ("Minutes, median", f"from consent to the last {trial}"),
+        "median_minutes": ("Minutes, median", f"from consent to the last {trial}{told}"),
         "drop_out": ("Drop-out", f"of {len(seen.raters):,} who began"),
     }
     return tuple(Figure(key, *_split(said[key], value)) for key, value in seen.numbers.items())

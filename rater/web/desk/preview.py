@@ -123,7 +123,10 @@ def serve_copy(copies: object, key: str, rest: str, mount: str) -> AnyResponse:
 
 def _opened_to_all(study: PublishedStudy) -> PublishedStudy:
     """Take away what keeps strangers out of a study, so that it can be walked through."""
-    protocol = study.protocol.model_copy(update={"invited_only": False, "recruitment": None})
+    site = study.protocol.recruitment
+    # the site's parameters stay declared, since endings may name them
+    update = {"invited_only": False, "recruitment": site and site.model_copy(update={"required": False})}
+    protocol = study.protocol.model_copy(update=update)
     return replace(study, id=0, state="published", protocol=protocol)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from rater.store.rating.raters import Offer
-from rater.study.pace import CHARACTERS_PER_WORD, seconds_per_trial
+from rater.study.pace import stated_minutes
 from rater.study.protocol import Protocol
 from rater.web.pages.frame import Page
 
@@ -61,8 +61,10 @@ class AgreedPage(Page):
 
 
 def estimate_minutes(offer: Offer, protocol: Protocol) -> int:
-    """Estimate how many minutes a booklet takes, at least one."""
-    n_texts = 2 if protocol.is_pairwise else 1
-    n_words = n_texts * offer.mean_characters / CHARACTERS_PER_WORD
-    trial_s = seconds_per_trial(n_words, len(protocol.dimensions) if offer.asks_all else 1)
-    return max(1, round(offer.n_trials * trial_s / 60))
+    """Return how many minutes a rater is told that a booklet takes."""
+    return stated_minutes(
+        protocol,
+        n_trials=offer.n_trials,
+        characters_per_text=offer.mean_characters,
+        asks_all=offer.asks_all,
+    )

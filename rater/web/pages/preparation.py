@@ -34,6 +34,8 @@ class InstructionsPage(Page):
     template = "instructions.html"
 
     instructions: Markup
+    explains_bold: bool
+    """Whether a sentence of ours says what the words in bold are."""
     is_pairwise: bool
     may_go_back: bool
     n_texts: int

@@ -179,7 +179,7 @@ def _render_practice(visit: Visit, position: int, answers: Answers, given: dict[
             frame=frame_of(visit, holds_answers=True),
             title=protocol.title,
             position=position,
-            n_texts=len(protocol.practice),
+            n_texts=_n_shown(visit),
             texts_of=text_fields(shown.prompt, shown.text, shown.other_text),
             room=room_for(longest),
             questions=question_fields(protocol.dimensions, given),
@@ -187,6 +187,12 @@ def _render_practice(visit: Visit, position: int, answers: Answers, given: dict[
             given=practising.write_answers(answers),
         )
     )
+
+
+def _n_shown(visit: Visit) -> int:
+    """Return how many practice texts are shown: all before the first trial, one after hours away."""
+    has_practised = visit.sitting is not None and visit.sitting.has_practised
+    return 1 if has_practised else len(visit.protocol.practice)
 
 
 def _render_feedback(
@@ -199,7 +205,7 @@ def _render_feedback(
             frame=frame_of(visit, holds_answers=True),
             title=protocol.title,
             position=position,
-            n_texts=len(protocol.practice),
+            n_texts=_n_shown(visit),
             texts_of=text_fields(shown.prompt, shown.text, shown.other_text),
             answers=practising.feedback_fields(shown, protocol, answered),
             feedback=render_markdown(shown.feedback) if shown.feedback else None,

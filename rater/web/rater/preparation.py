@@ -102,6 +102,7 @@ def _instructions_page(visit: Visit, sitting: Sitting, *, n_again: int) -> Instr
         frame=frame_of(visit),
         title=protocol.title,
         instructions=render_markdown(protocol.instructions),
+        explains_bold=protocol.explains_bold,
         is_pairwise=protocol.is_pairwise,
         may_go_back=protocol.revising != "none",
         n_texts=sitting.n_trials,

@@ -63,7 +63,7 @@ def test_a_study_s_page_counts_who_came_and_how_far(ada: FlaskClient, add_raters
     assert words(found, ".figures div") == [
         "Raters finished 1 of 3",
         "Texts rated 4 of 9 to be shown to raters",
-        "Minutes, median 6 from consent to the last text",
+        "Minutes, median 6 from consent to the last text; raters are told 1",
         "Drop-out 33% of 3 who began",
     ]
     assert words(found, ".flow li") == ["3 Consented", "2 Rated a text", "1 Finished 1 away for over an hour"]

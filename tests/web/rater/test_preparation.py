@@ -90,8 +90,13 @@ def test_who_comes_back_after_hours_reads_the_instructions_and_practises_once(
     person.open()
     assert person.at == "/again"
     assert "Welcome back Saved: 1 of 3." in person.text
-    person.press().press(**{"answer.happiness": "1"}).press()
+    person.press()
+    headings = [person.soup.h1.get_text(" ", strip=True)]
+    person.press(**{"answer.happiness": "1"})
+    headings.append(person.soup.h1.get_text(" ", strip=True))
+    person.press()
 
+    assert headings == ["Practice", "Practice"]  # of one text, though there are two before the first trial
     assert person.at == "/trial/2"
     assert person.open().at == "/trial/2"
     person.press(**{"answer.happiness": "3"})
@@ -146,3 +151,27 @@ def test_a_mark_is_asked_of_the_practice_texts_that_say_what_is_right_on_the_dim
     person = visitor(slug).open().follow().press("agree").press().press(**{"answer.sense": "1"}).press()
 
     assert person.at == "/again"
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_said"),
+    [
+        ({}, True),
+        ({"instructions": "The words in **bold** are the question, the rest is the reply."}, False),
+        ({"instructions": "Die fett gedruckten Wörter sind die Frage."}, False),
+        ({"instructions": "A boldly written text."}, True),
+        ({"instructions": "Words in bold are a title.", "explain_bold": True}, True),
+        ({"explain_bold": False}, False),
+    ],
+)
+def test_bold_print_is_explained_unless_the_study_does(
+    visitor: Callable[[str], Any],
+    publish_study: Callable[..., str],
+    protocol: Protocol,
+    changes: dict[str, object],
+    is_said: bool,  # noqa: FBT001 (a case of the test)
+) -> None:
+    shown = protocol.model_copy(update=changes)
+    person = visitor(publish_study(slug="bold", name="bold", shown=shown)).open().follow().press("agree")
+
+    assert ("The words in bold were given; the rest was written to follow them." in person.text) == is_said

@@ -1,0 +1,126 @@
+"""The ways out: for each end of a visit its own code or address, with the rater's identifiers in it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from rater.store.engine import writing
+from rater.store.rating.studies import move_study
+from rater.study.protocol import Protocol
+from rater.study.visit import Ending, Endings, Recruitment
+
+Publish = Callable[..., str]
+Visit = Callable[[str], Any]
+SONA = Recruitment(person="survey_code", keep=("list",))
+ADDRESS = "https://uni.sona-systems.com/credit?id=1&code={survey_code}"
+
+
+@pytest.fixture
+def credited(publish_study: Publish, protocol: Protocol) -> Callable[..., str]:
+    """A function that publishes a study whose every end has an address with the rater's code in it."""
+
+    def publish(n_booklets: int = 3, **changes: object) -> str:
+        endings = Endings(
+            **{name: Ending(url=f"{ADDRESS}&end={name}", code=name.upper()) for name in Endings.model_fields}
+        )
+        update = {"recruitment": SONA, "endings": endings, **changes}
+        shown = protocol.model_copy(update=update)
+        return publish_study(slug="sona", name="sona", shown=shown, n_booklets=n_booklets)
+
+    return publish
+
+
+def way(person: Any) -> tuple[str, str]:
+    """The code and the address that a page gives."""
+    return person.soup.select_one("#code").text, str(person.soup.select_one("#onward")["href"])
+
+
+def led_to(end: str, code: str = "4711") -> tuple[str, str]:
+    return end.upper(), f"https://uni.sona-systems.com/credit?id=1&code={code}&end={end}"
+
+
+def begin(person: Any, code: str = "4711") -> Any:
+    return person.open(f"?survey_code={code}").follow().press("agree").press()
+
+
+def test_the_last_page_leads_back_with_the_raters_own_code_first_of_all(
+    visitor: Visit, credited: Callable[..., str]
+) -> None:
+    person = begin(visitor(credited()), "47%2F11%20%C3%A9")
+    while "/trial/" in person.at:
+        person.press(**{"answer.happiness": "3"})
+    person.press()
+
+    assert way(person) == led_to("finished", "47%2F11%20%C3%A9")
+    assert person.soup.select_one("#onward").text == "Continue to uni.sona-systems.com"
+    assert person.text.index("One more step") < person.text.index("Thank you")
+
+
+def test_who_declines_or_stops_is_led_back_too(
+    app: Flask, visitor: Visit, credited: Callable[..., str]
+) -> None:
+    person = visitor(credited()).open("?survey_code=4711").follow().press("decline")
+    declined = way(person)
+    stopped = way(begin(person).open("/leave").press("stopped"))
+
+    assert declined == led_to("declined")
+    assert stopped == led_to("stopped")
+
+
+@pytest.mark.parametrize("state", ["paused", "closed"])
+@pytest.mark.parametrize("link", ["", "?survey_code=4711"], ids=["begun", "new"])
+def test_who_comes_when_a_study_takes_no_answers_is_led_back(
+    app: Flask, visitor: Visit, credited: Callable[..., str], state: str, link: str
+) -> None:
+    person = visitor(credited())
+    if not link:
+        begin(person)
+    with writing(app.extensions["rater"].engine) as session:
+        move_study(session, "sona", state, at=app.extensions["rater"].settings.now())
+
+    assert way(person.open(link)) == led_to(state)
+
+
+def test_who_comes_when_every_place_is_taken_is_led_back(
+    app: Flask, visitor: Visit, credited: Callable[..., str]
+) -> None:
+    person = begin(visitor(credited(n_booklets=1)))
+    late = type(person)(app.test_client(), "sona").open("?survey_code=4712")
+
+    assert way(late) == led_to("full", "4712")
+
+
+def test_who_comes_back_too_late_is_led_back(
+    app: Flask, visitor: Visit, credited: Callable[..., str], clock: Any
+) -> None:
+    from datetime import timedelta  # noqa: PLC0415 (for this test only)
+
+    person = begin(visitor(credited(n_booklets=1, booklet_hours=1.0, late_raters="stop")))
+    clock.now += timedelta(hours=2)
+    begin(type(person)(app.test_client(), "sona"), "4712")
+
+    assert way(person.open()) == led_to("late")
+
+
+def test_an_address_that_lacks_its_identifier_leads_nowhere(
+    visitor: Visit, credited: Callable[..., str]
+) -> None:
+    person = visitor(credited()).open("?survey_code=%25SURVEY_CODE%25").follow().press("decline")
+
+    assert person.soup.select_one("#code").text == "DECLINED"
+    assert person.soup.select_one("#onward") is None
+
+
+@pytest.mark.parametrize("changes", [{"debrief_at_once": True}, {}], ids=["at once", "later"])
+def test_no_page_leaves_a_debrief(
+    visitor: Visit, credited: Callable[..., str], changes: dict[str, object]
+) -> None:
+    person = begin(visitor(credited(debrief="We changed some texts.", **changes)))
+    while "/trial/" in person.at:
+        person.press(**{"answer.happiness": "3"})
+    person.press()
+
+    assert ("We changed some texts." in person.text) == bool(changes)
+    assert (person.soup.select_one("#countdown") is None) == bool(changes)
