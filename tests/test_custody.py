@@ -234,7 +234,7 @@ def test_a_backup_is_whole_private_and_the_same_while_a_writer_is_in_the_middle(
     with closing(sqlite3.connect(file_of(rating_url), isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("UPDATE rater SET finished_at = NULL")
-        copies = back_up(rating_url, sealed_url, tmp_path / "kept" / "here", now=NOW)
+        copies = back_up(rating_url, sealed_url, tmp_path / "kept", now=NOW)
         writer.execute("ROLLBACK")
 
     assert [copied.path.name for copied in copies] == [
@@ -242,7 +242,7 @@ def test_a_backup_is_whole_private_and_the_same_while_a_writer_is_in_the_middle(
         "sealed-20260401T120000Z.db",
     ]
     assert {stat.S_IMODE(copied.path.stat().st_mode) for copied in copies} == {0o600}
-    assert sorted(path.name for path in (tmp_path / "kept" / "here").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
         copied.path.name for copied in copies
     ]
     urls = [f"sqlite:///{copied.path}" for copied in copies]
@@ -276,6 +276,8 @@ def test_a_backup_that_cannot_be_made_says_why(rating_url: str, sealed_url: str,
     with pytest.raises(DatabaseError, match="cannot be copied"):
         back_up(rating_url, sealed_url, tmp_path / "kept", now=NOW)
     assert not list((tmp_path / "kept").glob("rating*"))
+    with pytest.raises(DatabaseError, match="No such file or directory"):
+        back_up(rating_url, sealed_url, tmp_path / "misspelt" / "kept", now=NOW)
 
 
 def test_status_counts_without_arms(opened: Study, rating_url: str, sealed_url: str) -> None:

@@ -1,12 +1,17 @@
-"""Say which command comes next for a study, by its state."""
+"""The next command for a study, by its state."""
 
 
 def next_step(name: str, state: str, *, n_finished: int, n_planned: int, n_answers: int) -> str:
-    """Name the next command, by the states of a published study and by how far an unpublished one is."""
+    """Return the next command, by the state of a published study or the progress of an unpublished one."""
     if state == "closed" and not n_answers:
         return f"rater open {name}"  # nothing could be analysed
+    if state == "open" and n_finished:
+        # the server of a study with finished raters is running, or is started as before
+        return f"rater close {name}" + (
+            "" if n_finished >= n_planned else ", once enough raters have finished"
+        )
     if state == "open":
-        return f"rater close {name}" if n_finished >= n_planned else "rater serve"
+        return "rater serve"
     return {
         "partly generated": "rater generate FILE",
         "generated": f"rater publish {name}",

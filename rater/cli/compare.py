@@ -50,8 +50,9 @@ def compare(  # noqa: PLR0917 (one argument for each option)
 
     arms = {arm.name: describe_arm(arm) for arm in study.arms}
     if html is None:
-        for table in tables(made, arms):
-            Console().print(table)
+        console = Console()
+        for table in tables(made, arms, width=console.width):
+            console.print(table)
         return
     html.write_text(page(f"{study.name}: completions side by side", made, arms), encoding="utf-8")
     click.echo(f"Written: {html}")

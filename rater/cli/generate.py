@@ -98,7 +98,7 @@ def generate(  # noqa: PLR0917 (click gives them by name)
             loaded = load_model(name, device, dtype)
         _make(sealed_url, study, replace(to_make, cells=cells), loaded, how=how, n_kept=n_kept)
         n_kept += len(cells)
-    _say_what_is_there(study, file, n_kept=n_kept, n_before=missing.n_made)
+    _print_summary(study, file, n_kept=n_kept, missing=missing)
 
 
 def _make(
@@ -129,16 +129,17 @@ def _make(
         )
 
 
-def _say_what_is_there(study: "Study", file: Path, *, n_kept: int, n_before: int) -> None:
-    n_now = n_kept - n_before
-    made = f"{n_now} now, {n_before} before" if n_now else "all made before"
+def _print_summary(study: "Study", file: Path, *, n_kept: int, missing: "Missing") -> None:
+    n_now = n_kept - missing.n_made
+    made = f"{n_now} now, {missing.n_made} before" if n_now else "all made before"
     if n_kept < study.n_completions:
         click.echo(f"Study {study.name} has {n_kept} of its {study.n_completions} completions ({made}).")
         rest = f"rater generate {shlex.quote(str(file))}"
         click.echo(f"Next: rater status {study.name}, and for the rest: {rest}")
         return
     click.echo(f"Study {study.name} has all of its {study.n_completions} completions ({made}).")
-    click.echo(f"Next: rater status {study.name}, then rater publish {study.name}")
+    publish = "" if missing.is_published else f", then rater publish {study.name}"
+    click.echo(f"Next: rater status {study.name}{publish}")
 
 
 def _forecast(study: "Study", missing: "Missing", how: _How, limit: int | None) -> None:

@@ -8,12 +8,16 @@ from rater.cli.options import rating_option, study_argument
 @click.command(short_help="Rate blindly in the terminal.")
 @study_argument
 @click.option("--invitation", help="The code of a personal link, where the study is open to those only.")
+@click.option("--as", "person", default="", help="Another person on this machine, by any name.")
 @rating_option
-def rate(study_name: str, rating_url: str, invitation: str | None) -> None:
+def rate(study_name: str, rating_url: str, invitation: str | None, person: str) -> None:
     """Rate a study here in the terminal, as blindly as in the browser; quit and come back at any time.
+
+    The names of --as are kept on this machine only, as a digest.
 
     \b
     Example: rater rate love_vs_hate
+    Example: rater rate love_vs_hate --as ana
     """
     import sys
     from datetime import UTC, datetime
@@ -32,4 +36,5 @@ def rate(study_name: str, rating_url: str, invitation: str | None) -> None:
         state_folder=user_state_path("rater"),
         now=lambda: datetime.now(UTC),
         invitation=invitation,
+        person=person.strip(),
     )

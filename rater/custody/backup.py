@@ -38,7 +38,7 @@ def back_up(rating_url: str, sealed_url: str, folder: Path, *, now: datetime) ->
         msg = f"There is neither {wanted[0][1]} nor {wanted[1][1]}, so nothing to back up."
         raise DatabaseError(msg)
     with told_if_unusable(folder, what="folder of copies"):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)  # a misspelt path is refused, not made
     stamp = now.strftime("%Y%m%dT%H%M%SZ")
     return [_copy(which, path, folder / f"{which}-{stamp}.db") for which, path in there]
 

@@ -4,6 +4,8 @@ It names the arms, so it opens the sealed database: it is for the experimenter a
 not for raters.
 """
 
+import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -103,8 +105,10 @@ def write_registration(registrable: Registrable, power: Sequence[str]) -> str:
         *_analysis(study),
         "## Blinding",
         *_blinding(study),
-        "## What holds all this",
+        "## Integrity (hashes and commitment)",
         _digests(registrable),
+        "## Appendix: the study as declared",
+        *_appendix(study),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -193,7 +197,7 @@ def _texts(study: Study) -> str:
         if from_files:
             made += f"; those of {', '.join(f'`{each.name}`' for each in from_files)} come from files instead"
     cut = ", and cut after the last sentence that ends." if study.cut_unfinished_sentence else "."
-    return f"{made}. Texts are normalised alike in all arms{cut}"
+    return f"{made}. In all arms alike, trailing white space is removed{cut}"
 
 
 def _scale(scale: Scale) -> str:
@@ -319,3 +323,15 @@ def _digests(registrable: Registrable) -> str:
             f"- log at publication: `{registrable.events[0].hash}`",
         ]
     )
+
+
+def _appendix(study: Study) -> Iterator[str]:
+    """Give everything that the study hash covers: prompts, the texts of vectors, and all settings."""
+    declared = json.dumps(json.loads(study.canonical_json()), ensure_ascii=False, indent=2, sort_keys=True)
+    longest = max(map(len, re.findall("`+", declared)), default=0)
+    fence = "`" * max(3, longest + 1)  # a prompt may hold backticks
+    yield (
+        "The study hash is the SHA-256 of this JSON, written with sorted keys and without spaces or line "
+        "breaks between them."
+    )
+    yield f"{fence}json\n{declared}\n{fence}"

@@ -31,6 +31,7 @@ class Missing:
     study_id: int
     cells: list[Cell]
     n_made: int
+    is_published: bool = False
 
 
 def freeze(sealed_url: str, study: Study, *, now: datetime, restart: bool = False) -> Missing:
@@ -50,8 +51,9 @@ def freeze(sealed_url: str, study: Study, *, now: datetime, restart: bool = Fals
             _require_unpublished(session, kept, study)
             _replace(session, kept, study, now=now, restart=restart)
         made = read_cells(session, kept.id)
+        is_published = find_secrets(session, kept.id) is not None
     cells = [cell for cell in list_cells(study) if cell not in made]
-    return Missing(kept.id, cells, n_made=len(made))
+    return Missing(kept.id, cells, n_made=len(made), is_published=is_published)
 
 
 def look(sealed_url: str, study: Study, *, restart: bool = False) -> Missing:

@@ -103,7 +103,7 @@ def _cue_table(cues: Sequence[Cue]) -> Table:
     title = Text(f"Cues: the chance that a text of {which} has more of it", style="bold")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     table.add_column("cue")
-    table.add_column("arms" if len(pairs) > 1 else "")
+    table.add_column("arms" if len(pairs) > 1 else "", overflow="fold")
     table.add_column("AUC", justify="right")
     table.add_column("95 % CI", no_wrap=True)
     table.add_column("p, adjusted", justify="right")

@@ -1,4 +1,4 @@
-"""Print values beside their labels."""
+"""Small pieces of tables on the screen: labelled values, and names that fit."""
 
 from collections.abc import Iterable
 
@@ -14,3 +14,13 @@ def labelled(lines: Iterable[tuple[str, str]]) -> Table:
     for label, value in lines:
         table.add_row(Text(label), Text(value))
     return table
+
+
+def shorten_middle(text: str, width: int) -> str:
+    """Shorten a text to a width by an ellipsis in its middle, since names often differ at their ends."""
+    if len(text) <= width:
+        return text
+    if width < 3:
+        return text[:width]
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"

@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rater.analysis.power import Power
+from rater.analysis.simulate import Spread
 from rater.analysis.wording import counted, number, significant
 from rater.power import PowerPlan, Size
 
@@ -42,14 +43,18 @@ def _difference(points: float, *, is_pairwise: bool, digits: int | None = None) 
     return f"{value:g} {unit}" if digits is None else f"{number(value, 0 if is_pairwise else digits)} {unit}"
 
 
-def _assumed(plan: PowerPlan) -> list[str]:
-    spread, pilot = plan.spread, plan.circumstances.pilot
-    model = (
-        "Simulated through the primary test with the study's booklets; raters, prompts and texts differ by "
-        f"{spread.rater:.1f}, {spread.prompt:.1f} and {spread.item:.1f} logits, the effect by "
-        f"{spread.rater_arm:.1f} over raters and by {spread.prompt_arm:.1f} over prompts."
+def describe_spread(spread: Spread) -> str:
+    """Describe the standard deviations that a power simulation assumes."""
+    return (
+        "Simulated through the primary test with the study's booklets, with these standard deviations in "
+        f"logits: raters {spread.rater:.1f}, prompts {spread.prompt:.1f}, texts {spread.item:.1f}, the "
+        f"effect over raters {spread.rater_arm:.1f}, the effect over prompts {spread.prompt_arm:.1f}."
     )
-    lines = [model]
+
+
+def _assumed(plan: PowerPlan) -> list[str]:
+    pilot = plan.circumstances.pilot
+    lines = [describe_spread(plan.spread)]
     if plan.last_look is not None:
         lines.append(
             f"Tested at p < {significant(plan.last_look)}, as at the end of a study that was looked at as "

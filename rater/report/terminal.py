@@ -22,6 +22,7 @@ from rater.analysis.scales import is_pairwise
 from rater.analysis.sequential import Seen
 from rater.analysis.wording import counted, p_value
 from rater.report.beside import blinding_lines, exclusion_lines, lines_beside, looks_line
+from rater.report.labelled import shorten_middle
 from rater.report.numbers import (
     SCORE_LABELS,
     bare_p,
@@ -182,7 +183,8 @@ def _points_table(found: DimensionAnalysis, scale: Likert, width: int) -> Table:
     table = _table()
     table.add_column("answer", max_width=room, overflow="ellipsis", no_wrap=True)
     for arm in found.arms:
-        table.add_column(Text(arm.arm, overflow="ellipsis"), max_width=max(each - 2, 5), no_wrap=True)
+        name = shorten_middle(arm.arm, max(each - 2, 11))  # a count and a share take 11 columns
+        table.add_column(Text(name), max_width=max(each - 2, 11), no_wrap=True)
     most = max((_share(arm, point) for arm in found.arms for point in range(scale.points)), default=0)
     for point, label in enumerate(labels):
         table.add_row(Text(label), *(_point(arm, point, bar, most) for arm in found.arms))

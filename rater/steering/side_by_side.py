@@ -21,28 +21,51 @@ _STYLE = (
     "tr{border:1px solid #999;margin-bottom:1rem}td::before{display:block}}"
     "@media(prefers-color-scheme:dark){body{background:#111;color:#eee}small,td::before{color:#aaa}}"
 )
+_MIN_COLUMNS = 25
 _COLUMN_REM = 14
 """How wide a column is at least, where columns stand side by side."""
 
 
-def tables(completions: Sequence[ArmCompletion], arms: Mapping[str, str]) -> list[Table]:
+def tables(completions: Sequence[ArmCompletion], arms: Mapping[str, str], *, width: int = 200) -> list[Table]:
     """Make a table for each prompt: a column for each arm, a row for each sample; the prompt is bold.
+
+    Where that leaves an arm fewer than 25 columns, the arms of a sample are below each other instead.
 
     Args:
         completions: what was generated, measured and traced.
         arms: what each arm does, by its name, in the order of the columns.
+        width: the columns of the terminal.
     """
-    made = []
-    for prompt, rows in _by_prompt(completions, list(arms)).items():
-        table = Table(title=Text(repr(prompt)), show_lines=True)
-        for name, said in arms.items():
-            table.add_column(Text(f"{name}\n{said}"))
-        for row in rows:
-            table.add_row(
-                *[Text.assemble((prompt, "bold"), each.text, "\n\n", (_remarks(each), "dim")) for each in row]
-            )
-        made.append(table)
-    return made
+    fill = _columns if width // len(arms) >= _MIN_COLUMNS else _stack
+    return [
+        fill(Table(title=Text(repr(prompt)), show_lines=True), prompt, rows, arms)
+        for prompt, rows in _by_prompt(completions, list(arms)).items()
+    ]
+
+
+def _columns(
+    table: Table, prompt: str, rows: Sequence[Sequence[ArmCompletion]], arms: Mapping[str, str]
+) -> Table:
+    for name, description in arms.items():
+        table.add_column(Text(f"{name}\n{description}"), overflow="fold")
+    for row in rows:
+        table.add_row(*[_text(prompt, each) for each in row])
+    return table
+
+
+def _stack(
+    table: Table, prompt: str, rows: Sequence[Sequence[ArmCompletion]], arms: Mapping[str, str]
+) -> Table:
+    table.add_column("arm", max_width=22, overflow="fold")
+    table.add_column(Text("; ".join(f"{name}: {description}" for name, description in arms.items())))
+    for row in rows:
+        for each in row:
+            table.add_row(Text(each.arm), _text(prompt, each))
+    return table
+
+
+def _text(prompt: str, completion: ArmCompletion) -> Text:
+    return Text.assemble((prompt, "bold"), completion.text, "\n\n", (_remarks(completion), "dim"))
 
 
 def page(title: str, completions: Sequence[ArmCompletion], arms: Mapping[str, str]) -> str:

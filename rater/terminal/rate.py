@@ -27,7 +27,7 @@ from rater.terminal.screen import say, show_markdown, show_page, show_progress, 
 from rater.terminal.token import keep_token, read_token, token_file
 
 
-def rate_in_terminal(
+def rate_in_terminal(  # noqa: PLR0913 (what a visit needs of the outside world)
     rating_url: str,
     study_name: str,
     *,
@@ -37,12 +37,14 @@ def rate_in_terminal(
     now: Callable[[], datetime],
     clock: Callable[[], float] = time.monotonic,
     invitation: str | None = None,
+    person: str = "",
 ) -> None:
     """Lead one rater through a study, or on from where they stopped; each text's answers are saved at once.
 
     Whoever comes back is known by a random token, kept in ``state_folder`` in a file that only its owner can
     read. Leaving (``q``, Ctrl-C, or the end of the input) is no error: it says what is saved and returns.
     ``clock`` counts seconds and never goes back. ``invitation`` is the code of a personal link.
+    ``person`` tells raters apart who share ``state_folder``.
 
     Raises:
         DatabaseError: the rating database is missing, of another revision, or cannot be used.
@@ -55,7 +57,7 @@ def rate_in_terminal(
     try:
         with reading(engine) as session:
             study = get_study(session, study_name)
-        file = token_file(state_folder, rating_url, study_name)
+        file = token_file(state_folder, rating_url, study_name, person)
         rating = _Rating(engine, study, file, Asking(console, keyboard), now, clock, invitation)
         try:
             rating.run()
@@ -89,6 +91,8 @@ class _Rating:
         sitting = self._sitting()
         if self.study.state != "open" and not (sitting and sitting.has_finished):
             raise ClosedError(self._why_closed())
+        if sitting and sitting.has_finished:
+            say(self.console, f"For another person: rater rate {self.study.name} --as NAME")
         sitting = sitting or self._begin()
         if sitting is None:
             return

@@ -10,9 +10,10 @@ from rater.store.engine import shown_url
 from rater.store.rating.sittings import new_token
 
 
-def token_file(folder: Path, rating_url: str, study_name: str) -> Path:
-    """Name the file of a study's token; the same for the same database, however its path is written."""
-    key = hashlib.sha256(f"{shown_url(rating_url)}\n{study_name}".encode()).hexdigest()
+def token_file(folder: Path, rating_url: str, study_name: str, person: str = "") -> Path:
+    """Return the file of a person's token; the same for the same database, however its path is written."""
+    whose = f"\n{person}" if person else ""
+    key = hashlib.sha256(f"{shown_url(rating_url)}\n{study_name}{whose}".encode()).hexdigest()
     return folder / f"rating-{key[:32]}"
 
 

@@ -37,7 +37,7 @@ def test_the_plan_is_printed_with_what_it_assumes_the_same_each_time(tmp_path: P
     assert one.exit_code == 0, one.output
     assert "As planned: a difference of 0.5 scale points would be found in" in one.stdout
     assert "80% for the fewest rater-hours" in one.stdout
-    assert "differ by 1.0, 0.8 and 0.5 logits" in one.stdout
+    assert "raters 1.0, prompts 0.8, texts 0.5" in one.stdout
     assert one.stdout == other.stdout
 
 
@@ -54,7 +54,7 @@ def test_a_pilots_variances_and_drop_out_are_said(tmp_path: Path) -> None:
     shown = run(tmp_path, "--pilot", tmp_path / "pilot.csv", "--drop-out", "0.2")
 
     assert shown.exit_code == 0, f"{shown.output}{shown.exception}"
-    assert "differ by 0.7, 0.4 and 0.8 logits" in shown.stdout  # what R's clmm finds
+    assert "raters 0.7, prompts 0.4, texts 0.8" in shown.stdout  # what R's clmm finds
     assert "20% of raters leave somewhere in their booklet." in shown.stdout
     assert "From the pilot's 720 answers of 12 raters: the arms of the pilot were not known" in shown.stdout
 

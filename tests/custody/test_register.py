@@ -1,3 +1,5 @@
+import hashlib
+import json
 from dataclasses import replace
 from importlib import import_module
 
@@ -69,8 +71,9 @@ def test_a_preregistration_names_no_model_where_texts_come_from_files(
     assert "The model `smollm2-135m-instruct` continues 4 prompts" in mixed
     assert "those of `walrus-arm` come from files instead" in mixed
     assert "All texts come from files, which the study hash covers: 4 prompts under 2 arms" in whole
-    assert "smollm2" not in whole
-    assert "temperature" not in whole
+    described = whole.split("## Appendix")[0]
+    assert "smollm2" not in described
+    assert "temperature" not in described
 
 
 def test_a_preregistration_lists_the_doses_from_the_lowest_on(
@@ -144,7 +147,7 @@ def test_a_preregistration_says_who_cannot_take_part(
     ("state", "step"),
     [
         ("published", "rater open marked_study"),
-        ("open", "rater serve"),
+        ("open", "rater close marked_study, once enough raters have finished"),
         ("closed", "rater analyze marked_study"),
     ],
 )
@@ -167,3 +170,14 @@ def _with(study: Study, arms: tuple[Arm, ...]) -> Study:
 
 def _changed(study: Study, **changes: object) -> Study:
     return study.model_copy(update=changes)
+
+
+def test_the_appendix_has_the_very_declaration_that_is_hashed(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    text = write_registration(read_registrable(sealed_url, rating_url, published.name), [])
+
+    declared = json.loads(text.split("```json\n")[1].split("\n```")[0])
+    canonical = json.dumps(declared, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert hashlib.sha256(canonical.encode()).hexdigest() == published.hash
+    assert all(prompt in text for prompt in published.prompts)

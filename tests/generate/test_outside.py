@@ -81,7 +81,7 @@ def test_what_is_not_known_of_texts_from_files_is_not_shown_as_0(study_file: Pat
 
     assert isinstance(console.file, io.StringIO)
     [line] = [line for line in console.file.getvalue().splitlines() if line.strip().startswith("old")]
-    assert line.split() == ["old", "2", "of", "2", "–", "18", "–", "0%", "0%", "–"]
+    assert line.split() == ["old", "2/2", "–", "18", "–", "0%", "0%", "–"]
 
 
 def test_a_file_that_changed_since_is_refused_by_name(study_file: Path, sealed_url: str) -> None:

@@ -1,6 +1,7 @@
 import io
 
 from rich.console import Console
+from rich.text import Text
 
 from rater.steering.completions import ArmCompletion, Measurements
 from rater.steering.positions import Touch
@@ -47,3 +48,10 @@ def test_the_page_escapes_texts_and_needs_nothing_else() -> None:
     assert written.count("<tr>") == 3
     assert "http" not in written
     assert "<script" not in written
+
+
+def test_many_arms_are_below_each_other_on_a_narrow_terminal() -> None:
+    [table] = tables(MADE, ARMS, width=24 * len(ARMS))
+
+    assert len(table.columns) == 2
+    assert list(table.columns[0].cells)[: len(ARMS)] == [Text(name) for name in ARMS]

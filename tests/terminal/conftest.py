@@ -27,7 +27,7 @@ class Rate:
         self.on_tick: Callable[[], None] = lambda: None
         self.printed = ""
 
-    def __call__(self, *pressed: str, study: str = "a_study") -> str:
+    def __call__(self, *pressed: str, study: str = "a_study", person: str = "") -> str:
         out = io.StringIO()
         try:
             rate_in_terminal(
@@ -38,6 +38,7 @@ class Rate:
                 state_folder=self.state_folder,
                 now=lambda: NOW,
                 clock=self._clock,
+                person=person,
             )
         finally:
             self.printed = out.getvalue()

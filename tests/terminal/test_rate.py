@@ -274,6 +274,7 @@ def test_a_token_belongs_to_one_database_and_study(tmp_path: Path, monkeypatch: 
 
     assert token_file(tmp_path, url, "x") == token_file(tmp_path, "sqlite:///a.db", "x")
     assert token_file(tmp_path, url, "x") != token_file(tmp_path, url, "y")
+    assert token_file(tmp_path, url, "x") != token_file(tmp_path, url, "x", "ana")
     assert token_file(tmp_path, url, "x") != token_file(tmp_path, f"sqlite:///{tmp_path}/b.db", "x")
 
 
@@ -403,23 +404,41 @@ def test_a_second_terminal_that_went_ahead_is_not_in_the_way(
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\x08\x7f\r\u202e\u2028[red]bold[/red] [link=x]:smile:"
 
 
+def test_two_people_can_rate_on_one_machine(
+    publish_study: Publish, rate: Rate, answers: Callable[[], list[AnswerRow]]
+) -> None:
+    publish_study(texts=(("I woke up", " and smiled."),), n_booklets=2)
+    rate("y", "", "3", "")
+
+    rate("y", "", "5", "", person="ana")
+
+    assert "rater rate a_study --as NAME" in rate("")
+    assert sorted(row.answer or 0 for row in answers()) == [3, 5]
+    assert len({row.rater_id for row in answers()}) == 2
+
+
+DECLARED = "\u202e\u2028[red]bold[/red] [link=x]:smile:"
+"""A study file may not declare control characters; a model may write them."""
+
+
 def test_no_text_can_do_more_to_a_terminal_than_be_read(
     publish_study: Publish, rate: Rate, protocol: Protocol
 ) -> None:
-    scale = Likert(low=f"low {HOSTILE}", high=f"high {HOSTILE}")
+    scale = Likert(low=f"low {DECLARED}", high=f"high {DECLARED}")
     hostile = Protocol(
-        title=f"title {HOSTILE}",
-        consent=f"consent {HOSTILE} [a](http://example.org/) <b>",
-        instructions=f"instructions {HOSTILE}",
-        thanks=f"thanks {HOSTILE}",
-        dimensions=[Dimension(name="x", question=f"question {HOSTILE}", scale=scale)],
+        title=f"title {DECLARED}",
+        consent=f"consent {DECLARED} [a](http://example.org/) <b>",
+        instructions=f"instructions {DECLARED}",
+        thanks=f"thanks {DECLARED}",
+        dimensions=[Dimension(name="x", question=f"question {DECLARED}", scale=scale)],
     )
     publish_study(shown=hostile, texts=((f"prompt {HOSTILE}", f"text {HOSTILE}"),))
 
     printed = rate("y", "", "3", "")
 
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2028]", printed)
-    assert printed.replace("\n", "").count("�[2J�]0;owned��31m���[red]bold[/red] [link=x]:smile:") >= 6
+    assert printed.replace("\n", "").count("�[2J�]0;owned��31m���[red]bold[/red] [link=x]:smile:") >= 1
+    assert printed.replace("\n", "").count("�[red]bold[/red] [link=x]:smile:") >= 6
 
 
 def test_the_terminal_loads_nothing_that_knows_an_arm() -> None:
