@@ -25,6 +25,7 @@ from rater.study.analysis_plan import AnalysisPlan, Looks
 from rater.study.arms import RandomVector, Steered, XVector
 from rater.study.study import Study
 from rater.unblind import ANSWER_COLUMNS, PAIR_COLUMNS, Permuted, Reason, Unblinded, permuted, unblind
+from rater.unblind.joining import TEXT_COLUMNS
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 Judge = Callable[[TrialView], Judgement]
@@ -451,3 +452,27 @@ def test_a_study_that_spreads_alpha_tests_at_the_level_of_each_look(
     assert (half.plan.alpha, end.plan.alpha) == pytest.approx((0.0310057, 0.0277424), abs=1e-5)
     assert half.plan.spent is not None
     assert half.plan.spent.share == 0.5
+
+
+def test_every_text_is_listed_with_its_arm_and_measurements_whether_or_not_it_was_rated(
+    rated: Study, sealed_url: str, rating_url: str
+) -> None:
+    seen = look(sealed_url, rating_url, rated)
+
+    assert list(seen.texts.columns) == list(TEXT_COLUMNS)
+    assert len(seen.texts) == 24
+    assert set(seen.frame["item"]) < set(seen.texts["item"])
+    first = seen.texts.iloc[0]
+    assert (first["prompt"], first["arm"], first["sample"]) == (rated.prompts[0], "zebra-arm", 0)
+    assert (first["text"], first["n_characters"], first["n_tokens"]) == (" went on 0 times.", 17, 2)
+    arms = seen.texts.set_index("item")["arm"]
+    assert [arms[item] for item in seen.frame["item"]] == list(seen.frame["arm"])
+
+
+def test_permuted_arms_come_without_texts_whose_arms_would_be_their_own(
+    rated: Study, sealed_url: str, rating_url: str
+) -> None:
+    shown = permuted(sealed_url, rating_url, rated.name)
+
+    assert list(shown.texts.columns) == list(TEXT_COLUMNS)
+    assert shown.texts.empty

@@ -96,7 +96,7 @@ def by_rater_t(
     bounds: Bounds | None = None,
 ) -> Outcome:
     """Test the mean of the raters' differences. In R: ``t.test(differences)``."""
-    return _one_sample_t(unit_differences(ratings, cells, score, "rater"), alpha=alpha, bounds=bounds)
+    return one_sample_t(unit_differences(ratings, cells, score, "rater"), alpha=alpha, bounds=bounds)
 
 
 def by_prompt_t(
@@ -108,7 +108,7 @@ def by_prompt_t(
     bounds: Bounds | None = None,
 ) -> Outcome:
     """Test the mean of the prompts' differences. In R: ``t.test(differences)``."""
-    return _one_sample_t(unit_differences(ratings, cells, score, "prompt"), alpha=alpha, bounds=bounds)
+    return one_sample_t(unit_differences(ratings, cells, score, "prompt"), alpha=alpha, bounds=bounds)
 
 
 def by_rater_sign_flip(
@@ -139,7 +139,8 @@ def by_prompt_signed_rank(ratings: Ratings | Preferred, cells: Cells, score: Sco
     )
 
 
-def _one_sample_t(differences: Differences, *, alpha: float, bounds: Bounds | None) -> Outcome:
+def one_sample_t(differences: Differences, *, alpha: float, bounds: Bounds | None = None) -> Outcome:
+    """Test the mean of raters' or prompts' differences; ``bounds`` are those of scale points."""
     values, unit = differences.values, differences.unit
     test = f"by-{unit} t"
     mean = float(values.mean()) if values.size else None

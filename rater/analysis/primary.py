@@ -16,6 +16,7 @@ from rater.analysis.equivalence import Equivalence, two_one_sided_tests
 from rater.analysis.exclusions import Exclusion, exclude
 from rater.analysis.headline import Verdict, judge, write_headline
 from rater.analysis.headline_lead import lead_headline
+from rater.analysis.length_adjusted import adjust_for_length
 from rater.analysis.naive import mann_whitney
 from rater.analysis.not_judged import NotJudged, count_not_judged
 from rater.analysis.notes import Note, take_notes
@@ -54,6 +55,15 @@ class DimensionAnalysis:
     not_judged: NotJudged | None
     """How often raters could not judge, by arm; None where they always could."""
     details: Details
+    length_adjusted: Outcome | None = None
+    """On the primary dimension, the planned test with the length of the texts as a covariate, where that is
+    known: a sensitivity analysis."""
+
+    @property
+    def tests(self) -> tuple[Outcome, ...]:
+        """The planned test, the one on the other score, those that assume less, and sensitivity analyses."""
+        length = () if self.length_adjusted is None else (self.length_adjusted,)
+        return (self.primary, self.other_score, *self.beside, *length)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +87,7 @@ def analyze(
     *,
     raters: pd.DataFrame | None = None,
     guesses: pd.DataFrame | None = None,
+    texts: pd.DataFrame | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
     """Analyse a tidy frame as planned. Costs a few sorts of the answers per dimension, and the bootstraps.
@@ -88,6 +99,7 @@ def analyze(
         planned: What was planned.
         raters: One row for each rater: rater, n_checks, n_passed, finished, left_why; for the exclusions.
         guesses: One row for each answer to the blinding question: rater, item, arm, guess.
+        texts: One row for each text: item, n_characters; the primary test is repeated with it as a covariate.
         progress: Told how many of how many bootstrap replicates are done, interval by interval.
 
     Raises:
@@ -113,12 +125,29 @@ def analyze(
     analysis = Analysis(
         planned=planned,
         n=n,
-        dimensions=_analyze_dimensions(kept, tested, planned, progress),
+        dimensions=_with_lengths(
+            _analyze_dimensions(kept, tested, planned, progress), tested, planned, texts
+        ),
         exclusion=exclusion,
         blinding=_blinding(tested, planned, guesses),
         notes=take_notes(planned, tested, n_raters=n.raters, n_left_out=len(left_out)),
     )
     return _beside_everyone(analysis, judged_only(first_showings(frame))) if left_out else analysis
+
+
+def _with_lengths(
+    dimensions: tuple[DimensionAnalysis, ...],
+    tested: pd.DataFrame,
+    planned: Planned,
+    texts: pd.DataFrame | None,
+) -> tuple[DimensionAnalysis, ...]:
+    """Repeat the primary test with the length of the texts as a covariate, where it could be made."""
+    primary, *others = dimensions
+    if texts is None or texts.empty or isinstance(primary.primary, NotEstimable):
+        return dimensions
+    lengths = dict(zip(texts["item"].astype(str), texts["n_characters"], strict=True))
+    adjusted = adjust_for_length(tested, planned, primary.dimension, lengths)
+    return (replace(primary, length_adjusted=adjusted), *others)
 
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:

@@ -38,23 +38,24 @@ def export(
 
     Formats: .csv, .jsonl (JSON Lines), .parquet (needs pyarrow). Beside it come tables of raters, guesses and
     comments, and what every column means. There is no arm in any of it, unless you --unblind a study that is
-    closed; nor who raters are, unless you ask for --identifiers.
+    closed: then there is a table of all texts too, with their arms and mean ratings. Who raters are is left
+    out unless you ask for --identifiers.
 
     \b
     Example: rater export love_vs_hate ratings.csv
     """
-    from rater.custody.export import data_dictionary, in_order, read_blind_frame, read_tables
+    from rater.custody.export import data_dictionary, in_order, read_blind_frame, read_tables, text_meanings
     from rater.custody.tables import TABLES, meanings
     from rater.report.files import require_format, write_dictionaries, write_table
 
     require_format(file)
-    for name in (*TABLES, "dictionary"):
+    for name in (*TABLES, "dictionary", *(("texts",) if unblinded else ())):
         OutputFile().convert(_beside(file, name), None, None)
     if unblinded:
         _confirm(rating_url, study_name, yes=yes)
-        frame = _unblind(sealed_url, rating_url, study_name, reason, allow_altered=allow_altered)
+        frame, texts = _unblind(sealed_url, rating_url, study_name, reason, allow_altered=allow_altered)
     else:
-        frame = read_blind_frame(rating_url, study_name)
+        frame, texts = read_blind_frame(rating_url, study_name), None
     frame = in_order(frame)
     write_table(frame, file)
     click.echo(f"{len(frame):,} answers are in {file}")
@@ -65,10 +66,14 @@ def export(
         described[name] = (meanings(name), table)
         click.echo(f"{len(table):,} {name} are in {path}")
     beside = _beside(file, "dictionary")
-    says = {
+    says: dict[str, tuple[dict[str, tuple[str, str]], pd.DataFrame]] = {
         name: ({column: (m.says, m.seen_by) for column, m in of.items()}, table)
         for name, (of, table) in described.items()
     }
+    if texts is not None:
+        write_table(texts, _beside(file, "texts"))
+        says["texts"] = (text_meanings(), texts)
+        click.echo(f"{texts['item'].nunique():,} texts are in {_beside(file, 'texts')}")
     write_dictionaries(says, beside)
     click.echo(f"What the columns mean is in {beside}")
 
@@ -104,9 +109,11 @@ def _confirm(rating_url: str, study_name: str, *, yes: bool) -> None:
 
 def _unblind(
     sealed_url: str, rating_url: str, study_name: str, reason: dict[str, str], *, allow_altered: bool
-) -> "pd.DataFrame":
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Unblind a study; return its ratings and its texts."""
     from datetime import UTC, datetime
 
+    from rater.analysis.texts import rate_texts
     from rater.cli.subject import label_of_altered
     from rater.unblind import Reason, unblind
 
@@ -121,4 +128,4 @@ def _unblind(
     if seen.altered:
         click.echo(label_of_altered(seen.altered), err=True)
     click.echo(f"This is look {seen.look}; the log's head is {seen.log_head}", err=True)
-    return seen.frame
+    return seen.frame, rate_texts(seen.texts, seen.frame, seen.plan.dimensions)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from rater.cli.options import Command
+from rater.cli.options import Command, OutputFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,11 +46,15 @@ class Outputs(NamedTuple):
     def require_writable(self) -> None:
         """Refuse a report's folder that cannot be written, before anything that cannot be undone.
 
-        Files are refused where their options are read (see `OutputFile`).
+        Files are refused where their options are read (see `OutputFile`), but for the file of texts, which
+        goes with the ratings.
 
         Raises:
-            RaterError: the report's folder holds anything but an earlier report, or cannot be made.
+            RaterError: the file of texts cannot be written, or the report's folder holds anything but an
+                earlier report or cannot be made.
         """
+        if self.csv_path is not None:
+            OutputFile().convert(texts_path(self.csv_path), None, None)
         if self.report_path is not None:
             from rater.report.place import require_folder
 
@@ -83,7 +87,12 @@ def show(subject: "Subject", outputs: Outputs) -> None:
             status.update(f"Resampling raters and prompts: {done:,} of {of:,}")
 
         analysis = analyze_ratings(
-            subject.frame, subject.plan, raters=subject.raters, guesses=subject.guesses, progress=tell
+            subject.frame,
+            subject.plan,
+            raters=subject.raters,
+            guesses=subject.guesses,
+            texts=None if subject.tables is None else subject.tables.texts,
+            progress=tell,
         )
     print_analysis(analysis, Console(), subject.screen, show_all=outputs.show_all)
     label = subject.about.label
@@ -93,12 +102,30 @@ def show(subject: "Subject", outputs: Outputs) -> None:
     if outputs.csv_path is not None:
         write_csv(subject.frame, outputs.csv_path)
         click.echo(f"The tidy ratings are in {outputs.csv_path}", err=True)
+        _write_texts(outputs.csv_path, subject)
     if outputs.report_path is not None:
         with telling("Writing the report with its figures (about 10 s)") as status:
             remarks = _report(outputs.report_path, analysis, subject, status)
         for remark in remarks:
             click.echo(remark, err=True)
         click.echo(f"The report is in {outputs.report_path / 'report.html'}", err=True)
+
+
+def texts_path(csv_path: Path) -> Path:
+    """Name the file of texts that goes with a file of ratings."""
+    return csv_path.with_name(f"{csv_path.stem}.texts{csv_path.suffix}")
+
+
+def _write_texts(csv_path: Path, subject: "Subject") -> None:
+    """Write the texts with how each was rated next to the ratings."""
+    if subject.tables is None or subject.tables.texts.empty:
+        return
+    from rater.analysis.texts import rate_texts
+    from rater.report.export import write_csv
+
+    path = texts_path(csv_path)
+    write_csv(rate_texts(subject.tables.texts, subject.frame, subject.plan.dimensions), path)
+    click.echo(f"The texts are in {path}", err=True)
 
 
 def _report(folder: Path, analysis: "Analysis", subject: "Subject", status: "Status") -> list[str]:
@@ -110,5 +137,6 @@ def _report(folder: Path, analysis: "Analysis", subject: "Subject", status: "Sta
         subject.frame,
         subject.about,
         json_about=subject.json_about,
+        tables=subject.tables,
         say=status.update,
     )

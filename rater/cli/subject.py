@@ -9,7 +9,7 @@ import pandas as pd
 from rater.analysis.planned import Planned
 from rater.cli.elsewhere import Elsewhere
 from rater.cli.facts import Databases, study_facts
-from rater.report.about import About
+from rater.report.about import About, TextTables
 from rater.report.amended import say_added_after_look, say_amended, say_taken_out
 from rater.report.export import Json, as_json
 from rater.report.terminal import Screen
@@ -57,6 +57,7 @@ class Subject:
     json_about: dict[str, Json] = field(default_factory=dict)
     raters: pd.DataFrame | None = None
     guesses: pd.DataFrame | None = None
+    tables: TextTables | None = None
 
 
 def look_at(
@@ -146,7 +147,7 @@ def _subject(
     *,
     label: str | None,
 ) -> Subject:
-    from rater.custody.export import data_dictionary
+    from rater.custody.export import data_dictionary, text_meanings
 
     meanings = data_dictionary(list(seen.frame.columns))
     facts = study_facts(databases, name, seen)
@@ -189,6 +190,7 @@ def _subject(
         json_about=json_about,
         raters=seen.raters,
         guesses=seen.guesses,
+        tables=TextTables(seen.texts, seen.comments, text_meanings()),
     )
 
 

@@ -64,6 +64,34 @@ def read_tables(rating_url: str, name: str, *, with_identifiers: bool) -> dict[s
         }
 
 
+_TEXTS_FROM: dict[str, tuple[type, str]] = {
+    "item": (Item, "id"),
+    "prompt": (Item, "prompt"),
+    "arm": (Completion, "arm"),
+    "sample": (Completion, "sample"),
+    "text": (Item, "text"),
+    "nll": (Completion, "nll"),
+    "repetition": (Completion, "repetition"),
+}
+_TEXTS_COUNTED = {
+    "n_characters": Meaning("Characters of the text, as raters saw it.", "experimenter"),
+    "n_tokens": Meaning("Generated tokens; none for a text from a file.", "sealed"),
+    "dimension": Meaning("The dimension that the mean is of.", "experimenter"),
+    "mean_rating": Meaning(
+        "Mean of the text's ratings on the dimension, repeats left out; of texts chosen between, of the "
+        "preferences for it. In a report raters who were excluded do not count.",
+        "sealed",
+    ),
+    "n_ratings": Meaning("How many ratings the mean is of.", "experimenter"),
+}
+
+
+def text_meanings() -> dict[str, tuple[str, str]]:
+    """Return what the columns of the table of texts mean, and who may see them."""
+    of_schema = {column: meanings_of(table)[name] for column, (table, name) in _TEXTS_FROM.items()}
+    return {name: (meaning.says, meaning.seen_by) for name, meaning in (of_schema | _TEXTS_COUNTED).items()}
+
+
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     """Put an export's columns and rows in their order, so that the same answers give the same file."""
     columns = [column for column in _FROM if column in frame.columns]

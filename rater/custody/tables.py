@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rater.store.dictionary import Meaning, meanings_of
-from rater.store.rating.frame import read_guesses, read_visits
+from rater.store.rating.frame import read_comments, read_guesses, read_visits
 from rater.store.rating.schema import Comment, Guess, Identifier, Item, Rater
 
 Read: TypeAlias = Callable[[Session, int], pd.DataFrame]
@@ -68,13 +68,7 @@ def read_guess_table(session: Session, study_id: int) -> pd.DataFrame:
 
 def read_comment_table(session: Session, study_id: int) -> pd.DataFrame:
     """Read what raters wrote at the end, one row each. Costs one query."""
-    query = (
-        select(Comment.rater_id, Comment.text)
-        .join(Rater, Rater.id == Comment.rater_id)
-        .where(Rater.study_id == study_id)
-        .order_by(Comment.rater_id)
-    )
-    return pd.DataFrame(map(tuple, session.execute(query)), columns=list(_COMMENT_COLUMNS))
+    return pd.DataFrame(read_comments(session, study_id), columns=list(_COMMENT_COLUMNS))
 
 
 def read_identifier_table(session: Session, study_id: int) -> pd.DataFrame:

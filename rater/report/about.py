@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 from rater.study.confounds import Confound
 
 
@@ -89,6 +91,18 @@ class StudyFacts:
     def n_raters_at_publication(self) -> int:
         """How many raters were planned before any amendment."""
         return self.n_planned_raters - sum(each.n_raters_added for each in self.amendments)
+
+
+@dataclass(frozen=True, eq=False)
+class TextTables:
+    """The texts that were rated, and what raters wrote."""
+
+    texts: pd.DataFrame
+    """One row for each text, with its arm and measurements; without rows where arms are permuted."""
+    comments: pd.DataFrame
+    """What raters wrote at the end: rater, text."""
+    meanings: Mapping[str, tuple[str, str]]
+    """What each column of the texts means, and who may see it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ from rater.report.sections.quality import (
     power_section,
     raters_quality_section,
 )
+from rater.report.sections.texts import comments_section, texts_section
 from rater.report.sections.units import prompts_section, raters_section
 
 
@@ -58,6 +59,7 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         primary_section(findings),
         points_section(findings),
         checks_section(findings),
+        texts_section(findings),
         looks_section(findings),
         amendments_section(findings),
         effects_section(findings),
@@ -69,6 +71,7 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         raters_quality_section(findings),
         course_section(findings),
         blinding_section(findings),
+        comments_section(findings),
         exclusions_section(findings),
         contrasts_section(findings),
         doses_section(findings),

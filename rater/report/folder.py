@@ -4,17 +4,19 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from rater.analysis.primary import Analysis
-from rater.analysis.ratings import first_showings, judged_only, select_ratings
+from rater.analysis.ratings import select_ratings
 from rater.analysis.scales import is_pairwise
 from rater.analysis.sensitivity import PowerCurve, power_curve
+from rater.analysis.texts import rate_texts
 from rater.errors import RaterError
-from rater.report.about import About
+from rater.report.about import About, TextTables
 from rater.report.compose import compose
 from rater.report.export import FIRST_COLUMNS, Json, to_json, write_csv
 from rater.report.figures.draw import draw_figures
@@ -35,6 +37,7 @@ def write_report(
     about: About,
     *,
     json_about: Mapping[str, Json],
+    tables: TextTables | None = None,
     say: Say = lambda _: None,
 ) -> list[str]:
     """Write a report's folder; return remarks on what was left out.
@@ -52,7 +55,17 @@ def write_report(
     frame = frame.sort_values(known, kind="stable", ignore_index=True)
     working = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        remarks = _fill(working, analysis, frame, about, json_about=json_about, say=say)
+        given = Findings(
+            analysis,
+            about,
+            {},
+            frame=frame,
+            texts=None if tables is None else tables.texts,
+            comments=None if tables is None else tables.comments,
+        )
+        remarks = _fill(working, given, json_about=json_about, say=say)
+        if tables is not None:
+            _write_texts(working, given, tables)
         working.chmod(0o755)
         _swap(working, folder)
     finally:
@@ -60,16 +73,10 @@ def write_report(
     return remarks
 
 
-def _fill(
-    working: Path,
-    analysis: Analysis,
-    frame: pd.DataFrame,
-    about: About,
-    *,
-    json_about: Mapping[str, Json],
-    say: Say,
-) -> list[str]:
-    tested = analysed_rows(analysis, frame)
+def _fill(working: Path, given: Findings, *, json_about: Mapping[str, Json], say: Say) -> list[str]:
+    analysis, about, frame = given.analysis, given.about, given.frame
+    assert frame is not None  # noqa: S101 (the caller has it)
+    tested = given.tested
     say("Writing the answers")
     remarks = _write_answers(working, frame, about)
     digest = hashlib.sha256((working / "answers.csv").read_bytes()).hexdigest()
@@ -78,7 +85,7 @@ def _fill(
     figures = draw_figures(analysis, tested, curve, label=about.label, say=say)
     _write_figures(working / FIGURES, figures)
     say("Writing the report")
-    findings = Findings(analysis, about, figures, curve)
+    findings = replace(given, figures=figures, curve=curve)
     document = compose(findings, digest)
     _write_text(working / "report.html", to_html(document))
     _write_text(working / "report.md", to_markdown(document))
@@ -86,10 +93,16 @@ def _fill(
     return remarks
 
 
-def analysed_rows(analysis: Analysis, frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows that the tests are made on: judged first showings of raters who are not left out."""
-    left_out = {rater.rater for rater in analysis.exclusion.raters} if analysis.exclusion else set()
-    return judged_only(first_showings(frame[~frame["rater"].astype(str).isin(left_out)]))
+def _write_texts(working: Path, given: Findings, tables: TextTables) -> None:
+    """Write the texts with how each was rated, and what raters wrote."""
+    if not tables.comments.empty:
+        write_csv(tables.comments, working / "comments.csv")
+    if tables.texts.empty:
+        return
+    dimensions = [found.dimension for found in given.analysis.dimensions]
+    rated = rate_texts(tables.texts, given.tested, dimensions)
+    write_csv(rated, working / "texts.csv")
+    write_dictionary(tables.meanings, rated, working / "texts.dictionary.json")
 
 
 def _write_answers(working: Path, frame: pd.DataFrame, about: About) -> list[str]:

@@ -99,4 +99,4 @@ def which_counts(found: DimensionAnalysis) -> str:
     """Return which p of a dimension counts, after a semicolon; empty where each score has one."""
     if found.p_adjusted is not None:
         return "; p unadjusted, the adjusted p in the sentence counts"
-    return "; the p of the first row counts" if found.beside else ""
+    return "; the p of the first row counts" if found.beside or found.length_adjusted else ""

@@ -15,6 +15,9 @@ FILES = frozenset(
         "answers.csv",
         "answers.parquet",
         "answers.dictionary.json",
+        "comments.csv",
+        "texts.csv",
+        "texts.dictionary.json",
     }
 )
 FIGURES = "figures"

@@ -126,7 +126,7 @@ def _print_dimension(
         console.print(Padding(points, (0, 0, 1, 2)))
     planned = analysis.planned
     first, second = planned.contrast
-    tested = [found.primary, found.other_score, *found.beside]
+    tested = found.tests
     results = [outcome for outcome in tested if isinstance(outcome, Result)]
     if results:
         heading = Text(f"Difference, {first} minus {second}{which_counts(found)}", style="bold")

@@ -10,7 +10,15 @@ from sqlalchemy.orm import Session
 from rater.analysis.of_study import plan_of
 from rater.analysis.planned import Planned
 from rater.errors import StateError
-from rater.store.rating.frame import AnswerRow, GuessRow, RaterRow, read_answers, read_guesses, read_visits
+from rater.store.rating.frame import (
+    AnswerRow,
+    GuessRow,
+    RaterRow,
+    read_answers,
+    read_comments,
+    read_guesses,
+    read_visits,
+)
 from rater.store.rating.studies import Progress, PublishedStudy, read_progress
 from rater.unblind.seal import Opened
 from rater.verify import Check
@@ -47,6 +55,19 @@ PAIR_COLUMNS = ("other_item", "other_arm", "arm_is_left")
 preferred, however the two stood, and ``item`` and ``sample`` are its.
 """
 RATER_COLUMNS = ("rater", "n_checks", "n_passed", "finished", "left_why")
+TEXT_COLUMNS = (
+    "item",
+    "prompt",
+    "arm",
+    "sample",
+    "text",
+    "n_characters",
+    "n_tokens",
+    "nll",
+    "repetition",
+)
+"""The columns of the table of texts; ``text`` is what raters saw, the rest is of the completion."""
+COMMENT_COLUMNS = ("rater", "text")
 GUESS_COLUMNS = ("rater", "item", "arm", "guess")
 _GUESSES = {"first": "changed", "second": "unchanged", "unsure": "unsure"}
 
@@ -74,6 +95,10 @@ class Joined:
     """The rating frame: see `ANSWER_COLUMNS` and `PAIR_COLUMNS`."""
     raters: pd.DataFrame
     """One row for each rater: attention checks answered and passed, whether finished, why left."""
+    texts: pd.DataFrame
+    """One row for each text with its arm: see `TEXT_COLUMNS`; empty where arms are permuted."""
+    comments: pd.DataFrame
+    """What raters wrote at the end: rater, text."""
     guesses: pd.DataFrame
     """One row for each answer to the blinding question about a text: changed, unchanged or unsure."""
     plan: Planned
@@ -96,15 +121,17 @@ class Collected:
     answers: list[AnswerRow]
     guesses: list[GuessRow]
     visits: list[RaterRow]
+    comments: list[tuple[str, str]]
     progress: Progress
 
 
 def collect(session: Session, study_id: int) -> Collected:
-    """Read everything that was collected. Costs eight queries."""
+    """Read everything that was collected. Costs nine queries."""
     return Collected(
         answers=read_answers(session, study_id),
         guesses=read_guesses(session, study_id),
         visits=read_visits(session, study_id),
+        comments=read_comments(session, study_id),
         progress=read_progress(session, study_id),
     )
 
@@ -116,6 +143,8 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, altered: tuple[
     return Joined(
         frame=rows(collected.answers, opened, arm_of),
         raters=_visits(collected.visits),
+        texts=_texts(opened),
+        comments=pd.DataFrame(collected.comments, columns=list(COMMENT_COLUMNS)),
         guesses=_guesses([row for row in collected.guesses if row.item_id in opened.cells], arm_of),
         # an amendment may have added raters since the study was sealed; each planned one has a booklet
         plan=replace(plan_of(study), n_raters=collected.progress.n_booklets),
@@ -184,6 +213,36 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
 def _visits(rows: Sequence[RaterRow]) -> pd.DataFrame:
     values = [(row.rater_id, row.n_checks, row.n_passed, row.has_finished, row.left_why) for row in rows]
     return pd.DataFrame(values, columns=list(RATER_COLUMNS)).astype({"finished": bool})
+
+
+def _texts(opened: Opened) -> pd.DataFrame:
+    """List every text, whether or not it was rated, in order of prompt, arm and sample."""
+    prompts, arms = opened.study.prompts, {arm: place for place, arm in enumerate(opened.study.arm_names)}
+    ordered = sorted(
+        opened.completions.items(),
+        key=lambda each: (each[1].cell.prompt_index, arms[each[1].cell.arm], each[1].cell.sample),
+    )
+    values = [
+        (
+            item,
+            prompts[made.cell.prompt_index],
+            made.cell.arm,
+            made.cell.sample,
+            opened.texts[item],
+            len(opened.texts[item]),
+            made.n_tokens or None,  # a text from a file has no tokens
+            made.nll,
+            made.repetition,
+        )
+        for item, made in ordered
+    ]
+    types: dict[str, str] = {
+        "n_characters": "int64",
+        "n_tokens": "Int64",
+        "nll": "float64",
+        "repetition": "float64",
+    }
+    return pd.DataFrame(values, columns=list(TEXT_COLUMNS)).astype(types)
 
 
 def _guesses(rows: Sequence[GuessRow], arm_of: ArmOf) -> pd.DataFrame:

@@ -4,7 +4,7 @@ What is seen says nothing about the arms, so that the pipeline, the exclusions a
 real data while the study goes on; nothing is written in its log.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from rater.publish.permutation import permute_arms
@@ -41,4 +41,6 @@ def permuted(sealed_url: str, rating_url: str, name: str, *, allow_altered: bool
     require_answers(opened.published, len(collected.answers))
     stand_in = permute_arms(booklets, opened.cells, opened.study.arm_names, opened.seed)
     joined = join(collected, opened, lambda rater, item: stand_in[holders[rater], item], altered=altered)
+    # texts have their own arms in that table, which is what a permutation must not show
+    joined = replace(joined, texts=joined.texts.iloc[:0])
     return Permuted(**{field.name: getattr(joined, field.name) for field in fields(Joined)})

@@ -14,7 +14,7 @@ from rater.store.engine import disposing, reading
 from rater.store.log import broken_link, read_events
 from rater.store.rating.schema import Event
 from rater.store.rating.studies import PublishedStudy, get_study, read_texts
-from rater.store.sealed.completions import Cell, read_completions
+from rater.store.sealed.completions import Cell, KeptCompletion, read_completions
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import find_secrets, get_sealed_study, read_key
 from rater.study.study import Study
@@ -28,6 +28,10 @@ class Opened:
     published: PublishedStudy
     cells: dict[str, Cell]
     """What each item is, by its id."""
+    completions: dict[str, KeptCompletion]
+    """The completion of each item, by its id."""
+    texts: dict[str, str]
+    """What raters saw of each, by its id."""
     seed: str
     """The secret publication seed."""
     sealed_id: int
@@ -83,11 +87,13 @@ def open_seal(sealed_url: str, rating: Engine, name: str) -> Opened:
             "at publication: the key, the texts or the study were changed since."
         )
         raise SealError(msg)
-    cells = {completion.id: completion.cell for completion in completions}
+    by_id = {completion.id: completion for completion in completions}
     return Opened(
         study=study,
         published=published,
-        cells={item_id: cells[completion_id] for item_id, completion_id in key.items()},
+        cells={item_id: by_id[completion_id].cell for item_id, completion_id in key.items()},
+        completions={item_id: by_id[completion_id] for item_id, completion_id in key.items()},
+        texts=texts,
         seed=secrets.seed,
         sealed_id=kept.id,
     )

@@ -105,11 +105,43 @@ def test_an_export_has_tables_of_all_that_was_collected_and_names_nobody(
     assert {"other_item", "comment", "is_repeat", "first_render_ms", "hidden_ms"} <= set(tables[""].columns)
     assert not {"arm", "sample"} & set(tables[""].columns)
     assert not (tmp_path / f"ratings.identifiers.{suffix}").exists()
+    assert not (tmp_path / f"ratings.texts.{suffix}").exists()
     assert "19 answers are in" in said
     dictionary = json.loads((tmp_path / "ratings.dictionary.json").read_text())
     assert set(dictionary) == {"ratings", "raters", "guesses", "comments"}
     assert all(set(dictionary[name]) >= {"rater"} for name in dictionary)
     assert set(dictionary["raters"]) == set(tables[".raters"].columns)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_an_export_with_arms_has_a_table_of_texts_that_its_dictionary_describes(
+    closed: Study, run: Run, tmp_path: Path, suffix: str
+) -> None:
+    said = run("export", closed.name, tmp_path / f"ratings.{suffix}", "--unblind", "--yes")
+
+    texts = READ[suffix](tmp_path / f"ratings.texts.{suffix}")
+    ratings = READ[suffix](tmp_path / f"ratings.{suffix}")
+    assert "24 texts are in" in said
+    assert len(texts) == 24
+    assert set(texts["arm"]) == {"zebra-arm", "walrus-arm"}
+    assert texts["n_ratings"].sum() == len(ratings)
+    means = ratings.groupby("item")["answer"].mean()
+    rated = texts[texts["n_ratings"] > 0].set_index("item")
+    assert (rated["mean_rating"] - means).abs().max() < 1e-9
+    dictionary = json.loads((tmp_path / "ratings.dictionary.json").read_text())
+    assert set(dictionary["texts"]) == set(texts.columns)
+
+
+def test_the_csv_of_an_analysis_comes_with_the_texts(closed: Study, run: Run, tmp_path: Path) -> None:
+    run("analyze", closed.name, "--yes", "--csv", tmp_path / "tidy.csv")
+
+    assert len(pd.read_csv(tmp_path / "tidy.texts.csv")) == 24
+
+
+def test_permuted_arms_come_without_texts(closed: Study, run: Run, tmp_path: Path) -> None:
+    run("analyze", closed.name, "--permuted", "--csv", tmp_path / "tidy.csv")
+
+    assert not (tmp_path / "tidy.texts.csv").exists()
 
 
 def test_identifiers_are_exported_and_archived_only_where_they_are_asked_for(

@@ -101,7 +101,7 @@ def _choices_table(found: DimensionAnalysis) -> Table:
 def primary_section(findings: Findings) -> Section:
     """Say the primary result with its scope, and the other score and tests beside it."""
     found, planned = findings.primary, findings.analysis.planned
-    tests = [found.primary, found.other_score, *found.beside]
+    tests = found.tests
     first, second = planned.contrast
     blocks: list[Block] = [
         outcomes_table(f"Difference, {first} minus {second}{which_counts(found)}", tests, planned.alpha)
@@ -110,6 +110,11 @@ def primary_section(findings: Findings) -> Section:
         primary = found.primary
         blocks.append(Prose(f"Estimated is {primary.estimand}. {sentence(primary.claim)}"))
         blocks.append(Prose(f"Method: {sentence(primary.method)} Reference: {primary.reference}."))
+    if isinstance(found.length_adjusted, Result):
+        adjusted = found.length_adjusted
+        blocks.append(
+            Prose(f"Sensitivity to the length of the texts: {adjusted.method}. {sentence(adjusted.claim)}")
+        )
     blocks.append(Prose(f"The plan's scope, what the claim was to be about: {SCOPES[planned.scope]}."))
     warned = remarks_on_bounds(scored(tests))
     warned += warnings_of([(f"{each.test} on {each.score.replace('_', ' ')}", each) for each in tests])

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from rater.analysis.primary import Analysis, DimensionAnalysis
+from rater.analysis.ratings import first_showings, judged_only
 from rater.analysis.results import NotEstimable, Outcome, Quantity, Result
 from rater.analysis.sensitivity import PowerCurve
 from rater.report.about import About
@@ -24,7 +27,13 @@ MOST_ROWS = 200
 """Tables with more rows than this are cut; the rest is in results.json."""
 
 
-@dataclass(frozen=True)
+def analysed_rows(analysis: Analysis, frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows that the tests are made on: judged first showings of raters who are not left out."""
+    left_out = {rater.rater for rater in analysis.exclusion.raters} if analysis.exclusion else set()
+    return judged_only(first_showings(frame[~frame["rater"].astype(str).isin(left_out)]))
+
+
+@dataclass(frozen=True, eq=False)
 class Findings:
     """What was found, and what is known around it."""
 
@@ -32,6 +41,18 @@ class Findings:
     about: About
     figures: Mapping[str, Drawn]
     curve: PowerCurve | None = None
+    frame: pd.DataFrame | None = None
+    """Every answer, with arms."""
+    texts: pd.DataFrame | None = None
+    """Every text with its arm and measurements; None where they are not known."""
+    comments: pd.DataFrame | None = None
+    """What raters wrote at the end."""
+
+    @property
+    def tested(self) -> pd.DataFrame:
+        """The answers that the tests are made on."""
+        assert self.frame is not None  # noqa: S101 (texts come with answers)
+        return analysed_rows(self.analysis, self.frame)
 
     @property
     def primary(self) -> DimensionAnalysis:

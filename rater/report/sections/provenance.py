@@ -15,6 +15,9 @@ FILES = (
         "every answer with its arm, one row each, those that were left out included",
     ),
     ("answers.dictionary.json", "what each of their columns means"),
+    ("texts.csv", "every text with its arm, measurements and mean rating, where they are known"),
+    ("texts.dictionary.json", "what each of their columns means"),
+    ("comments.csv", "what raters wrote at the end, where they did"),
     ("methods.md", "the methods paragraphs with references"),
     ("figures/", "every figure as SVG and PNG"),
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session, aliased
 
-from rater.store.rating.schema import Answer, AttentionCheck, Guess, Item, Rater, Trial
+from rater.store.rating.schema import Answer, AttentionCheck, Comment, Guess, Item, Rater, Trial
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,17 @@ def read_visits(session: Session, study_id: int) -> list[RaterRow]:
         )
         for rater_id, finished_at, left_why, replaced_at in raters
     ]
+
+
+def read_comments(session: Session, study_id: int) -> list[tuple[str, str]]:
+    """Read what raters wrote at the end, by rater. Costs one query."""
+    query = (
+        select(Comment.rater_id, Comment.text)
+        .join(Rater, Rater.id == Comment.rater_id)
+        .where(Rater.study_id == study_id)
+        .order_by(Comment.rater_id)
+    )
+    return [(row.rater_id, row.text) for row in session.execute(query)]
 
 
 def read_holders(session: Session, study_id: int) -> dict[str, str]:

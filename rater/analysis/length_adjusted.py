@@ -1,0 +1,190 @@
+r"""Repeat the primary test with the length of the texts as a covariate, as a sensitivity analysis.
+
+Model: the score :math:`d_c` of a rater × prompt cell (first arm minus second) is
+
+.. math:: d_c = \delta + \gamma\, l_c + e_c ,
+
+with :math:`l_c` the difference of the mean lengths of the two arms' texts in the cell, and :math:`e_c`
+crossed random effects of raters and prompts and a residual. :math:`\delta` is the difference between arms at
+equal length. Weighted least squares (weights :math:`w_c` of the cells, summing to 1) give
+
+.. math::
+    \hat\gamma = \frac{\sum w_c (l_c - \bar l)(d_c - \bar d)}{s^2},\quad
+    \hat\delta = \bar d - \hat\gamma \bar l,\quad s^2 = \sum w_c (l_c - \bar l)^2 .
+
+:math:`\hat\delta` is linear in the scores: its influence function at cell c is
+:math:`h_c \hat e_c` with :math:`h_c = 1 - \bar l (l_c - \bar l) / s^2`. The pseudo-values
+:math:`z_c = \hat\delta + h_c \hat e_c` have the weighted mean :math:`\hat\delta` (the normal equations:
+:math:`\sum w_c \hat e_c = \sum w_c l_c \hat e_c = 0`), and their spread over raters and prompts is that of
+:math:`\hat\delta`, the uncertainty of the slope included. So the planned test is made on them: the two-way
+t, or the t over raters' or prompts' means. Residuals of two parameters are too small: with m raters
+or prompts (the smaller number) the spread of the pseudo-values is multiplied by
+:math:`\sqrt{(m - 1) / (m - 2)}`.
+
+Of 300 simulated studies without an effect, whose ratings rise with length (tests/analysis), p was below .05
+in 4.7 % with 8 raters × 8 prompts, 4.7 % with 8 × 10, 5.7 % with 12 × 12, 5.7 % with 20 × 20, and the
+standard error was 1.09, 1.07, 1.02 and 0.96 times the estimates' own spread.
+
+Length may be a mediator: if an arm works by making texts longer, the adjustment removes a part of its effect.
+The primary test stays the one without it.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rater.analysis.compared import Compared, compare
+from rater.analysis.crossed import TEST, About, CellScores, crossed_t
+from rater.analysis.one_way import Differences, Unit, one_sample_t
+from rater.analysis.planned import Planned
+from rater.analysis.results import NotEstimable, Outcome
+from rater.analysis.scales import Judged, is_pairwise
+from rater.analysis.wording import SCORES, number
+
+Floats = NDArray[np.float64]
+
+LABEL = "length as covariate"
+"""What the test's name has after the planned test's."""
+MEDIATOR = (
+    "This is the difference between texts of equal length. Length may be a mediator, a part of how an arm "
+    "works; then the adjustment removes a part of the effect, and the primary test is the one to read."
+)
+_MIN_UNITS = 4
+"""Two parameters are estimated before the variance is."""
+_SAME = 1e-9
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """Weighted least squares of cell scores on differences of length."""
+
+    pseudo_values: Floats
+    slope: float
+    """Change of the score for each character by which the first arm's texts are longer."""
+    mean_difference: float
+    """Mean difference of length, in characters."""
+    is_extrapolated: bool
+    """Whether texts of one arm are the longer ones in every cell."""
+
+
+def adjust_for_length(
+    rows: pd.DataFrame, planned: Planned, judged: Judged, lengths: Mapping[str, int]
+) -> Outcome:
+    """Test the planned contrast with the difference of the texts' lengths as a covariate.
+
+    Args:
+        rows: the answers that the planned test is made on.
+        planned: what was planned.
+        judged: the dimension.
+        lengths: the number of characters of each text, by its item.
+    """
+    compared = compare(rows, planned.contrast, judged.name, pairwise=is_pairwise(judged))
+    cells, score = compared.cells, planned.score
+    test = f"{_planned_test(compared, planned)}, {LABEL}"
+
+    def refuse(reason: str) -> NotEstimable:
+        return NotEstimable(test=test, score=score, reason=reason, n=cells.n)
+
+    n_units = _n_units(compared, planned)
+    if n_units < _MIN_UNITS:
+        return refuse(f"a covariate needs at least {_MIN_UNITS} raters or prompts, not {n_units}")
+    difference = _length_differences(rows, planned, judged, lengths)
+    if np.isnan(difference).any():
+        return refuse("not every text has a known length")
+    if np.ptp(difference) < _SAME:
+        return refuse(f"the arms differ in length by {difference[0]:g} characters in every cell")
+    fit = _fit(cells.score(score), difference, cells.weight, n_units)
+    return _described(_test(compared, fit.pseudo_values, planned, test), fit)
+
+
+def _planned_test(compared: Compared, planned: Planned) -> str:
+    if planned.scope == "raters":
+        return "by-rater t"
+    return "by-prompt t" if planned.scope == "prompts" or compared.cells.n.raters == 1 else TEST
+
+
+def _length_differences(
+    rows: pd.DataFrame, planned: Planned, judged: Judged, lengths: Mapping[str, int]
+) -> Floats:
+    """Return the mean length of the first arm's texts minus the second's in every cell, in their order."""
+    pairwise = is_pairwise(judged)
+    length = rows["item"].astype(str).map(lengths).astype(float)
+    if pairwise:
+        if "other_item" not in rows.columns:
+            return np.array([np.nan])
+        length = length - rows["other_item"].astype(str).map(lengths).astype(float)
+    of_lengths = compare(rows.assign(answer=length), planned.contrast, judged.name, pairwise=pairwise)
+    return of_lengths.cells.scale_points
+
+
+def _n_units(compared: Compared, planned: Planned) -> int:
+    """Count what the planned test has fewest of."""
+    n, test = compared.cells.n, _planned_test(compared, planned)
+    return {TEST: min(n.raters, n.prompts), "by-rater t": n.raters, "by-prompt t": n.prompts}[test]
+
+
+def _fit(scores: Floats, length: Floats, weight: Floats, n_units: int) -> _Fit:
+    weight = weight / weight.sum()
+    mean_length, mean_score = float(weight @ length), float(weight @ scores)
+    centred = length - mean_length
+    variance = float(weight @ centred**2)
+    slope = float(weight @ (centred * (scores - mean_score))) / variance
+    intercept = mean_score - slope * mean_length
+    residuals = scores - intercept - slope * length
+    residuals *= math.sqrt((n_units - 1) / (n_units - 2))
+    return _Fit(
+        pseudo_values=intercept + (1 - mean_length * centred / variance) * residuals,
+        slope=slope,
+        mean_difference=mean_length,
+        is_extrapolated=bool((length > 0).all() or (length < 0).all()),
+    )
+
+
+def _test(compared: Compared, values: Floats, planned: Planned, test: str) -> Outcome:
+    """Make the planned test on one value for each cell."""
+    cells, (first, second) = compared.cells, planned.contrast
+    estimand = f'{SCORES[planned.score]} of "{first}" over "{second}" at equal length of the texts'
+    about = About(test, estimand, planned.score, "length-adjusted score")
+    if test.startswith(TEST):
+        scores = CellScores(cells.rater, cells.prompt, values, cells.weight, cells.n)
+        return crossed_t(scores, about, alpha=planned.alpha)
+    unit: Unit = "rater" if planned.scope == "raters" else "prompt"
+    codes = cells.rater if unit == "rater" else cells.prompt
+    weights = np.bincount(codes, weights=cells.weight)
+    means = np.bincount(codes, weights=cells.weight * values) / weights
+    outcome = one_sample_t(Differences(unit, planned.score, means, cells.n, cells), alpha=planned.alpha)
+    if isinstance(outcome, NotEstimable):
+        return replace(outcome, test=test)
+    return replace(outcome, test=test, estimand=estimand)
+
+
+def _described(outcome: Outcome, fit: _Fit) -> Outcome:
+    """Add the slope, and what the adjustment can and cannot show."""
+    if isinstance(outcome, NotEstimable):
+        return outcome
+    warnings = outcome.warnings
+    if fit.is_extrapolated:
+        longer = "longer" if fit.mean_difference > 0 else "shorter"
+        warnings = (
+            f"the first arm's texts are {longer} in every cell, so that equal length lies beyond the data",
+            *warnings,
+        )
+    how = (
+        f"on the cell scores adjusted for length (slope {number(100 * fit.slope, 3)} for each 100 "
+        f"characters; mean difference of length {number(fit.mean_difference, 0)} characters)"
+    )
+    return replace(
+        outcome,
+        method=f"{outcome.method}, {how}",
+        claim=f"{MEDIATOR} {outcome.claim}",
+        warnings=warnings,
+        settings={
+            **outcome.settings,
+            "slope_per_100_characters": 100 * fit.slope,
+            "mean_length_difference": fit.mean_difference,
+        },
+    )

@@ -1,0 +1,158 @@
+"""Sections on what was rated and written: examples of texts by arm, and raters' comments."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from rater.analysis.scales import is_pairwise
+from rater.analysis.texts import rate_texts
+from rater.analysis.wording import counted
+from rater.report.document import Block, Prose, Section, Table
+from rater.report.numbers import optional
+from rater.report.sections.findings import Findings
+
+MAX_EXTREMES = 5
+MAX_COMMENTS = 50
+_MAX_CHARACTERS = 600
+_MAX_PROMPT = 200
+_ID_CHARACTERS = 8
+
+
+def texts_section(findings: Findings) -> Section | None:
+    """Show texts of all arms side by side for up to three prompts, and the highest and lowest rated texts."""
+    if findings.texts is None or findings.texts.empty:
+        return None
+    primary = findings.primary.dimension
+    rated = rate_texts(findings.texts, findings.tested, [primary])
+    rating = "mean preference" if is_pairwise(primary) else "mean rating"
+    blocks: list[Block] = [
+        Prose(
+            "Examples, chosen by rule: the prompts with the largest, the median and the smallest difference "
+            f"of the {rating} on {primary.name}, and of each arm the first sample that was rated. Long texts "
+            "are cut; texts.csv has all of them whole."
+        ),
+        *_examples(rated, findings, rating),
+        *_extremes(rated, rating),
+    ]
+    return Section("texts", "Texts", blocks)
+
+
+def _examples(rated: pd.DataFrame, findings: Findings, rating: str) -> Iterator[Table]:
+    contrast = findings.analysis.planned.contrast
+    arms = [*contrast, *(arm for arm in dict.fromkeys(rated["arm"]) if arm not in contrast)]
+    for prompt, why in _chosen_prompts(rated, contrast):
+        of_prompt = rated[rated["prompt"] == prompt]
+        rows = [_row(_first_rated(of_prompt[of_prompt["arm"] == arm])) for arm in arms]
+        header = ("arm", "text", rating, "ratings")
+        caption = f"Prompt: {_cut(prompt, _MAX_PROMPT)}{why}"
+        yield Table(caption, header, [row for row in rows if row], n_text=2)
+
+
+def _chosen_prompts(rated: pd.DataFrame, contrast: tuple[str, str]) -> list[tuple[str, str]]:
+    """Choose the prompts with the largest, median and smallest difference between the arms compared."""
+    means = rated.groupby(["prompt", "arm"], sort=False)["mean_rating"].mean().unstack()
+    prompts = list(dict.fromkeys(rated["prompt"]))
+    if not set(contrast) <= set(means.columns):
+        return [(prompt, "") for prompt in prompts[:3]]
+    difference = (means[contrast[0]] - means[contrast[1]]).dropna()
+    ordered = difference.reindex([prompt for prompt in prompts if prompt in difference.index])
+    ranked = list(ordered.sort_values(ascending=False, kind="stable").index)
+    if len(ranked) < 3:
+        return [(prompt, "") for prompt in ranked or prompts[:3]]
+    return [
+        (ranked[0], " (largest difference)"),
+        (ranked[len(ranked) // 2], " (median difference)"),
+        (ranked[-1], " (smallest difference)"),
+    ]
+
+
+def _first_rated(texts: pd.DataFrame) -> pd.DataFrame:
+    """Take the first sample that was rated, or else the first."""
+    rated = texts[texts["n_ratings"] > 0]
+    return (texts if rated.empty else rated).sort_values("sample", kind="stable").head(1)
+
+
+def _row(text: pd.DataFrame) -> tuple[str, ...]:
+    if text.empty:
+        return ()
+    one = text.iloc[0]
+    return (str(one["arm"]), _cut(one["text"], _MAX_CHARACTERS), *_rated(one))
+
+
+def _rated(text: "pd.Series") -> tuple[str, str]:
+    mean = text["mean_rating"]
+    return optional(None if pd.isna(mean) else float(mean)), f"{int(text['n_ratings']):,}"
+
+
+def _extremes(rated: pd.DataFrame, rating: str) -> Iterator[Block]:
+    """List the highest and the lowest rated texts among those that were rated twice or more."""
+    least = 2 if (rated["n_ratings"] >= 2).sum() >= 2 * MAX_EXTREMES else 1
+    known = rated[rated["n_ratings"] >= least].sort_values(
+        ["mean_rating", "n_ratings"], ascending=[False, False], kind="stable"
+    )
+    if known.empty:
+        return
+    n = min(MAX_EXTREMES, -(-len(known) // 2))
+    for caption, texts in (
+        ("Highest rated texts", known.head(n)),
+        ("Lowest rated texts", known.tail(len(known) - n).tail(n).iloc[::-1]),
+    ):
+        rows = [
+            (
+                str(text["arm"]),
+                _cut(text["prompt"], _MAX_PROMPT),
+                _cut(text["text"], _MAX_CHARACTERS),
+                *_rated(text),
+            )
+            for _, text in texts.iterrows()
+        ]
+        if rows:
+            yield Table(caption, ("arm", "prompt", "text", rating, "ratings"), rows, n_text=3)
+    yield Prose(
+        f"Among texts with {counted(least, 'rating')} or more. The extremes of means of few ratings are "
+        "partly chance: rated again, these texts would on average be nearer to the others."
+    )
+
+
+def comments_section(findings: Findings) -> Section | None:
+    """List what raters wrote, at the end and about single texts."""
+    blocks: list[Block] = []
+    if findings.comments is not None and not findings.comments.empty:
+        rows = [(short_id(rater), text) for rater, text in findings.comments.itertuples(index=False)]
+        blocks += _comments_table("At the end", ("rater", "comment"), rows, "comments.csv")
+    about_texts = _about_texts(findings.frame)
+    if about_texts:
+        header = ("rater", "arm", "prompt", "comment")
+        blocks += _comments_table("About single texts", header, about_texts, "answers.csv")
+    return Section("comments", "Raters' comments", blocks) if blocks else None
+
+
+def _about_texts(frame: pd.DataFrame | None) -> list[tuple[str, ...]]:
+    if frame is None or "comment" not in frame.columns:
+        return []
+    written = frame[frame["comment"].notna() & (frame["comment"].astype(str).str.strip() != "")]
+    return [
+        (short_id(row["rater"]), str(row["arm"]), _cut(row["prompt"], _MAX_PROMPT), str(row["comment"]))
+        for _, row in written.iterrows()
+    ]
+
+
+def _comments_table(
+    caption: str, header: Sequence[str], rows: Sequence[tuple[str, ...]], file: str
+) -> Iterator[Block]:
+    yield Table(
+        f"{caption}: {counted(len(rows), 'comment')}", header, rows[:MAX_COMMENTS], n_text=len(header)
+    )
+    if len(rows) > MAX_COMMENTS:
+        yield Prose(f"{len(rows) - MAX_COMMENTS:,} more are in {file}.")
+
+
+def short_id(rater: object) -> str:
+    """Shorten a rater's id to its first characters, as the figures do."""
+    return str(rater)[:_ID_CHARACTERS]
+
+
+def _cut(text: object, most: int) -> str:
+    """Cut a text after so many characters, with an ellipsis."""
+    line = str(text).strip()
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
