@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rater.cli.outputs import echo_json
+from rater.cli.outputs import echo_json, telling
 
 if TYPE_CHECKING:
     from rater.analysis.power import Power
@@ -74,13 +74,17 @@ def _check(file: Path) -> _Checked:
     tokenizers = read_tokenizers(study)
     knows_lengths = require_long_prompts(study, tokenizers)
     points = default_points(study)
+    with telling(f"Assigning {study.n_raters:,} booklets", only_on_terminal=True):
+        booklets = deal_booklets(study.design, np.random.default_rng(0))
+    with telling(f"Simulating {_SIMULATIONS} studies", only_on_terminal=True):
+        power = power_as_planned(study, points, n_simulations=_SIMULATIONS)
     return _Checked(
         study=study,
         forecast=forecast(study, known_lengths(study, file.parent)),
         prompts=show_prompts(study, tokenizers, file.parent),
-        balance=measure_balance(study.design, deal_booklets(study.design, np.random.default_rng(0))),
+        balance=measure_balance(study.design, booklets),
         points=points,
-        power=power_as_planned(study, points, n_simulations=_SIMULATIONS),
+        power=power,
         checked_later=_left(knows_layers=n_layers is not None, knows_lengths=knows_lengths)
         if tokenizers
         else [],

@@ -62,12 +62,12 @@ class Outputs(NamedTuple):
 
 
 @contextlib.contextmanager
-def telling(step: str) -> "Iterator[Status]":
-    """Say on standard error that a longer step begins: by a spinner, or by a line where that is a file."""
+def telling(step: str, *, only_on_terminal: bool = False) -> "Iterator[Status]":
+    """Show on standard error that a longer step begins: a spinner, or a line where that is a file."""
     from rich.console import Console
 
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not (console.is_terminal or only_on_terminal):
         click.echo(f"{step} …", err=True)
     with console.status(step) as status:
         yield status

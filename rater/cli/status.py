@@ -89,9 +89,24 @@ def _list_studies(rating_url: str, sealed_url: str, *, as_json: bool) -> None:
         click.echo(
             "There are no studies in these databases yet.\nNext: rater check FILE, then rater generate FILE"
         )
+    _warn_of_missing(rating_url, sealed_url, as_json=as_json)
     if listing.sealed == "not ours":
         click.echo(
             "Studies that are not published yet are not listed: the sealed database cannot be read from "
             "here.",
             err=as_json,
         )
+
+
+def _warn_of_missing(rating_url: str, sealed_url: str, *, as_json: bool) -> None:
+    """Name databases that were given and are not there: the path may be misspelt."""
+    from click.core import ParameterSource
+
+    from rater.store.engine import sqlite_path
+
+    context = click.get_current_context()
+    for name, which, url in (("rating_url", "rating", rating_url), ("sealed_url", "sealed", sealed_url)):
+        path = sqlite_path(url)
+        is_given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if is_given and path is not None and not path.is_file():
+            click.echo(f"There is no {which} database at {path.resolve()}.", err=as_json)

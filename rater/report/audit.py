@@ -28,7 +28,8 @@ def print_audit(audit: Audit, console: Console, *, whole: bool = True, every_cue
     console.print(Text(_verdict(audit), style="bold"), soft_wrap=True)
     _print_hits("Leaks, which refuse publication", audit.leaks, console)
     _print_hits("In the texts themselves", _of(audit, "content"), console)
-    _print_hits("Also words of the app itself, for every study", _of(audit, "own"), console)
+    if whole:
+        _print_hits("Also words of the app itself, for every study", _of(audit, "own"), console)
     cues = sorted(audit.cues if every_cue else audit.confounds, key=lambda cue: cue.p)
     if cues:
         console.print(Padding(_cue_table(cues), (1, 2, 0, 2)))

@@ -278,10 +278,17 @@ def test_status_as_json_has_what_comes_next_before_publication_and_after(
 def test_status_where_there_is_nothing_says_how_to_begin(run: Run, tmp_path: Path) -> None:
     shown = run("status", ratings=f"{tmp_path}/no.db", sealed=f"{tmp_path}/nor.db")
 
-    assert shown == (
+    assert shown.startswith(
         "There are no studies in these databases yet.\nNext: rater check FILE, then rater generate FILE\n"
     )
     assert not list(tmp_path.glob("no*"))
+
+
+def test_status_names_a_database_that_was_given_and_is_not_there(run: Run, tmp_path: Path) -> None:
+    shown = run("status", ratings=f"sqlite:///{tmp_path / 'misspelt.db'}")
+
+    assert f"There is no rating database at {tmp_path / 'misspelt.db'}." in shown
+    assert "no sealed database" not in shown
 
 
 def test_closing_accounts_for_every_rater_and_says_what_the_answers_are_sealed_under(
