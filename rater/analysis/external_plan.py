@@ -10,11 +10,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from rater.analysis.plan_options import match_contrast, match_doses, points_of_labels, require_options
 from rater.analysis.planned import Planned
 from rater.analysis.ratings import judged_only
 from rater.analysis.scales import ChoiceCoding, Judged, Numbers, Preferences, Rated, ends_of, points_of
 from rater.analysis.validation import validate_frame
-from rater.errors import StudyError, nearest
+from rater.errors import StudyError
 from rater.study.analysis_plan import Scope, Score
 from rater.study.scales import Likert
 
@@ -46,8 +47,9 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
         frame: The frame that `read` returned.
         contrast: The two arms, first minus second. Left out, it is the two arms of the frame, the second one
             being the one whose name says that it is the baseline (`BASELINES`).
-        points: The number of points of the scale, numbered from 1. Left out, it is the highest answer if all
-            are whole numbers from 1 to 11, and otherwise the answers are taken as any numbers.
+        points: The number of points of the scale, numbered from 1. Left out, it is the number of labels that
+            `read` was given, or the highest answer if all are whole numbers from 1 to 11; otherwise the
+            answers are taken as any numbers.
         limits: The least and the greatest possible answer, for a scale that does not begin at 1.
         choices: The coding of choices between two texts: "signed" (above 0 for the text of ``arm``, 0 for
             neither, below 0 for the other text), "1/0" (won, lost) or "1/2" (the first, the second text).
@@ -61,13 +63,16 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
         RaterError: If the frame is not valid.
         StudyError: If the arms to compare cannot be told, or one has no answers.
     """
+    require_options(points=points, sesoi=sesoi, scope=scope, score=score)
     frame = validate_frame(frame)
+    if points is None and limits is None:
+        points = points_of_labels(frame)
     dimensions = infer_dimensions(frame, points=points, limits=limits, choices=choices)
     if not dimensions:
         msg = "there are no answers to analyse; give a table with a row for each answer"
         raise StudyError(msg)
     arms = arms_of(frame)
-    taken, why = (_require_arms(contrast, arms), "") if contrast is not None else _infer_contrast(arms)
+    taken, why = (match_contrast(contrast, arms), "") if contrast is not None else _infer_contrast(arms)
     return Planned(
         contrast=taken,
         dimensions=dimensions,
@@ -75,7 +80,7 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
         scope=scope,
         score=score,
         sesoi=sesoi,
-        doses=doses or {},
+        doses=match_doses(doses, arms),
         assumptions=((why,) if why else ()),
     )
 
@@ -155,18 +160,6 @@ def _judged(
 
 def _points(n: int) -> Likert:
     return Likert(points=n, low="lowest", high="highest")
-
-
-def _require_arms(contrast: tuple[str, str], arms: list[str]) -> tuple[str, str]:
-    if len(contrast) != 2:
-        msg = f"contrast is {contrast!r}; valid: two arms, the first minus the second"
-        raise StudyError(msg)
-    first, second = (str(arm) for arm in contrast)
-    for arm in (first, second):
-        if arm not in arms:
-            msg = f"contrast names the arm {arm!r}, which has no answers." + nearest(arm, arms)
-            raise StudyError(msg)
-    return first, second
 
 
 def _infer_contrast(arms: list[str]) -> tuple[tuple[str, str], str]:

@@ -91,7 +91,7 @@ def read(  # noqa: PLR0913 (each argument is an option of the command, too)
         RaterError: If there is no such file or column, or a row cannot be read; with the row's line.
     """
     columns = Columns(rater, prompt, arm, answer, item, dimension)
-    dialect = Dialect(decimal=_check_decimal(decimal), has_quotes=quotes)
+    dialect = Dialect(decimal=_check_decimal(decimal), has_quotes=bool(quotes))
     table = load_table(source, dialect, encoding=encoding)
     if wide is not None or answer_columns is not None:
         table, columns = _melt(table, columns, wide or "{arm}", answer_columns)
@@ -116,6 +116,9 @@ def load_table(source: Source, dialect: Dialect | None = None, *, encoding: str 
         return _table_of(source, dialect or Dialect())
     if not isinstance(source, str | Path) and not hasattr(source, "read"):
         msg = f"source is {type(source).__name__}; valid: the path of a file, an open file, or a DataFrame"
+        raise RaterError(msg)
+    if encoding is not None and not isinstance(encoding, str):
+        msg = f"encoding is {encoding!r}; valid: a name such as utf-8 or cp1252"
         raise RaterError(msg)
     try:
         return read_table(source, dialect, encoding=encoding)

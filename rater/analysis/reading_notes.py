@@ -79,6 +79,8 @@ class ReadingNotes:
     """Names whose spellings were taken for one."""
     similar: tuple[SimilarNames, ...] = ()
     """Names that differ in letter case or in a final .0 only, and were kept apart."""
+    placeholders: tuple[tuple[str, str, int], ...] = ()
+    """Columns, names such as NA that are usually no names, and numbers of their rows."""
 
     def __deepcopy__(self, memo: object) -> "ReadingNotes":
         """Return itself: pandas copies attributes deeply with every frame, and this one never changes."""
@@ -106,7 +108,7 @@ class ReadingNotes:
         if self.ignored_columns:
             found.append(f"Ignored, because empty in every row: {_listed(self.ignored_columns)}.")
         if self.n_without_answer:
-            codes = ", ".join(f"{n:,} × {code!r}" for code, n in self.missing)
+            codes = ", ".join(f"{n:,} × {code!r}" if code else f"{n:,} × empty" for code, n in self.missing)
             found.append(
                 f"{self.n_without_answer:,} of {self.n_rows:,} rows have no answer and were left out"
                 f"{f' ({codes})' if codes else ''}."
@@ -125,6 +127,10 @@ class ReadingNotes:
                 f"{self.n_repeats:,} of {self.n_used:,} answers are repeats: by their positions, their rater "
                 "had answered about the same text before."
             )
+        found += [
+            f"{n:,} rows have the {column} {name!r}, which was read as a name; remove them if it is none."
+            for column, name, n in self.placeholders
+        ]
         found += [each.message for each in self.similar[:MAX_LISTED]]
         if len(self.similar) > MAX_LISTED:
             found.append(f"{len(self.similar) - MAX_LISTED:,} more names differ in the same way.")

@@ -22,9 +22,13 @@ FLAGS = ("is_repeat", "cannot_judge", "arm_is_left")
 """Columns that are read under these names where they are there: numbers, names, and yes or no."""
 REPEAT_KEY = ("rater", "prompt", "arm", "item", "other_arm", "other_item", "dimension")
 """Answers that agree in all of these are repeats: items may be numbered within prompt and arm."""
+_NAMED = ("rater", "prompt", "arm", "item", "dimension")
 _MATCHING = {"arm": ("arm", "other_arm", "guess"), "item": ("item", "other_item")}
 """Columns whose names are the same things."""
 _YES_OR_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
+
+
+_PLACEHOLDERS = EMPTY - {"", ".", "-", "–", "—"}
 
 
 class _Cells(NamedTuple):
@@ -147,11 +151,16 @@ class TidyFrame:
     def _refuse_number(self, column: str, cells: _Cells, row: int) -> None:
         text = cells.texts[cells.codes[row]].strip()
         msg = f"{column} is {text[:80]!r} in {self._table.place(row)}; it must be a number"
+        is_answer = column == self._wanted["answer"]
         if parse_number(text, ",") is not None:
             msg += "; if the comma is its decimal sign, give --decimal , (decimal=',')"
-        elif column == self._wanted["answer"] and self._rules.labels:
+        elif is_answer and self._rules.labels:
             msg += f", or one of the labels {listed(self._rules.labels)}"
-        elif column == self._wanted["answer"] and any(map(str.isalpha, text)):
+        elif is_answer and self._table.cells:
+            msg += (
+                "; if the column has no answers, name those that have: --answer-columns (answer_columns=[…])"
+            )
+        elif is_answer and any(map(str.isalpha, text)):
             msg += (
                 "; for labels give the scale's, from the lowest: --labels 'disagree,neither,agree' "
                 "(labels=[…]); for another code of no answer: --missing CODE (missing=[…])"
@@ -174,9 +183,9 @@ class TidyFrame:
         for text, normalised in zip(cells.texts, names, strict=True):
             spellings.setdefault(normalised, []).append(text)
         self._merged += [
-            MergedName(name, normalised, tuple(map(ascii, texts)))
+            MergedName(name, normalised, tuple(map(ascii, dict.fromkeys(texts))))
             for normalised, texts in spellings.items()
-            if len(texts) > 1 and normalised
+            if len(set(texts)) > 1 and normalised
         ]
         return np.asarray(names, dtype=object)[cells.codes]
 
@@ -233,7 +242,8 @@ class TidyFrame:
             answer_columns=tuple(dict.fromkeys(table.cells)),
             labels=self._rules.labels,
             merged=tuple(self._merged),
-            similar=_similar(frame),
+            similar=_similar(frame, [name for name in _NAMED if name in self._wanted]),
+            placeholders=_placeholders(frame),
         )
 
 
@@ -244,9 +254,21 @@ def _later(frame: pd.DataFrame) -> NDArray[np.bool_]:
     return again.reindex(frame.index).to_numpy(dtype=np.bool_)
 
 
-def _similar(frame: pd.DataFrame) -> tuple[SimilarNames, ...]:
+def _placeholders(frame: pd.DataFrame) -> tuple[tuple[str, str, int], ...]:
+    """Count names that are usually no names, such as NA."""
+    counts = [
+        (column, str(name), int(n))
+        for column in ("rater", "prompt", "arm")
+        for name, n in frame[column].value_counts().items()
+        if str(name).casefold() in _PLACEHOLDERS
+    ]
+    return tuple(counts)
+
+
+def _similar(frame: pd.DataFrame, given: Sequence[str]) -> tuple[SimilarNames, ...]:
+    """Find names that nearly agree in the columns that were given; other names are made of these."""
     found = []
-    for name in ("rater", "prompt", "arm", "item", "dimension"):
+    for name in given:
         columns = [column for column in _MATCHING.get(name, (name,)) if column in frame.columns]
         names = pd.unique(pd.concat([frame[column].dropna() for column in columns]))
         found += [SimilarNames(name, group, difference) for group, difference in similar_names(names)]

@@ -30,6 +30,8 @@ def to_long(table: Table, pattern: str, answer_columns: Sequence[str] | None, ke
         RaterError: If the pattern is not valid, or a column is not there or does not fit it in one way.
     """
     fields = _fields(pattern)
+    if isinstance(answer_columns, str):
+        answer_columns = [answer_columns]
     named = [normalise_name(name) for name in answer_columns or ()]
     for name in named:
         table.column(name)
@@ -71,7 +73,7 @@ def add_items(table: Table, items: Table, item: str) -> Table:
     for row, value in enumerate(table.column(item)):
         found = rows.get(normalise_name(cell_text(value) or ""))
         if found is None:
-            msg = f"{table.where(row)} has the item {str(value)!r}, which {items.source} has not"
+            msg = f"{table.where(row)} has the item {str(value)!r}, which is not in the table of items"
             raise TableError(msg)
         chosen.append(found)
     added = {
@@ -93,9 +95,13 @@ def hint_wide(columns: Sequence[str], *, has_prompt: bool) -> str:
     )
 
 
-def _fields(pattern: str) -> list[str]:
+def _fields(pattern: object) -> list[str]:
     try:
-        fields = [name for _, name, _, _ in Formatter().parse(pattern) if name is not None]
+        fields = (
+            []
+            if not isinstance(pattern, str)
+            else [name for _, name, _, _ in Formatter().parse(pattern) if name is not None]
+        )
     except ValueError:
         fields = []
     if not fields or not set(fields) <= set(FIELDS) or len(set(fields)) < len(fields):

@@ -8,6 +8,7 @@ import pytest
 from rater.analysis import analyze, plan_for, read
 from rater.analysis.results import Result
 from rater.errors import RaterError
+from rater.study.scales import Likert
 
 Load = Callable[[str], pd.DataFrame]
 STATS = Path(__file__).parent.parent / "data" / "stats"
@@ -184,3 +185,320 @@ def test_a_flag_that_is_neither_is_refused_with_its_line(load: Load) -> None:
 
     with pytest.raises(RaterError, match="is_repeat is 'no idea' in row 1; it must be true or false"):
         read(table)
+
+
+CASES = Path(__file__).parent.parent / "data" / "tables"
+CLEAN = CASES / "invisible-differences" / "clean.csv"
+
+
+def estimate(frame: pd.DataFrame, points: int | None = None) -> tuple[float, float]:
+    """Net superiority of the steered arm, and its p."""
+    (found,) = analyze(frame, plan_for(frame, contrast=("steered", "base"), points=points)).dimensions
+    assert isinstance(found.primary, Result)
+    return round(found.primary.estimate, 3), round(found.primary.p, 4)
+
+
+@pytest.mark.parametrize("name", ["clean.csv", "tab-quoted.csv", "trailing-space.csv"])
+def test_the_arm_of_the_other_text_is_compared_as_the_arm_is(name: str) -> None:
+    frame = read(CASES / "other-arm-not-stripped" / name)
+
+    assert set(frame["other_arm"]) == set(frame["arm"]) == {"base", "steered"}
+    for_steered = ((frame["answer"] > 0) == (frame["arm"] == "steered")) & (frame["answer"] != 0)
+    assert (int(for_steered.sum()), int((frame["answer"] == 0).sum()), len(frame)) == (85, 28, 160)
+    assert estimate(frame)[0] == pytest.approx(0.24, abs=0.005)
+
+
+@pytest.mark.parametrize(("name", "column"), [("rater-nfc-nfd.csv", "rater"), ("prompt-nbsp.csv", "prompt")])
+def test_names_that_look_the_same_are_one_and_reported(name: str, column: str) -> None:
+    frame = read(CASES / "invisible-differences" / name)
+
+    assert frame[["rater", "prompt"]].nunique().tolist() == [8, 10]
+    assert estimate(frame) == estimate(read(CLEAN)) == (0.403, 0.003)
+    merged = frame.attrs["reading"].merged
+    assert {each.column for each in merged} == {column}
+    assert len(merged[0].spellings) == 2
+
+
+def test_names_that_differ_in_case_only_are_kept_apart_and_named() -> None:
+    frame = read(CASES / "invisible-differences" / "rater-case.csv")
+
+    assert frame["rater"].nunique() == 16
+    assert "'r01' and 'R01' of rater differ only in letter case" in frame.attrs["reading"].warnings[0]
+
+
+def test_an_arm_is_one_over_arm_other_arm_and_guess() -> None:
+    text = "rater,prompt,arm,other_arm,guess,answer\nr,p,Cafe\u0301,b\u00a0,\u200bCafé,1\nr,p,b,Café ,B,-1\n"
+
+    frame = read(small(text))
+
+    assert (set(frame["arm"]), set(frame["other_arm"])) == ({"Café", "b"}, {"Café", "b"})
+    assert frame["guess"].tolist() == ["Café", "B"]
+    assert [each.names for each in frame.attrs["reading"].similar] == [("b", "B")]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "n"),
+    [
+        ("minus-99.csv", {"missing": ["-99"]}, 313),
+        ("minus-99.csv", {"missing": [-99.0]}, 313),
+        ("99.csv", {"missing": [99]}, 313),
+        ("n-slash-a.csv", {}, 313),
+    ],
+)
+def test_codes_for_no_answer_are_left_out(name: str, options: dict[str, list[str | float]], n: int) -> None:
+    frame = read(CASES / "codes-for-missing" / name, drop_empty=True, **options)  # type: ignore[arg-type] # missing
+
+    assert len(frame) == n
+    (found,) = analyze(frame, plan_for(frame, contrast=("steered", "base"))).dimensions
+    assert isinstance(found.primary, Result)
+    assert found.primary.estimate == pytest.approx(0.41, abs=0.005)
+    assert isinstance(found.other_score, Result)
+    assert found.other_score.estimate == pytest.approx(0.71, abs=0.005)
+    assert frame.attrs["reading"].n_without_answer == 7
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["", " ", "NA", " na ", "N/A", "n/a", "#N/A", "NaN", "null", "None", ".", "-", "–", "<NA>", "\u00a0NA"],
+)
+def test_common_spellings_of_no_answer_are_empty(code: str) -> None:
+    text = SMALL + f"r2,p1,a,{code}\n"
+
+    with pytest.raises(RaterError, match=r"in line 4 \(1 such in all\); remove rows without an answer"):
+        read(small(text))
+    notes = read(small(text), drop_empty=True).attrs["reading"]
+    assert (notes.n_rows, notes.n_without_answer, notes.missing) == (3, 1, ((code.strip(), 1),))
+
+
+def test_codes_for_no_answer_are_no_codes_in_other_columns() -> None:
+    frame = read(
+        small("rater,prompt,arm,answer,position\n99,p,a,99,99\n99,p,b,3,98\n"), missing=[99], drop_empty=True
+    )
+
+    assert frame[["rater", "answer", "position"]].to_numpy().tolist() == [["99", 3.0, 98.0]]
+
+
+def test_a_name_such_as_na_is_a_name_and_reported() -> None:
+    frame = read(small("rater,prompt,arm,answer\nNA,p,a,3\nr,p,b,3\n"))
+
+    assert frame["rater"].tolist() == ["NA", "r"]
+    assert "1 rows have the rater 'NA', which was read as a name" in frame.attrs["reading"].warnings[0]
+
+
+def test_semicolons_come_with_decimal_commas_in_every_number() -> None:
+    frame = read(CASES / "decimal-comma" / "semicolons-decimal-commas.csv")
+    assert set(frame["answer"]) == {1.5, 2.5, 3.5, 4.5, 5.5}
+    assert estimate(frame) == (0.403, 0.003)
+
+    text = "\ufeffrater;prompt;arm;answer;position;shown_ms\r\nr;p;a;3,5;1,0;1234,5\r\nr;p;b;2;2;NA\r\n"
+    frame = read(small(text))
+    assert frame[["answer", "position"]].to_numpy().tolist() == [[3.5, 1.0], [2.0, 2.0]]
+    assert frame["shown_ms"].iloc[0] == 1234.5
+
+
+def test_decimal_commas_elsewhere_are_read_when_asked_and_never_guessed() -> None:
+    text = "rater\tprompt\tarm\tanswer\nr\tp\ta\t3,5\n"
+
+    assert read(small(text), decimal=",")["answer"].tolist() == [3.5]
+    with pytest.raises(RaterError, match="if the comma is its decimal sign, give --decimal ,"):
+        read(small(text))
+    with pytest.raises(RaterError, match=r"answer has both '3,5' and '1\.234'"):
+        read(small("rater;prompt;arm;answer\nr;p;a;3,5\nr;p;b;1.234\n"))
+
+
+@pytest.mark.parametrize(
+    "answer", ["3-4", "1_000", "0x1", "1,000", "inf", "3 of 5", "५", "10 min", "1.2.3", "--3"]
+)
+def test_what_only_resembles_a_number_is_none(answer: str) -> None:
+    with pytest.raises(RaterError, match="in line 4; it must be a number"):
+        read(small(SMALL + f'r2,p1,a,"{answer}"\n'))
+
+
+def test_answers_can_have_their_labels_behind_them() -> None:
+    answers = [
+        "1. Strongly disagree",
+        "(2) so",
+        "3: neither (really)",
+        "4 (agree)",
+        "5 – very happy",
+        "5",
+        "5 – Very happy",
+    ]
+    table = pd.DataFrame({"rater": "r", "prompt": "p", "arm": "a", "answer": answers})
+
+    assert read(table)["answer"].tolist() == [1, 2, 3, 4, 5, 5, 5]
+    with pytest.raises(RaterError, match="answer has 5 with two labels, 'very happy' and 'sad'"):
+        read(pd.concat([table, table.tail(1).assign(answer="5 – sad")]))
+
+
+def test_answers_can_be_labels_of_the_scale() -> None:
+    table = small('rater,prompt,arm,answer\nr,p,a,Agree\nr,p,b," strongly\u00a0 disagree "\nr,q,a,neither\n')
+    labels = ["strongly disagree", "disagree", "neither", "agree", "strongly agree"]
+
+    frame = read(table, labels=labels)
+
+    assert frame["answer"].tolist() == [4, 1, 3]
+    assert plan_for(frame, contrast=("a", "b")).dimensions[0].scale == Likert(
+        points=5, low="lowest", high="highest"
+    )
+    with pytest.raises(
+        RaterError, match="answer is 'agreed' in line 2; it must be a number, or one of the labels"
+    ):
+        read(small("rater,prompt,arm,answer\nr,p,a,agreed\n"), labels=labels)
+    with pytest.raises(RaterError, match="labels has 'agree' twice"):
+        read(small(SMALL), labels=["agree", "Agree "])
+
+
+def test_a_wide_table_is_recognised_and_the_message_can_be_followed() -> None:
+    text = "rater,prompt,base,steered\nr,p,3,4\nr,q,,2\n"
+
+    with pytest.raises(RaterError, match=r"looks wide: base, steered hold numbers.*--wide '\{arm\}'"):
+        read(small(text))
+    frame = read(small(text), wide="{arm}", answer_columns=["base", "steered"])
+
+    assert frame[["prompt", "arm", "answer"]].to_numpy().tolist() == [
+        ["p", "base", 3.0], ["p", "steered", 4.0], ["q", "steered", 2.0],
+    ]  # fmt: skip
+    notes = frame.attrs["reading"]
+    assert (notes.n_rows, notes.n_without_answer, notes.answer_columns) == (4, 1, ("base", "steered"))
+
+
+def test_the_columns_of_a_wide_table_can_name_prompt_and_arm() -> None:
+    frame = read(
+        small("who,p1_base,p1_steered,age\nr,3,4,30\ns,1,2,40\n"), rater="who", wide="{prompt}_{arm}"
+    )
+
+    assert frame[["rater", "prompt", "arm", "answer"]].to_numpy().tolist() == [
+        ["r", "p1", "base", 3.0], ["r", "p1", "steered", 4.0],
+        ["s", "p1", "base", 1.0], ["s", "p1", "steered", 2.0],
+    ]  # fmt: skip
+
+
+def test_a_table_of_items_says_what_a_column_per_item_lacks() -> None:
+    items = pd.DataFrame({"item": ["Q1", "Q2"], "prompt": ["p", "p"], "arm": ["a", "b"]})
+    wide = 'ResponseId,Q1,Q2\nResponse ID,How happy?,And this?\n"{""ImportId"":""_recordId""}",x,y\nr,3,4\n'
+
+    frame = read(small(wide), rater="ResponseId", wide="{item}", items=items, answer_columns=["Q1", "Q2"])
+
+    assert frame[["rater", "item", "prompt", "arm", "answer"]].to_numpy().tolist() == [
+        ["r", "Q1", "p", "a", 3.0], ["r", "Q2", "p", "b", 4.0],
+    ]  # fmt: skip
+    with pytest.raises(RaterError, match="has the item 'Q2', which is not in the table of items"):
+        read(small(wide), rater="ResponseId", wide="{item}", items=items.head(1), answer_columns=["Q1", "Q2"])
+    with pytest.raises(RaterError, match="has the item 'Q1', as has row 1"):
+        read(small(wide), rater="ResponseId", wide="{item}", items=pd.concat([items, items]))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"wide": "{foo}"}, r"wide is '\{foo\}'; valid: what the names"),
+        ({"wide": "{arm}_{arm}"}, "valid: what the names"),
+        ({"wide": "{prompt}_{arm}"}, "fits the pattern .* in several ways"),
+        ({"wide": "{arm}!"}, "no column fits the pattern"),
+        ({"answer_columns": ["p_1_b", "nope"]}, "has no column 'nope'"),
+        ({"wide": "{item}", "answer_columns": ["note"]}, "note|There is no column"),
+    ],
+)
+def test_a_wide_table_that_is_not_as_said_is_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(RaterError, match=message):
+        read(small("rater,p_1_b,note\nr,3,x\n"), **options)  # type: ignore[arg-type] # each case gives its own
+
+
+def test_a_place_is_the_line_where_the_row_begins() -> None:
+    path = CASES / "line-numbers" / "two-line-prompts.csv"
+    lines = path.read_text().splitlines()
+    last = next(number for number, line in enumerate(lines, start=1) if "five" in line)
+
+    with pytest.raises(RaterError, match=rf"answer is 'five' in line {last - 1};"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["ratings.json", "ratings.jsonl", "pilot.tsv"])
+def test_other_formats_give_the_same_analysis(name: str) -> None:
+    assert estimate(read(CASES / "json-and-separators" / name)) == estimate(read(CLEAN))
+
+
+@pytest.mark.parametrize("name", ["trailing-commas.csv", "shifted-and-valid.csv"])
+def test_a_separator_at_the_end_of_each_row_shifts_nothing(name: str) -> None:
+    frame = read(CASES / "row-longer-than-header" / name)
+
+    assert frame["rater"].nunique() == 6
+    assert set(frame["arm"]) == {"base", "steered"}
+    assert len(frame.attrs["reading"].ignored_columns) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            '"rater": "r", "prompt": ["x"], "arm": "a", "answer": 3',
+            r"prompt is \['x'\] in row 2; it must be a single",
+        ),
+        ('"rater": "r", "prompt": "p", "answer": 3', "arm is empty in row 2"),
+        ('"rater": "r", "prompt": "p", "arm": "a", "answers": 3', "answer is empty in row 2"),
+        ('"rater": "r", "prompt": "p", "arm": "a", "answer": Infinity', "answer is 'inf' in row 2"),
+        ('"rater": "r", "prompt": "p", "arm": "a", "answer": true', "answer is 'true' in row 2"),
+    ],
+)
+def test_what_json_lacks_or_nests_is_refused_by_its_row(row: str, message: str) -> None:
+    with pytest.raises(RaterError, match=message):
+        read(small(f'[{{"rater": "r", "prompt": "p", "arm": "a", "answer": 3}}, {{{row}}}]'))
+
+
+def test_nested_names_of_json_are_columns() -> None:
+    text = '[{"rater": {"id": 7}, "prompt": "p", "arm": "a", "answer": 3.5, "position": null}]'
+
+    frame = read(small(text), rater="rater.id")
+
+    assert (frame["rater"].tolist(), frame["answer"].tolist()) == (["7"], [3.5])
+
+
+def test_names_in_frames_of_any_type_are_the_names_in_files(tmp_path: Path) -> None:
+    frame = read(CLEAN)
+    frame.attrs.clear()
+    odd = frame.assign(
+        rater=pd.Categorical(frame["rater"], categories=sorted(set(frame["rater"]), reverse=True)),
+        answer=frame["answer"].astype("int8"),
+        prompt=frame["prompt"].astype("string"),
+    )
+    odd.to_parquet(tmp_path / "odd.parquet")
+
+    pd.testing.assert_frame_equal(read(odd), frame, check_like=True)
+    pd.testing.assert_frame_equal(read(tmp_path / "odd.parquet"), frame, check_like=True)
+
+
+def test_a_list_of_columns_in_a_message_is_short() -> None:
+    wide = ",".join(f"question number {n} of the long questionnaire" for n in range(500))
+
+    with pytest.raises(RaterError) as refused:
+        read(small(f"who,{wide}\nr{',3' * 500}\n"))
+
+    assert len(str(refused.value)) < 4000
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"source": None}, "source is NoneType; valid: the path of a file"),
+        ({"answer": 3}, "answer is 3; valid: the name of a column"),
+        ({"item": "prompt"}, "is given as prompt and item"),
+        ({"labels": "a,b"}, "labels is 'a,b'; valid: a list"),
+        ({"labels": ["a"]}, "labels has 1; valid: 2 to 11"),
+        ({"decimal": "x"}, "decimal is 'x'; valid"),
+        ({"wide": 3}, "wide is 3; valid"),
+        ({"encoding": 3}, "encoding is 3; valid"),
+    ],
+)
+def test_an_argument_that_is_not_valid_is_refused_in_words(options: dict[str, object], message: str) -> None:
+    with pytest.raises(RaterError, match=message):
+        read(**{"source": small(SMALL), **options})  # type: ignore[arg-type] # what a notebook may hold
+
+
+def test_a_frame_that_was_not_read_is_refused_with_what_to_do() -> None:
+    raw = pd.read_csv(small(SMALL))
+
+    with pytest.raises(RaterError, match=r"rater\.analysis\.read"):
+        plan_for(raw)
+    with pytest.raises(RaterError, match=r"rater\.analysis\.read"):
+        analyze(raw, plan_for(read(raw), contrast=("a", "b")))
