@@ -15,10 +15,11 @@ from rater.analysis.ordinal.odds import ordinal_test
 from rater.analysis.planned import Planned
 from rater.analysis.preferences import Preferred, as_single_texts, tie_rate, win_rate
 from rater.analysis.quality import RaterQuality, Retest, rate_raters, retest
+from rater.analysis.reliability import Reliability, predict_new_units
 from rater.analysis.results import NotEstimable, Outcome, Quantity, Result
 from rater.analysis.scales import Judged, is_pairwise, points_of
 from rater.analysis.scope import Tested, make_primary
-from rater.analysis.shrunken import shrink
+from rater.analysis.shrunken import Shrunken, shrink
 from rater.analysis.strengths import Ranking, rank_arms
 from rater.analysis.trend import DoseResponse, dose_response
 from rater.analysis.units import UnitEffect, unit_effects
@@ -59,6 +60,8 @@ class Details:
     """Exploratory: the difference on each prompt, in the planned score."""
     raters: tuple[UnitEffect, ...]
     """Exploratory: the difference for each rater, in the planned score."""
+    reliability: Reliability
+    """What is to be expected on a new prompt and for a new rater, in the planned score."""
     contrasts: tuple[ArmContrast, ...]
     """The study's further contrasts, or every other arm against the control where there are more than two."""
     ordinal: Outcome
@@ -76,17 +79,19 @@ class Details:
 def work_out_details(material: Material, *, rng: np.random.Generator) -> Details:
     """Work out the details of a dimension; up to 2,000 bootstrap replicates for each interval."""
     planned, judged, name = material.planned, material.judged, material.judged.name
-    of_effects, of_agreement, of_doses, of_ranking = rng.spawn(4)
+    of_effects, of_agreement, of_doses, of_ranking, of_prediction = rng.spawn(5)
     pairwise, points = is_pairwise(judged), points_of(judged)
     single = as_single_texts(material.frame, name) if pairwise else material.frame
     agreement = measure_agreement(
         single, name, points, alpha=planned.alpha, rng=of_agreement, progress=material.progress
     )
-    prompts, raters = _units(material)
+    shrunken = _shrink(material)
+    prompts, raters = _units(material, shrunken)
     return Details(
         effects=_effects(material, of_effects),
         prompts=prompts,
         raters=raters,
+        reliability=_predict(material, shrunken, of_prediction),
         contrasts=_further_contrasts(material),
         ordinal=_ordinal(material),
         dose_response=_doses(material, of_doses),
@@ -108,12 +113,31 @@ def _effects(material: Material, rng: np.random.Generator) -> tuple[Quantity, ..
     )
 
 
-def _units(material: Material) -> tuple[tuple[UnitEffect, ...], tuple[UnitEffect, ...]]:
+def _shrink(material: Material) -> Shrunken | None:
+    """Fit the model of the cell scores with its predictions; None where there is no cell, or no fit."""
+    compared = material.compared
+    return shrink(compared.scores(material.planned.score)) if compared.cells.n.cells else None
+
+
+def _predict(material: Material, shrunken: Shrunken | None, rng: np.random.Generator) -> Reliability:
+    planned = material.planned
+    return predict_new_units(
+        material.compared.scores(planned.score),
+        shrunken,
+        alpha=planned.alpha,
+        rng=rng,
+        bounds=bounds_of(planned.score, material.judged),
+    )
+
+
+def _units(
+    material: Material, shrunken: Shrunken | None
+) -> tuple[tuple[UnitEffect, ...], tuple[UnitEffect, ...]]:
     planned, compared = material.planned, material.compared
     if not compared.cells.n.cells:
         return (), ()
     scores = compared.scores(planned.score)
-    shrunken, bounds = shrink(scores), bounds_of(planned.score, material.judged)
+    bounds = bounds_of(planned.score, material.judged)
     return (
         unit_effects(
             list(compared.prompts),

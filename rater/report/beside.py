@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from rater.analysis.agreement import Agreement
 from rater.analysis.planned import Planned
 from rater.analysis.primary import Analysis, DimensionAnalysis
+from rater.analysis.reliability import NewUnit
 from rater.analysis.results import Estimate, NotEstimable, Outcome, Result
 from rater.analysis.sequential import Seen
 from rater.analysis.spending import cost_of_looks
 from rater.analysis.trend import DoseResponse
-from rater.analysis.wording import counted, number, p_value
-from rater.report.numbers import interval_text, p_of, with_interval
+from rater.analysis.wording import counted, coverage, number, p_value
+from rater.report.numbers import ends, interval_text, p_of, with_interval
 
 EFFECTS = ("probability of superiority", "Cohen's d")
 """The effect sizes that the screen shows."""
@@ -27,7 +28,21 @@ def lines_beside(found: DimensionAnalysis) -> list[str]:
         lines += _odds_lines(details.ordinal)
     if details.dose_response is not None:
         lines += _trend_lines(details.dose_response)
+    lines += prediction_line(details.reliability.raters)
     return [*lines, *_agreement_lines(details.agreement)]
+
+
+def prediction_line(found: NewUnit | NotEstimable) -> list[str]:
+    """Write what is to be expected on a new prompt or for a new rater, where that can be said."""
+    if isinstance(found, NotEstimable):
+        return []
+    low, high = found.opposite_interval.low, found.opposite_interval.high
+    where = "On a new prompt" if found.unit == "prompt" else "For a new rater"
+    line = (
+        f"{where}: {ends(found.interval)} ({coverage(found.interval.level)} prediction interval); "
+        f"opposite sign for {found.opposite:.0%} of {found.unit}s ({low:.0%} to {high:.0%})"
+    )
+    return [line]
 
 
 def exclusion_lines(analysis: Analysis) -> list[str]:

@@ -27,6 +27,7 @@ from rater.report.sections.quality import (
     power_section,
     raters_quality_section,
 )
+from rater.report.sections.reliability import reliability_section
 from rater.report.sections.texts import comments_section, texts_section
 from rater.report.sections.units import prompts_section, raters_section
 
@@ -65,6 +66,7 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         effects_section(findings),
         equivalence_section(findings),
         ordinal_section(findings),
+        reliability_section(findings),
         prompts_section(findings),
         raters_section(findings),
         agreement_section(findings),

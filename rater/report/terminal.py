@@ -21,7 +21,13 @@ from rater.analysis.results import NotEstimable, Outcome, Result
 from rater.analysis.scales import is_pairwise
 from rater.analysis.sequential import Seen
 from rater.analysis.wording import counted, p_value
-from rater.report.beside import blinding_lines, exclusion_lines, lines_beside, looks_line
+from rater.report.beside import (
+    blinding_lines,
+    exclusion_lines,
+    lines_beside,
+    looks_line,
+    prediction_line,
+)
 from rater.report.labelled import shorten_middle
 from rater.report.numbers import (
     SCORE_LABELS,
@@ -134,7 +140,9 @@ def _print_dimension(
         console.print(Padding(_tests_table(results, planned.alpha), (0, 0, 1, 2)))
     if show_all:
         _print_contrasts(found, planned.alpha, console)
-    remarks = [*_remarks(found, tested), *(lines_beside(found) if show_all else [])]
+    remarks = _remarks(found, tested)
+    remarks += prediction_line(found.details.reliability.prompts) if found.is_primary else []
+    remarks += lines_beside(found) if show_all else []
     if remarks:
         _print_list(remarks, console)
         console.print()

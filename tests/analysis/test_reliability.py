@@ -1,0 +1,175 @@
+"""Prediction intervals against closed forms of the normal sample, and their refusals."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import optimize, stats
+
+from rater.analysis.bounds import Bounds
+from rater.analysis.crossed import CellScores
+from rater.analysis.planned import Planned
+from rater.analysis.primary import analyze
+from rater.analysis.reliability import NewUnit, predict_new_units
+from rater.analysis.results import Counts, NotEstimable
+from rater.analysis.shrunken import shrink
+from tests.benchmarks.reliability import coverage
+
+
+def cells(values: np.ndarray, kept: np.ndarray | None = None) -> CellScores:
+    """Make cells of a table of raters × prompts."""
+    rater, prompt = (axis.ravel() for axis in np.indices(values.shape))
+    use = np.ones(rater.size, dtype=bool) if kept is None else kept.ravel()
+    n = Counts(
+        raters=values.shape[0], prompts=values.shape[1], items=1, answers=int(use.sum()), cells=int(use.sum())
+    )
+    return CellScores(rater[use], prompt[use], values.ravel()[use], np.ones(int(use.sum())), n)
+
+
+def of_prompts(scores: CellScores, bounds: Bounds | None = None) -> NewUnit:
+    rng = np.random.default_rng(4)
+    found = predict_new_units(scores, shrink(scores), alpha=0.05, rng=rng, bounds=bounds).prompts
+    assert isinstance(found, NewUnit), found
+    return found
+
+
+@pytest.fixture(scope="module")
+def sure() -> tuple[np.ndarray, CellScores]:
+    """Ten prompts whose differences many raters agree on, but for a little noise."""
+    rng = np.random.default_rng(2)
+    effects = 0.5 + 0.4 * rng.normal(size=10)
+    return effects, cells(effects + 0.02 * rng.normal(size=(60, 10)))
+
+
+def test_where_prompts_alone_vary_it_is_the_prediction_interval_of_a_normal_sample(
+    sure: tuple[np.ndarray, CellScores],
+) -> None:
+    """In R: predict(lm(effects ~ 1), interval = "prediction"): mean ± t(9) s √(1 + 1/10)."""
+    effects, scores = sure
+    half = stats.t.ppf(0.975, 9) * effects.std(ddof=1) * np.sqrt(1.1)
+
+    found = of_prompts(scores)
+
+    assert found.interval.low == pytest.approx(effects.mean() - half, abs=0.04)
+    assert found.interval.high == pytest.approx(effects.mean() + half, abs=0.04)
+
+
+def test_the_interval_of_the_standard_deviation_is_that_of_chi_square(
+    sure: tuple[np.ndarray, CellScores],
+) -> None:
+    effects, scores = sure
+    ends = effects.std(ddof=1) * np.sqrt(9 / stats.chi2.ppf([0.975, 0.025], 9))
+
+    found = of_prompts(scores)
+
+    assert found.sd == pytest.approx(effects.std(ddof=1), rel=0.01)
+    assert (found.sd_interval.low, found.sd_interval.high) == pytest.approx(tuple(ends), rel=0.02)
+
+
+def test_the_share_of_the_opposite_sign_has_the_interval_of_the_noncentral_t(
+    sure: tuple[np.ndarray, CellScores],
+) -> None:
+    """The exact limits of mu / sigma from t = √n m / s (Johnson & Welch 1940, Biometrika 31:362–389)."""
+    effects, scores = sure
+    t = np.sqrt(10) * effects.mean() / effects.std(ddof=1)
+    limits = [
+        optimize.brentq(lambda d, p=p: stats.nct.cdf(t, 9, d) - p, -5, 20) / np.sqrt(10)
+        for p in (0.025, 0.975)
+    ]
+
+    found = of_prompts(scores)
+
+    assert found.opposite == pytest.approx(stats.norm.cdf(-effects.mean() / effects.std(ddof=1)), rel=0.02)
+    assert found.opposite_interval.low == pytest.approx(stats.norm.cdf(-limits[0]), abs=0.01)
+    assert found.opposite_interval.high == pytest.approx(stats.norm.cdf(-limits[1]), abs=0.01)
+
+
+def test_a_negative_mean_has_the_same_share_of_the_opposite_sign(sure: tuple[np.ndarray, CellScores]) -> None:
+    _, scores = sure
+
+    one, other = of_prompts(scores), of_prompts(replace(scores, values=-scores.values))
+
+    assert other.opposite == pytest.approx(one.opposite, rel=1e-6)
+    assert other.opposite_interval.high == pytest.approx(one.opposite_interval.high, abs=0.01)
+    assert other.n_opposite == one.n_opposite
+
+
+def test_the_prediction_interval_ends_where_the_possible_values_do(
+    sure: tuple[np.ndarray, CellScores],
+) -> None:
+    _, scores = sure
+
+    found = of_prompts(scores, Bounds(-1, 1))
+
+    assert found.interval.high == 1 < found.unclipped_interval.high
+
+
+def test_without_a_variance_between_prompts_the_interval_is_wider_than_that_of_the_mean() -> None:
+    rng = np.random.default_rng(1)
+    values = 0.4 + rng.normal(size=(12, 10))
+    values -= values.mean(axis=0) - values.mean()  # all prompts have the same mean
+
+    found = of_prompts(cells(values))
+
+    assert found.sd == 0
+    assert found.opposite == 0
+    assert found.opposite_interval.high > 0.02
+    half = 1.96 * values.std() / np.sqrt(values.size)
+    assert found.interval.high - found.interval.low > 2 * 2 * half
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((12, 7), "7 prompts are too few to say how much the difference varies between them"),
+        ((1, 12), "with only 1 rater nothing tells"),
+    ],
+)
+def test_too_few_prompts_or_raters_are_refused(shape: tuple[int, int], words: str) -> None:
+    scores = cells(np.random.default_rng(0).normal(size=shape))
+
+    found = predict_new_units(scores, shrink(scores), alpha=0.05, rng=np.random.default_rng(0))
+
+    assert isinstance(found.prompts, NotEstimable)
+    assert words in found.prompts.reason
+
+
+def test_prompts_with_one_cell_each_are_refused() -> None:
+    values = np.random.default_rng(0).normal(size=(4, 12))
+    kept = np.arange(12)[None, :] % 4 == np.arange(4)[:, None]
+    scores = cells(values, kept)
+
+    found = predict_new_units(scores, shrink(scores), alpha=0.05, rng=np.random.default_rng(0)).prompts
+
+    assert isinstance(found, NotEstimable)
+    assert "each prompt has one cell" in found.reason
+
+
+def test_an_analysis_predicts_in_the_planned_score(
+    load: Callable[[str], pd.DataFrame], planned: Planned
+) -> None:
+    [found] = analyze(load("a"), replace(planned, score="scale_points")).dimensions
+
+    prediction = found.details.reliability.prompts
+    assert isinstance(prediction, NewUnit)
+    assert prediction.mean == pytest.approx(found.primary.estimate)
+    assert prediction.interval.low < prediction.mean < prediction.interval.high
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shape", "sd", "missing", "least"),
+    [
+        ("normal", 0.6, 0.0, 0.93),
+        ("normal", 0.2, 0.2, 0.93),
+        ("skewed", 0.6, 0.2, 0.92),
+        ("two classes", 0.6, 0.0, 0.93),
+    ],
+)
+def test_prediction_intervals_cover_new_prompts(shape: str, sd: float, missing: float, least: float) -> None:
+    """The mean coverage of 150 studies has a Monte Carlo error of about .006."""
+    new, _, _ = coverage(12, 12, shape=shape, sd=sd, missing=missing, n=150)
+
+    assert least <= new <= 1
