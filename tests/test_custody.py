@@ -14,17 +14,19 @@ import pandas as pd
 import pytest
 
 from rater.custody.backup import back_up
-from rater.custody.export import data_dictionary, in_order, read_blind_frame
+from rater.custody.export import data_dictionary, export_masked, in_order, read_unarmed_frame
 from rater.custody.status import GeneratedArm, watch
 from rater.errors import DatabaseError, RaterError, StateError
 from rater.publish.lifecycle import close_study, open_study
 from rater.publish.publish import publish_study
 from rater.report.files import write_dictionary, write_table
-from rater.store.engine import disposing, writing
-from rater.store.log import event_hash
+from rater.store.engine import disposing, reading, writing
+from rater.store.log import event_hash, read_events
 from rater.store.rating import raters, sittings, trials
-from rater.store.rating.blind import BLIND_COLUMNS
+from rater.store.rating.masked_export import COLUMNS
 from rater.store.rating.open import open_rating
+from rater.store.rating.schema import Event
+from rater.store.rating.studies import get_study
 from rater.store.rating.watch import Watched
 from rater.study.study import Study
 from rater.verify import Check, verify_study
@@ -323,17 +325,17 @@ def test_before_publication_status_shows_each_arm(
     )
 
 
-def test_a_blind_export_has_no_arm_and_one_row_an_answer(opened: Study, rating_url: str) -> None:
-    frame = in_order(read_blind_frame(rating_url, opened.name))
+def test_a_masked_export_has_no_arm_and_one_row_an_answer(opened: Study, rating_url: str) -> None:
+    frame = in_order(export_masked(rating_url, opened.name, who="ada", now=NOW).frame)
 
-    assert tuple(frame.columns) == BLIND_COLUMNS
+    assert tuple(frame.columns) == COLUMNS
     assert len(frame) == 11
     assert "arm" not in frame.columns
     assert "zebra" not in frame.to_csv()
 
 
 def test_each_format_holds_the_same_answers(opened: Study, rating_url: str, tmp_path: Path) -> None:
-    frame = in_order(read_blind_frame(rating_url, opened.name))
+    frame = in_order(read_unarmed_frame(rating_url, opened.name))
 
     for suffix in ("csv", "jsonl", "parquet"):
         write_table(frame, tmp_path / f"ratings.{suffix}")
@@ -354,17 +356,48 @@ def test_each_format_holds_the_same_answers(opened: Study, rating_url: str, tmp_
 def test_the_dictionary_says_what_the_schema_says_of_every_column(
     opened: Study, rating_url: str, tmp_path: Path
 ) -> None:
-    frame = read_blind_frame(rating_url, opened.name)
-    meanings = data_dictionary([*frame.columns, "arm", "sample"])
+    frame = read_unarmed_frame(rating_url, opened.name)
+    meanings = data_dictionary([*frame.columns, "arm", "sample"], masked=False)
 
-    assert set(meanings) == {*BLIND_COLUMNS, "arm", "sample"}
+    assert set(meanings) == {*COLUMNS, "arm", "sample"}
     assert (meanings["arm"].says, meanings["arm"].seen_by) == ("The arm's name.", "sealed")
     assert meanings["position"].says == "The trial answered, by its place in the booklet."
     entries = {name: (meaning.says, meaning.seen_by) for name, meaning in meanings.items() if name in frame}
     write_dictionary(entries, frame, tmp_path / "dictionary.json")
     written = json.loads((tmp_path / "dictionary.json").read_text())
     assert written["prompt"]["seen_by"] == "rater"
-    assert set(written) == set(BLIND_COLUMNS)
+    assert set(written) == set(COLUMNS)
+
+
+def test_a_masked_export_is_a_row_in_the_log_and_has_no_item_s_own_id(
+    closed: tuple[Study, str], rating_url: str, sealed_url: str, tmp_path: Path
+) -> None:
+    study, head = closed
+    own = set(read_unarmed_frame(rating_url, study.name)["item"])
+
+    shown = rater_command("export", study.name, "masked.csv", "--who", "ada", cwd=tmp_path)
+
+    with (tmp_path / "masked.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert not own & {row["item"] for row in rows}
+    assert len({row["item"] for row in rows}) == len({(row["rater"], row["item"]) for row in rows}) == 11
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        event = read_events(session, Event, get_study(session, study.name).id)[-1]
+    assert (event.kind, event.detail) == ("exported", {"who": "ada", "by": "command", "n_answers": 11})
+    assert event.hash in shown.stderr
+    assert not altered(verify(rating_url, sealed_url, study, head))
+
+
+def test_an_export_with_arms_has_the_items_own_ids(
+    closed: tuple[Study, str], rating_url: str, tmp_path: Path
+) -> None:
+    study, _ = closed
+    own = set(read_unarmed_frame(rating_url, study.name)["item"])
+
+    rater_command("export", study.name, "arms.csv", "--unblind", "--yes", cwd=tmp_path)
+
+    with (tmp_path / "arms.csv").open(newline="") as file:
+        assert {row["item"] for row in csv.DictReader(file)} == own
 
 
 def rater_command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -389,6 +422,7 @@ def test_the_commands_verify_back_up_export_and_watch(
     assert "What no check can prove:" in verified.stdout
     assert backed_up.stdout.startswith("rating: kept/rating-")
     assert exported.stdout.startswith("11 answers are in ratings.csv")
+    assert "in the study's log, whose head is " in exported.stderr
     assert "arm" not in (tmp_path / "ratings.csv").read_text().splitlines()[0].split(",")
     assert json.loads(watched.stdout)["n_finished"] == 1
     assert "This is look 1" in unblinded.stderr

@@ -8,7 +8,11 @@ import click
 from rater.cli.options import OutputFile, current_user, rating_option, sealed_option, study_argument
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
+
+    from rater.store.dictionary import Meaning
 
 
 @click.command(short_help="Write the ratings as tidy data.")
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--identifiers", is_flag=True, help="With who raters are, by what a recruitment site said.")
 @click.option("--yes", is_flag=True, help="Do not ask before unblinding.")
 @click.option("--allow-altered", is_flag=True, help="Unblind data that fails verification; the log says so.")
-@click.option("--who", default=current_user, show_default="you", help="Who looks; kept in the log.")
+@click.option("--who", default=current_user, show_default="you", help="Who exports; kept in the log.")
 @click.option("--why", default="export", show_default=True, help="Why; kept in the log.")
 @rating_option
 @sealed_option
@@ -36,49 +40,52 @@ def export(
 ) -> None:
     """Write one row for each answer's latest revision to FILE, in the format that its name ends in.
 
-    Formats: .csv, .jsonl (JSON Lines), .parquet (needs pyarrow). Beside it come tables of raters, guesses and
-    comments, and what every column means. There is no arm in any of it, unless you --unblind a study that is
-    closed: then there is a table of all texts too, with their arms and mean ratings. Who raters are is left
-    out unless you ask for --identifiers.
+    Formats: .csv, .jsonl (JSON Lines), .parquet (needs pyarrow). With it come tables of raters, guesses and
+    comments, and what every column means. There is no arm in any of it, and a text has another id for each
+    rater, unless you --unblind a study that is closed: then there is a table of all texts too, with their
+    arms and mean ratings. Who raters are is left out unless you ask for --identifiers. Every export is a row
+    in the study's log.
 
     \b
     Example: rater export love_vs_hate ratings.csv
     """
-    from rater.custody.export import data_dictionary, in_order, read_blind_frame, read_tables, text_meanings
-    from rater.custody.tables import TABLES, meanings
+    from datetime import UTC, datetime
+
+    from rater.custody.export import data_dictionary, in_order, read_tables, text_meanings
     from rater.report.files import require_format, write_dictionaries, write_table
+    from rater.store.rating.export_tables import NAMES, Options, table_meanings
 
     require_format(file)
-    for name in (*TABLES, "dictionary", *(("texts",) if unblinded else ())):
-        OutputFile().convert(_beside(file, name), None, None)
+    for name in (*NAMES, "dictionary", *(("texts",) if unblinded else ())):
+        OutputFile().convert(_with_it(file, name), None, None)
+    now, masked = datetime.now(UTC), not unblinded
     if unblinded:
         _confirm(rating_url, study_name, yes=yes)
         frame, texts = _unblind(sealed_url, rating_url, study_name, reason, allow_altered=allow_altered)
     else:
-        frame, texts = read_blind_frame(rating_url, study_name), None
+        frame, texts = _export_masked(rating_url, study_name, reason["who"]), None
     frame = in_order(frame)
     write_table(frame, file)
     click.echo(f"{len(frame):,} answers are in {file}")
-    described = {"ratings": (data_dictionary(list(frame.columns)), frame)}
-    for name, table in read_tables(rating_url, study_name, with_identifiers=identifiers).items():
-        path = _beside(file, name)
-        write_table(table, path)
-        described[name] = (meanings(name), table)
-        click.echo(f"{len(table):,} {name} are in {path}")
-    beside = _beside(file, "dictionary")
-    says: dict[str, tuple[dict[str, tuple[str, str]], pd.DataFrame]] = {
-        name: ({column: (m.says, m.seen_by) for column, m in of.items()}, table)
-        for name, (of, table) in described.items()
-    }
+    described = {"ratings": (_entries(data_dictionary(list(frame.columns), masked=masked)), frame)}
+    options = Options(masked=masked, with_identifiers=identifiers)
+    for name, table in read_tables(rating_url, study_name, options, now=now).items():
+        write_table(table, _with_it(file, name))
+        described[name] = (_entries(table_meanings(name, masked=masked)), table)
+        click.echo(f"{len(table):,} {name} are in {_with_it(file, name)}")
     if texts is not None:
-        write_table(texts, _beside(file, "texts"))
-        says["texts"] = (text_meanings(), texts)
-        click.echo(f"{texts['item'].nunique():,} texts are in {_beside(file, 'texts')}")
-    write_dictionaries(says, beside)
-    click.echo(f"What the columns mean is in {beside}")
+        write_table(texts, _with_it(file, "texts"))
+        described["texts"] = (text_meanings(), texts)
+        click.echo(f"{texts['item'].nunique():,} texts are in {_with_it(file, 'texts')}")
+    write_dictionaries(described, _with_it(file, "dictionary"))
+    click.echo(f"What the columns mean is in {_with_it(file, 'dictionary')}")
 
 
-def _beside(file: Path, name: str) -> Path:
+def _entries(meanings: "Mapping[str, Meaning]") -> dict[str, tuple[str, str]]:
+    return {column: (meaning.says, meaning.seen_by) for column, meaning in meanings.items()}
+
+
+def _with_it(file: Path, name: str) -> Path:
     """Name the file of a table that goes with the ratings, or of the data dictionary."""
     return file.with_name(f"{file.stem}.{name}{'.json' if name == 'dictionary' else file.suffix}")
 
@@ -129,3 +136,13 @@ def _unblind(
         click.echo(label_of_altered(seen.altered), err=True)
     click.echo(f"This is look {seen.look}; the log's head is {seen.log_head}", err=True)
     return seen.frame, rate_texts(seen.texts, seen.frame, seen.plan.dimensions)
+
+
+def _export_masked(rating_url: str, study_name: str, who: str) -> "pd.DataFrame":
+    from datetime import UTC, datetime
+
+    from rater.custody.export import export_masked
+
+    exported = export_masked(rating_url, study_name, who=who, now=datetime.now(UTC))
+    click.echo(f"This export is in the study's log, whose head is {exported.log_head}", err=True)
+    return exported.frame

@@ -67,6 +67,7 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
     """Read the log and the declared study; call it once a look is written, or where none is needed."""
     from rater.store.engine import disposing, reading
     from rater.store.log import read_events
+    from rater.store.rating import masked_export
     from rater.store.rating.open import open_rating
     from rater.store.rating.schema import Event
     from rater.store.rating.studies import get_study
@@ -79,23 +80,12 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
     study, confounds = _declared_and_audited(databases, name)
     seen_by_arm = [event for event in events if event.kind in LOOKS]
     first_look = seen_by_arm[0].sequence if seen_by_arm else math.inf
-    looks = [
-        Look(
-            number=number,
-            at=f"{event.at:%Y-%m-%d %H:%M} UTC",
-            who=str(event.detail["who"]),
-            why=str(event.detail["why"]),
-            n_answers=int(str(event.detail["n_answers"])),
-            is_interim=bool(event.detail.get("interim")),
-        )
-        for number, event in enumerate(seen_by_arm, 1)
-    ]
     return StudyFacts(
         name=name,
         study_hash=seen.study_hash,
         commitment=seen.commitment,
         log_head=events[-1].hash,
-        looks=tuple(looks),
+        looks=_looks(seen_by_arm),
         n_planned_raters=seen.progress.n_booklets,
         n_started_raters=seen.progress.n_raters,
         n_finished_raters=seen.progress.n_finished,
@@ -121,6 +111,21 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
             for event in events
             if event.kind == "redacted" and event.detail["n"]
         ),
+        n_masked_exports=sum(event.kind == masked_export.KIND for event in events),
+    )
+
+
+def _looks(events: "Sequence[Event]") -> tuple[Look, ...]:
+    return tuple(
+        Look(
+            number=number,
+            at=f"{event.at:%Y-%m-%d %H:%M} UTC",
+            who=str(event.detail["who"]),
+            why=str(event.detail["why"]),
+            n_answers=int(str(event.detail["n_answers"])),
+            is_interim=bool(event.detail.get("interim")),
+        )
+        for number, event in enumerate(events, 1)
     )
 
 

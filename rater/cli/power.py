@@ -81,11 +81,11 @@ def power(
 def _learn(pilot: str, study: "Study", rating_url: str) -> "Pilot":
     """Learn from a table of ratings, or from a published study's answers without their arms."""
     from rater.analysis.pilot import learn, read_pilot
-    from rater.custody.export import read_blind_frame
+    from rater.custody.export import read_unarmed_frame
 
     judged = next(dimension for dimension in study.dimensions if dimension.name == study.primary)
     if Path(pilot).suffix:
         frame = read_pilot(Path(pilot), judged.name)
     else:
-        frame = read_blind_frame(rating_url, pilot)
+        frame = read_unarmed_frame(rating_url, pilot)
     return learn(frame, judged, contrast=study.contrast)

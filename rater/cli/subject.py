@@ -149,7 +149,7 @@ def _subject(
 ) -> Subject:
     from rater.custody.export import data_dictionary, text_meanings
 
-    meanings = data_dictionary(list(seen.frame.columns))
+    meanings = data_dictionary(list(seen.frame.columns), masked=False)
     facts = study_facts(databases, name, seen)
     if facts.amendments:
         added = say_added_after_look(facts)

@@ -1,12 +1,15 @@
-"""Read a study's answers without arms, and say what each column of an export means."""
+"""Read a study's answers without arms, and look up what each column of an export means."""
+
+from dataclasses import dataclass
+from datetime import datetime
 
 import pandas as pd
 
-from rater.custody.tables import PERSONAL, TABLES
 from rater.store.dictionary import Meaning, meanings_of
-from rater.store.engine import disposing, reading
-from rater.store.rating.blind import BLIND_COLUMNS, blind_values
-from rater.store.rating.frame import read_answers
+from rater.store.engine import disposing, reading, writing
+from rater.store.rating import masked_export
+from rater.store.rating.export_tables import Options, Table, read_export_tables
+from rater.store.rating.frame import AnswerRow, read_answers
 from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Answer, Item, Trial
 from rater.store.rating.studies import get_study
@@ -35,33 +38,60 @@ _FROM: dict[str, tuple[type, str]] = {
 _WHOLE_MS = ("shown_ms", "first_render_ms", "hidden_ms")
 
 
-def read_blind_frame(rating_url: str, name: str) -> pd.DataFrame:
+@dataclass(frozen=True)
+class MaskedExport:
+    """Ratings that may be seen while their study is blind."""
+
+    frame: pd.DataFrame
+    log_head: str
+    """The head of the study's log, with this export in it."""
+
+
+def read_unarmed_frame(rating_url: str, name: str) -> pd.DataFrame:
     """Read the latest revision of every answer, one row each, without arms. Costs two queries.
+
+    Its items are the same for all raters, so that it is for our own use and not to be handed out.
 
     Raises:
         StateError: the study is not published.
     """
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
-        rows = read_answers(session, get_study(session, name).id)
-    frame = pd.DataFrame([blind_values(row) for row in rows], columns=list(BLIND_COLUMNS))
+        return _frame(read_answers(session, get_study(session, name).id))
+
+
+def export_masked(rating_url: str, name: str, *, who: str, now: datetime) -> MaskedExport:
+    """Read the ratings under ids of their own for each rater, and log it. Costs three queries, an insert.
+
+    Raises:
+        StateError: the study is not published.
+    """
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        study_id = get_study(session, name).id
+        rows = read_answers(session, study_id)
+        head = masked_export.log_masked_export(
+            session, study_id, who=who, by="command", n_answers=len(rows), now=now
+        )
+    return MaskedExport(_frame(masked_export.mask_answers(rows)), head)
+
+
+def read_tables(rating_url: str, name: str, options: Options, *, now: datetime) -> dict[str, pd.DataFrame]:
+    """Read the tables that go with the ratings: raters, guesses, comments, and who raters are if asked for.
+
+    Raises:
+        StateError: the study is not published.
+    """
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        tables = read_export_tables(session, get_study(session, name), options, now=now)
+    return {name: _table_frame(table) for name, table in tables.items()}
+
+
+def _frame(rows: list[AnswerRow]) -> pd.DataFrame:
+    frame = pd.DataFrame(map(masked_export.values, rows), columns=list(masked_export.COLUMNS))
     return frame.astype(dict.fromkeys(_WHOLE_MS, "Int64"))
 
 
-def read_tables(rating_url: str, name: str, *, with_identifiers: bool) -> dict[str, pd.DataFrame]:
-    """Read the tables that go with the ratings: raters, guesses, comments, and who raters are if asked for.
-
-    Costs up to seven queries.
-
-    Raises:
-        StateError: the study is not published.
-    """
-    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
-        study_id = get_study(session, name).id
-        return {
-            table: read(session, study_id)
-            for table, read in TABLES.items()
-            if with_identifiers or table != PERSONAL
-        }
+def _table_frame(table: Table) -> pd.DataFrame:
+    return pd.DataFrame(table.rows, columns=list(table.columns))
 
 
 _TEXTS_FROM: dict[str, tuple[type, str]] = {
@@ -99,10 +129,13 @@ def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[[*columns, *rest]].sort_values(["rater", "position", "dimension"]).reset_index(drop=True)
 
 
-def data_dictionary(columns: list[str]) -> dict[str, Meaning]:
-    """Say what the columns of an export mean, in the words of the schema."""
-    return {
+def data_dictionary(columns: list[str], *, masked: bool) -> dict[str, Meaning]:
+    """Look up what the columns of an export mean, in the words of the schema."""
+    meanings = {
         column: meanings_of(table)[attribute]
         for column, (table, attribute) in _FROM.items()
         if column in columns
     }
+    if not masked:
+        return meanings
+    return {column: masked_export.MEANINGS.get(column, meaning) for column, meaning in meanings.items()}

@@ -86,6 +86,8 @@ class StudyFacts:
     """Raters with answers who are not among the started ones any more."""
     altered: tuple[str, ...] = ()
     """What verification found to be altered, in sentences; the analyst insisted on using it all the same."""
+    n_masked_exports: int = 0
+    """How often ratings were exported without arms, by the command or at the desk."""
 
     @property
     def n_raters_at_publication(self) -> int:

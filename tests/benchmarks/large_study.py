@@ -20,7 +20,7 @@ from sqlalchemy import Row, insert, select
 from sqlalchemy.orm import Session
 
 from rater import Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, XVector
-from rater.custody.export import read_blind_frame
+from rater.custody.export import read_unarmed_frame
 from rater.custody.status import watch
 from rater.generate.freeze import freeze
 from rater.publish.booklets import deal_booklets
@@ -175,7 +175,7 @@ def main() -> None:
         timed(f"{_N_PAGES} trial pages read", lambda: look_at_pages(rating))
         timed("rater status", lambda: watch(rating, sealed, "large", now=NOW))
         timed("close (digests every answer)", lambda: close_study(rating, "large", now=NOW))
-        frame = timed("read for export", lambda: read_blind_frame(rating, "large"))
+        frame = timed("read for export", lambda: read_unarmed_frame(rating, "large"))
         timed("write CSV", lambda: frame.to_csv(Path(folder) / "answers.csv", index=False))
         timed("write Parquet", lambda: frame.to_parquet(Path(folder) / "answers.parquet"))
 

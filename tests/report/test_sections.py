@@ -7,7 +7,7 @@ from rater.analysis.primary import Analysis, analyze
 from rater.report.about import About, AmendmentText, Look, StudyFacts, TakenOut
 from rater.report.compose import compose
 from rater.report.document import Bullets, Document, Prose, Section, Table
-from rater.report.sections.checks import list_checks, say_cost_of_looks
+from rater.report.sections.checks import list_checks, looks_section, say_cost_of_looks
 from rater.report.sections.findings import Findings
 from rater.study.analysis_plan import Exclusions
 from tests.report.conftest import Made
@@ -108,6 +108,18 @@ def test_a_look_before_the_end_has_a_price_and_one_after_it_has_none(analysis: A
     assert "up to 19.3% would have found one" in say_cost_of_looks(replace(STUDY, looks=ten), planned)
     after = replace(STUDY, looks=STUDY.looks[1:])
     assert "costs nothing, as long as the plan stays" in say_cost_of_looks(after, planned)
+
+
+def test_masked_exports_are_counted_next_to_the_looks_and_fail_no_check(analysis: Analysis) -> None:
+    study = replace(STUDY, n_masked_exports=3)
+    findings = Findings(analysis, About(title="t", study=study), {})
+
+    section = looks_section(findings)
+
+    assert section is not None
+    assert any("exported without their arms 3 times" in str(block) for block in section.blocks)
+    without = Findings(analysis, About(title="t", study=STUDY), {})
+    assert list_checks(findings) == list_checks(without)
 
 
 def test_looks_over_which_alpha_is_spread_have_no_price_and_fail_no_check(analysis: Analysis) -> None:

@@ -227,7 +227,20 @@ def looks_section(findings: Findings) -> Section | None:
     ]
     table = Table("Every look in the log", ("look", "when", "who", "why", "answers", "state"), rows, n_text=6)
     cost = Prose(say_cost_of_looks(study, findings.analysis.planned))
-    return Section("looks", "Access log: who saw answers by arm", [cost, table])
+    return Section(
+        "looks", "Access log: who saw answers by arm", [cost, table, Prose(_masked_exports(study))]
+    )
+
+
+def _masked_exports(study: StudyFacts) -> str:
+    """Report how often ratings were exported without arms: information, since this is no look at arms."""
+    n = study.n_masked_exports
+    if not n:
+        return "Ratings were not exported without their arms."
+    return (
+        f"Ratings were exported without their arms {counted(n, 'time')}. Such an export is not a look: it "
+        "has no arm, and a text has another id in it for each rater."
+    )
 
 
 def say_cost_of_looks(study: StudyFacts, planned: Planned) -> str:

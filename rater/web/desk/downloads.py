@@ -1,49 +1,23 @@
-"""Write what the desk hands out as CSV: the ratings without arms, and the table of raters."""
+"""Write what the desk hands out as CSV: ratings without arms, the table of raters, personal links."""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from rater.store.rating.blind import BLIND_COLUMNS, blind_values
+from rater.store.rating import masked_export
+from rater.store.rating.export_tables import Table
 from rater.store.rating.frame import AnswerRow
-from rater.store.rating.watch import WatchedRater
-
-RATER_COLUMNS = (
-    "rater",
-    "came_at",
-    "standing",
-    "n_rated",
-    "n_texts",
-    "seconds_a_text",
-    "n_checks_passed",
-    "n_checks",
-    "flags",
-)
 
 
-def answers_csv(rows: Iterable[AnswerRow]) -> Iterator[str]:
-    """Write the ratings, as `rater export` does: a line an answer."""
-    return _lines(BLIND_COLUMNS, map(blind_values, rows))
+def answers_csv(rows: Sequence[AnswerRow]) -> Iterator[str]:
+    """Write the ratings as `rater export` does: a line an answer, under ids of their own for each rater."""
+    return _lines(masked_export.COLUMNS, map(masked_export.values, masked_export.mask_answers(rows)))
 
 
-def raters_csv(raters: Iterable[WatchedRater]) -> Iterator[str]:
-    """Write the table of raters: a line a rater."""
-    rows = (
-        (
-            rater.id,
-            rater.consented_at,
-            rater.standing,
-            rater.n_answered,
-            rater.n_trials,
-            None if rater.seconds_a_text is None else round(rater.seconds_a_text, 3),
-            rater.n_checks_passed,
-            rater.n_checks,
-            "; ".join(rater.flags),
-        )
-        for rater in raters
-    )
-    return _lines(RATER_COLUMNS, rows)
+def raters_csv(raters: Table) -> Iterator[str]:
+    """Write the table of raters as `rater export` does: a line a rater."""
+    return _lines(raters.columns, raters.rows)
 
 
 def links_csv(links: Iterable[tuple[str, str]]) -> Iterator[str]:

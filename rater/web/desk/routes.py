@@ -7,9 +7,11 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from rater.store.engine import empty_wal, reading, writing
+from rater.store.rating.export_tables import read_rater_table
 from rater.store.rating.frame import read_answers
 from rater.store.rating.invitations import make_invitations
 from rater.store.rating.masked import count_invitations
+from rater.store.rating.masked_export import log_masked_export
 from rater.store.rating.studies import PublishedStudy, find_study, list_studies, move_study
 from rater.store.rating.watch import watch_raters, watch_study
 from rater.web.desk import access, downloads, preview
@@ -118,17 +120,26 @@ def move(name: str, state: str) -> AnyResponse:
 
 @blueprint.get("/studies/<name>/answers.csv")
 def download_answers(name: str) -> Response:
-    """Hand out the ratings, without arms. Costs two queries."""
-    with reading(running().engine) as session:
-        rows = read_answers(session, _find(session, name).id)
+    """Hand out the ratings without arms, and log it. Costs three queries, and an insert."""
+    with writing(running().engine) as session:
+        study_id = _find(session, name).id
+        rows = read_answers(session, study_id)
+        log_masked_export(
+            session,
+            study_id,
+            who=access.user().name,
+            by="desk",
+            n_answers=len(rows),
+            now=running().settings.now(),
+        )
     return _attachment(downloads.answers_csv(rows), f"{name}-answers.csv")
 
 
 @blueprint.get("/studies/<name>/raters.csv")
 def download_raters(name: str) -> Response:
-    """Hand out the table of raters. Costs five queries."""
+    """Hand out the table of raters. Costs six queries."""
     with reading(running().engine) as session:
-        raters = watch_raters(session, _find(session, name), now=running().settings.now())
+        raters = read_rater_table(session, _find(session, name), now=running().settings.now())
     return _attachment(downloads.raters_csv(raters), f"{name}-raters.csv")
 
 

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from rater.custody.tables import read_rater_table
 from rater.errors import FullError
 from rater.store.engine import open_engine, reading, writing
+from rater.store.rating.export_tables import read_rater_table
 from rater.store.rating.raters import Arrival, Limits, claim_booklet, has_free_booklet
 from rater.store.rating.sittings import Sitting, find_sitting
 from rater.store.rating.studies import PublishedStudy
@@ -122,9 +122,10 @@ def test_who_comes_back_late_finishes_as_surplus_where_the_study_says_so(left: V
     left.finish("second", now + 4 * HOUR)
 
     with reading(left.engine()) as session:
-        table = read_rater_table(session, left.study.id)
-    assert sorted(table["is_surplus"]) == [False, True]
-    assert table["finished_at"].notna().all()
+        table = read_rater_table(session, left.study, now=now + 4 * HOUR)
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert sorted(bool(row["is_surplus"]) for row in rows) == [False, True]
+    assert all(row["finished_at"] is not None for row in rows)
     with pytest.raises(FullError):
         left.claim("third", now + 100 * HOUR)
 

@@ -176,6 +176,19 @@ def test_the_ratings_are_handed_out_without_arms(ada: FlaskClient, add_raters: A
     assert not {"arm", "coefficient", "seed", "sample"} & set(read[0])
 
 
+def test_a_download_of_ratings_is_in_the_log_and_has_ids_of_their_own_for_each_rater(
+    ada: FlaskClient, add_raters: AddRaters, rows: Rows
+) -> None:
+    add_raters(3, 3)
+
+    found = list(csv.DictReader(io.StringIO(ada.get(f"{STUDY}/answers.csv").text)))
+
+    assert len({row["item"] for row in found}) == len(found) == 6
+    assert not {row["item"] for row in found} & {item for (item,) in rows("SELECT id FROM item")}
+    (detail,) = rows("SELECT detail FROM event WHERE kind = 'exported'")
+    assert json.loads(str(detail[0])) == {"who": "ada", "by": "desk", "n_answers": 6}
+
+
 def test_the_table_of_raters_is_handed_out(ada: FlaskClient, add_raters: AddRaters) -> None:
     add_raters(2, 3)
 

@@ -18,6 +18,7 @@ class Event(EventColumns, Base):
             "unblinded",
             "archived",
             "amended",
+            "exported",
             "forgotten",
             "look",
             "recovered",
