@@ -21,6 +21,8 @@ class Overlap:
 
     contrast: tuple[str, str]
     n_answers: int
+    n_first: int
+    """Answers to the first arm."""
     n_paired: int
     """Answers whose rater answered both arms of their prompt."""
     n_prompts: int
@@ -67,6 +69,7 @@ def measure_overlap(ratings: Ratings) -> Overlap:
     return Overlap(
         contrast=ratings.contrast,
         n_answers=ratings.answer.size,
+        n_first=int(ratings.is_first.sum()),
         n_paired=int(in_cell.sum()),
         n_prompts=n_prompts,
         n_prompts_with_both=with_both,

@@ -16,6 +16,7 @@ from rater.analysis.ratings import judged_only
 from rater.analysis.scales import ChoiceCoding, Judged, Numbers, Preferences, Rated, ends_of, points_of
 from rater.analysis.validation import validate_frame
 from rater.errors import StudyError
+from rater.name_lists import shell_argument
 from rater.study.analysis_plan import Scope, Score
 from rater.study.scales import Likert
 
@@ -188,10 +189,4 @@ def _infer_contrast(arms: list[str]) -> tuple[tuple[str, str], str]:
 
 
 def _offer(pair: tuple[str, str]) -> str:
-    return f"contrast={pair!r}, or --contrast {_option(pair)}"
-
-
-def _option(pair: tuple[str, str]) -> str:
-    """Write a contrast as the command line takes it."""
-    text = ",".join(f'"{arm}"' if "," in arm else arm for arm in pair)
-    return text if re.fullmatch(r"[\w.,:+-]+", text) else f"'{text}'"
+    return f"contrast={pair!r}, or --contrast {shell_argument(pair)}"

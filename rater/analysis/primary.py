@@ -12,8 +12,10 @@ from rater.analysis.compared import Compared, compare
 from rater.analysis.contrasts import adjust
 from rater.analysis.describe import ArmSummary, describe_arms
 from rater.analysis.details import Details, Material, work_out_details
+from rater.analysis.diagnosis import Diagnosis, complete_diagnosis, require_usable
 from rater.analysis.equivalence import Equivalence, two_one_sided_tests
 from rater.analysis.exclusions import Exclusion, exclude
+from rater.analysis.findings import diagnose_answers
 from rater.analysis.headline import Verdict, judge, write_headline
 from rater.analysis.headline_lead import lead_headline
 from rater.analysis.length_adjusted import adjust_for_length
@@ -21,12 +23,12 @@ from rater.analysis.naive import mann_whitney
 from rater.analysis.not_judged import NotJudged, count_not_judged
 from rater.analysis.notes import Note, take_notes
 from rater.analysis.planned import Planned
-from rater.analysis.preferences import Preferred, one_row_a_text, require_pairs, sign_test
+from rater.analysis.preferences import Preferred, one_row_a_text, sign_test
+from rater.analysis.prepared import prepare
 from rater.analysis.ratings import first_showings, judged_only
 from rater.analysis.results import Counts, NotEstimable, Outcome
-from rater.analysis.scales import Judged, is_pairwise
+from rater.analysis.scales import Judged, Rated, is_pairwise
 from rater.analysis.scope import make_primary, make_tests
-from rater.analysis.validation import require_on_scale, validate_frame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,8 @@ class DimensionAnalysis:
 class Analysis:
     """The planned analysis, the primary dimension first."""
 
+    diagnosis: Diagnosis
+    """Which rows are used, and what may be wrong with them; to be read before any result."""
     planned: Planned
     n: Counts
     """The answers analysed, in all arms and dimensions; cells are those of the primary dimension."""
@@ -79,6 +83,11 @@ class Analysis:
     blinding: Blinding | NotEstimable | None
     """What raters guessed, where they were asked."""
     notes: tuple[Note, ...]
+
+    @property
+    def is_external(self) -> bool:
+        """Whether the ratings come without a study that declares their scales."""
+        return any(isinstance(found.dimension, Rated) for found in self.dimensions)
 
 
 def analyze(
@@ -103,14 +112,13 @@ def analyze(
         progress: Told how many of how many bootstrap replicates are done, interval by interval.
 
     Raises:
-        RaterError: If a column is missing or an answer is not on its scale.
+        RaterError: If the frame is not valid, an answer is not on its scale, or answers look like codes for
+            "no answer" or like choices of another coding; see `rater.analysis.diagnosis`.
     """
-    frame = validate_frame(frame)
-    for judged in planned.dimensions:
-        require_on_scale(frame, judged)
-        if is_pairwise(judged):
-            require_pairs(frame, judged.name)
-    frame = _in_order(frame)
+    prepared = prepare(frame, planned)
+    suspicious = diagnose_answers(prepared, planned)
+    require_usable(suspicious)
+    frame = _in_order(prepared.frame)
     exclusion = exclude(frame, raters, planned.exclusions, primary=planned.primary)
     left_out = {excluded.rater for excluded in exclusion.raters} if exclusion else set()
     kept = frame[~frame["rater"].astype(str).isin(left_out)] if left_out else frame
@@ -122,7 +130,11 @@ def analyze(
         answers=len(tested),
         cells=_compare(tested, planned, planned.in_order[0]).answers.count().cells,
     )
+    n_excluded = len(judged_only(first_showings(frame))) - len(tested)
     analysis = Analysis(
+        diagnosis=complete_diagnosis(
+            prepared, planned, findings=suspicious, tested=tested, n_excluded=n_excluded
+        ),
         planned=planned,
         n=n,
         dimensions=_with_lengths(

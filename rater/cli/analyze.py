@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 from rater.cli.elsewhere import PLANNED, Elsewhere, elsewhere_options
 from rater.cli.options import OutputFile, StudyName, current_user, rating_option, sealed_option
-from rater.cli.outputs import Outputs, report_option, show
+from rater.cli.outputs import Outputs, report_option, show, show_diagnosis
 
 if TYPE_CHECKING:
     from rater.cli.facts import Databases
@@ -66,12 +66,13 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     \b
     Example: rater analyze love_vs_hate --yes --report report
     Example: rater analyze --from ratings.csv --rater who --prompt question --arm model --answer stars
+    Example: rater analyze --from ratings.csv --check
     """
     outputs = Outputs(report_path, json_path, csv_path, show_all)
     _require_what_fits(study_name, elsewhere, interim=interim, permuted=permuted, exploratory=exploratory)
     outputs.require_writable()
     from rater.cli.facts import Databases, find_declared
-    from rater.cli.subject import EXPLORATORY, explore, look_at, permute, read_elsewhere
+    from rater.cli.subject import EXPLORATORY, check_elsewhere, explore, look_at, permute, read_elsewhere
 
     label = EXPLORATORY if exploratory else None
     databases = Databases(sealed_url, rating_url)
@@ -80,6 +81,9 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
             databases, study_name, contrast=elsewhere["contrast"], primary=elsewhere["primary"]
         )
         elsewhere["contrast"] = contrast or ()
+    if elsewhere["check"]:
+        show_diagnosis(check_elsewhere(elsewhere), f"{elsewhere['from_path']}", json_path)
+        return
     if study_name is None:
         subject = read_elsewhere(elsewhere, label=label)
     elif permuted:

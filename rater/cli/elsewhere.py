@@ -28,6 +28,8 @@ class Elsewhere(TypedDict):
     primary: str | None
     contrast: tuple[str, ...]
     points: int | None
+    limits: tuple[float, float] | None
+    choices: Literal["signed", "1/0", "1/2"] | None
     scope: Literal["raters+prompts", "raters", "prompts"] | None
     score: Literal["net_superiority", "scale_points"] | None
     sesoi: float | None
@@ -40,6 +42,7 @@ class Elsewhere(TypedDict):
     decimal: Literal[".", ","] | None
     quotes: bool
     encoding: str | None
+    check: bool
 
 
 class NameList(click.ParamType[list[str]]):
@@ -57,6 +60,24 @@ class NameList(click.ParamType[list[str]]):
             return split_names(value)
         except RaterError as error:
             self.fail(str(error), param, ctx)
+
+
+class TwoNumbers(click.ParamType[tuple[float, float]]):
+    """Two numbers with a comma between them, the lower one first."""
+
+    name = "limits"
+
+    def convert(
+        self, value: str | tuple[float, float], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        """Split ``0,100``."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = (float(number) for number in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not two numbers, such as 0,100.", param, ctx)
+        return low, high
 
 
 _OPTIONS = (
@@ -82,6 +103,14 @@ _OPTIONS = (
         help="The arms compared, A minus B; give it twice, or quote as in CSV, where a name has a comma.",
     ),
     click.option("--points", type=int, help="How many points the scale has, from 1."),
+    click.option(
+        "--limits", type=TwoNumbers(), metavar="LOW,HIGH", help="The ends of a scale of any numbers."
+    ),
+    click.option(
+        "--choices",
+        type=click.Choice(["signed", "1/0", "1/2"]),
+        help="How choices between two texts are coded: above and below 0, won/lost, or first/second text.",
+    ),
     click.option(
         "--scope",
         type=click.Choice(["raters+prompts", "raters", "prompts"]),
@@ -138,6 +167,7 @@ _OPTIONS = (
     ),
     click.option("--quotes/--no-quotes", default=True, help="Whether fields of the file can be in quotes."),
     click.option("--encoding", show_default="utf-8", help="The file's encoding, such as cp1252."),
+    click.option("--check", is_flag=True, help="Only diagnose the table; exit code 2 if it is refused."),
 )
 
 

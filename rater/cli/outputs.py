@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from rich.status import Status
 
+    from rater.analysis.diagnosis import Diagnosis
     from rater.analysis.primary import Analysis
     from rater.cli.subject import Subject
 
@@ -126,6 +127,23 @@ def _write_texts(csv_path: Path, subject: "Subject") -> None:
     path = texts_path(csv_path)
     write_csv(rate_texts(subject.tables.texts, subject.frame, subject.plan.dimensions), path)
     click.echo(f"The texts are in {path}", err=True)
+
+
+def show_diagnosis(diagnosis: "Diagnosis", title: str, json_path: Path | None) -> None:
+    """Print a diagnosis alone; exit with the code of a user's mistake where it refuses the ratings."""
+    from rich.console import Console
+
+    from rater.cli import USER_MISTAKE
+    from rater.report.data_check import diagnosis_text
+    from rater.report.export import as_json
+
+    click.echo(diagnosis_text(diagnosis, title, width=Console().width))
+    if json_path is not None:
+        text = json.dumps(as_json(diagnosis), indent=2, ensure_ascii=False, allow_nan=False)
+        json_path.write_text(text + "\n", encoding="utf-8", newline="\n")
+        click.echo(f"The diagnosis is in {json_path}", err=True)
+    if diagnosis.refuses:
+        click.get_current_context().exit(USER_MISTAKE)
 
 
 def _report(folder: Path, analysis: "Analysis", subject: "Subject", status: "Status") -> list[str]:

@@ -8,6 +8,7 @@ from rater.report.sections.arms import contrasts_section, doses_section, ranking
 from rater.report.sections.beside import dimension_section, naive_section
 from rater.report.sections.blinding import blinding_section
 from rater.report.sections.checks import checks_section, failed_checks_section, looks_section
+from rater.report.sections.data import data_section, first_warnings
 from rater.report.sections.design import describe_design, explain_score
 from rater.report.sections.difference import (
     arms_table,
@@ -45,7 +46,12 @@ def compose(findings: Findings, digest: str) -> Document:
         sizes=_sizes(findings),
         label=about.label,
         notice=_notice(findings),
-        top=[*findings.picture("arms"), arms_table(findings, found), failed_checks_section(findings)],
+        top=[
+            *first_warnings(findings.analysis.diagnosis),
+            *findings.picture("arms"),
+            arms_table(findings, found),
+            failed_checks_section(findings),
+        ],
         sections=_sections(findings, digest),
         generator=f"rater {rater.__version__}",
     )
@@ -56,7 +62,9 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         dimension_section(findings, found, place)
         for place, found in enumerate(findings.analysis.dimensions[1:], 2)
     ]
+    analysis = findings.analysis
     every = [
+        data_section(analysis.diagnosis, is_external=analysis.is_external),
         primary_section(findings),
         points_section(findings),
         checks_section(findings),
@@ -94,6 +102,9 @@ def _sizes(findings: Findings) -> str:
     sizes.append(counted(n.answers, "answer"))
     if study is not None:
         sizes[0] += f" ({study.n_finished_raters} of {study.n_planned_raters} planned finished)"
+    tested = findings.primary.primary.n.raters
+    if 0 < tested < n.raters:
+        sizes[0] += f" ({tested:,} in the primary test)"
     return " · ".join(sizes)
 
 

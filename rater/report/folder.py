@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from rater.analysis.prepared import prepare
 from rater.analysis.primary import Analysis
 from rater.analysis.ratings import select_ratings
 from rater.analysis.scales import is_pairwise
@@ -51,19 +52,18 @@ def write_report(
     require_folder(folder)
     folder = folder.resolve()
     # Figures and files hang on the order of the rows, and that is nobody's decision.
-    known = [column for column in FIRST_COLUMNS if column in frame.columns]
-    frame = frame.sort_values(known, kind="stable", ignore_index=True)
+    answers, analysed = _in_order(frame), _in_order(prepare(frame, analysis.planned).frame)
     working = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         given = Findings(
             analysis,
             about,
             {},
-            frame=frame,
+            frame=analysed,
             texts=None if tables is None else tables.texts,
             comments=None if tables is None else tables.comments,
         )
-        remarks = _fill(working, given, json_about=json_about, say=say)
+        remarks = _fill(working, given, answers, json_about=json_about, say=say)
         if tables is not None:
             _write_texts(working, given, tables)
         working.chmod(0o755)
@@ -73,12 +73,17 @@ def write_report(
     return remarks
 
 
-def _fill(working: Path, given: Findings, *, json_about: Mapping[str, Json], say: Say) -> list[str]:
-    analysis, about, frame = given.analysis, given.about, given.frame
-    assert frame is not None  # noqa: S101 (the caller has it)
-    tested = given.tested
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    known = [column for column in FIRST_COLUMNS if column in frame.columns]
+    return frame.sort_values(known, kind="stable", ignore_index=True)
+
+
+def _fill(
+    working: Path, given: Findings, answers: pd.DataFrame, *, json_about: Mapping[str, Json], say: Say
+) -> list[str]:
+    analysis, about, tested = given.analysis, given.about, given.tested
     say("Writing the answers")
-    remarks = _write_answers(working, frame, about)
+    remarks = _write_answers(working, answers, about)
     digest = hashlib.sha256((working / "answers.csv").read_bytes()).hexdigest()
     _write_text(working / "results.json", to_json(analysis, {**json_about, "label": about.label}))
     curve = _curve(analysis, tested, say)

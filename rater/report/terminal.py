@@ -28,6 +28,7 @@ from rater.report.beside import (
     looks_line,
     prediction_line,
 )
+from rater.report.data_check import print_diagnosis
 from rater.report.labelled import shorten_middle
 from rater.report.numbers import (
     SCORE_LABELS,
@@ -86,6 +87,7 @@ def _print(analysis: Analysis, console: Console, screen: Screen, *, show_all: bo
         console.print(Text(f" {screen.banner} ", style="bold reverse"))
     console.print(Text(screen.title, style="bold"))
     console.print(Text(_sizes(analysis, screen), style="dim"))
+    print_diagnosis(analysis.diagnosis, console, is_external=analysis.is_external)
     for found in analysis.dimensions:
         console.print()
         _print_dimension(analysis, found, console, show_all=show_all)
@@ -110,6 +112,9 @@ def _sizes(analysis: Analysis, screen: Screen) -> str:
     if screen.completed_raters is not None:
         of = "" if screen.planned_raters is None else f" of {screen.planned_raters} planned"
         sizes[0] += f" ({screen.completed_raters}{of} finished)"
+    tested = analysis.dimensions[0].primary.n.raters
+    if 0 < tested < n.raters:
+        sizes[0] += f" ({tested:,} in the primary test)"
     return " · ".join(sizes)
 
 

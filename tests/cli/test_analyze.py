@@ -174,3 +174,70 @@ def test_figures_are_not_even_loaded_where_none_are_asked_for(tmp_path: Path) ->
     )
 
     assert shown.stdout.splitlines()[-1] == "[]"
+
+
+CASES = STATS.parent / "cases"
+TWICE = CASES / "07-answered-twice" / "two-raters-submitted-again.csv"
+CODES = CASES / "10-codes-for-missing" / "minus-99.csv"
+
+
+def test_a_table_is_diagnosed_alone_without_any_result(tmp_path: Path) -> None:
+    shown = analyze("--from", TWICE, "--check", "--json", "found.json", cwd=tmp_path)
+
+    assert shown.returncode == 0, shown.stderr
+    assert "400 rows, 320 analysed; left out: 42 copies of other rows, 38 second answers" in shown.stdout
+    assert "CI" not in shown.stdout
+    content = json.loads((tmp_path / "found.json").read_text())
+    assert [each["code"] for each in content["findings"]] == ["copies", "second", "assumed"]
+
+
+@pytest.mark.parametrize("check", [("--check",), ()])
+def test_a_table_that_is_refused_ends_with_exit_code_2(tmp_path: Path, check: tuple[str, ...]) -> None:
+    shown = analyze("--from", CODES, *check, cwd=tmp_path)
+
+    said = " ".join((shown.stdout + shown.stderr).split())
+    assert shown.returncode == 2
+    assert "7 of 320 answers are −99" in said
+    assert "Traceback" not in said
+
+
+def test_a_check_finds_what_it_can_where_the_contrast_has_to_be_asked_for(tmp_path: Path) -> None:
+    table = TWICE.read_text().replace("base", "x").replace("steered", "y")
+    (tmp_path / "table.csv").write_text(table)
+
+    shown = analyze("--from", "table.csv", "--check", cwd=tmp_path)
+
+    assert shown.returncode == 2
+    assert "There are 2 arms (x, y); name the two to compare" in " ".join(shown.stdout.split())
+    assert "42 copies of other rows" in shown.stdout
+
+
+def test_the_diagnosis_comes_first_on_the_screen_in_the_report_and_in_json(tmp_path: Path) -> None:
+    shown = analyze("--from", TWICE, "--json", "all.json", "--report", "report", cwd=tmp_path)
+
+    assert shown.stdout.index("38 second answers") < shown.stdout.index("was rated higher")
+    report = (tmp_path / "report" / "report.md").read_text()
+    assert report.index("38 rows are second, differing answers") < report.index("Answers by arm")
+    content = json.loads((tmp_path / "all.json").read_text())
+    assert list(content).index("diagnosis") < list(content).index("dimensions")
+    assert content["diagnosis"]["n_rows"] == 400
+
+
+def test_choices_are_read_in_the_coding_that_is_named(tmp_path: Path) -> None:
+    rows = [f"r{i % 6},p{i // 6},steered,base,{int(i % 5 > 0)}" for i in range(36)]
+    (tmp_path / "won.csv").write_text("\n".join(["rater,prompt,arm,other_arm,answer", *rows]) + "\n")
+
+    refused = analyze("--from", "won.csv", cwd=tmp_path)
+    shown = analyze("--from", "won.csv", "--choices", "1/0", cwd=tmp_path)
+
+    assert refused.returncode == 2
+    assert "--choices 1/0" in refused.stderr
+    assert shown.returncode == 0, shown.stderr
+    assert "56 percentage points" in " ".join(shown.stdout.split())
+
+
+def test_limits_that_are_none_are_refused(tmp_path: Path) -> None:
+    shown = analyze("--from", CODES, "--limits", "0;5", cwd=tmp_path)
+
+    assert shown.returncode == 2
+    assert "is not two numbers, such as 0,100" in shown.stderr

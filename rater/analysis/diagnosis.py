@@ -1,0 +1,150 @@
+"""Diagnose ratings before any result: what the rows are, which are used, and what may be wrong with them.
+
+A finding refuses, warns, or is worth noting. Where one refuses the answers themselves (a code for "no answer"
+on the scale, choices that may be coded the other way), no analysis is made. Where the design cannot tell the
+arms apart, every test refuses, and the rest is described.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from rater.analysis.compared import compare
+from rater.analysis.external_plan import describe_scale
+from rater.analysis.finding import Finding, Level, in_order
+from rater.analysis.findings import diagnose_answers, diagnose_design
+from rater.analysis.planned import Planned
+from rater.analysis.prepared import Prepared, prepare
+from rater.analysis.ratings import Ratings, first_showings, judged_only
+from rater.analysis.reading_notes import ReadingNotes, reading_of
+from rater.analysis.scales import Judged, Numbers, Preferences, Rated, is_pairwise
+from rater.analysis.wording import counted
+from rater.errors import RaterError
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Rows that are not analysed, and why."""
+
+    n: int
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What is known of the ratings before any result."""
+
+    n_rows: int
+    """Rows in the table."""
+    n_used: int
+    """Answers that enter the analysis, in all arms and dimensions."""
+    left_out: tuple[LeftOut, ...]
+    """The rows between the two."""
+    n_contrast: int
+    """Answers to the two arms of the primary contrast, on the primary dimension."""
+    n_primary: int
+    """Answers that enter the primary test."""
+    scales: tuple[str, ...]
+    """The scale of each dimension, and whether it was taken from the answers."""
+    findings: tuple[Finding, ...]
+    """Refusals first, then warnings, then notes."""
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the ratings, or every test on them, are refused."""
+        return bool(self.at("refuse"))
+
+    def at(self, level: Level) -> tuple[Finding, ...]:
+        """Return the findings of a level."""
+        return tuple(finding for finding in self.findings if finding.level == level)
+
+    @property
+    def used(self) -> str:
+        """How many rows are used, and why the others are not, as a sentence."""
+        rows = f"{counted(self.n_rows, 'row')}, {self.n_used:,} analysed"
+        reasons = ", ".join(f"{each.n:,} {each.why}" for each in self.left_out)
+        return f"{rows}; left out: {reasons}." if reasons else f"{rows}."
+
+
+def require_usable(findings: Iterable[Finding]) -> None:
+    """Refuse ratings whose answers cannot be taken as they are.
+
+    Raises:
+        RaterError: If a finding refuses; the message has all that do.
+    """
+    refusals = [finding.message for finding in findings if finding.level == "refuse"]
+    if refusals:
+        raise RaterError(" ".join(refusals))
+
+
+def diagnose(frame: pd.DataFrame, planned: Planned) -> Diagnosis:
+    """Diagnose a tidy frame before its analysis, whatever is refused in it.
+
+    Raises:
+        RaterError: If the frame is not valid, or an answer is not on its dimension's scale.
+    """
+    prepared = prepare(frame, planned)
+    tested = judged_only(first_showings(prepared.frame))
+    return complete_diagnosis(prepared, planned, findings=diagnose_answers(prepared, planned), tested=tested)
+
+
+def complete_diagnosis(
+    prepared: Prepared,
+    planned: Planned,
+    *,
+    findings: tuple[Finding, ...],
+    tested: pd.DataFrame,
+    n_excluded: int = 0,
+) -> Diagnosis:
+    """Add the rows and the design to what was found in the answers.
+
+    Args:
+        prepared: The prepared frame.
+        planned: What was planned.
+        findings: What `diagnose_answers` found.
+        tested: The rows that are analysed.
+        n_excluded: How many answers are of raters who are left out by declared rules.
+    """
+    primary = planned.in_order[0]
+    compared = compare(tested, planned.contrast, primary.name, pairwise=is_pairwise(primary))
+    reading = reading_of(prepared.frame)
+    if reading is not None and reading.n_used != prepared.n_rows:
+        reading = None  # rows were added or left out since
+    design = list(diagnose_design(compared.answers, planned)) if isinstance(compared.answers, Ratings) else []
+    return Diagnosis(
+        n_rows=reading.n_rows if reading else prepared.n_rows,
+        n_used=len(tested),
+        left_out=tuple(_left_out(prepared, reading, n_excluded=n_excluded)),
+        n_contrast=compared.answers.answer.size,
+        n_primary=compared.cells.n.answers,
+        scales=tuple(_scale(judged) for judged in planned.in_order),
+        findings=in_order([*findings, *design]),
+    )
+
+
+def _left_out(prepared: Prepared, reading: ReadingNotes | None, *, n_excluded: int) -> Iterator[LeftOut]:
+    repeats, frame = prepared.repeats, prepared.frame
+    n_not_judged = len(frame) - len(judged_only(frame))
+    n_trials = len(judged_only(frame)) - len(judged_only(first_showings(frame)))
+    for n, why in (
+        (reading.n_without_answer if reading else 0, "without an answer"),
+        (repeats.copies.n + repeats.sessions.n, "copies of other rows"),
+        (repeats.second.n, "second answers about a text"),
+        (n_trials, "repeated trials"),
+        (n_not_judged, "that the rater could not judge"),
+        (n_excluded, "of raters left out by declared rules"),
+    ):
+        if n:
+            yield LeftOut(n, why)
+
+
+def _scale(judged: Judged) -> str:
+    words = f"{judged.name}: {describe_scale(judged)}"
+    if not isinstance(judged, Rated) or not judged.is_inferred:
+        return words
+    if isinstance(judged.scale, Preferences):
+        return f"{words}, above 0 where the text of the column arm was preferred"
+    if isinstance(judged.scale, Numbers):
+        return f"{words}, the lowest and the highest answer (if it has other ends: --limits LOW,HIGH)"
+    return f"{words}, since the highest answer is {judged.scale.points} (if it has more: --points N)"
