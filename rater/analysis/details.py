@@ -20,6 +20,7 @@ from rater.analysis.results import NotEstimable, Outcome, Quantity, Result
 from rater.analysis.scales import Judged, is_pairwise, points_of
 from rater.analysis.scope import Tested, make_primary
 from rater.analysis.shrunken import Shrunken, shrink
+from rater.analysis.spread import Spread, compare_spread
 from rater.analysis.strengths import Ranking, rank_arms
 from rater.analysis.trend import DoseResponse, dose_response
 from rater.analysis.units import UnitEffect, unit_effects
@@ -56,6 +57,8 @@ class Details:
     """Effect sizes, single prompts and raters, further arms, agreement and quality on one dimension."""
 
     effects: tuple[Quantity, ...]
+    spread: Spread | None
+    """How widely the answers to the two arms scatter; None for choices between two texts."""
     prompts: tuple[UnitEffect, ...]
     """Exploratory: the difference on each prompt, in the planned score."""
     raters: tuple[UnitEffect, ...]
@@ -89,6 +92,7 @@ def work_out_details(material: Material, *, rng: np.random.Generator) -> Details
     prompts, raters = _units(material, shrunken)
     return Details(
         effects=_effects(material, of_effects),
+        spread=_spread(material),
         prompts=prompts,
         raters=raters,
         reliability=_predict(material, shrunken, of_prediction),
@@ -111,6 +115,13 @@ def _effects(material: Material, rng: np.random.Generator) -> tuple[Quantity, ..
     return effect_sizes(
         answers, tested.net_superiority, alpha=planned.alpha, rng=rng, progress=material.progress
     )
+
+
+def _spread(material: Material) -> Spread | None:
+    answers = material.compared.answers
+    if isinstance(answers, Preferred):
+        return None
+    return compare_spread(answers, material.judged, material.tested.primary, alpha=material.planned.alpha)
 
 
 def _shrink(material: Material) -> Shrunken | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-Score: TypeAlias = Literal["net_superiority", "scale_points", "answers", "log_odds"]
+Score: TypeAlias = Literal["net_superiority", "scale_points", "answers", "log_odds", "log_sd_ratio"]
 """What a result is in: the two scores of the plan, or (naive tests) single answers."""
 Setting: TypeAlias = str | int | float
 

@@ -9,6 +9,7 @@ SCORES: dict[Score, str] = {
     "scale_points": "difference in scale points",
     "answers": "answers",
     "log_odds": "log odds ratio",
+    "log_sd_ratio": "log ratio of standard deviations",
 }
 """What a score is called in a sentence."""
 

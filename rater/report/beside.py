@@ -29,6 +29,10 @@ def lines_beside(found: DimensionAnalysis) -> list[str]:
     if details.dose_response is not None:
         lines += _trend_lines(details.dose_response)
     lines += prediction_line(details.reliability.raters)
+    if details.spread is not None and details.spread.ratio is not None:
+        sds = ", ".join(f"{arm} {number(sd)}" for arm, sd in details.spread.sds)
+        interval = ends(details.spread.ratio_interval)
+        lines.append(f"Spread (SD): {sds}; ratio {number(details.spread.ratio)} ({interval})")
     return [*lines, *_agreement_lines(details.agreement)]
 
 

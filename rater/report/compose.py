@@ -29,6 +29,7 @@ from rater.report.sections.quality import (
     raters_quality_section,
 )
 from rater.report.sections.reliability import reliability_section
+from rater.report.sections.spread import spread_section
 from rater.report.sections.texts import comments_section, texts_section
 from rater.report.sections.units import prompts_section, raters_section
 
@@ -75,6 +76,7 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         equivalence_section(findings),
         ordinal_section(findings),
         reliability_section(findings),
+        spread_section(findings),
         prompts_section(findings),
         raters_section(findings),
         agreement_section(findings),

@@ -12,6 +12,7 @@ SCORE_LABELS = {
     "scale_points": "scale points",
     "answers": "single answers",
     "log_odds": "log odds ratio",
+    "log_sd_ratio": "log ratio of SDs",
 }
 
 NO_INTERVAL = "no usable interval"

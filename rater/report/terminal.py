@@ -147,6 +147,8 @@ def _print_dimension(
         _print_contrasts(found, planned.alpha, console)
     remarks = _remarks(found, tested)
     remarks += prediction_line(found.details.reliability.prompts) if found.is_primary else []
+    if found.details.spread is not None and found.details.spread.reading:
+        remarks.append(found.details.spread.reading)
     remarks += lines_beside(found) if show_all else []
     if remarks:
         _print_list(remarks, console)

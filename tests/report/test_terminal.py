@@ -86,6 +86,7 @@ happiness · primary · How happy is this text?
   note on its fit in the JSON).
   For a new rater: 0.05 to 0.65 (95 % prediction interval); opposite sign for
   0% of raters (0% to 13%).
+  Spread (SD): steered 1.28, unsteered 1.32; ratio 0.97 (0.89 to 1.06).
   Agreement about single texts: Krippendorff's alpha 0.17 (0.06 to 0.27),
   ICC(2,1) 0.18 (0.12 to 0.27), AC2 0.25 (0.12 to 0.41).
 

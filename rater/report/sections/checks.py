@@ -159,6 +159,8 @@ def _of_the_tests(findings: Findings) -> list[Check]:
             checks += [Check(passed=None, says=f"ordinal model: {warning}") for warning in ordinal.warnings]
         else:
             checks.append(Check(passed=True, says="the ordinal model's fit has no warnings"))
+    if found.details.spread is not None and found.details.spread.reading:
+        checks.append(Check(passed=None, says=found.details.spread.reading))
     if isinstance(found.details.agreement, Agreement):
         checks += _of_the_agreement(found.details.agreement.krippendorff_ordinal)
     return checks
