@@ -23,7 +23,7 @@ _LABELLED = re.compile(
 
 def is_empty(text: str) -> bool:
     """Return whether a text is a common spelling of "no value"."""
-    return normalise_name(text).casefold() in EMPTY
+    return not text.isdigit() and normalise_name(text).casefold() in EMPTY
 
 
 def parse_number(text: str, decimal: Decimal) -> float | None:
@@ -31,6 +31,8 @@ def parse_number(text: str, decimal: Decimal) -> float | None:
 
     Where the decimal sign is a comma, a point is taken as one too; digits are never grouped.
     """
+    if text.isdigit() and text.isascii():  # as most are
+        return float(text)
     plain = text.strip().translate(_SIGNS)
     if decimal == ",":
         if "," in plain and "." in plain:

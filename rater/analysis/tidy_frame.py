@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rater.analysis.answer_values import EMPTY, AnswerRules, parse_number
+from rater.analysis.answer_values import EMPTY, AnswerRules, is_empty, parse_number
 from rater.analysis.reading_notes import MergedName, ReadingNotes, SimilarNames
 from rater.errors import TableError, listed
 from rater.name_lists import similar_names
@@ -87,12 +87,12 @@ class TidyFrame:
         Raises:
             TableError: If a cell is a list or an object.
         """
-        values = pd.Series(list(self._table.columns[column]), dtype=object)
+        values = pd.Series(list(self._table.columns[column]), dtype=object).to_numpy()
         try:
             codes, distinct = pd.factorize(values, use_na_sentinel=False)
-        except TypeError:
-            codes, distinct = np.arange(len(values)), pd.Index(values, dtype=object)
-        texts = [cell_text(value) for value in distinct]
+        except TypeError:  # of lists, which have no hash
+            codes, distinct = np.arange(len(values)), values
+        texts = [value if isinstance(value, str) else cell_text(value) for value in distinct]
         if None in texts:
             row = int(np.flatnonzero(np.asarray([text is None for text in texts])[codes])[0])
             value = repr(self._table.columns[column][row])
@@ -127,13 +127,11 @@ class TidyFrame:
         self._require_one_decimal(self._wanted["answer"], cells)
         return numbers[cells.codes]
 
-    def _numbers(self, column: str) -> NDArray[np.float64]:
-        cells = self._cells(column)
+    def _numbers(self, column: str, cells: _Cells) -> NDArray[np.float64]:
         parsed = [parse_number(text, self._table.decimal) for text in cells.texts]
-        empty = [normalise_name(text).casefold() in EMPTY for text in cells.texts]
-        wrong = cells.where([n is None and not none for n, none in zip(parsed, empty, strict=True)])[
-            self._kept
-        ]
+        wrong = cells.where(
+            [n is None and not is_empty(text) for n, text in zip(parsed, cells.texts, strict=True)]
+        )[self._kept]
         if wrong.any():
             self._refuse_number(column, cells, int(self._kept[np.flatnonzero(wrong)[0]]))
         self._require_one_decimal(column, cells)
@@ -142,8 +140,10 @@ class TidyFrame:
 
     def _require_one_decimal(self, column: str, cells: _Cells) -> None:
         """Refuse points among decimal commas: they may be between thousands."""
+        if self._table.decimal != "," or self._rules.labels:
+            return
         signs = {sign for text in cells.texts for sign in ",." if sign in text and text.strip() != sign}
-        if self._table.decimal == "," and signs == {",", "."} and not self._rules.labels:
+        if signs == {",", "."}:
             examples = [next(text for text in cells.texts if sign in text) for sign in ",."]
             msg = f"{column} has both {examples[0]!r} and {examples[1]!r}; write all decimals with one sign"
             raise TableError(msg)
@@ -209,13 +209,13 @@ class TidyFrame:
             if column not in self._table.columns or column in self._wanted.values():
                 continue
             cells = self._cells(column)
-            has_value = cells.where([normalise_name(text).casefold() not in EMPTY for text in cells.texts])
+            has_value = cells.where([not is_empty(text) for text in cells.texts])
             if not has_value[self._kept].any():
                 continue
             if column in FLAGS:
                 frame[column] = self._flags(column)[self._kept]
             elif column in NUMBERS:
-                frame[column] = self._numbers(column)
+                frame[column] = self._numbers(column, cells)
             else:
                 names = self._normalised(column, cells)
                 frame[column] = pd.Series(names).where(has_value, None).to_numpy()[self._kept]

@@ -2,9 +2,11 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from rater.errors import TableError
 from rater.tables.table import Decimal
@@ -12,8 +14,9 @@ from rater.tables.table import Decimal
 if TYPE_CHECKING:
     from _csv import Reader
 
-_N_JOINED = 65_536
-"""Rows that are turned into columns at a time: few enough to be in memory twice."""
+_N_JOINED = 256
+"""Rows that become columns at a time: fewer lists than start a collection of garbage, which is slow."""
+_LINE_ENDS = re.compile(r"\r\n?|\n")
 _CURE = "Put fields with quotes into quotes, and double the quotes in them"
 
 
@@ -59,14 +62,6 @@ class Source:
         )
 
 
-class Row(NamedTuple):
-    """A row's fields, and the lines where it begins and ends."""
-
-    line: int
-    last_line: int
-    fields: list[str]
-
-
 class Span(NamedTuple):
     """The lines of a row that has more than one, and its last column with a line end."""
 
@@ -85,30 +80,80 @@ class Columns:
     positions: list[int] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
 
-    def extend(self, rows: Sequence[Sequence[str]]) -> None:
+    def extend(self, block: "Block") -> None:
         """Add rows, all as long as those before."""
-        if not rows:
+        if not block.rows:
             return
         if not self.values:
-            self.values = [[] for _ in rows[0]]
-            self.distinct = [{} for _ in rows[0]]
-        for column, distinct, fields in zip(self.values, self.distinct, zip(*rows, strict=True), strict=True):
-            column.extend([distinct.setdefault(value, value) for value in fields])
+            self.values = [[] for _ in block.rows[0]]
+            self.distinct = [{} for _ in block.rows[0]]
+        for column, distinct, fields in zip(
+            self.values, self.distinct, zip(*block.rows, strict=True), strict=True
+        ):
+            column.extend(map(distinct.setdefault, fields, fields))
+        self.positions.extend(block.lines)
+        self.spans.extend(block.spans)
 
 
-def parse_rows(source: Source) -> Iterator[Row]:
-    """Yield each row with its first and last line; blank lines are no rows."""
-    reader = source.reader()
-    line = 1 + source.n_lines_before
-    try:
-        for fields in reader:
-            last_line = reader.line_num + source.n_lines_before
-            if fields:
-                yield Row(line, last_line, fields)
-            line = last_line + 1
-    except csv.Error as error:
-        last_line = reader.line_num + source.n_lines_before
-        raise QuoteError(_bad_quote(source, error, line, last_line)) from error
+class RowReader:
+    """The rows of a text in blocks, with the lines where they begin; blank lines are no rows."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self._reader = source, source.reader()
+        self._line = 1 + source.n_lines_before
+        """The next line."""
+
+    def read(self, n: int) -> "Block | None":
+        """Read up to n rows and blank lines; None at the end of the text.
+
+        Raises:
+            QuoteError: If a quote is not closed, or not followed by a separator.
+        """
+        first = self._line
+        try:
+            rows = list(islice(self._reader, n))
+        except csv.Error:
+            self._refuse_quote()
+        self._line = 1 + self._source.n_lines_before + self._reader.line_num
+        if not rows:
+            return None
+        if self._line - first == len(rows) and all(rows):
+            return Block(rows, range(first, self._line), [])
+        return _locate(rows, first)
+
+    def _refuse_quote(self) -> NoReturn:
+        """Read the text again, row by row, to the quote that does not fit."""
+        reader, before = self._source.reader(), self._source.n_lines_before
+        line = 1 + before
+        try:
+            for _ in reader:
+                line = reader.line_num + 1 + before
+        except csv.Error as error:
+            raise QuoteError(_bad_quote(self._source, error, line, reader.line_num + before)) from error
+        raise AssertionError(line)  # the first reader had an error
+
+
+class Block(NamedTuple):
+    """Rows, the lines where they begin, and the lines of those that have more than one."""
+
+    rows: Sequence[list[str]]
+    lines: Sequence[int]
+    spans: Sequence[Span]
+
+
+def _locate(rows: Sequence[list[str]], line: int) -> Block:
+    """Find the lines of rows from their fields, which keep their line ends."""
+    found, lines, spans = [], [], []
+    for fields in rows:
+        ends = [len(_LINE_ENDS.findall(value)) if "\n" in value or "\r" in value else 0 for value in fields]
+        last = line + sum(ends)
+        if fields:
+            found.append(fields)
+            lines.append(line)
+        if last > line:
+            spans.append(Span(line, last, max(n for n, count in enumerate(ends) if count)))
+        line = last + 1
+    return Block(found, lines, spans)
 
 
 def _bad_quote(source: Source, error: csv.Error, line: int, last_line: int) -> str:
@@ -125,26 +170,23 @@ def _bad_quote(source: Source, error: csv.Error, line: int, last_line: int) -> s
     return f"{source.where(line)}: {what}. {_CURE}{escapes}."
 
 
-def collect_columns(source: Source, rows: Iterator[Row], n_header: int) -> Columns:
-    """Turn rows into columns, holding every row to the width of the first."""
+def collect_columns(source: Source, reader: RowReader, n_header: int) -> Columns:
+    """Turn rows into columns, holding every row to the width of the first.
+
+    Raises:
+        TableError: If a row has another number of fields.
+        QuoteError: If a quote does not fit.
+    """
     columns = Columns()
-    joined: list[list[str]] = []
-    width, first_line = 0, 0
-    for line, last_line, fields in rows:
-        if len(fields) != width:
-            if width:
-                wrong, n = (first_line, width) if width != n_header else (line, len(fields))
+    width = 0
+    while block := reader.read(_N_JOINED):
+        for fields, line in zip(block.rows, block.lines, strict=True):
+            width = width or len(fields)
+            if len(fields) != width:
+                first = columns.positions[0] if columns.positions else block.lines[0]
+                wrong, n = (first, width) if width != n_header else (line, len(fields))
                 raise TableError(wrong_width(source, wrong, n, n_header))
-            width, first_line = len(fields), line
-        joined.append(fields)
-        columns.positions.append(line)
-        if last_line != line:
-            column = max(n for n, value in enumerate(fields) if "\n" in value or "\r" in value)
-            columns.spans.append(Span(line, last_line, column))
-        if len(joined) == _N_JOINED:
-            columns.extend(joined)
-            joined.clear()
-    columns.extend(joined)
+        columns.extend(block)
     return columns
 
 

@@ -167,3 +167,25 @@ def test_without_a_pilot_points_are_cut_evenly_and_lines_have_five_logits() -> N
     assert assume(POINTS) == Cuts((-1.5, -0.5, 0.5, 1.5))
     assert assume(SLIDER) == Line(0, 1000, 500, 200)
     assert assume(Rated("which", "Which?", Preferences(3))) == Choice(0.5, 3)
+
+
+@pytest.mark.parametrize("separator", ["\t", ";", ","])
+def test_a_pilot_is_read_as_every_table_is(tmp_path: Path, load: Load, separator: str) -> None:
+    path = tmp_path / "pilot.csv"
+    load("a").to_csv(path, index=False, sep=separator)
+
+    assert len(read_pilot(path, "happiness")) == len(load("a"))
+    path.write_text(path.read_text() + separator.join(["r", "p"]) + "\n")
+    with pytest.raises(RaterError, match="has 2 fields, but the header has"):
+        read_pilot(path, "happiness")
+
+
+def test_arms_that_are_called_otherwise_than_in_the_study_are_named(load: Load) -> None:
+    found = learn(load("c"), POINTS, contrast=("dataset", "unsteered"))
+    again = learn(load("c"), POINTS, contrast=(" steered\u00a0", "unsteered"))
+
+    assert (
+        "the pilot's arms are steered, unsteered, and the study's contrast is dataset − unsteered"
+        in found.notes[-2]
+    )
+    assert "the effect differed by" in again.notes[-1]

@@ -121,3 +121,15 @@ def test_a_label_that_is_taken_is_refused(run: Callable[..., Result], tmp_path: 
 
 def test_a_closed_study_gets_no_links(run: Callable[..., Result]) -> None:
     assert "is closed, so that nobody can begin it" in str(run(study="over").exception)
+
+
+def test_labels_that_look_the_same_are_one(run: Callable[..., Result], tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("José\nJose\u0301\n", encoding="utf-8")
+    assert "has 'José' twice" in str(run("--labels", names).exception)
+
+    names.write_text("José\nAda\nada\n", encoding="utf-8")
+    assert "'Ada' and 'ada' differ only in letter case" in run("--labels", names).stderr
+
+    names.write_text("Jose\u0301\u00a0\n", encoding="utf-8")
+    assert "has 'José', which an earlier link is called already" in str(run("--labels", names).exception)

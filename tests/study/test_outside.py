@@ -125,3 +125,33 @@ def test_a_file_that_is_not_there_is_named_with_the_nearest(write: Write, tmp_pa
 
     with pytest.raises(StudyError, match=r"No such file or directory\. Did you mean 'texts\.jsonl'\? A path"):
         read(Outside(name="gpt", path="text.jsonl"), tmp_path)
+
+
+@pytest.mark.parametrize("prompt", ["The  rain", "The\u00a0rain", "\u200bThe rain "])
+def test_a_prompt_that_looks_like_the_studys_is_it(write: Write, tmp_path: Path, prompt: str) -> None:
+    arm = write("t.jsonl", line(prompt, " a", arm="gpt\u00a0") + B)
+
+    assert read(arm, tmp_path) == {Place(0, 0): " a", Place(1, 0): " b"}
+
+
+def test_a_prompt_that_looks_like_two_of_the_study_is_refused(write: Write, tmp_path: Path) -> None:
+    arm = write("t.jsonl", line("So\u00a0", " a"))
+
+    with pytest.raises(StudyError, match=r"looks like prompts\[0\] and prompts\[1\]"):
+        read_outside(arm, tmp_path, ("So", "So "), samples_per_prompt=1)
+    arm = write("t.jsonl", line("So", " a") + line("So ", " b"))
+    assert len(read_outside(arm, tmp_path, ("So", "So "), samples_per_prompt=1).texts) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.tsv", "prompt\tarm\ttext\nThe rain\tgpt\t a\nTwo, or more\tgpt\t b\n"),
+        ("t.csv", "prompt;arm;text\nThe rain;gpt; a\nTwo, or more;gpt; b\n"),
+        ("t.json", "[" + A.strip() + "," + B.strip() + "]"),
+    ],
+)
+def test_other_formats_of_tables_are_read_with_the_texts_first_blanks(
+    write: Write, tmp_path: Path, name: str, content: str
+) -> None:
+    assert read(write(name, content), tmp_path) == {Place(0, 0): " a", Place(1, 0): " b"}
