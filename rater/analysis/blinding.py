@@ -63,6 +63,8 @@ class Blinding:
     """James's index of both arms, as if all guesses were independent; None where it is not defined."""
     effects: tuple[tuple[Guess, Outcome], ...]
     """The difference between the arms among texts whose arm was guessed right, wrong, or not."""
+    n_given: int
+    """All guesses, those about texts of further arms too."""
 
 
 def bang_index(counts: Sequence[int], arm: str, *, alpha: float = 0.05) -> BlindingIndex:
@@ -174,6 +176,7 @@ def check_blinding(
         ),
         james=james_index([(right_1, wrong_1, unknown_1), (wrong_2, right_2, unknown_2)], alpha=alpha),
         effects=tuple((kind, test(rows[scored == value])) for kind, value in kinds),
+        n_given=int(((frame["dimension"] == dimension) & frame["guess"].notna()).sum()),
     )
 
 

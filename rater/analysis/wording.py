@@ -28,9 +28,9 @@ def estimand(score: Score, contrast: tuple[str, str], *, pairwise: bool = False)
     return f'how much more often an answer to "{first}" is above one to "{second}" than below, all pooled'
 
 
-def counted(n: int, noun: str) -> str:
-    """Count a noun: ``1 rater``, ``12 raters``, ``1,200 answers``."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+def counted(n: int, noun: str, plural: str | None = None) -> str:
+    """Count a noun: ``1 rater``, ``12 raters``, ``1,200 answers``, ``2 guesses``."""
+    return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}"
 
 
 def number(value: float, digits: int = 2) -> str:

@@ -96,6 +96,7 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
         arms=tuple(ArmText(name=arm.name, says=describe_arm(arm)) for arm in study.arms),
         confounds=confounds,
         declared_confounds=study.confounds,
+        guessed_arms=study.changed_arms if study.blinding is not None else (),
         amendments=tuple(
             _amendment(event, after_look=event.sequence > first_look)
             for event in events

@@ -82,6 +82,8 @@ class StudyFacts:
     """What told arms apart in the audit at publication; None where there was no audit."""
     declared_confounds: tuple[str, ...] = ()
     """What the study file declared."""
+    guessed_arms: tuple[str, ...] = ()
+    """The arms that the blinding question's first answer means; empty where it was not asked."""
     taken_out: tuple[TakenOut, ...] = ()
     """Raters with answers who are not among the started ones any more."""
     altered: tuple[str, ...] = ()

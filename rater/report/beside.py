@@ -99,7 +99,8 @@ def blinding_lines(analysis: Analysis) -> list[str]:
     index = "no index"
     if isinstance(blinding.together, Result) and blinding.together.interval:
         index = f"Bang's index {with_interval(blinding.together)}"
-    lines = [f"Blinding: {right} guesses of the arm right, {wrong} wrong, {unknown} don't know; {index}"]
+    given = counted(right + wrong + unknown, "guess", "guesses")
+    lines = [f"Blinding: of {given} {right} right, {wrong} wrong, {unknown} don't know; {index}"]
     for kind, effect in blinding.effects:
         if kind != "right" and isinstance(effect, Result) and effect.interval:
             guessed = kind if kind == "wrong" else "not at all"

@@ -2,7 +2,7 @@
 
 import rater
 from rater.analysis.wording import counted
-from rater.report.document import Document, Section
+from rater.report.document import Block, Document, Section
 from rater.report.sections.amendments import amendments_section
 from rater.report.sections.arms import contrasts_section, doses_section, ranking_section
 from rater.report.sections.beside import dimension_section, naive_section
@@ -30,7 +30,7 @@ from rater.report.sections.quality import (
 )
 from rater.report.sections.reliability import reliability_section
 from rater.report.sections.spread import spread_section
-from rater.report.sections.texts import comments_section, texts_section
+from rater.report.sections.texts import comments_section, example_section, texts_section
 from rater.report.sections.units import prompts_section, raters_section
 
 
@@ -47,15 +47,21 @@ def compose(findings: Findings, digest: str) -> Document:
         sizes=_sizes(findings),
         label=about.label,
         notice=_notice(findings),
-        top=[
-            *first_warnings(findings.analysis.diagnosis),
-            *findings.picture("arms"),
-            arms_table(findings, found),
-            failed_checks_section(findings),
-        ],
+        top=_first_pages(findings),
         sections=_sections(findings, digest),
         generator=f"rater {rater.__version__}",
     )
+
+
+def _first_pages(findings: Findings) -> list[Block | Section]:
+    example = example_section(findings)
+    return [
+        *first_warnings(findings.analysis.diagnosis),
+        *findings.picture("arms"),
+        arms_table(findings, findings.primary),
+        failed_checks_section(findings),
+        *([example] if example else []),
+    ]
 
 
 def _sections(findings: Findings, digest: str) -> list[Section]:

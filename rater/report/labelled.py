@@ -1,6 +1,7 @@
 """Small pieces of tables on the screen: labelled values, and names that fit."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 from rich.table import Table
 from rich.text import Text
@@ -24,3 +25,14 @@ def shorten_middle(text: str, width: int) -> str:
         return text[:width]
     head = (width - 1) // 2
     return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+
+
+_ID = re.compile(r"[0-9A-Za-z_-]{17,}")
+_ID_CHARACTERS = 8
+
+
+def short_ids(ids: Iterable[object]) -> Mapping[str, str]:
+    """Map ids to what tables and figures call them: the first 8 characters of long ids, if these differ."""
+    names = list(dict.fromkeys(map(str, ids)))
+    short = {name: name[:_ID_CHARACTERS] if _ID.fullmatch(name) else name for name in names}
+    return short if len(set(short.values())) == len(names) else {name: name for name in names}

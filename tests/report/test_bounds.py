@@ -190,7 +190,7 @@ def test_figures_end_where_the_scale_does(wide: Analysis, make: Made) -> None:
 
 
 def limits(figure: Figure, *, upright: bool) -> tuple[float, float]:
-    [axes] = figure.axes
+    axes = figure.axes[0]
     return axes.get_ylim() if upright else axes.get_xlim()
 
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from rater.report.labelled import labelled, shorten_middle
+from rater.report.labelled import labelled, short_ids, shorten_middle
 
 
 def test_brackets_in_a_value_are_text_and_labels_stand_in_one_column() -> None:
@@ -25,3 +25,11 @@ def test_brackets_in_a_value_are_text_and_labels_stand_in_one_column() -> None:
 )
 def test_a_long_name_loses_its_middle(name: str, width: int, short: str) -> None:
     assert shorten_middle(name, width) == short
+
+
+def test_long_ids_are_shortened_where_they_stay_different() -> None:
+    ada, bob = "0123456789abcdef0123456789abcdef", "f" * 32
+
+    assert short_ids([ada, bob, ada, "r1"]) == {ada: "01234567", bob: "ffffffff", "r1": "r1"}
+    assert short_ids([bob, "f" * 31 + "e"]) == {bob: bob, "f" * 31 + "e": "f" * 31 + "e"}
+    assert short_ids(["two words of a prompt"]) == {"two words of a prompt": "two words of a prompt"}

@@ -253,7 +253,7 @@ def test_guesses_are_shown_with_the_effect_where_they_failed() -> None:
 
     text = " ".join(shown(analyze(frame.assign(guess=guess), PLANNED), Screen("Texts")).split())
 
-    assert "Blinding: 298 guesses of the arm right, 191 wrong, 231 don't know" in text
+    assert "Blinding: of 720 guesses 298 right, 191 wrong, 231 don't know" in text
     assert "Bang's index 0." in text
     assert "Among texts guessed wrong the difference is 0." in text
     assert "Among texts guessed not at all the difference is 0." in text

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 from scipy import stats
@@ -13,12 +14,13 @@ from scipy.ndimage import gaussian_filter1d
 from rater.analysis.bounds import Bounds
 from rater.analysis.results import MIN_DF
 from rater.analysis.wording import counted, coverage, number
-from rater.report.figures.intervals import keep_within
-from rater.report.figures.style import Sketch, arm_style, new_axes, wrap
+from rater.report.figures.style import WIDTH, Sketch, arm_style, new_axes, wrap
 
 Floats = NDArray[np.float64]
-MOST_BINS = 12
-MOST_ARMS = 6
+MAX_BINS = 12
+MAX_ARMS = 6
+MIN_TIMES = 10
+"""Answers of an arm with a time; the curve of fewer would be that of single answers."""
 _LEAST_S = 0.1
 
 
@@ -33,19 +35,26 @@ class Course(NamedTuple):
 def sketch_positions(course: Course, name: str, *, alpha: float) -> Sketch | None:
     """Draw the mean answer by position and arm; None where no position is known."""
     rows, arms, bounds = course
-    rows = rows[rows["position"].notna() & rows["arm"].isin(arms[:MOST_ARMS])]
+    rows = rows[rows["position"].notna() & rows["arm"].isin(arms[:MAX_ARMS])]
     if rows.empty:
         return None
     binned, centres = _bin(rows["position"].to_numpy(dtype=np.float64))
     rows = rows.assign(bin=binned)
-    figure, axes = new_axes(3.2)
-    for index, arm in enumerate(arms[:MOST_ARMS]):
-        _course(axes, course, rows[rows["arm"] == arm], centres, index=index, alpha=alpha)
-    keep_within(axes, bounds, upright=True)
-    axes.set_xlabel("position in the booklet")
-    axes.set_ylabel("mean answer")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.legend(loc="outside upper left", ncols=3)
+    shown = [arm for arm in arms[:MAX_ARMS] if (rows["arm"] == arm).any()]
+    n_columns = min(len(shown), 3)
+    n_rows = -(-len(shown) // n_columns)
+    figure = Figure(figsize=(WIDTH, 0.6 + 2.4 * n_rows), layout="constrained")
+    panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for index, (panel, arm) in enumerate(zip(panels, shown, strict=False)):
+        _course(panel, course, rows[rows["arm"] == arm], centres, index=index, alpha=alpha)
+        panel.set_title(wrap(arm, 24, 1), fontsize=9)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    for panel in panels[len(shown) :]:
+        panel.set_visible(False)
+    if bounds is not None:
+        panels[0].set_ylim(bounds.low, bounds.high)
+    figure.supxlabel("position in the booklet", fontsize=9)
+    figure.supylabel("mean answer", fontsize=9)
     n_raters = rows["rater"].nunique()
     width = "" if len(centres) == rows["position"].nunique() else f", in {len(centres)} runs of positions"
     return Sketch(
@@ -55,17 +64,17 @@ def sketch_positions(course: Course, name: str, *, alpha: float) -> Sketch | Non
             f"Mean of the raters' mean answers at each position{width}, by arm, with "
             f"{coverage(1 - alpha)} t intervals over raters; {counted(n_raters, 'rater')}, "
             f"{counted(len(rows), 'answer')}. A slope that all arms share is fatigue or practice and "
-            "touches no comparison, since booklets balance the order. Bands end where the scale does."
+            "touches no comparison, since booklets balance the order."
         ),
-        alt=_describe_course(rows, arms[:MOST_ARMS]),
+        alt=_describe_course(rows, shown),
         figure=figure,
     )
 
 
 def _bin(position: Floats) -> tuple[NDArray[np.intp], Floats]:
-    """Put positions into at most `MOST_BINS` runs; the centres are the mean positions of the runs."""
+    """Put positions into at most `MAX_BINS` runs; the centres are the mean positions of the runs."""
     places, code = np.unique(position, return_inverse=True)
-    run = np.arange(places.size) * min(MOST_BINS, places.size) // places.size
+    run = np.arange(places.size) * min(MAX_BINS, places.size) // places.size
     binned = run[code]
     size = np.bincount(binned)
     return binned, np.bincount(binned, weights=position) / size
@@ -74,7 +83,7 @@ def _bin(position: Floats) -> tuple[NDArray[np.intp], Floats]:
 def _course(
     axes: Axes, course: Course, rows: pd.DataFrame, centres: Floats, *, index: int, alpha: float
 ) -> None:
-    label, bounds = wrap(course.arms[index], 30, 1), course.bounds or Bounds(-np.inf, np.inf)
+    bounds = course.bounds or Bounds(-np.inf, np.inf)
     colour, marker, dash = arm_style(index)
     by_rater = (
         rows.groupby(["bin", "rater"])["answer"].mean().groupby(level="bin").agg(["mean", "std", "count"])
@@ -84,7 +93,7 @@ def _course(
     mean, n = by_rater["mean"].to_numpy(), by_rater["count"].to_numpy()
     known = n > MIN_DF
     half = stats.t.ppf(1 - alpha / 2, n[known] - 1) * by_rater["std"].to_numpy()[known] / np.sqrt(n[known])
-    axes.plot(at, mean, color=colour, linewidth=1.2, marker=marker, markersize=4, linestyle=dash, label=label)
+    axes.plot(at, mean, color=colour, linewidth=1.2, marker=marker, markersize=4, linestyle=dash)
     low, high = np.maximum(mean[known] - half, bounds.low), np.minimum(mean[known] + half, bounds.high)
     axes.fill_between(at[known], low, high, color=colour, alpha=0.15, linewidth=0)
 
@@ -101,15 +110,18 @@ def _describe_course(rows: pd.DataFrame, arms: list[str]) -> str:
 
 
 def sketch_times(rows: pd.DataFrame, arms: list[str], name: str) -> Sketch | None:
-    """Draw how long texts were shown before they were answered, by arm; None where no time is known."""
-    shown = rows[rows["shown_ms"].notna() & rows["arm"].isin(arms[:MOST_ARMS])]
+    """Draw how long texts were shown before an answer, by arm; None where too few times are known."""
+    shown = rows[rows["shown_ms"].notna() & rows["arm"].isin(arms[:MAX_ARMS])]
+    counts = shown["arm"].value_counts()
+    arms = [arm for arm in arms[:MAX_ARMS] if counts.get(arm, 0) >= MIN_TIMES]
+    shown = shown[shown["arm"].isin(arms)]
     seconds = np.maximum(shown["shown_ms"].to_numpy(dtype=np.float64) / 1000, _LEAST_S)
     if not seconds.size:
         return None
     at = np.linspace(np.log10(seconds.min()) - 0.1, np.log10(seconds.max()) + 0.1, 161)
     figure, axes = new_axes(2.8)
     medians = []
-    for index, arm in enumerate(arms[:MOST_ARMS]):
+    for index, arm in enumerate(arms[:MAX_ARMS]):
         own = seconds[(shown["arm"] == arm).to_numpy()]
         if own.size:
             colour, marker, dash = arm_style(index)
@@ -129,7 +141,8 @@ def sketch_times(rows: pd.DataFrame, arms: list[str], name: str) -> Sketch | Non
     axes.set_ylim(bottom=0)
     axes.set_ylabel("how many answers")
     figure.legend(loc="outside upper left", ncols=2)
-    untimed = f"; {len(rows) - seconds.size:,} have no time" if len(rows) > seconds.size else ""
+    n_untimed = int(rows["shown_ms"].isna().sum())
+    untimed = f"; {n_untimed:,} have no time, since the rater's browser sent none" if n_untimed else ""
     return Sketch(
         name=name,
         title="Time per answer",

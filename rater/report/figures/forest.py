@@ -14,6 +14,7 @@ from rater.analysis.units import UnitEffect
 from rater.analysis.wording import counted, coverage, number
 from rater.report.figures.intervals import draw_interval, keep_within
 from rater.report.figures.style import ARMS, INK, MUTED, PAPER, Sketch, clean, new_axes, wrap
+from rater.report.labelled import short_ids
 
 MOST_LABELLED = 60
 """Beyond so many, names are left out; they would have to be too small to read."""
@@ -22,7 +23,6 @@ MOST_LINES = 300
 AXIS = {"net_superiority": "net superiority", "scale_points": "difference in scale points"}
 _LEAST_ROW, _MOST_ROW = 0.155, 0.26
 """Inches for a line."""
-_LONG_ID, _SHORT_ID = 16, 8
 _RAW, _SHRUNKEN = ARMS[1], ARMS[0]
 
 
@@ -132,12 +132,10 @@ def _lines(axes: Axes, units: Sequence[UnitEffect], *, labelled: bool, in_two_li
 
 
 def _labels(units: Sequence[UnitEffect], lines: int) -> list[str]:
-    """Name the units; of long ids only as much as tells them apart."""
+    """Return the names of the units; long ids as the tables show them."""
     names = [clean(unit.unit) for unit in units]
-    are_ids = all(len(name) > _LONG_ID and " " not in name for name in names)
-    if are_ids and len({name[:_SHORT_ID] for name in names}) == len(names):
-        return [f"{name[:_SHORT_ID]}…" for name in names]
-    return [wrap(name, 40, lines) for name in names]
+    short = short_ids(names)
+    return [wrap(short[name], 40, lines) for name in names]
 
 
 def _spread(axes: Axes, effects: Effects) -> None:

@@ -1,8 +1,8 @@
 """Say whether raters could tell the arms apart, and what the difference is where they could not."""
 
 from rater.analysis.blinding import Blinding
-from rater.analysis.results import NotEstimable, Outcome
-from rater.analysis.wording import number
+from rater.analysis.results import NotEstimable, Outcome, Result
+from rater.analysis.wording import counted, number
 from rater.report.document import Block, Prose, Section, Table
 from rater.report.numbers import bare_p, ends, level, remarks_on_bounds, scored
 from rater.report.sections.findings import Findings, outcomes_table, sentence
@@ -36,6 +36,7 @@ def blinding_section(findings: Findings) -> Section | None:
     )
     rows = [(kind, *row[1:]) for (kind, _), row in zip(found.effects, effects.rows, strict=True)]
     effects = Table(effects.caption, ("guessed", *effects.header[1:]), rows, text_at=(4,))
+    is_known = any(isinstance(outcome, Result) for _, outcome in found.effects)
     note = (
         "Steering that works is visible, so a guess that is often right is no defect by itself; what "
         "matters is whether the difference is there among those who guessed wrong or did not know."
@@ -46,13 +47,30 @@ def blinding_section(findings: Findings) -> Section | None:
     ]
     said = [Prose(sentence(remark)) for remark in remarks_on_bounds(remarks)]
     blocks: list[Block] = [
+        Prose(_describe_guesses(found, findings)),
         *findings.picture("guesses"),
         counts,
         indices,
         _simple(found, findings.alpha),
-        effects,
+        effects if is_known else Prose("Too few guesses of each kind to repeat the primary test by guess."),
     ]
     return Section("blinding", title, [*blocks, Prose(note), *said])
+
+
+def _describe_guesses(found: Blinding, findings: Findings) -> str:
+    """Count the guesses that are reported, and name the arms that the question's first answer means."""
+    n_reported = sum(sum(counts) for _, *counts in found.counts)
+    others = found.n_given - n_reported
+    text = f"Raters gave {counted(found.n_given, 'guess', 'guesses')}"
+    if others:
+        text += (
+            f"; {n_reported:,} are about the arms compared and reported here, {others:,} about further arms"
+        )
+    study = findings.about.study
+    if study is None or not study.guessed_arms:
+        return f"{text}."
+    arms = ", ".join(f"“{arm}”" for arm in study.guessed_arms)
+    return f"{text}. The first answer to the question is right for texts of {arms}."
 
 
 def _simple(found: Blinding, alpha: float) -> Table:

@@ -23,7 +23,9 @@ def exclusions_section(findings: Findings) -> Section:
         blocks.append(Bullets([sentence(note) for note in found.notes]))
     if found.raters:
         left = f"Left out: {counted(len(found.raters), 'rater')} with {counted(found.n_answers, 'answer')}."
-        rows, more = cut_rows([(rater.rater, "; ".join(rater.reasons)) for rater in found.raters])
+        rows, more = cut_rows(
+            [(findings.rater(rater.rater), "; ".join(rater.reasons)) for rater in found.raters]
+        )
         blocks += [Prose(left), Table("Raters left out", ("rater", "why"), rows, n_text=2), *more]
     else:
         blocks.append(Prose("No rater broke a rule, so nobody is left out."))

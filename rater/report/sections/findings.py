@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -12,6 +13,7 @@ from rater.analysis.sensitivity import PowerCurve
 from rater.report.about import About
 from rater.report.document import Block, Picture, Prose, Table
 from rater.report.figures.style import Drawn
+from rater.report.labelled import short_ids
 from rater.report.numbers import (
     SCORE_LABELS,
     bare_p,
@@ -63,6 +65,16 @@ class Findings:
     def alpha(self) -> float:
         """The significance level."""
         return self.analysis.planned.alpha
+
+    @cached_property
+    def raters(self) -> Mapping[str, str]:
+        """The raters' ids as tables and figures show them; the files have them whole."""
+        tables = [table for table in (self.frame, self.comments) if table is not None]
+        return short_ids(rater for table in tables for rater in table["rater"].unique())
+
+    def rater(self, rater: object) -> str:
+        """Return a rater's id as tables show it."""
+        return self.raters.get(str(rater), str(rater))
 
     def picture(self, name: str) -> list[Block]:
         """Give a figure where it was drawn."""

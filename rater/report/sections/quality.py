@@ -52,7 +52,7 @@ def raters_quality_section(findings: Findings) -> Section | None:
     quality = findings.primary.details.quality
     if not quality:
         return None
-    rows, rest = cut_rows([_row(rater) for rater in quality])
+    rows, rest = cut_rows([_row(rater, findings) for rater in quality])
     header = (
         "rater",
         "answers",
@@ -74,9 +74,9 @@ def raters_quality_section(findings: Findings) -> Section | None:
     return Section("raters-quality", "Rater quality", [table, *rest, Prose(note)])
 
 
-def _row(rater: RaterQuality) -> tuple[str, ...]:
+def _row(rater: RaterQuality, findings: Findings) -> tuple[str, ...]:
     return (
-        rater.rater,
+        findings.rater(rater.rater),
         f"{rater.n:,}",
         optional(rater.mean),
         optional(rater.sd),

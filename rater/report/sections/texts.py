@@ -15,7 +15,6 @@ MAX_EXTREMES = 5
 MAX_COMMENTS = 50
 _MAX_CHARACTERS = 600
 _MAX_PROMPT = 200
-_ID_CHARACTERS = 8
 
 
 def texts_section(findings: Findings) -> Section | None:
@@ -35,6 +34,19 @@ def texts_section(findings: Findings) -> Section | None:
         *_extremes(rated, rating),
     ]
     return Section("texts", "Texts", blocks)
+
+
+def example_section(findings: Findings) -> Section | None:
+    """Show the texts of all arms for the prompt with the median difference, for the first pages."""
+    if findings.texts is None or findings.texts.empty:
+        return None
+    primary = findings.primary.dimension
+    rated = rate_texts(findings.texts, findings.tested, [primary])
+    tables = list(_examples(rated, findings, "mean preference" if is_pairwise(primary) else "mean rating"))
+    if not tables:
+        return None
+    more = Prose("The first rated sample of each arm. More examples, and the extremes, are under Texts.")
+    return Section("example", "Example texts", [tables[len(tables) // 2], more])
 
 
 def _examples(rated: pd.DataFrame, findings: Findings, rating: str) -> Iterator[Table]:
@@ -118,21 +130,22 @@ def comments_section(findings: Findings) -> Section | None:
     """List what raters wrote, at the end and about single texts."""
     blocks: list[Block] = []
     if findings.comments is not None and not findings.comments.empty:
-        rows = [(short_id(rater), text) for rater, text in findings.comments.itertuples(index=False)]
+        rows = [(findings.rater(rater), text) for rater, text in findings.comments.itertuples(index=False)]
         blocks += _comments_table("At the end", ("rater", "comment"), rows, "comments.csv")
-    about_texts = _about_texts(findings.frame)
+    about_texts = _about_texts(findings)
     if about_texts:
         header = ("rater", "arm", "prompt", "comment")
         blocks += _comments_table("About single texts", header, about_texts, "answers.csv")
     return Section("comments", "Raters' comments", blocks) if blocks else None
 
 
-def _about_texts(frame: pd.DataFrame | None) -> list[tuple[str, ...]]:
+def _about_texts(findings: Findings) -> list[tuple[str, ...]]:
+    frame = findings.frame
     if frame is None or "comment" not in frame.columns:
         return []
     written = frame[frame["comment"].notna() & (frame["comment"].astype(str).str.strip() != "")]
     return [
-        (short_id(row["rater"]), str(row["arm"]), _cut(row["prompt"], _MAX_PROMPT), str(row["comment"]))
+        (findings.rater(row["rater"]), str(row["arm"]), _cut(row["prompt"], _MAX_PROMPT), str(row["comment"]))
         for _, row in written.iterrows()
     ]
 
@@ -145,11 +158,6 @@ def _comments_table(
     )
     if len(rows) > MAX_COMMENTS:
         yield Prose(f"{len(rows) - MAX_COMMENTS:,} more are in {file}.")
-
-
-def short_id(rater: object) -> str:
-    """Shorten a rater's id to its first characters, as the figures do."""
-    return str(rater)[:_ID_CHARACTERS]
 
 
 def _cut(text: object, most: int) -> str:

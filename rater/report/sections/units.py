@@ -28,7 +28,7 @@ def _section(findings: Findings, noun: str, units: Sequence[UnitEffect]) -> Sect
         return Section(
             f"by-{noun}", title, [Prose(f"No rater answered both arms, so no {noun} has a difference.")]
         )
-    rows, rest = cut_rows([_row(unit) for unit in in_order(units)])
+    rows, rest = cut_rows([_row(unit, findings) for unit in in_order(units)])
     interval = level(findings.alpha)
     table = Table(
         f"Difference by {noun}, in {SCORE_LABELS[findings.analysis.planned.score]}",
@@ -43,9 +43,9 @@ def _section(findings: Findings, noun: str, units: Sequence[UnitEffect]) -> Sect
     return Section(f"by-{noun}", title, blocks)
 
 
-def _row(unit: UnitEffect) -> tuple[str, ...]:
+def _row(unit: UnitEffect, findings: Findings) -> tuple[str, ...]:
     return (
-        wrap(unit.unit, _MOST_CHARACTERS, 1),
+        wrap(findings.rater(unit.unit), _MOST_CHARACTERS, 1),
         f"{unit.n_cells:,}",
         optional(unit.raw),
         ends(unit.interval),
