@@ -1,6 +1,7 @@
 """Analyse ratings from elsewhere with the command, as their owner does."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -241,3 +242,50 @@ def test_limits_that_are_none_are_refused(tmp_path: Path) -> None:
 
     assert shown.returncode == 2
     assert "is not two numbers, such as 0,100" in shown.stderr
+
+
+TABLES = STATS.parent / "tables"
+ARMS = TABLES / "arm-with-comma" / "three-arms.csv"
+
+
+@pytest.mark.parametrize(
+    "contrast",
+    [
+        ("--contrast", "GPT-4, t=1,GPT-4, t=0"),
+        ("--contrast", '"GPT-4, t=1","GPT-4, t=0"'),
+        ("--contrast", "GPT-4, t=1", "--contrast", "GPT-4, t=0"),
+    ],
+)
+def test_arms_with_commas_can_be_compared(tmp_path: Path, contrast: tuple[str, ...]) -> None:
+    shown = analyze("--from", ARMS, *contrast, cwd=tmp_path)
+
+    assert shown.returncode == 0, shown.stderr
+    assert '"GPT-4, t=1" was rated higher than "GPT-4, t=0"' in " ".join(shown.stdout.split())
+
+
+def test_the_contrast_that_a_message_suggests_is_accepted(tmp_path: Path) -> None:
+    suggested = analyze("--from", ARMS, cwd=tmp_path).stderr.rpartition("--contrast ")[2]
+
+    shown = analyze("--from", ARMS, "--contrast", *shlex.split(suggested), cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+
+
+def test_the_options_of_tables_reach_the_reader(tmp_path: Path) -> None:
+    codes = TABLES / "codes-for-missing" / "minus-99.csv"
+    options = ("--missing", "-99", "--drop-empty", "--contrast", "steered,base")
+    shown = analyze("--from", codes, *options, cwd=tmp_path)
+    assert "0.71 scale points" in " ".join(shown.stdout.split())
+    assert "7 of 320 rows have no answer and were left out" in " ".join(shown.stdout.split())
+
+    quotes = TABLES / "stray-quotes" / "stray.tsv"
+    shown = analyze("--from", quotes, "--no-quotes", "--contrast", "steered,base", cwd=tmp_path)
+    assert "96 answers" in shown.stdout
+    assert "p = .033" in shown.stdout
+
+    path = tmp_path / "wide.csv"
+    answers = [f"r{r};p{p};{('gut', 'mäßig')[(r + p) % 2]};schlecht\n" for r in range(4) for p in range(4)]
+    path.write_bytes("".join(["wer;prompt;a;base\n", *answers]).encode("cp1252"))
+    options = ("--encoding", "cp1252", "--rater", "wer", "--wide", "{arm}", "--labels", "schlecht,mäßig,gut")
+    shown = analyze("--from", path, *options, "--contrast", "a,base", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "4 raters · 4 prompts · 8 texts · 32 answers" in shown.stdout

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from rater.analysis import read
 from rater.cli import cli
 from rater.errors import RaterError, StateError
 from rater.store.engine import disposing, reading
@@ -130,6 +131,19 @@ def test_an_export_with_arms_has_a_table_of_texts_that_its_dictionary_describes(
     assert (rated["mean_rating"] - means).abs().max() < 1e-9
     dictionary = json.loads((tmp_path / "ratings.dictionary.json").read_text())
     assert set(dictionary["texts"]) == set(texts.columns)
+
+
+def test_every_export_with_arms_can_be_analysed_again(closed: Study, run: Run, tmp_path: Path) -> None:
+    frames = []
+    for suffix in READ:
+        run("export", closed.name, tmp_path / f"ratings.{suffix}", "--unblind", "--yes")
+        frames.append(read(tmp_path / f"ratings.{suffix}"))
+    run("analyze", closed.name, "--csv", tmp_path / "tidy.csv")
+
+    assert len(frames[0]) == 19
+    for frame in frames[1:]:
+        pd.testing.assert_frame_equal(frame, frames[0])
+    assert sorted(read(tmp_path / "tidy.csv")["answer"]) == sorted(frames[0]["answer"])
 
 
 def test_the_csv_of_an_analysis_comes_with_the_texts(closed: Study, run: Run, tmp_path: Path) -> None:
