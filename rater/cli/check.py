@@ -66,11 +66,13 @@ def _check(file: Path) -> _Checked:
     from rater.study.forecast import forecast
     from rater.study.load import load_study
     from rater.study.remarks import remarks
+    from rater.study.vanishing import require_effects
 
     study = load_study(file)
     n_layers = count_layers(study.model)
     require_hook_points(study, n_layers)
     require_vector_files(study)
+    require_effects(study)
     tokenizers = read_tokenizers(study)
     knows_lengths = require_long_prompts(study, tokenizers)
     points = default_points(study)

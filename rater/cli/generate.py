@@ -73,11 +73,13 @@ def generate(  # noqa: PLR0917 (click gives them by name)
     from rater.publish.lost_key import require_key
     from rater.study.fit import require_hook_points
     from rater.study.load import load_study
+    from rater.study.vanishing import require_effects
 
     study, how = load_study(file), _How(batch_size, device, dtype)
     sealed_url = databases["sealed_url"]
     require_key(sealed_url, databases["rating_url"], study.name)
     require_hook_points(study, count_layers(study.model))
+    require_effects(study)
     if dry_run:
         _forecast(study, look(sealed_url, study, restart=restart), how, limit)
         return
@@ -98,6 +100,7 @@ def generate(  # noqa: PLR0917 (click gives them by name)
             loaded = load_model(name, device, dtype)
         _make(sealed_url, study, replace(to_make, cells=cells), loaded, how=how, n_kept=n_kept)
         n_kept += len(cells)
+    _warn_of_same_texts(sealed_url, study)
     _print_summary(study, file, n_kept=n_kept, missing=missing)
 
 
@@ -140,6 +143,20 @@ def _print_summary(study: "Study", file: Path, *, n_kept: int, missing: "Missing
     click.echo(f"Study {study.name} has all of its {study.n_completions} completions ({made}).")
     publish = "" if missing.is_published else f", then rater publish {study.name}"
     click.echo(f"Next: rater status {study.name}{publish}")
+
+
+def _warn_of_same_texts(sealed_url: str, study: "Study") -> None:
+    """Warn of texts that raters would read twice."""
+    from rater.publish.same_texts import count_generated, describe_same_texts
+    from rater.store.engine import disposing, reading
+    from rater.store.sealed.completions import read_completions
+    from rater.store.sealed.open import open_sealed
+    from rater.store.sealed.studies import get_sealed_study
+
+    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+        completions = read_completions(session, get_sealed_study(session, study.name).id)
+    for line in describe_same_texts(count_generated(study, completions)):
+        click.echo(f"Warning: {line}", err=True)
 
 
 def _forecast(study: "Study", missing: "Missing", how: _How, limit: int | None) -> None:

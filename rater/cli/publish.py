@@ -85,12 +85,13 @@ def _audit(sealed_url: str, prepared: "Prepared") -> "Audit":
     """Audit what would be published; a refusal is printed.
 
     Raises:
-        StateError: it would betray an arm.
+        StateError: it would betray an arm, or two arms have the same texts throughout.
     """
     from rich.console import Console
 
     from rater.errors import StateError
     from rater.publish.audit.studies import audit_draft
+    from rater.publish.same_texts import require_different_arms
     from rater.report.audit import print_audit
 
     name = prepared.study.name
@@ -103,6 +104,7 @@ def _audit(sealed_url: str, prepared: "Prepared") -> "Audit":
             f"Rename or remove it where it stands, and see all of it with: rater audit {name}"
         )
         raise StateError(msg)
+    require_different_arms(prepared.study, result.same)
     return result
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from statistics import mean
 
 from rater.errors import StateError
+from rater.publish.same_texts import SameTexts, count_generated, describe_same_texts
 from rater.store.engine import disposing, reading, sqlite_path
 from rater.store.rating.open import open_rating
 from rater.store.rating.studies import find_study
@@ -42,6 +43,8 @@ class GeneratedArm:
     from a file."""
     looks_broken: str | None
     """Why raters might be shown what is no text, in a sentence; None where nothing speaks for it."""
+    same_texts: tuple[str, ...] = ()
+    """What it has of texts that raters would read twice, in a sentence each; shared ones at the later arm."""
 
 
 def watch(
@@ -85,7 +88,20 @@ def summarise_arms(study: Study, completions: Sequence[KeptCompletion]) -> tuple
     nlls = {arm.arm: arm.mean_nll for arm in arms if arm.mean_nll is not None}
     unsteered = [nll for arm, nll in nlls.items() if isinstance(declared[arm], Unsteered)]
     usual = min(unsteered or nlls.values(), default=None)
-    return tuple(replace(arm, looks_broken=_looks_broken(arm, usual)) for arm in arms)
+    same = count_generated(study, completions)
+    return tuple(
+        replace(arm, looks_broken=_looks_broken(arm, usual), same_texts=_same_texts(same, arm.arm))
+        for arm in arms
+    )
+
+
+def _same_texts(same: SameTexts, arm: str) -> tuple[str, ...]:
+    """Describe the texts that an arm shares with an earlier one, or has twice."""
+    own = SameTexts(
+        shared=tuple(each for each in same.shared if each.second == arm),
+        repeated=tuple(each for each in same.repeated if each[0] == arm),
+    )
+    return tuple(describe_same_texts(own))
 
 
 def _looks_broken(arm: GeneratedArm, usual_nll: float | None) -> str | None:

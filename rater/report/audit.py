@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rater.publish.audit.findings import CONFOUND_LEVEL, Audit, Cue, Hit
+from rater.publish.same_texts import describe_same_texts
 
 _HELD = (
     "Whoever holds the whole rating file sees which texts of a prompt are dealt to the same rater, and so "
@@ -26,6 +27,8 @@ def print_audit(audit: Audit, console: Console, *, whole: bool = True, every_cue
         every_cue: whether cues that tell no arms apart are listed one by one.
     """
     console.print(Text(_verdict(audit), style="bold"), soft_wrap=True)
+    for line in describe_same_texts(audit.same):
+        console.print(Text(f"Warning: {line}", style="bold yellow"), soft_wrap=True)
     _print_hits("Leaks, which refuse publication", audit.leaks, console)
     _print_hits("In the texts themselves", _of(audit, "content"), console)
     if whole:

@@ -114,3 +114,5 @@ def print_generated(name: str, arms: "Sequence[GeneratedArm]", console: Console)
     for arm in arms:
         if arm.looks_broken is not None:
             console.print(Text(arm.looks_broken, style="bold yellow"))
+        for line in arm.same_texts:
+            console.print(Text(line, style="bold yellow"))

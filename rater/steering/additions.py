@@ -29,6 +29,7 @@ from rater.steering.pairs import (
     x_vector_tokens,
 )
 from rater.steering.strength import coeff_for
+from rater.steering.vanishing import require_direction, require_sum, tolerance
 from rater.steering.vectors import SteeringVector, sum_up
 from rater.study.additions import (
     ActivationAddition,
@@ -72,7 +73,8 @@ def resolve(
 
     Raises:
         ModelError: a layer or hook point that the model lacks or that is not of its residual width, a token
-            or a dimension that it lacks, a file that is not for it, an activation that is no finite number.
+            or a dimension that it lacks, a file that is not for it, an activation that is no finite number;
+            an addition, or all of them together, that is zero at every position.
     """
     require_additions(additions, place)
     if not isinstance(model, TransformerBridge):
@@ -86,6 +88,7 @@ def resolve(
         for index, addition in enumerate(additions)
         for vector in _vectors(model, addition, f"{place}[{index}]")
     ]
+    require_sum(made, place)
     return sum_up(made)
 
 
@@ -119,6 +122,7 @@ def _vectors(
             for index, each in enumerate(addition.likes)
             for vector in _vectors(model, each, f"{where}.like" + (f"[{index}]" if several else ""))
         ]
+        require_sum(like, f"{where}.like")
         return random_like(sum_up(like), addition.seed, addition.dims)
     if isinstance(addition, SteeringVector):
         require_hook_point(model, addition.hook_point, f"{where}.hook_point")
@@ -127,6 +131,7 @@ def _vectors(
         _check_finite(addition, where)
         return (addition,)
     parts = _parts(model, addition, where)
+    require_direction([part.sign * part.vector for part in parts], where)
     made = []
     for hook_point in dict.fromkeys(part.vector.hook_point for part in parts):
         here = [part for part in parts if part.vector.hook_point == hook_point]
@@ -201,7 +206,11 @@ def _direction(model: TransformerBridge, addition: DatasetVector, hook_point: st
         rows = read_batch(model, [tokenize(model, text) for text in texts], hook_point)
         sides.append(torch.cat([pool(row, addition.read) for row in rows]))  # [text, d_model]
     find = principal_component if addition.method == "pca" else mean_difference
-    return find(*sides)[None]
+    direction = find(*sides)
+    longest = max(float(side.mean(0).norm()) for side in sides)
+    if float(direction.norm()) <= tolerance(direction.dtype) * longest:
+        direction = torch.zeros_like(direction)  # the same texts in another order leave rounding noise
+    return direction[None]
 
 
 def _from_file(model: TransformerBridge, addition: VectorFile, where: str) -> list[SteeringVector]:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from rater.study.arms import Steered
+from rater.study.arms import Outside, Steered
 from rater.study.forecast import forecast
 from rater.study.study import Study
+from rater.study.vanishing import strength_is_zero
 from rater.study.visit import MTURK
 
 _NO_PART = frozenset({tokenize.NL, tokenize.COMMENT})
@@ -19,8 +20,13 @@ def remarks(study: Study, file: Path) -> Iterator[str]:
     """Name what may be a slip, in a sentence each; none of it keeps the study from being run."""
     for number, arm in enumerate(study.arms):
         for index, addition in enumerate(arm.additions if isinstance(arm, Steered) else ()):
-            if getattr(addition, "coeff", None) == 0:
-                yield f"arms[{number}].additions[{index}].coeff is 0, so that it adds nothing."
+            if strength_is_zero(addition):
+                field = next(
+                    (name for name in ("coeff", "relative") if getattr(addition, name, None) == 0), "like"
+                )
+                what = "has strength 0" if field == "like" else "is 0"
+                yield f"arms[{number}].additions[{index}].{field} {what}, so that it adds nothing."
+    yield from _equal_texts(study)
     for prompt in _joined(file, study.prompts):
         yield (
             f"The prompt {prompt!r} is written as two texts without a space where they meet: is a comma "
@@ -39,6 +45,24 @@ def remarks(study: Study, file: Path) -> Iterator[str]:
         yield "There is one prompt, so that nothing can be said of what other prompts would give."
     if study.n_raters == 1:
         yield "There is one rater, so that nothing can be said of what other people would answer."
+
+
+def _equal_texts(study: Study) -> Iterator[str]:
+    """Warn of texts that are equal however the model writes: greedy sampling, and arms declared alike."""
+    sampling = study.sampling
+    is_greedy = sampling.temperature == 0 or sampling.top_k == 1
+    if is_greedy and sampling.samples_per_prompt > 1 and any(not isinstance(a, Outside) for a in study.arms):
+        setting = "temperature is 0" if sampling.temperature == 0 else "top_k is 1"
+        yield (
+            f"sampling.{setting}, so that all {sampling.samples_per_prompt} samples of a prompt are the same "
+            "text in each arm; valid here: samples_per_prompt=1."
+        )
+    alike: dict[str, str] = {}
+    for arm in study.arms:
+        what = repr(arm.model_dump(mode="json", exclude={"name", "dose"}))
+        other = None if isinstance(arm, Outside) else alike.setdefault(what, arm.name)
+        if other not in {None, arm.name}:
+            yield f"The arms {other} and {arm.name} are declared alike, so that their texts are the same."
 
 
 def _odd_visits(study: Study) -> Iterator[str]:

@@ -50,6 +50,10 @@ class Study(Protocol):
     """Properties of texts, other than their meaning, in which the arms are known to differ, by their names in
     the audit, such as "length in characters". (experimenter)"""
 
+    allow_identical_arms: Annotated[bool, Field(exclude_if=lambda allowed: not allowed)] = False
+    """Whether two arms may have the same texts throughout, as in a study of chance alone (A/A); by default
+    such a study is not published. (experimenter)"""
+
     @model_validator(mode="after")
     def _prompts_differ(self) -> Self:
         hint = "for several completions of it, raise sampling.samples_per_prompt"

@@ -48,12 +48,6 @@ def test_an_empty_prompt_stands_for_bos_alone(embedded_model: TransformerBridge)
     assert len(vector) == 1
 
 
-def test_a_vector_minus_itself_is_nothing(embedded_model: TransformerBridge) -> None:
-    [vector] = resolve(embedded_model, [ActivationAddition(3, 6, "Love"), ActivationAddition(-3, 6, "Love")])
-
-    assert torch.equal(vector.activations, torch.zeros(2, 576))
-
-
 def test_additions_of_unequal_lengths_are_summed_from_bos_on(embedded_model: TransformerBridge) -> None:
     short, long = ActivationAddition(1, 6, "Love"), ActivationAddition(1, 6, "I talk about weddings")
     [short_alone], [long_alone] = resolve(embedded_model, [short]), resolve(embedded_model, [long])

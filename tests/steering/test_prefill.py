@@ -23,10 +23,10 @@ def test_coefficient_0_is_the_unsteered_model(embedded_model: TransformerBridge)
     assert torch.equal(steered, unsteered)
 
 
-def test_a_vector_minus_itself_is_the_unsteered_model(embedded_model: TransformerBridge) -> None:
+def test_a_vector_of_coefficient_0_is_the_unsteered_model(embedded_model: TransformerBridge) -> None:
     unsteered = next_token_logprobs(embedded_model, PROMPT)
 
-    steered = next_token_logprobs(embedded_model, PROMPT, [XVector("Love", "Love", coeff=9, at=6)])
+    steered = next_token_logprobs(embedded_model, PROMPT, [XVector("Love", "Hate", coeff=0, at=6)])
 
     assert torch.equal(steered, unsteered)
 

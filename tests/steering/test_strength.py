@@ -1,10 +1,12 @@
 import pytest
+import torch
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
 from rater.steering.additions import resolve
 from rater.steering.effects import position_norms
-from rater.steering.strength import residual_norm
+from rater.steering.strength import coeff_for, residual_norm
+from rater.steering.vectors import SteeringVector
 from rater.study.arms import ActivationAddition, DatasetVector, RandomVector, XVector
 
 pytestmark = pytest.mark.model
@@ -56,8 +58,10 @@ def test_a_control_is_as_strong_as_what_it_controls(embedded_model: TransformerB
 
 
 def test_nothing_cannot_be_scaled(embedded_model: TransformerBridge) -> None:
-    with pytest.raises(ModelError, match=r"additions\[0\] is zero at every text token, so no coeff gives it"):
-        resolve(embedded_model, [XVector("Love", "Love", relative=0.5, at=6)])
+    vector = SteeringVector("blocks.6.hook_resid_pre", torch.tensor([[1.0] * 576, [0.0] * 576]))
+
+    with pytest.raises(ModelError, match=r"x is zero at every text token, so no coeff gives it"):
+        coeff_for(embedded_model, [vector], 0.5, "x")
 
 
 def test_norms_are_reported_by_position(embedded_model: TransformerBridge) -> None:

@@ -6,7 +6,7 @@ from rater.study.load import load_study
 from rater.study.remarks import remarks
 
 STUDY = """\
-from rater import Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, XVector
+from rater import *
 
 study = Study(
     name="n", title="t", consent="Take part" "?", instructions="i",
@@ -48,6 +48,38 @@ def test_what_is_perhaps_a_slip_is_remarked_on(
 
     assert len(found) == len(said)
     assert all(remark.startswith(beginning) for remark, beginning in zip(found, said, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "remark"),
+    [
+        (
+            "sampling=Sampling(temperature=0, samples_per_prompt=2)",
+            "sampling.temperature is 0, so that all 2",
+        ),
+        ("sampling=Sampling(top_k=1, samples_per_prompt=3)", "sampling.top_k is 1, so that all 3 samples"),
+        (
+            "arms=[Steered(additions=[XVector('L', 'H', relative=0, at=6)]), Unsteered()]",
+            "arms[0].additions[0].relative is 0, so that it adds nothing.",
+        ),
+        (
+            "arms=[Steered(additions=[RandomVector(XVector('L', 'H', coeff=0, at=6))]), Unsteered()]",
+            "arms[0].additions[0].like has strength 0, so that it adds nothing.",
+        ),
+        (
+            "arms=[Unsteered(), Unsteered(name='again')]",
+            "The arms unsteered and again are declared alike, so that their texts are the same.",
+        ),
+    ],
+)
+def test_texts_that_come_out_equal_are_remarked_on(tmp_path: Path, changes: str, remark: str) -> None:
+    path = tmp_path / "study.py"
+    written = STUDY.format(prompts='"I hate you", "The rain"', coeff=5, raters=2, samples=1)
+    path.write_text(f"{written}\nstudy = Study.model_validate({{**dict(study), **dict({changes})}})\n")
+
+    found = list(remarks(load_study(path), path))
+
+    assert any(each.startswith(remark) for each in found), found
 
 
 @pytest.mark.parametrize(

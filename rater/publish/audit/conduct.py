@@ -19,6 +19,7 @@ from rater.publish.audit.preview import previewing
 from rater.publish.audit.raw import scan_bytes
 from rater.publish.audit.subject import Subject
 from rater.publish.audit.tables import scan_tables
+from rater.publish.same_texts import SameTexts, count_same_texts, with_pairs
 from rater.store.engine import reading, sqlite_path
 
 MOST_TRIALS = 60
@@ -51,9 +52,15 @@ def conduct_audit(subject: Subject, rating: Engine, rating_url: str) -> Audit:
         n_bytes=raw.n_bytes if raw else None,
         n_pages=len(replies),
         n_trials_crawled=n_trials,
+        same=with_pairs(_same_texts(subject), subject.items, subject.booklets),
         declared=subject.study.confounds,
         n_trials=len({item_id for booklet in subject.booklets for item_id in booklet.item_ids}),
     )
+
+
+def _same_texts(subject: Subject) -> SameTexts:
+    texts = [(subject.arms[item.id], item.prompt, item.text) for item in subject.rated]
+    return count_same_texts(texts, subject.study.arm_names)
 
 
 def _crawl(subject: Subject, folder: Path) -> tuple[list[Reply], list[Reply], int]:

@@ -1,7 +1,9 @@
 """Say what an audit found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from rater.publish.same_texts import SameTexts
 
 Severity = Literal["structure", "content", "own"]
 """Where a mark was found: in what no study declares (a leak); in the texts that a study shows; in words that
@@ -76,6 +78,8 @@ class Audit:
     n_trials_crawled: int
     n_trials: int
     """How many different texts there are to see."""
+    same: SameTexts = field(default_factory=SameTexts)
+    """Texts that raters would read twice."""
     declared: tuple[str, ...] = ()
     """The cues that the study declares as confounds."""
 
