@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from sqlalchemy import select
 
 from rater.custody.backup import back_up
 from rater.custody.export import data_dictionary, export_masked, in_order, read_unarmed_frame
@@ -25,7 +26,7 @@ from rater.store.log import event_hash, read_events
 from rater.store.rating import raters, sittings, trials
 from rater.store.rating.masked_export import COLUMNS
 from rater.store.rating.open import open_rating
-from rater.store.rating.schema import Event
+from rater.store.rating.schema import Comment, Event, Identifier, Rater
 from rater.store.rating.studies import get_study
 from rater.store.rating.watch import Watched
 from rater.study.study import Study
@@ -386,6 +387,36 @@ def test_a_masked_export_is_a_row_in_the_log_and_has_no_item_s_own_id(
     assert (event.kind, event.detail) == ("exported", {"who": "ada", "by": "command", "n_answers": 11})
     assert event.hash in shown.stderr
     assert not altered(verify(rating_url, sealed_url, study, head))
+
+
+def test_what_a_rater_wrote_is_no_formula_in_any_csv_and_only_the_owner_can_read_it(
+    opened: Study, rating_url: str, tmp_path: Path
+) -> None:
+    word = '=HYPERLINK("http://evil.example","x")'
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        (rater,) = session.scalars(select(Rater).order_by(Rater.consented_at).limit(1))
+        session.add(Comment(rater_id=rater.id, text=word))
+        session.add(
+            Identifier(
+                rater_id=rater.id,
+                study_id=rater.study_id,
+                is_person=True,
+                name="PROLIFIC_PID",
+                value=word,
+            )
+        )
+
+    rater_command("export", opened.name, "ratings.csv", "--identifiers", cwd=tmp_path)
+
+    for name, column in (("comments", "text"), ("identifiers", "value")):
+        with (tmp_path / f"ratings.{name}.csv").open(newline="") as file:
+            assert [row[column] for row in csv.DictReader(file)] == [f"'{word}"]
+    written = list(tmp_path.glob("ratings.*"))
+    assert len(written) == 6
+    assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o600}
+    dictionary = json.loads((tmp_path / "ratings.dictionary.json").read_text())
+    assert "formula" in dictionary["comments"]["text"]["in_csv"]
+    assert "in_csv" not in dictionary["ratings"]["answer"]
 
 
 def test_an_export_with_arms_has_the_items_own_ids(

@@ -14,6 +14,7 @@ from rater.analysis.wide_tables import ANSWER, FIELDS, add_items, hint_wide, to_
 from rater.errors import RaterError, TableError, nearest
 from rater.names import normalise_name
 from rater.tables import Dialect, Table, read_table
+from rater.tables.formulas import restore_table
 from rater.tables.read import EncodingError
 from rater.tables.separated_rows import QuoteError
 from rater.tables.table import Decimal, cell_text, require_unique_columns
@@ -121,7 +122,7 @@ def load_table(source: Source, dialect: Dialect | None = None, *, encoding: str 
         msg = f"encoding is {encoding!r}; valid: a name such as utf-8 or cp1252"
         raise RaterError(msg)
     try:
-        return read_table(source, dialect, encoding=encoding)
+        return restore_table(read_table(source, dialect, encoding=encoding))
     except QuoteError as error:
         msg = f"{error} If the file is written without quoting, read it with --no-quotes (quotes=False)."
         raise TableError(msg) from error

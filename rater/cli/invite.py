@@ -1,6 +1,5 @@
 """`rater invite`: make personal links to a study, each of which lets one person in."""
 
-import csv
 import io
 import os
 import re
@@ -14,6 +13,7 @@ from rater.cli.options import OutputFile, rating_option, study_argument
 from rater.errors import RaterError
 from rater.name_lists import similar_names
 from rater.names import normalise_name
+from rater.tables.write import csv_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,9 +157,7 @@ def _write_files(links: "Sequence[tuple[str, str]]", csv_file: Path | None, qr_f
                 _new_file(csv_file, written) as stream,
                 io.TextIOWrapper(stream, "utf-8", newline="") as file,
             ):
-                writer = csv.writer(file)
-                writer.writerow(("label", "link"))
-                writer.writerows(links)
+                file.writelines(csv_lines(("label", "link"), links))
         if qr_folder is not None:
             _write_codes(links, qr_folder, written)
     except OSError as error:

@@ -136,11 +136,12 @@ def show_diagnosis(diagnosis: "Diagnosis", title: str, json_path: Path | None) -
     from rater.cli import USER_MISTAKE
     from rater.report.data_check import diagnosis_text
     from rater.report.export import as_json
+    from rater.tables.write import write_private
 
     click.echo(diagnosis_text(diagnosis, title, width=Console().width))
     if json_path is not None:
         text = json.dumps(as_json(diagnosis), indent=2, ensure_ascii=False, allow_nan=False)
-        json_path.write_text(text + "\n", encoding="utf-8", newline="\n")
+        write_private(json_path, text + "\n")
         click.echo(f"The diagnosis is in {json_path}", err=True)
     if diagnosis.refuses:
         click.get_current_context().exit(USER_MISTAKE)

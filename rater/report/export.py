@@ -1,4 +1,7 @@
-"""Write an analysis as JSON and its ratings as CSV; the same input gives the same bytes."""
+"""Write an analysis as JSON and its ratings as CSV; the same input gives the same bytes.
+
+Only their owner can read the files: they have arms, and raters' words.
+"""
 
 import dataclasses
 import json
@@ -12,11 +15,9 @@ from pydantic import BaseModel
 import rater
 from rater.analysis.primary import Analysis
 from rater.analysis.results import NotEstimable, Result
+from rater.tables.write import order_columns, write_csv_file, write_private
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-
-FIRST_COLUMNS = ("rater", "position", "item", "prompt", "arm", "dimension", "answer", "shown_ms")
-"""How a CSV begins; other columns follow by name. Its rows are in the order of these columns, too."""
 
 
 def to_json(analysis: Analysis, about: Mapping[str, Json] | None = None) -> str:
@@ -31,16 +32,15 @@ def to_json(analysis: Analysis, about: Mapping[str, Json] | None = None) -> str:
 
 def write_json(analysis: Analysis, path: Path, about: Mapping[str, Json] | None = None) -> None:
     """Write an analysis as a JSON file in UTF-8."""
-    path.write_text(to_json(analysis, about), encoding="utf-8", newline="\n")
+    write_private(path, to_json(analysis, about))
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write ratings as a tidy CSV: one row an answer, sorted, ISO times in UTC, empty for no value."""
-    known = [column for column in FIRST_COLUMNS if column in frame.columns]
-    columns = [*known, *sorted(set(frame.columns) - set(known))]
+    """Write a table as a tidy CSV: one row an answer, sorted, in the form of `rater.tables.write`."""
+    columns = order_columns(frame.columns)
     rows = frame[columns].sort_values(columns, kind="stable", na_position="last")
-    written = rows.apply(_plain_column)
-    path.write_text(written.to_csv(index=False, lineterminator="\n"), encoding="utf-8", newline="\n")
+    values = [rows[column].astype(object).tolist() for column in columns]
+    write_csv_file(path, columns, zip(*values, strict=True))
 
 
 def _object(value: object) -> dict[str, Json]:
@@ -66,13 +66,3 @@ def as_json(value: object) -> Json:
         return [as_json(item) for item in value]
     assert value is None or isinstance(value, bool | int | float | str), value  # noqa: S101 (our own dataclasses)
     return value
-
-
-def _plain_column(column: "pd.Series[float]") -> pd.Series:
-    """Write times as ISO 8601 in UTC and whole numbers without a decimal point."""
-    if pd.api.types.is_datetime64_any_dtype(column):
-        times = pd.to_datetime(column, utc=True)
-        return times.map(lambda time: time.isoformat().replace("+00:00", "Z"), na_action="ignore")
-    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-        return column.astype("Int64")
-    return column

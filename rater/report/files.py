@@ -1,4 +1,4 @@
-"""Write tidy data as JSON Lines or Parquet, with a dictionary of all columns beside it."""
+"""Write tidy data as CSV, JSON Lines or Parquet, with a dictionary of all columns next to it."""
 
 import json
 from collections.abc import Mapping
@@ -9,6 +9,8 @@ import pandas as pd
 
 from rater.errors import RaterError
 from rater.report.export import write_csv
+from rater.tables.formulas import NOTE as FORMULAS
+from rater.tables.write import make_private, write_private
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 
@@ -40,8 +42,9 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
         lines = frame.to_json(
             orient="records", lines=True, date_format="iso", date_unit="us", force_ascii=False
         )
-        path.write_text(lines, encoding="utf-8", newline="\n")
+        write_private(path, lines)
     else:
+        make_private(path)
         plain = frame.copy(deep=False)
         plain.attrs = {}  # notes on how the frame came about, which Parquet's metadata cannot hold
         plain.to_parquet(path, engine="pyarrow", index=False)
@@ -60,11 +63,18 @@ def write_dictionaries(
 
 
 def _described(entries: Mapping[str, tuple[str, str]], frame: pd.DataFrame) -> dict[str, dict[str, str]]:
-    return {
-        column: {"meaning": meaning, "seen_by": seen_by, "type": str(frame[column].dtype)}
-        for column, (meaning, seen_by) in entries.items()
-    }
+    described = {}
+    for column, (meaning, seen_by) in entries.items():
+        described[column] = {"meaning": meaning, "seen_by": seen_by, "type": str(frame[column].dtype)}
+        if holds_text(frame[column]):
+            described[column]["in_csv"] = FORMULAS
+    return described
+
+
+def holds_text(column: "pd.Series[str]") -> bool:
+    """Return whether a column holds texts, which a CSV writes so that no spreadsheet runs them."""
+    return any(isinstance(value, str) for value in column)
 
 
 def _write_json(content: Mapping[str, object], path: Path) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+    write_private(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

@@ -19,7 +19,7 @@ from rater.analysis.texts import rate_texts
 from rater.errors import RaterError
 from rater.report.about import About, TextTables
 from rater.report.compose import compose
-from rater.report.export import FIRST_COLUMNS, Json, to_json, write_csv
+from rater.report.export import Json, to_json, write_csv
 from rater.report.figures.draw import draw_figures
 from rater.report.figures.style import Drawn
 from rater.report.files import write_dictionary, write_table
@@ -27,6 +27,7 @@ from rater.report.place import FIGURES, require_folder
 from rater.report.render import escape_markdown, to_html, to_markdown
 from rater.report.sections.findings import Findings
 from rater.report.sections.methods import method_paragraphs, references
+from rater.tables.write import FIRST_COLUMNS, make_private, write_private
 
 Say = Callable[[str], None]
 
@@ -41,7 +42,7 @@ def write_report(
     tables: TextTables | None = None,
     say: Say = lambda _: None,
 ) -> list[str]:
-    """Write a report's folder; return remarks on what was left out.
+    """Write a report's folder, which only its owner can read; return remarks on what was left out.
 
     An interruption leaves what was there before. Costs some seconds: figures a quarter of one each, the power
     curve up to ten.
@@ -66,7 +67,6 @@ def write_report(
         remarks = _fill(working, given, answers, json_about=json_about, say=say)
         if tables is not None:
             _write_texts(working, given, tables)
-        working.chmod(0o755)
         _swap(working, folder)
     finally:
         shutil.rmtree(working, ignore_errors=True)
@@ -85,16 +85,16 @@ def _fill(
     say("Writing the answers")
     remarks = _write_answers(working, answers, about)
     digest = hashlib.sha256((working / "answers.csv").read_bytes()).hexdigest()
-    _write_text(working / "results.json", to_json(analysis, {**json_about, "label": about.label}))
+    write_private(working / "results.json", to_json(analysis, {**json_about, "label": about.label}))
     curve = _curve(analysis, tested, say)
     figures = draw_figures(analysis, tested, curve, label=about.label, say=say)
     _write_figures(working / FIGURES, figures)
     say("Writing the report")
     findings = replace(given, figures=figures, curve=curve)
     document = compose(findings, digest)
-    _write_text(working / "report.html", to_html(document))
-    _write_text(working / "report.md", to_markdown(document))
-    _write_text(working / "methods.md", _methods(findings))
+    write_private(working / "report.html", to_html(document))
+    write_private(working / "report.md", to_markdown(document))
+    write_private(working / "methods.md", _methods(findings))
     return remarks
 
 
@@ -131,7 +131,8 @@ def _curve(analysis: Analysis, frame: pd.DataFrame, say: Say) -> PowerCurve | No
 def _write_figures(folder: Path, figures: Mapping[str, Drawn]) -> None:
     folder.mkdir()
     for name, drawn in figures.items():
-        _write_text(folder / f"{name}.svg", drawn.svg)
+        write_private(folder / f"{name}.svg", drawn.svg)
+        make_private(folder / f"{name}.png")
         (folder / f"{name}.png").write_bytes(drawn.png)
 
 
@@ -139,10 +140,6 @@ def _methods(findings: Findings) -> str:
     paragraphs = [escape_markdown(text) for text in method_paragraphs(findings)]
     works = "\n".join(f"- {escape_markdown(work)}" for work in references(findings))
     return "# Methods\n\n" + "\n\n".join(paragraphs) + f"\n\n## References\n\n{works}\n"
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _swap(working: Path, folder: Path) -> None:

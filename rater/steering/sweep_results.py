@@ -1,6 +1,5 @@
 """Results of a sweep: settings, what each does, and the CSV file that keeps them. Needs no torch."""
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from typing import Literal
 
 from rater.errors import ModelError, TableError
 from rater.tables import Dialect, read_table
+from rater.tables.formulas import restore_table
+from rater.tables.write import csv_lines
 
 Place = Literal["front", "mid", "back"]
 MAX_NLL_RISE = 1.0
@@ -112,7 +113,7 @@ class SweepFile:
         if whole.count("\n") < 2 and whole.strip() in {"", ",".join(self._columns)}:
             return []
         try:
-            table = read_table(io.StringIO(whole), Dialect(decimal="."))
+            table = restore_table(read_table(io.StringIO(whole), Dialect(decimal=".")))
         except TableError as error:
             msg = f"{self._path} cannot be read as a sweep ({error}); name another file with --out."
             raise ModelError(msg) from error
@@ -134,14 +135,11 @@ class SweepFile:
             **{name: "" if setting is None else getattr(setting, name) for name in _SETTING},
             **{name: getattr(outcome, name) for name in _MEASURED},
         }
-        written = io.StringIO()
-        writer = csv.DictWriter(written, self._columns, lineterminator="\n")
+        header, row = csv_lines(self._columns, [[line[name] for name in self._columns]])
         try:
-            if not self._path.exists() or not self._path.stat().st_size:
-                writer.writeheader()
-            writer.writerow(line)
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(written.getvalue())
+            is_new = not self._path.exists() or not self._path.stat().st_size
+            with self._path.open("a", encoding="utf-8", newline="") as file:
+                file.write(header + row if is_new else row)
         except OSError as error:
             kept = " What was measured before is kept in it." if self._path.exists() else ""
             msg = f"{self._path} cannot be written: {error.strerror or error}.{kept}"

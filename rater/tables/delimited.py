@@ -71,6 +71,7 @@ def read_delimited(name: str, text: str, dialect: Dialect) -> Table:
     return Table(
         source=name,
         file_format=f"text with {SEPARATORS[separator]} between the columns",
+        is_delimited=True,
         columns=dict(zip(header.names, columns.values, strict=False)),  # ignored ones are at the end
         positions=columns.positions,
         decimal=dialect.decimal or ("," if separator == ";" else "."),

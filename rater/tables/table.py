@@ -22,6 +22,8 @@ class Table:
     """The format in words, such as "CSV, separated by semicolons"."""
     columns: Mapping[str, Sequence[object]]
     """Values by the column's name. Texts in a delimited file; what JSON and Parquet hold otherwise."""
+    is_delimited: bool = False
+    """Whether it is text with separators, which has formulas of spreadsheets in another form."""
     positions: Sequence[int]
     """For each row the line where it begins, or its number (from 1) in a format without lines."""
     unit: Literal["line", "row"] = "line"

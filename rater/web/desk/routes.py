@@ -1,5 +1,6 @@
 """Serve the desk: each view reads, calls the store, and renders or redirects; all of it behind a login."""
 
+import os
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, abort, current_app, redirect, request, url_for
@@ -265,7 +266,8 @@ def _report_file(study: PublishedStudy) -> Path | None:
     if folder is None or study.state not in UNBLINDED:
         return None
     file = folder / study.name / _REPORT
-    return file if file.is_file() and file.resolve().is_relative_to(folder.resolve()) else None
+    is_readable = file.is_file() and os.access(file, os.R_OK)
+    return file if is_readable and file.resolve().is_relative_to(folder.resolve()) else None
 
 
 def _attachment(lines: object, name: str) -> Response:

@@ -1,0 +1,89 @@
+"""Write tables as CSV: the one form of all that we export, from the command line, the desk and reports.
+
+UTF-8, commas, line feeds; whole numbers without decimals, times in ISO 8601 and UTC, empty for no value, and
+texts so that no spreadsheet runs them (see `rater.tables.formulas`).
+"""
+
+import csv
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rater.tables.formulas import neutralize
+
+FIRST_COLUMNS = ("rater", "position", "item", "prompt", "arm", "dimension", "answer", "shown_ms")
+"""How a CSV begins; other columns follow by name. Its rows are in the order of these columns, too."""
+
+_MAX_WHOLE = 1e15
+"""Whole floats below are written exactly."""
+_MISSING = frozenset({"NAType", "NaTType"})
+_OWNER_ONLY = 0o600
+
+
+def order_columns(columns: Iterable[str]) -> list[str]:
+    """Put the columns of ratings in the order in which they are written."""
+    rest = set(columns)
+    known = [column for column in FIRST_COLUMNS if column in rest]
+    return [*known, *sorted(rest - set(known))]
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Write a header, and a line a row, each with its line end."""
+    line = _Line()
+    writer = csv.writer(line)  # its line end \r\n makes it quote cells with either of the two
+    writer.writerow(map(neutralize, columns))
+    yield line.text
+    for row in rows:
+        writer.writerow(map(csv_cell, row))
+        yield line.text
+
+
+def csv_cell(value: object) -> str:
+    """Return a value as a CSV has it, before quoting."""
+    if isinstance(value, str):
+        return neutralize(value)
+    if value is None or type(value).__name__ in _MISSING:
+        return ""
+    if isinstance(value, datetime):
+        in_utc = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return in_utc.isoformat().replace("+00:00", "Z")
+    if isinstance(value, float):
+        if value != value:  # noqa: PLR0124 (NaN)
+            return ""
+        return str(int(value)) if value.is_integer() and abs(value) < _MAX_WHOLE else repr(float(value))
+    item = getattr(value, "item", None)
+    return csv_cell(item()) if callable(item) else neutralize(str(value))
+
+
+def write_csv_file(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table to a file that only its owner can read."""
+    make_private(path)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(csv_lines(columns, rows))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a text to a file that only its owner can read."""
+    make_private(path)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def make_private(path: Path) -> None:
+    """Make a file that only its owner can read, or restrict one that is there, before it is written."""
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY, _OWNER_ONLY)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):  # a pipe or a device stays what it is
+            os.fchmod(descriptor, _OWNER_ONLY)
+    finally:
+        os.close(descriptor)
+
+
+class _Line:
+    """The line that a CSV writer wrote last."""
+
+    text = ""
+
+    def write(self, written: str) -> None:
+        self.text = written.removesuffix("\r\n") + "\n"
