@@ -1,6 +1,7 @@
 """Turn a study's accent colour into a style sheet that keeps its contrast on light and on dark."""
 
 import re
+from colorsys import hls_to_rgb, rgb_to_hls
 from functools import lru_cache
 
 ACCENT = re.compile(r"[0-9a-f]{6}")
@@ -8,7 +9,7 @@ _PAPER = {"light": "fcfbf8", "dark": "1d2126"}
 """What the accent is seen on, the less favourable of the two surfaces of each theme (`rater.css`)."""
 _INK = {"light": "ffffff", "dark": "0b0d10"}
 """What is written on the accent."""
-_TOWARDS = {"light": 0.0, "dark": 255.0}
+_TOWARDS = {"light": 0.0, "dark": 1.0}
 _ENOUGH = 7.0
 """WCAG 2.2, success criterion 1.4.6."""
 
@@ -26,10 +27,13 @@ def look_css(accent: str) -> str:
 
 
 def shade_for(accent: str, theme: str) -> str:
-    """Darken (light theme) or lighten a colour until it can be read on the paper, and be written on."""
+    """Darken (light theme) or lighten a colour until it can be read on the paper, and be written on.
+
+    Its hue and saturation stay: mixed with white, brown would turn to beige.
+    """
     colour, paper, ink = _rgb(accent), _rgb(_PAPER[theme]), _rgb(_INK[theme])
     for step in range(101):
-        mixed = _mix(colour, _TOWARDS[theme], step / 100)
+        mixed = _shift(colour, _TOWARDS[theme], step / 100)
         if min(contrast(mixed, paper), contrast(mixed, ink)) >= _ENOUGH:
             return _hex(mixed)
     msg = f"no shade of #{accent} can be read in the {theme} theme"
@@ -50,9 +54,13 @@ def _luminance(colour: Rgb) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def _mix(colour: Rgb, target: float, share: float) -> Rgb:
-    red, green, blue = (round(value + (target - value) * share) for value in colour)
-    return red, green, blue
+def _shift(colour: Rgb, lightness: float, share: float) -> Rgb:
+    if share == 0:
+        return colour
+    red, green, blue = (part / 255 for part in colour)
+    hue, before, saturation = rgb_to_hls(red, green, blue)
+    red, green, blue = hls_to_rgb(hue, before + (lightness - before) * share, saturation)
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def _rgb(digits: str) -> Rgb:

@@ -145,8 +145,10 @@ def next_place(visit: Visit, position: int, *, goes_back: bool) -> Place:
     assert sitting is not None  # noqa: S101 (who sent a trial has one)
     if goes_back:
         return Place("trial", max(1, position - 1))
-    every = visit.protocol.break_every
-    if position == sitting.n_answered < sitting.n_trials and every and position % every == 0:
+    every = visit.protocol.break_every or sitting.n_trials
+    n_left = sitting.n_trials - position
+    is_worth_a_rest = 2 * n_left >= every  # a rest just before the end would only delay it
+    if position == sitting.n_answered and is_worth_a_rest and position % every == 0:
         return Place("rest", position)
     if position < sitting.n_trials and not sitting.has_finished:
         return Place("trial", position + 1)

@@ -4,7 +4,7 @@ Our own words are gettext catalogues (`translations/`); English ones are the mes
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Literal, cast
 
@@ -16,6 +16,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from rater.study.protocol import Protocol
+from rater.web.markdown import render_markdown
 from rater.web.security import is_secure
 
 NAMES = {"en": "English", "de": "Deutsch", "es": "Español", "fr": "Français", "zh": "中文"}
@@ -55,10 +56,52 @@ def _shown_number(one: str, many: str, num: int) -> Markup:
     return Markup(_words_for(one, many, num)) % {"num": num}  # noqa: S704 (our own words)
 
 
-def _of_study() -> Markup:
-    """Mark an element as the study's words: they run as their first letter does, in the page's language."""
-    page = current_language()
+def _of_study(words: str = "") -> Markup:
+    """Mark an element as the study's words: they run as their first letter does, in their own language.
+
+    That is the page's language or, for words that were left out of its translation, the study's.
+    """
+    page, own = current_language(), g.get("study_language")
+    if own and own != page and words in _untranslated():
+        return Markup('lang="{}" dir="auto"').format(own)
     return Markup('dir="auto"') if _is_ours(page) else Markup('lang="{}" dir="auto"').format(page)
+
+
+def _untranslated() -> frozenset[str]:
+    """Return the study's words that are the same in its translation into the page's language."""
+    if "untranslated" not in g:
+        from rater.web.defaults import OURS  # noqa: PLC0415 (which speaks our languages by this module)
+
+        own: Protocol = g.study_protocol
+        shown = own.in_language(current_language())
+        same = (frozenset(_words_of(own)) & frozenset(_words_of(shown))) - OURS
+        g.untranslated = same | {render_markdown(text) for text in _long_texts_of(own) if text in same}
+    return cast("frozenset[str]", g.untranslated)
+
+
+def _words_of(protocol: Protocol) -> Iterator[str]:
+    pending: list[object] = [protocol.model_dump(exclude={"translations"})]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            pending += value.values()
+        elif isinstance(value, list | tuple):
+            pending += value
+    for dimension in protocol.dimensions:
+        yield from (choice.label for choice in dimension.scale.choices)
+
+
+def _long_texts_of(protocol: Protocol) -> Iterator[str]:
+    texts = (
+        protocol.consent,
+        protocol.content_notice,
+        protocol.instructions,
+        protocol.thanks,
+        protocol.debrief,
+    )
+    yield from (text for text in (*texts, *(each.feedback for each in protocol.practice)) if text)
 
 
 def _of_us() -> Markup:
@@ -118,6 +161,7 @@ def choose_language(protocol: Protocol) -> str:
     """Take the language that a rater chose, else the one their browser prefers, of those the study has."""
     languages = offered(protocol)
     g.study_language = protocol.language
+    g.study_protocol = protocol
     chosen = request.cookies.get(LANGUAGE_COOKIE)
     if chosen not in languages:
         chosen = _preferred(languages)

@@ -72,7 +72,7 @@ def feedback_fields(
     return tuple(
         FeedbackField(
             question=dimension.question,
-            answered=_name(dimension.scale, value),
+            answered=name_answer(dimension.scale, value),
             is_right=is_within(value, accepted) if accepted else None,
             accepted=_name_range(dimension.scale, accepted) if accepted else "",
         )
@@ -83,12 +83,12 @@ def feedback_fields(
 
 def _name_range(scale: Scale, ends: tuple[float, float]) -> str:
     if ends[0] == ends[1]:
-        return _name(scale, ends[0])
-    return _("%(low)s to %(high)s", low=_name(scale, ends[0]), high=_name(scale, ends[1]))
+        return name_answer(scale, ends[0])
+    return _("%(low)s to %(high)s", low=name_answer(scale, ends[0]), high=name_answer(scale, ends[1]))
 
 
-def _name(scale: Scale, value: float | None) -> str:
-    """Write an answer as the scale shows it."""
+def name_answer(scale: Scale, value: float | None) -> str:
+    """Return an answer in the words of its scale."""
     if value is None:
         return _("cannot judge")
     if scale.kind == "pairwise":

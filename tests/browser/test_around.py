@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from rater.store.rating.publication import NewTrial
 from rater.study.asides import Practice
 from rater.study.protocol import Protocol
-from rater.study.scales import Pairwise
 from rater.study.visit import BlindingQuestion, Ending, Endings, ScreeningQuestion
 
 pytestmark = pytest.mark.browser
@@ -185,33 +183,6 @@ def test_without_a_script_the_whole_study_can_be_done_and_is_stored_once(
     assert stored("SELECT text FROM comment") == [("All clear.",)]
 
 
-def test_on_a_phone_a_pair_its_question_and_every_answer_are_on_one_screen(
-    browse: Browse, address: str, publish_study: Callable[..., str], protocol: Protocol
-) -> None:
-    scale = Pairwise(tie="Both alike", degrees=("slightly", "clearly"))
-    dimension = protocol.dimensions[0].model_copy(update={"scale": scale, "cannot_judge": True})
-    shown = protocol.model_copy(update={"dimensions": (dimension,)})
-    texts = (("Long", " and longer" * 100), ("Short", "."))
-    trials = (NewTrial("pair-0", "pair-1"), NewTrial("pair-1", "pair-0"))
-    publish_study(slug="pair", name="pair", shown=shown, texts=texts, trials=trials)
-    with browse(**PHONE) as context:
-        page = context.new_page()
-        agree(page, f"{address}/s/pair")
-        page.locator("button.primary").click()
-        for position in (1, 2):
-            expect(page.locator(f"form[data-position='{position}']")).to_be_visible()
-            expect(page.locator("#show-keys")).to_have_js_property("hidden", value=False)
-            assert page.evaluate("window.scrollY") == 0
-            expect(page.locator(".text").first).to_be_in_viewport(ratio=1)
-            box = page.locator(".text").first.bounding_box()
-            assert box is not None
-            assert box["height"] > 200
-            for shown_whole in (".unable", ".button.primary"):
-                expect(page.locator(shown_whole)).to_be_in_viewport(ratio=1)
-            page.locator("label.point").nth(0).tap()
-            page.locator("button.primary").tap()
-
-
 def test_a_page_longer_than_its_window_begins_at_its_top(
     browse: Browse, address: str, publish_study: Callable[..., str], protocol: Protocol
 ) -> None:
@@ -239,28 +210,3 @@ def test_on_a_phone_answers_that_cannot_be_sent_can_be_downloaded(browse: Browse
         expect(page.locator("#show-keys")).to_be_hidden()  # a thumb has no keys
         page.evaluate("document.getElementById('download').hidden = false")
         expect(page.locator("#download")).to_be_visible()
-
-
-def test_a_text_that_goes_on_below_is_shaded_until_its_end_is_seen(
-    browse: Browse, address: str, publish_study: Callable[..., str]
-) -> None:
-    publish_study(slug="long", name="long", texts=(("Long", " and longer" * 300), ("Short", ".")))
-    with browse(**PHONE) as context:
-        page = context.new_page()
-        agree(page, f"{address}/s/long")
-        page.locator("button.primary").click()
-
-        def edge(position: int) -> bytes:
-            expect(page.locator(f"form[data-position='{position}']")).to_be_visible()
-            box = page.locator("#text").bounding_box()
-            assert box is not None
-            left, top = box["x"] + box["width"] - 3, box["y"] + box["height"] - 6
-            picture: bytes = page.screenshot(clip={"x": left, "y": top, "width": 2, "height": 2})
-            return picture
-
-        more_below = edge(1)
-        page.evaluate("document.getElementById('text').scrollTo(0, 1e6)")
-        at_the_end = edge(1)
-        page.locator("label.point").nth(0).tap()
-        page.locator("button.primary").tap()
-        assert more_below != at_the_end == edge(2)

@@ -62,7 +62,7 @@ def test_the_next_text_comes_with_the_save_and_nothing_is_loaded_again(
         assert kept(page) == 0
         expect(page.locator("#status")).to_have_text("Saved: 1 of 3")
         expect(page.locator("#question-1")).to_be_focused()
-        assert page.title() == "How happy are these texts?: 2 of 3"
+        assert page.title() == "2 of 3 – How happy are these texts?"
     assert answers() == [(1, 1, 4.0)]
 
 

@@ -49,7 +49,7 @@ def press_next(page: Page) -> None:
 
 def finish(page: Page) -> None:
     expect(page.get_by_text("Your answers to all 3 texts are saved.")).to_be_visible()
-    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Finish and send").click()
     expect(page.get_by_text("All your answers are saved")).to_be_visible()
 
 

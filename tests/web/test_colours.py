@@ -27,3 +27,11 @@ def test_a_colour_that_keeps_its_contrast_stays_as_it_is(client: FlaskClient) ->
     assert "--accent:#17508f" in look_css("17508f")
     assert client.get("/look/17508f.css").mimetype == "text/css"
     assert client.get("/look/red;}.css").status_code == 404
+
+
+def test_a_brown_accent_stays_a_saturated_orange_in_the_dark() -> None:
+    shade = shade_for("8a4b00", "dark")
+    red, green, blue = (int(shade[start : start + 2], 16) for start in (0, 2, 4))
+
+    assert red > green > blue
+    assert red - blue > 200

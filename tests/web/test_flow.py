@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 from rater.store.engine import writing
 from rater.store.rating import studies
 from rater.store.rating.open import open_rating
+from rater.study.protocol import Protocol
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 Rate = Callable[[str, int, int], TestResponse]
@@ -310,3 +311,27 @@ def test_a_rater_of_one_study_is_nobody_in_another(
 
     assert client.get("/s/other").status_code == 200
     assert client.get(f"/s/{slug}").location == f"/s/{slug}/trial/1"
+
+
+@pytest.mark.parametrize(
+    ("every", "n_texts", "rests"),
+    [(3, 10, [3, 6]), (2, 4, [2]), (20, 40, [20]), (20, 25, []), (20, 30, [20]), (1, 3, [1, 2])],
+)
+def test_there_is_no_rest_just_before_the_end(
+    client: FlaskClient,
+    publish_study: Callable[..., str],
+    protocol: Protocol,
+    enter: Callable[[str], None],
+    rate: Rate,
+    every: int,
+    n_texts: int,
+    rests: list[int],
+) -> None:
+    shown = protocol.model_copy(update={"break_every": every})
+    texts = tuple(("Text", f" {n}.") for n in range(n_texts))
+    slug = publish_study(slug="rests", name="rests", shown=shown, texts=texts)
+    enter(slug)
+
+    places = [str(rate(slug, position, 3).location) for position in range(1, n_texts + 1)]
+
+    assert [int(place.rpartition("/")[2]) for place in places if "/rest/" in place] == rests

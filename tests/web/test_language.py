@@ -8,10 +8,11 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
+from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
 from rater.study.protocol import Protocol
-from rater.study.translation import Translation
+from rater.study.translation import DimensionTranslation, Translation
 from rater.web import language
 
 WEB = Path(language.__file__).parent
@@ -154,6 +155,35 @@ def test_rated_texts_are_in_the_study_s_language_and_not_for_a_browser_to_transl
 
     assert '<p class="rated" translate="no" dir="ltr">' in own
     assert '<p class="rated" lang="en" translate="no" dir="ltr">' in translated
+
+
+def test_what_is_not_translated_is_marked_as_in_the_study_s_language(
+    client: FlaskClient,
+    publish_study: Callable[..., str],
+    protocol: Protocol,
+    enter: Callable[[str], None],
+) -> None:
+    translation = Translation(
+        title="¿Cómo son de alegres?", dimensions={"happiness": DimensionTranslation(low="nada alegre")}
+    )
+    shown = protocol.model_copy(update={"translations": {"es": translation}})
+    slug = publish_study(slug="partly", name="partly", shown=shown)
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "es"
+
+    consent = BeautifulSoup(client.get(f"/s/{slug}/consent").text, "html.parser")
+    enter(slug)
+    trial = BeautifulSoup(client.get(f"/s/{slug}/trial/1").text, "html.parser")
+
+    def language(soup: BeautifulSoup, words: str) -> str:
+        found = [tag for tag in soup.select("main *") if " ".join(tag.get_text().split()) == words]
+        return next(str(each["lang"]) for tag in found for each in [tag, *tag.parents] if each.get("lang"))
+
+    assert language(consent, "¿Cómo son de alegres?") == "es"
+    assert language(consent, "You will rate texts. Nothing about you is stored. Ask us.") == "en"
+    assert language(trial, "How happy is this text?") == "en"
+    assert language(trial, "nada alegre") == "es"
+    assert language(trial, "very happy") == "en"
+    assert language(trial, "Siguiente") == "es"
 
 
 def test_languages_that_we_do_not_speak_are_offered_by_their_own_names(

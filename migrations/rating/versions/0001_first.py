@@ -53,7 +53,8 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("study_id", sa.Integer(), nullable=False),
         sa.Column("n_trials", sa.Integer(), nullable=False),
-        sa.Column("longest", sa.Integer(), nullable=False),
+        sa.Column("n_lines", sa.Integer(), nullable=False),
+        sa.Column("n_narrow_lines", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("booklet_refers_to_study_by_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("booklet_key")),
     )

@@ -5,8 +5,8 @@ has the rows can recompute it:
 
 - study: ``["<name>","<slug>","<study hash>","<commitment>","<time of publication>"]``;
 - items: ``["<item id>","<prompt>","<text>",is_check]``, sorted by item id;
-- booklets: ``["<booklet id>",n_trials,longest,[position,"<item id>","<other item id>",…],…]`` in
-  the order of the trials, sorted by booklet id; a booklet without trials is a line too;
+- booklets: ``["<booklet id>",n_trials,n_lines,n_narrow_lines,[position,"<item id>","<other item id>",…],…]``
+  in the order of the trials, sorted by booklet id; a booklet without trials is a line too;
 - checks: ``["<item id>","<dimension>",lowest,highest]``, sorted by item id and dimension.
 
 Values are those of the table's columns, in their order, so that a new column is digested too. Times are ISO

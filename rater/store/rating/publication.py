@@ -1,15 +1,22 @@
 """Insert a publication: a study with its texts, booklets and attention checks, in one transaction."""
 
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from rater.store.rating.schema import AttentionCheck, Booklet, Item, Study, Trial
 from rater.store.rating.studies import PublishedStudy
 
 _INSERT_BATCH = 1_000
+# columns as wide as a digit in the lines of the raters' pages, less the end of a line where no word fits
+_WIDE_COLUMNS, _PAIR_COLUMNS, _NARROW_COLUMNS = 66, 46, 36
+_TAB_COLUMNS = 8
+_MAX_LINES = 80
+"""More than any window shows."""
 
 
 @dataclass(frozen=True)
@@ -100,19 +107,17 @@ def insert_study(
     session.flush()
     study_id = session.scalars(select(Study.id).where(Study.name == study.name)).one()
     _insert(session, Item, [_item_row(item, study_id) for item in items])
-    lengths = {item.id: len(item.prompt) + len(item.text) for item in items}
-    _insert(session, Booklet, [_booklet_row(booklet, study_id, lengths) for booklet in booklets])
+    texts = {item.id: item.prompt + item.text for item in items}
+    _insert(session, Booklet, [_booklet_row(booklet, study_id, texts) for booklet in booklets])
     _insert(session, Trial, [row for booklet in booklets for row in _trial_rows(booklet)])
     _insert(session, AttentionCheck, [row for check in checks for row in _check_rows(check)])
 
 
 def add_booklets(session: Session, study_id: int, booklets: Sequence[NewBooklet]) -> None:
     """Add booklets to a published study, for raters added to its plan. Costs a query, and bulk inserts."""
-    rows = session.execute(
-        select(Item.id, func.length(Item.prompt) + func.length(Item.text)).where(Item.study_id == study_id)
-    )
-    lengths = {item_id: length for item_id, length in rows}  # noqa: C416 (rows are no pairs to mypy)
-    _insert(session, Booklet, [_booklet_row(booklet, study_id, lengths) for booklet in booklets])
+    rows = session.execute(select(Item.id, Item.prompt, Item.text).where(Item.study_id == study_id))
+    texts = {row.id: row.prompt + row.text for row in rows}
+    _insert(session, Booklet, [_booklet_row(booklet, study_id, texts) for booklet in booklets])
     _insert(session, Trial, [row for booklet in booklets for row in _trial_rows(booklet)])
 
 
@@ -131,13 +136,39 @@ def _item_row(item: NewItem, study_id: int) -> dict[str, object]:
     }
 
 
-def _booklet_row(booklet: NewBooklet, study_id: int, lengths: dict[str, int]) -> dict[str, object]:
+def _booklet_row(booklet: NewBooklet, study_id: int, texts: Mapping[str, str]) -> dict[str, object]:
+    is_pairwise = any(trial.other_item_id for trial in booklet.trials)
+    lines = [count_lines(texts[item_id], is_pairwise=is_pairwise) for item_id in booklet.item_ids]
     return {
         "id": booklet.id,
         "study_id": study_id,
         "n_trials": len(booklet.trials),
-        "longest": max((lengths[item_id] for item_id in booklet.item_ids), default=0),
+        "n_lines": max((wide for wide, _ in lines), default=0),
+        "n_narrow_lines": max((narrow for _, narrow in lines), default=0),
     }
+
+
+# every text is in many booklets
+@lru_cache(maxsize=100_000)
+def count_lines(text: str, *, is_pairwise: bool) -> tuple[int, int]:
+    """Estimate how many lines a text with its prompt takes on a wide page, and on a phone."""
+    widths = [_width(line) for line in text.splitlines()]
+    wide = _n_rows(widths, _PAIR_COLUMNS if is_pairwise else _WIDE_COLUMNS)
+    return min(wide, _MAX_LINES), min(_n_rows(widths, _NARROW_COLUMNS), _MAX_LINES)
+
+
+def _n_rows(widths: Sequence[int], columns: int) -> int:
+    return sum(max(1, -(-width // columns)) for width in widths)
+
+
+def _width(line: str) -> int:
+    """Return the width of a line in columns: Chinese, Japanese and Korean signs and emoji take two."""
+    if line.isascii():
+        return len(line) + _TAB_COLUMNS * line.count("\t")
+    return sum(
+        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1
+        for sign in line
+    )
 
 
 def _trial_rows(booklet: NewBooklet) -> list[dict[str, object]]:

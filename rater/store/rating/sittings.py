@@ -26,7 +26,8 @@ SITTING_COLUMNS = (
     Rater.id,
     Rater.booklet_id,
     Booklet.n_trials,
-    Booklet.longest,
+    Booklet.n_lines,
+    Booklet.n_narrow_lines,
     select(func.coalesce(func.max(Answer.position), 0)).where(_MINE).scalar_subquery(),
     func.coalesce(_LAST_AT, Rater.consented_at),
     Rater.screened_at.is_not(None),
@@ -57,8 +58,10 @@ class Sitting:
     rater_id: str
     booklet_id: str
     n_trials: int
-    longest: int
-    """Characters of the booklet's longest trial."""
+    n_lines: int
+    """Lines of the booklet's longest text on a wide page."""
+    n_narrow_lines: int
+    """The same on a phone."""
     n_answered: int
     last_seen_at: datetime
     """When they last answered; before the first answer, when they consented."""

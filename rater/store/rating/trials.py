@@ -20,6 +20,18 @@ _TRIAL = (
     .outerjoin(_Other, _Other.id == Trial.other_item_id)
     .where(Trial.booklet_id == bindparam("booklet_id"), Trial.position == bindparam("position"))
 )
+_TRIALS = (
+    select(Trial.position, Item.prompt, Item.text, _Other.text.label("other_text"), Trial.dimension)
+    .join(Trial, Trial.item_id == Item.id)
+    .outerjoin(_Other, _Other.id == Trial.other_item_id)
+    .where(Trial.booklet_id == bindparam("booklet_id"), Trial.position >= bindparam("first"))
+    .order_by(Trial.position)
+)
+_ALL_ANSWERS = (
+    select(Answer.position, Answer.dimension, Answer.value, Answer.comment)
+    .where(Answer.rater_id == bindparam("rater_id"), Answer.position >= bindparam("first"))
+    .order_by(Answer.revision)
+)
 _DIMENSION = select(Trial.dimension).where(
     Trial.booklet_id == bindparam("booklet_id"), Trial.position == bindparam("position")
 )
@@ -118,6 +130,16 @@ def view_trial(session: Session, sitting: Sitting, position: int) -> TrialView:
         dimension=trial.dimension,
         answers=latest,
     )
+
+
+def view_trials(session: Session, sitting: Sitting, first: int) -> list[TrialView]:
+    """Read the trials of a booklet from a position on, with their latest answers. Costs two queries."""
+    connection = session.connection()
+    latest: dict[int, dict[str, Judgement]] = {}
+    for row in connection.execute(_ALL_ANSWERS, {"rater_id": sitting.rater_id, "first": first}):
+        latest.setdefault(row.position, {})[row.dimension] = Judgement(row.value, row.comment)
+    found = connection.execute(_TRIALS, {"booklet_id": sitting.booklet_id, "first": first})
+    return [TrialView(**row, answers=latest.get(row["position"], {})) for row in found.mappings()]
 
 
 def read_dimension(session: Session, booklet_id: str, position: int) -> str | None:

@@ -6,10 +6,17 @@ from markupsafe import Markup
 
 from rater.store.rating.asked import AskedText
 from rater.store.rating.steps import GuessChoice
+from rater.store.rating.trials import TrialView
+from rater.study.protocol import Protocol
 from rater.study.visit import BlindingQuestion
+from rater.web.language import Direction, direction_of
 from rater.web.pages.frame import Page
 from rater.web.pages.questions import OneOfField, OptionField, TextField
 from rater.web.pages.way_out import WayOut
+from rater.web.practising import name_answer
+
+_MAX_WORDS = 60
+"""Characters of a text by which a rater recognises it."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +27,20 @@ class FinishPage(Page):
 
     is_pairwise: bool
     n_texts: int
-    revisable: tuple[tuple[int, str], ...]
-    """The texts, or pairs, that can still be changed: number and address."""
+    revisable: tuple["GivenAnswer", ...]
+    """The texts, or pairs, whose answers can still be changed."""
+
+
+@dataclass(frozen=True)
+class GivenAnswer:
+    """One text, or pair, with what was answered."""
+
+    number: int
+    url: str
+    answer: str
+    words: str
+    """How the text begins."""
+    direction: Direction
 
 
 @dataclass(frozen=True)
@@ -84,6 +103,18 @@ class EndedPage(Page):
 
     paragraphs: tuple[str, ...]
     way: WayOut
+
+
+def given_answer(view: TrialView, protocol: Protocol, url: str) -> GivenAnswer:
+    """Show a trial among those that can still be changed."""
+    answered = (
+        name_answer(dimension.scale, view.answers[dimension.name].value)
+        for dimension in protocol.dimensions
+        if dimension.name in view.answers
+    )
+    text = " ".join((view.prompt + view.text).split())
+    words = text if len(text) <= _MAX_WORDS else f"{text[:_MAX_WORDS].rstrip()}…"
+    return GivenAnswer(view.position, url, " · ".join(answered), words, direction_of((text,)))
 
 
 def guess_fields(

@@ -4,18 +4,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rater.study.protocol import Dimension
+from rater.store.rating.publication import count_lines
+from rater.store.rating.sittings import Sitting
+from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert, Number, Pairwise, Slider
 from rater.web.language import Direction, direction_of
 from rater.web.language import gettext as _
 from rater.web.trial_form import ANSWER, CANNOT, COMMENT, LONGEST_COMMENT, UNABLE, Given, write_number
 
-Room = Literal["short", "medium", "long"]
 Kind = Literal["points", "choices", "slider", "number"]
 
 _MOST_BRIEF, _LONGEST_BRIEF = 5, 8
 _THOUSAND = 1000
-_SHORT_CHARACTERS, _MEDIUM_CHARACTERS = 320, 700
+# from where on a page begins higher, to leave more of the window to its text
+_MANY_LINES = 10
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,20 @@ class TextField:
     def of(cls, letter: str, prompt: str, text: str) -> "TextField":
         """Show a text with its prompt."""
         return cls(letter, prompt, text, direction_of((prompt, text)))
+
+
+@dataclass(frozen=True)
+class Room:
+    """The lines that a text has room for, so that the scale is in one place for all texts."""
+
+    wide: int
+    narrow: int
+    """On a phone."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the text needs much of a wide window."""
+        return self.wide > _MANY_LINES
 
 
 @dataclass(frozen=True)
@@ -133,11 +149,16 @@ def text_fields(prompt: str, text: str, other_text: str | None) -> tuple[TextFie
     return TextField.of("A", prompt, text), TextField.of("B", prompt, other_text)
 
 
-def room_for(n_characters: int) -> Room:
-    """Say how much room a booklet's longest text needs."""
-    if n_characters <= _SHORT_CHARACTERS:
-        return "short"
-    return "medium" if n_characters <= _MEDIUM_CHARACTERS else "long"
+def room_for(protocol: Protocol, sitting: Sitting) -> Room:
+    """Return one room for the texts of a booklet and of practice, so that the scale stays where it is."""
+    lines = [
+        count_lines(practice.prompt + text, is_pairwise=practice.other_text is not None)
+        for practice in protocol.practice
+        for text in (practice.text, practice.other_text or "")
+    ]
+    wide = max(sitting.n_lines, *(each for each, _ in lines), 1)
+    narrow = max(sitting.n_narrow_lines, *(each for _, each in lines), 1)
+    return Room(wide, narrow)
 
 
 def question_fields(dimensions: Sequence[Dimension], given: Mapping[str, Given]) -> tuple[QuestionField, ...]:

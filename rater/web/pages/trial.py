@@ -87,7 +87,7 @@ def trial_page(
     return TrialPage(
         frame=frame_of(visit, holds_answers=True),
         title=_(
-            "%(title)s: %(position)s of %(n)s",
+            "%(position)s of %(n)s – %(title)s",
             title=protocol.title,
             position=view.position,
             n=sitting.n_trials,
@@ -96,7 +96,7 @@ def trial_page(
         n_texts=sitting.n_trials,
         n_saved=sitting.n_answered,
         texts_of=text_fields(view.prompt, view.text, view.other_text),
-        room=room_for(sitting.longest),
+        room=room_for(protocol, sitting),
         questions=question_fields(dimensions, given),
         last_key=last_key(dimensions),
         submission_id=submission_id,

@@ -11,7 +11,7 @@ from rater.store.engine import reading
 from rater.store.rating import steps
 from rater.store.rating.asked import ABOUT_ALL, AskedText, read_asked
 from rater.store.rating.sittings import LeftWhy, Sitting
-from rater.store.rating.trials import first_revisable
+from rater.store.rating.trials import first_revisable, view_trials
 from rater.web import flow, forms, notices, pages
 from rater.web.defaults import blinding_of, thanks_of
 from rater.web.flow import Place, Visit
@@ -23,6 +23,7 @@ from rater.web.pages.ending import (
     GuessesPage,
     LeavePage,
     ThanksPage,
+    given_answer,
     guess_fields,
 )
 from rater.web.pages.frame import frame_of
@@ -37,9 +38,11 @@ _OVER = {"closed", "unblinded", "archived"}
 
 @blueprint.get("/s/<slug>/finish")
 def finish(slug: str) -> str:
-    """Say that every text is rated, and offer to change answers. Costs one query."""
-    visit, sitting = read_visit(slug, Place("finish"))
-    first = first_revisable(sitting, visit.protocol.revising)
+    """Show the answers to every text, and offer to change them. Costs three queries."""
+    with reading(running().engine) as session:
+        visit = flow.find_visit(session, slug)
+        sitting = flow.require_sitting(visit, Place("finish"))
+        views = view_trials(session, sitting, first_revisable(sitting, visit.protocol.revising))
     return pages.render(
         FinishPage(
             frame=frame_of(visit),
@@ -47,8 +50,8 @@ def finish(slug: str) -> str:
             is_pairwise=visit.protocol.is_pairwise,
             n_texts=sitting.n_trials,
             revisable=tuple(
-                (position, flow.url_of(slug, Place("trial", position)))
-                for position in range(first, sitting.n_trials + 1)
+                given_answer(view, visit.protocol, flow.url_of(slug, Place("trial", view.position)))
+                for view in views
             ),
         )
     )

@@ -173,7 +173,7 @@ def _refused(page: str) -> Response:
 def _render_practice(visit: Visit, position: int, answers: Answers, given: dict[str, Given]) -> str:
     protocol = visit.protocol
     shown = protocol.practice[position - 1]
-    longest = max(len(each.prompt) + len(each.text) for each in protocol.practice)
+    assert visit.sitting is not None  # noqa: S101 (required by every view)
     return pages.render(
         PracticePage(
             frame=frame_of(visit, holds_answers=True),
@@ -181,7 +181,7 @@ def _render_practice(visit: Visit, position: int, answers: Answers, given: dict[
             position=position,
             n_texts=_n_shown(visit),
             texts_of=text_fields(shown.prompt, shown.text, shown.other_text),
-            room=room_for(longest),
+            room=room_for(protocol, visit.sitting),
             questions=question_fields(protocol.dimensions, given),
             last_key=last_key(protocol.dimensions),
             given=practising.write_answers(answers),

@@ -6,7 +6,8 @@ import { enhanceSwitch } from "./keys.js";
 const main = document.querySelector("main .primary, main button[value=agree]");
 
 if (document.querySelector(".shortcuts")) enhanceSwitch();
-if (main?.hasAttribute("aria-describedby")) main.focus({ preventScroll: true });
+const hasKeys = !matchMedia("(hover: none) and (pointer: coarse)").matches;
+if (hasKeys && main?.hasAttribute("aria-describedby")) main.focus({ preventScroll: true });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
   if (event.repeat) return event.preventDefault(); // a key held down must not run through the pages

@@ -53,7 +53,8 @@ function tellTrying(attempt) {
   failingSince ??= performance.now();
   const isOffline = !navigator.onLine;
   say(isOffline ? words("offline") : words("trying").replace("{n}", attempt));
-  document.getElementById("download").hidden = performance.now() - failingSince < UNTIL_DOWNLOAD_MS;
+  const isHopeful = performance.now() - failingSince < UNTIL_DOWNLOAD_MS;
+  for (const id of ["unsent", "download"]) document.getElementById(id).hidden = isHopeful;
 }
 
 // The server keeps one answer for each submission id: a changed answer has an id of its own, made from the

@@ -232,7 +232,7 @@ def test_an_offer_says_what_a_free_booklet_would_ask_until_none_is_left(
 
     assert offer == Offer(n_trials=4, mean_characters=15, asks_all=True)  # "Prompt 1" and " text 1"
     assert none is None
-    assert sitting.longest == 15
+    assert (sitting.n_lines, sitting.n_narrow_lines) == (1, 1)
 
 
 def test_the_first_time_of_leaving_the_instructions_counts(

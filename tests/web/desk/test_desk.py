@@ -305,7 +305,9 @@ def test_a_link_that_lets_nobody_in_is_not_shown(
     assert "/s/quiet-river" in ada.get(STUDY).text
 
 
-@pytest.mark.parametrize("n", ["", "0", "501", "-1", "1.5", "²", "9" * 5000])
+@pytest.mark.parametrize(
+    "n", ["", "0", "501", "-1", "1.5", "1,5", "1,000", "1e2", "²", "000000001000000", "9" * 5000]
+)
 def test_a_number_of_links_that_the_page_does_not_offer_is_refused(ada: FlaskClient, n: str) -> None:
     assert ada.post(f"{STUDY}/invite", data={"n": n}).status_code == 400
 

@@ -84,8 +84,10 @@ class Booklet(Base):
     """The study it belongs to. (experimenter)"""
     n_trials: Mapped[int]
     """How many trials it has. (rater)"""
-    longest: Mapped[int]
-    """Characters of its longest trial, so that a page can keep room for it. (rater)"""
+    n_lines: Mapped[int]
+    """Lines of its longest text on a wide page, so that the page can reserve room for it. (rater)"""
+    n_narrow_lines: Mapped[int]
+    """The same on a phone. (rater)"""
 
 
 class Trial(Base):
