@@ -18,7 +18,8 @@ from typing import Literal
 from scipy import stats
 
 from rater.analysis.bounds import Bounds, clip
-from rater.analysis.results import Interval, NotEstimable, Outcome, Score
+from rater.analysis.results import Interval, NotEstimable, Outcome, Result, Score
+from rater.analysis.unanimous import TEST as EXACT
 from rater.analysis.wording import round_down
 
 Conclusion = Literal["larger", "smaller", "different", "inconclusive"]
@@ -32,12 +33,13 @@ class Equivalence:
     score: Score
     sesoi: float
     """The smallest effect size of interest: the margin on either side of 0, in units of the score."""
-    interval: Interval
-    """The interval at level 1 − 2 alpha; equivalent to no difference if within the margin."""
-    t_lower: float
+    interval: Interval | None
+    """The interval at level 1 − 2 alpha; equivalent to no difference if within the margin. None where nothing
+    varies, as are the two t."""
+    t_lower: float | None
     p_lower: float
     """That the difference is not above −SESOI."""
-    t_upper: float
+    t_upper: float | None
     p_upper: float
     """That the difference is not below +SESOI."""
     p: float
@@ -47,8 +49,10 @@ class Equivalence:
     conclusion: Conclusion
     direction: Literal["higher", "lower"] | None
     """Of the difference, where it is shown to differ from 0."""
-    difference_interval: Interval
+    difference_interval: Interval | None
     """The primary interval, at level 1 − alpha; larger than the SESOI if wholly beyond it."""
+    p_conclusion: float
+    """The p that the conclusion rests on, where there is no interval; otherwise that of equivalence."""
     method: str = "two one-sided t tests with the primary test's standard error and degrees of freedom"
     reference: str = "Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657–680"
 
@@ -63,6 +67,8 @@ def two_one_sided_tests(
     """
     if isinstance(primary, NotEstimable):
         return NotEstimable(test="equivalence", score=primary.score, reason=primary.reason, n=primary.n)
+    if primary.test == EXACT:
+        return _against_margins_exactly(primary, sesoi, alpha=alpha)
     error, df = primary.standard_error, primary.df
     if error is None or df is None:
         reason = f"the {primary.test} has no standard error"
@@ -93,6 +99,37 @@ def two_one_sided_tests(
         conclusion=_conclude(whole, sesoi, is_equivalent=p < alpha, is_different=is_different),
         direction=("higher" if primary.estimate > 0 else "lower") if is_different else None,
         difference_interval=clip(whole, bounds),
+        p_conclusion=p,
+    )
+
+
+def _against_margins_exactly(primary: Result, sesoi: float, *, alpha: float) -> Equivalence:
+    """Compare n equal differences with a margin: all lie on one side of it, so that p = 1 / 2^n."""
+    one_sided = 0.5 ** int(primary.settings["n_units"])
+    p_lower = one_sided if primary.estimate > -sesoi else 1.0
+    p_upper = one_sided if primary.estimate < sesoi else 1.0
+    p = max(p_lower, p_upper)
+    is_larger = abs(primary.estimate) > sesoi and 2 * one_sided < alpha
+    is_different = primary.p < alpha
+    conclusion: Conclusion = "larger" if is_larger else "smaller" if p < alpha else "inconclusive"
+    if conclusion == "inconclusive" and is_different:
+        conclusion = "different"
+    return Equivalence(
+        score=primary.score,
+        sesoi=sesoi,
+        interval=None,
+        t_lower=None,
+        p_lower=p_lower,
+        t_upper=None,
+        p_upper=p_upper,
+        p=p,
+        is_equivalent=p < alpha,
+        conclusion=conclusion,
+        direction=("higher" if primary.estimate > 0 else "lower") if is_different else None,
+        difference_interval=None,
+        p_conclusion=2 * one_sided if is_larger else primary.p if conclusion == "different" else p,
+        method="exact one-sided sign-flip tests of the differences from either margin",
+        reference=primary.reference,
     )
 
 

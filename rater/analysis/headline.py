@@ -3,10 +3,12 @@
 from typing import Literal
 
 from rater.analysis.bounds import DIFFERENCE, Bounds, bounds_of, covers_all
-from rater.analysis.equivalence import Equivalence
+from rater.analysis.equivalence import Conclusion, Equivalence
 from rater.analysis.planned import Planned
 from rater.analysis.results import Interval, NotEstimable, Outcome, Result
 from rater.analysis.scales import Judged, is_pairwise, strongest_of, unit_of
+from rater.analysis.unanimous import TEST as EXACT
+from rater.analysis.unanimous import describe_p
 from rater.analysis.wording import counted, coverage, number, p_value, round_down
 
 Verdict = Literal["higher", "lower", "equivalent", "inconclusive", "not estimable"]
@@ -71,6 +73,15 @@ def write_headline(
     return sentence if primary.test == "two-way t" else f"{sentence} {primary.claim}"
 
 
+_EXACTLY: dict[Conclusion, str] = {
+    "larger": "The difference is larger than",
+    "smaller": "The difference is smaller than",
+    "different": "The difference is shown to differ from 0, but neither to be larger nor smaller than",
+    "inconclusive": "It is not shown whether the difference is larger or smaller than",
+}
+"""How a conclusion without an interval begins."""
+
+
 def _is_equivalent(equivalence: Equivalence | NotEstimable | None) -> bool:
     return isinstance(equivalence, Equivalence) and equivalence.is_equivalent
 
@@ -82,14 +93,16 @@ def compare_with_sesoi(found: Equivalence) -> str:
     """
     in_points = found.score == "net_superiority"
     factor, unit, digits = (100, "percentage", 1) if in_points else (1, "scale", 2)
+    sesoi = f"the smallest effect size of interest, {factor * found.sesoi:g} {unit} points either way"
     interval = found.interval if found.conclusion == "smaller" else found.difference_interval
+    if interval is None:
+        return f"{_EXACTLY[found.conclusion]} {sesoi} (exact sign-flip, {p_value(found.p_conclusion)})."
     ends = [factor * interval.low, factor * interval.high]
     if found.direction == "lower":
         ends = [-ends[1], -ends[0]]
     low, high = (number(end, digits) for end in ends)
     wide = _all_possible(interval, DIFFERENCE if in_points else None)
     ci = f"{coverage(interval.level)} CI {low} to {high}{wide}"
-    sesoi = f"the smallest effect size of interest, {factor * found.sesoi:g} {unit} points either way"
     if found.conclusion == "larger":
         return f"The difference is larger than {sesoi} ({ci}, wholly beyond it)."
     if found.conclusion == "smaller":
@@ -146,7 +159,7 @@ def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: 
     sizes = f"{counted(result.n.raters, 'rater')} × {counted(result.n.prompts, 'prompt')}"
     if not result.has_enough_df:
         return f"no usable interval: {round_down(result.df or 0.0)} degrees of freedom, {sizes}"
-    parts = [p_value(result.p) if p_adjusted is None else f"Holm-adjusted {p_value(p_adjusted)}", sizes]
+    parts = [_p(result, p_adjusted), sizes]
     if result.interval is not None:
         factor = 100 if result.score == "net_superiority" else 1
         ends = [factor * result.interval.low, factor * result.interval.high]
@@ -156,6 +169,12 @@ def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: 
         said = _all_possible(result.interval, bounds)
         parts.insert(0, f"{coverage(result.interval.level)} CI {low} to {high}{said}")
     return ", ".join(parts)
+
+
+def _p(result: Result, p_adjusted: float | None) -> str:
+    if p_adjusted is not None:
+        return f"Holm-adjusted {p_value(p_adjusted)}"
+    return describe_p(result) if result.test == EXACT else p_value(result.p)
 
 
 def _all_possible(interval: Interval, bounds: Bounds | None) -> str:

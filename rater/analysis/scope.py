@@ -1,7 +1,8 @@
 """Choose the test that the declared scope of the claim asks for, and make it on both scores.
 
 Raters and prompts → the two-way t; raters → by-rater t with the sign-flip beside it; prompts, or a single
-rater → by-prompt t with the signed-rank (STATISTICS.md section 1). A test that cannot be stood behind is
+rater → by-prompt t with the signed-rank (STATISTICS.md section 1). Where all differences are the same, the
+exact sign-flip test takes the place of a t (`rater.analysis.unanimous`). A test that cannot be relied on is
 NotEstimable with its reason, never a number.
 """
 
@@ -20,6 +21,7 @@ from rater.analysis.preferences import Preferred
 from rater.analysis.ratings import Ratings
 from rater.analysis.results import NotEstimable, Outcome
 from rater.analysis.scales import Judged
+from rater.analysis.unanimous import replace_failed
 from rater.study.analysis_plan import Score
 
 
@@ -88,17 +90,21 @@ def _scores(planned: Planned) -> tuple[Score, Score]:
 
 def _tests_for_scope(compared: Compared, planned: Planned, bounds: Bounds | None) -> _Tests:
     ratings, cells, alpha = compared.answers, compared.cells, planned.alpha
+
+    def exact(failed: Outcome, score: Score) -> Outcome:
+        return replace_failed(failed, compared, planned, score)
+
     if planned.scope == "raters":
         return _Tests(
-            lambda score: by_rater_t(ratings, cells, score, alpha=alpha, bounds=bounds),
+            lambda score: exact(by_rater_t(ratings, cells, score, alpha=alpha, bounds=bounds), score),
             lambda score: by_rater_sign_flip(ratings, cells, score, rng=np.random.default_rng(planned.seed)),
         )
     if planned.scope == "prompts" or np.unique(ratings.rater).size == 1:
         return _Tests(
-            lambda score: by_prompt_t(ratings, cells, score, alpha=alpha, bounds=bounds),
+            lambda score: exact(by_prompt_t(ratings, cells, score, alpha=alpha, bounds=bounds), score),
             lambda score: by_prompt_signed_rank(ratings, cells, score),
         )
-    return _Tests(lambda score: two_way_t(cells, score, alpha=alpha, bounds=bounds))
+    return _Tests(lambda score: exact(two_way_t(cells, score, alpha=alpha, bounds=bounds), score))
 
 
 def _nothing_to_compare(ratings: Ratings | Preferred, planned: Planned) -> str:
@@ -109,17 +115,8 @@ def _nothing_to_compare(ratings: Ratings | Preferred, planned: Planned) -> str:
             return f'no rater{of} has chosen between "{ratings.contrast[0]}" and "{ratings.contrast[1]}" yet'
         return f"no rater{of} has answered it yet"
     if isinstance(ratings, Preferred):
-        return _no_choice(ratings)
+        return ""
     for arm, answered in zip(ratings.contrast, (ratings.is_first, ~ratings.is_first), strict=True):
         if not answered.any():
             return f'"{arm}" has no answers yet'
-    if np.ptp(ratings.answer) == 0:
-        return f"all {ratings.answer.size} answers are the same ({ratings.answer[0]:g})"
     return why_confounded(ratings)
-
-
-def _no_choice(preferred: Preferred) -> str:
-    first, second = preferred.contrast
-    if (preferred.answer == 0).all():
-        return f'in none of {preferred.answer.size} choices was "{first}" or "{second}" preferred'
-    return ""

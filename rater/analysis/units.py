@@ -14,8 +14,11 @@ from rater.analysis.bounds import Bounds, clip
 from rater.analysis.multiple import benjamini_hochberg
 from rater.analysis.results import MIN_DF, Interval
 from rater.analysis.shrunken import Predictions
+from rater.analysis.wording import p_value
 
 Floats = NDArray[np.float64]
+MIN_EXACT = 6
+"""Fewer equal cells cannot have p below .05 in a sign-flip test."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +78,7 @@ def unit_effects(
             interval=clip(_around(mean[index], half[index], alpha), bounds) if varies[index] else None,
             p=float(p[index]) if varies[index] else None,
             p_adjusted=float(adjusted[index]) if varies[index] else None,
-            reason=_why_not(int(n[index]), varies=bool(varies[index])),
+            reason=_why_not(int(n[index]), float(mean[index]), varies=bool(varies[index])),
             shrunken=float(shrunken.values[index]) if shrunken else None,
             shrunken_interval=(
                 clip(_around(shrunken.values[index], z * shrunken.errors[index], alpha), bounds)
@@ -91,9 +94,14 @@ def _around(middle: float, half: float, alpha: float) -> Interval:
     return Interval(float(middle - half), float(middle + half), 1 - alpha)
 
 
-def _why_not(n: int, *, varies: bool) -> str:
+def _why_not(n: int, mean: float, *, varies: bool) -> str:
     if varies:
         return ""
     if n == 1:
         return "it has one cell"
-    return f"its {n} cells are equal" if n > MIN_DF else "it has two cells, which leave 1 degree of freedom"
+    if n <= MIN_DF:
+        return "it has two cells, which leave 1 degree of freedom"
+    # Equal differences have no t, but all n of one sign have p = 2 / 2^n, which says something from 6 on.
+    p = 2.0 ** (1 - n)
+    exact = f": exact sign-flip {p_value(p)}" if n >= MIN_EXACT and abs(mean) > 1e-9 else ""
+    return f"its {n} cells are equal{exact}"

@@ -7,7 +7,8 @@ from rater.analysis.agreement import Agreement
 from rater.analysis.planned import Planned
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.reliability import NewUnit
-from rater.analysis.results import Estimate, NotEstimable, Outcome, Result
+from rater.analysis.results import Estimate, NotEstimable, Result
+from rater.analysis.scales import is_pairwise
 from rater.analysis.sequential import Seen
 from rater.analysis.spending import cost_of_looks
 from rater.analysis.trend import DoseResponse
@@ -25,7 +26,7 @@ def lines_beside(found: DimensionAnalysis) -> list[str]:
     sizes = [f"{name} {with_interval(effects[name])}" for name in EFFECTS if name in effects]
     lines = ["Effect sizes: " + ", ".join(sizes)] if sizes else []
     if isinstance(found.primary, Result):  # else its p would stand in for the planned one
-        lines += _odds_lines(details.ordinal)
+        lines += odds_lines(found)
     if details.dose_response is not None:
         lines += _trend_lines(details.dose_response)
     lines += prediction_line(details.reliability.raters)
@@ -124,10 +125,13 @@ def looks_line(looks: Sequence[Seen], planned: Planned) -> str:
     )
 
 
-def _odds_lines(ordinal: Outcome) -> list[str]:
-    """Say the odds ratio of the ordinal mixed model, or why there is none where that is not plain."""
-    if isinstance(ordinal, NotEstimable):
+def odds_lines(found: DimensionAnalysis) -> list[str]:
+    """Write the odds ratio of the ordinal mixed model, or why there is none; nothing of choices."""
+    ordinal = found.details.ordinal
+    if is_pairwise(found.dimension):
         return []
+    if isinstance(ordinal, NotEstimable):
+        return [f"Ordinal mixed model (secondary): {ordinal.sentence}"]
     ratio, low, high = (math.exp(x) for x in (ordinal.estimate, *_ends(ordinal)))
     line = f"Ordinal mixed model (secondary): odds ratio {number(ratio)}"
     if ordinal.interval:

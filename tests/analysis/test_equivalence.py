@@ -48,6 +48,7 @@ def test_both_one_sided_tests_are_those_of_r(
 
     theirs = reference[letter]["tost"][name]
     assert isinstance(ours, Equivalence)
+    assert ours.interval is not None
     assert (ours.t_lower, ours.t_upper) == pytest.approx((theirs["t_lower"], theirs["t_upper"]), rel=1e-6)
     assert (ours.p_lower, ours.p_upper) == pytest.approx((theirs["p_lower"], theirs["p_upper"]), rel=1e-6)
     assert ours.p == pytest.approx(theirs["p_tost"], rel=1e-6)
@@ -63,6 +64,7 @@ def test_it_is_equivalent_exactly_if_the_interval_lies_within_the_margin(load: L
 
     assert isinstance(too_narrow, Equivalence)
     assert isinstance(just_wide_enough, Equivalence)
+    assert too_narrow.interval is not None
     assert too_narrow.interval.high == pytest.approx(1.025039604)
     assert (too_narrow.is_equivalent, just_wide_enough.is_equivalent) == (False, True)
 

@@ -172,14 +172,6 @@ CASES: dict[str, tuple[Change, str]] = {
         lambda f: f[(f["prompt"] == "p1") & (f["rater"] == "r1")].assign(answer=1.0),
         "only 1 prompt has answers to both arms, and the by-prompt test needs at least 2 prompts",
     ),
-    "only ties": (
-        lambda f: f.assign(answer=0.0),
-        'in none of 80 choices was "steered" or "unsteered" preferred',
-    ),
-    "always the same arm": (
-        lambda f: f.assign(answer=1.0),
-        "all 80 rater × prompt cells have the same net superiority (1), so nothing says how much it varies",
-    ),
     "no choices": (lambda f: f.head(0), 'no rater has chosen between "steered" and "unsteered" yet'),
 }
 
@@ -192,6 +184,14 @@ def test_what_cannot_be_tested_is_a_sentence(case: str) -> None:
 
     assert isinstance(found.primary, NotEstimable)
     assert found.headline == f"Not estimable on happiness, because {reason}."
+
+
+@pytest.mark.parametrize(("answer", "p", "verdict"), [(0.0, 1.0, "inconclusive"), (1.0, 2 / 2**8, "higher")])
+def test_choices_that_are_all_the_same_have_an_exact_test(answer: float, p: float, verdict: str) -> None:
+    found = only(choices().assign(answer=answer))
+
+    assert isinstance(found.primary, Result)
+    assert (found.primary.estimate, found.primary.p, found.verdict) == (answer, p, verdict)
 
 
 def test_one_rater_gets_the_test_by_prompt() -> None:

@@ -132,7 +132,6 @@ CONFOUNDED = (
     [
         (lambda frame: frame[frame["rater"] == "nobody"], "no rater of 12 planned has answered it yet"),
         (lambda frame: frame[frame["arm"] == "unsteered"], '"steered" has no answers yet'),
-        (lambda frame: frame.assign(answer=3.0), "all 720 answers are the same (3)"),
         (
             lambda frame: frame[frame["prompt"] == "p01"],
             "only 1 prompt has answers to both arms, and the two-way test needs at least 2 prompts",

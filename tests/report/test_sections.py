@@ -141,17 +141,25 @@ def test_the_naive_test_comes_after_every_result_and_is_marked(analysis: Analysi
     assert "Mann–Whitney test on single answers" in words(section(document, "naive"))
 
 
-@pytest.mark.parametrize("what", ["one arm", "equal answers"])
-def test_where_nothing_can_be_said_no_naive_p_stands_in(make: Made, planned: Planned, what: str) -> None:
+def test_where_nothing_can_be_said_no_naive_p_stands_in(make: Made, planned: Planned) -> None:
     frame = make(3, 3).drop(columns="guess")
-    frame = frame[frame["arm"] == "steered"] if what == "one arm" else frame.assign(answer=3.0)
 
-    document = compose_report(analyze(frame, planned), About(title="t"))
+    document = compose_report(analyze(frame[frame["arm"] == "steered"], planned), About(title="t"))
 
     assert document.answer.startswith("Not estimable on happiness, because")
     assert document.verdict == "not estimable"
     assert "naive" not in [each.anchor for each in document.sections]
     assert "The primary test could not be made" in words(section(document, "checks"))
+
+
+def test_equal_answers_have_an_exact_test_in_the_report(make: Made, planned: Planned) -> None:
+    frame = make(3, 3).drop(columns="guess").assign(answer=3.0)
+
+    document = compose_report(analyze(frame, replace(planned, sesoi=0.1)), About(title="t"))
+
+    assert "exact sign-flip over 3 raters, p = 1" in document.answer
+    assert document.verdict == "inconclusive"
+    assert "Not estimable, because all" in words(section(document, "ordinal"))
 
 
 def test_a_look_while_the_study_goes_on_is_announced_first(analysis: Analysis) -> None:

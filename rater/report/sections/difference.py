@@ -162,12 +162,12 @@ def equivalence_section(findings: Findings) -> Section:
 
 def _margins_table(found: Equivalence) -> Table:
     rows = [
-        (f"above −{found.sesoi:g}", number(found.t_lower), bare_p(found.p_lower)),
-        (f"below +{found.sesoi:g}", number(found.t_upper), bare_p(found.p_upper)),
+        (f"above −{found.sesoi:g}", optional(found.t_lower), bare_p(found.p_lower)),
+        (f"below +{found.sesoi:g}", optional(found.t_upper), bare_p(found.p_upper)),
     ]
-    caption = (
-        f"Two one-sided tests ({found.reference}); {coverage(found.interval.level)} CI {ends(found.interval)}"
-    )
+    caption = f"Two one-sided tests ({found.reference})"
+    if found.interval is not None:
+        caption += f"; {coverage(found.interval.level)} CI {ends(found.interval)}"
     return Table(caption, ("the difference is", "t", "p"), rows)
 
 
