@@ -19,8 +19,8 @@ from rater.analysis.findings import diagnose_answers
 from rater.analysis.headline import Verdict, judge, write_headline
 from rater.analysis.headline_lead import lead_headline
 from rater.analysis.length_adjusted import adjust_for_length
+from rater.analysis.missing_answers import MissingAnswers, find_missing_answers
 from rater.analysis.naive import mann_whitney
-from rater.analysis.not_judged import NotJudged, count_not_judged
 from rater.analysis.notes import Note, take_notes
 from rater.analysis.planned import Planned
 from rater.analysis.preferences import Preferred, one_row_a_text, sign_test
@@ -54,8 +54,8 @@ class DimensionAnalysis:
     """The planned test where nobody is left out; None where nobody was."""
     naive: Outcome
     """What the test that ignores raters and prompts would have said; not to be reported."""
-    not_judged: NotJudged | None
-    """How often raters could not judge, by arm; None where they always could."""
+    missing_answers: MissingAnswers | None
+    """Which answers are missing, by arm, and what that could mean; None where none is."""
     details: Details
     length_adjusted: Outcome | None = None
     """On the primary dimension, the planned test with the length of the texts as a covariate, where that is
@@ -97,6 +97,7 @@ def analyze(
     raters: pd.DataFrame | None = None,
     guesses: pd.DataFrame | None = None,
     texts: pd.DataFrame | None = None,
+    assigned: pd.DataFrame | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
     """Analyse a tidy frame as planned. Costs a few sorts of the answers per dimension, and the bootstraps.
@@ -109,6 +110,8 @@ def analyze(
         raters: One row for each rater: rater, n_checks, n_passed, finished, left_why; for the exclusions.
         guesses: One row for each answer to the blinding question: rater, item, arm, guess.
         texts: One row for each text: item, n_characters; the primary test is repeated with it as a covariate.
+        assigned: One row for each text that a rater was assigned: rater, item, prompt, arm, dimension (and
+            other_arm), repeats and attention checks left out; for the answers that are missing.
         progress: Told how many of how many bootstrap replicates are done, interval by interval.
 
     Raises:
@@ -123,13 +126,7 @@ def analyze(
     left_out = {excluded.rater for excluded in exclusion.raters} if exclusion else set()
     kept = frame[~frame["rater"].astype(str).isin(left_out)] if left_out else frame
     tested = judged_only(first_showings(kept))
-    n = Counts(
-        raters=tested["rater"].nunique(),
-        prompts=tested["prompt"].nunique(),
-        items=_count_texts(tested),
-        answers=len(tested),
-        cells=_compare(tested, planned, planned.in_order[0]).answers.count().cells,
-    )
+    n = _count(tested, planned)
     n_excluded = len(judged_only(first_showings(frame))) - len(tested)
     analysis = Analysis(
         diagnosis=complete_diagnosis(
@@ -138,13 +135,23 @@ def analyze(
         planned=planned,
         n=n,
         dimensions=_with_lengths(
-            _analyze_dimensions(kept, tested, planned, progress), tested, planned, texts
+            _analyze_dimensions(kept, tested, planned, progress, assigned=_of(kept, assigned)),
+            tested,
+            planned,
+            texts,
         ),
         exclusion=exclusion,
         blinding=_blinding(tested, planned, guesses),
         notes=take_notes(planned, tested, n_raters=n.raters, n_left_out=len(left_out)),
     )
     return _beside_everyone(analysis, judged_only(first_showings(frame))) if left_out else analysis
+
+
+def _of(kept: pd.DataFrame, assigned: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Keep what was assigned to raters with any answer that is analysed."""
+    if assigned is None:
+        return None
+    return assigned[assigned["rater"].astype(str).isin(set(kept["rater"].astype(str)))]
 
 
 def _with_lengths(
@@ -167,6 +174,17 @@ def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
     order = ("rater", "item", "dimension", "position", "other_arm", "answer")
     present = [column for column in order if column in frame.columns]
     return frame.sort_values(present, kind="stable", ignore_index=True)
+
+
+def _count(tested: pd.DataFrame, planned: Planned) -> Counts:
+    """Count what is analysed, in all arms and dimensions; cells are those of the primary dimension."""
+    return Counts(
+        raters=tested["rater"].nunique(),
+        prompts=tested["prompt"].nunique(),
+        items=_count_texts(tested),
+        answers=len(tested),
+        cells=_compare(tested, planned, planned.in_order[0]).answers.count().cells,
+    )
 
 
 def _count_texts(frame: pd.DataFrame) -> int:
@@ -197,7 +215,12 @@ def _beside_everyone(analysis: Analysis, everyone: pd.DataFrame) -> Analysis:
 
 
 def _analyze_dimensions(
-    kept: pd.DataFrame, tested_rows: pd.DataFrame, planned: Planned, progress: Progress | None
+    kept: pd.DataFrame,
+    tested_rows: pd.DataFrame,
+    planned: Planned,
+    progress: Progress | None,
+    *,
+    assigned: pd.DataFrame | None,
 ) -> tuple[DimensionAnalysis, ...]:
     compared = [_compare(tested_rows, planned, judged) for judged in planned.in_order]
     tested = [
@@ -210,6 +233,7 @@ def _analyze_dimensions(
         _analyze_dimension(
             Material(tested_rows, with_repeats, planned, judged, of, tests, progress, p_adjusted=p),
             kept,
+            assigned,
             rng=rng,
         )
         for judged, of, tests, p, rng in zip(
@@ -219,7 +243,7 @@ def _analyze_dimensions(
 
 
 def _analyze_dimension(
-    material: Material, kept: pd.DataFrame, *, rng: np.random.Generator
+    material: Material, kept: pd.DataFrame, assigned: pd.DataFrame | None, *, rng: np.random.Generator
 ) -> DimensionAnalysis:
     planned, judged, tested = material.planned, material.judged, material.tested
     p_adjusted = material.p_adjusted
@@ -249,7 +273,7 @@ def _analyze_dimension(
         beside=tested.beside,
         without_exclusions=None,
         naive=sign_test(answers) if isinstance(answers, Preferred) else mann_whitney(answers),
-        not_judged=count_not_judged(kept, judged.name, planned.contrast, alpha=planned.alpha),
+        missing_answers=find_missing_answers(kept, judged, planned, tested.primary, assigned=assigned),
         details=details,
     )
 

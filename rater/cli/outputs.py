@@ -92,6 +92,7 @@ def show(subject: "Subject", outputs: Outputs) -> None:
             subject.plan,
             raters=subject.raters,
             guesses=subject.guesses,
+            assigned=subject.assigned,
             texts=None if subject.tables is None else subject.tables.texts,
             progress=tell,
         )

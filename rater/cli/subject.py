@@ -60,6 +60,7 @@ class Subject:
     json_about: dict[str, Json] = field(default_factory=dict)
     raters: pd.DataFrame | None = None
     guesses: pd.DataFrame | None = None
+    assigned: pd.DataFrame | None = None
     tables: TextTables | None = None
 
 
@@ -193,6 +194,7 @@ def _subject(
         json_about=json_about,
         raters=seen.raters,
         guesses=seen.guesses,
+        assigned=seen.assigned,
         tables=TextTables(seen.texts, seen.comments, text_meanings()),
     )
 

@@ -62,10 +62,31 @@ def exclusion_lines(analysis: Analysis) -> list[str]:
         lines.append(line)
     if left_out is not None:
         lines += left_out.notes
-    if found.not_judged is not None:
-        shares = ", ".join(f"{arm} {missing:,} of {of:,}" for arm, missing, of in found.not_judged.counts)
-        lines.append(f"Could not be judged: {shares}")
-    return lines
+    return [*lines, *missing_lines(found)]
+
+
+def missing_lines(found: DimensionAnalysis) -> list[str]:
+    """Write how many answers are missing, by arm, whether the arms differ in it, and the tipping point."""
+    missing = found.missing_answers
+    if missing is None:
+        return []
+    lines = []
+    lacking = "Not answered" if missing.source == "booklets" else "Lacking in a cell with the other arm"
+    for name, field, test in (
+        ("Could not be judged", "n_cannot_judge", missing.cannot_judge),
+        (lacking, "n_not_answered", missing.not_answered),
+    ):
+        if test is not None:
+            counts = ", ".join(
+                f"{each.arm} {getattr(each, field):,} of {each.n:,}" for each in missing.counts
+            )
+            lines.append(f"{name}: {counts}{_and_p(test) if isinstance(test, Result) else ''}")
+    return lines + [
+        f"The result holds unless the difference on the missing answers to {tip.arm} is {number(tip.value)} "
+        "or less favourable"
+        for tip in missing.tipping
+        if tip.value is not None and tip.is_possible
+    ]
 
 
 def _and_p(result: Result) -> str:

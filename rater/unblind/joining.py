@@ -12,9 +12,11 @@ from rater.analysis.planned import Planned
 from rater.errors import StateError
 from rater.store.rating.frame import (
     AnswerRow,
+    AssignedRow,
     GuessRow,
     RaterRow,
     read_answers,
+    read_assigned,
     read_comments,
     read_guesses,
     read_visits,
@@ -67,6 +69,8 @@ TEXT_COLUMNS = (
     "repetition",
 )
 """The columns of the table of texts; ``text`` is what raters saw, the rest is of the completion."""
+ASSIGNED_COLUMNS = ("rater", "item", "prompt", "arm", "dimension")
+"""``dimension`` is empty where a trial asks about all; a pair has ``other_arm`` in addition."""
 COMMENT_COLUMNS = ("rater", "text")
 GUESS_COLUMNS = ("rater", "item", "arm", "guess")
 _GUESSES = {"first": "changed", "second": "unchanged", "unsure": "unsure"}
@@ -101,6 +105,9 @@ class Joined:
     """What raters wrote at the end: rater, text."""
     guesses: pd.DataFrame
     """One row for each answer to the blinding question about a text: changed, unchanged or unsure."""
+    assigned: pd.DataFrame
+    """One row for each text (or pair) that a rater was assigned, repeats and attention checks left out: see
+    `ASSIGNED_COLUMNS`."""
     plan: Planned
     """What the study said beforehand would be tested."""
     title: str
@@ -122,16 +129,18 @@ class Collected:
     guesses: list[GuessRow]
     visits: list[RaterRow]
     comments: list[tuple[str, str]]
+    assigned: list[AssignedRow]
     progress: Progress
 
 
 def collect(session: Session, study_id: int) -> Collected:
-    """Read everything that was collected. Costs nine queries."""
+    """Read everything that was collected. Costs ten queries."""
     return Collected(
         answers=read_answers(session, study_id),
         guesses=read_guesses(session, study_id),
         visits=read_visits(session, study_id),
         comments=read_comments(session, study_id),
+        assigned=read_assigned(session, study_id),
         progress=read_progress(session, study_id),
     )
 
@@ -145,6 +154,7 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, altered: tuple[
         raters=_visits(collected.visits),
         texts=_texts(opened),
         comments=pd.DataFrame(collected.comments, columns=list(COMMENT_COLUMNS)),
+        assigned=_assigned(collected.assigned, opened, arm_of),
         guesses=_guesses([row for row in collected.guesses if row.item_id in opened.cells], arm_of),
         # an amendment may have added raters since the study was sealed; each planned one has a booklet
         plan=replace(plan_of(study), n_raters=collected.progress.n_booklets),
@@ -177,6 +187,20 @@ def _join_pairs(rows: Sequence[AnswerRow], opened: Opened, arm_of: ArmOf) -> pd.
             (*_values(row, (first, arms[first]), answer, opened), second, arms[second], first == left)
         )
     return _typed(pd.DataFrame(joined, columns=[*ANSWER_COLUMNS, *PAIR_COLUMNS]))
+
+
+def _assigned(rows: Sequence[AssignedRow], opened: Opened, arm_of: ArmOf) -> pd.DataFrame:
+    """List what was assigned, pairs turned to the arm that is first in the study, as in the rating frame."""
+    place = {arm: index for index, arm in enumerate(opened.study.arm_names)}
+    values = []
+    for row in rows:
+        shown = [item for item in (row.item_id, row.other_item_id) if item is not None]
+        arms = {item: arm_of(row.rater_id, item) for item in shown}
+        first, *others = sorted(shown, key=lambda item: place[arms[item]])
+        other_arm = [arms[item] for item in others]
+        values.append((row.rater_id, first, row.prompt, arms[first], row.dimension, *other_arm))
+    columns = [*ASSIGNED_COLUMNS, *(("other_arm",) if opened.study.is_pairwise else ())]
+    return pd.DataFrame(values, columns=columns)
 
 
 def _values(

@@ -6,7 +6,6 @@ from rater.analysis.contrasts import ArmContrast
 from rater.analysis.results import NotEstimable, Result
 from rater.analysis.strengths import Ranking
 from rater.analysis.trend import DoseResponse
-from rater.analysis.wording import number
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.numbers import (
     SCORE_LABELS,
@@ -135,25 +134,3 @@ def _strengths_table(found: Ranking) -> Table:
     ]
     header = ("arm", "log strength", f"share won against {found.control}")
     return Table("Strength of each arm, from the strongest", header, rows)
-
-
-def not_judged_blocks(findings: Findings) -> list[Block]:
-    """Show how often raters could not judge, by arm."""
-    found = findings.primary.not_judged
-    if found is None:
-        return []
-    rows = [
-        (arm, f"{missing:,}", f"{of:,}", f"{missing / of:.1%}" if of else "–")
-        for arm, missing, of in found.counts
-    ]
-    table = Table("Texts that could not be judged", ("arm", "not judged", "shown", "share"), rows)
-    difference = found.difference
-    if isinstance(difference, NotEstimable):
-        said = difference.sentence
-    else:
-        said = (
-            f"Difference of the shares: {number(difference.estimate)} ({interval_text(difference)}, "
-            f"p {bare_p(p_of(difference))}). "
-            "More of them in one arm than in the other could bias the rest."
-        )
-    return [table, Prose(said)]

@@ -3,15 +3,15 @@
 from rater.analysis.results import Outcome
 from rater.analysis.wording import counted
 from rater.report.document import Block, Bullets, Prose, Section, Table
-from rater.report.sections.arms import not_judged_blocks
 from rater.report.sections.findings import Findings, cut_rows, outcomes_table, sentence
+from rater.report.sections.missing import missing_blocks
 
 
 def exclusions_section(findings: Findings) -> Section:
     """Show rules, raters left out, and the primary test with and without them."""
     found = findings.analysis.exclusion
     title = "Exclusions and missing answers"
-    rest = not_judged_blocks(findings)
+    rest = missing_blocks(findings)
     if found is None:
         none = "No rule to leave raters out was declared, and none was: every answer given is analysed."
         return Section("exclusions", title, [Prose(none), *rest])

@@ -42,6 +42,18 @@ class GuessRow:
 
 
 @dataclass(frozen=True)
+class AssignedRow:
+    """A text, or a pair of texts, that a rater was assigned."""
+
+    rater_id: str
+    item_id: str
+    other_item_id: str | None
+    prompt: str
+    dimension: str | None
+    """None where the trial asks about every dimension."""
+
+
+@dataclass(frozen=True)
 class RaterRow:
     """How a rater's visit went."""
 
@@ -87,6 +99,21 @@ def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
         )
         for answer, item_id, other_item_id, is_repeat, prompt in rows
     ]
+
+
+def read_assigned(session: Session, study_id: int) -> list[AssignedRow]:
+    """Read which texts each rater was assigned, in order of rater and position. Costs one query.
+
+    Repeated trials and attention checks are left out.
+    """
+    rows = session.execute(
+        select(Rater.id, Trial.item_id, Trial.other_item_id, Item.prompt, Trial.dimension)
+        .join(Trial, Trial.booklet_id == Rater.booklet_id)
+        .join(Item, Item.id == Trial.item_id)
+        .where(Rater.study_id == study_id, ~Item.is_check, ~Trial.is_repeat)
+        .order_by(Rater.id, Trial.position)
+    )
+    return [AssignedRow(*row) for row in rows]
 
 
 def read_guesses(session: Session, study_id: int) -> list[GuessRow]:

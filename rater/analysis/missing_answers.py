@@ -1,0 +1,239 @@
+"""Count answers that are missing, by arm, test whether the arms differ in it, and find the tipping point.
+
+An answer is missing where a rater could not judge a text, or left before answering it. The primary test
+takes the missing answers to be like the others of their cell (missing at random), which no data can show. Two
+things help: a test of whether more are missing in one arm, and the tipping point of a delta adjustment
+(`rater.analysis.tipping_point`).
+
+Where booklets are known, missing is what was assigned and not answered. Otherwise only this is known: cells
+with answers to one arm alone lack the other, whether or not it was ever shown.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rater.analysis.bounds import DIFFERENCE, bounds_of
+from rater.analysis.crossed import About, CellScores, crossed_t
+from rater.analysis.planned import Planned
+from rater.analysis.ratings import cell_codes, first_showings
+from rater.analysis.results import Counts, NotEstimable, Outcome, Result
+from rater.analysis.scales import Judged, is_pairwise
+from rater.analysis.tipping_point import REFERENCE, Share, TippingPoint, tip
+from rater.analysis.validation import flags
+
+Source = Literal["booklets", "cells"]
+CANNOT_JUDGE = "cannot judge, two-way t"
+NOT_ANSWERED = "not answered, two-way t"
+ASSIGNED = ("rater", "item", "prompt", "arm", "dimension")
+"""The columns of the frame of what was assigned; an empty dimension is every one."""
+_UNKNOWN: dict[Source, str] = {
+    "booklets": (
+        "Raters who are still answering count as having left. Why an answer is missing is not known, nor "
+        "what it would have been."
+    ),
+    "cells": (
+        "What was shown to whom is not known: a rater with answers to one arm of a prompt counts as missing "
+        "one to the other arm, whether or not it was shown; answers missing in both arms, or next to others "
+        "of their arm, are not seen."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class MissingByArm:
+    """The answers that are missing in one arm (or, for choices, to one pair of arms)."""
+
+    arm: str
+    n: int
+    """How many answers there should be."""
+    n_cannot_judge: int
+    n_not_answered: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissingAnswers:
+    """Which answers are missing on a dimension, and what that could mean."""
+
+    source: Source
+    counts: tuple[MissingByArm, ...]
+    cannot_judge: Outcome | None
+    """The share that could not be judged, first arm minus second; None where all could."""
+    not_answered: Outcome | None
+    """The share that was not answered, first arm minus second; None where all were."""
+    tipping: tuple[TippingPoint, ...]
+    """For each arm with missing answers; empty where the primary test is not significant."""
+    unknown: str
+    """What is not known, in a sentence or two."""
+    reference: str = REFERENCE
+
+
+def find_missing_answers(
+    frame: pd.DataFrame,
+    judged: Judged,
+    planned: Planned,
+    primary: Outcome,
+    *,
+    assigned: pd.DataFrame | None = None,
+) -> MissingAnswers | None:
+    """Find the answers that are missing on a dimension; None where none is. Costs some sorts of its rows.
+
+    Args:
+        frame: The tidy frame with its rows of "cannot judge"; repeats are left out.
+        judged: The dimension.
+        planned: The contrast and alpha.
+        primary: The planned test on this dimension.
+        assigned: One row for each text that a rater was assigned, repeats and checks left out (`ASSIGNED`);
+            None where that is not known.
+    """
+    pairwise = is_pairwise(judged)
+    source: Source = "cells" if assigned is None else "booklets"
+    slots = _slots(frame, judged.name, planned.contrast, assigned, pairwise=pairwise)
+    if not (slots["cannot_judge"] | slots["not_answered"]).any():
+        return None
+    return MissingAnswers(
+        source=source,
+        counts=_count(slots, planned.contrast),
+        cannot_judge=_test(slots, "cannot_judge", planned, pairwise=pairwise),
+        not_answered=_test(slots, "not_answered", planned, pairwise=pairwise),
+        tipping=_tip(slots, judged, planned, primary, pairwise=pairwise),
+        unknown=_UNKNOWN[source],
+    )
+
+
+def _slots(
+    frame: pd.DataFrame,
+    dimension: str,
+    contrast: tuple[str, str],
+    assigned: pd.DataFrame | None,
+    *,
+    pairwise: bool,
+) -> pd.DataFrame:
+    """List one row for each answer that there should be: rater, prompt, arm, and how it is missing, if it is.
+
+    For choices between two texts ``arm`` names both arms.
+    """
+    rows = first_showings(frame)
+    rows = rows[rows["dimension"] == dimension]
+    rows = rows.assign(cannot_judge=flags(rows, "cannot_judge"), not_answered=False)
+    if assigned is not None:
+        assigned = assigned[assigned["dimension"].isna() | (assigned["dimension"] == dimension)]
+        done = pd.MultiIndex.from_arrays([rows["rater"].astype(str), rows["item"].astype(str)])
+        of_assigned = pd.MultiIndex.from_arrays([assigned["rater"].astype(str), assigned["item"].astype(str)])
+        left = assigned[~of_assigned.isin(done)]
+        rows = pd.concat([rows, left.assign(cannot_judge=False, not_answered=True)], ignore_index=True)
+    elif not pairwise:
+        rows = pd.concat([rows, _without_partner(rows, contrast)], ignore_index=True)
+    if pairwise:
+        rows = rows.assign(arm=rows["arm"].astype(str) + " or " + rows["other_arm"].astype(str))
+    return rows[["rater", "prompt", "arm", "cannot_judge", "not_answered"]].astype(
+        {"rater": str, "prompt": str, "cannot_judge": bool, "not_answered": bool}
+    )
+
+
+def _without_partner(rows: pd.DataFrame, contrast: tuple[str, str]) -> pd.DataFrame:
+    """List one missing answer for each rater × prompt with rows of one arm of the contrast alone."""
+    cells = rows[rows["arm"].isin(contrast)][["rater", "prompt", "arm"]].drop_duplicates()
+    alone = cells[~cells.duplicated(["rater", "prompt"], keep=False)]
+    if len(alone) == len(cells):
+        alone = alone.iloc[:0]  # nobody saw both arms of a prompt: that is the design, and nothing is missing
+    other = alone["arm"].map({contrast[0]: contrast[1], contrast[1]: contrast[0]})
+    return alone.assign(arm=other, cannot_judge=False, not_answered=True)
+
+
+def _count(slots: pd.DataFrame, contrast: tuple[str, str]) -> tuple[MissingByArm, ...]:
+    present = set(slots["arm"])
+    arms = [*(arm for arm in contrast if arm in present), *sorted(present - set(contrast))]
+    by_arm = slots.groupby("arm")[["cannot_judge", "not_answered"]].agg(["size", "sum"])
+    return tuple(
+        MissingByArm(
+            arm,
+            n=int(by_arm.loc[arm, ("cannot_judge", "size")]),
+            n_cannot_judge=int(by_arm.loc[arm, ("cannot_judge", "sum")]),
+            n_not_answered=int(by_arm.loc[arm, ("not_answered", "sum")]),
+        )
+        for arm in arms
+    )
+
+
+def _test(
+    slots: pd.DataFrame, kind: Literal["cannot_judge", "not_answered"], planned: Planned, *, pairwise: bool
+) -> Outcome | None:
+    """Test the difference of the shares between the arms, cell by cell, over raters and prompts."""
+    if not slots[kind].any():
+        return None
+    name = CANNOT_JUDGE if kind == "cannot_judge" else NOT_ANSWERED
+    first, second = planned.contrast
+    shares = [_shares(slots[slots["arm"] == arm], kind) for arm in planned.contrast]
+    both = shares[0].merge(shares[1], on=["rater", "prompt"], suffixes=("_1", "_2"))
+    n = Counts(
+        raters=both["rater"].nunique(),
+        prompts=both["prompt"].nunique(),
+        items=0,
+        answers=int(both[["n_1", "n_2"]].to_numpy().sum()),
+        cells=len(both),
+    )
+    reason = ""
+    if pairwise:
+        reason = "a pair that has no choice belongs to both of its arms"
+    elif both.empty:
+        reason = f'no rater was shown both "{first}" and "{second}" texts of the same prompt'
+    if reason:
+        return NotEstimable(test=name, score="answers", reason=reason, n=n)
+    what = "could not be judged" if kind == "cannot_judge" else "were not answered"
+    estimand = f'how much larger a share of "{first}" than of "{second}" texts {what}'
+    about = About(name, estimand, "answers", "difference of shares", bounds=DIFFERENCE)
+    values = (both["share_1"] - both["share_2"]).to_numpy(dtype=np.float64)
+    weight = (both["n_1"] * both["n_2"] / (both["n_1"] + both["n_2"])).to_numpy(dtype=np.float64)
+    return crossed_t(_cell_scores(both, values, weight, n), about, alpha=planned.alpha)
+
+
+def _shares(slots: pd.DataFrame, *kinds: str) -> pd.DataFrame:
+    """Compute the share of missing answers in each rater × prompt cell: rater, prompt, share, n."""
+    missing = slots[list(kinds)].any(axis=1).astype(np.float64)
+    grouped = slots.assign(missing=missing).groupby(["rater", "prompt"])["missing"]
+    return grouped.agg(share="mean", n="size").reset_index()
+
+
+def _cell_scores(
+    cells: pd.DataFrame, values: NDArray[np.float64], weight: NDArray[np.float64], n: Counts
+) -> CellScores:
+    rater, prompt = (pd.factorize(cells[column], sort=True)[0] for column in ("rater", "prompt"))
+    order = np.argsort(cell_codes(rater, prompt))
+    return CellScores(rater[order], prompt[order], values[order], weight[order], n)
+
+
+def _tip(
+    slots: pd.DataFrame, judged: Judged, planned: Planned, primary: Outcome, *, pairwise: bool
+) -> tuple[TippingPoint, ...]:
+    """Find the tipping point of each arm with missing answers, where the primary test is significant."""
+    if not (isinstance(primary, Result) and primary.rejects(planned.alpha) and primary.standard_error):
+        return ()
+    first, second = planned.contrast
+    arms = [f"{first} or {second}", f"{second} or {first}"] if pairwise else [first, second]
+    found = []
+    for arm in arms:
+        own = slots[slots["arm"] == arm]
+        if (own["cannot_judge"] | own["not_answered"]).any():
+            shares = _shares(own, "cannot_judge", "not_answered")
+            share = Share(float(shares["share"].mean()), _error_of_share(shares, planned.alpha))
+            found.append(tip(arm, share, primary, bounds_of(primary.score, judged), alpha=planned.alpha))
+    return tuple(found)
+
+
+def _error_of_share(shares: pd.DataFrame, alpha: float) -> float:
+    """Compute the standard error of the mean share over raters and prompts; 0 where it does not vary."""
+    values = shares["share"].to_numpy(dtype=np.float64)
+    n = Counts(
+        raters=shares["rater"].nunique(),
+        prompts=shares["prompt"].nunique(),
+        items=0,
+        answers=int(shares["n"].sum()),
+        cells=len(shares),
+    )
+    about = About("share of missing answers", "share of missing answers", "answers", "share")
+    found = crossed_t(_cell_scores(shares, values, np.ones(len(shares)), n), about, alpha=alpha)
+    return (found.standard_error or 0.0) if isinstance(found, Result) else 0.0
