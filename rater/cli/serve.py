@@ -24,6 +24,7 @@ class ServeOptions(TypedDict):
     with_desk: bool
     reports_folder: Path | None
     n_proxies: int
+    prefix: str
     is_https: bool
     one_network: bool
     metrics_token: str | None
@@ -68,7 +69,14 @@ class ServeOptions(TypedDict):
     show_default=True,
     type=click.IntRange(0, 9),
     envvar="RATER_PROXIES",
-    help="How many proxies in front are trusted to say whom they forward for.",
+    help="Number of trusted reverse proxies in front (their X-Forwarded-… headers count).",
+)
+@click.option(
+    "--prefix",
+    default="",
+    metavar="PATH",
+    envvar="RATER_PREFIX",
+    help="The path under which raters reach the server, such as /rater.",
 )
 @click.option(
     "--https",
@@ -115,10 +123,12 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
     \b
     Example: rater serve --port 8000
     Example: rater serve --desk --workers 4 --proxies 1 --https
+    Example: rater serve --proxies 1 --https --prefix /rater
     """
     import os
 
     from rater.web import logs
+    from rater.web.prefix import read_prefix
     from rater.web.server import serve as serve_app
     from rater.web.server import serve_dev
     from rater.web.settings import WebSettings, drop_sealed_settings
@@ -129,8 +139,10 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
     _warn(rating_url, with_desk=options["with_desk"])
     drop_sealed_settings(os.environ)
     logs.configure(options["log_format"], options["log_level"])
+    prefix = read_prefix(options["prefix"])
     settings = WebSettings(
         rating_url,
+        prefix=prefix,
         secure_cookies=options["is_https"],
         n_proxies=options["n_proxies"],
         one_network=options["one_network"],
@@ -141,9 +153,9 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
 
     def on_listening(address: str) -> None:
         for slug, line in lines:
-            click.echo(f"{address}/s/{slug}   {line}")
+            click.echo(f"{address}{prefix}/s/{slug}   {line}")
         if settings.with_desk:
-            click.echo(f"{address}/desk   for you")
+            click.echo(f"{address}{prefix}/desk   for you")
         click.echo("Serving until you press Ctrl-C; every answer is saved at once.")
         if results is not None:
             click.echo(results)

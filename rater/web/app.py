@@ -1,5 +1,7 @@
 """Put the raters' web app together."""
 
+from wsgiref.types import WSGIApplication
+
 from flask import Flask
 from jinja2 import StrictUndefined
 from markupsafe import Markup
@@ -9,6 +11,7 @@ from rater.harmless import harmless
 from rater.store.rating.open import open_rating
 from rater.web import errors, health, language, limits, logs, metrics, rater, security
 from rater.web.assets import STATIC_FOLDER, static_version
+from rater.web.prefix import Prefixed
 from rater.web.settings import Running, WebSettings, install
 
 _ONE_YEAR_S = 365 * 24 * 3600
@@ -43,16 +46,18 @@ def create_app(settings: WebSettings) -> Flask:
         from rater.web.desk.routes import add_desk  # noqa: PLC0415 (raters' pages need no passwords)
 
         add_desk(app)
-    if settings.n_proxies:
-        _trust_proxies(app, settings.n_proxies)
+    _put_behind_proxies(app, settings)
     _confine_templates(app)
     return app
 
 
-def _trust_proxies(app: Flask, n: int) -> None:
-    """Take from the last proxies whom they forward for, and whether that was by https; nothing else."""
-    trusting = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=0)
-    app.wsgi_app = trusting  # type: ignore[method-assign] # as Flask's documentation says to
+def _put_behind_proxies(app: Flask, settings: WebSettings) -> None:
+    """Take from trusted proxies for whom they forward, by which scheme, host and prefix; else nothing."""
+    n = settings.n_proxies
+    outer: WSGIApplication = Prefixed(app.wsgi_app, prefix=settings.prefix, trusts_header=n > 0)
+    if n:
+        outer = ProxyFix(outer, x_for=n, x_proto=n, x_host=n)
+    app.wsgi_app = outer  # type: ignore[method-assign, assignment] # as Flask's documentation says to
 
 
 def _confine_templates(app: Flask) -> None:

@@ -15,7 +15,9 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 class Gate:
     """A WSGI app around another, which it calls for one request at a time."""
 
-    def __init__(self, app: WSGIApplication, *, most_bytes: int, free: str, patience_s: float = 1.0) -> None:
+    def __init__(
+        self, app: WSGIApplication, *, most_bytes: int, free: str | tuple[str, ...], patience_s: float = 1.0
+    ) -> None:
         """Put a gate before an app.
 
         Args:

@@ -9,10 +9,11 @@ neither header is no browser, and has no rater's cookie that somebody else could
 
 import re
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response as AnyResponse
 
+from rater.web.same_site import is_same_site, log_refusal
 from rater.web.settings import running
 
 MAX_REQUEST_BYTES = 64 * 1024
@@ -22,6 +23,7 @@ DESK_COOKIE = "rater-desk"
 DESK_PATH = "/desk"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _TOKEN_LIFETIME_S = 180 * 24 * 3600
+_FRAMES = {"iframe", "frame", "embed", "object"}
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 CONTENT_SECURITY_POLICY = (
@@ -50,28 +52,38 @@ def install(app: Flask) -> None:
 
 
 def _refuse_cross_site() -> None:
-    if request.method not in _SAFE_METHODS and not is_same_site(request):
+    # a request to a preview has passed the desk's own check
+    if running().settings.is_preview or request.method in _SAFE_METHODS:
+        return
+    if not is_same_site(request):
+        log_refusal(request)
         raise Forbidden
 
 
-def is_same_site(sent: Request) -> bool:
-    """Say whether a request comes from our own pages, by what its browser says of it."""
-    fetch_site = sent.headers.get("Sec-Fetch-Site")
-    if fetch_site is not None:
-        return fetch_site in {"same-origin", "none"}
-    origin = sent.headers.get("Origin")
-    # the host only: behind a proxy that ends TLS the schemes differ
-    return origin is None or origin.partition("://")[2] == sent.host
+def is_framed_elsewhere() -> bool:
+    """Return whether a browser says that it opens this page inside a page of another site."""
+    return request.headers.get("Sec-Fetch-Dest") in _FRAMES and not running().settings.is_preview
+
+
+def allow_framing() -> None:
+    """Let any site show this answer in a frame: it has a link to open, and nothing to press by mistake."""
+    g.may_be_framed = True
 
 
 def _add_headers(response: Response) -> Response:
+    if g.get("may_be_framed"):
+        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.replace(
+            "frame-ancestors 'none'", "frame-ancestors *"
+        )
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if running().settings.is_preview:  # which the desk shows in a frame of its own
         response.headers["X-Frame-Options"] = "SAMEORIGIN"
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.replace(
             "frame-ancestors 'none'", "frame-ancestors 'self'"
         )
     for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
+        if name != "X-Frame-Options" or not g.get("may_be_framed"):
+            response.headers.setdefault(name, value)
     if request.endpoint == "static" and response.status_code == 200:
         response.headers["Cache-Control"] = f"public, max-age={response.cache_control.max_age}, immutable"
     else:

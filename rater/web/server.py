@@ -202,7 +202,11 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
 
     def load(self) -> Gate:
         """Make the app, in the worker."""
-        return Gate(create_app(self._settings), most_bytes=MAX_REQUEST_BYTES, free=DESK_PATH)
+        return Gate(
+            create_app(self._settings),
+            most_bytes=MAX_REQUEST_BYTES,
+            free=(DESK_PATH, self._settings.prefix + DESK_PATH),
+        )
 
 
 def _most_clients() -> int:

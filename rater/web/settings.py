@@ -29,6 +29,8 @@ class WebSettings:
     """True behind TLS: cookies are sent over https only, and browsers are told to stay on https."""
     n_proxies: int = 0
     """How many proxies in front of the server are trusted to say whom they forward for."""
+    prefix: str = ""
+    """The path under which raters reach the server, such as ``/rater``; empty for a host of its own."""
     one_network: bool = False
     """True where raters sit behind one address, as in a lab: then it may begin any number of booklets."""
     with_desk: bool = False

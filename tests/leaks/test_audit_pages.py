@@ -13,6 +13,7 @@ from rater import (
     Ending,
     Endings,
     Likert,
+    Number,
     Pairwise,
     Plan,
     Practice,
@@ -36,6 +37,7 @@ RATED = (
     Dimension(
         name="force", question="How forceful?", scale=Slider(low="not", high="very"), comment="Why so?"
     ),
+    Dimension(name="words", question="How many words?", scale=Number(minimum=5, maximum=60, unit="words")),
 )
 COMPARED = (
     Dimension(

@@ -50,6 +50,7 @@ def test_a_pages_fields_are_the_whole_context_of_its_template(
     person.press()
     person.press(**{each["name"]: "unsure" for each in person.soup.select("input[type=radio]")}).press()
     client.delete_cookie("rater", path="/s/whole")
+    person.open(headers={"Sec-Fetch-Dest": "iframe"})
     person.open(f"?PROLIFIC_PID={'a' * 24}").open(f"?PROLIFIC_PID={'b' * 24}").follow().press("agree")
     person.open("/leave").press("withdrawn")
 

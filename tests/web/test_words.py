@@ -195,6 +195,8 @@ def turn_away(person: Walker, app: Flask, publish: Publish, shown: Protocol) -> 
     person.slug = name
     person.arrive("asked").send().send("agree").open(f"/s/{name}/agreed")
     person.arrive().open(f"/s/{name}/thanks")
+    person.client.environ_base["HTTP_SEC_FETCH_DEST"] = "iframe"
+    person.open(f"/s/{name}?PROLIFIC_PID=framed")
     person.client = app.test_client(use_cookies=False)
     person.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = person.code
     person.open(f"/s/{name}/consent").send("agree")

@@ -162,8 +162,8 @@ def _filled(page: _Page) -> dict[str, str]:
             continue
         if kind in {"radio", "checkbox"}:
             sent.setdefault(name, str(field.get("value", "")))
-        elif kind in {"range", "number"}:
-            sent.setdefault(name, str(field.get("value") or field.get("min") or "1"))
+        elif kind == "text" and field.get("data-min"):
+            sent.setdefault(name, str(field.get("value") or field["data-min"]))
     button = page.soup.select_one("main form button.primary, main form button[value=agree]")
     if button is not None and button.get("name"):
         sent[str(button["name"])] = str(button["value"])

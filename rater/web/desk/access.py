@@ -51,12 +51,13 @@ def check_login() -> AnyResponse:
             token = users.begin_session(session, name, now=running().settings.now())
     except StateError:  # removed a moment ago
         return redirect(url_for("access.login"), 303)
-    response = redirect(way_back if _WAYS_BACK.fullmatch(way_back) else DESK_PATH, 303)
+    way_back = way_back if _WAYS_BACK.fullmatch(way_back) else DESK_PATH
+    response = redirect(request.script_root + way_back, 303)
     response.set_cookie(
         DESK_COOKIE,
         token,
         max_age=int(users.LASTS_FOR.total_seconds()),
-        path=DESK_PATH,
+        path=url_for("desk.studies"),
         httponly=True,
         secure=running().settings.secure_cookies or request.is_secure,
         samesite="Strict",
@@ -72,7 +73,7 @@ def logout() -> AnyResponse:
         with writing(running().engine) as session:
             users.end_session(session, token)
     response = redirect(url_for("access.login"), 303)
-    response.delete_cookie(DESK_COOKIE, path=DESK_PATH)
+    response.delete_cookie(DESK_COOKIE, path=url_for("desk.studies"))
     return response
 
 

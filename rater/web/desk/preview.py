@@ -59,6 +59,7 @@ class _OpenCopies:
                     is_preview=True,
                     with_desk=False,
                     n_proxies=0,  # the desk's own request has been told already
+                    prefix="",
                     metrics_token=secrets.token_urlsafe(16),
                 )
                 app = create_app(settings)

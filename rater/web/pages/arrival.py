@@ -24,6 +24,15 @@ class LandingPage(Page):
 
 
 @dataclass(frozen=True)
+class FramedPage(Page):
+    """For a study that another site shows inside its own page: a link to a tab of its own."""
+
+    template = "framed.html"
+
+    tab_url: str
+
+
+@dataclass(frozen=True)
 class ReturnPage(Page):
     """For who began in another browser: their link lets them go on in this one."""
 

@@ -18,7 +18,14 @@ from rater.store.rating.tallies import Turned, count_visitor
 from rater.web import arrivals, flow, forms, language, limits, notices, pages, security, turned_away
 from rater.web.flow import Place, Visit
 from rater.web.markdown import render_markdown
-from rater.web.pages.arrival import AgreedPage, ConsentPage, LandingPage, ReturnPage, estimate_minutes
+from rater.web.pages.arrival import (
+    AgreedPage,
+    ConsentPage,
+    FramedPage,
+    LandingPage,
+    ReturnPage,
+    estimate_minutes,
+)
 from rater.web.pages.ending import EndedPage
 from rater.web.pages.frame import Page, frame_of
 from rater.web.rater.blueprint import blueprint
@@ -56,6 +63,9 @@ def _welcome(slug: str, code: str | None) -> str:
         visit = find_newcomer(session, slug, request.args, code=code)
         flow.require(visit, Place("landing"))
         page = _welcome_page(session, visit)
+    if security.is_framed_elsewhere():
+        security.allow_framing()
+        return pages.render(_framed_page(visit))
     if visit.unnamed and visit.arrival.invitation is None:
         turned_away.note_unnamed(visit.study, visit.unnamed)
     return pages.render(page)
@@ -75,6 +85,14 @@ def _not_invited(session: Session, visit: Visit) -> Page | None:
     invitation = visit.arrival.invitation
     is_invitation = invitation is not None and raters.is_invitation(session, visit.study.id, invitation)
     return notices.not_invited(visit, is_invitation=is_invitation)
+
+
+def _framed_page(visit: Visit) -> FramedPage:
+    return FramedPage(
+        frame=frame_of(visit, holds_answers=True),
+        title=visit.protocol.title,
+        tab_url=flow.landing_url(visit),
+    )
 
 
 def _landing_page(visit: Visit, offer: raters.Offer) -> LandingPage:
