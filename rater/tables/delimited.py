@@ -142,9 +142,10 @@ def _have_row_names(source: Source, names: Sequence[str], columns: Columns) -> b
     """
     n_header, width, first = len(names), len(columns.values), columns.values[0]
     wrong = wrong_width(source, columns.positions[0], width, n_header)
-    if width < n_header:
+    is_swallowed = len(first) == 1 and bool(columns.spans)  # by a quote that is closed in the last row
+    if width < n_header or is_swallowed:
         raise TableError(wrong)
-    has_names = width == n_header + 1 and len(set(first)) == len(first) and "" not in columns.distinct[0]
+    has_names = width == n_header + 1 and len(set(first)) == len(first) > 1 and "" not in columns.distinct[0]
     if all(map(_is_empty, columns.distinct[n_header:])):
         if has_names and first == [str(number) for number in range(1, len(first) + 1)]:
             msg = (

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
@@ -202,28 +202,45 @@ def refuse_swallowed_rows(source: Source, columns: Columns) -> None:
     """Refuse a field whose lines look like rows: between two stray quotes, all rows become one field.
 
     A line inside a row is taken for a row of its own if it and the line with the opening quote have as many
-    fields as the rows, and at least half of its fields occur in their columns elsewhere or in that line.
+    fields as the rows, and at least half of its fields occur in their columns elsewhere or in that line. In
+    tables of four columns and more it is enough that this number of fields is that of every line of every
+    such row, as it is in a file that is written without quoting.
 
     Raises:
         QuoteError: If there is such a line.
     """
     n_separators = len(columns.values) - 1
     lines = enumerate(io.StringIO(source.text, newline=""), start=1 + source.n_lines_before)
-    for first, last, column in columns.spans:
-        opening: list[str] = []
-        for number, line in lines:
-            if number >= first and line.count(source.separator) == n_separators:
-                fields = [value.strip(' \t\r\n"') for value in line.split(source.separator)]
-                own = fields[: column + 1] if number == last else fields  # the rest is the row's
-                if number > first and opening and _is_known(own, opening, columns.distinct):
-                    msg = (
-                        f"{source.where(first)}: a quote opens a field that is closed in line {last}, and "
-                        f"line {number} before it looks like a row of its own. {_CURE}."
-                    )
-                    raise QuoteError(msg)
-                opening = fields if number == first else opening
-            if number >= last:
-                break
+    is_without_quoting = n_separators >= 3 and bool(columns.spans)
+    for span in columns.spans:
+        inside = [(number, line) for number, line in _until(lines, span.last) if number >= span.first]
+        fields = {
+            number: [value.strip(' \t\r\n"') for value in line.split(source.separator)]
+            for number, line in inside
+            if line.count(source.separator) == n_separators
+        }
+        is_without_quoting &= len(fields) == len(inside)
+        opening = fields.pop(span.first, None)
+        for number, values in fields.items() if opening else ():
+            own = values[: span.column + 1] if number == span.last else values  # the rest is the row's
+            if _is_known(own, opening or (), columns.distinct):
+                raise QuoteError(_swallowed(source, span, number))
+    if is_without_quoting:
+        raise QuoteError(_swallowed(source, columns.spans[0], columns.spans[0].first + 1))
+
+
+def _until(lines: Iterator[tuple[int, str]], last: int) -> Iterator[tuple[int, str]]:
+    for number, line in lines:
+        yield number, line
+        if number >= last:
+            return
+
+
+def _swallowed(source: Source, span: Span, line: int) -> str:
+    return (
+        f"{source.where(span.first)}: a quote opens a field that is closed in line {span.last}, and line "
+        f"{line} in it looks like a row of its own. {_CURE}."
+    )
 
 
 def _is_known(fields: Sequence[str], opening: Sequence[str], distinct: Sequence[dict[str, str]]) -> bool:

@@ -285,7 +285,7 @@ def test_the_options_of_tables_reach_the_reader(tmp_path: Path) -> None:
     path = tmp_path / "wide.csv"
     answers = [f"r{r};p{p};{('gut', 'mäßig')[(r + p) % 2]};schlecht\n" for r in range(4) for p in range(4)]
     path.write_bytes("".join(["wer;prompt;a;base\n", *answers]).encode("cp1252"))
-    options = ("--encoding", "cp1252", "--rater", "wer", "--wide", "{arm}", "--labels", "schlecht,mäßig,gut")
-    shown = analyze("--from", path, *options, "--contrast", "a,base", cwd=tmp_path)
+    wide = ("--encoding", "cp1252", "--rater", "wer", "--wide", "{arm}", "--labels", "schlecht,mäßig,gut")
+    shown = analyze("--from", path, *wide, "--contrast", "a,base", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert "4 raters · 4 prompts · 8 texts · 32 answers" in shown.stdout

@@ -249,3 +249,17 @@ def read_unless_refused(text: str) -> Table | None:
         return read_table(io.StringIO(text, newline=""), Dialect(skips_blanks=False))
     except QuoteError:
         return None
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ['r0;p0;b;1;"', 'r1;p1;a;2;so so"', "r2;p2;b;3;great"],
+        ["r0;p0;a;1;ok", 'r1;p1;b";"2;so so', "r2;p2;b;3;ok", 'r3;p3;a;4";ok'],
+        ["r0;p0;a;1;", 'r1;"p1;b;2;fine', 'r2";p2;b;3;ok'],
+        ['r0;p0;a;1;"', "r1;p1;b;2;great", 'r2;p2;b;3";so so'],
+    ],
+)
+def test_stray_quotes_in_a_table_of_few_rows_are_refused_too(rows: list[str]) -> None:
+    with pytest.raises(TableError, match=r":[234][: ]"):
+        read("\n".join([HEAD.strip().replace(",", ";"), *rows]))
