@@ -71,16 +71,14 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     outputs = Outputs(report_path, json_path, csv_path, show_all)
     _require_what_fits(study_name, elsewhere, interim=interim, permuted=permuted, exploratory=exploratory)
     outputs.require_writable()
-    from rater.cli.facts import Databases, find_declared
-    from rater.cli.subject import EXPLORATORY, check_elsewhere, explore, look_at, permute, read_elsewhere
+    from rater.cli.external_ratings import check_elsewhere, read_elsewhere
+    from rater.cli.facts import Databases
+    from rater.cli.subject import EXPLORATORY, explore, look_at, permute
 
     label = EXPLORATORY if exploratory else None
     databases = Databases(sealed_url, rating_url)
     if study_name and exploratory:
-        contrast, elsewhere["primary"] = find_declared(
-            databases, study_name, contrast=elsewhere["contrast"], primary=elsewhere["primary"]
-        )
-        elsewhere["contrast"] = contrast or ()
+        _find_declared(databases, study_name, elsewhere)
     if elsewhere["check"]:
         show_diagnosis(check_elsewhere(elsewhere), f"{elsewhere['from_path']}", json_path)
         return
@@ -92,16 +90,19 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
         if not yes:
             _confirm(databases, study_name, interim=interim)
         why = why or ("exploratory analysis" if exploratory else "planned analysis")
-        subject = look_at(
-            databases,
-            study_name,
-            who=who,
-            why=why,
-            interim=interim,
-            label=label,
-            allow_altered=allow_altered,
-        )
+        how = {"interim": interim, "allow_altered": allow_altered}
+        subject = look_at(databases, study_name, who=who, why=why, label=label, **how)
     show(explore(subject, elsewhere) if exploratory and study_name else subject, outputs)
+
+
+def _find_declared(databases: "Databases", study_name: str, given: Elsewhere) -> None:
+    """Replace the arms and the dimension that were typed by the study's."""
+    from rater.cli.facts import find_declared
+
+    contrast, given["primary"] = find_declared(
+        databases, study_name, contrast=given["contrast"], primary=given["primary"]
+    )
+    given["contrast"] = contrast or ()
 
 
 def _require_what_fits(

@@ -1,0 +1,127 @@
+"""Ratings from a file as the input of `rater analyze --from`: read, plan, and diagnose them."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from rater.analysis.planned import Planned
+from rater.cli.elsewhere import Elsewhere
+from rater.cli.subject import Subject
+from rater.errors import StudyError
+from rater.report.about import About
+from rater.report.terminal import Screen
+
+if TYPE_CHECKING:
+    from rater.analysis.diagnosis import Diagnosis
+
+_MEANINGS = {
+    "rater": "who answered",
+    "item": "which text it was",
+    "prompt": "what the text was an answer to",
+    "arm": "what was done to the model",
+    "dimension": "what was judged",
+    "answer": "the answer",
+    "position": "where in the order shown the text stood",
+    "shown_ms": "how long the text was shown before it was answered, in milliseconds",
+    "guess": "which arm the rater took the text to be of",
+}
+
+
+def read_elsewhere(given: Elsewhere, *, label: str | None) -> Subject:
+    """Read the table of --from and plan its analysis from the other options."""
+    path, frame = _read(given)
+    notes = ["These are ratings from elsewhere: nothing was preregistered or verified here."]
+    return Subject(
+        frame=frame,
+        plan=_plan(frame, given),
+        screen=Screen(title=str(path), notes=notes, banner=label or ""),
+        about=About(
+            title=path.name, label=label, source=path.name, columns=_columns(frame, given, path.name)
+        ),
+    )
+
+
+def check_elsewhere(given: Elsewhere) -> "Diagnosis":
+    """Diagnose the table of --from, also where nobody can tell yet which arms to compare."""
+    from rater.analysis.diagnosis import diagnose
+    from rater.analysis.external_plan import arms_of
+    from rater.analysis.finding import Finding, in_order
+
+    _, frame = _read(given)
+    try:
+        return diagnose(frame, _plan(frame, given))
+    except StudyError as error:
+        arms = arms_of(frame)
+        if given["contrast"] or len(arms) < 2:
+            raise
+        # Of the design nothing can be found without a contrast; of the answers all the same.
+        found = diagnose(frame, _plan(frame, {**given, "contrast": (arms[0], arms[1])}))
+        about_answers = [
+            each for each in found.findings if each.code not in {"unused_arms", "unpaired", "few_paired"}
+        ]
+        message = f"{str(error)[:1].upper()}{str(error)[1:]}."
+        refusal = Finding(level="refuse", code="contrast", message=message)
+        return replace(found, findings=in_order([refusal, *about_answers]))
+
+
+def _read(given: Elsewhere) -> tuple[Path, pd.DataFrame]:
+    from rater.analysis.read_ratings import read
+
+    path = given["from_path"]
+    assert path is not None  # noqa: S101 (asked before)
+    frame = read(
+        path,
+        rater=given["rater"],
+        prompt=given["prompt"],
+        arm=given["arm"],
+        answer=given["answer"],
+        item=given["item"],
+        dimension=given["dimension"],
+        drop_empty=given["drop_empty"],
+        wide=given["wide"],
+        answer_columns=given["answer_columns"],
+        items=given["items"],
+        labels=given["labels"],
+        missing=given["missing"],
+        decimal=given["decimal"],
+        quotes=given["quotes"],
+        encoding=given["encoding"],
+    )
+    return path, frame
+
+
+def _plan(frame: pd.DataFrame, given: Elsewhere) -> Planned:
+    from rater.analysis.external_plan import arms_of, plan_for
+    from rater.name_lists import choose_arms
+    from rater.names import normalise_name
+
+    plan = plan_for(
+        frame,
+        contrast=choose_arms(given["contrast"], arms_of(frame)) if given["contrast"] else None,
+        points=given["points"] or len(given["labels"]) or None,
+        limits=given["limits"],
+        choices=given["choices"],
+        scope=given["scope"] or "raters+prompts",
+        score=given["score"] or "net_superiority",
+        sesoi=given["sesoi"],
+    )
+    return replace(plan, primary=normalise_name(given["primary"] or plan.primary))
+
+
+def _columns(frame: pd.DataFrame, given: Elsewhere, file: str) -> dict[str, tuple[str, str]]:
+    """Say what the columns of ratings from elsewhere mean, and what they were called there."""
+    called = {
+        "rater": given["rater"],
+        "prompt": given["prompt"],
+        "arm": given["arm"],
+        "answer": given["answer"],
+        "item": given["item"],
+        "dimension": given["dimension"],
+    }
+    return {
+        name: (f"{meaning}; {called[name]!r} in {file}" if called.get(name) else meaning, "experimenter")
+        for name, meaning in _MEANINGS.items()
+        if name in frame.columns
+    }
