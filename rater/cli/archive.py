@@ -9,7 +9,7 @@ from rater.cli.options import OutputFile, rating_option, sealed_option, study_ar
 
 @click.command(short_help="Put an unblinded study into one zip.")
 @study_argument
-@click.argument("file", type=OutputFile(".zip", is_new=True))
+@click.argument("file", type=OutputFile(".zip"))
 @click.option(
     "--report",
     type=click.Path(path_type=Path, exists=True, file_okay=False),

@@ -1,10 +1,8 @@
 """`rater invite`: make personal links to a study, each of which lets one person in."""
 
-import io
-import os
 import re
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
@@ -13,16 +11,15 @@ from rater.cli.options import OutputFile, rating_option, study_argument
 from rater.errors import RaterError
 from rater.name_lists import similar_names
 from rater.names import normalise_name
-from rater.tables.write import csv_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from sqlalchemy import Engine
     from sqlalchemy.orm import Session
+
+    from rater.custody.link_files import LinkFiles
 
 _MOST = 10_000
 _LONGEST_LABEL = 100
-_OWNER_ONLY = 0o600
 
 
 @click.command(short_help="Make personal links.")
@@ -42,9 +39,7 @@ _OWNER_ONLY = 0o600
     show_envvar=True,
     help="Where raters reach the server.",
 )
-@click.option(
-    "--csv", "csv_file", type=OutputFile(is_new=True), help="Write label and link to this new file, too."
-)
+@click.option("--csv", "csv_file", type=OutputFile(), help="Write label and link to this new file, too.")
 @click.option(
     "--qr", "qr_folder", type=click.Path(path_type=Path, file_okay=False), help="Write QR codes there."
 )
@@ -69,6 +64,7 @@ def invite(  # noqa: PLR0917 (click's interface)
     """
     from datetime import UTC, datetime
 
+    from rater.custody.link_files import LinkFiles
     from rater.store.engine import disposing, writing
     from rater.store.rating.invitations import make_invitations
     from rater.store.rating.open import open_rating
@@ -81,19 +77,45 @@ def invite(  # noqa: PLR0917 (click's interface)
             "--address https://study.example.org (or set RATER_ADDRESS).",
             err=True,
         )
-    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
-        study = get_study(session, study_name)
-        if study.state not in {"published", "open", "paused"}:
-            msg = f"Study {study_name!r} is {study.state}, so that nobody can begin it any more."
-            raise RaterError(msg)
-        labels = _labels(session, study.id, n_links, labels_file)
-        made = make_invitations(session, study.id, labels, now=datetime.now(UTC))
-        links = [(each.label, f"{base}/s/{study.slug}/i/{each.code}") for each in made]
-        # inside the transaction: links that could not be written down or printed are not made either
-        _write_files(links, csv_file, qr_folder)
-        for label, link in links:
-            click.echo(f"{label}\t{link}")
+    files = LinkFiles(csv_file, qr_folder)
+    with disposing(open_rating(rating_url)) as rating:
+        links = _finish_earlier(rating, files)
+        if links is None:
+            files.require_free()
+            with writing(rating) as session:
+                study = get_study(session, study_name)
+                if study.state not in {"published", "open", "paused"}:
+                    msg = f"Study {study_name!r} is {study.state}, so that nobody can begin it any more."
+                    raise RaterError(msg)
+                labels = _labels(session, study.id, n_links, labels_file)
+                made = make_invitations(session, study.id, labels, now=datetime.now(UTC))
+                links = [(each.label, f"{base}/s/{study.slug}/i/{each.code}") for each in made]
+                files.prepare(links)  # links that could not be written down are not made either
+            files.finish(links)
+    for label, link in links:
+        click.echo(f"{label}\t{link}")
     click.echo("Keep these: only their digests are stored, so that they cannot be shown again.", err=True)
+
+
+def _finish_earlier(rating: "Engine", files: "LinkFiles") -> list[tuple[str, str]] | None:
+    """Finish the files of a run that was killed after its links were made; else remove what it left."""
+    from rater.store.engine import reading
+    from rater.store.rating.invitations import has_invitations
+
+    links = files.read_prepared()
+    if not links:
+        files.discard()
+        return None
+    with reading(rating) as session:
+        are_made = has_invitations(session, [link.rpartition("/")[2] for _, link in links])
+    if not are_made:
+        files.discard()
+        return None
+    click.echo(
+        "An earlier run was interrupted after it had made these links; its files are finished.", err=True
+    )
+    files.finish(links)
+    return links
 
 
 def _base(address: str) -> str:
@@ -147,38 +169,3 @@ def _read_labels(path: Path) -> list[str]:
         msg = f"{path} has {len(labels)} labels; valid: 1 to {_MOST}, each of up to {_LONGEST_LABEL} letters"
         raise RaterError(msg)
     return labels
-
-
-def _write_files(links: "Sequence[tuple[str, str]]", csv_file: Path | None, qr_folder: Path | None) -> None:
-    written: list[Path] = []
-    try:
-        if csv_file is not None:
-            with (
-                _new_file(csv_file, written) as stream,
-                io.TextIOWrapper(stream, "utf-8", newline="") as file,
-            ):
-                file.writelines(csv_lines(("label", "link"), links))
-        if qr_folder is not None:
-            _write_codes(links, qr_folder, written)
-    except OSError as error:
-        for path in written:  # of links that will not be there
-            path.unlink(missing_ok=True)
-        msg = f"{error.filename} cannot be written: {error.strerror}. No link was made."
-        raise RaterError(msg) from error
-
-
-def _write_codes(links: "Sequence[tuple[str, str]]", folder: Path, written: list[Path]) -> None:
-    import segno
-
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, (label, link) in enumerate(links, start=1):
-        name = re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-")
-        with _new_file(folder / f"{number:03d}-{name}.png", written) as file:
-            segno.make(link, error="m", micro=False).save(file, kind="png", scale=8, border=4)
-
-
-def _new_file(path: Path, written: list[Path]) -> IO[bytes]:
-    """Make a file that only its owner can read: whoever has a link can begin, or go on, in a rater's name."""
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ONLY)
-    written.append(path)
-    return os.fdopen(descriptor, "wb")

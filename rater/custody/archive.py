@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 import rater
-from rater.custody.archived_rows import Own, rating_rows, sealed_rows
+from rater.custody.archived_rows import PERSONAL, Own, rating_rows, sealed_rows
 from rater.custody.register import read_registrable, write_registration
 from rater.errors import DatabaseError, StateError
 from rater.store.engine import OWNER_ONLY, disposing, reading, told_if_unusable, writing
@@ -31,6 +31,7 @@ from rater.verify import require_unaltered
 FORMAT = 1
 """The version of the archive's layout."""
 MANIFEST = "manifest.json"
+_MAX_MANIFEST_BYTES = 16 * 1024**2
 _SAME_TIME = (1980, 1, 1, 0, 0, 0)  # an archive of the same rows has the same bytes
 
 
@@ -57,43 +58,81 @@ def archive_study(
 ) -> Archived:
     """Archive an unblinded study; the log says so, in the archive too. Reads every row of the study once.
 
-    Who raters are is left out unless asked for; what they wrote is in it, and so are the arms.
+    Who raters are is left out unless asked for; what they wrote is in it, and so are the arms. Archiving that
+    was killed continues with the same call; an archive of the study as it is now is left as it is.
 
     Raises:
         StateError: the study is not unblinded, or the report is none of it.
         SealError: something was altered, so that `rater import` would refuse the archive.
-        DatabaseError: the file is there already, or cannot be written.
+        DatabaseError: the file exists and is something else, or cannot be written.
     """
     if path.exists():
-        msg = f"{path} is there already; an archive is never overwritten. Name another file."
-        raise DatabaseError(msg)
+        return _as_it_is(
+            path, rating_url, name, with_report=report is not None, with_identifiers=with_identifiers
+        )
     require_unaltered(sealed_url, rating_url, name)
     registration = write_registration(read_registrable(sealed_url, rating_url, name), [])
     unfinished = path.with_name(f"{path.name}.unfinished")
-    # the archive says that the study is archived; where it cannot be written, the study is not
-    with (
-        disposing(open_rating(rating_url)) as rating,
-        disposing(open_sealed(sealed_url)) as sealed,
-        reading(sealed) as sealed_session,
-        writing(rating) as session,
-        told_if_unusable(path, what="archive"),
-    ):
-        head = _move(session, name, now=now)
-        files = {} if report is None else _files_in(report, get_study(session, name))
-        files["registration.md"] = registration.encode()
-        files |= _rows(
-            session, "rating", rating_rows(get_study(session, name).id, with_identifiers=with_identifiers)
-        )
-        kept = get_sealed_study(sealed_session, name)
-        files |= _rows(sealed_session, "sealed", sealed_rows(kept.id))
-        files["study.json"] = kept.canonical_json.encode()
-        files["protocol.json"] = get_study(session, name).protocol.model_dump_json(indent=2).encode()
-        try:
+    try:
+        # the archive's log has its own row; where the archive cannot be written, neither log has it
+        with (
+            disposing(open_rating(rating_url)) as rating,
+            disposing(open_sealed(sealed_url)) as sealed,
+            reading(sealed) as sealed_session,
+            writing(rating) as session,
+            told_if_unusable(path, what="archive"),
+        ):
+            head = _move(session, name, now=now)
+            files = {} if report is None else _files_in(report, get_study(session, name))
+            files["registration.md"] = registration.encode()
+            files |= _rows(
+                session, "rating", rating_rows(get_study(session, name).id, with_identifiers=with_identifiers)
+            )
+            kept = get_sealed_study(sealed_session, name)
+            files |= _rows(sealed_session, "sealed", sealed_rows(kept.id))
+            files["study.json"] = kept.canonical_json.encode()
+            files["protocol.json"] = get_study(session, name).protocol.model_dump_json(indent=2).encode()
+            unfinished.unlink(missing_ok=True)  # of a run that was killed
             _write_zip(unfinished, _with_manifest(files, name, head))
+        with told_if_unusable(path, what="archive"):
             unfinished.rename(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    return Archived(path, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest(), head)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return Archived(path, path.stat().st_size, hash_file(path), head)
+
+
+def _as_it_is(
+    path: Path, rating_url: str, name: str, *, with_report: bool, with_identifiers: bool
+) -> Archived:
+    """Accept a file that is there already if it is an archive of the study as it is now, of the same parts.
+
+    Raises:
+        DatabaseError: it is not.
+    """
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        study = get_study(session, name)
+        head = read_events(session, Event, study.id)[-1].hash
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(MANIFEST) as stream:
+            manifest = json.loads(stream.read(_MAX_MANIFEST_BYTES))
+        parts = list(manifest["sha256"])
+        is_ours = (
+            (manifest["study"], manifest["log_head"]) == (name, head)
+            and with_report == any(part.startswith("report/") for part in parts)
+            and with_identifiers == (f"rating/{PERSONAL}.jsonl" in parts)
+        )
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        is_ours = False
+    if not is_ours:
+        msg = f"{path} is there already; an archive is never overwritten. Name another file."
+        raise DatabaseError(msg)
+    return Archived(path, path.stat().st_size, hash_file(path), head)
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _move(session: Session, name: str, *, now: datetime) -> str:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 from rater.errors import DatabaseError
 from rater.store.engine import OWNER_ONLY, shown_url, sqlite_path, told_if_unusable
+from rater.temp_files import locked, remove_abandoned
 
 _BUSY_S = 30.0
+UNFINISHED = ".unfinished"
+"""How the name of a copy ends until it is whole."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,18 @@ def back_up(rating_url: str, sealed_url: str, folder: Path, *, now: datetime) ->
         raise DatabaseError(msg)
     with told_if_unusable(folder, what="folder of copies"):
         folder.mkdir(exist_ok=True)  # a misspelt path is refused, not made
+    _remove_unfinished(folder)
     stamp = now.strftime("%Y%m%dT%H%M%SZ")
     return [_copy(which, path, folder / f"{which}-{stamp}.db") for which, path in there]
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove copies that a kill interrupted, which may hold the key, and what SQLite kept next to them."""
+    for which in ("rating", "sealed"):
+        remove_abandoned(folder, f"{which}-*{UNFINISHED}")
+        for path in folder.glob(f"{which}-*{UNFINISHED}-*"):
+            if not path.with_name(path.name.rpartition("-")[0]).exists():
+                path.unlink(missing_ok=True)
 
 
 def _file(url: str) -> Path:
@@ -52,13 +65,14 @@ def _file(url: str) -> Path:
 
 
 def _copy(which: str, source: Path, target: Path) -> Copied:
-    unfinished = target.with_suffix(".unfinished")
+    unfinished = target.with_suffix(UNFINISHED)
     with told_if_unusable(target, what="copy"):
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
         try:
-            _copy_pages(source, unfinished)
-            _sync(unfinished)
-            unfinished.rename(target)
+            with locked(unfinished):
+                _copy_pages(source, unfinished)
+                _sync(unfinished)
+                unfinished.rename(target)
             _sync(target.parent)
         finally:
             unfinished.unlink(missing_ok=True)

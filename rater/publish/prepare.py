@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from rater.errors import StateError
 from rater.publish.confounds import PUBLISHED
 from rater.publish.draft import Draft, draft_publication, key_lines
-from rater.publish.seal import commit, derive_id, new_secret
+from rater.publish.seal import commit, derive_slug, new_secret
 from rater.store.engine import disposing, reading
 from rater.store.log import read_events
 from rater.store.rating.studies import PublishedStudy
@@ -43,7 +43,7 @@ class Prepared:
         return PublishedStudy(
             id=0,
             name=self.study.name,
-            slug=derive_id(self.secrets.seed, "slug")[:12],
+            slug=derive_slug(self.secrets.seed),
             state="published",
             protocol=self.study.protocol,
             study_hash=self.study.hash,

@@ -58,6 +58,11 @@ def derive_id(seed: str, *names: str | int) -> str:
     return derive(seed, *names).hex()[:32]
 
 
+def derive_slug(seed: str) -> str:
+    """Derive the random part of a study's address."""
+    return derive_id(seed, "slug")[:12]
+
+
 def commit(lines: Iterable[KeyLine], *, salt: str, seed: str, study_hash: str) -> str:
     """Hash the salted key as the module's docstring lays down; hexadecimal."""
     listing = ["rater key 1", f"salt {salt}", f"seed {seed}", f"study {study_hash}"]

@@ -5,7 +5,6 @@ unblinding, exclusions and the planned test are those of the real way.
 """
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from rater.store.engine import disposing
 from rater.store.rating.open import create_rating
 from rater.store.sealed.open import create_sealed
 from rater.study.study import Study
+from rater.temp_files import temporary_folder
 from rater.unblind import Joined, Reason, unblind
 
 _CONFIDENCE = 0.99
@@ -68,11 +68,11 @@ def rehearse_often(
     """
     material = read_material(sealed_url, name, cast.n_raters)
     outcomes = []
-    with tempfile.TemporaryDirectory(prefix="rater-rehearsals-") as folder:
-        empty = Path(folder) / "empty"
+    with temporary_folder("rater-rehearsals-") as folder:
+        empty = folder / "empty"
         _make_empty(empty)
         for number, rng in enumerate(np.random.default_rng(cast.seed).spawn(times), start=1):
-            own = Path(folder) / "one"
+            own = folder / "one"
             shutil.copytree(empty, own)
             outcomes.append(_rehearse_one(own, material, cast, rng))
             shutil.rmtree(own)

@@ -1,11 +1,9 @@
 """Rehearse a study once, the whole way: the real server, bots in real pages, the seal opened at the end."""
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +11,7 @@ from rater.bots.walk import Bot, walk
 from rater.rehearse.throwaway import Throwaway, address_for_a_bot, now, publish_throwaway, read_material
 from rater.rehearse.world import Cast, make_judges, make_world
 from rater.serving import serving
+from rater.temp_files import temporary_folder
 from rater.unblind import Reason, Unblinded, unblind
 
 _BOTS_AT_ONCE = 4
@@ -50,10 +49,10 @@ def rehearsing(sealed_url: str, name: str, cast: Cast, *, say: Callable[[str], N
     """
     material = read_material(sealed_url, name, cast.n_raters)
     rng = np.random.default_rng(cast.seed)
-    with tempfile.TemporaryDirectory(prefix="rater-rehearsal-") as folder:
-        throwaway = publish_throwaway(Path(folder), material, rng)
+    with temporary_folder("rater-rehearsal-") as folder:
+        throwaway = publish_throwaway(folder, material, rng)
         say(f"Serving a throwaway copy with a made-up key to {material.study.n_raters} bots …")
-        with serving(throwaway.rating_url, Path(folder)) as address:
+        with serving(throwaway.rating_url, folder) as address:
             _rate(address, throwaway, cast, rng)
         reason = Reason("rehearsal", "rehearsal")
         seen = unblind(throwaway.sealed_url, throwaway.rating_url, name, reason=reason, now=now())

@@ -1,8 +1,6 @@
 """Write a report's folder: all of it or nothing, and never over anything that is no report."""
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +26,7 @@ from rater.report.render import escape_markdown, to_html, to_markdown
 from rater.report.sections.findings import Findings
 from rater.report.sections.methods import method_paragraphs, references
 from rater.tables.write import FIRST_COLUMNS, make_private, write_private
+from rater.temp_files import temporary_folder
 
 Say = Callable[[str], None]
 
@@ -54,8 +53,7 @@ def write_report(
     folder = folder.resolve()
     # Figures and files hang on the order of the rows, and that is nobody's decision.
     answers, analysed = _in_order(frame), _in_order(prepare(frame, analysis.planned).frame)
-    working = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with temporary_folder(f".{folder.name}-unfinished-", parent=folder.parent) as working:
         given = Findings(
             analysis,
             about,
@@ -68,8 +66,6 @@ def write_report(
         if tables is not None:
             _write_texts(working, given, tables)
         _swap(working, folder)
-    finally:
-        shutil.rmtree(working, ignore_errors=True)
     return remarks
 
 
@@ -144,10 +140,7 @@ def _methods(findings: Findings) -> str:
 
 def _swap(working: Path, folder: Path) -> None:
     """Put the finished folder in its place; an earlier report goes only once the new one is whole."""
-    if folder.exists():
-        earlier = Path(tempfile.mkdtemp(prefix=f".{folder.name}-earlier-", dir=folder.parent))
-        folder.rename(earlier / folder.name)
-        working.rename(folder)
-        shutil.rmtree(earlier)
-    else:
+    with temporary_folder(f".{folder.name}-earlier-", parent=folder.parent) as earlier:
+        if folder.exists():
+            folder.rename(earlier / folder.name)
         working.rename(folder)

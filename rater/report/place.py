@@ -1,10 +1,10 @@
 """Say which place can be written: a file's, and a report's folder, empty or that of an earlier report."""
 
 import os
-import tempfile
 from pathlib import Path
 
 from rater.errors import RaterError
+from rater.temp_files import temporary_folder
 
 FILES = frozenset(
     {
@@ -46,7 +46,8 @@ def _why_nothing_is_made_in(folder: Path) -> str | None:
     if not folder.is_dir():
         return f"there is no folder {folder}"
     try:
-        Path(tempfile.mkdtemp(prefix=".", dir=folder)).rmdir()
+        with temporary_folder(".rater-probe-", parent=folder):
+            pass
     except OSError as error:
         return f"nothing can be made in {folder} ({error.strerror})"
     return None

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from rater.publish.draft import Draft, draft_publication, key_lines
-from rater.publish.seal import commit
+from rater.publish.seal import commit, derive_slug
 from rater.store.log import broken_link, read_events
 from rater.store.rating.amendments import read_logged_amendments
 from rater.store.rating.as_published import StudyRow, read_booklets, read_items
@@ -44,7 +44,7 @@ def verify_sealed(rating: Session, sealed: Session, published: StudyRow) -> Iter
     yield from verify_kinds("generation log", Event, read_events(sealed, Event, kept.id))
     yield from _looks(rating, sealed, published, kept)
     study = _read_study(kept)
-    if study is None or study.hash != published.study_hash:
+    if study is None or study.hash != published.study_hash or study.name != published.name:
         yield altered("study", "The sealed study is not the one whose hash was published.")
         return
     yield intact("study", f"The sealed study has the hash that was published, {study.hash[:16]}….")
@@ -96,9 +96,9 @@ def _published(
     )
     yield compare(
         "publication",
-        recorded=[published.commitment, published.published_at],
-        found=[secrets.commitment, secrets.published_at],
-        what="commitment and time next to the key",
+        recorded=[published.commitment, published.published_at, published.slug],
+        found=[secrets.commitment, secrets.published_at, derive_slug(secrets.seed)],
+        what="commitment and time next to the key, or the address that the secret seed gives",
     )
 
 

@@ -16,7 +16,6 @@ import resource
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from gunicorn.http.message import Request  # type: ignore[import-untyped] # as a
 
 from rater.errors import RaterError
 from rater.store.rating.open import open_rating
+from rater.temp_files import temporary_folder
 from rater.web import logs, metrics
 from rater.web.app import create_app
 from rater.web.gate import Gate
@@ -77,9 +77,9 @@ def serve(
     listener = _listen(host, port)
     address = _address(listener)
     os.register_at_fork(after_in_child=_end_when_told)
-    with tempfile.TemporaryDirectory(prefix="rater-serve-") as folder, _ending_workers_here():
+    with temporary_folder("rater-serve-") as folder, _ending_workers_here():
         _Server(
-            _with_folders(settings, Path(folder)),
+            _with_folders(settings, folder),
             listener,
             workers=workers,
             log_format=log_format,
@@ -101,12 +101,12 @@ def serve_dev(
     """
     from werkzeug.serving import run_simple  # noqa: PLC0415 (serving has no use for it)
 
-    folder = Path(tempfile.mkdtemp(prefix="rater-serve-"))  # kept: each restart is this process once more
-    app = create_app(replace(settings, previews_folder=folder))
-    app.debug = True
-    if not os.environ.get("WERKZEUG_RUN_MAIN"):
-        on_listening(f"http://{host}:{port}")
-    run_simple(host, port, app, use_reloader=True, use_debugger=False, threaded=True)
+    with temporary_folder("rater-serve-") as folder:
+        app = create_app(replace(settings, previews_folder=folder))
+        app.debug = True
+        if not os.environ.get("WERKZEUG_RUN_MAIN"):
+            on_listening(f"http://{host}:{port}")
+        run_simple(host, port, app, use_reloader=True, use_debugger=False, threaded=True)
 
 
 def _with_folders(settings: WebSettings, folder: Path) -> WebSettings:

@@ -133,3 +133,29 @@ def test_labels_that_look_the_same_are_one(run: Callable[..., Result], tmp_path:
 
     names.write_text("Jose\u0301\u00a0\n", encoding="utf-8")
     assert "has 'José', which an earlier link is called already" in str(run("--labels", names).exception)
+
+
+def test_links_that_a_killed_run_had_made_are_finished_and_dead_ones_are_removed(
+    run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("Ada\nBo\n")
+    options = ("--labels", names, "--csv", tmp_path / "links.csv", "--qr", tmp_path / "codes")
+    (tmp_path / ".links.csv.unfinished").write_text('[["Ada", "https://example.org/s/x/i/dead"]]')
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rater.custody.link_files.LinkFiles.finish", killed)
+        run(*options)
+    again = run(*options)
+
+    with (tmp_path / "links.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert again.exit_code == 0
+    assert "An earlier run was interrupted" in again.stderr
+    assert [row[0] for row in rows] == ["label", "Ada", "Bo"]
+    assert rows[1][1] in again.stdout
+    assert sorted(path.name for path in (tmp_path / "codes").iterdir()) == ["001-Ada.png", "002-Bo.png"]
+    assert not list(tmp_path.rglob(".*"))

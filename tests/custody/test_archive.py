@@ -233,7 +233,7 @@ def test_no_name_in_an_archive_becomes_a_path(
 def test_a_bomb_is_refused_before_it_goes_off(
     archived: Archived, fresh: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rater.custody.unarchive.MOST_BYTES", 10_000)
+    monkeypatch.setattr("rater.custody.unarchive.MAX_BYTES", 10_000)
 
     with pytest.raises(SealError, match="would unpack to"):
         read_back(archived, fresh)
@@ -256,6 +256,9 @@ def test_a_file_twice_no_zip_and_a_used_database_are_refused(
     content = archived.path.read_bytes()
     rotten.write_bytes(content[:at] + b"\xff" * 20 + content[at + 20 :])
 
+    name = import_study(archived.path, rating_url=rating_url, sealed_url=sealed_url).name
+    unblind(sealed_url, rating_url, name, reason=Reason("me", "again"), now=NOW)
+
     refused: list[tuple[Path, tuple[str, str], type[RaterError], str]] = [
         (other, fresh, SealError, "a file twice"),
         (none, fresh, StateError, "cannot be read as a zip"),
@@ -265,3 +268,111 @@ def test_a_file_twice_no_zip_and_a_used_database_are_refused(
     for path, (rating, sealed), error, says in refused:
         with pytest.raises(error, match=says):
             import_study(path, rating_url=rating, sealed_url=sealed)
+
+
+def entry(name: str, rows: int, row: bytes) -> Rewrite:
+    def rewrite(files: dict[str, bytes]) -> None:
+        files[name] = row * rows
+
+    return rewrite
+
+
+def rename(new: str) -> Rewrite:
+    """Give the study another name everywhere."""
+
+    def rewrite(files: dict[str, bytes]) -> None:
+        for name, content in files.items():
+            if name.endswith((".json", "/study.jsonl")):
+                written = json.dumps(new).encode()
+                files[name] = content.replace(b'"marked_study"', written)
+
+    return rewrite
+
+
+@pytest.mark.parametrize("name", ["../../x", "a\r\nb", "a\x1b[2Jb", ""])
+def test_a_name_that_no_study_can_have_is_refused(
+    archived: Archived, fresh: tuple[str, str], name: str
+) -> None:
+    rewritten(archived, rename(name), honest=True)
+
+    with pytest.raises((SealError, StateError)) as refused:
+        read_back(archived, fresh)
+
+    assert str(refused.value).isprintable()
+
+
+def test_a_study_under_another_name_than_its_declaration_says_is_refused(
+    archived: Archived, fresh: tuple[str, str]
+) -> None:
+    def rewrite(files: dict[str, bytes]) -> None:
+        rename("another")(files)
+        files["sealed/study.jsonl"] = files["sealed/study.jsonl"].replace(b"marked_study", b"another", 1)
+
+    rewritten(archived, rewrite, honest=True)
+
+    with pytest.raises(SealError, match="was altered"):
+        read_back(archived, fresh)
+
+
+def test_a_file_that_would_unpack_to_hundreds_of_times_its_size_is_refused(
+    archived: Archived, fresh: tuple[str, str]
+) -> None:
+    with zipfile.ZipFile(archived.path) as zipped:
+        files = {name: zipped.read(name) for name in zipped.namelist()}
+    with zipfile.ZipFile(archived.path, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for name, content in files.items():
+            zipped.writestr(name, b"{}\n" * 3_000_000 if name == "rating/answer.jsonl" else content)
+
+    with pytest.raises(SealError, match=r"answer\.jsonl would unpack from"):
+        read_back(archived, fresh)
+
+
+def test_an_import_reads_no_file_as_a_whole(
+    archived: Archived, fresh: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rater.custody.unarchive._MAX_LINE_BYTES", 64)
+
+    with pytest.raises(SealError, match="are not those of the table"):
+        read_back(archived, fresh)
+
+
+def test_an_encrypted_archive_is_refused(archived: Archived, fresh: tuple[str, str]) -> None:
+    content = bytearray(archived.path.read_bytes())
+    for signature, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        content[content.find(signature) + offset] |= 1
+    archived.path.write_bytes(content)
+
+    with pytest.raises(SealError, match="encrypted"):
+        read_back(archived, fresh)
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_an_import_that_was_killed_between_its_two_commits_is_completed(
+    archived: Archived, fresh: tuple[str, str], missing: int, empty_databases: Path
+) -> None:
+    read_back(archived, fresh)
+    for rest in file_of(fresh[missing]).parent.glob(f"{file_of(fresh[missing]).name}*"):
+        rest.unlink()
+
+    for _ in range(2):
+        read_back(archived, fresh)
+
+    checks = list(verify_study(fresh[0], "marked_study", sealed_url=fresh[1], head=archived.log_head))
+    assert {check.outcome for check in checks} == {"intact"}
+
+
+def test_archiving_continues_where_it_was_killed(
+    unblinded: Study, archived: Archived, sealed_url: str, rating_url: str, tmp_path: Path
+) -> None:
+    again = archive_study(
+        sealed_url, rating_url, unblinded.name, archived.path, now=NOW, report=tmp_path / "report"
+    )
+    new = tmp_path / "new.zip"
+    new.with_name("new.zip.unfinished").write_bytes(b"half an archive")
+    other = archive_study(sealed_url, rating_url, unblinded.name, new, now=NOW)
+
+    assert again == archived
+    assert zipfile.is_zipfile(other.path)
+    assert not list(tmp_path.glob("*.unfinished"))
+    with pytest.raises(DatabaseError, match="is there already; an archive is never overwritten"):
+        archive_study(sealed_url, rating_url, unblinded.name, archived.path, now=NOW)  # without its report

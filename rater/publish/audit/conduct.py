@@ -1,6 +1,5 @@
 """Conduct an audit: search the rating database and every page, and measure the cues."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from rater.publish.audit.subject import Subject
 from rater.publish.audit.tables import scan_tables
 from rater.publish.same_texts import SameTexts, count_same_texts, with_pairs
 from rater.store.engine import reading, sqlite_path
+from rater.temp_files import temporary_folder
 
 MOST_TRIALS = 60
 """Pages differ by their text alone; the texts themselves are searched in the database, every one."""
@@ -38,8 +38,8 @@ def conduct_audit(subject: Subject, rating: Engine, rating_url: str) -> Audit:
     with reading(rating) as session:
         tables = scan_tables(session, subject.published.id, searcher)
         raw = None if path is None else scan_bytes(session, path, marks)
-    with tempfile.TemporaryDirectory(prefix="rater-audit-") as folder:
-        replies, others, n_trials = _crawl(subject, Path(folder))
+    with temporary_folder("rater-audit-") as folder:
+        replies, others, n_trials = _crawl(subject, folder)
     shown = Shown(subject.published.protocol, [part for i in subject.items for part in (i.prompt, i.text)])
     hits = [*tables.hits, *(raw.hits if raw else []), *_search_pages(replies, others, shown, searcher)]
     skeletons = _skeletons(subject, replies, shown)

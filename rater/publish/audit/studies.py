@@ -1,8 +1,6 @@
 """Audit a study: as it would be published, or as it stands in the rating database."""
 
-import tempfile
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -22,6 +20,7 @@ from rater.store.sealed.open import open_sealed
 from rater.store.sealed.seeds import read_seeds
 from rater.store.sealed.studies import find_secrets, get_sealed_study, read_key
 from rater.study.study import Study
+from rater.temp_files import temporary_folder
 
 
 def audit_study(sealed_url: str, rating_url: str, name: str, *, now: datetime) -> Audit:
@@ -72,8 +71,8 @@ def audit_draft(sealed_url: str, prepared: Prepared) -> Audit:
     """Audit what would be published, in a throwaway rating database."""
     with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
         seeds = read_seeds(session, prepared.kept.id)
-    with tempfile.TemporaryDirectory(prefix="rater-draft-") as folder:
-        url = f"sqlite:///{Path(folder) / 'draft.db'}"
+    with temporary_folder("rater-draft-") as folder:
+        url = f"sqlite:///{folder / 'draft.db'}"
         with disposing(create_rating(url)) as rating:
             published = write_rating(rating, prepared)
             subject = Subject(

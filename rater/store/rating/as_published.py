@@ -18,6 +18,7 @@ class StudyRow:
 
     id: int
     name: str
+    slug: str
     state: str
     protocol: str
     study_hash: str
@@ -34,6 +35,7 @@ def get_study_row(session: Session, name: str) -> StudyRow:
     columns = (
         Study.id,
         Study.name,
+        Study.slug,
         Study.state,
         Study.protocol,
         Study.study_hash,

@@ -40,6 +40,13 @@ def count_invitations(session: Session, study_id: int) -> int:
     return session.scalar(counted) or 0
 
 
+def has_invitations(session: Session, codes: Sequence[str]) -> bool:
+    """Return whether the personal links with these codes are all there. Costs one query."""
+    digests = set(map(digest, codes))
+    found = select(func.count()).select_from(Invitation).where(Invitation.code_digest.in_(digests))
+    return session.scalar(found) == len(digests)
+
+
 def list_labels(session: Session, study_id: int) -> list[str]:
     """List what a study's personal links are called. Costs one query."""
     return list(session.scalars(select(Invitation.label).where(Invitation.study_id == study_id)))

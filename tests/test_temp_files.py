@@ -1,0 +1,62 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rater.temp_files import remove_abandoned, temporary_folder
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from rater.temp_files import temporary_folder
+with temporary_folder("held-", parent=Path(sys.argv[1])) as folder:
+    (folder / "answers.csv").write_text("arm")
+    print(folder, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> "subprocess.Popen[str]":
+    """A process that holds a temporary folder with a file in it."""
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def test_a_folder_is_there_for_the_block_and_gone_after_it(tmp_path: Path) -> None:
+    with temporary_folder("mine-", parent=tmp_path) as folder:
+        (folder / "file").write_text("x")
+        assert folder.parent == tmp_path
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_and_what_is_in_use_is_not(
+    tmp_path: Path, holder: "subprocess.Popen[str]"
+) -> None:
+    (tmp_path / "held").write_text("somebody else's")
+    with temporary_folder("held-", parent=tmp_path):
+        while_it_runs = list(tmp_path.rglob("answers.csv"))
+    holder.kill()
+    holder.communicate()
+    with temporary_folder("held-", parent=tmp_path):
+        afterwards = list(tmp_path.rglob("answers.csv"))
+
+    assert len(while_it_runs) == 1
+    assert afterwards == []
+    assert [path.name for path in tmp_path.iterdir()] == ["held"]
+
+
+def test_a_link_to_elsewhere_is_left_alone(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "held-link").symlink_to(elsewhere)
+
+    remove_abandoned(tmp_path, "held-*")
+
+    assert (tmp_path / "held-link").is_symlink()
+    assert elsewhere.is_dir()
