@@ -74,6 +74,15 @@ def read_pilot(path: Path, dimension: str) -> pd.DataFrame:
     Raises:
         RaterError: If there is no such file or column, or a row lacks something or is no number.
     """
+    try:
+        return _read_pilot(path, dimension)
+    except RaterError as error:
+        hint = " These options are those of rater analyze --from; change the pilot's table."
+        msg = f"{error}{hint}" if "--" in str(error) else str(error)
+        raise RaterError(msg) from error
+
+
+def _read_pilot(path: Path, dimension: str) -> pd.DataFrame:
     table = load_table(path)
     is_blind = "arm" not in table.columns
     if is_blind and "item" not in table.columns:

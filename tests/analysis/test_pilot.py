@@ -180,6 +180,15 @@ def test_a_pilot_is_read_as_every_table_is(tmp_path: Path, load: Load, separator
         read_pilot(path, "happiness")
 
 
+def test_a_pilot_is_not_told_to_use_options_that_its_command_lacks(tmp_path: Path) -> None:
+    (tmp_path / "pilot.csv").write_text("rater,prompt,item,answer\nr,p,i,good\n")
+
+    with pytest.raises(
+        RaterError, match="options are those of rater analyze --from; change the pilot's table"
+    ):
+        read_pilot(tmp_path / "pilot.csv", "happiness")
+
+
 def test_arms_that_are_called_otherwise_than_in_the_study_are_named(load: Load) -> None:
     found = learn(load("c"), POINTS, contrast=("dataset", "unsteered"))
     again = learn(load("c"), POINTS, contrast=(" steered\u00a0", "unsteered"))
