@@ -13,8 +13,8 @@ import rater
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "rater").rglob("*.py"))
-MOST_LINES = 300
-MOST_LINES_A_FUNCTION = 60
+MAX_LINES = 400
+MAX_FUNCTION_LINES = 60
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -25,7 +25,7 @@ def test_a_module_says_what_it_is_for_and_needs_little_scrolling(module: Path) -
 
     assert docstring is not None
     assert docstring.splitlines()[0].endswith((".", '".', ":"))
-    assert len(source.splitlines()) <= MOST_LINES
+    assert len(source.splitlines()) <= MAX_LINES
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -34,7 +34,7 @@ def test_a_function_is_short(module: Path) -> None:
         node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.FunctionDef)
     ]
 
-    too_long = [f.name for f in functions if (f.end_lineno or f.lineno) - f.lineno >= MOST_LINES_A_FUNCTION]
+    too_long = [f.name for f in functions if (f.end_lineno or f.lineno) - f.lineno >= MAX_FUNCTION_LINES]
 
     assert too_long == []
 
