@@ -9,6 +9,7 @@ from sqlalchemy import text
 from rater.analysis.of_study import plan_of
 from rater.analysis.primary import analyze
 from rater.analysis.sequential import Seen
+from rater.analysis.trial_times import paces_of
 from rater.cli.facts import Databases, study_facts
 from rater.errors import SealError, StateError
 from rater.publish.lifecycle import close_study, open_study
@@ -21,6 +22,7 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Event
 from rater.store.rating.studies import get_study
 from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, record_answers, view_trial
+from rater.store.rating.watch import watch_raters
 from rater.study.analysis_plan import AnalysisPlan, Looks
 from rater.study.arms import RandomVector, Steered, XVector
 from rater.study.study import Study
@@ -476,3 +478,21 @@ def test_permuted_arms_come_without_texts_whose_arms_would_be_their_own(
 
     assert list(shown.texts.columns) == list(TEXT_COLUMNS)
     assert shown.texts.empty
+
+
+def test_the_desk_shows_the_time_for_a_trial_that_the_analysis_reads(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    seal_completions(study)
+    publish(study, sealed_url, rating_url)
+    rate(rating_url, study)
+    rate(rating_url, study, n_trials=5)
+
+    seen = look(sealed_url, rating_url, study)
+
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        watched = watch_raters(session, get_study(session, study.name), now=NOW)
+    assert {each.id: each.seconds_a_text for each in watched} == {
+        rater: pace.median_s for rater, pace in paces_of(seen.frame).items()
+    }
+    assert {each.seconds_a_text for each in watched} == {0.9}

@@ -1,5 +1,6 @@
 """Work out what stands behind and beside the tests of one dimension."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ from rater.analysis.spread import Spread, compare_spread
 from rater.analysis.strengths import Ranking, rank_arms
 from rater.analysis.trend import DoseResponse, dose_response
 from rater.analysis.units import UnitEffect, unit_effects
+from rater.study.trial_times import Pace
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Material:
     compared: Compared
     """The answers to the planned contrast."""
     tested: Tested
+    paces: Mapping[str, Pace]
+    """Each rater's times for a trial."""
     progress: Progress | None = None
     p_adjusted: float | None = None
     """For a secondary dimension, the p of the planned contrast after Holm among the secondary dimensions."""
@@ -101,7 +105,9 @@ def work_out_details(material: Material, *, rng: np.random.Generator) -> Details
         dose_response=_doses(material, of_doses),
         ranking=_ranking(material, of_ranking) if pairwise else None,
         agreement=agreement,
-        quality=() if isinstance(agreement, NotEstimable) else rate_raters(single, name, points),
+        quality=()
+        if isinstance(agreement, NotEstimable)
+        else rate_raters(single, name, points, material.paces),
         retest=retest(
             as_single_texts(material.with_repeats, name) if pairwise else material.with_repeats, name
         ),

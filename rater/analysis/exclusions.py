@@ -11,9 +11,12 @@ import numpy as np
 import pandas as pd
 
 from rater.analysis.ratings import first_showings, judged_only
+from rater.analysis.trial_times import paces_of
 from rater.analysis.validation import as_numbers, flags, validate_frame
+from rater.analysis.wording import counted
 from rater.errors import RaterError
 from rater.study.analysis_plan import Exclusions
+from rater.study.trial_times import count_sources
 
 BLIND = (
     "rater",
@@ -22,6 +25,8 @@ BLIND = (
     "position",
     "shown_ms",
     "hidden_ms",
+    "answered_at",
+    "first_answered_at",
     "is_repeat",
     "cannot_judge",
     "arm_is_left",
@@ -49,7 +54,11 @@ class Exclusion:
     n_answers: int
     """How many answers of theirs are left out."""
     notes: tuple[str, ...]
-    """Rules that the data say nothing about."""
+    """Rules that the data say nothing about, and how far the rule on time could be applied."""
+    n_server_timed: int = 0
+    """Raters to whom the rule on time was applied by the server's own answer times."""
+    n_untimed: int = 0
+    """Raters to whom the rule on time could not be applied, since nothing is known of their times."""
 
 
 def exclude(
@@ -82,6 +91,8 @@ def exclude(
             continue
         for rater, reason in broken.items():
             found.setdefault(rater, []).append(reason)
+    times = _describe_times(blind, rules)
+    notes += times.notes
     present = set(blind["rater"])
     raters = tuple(Excluded(rater, tuple(found[rater])) for rater in sorted(found) if rater in present)
     names = {rater.rater for rater in raters}
@@ -90,7 +101,35 @@ def exclude(
         raters=raters,
         n_answers=int(blind["rater"].isin(names).sum()),
         notes=tuple(notes),
+        n_server_timed=times.n_server,
+        n_untimed=times.n_untimed,
     )
+
+
+@dataclass(frozen=True)
+class _Times:
+    """How far the rule on time could be applied."""
+
+    n_server: int = 0
+    n_untimed: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def _describe_times(blind: pd.DataFrame, rules: Exclusions) -> _Times:
+    """Count the raters whose times are the server's or unknown, where a rule reads them."""
+    if rules.min_median_seconds is None:
+        return _Times()
+    paces = paces_of(blind)
+    n_server, n_untimed = count_sources(paces)
+    notes = []
+    if n_server:
+        notes.append(
+            f"the browsers of {counted(n_server, 'rater')} sent no times; for them the rule on time rests on "
+            "the server's own answer times"
+        )
+    if n_untimed:
+        notes.append(f"the rule on time could not be applied to {counted(n_untimed, 'rater')} without times")
+    return _Times(n_server, n_untimed, tuple(notes) if n_untimed < len(paces) else ())
 
 
 @dataclass(frozen=True)
@@ -175,25 +214,12 @@ def _unfinished(known: pd.DataFrame | None) -> dict[str, str] | None:
 
 
 def _hasty(blind: pd.DataFrame, least: float) -> dict[str, str] | None:
-    """Find median times of whole trials, the time out of sight taken off, that are below a bound."""
-    medians = median_seconds(blind)
-    if not medians:
+    """Find median times of whole trials that are below a bound."""
+    medians = {rater: pace.median_s for rater, pace in paces_of(blind).items()}
+    known = {rater: seconds for rater, seconds in medians.items() if seconds is not None}
+    if not known:
         return None
-    return {rater: f"median time {s:.1f} s" for rater, s in medians.items() if s < least}
-
-
-def median_seconds(rows: pd.DataFrame) -> dict[str, float]:
-    """Take each rater's median time for a trial, in seconds; a trial with several questions counts once."""
-    if "shown_ms" not in rows.columns:
-        return {}
-    timed = rows.dropna(subset=["shown_ms"])
-    ms = timed["shown_ms"].to_numpy(dtype=np.float64)
-    if "hidden_ms" in timed.columns:
-        ms = ms - timed["hidden_ms"].astype("Float64").fillna(0.0).to_numpy(dtype=np.float64)
-    timed = timed.assign(rater=timed["rater"].astype(str), seconds=np.maximum(ms, 0.0) / 1000)
-    if "position" in timed.columns:
-        timed = timed.drop_duplicates(["rater", "position"])
-    return {str(rater): float(s) for rater, s in timed.groupby("rater")["seconds"].median().items()}
+    return {rater: f"median time {s:.1f} s" for rater, s in known.items() if s < least}
 
 
 def _monotonous(rows: pd.DataFrame, most: float) -> dict[str, str] | None:

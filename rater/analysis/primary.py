@@ -29,6 +29,7 @@ from rater.analysis.ratings import first_showings, judged_only
 from rater.analysis.results import Counts, NotEstimable, Outcome
 from rater.analysis.scales import Judged, Rated, is_pairwise
 from rater.analysis.scope import make_primary, make_tests
+from rater.analysis.trial_times import paces_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,10 +229,10 @@ def _analyze_dimensions(
     ]
     adjusted = [None, *adjust([tests.primary for tests in tested[1:]])]
     streams = np.random.default_rng(planned.seed).spawn(len(tested))
-    with_repeats = judged_only(kept)
+    with_repeats, paces = judged_only(kept), paces_of(kept)
     return tuple(
         _analyze_dimension(
-            Material(tested_rows, with_repeats, planned, judged, of, tests, progress, p_adjusted=p),
+            Material(tested_rows, with_repeats, planned, judged, of, tests, paces, progress, p_adjusted=p),
             kept,
             assigned,
             rng=rng,

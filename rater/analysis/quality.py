@@ -4,6 +4,7 @@ Nothing here may decide after the fact who is left out: exclusions are declared 
 excluded for seeing the arms otherwise than the rest (STATISTICS.md section 5).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rater.analysis.judgements import Judgements, first_judgements
+from rater.analysis.trial_times import paces_of
+from rater.study.trial_times import Pace
 
 Floats = NDArray[np.float64]
-BLIND = ("rater", "item", "prompt", "dimension", "answer", "position", "shown_ms")
+BLIND = ("rater", "item", "prompt", "dimension", "answer", "position")
 """The only columns that are read, where they are there."""
 
 
@@ -33,7 +36,7 @@ class RaterQuality:
     longest_run: int | None
     """The most equal answers one after another, in the order shown."""
     median_s: float | None
-    """The median time for which a text was shown before it was answered, in seconds."""
+    """The median time for a trial, of all the rater's trials, in seconds; see `rater.study.trial_times`."""
     agreement: float | None
     """Spearman's correlation with the mean of the other raters of the same texts."""
 
@@ -50,8 +53,12 @@ class Retest:
     """Quadratic-weighted kappa of first and second answers, all raters together; None if nothing varies."""
 
 
-def rate_raters(frame: pd.DataFrame, dimension: str, points: int | None) -> tuple[RaterQuality, ...]:
+def rate_raters(
+    frame: pd.DataFrame, dimension: str, points: int | None, paces: Mapping[str, Pace] | None = None
+) -> tuple[RaterQuality, ...]:
     """Describe every rater on a dimension. Costs a few sorts of the answers; arms are not read.
+
+    ``paces`` are the raters' times for a trial, where they are known already.
 
     Raises:
         RaterError: If a rater answered an item twice, and no column ``position`` says which came first.
@@ -60,7 +67,7 @@ def rate_raters(frame: pd.DataFrame, dimension: str, points: int | None) -> tupl
     judged = first_judgements(blind, dimension, points)
     rows = blind[blind["dimension"] == dimension].assign(rater=lambda r: r["rater"].astype(str))
     severity, agreement = _against_others(judged)
-    runs, seconds = _longest_runs(rows), _median_seconds(rows)
+    runs, paces = _longest_runs(rows), paces_of(frame) if paces is None else paces
     shares = _shares(judged)
     n = np.bincount(judged.rater, minlength=judged.n_raters)
     mean = np.bincount(judged.rater, weights=judged.answer, minlength=judged.n_raters) / n
@@ -77,7 +84,7 @@ def rate_raters(frame: pd.DataFrame, dimension: str, points: int | None) -> tupl
             points_used=int(np.count_nonzero(shares[index])),
             entropy=abs(float(entropy[index])),
             longest_run=runs.get(rater),
-            median_s=seconds.get(rater),
+            median_s=paces[rater].median_s if rater in paces else None,
             agreement=_or_none(agreement[index]),
         )
         for index, rater in enumerate(judged.raters)
@@ -141,13 +148,6 @@ def _longest_runs(rows: pd.DataFrame) -> dict[str, int]:
     )
     runs = in_order.groupby(["rater", starts.cumsum()]).size().groupby(level=0).max()
     return {str(rater): int(length) for rater, length in runs.items()}
-
-
-def _median_seconds(rows: pd.DataFrame) -> dict[str, float]:
-    if "shown_ms" not in rows.columns:
-        return {}
-    times = rows.dropna(subset=["shown_ms"]).astype({"shown_ms": np.float64})
-    return {str(rater): float(ms) / 1000 for rater, ms in times.groupby("rater")["shown_ms"].median().items()}
 
 
 def _or_none(value: float) -> float | None:

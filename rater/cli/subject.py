@@ -29,6 +29,7 @@ _DERIVED = {
     "cannot_judge": ("Whether the rater could not judge the text.", "experimenter"),
     "answer": ("On the dimension's scale; of a pair above 0 for the arm's text; else empty.", "experimenter"),
     "other_arm": ("The arm of the other text of the pair.", "sealed"),
+    "first_answered_at": ("When the answer was first stored, in UTC; the times are of then.", "experimenter"),
     "arm_is_left": ("Whether the arm's text stood on the left.", "sealed"),
 }
 """Columns that come about when answers are joined to arms."""

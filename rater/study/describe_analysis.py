@@ -36,7 +36,10 @@ def exclusion_rules(rules: Exclusions) -> list[str]:
     """List what leaves a rater out; empty where nothing does."""
     said = [
         (rules.max_failed_checks, "more than {:g} attention checks failed"),
-        (rules.min_median_seconds, "a median time for a trial below {:g} seconds"),
+        (
+            rules.min_median_seconds,
+            "a median time for a trial below {:g} seconds (in view, or else between answers)",
+        ),
         (rules.max_same_answer_share, "one answer in more than {:.0%} of the primary dimension's"),
     ]
     found = [words.format(value) for value, words in said if value is not None]

@@ -45,6 +45,7 @@ ANSWER_COLUMNS = (
     "first_render_ms",
     "hidden_ms",
     "answered_at",
+    "first_answered_at",
 )
 """The columns of the rating frame, one row for each answer's latest revision.
 
@@ -225,6 +226,7 @@ def _values(
         row.first_render_ms,
         row.hidden_ms,
         row.answered_at,
+        row.first_answered_at,
     )
 
 

@@ -68,6 +68,7 @@ def list_checks(findings: Findings) -> list[Check]:
         for note in findings.analysis.notes
         if note.weight != "method" and not (note.topic == "sample" and findings.about.study)
     ]
+    checks += _of_the_times(findings)
     checks += _of_the_blinding(findings)
     return checks
 
@@ -100,6 +101,24 @@ def _of_the_study(study: StudyFacts | None, planned: Planned) -> list[Check]:
         checks.append(Check(passed=False if was_seen else None, says=say_taken_out(study)))
     checks += _of_the_confounds(study, planned)
     checks.append(_of_the_looks(study, planned))
+    return checks
+
+
+def _of_the_times(findings: Findings) -> list[Check]:
+    """Report how far the rule on time could be applied; a rule that passes over raters is a failed check."""
+    found = findings.analysis.exclusion
+    if found is None:
+        return []
+    checks = []
+    if found.n_untimed:
+        says = f"the rule on time could not be applied to {counted(found.n_untimed, 'rater')} without times"
+        checks.append(Check(passed=False, says=says))
+    if found.n_server_timed:
+        says = (
+            f"for {counted(found.n_server_timed, 'rater')} the rule on time rests on the server's own answer "
+            "times, since their browsers sent none"
+        )
+        checks.append(Check(passed=None, says=says))
     return checks
 
 

@@ -68,7 +68,8 @@ def raters_quality_section(findings: Findings) -> Section | None:
     note = (
         "Severity: how far above the other raters of the same texts, in scale points. Agreement: "
         "Spearman's correlation with the mean of the others. All of it is blind to the arms, and nobody "
-        "is left out for it unless a rule declared beforehand says so."
+        "is left out for it unless a rule declared beforehand says so. Median s: the time for a trial, in "
+        "view before its first answer, or between answers at the server where the browser sent no time."
     )
     table = Table("How each rater answered", header, rows)
     return Section("raters-quality", "Rater quality", [table, *rest, Prose(note)])

@@ -40,7 +40,7 @@ _COUNTED = {
         "standing": "Where they are: finished, under way, away (no answer for an hour), or how they left.",
         "n_rated": "How many trials they answered.",
         "n_texts": "How many trials their booklet has.",
-        "seconds_a_text": "Mean time for which a text was in view before its first answer, in s.",
+        "seconds_a_text": "Median time for a trial in s: in view, or else between answers.",
         "n_checks": "How many attention checks they answered.",
         "n_checks_passed": "How many of those they passed.",
         "flags": "What is odd in how they answer: very fast, or always the same. Excludes nobody.",

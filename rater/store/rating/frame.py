@@ -29,6 +29,8 @@ class AnswerRow:
     first_render_ms: int | None
     hidden_ms: int | None
     answered_at: datetime
+    first_answered_at: datetime
+    """When its first revision was stored; the times above are that one's, too."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,21 @@ def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
 
     Answers to attention checks are left out. Costs one query.
     """
+    first = aliased(Answer)
     rows = session.execute(
-        select(Answer, Trial.item_id, Trial.other_item_id, Trial.is_repeat, Item.prompt)
+        select(Answer, first, Trial.item_id, Trial.other_item_id, Trial.is_repeat, Item.prompt)
         .join(Rater, Rater.id == Answer.rater_id)
         .join(Trial, and_(Trial.booklet_id == Answer.booklet_id, Trial.position == Answer.position))
         .join(Item, Item.id == Trial.item_id)
+        .join(
+            first,
+            and_(
+                first.rater_id == Answer.rater_id,
+                first.position == Answer.position,
+                first.dimension == Answer.dimension,
+                first.revision == 1,
+            ),
+        )
         .where(Rater.study_id == study_id, ~Item.is_check, ~_newer())
         .order_by(Answer.rater_id, Answer.position, Answer.dimension)
     )
@@ -92,12 +104,13 @@ def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
             comment=answer.comment,
             is_repeat=is_repeat,
             n_revisions=answer.revision,
-            shown_ms=answer.shown_ms,
-            first_render_ms=answer.first_render_ms,
-            hidden_ms=answer.hidden_ms,
+            shown_ms=first.shown_ms,
+            first_render_ms=first.first_render_ms,
+            hidden_ms=first.hidden_ms,
             answered_at=answer.answered_at,
+            first_answered_at=first.answered_at,
         )
-        for answer, item_id, other_item_id, is_repeat, prompt in rows
+        for answer, first, item_id, other_item_id, is_repeat, prompt in rows
     ]
 
 

@@ -1,16 +1,13 @@
 """Say how fast a rater goes, from when their answers came."""
 
 from datetime import datetime
-from itertools import pairwise
 from statistics import median
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from rater.store.rating.schema import Answer
-
-_LONGEST_S = 600.0
-"""Whoever takes longer for a text was away."""
+from rater.study.trial_times import gaps_between
 
 
 def read_seconds_per_text(session: Session, rater_id: str) -> float | None:
@@ -26,6 +23,5 @@ def read_seconds_per_text(session: Session, rater_id: str) -> float | None:
 
 def seconds_between(times: list[datetime]) -> float | None:
     """Return the median time between neighbours, without those who were away; None where there is none."""
-    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
-    counted = [gap for gap in gaps if 0 <= gap <= _LONGEST_S]
-    return median(counted) if counted else None
+    gaps = gaps_between(times)
+    return median(gaps) if gaps else None

@@ -23,6 +23,7 @@ def answer(rater: str, item: str, other: str | None = None, *, position: int = 1
         first_render_ms=10,
         hidden_ms=0,
         answered_at=AT,
+        first_answered_at=AT,
     )
 
 

@@ -176,7 +176,7 @@ def test_each_rater_is_watched(rating: Engine, watched: PublishedStudy) -> None:
         standing="finished",
         n_answered=4,
         n_trials=4,
-        seconds_a_text=2.0,
+        seconds_a_text=1.5,  # of three trials: the attention check is not among them
         n_checks_passed=1,
         n_checks=1,
         flags=(),
