@@ -216,15 +216,19 @@ def _read_studies(
 
 
 def _results(studies: "Sequence[PublishedStudy]") -> str | None:
-    """Say how to see results: by a look while a study is open, by the analysis once all are closed."""
+    """Return the command that shows progress while a study is open, or results once all are closed.
+
+    An interim look is never suggested: it inflates the type I error, and a report lists it as a failed check.
+    """
     still_open = [study for study in studies if study.state == "open"]
     over = [study for study in studies if study.state in {"closed", "unblinded", "archived"}]
     seen = still_open or (over if len(over) == len(studies) else [])
     if not seen:
         return None
-    command = f"{command_name()} analyze {seen[0].name if len(seen) == 1 else 'STUDY'}"
-    how = f"{command} --look (it leaves the study open)" if still_open else command
-    return f"Results, in another terminal: {how}"
+    name = seen[0].name if len(seen) == 1 else "STUDY"
+    if still_open:
+        return f"Progress, in another terminal: {command_name()} status {name}"
+    return f"Results, in another terminal: {command_name()} analyze {name}"
 
 
 def _line(study: "PublishedStudy", progress: "Progress") -> str:

@@ -13,25 +13,27 @@ from rater.study.protocol import Protocol
 @pytest.mark.parametrize(
     ("states", "says"),
     [
-        (("open",), "analyze a0 --look (it leaves the study open)"),
-        (("open", "closed"), "analyze a0 --look (it leaves the study open)"),
-        (("open", "open"), "analyze STUDY --look (it leaves the study open)"),
-        (("closed",), "analyze a0"),
-        (("closed", "unblinded"), "analyze STUDY"),
+        (("open",), "rater status a0"),
+        (("open", "closed"), "rater status a0"),
+        (("open", "open"), "rater status STUDY"),
+        (("closed",), "rater analyze a0"),
+        (("closed", "unblinded"), "rater analyze STUDY"),
         (("published",), None),
         (("paused", "closed"), None),
         ((), None),
     ],
 )
-def test_a_look_is_advised_only_where_a_study_is_open(
-    protocol: Protocol, states: tuple[str, ...], says: str | None
+def test_progress_is_advised_while_a_study_is_open_and_never_an_interim_look(
+    protocol: Protocol, monkeypatch: pytest.MonkeyPatch, states: tuple[str, ...], says: str | None
 ) -> None:
+    monkeypatch.setattr("rater.cli.serve.command_name", lambda: "rater")
     study = PublishedStudy(0, "", "slug", "", protocol, "hash", "commitment", datetime.now(UTC))
 
     said = _results([replace(study, name=f"a{n}", state=state) for n, state in enumerate(states)])
 
     assert (said or "").endswith(says or "")
     assert (said is None) == (says is None)
+    assert "--look" not in (said or "")
 
 
 def test_where_personal_links_alone_let_raters_in_it_says_how_to_make_them(protocol: Protocol) -> None:
