@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 
 import pytest
 
@@ -26,7 +27,7 @@ from rater.study.protocol import Protocol
 def test_progress_is_advised_while_a_study_is_open_and_never_an_interim_look(
     protocol: Protocol, monkeypatch: pytest.MonkeyPatch, states: tuple[str, ...], says: str | None
 ) -> None:
-    monkeypatch.setattr("rater.cli.serve.command_name", lambda: "rater")
+    monkeypatch.setattr(import_module("rater.cli.serve"), "command_name", lambda: "rater")
     study = PublishedStudy(0, "", "slug", "", protocol, "hash", "commitment", datetime.now(UTC))
 
     said = _results([replace(study, name=f"a{n}", state=state) for n, state in enumerate(states)])
