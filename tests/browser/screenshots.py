@@ -219,7 +219,6 @@ def walk(page: Page, address: str) -> Iterator[str]:
     yield "comment"
     page.locator("button.primary").click()
     page.wait_for_url("**/thanks")
-    page.locator("#stay").click()
     yield "thanks"
     yield from _beside(page, address)
 

@@ -395,3 +395,17 @@ def test_typing_in_a_comment_is_no_shortcut(
         expect(page.get_by_label("Why?")).to_have_value("5 x 1 ? n\n")
         assert chosen(page) == []
         at_trial(page, 1)
+
+
+def test_a_phone_with_a_keyboard_shows_the_shortcuts_and_their_switch(browse: Browse, start: Start) -> None:
+    study = start(likert(5))
+    with browse(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}) as context:
+        page = context.new_page()
+        page.goto(f"{study}/consent")
+        page.get_by_role("button", name="I agree to take part").tap()
+        page.locator("button.primary").tap()
+        expect(page.locator("#show-keys")).to_have_js_property("hidden", value=False)
+        expect(page.locator("#show-keys")).to_be_hidden()
+        press(page, "ArrowRight")
+        page.locator("#show-keys").tap()
+        expect(page.get_by_role("switch", name="Turn off single-key shortcuts")).to_be_visible()

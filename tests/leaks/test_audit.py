@@ -186,6 +186,14 @@ def test_a_mark_outside_of_what_a_page_shows_is_structure(study: Study, planted:
     assert [mark.text for mark in found] == ["Quokka prompt"]
 
 
+def test_the_beginning_of_a_text_on_the_last_page_is_content(study: Study) -> None:
+    begun = '<span class="words">I woke up and saw Quokka promp…</span>'
+    other = '<span class="words">Quokka prompt is what the arm had</span>'
+
+    assert not searcher(study).count(structure_of(page(visible=begun), shown(study)))
+    assert searcher(study).count(structure_of(page(visible=other), shown(study)))
+
+
 def test_skeletons_differ_by_markup_and_not_by_text_number_or_random_id(study: Study) -> None:
     plain = skeleton_of(page(visible="3 of 8", attribute='id="Zk3-abcdefghijklmnop"'), shown(study))
 

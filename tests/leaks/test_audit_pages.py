@@ -152,6 +152,22 @@ def test_the_audit_walks_every_kind_of_page(
     assert {f"GET /s/…{page}" for page in PAGES} <= seen
 
 
+def test_the_audit_answers_what_is_typed_and_moved(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    measured = (
+        Dimension(name="age", question="How old?", scale=Number(minimum=1, step=0.5), cannot_judge=True),
+        Dimension(name="force", question="How much?", scale=Slider(low="a", high="b"), cannot_judge=True),
+    )
+    declared = study.model_copy(update={"dimensions": measured})
+    seal_completions(declared)
+
+    found = audit_study(sealed_url, rating_url, declared.name, now=NOW)
+
+    assert found.n_trials_crawled >= 8
+    assert found.leaks == ()
+
+
 PAGES = (
     "",
     "/consent",

@@ -160,7 +160,7 @@ def _filled(page: _Page) -> dict[str, str]:
         kind, name = str(field.get("type", "")), str(field.get("name", ""))
         if not name:  # which a browser does not send either
             continue
-        if kind in {"radio", "checkbox"}:
+        if kind == "radio":
             sent.setdefault(name, str(field.get("value", "")))
         elif kind == "text" and field.get("data-min"):
             sent.setdefault(name, str(field.get("value") or field["data-min"]))

@@ -18,6 +18,8 @@ from rater.publish.audit.marks import words_of
 from rater.study.protocol import Protocol
 
 _SHOWN_IN = ("prompt", "completion", "prose")
+_BEGUN_IN = "words"
+"""The class of the beginnings of texts on the last page."""
 _SAYS_NOTHING = {"date", "content-length"}
 """Headers that differ from reply to reply for other reasons."""
 
@@ -33,8 +35,11 @@ class Shown:
     def __init__(self, protocol: Protocol, texts: Iterable[str]) -> None:
         self._said = _strings(protocol.model_dump(mode="json"))
         self._names = {dimension.name for dimension in protocol.dimensions}
-        words = [" ".join(words_of(html.unescape(text))) for text in (*self._said, *map(harmless, texts))]
-        self._running = "\n".join(f" {line} " for line in words)
+        said = [words_of(html.unescape(text)) for text in self._said]
+        shown = [words_of(html.unescape(harmless(text))) for text in texts]
+        self._running = "\n".join(f" {' '.join(words)} " for words in (*said, *shown))
+        # a prompt is followed by its text
+        self._unspaced = "".join("".join(words) for words in (*shown, *said))
         longest_first = sorted({text.strip() for text in self._said} - {""}, key=len, reverse=True)
         phrases = "|".join(map(re.escape, longest_first))
         self._pattern = re.compile(rf"(?<!\w)(?:{phrases})(?!\w)") if phrases else None
@@ -42,6 +47,10 @@ class Shown:
     def has(self, text: str) -> bool:
         """Say whether the words of a text stand so, one after the other, in what is shown."""
         return f" {' '.join(words_of(text))} " in self._running
+
+    def has_part(self, text: str) -> bool:
+        """Return whether a text, which may end in the middle of a word, is part of what is shown."""
+        return "".join(words_of(text)) in self._unspaced
 
     def without(self, text: str) -> str:
         """Take the study's own whole words (its title, questions, labels) out of a text."""
@@ -87,6 +96,8 @@ def _left_of(string: NavigableString, shown: Shown) -> str:
         return str(string)
     classes = {name for parent in string.parents for name in parent.get_attribute_list("class")}
     if classes.intersection(_SHOWN_IN) and shown.has(string):
+        return ""
+    if _BEGUN_IN in classes and shown.has_part(string):
         return ""
     return shown.without(str(string).strip())
 

@@ -7,6 +7,7 @@ import { choicesOf, chosenOf, choose, currentQuestion, firstMissing, focusOn, is
 const SECOND_DIGIT_MS = 500;
 const SWITCH = "rater-shortcuts";
 const TAKING_SPACE = "textarea, .field, button, summary, input[type=checkbox], input[type=radio]:not(:checked)";
+const TYPING = "textarea, .field";
 const CHARACTERS = /^([0-9x?]|Backspace)$/i;
 
 let isOff = readSwitch();
@@ -17,6 +18,7 @@ export function listenToKeys(current) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
     if (document.querySelector("dialog[open]")) return;
+    if (!event.target.matches(TYPING)) document.documentElement.classList.add("has-keys");
     if (scrollsText(event)) return event.preventDefault();
     const { form } = current();
     const action = isForTheFocused(event) ? null : actionOf(event, current());
