@@ -46,7 +46,9 @@ def find_missing_codes(answers: Floats, *, is_pairwise: bool) -> SuspectedCode |
     rest = np.array([value for value in values if value not in codes])
     codes |= _positive_codes(rest)
     if codes and _count(values, counts, codes) <= MAX_CODE_SHARE * answers.size:
-        return _suspect(values, counts, codes, "they are far from all other answers", is_certain=True)
+        only_negative = max(codes) < 0 <= min(value for value in values if value not in codes)
+        why = "no other answer is negative" if only_negative else "they are far from all other answers"
+        return _suspect(values, counts, codes, why, is_certain=True)
     typing_errors = _typing_errors(values, counts)
     if typing_errors:
         return _suspect(values, counts, typing_errors, "they are far from all other answers", is_certain=True)

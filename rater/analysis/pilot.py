@@ -21,6 +21,7 @@ from rater.analysis.judgements import Judgements, first_judgements
 from rater.analysis.ordinal.clmm import fit_clmm
 from rater.analysis.ordinal.levels import fit_levels
 from rater.analysis.ordinal.model import CannotFitError
+from rater.analysis.prepared import tell_texts_apart
 from rater.analysis.ratings import first_showings, judged_only
 from rater.analysis.read_ratings import load_table, read
 from rater.analysis.reml import NoFit, fit_reml
@@ -111,6 +112,7 @@ def learn(frame: pd.DataFrame, judged: Judged, *, contrast: tuple[str, str] | No
     require_on_scale(of_pilot, judged)
     if "arm" not in of_pilot.columns:
         of_pilot = of_pilot.assign(arm="")
+    of_pilot, _ = tell_texts_apart(of_pilot)
     rows = judged_only(first_showings(of_pilot))
     rows = rows[rows["dimension"] == judged.name]
     if rows.empty:

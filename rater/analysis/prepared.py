@@ -52,7 +52,7 @@ def prepare(frame: pd.DataFrame, planned: Planned) -> Prepared:
             require_pairs(frame, judged.name)
     n_rows = len(frame)
     frame, repeats = resolve_repeats(frame)
-    frame, shared = _tell_texts_apart(frame, has_ids=repeats.has_ids)
+    frame, shared = tell_texts_apart(frame, has_ids=repeats.has_ids)
     return Prepared(frame, n_rows, repeats, shared)
 
 
@@ -74,7 +74,7 @@ def _recode(frame: pd.DataFrame, judged: Judged) -> pd.DataFrame:
     return frame.assign(answer=np.where(of & (answers == lost), -1.0, answers))
 
 
-def _tell_texts_apart(frame: pd.DataFrame, *, has_ids: bool) -> tuple[pd.DataFrame, SharedIds | None]:
+def tell_texts_apart(frame: pd.DataFrame, *, has_ids: bool = True) -> tuple[pd.DataFrame, SharedIds | None]:
     """Name texts by prompt, arm and id, where an id is used under several prompts or arms."""
     if not has_ids or frame.empty:
         return frame, None

@@ -51,10 +51,10 @@ def _on_code(suspected: SuspectedCode, rows: pd.DataFrame, prefix: str) -> Findi
     if suspected.is_certain:
         message += (
             f"If {'this means' if len(suspected.values) == 1 else 'these mean'} no answer, say so: "
-            f"--missing {codes}; if not, name the scale: --points N, or --limits LOW,HIGH."
+            f"--missing {codes} --drop-empty; if not, name the scale: --points N, or --limits LOW,HIGH."
         )
     else:
-        message += f"If it means no answer, say so: --missing {codes}."
+        message += f"If it means no answer, say so: --missing {codes} --drop-empty."
     return Finding(
         level="refuse" if suspected.is_certain else "warn",
         code="missing_code",

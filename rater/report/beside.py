@@ -12,11 +12,23 @@ from rater.analysis.scales import is_pairwise
 from rater.analysis.sequential import Seen
 from rater.analysis.spending import cost_of_looks
 from rater.analysis.trend import DoseResponse
+from rater.analysis.unanimous import TEST as EXACT
 from rater.analysis.wording import counted, coverage, number, p_value
 from rater.report.numbers import ends, interval_text, p_of, with_interval
 
 EFFECTS = ("probability of superiority", "Cohen's d")
 """The effect sizes that the screen shows."""
+
+
+def further_lines(found: DimensionAnalysis, *, show_all: bool) -> list[str]:
+    """List what the screen shows below the tests."""
+    lines = prediction_line(found.details.reliability.prompts) if found.is_primary else []
+    if found.details.spread is not None and found.details.spread.reading:
+        lines.append(found.details.spread.reading)
+    if show_all:
+        return lines + lines_beside(found)
+    # Where nothing varies the ordinal model has no estimate either, and its reason is asked for.
+    return lines + (odds_lines(found) if found.primary.test == EXACT else [])
 
 
 def lines_beside(found: DimensionAnalysis) -> list[str]:

@@ -20,16 +20,8 @@ from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import NotEstimable, Outcome, Result
 from rater.analysis.scales import is_pairwise
 from rater.analysis.sequential import Seen
-from rater.analysis.unanimous import TEST as EXACT
 from rater.analysis.wording import counted, p_value
-from rater.report.beside import (
-    blinding_lines,
-    exclusion_lines,
-    lines_beside,
-    looks_line,
-    odds_lines,
-    prediction_line,
-)
+from rater.report.beside import blinding_lines, exclusion_lines, further_lines, looks_line
 from rater.report.data_check import print_diagnosis
 from rater.report.labelled import shorten_middle
 from rater.report.numbers import (
@@ -147,23 +139,13 @@ def _print_dimension(
         console.print(Padding(_tests_table(results, planned.alpha), (0, 0, 1, 2)))
     if show_all:
         _print_contrasts(found, planned.alpha, console)
-    remarks = [*_remarks(found, tested), *_further_lines(found, show_all=show_all)]
+    remarks = [*_remarks(found, tested), *further_lines(found, show_all=show_all)]
     if remarks:
         _print_list(remarks, console)
         console.print()
     # where the planned test has nothing to say, a naive p would be the only one, and be taken for an answer
     if show_all and found.is_primary and isinstance(found.primary, Result):
         _print_naive(found.naive, console)
-
-
-def _further_lines(found: DimensionAnalysis, *, show_all: bool) -> list[str]:
-    lines = prediction_line(found.details.reliability.prompts) if found.is_primary else []
-    if found.details.spread is not None and found.details.spread.reading:
-        lines.append(found.details.spread.reading)
-    if show_all:
-        return lines + lines_beside(found)
-    # Where nothing varies the ordinal model has no estimate either, and its reason is asked for.
-    return lines + (odds_lines(found) if found.primary.test == EXACT else [])
 
 
 def _print_contrasts(found: DimensionAnalysis, alpha: float, console: Console) -> None:

@@ -198,3 +198,13 @@ def test_arms_that_are_called_otherwise_than_in_the_study_are_named(load: Load) 
         in found.notes[-2]
     )
     assert "the effect differed by" in again.notes[-1]
+
+
+def test_texts_numbered_within_prompts_are_told_apart() -> None:
+    frame = blind(pilot(Cuts((-2.0, -0.5, 0.5, 1.0))))
+    number = frame.groupby("prompt")["item"].transform(lambda items: pd.factorize(items)[0])
+
+    ours, theirs = learn(frame.assign(item=number), POINTS), learn(frame, POINTS)
+
+    assert ours.n_answers == theirs.n_answers
+    assert ours.spread.item == pytest.approx(theirs.spread.item, abs=1e-4)

@@ -289,3 +289,17 @@ def test_the_options_of_tables_reach_the_reader(tmp_path: Path) -> None:
     shown = analyze("--from", path, *wide, "--contrast", "a,base", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert "4 raters · 4 prompts · 8 texts · 32 answers" in shown.stdout
+
+
+def test_the_options_that_a_refusal_names_lead_to_the_right_value(tmp_path: Path) -> None:
+    """By hand: 0.41 and 0.71 points without the seven answers of −99, p = .003."""
+    refused = analyze("--from", CODES, cwd=tmp_path)
+
+    shown = analyze("--from", CODES, "--missing", "-99", "--drop-empty", cwd=tmp_path)
+
+    assert "--missing -99 --drop-empty" in refused.stderr
+    said = " ".join(shown.stdout.split())
+    assert "320 rows, 313 analysed; left out: 7 without an answer." in said
+    assert "41 percentage points" in said
+    assert "p = .003" in said
+    assert "0.71 scale points" in said
