@@ -1,5 +1,7 @@
 """Describe what was answered in each arm: how many, the middle, the spread, and every point of the scale."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,9 +31,21 @@ class ArmSummary:
 
 
 def describe_arms(
-    frame: pd.DataFrame, dimension: Judged, contrast: tuple[str, str]
+    frame: pd.DataFrame,
+    dimension: Judged,
+    contrast: tuple[str, str],
+    doses: Mapping[str, float] | None = None,
 ) -> tuple[ArmSummary, ...]:
-    """Describe the arms of the contrast, then any others by name. One pass over the answers of each arm."""
+    """Describe the arms of the contrast, then any others by name; arms with a dose first, in its order.
+
+    One pass over the answers of each arm.
+    """
+    arms = _describe(frame, dimension, contrast)
+    by_dose = doses or {}
+    return tuple(sorted(arms, key=lambda each: by_dose.get(each.arm, math.inf))) if by_dose else arms
+
+
+def _describe(frame: pd.DataFrame, dimension: Judged, contrast: tuple[str, str]) -> tuple[ArmSummary, ...]:
     rows = frame[frame["dimension"] == dimension.name]
     if is_pairwise(dimension):
         return _describe_choices(rows, contrast)

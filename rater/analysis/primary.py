@@ -266,7 +266,7 @@ def _analyze_dimension(
         is_primary=is_primary,
         headline=lead_headline(headline, tested.primary, details.ordinal, answers.answer.size),
         verdict=judge(tested.primary, planned.alpha, p_adjusted=p_adjusted, equivalence=equivalence),
-        arms=describe_arms(material.frame, judged, planned.contrast),
+        arms=describe_arms(material.frame, judged, planned.contrast, planned.doses),
         primary=tested.primary,
         p_adjusted=p_adjusted,
         equivalence=equivalence,

@@ -9,9 +9,10 @@ quantities: each expected mean square is drawn as its estimate × df / chi²(df)
 computed from the draws, and the interval is that between the percentiles of mu* + sqrt(s*) z. The plain
 m ± t √(SE² + s) takes s as known, and collapses to the confidence interval where s is estimated as 0.
 
-The share of prompts with the opposite sign is P(mu + b < 0) where the estimate is above 0. It takes the
-effects of prompts to be normally distributed, as the interval does; where they are skewed, or of two kinds,
-see docs/report.md for the coverage in simulations (tests/benchmarks/reliability.py).
+The share of prompts with the opposite sign is P(mu + b < 0) where the estimate is above 0. Its interval holds
+that of the normal model and that of a count, Clopper and Pearson's of the prompts studied whose shrunken
+difference has the opposite sign: the first is right where effects are normal, the second where they are
+skewed, or of two kinds, and precise. Coverage in simulations: tests/benchmarks/reliability.py and docs.
 """
 
 from dataclasses import dataclass
@@ -143,20 +144,30 @@ def _predict(
     sd = np.sqrt(drawn.variance)
     new = drawn.mean + sd * rng.normal(size=N_DRAWS)
     sign = 1.0 if fit.estimate >= 0 else -1.0
-    shares = _share_below(sign * drawn.mean, sd)
+    by_model = _percentiles(_share_below(sign * drawn.mean, sd), alpha)
     whole = _percentiles(new, alpha)
     predictions = shrunken.prompts if unit == "prompt" else shrunken.raters
+    n_opposite = None if predictions is None else int((sign * predictions.values < 0).sum())
+    n_units = scores.n.prompts if unit == "prompt" else scores.n.raters
     return NewUnit(
         unit=unit,
-        n_units=scores.n.prompts if unit == "prompt" else scores.n.raters,
+        n_units=n_units,
         mean=fit.estimate,
         sd=float(np.sqrt(variance)),
         sd_interval=_percentiles(sd, alpha),
         interval=clip(whole, bounds),
         unclipped_interval=whole,
         opposite=float(_share_below(np.array([sign * fit.estimate]), np.array([np.sqrt(variance)]))[0]),
-        opposite_interval=_percentiles(shares, alpha),
-        n_opposite=int((sign * predictions.values < 0).sum()) if predictions else None,
+        opposite_interval=by_model if n_opposite is None else _widen(by_model, n_opposite, n_units),
+        n_opposite=n_opposite,
+    )
+
+
+def _widen(by_model: Interval, n_opposite: int, n_units: int) -> Interval:
+    """Widen the interval of a share to hold that of the count of those studied as well."""
+    counted = stats.binomtest(n_opposite, n_units).proportion_ci(by_model.level, method="exact")
+    return Interval(
+        min(by_model.low, float(counted.low)), max(by_model.high, float(counted.high)), by_model.level
     )
 
 

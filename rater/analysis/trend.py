@@ -3,9 +3,12 @@
 Every trend is one number for each rater × prompt cell, so that a rater's and a prompt's own level never
 enters, and goes through the two-way t: it holds for crossed raters and prompts as the primary test does.
 
-The linear trend asks how much a unit of dose adds. The monotone trend does not ask how: its contrast is
-Abelson and Tukey's, whose correlation with any rising response, a line, a step, a plateau, is never small; so
-it finds what saturates as well. The curve is the isotonic fit to the rises over the lowest dose.
+The linear trend asks how far answers rise along a straight line; it is given over the range of the doses that
+were used, since a unit of dose may be far beyond them. The monotone trend does not ask how they rise: its
+contrast is Abelson and Tukey's, whose correlation with any rising response, a line, a step, a plateau, is
+never small; so it finds what saturates as well. Where the doses make the two contrasts nearly the same, as
+two or three equally spaced doses do, they are one test. The curve is the isotonic fit to the rises over the
+lowest dose.
 """
 
 from collections.abc import Mapping
@@ -29,6 +32,8 @@ from rater.analysis.scales import Judged, is_pairwise, unit_of
 Floats = NDArray[np.float64]
 LINEAR = "linear trend over doses"
 MONOTONE = "monotone trend over doses"
+SAME_CONTRAST = 0.98
+"""From this correlation of their contrasts on, the linear and the monotone trend are one test."""
 ABELSON_TUKEY = "Abelson & Tukey 1963, Ann. Math. Stat. 34:1347–1369, eq. 3"
 ISOTONIC = f"Barlow et al. 1972, Statistical Inference under Order Restrictions; {REFERENCE}"
 
@@ -54,9 +59,13 @@ class DoseResponse:
     """The trend over doses on one dimension, and its curve."""
 
     linear: Outcome
-    """Scale points a unit of dose."""
+    """Scale points from the lowest dose to the highest along a straight line."""
+    slope: float | None
+    """The same for each unit of dose; None where there is no linear trend."""
     monotone: Outcome
-    """Scale points from the lowest dose to the highest."""
+    """Scale points from the lowest dose to the highest, however answers rise."""
+    is_one_test: bool
+    """Whether the two contrasts correlate by `SAME_CONTRAST` or more over the doses, and are one test."""
     curve: tuple[DosePoint, ...]
     direction: Literal["rising", "falling"]
     """Of the curve; that of the monotone trend's estimate."""
@@ -78,15 +87,25 @@ def dose_response(
     """Analyse the trend over doses; costs up to 2,000 replicates for the curve."""
     rows = _dosed(frame, judged, doses)
     levels = sorted(set(doses.values()))
-    linear = trend(rows, judged, dict(zip(levels, levels, strict=True)), LINEAR, alpha=alpha)
-    monotone = trend(rows, judged, monotone_scores(levels), MONOTONE, alpha=alpha)
+    line, steps = linear_scores(levels), monotone_scores(levels)
+    linear = trend(rows, judged, line, LINEAR, alpha=alpha)
+    monotone = trend(rows, judged, steps, MONOTONE, alpha=alpha)
+    correlation = np.corrcoef(list(line.values()), list(steps.values()))[0, 1]
     falls = monotone.estimate is not None and monotone.estimate < 0
     return DoseResponse(
         linear=linear,
+        slope=None if linear.estimate is None else linear.estimate / (levels[-1] - levels[0]),
         monotone=monotone,
+        is_one_test=bool(correlation >= SAME_CONTRAST),
         curve=_curve(rows, judged, doses, falls=falls, alpha=alpha, rng=rng, progress=progress),
         direction="falling" if falls else "rising",
     )
+
+
+def linear_scores(levels: list[float]) -> dict[float, float]:
+    """Give each of some ordered doses its place between the lowest, 0, and the highest, 1."""
+    low, high = levels[0], levels[-1]
+    return {level: (level - low) / (high - low) for level in levels}
 
 
 def monotone_scores(levels: list[float]) -> dict[float, float]:
@@ -115,10 +134,8 @@ def trend(
     if not cells.values.size:
         reason = "no rater has answered texts of the same prompt at two doses"
         return NotEstimable(test=test, score="scale_points", reason=reason, n=cells.n)
-    unit = (
-        "for each unit of dose" if test == LINEAR else "from the lowest dose to the highest, however it rises"
-    )
-    estimand = f"how many {unit_of(judged)} the mean answer rises {unit}"
+    how = "along a straight line" if test == LINEAR else "however it rises"
+    estimand = f"how many {unit_of(judged)} the mean answer rises from the lowest dose to the highest, {how}"
     possible = bounds_of("scale_points", judged)
     bounds = possible and Bounds(steepest * possible.low, steepest * possible.high)
     about = About(test, estimand, "scale_points", "slope", bounds=bounds)

@@ -108,16 +108,16 @@ def _and_p(result: Result) -> str:
 
 
 def _trend_lines(found: DoseResponse) -> list[str]:
+    trends = [(found.linear, "Trend" if found.is_one_test else "Linear trend")]
+    trends += [] if found.is_one_test else [(found.monotone, "Monotone trend")]
     lines = []
-    for trend, name, unit in (
-        (found.linear, "Trend", "for each unit of dose"),
-        (found.monotone, "Monotone trend", "from the lowest dose to the highest"),
-    ):
+    for trend, name in trends:
         if isinstance(trend, NotEstimable):
             lines.append(f"{name} over doses: {trend.sentence}")
             continue
         evidence = f"{interval_text(trend)}{_and_p(trend)}"
-        lines.append(f"{name}: {number(trend.estimate)} scale points {unit} ({evidence})")
+        rise = f"{number(trend.estimate)} scale points from dose {found.curve[0].dose:g} to"
+        lines.append(f"{name}: {rise} {found.curve[-1].dose:g} ({evidence})")
     return lines
 
 

@@ -68,7 +68,7 @@ def test_the_interval_of_the_standard_deviation_is_that_of_chi_square(
     assert (found.sd_interval.low, found.sd_interval.high) == pytest.approx(tuple(ends), rel=0.02)
 
 
-def test_the_share_of_the_opposite_sign_has_the_interval_of_the_noncentral_t(
+def test_the_share_of_the_opposite_sign_has_the_intervals_of_the_noncentral_t_and_of_the_count(
     sure: tuple[np.ndarray, CellScores],
 ) -> None:
     """The exact limits of mu / sigma from t = √n m / s (Johnson & Welch 1940, Biometrika 31:362–389)."""
@@ -80,10 +80,13 @@ def test_the_share_of_the_opposite_sign_has_the_interval_of_the_noncentral_t(
     ]
 
     found = of_prompts(scores)
+    counted = stats.binomtest(int((effects < 0).sum()), 10).proportion_ci(0.95)
 
+    assert found.n_opposite == (effects < 0).sum()
     assert found.opposite == pytest.approx(stats.norm.cdf(-effects.mean() / effects.std(ddof=1)), rel=0.02)
-    assert found.opposite_interval.low == pytest.approx(stats.norm.cdf(-limits[0]), abs=0.01)
-    assert found.opposite_interval.high == pytest.approx(stats.norm.cdf(-limits[1]), abs=0.01)
+    low, high = sorted(stats.norm.cdf(-limit) for limit in limits)
+    assert found.opposite_interval.low == pytest.approx(min(low, counted.low), abs=0.01)
+    assert found.opposite_interval.high == pytest.approx(max(high, counted.high), abs=0.01)
 
 
 def test_a_negative_mean_has_the_same_share_of_the_opposite_sign(sure: tuple[np.ndarray, CellScores]) -> None:

@@ -55,14 +55,15 @@ def test_the_trend_is_the_mean_slope_of_the_cells(dosed: pd.DataFrame) -> None:
         for _, cell in dosed.groupby(["rater", "prompt"])
     ]
     assert isinstance(trend, Result)
-    assert trend.estimate == pytest.approx(np.mean(slopes), abs=1e-9)
+    assert trend.estimate == pytest.approx(4 * np.mean(slopes), abs=1e-9)
+    assert respond(dosed).slope == pytest.approx(np.mean(slopes), abs=1e-9)
     assert trend.interval is not None
     assert trend.interval.low > 0
     assert trend.settings["table"] == "complete"
     assert trend.n.cells == 48
 
 
-def test_a_trend_over_two_doses_is_the_two_way_test_a_unit_of_dose(load: Load, planned: Planned) -> None:
+def test_a_trend_over_two_doses_is_the_two_way_test(load: Load, planned: Planned) -> None:
     frame = load("a")
     plan = replace(planned, score="scale_points", doses={"steered": 2.0, "unsteered": 0.0})
 
@@ -72,7 +73,9 @@ def test_a_trend_over_two_doses_is_the_two_way_test_a_unit_of_dose(load: Load, p
     assert doses is not None
     assert isinstance(doses.linear, Result)
     assert isinstance(found.primary, Result)
-    assert doses.linear.estimate == pytest.approx(found.primary.estimate / 2)
+    assert doses.linear.estimate == pytest.approx(found.primary.estimate)
+    assert doses.slope == pytest.approx(found.primary.estimate / 2)
+    assert doses.is_one_test
     assert doses.linear.p == pytest.approx(found.primary.p)
     assert isinstance(doses.monotone, Result)
     assert doses.monotone.estimate == pytest.approx(found.primary.estimate)
@@ -95,8 +98,8 @@ def test_cells_with_missing_doses_weigh_less(dosed: pd.DataFrame) -> None:
     assert isinstance(fit, RemlFit)
     assert isinstance(trend, Result)
     assert trend.settings["table"] == "incomplete or unequal"
-    assert trend.estimate == pytest.approx(fit.estimate, abs=1e-9)
-    assert trend.standard_error == pytest.approx(fit.standard_error, abs=1e-9)
+    assert trend.estimate == pytest.approx(4 * fit.estimate, abs=1e-9)
+    assert trend.standard_error == pytest.approx(4 * fit.standard_error, abs=1e-9)
 
 
 def test_arms_of_one_dose_have_no_trend(dosed: pd.DataFrame) -> None:
@@ -191,10 +194,32 @@ def test_choices_between_doses_have_a_slope_through_the_origin() -> None:
         for at in frame.groupby(["rater", "prompt"]).indices.values()
     ]
     assert isinstance(found.linear, Result)
-    assert found.linear.estimate == pytest.approx(np.mean(slopes))
+    assert found.linear.estimate == pytest.approx(4 * np.mean(slopes))
     assert [point.mean for point in found.curve] == [None, None, None]
     assert [point.n for point in found.curve] == [60, 60, 60]
     assert isinstance(found.curve[2].rise, Result)
+
+
+def test_equally_spaced_doses_make_one_test_and_others_two(dosed: pd.DataFrame) -> None:
+    """The contrasts (−1, 0, 1) of three equally spaced doses are the same; of doses 0, 1, 4 they are not."""
+    spaced = {"unsteered": 0.0, "low": 0.1, "high": 0.2}
+
+    one = dose_response(dosed, HAPPINESS, spaced, alpha=0.05, rng=np.random.default_rng(0))
+    two = respond(dosed)
+
+    assert isinstance(one.linear, Result)
+    assert isinstance(one.monotone, Result)
+    assert (one.is_one_test, two.is_one_test) == (True, False)
+    assert one.linear.estimate == pytest.approx(one.monotone.estimate)
+    assert one.linear.p == pytest.approx(one.monotone.p)
+
+
+def test_arms_are_described_in_the_order_of_their_doses(dosed: pd.DataFrame, planned: Planned) -> None:
+    plan = replace(planned, contrast=("high", "unsteered"), doses=DOSES)
+
+    (found,) = analyze(dosed, plan).dimensions
+
+    assert [each.arm for each in found.arms] == ["unsteered", "low", "high"]
 
 
 @pytest.mark.parametrize("test", [LINEAR, MONOTONE])

@@ -60,7 +60,7 @@ def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha
 def _say_trends(found: DoseResponse) -> str:
     said = [
         f"{trend.test}, {p_value(trend.p)}"
-        for trend in (found.monotone, found.linear)
+        for trend in ((found.linear,) if found.is_one_test else (found.monotone, found.linear))
         if isinstance(trend, Result) and trend.has_enough_df
     ]
     return f" {'; '.join(said)[:1].upper()}{'; '.join(said)[1:]}." if said else ""

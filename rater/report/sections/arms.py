@@ -70,16 +70,12 @@ def doses_section(findings: Findings) -> Section | None:
     found = findings.primary.details.dose_response
     if found is None:
         return None
-    trends = [found.linear, found.monotone]
+    trends = [found.linear] if found.is_one_test else [found.linear, found.monotone]
     blocks: list[Block] = [
         *findings.picture("doses"),
         outcomes_table("Trends over doses", trends, findings.alpha, main_first=False),
         _curve_table(found, findings),
-        Prose(
-            "The linear trend asks how much a unit of dose adds; the monotone trend asks whether answers "
-            f"{'fall' if found.direction == 'falling' else 'rise'} at all, however they do. Curve: "
-            f"{found.method}. Reference: {found.reference}."
-        ),
+        Prose(f"{_explain_trends(found)} Curve: {found.method}. Reference: {found.reference}."),
     ]
     rises = [("a rise", point.rise) for point in found.curve if point.rise]
     warned = remarks_on_bounds([*[("a trend", each) for each in trends], *rises])
@@ -87,6 +83,17 @@ def doses_section(findings: Findings) -> Section | None:
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     return Section("doses", "Dose and response", blocks)
+
+
+def _explain_trends(found: DoseResponse) -> str:
+    doses = f"from dose {found.curve[0].dose:g} to {found.curve[-1].dose:g}"
+    linear = f"The linear trend is how far answers rise {doses} along a straight line"
+    if found.slope is not None:
+        linear += f" ({found.slope:.3g} scale points for each unit of dose)"
+    if found.is_one_test:
+        return f"{linear}. With these doses the monotone trend has nearly the same contrast: it is one test."
+    moves = "fall" if found.direction == "falling" else "rise"
+    return f"{linear}; the monotone trend is how far they {moves}, however they do."
 
 
 def _curve_table(found: DoseResponse, findings: Findings) -> Table:
