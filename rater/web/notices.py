@@ -49,6 +49,7 @@ def not_takeable(visit: Visit) -> NoticePage | None:
             _("Please keep your link and open it again later."),
             *([_what_is_saved(visit, visit.sitting)] if visit.sitting else []),
             ending=endings.paused,
+            leads_on=False,  # they are to keep their link first
         )
     return _notice(
         visit,
@@ -139,6 +140,7 @@ def unknown_browser(visit: Visit) -> NoticePage:
         paragraphs=tuple(words),
         next_url=None if is_closed_to_others else flow.url_of(visit.study.slug, Place("landing")),
         next_label=_("I have not started this study yet"),
+        is_next_usual=False,  # it would take a second place
     )
 
 
@@ -190,12 +192,14 @@ def left(visit: Visit, sitting: Sitting, why: LeftWhy) -> tuple[str, ...]:
     return _("You have stopped. That is perfectly fine."), _what_is_saved(visit, sitting)
 
 
-def _notice(visit: Visit, *paragraphs: str, ending: Ending | None = None) -> NoticePage:
+def _notice(
+    visit: Visit, *paragraphs: str, ending: Ending | None = None, leads_on: bool = True
+) -> NoticePage:
     return NoticePage(
         frame=frame_of(visit),
         title=visit.protocol.title,
         paragraphs=paragraphs,
-        way=way_out(visit, ending or Ending()),
+        way=way_out(visit, ending or Ending(), leads_on=leads_on),
     )
 
 

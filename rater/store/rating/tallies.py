@@ -50,7 +50,7 @@ _TURNED_AWAY = {
         "there. Check the link on the recruitment site."
     ),
     Turned.NO_COOKIE: (
-        "by browsers that did not send the cookie back. The log of `rater serve` has the likely reason."
+        "by browsers that did not send the cookie back. The log of rater serve has the likely reason."
     ),
     Turned.BUSY_NETWORK: (
         "from a network that has begun half of the places within a day. For a lab, serve with --one-network, "

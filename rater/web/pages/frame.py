@@ -79,6 +79,8 @@ class NoticePage(Page):
     next_url: str | None = None
     """Where the page's button leads; None for no button."""
     next_label: str = ""
+    is_next_usual: bool = True
+    """Whether the button is what most people who read this will press."""
 
 
 @dataclass(frozen=True)
