@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
 
     from rater.generate.freeze import Missing
+    from rater.store.sealed.generation_lock import GenerationLock
     from rater.study.study import Study
 
 
@@ -65,12 +66,10 @@ def generate(  # noqa: PLR0917 (click gives them by name)
     \b
     Example: rater generate experiments/love_vs_hate.py
     """
-    from datetime import UTC, datetime
-
     from rater.embedded import count_layers
-    from rater.generate.freeze import first_samples, freeze, look
-    from rater.generate.outside import cells_by_model, take_outside
+    from rater.generate.freeze import look
     from rater.publish.lost_key import require_key
+    from rater.store.sealed.generation_lock import GenerationLock
     from rater.study.fit import require_hook_points
     from rater.study.load import load_study
     from rater.study.vanishing import require_effects
@@ -83,24 +82,45 @@ def generate(  # noqa: PLR0917 (click gives them by name)
     if dry_run:
         _forecast(study, look(sealed_url, study, restart=restart), how, limit)
         return
+    with GenerationLock(sealed_url, study.name) as lock:
+        _generate(study, file, how, _Run(sealed_url, lock, limit, restart))
+
+
+class _Run(NamedTuple):
+    """Where completions are kept, and which are made in this run."""
+
+    sealed_url: str
+    lock: "GenerationLock"
+    limit: int | None
+    restart: bool
+
+
+def _generate(study: "Study", file: Path, how: _How, run: _Run) -> None:
+    """Make what is missing, model by model."""
+    from datetime import UTC, datetime
+
+    from rater.generate.freeze import first_samples, freeze, look
+    from rater.generate.outside import cells_by_model, take_outside
+
     # Before anything is thrown away or kept: a model that is not there must cost nothing.
-    first = next(iter(cells_by_model(study, look(sealed_url, study, restart=restart).cells)), None)
-    loaded = load_model(first, device, dtype) if first else None
-    missing = freeze(sealed_url, study, now=datetime.now(UTC), restart=restart)
+    first = next(iter(cells_by_model(study, look(run.sealed_url, study, restart=run.restart).cells)), None)
+    loaded = load_model(first, how.device, how.dtype) if first else None
+    run.lock.acquire()
+    missing = freeze(run.sealed_url, study, now=datetime.now(UTC), restart=run.restart)
     if missing.cells and missing.n_made:
         click.echo(f"Going on: {missing.n_made} of {study.n_completions} completions are there.", err=True)
-    to_make = take_outside(sealed_url, study, missing, file.parent, now=datetime.now(UTC))
+    to_make = take_outside(run.sealed_url, study, missing, file.parent, now=datetime.now(UTC))
     n_kept = study.n_completions - len(to_make.cells)
-    if limit is not None:
-        to_make = first_samples(to_make, limit)
+    if run.limit is not None:
+        to_make = first_samples(to_make, run.limit)
     for name, cells in cells_by_model(study, to_make.cells).items():
         if loaded is None or name != first:
             loaded = None
             gc.collect()  # a model refers to itself; the next one may need its memory
-            loaded = load_model(name, device, dtype)
-        _make(sealed_url, study, replace(to_make, cells=cells), loaded, how=how, n_kept=n_kept)
+            loaded = load_model(name, how.device, how.dtype)
+        _make(run.sealed_url, study, replace(to_make, cells=cells), loaded, how=how, n_kept=n_kept)
         n_kept += len(cells)
-    _warn_of_same_texts(sealed_url, study)
+    _warn_of_same_texts(run.sealed_url, study)
     _print_summary(study, file, n_kept=n_kept, missing=missing)
 
 

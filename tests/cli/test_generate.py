@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rater.store.sealed.generation_lock import GenerationLock
 from tests.cli import command as in_process
 
 STUDY = """
@@ -112,3 +113,15 @@ def _count(folder: Path) -> int:
         return len(made(folder / "sealed.db"))
     except sqlite3.OperationalError:  # it is being made
         return 0
+
+
+def test_a_second_generate_of_the_same_study_stops(folder: Path) -> None:
+    with GenerationLock(f"sqlite:///{folder / 'sealed.db'}", "short") as lock:
+        lock.acquire()
+        done = in_process.run("generate", "short.py", "--sealed", "sealed.db", cwd=folder)
+        looked = in_process.run(*DRY, cwd=folder)
+
+    assert done.returncode == 2
+    assert f"another rater generate of this study is running (process {os.getpid()})" in done.stderr.lower()
+    assert looked.returncode == 0
+    assert not (folder / "sealed.db").exists()
