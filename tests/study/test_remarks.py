@@ -19,6 +19,49 @@ study = Study(
 JOINED = "The prompt 'I hate youThe rain' is written as two texts without a space where they meet"
 
 
+VISIT = """\
+from rater import CLOUDRESEARCH, MTURK, PROLIFIC, Dimension, Ending, Endings, Likert, Recruitment, Study
+from rater import Plan, Steered, Unsteered, XVector
+
+study = Study(
+    name="n", title="t", consent="c" * 57, instructions="i",
+    dimensions=[Dimension(name="d", question="q", scale=Likert(low="l", high="h"))],
+    prompts=["I hate you", "The rain"], plan=Plan(raters=4),
+    arms=[Unsteered(), Steered(additions=[XVector("L", "H", coeff=5, at=6)])],
+    {more}
+)
+"""
+PAID = "endings=Endings(finished=Ending(code='DONE')), "
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("booklet_hours=None", []),
+        (f"{PAID}recruitment=PROLIFIC, booklet_hours=4", []),
+        (f"{PAID}recruitment=PROLIFIC", ["recruitment is declared and booklet_hours is not"]),
+        ("recruitment=CLOUDRESEARCH, booklet_hours=4", ["recruitment is declared and endings.finished has"]),
+        (
+            f"{PAID}recruitment=MTURK, booklet_hours=4",
+            ["Mechanical Turk adds workerId to an ExternalQuestion"],
+        ),
+        (f"{PAID}recruitment=Recruitment(person='survey_code'), booklet_hours=4", []),
+        ("minutes=1", []),
+        ("minutes=30", ["minutes is 30, but reading and answering everything"]),
+    ],
+)
+def test_what_strands_raters_of_a_recruitment_site_is_remarked_on(
+    tmp_path: Path, more: str, said: list[str]
+) -> None:
+    path = tmp_path / "study.py"
+    path.write_text(VISIT.format(more=more))
+
+    found = list(remarks(load_study(path), path))
+
+    assert len(found) == len(said), found
+    assert all(remark.startswith(beginning) for remark, beginning in zip(found, said, strict=True))
+
+
 @pytest.mark.parametrize(
     ("prompts", "coeff", "raters", "said"),
     [

@@ -2,6 +2,7 @@
 
 import re
 from typing import cast
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, g, redirect, request, url_for
 from werkzeug.exceptions import BadRequest
@@ -18,6 +19,8 @@ from rater.web.settings import running
 
 _WAYS_BACK = re.compile(r"/desk(/[A-Za-z0-9._~/-]{0,300})?")
 
+_COOKIE_MISSING = "cookie-missing"
+
 blueprint = Blueprint("access", __name__, url_prefix=DESK_PATH)
 
 
@@ -29,7 +32,7 @@ def user() -> User:
 @blueprint.get("/login")
 def login() -> str:
     """Ask for name and password. Costs no query."""
-    return _ask(request.args.get("next", DESK_PATH))
+    return _ask(request.args.get("next", DESK_PATH), is_cookie_missing=_COOKIE_MISSING in request.args)
 
 
 @blueprint.post("/login")
@@ -87,7 +90,9 @@ def require_user() -> AnyResponse | None:
             found = users.find_session(session, token, now=now)
     if found is None:
         way_back = request.path if request.method == "GET" and _WAYS_BACK.fullmatch(request.path) else None
-        return redirect(url_for("access.login", next=way_back), 303)
+        # who comes from the login without a cookie has a browser that did not keep it
+        missing = "1" if urlsplit(request.referrer or "").path == url_for("access.login") else None
+        return redirect(url_for("access.login", next=way_back, **{_COOKIE_MISSING: missing}), 303)
     g.desk_user, is_to_be_noted = found
     # a page that updates itself is nobody who sits there
     if is_to_be_noted and request.endpoint != "desk.progress":
@@ -96,6 +101,14 @@ def require_user() -> AnyResponse | None:
     return None
 
 
-def _ask(way_back: str, *, name: str = "", is_wrong: bool = False) -> str:
+def _ask(way_back: str, *, name: str = "", is_wrong: bool = False, is_cookie_missing: bool = False) -> str:
     next_path = way_back if _WAYS_BACK.fullmatch(way_back) else DESK_PATH
-    return render(LoginPage(title="The desk", name=name, is_wrong=is_wrong, next_path=next_path))
+    return render(
+        LoginPage(
+            title="The desk",
+            name=name,
+            is_wrong=is_wrong,
+            is_cookie_missing=is_cookie_missing,
+            next_path=next_path,
+        )
+    )

@@ -29,6 +29,8 @@ class LoginPage(Page):
 
     name: str
     is_wrong: bool
+    is_cookie_missing: bool
+    """Whether the browser did not send back the cookie of a login."""
     next_path: str
 
 

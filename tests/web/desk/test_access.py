@@ -54,6 +54,18 @@ def test_the_right_password_leads_back_to_where_somebody_wanted_to_go(desk: Flas
     assert client.get("/desk/studies/a_study").status_code == 200
 
 
+def test_a_login_whose_cookie_was_not_kept_says_so(desk: Flask, log_in: LogIn) -> None:
+    client = desk.test_client(use_cookies=False)
+    led_on = log_in(client)
+
+    page = client.get(
+        led_on.location, headers={"Referer": "http://localhost/desk/login"}, follow_redirects=True
+    )
+
+    assert "Your browser did not keep the login cookie." in page.text
+    assert "did not keep" not in client.get("/desk", follow_redirects=True).text
+
+
 @pytest.mark.parametrize(
     "elsewhere", ["https://evil.example", "//evil.example", "/desk//evil", "/s/x", "/deskx"]
 )
