@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml  # type: ignore[import-untyped] # it has no types
+from sqlalchemy import make_url
 
 from rater.cli import cli
 from rater.cli.serve import serve
@@ -21,6 +22,22 @@ def test_every_variable_that_the_app_is_given_is_one_that_it_reads() -> None:
 
     assert set(environment) <= VARIABLES
     assert in_image <= VARIABLES
+
+
+def test_the_app_connects_as_the_role_that_is_granted_and_not_as_the_owner_of_the_database() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    owner = services["db"]["environment"]["POSTGRES_USER"]
+    app = make_url(
+        services["app"]["environment"]["RATER_DATABASE"].replace(
+            "${RATER_WEB_PASSWORD:?see example.env}", "x"
+        )
+    )
+    granted = re.search(r"rater db grant (\w+)", str(services["prepare"]["command"]))
+
+    assert granted is not None
+    assert app.username == granted[1] != owner
+    assert "RATER_DB_PASSWORD" not in str(services["app"])
+    assert services["app"]["depends_on"]["prepare"]["condition"] == "service_completed_successfully"
 
 
 def test_every_variable_to_fill_in_is_in_the_example() -> None:

@@ -131,11 +131,14 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
     from rater.web.prefix import read_prefix
     from rater.web.server import serve as serve_app
     from rater.web.server import serve_dev
-    from rater.web.settings import WebSettings, drop_sealed_settings
+    from rater.web.settings import WebSettings, drop_sealed_settings, restart_without_sealed_settings
 
+    _note_if_readable(os.environ.get("RATER_SEALED"))
+    restart_without_sealed_settings()
     studies = _read_studies(rating_url, study_names, needs_one=not options["with_desk"])
     lines = [(study.slug, _line(study, progress)) for study, progress in studies]
     results = _results([study for study, _ in studies])
+    _note_if_readable(DEFAULT_SEALED)
     _warn(rating_url, with_desk=options["with_desk"])
     drop_sealed_settings(os.environ)
     logs.configure(options["log_format"], options["log_level"])
@@ -173,19 +176,21 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
     )
 
 
-def _warn(rating_url: str, *, with_desk: bool) -> None:
-    """Note what is open that should not be, or closed that should be open."""
-    import os
-
-    from rater.store.engine import disposing, reading
-    from rater.store.rating.open import open_rating
-    from rater.store.rating.users import list_users
-
-    if _can_read(os.environ.get("RATER_SEALED", DEFAULT_SEALED)):
+def _note_if_readable(sealed_url: str | None) -> None:
+    """Note that the sealed database can be read from here, where it can."""
+    if sealed_url is not None and _can_read(sealed_url):
         click.echo(
             "Note: you can read the sealed database too. To raters on the internet, serve as another user.",
             err=True,
         )
+
+
+def _warn(rating_url: str, *, with_desk: bool) -> None:
+    """Note a desk at which nobody can log in."""
+    from rater.store.engine import disposing, reading
+    from rater.store.rating.open import open_rating
+    from rater.store.rating.users import list_users
+
     if with_desk:
         with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
             if not list_users(session):

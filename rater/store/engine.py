@@ -14,10 +14,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from sqlalchemy.orm import Session
 
 from rater.errors import DatabaseError
+from rater.store.open_file import open_file, watch_file
 from rater.store.turns import taking_turns
 
 _IMMEDIATE = "rater_begin_immediate"
-_BUSY_TIMEOUT_MS = 30_000
+BUSY_TIMEOUT_MS = 30_000
 OWNER_ONLY = 0o600
 """The mode of a file that only its owner may read."""
 
@@ -59,38 +60,6 @@ def open_engine(url: str, *, may_attach: bool = True) -> Engine:
         )  # an error may be logged, what raters say may not
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, may_attach=may_attach)
-    return engine
-
-
-def open_read_only(url: str) -> Engine:
-    """Open a database that nothing is written to; a SQLite file may be on a read-only medium.
-
-    A SQLite file without a WAL is in use by nobody, and is read as one that cannot change: without locks, and
-    without files next to it. With a WAL it is read under the usual locks, at one moment.
-
-    Raises:
-        DatabaseError: there is no such file, or the URL is malformed.
-    """
-    path = sqlite_path(url)
-    if path is None:
-        engine = open_engine(url)
-        return (
-            engine.execution_options(postgresql_readonly=True)
-            if engine.dialect.name == "postgresql"
-            else engine
-        )
-    if not path.is_file():
-        msg = f"There is no database file {path}."
-        raise DatabaseError(msg)
-    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
-    engine = create_engine(f"sqlite:///{path.resolve().as_uri()}?{mode}&uri=true", hide_parameters=True)
-
-    def connected(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-
-    event.listen(engine, "connect", connected)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine
 
 
@@ -198,9 +167,12 @@ def hide_password(url: str) -> str:
 
 
 def _prepare_sqlite(engine: Engine, *, may_attach: bool) -> None:
+    database = engine.url.database
+    file = watch_file(engine, Path(database)) if database and database != ":memory:" else None
+
     def connected(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver's own BEGIN comes too late to hold a lock
-        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -211,6 +183,8 @@ def _prepare_sqlite(engine: Engine, *, may_attach: bool) -> None:
     def begun(connection: Connection) -> None:
         immediate = connection.get_execution_options().get(_IMMEDIATE, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        if file is not None:  # now that the transaction has opened the WAL
+            file.require_same()
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)
@@ -252,12 +226,16 @@ def writing(engine: Engine) -> Iterator[Session]:
     under us lock their rows.
 
     Raises:
-        DatabaseError: the database cannot be reached, is damaged, or stays locked for 30 s.
+        DatabaseError: the database cannot be reached, is damaged, stays locked for 30 s, or its file was
+            deleted or replaced, at the latest while this was committed.
     """
     with _told_if_unreachable(engine), _turn(engine), Session(engine) as session, session.begin():
         # begins now: a session by itself waits for its first query
         session.connection(execution_options={_IMMEDIATE: True})
         yield session
+    file = open_file(engine)
+    if file is not None:  # before anything that was committed is confirmed
+        file.require_same()
 
 
 def empty_wal(engine: Engine) -> None:
@@ -271,7 +249,7 @@ def _turn(engine: Engine) -> contextlib.AbstractContextManager[None]:
     database = engine.url.database
     if engine.dialect.name != "sqlite" or not database or database == ":memory:":
         return contextlib.nullcontext()
-    return taking_turns(Path(database), timeout_s=_BUSY_TIMEOUT_MS / 1000)
+    return taking_turns(Path(database), timeout_s=BUSY_TIMEOUT_MS / 1000)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, abort, current_app, request
 
 from rater.errors import DatabaseError
 from rater.store.migrate import require_current
+from rater.store.open_file import open_file
 from rater.web import metrics as counts
 from rater.web.limits import is_from_this_machine
 from rater.web.settings import running
@@ -21,9 +22,15 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """Answer 200 if the rating database can be read and is of our revision, else 503. Costs three queries."""
+    """Answer 200 if the rating database can be used, else 503. Costs three queries, and a file of 256 KiB.
+
+    It can if it is of our revision, at its path still, and on a disk that is not full.
+    """
     try:
         require_current(running().engine, "rating")
+        file = open_file(running().engine)
+        if file is not None:
+            file.require_room()
     except DatabaseError:  # whose message names the database, which is nobody's business here
         return Response("The rating database cannot be used.\n", status=503, mimetype="text/plain")
     return Response("ready\n", mimetype="text/plain")

@@ -1,5 +1,7 @@
 """Hold what the web process was started with, and give views the one engine they read and write by."""
 
+import os
+import sys
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -65,6 +67,30 @@ def install(app: Flask, running: Running) -> None:
 def running() -> Running:
     """Return what the app that handles this request holds."""
     return cast("Running", current_app.extensions[_EXTENSION])
+
+
+def restart_without_sealed_settings() -> None:
+    """Start this command anew without the sealed database's URL in its environment, where it is there.
+
+    Taking a variable out of ``os.environ`` leaves the process's initial environment as it was: whoever can
+    read ``/proc/PID/environ`` would find the URL, with its password, for as long as the server runs. The
+    process keeps its number. Does not return where it starts anew.
+    """
+    if _SEALED_VARIABLE not in os.environ or not _was_given_at_start(_SEALED_VARIABLE):
+        return
+    environ = {name: value for name, value in os.environ.items() if name != _SEALED_VARIABLE}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606 (our own command once again)
+
+
+def _was_given_at_start(name: str) -> bool:
+    """Return whether a variable was in the environment that this process was started with."""
+    try:
+        environ = Path("/proc/self/environ").read_bytes()
+    except OSError:  # a system without /proc
+        return True
+    return any(each.startswith(f"{name}=".encode()) for each in environ.split(b"\0"))
 
 
 def drop_sealed_settings(environ: MutableMapping[str, str]) -> bool:

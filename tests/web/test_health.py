@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
@@ -25,6 +26,36 @@ def test_without_its_database_an_app_is_alive_and_not_ready(client: FlaskClient,
     page = client.get("/readyz")
     assert page.status_code == 503
     assert "rating.db" not in page.text
+
+
+def test_no_answer_is_confirmed_on_a_database_that_was_deleted_or_replaced(
+    client: FlaskClient,
+    slug: str,
+    enter: Callable[[str], None],
+    rate: Callable[[str, int, int], TestResponse],
+    rating_url: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    enter(slug)
+    assert rate(slug, 1, 4).status_code == 303
+    file = Path(rating_url.removeprefix("sqlite:///"))
+    backup = file.with_name("backup.db")
+    backup.write_bytes(file.read_bytes())
+    backup.rename(file)
+
+    assert client.get(f"/s/{slug}").status_code == 503
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/healthz").status_code == 200
+    assert "was deleted or replaced while the database was in use" in caplog.text
+
+
+def test_on_a_full_disk_an_app_is_not_ready(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+
+    assert client.get("/readyz").status_code == 503
 
 
 def test_on_a_database_of_another_revision_an_app_is_not_ready(client: FlaskClient, rating_url: str) -> None:
