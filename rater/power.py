@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from rater.analysis.expected import difference_of, logits_of
+from rater.analysis.expected import difference_of, logits_of, net_superiority_of
 from rater.analysis.pilot import Pilot, assume
 from rater.analysis.planned import plan_analysis
 from rater.analysis.power import Assumed, Power, estimate_power
@@ -55,6 +55,8 @@ class PowerPlan:
 
     points: float
     """The difference that is asked about, in points of the scale, or of choices how much more often."""
+    net_superiority: float | None
+    """The same as net superiority, where the primary test compares that."""
     planned: Power
     smallest_points: float | None
     """The smallest difference found in 80 % of studies as planned; None where even a huge one is not."""
@@ -77,6 +79,21 @@ def default_points(study: Study) -> float:
     judged = _primary(study)
     low, high = (-1.0, 1.0) if is_pairwise(judged) else ends_of(judged)
     return (high - low) / 8
+
+
+def as_net_superiority(
+    study: Study, points: float, circumstances: Circumstances | None = None
+) -> float | None:
+    """Convert a difference in scale points to net superiority, where that is what the primary test compares.
+
+    None where it compares scale points, where texts are chosen between (whose difference is one already), and
+    on a scale without points.
+    """
+    if study.analysis.score != "net_superiority" or study.is_pairwise:
+        return None
+    judged, pilot = _primary(study), (circumstances or Circumstances()).pilot
+    scale, spread = (pilot.scale, pilot.spread) if pilot else (assume(judged), Spread())
+    return net_superiority_of(logits_of(points, scale, spread), scale, spread)
 
 
 def power_as_planned(
@@ -126,6 +143,7 @@ def plan_power(
     say("the smallest difference that is found")
     return PowerPlan(
         points=points,
+        net_superiority=as_net_superiority(study, points, given),
         planned=planned,
         smallest_points=planner.smallest_points(design),
         sizes=sizes,

@@ -4,6 +4,8 @@ For points and lines that is the expected difference of two answers; for choices
 first arm is preferred than the second, from −1 to 1.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
@@ -13,6 +15,8 @@ from rater.analysis.wording import number
 
 Floats = NDArray[np.float64]
 _QUADRATURE_POINTS = 41
+_FEW_POINTS = 21
+"""In each of three dimensions; 41 give the same to 1e-6."""
 _MOST_LOGITS = 8.0
 """An effect larger than this moves nearly every answer to the end of the scale."""
 
@@ -32,6 +36,34 @@ def difference_of(effect: float, scale: Scale, spread: Spread | None = None) -> 
     latent = sd.within_arm * nodes
     first, second = (weights @ _mean_answer(latent + shift, scale) for shift in (effect / 2, -effect / 2))
     return float(first - second)
+
+
+def net_superiority_of(effect: float, scale: Scale, spread: Spread | None = None) -> float | None:
+    """Convert an effect in logits to the expected net superiority within rater and prompt.
+
+    The level that both answers share (rater and prompt) and the effect's own deviation are integrated over,
+    and each text's deviation within them. None for a scale without points, on which ties have no probability
+    but at its ends.
+    """
+    if isinstance(scale, Choice):
+        return difference_of(effect, scale, spread)
+    if not isinstance(scale, Cuts):
+        return None
+    sd, (nodes, weights) = spread or Spread(), special.roots_hermitenorm(_FEW_POINTS)
+    weights = weights / weights.sum()
+    shared = math.hypot(sd.rater, sd.prompt) * nodes[:, None]
+    apart = (effect + math.hypot(sd.rater_arm, sd.prompt_arm) * nodes[None, :]) / 2
+    texts = sd.item * nodes[:, None]
+    cuts = np.array([*scale.at, np.inf])
+    at_or_below = [
+        np.einsum("...tk,t->...k", special.expit(cuts - (shared + shift)[..., None, None] - texts), weights)
+        for shift in (apart, -apart)
+    ]
+    first, second = (np.diff(each, prepend=0.0, axis=-1) for each in at_or_below)  # shared apart point
+    above = 1 - at_or_below[1]
+    below = at_or_below[1] - second
+    net = (first * (below - above)).sum(axis=-1)
+    return float(weights @ net @ weights)
 
 
 def logits_of(difference: float, scale: Scale, spread: Spread | None = None) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rater.analysis.expected import difference_of
+from rater.analysis.expected import difference_of, net_superiority_of
 from rater.analysis.pilot import assume
 from rater.analysis.planned import Planned
 from rater.analysis.power import Assumed, Power, estimate_power
@@ -30,6 +30,8 @@ class CurvePoint:
     """How often one true difference is found."""
 
     points: float
+    net_superiority: float | None
+    """The same difference as net superiority; None on a scale without points."""
     power: Power
 
 
@@ -75,5 +77,6 @@ def power_curve(
         points = difference_of(logits, assumed.scale, assumed.spread)
         say(f"Simulating studies with a difference of {points:.2f} points")
         power = estimate_power(trials, assumed, planned, effect=logits, rng=rng, n_simulations=n_simulations)
-        found.append(CurvePoint(points, power))
+        net = net_superiority_of(logits, assumed.scale, assumed.spread)
+        found.append(CurvePoint(points, net, power))
     return PowerCurve(tuple(found), n, planned.alpha)

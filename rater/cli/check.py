@@ -29,6 +29,8 @@ class _Checked:
     balance: "Balance"
     points: float
     """The difference that the power is of, in points of the scale."""
+    net_superiority: float | None
+    """The same in the unit of the primary test, where that is net superiority."""
     power: "Power"
     checked_later: list[str]
     """What only the model itself can tell."""
@@ -58,7 +60,7 @@ def _check(file: Path) -> _Checked:
 
     from rater.cli.prompts import read_tokenizers, require_long_prompts, show_prompts
     from rater.embedded import count_layers
-    from rater.power import default_points, power_as_planned
+    from rater.power import as_net_superiority, default_points, power_as_planned
     from rater.publish.balance import measure_balance
     from rater.publish.booklets import deal_booklets
     from rater.publish.known_lengths import known_lengths
@@ -86,6 +88,7 @@ def _check(file: Path) -> _Checked:
         prompts=show_prompts(study, tokenizers, file.parent),
         balance=measure_balance(study.design, booklets),
         points=points,
+        net_superiority=as_net_superiority(study, points),
         power=power,
         checked_later=_left(knows_layers=n_layers is not None, knows_lengths=knows_lengths)
         if tokenizers
@@ -126,7 +129,12 @@ def _print(checked: _Checked, file: Path) -> None:
     print_analysis_plan(study)
     print_prompts(study, checked.prompts)
     print_balance(study, checked.balance)
-    described = describe_power(checked.power, checked.points, is_pairwise=study.is_pairwise)
+    described = describe_power(
+        checked.power,
+        checked.points,
+        is_pairwise=study.is_pairwise,
+        net_superiority=checked.net_superiority,
+    )
     click.echo(f"\nPower: {described} More: rater power {shlex.quote(str(file))}")
     if checked.checked_later:
         left = ", ".join(checked.checked_later)
@@ -159,7 +167,11 @@ def _figures(checked: _Checked) -> dict[str, object]:
         "planned": as_json(replace(planned, contrasts=planned.contrasts_among(names))),
         "prompts": [asdict(each) | {"own": each.own and each.own._asdict()} for each in checked.prompts],
         "balance": asdict(balance) | by_arm,
-        "power": {"points": checked.points, **asdict(checked.power)},
+        "power": {
+            "points": checked.points,
+            "net_superiority": checked.net_superiority,
+            **asdict(checked.power),
+        },
         "checked_later": checked.checked_later,
         "warnings": checked.warnings,
     }

@@ -46,14 +46,18 @@ def register(study_name: str, rating_url: str, sealed_url: str) -> None:
 
 def _power(study: "Study") -> list[str]:
     from rater.analysis.simulate import Spread
-    from rater.power import default_points, power_as_planned
+    from rater.analysis.wording import number
+    from rater.power import as_net_superiority, default_points, power_as_planned
     from rater.report.power import describe_spread
 
     points = default_points(study)
     power = power_as_planned(study, points, n_simulations=_SIMULATIONS)
     interval = f"95 % interval {power.low:.0%} to {power.high:.0%}"
+    net = as_net_superiority(study, points)
+    unit = "" if net is None else f" (net superiority {number(net)})"
     finds = (
-        f"The planned test finds a true difference of {points:g} on the primary scale in {power.share:.0%}"
+        f"The planned test finds a true difference of {points:g}{unit} on the primary scale in "
+        f"{power.share:.0%}"
     )
     return [
         f"{finds} of {power.n_simulations:,} simulated studies ({interval}).",

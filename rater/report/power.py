@@ -13,7 +13,9 @@ from rater.power import PowerPlan, Size
 def print_power(plan: PowerPlan, console: Console | None = None) -> None:
     """Print the power as planned, the smallest difference found, a table of sizes, and the cheapest."""
     console = console or Console()
-    planned = describe_power(plan.planned, plan.points, is_pairwise=plan.is_pairwise)
+    planned = describe_power(
+        plan.planned, plan.points, is_pairwise=plan.is_pairwise, net_superiority=plan.net_superiority
+    )
     console.print(Text(f"As planned: {planned}"))
     if plan.smallest_points is None:
         console.print(Text("No difference, however large, would be found in 80 % of studies as planned."))
@@ -29,11 +31,14 @@ def print_power(plan: PowerPlan, console: Console | None = None) -> None:
         console.print(Text(line, style="dim"))
 
 
-def describe_power(power: Power, points: float, *, is_pairwise: bool = False) -> str:
-    """Say in a sentence how often a difference would be found."""
+def describe_power(
+    power: Power, points: float, *, is_pairwise: bool = False, net_superiority: float | None = None
+) -> str:
+    """Return in a sentence how often a difference would be found, in the primary test's unit as well."""
+    unit = "" if net_superiority is None else f" (net superiority {number(net_superiority)})"
     return (
-        f"a difference of {_difference(points, is_pairwise=is_pairwise)} would be found in {power.share:.0%} "
-        f"of studies (± {(power.high - power.low) / 2:.0%})."
+        f"a difference of {_difference(points, is_pairwise=is_pairwise)}{unit} would be found in "
+        f"{power.share:.0%} of studies (± {(power.high - power.low) / 2:.0%})."
     )
 
 

@@ -35,7 +35,7 @@ def test_the_plan_is_printed_with_what_it_assumes_the_same_each_time(tmp_path: P
     one, other = run(tmp_path), run(tmp_path)
 
     assert one.exit_code == 0, one.output
-    assert "As planned: a difference of 0.5 scale points would be found in" in one.stdout
+    assert "As planned: a difference of 0.5 scale points (net superiority 0.21) would be" in one.stdout
     assert "80% for the fewest rater-hours" in one.stdout
     assert "raters 1.0, prompts 0.8, texts 0.5" in one.stdout
     assert one.stdout == other.stdout

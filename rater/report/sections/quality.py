@@ -102,12 +102,17 @@ def power_section(findings: Findings) -> Section | None:
     if curve is None:
         return None
     rows = [
-        (optional(each.points), f"{each.power.share:.0%}", f"{each.power.low:.0%} to {each.power.high:.0%}")
+        (
+            optional(each.net_superiority),
+            optional(each.points),
+            f"{each.power.share:.0%}",
+            f"{each.power.low:.0%} to {each.power.high:.0%}",
+        )
         for each in curve.points
     ]
     table = Table(
         f"Power of this design, tested at p < {significant(curve.alpha)}",
-        ("true difference (points)", "found in", "simulation's 95 % interval"),
+        ("true net superiority", "in scale points", "found in", "simulation's 95 % interval"),
         rows,
     )
     return Section("power", "Power of this design", [*findings.picture("power"), table])
