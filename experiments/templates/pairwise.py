@@ -1,9 +1,9 @@
 """Template: show two texts side by side and ask which of them is more of something.
 
 Comparing is easier than rating: nobody has to decide what a "4" means, and small differences show with
-fewer answers. Both texts of a pair go on from the same prompt; which arm stands on which side is drawn for
-each pair, and balanced over each booklet. The price is that the answers say which arm is preferred, and not
-how happy its texts are by themselves.
+fewer answers. Both texts of a pair go on from the same prompt. Which text is on the left is drawn at random,
+and each pair is shown either way round equally often. The price is that the answers say which arm is
+preferred, and not how happy its texts are by themselves.
 
 Start with ``rater new NAME --template pairwise``, and change what follows.
 """

@@ -2,6 +2,9 @@
 
 A pure function of the design and a random generator; see `rater.study.design` for what a set is. Choices are
 random among those that keep the counts even: whatever was used least so far comes next.
+
+Until the last step, a completion's ``arm`` is a label that means another arm in another prompt; see
+`rater.publish.labels`. So nothing here can even arms out across prompts, which would reveal them.
 """
 
 from collections import Counter
@@ -11,6 +14,7 @@ import numpy as np
 
 from rater.publish.blocks import block_orders
 from rater.publish.dealt import Completion, Trial
+from rater.publish.labels import ArmsOfLabels
 from rater.publish.order import Ordering, arrange, shuffled
 from rater.publish.pairs import choose_sides, pair_set
 from rater.publish.uses import Uses
@@ -18,7 +22,11 @@ from rater.study.design import Design
 
 
 def deal_booklets(
-    design: Design, rng: np.random.Generator, *, added: Sequence[int] = ()
+    design: Design,
+    rng: np.random.Generator,
+    *,
+    added: Sequence[int] = (),
+    label_rng: np.random.Generator | None = None,
 ) -> list[list[Trial]]:
     """Deal one booklet for each planned rater, and then for those who were added to the plan later.
 
@@ -28,13 +36,21 @@ def deal_booklets(
     Every booklet holds each arm (or pair of arms) equally often within each of its prompts, and no completion
     twice except as a repeat. Prompts differ by at most one set within a block, within a booklet and overall;
     completions of one prompt and arm differ by at most one rating overall; either by at most one for each
-    dimension overall where those are asked apart. Which of a pair stands left is even within a booklet and
-    overall. Two texts of one prompt stand next to each other only where that cannot be avoided, and the mean
-    positions of arms and prompts even out over booklets. Apart from that the order is random.
+    dimension overall where those are asked apart. Each of a pair is on the left as often as on the right, to
+    within one. Two texts of one prompt follow each other only where that cannot be avoided, and the mean
+    positions of prompts, and of arms within each prompt, even out over booklets. Apart from that the order
+    is random.
+
+    Args:
+        design: The counts.
+        rng: What booklets are drawn with.
+        added: How many booklets were added to the plan, each time.
+        label_rng: What draws the arms of the labels, so that they follow from nothing that a booklet shows;
+            by default ``rng``.
     """
-    uses, ordering = Uses(design), Ordering()
+    arms, uses, ordering = ArmsOfLabels(design, label_rng or rng), Uses(design), Ordering()
     return [
-        arrange(_deal_blocks(design, dimensions, uses, rng), design, ordering, rng)
+        arms.put_in(arrange(_deal_blocks(design, dimensions, uses, rng), design, ordering, rng))
         for orders in block_orders(design, (design.n_raters, *added), rng)
         for dimensions in orders
     ]

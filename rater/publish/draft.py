@@ -121,7 +121,12 @@ def _draft_booklets(
     def item_id(completion: Completion) -> str:
         return ids[Cell(completion.prompt, study.arm_names[completion.arm], completion.sample)]
 
-    booklets = deal_booklets(study.design, derive_rng(seed, "booklets"), added=added)
+    booklets = deal_booklets(
+        study.design,
+        derive_rng(seed, "booklets"),
+        added=added,
+        label_rng=derive_rng(seed, "arms of labels"),
+    )
     return [
         NewBooklet(derive_id(seed, "booklet", number), tuple(map(new_trial, booklet)))
         for number, booklet in enumerate(booklets)

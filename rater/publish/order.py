@@ -1,4 +1,8 @@
-"""Put a booklet's trials in order: prompts apart, repeats late, checks spread, positions even overall."""
+"""Put a booklet's trials in order: prompts apart, repeats late, checks spread, positions even overall.
+
+Arms are evened out within each prompt only: evened out across prompts, their positions would be a code that
+joins the texts of one arm over the whole study.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,35 +16,36 @@ from rater.publish.dealt import Trial
 from rater.study.design import Design
 
 T = TypeVar("T")
-_Key = tuple[str, object]
+_Cell = tuple[int | None, tuple[int, ...]]
+"""A prompt and the arms shown."""
 
 _MOST_TRIED, _TRIED_IN_ALL = 16, 4_000
 """How many random orders are drawn for a booklet, of which the one that evens positions out most is kept.
 With thousands of booklets chance evens them out by itself."""
-_WEIGHT_OF_ARMS = 10.0
+_WEIGHT_OF_ARMS = 4.0
 
 
 class Ordering:
-    """Where arms and prompts stood in the booklets so far, and trials of which arms were repeated."""
+    """Where prompts and their arms were in the booklets so far, and which of them were repeated how often."""
 
     def __init__(self) -> None:
-        self.positions = Counter[_Key]()
-        """By arms or prompt: the sum of relative positions, from −½ to ½, over its trials."""
-        self.repeats = Counter[tuple[int, ...]]()
-        """By arms: how many of their trials were repeated."""
+        self.positions = Counter[_Cell]()
+        """By prompt, and by prompt and arms: the sum of relative positions, from −½ to ½, over its trials."""
+        self.repeats = Counter[_Cell]()
+        """By prompt and arms: how many of their trials were repeated."""
 
     def unevenness(self, trials: Sequence[Trial]) -> float:
-        """Say how far from the middle positions would be on the whole, with one more booklet."""
+        """Compute how far from the middle positions would be on the whole, with one more booklet."""
         return sum(
-            (_WEIGHT_OF_ARMS if kind == "arms" else 1) * (self.positions[kind, name] + value) ** 2
-            for (kind, name), value in _positions(trials).items()
+            (_WEIGHT_OF_ARMS if cell[1] else 1) * (self.positions[cell] + value) ** 2
+            for cell, value in _positions(trials).items()
         )
 
     def count(self, trials: Sequence[Trial]) -> None:
         """Take a booklet into account."""
         for key, value in _positions(trials).items():
             self.positions[key] += value
-        self.repeats.update(trial.arms for trial in trials if trial.is_repeat)
+        self.repeats.update((trial.prompt, trial.arms) for trial in trials if trial.is_repeat)
 
 
 def arrange(
@@ -61,13 +66,13 @@ def shuffled(values: Sequence[T], rng: np.random.Generator) -> list[T]:
     return [values[index] for index in rng.permutation(len(values))]
 
 
-def _positions(trials: Sequence[Trial]) -> Counter[_Key]:
-    found = Counter[_Key]()
+def _positions(trials: Sequence[Trial]) -> Counter[_Cell]:
+    found = Counter[_Cell]()
     for place, trial in enumerate(trials):
         if not trial.is_repeat:
             relative = (place + 0.5) / len(trials) - 0.5
-            found["arms", trial.arms] += relative  # type: ignore[assignment] # a Counter adds any number
-            found["prompt", trial.prompt] += relative  # type: ignore[assignment] # as above
+            found[trial.prompt, trial.arms] += relative  # type: ignore[assignment] # a Counter adds any number
+            found[trial.prompt, ()] += relative  # type: ignore[assignment] # as above
     return found
 
 
@@ -78,7 +83,7 @@ def _arrange_once(
     rng: np.random.Generator,
 ) -> list[Trial]:
     ordered: list[Trial] = []
-    repeated = Counter[tuple[int, ...]]()
+    repeated = Counter[int | None]()
     for block, n in zip(blocks, n_repeats, strict=True):
         own = _keep_apart(block, ordered[-1].prompt if ordered else None, rng)
         again = _choose_repeats(own, n, repeated=repeated, ordering=ordering, rng=rng)
@@ -126,17 +131,17 @@ def _choose_repeats(
     ordered: Sequence[Trial],
     n: int,
     *,
-    repeated: Counter[tuple[int, ...]],
+    repeated: Counter[int | None],
     ordering: Ordering,
     rng: np.random.Generator,
 ) -> list[Trial]:
-    """Choose trials of a block's first half to show again: of all arms alike, here and over booklets."""
+    """Choose trials of a block's first half to show again: of all prompts, and of all their arms, alike."""
     early = shuffled(ordered[: (len(ordered) + 1) // 2], rng)
     chosen: list[Trial] = []
     for _ in range(n):
         left = [trial for trial in early if trial not in chosen]
-        trial = min(left, key=lambda each: (repeated[each.arms], ordering.repeats[each.arms]))
-        repeated[trial.arms] += 1
+        trial = min(left, key=lambda each: (repeated[each.prompt], ordering.repeats[each.prompt, each.arms]))
+        repeated[trial.prompt] += 1
         chosen.append(trial)
     return chosen
 

@@ -1,4 +1,4 @@
-"""Put completions in pairs for a study that shows two together, and choose which stands left."""
+"""Put completions in pairs for a study that shows two together, and choose which is on the left."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -70,25 +70,11 @@ def _round_robin(n_arms: int) -> list[list[tuple[int, int]]]:
     return rounds
 
 
-def choose_sides(trials: list[Trial], uses: Uses, rng: np.random.Generator) -> list[Trial]:
-    """Put the first of two arms left in half the block's pairs: where it stood left least often so far."""
-    by_arms: dict[tuple[int, ...], list[Trial]] = {}
-    for trial in shuffled(trials, rng):
-        by_arms.setdefault(tuple(completion.arm for completion in trial.shown), []).append(trial)
-    is_left = {}
-    for arms, pairs in by_arms.items():
-
-        def lean(trial: Trial, arms: tuple[int, ...] = arms) -> tuple[int, int]:
-            return uses.left[trial.shown], uses.left_of_prompt[trial.shown[0].prompt, arms]
-
-        ordered = sorted(pairs, key=lean)
-        n_left, odd = divmod(len(pairs), 2)
-        if odd and (uses.left_of_arms[arms] < 0 or (uses.left_of_arms[arms] == 0 and rng.integers(2))):
-            n_left += 1
-        for place, trial in enumerate(ordered):
-            is_left[trial] = place < n_left
-            step = 1 if place < n_left else -1
-            uses.left[trial.shown] += step
-            uses.left_of_prompt[trial.shown[0].prompt, arms] += step
-            uses.left_of_arms[arms] += step
-    return [trial if is_left[trial] else replace(trial, shown=trial.shown[::-1]) for trial in trials]
+def choose_sides(trials: Sequence[Trial], uses: Uses, rng: np.random.Generator) -> list[Trial]:
+    """Put the first of each pair on the side where it was less often so far, then its arms in the prompt."""
+    sided = []
+    for trial in trials:
+        lean = uses.lean(trial) or 2 * int(rng.integers(2)) - 1
+        uses.count_side(trial, left=lean < 0)
+        sided.append(trial if lean < 0 else replace(trial, shown=trial.shown[::-1]))
+    return sided

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from rater.publish.dealt import Completion
+from rater.publish.dealt import Completion, Trial
 from rater.study.design import Design
 
 _Count = tuple[int, int]
@@ -17,12 +17,10 @@ class Uses:
         """By dimension: of each prompt."""
         self._samples = defaultdict[tuple[int | None, int, int], list[int]](lambda: [0] * design.n_samples)
         """By dimension, prompt and arm: of each sample."""
-        self.left = Counter[tuple[Completion, ...]]()
-        """By pair, in the order of arms: how often its first stood left, less how often right."""
-        self.left_of_prompt = Counter[tuple[int, tuple[int, ...]]]()
+        self._left = Counter[tuple[Completion, ...]]()
+        """By pair, in the order of arms: how often its first was left, less how often right."""
+        self._left_of_prompt = Counter[tuple[int | None, tuple[int, ...]]]()
         """By prompt and two arms, the same."""
-        self.left_of_arms = Counter[tuple[int, ...]]()
-        """By two arms, the same."""
 
     def of_prompts(self, dimension: int | None) -> list[_Count]:
         """Return for each prompt how often it was dealt on a dimension, and on all."""
@@ -43,3 +41,13 @@ class Uses:
         for completion in completions:
             for name in {dimension, None}:
                 self._samples[name, completion.prompt, completion.arm][completion.sample] += 1
+
+    def lean(self, pair: Trial) -> int:
+        """Return how much more often a pair's first was left than right, or that of its arms there."""
+        return self._left[pair.shown] or self._left_of_prompt[pair.prompt, pair.arms]
+
+    def count_side(self, pair: Trial, *, left: bool) -> None:
+        """Count a pair that was dealt with its first on a side."""
+        step = 1 if left else -1
+        self._left[pair.shown] += step
+        self._left_of_prompt[pair.prompt, pair.arms] += step

@@ -154,18 +154,24 @@ def test_both_of_a_pair_come_from_one_sample_and_are_rated_evenly(n_arms: int) -
 
 
 @given(designs(is_pairwise=True), seeds)
-def test_the_first_of_two_arms_stands_left_in_half_a_block_and_over_all(design: Design, seed: int) -> None:
-    booklets = deal(design, seed)
-
-    over_all = Counter[tuple[int, ...]]()
-    for booklet in booklets:
-        here = Counter[tuple[int | None, tuple[int, ...]]]()
+def test_each_of_a_pair_is_left_and_right_equally_often_give_or_take_one(design: Design, seed: int) -> None:
+    lean = Counter[tuple[object, ...]]()
+    for booklet in deal(design, seed):
         for trial in first_shown(booklet):
-            step = 1 if trial.shown[0].arm < trial.shown[1].arm else -1
-            here[trial.dimension, trial.arms] += step
-            over_all[trial.arms] += step
-        assert all(abs(lean) <= 1 for lean in here.values())
-    assert all(abs(lean) <= 1 for lean in over_all.values())
+            lean[tuple(sorted(trial.shown))] += 1 if trial.shown[0].arm < trial.shown[1].arm else -1
+
+    assert all(abs(n) <= 1 for n in lean.values())
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_where_arms_meet_in_pairs_each_two_are_left_and_right_of_each_other_in_each_prompt(seed: int) -> None:
+    design = Design(n_raters=30, items_per_rater=18, n_prompts=6, n_arms=3, n_samples=4, is_pairwise=True)
+    lean = Counter[tuple[object, ...]]()
+    for booklet in deal(design, seed):
+        for trial in booklet:
+            lean[trial.prompt, trial.arms] += 1 if trial.shown[0].arm < trial.shown[1].arm else -1
+
+    assert all(abs(n) <= 2 for n in lean.values())
 
 
 def test_the_side_of_an_odd_pair_is_left_to_chance() -> None:
@@ -226,19 +232,30 @@ def test_raters_are_asked_each_dimension_equally_often() -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_mean_positions_of_arms_and_prompts_are_even_over_booklets(seed: int) -> None:
+def test_mean_positions_of_prompts_and_of_their_arms_are_even_over_booklets(seed: int) -> None:
     design = Design(n_raters=40, items_per_rater=24, n_prompts=12, n_arms=2, n_samples=4)
     places: dict[object, list[float]] = {}
     for booklet in deal(design, seed):
         for place, trial in enumerate(booklet):
-            for key in (trial.arms, trial.prompt):
+            for key in ((trial.prompt, trial.arms), trial.prompt, trial.arms):
                 places.setdefault(key, []).append((place + 0.5) / len(booklet))
 
     means = {key: float(np.mean(values)) for key, values in places.items()}
 
-    # a random order would have standard errors of 0.009 (arms) and 0.03 (prompts)
-    assert all(abs(means[(arm,)] - 0.5) < 0.005 for arm in range(2))
-    assert all(abs(means[prompt] - 0.5) < 0.05 for prompt in range(12))
+    # random orders would have standard errors of 0.046 (arms within prompts), 0.03 (prompts) and 0.009 (arms)
+    assert np.std([means[prompt, (arm,)] for prompt in range(12) for arm in range(2)]) < 0.03
+    assert np.std([means[prompt] for prompt in range(12)]) < 0.02
+    assert all(abs(means[(arm,)] - 0.5) < 0.02 for arm in range(2))
+
+
+def test_repeats_are_spread_over_prompts_and_their_arms() -> None:
+    design = Design(n_raters=24, items_per_rater=24, n_prompts=6, n_arms=2, n_samples=4, n_repeats=4)
+    booklets = deal(design, 1)
+
+    repeats = [[trial for trial in booklet if trial.is_repeat] for booklet in booklets]
+
+    assert all(len({trial.prompt for trial in own}) == 4 for own in repeats)
+    assert spread(Counter((trial.prompt, trial.arms) for own in repeats for trial in own), 12) <= 4
 
 
 @given(designs(), seeds)

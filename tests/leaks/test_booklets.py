@@ -1,0 +1,188 @@
+"""Search published booklets and masked exports for the arms, and hold that only chance joins prompts.
+
+Booklets in which the places or sides of each arm are evened out are sorted wholly by this search, as the
+first test shows. In ours, the texts of one prompt can be sorted, since each rater sees its arms equally
+often. Over a whole study that is worth what turning the arms of each prompt at random is worth.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from rater.publish.booklets import deal_booklets
+from rater.publish.dealt import Trial
+from rater.store.rating.masked_export import masked_id
+from rater.study.design import Design
+from tests.leaks.arm_search import (
+    BY_BOOKLETS,
+    BY_PROMPTS,
+    Effort,
+    SeenTrial,
+    find_arms,
+    share_sorted,
+    share_sorted_by_chance,
+    share_sorted_within_prompts,
+)
+
+ONE_TEXT = Design(n_raters=12, items_per_rater=24, n_prompts=8, n_arms=2, n_samples=3)
+REPEATED = Design(n_raters=12, items_per_rater=24, n_prompts=8, n_arms=2, n_samples=3, n_repeats=4)
+PAIRS = Design(n_raters=40, items_per_rater=12, n_prompts=12, n_arms=2, n_samples=1, is_pairwise=True)
+THREE_ARMS = Design(n_raters=18, items_per_rater=18, n_prompts=6, n_arms=3, n_samples=3)
+THREE_ARMS_IN_PAIRS = Design(
+    n_raters=30, items_per_rater=18, n_prompts=6, n_arms=3, n_samples=3, is_pairwise=True
+)
+DESIGNS = {
+    "one text": ONE_TEXT,
+    "one text, with repeats": REPEATED,
+    "pairs": PAIRS,
+    "three arms": THREE_ARMS,
+    "three arms in pairs": THREE_ARMS_IN_PAIRS,
+}
+LARGER = {
+    "24 raters, 96 texts": Design(24, 24, 12, 2, 4),
+    "12 raters, 4 prompts": Design(12, 24, 4, 2, 6),
+    "blocks": Design(24, 24, 12, 2, 4, n_dimensions=2, asking="blocks"),
+    "60 raters, pairs": Design(60, 20, 20, 2, 2, is_pairwise=True),
+    "three arms, 96 texts": Design(32, 24, 8, 3, 4),
+}
+Arms = dict[Hashable, int]
+
+
+def as_published(booklets: Sequence[Sequence[Trial]]) -> tuple[list[SeenTrial], Arms]:
+    """What a rating database shows of booklets, and the arm of each text."""
+    seen, arms = [], Arms()
+    for number, booklet in enumerate(booklets):
+        for place, trial in enumerate(booklet):
+            arms |= {completion: completion.arm for completion in trial.shown}
+            relative = (place + 0.5) / len(booklet) - 0.5
+            seen.append(
+                SeenTrial(number, trial.prompt, trial.shown, relative, trial.dimension, trial.is_repeat)
+            )
+    return seen, arms
+
+
+def as_exported(booklets: Sequence[Sequence[Trial]]) -> tuple[list[SeenTrial], Arms]:
+    """What a masked export shows of booklets: an item's id is another one for each rater."""
+    published, of_items = as_published(booklets)
+    seen, arms = [], Arms()
+    for trial in published:
+        items = tuple(masked_id(str(trial.booklet), str(item)) for item in trial.items)
+        arms |= {own: of_items[item] for own, item in zip(items, trial.items, strict=True)}
+        seen.append(
+            SeenTrial(
+                trial.booklet,
+                (trial.booklet, trial.prompt),
+                items,
+                trial.place,
+                trial.dimension,
+                trial.is_repeat,
+            )
+        )
+    return seen, arms
+
+
+def evened_out_by_arm(design: Design, seed: int) -> list[list[Trial]]:
+    """Booklets whose places (or sides) are evened out by arm: what the search must be able to find."""
+    rng = np.random.default_rng(seed)
+    evened = []
+    for booklet in deal_booklets(design, rng):
+        orders = [[booklet[index] for index in rng.permutation(len(booklet))] for _ in range(16)]
+        if design.is_pairwise:
+            orders = [[_turned(trial, rng) for trial in booklet] for _ in range(16)]
+        evened.append(min(orders, key=_unevenness))
+    return evened
+
+
+def _turned(trial: Trial, rng: np.random.Generator) -> Trial:
+    return Trial(trial.shown[::-1] if rng.integers(2) else trial.shown)
+
+
+def _unevenness(booklet: Sequence[Trial]) -> float:
+    places = np.arange(len(booklet)) / (len(booklet) - 1) - 0.5
+    if len(booklet[0].shown) == 2:
+        return abs(sum(trial.shown[0].arm - trial.shown[1].arm for trial in booklet))
+    arms = np.array([trial.shown[0].arm for trial in booklet])
+    return float(sum((places[arms == arm].sum()) ** 2 for arm in set(arms.tolist())))
+
+
+def attack(
+    seen: Sequence[SeenTrial],
+    arms: Mapping[Hashable, int],
+    *,
+    seed: int,
+    weights: Mapping[str, float] = BY_BOOKLETS,
+    n_kicks: int = 40,
+) -> tuple[float, float, float]:
+    """Return the shares sorted within prompts, over the study, and over the study by chance."""
+    rng = np.random.default_rng(seed)
+    n_arms = len(set(arms.values()))
+    found = find_arms(seen, Effort(n_arms, rng, n_starts=4, n_kicks=n_kicks), weights)
+    return (
+        share_sorted_within_prompts(found, arms),
+        share_sorted(found, arms),
+        share_sorted_by_chance(found, arms, rng, 100),
+    )
+
+
+@pytest.mark.parametrize("design", [ONE_TEXT, PAIRS, THREE_ARMS], ids=["one text", "pairs", "three arms"])
+def test_the_search_sorts_a_study_whose_booklets_even_the_arms_out(design: Design) -> None:
+    seen, arms = as_published(evened_out_by_arm(design, 1))
+
+    _, whole, chance = attack(seen, arms, seed=1)
+
+    assert chance < 0.75
+    assert whole > 0.95
+
+
+@pytest.mark.parametrize("weights", [BY_BOOKLETS, BY_PROMPTS], ids=["by booklets", "by prompts"])
+@pytest.mark.parametrize("design", DESIGNS.values(), ids=DESIGNS)
+def test_published_booklets_join_no_prompts_of_an_arm(design: Design, weights: Mapping[str, float]) -> None:
+    shares = [
+        attack(*as_published(deal_booklets(design, np.random.default_rng(seed))), seed=seed, weights=weights)
+        for seed in range(6)
+    ]
+
+    _, whole, chance = np.mean(shares, axis=0)
+    # a share has a standard deviation of about 0.1, and so the mean of six one of 0.04
+    assert abs(whole - chance) < 0.17
+
+
+def test_published_pairs_of_two_arms_do_not_even_tell_the_arms_within_a_prompt() -> None:
+    design = Design(n_raters=40, items_per_rater=12, n_prompts=4, n_arms=2, n_samples=6, is_pairwise=True)
+    shares = [
+        attack(*as_published(deal_booklets(design, np.random.default_rng(seed))), seed=seed, weights=weights)
+        for seed in range(6)
+        for weights in (BY_BOOKLETS, BY_PROMPTS)
+    ]
+
+    # six pairs turned at random, renamed for the best: 0.656
+    assert np.mean(shares, axis=0)[0] < 0.656 + 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("design", LARGER.values(), ids=LARGER)
+def test_larger_studies_join_no_prompts_of_an_arm_either(design: Design) -> None:
+    shares = [
+        attack(
+            *as_published(deal_booklets(design, np.random.default_rng(seed))),
+            seed=seed,
+            weights=(BY_BOOKLETS, BY_PROMPTS)[seed % 2],
+            n_kicks=60,
+        )
+        for seed in range(8)
+    ]
+
+    _, whole, chance = np.mean(shares, axis=0)
+    assert abs(whole - chance) < 0.14
+
+
+@pytest.mark.parametrize("design", [ONE_TEXT, PAIRS, THREE_ARMS], ids=["one text", "pairs", "three arms"])
+def test_a_masked_export_joins_no_texts_of_an_arm(design: Design) -> None:
+    shares = [
+        attack(*as_exported(deal_booklets(design, np.random.default_rng(seed))), seed=seed, n_kicks=5)
+        for seed in range(3)
+    ]
+
+    _, whole, chance = np.mean(shares, axis=0)
+    assert abs(whole - chance) < 0.06
