@@ -131,6 +131,7 @@ def test_on_a_phone_many_points_are_in_one_row_above_the_labels_of_its_ends(
     with browse(**{**PHONE, "viewport": {"width": width, "height": 640}}) as context:
         page = context.new_page()
         enter(page, study)
+        at_trial(page, 1)
         cards = [box(card) for card in page.locator(".point").all()]
         assert len({card["y"] for card in cards}) == 1
         assert min(card["width"] for card in cards) >= 24
@@ -229,6 +230,7 @@ def test_a_right_to_left_text_reaches_the_right_edge_of_a_left_to_right_page(
     with browse(**DESKTOP) as context:
         page = context.new_page()
         enter(page, study)
+        at_trial(page, 1)
         text, column = box(page.locator(".rated")), box(page.locator("#text"))
         assert text["x"] + text["width"] == pytest.approx(column["x"] + column["width"], abs=1)
         assert page.evaluate("document.documentElement.dir") == "ltr"
