@@ -249,6 +249,7 @@ def _require_layers(study: "Study", layers: tuple[int, ...]) -> None:
 
 
 def _draw(outcomes: "list[Outcome]", picture: Path, job: _Job) -> None:
+    from rater.report.figures.fonts import plan_fonts
     from rater.report.figures.style import drawing, render
     from rater.report.figures.sweep import SweepCell, SweepLabels, sketch_sweep
 
@@ -275,7 +276,10 @@ def _draw(outcomes: "list[Outcome]", picture: Path, job: _Job) -> None:
         unsteered_nll=unsteered.nll,
         n=f"{len(job.prompts)} prompts × {job.samples} samples",
     )
-    with drawing():
+    fonts = plan_fonts({}, [labels.study, labels.arm, labels.effect, labels.strength])
+    if fonts.remark:
+        click.echo(f"Warning: {fonts.remark}", err=True)
+    with drawing(fonts):
         drawn = render(sketch_sweep(cells, labels), None)
     if picture.suffix == ".png":
         picture.write_bytes(drawn.png)

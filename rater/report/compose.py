@@ -2,7 +2,7 @@
 
 import rater
 from rater.analysis.wording import counted
-from rater.report.document import Block, Document, Section
+from rater.report.document import Block, Document, Prose, Section
 from rater.report.sections.amendments import amendments_section
 from rater.report.sections.arms import contrasts_section, doses_section, ranking_section
 from rater.report.sections.beside import dimension_section, naive_section
@@ -58,6 +58,7 @@ def _first_pages(findings: Findings) -> list[Block | Section]:
     return [
         *first_warnings(findings.analysis.diagnosis),
         *findings.picture("arms"),
+        *([Prose(findings.fonts.remark, is_warning=True)] if findings.fonts.remark else []),
         arms_table(findings, findings.primary),
         failed_checks_section(findings),
         *([example] if example else []),

@@ -18,7 +18,7 @@ from rater.errors import RaterError
 from rater.report.about import About, TextTables
 from rater.report.compose import compose
 from rater.report.export import Json, to_json, write_csv
-from rater.report.figures.draw import draw_figures
+from rater.report.figures.draw import draw_figures, plan_analysis_fonts
 from rater.report.figures.style import Drawn
 from rater.report.files import write_dictionary, write_table
 from rater.report.place import FIGURES, require_folder
@@ -83,10 +83,12 @@ def _fill(
     digest = hashlib.sha256((working / "answers.csv").read_bytes()).hexdigest()
     write_private(working / "results.json", to_json(analysis, {**json_about, "label": about.label}))
     curve = _curve(analysis, tested, say)
-    figures = draw_figures(analysis, tested, curve, label=about.label, say=say)
+    fonts = plan_analysis_fonts(analysis)
+    figures = draw_figures(analysis, tested, curve, label=about.label, fonts=fonts, say=say)
+    remarks += [fonts.remark] if fonts.remark else []
     _write_figures(working / FIGURES, figures)
     say("Writing the report")
-    findings = replace(given, figures=figures, curve=curve)
+    findings = replace(given, figures=figures, curve=curve, fonts=fonts)
     document = compose(findings, digest)
     write_private(working / "report.html", to_html(document))
     write_private(working / "report.md", to_markdown(document))

@@ -17,10 +17,11 @@ from rater.report.figures.arms import in_order, sketch_numbers, sketch_points
 from rater.report.figures.choices import sketch_choices
 from rater.report.figures.course import Course, sketch_positions, sketch_times
 from rater.report.figures.doses import sketch_doses
+from rater.report.figures.fonts import FontPlan, plan_fonts
 from rater.report.figures.forest import Effects, sketch_contrasts, sketch_units
 from rater.report.figures.guesses import sketch_guesses
 from rater.report.figures.power import sketch_power
-from rater.report.figures.style import Drawn, Sketch, drawing, render
+from rater.report.figures.style import Drawn, Sketch, clean, drawing, render
 from rater.study.scales import Likert
 
 
@@ -30,15 +31,38 @@ def draw_figures(
     curve: PowerCurve | None,
     *,
     label: str | None,
+    fonts: FontPlan | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Drawn]:
-    """Draw every figure that the data give reason for, by name; a quarter of a second each."""
+    """Draw every figure that the data give reason for, by name; a quarter of a second each.
+
+    ``fonts`` are by default those that the names need.
+    """
     drawn = {}
-    with drawing():
+    with drawing(plan_analysis_fonts(analysis) if fonts is None else fonts):
         for sketch in _sketches(analysis, frame, curve):
             say(f"Drawing: {sketch.title}")
             drawn[sketch.name] = render(sketch, label)
     return drawn
+
+
+def plan_analysis_fonts(analysis: Analysis) -> FontPlan:
+    """Choose fonts for the names that the figures of an analysis show."""
+    found = analysis.dimensions[0]
+    arms = [*analysis.planned.contrast, *(arm.arm for arm in found.arms)]
+    names = {
+        "arm": [clean(arm) for arm in dict.fromkeys(arms)],
+        "prompt": [clean(unit.unit) for unit in found.details.prompts],
+        "rater": [clean(unit.unit) for unit in found.details.raters],
+    }
+    labels = [
+        scale.label(point)
+        for each in analysis.dimensions
+        if isinstance(scale := each.dimension.scale, Likert)
+        for point in range(1, scale.points + 1)
+    ]
+    declared = [contrast.name for contrast in found.details.contrasts]
+    return plan_fonts(names, [*map(clean, labels), *map(clean, declared)])
 
 
 def _sketches(analysis: Analysis, frame: pd.DataFrame, curve: PowerCurve | None) -> Iterator[Sketch]:

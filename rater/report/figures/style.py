@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rater.harmless import harmless
+from rater.report.figures.fonts import BASE_FONT, FontPlan, current_plan, using
 
 INK, MUTED, GRID, PAPER = "#1a1a1b", "#5c5c5e", "#d4d4d7", "#fffffe"
 ARMS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
@@ -42,7 +43,7 @@ _STYLE: dict[Any, Any] = {
     "axes.titleweight": "bold",
     "axes.facecolor": PAPER,
     "figure.facecolor": PAPER,
-    "font.family": "DejaVu Sans",
+    "font.family": BASE_FONT,
     "font.size": 9,
     "grid.color": GRID,
     "grid.linewidth": 0.6,
@@ -90,11 +91,12 @@ class Drawn:
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
+def drawing(fonts: FontPlan | None = None) -> Iterator[None]:
     """Make matplotlib draw in our style, whatever the settings were; everything is drawn inside of it."""
-    with mpl.rc_context():
+    plan = fonts or FontPlan()
+    with mpl.rc_context(), using(plan):
         mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
+        mpl.rcParams.update({**_STYLE, "font.family": list(plan.families)})
         yield
 
 
@@ -111,7 +113,7 @@ def render(sketch: Sketch, label: str | None) -> Drawn:
         figure.suptitle(clean(label).upper(), x=0.99, ha="right", fontsize=8, weight="bold", color="#b3261e")
     svg, png = io.StringIO(), io.BytesIO()
     with warnings.catch_warnings():
-        # The PNG shows a box for what our font lacks; the SVG leaves it to the reader's fonts.
+        # what no font has is replaced before (`rater.report.figures.fonts`), and warned of there
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         figure.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})
@@ -128,8 +130,8 @@ def render(sketch: Sketch, label: str | None) -> Drawn:
 
 
 def clean(text: str) -> str:
-    """Put a text from a study on one line, without characters that XML refuses."""
-    return " ".join(harmless(str(text)).split())
+    """Put a text from a study on one line, without characters that XML refuses or that no font has."""
+    return current_plan().show(" ".join(harmless(str(text)).split()))
 
 
 def wrap(text: str, width: int, lines: int = 2) -> str:

@@ -1,7 +1,7 @@
 """Hold what every section of the report is written from, and make the tables that several share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
@@ -12,6 +12,7 @@ from rater.analysis.results import NotEstimable, Outcome, Quantity, Result
 from rater.analysis.sensitivity import PowerCurve
 from rater.report.about import About
 from rater.report.document import Block, Picture, Prose, Table
+from rater.report.figures.fonts import FontPlan
 from rater.report.figures.style import Drawn
 from rater.report.labelled import short_ids
 from rater.report.numbers import (
@@ -43,6 +44,8 @@ class Findings:
     about: About
     figures: Mapping[str, Drawn]
     curve: PowerCurve | None = None
+    fonts: FontPlan = field(default_factory=FontPlan)
+    """The fonts of the figures, and the names that are numbered in them."""
     frame: pd.DataFrame | None = None
     """Every answer, with arms."""
     texts: pd.DataFrame | None = None

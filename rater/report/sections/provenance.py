@@ -61,6 +61,9 @@ def provenance_section(findings: Findings, digest: str) -> Section:
 def files_section(findings: Findings) -> Section:
     """Say which files belong to the report, and what the columns of the answers mean."""
     blocks: list[Block] = [Table("Files", ("file", "content"), FILES, n_text=2)]
+    if findings.fonts.substitutes:
+        numbered = [(number, name) for name, number in findings.fonts.substitutes.items()]
+        blocks.append(Table("Names that are numbered in figures", ("in figures", "name"), numbered, n_text=2))
     if findings.about.columns:
         rows = [(name, sentence(says)) for name, (says, _) in findings.about.columns.items()]
         blocks.append(Table("Columns of the answers", ("column", "meaning"), rows, n_text=2))

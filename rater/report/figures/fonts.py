@@ -1,0 +1,168 @@
+"""Choose fonts that have the letters of a study's names, or number the names that no font here can show.
+
+matplotlib's own font, DejaVu Sans, has Latin, Greek, Cyrillic and Arabic letters, and no Chinese, Japanese,
+Korean, Devanagari or Thai ones. Fonts that are installed are searched where it lacks letters, and only then,
+so that figures of other studies are the same bytes on every machine.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from matplotlib import font_manager
+from matplotlib.ft2font import FT2Font
+
+BASE_FONT = "DejaVu Sans"
+_NOT_DRAWN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
+"""Categories of characters that have no glyph of their own, or change another one's."""
+_MAX_LISTED = 12
+UNKNOWN = "□"
+"""Is drawn for a letter that no font has, outside of names."""
+
+
+@dataclass(frozen=True)
+class FontPlan:
+    """The fonts of a set of figures, and what is drawn in place of names that no font has."""
+
+    families: tuple[str, ...] = (BASE_FONT,)
+    substitutes: Mapping[str, str] = field(default_factory=dict)
+    """Name → number: ``基线模型`` → ``arm 1``."""
+    missing: str = ""
+    """The letters that no font has, each once."""
+
+    def show(self, text: str) -> str:
+        """Replace the names and letters that no font has."""
+        if not self.missing:
+            return text
+        for name in sorted(self.substitutes, key=len, reverse=True):
+            text = text.replace(name, self.substitutes[name])
+        return text.translate(dict.fromkeys(map(ord, self.missing), UNKNOWN))
+
+    @property
+    def remark(self) -> str:
+        """What somebody who reads the figures must know; empty where all letters are drawn."""
+        if not self.missing:
+            return ""
+        letters = "".join(self.missing[:_MAX_LISTED]) + ("…" if len(self.missing) > _MAX_LISTED else "")
+        arms = [
+            f"{number} = {name}" for name, number in self.substitutes.items() if number.startswith("arm ")
+        ]
+        listed = "; ".join(arms[:_MAX_LISTED]) or "all of them are listed at the end of the report"
+        how = f"names are numbered in figures ({listed})" if self.substitutes else f"figures show {UNKNOWN}"
+        return (
+            f"No font that is installed here has the letters {letters}, so {how}. Install one that has them, "
+            "such as Noto Sans or Noto Sans CJK, and write the report again."
+        )
+
+
+_PLAIN = FontPlan()
+_PLAN: ContextVar[FontPlan] = ContextVar("font plan", default=_PLAIN)
+
+
+@contextmanager
+def using(plan: FontPlan) -> Iterator[None]:
+    """Draw by a plan inside of a block."""
+    token = _PLAN.set(plan)
+    try:
+        yield
+    finally:
+        _PLAN.reset(token)
+
+
+def current_plan() -> FontPlan:
+    """Return the plan that figures are drawn by."""
+    return _PLAN.get()
+
+
+def plan_fonts(
+    names: Mapping[str, Sequence[str]], texts: Iterable[str] = (), *, files: Sequence[str] | None = None
+) -> FontPlan:
+    """Choose fonts for the names and other texts of a set of figures.
+
+    Costs nothing where matplotlib's own font has all letters; else it opens every font that is installed.
+
+    Args:
+        names: what is numbered if no font has its letters, by what the number is called: arm, prompt, rater.
+        texts: what else figures show.
+        files: the font files to choose from; by default those that are installed.
+    """
+    every = [name for group in names.values() for name in group]
+    missing = _letters([*every, *texts]) - _covered(_base_file(), _letters([*every, *texts]))
+    if not missing:
+        return FontPlan()
+    families = [BASE_FONT]
+    candidates = _ranked(missing, sorted(_installed() if files is None else files))
+    for file in candidates:
+        found = _covered(file, missing)
+        if found:
+            families.append(_family(file))
+            missing -= found
+        if not missing:
+            break
+    return FontPlan(
+        families=tuple(dict.fromkeys(families)),
+        substitutes=_number(names, missing),
+        missing="".join(sorted(missing)),
+    )
+
+
+def _number(names: Mapping[str, Sequence[str]], missing: set[str]) -> dict[str, str]:
+    """Number the names that have a letter without a glyph, by their places among all."""
+    return {
+        name: f"{noun} {place}"
+        for noun, group in names.items()
+        for place, name in enumerate(dict.fromkeys(group), 1)
+        if missing & set(name)
+    }
+
+
+def _letters(texts: Iterable[str]) -> set[str]:
+    return {letter for text in texts for letter in text if unicodedata.category(letter) not in _NOT_DRAWN}
+
+
+def _ranked(letters: set[str], files: Sequence[str]) -> list[str]:
+    """Sort fonts by how many of the letters they have, sans-serif and regular ones first among equals."""
+    covered = {file: len(_covered(file, letters)) for file in files}
+    return sorted(
+        (file for file, n in covered.items() if n), key=lambda file: (-covered[file], _is_odd(file), file)
+    )
+
+
+def _is_odd(file: str) -> tuple[bool, bool]:
+    name = Path(file).stem.lower()
+    return "sans" not in name, not ("regular" in name or "-" not in name)
+
+
+def _covered(file: str, letters: set[str]) -> set[str]:
+    font = _open(file)
+    return set() if font is None else {letter for letter in letters if font.get_char_index(ord(letter))}
+
+
+@cache
+def _open(file: str) -> FT2Font | None:
+    """Open a font; None where matplotlib cannot draw it, such as bitmaps of emoji."""
+    try:
+        font = FT2Font(file)
+    except (RuntimeError, OSError, NotImplementedError):
+        return None
+    return None if not font.scalable or "last resort" in font.family_name.lower() else font
+
+
+def _installed() -> list[str]:
+    return font_manager.findSystemFonts(fontext="ttf")
+
+
+def _base_file() -> str:
+    return str(font_manager.findfont(BASE_FONT))
+
+
+def _family(file: str) -> str:
+    """Let matplotlib know a font, which may be newer than its list of fonts; returns the family's name."""
+    font_manager.fontManager.addfont(file)
+    font = _open(file)
+    assert font is not None  # noqa: S101 (it was opened before)
+    return str(font.family_name)
