@@ -19,8 +19,6 @@ from rater.web.settings import running
 
 _WAYS_BACK = re.compile(r"/desk(/[A-Za-z0-9._~/-]{0,300})?")
 
-_COOKIE_MISSING = "cookie-missing"
-
 blueprint = Blueprint("access", __name__, url_prefix=DESK_PATH)
 
 
@@ -32,7 +30,7 @@ def user() -> User:
 @blueprint.get("/login")
 def login() -> str:
     """Ask for name and password. Costs no query."""
-    return _ask(request.args.get("next", DESK_PATH), is_cookie_missing=_COOKIE_MISSING in request.args)
+    return _ask(request.args.get("next", DESK_PATH), is_cookie_missing="cookie_missing" in request.args)
 
 
 @blueprint.post("/login")
@@ -92,7 +90,7 @@ def require_user() -> AnyResponse | None:
         way_back = request.path if request.method == "GET" and _WAYS_BACK.fullmatch(request.path) else None
         # who comes from the login without a cookie has a browser that did not keep it
         missing = "1" if urlsplit(request.referrer or "").path == url_for("access.login") else None
-        return redirect(url_for("access.login", next=way_back, **{_COOKIE_MISSING: missing}), 303)
+        return redirect(url_for("access.login", next=way_back, cookie_missing=missing), 303)
     g.desk_user, is_to_be_noted = found
     # a page that updates itself is nobody who sits there
     if is_to_be_noted and request.endpoint != "desk.progress":
