@@ -109,7 +109,9 @@ def test_every_interval_of_the_json_is_possible(wide: Analysis) -> None:
         if isinstance(node, dict):
             ends = node.get("interval")
             if isinstance(ends, dict) and node.get("score") in bounds:
-                most = bounds[node["score"]] + 1e-12
+                # a straight line through bounded answers may rise by a little more than the scale is long
+                steeper = 1.1 if node.get("test") == "linear trend over doses" else 1
+                most = steeper * bounds[node["score"]] + 1e-12
                 assert -most <= ends["low"] <= ends["high"] <= most, node
                 n += 1
             return n + sum(check(each) for each in node.values())
