@@ -21,7 +21,7 @@ from rater.errors import DatabaseError, RaterError, StateError
 from rater.publish.lifecycle import close_study, open_study
 from rater.publish.publish import publish_study
 from rater.report.files import write_dictionary, write_table
-from rater.store.engine import disposing, reading, writing
+from rater.store.engine import disposing, empty_wal, reading, writing
 from rater.store.log import event_hash, read_events
 from rater.store.rating import raters, sittings, trials
 from rater.store.rating.masked_export import COLUMNS
@@ -265,6 +265,28 @@ def test_the_file_of_a_closed_study_is_whole_without_its_wal_while_a_server_has_
     with closing(sqlite3.connect(tmp_path / "alone.db")) as alone:
         assert alone.execute("SELECT state FROM study").fetchone() == ("closed",)
         assert alone.execute("SELECT count(*) FROM answer").fetchone() == (11,)
+
+
+def test_a_study_is_closed_on_a_disk_that_has_no_room_to_empty_the_wal(
+    opened: Study, rating_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        def execute(self, _statement: str) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    with disposing(open_rating(rating_url)) as rating:
+        monkeypatch.setattr("sqlalchemy.pool.base._ConnectionFairy.cursor", lambda _: Full())
+        with pytest.raises(DatabaseError, match="cannot be emptied: database or disk is full"):
+            empty_wal(rating)
+    monkeypatch.undo()
+
+    def fail(_: object) -> None:
+        raise DatabaseError("The WAL cannot be emptied.")
+
+    monkeypatch.setattr("rater.publish.lifecycle.empty_wal", fail)
+    head = close_study(rating_url, opened.name, now=NOW)
+
+    assert len(head) == 64
 
 
 def test_a_backup_that_cannot_be_made_says_why(rating_url: str, sealed_url: str, tmp_path: Path) -> None:

@@ -1,11 +1,9 @@
 """The command `rater`: verbs in the order of the flow."""
 
 import errno
-import io
 import os
 import sys
 import warnings
-from pathlib import Path
 
 import click
 
@@ -32,6 +30,7 @@ from rater.cli.register import register
 from rater.cli.rehearse import rehearse
 from rater.cli.serve import serve
 from rater.cli.status import status
+from rater.cli.streams import prepare_streams
 from rater.cli.sweep import sweep
 from rater.cli.user import user
 from rater.cli.verify import verify
@@ -77,7 +76,7 @@ def main() -> None:
     # the analysis's matrices are small: a second thread that waits for work costs more than it gives
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     warnings.formatwarning = _in_one_line
-    _prepare_streams()
+    prepare_streams()
     try:
         status = cli(standalone_mode=False)
     except RaterError as error:
@@ -95,15 +94,6 @@ def main() -> None:
         _fail_for_want_of_room(error)
     else:
         sys.exit(status if isinstance(status, int) else 0)
-
-
-def _prepare_streams() -> None:
-    """Let a terminal's encoding and closed streams stop nobody: "?" for what cannot be shown, no answers."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-    if sys.stdin is None:
-        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 (for as long as the command runs)
 
 
 def _fail_for_want_of_room(error: OSError) -> None:

@@ -13,6 +13,8 @@ from rater.name_lists import similar_names
 from rater.names import normalise_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session
 
@@ -90,10 +92,10 @@ def invite(  # noqa: PLR0917 (click's interface)
                 labels = _labels(session, study.id, n_links, labels_file)
                 made = make_invitations(session, study.id, labels, now=datetime.now(UTC))
                 links = [(each.label, f"{base}/s/{study.slug}/i/{each.code}") for each in made]
-                files.prepare(links)  # links that could not be written down are not made either
+                # inside the transaction: links that could not be written down or printed are not made either
+                files.prepare(links)
+                _print(links)
             files.finish(links)
-    for label, link in links:
-        click.echo(f"{label}\t{link}")
     click.echo("Keep these: only their digests are stored, so that they cannot be shown again.", err=True)
 
 
@@ -115,7 +117,13 @@ def _finish_earlier(rating: "Engine", files: "LinkFiles") -> list[tuple[str, str
         "An earlier run was interrupted after it had made these links; its files are finished.", err=True
     )
     files.finish(links)
+    _print(links)
     return links
+
+
+def _print(links: "Sequence[tuple[str, str]]") -> None:
+    for label, link in links:
+        click.echo(f"{label}\t{link}")
 
 
 def _base(address: str) -> str:

@@ -1,7 +1,9 @@
 """Open a study to raters, let it rest, and close it; each step is a row in the study's log."""
 
+import contextlib
 from datetime import datetime
 
+from rater.errors import DatabaseError
 from rater.store.engine import disposing, empty_wal, reading, writing
 from rater.store.log import read_events
 from rater.store.rating.open import open_rating
@@ -28,13 +30,16 @@ def pause_study(rating_url: str, name: str, *, now: datetime) -> str:
 
 
 def close_study(rating_url: str, name: str, *, now: datetime) -> str:
-    """Take no more answers; returns the log's new head. All answers are in a SQLite file itself then.
+    """Take no more answers; returns the log's new head.
+
+    All answers are in a SQLite file itself then, unless the disk has no room for them: then they stay in its
+    WAL, and the study is closed all the same.
 
     Raises:
         StateError: the study is not published, closed already, or unblinded.
     """
     head = _move(rating_url, name, "closed", now=now)
-    with disposing(open_rating(rating_url)) as rating:
+    with disposing(open_rating(rating_url)) as rating, contextlib.suppress(DatabaseError):
         empty_wal(rating)
     return head
 

@@ -239,10 +239,19 @@ def writing(engine: Engine) -> Iterator[Session]:
 
 
 def empty_wal(engine: Engine) -> None:
-    """Bring what is in SQLite's WAL into the database file, which is whole by itself then."""
-    if engine.dialect.name == "sqlite":
-        with contextlib.closing(engine.raw_connection()) as connection:
+    """Bring what is in SQLite's WAL into the database file, which is whole by itself then.
+
+    Raises:
+        DatabaseError: there is no room for it; everything that was committed stays in the WAL.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with contextlib.closing(engine.raw_connection()) as connection:
+        try:
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            msg = f"The WAL of {engine.url.database} cannot be emptied: {error}. Nothing in it is lost."
+            raise DatabaseError(msg) from error
 
 
 def _turn(engine: Engine) -> contextlib.AbstractContextManager[None]:

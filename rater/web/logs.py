@@ -7,6 +7,7 @@ identifiers. Addresses of clients, cookies, forms and answers are in no line.
 import json
 import logging
 import sys
+import threading
 import time
 import traceback
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from flask import Flask, Response, g, request
 LogFormat = Literal["text", "json"]
 
 _requests = logging.getLogger("rater.web.requests")
+_MAX_KINDS = 500
 _OWN = ("reference", "page", "method", "status", "ms")
 """What a record of ours may carry beside its message."""
 
@@ -48,6 +50,37 @@ class TextLines(logging.Formatter):
     converter = staticmethod(time.gmtime)  # the same hours as in the database
 
 
+class RepeatLimit(logging.Filter):
+    """Lets lines of one kind through up to a number a minute, and then counts them.
+
+    A kind is a message before its values are put in. The first line of the next minute tells how many were
+    left out, so that no flood of bad requests fills a disk, or hides another line.
+    """
+
+    def __init__(self, most: int = 20, window_s: float = 60.0) -> None:
+        super().__init__()
+        self._most, self._window_s = most, window_s
+        self._lock = threading.Lock()
+        self._seen: dict[tuple[str, int, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Count a line, and let it through unless there were many of its kind."""
+        if record.levelno < logging.WARNING:  # each request, where that is asked for
+            return True
+        kind = (record.name, record.levelno, str(record.msg)[:200])
+        with self._lock:
+            if len(self._seen) >= _MAX_KINDS:
+                self._seen.clear()
+            since, n = self._seen.get(kind, (record.created, 0))
+            n_left_out = 0
+            if record.created - since >= self._window_s or record.created < since:
+                since, n, n_left_out = record.created, 0, max(0, n - self._most)
+            self._seen[kind] = since, n + 1
+        if n_left_out:
+            record.msg = f"{record.msg} ({n_left_out} more such lines within a minute were left out)"
+        return n < self._most
+
+
 def configure(log_format: LogFormat, level: str = "warning") -> None:
     """Send what the app logs to standard error, in one of the two forms.
 
@@ -57,6 +90,7 @@ def configure(log_format: LogFormat, level: str = "warning") -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(log_format))
+    handler.addFilter(RepeatLimit())
     logger = logging.getLogger("rater.web")
     logger.handlers = [handler]
     logger.propagate = False

@@ -33,7 +33,20 @@ CONTENT_SECURITY_POLICY = (
     )
     + "; frame-ancestors 'none'; base-uri 'none'"
 )
-_HEADERS = {
+PERMISSIONS_POLICY = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        "camera",
+        "display-capture",
+        "geolocation",
+        "microphone",
+        "payment",
+        "publickey-credentials-get",
+        "usb",
+    )
+)
+"""No page of ours needs any of them, nor may a frame or a script ask for them."""
+HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     # not no-referrer: that makes browsers send `Origin: null` with our own forms
@@ -42,6 +55,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex, nofollow",
+    "Permissions-Policy": PERMISSIONS_POLICY,
 }
 
 
@@ -81,7 +95,7 @@ def _add_headers(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.replace(
             "frame-ancestors 'none'", "frame-ancestors 'self'"
         )
-    for name, value in _HEADERS.items():
+    for name, value in HEADERS.items():
         if name != "X-Frame-Options" or not g.get("may_be_framed"):
             response.headers.setdefault(name, value)
     if request.endpoint == "static" and response.status_code == 200:

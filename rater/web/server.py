@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # it has no types
 from gunicorn.glogging import Logger  # type: ignore[import-untyped] # as above
@@ -32,7 +33,7 @@ from rater.web import logs, metrics
 from rater.web.app import create_app
 from rater.web.gate import Gate
 from rater.web.receiving import Connection, ReceivingWorker
-from rater.web.security import DESK_PATH, MAX_REQUEST_BYTES
+from rater.web.security import DESK_PATH, HEADERS, MAX_REQUEST_BYTES
 from rater.web.settings import WebSettings
 
 DEFAULT_PORT = 8000
@@ -142,11 +143,29 @@ class _TextLogger(Logger):  # type: ignore[misc] # gunicorn is not typed
         super().setup(cfg)
         for handler in self.error_log.handlers:
             handler.addFilter(_Nameless())
+            handler.addFilter(logs.RepeatLimit())
             handler.setFormatter(logs.formatter(self.log_format))
 
 
 class _JsonLogger(_TextLogger):
     log_format: logs.LogFormat = "json"
+
+
+class _WithHeaders:
+    """A client whose answer, written by the server itself, gets the headers of the app's pages."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self._client = client
+
+    def sendall(self, answer: bytes) -> None:
+        """Send an answer with our headers after its first line."""
+        status, _, rest = answer.partition(b"\r\n")
+        headers = HEADERS | {"Cache-Control": "no-store"}
+        ours = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self._client.sendall(status + b"\r\n" + ours.encode() + rest)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
 
 
 class _Worker(ReceivingWorker):
@@ -157,6 +176,10 @@ class _Worker(ReceivingWorker):
         if connection.parser.req_count % _REQUESTS_A_CONNECTION == 0:
             request.force_close()
         return bool(super().handle_request(request, connection))
+
+    def handle_error(self, req: Request, client: socket.socket, addr: object, exc: BaseException) -> None:
+        """Refuse what is no request with the headers of every page of ours."""
+        super().handle_error(req, _WithHeaders(client), addr, exc)
 
     def handle_quit(self, _sig: int, _frame: FrameType | None) -> None:
         """End at once: the exception that gunicorn raises is lost where a callback is interrupted."""

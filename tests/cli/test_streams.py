@@ -1,5 +1,6 @@
 """Run the command where its streams are closed, full, or speak no UTF-8."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rater.cli.options import current_user
+from rater.cli.streams import prepare_streams
 
 OUTSIDE = Path(__file__).resolve().parents[2] / "experiments" / "templates" / "outside_completions.py"
 
@@ -66,3 +68,48 @@ def test_a_user_without_a_name_is_called_by_number(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("os.getuid", lambda: 54_321)
 
     assert current_user() == "uid 54321"
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+@pytest.mark.parametrize(
+    "harmful",
+    [
+        "\x1b[2J",
+        "\x1b]0;owned\x07",
+        "\x1bc",
+        "\x1b[8m",
+        "\x1b[3;1H",
+        "\x9b2J",
+        "\x07",
+        "\x08",
+        "\x1bPq\x1b\\",
+    ],
+)
+def test_no_text_steers_the_terminal(monkeypatch: pytest.MonkeyPatch, name: str, harmful: str) -> None:
+    into = io.BytesIO()
+    monkeypatch.setattr(sys, name, io.TextIOWrapper(into, encoding="utf-8", newline=""))
+    prepare_streams()
+
+    getattr(sys, name).write(f"A title{harmful}\n")
+
+    getattr(sys, name).flush()
+    written = into.getvalue().decode()
+    assert written.startswith("A title\ufffd")
+    assert not set("\x1b\x9b\x07\x08") & set(written)
+
+
+def test_colours_pass_and_progress_moves_the_cursor_on_standard_error_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = {name: io.BytesIO() for name in ("stdout", "stderr")}
+    for name, into in written.items():
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(into, encoding="utf-8", newline=""))
+    prepare_streams()
+
+    for name in written:
+        getattr(sys, name).write("\x1b[1;31mred\x1b[0m \x1b[38;5;12mblue\x1b[39m\r\x1b[2K")
+        getattr(sys, name).flush()
+
+    out, err = (into.getvalue().decode() for into in written.values())
+    assert err == "\x1b[1;31mred\x1b[0m \x1b[38;5;12mblue\x1b[39m\r\x1b[2K"
+    assert out == "\x1b[1;31mred\x1b[0m \x1b[38;5;12mblue\x1b[39m\ufffd\ufffd[2K"

@@ -94,3 +94,24 @@ def test_a_made_up_method_is_logged_as_other(client: FlaskClient, logged: Callab
 
     assert " other " in stream.getvalue()
     assert "X-MY-NAME" not in stream.getvalue()
+
+
+def line(message: str, *arguments: object, at: float) -> logging.LogRecord:
+    record = logging.LogRecord("rater.web", logging.WARNING, "", 0, message, arguments, None)
+    record.created = at
+    return record
+
+
+def test_a_flood_of_lines_of_one_kind_is_counted_and_hides_no_other() -> None:
+    limit = logs.RepeatLimit(most=3)
+
+    passed = [
+        limit.filter(line("%s: a page failed", f"{number:08x}", at=1000 + number)) for number in range(9)
+    ]
+    other = limit.filter(line("Something else.", at=1009))
+    after = line("%s: a page failed", "ffffffff", at=1075)
+
+    assert passed == [True] * 3 + [False] * 6
+    assert other
+    assert limit.filter(after)
+    assert after.getMessage() == "ffffffff: a page failed (6 more such lines within a minute were left out)"

@@ -112,7 +112,10 @@ def test_the_servers_own_log_names_neither_who_asked_nor_what_for(
         host, port = address.removeprefix("http://").split(":")
         with closing(socket.create_connection((host, int(port)), timeout=10)) as client:
             client.sendall(f"GET /s/{slug}?PID=frances b HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+            answer = client.recv(8192).decode()
+            assert answer.startswith("HTTP/1.1 400 ")
+            for header in ("Content-Security-Policy", "Permissions-Policy", "X-Content-Type-Options"):
+                assert f"\r\n{header}: " in answer
         process.terminate()
         _, err = process.communicate(timeout=20)
 

@@ -124,6 +124,13 @@ def test_the_static_version_follows_names_and_content(tmp_path: Path) -> None:
     assert len({before, changed, static_version(tmp_path)}) == 3
 
 
+def test_no_page_may_use_the_camera_or_the_like(client: FlaskClient, slug: str) -> None:
+    policy = client.get(f"/s/{slug}").headers["Permissions-Policy"]
+
+    for feature in ("camera", "microphone", "geolocation", "payment"):
+        assert f"{feature}=()" in policy
+
+
 def test_the_sealed_settings_are_dropped() -> None:
     environ = {"RATER_SEALED": "sqlite:///sealed.db", "HOME": "/home"}
 

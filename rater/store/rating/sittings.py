@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, union_all
 from sqlalchemy.orm import Session
 
-from rater.store.rating.schema import Answer, Booklet, Rater, Token
+from rater.store.rating.schema import Answer, Booklet, DeskSession, Rater, Token
 
 Channel = Literal["web", "terminal"]
 LateRaters = Literal["finish", "stop"]
@@ -102,6 +102,14 @@ def new_token() -> str:
 def digest(token: str) -> str:
     """Hash a token for the database, so that who reads the database cannot come back as a rater."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def is_token_known(session: Session, token: str) -> bool:
+    """Return whether a token is a rater's, or a session's at the desk. Costs a query."""
+    own = digest(token)
+    raters = select(Token.digest).where(Token.digest == own)
+    desk = select(DeskSession.token_digest).where(DeskSession.token_digest == own)
+    return session.execute(union_all(raters, desk).limit(1)).first() is not None
 
 
 def find_sitting(session: Session, study_id: int, token: str) -> Sitting | None:

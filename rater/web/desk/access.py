@@ -35,12 +35,15 @@ def login() -> str:
 
 @blueprint.post("/login")
 def check_login() -> AnyResponse:
-    """Log in; attempts are limited by address and by name. Takes 50 ms. Costs up to four queries."""
+    """Log in; attempts are limited by address, and by name from each address.
+
+    Takes 50 ms. Costs up to four queries.
+    """
     name, password = request.form.get("name", ""), request.form.get("password", "")
     if "\0" in name:  # which PostgreSQL refuses
         raise BadRequest
     limits.hit(limits.LOGIN_BY_ADDRESS, limits.address_key())
-    limits.hit(limits.LOGIN_BY_NAME, name)
+    limits.hit(limits.LOGIN_BY_NAME, f"{name} {limits.address_key()}")
     way_back = request.form.get("next", DESK_PATH)
     engine = running().engine
     with reading(engine) as session:

@@ -12,7 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask, template_rendered
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import event, update
 from werkzeug.test import TestResponse
 
 from rater.store.engine import disposing, reading, writing
@@ -345,3 +345,26 @@ def test_a_rater_is_told_nothing_of_the_desk(desk: Flask, slug: str) -> None:
 
     assert "desk" not in page.text
     assert "rater-desk" not in str(page.headers)
+
+
+def test_the_list_of_studies_costs_the_same_queries_however_many_there_are(
+    ada: FlaskClient, publish_study: Callable[..., str], add_raters: Callable[..., None]
+) -> None:
+    add_raters(3)
+    engine = ada.application.extensions["rater"].engine
+    statements: list[str] = []
+
+    def record(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", record)
+    ada.get("/desk")
+    with_one = len(statements)
+    for number in range(3):
+        publish_study(slug=f"more{number}", name=f"more{number}")
+    statements.clear()
+    page = ada.get("/desk")
+
+    assert len(statements) == with_one
+    assert not [statement for statement in statements if "answer" in statement]
+    assert "more2" in page.text
