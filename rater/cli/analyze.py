@@ -13,6 +13,7 @@ from rater.cli.outputs import Outputs, report_option, show, show_diagnosis
 
 if TYPE_CHECKING:
     from rater.cli.facts import Databases
+    from rater.cli.subject import Subject
 
 
 @click.command(short_help="Open the seal and say what the ratings show.")
@@ -93,6 +94,15 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
         how = {"interim": interim, "allow_altered": allow_altered}
         subject = look_at(databases, study_name, who=who, why=why, label=label, **how)
     show(explore(subject, elsewhere) if exploratory and study_name else subject, outputs)
+    if study_name is not None and not permuted:
+        _note_shown(databases, study_name, subject)
+
+
+def _note_shown(databases: "Databases", study_name: str, subject: "Subject") -> None:
+    from rater.unblind import note_shown
+
+    look = int(str(subject.json_about["look"]))
+    note_shown(databases.rating_url, study_name, look=look, now=datetime.now(UTC))
 
 
 def _find_declared(databases: "Databases", study_name: str, given: Elsewhere) -> None:

@@ -61,9 +61,10 @@ def export(
     now, masked = datetime.now(UTC), not unblinded
     if unblinded:
         _confirm(rating_url, study_name, yes=yes)
-        frame, texts = _unblind(sealed_url, rating_url, study_name, reason, allow_altered=allow_altered)
+        seen = _unblind(sealed_url, rating_url, study_name, reason, allow_altered=allow_altered)
+        frame, texts, look = seen
     else:
-        frame, texts = _export_masked(rating_url, study_name, reason["who"]), None
+        frame, texts, look = _export_masked(rating_url, study_name, reason["who"]), None, None
     frame = in_order(frame)
     write_table(frame, file)
     click.echo(f"{len(frame):,} answers are in {file}")
@@ -79,6 +80,10 @@ def export(
         click.echo(f"{texts['item'].nunique():,} texts are in {_with_it(file, 'texts')}")
     write_dictionaries(described, _with_it(file, "dictionary"))
     click.echo(f"What the columns mean is in {_with_it(file, 'dictionary')}")
+    if look is not None:
+        from rater.unblind import note_shown
+
+        note_shown(rating_url, study_name, look=look, now=datetime.now(UTC))
 
 
 def _entries(meanings: "Mapping[str, Meaning]") -> dict[str, tuple[str, str]]:
@@ -116,8 +121,8 @@ def _confirm(rating_url: str, study_name: str, *, yes: bool) -> None:
 
 def _unblind(
     sealed_url: str, rating_url: str, study_name: str, reason: dict[str, str], *, allow_altered: bool
-) -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """Unblind a study; return its ratings and its texts."""
+) -> "tuple[pd.DataFrame, pd.DataFrame, int]":
+    """Unblind a study; return its ratings, its texts, and which look this is."""
     from datetime import UTC, datetime
 
     from rater.analysis.texts import rate_texts
@@ -135,7 +140,7 @@ def _unblind(
     if seen.altered:
         click.echo(label_of_altered(seen.altered), err=True)
     click.echo(f"This is look {seen.look}; the log's head is {seen.log_head}", err=True)
-    return seen.frame, rate_texts(seen.texts, seen.frame, seen.plan.dimensions)
+    return seen.frame, rate_texts(seen.texts, seen.frame, seen.plan.dimensions), seen.look
 
 
 def _export_masked(rating_url: str, study_name: str, who: str) -> "pd.DataFrame":

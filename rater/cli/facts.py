@@ -85,7 +85,7 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
         study_hash=seen.study_hash,
         commitment=seen.commitment,
         log_head=events[-1].hash,
-        looks=_looks(seen_by_arm),
+        looks=_looks(events),
         n_planned_raters=seen.progress.n_booklets,
         n_started_raters=seen.progress.n_raters,
         n_finished_raters=seen.progress.n_finished,
@@ -117,6 +117,10 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
 
 
 def _looks(events: "Sequence[Event]") -> tuple[Look, ...]:
+    from rater.unblind.looking import LOOKS, SHOWN
+
+    shown = {event.detail.get("look") for event in events if event.kind == SHOWN}
+    looks = [event for event in events if event.kind in LOOKS]
     return tuple(
         Look(
             number=number,
@@ -125,8 +129,9 @@ def _looks(events: "Sequence[Event]") -> tuple[Look, ...]:
             why=str(event.detail["why"]),
             n_answers=int(str(event.detail["n_answers"])),
             is_interim=bool(event.detail.get("interim")),
+            was_shown=event is looks[-1] or event.detail.get("look") in shown,
         )
-        for number, event in enumerate(events, 1)
+        for number, event in enumerate(looks, 1)
     )
 
 

@@ -10,7 +10,7 @@ from rater.analysis.planned import Planned
 from rater.cli.elsewhere import Elsewhere
 from rater.cli.facts import Databases, study_facts
 from rater.report.about import About, TextTables
-from rater.report.amended import say_added_after_look, say_amended, say_taken_out
+from rater.report.amended import describe_unshown_looks, say_added_after_look, say_amended, say_taken_out
 from rater.report.export import Json, as_json
 from rater.report.terminal import Screen
 from rater.verify import names_of_altered
@@ -144,6 +144,9 @@ def _subject(
     if facts.amendments:
         added = say_added_after_look(facts)
         screen = replace(screen, notes=[*screen.notes, say_amended(facts), *([added] if added else [])])
+    unshown = describe_unshown_looks(facts)
+    if unshown:
+        screen = replace(screen, notes=[*screen.notes, unshown])
     if facts.taken_out:
         screen = replace(screen, notes=[*screen.notes, say_taken_out(facts)])
     if seen.altered:

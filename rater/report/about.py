@@ -20,6 +20,8 @@ class Look:
     n_answers: int
     is_interim: bool
     """Whether the study went on taking answers afterwards."""
+    was_shown: bool = True
+    """Whether the log has that its results were shown, or this is the look that is being shown."""
 
 
 @dataclass(frozen=True, kw_only=True)

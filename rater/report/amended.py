@@ -24,6 +24,18 @@ def say_taken_out(study: StudyFacts) -> str:
     return f"{raters} with {counted(answers, 'answer')} {was} taken out of the data for good, {when} {seen}"
 
 
+def describe_unshown_looks(study: StudyFacts) -> str:
+    """Name the looks of which the log does not have that anything was shown; empty where there are none."""
+    unshown = [str(look.number) for look in study.looks if not look.was_shown]
+    if not unshown:
+        return ""
+    which = f"look {unshown[0]}" if len(unshown) == 1 else f"looks {', '.join(unshown)}"
+    return (
+        f"of {which} the log does not have that a result was shown: the command ended before, by a crash or "
+        "by hand; it counts as a look all the same"
+    )
+
+
 def say_added_after_look(study: StudyFacts) -> str:
     """Say how many raters were added once answers had been seen by arm; empty where none were."""
     added = sum(each.n_raters_added for each in study.amendments if each.after_look)

@@ -4,7 +4,7 @@ This is the only door: the only package whose results hold both an answer and an
 """
 
 from rater.unblind.joining import ANSWER_COLUMNS, PAIR_COLUMNS, Joined
-from rater.unblind.looking import Reason, Unblinded, unblind
+from rater.unblind.looking import Reason, Unblinded, note_shown, unblind
 from rater.unblind.permuting import Permuted, permuted
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Permuted",
     "Reason",
     "Unblinded",
+    "note_shown",
     "permuted",
     "unblind",
 ]

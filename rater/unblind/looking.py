@@ -24,6 +24,8 @@ from rater.verify import names_of_altered, require_unaltered
 LOOKS = frozenset({"look", "unblinded"})
 """The events after which somebody has seen answers by arm."""
 
+SHOWN = "shown"
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -110,6 +112,12 @@ def unblind(
         looked_at=look.seen,
         log_head=look.head,
     )
+
+
+def note_shown(rating_url: str, name: str, *, look: int, now: datetime) -> None:
+    """Note in the log that a look's results were shown: a look whose command crashed lacks this row."""
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        append_event(session, schema.Event, get_study(session, name).id, kind=SHOWN, at=now, look=look)
 
 
 def seen_at(events: Iterable[Event]) -> tuple[Seen, ...]:

@@ -243,3 +243,19 @@ def test_an_analysis_of_altered_answers_is_refused_or_says_so_first(
     about = json.loads((tmp_path / "a.json").read_text())["about"]
     assert list(about["altered"]) == ["answers"]
     assert about["label"].startswith("ALTERED DATA")
+
+
+def test_a_look_whose_command_crashed_is_counted_and_said_to_have_shown_nothing(
+    closed: Study, rating_url: str, sealed_url: str, tmp_path: Path
+) -> None:
+    unblind(sealed_url, rating_url, closed.name, reason=PLANNED, now=NOW)  # and nothing is shown
+    databases = ("--ratings", "rating.db", "--sealed", "sealed.db")
+
+    after = run("analyze", closed.name, *databases, cwd=tmp_path)
+    again = run("analyze", closed.name, *databases, cwd=tmp_path)
+
+    says = "of look 1 the log does not have that a result was shown"
+    for shown in (after, again):
+        assert says in " ".join(shown.stdout.split()).replace("Of look", "of look")
+    assert kinds(rating_url, closed)[-4:] == ["look", "shown", "look", "shown"]
+    assert altered(rating_url, sealed_url, closed) == set()

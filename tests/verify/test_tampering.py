@@ -139,7 +139,7 @@ RATING: dict[str, tuple[tuple[str, ...], set[str]]] = {
         {"booklets", "dealing"},
     ),
     "an empty booklet": (
-        ("INSERT INTO booklet SELECT 'new', study_id, 0, 0 FROM booklet LIMIT 1",),
+        ("INSERT INTO booklet SELECT 'new', study_id, 0, 0, 0 FROM booklet LIMIT 1",),
         {"booklets"},
     ),
     "a booklet without its trials": (
@@ -147,7 +147,7 @@ RATING: dict[str, tuple[tuple[str, ...], set[str]]] = {
         {"booklets"},
     ),
     "a booklet's length": (("UPDATE booklet SET n_trials = 3 WHERE rowid = 1",), {"booklets"}),
-    "a booklet's longest text": (("UPDATE booklet SET longest = 3 WHERE rowid = 1",), {"booklets"}),
+    "the room reserved for a booklet": (("UPDATE booklet SET n_lines = 3 WHERE rowid = 1",), {"booklets"}),
     "the protocol": (
         ("UPDATE study SET protocol = replace(protocol, 'happy', 'sad')",),
         {"protocol", "declared protocol"},

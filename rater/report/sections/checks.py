@@ -10,7 +10,7 @@ from rater.analysis.sequential import say_spent
 from rater.analysis.spending import cost_of_looks
 from rater.analysis.wording import counted
 from rater.report.about import StudyFacts
-from rater.report.amended import say_added_after_look, say_amended, say_taken_out
+from rater.report.amended import describe_unshown_looks, say_added_after_look, say_amended, say_taken_out
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.numbers import interval_of, with_interval
 from rater.report.sections.findings import Findings, sentence
@@ -248,8 +248,9 @@ def looks_section(findings: Findings) -> Section | None:
     ]
     table = Table("Every look in the log", ("look", "when", "who", "why", "answers", "state"), rows, n_text=6)
     cost = Prose(say_cost_of_looks(study, findings.analysis.planned))
+    unshown = [Prose(sentence(each)) for each in (describe_unshown_looks(study),) if each]
     return Section(
-        "looks", "Access log: who saw answers by arm", [cost, table, Prose(_masked_exports(study))]
+        "looks", "Access log: who saw answers by arm", [cost, table, *unshown, Prose(_masked_exports(study))]
     )
 
 

@@ -23,5 +23,6 @@ class Event(EventColumns, Base):
             "look",
             "recovered",
             "redacted",
+            "shown",
         }
     )
