@@ -50,7 +50,7 @@ def require_declared(confounds: Sequence[Confound], study: Study) -> None:
     undeclared = undeclared_cues(confounds)
     if not undeclared:
         return
-    found = "; ".join(describe_confound(each) for each in confounds if each.cue in undeclared)
+    found = "; ".join(_describe_strongest(confounds, cue) for cue in undeclared)
     msg = (
         f"Study {study.name!r} is not published: its arms differ in more than meaning, and its study file "
         f"does not declare it ({found}). Declare it there with {declaration(study, undeclared)} and run "
@@ -58,6 +58,14 @@ def require_declared(confounds: Sequence[Confound], study: Study) -> None:
         f"Run: rater publish {study.name} --acknowledge-confounds"
     )
     raise StateError(msg)
+
+
+def _describe_strongest(confounds: Sequence[Confound], cue: str) -> str:
+    """Describe the pair of arms that a cue tells apart best, and count the other pairs."""
+    pairs = sorted((each for each in confounds if each.cue == cue), key=lambda each: -abs(each.auc - 0.5))
+    others = f", and {len(pairs) - 1} more pairs of arms" if len(pairs) > 2 else ""
+    others = ", and another pair of arms" if len(pairs) == 2 else others
+    return describe_confound(pairs[0]) + others
 
 
 def declaration(study: Study, undeclared: Sequence[str]) -> str:

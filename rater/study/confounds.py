@@ -1,7 +1,7 @@
 """Confounds: properties of texts, other than their meaning, that tell the texts of two arms apart."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 TextCue = Literal[
@@ -59,8 +59,23 @@ class Confound:
         return cls(**fields)
 
 
+def _turned(confound: Confound) -> Confound:
+    """Return the same confound with its arms exchanged."""
+    low, high = confound.low, confound.high
+    return replace(
+        confound,
+        first=confound.second,
+        second=confound.first,
+        auc=1 - confound.auc,
+        low=None if high is None else 1 - high,
+        high=None if low is None else 1 - low,
+    )
+
+
 def describe_confound(confound: Confound) -> str:
-    """Describe a confound with its AUC, in one clause without a full stop."""
+    """Describe a confound with its AUC, the arm with more of it first, in one clause without a full stop."""
+    if confound.auc < 0.5:
+        return describe_confound(_turned(confound))
     interval = "" if confound.low is None else f", 95 % CI {confound.low:.2f} to {confound.high:.2f}"
     p = "p < .001" if confound.p < 0.001 else f"p = {confound.p:.3f}".replace("0.", ".")
     return (

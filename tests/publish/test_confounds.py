@@ -12,7 +12,7 @@ from rater.cli import cli
 from rater.custody.register import read_registrable, write_registration
 from rater.errors import StateError
 from rater.generate.freeze import freeze
-from rater.publish.confounds import read_confounds
+from rater.publish.confounds import read_confounds, require_declared
 from rater.publish.publish import find_published, publish_study
 from rater.store.engine import disposing, reading, writing
 from rater.store.sealed.completions import NewCompletion, insert_completions
@@ -75,6 +75,21 @@ def test_undeclared_confounds_refuse_publication_and_the_message_has_the_field_t
     assert "rater publish marked_study --acknowledge-confounds" in done.stderr
     assert "AUC 1.00" in done.stderr
     assert find_published(rating_url, declared.name) is None
+
+
+def test_a_refusal_describes_the_clearest_pair_of_arms_and_counts_the_others(study: Study) -> None:
+    found = [
+        Confound(
+            cue=LENGTHS[0], first=first, second=second, auc=auc, low=None, high=None, p=0.01, is_declared=False
+        )
+        for first, second, auc in (("a", "b", 0.8), ("a", "c", 0.05), ("b", "c", 0.9))
+    ]
+
+    with pytest.raises(StateError) as refused:
+        require_declared(found, study)
+
+    assert 'AUC 0.95 for "c" over "a", adjusted p = .010, and 2 more pairs of arms' in str(refused.value)
+    assert '"b"' not in str(refused.value)
 
 
 def test_what_the_message_says_can_be_done_is_enough_to_publish(

@@ -54,7 +54,7 @@ def sketch_sweep(cells: Sequence[SweepCell], labels: SweepLabels) -> Sketch:
     n_layers = len({cell.layer for cell in cells})
     title = f"Effect of {labels.arm} in {labels.study}, by layer and {labels.strength}"
     caption = (
-        f"Each cell: {labels.effect}, and in smaller figures the mean negative log-likelihood of the "
+        f"Each cell: the effect ({labels.effect}), and in smaller figures the mean negative log-likelihood of the "
         f"completions under the unsteered model (nats per token). Unsteered: "
         f"{labels.unsteered_effect:.2f} and {labels.unsteered_nll:.2f}. Hatched: degenerate text. {labels.n}."
     )
@@ -66,7 +66,7 @@ def sketch_sweep(cells: Sequence[SweepCell], labels: SweepLabels) -> Sketch:
     for panel, place in zip(panels, places, strict=True):
         _draw_panel(panel, [cell for cell in cells if cell.place == place], scale, labels.strength)
         panel.set_title(place.capitalize())
-    figure.colorbar(scale, ax=list(panels), label=wrap(labels.effect, 40), shrink=0.9, aspect=30)
+    figure.colorbar(scale, ax=list(panels), label="effect", shrink=0.9, aspect=30)
     figure.suptitle(wrap(title, 80), x=0.01, ha="left", fontsize=11, weight="bold")
     figure.supxlabel(wrap(caption, 110, lines=4), x=0.01, ha="left", fontsize=7)
     usable = sum(not cell.is_degenerate for cell in cells)
