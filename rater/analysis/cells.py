@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from rater.analysis.ratings import Ratings, cell_codes
 from rater.analysis.results import Counts
+from rater.analysis.routine import UNUSED
 from rater.study.analysis_plan import Score
 
 
@@ -47,8 +48,7 @@ class Cells:
         if not self.n_unpaired:
             return ()
         total = self.n.answers + self.n_unpaired
-        unused = f"{self.n_unpaired:,} of {total:,} answers are not used: "
-        return (f"{unused}their rater answered only one arm of their prompt",)
+        return (f"{self.n_unpaired:,} of {total:,} {UNUSED}",)
 
     @property
     def no_cells(self) -> str:

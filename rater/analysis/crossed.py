@@ -17,6 +17,7 @@ from rater.analysis.bounds import DIFFERENCE, Bounds, clip
 from rater.analysis.cells import Cells
 from rater.analysis.reml import NoFit, fit_reml
 from rater.analysis.results import MIN_DF, Counts, Interval, NotEstimable, Outcome, Result, Score, Setting
+from rater.analysis.routine import DROPPED
 from rater.analysis.wording import SCORES, estimand, round_down, significant
 from rater.study.analysis_plan import Score as PlannedScore
 
@@ -237,7 +238,7 @@ def _unbalanced(scores: CellScores) -> _Spread | NoFit:
         if not allowed
     ]
     warnings += [
-        f"the variance between {noun} was estimated as 0 and dropped"
+        f"the variance between {noun} {DROPPED}"
         for (noun, variance), allowed in zip(variances.items(), free, strict=True)
         if allowed and variance == 0
     ]

@@ -37,11 +37,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rater.analysis.bounds import Bounds, bounds_of
 from rater.analysis.compared import Compared, compare
 from rater.analysis.crossed import TEST, About, CellScores, crossed_t
 from rater.analysis.one_way import Differences, Unit, one_sample_t
 from rater.analysis.planned import Planned
-from rater.analysis.results import NotEstimable, Outcome
+from rater.analysis.results import NotEstimable, Outcome, Result
 from rater.analysis.scales import Judged, is_pairwise
 from rater.analysis.wording import SCORES, number
 
@@ -98,7 +99,11 @@ def adjust_for_length(
     if np.ptp(difference) < _SAME:
         return refuse(f"the arms differ in length by {difference[0]:g} characters in every cell")
     fit = _fit(cells.score(score), difference, cells.weight, n_units)
-    return _described(_test(compared, fit.pseudo_values, planned, test), fit)
+    bounds = bounds_of(score, judged)
+    outcome = _test(compared, fit.pseudo_values, planned, test, bounds=bounds)
+    if isinstance(outcome, Result) and bounds and not bounds.low <= outcome.estimate <= bounds.high:
+        return refuse(_beyond(fit))
+    return _described(outcome, fit)
 
 
 def _planned_test(compared: Compared, planned: Planned) -> str:
@@ -144,11 +149,24 @@ def _fit(scores: Floats, length: Floats, weight: Floats, n_units: int) -> _Fit:
     )
 
 
-def _test(compared: Compared, values: Floats, planned: Planned, test: str) -> Outcome:
+def _beyond(fit: _Fit) -> str:
+    """Return why an estimate at equal length is refused that no data could have."""
+    extrapolated = f"; {_extrapolation(fit)}" if fit.is_extrapolated else ""
+    return f"the difference extrapolated to equal length is beyond what the scale allows{extrapolated}"
+
+
+def _extrapolation(fit: _Fit) -> str:
+    longer = "longer" if fit.mean_difference > 0 else "shorter"
+    return f"the first arm's texts are {longer} in every cell, so that equal length lies beyond the data"
+
+
+def _test(
+    compared: Compared, values: Floats, planned: Planned, test: str, *, bounds: Bounds | None
+) -> Outcome:
     """Make the planned test on one value for each cell."""
     cells, (first, second) = compared.cells, planned.contrast
     estimand = f'{SCORES[planned.score]} of "{first}" over "{second}" at equal length of the texts'
-    about = About(test, estimand, planned.score, "length-adjusted score")
+    about = About(test, estimand, planned.score, "length-adjusted score", bounds=bounds)
     if test.startswith(TEST):
         scores = CellScores(cells.rater, cells.prompt, values, cells.weight, cells.n)
         return crossed_t(scores, about, alpha=planned.alpha)
@@ -156,7 +174,9 @@ def _test(compared: Compared, values: Floats, planned: Planned, test: str) -> Ou
     codes = cells.rater if unit == "rater" else cells.prompt
     weights = np.bincount(codes, weights=cells.weight)
     means = np.bincount(codes, weights=cells.weight * values) / weights
-    outcome = one_sample_t(Differences(unit, planned.score, means, cells.n, cells), alpha=planned.alpha)
+    outcome = one_sample_t(
+        Differences(unit, planned.score, means, cells.n, cells), alpha=planned.alpha, bounds=bounds
+    )
     if isinstance(outcome, NotEstimable):
         return replace(outcome, test=test)
     return replace(outcome, test=test, estimand=estimand)
@@ -168,11 +188,7 @@ def _described(outcome: Outcome, fit: _Fit) -> Outcome:
         return outcome
     warnings = outcome.warnings
     if fit.is_extrapolated:
-        longer = "longer" if fit.mean_difference > 0 else "shorter"
-        warnings = (
-            f"the first arm's texts are {longer} in every cell, so that equal length lies beyond the data",
-            *warnings,
-        )
+        warnings = (_extrapolation(fit), *warnings)
     how = (
         f"on the cell scores adjusted for length (slope {number(100 * fit.slope, 3)} for each 100 "
         f"characters; mean difference of length {number(fit.mean_difference, 0)} characters)"

@@ -1,6 +1,7 @@
 """The primary test with length as a covariate: against dense algebra, and on data whose answer is known."""
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -245,6 +246,36 @@ def test_equal_length_beyond_the_data_is_warned_of(plan: Planned) -> None:
 
     assert isinstance(found, Result)
     assert "longer in every cell" in found.warnings[0]
+
+
+@pytest.mark.parametrize("scope", ["raters+prompts", "raters"])
+def test_a_difference_at_equal_length_that_the_scale_does_not_allow_is_refused(
+    points: Planned, scope: Literal["raters+prompts", "raters"]
+) -> None:
+    frame, _ = rated(np.random.default_rng(11), longer=150)
+    narrow = in_points(frame)
+    means = narrow.groupby(["prompt", "arm"])["answer"].mean().unstack()
+    difference = (means["a"] - means["b"]).to_dict()
+    steep = {f"p{int(prompt[1:])}b": 100 for prompt in difference}
+    steep |= {f"p{int(prompt[1:])}a": round(1100 - 100 * by) for prompt, by in difference.items()}
+
+    found = adjust_for_length(narrow, replace(points, scope=scope), points.dimensions[0], steep)
+
+    assert isinstance(found, NotEstimable)
+    assert "beyond what the scale allows" in found.reason
+    assert "longer in every cell" in found.reason
+
+
+def test_the_interval_at_equal_length_ends_at_what_is_possible(points: Planned) -> None:
+    frame, lengths = rated(np.random.default_rng(2), longer=400, n=(4, 4))
+
+    found = adjust_for_length(in_points(frame), points, points.dimensions[0], lengths)
+
+    assert isinstance(found, Result)
+    assert found.interval is not None
+    assert found.unclipped_interval is not None
+    assert found.unclipped_interval.high > 6
+    assert found.interval.high == 6
 
 
 def test_an_analysis_without_texts_has_no_adjusted_test(points: Planned) -> None:

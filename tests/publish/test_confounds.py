@@ -80,7 +80,14 @@ def test_undeclared_confounds_refuse_publication_and_the_message_has_the_field_t
 def test_a_refusal_describes_the_clearest_pair_of_arms_and_counts_the_others(study: Study) -> None:
     found = [
         Confound(
-            cue=LENGTHS[0], first=first, second=second, auc=auc, low=None, high=None, p=0.01, is_declared=False
+            cue=LENGTHS[0],
+            first=first,
+            second=second,
+            auc=auc,
+            low=None,
+            high=None,
+            p=0.01,
+            is_declared=False,
         )
         for first, second, auc in (("a", "b", 0.8), ("a", "c", 0.05), ("b", "c", 0.9))
     ]

@@ -152,3 +152,25 @@ def test_a_confound_that_was_declared_and_not_found_is_information(analysis: Ana
 
     assert checks[-1].passed is None
     assert "digits, repetition" in checks[-1].says
+
+
+@pytest.mark.parametrize(
+    ("warning", "passed"),
+    [
+        ("4 of 184 answers are not used: their rater answered only one arm of their prompt", None),
+        ("the variance between prompts was estimated as 0 and dropped", None),
+        ("three raters are few", False),
+    ],
+)
+def test_a_warning_that_most_studies_have_is_information_and_no_failed_check(
+    analysis: Analysis,
+    warning: str,
+    passed: bool | None,  # noqa: FBT001 (pytest gives it by name)
+) -> None:
+    [first, *others] = analysis.dimensions
+    assert isinstance(first.primary, Result)
+    warned = replace(first, primary=replace(first.primary, warnings=(warning,)))
+
+    [check] = checks_with(replace(analysis, dimensions=(warned, *others)), warning)
+
+    assert check.passed is passed

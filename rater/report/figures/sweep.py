@@ -54,8 +54,8 @@ def sketch_sweep(cells: Sequence[SweepCell], labels: SweepLabels) -> Sketch:
     n_layers = len({cell.layer for cell in cells})
     title = f"Effect of {labels.arm} in {labels.study}, by layer and {labels.strength}"
     caption = (
-        f"Each cell: the effect ({labels.effect}), and in smaller figures the mean negative log-likelihood of the "
-        f"completions under the unsteered model (nats per token). Unsteered: "
+        f"Each cell: the effect ({labels.effect}), and in smaller figures the mean negative log-likelihood "
+        f"of the completions under the unsteered model (nats per token). Unsteered: "
         f"{labels.unsteered_effect:.2f} and {labels.unsteered_nll:.2f}. Hatched: degenerate text. {labels.n}."
     )
     height = _CAPTION_HEIGHT + len(places) * (_PANEL_HEIGHT + _ROW_HEIGHT * n_layers)

@@ -6,6 +6,7 @@ from rater.analysis.agreement import Agreement
 from rater.analysis.blinding import Blinding
 from rater.analysis.planned import Planned
 from rater.analysis.results import NotEstimable, Quantity, Result
+from rater.analysis.routine import is_routine
 from rater.analysis.sequential import say_spent
 from rater.analysis.spending import cost_of_looks
 from rater.analysis.wording import counted
@@ -171,7 +172,7 @@ def _of_the_tests(findings: Findings) -> list[Check]:
         )
     elif not found.primary.warnings:
         checks.append(Check(passed=True, says="the primary test has no warnings"))
-    checks += [Check(passed=False, says=f"primary test: {warning}") for warning in found.primary.warnings]
+    checks += [_of_a_warning(warning) for warning in found.primary.warnings]
     ordinal = found.details.ordinal
     if isinstance(ordinal, Result):
         if ordinal.warnings:
@@ -183,6 +184,11 @@ def _of_the_tests(findings: Findings) -> list[Check]:
     if isinstance(found.details.agreement, Agreement):
         checks += _of_the_agreement(found.details.agreement.krippendorff_ordinal)
     return checks
+
+
+def _of_a_warning(warning: str) -> Check:
+    """Report a warning of the primary test; one that most studies have is information."""
+    return Check(passed=None if is_routine(warning) else False, says=f"primary test: {warning}")
 
 
 def _of_the_agreement(alpha: Quantity) -> list[Check]:

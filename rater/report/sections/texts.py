@@ -56,7 +56,7 @@ def _examples(rated: pd.DataFrame, findings: Findings, rating: str) -> Iterator[
         of_prompt = rated[rated["prompt"] == prompt]
         rows = [_row(_first_rated(of_prompt[of_prompt["arm"] == arm])) for arm in arms]
         header = ("arm", "text", rating, "ratings")
-        caption = f"Prompt: {_cut(prompt, _MAX_PROMPT)}{why}"
+        caption = f"Prompt “{_cut(prompt, _MAX_PROMPT)}”{why}"
         yield Table(caption, header, [row for row in rows if row], n_text=2)
 
 
