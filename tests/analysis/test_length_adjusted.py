@@ -255,7 +255,7 @@ def test_a_difference_at_equal_length_that_the_scale_does_not_allow_is_refused(
     frame, _ = rated(np.random.default_rng(11), longer=150)
     narrow = in_points(frame)
     means = narrow.groupby(["prompt", "arm"])["answer"].mean().unstack()
-    difference = (means["a"] - means["b"]).to_dict()
+    difference = {str(prompt): by for prompt, by in (means["a"] - means["b"]).items()}
     steep = {f"p{int(prompt[1:])}b": 100 for prompt in difference}
     steep |= {f"p{int(prompt[1:])}a": round(1100 - 100 * by) for prompt, by in difference.items()}
 
