@@ -271,6 +271,37 @@ def test_repeats_comments_times_and_what_cannot_be_judged_come_along(
     assert (frame["shown_ms"] - frame["hidden_ms"] - frame["first_render_ms"]).eq(880).all()
 
 
+def test_what_was_assigned_and_not_answered_is_missing_by_arm(
+    rich: Study, sealed_url: str, rating_url: str
+) -> None:
+    """16 texts a rater, repeats and the check left out; the third rater left after 7 trials."""
+    seen = look(sealed_url, rating_url, rich)
+    analysis = analyze(seen.frame, seen.plan, raters=seen.raters, assigned=seen.assigned)
+
+    assert sorted(seen.assigned.groupby("rater").size()) == [16, 16, 16]
+    arms = seen.frame.drop_duplicates("item").set_index("item")["arm"]
+    assigned = seen.assigned[seen.assigned["item"].isin(arms.index)]
+    assert (assigned["arm"].to_numpy() == arms.loc[assigned["item"]].to_numpy()).all()
+    missing = analysis.dimensions[0].missing_answers
+    assert missing is not None
+    assert missing.source == "booklets"
+    first = seen.frame[~seen.frame["is_repeat"]]
+    assert sum(each.n for each in missing.counts) == 48
+    assert sum(each.n_not_answered for each in missing.counts) == 48 - len(first)
+    assert sum(each.n_cannot_judge for each in missing.counts) == first["cannot_judge"].sum()
+
+
+def test_assigned_pairs_are_turned_as_the_choices_are(
+    paired: Study, sealed_url: str, rating_url: str
+) -> None:
+    seen = look(sealed_url, rating_url, paired)
+
+    assert set(zip(seen.assigned["arm"], seen.assigned["other_arm"], strict=True)) == {
+        ("zebra-arm", "walrus-arm")
+    }
+    assert set(seen.frame["item"]) <= set(seen.assigned["item"])
+
+
 def test_checks_and_guesses_come_in_frames_of_their_own(
     rich: Study, sealed_url: str, rating_url: str
 ) -> None:
