@@ -130,16 +130,26 @@ def trend(
     ȳ) / sum (s − s̄)², which weighs sum (s − s̄)² in the two-way t; choices between two texts have the
     difference of the two scores for s, and no mean to take off.
     """
-    cells, steepest = _slopes(rows, scores, pairwise=is_pairwise(judged))
+    cells = _slopes(rows, scores, pairwise=is_pairwise(judged))
     if not cells.values.size:
         reason = "no rater has answered texts of the same prompt at two doses"
         return NotEstimable(test=test, score="scale_points", reason=reason, n=cells.n)
     how = "along a straight line" if test == LINEAR else "however it rises"
     estimand = f"how many {unit_of(judged)} the mean answer rises from the lowest dose to the highest, {how}"
-    possible = bounds_of("scale_points", judged)
-    bounds = possible and Bounds(steepest * possible.low, steepest * possible.high)
-    about = About(test, estimand, "scale_points", "slope", bounds=bounds)
+    about = About(test, estimand, "scale_points", "slope", bounds=_bounds_of_rise(cells, judged))
     return crossed_t(cells, about, alpha=alpha)
+
+
+def _bounds_of_rise(cells: CellScores, judged: Judged) -> Bounds | None:
+    """Return how far answers can rise: over the whole scale.
+
+    The least-squares line through steps between its ends can be a little steeper; then as far as it does.
+    """
+    possible = bounds_of("scale_points", judged)
+    if possible is None:
+        return None
+    mean = abs(float(np.average(cells.values, weights=cells.weight)))
+    return Bounds(min(possible.low, -mean), max(possible.high, mean))
 
 
 def _dosed(frame: pd.DataFrame, judged: Judged, doses: Mapping[str, float]) -> pd.DataFrame:
@@ -151,12 +161,8 @@ def _dosed(frame: pd.DataFrame, judged: Judged, doses: Mapping[str, float]) -> p
     return rows.assign(arm=rows["arm"].map(dict(doses)))
 
 
-def _slopes(rows: pd.DataFrame, scores: Mapping[float, float], *, pairwise: bool) -> tuple[CellScores, float]:
-    """Fit each cell's least-squares slope; cells with answers at one dose only have none.
-
-    Also returns the steepest slope that a cell can have, for the largest possible difference of 1 between its
-    answers: sum (s − s̄)⁺ / sum (s − s̄)², reached by the lowest answer below s̄ and the highest above.
-    """
+def _slopes(rows: pd.DataFrame, scores: Mapping[float, float], *, pairwise: bool) -> CellScores:
+    """Fit each cell's least-squares slope; cells with answers at one dose only have none."""
     rater, prompt = (pd.factorize(rows[column], sort=True)[0] for column in ("rater", "prompt"))
     score = rows["arm"].map(dict(scores)).to_numpy(dtype=np.float64)
     answer = rows["answer"].to_numpy(dtype=np.float64)
@@ -178,9 +184,7 @@ def _slopes(rows: pd.DataFrame, scores: Mapping[float, float], *, pairwise: bool
         answers=int(used[cell].sum()),
         cells=slope.size,
     )
-    reach = np.bincount(cell, weights=np.abs(centred), minlength=codes.size)[used] / weight[used]
-    steepest = float(reach.max(initial=0.0)) * (1.0 if pairwise else 0.5)
-    return CellScores(rater, prompt, slope, weight[used].astype(np.float64), n), steepest
+    return CellScores(rater, prompt, slope, weight[used].astype(np.float64), n)
 
 
 def _curve(
