@@ -4,32 +4,57 @@ import csv
 import io
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Literal
 
 from rater.errors import RaterError, listed, nearest
 from rater.names import normalise_name
 
-Difference = Literal["letter case", "a final .0", "letter case and a final .0"]
-
 _FINAL_ZEROS = re.compile(r"(?<=\d)\.0+$")
+_LEADING_ZEROS = re.compile(r"(?<![\d.,])0+(?=\d)")
+_LOOKALIKES = str.maketrans(
+    "АВЕКМНОРСТУХІЈЅаеорсухіјѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧο‐‑‒–—−’‘“”´`",  # noqa: RUF001
+    "ABEKMHOPCTYXIJSaeopcyxijsABEZHIKMNOPTYXo------''\"\"''",
+)
+"""Cyrillic and Greek letters, dashes and quotes, by what they look like."""
 
 
-def similar_names(names: Iterable[str]) -> list[tuple[tuple[str, ...], Difference]]:
-    """Group different names that differ in letter case or in a final ``.0`` only, in their order."""
+def _plain_characters(name: str) -> str:
+    plain = unicodedata.normalize("NFKC", name).translate(_LOOKALIKES)
+    return plain.strip("'\"") or plain
+
+
+_DIFFERENCES: dict[str, Callable[[str], str]] = {
+    "look-alike characters": _plain_characters,
+    "letter case": str.casefold,
+    "leading zeros": lambda name: _LEADING_ZEROS.sub("", name),
+    "a final .0": lambda name: _FINAL_ZEROS.sub("", name),
+}
+"""What takes a difference away, in the order in which it is done."""
+
+
+def similar_names(names: Iterable[str]) -> list[tuple[tuple[str, ...], str]]:
+    """Group different names that differ only in what is easily overlooked, with this difference in words.
+
+    That is letter case, leading zeros, a final ``.0``, and characters that look alike: quotes around a name,
+    kinds of dashes, wide letters, Cyrillic or Greek letters among Latin ones.
+    """
     groups: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
-        groups.setdefault(_FINAL_ZEROS.sub("", name).casefold(), []).append(name)
+        groups.setdefault(_simplify(name), []).append(name)
     return [(tuple(group), _difference(group)) for group in groups.values() if len(group) > 1]
 
 
-def _difference(group: Sequence[str]) -> Difference:
-    in_case = len({_FINAL_ZEROS.sub("", name) for name in group}) > 1
-    in_zeros = len({name.casefold() for name in group}) > 1
-    if in_case and in_zeros:
-        return "letter case and a final .0"
-    return "letter case" if in_case else "a final .0"
+def _simplify(name: str, *, but: str = "") -> str:
+    for difference, remove in _DIFFERENCES.items():
+        name = name if difference == but else remove(name)
+    return name
+
+
+def _difference(group: Sequence[str]) -> str:
+    found = [each for each in _DIFFERENCES if len({_simplify(name, but=each) for name in group}) > 1]
+    return " and ".join(found or _DIFFERENCES)
 
 
 def split_names(text: str) -> list[str]:

@@ -78,3 +78,28 @@ def test_names_that_differ_in_case_or_a_final_zero_are_grouped() -> None:
         (("1", "1.0"), "a final .0"),
         (("steered 1.0", "STEERED 1"), "letter case and a final .0"),
     ]
+
+
+def test_names_that_differ_in_look_alike_characters_or_leading_zeros_are_grouped() -> None:
+    names = [
+        "p01",
+        "p1",
+        "base",
+        "b\u0430se",
+        "\uff52\uff12",
+        "r2",
+        "a\u2013b",
+        "a-b",
+        "'x'",
+        "x",
+        "1.05",
+        "1.5",
+    ]
+
+    assert similar_names(names) == [
+        (("p01", "p1"), "leading zeros"),
+        (("base", "b\u0430se"), "look-alike characters"),
+        (("\uff52\uff12", "r2"), "look-alike characters"),
+        (("a\u2013b", "a-b"), "look-alike characters"),
+        (("'x'", "x"), "look-alike characters"),
+    ]

@@ -10,10 +10,26 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from rater.analysis.plan_options import match_contrast, match_doses, points_of_labels, require_options
+from rater.analysis.plan_options import (
+    match_contrast,
+    match_doses,
+    points_of_labels,
+    require_choice_options,
+    require_limits,
+    require_options,
+)
 from rater.analysis.planned import Planned
 from rater.analysis.ratings import judged_only
-from rater.analysis.scales import ChoiceCoding, Judged, Numbers, Preferences, Rated, ends_of, points_of
+from rater.analysis.scales import (
+    ChoiceCoding,
+    Judged,
+    Numbers,
+    Preferences,
+    Rated,
+    ends_of,
+    is_pairwise,
+    points_of,
+)
 from rater.analysis.validation import validate_frame
 from rater.errors import StudyError
 from rater.name_lists import shell_argument
@@ -105,14 +121,15 @@ def infer_dimensions(
         if points is not None:
             msg = "points and limits are both given; a scale has points from 1, or limits"
             raise StudyError(msg)
-        if not (np.isfinite(limits).all() and limits[0] < limits[1]):
-            msg = f"limits is {limits[0]:g} to {limits[1]:g}; valid: two numbers, the lower one first"
-            raise StudyError(msg)
+        require_limits(limits)
     given = judged_only(frame).dropna(subset=["answer"])
-    return tuple(
+    dimensions = tuple(
         _judged(str(name), rows, points=points, limits=limits, choices=choices)
         for name, rows in given.groupby("dimension", sort=False)
     )
+    are_choices = list(map(is_pairwise, dimensions))
+    require_choice_options(are_choices=are_choices, points=points, limits=limits, coding=choices)
+    return dimensions
 
 
 def describe_scale(judged: Judged) -> str:
@@ -133,7 +150,8 @@ def arms_of(frame: pd.DataFrame) -> list[str]:
 
 def is_baseline(arm: str) -> bool:
     """Return whether an arm's name has one of the words for a baseline."""
-    return not BASELINES.isdisjoint(re.split(r"[\W_]+", arm.casefold()))
+    words = re.sub(r"control[\W_]*vectors?", "", arm.casefold())  # which steer
+    return not BASELINES.isdisjoint(re.split(r"[\W_]+", words))
 
 
 def _judged(
@@ -147,6 +165,8 @@ def _judged(
     answers = rows["answer"].to_numpy(dtype=np.float64)
     rated = Rated(name, name, Numbers(float(answers.min()), float(answers.max())), is_inferred=True)
     if "other_arm" in rows.columns and rows["other_arm"].notna().any():
+        if limits is not None and limits[0] == -limits[1]:
+            return replace(rated, scale=Preferences(int(limits[1]), choices, is_named=True))
         strongest = 1 if choices in {"1/0", "1/2"} else max(int(np.abs(np.rint(answers)).max()), 1)
         return replace(rated, scale=Preferences(strongest, choices))
     if limits is not None:

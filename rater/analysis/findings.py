@@ -45,9 +45,16 @@ def diagnose_answers(prepared: Prepared, planned: Planned) -> tuple[Finding, ...
 
 _AGAIN: dict[str, tuple[Level, str]] = {
     "copies": ("warn", "copies of other rows, and were left out"),
-    "sessions": ("warn", "a copied session: earlier answers at new positions, in the same order; left out"),
+    "sessions": (
+        "warn",
+        "a copied session, since all are equal to earlier answers, at new positions; left out",
+    ),
     "second": ("warn", "second, differing answers about a text: the first was kept, and these were left out"),
     "trials": ("note", "repeated trials by their positions: they count for test–retest agreement alone"),
+    "unmatched": (
+        "warn",
+        "marked as repeats (is_repeat), but their rater has no first answer about the text; no test has them",
+    ),
     "several": (
         "warn",
         (
@@ -107,12 +114,13 @@ def _on_ids(prepared: Prepared) -> Iterator[Finding]:
     if shared is None:
         return
     numbered = 2 * shared.n >= shared.n_ids
+    are = "is" if shared.n_ids == 1 else "are"
     why = "ids are unique within prompt and arm only" if numbered else "the same id names several texts"
     yield Finding(
         level="note" if numbered else "warn",
         code="shared_ids",
         message=(
-            f"{shared.n:,} of {counted(shared.n_ids, 'text id')} are used under several prompts or arms, "
+            f"{shared.n:,} of {counted(shared.n_ids, 'text id')} {are} used under several prompts or arms, "
             f"such as {shared.examples[0]}: {why}, so each counts as a text of its own under each."
         ),
         n=shared.n,
@@ -125,6 +133,8 @@ def _on_reading(reading: ReadingNotes | None) -> Iterator[Finding]:
         return
     for message in reading.messages:
         yield Finding(level="note", code="reading", message=message)
+    for message in reading.placeholder_warnings:
+        yield Finding(level="warn", code="placeholders", message=message)
     for similar in reading.similar[:MAX_LISTED]:
         yield Finding(level="warn", code="similar_names", message=similar.message, examples=similar.names)
 

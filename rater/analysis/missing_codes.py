@@ -22,6 +22,9 @@ MAX_CHOICE = 5
 """Degrees of preference that a choice between two texts can have before a code is suspected."""
 
 
+FAR = "far from all other answers"
+
+
 @dataclass(frozen=True)
 class SuspectedCode:
     """Values that may be codes for "no answer"."""
@@ -32,7 +35,7 @@ class SuspectedCode:
     is_certain: bool
     """Whether the table is refused; otherwise it is a warning."""
     why: str
-    """What is suspicious, as a part of a sentence."""
+    """What is suspicious, as it follows "5 of 128 answers are 99,"."""
 
 
 def find_missing_codes(answers: Floats, *, is_pairwise: bool) -> SuspectedCode | None:
@@ -42,16 +45,20 @@ def find_missing_codes(answers: Floats, *, is_pairwise: bool) -> SuspectedCode |
         return None
     if is_pairwise:
         return _among_choices(values, counts)
-    codes = _negative_codes(values, counts)
+    codes = _negative_codes(values, counts) or _rare_negatives(values, counts)
     rest = np.array([value for value in values if value not in codes])
     codes |= _positive_codes(rest)
     if codes and _count(values, counts, codes) <= MAX_CODE_SHARE * answers.size:
         only_negative = max(codes) < 0 <= min(value for value in values if value not in codes)
-        why = "no other answer is negative" if only_negative else "they are far from all other answers"
+        why = "while no other answer is negative" if only_negative else FAR
         return _suspect(values, counts, codes, why, is_certain=True)
     typing_errors = _typing_errors(values, counts)
     if typing_errors:
-        return _suspect(values, counts, typing_errors, "they are far from all other answers", is_certain=True)
+        return _suspect(values, counts, typing_errors, FAR, is_certain=True)
+    far = _far_numbers(values, counts)
+    if far:
+        why = "far from all other answers: it may be a typing error, or mean no answer"
+        return _suspect(values, counts, far, why, is_certain=False)
     return _zero(values, counts)
 
 
@@ -72,7 +79,7 @@ def _among_choices(values: Floats, counts: NDArray[np.intp]) -> SuspectedCode | 
     rest = size[[value not in codes for value in values]]
     if not codes or not rest.size or rest.max() > MAX_CHOICE:
         return None
-    return _suspect(values, counts, codes, "no choice is so strong", is_certain=True)
+    return _suspect(values, counts, codes, "while other choices are not so strong", is_certain=True)
 
 
 def _negative_codes(values: Floats, counts: NDArray[np.intp]) -> set[float]:
@@ -88,6 +95,16 @@ def _negative_codes(values: Floats, counts: NDArray[np.intp]) -> set[float]:
     is_three_points = set(negative) == {-1.0} and set(rest) <= {0.0, 1.0}
     is_frequent = counts[values < 0].sum() > MAX_CODE_SHARE * counts.sum()
     return set() if is_three_points or is_frequent else {float(value) for value in negative}
+
+
+def _rare_negatives(values: Floats, counts: NDArray[np.intp]) -> set[float]:
+    """Take rare negative values for codes below whole numbers from 1, or from 0 with a gap."""
+    negative, rest = values[values < 0], values[values >= 0]
+    if not negative.size or rest.size < 2 or (rest != np.rint(rest)).any():
+        return set()
+    is_apart = rest[0] >= 1 or (rest[0] == 0 and negative[-1] <= -2)
+    is_rare = counts[values < 0].sum() <= MAX_RARE_SHARE * counts.sum()
+    return {float(value) for value in negative} if is_apart and is_rare else set()
 
 
 def _far_codes(values: Floats) -> set[float]:
@@ -133,6 +150,13 @@ def _typing_errors(values: Floats, counts: NDArray[np.intp]) -> set[float]:
     return set()
 
 
+def _far_numbers(values: Floats, counts: NDArray[np.intp]) -> set[float]:
+    """Take rare values that are far above a scale of many values: 1000 above 0 to 100."""
+    rest, far = values[:-1], values[-1]
+    is_rare = counts[-1] <= MAX_TYPO_SHARE * counts.sum()
+    return {float(far)} if rest.size >= 8 and is_rare and far - rest[-1] > 3 * (rest[-1] - rest[0]) else set()
+
+
 def _zero(values: Floats, counts: NDArray[np.intp]) -> SuspectedCode | None:
     """Warn of a rare 0 below a scale from 1, or far from the other answers."""
     if values[0] != 0 or values.size < 3 or counts[0] > MAX_RARE_SHARE * counts.sum():
@@ -141,5 +165,5 @@ def _zero(values: Floats, counts: NDArray[np.intp]) -> SuspectedCode | None:
     is_scale = bool((rest == np.rint(rest)).all()) and rest[0] == 1 and rest[-1] < 10
     if not is_scale and not _is_far(rest[0], rest):
         return None
-    why = "it may be a point of the scale, or no answer"
+    why = "which may be a point of the scale, or mean no answer"
     return _suspect(values, counts, {0.0}, why, is_certain=False)

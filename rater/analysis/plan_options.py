@@ -1,6 +1,7 @@
 """Check what a caller of `plan_for` gave, before anything is computed from it."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import get_args
 
@@ -10,6 +11,46 @@ from rater.analysis.reading_notes import reading_of
 from rater.errors import StudyError, nearest
 from rater.names import normalise_name
 from rater.study.analysis_plan import Scope, Score
+
+
+def require_limits(limits: object) -> None:
+    """Refuse ends of a scale that are not two numbers, the lower one first.
+
+    Raises:
+        StudyError: If they are not.
+    """
+    if limits is None:
+        return
+    given = list(limits) if isinstance(limits, Sequence) and not isinstance(limits, str) else []
+    is_pair = len(given) == 2 and all(isinstance(each, Real) for each in given)
+    if not is_pair or not given[0] < given[1] or not all(map(math.isfinite, given)):
+        shown = " to ".join(f"{each:g}" for each in given) if is_pair else repr(limits)
+        msg = f"limits is {shown}; valid: two numbers, the lower one first"
+        raise StudyError(msg)
+
+
+def require_choice_options(
+    *, are_choices: Sequence[bool], points: object, limits: tuple[float, float] | None, coding: object
+) -> None:
+    """Refuse options that do not fit the kind of the dimensions: choices between two texts, or ratings.
+
+    Raises:
+        StudyError: If an option would have no effect, or would not be that of a scale.
+    """
+    if coding is not None and not any(are_choices):
+        msg = f"choices is {coding!r}, but no answer is a choice between texts: there is no column other_arm"
+        raise StudyError(msg)
+    if not are_choices or not all(are_choices):
+        return
+    if points is not None:
+        msg = f"points is {points}, but all answers are choices between texts; give limits, such as -3 to 3"
+        raise StudyError(msg)
+    if limits is not None and (limits[0] != -limits[1] or limits[1] != round(limits[1])):
+        msg = (
+            f"limits is {limits[0]:g} to {limits[1]:g}, but all answers are choices between texts; valid: "
+            "a whole number and its negative, such as -3 to 3"
+        )
+        raise StudyError(msg)
 
 
 def require_options(*, points: object, sesoi: object, scope: object, score: object) -> None:

@@ -127,7 +127,8 @@ def load_table(source: Source, dialect: Dialect | None = None, *, encoding: str 
         msg = f"{error} If the file is written without quoting, read it with --no-quotes (quotes=False)."
         raise TableError(msg) from error
     except EncodingError as error:
-        msg = f"{error}, or give its encoding: --encoding cp1252 (encoding='cp1252')"
+        likely = error.likely
+        msg = f"{error}, or give its encoding: --encoding {likely} (encoding={likely!r})"
         raise TableError(msg) from error
 
 

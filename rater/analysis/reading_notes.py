@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rater.name_lists import Difference
+from rater.analysis.wording import counted
 
 MAX_LISTED = 5
 """Names that a sentence lists before it counts the rest."""
@@ -35,7 +35,7 @@ class SimilarNames:
 
     column: str
     names: tuple[str, ...]
-    difference: Difference
+    difference: str
 
     @property
     def message(self) -> str:
@@ -119,6 +119,15 @@ class ReadingNotes:
         return tuple(found)
 
     @property
+    def placeholder_warnings(self) -> tuple[str, ...]:
+        """Sentences about names that are usually no names."""
+        return tuple(
+            f"{counted(n, 'row')} {'has' if n == 1 else 'have'} the {column} {name!r}, which was read as a "
+            "name; if it is none, remove these rows."
+            for column, name, n in self.placeholders
+        )
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences about what may be a mistake in the table."""
         found = []
@@ -127,10 +136,7 @@ class ReadingNotes:
                 f"{self.n_repeats:,} of {self.n_used:,} answers are repeats: by their positions, their rater "
                 "had answered about the same text before."
             )
-        found += [
-            f"{n:,} rows have the {column} {name!r}, which was read as a name; remove them if it is none."
-            for column, name, n in self.placeholders
-        ]
+        found += self.placeholder_warnings
         found += [each.message for each in self.similar[:MAX_LISTED]]
         if len(self.similar) > MAX_LISTED:
             found.append(f"{len(self.similar) - MAX_LISTED:,} more names differ in the same way.")

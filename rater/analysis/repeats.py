@@ -4,7 +4,8 @@ The rules, in this order (STATISTICS.md section 13 counts an answer once):
 
 - A row that equals an earlier one in every column is a copy, and is left out.
 - Where positions are known, a later answer is a repeated trial: it enters test–retest agreement and no test.
-  A rater's repeats that give the same answers in the same order are a copy of a session, and are left out.
+  A rater's repeats that give the same answers in the same order are a copy of a session, and are left out;
+  so are many repeats of which none differs.
 - Where they are not, the first answer in the table is kept, and later ones are left out.
 - Without ids of texts, several answers of a rater to one prompt and arm are copies if none differ (or a
   second submission, if few raters have them), and else answers about several texts.
@@ -23,6 +24,8 @@ Mask = NDArray[np.bool_]
 
 MIN_SESSION = 5
 """Fewer equal answers in the same order can be a true repetition."""
+MIN_COPIES = 20
+"""So many repeats of which none differs are copies: people are not so consistent."""
 MAX_FEW_RATERS = 0.5
 MAX_LOST_SHARE = 1 / 3
 """If more answers than this are second ones, of most raters, the ids do not tell texts apart."""
@@ -54,6 +57,8 @@ class Repeats:
     """Rows that positions show to be repeated trials."""
     restarts: tuple[str, ...] = ()
     """Raters whose positions begin anew, as in two sessions."""
+    unmatched: Again = Again()
+    """Rows that the table marks as repeats, though their rater has no other answer about the text."""
     ids_do_not_tell: bool = False
     """Whether so many answers are second ones that the ids cannot be those of texts."""
 
@@ -74,7 +79,7 @@ def resolve_repeats(frame: pd.DataFrame) -> tuple[pd.DataFrame, Repeats]:
         copies = _rows(frame, marked=not is_inferred).duplicated().to_numpy()
         found = replace(found, copies=_again(frame, copies))
         frame, texts, first = frame[~copies], texts[~copies], first[~copies]
-    found = replace(found, restarts=_restarts(frame))
+    found = replace(found, restarts=_restarts(frame), unmatched=_unmatched(frame, texts, first))
     if not texts[first].duplicated().any():
         if is_inferred and "is_repeat" in frame.columns:
             frame = frame.assign(is_repeat=False)
@@ -138,6 +143,12 @@ def _again(frame: pd.DataFrame, rows: Mask) -> Again:
     return Again(int(rows.sum()), raters, examples)
 
 
+def _unmatched(frame: pd.DataFrame, texts: pd.DataFrame, first: Mask) -> Again:
+    """Find rows marked as repeats of an answer that is not there."""
+    code = texts.groupby(list(texts.columns), sort=False).ngroup().to_numpy()
+    return _again(frame, ~first & ~np.isin(code, code[first]))
+
+
 def _restarts(frame: pd.DataFrame) -> tuple[str, ...]:
     """List raters with two trials at one position."""
     if "position" not in frame.columns:
@@ -176,9 +187,17 @@ def _by_position(
             and ordered["first_rank"].is_monotonic_increasing
         ):
             copied[again.index.to_numpy()] = True
+    copied |= _all_copied(table, later)
     frame = frame.assign(is_repeat=later)
     trials = _again(frame, later & ~copied)
     return frame, ~copied, replace(found, sessions=_again(frame, copied), trials=trials)
+
+
+def _all_copied(table: pd.DataFrame, later: Mask) -> Mask:
+    """Mark all later answers where none of many differs from the first one, in whatever order they came."""
+    again = table[later]
+    is_copy = len(again) >= MIN_COPIES and again["is_same"].all() and again["answer"].nunique() > 1
+    return later if is_copy else np.zeros(len(table), dtype=np.bool_)
 
 
 def _by_row(frame: pd.DataFrame, texts: pd.DataFrame, first: Mask, found: Repeats) -> tuple[Mask, Repeats]:

@@ -29,6 +29,8 @@ class Preferences:
     strongest: int = 1
     coding: ChoiceCoding | None = None
     """How the table writes them; None where nobody said so, and they are taken as signed."""
+    is_named: bool = False
+    """Whether somebody named the strongest preference; otherwise it is taken from the answers."""
 
 
 @dataclass(frozen=True)

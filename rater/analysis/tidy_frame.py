@@ -1,5 +1,6 @@
 """Turn a table of ratings into the tidy frame that every analysis takes, with notes on what was done."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -28,6 +29,7 @@ _MATCHING = {"arm": ("arm", "other_arm", "guess"), "item": ("item", "other_item"
 _YES_OR_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
 
 
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 _PLACEHOLDERS = EMPTY - {"", ".", "-", "–", "—"}
 
 
@@ -124,8 +126,32 @@ class TidyFrame:
                     f"{label!r}; give each point one label"
                 )
                 raise TableError(msg)
+        self._require_one_number(labels)
         self._require_one_decimal(self._wanted["answer"], cells)
+        self._refuse_thousands(cells)
         return numbers[cells.codes]
+
+    def _require_one_number(self, labels: Mapping[float, str]) -> None:
+        numbers: dict[str, float] = {}
+        for number, label in labels.items():
+            other = numbers.setdefault(label.casefold(), number)
+            if other != number:
+                msg = (
+                    f"{self._wanted['answer']} has the label {label!r} for {other:g} and for {number:g}; "
+                    "give each point one label"
+                )
+                raise TableError(msg)
+
+    def _refuse_thousands(self, cells: _Cells) -> None:
+        """Refuse answers whose points may be between thousands."""
+        if self._table.is_delimited and _may_be_thousands(cells.texts, self._table.decimal):
+            example = next(text for text in cells.texts if "." in text)
+            msg = (
+                f"{self._wanted['answer']} is {example!r} and the like, always with three digits after the "
+                "point, among whole numbers or where the decimal sign is a comma; if the point separates "
+                "thousands, remove it, and else write decimals with one sign and another number of digits"
+            )
+            raise TableError(msg)
 
     def _numbers(self, column: str, cells: _Cells) -> NDArray[np.float64]:
         parsed = [parse_number(text, self._table.decimal) for text in cells.texts]
@@ -152,8 +178,14 @@ class TidyFrame:
         text = cells.texts[cells.codes[row]].strip()
         msg = f"{column} is {text[:80]!r} in {self._table.place(row)}; it must be a number"
         is_answer = column == self._wanted["answer"]
+        is_choice = is_answer and "other_arm" in self._table.columns
         if parse_number(text, ",") is not None:
             msg += "; if the comma is its decimal sign, give --decimal , (decimal=',')"
+        elif is_choice and not self._rules.labels:
+            msg += (
+                ": 1 for the text of the column arm, -1 for that of other_arm, 0 for neither; for a code "
+                "of no answer: --missing CODE (missing=[…])"
+            )
         elif is_answer and self._rules.labels:
             msg += f", or one of the labels {listed(self._rules.labels)}"
         elif is_answer and self._table.cells:
@@ -245,6 +277,15 @@ class TidyFrame:
             similar=_similar(frame, [name for name in _NAMED if name in self._wanted]),
             placeholders=_placeholders(frame),
         )
+
+
+def _may_be_thousands(texts: Sequence[str], decimal: str) -> bool:
+    """Return whether points in numbers may separate thousands: 1.234 among 999 or among decimal commas."""
+    numbers = [text.strip() for text in texts if parse_number(text, ".") is not None]
+    pointed = [text for text in numbers if "." in text]
+    if not pointed or not all(map(_THOUSANDS.fullmatch, pointed)):
+        return False
+    return decimal == "," or any(len(text.lstrip("+-")) == 3 for text in numbers if "." not in text)
 
 
 def _later(frame: pd.DataFrame) -> NDArray[np.bool_]:

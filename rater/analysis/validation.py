@@ -13,9 +13,20 @@ from numpy.typing import NDArray
 
 from rater.analysis.scales import Judged, is_valid, valid_answers
 from rater.errors import RaterError
+from rater.names import normalise_name
 
 NEEDED = ("rater", "item", "prompt", "arm", "dimension", "answer")
 """The columns an analysis reads; others (position, shown_ms, times) are carried along."""
+MAX_SIZE = 1e100
+"""Squares of larger numbers are beyond what a computer can hold."""
+_SAME_NAMES = (
+    ("rater",),
+    ("prompt",),
+    ("arm", "other_arm", "guess"),
+    ("item", "other_item"),
+    ("dimension",),
+)
+"""Columns whose names are names of the same things."""
 
 
 def validate_frame(
@@ -38,9 +49,29 @@ def validate_frame(
     columns = {name: frame[name] for name in frame.columns} | {
         name: make(frame, name) for name, make in _COLUMNS.items() if name in frame.columns
     }
-    validated = pd.DataFrame(columns, index=frame.index)
+    validated = pd.DataFrame(_unite_spellings(columns), index=frame.index)
     validated.attrs = dict(frame.attrs)
     return validated
+
+
+def _unite_spellings(columns: dict[str, pd.Series]) -> dict[str, pd.Series]:
+    """Give names that look the same one spelling: the plainest that is there."""
+    for group in _SAME_NAMES:
+        given = [name for name in group if name in columns and columns[name].dtype == object]
+        spellings: dict[str, list[str]] = {}
+        for text in dict.fromkeys(text for name in given for text in columns[name].dropna().unique()):
+            spellings.setdefault(normalise_name(text), []).append(text)
+        renamed = {
+            text: plain if plain in texts else texts[0]
+            for plain, texts in spellings.items()
+            if len(texts) > 1
+            for text in texts
+        }
+        if renamed:
+            columns |= {
+                name: columns[name].map(lambda text, new=renamed: new.get(text, text)) for name in given
+            }
+    return columns
 
 
 def flags(frame: pd.DataFrame, column: str) -> NDArray[np.bool_]:
@@ -156,7 +187,7 @@ def _as_optional_names(frame: pd.DataFrame, column: str) -> pd.Series:
 def _name(value: object) -> str | None:
     """Write one name as text; None for what cannot be a name."""
     if isinstance(value, str):
-        return value if value.strip() else None
+        return value if normalise_name(value) else None
     if isinstance(value, float | np.floating):
         return str(int(value)) if np.isfinite(value) and value == int(value) else str(value)
     if isinstance(value, bool | int | np.integer | np.bool_):
@@ -200,14 +231,16 @@ def as_numbers(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
     values = frame[column]
     if values.dtype.kind in "fiub":
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-        wrong = np.isinf(numbers)
+        wrong = np.abs(numbers) > MAX_SIZE
     else:
         read = [_number(value) for value in values.tolist()]
         numbers = np.array([np.nan if number is None else number for number in read], dtype=np.float64)
-        wrong = np.array([number is None for number in read], dtype=np.bool_) | np.isinf(numbers)
+        wrong = np.array([number is None for number in read], dtype=np.bool_)
+        wrong |= np.abs(numbers) > MAX_SIZE
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        msg = f"{column} is {_shown(values.iloc[row])} {_place(frame, row)}; it must be a finite number"
+        what = f"{column} is {_shown(values.iloc[row])} {_place(frame, row)}"
+        msg = f"{what}; it must be a finite number, at most 1e100"
         raise RaterError(msg)
     return numbers
 

@@ -60,7 +60,8 @@ def add_items(table: Table, items: Table, item: str) -> Table:
     """Add what a table of items says of each row's item, such as its prompt and arm.
 
     Raises:
-        TableError: If an item is there twice, or one of the ratings is not there.
+        TableError: If an item is there twice, one of the ratings is not there, or both tables have a
+            column and differ in it.
     """
     rows: dict[str, int] = {}
     for row, value in enumerate(items.column("item")):
@@ -74,14 +75,28 @@ def add_items(table: Table, items: Table, item: str) -> Table:
         found = rows.get(normalise_name(cell_text(value) or ""))
         if found is None:
             msg = f"{table.where(row)} has the item {str(value)!r}, which is not in the table of items"
+            if table.cells:
+                msg += "; if that column has no answers, name those that have: --answer-columns"
             raise TableError(msg)
         chosen.append(found)
+    for name in sorted({"prompt", "arm"} & set(items.columns) & set(table.columns)):
+        _require_same(table, [items.columns[name][row] for row in chosen], name)
     added = {
         name: [column[row] for row in chosen]
         for name, column in items.columns.items()
         if name and name not in table.columns
     }
     return replace(table, columns={**table.columns, **added})
+
+
+def _require_same(table: Table, of_items: Sequence[object], name: str) -> None:
+    for row, (own, other) in enumerate(zip(table.columns[name], of_items, strict=True)):
+        if normalise_name(cell_text(own) or "") != normalise_name(cell_text(other) or ""):
+            msg = (
+                f"{table.where(row)} has the {name} {own!r}, but the table of items has {other!r} for its "
+                "item; correct one, or leave the column out of one table"
+            )
+            raise TableError(msg)
 
 
 def hint_wide(columns: Sequence[str], *, has_prompt: bool) -> str:

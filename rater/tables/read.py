@@ -32,6 +32,11 @@ _EXAMPLE = "give a table with a row for each answer: CSV, JSON or Parquet"
 class EncodingError(TableError):
     """A text is in another encoding than was expected."""
 
+    def __init__(self, message: str, *, likely: str = "cp1252") -> None:
+        super().__init__(message)
+        self.likely = likely
+        """The encoding that it may be in."""
+
 
 def read_table(
     source: str | Path | IO[str] | IO[bytes], dialect: Dialect | None = None, *, encoding: str | None = None
@@ -128,7 +133,7 @@ def _decode(name: str, content: bytes, encoding: str | None) -> str:
             raise TableError(msg)
     if encoding is None and content.startswith(_UTF_16):
         msg = f"{name} is in UTF-16; save it as UTF-8"
-        raise EncodingError(msg)
+        raise EncodingError(msg, likely="utf-16")
     try:
         text = content.decode(encoding or "utf-8-sig")
     except LookupError as error:

@@ -92,6 +92,8 @@ def cell_text(value: object) -> str | None:
     """
     if isinstance(value, str):
         return value
+    if isinstance(value, bytes):
+        return _decoded(value)
     if isinstance(value, list | dict | tuple | set):
         return None
     item = getattr(value, "item", None)
@@ -101,3 +103,11 @@ def cell_text(value: object) -> str | None:
     if isinstance(value, float) and value.is_integer() and abs(value) < _MAX_WHOLE:
         return str(int(value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _decoded(value: bytes) -> str | None:
+    """Read bytes as text, since some programs write texts to Parquet without their type."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return None

@@ -352,6 +352,69 @@ def test_a_code_among_choices_is_found() -> None:
     assert found(of(choices([1, -1, 0, 1, -1, 9] * 5)), "missing_code").level == "refuse"
 
 
+@pytest.mark.parametrize("values", [[1, 2, 3], [5, 4, 1, 2], [1, 3, 7]])
+def test_choices_on_a_scale_without_values_below_0_are_refused(values: list[int]) -> None:
+    finding = found(of(choices(values * 10)), "choice_coding")
+
+    assert finding.level == "refuse"
+    assert "all choices are above 0" in finding.message
+    assert "choice_coding" not in codes(of(choices(values * 10), choices="signed"))
+
+
+def test_limits_name_the_strongest_preference() -> None:
+    assert "missing_code" not in codes(of(choices([9, -9, 0, 1] * 5), limits=(-9, 9)))
+
+
+@pytest.mark.parametrize("code", [-2, -5, -0.5, -32768])
+def test_a_rare_negative_number_below_a_scale_from_1_is_refused(clean: pd.DataFrame, code: float) -> None:
+    answers = clean["answer"].where(np.arange(len(clean)) % 40 > 0, code)
+
+    assert found(of(clean.assign(answer=answers)), "missing_code").level == "refuse"
+
+
+def test_a_code_is_written_so_that_it_can_be_given_as_missing(clean: pd.DataFrame) -> None:
+    answers = clean["answer"].where(np.arange(len(clean)) % 40 > 0, 2147483647)
+
+    assert "--missing 2147483647 " in found(of(clean.assign(answer=answers)), "missing_code").message
+
+
+def test_a_value_apart_from_a_scale_that_begins_at_0_is_warned_about(clean: pd.DataFrame) -> None:
+    answers = (clean["answer"] > 2).astype(float).where(np.arange(len(clean)) % 40 > 0, 8)
+
+    assert found(of(clean.assign(answer=answers)), "scale_gap").examples == ("2", "3", "4", "5", "6")
+
+
+def test_a_rare_answer_far_above_many_values_is_warned_about(clean: pd.DataFrame) -> None:
+    numbers = clean["answer"] * 10 + np.arange(len(clean)) % 7
+    answers = numbers.where(np.arange(len(clean)) % 40 > 0, 1000)
+
+    assert found(of(clean.assign(answer=answers)), "missing_code").level == "warn"
+    assert "missing_code" not in codes(of(clean.assign(answer=numbers)))
+
+
+def test_many_equal_answers_at_new_positions_are_copies_in_whatever_order(clean: pd.DataFrame) -> None:
+    once = clean.assign(position=clean.groupby("rater").cumcount() + 1)
+    again = once.sample(frac=1, random_state=1)
+    again["position"] = again.groupby("rater").cumcount() + 100
+    both = pd.concat([once, again], ignore_index=True)
+    both.attrs = {}
+
+    assert found(of(both), "sessions").n == len(clean)
+    assert "trials" not in codes(of(both))
+
+
+def test_rows_marked_as_repeats_of_nothing_are_warned_about(clean: pd.DataFrame) -> None:
+    frame = clean.assign(is_repeat=np.arange(len(clean)) % 10 == 0)
+
+    assert found(of(frame), "unmatched").n == 32
+
+
+def test_a_name_that_is_usually_none_is_warned_about(clean: pd.DataFrame) -> None:
+    table = clean.replace({"rater": {clean["rater"].iloc[0]: "NA"}})
+
+    assert "'NA'" in found(of(read(table)), "placeholders").message
+
+
 # Names and arms
 
 

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from rater.analysis import plan_for, read
+from rater.analysis.external_plan import is_baseline
 from rater.analysis.scales import Numbers, Preferences
 from rater.errors import StudyError
 from rater.study.scales import Likert
@@ -144,3 +145,38 @@ def test_a_table_of_choices_is_planned_as_one() -> None:
     plan = plan_for(read(table), contrast=("a", "b"))
 
     assert plan.dimensions[0].scale == Preferences(2)
+
+
+@pytest.mark.parametrize("limits", [(1.0,), "1,5", (1.0, float("nan")), ("1", "5"), 5])
+def test_limits_that_are_not_two_numbers_are_refused(limits: object) -> None:
+    frame = pd.DataFrame(
+        {
+            "rater": ["r"] * 2,
+            "prompt": ["p"] * 2,
+            "item": ["a", "b"],
+            "arm": ["a", "b"],
+            "dimension": ["d"] * 2,
+        }
+    )
+    with pytest.raises(StudyError, match=r"limits is .*valid: two numbers"):
+        plan_for(frame.assign(answer=[1, 2]), contrast=("a", "b"), limits=limits)  # type: ignore[arg-type]
+
+
+def test_a_coding_of_choices_is_refused_where_there_are_none() -> None:
+    frame = pd.DataFrame(
+        {
+            "rater": ["r"] * 2,
+            "prompt": ["p"] * 2,
+            "item": ["a", "b"],
+            "arm": ["a", "b"],
+            "dimension": ["d"] * 2,
+        }
+    )
+    with pytest.raises(StudyError, match=r"no column other_arm"):
+        plan_for(frame.assign(answer=[1, 2]), contrast=("a", "b"), choices="1/0")
+
+
+def test_a_control_vector_is_no_control() -> None:
+    assert not is_baseline("happy_control_vector")
+    assert is_baseline("control")
+    assert is_baseline("Control group")

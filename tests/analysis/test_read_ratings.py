@@ -282,7 +282,7 @@ def test_a_name_such_as_na_is_a_name_and_reported() -> None:
     frame = read(small("rater,prompt,arm,answer\nNA,p,a,3\nr,p,b,3\n"))
 
     assert frame["rater"].tolist() == ["NA", "r"]
-    assert "1 rows have the rater 'NA', which was read as a name" in frame.attrs["reading"].warnings[0]
+    assert "1 row has the rater 'NA', which was read as a name" in frame.attrs["reading"].warnings[0]
 
 
 def test_semicolons_come_with_decimal_commas_in_every_number() -> None:
@@ -502,3 +502,49 @@ def test_a_frame_that_was_not_read_is_refused_with_what_to_do() -> None:
         plan_for(raw)
     with pytest.raises(RaterError, match=r"rater\.analysis\.read"):
         analyze(raw, plan_for(read(raw), contrast=("a", "b")))
+
+
+def test_a_label_with_two_numbers_is_refused() -> None:
+    table = small("rater,prompt,arm,answer\nr1,p1,a,1 - good\nr1,p1,b,4 - Good\n")
+
+    with pytest.raises(RaterError, match=r"the label 'Good' for 1 and for 4"):
+        read(table)
+
+
+@pytest.mark.parametrize(
+    "text", ["a;b;c;d\nr1;p1;x;1.234\nr1;p1;y;12.500\n", "a,b,c,d\nr1,p1,x,1.234\nr1,p1,y,999\n"]
+)
+def test_a_point_that_may_separate_thousands_is_refused(text: str) -> None:
+    with pytest.raises(RaterError, match=r"three digits after the point"):
+        read(small(text), rater="a", prompt="b", arm="c", answer="d")
+
+
+def test_ratings_and_items_that_differ_in_the_arm_are_refused() -> None:
+    table = small("rater,item,prompt,arm,answer\nr1,i1,p1,a,3\n")
+
+    with pytest.raises(RaterError, match=r"has the arm 'a', but the table of items has 'b'"):
+        read(table, items=small("item,prompt,arm\ni1,p1,b\n"))
+
+
+def test_a_word_as_a_choice_is_refused_with_what_a_choice_is() -> None:
+    table = small("rater,prompt,arm,other_arm,answer\nr1,p1,a,b,left\n")
+
+    with pytest.raises(RaterError, match=r"1 for the text of the column arm, -1 for that of other_arm"):
+        read(table)
+
+
+def test_names_as_bytes_are_read_as_text() -> None:
+    rows = {"rater": [b"r1"] * 2, "prompt": ["p"] * 2, "arm": ["a", "b"], "answer": [1, 2]}
+
+    assert set(read(pd.DataFrame(rows))["rater"]) == {"r1"}
+    with pytest.raises(RaterError, match=r"must be a single value"):
+        read(pd.DataFrame(rows | {"rater": [b"\xff"] * 2}))
+
+
+def test_the_encoding_that_is_advised_for_utf_16_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text(SMALL, encoding="utf-16")
+
+    with pytest.raises(RaterError, match=r"encoding='utf-16'"):
+        read(path)
+    assert len(read(path, encoding="utf-16")) == 2

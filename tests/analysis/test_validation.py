@@ -230,3 +230,28 @@ def test_any_frame_is_analysed_or_refused(frame: pd.DataFrame) -> None:
         analyze(frame, plan_for(frame, contrast=("a", "b")))
     except RaterError as error:
         assert str(error)  # noqa: PT017 (either end is right)
+
+
+@pytest.mark.parametrize("column", ["rater", "prompt", "arm", "item"])
+@pytest.mark.parametrize("end", ["\u00a0", " ", "\u200b"])
+def test_names_of_a_frame_that_look_the_same_are_one(column: str, end: str) -> None:
+    frame = crossed(EFFECTS)
+    frame["answer"] += np.arange(len(frame)) % 5 == 0
+    other = frame.assign(
+        **{column: [f"{name}{end}" if i % 3 else name for i, name in enumerate(frame[column])]}
+    )
+
+    results = [
+        analyze(each, plan_for(each, contrast=("steered", "unsteered"), points=7)).dimensions[0].primary
+        for each in (frame, other)
+    ]
+
+    assert results[0] == results[1]
+
+
+def test_an_answer_too_large_to_be_squared_is_refused() -> None:
+    frame = crossed(EFFECTS)
+    frame.loc[3, "answer"] = 1e155
+
+    with pytest.raises(RaterError, match=r"at most 1e100"):
+        plan_for(frame, contrast=("steered", "unsteered"))
