@@ -169,10 +169,7 @@ def odds_lines(found: DimensionAnalysis) -> list[str]:
     line = f"Ordinal mixed model (secondary): odds ratio {number(ratio)}"
     if ordinal.interval:
         line += f" ({number(low)} to {number(high)})"
-    notes = counted(len(ordinal.warnings), "note")
-    return [
-        f"{line}, {p_value(ordinal.p)}" + (f" ({notes} on its fit in the JSON)" if ordinal.warnings else "")
-    ]
+    return [f"{line}, {p_value(ordinal.p)}", *(f"Ordinal mixed model: {note}" for note in ordinal.warnings)]
 
 
 def _ends(result: Result) -> tuple[float, float]:

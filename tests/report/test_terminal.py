@@ -82,8 +82,9 @@ happiness · primary · How happy is this text?
   1% of prompts (0% to 31%).
   Effect sizes: probability of superiority 0.67 (0.60 to 0.75), Cohen's d 0.59
   (0.34 to 0.89).
-  Ordinal mixed model (secondary): odds ratio 3.52 (2.23 to 5.63), p < .001 (1
-  note on its fit in the JSON).
+  Ordinal mixed model (secondary): odds ratio 3.52 (2.23 to 5.63), p < .001.
+  Ordinal mixed model: the effects of prompts are estimated not to differ (a
+  singular fit): the term is kept, with a standard deviation of 0.
   For a new rater: 0.05 to 0.65 (95 % prediction interval); opposite sign for
   0% of raters (0% to 26%).
   Spread (SD): steered 1.28, unsteered 1.32; ratio 0.97 (0.89 to 1.06).
