@@ -419,14 +419,14 @@ def test_closing_waits_for_an_answer_on_its_way(
         _send(rating, study, "token", _sent("b", 2, 1), now)
 
 
-def test_only_the_latest_revision_is_read_and_only_of_the_study_asked_for(
+def test_the_latest_revision_is_read_with_the_time_of_the_first_and_only_of_the_study_asked_for(
     rating: Engine, publish: Publish, now: datetime
 ) -> None:
     study, other = publish(rating), publish(rating)
     sitting = _claim(rating, study, "token", now)
     _claim(rating, other, "token elsewhere", now)
     _send(rating, other, "token elsewhere", _sent("x", 1, 1), now)
-    for sent in (_sent("a", 1, 2), _sent("b", 2, 3), _sent("c", 1, 5, shown_ms=700)):
+    for sent in (_sent("a", 1, 2, shown_ms=700), _sent("b", 2, 3), _sent("c", 1, 5, shown_ms=90)):
         _send(rating, study, "token", sent, now)
 
     with reading(rating) as session:
