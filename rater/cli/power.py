@@ -81,11 +81,15 @@ def power(
 def _learn(pilot: str, study: "Study", rating_url: str) -> "Pilot":
     """Learn from a table of ratings, or from a published study's answers without their arms."""
     from rater.analysis.pilot import learn, read_pilot
+    from rater.analysis.reading_notes import reading_of
     from rater.custody.export import read_unarmed_frame
 
     judged = next(dimension for dimension in study.dimensions if dimension.name == study.primary)
     if Path(pilot).suffix:
         frame = read_pilot(Path(pilot), judged.name)
+        reading = reading_of(frame)
+        for message in (*reading.messages, *reading.warnings) if reading else ():
+            click.echo(f"{pilot}: {message}", err=True)
     else:
         frame = read_unarmed_frame(rating_url, pilot)
     return learn(frame, judged, contrast=study.contrast)

@@ -59,6 +59,19 @@ def test_a_pilots_variances_and_drop_out_are_said(tmp_path: Path) -> None:
     assert "From the pilot's 720 answers of 12 raters: the arms of the pilot were not known" in shown.stdout
 
 
+def test_how_a_pilots_table_was_read_is_printed(tmp_path: Path) -> None:
+    lines = (STATS / "data_a.csv").read_text().replace(",rating", ",answer").splitlines()
+    lines[1] = lines[1].replace("r01,", "R01,")
+    lines[2] = lines[2].rsplit(",", 1)[0] + ","
+    (tmp_path / "pilot.csv").write_text("\n".join(lines).replace(",condition", ",what"))
+
+    shown = run(tmp_path, "--pilot", tmp_path / "pilot.csv")
+
+    assert shown.exit_code == 0, f"{shown.output}{shown.exception}"
+    assert "1 of 720 rows have no answer and were left out" in shown.stderr
+    assert "'R01' and 'r01' of rater differ only in letter case" in shown.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
