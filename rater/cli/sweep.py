@@ -166,6 +166,13 @@ class _Job:
         }
 
     @property
+    def texts(self) -> str:
+        """The texts of a setting, counted."""
+        from rater.analysis.wording import counted
+
+        return f"{counted(len(self.prompts), 'prompt')} × {counted(self.samples, 'sample')}"
+
+    @property
     def terms(self) -> "SweepTerms":
         """The words that the sweep is described with."""
         from rater.cli.sweep_tables import SweepTerms
@@ -210,8 +217,7 @@ def _measure(
     from rater.steering.sweep import sweep as measure
 
     n = len(settings) + with_unsteered
-    texts = f"{len(job.prompts)} prompts × {job.samples} samples"
-    click.echo(f"Measuring arm {job.arm.name}: {len(settings)} settings of {texts} each.", err=True)
+    click.echo(f"Measuring arm {job.arm.name}: {len(settings)} settings of {job.texts} each.", err=True)
     sampling = job.study.sampling.model_copy(update={"samples_per_prompt": job.samples})
     outcomes = measure(
         load_model(job.study.model, device, dtype),
@@ -274,7 +280,7 @@ def _draw(outcomes: "list[Outcome]", picture: Path, job: _Job) -> None:
         strength=terms.strength,
         unsteered_effect=unsteered.effect,
         unsteered_nll=unsteered.nll,
-        n=f"{len(job.prompts)} prompts × {job.samples} samples",
+        n=job.texts,
     )
     fonts = plan_fonts({}, [labels.study, labels.arm, labels.effect, labels.strength])
     if fonts.remark:

@@ -295,7 +295,10 @@ def _analysis(study: Study) -> Iterator[str]:
         yield f"Answers are looked at by arm {describe_looks(plan.looks, plan.alpha)}."
     doses = describe_doses(study)
     if doses:
-        yield f"Doses: {doses}. A linear and a monotone trend over them are tested."
+        yield (
+            f"Doses: {doses}. A linear and a monotone trend over them are tested; where the doses give both "
+            "nearly the same contrast, the linear trend alone."
+        )
 
 
 def _blinding(study: Study) -> Iterator[str]:

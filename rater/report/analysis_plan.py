@@ -67,4 +67,4 @@ def _control(study: Study) -> str:
 
 def _doses(study: Study) -> str:
     doses = describe_doses(study)
-    return f"{doses}; a linear and a monotone trend are tested" if doses else ""
+    return f"{doses}; a linear and a monotone trend are tested, as one test if they coincide" if doses else ""

@@ -85,7 +85,7 @@ def test_a_preregistration_lists_the_doses_from_the_lowest_on(
     text = write_registration(replace(registrable, study=_with(published, (Unsteered(), *doses))), [])
 
     assert (
-        "Doses: unsteered 0, dose-4 4, dose-8 8. A linear and a monotone trend over them are tested." in text
+        "Doses: unsteered 0, dose-4 4, dose-8 8. A linear and a monotone trend over them are tested" in text
     )
     assert "Doses:" not in write_registration(registrable, [])
 

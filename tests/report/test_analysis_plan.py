@@ -77,7 +77,8 @@ def test_all_that_is_declared_is_shown_shortly(study: Study) -> None:
             "dose-4 − dose-2 (“more”) (declared contrasts, adjusted by Holm's method)",
             "dose-2 − unsteered (single, adjusted by Holm's method)",
         ],
-        "doses": "unsteered 0, dose-2 2, dose-4 4; a linear and a monotone trend are tested",
+        "doses": "unsteered 0, dose-2 2, dose-4 4; a linear and a monotone trend are tested, as one test "
+        "if they coincide",
         "excluded raters": "more than 1 attention checks failed; or one answer in more than 90% of the "
         "primary dimension's; or the booklet was not finished",
         "looks": "at 50%, 100% of the planned answers, each at p < 0.05: alpha is not spread over them",
