@@ -80,7 +80,7 @@ def normalise_name(text: str) -> str:
     if text.isascii():  # as most are, a million times over
         return " ".join(text.split())
     visible = "".join(each for each in unicodedata.normalize("NFC", text) if not _is_invisible(each))
-    # once more: an invisible character may have kept a letter and its accent apart
+    # again: an invisible character may have kept a letter and its accent apart
     return " ".join(unicodedata.normalize("NFC", visible).split())
 
 

@@ -67,7 +67,7 @@ def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerRules:
-    """How the answers of a table are written."""
+    """The notation of the answers in a table."""
 
     decimal: Decimal = "."
     labels: tuple[str, ...] = ()

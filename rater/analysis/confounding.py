@@ -17,7 +17,7 @@ from rater.analysis.ratings import Ratings, cell_codes
 
 @dataclass(frozen=True)
 class Overlap:
-    """How far the answers to two arms share prompts, raters, and rater × prompt cells."""
+    """The prompts, raters, and rater × prompt cells that the answers to two arms share."""
 
     contrast: tuple[str, str]
     n_answers: int
@@ -30,7 +30,7 @@ class Overlap:
     n_raters: int
     n_raters_with_both: int
     is_aliased: bool
-    """Whether the arm of every answer is known from its rater and its prompt, each adding a part."""
+    """True if rater and prompt together, each adding a part, determine the arm of every answer."""
 
     @property
     def reason(self) -> str:

@@ -33,7 +33,7 @@ class LeftOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """What is known of the ratings before any result."""
+    """The findings about the ratings, before any result."""
 
     n_rows: int
     """Rows in the table."""
@@ -52,7 +52,7 @@ class Diagnosis:
 
     @property
     def refuses(self) -> bool:
-        """Whether the ratings, or every test on them, are refused."""
+        """True if the ratings, or every test on them, are refused."""
         return bool(self.at("refuse"))
 
     def at(self, level: Level) -> tuple[Finding, ...]:
@@ -61,7 +61,7 @@ class Diagnosis:
 
     @property
     def used(self) -> str:
-        """How many rows are used, and why the others are not, as a sentence."""
+        """A sentence that counts the rows used, and gives the reasons why the others are not."""
         rows = f"{counted(self.n_rows, 'row')}, {self.n_used:,} analysed"
         reasons = ", ".join(f"{each.n:,} {each.why}" for each in self.left_out)
         return f"{rows}; left out: {reasons}." if reasons else f"{rows}."

@@ -1,4 +1,4 @@
-"""Hold one thing that was found in ratings before any result, and how much it matters."""
+"""A finding about ratings before any result, and its level: refuse, warn or note."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ MAX_LISTED = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that was found in the ratings."""
+    """A finding about the ratings."""
 
     level: Level
     code: str
-    """A short name that stays, for scripts: ``copies``, ``missing_code``, ``confounded``."""
+    """A stable short name for scripts: ``copies``, ``missing_code``, ``confounded``."""
     message: str
     """A sentence."""
     n: int = 0
-    """How many rows, names or answers it is about."""
+    """The number of rows, names or answers concerned."""
     examples: tuple[str, ...] = ()
 
 

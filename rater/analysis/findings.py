@@ -63,7 +63,7 @@ _AGAIN: dict[str, tuple[Level, str]] = {
         ),
     ),
 }
-"""How answers given again are reported, by the field of `Repeats`."""
+"""Messages about answers given again, by the field of `Repeats`."""
 
 
 def _on_repeats(repeats: Repeats) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
-"""Lead a headline with what must be known before its number: on how few of the answers the test rests.
+"""Begin a headline with the number of answers that enter the test, where they are few.
 
 The cell-based tests take only answers whose rater answered both arms of their prompt. Where these are fewer
-than half, the headline says so first, and ends with the fitted model that takes all answers.
+than half, the headline states this first, and ends with the fitted model that takes all answers.
 """
 
 import math

@@ -49,7 +49,7 @@ from rater.analysis.wording import SCORES, number
 Floats = NDArray[np.float64]
 
 LABEL = "length as covariate"
-"""What the test's name has after the planned test's."""
+"""Appended to the name of the planned test."""
 MEDIATOR = (
     "This is the difference between texts of equal length. Length may be a mediator, a part of how an arm "
     "works; then the adjustment removes a part of the effect, and the primary test is the one to read."
@@ -69,7 +69,7 @@ class _Fit:
     mean_difference: float
     """Mean difference of length, in characters."""
     is_extrapolated: bool
-    """Whether texts of one arm are the longer ones in every cell."""
+    """True if the texts of one arm are the longer ones in every cell."""
 
 
 def adjust_for_length(

@@ -2,8 +2,8 @@
 
 A spreadsheet takes a cell of a CSV that begins with =, +, - or @ for a formula, also after blanks and as a
 full-width character; with it a comment can fetch an address or run a program (OWASP: CSV injection). Such a
-cell is written with an apostrophe before it, which spreadsheets take as "this is text". So is one that begins
-with apostrophes and goes on like that, so that taking one apostrophe away always gives back what was written.
+cell is written with an apostrophe before it, which spreadsheets take as "this is text". A cell that has such
+a beginning after apostrophes of its own gets one more, so that removing one always restores what was written.
 """
 
 import re
