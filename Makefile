@@ -24,7 +24,7 @@ help: ## Say what there is to make
 demo: .venv/.generate model ## From nothing to a page you can rate on
 	@$(BIN)/rater generate experiments/$(STUDY).py >/dev/null
 	@$(BIN)/rater publish $(STUDY) --acknowledge-confounds >/dev/null
-	@echo "A result from your own ratings, in another terminal: $(BIN)/rater analyze $(STUDY) --look"
+	@echo "A result from your own ratings, in another terminal: $(BIN)/rater analyze $(STUDY) --interim"
 	@exec $(BIN)/rater serve $(STUDY) --port $(PORT)
 
 fresh-demo: ## Move all databases aside (none is deleted), and start the demo over

@@ -45,7 +45,7 @@ def amend(
     if not yes:
         click.echo(f"This changes {', '.join(changes)} of study {study_name}.", err=True)
         click.confirm(
-            "Raters see the change from their next page on, and the log keeps it for good. Go on?",
+            "Raters see the change from their next page on, and the log keeps it for good. Continue?",
             abort=True,
             err=True,
         )

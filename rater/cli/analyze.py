@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 @click.argument("study_name", metavar="[STUDY]", type=StudyName(), required=False)
 @click.option("--yes", is_flag=True, help="Do not ask before unblinding.")
 @click.option(
-    "--look", "interim", is_flag=True, help="Only look, and leave the study open; the look is logged."
+    "--interim", is_flag=True, help="Interim analysis: leave the study open; the interim look is logged."
 )
-@click.option("--permuted", is_flag=True, help="Try it all on shuffled arms: no look, no result.")
+@click.option(
+    "--permuted", is_flag=True, help="Analyse the answers with shuffled arms: nothing is unblinded."
+)
 @click.option(
     "--exploratory", is_flag=True, help="Analyse as the options say, not as planned; labelled everywhere."
 )
@@ -60,8 +62,8 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
 ) -> None:
     """Unblind a study and print its planned analysis; or, with --from, analyse a table of ratings.
 
-    A study is closed for good first, unless you only --look. The look is written in the study's log.
-    With --permuted you see the whole analysis on answers whose arms were shuffled, which is no look.
+    The study is closed for good first, except with --interim. Each analysis is written in the study's log.
+    With --permuted you see the whole analysis on answers whose arms were shuffled, and nothing is unblinded.
     The study is verified first, as by `rater verify`: altered data is refused unless you --allow-altered.
 
     \b
@@ -127,11 +129,11 @@ def _require_what_fits(
         msg = "Give a STUDY, or --from FILE with ratings from elsewhere: one of the two."
         raise click.UsageError(msg)
     if permuted and (study_name is None or interim):
-        other = "--look" if interim else "--from"
-        msg = f"--permuted and {other} do not go together: it is for a study, and is never a look."
+        other = "--interim" if interim else "--from"
+        msg = f"--permuted and {other} do not go together: it is for a study, and unblinds nothing."
         raise click.UsageError(msg)
     if interim and study_name is None:
-        msg = "--look and --from do not go together: ratings from elsewhere are under no seal to look behind."
+        msg = "--interim and --from do not go together: an interim analysis is of a study of this program."
         raise click.UsageError(msg)
     given = [name for name in elsewhere if name != "from_path" and _is_given(name)]
     about_file = [name for name in given if name not in PLANNED]
@@ -176,7 +178,7 @@ def _confirm(databases: "Databases", study_name: str, *, interim: bool) -> None:
         err=True,
     )
     if interim:
-        question = "This look at unfinished data is written in the study's log and reported. Look?"
+        question = "This interim look is written in the study's log and in every later report. Continue?"
     else:
-        question = "This closes the study for good, unblinds it, and writes that in its log. Go on?"
+        question = "This closes the study for good, unblinds it, and writes that in its log. Continue?"
     click.confirm(question, abort=True, err=True)

@@ -113,7 +113,7 @@ def _confirm(rating_url: str, study_name: str, *, yes: bool) -> None:
         raise StateError(msg + f"Run: rater close {study_name}")
     if state == "closed" and not yes:
         click.confirm(
-            "This unblinds the study for good, and writes that in its log. Go on?",
+            "This unblinds the study for good, and writes that in its log. Continue?",
             abort=True,
             err=True,
         )

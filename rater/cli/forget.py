@@ -62,5 +62,5 @@ def _describe(known: "Known") -> str:
 
 def _question(*, with_ratings: bool) -> str:
     if with_ratings:
-        return "This deletes all that they gave, for good, and says so in the study's log. Go on?"
-    return "This deletes who they are, for good; their answers stay. Go on?"
+        return "This deletes all that they gave, for good, and says so in the study's log. Continue?"
+    return "This deletes who they are, for good; their answers stay. Continue?"

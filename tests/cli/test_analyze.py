@@ -72,7 +72,7 @@ def test_options_make_the_plan(tmp_path: Path) -> None:
     [
         ((), "Give a STUDY, or --from FILE"),
         (("a_study", "--from", "x.csv"), "one of the two"),
-        (("--from", "x.csv", "--look"), "--look and --from do not go together"),
+        (("--from", "x.csv", "--interim"), "--interim and --from do not go together"),
         (("--from", "absent.csv"), "There is no file absent.csv"),
         (("--from", STATS / "data_a.csv"), "There is no column 'arm' for the arm."),
         (
@@ -153,7 +153,7 @@ def test_a_report_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     [
         (("--scope", "raters"), "--scope would change the analysis that the study planned."),
         (("--drop-empty",), "--drop-empty is for ratings from elsewhere: it goes with --from."),
-        (("--permuted", "--look"), "--permuted and --look do not go together"),
+        (("--permuted", "--interim"), "--permuted and --interim do not go together"),
     ],
 )
 def test_options_that_do_not_fit_a_study_are_refused(arguments: tuple[str, ...], said: str) -> None:

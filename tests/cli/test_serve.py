@@ -34,7 +34,7 @@ def test_progress_is_advised_while_a_study_is_open_and_never_an_interim_look(
 
     assert (said or "").endswith(says or "")
     assert (said is None) == (says is None)
-    assert "--look" not in (said or "")
+    assert "--interim" not in (said or "")
 
 
 def test_where_personal_links_alone_let_raters_in_it_says_how_to_make_them(protocol: Protocol) -> None:

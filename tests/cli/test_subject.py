@@ -40,7 +40,7 @@ def run(rated: Study, sealed_url: str, rating_url: str) -> Run:
 
 
 def test_a_report_names_the_study_its_hash_and_every_look(run: Run, rated: Study, tmp_path: Path) -> None:
-    assert run("--look", "--yes", "--why", "is it working?").exit_code == 0
+    assert run("--interim", "--yes", "--why", "is it working?").exit_code == 0
     done = run("--yes", "--report", tmp_path / "report")
 
     assert done.exit_code == 0, done.output

@@ -247,7 +247,7 @@ def test_what_cannot_be_amended_is_refused_before_anybody_is_asked(
     assert "is what the file says already" in str(unchanged.exception)
     assert unchanged.output == ""
     assert "This changes instructions of study marked_study." in changed.stderr
-    assert "Go on?" in changed.stderr
+    assert "Continue?" in changed.stderr
     assert changed.exit_code == 1
 
 

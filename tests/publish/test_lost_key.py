@@ -53,7 +53,7 @@ def delete(sealed_url: str) -> None:
     "command",
     [
         ("analyze", "marked_study", "--yes"),
-        ("analyze", "marked_study", "--look", "--yes"),
+        ("analyze", "marked_study", "--interim", "--yes"),
         ("analyze", "marked_study", "--permuted"),
         ("audit", "marked_study"),
         ("register", "marked_study"),
