@@ -141,11 +141,11 @@ class _Rule:
 
 
 def _rules(rules: Exclusions, primary: str) -> list[_Rule]:
-    chosen = []
+    words, chosen = rules.describe(), []
     if (most := rules.max_failed_checks) is not None:
         chosen.append(
             _Rule(
-                f"more than {most} attention checks failed",
+                words["max_failed_checks"],
                 lambda _, known: _failing(known, most),
                 "nothing is known of attention checks",
             )
@@ -153,25 +153,23 @@ def _rules(rules: Exclusions, primary: str) -> list[_Rule]:
     if (least := rules.min_median_seconds) is not None:
         chosen.append(
             _Rule(
-                f"a median time below {least:g} s for a trial",
-                lambda blind, _: _hasty(blind, least),
+                words["min_median_seconds"],
+                lambda blind, _: _too_fast(blind, least),
                 "nothing is known of times",
             )
         )
     if (share := rules.max_same_answer_share) is not None:
         chosen.append(
             _Rule(
-                f"the same answer in more than {share:.0%} of trials",
-                lambda blind, _: _monotonous(blind[blind["dimension"] == primary], share),
+                words["max_same_answer_share"],
+                lambda blind, _: _straight_lining(blind[blind["dimension"] == primary], share),
                 "there are no answers on the primary dimension",
             )
         )
     if rules.unfinished == "exclude":
         chosen.append(
             _Rule(
-                "the study not finished",
-                lambda _, known: _unfinished(known),
-                "nothing is known of who finished",
+                words["unfinished"], lambda _, known: _unfinished(known), "nothing is known of who finished"
             )
         )
     return chosen
@@ -213,7 +211,7 @@ def _unfinished(known: pd.DataFrame | None) -> dict[str, str] | None:
     }
 
 
-def _hasty(blind: pd.DataFrame, least: float) -> dict[str, str] | None:
+def _too_fast(blind: pd.DataFrame, least: float) -> dict[str, str] | None:
     """Find median times of whole trials that are below a bound."""
     medians = {rater: pace.median_s for rater, pace in paces_of(blind).items()}
     known = {rater: seconds for rater, seconds in medians.items() if seconds is not None}
@@ -222,7 +220,7 @@ def _hasty(blind: pd.DataFrame, least: float) -> dict[str, str] | None:
     return {rater: f"median time {s:.1f} s" for rater, s in known.items() if s < least}
 
 
-def _monotonous(rows: pd.DataFrame, most: float) -> dict[str, str] | None:
+def _straight_lining(rows: pd.DataFrame, most: float) -> dict[str, str] | None:
     rows = judged_only(first_showings(rows))
     if rows.empty:
         return None

@@ -26,7 +26,7 @@ from rater.study.arms import Outside, models_needed
 from rater.study.asides import PRACTICE_ATTEMPTS
 from rater.study.confounds import Confound, describe_confound
 from rater.study.describe import describe_arm, describe_sampling
-from rater.study.describe_analysis import describe_control, describe_doses, exclusion_rules
+from rater.study.describe_analysis import describe_control, describe_doses
 from rater.study.scales import Likert, Number, Pairwise, Scale, Slider
 from rater.study.study import Study
 
@@ -255,7 +255,7 @@ def _exclusions(study: Study) -> Iterator[str]:
     if eligible:
         yield "Before the first trial, these do not go on, and give no answers:"
         yield "\n".join(f"- {line}" for line in eligible)
-    lines = exclusion_rules(study.analysis.exclusions)
+    lines = list(study.analysis.exclusions.describe().values())
     if not lines:
         yield "No rater who began is excluded, whatever they answer."
         return

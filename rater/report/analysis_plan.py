@@ -11,7 +11,6 @@ from rater.study.describe_analysis import (
     describe_control,
     describe_doses,
     describe_guessing,
-    exclusion_rules,
 )
 from rater.study.study import Study
 
@@ -40,7 +39,7 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
         ("control", _control(study)),
         *_contrasts(study),
         ("doses", _doses(study)),
-        ("excluded raters", "; or ".join(exclusion_rules(plan.exclusions))),
+        ("excluded raters", "; or ".join(plan.exclusions.describe().values())),
         ("looks", "" if plan.looks is None else describe_looks(plan.looks, plan.alpha)),
         ("guesses", describe_guessing(study)),
     ]

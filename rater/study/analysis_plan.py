@@ -49,6 +49,17 @@ class Exclusions(Declaration):
         """Whether any rule can exclude somebody."""
         return self != Exclusions()
 
+    def describe(self) -> dict[str, str]:
+        """Return the declared rules in words, by field; preregistration and report print these."""
+        words = {
+            "max_failed_checks": "more than {:g} attention checks failed",
+            "min_median_seconds": "a median time per trial below {:g} s, in view or else between answers",
+            "max_same_answer_share": "the same answer in more than {:.0%} of trials on the primary dimension",
+        }
+        values = {name: getattr(self, name) for name in words}
+        rules = {name: words[name].format(value) for name, value in values.items() if value is not None}
+        return rules if self.unfinished == "keep" else {**rules, "unfinished": "the study not finished"}
+
 
 class Looks(Declaration):
     """Looks at answers by arm that are planned before the study is over."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from rater.study.analysis_plan import Exclusions
 from rater.study.arms import Unsteered
 from rater.study.study import Study
 
@@ -30,20 +29,6 @@ def describe_control(study: Study) -> str:
     if any(isinstance(arm, Unsteered) and arm.name == study.control for arm in study.arms):
         return "the unsteered arm"
     return "the second arm of the contrast, since no arm is unsteered"
-
-
-def exclusion_rules(rules: Exclusions) -> list[str]:
-    """List what leaves a rater out; empty where nothing does."""
-    said = [
-        (rules.max_failed_checks, "more than {:g} attention checks failed"),
-        (
-            rules.min_median_seconds,
-            "a median time for a trial below {:g} seconds (in view, or else between answers)",
-        ),
-        (rules.max_same_answer_share, "one answer in more than {:.0%} of the primary dimension's"),
-    ]
-    found = [words.format(value) for value, words in said if value is not None]
-    return [*found, "the booklet was not finished"] if rules.unfinished == "exclude" else found
 
 
 def describe_guessing(study: Study) -> str:

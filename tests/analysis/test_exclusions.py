@@ -10,6 +10,7 @@ import pytest
 from rater.analysis.exclusions import BLIND, exclude
 from rater.analysis.planned import Planned
 from rater.analysis.primary import analyze
+from rater.analysis.quality import rate_raters
 from rater.analysis.results import NotEstimable, Result
 from rater.errors import RaterError
 from rater.study.analysis_plan import Exclusions
@@ -59,9 +60,31 @@ def test_each_rule_excludes_whom_it_names_with_the_reason(frame: pd.DataFrame, r
     assert found.n_answers == 3 * 60
     assert found.rules == (
         "more than 1 attention checks failed",
-        "a median time below 2 s for a trial",
+        "a median time per trial below 2 s, in view or else between answers",
         "the study not finished",
     )
+
+
+def test_the_report_words_rules_as_the_preregistration_does(frame: pd.DataFrame) -> None:
+    rules = RULES.model_copy(update={"max_same_answer_share": 0.9})
+
+    found = exclude(frame, None, rules, primary="happiness")
+
+    assert found is not None
+    assert found.rules == tuple(rules.describe().values())
+
+
+def test_an_excluded_raters_time_is_the_one_in_the_table_of_raters(frame: pd.DataFrame) -> None:
+    both = pd.concat([frame, frame.assign(dimension="sadness", shown_ms=60_000)])
+
+    found = exclude(both, None, Exclusions(min_median_seconds=5.5), primary="happiness")
+
+    assert found is not None
+    listed = {each.rater: each.median_s for each in rate_raters(both, "happiness", 5)}
+    assert [each.reasons for each in found.raters] == [
+        (f"median time {listed[each.rater]:.1f} s",) for each in found.raters
+    ]
+    assert listed["r02"] == 5.0
 
 
 def test_the_time_out_of_sight_does_not_count(frame: pd.DataFrame) -> None:

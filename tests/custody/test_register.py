@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from rater.cli import cli
 from rater.custody.register import read_registrable, write_registration
 from rater.publish.lifecycle import open_study
+from rater.study.analysis_plan import Exclusions
 from rater.study.arms import Arm, Outside, Steered, Unsteered, XVector
 from rater.study.asides import Practice
 from rater.study.describe import describe_sampling
@@ -74,6 +75,19 @@ def test_a_preregistration_names_no_model_where_texts_come_from_files(
     described = whole.split("## Appendix")[0]
     assert "smollm2" not in described
     assert "temperature" not in described
+
+
+def test_a_preregistration_words_exclusions_as_the_report_does(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    rules = Exclusions(max_failed_checks=1, min_median_seconds=2, unfinished="exclude")
+    plan = published.analysis.model_copy(update={"exclusions": rules})
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+
+    text = write_registration(replace(registrable, study=published.model_copy(update={"analysis": plan})), [])
+
+    for rule in rules.describe().values():
+        assert f"- {rule}\n" in text
 
 
 def test_a_preregistration_lists_the_doses_from_the_lowest_on(

@@ -79,8 +79,8 @@ def test_all_that_is_declared_is_shown_shortly(study: Study) -> None:
         ],
         "doses": "unsteered 0, dose-2 2, dose-4 4; a linear and a monotone trend are tested, as one test "
         "if they coincide",
-        "excluded raters": "more than 1 attention checks failed; or one answer in more than 90% of the "
-        "primary dimension's; or the booklet was not finished",
+        "excluded raters": "more than 1 attention checks failed; or the same answer in more than 90% of "
+        "trials on the primary dimension; or the study not finished",
         "looks": "at 50%, 100% of the planned answers, each at p < 0.05: alpha is not spread over them",
         "guesses": 'after the last trial, about all texts at once: "Odd?" “Odd” is right for dose-4',
     }

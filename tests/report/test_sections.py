@@ -185,7 +185,8 @@ def test_the_methods_say_who_was_left_out_by_which_rule(make: Made, planned: Pla
     document = compose_report(analyze(make(5, 4), ruled), About(title="t", study=STUDY))
 
     said = words(section(document, "methods"))
-    assert "left raters out (a median time below 0.001 s for a trial): none." in said
+    rule = "a median time per trial below 0.001 s, in view or else between answers"
+    assert f"left raters out ({rule}): none." in said
 
 
 def test_the_methods_name_no_model_where_texts_come_from_files(analysis: Analysis) -> None:
