@@ -16,7 +16,7 @@ export OPENBLAS_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fresh-demo test test-slow check format docs model chromium clean
+.PHONY: help demo fresh-demo test test-slow check terms format docs messages model chromium clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,10 @@ check: .venv/.dev ## Format, lint, types, import rules, spelling
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/djlint --check --lint --quiet rater/web/templates
 	@$(BIN)/codespell
+#	@$(BIN)/python tools/check_terms.py
+
+terms: .venv/.dev ## Check the words against tools/terms.toml
+	@$(BIN)/python tools/check_terms.py
 
 format: .venv/.dev ## Put the code into its format
 	@$(BIN)/ruff format --quiet .
