@@ -8,6 +8,7 @@ import dataclasses
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from itertools import pairwise, zip_longest
 from pathlib import Path
@@ -52,6 +53,8 @@ _PREFACE = (
     "| `RepeatedSampling` | `Draws`, or a study's [`Sampling`](study.md#sampling) |",
     "| `Tensor[pos, d_model]` | a tensor of that shape |",
 )
+# The line below a field of a study file ends with who may see it; the page has no column for that.
+_SEEN_BY = re.compile(r"\s*\((rater|experimenter|sealed)\)$")
 _FIRST = ("Study", "Sampling", "Plan", "AnalysisPlan", "Dimension")
 
 
@@ -86,12 +89,33 @@ def _section(name: str, declared: type) -> str:
 
 
 def _fields(declared: type) -> Iterator[str]:
-    meanings, hints = meanings_of(declared), get_type_hints(declared, include_extras=True)
+    meanings, hints = _field_meanings(declared), get_type_hints(declared, include_extras=True)
     for field, default in _defaults(declared).items():
         if field == "kind":
             continue
-        says = meanings[field].says if field in meanings else _NOT_DECLARED_HERE
+        says = meanings.get(field, _NOT_DECLARED_HERE)
         yield f"| `{field}` | {default} | {_cell(says + _valid(hints.get(field)))} |"
+
+
+def _field_meanings(declared: type) -> dict[str, str]:
+    """Read the string literal below each field from the source of a class, base classes included.
+
+    Python keeps no docstrings of attributes, so they are read from the source.
+    """
+    found: dict[str, str] = {}
+    for cls in reversed(declared.__mro__):
+        if cls.__module__.startswith("rater."):
+            body = cast("ast.ClassDef", ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]).body
+            found |= {
+                field.target.id: _SEEN_BY.sub("", " ".join(below.value.value.split()))
+                for field, below in pairwise(body)
+                if isinstance(field, ast.AnnAssign)
+                and isinstance(field.target, ast.Name)
+                and isinstance(below, ast.Expr)
+                and isinstance(below.value, ast.Constant)
+                and isinstance(below.value.value, str)
+            }
+    return found
 
 
 def _valid(hint: object) -> str:
@@ -204,7 +228,7 @@ def _data() -> str:
             lines += [f"### {mapper.local_table}", "", _first_line(mapper.class_), ""]
             lines += ["| column | seen by | meaning |", "| --- | --- | --- |"]
             for column, meaning in meanings_of(mapper.class_).items():
-                lines.append(f"| `{column}` | {meaning.seen_by} | {_cell(meaning.says)} |")
+                lines.append(f"| `{column}` | {meaning.seen_by} | {_cell(meaning.description)} |")
             lines.append("")
     return "\n".join(lines)
 

@@ -383,9 +383,11 @@ def test_the_dictionary_says_what_the_schema_says_of_every_column(
     meanings = data_dictionary([*frame.columns, "arm", "sample"], masked=False)
 
     assert set(meanings) == {*COLUMNS, "arm", "sample"}
-    assert (meanings["arm"].says, meanings["arm"].seen_by) == ("The arm's name.", "sealed")
-    assert meanings["position"].says == "The trial answered, by its place in the booklet."
-    entries = {name: (meaning.says, meaning.seen_by) for name, meaning in meanings.items() if name in frame}
+    assert (meanings["arm"].description, meanings["arm"].seen_by) == ("The arm's name.", "sealed")
+    assert meanings["position"].description == "Position of the trial in the booklet, from 1."
+    entries = {
+        name: (meaning.description, meaning.seen_by) for name, meaning in meanings.items() if name in frame
+    }
     write_dictionary(entries, frame, tmp_path / "dictionary.json")
     written = json.loads((tmp_path / "dictionary.json").read_text())
     assert written["prompt"]["seen_by"] == "rater"

@@ -87,7 +87,7 @@ def export(
 
 
 def _entries(meanings: "Mapping[str, Meaning]") -> dict[str, tuple[str, str]]:
-    return {column: (meaning.says, meaning.seen_by) for column, meaning in meanings.items()}
+    return {column: (meaning.description, meaning.seen_by) for column, meaning in meanings.items()}
 
 
 def _with_it(file: Path, name: str) -> Path:

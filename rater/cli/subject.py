@@ -170,7 +170,7 @@ def _subject(
         columns={
             column: _DERIVED[column]
             if column in _DERIVED
-            else (meanings[column].says, meanings[column].seen_by)
+            else (meanings[column].description, meanings[column].seen_by)
             for column in seen.frame.columns
             if column in _DERIVED or column in meanings
         },

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
+from sqlalchemy.orm import DeclarativeBase
 
 from rater.store.dictionary import Meaning, meanings_of
 from rater.store.engine import disposing, reading, writing
@@ -15,7 +16,7 @@ from rater.store.rating.schema import Answer, Item, Trial
 from rater.store.rating.studies import get_study
 from rater.store.sealed.schema import Completion
 
-_FROM: dict[str, tuple[type, str]] = {
+_FROM: dict[str, tuple[type[DeclarativeBase], str]] = {
     "rater": (Answer, "rater_id"),
     "position": (Answer, "position"),
     "item": (Item, "id"),
@@ -94,7 +95,7 @@ def _table_frame(table: Table) -> pd.DataFrame:
     return pd.DataFrame(table.rows, columns=list(table.columns))
 
 
-_TEXTS_FROM: dict[str, tuple[type, str]] = {
+_TEXTS_FROM: dict[str, tuple[type[DeclarativeBase], str]] = {
     "item": (Item, "id"),
     "prompt": (Item, "prompt"),
     "arm": (Completion, "arm"),
@@ -119,7 +120,9 @@ _TEXTS_COUNTED = {
 def text_meanings() -> dict[str, tuple[str, str]]:
     """Return what the columns of the table of texts mean, and who may see them."""
     of_schema = {column: meanings_of(table)[name] for column, (table, name) in _TEXTS_FROM.items()}
-    return {name: (meaning.says, meaning.seen_by) for name, meaning in (of_schema | _TEXTS_COUNTED).items()}
+    return {
+        name: (meaning.description, meaning.seen_by) for name, meaning in (of_schema | _TEXTS_COUNTED).items()
+    }
 
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,52 +1,33 @@
-"""Read what each column of a table means from the line that stands below it in the schema."""
+"""Data dictionary: the description of each column of a table, and who may see its values.
 
-import ast
-import inspect
-import re
-import sys
+A column's description is its SQL comment, so PostgreSQL shows it too. Who may see its values is in
+SQLAlchemy's `info`. A test requires both for every column.
+"""
+
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Any, Literal
 
-_SEEN_BY = re.compile(r"\s*\((rater|experimenter|sealed)\)\s*$")
+from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
+
+SeenBy = Literal["rater", "experimenter", "sealed"]
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a column means."""
+    """The meaning of a column."""
 
-    says: str
+    description: str
     """Meaning and unit."""
-    seen_by: str
-    """Who may see it: rater, experimenter, or sealed."""
+    seen_by: SeenBy
 
 
-def meanings_of(table: type) -> dict[str, Meaning]:
-    """Read the meaning of each of a table's columns from the source of its class, base classes included."""
-    found: dict[str, Meaning] = {}
-    for cls in reversed(table.__mro__):
-        if cls.__module__.startswith("rater.") and cls.__module__ in sys.modules:
-            found |= _meanings_in(cls)
-    return found
+def column(
+    description: str, *arguments: Any, seen_by: SeenBy = "experimenter", **options: Any
+) -> MappedColumn[Any]:
+    """Declare a column with its meaning; all other arguments are those of `sqlalchemy.orm.mapped_column`."""
+    return mapped_column(*arguments, comment=description, info={"seen_by": seen_by}, **options)
 
 
-def _meanings_in(cls: type) -> dict[str, Meaning]:
-    declared = ast.parse(inspect.getsource(sys.modules[cls.__module__]))
-    bodies = [
-        node.body for node in declared.body if isinstance(node, ast.ClassDef) and node.name == cls.__name__
-    ]
-    return {
-        column.target.id: _read(line.value.value)
-        for body in bodies
-        for column, line in pairwise(body)
-        if isinstance(column, ast.AnnAssign)
-        and isinstance(column.target, ast.Name)
-        and isinstance(line, ast.Expr)
-        and isinstance(line.value, ast.Constant)
-        and isinstance(line.value.value, str)
-    }
-
-
-def _read(text: str) -> Meaning:
-    line = " ".join(text.split())
-    seen_by = _SEEN_BY.search(line)
-    return Meaning(_SEEN_BY.sub("", line), seen_by[1] if seen_by else "experimenter")
+def meanings_of(table: type[DeclarativeBase]) -> dict[str, Meaning]:
+    """Return the meaning of each column of a mapped class, in the order of the table's columns."""
+    return {each.key: Meaning(each.comment or "", each.info["seen_by"]) for each in table.__table__.columns}

@@ -6,40 +6,34 @@ from datetime import UTC, datetime
 from typing import ClassVar, NamedTuple
 
 from sqlalchemy import ForeignKey, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
+from sqlalchemy.orm import Mapped, Session, declared_attr
 
+from rater.store.dictionary import column
 from rater.store.engine import UtcDateTime
 
 GENESIS = "0" * 64
 
 
 class EventColumns:
-    """The columns of a log table; each database has its own, beside its own study table."""
+    """The columns of a log table; each database has its own log, next to its own study table."""
 
     __tablename__ = "event"
 
     kinds: ClassVar[frozenset[str]]
-    """Every kind of row that rater writes; `rater verify` names a row of another kind."""
+    """Every kind of row that rater writes; `rater verify` reports rows of another kind."""
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    """Row number. (experimenter)"""
-    sequence: Mapped[int]
-    """Place in the study's chain, from 1. (experimenter)"""
-    kind: Mapped[str]
-    """What happened: published, opened, closed, unblinded … (experimenter)"""
-    detail: Mapped[str]
-    """Canonical JSON of the particulars. (experimenter)"""
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-    """When, in UTC. (experimenter)"""
-    previous_hash: Mapped[str]
-    """The hash of the row before; zeros in the first. (experimenter)"""
-    hash: Mapped[str]
-    """SHA-256 over the row and the hash before it. (experimenter)"""
+    id: Mapped[int] = column("Row number.", primary_key=True)
+    sequence: Mapped[int] = column("Position in the study's hash chain, from 1.")
+    kind: Mapped[str] = column("Kind of event: published, open, closed, unblinded …")
+    detail: Mapped[str] = column("Canonical JSON with the details of the event.")
+    at: Mapped[datetime] = column("Time of the event, in UTC.", UtcDateTime)
+    previous_hash: Mapped[str] = column("Hash of the previous row; zeros in the first row.")
+    hash: Mapped[str] = column("SHA-256 over this row and the previous hash.")
 
     @declared_attr
     def study_id(self) -> Mapped[int]:
-        """The study it happened to. (experimenter)"""
-        return mapped_column(ForeignKey("study.id"))
+        """Reference the study table of the same database."""
+        return column("The study that the event belongs to.", ForeignKey("study.id"))
 
     @declared_attr.directive
     def __table_args__(self) -> tuple[UniqueConstraint, ...]:

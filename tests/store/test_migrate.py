@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, MetaData, inspect, text
 
 from rater.errors import DatabaseError
+from rater.store.dictionary import meanings_of
 from rater.store.engine import open_engine, reading, writing
 from rater.store.migrate import HEAD, current_revision, migrate, migrations_folder, prepare
 from rater.store.rating import schema as rating_schema
@@ -169,3 +170,16 @@ def test_somebody_elses_database_is_left_alone(new_url: Callable[[str], str]) ->
 
     with pytest.raises(DatabaseError, match=r"is not rater's\. Valid here: a rating database"):
         create_rating(url)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)  # SQLite keeps no comments
+def test_postgresql_shows_the_meaning_of_every_column(new_url: Callable[[str], str]) -> None:
+    engine = create_rating(new_url("rating"))
+
+    with reading(engine) as session:
+        columns = inspect(session.connection()).get_columns("answer")
+
+    assert {each["name"]: each["comment"] for each in columns} == {
+        name: meaning.description for name, meaning in meanings_of(rating_schema.Answer).items()
+    }
+    engine.dispose()

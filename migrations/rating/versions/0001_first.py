@@ -19,14 +19,31 @@ OF_RATERS = ("answer", "guess")
 def upgrade() -> None:
     op.create_table(
         "study",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("slug", sa.String(), nullable=False),
-        sa.Column("state", sa.String(), nullable=False),
-        sa.Column("protocol", sa.String(), nullable=False),
-        sa.Column("study_hash", sa.String(), nullable=False),
-        sa.Column("commitment", sa.String(), nullable=False),
-        sa.Column("published_at", sa.DateTime(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False, comment="Row number."),
+        sa.Column("name", sa.String(), nullable=False, comment="Name of the study on the command line."),
+        sa.Column("slug", sa.String(), nullable=False, comment="Random part of the study's web address."),
+        sa.Column(
+            "state",
+            sa.String(),
+            nullable=False,
+            comment="published, open, paused, closed, unblinded or archived.",
+        ),
+        sa.Column(
+            "protocol",
+            sa.String(),
+            nullable=False,
+            comment="Canonical JSON of all that raters are shown except the rated texts, as published.",
+        ),
+        sa.Column(
+            "study_hash", sa.String(), nullable=False, comment="SHA-256 of the whole study as published."
+        ),
+        sa.Column(
+            "commitment",
+            sa.String(),
+            nullable=False,
+            comment="SHA-256 over the salted key; proves at unblinding that the key has not changed.",
+        ),
+        sa.Column("published_at", sa.DateTime(), nullable=False, comment="Time of publication, in UTC."),
         sa.CheckConstraint(
             "state IN ('published', 'open', 'paused', 'closed', 'unblinded', 'archived')",
             name=op.f("study_state_is_known"),
@@ -37,11 +54,21 @@ def upgrade() -> None:
     )
     op.create_table(
         "amendment",
-        sa.Column("study_id", sa.Integer(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("protocol", sa.String(), nullable=False),
-        sa.Column("reason", sa.String(), nullable=False),
-        sa.Column("amended_at", sa.DateTime(), nullable=False),
+        sa.Column("study_id", sa.Integer(), nullable=False, comment="The amended study."),
+        sa.Column(
+            "version",
+            sa.Integer(),
+            nullable=False,
+            comment="Version of the protocol: 2 for the first amendment, 3 for the second …",
+        ),
+        sa.Column(
+            "protocol",
+            sa.String(),
+            nullable=False,
+            comment="Canonical JSON of what raters are shown from this version on.",
+        ),
+        sa.Column("reason", sa.String(), nullable=False, comment="Reason for the amendment."),
+        sa.Column("amended_at", sa.DateTime(), nullable=False, comment="Time of the amendment, in UTC."),
         sa.CheckConstraint("version >= 2", name=op.f("amendment_counts_from_two")),
         sa.ForeignKeyConstraint(
             ["study_id"], ["study.id"], name=op.f("amendment_refers_to_study_by_study_id")
@@ -50,54 +77,92 @@ def upgrade() -> None:
     )
     op.create_table(
         "booklet",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("study_id", sa.Integer(), nullable=False),
-        sa.Column("n_trials", sa.Integer(), nullable=False),
-        sa.Column("n_lines", sa.Integer(), nullable=False),
-        sa.Column("n_narrow_lines", sa.Integer(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False, comment="Random identifier (128 bits)."),
+        sa.Column("study_id", sa.Integer(), nullable=False, comment="The study that the booklet belongs to."),
+        sa.Column("n_trials", sa.Integer(), nullable=False, comment="Number of trials."),
+        sa.Column(
+            "n_lines",
+            sa.Integer(),
+            nullable=False,
+            comment="Lines of the booklet's longest text on a wide page; the page reserves room for it.",
+        ),
+        sa.Column(
+            "n_narrow_lines",
+            sa.Integer(),
+            nullable=False,
+            comment="Lines of the booklet's longest text on a phone.",
+        ),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("booklet_refers_to_study_by_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("booklet_key")),
     )
     op.create_index(op.f("booklet_by_study_id"), "booklet", ["study_id"], unique=False)
     op.create_table(
         "event",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("detail", sa.String(), nullable=False),
-        sa.Column("at", sa.DateTime(), nullable=False),
-        sa.Column("previous_hash", sa.String(), nullable=False),
-        sa.Column("hash", sa.String(), nullable=False),
-        sa.Column("study_id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False, comment="Row number."),
+        sa.Column(
+            "sequence", sa.Integer(), nullable=False, comment="Position in the study's hash chain, from 1."
+        ),
+        sa.Column(
+            "kind", sa.String(), nullable=False, comment="Kind of event: published, open, closed, unblinded …"
+        ),
+        sa.Column(
+            "detail", sa.String(), nullable=False, comment="Canonical JSON with the details of the event."
+        ),
+        sa.Column("at", sa.DateTime(), nullable=False, comment="Time of the event, in UTC."),
+        sa.Column(
+            "previous_hash",
+            sa.String(),
+            nullable=False,
+            comment="Hash of the previous row; zeros in the first row.",
+        ),
+        sa.Column(
+            "hash", sa.String(), nullable=False, comment="SHA-256 over this row and the previous hash."
+        ),
+        sa.Column("study_id", sa.Integer(), nullable=False, comment="The study that the event belongs to."),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("event_refers_to_study_by_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("event_key")),
         sa.UniqueConstraint("study_id", "sequence", name="event_has_one_place"),
     )
     op.create_table(
         "item",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("study_id", sa.Integer(), nullable=False),
-        sa.Column("prompt", sa.String(), nullable=False),
-        sa.Column("text", sa.String(), nullable=False),
-        sa.Column("is_check", sa.Boolean(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False, comment="Random identifier (128 bits)."),
+        sa.Column("study_id", sa.Integer(), nullable=False, comment="The study that the item belongs to."),
+        sa.Column("prompt", sa.String(), nullable=False, comment="The prompt that the model continued."),
+        sa.Column("text", sa.String(), nullable=False, comment="The model's continuation of the prompt."),
+        sa.Column(
+            "is_check",
+            sa.Boolean(),
+            nullable=False,
+            comment="True for the text of an attention check, false for a completion.",
+        ),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("item_refers_to_study_by_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("item_key")),
     )
     op.create_index(op.f("item_by_study_id"), "item", ["study_id"], unique=False)
     op.create_table(
         "tally",
-        sa.Column("study_id", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("study_id", sa.Integer(), nullable=False, comment="The study visited."),
+        sa.Column(
+            "kind",
+            sa.String(),
+            nullable=False,
+            comment="Reason: declined, no_cookie, unfilled_link or busy_network.",
+        ),
+        sa.Column("n", sa.Integer(), nullable=False, comment="Number of visits."),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("tally_refers_to_study_by_study_id")),
         sa.PrimaryKeyConstraint("study_id", "kind", name=op.f("tally_key")),
     )
     op.create_table(
         "attention_check",
-        sa.Column("item_id", sa.String(), nullable=False),
-        sa.Column("dimension", sa.String(), nullable=False),
-        sa.Column("lowest", sa.Double(), nullable=False),
-        sa.Column("highest", sa.Double(), nullable=False),
+        sa.Column(
+            "item_id",
+            sa.String(),
+            nullable=False,
+            comment="The item of the attention check; the left one of a pair.",
+        ),
+        sa.Column("dimension", sa.String(), nullable=False, comment="The dimension asked about."),
+        sa.Column("lowest", sa.Double(), nullable=False, comment="Lowest answer that passes."),
+        sa.Column("highest", sa.Double(), nullable=False, comment="Highest answer that passes."),
         sa.CheckConstraint("lowest <= highest", name=op.f("attention_check_can_be_passed")),
         sa.ForeignKeyConstraint(
             ["item_id"], ["item.id"], name=op.f("attention_check_refers_to_item_by_item_id")
@@ -106,22 +171,80 @@ def upgrade() -> None:
     )
     op.create_table(
         "rater",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("study_id", sa.Integer(), nullable=False),
-        sa.Column("booklet_id", sa.String(), nullable=False),
-        sa.Column("channel", sa.String(), nullable=False),
-        sa.Column("consented_at", sa.DateTime(), nullable=False),
-        sa.Column("screened_at", sa.DateTime(), nullable=True),
-        sa.Column("instructed_at", sa.DateTime(), nullable=True),
-        sa.Column("practised_at", sa.DateTime(), nullable=True),
-        sa.Column("n_practice_attempts", sa.Integer(), nullable=False),
-        sa.Column("finished_at", sa.DateTime(), nullable=True),
-        sa.Column("asked_at", sa.DateTime(), nullable=True),
-        sa.Column("guessed_at", sa.DateTime(), nullable=True),
-        sa.Column("commented_at", sa.DateTime(), nullable=True),
-        sa.Column("left_at", sa.DateTime(), nullable=True),
-        sa.Column("left_why", sa.String(), nullable=True),
-        sa.Column("replaced_at", sa.DateTime(), nullable=True),
+        sa.Column("id", sa.String(), nullable=False, comment="Random identifier (128 bits)."),
+        sa.Column("study_id", sa.Integer(), nullable=False, comment="The study rated."),
+        sa.Column("booklet_id", sa.String(), nullable=False, comment="The assigned booklet."),
+        sa.Column(
+            "channel", sa.String(), nullable=False, comment="web or terminal: where the rater takes part."
+        ),
+        sa.Column("consented_at", sa.DateTime(), nullable=False, comment="Time of consent, in UTC."),
+        sa.Column(
+            "screened_at",
+            sa.DateTime(),
+            nullable=True,
+            comment="Time at which the rater passed the screening, in UTC.",
+        ),
+        sa.Column(
+            "instructed_at",
+            sa.DateTime(),
+            nullable=True,
+            comment="Time at which the rater left the instructions, in UTC.",
+        ),
+        sa.Column(
+            "practised_at",
+            sa.DateTime(),
+            nullable=True,
+            comment="Time at which the rater left the practice, in UTC.",
+        ),
+        sa.Column(
+            "n_practice_attempts",
+            sa.Integer(),
+            nullable=False,
+            comment="Number of failed attempts at the practice.",
+        ),
+        sa.Column(
+            "finished_at",
+            sa.DateTime(),
+            nullable=True,
+            comment="Time of the answer to the last trial, in UTC.",
+        ),
+        sa.Column(
+            "asked_at",
+            sa.DateTime(),
+            nullable=True,
+            comment="Time at which the blinding question was opened, in UTC; answers are final from then on.",
+        ),
+        sa.Column(
+            "guessed_at",
+            sa.DateTime(),
+            nullable=True,
+            comment="Time of the answer to the blinding question, in UTC.",
+        ),
+        sa.Column(
+            "commented_at",
+            sa.DateTime(),
+            nullable=True,
+            comment="Time at which the rater left the page for a final comment, in UTC.",
+        ),
+        sa.Column(
+            "left_at",
+            sa.DateTime(),
+            nullable=True,
+            comment="Time at which the rater left the study before its end, in UTC.",
+        ),
+        sa.Column(
+            "left_why",
+            sa.String(),
+            nullable=True,
+            comment="Reason for leaving: stopped, withdrawn, screened_out or failed_practice.",
+        ),
+        sa.Column(
+            "replaced_at",
+            sa.DateTime(),
+            nullable=True,
+            comment="Time at which the booklet was assigned to another rater, because this one was inactive "
+            "for too long, in UTC.",
+        ),
         sa.CheckConstraint("channel IN ('web', 'terminal')", name=op.f("rater_channel_is_known")),
         sa.CheckConstraint(
             "left_why IN ('stopped', 'withdrawn', 'screened_out', 'failed_practice')",
@@ -139,12 +262,24 @@ def upgrade() -> None:
     op.create_index(op.f("rater_by_study_id"), "rater", ["study_id"], unique=False)
     op.create_table(
         "trial",
-        sa.Column("booklet_id", sa.String(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("item_id", sa.String(), nullable=False),
-        sa.Column("other_item_id", sa.String(), nullable=True),
-        sa.Column("dimension", sa.String(), nullable=True),
-        sa.Column("is_repeat", sa.Boolean(), nullable=False),
+        sa.Column(
+            "booklet_id", sa.String(), nullable=False, comment="The booklet that the trial belongs to."
+        ),
+        sa.Column("position", sa.Integer(), nullable=False, comment="Position in the booklet, from 1."),
+        sa.Column("item_id", sa.String(), nullable=False, comment="The item shown; the left one of a pair."),
+        sa.Column("other_item_id", sa.String(), nullable=True, comment="The right item of a pair."),
+        sa.Column(
+            "dimension",
+            sa.String(),
+            nullable=True,
+            comment="The one dimension that the trial asks about; empty if it asks about all.",
+        ),
+        sa.Column(
+            "is_repeat",
+            sa.Boolean(),
+            nullable=False,
+            comment="True if the booklet has shown the same item before, for test-retest reliability.",
+        ),
         sa.CheckConstraint("item_id <> other_item_id", name=op.f("trial_shows_two_items")),
         sa.ForeignKeyConstraint(
             ["booklet_id"], ["booklet.id"], name=op.f("trial_refers_to_booklet_by_booklet_id")
@@ -160,19 +295,57 @@ def upgrade() -> None:
     op.create_index(op.f("trial_by_other_item_id"), "trial", ["other_item_id"], unique=False)
     op.create_table(
         "answer",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("rater_id", sa.String(), nullable=False),
-        sa.Column("booklet_id", sa.String(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("dimension", sa.String(), nullable=False),
-        sa.Column("revision", sa.Integer(), nullable=False),
-        sa.Column("value", sa.Double(), nullable=True),
-        sa.Column("comment", sa.String(), nullable=True),
-        sa.Column("submission_id", sa.String(), nullable=False),
-        sa.Column("shown_ms", sa.Integer(), nullable=True),
-        sa.Column("first_render_ms", sa.Integer(), nullable=True),
-        sa.Column("hidden_ms", sa.Integer(), nullable=True),
-        sa.Column("answered_at", sa.DateTime(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False, comment="Row number."),
+        sa.Column("rater_id", sa.String(), nullable=False, comment="The rater who answered."),
+        sa.Column("booklet_id", sa.String(), nullable=False, comment="The rater's booklet."),
+        sa.Column(
+            "position", sa.Integer(), nullable=False, comment="Position of the trial in the booklet, from 1."
+        ),
+        sa.Column("dimension", sa.String(), nullable=False, comment="The dimension rated."),
+        sa.Column(
+            "revision",
+            sa.Integer(),
+            nullable=False,
+            comment="1 for the first submission of this answer, 2 for the second …, changed or not.",
+        ),
+        sa.Column(
+            "value",
+            sa.Double(),
+            nullable=True,
+            comment="The answer on the dimension's scale; negative for the left one of a pair; empty if the "
+            "rater cannot judge.",
+        ),
+        sa.Column("comment", sa.String(), nullable=True, comment="The rater's comment on this answer."),
+        sa.Column(
+            "submission_id",
+            sa.String(),
+            nullable=False,
+            comment="Random identifier of the page that was sent; a page sent twice is stored once.",
+        ),
+        sa.Column(
+            "shown_ms",
+            sa.Integer(),
+            nullable=True,
+            comment="Time for which the trial was shown before the answer, in ms; empty without JavaScript.",
+        ),
+        sa.Column(
+            "first_render_ms",
+            sa.Integer(),
+            nullable=True,
+            comment="Time until the page was first rendered, in ms; empty without JavaScript.",
+        ),
+        sa.Column(
+            "hidden_ms",
+            sa.Integer(),
+            nullable=True,
+            comment="Part of shown_ms for which another tab or window hid the page, in ms.",
+        ),
+        sa.Column(
+            "answered_at",
+            sa.DateTime(),
+            nullable=False,
+            comment="Time at which the answer was stored, in UTC.",
+        ),
         sa.CheckConstraint("revision >= 1", name=op.f("answer_revision_counts_from_one")),
         sa.ForeignKeyConstraint(
             ["booklet_id", "position"],
@@ -193,28 +366,42 @@ def upgrade() -> None:
     )
     op.create_table(
         "comment",
-        sa.Column("rater_id", sa.String(), nullable=False),
-        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("rater_id", sa.String(), nullable=False, comment="The rater who commented."),
+        sa.Column("text", sa.String(), nullable=False, comment="The comment."),
         sa.ForeignKeyConstraint(["rater_id"], ["rater.id"], name=op.f("comment_refers_to_rater_by_rater_id")),
         sa.PrimaryKeyConstraint("rater_id", name=op.f("comment_key")),
     )
     op.create_table(
         "guess",
-        sa.Column("rater_id", sa.String(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("choice", sa.String(), nullable=False),
-        sa.Column("guessed_at", sa.DateTime(), nullable=False),
+        sa.Column("rater_id", sa.String(), nullable=False, comment="The rater who guessed."),
+        sa.Column(
+            "position",
+            sa.Integer(),
+            nullable=False,
+            comment="Position of the trial whose text the guess is about; 0 for all texts.",
+        ),
+        sa.Column(
+            "choice", sa.String(), nullable=False, comment="The label chosen: first, second or unsure."
+        ),
+        sa.Column(
+            "guessed_at", sa.DateTime(), nullable=False, comment="Time at which the guess was stored, in UTC."
+        ),
         sa.CheckConstraint("choice IN ('first', 'second', 'unsure')", name=op.f("guess_is_known")),
         sa.ForeignKeyConstraint(["rater_id"], ["rater.id"], name=op.f("guess_refers_to_rater_by_rater_id")),
         sa.PrimaryKeyConstraint("rater_id", "position", name=op.f("guess_key")),
     )
     op.create_table(
         "identifier",
-        sa.Column("rater_id", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("study_id", sa.Integer(), nullable=False),
-        sa.Column("value", sa.String(), nullable=False),
-        sa.Column("is_person", sa.Boolean(), nullable=False),
+        sa.Column("rater_id", sa.String(), nullable=False, comment="The rater identified."),
+        sa.Column("name", sa.String(), nullable=False, comment="Name of the link's parameter."),
+        sa.Column("study_id", sa.Integer(), nullable=False, comment="The study rated."),
+        sa.Column("value", sa.String(), nullable=False, comment="Value of the link's parameter."),
+        sa.Column(
+            "is_person",
+            sa.Boolean(),
+            nullable=False,
+            comment="True if the value identifies the person, who can then begin the study only once.",
+        ),
         sa.ForeignKeyConstraint(
             ["rater_id"], ["rater.id"], name=op.f("identifier_refers_to_rater_by_rater_id")
         ),
@@ -233,11 +420,15 @@ def upgrade() -> None:
     )
     op.create_table(
         "invitation",
-        sa.Column("code_digest", sa.String(), nullable=False),
-        sa.Column("study_id", sa.Integer(), nullable=False),
-        sa.Column("label", sa.String(), nullable=False),
-        sa.Column("rater_id", sa.String(), nullable=True),
-        sa.Column("made_at", sa.DateTime(), nullable=False),
+        sa.Column("code_digest", sa.String(), nullable=False, comment="SHA-256 of the code in the link."),
+        sa.Column("study_id", sa.Integer(), nullable=False, comment="The study that the link opens."),
+        sa.Column(
+            "label", sa.String(), nullable=False, comment="The experimenter's label: a number or a name."
+        ),
+        sa.Column("rater_id", sa.String(), nullable=True, comment="The rater who used the link."),
+        sa.Column(
+            "made_at", sa.DateTime(), nullable=False, comment="Time at which the link was created, in UTC."
+        ),
         sa.ForeignKeyConstraint(
             ["rater_id"], ["rater.id"], name=op.f("invitation_refers_to_rater_by_rater_id")
         ),
@@ -249,27 +440,44 @@ def upgrade() -> None:
     op.create_index(op.f("invitation_by_study_id"), "invitation", ["study_id"], unique=False)
     op.create_table(
         "token",
-        sa.Column("digest", sa.String(), nullable=False),
-        sa.Column("rater_id", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False, comment="SHA-256 of the random token kept there."),
+        sa.Column("rater_id", sa.String(), nullable=False, comment="The rater that the token belongs to."),
         sa.ForeignKeyConstraint(["rater_id"], ["rater.id"], name=op.f("token_refers_to_rater_by_rater_id")),
         sa.PrimaryKeyConstraint("digest", name=op.f("token_key")),
     )
     op.create_index(op.f("token_by_rater_id"), "token", ["rater_id"], unique=False)
     op.create_table(
         "desk_user",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("password_hash", sa.String(), nullable=False),
-        sa.Column("made_at", sa.DateTime(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False, comment="Row number."),
+        sa.Column("name", sa.String(), nullable=False, comment="Login name."),
+        sa.Column(
+            "password_hash",
+            sa.String(),
+            nullable=False,
+            comment="Argon2id hash of the password, with its salt and parameters.",
+        ),
+        sa.Column(
+            "made_at", sa.DateTime(), nullable=False, comment="Time at which the user was added, in UTC."
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("desk_user_key")),
         sa.UniqueConstraint("name", name=op.f("desk_user_has_unique_name")),
     )
     op.create_table(
         "desk_session",
-        sa.Column("token_digest", sa.String(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("begun_at", sa.DateTime(), nullable=False),
-        sa.Column("seen_at", sa.DateTime(), nullable=False),
+        sa.Column(
+            "token_digest",
+            sa.String(),
+            nullable=False,
+            comment="SHA-256 of the random token in the browser's cookie.",
+        ),
+        sa.Column("user_id", sa.Integer(), nullable=False, comment="The user who is logged in."),
+        sa.Column("begun_at", sa.DateTime(), nullable=False, comment="Time of the login, in UTC."),
+        sa.Column(
+            "seen_at",
+            sa.DateTime(),
+            nullable=False,
+            comment="Time of the last request, to within a minute, in UTC.",
+        ),
         sa.ForeignKeyConstraint(
             ["user_id"],
             ["desk_user.id"],

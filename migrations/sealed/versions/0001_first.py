@@ -17,29 +17,75 @@ APPEND_ONLY = ("event", "key_entry")
 def upgrade() -> None:
     op.create_table(
         "study",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("hash", sa.String(), nullable=False),
-        sa.Column("canonical_json", sa.String(), nullable=False),
-        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False, comment="Row number."),
+        sa.Column("name", sa.String(), nullable=False, comment="Name of the study on the command line."),
+        sa.Column("hash", sa.String(), nullable=False, comment="SHA-256 of the canonical JSON."),
+        sa.Column(
+            "canonical_json", sa.String(), nullable=False, comment="The whole study as canonical JSON."
+        ),
+        sa.Column(
+            "created_at", sa.DateTime(), nullable=False, comment="Time at which generation began, in UTC."
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("study_key")),
         sa.UniqueConstraint("name", name=op.f("study_has_unique_name")),
     )
     op.create_table(
         "completion",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("study_id", sa.Integer(), nullable=False),
-        sa.Column("prompt_index", sa.Integer(), nullable=False),
-        sa.Column("arm", sa.String(), nullable=False),
-        sa.Column("sample", sa.Integer(), nullable=False),
-        sa.Column("seed", sa.BigInteger(), nullable=True),
-        sa.Column("token_ids", sa.JSON(), nullable=False),
-        sa.Column("text", sa.String(), nullable=False),
-        sa.Column("stop_reason", sa.String(), nullable=False),
-        sa.Column("nll", sa.Double(), nullable=True),
-        sa.Column("repetition", sa.Double(), nullable=False),
-        sa.Column("versions", sa.JSON(), nullable=False),
-        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False, comment="Row number, in the order of generation."),
+        sa.Column(
+            "study_id", sa.Integer(), nullable=False, comment="The study that the completion belongs to."
+        ),
+        sa.Column(
+            "prompt_index", sa.Integer(), nullable=False, comment="Index of the prompt in the study, from 0."
+        ),
+        sa.Column("arm", sa.String(), nullable=False, comment="The arm's name."),
+        sa.Column(
+            "sample",
+            sa.Integer(),
+            nullable=False,
+            comment="Number of the sample of this prompt, from 0; all arms share its random stream.",
+        ),
+        sa.Column(
+            "seed",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Seed of that random stream; empty for a text from a file.",
+        ),
+        sa.Column(
+            "token_ids",
+            sa.JSON(),
+            nullable=False,
+            comment="The generated token ids; empty for a text from a file.",
+        ),
+        sa.Column(
+            "text", sa.String(), nullable=False, comment="The generated text, as the tokenizer decodes it."
+        ),
+        sa.Column(
+            "stop_reason",
+            sa.String(),
+            nullable=False,
+            comment="eos; length if the text was cut off; unknown for a text from a file.",
+        ),
+        sa.Column(
+            "nll",
+            sa.Double(),
+            nullable=True,
+            comment="Mean negative log-likelihood of the tokens under the same model, unsteered and given the"
+            " study's prompt alone, in nats per token; empty for a text from a file.",
+        ),
+        sa.Column(
+            "repetition",
+            sa.Double(),
+            nullable=False,
+            comment="Share of the text's three-word sequences that occur earlier in the text.",
+        ),
+        sa.Column(
+            "versions",
+            sa.JSON(),
+            nullable=False,
+            comment="Versions of the software, and the device, that generated the text.",
+        ),
+        sa.Column("created_at", sa.DateTime(), nullable=False, comment="Time of generation, in UTC."),
         sa.CheckConstraint(
             "stop_reason IN ('eos', 'length', 'unknown')", name=op.f("completion_stop_reason_is_known")
         ),
@@ -52,26 +98,51 @@ def upgrade() -> None:
     op.create_index(op.f("completion_by_study_id"), "completion", ["study_id"], unique=False)
     op.create_table(
         "event",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("detail", sa.String(), nullable=False),
-        sa.Column("at", sa.DateTime(), nullable=False),
-        sa.Column("previous_hash", sa.String(), nullable=False),
-        sa.Column("hash", sa.String(), nullable=False),
-        sa.Column("study_id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False, comment="Row number."),
+        sa.Column(
+            "sequence", sa.Integer(), nullable=False, comment="Position in the study's hash chain, from 1."
+        ),
+        sa.Column(
+            "kind", sa.String(), nullable=False, comment="Kind of event: published, open, closed, unblinded …"
+        ),
+        sa.Column(
+            "detail", sa.String(), nullable=False, comment="Canonical JSON with the details of the event."
+        ),
+        sa.Column("at", sa.DateTime(), nullable=False, comment="Time of the event, in UTC."),
+        sa.Column(
+            "previous_hash",
+            sa.String(),
+            nullable=False,
+            comment="Hash of the previous row; zeros in the first row.",
+        ),
+        sa.Column(
+            "hash", sa.String(), nullable=False, comment="SHA-256 over this row and the previous hash."
+        ),
+        sa.Column("study_id", sa.Integer(), nullable=False, comment="The study that the event belongs to."),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("event_refers_to_study_by_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("event_key")),
         sa.UniqueConstraint("study_id", "sequence", name="event_has_one_place"),
     )
     op.create_table(
         "publication",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("study_id", sa.Integer(), nullable=False),
-        sa.Column("seed", sa.String(), nullable=False),
-        sa.Column("salt", sa.String(), nullable=False),
-        sa.Column("commitment", sa.String(), nullable=False),
-        sa.Column("published_at", sa.DateTime(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False, comment="Row number."),
+        sa.Column("study_id", sa.Integer(), nullable=False, comment="The published study."),
+        sa.Column(
+            "seed",
+            sa.String(),
+            nullable=False,
+            comment="256 random bits in hexadecimal, disclosed at unblinding.",
+        ),
+        sa.Column(
+            "salt",
+            sa.String(),
+            nullable=False,
+            comment="256 random bits in hexadecimal, hashed together with the key.",
+        ),
+        sa.Column(
+            "commitment", sa.String(), nullable=False, comment="SHA-256 over salt, seed, study hash and key."
+        ),
+        sa.Column("published_at", sa.DateTime(), nullable=False, comment="Time of publication, in UTC."),
         sa.ForeignKeyConstraint(
             ["study_id"], ["study.id"], name=op.f("publication_refers_to_study_by_study_id")
         ),
@@ -80,9 +151,19 @@ def upgrade() -> None:
     )
     op.create_table(
         "key_entry",
-        sa.Column("item_id", sa.String(), nullable=False),
-        sa.Column("publication_id", sa.Integer(), nullable=False),
-        sa.Column("completion_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "item_id",
+            sa.String(),
+            nullable=False,
+            comment="The item's random identifier in the rating database.",
+        ),
+        sa.Column(
+            "publication_id",
+            sa.Integer(),
+            nullable=False,
+            comment="The publication that the item belongs to.",
+        ),
+        sa.Column("completion_id", sa.Integer(), nullable=False, comment="The completion."),
         sa.ForeignKeyConstraint(
             ["completion_id"], ["completion.id"], name=op.f("key_entry_refers_to_completion_by_completion_id")
         ),

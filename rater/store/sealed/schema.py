@@ -1,17 +1,18 @@
-"""Define the tables of the sealed database: completions with their arms, and the key."""
+"""Tables of the sealed database: completions with their arms, and the key."""
 
 from datetime import datetime
 from typing import ClassVar
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, MetaData, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped
 
+from rater.store.dictionary import column
 from rater.store.engine import CONSTRAINT_NAMES, UtcDateTime
 from rater.store.log import EventColumns
 
 
 class Base(DeclarativeBase):
-    """The sealed database's own metadata."""
+    """The metadata of the sealed database."""
 
     metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
 
@@ -21,16 +22,11 @@ class Study(Base):
 
     __tablename__ = "study"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    """Row number. (sealed)"""
-    name: Mapped[str] = mapped_column(unique=True)
-    """What the command line calls the study. (experimenter)"""
-    hash: Mapped[str]
-    """SHA-256 of the canonical JSON. (experimenter)"""
-    canonical_json: Mapped[str]
-    """The whole study. (sealed)"""
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    """When generation was first begun, in UTC. (experimenter)"""
+    id: Mapped[int] = column("Row number.", primary_key=True, seen_by="sealed")
+    name: Mapped[str] = column("Name of the study on the command line.", unique=True)
+    hash: Mapped[str] = column("SHA-256 of the canonical JSON.")
+    canonical_json: Mapped[str] = column("The whole study as canonical JSON.", seen_by="sealed")
+    created_at: Mapped[datetime] = column("Time at which generation began, in UTC.", UtcDateTime)
 
 
 class Completion(Base):
@@ -44,69 +40,77 @@ class Completion(Base):
         ),
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    """Row number, in order of generation. (sealed)"""
-    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
-    """The study it was made for. (sealed)"""
-    prompt_index: Mapped[int]
-    """The prompt's place in the study, from 0. (sealed)"""
-    arm: Mapped[str]
-    """The arm's name. (sealed)"""
-    sample: Mapped[int]
-    """Which of the prompt's samples, from 0; all arms share its random stream. (sealed)"""
-    seed: Mapped[int | None] = mapped_column(BigInteger)
-    """The seed of that stream; none for a text from a file. (sealed)"""
-    token_ids: Mapped[list[int]] = mapped_column(JSON)
-    """The generated tokens; none for a text from a file. (sealed)"""
-    text: Mapped[str]
-    """The generated text, as the tokenizer decodes it. (sealed)"""
-    stop_reason: Mapped[str]
-    """eos, length where it was cut off, or unknown for a text from a file. (sealed)"""
-    nll: Mapped[float | None]
-    """Mean negative log-likelihood of its tokens under the model that made it, unsteered and given the
-    study's prompt alone, in nats per token; none for a text from a file. (sealed)"""
-    repetition: Mapped[float]
-    """The share of its runs of three words that stood in it before. (sealed)"""
-    versions: Mapped[dict[str, str]] = mapped_column(JSON)
-    """The software and device that made it. (sealed)"""
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    """When it was made, in UTC. (sealed)"""
+    id: Mapped[int] = column("Row number, in the order of generation.", primary_key=True, seen_by="sealed")
+    study_id: Mapped[int] = column(
+        "The study that the completion belongs to.", ForeignKey("study.id"), index=True, seen_by="sealed"
+    )
+    prompt_index: Mapped[int] = column("Index of the prompt in the study, from 0.", seen_by="sealed")
+    arm: Mapped[str] = column("The arm's name.", seen_by="sealed")
+    sample: Mapped[int] = column(
+        "Number of the sample of this prompt, from 0; all arms share its random stream.", seen_by="sealed"
+    )
+    seed: Mapped[int | None] = column(
+        "Seed of that random stream; empty for a text from a file.", BigInteger, seen_by="sealed"
+    )
+    token_ids: Mapped[list[int]] = column(
+        "The generated token ids; empty for a text from a file.", JSON, seen_by="sealed"
+    )
+    text: Mapped[str] = column("The generated text, as the tokenizer decodes it.", seen_by="sealed")
+    stop_reason: Mapped[str] = column(
+        "eos; length if the text was cut off; unknown for a text from a file.", seen_by="sealed"
+    )
+    nll: Mapped[float | None] = column(
+        "Mean negative log-likelihood of the tokens under the same model, unsteered and given the "
+        "study's prompt alone, in nats per token; empty for a text from a file.",
+        seen_by="sealed",
+    )
+    repetition: Mapped[float] = column(
+        "Share of the text's three-word sequences that occur earlier in the text.", seen_by="sealed"
+    )
+    versions: Mapped[dict[str, str]] = column(
+        "Versions of the software, and the device, that generated the text.", JSON, seen_by="sealed"
+    )
+    created_at: Mapped[datetime] = column("Time of generation, in UTC.", UtcDateTime, seen_by="sealed")
 
 
 class Publication(Base):
-    """The secret half of a publication: what the ids, order and booklets were derived from."""
+    """The secret half of a publication, from which identifiers, order and booklets are derived."""
 
     __tablename__ = "publication"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    """Row number. (sealed)"""
-    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), unique=True)
-    """The study published. (sealed)"""
-    seed: Mapped[str]
-    """256 random bits in hexadecimal, disclosed at unblinding. (sealed)"""
-    salt: Mapped[str]
-    """256 random bits in hexadecimal, hashed with the key. (sealed)"""
-    commitment: Mapped[str]
-    """SHA-256 over salt, seed, study hash and key. (experimenter)"""
-    published_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    """When, in UTC. (experimenter)"""
+    id: Mapped[int] = column("Row number.", primary_key=True, seen_by="sealed")
+    study_id: Mapped[int] = column(
+        "The published study.", ForeignKey("study.id"), unique=True, seen_by="sealed"
+    )
+    seed: Mapped[str] = column("256 random bits in hexadecimal, disclosed at unblinding.", seen_by="sealed")
+    salt: Mapped[str] = column(
+        "256 random bits in hexadecimal, hashed together with the key.", seen_by="sealed"
+    )
+    commitment: Mapped[str] = column("SHA-256 over salt, seed, study hash and key.")
+    published_at: Mapped[datetime] = column("Time of publication, in UTC.", UtcDateTime)
 
 
 class KeyEntry(Base):
-    """One line of the key: which completion an item is."""
+    """One line of the key: the completion that an item shows."""
 
     __tablename__ = "key_entry"
 
-    item_id: Mapped[str] = mapped_column(primary_key=True)
-    """The item's random id in the rating database. (sealed)"""
-    publication_id: Mapped[int] = mapped_column(ForeignKey("publication.id"), index=True)
-    """The publication it belongs to. (sealed)"""
-    completion_id: Mapped[int] = mapped_column(ForeignKey("completion.id"), unique=True)
-    """The completion. (sealed)"""
+    item_id: Mapped[str] = column(
+        "The item's random identifier in the rating database.", primary_key=True, seen_by="sealed"
+    )
+    publication_id: Mapped[int] = column(
+        "The publication that the item belongs to.",
+        ForeignKey("publication.id"),
+        index=True,
+        seen_by="sealed",
+    )
+    completion_id: Mapped[int] = column(
+        "The completion.", ForeignKey("completion.id"), unique=True, seen_by="sealed"
+    )
 
 
 class Event(EventColumns, Base):
-    """The study's generation log, hash-chained."""
+    """The study's hash-chained log of generation."""
 
     kinds: ClassVar[frozenset[str]] = frozenset(
         {"frozen", "changed", "generated", "taken", "published", "look"}

@@ -1,0 +1,362 @@
+"""Tables of the rating database, in the order of a rater's way through a study.
+
+No table has a column that an arm could be read from.
+"""
+
+from datetime import datetime
+from typing import ClassVar
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped
+
+from rater.store.dictionary import column
+from rater.store.engine import CONSTRAINT_NAMES, UtcDateTime
+from rater.store.log import EventColumns
+
+
+class Base(DeclarativeBase):
+    """The metadata of the rating database."""
+
+    metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
+
+
+class Study(Base):
+    """A published study, as raters and the web process know it."""
+
+    __tablename__ = "study"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('published', 'open', 'paused', 'closed', 'unblinded', 'archived')",
+            name="study_state_is_known",
+        ),
+    )
+
+    id: Mapped[int] = column("Row number.", primary_key=True)
+    name: Mapped[str] = column("Name of the study on the command line.", unique=True)
+    slug: Mapped[str] = column("Random part of the study's web address.", unique=True, seen_by="rater")
+    state: Mapped[str] = column("published, open, paused, closed, unblinded or archived.")
+    protocol: Mapped[str] = column(
+        "Canonical JSON of all that raters are shown except the rated texts, as published.",
+        seen_by="rater",
+    )
+    study_hash: Mapped[str] = column("SHA-256 of the whole study as published.")
+    commitment: Mapped[str] = column(
+        "SHA-256 over the salted key; proves at unblinding that the key has not changed."
+    )
+    published_at: Mapped[datetime] = column("Time of publication, in UTC.", UtcDateTime)
+
+
+class Amendment(Base):
+    """A later version of the protocol, with the reason for the change; the latest version applies."""
+
+    __tablename__ = "amendment"
+    __table_args__ = (CheckConstraint("version >= 2", name="amendment_counts_from_two"),)
+
+    study_id: Mapped[int] = column("The amended study.", ForeignKey("study.id"), primary_key=True)
+    version: Mapped[int] = column(
+        "Version of the protocol: 2 for the first amendment, 3 for the second …", primary_key=True
+    )
+    protocol: Mapped[str] = column(
+        "Canonical JSON of what raters are shown from this version on.", seen_by="rater"
+    )
+    reason: Mapped[str] = column("Reason for the amendment.")
+    amended_at: Mapped[datetime] = column("Time of the amendment, in UTC.", UtcDateTime)
+
+
+class Item(Base):
+    """A text that raters see: a completion, or the text of an attention check."""
+
+    __tablename__ = "item"
+
+    id: Mapped[str] = column("Random identifier (128 bits).", primary_key=True)
+    study_id: Mapped[int] = column("The study that the item belongs to.", ForeignKey("study.id"), index=True)
+    prompt: Mapped[str] = column("The prompt that the model continued.", seen_by="rater")
+    text: Mapped[str] = column("The model's continuation of the prompt.", seen_by="rater")
+    is_check: Mapped[bool] = column("True for the text of an attention check, false for a completion.")
+
+
+class Booklet(Base):
+    """The list of trials assigned to one rater."""
+
+    __tablename__ = "booklet"
+
+    id: Mapped[str] = column("Random identifier (128 bits).", primary_key=True)
+    study_id: Mapped[int] = column(
+        "The study that the booklet belongs to.", ForeignKey("study.id"), index=True
+    )
+    n_trials: Mapped[int] = column("Number of trials.", seen_by="rater")
+    n_lines: Mapped[int] = column(
+        "Lines of the booklet's longest text on a wide page; the page reserves room for it.", seen_by="rater"
+    )
+    n_narrow_lines: Mapped[int] = column("Lines of the booklet's longest text on a phone.", seen_by="rater")
+
+
+class Trial(Base):
+    """One screen of a booklet."""
+
+    __tablename__ = "trial"
+    __table_args__ = (
+        UniqueConstraint("booklet_id", "item_id", "is_repeat", name="trial_shows_an_item_once"),
+        CheckConstraint("item_id <> other_item_id", name="trial_shows_two_items"),
+    )
+
+    booklet_id: Mapped[str] = column(
+        "The booklet that the trial belongs to.", ForeignKey("booklet.id"), primary_key=True
+    )
+    position: Mapped[int] = column("Position in the booklet, from 1.", primary_key=True, seen_by="rater")
+    item_id: Mapped[str] = column(
+        "The item shown; the left one of a pair.", ForeignKey("item.id"), index=True
+    )
+    other_item_id: Mapped[str | None] = column("The right item of a pair.", ForeignKey("item.id"), index=True)
+    dimension: Mapped[str | None] = column(
+        "The one dimension that the trial asks about; empty if it asks about all.", seen_by="rater"
+    )
+    is_repeat: Mapped[bool] = column(
+        "True if the booklet has shown the same item before, for test-retest reliability."
+    )
+
+
+class AttentionCheck(Base):
+    """The range of answers that passes an attention check."""
+
+    __tablename__ = "attention_check"
+    __table_args__ = (CheckConstraint("lowest <= highest", name="attention_check_can_be_passed"),)
+
+    item_id: Mapped[str] = column(
+        "The item of the attention check; the left one of a pair.", ForeignKey("item.id"), primary_key=True
+    )
+    dimension: Mapped[str] = column("The dimension asked about.", primary_key=True)
+    lowest: Mapped[float] = column("Lowest answer that passes.")
+    highest: Mapped[float] = column("Highest answer that passes.")
+
+
+class Tally(Base):
+    """Number of visitors who did not become raters, by reason; nothing else is stored about them."""
+
+    __tablename__ = "tally"
+
+    study_id: Mapped[int] = column("The study visited.", ForeignKey("study.id"), primary_key=True)
+    kind: Mapped[str] = column(
+        "Reason: declined, no_cookie, unfilled_link or busy_network.", primary_key=True
+    )
+    n: Mapped[int] = column("Number of visits.")
+
+
+class Rater(Base):
+    """A person who agreed to take part, with the assigned booklet and the steps completed."""
+
+    __tablename__ = "rater"
+    __table_args__ = (
+        UniqueConstraint("id", "booklet_id", name="rater_and_booklet"),
+        CheckConstraint("channel IN ('web', 'terminal')", name="rater_channel_is_known"),
+        CheckConstraint("(left_at IS NULL) = (left_why IS NULL)", name="rater_left_for_a_reason"),
+        CheckConstraint(
+            "left_why IN ('stopped', 'withdrawn', 'screened_out', 'failed_practice')",
+            name="rater_reason_is_known",
+        ),
+    )
+
+    id: Mapped[str] = column("Random identifier (128 bits).", primary_key=True)
+    study_id: Mapped[int] = column("The study rated.", ForeignKey("study.id"), index=True)
+    booklet_id: Mapped[str] = column("The assigned booklet.", ForeignKey("booklet.id"), index=True)
+    channel: Mapped[str] = column("web or terminal: where the rater takes part.")
+    consented_at: Mapped[datetime] = column("Time of consent, in UTC.", UtcDateTime)
+    screened_at: Mapped[datetime | None] = column(
+        "Time at which the rater passed the screening, in UTC.", UtcDateTime
+    )
+    instructed_at: Mapped[datetime | None] = column(
+        "Time at which the rater left the instructions, in UTC.", UtcDateTime
+    )
+    practised_at: Mapped[datetime | None] = column(
+        "Time at which the rater left the practice, in UTC.", UtcDateTime
+    )
+    n_practice_attempts: Mapped[int] = column("Number of failed attempts at the practice.", default=0)
+    finished_at: Mapped[datetime | None] = column(
+        "Time of the answer to the last trial, in UTC.", UtcDateTime
+    )
+    asked_at: Mapped[datetime | None] = column(
+        "Time at which the blinding question was opened, in UTC; answers are final from then on.", UtcDateTime
+    )
+    guessed_at: Mapped[datetime | None] = column(
+        "Time of the answer to the blinding question, in UTC.", UtcDateTime
+    )
+    commented_at: Mapped[datetime | None] = column(
+        "Time at which the rater left the page for a final comment, in UTC.", UtcDateTime
+    )
+    left_at: Mapped[datetime | None] = column(
+        "Time at which the rater left the study before its end, in UTC.", UtcDateTime
+    )
+    left_why: Mapped[str | None] = column(
+        "Reason for leaving: stopped, withdrawn, screened_out or failed_practice."
+    )
+    replaced_at: Mapped[datetime | None] = column(
+        "Time at which the booklet was assigned to another rater, because this one was inactive "
+        "for too long, in UTC.",
+        UtcDateTime,
+    )
+
+
+class Invitation(Base):
+    """A personal link, identified by the digest of its code."""
+
+    __tablename__ = "invitation"
+
+    code_digest: Mapped[str] = column("SHA-256 of the code in the link.", primary_key=True)
+    study_id: Mapped[int] = column("The study that the link opens.", ForeignKey("study.id"), index=True)
+    label: Mapped[str] = column("The experimenter's label: a number or a name.")
+    rater_id: Mapped[str | None] = column("The rater who used the link.", ForeignKey("rater.id"))
+    made_at: Mapped[datetime] = column("Time at which the link was created, in UTC.", UtcDateTime)
+
+
+class Token(Base):
+    """A browser or terminal in which a rater can continue."""
+
+    __tablename__ = "token"
+
+    digest: Mapped[str] = column("SHA-256 of the random token kept there.", primary_key=True)
+    rater_id: Mapped[str] = column("The rater that the token belongs to.", ForeignKey("rater.id"), index=True)
+
+
+class Identifier(Base):
+    """A recruitment platform's identifier of a rater; in a table of its own, so that it can be deleted."""
+
+    __tablename__ = "identifier"
+    __table_args__ = (
+        Index(
+            "identifier_starts_once",
+            "study_id",
+            "value",
+            unique=True,
+            sqlite_where=text("is_person"),
+            postgresql_where=text("is_person"),
+        ),
+    )
+
+    rater_id: Mapped[str] = column("The rater identified.", ForeignKey("rater.id"), primary_key=True)
+    name: Mapped[str] = column("Name of the link's parameter.", primary_key=True)
+    study_id: Mapped[int] = column("The study rated.", ForeignKey("study.id"))
+    value: Mapped[str] = column("Value of the link's parameter.")
+    is_person: Mapped[bool] = column(
+        "True if the value identifies the person, who can then begin the study only once."
+    )
+
+
+class Answer(Base):
+    """A rater's answer on one dimension of one trial; a changed answer is a new revision, never an update."""
+
+    __tablename__ = "answer"
+    __table_args__ = (
+        UniqueConstraint("rater_id", "position", "dimension", "revision", name="answer_revision_is_unique"),
+        UniqueConstraint("rater_id", "submission_id", "dimension", name="answer_is_stored_once"),
+        ForeignKeyConstraint(["booklet_id", "position"], ["trial.booklet_id", "trial.position"]),
+        ForeignKeyConstraint(["rater_id", "booklet_id"], ["rater.id", "rater.booklet_id"]),
+        CheckConstraint("revision >= 1", name="answer_revision_counts_from_one"),
+        # The log of a closing names the last answer by its number, so SQLite must never reuse a number.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = column("Row number.", primary_key=True)
+    rater_id: Mapped[str] = column("The rater who answered.")
+    booklet_id: Mapped[str] = column("The rater's booklet.")
+    position: Mapped[int] = column("Position of the trial in the booklet, from 1.")
+    dimension: Mapped[str] = column("The dimension rated.")
+    revision: Mapped[int] = column(
+        "1 for the first submission of this answer, 2 for the second …, changed or not."
+    )
+    value: Mapped[float | None] = column(
+        "The answer on the dimension's scale; negative for the left one of a pair; empty if "
+        "the rater cannot judge."
+    )
+    comment: Mapped[str | None] = column("The rater's comment on this answer.")
+    submission_id: Mapped[str] = column(
+        "Random identifier of the page that was sent; a page sent twice is stored once."
+    )
+    shown_ms: Mapped[int | None] = column(
+        "Time for which the trial was shown before the answer, in ms; empty without JavaScript."
+    )
+    first_render_ms: Mapped[int | None] = column(
+        "Time until the page was first rendered, in ms; empty without JavaScript."
+    )
+    hidden_ms: Mapped[int | None] = column(
+        "Part of shown_ms for which another tab or window hid the page, in ms."
+    )
+    answered_at: Mapped[datetime] = column("Time at which the answer was stored, in UTC.", UtcDateTime)
+
+
+class Guess(Base):
+    """A rater's answer to the blinding question; the meaning of its labels is sealed."""
+
+    __tablename__ = "guess"
+    __table_args__ = (CheckConstraint("choice IN ('first', 'second', 'unsure')", name="guess_is_known"),)
+
+    rater_id: Mapped[str] = column("The rater who guessed.", ForeignKey("rater.id"), primary_key=True)
+    position: Mapped[int] = column(
+        "Position of the trial whose text the guess is about; 0 for all texts.", primary_key=True
+    )
+    choice: Mapped[str] = column("The label chosen: first, second or unsure.")
+    guessed_at: Mapped[datetime] = column("Time at which the guess was stored, in UTC.", UtcDateTime)
+
+
+class Comment(Base):
+    """A rater's comment at the end of the study."""
+
+    __tablename__ = "comment"
+
+    rater_id: Mapped[str] = column("The rater who commented.", ForeignKey("rater.id"), primary_key=True)
+    text: Mapped[str] = column("The comment.")
+
+
+class Event(EventColumns, Base):
+    """The study's hash-chained audit log."""
+
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {
+            "published",
+            "open",
+            "paused",
+            "closed",
+            "unblinded",
+            "archived",
+            "amended",
+            "exported",
+            "forgotten",
+            "look",
+            "recovered",
+            "redacted",
+            "shown",
+        }
+    )
+
+
+class DeskUser(Base):
+    """An experimenter who can log in to the desk."""
+
+    __tablename__ = "desk_user"
+
+    id: Mapped[int] = column("Row number.", primary_key=True)
+    name: Mapped[str] = column("Login name.", unique=True)
+    password_hash: Mapped[str] = column("Argon2id hash of the password, with its salt and parameters.")
+    made_at: Mapped[datetime] = column("Time at which the user was added, in UTC.", UtcDateTime)
+
+
+class DeskSession(Base):
+    """A browser that is logged in to the desk."""
+
+    __tablename__ = "desk_session"
+
+    token_digest: Mapped[str] = column(
+        "SHA-256 of the random token in the browser's cookie.", primary_key=True
+    )
+    user_id: Mapped[int] = column(
+        "The user who is logged in.", ForeignKey("desk_user.id", ondelete="CASCADE"), index=True
+    )
+    begun_at: Mapped[datetime] = column("Time of the login, in UTC.", UtcDateTime)
+    seen_at: Mapped[datetime] = column("Time of the last request, to within a minute, in UTC.", UtcDateTime)
