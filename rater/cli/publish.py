@@ -118,7 +118,8 @@ def _confounds(audit: "Audit", study: "Study", *, is_acknowledged: bool) -> "Seq
 
     from rich.console import Console
 
-    from rater.publish.confounds import find_confounds, require_declared, undeclared_cues
+    from rater.publish.audit.findings import find_confounds
+    from rater.publish.confounds import require_declared, undeclared_cues
     from rater.report.audit import print_audit
 
     confounds = find_confounds(audit, study)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError
-from rater.publish.audit.findings import Audit
 from rater.store.log import read_events
 from rater.store.sealed.schema import Event
 from rater.study.confounds import Confound, describe_confound
@@ -14,23 +13,6 @@ from rater.study.study import Study
 PUBLISHED = "published"
 """The kind of the event in the sealed log that a publication leaves."""
 _FIELD = "confounds"
-
-
-def find_confounds(audit: Audit, study: Study) -> tuple[Confound, ...]:
-    """List the cues that told arms apart, each with whether the study declared it."""
-    return tuple(
-        Confound(
-            cue=cue.name,
-            first=cue.first,
-            second=cue.second,
-            auc=cue.auc,
-            low=cue.low,
-            high=cue.high,
-            p=cue.p,
-            is_declared=cue.name in study.confounds,
-        )
-        for cue in audit.confounds
-    )
 
 
 def undeclared_cues(confounds: Sequence[Confound]) -> list[str]:

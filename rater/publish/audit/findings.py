@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rater.publish.same_texts import SameTexts
+from rater.study.confounds import Confound
+from rater.study.study import Study
 
 Severity = Literal["structure", "content", "own"]
 """Where a mark was found: in what no study declares (a leak); in the texts that a study shows; in words that
@@ -97,3 +99,20 @@ class Audit:
     def is_refused(self) -> bool:
         """Whether the study must not be published so."""
         return bool(self.leaks) or any(cue.refuses for cue in self.cues)
+
+
+def find_confounds(audit: Audit, study: Study) -> tuple[Confound, ...]:
+    """List the cues that told arms apart, each with whether the study declared it."""
+    return tuple(
+        Confound(
+            cue=cue.name,
+            first=cue.first,
+            second=cue.second,
+            auc=cue.auc,
+            low=cue.low,
+            high=cue.high,
+            p=cue.p,
+            is_declared=cue.name in study.confounds,
+        )
+        for cue in audit.confounds
+    )
