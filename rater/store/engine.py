@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from rater.errors import DatabaseError
 from rater.store.open_file import open_file, watch_file
-from rater.store.turns import taking_turns
+from rater.store.writer_lock import writer_lock
 
 _IMMEDIATE = "rater_begin_immediate"
 BUSY_TIMEOUT_MS = 30_000
@@ -222,14 +222,14 @@ def writing(engine: Engine) -> Iterator[Session]:
     """Open one transaction, durable at its end.
 
     On SQLite it holds the only write lock from its start (BEGIN IMMEDIATE), so that what was read stays true
-    until the commit; writers take turns for it. PostgreSQL has no such lock: queries that must not change
-    under us lock their rows.
+    until the commit; writers queue for it (`rater.store.writer_lock`). PostgreSQL has no such lock: queries
+    whose rows must not change lock them.
 
     Raises:
         DatabaseError: the database cannot be reached, is damaged, stays locked for 30 s, or its file was
             deleted or replaced, at the latest while this was committed.
     """
-    with _told_if_unreachable(engine), _turn(engine), Session(engine) as session, session.begin():
+    with _told_if_unreachable(engine), _queue(engine), Session(engine) as session, session.begin():
         # begins now: a session by itself waits for its first query
         session.connection(execution_options={_IMMEDIATE: True})
         yield session
@@ -254,11 +254,11 @@ def empty_wal(engine: Engine) -> None:
             raise DatabaseError(msg) from error
 
 
-def _turn(engine: Engine) -> contextlib.AbstractContextManager[None]:
+def _queue(engine: Engine) -> contextlib.AbstractContextManager[None]:
     database = engine.url.database
     if engine.dialect.name != "sqlite" or not database or database == ":memory:":
         return contextlib.nullcontext()
-    return taking_turns(Path(database), timeout_s=BUSY_TIMEOUT_MS / 1000)
+    return writer_lock(Path(database), timeout_s=BUSY_TIMEOUT_MS / 1000)
 
 
 @contextlib.contextmanager
