@@ -8,7 +8,7 @@ interval on a transformed scale would not. `Result.unclipped_interval` keeps it 
 from typing import NamedTuple
 
 from rater.analysis.results import Estimate, Interval, Result, Score
-from rater.analysis.scales import Judged, Numbers, ends_of, is_pairwise
+from rater.analysis.scales import Judged, ends_of, is_pairwise
 from rater.analysis.wording import number
 
 
@@ -33,7 +33,7 @@ def bounds_of(score: Score, judged: Judged) -> Bounds | None:
     """Give the bounds of a difference in a score; None where it has none, or nobody knows them."""
     if score == "net_superiority":
         return DIFFERENCE
-    if score != "scale_points" or isinstance(judged.scale, Numbers):  # whose ends are those of the answers
+    if score != "scale_points" or not judged.scale.has_known_ends:
         return None
     low, high = ends_of(judged)
     return Bounds(low, high) if is_pairwise(judged) else Bounds(low - high, high - low)
@@ -41,7 +41,7 @@ def bounds_of(score: Score, judged: Judged) -> Bounds | None:
 
 def bounds_of_answers(judged: Judged) -> Bounds | None:
     """Give the bounds of a mean answer; None where nobody knows them."""
-    return None if isinstance(judged.scale, Numbers) else Bounds(*ends_of(judged))
+    return Bounds(*ends_of(judged)) if judged.scale.has_known_ends else None
 
 
 def clip(interval: Interval, bounds: Bounds | None) -> Interval:

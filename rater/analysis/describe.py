@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from rater.analysis.scales import Judged, is_pairwise, points_of
+from rater.analysis.scales import Judged, is_pairwise
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,22 @@ def _describe(frame: pd.DataFrame, dimension: Judged, contrast: tuple[str, str])
     if is_pairwise(dimension):
         return _describe_choices(rows, contrast)
     others = sorted(set(rows["arm"]) - set(contrast))
-    points = points_of(dimension)
+    n_points = len(dimension.scale.levels)
     return tuple(
-        _summarise(arm, rows.loc[rows["arm"] == arm, "answer"], points) for arm in [*contrast, *others]
+        _summarise(arm, rows.loc[rows["arm"] == arm, "answer"], n_points) for arm in [*contrast, *others]
     )
 
 
-def _summarise(arm: str, answers: "pd.Series[float]", points: int | None) -> ArmSummary:
+def _summarise(arm: str, answers: "pd.Series[float]", n_points: int) -> ArmSummary:
     values = answers.to_numpy(dtype=np.float64)
+    counts = np.bincount(values.astype(int), minlength=n_points + 1)[1:].tolist() if n_points else ()
     return ArmSummary(
         arm=arm,
         n=values.size,
         mean=float(values.mean()) if values.size else None,
         median=float(np.median(values)) if values.size else None,
         sd=float(values.std(ddof=1)) if values.size > 1 else None,
-        counts=tuple(np.bincount(values.astype(int), minlength=points + 1)[1:].tolist()) if points else (),
+        counts=tuple(counts),
     )
 
 
@@ -78,7 +79,7 @@ def _describe_choices(rows: pd.DataFrame, contrast: tuple[str, str]) -> tuple[Ar
         values = np.concatenate([for_it, against_it]) + 0.0
         summaries.append(
             replace(
-                _summarise(arm, pd.Series(values), None),
+                _summarise(arm, pd.Series(values), 0),
                 wins=int((values > 0).sum()),
                 ties=int((values == 0).sum()),
                 losses=int((values < 0).sum()),

@@ -18,7 +18,7 @@ from rater.analysis.preferences import Preferred, as_single_texts, tie_rate, win
 from rater.analysis.quality import RaterQuality, Retest, rate_raters, retest
 from rater.analysis.reliability import Reliability, predict_new_units
 from rater.analysis.results import NotEstimable, Outcome, Quantity, Result
-from rater.analysis.scales import Judged, is_pairwise, points_of
+from rater.analysis.scales import Judged, is_pairwise
 from rater.analysis.scope import Tested, make_primary
 from rater.analysis.shrunken import Shrunken, shrink
 from rater.analysis.spread import Spread, compare_spread
@@ -87,7 +87,7 @@ def work_out_details(material: Material, *, rng: np.random.Generator) -> Details
     """Work out the details of a dimension; up to 2,000 bootstrap replicates for each interval."""
     planned, judged, name = material.planned, material.judged, material.judged.name
     of_effects, of_agreement, of_doses, of_ranking, of_prediction = rng.spawn(5)
-    pairwise, points = is_pairwise(judged), points_of(judged)
+    pairwise, points = is_pairwise(judged), len(judged.scale.levels) or None
     single = as_single_texts(material.frame, name) if pairwise else material.frame
     agreement = measure_agreement(
         single, name, points, alpha=planned.alpha, rng=of_agreement, progress=material.progress

@@ -18,7 +18,7 @@ from rater.analysis.planned import Planned
 from rater.analysis.prepared import Prepared, prepare
 from rater.analysis.ratings import Ratings, first_showings, judged_only
 from rater.analysis.reading_notes import ReadingNotes, reading_of
-from rater.analysis.scales import Judged, Numbers, Preferences, Rated, is_pairwise
+from rater.analysis.scales import Judged, Rated, is_pairwise
 from rater.analysis.wording import counted
 from rater.errors import RaterError
 
@@ -143,8 +143,8 @@ def _scale(judged: Judged) -> str:
     words = f"{judged.name}: {describe_scale(judged)}"
     if not isinstance(judged, Rated) or not judged.is_inferred:
         return words
-    if isinstance(judged.scale, Preferences):
+    if is_pairwise(judged):
         return f"{words}, above 0 where the text of the column arm was preferred"
-    if isinstance(judged.scale, Numbers):
+    if not judged.scale.levels:
         return f"{words}, the lowest and the highest answer (if it has other ends: --limits LOW,HIGH)"
-    return f"{words}, since the highest answer is {judged.scale.points} (if it has more: --points N)"
+    return f"{words}, since the highest answer is {judged.scale.highest:g} (if it has more: --points N)"

@@ -26,9 +26,7 @@ from rater.analysis.scales import (
     Numbers,
     Preferences,
     Rated,
-    ends_of,
     is_pairwise,
-    points_of,
 )
 from rater.analysis.validation import validate_frame
 from rater.errors import StudyError
@@ -134,12 +132,9 @@ def infer_dimensions(
 
 def describe_scale(judged: Judged) -> str:
     """Return the scale of a dimension in words."""
-    low, high = ends_of(judged)
-    if points_of(judged) is not None:
-        return f"points 1 to {high:g}"
-    if isinstance(judged.scale, Preferences):
-        return f"choices between two texts, from −{high:g} to {high:g}"
-    return f"numbers from {low:g} to {high:g}".replace("-", "−")
+    if is_pairwise(judged):
+        return f"choices between two texts, from −{judged.scale.strongest} to {judged.scale.strongest}"
+    return judged.scale.describe_values().replace("-", "−")
 
 
 def arms_of(frame: pd.DataFrame) -> list[str]:

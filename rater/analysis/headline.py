@@ -6,7 +6,7 @@ from rater.analysis.bounds import DIFFERENCE, Bounds, bounds_of, covers_all
 from rater.analysis.equivalence import Conclusion, Equivalence
 from rater.analysis.planned import Planned
 from rater.analysis.results import Interval, NotEstimable, Outcome, Result
-from rater.analysis.scales import Judged, is_pairwise, strongest_of, unit_of
+from rater.analysis.scales import Judged, is_pairwise
 from rater.analysis.unanimous import TEST as EXACT
 from rater.analysis.unanimous import describe_p
 from rater.analysis.wording import counted, coverage, number, p_value, round_down
@@ -50,7 +50,9 @@ def write_headline(
     direction: Verdict = verdict if verdict in {"higher", "lower"} else "higher"
     pairwise = is_pairwise(dimension)
     found = _found(planned.contrast, primary, direction, pairwise=pairwise)
-    beside = "" if pairwise and strongest_of(dimension) == 1 else _beside(other, unit_of(dimension))
+    beside = (
+        "" if pairwise and dimension.scale.strongest == 1 else _beside(other, dimension.scale.answer_unit)
+    )
     bounds = bounds_of(primary.score, dimension)
     evidence = f"({_evidence(primary, direction, p_adjusted, bounds)}{beside})"
     if verdict == "inconclusive":

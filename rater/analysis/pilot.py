@@ -25,7 +25,7 @@ from rater.analysis.prepared import tell_texts_apart
 from rater.analysis.ratings import first_showings, judged_only
 from rater.analysis.read_ratings import load_table, read
 from rater.analysis.reml import NoFit, fit_reml
-from rater.analysis.scales import Judged, ends_of, is_pairwise, points_of, strongest_of
+from rater.analysis.scales import Judged, ends_of, is_pairwise
 from rater.analysis.simulate import LOGISTIC_SD, Choice, Cuts, Line, Scale, Spread
 from rater.analysis.validation import NEEDED, require_on_scale, validate_frame
 from rater.analysis.wording import counted
@@ -59,10 +59,9 @@ class Pilot:
 def assume(judged: Judged) -> Scale:
     """Choose how levels become answers where nothing is known: five logits fill a line, as five points."""
     if is_pairwise(judged):
-        return Choice(tie=_usual_tie(judged), degrees=strongest_of(judged))
-    points = points_of(judged)
-    if points is not None:
-        return evenly_cut(points)
+        return Choice(tie=_usual_tie(judged), degrees=judged.scale.strongest)
+    if judged.scale.levels:
+        return evenly_cut(len(judged.scale.levels))
     low, high = ends_of(judged)
     return Line(low, high, middle=(low + high) / 2, unit=(high - low) / 5)
 
@@ -130,7 +129,7 @@ def learn(frame: pd.DataFrame, judged: Judged, *, contrast: tuple[str, str] | No
     ]
     items = sorted(prompts.index)
     prompt = np.unique(prompts.loc[items].astype(str), return_inverse=True)[1][first.item]
-    learnt = _from_points if points_of(judged) is not None else _from_line
+    learnt = _from_points if judged.scale.levels else _from_line
     pilot = learnt(first, prompt, judged)
     if not has_arms:
         return replace(pilot, notes=(*pilot.notes, *_notes_without_contrast(frame, contrast)))
@@ -155,8 +154,7 @@ def _notes_without_contrast(frame: pd.DataFrame, contrast: tuple[str, str] | Non
 
 def _from_points(first: Judgements, prompt: NDArray[np.intp], judged: Judged) -> Pilot:
     factors, notes = _factors(first, prompt)
-    points = points_of(judged)
-    assert points is not None  # noqa: S101 (the caller asked)
+    points = len(judged.scale.levels)
     try:
         fit = fit_levels(first.answer, factors)
     except CannotFitError as error:
@@ -216,7 +214,7 @@ def _from_choices(rows: pd.DataFrame, judged: Judged) -> Pilot:
     )
     note = "of choices only the share of ties was estimated; how much raters and texts differ was assumed"
     return Pilot(
-        Choice(tie if ties else 0.0, strongest_of(judged)),
+        Choice(tie if ties else 0.0, judged.scale.strongest),
         Spread(),
         rows["rater"].nunique(),
         len(rows),
@@ -226,7 +224,7 @@ def _from_choices(rows: pd.DataFrame, judged: Judged) -> Pilot:
 
 def _usual_tie(judged: Judged) -> float:
     """Half a logit either way: a fifth of all choices between equal arms; none where none is offered."""
-    return 0.5 if getattr(judged.scale, "tie", "") is not None else 0.0
+    return 0.5 if judged.scale.allows_tie else 0.0
 
 
 def _factors(
@@ -255,7 +253,7 @@ def _with_slopes(pilot: Pilot, rows: pd.DataFrame, judged: Judged, contrast: tup
     """Add what the arms say: how much the effect differs between raters and between prompts."""
     found = (
         _slopes_of_points(rows, contrast)
-        if points_of(judged)
+        if judged.scale.levels
         else _slopes_of_line(pilot, rows, judged, contrast)
     )
     if found is None:

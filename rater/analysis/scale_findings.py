@@ -5,7 +5,7 @@ import pandas as pd
 
 from rater.analysis.finding import MAX_LISTED, Finding
 from rater.analysis.missing_codes import SuspectedCode, find_missing_codes
-from rater.analysis.scales import Judged, Preferences, Rated, is_pairwise, points_of
+from rater.analysis.scales import Judged, Preferences, Rated, is_pairwise
 from rater.analysis.wording import counted, number
 
 MAX_SPAN = 20
@@ -34,8 +34,8 @@ def diagnose_scale(judged: Judged, rows: pd.DataFrame, *, prefix: str) -> list[F
 
 def _on_gaps(judged: Rated, answers: np.ndarray, prefix: str) -> list[Finding]:
     """Warn of points that nobody used, where the ends of the scale were taken from the answers."""
-    points = points_of(judged)
-    if points is not None:
+    points = len(judged.scale.levels)
+    if points:
         unused = [point for point in range(1, points + 1) if not (answers == point).any()]
         taken = (
             f"the scale was taken to end at the highest answer, {points}. If it has more points, give their "

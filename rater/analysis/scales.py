@@ -1,21 +1,41 @@
-"""Say what answers a dimension can have, for studies of ours and for ratings from elsewhere."""
+"""The scales of ratings: those that a study declares, and those of external ratings."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rater.study.protocol import Dimension
-from rater.study.scales import Likert, Number, Pairwise, Slider
+from rater.study.scales import AnswerScale, Likert, describe_preferences
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """Answers that are any numbers of a range, such as those of a slider, or of a scale that begins at 0."""
+class Numbers(AnswerScale):
+    """External answers that are any numbers of a range: of a slider, or of a scale that begins at 0."""
+
+    has_known_ends: ClassVar[bool] = False
 
     low: float
     high: float
+
+    @property
+    def lowest(self) -> float:
+        """The lowest answer in the table, or the one that the user named."""
+        return self.low
+
+    @property
+    def highest(self) -> float:
+        """The highest answer in the table, or the one that the user named."""
+        return self.high
+
+    def is_valid(self, value: float) -> bool:
+        """Return whether a value is within the range."""
+        return self.low <= value <= self.high
+
+    def describe_values(self) -> str:
+        """Return the ends of the range."""
+        return f"numbers from {self.low:g} to {self.high:g}"
 
 
 ChoiceCoding: TypeAlias = Literal["signed", "1/0", "1/2"]
@@ -23,85 +43,70 @@ ChoiceCoding: TypeAlias = Literal["signed", "1/0", "1/2"]
 
 
 @dataclass(frozen=True)
-class Preferences:
+class Preferences(AnswerScale):
     """External choices between two texts: from −strongest (the other arm) over 0 to +strongest."""
+
+    n_texts: ClassVar[int] = 2
+    answer_unit: ClassVar[str] = "degrees of preference"
 
     strongest: int = 1
     coding: ChoiceCoding | None = None
-    """How the table writes them; None where nobody said so, and they are taken as signed."""
+    """How the table writes them; None where the user did not say so, and they are taken as signed."""
     is_named: bool = False
-    """Whether somebody named the strongest preference; otherwise it is taken from the answers."""
+    """Whether the user named the strongest preference; otherwise it is taken from the answers."""
+
+    @property
+    def allows_tie(self) -> bool:
+        """Whether 0 is an answer: always."""
+        return True
+
+    @property
+    def lowest(self) -> float:
+        """The strongest preference for the other arm."""
+        return -float(self.strongest)
+
+    @property
+    def highest(self) -> float:
+        """The strongest preference for the arm."""
+        return float(self.strongest)
+
+    def is_valid(self, value: float) -> bool:
+        """Return whether a value is a whole number of degrees."""
+        return abs(value) <= self.strongest and value == int(value)
+
+    def describe_values(self) -> str:
+        """Return the choices as numbers."""
+        return describe_preferences(self.strongest, allows_tie=True)
 
 
 @dataclass(frozen=True)
 class Rated:
-    """A dimension of ratings from elsewhere, under whatever name it has there."""
+    """A dimension of external ratings, under the name that it has in their table."""
 
     name: str
     question: str
     scale: Likert | Numbers | Preferences
     is_inferred: bool = False
-    """Whether the scale was taken from the answers, since nobody named it."""
+    """Whether the scale was taken from the answers, since the user did not name it."""
 
 
 Judged: TypeAlias = Dimension | Rated
-"""What raters judged."""
-
-
-def points_of(judged: Judged) -> int | None:
-    """Count the points of a dimension's scale, numbered from 1; None where it has none."""
-    return judged.scale.points if isinstance(judged.scale, Likert) else None
+"""The dimension that raters judged."""
 
 
 def is_pairwise(judged: Judged) -> bool:
-    """Say whether raters chose between two texts."""
-    return isinstance(judged.scale, Pairwise | Preferences)
-
-
-def strongest_of(judged: Judged) -> int:
-    """Count the degrees in which one text can be preferred; 1 on a scale that only says which."""
-    return judged.scale.strongest if isinstance(judged.scale, Pairwise | Preferences) else 1
+    """Return whether raters chose between two texts."""
+    return judged.scale.n_texts == 2
 
 
 def ends_of(judged: Judged) -> tuple[float, float]:
-    """Give the least and the greatest answer."""
-    scale = judged.scale
-    if isinstance(scale, Numbers):
-        return scale.low, scale.high
-    if isinstance(scale, Preferences):
-        return -float(scale.strongest), float(scale.strongest)
-    return float(scale.lowest), float(scale.highest)
-
-
-def unit_of(judged: Judged) -> str:
-    """Name what answers are counted in, for numbers in a sentence."""
-    if is_pairwise(judged):
-        return "degrees of preference"
-    return "scale points"
+    """Return the lowest and the highest answer."""
+    return float(judged.scale.lowest), float(judged.scale.highest)
 
 
 def is_valid(answers: NDArray[np.float64], judged: Judged) -> NDArray[np.bool_]:
-    """Say of each answer whether it can be one."""
-    scale, (low, high) = judged.scale, ends_of(judged)
-    within = (answers >= low) & (answers <= high)
-    if isinstance(scale, Likert | Preferences):
-        return np.asarray(within & (answers == np.rint(answers)), dtype=np.bool_)
-    if isinstance(scale, Pairwise):
-        can_tie = scale.tie is not None
-        return np.asarray(within & (answers == np.rint(answers)) & (can_tie | (answers != 0)), dtype=np.bool_)
-    if isinstance(scale, Slider | Number):
-        steps = (answers - low) / scale.step
-        return np.asarray(within & (np.abs(steps - np.rint(steps)) < 1e-6), dtype=np.bool_)
-    return np.asarray(within, dtype=np.bool_)
-
-
-def valid_answers(judged: Judged) -> str:
-    """Say in words which answers are valid."""
-    scale, (low, high) = judged.scale, ends_of(judged)
-    if isinstance(scale, Likert):
-        return f"points 1 to {scale.points}"
-    if is_pairwise(judged):
-        tie = "" if isinstance(scale, Pairwise) and scale.tie is None else ", or 0 for neither"
-        return f"whole numbers from −{high:g} to {high:g}, above 0 for the first arm{tie}"
-    steps = f" in steps of {scale.step:g}" if isinstance(scale, Slider | Number) else ""
-    return f"numbers from {low:g} to {high:g}{steps}"
+    """Return for each answer whether it is on the scale; a missing one is not."""
+    # ratings take few distinct values, and the rule of a scale for one value is the only one
+    values, inverse = np.unique(answers, return_inverse=True)
+    valid = [bool(np.isfinite(value)) and judged.scale.is_valid(value) for value in values.tolist()]
+    return np.asarray(valid, dtype=np.bool_)[inverse]

@@ -21,7 +21,7 @@ from scipy import stats
 from rater.analysis.crossed import About, CellScores, crossed_t
 from rater.analysis.ratings import Ratings, cell_codes
 from rater.analysis.results import Interval, NotEstimable, Outcome, Result
-from rater.analysis.scales import Judged, Numbers, ends_of
+from rater.analysis.scales import Judged, ends_of
 
 Floats = NDArray[np.float64]
 
@@ -132,7 +132,7 @@ def _read(spread: Spread, ratings: Ratings, judged: Judged, primary: Outcome, *,
     """Return what a difference in spread at an end of the scale means for the difference of means."""
     found = spread.log_ratio
     both_differ = all(isinstance(each, Result) and each.rejects(alpha) for each in (found, primary))
-    if not both_differ or isinstance(judged.scale, Numbers):
+    if not both_differ or not judged.scale.has_known_ends:
         return ""
     assert isinstance(found, Result)  # noqa: S101 (so is primary)
     assert isinstance(primary, Result)  # noqa: S101

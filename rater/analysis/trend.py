@@ -27,7 +27,7 @@ from rater.analysis.compared import Compared, compare
 from rater.analysis.crossed import About, CellScores, crossed_t, two_way_t
 from rater.analysis.ratings import cell_codes
 from rater.analysis.results import Counts, Interval, NotEstimable, Outcome
-from rater.analysis.scales import Judged, is_pairwise, unit_of
+from rater.analysis.scales import Judged, is_pairwise
 
 Floats = NDArray[np.float64]
 LINEAR = "linear trend over doses"
@@ -135,7 +135,8 @@ def trend(
         reason = "no rater has answered texts of the same prompt at two doses"
         return NotEstimable(test=test, score="scale_points", reason=reason, n=cells.n)
     how = "along a straight line" if test == LINEAR else "however it rises"
-    estimand = f"how many {unit_of(judged)} the mean answer rises from the lowest dose to the highest, {how}"
+    unit = judged.scale.answer_unit
+    estimand = f"how many {unit} the mean answer rises from the lowest dose to the highest, {how}"
     about = About(test, estimand, "scale_points", "slope", bounds=_bounds_of_rise(cells, judged))
     return crossed_t(cells, about, alpha=alpha)
 

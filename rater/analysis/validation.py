@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rater.analysis.scales import Judged, is_valid, valid_answers
+from rater.analysis.scales import Judged, is_valid
 from rater.errors import RaterError
 from rater.names import normalise_name
 
@@ -113,7 +113,7 @@ def require_on_scale(frame: pd.DataFrame, dimension: Judged) -> None:
         answer = "missing" if np.isnan(answers[row]) else f"{answers[row]:g}"
         msg = (
             f"answer is {answer} (rater {rows['rater'].iloc[row]}, item {rows['item'].iloc[row]}), "
-            f"but {dimension.name} is answered with {valid_answers(dimension)}."
+            f"but {dimension.name} is answered with {dimension.scale.describe_values()}."
         )
         raise RaterError(msg)
 

@@ -56,7 +56,7 @@ def _answers(view: TrialView, protocol: Protocol, judge: Judge) -> dict[str, Jud
 
 
 def _asked(view: TrialView, dimension: Dimension) -> Asked:
-    scale = dimension.scale
+    scale, numbers = dimension.scale, dimension.scale.number_range
     texts = tuple(harmless(text) for text in (view.text, view.other_text) if text is not None)
     return Asked(
         prompt=harmless(view.prompt),
@@ -65,5 +65,5 @@ def _asked(view: TrialView, dimension: Dimension) -> Asked:
         values=tuple(float(choice.value) for choice in scale.choices),
         lowest=scale.lowest,
         highest=scale.highest,
-        step=getattr(scale, "step", 1),
+        step=1 if numbers is None else numbers.step,
     )

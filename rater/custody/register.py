@@ -27,7 +27,6 @@ from rater.study.asides import PRACTICE_ATTEMPTS
 from rater.study.confounds import Confound, describe_confound
 from rater.study.describe import describe_arm, describe_sampling
 from rater.study.describe_analysis import describe_control, describe_doses
-from rater.study.scales import Likert, Number, Pairwise, Scale, Slider
 from rater.study.study import Study
 
 _SCOPES = {
@@ -178,7 +177,7 @@ def _design(study: Study) -> Iterator[str]:
     )
     for dimension in study.dimensions:
         cannot = "; or cannot judge" if dimension.cannot_judge else ""
-        yield f'- `{dimension.name}`: "{dimension.question}" {_scale(dimension.scale)}{cannot}'
+        yield f'- `{dimension.name}`: "{dimension.question}" {dimension.scale.describe()}{cannot}'
 
 
 def _texts(study: Study) -> str:
@@ -198,18 +197,6 @@ def _texts(study: Study) -> str:
             made += f"; those of {', '.join(f'`{each.name}`' for each in from_files)} come from files instead"
     cut = ", and cut after the last sentence that ends." if study.cut_unfinished_sentence else "."
     return f"{made}. In all arms alike, trailing white space is removed{cut}"
-
-
-def _scale(scale: Scale) -> str:
-    if isinstance(scale, Likert):
-        return f"{scale.points} points from “{scale.low}” to “{scale.high}”"
-    if isinstance(scale, Pairwise):
-        return "a choice of " + ", ".join(f"“{choice.label}”" for choice in scale.choices)
-    span = f"{scale.minimum:g} to {scale.maximum:g} in steps of {scale.step:g}"
-    if isinstance(scale, Slider):
-        return f"a slider, {span}, from “{scale.low}” to “{scale.high}”"
-    assert isinstance(scale, Number)  # noqa: S101 (there is no other scale)
-    return f"a number, {span}" + (f" {scale.unit}" if scale.unit else "")
 
 
 def _confounds(registrable: Registrable) -> Iterator[str]:

@@ -36,7 +36,7 @@ from rater.report.numbers import (
     statistic,
     which_counts,
 )
-from rater.study.scales import Likert
+from rater.study.scales import Choice
 
 ASCII = str.maketrans({"×": "x", "−": "-", "–": "-", "—": "-", "─": "-", "█": "#", "…": "...", "·": "-"})
 LEAST_BAR, MOST_BAR = 4, 18
@@ -126,9 +126,8 @@ def _print_dimension(
     if not (found.is_primary or show_all):
         return
     console.print(Padding(_arms_table(found), (0, 0, 1, 2)))
-    if show_all and isinstance(dimension.scale, Likert):
-        points = _points_table(found, dimension.scale, console.width - 2)
-        console.print(Padding(points, (0, 0, 1, 2)))
+    if show_all and (points := dimension.scale.levels):
+        console.print(Padding(_points_table(found, points, console.width - 2), (0, 0, 1, 2)))
     planned = analysis.planned
     first, second = planned.contrast
     tested = found.tests
@@ -179,9 +178,9 @@ def _arms_table(found: DimensionAnalysis) -> Table:
     return table
 
 
-def _points_table(found: DimensionAnalysis, scale: Likert, width: int) -> Table:
+def _points_table(found: DimensionAnalysis, points: Sequence[Choice], width: int) -> Table:
     """Show how many answers each point got, by arm, with bars where there is room for them."""
-    labels = [f"{point} {scale.label(point)}".rstrip() for point in range(1, scale.points + 1)]
+    labels = [point.numbered_label for point in points]
     room = min(26, max(map(len, labels)))
     each = (width - room) // len(found.arms)
     bar = min(MOST_BAR, each - 14)  # beside it: count, share and the gaps between columns
@@ -190,7 +189,7 @@ def _points_table(found: DimensionAnalysis, scale: Likert, width: int) -> Table:
     for arm in found.arms:
         name = shorten_middle(arm.arm, max(each - 2, 11))  # a count and a share take 11 columns
         table.add_column(Text(name), max_width=max(each - 2, 11), no_wrap=True)
-    most = max((_share(arm, point) for arm in found.arms for point in range(scale.points)), default=0)
+    most = max((_share(arm, point) for arm in found.arms for point in range(len(points))), default=0)
     for point, label in enumerate(labels):
         table.add_row(Text(label), *(_point(arm, point, bar, most) for arm in found.arms))
     return table

@@ -57,16 +57,14 @@ _DECLARED: dict[str, type] = {
         study.Study,
     )
 }
-_TAGS = arms.TAGS | scales.KINDS | asides.CHECK_KINDS
+_TAGS = arms.TAGS | set(scales.CLASS_NAMES) | asides.CHECK_KINDS
 """What pydantic adds to a place to say which of several kinds it took the value for."""
 _KINDS = {
     "authored": "AttentionCheck",
-    "likert": "Likert",
-    "number": "Number",
-    "pairwise": "Pairwise",
     "shuffled": "ShuffledWords",
-    "slider": "Slider",
-} | arms.CLASS_NAMES
+    **scales.CLASS_NAMES,
+    **arms.CLASS_NAMES,
+}
 _VALID = {
     "bool_parsing": "True or False",
     "bool_type": "True or False",

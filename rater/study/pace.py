@@ -4,18 +4,14 @@ Recruitment sites pay by this number, so leaving something out underpays raters.
 """
 
 from rater.study.protocol import Dimension, Protocol
-from rater.study.scales import Number
+from rater.study.scales import SECONDS_PER_CHOICE
 
 WORDS_PER_MINUTE = 238
 """Silent reading of non-fiction in English (Brysbaert 2019, Journal of Memory and Language 109, 104047)."""
 CHARACTERS_PER_WORD = 5.7
 """An English word with its space."""
-SECONDS_PER_JUDGEMENT = 4.0
-"""Choosing a point and continuing; our assumption, as are the times below."""
-SECONDS_PER_NUMBER = 10.0
-"""Working out a number and typing it."""
 SECONDS_PER_COMMENT = 30.0
-"""Writing a sentence or two."""
+"""Writing a sentence or two; our assumption, as are the times below and those of the scales."""
 SECONDS_PER_BREAK = 30.0
 SECONDS_PER_PAGE = 3.0
 """Finding the button of a page, and waiting for the next one."""
@@ -71,26 +67,24 @@ def stated_minutes(protocol: Protocol, *, n_trials: int, characters_per_text: fl
     """
     if protocol.minutes is not None:
         return protocol.minutes
-    n_texts = 2 if protocol.is_pairwise else 1
     estimated = visit_minutes(
         protocol,
         n_trials=n_trials,
-        words_per_trial=n_texts * characters_per_text / CHARACTERS_PER_WORD,
+        words_per_trial=protocol.n_texts * characters_per_text / CHARACTERS_PER_WORD,
         n_questions=len(protocol.dimensions) if asks_all else 1,
     )
     return max(1, round(estimated))
 
 
 def _seconds_per_answer(dimension: Dimension) -> float:
-    judgement = SECONDS_PER_NUMBER if isinstance(dimension.scale, Number) else SECONDS_PER_JUDGEMENT
-    return judgement + (SECONDS_PER_COMMENT if dimension.comment else 0)
+    return dimension.scale.seconds_per_answer + (SECONDS_PER_COMMENT if dimension.comment else 0)
 
 
 def _screening_s(protocol: Protocol) -> float:
     if not protocol.screening:
         return 0
     words = sum(_words(each.question) + sum(map(_words, each.options)) for each in protocol.screening)
-    return SECONDS_PER_PAGE + _reading_s(words) + SECONDS_PER_JUDGEMENT * len(protocol.screening)
+    return SECONDS_PER_PAGE + _reading_s(words) + SECONDS_PER_CHOICE * len(protocol.screening)
 
 
 def _practice_s(protocol: Protocol) -> float:
@@ -105,11 +99,11 @@ def _blinding_s(protocol: Protocol, n_trials: int, words_per_trial: float) -> fl
     if protocol.blinding is None:
         return 0
     n_texts = min(protocol.blinding.n_texts, n_trials)
-    words_per_text = words_per_trial / (2 if protocol.is_pairwise else 1)
+    words_per_text = words_per_trial / protocol.n_texts
     return (
         SECONDS_PER_PAGE
         + _reading_s(_words(protocol.blinding.question) + n_texts * words_per_text)
-        + max(1, n_texts) * SECONDS_PER_JUDGEMENT
+        + max(1, n_texts) * SECONDS_PER_CHOICE
     )
 
 

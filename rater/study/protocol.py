@@ -19,7 +19,7 @@ from rater.study.declaration import (
     require_different,
 )
 from rater.study.language import Language
-from rater.study.scales import Pairwise, Scale
+from rater.study.scales import Scale
 from rater.study.translation import Translation
 from rater.study.visit import BlindingQuestion, Endings, Recruitment, ScreeningQuestion
 
@@ -122,15 +122,20 @@ class Protocol(Declaration):
         return _BOLD.search(self.instructions) is None
 
     @property
+    def n_texts(self) -> int:
+        """The number of texts that a trial shows."""
+        return self.dimensions[0].scale.n_texts
+
+    @property
     def is_pairwise(self) -> bool:
         """Whether a trial shows two texts."""
-        return isinstance(self.dimensions[0].scale, Pairwise)
+        return self.n_texts == 2
 
     @model_validator(mode="after")
     def _dimensions_agree(self) -> Self:
         names = (dimension.name for dimension in self.dimensions)
         require_different("dimensions", names, "give each its own name")
-        if len({isinstance(dimension.scale, Pairwise) for dimension in self.dimensions}) > 1:
+        if len({dimension.scale.n_texts for dimension in self.dimensions}) > 1:
             msg = "dimensions has Pairwise and other scales; a trial shows either two texts or one"
             raise ValueError(msg)
         return self

@@ -10,7 +10,6 @@ from rater.study.protocol import Dimension
 from rater.terminal.keyboard import Keyboard
 from rater.terminal.screen import answer_keys, key_help, needs_enter, say, show_question
 
-_LONGEST_NUMBER = 40
 _LONGEST_COMMENT = 2_000
 
 
@@ -110,22 +109,14 @@ class Asking:
 
 
 def is_answer(dimension: Dimension, pressed: str) -> bool:
-    """Say whether what was pressed or typed is an answer to a question."""
-    if pressed in answer_keys(dimension):
-        return True
-    number = None if dimension.scale.choices else _number(pressed)
-    return number is not None and dimension.scale.holds(number)
+    """Return whether what was pressed or typed is an answer to a question."""
+    return pressed in answer_keys(dimension) or _typed_number(dimension, pressed) is not None
 
 
 def _value(dimension: Dimension, pressed: str) -> float | None:
     keys = answer_keys(dimension)
-    return keys[pressed][0] if pressed in keys else _number(pressed)
+    return keys[pressed][0] if pressed in keys else _typed_number(dimension, pressed)
 
 
-def _number(typed: str) -> float | None:
-    """Read a number as people write it, with a decimal point or comma; None for what is none."""
-    plain = typed.replace(",", ".").replace("−", "-")
-    digits = plain.removeprefix("-").replace(".", "", 1)
-    if not (digits.isascii() and digits.isdigit()) or len(plain) > _LONGEST_NUMBER:
-        return None
-    return float(plain)
+def _typed_number(dimension: Dimension, typed: str) -> float | None:
+    return None if dimension.scale.number_range is None else dimension.scale.parse(typed)

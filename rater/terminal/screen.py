@@ -11,7 +11,6 @@ from rich.text import Text
 from rater.harmless import harmless
 from rater.store.rating.trials import Judgement
 from rater.study.protocol import Dimension
-from rater.study.scales import Number, Pairwise, Slider
 
 _WIDTH = 76  # characters; a longer line is hard to read
 _MOST_KEYS = 9
@@ -61,21 +60,19 @@ def show_question(console: Console, dimension: Dimension, before: Judgement | No
     for key, (value, label) in answer_keys(dimension).items():
         mark = Text(" (your answer)" if before and value == before.value else "", style="dim")
         rows.add_row(Text(f"{key:>4}", style="bold"), Text(harmless(label)) + mark)
-    for value, label in _ends(dimension):
-        rows.add_row(Text(f"{value:>4g}", style="bold"), Text(harmless(label)))
+    if (numbers := dimension.scale.number_range) is not None:
+        for value, label in ((numbers.minimum, numbers.low), (numbers.maximum, numbers.high)):
+            if label:
+                rows.add_row(Text(f"{value:>4g}", style="bold"), Text(harmless(label)))
     console.print(rows, width=_width(console))
     console.print(Text(key_help(dimension, before), style="dim"), width=_width(console))
 
 
 def answer_keys(dimension: Dimension) -> Mapping[str, tuple[float | None, str]]:
     """Say which keys stand for which answer, and what that answer is called; none for a number to type."""
-    scale = dimension.scale
-    keys: dict[str, tuple[float | None, str]] = {}
-    for place, choice in enumerate(scale.choices, start=1):
-        key = str(place)
-        if isinstance(scale, Pairwise) and not scale.degrees:
-            key = {-1: "a", 0: "=", 1: "b"}[choice.value]
-        keys[key] = (choice.value, choice.label)
+    keys: dict[str, tuple[float | None, str]] = {
+        choice.key: (choice.value, choice.label) for choice in dimension.scale.choices
+    }
     if dimension.cannot_judge:
         keys["x"] = (None, "I cannot judge this")
     return keys
@@ -88,12 +85,11 @@ def needs_enter(dimension: Dimension) -> bool:
 
 def key_help(dimension: Dimension, before: Judgement | None) -> str:
     """Say which keys do what."""
-    scale = dimension.scale
-    keys = [key for key in answer_keys(dimension) if key != "x"]
-    if isinstance(scale, Number | Slider):
-        unit = f" {scale.unit}" if isinstance(scale, Number) and scale.unit else ""
-        steps = "" if scale.step == 1 else f" in steps of {scale.step:g}"
-        valid = f"{scale.minimum:g}–{scale.maximum:g}{unit}{steps} and Enter"
+    keys = [choice.key for choice in dimension.scale.choices]
+    if (numbers := dimension.scale.number_range) is not None:
+        unit = f" {numbers.unit}" if numbers.unit else ""
+        steps = "" if numbers.step == 1 else f" in steps of {numbers.step:g}"
+        valid = f"{numbers.minimum:g}–{numbers.maximum:g}{unit}{steps} and Enter"
     elif keys[0] != "1":
         valid = ", ".join(keys)
     else:
@@ -114,11 +110,6 @@ def named(dimension: Dimension, value: float | None) -> str:
 def say(console: Console, text: str) -> None:
     """Say something in a line of its own; nothing in it is taken for markup."""
     console.print(Text(harmless(text)), width=_width(console))
-
-
-def _ends(dimension: Dimension) -> list[tuple[float, str]]:
-    scale = dimension.scale
-    return [(scale.minimum, scale.low), (scale.maximum, scale.high)] if isinstance(scale, Slider) else []
 
 
 def _width(console: Console) -> int:

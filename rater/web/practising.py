@@ -9,9 +9,10 @@ from rater.study.asides import Practice
 from rater.study.marking import is_within, mark
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Scale
+from rater.study.typed_numbers import write_number
 from rater.web.language import gettext as _
 from rater.web.pages.preparation import FeedbackField
-from rater.web.trial_form import Given, write_number
+from rater.web.trial_form import Given
 
 _UNABLE = "x"
 _LONGEST = 2_000
@@ -43,7 +44,7 @@ def read_answers(written: str, dimensions: Sequence[Dimension]) -> Answers | Non
 
 def _fit(values: tuple[float | None, ...], dimensions: Sequence[Dimension]) -> bool:
     return len(values) == len(dimensions) and all(
-        dimension.cannot_judge if value is None else abs(value) < 1e12 and dimension.scale.holds(value)
+        dimension.cannot_judge if value is None else abs(value) < 1e12 and dimension.scale.is_valid(value)
         for value, dimension in zip(values, dimensions, strict=True)
     )
 
@@ -89,8 +90,4 @@ def _name_range(scale: Scale, ends: tuple[float, float]) -> str:
 
 def name_answer(scale: Scale, value: float | None) -> str:
     """Return an answer in the words of its scale."""
-    if value is None:
-        return _("cannot judge")
-    if scale.kind == "pairwise":
-        return next((choice.label for choice in scale.choices if choice.value == value), f"{value:g}")
-    return write_number(value)
+    return _("cannot judge") if value is None else scale.name_value(value)

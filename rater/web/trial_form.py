@@ -5,11 +5,8 @@ file of answers that could not be sent.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from math import isclose
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode
 
@@ -18,7 +15,7 @@ from werkzeug.exceptions import BadRequest
 
 from rater.store.rating.trials import Judgement, Timing
 from rater.study.protocol import Dimension
-from rater.study.scales import Number, Scale, Slider
+from rater.study.typed_numbers import read_number, write_number
 from rater.web.forms import is_submission_id
 
 ANSWER, COMMENT, UNABLE = "answer.", "comment.", "cannot."
@@ -30,20 +27,6 @@ LONGEST_SHOWN_MS = 24 * 3600 * 1000
 LONGEST_DRAFT = 3_000
 """Characters of a draft, which is a cookie."""
 
-_POINT = re.compile(r"-?[0-9]{1,2}")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,12}(?:[.,][0-9]{1,9})?|[.,][0-9]{1,9})")
-# 1,500 is one and a half to some, and 1500 to others
-_GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
-# what keyboards and other programs write for a minus sign, a decimal point and a decimal comma
-_SIGNS = str.maketrans(
-    {
-        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-"),
-        "\uff0b": "+",
-        "\uff0e": ".",
-        "\uff0c": ",",
-        "\u066b": ",",
-    }
-)
 _MILLISECONDS = re.compile(r"[0-9]{1,15}")
 _OTHER_FIELDS = {"submission_id", "shown_ms", "first_render_ms", "hidden_ms", "go"}
 
@@ -163,50 +146,21 @@ def read_given(form: MultiDict[str, str], dimension: Dimension) -> Given:
         return Given(is_unable=True, comment=comment)
     if sent is None or not dimension.scale.choices:
         return Given(comment=comment, problem="missing")
-    return Given(_read_point(sent, dimension), comment=comment)
+    return Given(_read_choice(sent, dimension), comment=comment)
 
 
-def _read_point(sent: str, dimension: Dimension) -> str:
-    if not _POINT.fullmatch(sent) or not dimension.scale.holds(int(sent)):
+def _read_choice(sent: str, dimension: Dimension) -> str:
+    value = dimension.scale.parse(sent)
+    if value is None:
         raise BadRequest
-    return str(int(sent))
-
-
-def read_number(typed: str) -> float | None:
-    """Read a number as people type it, with a decimal point or comma; None for anything else.
-
-    Digits of every script are read, such as full-width and Arabic ones. Separators between thousands are not.
-    """
-    written = _in_ascii(typed)
-    return float(written.replace(",", ".")) if _NUMBER.fullmatch(written) else None
-
-
-def write_number(value: float) -> str:
-    """Write a number in full, so that it is read again as the same one."""
-    return format(Decimal(repr(float(value))), "f").removesuffix(".0")
-
-
-def _in_ascii(typed: str) -> str:
-    visible = "".join(sign for sign in typed if unicodedata.category(sign) != "Cf").strip()
-    digits = (str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in visible)
-    return "".join(digits).translate(_SIGNS)
+    return write_number(value)
 
 
 def _read_number(typed: str, dimension: Dimension, comment: str, *, is_unable: bool) -> Given:
     """Read what was typed, which may be anything, and nothing that "cannot judge" may come with."""
-    value, scale = read_number(typed), dimension.scale
-    is_ambiguous = _GROUPED.fullmatch(_in_ascii(typed)) is not None and not _has_thousandths(scale)
-    is_right = value is not None and scale.holds(value) and not is_ambiguous and not is_unable
+    is_right = dimension.scale.parse(typed) is not None and not is_unable
     problem: Problem | None = None if is_right else "wrong"
     return Given(typed[:30], is_unable=is_unable, comment=comment, problem=problem)
-
-
-def _has_thousandths(scale: Scale) -> bool:
-    if not isinstance(scale, Slider | Number):
-        return False
-    return not all(
-        isclose(100 * part, round(100 * part), abs_tol=1e-6) for part in (scale.minimum, scale.step)
-    )
 
 
 def _read_comment(sent: str, dimension: Dimension) -> str:

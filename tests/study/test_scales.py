@@ -37,7 +37,7 @@ def test_without_a_tie_one_of_two_must_be_chosen() -> None:
     scale = Pairwise()
 
     assert [choice.value for choice in scale.choices] == [-1, 1]
-    assert not scale.holds(0)
+    assert not scale.is_valid(0)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_without_a_tie_one_of_two_must_be_chosen() -> None:
 def test_a_scale_holds_its_own_answers_only(
     scale: Scale, held: tuple[float, ...], not_held: tuple[float, ...]
 ) -> None:
-    assert all(scale.holds(value) for value in held)
-    assert not any(scale.holds(value) for value in not_held)
+    assert all(scale.is_valid(value) for value in held)
+    assert not any(scale.is_valid(value) for value in not_held)
     assert (scale.lowest, scale.highest) == (held[0], held[-1])
 
 
@@ -61,7 +61,7 @@ def test_a_scale_holds_its_own_answers_only(
 def test_a_slider_holds_each_of_its_steps(minimum: int, n_steps: int, step: float) -> None:
     slider = Slider(low="a", high="b", minimum=minimum, maximum=minimum + n_steps * step, step=step)
 
-    assert all(slider.holds(round(minimum + n * step, 10)) for n in range(n_steps + 1))
+    assert all(slider.is_valid(round(minimum + n * step, 10)) for n in range(n_steps + 1))
 
 
 def test_a_step_that_does_not_reach_the_end_is_refused() -> None:
@@ -76,3 +76,70 @@ def test_a_scale_comes_back_from_its_json(scale: Scale) -> None:
     adapter: TypeAdapter[Scale] = TypeAdapter(Scale)
 
     assert adapter.validate_json(scale.model_dump_json()) == scale
+
+
+@pytest.mark.parametrize(
+    ("scale", "text", "value"),
+    [
+        (Likert(low="a", high="b"), "5", 5),
+        (Likert(low="a", high="b"), "6", None),
+        (Pairwise(), "-1", -1),
+        (Pairwise(), "0", None),
+        (Slider(low="a", high="b", step=0.5), "2,5", 2.5),
+        (Slider(low="a", high="b"), "2.5", None),
+        (Number(maximum=5000), "1,500", None),
+        (Number(maximum=5000), "1500", 1500),
+        (Number(), "many", None),
+    ],
+)
+def test_a_scale_reads_the_answers_that_are_on_it(scale: Scale, text: str, value: float | None) -> None:
+    assert scale.parse(text) == value
+
+
+@pytest.mark.parametrize(
+    ("scale", "in_words", "values"),
+    [
+        (Likert(low="not", high="very"), "5 points from “not” to “very”", "points 1 to 5"),
+        (
+            Slider(low="not", high="very"),
+            "a slider, 0 to 100 in steps of 1, from “not” to “very”",
+            "numbers from 0 to 100 in steps of 1",
+        ),
+        (Number(unit="min"), "a number, 0 to 100 in steps of 1 min", "numbers from 0 to 100 in steps of 1"),
+        (
+            Pairwise(tie="same"),
+            "a choice of “A”, “same”, “B”",
+            "whole numbers from −1 to 1, above 0 for the first arm, or 0 for neither",
+        ),
+    ],
+)
+def test_a_scale_describes_itself(scale: Scale, in_words: str, values: str) -> None:
+    assert scale.describe() == in_words
+    assert scale.describe_values() == values
+
+
+def test_only_an_ordinal_scale_has_levels() -> None:
+    assert [level.numbered_label for level in Likert(points=2, low="no", high="yes").levels] == [
+        "1 no",
+        "2 yes",
+    ]
+    assert not Slider(low="a", high="b").levels
+    assert not Pairwise().levels
+
+
+@pytest.mark.parametrize(
+    ("scale", "keys"),
+    [
+        (Pairwise(), "ab"),
+        (Pairwise(tie="same"), "a=b"),
+        (Pairwise(degrees=("slightly", "clearly")), "1234"),
+        (Likert(points=3, low="a", high="b"), "123"),
+    ],
+)
+def test_each_choice_has_a_key_in_a_terminal(scale: Scale, keys: str) -> None:
+    assert [choice.key for choice in scale.choices] == list(keys)
+
+
+def test_an_answer_is_named_as_raters_see_it() -> None:
+    assert Pairwise(tie="same").name_value(0) == "same"
+    assert Number(step=0.5).name_value(2.5) == "2.5"

@@ -5,7 +5,7 @@ from werkzeug.datastructures import MultiDict
 
 from rater.study.protocol import Dimension
 from rater.study.scales import Number, Slider
-from rater.web.trial_form import Given, read_given, write_number
+from rater.web.trial_form import Given, read_given
 
 HALVES = Dimension(name="minutes", question="?", scale=Number(minimum=-5, maximum=5000, step=0.5))
 WHOLE = Dimension(name="minutes", question="?", scale=Number(minimum=0, maximum=5000), cannot_judge=True)
@@ -96,11 +96,3 @@ def test_a_number_and_cannot_judge_together_are_refused(scale: Number | Slider) 
 
     assert given("12", dimension, **{"cannot.minutes": "1"}).problem == "wrong"
     assert given("", dimension, **{"cannot.minutes": "1"}) == Given(is_unable=True)
-
-
-@pytest.mark.parametrize("value", [0, -2, 1.5, 0.1, 1e-7, 1234567890123, 12345678.25, 1e16])
-def test_a_number_is_written_so_that_it_is_read_as_the_same(value: float) -> None:
-    written = write_number(value)
-
-    assert float(written) == value
-    assert "e" not in written

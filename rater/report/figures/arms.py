@@ -26,7 +26,7 @@ from rater.report.figures.style import (
     point_colours,
     wrap,
 )
-from rater.study.scales import Likert
+from rater.study.scales import Choice
 
 Floats = NDArray[np.float64]
 MOST_ARMS = 24
@@ -40,24 +40,24 @@ def in_order(arms: Sequence[ArmSummary], doses: Mapping[str, float]) -> list[Arm
 
 
 def sketch_points(
-    found: DimensionAnalysis, scale: Likert, name: str, *, doses: Mapping[str, float]
+    found: DimensionAnalysis, points: Sequence[Choice], name: str, *, doses: Mapping[str, float]
 ) -> Sketch:
     """Draw the share of every point in each arm, stacked around the middle of the scale."""
     arms = [arm for arm in in_order(found.arms, doses) if arm.n][:MOST_ARMS]
-    colours = point_colours(scale.points)
-    legend_rows = -(-scale.points // _columns(scale))
+    colours = point_colours(len(points))
+    legend_rows = -(-len(points) // _columns(points))
     figure, axes = new_axes(1.1 + 0.62 * len(arms) + 0.2 * legend_rows)
     for row, arm in enumerate(arms):
-        _stack(axes, row, arm, scale.points)
+        _stack(axes, row, arm, len(points))
     axes.axvline(0, color=INK, linewidth=0.8, zorder=0.5)  # behind the bars and their numbers
     axes.set_yticks(range(len(arms)), [f"{wrap(arm.arm, 22)}\nn = {arm.n:,}" for arm in arms])
     axes.set_ylim(len(arms) - 0.5, -0.5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{abs(x):.0%}"))
     axes.set_xlabel("share of answers, below and above the middle of the scale")
     axes.grid(visible=False, axis="y")
-    labels = [wrap(f"{point} {scale.label(point)}", 26, 1) for point in range(1, scale.points + 1)]
+    labels = [wrap(point.numbered_label, 26, 1) for point in points]
     handles = [Patch(facecolor=colour, edgecolor=MUTED, linewidth=0.5) for colour in colours]
-    figure.legend(handles, labels, loc="outside lower center", ncols=_columns(scale), columnspacing=1.2)
+    figure.legend(handles, labels, loc="outside lower center", ncols=_columns(points), columnspacing=1.2)
     return Sketch(
         name=name,
         title=f"Answers by arm: {found.dimension.name}",
@@ -94,10 +94,10 @@ def _stack(axes: Axes, row: int, arm: ArmSummary, points: int) -> None:
         )
 
 
-def _columns(scale: Likert) -> int:
-    letters = [min(26, len(f"{point} {scale.label(point)}")) for point in range(1, scale.points + 1)]
+def _columns(points: Sequence[Choice]) -> int:
+    letters = [min(26, len(point.numbered_label)) for point in points]
     width = sum(0.5 + 0.075 * n for n in letters)  # inches
-    return -(-scale.points // math.ceil(width / WIDTH))
+    return -(-len(points) // math.ceil(width / WIDTH))
 
 
 def sketch_numbers(

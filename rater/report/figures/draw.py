@@ -22,7 +22,6 @@ from rater.report.figures.forest import Effects, sketch_contrasts, sketch_units
 from rater.report.figures.guesses import sketch_guesses
 from rater.report.figures.power import sketch_power
 from rater.report.figures.style import Drawn, Sketch, clean, drawing, render
-from rater.study.scales import Likert
 
 
 def draw_figures(
@@ -55,12 +54,7 @@ def plan_analysis_fonts(analysis: Analysis) -> FontPlan:
         "prompt": [clean(unit.unit) for unit in found.details.prompts],
         "rater": [clean(unit.unit) for unit in found.details.raters],
     }
-    labels = [
-        scale.label(point)
-        for each in analysis.dimensions
-        if isinstance(scale := each.dimension.scale, Likert)
-        for point in range(1, scale.points + 1)
-    ]
+    labels = [point.label for each in analysis.dimensions for point in each.dimension.scale.levels]
     declared = [contrast.name for contrast in found.details.contrasts]
     return plan_fonts(names, [*map(clean, labels), *map(clean, declared)])
 
@@ -83,9 +77,8 @@ def _of_arms(
 ) -> Iterator[Sketch]:
     if not any(arm.n for arm in found.arms):
         return
-    scale = found.dimension.scale
-    if isinstance(scale, Likert):
-        yield sketch_points(found, scale, name, doses=doses)
+    if points := found.dimension.scale.levels:
+        yield sketch_points(found, points, name, doses=doses)
     elif is_pairwise(found.dimension):
         yield sketch_choices(found, name)
     else:

@@ -1,6 +1,6 @@
 """Describe the design of a study and the meaning of its score, for the first page of a report."""
 
-from rater.analysis.scales import is_pairwise, valid_answers
+from rater.analysis.scales import is_pairwise
 from rater.analysis.wording import counted
 from rater.report.sections.difference import SCOPES
 from rater.report.sections.findings import Findings
@@ -22,7 +22,7 @@ def describe_design(findings: Findings) -> str:
             f"{counted(study.items_per_rater, 'trial')} in all"
         )
     return (
-        f"{rated} ({found.dimension.name}: {valid_answers(found.dimension)}). Planned comparison: "
+        f"{rated} ({found.dimension.name}: {found.dimension.scale.describe_values()}). Planned comparison: "
         f"“{first}” minus “{second}”, for {SCOPES[planned.scope]}."
     )
 

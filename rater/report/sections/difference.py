@@ -29,7 +29,6 @@ from rater.report.sections.findings import (
     sentence,
     warnings_of,
 )
-from rater.study.scales import Likert
 
 SCOPES = {
     "raters+prompts": "raters and prompts like these",
@@ -61,14 +60,11 @@ def points_tables(findings: Findings, found: DimensionAnalysis) -> list[Table]:
 
     Points are rows, as on the screen, so that the table fits a phone.
     """
-    scale = found.dimension.scale
-    if not isinstance(scale, Likert):
+    points = found.dimension.scale.levels
+    if not points:
         return []
     arms = in_order(found.arms, findings.analysis.planned.doses)
-    shares = [
-        (f"{point} {scale.label(point)}".strip(), *(_share(arm, point) for arm in arms))
-        for point in range(1, scale.points + 1)
-    ]
+    shares = [(point.numbered_label, *(_share(arm, point.value) for arm in arms)) for point in points]
     caption = f"Answers at each point: {found.dimension.name}"
     return [Table(caption, ("answer", *(arm.arm for arm in arms)), shares)]
 

@@ -11,7 +11,7 @@ from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import compare_with_sesoi
 from rater.analysis.ordinal.odds import METHOD as ORDINAL_METHOD
 from rater.analysis.results import Estimate, Outcome, Quantity, Result
-from rater.analysis.scales import is_pairwise, valid_answers
+from rater.analysis.scales import is_pairwise
 from rater.analysis.sequential import INTERVALS_REFERENCE, SPENDING_REFERENCE, say_spent
 from rater.analysis.wording import counted
 from rater.report.about import StudyFacts
@@ -62,7 +62,7 @@ def _ratings(findings: Findings) -> str:
     n, found = findings.analysis.n, findings.primary
     return (
         f"{counted(n.raters, 'rater')} gave {counted(n.answers, 'answer')} to {counted(n.items, 'text')} of "
-        f"{counted(n.prompts, 'prompt')} ({found.dimension.name}: {valid_answers(found.dimension)})."
+        f"{counted(n.prompts, 'prompt')} ({found.dimension.name}: {found.dimension.scale.describe_values()})."
     )
 
 
@@ -83,7 +83,7 @@ def _study(study: StudyFacts, findings: Findings) -> str:
         f"{counted(n.raters, 'rater')} gave the {counted(n.answers, 'answer')} analysed here{gone}, to "
         f"{counted(n.items, 'text')} of {counted(n.prompts, 'prompt')}. Each was shown {shown}, "
         f"{counted(study.items_per_rater, 'trial')} in all, in a balanced random order, and asked: "
-        f"“{found.dimension.question}” ({valid_answers(found.dimension)}). {_BLINDING}"
+        f"“{found.dimension.question}” ({found.dimension.scale.describe_values()}). {_BLINDING}"
     )
 
 

@@ -7,12 +7,11 @@ from typing import Literal
 from rater.store.rating.publication import count_lines
 from rater.store.rating.sittings import Sitting
 from rater.study.protocol import Dimension, Protocol
-from rater.study.scales import Likert, Number, Pairwise, Slider
+from rater.study.scales import NumberRange, Widget
+from rater.study.typed_numbers import write_number
 from rater.web.language import Direction, direction_of
 from rater.web.language import gettext as _
-from rater.web.trial_form import ANSWER, CANNOT, COMMENT, LONGEST_COMMENT, UNABLE, Given, write_number
-
-Kind = Literal["points", "choices", "slider", "number"]
+from rater.web.trial_form import ANSWER, CANNOT, COMMENT, LONGEST_COMMENT, UNABLE, Given
 
 _MOST_BRIEF, _LONGEST_BRIEF = 5, 8
 _THOUSAND = 1000
@@ -106,7 +105,7 @@ class QuestionField:
     name: str
     id: str
     question: str
-    kind: Kind
+    kind: Widget
     choices: tuple[ChoiceField, ...]
     labels_between: bool
     """Whether points between the ends have labels, which then need room of their own."""
@@ -185,17 +184,17 @@ def _question_field(number: int, dimension: Dimension, given: Given) -> Question
         name=ANSWER + dimension.name,
         id=f"question-{number}",
         question=dimension.question,
-        kind=_kind(dimension),
+        kind=scale.widget,
         choices=tuple(
             ChoiceField(
                 value=str(choice.value),
-                number=str(choice.value) if isinstance(scale, Likert) else "",
+                number=str(choice.value) if scale.widget == "points" else "",
                 label=choice.label,
                 is_chosen=str(choice.value) == given.value and not given.is_unable,
             )
             for choice in scale.choices
         ),
-        labels_between=isinstance(scale, Likert) and bool(scale.labels),
+        labels_between=scale.widget == "points" and any(choice.label for choice in scale.choices[1:-1]),
         has_brief_labels=len(scale.choices) <= _MOST_BRIEF
         and all(len(word) <= _LONGEST_BRIEF for choice in scale.choices for word in choice.label.split()),
         measure=_measure(dimension),
@@ -207,28 +206,19 @@ def _question_field(number: int, dimension: Dimension, given: Given) -> Question
     )
 
 
-def _kind(dimension: Dimension) -> Kind:
-    kinds: dict[type, Kind] = {Likert: "points", Pairwise: "choices", Slider: "slider", Number: "number"}
-    return kinds[type(dimension.scale)]
-
-
 def _measure(dimension: Dimension) -> Measure | None:
-    scale = dimension.scale
-    if not isinstance(scale, Slider | Number):
+    numbers = dimension.scale.number_range
+    if numbers is None:
         return None
     return Measure(
-        minimum=write_number(scale.minimum),
-        maximum=write_number(scale.maximum),
-        step=write_number(scale.step),
-        low=scale.low if isinstance(scale, Slider) else "",
-        high=scale.high if isinstance(scale, Slider) else "",
-        unit=scale.unit or "" if isinstance(scale, Number) else "",
-        keyboard="text" if scale.minimum < 0 else "numeric" if _is_whole(scale) else "decimal",
+        minimum=write_number(numbers.minimum),
+        maximum=write_number(numbers.maximum),
+        step=write_number(numbers.step),
+        low=numbers.low,
+        high=numbers.high,
+        unit=numbers.unit,
+        keyboard="text" if numbers.minimum < 0 else "numeric" if numbers.is_whole else "decimal",
     )
-
-
-def _is_whole(scale: Slider | Number) -> bool:
-    return scale.step == int(scale.step) and scale.minimum == int(scale.minimum)
 
 
 def _unable(dimension: Dimension, given: Given) -> Unable | None:
@@ -248,9 +238,9 @@ def _comment(dimension: Dimension, given: Given) -> CommentField | None:
 def _problem(dimension: Dimension) -> str:
     """Describe what is missing; for a number that is off the scale the same words do, which name its ends."""
     scale = dimension.scale
-    if isinstance(scale, Number):
-        return _number_problem(scale, cannot_judge=dimension.cannot_judge)
-    if isinstance(scale, Slider):
+    if scale.widget == "number" and scale.number_range is not None:
+        return _number_problem(scale.number_range, cannot_judge=dimension.cannot_judge)
+    if scale.widget == "slider":
         if dimension.cannot_judge:
             return _("Please set the slider, or say that you cannot judge.")
         return _("Please set the slider.")
@@ -259,17 +249,17 @@ def _problem(dimension: Dimension) -> str:
     return _("Please choose an answer.")
 
 
-def _number_problem(scale: Number, *, cannot_judge: bool) -> str:
+def _number_problem(numbers: NumberRange, *, cannot_judge: bool) -> str:
     ends = {
-        "low": write_number(scale.minimum),
-        "high": write_number(scale.maximum),
-        "step": write_number(scale.step),
+        "low": write_number(numbers.minimum),
+        "high": write_number(numbers.maximum),
+        "step": write_number(numbers.step),
     }
-    if scale.step == 1 and cannot_judge:
+    if numbers.step == 1 and cannot_judge:
         words = _(
             "Please enter a whole number from %(low)s to %(high)s, or say that you cannot judge.", **ends
         )
-    elif scale.step == 1:
+    elif numbers.step == 1:
         words = _("Please enter a whole number from %(low)s to %(high)s.", **ends)
     elif cannot_judge:
         words = _(
@@ -279,6 +269,6 @@ def _number_problem(scale: Number, *, cannot_judge: bool) -> str:
         )
     else:
         words = _("Please enter a number from %(low)s to %(high)s in steps of %(step)s.", **ends)
-    if max(abs(scale.minimum), abs(scale.maximum)) < _THOUSAND:
+    if max(abs(numbers.minimum), abs(numbers.maximum)) < _THOUSAND:
         return words
     return words + " " + _("Please write thousands without a separator, for example 1500.")
