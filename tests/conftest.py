@@ -23,6 +23,7 @@ from rater.study.plan import Plan
 from rater.study.protocol import Dimension, Protocol
 from rater.study.sampling import Sampling
 from rater.study.scales import Likert
+from rater.study.state import State
 from rater.study.study import Study
 
 if TYPE_CHECKING:
@@ -111,14 +112,16 @@ def publish_study(rating_url: str, protocol: Protocol) -> Callable[..., str]:
         items = [NewItem(f"{slug}-{n}", prompt, text) for n, (prompt, text) in enumerate(texts)]
         shown_trials = trials or tuple(NewTrial(item.id) for item in items)
         booklets = [NewBooklet(f"{slug}-booklet-{n}", shown_trials) for n in range(n_booklets)]
-        study = studies.PublishedStudy(0, name, slug, "published", shown, "hash", "commitment", _PUBLISHED_AT)
+        study = studies.PublishedStudy(
+            0, name, slug, State.PUBLISHED, shown, "hash", "commitment", _PUBLISHED_AT
+        )
         engine = create_rating(rating_url)
         with writing(engine) as session:
             insert_study(session, study, items=items, booklets=booklets)
             study_id = studies.get_study(session, name).id
             append_event(session, Event, study_id, kind="published", at=_PUBLISHED_AT)
             for move in _MOVES[state]:
-                studies.move_study(session, name, move, at=_PUBLISHED_AT)
+                studies.move_study(session, name, State(move), at=_PUBLISHED_AT)
         engine.dispose()
         return slug
 

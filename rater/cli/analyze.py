@@ -164,13 +164,13 @@ def _confirm(databases: "Databases", study_name: str, *, interim: bool) -> None:
         study = get_study(session, study_name)
         progress = read_progress(session, study.id)
         raters = read_raters(session, study.id)
-    if study.state in {"unblinded", "archived"}:
+    if study.state.is_unblinded:
         return
     n_under_way = sum(
         standing(rater, now=datetime.now(UTC), is_over=False) in {"under way", "away"} for rater in raters
     )
     is_are = "is" if n_under_way == 1 else "are"
-    under_way = "" if study.state == "closed" else f" and {n_under_way} {is_are} under way"
+    under_way = "" if study.state.is_over else f" and {n_under_way} {is_are} under way"
     click.echo(
         f"Study {study_name} is {study.state}. Of {progress.n_booklets} planned raters {progress.n_finished} "
         f"{'has' if progress.n_finished == 1 else 'have'} finished{under_way}; there are "

@@ -108,10 +108,10 @@ def _confirm(rating_url: str, study_name: str, *, yes: bool) -> None:
 
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         state = get_study(session, study_name).state
-    if state not in {"closed", "unblinded", "archived"}:
+    if not state.is_over:
         msg = f"Study {study_name!r} is {state}, and only a closed one is exported with its arms. "
         raise StateError(msg + f"Run: rater close {study_name}")
-    if state == "closed" and not yes:
+    if not state.is_unblinded and not yes:
         click.confirm(
             "This unblinds the study for good, and writes that in its log. Continue?",
             abort=True,

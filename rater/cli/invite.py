@@ -86,7 +86,7 @@ def invite(  # noqa: PLR0917 (click's interface)
             files.require_free()
             with writing(rating) as session:
                 study = get_study(session, study_name)
-                if study.state not in {"published", "open", "paused"}:
+                if not study.state.takes_raters:
                     msg = f"Study {study_name!r} is {study.state}, so that nobody can begin it any more."
                     raise RaterError(msg)
                 labels = _labels(session, study.id, n_links, labels_file)

@@ -8,6 +8,7 @@ import click
 
 from rater.cli.advice import next_step
 from rater.cli.options import rating_option, study_argument
+from rater.study.state import State
 
 if TYPE_CHECKING:
     from rater.custody.closing import Account
@@ -67,7 +68,7 @@ def close_(study_name: str, rating_url: str) -> None:
         click.echo(f"  {label:<8}  {value}")
     step = next_step(
         study_name,
-        "closed",
+        State.CLOSED,
         n_finished=account.n_finished,
         n_planned=account.n_planned,
         n_answers=account.n_answers,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rater.cli.options import rating_option, sealed_option, study_argument
+from rater.study.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from rater.study.confounds import Confound
     from rater.study.study import Study
 
-_NEXT = {"published": "rater open {name}", "open": "rater serve", "paused": "rater open {name}"}
+_NEXT = {
+    State.PUBLISHED: "rater open {name}",
+    State.OPEN: "rater serve",
+    State.PAUSED: "rater open {name}",
+}
 """What to run with a study that is published already, by its state; what is closed can be analysed."""
 
 
@@ -50,7 +55,7 @@ def publish(
 
     published = find_published(rating_url, study_name)
     if published is not None:
-        state = "not open yet" if published.state == "published" else published.state
+        state = "not open yet" if published.state is State.PUBLISHED else published.state
         click.echo(f"Study {study_name} is published already ({state}); what raters see is frozen.")
         next_step = _NEXT.get(published.state, "rater analyze {name}")
         click.echo(f"Next: {next_step.format(name=study_name)}")

@@ -30,7 +30,7 @@ def register(study_name: str, rating_url: str, sealed_url: str) -> None:
 
     registrable = read_registrable(sealed_url, rating_url, study_name)
     state, progress = registrable.published.state, registrable.progress
-    if state in {"published", "open", "paused"}:
+    if state.takes_raters:
         click.echo("This text names the arms: keep it from raters until the study is closed.", err=True)
     click.echo(f"Estimating the power in {_SIMULATIONS:,} simulated studies …", err=True)
     click.echo(write_registration(registrable, _power(registrable.study)), nl=False)

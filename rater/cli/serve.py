@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from rater.cli.options import DEFAULT_SEALED, StudyName, command_name, rating_option
+from rater.study.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -225,8 +226,8 @@ def _results(studies: "Sequence[PublishedStudy]") -> str | None:
 
     An interim look is never suggested: it inflates the type I error, and a report lists it as a failed check.
     """
-    still_open = [study for study in studies if study.state == "open"]
-    over = [study for study in studies if study.state in {"closed", "unblinded", "archived"}]
+    still_open = [study for study in studies if study.state is State.OPEN]
+    over = [study for study in studies if study.state.is_over]
     seen = still_open or (over if len(over) == len(studies) else [])
     if not seen:
         return None
@@ -240,11 +241,11 @@ def _line(study: "PublishedStudy", progress: "Progress") -> str:
     finished = f"{progress.n_finished} of {progress.n_booklets} raters finished"
     by_invitation = f"open to personal links alone; make them: rater invite {study.name}"
     meaning = {
-        "open": by_invitation if study.protocol.invited_only else "open",
-        "published": f"not open yet; run: rater open {study.name}",
-        "paused": "paused: raters are asked to come back later",
-        "closed": "closed: raters see that it is over",
-        "unblinded": "unblinded: raters see that it is over",
+        State.OPEN: by_invitation if study.protocol.invited_only else "open",
+        State.PUBLISHED: f"not open yet; run: rater open {study.name}",
+        State.PAUSED: "paused: raters are asked to come back later",
+        State.CLOSED: "closed: raters see that it is over",
+        State.UNBLINDED: "unblinded: raters see that it is over",
     }
     return f"{study.name}: {study.protocol.title} ({meaning.get(study.state, study.state)}; {finished})"
 

@@ -5,6 +5,7 @@ import click
 from rater.cli.advice import next_step
 from rater.cli.options import StudyName, rating_option, sealed_option
 from rater.cli.outputs import echo_json
+from rater.study.state import State
 
 
 @click.command(short_help="Watch a study without seeing an arm; list all.")
@@ -52,7 +53,7 @@ def _watch(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool) 
             return
         print_watched(seen, Console())
     else:
-        state = "generated" if all(arm.n == arm.n_planned for arm in seen) else "partly generated"
+        state = State.GENERATED if all(arm.n == arm.n_planned for arm in seen) else "partly generated"
         step = next_step(study_name, state, n_finished=0, n_planned=0, n_answers=0)
         if as_json:
             arms = [asdict(arm) for arm in seen]

@@ -26,6 +26,7 @@ from rater.store.rating.studies import PublishedStudy, get_study, move_study
 from rater.store.rows import read_rows
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import get_sealed_study
+from rater.study.state import State
 from rater.verify import require_unaltered
 
 FORMAT = 1
@@ -137,15 +138,15 @@ def hash_file(path: Path) -> str:
 
 def _move(session: Session, name: str, *, now: datetime) -> str:
     study = get_study(session, name)
-    if study.state == "archived":
+    if study.state is State.ARCHIVED:
         return read_events(session, Event, study.id)[-1].hash
-    if study.state != "unblinded":
+    if study.state is not State.UNBLINDED:
         msg = (
             f"Study {name!r} is {study.state}; an archive has its arms beside its answers, so only a study "
             f"that is unblinded is archived. Run: rater analyze {name}"
         )
         raise StateError(msg)
-    return move_study(session, name, "archived", at=now)
+    return move_study(session, name, State.ARCHIVED, at=now)
 
 
 def _files_in(report: Path, study: PublishedStudy) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ from rater.store.rating.schema import Event
 from rater.store.rating.studies import get_study
 from rater.store.rating.tallies import Turned, read_tallies
 from rater.store.rating.watch import standing
+from rater.study.state import State
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
     """
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         study = get_study(session, name)
-        closings = [event for event in read_events(session, Event, study.id) if event.kind == "closed"]
+        closings = [event for event in read_events(session, Event, study.id) if event.kind == State.CLOSED]
         if not closings:
             msg = f"Study {name!r} is {study.state}, and was not closed yet. Run: rater close {name}"
             raise StateError(msg)

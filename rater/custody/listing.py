@@ -13,6 +13,7 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.studies import list_studies, read_progress
 from rater.store.sealed import schema
 from rater.store.sealed.open import open_sealed
+from rater.study.state import State
 from rater.study.study import Study
 
 Sealed = Literal["read", "missing", "not ours"]
@@ -100,7 +101,7 @@ def _read_sealed(session: Session) -> list[ListedStudy]:
         state = (
             "published elsewhere"
             if study_id in published
-            else "generated"
+            else State.GENERATED
             if is_whole
             else "partly generated"
         )

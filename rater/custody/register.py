@@ -27,6 +27,7 @@ from rater.study.asides import PRACTICE_ATTEMPTS
 from rater.study.confounds import Confound, describe_confound
 from rater.study.describe import describe_arm, describe_sampling
 from rater.study.describe_analysis import describe_control, describe_doses
+from rater.study.state import State
 from rater.study.study import Study
 
 _SCOPES = {
@@ -114,7 +115,7 @@ def write_registration(registrable: Registrable, power: Sequence[str]) -> str:
 
 def _timing(registrable: Registrable) -> str:
     published = registrable.published
-    opened = [event.at for event in registrable.events if event.kind == "open"]
+    opened = [event.at for event in registrable.events if event.kind == State.OPEN]
     when = (
         f"It was first opened to raters {opened[0]:%Y-%m-%d %H:%M} UTC, so this text may have been printed "
         "later; the hash and the commitment below are of the publication."

@@ -9,6 +9,7 @@ from rater.store.log import read_events
 from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Event
 from rater.store.rating.studies import get_study, move_study
+from rater.study.state import State
 
 
 def open_study(rating_url: str, name: str, *, now: datetime) -> str:
@@ -17,7 +18,7 @@ def open_study(rating_url: str, name: str, *, now: datetime) -> str:
     Raises:
         StateError: the study is not published, open already, or unblinded.
     """
-    return _move(rating_url, name, "open", now=now)
+    return _move(rating_url, name, State.OPEN, now=now)
 
 
 def pause_study(rating_url: str, name: str, *, now: datetime) -> str:
@@ -26,7 +27,7 @@ def pause_study(rating_url: str, name: str, *, now: datetime) -> str:
     Raises:
         StateError: the study is not open.
     """
-    return _move(rating_url, name, "paused", now=now)
+    return _move(rating_url, name, State.PAUSED, now=now)
 
 
 def close_study(rating_url: str, name: str, *, now: datetime) -> str:
@@ -38,7 +39,7 @@ def close_study(rating_url: str, name: str, *, now: datetime) -> str:
     Raises:
         StateError: the study is not published, closed already, or unblinded.
     """
-    head = _move(rating_url, name, "closed", now=now)
+    head = _move(rating_url, name, State.CLOSED, now=now)
     with disposing(open_rating(rating_url)) as rating, contextlib.suppress(DatabaseError):
         empty_wal(rating)
     return head
@@ -54,6 +55,6 @@ def read_head(rating_url: str, name: str) -> str:
         return read_events(session, Event, get_study(session, name).id)[-1].hash
 
 
-def _move(rating_url: str, name: str, state: str, *, now: datetime) -> str:
+def _move(rating_url: str, name: str, state: State, *, now: datetime) -> str:
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         return move_study(session, name, state, at=now)

@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError
-from rater.publish.confounds import PUBLISHED
 from rater.publish.draft import Draft, draft_publication, key_lines
 from rater.publish.seal import commit, derive_slug, new_secret
 from rater.store.engine import disposing, reading
@@ -16,6 +15,7 @@ from rater.store.sealed.completions import KeptCompletion, digest_completions, r
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.schema import Event
 from rater.store.sealed.studies import SealedStudy, Secrets, find_secrets, get_sealed_study
+from rater.study.state import State
 from rater.study.study import Study
 
 
@@ -44,7 +44,7 @@ class Prepared:
             id=0,
             name=self.study.name,
             slug=derive_slug(self.secrets.seed),
-            state="published",
+            state=State.PUBLISHED,
             protocol=self.study.protocol,
             study_hash=self.study.hash,
             commitment=self.secrets.commitment,
@@ -77,7 +77,7 @@ def prepare_publication(sealed_url: str, name: str, *, now: datetime) -> Prepare
         is_sealed=known is not None,
         generation_head=events[-1].hash,
         completions_digest=digest,
-        is_published=any(event.kind == PUBLISHED for event in events),
+        is_published=any(event.kind == State.PUBLISHED for event in events),
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from rater.errors import StateError
-from rater.publish.confounds import PUBLISHED, publication_detail
+from rater.publish.confounds import publication_detail
 from rater.publish.prepare import Prepared, prepare_publication
 from rater.store.engine import disposing, reading, writing
 from rater.store.log import append_event
@@ -25,6 +25,7 @@ from rater.store.sealed.open import open_sealed
 from rater.store.sealed.schema import Event as SealedEvent
 from rater.store.sealed.studies import find_secrets, get_sealed_study, insert_secrets
 from rater.study.confounds import Confound
+from rater.study.state import State
 
 _ALREADY = "Study {name!r} is published already; what raters see is frozen. Run: rater serve"
 
@@ -91,7 +92,7 @@ def _note(
     with disposing(open_sealed(sealed_url)) as sealed, writing(sealed) as session:
         commitment = prepared.secrets.commitment
         detail = {"commitment": commitment, **publication_detail(confounds)}
-        append_event(session, SealedEvent, prepared.kept.id, kind=PUBLISHED, at=now, **detail)
+        append_event(session, SealedEvent, prepared.kept.id, kind=State.PUBLISHED, at=now, **detail)
 
 
 def write_rating(rating: Engine, prepared: Prepared) -> PublishedStudy:
@@ -110,7 +111,7 @@ def write_rating(rating: Engine, prepared: Prepared) -> PublishedStudy:
             session,
             Event,
             published.id,
-            kind="published",
+            kind=State.PUBLISHED,
             at=new.published_at,
             commitment=new.commitment,
             study_hash=new.study_hash,

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _MOST_BAR = 30
 _MAX_NAME = 22
-_OVER = frozenset({"closed", "unblinded", "archived"})
 
 
 def print_watched(watched: "Watched", console: Console) -> None:
@@ -30,7 +29,7 @@ def print_watched(watched: "Watched", console: Console) -> None:
 
 def _lines(watched: "Watched") -> list[tuple[str, str]]:
     raters = f"{watched.n_finished} of {watched.n_booklets} finished"
-    if watched.state in _OVER:
+    if watched.state.is_over:
         raters += f", {watched.n_left} unfinished"
     else:
         raters += f", {watched.n_under_way} under way, {watched.n_left} gone for over an hour"

@@ -67,7 +67,7 @@ def append_event(
     previous, sequence = (last.hash, last.sequence + 1) if last else (GENESIS, 1)
     text = json.dumps(detail, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     row = table()
-    row.study_id, row.sequence, row.kind, row.detail, row.at = study_id, sequence, kind, text, at
+    row.study_id, row.sequence, row.kind, row.detail, row.at = study_id, sequence, str(kind), text, at
     row.previous_hash, row.hash = previous, event_hash(previous, sequence, kind=kind, detail=text, at=at)
     session.add(row)
     session.flush()

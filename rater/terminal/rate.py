@@ -20,6 +20,7 @@ from rater.store.rating.sittings import Sitting, find_sitting
 from rater.store.rating.studies import PublishedStudy, get_study
 from rater.store.rating.tallies import Turned, count_visitor
 from rater.store.rating.trials import Submission, Timing, first_revisable, record_answers, view_trial
+from rater.study.state import State
 from rater.terminal.around import Around
 from rater.terminal.ask import Asking
 from rater.terminal.keyboard import Keyboard
@@ -89,7 +90,7 @@ class _Rating:
 
     def run(self) -> None:
         sitting = self._sitting()
-        if self.study.state != "open" and not (sitting and sitting.has_finished):
+        if self.study.state is not State.OPEN and not (sitting and sitting.has_finished):
             raise ClosedError(self._why_closed())
         if sitting and sitting.has_finished:
             say(self.console, f"For another person: rater rate {self.study.name} --as NAME")
@@ -134,9 +135,9 @@ class _Rating:
         return sitting
 
     def _why_closed(self) -> str:
-        if self.study.state == "published":
+        if self.study.state is State.PUBLISHED:
             return f"Study {self.study.name!r} is not open yet. Run: rater open {self.study.name}"
-        more = "answers for now" if self.study.state == "paused" else "more answers"
+        more = "answers for now" if self.study.state is State.PAUSED else "more answers"
         return f"Study {self.study.name!r} is {self.study.state}: it takes no {more}.{self._saved_texts()}"
 
     def _saved_texts(self) -> str:
@@ -242,7 +243,7 @@ class _Rating:
             return False
 
     def _can_revise(self, sitting: Sitting, position: int) -> bool:
-        return self.study.state == "open" and position >= first_revisable(
+        return self.study.state is State.OPEN and position >= first_revisable(
             sitting, self.study.protocol.revising
         )
 
@@ -252,7 +253,7 @@ class _Rating:
         with reading(self.engine) as session:
             sitting = self._found(session)
         asks = False
-        if self.study.state == "open":
+        if self.study.state is State.OPEN:
             if protocol.blinding and not sitting.has_guessed:
                 self.around.guess(sitting, protocol.blinding)
                 asks = True
@@ -261,7 +262,7 @@ class _Rating:
                 asks = True
         if asks:
             show_page(self.console, protocol.title, protocol.thanks)
-        if protocol.debrief and (protocol.debrief_at_once or self.study.state not in {"open", "paused"}):
+        if protocol.debrief and (protocol.debrief_at_once or self.study.state.is_over):
             show_markdown(self.console, protocol.debrief)
         self.around.show_ending(protocol.endings.finished)
 

@@ -22,6 +22,7 @@ from rater.store.rating.frame import (
     read_visits,
 )
 from rater.store.rating.studies import Progress, PublishedStudy, read_progress
+from rater.study.state import State
 from rater.unblind.seal import Opened
 from rater.verify import Check
 
@@ -86,8 +87,8 @@ def require_answers(study: PublishedStudy, n_answers: int) -> None:
     if n_answers:
         return
     msg = f"Study {study.name!r} has no answers: nothing could be analysed."
-    if study.state not in {"unblinded", "archived"}:
-        way_in = "rater serve" if study.state == "open" else f"rater open {study.name}"
+    if not study.state.is_unblinded:
+        way_in = "rater serve" if study.state is State.OPEN else f"rater open {study.name}"
         msg += f" Let raters in first. Run: {way_in}"
     raise StateError(msg)
 

@@ -16,12 +16,13 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.studies import get_study, move_study, read_progress
 from rater.store.sealed.looks import looks_elsewhere, note_look
 from rater.store.sealed.open import open_sealed
+from rater.study.state import State
 from rater.study.study import Study
 from rater.unblind.joining import Joined, collect, join, require_answers
 from rater.unblind.seal import open_seal, told_if_unreadable
 from rater.verify import names_of_altered, require_unaltered
 
-LOOKS = frozenset({"look", "unblinded"})
+LOOKS = frozenset({"look", State.UNBLINDED})
 """The events after which somebody has seen answers by arm."""
 
 SHOWN = "shown"
@@ -162,13 +163,13 @@ def _write_look(
     detail = {**asdict(reason), "look": len(looks), "n_answers": n_answers, "n_planned": n_planned}
     if altered:
         detail["altered"] = list(altered)
-    if interim and study.state != "open":
+    if interim and study.state is not State.OPEN:
         msg = f"Study {name!r} is {study.state}; an interim look is for one that is open."
         raise StateError(msg)
     require_answers(study, n_answers)
-    if interim or study.state in {"unblinded", "archived"}:
+    if interim or study.state.is_unblinded:
         head = append_event(session, schema.Event, study.id, kind="look", at=now, interim=interim, **detail)
         return _Look(looks, head, detail)
-    if study.state != "closed":
-        move_study(session, name, "closed", at=now)
-    return _Look(looks, move_study(session, name, "unblinded", at=now, **detail), detail)
+    if study.state is not State.CLOSED:
+        move_study(session, name, State.CLOSED, at=now)
+    return _Look(looks, move_study(session, name, State.UNBLINDED, at=now, **detail), detail)

@@ -22,7 +22,6 @@ from rater.store.rating.collected import (
 from rater.store.rating.forget import find_returned, read_redacted
 from rater.verify.checks import Check, altered, intact, not_checked
 
-_TAKES_ANSWERS = {"published", "open", "paused"}
 Redacted = Mapping[str, Mapping[int, RaterDigests]]
 
 
@@ -47,7 +46,7 @@ def verify_closings(session: Session, study: StudyRow, events: Sequence[Event]) 
         yield not_checked("answers", "Answers are digested when the study is closed, which it has not been.")
         return
     compared = list(_compare(session, study, closings, events=events, redacted=redacted))
-    what_else = " given before the last closing" if study.state in _TAKES_ANSWERS else ""
+    what_else = " given before the last closing" if study.state.takes_raters else ""
     for name, fields in (
         ("answers", ("n_answers", "answers")),
         ("raters", ("raters",)),
@@ -94,7 +93,7 @@ def _compare(
         for closing in closings
     }
     found = digest_closings(session, study.id, closings, redacted=by_closing)
-    if study.state not in _TAKES_ANSWERS:
+    if study.state.is_over:
         last = by_closing[closings[-1].sequence]
         found[-1] = digest_collected(session, study.id, redacted=last)
     for closing, each in zip(closings, found, strict=True):

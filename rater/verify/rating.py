@@ -11,7 +11,7 @@ from rater.store.rating.amendments import digest_protocol, read_amendments, read
 from rater.store.rating.as_published import StudyRow, count_cut_booklets
 from rater.store.rating.digests import digest_published
 from rater.store.rating.schema import Event as EventTable
-from rater.store.rating.studies import MOVES, STATES
+from rater.study.state import PUBLISHED_STATES, State
 from rater.verify.checks import Check, altered, compare, intact, not_checked
 from rater.verify.closings import verify_closings
 
@@ -26,7 +26,7 @@ def verify_rating(session: Session, study: StudyRow, *, head: str | None) -> Ite
         yield not_checked("what the log vouches for", "A log that was rewritten vouches for nothing.")
         return
     events = read_events(session, EventTable, study.id)
-    if not events or events[0].kind != "published":
+    if not events or events[0].kind != State.PUBLISHED:
         yield altered("log", "The log does not begin with the publication: rows were taken out.")
         return
     yield intact("log", f"Its {len(events)} rows fit together; the head is {events[-1].hash}.")
@@ -66,9 +66,9 @@ def verify_kinds(log: str, table: type[EventColumns], events: Sequence[Event]) -
 
 
 def _state(study: StudyRow, events: list[Event]) -> Check:
-    logged = [event.kind for event in events if event.kind in STATES]
+    logged = [State(event.kind) for event in events if event.kind in PUBLISHED_STATES]
     for before, after in pairwise(logged):
-        if before not in MOVES.get(after, ()):
+        if before not in after.sources:
             return altered(
                 "state",
                 f"By its log it became {after} when it was {before}, which it cannot: in between, its state "

@@ -1,6 +1,7 @@
 """Word the pages for who cannot rate now: kindly, and with what happened to their answers."""
 
 from rater.store.rating.sittings import LeftWhy, Sitting
+from rater.study.state import State
 from rater.study.visit import Ending
 from rater.web import arrivals, flow
 from rater.web.flow import Place
@@ -36,13 +37,13 @@ def not_takeable(visit: Visit) -> NoticePage | None:
         )
     if visit.is_open:
         return None
-    if visit.study.state == "published":
+    if visit.study.state is State.PUBLISHED:
         return _notice(
             visit,
             _("This study is not open yet."),
             _("Please keep your link and open it again later."),
         )
-    if visit.study.state == "paused":
+    if visit.study.state is State.PAUSED:
         return _notice(
             visit,
             _("This study is paused for now."),

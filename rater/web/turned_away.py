@@ -14,6 +14,7 @@ from rater.names import Unnamed
 from rater.store.engine import writing
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.tallies import Turned, count_visitor
+from rater.study.state import State
 from rater.web import limits, security
 from rater.web.settings import running
 
@@ -60,7 +61,7 @@ def _note(study: PublishedStudy, why: Turned, *, visitor: str, message: str) -> 
         return
     if _is_first(f"{why} {study.slug}", _SAME_MESSAGE_S):  # once a minute, and not who it was
         _log.warning("Study %s: %s", study.name, message)
-    if study.state == "open" and _is_first(f"{why} {study.slug} {visitor}", _SAME_VISITOR_S):
+    if study.state is State.OPEN and _is_first(f"{why} {study.slug} {visitor}", _SAME_VISITOR_S):
         with writing(running().engine) as session:
             count_visitor(session, study.id, why)
 

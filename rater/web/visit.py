@@ -15,6 +15,7 @@ from rater.store.rating.raters import Arrival, find_known
 from rater.store.rating.sittings import Sitting
 from rater.store.rating.studies import PublishedStudy, find_study_by_slug
 from rater.study.protocol import Protocol
+from rater.study.state import State
 from rater.web import arrivals, language
 from rater.web.contact import remember_contact
 from rater.web.security import read_token
@@ -51,7 +52,7 @@ class Visit:
     @property
     def is_open(self) -> bool:
         """Whether the study takes answers now."""
-        return self.study.state == "open"
+        return self.study.state is State.OPEN
 
     @property
     def is_away(self) -> bool:

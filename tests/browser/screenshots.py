@@ -24,6 +24,7 @@ from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.asides import Practice
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert, Number, Pairwise, Slider
+from rater.study.state import State
 from rater.study.visit import BlindingQuestion, Ending, Endings, ScreeningQuestion
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
@@ -152,11 +153,11 @@ def publish(url: str, slug: str, shown: Protocol, texts: tuple[tuple[str, str], 
         else tuple(map(NewTrial, ids))
     )
     booklets = [NewBooklet(f"{slug}-{n}", trials) for n in range(12)]
-    study = PublishedStudy(0, slug, slug, "published", shown, "hash", "commitment", now)
+    study = PublishedStudy(0, slug, slug, State.PUBLISHED, shown, "hash", "commitment", now)
     with disposing(create_rating(url)) as engine, writing(engine) as session:
         insert_study(session, study, items=items, booklets=booklets)
         for move in {"open": ("open",), "closed": ("open", "closed"), "published": ()}[state]:
-            move_study(session, slug, move, at=now)
+            move_study(session, slug, State(move), at=now)
 
 
 @contextmanager

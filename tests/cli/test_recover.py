@@ -15,6 +15,7 @@ from rater.errors import RaterError
 from rater.store.engine import disposing, writing
 from rater.store.rating.open import open_rating
 from rater.store.rating.studies import move_study
+from rater.study.state import State
 from rater.web.app import create_app
 from rater.web.recovery_file import read_recovery_file
 from rater.web.settings import WebSettings, running
@@ -156,7 +157,7 @@ def test_a_closed_study_takes_no_file(
     from datetime import UTC, datetime  # noqa: PLC0415 (for this test only)
 
     with disposing(open_rating(rating_url)) as engine, writing(engine) as session:
-        move_study(session, "a_study", "closed", at=datetime(2026, 3, 1, tzinfo=UTC))
+        move_study(session, "a_study", State.CLOSED, at=datetime(2026, 3, 1, tzinfo=UTC))
 
     refused = run(downloaded).exception
 

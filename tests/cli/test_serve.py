@@ -9,6 +9,7 @@ import pytest
 from rater.cli.serve import _line, _results
 from rater.store.rating.studies import Progress, PublishedStudy
 from rater.study.protocol import Protocol
+from rater.study.state import State
 
 
 @pytest.mark.parametrize(
@@ -28,9 +29,9 @@ def test_progress_is_advised_while_a_study_is_open_and_never_an_interim_look(
     protocol: Protocol, monkeypatch: pytest.MonkeyPatch, states: tuple[str, ...], says: str | None
 ) -> None:
     monkeypatch.setattr(import_module("rater.cli.serve"), "command_name", lambda: "rater")
-    study = PublishedStudy(0, "", "slug", "", protocol, "hash", "commitment", datetime.now(UTC))
+    study = PublishedStudy(0, "", "slug", State.OPEN, protocol, "hash", "commitment", datetime.now(UTC))
 
-    said = _results([replace(study, name=f"a{n}", state=state) for n, state in enumerate(states)])
+    said = _results([replace(study, name=f"a{n}", state=State(state)) for n, state in enumerate(states)])
 
     assert (said or "").endswith(says or "")
     assert (said is None) == (says is None)
@@ -39,7 +40,7 @@ def test_progress_is_advised_while_a_study_is_open_and_never_an_interim_look(
 
 def test_where_personal_links_alone_let_raters_in_it_says_how_to_make_them(protocol: Protocol) -> None:
     shown = protocol.model_copy(update={"invited_only": True})
-    study = PublishedStudy(0, "mine", "slug", "open", shown, "hash", "commitment", datetime.now(UTC))
+    study = PublishedStudy(0, "mine", "slug", State.OPEN, shown, "hash", "commitment", datetime.now(UTC))
 
     said = _line(study, Progress(n_booklets=3, n_raters=0, n_finished=0, n_answers=0))
 

@@ -41,6 +41,7 @@ from rater.store.rating.users import begin_session
 from rater.study.asides import Practice
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
+from rater.study.state import State
 from rater.study.visit import PROLIFIC, BlindingQuestion, ScreeningQuestion
 from rater.web import limits
 from rater.web.app import create_app
@@ -87,12 +88,12 @@ def protocol() -> Protocol:
 def fill(url: str, n_booklets: int) -> None:
     """Make a database with an open study and an experimenter."""
     now = datetime.now(UTC)
-    study = PublishedStudy(0, NAME, SLUG, "published", protocol(), "hash", "commitment", now)
+    study = PublishedStudy(0, NAME, SLUG, State.PUBLISHED, protocol(), "hash", "commitment", now)
     items = [NewItem(f"{n:032x}", f"Prompt {n}", f" text {n}") for n in range(6)]
     booklets = [NewBooklet.of(f"{n:032x}", (item.id for item in items)) for n in range(n_booklets)]
     with disposing(create_rating(url)) as rating, writing(rating) as session:
         insert_study(session, study, items=items, booklets=booklets)
-        move_study(session, NAME, "open", at=now)
+        move_study(session, NAME, State.OPEN, at=now)
         session.add(DeskUser(name="ada", password_hash="none", made_at=now))  # noqa: S106 (fits no password)
 
 
@@ -104,7 +105,7 @@ def come(engine: Engine) -> tuple[list[str], str]:
     with writing(engine) as session:
         found = get_study(session, NAME)
         if found.state != "open":  # by a request that was taken
-            move_study(session, NAME, "open", at=now)
+            move_study(session, NAME, State.OPEN, at=now)
         for n_steps, token in enumerate(tokens):
             try:
                 sitting = claim_booklet(

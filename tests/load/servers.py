@@ -20,6 +20,7 @@ from rater.store.rating.publication import NewBooklet, NewItem, insert_study
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
+from rater.study.state import State
 
 N_ITEMS, N_TRIALS = 480, 400
 SLUG = "load"
@@ -130,10 +131,10 @@ def fill(url: str, n_raters: int) -> None:
         for n in range(n_raters)
     ]
     now = datetime.now(UTC)
-    study = PublishedStudy(0, "load", SLUG, "published", shown, "hash", "commitment", now)
+    study = PublishedStudy(0, "load", SLUG, State.PUBLISHED, shown, "hash", "commitment", now)
     with disposing(create_rating(url)) as rating, writing(rating) as session:
         insert_study(session, study, items=items, booklets=booklets)
-        move_study(session, "load", "open", at=now)
+        move_study(session, "load", State.OPEN, at=now)
 
 
 def _free_port() -> int:

@@ -19,6 +19,7 @@ from rater.study.arms import Steered, Unsteered, XVector
 from rater.study.protocol import Dimension
 from rater.study.sampling import Sampling
 from rater.study.scales import Likert
+from rater.study.state import State
 from rater.study.study import Study
 
 N_PROMPTS, N_SAMPLES = 10, 4
@@ -67,7 +68,14 @@ def make_subject(plant: Plant = str, *, seed: int = 1) -> Subject:
     items.sort(key=lambda item: item.id)
     booklets = [NewBooklet.of(f"b{n}", (items[i].id for i in rng.permutation(len(items)))) for n in range(12)]
     published = PublishedStudy(
-        1, "a_study", "slug", "published", study.protocol, study.hash, "c", datetime(2026, 1, 1, tzinfo=UTC)
+        1,
+        "a_study",
+        "slug",
+        State.PUBLISHED,
+        study.protocol,
+        study.hash,
+        "c",
+        datetime(2026, 1, 1, tzinfo=UTC),
     )
     return Subject(study, published, tuple(items), tuple(booklets), arms, frozenset(), ())
 

@@ -18,6 +18,7 @@ from rater.store.rating.publication import NewBooklet, NewItem, insert_study
 from rater.store.rating.schema import Base
 from rater.store.rating.studies import PublishedStudy, get_study, move_study
 from rater.study.protocol import Protocol
+from rater.study.state import State
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _NUMBERS = itertools.count(1)
@@ -116,7 +117,7 @@ def publish(protocol: Protocol) -> Callable[..., PublishedStudy]:
         engine: Engine, *, n_booklets: int = 3, n_trials: int = 4, state: str = "open"
     ) -> PublishedStudy:
         name = f"study_{next(_NUMBERS)}"
-        study = PublishedStudy(0, name, f"slug-{name}", "published", protocol, "a" * 64, "b" * 64, NOW)
+        study = PublishedStudy(0, name, f"slug-{name}", State.PUBLISHED, protocol, "a" * 64, "b" * 64, NOW)
         items = [NewItem(f"{name}-item-{i}", f"Prompt {i}", f" text {i}") for i in range(1, n_trials + 1)]
         ids = tuple(item.id for item in items)
         booklets = [NewBooklet.of(f"{name}-booklet-{i}", ids) for i in range(n_booklets)]
@@ -124,7 +125,7 @@ def publish(protocol: Protocol) -> Callable[..., PublishedStudy]:
         with writing(engine) as session:
             insert_study(session, study, items=items, booklets=booklets)
             for move in moves:
-                move_study(session, name, move, at=NOW)
+                move_study(session, name, State(move), at=NOW)
             return get_study(session, name)
 
     return published

@@ -31,6 +31,7 @@ from rater.store.rating.studies import PublishedStudy, get_study, move_study, re
 from rater.store.rating.tallies import Turned, count_visitor
 from rater.store.rating.trials import Judgement, Submission, record_answers
 from rater.store.sealed.open import create_sealed
+from rater.study.state import State
 from tests.store.conftest import NOW
 
 ROLE = "rater_web"
@@ -78,7 +79,7 @@ def test_as_the_role_a_study_is_opened_rated_to_the_end_and_closed(
         study = publish(owner, state="published", n_trials=2)
 
     with writing(role) as session:
-        move_study(session, study.name, "open", at=NOW, by="the desk")
+        move_study(session, study.name, State.OPEN, at=NOW, by="the desk")
         count_visitor(session, study.id, Turned.DECLINED)
         count_visitor(session, study.id, Turned.DECLINED)
     with writing(role) as session:
@@ -101,7 +102,7 @@ def test_as_the_role_a_study_is_opened_rated_to_the_end_and_closed(
         record_comment(session, rater_id, "Done.", now=NOW)
         leave(session, rater_id, why="withdrawn", now=NOW)
     with writing(role) as session:
-        move_study(session, study.name, "closed", at=NOW)
+        move_study(session, study.name, State.CLOSED, at=NOW)
     with reading(role) as session:
         assert get_study(session, study.name).state == "closed"
 

@@ -15,6 +15,7 @@ from rater.store.rating.studies import PublishedStudy, get_study, move_study
 from rater.study.asides import Practice
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert, Number, Pairwise, Scale, Slider
+from rater.study.state import State
 from rater.study.visit import BlindingQuestion, Ending, Endings, Recruitment, ScreeningQuestion
 from tests.terminal.conftest import NOW, Publish, Rate
 
@@ -90,12 +91,12 @@ def test_each_trial_asks_only_its_dimension_and_shows_both_of_a_pair(
         Dimension(name=name, question=f"{name}?", scale=Pairwise()) for name in ("joy", "calm")
     )
     shown = protocol.model_copy(update={"dimensions": dimensions})
-    study = PublishedStudy(0, "a_study", "pairs", "published", shown, "hash", "commitment", NOW)
+    study = PublishedStudy(0, "a_study", "pairs", State.PUBLISHED, shown, "hash", "commitment", NOW)
     items = [NewItem("left", "We", " ran."), NewItem("right", "We", " sat.")]
     trials = (NewTrial("left", "right", "calm"), NewTrial("right", "left", "joy", is_repeat=True))
     with writing(database) as session:
         insert_study(session, study, items=items, booklets=[NewBooklet("pairs", trials)])
-        move_study(session, "a_study", "open", at=NOW)
+        move_study(session, "a_study", State.OPEN, at=NOW)
 
     printed = rate("y", "", "b", "a", "")
 
@@ -280,7 +281,7 @@ def test_a_paused_study_lets_raters_wait(publish_study: Publish, rate: Rate, dat
     publish_study()
     rate("y", "", "3", "q")
     with writing(database) as session:
-        move_study(session, "a_study", "paused", at=NOW)
+        move_study(session, "a_study", State.PAUSED, at=NOW)
 
     with pytest.raises(
         StateError, match=r"is paused: it takes no answers for now\. Your answers up to text 1"

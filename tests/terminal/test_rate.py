@@ -28,6 +28,7 @@ from rater.store.rating.studies import get_study, move_study
 from rater.store.rating.trials import Judgement, Submission, record_answers
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
+from rater.study.state import State
 from rater.terminal import Keyboard, rate_in_terminal
 from rater.terminal.token import token_file
 from tests.terminal.conftest import NOW, Publish, Rate
@@ -341,7 +342,7 @@ def test_a_study_that_was_closed_meanwhile_says_what_is_saved(
     publish_study()
     rate("y", "", "3", "q")
     with writing(database) as session:
-        move_study(session, "a_study", "closed", at=NOW)
+        move_study(session, "a_study", State.CLOSED, at=NOW)
 
     with pytest.raises(ClosedError) as caught:
         rate("3")
@@ -359,7 +360,7 @@ def test_a_study_that_closes_while_a_text_is_read_says_what_is_saved(
     def close_at_the_second_text() -> None:
         if rate.seconds == 6:
             with writing(database) as session:
-                move_study(session, "a_study", "closed", at=NOW)
+                move_study(session, "a_study", State.CLOSED, at=NOW)
 
     rate.on_tick = close_at_the_second_text
     with pytest.raises(ClosedError) as caught:
@@ -375,7 +376,7 @@ def test_who_has_finished_is_thanked_even_when_the_study_is_closed(
     publish_study()
     rate("y", "", "3", "3", "3")
     with writing(database) as session:
-        move_study(session, "a_study", "closed", at=NOW)
+        move_study(session, "a_study", State.CLOSED, at=NOW)
 
     printed = rate("u", "5")
 

@@ -12,6 +12,7 @@ from rater.store.engine import writing
 from rater.store.rating.amendments import NewAmendment, insert_amendment
 from rater.store.rating.studies import get_study, move_study
 from rater.study.protocol import Protocol
+from rater.study.state import State
 from rater.web.contact import link_contact
 
 Publish = Callable[..., str]
@@ -30,7 +31,7 @@ def test_every_page_of_a_study_says_whom_to_ask(app: Flask, person: Any) -> None
     pages = [person.page, person.follow().page, person.press("agree").page, person.press().page]
     pages += [person.open(path).page for path in ("/leave", "/agreed", "/again")]
     with writing(app.extensions["rater"].engine) as session:
-        move_study(session, "asked", "paused", at=app.extensions["rater"].settings.now())
+        move_study(session, "asked", State.PAUSED, at=app.extensions["rater"].settings.now())
     pages.append(person.open().page)
 
     for page in pages:

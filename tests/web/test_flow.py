@@ -10,6 +10,7 @@ from rater.store.engine import writing
 from rater.store.rating import studies
 from rater.store.rating.open import open_rating
 from rater.study.protocol import Protocol
+from rater.study.state import State
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 Rate = Callable[[str, int, int], TestResponse]
@@ -279,7 +280,9 @@ def test_a_rater_learns_what_was_saved_when_a_study_closes(
     rate(slug, 2, 2)
     engine = open_rating(rating_url)
     with writing(engine) as session:
-        studies.move_study(session, "a_study", "closed", at=datetime.fromisoformat("2026-02-03T00:00:00Z"))
+        studies.move_study(
+            session, "a_study", State.CLOSED, at=datetime.fromisoformat("2026-02-03T00:00:00Z")
+        )
     engine.dispose()
 
     answer = client.post(f"/s/{slug}/trial/3", data={"submission_id": ID, "answer.happiness": "5"})

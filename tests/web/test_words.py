@@ -19,6 +19,7 @@ from rater.study.asides import Practice
 from rater.study.language import Language
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert, Number, Pairwise, Slider
+from rater.study.state import State
 from rater.study.visit import PROLIFIC, BlindingQuestion, Ending, Endings, ScreeningQuestion
 from rater.web import defaults, language
 
@@ -182,7 +183,9 @@ def walk(app: Flask, publish: Publish, shown: Protocol) -> Walker:
     person.arrive("half").send("agree").open("/").open("/nothing").open(f"/s/{name}")
     for state in ("paused", "open", "closed"):
         with writing(app.extensions["rater"].engine) as session:
-            move_study(session, name.replace("-", "_"), state, at=app.extensions["rater"].settings.now())
+            move_study(
+                session, name.replace("-", "_"), State(state), at=app.extensions["rater"].settings.now()
+            )
         person.arrive("half").send("agree") if state == "open" else person.open(f"/s/{name}")
     person.arrive("late")
     return turn_away(person, app, publish, shown)

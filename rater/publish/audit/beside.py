@@ -10,6 +10,7 @@ from rater.publish.audit.subject import Subject
 from rater.store.rating.publication import NewBooklet, NewItem, NewTrial
 from rater.store.rating.studies import PublishedStudy
 from rater.study.protocol import Protocol
+from rater.study.state import State
 
 NOTHING = "qxqx"
 """What the other study says everywhere; no word of any language."""
@@ -79,7 +80,7 @@ def study_beside(subject: Subject, slug: str) -> Beside:
     protocol = Protocol.model_validate(nonsense.declared(declared))
     return Beside(
         published=replace(
-            subject.published, id=0, name=NOTHING, slug=slug, state="published", protocol=protocol
+            subject.published, id=0, name=NOTHING, slug=slug, state=State.PUBLISHED, protocol=protocol
         ),
         items=tuple(nonsense.item(item) for item in subject.items if item.id in used),
         booklet=NewBooklet(NOTHING, tuple(map(nonsense.trial, trials))),

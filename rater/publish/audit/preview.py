@@ -17,6 +17,7 @@ from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
 from rater.store.rating.publication import insert_study
 from rater.store.rating.studies import PublishedStudy, move_study
+from rater.study.state import State
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,11 @@ def previewing(subject: Subject, folder: Path) -> Iterator[Preview]:
     other = study_beside(subject, other_slug)
     with disposing(create_rating(url)) as rating, writing(rating) as session:
         for study, items, booklets in (
-            (replace(subject.published, id=0, state="published"), subject.items, subject.booklets),
+            (replace(subject.published, id=0, state=State.PUBLISHED), subject.items, subject.booklets),
             (other.published, other.items, (other.booklet,)),
         ):
             insert_study(session, study, items=list(items), booklets=list(booklets))
-            move_study(session, study.name, "open", at=datetime.now(UTC))
+            move_study(session, study.name, State.OPEN, at=datetime.now(UTC))
     with serving(url, folder) as address:
         yield Preview(address, slug, other_slug)
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from rater.publish.audit.findings import Hit, Severity
 from rater.publish.audit.marks import Mark, Searcher
 from rater.store.rating.schema import Base
+from rater.study.state import PUBLISHED_STATES
 
 _CONTENT = {
     "amendment.protocol",
@@ -31,7 +32,7 @@ _CONTENT = {
 }
 _FROM_A_LIST = {"study.state", "rater.channel", "rater.left_why", "guess.choice", "tally.kind", "event.kind"}
 _OWN_WORDS = {
-    "published", "open", "paused", "closed", "unblinded", "archived", "look", "web", "terminal", "commitment",
+    *PUBLISHED_STATES, "look", "web", "terminal", "commitment",
     "study_hash", "generation_log", "digests", "protocol", "items", "booklets", "checks", "answers", "raters",
     "guesses", "n_answers", "last_answer_id", "interim", "declined", "first", "second", "unsure", "stopped",
     "withdrawn", "screened_out", "failed_practice", "amended", "forgotten", "redacted", "rater", "row", "n",

@@ -15,7 +15,6 @@ from rater.store.rating.digests import digest_published
 from rater.store.rating.publication import NewBooklet, add_booklets
 from rater.study.protocol import Protocol
 
-AMENDABLE = frozenset({"published", "open", "paused"})
 """The states in which a study can be amended."""
 PUBLISHED_VERSION = 1
 
@@ -98,7 +97,7 @@ def require_amendable(session: Session, study_id: int) -> None:
         StateError: the study is closed.
     """
     row = session.get_one(schema.Study, study_id, with_for_update={"key_share": True}, populate_existing=True)
-    if row.state not in AMENDABLE:
+    if not row.state.takes_raters:
         msg = f"Study {row.name!r} is {row.state}; only one that is published, open or paused can be amended."
         raise StateError(msg)
 

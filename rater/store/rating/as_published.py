@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from rater.errors import StateError, nearest
 from rater.store.rating.publication import NewBooklet, NewCheck, NewItem, NewTrial
 from rater.store.rating.schema import AttentionCheck, Booklet, Item, Study, Trial
+from rater.study.state import State
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class StudyRow:
     id: int
     name: str
     slug: str
-    state: str
+    state: State
     protocol: str
     study_hash: str
     commitment: str

@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 from rater.store.log import Event
 from rater.store.rating.digests import columns_of, digest_rows, line_of, written
 from rater.store.rating.schema import Answer, Guess, Rater
+from rater.study.state import State
 
 _BATCH = 10_000
 _ROW = [column.name for column in columns_of(Rater, but={"study_id"})]
@@ -82,7 +83,7 @@ def read_closings(events: Sequence[Event]) -> list[Closing]:
     """
     found = []
     for event in events:
-        if event.kind != "closed":
+        if event.kind != State.CLOSED:
             continue
         last, visits = event.detail.get("last_answer_id"), event.detail.get("visits")
         if not isinstance(last, int) or not isinstance(visits, dict):

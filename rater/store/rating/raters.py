@@ -26,6 +26,7 @@ from rater.store.rating.schema import (
 )
 from rater.store.rating.sittings import Channel, Sitting, digest, find_sitting
 from rater.study.protocol import Protocol
+from rater.study.state import State
 
 
 @dataclass(frozen=True)
@@ -270,7 +271,7 @@ def _left_booklets(study_id: int, since: datetime) -> Select[str]:
     )
 
 
-def _require_open(state: str) -> None:
-    if state != "open":
+def _require_open(state: State) -> None:
+    if state is not State.OPEN:
         msg = "This study takes no answers now."
         raise ClosedError(msg)

@@ -8,18 +8,23 @@ from typing import ClassVar
 
 from sqlalchemy import (
     CheckConstraint,
+    Dialect,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     MetaData,
+    String,
+    TypeDecorator,
     UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped
 
+from rater.errors import DatabaseError
 from rater.store.dictionary import column
 from rater.store.engine import CONSTRAINT_NAMES, UtcDateTime
 from rater.store.log import EventColumns
+from rater.study.state import PUBLISHED_STATES, State
 
 
 class Base(DeclarativeBase):
@@ -28,13 +33,32 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
 
 
+class StateColumn(TypeDecorator[State]):
+    """The state of a study, stored as its name."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002, D102 (SQLAlchemy's interface)
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> State | None:  # noqa: ARG002, D102 (SQLAlchemy's interface)
+        if value is None or value in PUBLISHED_STATES:
+            return None if value is None else State(value)
+        msg = (
+            f"A study in the rating database has the unknown state {value!r}; valid: "
+            f"{', '.join(PUBLISHED_STATES)}. The database was changed by hand: restore a backup."
+        )
+        raise DatabaseError(msg)
+
+
 class Study(Base):
     """A published study, as raters and the web process know it."""
 
     __tablename__ = "study"
     __table_args__ = (
         CheckConstraint(
-            "state IN ('published', 'open', 'paused', 'closed', 'unblinded', 'archived')",
+            f"state IN ({', '.join(map(repr, map(str, PUBLISHED_STATES)))})",
             name="study_state_is_known",
         ),
     )
@@ -42,7 +66,7 @@ class Study(Base):
     id: Mapped[int] = column("Row number.", primary_key=True)
     name: Mapped[str] = column("Name of the study on the command line.", unique=True)
     slug: Mapped[str] = column("Random part of the study's web address.", unique=True, seen_by="rater")
-    state: Mapped[str] = column("published, open, paused, closed, unblinded or archived.")
+    state: Mapped[State] = column("published, open, paused, closed, unblinded or archived.", StateColumn)
     protocol: Mapped[str] = column(
         "Canonical JSON of all that raters are shown except the rated texts, as published.",
         seen_by="rater",
@@ -319,12 +343,7 @@ class Event(EventColumns, Base):
 
     kinds: ClassVar[frozenset[str]] = frozenset(
         {
-            "published",
-            "open",
-            "paused",
-            "closed",
-            "unblinded",
-            "archived",
+            *PUBLISHED_STATES,
             "amended",
             "exported",
             "forgotten",

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from rater.errors import ClosedError, StateError
 from rater.store.rating.schema import Comment, Guess, Rater, Study, Trial
 from rater.store.rating.sittings import LeftWhy
+from rater.study.state import State
 
 GuessChoice = Literal["first", "second", "unsure"]
 
@@ -106,7 +107,7 @@ def _get_active(session: Session, rater_id: str) -> Rater:
     state = session.scalars(
         select(Study.state).where(Study.id == rater.study_id).with_for_update(read=True)
     ).one()
-    if state != "open":
+    if state is not State.OPEN:
         msg = "This study takes no answers now."
         raise ClosedError(msg)
     return rater

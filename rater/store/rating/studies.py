@@ -14,16 +14,8 @@ from rater.store.log import append_event
 from rater.store.rating.collected import digest_collected
 from rater.store.rating.schema import Amendment, Answer, Booklet, Event, Item, Rater, Study
 from rater.study.protocol import Protocol
+from rater.study.state import State
 
-MOVES = {
-    "open": {"published", "paused", "closed"},
-    "paused": {"open"},
-    "closed": {"published", "open", "paused"},
-    "unblinded": {"closed"},
-    "archived": {"unblinded"},
-}
-"""By state, the states that it can be reached from."""
-STATES = frozenset({"published", *MOVES})
 _AMENDED = (
     select(Amendment.protocol)
     .where(Amendment.study_id == Study.id)
@@ -54,7 +46,7 @@ class PublishedStudy:
     id: int
     name: str
     slug: str
-    state: str
+    state: State
     protocol: Protocol
     """What raters are shown now: as published, or as amended last."""
     study_hash: str
@@ -133,7 +125,7 @@ def read_protocol_at(session: Session, study_id: int, at: datetime) -> Protocol:
     return _read_protocol(written)
 
 
-def move_study(session: Session, name: str, state: str, *, at: datetime, **detail: object) -> str:
+def move_study(session: Session, name: str, state: State, *, at: datetime, **detail: object) -> str:
     """Move a study to another state, write it in the log and return the log's new head.
 
     Must run in a `writing` transaction. Closing writes digests of all answers and raters beside it, for which
@@ -145,13 +137,13 @@ def move_study(session: Session, name: str, state: str, *, at: datetime, **detai
     study_id = get_study(session, name).id
     # the row stays locked until the commit, so that nobody else moves the study or appends to its log
     row = session.get_one(Study, study_id, with_for_update={"key_share": True}, populate_existing=True)
-    if row.state not in MOVES[state]:
-        *most, last = sorted(MOVES[state])
+    if row.state not in state.sources:
+        *most, last = sorted(state.sources)
         valid = f"{', '.join(most)} or {last}" if most else last
         msg = f"Study {name!r} is {row.state}; only a study that is {valid} can become {state}."
         raise StateError(msg)
     row.state = state
-    if state == "closed":
+    if state is State.CLOSED:
         detail = {**asdict(digest_collected(session, study_id)), **detail}
     return append_event(session, Event, study_id, kind=state, at=at, **detail)
 

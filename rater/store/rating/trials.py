@@ -11,6 +11,7 @@ from rater.errors import ClosedError, StateError
 from rater.store.rating.schema import Answer, Item, Rater, Study, Trial
 from rater.store.rating.sittings import Sitting
 from rater.study.protocol import Revising
+from rater.study.state import State
 
 _Other = aliased(Item)
 # The statements of every rating are built once: building them takes longer than SQLite takes to run them.
@@ -174,7 +175,7 @@ def record_answers(
     before = connection.execute(_ANSWERS_AND_SENT, found).all()
     if any(row.submission_id == sent.id for row in before):
         return
-    if state != "open":
+    if state is not State.OPEN:
         msg = "This study takes no answers now."
         raise ClosedError(msg)
     _require_turn(sitting, sent.position, first_revisable(sitting, revising))

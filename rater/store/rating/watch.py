@@ -23,13 +23,13 @@ from rater.store.rating.schema import Event
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.tallies import describe_turned_away, read_tallies
 from rater.study.pace import stated_minutes
+from rater.study.state import State
 
 LEFT_AFTER = timedelta(hours=1)
 """A rater who has not finished and not answered for so long is counted as gone; they may come back."""
 PACE_OVER = timedelta(hours=24)
 _SOONEST_PACE = timedelta(minutes=30)
 """What was finished in the first minutes says little of how long the rest will take."""
-_OVER = frozenset({"closed", "unblinded", "archived"})
 _QUICK_SHARE = 1 / 3
 _FEWEST_FOR_SAME = 10
 
@@ -58,7 +58,7 @@ class Watched:
 
     name: str
     title: str
-    state: str
+    state: State
     published_at: datetime
     n_booklets: int
     n_finished: int
@@ -107,12 +107,12 @@ def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Wa
     raters = read_raters(session, study.id)
     n_answers, n_recent_answers = count_answers_since(session, study.id, now - PACE_OVER)
     n_booklets = count_booklets(session, study.id)
-    standings = [standing(rater, now=now, is_over=study.state in _OVER) for rater in raters]
+    standings = [standing(rater, now=now, is_over=study.state.is_over) for rater in raters]
     gone = [r for r, at in zip(raters, standings, strict=True) if at not in {"finished", "under way"}]
     finished = [(rater.consented_at, rater.finished_at) for rater in raters if rater.finished_at is not None]
     n_recent = sum(now - at <= PACE_OVER for _, at in finished)
     over = min(PACE_OVER, now - (_first_opened_at(session, study) or study.published_at))
-    tells = study.state == "open" and over >= _SOONEST_PACE and n_recent > 0
+    tells = study.state is State.OPEN and over >= _SOONEST_PACE and n_recent > 0
     to_go = max(0, n_booklets - len(finished))
     minutes = [(end - begin).total_seconds() / 60 for begin, end in finished]
     return Watched(
@@ -151,7 +151,7 @@ def _stated_minutes(session: Session, study: PublishedStudy) -> int | None:
 def _first_opened_at(session: Session, study: PublishedStudy) -> datetime | None:
     return session.scalar(
         select(Event.at)
-        .where(Event.study_id == study.id, Event.kind == "open")
+        .where(Event.study_id == study.id, Event.kind == State.OPEN.value)
         .order_by(Event.sequence)
         .limit(1)
     )
@@ -168,7 +168,7 @@ def watch_raters(session: Session, study: PublishedStudy, *, now: datetime) -> l
             WatchedRater(
                 id=rater.id,
                 consented_at=rater.consented_at,
-                standing=standing(rater, now=now, is_over=study.state in _OVER),
+                standing=standing(rater, now=now, is_over=study.state.is_over),
                 n_answered=rater.n_answered,
                 n_trials=rater.n_trials,
                 seconds_a_text=own.seconds_a_text if own else None,

@@ -9,6 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped
 from rater.store.dictionary import column
 from rater.store.engine import CONSTRAINT_NAMES, UtcDateTime
 from rater.store.log import EventColumns
+from rater.study.state import State
 
 
 class Base(DeclarativeBase):
@@ -113,5 +114,5 @@ class Event(EventColumns, Base):
     """The study's hash-chained log of generation."""
 
     kinds: ClassVar[frozenset[str]] = frozenset(
-        {"frozen", "changed", "generated", "taken", "published", "look"}
+        {"frozen", "changed", State.GENERATED.value, "taken", State.PUBLISHED.value, "look"}
     )

@@ -1,57 +1,15 @@
-"""Say what can be done with a study in each state, and what it will mean."""
+"""The transitions that the desk offers; the others need the sealed database, and so a command."""
 
-from dataclasses import dataclass
+from rater.study.state import State, Transition, transitions_from
 
-STATES = {
-    "published": "Not open yet. Raters are asked to come back later.",
-    "open": "Raters can begin and go on.",
-    "paused": "Nobody can begin or answer; raters are asked to come back later.",
-    "closed": "It takes no more answers.",
-    "unblinded": "Answers were seen together with their arms, so that it cannot be opened again.",
-    "archived": "It is over, and kept for reference.",
-}
+_OFFERED = {State.OPEN, State.PAUSED, State.CLOSED}
 
 
-@dataclass(frozen=True)
-class Move:
-    """A way from one state to another."""
-
-    to: str
-    label: str
-    says: str
+def offered_transitions(state: State) -> tuple[Transition, ...]:
+    """Return the transitions that the desk offers for a study in this state, the usual next one first."""
+    return tuple(each for each in transitions_from(state) if each.target in _OFFERED)
 
 
-_OPEN = Move("open", "Open the study", "Raters who have the link can begin.")
-_GO_ON = Move("open", "Open it again", "Raters can begin, and go on where they were.")
-_REOPEN = Move(
-    "open",
-    "Open it again",
-    "Raters can begin, and go on where they were. The log shows that the study was closed before.",
-)
-_PAUSE = Move(
-    "paused",
-    "Pause",
-    "Nobody can begin or answer until you open the study again. What was answered is kept, and who is in "
-    "the middle of it is asked to come back later.",
-)
-_CLOSE = Move(
-    "closed",
-    "Close the study",
-    "Raters can no longer begin or go on, and digests of all answers are written in the log. "
-    "Who is in the middle of it is told that it is over, and that their answers are saved.",
-)
-
-MOVES: dict[str, tuple[Move, ...]] = {
-    "published": (_OPEN, _CLOSE),
-    "open": (_CLOSE, _PAUSE),
-    "paused": (_GO_ON, _CLOSE),
-    "closed": (_REOPEN,),
-    "unblinded": (),
-    "archived": (),
-}
-"""The moves from each state; the first is what comes next, except that a closed study is analysed next."""
-
-
-def find_move(state: str, to: str) -> Move | None:
-    """Find the move from a state to another; None where the desk offers none."""
-    return next((move for move in MOVES.get(state, ()) if move.to == to), None)
+def find_transition(state: State, target: str) -> Transition | None:
+    """Find the transition between two states; None where the desk offers none."""
+    return next((each for each in offered_transitions(state) if each.target == target), None)

@@ -17,13 +17,12 @@ from rater.store.rating.schema import Event
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.tallies import Turned, read_tallies
 from rater.store.rating.watch import Standing, Watched, WatchedRater, watch_raters, watch_study
+from rater.study.state import State
 from rater.web.desk import charts
-from rater.web.desk.moves import MOVES, STATES
+from rater.web.desk.moves import offered_transitions
 from rater.web.desk.pages import Action, CountRow, Figure, LogLine, Step, Strip, StudyPage
 from rater.web.desk.table import headings, rater_lines
 
-UNBLINDED = {"unblinded", "archived"}
-_TAKES_RATERS = {"published", "open", "paused"}
 _LOG_LINES = 20
 
 
@@ -85,23 +84,25 @@ def study_page(
     """Make the page of a study. Costs up to three queries more."""
     study = seen.study
     state, name = study.state, study.name
-    is_masked = state not in UNBLINDED
-    moves = MOVES[state]
-    actions = [Action(_url("confirm", name, state=move.to), move.label) for move in moves]
-    is_under_way = state == "open" and seen.watched.n_finished < seen.watched.n_booklets
-    primary = actions[0] if actions and state != "closed" and not is_under_way else None
+    is_masked = not state.is_unblinded
+    actions = [
+        Action(_url("confirm", name, state=each.target), each.label) for each in offered_transitions(state)
+    ]
+    is_under_way = state is State.OPEN and seen.watched.n_finished < seen.watched.n_booklets
+    primary = actions[0] if actions and not state.is_over and not is_under_way else None
     return StudyPage(
         title=study.protocol.title,
         user=user,
         name=name,
         state=state,
-        state_says=STATES[state],
+        state_description=state.description,
+        next_command=f"rater analyze {name}" if state is State.CLOSED else "",
         is_masked=is_masked,
         rater_url=""
         if study.protocol.invited_only
         else url_for("rater.landing", slug=study.slug, _external=True),
         preview_url=_url("make_preview", name),
-        invite_url=_url("invite", name) if state in _TAKES_RATERS else "",
+        invite_url=_url("invite", name) if state.takes_raters else "",
         download_url=_url("download_answers", name),
         raters_url=_url("download_raters", name),
         progress_url=_url("progress", name),
@@ -139,7 +140,7 @@ def _url(view: str, name: str, *, state: str | None = None, sort: str | None = N
 def _arrivals(seen: Overview, *, now: datetime) -> Strip | None:
     """Draw who came when: up to now while raters can come, else up to the last of them."""
     came = [rater.consented_at for rater in seen.raters]
-    is_over = seen.study.state not in {"open", "paused"}
+    is_over = seen.study.state.is_over
     return charts.strip(came, now=max(came, default=now) if is_over else now)
 
 

@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from flask import render_template
 
+from rater.study.state import State
+
 
 @dataclass(frozen=True)
 class Page:
@@ -41,7 +43,7 @@ class StudyLine:
     url: str
     title: str
     name: str
-    state: str
+    state: State
     n_finished: int
     n_booklets: int
     last_at: datetime | None
@@ -160,8 +162,10 @@ class StudyPage(Page):
 
     user: str
     name: str
-    state: str
-    state_says: str
+    state: State
+    state_description: str
+    next_command: str
+    """Empty where the next step is taken at the desk."""
     is_masked: bool
     rater_url: str
     """Empty where personal links alone let raters in."""

@@ -24,6 +24,7 @@ from rater.store.rating.as_published import read_booklets, read_checks, read_ite
 from rater.store.rating.open import create_rating
 from rater.store.rating.publication import insert_study
 from rater.store.rating.studies import PublishedStudy, move_study
+from rater.study.state import State
 from rater.web.settings import running
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -91,7 +92,7 @@ def make_copy(session: Session, study: PublishedStudy, *, now: datetime) -> str:
     unfinished = path.with_suffix(".unfinished")
     with disposing(create_rating(f"sqlite:///{unfinished}")) as copy, writing(copy) as its:
         insert_study(its, _opened_to_all(study), items=items, booklets=booklets, checks=checks)
-        move_study(its, study.name, "open", at=now)
+        move_study(its, study.name, State.OPEN, at=now)
     unfinished.rename(path)
     unfinished.with_name(f"{unfinished.name}-turn").unlink(missing_ok=True)  # the writers' lock
     return key
@@ -128,7 +129,7 @@ def _opened_to_all(study: PublishedStudy) -> PublishedStudy:
     # the site's parameters stay declared, since endings may name them
     update = {"invited_only": False, "recruitment": site and site.model_copy(update={"required": False})}
     protocol = study.protocol.model_copy(update=update)
-    return replace(study, id=0, state="published", protocol=protocol)
+    return replace(study, id=0, state=State.PUBLISHED, protocol=protocol)
 
 
 def _folder() -> Path:

@@ -18,9 +18,10 @@ from rater.store.rating.invitations import make_invitations
 from rater.store.rating.masked import count_invitations
 from rater.store.rating.masked_export import log_masked_export
 from rater.store.rating.studies import PublishedStudy, find_study, list_studies, move_study
+from rater.study.state import State
 from rater.web.desk import access, downloads, preview
-from rater.web.desk.moves import find_move
-from rater.web.desk.overview import UNBLINDED, read_overview, study_page
+from rater.web.desk.moves import find_transition
+from rater.web.desk.overview import read_overview, study_page
 from rater.web.desk.pages import ConfirmPage, InvitePage, PreviewPage, StudiesPage, StudyLine, render
 from rater.web.desk.table import read_order
 from rater.web.security import CONTENT_SECURITY_POLICY, DESK_PATH
@@ -95,14 +96,14 @@ def confirm(name: str, state: str) -> str:
     """Say what a change of state will do, before it is done. Costs one query."""
     with reading(running().engine) as session:
         found = _find(session, name)
-    move = find_move(found.state, state) or abort(404)
+    transition = find_transition(found.state, state) or abort(404)
     return render(
         ConfirmPage(
-            title=f"{move.label}: {found.protocol.title}",
+            title=f"{transition.label}: {found.protocol.title}",
             user=access.user().name,
-            says=move.says,
+            says=transition.description,
             post_url=url_for("desk.move", name=name, state=state),
-            button=move.label,
+            button=transition.label,
             back_url=url_for("desk.study", name=name),
         )
     )
@@ -113,9 +114,10 @@ def move(name: str, state: str) -> AnyResponse:
     """Change a study's state; its log says who did. Costs four queries; closing reads every answer."""
     with writing(running().engine) as session:
         found = _find(session, name)
-        if find_move(found.state, state) is not None:
-            move_study(session, name, state, at=running().settings.now(), by=access.user().name)
-    if state == "closed":
+        transition = find_transition(found.state, state)
+        if transition is not None:
+            move_study(session, name, transition.target, at=running().settings.now(), by=access.user().name)
+    if state == State.CLOSED:
         with contextlib.suppress(DatabaseError):  # the study is closed, also where the disk is full
             empty_wal(running().engine)
     return redirect(url_for("desk.study", name=name), 303)
@@ -266,7 +268,7 @@ def _read_count(sent: str) -> int:
 def _report_file(study: PublishedStudy) -> Path | None:
     """Find the report of a study that may be read: one that is unblinded."""
     folder = running().settings.reports_folder
-    if folder is None or study.state not in UNBLINDED:
+    if folder is None or not study.state.is_unblinded:
         return None
     file = folder / study.name / _REPORT
     is_readable = file.is_file() and os.access(file, os.R_OK)

@@ -33,8 +33,6 @@ from rater.web.rater.moving import move_on, read_visit
 from rater.web.settings import running
 from rater.web.ways_out import way_out
 
-_OVER = {"closed", "unblinded", "archived"}
-
 
 @blueprint.get("/s/<slug>/finish")
 def finish(slug: str) -> str:
@@ -128,7 +126,7 @@ def thanks(slug: str) -> str:
     """Say thanks, with the way out, and what the study was about when that may be said. Costs one query."""
     visit, sitting = read_visit(slug, Place("thanks"))
     protocol = visit.protocol
-    may_debrief = protocol.debrief_at_once or visit.study.state in _OVER
+    may_debrief = protocol.debrief_at_once or visit.study.state.is_over
     debrief = render_markdown(protocol.debrief) if protocol.debrief and may_debrief else None
     return pages.render(
         ThanksPage(

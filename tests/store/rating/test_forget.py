@@ -25,6 +25,7 @@ from rater.store.rating.schema import (
     Token,
 )
 from rater.store.rating.studies import PublishedStudy, get_study, move_study
+from rater.study.state import State
 from rater.verify.rating import verify_rating
 
 ADA, BOB = "ada0" * 8, "b0b0" * 8
@@ -47,7 +48,7 @@ def study(rating: Engine, publish: Callable[..., PublishedStudy], now: datetime)
             commitment=found.commitment,
             study_hash=found.study_hash,
         )
-        move_study(session, found.name, "open", at=now)
+        move_study(session, found.name, State.OPEN, at=now)
         booklets = session.scalars(select(Booklet).where(Booklet.study_id == found.id)).all()
         for rater_id, booklet in zip((ADA, BOB), booklets, strict=False):
             session.add(
@@ -126,7 +127,7 @@ def _verified(rating: Engine, study: PublishedStudy) -> dict[str, str]:
 
 def _close(rating: Engine, study: PublishedStudy, now: datetime) -> None:
     with writing(rating) as session:
-        move_study(session, study.name, "closed", at=now)
+        move_study(session, study.name, State.CLOSED, at=now)
 
 
 def test_every_table_with_rows_of_a_rater_is_emptied_of_them() -> None:
@@ -171,7 +172,7 @@ def test_a_redaction_after_the_closing_is_accepted_and_told(
     _close(rating, study, now)
     if is_reopened:
         with writing(rating) as session:
-            move_study(session, study.name, "open", at=now)
+            move_study(session, study.name, State.OPEN, at=now)
 
     _forget(rating, study, ADA, now, all_of_it=True)
 
@@ -185,7 +186,7 @@ def test_a_redaction_between_closings_leaves_each_of_them_verifiable(
 ) -> None:
     _close(rating, study, now)
     with writing(rating) as session:
-        move_study(session, study.name, "open", at=now)
+        move_study(session, study.name, State.OPEN, at=now)
         held = session.get_one(Rater, BOB)
         held.finished_at = now
         session.add_all(_answers(BOB, held.booklet_id, now, positions=(3,)))

@@ -25,6 +25,7 @@ from rater.store.rating.sittings import Sitting, digest, find_sitting, new_token
 from rater.store.rating.steps import finish_instructions
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, record_answers, view_trial
+from rater.study.state import State
 
 Publish = Callable[..., PublishedStudy]
 
@@ -116,7 +117,7 @@ def test_who_claims_twice_keeps_the_booklet_even_when_the_study_is_full_or_close
 
     full = _claim(rating, study, "token", now)
     with writing(rating) as session:
-        move_study(session, study.name, "closed", at=now)
+        move_study(session, study.name, State.CLOSED, at=now)
     closed = _claim(rating, study, "token", now)
 
     assert first == full == closed
@@ -387,7 +388,7 @@ def test_a_closed_study_takes_no_answer_but_hears_one_again_that_it_has(
     rater_id = _claim(rating, study, "token", now).rater_id
     _send(rating, study, "token", _sent("a", 1, 1), now)
     with writing(rating) as session:
-        move_study(session, study.name, "closed", at=now)
+        move_study(session, study.name, State.CLOSED, at=now)
 
     _send(rating, study, "token", _sent("a", 1, 1), now)
     with pytest.raises(ClosedError, match=r"^This study takes no answers now\.$"):
@@ -404,7 +405,7 @@ def test_closing_waits_for_an_answer_on_its_way(
 
     def close() -> None:
         with writing(other_engine) as session:
-            move_study(session, study.name, "closed", at=now)
+            move_study(session, study.name, State.CLOSED, at=now)
 
     with ThreadPoolExecutor(1) as pool:
         with writing(rating) as session:

@@ -26,6 +26,7 @@ from rater.store.rating.studies import (
 )
 from rater.store.rating.trials import Judgement, Submission, record_answers
 from rater.study.scales import Likert
+from rater.study.state import State
 
 
 def test_a_published_study_is_found_by_name_and_by_slug(
@@ -116,9 +117,9 @@ def test_each_move_is_a_row_of_the_log_whose_hash_is_the_new_head(
     study = publish(rating, state="published")
 
     with writing(rating) as session:
-        move_study(session, study.name, "open", at=now)
-        move_study(session, study.name, "closed", at=now, by="Ada")
-        head = move_study(session, study.name, "unblinded", at=now, reason="planned")
+        move_study(session, study.name, State.OPEN, at=now)
+        move_study(session, study.name, State.CLOSED, at=now, by="Ada")
+        head = move_study(session, study.name, State.UNBLINDED, at=now, reason="planned")
         events = read_events(session, Event, study.id)
         state = get_study(session, study.name).state
 
@@ -150,7 +151,7 @@ def test_a_study_moves_only_along_its_states(
     study = publish(rating, state=state)
 
     with pytest.raises(StateError) as caught, writing(rating) as session:
-        move_study(session, study.name, to, at=now)
+        move_study(session, study.name, State(to), at=now)
 
     assert str(caught.value) == (
         f"Study {study.name!r} is {state}; only a study that is {valid} can become {to}."
@@ -162,10 +163,10 @@ def test_an_unblinded_study_never_opens_again(
 ) -> None:
     study = publish(rating, state="closed")
     with writing(rating) as session:
-        move_study(session, study.name, "unblinded", at=now)
+        move_study(session, study.name, State.UNBLINDED, at=now)
 
     with pytest.raises(StateError, match="is unblinded"), writing(rating) as session:
-        move_study(session, study.name, "open", at=now)
+        move_study(session, study.name, State.OPEN, at=now)
 
 
 def test_progress_counts_each_answer_once_however_often_it_was_changed(

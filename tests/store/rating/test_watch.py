@@ -21,6 +21,7 @@ from rater.store.rating.schema import (
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.tallies import Turned, read_tallies
 from rater.store.rating.watch import Standing, WatchedRater, flags, standing, watch_raters, watch_study
+from rater.study.state import State
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)  # when the study was published, and opened
 
@@ -160,7 +161,7 @@ def test_once_a_study_is_closed_nobody_is_under_way(rating: Engine, watched: Pub
     soon = NOW + timedelta(minutes=40)
     with reading(rating) as session:
         still_open = watch_study(session, watched, now=soon)
-        closed = watch_study(session, replace(watched, state="closed"), now=soon)
+        closed = watch_study(session, replace(watched, state=State.CLOSED), now=soon)
 
     assert (still_open.n_under_way, still_open.n_left) == (1, 0)
     assert (closed.n_under_way, closed.n_left, closed.left_at, closed.days_to_go) == (0, 1, (1,), None)

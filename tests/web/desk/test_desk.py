@@ -21,6 +21,7 @@ from rater.store.rating.open import create_rating, open_rating
 from rater.store.rating.schema import Comment, Guess, Study
 from rater.store.rating.studies import get_study, move_study
 from rater.study.protocol import Protocol
+from rater.study.state import State
 from rater.study.visit import BlindingQuestion
 from rater.web.desk import pages as desk_pages
 from tests.cli import command
@@ -42,7 +43,7 @@ def words(found: BeautifulSoup, selector: str) -> list[str]:
 def unblind(rating_url: str) -> None:
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         for state in ("closed", "unblinded"):
-            move_study(session, "a_study", state, at=get_study(session, "a_study").published_at)
+            move_study(session, "a_study", State(state), at=get_study(session, "a_study").published_at)
 
 
 def test_the_list_says_how_far_each_study_is(ada: FlaskClient, add_raters: AddRaters) -> None:

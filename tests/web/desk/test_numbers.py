@@ -15,6 +15,7 @@ from rater.store.rating.schema import Rater
 from rater.store.rating.studies import get_study, move_study
 from rater.study.protocol import Protocol
 from rater.study.scales import Pairwise
+from rater.study.state import State
 
 STUDY = "/desk/studies/a_study"
 AddRaters = Callable[..., None]
@@ -61,6 +62,6 @@ def test_the_chart_of_a_study_that_is_over_ends_with_the_last_who_came(
 ) -> None:
     add_raters(3, 1)
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
-        move_study(session, "a_study", "closed", at=get_study(session, "a_study").published_at)
+        move_study(session, "a_study", State.CLOSED, at=get_study(session, "a_study").published_at)
 
     assert words(ada.get(STUDY), ".axis span")[1] == "03 Feb 03:05 UTC"

@@ -8,6 +8,7 @@ from rater.store.engine import writing
 from rater.store.rating.publication import NewTrial
 from rater.store.rating.studies import move_study
 from rater.study.protocol import Protocol
+from rater.study.state import State
 
 Visit = Callable[[str], Any]
 Rows = Callable[[str], list[tuple[Any, ...]]]
@@ -99,7 +100,7 @@ def test_the_end_has_the_code_the_way_back_and_the_comment_is_kept(person: Any, 
 def test_the_debrief_is_shown_when_the_study_has_closed(app: Any, person: Any) -> None:
     person.press().press(**{"guess.1": "first", "guess.3": "second"}).press()
     with writing(app.extensions["rater"].engine) as session:
-        move_study(session, "end", "closed", at=datetime(2026, 3, 1, tzinfo=UTC))
+        move_study(session, "end", State.CLOSED, at=datetime(2026, 3, 1, tzinfo=UTC))
 
     assert "Some texts were changed." in person.open().text
 

@@ -9,6 +9,7 @@ from flask import Flask
 from rater.store.engine import writing
 from rater.store.rating.studies import move_study
 from rater.study.protocol import Protocol
+from rater.study.state import State
 from rater.study.visit import Ending, Endings, Recruitment
 
 Publish = Callable[..., str]
@@ -78,7 +79,7 @@ def test_who_comes_when_a_study_takes_no_answers_is_led_back(
     if not link:
         begin(person)
     with writing(app.extensions["rater"].engine) as session:
-        move_study(session, "sona", state, at=app.extensions["rater"].settings.now())
+        move_study(session, "sona", State(state), at=app.extensions["rater"].settings.now())
 
     assert way(person.open(link)) == led_to(state)
 
