@@ -36,7 +36,7 @@ _TOPICS = {
     "What is added": "XVector ActivationAddition DatasetVector VectorFile RandomVector get_x_vector resolve "
     "SteeringVector random_like residual_norm UnequalPairWarning BosOnlyWarning",
     "What it does": "next_token_effect NextTokenEffect TokenChange focus Focus kl_divergence text_nll "
-    "completion_nlls position_norms PositionNorm repetition count_words",
+    "completion_nlls position_norms PositionNorm token_repetition count_words",
     "Files": "save_vectors load_vectors read_header",
 }
 _PREFACE = (

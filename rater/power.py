@@ -39,8 +39,8 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Circumstances:
-    """What a plan takes to be so about raters; what is not said is assumed as careful planners do."""
+class PlanningAssumptions:
+    """Assumptions about raters and texts; the defaults are those of a careful planner."""
 
     pilot: Pilot | None = None
     drop_out: float = 0.0
@@ -68,7 +68,7 @@ class PowerPlan:
     """What was assumed, or learnt from the pilot."""
     last_look: float | None
     """The level at the end, where the study spreads alpha over looks."""
-    circumstances: Circumstances = field(default_factory=Circumstances)
+    assumptions: PlanningAssumptions = field(default_factory=PlanningAssumptions)
 
 
 def default_points(study: Study) -> float:
@@ -82,7 +82,7 @@ def default_points(study: Study) -> float:
 
 
 def as_net_superiority(
-    study: Study, points: float, circumstances: Circumstances | None = None
+    study: Study, points: float, assumptions: PlanningAssumptions | None = None
 ) -> float | None:
     """Convert a difference in scale points to net superiority, where that is what the primary test compares.
 
@@ -91,7 +91,7 @@ def as_net_superiority(
     """
     if study.analysis.score != "net_superiority" or study.is_pairwise:
         return None
-    judged, pilot = _primary(study), (circumstances or Circumstances()).pilot
+    judged, pilot = _primary(study), (assumptions or PlanningAssumptions()).pilot
     scale, spread = (pilot.scale, pilot.spread) if pilot else (assume(judged), Spread())
     return net_superiority_of(logits_of(points, scale, spread), scale, spread)
 
@@ -102,11 +102,14 @@ def power_as_planned(
     *,
     n_simulations: int,
     seed: int = 0,
-    circumstances: Circumstances | None = None,
+    assumptions: PlanningAssumptions | None = None,
 ) -> Power:
     """Estimate a study's power as it is planned, for a difference in points of its scale."""
     planner = _Planner(
-        study, circumstances or Circumstances(), n_simulations=n_simulations, rng=np.random.default_rng(seed)
+        study,
+        assumptions or PlanningAssumptions(),
+        n_simulations=n_simulations,
+        rng=np.random.default_rng(seed),
     )
     return planner.power(study.design, planner.logits(points))
 
@@ -117,14 +120,14 @@ def plan_power(
     *,
     n_simulations: int,
     seed: int = 0,
-    circumstances: Circumstances | None = None,
+    assumptions: PlanningAssumptions | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> PowerPlan:
     """Estimate the power of a study as planned and of smaller and larger ones.
 
     Costs about 25 times ``n_simulations`` simulations, of some milliseconds each.
     """
-    given = circumstances or Circumstances()
+    given = assumptions or PlanningAssumptions()
     planner = _Planner(study, given, n_simulations=n_simulations, rng=np.random.default_rng(seed))
     design, effect = study.design, planner.logits(points)
     sizes: list[Size] = []
@@ -151,7 +154,7 @@ def plan_power(
         is_pairwise=design.is_pairwise,
         spread=planner.assumed.spread,
         last_look=planner.level if planner.level != study.analysis.alpha else None,
-        circumstances=given,
+        assumptions=given,
     )
 
 
@@ -159,7 +162,7 @@ class _Planner:
     """What stays the same over a plan's simulations: the study's scale, test and pace, and the stream."""
 
     def __init__(
-        self, study: Study, given: Circumstances, *, n_simulations: int, rng: np.random.Generator
+        self, study: Study, given: PlanningAssumptions, *, n_simulations: int, rng: np.random.Generator
     ) -> None:
         self._study = study
         judged, pilot = _primary(study), given.pilot

@@ -9,7 +9,7 @@ from rater.analysis.expected import evenly_cut
 from rater.analysis.pilot import Pilot
 from rater.analysis.simulate import Spread
 from rater.errors import StudyError
-from rater.power import Circumstances, default_points, plan_power, power_as_planned
+from rater.power import PlanningAssumptions, default_points, plan_power, power_as_planned
 from rater.report.power import describe_power
 from rater.study.study import Study
 
@@ -83,8 +83,8 @@ def test_a_pilot_and_drop_out_change_the_plan(study: Study) -> None:
     large = changed(study, prompts=[f"P{n}" for n in range(10)], plan={"raters": 10})
 
     assumed, learnt, left = (
-        power_as_planned(large, 0.8, n_simulations=150, circumstances=given)
-        for given in (None, Circumstances(varied), Circumstances(drop_out=0.9))
+        power_as_planned(large, 0.8, n_simulations=150, assumptions=given)
+        for given in (None, PlanningAssumptions(varied), PlanningAssumptions(drop_out=0.9))
     )
 
     assert learnt.share < assumed.share - 0.1

@@ -14,7 +14,7 @@ from rater.bots.judges import Character
 from rater.errors import StateError
 from rater.power import power_as_planned
 from rater.rehearse import Cast, rehearse, rehearse_often
-from rater.rehearse.throwaway import publish_throwaway, read_material
+from rater.rehearse.throwaway import publish_throwaway, read_study_texts
 from rater.study.study import Study
 
 
@@ -51,14 +51,14 @@ def test_bots_of_every_character_go_the_whole_way_and_real_databases_stay_as_the
 
 
 def test_the_made_up_key_is_not_the_real_one(generated: Study, sealed_url: str, tmp_path: Path) -> None:
-    material, folder = read_material(sealed_url, generated.name, None), tmp_path / "throwaway"
+    texts, folder = read_study_texts(sealed_url, generated.name, None), tmp_path / "throwaway"
 
-    made_up = publish_throwaway(folder, material, np.random.default_rng(2)).made_up
+    made_up = publish_throwaway(folder, texts, np.random.default_rng(2)).made_up
 
     # texts were sealed in order of prompt, arm and sample, so that each kept its own cell
     moved = [cell != kept.cell for cell, kept in made_up]
     assert sum(moved) > len(moved) / 2
-    assert {kept.text for _, kept in made_up} == {completion.text for completion in material.completions}
+    assert {kept.text for _, kept in made_up} == {completion.text for completion in texts.completions}
 
 
 def test_rehearsing_often_counts_what_the_planned_test_finds(generated: Study, sealed_url: str) -> None:

@@ -20,7 +20,7 @@ from rater.analysis.bootstrap import (
     draw,
     n_replicates,
     percentile_interval,
-    say_out_of_reach,
+    too_few_replicates,
 )
 from rater.analysis.bounds import DIFFERENCE, clip
 from rater.analysis.coincidence import Pairing, Pairs, gwet_ac2, krippendorff_alpha
@@ -205,7 +205,7 @@ def _quantity(
         return _none(coefficient.name, judged, "no two raters' answers can be compared")
     interval = percentile_interval(replicates, alpha) if replicates.size else None
     few = "no interval: too few raters or texts to resample"
-    far = say_out_of_reach(replicates.size, alpha) if replicates.size else ""
+    far = too_few_replicates(replicates.size, alpha) if replicates.size else ""
     why = () if interval else (far or few,)
     return Estimate(
         name=coefficient.name,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rater.analysis.results import Interval
-from rater.analysis.wording import coverage
+from rater.analysis.wording import describe_too_few_replicates
 
 Floats = NDArray[np.float64]
 Progress: TypeAlias = Callable[[int, int], None]
@@ -83,24 +83,22 @@ def draw(
 def percentile_interval(replicates: Floats, alpha: float) -> Interval | None:
     """Take the interval between the percentiles; None if over 5 % of the replicates have no value.
 
-    None, too, where fewer than five replicates would lie beyond an end: see `say_out_of_reach`.
+    None, too, where fewer than five replicates would lie beyond an end: see `too_few_replicates`.
     """
     made = replicates[np.isfinite(replicates)]
-    if made.size < 0.95 * replicates.size or say_out_of_reach(replicates.size, alpha):
+    if made.size < 0.95 * replicates.size or too_few_replicates(replicates.size, alpha):
         return None
     low, high = np.quantile(made, [alpha / 2, 1 - alpha / 2])
     return Interval(float(low), float(high), 1 - alpha)
 
 
-def say_out_of_reach(n: int, alpha: float) -> str:
-    """Say that so many replicates do not reach the percentiles of an interval; empty where they do.
+def too_few_replicates(n: int, alpha: float) -> str:
+    """Explain why ``n`` replicates cannot give an interval at 1 − alpha; empty where they can.
 
     An early look's interval may have to cover 99.9999 %; the ends of 2,000 replicates would pass for it, and
     cover far less.
     """
-    if n * alpha / 2 >= _FEWEST_BEYOND:
-        return ""
-    return f"no interval: {n:,} replicates do not reach the ends of one of {coverage(1 - alpha)}"
+    return "" if n * alpha / 2 >= _FEWEST_BEYOND else describe_too_few_replicates(n, alpha)
 
 
 def _weights(rng: np.random.Generator, n: int, size: int) -> Floats:

@@ -18,11 +18,10 @@ from rater.analysis.cells import Cells
 from rater.analysis.reml import NoFit, fit_reml
 from rater.analysis.results import MIN_DF, Counts, Interval, NotEstimable, Outcome, Result, Score, Setting
 from rater.analysis.routine import DROPPED
-from rater.analysis.wording import SCORES, estimand, round_down, significant
+from rater.analysis.wording import CLAIM, SCORES, estimand, round_down, significant
 from rater.study.analysis_plan import Score as PlannedScore
 
 TEST = "two-way t"
-CLAIM = "The claim is about raters and prompts like these."
 QUASI_F = (
     "two-way t on rater × prompt cell scores: quasi-F with Satterthwaite degrees of freedom, its variance "
     "floored at that of either one-way test"

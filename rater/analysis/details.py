@@ -29,8 +29,8 @@ from rater.study.trial_times import Pace
 
 
 @dataclass(frozen=True)
-class Material:
-    """What the analysis of one dimension is made from."""
+class DimensionInput:
+    """The input of the analysis of one dimension."""
 
     frame: pd.DataFrame
     """Judged first showings of the raters who are kept."""
@@ -83,78 +83,72 @@ class Details:
     retest: Retest | None
 
 
-def work_out_details(material: Material, *, rng: np.random.Generator) -> Details:
+def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Details:
     """Work out the details of a dimension; up to 2,000 bootstrap replicates for each interval."""
-    planned, judged, name = material.planned, material.judged, material.judged.name
+    planned, judged, name = data.planned, data.judged, data.judged.name
     of_effects, of_agreement, of_doses, of_ranking, of_prediction = rng.spawn(5)
     pairwise, points = is_pairwise(judged), len(judged.scale.levels) or None
-    single = as_single_texts(material.frame, name) if pairwise else material.frame
+    single = as_single_texts(data.frame, name) if pairwise else data.frame
     agreement = measure_agreement(
-        single, name, points, alpha=planned.alpha, rng=of_agreement, progress=material.progress
+        single, name, points, alpha=planned.alpha, rng=of_agreement, progress=data.progress
     )
-    shrunken = _shrink(material)
-    prompts, raters = _units(material, shrunken)
+    shrunken = _shrink(data)
+    prompts, raters = _units(data, shrunken)
     return Details(
-        effects=_effects(material, of_effects),
-        spread=_spread(material),
+        effects=_effects(data, of_effects),
+        spread=_spread(data),
         prompts=prompts,
         raters=raters,
-        reliability=_predict(material, shrunken, of_prediction),
-        contrasts=_further_contrasts(material),
-        ordinal=_ordinal(material),
-        dose_response=_doses(material, of_doses),
-        ranking=_ranking(material, of_ranking) if pairwise else None,
+        reliability=_predict(data, shrunken, of_prediction),
+        contrasts=_further_contrasts(data),
+        ordinal=_ordinal(data),
+        dose_response=_doses(data, of_doses),
+        ranking=_ranking(data, of_ranking) if pairwise else None,
         agreement=agreement,
-        quality=()
-        if isinstance(agreement, NotEstimable)
-        else rate_raters(single, name, points, material.paces),
-        retest=retest(
-            as_single_texts(material.with_repeats, name) if pairwise else material.with_repeats, name
-        ),
+        quality=() if isinstance(agreement, NotEstimable) else rate_raters(single, name, points, data.paces),
+        retest=retest(as_single_texts(data.with_repeats, name) if pairwise else data.with_repeats, name),
     )
 
 
-def _effects(material: Material, rng: np.random.Generator) -> tuple[Quantity, ...]:
-    answers, tested, planned = material.compared.answers, material.tested, material.planned
+def _effects(data: DimensionInput, rng: np.random.Generator) -> tuple[Quantity, ...]:
+    answers, tested, planned = data.compared.answers, data.tested, data.planned
     if isinstance(answers, Preferred):
         return win_rate(tested.net_superiority, planned.contrast), tie_rate(answers)
-    return effect_sizes(
-        answers, tested.net_superiority, alpha=planned.alpha, rng=rng, progress=material.progress
-    )
+    return effect_sizes(answers, tested.net_superiority, alpha=planned.alpha, rng=rng, progress=data.progress)
 
 
-def _spread(material: Material) -> Spread | None:
-    answers = material.compared.answers
+def _spread(data: DimensionInput) -> Spread | None:
+    answers = data.compared.answers
     if isinstance(answers, Preferred):
         return None
-    return compare_spread(answers, material.judged, material.tested.primary, alpha=material.planned.alpha)
+    return compare_spread(answers, data.judged, data.tested.primary, alpha=data.planned.alpha)
 
 
-def _shrink(material: Material) -> Shrunken | None:
+def _shrink(data: DimensionInput) -> Shrunken | None:
     """Fit the model of the cell scores with its predictions; None where there is no cell, or no fit."""
-    compared = material.compared
-    return shrink(compared.scores(material.planned.score)) if compared.cells.n.cells else None
+    compared = data.compared
+    return shrink(compared.scores(data.planned.score)) if compared.cells.n.cells else None
 
 
-def _predict(material: Material, shrunken: Shrunken | None, rng: np.random.Generator) -> Reliability:
-    planned = material.planned
+def _predict(data: DimensionInput, shrunken: Shrunken | None, rng: np.random.Generator) -> Reliability:
+    planned = data.planned
     return predict_new_units(
-        material.compared.scores(planned.score),
+        data.compared.scores(planned.score),
         shrunken,
         alpha=planned.alpha,
         rng=rng,
-        bounds=bounds_of(planned.score, material.judged),
+        bounds=bounds_of(planned.score, data.judged),
     )
 
 
 def _units(
-    material: Material, shrunken: Shrunken | None
+    data: DimensionInput, shrunken: Shrunken | None
 ) -> tuple[tuple[UnitEffect, ...], tuple[UnitEffect, ...]]:
-    planned, compared = material.planned, material.compared
+    planned, compared = data.planned, data.compared
     if not compared.cells.n.cells:
         return (), ()
     scores = compared.scores(planned.score)
-    bounds = bounds_of(planned.score, material.judged)
+    bounds = bounds_of(planned.score, data.judged)
     return (
         unit_effects(
             list(compared.prompts),
@@ -175,17 +169,17 @@ def _units(
     )
 
 
-def _further_contrasts(material: Material) -> tuple[ArmContrast, ...]:
-    frame, planned, judged = material.frame, material.planned, material.judged
+def _further_contrasts(data: DimensionInput) -> tuple[ArmContrast, ...]:
+    frame, planned, judged = data.frame, data.planned, data.judged
     pairwise = is_pairwise(judged)
 
     def test(contrast: tuple[str, str]) -> Outcome:
         if contrast == planned.contrast:
-            return material.tested.primary
+            return data.tested.primary
         return make_primary(compare(frame, contrast, judged.name, pairwise=pairwise), planned, judged)
 
     contrasts = planned.contrasts_among(_arms(frame, judged))
-    return make_contrasts(contrasts, planned=planned, p_primary=material.p_counted, test=test)
+    return make_contrasts(contrasts, planned=planned, p_primary=data.p_counted, test=test)
 
 
 def _arms(frame: pd.DataFrame, judged: Judged) -> list[str]:
@@ -195,37 +189,37 @@ def _arms(frame: pd.DataFrame, judged: Judged) -> list[str]:
     return sorted(set(rows["arm"]) | others)
 
 
-def _ordinal(material: Material) -> Outcome:
-    answers, planned = material.compared.answers, material.planned
+def _ordinal(data: DimensionInput) -> Outcome:
+    answers, planned = data.compared.answers, data.planned
     if isinstance(answers, Preferred):
         reason = "texts were chosen between, not rated on points"
         return NotEstimable(test="ordinal mixed model", score="log_odds", reason=reason, n=answers.count())
     return ordinal_test(answers, alpha=planned.alpha)
 
 
-def _doses(material: Material, rng: np.random.Generator) -> DoseResponse | None:
-    planned = material.planned
+def _doses(data: DimensionInput, rng: np.random.Generator) -> DoseResponse | None:
+    planned = data.planned
     if not planned.doses:
         return None
     return dose_response(
-        material.frame,
-        material.judged,
+        data.frame,
+        data.judged,
         planned.doses,
         alpha=planned.alpha,
         rng=rng,
-        progress=material.progress,
+        progress=data.progress,
     )
 
 
-def _ranking(material: Material, rng: np.random.Generator) -> Ranking | NotEstimable | None:
-    planned, judged = material.planned, material.judged
-    if len(_arms(material.frame, judged)) < 3:
+def _ranking(data: DimensionInput, rng: np.random.Generator) -> Ranking | NotEstimable | None:
+    planned, judged = data.planned, data.judged
+    if len(_arms(data.frame, judged)) < 3:
         return None
     return rank_arms(
-        material.frame,
+        data.frame,
         judged.name,
         planned.control_arm,
         alpha=planned.alpha,
         rng=rng,
-        progress=material.progress,
+        progress=data.progress,
     )

@@ -20,7 +20,7 @@ from rater.analysis.bootstrap import (
     draw,
     n_replicates,
     percentile_interval,
-    say_out_of_reach,
+    too_few_replicates,
 )
 from rater.analysis.confounding import why_confounded
 from rater.analysis.ratings import Ratings
@@ -257,7 +257,7 @@ def _summarise(
     replicates = np.concatenate(found)
     interval = percentile_interval(replicates, alpha)
     few = "no interval: too few answers of both arms to resample"
-    why = () if interval else (say_out_of_reach(replicates.size, alpha) or few,)
+    why = () if interval else (too_few_replicates(replicates.size, alpha) or few,)
     return interval, {"replicates": replicates.size}, why
 
 

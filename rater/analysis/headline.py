@@ -7,9 +7,11 @@ from rater.analysis.equivalence import Conclusion, Equivalence
 from rater.analysis.planned import Planned
 from rater.analysis.results import Interval, NotEstimable, Outcome, Result
 from rater.analysis.scales import Judged, is_pairwise
+from rater.analysis.sequential import SPENDING
+from rater.analysis.tipping_point import TippingPoint
 from rater.analysis.unanimous import TEST as EXACT
 from rater.analysis.unanimous import describe_p
-from rater.analysis.wording import counted, coverage, number, p_value, round_down
+from rater.analysis.wording import counted, coverage, number, p_value, round_down, significant
 
 Verdict = Literal["higher", "lower", "equivalent", "inconclusive", "not estimable"]
 """What was found of the first arm against the second."""
@@ -117,6 +119,35 @@ def compare_with_sesoi(found: Equivalence) -> str:
             f"nor to be smaller than {sesoi} ({ci})."
         )
     return f"It is not shown whether the difference is larger or smaller than {sesoi} ({ci})."
+
+
+def describe_tipping_point(found: TippingPoint) -> str:
+    """Return the tipping point of an arm in a sentence."""
+    share = f'{found.share:.1%} of the answers to "{found.arm}" are missing'
+    if found.delta is None or found.value is None:
+        return f"{share}; no value of theirs would change the conclusion."
+    if not found.is_possible:
+        return (
+            f"{share}; the difference on them would have to be {number(found.value)}, which is not possible: "
+            "no missing answers could change the conclusion."
+        )
+    return (
+        f"{share}; the difference on them would have to be {number(found.value)}, that is, "
+        f"{number(found.delta)} less favourable than on the others, for the result to lose its significance."
+    )
+
+
+def describe_spent_alpha(planned: Planned) -> str:
+    """Explain the level that this look tests at; empty where alpha was not spread over looks."""
+    spent = planned.spent
+    if spent is None:
+        return ""
+    after = f", after {', '.join(f'{share:.1%}' for share in spent.earlier)}" if spent.earlier else ""
+    return (
+        f"alpha {spent.alpha:g} is spread over all looks after {SPENDING[spent.how]} (Lan & DeMets 1983): "
+        f"this one, at {spent.share:.1%} of the planned answers{after}, tests at "
+        f"p < {significant(planned.alpha)}, and its intervals are of {coverage(1 - planned.alpha)}"
+    )
 
 
 def _found(contrast: tuple[str, str], result: Result, direction: Verdict, *, pairwise: bool) -> str:

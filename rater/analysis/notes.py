@@ -6,8 +6,8 @@ from typing import Literal
 
 import pandas as pd
 
+from rater.analysis.headline import describe_spent_alpha
 from rater.analysis.planned import Planned
-from rater.analysis.sequential import say_spent
 from rater.analysis.wording import counted
 
 
@@ -51,7 +51,7 @@ def _on_the_sample(n_planned: int | None, n_kept: int, n_left_out: int) -> Itera
 
 def _on_the_alpha(planned: Planned) -> Iterator[Note]:
     if planned.spent is not None:
-        yield Note(say_spent(planned), "known", "alpha")
+        yield Note(describe_spent_alpha(planned), "known", "alpha")
     n_secondary = len(planned.dimensions) - 1
     if n_secondary > 1:
         says = f"p-values of the {n_secondary} secondary dimensions are adjusted by Holm's method"

@@ -20,7 +20,7 @@ from rater.analysis.preferences import Preferred
 from rater.analysis.ratings import Ratings
 from rater.analysis.results import MIN_DF, Counts, Interval, NotEstimable, Outcome, Result
 from rater.analysis.signs import SignTest, sign_flip, signed_rank
-from rater.analysis.wording import counted, estimand
+from rater.analysis.wording import claim_by_unit, counted, estimand
 from rater.study.analysis_plan import Score
 
 Unit = Literal["rater", "prompt"]
@@ -53,14 +53,6 @@ class Differences:
             f"{n:,} of {total:,} answers have no counterpart: their rater answered only one arm of their"
         )
         return (f"{unpaired} prompt; they count in the mean differences by {self.unit}",)
-
-    @property
-    def claim(self) -> str:
-        """What a test on these differences is about."""
-        if self.unit == "rater":
-            return "The claim is about raters like these, on these prompts and these texts only."
-        who = "this one rater" if self.n.raters == 1 else f"these {self.n.raters} raters"
-        return f"The claim is about {who}, over prompts like these; it says nothing about other people."
 
 
 def unit_differences(ratings: Ratings | Preferred, cells: Cells, score: Score, unit: Unit) -> Differences:
@@ -165,7 +157,7 @@ def one_sample_t(differences: Differences, *, alpha: float, bounds: Bounds | Non
         df=df,
         p=float(2 * stats.t.sf(abs(mean) / error, df)),
         n=differences.n,
-        claim=differences.claim,
+        claim=claim_by_unit(differences.unit, differences.n.raters),
         method=f"one-sample t on the {unit}s' differences",
         reference=STUDENT,
         warnings=(*too_few_df(df), *differences.warnings),
@@ -192,7 +184,7 @@ def _sign_result(
         df=None,
         p=signs.p,
         n=differences.n,
-        claim=differences.claim,
+        claim=claim_by_unit(differences.unit, differences.n.raters),
         method=f"{test} on the {differences.unit}s' differences ({signs.how})",
         reference=reference,
         warnings=(*((coarse,) if smallest > 0.05 else ()), *differences.warnings),

@@ -11,7 +11,7 @@ from rater.analysis.bounds import bounds_of
 from rater.analysis.compared import Compared, compare
 from rater.analysis.contrasts import adjust
 from rater.analysis.describe import ArmSummary, describe_arms
-from rater.analysis.details import Details, Material, work_out_details
+from rater.analysis.details import Details, DimensionInput, work_out_details
 from rater.analysis.diagnosis import Diagnosis, complete_diagnosis, require_usable
 from rater.analysis.equivalence import Equivalence, two_one_sided_tests
 from rater.analysis.exclusions import Exclusion, exclude
@@ -232,7 +232,9 @@ def _analyze_dimensions(
     with_repeats, paces = judged_only(kept), paces_of(kept)
     return tuple(
         _analyze_dimension(
-            Material(tested_rows, with_repeats, planned, judged, of, tests, paces, progress, p_adjusted=p),
+            DimensionInput(
+                tested_rows, with_repeats, planned, judged, of, tests, paces, progress, p_adjusted=p
+            ),
             kept,
             assigned,
             rng=rng,
@@ -244,10 +246,10 @@ def _analyze_dimensions(
 
 
 def _analyze_dimension(
-    material: Material, kept: pd.DataFrame, assigned: pd.DataFrame | None, *, rng: np.random.Generator
+    data: DimensionInput, kept: pd.DataFrame, assigned: pd.DataFrame | None, *, rng: np.random.Generator
 ) -> DimensionAnalysis:
-    planned, judged, tested = material.planned, material.judged, material.tested
-    p_adjusted = material.p_adjusted
+    planned, judged, tested = data.planned, data.judged, data.tested
+    p_adjusted = data.p_adjusted
     is_primary = judged.name == planned.primary
     equivalence = None
     if is_primary and planned.sesoi is not None:
@@ -257,7 +259,7 @@ def _analyze_dimension(
             alpha=planned.alpha,
             bounds=bounds_of(tested.primary.score, judged),
         )
-    answers, details = material.compared.answers, work_out_details(material, rng=rng)
+    answers, details = data.compared.answers, work_out_details(data, rng=rng)
     headline = write_headline(
         judged, planned, tested.primary, tested.other_score, p_adjusted=p_adjusted, equivalence=equivalence
     )
@@ -266,7 +268,7 @@ def _analyze_dimension(
         is_primary=is_primary,
         headline=lead_headline(headline, tested.primary, details.ordinal, answers.answer.size),
         verdict=judge(tested.primary, planned.alpha, p_adjusted=p_adjusted, equivalence=equivalence),
-        arms=describe_arms(material.frame, judged, planned.contrast, planned.doses),
+        arms=describe_arms(data.frame, judged, planned.contrast, planned.doses),
         primary=tested.primary,
         p_adjusted=p_adjusted,
         equivalence=equivalence,

@@ -8,6 +8,7 @@ NotEstimable with its reason, never a number.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -39,10 +40,7 @@ class Tested:
         return self.primary if self.primary.score == "net_superiority" else self.other_score
 
 
-@dataclass(frozen=True)
-class _Tests:
-    test: Callable[[Score], Outcome]
-    beside: Callable[[Score], Outcome] | None = None
+_Test: TypeAlias = Callable[[Score], Outcome]
 
 
 def make_tests(compared: Compared, planned: Planned, judged: Judged | None = None) -> Tested:
@@ -55,8 +53,9 @@ def make_tests(compared: Compared, planned: Planned, judged: Judged | None = Non
             NotEstimable(test="primary test", score=score, reason=reason, n=n),
             NotEstimable(test="primary test", score=other, reason=reason, n=n),
         )
-    tests = _tests_for_scope(compared, planned, _bounds(judged))
-    return Tested(_primary(tests, planned), tests.test(other), (tests.beside(score),) if tests.beside else ())
+    test, robust = _tests_for_scope(compared, planned, _bounds(judged))
+    primary = _primary(test, planned, is_by_unit=robust is not None)
+    return Tested(primary, test(other), (robust(score),) if robust else ())
 
 
 def make_primary(compared: Compared, planned: Planned, judged: Judged | None = None) -> Outcome:
@@ -65,7 +64,8 @@ def make_primary(compared: Compared, planned: Planned, judged: Judged | None = N
     if reason:
         n = compared.answers.count()
         return NotEstimable(test="primary test", score=planned.score, reason=reason, n=n)
-    return _primary(_tests_for_scope(compared, planned, _bounds(judged)), planned)
+    test, robust = _tests_for_scope(compared, planned, _bounds(judged))
+    return _primary(test, planned, is_by_unit=robust is not None)
 
 
 def _bounds(judged: Judged | None) -> Bounds | None:
@@ -73,9 +73,9 @@ def _bounds(judged: Judged | None) -> Bounds | None:
     return bounds_of("scale_points", judged) if judged else None
 
 
-def _primary(tests: _Tests, planned: Planned) -> Outcome:
-    primary = tests.test(planned.score)
-    if planned.scope == "raters+prompts" and tests.beside:
+def _primary(test: _Test, planned: Planned, *, is_by_unit: bool) -> Outcome:
+    primary = test(planned.score)
+    if planned.scope == "raters+prompts" and is_by_unit:
         asked = "the planned two-way test needs at least 2 raters, so this is the test by prompt"
         primary = replace(primary, warnings=(asked, *primary.warnings))
     return primary
@@ -88,23 +88,26 @@ def _scores(planned: Planned) -> tuple[Score, Score]:
     return "scale_points", "net_superiority"
 
 
-def _tests_for_scope(compared: Compared, planned: Planned, bounds: Bounds | None) -> _Tests:
+def _tests_for_scope(
+    compared: Compared, planned: Planned, bounds: Bounds | None
+) -> tuple[_Test, _Test | None]:
+    """Return the planned test as a function of the score, and one that assumes less, where there is one."""
     ratings, cells, alpha = compared.answers, compared.cells, planned.alpha
 
     def exact(failed: Outcome, score: Score) -> Outcome:
         return replace_failed(failed, compared, planned, score)
 
     if planned.scope == "raters":
-        return _Tests(
+        return (
             lambda score: exact(by_rater_t(ratings, cells, score, alpha=alpha, bounds=bounds), score),
             lambda score: by_rater_sign_flip(ratings, cells, score, rng=np.random.default_rng(planned.seed)),
         )
     if planned.scope == "prompts" or np.unique(ratings.rater).size == 1:
-        return _Tests(
+        return (
             lambda score: exact(by_prompt_t(ratings, cells, score, alpha=alpha, bounds=bounds), score),
             lambda score: by_prompt_signed_rank(ratings, cells, score),
         )
-    return _Tests(lambda score: exact(two_way_t(cells, score, alpha=alpha, bounds=bounds), score))
+    return lambda score: exact(two_way_t(cells, score, alpha=alpha, bounds=bounds), score), None
 
 
 def _nothing_to_compare(ratings: Ratings | Preferred, planned: Planned) -> str:

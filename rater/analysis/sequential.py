@@ -12,7 +12,7 @@ from scipy import stats
 
 from rater.analysis.planned import Planned, Spent
 from rater.analysis.spending import boundaries, spend
-from rater.analysis.wording import coverage, significant
+from rater.analysis.wording import significant
 from rater.study.analysis_plan import Looks, Spending
 
 SPENDING: dict[Spending, str] = {"obrien-fleming": "O'Brien and Fleming", "pocock": "Pocock"}
@@ -83,19 +83,6 @@ def describe_looks(looks: Looks, alpha: float) -> str:
     return (
         f"at {shares} of the planned answers, at {', '.join(levels)}: alpha is spread over them after "
         f"{SPENDING[looks.spending]}"
-    )
-
-
-def say_spent(planned: Planned) -> str:
-    """Say at which level this look tests and why; empty where alpha was not spread."""
-    spent = planned.spent
-    if spent is None:
-        return ""
-    after = f", after {', '.join(f'{share:.1%}' for share in spent.earlier)}" if spent.earlier else ""
-    return (
-        f"alpha {spent.alpha:g} is spread over all looks after {SPENDING[spent.how]} (Lan & DeMets 1983): "
-        f"this one, at {spent.share:.1%} of the planned answers{after}, tests at "
-        f"p < {significant(planned.alpha)}, and its intervals are of {coverage(1 - planned.alpha)}"
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from rater.analysis.bootstrap import REFERENCE, draw, n_replicates, percentile_interval, say_out_of_reach
+from rater.analysis.bootstrap import REFERENCE, draw, n_replicates, percentile_interval, too_few_replicates
 from rater.analysis.davidson import FIRST, SECOND, TIE, Meetings, Strengths, fit_strengths, has_maximum
 from rater.analysis.preferences import pair_of
 from rater.analysis.results import Counts, Estimate, NotEstimable, Quantity
@@ -211,7 +211,7 @@ class _Quantify:
     def __call__(self, name: str, estimand: str, value: float, drawn: list[Floats]) -> Quantity:
         found = np.concatenate(drawn) if drawn else np.empty(0)
         interval = percentile_interval(found, self.alpha) if found.size else None
-        why = say_out_of_reach(found.size, self.alpha) if found.size else ""
+        why = too_few_replicates(found.size, self.alpha) if found.size else ""
         return Estimate(
             name=name,
             estimand=estimand,

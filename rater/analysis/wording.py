@@ -1,17 +1,37 @@
 """Put numbers into words, the same way in every sentence and table."""
 
 import math
+from typing import Literal
 
 from rater.analysis.results import Score
+from rater.study.analysis_plan import Scope
 
-SCORES: dict[Score, str] = {
+SCORE_LABELS: dict[Score, str] = {
     "net_superiority": "net superiority",
-    "scale_points": "difference in scale points",
-    "answers": "answers",
+    "scale_points": "scale points",
+    "answers": "single answers",
     "log_odds": "log odds ratio",
-    "log_sd_ratio": "log ratio of standard deviations",
+    "log_sd_ratio": "log ratio of SDs",
 }
-"""What a score is called in a sentence."""
+"""Names of scores in tables."""
+SCORES = SCORE_LABELS | {"scale_points": "difference in scale points"}
+"""Names of scores in sentences."""
+SCOPES: dict[Scope, str] = {
+    "raters+prompts": "raters and prompts like these",
+    "raters": "raters like these, on these prompts and texts only",
+    "prompts": "prompts like these, for these raters only",
+}
+"""The populations that a declared scope generalises to."""
+CLAIM = f"The claim is about {SCOPES['raters+prompts']}."
+"""The claim of a test over crossed raters and prompts."""
+
+
+def claim_by_unit(unit: Literal["rater", "prompt"], n_raters: int) -> str:
+    """Return the claim of a test over raters alone or over prompts alone."""
+    if unit == "rater":
+        return f"The claim is about {SCOPES['raters']}."
+    raters = "this one rater" if n_raters == 1 else f"these {n_raters} raters"
+    return f"The claim is about {raters}, over prompts like these; it does not extend to other people."
 
 
 def estimand(score: Score, contrast: tuple[str, str], *, pairwise: bool = False) -> str:
@@ -26,6 +46,17 @@ def estimand(score: Score, contrast: tuple[str, str], *, pairwise: bool = False)
     if score == "scale_points":
         return f'mean answer to "{first}" minus mean answer to "{second}", in scale points'
     return f'how much more often an answer to "{first}" is above one to "{second}" than below, all pooled'
+
+
+def describe_too_few_replicates(n: int, alpha: float) -> str:
+    """Explain that bootstrap replicates do not reach the percentiles of an interval."""
+    return f"no interval: {n:,} replicates do not reach the ends of one of {coverage(1 - alpha)}"
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital and end with a full stop."""
+    full = text[:1].upper() + text[1:]
+    return full if full.endswith((".", "?", "!", "…")) else f"{full}."
 
 
 def counted(n: int, noun: str, plural: str | None = None) -> str:

@@ -13,7 +13,7 @@ from rater.cli.outputs import Outputs, report_option, show, show_diagnosis
 
 if TYPE_CHECKING:
     from rater.cli.facts import Databases
-    from rater.cli.subject import Subject
+    from rater.cli.subject import AnalysisInput
 
 
 @click.command(short_help="Open the seal and say what the ratings show.")
@@ -86,24 +86,24 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
         show_diagnosis(check_elsewhere(elsewhere), f"{elsewhere['from_path']}", json_path)
         return
     if study_name is None:
-        subject = read_elsewhere(elsewhere, label=label)
+        data = read_elsewhere(elsewhere, label=label)
     elif permuted:
-        subject = permute(databases, study_name, allow_altered=allow_altered)
+        data = permute(databases, study_name, allow_altered=allow_altered)
     else:
         if not yes:
             _confirm(databases, study_name, interim=interim)
         why = why or ("exploratory analysis" if exploratory else "planned analysis")
         how = {"interim": interim, "allow_altered": allow_altered}
-        subject = look_at(databases, study_name, who=who, why=why, label=label, **how)
-    show(explore(subject, elsewhere) if exploratory and study_name else subject, outputs)
+        data = look_at(databases, study_name, who=who, why=why, label=label, **how)
+    show(explore(data, elsewhere) if exploratory and study_name else data, outputs)
     if study_name is not None and not permuted:
-        _note_shown(databases, study_name, subject)
+        _note_shown(databases, study_name, data)
 
 
-def _note_shown(databases: "Databases", study_name: str, subject: "Subject") -> None:
+def _note_shown(databases: "Databases", study_name: str, data: "AnalysisInput") -> None:
     from rater.unblind import note_shown
 
-    look = int(str(subject.json_about["look"]))
+    look = int(str(data.json_about["look"]))
     note_shown(databases.rating_url, study_name, look=look, now=datetime.now(UTC))
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from rater.analysis.planned import Planned
 from rater.cli.elsewhere import Elsewhere
-from rater.cli.subject import Subject
+from rater.cli.subject import AnalysisInput
 from rater.errors import StudyError
 from rater.report.about import About
 from rater.report.terminal import Screen
@@ -29,11 +29,11 @@ _MEANINGS = {
 }
 
 
-def read_elsewhere(given: Elsewhere, *, label: str | None) -> Subject:
+def read_elsewhere(given: Elsewhere, *, label: str | None) -> AnalysisInput:
     """Read the table of --from and plan its analysis from the other options."""
     path, frame = _read(given)
     notes = ["These are ratings from elsewhere: nothing was preregistered or verified here."]
-    return Subject(
+    return AnalysisInput(
         frame=frame,
         plan=_plan(frame, given),
         screen=Screen(title=str(path), notes=notes, banner=label or ""),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rater.study.study import Study
 
 
-class _How(NamedTuple):
+class _ModelOptions(NamedTuple):
     """How a model is run."""
 
     batch_size: int | None
@@ -74,7 +74,7 @@ def generate(  # noqa: PLR0917 (click gives them by name)
     from rater.study.load import load_study
     from rater.study.vanishing import require_effects
 
-    study, how = load_study(file), _How(batch_size, device, dtype)
+    study, how = load_study(file), _ModelOptions(batch_size, device, dtype)
     sealed_url = databases["sealed_url"]
     require_key(sealed_url, databases["rating_url"], study.name)
     require_hook_points(study, count_layers(study.model))
@@ -95,7 +95,7 @@ class _Run(NamedTuple):
     restart: bool
 
 
-def _generate(study: "Study", file: Path, how: _How, run: _Run) -> None:
+def _generate(study: "Study", file: Path, how: _ModelOptions, run: _Run) -> None:
     """Make what is missing, model by model."""
     from datetime import UTC, datetime
 
@@ -125,7 +125,13 @@ def _generate(study: "Study", file: Path, how: _How, run: _Run) -> None:
 
 
 def _make(
-    sealed_url: str, study: "Study", missing: "Missing", model: "TransformerBridge", *, how: _How, n_kept: int
+    sealed_url: str,
+    study: "Study",
+    missing: "Missing",
+    model: "TransformerBridge",
+    *,
+    how: _ModelOptions,
+    n_kept: int,
 ) -> None:
     """Make completions with one model, and show how far that is."""
     from datetime import UTC, datetime
@@ -179,7 +185,7 @@ def _warn_of_same_texts(sealed_url: str, study: "Study") -> None:
         click.echo(f"Warning: {line}", err=True)
 
 
-def _forecast(study: "Study", missing: "Missing", how: _How, limit: int | None) -> None:
+def _forecast(study: "Study", missing: "Missing", how: _ModelOptions, limit: int | None) -> None:
     """Print what would be made, with which models, and roughly what that takes."""
     from rater.generate.estimate import describe, estimate, is_cpu
     from rater.generate.freeze import first_samples

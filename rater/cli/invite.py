@@ -138,7 +138,7 @@ def _labels(session: "Session", study_id: int, n_links: int | None, labels_file:
     from rater.study.declaration import require_different
 
     if labels_file is None:
-        first = count_invitations(session, study_id) + 1
+        first = count_invitations(session, study_id).n_made + 1
         return [str(number) for number in range(first, first + (n_links or 1))]
     if n_links is not None:
         msg = "--n and --labels both say how many links; give one of them."

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rater.analysis.diagnosis import Diagnosis
     from rater.analysis.primary import Analysis
-    from rater.cli.subject import Subject
+    from rater.cli.subject import AnalysisInput
 
 
 def echo_json(figures: object) -> None:
@@ -74,7 +74,7 @@ def telling(step: str, *, only_on_terminal: bool = False) -> "Iterator[Status]":
         yield status
 
 
-def show(subject: "Subject", outputs: Outputs) -> None:
+def show(data: "AnalysisInput", outputs: Outputs) -> None:
     """Analyse as planned, print the screen, and write what was asked for."""
     from rich.console import Console
 
@@ -88,26 +88,26 @@ def show(subject: "Subject", outputs: Outputs) -> None:
             status.update(f"Resampling raters and prompts: {done:,} of {of:,}")
 
         analysis = analyze_ratings(
-            subject.frame,
-            subject.plan,
-            raters=subject.raters,
-            guesses=subject.guesses,
-            assigned=subject.assigned,
-            texts=None if subject.tables is None else subject.tables.texts,
+            data.frame,
+            data.plan,
+            raters=data.raters,
+            guesses=data.guesses,
+            assigned=data.assigned,
+            texts=None if data.tables is None else data.tables.texts,
             progress=tell,
         )
-    print_analysis(analysis, Console(), subject.screen, show_all=outputs.show_all)
-    label = subject.about.label
+    print_analysis(analysis, Console(), data.screen, show_all=outputs.show_all)
+    label = data.about.label
     if outputs.json_path is not None:
-        write_json(analysis, outputs.json_path, {**subject.json_about, **({"label": label} if label else {})})
+        write_json(analysis, outputs.json_path, {**data.json_about, **({"label": label} if label else {})})
         click.echo(f"All results are in {outputs.json_path}", err=True)
     if outputs.csv_path is not None:
-        write_csv(subject.frame, outputs.csv_path)
+        write_csv(data.frame, outputs.csv_path)
         click.echo(f"The tidy ratings are in {outputs.csv_path}", err=True)
-        _write_texts(outputs.csv_path, subject)
+        _write_texts(outputs.csv_path, data)
     if outputs.report_path is not None:
         with telling("Writing the report with its figures (about 10 s)") as status:
-            remarks = _report(outputs.report_path, analysis, subject, status)
+            remarks = _report(outputs.report_path, analysis, data, status)
         for remark in remarks:
             click.echo(remark, err=True)
         click.echo(f"The report is in {outputs.report_path / 'report.html'}", err=True)
@@ -118,15 +118,15 @@ def texts_path(csv_path: Path) -> Path:
     return csv_path.with_name(f"{csv_path.stem}.texts{csv_path.suffix}")
 
 
-def _write_texts(csv_path: Path, subject: "Subject") -> None:
+def _write_texts(csv_path: Path, data: "AnalysisInput") -> None:
     """Write the texts with how each was rated next to the ratings."""
-    if subject.tables is None or subject.tables.texts.empty:
+    if data.tables is None or data.tables.texts.empty:
         return
     from rater.analysis.texts import rate_texts
     from rater.report.export import write_csv
 
     path = texts_path(csv_path)
-    write_csv(rate_texts(subject.tables.texts, subject.frame, subject.plan.dimensions), path)
+    write_csv(rate_texts(data.tables.texts, data.frame, data.plan.dimensions), path)
     click.echo(f"The texts are in {path}", err=True)
 
 
@@ -148,15 +148,15 @@ def show_diagnosis(diagnosis: "Diagnosis", title: str, json_path: Path | None) -
         click.get_current_context().exit(USER_MISTAKE)
 
 
-def _report(folder: Path, analysis: "Analysis", subject: "Subject", status: "Status") -> list[str]:
+def _report(folder: Path, analysis: "Analysis", data: "AnalysisInput", status: "Status") -> list[str]:
     from rater.report.folder import write_report
 
     return write_report(
         folder,
         analysis,
-        subject.frame,
-        subject.about,
-        json_about=subject.json_about,
-        tables=subject.tables,
+        data.frame,
+        data.about,
+        json_about=data.json_about,
+        tables=data.tables,
         say=status.update,
     )

@@ -57,7 +57,7 @@ def power(
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-    from rater.power import Circumstances, default_points, plan_power
+    from rater.power import PlanningAssumptions, default_points, plan_power
     from rater.publish.known_lengths import known_lengths
     from rater.report.power import print_power
     from rater.study.load import load_study
@@ -72,7 +72,7 @@ def power(
             default_points(study) if points is None else points,
             n_simulations=sims,
             seed=int(study.hash[:16], 16) if seed is None else seed,
-            circumstances=Circumstances(learnt, drop_out, known_lengths(study, file.parent)),
+            assumptions=PlanningAssumptions(learnt, drop_out, known_lengths(study, file.parent)),
             say=lambda size: progress.update(task, description=size),
         )
     print_power(plan)

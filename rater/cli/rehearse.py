@@ -92,8 +92,8 @@ def rehearse(
         if chosen:
             notes.append(f"Among the bots: one each that is {', '.join(chosen)}.")
         throwaway = Databases(done.sealed_url, done.rating_url)
-        subject = rehearse_on(throwaway, study_name, done.seen, notes=notes)
-    show(subject, outputs)
+        data = rehearse_on(throwaway, study_name, done.seen, notes=notes)
+    show(data, outputs)
     if times:
         _rehearse_often(sealed_url, study_name, cast, times)
 

@@ -10,7 +10,12 @@ from rater.analysis.planned import Planned
 from rater.cli.elsewhere import Elsewhere
 from rater.cli.facts import Databases, study_facts
 from rater.report.about import About, TextTables
-from rater.report.amended import describe_unshown_looks, say_added_after_look, say_amended, say_taken_out
+from rater.report.amended import (
+    describe_added_raters,
+    describe_removed_raters,
+    describe_unshown_looks,
+    summarise_amendments,
+)
 from rater.report.export import Json, as_json
 from rater.report.terminal import Screen
 from rater.verify import names_of_altered
@@ -36,7 +41,7 @@ _DERIVED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class AnalysisInput:
     """Answers with their plan, and what is said around them."""
 
     frame: pd.DataFrame
@@ -59,7 +64,7 @@ def look_at(
     interim: bool,
     label: str | None,
     allow_altered: bool = False,
-) -> Subject:
+) -> AnalysisInput:
     """Unblind a study, or look at it while it goes on; either is written in its log."""
     from rater.unblind import Reason, unblind
 
@@ -92,11 +97,11 @@ def look_at(
         "was_interim": seen.was_interim,
         "log_head": seen.log_head,
     }
-    subject = _subject(databases, name, seen, screen, label=label)
-    return replace(subject, json_about=subject.json_about | extra)
+    data = _read_input(databases, name, seen, screen, label=label)
+    return replace(data, json_about=data.json_about | extra)
 
 
-def permute(databases: Databases, name: str, *, allow_altered: bool = False) -> Subject:
+def permute(databases: Databases, name: str, *, allow_altered: bool = False) -> AnalysisInput:
     """Take a study's answers under arms that are not theirs; this is no look, and nothing is logged."""
     from rater.unblind import permuted
 
@@ -113,10 +118,10 @@ def permute(databases: Databases, name: str, *, allow_altered: bool = False) -> 
             ),
         ],
     )
-    return _subject(databases, name, seen, screen, label=PERMUTED)
+    return _read_input(databases, name, seen, screen, label=PERMUTED)
 
 
-def rehearse_on(databases: Databases, name: str, seen: "Joined", *, notes: list[str]) -> Subject:
+def rehearse_on(databases: Databases, name: str, seen: "Joined", *, notes: list[str]) -> AnalysisInput:
     """Take what bots answered in a rehearsal, from its throwaway databases."""
     screen = Screen(
         title=seen.title,
@@ -125,30 +130,32 @@ def rehearse_on(databases: Databases, name: str, seen: "Joined", *, notes: list[
         banner="REHEARSAL: bots and a made-up key; nothing here is about the real study",
         notes=notes,
     )
-    subject = _subject(databases, name, seen, screen, label=REHEARSED)
-    return replace(subject, about=replace(subject.about, is_rehearsal=True))
+    data = _read_input(databases, name, seen, screen, label=REHEARSED)
+    return replace(data, about=replace(data.about, is_rehearsal=True))
 
 
-def _subject(
+def _read_input(
     databases: Databases,
     name: str,
     seen: "Joined",
     screen: Screen,
     *,
     label: str | None,
-) -> Subject:
+) -> AnalysisInput:
     from rater.custody.export import data_dictionary, text_meanings
 
     meanings = data_dictionary(list(seen.frame.columns), masked=False)
     facts = study_facts(databases, name, seen)
     if facts.amendments:
-        added = say_added_after_look(facts)
-        screen = replace(screen, notes=[*screen.notes, say_amended(facts), *([added] if added else [])])
+        added = describe_added_raters(facts)
+        screen = replace(
+            screen, notes=[*screen.notes, summarise_amendments(facts), *([added] if added else [])]
+        )
     unshown = describe_unshown_looks(facts)
     if unshown:
         screen = replace(screen, notes=[*screen.notes, unshown])
     if facts.taken_out:
-        screen = replace(screen, notes=[*screen.notes, say_taken_out(facts)])
+        screen = replace(screen, notes=[*screen.notes, describe_removed_raters(facts)])
     if seen.altered:
         found = [f"Altered: {check.name}. {check.says}" for check in seen.altered]
         label = "; ".join(filter(None, [label_of_altered(seen.altered), label]))
@@ -175,7 +182,7 @@ def _subject(
             if column in _DERIVED or column in meanings
         },
     )
-    return Subject(
+    return AnalysisInput(
         frame=seen.frame,
         plan=seen.plan,
         screen=screen,
@@ -193,9 +200,9 @@ def label_of_altered(checks: "Sequence[Check]") -> str:
     return f"{ALTERED} ({', '.join(names_of_altered(checks))})"
 
 
-def explore(subject: Subject, given: Elsewhere) -> Subject:
+def explore(data: AnalysisInput, given: Elsewhere) -> AnalysisInput:
     """Change what was planned where an option says so; what no option names stays."""
-    plan = subject.plan
+    plan = data.plan
     changed = replace(
         plan,
         primary=given["primary"] or plan.primary,
@@ -204,4 +211,4 @@ def explore(subject: Subject, given: Elsewhere) -> Subject:
         score=given["score"] or plan.score,
         sesoi=given["sesoi"] or plan.sesoi,
     )
-    return replace(subject, plan=changed)
+    return replace(data, plan=changed)

@@ -7,7 +7,8 @@ from datetime import datetime
 from rater.errors import StateError
 from rater.store.engine import disposing, reading
 from rater.store.log import read_events
-from rater.store.rating.masked import count_booklets, count_invitations, read_raters
+from rater.store.rating.invitations import count_invitations
+from rater.store.rating.masked import count_booklets, read_raters
 from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Event
 from rater.store.rating.studies import get_study
@@ -53,7 +54,7 @@ def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
         raters = read_raters(session, study.id)
         n_planned = count_booklets(session, study.id)
         n_declined = read_tallies(session, study.id).get(Turned.DECLINED, 0)
-        n_invited, _ = count_invitations(session, study.id)
+        n_invited = count_invitations(session, study.id).n_made
     sealed = closings[-1].detail
     stood = [standing(rater, now=now, is_over=True) for rater in raters]
     standings = Counter(stood)

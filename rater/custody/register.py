@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from rater.analysis.of_study import plan_of
 from rater.analysis.planned import PlannedContrast
 from rater.analysis.sequential import describe_looks
+from rater.analysis.wording import SCOPES
 from rater.errors import StateError
 from rater.publish.confounds import read_confounds
 from rater.publish.lost_key import explain_lost_key
@@ -30,11 +31,6 @@ from rater.study.describe_analysis import describe_control, describe_doses
 from rater.study.state import State
 from rater.study.study import Study
 
-_SCOPES = {
-    "raters+prompts": "other raters and other prompts like these",
-    "raters": "other raters, for these prompts",
-    "prompts": "other prompts like these, for these raters",
-}
 _ASKED = {
     "together": "all dimensions under each text",
     "blocks": "in counterbalanced blocks of one dimension each",
@@ -133,7 +129,7 @@ def _hypotheses(study: Study) -> Iterator[str]:
     what = "are preferred to" if study.is_pairwise else "are rated differently from"
     yield (
         f'On the question "{dimension.question}" (`{dimension.name}`), texts of the arm `{first}` {what} '
-        f"texts of the arm `{second}`, for {_SCOPES[study.analysis.scope]}. The test is two-sided."
+        f"texts of the arm `{second}`, for {SCOPES[study.analysis.scope]}. The test is two-sided."
     )
     if study.analysis.sesoi is not None:
         yield (

@@ -10,6 +10,7 @@ from typing import Any
 
 from rater.generate.checkpoint import BYTES, read_checkpoint
 from rater.store.sealed.completions import Cell
+from rater.study.pace import describe_duration
 from rater.study.study import Study
 
 _CHARACTERS_PER_TOKEN = 4
@@ -132,13 +133,7 @@ def describe(expected: Estimate, *, free: int | None = None) -> list[str]:
     if not is_cpu(expected.device):
         return [what, memory, "  time: not known before for a GPU"]
     seconds = expected.flops / cpu_flops_per_second()
-    return [what, memory, f"  time: roughly {_duration(seconds)} on this machine while it is idle"]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+    return [what, memory, f"  time: roughly {describe_duration(seconds)} on this machine while it is idle"]
 
 
 def cpu_flops_per_second() -> float:

@@ -15,7 +15,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from rater.errors import StateError
 from rater.generate.estimate import kept_together
 from rater.generate.freeze import Missing
-from rater.publish.audit.forms import repetition
+from rater.publish.audit.forms import word_repetition
 from rater.steering.additions import resolve
 from rater.steering.likelihood import unsteered_nlls
 from rater.steering.prompts import render, set_off
@@ -138,7 +138,7 @@ def _measured(
             text=set_off(made.text, chat=study.chat),
             stop_reason=made.stop_reason,
             nll=nll,
-            repetition=repetition(made.text),
+            repetition=word_repetition(made.text),
         )
         for made, nll in zip(group, nlls, strict=True)
     ]

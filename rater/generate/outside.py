@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from rater.generate.freeze import Missing
-from rater.publish.audit.forms import repetition
+from rater.publish.audit.forms import word_repetition
 from rater.store.engine import disposing, writing
 from rater.store.log import append_event
 from rater.store.sealed.completions import Cell, NewCompletion, insert_completions
@@ -48,7 +48,7 @@ def take_outside(sealed_url: str, study: Study, missing: Missing, folder: Path, 
             token_ids=(),
             text=texts[cell],
             stop_reason="unknown",
-            repetition=repetition(texts[cell]),
+            repetition=word_repetition(texts[cell]),
         )
         for cell in cells
     ]

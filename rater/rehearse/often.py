@@ -20,7 +20,7 @@ from rater.analysis.results import Outcome, Result
 from rater.analysis.scales import is_pairwise
 from rater.analysis.scope import make_tests
 from rater.bots.sit import sit
-from rater.rehearse.throwaway import Material, Throwaway, now, publish_throwaway, read_material
+from rater.rehearse.throwaway import StudyTexts, Throwaway, now, publish_throwaway, read_study_texts
 from rater.rehearse.world import Cast, make_judges, make_world
 from rater.store.engine import disposing
 from rater.store.rating.open import create_rating
@@ -66,7 +66,7 @@ def rehearse_often(
         StateError: the study is not wholly generated.
         StudyError: the cast does not fit it.
     """
-    material = read_material(sealed_url, name, cast.n_raters)
+    texts = read_study_texts(sealed_url, name, cast.n_raters)
     outcomes = []
     with temporary_folder("rater-rehearsals-") as folder:
         empty = folder / "empty"
@@ -74,21 +74,21 @@ def rehearse_often(
         for number, rng in enumerate(np.random.default_rng(cast.seed).spawn(times), start=1):
             own = folder / "one"
             shutil.copytree(empty, own)
-            outcomes.append(_rehearse_one(own, material, cast, rng))
+            outcomes.append(_rehearse_one(own, texts, cast, rng))
             shutil.rmtree(own)
             if number % 20 == 0:
                 say(f"{number} of {times} rehearsals …")
-    return _count([judge_outcome(outcome, cast.effect, material) for outcome in outcomes])
+    return _count([judge_outcome(outcome, cast.effect, texts) for outcome in outcomes])
 
 
 def planned_study(sealed_url: str, name: str, cast: Cast) -> Study:
     """Read the study as it is rehearsed: with the cast's number of raters. Costs two queries."""
-    return read_material(sealed_url, name, cast.n_raters).study
+    return read_study_texts(sealed_url, name, cast.n_raters).study
 
 
-def judge_outcome(outcome: Outcome, effect: float, material: Material) -> Found:
+def judge_outcome(outcome: Outcome, effect: float, texts: StudyTexts) -> Found:
     """Say whether a test found what there was to be found."""
-    is_significant = isinstance(outcome, Result) and outcome.rejects(material.study.analysis.alpha)
+    is_significant = isinstance(outcome, Result) and outcome.rejects(texts.study.analysis.alpha)
     is_different = is_significant and (outcome.estimate or 0.0) * effect >= 0
     return Found(is_different, outcome)
 
@@ -115,11 +115,11 @@ def _make_empty(folder: Path) -> None:
             pass
 
 
-def _rehearse_one(folder: Path, material: Material, cast: Cast, rng: np.random.Generator) -> Outcome:
-    throwaway = publish_throwaway(folder, material, rng)
+def _rehearse_one(folder: Path, texts: StudyTexts, cast: Cast, rng: np.random.Generator) -> Outcome:
+    throwaway = publish_throwaway(folder, texts, rng)
     _rate(throwaway, cast, rng)
     reason = Reason("rehearsal", "rehearsal")
-    name = material.study.name
+    name = texts.study.name
     return planned_test(unblind(throwaway.sealed_url, throwaway.rating_url, name, reason=reason, now=now()))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rater.bots.walk import Bot, walk
-from rater.rehearse.throwaway import Throwaway, address_for_a_bot, now, publish_throwaway, read_material
+from rater.rehearse.throwaway import Throwaway, address_for_a_bot, now, publish_throwaway, read_study_texts
 from rater.rehearse.world import Cast, make_judges, make_world
 from rater.serving import serving
 from rater.temp_files import temporary_folder
@@ -47,11 +47,11 @@ def rehearsing(sealed_url: str, name: str, cast: Cast, *, say: Callable[[str], N
         StateError: the study is not wholly generated, or its pages do not lead a bot to their end.
         StudyError: the cast does not fit it.
     """
-    material = read_material(sealed_url, name, cast.n_raters)
+    texts = read_study_texts(sealed_url, name, cast.n_raters)
     rng = np.random.default_rng(cast.seed)
     with temporary_folder("rater-rehearsal-") as folder:
-        throwaway = publish_throwaway(folder, material, rng)
-        say(f"Serving a throwaway copy with a made-up key to {material.study.n_raters} bots …")
+        throwaway = publish_throwaway(folder, texts, rng)
+        say(f"Serving a throwaway copy with a made-up key to {texts.study.n_raters} bots …")
         with serving(throwaway.rating_url, folder) as address:
             _rate(address, throwaway, cast, rng)
         reason = Reason("rehearsal", "rehearsal")

@@ -30,7 +30,7 @@ MadeUpKey: TypeAlias = list[tuple[Cell, KeptCompletion]]
 
 
 @dataclass(frozen=True)
-class Material:
+class StudyTexts:
     """What a rehearsal is made from: a study of the size that is rehearsed, and its texts."""
 
     study: Study
@@ -53,7 +53,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def read_material(sealed_url: str, name: str, n_raters: int | None) -> Material:
+def read_study_texts(sealed_url: str, name: str, n_raters: int | None) -> StudyTexts:
     """Read a generated study for a rehearsal; its own number of raters, or another. Costs two queries.
 
     Raises:
@@ -67,14 +67,14 @@ def read_material(sealed_url: str, name: str, n_raters: int | None) -> Material:
     plan = study.plan.model_copy(update={"raters": n_raters or study.n_raters, "ratings_per_item": None})
     # bots have no personal links
     changed = {**study.model_dump(), "plan": plan.model_dump(), "invited_only": False}
-    return Material(Study.model_validate(changed), completions)
+    return StudyTexts(Study.model_validate(changed), completions)
 
 
-def publish_throwaway(folder: Path, material: Material, rng: np.random.Generator) -> Throwaway:
+def publish_throwaway(folder: Path, texts: StudyTexts, rng: np.random.Generator) -> Throwaway:
     """Publish a study under a made-up key in a folder's two databases, and open it."""
-    study = material.study
+    study = texts.study
     sealed_url, rating_url = f"sqlite:///{folder}/sealed.db", f"sqlite:///{folder}/rating.db"
-    made_up = _deal_arms(material.completions, rng)
+    made_up = _deal_arms(texts.completions, rng)
     _write_sealed(sealed_url, study, made_up)
     publish_study(sealed_url, rating_url, study.name, now=now())
     open_study(rating_url, study.name, now=now())

@@ -4,8 +4,8 @@ from rich.console import Console
 
 from rater.analysis.of_study import plan_of
 from rater.analysis.sequential import describe_looks
+from rater.analysis.wording import SCORE_LABELS
 from rater.report.labelled import labelled
-from rater.report.numbers import SCORE_LABELS
 from rater.study.describe_analysis import (
     describe_contrast,
     describe_control,

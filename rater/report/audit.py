@@ -37,7 +37,7 @@ def print_audit(audit: Audit, console: Console, *, whole: bool = True, every_cue
     if cues:
         console.print(Padding(_cue_table(cues), (1, 2, 0, 2)))
     if whole and not every_cue:
-        console.print(Padding(Text(_say_rest(audit)), (0, 2)))
+        console.print(Padding(Text(_describe_rest(audit)), (0, 2)))
     for line in _remarks(audit) if whole else []:
         console.print(Padding(Text(line, style="dim"), (0, 2)))
 
@@ -71,7 +71,7 @@ def _confounds(audit: Audit) -> str:
     )
 
 
-def _say_rest(audit: Audit) -> str:
+def _describe_rest(audit: Audit) -> str:
     """Count the cues that do not stand out, and say how far they are from chance."""
     rest = [cue for cue in audit.cues if not cue.is_confound]
     if not rest:

@@ -1,8 +1,9 @@
 """Compose a report: two pages that a reviewer reads first, then every other section."""
 
 import rater
-from rater.analysis.wording import counted
+from rater.analysis.wording import sentence
 from rater.report.document import Block, Document, Prose, Section
+from rater.report.numbers import sizes_of
 from rater.report.sections.amendments import amendments_section
 from rater.report.sections.arms import contrasts_section, doses_section, ranking_section
 from rater.report.sections.beside import dimension_section, naive_section
@@ -19,7 +20,7 @@ from rater.report.sections.difference import (
     primary_section,
 )
 from rater.report.sections.exclusions import exclusions_section
-from rater.report.sections.findings import Findings, sentence
+from rater.report.sections.findings import Findings
 from rater.report.sections.methods import methods_section
 from rater.report.sections.provenance import files_section, provenance_section
 from rater.report.sections.quality import (
@@ -37,6 +38,7 @@ from rater.report.sections.units import prompts_section, raters_section
 def compose(findings: Findings, digest: str) -> Document:
     """Compose a report; ``digest`` is the SHA-256 of its answers."""
     found, about = findings.primary, findings.about
+    study = about.study
     return Document(
         title=about.title,
         question=found.dimension.question,
@@ -44,7 +46,11 @@ def compose(findings: Findings, digest: str) -> Document:
         answer=found.headline,
         explanation=explain_score(findings),
         verdict=found.verdict,
-        sizes=_sizes(findings),
+        sizes=sizes_of(
+            findings.analysis,
+            n_finished=study.n_finished_raters if study else None,
+            n_planned=study.n_planned_raters if study else None,
+        ),
         label=about.label,
         notice=_notice(findings),
         top=_first_pages(findings),
@@ -103,18 +109,6 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         files_section(findings),
     ]
     return [section for section in every if section is not None]
-
-
-def _sizes(findings: Findings) -> str:
-    n, study = findings.analysis.n, findings.about.study
-    sizes = [counted(n.raters, "rater"), counted(n.prompts, "prompt"), counted(n.items, "text")]
-    sizes.append(counted(n.answers, "answer"))
-    if study is not None:
-        sizes[0] += f" ({study.n_finished_raters} of {study.n_planned_raters} planned finished)"
-    tested = findings.primary.primary.n.raters
-    if 0 < tested < n.raters:
-        sizes[0] += f" ({tested:,} in the primary test)"
-    return " · ".join(sizes)
 
 
 def _notice(findings: Findings) -> str:

@@ -7,6 +7,7 @@ from rater.report.labelled import labelled
 from rater.study.arms import models_needed
 from rater.study.describe import describe_arm
 from rater.study.forecast import TOKENS_PER_SECOND, Forecast
+from rater.study.pace import describe_duration
 from rater.study.study import Study
 
 
@@ -20,7 +21,7 @@ def print_forecast(study: Study, expected: Forecast, console: Console | None = N
 
 def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
     cells = f"{expected.n_prompts} prompts × {expected.n_arms} arms"
-    generation = f"about {_duration(expected.generation_s)} at {TOKENS_PER_SECOND:.0f} tokens/s"
+    generation = f"about {describe_duration(expected.generation_s)} at {TOKENS_PER_SECOND:.0f} tokens/s"
     trials = f"{expected.trials_per_booklet} a booklet, {expected.n_trials:,} in all"
     return [
         ("title", study.title),
@@ -44,17 +45,9 @@ def _lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
 
 
 def _raters_time(study: Study, expected: Forecast) -> str:
-    estimate = f"about {_duration(expected.minutes_per_rater * 60)}, from consent to the last page"
+    estimate = f"about {describe_duration(expected.minutes_per_rater * 60)}, from consent to the last page"
     return estimate if study.minutes is None else f"{estimate}; raters are told {study.minutes} min"
 
 
 def _models(study: Study) -> str:
     return ", then ".join(models_needed(study.arms, study.model)) or "none: all texts come from files"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"

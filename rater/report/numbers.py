@@ -3,17 +3,9 @@
 from collections.abc import Sequence
 
 from rater.analysis.bounds import is_clipped
-from rater.analysis.primary import DimensionAnalysis
+from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome, Quantity, Result
-from rater.analysis.wording import coverage, number, p_value
-
-SCORE_LABELS = {
-    "net_superiority": "net superiority",
-    "scale_points": "scale points",
-    "answers": "single answers",
-    "log_odds": "log odds ratio",
-    "log_sd_ratio": "log ratio of SDs",
-}
+from rater.analysis.wording import SCORE_LABELS, counted, coverage, number, p_value
 
 NO_INTERVAL = "no usable interval"
 """For a test with fewer than two degrees of freedom."""
@@ -94,6 +86,20 @@ def remarks_on_bounds(found: Sequence[tuple[str, Outcome | Quantity]]) -> list[s
 def scored(outcomes: Sequence[Outcome]) -> list[tuple[str, Outcome]]:
     """Name tests by their scores."""
     return [(SCORE_LABELS[each.score], each) for each in outcomes]
+
+
+def sizes_of(analysis: Analysis, *, n_finished: int | None, n_planned: int | None) -> str:
+    """Return the numbers of raters, prompts, texts and answers of an analysis in one line."""
+    n = analysis.n
+    sizes = [counted(n.raters, "rater"), counted(n.prompts, "prompt"), counted(n.items, "text")]
+    sizes.append(counted(n.answers, "answer"))
+    if n_finished is not None:
+        of = "" if n_planned is None else f" of {n_planned} planned"
+        sizes[0] += f" ({n_finished}{of} finished)"
+    n_tested = analysis.dimensions[0].primary.n.raters
+    if 0 < n_tested < n.raters:
+        sizes[0] += f" ({n_tested:,} in the primary test)"
+    return " · ".join(sizes)
 
 
 def which_counts(found: DimensionAnalysis) -> str:

@@ -58,15 +58,15 @@ def describe_spread(spread: Spread) -> str:
 
 
 def _assumed(plan: PowerPlan) -> list[str]:
-    pilot = plan.circumstances.pilot
+    pilot = plan.assumptions.pilot
     lines = [describe_spread(plan.spread)]
     if plan.last_look is not None:
         lines.append(
             f"Tested at p < {significant(plan.last_look)}, as at the end of a study that was looked at as "
             "planned; an earlier look may find it sooner."
         )
-    if plan.circumstances.drop_out:
-        lines.append(f"{plan.circumstances.drop_out:.0%} of raters leave somewhere in their booklet.")
+    if plan.assumptions.drop_out:
+        lines.append(f"{plan.assumptions.drop_out:.0%} of raters leave somewhere in their booklet.")
     if pilot is not None:
         size = f"{counted(pilot.n_answers, 'answer')} of {counted(pilot.n_raters, 'rater')}"
         lines.append(

@@ -20,12 +20,11 @@ from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import NotEstimable, Outcome, Result
 from rater.analysis.scales import is_pairwise
 from rater.analysis.sequential import Seen
-from rater.analysis.wording import counted, p_value
+from rater.analysis.wording import SCORE_LABELS, p_value
 from rater.report.beside import blinding_lines, exclusion_lines, further_lines, looks_line
 from rater.report.data_check import print_diagnosis
 from rater.report.labelled import shorten_middle
 from rater.report.numbers import (
-    SCORE_LABELS,
     bare_p,
     interval_text,
     level,
@@ -33,6 +32,7 @@ from rater.report.numbers import (
     p_of,
     remarks_on_bounds,
     scored,
+    sizes_of,
     statistic,
     which_counts,
 )
@@ -80,7 +80,8 @@ def _print(analysis: Analysis, console: Console, screen: Screen, *, show_all: bo
     if screen.banner:
         console.print(Text(f" {screen.banner} ", style="bold reverse"))
     console.print(Text(screen.title, style="bold"))
-    console.print(Text(_sizes(analysis, screen), style="dim"))
+    sizes = sizes_of(analysis, n_finished=screen.completed_raters, n_planned=screen.planned_raters)
+    console.print(Text(sizes, style="dim"))
     print_diagnosis(analysis.diagnosis, console, is_external=analysis.is_external)
     for found in analysis.dimensions:
         console.print()
@@ -97,19 +98,6 @@ def _print(analysis: Analysis, console: Console, screen: Screen, *, show_all: bo
         _print_list(notes, console)
     if screen.log_head:
         console.print(Text(f"  log   {screen.log_head}"), soft_wrap=True)
-
-
-def _sizes(analysis: Analysis, screen: Screen) -> str:
-    n = analysis.n
-    sizes = [counted(n.raters, "rater"), counted(n.prompts, "prompt"), counted(n.items, "text")]
-    sizes.append(counted(n.answers, "answer"))
-    if screen.completed_raters is not None:
-        of = "" if screen.planned_raters is None else f" of {screen.planned_raters} planned"
-        sizes[0] += f" ({screen.completed_raters}{of} finished)"
-    tested = analysis.dimensions[0].primary.n.raters
-    if 0 < tested < n.raters:
-        sizes[0] += f" ({tested:,} in the primary test)"
-    return " · ".join(sizes)
 
 
 def _print_dimension(

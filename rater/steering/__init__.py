@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rater.steering.effects import kl_divergence as kl_divergence
     from rater.steering.effects import next_token_effect as next_token_effect
     from rater.steering.effects import position_norms as position_norms
-    from rater.steering.effects import repetition as repetition
+    from rater.steering.effects import token_repetition as token_repetition
     from rater.steering.formats import load_vectors as load_vectors
     from rater.steering.formats import read_header as read_header
     from rater.steering.formats import save_vectors as save_vectors
@@ -77,7 +77,7 @@ _HOME = {
     "print_n_comparisons": "rater.steering.comparisons",
     "random_like": "rater.steering.controls",
     "read_header": "rater.steering.formats",
-    "repetition": "rater.steering.effects",
+    "token_repetition": "rater.steering.effects",
     "residual_norm": "rater.steering.strength",
     "resolve": "rater.steering.additions",
     "save_vectors": "rater.steering.formats",

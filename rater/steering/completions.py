@@ -13,7 +13,7 @@ from rater.steering.additions import resolve
 from rater.steering.bridge import tokenize
 from rater.steering.context import require_no_block
 from rater.steering.draw import Sampling
-from rater.steering.effects import count_words, repetition
+from rater.steering.effects import count_words, token_repetition
 from rater.steering.likelihood import unsteered_nlls
 from rater.steering.positions import Touch, Window, touches
 from rater.steering.prompts import render, set_off
@@ -215,7 +215,7 @@ def _measure(
             n_tokens=len(each.token_ids),
             n_words=count_words(each.text),
             nll=nll,
-            repetition=repetition(each.token_ids),
+            repetition=token_repetition(each.token_ids),
         )
         for each, nll in zip(completions, nlls, strict=True)
     ]

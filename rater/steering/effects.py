@@ -202,10 +202,10 @@ def position_norms(
     return report
 
 
-def repetition(token_ids: Sequence[int], n: int = 3) -> float | None:
-    """Give the share of runs of n tokens that occurred before in the same completion; None where it has none.
+def token_repetition(token_ids: Sequence[int], n: int = 3) -> float | None:
+    """Return the share of runs of n tokens that occurred before in the same completion; None without any run.
 
-    0 is what a text that never repeats itself has; "love love love love" comes near 1.
+    0 for a text that never repeats itself; "love love love love" comes near 1.
     """
     runs = [tuple(token_ids[start : start + n]) for start in range(len(token_ids) - n + 1)]
     return 1 - len(set(runs)) / len(runs) if runs else None

@@ -27,7 +27,9 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000), Printa
 Title = Annotated[str, StringConstraints(min_length=1, max_length=200), Printable]
 Question = Annotated[str, StringConstraints(min_length=1, max_length=500), Printable]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True), Printable]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]*$"
+MAX_NAME_LENGTH = 64
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=MAX_NAME_LENGTH)]
 
 
 def _require_order(value: object) -> object:

@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from rater.study.plan import Asking
 
 
+def set_size(n_arms: int, *, is_pairwise: bool) -> int:
+    """Return the number of trials of a set: one for each arm, or one for each pair of arms."""
+    return n_arms * (n_arms - 1) // 2 if is_pairwise else n_arms
+
+
 @dataclass(frozen=True)
 class Design:
     """The counts that booklets are dealt from."""
@@ -67,8 +72,8 @@ class Design:
 
     @property
     def set_size(self) -> int:
-        """How many trials a set holds."""
-        return self.n_arms * (self.n_arms - 1) // 2 if self.is_pairwise else self.n_arms
+        """The number of trials of a set."""
+        return set_size(self.n_arms, is_pairwise=self.is_pairwise)
 
     @property
     def samples_per_set(self) -> int:

@@ -17,6 +17,17 @@ SECONDS_PER_PAGE = 3.0
 """Finding the button of a page, and waiting for the next one."""
 
 
+def describe_duration(seconds: float) -> str:
+    """Return a duration in words, such as "40 s", "12 minutes", "1.5 hours" or "3 days"."""
+    if round(seconds) < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        minutes = round(seconds / 60)
+        return f"{minutes} minute{'s' * (minutes != 1)}"
+    hours = seconds / 3600
+    return f"{hours:.1f} hours".replace(".0 ", " ") if hours < 48 else f"{round(hours / 24)} days"
+
+
 def seconds_per_trial(protocol: Protocol, n_words: float, *, n_questions: int) -> float:
     """Estimate the seconds that one trial takes.
 

@@ -12,7 +12,7 @@ from rater.study.arms import Arm, Prompted, Steered, Unsteered
 from rater.study.asides import AttentionCheck
 from rater.study.confounds import TextCue
 from rater.study.declaration import InOrder, Name, Text, require_different
-from rater.study.design import Design
+from rater.study.design import Design, set_size
 from rater.study.plan import Plan
 from rater.study.protocol import Protocol, require_answers, require_asked
 from rater.study.sampling import Sampling
@@ -212,14 +212,10 @@ class Study(Protocol):
         return self.plan.items_per_rater or self._default_items_per_rater
 
     @property
-    def _set_size(self) -> int:
-        n_arms = len(self.arms)
-        return n_arms * (n_arms - 1) // 2 if self.is_pairwise else n_arms
-
-    @property
     def _default_items_per_rater(self) -> int:
         n_blocks = len(self.dimensions) if self.plan.asking == "blocks" else 1
-        return self._set_size * max(n_blocks, len(self.prompts) // n_blocks * n_blocks)
+        sets = max(n_blocks, len(self.prompts) // n_blocks * n_blocks)
+        return set_size(len(self.arms), is_pairwise=self.is_pairwise) * sets
 
     @property
     def n_raters(self) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rater.errors import StudyError, nearest
+from rater.study.declaration import MAX_NAME_LENGTH, NAME_PATTERN
 
 TEMPLATES = (
     "love_vs_hate",
@@ -19,7 +20,6 @@ TEMPLATES = (
     "templates/whole_visit",
 )
 """By path: the folder of a checkout may hold users' own studies too."""
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _DATA = "completions.jsonl"
 """The file with texts that some templates read; it lies in the same folder."""
 
@@ -50,7 +50,7 @@ def write_study(path: Path, template_name: str) -> list[Path]:
         StudyError: there is no such template, the name is not valid, or a file is there already.
     """
     template = _find(template_name)
-    if path.suffix != ".py" or not _NAME.fullmatch(path.stem):
+    if path.suffix != ".py" or not _is_name(path.stem):
         msg = (
             f"{str(path)!r} does not give a valid study name; valid: a-z, 0-9, _ and -, starting with a "
             "letter or digit, such as my_study"
@@ -72,6 +72,10 @@ def write_study(path: Path, template_name: str) -> list[Path]:
     for file, content in contents.items():
         _write_new(file, content)
     return list(contents)
+
+
+def _is_name(stem: str) -> bool:
+    return len(stem) <= MAX_NAME_LENGTH and re.match(NAME_PATTERN, stem) is not None
 
 
 def _find(name: str) -> Template:

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from rater.study.protocol import Dimension
 from rater.web.flow import Place, url_of
-from rater.web.security import is_secure
+from rater.web.security import set_rater_cookie
 from rater.web.trial_form import LONGEST_DRAFT, Given, read_draft
 
 _COOKIE = "rater-draft-"
@@ -22,15 +22,8 @@ def keep_draft(response: AnyResponse, draft: str, *, slug: str, position: int) -
     others = (len(kept) for of, kept in request.cookies.items() if of.startswith(_COOKIE) and of != name)
     if sum(others) + len(draft) > _MOST:
         return
-    response.set_cookie(
-        name,
-        draft,
-        max_age=_LIFETIME_S,
-        path=url_of(slug, Place("landing")),
-        httponly=True,
-        secure=is_secure(),
-        samesite="Lax",
-    )
+    path = url_of(slug, Place("landing"))
+    set_rater_cookie(response, name, draft, lifetime_s=_LIFETIME_S, path=path)
 
 
 def drop_draft(response: AnyResponse, *, slug: str, position: int) -> None:

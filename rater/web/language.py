@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from rater.study.protocol import Protocol
 from rater.web.markdown import render_markdown
-from rater.web.security import is_secure
+from rater.web.security import set_rater_cookie
 
 NAMES = {"en": "English", "de": "Deutsch", "es": "Español", "fr": "Français", "zh": "中文"}
 """The languages of our own pages, each in its own."""
@@ -194,15 +194,7 @@ def _preferred(languages: Sequence[str]) -> str | None:
 
 def keep_language(response: AnyResponse, language: str, *, path: str) -> None:
     """Let the browser keep the language that a rater chose, for this study's path."""
-    response.set_cookie(
-        LANGUAGE_COOKIE,
-        language,
-        max_age=_LIFETIME_S,
-        path=path,
-        httponly=True,
-        secure=is_secure(),
-        samesite="Lax",
-    )
+    set_rater_cookie(response, LANGUAGE_COOKIE, language, lifetime_s=_LIFETIME_S, path=path)
 
 
 def direction_of(texts: Sequence[str]) -> Direction:

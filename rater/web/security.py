@@ -126,10 +126,15 @@ def is_token(sent: str) -> bool:
 
 def keep_token(response: AnyResponse, token: str, *, path: str) -> None:
     """Let the browser keep the rater's token for this study's path, so that coming back resumes."""
+    set_rater_cookie(response, TOKEN_COOKIE, token, lifetime_s=_TOKEN_LIFETIME_S, path=path)
+
+
+def set_rater_cookie(response: AnyResponse, name: str, value: str, *, lifetime_s: int, path: str) -> None:
+    """Set a cookie on a study's path that scripts and other sites' forms cannot use."""
     response.set_cookie(
-        TOKEN_COOKIE,
-        token,
-        max_age=_TOKEN_LIFETIME_S,
+        name,
+        value,
+        max_age=lifetime_s,
         path=path,
         httponly=True,
         secure=is_secure(),

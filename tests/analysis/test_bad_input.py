@@ -62,7 +62,7 @@ def test_one_rater_gets_the_test_by_prompt_and_no_bootstrap(load: Load, planned:
     (found,) = analyzed(load("a").query("rater == 'r01'"), planned).dimensions
 
     assert found.primary.test == "by-prompt t"
-    assert "says nothing about other people" in found.headline
+    assert "does not extend to other people" in found.headline
     assert found.details.raters[0].shrunken is None
 
 

@@ -199,7 +199,7 @@ def test_one_rater_gets_the_test_by_prompt() -> None:
 
     assert found.primary.test == "by-prompt t"
     assert "this rater, shown both, chooses" in found.headline
-    assert "says nothing about other people" in found.headline
+    assert "does not extend to other people" in found.headline
 
 
 def test_an_arm_that_always_wins_has_no_finite_strength() -> None:

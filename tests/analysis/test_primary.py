@@ -67,7 +67,7 @@ def test_one_rater_is_tested_by_prompt_with_the_limit_of_the_claim(load: Load, p
     assert found.primary.p == pytest.approx(0.0479154030702227)
     assert [outcome.test for outcome in found.beside] == ["by-prompt signed-rank"]
     assert found.headline.endswith(
-        "The claim is about this one rater, over prompts like these; it says nothing about other people."
+        "The claim is about this one rater, over prompts like these; it does not extend to other people."
     )
     assert [note.says for note in analysis.notes] == [
         "1 of 12 planned raters has answered: this is not the planned sample"

@@ -11,17 +11,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from rater.analysis.agreement import Agreement
+from rater.analysis.headline import describe_spent_alpha
 from rater.analysis.planned import Planned
 from rater.analysis.primary import analyze
 from rater.analysis.results import Estimate
-from rater.analysis.sequential import (
-    Seen,
-    at_look,
-    describe_looks,
-    level_at_the_end,
-    planned_levels,
-    say_spent,
-)
+from rater.analysis.sequential import Seen, at_look, describe_looks, level_at_the_end, planned_levels
 from rater.study.analysis_plan import Looks, Spending
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert
@@ -126,7 +120,7 @@ def test_an_early_look_says_its_level_and_has_intervals_of_it(load: Load) -> Non
 
     assert "99.695 % CI" in analysis.dimensions[0].headline
     [note] = [note for note in analysis.notes if "spread" in note.says]
-    assert note.says == say_spent(plan)
+    assert note.says == describe_spent_alpha(plan)
     assert note.says == (
         "alpha 0.05 is spread over all looks after O'Brien and Fleming (Lan & DeMets 1983): this one, at "
         "50.0% of the planned answers, tests at p < 0.00305, and its intervals are of 99.695 %"
@@ -138,7 +132,7 @@ def test_a_look_names_those_before_it_so_that_its_level_can_be_found_again() -> 
 
     assert later.spent is not None
     assert later.spent.earlier == (0.25, 0.5)
-    assert "at 75.0% of the planned answers, after 25.0%, 50.0%, tests at p < " in say_spent(later)
+    assert "at 75.0% of the planned answers, after 25.0%, 50.0%, tests at p < " in describe_spent_alpha(later)
     again = at_look(PLANNED, looks(72, 144, 144, is_open=True)).spent
     assert again is not None
     assert again.earlier == (0.25,)

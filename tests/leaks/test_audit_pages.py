@@ -25,7 +25,7 @@ from rater import (
 from rater.publish.audit.crawl import Crawler
 from rater.publish.audit.preview import previewing
 from rater.publish.audit.studies import audit_study
-from rater.publish.audit.subject import Subject, arms_of
+from rater.publish.audit.subject import AuditedPublication, arms_of
 from rater.publish.prepare import prepare_publication
 from rater.publish.publish import publish_study
 
@@ -134,7 +134,7 @@ def test_the_audit_walks_every_kind_of_page(
     seal_completions(declared)
     prepared = prepare_publication(sealed_url, declared.name, now=NOW)
     draft = prepared.draft
-    subject = Subject(
+    audited = AuditedPublication(
         study=declared,
         published=prepared.published,
         items=tuple(draft.items),
@@ -144,7 +144,7 @@ def test_the_audit_walks_every_kind_of_page(
         secrets=(),
     )
 
-    with previewing(subject, tmp_path) as preview:
+    with previewing(audited, tmp_path) as preview:
         crawler = Crawler(preview.address, preview.slug)
         crawler.crawl(n_booklets=1, most_trials=1)
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from rater.publish.audit.cues import measure_cues
 from rater.publish.audit.findings import Cue
-from rater.publish.audit.forms import FORMS, repetition
+from rater.publish.audit.forms import FORMS, word_repetition
 from rater.publish.audit.separation import holm, separate
-from rater.publish.audit.subject import Subject
+from rater.publish.audit.subject import AuditedPublication
 from rater.store.rating.publication import NewBooklet, NewItem
 from rater.store.rating.studies import PublishedStudy
 from rater.study.arms import Steered, Unsteered, XVector
@@ -43,7 +43,7 @@ WORDS = [
 Plant = Callable[[str], str]
 
 
-def make_subject(plant: Plant = str, *, seed: int = 1) -> Subject:
+def make_audited(plant: Plant = str, *, seed: int = 1) -> AuditedPublication:
     """A study of two arms whose texts are drawn alike; ``plant`` changes those of the steered arm."""
     rng = np.random.default_rng(seed)
     study = Study(
@@ -77,24 +77,24 @@ def make_subject(plant: Plant = str, *, seed: int = 1) -> Subject:
         "c",
         datetime(2026, 1, 1, tzinfo=UTC),
     )
-    return Subject(study, published, tuple(items), tuple(booklets), arms, frozenset(), ())
+    return AuditedPublication(study, published, tuple(items), tuple(booklets), arms, frozenset(), ())
 
 
-def measure(subject: Subject, skeletons: dict[str, str] | None = None) -> dict[str, Cue]:
-    cues = measure_cues(subject, skeletons or {}, np.random.default_rng(0))
+def measure(audited: AuditedPublication, skeletons: dict[str, str] | None = None) -> dict[str, Cue]:
+    cues = measure_cues(audited, skeletons or {}, np.random.default_rng(0))
     return {cue.name: cue for cue in cues}
 
 
 def test_a_clean_study_has_no_confound_whatever_the_draw() -> None:
     marked = [
-        cue.name for seed in range(20) for cue in measure(make_subject(seed=seed)).values() if cue.is_confound
+        cue.name for seed in range(20) for cue in measure(make_audited(seed=seed)).values() if cue.is_confound
     ]
 
     assert len(marked) <= 2  # of 20 studies, each with a family-wise chance of 5 %: more than 2 in one of 13
 
 
 def test_a_clean_study_is_not_refused() -> None:
-    assert not any(cue.refuses for seed in range(20) for cue in measure(make_subject(seed=seed)).values())
+    assert not any(cue.refuses for seed in range(20) for cue in measure(make_audited(seed=seed)).values())
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_clean_study_is_not_refused() -> None:
     ],
 )
 def test_a_planted_form_is_marked(name: str, plant: Plant) -> None:
-    cue = measure(make_subject(plant))[name]
+    cue = measure(make_audited(plant))[name]
 
     assert cue.is_confound
     assert cue.low is not None
@@ -135,20 +135,20 @@ def test_every_form_that_is_measured_has_its_planted_case() -> None:
     }  # fmt: skip
 
 
-def steered_first(subject: Subject, ids: list[str]) -> list[str]:
-    return sorted(ids, key=lambda item_id: subject.arms[item_id] != "steered")
+def steered_first(audited: AuditedPublication, ids: list[str]) -> list[str]:
+    return sorted(ids, key=lambda item_id: audited.arms[item_id] != "steered")
 
 
 def test_ids_in_the_order_of_arms_refuse_publication() -> None:
-    subject = make_subject()
-    order = steered_first(subject, [item.id for item in subject.items])
+    audited = make_audited()
+    order = steered_first(audited, [item.id for item in audited.items])
     new = {old: f"{place:032x}" for place, old in enumerate(order)}
-    leaking = Subject(
-        subject.study,
-        subject.published,
-        tuple(NewItem(new[item.id], item.prompt, item.text) for item in subject.items),
+    leaking = AuditedPublication(
+        audited.study,
+        audited.published,
+        tuple(NewItem(new[item.id], item.prompt, item.text) for item in audited.items),
         (),
-        {new[old]: arm for old, arm in subject.arms.items()},
+        {new[old]: arm for old, arm in audited.arms.items()},
         frozenset(),
         (),
     )
@@ -161,23 +161,23 @@ def test_ids_in_the_order_of_arms_refuse_publication() -> None:
 
 
 def test_rows_in_the_order_of_arms_refuse_publication() -> None:
-    subject = make_subject()
-    rows = {item.id: item for item in subject.items}
-    ordered = tuple(rows[item_id] for item_id in steered_first(subject, list(rows)))
-    leaking = Subject(**{**vars(subject), "items": ordered})
+    audited = make_audited()
+    rows = {item.id: item for item in audited.items}
+    ordered = tuple(rows[item_id] for item_id in steered_first(audited, list(rows)))
+    leaking = AuditedPublication(**{**vars(audited), "items": ordered})
 
     assert measure(leaking)["order of rows"].refuses
 
 
-def with_booklets(subject: Subject, order: Callable[[list[str]], list[str]]) -> Subject:
-    booklets = tuple(NewBooklet.of(b.id, order(list(b.item_ids))) for b in subject.booklets)
-    return Subject(**{**vars(subject), "booklets": booklets})
+def with_booklets(audited: AuditedPublication, order: Callable[[list[str]], list[str]]) -> AuditedPublication:
+    booklets = tuple(NewBooklet.of(b.id, order(list(b.item_ids))) for b in audited.booklets)
+    return AuditedPublication(**{**vars(audited), "booklets": booklets})
 
 
 def test_booklets_that_begin_with_one_arm_refuse_publication() -> None:
-    subject = make_subject()
+    audited = make_audited()
 
-    cues = measure(with_booklets(subject, lambda ids: steered_first(subject, ids)))
+    cues = measure(with_booklets(audited, lambda ids: steered_first(audited, ids)))
 
     assert cues["position in the booklet"].refuses
     assert cues["arm of the text before"].refuses
@@ -185,14 +185,14 @@ def test_booklets_that_begin_with_one_arm_refuse_publication() -> None:
 
 
 def test_arms_that_alternate_refuse_publication_though_no_position_tells_them() -> None:
-    subject = make_subject()
+    audited = make_audited()
 
     def alternate(ids: list[str]) -> list[str]:
-        first = [item_id for item_id in ids if subject.arms[item_id] == subject.arms[ids[0]]]
+        first = [item_id for item_id in ids if audited.arms[item_id] == audited.arms[ids[0]]]
         second = [item_id for item_id in ids if item_id not in first]
         return [item_id for pair in zip(first, second, strict=True) for item_id in pair]
 
-    cues = measure(with_booklets(subject, alternate))
+    cues = measure(with_booklets(audited, alternate))
 
     assert cues["arm of the text before"].refuses
     assert cues["arm of the text before"].auc > 0.9
@@ -200,28 +200,28 @@ def test_arms_that_alternate_refuse_publication_though_no_position_tells_them() 
 
 
 def test_an_arm_that_is_dealt_more_often_refuses_publication() -> None:
-    subject = make_subject()
+    audited = make_audited()
 
     def twice(ids: list[str]) -> list[str]:
-        return ids + [item_id for item_id in ids if subject.arms[item_id] == "steered"]
+        return ids + [item_id for item_id in ids if audited.arms[item_id] == "steered"]
 
-    assert measure(with_booklets(subject, twice))["times dealt"].refuses
+    assert measure(with_booklets(audited, twice))["times dealt"].refuses
 
 
 def test_pages_whose_markup_follows_the_arm_refuse_publication() -> None:
-    subject = make_subject()
+    audited = make_audited()
     skeletons = {
-        item_id: f"<p class={'a' if arm == 'steered' else 'b'}>" for item_id, arm in subject.arms.items()
+        item_id: f"<p class={'a' if arm == 'steered' else 'b'}>" for item_id, arm in audited.arms.items()
     }
 
-    assert measure(subject, skeletons)["markup of its page"].refuses
+    assert measure(audited, skeletons)["markup of its page"].refuses
 
 
 def test_repetition_is_the_share_of_runs_that_came_before() -> None:
-    assert repetition("one two three four") == 0.0
-    assert repetition("a b c a b c") == 0.25
-    assert repetition("no no no no no no no") == pytest.approx(0.8)
-    assert repetition("") == 0.0
+    assert word_repetition("one two three four") == 0.0
+    assert word_repetition("a b c a b c") == 0.25
+    assert word_repetition("no no no no no no no") == pytest.approx(0.8)
+    assert word_repetition("") == 0.0
 
 
 def test_the_auc_is_the_share_of_pairs_within_strata() -> None:

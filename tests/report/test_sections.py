@@ -5,9 +5,10 @@ import pytest
 from rater.analysis.planned import Planned, Spent
 from rater.analysis.primary import Analysis, analyze
 from rater.report.about import About, AmendmentText, Look, StudyFacts, TakenOut
+from rater.report.amended import describe_cost_of_looks
 from rater.report.compose import compose
 from rater.report.document import Bullets, Document, Prose, Section, Table
-from rater.report.sections.checks import list_checks, looks_section, say_cost_of_looks
+from rater.report.sections.checks import list_checks, looks_section
 from rater.report.sections.findings import Findings
 from rater.study.analysis_plan import Exclusions
 from tests.report.conftest import Made
@@ -103,11 +104,11 @@ def test_raters_added_after_a_look_are_a_failed_check(analysis: Analysis) -> Non
 
 def test_a_look_before_the_end_has_a_price_and_one_after_it_has_none(analysis: Analysis) -> None:
     planned = analysis.planned
-    assert "up to 8.3% would have found one, instead of 5%" in say_cost_of_looks(STUDY, planned)
+    assert "up to 8.3% would have found one, instead of 5%" in describe_cost_of_looks(STUDY, planned)
     ten = tuple(replace(FIRST, number=look, n_answers=10 * look) for look in range(1, 11))
-    assert "up to 19.3% would have found one" in say_cost_of_looks(replace(STUDY, looks=ten), planned)
+    assert "up to 19.3% would have found one" in describe_cost_of_looks(replace(STUDY, looks=ten), planned)
     after = replace(STUDY, looks=STUDY.looks[1:])
-    assert "costs nothing, as long as the plan stays" in say_cost_of_looks(after, planned)
+    assert "costs nothing, as long as the plan stays" in describe_cost_of_looks(after, planned)
 
 
 def test_masked_exports_are_counted_next_to_the_looks_and_fail_no_check(analysis: Analysis) -> None:

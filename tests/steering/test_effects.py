@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
-from rater.steering.effects import count_words, entropy, focus, kl_divergence, next_token_effect, repetition
+from rater.steering.effects import (
+    count_words,
+    entropy,
+    focus,
+    kl_divergence,
+    next_token_effect,
+    token_repetition,
+)
 from rater.study.arms import XVector
 
 weights = st.lists(st.floats(0.01, 1), min_size=5, max_size=5)
@@ -87,7 +94,7 @@ def test_a_set_may_be_of_numpys_numbers_and_become_impossible() -> None:
     ],
 )
 def test_repetition_is_the_share_of_runs_seen_before(tokens: list[int], expected: float | None) -> None:
-    assert repetition(tokens) == pytest.approx(expected)
+    assert token_repetition(tokens) == pytest.approx(expected)
 
 
 def test_words_are_counted_whatever_their_case() -> None:

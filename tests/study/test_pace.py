@@ -1,7 +1,7 @@
 import pytest
 
 from rater.study.asides import Practice
-from rater.study.pace import stated_minutes, visit_minutes
+from rater.study.pace import describe_duration, stated_minutes, visit_minutes
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert, Number
 from rater.study.visit import BlindingQuestion, ScreeningQuestion
@@ -64,3 +64,19 @@ def test_what_the_study_states_counts_for_more_than_the_estimate(protocol: Proto
     ]
 
     assert minutes == [25, 2]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "1 s"),
+        (59.4, "59 s"),
+        (59.6, "1 minute"),
+        (720, "12 minutes"),
+        (5400, "1.5 hours"),
+        (7200, "2 hours"),
+        (3 * 86_400, "3 days"),
+    ],
+)
+def test_a_duration_is_given_in_the_unit_that_fits(seconds: float, words: str) -> None:
+    assert describe_duration(seconds) == words

@@ -18,7 +18,7 @@ from rater.analysis.ordinal.model import CannotFitError, has_both
 from rater.analysis.ordinal.proportional import ProportionalOdds, check_proportional_odds
 from rater.analysis.ratings import Ratings
 from rater.analysis.results import Counts, NotEstimable, Outcome, Result, Score, Setting
-from rater.analysis.wording import counted
+from rater.analysis.wording import CLAIM, counted
 
 TEST = "ordinal mixed model"
 SCORE: Score = "log_odds"
@@ -30,7 +30,6 @@ REFERENCE = (
     "McCullagh 1980, J. R. Stat. Soc. B 42:109–142; "
     "Christensen 2019, Cumulative Link Models for Ordinal Regression with the R Package ordinal"
 )
-CLAIM = "The claim is about raters and prompts like these."
 MOST_WORK = 3_000_000
 """Answers × parameters: above this, a fit with its interval takes minutes (200,000 answers: 70 s)."""
 MOST_EFFECTS = 3_000

@@ -6,7 +6,7 @@ them; and a nonsense word in place of each text that the study declares or shows
 
 from dataclasses import dataclass, replace
 
-from rater.publish.audit.subject import Subject
+from rater.publish.audit.subject import AuditedPublication
 from rater.store.rating.publication import NewBooklet, NewItem, NewTrial
 from rater.store.rating.studies import PublishedStudy
 from rater.study.protocol import Protocol
@@ -24,8 +24,8 @@ _FORMED = {"accent": "#1a4f8b", "url": f"https://{NOTHING}.example/"}
 
 
 @dataclass(frozen=True)
-class Beside:
-    """A study that says nothing, with one booklet."""
+class DecoyStudy:
+    """A study with nonsense words and one booklet."""
 
     published: PublishedStudy
     items: tuple[NewItem, ...]
@@ -69,19 +69,19 @@ class _Nonsense:
         return replace(item, id=self.word(item.id), prompt=NOTHING, text=f" {self.word(item.text)}.")
 
 
-def study_beside(subject: Subject, slug: str) -> Beside:
-    """Make the study that says nothing: the first trials of one of the subject's booklets, without words."""
-    nonsense, shown = _Nonsense(), subject.published.protocol
+def make_decoy_study(audited: AuditedPublication, slug: str) -> DecoyStudy:
+    """Make a decoy study from the first trials of one of the publication's booklets, without its words."""
+    nonsense, shown = _Nonsense(), audited.published.protocol
     declared = shown.model_dump(mode="json", exclude={"translations"})
     if shown.break_every is not None:
         declared["break_every"] = min(shown.break_every, _SOONEST_REST)
-    trials = subject.booklets[0].trials[:_MOST_TRIALS]
+    trials = audited.booklets[0].trials[:_MOST_TRIALS]
     used = {item_id for trial in trials for item_id in trial.item_ids}
     protocol = Protocol.model_validate(nonsense.declared(declared))
-    return Beside(
+    return DecoyStudy(
         published=replace(
-            subject.published, id=0, name=NOTHING, slug=slug, state=State.PUBLISHED, protocol=protocol
+            audited.published, id=0, name=NOTHING, slug=slug, state=State.PUBLISHED, protocol=protocol
         ),
-        items=tuple(nonsense.item(item) for item in subject.items if item.id in used),
+        items=tuple(nonsense.item(item) for item in audited.items if item.id in used),
         booklet=NewBooklet(NOTHING, tuple(map(nonsense.trial, trials))),
     )

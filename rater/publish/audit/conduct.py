@@ -16,7 +16,7 @@ from rater.publish.audit.marks import Mark, Searcher, collect_marks
 from rater.publish.audit.pages import Shown, skeleton_of, structure_of
 from rater.publish.audit.preview import previewing
 from rater.publish.audit.raw import scan_bytes
-from rater.publish.audit.subject import Subject
+from rater.publish.audit.subject import AuditedPublication
 from rater.publish.audit.tables import scan_tables
 from rater.publish.same_texts import SameTexts, count_same_texts, with_pairs
 from rater.store.engine import reading, sqlite_path
@@ -26,48 +26,48 @@ MOST_TRIALS = 60
 """Pages differ by their text alone; the texts themselves are searched in the database, every one."""
 
 
-def conduct_audit(subject: Subject, rating: Engine, rating_url: str) -> Audit:
+def conduct_audit(audited: AuditedPublication, rating: Engine, rating_url: str) -> Audit:
     """Audit a publication in a rating database. Takes a few seconds, most of them for the pages.
 
     Raises:
         StateError: the preview cannot be served or walked.
     """
-    marks = collect_marks(subject.study, seeds=subject.seeds, secrets=subject.secrets)
+    marks = collect_marks(audited.study, seeds=audited.seeds, secrets=audited.secrets)
     searcher = Searcher(marks)
     path = sqlite_path(rating_url)
     with reading(rating) as session:
-        tables = scan_tables(session, subject.published.id, searcher)
+        tables = scan_tables(session, audited.published.id, searcher)
         raw = None if path is None else scan_bytes(session, path, marks)
     with temporary_folder("rater-audit-") as folder:
-        replies, others, n_trials = _crawl(subject, folder)
-    shown = Shown(subject.published.protocol, [part for i in subject.items for part in (i.prompt, i.text)])
+        replies, others, n_trials = _crawl(audited, folder)
+    shown = Shown(audited.published.protocol, [part for i in audited.items for part in (i.prompt, i.text)])
     hits = [*tables.hits, *(raw.hits if raw else []), *_search_pages(replies, others, shown, searcher)]
-    skeletons = _skeletons(subject, replies, shown)
+    skeletons = _skeletons(audited, replies, shown)
     return Audit(
         hits=tuple(sorted(hits, key=lambda hit: (hit.severity != "structure", hit.place, hit.mark))),
-        cues=tuple(measure_cues(subject, skeletons, np.random.default_rng(0))),
+        cues=tuple(measure_cues(audited, skeletons, np.random.default_rng(0))),
         not_searched=tuple(dict.fromkeys(f"{m.kind} {m.text!r}" for m in marks if not m.is_distinctive)),
         n_marks=sum(mark.is_distinctive for mark in marks),
         n_cells=tables.n_cells,
         n_bytes=raw.n_bytes if raw else None,
         n_pages=len(replies),
         n_trials_crawled=n_trials,
-        same=with_pairs(_same_texts(subject), subject.items, subject.booklets),
-        declared=subject.study.confounds,
-        n_trials=len({item_id for booklet in subject.booklets for item_id in booklet.item_ids}),
+        same=with_pairs(_same_texts(audited), audited.items, audited.booklets),
+        declared=audited.study.confounds,
+        n_trials=len({item_id for booklet in audited.booklets for item_id in booklet.item_ids}),
     )
 
 
-def _same_texts(subject: Subject) -> SameTexts:
-    texts = [(subject.arms[item.id], item.prompt, item.text) for item in subject.rated]
-    return count_same_texts(texts, subject.study.arm_names)
+def _same_texts(audited: AuditedPublication) -> SameTexts:
+    texts = [(audited.arms[item.id], item.prompt, item.text) for item in audited.rated]
+    return count_same_texts(texts, audited.study.arm_names)
 
 
-def _crawl(subject: Subject, folder: Path) -> tuple[list[Reply], list[Reply], int]:
+def _crawl(audited: AuditedPublication, folder: Path) -> tuple[list[Reply], list[Reply], int]:
     """Crawl the study, and the one beside it that has nothing to do with it."""
-    with previewing(subject, folder) as preview:
+    with previewing(audited, folder) as preview:
         crawler = Crawler(preview.address, preview.slug)
-        n_trials = crawler.crawl(n_booklets=len(subject.booklets), most_trials=MOST_TRIALS)
+        n_trials = crawler.crawl(n_booklets=len(audited.booklets), most_trials=MOST_TRIALS)
         if not n_trials:
             msg = "The pages of the preview led to no text; what raters would see could not be searched."
             raise StateError(msg)
@@ -93,9 +93,9 @@ def _severity(mark: Mark, own: set[Mark]) -> Severity:
     return "own" if mark in own and is_everyday else "structure"
 
 
-def _skeletons(subject: Subject, replies: list[Reply], shown: Shown) -> Mapping[str, str]:
+def _skeletons(audited: AuditedPublication, replies: list[Reply], shown: Shown) -> Mapping[str, str]:
     """Map the items seen to their pages' skeletons; texts that are equal cannot be told apart, nor betray."""
-    by_text = {harmless(item.text): item.id for item in subject.items}
+    by_text = {harmless(item.text): item.id for item in audited.items}
     return {
         by_text[reply.text]: skeleton_of(reply, shown)
         for reply in replies

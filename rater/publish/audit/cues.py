@@ -12,7 +12,7 @@ from rater.publish.audit.findings import Cue, CueKind
 from rater.publish.audit.forms import FORMS
 from rater.publish.audit.neighbours import separate_neighbours
 from rater.publish.audit.separation import Separation, holm, separate
-from rater.publish.audit.subject import Subject
+from rater.publish.audit.subject import AuditedPublication
 
 
 class _Measured(NamedTuple):
@@ -25,7 +25,9 @@ class _Measured(NamedTuple):
     stratum: NDArray[np.intp]
 
 
-def measure_cues(subject: Subject, skeletons: Mapping[str, str], rng: np.random.Generator) -> list[Cue]:
+def measure_cues(
+    audited: AuditedPublication, skeletons: Mapping[str, str], rng: np.random.Generator
+) -> list[Cue]:
     """Measure every cue for every pair of arms; p values are adjusted for all of them.
 
     ``skeletons`` are the pages' structures by item id, as far as they were seen; ``rng`` draws the orders
@@ -33,19 +35,19 @@ def measure_cues(subject: Subject, skeletons: Mapping[str, str], rng: np.random.
     """
     found: list[tuple[str, CueKind, tuple[str, str], Separation]] = []
     measured = [
-        *_by_item(subject),
-        *_by_page(subject, skeletons),
-        _by_place("position in the booklet", subject, lambda position, _: position),
+        *_by_item(audited),
+        *_by_page(audited, skeletons),
+        _by_place("position in the booklet", audited, lambda position, _: position),
     ]
-    if subject.published.protocol.is_pairwise:
-        measured.append(_by_place("side of the pair", subject, lambda _, side: side))
-    for first, second in _pairs(subject):
+    if audited.published.protocol.is_pairwise:
+        measured.append(_by_place("side of the pair", audited, lambda _, side: side))
+    for first, second in _pairs(audited):
         for cue in measured:
             of_pair = (cue.arms == first) | (cue.arms == second)
             separation = separate(cue.values[of_pair], (cue.arms == first)[of_pair], cue.stratum[of_pair])
             if separation is not None:
                 found.append((cue.name, cue.kind, (first, second), separation))
-        neighbours = separate_neighbours(subject, (first, second), rng)
+        neighbours = separate_neighbours(audited, (first, second), rng)
         if neighbours is not None:
             found.append(("arm of the text before", "dealing", (first, second), neighbours))
     adjusted = holm([separation.p for *_, separation in found])
@@ -55,23 +57,23 @@ def measure_cues(subject: Subject, skeletons: Mapping[str, str], rng: np.random.
     ]
 
 
-def _pairs(subject: Subject) -> list[tuple[str, str]]:
+def _pairs(audited: AuditedPublication) -> list[tuple[str, str]]:
     """List the pairs of arms, the study's contrast first and in its direction."""
-    contrast = subject.study.contrast
-    rest = [pair for pair in combinations(subject.study.arm_names, 2) if set(pair) != set(contrast)]
+    contrast = audited.study.contrast
+    rest = [pair for pair in combinations(audited.study.arm_names, 2) if set(pair) != set(contrast)]
     return [contrast, *rest]
 
 
-def _by_item(subject: Subject) -> Iterator[_Measured]:
-    items = subject.rated
-    arms = np.array([subject.arms[item.id] for item in items])
+def _by_item(audited: AuditedPublication) -> Iterator[_Measured]:
+    items = audited.rated
+    arms = np.array([audited.arms[item.id] for item in items])
     prompts = {prompt: index for index, prompt in enumerate(dict.fromkeys(item.prompt for item in items))}
     stratum = np.array([prompts[item.prompt] for item in items], dtype=np.intp)
     by_id = {item.id: rank for rank, item in enumerate(sorted(items, key=lambda item: item.id))}
     dealt = Counter(
         item_id
-        for booklet in subject.booklets
-        for _, item_ids in subject.completions_in(booklet)
+        for booklet in audited.booklets
+        for _, item_ids in audited.completions_in(booklet)
         for item_id in item_ids
     )
     dealing: dict[str, list[float]] = {
@@ -86,26 +88,26 @@ def _by_item(subject: Subject) -> Iterator[_Measured]:
         yield _Measured(name, "form", np.array(values, dtype=float), arms, stratum)
 
 
-def _by_page(subject: Subject, skeletons: Mapping[str, str]) -> Iterator[_Measured]:
+def _by_page(audited: AuditedPublication, skeletons: Mapping[str, str]) -> Iterator[_Measured]:
     """Compare the structures of the pages seen: the rarer one counts for more."""
-    items = [item for item in subject.rated if item.id in skeletons]
+    items = [item for item in audited.rated if item.id in skeletons]
     if not items:
         return
     counts = Counter(skeletons[item.id] for item in items)
     rank = {skeleton: place for place, (skeleton, _) in enumerate(counts.most_common())}
-    arms = np.array([subject.arms[item.id] for item in items])
+    arms = np.array([audited.arms[item.id] for item in items])
     values = np.array([rank[skeletons[item.id]] for item in items], dtype=float)
     yield _Measured("markup of its page", "dealing", values, arms, np.zeros(len(items), dtype=np.intp))
 
 
-def _by_place(name: str, subject: Subject, place: Callable[[int, int], int]) -> _Measured:
+def _by_place(name: str, audited: AuditedPublication, place: Callable[[int, int], int]) -> _Measured:
     """Take where each text stands in its booklet, compared within booklets."""
     places: dict[str, list[float | int | str]] = defaultdict(list)
-    for number, booklet in enumerate(subject.booklets):
-        for position, item_ids in subject.completions_in(booklet):
+    for number, booklet in enumerate(audited.booklets):
+        for position, item_ids in audited.completions_in(booklet):
             for side, item_id in enumerate(item_ids):
                 places["value"].append(place(position, side))
-                places["arm"].append(subject.arms[item_id])
+                places["arm"].append(audited.arms[item_id])
                 places["booklet"].append(number)
     return _Measured(
         name,

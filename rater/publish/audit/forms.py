@@ -33,8 +33,8 @@ def _capitals(text: str) -> float:
     return sum(map(str.isupper, letters)) / len(letters) if letters else 0.0
 
 
-def repetition(text: str) -> float:
-    """Say which share of a text's runs of three words stood in it before: 0 for none, near 1 for a loop."""
+def word_repetition(text: str) -> float:
+    """Return the share of runs of three words that occurred before: 0 for none, near 1 for a loop."""
     words = _words(text)
     grams = list(zip(*(words[start:] for start in range(_GRAM)), strict=False))
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
@@ -54,6 +54,6 @@ FORMS: dict[TextCue, Callable[[str], float]] = {
     "Markdown and brackets": lambda text: len(_MARKUP.findall(text)),
     "digits": lambda text: sum(map(str.isdigit, text)),
     "share of capitals": _capitals,
-    "repetition": repetition,
+    "repetition": word_repetition,
 }
 """What is measured, by its name in the audit."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from rater.publish.audit.separation import Separation
-from rater.publish.audit.subject import Subject
+from rater.publish.audit.subject import AuditedPublication
 
 _N_ORDERS = 300
 _MOST_BOOKLETS = 400
@@ -20,18 +20,18 @@ _MOST_BOOKLETS = 400
 
 
 def separate_neighbours(
-    subject: Subject, pair: tuple[str, str], rng: np.random.Generator
+    audited: AuditedPublication, pair: tuple[str, str], rng: np.random.Generator
 ) -> Separation | None:
     """Compare how often the arm changes from text to text with what chance gives; above 0.5 is too often.
 
     None where booklets are too short to say.
     """
-    prompts = {item.id: item.prompt for item in subject.items}
+    prompts = {item.id: item.prompt for item in audited.items}
     booklets = []
-    for booklet in subject.booklets[:_MOST_BOOKLETS]:
-        left = [item_ids[0] for _, item_ids in subject.completions_in(booklet)]
-        own = [item_id for item_id in left if subject.arms[item_id] in pair]
-        is_first = np.array([subject.arms[item_id] == pair[0] for item_id in own])
+    for booklet in audited.booklets[:_MOST_BOOKLETS]:
+        left = [item_ids[0] for _, item_ids in audited.completions_in(booklet)]
+        own = [item_id for item_id in left if audited.arms[item_id] in pair]
+        is_first = np.array([audited.arms[item_id] == pair[0] for item_id in own])
         groups = defaultdict(list)
         for place, item_id in enumerate(own):
             groups[prompts[item_id]].append(place)

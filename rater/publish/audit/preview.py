@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rater.publish.audit.beside import NOTHING, study_beside
-from rater.publish.audit.subject import Subject
+from rater.publish.audit.beside import NOTHING, make_decoy_study
+from rater.publish.audit.subject import AuditedPublication
 from rater.serving import serving
 from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
@@ -33,7 +33,7 @@ class Preview:
 
 
 @contextlib.contextmanager
-def previewing(subject: Subject, folder: Path) -> Iterator[Preview]:
+def previewing(audited: AuditedPublication, folder: Path) -> Iterator[Preview]:
     """Serve a copy of a study, open and without answers, from a rating database in a folder.
 
     Takes one to two seconds.
@@ -42,12 +42,12 @@ def previewing(subject: Subject, folder: Path) -> Iterator[Preview]:
         StateError: the server does not start.
     """
     url = f"sqlite:///{folder / 'preview.db'}"
-    subject = replace(subject, published=_open_to_anybody(subject.published))
-    slug, other_slug = subject.published.slug, f"{NOTHING}-{NOTHING}"
-    other = study_beside(subject, other_slug)
+    audited = replace(audited, published=_open_to_anybody(audited.published))
+    slug, other_slug = audited.published.slug, f"{NOTHING}-{NOTHING}"
+    other = make_decoy_study(audited, other_slug)
     with disposing(create_rating(url)) as rating, writing(rating) as session:
         for study, items, booklets in (
-            (replace(subject.published, id=0, state=State.PUBLISHED), subject.items, subject.booklets),
+            (replace(audited.published, id=0, state=State.PUBLISHED), audited.items, audited.booklets),
             (other.published, other.items, (other.booklet,)),
         ):
             insert_study(session, study, items=list(items), booklets=list(booklets))

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from rater.errors import SealError
 from rater.publish.audit.conduct import conduct_audit
 from rater.publish.audit.findings import Audit
-from rater.publish.audit.subject import Subject, arms_of
+from rater.publish.audit.subject import AuditedPublication, arms_of
 from rater.publish.lost_key import explain_lost_key, lost_key
 from rater.publish.prepare import Prepared, prepare_publication
 from rater.publish.publish import write_rating
@@ -36,13 +36,13 @@ def audit_study(sealed_url: str, rating_url: str, name: str, *, now: datetime) -
     if path is None or path.is_file():
         with disposing(open_rating(rating_url)) as rating:
             with explain_lost_key(rating_url, name):
-                subject = _find_subject(sealed_url, rating, name)
-            if subject is not None:
-                return conduct_audit(subject, rating, rating_url)
+                audited = _find_audited(sealed_url, rating, name)
+            if audited is not None:
+                return conduct_audit(audited, rating, rating_url)
     return audit_draft(sealed_url, prepare_publication(sealed_url, name, now=now))
 
 
-def _find_subject(sealed_url: str, rating: Engine, name: str) -> Subject | None:
+def _find_audited(sealed_url: str, rating: Engine, name: str) -> AuditedPublication | None:
     """Read a publication and its key; None where there is none."""
     with reading(rating) as session:
         published = find_study(session, name)
@@ -56,7 +56,7 @@ def _find_subject(sealed_url: str, rating: Engine, name: str) -> Subject | None:
         seeds = read_seeds(session, kept.id)
     if secrets is None or arms.keys() != {item.id for item in items if not item.is_check}:
         raise SealError(lost_key(published))
-    return Subject(
+    return AuditedPublication(
         study=Study.model_validate_json(kept.canonical_json),
         published=published,
         items=items,
@@ -75,7 +75,7 @@ def audit_draft(sealed_url: str, prepared: Prepared) -> Audit:
         url = f"sqlite:///{folder / 'draft.db'}"
         with disposing(create_rating(url)) as rating:
             published = write_rating(rating, prepared)
-            subject = Subject(
+            audited = AuditedPublication(
                 study=prepared.study,
                 published=published,
                 items=tuple(prepared.draft.items),
@@ -84,4 +84,4 @@ def audit_draft(sealed_url: str, prepared: Prepared) -> Audit:
                 seeds=frozenset(seeds),
                 secrets=(prepared.secrets.seed, prepared.secrets.salt),
             )
-            return conduct_audit(subject, rating, url)
+            return conduct_audit(audited, rating, url)

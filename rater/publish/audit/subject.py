@@ -10,7 +10,7 @@ from rater.study.study import Study
 
 
 @dataclass(frozen=True)
-class Subject:
+class AuditedPublication:
     """A publication and its key."""
 
     study: Study

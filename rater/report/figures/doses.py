@@ -50,14 +50,14 @@ def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha
         caption=(
             f"Rises over the dose {doses[0]:g} within rater and prompt, with {coverage(1 - alpha)} "
             "intervals of the two-way t (points) and of the pigeonhole bootstrap (band around the "
-            f"isotonic curve). Answers: {sizes}." + _say_trends(found)
+            f"isotonic curve). Answers: {sizes}." + _describe_trends(found)
         ),
         alt="Rises by dose: " + ", ".join(f"{dose:g}: {number(rise.estimate)}" for dose, rise in risen) + ".",
         figure=figure,
     )
 
 
-def _say_trends(found: DoseResponse) -> str:
+def _describe_trends(found: DoseResponse) -> str:
     said = [
         f"{trend.test}, {p_value(trend.p)}"
         for trend in ((found.linear,) if found.is_one_test else (found.monotone, found.linear))

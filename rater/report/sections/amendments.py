@@ -1,6 +1,6 @@
 """List how a study was changed after it was published."""
 
-from rater.report.amended import say_changes, say_planned
+from rater.report.amended import describe_planned_raters, list_changes
 from rater.report.document import Prose, Section, Table
 from rater.report.sections.findings import Findings
 
@@ -10,12 +10,12 @@ def amendments_section(findings: Findings) -> Section | None:
     study = findings.about.study
     if study is None or not study.amendments:
         return None
-    rows = [(f"{each.version}", each.at, each.who, each.why, say_changes(each)) for each in study.amendments]
+    rows = [(f"{each.version}", each.at, each.who, each.why, list_changes(each)) for each in study.amendments]
     table = Table(
         "Every amendment in the log", ("version", "when", "who", "why", "what changed"), rows, n_text=5
     )
     said = (
         "A study's texts and its number of raters can be amended after publication; arms, texts rated, and "
-        f"what is tested cannot. {say_planned(study)}"
+        f"what is tested cannot. {describe_planned_raters(study)}"
     )
     return Section("amendments", "Amendments", [Prose(said), table])

@@ -6,9 +6,9 @@ from rater.analysis.contrasts import ArmContrast
 from rater.analysis.results import NotEstimable, Result
 from rater.analysis.strengths import Ranking
 from rater.analysis.trend import DoseResponse
+from rater.analysis.wording import SCORE_LABELS, sentence
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.numbers import (
-    SCORE_LABELS,
     bare_p,
     ends,
     interval_text,
@@ -21,7 +21,7 @@ from rater.report.numbers import (
     statistic,
     with_interval,
 )
-from rater.report.sections.findings import Findings, outcomes_table, sentence, warnings_of
+from rater.report.sections.findings import Findings, outcomes_table, warnings_of
 
 TESTED_ALONE = "primary, tested alone"
 

@@ -3,11 +3,11 @@
 from rater.analysis.naive import WHY_NOT
 from rater.analysis.primary import DimensionAnalysis
 from rater.analysis.results import NotEstimable, Result
-from rater.analysis.wording import p_value
+from rater.analysis.wording import p_value, sentence
 from rater.report.document import Block, Bullets, Prose, Section
 from rater.report.numbers import remarks_on_bounds, scored, statistic, which_counts
 from rater.report.sections.difference import arms_table, points_tables
-from rater.report.sections.findings import Findings, outcomes_table, sentence, warnings_of
+from rater.report.sections.findings import Findings, outcomes_table, warnings_of
 
 
 def dimension_section(findings: Findings, found: DimensionAnalysis, place: int) -> Section:

@@ -2,10 +2,10 @@
 
 from rater.analysis.blinding import Blinding
 from rater.analysis.results import NotEstimable, Outcome, Result
-from rater.analysis.wording import counted, number
+from rater.analysis.wording import counted, number, sentence
 from rater.report.document import Block, Prose, Section, Table
 from rater.report.numbers import bare_p, ends, level, remarks_on_bounds, scored
-from rater.report.sections.findings import Findings, outcomes_table, sentence
+from rater.report.sections.findings import Findings, outcomes_table
 
 
 def blinding_section(findings: Findings) -> Section | None:

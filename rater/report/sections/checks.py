@@ -7,14 +7,18 @@ from rater.analysis.blinding import Blinding
 from rater.analysis.planned import Planned
 from rater.analysis.results import NotEstimable, Quantity, Result
 from rater.analysis.routine import is_routine
-from rater.analysis.sequential import say_spent
-from rater.analysis.spending import cost_of_looks
-from rater.analysis.wording import counted
+from rater.analysis.wording import counted, sentence
 from rater.report.about import StudyFacts
-from rater.report.amended import describe_unshown_looks, say_added_after_look, say_amended, say_taken_out
+from rater.report.amended import (
+    describe_added_raters,
+    describe_cost_of_looks,
+    describe_removed_raters,
+    describe_unshown_looks,
+    summarise_amendments,
+)
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.numbers import interval_of, with_interval
-from rater.report.sections.findings import Findings, sentence
+from rater.report.sections.findings import Findings
 from rater.study.confounds import Confound, describe_confound
 
 _MOST_LISTED_LOOKS = 50
@@ -93,13 +97,13 @@ def _of_the_study(study: StudyFacts | None, planned: Planned) -> list[Check]:
     ]
     checks += [Check(passed=False, says=f"altered data: {each}") for each in study.altered]
     if study.amendments:
-        checks.append(Check(passed=None, says=say_amended(study)))
-    added = say_added_after_look(study)
+        checks.append(Check(passed=None, says=summarise_amendments(study)))
+    added = describe_added_raters(study)
     if added:
         checks.append(Check(passed=False, says=added))
     if study.taken_out:
         was_seen = any(each.after_look for each in study.taken_out)
-        checks.append(Check(passed=False if was_seen else None, says=say_taken_out(study)))
+        checks.append(Check(passed=False if was_seen else None, says=describe_removed_raters(study)))
     checks += _of_the_confounds(study, planned)
     checks.append(_of_the_looks(study, planned))
     return checks
@@ -253,7 +257,7 @@ def looks_section(findings: Findings) -> Section | None:
         for look in study.looks[-_MOST_LISTED_LOOKS:]
     ]
     table = Table("Every look in the log", ("look", "when", "who", "why", "answers", "state"), rows, n_text=6)
-    cost = Prose(say_cost_of_looks(study, findings.analysis.planned))
+    cost = Prose(describe_cost_of_looks(study, findings.analysis.planned))
     unshown = [Prose(sentence(each)) for each in (describe_unshown_looks(study),) if each]
     return Section(
         "looks", "Access log: who saw answers by arm", [cost, table, *unshown, Prose(_masked_exports(study))]
@@ -268,26 +272,4 @@ def _masked_exports(study: StudyFacts) -> str:
     return (
         f"Ratings were exported without their arms {counted(n, 'time')}. Such an export is not a look: it "
         "has no arm, and a text has another id in it for each rater."
-    )
-
-
-def say_cost_of_looks(study: StudyFacts, planned: Planned) -> str:
-    """Say how often studies without an effect would have found one by looking so often."""
-    n_early, n_looks = sum(look.is_interim for look in study.looks), counted(len(study.looks), "time")
-    if not study.looks:
-        return "Nobody has seen answers by arm yet."
-    said = f"Answers were seen by arm {n_looks}, {n_early} of them while the study went on."
-    if not n_early:
-        return f"{said} Looking again at answers that are complete costs nothing, as long as the plan stays."
-    if planned.spent is not None:
-        return f"{said} {sentence(say_spent(planned))}"
-    alpha = planned.alpha
-    rate = cost_of_looks([max(look.n_answers, 1) for look in study.looks], alpha=alpha)
-    return (
-        f"{said} Each look at answers that still come in is another chance to stop at what is not there. "
-        f"If the study would have been stopped at the first p below {alpha:g}, then of studies without "
-        f"an effect up to {rate:.1%} would have found one, instead of {alpha:.0%}, by looks at so many "
-        "answers as these (less where, as here, all looks share the prompts: 14 % instead of 19 % at "
-        "ten looks in our simulations). It costs nothing if the study would have gone on whatever was "
-        "seen."
     )

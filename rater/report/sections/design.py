@@ -1,8 +1,7 @@
 """Describe the design of a study and the meaning of its score, for the first page of a report."""
 
 from rater.analysis.scales import is_pairwise
-from rater.analysis.wording import counted
-from rater.report.sections.difference import SCOPES
+from rater.analysis.wording import SCOPES, counted
 from rater.report.sections.findings import Findings
 
 

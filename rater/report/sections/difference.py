@@ -8,7 +8,7 @@ from rater.analysis.headline import compare_with_sesoi
 from rater.analysis.primary import DimensionAnalysis
 from rater.analysis.results import Interval, NotEstimable, Result, Setting
 from rater.analysis.scales import is_pairwise
-from rater.analysis.wording import coverage, number
+from rater.analysis.wording import SCOPES, coverage, number, sentence
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.figures.arms import in_order
 from rater.report.numbers import (
@@ -26,15 +26,8 @@ from rater.report.sections.findings import (
     effects_with_names,
     outcomes_table,
     quantities_table,
-    sentence,
     warnings_of,
 )
-
-SCOPES = {
-    "raters+prompts": "raters and prompts like these",
-    "raters": "raters like these, on these very prompts and texts",
-    "prompts": "prompts like these, for these very raters",
-}
 
 SESOI_RULES = (
     "Larger: the interval at level 1 − alpha lies wholly beyond the smallest effect size of interest. "

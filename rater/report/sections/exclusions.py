@@ -1,9 +1,9 @@
 """Show who was left out by the rules declared beforehand, and the result with nobody left out."""
 
 from rater.analysis.results import Outcome
-from rater.analysis.wording import counted
+from rater.analysis.wording import counted, sentence
 from rater.report.document import Block, Bullets, Prose, Section, Table
-from rater.report.sections.findings import Findings, cut_rows, outcomes_table, sentence
+from rater.report.sections.findings import Findings, cut_rows, outcomes_table
 from rater.report.sections.missing import missing_blocks
 
 

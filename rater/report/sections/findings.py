@@ -10,21 +10,13 @@ from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.ratings import first_showings, judged_only
 from rater.analysis.results import NotEstimable, Outcome, Quantity, Result
 from rater.analysis.sensitivity import PowerCurve
+from rater.analysis.wording import SCORE_LABELS, sentence
 from rater.report.about import About
 from rater.report.document import Block, Picture, Prose, Table
 from rater.report.figures.fonts import FontPlan
 from rater.report.figures.style import Drawn
 from rater.report.labelled import short_ids
-from rater.report.numbers import (
-    SCORE_LABELS,
-    bare_p,
-    interval_text,
-    level,
-    name_of,
-    optional,
-    p_of,
-    statistic,
-)
+from rater.report.numbers import bare_p, interval_text, level, name_of, optional, p_of, statistic
 
 MOST_ROWS = 200
 """Tables with more rows than this are cut; the rest is in results.json."""
@@ -82,12 +74,6 @@ class Findings:
     def picture(self, name: str) -> list[Block]:
         """Give a figure where it was drawn."""
         return [Picture(self.figures[name])] if name in self.figures else []
-
-
-def sentence(text: str) -> str:
-    """Begin with a capital and end with a full stop."""
-    full = text[:1].upper() + text[1:]
-    return full if full.endswith((".", "?", "!", "…")) else f"{full}."
 
 
 def warnings_of(named: Sequence[tuple[str, Outcome | Quantity]]) -> list[str]:

@@ -8,17 +8,16 @@ import rater
 from rater.analysis.agreement import Agreement
 from rater.analysis.blinding import Blinding
 from rater.analysis.equivalence import Equivalence
-from rater.analysis.headline import compare_with_sesoi
+from rater.analysis.headline import compare_with_sesoi, describe_spent_alpha
 from rater.analysis.ordinal.odds import METHOD as ORDINAL_METHOD
 from rater.analysis.results import Estimate, Outcome, Quantity, Result
 from rater.analysis.scales import is_pairwise
-from rater.analysis.sequential import INTERVALS_REFERENCE, SPENDING_REFERENCE, say_spent
-from rater.analysis.wording import counted
+from rater.analysis.sequential import INTERVALS_REFERENCE, SPENDING_REFERENCE
+from rater.analysis.wording import SCOPES, counted, sentence
 from rater.report.about import StudyFacts
-from rater.report.amended import say_amendments, say_planned, say_taken_out
+from rater.report.amended import describe_amendments, describe_planned_raters, describe_removed_raters
 from rater.report.document import Bullets, Prose, Section
-from rater.report.sections.difference import SCOPES
-from rater.report.sections.findings import Findings, sentence
+from rater.report.sections.findings import Findings
 
 _PROGRAMS = {
     "numpy": "Harris et al. 2020, Nature 585:357–362 (NumPy)",
@@ -75,10 +74,10 @@ def _study(study: StudyFacts, findings: Findings) -> str:
         if study.model
         else f"Texts were taken from files ({study.sampling}) for"
     )
-    gone = f" ({say_taken_out(study)})" if study.taken_out else ""
+    gone = f" ({describe_removed_raters(study)})" if study.taken_out else ""
     return (
-        f"{made} {counted(len(study.arms), 'arm')} ({arms}). {say_planned(study)}"
-        f"{say_amendments(study)} {counted(study.n_started_raters, 'rater')} began, "
+        f"{made} {counted(len(study.arms), 'arm')} ({arms}). {describe_planned_raters(study)}"
+        f"{describe_amendments(study)} {counted(study.n_started_raters, 'rater')} began, "
         f"{study.n_finished_raters} finished, and "
         f"{counted(n.raters, 'rater')} gave the {counted(n.answers, 'answer')} analysed here{gone}, to "
         f"{counted(n.items, 'text')} of {counted(n.prompts, 'prompt')}. Each was shown {shown}, "
@@ -124,7 +123,7 @@ def _primary_test(findings: Findings) -> Iterator[str]:
         f"{alpha:g})."
     )
     if planned.spent is not None:
-        yield sentence(say_spent(planned))
+        yield sentence(describe_spent_alpha(planned))
     if isinstance(found.primary, Result):
         yield f"Test: {found.primary.method} [{found.primary.reference}]."
     if planned.sesoi is not None:

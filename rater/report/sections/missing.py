@@ -1,12 +1,12 @@
 """Show which answers are missing, by arm, and how far off they would have to be to change the result."""
 
+from rater.analysis.headline import describe_tipping_point
 from rater.analysis.missing_answers import MissingAnswers
 from rater.analysis.results import NotEstimable, Outcome
-from rater.analysis.tipping_point import TippingPoint
-from rater.analysis.wording import number
+from rater.analysis.wording import SCORE_LABELS, number, sentence
 from rater.report.document import Block, Bullets, Prose, Table
-from rater.report.numbers import SCORE_LABELS, bare_p, interval_text, p_of
-from rater.report.sections.findings import Findings, sentence
+from rater.report.numbers import bare_p, interval_text, p_of
+from rater.report.sections.findings import Findings
 
 
 def missing_blocks(findings: Findings) -> list[Block]:
@@ -25,7 +25,7 @@ def missing_blocks(findings: Findings) -> list[Block]:
                 f"primary test to lose its significance, in {score}."
             )
         )
-        blocks.append(Bullets([say_tipping(each) for each in found.tipping]))
+        blocks.append(Bullets([describe_tipping_point(each) for each in found.tipping]))
         blocks.append(Prose(f"Reference: {found.reference}."))
     return [*blocks, Prose(found.unknown)]
 
@@ -51,20 +51,4 @@ def _difference(what: str, found: Outcome) -> str:
         f"Difference between the arms in the share of texts that {what}: {number(found.estimate)} "
         f"({interval_text(found)}, p {bare_p(p_of(found))}). More of them in one arm than in the other could "
         "bias the rest."
-    )
-
-
-def say_tipping(found: TippingPoint) -> str:
-    """Return the tipping point of an arm in a sentence."""
-    share = f'{found.share:.1%} of the answers to "{found.arm}" are missing'
-    if found.delta is None or found.value is None:
-        return f"{share}; no value of theirs would change the conclusion."
-    if not found.is_possible:
-        return (
-            f"{share}; the difference on them would have to be {number(found.value)}, which is not possible: "
-            "no missing answers could change the conclusion."
-        )
-    return (
-        f"{share}; the difference on them would have to be {number(found.value)}, that is, "
-        f"{number(found.delta)} less favourable than on the others, for the result to lose its significance."
     )

@@ -1,7 +1,8 @@
 """Say where the results come from, what vouches for them, and how to verify that."""
 
+from rater.analysis.wording import sentence
 from rater.report.document import Block, Commands, Prose, Section, Table
-from rater.report.sections.findings import Findings, sentence
+from rater.report.sections.findings import Findings
 from rater.report.sections.methods import versions
 
 FILES = (

@@ -3,11 +3,11 @@
 from rater.analysis.agreement import Agreement
 from rater.analysis.quality import RaterQuality
 from rater.analysis.results import NotEstimable
-from rater.analysis.wording import counted, significant
+from rater.analysis.wording import counted, sentence, significant
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.figures.agreement import coefficients
 from rater.report.numbers import optional
-from rater.report.sections.findings import Findings, cut_rows, quantities_table, sentence, warnings_of
+from rater.report.sections.findings import Findings, cut_rows, quantities_table, warnings_of
 
 
 def agreement_section(findings: Findings) -> Section:

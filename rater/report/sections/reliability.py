@@ -2,9 +2,10 @@
 
 from rater.analysis.reliability import NewUnit
 from rater.analysis.results import NotEstimable
+from rater.analysis.wording import SCORE_LABELS, sentence
 from rater.report.document import Block, Prose, Section, Table
-from rater.report.numbers import SCORE_LABELS, ends, level, optional
-from rater.report.sections.findings import Findings, sentence
+from rater.report.numbers import ends, level, optional
+from rater.report.sections.findings import Findings
 
 _EXPLAINED = (
     "Opposite sign: the share of prompts (raters) on which the difference has the other sign than the mean; "

@@ -1,9 +1,10 @@
 """Show how widely the answers to the two arms scatter."""
 
 from rater.analysis.results import NotEstimable
+from rater.analysis.wording import sentence
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.numbers import bare_p, ends, level, optional, p_of, statistic
-from rater.report.sections.findings import Findings, sentence, warnings_of
+from rater.report.sections.findings import Findings, warnings_of
 
 
 def spread_section(findings: Findings) -> Section | None:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from rater.analysis.units import UnitEffect
+from rater.analysis.wording import SCORE_LABELS
 from rater.report.document import Block, Prose, Section, Table
 from rater.report.figures.forest import in_order
 from rater.report.figures.style import wrap
-from rater.report.numbers import SCORE_LABELS, bare_p, ends, level, optional
+from rater.report.numbers import bare_p, ends, level, optional
 from rater.report.sections.findings import Findings, cut_rows
 
 _MOST_CHARACTERS = 160

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
@@ -34,10 +35,19 @@ def make_invitations(
     return made
 
 
-def count_invitations(session: Session, study_id: int) -> int:
+class InvitationCounts(NamedTuple):
+    """The number of a study's personal links, and of those that a rater came by."""
+
+    n_made: int
+    n_used: int
+
+
+def count_invitations(session: Session, study_id: int) -> InvitationCounts:
     """Count a study's personal links. Costs one query."""
-    counted = select(func.count()).select_from(Invitation).where(Invitation.study_id == study_id)
-    return session.scalar(counted) or 0
+    made, used = session.execute(
+        select(func.count(), func.count(Invitation.rater_id)).where(Invitation.study_id == study_id)
+    ).one()
+    return InvitationCounts(made, used)
 
 
 def has_invitations(session: Session, codes: Sequence[str]) -> bool:

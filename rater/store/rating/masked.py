@@ -9,7 +9,7 @@ from itertools import groupby
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from rater.store.rating.schema import Answer, Booklet, Comment, Guess, Invitation, Item, Rater, Trial
+from rater.store.rating.schema import Answer, Booklet, Comment, Guess, Item, Rater, Trial
 from rater.study.trial_times import Pace, TrialTime, pace_of
 
 QUICK_S = 1.0
@@ -172,14 +172,6 @@ def count_guesses(session: Session, study_id: int) -> dict[str, int]:
         .group_by(Guess.choice)
     )
     return {choice: int(n) for choice, n in rows}
-
-
-def count_invitations(session: Session, study_id: int) -> tuple[int, int]:
-    """Count personal links: all, and those by which somebody came. Costs one query."""
-    row = session.execute(
-        select(func.count(), func.count(Invitation.rater_id)).where(Invitation.study_id == study_id)
-    ).one()
-    return int(row[0]), int(row[1])
 
 
 def count_ratings_per_item(session: Session, study_id: int) -> dict[int, int]:

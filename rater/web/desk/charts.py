@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from rater.study.pace import describe_duration
 from rater.web.desk.pages import Bar, CountRow, Strip
 
 WIDTH, HEIGHT = 480.0, 64.0
@@ -35,7 +36,7 @@ def strip(came_at: Sequence[datetime], *, now: datetime) -> Strip | None:
         for number, n in sorted(counts.items())
     )
     n = len(came_at)
-    each = _duration(bin_length)
+    each = describe_duration(bin_length.total_seconds())
     return Strip(
         says=(
             f"{n} rater{'s' * (n != 1)} came from {_moment(min(came_at))} to {_moment(max(came_at))}, "
@@ -56,11 +57,3 @@ def rows(counts: Mapping[str, int]) -> tuple[CountRow, ...]:
 
 def _moment(at: datetime) -> str:
     return f"{at:%d %b %H:%M} UTC"
-
-
-def _duration(length: timedelta) -> str:
-    minutes = max(1, round(length.total_seconds() / 60))
-    if minutes < 90:
-        return f"{minutes} minute{'s' * (minutes != 1)}"
-    hours = round(minutes / 60)
-    return f"{hours} hours" if hours < 48 else f"{round(hours / 24)} days"

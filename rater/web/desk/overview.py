@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from rater.harmless import harmless
 from rater.store.log import read_events
 from rater.store.rating import masked
+from rater.store.rating.invitations import count_invitations
 from rater.store.rating.schema import Event
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.tallies import Turned, read_tallies
@@ -66,7 +67,7 @@ class Overview:
 
 def read_overview(session: Session, study: PublishedStudy, *, now: datetime) -> Overview:
     """Read how a study goes. Costs twelve queries, whatever its size."""
-    n_invited, n_came = masked.count_invitations(session, study.id)
+    n_invited, n_came = count_invitations(session, study.id)
     return Overview(
         study=study,
         watched=watch_study(session, study, now=now),

@@ -14,8 +14,7 @@ from rater.store.engine import empty_wal, reading, writing
 from rater.store.rating import masked
 from rater.store.rating.export_tables import read_rater_table
 from rater.store.rating.frame import read_answers
-from rater.store.rating.invitations import make_invitations
-from rater.store.rating.masked import count_invitations
+from rater.store.rating.invitations import count_invitations, make_invitations
 from rater.store.rating.masked_export import log_masked_export
 from rater.store.rating.studies import PublishedStudy, find_study, list_studies, move_study
 from rater.study.state import State
@@ -173,7 +172,7 @@ def make_links(name: str) -> AnyResponse:
     n = _read_count(request.form.get("n", ""))
     with writing(running().engine) as session:
         found = _find(session, name)
-        first = count_invitations(session, found.id)[0] + 1
+        first = count_invitations(session, found.id).n_made + 1
         labels = [str(number) for number in range(first, first + n)]
         made = make_invitations(session, found.id, labels, now=running().settings.now())
         links = tuple((each.label, _link(found.slug, each.code)) for each in made)

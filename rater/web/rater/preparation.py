@@ -78,15 +78,9 @@ def go_on(slug: str) -> AnyResponse:
 
 def noting_return(response: AnyResponse, visit: Visit) -> AnyResponse:
     """Let the browser note that its rater has been told again what to do, and lead them on."""
-    response.set_cookie(
-        BACK_COOKIE,
-        "1",
-        max_age=int(AWAY.total_seconds()),
-        path=flow.url_of(visit.study.slug, Place("landing")),
-        httponly=True,
-        secure=security.is_secure(),
-        samesite="Lax",
-    )
+    path = flow.url_of(visit.study.slug, Place("landing"))
+    lifetime_s = int(AWAY.total_seconds())
+    security.set_rater_cookie(response, BACK_COOKIE, "1", lifetime_s=lifetime_s, path=path)
     sitting = visit.sitting
     if sitting is not None:
         response.headers["Location"] = flow.url_of(
