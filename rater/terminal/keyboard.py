@@ -1,23 +1,24 @@
-"""Read what a rater presses: single keys where there is a terminal, lines where input comes from a pipe."""
+"""Read a rater's input: single keys from a terminal, lines from a pipe."""
 
-import contextlib
-import os
-import select
-import termios
-import tty
-from collections.abc import Iterator
+import sys
+import time
 from typing import TextIO
 
-_LONGEST_SEQUENCE = 64
-_SEQUENCE_GAP_S = 0.05
+import click
+
 _ESCAPE = "\x1b"
-_END = "\x04"
+# The code of an arrow key or a function key may arrive in pieces over a slow connection. After this pause the
+# rest has arrived, and is dropped with everything else that was typed before the next question.
+_SEQUENCE_GAP_S = 0.05
 
 
 class Keyboard:
     """A rater's keys, in lower case; Enter is the empty string.
 
-    What was pressed before a question stood on the screen is dropped: it cannot be an answer to it.
+    Input that was typed before a question was shown is dropped, since it cannot be an answer to it.
+
+    Attributes:
+        stream: Standard input; or, where no terminal is needed, any stream of lines.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -26,17 +27,18 @@ class Keyboard:
     def key(self) -> str:
         """Wait for one key; without a terminal, for one line.
 
+        An arrow key or a function key is returned as the first character of its code, which is no answer.
+
         Raises:
             EOFError: the input has ended.
+            KeyboardInterrupt: Ctrl-C was pressed.
         """
         if not self._stream.isatty():
             return self.line()
-        fd = self._stream.fileno()
-        with _key_by_key(fd):
-            pressed = os.read(fd, _LONGEST_SEQUENCE).decode(errors="replace")
-            while pressed.startswith(_ESCAPE) and select.select([fd], [], [], _SEQUENCE_GAP_S)[0]:
-                os.read(fd, _LONGEST_SEQUENCE)  # the rest of an arrow's or a function key's sequence
-        if not pressed or pressed.startswith(_END):
+        pressed = click.getchar()  # drops what was typed before
+        if pressed == _ESCAPE:
+            time.sleep(_SEQUENCE_GAP_S)
+        if not pressed:
             raise EOFError
         return "" if pressed[0] in "\r\n" else pressed[0].lower()
 
@@ -55,19 +57,21 @@ class Keyboard:
             EOFError: the input has ended.
         """
         if self._stream.isatty():
-            termios.tcflush(self._stream.fileno(), termios.TCIFLUSH)
+            _drop_typed_ahead(self._stream)
         line = self._stream.readline()
         if not line:
             raise EOFError
         return line.strip()
 
 
-@contextlib.contextmanager
-def _key_by_key(fd: int) -> Iterator[None]:
-    """Let a terminal hand over each key at once and unechoed; Ctrl-C still interrupts."""
-    before = termios.tcgetattr(fd)
-    tty.setcbreak(fd, termios.TCSAFLUSH)  # the flush drops what was typed ahead
-    try:
-        yield
-    finally:
-        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+def _drop_typed_ahead(stream: TextIO) -> None:
+    """Drop the keys that a terminal has received but nobody has read; click has no function for it."""
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415 (Windows only)
+
+        while msvcrt.kbhit():
+            msvcrt.getwch()
+    else:
+        import termios  # noqa: PLC0415 (POSIX only)
+
+        termios.tcflush(stream.fileno(), termios.TCIFLUSH)

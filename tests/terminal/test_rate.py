@@ -602,24 +602,68 @@ def test_what_was_answered_before_a_terminal_was_killed_is_there(
 
 
 @pytest.fixture
-def tty() -> Iterator[tuple[int, TextIO]]:
-    """The two ends of a pseudo-terminal: where keys are written, and where they are read."""
+def tty(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, TextIO]]:
+    """The two ends of a pseudo-terminal: where keys are written, and standard input, which reads them."""
     master, slave = pty.openpty()
     with os.fdopen(slave, encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
         yield master, stream
     os.close(master)
 
 
-def test_what_was_typed_before_a_question_stood_there_does_not_answer_it(tty: tuple[int, TextIO]) -> None:
+def _press(tty: tuple[int, TextIO], keys: bytes) -> str:
     master, stream = tty
-    _type_ahead(master, stream.fileno(), b"1\n")
-
     with ThreadPoolExecutor(1) as pool:
         pressed = pool.submit(Keyboard(stream).key)
         _wait_for_a_key_to_be_asked(stream.fileno())
-        os.write(master, b"3")
+        os.write(master, keys)
+    return pressed.result()
 
-    assert pressed.result() == "3"
+
+def test_what_was_typed_before_a_question_does_not_answer_it(tty: tuple[int, TextIO]) -> None:
+    _type_ahead(tty[0], tty[1].fileno(), b"1\n")
+
+    assert _press(tty, b"3") == "3"
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [(b"Y", "y"), (b"\r", ""), (b"\n", ""), (b"7", "7"), ("É".encode(), "é")],
+    ids=["letter", "enter", "line feed", "digit", "accent"],
+)
+def test_a_key_is_read_at_once_and_in_lower_case(tty: tuple[int, TextIO], keys: bytes, expected: str) -> None:
+    assert _press(tty, keys) == expected
+
+
+@pytest.mark.parametrize("keys", [b"\x1b[A", b"\x1b[1~", b"\x1bOP"], ids=["up", "home", "F1"])
+def test_a_key_with_a_code_of_several_characters_is_one_key(tty: tuple[int, TextIO], keys: bytes) -> None:
+    assert _press(tty, keys) == "\x1b"
+    assert _press(tty, b"2") == "2"
+
+
+def test_the_rest_of_a_code_that_comes_in_pieces_answers_nothing(tty: tuple[int, TextIO]) -> None:
+    master, stream = tty
+    with ThreadPoolExecutor(1) as pool:
+        pressed = pool.submit(Keyboard(stream).key)
+        _wait_for_a_key_to_be_asked(stream.fileno())
+        os.write(master, b"\x1b")
+        time.sleep(0.01)
+        os.write(master, b"[1~")
+
+    assert pressed.result() == "\x1b"
+    assert _press(tty, b"2") == "2"
+
+
+@pytest.mark.parametrize(("keys", "error"), [(b"\x03", KeyboardInterrupt), (b"\x04", EOFError)])
+def test_control_keys_interrupt_and_end(
+    tty: tuple[int, TextIO], keys: bytes, error: type[BaseException]
+) -> None:
+    before = termios.tcgetattr(tty[1].fileno())
+
+    with pytest.raises(error):
+        _press(tty, keys)
+
+    assert termios.tcgetattr(tty[1].fileno()) == before
 
 
 def test_a_number_is_typed_with_enter_on_a_terminal(tty: tuple[int, TextIO]) -> None:
