@@ -1,27 +1,33 @@
-"""Temporary files and folders that the next run removes where a kill left them.
+"""Temporary files and folders that the next run removes if this one is killed.
 
-A temporary folder is removed by the process that made it, unless that process is killed. What it leaves may
-hold arms, texts or the key. So each is locked while it is in use, and whoever makes the next one in the same
-place removes those that nobody holds locked. The system lets go of the lock of a process that died.
+A temporary folder is removed by the process that made it, unless that process is killed. What is left may
+hold arms, texts or the key. Therefore each one is locked while it is in use, and the next process that makes
+one in the same place removes those that are not locked. The system releases the locks of a process that died.
+
+Windows cannot lock a folder: nothing is locked there, and nothing that was left is removed.
 """
 
 import contextlib
-import fcntl
 import glob
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import portalocker
+
+_LOCK = portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING
+
 
 @contextlib.contextmanager
 def temporary_folder(prefix: str, *, parent: Path | None = None) -> Iterator[Path]:
-    """Make a folder for the length of a block, after removing what killed processes left of the same prefix.
+    """Make a folder for a block, after removing those of the same prefix that killed processes left.
 
     Args:
-        prefix: What its name begins with; nobody else may use it there.
-        parent: Where it is made; by default where temporary files belong on this machine.
+        prefix: The beginning of its name, which nothing else in `parent` may have.
+        parent: The folder in which it is made; by default the system's folder for temporary files.
     """
     parent = Path(tempfile.gettempdir()) if parent is None else parent
     remove_abandoned(parent, f"{glob.escape(prefix)}*")
@@ -36,18 +42,22 @@ def temporary_folder(prefix: str, *, parent: Path | None = None) -> Iterator[Pat
 def _make_locked(stack: contextlib.ExitStack, prefix: str, parent: Path) -> Path:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        # Another process may remove the folder as abandoned before it is locked: then make another one.
         if stack.enter_context(locked(folder)) and folder.is_dir():
-            return folder  # else another process took it for abandoned before it was locked
+            return folder
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[bool]:
-    """Hold a lock on a file or folder that is there; yields whether nobody else held it."""
+    """Hold a lock on an existing file or folder; yields False if it is locked already or cannot be locked."""
+    if sys.platform == "win32":
+        yield True
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:  # held by another process, or a file system without locks
+            portalocker.lock(descriptor, _LOCK)
+        except portalocker.LockException:  # another process holds it, or the file system has no locks
             yield False
         else:
             yield True
@@ -56,7 +66,7 @@ def locked(path: Path) -> Iterator[bool]:
 
 
 def remove_abandoned(folder: Path, *patterns: str) -> None:
-    """Remove files and folders of these names that no process holds locked; others' are left alone."""
+    """Remove this user's files and folders that match a pattern and that no process holds locked."""
     for pattern in patterns:
         for path in folder.glob(pattern):
             with contextlib.suppress(OSError):
@@ -64,7 +74,7 @@ def remove_abandoned(folder: Path, *patterns: str) -> None:
 
 
 def _remove_unless_locked(path: Path) -> None:
-    if path.is_symlink() or path.lstat().st_uid != os.getuid():
+    if sys.platform == "win32" or path.is_symlink() or path.lstat().st_uid != os.getuid():
         return
     with locked(path) as is_abandoned:
         if not is_abandoned:

@@ -39,6 +39,21 @@ def test_a_function_is_short(module: Path) -> None:
     assert too_long == []
 
 
+# `rater` imports on Windows: modules that only POSIX systems have are imported where they are needed.
+POSIX_ONLY = {"crypt", "fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty"}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_needs_a_posix_system_to_be_imported(module: Path) -> None:
+    statements = ast.parse(module.read_text()).body
+
+    imported = {name.name for node in statements if isinstance(node, ast.Import) for name in node.names} | {
+        node.module for node in statements if isinstance(node, ast.ImportFrom)
+    }
+
+    assert not imported & POSIX_ONLY
+
+
 def test_every_layer_of_the_package_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
 

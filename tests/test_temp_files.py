@@ -35,10 +35,10 @@ def test_a_folder_is_there_for_the_block_and_gone_after_it(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_removed_by_the_next_and_what_is_in_use_is_not(
+def test_the_next_process_removes_what_a_killed_one_left_and_nothing_in_use(
     tmp_path: Path, holder: "subprocess.Popen[str]"
 ) -> None:
-    (tmp_path / "held").write_text("somebody else's")
+    (tmp_path / "held").write_text("another program's")
     with temporary_folder("held-", parent=tmp_path):
         while_it_runs = list(tmp_path.rglob("answers.csv"))
     holder.kill()
@@ -51,12 +51,12 @@ def test_what_a_killed_process_left_is_removed_by_the_next_and_what_is_in_use_is
     assert [path.name for path in tmp_path.iterdir()] == ["held"]
 
 
-def test_a_link_to_elsewhere_is_left_alone(tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (tmp_path / "held-link").symlink_to(elsewhere)
+def test_a_link_to_another_folder_is_kept(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (tmp_path / "held-link").symlink_to(other)
 
     remove_abandoned(tmp_path, "held-*")
 
     assert (tmp_path / "held-link").is_symlink()
-    assert elsewhere.is_dir()
+    assert other.is_dir()

@@ -12,7 +12,6 @@ import contextlib
 import errno
 import logging
 import os
-import resource
 import signal
 import socket
 import sys
@@ -234,6 +233,8 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
 
 def _most_clients() -> int:
     """Say how many clients a worker may have: past the system's limit it would try in vain, over and over."""
+    import resource  # noqa: PLC0415 (POSIX only)
+
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed == resource.RLIM_INFINITY:
         return _MOST_CLIENTS
