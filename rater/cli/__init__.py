@@ -22,6 +22,7 @@ from rater.cli.invite import invite
 from rater.cli.lifecycle import close_, open_, pause
 from rater.cli.model import model
 from rater.cli.new import new
+from rater.cli.options import USER_MISTAKE
 from rater.cli.power import power
 from rater.cli.publish import publish
 from rater.cli.rate import rate
@@ -36,7 +37,6 @@ from rater.cli.user import user
 from rater.cli.verify import verify
 from rater.errors import RaterError
 
-USER_MISTAKE = 2
 INTERRUPTED = 130
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 

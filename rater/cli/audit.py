@@ -31,7 +31,7 @@ def audit(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool, e
 
     from rich.console import Console
 
-    from rater.cli import USER_MISTAKE
+    from rater.cli.options import USER_MISTAKE
     from rater.publish.audit.studies import audit_study
     from rater.report.audit import print_audit
 

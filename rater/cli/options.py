@@ -14,6 +14,8 @@ from rater.errors import RaterError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+USER_MISTAKE = 2
+"""Exit status after a mistake of the user."""
 DEFAULT_RATING = "sqlite:///rater-data/rating.db"
 DEFAULT_SEALED = "sqlite:///rater-data/sealed.db"
 

@@ -134,7 +134,7 @@ def show_diagnosis(diagnosis: "Diagnosis", title: str, json_path: Path | None) -
     """Print a diagnosis alone; exit with the code of a user's mistake where it refuses the ratings."""
     from rich.console import Console
 
-    from rater.cli import USER_MISTAKE
+    from rater.cli.options import USER_MISTAKE
     from rater.report.data_check import diagnosis_text
     from rater.report.export import as_json
     from rater.tables.write import write_private

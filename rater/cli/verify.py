@@ -27,7 +27,7 @@ def verify(study_name: str, head: str | None, rating_url: str, sealed_url: str, 
     import re
     from dataclasses import asdict
 
-    from rater.cli import USER_MISTAKE
+    from rater.cli.options import USER_MISTAKE
     from rater.verify import names_of_altered, verify_study
     from rater.verify.unprovable import UNPROVABLE
 

@@ -12,7 +12,7 @@ from rater.store.rating.open import open_rating
 from rater.web import errors, health, language, limits, logs, metrics, rater, security
 from rater.web.assets import STATIC_FOLDER, static_version
 from rater.web.prefix import Prefixed
-from rater.web.settings import Running, WebSettings, install
+from rater.web.settings import Running, WebSettings, init_app
 
 _ONE_YEAR_S = 365 * 24 * 3600
 
@@ -32,20 +32,20 @@ def create_app(settings: WebSettings) -> Flask:
         MAX_FORM_MEMORY_SIZE=security.MAX_REQUEST_BYTES,
         MAX_FORM_PARTS=security.MAX_FORM_PARTS,
     )
-    install(app, Running(settings=settings, engine=open_rating(settings.rating_url)))
+    init_app(app, Running(settings=settings, engine=open_rating(settings.rating_url)))
     if not settings.is_preview:  # what happens in a preview is counted on the desk
-        logs.install(app)
-        metrics.install(app)
-        limits.install(app)
-    security.install(app)
-    language.install(app)
-    errors.install(app)
+        logs.init_app(app)
+        metrics.init_app(app)
+        limits.init_app(app)
+    security.init_app(app)
+    language.init_app(app)
+    errors.init_app(app)
     app.register_blueprint(rater.blueprint)
     app.register_blueprint(health.blueprint)
     if settings.with_desk:
-        from rater.web.desk.routes import add_desk  # noqa: PLC0415 (raters' pages need no passwords)
+        from rater.web.desk import routes as desk  # noqa: PLC0415 (raters' pages need no passwords)
 
-        add_desk(app)
+        desk.init_app(app, create_app)
     _put_behind_proxies(app, settings)
     _confine_templates(app)
     return app

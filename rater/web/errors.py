@@ -44,7 +44,7 @@ _WHAT_NOW = marked(
 )
 
 
-def install(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Register the pages for refused requests, an unusable database, and our own mistakes."""
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(UnknownBrowser, _unknown)

@@ -27,7 +27,7 @@ _LIFETIME_S = 180 * 24 * 3600
 Direction = Literal["ltr", "rtl"]
 
 
-def install(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Let templates and views translate into the language of the page."""
     flask_babel.Babel(app)
     app.jinja_env.globals.update(

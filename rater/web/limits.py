@@ -52,7 +52,7 @@ _FEWEST_BEGINNINGS = 5
 _UNLIMITED = {"static", "health.healthz", "health.readyz", "health.metrics"}
 
 
-def install(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Count each request before its view runs."""
     app.before_request(_limit_request)
 

@@ -102,7 +102,7 @@ def formatter(log_format: LogFormat) -> logging.Formatter:
     return JsonLines() if log_format == "json" else TextLines()
 
 
-def install(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Log each request once it is answered, at level info."""
     app.before_request(_start)
     app.after_request(_finish)

@@ -49,7 +49,7 @@ class Metrics:
         return response
 
 
-def install(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Count every request of an app."""
     metrics = Metrics()
     app.extensions[_EXTENSION] = metrics

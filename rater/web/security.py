@@ -59,7 +59,7 @@ HEADERS = {
 }
 
 
-def install(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Refuse cross-site requests before a view runs, and add the headers after it."""
     app.before_request(_refuse_cross_site)
     app.after_request(_add_headers)

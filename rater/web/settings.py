@@ -59,7 +59,7 @@ class Running:
     engine: Engine
 
 
-def install(app: Flask, running: Running) -> None:
+def init_app(app: Flask, running: Running) -> None:
     """Give an app what its views read by `running`."""
     app.extensions[_EXTENSION] = running
 

@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ from rater.store.rating.open import create_rating
 from rater.store.rating.publication import insert_study
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.state import State
-from rater.web.settings import running
+from rater.web.settings import WebSettings, running
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{22}")
 _N_BOOKLETS = 20
@@ -34,11 +35,15 @@ _KEPT_S = 6 * 3600.0
 _MOST_OPEN = 4
 _EXTENSION = "rater-previews"
 
+# an argument, since the application imports the desk
+AppFactory = Callable[[WebSettings], Flask]
+
 
 class _OpenCopies:
     """The apps of copies that this process serves; the one that was not used for longest is closed first."""
 
-    def __init__(self) -> None:
+    def __init__(self, create_app: AppFactory) -> None:
+        self._create_app = create_app
         self._apps: OrderedDict[str, Flask] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -49,8 +54,6 @@ class _OpenCopies:
 
     def get(self, key: str, path: Path) -> Flask:
         """Return the app of a copy, made when it is first asked for."""
-        from rater.web.app import create_app  # noqa: PLC0415 (which imports the desk)
-
         with self._lock:
             app = self._apps.pop(key, None)
             if app is None:
@@ -63,7 +66,7 @@ class _OpenCopies:
                     prefix="",
                     metrics_token=secrets.token_urlsafe(16),
                 )
-                app = create_app(settings)
+                app = self._create_app(settings)
             self._apps[key] = app
             if len(self._apps) > _MOST_OPEN:
                 _, oldest = self._apps.popitem(last=False)
@@ -71,9 +74,9 @@ class _OpenCopies:
             return app
 
 
-def install(app: Flask) -> None:
-    """Let an app serve copies."""
-    app.extensions[_EXTENSION] = _OpenCopies()
+def init_app(app: Flask, create_app: AppFactory) -> None:
+    """Let an app serve copies, each by an app of its own that ``create_app`` makes."""
+    app.extensions[_EXTENSION] = _OpenCopies(create_app)
 
 
 def make_copy(session: Session, study: PublishedStudy, *, now: datetime) -> str:
@@ -111,7 +114,7 @@ def serve_copy(copies: object, key: str, rest: str, mount: str) -> AnyResponse:
     """
     if not has_copy(key):
         abort(404)
-    assert isinstance(copies, _OpenCopies)  # noqa: S101 (put there by `install`)
+    assert isinstance(copies, _OpenCopies)  # noqa: S101 (put there by `init_app`)
     app = copies.get(key, _folder() / f"{key}.db")
     environ = {
         name: value for name, value in request.environ.items() if not name.startswith(("werkzeug.", "flask."))

@@ -37,9 +37,9 @@ _REPORT_POLICY = (
 )
 
 
-def add_desk(app: Flask) -> None:
-    """Add the desk to an app."""
-    preview.install(app)
+def init_app(app: Flask, create_app: preview.AppFactory) -> None:
+    """Add the desk to an app; ``create_app`` makes the apps of its previews."""
+    preview.init_app(app, create_app)
     app.register_blueprint(access.blueprint)
     app.register_blueprint(blueprint)
 

@@ -49,7 +49,7 @@ def test_what_raters_are_shown_comes_back_as_it_was_published(
 
     scale = study.protocol.dimensions[0].scale
     assert isinstance(scale, Likert)
-    assert scale.label(5) == "very happy"
+    assert scale.choices[4].label == "very happy"
     assert study.published_at.isoformat() == "2026-01-02T03:04:05+00:00"
 
 
