@@ -1,16 +1,16 @@
 """The bare page that the app's speed is compared with: what a rating costs with nothing around it.
 
-One request a rating: four SQLAlchemy Core statements, one durable SQLite commit, one Jinja template; gunicorn
-with two sync workers. It checks nothing, knows no study and keeps no revision.
+One request a rating: four SQLAlchemy Core statements, one durable SQLite commit, one Jinja template, on the
+same server as the app (two workers). It checks nothing, knows no study and keeps no revision.
 """
 
 import sys
 
 from flask import Flask, request
-from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # it has no types
 from sqlalchemy import Column, Float, Integer, MetaData, String, Table, func, insert, select
 
 from rater.store.engine import disposing, open_engine
+from rater.web.server import bridge, run_workers
 
 METADATA = MetaData()
 ITEM = Table("item", METADATA, Column("id", Integer, primary_key=True), Column("text", String))
@@ -48,30 +48,17 @@ def create_app(url: str) -> Flask:
     return app
 
 
-class Server(BaseApplication):  # type: ignore[misc] # gunicorn is not typed
-    def __init__(self, url: str, port: int) -> None:
-        self._url = url
-        self._port = port
-        super().__init__()
-
-    def load_config(self) -> None:
-        self.cfg.set("bind", f"127.0.0.1:{self._port}")
-        self.cfg.set("workers", 2)
-        self.cfg.set("worker_class", "sync")
-        self.cfg.set("loglevel", "warning")
-        self.cfg.set("control_socket_disable", True)  # noqa: FBT003 (gunicorn's interface)
-        self.cfg.set("when_ready", lambda _: print(f"http://127.0.0.1:{self._port}/", flush=True))
-
-    def load(self) -> Flask:
-        return create_app(self._url)
-
-
-def main(url: str, port: int, n_items: int) -> None:
+def main(url: str, n_items: int) -> None:
     with disposing(open_engine(url)) as engine, engine.begin() as connection:
         METADATA.create_all(connection)
         connection.execute(insert(ITEM), [{"text": f"Text {n} " + "word " * 40} for n in range(n_items + 1)])
-    Server(url, port).run()
+    run_workers(
+        lambda: bridge(create_app(url)),
+        "127.0.0.1",
+        0,
+        on_listening=lambda address: print(f"{address}/", flush=True),
+    )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]))

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -98,7 +97,7 @@ def serving(name: str, url: str, n_raters: int) -> Iterator[Served]:
             *("--log-level", "warning", "--ratings", url),
         ]
     else:
-        command = [sys.executable, str(_BARE), url, str(_free_port()), str(N_ITEMS)]
+        command = [sys.executable, str(_BARE), url, str(N_ITEMS)]
     with tempfile.TemporaryDirectory(prefix="rater-load-") as folder:
         log = Path(folder) / "server.log"
         with log.open("w") as file:
@@ -135,9 +134,3 @@ def fill(url: str, n_raters: int) -> None:
     with disposing(create_rating(url)) as rating, writing(rating) as session:
         insert_study(session, study, items=items, booklets=booklets)
         move_study(session, "load", State.OPEN, at=now)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -56,16 +56,19 @@ def test_a_server_says_where_it_listens_answers_and_stops_cleanly(
     assert (process.returncode, out, err) == (0, "cleaned up\n", "")
 
 
-def test_a_client_comes_again_now_and_then_to_whichever_worker_has_time(
-    publish_study: Callable[..., str], rating_url: str
-) -> None:
+def test_connections_are_spread_over_the_workers(publish_study: Callable[..., str], rating_url: str) -> None:
     publish_study()
 
-    with served(rating_url) as (address, _), httpx.Client() as client:
-        answers = [client.get(f"{address}/healthz") for _ in range(70)]
+    with served(rating_url) as (address, process):
+        wait_until(lambda: n_listening(address) == 2)
+        host, port = address.removeprefix("http://").split(":")
+        with ExitStack() as stack:
+            for _ in range(40):
+                stack.enter_context(socket.create_connection((host, int(port))))
+            time.sleep(0.5)
+            n_sockets = [len(sockets_of(pid)) for pid in workers_of(process)]
 
-    assert {answer.status_code for answer in answers} == {200}
-    assert sum(answer.headers["connection"] == "close" for answer in answers) == 2
+    assert min(n_sockets) >= 8  # of 40 at random, fewer than 5 with a probability of one in ten million
 
 
 @pytest.mark.slow
@@ -104,6 +107,79 @@ def workers_of(process: subprocess.Popen[str]) -> set[int]:
     return set(map(int, children.split()))
 
 
+def sockets_of(pid: int) -> list[str]:
+    links = [str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    return [link for link in links if link.startswith("socket:")]
+
+
+def n_listening(address: str) -> int:
+    """Count the sockets that listen on an address's port."""
+    port = f":{int(address.rpartition(':')[2]):04X}"
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(line[1].endswith(port) and line[3] == "0A" for line in lines)
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_killed_worker_is_replaced_and_no_confirmed_answer_is_lost(
+    publish_study: Callable[..., str], rating_url: str
+) -> None:
+    slug = publish_study()
+
+    with served(rating_url) as (address, process), httpx.Client(base_url=f"{address}/s/{slug}") as browser:
+        wait_until(lambda: n_listening(address) == 2)
+        browser.post("/consent", data={"decision": "agree", "token": "a" * 43}, follow_redirects=True)
+        browser.post("/instructions")
+        sent = browser.post("/trial/1", data={"submission_id": "0123456789abcdef", "answer.happiness": "4"})
+        before = workers_of(process)
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: n_listening(address) == 2 and not workers_of(process) & before)
+        with httpx.Client(base_url=f"{address}/s/{slug}", cookies=browser.cookies) as again:
+            page = again.get("/trial/2")
+
+    assert (sent.status_code, page.status_code) == (303, 200)
+    with closing(sqlite3.connect(rating_url.removeprefix("sqlite:///"))) as connection:
+        assert connection.execute("SELECT position, value FROM answer").fetchall() == [(1, 4.0)]
+
+
+def test_workers_end_when_the_main_process_is_killed(
+    publish_study: Callable[..., str], rating_url: str
+) -> None:
+    publish_study()
+
+    with served(rating_url) as (address, process):
+        wait_until(lambda: n_listening(address) == 2)
+        os.kill(process.pid, signal.SIGKILL)
+        wait_until(lambda: n_listening(address) == 0)
+
+
+def test_workers_that_cannot_start_end_the_server_without_a_traceback(tmp_path: Path) -> None:
+    broken = """
+from rater.errors import RaterError
+from rater.web.server import run_workers
+def load():
+    raise RaterError("there is no such thing")
+try:
+    run_workers(load, "127.0.0.1", 0)
+except RaterError as error:
+    print("RaterError:", error)
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", broken], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=True
+    )
+
+    assert done.stdout.startswith("RaterError: The server stopped: its workers ended")
+    assert "there is no such thing" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_on_hup_the_workers_are_replaced_and_no_request_is_lost(
     publish_study: Callable[..., str], rating_url: str
 ) -> None:
@@ -111,8 +187,8 @@ def test_on_hup_the_workers_are_replaced_and_no_request_is_lost(
 
     with served(rating_url) as (address, process), httpx.Client(base_url=address) as browser:
         statuses = [browser.get("/readyz").status_code]
-        while len(before := workers_of(process)) < 2:
-            time.sleep(0.05)
+        wait_until(lambda: n_listening(address) == 2)
+        before = workers_of(process)
         os.kill(process.pid, signal.SIGHUP)
         deadline = time.monotonic() + 20
         while workers_of(process) & before and time.monotonic() < deadline:
@@ -142,21 +218,21 @@ def test_a_taken_port_is_told_before_anything_starts(
 
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(RaterError, match=f"^Port {port} on 127.0.0.1 is taken. Stop what uses it"):
+        with pytest.raises(RaterError, match=f"^Port {port} on 127.0.0.1 is taken"):
             serve(WebSettings(rating_url), port=port)
 
 
 def test_a_port_beyond_the_last_is_told(publish_study: Callable[..., str], rating_url: str) -> None:
     publish_study()
 
-    with pytest.raises(RaterError, match=r"^Port 70000 is no port\. Valid: 0"):
+    with pytest.raises(RaterError, match=r"^Port 70000 does not exist\. Valid: 0"):
         serve(WebSettings(rating_url), port=70_000)
 
 
 def test_an_address_of_another_machine_is_told(publish_study: Callable[..., str], rating_url: str) -> None:
     publish_study()
 
-    with pytest.raises(RaterError, match=r"^192\.0\.2\.1 port 0 cannot be listened on"):
+    with pytest.raises(RaterError, match=r"^Cannot listen on 192\.0\.2\.1 port 0"):
         serve(WebSettings(rating_url), host="192.0.2.1", port=0)
 
 
