@@ -50,6 +50,10 @@ class FullError(StateError):
     """A study has no booklet left to deal."""
 
 
+class BusyNetworkError(StateError):
+    """A network has begun as many of a study's booklets as it may within a day."""
+
+
 class NotGeneratedError(StateError):
     """The sealed database has no study of that name."""
 

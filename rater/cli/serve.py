@@ -28,6 +28,7 @@ class ServeOptions(TypedDict):
     prefix: str
     is_https: bool
     one_network: bool
+    limits_storage: str
     metrics_token: str | None
     log_format: "LogFormat"
     log_level: str
@@ -93,6 +94,14 @@ class ServeOptions(TypedDict):
     help="Raters share one address, as in a lab: let it begin more than half of the booklets.",
 )
 @click.option(
+    "--limits-storage",
+    default="memory://",
+    show_default=True,
+    metavar="URL",
+    envvar="RATER_LIMITS_STORAGE",
+    help="Where rate limits are counted: each process's memory, or a Redis or Valkey server for all.",
+)
+@click.option(
     "--metrics-token",
     envvar="RATER_METRICS_TOKEN",
     show_envvar=True,
@@ -130,6 +139,7 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
 
     from rater.web import logs
     from rater.web.prefix import read_prefix
+    from rater.web.rate_limits import read_storage
     from rater.web.server import serve as serve_app
     from rater.web.server import serve_dev
     from rater.web.settings import WebSettings, drop_sealed_settings, restart_without_sealed_settings
@@ -152,6 +162,7 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
         one_network=options["one_network"],
         with_desk=options["with_desk"],
         reports_folder=options["reports_folder"],
+        limits_storage=read_storage(options["limits_storage"]),
         metrics_token=options["metrics_token"],
     )
 

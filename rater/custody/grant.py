@@ -35,6 +35,7 @@ GRANTS: Mapping[str, tuple[str, ...]] = {
     "guess": ("SELECT", "INSERT"),
     "comment": ("SELECT", "INSERT"),
     "tally": ("SELECT", "INSERT", "UPDATE (n)"),
+    "network_count": ("SELECT", "INSERT", "UPDATE (n)", "DELETE"),
     "event": ("SELECT", "INSERT"),
     "desk_user": ("SELECT",),
     "desk_session": ("SELECT", "INSERT", "UPDATE (seen_at)", "DELETE"),

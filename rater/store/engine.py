@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, DateTime, Dialect, Engine, TypeDecorator, create_engine, event, make_url
+from sqlalchemy import URL, DateTime, Dialect, Engine, TypeDecorator, create_engine, event, make_url, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
@@ -236,6 +236,12 @@ def writing(engine: Engine) -> Iterator[Session]:
     file = open_file(engine)
     if file is not None:  # before anything that was committed is confirmed
         file.require_same()
+
+
+def overwrite_deleted(session: Session) -> None:
+    """Let SQLite write zeros over what this connection deletes, instead of leaving it in free pages."""
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(text("PRAGMA secure_delete = ON"))
 
 
 def empty_wal(engine: Engine) -> None:

@@ -9,7 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from rater.harmless import harmless
 from rater.store.rating.open import open_rating
-from rater.web import errors, health, language, limits, logs, metrics, rater, security
+from rater.web import errors, health, language, logs, metrics, rate_limits, rater, security
 from rater.web.assets import STATIC_FOLDER, static_version
 from rater.web.prefix import Prefixed
 from rater.web.settings import Running, WebSettings, init_app
@@ -36,7 +36,7 @@ def create_app(settings: WebSettings) -> Flask:
     if not settings.is_preview:  # what happens in a preview is counted on the desk
         logs.init_app(app)
         metrics.init_app(app)
-        limits.init_app(app)
+        rate_limits.init_app(app, storage=settings.limits_storage)
     security.init_app(app)
     language.init_app(app)
     errors.init_app(app)

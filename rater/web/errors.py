@@ -4,6 +4,7 @@ import logging
 import secrets
 
 from flask import Flask, Response, request
+from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import BadHost, HTTPException
 
 from rater.errors import DatabaseError
@@ -59,9 +60,8 @@ def _refused(error: HTTPException) -> Response:
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))
-    retry_after = getattr(error, "retry_after", None)
-    if retry_after:
-        response.headers["Retry-After"] = str(retry_after)
+    if isinstance(error, RateLimitExceeded):
+        response.headers["Retry-After"] = str(error.limit.limit.get_expiry())
     return response
 
 

@@ -8,7 +8,7 @@ from rater.errors import DatabaseError
 from rater.store.migrate import require_current
 from rater.store.open_file import open_file
 from rater.web import metrics as counts
-from rater.web.limits import is_from_this_machine
+from rater.web.rate_limits import is_from_this_machine
 from rater.web.settings import running
 
 blueprint = Blueprint("health", __name__)

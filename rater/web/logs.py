@@ -91,10 +91,12 @@ def configure(log_format: LogFormat, level: str = "warning") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(log_format))
     handler.addFilter(RepeatLimit())
-    logger = logging.getLogger("rater.web")
-    logger.handlers = [handler]
-    logger.propagate = False
-    logger.setLevel(level.upper())
+    # Flask-Limiter warns when its storage cannot be reached. At level info it would name keys of clients.
+    for name, least in (("rater.web", level.upper()), ("flask-limiter", "WARNING")):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel(least)
 
 
 def formatter(log_format: LogFormat) -> logging.Formatter:

@@ -43,8 +43,7 @@ def is_same_site(sent: Request) -> bool:
 
 def log_refusal(sent: Request) -> None:
     """Log what was compared where a form is refused, once a minute."""
-    settings = running().settings
-    if settings.counters.count("refused form", window_s=60, now=settings.now().timestamp()) >= 2:
+    if not running().is_first("refused form", within_s=60):
         return
     said = [
         f"{name} {harmless(sent.headers[name][:_MAX_LOGGED])!r}"

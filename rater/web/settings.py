@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import cast
 
 from flask import Flask, current_app
+from limits import RateLimitItemPerSecond
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
 from sqlalchemy import Engine
-
-from rater.web.counters import Counters
 
 _EXTENSION = "rater"
 _SEALED_VARIABLE = "RATER_SEALED"
@@ -45,8 +46,8 @@ class WebSettings:
     """Whether this app serves such a copy, inside a frame on the desk."""
     metrics_token: str | None = None
     """What a client must send to read /metrics from another machine; None: only this machine may."""
-    counters: Counters = field(default_factory=Counters)
-    """What limits are counted in; shared with the workers that are forked later."""
+    limits_storage: str = "memory://"
+    """Where rate limits are counted: in the memory of each process, or the URL of a Redis server."""
     now: Callable[[], datetime] = _utc_now
     """The clock, so that a test can set it."""
 
@@ -57,6 +58,12 @@ class Running:
 
     settings: WebSettings
     engine: Engine
+    seen: FixedWindowRateLimiter = field(default_factory=lambda: FixedWindowRateLimiter(MemoryStorage()))
+    """Events of this process, each remembered for a time."""
+
+    def is_first(self, key: str, *, within_s: int) -> bool:
+        """Return whether an event is the first of its kind in this process within a time; remember it."""
+        return self.seen.hit(RateLimitItemPerSecond(1, within_s), key)
 
 
 def init_app(app: Flask, running: Running) -> None:

@@ -15,12 +15,12 @@ from rater.store.engine import writing
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.tallies import Turned, count_visitor
 from rater.study.state import State
-from rater.web import limits, security
+from rater.web import rate_limits, security
 from rater.web.settings import running
 
 _log = logging.getLogger("rater.web")
-_SAME_VISITOR_S = 3600.0
-_SAME_MESSAGE_S = 60.0
+_SAME_VISITOR_S = 3600
+_SAME_MESSAGE_S = 60
 
 
 def note_unnamed(study: PublishedStudy, unnamed: Mapping[str, Unnamed]) -> None:
@@ -29,7 +29,7 @@ def note_unnamed(study: PublishedStudy, unnamed: Mapping[str, Unnamed]) -> None:
     _note(
         study,
         Turned.UNFILLED_LINK,
-        visitor=limits.address_key(),
+        visitor=rate_limits.network_of_request(),
         message=f"somebody came by a link that does not say who they are: {names}. Check the link on the "
         "recruitment site.",
     )
@@ -59,16 +59,13 @@ def note_busy_network(study: PublishedStudy, *, visitor: str) -> None:
 def _note(study: PublishedStudy, why: Turned, *, visitor: str, message: str) -> None:
     if running().settings.is_preview:
         return
-    if _is_first(f"{why} {study.slug}", _SAME_MESSAGE_S):  # once a minute, and not who it was
+    # once a minute, and not who it was
+    if running().is_first(f"{why} {study.slug}", within_s=_SAME_MESSAGE_S):
         _log.warning("Study %s: %s", study.name, message)
-    if study.state is State.OPEN and _is_first(f"{why} {study.slug} {visitor}", _SAME_VISITOR_S):
+    visit = f"{why} {study.slug} {visitor}"
+    if study.state is State.OPEN and running().is_first(visit, within_s=_SAME_VISITOR_S):
         with writing(running().engine) as session:
             count_visitor(session, study.id, why)
-
-
-def _is_first(key: str, window_s: float) -> bool:
-    settings = running().settings
-    return settings.counters.count(key, window_s=window_s, now=settings.now().timestamp()) < 2
 
 
 def _why_no_cookie() -> str:

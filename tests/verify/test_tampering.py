@@ -300,6 +300,7 @@ NOT_VOUCHED_FOR = {
     "desk_user": "logins",
     "identifier": "personal",
     "invitation": "personal",
+    "network_count": "counters that are deleted after a day, from which no result is computed",
     "tally": "a counter, from which no result is computed",
     "token": "logins",
     "answer.id": "answers are digested in their order, not by their numbers",

@@ -153,6 +153,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("study_id", "kind", name=op.f("tally_key")),
     )
     op.create_table(
+        "network_count",
+        sa.Column("study_id", sa.Integer(), nullable=False, comment="The study begun."),
+        sa.Column(
+            "network_digest",
+            sa.String(),
+            nullable=False,
+            comment="scrypt digest of an IPv4 address, or of the /64 of an IPv6 address, salted with the "
+            "study's slug.",
+        ),
+        sa.Column("hour", sa.DateTime(), nullable=False, comment="Start of the hour, in UTC."),
+        sa.Column("n", sa.Integer(), nullable=False, comment="Number of booklets."),
+        sa.ForeignKeyConstraint(
+            ["study_id"], ["study.id"], name=op.f("network_count_refers_to_study_by_study_id")
+        ),
+        sa.PrimaryKeyConstraint("study_id", "network_digest", "hour", name=op.f("network_count_key")),
+    )
+    op.create_table(
         "attention_check",
         sa.Column(
             "item_id",
@@ -521,6 +538,7 @@ def downgrade() -> None:
     op.drop_index(op.f("rater_by_booklet_id"), table_name="rater")
     op.drop_table("rater")
     op.drop_table("attention_check")
+    op.drop_table("network_count")
     op.drop_table("tally")
     op.drop_index(op.f("item_by_study_id"), table_name="item")
     op.drop_table("item")

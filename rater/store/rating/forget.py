@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError
 from rater.names import normalise_name
+from rater.store.engine import overwrite_deleted
 from rater.store.log import Event as LoggedEvent
 from rater.store.log import append_event, read_events
 from rater.store.rating.collected import RaterDigests, digest_rater, read_closings, read_digests
@@ -87,7 +88,7 @@ def forget_identifiers(session: Session, study_id: int, known: Known, *, by: str
     What a personal link was called by the experimenter goes too. Must run in a `writing` transaction.
     """
     _lock(session, study_id)
-    _overwrite_deleted(session)
+    overwrite_deleted(session)
     session.execute(delete(Identifier).where(Identifier.rater_id == known.id))
     session.execute(update(Invitation).where(Invitation.rater_id == known.id).values(label=""))
     return append_event(
@@ -101,7 +102,7 @@ def redact(session: Session, study_id: int, known: Known, *, by: str, now: datet
     Must run in a `writing` transaction.
     """
     _lock(session, study_id)
-    _overwrite_deleted(session)
+    overwrite_deleted(session)
     closings = read_closings(read_events(session, Event, study_id))
     digests = digest_rater(session, study_id, known.id, closings=closings)
     head = append_event(
@@ -145,9 +146,3 @@ def find_returned(session: Session, study_id: int, gone: Iterable[str]) -> list[
 def _lock(session: Session, study_id: int) -> None:
     """Let nobody else append to the study's log, or close it, until the commit."""
     session.get_one(Study, study_id, with_for_update={"key_share": True}, populate_existing=True)
-
-
-def _overwrite_deleted(session: Session) -> None:
-    """Let SQLite write zeros over what is deleted from now on, instead of leaving it in free pages."""
-    if session.get_bind().dialect.name == "sqlite":
-        session.execute(text("PRAGMA secure_delete = ON"))

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from rater.errors import ClosedError, FullError, StateError
+from rater.store.rating.networks import count_network, require_quiet_network
 from rater.store.rating.schema import (
     Answer,
     Booklet,
@@ -49,6 +50,8 @@ class Arrival:
     """What the recruitment site's parameters said, by name; those the study declares only."""
     invitation: str | None = None
     """The code of a personal link."""
+    network: str | None = None
+    """The digest of the network (`rater.store.rating.networks`); None where it is not limited."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,10 @@ def claim_booklet(
     """Deal a free booklet to a rater who consented; one who already has one keeps it.
 
     Who the recruitment site or a personal link knows already goes on with what they began, by this token too.
-    Must run in a `writing` transaction. Costs up to eleven queries and four inserts.
+    Must run in a `writing` transaction. Costs up to 13 queries and five inserts.
 
     Raises:
+        BusyNetworkError: the rater's network has begun half of the booklets within a day.
         ClosedError: the study is not open.
         FullError: every booklet is dealt.
         StateError: the link is not a personal one, and the study is open to those only; or the token is in
@@ -173,11 +177,14 @@ def is_invitation(session: Session, study_id: int, code: str) -> bool:
 
 
 def _deal(session: Session, study_id: int, *, arrival: Arrival, protocol: Protocol, now: datetime) -> str:
-    if protocol.invited_only and not (
-        arrival.invitation and is_invitation(session, study_id, arrival.invitation)
-    ):
+    is_invited = arrival.invitation is not None and is_invitation(session, study_id, arrival.invitation)
+    if protocol.invited_only and not is_invited:
         msg = "This study is open by personal links only."
         raise StateError(msg)
+    # a personal link begins one booklet, and its code cannot be guessed
+    network = None if is_invited else arrival.network
+    if network is not None:
+        require_quiet_network(session, study_id, network, now=now)
     limits = Limits.of(protocol, now)
     booklet_id = session.scalars(_free_booklets(study_id)).first() or _take_left(session, study_id, limits)
     if booklet_id is None:
@@ -195,6 +202,8 @@ def _deal(session: Session, study_id: int, *, arrival: Arrival, protocol: Protoc
     )
     session.flush()
     _keep_identifiers(session, study_id, rater_id, arrival=arrival, protocol=protocol)
+    if network is not None:
+        count_network(session, study_id, network, now=now)
     if arrival.invitation is not None:
         session.execute(
             update(Invitation)

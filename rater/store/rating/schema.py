@@ -174,6 +174,20 @@ class Tally(Base):
     n: Mapped[int] = column("Number of visits.")
 
 
+class NetworkCount(Base):
+    """Number of booklets assigned to one network in one hour; deleted after a day."""
+
+    __tablename__ = "network_count"
+
+    study_id: Mapped[int] = column("The study begun.", ForeignKey("study.id"), primary_key=True)
+    network_digest: Mapped[str] = column(
+        "scrypt digest of an IPv4 address, or of the /64 of an IPv6 address, salted with the study's slug.",
+        primary_key=True,
+    )
+    hour: Mapped[datetime] = column("Start of the hour, in UTC.", UtcDateTime, primary_key=True)
+    n: Mapped[int] = column("Number of booklets.")
+
+
 class Rater(Base):
     """A person who agreed to take part, with the assigned booklet and the steps completed."""
 

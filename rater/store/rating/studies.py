@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from rater.errors import StateError, nearest
 from rater.store.log import append_event
 from rater.store.rating.collected import digest_collected
+from rater.store.rating.networks import forget_networks
 from rater.store.rating.schema import Amendment, Answer, Booklet, Event, Item, Rater, Study
 from rater.study.protocol import Protocol
 from rater.study.state import State
@@ -144,6 +145,7 @@ def move_study(session: Session, name: str, state: State, *, at: datetime, **det
         raise StateError(msg)
     row.state = state
     if state is State.CLOSED:
+        forget_networks(session, study_id)
         detail = {**asdict(digest_collected(session, study_id)), **detail}
     return append_event(session, Event, study_id, kind=state, at=at, **detail)
 

@@ -9,7 +9,6 @@ from werkzeug.test import TestResponse
 from rater.store.engine import disposing, writing
 from rater.store.rating.open import open_rating
 from rater.store.rating.users import change_password, remove_user
-from rater.web.limits import LOGIN_BY_ADDRESS, hit
 
 PASSWORD = "correct horse battery"  # noqa: S105 (a test's)
 LogIn = Callable[..., TestResponse]
@@ -104,16 +103,37 @@ def test_the_cookie_is_for_the_desk_alone_and_its_token_is_not_in_the_database(
     assert not any(token in value or PASSWORD in value for row in kept for value in row)
 
 
-def test_attempts_are_limited_and_told_when_to_try_again(desk: Flask, log_in: LogIn) -> None:
-    assert log_in(password="wrong").status_code == 403  # noqa: S106 (a test's)
-    with desk.test_request_context(environ_base={"REMOTE_ADDR": "127.0.0.1"}):
-        for _ in range(19):
-            hit(LOGIN_BY_ADDRESS, "127.0.0.1")
+def test_attempts_are_limited_by_name(log_in: LogIn) -> None:
+    for _ in range(10):
+        assert log_in(password="wrong").status_code == 403  # noqa: S106 (a test's)
 
-    answer = log_in()  # the right one is refused too: guessing goes on otherwise
+    answer = log_in()  # the right password is refused too, or guessing could continue
 
     assert answer.status_code == 429
     assert answer.headers["Retry-After"] == "900"
+    assert log_in(name="bob").status_code == 403
+
+
+def test_attempts_are_limited_by_address(desk: Flask, log_in: LogIn) -> None:
+    for number in range(20):
+        assert log_in(name=f"name {number}").status_code == 403
+
+    assert log_in().status_code == 429
+    form = {"name": "ada", "password": PASSWORD}
+    elsewhere = desk.test_client().post("/desk/login", data=form, environ_base={"REMOTE_ADDR": "192.0.2.7"})
+    assert elsewhere.status_code == 303
+
+
+def test_a_form_of_another_site_uses_up_no_attempt(desk: Flask, log_in: LogIn) -> None:
+    for _ in range(12):
+        sent = desk.test_client().post(
+            "/desk/login",
+            data={"name": "ada", "password": "wrong"},
+            headers={"Sec-Fetch-Site": "cross-site"},
+        )
+        assert sent.status_code == 403
+
+    assert log_in().status_code == 303
 
 
 def test_a_session_ends_when_nobody_was_there_for_an_hour(ada: FlaskClient, clock: object) -> None:
