@@ -61,6 +61,11 @@ class Exclusion:
     """Raters to whom the rule on time could not be applied, since nothing is known of their times."""
 
 
+def excluded_raters(exclusion: Exclusion | None) -> frozenset[str]:
+    """Return the ids of the raters who are excluded."""
+    return frozenset(each.rater for each in exclusion.raters) if exclusion else frozenset()
+
+
 def exclude(
     frame: pd.DataFrame, checks: pd.DataFrame | None, rules: Exclusions, *, primary: str
 ) -> Exclusion | None:

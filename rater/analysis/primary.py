@@ -14,7 +14,7 @@ from rater.analysis.describe import ArmSummary, describe_arms
 from rater.analysis.details import Details, DimensionInput, work_out_details
 from rater.analysis.diagnosis import Diagnosis, complete_diagnosis, require_usable
 from rater.analysis.equivalence import Equivalence, two_one_sided_tests
-from rater.analysis.exclusions import Exclusion, exclude
+from rater.analysis.exclusions import Exclusion, exclude, excluded_raters
 from rater.analysis.findings import diagnose_answers
 from rater.analysis.headline import Verdict, judge, write_headline
 from rater.analysis.headline_lead import lead_headline
@@ -124,7 +124,7 @@ def analyze(
     require_usable(suspicious)
     frame = _in_order(prepared.frame)
     exclusion = exclude(frame, raters, planned.exclusions, primary=planned.primary)
-    left_out = {excluded.rater for excluded in exclusion.raters} if exclusion else set()
+    left_out = excluded_raters(exclusion)
     kept = frame[~frame["rater"].astype(str).isin(left_out)] if left_out else frame
     tested = judged_only(first_showings(kept))
     n = _count(tested, planned)

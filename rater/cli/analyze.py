@@ -89,6 +89,8 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
         data = read_elsewhere(elsewhere, label=label)
     elif permuted:
         data = permute(databases, study_name, allow_altered=allow_altered)
+        if csv_path is not None or report_path is not None:
+            _log_files(rating_url, study_name, who, len(data.frame))
     else:
         if not yes:
             _confirm(databases, study_name, interim=interim)
@@ -98,6 +100,14 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     show(explore(data, elsewhere) if exploratory and study_name else data, outputs)
     if study_name is not None and not permuted:
         _note_shown(databases, study_name, data)
+
+
+def _log_files(rating_url: str, study_name: str, who: str, n_answers: int) -> None:
+    """Log ratings that are written to files under permuted arms, as every export is logged."""
+    from rater.custody.export import log_permuted_export
+
+    head = log_permuted_export(rating_url, study_name, who=who, n_answers=n_answers, now=datetime.now(UTC))
+    click.echo(f"These files are in the study's log, whose head is {head}", err=True)
 
 
 def _note_shown(databases: "Databases", study_name: str, data: "AnalysisInput") -> None:

@@ -125,6 +125,7 @@ def _unblind(
     """Unblind a study; return its ratings, its texts, and which look this is."""
     from datetime import UTC, datetime
 
+    from rater.analysis.exclusions import exclude, excluded_raters
     from rater.analysis.texts import rate_texts
     from rater.cli.subject import label_of_altered
     from rater.unblind import Reason, unblind
@@ -140,7 +141,10 @@ def _unblind(
     if seen.altered:
         click.echo(label_of_altered(seen.altered), err=True)
     click.echo(f"This is look {seen.look}; the log's head is {seen.log_head}", err=True)
-    return seen.frame, rate_texts(seen.texts, seen.frame, seen.plan.dimensions), seen.look
+    exclusion = exclude(seen.frame, seen.raters, seen.plan.exclusions, primary=seen.plan.primary)
+    excluded = excluded_raters(exclusion)
+    texts = rate_texts(seen.texts, seen.frame, seen.plan.dimensions, excluded=excluded)
+    return seen.frame, texts, seen.look
 
 
 def _export_masked(rating_url: str, study_name: str, who: str) -> "pd.DataFrame":

@@ -102,7 +102,7 @@ def show(data: "AnalysisInput", outputs: Outputs) -> None:
         write_json(analysis, outputs.json_path, {**data.json_about, **({"label": label} if label else {})})
         click.echo(f"All results are in {outputs.json_path}", err=True)
     if outputs.csv_path is not None:
-        write_csv(data.frame, outputs.csv_path)
+        write_csv(data.frame_for_files, outputs.csv_path)
         click.echo(f"The tidy ratings are in {outputs.csv_path}", err=True)
         _write_texts(outputs.csv_path, data)
     if outputs.report_path is not None:
@@ -154,7 +154,7 @@ def _report(folder: Path, analysis: "Analysis", data: "AnalysisInput", status: "
     return write_report(
         folder,
         analysis,
-        data.frame,
+        data.frame_for_files,
         data.about,
         json_about=data.json_about,
         tables=data.tables,

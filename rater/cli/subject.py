@@ -53,6 +53,13 @@ class AnalysisInput:
     guesses: pd.DataFrame | None = None
     assigned: pd.DataFrame | None = None
     tables: TextTables | None = None
+    masked_frame: pd.DataFrame | None = None
+    """The answers as files may have them, where the ids of their texts must be masked."""
+
+    @property
+    def frame_for_files(self) -> pd.DataFrame:
+        """The answers as they are written to files."""
+        return self.frame if self.masked_frame is None else self.masked_frame
 
 
 def look_at(
@@ -102,7 +109,11 @@ def look_at(
 
 
 def permute(databases: Databases, name: str, *, allow_altered: bool = False) -> AnalysisInput:
-    """Take a study's answers under arms that are not theirs; this is no look, and nothing is logged."""
+    """Take a study's answers under arms that are not theirs; this is not an interim look.
+
+    Files get ids of texts that are masked as in a masked export: full ids would allow to compare booklets.
+    """
+    from rater.custody.export import mask_frame
     from rater.unblind import permuted
 
     seen = permuted(*databases, name, allow_altered=allow_altered)
@@ -114,11 +125,12 @@ def permute(databases: Databases, name: str, *, allow_altered: bool = False) -> 
         notes=[
             (
                 "The answers are real and the arms are shuffled within the design, the same way each time: "
-                "whatever differs here differs by chance. This is not a look, and nothing was logged."
+                "whatever differs here differs by chance. This is not an interim look."
             ),
         ],
     )
-    return _read_input(databases, name, seen, screen, label=PERMUTED)
+    data = _read_input(databases, name, seen, screen, label=PERMUTED)
+    return replace(data, masked_frame=mask_frame(data.frame))
 
 
 def rehearse_on(databases: Databases, name: str, seen: "Joined", *, notes: list[str]) -> AnalysisInput:

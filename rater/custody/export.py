@@ -75,6 +75,28 @@ def export_masked(rating_url: str, name: str, *, who: str, now: datetime) -> Mas
     return MaskedExport(_frame(masked_export.mask_answers(rows)), head)
 
 
+def mask_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give each rater's items ids of their own, as in a masked export."""
+    columns = [column for column in ("item", "other_item") if column in frame.columns]
+    masked = {
+        column: [
+            item if pd.isna(item) else masked_export.masked_id(str(rater), str(item))
+            for rater, item in zip(frame["rater"], frame[column], strict=True)
+        ]
+        for column in columns
+    }
+    return frame.assign(**masked)
+
+
+def log_permuted_export(rating_url: str, name: str, *, who: str, n_answers: int, now: datetime) -> str:
+    """Log that ratings under permuted arms were written to files, and return the log's new head."""
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        study_id = get_study(session, name).id
+        return masked_export.log_masked_export(
+            session, study_id, who=who, by="permuted", n_answers=n_answers, now=now
+        )
+
+
 def read_tables(rating_url: str, name: str, options: Options, *, now: datetime) -> dict[str, pd.DataFrame]:
     """Read the tables that go with the ratings: raters, guesses, comments, and who raters are if asked for.
 
@@ -109,11 +131,15 @@ _TEXTS_COUNTED = {
     "n_tokens": Meaning("Generated tokens; none for a text from a file.", "sealed"),
     "dimension": Meaning("The dimension that the mean is of.", "experimenter"),
     "mean_rating": Meaning(
-        "Mean of the text's ratings on the dimension, repeats left out; of texts chosen between, of the "
-        "preferences for it. In a report raters who were excluded do not count.",
+        "Mean of the text's ratings on the dimension by all raters, repeats left out; of texts chosen "
+        "between, of the preferences for it.",
         "sealed",
     ),
-    "n_ratings": Meaning("How many ratings the mean is of.", "experimenter"),
+    "n_ratings": Meaning("The number of ratings in mean_rating.", "experimenter"),
+    "mean_rating_kept": Meaning(
+        "The same mean without raters who are excluded by the study's rules, as in the report.", "sealed"
+    ),
+    "n_ratings_kept": Meaning("The number of ratings in mean_rating_kept.", "experimenter"),
 }
 
 

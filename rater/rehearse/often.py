@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from rater.analysis.compared import compare
-from rater.analysis.exclusions import exclude
+from rater.analysis.exclusions import exclude, excluded_raters
 from rater.analysis.ratings import first_showings, judged_only
 from rater.analysis.results import Outcome, Result
 from rater.analysis.scales import is_pairwise
@@ -97,7 +97,7 @@ def planned_test(joined: Joined) -> Outcome:
     """Make the planned primary test, after the planned exclusions, and nothing else of the analysis."""
     frame, planned = joined.frame, joined.plan
     exclusion = exclude(frame, joined.raters, planned.exclusions, primary=planned.primary)
-    left_out = {each.rater for each in exclusion.raters} if exclusion else set()
+    left_out = excluded_raters(exclusion)
     kept = judged_only(first_showings(frame[~frame["rater"].isin(left_out)]))
     primary = planned.in_order[0]
     compared = compare(kept, planned.contrast, primary.name, pairwise=is_pairwise(primary))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from rater.analysis.exclusions import excluded_raters
 from rater.analysis.prepared import prepare
 from rater.analysis.primary import Analysis
 from rater.analysis.ratings import select_ratings
@@ -103,7 +104,9 @@ def _write_texts(working: Path, given: Findings, tables: TextTables) -> None:
     if tables.texts.empty:
         return
     dimensions = [found.dimension for found in given.analysis.dimensions]
-    rated = rate_texts(tables.texts, given.tested, dimensions)
+    frame, excluded = given.frame, excluded_raters(given.analysis.exclusion)
+    assert frame is not None  # noqa: S101 (texts come with answers)
+    rated = rate_texts(tables.texts, frame, dimensions, excluded=excluded)
     write_csv(rated, working / "texts.csv")
     write_dictionary(tables.meanings, rated, working / "texts.dictionary.json")
 

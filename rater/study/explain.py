@@ -127,7 +127,7 @@ def _follows_from_another(detail: ErrorDetails) -> bool:
 def _problem(title: str, detail: ErrorDetails) -> str:
     place = _place(title, detail["loc"])
     if detail["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        return f"{place} is not a field here.{nearest(str(detail['loc'][-1]), _fields(_home(title, detail)))}"
+        return f"{place} is not a field here.{_hint(str(detail['loc'][-1]), _home(title, detail))}"
     if detail["type"] in {"missing", "missing_argument"}:
         return f"{place} is missing."
     if detail["type"] == "unexpected_positional_argument":
@@ -137,6 +137,14 @@ def _problem(title: str, detail: ErrorDetails) -> str:
     if detail["type"] in {"too_short", "too_long"}:
         return f"{place} has {len(detail['input'])}; valid: {_sentence(_valid(detail))}"
     return f"{place} is {_short(detail['input'])}; valid: {_sentence(_valid(detail))}"
+
+
+def _hint(name: str, home: str) -> str:
+    """Return the field of the class with the nearest name, or the one other class that has this field."""
+    owners = [other for other in _DECLARED if name in _fields(other)]
+    if len(owners) != 1:
+        return nearest(name, _fields(home))
+    return f" It is a field of {owners[0]}; write {owners[0]}({name}=…)."
 
 
 def _valid(detail: ErrorDetails) -> str:

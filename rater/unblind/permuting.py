@@ -1,7 +1,7 @@
 """Show the whole analysis on real answers under one secret permutation of the arms: not a look.
 
 What is seen says nothing about the arms, so that the pipeline, the exclusions and the report can be tried on
-real data while the study goes on; nothing is written in its log.
+real data while the study goes on. Files of it are masked and logged as exports are.
 """
 
 from dataclasses import dataclass, fields, replace

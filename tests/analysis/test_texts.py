@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from rater.analysis.texts import rate_texts
+from rater.analysis.texts import RATED_COLUMNS, rate_texts
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert, Pairwise
 
@@ -28,7 +28,7 @@ def test_repeats_and_what_could_not_be_judged_do_not_count() -> None:
 
     found = rate_texts(TEXTS, frame, dimensions)
 
-    assert list(found.columns) == ["item", "text", "dimension", "mean_rating", "n_ratings"]
+    assert list(found.columns) == ["item", "text", *RATED_COLUMNS]
     rows = found.set_index(["dimension", "item"])
     assert list(rows.loc[("joy", "i1"), ["mean_rating", "n_ratings"]]) == [3.5, 2]
     assert list(rows.loc[("calm", "i1"), ["mean_rating", "n_ratings"]]) == [4.0, 1]
@@ -52,3 +52,14 @@ def test_a_preference_counts_for_one_text_of_a_pair_and_against_the_other() -> N
 
     assert found["mean_rating"].tolist() == [0.0, -1.0, 1.0]
     assert found["n_ratings"].tolist() == [2, 1, 1]
+
+
+def test_the_mean_without_excluded_raters_is_next_to_the_mean_of_all() -> None:
+    frame = answers(("i1", "joy", 2.0, False, False), ("i1", "joy", 5.0, False, False))
+    frame["rater"] = ["r1", "r2"]
+
+    found = rate_texts(TEXTS, frame, [Dimension(name="joy", question="?", scale=SCALE)], excluded={"r2"})
+
+    first = found.iloc[0]
+    assert (first["mean_rating"], first["n_ratings"]) == (3.5, 2)
+    assert (first["mean_rating_kept"], first["n_ratings_kept"]) == (2.0, 1)

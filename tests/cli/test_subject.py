@@ -2,12 +2,20 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 from rater.cli import cli
+from rater.custody.export import export_masked, read_unarmed_frame
+from rater.store.engine import disposing, reading
+from rater.store.log import read_events
+from rater.store.rating.open import open_rating
+from rater.store.rating.schema import Event
+from rater.store.rating.studies import get_study
 from rater.study.study import Study
 from tests.test_unblind import publish, rate, read_log
 
@@ -62,10 +70,37 @@ def test_permuted_arms_are_no_look_and_every_page_says_so(
 
     assert done.exit_code == 0, done.output
     assert "Permuted arms: not a result" in done.stdout.splitlines()[0]
-    assert read_log(rating_url, rated) == before
+    state, kinds = before
+    assert read_log(rating_url, rated) == (state, [*kinds, "exported"])
     page = (tmp_path / "report" / "report.html").read_text()
     assert '<aside class="label" aria-label="Status">Permuted arms: not a result</aside>' in page
     assert "Nobody has seen answers by arm yet." in page
+
+
+def test_permuted_arms_on_the_screen_alone_are_not_logged(run: Run, rated: Study, rating_url: str) -> None:
+    before = read_log(rating_url, rated)
+
+    assert run("--permuted").exit_code == 0
+    assert read_log(rating_url, rated) == before
+
+
+def test_files_of_permuted_arms_have_masked_ids_and_a_row_in_the_log(
+    run: Run, rated: Study, rating_url: str, tmp_path: Path
+) -> None:
+    masked = export_masked(rating_url, rated.name, who="ada", now=datetime.now(UTC)).frame
+    full = read_unarmed_frame(rating_url, rated.name)
+
+    done = run("--permuted", "--csv", tmp_path / "permuted.csv", "--report", tmp_path / "report")
+
+    assert done.exit_code == 0, done.output
+    for file in (tmp_path / "permuted.csv", tmp_path / "report" / "answers.csv"):
+        items = set(pd.read_csv(file, dtype=str)["item"])
+        assert items == set(masked["item"])
+        assert not items & set(full["item"])
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        last = read_events(session, Event, get_study(session, rated.name).id)[-1]
+    assert (last.kind, last.detail["by"]) == ("exported", "permuted")
+    assert last.hash in done.stderr
 
 
 def test_an_exploratory_analysis_is_labelled_and_logged_as_one(

@@ -63,6 +63,10 @@ def test_the_demo_study_is_valid() -> None:
             "name is 'a/b'; valid: a-z, 0-9, _ and -, starting with a letter or digit, such as 'texts-2'.",
         ),
         ("study_with(promts=[])", "promts is not a field here. Did you mean 'prompts'?"),
+        (
+            "study_with(exclusions=Exclusions(max_failed_checks=1))",
+            "It is a field of AnalysisPlan; write AnalysisPlan(exclusions=…).",
+        ),
         ("Sampling(temprature=1)", "temprature is not a field here. Did you mean 'temperature'?"),
         ("Likert(low='a')", "high is missing."),
         # texts

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from rater.analysis.exclusions import excluded_raters
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.ratings import first_showings, judged_only
 from rater.analysis.results import NotEstimable, Outcome, Quantity, Result
@@ -24,7 +25,7 @@ MOST_ROWS = 200
 
 def analysed_rows(analysis: Analysis, frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the rows that the tests are made on: judged first showings of raters who are not left out."""
-    left_out = {rater.rater for rater in analysis.exclusion.raters} if analysis.exclusion else set()
+    left_out = excluded_raters(analysis.exclusion)
     return judged_only(first_showings(frame[~frame["rater"].astype(str).isin(left_out)]))
 
 

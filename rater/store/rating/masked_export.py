@@ -95,7 +95,7 @@ def log_masked_export(
         session: Of the rating database.
         study_id: The study exported.
         who: Who exported it.
-        by: ``command`` or ``desk``.
+        by: ``command``, ``desk`` or ``permuted`` (an analysis under permuted arms).
         n_answers: How many answers it has.
         now: When.
     """
