@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from rater.study.arms import Outside as Outside
     from rater.study.arms import Prompted as Prompted
     from rater.study.arms import RandomVector as RandomVector
+    from rater.study.arms import Sampling as Sampling
     from rater.study.arms import Steered as Steered
     from rater.study.arms import Unsteered as Unsteered
     from rater.study.arms import VectorFile as VectorFile
     from rater.study.arms import XVector as XVector
-    from rater.study.asides import AttentionCheck as AttentionCheck
-    from rater.study.asides import Practice as Practice
-    from rater.study.asides import ShuffledWords as ShuffledWords
-    from rater.study.doses import dose_series as dose_series
-    from rater.study.doses import random_control as random_control
-    from rater.study.plan import Plan as Plan
+    from rater.study.arms import dose_series as dose_series
+    from rater.study.arms import random_control as random_control
+    from rater.study.design import Plan as Plan
+    from rater.study.practice_and_checks import AttentionCheck as AttentionCheck
+    from rater.study.practice_and_checks import Practice as Practice
+    from rater.study.practice_and_checks import ShuffledWords as ShuffledWords
     from rater.study.protocol import Dimension as Dimension
-    from rater.study.sampling import Sampling as Sampling
     from rater.study.scales import Likert as Likert
     from rater.study.scales import Number as Number
     from rater.study.scales import Pairwise as Pairwise
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 _HOME = {
     "ActivationAddition": "rater.study.arms",
     "AnalysisPlan": "rater.study.analysis_plan",
-    "AttentionCheck": "rater.study.asides",
+    "AttentionCheck": "rater.study.practice_and_checks",
     "BlindingQuestion": "rater.study.visit",
     "CLOUDRESEARCH": "rater.study.visit",
     "Contrast": "rater.study.analysis_plan",
@@ -67,14 +67,14 @@ _HOME = {
     "Outside": "rater.study.arms",
     "PROLIFIC": "rater.study.visit",
     "Pairwise": "rater.study.scales",
-    "Plan": "rater.study.plan",
-    "Practice": "rater.study.asides",
+    "Plan": "rater.study.design",
+    "Practice": "rater.study.practice_and_checks",
     "Prompted": "rater.study.arms",
     "RandomVector": "rater.study.arms",
     "Recruitment": "rater.study.visit",
-    "Sampling": "rater.study.sampling",
+    "Sampling": "rater.study.arms",
     "ScreeningQuestion": "rater.study.visit",
-    "ShuffledWords": "rater.study.asides",
+    "ShuffledWords": "rater.study.practice_and_checks",
     "Slider": "rater.study.scales",
     "Steered": "rater.study.arms",
     "Study": "rater.study.study",
@@ -82,8 +82,8 @@ _HOME = {
     "Unsteered": "rater.study.arms",
     "VectorFile": "rater.study.arms",
     "XVector": "rater.study.arms",
-    "dose_series": "rater.study.doses",
-    "random_control": "rater.study.doses",
+    "dose_series": "rater.study.arms",
+    "random_control": "rater.study.arms",
 }
 
 __all__ = [  # noqa: PLE0604 (one list serves both the lazy look-up and the export)

@@ -18,10 +18,9 @@ from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert
 from rater.store.rating.schema import Event
 from rater.store.sealed.completions import NewCompletion, insert_completions
 from rater.store.sealed.open import create_sealed, open_sealed
-from rater.study.arms import Steered, Unsteered, XVector
-from rater.study.plan import Plan
+from rater.study.arms import Sampling, Steered, Unsteered, XVector
+from rater.study.design import Plan
 from rater.study.protocol import Dimension, Protocol
-from rater.study.sampling import Sampling
 from rater.study.scales import Likert
 from rater.study.state import State
 from rater.study.study import Study
@@ -43,7 +42,7 @@ def embedded_model() -> "TransformerBridge":
     """The embedded model on the CPU, in the precision of the reference numbers, loaded once."""
     import torch  # noqa: PLC0415 (the tests that need no model need no torch)
 
-    from rater.embedded import EMBEDDED_MODEL  # noqa: PLC0415 (as above)
+    from rater.embedded_model import EMBEDDED_MODEL  # noqa: PLC0415 (as above)
     from rater.steering.bridge import load_model  # noqa: PLC0415 (as above)
 
     return load_model(EMBEDDED_MODEL, device="cpu", dtype=torch.float32)

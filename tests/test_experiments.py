@@ -14,7 +14,7 @@ from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
 from rater.store.rating.raters import Limits, read_offer
 from rater.study.load import load_study
-from rater.study.pace import CHARACTERS_PER_WORD, visit_minutes
+from rater.study.protocol import CHARACTERS_PER_WORD, visit_minutes
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 FILES = sorted(EXPERIMENTS.rglob("*.py"))

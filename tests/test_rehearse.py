@@ -10,11 +10,11 @@ from scipy import stats
 
 from rater.analysis.primary import analyze
 from rater.analysis.results import Result
-from rater.bots.judges import Character
+from rater.bots.behaviours import Character
 from rater.errors import StateError
-from rater.power import power_as_planned
 from rater.rehearse import Cast, rehearse, rehearse_often
-from rater.rehearse.throwaway import publish_throwaway, read_study_texts
+from rater.rehearse.temp_databases import publish_throwaway, read_study_texts
+from rater.sample_size import power_as_planned
 from rater.study.study import Study
 
 

@@ -6,28 +6,27 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from rater.analysis.of_study import plan_of
+from rater.analysis.plan import plan_of
 from rater.analysis.primary import analyze
+from rater.analysis.quality import paces_of
 from rater.analysis.sequential import Seen
-from rater.analysis.trial_times import paces_of
-from rater.cli.facts import Databases, study_facts
+from rater.cli.analysis_input import Databases, study_facts
 from rater.errors import SealError, StateError
-from rater.publish.lifecycle import close_study, open_study
-from rater.publish.publish import publish_study
+from rater.publish.publish import close_study, open_study, publish_study
 from rater.store.engine import disposing, open_engine, reading, writing
 from rater.store.log import read_events
-from rater.store.rating import raters, sittings, steps
+from rater.store.rating import raters, sessions, steps
 from rater.store.rating.forget import find_known, redact
+from rater.store.rating.monitoring import watch_raters
 from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Event
 from rater.store.rating.studies import get_study
 from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, record_answers, view_trial
-from rater.store.rating.watch import watch_raters
 from rater.study.analysis_plan import AnalysisPlan, Looks
 from rater.study.arms import RandomVector, Steered, XVector
 from rater.study.study import Study
 from rater.unblind import ANSWER_COLUMNS, PAIR_COLUMNS, Permuted, Reason, Unblinded, permuted, unblind
-from rater.unblind.joining import TEXT_COLUMNS
+from rater.unblind.join import TEXT_COLUMNS
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 Judge = Callable[[TrialView], Judgement]
@@ -42,7 +41,7 @@ def answer(shown: TrialView) -> Judgement:
 
 def rate(rating_url: str, study: Study, *, n_trials: int | None = None, judge: Judge = answer) -> str:
     """Take part as one rater, through as many trials as are named, or to the end; returns the rater's id."""
-    token = sittings.new_token()
+    token = sessions.new_token()
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         published = get_study(session, study.name)
         arrival = raters.Arrival("web")
@@ -50,7 +49,7 @@ def rate(rating_url: str, study: Study, *, n_trials: int | None = None, judge: J
             session, published.id, token, arrival=arrival, protocol=study.protocol, now=NOW
         )
         for position in range(1, (n_trials or sitting.n_trials) + 1):
-            current = sittings.find_sitting(session, published.id, token)
+            current = sessions.find_sitting(session, published.id, token)
             assert current is not None
             judged = judge(view_trial(session, current, position))
             sent = Submission(f"sent {position}", position, {study.primary: judged}, Timing(1_000, 20, 100))

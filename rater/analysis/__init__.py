@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rater.analysis.external_plan import plan_for
-    from rater.analysis.planned import Planned
+    from rater.analysis.plan import Planned
     from rater.analysis.primary import Analysis, analyze
     from rater.analysis.read_ratings import read
     from rater.analysis.reading_notes import ReadingNotes

@@ -1,4 +1,7 @@
-"""Say how far raters agree about single texts, on one dimension.
+"""Agreement between raters about single texts: Krippendorff's alpha, Gwet's AC2 and weighted kappa.
+
+Krippendorff's alpha and Gwet's AC2 come from the same pairs. In a bootstrap a rater who was drawn twice is
+never paired with their own copy, which would agree by itself.
 
 Agreement is no measure of the effect: a difference between arms raises it, so alpha is given within each arm
 too. Where nearly all answers are one point, alpha and kappa are low by construction and AC2 is not (the
@@ -11,26 +14,162 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from rater.analysis import coincidence
-from rater.analysis.bootstrap import (
+from rater.analysis.icc import intraclass_correlations
+from rater.analysis.intervals import (
+    DIFFERENCE,
     REFERENCE,
     Draws,
     Progress,
+    clip,
     draw,
     n_replicates,
     percentile_interval,
     too_few_replicates,
 )
-from rater.analysis.bounds import DIFFERENCE, clip
-from rater.analysis.coincidence import Pairing, Pairs, gwet_ac2, krippendorff_alpha
-from rater.analysis.icc import intraclass_correlations
-from rater.analysis.judgements import Judgements, first_judgements
-from rater.analysis.kappa import mean_pairwise_kappa
+from rater.analysis.quality import Judgements, first_judgements
 from rater.analysis.results import Estimate, NotEstimable, Quantity
 from rater.errors import RaterError
 
 Floats = NDArray[np.float64]
+Distance = Callable[[Floats, Floats], Floats]
+"""From the values and their marginal counts (replicate × value) to squared distances between values."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What pairs of raters answered, for each replicate."""
+
+    values: Floats
+    coincidences: Floats
+    """Pairs of answers to one item, each item weighing as much as it has answers: replicate value value."""
+    agreement: Floats
+    """The mean over items of the share of its pairs: replicate value value."""
+    prevalence: Floats
+    """The mean over items of the share of its answers: replicate value."""
+
+
+class Pairing:
+    """Counts pairs for any weights of raters and items; made once for many replicates."""
+
+    def __init__(self, judged: Judgements) -> None:
+        self.values = judged.values
+        self.shape = (judged.n_items, judged.values.size)
+        rows = judged.item * judged.values.size + judged.value
+        once = np.ones(rows.size)
+        size = (judged.n_items * judged.values.size, judged.n_raters)
+        self.answers = csr_array((once, (rows, judged.rater)), shape=size)
+
+    def count(self, draws: Draws) -> Pairs:
+        """Count the pairs of distinct raters, each pair as often as both and the item were drawn."""
+        given, own = self._spread(draws.rater), self._spread(draws.rater**2)  # replicate item value
+        total = given.sum(axis=-1)  # replicate item
+        n_pairs = total**2 - own.sum(axis=-1)
+        # An item with one rater has no pairs, and says nothing of agreement.
+        share = np.divide(draws.other, n_pairs, out=np.zeros_like(n_pairs), where=n_pairs > 0)
+        answered = np.divide(draws.other, total, out=np.zeros_like(total), where=total > 0)
+        used = (draws.other * (n_pairs > 0)).sum(axis=-1)[:, None]
+        seen = (draws.other * (total > 0)).sum(axis=-1)[:, None]
+        with np.errstate(invalid="ignore", divide="ignore"):  # no item with two raters: NaN, said further on
+            return Pairs(
+                self.values,
+                coincidences=_pair_up(given, own, share * total),
+                agreement=_pair_up(given, own, share) / used[..., None],
+                prevalence=(answered[..., None] * given).sum(axis=1) / seen,
+            )
+
+    def _spread(self, weight: Floats) -> Floats:
+        counted = np.asarray(self.answers @ weight.T, dtype=np.float64).reshape(*self.shape, -1)
+        return np.moveaxis(counted, -1, 0)
+
+
+def krippendorff_alpha(pairs: Pairs, distance: Distance) -> Floats:
+    """Compute alpha = 1 − (n − 1) sum o_ck d²_ck / sum n_c n_k d²_ck, one for each replicate.
+
+    o are the coincidences, n_c their margins. NaN where all pairs agree on one value, which leaves nothing
+    to be right or wrong about. Reference: Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, C–D.
+    """
+    margins = pairs.coincidences.sum(axis=-1)  # replicate value
+    squared = distance(pairs.values, margins)
+    observed = (pairs.coincidences * squared).sum(axis=(-1, -2))
+    expected = (margins[:, :, None] * margins[:, None, :] * squared).sum(axis=(-1, -2))
+    ratio = np.divide(observed, expected, out=np.full(observed.shape, np.nan), where=expected > 0)
+    alpha: Floats = 1 - (margins.sum(axis=-1) - 1) * ratio
+    return alpha
+
+
+def nominal(values: Floats, _margins: Floats) -> Floats:
+    """Any two different values are equally far apart."""
+    return 1.0 - np.eye(values.size)
+
+
+def interval(values: Floats, _margins: Floats) -> Floats:
+    """Values are as far apart as the numbers are."""
+    return np.asarray((values[:, None] - values) ** 2, dtype=np.float64)
+
+
+def ordinal(_values: Floats, margins: Floats) -> Floats:
+    """Values are as far apart as there are answers between them, the two ends counting half."""
+    middle = np.cumsum(margins, axis=-1) - margins / 2
+    return np.asarray((middle[:, :, None] - middle[:, None, :]) ** 2, dtype=np.float64)
+
+
+def gwet_ac2(pairs: Pairs) -> Floats:
+    """Compute AC2 with quadratic weights, one for each replicate; it stays high where most answers are one.
+
+    (pa − pe) / (1 − pe), with pa the weighted agreement of pairs and pe = sum w / (q (q − 1)) × sum π(1 − π),
+    π the prevalence of the q values. In R: ``irrCAC::gwet.ac1.raw(…, weights = "quadratic")``. Reference:
+    Gwet 2014, Handbook of Inter-Rater Reliability (4th ed.), ch. 4–5.
+    """
+    q = pairs.values.size
+    far = pairs.values[-1] - pairs.values[0]
+    weight = 1 - interval(pairs.values, pairs.prevalence) / far**2 if far > 0 else np.ones((q, q))
+    agreed = (pairs.agreement * weight).sum(axis=(-1, -2))
+    by_chance = weight.sum() * (pairs.prevalence * (1 - pairs.prevalence)).sum(axis=-1) / max(q * (q - 1), 1)
+    return np.asarray((agreed - by_chance) / (1 - by_chance), dtype=np.float64)
+
+
+def _pair_up(given: Floats, own: Floats, weight: Floats) -> Floats:
+    """Sum weight × (pairs of distinct raters) over items: replicate value value."""
+    crossed = np.swapaxes(given * weight[..., None], -1, -2) @ given
+    at = np.arange(given.shape[-1])
+    crossed[:, at, at] -= (own * weight[..., None]).sum(axis=1)
+    return np.asarray(crossed, dtype=np.float64)
+
+
+def mean_pairwise_kappa(table: Floats, rater_weight: Floats, item_weight: Floats) -> Floats:
+    """Average quadratic-weighted kappa over pairs of raters with common items, for each replicate.
+
+    For one pair, over the items of both: 1 − mean (x − y)² / (var x + var y + (mean x − mean y)²), which is
+    Cohen's kappa with weights 1 − (i − j)² / (K − 1)². A pair for which nothing varies has none. In R:
+    ``psych::cohen.kappa(cbind(x, y))$weighted.kappa`` for each pair. Reference: Cohen 1968, Psychol. Bull.
+    70:213–220.
+
+    Args:
+        table: Answers by rater × item, NaN where there is none.
+        rater_weight: How often each rater counts, replicate × rater.
+        item_weight: How often each item counts, replicate × item.
+    """
+    has = np.isfinite(table)
+    answer = np.where(has, table - np.nanmean(table), 0.0)
+    mask = has.astype(np.float64)
+    items = item_weight[:, None, :]
+    with np.errstate(invalid="ignore", divide="ignore"):  # pairs without a common item are left out
+        n = (mask * items) @ mask.T  # replicate rater rater
+        mean = (answer * items) @ mask.T / n
+        square = (answer**2 * items) @ mask.T / n
+        squares = square + np.swapaxes(square, -1, -2)
+        apart = squares - 2 * ((answer * items) @ answer.T) / n
+        by_chance = squares - 2 * mean * np.swapaxes(mean, -1, -2)
+        kappa = 1 - apart / by_chance
+    used = ~np.eye(table.shape[0], dtype=np.bool_) & (n > 0) & (by_chance > 1e-12)
+    weight = rater_weight[:, :, None] * rater_weight[:, None, :] * used
+    total = weight.sum(axis=(-1, -2))
+    summed = (weight * np.where(used, kappa, 0.0)).sum(axis=(-1, -2))
+    averaged: Floats = np.divide(summed, total, out=np.full(total.shape, np.nan), where=total > 0)
+    return averaged
+
 
 MOST_PAIRED_RATERS = 100
 """Beyond, kappa is averaged over the pairs among this many raters, drawn at random."""
@@ -71,19 +210,19 @@ ORDINAL = _FromPairs(
     "Krippendorff's alpha (ordinal)",
     "agreement of two raters about a text beyond chance, by how many answers lie between theirs",
     ALPHA_REFERENCE,
-    lambda pairs: krippendorff_alpha(pairs, coincidence.ordinal),
+    lambda pairs: krippendorff_alpha(pairs, ordinal),
 )
 INTERVAL = _FromPairs(
     "Krippendorff's alpha (interval)",
     "agreement of two raters about a text beyond chance, by the squared difference of their answers",
     ALPHA_REFERENCE,
-    lambda pairs: krippendorff_alpha(pairs, coincidence.interval),
+    lambda pairs: krippendorff_alpha(pairs, interval),
 )
 NOMINAL = _FromPairs(
     "Krippendorff's alpha (nominal)",
     "how often two raters give a text the very same answer, beyond chance",
     ALPHA_REFERENCE,
-    lambda pairs: krippendorff_alpha(pairs, coincidence.nominal),
+    lambda pairs: krippendorff_alpha(pairs, nominal),
 )
 AC2 = _FromPairs(
     "Gwet's AC2 (quadratic)",

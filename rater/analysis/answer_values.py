@@ -1,8 +1,15 @@
-"""Read the texts in a table's cells as values: numbers, answers with their labels, codes for "no answer"."""
+"""Values of answers in a table's cells: numbers, labelled answers, and codes for missing answers.
+
+A code is looked for only where nobody named the scale. It refuses the table where it is far from the other
+answers, or is the only negative number; a 0 below a scale from 1 may be a point of it, and is a warning.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rater.errors import RaterError
 from rater.names import normalise_name
@@ -106,3 +113,163 @@ class AnswerRules:
         labelled = _LABELLED.fullmatch(name)
         number = None if labelled is None else parse_number(labelled["number"], self.decimal)
         return None if labelled is None or number is None else (number, labelled["label"].strip(" )"))
+
+
+Floats = NDArray[np.float64]
+
+NEGATIVE_CODES = frozenset({-1, -7, -8, -9, -66, -77, -88, -97, -98, -99, -777, -888, -998, -999, -9999})
+POSITIVE_CODES = frozenset({9, 66, 77, 88, 96, 97, 98, 99, 777, 888, 997, 998, 999, 9998, 9999, 99999})
+"""Numbers that surveys use for "no answer"; SPSS, REDCap, jsPsych and the ESS among them."""
+MAX_CODE_SHARE = 0.5
+MAX_RARE_SHARE = 0.1
+"""A 0 that is at least this frequent is taken for a point of the scale."""
+MAX_TYPO_SHARE = 0.05
+MAX_CHOICE = 5
+"""Degrees of preference that a choice between two texts can have before a code is suspected."""
+
+
+FAR = "far from all other answers"
+
+
+@dataclass(frozen=True)
+class SuspectedCode:
+    """Values that may be codes for "no answer"."""
+
+    values: tuple[float, ...]
+    n: int
+    """How many answers are one of them."""
+    is_certain: bool
+    """Whether the table is refused; otherwise it is a warning."""
+    why: str
+    """What is suspicious, as it follows "5 of 128 answers are 99,"."""
+
+
+def find_missing_codes(answers: Floats, *, is_pairwise: bool) -> SuspectedCode | None:
+    """Find values that may be codes for "no answer" among the answers on one dimension; None if none are."""
+    values, counts = np.unique(answers, return_counts=True)
+    if values.size < 2:
+        return None
+    if is_pairwise:
+        return _among_choices(values, counts)
+    codes = _negative_codes(values, counts) or _rare_negatives(values, counts)
+    rest = np.array([value for value in values if value not in codes])
+    codes |= _positive_codes(rest)
+    if codes and _count(values, counts, codes) <= MAX_CODE_SHARE * answers.size:
+        only_negative = max(codes) < 0 <= min(value for value in values if value not in codes)
+        why = "while no other answer is negative" if only_negative else FAR
+        return _suspect(values, counts, codes, why, is_certain=True)
+    typing_errors = _typing_errors(values, counts)
+    if typing_errors:
+        return _suspect(values, counts, typing_errors, FAR, is_certain=True)
+    far = _far_numbers(values, counts)
+    if far:
+        why = "far from all other answers: it may be a typing error, or mean no answer"
+        return _suspect(values, counts, far, why, is_certain=False)
+    return _zero(values, counts)
+
+
+def _suspect(
+    values: Floats, counts: NDArray[np.intp], codes: set[float], why: str, *, is_certain: bool
+) -> SuspectedCode:
+    return SuspectedCode(tuple(sorted(codes)), _count(values, counts, codes), is_certain, why)
+
+
+def _count(values: Floats, counts: NDArray[np.intp], codes: set[float]) -> int:
+    return int(counts[np.isin(values, list(codes))].sum())
+
+
+def _among_choices(values: Floats, counts: NDArray[np.intp]) -> SuspectedCode | None:
+    """Take degrees of preference beyond `MAX_CHOICE` for codes, where there are small ones as well."""
+    size = np.abs(values)
+    codes = {float(value) for value in values[size > MAX_CHOICE] if abs(value) in POSITIVE_CODES | {7, 8, 66}}
+    rest = size[[value not in codes for value in values]]
+    if not codes or not rest.size or rest.max() > MAX_CHOICE:
+        return None
+    return _suspect(values, counts, codes, "while other choices are not so strong", is_certain=True)
+
+
+def _negative_codes(values: Floats, counts: NDArray[np.intp]) -> set[float]:
+    """Take all negative values for codes, if each is one and the other answers are not negative.
+
+    −1 next to 0 and 1 alone is a scale of three points.
+    """
+    negative, rest = values[values < 0], values[values >= 0]
+    if not negative.size or not rest.size:
+        return set()
+    if not {float(value) for value in negative} <= NEGATIVE_CODES:
+        return _far_codes(values)
+    is_three_points = set(negative) == {-1.0} and set(rest) <= {0.0, 1.0}
+    is_frequent = counts[values < 0].sum() > MAX_CODE_SHARE * counts.sum()
+    return set() if is_three_points or is_frequent else {float(value) for value in negative}
+
+
+def _rare_negatives(values: Floats, counts: NDArray[np.intp]) -> set[float]:
+    """Take rare negative values for codes below whole numbers from 1, or from 0 with a gap."""
+    negative, rest = values[values < 0], values[values >= 0]
+    if not negative.size or rest.size < 2 or (rest != np.rint(rest)).any():
+        return set()
+    is_apart = rest[0] >= 1 or (rest[0] == 0 and negative[-1] <= -2)
+    is_rare = counts[values < 0].sum() <= MAX_RARE_SHARE * counts.sum()
+    return {float(value) for value in negative} if is_apart and is_rare else set()
+
+
+def _far_codes(values: Floats) -> set[float]:
+    """Take negative codes below a scale that has negative answers of its own: −99 below −3 to 3."""
+    rest = values
+    codes = set()
+    while rest.size > 2 and float(rest[0]) in NEGATIVE_CODES and _is_far(rest[1] - rest[0], rest[1:]):
+        codes.add(float(rest[0]))
+        rest = rest[1:]
+    return codes
+
+
+def _positive_codes(values: Floats) -> set[float]:
+    """Take the highest values for codes, as far as they are some and far above the others."""
+    codes: list[float] = []
+    rest = values
+    while rest.size > 1 and float(rest[-1]) in POSITIVE_CODES:
+        codes.append(float(rest[-1]))
+        rest = rest[:-1]
+    if not rest.size:
+        return set()
+    return {code for code in codes if _is_far(code - rest[-1], rest) or _is_nine(code, rest)}
+
+
+def _is_far(gap: float, rest: Floats) -> bool:
+    return bool(gap > max(rest[-1] - rest[0], 1.0))
+
+
+def _is_nine(code: float, rest: Floats) -> bool:
+    """Return whether 9 stands apart above a scale of up to 7 points."""
+    whole = bool((rest == np.rint(rest)).all())
+    return code == 9 and whole and rest[-1] <= 7 and rest.size > 1
+
+
+def _typing_errors(values: Floats, counts: NDArray[np.intp]) -> set[float]:
+    """Take rare values for typing errors that are far above a scale of up to 11 points (44 among 1 to 5)."""
+    for cut in range(max(values.size - 3, 2), values.size):
+        rest, far = values[:cut], values[cut:]
+        is_scale = bool((rest == np.rint(rest)).all()) and rest[0] >= 0 and rest[-1] <= 11
+        is_rare = counts[cut:].sum() <= MAX_TYPO_SHARE * counts.sum()
+        if is_scale and is_rare and far[0] > 11 and far[0] - rest[-1] > 2 * max(rest[-1] - rest[0], 1.0):
+            return {float(value) for value in far}
+    return set()
+
+
+def _far_numbers(values: Floats, counts: NDArray[np.intp]) -> set[float]:
+    """Take rare values that are far above a scale of many values: 1000 above 0 to 100."""
+    rest, far = values[:-1], values[-1]
+    is_rare = counts[-1] <= MAX_TYPO_SHARE * counts.sum()
+    return {float(far)} if rest.size >= 8 and is_rare and far - rest[-1] > 3 * (rest[-1] - rest[0]) else set()
+
+
+def _zero(values: Floats, counts: NDArray[np.intp]) -> SuspectedCode | None:
+    """Warn of a rare 0 below a scale from 1, or far from the other answers."""
+    if values[0] != 0 or values.size < 3 or counts[0] > MAX_RARE_SHARE * counts.sum():
+        return None
+    rest = values[1:]
+    is_scale = bool((rest == np.rint(rest)).all()) and rest[0] == 1 and rest[-1] < 10
+    if not is_scale and not _is_far(rest[0], rest):
+        return None
+    why = "which may be a point of the scale, or mean no answer"
+    return _suspect(values, counts, {0.0}, why, is_certain=False)

@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from rater.analysis.bounds import DIFFERENCE, SHARE, clip
+from rater.analysis.contrast_data import cell_codes
 from rater.analysis.crossed import About, CellScores, crossed_t
-from rater.analysis.ratings import cell_codes
+from rater.analysis.intervals import DIFFERENCE, SHARE, clip
 from rater.analysis.results import Counts, Interval, NotEstimable, Outcome
 from rater.analysis.validation import validate_frame
 from rater.errors import RaterError, nearest

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array, hstack
 from scipy.sparse.linalg import lsqr
 
-from rater.analysis.ratings import Ratings, cell_codes
+from rater.analysis.contrast_data import Ratings, cell_codes
 
 
 @dataclass(frozen=True)

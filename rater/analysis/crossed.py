@@ -1,4 +1,4 @@
-"""Test a difference between two arms when every rater rates every prompt: the two-way t on cell scores.
+"""The crossed random-effects t test (quasi-F with Satterthwaite degrees of freedom) on cell scores.
 
 Estimand: the mean cell score (first arm minus second) over the populations of raters, prompts and
 completions. Assumptions: raters and prompts are samples of what is claimed about, and their effects are
@@ -10,15 +10,26 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from rater.analysis.bounds import DIFFERENCE, Bounds, clip
-from rater.analysis.cells import Cells
+from rater.analysis.contrast_data import Cells, Ratings, score_cells, select_ratings
+from rater.analysis.intervals import DIFFERENCE, Bounds, clip
+from rater.analysis.preferences import Preferred, score_preferences, select_preferences
 from rater.analysis.reml import NoFit, fit_reml
-from rater.analysis.results import MIN_DF, Counts, Interval, NotEstimable, Outcome, Result, Score, Setting
-from rater.analysis.routine import DROPPED
-from rater.analysis.wording import CLAIM, SCORES, estimand, round_down, significant
+from rater.analysis.results import (
+    DROPPED,
+    MIN_DF,
+    Counts,
+    Interval,
+    NotEstimable,
+    Outcome,
+    Result,
+    Score,
+    Setting,
+)
+from rater.analysis.sentences import CLAIM, SCORES, estimand, round_down, significant
 from rater.study.analysis_plan import Score as PlannedScore
 
 TEST = "two-way t"
@@ -283,3 +294,40 @@ def _few(n: Counts, alpha: float) -> list[str]:
             if 2 < size < _ENOUGH
         ]
     return warnings
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The cells of one contrast on one dimension, with the names behind their codes."""
+
+    answers: Ratings | Preferred
+    cells: Cells
+    raters: tuple[str, ...]
+    prompts: tuple[str, ...]
+
+    def scores(self, score: PlannedScore) -> CellScores:
+        """One of the two scores of every cell."""
+        cells = self.cells
+        return CellScores(cells.rater, cells.prompt, cells.score(score), cells.weight, cells.n)
+
+
+def compare(frame: pd.DataFrame, contrast: tuple[str, str], dimension: str, *, pairwise: bool) -> Compared:
+    """Select and score the answers to a contrast. Costs one sort of its rows."""
+    rows = frame[(frame["dimension"] == dimension) & frame["arm"].isin(contrast)]
+    if pairwise:
+        rows = rows[rows["other_arm"].isin(contrast)]
+        preferred = select_preferences(rows, contrast, dimension)
+        return _named(rows, preferred, score_preferences(preferred))
+    ratings = select_ratings(rows, contrast, dimension)
+    return _named(rows, ratings, score_cells(ratings))
+
+
+def _named(rows: pd.DataFrame, answers: Ratings | Preferred, cells: Cells) -> Compared:
+    # The codes come from the same call (`select_ratings`); categories are not in the order of their names.
+    raters, prompts = (pd.factorize(rows[column], sort=True)[1] for column in ("rater", "prompt"))
+    return Compared(
+        answers,
+        cells,
+        tuple(str(raters[code]) for code in cells.raters),
+        tuple(str(prompts[code]) for code in cells.prompts),
+    )

@@ -10,16 +10,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rater.analysis.compared import compare
+from rater.analysis.answer_scale import Judged, Rated, is_pairwise
+from rater.analysis.contrast_data import Ratings, first_showings, judged_only
+from rater.analysis.crossed import compare
 from rater.analysis.external_plan import describe_scale
-from rater.analysis.finding import Finding, Level, in_order
-from rater.analysis.findings import diagnose_answers, diagnose_design
-from rater.analysis.planned import Planned
-from rater.analysis.prepared import Prepared, prepare
-from rater.analysis.ratings import Ratings, first_showings, judged_only
+from rater.analysis.findings import Finding, Level, diagnose_answers, diagnose_design, in_order
+from rater.analysis.plan import Planned
+from rater.analysis.prepare import Prepared, prepare
 from rater.analysis.reading_notes import ReadingNotes, reading_of
-from rater.analysis.scales import Judged, Rated, is_pairwise
-from rater.analysis.wording import counted
+from rater.analysis.sentences import counted
 from rater.errors import RaterError
 
 

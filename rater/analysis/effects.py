@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from rater.analysis.bootstrap import (
+from rater.analysis.confounding import why_confounded
+from rater.analysis.contrast_data import Ratings
+from rater.analysis.intervals import (
     REFERENCE,
     Progress,
     draw,
@@ -22,8 +24,6 @@ from rater.analysis.bootstrap import (
     percentile_interval,
     too_few_replicates,
 )
-from rater.analysis.confounding import why_confounded
-from rater.analysis.ratings import Ratings
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome, Quantity, Setting
 
 Floats = NDArray[np.float64]

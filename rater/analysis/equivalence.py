@@ -17,10 +17,10 @@ from typing import Literal
 
 from scipy import stats
 
-from rater.analysis.bounds import Bounds, clip
+from rater.analysis.intervals import Bounds, clip
 from rater.analysis.results import Interval, NotEstimable, Outcome, Result, Score
+from rater.analysis.sentences import round_down
 from rater.analysis.unanimous import TEST as EXACT
-from rater.analysis.wording import round_down
 
 Conclusion = Literal["larger", "smaller", "different", "inconclusive"]
 """What is shown of a difference against the SESOI."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rater.analysis.ratings import first_showings, judged_only
-from rater.analysis.trial_times import paces_of
+from rater.analysis.contrast_data import first_showings, judged_only
+from rater.analysis.quality import paces_of
+from rater.analysis.sentences import counted
 from rater.analysis.validation import as_numbers, flags, validate_frame
-from rater.analysis.wording import counted
 from rater.errors import RaterError
 from rater.study.analysis_plan import Exclusions
 from rater.study.trial_times import count_sources

@@ -10,23 +10,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from rater.analysis.plan_options import (
+from rater.analysis.answer_scale import ChoiceCoding, Judged, Numbers, Preferences, Rated, is_pairwise
+from rater.analysis.contrast_data import judged_only
+from rater.analysis.plan import (
+    Planned,
     match_contrast,
     match_doses,
     points_of_labels,
     require_choice_options,
     require_limits,
     require_options,
-)
-from rater.analysis.planned import Planned
-from rater.analysis.ratings import judged_only
-from rater.analysis.scales import (
-    ChoiceCoding,
-    Judged,
-    Numbers,
-    Preferences,
-    Rated,
-    is_pairwise,
 )
 from rater.analysis.validation import validate_frame
 from rater.errors import StudyError

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from rater.analysis.bounds import DIFFERENCE, clip
-from rater.analysis.judgements import Judgements
+from rater.analysis.intervals import DIFFERENCE, clip
+from rater.analysis.quality import Judgements
 from rater.analysis.reml import NO_RESIDUAL, NoFit, fit_reml
 from rater.analysis.results import MIN_DF, Estimate, Interval, NotEstimable, Quantity
 

@@ -37,14 +37,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rater.analysis.bounds import Bounds, bounds_of
-from rater.analysis.compared import Compared, compare
-from rater.analysis.crossed import TEST, About, CellScores, crossed_t
-from rater.analysis.one_way import Differences, Unit, one_sample_t
-from rater.analysis.planned import Planned
+from rater.analysis.answer_scale import Judged, is_pairwise
+from rater.analysis.by_unit_tests import Differences, Unit, one_sample_t
+from rater.analysis.crossed import TEST, About, CellScores, Compared, compare, crossed_t
+from rater.analysis.intervals import Bounds, bounds_of
+from rater.analysis.plan import Planned
 from rater.analysis.results import NotEstimable, Outcome, Result
-from rater.analysis.scales import Judged, is_pairwise
-from rater.analysis.wording import SCORES, number
+from rater.analysis.sentences import SCORES, number
 
 Floats = NDArray[np.float64]
 

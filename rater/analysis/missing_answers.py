@@ -1,29 +1,104 @@
-"""Count answers that are missing, by arm, test whether the arms differ in it, and find the tipping point.
+"""Missing answers by arm, and the tipping point at which they would change the result.
+
+Delta adjustment of a pattern-mixture model: if the difference on the missing answers of an arm were delta
+less favourable than on those that are there, the difference would be
+
+    d − delta f,  with the variance  SE(d)² + delta² SE(f)²,
+
+f being the mean share of missing answers of that arm over rater × prompt cells. The tipping point is the
+smallest delta at which the interval reaches 0.
 
 An answer is missing where a rater could not judge a text, or left before answering it. The primary test
 takes the missing answers to be like the others of their cell (missing at random), which no data can show. Two
 things help: a test of whether more are missing in one arm, and the tipping point of a delta adjustment
-(`rater.analysis.tipping_point`).
+(`rater.analysis.missing_answers`).
 
 Where booklets are known, missing is what was assigned and not answered. Otherwise only this is known: cells
 with answers to one arm alone lack the other, whether or not it was ever shown.
 """
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
-from rater.analysis.bounds import DIFFERENCE, bounds_of
+from rater.analysis.answer_scale import Judged, is_pairwise
+from rater.analysis.contrast_data import cell_codes, first_showings
 from rater.analysis.crossed import About, CellScores, crossed_t
-from rater.analysis.planned import Planned
-from rater.analysis.ratings import cell_codes, first_showings
+from rater.analysis.intervals import DIFFERENCE, Bounds, bounds_of
+from rater.analysis.plan import Planned
 from rater.analysis.results import Counts, NotEstimable, Outcome, Result
-from rater.analysis.scales import Judged, is_pairwise
-from rater.analysis.tipping_point import REFERENCE, Share, TippingPoint, tip
 from rater.analysis.validation import flags
+
+REFERENCE = (
+    "Little 1993, J. Am. Stat. Assoc. 88:125–134; Carpenter & Kenward 2013, Multiple Imputation, ch. 10"
+)
+
+
+class Share(NamedTuple):
+    """A mean share of missing answers, with its standard error."""
+
+    mean: float
+    error: float
+
+
+@dataclass(frozen=True)
+class TippingPoint:
+    """How far the missing answers of one arm would have to be off for the result to lose its significance."""
+
+    arm: str
+    share: float
+    """The mean share of missing answers over cells."""
+    delta: float | None
+    """By how much the difference on the missing answers would have to be less favourable than on the others,
+    in units of the planned score; None where no value however far would do."""
+    value: float | None
+    """The difference on the missing answers themselves: the estimate less ``delta``, in its direction."""
+    is_possible: bool
+    """Whether that value is possible at all."""
+
+
+def tip(arm: str, share: Share, primary: Result, bounds: Bounds | None, *, alpha: float) -> TippingPoint:
+    """Find the tipping point of one arm; the primary result is significant."""
+    quantile = float(stats.t.ppf(1 - alpha / 2, primary.df)) if primary.df else 0.0
+    delta = tipping_delta(
+        abs(primary.estimate),
+        primary.standard_error or 0.0,
+        share=share.mean,
+        share_error=share.error,
+        quantile=quantile,
+    )
+    if delta is None:
+        return TippingPoint(arm, share.mean, None, None, is_possible=False)
+    sign = 1.0 if primary.estimate > 0 else -1.0
+    value = primary.estimate - sign * delta
+    is_possible = bounds is None or bounds.low <= value <= bounds.high
+    return TippingPoint(arm, share.mean, delta, value, is_possible=is_possible)
+
+
+def tipping_delta(
+    estimate: float, error: float, *, share: float, share_error: float, quantile: float
+) -> float | None:
+    """Solve (estimate − delta share)² = quantile² (error² + delta² share_error²) for the smallest delta > 0.
+
+    None where no delta makes the interval reach 0. The estimate is positive and significant.
+    """
+    a = share**2 - (quantile * share_error) ** 2
+    b = -2 * estimate * share
+    c = estimate**2 - (quantile * error) ** 2
+    if abs(a) < 1e-15:
+        return -c / b if b else None
+    discriminant = b**2 - 4 * a * c
+    if discriminant < 0:
+        return None
+    roots = [(-b + sign * math.sqrt(discriminant)) / (2 * a) for sign in (-1, 1)]
+    positive = [root for root in roots if root > 0]
+    return min(positive) if positive else None
+
 
 Source = Literal["booklets", "cells"]
 CANNOT_JUDGE = "cannot judge, two-way t"

@@ -14,21 +14,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize
 
-from rater.analysis.compared import compare
-from rater.analysis.crossed import free_components
-from rater.analysis.expected import evenly_cut, tie_share
-from rater.analysis.judgements import Judgements, first_judgements
+from rater.analysis.answer_scale import Judged, ends_of, is_pairwise
+from rater.analysis.contrast_data import first_showings, judged_only
+from rater.analysis.crossed import compare, free_components
 from rater.analysis.ordinal.clmm import fit_clmm
 from rater.analysis.ordinal.levels import fit_levels
 from rater.analysis.ordinal.model import CannotFitError
-from rater.analysis.prepared import tell_texts_apart
-from rater.analysis.ratings import first_showings, judged_only
+from rater.analysis.prepare import tell_texts_apart
+from rater.analysis.quality import Judgements, first_judgements
 from rater.analysis.read_ratings import load_table, read
 from rater.analysis.reml import NoFit, fit_reml
-from rater.analysis.scales import Judged, ends_of, is_pairwise
-from rater.analysis.simulate import LOGISTIC_SD, Choice, Cuts, Line, Scale, Spread
+from rater.analysis.sentences import counted
+from rater.analysis.simulate import LOGISTIC_SD, Choice, Cuts, Line, Scale, Spread, evenly_cut, tie_share
 from rater.analysis.validation import NEEDED, require_on_scale, validate_frame
-from rater.analysis.wording import counted
 from rater.errors import RaterError, listed
 from rater.names import normalise_name
 

@@ -2,7 +2,8 @@
 
 A row is one choice: ``arm`` and ``other_arm`` say whose texts stood beside each other, and ``answer`` is
 above 0 where the text of ``arm`` was preferred, 0 for neither, and the larger the stronger. A cell's scores
-go through the tests of `rater.analysis.crossed` and `rater.analysis.one_way` as those of single ratings do.
+go through the tests of `rater.analysis.crossed` and `rater.analysis.by_unit_tests` as those of single
+ratings do.
 """
 
 from dataclasses import dataclass
@@ -12,8 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from rater.analysis.cells import Cells
-from rater.analysis.ratings import cell_codes
+from rater.analysis.contrast_data import Cells, cell_codes
 from rater.analysis.results import Counts, Estimate, Interval, NotEstimable, Outcome, Quantity, Result
 from rater.errors import RaterError
 

@@ -1,35 +1,97 @@
-"""Make the planned analysis of a study: for each dimension, describe, test, and say the answer."""
+"""The planned analysis of a study: describe, test and summarise each dimension."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from rater.analysis.answer_scale import Judged, Rated, is_pairwise
 from rater.analysis.blinding import Blinding, attach_guesses, check_blinding
-from rater.analysis.bootstrap import Progress
-from rater.analysis.bounds import bounds_of
-from rater.analysis.compared import Compared, compare
-from rater.analysis.contrasts import adjust
+from rater.analysis.contrast_data import first_showings, judged_only
+from rater.analysis.crossed import Compared, compare
 from rater.analysis.describe import ArmSummary, describe_arms
-from rater.analysis.details import Details, DimensionInput, work_out_details
 from rater.analysis.diagnosis import Diagnosis, complete_diagnosis, require_usable
 from rater.analysis.equivalence import Equivalence, two_one_sided_tests
 from rater.analysis.exclusions import Exclusion, exclude, excluded_raters
 from rater.analysis.findings import diagnose_answers
-from rater.analysis.headline import Verdict, judge, write_headline
-from rater.analysis.headline_lead import lead_headline
+from rater.analysis.headline import Verdict, describe_spent_alpha, judge, lead_headline, write_headline
+from rater.analysis.intervals import Progress, bounds_of
 from rater.analysis.length_adjusted import adjust_for_length
 from rater.analysis.missing_answers import MissingAnswers, find_missing_answers
-from rater.analysis.naive import mann_whitney
-from rater.analysis.notes import Note, take_notes
-from rater.analysis.planned import Planned
+from rater.analysis.multiple_comparisons import adjust
+from rater.analysis.plan import Planned
 from rater.analysis.preferences import Preferred, one_row_a_text, sign_test
-from rater.analysis.prepared import prepare
-from rater.analysis.ratings import first_showings, judged_only
+from rater.analysis.prepare import prepare
+from rater.analysis.quality import paces_of
 from rater.analysis.results import Counts, NotEstimable, Outcome
-from rater.analysis.scales import Judged, Rated, is_pairwise
 from rater.analysis.scope import make_primary, make_tests
-from rater.analysis.trial_times import paces_of
+from rater.analysis.secondary import Details, DimensionInput, mann_whitney, work_out_details
+from rater.analysis.sentences import counted
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence about the whole analysis, without its full stop."""
+
+    says: str
+    weight: Literal["fault", "known", "method"]
+    """Whether something is not as planned, is worth knowing, or is only how it was done."""
+    topic: Literal["sample", "alpha", "arms"] = "arms"
+    """What it is about; a report on a study has its own line on the sample."""
+
+
+def take_notes(planned: Planned, frame: pd.DataFrame, *, n_raters: int, n_left_out: int) -> tuple[Note, ...]:
+    """Take the notes on an analysis of these rows, from so many raters, without those left out."""
+    return (
+        *_on_the_sample(planned.n_raters, n_raters, n_left_out),
+        *_on_the_alpha(planned),
+        *_on_the_arms(planned, frame),
+    )
+
+
+def _on_the_sample(n_planned: int | None, n_kept: int, n_left_out: int) -> Iterator[Note]:
+    """Say where fewer raters are analysed than were planned, and whether they are missing or left out."""
+    if n_planned is None or n_kept >= n_planned:
+        return
+    n_answered = n_kept + n_left_out
+    have = "has" if n_answered == 1 else "have"
+    answered = f"{n_answered} of {counted(n_planned, 'planned rater')} {have} answered"
+    if n_answered > n_planned:
+        answered = f"{n_answered} raters have answered ({n_planned} were planned)"
+    if n_left_out:
+        are = "is" if n_left_out == 1 else "are"
+        answered += f", and {n_left_out} of them {are} left out by the rules declared beforehand"
+    if n_answered >= n_planned:
+        yield Note(answered, "known", "sample")
+    else:
+        yield Note(f"{answered}: this is not the planned sample", "fault", "sample")
+
+
+def _on_the_alpha(planned: Planned) -> Iterator[Note]:
+    if planned.spent is not None:
+        yield Note(describe_spent_alpha(planned), "known", "alpha")
+    n_secondary = len(planned.dimensions) - 1
+    if n_secondary > 1:
+        says = f"p-values of the {n_secondary} secondary dimensions are adjusted by Holm's method"
+        yield Note(says, "method", "alpha")
+
+
+def _on_the_arms(planned: Planned, frame: pd.DataFrame) -> Iterator[Note]:
+    """Say which arm of the plan has no answers."""
+    further = (arm for contrast in planned.contrasts for arm in (contrast.first, contrast.second))
+    answered = set(frame["arm"])
+    if "other_arm" in frame.columns:
+        answered |= set(frame["other_arm"].dropna())
+    # With one arm, or none, the others are still to come; with two, a name without answers looks misspelt.
+    unknown = sorted({*planned.contrast, *planned.doses, *further} - answered) if len(answered) > 1 else []
+    if unknown:
+        says = (
+            f'the plan names the arm "{unknown[0]}", which has no answers; '
+            f"arms with answers: {', '.join(sorted(map(str, answered)))}"
+        )
+        yield Note(says, "fault")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,21 +1,155 @@
-"""Say how each rater answered, blind to the arms: severity, use of the scale, time, agreement.
+"""Quality of raters' answers, blind to the arms: severity, use of the scale, time, agreement.
 
 Nothing here may decide after the fact who is left out: exclusions are declared beforehand, and nobody is ever
 excluded for seeing the arms otherwise than the rest (STATISTICS.md section 5).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rater.analysis.judgements import Judgements, first_judgements
-from rater.analysis.trial_times import paces_of
-from rater.study.trial_times import Pace
+from rater.analysis.results import Counts
+from rater.errors import RaterError
+from rater.study.trial_times import Pace, TrialTime, pace_of
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """One answer for each rater × item that has one; arrays run over answers."""
+
+    rater: NDArray[np.intp]
+    item: NDArray[np.intp]
+    value: NDArray[np.intp]
+    """The answer's place in `values`."""
+    values: Floats
+    """The points of the scale, or the different answers where it has no points; in order."""
+    raters: tuple[str, ...]
+    n_items: int
+    n: Counts
+
+    @property
+    def answer(self) -> Floats:
+        """The answers themselves."""
+        return self.values[self.value]
+
+    @property
+    def n_raters(self) -> int:
+        """How many raters there are."""
+        return len(self.raters)
+
+    def among(self, n_raters: int, rng: np.random.Generator) -> "Judgements":
+        """Keep the answers of so many raters drawn at random, or all where there are no more."""
+        if n_raters >= self.n_raters:
+            return self
+        drawn = np.sort(rng.choice(self.n_raters, n_raters, replace=False))
+        kept = np.isin(self.rater, drawn)
+        return Judgements(
+            rater=np.searchsorted(drawn, self.rater[kept]),
+            item=self.item[kept],
+            value=self.value[kept],
+            values=self.values,
+            raters=tuple(self.raters[index] for index in drawn),
+            n_items=self.n_items,
+            n=self.n,
+        )
+
+    def table(self) -> Floats:
+        """Spread the answers over rater × item; NaN where there is none."""
+        table = np.full((self.n_raters, self.n_items), np.nan)
+        table[self.rater, self.item] = self.answer
+        return table
+
+
+def first_judgements(frame: pd.DataFrame, dimension: str, points: int | None) -> Judgements:
+    """Take each rater's first answer to each item on a dimension. Costs one sort of the rows.
+
+    Args:
+        frame: The tidy frame; its arms are not read.
+        dimension: The dimension's name.
+        points: How many points its scale has, from 1; None for a scale without points.
+
+    Raises:
+        RaterError: If a rater answered an item twice, and no column ``position`` says which came first.
+    """
+    rows = frame[frame["dimension"] == dimension]
+    rows = rows.assign(rater=rows["rater"].astype(str), item=rows["item"].astype(str))
+    if rows.duplicated(["rater", "item"]).any():
+        if "position" not in rows.columns:
+            again = rows[rows.duplicated(["rater", "item"])].sort_values(["rater", "item"]).iloc[0]
+            msg = (
+                f"rater {again['rater']} answered item {again['item']} more than once, and no column "
+                "'position' says which came first; name the column of the texts' ids as the item"
+            )
+            raise RaterError(msg)
+        rows = rows.sort_values("position", kind="stable").drop_duplicates(["rater", "item"])
+    answers = rows["answer"].to_numpy(dtype=np.float64)
+    values = np.unique(answers) if points is None else np.arange(1.0, points + 1)
+    rater, raters = pd.factorize(rows["rater"], sort=True)
+    item, items = pd.factorize(rows["item"], sort=True)
+    n = Counts(
+        raters=len(raters),
+        prompts=rows["prompt"].nunique(),
+        items=len(items),
+        answers=answers.size,
+        cells=answers.size,
+    )
+    value = np.searchsorted(values, answers)
+    return Judgements(rater, item, value, values, tuple(raters), len(items), n)
+
+
+COLUMNS = ("rater", "position", "shown_ms", "hidden_ms", "answered_at", "first_answered_at")
+"""The only columns that are read, where they are there."""
+
+
+def paces_of(frame: pd.DataFrame) -> dict[str, Pace]:
+    """Return how long each rater takes for a trial, repeated trials included; arms are not read.
+
+    A trial with several questions counts once. Every rater of the frame has an entry.
+    """
+    rows = frame[[column for column in COLUMNS if column in frame.columns]].assign(
+        rater=lambda given: given["rater"].astype(str)
+    )
+    if "position" in rows.columns:
+        by_time = [column for column in ("shown_ms",) if column in rows.columns]
+        rows = rows.sort_values(["rater", "position", *by_time], kind="stable", na_position="last")
+        rows = rows.drop_duplicates(["rater", "position"])
+    else:
+        rows = rows.sort_values("rater", kind="stable")
+    if rows.empty:
+        return {}
+    raters = rows["rater"].to_numpy()
+    starts = np.flatnonzero(np.r_[True, raters[1:] != raters[:-1]])
+    trials = list(_trials(rows))
+    ends = [*starts[1:], raters.size]
+    return {str(raters[start]): pace_of(trials[start:end]) for start, end in zip(starts, ends, strict=True)}
+
+
+def _trials(rows: pd.DataFrame) -> Iterator[TrialTime]:
+    n = len(rows)
+    shown, hidden = (_numbers(rows, column) for column in ("shown_ms", "hidden_ms"))
+    when = next((name for name in ("first_answered_at", "answered_at") if name in rows.columns), None)
+    times = [None] * n if when is None else _times(rows[when])
+    return map(TrialTime, shown, hidden, times)
+
+
+def _numbers(rows: pd.DataFrame, column: str) -> list[float | None]:
+    if column not in rows.columns:
+        return [None] * len(rows)
+    values = rows[column].astype("Float64")
+    return [None if missing else float(value) for value, missing in zip(values, values.isna(), strict=True)]
+
+
+def _times(values: "pd.Series[pd.Timestamp]") -> list[pd.Timestamp | None]:
+    """Read times; what is no time in a table of somebody else is none."""
+    read = pd.to_datetime(values, utc=True, errors="coerce")
+    return [None if missing else time for time, missing in zip(read, read.isna(), strict=True)]
+
+
 BLIND = ("rater", "item", "prompt", "dimension", "answer", "position")
 """The only columns that are read, where they are there."""
 

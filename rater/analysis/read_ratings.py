@@ -14,10 +14,10 @@ from rater.analysis.wide_tables import ANSWER, FIELDS, add_items, hint_wide, to_
 from rater.errors import RaterError, TableError, nearest
 from rater.names import normalise_name
 from rater.tables import Dialect, Table, read_table
-from rater.tables.formulas import restore_table
 from rater.tables.read import EncodingError
 from rater.tables.separated_rows import QuoteError
 from rater.tables.table import Decimal, cell_text, require_unique_columns
+from rater.tables.write import restore_table
 
 Source = str | Path | IO[str] | IO[bytes] | pd.DataFrame | Table
 

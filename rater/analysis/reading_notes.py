@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rater.analysis.wording import counted
+from rater.analysis.sentences import counted
 
 MAX_LISTED = 5
 """Names that a sentence lists before it counts the rest."""

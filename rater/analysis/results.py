@@ -1,9 +1,20 @@
-"""Say what an analysis found in one type, and what could not be found in another."""
+"""Results of analyses: estimates with their warnings, and what could not be estimated and why."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+UNUSED = "answers are not used: their rater answered only one arm of their prompt"
+"""Some raters leave early; where too few answers enter a test, `rater.analysis.findings` warns of that."""
+DROPPED = "was estimated as 0 and dropped"
+"""A component of variance at its lower bound, as REML often finds in small studies."""
+
+
+def is_routine(warning: str) -> bool:
+    """Return whether a warning of a test is information, and not a sign of a fault."""
+    return warning.endswith((UNUSED, DROPPED))
+
 
 Score: TypeAlias = Literal["net_superiority", "scale_points", "answers", "log_odds", "log_sd_ratio"]
 """What a result is in: the two scores of the plan, or (naive tests) single answers."""

@@ -12,16 +12,15 @@ from typing import TypeAlias
 
 import numpy as np
 
-from rater.analysis.bounds import Bounds, bounds_of
-from rater.analysis.compared import Compared
+from rater.analysis.answer_scale import Judged
+from rater.analysis.by_unit_tests import by_prompt_signed_rank, by_prompt_t, by_rater_sign_flip, by_rater_t
 from rater.analysis.confounding import why_confounded
-from rater.analysis.crossed import two_way_t
-from rater.analysis.one_way import by_prompt_signed_rank, by_prompt_t, by_rater_sign_flip, by_rater_t
-from rater.analysis.planned import Planned
+from rater.analysis.contrast_data import Ratings
+from rater.analysis.crossed import Compared, two_way_t
+from rater.analysis.intervals import Bounds, bounds_of
+from rater.analysis.plan import Planned
 from rater.analysis.preferences import Preferred
-from rater.analysis.ratings import Ratings
 from rater.analysis.results import NotEstimable, Outcome
-from rater.analysis.scales import Judged
 from rater.analysis.unanimous import replace_failed
 from rater.study.analysis_plan import Score
 

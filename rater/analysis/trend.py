@@ -21,13 +21,19 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 from scipy.sparse import csr_array
 
-from rater.analysis.bootstrap import REFERENCE, Progress, draw, n_replicates, percentile_interval
-from rater.analysis.bounds import Bounds, bounds_of
-from rater.analysis.compared import Compared, compare
-from rater.analysis.crossed import About, CellScores, crossed_t, two_way_t
-from rater.analysis.ratings import cell_codes
+from rater.analysis.answer_scale import Judged, is_pairwise
+from rater.analysis.contrast_data import cell_codes
+from rater.analysis.crossed import About, CellScores, Compared, compare, crossed_t, two_way_t
+from rater.analysis.intervals import (
+    REFERENCE,
+    Bounds,
+    Progress,
+    bounds_of,
+    draw,
+    n_replicates,
+    percentile_interval,
+)
 from rater.analysis.results import Counts, Interval, NotEstimable, Outcome
-from rater.analysis.scales import Judged, is_pairwise
 
 Floats = NDArray[np.float64]
 LINEAR = "linear trend over doses"

@@ -10,11 +10,11 @@ claim about both, the fewer of the two are the units, which gives the larger p.
 import numpy as np
 from numpy.typing import NDArray
 
-from rater.analysis.compared import Compared
-from rater.analysis.one_way import Differences, Unit, unit_differences
-from rater.analysis.planned import Planned
+from rater.analysis.by_unit_tests import Differences, Unit, unit_differences
+from rater.analysis.crossed import Compared
+from rater.analysis.plan import Planned
 from rater.analysis.results import Outcome, Result
-from rater.analysis.wording import SCORES, counted, estimand, number
+from rater.analysis.sentences import SCORES, counted, estimand, number
 from rater.study.analysis_plan import Score
 
 TEST = "exact sign-flip"

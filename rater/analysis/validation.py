@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rater.analysis.scales import Judged, is_valid
+from rater.analysis.answer_scale import Judged, is_valid
 from rater.errors import RaterError
 from rater.names import normalise_name
 

@@ -7,34 +7,26 @@ import warnings
 
 import click
 
-from rater.cli.amend import amend
 from rater.cli.analyze import analyze
-from rater.cli.archive import archive, import_
-from rater.cli.audit import audit
-from rater.cli.backup import backup
 from rater.cli.check import check
 from rater.cli.compare import compare
-from rater.cli.db import db
-from rater.cli.export import export
-from rater.cli.forget import forget
+from rater.cli.databases import archive, backup, db, import_, recover, verify
+from rater.cli.export import export, forget
 from rater.cli.generate import generate
 from rater.cli.invite import invite
-from rater.cli.lifecycle import close_, open_, pause
+from rater.cli.lifecycle import amend, close_, open_, pause, register
 from rater.cli.model import model
 from rater.cli.new import new
 from rater.cli.options import USER_MISTAKE
+from rater.cli.outputs import prepare_streams
 from rater.cli.power import power
-from rater.cli.publish import publish
+from rater.cli.publish import audit, publish
 from rater.cli.rate import rate
-from rater.cli.recover import recover
-from rater.cli.register import register
 from rater.cli.rehearse import rehearse
 from rater.cli.serve import serve
 from rater.cli.status import status
-from rater.cli.streams import prepare_streams
 from rater.cli.sweep import sweep
 from rater.cli.user import user
-from rater.cli.verify import verify
 from rater.errors import RaterError
 
 INTERRUPTED = 130

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Unpack
 import click
 from click.core import ParameterSource
 
-from rater.cli.elsewhere import PLANNED, Elsewhere, elsewhere_options
+from rater.cli.external_options import PLANNED, Elsewhere, elsewhere_options
 from rater.cli.options import OutputFile, StudyName, current_user, rating_option, sealed_option
 from rater.cli.outputs import Outputs, report_option, show, show_diagnosis
 
 if TYPE_CHECKING:
-    from rater.cli.facts import Databases
-    from rater.cli.subject import AnalysisInput
+    from rater.cli.analysis_input import AnalysisInput, Databases
 
 
 @click.command(short_help="Open the seal and say what the ratings show.")
@@ -74,9 +73,8 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     outputs = Outputs(report_path, json_path, csv_path, show_all)
     _require_what_fits(study_name, elsewhere, interim=interim, permuted=permuted, exploratory=exploratory)
     outputs.require_writable()
+    from rater.cli.analysis_input import EXPLORATORY, Databases, explore, look_at, permute
     from rater.cli.external_ratings import check_elsewhere, read_elsewhere
-    from rater.cli.facts import Databases
-    from rater.cli.subject import EXPLORATORY, explore, look_at, permute
 
     label = EXPLORATORY if exploratory else None
     databases = Databases(sealed_url, rating_url)
@@ -104,7 +102,7 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
 
 def _log_files(rating_url: str, study_name: str, who: str, n_answers: int) -> None:
     """Log ratings that are written to files under permuted arms, as every export is logged."""
-    from rater.custody.export import log_permuted_export
+    from rater.admin.export import log_permuted_export
 
     head = log_permuted_export(rating_url, study_name, who=who, n_answers=n_answers, now=datetime.now(UTC))
     click.echo(f"These files are in the study's log, whose head is {head}", err=True)
@@ -119,7 +117,7 @@ def _note_shown(databases: "Databases", study_name: str, data: "AnalysisInput") 
 
 def _find_declared(databases: "Databases", study_name: str, given: Elsewhere) -> None:
     """Replace the arms and the dimension that were typed by the study's."""
-    from rater.cli.facts import find_declared
+    from rater.cli.analysis_input import find_declared
 
     contrast, given["primary"] = find_declared(
         databases, study_name, contrast=given["contrast"], primary=given["primary"]
@@ -165,10 +163,10 @@ def _is_given(name: str) -> bool:
 def _confirm(databases: "Databases", study_name: str, *, interim: bool) -> None:
     """Say what unblinding does to this study, and ask; one that is unblinded already is not asked about."""
     from rater.store.engine import disposing, reading
-    from rater.store.rating.masked import read_raters
+    from rater.store.rating.counts import read_raters
+    from rater.store.rating.monitoring import standing
     from rater.store.rating.open import open_rating
     from rater.store.rating.studies import get_study, read_progress
-    from rater.store.rating.watch import standing
 
     with disposing(open_rating(databases.rating_url)) as rating, reading(rating) as session:
         study = get_study(session, study_name)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rater.cli.loading import device_option, dtype_option, load_model, require_torch
+from rater.cli.model import device_option, dtype_option, load_model, require_torch
 from rater.cli.options import OutputFile
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def compare(  # noqa: PLR0917 (one argument for each option)
         samples = min(samples, study.sampling.samples_per_prompt)  # a file has no more
     made = _made(study, device, dtype, n_prompts=n_prompts, samples=samples)
     made += _taken(study, file.parent, n_prompts=n_prompts, samples=samples)
-    from rater.steering.side_by_side import page, tables
+    from rater.steering.comparisons import page, tables
 
     arms = {arm.name: describe_arm(arm) for arm in study.arms}
     if html is None:
@@ -84,7 +84,7 @@ def _taken(study: "Study", folder: Path, *, n_prompts: int, samples: int) -> "li
     """Take the completions of the other arms from their files."""
     from rater.steering.completions import from_outside
     from rater.study.arms import Outside
-    from rater.study.outside import read_outside
+    from rater.study.external_completions import read_outside
 
     n_samples = study.sampling.samples_per_prompt
     return [

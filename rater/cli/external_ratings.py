@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from rater.analysis.planned import Planned
-from rater.cli.elsewhere import Elsewhere
-from rater.cli.subject import AnalysisInput
+from rater.analysis.plan import Planned
+from rater.cli.analysis_input import AnalysisInput
+from rater.cli.external_options import Elsewhere
 from rater.errors import StudyError
-from rater.report.about import About
-from rater.report.terminal import Screen
+from rater.report.console.analysis import Screen
+from rater.report.context import About
 
 if TYPE_CHECKING:
     from rater.analysis.diagnosis import Diagnosis
@@ -47,7 +47,7 @@ def check_elsewhere(given: Elsewhere) -> "Diagnosis":
     """Diagnose the table of --from, also where nobody can tell yet which arms to compare."""
     from rater.analysis.diagnosis import diagnose
     from rater.analysis.external_plan import arms_of
-    from rater.analysis.finding import Finding, in_order
+    from rater.analysis.findings import Finding, in_order
 
     _, frame = _read(given)
     try:

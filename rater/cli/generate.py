@@ -1,23 +1,65 @@
-"""`rater generate`: make a study's completions."""
+"""`rater generate`: generate a study's completions."""
 
 import gc
 import shlex
+import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from rater.cli.bar import Bar, progress_bar
-from rater.cli.loading import device_option, dtype_option, load_model
+from rater.cli.model import device_option, dtype_option, load_model
 from rater.cli.options import rating_option, sealed_option
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
     from transformer_lens.model_bridge import TransformerBridge
 
     from rater.generate.freeze import Missing
     from rater.store.sealed.generation_lock import GenerationLock
     from rater.study.study import Study
+
+
+def progress_bar() -> "Progress":
+    """Make a progress bar on stderr, for a `Bar`."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        BarColumn(),
+        TextColumn("{task.fields[n_kept]} of {task.fields[n_all]} completions saved"),
+        TextColumn("{task.fields[rate]} tokens/s"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+class Bar:
+    """Moves with the tokens made, and counts the completions saved: a batch of them ends nearly together."""
+
+    def __init__(
+        self, progress: "Progress", *, n_tokens: int, n_made: int, n_to_make: int, n_all: int
+    ) -> None:
+        self._progress = progress
+        self._n_kept = n_made
+        self._tokens = 0
+        self._started = time.monotonic()
+        fields: dict[str, Any] = {"n_kept": n_made, "n_all": n_all, "rate": "…"}
+        total = (n_made + n_to_make) * n_tokens
+        self._task = progress.add_task("", total=total, completed=n_made * n_tokens, **fields)
+        self._length = n_tokens
+
+    def on_tokens(self, n: int) -> None:
+        """Take note of tokens made."""
+        self._tokens += n
+        rate = self._tokens / max(time.monotonic() - self._started, 1e-9)
+        self._progress.update(self._task, advance=n, rate=f"{rate:.0f}")
+
+    def on_completion(self, n_tokens: int) -> None:
+        """Take note of a completion saved; one that ended early is as done as a long one."""
+        self._n_kept += 1
+        self._progress.update(self._task, advance=self._length - n_tokens, n_kept=self._n_kept)
 
 
 class _ModelOptions(NamedTuple):
@@ -66,13 +108,12 @@ def generate(  # noqa: PLR0917 (click gives them by name)
     \b
     Example: rater generate experiments/love_vs_hate.py
     """
-    from rater.embedded import count_layers
+    from rater.embedded_model import count_layers
     from rater.generate.freeze import look
-    from rater.publish.lost_key import require_key
+    from rater.publish.publish import require_key
     from rater.store.sealed.generation_lock import GenerationLock
-    from rater.study.fit import require_hook_points
     from rater.study.load import load_study
-    from rater.study.vanishing import require_effects
+    from rater.study.model_checks import require_effects, require_hook_points
 
     study, how = load_study(file), _ModelOptions(batch_size, device, dtype)
     sealed_url = databases["sealed_url"]
@@ -99,8 +140,8 @@ def _generate(study: "Study", file: Path, how: _ModelOptions, run: _Run) -> None
     """Make what is missing, model by model."""
     from datetime import UTC, datetime
 
+    from rater.generate.external_completions import cells_by_model, take_outside
     from rater.generate.freeze import first_samples, freeze, look
-    from rater.generate.outside import cells_by_model, take_outside
 
     # Before anything is thrown away or kept: a model that is not there must cost nothing.
     first = next(iter(cells_by_model(study, look(run.sealed_url, study, restart=run.restart).cells)), None)
@@ -173,7 +214,7 @@ def _print_summary(study: "Study", file: Path, *, n_kept: int, missing: "Missing
 
 def _warn_of_same_texts(sealed_url: str, study: "Study") -> None:
     """Warn of texts that raters would read twice."""
-    from rater.publish.same_texts import count_generated, describe_same_texts
+    from rater.publish.texts import count_generated, describe_same_texts
     from rater.store.engine import disposing, reading
     from rater.store.sealed.completions import read_completions
     from rater.store.sealed.open import open_sealed
@@ -187,10 +228,9 @@ def _warn_of_same_texts(sealed_url: str, study: "Study") -> None:
 
 def _forecast(study: "Study", missing: "Missing", how: _ModelOptions, limit: int | None) -> None:
     """Print what would be made, with which models, and roughly what that takes."""
-    from rater.generate.estimate import describe, estimate, is_cpu
+    from rater.generate.estimate import describe, estimate, free_memory, is_cpu, too_little_memory
+    from rater.generate.external_completions import cells_by_model
     from rater.generate.freeze import first_samples
-    from rater.generate.memory import free_memory, too_little_memory
-    from rater.generate.outside import cells_by_model
 
     here = [cell for cells in cells_by_model(study, missing.cells).values() for cell in cells]
     n_outside = len(missing.cells) - len(here)

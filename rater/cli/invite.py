@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session
 
-    from rater.custody.link_files import LinkFiles
+    from rater.admin.link_files import LinkFiles
 
 _MOST = 10_000
 _LONGEST_LABEL = 100
@@ -66,10 +66,10 @@ def invite(  # noqa: PLR0917 (click's interface)
     """
     from datetime import UTC, datetime
 
-    from rater.custody.link_files import LinkFiles
+    from rater.admin.link_files import LinkFiles
     from rater.store.engine import disposing, writing
-    from rater.store.rating.invitations import make_invitations
     from rater.store.rating.open import open_rating
+    from rater.store.rating.raters import make_invitations
     from rater.store.rating.studies import get_study
 
     base = _base(address)
@@ -102,7 +102,7 @@ def invite(  # noqa: PLR0917 (click's interface)
 def _finish_earlier(rating: "Engine", files: "LinkFiles") -> list[tuple[str, str]] | None:
     """Finish the files of a run that was killed after its links were made; else remove what it left."""
     from rater.store.engine import reading
-    from rater.store.rating.invitations import has_invitations
+    from rater.store.rating.raters import has_invitations
 
     links = files.read_prepared()
     if not links:
@@ -134,7 +134,7 @@ def _base(address: str) -> str:
 
 
 def _labels(session: "Session", study_id: int, n_links: int | None, labels_file: Path | None) -> list[str]:
-    from rater.store.rating.invitations import count_invitations, list_labels
+    from rater.store.rating.raters import count_invitations, list_labels
     from rater.study.declaration import require_different
 
     if labels_file is None:

@@ -1,17 +1,20 @@
-"""`rater open`, `pause` and `close`: let raters in, let them wait, and take no more answers."""
+"""`rater open`, `pause`, `close`, `amend` and `register`: the life cycle of a published study."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
-from rater.cli.advice import next_step
-from rater.cli.options import rating_option, study_argument
+from rater.cli.options import current_user, rating_option, sealed_option, study_argument
+from rater.cli.status import next_step
 from rater.study.state import State
 
 if TYPE_CHECKING:
-    from rater.custody.closing import Account
+    from rater.admin.status import Account
+    from rater.study.study import Study
+
 
 Move: TypeAlias = Callable[..., str]
 
@@ -25,7 +28,7 @@ def open_(study_name: str, rating_url: str) -> None:
     \b
     Example: rater open love_vs_hate
     """
-    from rater.publish.lifecycle import open_study
+    from rater.publish.publish import open_study
 
     _move(open_study, study_name, rating_url, says="is open", after="rater serve")
 
@@ -39,7 +42,7 @@ def pause(study_name: str, rating_url: str) -> None:
     \b
     Example: rater pause love_vs_hate
     """
-    from rater.publish.lifecycle import pause_study
+    from rater.publish.publish import pause_study
 
     _move(pause_study, study_name, rating_url, says="is paused", after=f"rater open {study_name}")
 
@@ -57,8 +60,8 @@ def close_(study_name: str, rating_url: str) -> None:
     """
     from datetime import UTC
 
-    from rater.custody.closing import account_for
-    from rater.publish.lifecycle import close_study
+    from rater.admin.status import account_for
+    from rater.publish.publish import close_study
 
     now = datetime.now(UTC)
     head = close_study(rating_url, study_name, now=now)
@@ -97,3 +100,109 @@ def _move(move: Move, study_name: str, rating_url: str, *, says: str, after: str
 
     head = move(rating_url, study_name, now=datetime.now(UTC))
     click.echo(f"Study {study_name} {says}.\n  log   {head}\nNext: {after}")
+
+
+@click.command(short_help="Change texts, or add raters, after publication.")
+@study_argument
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--reason", required=True, help="Why; kept in the log, which raters never see.")
+@click.option("--who", default=current_user, show_default="you", help="Who; kept in the log.")
+@click.option("--yes", is_flag=True, help="Do not ask first.")
+@rating_option
+@sealed_option
+def amend(
+    study_name: str, file: Path, *, reason: str, who: str, yes: bool, rating_url: str, sealed_url: str
+) -> None:
+    """Put the study in FILE in force as the next version of STUDY, from the next page on.
+
+    Texts around the trials, questions' wording and the like can change, and raters can be added: their
+    booklets go on where dealing stopped. Arms, prompts, sampling, rated texts, dimensions with their scales
+    and the analysis cannot. The study's hash and commitment stay; the log has the digest of what changed, and
+    why. It opens the sealed database, so it is for who may hold that.
+
+    \b
+    Example: rater amend love_vs_hate experiments/love_vs_hate.py --reason "Typing error in the consent"
+    """
+    from datetime import UTC, datetime
+
+    from rater.admin.amend import amend_study, preview
+    from rater.errors import StateError
+    from rater.study.load import load_study
+
+    study = load_study(file)
+    if study.name != study_name:
+        msg = f"{file} declares the study {study.name!r}, not {study_name!r}."
+        raise StateError(msg)
+    if not reason.strip():
+        msg = "--reason is empty; say in a sentence why the study is changed."
+        raise click.UsageError(msg)
+    changes = preview(sealed_url, rating_url, study)
+    if not yes:
+        click.echo(f"This changes {', '.join(changes)} of study {study_name}.", err=True)
+        click.confirm(
+            "Raters see the change from their next page on, and the log keeps it for good. Continue?",
+            abort=True,
+            err=True,
+        )
+    done = amend_study(sealed_url, rating_url, study, reason=reason.strip(), by=who, now=datetime.now(UTC))
+    click.echo(f"Study {study_name} is amended: version {done.version}")
+    click.echo(f"  changed   {', '.join(done.changes)}")
+    if done.n_raters_added:
+        click.echo(f"  raters    {done.n_raters_added} more")
+    click.echo(f"  log       {done.log_head}")
+    click.echo(f"Next: rater verify {study_name}")
+
+
+_SIMULATIONS = 1_000
+
+
+@click.command(short_help="Print the preregistration of a published study.")
+@study_argument
+@rating_option
+@sealed_option
+def register(study_name: str, rating_url: str, sealed_url: str) -> None:
+    """Print, in Markdown, what is to be preregistered: hypotheses, design, arms, sample size, plan, hashes.
+
+    Do it after `rater publish --hold` and before `rater open`. The text names the arms, so this opens the
+    sealed database: it is for you and a registry, under embargo while raters rate, and not for raters.
+
+    \b
+    Example: rater register love_vs_hate > preregistration.md
+    """
+    from rater.admin.register import read_registrable, write_registration
+
+    registrable = read_registrable(sealed_url, rating_url, study_name)
+    state, progress = registrable.published.state, registrable.progress
+    if state.takes_raters:
+        click.echo("This text names the arms: keep it from raters until the study is closed.", err=True)
+    click.echo(f"Estimating the power in {_SIMULATIONS:,} simulated studies …", err=True)
+    click.echo(write_registration(registrable, _power(registrable.study)), nl=False)
+    step = next_step(
+        study_name,
+        state,
+        n_finished=progress.n_finished,
+        n_planned=progress.n_booklets,
+        n_answers=progress.n_answers,
+    )
+    click.echo(f"Next: {step}", err=True)
+
+
+def _power(study: "Study") -> list[str]:
+    from rater.analysis.sentences import number
+    from rater.analysis.simulate import Spread
+    from rater.report.console.power import describe_spread
+    from rater.sample_size import as_net_superiority, default_points, power_as_planned
+
+    points = default_points(study)
+    power = power_as_planned(study, points, n_simulations=_SIMULATIONS)
+    interval = f"95 % interval {power.low:.0%} to {power.high:.0%}"
+    net = as_net_superiority(study, points)
+    unit = "" if net is None else f" (net superiority {number(net)})"
+    finds = (
+        f"The planned test finds a true difference of {points:g}{unit} on the primary scale in "
+        f"{power.share:.0%}"
+    )
+    return [
+        f"{finds} of {power.n_simulations:,} simulated studies ({interval}).",
+        describe_spread(Spread()),
+    ]

@@ -1,6 +1,86 @@
-"""`rater model`: bring the embedded model."""
+"""`rater model`: download the bundled model; load a study's model for other commands."""
+
+import re
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from transformer_lens.model_bridge import TransformerBridge
+
+
+def _check_device(_context: click.Context, _option: click.Parameter, device: str | None) -> str | None:
+    """Refuse what names no device; whether it is there, only torch can tell."""
+    if device is not None and not re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", device):
+        msg = f"{device!r} is no device; valid: cpu, cuda, a GPU by its number, such as cuda:1, mps or xpu."
+        raise click.BadParameter(msg)
+    return device
+
+
+device_option = click.option(
+    "--device",
+    callback=_check_device,
+    help="Where the model runs: cpu, cuda, cuda:1 …  [default: cuda if there, else cpu]",
+)
+"""Adds ``--device``."""
+
+
+dtype_option = click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    help="What the model's weights are loaded in.  [default: the checkpoint's own]",
+)
+"""Adds ``--dtype``."""
+
+
+def require_torch() -> None:
+    """Refuse to go on without what runs a model; costs no import.
+
+    Raises:
+        ModelError: torch or transformer_lens is not installed.
+    """
+    from rater.errors import ModelError
+
+    if find_spec("torch") is None or find_spec("transformer_lens") is None:
+        msg = "Generating needs torch and transformer_lens. Run: pip install 'rater[generate]'"
+        raise ModelError(msg)
+
+
+def load_model(name: str, device: str | None, dtype: str | None = None) -> "TransformerBridge":
+    """Load a model, after a line that says how long it takes.
+
+    Raises:
+        ModelError: what runs it is not installed, or it cannot be loaded.
+    """
+    require_torch()
+    click.echo(f"Loading torch and the model {name} (about 10 s for the embedded one) …", err=True)
+    import torch
+
+    from rater.steering.bridge import load_model as load
+
+    if (device or ("cuda" if torch.cuda.is_available() else "cpu")).startswith("cpu"):
+        _warn_of_cpu(name, dtype)
+    return load(name, device=device, dtype=None if dtype is None else getattr(torch, dtype))
+
+
+def _warn_of_cpu(name: str, dtype: str | None) -> None:
+    """Say beforehand where a model is larger than the memory that is free, or in a type that is slow here."""
+    from rater.generate.estimate import free_memory, read_checkpoint, too_little_memory
+    from rater.steering.products import is_quick_in
+
+    lack = too_little_memory(name, dtype, free=free_memory())
+    if lack:
+        click.echo(f"Warning: {lack}", err=True)
+    checkpoint = read_checkpoint(name)
+    used = dtype or (checkpoint.dtype if checkpoint else "float32")
+    if not is_quick_in(used):
+        quick = "bfloat16" if is_quick_in("bfloat16") else "float32 (twice the memory)"
+        click.echo(
+            f"Warning: {name} runs in {used}, in which this processor is several times slower; "
+            f"--dtype {quick} is quicker.",
+            err=True,
+        )
 
 
 @click.group()
@@ -15,7 +95,7 @@ def install() -> None:
     \b
     Example: rater model install
     """
-    from rater.embedded import install_embedded_model
+    from rater.embedded_model import install_embedded_model
 
     path = install_embedded_model(lambda line: click.echo(line, err=True))
     click.echo(f"The embedded model is in {path}")

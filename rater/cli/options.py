@@ -81,7 +81,7 @@ class OutputFile(click.ParamType[Path]):
         Raises:
             RaterError: with the option, the path, and why.
         """
-        from rater.report.place import why_unwritable
+        from rater.report.folder import why_unwritable
 
         path = Path(value)
         option = "The file" if param is None else _as_typed(param)

@@ -1,9 +1,18 @@
-"""Show what a command found: figures as JSON; an analysis on the screen, and in the files asked for."""
+"""Output of commands: JSON, the screen and report files; safe terminal streams.
+
+Titles, names and texts may come from somebody else's archive, and may hold escape sequences that clear the
+screen or write over a verdict. On standard output only colours and weights pass, as our own tables have them;
+on standard error also what spinners and progress bars move the cursor by. Everything else becomes U+FFFD.
+"""
 
 import contextlib
+import io
 import json
+import os
+import re
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, cast
 
 import click
 
@@ -16,7 +25,53 @@ if TYPE_CHECKING:
 
     from rater.analysis.diagnosis import Diagnosis
     from rater.analysis.primary import Analysis
-    from rater.cli.subject import AnalysisInput
+    from rater.cli.analysis_input import AnalysisInput
+
+
+_COLOUR = r"(?:[0-47]|2[2-7]|39|49|[34][0-7]|9[0-7]|10[0-7]|[34]8;5;\d{1,3}|[34]8;2;\d{1,3};\d{1,3};\d{1,3})"
+_STYLE = rf"\x1b\[(?:{_COLOUR}(?:;{_COLOUR})*)?m"
+_MOVES = r"\x1b\[(?:\d{0,3}[AK]|\?25[lh])|\r"
+_CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+_REFUSED = {
+    "stdout": re.compile(rf"({_STYLE})|{_CONTROLS}"),
+    "stderr": re.compile(rf"({_STYLE}|{_MOVES})|{_CONTROLS}"),
+}
+
+
+class SafeStream:
+    """A text stream that writes no control character but those of our own styles."""
+
+    def __init__(self, stream: TextIO, refused: re.Pattern[str]) -> None:
+        self.wrapped = stream
+        self._refused = refused
+
+    def write(self, text: str) -> int:
+        """Write a text; controls other than our own become the replacement character."""
+        self.wrapped.write(self._refused.sub(lambda found: found[1] or "\ufffd", text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.wrapped, name)
+
+
+def prepare_streams() -> None:
+    """Let neither a terminal's encoding nor closed streams stop a command, and no text steer the terminal.
+
+    What an encoding cannot show becomes "?"; a closed standard input has no answers.
+    """
+    for name, refused in _REFUSED.items():
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+            setattr(sys, name, cast("TextIO", SafeStream(stream, refused)))
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 (for as long as the command runs)
+
+
+def release_output() -> None:
+    """Let a command draw on the whole screen, which makes texts safe by itself."""
+    if isinstance(sys.stdout, SafeStream):
+        sys.stdout = sys.stdout.wrapped
 
 
 def echo_json(figures: object) -> None:
@@ -57,7 +112,7 @@ class Outputs(NamedTuple):
         if self.csv_path is not None:
             OutputFile().convert(texts_path(self.csv_path), None, None)
         if self.report_path is not None:
-            from rater.report.place import require_folder
+            from rater.report.folder import require_folder
 
             require_folder(self.report_path)
 
@@ -79,8 +134,8 @@ def show(data: "AnalysisInput", outputs: Outputs) -> None:
     from rich.console import Console
 
     from rater.analysis.primary import analyze as analyze_ratings
+    from rater.report.console.analysis import print_analysis
     from rater.report.export import write_csv, write_json
-    from rater.report.terminal import print_analysis
 
     with telling("Analysing") as status:
 
@@ -122,7 +177,7 @@ def _write_texts(csv_path: Path, data: "AnalysisInput") -> None:
     """Write the texts with how each was rated next to the ratings."""
     if data.tables is None or data.tables.texts.empty:
         return
-    from rater.analysis.texts import rate_texts
+    from rater.analysis.describe import rate_texts
     from rater.report.export import write_csv
 
     path = texts_path(csv_path)
@@ -135,7 +190,7 @@ def show_diagnosis(diagnosis: "Diagnosis", title: str, json_path: Path | None) -
     from rich.console import Console
 
     from rater.cli.options import USER_MISTAKE
-    from rater.report.data_check import diagnosis_text
+    from rater.report.console.analysis import diagnosis_text
     from rater.report.export import as_json
     from rater.tables.write import write_private
 

@@ -57,9 +57,9 @@ def power(
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-    from rater.power import PlanningAssumptions, default_points, plan_power
-    from rater.publish.known_lengths import known_lengths
-    from rater.report.power import print_power
+    from rater.publish.texts import known_lengths
+    from rater.report.console.power import print_power
+    from rater.sample_size import PlanningAssumptions, default_points, plan_power
     from rater.study.load import load_study
 
     study = load_study(file)
@@ -80,9 +80,9 @@ def power(
 
 def _learn(pilot: str, study: "Study", rating_url: str) -> "Pilot":
     """Learn from a table of ratings, or from a published study's answers without their arms."""
+    from rater.admin.export import read_unarmed_frame
     from rater.analysis.pilot import learn, read_pilot
     from rater.analysis.reading_notes import reading_of
-    from rater.custody.export import read_unarmed_frame
 
     judged = next(dimension for dimension in study.dimensions if dimension.name == study.primary)
     if Path(pilot).suffix:

@@ -1,19 +1,63 @@
-"""`rater publish`: give raters a generated study."""
+"""`rater audit` and `rater publish`: audit a generated study, and publish it to raters."""
 
 from typing import TYPE_CHECKING
 
 import click
 
 from rater.cli.options import rating_option, sealed_option, study_argument
+from rater.cli.outputs import echo_json
 from rater.study.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rater.publish.audit.findings import Audit
-    from rater.publish.prepare import Prepared
+    from rater.audit.findings import Audit
+    from rater.publish.draft import Prepared
     from rater.study.confounds import Confound
     from rater.study.study import Study
+
+
+@click.command(short_help="Look for what could betray an arm to raters.")
+@study_argument
+@click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON.")
+@click.option("--all", "every_cue", is_flag=True, help="List every cue, those that tell no arms apart too.")
+@rating_option
+@sealed_option
+def audit(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool, every_cue: bool) -> None:
+    """Search all that raters get for what names an arm, and measure what tells arms apart besides meaning.
+
+    Every table and byte of the rating database and every page are searched for arm names, steering texts,
+    hook points, coefficients, seeds and the model's name. A study that is not published yet is audited as it
+    would be. Exit code 2 where it must not be published so.
+
+    \b
+    Example: rater audit love_vs_hate
+    """
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+
+    from rater.audit.run import audit_study
+    from rater.cli.options import USER_MISTAKE
+    from rater.report.console.audit import print_audit
+
+    click.echo("Searching tables, bytes and pages (a few seconds) …", err=True)
+    found = audit_study(sealed_url, rating_url, study_name, now=datetime.now(UTC))
+    if as_json:
+        echo_json(_figures(found))
+    else:
+        print_audit(found, Console(), every_cue=every_cue)
+    if found.is_refused:
+        click.get_current_context().exit(USER_MISTAKE)
+
+
+def _figures(found: "Audit") -> dict[str, object]:
+    """Give all that was found by name, with what follows from it."""
+    from dataclasses import asdict
+
+    cues = [{**asdict(cue), "is_confound": cue.is_confound, "refuses": cue.refuses} for cue in found.cues]
+    return {"is_refused": found.is_refused, **asdict(found), "cues": cues}
+
 
 _NEXT = {
     State.PUBLISHED: "rater open {name}",
@@ -49,9 +93,8 @@ def publish(
 
     from rich.console import Console
 
-    from rater.publish.lifecycle import open_study, read_head
-    from rater.publish.publish import find_published, publish_study
-    from rater.report.audit import print_audit
+    from rater.publish.publish import find_published, open_study, publish_study, read_head
+    from rater.report.console.audit import print_audit
 
     published = find_published(rating_url, study_name)
     if published is not None:
@@ -94,10 +137,10 @@ def _audit(sealed_url: str, prepared: "Prepared") -> "Audit":
     """
     from rich.console import Console
 
+    from rater.audit.run import audit_draft
     from rater.errors import StateError
-    from rater.publish.audit.studies import audit_draft
-    from rater.publish.same_texts import require_different_arms
-    from rater.report.audit import print_audit
+    from rater.publish.texts import require_different_arms
+    from rater.report.console.audit import print_audit
 
     name = prepared.study.name
     click.echo(f"Auditing what raters of {name} will get (a few seconds) …", err=True)
@@ -123,9 +166,9 @@ def _confounds(audit: "Audit", study: "Study", *, is_acknowledged: bool) -> "Seq
 
     from rich.console import Console
 
-    from rater.publish.audit.findings import find_confounds
+    from rater.audit.findings import find_confounds
     from rater.publish.confounds import require_declared, undeclared_cues
-    from rater.report.audit import print_audit
+    from rater.report.console.audit import print_audit
 
     confounds = find_confounds(audit, study)
     undeclared = undeclared_cues(confounds)

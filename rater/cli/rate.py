@@ -25,8 +25,8 @@ def rate(study_name: str, rating_url: str, invitation: str | None, person: str) 
     from platformdirs import user_state_path
     from rich.console import Console
 
-    from rater.cli.streams import release_output
-    from rater.terminal.keyboard import Keyboard
+    from rater.cli.outputs import release_output
+    from rater.terminal.console import Keyboard
     from rater.terminal.rate import rate_in_terminal
 
     release_output()

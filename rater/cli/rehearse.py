@@ -74,10 +74,9 @@ def rehearse(
         msg = f"--with is given {len(characters)} times, but there are {n_raters} bots."
         raise click.UsageError(msg)
     outputs.require_writable()
-    from rater.bots.judges import Character
-    from rater.cli.facts import Databases
-    from rater.cli.subject import rehearse_on
-    from rater.publish.lost_key import explain_lost_key
+    from rater.bots.behaviours import Character
+    from rater.cli.analysis_input import Databases, rehearse_on
+    from rater.publish.publish import explain_lost_key
     from rater.rehearse import Cast, rehearsing
 
     known = {character: character for character in get_args(Character)}
@@ -127,7 +126,7 @@ def _expected(cast: "Cast", study: "Study") -> str:
     alpha = study.analysis.alpha
     if not cast.effect:
         return f"Without an effect, that should be about alpha, {alpha:.0%}."
-    from rater.power import power_as_planned
+    from rater.sample_size import power_as_planned
 
     power = power_as_planned(study, cast.effect, n_simulations=1_000)
     error = f"± {power.high - power.share:.0%}"

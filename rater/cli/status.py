@@ -1,11 +1,32 @@
-"""`rater status`: watch a study without seeing an arm."""
+"""`rater status`: show study progress, and the next command for a study."""
 
 import click
 
-from rater.cli.advice import next_step
 from rater.cli.options import StudyName, rating_option, sealed_option
 from rater.cli.outputs import echo_json
 from rater.study.state import State
+
+
+def next_step(name: str, state: str, *, n_finished: int, n_planned: int, n_answers: int) -> str:
+    """Return the next command, by the state of a published study or the progress of an unpublished one."""
+    if state == State.CLOSED and not n_answers:
+        return f"rater open {name}"  # nothing could be analysed
+    if state == State.OPEN and n_finished:
+        # the server of a study with finished raters is running, or is started as before
+        return f"rater close {name}" + (
+            "" if n_finished >= n_planned else ", once enough raters have finished"
+        )
+    if state == State.OPEN:
+        return "rater serve"
+    return {
+        "partly generated": "rater generate FILE",
+        State.GENERATED: f"rater publish {name}",
+        "published elsewhere": f"rater status {name} --ratings URL",
+        State.PUBLISHED: f"rater open {name}",
+        State.PAUSED: f"rater open {name}",
+        State.CLOSED: f"rater analyze {name}",
+        State.UNBLINDED: f"rater archive {name} FILE.zip",
+    }.get(state, f"rater verify {name}")
 
 
 @click.command(short_help="Watch a study without seeing an arm; list all.")
@@ -35,9 +56,9 @@ def _watch(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool) 
 
     from rich.console import Console
 
-    from rater.custody.status import watch
-    from rater.report.status import print_generated, print_watched
-    from rater.store.rating.watch import Watched
+    from rater.admin.status import watch
+    from rater.report.console.status import print_generated, print_watched
+    from rater.store.rating.monitoring import Watched
 
     seen = watch(rating_url, sealed_url, study_name, now=datetime.now(UTC))
     if isinstance(seen, Watched):
@@ -68,8 +89,8 @@ def _list_studies(rating_url: str, sealed_url: str, *, as_json: bool) -> None:
 
     from rich.console import Console
 
-    from rater.custody.listing import list_all
-    from rater.report.status import print_listed
+    from rater.admin.status import list_all
+    from rater.report.console.status import print_listed
 
     listing = list_all(rating_url, sealed_url)
     steps = {

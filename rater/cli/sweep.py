@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rater.cli.loading import device_option, dtype_option, load_model, require_torch
+from rater.cli.model import device_option, dtype_option, load_model, require_torch
 from rater.cli.options import OutputFile
 from rater.errors import StudyError, nearest
 
 if TYPE_CHECKING:
-    from rater.cli.scoring import Scoring
+    from rater.cli.metrics import Scoring
     from rater.cli.sweep_tables import SweepTerms
     from rater.steering.sweep_results import Outcome, Setting
     from rater.study.arms import Steered
@@ -168,7 +168,7 @@ class _Job:
     @property
     def texts(self) -> str:
         """The texts of a setting, counted."""
-        from rater.analysis.wording import counted
+        from rater.analysis.sentences import counted
 
         return f"{counted(len(self.prompts), 'prompt')} × {counted(self.samples, 'sample')}"
 
@@ -197,7 +197,7 @@ def _digest(text: str) -> str:
 
 
 def _scoring(words: str | None, score_spec: str | None) -> "Scoring | None":
-    from rater.cli.scoring import count, load_score
+    from rater.cli.metrics import count, load_score
 
     if words is not None and score_spec is not None:
         msg = "--words and --score both set the effect; give one of them."
@@ -245,7 +245,7 @@ def _default_out(study: "Study", arm: "Steered") -> Path:
 
 def _require_layers(study: "Study", layers: tuple[int, ...]) -> None:
     """Refuse layers that the model is known to lack, before it is loaded."""
-    from rater.embedded import count_layers
+    from rater.embedded_model import count_layers
 
     n_layers = count_layers(study.model)
     absent = [layer for layer in layers if n_layers is not None and layer >= n_layers]
@@ -255,9 +255,9 @@ def _require_layers(study: "Study", layers: tuple[int, ...]) -> None:
 
 
 def _draw(outcomes: "list[Outcome]", picture: Path, job: _Job) -> None:
+    from rater.report.figures.curves import SweepCell, SweepLabels, sketch_sweep
     from rater.report.figures.fonts import plan_fonts
     from rater.report.figures.style import drawing, render
-    from rater.report.figures.sweep import SweepCell, SweepLabels, sketch_sweep
 
     unsteered = next(outcome for outcome in outcomes if outcome.setting is None)
     terms = job.terms

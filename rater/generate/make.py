@@ -12,10 +12,10 @@ from itertools import islice
 
 from transformer_lens.model_bridge import TransformerBridge
 
+from rater.audit.cues import word_repetition
 from rater.errors import StateError
 from rater.generate.estimate import kept_together
 from rater.generate.freeze import Missing
-from rater.publish.audit.forms import word_repetition
 from rater.steering.additions import resolve
 from rater.steering.likelihood import unsteered_nlls
 from rater.steering.prompts import render, set_off

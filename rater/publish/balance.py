@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from rater.publish.dealt import Trial
+from rater.publish.trials import Trial
 from rater.study.design import Design
 
 V = TypeVar("V")

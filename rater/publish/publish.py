@@ -1,31 +1,141 @@
-"""Publish a study: let a draft of it be audited, seal its key, then write what raters will see.
+"""Publish a study, move it through its life cycle, and detect a missing sealed database.
 
 A draft that is refused leaves nothing behind. The secrets are committed to the sealed database first and the
 rating rows after, in one transaction; publishing that was interrupted in between is finished by publishing
 again, and comes out the same.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import Engine
 
-from rater.errors import StateError
+from rater.errors import DatabaseError, MissingSealedError, NotGeneratedError, SealError, StateError
 from rater.publish.confounds import publication_detail
-from rater.publish.prepare import Prepared, prepare_publication
-from rater.store.engine import disposing, reading, writing
-from rater.store.log import append_event
+from rater.publish.draft import Prepared, prepare_publication
+from rater.store.engine import disposing, empty_wal, reading, sqlite_path, writing
+from rater.store.log import append_event, read_events
 from rater.store.rating.digests import digest_published
-from rater.store.rating.open import create_rating
+from rater.store.rating.open import create_rating, open_rating
 from rater.store.rating.publication import insert_study
 from rater.store.rating.schema import Event
-from rater.store.rating.studies import PublishedStudy, find_study, get_study
-from rater.store.sealed.open import open_sealed
+from rater.store.rating.studies import PublishedStudy, find_study, get_study, move_study
+from rater.store.sealed.open import open_sealed, open_sealed_if_begun
 from rater.store.sealed.schema import Event as SealedEvent
-from rater.store.sealed.studies import find_secrets, get_sealed_study, insert_secrets
+from rater.store.sealed.studies import find_sealed_study, find_secrets, get_sealed_study, insert_secrets
 from rater.study.confounds import Confound
 from rater.study.state import State
+
+
+def open_study(rating_url: str, name: str, *, now: datetime) -> str:
+    """Let raters in; returns the log's new head.
+
+    Raises:
+        StateError: the study is not published, open already, or unblinded.
+    """
+    return _move(rating_url, name, State.OPEN, now=now)
+
+
+def pause_study(rating_url: str, name: str, *, now: datetime) -> str:
+    """Take no answers for now; returns the log's new head.
+
+    Raises:
+        StateError: the study is not open.
+    """
+    return _move(rating_url, name, State.PAUSED, now=now)
+
+
+def close_study(rating_url: str, name: str, *, now: datetime) -> str:
+    """Take no more answers; returns the log's new head.
+
+    All answers are in a SQLite file itself then, unless the disk has no room for them: then they stay in its
+    WAL, and the study is closed all the same.
+
+    Raises:
+        StateError: the study is not published, closed already, or unblinded.
+    """
+    head = _move(rating_url, name, State.CLOSED, now=now)
+    with disposing(open_rating(rating_url)) as rating, contextlib.suppress(DatabaseError):
+        empty_wal(rating)
+    return head
+
+
+def read_head(rating_url: str, name: str) -> str:
+    """Read the head of a published study's log. Costs two queries.
+
+    Raises:
+        StateError: the study is not published.
+    """
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        return read_events(session, Event, get_study(session, name).id)[-1].hash
+
+
+def _move(rating_url: str, name: str, state: State, *, now: datetime) -> str:
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        return move_study(session, name, state, at=now)
+
+
+@contextlib.contextmanager
+def explain_lost_key(rating: str | Engine, name: str) -> Iterator[None]:
+    """Turn "generate it first" into "restore a backup" where the rating database has the study published.
+
+    Raises:
+        SealError: the sealed database is missing, or lacks the study, and the study is published.
+    """
+    try:
+        yield
+    except (MissingSealedError, NotGeneratedError) as error:
+        published = _find_published(rating, name)
+        if published is None:
+            raise
+        raise SealError(lost_key(published)) from error
+
+
+def require_key(sealed_url: str, rating_url: str, name: str) -> None:
+    """Refuse to generate a study that is published while the sealed database has no key to it.
+
+    Raises:
+        SealError: it is so.
+    """
+    published = _find_published(rating_url, name)
+    if published is not None and not _has_key(sealed_url, name):
+        raise SealError(lost_key(published))
+
+
+def lost_key(published: PublishedStudy) -> str:
+    """Write what to do where a published study has no key."""
+    return (
+        f"The sealed database has no key to study {published.name!r}, which was published on "
+        f"{published.published_at:%Y-%m-%d %H:%M} UTC. Restore the sealed database from a backup (rater "
+        "backup makes them), or name the one that the study was published from with --sealed (or "
+        "RATER_SEALED). Making the study again does not help: its texts would get another key."
+    )
+
+
+def _find_published(rating: str | Engine, name: str) -> PublishedStudy | None:
+    if isinstance(rating, Engine):
+        with reading(rating) as session:
+            return find_study(session, name)
+    path = sqlite_path(rating)
+    if path is not None and not path.is_file():
+        return None
+    try:
+        with disposing(open_rating(rating)) as engine, reading(engine) as session:
+            return find_study(session, name)
+    except DatabaseError:  # it cannot be read here, and nothing is known then
+        return None
+
+
+def _has_key(sealed_url: str, name: str) -> bool:
+    sealed = open_sealed_if_begun(sealed_url)
+    if sealed is None:
+        return False
+    with disposing(sealed), reading(sealed) as session:
+        kept = find_sealed_study(session, name)
+        return kept is not None and find_secrets(session, kept.id) is not None
+
 
 _ALREADY = "Study {name!r} is published already; what raters see is frozen. Run: rater serve"
 

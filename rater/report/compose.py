@@ -1,38 +1,44 @@
 """Compose a report: two pages that a reviewer reads first, then every other section."""
 
 import rater
-from rater.analysis.wording import sentence
+from rater.analysis.sentences import sentence
 from rater.report.document import Block, Document, Prose, Section
 from rater.report.numbers import sizes_of
-from rater.report.sections.amendments import amendments_section
 from rater.report.sections.arms import contrasts_section, doses_section, ranking_section
-from rater.report.sections.beside import dimension_section, naive_section
-from rater.report.sections.blinding import blinding_section
-from rater.report.sections.checks import checks_section, failed_checks_section, looks_section
-from rater.report.sections.data import data_section, first_warnings
-from rater.report.sections.design import describe_design, explain_score
-from rater.report.sections.difference import (
-    arms_table,
-    effects_section,
-    equivalence_section,
-    ordinal_section,
-    points_section,
-    primary_section,
+from rater.report.sections.data import data_section, exclusions_section, first_warnings
+from rater.report.sections.inputs import Findings
+from rater.report.sections.integrity import (
+    amendments_section,
+    checks_section,
+    failed_checks_section,
+    files_section,
+    looks_section,
+    provenance_section,
 )
-from rater.report.sections.exclusions import exclusions_section
-from rater.report.sections.findings import Findings
 from rater.report.sections.methods import methods_section
-from rater.report.sections.provenance import files_section, provenance_section
-from rater.report.sections.quality import (
+from rater.report.sections.raters import (
     agreement_section,
+    blinding_section,
     course_section,
     power_section,
     raters_quality_section,
 )
-from rater.report.sections.reliability import reliability_section
-from rater.report.sections.spread import spread_section
+from rater.report.sections.result import (
+    arms_table,
+    describe_design,
+    dimension_section,
+    effects_section,
+    equivalence_section,
+    explain_score,
+    naive_section,
+    ordinal_section,
+    points_section,
+    primary_section,
+    prompts_section,
+    raters_section,
+)
 from rater.report.sections.texts import comments_section, example_section, texts_section
-from rater.report.sections.units import prompts_section, raters_section
+from rater.report.sections.variability import reliability_section, spread_section
 
 
 def compose(findings: Findings, digest: str) -> Document:

@@ -1,6 +1,7 @@
-"""Write a report's folder: all of it or nothing, and never over anything that is no report."""
+"""Write a report's folder atomically, and check beforehand that a path is writable."""
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,26 +9,106 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from rater.analysis.answer_scale import is_pairwise
+from rater.analysis.contrast_data import select_ratings
+from rater.analysis.describe import rate_texts
 from rater.analysis.exclusions import excluded_raters
-from rater.analysis.prepared import prepare
+from rater.analysis.prepare import prepare
 from rater.analysis.primary import Analysis
-from rater.analysis.ratings import select_ratings
-from rater.analysis.scales import is_pairwise
-from rater.analysis.sensitivity import PowerCurve, power_curve
-from rater.analysis.texts import rate_texts
+from rater.analysis.simulated_power import PowerCurve, power_curve
 from rater.errors import RaterError
-from rater.report.about import About, TextTables
 from rater.report.compose import compose
-from rater.report.export import Json, to_json, write_csv
+from rater.report.context import About, TextTables
+from rater.report.document import escape_markdown, to_html, to_markdown
+from rater.report.export import Json, to_json, write_csv, write_dictionary, write_table
 from rater.report.figures.draw import draw_figures, plan_analysis_fonts
 from rater.report.figures.style import Drawn
-from rater.report.files import write_dictionary, write_table
-from rater.report.place import FIGURES, require_folder
-from rater.report.render import escape_markdown, to_html, to_markdown
-from rater.report.sections.findings import Findings
+from rater.report.sections.inputs import Findings
 from rater.report.sections.methods import method_paragraphs, references
 from rater.tables.write import FIRST_COLUMNS, make_private, write_private
 from rater.temp_files import temporary_folder
+
+FILES = frozenset(
+    {
+        "report.html",
+        "report.md",
+        "results.json",
+        "methods.md",
+        "answers.csv",
+        "answers.parquet",
+        "answers.dictionary.json",
+        "comments.csv",
+        "texts.csv",
+        "texts.dictionary.json",
+    }
+)
+FIGURES = "figures"
+
+
+def why_unwritable(path: Path) -> str | None:
+    """Say why a file cannot be written, or return None; it is tried, since rights alone do not tell.
+
+    A file that is there is opened and left as it is; for one that is not, an empty folder is made beside it
+    and removed.
+    """
+    try:
+        path = Path(os.path.realpath(path))
+        if path.is_dir():
+            return "it is a folder"
+        if path.is_file():
+            os.close(os.open(path, os.O_WRONLY))
+        elif not path.exists():  # else a device or a pipe, which opens when it is written
+            return _why_nothing_is_made_in(path.parent)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def _why_nothing_is_made_in(folder: Path) -> str | None:
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    try:
+        with temporary_folder(".rater-probe-", parent=folder):
+            pass
+    except OSError as error:
+        return f"nothing can be made in {folder} ({error.strerror})"
+    return None
+
+
+def require_folder(folder: Path) -> None:
+    """Refuse a folder that holds anything but an earlier report, before anything that cannot be undone.
+
+    Raises:
+        RaterError: It does, it is a file, its parent is not there, or nothing can be made in that.
+    """
+    if not folder.parent.is_dir():
+        msg = f"The report's folder is {folder}, but there is no folder {folder.parent}; make that one first."
+        raise RaterError(msg)
+    if folder.is_dir():
+        strange = sorted(path for path in folder.rglob("*") if not _is_ours(path, folder))
+        if strange:
+            msg = (
+                f"The report's folder {folder} holds {strange[0].relative_to(folder)}, which is not a "
+                "report's; name another folder, or an empty one."
+            )
+            raise RaterError(msg)
+    elif folder.exists() or folder.is_symlink():
+        msg = f"{folder} is no folder; name one for the report, such as report."
+        raise RaterError(msg)
+    why = _why_nothing_is_made_in(folder.resolve().parent)  # it is made beside its place, and then moved
+    if why is not None:
+        msg = f"The report's folder is {folder}, but {why}; name another place."
+        raise RaterError(msg)
+
+
+def _is_ours(path: Path, folder: Path) -> bool:
+    place = path.relative_to(folder)
+    if path.is_symlink():
+        return False
+    if len(place.parts) == 1:
+        return path.name in FILES or (path.name == FIGURES and path.is_dir())
+    return place.parts[0] == FIGURES and len(place.parts) == 2 and path.suffix in {".svg", ".png"}
+
 
 Say = Callable[[str], None]
 

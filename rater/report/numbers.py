@@ -1,11 +1,47 @@
-"""Write the numbers of results the same way on the screen, in tables and in sentences."""
+"""Format numbers and labelled values the same way on the screen, in tables and in sentences."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
-from rater.analysis.bounds import is_clipped
+from rich.table import Table
+from rich.text import Text
+
+from rater.analysis.intervals import is_clipped
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome, Quantity, Result
-from rater.analysis.wording import SCORE_LABELS, counted, coverage, number, p_value
+from rater.analysis.sentences import SCORE_LABELS, counted, coverage, number, p_value
+
+
+def labelled(lines: Iterable[tuple[str, str]]) -> Table:
+    """Put values beside their labels, as texts in which no bracket is taken for markup."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for label, value in lines:
+        table.add_row(Text(label), Text(value))
+    return table
+
+
+def shorten_middle(text: str, width: int) -> str:
+    """Shorten a text to a width by an ellipsis in its middle, since names often differ at their ends."""
+    if len(text) <= width:
+        return text
+    if width < 3:
+        return text[:width]
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+
+
+_ID = re.compile(r"[0-9A-Za-z_-]{17,}")
+_ID_CHARACTERS = 8
+
+
+def short_ids(ids: Iterable[object]) -> Mapping[str, str]:
+    """Map ids to what tables and figures call them: the first 8 characters of long ids, if these differ."""
+    names = list(dict.fromkeys(map(str, ids)))
+    short = {name: name[:_ID_CHARACTERS] if _ID.fullmatch(name) else name for name in names}
+    return short if len(set(short.values())) == len(names) else {name: name for name in names}
+
 
 NO_INTERVAL = "no usable interval"
 """For a test with fewer than two degrees of freedom."""

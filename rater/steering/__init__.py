@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rater.steering.completions import generate as generate
     from rater.steering.context import Steering as Steering
     from rater.steering.context import steer as steer
-    from rater.steering.controls import random_like as random_like
     from rater.steering.effects import Focus as Focus
     from rater.steering.effects import NextTokenEffect as NextTokenEffect
     from rater.steering.effects import PositionNorm as PositionNorm
@@ -28,17 +27,18 @@ if TYPE_CHECKING:
     from rater.steering.effects import next_token_effect as next_token_effect
     from rater.steering.effects import position_norms as position_norms
     from rater.steering.effects import token_repetition as token_repetition
-    from rater.steering.formats import load_vectors as load_vectors
-    from rater.steering.formats import read_header as read_header
-    from rater.steering.formats import save_vectors as save_vectors
     from rater.steering.likelihood import completion_nlls as completion_nlls
     from rater.steering.likelihood import text_nll as text_nll
     from rater.steering.pairs import UnequalPairWarning as UnequalPairWarning
     from rater.steering.pairs import get_x_vector as get_x_vector
     from rater.steering.positions import Touch as Touch
     from rater.steering.prefill import next_token_logprobs as next_token_logprobs
-    from rater.steering.strength import residual_norm as residual_norm
+    from rater.steering.vector_files import load_vectors as load_vectors
+    from rater.steering.vector_files import read_header as read_header
+    from rater.steering.vector_files import save_vectors as save_vectors
     from rater.steering.vectors import SteeringVector as SteeringVector
+    from rater.steering.vectors import random_like as random_like
+    from rater.steering.vectors import residual_norm as residual_norm
     from rater.study.arms import ActivationAddition as ActivationAddition
     from rater.study.arms import DatasetVector as DatasetVector
     from rater.study.arms import RandomVector as RandomVector
@@ -70,17 +70,17 @@ _HOME = {
     "get_x_vector": "rater.steering.pairs",
     "kl_divergence": "rater.steering.effects",
     "load_model": "rater.steering.bridge",
-    "load_vectors": "rater.steering.formats",
+    "load_vectors": "rater.steering.vector_files",
     "next_token_effect": "rater.steering.effects",
     "next_token_logprobs": "rater.steering.prefill",
     "position_norms": "rater.steering.effects",
     "print_n_comparisons": "rater.steering.comparisons",
-    "random_like": "rater.steering.controls",
-    "read_header": "rater.steering.formats",
+    "random_like": "rater.steering.vectors",
+    "read_header": "rater.steering.vector_files",
     "token_repetition": "rater.steering.effects",
-    "residual_norm": "rater.steering.strength",
+    "residual_norm": "rater.steering.vectors",
     "resolve": "rater.steering.additions",
-    "save_vectors": "rater.steering.formats",
+    "save_vectors": "rater.steering.vector_files",
     "steer": "rater.steering.context",
     "text_nll": "rater.steering.likelihood",
 }

@@ -18,9 +18,6 @@ from rater.steering.activations import (
     read_batch,
 )
 from rater.steering.bridge import model_name, tokenize
-from rater.steering.controls import random_like
-from rater.steering.formats import load_vectors
-from rater.steering.hook_points import require_hook_point, require_residual
 from rater.steering.pairs import (
     UnequalPairWarning,
     check_tokens,
@@ -28,9 +25,17 @@ from rater.steering.pairs import (
     warn_of_unequal_pairs,
     x_vector_tokens,
 )
-from rater.steering.strength import coeff_for
-from rater.steering.vanishing import require_direction, require_sum, tolerance
-from rater.steering.vectors import SteeringVector, sum_up
+from rater.steering.positions import require_hook_point, require_residual
+from rater.steering.vector_files import load_vectors
+from rater.steering.vectors import (
+    SteeringVector,
+    coeff_for,
+    random_like,
+    require_direction,
+    require_sum,
+    sum_up,
+    tolerance,
+)
 from rater.study.additions import (
     ActivationAddition,
     AnyAddition,
@@ -38,8 +43,8 @@ from rater.study.additions import (
     RandomVector,
     VectorFile,
     XVector,
+    hook_name,
 )
-from rater.study.places import hook_name
 
 __all__ = ["SteeringVector", "UnequalPairWarning", "get_x_vector", "read_activations", "resolve"]
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from rater.embedded import EMBEDDED_MODEL, embedded_model_path, quietly
+from rater.embedded_model import EMBEDDED_MODEL, embedded_model_path, quietly
 from rater.errors import ModelError, nearest
-from rater.steering.memory import is_out_of_memory, no_memory
+from rater.steering.out_of_memory import is_out_of_memory, no_memory
 from rater.steering.prompts import require_bos, token_ids
 
 with quietly():  # its imports warn and print

@@ -22,7 +22,7 @@ from rater.steering.sampler import generate as generate_rows
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition
 from rater.study.arms import ModelArm, OtherModel, Prompted, Steered, Unsteered
-from rater.study.sampling import Sampling as StudySampling
+from rater.study.arms import Sampling as StudySampling
 
 Additions = Sequence[AnyAddition | SteeringVector]
 

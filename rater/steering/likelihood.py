@@ -17,7 +17,7 @@ from rater.steering.additions import resolve
 from rater.steering.bridge import plain_model, tokenize
 from rater.steering.context import require_no_block
 from rater.steering.decoder import make_decoder
-from rater.steering.memory import is_out_of_memory, no_memory
+from rater.steering.out_of_memory import is_out_of_memory, no_memory
 from rater.steering.prefill import check_fits, run_rows
 from rater.steering.rows import Completion
 from rater.steering.vectors import SteeringVector

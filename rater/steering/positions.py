@@ -1,21 +1,30 @@
-"""Find the tokens that a vector is added to, counting real tokens from BOS, and say which they were."""
-
-# ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
+"""Hook points and token positions of additions, and checks of prompt lengths."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from rater.errors import ModelError
-from rater.steering.bridge import model_name
+from rater.errors import ModelError, nearest
+from rater.steering.activations import read_activations
+from rater.steering.bridge import model_name, n_layers, tokenize
+from rater.steering.prompts import render, token_ids
 from rater.steering.vectors import SteeringVector
+from rater.study.additions import ActivationAddition, AnyAddition, RandomVector, XVector, hook_name
+from rater.study.arms import Steered
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+# ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
+
 
 RESID_MID = "hook_resid_mid"
 """The residual stream within a block, between attention and MLP."""
@@ -215,3 +224,107 @@ def _adder(
         return activations + total.to(activations)
 
     return add
+
+
+_ROUNDING = 0.02
+"""How far a sum in bfloat16 may be off, as a share of it."""
+
+
+def require_hook_point(model: TransformerBridge, at: int | str, field: str) -> None:
+    """Refuse a layer or hook point that the model lacks, or a middle of a block that cannot be steered.
+
+    Args:
+        model: the bridge.
+        at: the layer number or the name.
+        field: where it is declared, such as ``additions[0].at``, for error messages.
+
+    Raises:
+        ModelError: it is one; the message says which exist.
+    """
+    layer = re.fullmatch(r"blocks\.(\d+)\..*", hook_name(at))
+    if layer and int(layer[1]) >= n_layers(model):
+        msg = f"{field} is {at!r}, but {model_name(model)} has layers 0–{n_layers(model) - 1}."
+        raise ModelError(msg)
+    if hook_name(at) not in model.hook_dict:
+        if layer and hook_name(at).endswith(RESID_MID):
+            raise _no_middle(model, at, field)
+        close = nearest(hook_name(at), model.hook_dict)
+        named = (
+            f" Valid: a layer from 0 to {n_layers(model) - 1}, or 'blocks.N.' with such a number N and "
+            "hook_resid_pre, hook_resid_mid, hook_resid_post, hook_attn_out or hook_mlp_out after it."
+        )
+        suggestion = close if close.startswith(" Did") else named
+        msg = f"{field} is {at!r}, which is no hook point of {model_name(model)}.{suggestion}"
+        raise ModelError(msg)
+    if hook_name(at).endswith(RESID_MID):
+        _require_middle(model, hook_name(at), field)
+
+
+def _require_middle(model: TransformerBridge, hook_point: str, field: str) -> None:
+    """See that the MLP's output is added to what passes in the middle, as `positions.adders` needs it."""
+    block = hook_point.removesuffix(RESID_MID)
+    middle, made, end = (
+        read_activations(model, tokenize(model, ""), block + each)
+        for each in (RESID_MID, "hook_mlp_out", "hook_resid_post")
+    )
+    if (end - middle - made).norm() > _ROUNDING * end.norm():
+        raise _no_middle(model, hook_point, field)
+
+
+def _no_middle(model: TransformerBridge, at: int | str, field: str) -> ModelError:
+    return ModelError(
+        f"{field} is {at!r}, but blocks of {model_name(model)} have no middle from which the stream goes on, "
+        "as where attention and MLP run side by side; valid: hook_resid_pre, hook_resid_post, hook_attn_out "
+        "or hook_mlp_out."
+    )
+
+
+def require_residual(model: TransformerBridge, hook_point: str) -> None:
+    """Read BOS there, since a vector that came ready-made was perhaps not read off this hook point.
+
+    Raises:
+        ModelError: nothing of the residual stream's shape passes there.
+    """
+    read_activations(model, tokenize(model, ""), hook_point)
+
+
+def require_long_enough(
+    tokenizer: "PreTrainedTokenizerBase", prompts: Sequence[str], arm: Steered, *, chat: bool, place: str
+) -> None:
+    """Refuse a prompt that lacks tokens that an arm adds to; vectors from files are looked at with the model.
+
+    Args:
+        tokenizer: the model's own.
+        prompts: the study's.
+        arm: whose additions are made to them.
+        chat: whether prompts go through the chat template.
+        place: where the arm is declared, such as ``arms[1]``.
+
+    Raises:
+        ModelError: one is too short; with both lengths.
+    """
+    needed = [_needed(tokenizer, addition) for addition in arm.additions]
+    for number, prompt in enumerate(prompts):
+        length = len(token_ids(tokenizer, render(tokenizer, prompt, arm, chat=chat)))
+        for index, n_tokens in enumerate(needed):
+            if n_tokens > length:
+                msg = (
+                    f"prompts[{number}] ({prompt!r}) is {length} tokens long with BOS, but "
+                    f"{place}.additions[{index}] needs {n_tokens}; use a longer prompt or a shorter addition."
+                )
+                raise ModelError(msg)
+
+
+def _needed(tokenizer: "PreTrainedTokenizerBase", addition: AnyAddition) -> int:
+    """Count the tokens that a prompt must have, as far as they follow from the declaration."""
+    if isinstance(addition, RandomVector):
+        return max(_needed(tokenizer, each) for each in addition.likes)
+    if addition.when != "prompt":
+        return 0
+    if isinstance(addition.position, tuple):
+        return max(at + 1 if at >= 0 else -at for at in addition.position)
+    if isinstance(addition, ActivationAddition) and addition.read == "each":
+        return len(addition.tokens or token_ids(tokenizer, addition.prompt or ""))
+    if isinstance(addition, XVector) and addition.read == "each":
+        return max(len(token_ids(tokenizer, text)) for text in (addition.prompt1, addition.prompt2))
+    return 1

@@ -6,7 +6,7 @@ Nothing here needs torch, so that `rater check` can show what a model will be gi
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from rater.embedded import EMBEDDED_MODEL, embedded_model_path, quietly
+from rater.embedded_model import EMBEDDED_MODEL, embedded_model_path, quietly
 from rater.errors import ModelError
 from rater.study.arms import ModelArm, Prompted
 

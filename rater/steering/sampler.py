@@ -9,7 +9,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from rater.steering.batch import Batch
 from rater.steering.draw import Sampling
-from rater.steering.memory import is_out_of_memory, no_memory
+from rater.steering.out_of_memory import is_out_of_memory, no_memory
 from rater.steering.prefill import check_fits
 from rater.steering.rows import Completion, Row
 

@@ -14,11 +14,10 @@ from rater.steering.completions import ArmCompletion, RepeatedSampling, generate
 from rater.steering.effects import kl_divergence
 from rater.steering.prefill import check_fits, prefill
 from rater.steering.prompts import render
-from rater.steering.strength import relative_norm
 from rater.steering.sweep_results import Outcome, Setting
-from rater.steering.vectors import SteeringVector
+from rater.steering.vectors import SteeringVector, relative_norm
 from rater.study.additions import ActivationAddition, AnyAddition, DatasetVector, RandomVector, XVector
-from rater.study.doses import scaled, strength
+from rater.study.arms import scaled, strength
 
 Score: TypeAlias = Callable[[str], float]
 """The user's measure of a completion's text."""

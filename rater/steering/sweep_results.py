@@ -9,8 +9,7 @@ from typing import Literal
 
 from rater.errors import ModelError, TableError
 from rater.tables import Dialect, read_table
-from rater.tables.formulas import restore_table
-from rater.tables.write import csv_lines
+from rater.tables.write import csv_lines, restore_table
 
 Place = Literal["front", "mid", "back"]
 MAX_NLL_RISE = 1.0

@@ -1,17 +1,23 @@
-"""Hold what is added to the residual stream at one hook point, as a value that can be computed with."""
+"""Steering vectors as values, norm-matched random controls, and relative strength."""
 
-# ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
-
+import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name PyTorch's own documentation uses)
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
+from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
-from rater.study.places import Position, When, require_position
+from rater.steering.activations import read_batch
+from rater.steering.bridge import tokenize
+from rater.study.additions import Position, When, require_position
+
+# ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,3 +163,130 @@ def sum_up(vectors: list[SteeringVector]) -> tuple[SteeringVector, ...]:
 
 def _lengthen(vector: SteeringVector, length: int) -> Float[Tensor, "pos d_model"]:
     return F.pad(vector.activations, (0, 0, 0, length - len(vector)))
+
+
+def random_like(
+    vectors: Sequence[SteeringVector], seed: int, dims: tuple[int, int] | None = None
+) -> tuple[SteeringVector, ...]:
+    """Draw a direction for each position of each vector, uniform on the sphere, with the norm found there.
+
+    The numbers are Philox's, the same on every machine, and depend on the seed and the shapes alone.
+
+    Args:
+        vectors: whose norms, places and times are kept.
+        seed: what the numbers are drawn from.
+        dims: the dimensions in which the directions lie, (start, stop); None for all.
+    """
+    rng = np.random.Generator(np.random.Philox(seed))
+    return tuple(_direction(vector, rng, dims) for vector in vectors)
+
+
+def _direction(
+    vector: SteeringVector, rng: np.random.Generator, dims: tuple[int, int] | None
+) -> SteeringVector:
+    drawn = rng.standard_normal(tuple(vector.activations.shape))
+    if dims is not None:
+        drawn[:, : dims[0]] = drawn[:, dims[1] :] = 0
+    unit = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    norms = vector.norms()[:, None]
+    return replace(vector, activations=norms * torch.from_numpy(unit).to(norms))
+
+
+_NOTHING = "so that every text would be an unsteered one"
+
+
+def tolerance(dtype: torch.dtype) -> float:
+    """Return the share of its terms below which a difference is rounding noise."""
+    return max(1e-6, torch.finfo(dtype).eps / 4)
+
+
+def require_direction(terms: Sequence[SteeringVector], where: str) -> None:
+    """Refuse an addition whose terms cancel at every position, or are zero there.
+
+    Raises:
+        ModelError: it is zero.
+    """
+    if _vanishes(terms):
+        msg = f"{where} adds nothing: its direction is zero at every position, {_NOTHING}."
+        raise ModelError(msg)
+
+
+def require_sum(vectors: Sequence[SteeringVector], where: str) -> None:
+    """Refuse additions that cancel; those with a coefficient of 0 are nothing by themselves, and allowed.
+
+    Raises:
+        ModelError: their sum is zero at every position.
+    """
+    if any(_largest(vector) > 0 for vector in vectors) and _vanishes(vectors):
+        msg = f"{where} cancel each other at every position, {_NOTHING}."
+        raise ModelError(msg)
+
+
+def _vanishes(terms: Sequence[SteeringVector]) -> bool:
+    largest = max(map(_largest, terms))
+    dtype = terms[0].activations.dtype
+    return all(_largest(vector) <= tolerance(dtype) * largest for vector in sum_up(list(terms)))
+
+
+def _largest(vector: SteeringVector) -> float:
+    return float(vector.norms().max())
+
+
+_TEXTS = (
+    "The committee met on Tuesday to discuss the new budget for the library and the swimming pool.",
+    "I went up to my friend and said that I was sorry, but she did not want to hear it.",
+    "Water boils at a lower temperature in the mountains because the air pressure is lower there.",
+    "Once upon a time there was a fox who lived alone at the edge of a dark forest.",
+    "You can pay by card or in cash; please keep your receipt until the end of your journey.",
+)
+_FIRST = 2  # BOS and often the token after it are attention sinks, many times as long as all others
+
+_NORMS: "weakref.WeakKeyDictionary[nn.Module, dict[str, float]]" = weakref.WeakKeyDictionary()
+
+
+def residual_norm(model: TransformerBridge, hook_point: str) -> float:
+    """Give the median L2 norm of what passes a hook point, over the tokens of five plain English texts.
+
+    BOS and the token after it are left out. A forward pass the first time, then remembered with the model.
+
+    Raises:
+        ModelError: nothing of the residual stream's shape passes there.
+    """
+    known = _NORMS.setdefault(model, {})
+    if hook_point not in known:
+        rows = read_batch(model, [tokenize(model, text) for text in _TEXTS], hook_point)
+        norms = torch.cat([torch.linalg.vector_norm(row[_FIRST:], dim=-1) for row in rows])
+        known[hook_point] = norms.median().item()
+    return known[hook_point]
+
+
+def coeff_for(
+    model: TransformerBridge, directions: Sequence[SteeringVector], relative: float, where: str
+) -> float:
+    """Find the coefficient that makes directions at one hook point as long as a share of its residual norm.
+
+    Meant is the longest activation, BOS left out where there are others: its own is an attention sink.
+
+    Raises:
+        ModelError: there is nothing to scale.
+    """
+    longest = max(_text_norm(vector) for vector in directions)
+    if longest == 0:
+        msg = f"{where} is zero at every text token, so no coeff gives it relative={relative}; use coeff."
+        raise ModelError(msg)
+    return relative * residual_norm(model, directions[0].hook_point) / longest
+
+
+def relative_norm(model: TransformerBridge, vectors: Sequence[SteeringVector]) -> float:
+    """Give the largest norm of an addition over text tokens, as a share of the residual norm there.
+
+    It is what `relative` declares; 0 for no additions.
+    """
+    return max(
+        (_text_norm(vector) / residual_norm(model, vector.hook_point) for vector in vectors), default=0
+    )
+
+
+def _text_norm(vector: SteeringVector) -> float:
+    norms = vector.norms()
+    return float(norms[1:].max() if len(norms) > 1 else norms.max())

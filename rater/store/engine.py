@@ -1,4 +1,4 @@
-"""Open a database, SQLite or any SQLAlchemy URL, so that what is committed is durable."""
+"""Open a database (SQLite or any SQLAlchemy URL), durable for writing or read-only for verification."""
 
 import contextlib
 import re
@@ -288,3 +288,35 @@ def _is_about_the_file_or_server(error: DBAPIError) -> bool:
         return damaged or (isinstance(error, OperationalError) and primary != sqlite3.SQLITE_ERROR)
     # a statement is missing where connecting failed, as for an unknown option in the URL's query
     return isinstance(error, OperationalError) or error.statement is None
+
+
+def open_read_only(url: str) -> Engine:
+    """Open a database that nothing is written to; a SQLite file may be on a read-only medium.
+
+    A SQLite file without a WAL is in use by nobody, and is read as one that cannot change: without locks, and
+    without files next to it. With a WAL it is read under the usual locks, at one moment.
+
+    Raises:
+        DatabaseError: there is no such file, or the URL is malformed.
+    """
+    path = sqlite_path(url)
+    if path is None:
+        engine = open_engine(url)
+        return (
+            engine.execution_options(postgresql_readonly=True)
+            if engine.dialect.name == "postgresql"
+            else engine
+        )
+    if not path.is_file():
+        msg = f"There is no database file {path}."
+        raise DatabaseError(msg)
+    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
+    engine = create_engine(f"sqlite:///{path.resolve().as_uri()}?{mode}&uri=true", hide_parameters=True)
+
+    def connected(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine

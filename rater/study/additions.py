@@ -1,7 +1,8 @@
-"""Declare what can be added to a model's residual stream, as pure data: what, where, when, how strongly."""
+"""Activation additions as pure data: what is added, where, when and how strongly."""
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, field
+from numbers import Integral
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -19,16 +20,67 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from rater.study.declaration import Printable
-from rater.study.places import (
-    Dims,
-    HookPoint,
-    OneOfPositions,
-    Padding,
-    Position,
-    When,
-    hook_name,
-    require_position,
-)
+
+
+def _number(value: object) -> int | None:
+    """Give a whole number from 0, NumPy's too (a range of layers is often its); None for all else."""
+    is_number = not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= 0
+    return int(value) if is_number else None  # type: ignore[call-overload] # it is one
+
+
+def _require_hook_point(value: object) -> object:
+    number = _number(value)
+    if number is not None or (isinstance(value, str) and value.strip() and value.isprintable()):
+        return value if number is None else number
+    msg = "a layer number from 0, or a hook point such as 'blocks.6.hook_resid_pre'"
+    raise ValueError(msg)
+
+
+def _require_padding(value: object) -> object:
+    number = _number(value)
+    if number is not None or value is None or value in ("space", "model"):
+        return value if number is None else number
+    msg = "'space', 'model', a token id from 0, or None"
+    raise ValueError(msg)
+
+
+def require_position(value: object) -> object:
+    """Refuse what names no position.
+
+    Raises:
+        ValueError: with what does.
+    """
+    if isinstance(value, str) and value in {"front", "mid", "back"}:
+        return value
+    if isinstance(value, list | tuple) and value and all(type(each) is int for each in value):
+        return tuple(value)
+    msg = "'front', 'mid', 'back', or positions of the prompt such as (1, 2) (BOS is 0, the last token -1)"
+    raise ValueError(msg)
+
+
+def _require_dims(value: object) -> object:
+    if value is None:
+        return value
+    if isinstance(value, list | tuple) and len(value) == 2:
+        start, stop = map(_number, value)
+        if start is not None and stop is not None and start < stop:
+            return start, stop
+    msg = "(start, stop) with 0 <= start < stop, or None for all dimensions"
+    raise ValueError(msg)
+
+
+HookPoint = Annotated[int | str, BeforeValidator(_require_hook_point)]
+Padding = Annotated[Literal["space", "model"] | int | None, BeforeValidator(_require_padding)]
+Position = Literal["front", "mid", "back"] | tuple[int, ...]
+When = Literal["prompt", "generated", "all"]
+OneOfPositions = Annotated[Position, BeforeValidator(require_position)]
+Dims = Annotated[tuple[int, int] | None, BeforeValidator(_require_dims)]
+
+
+def hook_name(at: int | str) -> str:
+    """Name the hook point: a layer number n means the residual stream before block n."""
+    return f"blocks.{at}.hook_resid_pre" if isinstance(at, int) else at
+
 
 _VALUE = ConfigDict(extra="forbid", allow_inf_nan=False)
 AddedText = Annotated[str, StringConstraints(max_length=20_000), Printable]

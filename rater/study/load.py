@@ -1,19 +1,199 @@
-"""Load a study file: run it once, take its `study`, and say in plain words what is wrong with it."""
+"""Load a study file, and explain what is wrong with it: place, value, and what is valid."""
 
 import contextlib
+import dataclasses
 import linecache
 import runpy
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from rater.errors import StudyError, nearest
+from rater.study import (
+    analysis_plan,
+    arms,
+    design,
+    practice_and_checks,
+    protocol,
+    scales,
+    study,
+    translation,
+    visit,
+)
 from rater.study.arms import Outside
-from rater.study.explain import explain
-from rater.study.outside import read_outside
+from rater.study.external_completions import read_outside
 from rater.study.study import Study
+
+_DECLARED: dict[str, type] = {
+    declared.__name__: declared
+    for declared in (
+        arms.ActivationAddition,
+        arms.DatasetVector,
+        arms.OtherModel,
+        arms.Outside,
+        arms.Prompted,
+        arms.RandomVector,
+        arms.Steered,
+        arms.Unsteered,
+        arms.VectorFile,
+        arms.XVector,
+        analysis_plan.AnalysisPlan,
+        analysis_plan.Contrast,
+        analysis_plan.Exclusions,
+        analysis_plan.Looks,
+        design.Plan,
+        practice_and_checks.AttentionCheck,
+        practice_and_checks.Practice,
+        practice_and_checks.ShuffledWords,
+        protocol.Dimension,
+        scales.Number,
+        scales.Pairwise,
+        scales.Slider,
+        translation.DimensionTranslation,
+        translation.Translation,
+        visit.BlindingQuestion,
+        visit.Ending,
+        visit.Endings,
+        visit.Recruitment,
+        visit.ScreeningQuestion,
+        scales.Likert,
+        arms.Sampling,
+        study.Study,
+    )
+}
+_TAGS = arms.TAGS | set(scales.CLASS_NAMES) | practice_and_checks.CHECK_KINDS
+"""What pydantic adds to a place to say which of several kinds it took the value for."""
+_KINDS = {
+    "authored": "AttentionCheck",
+    "shuffled": "ShuffledWords",
+    **scales.CLASS_NAMES,
+    **arms.CLASS_NAMES,
+}
+_VALID = {
+    "bool_parsing": "True or False",
+    "bool_type": "True or False",
+    "control_character": "{reason}",
+    "finite_number": "a finite number",
+    "is_instance_of": "a list, in brackets: [x, y], or [x] for one",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "dict_type": "a dictionary",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "model_type": "a {class_name}(…)",
+    "sequence_str": "a list, in brackets: [x, y], or [x] for one",
+    "string_too_long": "a text of at most {max_length} characters",
+    "string_too_short": "a text that is not empty",
+    "string_type": "a text, in quotes",
+    "string_unicode": "a text of whole Unicode characters",
+    "too_long": "at most {max_length} of them",
+    "too_short": "at least {min_length} of them",
+    "tuple_type": "a list, in brackets: [x, y], or [x] for one",
+    "value_error": "{error}",
+}
+"""What would be valid, by pydantic's type of error; another type keeps pydantic's own words."""
+_PATTERNS = {
+    r"^[a-z0-9][a-z0-9_-]*$": "a-z, 0-9, _ and -, starting with a letter or digit, such as 'texts-2'",
+    r"^[A-Za-z][A-Za-z0-9_]{0,63}$": "a letter, then letters, digits and _, such as 'PROLIFIC_PID'",
+    r"^[\x21-\x7e]{1,64}$": "up to 64 letters, digits and signs of ASCII without a blank, such as 'C1A2B3C4'",
+    r"^https://[^\s\"<>\\]{1,1000}$": (
+        "an address that begins with https://, without blanks and quotes, such as "
+        "'https://app.prolific.com/submissions/complete?cc=C1A2B3C4'"
+    ),
+    r"^#[0-9a-f]{6}$": "a colour as #rrggbb, such as '#1a4f8b'",
+    r"^[0-9a-f]{64}$": (
+        "64 digits and letters from a to f, as `sha256sum FILE` prints them, such as "
+        "'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' of an empty file"
+    ),
+}
+"""What would be valid, by the pattern that a text must have."""
+
+
+def explain(error: ValidationError) -> list[str]:
+    """Put each problem of a failed validation in one line, in the order of the fields."""
+    details = error.errors(include_url=False)
+    return [_problem(error.title, detail) for detail in details if not _follows_from_another(detail)]
+
+
+def _follows_from_another(detail: ErrorDetails) -> bool:
+    """Say whether a list is only too short for pydantic because an element of it is not valid."""
+    if detail["type"] != "too_short":
+        return False
+    return bool(len(detail["input"]) >= detail["ctx"]["min_length"])
+
+
+def _problem(title: str, detail: ErrorDetails) -> str:
+    place = _place(title, detail["loc"])
+    if detail["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
+        return f"{place} is not a field here.{_hint(str(detail['loc'][-1]), _home(title, detail))}"
+    if detail["type"] in {"missing", "missing_argument"}:
+        return f"{place} is missing."
+    if detail["type"] == "unexpected_positional_argument":
+        return f"{place} is given without its name; write {title}(…, {place}={_short(detail['input'])})."
+    if detail["type"] == "value_error" and (not place or isinstance(detail["input"], BaseModel | Mapping)):
+        return _sentence(": ".join(filter(None, [place, str(detail["ctx"]["error"])])))  # fields do not agree
+    if detail["type"] in {"too_short", "too_long"}:
+        return f"{place} has {len(detail['input'])}; valid: {_sentence(_valid(detail))}"
+    return f"{place} is {_short(detail['input'])}; valid: {_sentence(_valid(detail))}"
+
+
+def _hint(name: str, home: str) -> str:
+    """Return the field of the class with the nearest name, or the one other class that has this field."""
+    owners = [other for other in _DECLARED if name in _fields(other)]
+    if len(owners) != 1:
+        return nearest(name, _fields(home))
+    return f" It is a field of {owners[0]}; write {owners[0]}({name}=…)."
+
+
+def _valid(detail: ErrorDetails) -> str:
+    if detail["type"] == "string_pattern_mismatch":
+        return _PATTERNS.get(detail["ctx"]["pattern"], detail["msg"])
+    if detail["type"] not in _VALID:
+        return detail["msg"]
+    return _VALID[detail["type"]].format_map(detail.get("ctx", {}))
+
+
+def _place(title: str, loc: tuple[int | str, ...]) -> str:
+    """Write a place as Python would reach it: ``arms[1].additions[0].coeff``."""
+    fields = _fields(title)
+    if loc and isinstance(loc[0], int) and loc[0] < len(fields):
+        loc = (fields[loc[0]], *loc[1:])  # a dataclass's argument without a name
+    parts = [part for part in loc if part not in _TAGS]
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+def _home(title: str, detail: ErrorDetails) -> str:
+    """Name the class that an unknown field was given to: the last tag on the way, or the one being made."""
+    tags = [_KINDS.get(str(part), str(part)) for part in detail["loc"] if part in _TAGS]
+    return tags[-1] if tags else title
+
+
+def _fields(title: str) -> list[str]:
+    declared = _DECLARED.get(title)
+    if dataclasses.is_dataclass(declared):
+        own = declared.__annotations__  # as they are written: without names first, inherited ones last
+        fields = sorted(dataclasses.fields(declared), key=lambda each: (each.kw_only, each.name not in own))
+        return [each.name for each in fields]
+    return list(declared.model_fields) if declared and issubclass(declared, BaseModel) else []
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?")) else f"{text}."
+
+
+def _short(value: object) -> str:
+    text = repr(dict(value) if isinstance(value, Mapping) else value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def load_study(path: Path) -> Study:

@@ -1,4 +1,7 @@
-"""Declare what raters are shown: texts, questions and scales, practice, breaks, and what is around them."""
+"""What raters see: texts, questions and scales, practice, breaks, and the time that it takes.
+
+Recruitment sites pay by this number, so leaving something out underpays raters.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +10,6 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from rater.errors import nearest
-from rater.study.asides import AttentionCheck, Practice
 from rater.study.declaration import (
     Declaration,
     InOrder,
@@ -18,9 +20,9 @@ from rater.study.declaration import (
     Title,
     require_different,
 )
-from rater.study.language import Language
-from rater.study.scales import Scale
-from rater.study.translation import Translation
+from rater.study.practice_and_checks import AttentionCheck, Practice
+from rater.study.scales import SECONDS_PER_CHOICE, Scale
+from rater.study.translation import Language, Translation
 from rater.study.visit import BlindingQuestion, Endings, Recruitment, ScreeningQuestion
 
 Revising = Literal["all", "last", "none"]
@@ -256,3 +258,123 @@ def _require_dimension(place: str, name: str, protocol: Protocol) -> None:
     if name not in names:
         msg = f"{place} names {name!r}, which is no dimension.{nearest(name, names)}"
         raise ValueError(msg)
+
+
+WORDS_PER_MINUTE = 238
+"""Silent reading of non-fiction in English (Brysbaert 2019, Journal of Memory and Language 109, 104047)."""
+CHARACTERS_PER_WORD = 5.7
+"""An English word with its space."""
+SECONDS_PER_COMMENT = 30.0
+"""Writing a sentence or two; our assumption, as are the times below and those of the scales."""
+SECONDS_PER_BREAK = 30.0
+SECONDS_PER_PAGE = 3.0
+"""Finding the button of a page, and waiting for the next one."""
+
+
+def describe_duration(seconds: float) -> str:
+    """Return a duration in words, such as "40 s", "12 minutes", "1.5 hours" or "3 days"."""
+    if round(seconds) < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        minutes = round(seconds / 60)
+        return f"{minutes} minute{'s' * (minutes != 1)}"
+    hours = seconds / 3600
+    return f"{hours:.1f} hours".replace(".0 ", " ") if hours < 48 else f"{round(hours / 24)} days"
+
+
+def seconds_per_trial(protocol: Protocol, n_words: float, *, n_questions: int) -> float:
+    """Estimate the seconds that one trial takes.
+
+    Args:
+        protocol: What is asked.
+        n_words: How many words a trial shows.
+        n_questions: How many of the dimensions it asks; where not all, any of them equally often.
+    """
+    asked = [_seconds_per_answer(dimension) for dimension in protocol.dimensions]
+    return _reading_s(n_words) + n_questions * sum(asked) / len(asked)
+
+
+def seconds_around_trials(protocol: Protocol, *, n_trials: int, words_per_trial: float) -> float:
+    """Estimate the seconds that everything but the trials takes.
+
+    Args:
+        protocol: What is read and asked.
+        n_trials: How many trials a booklet has; breaks follow some of them.
+        words_per_trial: How many words a trial shows; the blinding question shows some texts again.
+    """
+    n_breaks = (n_trials - 1) // protocol.break_every if protocol.break_every and n_trials else 0
+    return (
+        _reading_s(sum(map(_words, (protocol.consent, protocol.content_notice, protocol.instructions))))
+        + 4 * SECONDS_PER_PAGE  # first page, consent, instructions, last page
+        + _screening_s(protocol)
+        + _practice_s(protocol)
+        + n_breaks * SECONDS_PER_BREAK
+        + _blinding_s(protocol, n_trials, words_per_trial)
+        + (SECONDS_PER_COMMENT if protocol.final_comment else 0)
+    )
+
+
+def visit_minutes(protocol: Protocol, *, n_trials: int, words_per_trial: float, n_questions: int) -> float:
+    """Estimate the minutes of a whole visit."""
+    per_trial_s = seconds_per_trial(protocol, words_per_trial, n_questions=n_questions)
+    around_s = seconds_around_trials(protocol, n_trials=n_trials, words_per_trial=words_per_trial)
+    return (n_trials * per_trial_s + around_s) / 60
+
+
+def stated_minutes(protocol: Protocol, *, n_trials: int, characters_per_text: float, asks_all: bool) -> int:
+    """Return the minutes that raters are told: those that the study states, else an estimate; at least one.
+
+    Args:
+        protocol: What is read and asked.
+        n_trials: How many trials a booklet has.
+        characters_per_text: How long a prompt with its text is on average.
+        asks_all: Whether each trial asks all dimensions; otherwise one.
+    """
+    if protocol.minutes is not None:
+        return protocol.minutes
+    estimated = visit_minutes(
+        protocol,
+        n_trials=n_trials,
+        words_per_trial=protocol.n_texts * characters_per_text / CHARACTERS_PER_WORD,
+        n_questions=len(protocol.dimensions) if asks_all else 1,
+    )
+    return max(1, round(estimated))
+
+
+def _seconds_per_answer(dimension: Dimension) -> float:
+    return dimension.scale.seconds_per_answer + (SECONDS_PER_COMMENT if dimension.comment else 0)
+
+
+def _screening_s(protocol: Protocol) -> float:
+    if not protocol.screening:
+        return 0
+    words = sum(_words(each.question) + sum(map(_words, each.options)) for each in protocol.screening)
+    return SECONDS_PER_PAGE + _reading_s(words) + SECONDS_PER_CHOICE * len(protocol.screening)
+
+
+def _practice_s(protocol: Protocol) -> float:
+    answers = sum(map(_seconds_per_answer, protocol.dimensions))
+    return sum(
+        _reading_s(sum(map(_words, (each.prompt, each.text, each.other_text, each.feedback)))) + answers
+        for each in protocol.practice
+    )
+
+
+def _blinding_s(protocol: Protocol, n_trials: int, words_per_trial: float) -> float:
+    if protocol.blinding is None:
+        return 0
+    n_texts = min(protocol.blinding.n_texts, n_trials)
+    words_per_text = words_per_trial / protocol.n_texts
+    return (
+        SECONDS_PER_PAGE
+        + _reading_s(_words(protocol.blinding.question) + n_texts * words_per_text)
+        + max(1, n_texts) * SECONDS_PER_CHOICE
+    )
+
+
+def _reading_s(n_words: float) -> float:
+    return n_words / WORDS_PER_MINUTE * 60
+
+
+def _words(text: str | None) -> float:
+    return len(text or "") / CHARACTERS_PER_WORD

@@ -8,14 +8,12 @@ from pydantic import Field, StringConstraints, model_validator
 
 from rater.errors import nearest
 from rater.study.analysis_plan import AnalysisPlan
-from rater.study.arms import Arm, Prompted, Steered, Unsteered
-from rater.study.asides import AttentionCheck
+from rater.study.arms import Arm, Prompted, Sampling, Steered, Unsteered
 from rater.study.confounds import TextCue
 from rater.study.declaration import InOrder, Name, Text, require_different
-from rater.study.design import Design, set_size
-from rater.study.plan import Plan
+from rater.study.design import Design, Plan, set_size
+from rater.study.practice_and_checks import AttentionCheck
 from rater.study.protocol import Protocol, require_answers, require_asked
-from rater.study.sampling import Sampling
 
 DEFAULT_RATERS = 12
 

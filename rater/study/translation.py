@@ -1,12 +1,36 @@
-"""Declare a study's own texts in another language."""
+"""Languages of a study and translations of its own texts."""
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
-from rater.study.asides import Practice
 from rater.study.declaration import Declaration, InOrder, Label, Name, Question, Text, Title
+from rater.study.practice_and_checks import Practice
 from rater.study.visit import BlindingQuestion, ScreeningQuestion
+
+OURS = ("en", "de", "es", "fr", "zh")
+"""The languages that our own pages speak."""
+
+
+def _require_tag(tag: str) -> str:
+    """Refuse what is no language's tag, or not spelt as such tags are."""
+    if tag in OURS:
+        return tag
+    from babel import Locale, UnknownLocaleError  # noqa: PLC0415 (few studies need it)
+    from babel.core import get_locale_identifier, parse_locale  # noqa: PLC0415 (as above)
+
+    try:
+        Locale.parse(tag, sep="-")
+        spelt = get_locale_identifier(parse_locale(tag, sep="-"), sep="-")
+    except (ValueError, UnknownLocaleError):
+        spelt = ""
+    if tag != spelt:
+        valid = f"{spelt!r}" if spelt else "the tag (BCP 47) of a language, such as 'pt', 'pt-BR' or 'ar'"
+        raise ValueError(valid)
+    return tag
+
+
+Language = Annotated[str, StringConstraints(min_length=1, max_length=35), AfterValidator(_require_tag)]
 
 
 class DimensionTranslation(Declaration):

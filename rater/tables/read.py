@@ -1,18 +1,49 @@
-"""Read a table from a file of any supported format, recognised by its name and its first characters."""
+"""Read a table from a file of any supported format."""
 
 import codecs
 import gzip
+import io
 import re
 import zlib
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import IO
 
 from rater.errors import TableError, nearest
 from rater.tables.delimited import read_delimited
 from rater.tables.json_tables import looks_like_lines, read_json, read_json_lines
-from rater.tables.parquet import read_parquet
 from rater.tables.separated_rows import Dialect
-from rater.tables.table import Table
+from rater.tables.table import Table, require_unique_columns
+
+
+def read_parquet(source: str, content: bytes) -> Table:
+    """Read the content of a Parquet file; dictionaries (categoricals) come as their values.
+
+    Raises:
+        TableError: If pyarrow is not installed, the file is damaged or empty, or two columns have one name.
+    """
+    if find_spec("pyarrow") is None:
+        msg = f"Reading {source} needs pyarrow, which is not installed. Run: pip install pyarrow"
+        raise TableError(msg)
+    arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+    try:
+        read = parquet.ParquetFile(io.BytesIO(content)).read()
+    except (arrow.ArrowException, OSError) as error:
+        msg = f"{source} cannot be read as Parquet: {str(error).splitlines()[0]}"
+        raise TableError(msg) from error
+    if not read.num_rows or not read.num_columns:
+        msg = f"{source} has no rows; a table has a row for each answer or text"
+        raise TableError(msg)
+    names = require_unique_columns(source, "in its schema", read.column_names)
+    return Table(
+        source=source,
+        file_format="Parquet",
+        columns={name: column.to_pylist() for name, column in zip(names, read.columns, strict=True)},
+        positions=range(1, read.num_rows + 1),
+        unit="row",
+    )
+
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 """Endings of files that hold tables, each also with .gz after it."""

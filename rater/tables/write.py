@@ -1,17 +1,72 @@
-"""Write tables as CSV: the one form of all that we export, from the command line, the desk and reports.
+"""Write tables as CSV, with spreadsheet formulas neutralised.
+
+A spreadsheet takes a cell of a CSV that begins with =, +, - or @ for a formula, also after blanks and as a
+full-width character; with it a comment can fetch an address or run a program (OWASP: CSV injection). Such a
+cell is written with an apostrophe before it, which spreadsheets take as "this is text". A cell that has such
+a beginning after apostrophes of its own gets one more, so that removing one always restores what was written.
 
 UTF-8, commas, line feeds; whole numbers without decimals, times in ISO 8601 and UTC, empty for no value, and
-texts so that no spreadsheet runs them (see `rater.tables.formulas`).
+texts so that no spreadsheet runs them (see `rater.tables.write`).
 """
 
 import csv
 import os
+import re
 import stat
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rater.tables.formulas import neutralize
+from rater.tables.table import Table
+
+NOTE = (
+    "In CSV files, a text that a spreadsheet would run as a formula (it begins with =, +, -, @, a tab or a "
+    "line end, blanks aside, and is not a number) has an apostrophe before it; remove one to have the text. "
+    "JSON Lines and Parquet have the text itself."
+)
+"""What a data dictionary states of columns of text."""
+
+_STARTS = frozenset("=+-@\u2212")  # the last one is the mathematical minus
+_CONTROLS = frozenset("\t\r\n")
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+def neutralize(text: str) -> str:
+    """Return a text as a CSV file has it: with an apostrophe before it if a spreadsheet would run it."""
+    return f"'{text}" if _is_formula(text.lstrip("'")) else text
+
+
+def restore(cell: str) -> str:
+    """Return the text that was written as a cell."""
+    return cell[1:] if cell.startswith("'") and _is_formula(cell.lstrip("'")) else cell
+
+
+def restore_table(table: Table) -> Table:
+    """Return a table with the texts that were written as its cells and its columns' names."""
+    if not table.is_delimited:
+        return table
+    columns = {
+        restore(name): [restore(cell) if isinstance(cell, str) else cell for cell in column]
+        for name, column in table.columns.items()
+    }
+    return replace(table, columns=columns)
+
+
+def _is_formula(text: str) -> bool:
+    if not text or (text[0].isascii() and text[0].isalnum()):
+        return False
+    if text[0] in _CONTROLS:
+        return True
+    first = next((character for character in text if not _is_invisible(character)), "")
+    starts = unicodedata.normalize("NFKC", first)[:1] in _STARTS
+    return starts and _NUMBER.fullmatch(text) is None
+
+
+def _is_invisible(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) in {"Cc", "Cf", "Zs"}
+
 
 FIRST_COLUMNS = ("rater", "position", "item", "prompt", "arm", "dimension", "answer", "shown_ms")
 """How a CSV begins; other columns follow by name. Its rows are in the order of these columns, too."""

@@ -1,6 +1,9 @@
-"""Lead one rater through a study: consent, instructions, trials, thanks; back, away and on again."""
+"""Rate a study in the terminal: consent, instructions, trials, end; back, pause and resume."""
 
+import hashlib
+import os
 import secrets
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,19 +16,62 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from rater.errors import ClosedError, FullError, StateError
-from rater.store.engine import reading, writing
+from rater.store.engine import reading, shown_url, writing
 from rater.store.rating import raters, steps
+from rater.store.rating.counts import Turned, count_visitor
 from rater.store.rating.open import open_rating
-from rater.store.rating.sittings import Sitting, find_sitting
+from rater.store.rating.sessions import Sitting, find_sitting, new_token
 from rater.store.rating.studies import PublishedStudy, get_study
-from rater.store.rating.tallies import Turned, count_visitor
 from rater.store.rating.trials import Submission, Timing, first_revisable, record_answers, view_trial
 from rater.study.state import State
-from rater.terminal.around import Around
-from rater.terminal.ask import Asking
-from rater.terminal.keyboard import Keyboard
-from rater.terminal.screen import say, show_markdown, show_page, show_progress, show_texts
-from rater.terminal.token import keep_token, read_token, token_file
+from rater.terminal.console import Keyboard, say, show_markdown, show_page, show_progress, show_texts
+from rater.terminal.questions import Asking
+from rater.terminal.visit import Around
+
+
+def token_file(folder: Path, rating_url: str, study_name: str, person: str = "") -> Path:
+    """Return the file of a person's token; the same for the same database, however its path is written."""
+    whose = f"\n{person}" if person else ""
+    key = hashlib.sha256(f"{shown_url(rating_url)}\n{study_name}{whose}".encode()).hexdigest()
+    return folder / f"rating-{key[:32]}"
+
+
+def read_token(file: Path) -> str | None:
+    """Read a kept token; None where none is kept.
+
+    Raises:
+        StateError: the file is there but cannot be read.
+    """
+    try:
+        return file.read_text(encoding="ascii").strip() or None
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"The token of this sitting in {file} cannot be read: {error}. Remove the file to begin anew."
+        raise StateError(msg) from error
+
+
+def keep_token(file: Path) -> str:
+    """Draw a token and keep it, whole and on the disk before it is used, readable by its owner only.
+
+    Raises:
+        StateError: it cannot be kept.
+    """
+    token = new_token()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, written = tempfile.mkstemp(dir=file.parent)  # mode 0600
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(token)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(written).replace(file)
+    except OSError as error:
+        msg = (
+            f"The token of this sitting cannot be kept in {file.parent}: {error.strerror}. Make it writable."
+        )
+        raise StateError(msg) from error
+    return token
 
 
 def rate_in_terminal(  # noqa: PLR0913 (what a visit needs of the outside world)

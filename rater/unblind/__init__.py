@@ -3,9 +3,9 @@
 This is the only door: the only package whose results hold both an answer and an arm.
 """
 
-from rater.unblind.joining import ANSWER_COLUMNS, PAIR_COLUMNS, Joined
-from rater.unblind.looking import Reason, Unblinded, note_shown, unblind
-from rater.unblind.permuting import Permuted, permuted
+from rater.unblind.join import ANSWER_COLUMNS, PAIR_COLUMNS, Joined
+from rater.unblind.permuted import Permuted, permuted
+from rater.unblind.unblind import Reason, Unblinded, note_shown, unblind
 
 __all__ = [
     "ANSWER_COLUMNS",

@@ -10,8 +10,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from rater.store.log import Event
-from rater.store.rating.as_published import StudyRow
-from rater.store.rating.collected import (
+from rater.store.rating.digests import (
     Closing,
     Collected,
     RaterDigests,
@@ -20,6 +19,7 @@ from rater.store.rating.collected import (
     read_closings,
 )
 from rater.store.rating.forget import find_returned, read_redacted
+from rater.store.rating.publication import StudyRow
 from rater.verify.checks import Check, altered, intact, not_checked
 
 Redacted = Mapping[str, Mapping[int, RaterDigests]]

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from rater.store.log import Event, EventColumns, broken_link, read_events
 from rater.store.rating.amendments import digest_protocol, read_amendments, read_logged_amendments
-from rater.store.rating.as_published import StudyRow, count_cut_booklets
 from rater.store.rating.digests import digest_published
+from rater.store.rating.publication import StudyRow, count_cut_booklets
 from rater.store.rating.schema import Event as EventTable
 from rater.study.state import PUBLISHED_STATES, State
 from rater.verify.checks import Check, altered, compare, intact, not_checked

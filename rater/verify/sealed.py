@@ -11,17 +11,16 @@ from rater.publish.draft import Draft, draft_publication, key_lines
 from rater.publish.seal import commit, derive_slug
 from rater.store.log import broken_link, read_events
 from rater.store.rating.amendments import read_logged_amendments
-from rater.store.rating.as_published import StudyRow, read_booklets, read_items
-from rater.store.rating.publication import NewItem
+from rater.store.rating.publication import NewItem, StudyRow, read_booklets, read_items
 from rater.store.rating.schema import Event as RatingEvent
 from rater.store.sealed.completions import Cell, KeptCompletion, digest_completions, read_completions
-from rater.store.sealed.looks import looks_elsewhere
 from rater.store.sealed.schema import Event
 from rater.store.sealed.studies import (
     SealedStudy,
     Secrets,
     find_sealed_study,
     find_secrets,
+    looks_elsewhere,
     read_key,
 )
 from rater.study.study import Study

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from rater.errors import SealError
-from rater.store.engine import disposing, reading, sqlite_path
+from rater.store.engine import disposing, open_read_only, reading, sqlite_path
 from rater.store.migrate import require_current
-from rater.store.rating.as_published import get_study_row
-from rater.store.read_only import open_read_only
+from rater.store.rating.publication import get_study_row
 from rater.verify.checks import Check, not_checked, unless_unreadable
 from rater.verify.database import verify_database
 from rater.verify.rating import verify_rating

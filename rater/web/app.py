@@ -9,11 +9,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from rater.harmless import harmless
 from rater.store.rating.open import open_rating
-from rater.web import errors, health, language, logs, metrics, rate_limits, rater, security
-from rater.web.assets import STATIC_FOLDER, static_version
+from rater.web import errors, health, language, logs, metrics, rate_limits, security
 from rater.web.prefix import Prefixed
+from rater.web.rating import arrival, ending, practice, preparation, trial
+from rater.web.rating.blueprint import blueprint
 from rater.web.settings import Running, WebSettings, init_app
+from rater.web.theme import STATIC_FOLDER, static_version
 
+_STAGES = (arrival, preparation, practice, trial, ending)  # importing a stage adds its views to the blueprint
 _ONE_YEAR_S = 365 * 24 * 3600
 
 
@@ -40,7 +43,7 @@ def create_app(settings: WebSettings) -> Flask:
     security.init_app(app)
     language.init_app(app)
     errors.init_app(app)
-    app.register_blueprint(rater.blueprint)
+    app.register_blueprint(blueprint)
     app.register_blueprint(health.blueprint)
     if settings.with_desk:
         from rater.web.desk import routes as desk  # noqa: PLC0415 (raters' pages need no passwords)

@@ -8,11 +8,11 @@ from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import BadHost, HTTPException
 
 from rater.errors import DatabaseError
-from rater.web import flow, notices
-from rater.web.flow import UnknownBrowser
 from rater.web.language import gettext, marked
-from rater.web.pages import ErrorPage, Frame, render
-from rater.web.rater.trials import ASKED_BY_SCRIPT, NEXT_URL, OUTCOME
+from rater.web.rating import flow, notices
+from rater.web.rating.flow import UnknownBrowser
+from rater.web.rating.page import ErrorPage, Frame, render
+from rater.web.rating.trial import ASKED_BY_SCRIPT, NEXT_URL, OUTCOME
 
 _log = logging.getLogger("rater.web")
 

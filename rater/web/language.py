@@ -1,6 +1,8 @@
-"""Speak a rater's language: the study's own, or the one of its translations that the browser prefers.
+"""The language of a rater's pages, and default texts in it.
 
 Our own words are gettext catalogues (`translations/`); English ones are the message ids.
+
+Whatever a study words itself is shown as it is.
 """
 
 import unicodedata
@@ -16,6 +18,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from rater.study.protocol import Protocol
+from rater.study.visit import BlindingQuestion
 from rater.web.markdown import render_markdown
 from rater.web.security import set_rater_cookie
 
@@ -70,8 +73,6 @@ def _of_study(words: str = "") -> Markup:
 def _untranslated() -> frozenset[str]:
     """Return the study's words that are the same in its translation into the page's language."""
     if "untranslated" not in g:
-        from rater.web.defaults import OURS  # noqa: PLC0415 (which speaks our languages by this module)
-
         own: Protocol = g.study_protocol
         shown = own.in_language(current_language())
         same = (frozenset(_words_of(own)) & frozenset(_words_of(shown))) - OURS
@@ -206,3 +207,38 @@ def direction_of(texts: Sequence[str]) -> Direction:
         if found == "L":
             return "ltr"
     return "ltr"
+
+
+OURS = frozenset(
+    {
+        marked("Thank you. All your answers are saved; you can close this page."),
+        marked(
+            "Some of the texts were made in a special way, the others in the usual way. "
+            "How was this one made?"
+        ),
+        marked("In a special way"),
+        marked("In the usual way"),
+        marked("I could not tell"),
+    }
+)
+"""The defaults of a study's fields that raters read; a test holds them against the fields."""
+
+
+def thanks_of(protocol: Protocol) -> str:
+    """Return what is said after the last text."""
+    return _spoken(protocol.thanks)
+
+
+def blinding_of(asked: BlindingQuestion) -> BlindingQuestion:
+    """Return the blinding question in the language of the page, as far as its words are ours."""
+    first, second = asked.labels
+    spoken = {
+        "question": _spoken(asked.question),
+        "labels": (_spoken(first), _spoken(second)),
+        "unsure": _spoken(asked.unsure),
+    }
+    return asked.model_copy(update=spoken)
+
+
+def _spoken(words: str) -> str:
+    return gettext(words) if words in OURS else words

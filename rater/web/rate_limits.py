@@ -30,9 +30,8 @@ from werkzeug.exceptions import HTTPException
 from rater.errors import DatabaseError, RaterError
 from rater.store.engine import hide_password, reading, writing
 from rater.store.rating.networks import forget_old_networks, network_digest
-from rater.store.rating.sittings import is_token_known
-from rater.web.same_site import is_same_site
-from rater.web.security import DESK_COOKIE, TOKEN_COOKIE
+from rater.store.rating.sessions import is_token_known
+from rater.web.security import DESK_COOKIE, TOKEN_COOKIE, is_same_site
 from rater.web.settings import running
 
 if TYPE_CHECKING:

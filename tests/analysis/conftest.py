@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from rater.analysis.planned import Planned
+from rater.analysis.plan import Planned
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert
 

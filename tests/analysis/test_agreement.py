@@ -5,11 +5,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rater.analysis.agreement import Agreement, measure_agreement
-from rater.analysis.bootstrap import Draws
-from rater.analysis.coincidence import Pairing, krippendorff_alpha, ordinal
-from rater.analysis.judgements import first_judgements
-from rater.analysis.kappa import mean_pairwise_kappa
+from rater.analysis.agreement import (
+    Agreement,
+    Pairing,
+    krippendorff_alpha,
+    mean_pairwise_kappa,
+    measure_agreement,
+    ordinal,
+)
+from rater.analysis.intervals import Draws
+from rater.analysis.quality import first_judgements
 from rater.analysis.results import Estimate, NotEstimable, Quantity
 from rater.errors import RaterError
 

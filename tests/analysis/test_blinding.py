@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rater.analysis.blinding import DONT_KNOW, Blinding, bang_index, james_index
-from rater.analysis.planned import Planned
+from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
 from rater.analysis.results import NotEstimable, Result
 from rater.errors import RaterError

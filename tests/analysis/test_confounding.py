@@ -10,7 +10,7 @@ import pytest
 
 from rater.analysis import Analysis, analyze, plan_for, read
 from rater.analysis.confounding import why_confounded
-from rater.analysis.ratings import select_ratings
+from rater.analysis.contrast_data import select_ratings
 from rater.analysis.results import NotEstimable, Result
 from rater.study.analysis_plan import Scope, Score
 

@@ -11,9 +11,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.optimize import minimize
 
 from rater.analysis import reml
-from rater.analysis.cells import Cells, score_cells
+from rater.analysis.contrast_data import Cells, Ratings, score_cells, select_ratings
 from rater.analysis.crossed import About, CellScores, crossed_t, quasi_f, two_way_t
-from rater.analysis.ratings import Ratings, select_ratings
 from rater.analysis.reml import NO_RESIDUAL, RemlFit, fit_reml
 from rater.analysis.results import Counts, NotEstimable, Outcome, Result
 from rater.study.analysis_plan import Score

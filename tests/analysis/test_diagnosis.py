@@ -9,7 +9,7 @@ import pytest
 
 from rater.analysis import analyze, plan_for, read
 from rater.analysis.diagnosis import Diagnosis, diagnose
-from rater.analysis.finding import Finding
+from rater.analysis.findings import Finding
 from rater.analysis.results import Result
 from rater.errors import RaterError
 

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rater.analysis.bootstrap import draw, n_replicates, percentile_interval
-from rater.analysis.cells import score_cells
+from rater.analysis.contrast_data import Ratings, score_cells, select_ratings
 from rater.analysis.crossed import two_way_t
 from rater.analysis.effects import cliffs_delta, effect_sizes, pooled_effects, superiority_by_rater
-from rater.analysis.ratings import Ratings, select_ratings
+from rater.analysis.intervals import draw, n_replicates, percentile_interval
 from rater.analysis.results import Estimate, NotEstimable, Quantity
 
 Load = Callable[[str], pd.DataFrame]

@@ -5,11 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rater.analysis.cells import score_cells
+from rater.analysis.by_unit_tests import by_prompt_t, by_rater_sign_flip, by_rater_t
+from rater.analysis.contrast_data import Ratings, score_cells, select_ratings
 from rater.analysis.crossed import two_way_t
 from rater.analysis.equivalence import Equivalence, two_one_sided_tests
-from rater.analysis.one_way import by_prompt_t, by_rater_sign_flip, by_rater_t
-from rater.analysis.ratings import Ratings, select_ratings
 from rater.analysis.results import NotEstimable, Outcome
 
 Load = Callable[[str], pd.DataFrame]

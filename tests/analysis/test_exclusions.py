@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from rater.analysis.exclusions import BLIND, exclude
-from rater.analysis.planned import Planned
+from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
 from rater.analysis.quality import rate_raters
 from rater.analysis.results import NotEstimable, Result

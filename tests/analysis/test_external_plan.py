@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from rater.analysis import plan_for, read
+from rater.analysis.answer_scale import Numbers, Preferences
 from rater.analysis.external_plan import is_baseline
-from rater.analysis.scales import Numbers, Preferences
 from rater.errors import StudyError
 from rater.study.scales import Likert
 

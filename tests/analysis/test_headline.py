@@ -5,7 +5,7 @@ from scipy import stats
 
 from rater.analysis.equivalence import Equivalence, two_one_sided_tests
 from rater.analysis.headline import compare_with_sesoi, judge, write_headline
-from rater.analysis.planned import Planned
+from rater.analysis.plan import Planned
 from rater.analysis.results import Counts, Interval, NotEstimable, Result
 from rater.study.analysis_plan import Score
 from rater.study.protocol import Dimension

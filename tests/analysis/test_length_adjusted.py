@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from rater.analysis.length_adjusted import adjust_for_length
-from rater.analysis.planned import Planned
+from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
 from rater.analysis.results import NotEstimable, Result
 from rater.study.protocol import Dimension

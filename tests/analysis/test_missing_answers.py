@@ -8,11 +8,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from rater.analysis.missing_answers import MissingAnswers, MissingByArm, find_missing_answers
-from rater.analysis.planned import Planned
+from rater.analysis.missing_answers import MissingAnswers, MissingByArm, find_missing_answers, tipping_delta
+from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
 from rater.analysis.results import Counts, NotEstimable, Result
-from rater.analysis.tipping_point import tipping_delta
 from rater.errors import RaterError
 from rater.report.export import to_json
 from tests.analysis.conftest import HAPPINESS

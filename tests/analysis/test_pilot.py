@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rater.analysis.answer_scale import Judged, Numbers, Preferences, Rated
 from rater.analysis.ordinal.levels import fit_levels
 from rater.analysis.pilot import assume, learn, read_pilot
-from rater.analysis.scales import Judged, Numbers, Preferences, Rated
 from rater.analysis.simulate import Choice, Cuts, Line, Scale, Spread, crossed, simulate
 from rater.errors import RaterError
 from rater.study.scales import Likert

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rater.analysis.answer_scale import Preferences, Rated
+from rater.analysis.bradley_terry import Ranking
 from rater.analysis.crossed import quasi_f
-from rater.analysis.planned import Planned
+from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, DimensionAnalysis, analyze
 from rater.analysis.results import Estimate, NotEstimable, Result
-from rater.analysis.scales import Preferences, Rated
-from rater.analysis.strengths import Ranking
 from rater.errors import RaterError
 from rater.report.export import to_json
 from rater.study.analysis_plan import Exclusions

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from rater.analysis.equivalence import Equivalence
-from rater.analysis.planned import Planned, plan_analysis
+from rater.analysis.plan import Planned, plan_analysis
 from rater.analysis.primary import analyze
 from rater.analysis.results import NotEstimable, Result
 from rater.errors import RaterError, StudyError

@@ -1,11 +1,21 @@
+"""Each rater's time for a trial from a tidy frame, the same wherever it is shown."""
+
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from rater.analysis.quality import rate_raters, retest
+from rater.analysis.exclusions import exclude
+from rater.analysis.plan import Planned
+from rater.analysis.primary import analyze
+from rater.analysis.quality import paces_of, rate_raters, retest
+from rater.report.context import About
+from rater.report.sections.inputs import Findings
+from rater.report.sections.integrity import list_checks
+from rater.study.analysis_plan import Exclusions
 
 Load = Callable[[str], pd.DataFrame]
 
@@ -92,3 +102,125 @@ def test_repeated_texts_tell_how_well_raters_repeat_themselves() -> None:
 def test_without_repeated_texts_there_is_no_retest(load: Load) -> None:
     assert retest(rows(a=[1, 2]), "happiness") is None
     assert retest(load("e"), "happiness") is None
+
+
+AT_LEAST = Exclusions(min_median_seconds=1)
+
+
+def trials(rater: str, *, shown: list[float | None], gap_s: float, n_dimensions: int = 1) -> pd.DataFrame:
+    """Make a rater's rows: a trial every ``gap_s`` seconds, each with as many questions."""
+    n = len(shown)
+    rows = pd.DataFrame(
+        {
+            "rater": rater,
+            "position": np.arange(1, n + 1),
+            "shown_ms": pd.array(shown, dtype="Int64"),
+            "hidden_ms": pd.array([None] * n, dtype="Int64"),
+            "answered_at": pd.Timestamp("2026-04-01", tz="UTC") + pd.to_timedelta(np.arange(n) * gap_s, "s"),
+            "prompt": [f"p{number // 2}" for number in range(n)],
+            "arm": ["steered", "unsteered"] * (n // 2),
+        }
+    )
+    rows["item"] = rows["prompt"] + rows["arm"]
+    rows["answer"] = 1.0 + np.arange(n) % 5
+    return pd.concat([rows.assign(dimension=name) for name in ("happiness", "calm")[:n_dimensions]])
+
+
+def test_a_trial_with_several_questions_counts_once() -> None:
+    shown: list[float | None] = [1_000, 9_000, 9_000, 9_000]
+
+    pace = paces_of(trials("r", shown=shown, gap_s=10, n_dimensions=2))["r"]
+
+    assert sorted(pace.seconds) == [1.0, 9.0, 9.0, 9.0]
+
+
+def test_raters_who_are_numbers_and_rows_in_any_order_give_the_same() -> None:
+    frame = trials("1", shown=[1_000, 2_000, 4_000, 8_000], gap_s=5)
+    numbered = frame.assign(rater=1).sample(frac=1, random_state=3)
+
+    assert paces_of(numbered)["1"].median_s == paces_of(frame)["1"].median_s == 3.0
+
+
+def test_times_of_first_answers_go_before_those_of_revisions() -> None:
+    frame = trials("r", shown=[None] * 4, gap_s=2)
+    revised = frame.assign(
+        first_answered_at=frame["answered_at"], answered_at=frame["answered_at"] + pd.Timedelta("1h")
+    )
+    revised.loc[revised["position"] == 2, "answered_at"] += pd.Timedelta("5min")
+
+    assert paces_of(revised)["r"].seconds == (2.0, 2.0, 2.0)
+
+
+def test_a_rater_without_javascript_is_excluded_by_the_servers_times() -> None:
+    frame = pd.concat(
+        [
+            trials("bot", shown=[None] * 8, gap_s=0.01),
+            trials("slow", shown=[None] * 8, gap_s=9),
+            trials("quick", shown=[900] * 8, gap_s=9),
+        ]
+    )
+
+    found = exclude(frame, None, AT_LEAST, primary="happiness")
+
+    assert found is not None
+    assert [each.rater for each in found.raters] == ["bot", "quick"]
+    assert (found.n_server_timed, found.n_untimed) == (2, 0)
+    assert "rests on the server's own answer times" in found.notes[0]
+
+
+def test_raters_whom_the_rule_passes_over_are_counted() -> None:
+    frame = pd.concat(
+        [trials("known", shown=[5_000] * 4, gap_s=9), trials("unknown", shown=[None] * 4, gap_s=9)]
+    ).assign(answered_at=None)
+
+    found = exclude(frame, None, AT_LEAST, primary="happiness")
+
+    assert found is not None
+    assert (found.n_server_timed, found.n_untimed) == (0, 1)
+    assert found.notes == ("the rule on time could not be applied to 1 rater without times",)
+
+
+def test_the_report_lists_the_rule_as_failed_where_it_passed_over_a_rater(planned: Planned) -> None:
+    frame = pd.concat(
+        [
+            trials("known", shown=[5_000] * 4, gap_s=9),
+            trials("server", shown=[None] * 4, gap_s=9),
+            trials("unknown", shown=[None] * 4, gap_s=9).assign(answered_at=None),
+        ]
+    )
+
+    analysis = analyze(frame, replace(planned, exclusions=AT_LEAST))
+
+    checks = list_checks(Findings(analysis, About(title="t"), {}, frame=frame))
+    said = {check.says: check.passed for check in checks if "rule on time" in check.says}
+    assert [says.split(" rule on time ")[0] for says in said] == ["the", "for 1 rater the"]
+    assert list(said.values()) == [False, None]
+
+
+def test_exclusions_and_the_table_of_raters_show_the_same_number(planned: Planned) -> None:
+    frame = pd.concat(
+        [
+            trials("a", shown=[3_000, 9_000, 9_000, 2_000], gap_s=9).assign(hidden_ms=1_000),
+            trials("b", shown=[700] * 4, gap_s=9),
+            trials("c", shown=[4_000] * 4, gap_s=9),
+        ]
+    )
+    repeated = frame[frame["rater"] == "a"].head(2).assign(position=[5, 6], shown_ms=30_000, is_repeat=True)
+    frame = pd.concat([frame.assign(is_repeat=False), repeated])
+    rule = Exclusions(min_median_seconds=100)
+
+    excluded = exclude(frame, None, rule, primary="happiness")
+    [found] = analyze(frame, planned).dimensions
+
+    assert excluded is not None
+    reasons = {each.rater: each.reasons[0] for each in excluded.raters}
+    shown = {each.rater: f"median time {each.median_s:.1f} s" for each in found.details.quality}
+    assert (
+        reasons
+        == shown
+        == {
+            "a": "median time 8.0 s",
+            "b": "median time 0.7 s",
+            "c": "median time 4.0 s",
+        }
+    )

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rater.analysis.planned import Planned
+from rater.analysis.answer_scale import Judged, Preferences, Rated
+from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
 from rater.analysis.reml import RemlFit, fit_reml
 from rater.analysis.results import NotEstimable, Outcome, Result
-from rater.analysis.scales import Judged, Preferences, Rated
 from rater.analysis.trend import LINEAR, MONOTONE, DoseResponse, dose_response, monotone_scores, trend
 from rater.errors import StudyError
 from rater.study.scales import Likert

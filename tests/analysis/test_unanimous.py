@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from rater.analysis import analyze, plan_for, read
+from rater.analysis.by_unit_tests import sign_flip
 from rater.analysis.equivalence import Equivalence
-from rater.analysis.planned import Planned
+from rater.analysis.plan import Planned
 from rater.analysis.primary import DimensionAnalysis
 from rater.analysis.results import NotEstimable, Result
-from rater.analysis.signs import sign_flip
 from rater.report.export import to_json
 from rater.study.analysis_plan import Scope, Score
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rater.analysis import analyze, plan_for
 from rater.analysis.pilot import learn
-from rater.analysis.planned import Planned
+from rater.analysis.plan import Planned
 from rater.analysis.results import Result
 from rater.analysis.validation import validate_frame
 from rater.errors import RaterError

@@ -20,13 +20,12 @@ import torch
 from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
-from rater.embedded import EMBEDDED_MODEL
+from rater.embedded_model import EMBEDDED_MODEL
 from rater.steering.additions import resolve
 from rater.steering.bridge import load_model, plain_model, tokenize
 from rater.steering.rows import Row, completion_seed
 from rater.steering.sampler import generate
-from rater.study.arms import XVector
-from rater.study.sampling import Sampling
+from rater.study.arms import Sampling, XVector
 
 PROMPTS = (
     "I hate you because",

@@ -20,17 +20,16 @@ from sqlalchemy import Row, insert, select
 from sqlalchemy.orm import Session
 
 from rater import Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, XVector
-from rater.custody.export import read_unarmed_frame
-from rater.custody.status import watch
+from rater.admin.export import read_unarmed_frame
+from rater.admin.status import watch
 from rater.generate.freeze import freeze
 from rater.publish.booklets import deal_booklets
-from rater.publish.lifecycle import close_study, open_study
-from rater.publish.publish import publish_study
+from rater.publish.publish import close_study, open_study, publish_study
 from rater.store.engine import disposing, reading, writing
 from rater.store.rating.open import open_rating
 from rater.store.rating.raters import Limits, read_offer
 from rater.store.rating.schema import Answer, Booklet, Rater, Token
-from rater.store.rating.sittings import digest, find_sitting
+from rater.store.rating.sessions import digest, find_sitting
 from rater.store.rating.studies import find_study_by_slug, get_study
 from rater.store.rating.trials import view_trial
 from rater.store.sealed.completions import NewCompletion, insert_completions

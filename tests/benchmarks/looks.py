@@ -15,14 +15,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rater.analysis.cells import score_cells
+from rater.analysis.contrast_data import Ratings, score_cells
 from rater.analysis.crossed import two_way_t
-from rater.analysis.expected import evenly_cut
-from rater.analysis.planned import Planned
-from rater.analysis.ratings import Ratings
+from rater.analysis.plan import Planned
 from rater.analysis.results import Result
 from rater.analysis.sequential import Seen, at_look
-from rater.analysis.simulate import crossed, simulate
+from rater.analysis.simulate import crossed, evenly_cut, simulate
 from rater.study.analysis_plan import Looks
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert

@@ -18,9 +18,8 @@ import numpy as np
 import pandas as pd
 
 from rater.analysis import Planned, analyze
-from rater.analysis.expected import evenly_cut
-from rater.analysis.scales import Numbers, Preferences, Rated
-from rater.analysis.simulate import Choice, Line, Scale, Spread, Trials, crossed, simulate
+from rater.analysis.answer_scale import Numbers, Preferences, Rated
+from rater.analysis.simulate import Choice, Line, Scale, Spread, Trials, crossed, evenly_cut, simulate
 from rater.study.analysis_plan import Exclusions
 from rater.study.scales import Likert
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rater.analysis.contrast_data import Ratings
 from rater.analysis.ordinal.clmm import ClmmFit, fit_clmm
 from rater.analysis.ordinal.odds import analyze_ordinal
-from rater.analysis.ratings import Ratings
 from rater.analysis.results import Result
 from tests.benchmarks.validity import Design, simulate_ratings
 

@@ -1,4 +1,4 @@
-"""Measure how often the prediction intervals of `rater.analysis.reliability` cover, on simulated cells.
+"""Measure how often the prediction intervals of `rater.analysis.variability` cover, on simulated cells.
 
 Run: python tests/benchmarks/reliability.py [N]. Each design is simulated N times (default 1,000); the effects
 of prompts are normal, skewed (exponential), of two classes (three in five prompts at +1.22 × .67, the others
@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 
 from rater.analysis.crossed import CellScores
-from rater.analysis.reliability import NewUnit, predict_new_units
 from rater.analysis.results import Counts
-from rater.analysis.shrunken import shrink
+from rater.analysis.unit_effects import shrink
+from rater.analysis.variability import NewUnit, predict_new_units
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 _UPPER, _LOWER = np.sqrt(2 / 3), -np.sqrt(3 / 2)

@@ -1,4 +1,4 @@
-"""Measure level and coverage of the ratio of standard deviations of `rater.analysis.spread`.
+"""Measure level and coverage of the ratio of standard deviations of `rater.analysis.variability`.
 
 Run: python tests/benchmarks/spread.py [N]. Answers come from the crossed model on the logit scale (SDs: rater
 1, prompt .8, rater × arm and prompt × arm .5, text .5) with errors × 1 or × 2 in the first arm.
@@ -8,9 +8,9 @@ import sys
 
 import numpy as np
 
-from rater.analysis.ratings import Ratings
+from rater.analysis.contrast_data import Ratings
 from rater.analysis.results import NotEstimable, Result
-from rater.analysis.spread import compare_spread
+from rater.analysis.variability import compare_spread
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert
 

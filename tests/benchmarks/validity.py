@@ -32,15 +32,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rater.analysis.cells import Cells, score_cells
+from rater.analysis.by_unit_tests import by_prompt_signed_rank, by_prompt_t, by_rater_sign_flip, by_rater_t
+from rater.analysis.contrast_data import Cells, Ratings, score_cells
 from rater.analysis.crossed import two_way_t
 from rater.analysis.effects import pooled_effects
-from rater.analysis.expected import evenly_cut
-from rater.analysis.naive import mann_whitney
-from rater.analysis.one_way import by_prompt_signed_rank, by_prompt_t, by_rater_sign_flip, by_rater_t
-from rater.analysis.ratings import Ratings
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome
-from rater.analysis.simulate import Fixed, Spread, crossed, simulate
+from rater.analysis.secondary import mann_whitney
+from rater.analysis.simulate import Fixed, Spread, crossed, evenly_cut, simulate
 
 Floats = NDArray[np.float64]
 

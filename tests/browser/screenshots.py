@@ -16,12 +16,12 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from rater.serving import serving
+from rater.server_process import serving
 from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
 from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert_study
 from rater.store.rating.studies import PublishedStudy, move_study
-from rater.study.asides import Practice
+from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert, Number, Pairwise, Slider
 from rater.study.state import State

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from rater.study.asides import Practice
+from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
 from rater.study.visit import BlindingQuestion, Ending, Endings, ScreeningQuestion
 

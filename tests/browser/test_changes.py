@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 from playwright.sync_api import Page, expect
 
-from rater.cli.recover import recover
-from rater.study.asides import Practice
+from rater.cli.databases import recover
+from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert, Number, Slider
 from rater.study.visit import BlindingQuestion

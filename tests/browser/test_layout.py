@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from rater.store.rating.publication import NewTrial
-from rater.study.asides import Practice
+from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert, Number, Pairwise, Slider
 from rater.study.visit import BlindingQuestion

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from playwright.sync_api import Page, expect
 
-from rater.cli.recover import recover
+from rater.cli.databases import recover
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert, Slider
 

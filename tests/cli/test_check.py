@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from rater.cli.check import check
+from rater.cli.check import check, print_prompts, read_tokenizers, require_long_prompts, show_prompts
+from rater.errors import ModelError
+from rater.study.load import load_study
 
 STUDY = """
 from rater import *
@@ -52,3 +54,113 @@ def test_the_json_has_all_that_is_printed_and_numbers_as_numbers(tmp_path: Path)
     assert (figures["power"]["points"], f"{figures['power']['share']:.0%}") == (0.25, f"{power[1]}%")
     assert figures["checked_later"] == ["that it has the hook points that are named"]
     assert printed.stdout.endswith(f"Next: {figures['next']}\n")
+
+
+STUDY_PROMPTS = """
+from rater import *
+
+love = Steered(name="love", additions=[XVector("Love", "Hate", coeff=5, at=6)])
+placed = Steered(name="placed", additions=[XVector("Love", "Hate", coeff=5, at=6, when="all", read="last")])
+study = Study(
+    name="tiny", title="T", consent="C", instructions="I", CHAT
+    dimensions=[Dimension(name="d", question="Q?", scale=Likert(low="l", high="h"))],
+    prompts=["I hate you because", "The rain went"],
+    arms=[Unsteered(), love, placed, random_control(love), ARMS],
+    sampling=Sampling(samples_per_prompt=1),
+)
+"""
+
+
+def shown(folder: Path, capsys: pytest.CaptureFixture[str], arms: str, chat: str = "") -> str:
+    (folder / "tiny.py").write_text(STUDY_PROMPTS.replace("ARMS", arms).replace("CHAT", chat))
+    study = load_study(folder / "tiny.py")
+    print_prompts(study, show_prompts(study, read_tokenizers(study), folder))
+    return capsys.readouterr().out
+
+
+@pytest.mark.model
+def test_the_very_tokens_are_shown_once_for_arms_that_share_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = shown(tmp_path, capsys, "Prompted(prefix='Be kind. ')")
+
+    assert out.splitlines()[1:] == [
+        "The first prompt of 2, 'I hate you because', as it is given:",
+        "  unsteered, love, placed, love-random",
+        "      text 'I hate you because'",
+        "      ids  1 57 13735 346 975",
+        "  prompted",
+        "      text 'Be kind. I hate you because'",
+        "      ids  1 6077 1942 30 339 13735 346 975",
+        "      of which the prompt's own are tokens 4–7 (BOS is 0, the last 7)",
+    ]
+
+
+@pytest.mark.model
+def test_a_chat_says_which_additions_land_in_the_template(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = shown(tmp_path, capsys, "Prompted(system='Be kind.')", chat="chat=True,")
+
+    assert r"text '<|im_start|>system\nYou are a helpful AI assistant named SmolLM" in out
+    assert "ids  1 9690 198 2683 " in out
+    assert "of which the prompt's own are tokens 24–27 (BOS is 0, the last 33)" in out
+    assert "\n      love, love-random: what is added at the front begins at token 0, in the template" in out
+    assert "position=(24, …) would reach it" in out
+
+
+def test_a_model_that_is_not_here_and_a_text_that_runs_into_its_prompt_are_remarked_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.csv").write_text(
+        "prompt,arm,text\nI hate you because,outside,you left\nThe rain went,outside, on\n"
+    )
+
+    out = shown(tmp_path, capsys, "OtherModel(model='nobody/nothing'), Outside(path='t.csv')")
+
+    assert "other_model\n      not shown: the tokenizer of nobody/nothing is not on this disk" in out
+    assert "raters see 'I hate you becauseyou left'" in out
+    assert "1 of them begin without a space or line break" in out
+
+
+def test_of_a_long_text_from_a_file_it_shows_the_beginning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ("I hate you because,outside, it" + " goes on" * 800, "The rain went,outside, on")
+    (tmp_path / "t.csv").write_text("\n".join(("prompt,arm,text", *rows)))
+
+    out = shown(tmp_path, capsys, "Outside(path='t.csv')")
+
+    assert "raters see 'I hate you because it goes on" in out
+    assert "' … (6,421 characters)" in out
+    assert out.count("goes on") < 40
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("addition", "needed"),
+    [
+        ("XVector('Love', 'Hate', coeff=5, at=6)", None),
+        ("XVector('Love and all of', 'Hate', coeff=5, at=6)", 5),
+        ("XVector('Love and all of that', 'Hate', coeff=5, at=6, read='last')", None),
+        ("XVector('Love and all of that', 'Hate', coeff=5, at=6, when='all', read='mean')", None),
+        ("XVector('L', 'H', coeff=5, at=6, read='last', position=(4,))", 5),
+        ("RandomVector(like=XVector('Love and all of', 'Hate', coeff=5, at=6))", 5),
+    ],
+)
+def test_a_prompt_that_is_too_short_is_refused_without_the_model(
+    tmp_path: Path, addition: str, needed: int | None
+) -> None:
+    text = STUDY_PROMPTS.replace("ARMS", f"Steered(name='long', additions=[{addition}])").replace("CHAT", "")
+    (tmp_path / "tiny.py").write_text(text)
+    study = load_study(tmp_path / "tiny.py")
+
+    if needed is None:
+        assert require_long_prompts(study, read_tokenizers(study))
+    else:
+        with pytest.raises(ModelError) as refused:
+            require_long_prompts(study, read_tokenizers(study))
+        assert str(refused.value) == (
+            "prompts[1] ('The rain went') is 4 tokens long with BOS, but arms[4].additions[0] needs "
+            f"{needed}; use a longer prompt or a shorter addition."
+        )

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from rater.cli.generate import generate
-from rater.cli.loading import load_model as load
-from rater.embedded import embedded_model_path
+from rater.cli.model import load_model as load
+from rater.embedded_model import embedded_model_path
 from rater.store.engine import disposing, reading
 from rater.store.sealed.completions import read_completions
 from rater.store.sealed.open import open_sealed

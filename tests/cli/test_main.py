@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rater.publish.publish import find_published
-from rater.study.plan import Plan
+from rater.study.design import Plan
 from rater.study.study import Study
 from tests.cli.command import run
 from tests.test_unblind import publish

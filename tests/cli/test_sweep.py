@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from rater.cli.scoring import count, load_score
+from rater.cli.metrics import count, load_score
 from rater.cli.sweep import Coeffs, Layers, _Job, _steered_arm, sweep
 from rater.errors import StudyError
 from rater.steering.sweep_results import Outcome, SweepFile

@@ -171,7 +171,7 @@ def test_one_study_is_made_in_one_precision(
 ) -> None:
     import torch  # noqa: PLC0415 (for this test only)
 
-    from rater.embedded import EMBEDDED_MODEL  # noqa: PLC0415 (as above)
+    from rater.embedded_model import EMBEDDED_MODEL  # noqa: PLC0415 (as above)
     from rater.generate.freeze import first_samples  # noqa: PLC0415 (as above)
     from rater.generate.make import make_completions  # noqa: PLC0415 (as above)
     from rater.steering.bridge import load_model  # noqa: PLC0415 (as above)

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 from transformer_lens.model_bridge import TransformerBridge
 
-from rater.embedded import EMBEDDED_MODEL
+from rater.embedded_model import EMBEDDED_MODEL
 from rater.errors import ModelError
 from rater.steering.additions import resolve
 from rater.steering.bridge import load_model, plain_model

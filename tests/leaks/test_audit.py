@@ -9,20 +9,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from rater.audit.findings import Hit
+from rater.audit.leaks import scan_bytes, scan_tables
+from rater.audit.marks import Searcher, collect_marks
+from rater.audit.page_structure import Reply, Shown, skeleton_of, structure_of
+from rater.audit.run import audit_study
 from rater.errors import StateError
-from rater.publish.audit.crawl import Reply
-from rater.publish.audit.findings import Hit
-from rater.publish.audit.marks import Searcher, collect_marks
-from rater.publish.audit.pages import Shown, skeleton_of, structure_of
-from rater.publish.audit.raw import scan_bytes
-from rater.publish.audit.studies import audit_study
-from rater.publish.audit.tables import scan_tables
-from rater.publish.prepare import Prepared
+from rater.publish.draft import Prepared
 from rater.publish.publish import find_published, publish_study
 from rater.store.engine import disposing, open_engine, reading
 from rater.store.rating.studies import PublishedStudy
 from rater.study.confounds import Confound
-from rater.study.plan import Plan
+from rater.study.design import Plan
 from rater.study.study import Study
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)

@@ -22,11 +22,11 @@ from rater import (
     Slider,
     Study,
 )
-from rater.publish.audit.crawl import Crawler
-from rater.publish.audit.preview import previewing
-from rater.publish.audit.studies import audit_study
-from rater.publish.audit.subject import AuditedPublication, arms_of
-from rater.publish.prepare import prepare_publication
+from rater.audit.marks import AuditedPublication, arms_of
+from rater.audit.page_structure import Crawler
+from rater.audit.preview import previewing
+from rater.audit.run import audit_study
+from rater.publish.draft import prepare_publication
 from rater.publish.publish import publish_study
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from rater.publish.booklets import deal_booklets
-from rater.publish.dealt import Trial
-from rater.store.rating.masked_export import masked_id
+from rater.publish.trials import Trial
+from rater.store.rating.export import masked_id
 from rater.study.design import Design
 from tests.leaks.arm_search import (
     BY_BOOKLETS,

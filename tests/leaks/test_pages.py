@@ -7,12 +7,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from rater.study.asides import Practice
+from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
 from rater.study.visit import PROLIFIC, BlindingQuestion, ScreeningQuestion
 from rater.web.app import create_app
-from rater.web.assets import STATIC_FOLDER
 from rater.web.settings import WebSettings, running
+from rater.web.theme import STATIC_FOLDER
 
 MARK = "zq-planted-mark-zq"
 PERSON = "5f3a9c0b1d2e3f4a5b6c7d8e"

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from rater import AttentionCheck, Plan
-from rater.publish.lifecycle import open_study
-from rater.publish.publish import publish_study
+from rater.publish.publish import open_study, publish_study
 from rater.store.engine import disposing, reading, writing
 from rater.store.rating.open import open_rating
 from rater.store.rating.raters import Arrival, claim_booklet

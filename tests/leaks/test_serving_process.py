@@ -47,7 +47,7 @@ def test_serving_imports_nothing_that_knows_an_arm(
     imported = log.read_text().splitlines()
     assert address.endswith(f"/s/{slug}")
     assert page.status_code == 200
-    assert any(line.rstrip().endswith("rater.web.rater") for line in imported)
+    assert any(line.rstrip().endswith("rater.web.rating") for line in imported)
     assert [line for line in imported if FORBIDDEN.search(line.rstrip())] == []
 
 

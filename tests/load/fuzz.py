@@ -35,10 +35,10 @@ from rater.store.rating.open import create_rating
 from rater.store.rating.publication import NewBooklet, NewItem, insert_study
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Answer, DeskUser, Rater
-from rater.store.rating.sittings import Sitting, new_token
+from rater.store.rating.sessions import Sitting, new_token
 from rater.store.rating.studies import PublishedStudy, get_study, move_study
 from rater.store.rating.users import begin_session
-from rater.study.asides import Practice
+from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
 from rater.study.state import State

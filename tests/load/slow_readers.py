@@ -24,7 +24,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from rater.serving import serving
+from rater.server_process import serving
 
 STUDY = "outside_completions"
 TIMEOUT_S = 40.0

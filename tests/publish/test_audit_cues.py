@@ -8,16 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rater.publish.audit.cues import measure_cues
-from rater.publish.audit.findings import Cue
-from rater.publish.audit.forms import FORMS, word_repetition
-from rater.publish.audit.separation import holm, separate
-from rater.publish.audit.subject import AuditedPublication
+from rater.audit.cues import FORMS, holm, measure_cues, separate, word_repetition
+from rater.audit.findings import Cue
+from rater.audit.marks import AuditedPublication
 from rater.store.rating.publication import NewBooklet, NewItem
 from rater.store.rating.studies import PublishedStudy
-from rater.study.arms import Steered, Unsteered, XVector
+from rater.study.arms import Sampling, Steered, Unsteered, XVector
 from rater.study.protocol import Dimension
-from rater.study.sampling import Sampling
 from rater.study.scales import Likert
 from rater.study.state import State
 from rater.study.study import Study

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rater.publish.audit.marks import Mark, Searcher, collect_marks, words_of
+from rater.audit.marks import Mark, Searcher, collect_marks, words_of
 from rater.study.study import Study
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from rater.publish.balance import Range, measure_balance
 from rater.publish.booklets import deal_booklets
-from rater.publish.dealt import Completion, Trial
+from rater.publish.trials import Completion, Trial
 from rater.study.design import Design
 
 

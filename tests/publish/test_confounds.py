@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from rater.admin.register import read_registrable, write_registration
 from rater.cli import cli
-from rater.custody.register import read_registrable, write_registration
 from rater.errors import StateError
 from rater.generate.freeze import freeze
 from rater.publish.confounds import read_confounds, require_declared
@@ -197,7 +197,7 @@ def test_a_study_that_declares_no_confound_keeps_its_hash_and_others_are_valid_n
 
 
 def test_every_property_that_the_audit_measures_can_be_declared() -> None:
-    from rater.publish.audit.forms import FORMS  # noqa: PLC0415
+    from rater.audit.cues import FORMS  # noqa: PLC0415
 
     assert tuple(FORMS) == TEXT_CUES
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rater.analysis.planned import Planned
+from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, analyze
-from rater.report.about import About
+from rater.report.context import About
 from rater.report.folder import write_report
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert

@@ -12,21 +12,20 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from scipy import stats
 
-from rater.analysis.bounds import Bounds, bounds_of, clip
-from rater.analysis.planned import Planned
+from rater.analysis.intervals import Bounds, bounds_of, clip
+from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, analyze
 from rater.analysis.results import Interval, Result
-from rater.report.about import About
 from rater.report.compose import compose
-from rater.report.document import Document
+from rater.report.console.analysis import Screen, print_analysis
+from rater.report.context import About
+from rater.report.document import Document, to_markdown
 from rater.report.export import to_json
-from rater.report.figures.course import Course, sketch_positions
 from rater.report.figures.forest import Effects, sketch_contrasts, sketch_units
+from rater.report.figures.raters import Course, sketch_positions
 from rater.report.figures.style import drawing
 from rater.report.numbers import interval_text, remarks_on_bounds
-from rater.report.render import to_markdown
-from rater.report.sections.findings import Findings
-from rater.report.terminal import Screen, print_analysis
+from rater.report.sections.inputs import Findings
 from rater.study.scales import Likert, Pairwise
 from tests.report.conftest import Made
 

@@ -8,9 +8,9 @@ from rater.analysis.agreement import Agreement
 from rater.analysis.blinding import Blinding
 from rater.analysis.primary import Analysis
 from rater.analysis.results import Estimate, Interval, NotEstimable, Result
-from rater.report.about import About, StudyFacts
-from rater.report.sections.checks import Check, list_checks
-from rater.report.sections.findings import Findings
+from rater.report.context import About, StudyFacts
+from rater.report.sections.inputs import Findings
+from rater.report.sections.integrity import Check, list_checks
 from rater.study.confounds import Confound
 
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from rater.analysis.planned import Planned
+from rater.analysis.answer_scale import Numbers, Rated
+from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
-from rater.analysis.scales import Numbers, Rated
 from rater.report.figures.draw import draw_figures
 from rater.report.figures.style import INK, Drawn
 from tests.report.conftest import Made

@@ -6,12 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from rater.analysis.planned import Planned
+from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
 from rater.errors import RaterError
-from rater.report.about import About
-from rater.report.folder import write_report
-from rater.report.place import require_folder
+from rater.report.context import About
+from rater.report.folder import require_folder, write_report
 from tests.report.conftest import Made
 
 ABOUT = About(title="A title", source="ratings.csv")

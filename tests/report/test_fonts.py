@@ -9,9 +9,9 @@ import pytest
 from fontTools.fontBuilder import FontBuilder  # type: ignore[import-untyped] # it has no types
 from fontTools.pens.ttGlyphPen import TTGlyphPen  # type: ignore[import-untyped] # it has no types
 
-from rater.analysis.planned import Planned
+from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
-from rater.report.about import About
+from rater.report.context import About
 from rater.report.figures import fonts
 from rater.report.figures.draw import draw_figures
 from rater.report.figures.fonts import BASE_FONT, UNKNOWN, FontPlan, current_plan, plan_fonts

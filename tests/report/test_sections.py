@@ -2,14 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from rater.analysis.planned import Planned, Spent
+from rater.analysis.plan import Planned, Spent
 from rater.analysis.primary import Analysis, analyze
-from rater.report.about import About, AmendmentText, Look, StudyFacts, TakenOut
-from rater.report.amended import describe_cost_of_looks
 from rater.report.compose import compose
+from rater.report.context import About, AmendmentText, Look, StudyFacts, TakenOut, describe_cost_of_looks
 from rater.report.document import Bullets, Document, Prose, Section, Table
-from rater.report.sections.checks import list_checks, looks_section
-from rater.report.sections.findings import Findings
+from rater.report.sections.inputs import Findings
+from rater.report.sections.integrity import list_checks, looks_section
 from rater.study.analysis_plan import Exclusions
 from tests.report.conftest import Made
 

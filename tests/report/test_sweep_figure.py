@@ -1,7 +1,7 @@
 import pytest
 
+from rater.report.figures.curves import SweepCell, SweepLabels, sketch_sweep
 from rater.report.figures.style import drawing, render
-from rater.report.figures.sweep import SweepCell, SweepLabels, sketch_sweep
 
 LABELS = SweepLabels(
     study="love_vs_hate",

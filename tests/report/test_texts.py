@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rater.analysis.planned import Planned
+from rater.admin.export import text_meanings
+from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
-from rater.custody.export import text_meanings
-from rater.report.about import About, TextTables
+from rater.report.context import About, TextTables
 from rater.report.document import Section, Table
 from rater.report.folder import write_report
-from rater.report.sections.findings import Findings
+from rater.report.sections.inputs import Findings
 from rater.report.sections.texts import MAX_COMMENTS, comments_section, texts_section
 from rater.study.protocol import Dimension
 from rater.study.scales import Pairwise

@@ -25,15 +25,15 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-from rater.embedded import EMBEDDED_MODEL
+from rater.embedded_model import EMBEDDED_MODEL
 from rater.steering import additions as adding
-from rater.steering import completions, effects, formats, likelihood
+from rater.steering import completions, effects, likelihood, vector_files
 from rater.steering import sweep as sweeping
 from rater.steering.bridge import load_model, plain_model
 from rater.steering.context import steer
-from rater.steering.fingerprint import model_fingerprint
 from rater.steering.prefill import next_token_logprobs
 from rater.steering.sweep_results import all_settings
+from rater.steering.vector_files import model_fingerprint
 from rater.study.additions import ActivationAddition, DatasetVector, RandomVector, VectorFile, XVector
 
 DEVICE = "elsewhere"
@@ -158,9 +158,9 @@ def steered_passes(model: TransformerBridge) -> list[float]:
 
 def saved(model: TransformerBridge, folder: Path) -> dict[str, str]:
     vectors = adding.resolve(model, (LOVE,))
-    formats.save_vectors(folder / "love.safetensors", vectors, model, made="a test")
-    formats.save_vectors(folder / "love.gguf", _anywhere(model), model, made="a test")
-    return formats.read_header(folder / "love.safetensors")
+    vector_files.save_vectors(folder / "love.safetensors", vectors, model, made="a test")
+    vector_files.save_vectors(folder / "love.gguf", _anywhere(model), model, made="a test")
+    return vector_files.read_header(folder / "love.safetensors")
 
 
 def _anywhere(model: TransformerBridge) -> tuple[adding.SteeringVector, ...]:

@@ -6,9 +6,8 @@ from rater.errors import ModelError
 from rater.steering.bridge import tokenize
 from rater.steering.completions import Draws, generate
 from rater.steering.context import steer
-from rater.study.additions import AnyAddition
+from rater.study.additions import AnyAddition, When
 from rater.study.arms import XVector
-from rater.study.places import When
 
 pytestmark = pytest.mark.model
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
-from rater.embedded import EMBEDDED_MODEL, embedded_model_path
+from rater.embedded_model import EMBEDDED_MODEL, embedded_model_path
 from rater.errors import ModelError
 from rater.steering.bridge import find_device, load_model, plain_model, stop_tokens, to_text, tokenize
 

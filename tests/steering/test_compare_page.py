@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Playwright
 
+from rater.steering.comparisons import page
 from rater.steering.completions import ArmCompletion
 from rater.steering.positions import Touch
-from rater.steering.side_by_side import page
 from tests.browser.conftest import FLAGS, chromium_path
 
 pytestmark = pytest.mark.browser

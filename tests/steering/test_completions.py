@@ -16,11 +16,11 @@ from rater.study.arms import (
     Outside,
     Prompted,
     RandomVector,
+    Sampling,
     Steered,
     Unsteered,
     XVector,
 )
-from rater.study.sampling import Sampling
 
 pytestmark = pytest.mark.model
 

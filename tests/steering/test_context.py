@@ -17,10 +17,8 @@ from rater.steering.prefill import next_token_logprobs
 from rater.steering.rows import Row
 from rater.steering.sampler import generate
 from rater.steering.vectors import SteeringVector
-from rater.study.additions import AnyAddition
-from rater.study.arms import ActivationAddition, XVector
-from rater.study.places import Position, When
-from rater.study.sampling import Sampling
+from rater.study.additions import AnyAddition, Position, When
+from rater.study.arms import ActivationAddition, Sampling, XVector
 
 pytestmark = pytest.mark.model
 

@@ -4,7 +4,7 @@ import torch
 from hypothesis import example, given
 
 from rater.steering.draw import draw, likeliest, nucleus, penalise_
-from rater.study.sampling import Sampling
+from rater.study.arms import Sampling
 
 PROBS = torch.tensor([[0.1, 0.4, 0.2, 0.3]])
 

@@ -16,8 +16,7 @@ from rater.steering.likelihood import completion_nlls
 from rater.steering.prefill import next_token_logprobs, prefill
 from rater.steering.rows import Completion, Row
 from rater.steering.sampler import generate
-from rater.study.arms import ActivationAddition, XVector
-from rater.study.sampling import Sampling
+from rater.study.arms import ActivationAddition, Sampling, XVector
 
 pytestmark = [
     pytest.mark.model,

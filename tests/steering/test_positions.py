@@ -4,7 +4,7 @@ import torch
 from rater.errors import ModelError
 from rater.steering.positions import Touch, Window, places, require_fit, shift, touches
 from rater.steering.vectors import SteeringVector
-from rater.study.places import Position, When
+from rater.study.additions import Position, When
 
 AT = "blocks.6.hook_resid_pre"
 

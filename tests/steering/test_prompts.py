@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies
 
-from rater.embedded import EMBEDDED_MODEL, embedded_model_path
+from rater.embedded_model import EMBEDDED_MODEL, embedded_model_path
 from rater.errors import ModelError
 from rater.steering.prompts import Span, give, read_tokenizer, render, set_off, token_ids
 from rater.study.arms import Prompted, Unsteered

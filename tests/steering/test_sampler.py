@@ -14,8 +14,7 @@ from rater.steering.likelihood import completion_nlls
 from rater.steering.prefill import run_rows
 from rater.steering.rows import Completion, Row, completion_seed
 from rater.steering.sampler import generate
-from rater.study.arms import ActivationAddition, XVector
-from rater.study.sampling import Sampling
+from rater.study.arms import ActivationAddition, Sampling, XVector
 
 pytestmark = pytest.mark.model
 

@@ -8,16 +8,17 @@ import pytest
 from sqlalchemy import URL, Engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from rater.bots.judges import Random
-from rater.bots.walk import Bot, Walked, walk
-from rater.custody.grant import GRANTS, grant_web_role
+from rater.admin.postgres_grants import GRANTS, grant_web_role
+from rater.bots.behaviours import Random
+from rater.bots.http_client import Bot, Walked, walk
 from rater.errors import DatabaseError, StateError
-from rater.serving import serving
+from rater.server_process import serving
 from rater.store.engine import disposing, open_engine, reading, writing
+from rater.store.rating.counts import Turned, count_visitor
 from rater.store.rating.open import create_rating, open_rating
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Base
-from rater.store.rating.sittings import find_sitting
+from rater.store.rating.sessions import find_sitting
 from rater.store.rating.steps import (
     finish_instructions,
     finish_practice,
@@ -28,7 +29,6 @@ from rater.store.rating.steps import (
     record_guesses,
 )
 from rater.store.rating.studies import PublishedStudy, get_study, move_study, read_progress
-from rater.store.rating.tallies import Turned, count_visitor
 from rater.store.rating.trials import Judgement, Submission, record_answers
 from rater.store.sealed.open import create_sealed
 from rater.study.state import State

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rater import AnalysisPlan, Prompted, Steered, Study, Unsteered, XVector, random_control
-from rater.analysis.of_study import plan_of
+from rater.analysis.plan import plan_of
 from rater.study.load import load_study
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"

@@ -23,14 +23,14 @@ from rater.store.engine import reading, writing
 from rater.store.rating.frame import AnswerRow
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Rater
-from rater.store.rating.sittings import find_sitting
+from rater.store.rating.sessions import find_sitting
 from rater.store.rating.studies import get_study, move_study
 from rater.store.rating.trials import Judgement, Submission, record_answers
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
 from rater.study.state import State
 from rater.terminal import Keyboard, rate_in_terminal
-from rater.terminal.token import token_file
+from rater.terminal.rate import token_file
 from tests.terminal.conftest import NOW, Publish, Rate
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, make_url, text
 
-from rater.custody.archive import archive_study
-from rater.custody.grant import grant_web_role
-from rater.custody.unarchive import import_study
+from rater.admin.archive import archive_study
+from rater.admin.import_archive import import_study
+from rater.admin.postgres_grants import grant_web_role
 from rater.store.engine import disposing, open_engine
 from rater.study.study import Study
 from rater.unblind import Reason, unblind
 from rater.verify import Check, names_of_altered, verify_study
-from tests.custody.conftest import NOW
+from tests.admin.conftest import NOW
 from tests.verify.tamper import tamper
 
 SECRET = "pw"  # noqa: S105 (of a server that is thrown away)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from rater.custody.archive import archive_study
+from rater.admin.archive import archive_study
 from rater.errors import SealError
-from rater.publish.lifecycle import close_study, open_study
+from rater.publish.publish import close_study, open_study
 from rater.store.engine import disposing, reading, writing
 from rater.store.log import append_event, read_events
 from rater.store.rating.open import open_rating
@@ -21,8 +21,8 @@ from rater.store.rating.studies import get_study
 from rater.study.study import Study
 from rater.unblind import Reason, permuted, unblind
 from rater.verify import Check, names_of_altered, verify_study
+from tests.admin.conftest import NOW, rate, state_of
 from tests.cli.command import run
-from tests.custody.conftest import NOW, rate, state_of
 from tests.verify.tamper import file_of, tamper
 
 FLIPPED = "UPDATE answer SET value = 6 - value"

@@ -6,19 +6,18 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import JSON, Boolean, Column, Float, Integer
 
-from rater.custody.amend import amend_study
+from rater.admin.amend import amend_study
 from rater.errors import StateError
-from rater.publish.lifecycle import close_study, open_study
-from rater.publish.publish import publish_study
+from rater.publish.publish import close_study, open_study, publish_study
 from rater.store.engine import UtcDateTime
 from rater.store.rating.schema import Base as Rating
 from rater.store.sealed.schema import Base as Sealed
-from rater.study.asides import AttentionCheck
-from rater.study.plan import Plan
+from rater.study.design import Plan
+from rater.study.practice_and_checks import AttentionCheck
 from rater.study.study import Study
 from rater.unblind import Reason, unblind
 from rater.verify import names_of_altered, verify_study
-from tests.custody.conftest import NOW, rate
+from tests.admin.conftest import NOW, rate
 from tests.verify.tamper import tamper
 
 Urls = tuple[str, str]

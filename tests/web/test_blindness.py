@@ -58,7 +58,7 @@ UNBLINDING = (
     "rater.steering",
     "rater.store.sealed",
     "rater.study.arms",
-    "rater.study.plan",
+    "rater.study.design",
     "rater.study.study",
     "rater.unblind",
     "torch",

@@ -10,8 +10,8 @@ from jinja2 import Template, UndefinedError
 from rater.store.rating.raters import Offer
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
-from rater.web import pages
-from rater.web.pages.arrival import estimate_minutes
+from rater.web.rating.arrival import estimate_minutes
+from rater.web.rating.page import Page
 
 Rendered = list[tuple[str | None, set[str]]]
 
@@ -55,9 +55,7 @@ def test_a_pages_fields_are_the_whole_context_of_its_template(
     person.open("/leave").press("withdrawn")
 
     assert "You have withdrawn" in person.text
-    by_template = {
-        page.template: {field.name for field in fields(page)} for page in pages.Page.__subclasses__()
-    }
+    by_template = {page.template: {field.name for field in fields(page)} for page in Page.__subclasses__()}
     assert {name for name, _ in rendered} == set(by_template)
     assert [context for _, context in rendered] == [by_template[str(name)] for name, _ in rendered]
 

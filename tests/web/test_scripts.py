@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from rater.study.protocol import Protocol
 from rater.study.visit import ScreeningQuestion
-from rater.web.assets import STATIC_FOLDER
+from rater.web.theme import STATIC_FOLDER
 
 
 @pytest.mark.parametrize(("script", "page"), [("trial.js", "trial/1"), ("questions.js", "screening")])

@@ -15,13 +15,13 @@ from werkzeug.test import TestResponse
 from rater.store.engine import writing
 from rater.store.rating.publication import NewTrial
 from rater.store.rating.studies import move_study
-from rater.study.asides import Practice
-from rater.study.language import Language
+from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert, Number, Pairwise, Slider
 from rater.study.state import State
+from rater.study.translation import Language
 from rater.study.visit import PROLIFIC, BlindingQuestion, Ending, Endings, ScreeningQuestion
-from rater.web import defaults, language
+from rater.web import language
 
 Publish = Callable[..., str]
 OWN = "Ж"
@@ -263,14 +263,14 @@ def test_our_words_among_a_study_s_own_are_the_defaults() -> None:
     asked = BlindingQuestion()
     thanks = Protocol.model_fields["thanks"].default
 
-    assert {thanks, asked.question, *asked.labels, asked.unsure} == defaults.OURS
+    assert {thanks, asked.question, *asked.labels, asked.unsure} == language.OURS
 
 
 def test_what_a_study_words_itself_is_shown_as_it_is(app: Flask) -> None:
     own = BlindingQuestion(question="Verändert?", labels=("In a special way", "Nein"), unsure="Weiß nicht")
     with app.test_request_context():
         language.speak("de")
-        spoken = defaults.blinding_of(own)
+        spoken = language.blinding_of(own)
 
     assert spoken.question == "Verändert?"
     assert spoken.labels == ("Auf besondere Weise", "Nein")

@@ -11,7 +11,7 @@ from rater.analysis.ordinal.design import Codes, Design, Factor, lay_out
 from rater.analysis.ordinal.laplace import Laplace
 from rater.analysis.ordinal.links import LINKS, Floats, Link, LinkName
 from rater.analysis.ordinal.optimum import Optimum, minimise
-from rater.analysis.wording import counted
+from rater.analysis.sentences import counted
 from rater.errors import RaterError
 
 START_SD = 0.5

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from rater.analysis.confounding import why_confounded
+from rater.analysis.contrast_data import Ratings
 from rater.analysis.ordinal.clmm import ClmmFit, fit_clmm
 from rater.analysis.ordinal.contrast import LikelihoodRatio, compare_with_none, profile_interval
 from rater.analysis.ordinal.model import CannotFitError, has_both
 from rater.analysis.ordinal.proportional import ProportionalOdds, check_proportional_odds
-from rater.analysis.ratings import Ratings
 from rater.analysis.results import Counts, NotEstimable, Outcome, Result, Score, Setting
-from rater.analysis.wording import CLAIM, counted
+from rater.analysis.sentences import CLAIM, counted
 
 TEST = "ordinal mixed model"
 SCORE: Score = "log_odds"

@@ -1,4 +1,4 @@
-"""Draw what was answered in each arm: stacked diverging bars for points, densities for numbers."""
+"""Figures of answers by arm: points, densities, choices and guesses."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,15 +6,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from rater.analysis.blinding import Blinding
 from rater.analysis.describe import ArmSummary
 from rater.analysis.primary import DimensionAnalysis
-from rater.analysis.wording import counted, number
+from rater.analysis.results import Result
+from rater.analysis.sentences import counted, number
 from rater.report.figures.style import (
+    ARMS,
     INK,
     MUTED,
     PAPER,
@@ -28,13 +32,40 @@ from rater.report.figures.style import (
 )
 from rater.study.scales import Choice
 
-Floats = NDArray[np.float64]
-MOST_ARMS = 24
-_BINS = 200
+PARTS = ("won", "tied", "lost")
+_LOOKS = ((ARMS[0], "#ffffff"), ("#ececf0", "#000000"), (ARMS[1], "#000000"))
 _LEAST_LABELLED = 0.06
 
 
-def in_order(arms: Sequence[ArmSummary], doses: Mapping[str, float]) -> list[ArmSummary]:
+def draw_shares(
+    figure: Figure, axes: Axes, rows: Sequence[tuple[str, tuple[int, int, int]]], names: Sequence[str]
+) -> None:
+    """Draw each row's parts as shares of it, with its size under its name, and a legend above."""
+    for row, (_, counts) in enumerate(rows):
+        left, total = 0.0, max(sum(counts), 1)
+        for count, name, (colour, writing) in zip(counts, names, _LOOKS, strict=True):
+            share, label = count / total, name if row == 0 else None
+            axes.barh(
+                row, share, left=left, height=0.6, color=colour, edgecolor=MUTED, linewidth=0.5, label=label
+            )
+            if share >= _LEAST_LABELLED:
+                middle = left + share / 2
+                axes.text(middle, row, f"{share:.0%}", ha="center", va="center", fontsize=8, color=writing)
+            left += share
+    axes.set_yticks(range(len(rows)), [f"{wrap(name, 24)}\nn = {sum(counts):,}" for name, counts in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(0, 1)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    axes.grid(visible=False, axis="y")
+    figure.legend(loc="outside upper left", ncols=3)
+
+
+Floats = NDArray[np.float64]
+MOST_ARMS = 24
+_BINS = 200
+
+
+def arms_in_order(arms: Sequence[ArmSummary], doses: Mapping[str, float]) -> list[ArmSummary]:
     """Put arms in the order of their doses, those without one first; without doses they stay."""
     return sorted(arms, key=lambda arm: doses.get(arm.arm, -math.inf)) if doses else list(arms)
 
@@ -43,7 +74,7 @@ def sketch_points(
     found: DimensionAnalysis, points: Sequence[Choice], name: str, *, doses: Mapping[str, float]
 ) -> Sketch:
     """Draw the share of every point in each arm, stacked around the middle of the scale."""
-    arms = [arm for arm in in_order(found.arms, doses) if arm.n][:MOST_ARMS]
+    arms = [arm for arm in arms_in_order(found.arms, doses) if arm.n][:MOST_ARMS]
     colours = point_colours(len(points))
     legend_rows = -(-len(points) // _columns(points))
     figure, axes = new_axes(1.1 + 0.62 * len(arms) + 0.2 * legend_rows)
@@ -104,7 +135,7 @@ def sketch_numbers(
     found: DimensionAnalysis, frame: pd.DataFrame, name: str, *, doses: Mapping[str, float]
 ) -> Sketch:
     """Draw how the numbers answered are spread in each arm: density, quartiles, median and mean."""
-    arms = [arm for arm in in_order(found.arms, doses) if arm.n][:MOST_ARMS]
+    arms = [arm for arm in arms_in_order(found.arms, doses) if arm.n][:MOST_ARMS]
     rows = frame[frame["dimension"] == found.dimension.name]
     answers = [rows.loc[rows["arm"] == arm.arm, "answer"].to_numpy(dtype=np.float64) for arm in arms]
     low, high = min(each.min() for each in answers), max(each.max() for each in answers)
@@ -155,3 +186,57 @@ def _describe(arm: ArmSummary) -> str:
 def _sizes(found: DimensionAnalysis) -> str:
     n = found.primary.n
     return f"{counted(n.raters, 'rater')} × {counted(n.prompts, 'prompt')}"
+
+
+def sketch_choices(found: DimensionAnalysis, name: str) -> Sketch:
+    """Draw the shares of choices won, tied and lost by each arm."""
+    arms = [arm for arm in found.arms if arm.n][:MOST_ARMS]
+    figure, axes = new_axes(1.1 + 0.55 * len(arms))
+    rows = [(arm.arm, _parts(arm)) for arm in arms]
+    draw_shares(figure, axes, rows, ("preferred", "neither", "the other preferred"))
+    axes.set_xlabel("share of choices")
+    n = found.primary.n
+    return Sketch(
+        name=name,
+        title=f"Choices by arm: {found.dimension.name}",
+        caption=(
+            "How often the text of each arm was preferred among all choices that it was part of "
+            f"({counted(n.raters, 'rater')} × {counted(n.prompts, 'prompt')}). No interval is drawn: "
+            "choices of one rater, or about one prompt, are not independent."
+        ),
+        alt="Stacked bars. "
+        + " ".join(
+            f"{arm}: " + ", ".join(f"{count} {kind}" for kind, count in zip(PARTS, parts, strict=True)) + "."
+            for arm, parts in rows
+        ),
+        figure=figure,
+    )
+
+
+def _parts(arm: ArmSummary) -> tuple[int, int, int]:
+    return arm.wins or 0, arm.ties or 0, arm.losses or 0
+
+
+def sketch_guesses(blinding: Blinding, name: str) -> Sketch:
+    """Draw the shares of right, unknown and wrong guesses by arm."""
+    figure, axes = new_axes(1.1 + 0.55 * len(blinding.counts))
+    rows = [(arm, (right, unknown, wrong)) for arm, right, wrong, unknown in blinding.counts]
+    draw_shares(figure, axes, rows, ("right", "don't know", "wrong"))
+    axes.set_xlabel("share of guesses")
+    index = ""
+    if isinstance(blinding.together, Result):
+        index = f" Bang's index over both arms is {number(blinding.together.estimate)} (0 is chance)."
+    return Sketch(
+        name=name,
+        title="What raters guessed",
+        caption=(
+            f"Guesses of the arm by {counted(blinding.together.n.raters, 'rater')}.{index} Steering that "
+            "works is visible, so that right guesses are no defect by themselves."
+        ),
+        alt="Stacked bars. "
+        + " ".join(
+            f"{arm}: {right} right, {wrong} wrong, {unknown} did not know."
+            for arm, right, wrong, unknown in blinding.counts
+        ),
+        figure=figure,
+    )

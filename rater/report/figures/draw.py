@@ -6,21 +6,23 @@ import numpy as np
 import pandas as pd
 
 from rater.analysis.agreement import Agreement
+from rater.analysis.answer_scale import is_pairwise
 from rater.analysis.blinding import Blinding
-from rater.analysis.bounds import bounds_of, bounds_of_answers
+from rater.analysis.intervals import bounds_of, bounds_of_answers
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import Result
-from rater.analysis.scales import is_pairwise
-from rater.analysis.sensitivity import PowerCurve
-from rater.report.figures.agreement import sketch_agreement
-from rater.report.figures.arms import in_order, sketch_numbers, sketch_points
-from rater.report.figures.choices import sketch_choices
-from rater.report.figures.course import Course, sketch_positions, sketch_times
-from rater.report.figures.doses import sketch_doses
+from rater.analysis.simulated_power import PowerCurve
+from rater.report.figures.arms import (
+    arms_in_order,
+    sketch_choices,
+    sketch_guesses,
+    sketch_numbers,
+    sketch_points,
+)
+from rater.report.figures.curves import sketch_doses, sketch_power
 from rater.report.figures.fonts import FontPlan, plan_fonts
 from rater.report.figures.forest import Effects, sketch_contrasts, sketch_units
-from rater.report.figures.guesses import sketch_guesses
-from rater.report.figures.power import sketch_power
+from rater.report.figures.raters import Course, sketch_agreement, sketch_positions, sketch_times
 from rater.report.figures.style import Drawn, Sketch, clean, drawing, render
 
 
@@ -106,7 +108,7 @@ def _of_course(analysis: Analysis, found: DimensionAnalysis, frame: pd.DataFrame
     if is_pairwise(found.dimension):
         rows, arms = _turned(rows, analysis.planned.contrast)
     else:
-        arms = [arm.arm for arm in in_order(found.arms, analysis.planned.doses) if arm.n]
+        arms = [arm.arm for arm in arms_in_order(found.arms, analysis.planned.doses) if arm.n]
     sketches = []
     if "position" in rows.columns:
         course = Course(rows, arms, bounds_of_answers(found.dimension))

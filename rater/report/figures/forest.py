@@ -1,4 +1,4 @@
-"""Draw differences with their intervals, one to a line: by prompt, by rater, by arm."""
+"""Forest plots: differences with their intervals by prompt, rater or arm."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,15 +6,42 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from rater.analysis.bounds import bounds_of
-from rater.analysis.contrasts import ArmContrast
-from rater.analysis.planned import Planned
-from rater.analysis.results import Outcome, Result
-from rater.analysis.units import UnitEffect
-from rater.analysis.wording import counted, coverage, number
-from rater.report.figures.intervals import draw_interval, keep_within
+from rater.analysis.intervals import Bounds, bounds_of
+from rater.analysis.multiple_comparisons import ArmContrast
+from rater.analysis.plan import Planned
+from rater.analysis.results import Interval, Outcome, Result
+from rater.analysis.sentences import counted, coverage, number
+from rater.analysis.unit_effects import UnitEffect
 from rater.report.figures.style import ARMS, INK, MUTED, PAPER, Sketch, clean, new_axes, wrap
-from rater.report.labelled import short_ids
+from rater.report.numbers import short_ids
+
+_MARGIN = 0.03
+"""The share of the possible range that an axis shows beyond it, so that marks at its ends are whole."""
+
+
+def draw_interval(
+    axes: Axes, at: float, interval: Interval | None, *, colour: str, width: float, upright: bool = False
+) -> None:
+    """Draw an interval at a place on the other axis."""
+    if interval is None:
+        return
+    along, across = [interval.low, interval.high], [at, at]
+    x, y = (across, along) if upright else (along, across)
+    axes.plot(x, y, color=colour, linewidth=width)
+
+
+def keep_within(axes: Axes, bounds: Bounds | None, *, upright: bool = False) -> None:
+    """End an axis where what it shows ends, give or take a margin."""
+    if bounds is None:
+        return
+    low, high = axes.get_ylim() if upright else axes.get_xlim()
+    margin = _MARGIN * (bounds.high - bounds.low)
+    limits = max(low, bounds.low - margin), min(high, bounds.high + margin)
+    if upright:
+        axes.set_ylim(*limits)
+    else:
+        axes.set_xlim(*limits)
+
 
 MOST_LABELLED = 60
 """Beyond so many, names are left out; they would have to be too small to read."""
@@ -35,7 +62,7 @@ class Effects(NamedTuple):
     planned: Planned
 
 
-def in_order(units: Sequence[UnitEffect]) -> list[UnitEffect]:
+def units_in_order(units: Sequence[UnitEffect]) -> list[UnitEffect]:
     """Sort from the largest difference to the smallest: by the shrunken one, where there is one."""
     return sorted(units, key=lambda unit: (-_middle(unit), -unit.raw, unit.unit))
 
@@ -43,7 +70,7 @@ def in_order(units: Sequence[UnitEffect]) -> list[UnitEffect]:
 def sketch_units(effects: Effects, name: str) -> Sketch:
     """Draw the difference on every prompt, or for every rater, raw and shrunken."""
     n = len(effects.units)
-    units = in_order(effects.units)
+    units = units_in_order(effects.units)
     bounds = bounds_of(effects.planned.score, effects.planned.in_order[0])
     if n > MOST_LINES:
         figure, axes = new_axes(3.0)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from rater.analysis.contrasts import ArmContrast
+from rater.analysis.bradley_terry import Ranking
+from rater.analysis.multiple_comparisons import ArmContrast
 from rater.analysis.results import NotEstimable, Result
-from rater.analysis.strengths import Ranking
+from rater.analysis.sentences import SCORE_LABELS, sentence
 from rater.analysis.trend import DoseResponse
-from rater.analysis.wording import SCORE_LABELS, sentence
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.numbers import (
     bare_p,
@@ -21,7 +21,7 @@ from rater.report.numbers import (
     statistic,
     with_interval,
 )
-from rater.report.sections.findings import Findings, outcomes_table, warnings_of
+from rater.report.sections.inputs import Findings, outcomes_table, warnings_of
 
 TESTED_ALONE = "primary, tested alone"
 

@@ -6,18 +6,22 @@ from importlib.metadata import version
 
 import rater
 from rater.analysis.agreement import Agreement
+from rater.analysis.answer_scale import is_pairwise
 from rater.analysis.blinding import Blinding
 from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import compare_with_sesoi, describe_spent_alpha
 from rater.analysis.ordinal.odds import METHOD as ORDINAL_METHOD
 from rater.analysis.results import Estimate, Outcome, Quantity, Result
-from rater.analysis.scales import is_pairwise
+from rater.analysis.sentences import SCOPES, counted, sentence
 from rater.analysis.sequential import INTERVALS_REFERENCE, SPENDING_REFERENCE
-from rater.analysis.wording import SCOPES, counted, sentence
-from rater.report.about import StudyFacts
-from rater.report.amended import describe_amendments, describe_planned_raters, describe_removed_raters
+from rater.report.context import (
+    StudyFacts,
+    describe_amendments,
+    describe_planned_raters,
+    describe_removed_raters,
+)
 from rater.report.document import Bullets, Prose, Section
-from rater.report.sections.findings import Findings
+from rater.report.sections.inputs import Findings
 
 _PROGRAMS = {
     "numpy": "Harris et al. 2020, Nature 585:357–362 (NumPy)",

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from rater.analysis.scales import is_pairwise
-from rater.analysis.texts import rate_texts
-from rater.analysis.wording import counted
+from rater.analysis.answer_scale import is_pairwise
+from rater.analysis.describe import rate_texts
+from rater.analysis.sentences import counted
 from rater.report.document import Block, Prose, Section, Table
 from rater.report.numbers import optional
-from rater.report.sections.findings import Findings
+from rater.report.sections.inputs import Findings
 
 MAX_EXTREMES = 5
 MAX_COMMENTS = 50

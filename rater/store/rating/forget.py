@@ -18,7 +18,7 @@ from rater.names import normalise_name
 from rater.store.engine import overwrite_deleted
 from rater.store.log import Event as LoggedEvent
 from rater.store.log import append_event, read_events
-from rater.store.rating.collected import RaterDigests, digest_rater, read_closings, read_digests
+from rater.store.rating.digests import RaterDigests, digest_rater, read_closings, read_digests
 from rater.store.rating.schema import (
     Answer,
     Comment,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from rater.errors import ClosedError, StateError
 from rater.store.rating.schema import Comment, Guess, Rater, Study, Trial
-from rater.store.rating.sittings import LeftWhy
+from rater.store.rating.sessions import LeftWhy
 from rater.study.state import State
 
 GuessChoice = Literal["first", "second", "unsure"]

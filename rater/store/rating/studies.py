@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from rater.errors import StateError, nearest
 from rater.store.log import append_event
-from rater.store.rating.collected import digest_collected
+from rater.store.rating.digests import digest_collected
 from rater.store.rating.networks import forget_networks
 from rater.store.rating.schema import Amendment, Answer, Booklet, Event, Item, Rater, Study
 from rater.study.protocol import Protocol

@@ -1,4 +1,4 @@
-"""Keep each completion as it is made, list those that exist, and digest them for the log of the ratings.
+"""Sealed completions: insert, list, and digest them; their seeds.
 
 The digest is SHA-256 over these lines, each ended by a line feed, in UTF-8::
 
@@ -22,6 +22,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from rater.store.sealed.schema import Completion
+
+
+def read_seeds(session: Session, study_id: int) -> set[int]:
+    """Read the seeds of a study's completions. Costs one query."""
+    seeds = session.scalars(select(Completion.seed).where(Completion.study_id == study_id).distinct())
+    return {seed for seed in seeds if seed is not None}
 
 
 class Cell(NamedTuple):

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from rater.store.rating import masked_export
-from rater.store.rating.export_tables import Table
+from rater.store.rating import export
+from rater.store.rating.export import Table
 from rater.store.rating.frame import AnswerRow
 from rater.tables.write import csv_lines, order_columns
 
@@ -11,8 +11,8 @@ from rater.tables.write import csv_lines, order_columns
 def answers_csv(rows: Sequence[AnswerRow]) -> Iterator[str]:
     """Write the ratings as `rater export` does: a line an answer, under ids of their own for each rater."""
     in_order = sorted(rows, key=lambda row: (row.rater_id, row.position, row.dimension))
-    values = list(map(masked_export.values, masked_export.mask_answers(in_order)))
-    return _lines(Table(masked_export.COLUMNS, values))
+    values = list(map(export.values, export.mask_answers(in_order)))
+    return _lines(Table(export.COLUMNS, values))
 
 
 def raters_csv(raters: Table) -> Iterator[str]:

@@ -21,9 +21,8 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from rater.store.engine import disposing, writing
-from rater.store.rating.as_published import read_booklets, read_checks, read_items
 from rater.store.rating.open import create_rating
-from rater.store.rating.publication import insert_study
+from rater.store.rating.publication import insert_study, read_booklets, read_checks, read_items
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.state import State
 from rater.web.settings import WebSettings, running

@@ -11,18 +11,16 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from rater.errors import DatabaseError
 from rater.store.engine import empty_wal, reading, writing
-from rater.store.rating import masked
-from rater.store.rating.export_tables import read_rater_table
+from rater.store.rating import counts
+from rater.store.rating.export import log_masked_export, read_rater_table
 from rater.store.rating.frame import read_answers
-from rater.store.rating.invitations import count_invitations, make_invitations
-from rater.store.rating.masked_export import log_masked_export
+from rater.store.rating.raters import count_invitations, make_invitations
 from rater.store.rating.studies import PublishedStudy, find_study, list_studies, move_study
 from rater.study.state import State
 from rater.web.desk import access, downloads, preview
-from rater.web.desk.moves import find_transition
-from rater.web.desk.overview import read_overview, study_page
+from rater.web.desk.dashboard import read_order, read_overview, study_page
 from rater.web.desk.pages import ConfirmPage, InvitePage, PreviewPage, StudiesPage, StudyLine, render
-from rater.web.desk.table import read_order
+from rater.web.desk.transitions import find_transition
 from rater.web.security import CONTENT_SECURITY_POLICY, DESK_PATH
 from rater.web.settings import running
 
@@ -48,7 +46,7 @@ def init_app(app: Flask, create_app: preview.AppFactory) -> None:
 def studies() -> str:
     """List the studies. Costs three queries, however many there are; no answer is read."""
     with reading(running().engine) as session:
-        found, progress = list_studies(session), masked.read_progress_by_study(session)
+        found, progress = list_studies(session), counts.read_progress_by_study(session)
     lines = [
         StudyLine(
             url=url_for("desk.study", name=study.name),

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from rater.analysis.ratings import Ratings
+from rater.analysis.contrast_data import Ratings
 
 
 @dataclass(frozen=True)

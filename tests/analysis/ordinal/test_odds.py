@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rater.analysis.contrast_data import Ratings, select_ratings
 from rater.analysis.ordinal.odds import analyze_ordinal, ordinal_test
-from rater.analysis.ratings import Ratings, select_ratings
 from rater.analysis.results import NotEstimable, Outcome, Result
 
 

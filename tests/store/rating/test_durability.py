@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from rater.store.engine import writing
 from rater.store.rating.open import open_rating
 from rater.store.rating.raters import Arrival, claim_booklet
-from rater.store.rating.sittings import find_sitting
+from rater.store.rating.sessions import find_sitting
 from rater.store.rating.studies import get_study
 from rater.store.rating.trials import Judgement, Submission, record_answers
 

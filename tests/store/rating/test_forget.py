@@ -10,8 +10,8 @@ from rater.errors import StateError
 from rater.store.engine import empty_wal, reading, sqlite_path, writing
 from rater.store.log import append_event
 from rater.store.rating import forget
-from rater.store.rating.as_published import get_study_row
 from rater.store.rating.digests import digest_published
+from rater.store.rating.publication import get_study_row
 from rater.store.rating.schema import (
     Answer,
     Base,

@@ -10,7 +10,7 @@ from rater.store.engine import reading, writing
 from rater.store.rating.networks import forget_old_networks, network_digest
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Invitation, NetworkCount, Rater
-from rater.store.rating.sittings import digest
+from rater.store.rating.sessions import digest
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.state import State
 

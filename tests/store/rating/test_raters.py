@@ -12,16 +12,9 @@ from sqlalchemy.orm import Session
 from rater.errors import ClosedError, FullError, StateError
 from rater.store.engine import open_engine, reading, writing
 from rater.store.rating.frame import read_answers
-from rater.store.rating.raters import (
-    Arrival,
-    Limits,
-    Offer,
-    claim_booklet,
-    has_free_booklet,
-    read_offer,
-)
+from rater.store.rating.raters import Arrival, Limits, Offer, claim_booklet, has_free_booklet, read_offer
 from rater.store.rating.schema import Answer, Rater, Token
-from rater.store.rating.sittings import Sitting, digest, find_sitting, new_token
+from rater.store.rating.sessions import Sitting, digest, find_sitting, new_token
 from rater.store.rating.steps import finish_instructions
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, record_answers, view_trial

@@ -13,7 +13,7 @@ from rater.store.log import read_events
 from rater.store.rating.publication import NewBooklet, NewItem, insert_study
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Booklet, Event, Item, Trial
-from rater.store.rating.sittings import find_sitting
+from rater.store.rating.sessions import find_sitting
 from rater.store.rating.studies import (
     Progress,
     PublishedStudy,

@@ -37,14 +37,14 @@ print(json.dumps({"seen": seen, "opened": sorted(set(opened)), "modules": sorted
 """
 UNBLINDING = (
     "rater.analysis",
-    "rater.custody",
+    "rater.admin",
     "rater.generate",
     "rater.publish",
     "rater.report",
     "rater.steering",
     "rater.store.sealed",
     "rater.study.arms",
-    "rater.study.plan",
+    "rater.study.design",
     "rater.study.study",
     "rater.unblind",
     "torch",

@@ -16,8 +16,8 @@ from sqlalchemy import event, update
 from werkzeug.test import TestResponse
 
 from rater.store.engine import disposing, reading, writing
-from rater.store.rating.invitations import count_invitations
 from rater.store.rating.open import create_rating, open_rating
+from rater.store.rating.raters import count_invitations
 from rater.store.rating.schema import Comment, Guess, Study
 from rater.store.rating.studies import get_study, move_study
 from rater.study.protocol import Protocol

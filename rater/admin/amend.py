@@ -1,0 +1,169 @@
+"""Amend a published study: its texts and its number of raters, and nothing that its results rest on."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from rater.errors import StateError
+from rater.publish.draft import draft_publication
+from rater.publish.publish import explain_lost_key
+from rater.store.engine import disposing, reading, writing
+from rater.store.rating.amendments import (
+    NewAmendment,
+    insert_amendment,
+    read_logged_amendments,
+    require_amendable,
+)
+from rater.store.rating.open import open_rating
+from rater.store.rating.publication import NewBooklet
+from rater.store.rating.studies import PublishedStudy, get_study
+from rater.store.sealed.completions import KeptCompletion, read_completions
+from rater.store.sealed.open import open_sealed
+from rater.store.sealed.studies import find_secrets, get_sealed_study
+from rater.study.study import Study
+
+_AMENDABLE = re.compile(
+    r"(title|consent|content_notice|screening|instructions|thanks|debrief|debrief_at_once|final_comment"
+    r"|break_every|go_on_at_once|endings|recruitment|invited_only|booklet_hours|late_raters|translations"
+    r"|accent)\b.*"
+    r"|practice\[\d+\]\.(prompt|text|other_text|feedback)"
+    r"|dimensions\[\d+\]\.(question|comment)"
+    r"|blinding\.(question|unsure)"
+    r"|plan\.(raters|ratings_per_item)"
+)
+"""The fields that an amendment may change, as paths; everything else is frozen by publication."""
+WHAT_CAN = (
+    "texts around the trials and questions' wording, screening, breaks, endings, recruitment, the rule for "
+    "drop-outs, and more raters"
+)
+
+
+@dataclass(frozen=True)
+class AmendedStudy:
+    """What an amendment came to."""
+
+    version: int
+    changes: tuple[str, ...]
+    n_raters_added: int
+    log_head: str
+
+
+@dataclass(frozen=True)
+class _Sealed:
+    """A study's sealed half, as far as amending needs it."""
+
+    study: Study
+    completions: list[KeptCompletion]
+    seed: str
+
+
+@dataclass(frozen=True)
+class _Examined:
+    """What would be amended."""
+
+    published: PublishedStudy
+    dealt: tuple[int, ...]
+    """How many booklets each amendment before this one added."""
+    n_more: int
+    changes: tuple[str, ...]
+
+
+def preview(sealed_url: str, rating_url: str, study: Study) -> tuple[str, ...]:
+    """Name the fields that an amendment would change, and change nothing.
+
+    Raises:
+        StateError: as `amend_study`.
+    """
+    with explain_lost_key(rating_url, study.name):
+        sealed = _read_sealed(sealed_url, study)
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        return _examine(session, sealed, study).changes
+
+
+def amend_study(
+    sealed_url: str, rating_url: str, study: Study, *, reason: str, by: str, now: datetime
+) -> AmendedStudy:
+    """Put a changed declaration in force as the next version of a published study.
+
+    It is the sealed declaration that it is held against, so this opens the sealed database: it is for whoever
+    may hold that. The sealed declaration stays as it was, and with it the study's hash and commitment.
+
+    Raises:
+        StateError: the study is not published or is closed, or what was changed cannot be, or nothing was.
+    """
+    with explain_lost_key(rating_url, study.name):
+        sealed = _read_sealed(sealed_url, study)
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        found = _examine(session, sealed, study)
+        new = NewAmendment(
+            protocol=study.protocol,
+            booklets=_added_booklets(sealed, found.dealt, found.n_more) if found.n_more else (),
+            changes=found.changes,
+            study_hash=study.hash,
+            reason=reason,
+            by=by,
+        )
+        version, head = insert_amendment(session, found.published.id, new, now=now)
+    return AmendedStudy(version, found.changes, found.n_more, head)
+
+
+def _examine(session: Session, sealed: _Sealed, study: Study) -> _Examined:
+    """Hold a changed declaration against what is published."""
+    published = get_study(session, study.name)
+    require_amendable(session, published.id)
+    dealt = tuple(each.n_booklets_added for each in read_logged_amendments(session, published.id))
+    n_more = _more_raters(study, sealed.study.n_raters + sum(dealt))
+    changes = _changes(published, study, n_more)
+    if not changes:
+        msg = f"Study {study.name!r} is what the file says already; nothing is amended."
+        raise StateError(msg)
+    return _Examined(published, dealt, n_more, changes)
+
+
+def _read_sealed(sealed_url: str, changed: Study) -> _Sealed:
+    """Read a published study's sealed half, and refuse a declaration that changes what results rest on."""
+    name = changed.name
+    with disposing(open_sealed(sealed_url)) as engine, reading(engine) as session:
+        kept = get_sealed_study(session, name)
+        secrets = find_secrets(session, kept.id)
+        completions = read_completions(session, kept.id)
+    if secrets is None:
+        msg = f"Study {name!r} is not published yet: change its file, and run: rater generate FILE"
+        raise StateError(msg)
+    refused = [path for path in changed.changes_from(kept.canonical_json) if not _AMENDABLE.fullmatch(path)]
+    if refused:
+        msg = (
+            f"Study {name!r} cannot be amended in {', '.join(refused)}: what results rest on is frozen "
+            f"by publication. Valid: {WHAT_CAN}. For anything else publish a new study under a new name"
+        )
+        raise StateError(f"{msg}.")
+    study = Study.model_validate_json(kept.canonical_json)
+    return _Sealed(study, completions, secrets.seed)
+
+
+def _more_raters(study: Study, n_dealt: int) -> int:
+    if study.n_raters < n_dealt:
+        msg = (
+            f"plan asks for {study.n_raters} raters, but {n_dealt} booklets are dealt, and raters may hold "
+            f"them; valid: at least {n_dealt}"
+        )
+        raise StateError(f"{msg}.")
+    return study.n_raters - n_dealt
+
+
+def _changes(published: PublishedStudy, study: Study, n_more: int) -> tuple[str, ...]:
+    """Name the fields that differ from the version in force."""
+    before = published.protocol.model_dump(mode="json")
+    after = study.protocol.model_dump(mode="json")
+    changed = [name for name in after if before[name] != after[name]]
+    return (*changed, "plan.raters") if n_more else tuple(changed)
+
+
+def _added_booklets(sealed: _Sealed, dealt: Sequence[int], n_more: int) -> Sequence[NewBooklet]:
+    before = draft_publication(sealed.study, sealed.completions, sealed.seed, added=dealt)
+    after = draft_publication(sealed.study, sealed.completions, sealed.seed, added=(*dealt, n_more))
+    known = {booklet.id for booklet in before.booklets}
+    return [booklet for booklet in after.booklets if booklet.id not in known]

@@ -1,0 +1,170 @@
+"""Read a study's answers without arms, and look up what each column of an export means."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy.orm import DeclarativeBase
+
+from rater.store.dictionary import Meaning, meanings_of
+from rater.store.engine import disposing, reading, writing
+from rater.store.rating import export
+from rater.store.rating.export import Options, Table, read_export_tables
+from rater.store.rating.frame import AnswerRow, read_answers
+from rater.store.rating.open import open_rating
+from rater.store.rating.schema import Answer, Item, Trial
+from rater.store.rating.studies import get_study
+from rater.store.sealed.schema import Completion
+
+_FROM: dict[str, tuple[type[DeclarativeBase], str]] = {
+    "rater": (Answer, "rater_id"),
+    "position": (Answer, "position"),
+    "item": (Item, "id"),
+    "other_item": (Trial, "other_item_id"),
+    "prompt": (Item, "prompt"),
+    "arm": (Completion, "arm"),
+    "sample": (Completion, "sample"),
+    "dimension": (Answer, "dimension"),
+    "answer": (Answer, "value"),
+    "comment": (Answer, "comment"),
+    "is_repeat": (Trial, "is_repeat"),
+    "n_revisions": (Answer, "revision"),
+    "shown_ms": (Answer, "shown_ms"),
+    "first_render_ms": (Answer, "first_render_ms"),
+    "hidden_ms": (Answer, "hidden_ms"),
+    "answered_at": (Answer, "answered_at"),
+}
+"""Each column of an export, in its order, and the column of the schema that it comes from."""
+
+_WHOLE_MS = ("shown_ms", "first_render_ms", "hidden_ms")
+
+
+@dataclass(frozen=True)
+class MaskedExport:
+    """Ratings that may be seen while their study is blind."""
+
+    frame: pd.DataFrame
+    log_head: str
+    """The head of the study's log, with this export in it."""
+
+
+def read_unarmed_frame(rating_url: str, name: str) -> pd.DataFrame:
+    """Read the latest revision of every answer, one row each, without arms. Costs two queries.
+
+    Its items are the same for all raters, so that it is for our own use and not to be handed out.
+
+    Raises:
+        StateError: the study is not published.
+    """
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        return _frame(read_answers(session, get_study(session, name).id))
+
+
+def export_masked(rating_url: str, name: str, *, who: str, now: datetime) -> MaskedExport:
+    """Read the ratings under ids of their own for each rater, and log it. Costs three queries, an insert.
+
+    Raises:
+        StateError: the study is not published.
+    """
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        study_id = get_study(session, name).id
+        rows = read_answers(session, study_id)
+        head = export.log_masked_export(
+            session, study_id, who=who, by="command", n_answers=len(rows), now=now
+        )
+    return MaskedExport(_frame(export.mask_answers(rows)), head)
+
+
+def mask_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give each rater's items ids of their own, as in a masked export."""
+    columns = [column for column in ("item", "other_item") if column in frame.columns]
+    masked = {
+        column: [
+            item if pd.isna(item) else export.masked_id(str(rater), str(item))
+            for rater, item in zip(frame["rater"], frame[column], strict=True)
+        ]
+        for column in columns
+    }
+    return frame.assign(**masked)
+
+
+def log_permuted_export(rating_url: str, name: str, *, who: str, n_answers: int, now: datetime) -> str:
+    """Log that ratings under permuted arms were written to files, and return the log's new head."""
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        study_id = get_study(session, name).id
+        return export.log_masked_export(
+            session, study_id, who=who, by="permuted", n_answers=n_answers, now=now
+        )
+
+
+def read_tables(rating_url: str, name: str, options: Options, *, now: datetime) -> dict[str, pd.DataFrame]:
+    """Read the tables that go with the ratings: raters, guesses, comments, and who raters are if asked for.
+
+    Raises:
+        StateError: the study is not published.
+    """
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        tables = read_export_tables(session, get_study(session, name), options, now=now)
+    return {name: _table_frame(table) for name, table in tables.items()}
+
+
+def _frame(rows: list[AnswerRow]) -> pd.DataFrame:
+    frame = pd.DataFrame(map(export.values, rows), columns=list(export.COLUMNS))
+    return frame.astype(dict.fromkeys(_WHOLE_MS, "Int64"))
+
+
+def _table_frame(table: Table) -> pd.DataFrame:
+    return pd.DataFrame(table.rows, columns=list(table.columns))
+
+
+_TEXTS_FROM: dict[str, tuple[type[DeclarativeBase], str]] = {
+    "item": (Item, "id"),
+    "prompt": (Item, "prompt"),
+    "arm": (Completion, "arm"),
+    "sample": (Completion, "sample"),
+    "text": (Item, "text"),
+    "nll": (Completion, "nll"),
+    "repetition": (Completion, "repetition"),
+}
+_TEXTS_COUNTED = {
+    "n_characters": Meaning("Characters of the text, as raters saw it.", "experimenter"),
+    "n_tokens": Meaning("Generated tokens; none for a text from a file.", "sealed"),
+    "dimension": Meaning("The dimension that the mean is of.", "experimenter"),
+    "mean_rating": Meaning(
+        "Mean of the text's ratings on the dimension by all raters, repeats left out; of texts chosen "
+        "between, of the preferences for it.",
+        "sealed",
+    ),
+    "n_ratings": Meaning("The number of ratings in mean_rating.", "experimenter"),
+    "mean_rating_kept": Meaning(
+        "The same mean without raters who are excluded by the study's rules, as in the report.", "sealed"
+    ),
+    "n_ratings_kept": Meaning("The number of ratings in mean_rating_kept.", "experimenter"),
+}
+
+
+def text_meanings() -> dict[str, tuple[str, str]]:
+    """Return what the columns of the table of texts mean, and who may see them."""
+    of_schema = {column: meanings_of(table)[name] for column, (table, name) in _TEXTS_FROM.items()}
+    return {
+        name: (meaning.description, meaning.seen_by) for name, meaning in (of_schema | _TEXTS_COUNTED).items()
+    }
+
+
+def in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put an export's columns and rows in their order, so that the same answers give the same file."""
+    columns = [column for column in _FROM if column in frame.columns]
+    rest = sorted(set(frame.columns) - set(columns))
+    return frame[[*columns, *rest]].sort_values(["rater", "position", "dimension"]).reset_index(drop=True)
+
+
+def data_dictionary(columns: list[str], *, masked: bool) -> dict[str, Meaning]:
+    """Look up what the columns of an export mean, in the words of the schema."""
+    meanings = {
+        column: meanings_of(table)[attribute]
+        for column, (table, attribute) in _FROM.items()
+        if column in columns
+    }
+    if not masked:
+        return meanings
+    return {column: export.MEANINGS.get(column, meaning) for column, meaning in meanings.items()}

@@ -1,0 +1,296 @@
+"""Read an archive back into fresh databases; nothing of it stays before every byte was held to its digest.
+
+Files of rows are read line by line, and written as they are read, so that an archive takes no more memory
+than its longest line. Both databases are verified before the first is committed. The sealed one is committed
+first: a kill in between leaves a pair without a published study, which the same command completes.
+"""
+
+import contextlib
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from sqlalchemy import Table, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from rater.admin.archive import (
+    FORMAT,
+    MANIFEST,
+    PERSONAL,
+    continue_numbering,
+    insert_rows,
+    rating_rows,
+    sealed_rows,
+)
+from rater.errors import SealError, StateError
+from rater.harmless import harmless
+from rater.store.engine import disposing, writing
+from rater.store.log import read_events
+from rater.store.migrate import HEAD
+from rater.store.rating.open import create_rating
+from rater.store.rating.publication import get_study_row
+from rater.store.rating.schema import Event
+from rater.store.sealed.open import create_sealed
+from rater.study.declaration import Name
+from rater.verify.checks import Check, unless_unreadable
+from rater.verify.rating import verify_rating
+from rater.verify.sealed import verify_sealed
+
+MAX_BYTES = 2 * 1024**3
+"""More than this an archive may not unpack to."""
+MAX_RATIO = 200
+"""A file may not unpack to more times its packed size: rows of a study pack 5 to 40 times."""
+MAX_FILES = 10_000
+_MAX_LINE_BYTES = 64 * 1024**2
+_MAX_MANIFEST_BYTES = 16 * 1024**2
+_SMALL_BYTES = 1024**2
+"""A file of up to this size may have any ratio."""
+_CHUNK = 1024**2
+_ENCRYPTED = 0x1
+"""The flag of an encrypted file in a zip."""
+_BATCH = 1_000
+
+_NO_ZIP = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError, OSError)
+"""What reading a damaged zip raises."""
+_NO_ROWS = (ValueError, KeyError, AttributeError, TypeError, OverflowError, RecursionError, SQLAlchemyError)
+"""What rows raise that are not those of their table."""
+
+
+class Manifest(BaseModel):
+    """What an archive says of itself."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    format: int
+    study: str
+    log_head: str
+    revisions: dict[str, str]
+    versions: dict[str, str]
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A study that was read back."""
+
+    name: str
+    log_head: str
+    checks: tuple[Check, ...]
+
+
+class _Half(NamedTuple):
+    """One of the two databases that an archive is read into."""
+
+    which: str
+    session: Session
+    tables: Mapping[str, Table]
+    is_there: bool
+    """Whether it holds the archive's study already."""
+
+
+def import_study(path: Path, *, rating_url: str, sealed_url: str) -> Imported:
+    """Read an archive into databases that hold no study yet, and verify it there before it stays.
+
+    Nothing is written to the disk but the databases' own rows: names in the archive are never paths here.
+    A pair that holds this very study already is verified and left as it is; one that an import was killed on
+    is completed.
+
+    Raises:
+        SealError: the archive was changed, or what is in it does not verify.
+        StateError: it is not an archive of this version, or the databases hold another study.
+    """
+    with contextlib.ExitStack() as stack:
+        archive = stack.enter_context(_opened(path))
+        _require_bounded(path, archive)
+        manifest = _read_manifest(path, archive)
+        rating = stack.enter_context(disposing(create_rating(rating_url)))
+        sealed = stack.enter_context(disposing(create_sealed(sealed_url)))
+        session = stack.enter_context(writing(rating))
+        sealed_session = stack.enter_context(writing(sealed))  # entered last, and so committed first
+        tables = {name: own.table for name, own in rating_rows(0, with_identifiers=True).items()}
+        sealed_tables = {name: own.table for name, own in sealed_rows(0).items()}
+        halves = (
+            _Half("rating", session, tables, _holds(session, "rating", manifest)),
+            _Half("sealed", sealed_session, sealed_tables, _holds(sealed_session, "sealed", manifest)),
+        )
+        _read_in(path, archive, manifest, halves)
+        checks = _verify(path, manifest, session, sealed_session)
+    return Imported(manifest.study, manifest.log_head, checks)
+
+
+def _verify(path: Path, manifest: Manifest, session: Session, sealed_session: Session) -> tuple[Check, ...]:
+    _require_one_study(path, session, sealed_session)
+    row = get_study_row(session, manifest.study)
+    checks = (
+        *unless_unreadable(verify_rating(session, row, head=manifest.log_head)),
+        *unless_unreadable(verify_sealed(session, sealed_session, row)),
+    )
+    wrong = [check for check in checks if check.outcome == "altered"]
+    if wrong:
+        msg = f"{path} is refused: its {wrong[0].name} was altered. {harmless(wrong[0].says)}"
+        raise SealError(msg)
+    return checks
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a zip, and turn what a damaged one raises while it is read into an error without a traceback."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except _NO_ZIP as error:
+        msg = f"{path} cannot be read as a zip: {error}. Valid: a file that rater archive wrote."
+        raise StateError(msg) from error
+
+
+def _read_manifest(path: Path, archive: zipfile.ZipFile) -> Manifest:
+    try:
+        with archive.open(MANIFEST) as stream:
+            manifest = Manifest.model_validate_json(stream.read(_MAX_MANIFEST_BYTES))
+        TypeAdapter(Name).validate_python(manifest.study)
+    except (KeyError, ValidationError) as error:
+        msg = f"{path} has no manifest that can be read. Valid: a file that rater archive wrote."
+        raise StateError(msg) from error
+    if manifest.format != FORMAT or manifest.revisions != HEAD:
+        msg = (
+            f"{path} was written by rater {harmless(manifest.versions.get('rater', '?'))}, in another format "
+            "than this version reads. Install that version."
+        )
+        raise StateError(msg)
+    return manifest
+
+
+def _holds(session: Session, which: str, manifest: Manifest) -> bool:
+    """Return whether a database holds the archived study already: the import was killed, or is done.
+
+    Raises:
+        StateError: it holds another one, or this one with another log.
+    """
+    names = list(session.scalars(text("SELECT name FROM study")))
+    if not names:
+        return False
+    is_it = names == [manifest.study]
+    if is_it and which == "rating":
+        events = read_events(session, Event, get_study_row(session, manifest.study).id)
+        is_it = bool(events) and events[-1].hash == manifest.log_head
+    if not is_it:
+        msg = (
+            f"The {which} database holds a study already; an archive is read into fresh databases. "
+            "Name new ones with --ratings and --sealed."
+        )
+        raise StateError(msg)
+    return True
+
+
+def _read_in(path: Path, archive: zipfile.ZipFile, manifest: Manifest, halves: tuple[_Half, _Half]) -> None:
+    """Read every file once: hold it to its digest, and insert its rows where they are missing.
+
+    Raises:
+        SealError: a file was changed, is missing, or is not in the manifest.
+    """
+    names = set(archive.namelist()) - {MANIFEST}
+    for name in sorted(names ^ manifest.sha256.keys()):
+        raise _changed(path, name)
+    for half in halves:
+        for table_name, table in half.tables.items():
+            file = f"{half.which}/{table_name}.jsonl"
+            if file in names:
+                names.remove(file)
+                _read_rows(path, archive, manifest, file=file, table=table, half=half)
+            elif table_name != PERSONAL:
+                msg = f"The archive has no {file}."
+                raise SealError(msg)
+    for name in names:
+        with archive.open(name) as stream:
+            _HashedLines(stream).require(manifest, path, name)
+
+
+def _read_rows(
+    path: Path, archive: zipfile.ZipFile, manifest: Manifest, *, file: str, table: Table, half: _Half
+) -> None:
+    with archive.open(file) as stream:
+        lines = _HashedLines(stream)
+        if not half.is_there:
+            _insert(half.session, table, file, lines)
+        lines.require(manifest, path, file)
+
+
+def _require_bounded(path: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse what no archive of ours has: files twice, encrypted ones, too many, too large."""
+    entries = archive.infolist()
+    if len({entry.filename for entry in entries}) != len(entries):
+        msg = f"{path} has a file twice, which no archive of ours does."
+        raise SealError(msg)
+    if any(entry.flag_bits & _ENCRYPTED for entry in entries):
+        msg = f"{path} has encrypted files, which no archive of ours has."
+        raise SealError(msg)
+    claimed = sum(entry.file_size for entry in entries)
+    if claimed > MAX_BYTES or len(entries) > MAX_FILES:
+        msg = (
+            f"{path} would unpack to {len(entries):,} files of {claimed:,} bytes; valid: at most "
+            f"{MAX_FILES:,} files of {MAX_BYTES:,} bytes together."
+        )
+        raise SealError(msg)
+    for entry in entries:
+        if entry.file_size > max(_SMALL_BYTES, MAX_RATIO * entry.compress_size):
+            msg = (
+                f"{path} is refused: {harmless(entry.filename)} would unpack from {entry.compress_size:,} to "
+                f"{entry.file_size:,} bytes; valid: at most {MAX_RATIO} times its size."
+            )
+            raise SealError(msg)
+
+
+class _HashedLines:
+    """The lines of a stream, which is hashed as it is read."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._found = stream, hashlib.sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while line := self._stream.readline(_MAX_LINE_BYTES):
+            self._found.update(line)
+            if len(line) == _MAX_LINE_BYTES:
+                msg = f"a line has more than {_MAX_LINE_BYTES:,} bytes"
+                raise ValueError(msg)
+            yield line
+
+    def require(self, manifest: Manifest, path: Path, name: str) -> None:
+        """Hash what was not read, and refuse a file that is not the one in the manifest."""
+        while chunk := self._stream.read(_CHUNK):
+            self._found.update(chunk)
+        if self._found.hexdigest() != manifest.sha256[name]:
+            raise _changed(path, name)
+
+
+def _changed(path: Path, name: str) -> SealError:
+    return SealError(
+        f"{path} was changed since it was written: {harmless(name)} is not what its manifest says."
+    )
+
+
+def _require_one_study(path: Path, *sessions: Session) -> None:
+    """Refuse an archive with a second study, which nothing in it would vouch for."""
+    if any(session.scalar(text("SELECT count(*) FROM study")) != 1 for session in sessions):
+        msg = f"{path} holds another number of studies than one, which no archive of ours does."
+        raise SealError(msg)
+
+
+def _insert(session: Session, table: Table, file: str, lines: _HashedLines) -> None:
+    """Insert a file's rows, a thousand at a time."""
+    try:
+        rows = map(json.loads, lines)
+        while batch := list(islice(rows, _BATCH)):
+            insert_rows(session, table, batch)
+    except _NO_ROWS as error:
+        # a file that was changed is said to be, whatever its rows have become
+        msg = f"The rows in {file} are not those of the table {table.name}."
+        raise SealError(msg) from error
+    continue_numbering(session, table)

@@ -1,0 +1,304 @@
+"""Progress of studies, masked: the list of studies, one study's counts, and the account at closing."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from statistics import mean
+from typing import Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from rater.errors import DatabaseError, StateError
+from rater.publish.texts import SameTexts, count_generated, describe_same_texts
+from rater.store.engine import disposing, reading, sqlite_path
+from rater.store.log import read_events
+from rater.store.rating.counts import Turned, count_booklets, read_raters, read_tallies
+from rater.store.rating.monitoring import Watched, standing, watch_study
+from rater.store.rating.open import open_rating
+from rater.store.rating.raters import count_invitations
+from rater.store.rating.schema import Event
+from rater.store.rating.studies import find_study, get_study, list_studies, read_progress
+from rater.store.sealed import schema
+from rater.store.sealed.completions import KeptCompletion, read_completions
+from rater.store.sealed.open import open_sealed
+from rater.store.sealed.studies import find_secrets, get_sealed_study
+from rater.study.arms import Unsteered
+from rater.study.state import State
+from rater.study.study import Study
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where each rater stood when the study was closed, and the digest of all answers."""
+
+    n_planned: int
+    n_came: int
+    n_finished: int
+    n_partial: int
+    """Raters who answered some texts, and neither finished nor left."""
+    n_unanswering: int
+    """Raters who consented and answered nothing, and did not leave either."""
+    left: dict[str, int]
+    """How many left for good, by how."""
+    n_declined: int
+    n_invited: int
+    """Personal links; 0 where there were none."""
+    n_answers: int
+    """With every revision, as they are digested."""
+    digest: str
+    """SHA-256 over all answers, which the log holds since the closing."""
+
+
+def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
+    """Account for the raters of a closed study. Costs six queries.
+
+    Raises:
+        StateError: the study is not published, or was never closed.
+    """
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        study = get_study(session, name)
+        closings = [event for event in read_events(session, Event, study.id) if event.kind == State.CLOSED]
+        if not closings:
+            msg = f"Study {name!r} is {study.state}, and was not closed yet. Run: rater close {name}"
+            raise StateError(msg)
+        raters = read_raters(session, study.id)
+        n_planned = count_booklets(session, study.id)
+        n_declined = read_tallies(session, study.id).get(Turned.DECLINED, 0)
+        n_invited = count_invitations(session, study.id).n_made
+    sealed = closings[-1].detail
+    stood = [standing(rater, now=now, is_over=True) for rater in raters]
+    standings = Counter(stood)
+    n_partial = sum(
+        rater.n_answered > 0 for rater, at in zip(raters, stood, strict=True) if at == "unfinished"
+    )
+    return Account(
+        n_planned=n_planned,
+        n_came=len(raters),
+        n_finished=standings["finished"],
+        n_partial=n_partial,
+        n_unanswering=standings["unfinished"] - n_partial,
+        left={how: n for how, n in sorted(standings.items()) if how not in {"finished", "unfinished"}},
+        n_declined=n_declined,
+        n_invited=n_invited,
+        n_answers=int(str(sealed["n_answers"])),
+        digest=str(sealed["answers"]),
+    )
+
+
+Sealed = Literal["read", "missing", "not ours"]
+"""Whether the sealed database was read: only it knows of studies that are not published yet."""
+
+
+@dataclass(frozen=True)
+class ListedStudy:
+    """A study, and how far it has come."""
+
+    name: str
+    title: str
+    state: str
+    """As the rating database has it; else "partly generated", "generated", or "published elsewhere"."""
+    n_finished: int
+    n_planned: int
+    """Raters, as `n_finished` too."""
+    n_answers: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All studies by name, and whether those that are not published yet could be seen too."""
+
+    studies: tuple[ListedStudy, ...]
+    sealed: Sealed
+
+
+def list_all(rating_url: str, sealed_url: str) -> Listing:
+    """List the studies of both databases, where they are there. Costs five queries a published study."""
+    published = _list_published(rating_url)
+    unpublished, sealed = _list_sealed(sealed_url)
+    known = {study.name for study in published}
+    both = [*published, *(study for study in unpublished if study.name not in known)]
+    return Listing(tuple(sorted(both, key=lambda study: study.name)), sealed)
+
+
+def _list_published(rating_url: str) -> list[ListedStudy]:
+    path = sqlite_path(rating_url)
+    if path is not None and not path.is_file():
+        return []
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        progress = [(study, read_progress(session, study.id)) for study in list_studies(session)]
+    return [
+        ListedStudy(
+            name=study.name,
+            title=study.protocol.title,
+            state=study.state,
+            n_finished=came.n_finished,
+            n_planned=came.n_booklets,
+            n_answers=came.n_answers,
+        )
+        for study, came in progress
+    ]
+
+
+def _list_sealed(sealed_url: str) -> tuple[list[ListedStudy], Sealed]:
+    path = sqlite_path(sealed_url)
+    if path is not None and not path.is_file():
+        return [], "missing"
+    if path is not None and not os.access(path, os.R_OK | os.W_OK):
+        return [], "not ours"
+    try:
+        with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+            return _read_sealed(session), "read"
+    except DatabaseError:
+        if path is not None:
+            raise
+        return [], "not ours"  # as it should be for the role of the web process
+
+
+def _read_sealed(session: Session) -> list[ListedStudy]:
+    """Read names, titles and counts, of all arms together. Costs three queries."""
+    kept = session.execute(select(schema.Study.id, schema.Study.canonical_json)).all()
+    made = dict(
+        session.execute(
+            select(schema.Completion.study_id, func.count()).group_by(schema.Completion.study_id)
+        ).all()
+    )
+    published = set(session.scalars(select(schema.Publication.study_id)))
+    listed = []
+    for study_id, canonical_json in kept:
+        study = Study.model_validate_json(canonical_json)
+        is_whole = made.get(study_id, 0) == study.n_completions
+        state = (
+            "published elsewhere"
+            if study_id in published
+            else State.GENERATED
+            if is_whole
+            else "partly generated"
+        )
+        listed.append(ListedStudy(study.name, study.title, state, 0, study.n_raters, 0))
+    return listed
+
+
+_IMPROBABLE_NATS = 1.5
+"""With the embedded model texts are readable up to 1.1 nats above the unsteered arm, and falter from 1.7."""
+_REPETITIVE = 0.4
+_EMPTY = 0.1
+
+
+@dataclass(frozen=True)
+class GeneratedArm:
+    """What one arm's completions are like, so that a broken arm is seen before raters see it."""
+
+    arm: str
+    n: int
+    n_planned: int
+    mean_tokens: float | None
+    """None where no text has tokens: they came from a file, or there is none yet."""
+    mean_characters: float
+    share_cut_off: float | None
+    """The share that the length limit cut off; None as above."""
+    share_empty: float
+    mean_repetition: float
+    """The mean share of runs of three words that stood in the text before."""
+    mean_nll: float | None
+    """The mean over texts of what the unsteered model finds of them, in nats per token; None where they came
+    from a file."""
+    looks_broken: str | None
+    """Why raters might be shown what is no text, in a sentence; None where nothing speaks for it."""
+    same_texts: tuple[str, ...] = ()
+    """What it has of texts that raters would read twice, in a sentence each; shared ones at the later arm."""
+
+
+def watch(
+    rating_url: str, sealed_url: str, name: str, *, now: datetime
+) -> Watched | tuple[GeneratedArm, ...]:
+    """Watch a study: a published one by counts and times, one that is only generated by arm.
+
+    Costs five queries, whatever the study's size; the sealed database is not opened for a published study.
+
+    Raises:
+        StateError: there is no such study, or it is published, but not in this rating database: what was
+            generated is not shown by arm any more.
+    """
+    path = sqlite_path(rating_url)
+    if path is None or path.is_file():
+        with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+            study = find_study(session, name)
+            if study is not None:
+                return watch_study(session, study, now=now)
+    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+        kept = get_sealed_study(session, name)
+        secrets = find_secrets(session, kept.id)
+        if secrets is not None:
+            msg = (
+                f"Study {name!r} was published on {secrets.published_at:%Y-%m-%d %H:%M} UTC, but is not in "
+                "this rating database. Name the one that has it with --ratings (or RATER_DATABASE); if its "
+                f"publication was interrupted, run again: rater publish {name}"
+            )
+            raise StateError(msg)
+        completions = read_completions(session, kept.id)
+    return summarise_arms(Study.model_validate_json(kept.canonical_json), completions)
+
+
+def summarise_arms(study: Study, completions: Sequence[KeptCompletion]) -> tuple[GeneratedArm, ...]:
+    """Summarise what was generated, by arm, in the study's order."""
+    n_planned = study.n_completions // len(study.arms)
+    arms = [
+        _summarise(arm, [c for c in completions if c.cell.arm == arm], n_planned) for arm in study.arm_names
+    ]
+    declared = {arm.name: arm for arm in study.arms}
+    nlls = {arm.arm: arm.mean_nll for arm in arms if arm.mean_nll is not None}
+    unsteered = [nll for arm, nll in nlls.items() if isinstance(declared[arm], Unsteered)]
+    usual = min(unsteered or nlls.values(), default=None)
+    same = count_generated(study, completions)
+    return tuple(
+        replace(arm, looks_broken=_looks_broken(arm, usual), same_texts=_same_texts(same, arm.arm))
+        for arm in arms
+    )
+
+
+def _same_texts(same: SameTexts, arm: str) -> tuple[str, ...]:
+    """Describe the texts that an arm shares with an earlier one, or has twice."""
+    own = SameTexts(
+        shared=tuple(each for each in same.shared if each.second == arm),
+        repeated=tuple(each for each in same.repeated if each[0] == arm),
+    )
+    return tuple(describe_same_texts(own))
+
+
+def _looks_broken(arm: GeneratedArm, usual_nll: float | None) -> str | None:
+    """Say in a sentence what speaks for an arm's texts being no texts."""
+    if arm.n and arm.share_empty > _EMPTY:
+        what = f"{arm.share_empty:.0%} of its texts are empty"
+    elif arm.mean_repetition > _REPETITIVE:
+        what = f"{arm.mean_repetition:.0%} of its texts' runs of three words stood there before"
+    elif arm.mean_nll is not None and usual_nll is not None and arm.mean_nll - usual_nll > _IMPROBABLE_NATS:
+        what = (
+            f"the unsteered model finds its tokens less likely by {arm.mean_nll - usual_nll:.1f} nats each "
+            "than those of the unsteered arm"
+        )
+    else:
+        return None
+    return f"Arm {arm.arm} looks broken: {what}. Read some before you publish; a smaller coefficient may do."
+
+
+def _summarise(arm: str, made: list[KeptCompletion], n_planned: int) -> GeneratedArm:
+    def average(values: list[float]) -> float:
+        return mean(values) if values else 0.0
+
+    nlls = [c.nll for c in made if c.nll is not None]
+    has_tokens = any(c.n_tokens for c in made)
+    return GeneratedArm(
+        arm=arm,
+        n=len(made),
+        n_planned=n_planned,
+        mean_tokens=average([float(c.n_tokens) for c in made]) if has_tokens else None,
+        mean_characters=average([float(len(c.text)) for c in made]),
+        share_cut_off=average([float(c.stop_reason == "length") for c in made]) if has_tokens else None,
+        share_empty=average([float(not c.text.strip()) for c in made]),
+        mean_repetition=average([c.repetition for c in made]),
+        mean_nll=mean(nlls) if nlls else None,
+        looks_broken=None,
+    )

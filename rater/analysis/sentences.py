@@ -1,0 +1,96 @@
+"""Numbers and counts in words, the same way in every sentence and table."""
+
+import math
+from typing import Literal
+
+from rater.analysis.results import Score
+from rater.study.analysis_plan import Scope
+
+SCORE_LABELS: dict[Score, str] = {
+    "net_superiority": "net superiority",
+    "scale_points": "scale points",
+    "answers": "single answers",
+    "log_odds": "log odds ratio",
+    "log_sd_ratio": "log ratio of SDs",
+}
+"""Names of scores in tables."""
+SCORES = SCORE_LABELS | {"scale_points": "difference in scale points"}
+"""Names of scores in sentences."""
+SCOPES: dict[Scope, str] = {
+    "raters+prompts": "raters and prompts like these",
+    "raters": "raters like these, on these prompts and texts only",
+    "prompts": "prompts like these, for these raters only",
+}
+"""The populations that a declared scope generalises to."""
+CLAIM = f"The claim is about {SCOPES['raters+prompts']}."
+"""The claim of a test over crossed raters and prompts."""
+
+
+def claim_by_unit(unit: Literal["rater", "prompt"], n_raters: int) -> str:
+    """Return the claim of a test over raters alone or over prompts alone."""
+    if unit == "rater":
+        return f"The claim is about {SCOPES['raters']}."
+    raters = "this one rater" if n_raters == 1 else f"these {n_raters} raters"
+    return f"The claim is about {raters}, over prompts like these; it does not extend to other people."
+
+
+def estimand(score: Score, contrast: tuple[str, str], *, pairwise: bool = False) -> str:
+    """Say in words what a score estimates, for a contrast; ``pairwise`` where texts are chosen between."""
+    first, second = contrast
+    if pairwise and score == "net_superiority":
+        return f'how much more often "{first}" is preferred to "{second}" than the other way round'
+    if pairwise and score == "scale_points":
+        return f'by how many degrees "{first}" is preferred to "{second}" on average'
+    if score == "net_superiority":
+        return f'how much more often "{first}" is rated above "{second}" than below, within rater and prompt'
+    if score == "scale_points":
+        return f'mean answer to "{first}" minus mean answer to "{second}", in scale points'
+    return f'how much more often an answer to "{first}" is above one to "{second}" than below, all pooled'
+
+
+def describe_too_few_replicates(n: int, alpha: float) -> str:
+    """Explain that bootstrap replicates do not reach the percentiles of an interval."""
+    return f"no interval: {n:,} replicates do not reach the ends of one of {coverage(1 - alpha)}"
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital and end with a full stop."""
+    full = text[:1].upper() + text[1:]
+    return full if full.endswith((".", "?", "!", "…")) else f"{full}."
+
+
+def counted(n: int, noun: str, plural: str | None = None) -> str:
+    """Count a noun: ``1 rater``, ``12 raters``, ``1,200 answers``, ``2 guesses``."""
+    return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Round to digits, with a real minus sign and no minus zero."""
+    text = f"{value:,.{digits}f}"
+    if text.startswith("-"):
+        text = text[1:] if not text.strip("-0.,") else "−" + text[1:]
+    return text
+
+
+def round_down(value: float) -> str:
+    """Round down to two digits, so that what is below a limit does not read as the limit."""
+    return f"{math.floor(100 * value) / 100:g}"
+
+
+def p_value(p: float) -> str:
+    """Write a p-value after the APA: ``p = .048``, ``p < .001``, ``p > .999``."""
+    if p < 0.001:
+        return "p < .001"
+    if p > 0.999:
+        return "p > .999"
+    return f"p = {p:.3f}".replace("0.", ".")
+
+
+def significant(value: float) -> str:
+    """Write a small number, such as a significance level, with three significant digits."""
+    return f"{value:.3g}"
+
+
+def coverage(share: float) -> str:
+    """Write what an interval covers: ``95 %``, ``99.695 %``; what it leaves out has three digits at most."""
+    return f"{100 * (1 - float(significant(1 - share))):g} %"

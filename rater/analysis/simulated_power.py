@@ -1,0 +1,149 @@
+"""Simulated power of the primary test, and the differences that a finished study could detect.
+
+Answers are drawn for trials as they would be dealt (`rater.analysis.simulate`), and go through the very test
+that the analysis uses: so the estimate is the design's own.
+
+The trials are those that were rated; the answers to them are simulated with the planner's variances, and not
+with the estimated effect, whose "observed power" is only its p-value in other words (Hoenig & Heisey 2001,
+Am. Stat. 55:19–24).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from rater.analysis.answer_scale import Judged
+from rater.analysis.contrast_data import Ratings, score_cells
+from rater.analysis.crossed import Compared
+from rater.analysis.intervals import Progress
+from rater.analysis.pilot import assume
+from rater.analysis.plan import Planned
+from rater.analysis.preferences import Preferred, score_preferences
+from rater.analysis.results import Counts, Result
+from rater.analysis.scope import make_primary
+from rater.analysis.simulate import (
+    Scale,
+    Spread,
+    Trials,
+    difference_of,
+    leave_early,
+    net_superiority_of,
+    simulate,
+)
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """What a planner takes to be so: how answers come about, and who leaves."""
+
+    scale: Scale
+    spread: Spread
+    drop_out: float = 0.0
+    """The share of raters who leave somewhere in their booklet."""
+
+
+@dataclass(frozen=True)
+class Power:
+    """How often the test found the effect, with Wilson's 95 % interval for the simulation's own error."""
+
+    share: float
+    low: float
+    high: float
+    n_simulations: int
+
+
+def estimate_power(
+    trials: Trials,
+    assumed: Assumed,
+    planned: Planned,
+    *,
+    effect: float,
+    rng: np.random.Generator,
+    n_simulations: int = 1_000,
+    progress: Progress | None = None,
+) -> Power:
+    """Simulate studies with an effect in logits, and count those in which the primary test finds one.
+
+    Costs 1 to 3 ms a simulation where every cell is there, and about 10 ms where cells are missing.
+    """
+    n_found = 0
+    for done in range(n_simulations):
+        kept = leave_early(trials, assumed.drop_out, rng)
+        answers = simulate(kept, effect=effect, scale=assumed.scale, rng=rng, spread=assumed.spread)
+        found = make_primary(compared(answers), planned)
+        n_found += isinstance(found, Result) and found.rejects(planned.alpha) and found.estimate * effect >= 0
+        if progress:
+            progress(done + 1, n_simulations)
+    interval = stats.binomtest(n_found, n_simulations).proportion_ci(method="wilson")
+    return Power(n_found / n_simulations, float(interval.low), float(interval.high), n_simulations)
+
+
+def compared(answers: Ratings | Preferred) -> Compared:
+    """Score simulated answers, whose raters and prompts have no names."""
+    cells = score_preferences(answers) if isinstance(answers, Preferred) else score_cells(answers)
+    return Compared(answers, cells, (), ())
+
+
+LOGITS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+MOST_ANSWERS = 50_000
+"""Beyond, nearly any difference that matters is found, and simulating takes minutes."""
+_MOST_SIMULATED = 600_000
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """How often one true difference is found."""
+
+    points: float
+    net_superiority: float | None
+    """The same difference as net superiority; None on a scale without points."""
+    power: Power
+
+
+@dataclass(frozen=True)
+class PowerCurve:
+    """How often each of several true differences is found by a study of one design."""
+
+    points: tuple[CurvePoint, ...]
+    n: Counts
+    alpha: float
+    """The two-sided level of the test; an early look's is small."""
+
+
+def power_curve(
+    ratings: Ratings,
+    planned: Planned,
+    judged: Judged,
+    *,
+    rng: np.random.Generator,
+    say: Callable[[str], None] = lambda _: None,
+) -> PowerCurve | None:
+    """Simulate the primary test on the trials of a contrast; None where that would not be the planned test.
+
+    Costs up to 200 simulations of some milliseconds for each of seven differences.
+
+    Args:
+        ratings: The answers, of which only who rated what is used.
+        planned: The plan; the curve is for the scope of raters and prompts.
+        judged: What was judged, on which scale.
+        rng: What the simulations draw from.
+        say: Told before each difference.
+    """
+    n = ratings.count()
+    if planned.scope != "raters+prompts" or min(n.raters, n.prompts, n.cells) < 2 or n.answers > MOST_ANSWERS:
+        return None
+    codes = (ratings.rater, ratings.prompt, ratings.item)
+    rater, prompt, item = (np.unique(each, return_inverse=True)[1] for each in codes)
+    trials = Trials(rater, prompt, item, ratings.is_first)
+    n_simulations = int(np.clip(_MOST_SIMULATED // n.answers, 40, 200))
+    assumed = Assumed(assume(judged), Spread())
+    found = []
+    for logits in LOGITS:
+        points = difference_of(logits, assumed.scale, assumed.spread)
+        say(f"Simulating studies with a difference of {points:.2f} points")
+        power = estimate_power(trials, assumed, planned, effect=logits, rng=rng, n_simulations=n_simulations)
+        net = net_superiority_of(logits, assumed.scale, assumed.spread)
+        found.append(CurvePoint(points, net, power))
+    return PowerCurve(tuple(found), n, planned.alpha)

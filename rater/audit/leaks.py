@@ -1,0 +1,272 @@
+"""Search the rating database for arms: every table, and the bytes of the file.
+
+What a study shows (its protocol, dimensions, prompts and texts) is content, as are its name, which raters
+never see, and who looked at it and why. All else is structure, tables and columns that this version does not
+know included.
+
+Rows are searched value by value (`rater.audit.leaks`). Here the question is what else is in the
+file: a mark counts unless the bytes around it are those around the same mark in a value that a row holds now.
+A value that SQLite moved leaves pieces of itself behind, so six equal bytes around a mark are enough.
+"""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import MetaData, Table, inspect, select, text
+from sqlalchemy.orm import Session
+
+from rater.audit.findings import Hit, Severity
+from rater.audit.marks import Mark, Searcher
+from rater.store.rating.schema import Base
+from rater.study.state import PUBLISHED_STATES
+
+_CONTENT = {
+    "amendment.protocol",
+    "answer.comment",
+    "answer.dimension",
+    "attention_check.dimension",
+    "comment.text",
+    "item.prompt",
+    "item.text",
+    "study.name",
+    "study.protocol",
+    "trial.dimension",
+}
+_FROM_A_LIST = {"study.state", "rater.channel", "rater.left_why", "guess.choice", "tally.kind", "event.kind"}
+_OWN_WORDS = {
+    *PUBLISHED_STATES, "look", "web", "terminal", "commitment",
+    "study_hash", "generation_log", "digests", "protocol", "items", "booklets", "checks", "answers", "raters",
+    "guesses", "n_answers", "last_answer_id", "interim", "declined", "first", "second", "unsure", "stopped",
+    "withdrawn", "screened_out", "failed_practice", "amended", "forgotten", "redacted", "rater", "row", "n",
+}  # fmt: skip
+"""What the app itself writes for every study: states, channels, events and the names of their particulars."""
+_SAID_BY_PEOPLE = {"who", "why", "reason", "by"}
+_REVISIONS = "alembic_version"
+_BATCH = 10_000
+
+
+@dataclass(frozen=True)
+class TableScan:
+    """What searching the tables came to."""
+
+    hits: list[Hit]
+    n_cells: int
+
+
+def scan_tables(session: Session, study_id: int, searcher: Searcher) -> TableScan:
+    """Search all tables; content only of this study. Costs one query a table, and reads every row once."""
+    metadata = MetaData()
+    metadata.reflect(session.connection())
+    found: Counter[tuple[Severity, str, Mark]] = Counter()
+    n_cells = 0
+    for table in metadata.sorted_tables:
+        for name in sorted({table.name, *_places(table).values()} - _known_names()):
+            found.update(("structure", f"the name {name}", mark) for mark in searcher.count(name))
+        for place, value in _own_cells(session, table, study_id):
+            n_cells += 1
+            found.update((severity, place, mark) for severity, mark in _search(place, value, searcher))
+    hits = [
+        Hit(severity, mark.kind, mark.text, f"rating database: {place}", count)
+        for (severity, place, mark), count in found.items()
+    ]
+    return TableScan([*_unknown_to_schema(session), *hits], n_cells)
+
+
+def _unknown_to_schema(session: Session) -> list[Hit]:
+    """List tables and columns that the schema has not: nobody has thought about what is in them."""
+    inspector = inspect(session.connection())
+    known = {table.name: {column.name for column in table.columns} for table in Base.metadata.sorted_tables}
+    hits = []
+    for name in sorted(set(inspector.get_table_names()) - {_REVISIONS}):
+        columns = {column["name"] for column in inspector.get_columns(name)}
+        strange = sorted(columns - known[name]) if name in known else [""]
+        hits += [
+            Hit("structure", "unknown to the schema", column or name, f"rating database: table {name}", 1)
+            for column in strange
+        ]
+    return hits
+
+
+def _own_cells(session: Session, table: Table, study_id: int) -> Iterator[tuple[str, object]]:
+    """List a table's values by table and column; of other studies, what is not content."""
+    places = _places(table)
+    owner = {"study": "id", "item": "study_id"}.get(table.name)
+    rows = session.execute(select(table).execution_options(yield_per=_BATCH))
+    for row in rows.mappings():
+        is_own = owner is None or row[owner] == study_id
+        for name, place in places.items():
+            if row[name] is not None and (is_own or place not in _CONTENT):
+                yield place, row[name]
+
+
+def _search(place: str, value: object, searcher: Searcher) -> Iterator[tuple[Severity, Mark]]:
+    """Search a value; "arm" inside a text is about somebody's arm, and a study's name may be here."""
+    for severity, part in _parts(place, str(value)):
+        for mark in searcher.count(part):
+            if severity == "structure" or mark.kind not in {"word of the machinery", "study's name"}:
+                yield severity, mark
+
+
+def _parts(place: str, value: str) -> list[tuple[Severity, str]]:
+    if place == "event.detail":
+        return _split_detail(value)
+    if place in _FROM_A_LIST and value in _OWN_WORDS:
+        return []
+    return [("content" if place in _CONTENT else "structure", value)]
+
+
+def _split_detail(detail: str) -> list[tuple[Severity, str]]:
+    try:
+        fields = json.loads(detail)
+    except json.JSONDecodeError:
+        return [("structure", detail)]
+    if not isinstance(fields, dict):
+        return [("structure", detail)]
+    said: list[tuple[Severity, str]] = [
+        ("content", str(value)) for name, value in fields.items() if name in _SAID_BY_PEOPLE
+    ]
+    rest = {name: value for name, value in fields.items() if name not in _SAID_BY_PEOPLE}
+    return [*said, *(("structure", word) for word in _leaves(rest) if word not in _OWN_WORDS)]
+
+
+def _leaves(value: object) -> Iterator[str]:
+    """List the names and the values inside an event's particulars."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner)
+    else:
+        yield str(value)
+
+
+def _places(table: Table) -> dict[str, str]:
+    return {column.name: f"{table.name}.{column.name}" for column in table.columns}
+
+
+def _known_names() -> set[str]:
+    tables = Base.metadata.sorted_tables
+    return {name for table in tables for name in (table.name, *_places(table).values())}
+
+
+_AROUND = 6
+_LEAST_BYTES = 4
+
+
+@dataclass(frozen=True)
+class RawScan:
+    """What searching the bytes came to."""
+
+    hits: list[Hit]
+    n_bytes: int
+
+
+class _Finder:
+    """Finds marks among bytes; what surrounds them there is not looked at."""
+
+    def __init__(self, marks: Iterable[bytes]) -> None:
+        self._numbers = {mark for mark in marks if mark.isdigit()}
+        self._lengths = sorted({len(number) for number in self._numbers})
+        longest_first = sorted(set(marks) - self._numbers, key=len, reverse=True)
+        # looked for ahead, so that a mark inside another one is found too
+        phrases = b"|".join(map(re.escape, longest_first))
+        self._pattern = re.compile(b"(?=(" + phrases + b"))") if longest_first else None
+
+    def find(self, content: bytes) -> Iterator[tuple[int, int]]:
+        """List where marks start and end."""
+        if self._pattern is not None:
+            for match in self._pattern.finditer(content):
+                yield match.span(1)
+        if self._numbers:
+            # thousands of seeds would make a slow pattern
+            for run in re.finditer(b"[0-9]{5,}", content):
+                for length in self._lengths:
+                    for start in range(run.start(), run.end() - length + 1):
+                        if content[start : start + length] in self._numbers:
+                            yield start, start + length
+
+
+class _Known:
+    """The surroundings that marks have in values which rows hold now."""
+
+    def __init__(self, finder: _Finder) -> None:
+        self._finder = finder
+        self._split: dict[bytes, set[tuple[bytes, bytes]]] = defaultdict(set)
+        self._whole: dict[bytes, set[tuple[bytes, bytes]]] = defaultdict(set)
+
+    def learn(self, value: bytes) -> None:
+        """Take in a value that a row holds."""
+        for start, end in self._finder.find(value):
+            mark = value[start:end]
+            before, after = value[max(0, start - _AROUND) : start], value[end : end + _AROUND]
+            if start + len(value) - end < _AROUND:
+                self._whole[mark].add((value[:start], value[end:]))
+            else:
+                self._split[mark].update(_splits(before, after))
+
+    def explains(self, content: bytes, start: int, end: int) -> bool:
+        """Say whether what stands around a mark is what stands around it in some row's value."""
+        mark = content[start:end]
+        before, after = content[max(0, start - _AROUND) : start], content[end : end + _AROUND]
+        if self._split[mark].intersection(_splits(before, after)):
+            return True
+        return any(before.endswith(left) and after.startswith(right) for left, right in self._whole[mark])
+
+
+def _splits(before: bytes, after: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """List the ways to take six bytes around a mark, some before it and the rest behind it."""
+    for n_before in range(_AROUND + 1):
+        n_after = _AROUND - n_before
+        if n_before <= len(before) and n_after <= len(after):
+            yield before[len(before) - n_before :], after[:n_after]
+
+
+def scan_bytes(session: Session, path: Path, marks: Iterable[Mark]) -> RawScan:
+    """Search a SQLite file and its WAL. Reads every row once, and the file as a whole into memory."""
+    by_bytes = {mark.text.lower().encode(): mark for mark in marks if _is_searchable(mark)}
+    files = [file for file in (path, path.with_name(f"{path.name}-wal")) if file.is_file()]
+    contents = {file.name: file.read_bytes().lower() for file in files}
+    n_bytes = sum(map(len, contents.values()))
+    finder = _Finder(by_bytes)
+    known = _Known(finder)
+    for value in _values(session):
+        known.learn(value)
+    found: Counter[tuple[str, bytes]] = Counter()
+    for name, content in contents.items():
+        for start, end in finder.find(content):
+            if not known.explains(content, start, end):
+                found[name, content[start:end]] += 1
+    hits = [
+        Hit("structure", by_bytes[mark].kind, by_bytes[mark].text, f"{name}, outside of every row", count)
+        for (name, mark), count in found.items()
+    ]
+    return RawScan(hits, n_bytes)
+
+
+def _is_searchable(mark: Mark) -> bool:
+    """Say whether bytes equal to a mark mean it: short words turn up by chance."""
+    is_long = len(mark.text.encode()) >= _LEAST_BYTES
+    return mark.is_distinctive and is_long and mark.kind not in {"word of the machinery", "study's name"}
+
+
+def _values(session: Session) -> Iterator[bytes]:
+    """List all that the database knowingly holds: values of rows, and the statements of its tables."""
+    connection = session.connection()
+    for statement in connection.execute(
+        text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+    ).scalars():
+        yield str(statement).lower().encode()
+    metadata = MetaData()
+    metadata.reflect(connection)
+    for table in metadata.sorted_tables:
+        rows = session.execute(select(table).execution_options(yield_per=_BATCH))
+        for row in rows:
+            for value in row:
+                if value is not None:
+                    yield str(value).lower().encode()

@@ -1,0 +1,151 @@
+"""Serve a temporary copy of a study, with a content-free study for comparison.
+
+It has the same kinds of questions, practice, rests and endings, so that the app says the same words around
+them; and a nonsense word in place of each text that the study declares or shows.
+
+Beside it stands a study with the same kinds of pages that says nothing: words that both have in common are
+the app's own.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rater.audit.marks import AuditedPublication
+from rater.server_process import serving
+from rater.store.engine import disposing, writing
+from rater.store.rating.open import create_rating
+from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert_study
+from rater.store.rating.studies import PublishedStudy, move_study
+from rater.study.protocol import Protocol
+from rater.study.state import State
+
+NOTHING = "qxqx"
+"""What the other study says everywhere; no word of any language."""
+
+_MOST_TRIALS = 8
+_SOONEST_REST = 3
+_FROM_A_LIST = {"kind", "revising", "late_raters", "language"}
+"""Fields whose words are the same for every study."""
+_FORMED = {"accent": "#1a4f8b", "url": f"https://{NOTHING}.example/"}
+"""Fields that cannot hold any word, and what they hold instead."""
+
+
+@dataclass(frozen=True)
+class DecoyStudy:
+    """A study with nonsense words and one booklet."""
+
+    published: PublishedStudy
+    items: tuple[NewItem, ...]
+    booklet: NewBooklet
+
+
+class _Nonsense:
+    """Replaces each text by a word of its own: the same text by the same word, so that names still fit."""
+
+    def __init__(self) -> None:
+        self._words: dict[str, str] = {}
+
+    def word(self, text: str) -> str:
+        """Give the word that stands for a text."""
+        return self._words.setdefault(text, f"{NOTHING}{len(self._words)}")
+
+    def declared(self, value: object, field: str = "") -> object:
+        """Replace every text in a declaration, and the names of dimensions that answers are listed by."""
+        if isinstance(value, dict):
+            named = field == "accepted"
+            return {
+                self.word(key) if named else key: self.declared(inner, key) for key, inner in value.items()
+            }
+        if isinstance(value, list):
+            return [self.declared(inner, field) for inner in value]
+        if isinstance(value, str) and field not in _FROM_A_LIST:
+            return _FORMED.get(field) or self.word(value)
+        return value
+
+    def trial(self, trial: NewTrial) -> NewTrial:
+        """Replace the texts of a trial."""
+        return replace(
+            trial,
+            item_id=self.word(trial.item_id),
+            other_item_id=None if trial.other_item_id is None else self.word(trial.other_item_id),
+            dimension=None if trial.dimension is None else self.word(trial.dimension),
+        )
+
+    def item(self, item: NewItem) -> NewItem:
+        """Replace what a text says."""
+        return replace(item, id=self.word(item.id), prompt=NOTHING, text=f" {self.word(item.text)}.")
+
+
+def make_decoy_study(audited: AuditedPublication, slug: str) -> DecoyStudy:
+    """Make a decoy study from the first trials of one of the publication's booklets, without its words."""
+    nonsense, shown = _Nonsense(), audited.published.protocol
+    declared = shown.model_dump(mode="json", exclude={"translations"})
+    if shown.break_every is not None:
+        declared["break_every"] = min(shown.break_every, _SOONEST_REST)
+    trials = audited.booklets[0].trials[:_MOST_TRIALS]
+    used = {item_id for trial in trials for item_id in trial.item_ids}
+    protocol = Protocol.model_validate(nonsense.declared(declared))
+    return DecoyStudy(
+        published=replace(
+            audited.published, id=0, name=NOTHING, slug=slug, state=State.PUBLISHED, protocol=protocol
+        ),
+        items=tuple(nonsense.item(item) for item in audited.items if item.id in used),
+        booklet=NewBooklet(NOTHING, tuple(map(nonsense.trial, trials))),
+    )
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A served copy."""
+
+    address: str
+    """Where the server listens."""
+    slug: str
+    """The study's own address."""
+    other_slug: str
+    """That of the study beside it."""
+
+
+@contextlib.contextmanager
+def previewing(audited: AuditedPublication, folder: Path) -> Iterator[Preview]:
+    """Serve a copy of a study, open and without answers, from a rating database in a folder.
+
+    Takes one to two seconds.
+
+    Raises:
+        StateError: the server does not start.
+    """
+    url = f"sqlite:///{folder / 'preview.db'}"
+    audited = replace(audited, published=_open_to_anybody(audited.published))
+    slug, other_slug = audited.published.slug, f"{NOTHING}-{NOTHING}"
+    other = make_decoy_study(audited, other_slug)
+    with disposing(create_rating(url)) as rating, writing(rating) as session:
+        for study, items, booklets in (
+            (replace(audited.published, id=0, state=State.PUBLISHED), audited.items, audited.booklets),
+            (other.published, other.items, (other.booklet,)),
+        ):
+            insert_study(session, study, items=list(items), booklets=list(booklets))
+            move_study(session, study.name, State.OPEN, at=datetime.now(UTC))
+    with serving(url, folder) as address:
+        yield Preview(address, slug, other_slug)
+
+
+def _open_to_anybody(published: PublishedStudy) -> PublishedStudy:
+    """Let in whoever comes, whatever they answer: pages behind a door that turns away would not be seen."""
+    shown = published.protocol
+    ends = {each.name: (each.scale.lowest, each.scale.highest) for each in shown.dimensions}
+    passable = [
+        each.model_copy(update={"accepted": {name: ends[name] for name in each.accepted}})
+        for each in shown.practice
+    ]
+    opened: dict[str, object] = {
+        "invited_only": False,
+        "recruitment": shown.recruitment and shown.recruitment.model_copy(update={"required": False}),
+        "screening": tuple(each.model_copy(update={"accepted": each.options}) for each in shown.screening),
+        # without a pass mark nobody is turned away, and what is said of a wrong answer is seen too
+        "practice": shown.practice if shown.practice_pass is None else tuple(passable),
+    }
+    return replace(published, protocol=shown.model_copy(update=opened))

@@ -1,0 +1,143 @@
+"""Take part in a study over HTTP, with the real forms: what a person's browser would send."""
+
+import time
+from dataclasses import dataclass
+
+import httpx
+import numpy as np
+
+from rater.bots.behaviours import Asked, Character, Judge, seconds_on_a_text
+from rater.bots.html_forms import Field, Page, read_page
+from rater.errors import StateError
+from rater.study.protocol import Protocol
+
+_MOST_PAGES = 5_000
+_PAUSE_S = 0.1
+_COMMENT = "A bot was here."
+
+
+@dataclass(frozen=True)
+class Bot:
+    """A simulated rater."""
+
+    character: Character
+    judge: Judge
+    protocol: Protocol
+    """The study's texts, so that the bot can tell who is wanted."""
+    rng: np.random.Generator
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What a bot did."""
+
+    n_rated: int
+    """Texts rated, each counted once."""
+    has_finished: bool
+
+
+def walk(bot: Bot, address: str) -> Walked:
+    """Take part from a study's address to its last page; costs two requests a text.
+
+    Raises:
+        StateError: the study's pages do not lead to an end, or one is not as it should be.
+    """
+    with httpx.Client(timeout=bot.timeout_s) as client:
+        walked = _walk(client, bot, address)
+        if bot.character == "quitting":
+            return _come_back(client, bot, address, walked)
+    return walked
+
+
+def _come_back(before: httpx.Client, bot: Bot, address: str, walked: Walked) -> Walked:
+    """Come back with a new browser window: the same cookie, and nothing else."""
+    with httpx.Client(timeout=bot.timeout_s, cookies=before.cookies) as client:
+        rest = _walk(client, bot, address, goes_away=False)
+    return Walked(walked.n_rated + rest.n_rated, rest.has_finished)
+
+
+def _walk(client: httpx.Client, bot: Bot, address: str, *, goes_away: bool = True) -> Walked:
+    rated: set[str] = set()
+    goes_away = goes_away and bot.character in {"quitting", "leaving"}
+    page = _get(client, address)
+    for _ in range(_MOST_PAGES):
+        if bot.character == "slow":
+            time.sleep(_PAUSE_S)
+            page = _get(client, str(page.url))
+        if page.form is not None:
+            if page.is_trial:
+                if goes_away and rated and _is_half_way(page):
+                    return Walked(len(rated), has_finished=False)
+                rated.add(page.url.path)
+            page = _send(client, bot, page)
+        elif page.link is not None:
+            page = _get(client, page.link)
+        else:
+            return Walked(len(rated), has_finished="/thanks" in page.url.path)
+    msg = f"{address} did not come to an end within {_MOST_PAGES} pages."
+    raise StateError(msg)
+
+
+def _is_half_way(page: Page) -> bool:
+    progress = page.soup.select_one("progress")
+    return progress is None or float(str(progress["value"])) >= float(str(progress["max"])) / 2
+
+
+def _send(client: httpx.Client, bot: Bot, page: Page) -> Page:
+    """Send a page's form; a bot with two tabs sends it twice, and then that of the other tab.
+
+    Raises:
+        StateError: the tabs do not end up on the same page.
+    """
+    sent = _fill(bot, page)
+    if bot.character != "double-tabbing" or not page.is_trial:
+        return _post(client, page, sent)
+    other = _get(client, str(page.url))
+    first, again = _post(client, page, sent), _post(client, page, sent)
+    if first.url != again.url:
+        msg = f"{page.url} leads to {first.url}, but sent twice to {again.url}."
+        raise StateError(msg)
+    late = _fill(bot, other) if other.form is not None else {}
+    return _post(client, other, late) if late else again
+
+
+def _fill(bot: Bot, page: Page) -> dict[str, str]:
+    """Fill a form in as a browser would: what is hidden in it, what the bot answers, and a button."""
+    sent = page.hidden
+    if page.times:
+        shown_s = seconds_on_a_text(bot.character, bot.rng)
+        sent |= dict(zip(page.times, (f"{shown_s * 1000:.0f}", "50", "0"), strict=False))
+    for asked in page.fields():
+        answer = _answer(bot, page, asked)
+        if answer is not None:
+            sent[asked.name] = answer
+    return sent | page.button
+
+
+def _answer(bot: Bot, page: Page, field: Field) -> str | None:
+    if field.dimension is not None:
+        return _judge(bot, page, field, field.dimension)
+    if not field.options:
+        return _COMMENT if bot.rng.uniform() < 0.25 else ""
+    wanted = {label for question in bot.protocol.screening for label in question.accepted}
+    liked = [option for option in field.options if option.label in wanted] or list(field.options)
+    return liked[int(bot.rng.integers(len(liked)))].value
+
+
+def _judge(bot: Bot, page: Page, field: Field, dimension: str) -> str:
+    ends = (
+        0.0 if field.lowest is None else field.lowest,
+        100.0 if field.highest is None else field.highest,
+    )
+    value = bot.judge(Asked(page.prompt, page.texts, dimension, field.numbers, *ends, step=field.step))
+    pressed = (option.value for option in field.options if option.value in {f"{value:g}", str(value)})
+    return next(pressed, f"{value:g}")
+
+
+def _get(client: httpx.Client, address: str) -> Page:
+    return read_page(client.get(address, follow_redirects=True))
+
+
+def _post(client: httpx.Client, page: Page, sent: dict[str, str]) -> Page:
+    return read_page(client.post(page.action, data=sent, follow_redirects=True))

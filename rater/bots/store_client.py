@@ -1,0 +1,69 @@
+"""Rate straight into the store, without pages: the same booklets and steps, hundreds of times as fast."""
+
+import secrets
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import Engine
+
+from rater.bots.behaviours import Asked, Character, Judge, seconds_on_a_text
+from rater.harmless import harmless
+from rater.store.engine import writing
+from rater.store.rating.raters import Arrival, claim_booklet
+from rater.store.rating.sessions import new_token
+from rater.store.rating.steps import finish_instructions
+from rater.store.rating.studies import PublishedStudy
+from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, record_answers, view_trial
+from rater.study.protocol import Dimension, Protocol
+
+
+def sit(
+    engine: Engine,
+    study: PublishedStudy,
+    *,
+    character: Character,
+    judge: Judge,
+    rng: np.random.Generator,
+    now: datetime,
+) -> int:
+    """Claim a booklet and rate it, in one transaction; returns how many texts were rated."""
+    protocol, token = study.protocol, new_token()
+    with writing(engine) as session:
+        arrival = Arrival("web", identifiers=_person(protocol))
+        sitting = claim_booklet(session, study.id, token, arrival=arrival, protocol=protocol, now=now)
+        finish_instructions(session, sitting.rater_id, now=now)
+        last = sitting.n_trials // 2 if character == "leaving" else sitting.n_trials
+        for position in range(1, last + 1):
+            # nobody else can answer in this transaction, so what the store would read again is known
+            at = replace(sitting, n_answered=position - 1)
+            view = view_trial(session, at, position)
+            shown_ms = round(seconds_on_a_text(character, rng) * 1000)
+            sent = Submission(
+                secrets.token_hex(16), position, _answers(view, protocol, judge), Timing(shown_ms)
+            )
+            record_answers(session, study.id, at, sent, revising=protocol.revising, now=now)
+    return last
+
+
+def _person(protocol: Protocol) -> dict[str, str]:
+    return {} if protocol.recruitment is None else {protocol.recruitment.person: secrets.token_hex(12)}
+
+
+def _answers(view: TrialView, protocol: Protocol, judge: Judge) -> dict[str, Judgement]:
+    asked = [each for each in protocol.dimensions if view.dimension in (None, each.name)]
+    return {dimension.name: Judgement(judge(_asked(view, dimension))) for dimension in asked}
+
+
+def _asked(view: TrialView, dimension: Dimension) -> Asked:
+    scale, numbers = dimension.scale, dimension.scale.number_range
+    texts = tuple(harmless(text) for text in (view.text, view.other_text) if text is not None)
+    return Asked(
+        prompt=harmless(view.prompt),
+        texts=texts,
+        dimension=dimension.name,
+        values=tuple(float(choice.value) for choice in scale.choices),
+        lowest=scale.lowest,
+        highest=scale.highest,
+        step=1 if numbers is None else numbers.step,
+    )

@@ -1,0 +1,371 @@
+"""The input of `rater analyze`: a study, an interim analysis, permuted arms, or external ratings."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from rater.analysis.plan import Planned
+from rater.cli.external_options import Elsewhere
+from rater.errors import StudyError, nearest
+from rater.name_lists import choose_arms
+from rater.names import normalise_name
+from rater.report.console.analysis import Screen
+from rater.report.context import (
+    About,
+    AmendmentText,
+    ArmText,
+    Look,
+    StudyFacts,
+    TakenOut,
+    TextTables,
+    describe_added_raters,
+    describe_removed_raters,
+    describe_unshown_looks,
+    summarise_amendments,
+)
+from rater.report.export import Json, as_json
+from rater.verify import names_of_altered
+
+if TYPE_CHECKING:
+    from rater.store.log import Event
+    from rater.study.confounds import Confound
+    from rater.study.study import Study
+    from rater.unblind import Joined
+    from rater.verify import Check
+
+
+class Databases(NamedTuple):
+    """Where a study's two halves are."""
+
+    sealed_url: str
+    rating_url: str
+
+
+def find_declared(
+    databases: Databases, name: str, *, contrast: Sequence[str], primary: str | None
+) -> tuple[tuple[str, str] | None, str | None]:
+    """Return the contrast and the dimension of a study that were typed, before the study is looked at.
+
+    Raises:
+        RaterError: it lacks one of them.
+    """
+    study = _declared(databases, name)
+    arms = choose_arms(contrast, study.arm_names, lack="the study lacks") if contrast else None
+    dimensions = [dimension.name for dimension in study.dimensions]
+    primary = None if primary is None else normalise_name(primary)
+    if primary is not None and primary not in dimensions:
+        msg = f"Unknown primary dimension {primary!r}.{nearest(primary, dimensions)}"
+        raise StudyError(msg)
+    return arms, primary
+
+
+def _declared(databases: Databases, name: str) -> "Study":
+    return _declared_and_audited(databases, name)[0]
+
+
+def _declared_and_audited(databases: Databases, name: str) -> "tuple[Study, tuple[Confound, ...] | None]":
+    """Read a study's declaration, and the confounds of the audit at its publication."""
+    from rater.publish.confounds import read_confounds
+    from rater.publish.publish import explain_lost_key
+    from rater.store.engine import disposing, reading
+    from rater.store.sealed.open import open_sealed
+    from rater.store.sealed.studies import get_sealed_study
+    from rater.study.study import Study
+
+    with (
+        explain_lost_key(databases.rating_url, name),
+        disposing(open_sealed(databases.sealed_url)) as sealed,
+        reading(sealed) as session,
+    ):
+        kept = get_sealed_study(session, name)
+        return Study.model_validate_json(kept.canonical_json), read_confounds(session, kept.id)
+
+
+def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
+    """Read the log and the declared study; call it once a look is written, or where none is needed."""
+    from rater.store.engine import disposing, reading
+    from rater.store.log import read_events
+    from rater.store.rating import export
+    from rater.store.rating.open import open_rating
+    from rater.store.rating.schema import Event
+    from rater.store.rating.studies import get_study
+    from rater.study.arms import models_needed
+    from rater.study.describe import describe_arm, describe_sampling
+    from rater.unblind.unblind import LOOKS
+
+    with disposing(open_rating(databases.rating_url)) as rating, reading(rating) as session:
+        events = read_events(session, Event, get_study(session, name).id)
+    study, confounds = _declared_and_audited(databases, name)
+    seen_by_arm = [event for event in events if event.kind in LOOKS]
+    first_look = seen_by_arm[0].sequence if seen_by_arm else math.inf
+    return StudyFacts(
+        name=name,
+        study_hash=seen.study_hash,
+        commitment=seen.commitment,
+        log_head=events[-1].hash,
+        looks=_looks(events),
+        n_planned_raters=seen.progress.n_booklets,
+        n_started_raters=seen.progress.n_raters,
+        n_finished_raters=seen.progress.n_finished,
+        items_per_rater=study.items_per_rater,
+        n_texts=study.n_completions,
+        model=" and ".join(models_needed(study.arms, study.model)),
+        sampling=describe_sampling(study),
+        arms=tuple(ArmText(name=arm.name, says=describe_arm(arm)) for arm in study.arms),
+        confounds=confounds,
+        declared_confounds=study.confounds,
+        guessed_arms=study.changed_arms if study.blinding is not None else (),
+        amendments=tuple(
+            _amendment(event, after_look=event.sequence > first_look)
+            for event in events
+            if event.kind == "amended"
+        ),
+        altered=tuple(f"{check.name}: {check.says}" for check in seen.altered),
+        taken_out=tuple(
+            TakenOut(
+                at=f"{event.at:%Y-%m-%d %H:%M} UTC",
+                n_answers=int(str(event.detail["n"])),
+                after_look=event.sequence > first_look,
+            )
+            for event in events
+            if event.kind == "redacted" and event.detail["n"]
+        ),
+        n_masked_exports=sum(event.kind == export.KIND for event in events),
+    )
+
+
+def _looks(events: "Sequence[Event]") -> tuple[Look, ...]:
+    from rater.unblind.unblind import LOOKS, SHOWN
+
+    shown = {event.detail.get("look") for event in events if event.kind == SHOWN}
+    looks = [event for event in events if event.kind in LOOKS]
+    return tuple(
+        Look(
+            number=number,
+            at=f"{event.at:%Y-%m-%d %H:%M} UTC",
+            who=str(event.detail["who"]),
+            why=str(event.detail["why"]),
+            n_answers=int(str(event.detail["n_answers"])),
+            is_interim=bool(event.detail.get("interim")),
+            was_shown=event is looks[-1] or event.detail.get("look") in shown,
+        )
+        for number, event in enumerate(looks, 1)
+    )
+
+
+def _amendment(event: "Event", *, after_look: bool) -> AmendmentText:
+    changes = event.detail["changes"]
+    assert isinstance(changes, list)  # noqa: S101 (so it was logged)
+    return AmendmentText(
+        version=int(str(event.detail["version"])),
+        at=f"{event.at:%Y-%m-%d %H:%M} UTC",
+        who=str(event.detail["by"]),
+        why=str(event.detail["reason"]),
+        changes=tuple(map(str, changes)),
+        n_raters_added=int(str(event.detail["n_booklets_added"])),
+        after_look=after_look,
+    )
+
+
+REHEARSED = "Rehearsal: made-up answers under a made-up key, not a result"
+PERMUTED = "Permuted arms: not a result"
+EXPLORATORY = "Exploratory: not the planned analysis"
+ALTERED = "ALTERED DATA: not to be relied on"
+_DERIVED = {
+    "cannot_judge": ("Whether the rater could not judge the text.", "experimenter"),
+    "answer": ("On the dimension's scale; of a pair above 0 for the arm's text; else empty.", "experimenter"),
+    "other_arm": ("The arm of the other text of the pair.", "sealed"),
+    "first_answered_at": ("When the answer was first stored, in UTC; the times are of then.", "experimenter"),
+    "arm_is_left": ("Whether the arm's text stood on the left.", "sealed"),
+}
+"""Columns that come about when answers are joined to arms."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisInput:
+    """Answers with their plan, and what is said around them."""
+
+    frame: pd.DataFrame
+    plan: Planned
+    screen: Screen
+    about: About
+    json_about: dict[str, Json] = field(default_factory=dict)
+    raters: pd.DataFrame | None = None
+    guesses: pd.DataFrame | None = None
+    assigned: pd.DataFrame | None = None
+    tables: TextTables | None = None
+    masked_frame: pd.DataFrame | None = None
+    """The answers as files may have them, where the ids of their texts must be masked."""
+
+    @property
+    def frame_for_files(self) -> pd.DataFrame:
+        """The answers as they are written to files."""
+        return self.frame if self.masked_frame is None else self.masked_frame
+
+
+def look_at(
+    databases: Databases,
+    name: str,
+    *,
+    who: str,
+    why: str,
+    interim: bool,
+    label: str | None,
+    allow_altered: bool = False,
+) -> AnalysisInput:
+    """Unblind a study, or look at it while it goes on; either is written in its log."""
+    from rater.unblind import Reason, unblind
+
+    seen = unblind(
+        *databases,
+        name,
+        reason=Reason(who=who, why=why),
+        now=datetime.now(UTC),
+        interim=interim,
+        allow_altered=allow_altered,
+    )
+    look = f"This is look {seen.look} at the study's answers by arm"
+    if seen.was_interim:
+        look += ", and the study is still open"
+    screen = Screen(
+        title=seen.title,
+        completed_raters=seen.progress.n_finished,
+        planned_raters=seen.progress.n_booklets,
+        looked_at=seen.looked_at,
+        banner=label or "",
+        notes=[
+            f"{look}; it is written in the study's log",
+            "The key matches the commitment made at publication.",
+        ],
+        log_head=seen.log_head,
+    )
+    extra: dict[str, Json] = {
+        "look": seen.look,
+        "looked_at": [look.n_answers for look in seen.looked_at],
+        "was_interim": seen.was_interim,
+        "log_head": seen.log_head,
+    }
+    data = _read_input(databases, name, seen, screen, label=label)
+    return replace(data, json_about=data.json_about | extra)
+
+
+def permute(databases: Databases, name: str, *, allow_altered: bool = False) -> AnalysisInput:
+    """Take a study's answers under arms that are not theirs; this is not an interim look.
+
+    Files get ids of texts that are masked as in a masked export: full ids would allow to compare booklets.
+    """
+    from rater.admin.export import mask_frame
+    from rater.unblind import permuted
+
+    seen = permuted(*databases, name, allow_altered=allow_altered)
+    screen = Screen(
+        title=seen.title,
+        completed_raters=seen.progress.n_finished,
+        planned_raters=seen.progress.n_booklets,
+        banner=PERMUTED,
+        notes=[
+            (
+                "The answers are real and the arms are shuffled within the design, the same way each time: "
+                "whatever differs here differs by chance. This is not an interim look."
+            ),
+        ],
+    )
+    data = _read_input(databases, name, seen, screen, label=PERMUTED)
+    return replace(data, masked_frame=mask_frame(data.frame))
+
+
+def rehearse_on(databases: Databases, name: str, seen: "Joined", *, notes: list[str]) -> AnalysisInput:
+    """Take what bots answered in a rehearsal, from its throwaway databases."""
+    screen = Screen(
+        title=seen.title,
+        completed_raters=seen.progress.n_finished,
+        planned_raters=seen.progress.n_booklets,
+        banner="REHEARSAL: bots and a made-up key; nothing here is about the real study",
+        notes=notes,
+    )
+    data = _read_input(databases, name, seen, screen, label=REHEARSED)
+    return replace(data, about=replace(data.about, is_rehearsal=True))
+
+
+def _read_input(
+    databases: Databases,
+    name: str,
+    seen: "Joined",
+    screen: Screen,
+    *,
+    label: str | None,
+) -> AnalysisInput:
+    from rater.admin.export import data_dictionary, text_meanings
+
+    meanings = data_dictionary(list(seen.frame.columns), masked=False)
+    facts = study_facts(databases, name, seen)
+    if facts.amendments:
+        added = describe_added_raters(facts)
+        screen = replace(
+            screen, notes=[*screen.notes, summarise_amendments(facts), *([added] if added else [])]
+        )
+    unshown = describe_unshown_looks(facts)
+    if unshown:
+        screen = replace(screen, notes=[*screen.notes, unshown])
+    if facts.taken_out:
+        screen = replace(screen, notes=[*screen.notes, describe_removed_raters(facts)])
+    if seen.altered:
+        found = [f"Altered: {check.name}. {check.says}" for check in seen.altered]
+        label = "; ".join(filter(None, [label_of_altered(seen.altered), label]))
+        banner = "; ".join(filter(None, [label_of_altered(seen.altered), screen.banner]))
+        screen = replace(screen, banner=banner, notes=[*found, *screen.notes])
+    json_about: dict[str, Json] = {
+        "study": name,
+        "title": seen.title,
+        "study_hash": seen.study_hash,
+        "commitment": seen.commitment,
+        "raters_taken_out": as_json(facts.taken_out),
+    }
+    if seen.altered:
+        json_about["altered"] = {check.name: check.says for check in seen.altered}
+    about = About(
+        title=seen.title,
+        label=label,
+        study=facts,
+        columns={
+            column: _DERIVED[column]
+            if column in _DERIVED
+            else (meanings[column].description, meanings[column].seen_by)
+            for column in seen.frame.columns
+            if column in _DERIVED or column in meanings
+        },
+    )
+    return AnalysisInput(
+        frame=seen.frame,
+        plan=seen.plan,
+        screen=screen,
+        about=about,
+        json_about=json_about,
+        raters=seen.raters,
+        guesses=seen.guesses,
+        assigned=seen.assigned,
+        tables=TextTables(seen.texts, seen.comments, text_meanings()),
+    )
+
+
+def label_of_altered(checks: "Sequence[Check]") -> str:
+    """Return what every page and figure says of results that rest on altered data."""
+    return f"{ALTERED} ({', '.join(names_of_altered(checks))})"
+
+
+def explore(data: AnalysisInput, given: Elsewhere) -> AnalysisInput:
+    """Change what was planned where an option says so; what no option names stays."""
+    plan = data.plan
+    changed = replace(
+        plan,
+        primary=given["primary"] or plan.primary,
+        contrast=(given["contrast"][0], given["contrast"][1]) if given["contrast"] else plan.contrast,
+        scope=given["scope"] or plan.scope,
+        score=given["score"] or plan.score,
+        sesoi=given["sesoi"] or plan.sesoi,
+    )
+    return replace(data, plan=changed)

@@ -1,0 +1,171 @@
+"""Texts before publication: normalisation, lengths, and duplicate texts."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from statistics import mean
+from typing import TYPE_CHECKING
+
+from rater.errors import StateError
+from rater.study.arms import Outside
+from rater.study.external_completions import read_outside
+from rater.study.study import Study
+
+if TYPE_CHECKING:
+    from rater.store.rating.publication import NewBooklet, NewItem
+    from rater.store.sealed.completions import KeptCompletion
+
+
+_SENTENCE_END = re.compile(r"[.!?…。\uff01\uff1f]+[\"'”’»)\]]*(?=\s|$)")
+
+
+def published_text(study: Study, text: str) -> str:
+    """Return a completion's text as raters see it."""
+    return normalise(text, cut_unfinished_sentence=study.cut_unfinished_sentence)
+
+
+def normalise(text: str, *, cut_unfinished_sentence: bool) -> str:
+    """Cut trailing white space and, if the study says so, a last sentence that does not end.
+
+    A text without the end of any sentence stays whole. NUL, which PostgreSQL cannot keep, becomes the
+    replacement character.
+    """
+    clean = text.replace("\0", "\ufffd").rstrip()
+    if not cut_unfinished_sentence:
+        return clean
+    ends = [match.end() for match in _SENTENCE_END.finditer(clean)]
+    return clean[: ends[-1]] if ends else clean
+
+
+def known_lengths(study: Study, folder: Path) -> dict[str, float]:
+    """Give the mean number of characters of each arm's texts, for the arms whose texts come from files.
+
+    Args:
+        study: what declares them.
+        folder: where the study file is.
+
+    Raises:
+        StudyError: a file changed since the study was loaded.
+    """
+    samples = study.sampling.samples_per_prompt
+    read = {
+        arm.name: read_outside(arm, folder, study.prompts, samples_per_prompt=samples).texts.values()
+        for arm in study.arms
+        if isinstance(arm, Outside)
+    }
+    return {arm: mean(len(published_text(study, text)) for text in texts) for arm, texts in read.items()}
+
+
+@dataclass(frozen=True)
+class SharedTexts:
+    """Texts that two arms have in common on the same prompt."""
+
+    first: str
+    second: str
+    n_shared: int
+    n_texts: int
+    """Of each arm."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the arms have no text that the other lacks."""
+        return self.n_shared == self.n_texts > 0
+
+
+@dataclass(frozen=True)
+class SameTexts:
+    """How many texts of a study are equal to others of the same prompt."""
+
+    shared: tuple[SharedTexts, ...] = ()
+    """The pairs of arms that share texts."""
+    repeated: tuple[tuple[str, int, int], ...] = ()
+    """Arm, number of its texts that an earlier one of the same prompt equals, and number of its texts."""
+    n_equal_pairs: int = 0
+    """Of pairs that booklets show, those with the same text on both sides."""
+    n_pairs: int = 0
+
+    @property
+    def identical(self) -> tuple[SharedTexts, ...]:
+        """The pairs of arms that cannot be told apart by anything."""
+        return tuple(each for each in self.shared if each.is_whole)
+
+
+def count_generated(study: Study, completions: "Iterable[KeptCompletion]") -> SameTexts:
+    """Count equal texts among completions, as raters would see them."""
+    texts = [
+        (each.cell.arm, study.prompts[each.cell.prompt_index], published_text(study, each.text))
+        for each in completions
+    ]
+    return count_same_texts(texts, study.arm_names)
+
+
+def count_same_texts(texts: Iterable[tuple[str, str, str]], arms: Sequence[str]) -> SameTexts:
+    """Count equal texts, given by arm, prompt and text; one is matched with one of another arm at most."""
+    by_arm: dict[str, Counter[tuple[str, str]]] = {arm: Counter() for arm in arms}
+    for arm, prompt, text in texts:
+        by_arm[arm][prompt, text] += 1
+    shared = []
+    for first, second in combinations(by_arm, 2):
+        n_shared = (by_arm[first] & by_arm[second]).total()
+        if n_shared:
+            n_texts = max(by_arm[first].total(), by_arm[second].total())
+            shared.append(SharedTexts(first, second, n_shared, n_texts))
+    repeated = [(arm, found.total() - len(found), found.total()) for arm, found in by_arm.items()]
+    return SameTexts(tuple(shared), tuple(each for each in repeated if each[1]))
+
+
+def with_pairs(same: SameTexts, items: "Sequence[NewItem]", booklets: "Sequence[NewBooklet]") -> SameTexts:
+    """Add how many of the pairs that booklets show have the same text on both sides."""
+    n_equal, n_pairs = count_equal_pairs(items, booklets)
+    return replace(same, n_equal_pairs=n_equal, n_pairs=n_pairs)
+
+
+def count_equal_pairs(items: "Sequence[NewItem]", booklets: "Sequence[NewBooklet]") -> tuple[int, int]:
+    """Count the different pairs that booklets show, and those with the same text on both sides."""
+    texts = {item.id: item.text for item in items}
+    pairs = {
+        frozenset(trial.item_ids)
+        for booklet in booklets
+        for trial in booklet.trials
+        if trial.other_item_id is not None
+    }
+    n_equal = sum(len({texts[item_id] for item_id in pair}) == 1 for pair in pairs)
+    return n_equal, len(pairs)
+
+
+def describe_same_texts(same: SameTexts) -> list[str]:
+    """Describe what there is of equal texts, in a sentence each."""
+    said = [
+        f"Arms {each.first} and {each.second} have exactly the same texts: nothing differs between them."
+        if each.is_whole
+        else f"Arms {each.first} and {each.second} share {each.n_shared} of {each.n_texts} texts "
+        "(the same text of the same prompt)."
+        for each in same.shared
+    ]
+    said += [
+        f"In arm {arm} {n} of {of} texts repeat another text of the same prompt."
+        for arm, n, of in same.repeated
+    ]
+    if same.n_equal_pairs:
+        said.append(f"{same.n_equal_pairs} of {same.n_pairs} pairs have the same text on both sides.")
+    return said
+
+
+def require_different_arms(study: Study, same: SameTexts) -> None:
+    """Refuse two arms with the same texts throughout, unless the study declares that they may have them.
+
+    Raises:
+        StateError: there are such.
+    """
+    if study.allow_identical_arms or not same.identical:
+        return
+    named = "; ".join(f"{each.first} and {each.second}" for each in same.identical)
+    msg = (
+        f"Study {study.name!r} is not published: these arms have exactly the same texts: {named}. Raters "
+        "would compare copies. Check what the arms add (rater status and rater compare show it); for a study "
+        "that means it, declare allow_identical_arms=True and run rater generate FILE again."
+    )
+    raise StateError(msg)

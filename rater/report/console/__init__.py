@@ -1,0 +1,1 @@
+"""Print results on the terminal, one module a command."""

@@ -1,0 +1,308 @@
+"""Print an analysis: the headline, then the diagnosis and the tests that it rests on.
+
+Made for 80 columns. Only bold, dim and the terminal's own colours are used, so that it reads on light and on
+dark backgrounds. Piped, it is plain text without trailing blanks; a stream that cannot take UTF-8 gets ASCII.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from rater.analysis.answer_scale import is_pairwise
+from rater.analysis.describe import ArmSummary
+from rater.analysis.diagnosis import Diagnosis
+from rater.analysis.findings import Level
+from rater.analysis.multiple_comparisons import ArmContrast
+from rater.analysis.primary import Analysis, DimensionAnalysis
+from rater.analysis.results import NotEstimable, Outcome, Result
+from rater.analysis.sentences import SCORE_LABELS, p_value
+from rater.analysis.sequential import Seen
+from rater.report.console.secondary import blinding_lines, exclusion_lines, further_lines, looks_line
+from rater.report.numbers import (
+    bare_p,
+    interval_text,
+    level,
+    optional,
+    p_of,
+    remarks_on_bounds,
+    scored,
+    shorten_middle,
+    sizes_of,
+    statistic,
+    which_counts,
+)
+from rater.study.scales import Choice
+
+WORDS: dict[Level, str] = {"refuse": "Refused", "warn": "Warning", "note": "Note"}
+_STYLES: dict[Level, str] = {"refuse": "bold red", "warn": "yellow", "note": "dim"}
+
+
+def print_diagnosis(diagnosis: Diagnosis, console: Console, *, is_external: bool = True) -> None:
+    """Print the rows that are used, the scales, and every finding.
+
+    Of a study, whose scales are declared, only what is left out or suspicious is printed.
+    """
+    lines = [Text(line) for line in describe_rows(diagnosis, is_external=is_external)]
+    for finding in diagnosis.findings:
+        line = Text(f"{WORDS[finding.level]}: ", style=_STYLES[finding.level])
+        lines.append(line.append(finding.message, style="default"))
+    if not lines:
+        return
+    console.print()
+    console.print(Text("Data", style="bold"))
+    for line in lines:
+        console.print(Padding(line, (0, 2)))
+
+
+def diagnosis_text(diagnosis: Diagnosis, title: str, *, width: int) -> str:
+    """Return the diagnosis alone as plain text."""
+    plain = Console(file=io.StringIO(), width=width, color_system=None)
+    with plain.capture() as capture:
+        plain.print(title, markup=False, highlight=False)
+        print_diagnosis(diagnosis, plain)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def describe_rows(diagnosis: Diagnosis, *, is_external: bool) -> list[str]:
+    """Return the rows that are used and, of external ratings, their scales; a study declares its own."""
+    if not is_external:
+        return [diagnosis.used] if diagnosis.left_out else []
+    return [diagnosis.used, *(f"Scale of {scale}." for scale in diagnosis.scales)]
+
+
+ASCII = str.maketrans({"×": "x", "−": "-", "–": "-", "—": "-", "─": "-", "█": "#", "…": "...", "·": "-"})
+LEAST_BAR, MOST_BAR = 4, 18
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What stands around the analysis on its screen."""
+
+    title: str
+    completed_raters: int | None = None
+    """How many raters have finished, where that is known."""
+    planned_raters: int | None = None
+    looked_at: Sequence[Seen] = ()
+    """How many answers there were each time that they were seen by arm, this time last."""
+    banner: str = ""
+    """Said first, so that it cannot be missed: a rehearsal, an exploratory analysis."""
+    notes: Sequence[str] = ()
+    """Said last, after the analysis's own notes."""
+    log_head: str = ""
+    """The log's new head, on a line of its own without a full stop, so that it can be copied."""
+
+
+def print_analysis(analysis: Analysis, console: Console, screen: Screen, *, show_all: bool = False) -> None:
+    """Print an analysis: the headline and the tests of each dimension; with ``show_all`` every table."""
+    ascii_only = console.options.ascii_only
+    # A recording console is about to be exported as a picture, which wants the styles.
+    if (console.is_terminal or console.record) and not ascii_only:
+        _print(analysis, console, screen, show_all=show_all)
+        return
+    plain = Console(file=io.StringIO(), width=console.width, color_system=None)
+    with plain.capture() as capture:
+        _print(analysis, plain, screen, show_all=show_all)
+    text = "\n".join(line.rstrip() for line in capture.get().splitlines())
+    if ascii_only:
+        text = text.translate(ASCII).encode("ascii", errors="replace").decode()
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print(analysis: Analysis, console: Console, screen: Screen, *, show_all: bool) -> None:
+    if screen.banner:
+        console.print(Text(f" {screen.banner} ", style="bold reverse"))
+    console.print(Text(screen.title, style="bold"))
+    sizes = sizes_of(analysis, n_finished=screen.completed_raters, n_planned=screen.planned_raters)
+    console.print(Text(sizes, style="dim"))
+    print_diagnosis(analysis.diagnosis, console, is_external=analysis.is_external)
+    for found in analysis.dimensions:
+        console.print()
+        _print_dimension(analysis, found, console, show_all=show_all)
+    if not show_all:
+        more = "Points, effect sizes, further comparisons: --all. With figures: --report FOLDER."
+        console.print(Padding(Text(more, style="dim"), (0, 2)))
+    notes = [*exclusion_lines(analysis), *blinding_lines(analysis)]
+    notes += [*(note.says for note in analysis.notes), *screen.notes]
+    if len(screen.looked_at) > 1:
+        notes.append(looks_line(screen.looked_at, analysis.planned))
+    if notes:
+        console.print()
+        _print_list(notes, console)
+    if screen.log_head:
+        console.print(Text(f"  log   {screen.log_head}"), soft_wrap=True)
+
+
+def _print_dimension(
+    analysis: Analysis, found: DimensionAnalysis, console: Console, *, show_all: bool
+) -> None:
+    dimension = found.dimension
+    heading = Text(dimension.name, style="bold")
+    heading.append(" · primary" if found.is_primary else " · secondary", style="dim")
+    heading.append(f" · {dimension.question}", style="italic")
+    console.print(heading)
+    console.print()
+    console.print(Padding(Text(found.headline, style="bold" if found.is_primary else ""), (0, 2)))
+    console.print()
+    if not (found.is_primary or show_all):
+        return
+    console.print(Padding(_arms_table(found), (0, 0, 1, 2)))
+    if show_all and (points := dimension.scale.levels):
+        console.print(Padding(_points_table(found, points, console.width - 2), (0, 0, 1, 2)))
+    planned = analysis.planned
+    first, second = planned.contrast
+    tested = found.tests
+    results = [outcome for outcome in tested if isinstance(outcome, Result)]
+    if results:
+        heading = Text(f"Difference, {first} minus {second}{which_counts(found)}", style="bold")
+        console.print(Padding(heading, (0, 2)))
+        console.print(Padding(_tests_table(results, planned.alpha), (0, 0, 1, 2)))
+    if show_all:
+        _print_contrasts(found, planned.alpha, console)
+    remarks = [*_remarks(found, tested), *further_lines(found, show_all=show_all)]
+    if remarks:
+        _print_list(remarks, console)
+        console.print()
+    # where the planned test has nothing to say, a naive p would be the only one, and be taken for an answer
+    if show_all and found.is_primary and isinstance(found.primary, Result):
+        _print_naive(found.naive, console)
+
+
+def _print_contrasts(found: DimensionAnalysis, alpha: float, console: Console) -> None:
+    for family in dict.fromkeys(contrast.family for contrast in found.details.contrasts):
+        members = [contrast for contrast in found.details.contrasts if contrast.family == family]
+        heading = Text(f"{family[:1].upper()}{family[1:]}, p adjusted by Holm's method", style="bold")
+        console.print(Padding(heading, (0, 2)))
+        console.print(Padding(_contrasts_table(members, alpha), (0, 0, 1, 2)))
+
+
+def _table() -> Table:
+    return Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim"
+    )
+
+
+def _arms_table(found: DimensionAnalysis) -> Table:
+    table = _table()
+    table.add_column("arm", overflow="fold")
+    pairwise = is_pairwise(found.dimension)
+    names = ("n", "preferred", "neither", "other", "mean") if pairwise else ("n", "mean", "median", "sd")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for arm in found.arms:
+        if pairwise:
+            choices = [f"{count or 0:,}" for count in (arm.wins, arm.ties, arm.losses)]
+            values = [*choices, optional(arm.mean)]
+        else:
+            values = [optional(arm.mean), optional(arm.median, 1), optional(arm.sd)]
+        table.add_row(Text(arm.arm), f"{arm.n:,}", *values)
+    return table
+
+
+def _points_table(found: DimensionAnalysis, points: Sequence[Choice], width: int) -> Table:
+    """Show how many answers each point got, by arm, with bars where there is room for them."""
+    labels = [point.numbered_label for point in points]
+    room = min(26, max(map(len, labels)))
+    each = (width - room) // len(found.arms)
+    bar = min(MOST_BAR, each - 14)  # beside it: count, share and the gaps between columns
+    table = _table()
+    table.add_column("answer", max_width=room, overflow="ellipsis", no_wrap=True)
+    for arm in found.arms:
+        name = shorten_middle(arm.arm, max(each - 2, 11))  # a count and a share take 11 columns
+        table.add_column(Text(name), max_width=max(each - 2, 11), no_wrap=True)
+    most = max((_share(arm, point) for arm in found.arms for point in range(len(points))), default=0)
+    for point, label in enumerate(labels):
+        table.add_row(Text(label), *(_point(arm, point, bar, most) for arm in found.arms))
+    return table
+
+
+def _point(arm: ArmSummary, point: int, bar: int, most: float) -> Text:
+    share = _share(arm, point)
+    text = Text(f"{arm.counts[point]:>5,} {share:>4.0%}")
+    if bar >= LEAST_BAR and most > 0:
+        length = round(bar * share / most)
+        drawn = Text("█" * length + " " * (bar - length) + " ", style="cyan")
+        return drawn.append_text(Text(text.plain, style="default"))
+    return text
+
+
+def _share(arm: ArmSummary, point: int) -> float:
+    return arm.counts[point] / arm.n if arm.n else 0.0
+
+
+def _tests_table(results: Sequence[Result], alpha: float) -> Table:
+    table = _table()
+    table.add_column("score", no_wrap=True)
+    table.add_column("estimate", justify="right", no_wrap=True)
+    table.add_column(level(alpha), no_wrap=True)
+    table.add_column("test")
+    table.add_column("statistic", no_wrap=True)
+    table.add_column("p", no_wrap=True)
+    for index, result in enumerate(results):
+        table.add_row(
+            SCORE_LABELS[result.score],
+            optional(result.estimate),
+            interval_text(result),
+            result.test,
+            statistic(result),
+            bare_p(p_of(result)),
+            style="bold" if index == 0 else "",
+        )
+    return table
+
+
+def _contrasts_table(contrasts: Sequence[ArmContrast], alpha: float) -> Table:
+    table = _table()
+    table.add_column("contrast", overflow="fold")
+    table.add_column("estimate", justify="right", no_wrap=True)
+    table.add_column(level(alpha), no_wrap=True)
+    table.add_column("p", no_wrap=True)
+    for contrast in contrasts:
+        outcome = contrast.outcome
+        mark = " (primary, tested alone)" if contrast.is_primary else ""
+        table.add_row(
+            Text(f"{contrast.name}{mark}"),
+            optional(outcome.estimate),
+            interval_text(outcome),
+            bare_p(contrast.p_adjusted),
+        )
+    return table
+
+
+def _remarks(found: DimensionAnalysis, tested: Sequence[Outcome]) -> list[str]:
+    """What must be read with the tests: those that could not be made, and each warning once."""
+    remarks = []
+    if isinstance(found.primary, Result) and found.primary.claim not in found.headline:
+        remarks.append(found.primary.claim)
+    # The headline has said why the primary test could not be made.
+    remarks += [
+        f"{SCORE_LABELS[outcome.score]}, {outcome.test}: {outcome.sentence}"
+        for outcome in tested[1:]
+        if isinstance(outcome, NotEstimable) and outcome.reason not in found.headline
+    ]
+    further = [contrast.outcome for contrast in found.details.contrasts]
+    remarks += remarks_on_bounds(scored([*tested, *further]))
+    primary, other, *beside = tested
+    remarks += primary.warnings
+    named = [(SCORE_LABELS[other.score], other), *((outcome.test, outcome) for outcome in beside)]
+    for name, outcome in named:
+        remarks += [f"{name}: {warning}" for warning in outcome.warnings if warning not in primary.warnings]
+    return remarks
+
+
+def _print_naive(naive: Outcome, console: Console) -> None:
+    test = naive.test.removeprefix("naive ")
+    result = naive.sentence if isinstance(naive, NotEstimable) else f"{statistic(naive)}, {p_value(naive.p)}."
+    text = f"Naive test, for comparison only (it ignores clustering): {test} {result}"
+    console.print(Padding(Text(text, style="dim"), (0, 2)))
+
+
+def _print_list(sentences: Sequence[str], console: Console) -> None:
+    for sentence in sentences:
+        full = sentence[:1].upper() + sentence[1:]
+        console.print(Padding(Text(full if full.endswith(".") else f"{full}."), (0, 2)))

@@ -1,0 +1,185 @@
+"""Print what `rater check` shows: costs, balance and the analysis plan."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.text import Text
+
+from rater.analysis.plan import plan_of
+from rater.analysis.sentences import SCORE_LABELS
+from rater.analysis.sequential import describe_looks
+from rater.publish.balance import Balance, Range
+from rater.report.numbers import labelled
+from rater.study.arms import models_needed
+from rater.study.describe import (
+    describe_arm,
+    describe_contrast,
+    describe_control,
+    describe_doses,
+    describe_guessing,
+)
+from rater.study.forecast import TOKENS_PER_SECOND, Forecast
+from rater.study.protocol import describe_duration
+from rater.study.study import Study
+
+
+def print_balance(study: Study, balance: Balance, console: Console | None = None) -> None:
+    """Print how even a dealing of a study's booklets is, as one table."""
+    console = console or Console()
+    console.print(
+        "\n[bold]Balance[/bold] of booklets like those that publishing will deal from a secret seed:"
+    )
+    console.print(labelled(_lines(study, balance)))
+
+
+def _lines(study: Study, balance: Balance) -> list[tuple[str, str]]:
+    names = study.arm_names
+    lines = [
+        ("booklets", f"{balance.n_booklets:,} of {_trials(study)}"),
+        ("ratings of a text", _between(balance.ratings_per_completion, "d")),
+        ("ratings of an arm", _each({names[arm]: f"{n:,}" for arm, n in balance.ratings_per_arm.items()})),
+        ("arms in a booklet", _within(balance.arms_differ_within_booklets)),
+        ("prompts in a booklet", f"{_between(balance.prompts_per_booklet, 'd')} of {len(study.prompts)}"),
+        (
+            "mean place of arms",
+            _each({names[arm]: f"{place:.3f}" for arm, place in balance.mean_places_of_arms.items()})
+            + " (0 first, 1 last)",
+        ),
+        ("mean place of prompts", _between(balance.mean_places_of_prompts, ".3f")),
+        ("prompt after itself", f"{balance.n_neighbours} times"),
+    ]
+    if balance.first_left:
+        shares = {
+            f"{names[first]} left of {names[second]}": f"{share:.1%}"
+            for (first, second), share in balance.first_left.items()
+        }
+        lines.append(("sides", _each(shares)))
+    if balance.booklets_by_first_dimension:
+        named = {
+            study.dimensions[number].name: f"{n:,} booklets"
+            for number, n in balance.booklets_by_first_dimension.items()
+        }
+        lines.append(("first question", _each(named)))
+    return lines
+
+
+def _trials(study: Study) -> str:
+    design = study.design
+    extra = [
+        f"{n} {word if n == 1 else f'{word}s'}"
+        for n, word in ((design.n_repeats, "repeat"), (design.n_checks, "attention check"))
+        if n
+    ]
+    what = "pairs" if design.is_pairwise else "texts"
+    return ", ".join([f"{design.items_per_rater} {what}", *extra])
+
+
+def _within(difference: int) -> str:
+    return "each equally often" if difference == 0 else f"differ by at most {difference}"
+
+
+def _between(found: Range, form: str) -> str:
+    least, greatest = (
+        f"{int(end):,}" if form == "d" else f"{end:{form}}" for end in (found.least, found.greatest)
+    )
+    return least if least == greatest else f"{least} to {greatest}"
+
+
+def _each(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def print_forecast(study: Study, expected: Forecast, console: Console | None = None) -> None:
+    """Print a study's arms, counts, costs and hash as one table."""
+    console = console or Console()
+    console.print(Text.assemble("Study ", (study.name, "bold"), " is valid."))
+    console.print(labelled(_forecast_lines(study, expected)))
+    console.print(Text.assemble(("hash", "bold"), f"  {expected.study_hash}"), soft_wrap=True)
+
+
+def _forecast_lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
+    cells = f"{expected.n_prompts} prompts × {expected.n_arms} arms"
+    generation = f"about {describe_duration(expected.generation_s)} at {TOKENS_PER_SECOND:.0f} tokens/s"
+    trials = f"{expected.trials_per_booklet} a booklet, {expected.n_trials:,} in all"
+    return [
+        ("title", study.title),
+        ("question", "; ".join(dimension.question for dimension in study.dimensions)),
+        ("model", _models(study)),
+        *([("chat", "prompts go through the model's chat template")] if study.chat else []),
+        *((f"arm {arm.name}", describe_arm(arm)) for arm in study.arms),
+        (
+            "completions",
+            f"{expected.n_completions:,} ({cells} × {study.sampling.samples_per_prompt} samples)",
+        ),
+        *(
+            [("tokens", f"at most {expected.n_tokens:,}; {generation} (the embedded model, two CPU cores)")]
+            if expected.n_tokens
+            else []
+        ),
+        ("booklets", f"{expected.n_booklets:,}, one for each planned rater"),
+        ("trials", f"{trials}; each completion is rated {expected.ratings_per_completion:.1f} times"),
+        ("rater's time", _raters_time(study, expected)),
+    ]
+
+
+def _raters_time(study: Study, expected: Forecast) -> str:
+    estimate = f"about {describe_duration(expected.minutes_per_rater * 60)}, from consent to the last page"
+    return estimate if study.minutes is None else f"{estimate}; raters are told {study.minutes} min"
+
+
+def _models(study: Study) -> str:
+    return ", then ".join(models_needed(study.arms, study.model)) or "none: all texts come from files"
+
+
+def print_analysis_plan(study: Study, console: Console | None = None) -> None:
+    """Print the primary test, and whatever else the study declares of its analysis."""
+    console = console or Console()
+    console.print("\n[bold]The analysis[/bold], as the study file declares it:")
+    console.print(labelled(analysis_lines(study)))
+
+
+def analysis_lines(study: Study) -> list[tuple[str, str]]:
+    """List what is declared, in the order of its weight; what is not declared has no line."""
+    plan = study.analysis
+    first, second = study.contrast
+    score = SCORE_LABELS[plan.score]
+    claim = f"generalising to {plan.scope}, alpha {plan.alpha:g}"
+    said = [
+        ("primary test", f"{first} − {second} on {study.primary} in {score}, {claim}"),
+        (
+            "SESOI",
+            ""
+            if plan.sesoi is None
+            else f"{plan.sesoi:g} in {score}; larger, smaller (equivalent) or undecided is concluded",
+        ),
+        ("control", _control(study)),
+        *_contrasts(study),
+        ("doses", _doses(study)),
+        ("excluded raters", "; or ".join(plan.exclusions.describe().values())),
+        ("looks", "" if plan.looks is None else describe_looks(plan.looks, plan.alpha)),
+        ("guesses", describe_guessing(study)),
+    ]
+    return [(label, value) for label, value in said if value]
+
+
+def _contrasts(study: Study) -> list[tuple[str, str]]:
+    families: dict[str, list[str]] = {}
+    for contrast in plan_of(study).others_among(study.arm_names):
+        named = describe_contrast(contrast.first, contrast.second, contrast.name)
+        families.setdefault(contrast.family, []).append(named)
+    return [
+        ("contrasts", f"{', '.join(named)} ({family}, adjusted by Holm's method)")
+        for family, named in families.items()
+    ]
+
+
+def _control(study: Study) -> str:
+    """Name the control where arms are compared with it by default."""
+    if study.analysis.contrasts or not plan_of(study).contrasts_among(study.arm_names):
+        return ""
+    return f"{study.control}, {describe_control(study)}; by default every other arm is compared with it"
+
+
+def _doses(study: Study) -> str:
+    doses = describe_doses(study)
+    return f"{doses}; a linear and a monotone trend are tested, as one test if they coincide" if doses else ""

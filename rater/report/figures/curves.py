@@ -1,0 +1,224 @@
+"""Figures of curves: dose–response, power, and sweeps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from rater.analysis.intervals import Bounds
+from rater.analysis.results import Result
+from rater.analysis.sentences import counted, coverage, number, p_value, significant
+from rater.analysis.simulated_power import PowerCurve
+from rater.analysis.trend import DoseResponse
+from rater.report.figures.forest import draw_interval, keep_within
+from rater.report.figures.style import ARMS, INK, MUTED, PAPER, WIDTH, Sketch, is_dark, new_axes, wrap
+
+
+def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha: float) -> Sketch:
+    """Draw the rises over the lowest dose, each with its interval, and the curve that never turns."""
+    figure, axes = new_axes(3.2)
+    doses = [point.dose for point in found.curve]
+    curve = [point for point in found.curve if point.fitted is not None]
+    if curve:
+        at = [point.dose for point in curve]
+        lows = [
+            point.fitted_interval.low if point.fitted_interval else (point.fitted or 0.0) for point in curve
+        ]
+        highs = [
+            point.fitted_interval.high if point.fitted_interval else (point.fitted or 0.0) for point in curve
+        ]
+        axes.fill_between(at, lows, highs, color=ARMS[0], alpha=0.2, linewidth=0)
+        axes.plot(
+            at, [point.fitted or 0.0 for point in curve], color=ARMS[0], linewidth=1.8, label="fitted curve"
+        )
+    risen = [(point.dose, point.rise) for point in found.curve if isinstance(point.rise, Result)]
+    for dose, rise in risen:
+        draw_interval(axes, dose, rise.interval, colour=ARMS[1], width=1.2, upright=True)
+    axes.plot(
+        [dose for dose, _ in risen],
+        [rise.estimate for _, rise in risen],
+        "o",
+        color=PAPER,
+        markeredgecolor=ARMS[1],
+        markersize=5,
+        label="each dose alone",
+    )
+    keep_within(axes, bounds, upright=True)
+    axes.axhline(0, color=INK, linewidth=0.8)
+    axes.set_xticks(doses, [f"{dose:g}" for dose in doses])
+    axes.set_xlabel("dose")
+    axes.set_ylabel("rise over the lowest dose (points)")
+    figure.legend(loc="outside upper left", ncols=2)
+    sizes = ", ".join(f"{point.n:,} at {point.dose:g}" for point in found.curve)
+    return Sketch(
+        name=name,
+        title="Dose and response",
+        caption=(
+            f"Rises over the dose {doses[0]:g} within rater and prompt, with {coverage(1 - alpha)} "
+            "intervals of the two-way t (points) and of the pigeonhole bootstrap (band around the "
+            f"isotonic curve). Answers: {sizes}." + _describe_trends(found)
+        ),
+        alt="Rises by dose: " + ", ".join(f"{dose:g}: {number(rise.estimate)}" for dose, rise in risen) + ".",
+        figure=figure,
+    )
+
+
+def _describe_trends(found: DoseResponse) -> str:
+    said = [
+        f"{trend.test}, {p_value(trend.p)}"
+        for trend in ((found.linear,) if found.is_one_test else (found.monotone, found.linear))
+        if isinstance(trend, Result) and trend.has_enough_df
+    ]
+    return f" {'; '.join(said)[:1].upper()}{'; '.join(said)[1:]}." if said else ""
+
+
+def sketch_power(curve: PowerCurve, estimate: float | None, name: str) -> Sketch:
+    """Draw the power curve of the design, and where the estimate lies on it."""
+    at = [point.points for point in curve.points]
+    shares = [point.power.share for point in curve.points]
+    figure, axes = new_axes(2.9)
+    lows = [point.power.low for point in curve.points]
+    highs = [point.power.high for point in curve.points]
+    axes.fill_between(at, lows, highs, color=ARMS[0], alpha=0.25, linewidth=0)
+    axes.plot(at, shares, color=ARMS[0], marker="o", markersize=4, linewidth=1.6)
+    axes.axhline(0.8, color=MUTED, linewidth=0.8, linestyle="--")
+    axes.annotate("80 %", (0, 0.8), xytext=(2, 2), textcoords="offset points", fontsize=8)
+    if estimate is not None and abs(estimate) <= at[-1]:
+        axes.axvline(abs(estimate), color=INK, linewidth=1, linestyle=":")
+        axes.annotate(
+            "estimated here",
+            (abs(estimate), 0.02),
+            xytext=(3, 0),
+            textcoords="offset points",
+            fontsize=8,
+        )
+    axes.set_ylim(0, 1.02)
+    axes.set_xlim(0, at[-1])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.0%}"))
+    axes.set_xlabel("true difference in scale points")
+    axes.set_ylabel("found in")
+    n_simulations = curve.points[0].power.n_simulations
+    n = curve.n
+    return Sketch(
+        name=name,
+        title="What a study like this finds",
+        caption=(
+            f"How often the primary test, at p < {significant(curve.alpha)}, finds a true difference, in "
+            f"{n_simulations:,} simulated studies "
+            f"each of this very design ({counted(n.raters, 'rater')}, {counted(n.prompts, 'prompt')}, "
+            f"{counted(n.answers, 'answer')}; raters, prompts and texts differ by 1.0, 0.8 and 0.5 "
+            "logits, the effect by 0.5 over raters and over prompts), with Wilson 95 % bands. It says "
+            "what this design could find, not whether this result is true."
+        ),
+        alt="Power curve: "
+        + ", ".join(f"{number(x)} points {share:.0%}" for x, share in zip(at, shares, strict=True))
+        + ".",
+        figure=figure,
+    )
+
+
+_DEGENERATE = "#e8e8ea"
+_COLOURS = "YlGnBu"
+"""From light, no effect, to dark."""
+_PANEL_HEIGHT, _ROW_HEIGHT, _CAPTION_HEIGHT = 1.1, 0.32, 0.8
+
+
+@dataclass(frozen=True)
+class SweepCell:
+    """What one setting does."""
+
+    layer: int
+    coeff: float
+    place: str
+    """Which tokens are changed, such as "front of the prompt"."""
+    effect: float
+    nll: float
+    """Of the completion under the unsteered model, in nats per token."""
+    is_degenerate: bool
+    """Whether the text is degenerate."""
+
+
+@dataclass(frozen=True)
+class SweepLabels:
+    """What a sweep is of, in words."""
+
+    study: str
+    arm: str
+    effect: str
+    """What the effect measures."""
+    strength: str
+    """``coeff`` or ``relative``."""
+    unsteered_effect: float
+    unsteered_nll: float
+    n: str
+    """Prompts and samples."""
+
+
+def sketch_sweep(cells: Sequence[SweepCell], labels: SweepLabels) -> Sketch:
+    """Draw a panel for each place: colour for effect, numbers for effect and NLL, hatching if degenerate."""
+    places = list(dict.fromkeys(cell.place for cell in cells))
+    n_layers = len({cell.layer for cell in cells})
+    title = f"Effect of {labels.arm} in {labels.study}, by layer and {labels.strength}"
+    caption = (
+        f"Each cell: the effect ({labels.effect}), and in smaller figures the mean negative log-likelihood "
+        f"of the completions under the unsteered model (nats per token). Unsteered: "
+        f"{labels.unsteered_effect:.2f} and {labels.unsteered_nll:.2f}. Hatched: degenerate text. {labels.n}."
+    )
+    height = _CAPTION_HEIGHT + len(places) * (_PANEL_HEIGHT + _ROW_HEIGHT * n_layers)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    panels = figure.subplots(len(places), squeeze=False)[:, 0]
+    highest = max([cell.effect for cell in cells if not cell.is_degenerate] or [1.0])
+    scale = mpl.cm.ScalarMappable(mpl.colors.Normalize(0, highest if highest > 0 else 1.0), _COLOURS)
+    for panel, place in zip(panels, places, strict=True):
+        _draw_panel(panel, [cell for cell in cells if cell.place == place], scale, labels.strength)
+        panel.set_title(place.capitalize())
+    figure.colorbar(scale, ax=list(panels), label="effect", shrink=0.9, aspect=30)
+    figure.suptitle(wrap(title, 80), x=0.01, ha="left", fontsize=11, weight="bold")
+    figure.supxlabel(wrap(caption, 110, lines=4), x=0.01, ha="left", fontsize=7)
+    usable = sum(not cell.is_degenerate for cell in cells)
+    return Sketch(
+        name="sweep",
+        title=title,
+        caption=caption,
+        alt=f"Heat map of {len(cells)} settings, {usable} of them without degenerate text.",
+        figure=figure,
+    )
+
+
+def _draw_panel(panel: Axes, cells: Sequence[SweepCell], scale: ScalarMappable, strength: str) -> None:
+    layers, coeffs = sorted({cell.layer for cell in cells}), sorted({cell.coeff for cell in cells})
+    for cell in cells:
+        x, y = coeffs.index(cell.coeff), layers.index(cell.layer)
+        colour = mpl.colors.to_rgb(_DEGENERATE) if cell.is_degenerate else _colour(scale, cell.effect)
+        panel.add_patch(
+            mpl.patches.Rectangle(
+                (x - 0.5, y - 0.5),
+                1,
+                1,
+                facecolor=colour,
+                edgecolor="white" if not cell.is_degenerate else MUTED,
+                hatch="////" if cell.is_degenerate else None,
+                linewidth=0.8,
+            )
+        )
+        ink = "white" if is_dark(colour) else INK
+        behind = {"facecolor": _DEGENERATE, "edgecolor": "none", "pad": 1} if cell.is_degenerate else None
+        for text, above, size in ((f"{cell.effect:.2f}", 0.12, 8), (f"{cell.nll:.1f}", -0.27, 6)):
+            panel.text(x, y + above, text, ha="center", va="center", fontsize=size, color=ink, bbox=behind)
+    panel.set_xlim(-0.5, len(coeffs) - 0.5)
+    panel.set_ylim(-0.5, len(layers) - 0.5)
+    panel.set_xticks(range(len(coeffs)), [f"{coeff:g}" for coeff in coeffs])
+    panel.set_yticks(range(len(layers)), [str(layer) for layer in layers])
+    panel.set_xlabel(strength)
+    panel.set_ylabel("layer")
+    panel.grid(visible=False)
+
+
+def _colour(scale: ScalarMappable, effect: float) -> tuple[float, float, float]:
+    red, green, blue = scale.to_rgba(np.array([effect]))[0][:3]
+    return float(red), float(green), float(blue)

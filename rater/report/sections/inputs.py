@@ -1,0 +1,137 @@
+"""Hold what every section of the report is written from, and make the tables that several share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandas as pd
+
+from rater.analysis.contrast_data import first_showings, judged_only
+from rater.analysis.exclusions import excluded_raters
+from rater.analysis.primary import Analysis, DimensionAnalysis
+from rater.analysis.results import NotEstimable, Outcome, Quantity, Result
+from rater.analysis.sentences import SCORE_LABELS, sentence
+from rater.analysis.simulated_power import PowerCurve
+from rater.report.context import About
+from rater.report.document import Block, Picture, Prose, Table
+from rater.report.figures.fonts import FontPlan
+from rater.report.figures.style import Drawn
+from rater.report.numbers import bare_p, interval_text, level, name_of, optional, p_of, short_ids, statistic
+
+MOST_ROWS = 200
+"""Tables with more rows than this are cut; the rest is in results.json."""
+
+
+def analysed_rows(analysis: Analysis, frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows that the tests are made on: judged first showings of raters who are not left out."""
+    left_out = excluded_raters(analysis.exclusion)
+    return judged_only(first_showings(frame[~frame["rater"].astype(str).isin(left_out)]))
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What was found, and what is known around it."""
+
+    analysis: Analysis
+    about: About
+    figures: Mapping[str, Drawn]
+    curve: PowerCurve | None = None
+    fonts: FontPlan = field(default_factory=FontPlan)
+    """The fonts of the figures, and the names that are numbered in them."""
+    frame: pd.DataFrame | None = None
+    """Every answer, with arms."""
+    texts: pd.DataFrame | None = None
+    """Every text with its arm and measurements; None where they are not known."""
+    comments: pd.DataFrame | None = None
+    """What raters wrote at the end."""
+
+    @property
+    def tested(self) -> pd.DataFrame:
+        """The answers that the tests are made on."""
+        assert self.frame is not None  # noqa: S101 (texts come with answers)
+        return analysed_rows(self.analysis, self.frame)
+
+    @property
+    def primary(self) -> DimensionAnalysis:
+        """The primary dimension."""
+        return self.analysis.dimensions[0]
+
+    @property
+    def alpha(self) -> float:
+        """The significance level."""
+        return self.analysis.planned.alpha
+
+    @cached_property
+    def raters(self) -> Mapping[str, str]:
+        """The raters' ids as tables and figures show them; the files have them whole."""
+        tables = [table for table in (self.frame, self.comments) if table is not None]
+        return short_ids(rater for table in tables for rater in table["rater"].unique())
+
+    def rater(self, rater: object) -> str:
+        """Return a rater's id as tables show it."""
+        return self.raters.get(str(rater), str(rater))
+
+    def picture(self, name: str) -> list[Block]:
+        """Give a figure where it was drawn."""
+        return [Picture(self.figures[name])] if name in self.figures else []
+
+
+def warnings_of(named: Sequence[tuple[str, Outcome | Quantity]]) -> list[str]:
+    """List each warning once, under the name of the first that has it; and why what is missing is missing."""
+    seen: set[str] = set()
+    said = []
+    for name, found in named:
+        texts = list(found.warnings)
+        if isinstance(found, NotEstimable):
+            texts.insert(0, found.sentence)
+        said += [f"{name}: {text}" for text in texts if text not in seen]
+        seen.update(texts)
+    return said
+
+
+def outcomes_table(
+    caption: str, outcomes: Sequence[Outcome], alpha: float, *, main_first: bool = True
+) -> Table:
+    """Tabulate tests; estimate, interval and p come first, since a phone shows no more without scrolling."""
+    rows = [
+        (
+            SCORE_LABELS[found.score],
+            optional(found.estimate),
+            interval_text(found),
+            bare_p(p_of(found)),
+            found.test,
+            statistic(found) if isinstance(found, Result) else "–",
+            f"{found.n.raters:,} × {found.n.prompts:,}",
+            f"{found.n.answers:,}",
+        )
+        for found in outcomes
+    ]
+    header = ("score", "estimate", level(alpha), "p", "test", "statistic", "raters × prompts", "answers")
+    return Table(caption, header, rows, marked=(0,) if main_first else (), text_at=(4,))
+
+
+def quantities_table(caption: str, quantities: Sequence[tuple[str, Quantity]], alpha: float) -> Table:
+    """Tabulate effect sizes or coefficients with their meanings."""
+    rows = [
+        (
+            name,
+            optional(found.estimate),
+            interval_text(found),
+            found.sentence if isinstance(found, NotEstimable) else sentence(found.estimand),
+        )
+        for name, found in quantities
+    ]
+    return Table(caption, ("quantity", "estimate", level(alpha), "meaning"), rows, text_at=(3,))
+
+
+def effects_with_names(quantities: Sequence[Quantity]) -> list[tuple[str, Quantity]]:
+    """Pair quantities with what they are called."""
+    return [(name_of(quantity), quantity) for quantity in quantities]
+
+
+def cut_rows(rows: Sequence[Sequence[str]]) -> tuple[Sequence[Sequence[str]], list[Block]]:
+    """Keep the first rows of a long table, and say so."""
+    if len(rows) <= MOST_ROWS:
+        return rows, []
+    left_out = f"{len(rows) - MOST_ROWS:,} more rows are in results.json."
+    return rows[:MOST_ROWS], [Prose(left_out)]

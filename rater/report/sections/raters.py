@@ -1,0 +1,194 @@
+"""The raters: agreement, quality of their answers, and blinding."""
+
+from rater.analysis.agreement import Agreement
+from rater.analysis.blinding import Blinding
+from rater.analysis.quality import RaterQuality
+from rater.analysis.results import NotEstimable, Outcome, Result
+from rater.analysis.sentences import counted, number, sentence, significant
+from rater.report.document import Block, Bullets, Prose, Section, Table
+from rater.report.figures.raters import coefficients
+from rater.report.numbers import bare_p, ends, level, optional, remarks_on_bounds, scored
+from rater.report.sections.inputs import Findings, cut_rows, outcomes_table, quantities_table, warnings_of
+
+
+def agreement_section(findings: Findings) -> Section:
+    """Show every coefficient of agreement, and how raters repeated themselves."""
+    found = findings.primary.details.agreement
+    title = "Agreement between raters"
+    if isinstance(found, NotEstimable):
+        return Section("agreement", title, [Prose(found.sentence)])
+    blocks: list[Block] = [*findings.picture("agreement")]
+    blocks.append(quantities_table("Coefficients of agreement", coefficients(found), findings.alpha))
+    blocks += _shares(found)
+    retest = findings.primary.details.retest
+    if retest is not None:
+        kappa = "" if retest.kappa is None else f", quadratic kappa {optional(retest.kappa)}"
+        blocks.append(
+            Prose(
+                f"Texts shown twice to the same rater: {counted(retest.n_pairs, 'pair')} by "
+                f"{counted(retest.n_raters, 'rater')}; the very same answer in {retest.same:.0%}{kappa}."
+            )
+        )
+    warned = warnings_of([each for each in coefficients(found) if not isinstance(each[1], NotEstimable)])
+    if warned:
+        blocks.append(Bullets([sentence(warning) for warning in warned]))
+    return Section("agreement", title, blocks)
+
+
+def _shares(found: Agreement) -> list[Block]:
+    if len(found.shares) > 12:
+        return []
+    most = max(share for _, share in found.shares)
+    used = ", ".join(f"{value:g}: {share:.0%}" for value, share in found.shares)
+    paradox = (
+        " Where nearly all answers are one point, alpha and kappa are low by construction; go by AC2."
+        if most > 0.7
+        else ""
+    )
+    return [Prose(f"Shares of all answers: {used}.{paradox}")]
+
+
+def raters_quality_section(findings: Findings) -> Section | None:
+    """Show how every rater answered, blind to the arms."""
+    quality = findings.primary.details.quality
+    if not quality:
+        return None
+    rows, rest = cut_rows([_row(rater, findings) for rater in quality])
+    header = (
+        "rater",
+        "answers",
+        "mean",
+        "SD",
+        "severity",
+        "points used",
+        "entropy (bits)",
+        "longest run",
+        "median s",
+        "agreement",
+    )
+    note = (
+        "Severity: how far above the other raters of the same texts, in scale points. Agreement: "
+        "Spearman's correlation with the mean of the others. All of it is blind to the arms, and nobody "
+        "is left out for it unless a rule declared beforehand says so. Median s: the time for a trial, in "
+        "view before its first answer, or between answers at the server where the browser sent no time."
+    )
+    table = Table("How each rater answered", header, rows)
+    return Section("raters-quality", "Rater quality", [table, *rest, Prose(note)])
+
+
+def _row(rater: RaterQuality, findings: Findings) -> tuple[str, ...]:
+    return (
+        findings.rater(rater.rater),
+        f"{rater.n:,}",
+        optional(rater.mean),
+        optional(rater.sd),
+        optional(rater.severity),
+        f"{rater.points_used}",
+        optional(rater.entropy),
+        "–" if rater.longest_run is None else f"{rater.longest_run}",
+        optional(rater.median_s, 1),
+        optional(rater.agreement),
+    )
+
+
+def course_section(findings: Findings) -> Section | None:
+    """Show ratings over position and the time for each answer."""
+    blocks = [*findings.picture("positions"), *findings.picture("times")]
+    return Section("course", "Answers over time", blocks) if blocks else None
+
+
+def power_section(findings: Findings) -> Section | None:
+    """Show what a study of this design finds."""
+    curve = findings.curve
+    if curve is None:
+        return None
+    rows = [
+        (
+            optional(each.net_superiority),
+            optional(each.points),
+            f"{each.power.share:.0%}",
+            f"{each.power.low:.0%} to {each.power.high:.0%}",
+        )
+        for each in curve.points
+    ]
+    table = Table(
+        f"Power of this design, tested at p < {significant(curve.alpha)}",
+        ("true net superiority", "in scale points", "found in", "simulation's 95 % interval"),
+        rows,
+    )
+    return Section("power", "Power of this design", [*findings.picture("power"), table])
+
+
+def blinding_section(findings: Findings) -> Section | None:
+    """Show the guesses, the indices, and the difference by kind of guess; None where nobody was asked."""
+    found = findings.analysis.blinding
+    if found is None:
+        return None
+    title = "Blinding"
+    if isinstance(found, NotEstimable):
+        return Section("blinding", title, [Prose(found.sentence)])
+    counts = Table(
+        "Guesses",
+        ("arm", "right", "wrong", "don't know"),
+        [(arm, f"{right:,}", f"{wrong:,}", f"{unknown:,}") for arm, right, wrong, unknown in found.counts],
+    )
+    over_raters: list[Outcome] = [*(outcome for _, outcome in found.by_arm), found.together]
+    indices = outcomes_table(
+        "Bang's index over raters and prompts", over_raters, findings.alpha, main_first=False
+    )
+    named = [*(f"“{arm}”" for arm, _ in found.by_arm), "both arms"]
+    rows = [(name, *row[1:]) for name, row in zip(named, indices.rows, strict=True)]
+    indices = Table(indices.caption, ("arm", *indices.header[1:]), rows, text_at=(4,))
+    effects = outcomes_table(
+        "The primary test by what was guessed",
+        [outcome for _, outcome in found.effects],
+        findings.alpha,
+        main_first=False,
+    )
+    rows = [(kind, *row[1:]) for (kind, _), row in zip(found.effects, effects.rows, strict=True)]
+    effects = Table(effects.caption, ("guessed", *effects.header[1:]), rows, text_at=(4,))
+    is_known = any(isinstance(outcome, Result) for _, outcome in found.effects)
+    note = (
+        "Steering that works is visible, so a guess that is often right is no defect by itself; what "
+        "matters is whether the difference is there among those who guessed wrong or did not know."
+    )
+    remarks = [
+        *[("Bang's index", each) for each in over_raters],
+        *scored([outcome for _, outcome in found.effects]),
+    ]
+    said = [Prose(sentence(remark)) for remark in remarks_on_bounds(remarks)]
+    blocks: list[Block] = [
+        Prose(_describe_guesses(found, findings)),
+        *findings.picture("guesses"),
+        counts,
+        indices,
+        _simple(found, findings.alpha),
+        effects if is_known else Prose("Too few guesses of each kind to repeat the primary test by guess."),
+    ]
+    return Section("blinding", title, [*blocks, Prose(note), *said])
+
+
+def _describe_guesses(found: Blinding, findings: Findings) -> str:
+    """Count the guesses that are reported, and name the arms that the question's first answer means."""
+    n_reported = sum(sum(counts) for _, *counts in found.counts)
+    others = found.n_given - n_reported
+    text = f"Raters gave {counted(found.n_given, 'guess', 'guesses')}"
+    if others:
+        text += (
+            f"; {n_reported:,} are about the arms compared and reported here, {others:,} about further arms"
+        )
+    study = findings.about.study
+    if study is None or not study.guessed_arms:
+        return f"{text}."
+    arms = ", ".join(f"“{arm}”" for arm in study.guessed_arms)
+    return f"{text}. The first answer to the question is right for texts of {arms}."
+
+
+def _simple(found: Blinding, alpha: float) -> Table:
+    indices = [*found.bang, *([found.james] if found.james else [])]
+    rows = [
+        (each.name, number(each.estimate), ends(each.interval), bare_p(each.p), f"{each.n:,}")
+        for each in indices
+    ]
+    caption = "The same indices as if all guesses were independent, for comparison with other studies"
+    return Table(caption, ("index", "estimate", level(alpha), "p, one-sided", "guesses"), rows)

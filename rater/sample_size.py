@@ -1,0 +1,283 @@
+"""Plan a study's size: how often its own booklets and primary test would find a given difference."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from rater.analysis.answer_scale import ends_of, is_pairwise
+from rater.analysis.pilot import Pilot, assume
+from rater.analysis.plan import plan_analysis
+from rater.analysis.sequential import level_at_the_end
+from rater.analysis.simulate import Spread, Trials, difference_of, logits_of, net_superiority_of
+from rater.analysis.simulated_power import Assumed, Power, estimate_power
+from rater.errors import StudyError
+from rater.publish.booklets import deal_booklets
+from rater.publish.trials import Completion
+from rater.study.design import Design
+from rater.study.forecast import forecast
+from rater.study.protocol import Dimension
+from rater.study.study import Study
+
+TARGETS = (0.8, 0.9)
+_RATERS = (0.5, 1, 2, 4)
+_PROMPTS = (0.5, 1, 2, 3)
+_BISECTIONS = 6
+_LARGEST_LOGITS = 4.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """One size of the study: how many raters and prompts, and what it costs."""
+
+    n_raters: int
+    n_prompts: int
+    rater_minutes: float
+    power: Power
+
+
+@dataclass(frozen=True)
+class PlanningAssumptions:
+    """Assumptions about raters and texts; the defaults are those of a careful planner."""
+
+    pilot: Pilot | None = None
+    drop_out: float = 0.0
+    """The share of raters who leave somewhere in their booklet."""
+    mean_characters: Mapping[str, float] | None = None
+    """How long the texts of an arm are, where they are there already; see `rater.study.forecast`."""
+
+
+@dataclass(frozen=True)
+class PowerPlan:
+    """What a study would find as planned, and what other sizes would."""
+
+    points: float
+    """The difference that is asked about, in points of the scale, or of choices how much more often."""
+    net_superiority: float | None
+    """The same as net superiority, where the primary test compares that."""
+    planned: Power
+    smallest_points: float | None
+    """The smallest difference found in 80 % of studies as planned; None where even a huge one is not."""
+    sizes: list[Size]
+    cheapest: dict[float, Size | None]
+    """For each target power, the size that reaches it for the fewest rater-minutes."""
+    is_pairwise: bool
+    spread: Spread
+    """What was assumed, or learnt from the pilot."""
+    last_look: float | None
+    """The level at the end, where the study spreads alpha over looks."""
+    assumptions: PlanningAssumptions = field(default_factory=PlanningAssumptions)
+
+
+def default_points(study: Study) -> float:
+    """Give the difference to plan for where none is named: an eighth of the scale, from end to end.
+
+    Choices run from −1 (always the other) to 1, so theirs is 0.25.
+    """
+    judged = _primary(study)
+    low, high = (-1.0, 1.0) if is_pairwise(judged) else ends_of(judged)
+    return (high - low) / 8
+
+
+def as_net_superiority(
+    study: Study, points: float, assumptions: PlanningAssumptions | None = None
+) -> float | None:
+    """Convert a difference in scale points to net superiority, where that is what the primary test compares.
+
+    None where it compares scale points, where texts are chosen between (whose difference is one already), and
+    on a scale without points.
+    """
+    if study.analysis.score != "net_superiority" or study.is_pairwise:
+        return None
+    judged, pilot = _primary(study), (assumptions or PlanningAssumptions()).pilot
+    scale, spread = (pilot.scale, pilot.spread) if pilot else (assume(judged), Spread())
+    return net_superiority_of(logits_of(points, scale, spread), scale, spread)
+
+
+def power_as_planned(
+    study: Study,
+    points: float,
+    *,
+    n_simulations: int,
+    seed: int = 0,
+    assumptions: PlanningAssumptions | None = None,
+) -> Power:
+    """Estimate a study's power as it is planned, for a difference in points of its scale."""
+    planner = _Planner(
+        study,
+        assumptions or PlanningAssumptions(),
+        n_simulations=n_simulations,
+        rng=np.random.default_rng(seed),
+    )
+    return planner.power(study.design, planner.logits(points))
+
+
+def plan_power(
+    study: Study,
+    points: float,
+    *,
+    n_simulations: int,
+    seed: int = 0,
+    assumptions: PlanningAssumptions | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> PowerPlan:
+    """Estimate the power of a study as planned and of smaller and larger ones.
+
+    Costs about 25 times ``n_simulations`` simulations, of some milliseconds each.
+    """
+    given = assumptions or PlanningAssumptions()
+    planner = _Planner(study, given, n_simulations=n_simulations, rng=np.random.default_rng(seed))
+    design, effect = study.design, planner.logits(points)
+    sizes: list[Size] = []
+    planned: Power | None = None
+    for n_prompts in _multiples(design.n_prompts, _PROMPTS):
+        for n_raters in _multiples(design.n_raters, _RATERS):
+            resized = _resized(design, n_raters, n_prompts)
+            if resized is not None:
+                say(f"{n_raters} raters × {n_prompts} prompts")
+                sizes.append(planner.size(resized, effect))
+                if resized == design:
+                    planned = sizes[-1].power  # the same simulations, so that one size has one power
+    if planned is None:  # a size that is not among them: one rater, or one prompt
+        say("the study as planned")
+        planned = planner.power(design, effect)
+    say("the smallest difference that is found")
+    return PowerPlan(
+        points=points,
+        net_superiority=as_net_superiority(study, points, given),
+        planned=planned,
+        smallest_points=planner.smallest_points(design),
+        sizes=sizes,
+        cheapest={target: _cheapest(sizes, target) for target in TARGETS},
+        is_pairwise=design.is_pairwise,
+        spread=planner.assumed.spread,
+        last_look=planner.level if planner.level != study.analysis.alpha else None,
+        assumptions=given,
+    )
+
+
+class _Planner:
+    """What stays the same over a plan's simulations: the study's scale, test and pace, and the stream."""
+
+    def __init__(
+        self, study: Study, given: PlanningAssumptions, *, n_simulations: int, rng: np.random.Generator
+    ) -> None:
+        self._study = study
+        judged, pilot = _primary(study), given.pilot
+        self.assumed = Assumed(
+            scale=pilot.scale if pilot else assume(judged),
+            spread=pilot.spread if pilot else Spread(),
+            drop_out=given.drop_out,
+        )
+        planned = plan_analysis(study.analysis, [judged], contrast=study.contrast)
+        # the level of the end, as if no look before it stopped the study: what looks find comes on top
+        self.level = level_at_the_end(planned.looks, planned.alpha)
+        self._planned = replace(planned, alpha=self.level)
+        expected = forecast(study, given.mean_characters)
+        self._minutes_per_trial = expected.minutes_per_trial
+        trials = study.design.trials_per_rater * expected.minutes_per_trial
+        self._minutes_around_trials = expected.minutes_per_rater - trials
+        self._n_simulations = n_simulations
+        self._rng = rng
+
+    def logits(self, points: float) -> float:
+        try:
+            return logits_of(points, self.assumed.scale, self.assumed.spread)
+        except ValueError as error:
+            msg = f"A difference of {error}."
+            raise StudyError(msg) from error
+
+    def power(self, design: Design, effect: float) -> Power:
+        return estimate_power(
+            _trials(self._study, design, self._rng),
+            self.assumed,
+            self._planned,
+            effect=effect,
+            rng=self._rng,
+            n_simulations=self._n_simulations,
+        )
+
+    def size(self, design: Design, effect: float) -> Size:
+        per_rater = design.trials_per_rater * self._minutes_per_trial + self._minutes_around_trials
+        minutes = design.n_raters * per_rater
+        return Size(design.n_raters, design.n_prompts, minutes, self.power(design, effect))
+
+    def smallest_points(self, design: Design) -> float | None:
+        low, high = 0.0, _LARGEST_LOGITS
+        if self.power(design, high).share < TARGETS[0]:
+            return None
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            if self.power(design, middle).share < TARGETS[0]:
+                low = middle
+            else:
+                high = middle
+        return difference_of(high, self.assumed.scale, self.assumed.spread)
+
+
+def _primary(study: Study) -> Dimension:
+    return next(dimension for dimension in study.dimensions if dimension.name == study.primary)
+
+
+def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
+    """Deal the design's booklets and keep the trials of the two arms compared, on the primary dimension."""
+    arms = tuple(study.arm_names.index(name) for name in study.contrast)
+    primary = [dimension.name for dimension in study.dimensions].index(study.primary)
+    dealt: list[tuple[int, float, Completion, Completion | None]] = []
+    for rater, booklet in enumerate(deal_booklets(design, rng)):
+        for place, trial in enumerate(booklet):
+            if trial.is_repeat or not trial.shown or trial.dimension not in {None, primary}:
+                continue
+            if not set(trial.arms) <= set(arms):
+                continue
+            first, *other = sorted(trial.shown, key=lambda completion: arms.index(completion.arm))
+            dealt.append((rater, place / len(booklet), first, other[0] if other else None))
+    if not dealt:
+        msg = f"No booklet of {design.n_raters} × {design.n_prompts} has a trial of the primary contrast."
+        raise StudyError(msg)
+
+    def number(completion: Completion) -> int:
+        return (completion.prompt * 2 + (completion.arm == arms[0])) * design.n_samples + completion.sample
+
+    return Trials(
+        rater=np.array([rater for rater, *_ in dealt]),
+        prompt=np.array([first.prompt for _, _, first, _ in dealt]),
+        item=np.array([number(first) for _, _, first, _ in dealt]),
+        is_first=np.array([first.arm == arms[0] for _, _, first, _ in dealt]),
+        other_item=(
+            np.array([number(other) for *_, other in dealt if other is not None])
+            if design.is_pairwise
+            else None
+        ),
+        place=np.array([place for _, place, *_ in dealt]),
+    )
+
+
+def _resized(design: Design, n_raters: int, n_prompts: int) -> Design | None:
+    """Change the numbers of raters and prompts; a booklet keeps its share of the prompts, in whole sets.
+
+    Where several questions are asked in blocks, each block keeps as many sets as any other. None where so few
+    prompts make no balanced booklet.
+    """
+    unit = design.n_blocks
+    sets = max(1, round(design.sets_per_rater * n_prompts / design.n_prompts / unit)) * unit
+    most = n_prompts * (design.n_samples // design.samples_per_set) // unit * unit
+    if not most:
+        return None
+    return replace(
+        design,
+        n_raters=n_raters,
+        n_prompts=n_prompts,
+        items_per_rater=min(sets, most) * design.set_size,
+        n_repeats=min(design.n_repeats, sets * design.set_size // 2),
+    )
+
+
+def _multiples(n: int, factors: Sequence[float]) -> list[int]:
+    return sorted({max(2, math.ceil(n * factor)) for factor in factors})
+
+
+def _cheapest(sizes: list[Size], target: float) -> Size | None:
+    enough = [size for size in sizes if size.power.share >= target]
+    return min(enough, key=lambda size: size.rater_minutes, default=None)

@@ -1,0 +1,237 @@
+"""Exports of ratings without arms.
+
+An item's id is the same for all raters. Whoever has it next to raters and positions can compare booklets, and
+so sort the texts of a prompt into its arms. A masked export has another id for each rater and item instead.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rater.store.dictionary import Meaning, meanings_of
+from rater.store.log import append_event
+from rater.store.rating.frame import AnswerRow, GuessRow, read_comments, read_guesses
+from rater.store.rating.monitoring import watch_raters
+from rater.store.rating.schema import Comment, Event, Guess, Identifier, Item, Rater
+from rater.store.rating.studies import PublishedStudy
+
+_ATTRIBUTES = {
+    "rater": "rater_id",
+    "position": "position",
+    "item": "item_id",
+    "other_item": "other_item_id",
+    "prompt": "prompt",
+    "dimension": "dimension",
+    "answer": "answer",
+    "comment": "comment",
+    "is_repeat": "is_repeat",
+    "n_revisions": "n_revisions",
+    "shown_ms": "shown_ms",
+    "first_render_ms": "first_render_ms",
+    "hidden_ms": "hidden_ms",
+    "answered_at": "answered_at",
+}
+
+COLUMNS = tuple(_ATTRIBUTES)
+"""The columns of ratings without arms, in their order."""
+
+KIND = "exported"
+"""The kind of the event in the log."""
+
+_OWN_ID = (
+    "Random id of the text for this rater alone, the same in each export: another rater has another id for "
+    "it, so that booklets cannot be compared. An export with arms has the text's own id."
+)
+MEANINGS = {
+    "item": Meaning(f"{_OWN_ID} The left one of a pair.", "experimenter"),
+    "other_item": Meaning(f"{_OWN_ID} The right one of a pair.", "experimenter"),
+}
+"""What columns mean in a masked export, where that is not what the schema says of them."""
+
+
+def values(row: AnswerRow) -> tuple[object, ...]:
+    """Return an answer's values in the order of the columns."""
+    return tuple(getattr(row, attribute) for attribute in _ATTRIBUTES.values())
+
+
+def masked_id(rater_id: str, item_id: str) -> str:
+    """Derive the id that a text has in one rater's rows: HMAC-SHA-256, 128 bits of it, in hexadecimal.
+
+    The key is the item's own id. It is random, and no page and no masked export shows it, so that an export
+    does not tell which of two raters' ids are one text. With the full ids, an export can be joined to them.
+    """
+    message = f"masked export of rater {rater_id}".encode()
+    return hmac.new(item_id.encode(), message, hashlib.sha256).hexdigest()[:32]
+
+
+def mask_answers(rows: Sequence[AnswerRow]) -> list[AnswerRow]:
+    """Give each rater's items ids of their own."""
+    return [
+        replace(
+            row,
+            item_id=masked_id(row.rater_id, row.item_id),
+            other_item_id=None if row.other_item_id is None else masked_id(row.rater_id, row.other_item_id),
+        )
+        for row in rows
+    ]
+
+
+def mask_guesses(rows: Sequence[GuessRow]) -> list[GuessRow]:
+    """Give each rater's items ids of their own, the same as in their answers."""
+    return [
+        row if row.item_id is None else replace(row, item_id=masked_id(row.rater_id, row.item_id))
+        for row in rows
+    ]
+
+
+def log_masked_export(
+    session: Session, study_id: int, *, who: str, by: str, n_answers: int, now: datetime
+) -> str:
+    """Add a masked export to the study's log, and return the new head. Costs one query and one insert.
+
+    Args:
+        session: Of the rating database.
+        study_id: The study exported.
+        who: Who exported it.
+        by: ``command``, ``desk`` or ``permuted`` (an analysis under permuted arms).
+        n_answers: How many answers it has.
+        now: When.
+    """
+    return append_event(session, Event, study_id, kind=KIND, at=now, who=who, by=by, n_answers=n_answers)
+
+
+Columns: TypeAlias = dict[str, tuple[type, str]]
+
+NAMES = ("raters", "guesses", "comments", "identifiers")
+PERSONAL = "identifiers"
+
+_RATER_COLUMNS: Columns = {
+    name: (Rater, attribute)
+    for name, attribute in {
+        "rater": "id",
+        "channel": "channel",
+        "consented_at": "consented_at",
+        "finished_at": "finished_at",
+        "left_at": "left_at",
+        "left_why": "left_why",
+        "replaced_at": "replaced_at",
+        "n_practice_attempts": "n_practice_attempts",
+    }.items()
+}
+_COUNTED = {
+    name: Meaning(text, "experimenter")
+    for name, text in {
+        "is_surplus": "Whether they finished a booklet that was dealt again since they had stayed away.",
+        "standing": "Where they are: finished, under way, away (no answer for an hour), or how they left.",
+        "n_rated": "How many trials they answered.",
+        "n_texts": "How many trials their booklet has.",
+        "seconds_a_text": "Median time for a trial in s: in view, or else between answers.",
+        "n_checks": "How many attention checks they answered.",
+        "n_checks_passed": "How many of those they passed.",
+        "flags": "What is odd in how they answer: very fast, or always the same. Excludes nobody.",
+    }.items()
+}
+_GUESS_COLUMNS: Columns = {"rater": (Guess, "rater_id"), "item": (Item, "id"), "choice": (Guess, "choice")}
+_COMMENT_COLUMNS: Columns = {"rater": (Comment, "rater_id"), "text": (Comment, "text")}
+_IDENTIFIER_COLUMNS: Columns = {
+    "rater": (Identifier, "rater_id"),
+    "name": (Identifier, "name"),
+    "value": (Identifier, "value"),
+}
+_DECIMALS = 3
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of plain values under their columns' names."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[object, ...]]
+
+
+class Options(NamedTuple):
+    """What may be in the tables of an export."""
+
+    masked: bool
+    """Whether texts have ids of their own for each rater."""
+    with_identifiers: bool
+
+
+def read_export_tables(
+    session: Session, study: PublishedStudy, options: Options, *, now: datetime
+) -> dict[str, Table]:
+    """Read the tables that go with the ratings, by name. Costs up to nine queries."""
+    tables = {
+        "raters": read_rater_table(session, study, now=now),
+        "guesses": _read_guesses(session, study.id, masked=options.masked),
+        "comments": Table(tuple(_COMMENT_COLUMNS), [*read_comments(session, study.id)]),
+    }
+    if options.with_identifiers:
+        tables[PERSONAL] = _read_identifiers(session, study.id)
+    return tables
+
+
+def read_rater_table(session: Session, study: PublishedStudy, *, now: datetime) -> Table:
+    """Read how each rater's visit went, one row each, by rater. Costs five queries."""
+    watched = {rater.id: rater for rater in watch_raters(session, study, now=now)}
+    raters = session.scalars(select(Rater).where(Rater.study_id == study.id).order_by(Rater.id))
+    rows = []
+    for rater in raters:
+        own = watched[rater.id]
+        seconds = own.seconds_a_text
+        counted = (
+            rater.replaced_at is not None and rater.finished_at is not None,
+            own.standing,
+            own.n_answered,
+            own.n_trials,
+            None if seconds is None else round(seconds, _DECIMALS),
+            own.n_checks,
+            own.n_checks_passed,
+            "; ".join(own.flags),
+        )
+        rows.append((*(getattr(rater, attribute) for _, attribute in _RATER_COLUMNS.values()), *counted))
+    return Table((*_RATER_COLUMNS, *_COUNTED), rows)
+
+
+def _read_guesses(session: Session, study_id: int, *, masked: bool) -> Table:
+    """Read what raters believe of their texts (no item: of all), one row each. Costs one query.
+
+    What the two labels mean is sealed until unblinding.
+    """
+    guesses = read_guesses(session, study_id)
+    rows = mask_guesses(guesses) if masked else guesses
+    return Table(tuple(_GUESS_COLUMNS), [(row.rater_id, row.item_id, row.choice) for row in rows])
+
+
+def _read_identifiers(session: Session, study_id: int) -> Table:
+    """Read what recruitment sites say of who raters are, one row each; personal data. Costs one query."""
+    query = (
+        select(Identifier.rater_id, Identifier.name, Identifier.value)
+        .where(Identifier.study_id == study_id)
+        .order_by(Identifier.rater_id, Identifier.name)
+    )
+    return Table(tuple(_IDENTIFIER_COLUMNS), _rows(session.execute(query).all()))
+
+
+def _rows(found: Sequence[Sequence[object]]) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in found]
+
+
+def table_meanings(table: str, *, masked: bool) -> dict[str, Meaning]:
+    """Look up what the columns of a table mean, in the words of the schema."""
+    columns = {
+        "raters": _RATER_COLUMNS,
+        "guesses": _GUESS_COLUMNS,
+        "comments": _COMMENT_COLUMNS,
+        "identifiers": _IDENTIFIER_COLUMNS,
+    }[table]
+    meanings = {column: meanings_of(of)[attribute] for column, (of, attribute) in columns.items()}
+    if table == "raters":
+        return meanings | _COUNTED
+    return {column: MEANINGS.get(column, own) if masked else own for column, own in meanings.items()}

@@ -1,0 +1,223 @@
+"""Masked monitoring of a running study for the desk and `rater status`: counts and times."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from rater.store.rating.counts import (
+    RaterConduct,
+    RaterProgress,
+    count_answers_since,
+    count_booklets,
+    count_ratings_per_item,
+    describe_turned_away,
+    read_conduct,
+    read_raters,
+    read_tallies,
+)
+from rater.store.rating.frame import read_visits
+from rater.store.rating.raters import read_usual_offer
+from rater.store.rating.schema import Answer, Event
+from rater.store.rating.studies import PublishedStudy
+from rater.study.protocol import stated_minutes
+from rater.study.state import State
+from rater.study.trial_times import gaps_between
+
+
+def read_seconds_per_text(session: Session, rater_id: str) -> float | None:
+    """Return a rater's median time from one answer to the next; None before the second. Costs one query."""
+    rows = session.scalars(
+        select(func.min(Answer.answered_at))
+        .where(Answer.rater_id == rater_id, Answer.revision == 1)
+        .group_by(Answer.position)
+        .order_by(Answer.position)
+    )
+    return seconds_between(list(rows))
+
+
+def seconds_between(times: list[datetime]) -> float | None:
+    """Return the median time between neighbours, without those who were away; None where there is none."""
+    gaps = gaps_between(times)
+    return median(gaps) if gaps else None
+
+
+LEFT_AFTER = timedelta(hours=1)
+"""A rater who has not finished and not answered for so long is counted as gone; they may come back."""
+PACE_OVER = timedelta(hours=24)
+_SOONEST_PACE = timedelta(minutes=30)
+"""What was finished in the first minutes says little of how long the rest will take."""
+_QUICK_SHARE = 1 / 3
+_FEWEST_FOR_SAME = 10
+
+Standing = Literal[
+    "finished",
+    "under way",
+    "away",
+    "unfinished",
+    "stopped",
+    "withdrawn",
+    "screened out",
+    "failed the practice",
+    "replaced",
+]
+_LEFT: dict[str, Standing] = {
+    "stopped": "stopped",
+    "withdrawn": "withdrawn",
+    "screened_out": "screened out",
+    "failed_practice": "failed the practice",
+}
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How a published study goes, masked: nothing here is by arm."""
+
+    name: str
+    title: str
+    state: State
+    published_at: datetime
+    n_booklets: int
+    n_finished: int
+    n_under_way: int
+    """Nobody once the study is closed."""
+    n_left: int
+    """Raters who have not finished and not answered for an hour, or have left for good; once the study is
+    closed, all who have not finished."""
+    n_answers: int
+    n_answers_last_day: int
+    ratings_per_item: dict[int, int]
+    """How many items have 0, 1, 2 … ratings."""
+    median_minutes: float | None
+    """From consent to the last answer, of who finished."""
+    stated_minutes: int | None
+    """What raters are told that it takes; None in a study without a booklet."""
+    left_at: tuple[int, ...]
+    """After how many texts those who left did."""
+    days_to_go: float | None
+    """At the pace of the last day, or since the study was first opened where that is shorter; None where
+    nobody finished in it, it is too short to tell, or the study is not open."""
+    pace_hours: float
+    """Over how many hours the pace is taken."""
+    turned_away: tuple[str, ...]
+    """Visitors who could not begin, with the reason and what to do, in a sentence each."""
+
+
+@dataclass(frozen=True)
+class WatchedRater:
+    """How one rater goes; there are no answers here."""
+
+    id: str
+    consented_at: datetime
+    standing: Standing
+    n_answered: int
+    n_trials: int
+    seconds_a_text: float | None
+    n_checks_passed: int
+    n_checks: int
+    flags: tuple[str, ...]
+    """What to look at; nobody is excluded by it."""
+
+
+def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Watched:
+    """Watch a study as a whole. Costs nine queries, whatever its size."""
+    raters = read_raters(session, study.id)
+    n_answers, n_recent_answers = count_answers_since(session, study.id, now - PACE_OVER)
+    n_booklets = count_booklets(session, study.id)
+    standings = [standing(rater, now=now, is_over=study.state.is_over) for rater in raters]
+    gone = [r for r, at in zip(raters, standings, strict=True) if at not in {"finished", "under way"}]
+    finished = [(rater.consented_at, rater.finished_at) for rater in raters if rater.finished_at is not None]
+    n_recent = sum(now - at <= PACE_OVER for _, at in finished)
+    over = min(PACE_OVER, now - (_first_opened_at(session, study) or study.published_at))
+    tells = study.state is State.OPEN and over >= _SOONEST_PACE and n_recent > 0
+    to_go = max(0, n_booklets - len(finished))
+    minutes = [(end - begin).total_seconds() / 60 for begin, end in finished]
+    return Watched(
+        name=study.name,
+        title=study.protocol.title,
+        state=study.state,
+        published_at=study.published_at,
+        n_booklets=n_booklets,
+        n_finished=len(finished),
+        n_under_way=standings.count("under way"),
+        n_left=len(gone),
+        n_answers=n_answers,
+        n_answers_last_day=n_recent_answers,
+        ratings_per_item=count_ratings_per_item(session, study.id),
+        median_minutes=median(minutes) if minutes else None,
+        stated_minutes=_stated_minutes(session, study),
+        left_at=tuple(sorted(rater.n_answered for rater in gone)),
+        days_to_go=to_go / n_recent * (over / timedelta(days=1)) if tells else None,
+        pace_hours=over / timedelta(hours=1),
+        turned_away=describe_turned_away(read_tallies(session, study.id)),
+    )
+
+
+def _stated_minutes(session: Session, study: PublishedStudy) -> int | None:
+    offer = read_usual_offer(session, study.id)
+    if offer is None:
+        return None
+    return stated_minutes(
+        study.protocol,
+        n_trials=offer.n_trials,
+        characters_per_text=offer.mean_characters,
+        asks_all=offer.asks_all,
+    )
+
+
+def _first_opened_at(session: Session, study: PublishedStudy) -> datetime | None:
+    return session.scalar(
+        select(Event.at)
+        .where(Event.study_id == study.id, Event.kind == State.OPEN.value)
+        .order_by(Event.sequence)
+        .limit(1)
+    )
+
+
+def watch_raters(session: Session, study: PublishedStudy, *, now: datetime) -> list[WatchedRater]:
+    """Watch each rater, in the order in which they came. Costs four queries."""
+    conduct = read_conduct(session, study.id)
+    visits = {visit.rater_id: visit for visit in read_visits(session, study.id)}
+    watched = []
+    for rater in read_raters(session, study.id):
+        own = conduct.get(rater.id)
+        watched.append(
+            WatchedRater(
+                id=rater.id,
+                consented_at=rater.consented_at,
+                standing=standing(rater, now=now, is_over=study.state.is_over),
+                n_answered=rater.n_answered,
+                n_trials=rater.n_trials,
+                seconds_a_text=own.seconds_a_text if own else None,
+                n_checks_passed=visits[rater.id].n_passed,
+                n_checks=visits[rater.id].n_checks,
+                flags=flags(own) if own else (),
+            )
+        )
+    return watched
+
+
+def standing(rater: RaterProgress, *, now: datetime, is_over: bool) -> Standing:
+    """Say where a rater stands, in a study that is over or not."""
+    if rater.finished_at is not None:
+        return "finished"
+    if rater.left_why is not None:
+        return _LEFT[rater.left_why]
+    if rater.replaced_at is not None:
+        return "replaced"
+    if is_over:
+        return "unfinished"
+    return "away" if now - (rater.last_at or rater.consented_at) > LEFT_AFTER else "under way"
+
+
+def flags(conduct: RaterConduct) -> tuple[str, ...]:
+    """Say what is odd in how a rater answers: too quick to have read, or always the same."""
+    found = []
+    if conduct.n_timed and conduct.n_quick / conduct.n_timed > _QUICK_SHARE:
+        found.append("very fast")
+    if conduct.n_judged >= _FEWEST_FOR_SAME and conduct.n_values == 1:
+        found.append("always the same")
+    return tuple(found)

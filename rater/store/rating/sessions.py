@@ -1,0 +1,154 @@
+"""Find a rater's session by its token, and its progress.
+
+The channel (web or terminal) holds a random token; the database knows only its digest. Trials are answered in
+order, so that a rater's answered positions are always 1 … n, and the next trial is n + 1.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import and_, bindparam, func, select, union_all
+from sqlalchemy.orm import Session
+
+from rater.store.rating.schema import Answer, Booklet, DeskSession, Rater, Study, Token
+from rater.store.rating.studies import STUDY_COLUMNS, PublishedStudy, published_of
+
+Channel = Literal["web", "terminal"]
+LateRaters = Literal["finish", "stop"]
+LeftWhy = Literal["stopped", "withdrawn", "screened_out", "failed_practice"]
+
+_MINE = Answer.rater_id == Rater.id
+_LAST_AT = select(Answer.answered_at).where(_MINE).order_by(Answer.id.desc()).limit(1).scalar_subquery()
+# columns, each a field of `Sitting` in its order: making a `Rater` of them for every page takes longer
+SITTING_COLUMNS = (
+    Rater.id,
+    Rater.booklet_id,
+    Booklet.n_trials,
+    Booklet.n_lines,
+    Booklet.n_narrow_lines,
+    select(func.coalesce(func.max(Answer.position), 0)).where(_MINE).scalar_subquery(),
+    func.coalesce(_LAST_AT, Rater.consented_at),
+    Rater.screened_at.is_not(None),
+    Rater.instructed_at.is_not(None),
+    Rater.practised_at.is_not(None),
+    Rater.n_practice_attempts,
+    Rater.finished_at.is_not(None),
+    Rater.asked_at.is_not(None),
+    Rater.guessed_at.is_not(None),
+    Rater.commented_at.is_not(None),
+    Rater.left_why,
+    Rater.replaced_at.is_not(None),
+)
+"""What a `Sitting` is made of."""
+# Built once: building the statements of every rating takes longer than SQLite takes to run them.
+_SITTING = (
+    select(*SITTING_COLUMNS)
+    .join(Token, Token.rater_id == Rater.id)
+    .join(Booklet, Booklet.id == Rater.booklet_id)
+    .where(Token.digest == bindparam("digest"), Rater.study_id == bindparam("study_id"))
+)
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """A rater and how far they have come."""
+
+    rater_id: str
+    booklet_id: str
+    n_trials: int
+    n_lines: int
+    """Lines of the booklet's longest text on a wide page."""
+    n_narrow_lines: int
+    """The same on a phone."""
+    n_answered: int
+    last_seen_at: datetime
+    """When they last answered; before the first answer, when they consented."""
+    has_been_screened: bool
+    has_read_instructions: bool
+    has_practised: bool
+    n_practice_attempts: int
+    """How often they went through the practice and failed it."""
+    has_finished: bool
+    """Whether every trial is answered."""
+    has_been_asked: bool
+    """Whether the blinding question was opened, which ends revision."""
+    has_guessed: bool
+    has_commented: bool
+    """Whether they left the page for a free comment."""
+    left_why: LeftWhy | None
+    """Why they left for good before the end; None if they did not."""
+    is_replaced: bool
+    """Whether their booklet was dealt again since they stayed away too long."""
+
+    @property
+    def next_position(self) -> int:
+        """The trial to be answered next; one past the last when all are."""
+        return self.n_answered + 1
+
+    def may_go_on(self, late_raters: LateRaters) -> bool:
+        """Say whether the visit goes on: they did not leave, and were not away too long for this study."""
+        return self.left_why is None and (
+            not self.is_replaced or self.has_finished or late_raters == "finish"
+        )
+
+
+def new_token() -> str:
+    """Draw the random token by which a rater comes back (256 bits)."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(token: str) -> str:
+    """Hash a token for the database, so that who reads the database cannot come back as a rater."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def is_token_known(session: Session, token: str) -> bool:
+    """Return whether a token is a rater's, or a session's at the desk. Costs a query."""
+    own = digest(token)
+    raters = select(Token.digest).where(Token.digest == own)
+    desk = select(DeskSession.token_digest).where(DeskSession.token_digest == own)
+    return session.execute(union_all(raters, desk).limit(1)).first() is not None
+
+
+def find_sitting(session: Session, study_id: int, token: str) -> Sitting | None:
+    """Find a rater of a study by their token. Costs one query."""
+    return find_sitting_by_digest(session, study_id, digest(token))
+
+
+def find_sitting_by_digest(session: Session, study_id: int, token_digest: str) -> Sitting | None:
+    """Find a rater of a study by the digest of their token. Costs one query."""
+    row = session.execute(_SITTING, {"digest": token_digest, "study_id": study_id}).first()
+    return None if row is None else Sitting(*row)
+
+
+def has_ended(session: Session, rater_id: str) -> bool:
+    """Say whether a rater has rated every text, or left. Costs one query."""
+    rater = session.get_one(Rater, rater_id)
+    return rater.finished_at is not None or rater.left_at is not None
+
+
+_N = len(STUDY_COLUMNS)
+# Built once, as those of every rating are.
+_ENTRANCE = (
+    select(*STUDY_COLUMNS, *SITTING_COLUMNS)
+    .select_from(Study)
+    .outerjoin(Token, Token.digest == bindparam("digest"))
+    .outerjoin(Rater, and_(Rater.id == Token.rater_id, Rater.study_id == Study.id))
+    .outerjoin(Booklet, Booklet.id == Rater.booklet_id)
+    .where(Study.slug == bindparam("slug"))
+)
+
+
+def find_study_and_sitting(
+    session: Session, slug: str, token: str
+) -> tuple[PublishedStudy | None, Sitting | None]:
+    """Find a study by its address and a rater of it by their token. Costs one query."""
+    session.flush()  # a connection by itself would not see what the session is about to write
+    row = session.connection().execute(_ENTRANCE, {"slug": slug, "digest": digest(token)}).first()
+    if row is None:
+        return None, None
+    study = published_of(row[:_N])
+    return study, None if row[_N] is None else Sitting(*row[_N:])

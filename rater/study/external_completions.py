@@ -1,0 +1,255 @@
+"""External completions: read a file from any generator, and validate it against the study."""
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from rater.errors import StudyError, TableError, listed, nearest
+from rater.names import normalise_name
+from rater.study.arms import Outside
+from rater.tables import SUFFIXES, Dialect, Table, read_content
+
+_NEEDED = ("prompt", "arm", "text")
+_READ = (*_NEEDED, "sample")
+_MOST_CHARACTERS = 20_000
+"""Of a text that people are to read."""
+_INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}
+"""Unicode's categories of characters of which nobody sees anything: blanks, and those of no width."""
+
+
+class Line(NamedTuple):
+    """A completion of the file, with its place there."""
+
+    where: str
+    """The file and the place, for messages."""
+    place: str
+    """The place alone, such as "line 3"."""
+    prompt: str
+    text: str
+    sample: int | None
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file whose name says that it can hold completions.
+
+    Raises:
+        StudyError: it does not, or cannot be read.
+    """
+    if path.with_suffix("" if path.suffix == ".gz" else path.suffix).suffix.lower() not in SUFFIXES:
+        msg = f"{path} is not a file of completions; valid: one that ends in {listed(SUFFIXES)}"
+        raise StudyError(msg)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        close = sorted(file.name for suffix in SUFFIXES for file in path.parent.glob(f"*{suffix}"))
+        hint = nearest(path.name, close) if close else ""
+        msg = (
+            f"The completions in {path} cannot be read: {error.strerror or error}.{hint} "
+            "A path starts in the folder of the study file."
+        )
+        raise StudyError(msg) from error
+
+
+def lines_of_arm(path: Path, content: bytes, arm: str) -> list[Line]:
+    """Read the lines of one arm; those of others are left alone.
+
+    Raises:
+        StudyError: the content is not what a file of completions holds; with file and line.
+    """
+    try:
+        table = read_content(str(path), content, Dialect(skips_blanks=False))
+    except TableError as error:
+        raise StudyError(str(error)) from error
+    _require_columns(table)
+    arm_name = normalise_name(arm)
+    lines, others = [], dict[str, None]()
+    columns = [table.columns.get(name, [None] * len(table)) for name in _READ]
+    for row, (prompt, named, text, sample) in enumerate(zip(*columns, strict=True)):
+        where = table.where(row)
+        name = normalise_name(_require_text(where, "arm", named))
+        if name != arm_name:
+            others[name] = None
+            continue
+        read = [_require_text(where, column, value) for column, value in (("prompt", prompt), ("text", text))]
+        lines.append(Line(where, table.place(row), read[0], read[1], _sample(where, sample)))
+    if not lines:
+        msg = f"{path} has no line for the arm {arm!r}.{nearest(arm_name, others)}"
+        raise StudyError(msg)
+    return lines
+
+
+def _require_columns(table: Table) -> None:
+    names = list(table.columns)
+    for name in _NEEDED:
+        if name not in names:
+            close = nearest(name, [other for other in names if other not in _NEEDED])
+            hint = close.replace("Did you mean", "Is it") if close.startswith(" Did you mean") else ""
+            msg = (
+                f"{table.source} has no {name!r}; valid: {', '.join(_NEEDED)} and, if you like, sample.{hint}"
+            )
+            raise StudyError(msg)
+
+
+def _require_text(where: str, name: str, value: object) -> str:
+    if not isinstance(value, str):
+        msg = f"{where} has the {name} {short(value)}; valid: a text, in quotes."
+        raise StudyError(msg)
+    if all(unicodedata.category(character) in _INVISIBLE for character in value):
+        msg = f"{where} has an empty {name}; valid: a text that people can read."
+        raise StudyError(msg)
+    if len(value) > _MOST_CHARACTERS:
+        msg = f"{where} has a {name} of {len(value):,} characters; valid: at most {_MOST_CHARACTERS:,}."
+        raise StudyError(msg)
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        msg = f"{where} has a {name} with NUL or half a character in it; valid: whole Unicode characters."
+        raise StudyError(msg)
+    return value
+
+
+def _sample(where: str, value: object) -> int | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        value = int(value) if len(value) < 10 else value
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        msg = f"{where} has the sample {short(value)}; valid: a number from 0, or none."
+        raise StudyError(msg)
+    return value
+
+
+def short(value: object) -> str:
+    """Quote a value, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+class Place(NamedTuple):
+    """Which completion of an arm: prompt (from 0) and sample (from 0)."""
+
+    prompt_index: int
+    sample: int
+
+
+@dataclass(frozen=True)
+class OutsideTexts:
+    """An arm's completions, and what tells their file from any other."""
+
+    sha256: str
+    texts: Mapping[Place, str]
+
+
+def read_outside(
+    arm: Outside, folder: Path, prompts: Sequence[str], *, samples_per_prompt: int
+) -> OutsideTexts:
+    """Read an arm's completions: one for each prompt and sample of the study, no more and no fewer.
+
+    Lines of other arms are left alone, so that one file may serve several. Without samples in the file, those
+    of a prompt are numbered as they come.
+
+    Args:
+        arm: names the file.
+        folder: where the study file is; the arm's path starts there.
+        prompts: the study's.
+        samples_per_prompt: how many completions each prompt needs.
+
+    Raises:
+        StudyError: the file cannot be read, is not what its study declares, or changed; with file and line.
+    """
+    path = folder / arm.path
+    content = read_bytes(path)
+    found = hashlib.sha256(content).hexdigest()
+    if arm.sha256 is not None and arm.sha256 != found:
+        msg = (
+            f"{path} has changed: its SHA-256 is {found}, but the arm {arm.name!r} declares {arm.sha256}. "
+            "Put the old file back, or declare the new one in a study of another name."
+        )
+        raise StudyError(msg)
+    texts = _by_place(lines_of_arm(path, content, arm.name), prompts, samples_per_prompt)
+    _require_all(f"{path} has no text of arm {arm.name!r}", texts, prompts, samples_per_prompt)
+    return OutsideTexts(found, texts)
+
+
+def _by_place(lines: Sequence[Line], prompts: Sequence[str], samples_per_prompt: int) -> dict[Place, str]:
+    """Give each text its place; refuse one that has none or shares it, and a place that stays empty."""
+    index_of = _Prompts(prompts)
+    is_numbered = lines[0].sample is not None
+    texts: dict[Place, str] = {}
+    taken: dict[Place, str] = {}
+    n_seen = [0] * len(prompts)
+    for line in lines:
+        index = index_of.find(line)
+        if (line.sample is not None) != is_numbered:
+            has = "no" if is_numbered else "a"
+            msg = f"{line.where} has {has} sample, unlike {lines[0].place}; number all samples or none."
+            raise StudyError(msg)
+        place = Place(index, n_seen[index] if line.sample is None else line.sample)
+        n_seen[index] += 1
+        if place in texts:
+            msg = f"{line.where} has the prompt, arm and sample of {taken[place]}; take one of the two out."
+            raise StudyError(msg)
+        if place.sample >= samples_per_prompt:
+            msg = (
+                f"{line.where} is sample {place.sample} of its prompt, but sampling.samples_per_prompt is "
+                f"{samples_per_prompt} (they count from 0); raise that, or take the line out."
+            )
+            raise StudyError(msg)
+        texts[place], taken[place] = line.text, line.place
+    return texts
+
+
+def _require_all(
+    lack: str, texts: Mapping[Place, str], prompts: Sequence[str], samples_per_prompt: int
+) -> None:
+    missing = [
+        Place(index, sample)
+        for index in range(len(prompts))
+        for sample in range(samples_per_prompt)
+        if Place(index, sample) not in texts
+    ]
+    if missing:
+        first = missing[0]
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        msg = (
+            f"{lack} for prompts[{first.prompt_index}] {short(prompts[first.prompt_index])}, sample "
+            f"{first.sample}{more}; sampling.samples_per_prompt is {samples_per_prompt}."
+        )
+        raise StudyError(msg)
+
+
+class _Prompts:
+    """The study's prompts, found by a line's prompt: as it is written, or else as people see it."""
+
+    def __init__(self, prompts: Sequence[str]) -> None:
+        self._prompts = prompts
+        self._exact = {prompt: index for index, prompt in enumerate(prompts)}
+        self._seen: dict[str, list[int]] = {}
+        for index, prompt in enumerate(prompts):
+            self._seen.setdefault(normalise_name(prompt), []).append(index)
+
+    def find(self, line: Line) -> int:
+        """Return the index of a line's prompt.
+
+        Raises:
+            StudyError: If the study lacks it, or has several that look like it.
+        """
+        if line.prompt in self._exact:
+            return self._exact[line.prompt]
+        alike = self._seen.get(normalise_name(line.prompt), [])
+        if len(alike) == 1:
+            return alike[0]
+        msg = f"{line.where} has the prompt {short(line.prompt)}, which the study lacks."
+        if alike:
+            places = " and ".join(f"prompts[{index}]" for index in alike)
+            msg += f" It looks like {places}; copy it from the study file."
+        else:
+            msg += _close(line.prompt, self._prompts)
+        raise StudyError(msg)
+
+
+def _close(prompt: str, prompts: Sequence[str]) -> str:
+    hint = nearest(prompt[:500], prompts)
+    letter_by_letter = " Copy prompts from the study file, letter by letter."
+    return hint if hint.startswith(" Did you mean") else letter_by_letter

@@ -1,0 +1,191 @@
+"""Terminal input and output: single keys, and texts shown safely."""
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import TextIO
+
+import click
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from rater.harmless import harmless
+from rater.store.rating.trials import Judgement
+from rater.study.protocol import Dimension
+
+_ESCAPE = "\x1b"
+# The code of an arrow key or a function key may arrive in pieces over a slow connection. After this pause the
+# rest has arrived, and is dropped with everything else that was typed before the next question.
+_SEQUENCE_GAP_S = 0.05
+
+
+class Keyboard:
+    """A rater's keys, in lower case; Enter is the empty string.
+
+    Input that was typed before a question was shown is dropped, since it cannot be an answer to it.
+
+    Attributes:
+        stream: Standard input; or, where no terminal is needed, any stream of lines.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def key(self) -> str:
+        """Wait for one key; without a terminal, for one line.
+
+        An arrow key or a function key is returned as the first character of its code, which is no answer.
+
+        Raises:
+            EOFError: the input has ended.
+            KeyboardInterrupt: Ctrl-C was pressed.
+        """
+        if not self._stream.isatty():
+            return self.line()
+        pressed = click.getchar()  # drops what was typed before
+        if pressed == _ESCAPE:
+            time.sleep(_SEQUENCE_GAP_S)
+        if not pressed:
+            raise EOFError
+        return "" if pressed[0] in "\r\n" else pressed[0].lower()
+
+    def line(self) -> str:
+        """Wait for one line, in lower case and without the spaces around it.
+
+        Raises:
+            EOFError: the input has ended.
+        """
+        return self.text().lower()
+
+    def text(self) -> str:
+        """Wait for one line as it was written, without the spaces around it.
+
+        Raises:
+            EOFError: the input has ended.
+        """
+        if self._stream.isatty():
+            _drop_typed_ahead(self._stream)
+        line = self._stream.readline()
+        if not line:
+            raise EOFError
+        return line.strip()
+
+
+def _drop_typed_ahead(stream: TextIO) -> None:
+    """Drop the keys that a terminal has received but nobody has read; click has no function for it."""
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415 (Windows only)
+
+        while msvcrt.kbhit():
+            msvcrt.getwch()
+    else:
+        import termios  # noqa: PLC0415 (POSIX only)
+
+        termios.tcflush(stream.fileno(), termios.TCIFLUSH)
+
+
+_WIDTH = 76  # characters; a longer line is hard to read
+_MOST_KEYS = 9
+
+
+def show_page(console: Console, title: str, markdown: str) -> None:
+    """Clear the screen and show one of the study's texts."""
+    console.clear()
+    console.print(Text(harmless(title), style="bold"), width=_width(console))
+    console.print()
+    show_markdown(console, markdown)
+
+
+def show_markdown(console: Console, markdown: str) -> None:
+    """Show one of the study's texts below what is there."""
+    # hyperlinks would put escape sequences of the study's own making into the output
+    console.print(Markdown(harmless(markdown), hyperlinks=False), width=_width(console))
+    console.print()
+
+
+def show_progress(console: Console, position: int, n_trials: int) -> None:
+    """Clear the screen and show how far the rater is."""
+    console.clear()
+    progress = Table.grid(padding=(0, 2))
+    bar = ProgressBar(total=n_trials, completed=position - 1, width=24)
+    progress.add_row(bar, Text(f"{position} of {n_trials}"))
+    console.print(progress)
+    console.print()
+
+
+def show_texts(console: Console, prompt: str, text: str, other_text: str | None) -> None:
+    """Show the prompt in bold, followed by its completion; two completions one after the other, A and B."""
+    for side, shown in zip(("A", "B"), (text, other_text), strict=True):
+        if shown is None:
+            continue
+        if other_text is not None:
+            console.print(Text(side, style="bold reverse"))
+        whole = Text.assemble((harmless(prompt), "bold"), harmless(shown))
+        console.print(whole, width=_width(console))
+        console.print()
+
+
+def show_question(console: Console, dimension: Dimension, before: Judgement | None) -> None:
+    """Show a question, its possible answers and the keys; mark the answer before."""
+    console.print(Text(harmless(dimension.question)), width=_width(console))
+    rows = Table.grid(padding=(0, 2))
+    for key, (value, label) in answer_keys(dimension).items():
+        mark = Text(" (your answer)" if before and value == before.value else "", style="dim")
+        rows.add_row(Text(f"{key:>4}", style="bold"), Text(harmless(label)) + mark)
+    if (numbers := dimension.scale.number_range) is not None:
+        for value, label in ((numbers.minimum, numbers.low), (numbers.maximum, numbers.high)):
+            if label:
+                rows.add_row(Text(f"{value:>4g}", style="bold"), Text(harmless(label)))
+    console.print(rows, width=_width(console))
+    console.print(Text(key_help(dimension, before), style="dim"), width=_width(console))
+
+
+def answer_keys(dimension: Dimension) -> Mapping[str, tuple[float | None, str]]:
+    """Say which keys stand for which answer, and what that answer is called; none for a number to type."""
+    keys: dict[str, tuple[float | None, str]] = {
+        choice.key: (choice.value, choice.label) for choice in dimension.scale.choices
+    }
+    if dimension.cannot_judge:
+        keys["x"] = (None, "I cannot judge this")
+    return keys
+
+
+def needs_enter(dimension: Dimension) -> bool:
+    """Say whether an answer can take more than one key."""
+    return not dimension.scale.choices or len(dimension.scale.choices) > _MOST_KEYS
+
+
+def key_help(dimension: Dimension, before: Judgement | None) -> str:
+    """Say which keys do what."""
+    keys = [choice.key for choice in dimension.scale.choices]
+    if (numbers := dimension.scale.number_range) is not None:
+        unit = f" {numbers.unit}" if numbers.unit else ""
+        steps = "" if numbers.step == 1 else f" in steps of {numbers.step:g}"
+        valid = f"{numbers.minimum:g}–{numbers.maximum:g}{unit}{steps} and Enter"
+    elif keys[0] != "1":
+        valid = ", ".join(keys)
+    else:
+        valid = f"1–{len(keys)}" + (" and Enter" if needs_enter(dimension) else "")
+    cannot = " · x cannot judge" if dimension.cannot_judge else ""
+    keep = "" if before is None else f" · Enter keeps {named(dimension, before.value)}"
+    return f"{harmless(valid)} to answer{cannot}{keep} · u back · q quit"
+
+
+def named(dimension: Dimension, value: float | None) -> str:
+    """Name an answer by the key it was given with."""
+    return next(
+        (key for key, (meant, _) in answer_keys(dimension).items() if meant == value),
+        "" if value is None else f"{value:g}",
+    )
+
+
+def say(console: Console, text: str) -> None:
+    """Say something in a line of its own; nothing in it is taken for markup."""
+    console.print(Text(harmless(text)), width=_width(console))
+
+
+def _width(console: Console) -> int:
+    return min(console.width, _WIDTH)

@@ -1,0 +1,129 @@
+"""Lead a rater through what is around the trials: screening, practice, last questions, the way out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from rater.store.engine import reading, writing
+from rater.store.rating import frame, steps
+from rater.store.rating.sessions import LeftWhy, Sitting
+from rater.study.practice_and_checks import PRACTICE_ATTEMPTS, Answered, mark
+from rater.study.protocol import Dimension, Protocol
+from rater.study.visit import BlindingQuestion, Ending
+from rater.terminal.console import say, show_markdown, show_page, show_texts
+from rater.terminal.questions import Asking
+
+_CHOICES: tuple[steps.GuessChoice, ...] = ("first", "second", "unsure")
+
+
+@dataclass(frozen=True)
+class Around:
+    """What happens before the first trial and after the last."""
+
+    engine: Engine
+    protocol: Protocol
+    asking: Asking
+    now: Callable[[], datetime]
+
+    def screen(self, sitting: Sitting) -> bool:
+        """Ask the screening's questions; False for who cannot take part, which is noted."""
+        show_page(self.asking.console, self.protocol.title, "Some questions first.")
+        for question in self.protocol.screening:
+            chosen = question.options[self.asking.choose(question.question, question.options)]
+            if chosen not in question.accepted:
+                with writing(self.engine) as session:
+                    steps.leave(session, sitting.rater_id, why="screened_out", now=self.now())
+                return False
+        with writing(self.engine) as session:
+            steps.pass_screening(session, sitting.rater_id, now=self.now())
+        return True
+
+    @property
+    def trial(self) -> str:
+        """What a trial shows, in a word."""
+        return "pair" if self.protocol.is_pairwise else "text"
+
+    def practise(self, sitting: Sitting) -> bool:
+        """Let the rater try the scale, twice if need be; False for who failed, which is noted."""
+        practice, needed = self.protocol.practice, self.protocol.practice_pass
+        with reading(self.engine) as session:
+            only = frame.read_only_dimension(session, sitting.booklet_id)
+        dimensions = [each for each in self.protocol.dimensions if only in {None, each.name}]
+        for attempt in range(sitting.n_practice_attempts, PRACTICE_ATTEMPTS):
+            answered = [self._practise_one(number, dimensions) for number in range(len(practice))]
+            marked = mark(practice, answered, needed=needed)
+            with writing(self.engine) as session:
+                steps.finish_practice(
+                    session,
+                    sitting.rater_id,
+                    passed=marked.has_passed,
+                    attempts=PRACTICE_ATTEMPTS,
+                    now=self.now(),
+                )
+            if marked.has_passed:
+                self.asking.enter("The practice is over; from now on it counts. Enter to go on · q quit")
+                return True
+            say(self.asking.console, f"{marked.n_right} of them right, {marked.n_needed} are needed.")
+            if attempt == 0:
+                self.asking.enter("Enter to try once more · q quit")
+        return False
+
+    def _practise_one(self, number: int, dimensions: Sequence[Dimension]) -> Answered:
+        practice = self.protocol.practice[number]
+        show_page(
+            self.asking.console,
+            f"Practice {number + 1} of {len(self.protocol.practice)}: this does not count",
+            "",
+        )
+        show_texts(self.asking.console, practice.prompt, practice.text, practice.other_text)
+        answers = None
+        while answers is None:  # there is nothing to go back to
+            answers = self.asking.judge(dimensions, {}, may_go_back=False)
+        if practice.feedback is not None:
+            show_markdown(self.asking.console, f"\n{practice.feedback}")
+            self.asking.enter("Enter to go on · q quit")
+        return {name: judgement.value for name, judgement in answers.items()}
+
+    def guess(self, sitting: Sitting, question: BlindingQuestion) -> None:
+        """Ask which texts were changed, or whether one could tell at all."""
+        with writing(self.engine) as session:
+            steps.open_guesses(session, sitting.rater_id, now=self.now())
+        with reading(self.engine) as session:
+            texts = frame.read_asked(session, sitting.booklet_id, question.n_texts)
+        options = (*question.labels, question.unsure)
+        choices: dict[int, steps.GuessChoice] = {}
+        for number, text in enumerate(texts, start=1):
+            show_page(self.asking.console, f"Last questions: {number} of {len(texts)}", "")
+            show_texts(self.asking.console, text.prompt, text.text, None)
+            choices[text.position] = _CHOICES[self.asking.choose(question.question, options)]
+        if not texts:
+            show_page(self.asking.console, "A last question", "")
+            choices[frame.ABOUT_ALL] = _CHOICES[self.asking.choose(question.question, options)]
+        with writing(self.engine) as session:
+            steps.record_guesses(session, sitting.rater_id, choices, now=self.now())
+
+    def comment(self, sitting: Sitting, question: str) -> None:
+        """Ask for a free comment."""
+        show_page(self.asking.console, self.protocol.title, "")
+        written = self.asking.write(question) or ""
+        with writing(self.engine) as session:
+            steps.record_comment(session, sitting.rater_id, written, now=self.now())
+
+    def say_goodbye(self, left_why: LeftWhy) -> None:
+        """Say how the visit of who left before the end was, and how they leave."""
+        endings = self.protocol.endings
+        if left_why in {"screened_out", "failed_practice"}:
+            says, ending = "Thank you, but you cannot take part in this study.", endings.screened_out
+        else:
+            says, ending = "You have stopped. What you answered is kept; thank you.", endings.stopped
+        say(self.asking.console, says)
+        self.show_ending(ending)
+
+    def show_ending(self, ending: Ending) -> None:
+        """Show the code and the address for who leaves, where the study has them."""
+        if ending.code is not None:
+            say(self.asking.console, f"Your code: {ending.code}")
+        if ending.url is not None:
+            say(self.asking.console, f"Go on at {ending.url}")

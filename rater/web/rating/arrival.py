@@ -1,0 +1,347 @@
+"""Pages up to consent: landing, personal links, consent, declined.
+
+Agreeing stores nothing yet. The browser is given its cookie and led on by an address that only a browser that
+keeps cookies gets past; there the booklet is assigned, once for a cookie.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from flask import Response, redirect, request
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from rater.errors import BusyNetworkError, StateError
+from rater.store.engine import reading, writing
+from rater.store.rating import raters, sessions
+from rater.store.rating.counts import Turned, count_visitor
+from rater.store.rating.raters import Offer
+from rater.store.rating.studies import read_protocol_at
+from rater.study.protocol import Protocol, stated_minutes
+from rater.web import language, rate_limits, recruitment_params, security
+from rater.web.markdown import render_markdown
+from rater.web.rating import flow, forms, notices
+from rater.web.rating.blueprint import blueprint
+from rater.web.rating.ending import EndedPage
+from rater.web.rating.flow import Place, Visit, read_visit
+from rater.web.rating.page import Page, frame_of, render, way_out
+from rater.web.rating.request_context import find_newcomer
+from rater.web.settings import running
+
+
+@dataclass(frozen=True)
+class LandingPage(Page):
+    """What the study is and how long it takes."""
+
+    template = "landing.html"
+
+    is_pairwise: bool
+    n_texts: int
+    n_minutes: int
+    consent_url: str
+
+
+@dataclass(frozen=True)
+class FramedPage(Page):
+    """For a study that another site shows inside its own page: a link to a tab of its own."""
+
+    template = "framed.html"
+
+    tab_url: str
+
+
+@dataclass(frozen=True)
+class ReturnPage(Page):
+    """For who began in another browser: their link lets them go on in this one."""
+
+    template = "return.html"
+
+    has_ended: bool
+    """Whether they have finished or left."""
+    consent_url: str
+    token: str
+    arrival: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ConsentPage(Page):
+    """What a rater agrees to; the token comes into use if they do."""
+
+    template = "consent.html"
+
+    consent: Markup
+    content_notice: Markup | None
+    token: str
+    arrival: Mapping[str, str]
+    """What the link said, as fields."""
+
+
+@dataclass(frozen=True)
+class AgreedPage(Page):
+    """What a rater agreed to, to be read again."""
+
+    template = "agreed.html"
+
+    consent: Markup
+    content_notice: Markup | None
+    back_url: str
+
+
+def estimate_minutes(offer: Offer, protocol: Protocol) -> int:
+    """Return how many minutes a rater is told that a booklet takes."""
+    return stated_minutes(
+        protocol,
+        n_trials=offer.n_trials,
+        characters_per_text=offer.mean_characters,
+        asks_all=offer.asks_all,
+    )
+
+
+_A_MOMENT_S = 3600
+_MARK_LENGTH = 16
+COOKIE_CHECK = "cookie-check"
+"""The parameter with the mark of the cookie that was set; no site's parameter has a hyphen."""
+
+
+@blueprint.get("/")
+def home() -> str:
+    """Say that a link is needed; no study is named here. Costs no query."""
+    return render(notices.home())
+
+
+@blueprint.get("/s/<slug>")
+def landing(slug: str) -> str:
+    """Welcome a new rater, or send one who began to where they are. Costs up to six queries."""
+    return _welcome(slug, None)
+
+
+@blueprint.get("/s/<slug>/i/<code>")
+def invited(slug: str, code: str) -> str:
+    """Welcome who comes by a personal link. Costs up to seven queries."""
+    return _welcome(slug, code)
+
+
+def _welcome(slug: str, code: str | None) -> str:
+    with reading(running().engine) as session:
+        visit = find_newcomer(session, slug, request.args, code=code)
+        flow.require(visit, Place("landing"))
+        page = _welcome_page(session, visit)
+    if security.is_framed_elsewhere():
+        security.allow_framing()
+        return render(_framed_page(visit))
+    if visit.unnamed and visit.arrival.invitation is None:
+        notices.note_unnamed(visit.study, visit.unnamed)
+    return render(page)
+
+
+def _welcome_page(session: Session, visit: Visit) -> Page:
+    if visit.known is not None:
+        return _return_page(visit, has_ended=sessions.has_ended(session, visit.known))
+    notice = notices.not_takeable(visit) or _not_invited(session, visit)
+    if notice is not None:
+        return notice
+    offer = raters.read_offer(session, visit.study.id, _limits(visit))
+    return notices.full(visit) if offer is None else _landing_page(visit, offer)
+
+
+def _not_invited(session: Session, visit: Visit) -> Page | None:
+    invitation = visit.arrival.invitation
+    is_invitation = invitation is not None and raters.is_invitation(session, visit.study.id, invitation)
+    return notices.not_invited(visit, is_invitation=is_invitation)
+
+
+def _framed_page(visit: Visit) -> FramedPage:
+    return FramedPage(
+        frame=frame_of(visit, holds_answers=True),
+        title=visit.protocol.title,
+        tab_url=flow.landing_url(visit),
+    )
+
+
+def _landing_page(visit: Visit, offer: raters.Offer) -> LandingPage:
+    return LandingPage(
+        frame=frame_of(visit),
+        title=visit.protocol.title,
+        is_pairwise=visit.protocol.is_pairwise,
+        n_texts=offer.n_trials,
+        n_minutes=estimate_minutes(offer, visit.protocol),
+        consent_url=_url_with_arrival(visit, Place("consent")),
+    )
+
+
+def _return_page(visit: Visit, *, has_ended: bool) -> ReturnPage:
+    return ReturnPage(
+        frame=frame_of(visit),
+        title=visit.protocol.title,
+        has_ended=has_ended,
+        consent_url=flow.url_of(visit.study.slug, Place("consent")),
+        token=sessions.new_token(),
+        arrival=recruitment_params.write_arrival(visit.arrival, prefix=recruitment_params.PREFIX),
+    )
+
+
+@blueprint.get("/s/<slug>/consent")
+def consent(slug: str) -> AnyResponse | str:
+    """Ask for consent while a place is free. Costs up to six queries.
+
+    The token is made with the page and comes into use when its form is sent, so that a double click deals one
+    booklet, and a browser keeps nothing of who declines.
+    """
+    with reading(running().engine) as session:
+        visit = find_newcomer(session, slug, request.args)
+        flow.require(visit, Place("consent"))
+        if visit.known or not _may_begin(session, visit):
+            return redirect(flow.landing_url(visit), 303)  # which says so
+    protocol = visit.protocol
+    return render(
+        ConsentPage(
+            frame=frame_of(visit),
+            title=protocol.title,
+            consent=render_markdown(protocol.consent),
+            content_notice=render_markdown(protocol.content_notice) if protocol.content_notice else None,
+            token=sessions.new_token(),
+            arrival=recruitment_params.write_arrival(visit.arrival, prefix=recruitment_params.PREFIX),
+        )
+    )
+
+
+@blueprint.post("/s/<slug>/consent")
+def decide(slug: str) -> AnyResponse:
+    """Give a browser whose rater agrees its cookie; count who declines. Costs up to four queries."""
+    token, agrees = forms.read_decision(request.form)
+    with reading(running().engine) as session:
+        visit = find_newcomer(session, slug, request.form, prefix=recruitment_params.PREFIX)
+    if visit.known is None:
+        flow.require(visit, Place("consent"))
+    if not agrees:
+        if running().is_first(f"declined {slug} {token}", within_s=_A_MOMENT_S):
+            with writing(running().engine) as session:
+                count_visitor(session, visit.study.id, Turned.DECLINED)
+        return redirect(_url_with_arrival(visit, Place("declined")), 303)
+    url = _url_with_arrival(visit, Place("start"), {COOKIE_CHECK: _mark(token)})
+    response = redirect(url, 303)
+    security.keep_token(response, token, path=flow.url_of(slug, Place("landing")))
+    return response
+
+
+@blueprint.get("/s/<slug>/start")
+def start(slug: str) -> AnyResponse:
+    """Assign a booklet to a rater who agreed and whose browser keeps its cookie. Costs up to 17 queries.
+
+    A browser that does not keep it is told so, and nothing is stored of its visit.
+    """
+    expected, token = request.args.get(COOKIE_CHECK, ""), security.read_token()
+    with reading(running().engine) as session:
+        visit = find_newcomer(session, slug, request.args)
+        if visit.known is None:
+            flow.require(visit, Place("start"))
+            if not expected or _not_invited(session, visit) is not None:
+                return redirect(flow.landing_url(visit), 303)  # which says so
+    if token is None or _mark(token) != expected:
+        notices.note_no_cookie(visit.study, visitor=expected[:_MARK_LENGTH])
+        page = notices.no_cookie(visit, again_url=_url_with_arrival(visit, Place("consent")))
+        return Response(render(page), status=403, mimetype="text/html")
+    try:
+        return _begin(visit, token)
+    except BusyNetworkError:
+        notices.note_busy_network(visit.study, visitor=expected)
+        return Response(render(notices.busy_network(visit)), status=429, mimetype="text/html")
+    except StateError:
+        return redirect(flow.landing_url(visit), 303)  # which says so
+
+
+def _begin(visit: Visit, token: str) -> AnyResponse:
+    """Assign a booklet and lead the rater to their first page.
+
+    Raises:
+        StateError: no booklet can be assigned.
+    """
+    # before the transaction, since it takes 40 ms, in which nobody else could write
+    network = rate_limits.limited_network(visit.study.slug)
+    with writing(running().engine) as session:
+        sitting = raters.claim_booklet(
+            session,
+            visit.study.id,
+            token,
+            arrival=replace(visit.arrival, network=network),
+            protocol=visit.study.protocol,
+            now=visit.now,
+        )
+    begun = Visit(visit.study, visit.protocol, visit.language, visit.now, sitting)
+    return redirect(flow.url_of(visit.study.slug, flow.current_place(begun)), 303)
+
+
+@blueprint.get("/s/<slug>/agreed")
+def agreed(slug: str) -> str:
+    """Show a rater what they agreed to, as it was then. Costs up to four queries."""
+    visit, sitting = read_visit(slug, Place("agreed"))
+    with reading(running().engine) as session:
+        agreed_at = raters.read_consented_at(session, sitting.rater_id)
+        protocol = read_protocol_at(session, visit.study.id, agreed_at).in_language(visit.language)
+    return render(
+        AgreedPage(
+            frame=frame_of(visit),
+            title=visit.protocol.title,
+            consent=render_markdown(protocol.consent),
+            content_notice=render_markdown(protocol.content_notice) if protocol.content_notice else None,
+            back_url=flow.url_of(slug, flow.current_place(visit)),
+        )
+    )
+
+
+@blueprint.get("/s/<slug>/declined")
+def declined(slug: str) -> str:
+    """Say that declining is fine. Costs one query."""
+    with reading(running().engine) as session:
+        visit = find_newcomer(session, slug, request.args)
+    flow.require(visit, Place("declined"))
+    return render(
+        EndedPage(
+            frame=frame_of(visit),
+            title=visit.protocol.title,
+            paragraphs=notices.declined(),
+            way=way_out(visit, visit.protocol.endings.declined),
+        )
+    )
+
+
+@blueprint.post("/s/<slug>/language")
+def change_language(slug: str) -> AnyResponse:
+    """Keep the language that a rater chose, and go back to where they were. Costs up to three queries."""
+    with reading(running().engine) as session:
+        visit = find_newcomer(session, slug, request.args)
+    if visit.sitting is not None:
+        url = flow.url_of(slug, flow.current_place(visit))
+    elif request.args.get("at") == "consent":
+        url = _url_with_arrival(visit, Place("consent"))
+    else:
+        url = flow.landing_url(visit)
+    response = redirect(url, 303)
+    chosen = request.form.get("language", "")
+    if chosen in language.offered(visit.study.protocol):
+        language.keep_language(response, chosen, path=flow.url_of(slug, Place("landing")))
+    return response
+
+
+def _url_with_arrival(visit: Visit, place: Place, more: Mapping[str, str] | None = None) -> str:
+    """Build an address that keeps what a newcomer's link said."""
+    return flow.url_of(
+        visit.study.slug, place, {**recruitment_params.write_arrival(visit.arrival), **(more or {})}
+    )
+
+
+def _mark(token: str) -> str:
+    """Derive from a token by what it is recognised in an address, where the token itself does not belong."""
+    return sessions.digest(f"cookie check {token}")[:_MARK_LENGTH]
+
+
+def _may_begin(session: Session, visit: Visit) -> bool:
+    """Return whether a newcomer may take a place: their link lets them in, and there is one."""
+    return _not_invited(session, visit) is None and raters.has_free_booklet(
+        session, visit.study.id, _limits(visit)
+    )
+
+
+def _limits(visit: Visit) -> raters.Limits:
+    return raters.Limits.of(visit.study.protocol, visit.now)

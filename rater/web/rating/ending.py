@@ -1,0 +1,331 @@
+"""Pages after the last trial, and pages of raters who leave early."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import Response, abort, request
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from rater.errors import StateError
+from rater.store.engine import reading
+from rater.store.rating import steps
+from rater.store.rating.frame import ABOUT_ALL, AskedText, read_asked
+from rater.store.rating.sessions import LeftWhy, Sitting
+from rater.store.rating.steps import GuessChoice
+from rater.store.rating.trials import TrialView, first_revisable, view_trials
+from rater.study.protocol import Protocol
+from rater.study.visit import BlindingQuestion
+from rater.web.language import Direction, blinding_of, direction_of, thanks_of
+from rater.web.markdown import render_markdown
+from rater.web.rating import flow, forms, notices
+from rater.web.rating.blueprint import blueprint
+from rater.web.rating.flow import Place, Visit, move_on, read_visit
+from rater.web.rating.page import Page, WayOut, frame_of, render, way_out
+from rater.web.rating.practice import name_answer
+from rater.web.rating.questions import OneOfField, OptionField, TextField, last_key_of
+from rater.web.settings import running
+
+_MAX_WORDS = 60
+"""Characters of a text by which a rater recognises it."""
+
+
+@dataclass(frozen=True)
+class FinishPage(Page):
+    """All texts are rated: the last chance to change an answer."""
+
+    template = "finish.html"
+
+    is_pairwise: bool
+    n_texts: int
+    revisable: tuple["GivenAnswer", ...]
+    """The texts, or pairs, whose answers can still be changed."""
+
+
+@dataclass(frozen=True)
+class GivenAnswer:
+    """One text, or pair, with what was answered."""
+
+    number: int
+    url: str
+    answer: str
+    words: str
+    """How the text begins."""
+    direction: Direction
+
+
+@dataclass(frozen=True)
+class GuessField(OneOfField):
+    """The blinding question about one text, or about all."""
+
+    text: TextField | None
+
+
+@dataclass(frozen=True)
+class GuessesPage(Page):
+    """The blinding question."""
+
+    template = "guesses.html"
+
+    guesses: tuple[GuessField, ...]
+    last_key: int
+
+
+@dataclass(frozen=True)
+class CommentPage(Page):
+    """A free comment at the end."""
+
+    template = "comment.html"
+
+    question: str
+    longest: int
+
+
+@dataclass(frozen=True)
+class ThanksPage(Page):
+    """What is said after the last text."""
+
+    template = "thanks.html"
+
+    thanks: Markup
+    debrief: Markup | None
+    n_texts: int
+    way: WayOut
+
+
+@dataclass(frozen=True)
+class LeavePage(Page):
+    """The choice to stop or to withdraw."""
+
+    template = "leave.html"
+
+    is_pairwise: bool
+    n_saved: int
+    may_stop: bool
+    """Whether there is something to stop: whoever rated every text can only withdraw."""
+    back_url: str
+
+
+@dataclass(frozen=True)
+class EndedPage(Page):
+    """For who left before the end, declined, or could not take part."""
+
+    template = "ended.html"
+
+    paragraphs: tuple[str, ...]
+    way: WayOut
+
+
+def given_answer(view: TrialView, protocol: Protocol, url: str) -> GivenAnswer:
+    """Show a trial among those that can still be changed."""
+    answered = (
+        name_answer(dimension.scale, view.answers[dimension.name].value)
+        for dimension in protocol.dimensions
+        if dimension.name in view.answers
+    )
+    text = " ".join((view.prompt + view.text).split())
+    words = text if len(text) <= _MAX_WORDS else f"{text[:_MAX_WORDS].rstrip()}…"
+    return GivenAnswer(view.position, url, " · ".join(answered), words, direction_of((text,)))
+
+
+def guess_fields(
+    blinding: BlindingQuestion, asked: list[AskedText], sent: dict[int, GuessChoice] | None
+) -> tuple[GuessField, ...]:
+    """Ask about each of some texts or, where there are none, about all at once."""
+    texts: dict[int, TextField | None] = {
+        each.position: TextField.of("", each.prompt, each.text) for each in asked
+    }
+    return tuple(
+        GuessField(
+            id=f"guess-{position}",
+            name=f"guess.{position}",
+            question=blinding.question,
+            options=_options(blinding, sent.get(position) if sent else None),
+            is_missing=sent is not None and position not in sent,
+            text=text,
+        )
+        for position, text in (texts or {0: None}).items()
+    )
+
+
+def _options(blinding: BlindingQuestion, chosen: GuessChoice | None) -> tuple[OptionField, ...]:
+    labels: tuple[tuple[GuessChoice, str], ...] = (
+        ("first", blinding.labels[0]),
+        ("second", blinding.labels[1]),
+        ("unsure", blinding.unsure),
+    )
+    return tuple(OptionField(value, label, value == chosen) for value, label in labels)
+
+
+@blueprint.get("/s/<slug>/finish")
+def finish(slug: str) -> str:
+    """Show the answers to every text, and offer to change them. Costs three queries."""
+    with reading(running().engine) as session:
+        visit = flow.find_visit(session, slug)
+        sitting = flow.require_sitting(visit, Place("finish"))
+        views = view_trials(session, sitting, first_revisable(sitting, visit.protocol.revising))
+    return render(
+        FinishPage(
+            frame=frame_of(visit),
+            title=visit.protocol.title,
+            is_pairwise=visit.protocol.is_pairwise,
+            n_texts=sitting.n_trials,
+            revisable=tuple(
+                given_answer(view, visit.protocol, flow.url_of(slug, Place("trial", view.position)))
+                for view in views
+            ),
+        )
+    )
+
+
+@blueprint.post("/s/<slug>/finish")
+def end_texts(slug: str) -> AnyResponse:
+    """Note that no answer will change any more. Costs five queries and an update."""
+    return move_on(
+        slug,
+        Place("finish"),
+        lambda session, visit, sitting: steps.open_guesses(session, sitting.rater_id, now=visit.now),
+    )
+
+
+@blueprint.get("/s/<slug>/guesses")
+def guesses(slug: str) -> str:
+    """Ask the blinding question. Costs two queries."""
+    with reading(running().engine) as session:
+        visit = flow.find_visit(session, slug)
+        asked = _read_asked(session, visit, flow.require_sitting(visit, Place("guesses")))
+    return render(_guesses_page(visit, asked, None))
+
+
+@blueprint.post("/s/<slug>/guesses")
+def guess(slug: str) -> AnyResponse:
+    """Keep the answers to the blinding question. Costs seven queries, an update and an insert each."""
+    return move_on(slug, Place("guesses"), _guess)
+
+
+def _guess(session: Session, visit: Visit, sitting: Sitting) -> None:
+    sent = forms.read_guesses(request.form)
+    asked = _read_asked(session, visit, sitting)
+    if sent.keys() != ({each.position for each in asked} or {ABOUT_ALL}):
+        page = render(_guesses_page(visit, asked, sent))
+        abort(Response(page, status=422, mimetype="text/html"))
+    try:
+        steps.record_guesses(session, sitting.rater_id, sent, now=visit.now)
+    except StateError:
+        flow.go_to_current(visit)
+
+
+@blueprint.get("/s/<slug>/comment")
+def comment(slug: str) -> str:
+    """Ask for a free comment. Costs one query."""
+    visit, _ = read_visit(slug, Place("comment"))
+    question = visit.protocol.final_comment
+    assert question is not None  # noqa: S101 (else the page is not due)
+    return render(
+        CommentPage(
+            frame=frame_of(visit, holds_answers=True),
+            title=visit.protocol.title,
+            question=question,
+            longest=forms.MAX_FINAL_COMMENT,
+        )
+    )
+
+
+@blueprint.post("/s/<slug>/comment")
+def keep_comment(slug: str) -> AnyResponse:
+    """Keep what was written, which may be nothing. Costs five queries, an update and an insert."""
+    comment = forms.read_comment(request.form)
+    return move_on(
+        slug,
+        Place("comment"),
+        lambda session, visit, sitting: steps.record_comment(
+            session, sitting.rater_id, comment, now=visit.now
+        ),
+    )
+
+
+@blueprint.get("/s/<slug>/thanks")
+def thanks(slug: str) -> str:
+    """Say thanks, with the way out, and what the study was about when that may be said. Costs one query."""
+    visit, sitting = read_visit(slug, Place("thanks"))
+    protocol = visit.protocol
+    may_debrief = protocol.debrief_at_once or visit.study.state.is_over
+    debrief = render_markdown(protocol.debrief) if protocol.debrief and may_debrief else None
+    return render(
+        ThanksPage(
+            frame=frame_of(visit),
+            title=protocol.title,
+            thanks=render_markdown(thanks_of(protocol)),
+            debrief=debrief,
+            n_texts=sitting.n_trials,
+            way=way_out(visit, protocol.endings.finished, leads_on=debrief is None),
+        )
+    )
+
+
+@blueprint.get("/s/<slug>/leave")
+def leave(slug: str) -> str:
+    """Offer to stop or to withdraw, and say what becomes of the answers. Costs one query."""
+    visit, sitting = read_visit(slug, Place("leave"))
+    return render(
+        LeavePage(
+            frame=frame_of(visit),
+            title=visit.protocol.title,
+            is_pairwise=visit.protocol.is_pairwise,
+            n_saved=sitting.n_answered,
+            may_stop=not sitting.has_finished,
+            back_url=flow.url_of(slug, flow.current_place(visit)),
+        )
+    )
+
+
+@blueprint.post("/s/<slug>/leave")
+def go(slug: str) -> AnyResponse:
+    """Note that a rater stops or withdraws. Costs five queries and an update."""
+    why = cast("LeftWhy", forms.read_leaving(request.form))
+
+    def leave_now(session: Session, visit: Visit, sitting: Sitting) -> None:
+        if why == "stopped" and sitting.has_finished:
+            flow.go_to_current(visit)
+        steps.leave(session, sitting.rater_id, why=why, now=visit.now)
+
+    return move_on(slug, Place("leave"), leave_now)
+
+
+@blueprint.get("/s/<slug>/ended")
+def ended(slug: str) -> str:
+    """Say how it ended for who left before the end, with their own way out. Costs one query."""
+    visit, sitting = read_visit(slug, Place("ended"))
+    assert sitting.left_why is not None  # noqa: S101 (else the page is not due)
+    endings = visit.protocol.endings
+    was_let_out = sitting.left_why in {"screened_out", "failed_practice"}
+    return render(
+        EndedPage(
+            frame=frame_of(visit),
+            title=visit.protocol.title,
+            paragraphs=notices.left(visit, sitting, sitting.left_why),
+            way=way_out(visit, endings.screened_out if was_let_out else endings.stopped),
+        )
+    )
+
+
+def _read_asked(session: Session, visit: Visit, sitting: Sitting) -> list[AskedText]:
+    """Choose the texts that the blinding question is about; none where it is about all of them."""
+    blinding = visit.protocol.blinding
+    assert blinding is not None  # noqa: S101 (else the page is not due)
+    return read_asked(session, sitting.booklet_id, blinding.n_texts) if blinding.n_texts else []
+
+
+def _guesses_page(
+    visit: Visit, asked: list[AskedText], sent: dict[int, steps.GuessChoice] | None
+) -> GuessesPage:
+    blinding = visit.protocol.blinding
+    assert blinding is not None  # noqa: S101 (else the page is not due)
+    fields = guess_fields(blinding_of(blinding), asked, sent)
+    return GuessesPage(
+        frame=frame_of(visit, holds_answers=True),
+        title=visit.protocol.title,
+        guesses=fields,
+        last_key=last_key_of(len(field.options) for field in fields),
+    )

@@ -1,0 +1,261 @@
+"""The flow of a rater's pages: the current page, and redirects to it.
+
+What a rater has done is in the database, never in the address or the browser: so back, reload, pasted links
+and second tabs are harmless.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple, NoReturn
+from urllib.parse import urlencode
+
+from flask import abort, redirect, url_for
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import Forbidden
+from werkzeug.wrappers import Response as AnyResponse
+
+from rater.store.engine import reading, writing
+from rater.store.rating.sessions import Sitting
+from rater.store.rating.trials import first_revisable
+from rater.web import recruitment_params
+from rater.web.rating.request_context import Visit, find_visit
+from rater.web.settings import running
+
+__all__ = ["Place", "Step", "Visit", "current_place", "find_visit"]
+
+Step = Literal[
+    "landing",
+    "consent",
+    "start",
+    "declined",
+    "change_language",
+    "screening",
+    "instructions",
+    "practice",
+    "feedback",
+    "again",
+    "agreed",
+    "again_practice",
+    "again_feedback",
+    "trial",
+    "rest",
+    "finish",
+    "guesses",
+    "comment",
+    "thanks",
+    "leave",
+    "ended",
+]
+
+
+class Place(NamedTuple):
+    """A page of the flow; a trial, a rest and a practice text have a position, from 1."""
+
+    step: Step
+    position: int | None = None
+
+
+_Due = Callable[[Visit, Sitting], bool]
+FLOW: tuple[tuple[Step, _Due], ...] = (
+    ("ended", lambda _, sitting: sitting.left_why is not None),
+    # which says that the study takes no answers now, and what is saved
+    ("landing", lambda visit, sitting: not sitting.has_finished and not visit.is_open),
+    ("landing", lambda visit, sitting: not sitting.has_finished and visit.is_stopped_late),
+    ("screening", lambda visit, sitting: bool(visit.protocol.screening) and not sitting.has_been_screened),
+    ("instructions", lambda _, sitting: not sitting.has_read_instructions),
+    ("practice", lambda visit, sitting: bool(visit.protocol.practice) and not sitting.has_practised),
+    ("again", lambda visit, sitting: not sitting.has_finished and visit.is_away),
+    ("trial", lambda _, sitting: not sitting.has_finished),
+    ("finish", lambda visit, sitting: visit.is_open and _is_to_be_closed(visit, sitting)),
+    (
+        "guesses",
+        lambda visit, sitting: (
+            visit.is_open and visit.protocol.blinding is not None and not sitting.has_guessed
+        ),
+    ),
+    (
+        "comment",
+        lambda visit, sitting: (
+            visit.is_open and visit.protocol.final_comment is not None and not sitting.has_commented
+        ),
+    ),
+    ("thanks", lambda _visit, _sitting: True),
+)
+"""The pages of who consented, in order: a rater is on the first that is due."""
+
+
+def _is_to_be_closed(visit: Visit, sitting: Sitting) -> bool:
+    """Say whether a rater may still change answers, which the blinding question or the thanks would end."""
+    may_be = visit.protocol.revising != "none" or visit.protocol.blinding is not None
+    return may_be and not sitting.has_been_asked
+
+
+def current_place(visit: Visit) -> Place:
+    """Say where a visitor is now."""
+    sitting = visit.sitting
+    if sitting is None:
+        return Place("landing")
+    step = next(step for step, is_due in FLOW if is_due(visit, sitting))
+    return Place(step, {"trial": sitting.next_position, "practice": 1}.get(step))
+
+
+_OPENED_FROM: Mapping[Step, frozenset[Step]] = {
+    "feedback": frozenset({"practice"}),
+    "again": frozenset({"practice", "trial"}),
+    "again_practice": frozenset({"again", "trial"}),
+    "again_feedback": frozenset({"again", "trial"}),
+    "leave": frozenset(
+        {"screening", "instructions", "practice", "again", "trial", "finish", "guesses", "comment"}
+    ),
+}
+"""Pages beside the flow, and where they may be opened from."""
+
+
+_BEFORE_CONSENT = frozenset[Step]({"landing", "consent", "start", "declined", "change_language"})
+
+
+class UnknownBrowser(Forbidden):
+    """Raised when a page of somebody who has begun is asked for by a browser that nobody is known by."""
+
+    def __init__(self, visit: Visit, place: Place) -> None:
+        super().__init__()
+        self.visit = visit
+        self.place = place
+
+
+def may_open(visit: Visit, place: Place) -> bool:
+    """Say whether a visitor may be at a place: where they are now, or where they may turn to from there."""
+    current, sitting = current_place(visit), visit.sitting
+    if sitting is None:
+        return place == current or (place.step in {"consent", "start", "declined"} and visit.is_open)
+    if place.step == "agreed":
+        return True
+    if place.step == "trial":
+        return current.step in {"trial", "finish"} and _may_rate(visit, sitting, place.position or 0)
+    if place.step == "rest":
+        return current.step == "trial" and place.position == sitting.n_answered
+    return place.step == current.step or (
+        visit.is_open and current.step in _OPENED_FROM.get(place.step, frozenset())
+    )
+
+
+def _may_rate(visit: Visit, sitting: Sitting, position: int) -> bool:
+    last = min(sitting.next_position, sitting.n_trials)
+    return first_revisable(sitting, visit.protocol.revising) <= position <= last
+
+
+def next_place(visit: Visit, position: int, *, goes_back: bool) -> Place:
+    """Say where to go from a trial that was sent: back, to a rest, or on."""
+    sitting = visit.sitting
+    assert sitting is not None  # noqa: S101 (who sent a trial has one)
+    if goes_back:
+        return Place("trial", max(1, position - 1))
+    every = visit.protocol.break_every or sitting.n_trials
+    n_left = sitting.n_trials - position
+    is_worth_a_rest = 2 * n_left >= every  # a rest just before the end would only delay it
+    if position == sitting.n_answered and is_worth_a_rest and position % every == 0:
+        return Place("rest", position)
+    if position < sitting.n_trials and not sitting.has_finished:
+        return Place("trial", position + 1)
+    return current_place(visit)
+
+
+def require(visit: Visit, place: Place) -> None:
+    """Send a visitor to where they are now, unless they may be at this place.
+
+    Raises:
+        HTTPException: the redirect.
+    """
+    if not may_open(visit, place):
+        if visit.sitting is None and place.step not in _BEFORE_CONSENT:
+            raise UnknownBrowser(visit, place)
+        go_to_current(visit)
+
+
+def require_sitting(visit: Visit, place: Place) -> Sitting:
+    """Return the sitting of who may be at a place, or send them to where they are now.
+
+    Raises:
+        HTTPException: the redirect.
+    """
+    require(visit, place)
+    if visit.sitting is None:
+        go_to_current(visit)
+    return visit.sitting
+
+
+def require_rater(visit: Visit, position: int) -> Sitting:
+    """Return the sitting of who may answer: whoever has come as far as the texts, finished or not.
+
+    A second tab may send a changed answer after the last text was answered in the first; it is kept.
+
+    Raises:
+        HTTPException: the redirect for all others.
+    """
+    sitting = visit.sitting
+    if sitting is None:
+        raise UnknownBrowser(visit, Place("trial", position))
+    early = {"ended", "landing", "screening", "instructions", "practice"}
+    if visit.is_open and current_place(visit).step in early:
+        go_to_current(visit)
+    return sitting
+
+
+def go_to_current(visit: Visit) -> NoReturn:
+    """Send a visitor to where they are now, as GET whatever was asked.
+
+    Raises:
+        HTTPException: the redirect.
+    """
+    place = current_place(visit)
+    abort(redirect(landing_url(visit) if place.step == "landing" else url_of(visit.study.slug, place), 303))
+
+
+def landing_url(visit: Visit) -> str:
+    """Build the address by which a visitor comes to a study, with what their link said."""
+    slug, arrival = visit.study.slug, visit.arrival
+    if arrival.invitation is not None:
+        return url_for("rater.invited", slug=slug, code=arrival.invitation)
+    return url_of(slug, Place("landing"), recruitment_params.write_arrival(arrival))
+
+
+def url_of(slug: str, place: Place, fields: Mapping[str, str] | None = None) -> str:
+    """Build the address of a place in a study, with fields where it carries any."""
+    if place.position is not None:
+        url = url_for(f"rater.{place.step}", slug=slug, position=place.position)
+    else:
+        url = url_for(f"rater.{place.step}", slug=slug)
+    # not by url_for, to which a field named `_external` or `slug` would mean something
+    return f"{url}?{urlencode(fields)}" if fields else url
+
+
+StoreStep = Callable[[Session, Visit, Sitting], None]
+
+
+def read_visit(slug: str, place: Place) -> tuple[Visit, Sitting]:
+    """Find who may be at a place, or send them to where they are now. Costs one query.
+
+    Raises:
+        HTTPException: the redirect.
+    """
+    with reading(running().engine) as session:
+        visit = find_visit(session, slug)
+    return visit, require_sitting(visit, place)
+
+
+def move_on(slug: str, place: Place, step: StoreStep) -> AnyResponse:
+    """Take a step in one transaction, and lead to where the rater is then. Costs two queries and the step's.
+
+    Args:
+        slug: The study's address.
+        place: Where the rater must be.
+        step: Stores what was done there; what it aborts with, such as a page that points at what is missing,
+            is the answer, and nothing is stored.
+
+    Raises:
+        HTTPException: the redirect of who is elsewhere, or what the step aborted with.
+    """
+    with writing(running().engine) as session:
+        visit = find_visit(session, slug)
+        step(session, visit, require_sitting(visit, place))
+        visit = find_visit(session, slug)
+    return redirect(url_of(slug, current_place(visit)), 303)

@@ -1,0 +1,290 @@
+"""Rater-facing forms: strict parsing, answers of a trial, and the draft cookie.
+
+The same fields come from the page, from the draft that a browser keeps when a rater goes back, and from a
+file of answers that could not be sent.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+from urllib.parse import parse_qsl, urlencode
+
+from flask import request
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response as AnyResponse
+
+from rater.store.rating.steps import GuessChoice
+from rater.store.rating.trials import Judgement, Timing
+from rater.study.protocol import Dimension
+from rater.study.typed_numbers import read_number, write_number
+from rater.study.visit import ScreeningQuestion
+from rater.web.rating.flow import Place, url_of
+from rater.web.security import is_token, set_rater_cookie
+
+_SUBMISSION_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_GUESS = re.compile(r"guess\.([0-9]{1,4})")
+_INDEX = re.compile(r"[0-9]{1,2}")
+_CHOICES: Mapping[str, GuessChoice] = {"first": "first", "second": "second", "unsure": "unsure"}
+MAX_FINAL_COMMENT = 5_000
+
+
+def new_submission_id() -> str:
+    """Draw the id by which one page's form, sent twice, is stored once (128 bits)."""
+    return secrets.token_urlsafe(16)
+
+
+def is_submission_id(sent: str) -> bool:
+    """Say whether a text has the form of a submission id."""
+    return _SUBMISSION_ID.fullmatch(sent) is not None
+
+
+def read_decision(form: MultiDict[str, str]) -> tuple[str, bool]:
+    """Read the consent form: the token that its page was made with, and whether a rater agreed.
+
+    Raises:
+        BadRequest: there is no decision, or no token.
+    """
+    token = form.get("token", "")
+    if form.get("decision") not in {"agree", "decline"} or not is_token(token):
+        raise BadRequest
+    return token, form["decision"] == "agree"
+
+
+def read_screening(form: MultiDict[str, str], questions: Sequence[ScreeningQuestion]) -> dict[int, str]:
+    """Read the answers to the screening by the number of the question, from 0; unanswered ones are missing.
+
+    Raises:
+        BadRequest: an answer is not one that was offered.
+    """
+    answers = {}
+    for number, question in enumerate(questions):
+        sent = form.get(f"screening.{number}", "")
+        if not sent:
+            continue
+        if not _INDEX.fullmatch(sent) or int(sent) >= len(question.options):
+            raise BadRequest
+        answers[number] = question.options[int(sent)]
+    return answers
+
+
+def read_guesses(form: MultiDict[str, str]) -> dict[int, GuessChoice]:
+    """Read the answers to the blinding question by the position of the text, 0 for all.
+
+    Raises:
+        BadRequest: an answer is not one of the three, or is about no position.
+    """
+    guesses = {}
+    for name, sent in form.items():
+        position = _GUESS.fullmatch(name)
+        choice = _CHOICES.get(sent)
+        if position is None or choice is None:
+            raise BadRequest
+        guesses[int(position[1])] = choice
+    return guesses
+
+
+def read_comment(form: MultiDict[str, str]) -> str:
+    """Read the comment at the end; longer ones are cut, as the page says."""
+    return form.get("comment", "").replace("\x00", "").strip()[:MAX_FINAL_COMMENT]
+
+
+def read_leaving(form: MultiDict[str, str]) -> str:
+    """Read how a rater leaves: stopped or withdrawn.
+
+    Raises:
+        BadRequest: neither.
+    """
+    why = form.get("why", "")
+    if why not in {"stopped", "withdrawn"}:
+        raise BadRequest
+    return why
+
+
+ANSWER, COMMENT, UNABLE = "answer.", "comment.", "cannot."
+CANNOT = "cannot"
+"""What a rater chooses on a scale of choices who cannot judge."""
+MAX_ANSWER_COMMENT = 2_000
+LONGEST_SHOWN_MS = 24 * 3600 * 1000
+"""A page left open for more than a day says nothing about how long its text was read."""
+LONGEST_DRAFT = 3_000
+"""Characters of a draft, which is a cookie."""
+
+_MILLISECONDS = re.compile(r"[0-9]{1,15}")
+_OTHER_FIELDS = {"submission_id", "shown_ms", "first_render_ms", "hidden_ms", "go"}
+
+Problem = Literal["missing", "wrong"]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What was given on one dimension, as the page shows it again."""
+
+    value: str = ""
+    is_unable: bool = False
+    """Whether the rater cannot judge."""
+    comment: str = ""
+    problem: Problem | None = None
+
+    @classmethod
+    def of(cls, judgement: Judgement) -> "Given":
+        """Show a stored answer."""
+        value = "" if judgement.value is None else write_number(judgement.value)
+        return cls(value, is_unable=judgement.value is None, comment=judgement.comment or "")
+
+    @property
+    def judgement(self) -> Judgement:
+        """The answer to be stored."""
+        return Judgement(None if self.is_unable else read_number(self.value), self.comment or None)
+
+
+@dataclass(frozen=True)
+class TrialForm:
+    """What a trial's form said."""
+
+    submission_id: str
+    given: Mapping[str, Given]
+    """By dimension, each of those asked."""
+    timing: Timing = field(default_factory=Timing)
+    goes_back: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every dimension is answered."""
+        return all(given.problem is None for given in self.given.values())
+
+    @property
+    def judgements(self) -> dict[str, Judgement]:
+        """The answers of a complete form."""
+        return {name: given.judgement for name, given in self.given.items()}
+
+    @property
+    def draft(self) -> str:
+        """What was given so far, to be kept by the browser; empty where that is nothing or too much."""
+        kept = {
+            prefix + name: value
+            for name, given in self.given.items()
+            for prefix, value in (
+                (ANSWER, given.value),
+                (UNABLE, "1" if given.is_unable else ""),
+                (COMMENT, given.comment),
+            )
+            if value
+        }
+        written = urlencode(kept)
+        return written if len(written) <= LONGEST_DRAFT else ""
+
+
+def read_trial_form(form: MultiDict[str, str], dimensions: Sequence[Dimension]) -> TrialForm:
+    """Read a trial's form; answers may be left out or be off their scale, which the page then points at.
+
+    Raises:
+        BadRequest: a field is missing, unknown, given twice, or has a value that the page cannot send.
+    """
+    known = _OTHER_FIELDS | {
+        prefix + dimension.name for dimension in dimensions for prefix in (ANSWER, COMMENT, UNABLE)
+    }
+    if any(name not in known or len(values) != 1 for name, values in form.lists()):
+        raise BadRequest
+    if not is_submission_id(form.get("submission_id", "")) or form.get("go", "next") not in {"next", "back"}:
+        raise BadRequest
+    return TrialForm(
+        submission_id=form["submission_id"],
+        given={dimension.name: read_given(form, dimension) for dimension in dimensions},
+        timing=Timing(
+            shown_ms=_read_milliseconds(form.get("shown_ms", "")),
+            first_render_ms=_read_milliseconds(form.get("first_render_ms", "")),
+            hidden_ms=_read_milliseconds(form.get("hidden_ms", "")),
+        ),
+        goes_back=form.get("go") == "back",
+    )
+
+
+def read_draft(draft: str, dimensions: Sequence[Dimension]) -> dict[str, Given]:
+    """Read a draft; what cannot be read, or was not begun, is left out."""
+    form = MultiDict(parse_qsl(draft[:LONGEST_DRAFT]))
+    try:
+        given = {dimension.name: read_given(form, dimension) for dimension in dimensions}
+    except BadRequest:
+        return {}
+    begun = {name: each for name, each in given.items() if each != Given(problem="missing")}
+    return {name: replace(each, problem=None) for name, each in begun.items()}
+
+
+def read_given(form: MultiDict[str, str], dimension: Dimension) -> Given:
+    """Read what was given on a dimension.
+
+    Raises:
+        BadRequest: it is nothing that its field can send.
+    """
+    sent = form.get(ANSWER + dimension.name)
+    unable = form.get(UNABLE + dimension.name, "")
+    comment = _read_comment(form.get(COMMENT + dimension.name, ""), dimension)
+    if unable not in {"", "1"} or (unable and not dimension.cannot_judge):
+        raise BadRequest
+    typed = "" if sent is None or dimension.scale.choices else sent.strip()
+    if typed:
+        return _read_number(typed, dimension, comment, is_unable=bool(unable))
+    if unable or (sent == CANNOT and dimension.cannot_judge):
+        return Given(is_unable=True, comment=comment)
+    if sent is None or not dimension.scale.choices:
+        return Given(comment=comment, problem="missing")
+    return Given(_read_choice(sent, dimension), comment=comment)
+
+
+def _read_choice(sent: str, dimension: Dimension) -> str:
+    value = dimension.scale.parse(sent)
+    if value is None:
+        raise BadRequest
+    return write_number(value)
+
+
+def _read_number(typed: str, dimension: Dimension, comment: str, *, is_unable: bool) -> Given:
+    """Read what was typed, which may be anything, and nothing that "cannot judge" may come with."""
+    is_right = dimension.scale.parse(typed) is not None and not is_unable
+    problem: Problem | None = None if is_right else "wrong"
+    return Given(typed[:30], is_unable=is_unable, comment=comment, problem=problem)
+
+
+def _read_comment(sent: str, dimension: Dimension) -> str:
+    if sent and dimension.comment is None:
+        raise BadRequest
+    return sent.replace("\x00", "").strip()[:MAX_ANSWER_COMMENT]
+
+
+def _read_milliseconds(sent: str) -> int | None:
+    if not sent:
+        return None
+    if not _MILLISECONDS.fullmatch(sent):
+        raise BadRequest
+    return int(sent) if int(sent) <= LONGEST_SHOWN_MS else None
+
+
+_COOKIE = "rater-draft-"
+_LIFETIME_S = 24 * 3600
+_MOST = 2 * LONGEST_DRAFT
+"""Characters of all drafts: a server takes 8,190 of all cookies, and refuses every page with more."""
+
+
+def keep_draft(response: AnyResponse, draft: str, *, slug: str, position: int) -> None:
+    """Let the browser keep a draft for a trial, unless it has as many as a request can carry."""
+    name = f"{_COOKIE}{position}"
+    others = (len(kept) for of, kept in request.cookies.items() if of.startswith(_COOKIE) and of != name)
+    if sum(others) + len(draft) > _MOST:
+        return
+    path = url_of(slug, Place("landing"))
+    set_rater_cookie(response, name, draft, lifetime_s=_LIFETIME_S, path=path)
+
+
+def drop_draft(response: AnyResponse, *, slug: str, position: int) -> None:
+    """Forget a trial's draft once its answers are stored."""
+    name = f"{_COOKIE}{position}"
+    if name in request.cookies:
+        response.delete_cookie(name, path=url_of(slug, Place("landing")))
+
+
+def read_kept_draft(position: int, dimensions: Sequence[Dimension]) -> dict[str, Given]:
+    """Read the draft that the browser kept for a trial; empty where there is none."""
+    return read_draft(request.cookies.get(f"{_COOKIE}{position}", ""), dimensions)

@@ -1,0 +1,308 @@
+"""Notices for visitors who cannot rate now, and the count of visitors turned away.
+
+Nothing is kept of who they are: the log names the parameter or the header, never the value of an identifier.
+"""
+
+import logging
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from flask import request, url_for
+
+from rater.harmless import harmless
+from rater.names import Unnamed
+from rater.store.engine import writing
+from rater.store.rating.counts import Turned, count_visitor
+from rater.store.rating.sessions import LeftWhy, Sitting
+from rater.store.rating.studies import PublishedStudy
+from rater.study.state import State
+from rater.study.visit import Ending
+from rater.web import rate_limits, recruitment_params, security
+from rater.web.language import gettext as _
+from rater.web.language import ngettext
+from rater.web.rating import flow
+from rater.web.rating.flow import Place
+from rater.web.rating.page import Frame, NoticePage, frame_of, way_out
+from rater.web.rating.request_context import Visit
+from rater.web.settings import running
+
+_log = logging.getLogger("rater.web")
+_SAME_VISITOR_S = 3600
+_SAME_MESSAGE_S = 60
+
+
+def note_unnamed(study: PublishedStudy, unnamed: Mapping[str, Unnamed]) -> None:
+    """Report a link whose parameters name nobody. Costs an insert, once an hour for an address."""
+    names = ", ".join(f"{name} is {reason}" for name, reason in unnamed.items())
+    _note(
+        study,
+        Turned.UNFILLED_LINK,
+        visitor=rate_limits.network_of_request(),
+        message=f"somebody came by a link that does not say who they are: {names}. Check the link on the "
+        "recruitment site.",
+    )
+
+
+def note_no_cookie(study: PublishedStudy, *, visitor: str) -> None:
+    """Report a browser that did not send its cookie back. Costs an insert, once for a form."""
+    _note(
+        study,
+        Turned.NO_COOKIE,
+        visitor=visitor,
+        message=f"a browser did not send its cookie back, so its rater could not begin: {_why_no_cookie()}",
+    )
+
+
+def note_busy_network(study: PublishedStudy, *, visitor: str) -> None:
+    """Report that a network has begun as many booklets as it may. Costs an insert, once for a form."""
+    _note(
+        study,
+        Turned.BUSY_NETWORK,
+        visitor=visitor,
+        message="many raters have begun from one network today, and no more may. If they are in a lab or a "
+        "dormitory, serve with --one-network, or use personal links.",
+    )
+
+
+def _note(study: PublishedStudy, why: Turned, *, visitor: str, message: str) -> None:
+    if running().settings.is_preview:
+        return
+    # once a minute, and not who it was
+    if running().is_first(f"{why} {study.slug}", within_s=_SAME_MESSAGE_S):
+        _log.warning("Study %s: %s", study.name, message)
+    visit = f"{why} {study.slug} {visitor}"
+    if study.state is State.OPEN and running().is_first(visit, within_s=_SAME_VISITOR_S):
+        with writing(running().engine) as session:
+            count_visitor(session, study.id, why)
+
+
+def _why_no_cookie() -> str:
+    """Explain a missing cookie as far as the request says; browsers name the page that they come from."""
+    came_from = urlsplit(request.headers.get("Referer", "")[:2_000])
+    if security.is_secure() and came_from.scheme == "http":
+        return (
+            "the page was opened by http, and cookies are sent by https alone (--https, or "
+            "X-Forwarded-Proto). Let the proxy lead http to https."
+        )
+    own = url_for("rater.home")
+    if came_from.path and not came_from.path.startswith(own):
+        return (
+            f"the page is at {harmless(came_from.path)!r} in the browser, and the cookie is for paths under "
+            f"{own!r}. Serve with --prefix, or let the proxy send X-Forwarded-Prefix."
+        )
+    return "cookies are blocked there, or the page is shown inside another site or an app."
+
+
+def home() -> NoticePage:
+    """Say that a link is needed; no study is named."""
+    return NoticePage(
+        frame=Frame.bare(),
+        title=_("You need a link"),
+        paragraphs=(_("To take part in a study, please open the link that you were given."),),
+    )
+
+
+def not_takeable(visit: Visit) -> NoticePage | None:
+    """Return the notice of a study that takes no answers now from this rater; None if it does.
+
+    Costs nothing, or a query where the way out contains identifiers.
+    """
+    endings = visit.protocol.endings
+    if visit.is_stopped_late and visit.is_open:
+        return _notice(
+            visit,
+            _("Your place was given to someone else because you were inactive for too long."),
+            _what_is_saved(visit, visit.sitting),
+            ending=endings.late,
+        )
+    if visit.is_open:
+        return None
+    if visit.study.state is State.PUBLISHED:
+        return _notice(
+            visit,
+            _("This study is not open yet."),
+            _("Please keep your link and open it again later."),
+        )
+    if visit.study.state is State.PAUSED:
+        return _notice(
+            visit,
+            _("This study is paused for now."),
+            _("Please keep your link and open it again later."),
+            *([_what_is_saved(visit, visit.sitting)] if visit.sitting else []),
+            ending=endings.paused,
+            leads_on=False,  # they are to keep their link first
+        )
+    return _notice(
+        visit,
+        _("This study is closed now."),
+        _what_is_saved(visit, visit.sitting),
+        ending=endings.closed,
+    )
+
+
+def not_invited(visit: Visit, *, is_invitation: bool) -> NoticePage | None:
+    """Say kindly that a link lacks what the study needs to know; None if it does not. Costs nothing.
+
+    Args:
+        visit: A newcomer.
+        is_invitation: Whether the link has the code of a personal one of this study.
+    """
+    protocol = visit.study.protocol
+    if visit.arrival.invitation is not None and not is_invitation:
+        return _notice(
+            visit,
+            _("This personal link is not one of this study's."),
+            _("It may have been cut off on its way to you. Please copy all of it, or ask for a new one."),
+        )
+    if protocol.invited_only and not is_invitation:
+        return _notice(
+            visit,
+            _("This study can be opened by personal links only."),
+            _("Please open the link that you were given, all of it."),
+        )
+    is_known = is_invitation or recruitment_params.is_person_known(visit.arrival, protocol)
+    if protocol.recruitment is not None and protocol.recruitment.required and not is_known:
+        return _notice(
+            visit,
+            _("This link is not complete."),
+            _("The site that sent you here did not tell us your participant ID. You did nothing wrong."),
+            _("Please open the study again from the site where you found it."),
+            _("If you see this page again, please tell the people who run the study."),
+        )
+    return None
+
+
+def no_cookie(visit: Visit, *, again_url: str) -> NoticePage:
+    """Return the notice for a browser that does not keep the cookie by which a rater comes back."""
+    return NoticePage(
+        frame=frame_of(visit),
+        title=visit.protocol.title,
+        paragraphs=(
+            _("Your browser blocked the cookie that this study needs, so you have not started yet."),
+            _(
+                "Please allow cookies for this site and try again. In a private window or inside an app, "
+                "open the link in your usual browser instead."
+            ),
+            _("Nothing was stored, and no place was taken."),
+        ),
+        next_url=again_url,
+        next_label=_("Try again"),
+    )
+
+
+def unknown_browser(visit: Visit) -> NoticePage:
+    """Return the notice for a browser whose cookie is gone, or was never there."""
+    protocol = visit.study.protocol
+    words = [
+        _("We do not recognise this browser any more."),
+        _("Every answer that was saved is still there."),
+    ]
+    has_links = protocol.recruitment is not None or protocol.invited_only
+    if has_links:
+        words.append(
+            _(
+                "Please open your personal link, or the study on the site where you found it, again. "
+                "You will continue where you left off."
+            )
+        )
+    else:
+        words.append(
+            _(
+                "If you have started this study before, its cookie was deleted, or you used another browser. "
+                "If you were sent a personal link, please open it again."
+            )
+        )
+    is_closed_to_others = protocol.invited_only or (
+        protocol.recruitment is not None and protocol.recruitment.required
+    )
+    return NoticePage(
+        frame=frame_of(visit),
+        title=visit.protocol.title,
+        paragraphs=tuple(words),
+        next_url=None if is_closed_to_others else flow.url_of(visit.study.slug, Place("landing")),
+        next_label=_("I have not started this study yet"),
+        is_next_usual=False,  # it would take a second place
+    )
+
+
+def busy_network(visit: Visit) -> NoticePage:
+    """Return the notice for a network from which as many raters have begun today as may."""
+    return _notice(
+        visit,
+        _("Many people have started this study from your network today."),
+        _("Please tell the people who run the study that you could not start."),
+        _("Nothing about your visit was stored."),
+    )
+
+
+def full(visit: Visit) -> NoticePage:
+    """Say kindly that every place is taken."""
+    return _notice(
+        visit,
+        _("Every place in this study is taken."),
+        _("Thank you for coming. Nothing about your visit was stored."),
+        ending=visit.protocol.endings.full,
+    )
+
+
+def declined() -> tuple[str, ...]:
+    """Say kindly that declining is fine."""
+    return (
+        _("You chose not to take part. That is perfectly fine."),
+        _("Nothing about you was stored. You can close this page."),
+    )
+
+
+def left(visit: Visit, sitting: Sitting, why: LeftWhy) -> tuple[str, ...]:
+    """Say kindly how it ended for who left before the end."""
+    if why == "screened_out":
+        return (
+            _("Thank you for your answers. This study looks for other people this time."),
+            _("Your answers to these questions were not stored. You can close this page."),
+        )
+    if why == "failed_practice":
+        return (
+            _("Thank you for trying. This study needs raters who use the scale in the same way."),
+            _("Nothing of the practice was stored, except that you tried. You can close this page."),
+        )
+    if why == "withdrawn":
+        return (
+            _("You have withdrawn. That is perfectly fine."),
+            _("Your answers are marked as withdrawn and will not be used. You can close this page."),
+        )
+    return _("You have stopped. That is perfectly fine."), _what_is_saved(visit, sitting)
+
+
+def _notice(
+    visit: Visit, *paragraphs: str, ending: Ending | None = None, leads_on: bool = True
+) -> NoticePage:
+    return NoticePage(
+        frame=frame_of(visit),
+        title=visit.protocol.title,
+        paragraphs=paragraphs,
+        way=way_out(visit, ending or Ending(), leads_on=leads_on),
+    )
+
+
+def _what_is_saved(visit: Visit, sitting: Sitting | None) -> str:
+    if sitting is None:
+        return _("Thank you for coming. Nothing about your visit was stored.")
+    if visit.protocol.is_pairwise:
+        return _which_pairs_are_saved(sitting.n_answered)
+    if sitting.n_answered == 0:
+        return _("You had not rated a text yet, so there is no answer of yours to keep.")
+    return ngettext(
+        "Your answer to %(num)s text is saved. Thank you for it; you can close this page.",
+        "Your answers to %(num)s texts are saved. Thank you for every one of them; you can close this page.",
+        sitting.n_answered,
+    )
+
+
+def _which_pairs_are_saved(n_answered: int) -> str:
+    if n_answered == 0:
+        return _("You had not rated a pair yet, so there is no answer of yours to keep.")
+    return ngettext(
+        "Your answer to %(num)s pair is saved. Thank you for it; you can close this page.",
+        "Your answers to %(num)s pairs are saved. Thank you for every one of them; you can close this page.",
+        n_answered,
+    )

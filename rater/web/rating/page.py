@@ -1,0 +1,175 @@
+"""What all rater-facing pages share: the frame, and the link back to the recruitment site."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from flask import render_template, request, url_for
+from markupsafe import Markup
+
+from rater.store.engine import reading
+from rater.store.rating.raters import read_identifiers
+from rater.store.rating.sessions import digest
+from rater.store.rating.trials import sitting_mark
+from rater.study.visit import Ending
+from rater.web import language, recruitment_params
+from rater.web.language import Direction
+from rater.web.rating import flow
+from rater.web.rating.flow import Place
+from rater.web.rating.request_context import Visit, contact_of_request, link_contact
+from rater.web.settings import running
+
+
+@dataclass(frozen=True)
+class WayOut:
+    """A code to copy and an address to go to, where the study has them."""
+
+    code: str | None = None
+    url: str | None = None
+    leads_on: bool = False
+    """Whether the page itself goes to the address after a while."""
+
+    @classmethod
+    def of(cls, ending: Ending, identifiers: Mapping[str, str], *, leads_on: bool = True) -> "WayOut":
+        """Take them from the study, with what the rater's link said in the address."""
+        url = ending.address_for(identifiers)
+        return cls(ending.code, url, leads_on and url is not None)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything to do before the page is closed."""
+        return self.code is not None or self.url is not None
+
+    @property
+    def host(self) -> str:
+        """The site that the address leads to."""
+        return (urlsplit(self.url or "").hostname or "").removeprefix("www.")
+
+
+def way_out(visit: Visit, ending: Ending, *, leads_on: bool = True) -> WayOut:
+    """Make the way out. Costs no query, or one where the address contains identifiers of a known rater."""
+    identifiers = visit.arrival.identifiers
+    if ending.placeholders and visit.sitting is not None:
+        with reading(running().engine) as session:
+            identifiers = read_identifiers(session, visit.sitting.rater_id)
+    # in the desk's preview the other site would not show itself in a frame
+    return WayOut.of(ending, identifiers, leads_on=leads_on and not running().settings.is_preview)
+
+
+@dataclass(frozen=True)
+class LanguageChoice:
+    """A language that the study can be read in."""
+
+    code: str
+    name: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is around a page."""
+
+    language: str
+    direction: Direction
+    look_url: str | None = None
+    """The style sheet of the study's own colour."""
+    languages: tuple[LanguageChoice, ...] = ()
+    """Empty where there is one only, and where a change would lose what is on the page."""
+    language_url: str = ""
+    again_url: str | None = None
+    """Where the instructions can be read again."""
+    agreed_url: str | None = None
+    """Where a rater can read what they agreed to."""
+    leave_url: str | None = None
+    """Where a rater can stop or withdraw."""
+    contact: Markup | None = None
+    """Whom to ask about the study."""
+    mark: str = ""
+    """By which a browser distinguishes one rater's drafts and unsent answers from another's."""
+
+    @classmethod
+    def bare(cls) -> "Frame":
+        """Frame a page without its study: none is meant, or it cannot be read."""
+        return cls(
+            language=language.current_language(),
+            direction="ltr",
+            contact=link_contact(contact_of_request()),
+        )
+
+
+@dataclass(frozen=True)
+class Page:
+    """What every page has: its frame, and a title for the browser's tab."""
+
+    template: ClassVar[str]
+
+    frame: Frame
+    title: str
+
+
+@dataclass(frozen=True)
+class NoticePage(Page):
+    """One friendly message: what is the case, and what to do."""
+
+    template = "notice.html"
+
+    paragraphs: tuple[str, ...]
+    way: WayOut = field(default_factory=WayOut)
+    """The way back to the site where they came from."""
+    next_url: str | None = None
+    """Where the page's button leads; None for no button."""
+    next_label: str = ""
+    is_next_usual: bool = True
+    """Whether the button is what most people who read this will press."""
+
+
+@dataclass(frozen=True)
+class ErrorPage(Page):
+    """What went wrong, in a rater's words; the reference finds it in the log."""
+
+    template = "error.html"
+
+    paragraphs: tuple[str, ...]
+    reference: str | None
+
+
+def render(page: Page) -> str:
+    """Render a page's template with its fields."""
+    return render_template(page.template, **{each.name: getattr(page, each.name) for each in fields(page)})
+
+
+def frame_of(visit: Visit, *, holds_answers: bool = False) -> Frame:
+    """Frame a page of a study.
+
+    Args:
+        visit: Who is at it.
+        holds_answers: Whether something may have been filled in, which a change of language would lose.
+    """
+    slug, protocol = visit.study.slug, visit.protocol
+    is_rating = visit.sitting is not None and flow.current_place(visit).step == "trial"
+    return Frame(
+        language=visit.language,
+        direction=language.direction_of((protocol.title, protocol.dimensions[0].question)),
+        look_url=url_for("rater.look", accent=protocol.accent[1:]) if protocol.accent else None,
+        languages=() if holds_answers else _languages(visit),
+        language_url=flow.url_of(slug, Place("change_language"), _own(visit)),
+        again_url=flow.url_of(slug, Place("again")) if is_rating else None,
+        agreed_url=flow.url_of(slug, Place("agreed")) if visit.sitting is not None else None,
+        leave_url=flow.url_of(slug, Place("leave")) if flow.may_open(visit, Place("leave")) else None,
+        contact=link_contact(visit.protocol.contact),
+        mark=sitting_mark(digest(visit.token)) if visit.token else "",
+    )
+
+
+def _languages(visit: Visit) -> tuple[LanguageChoice, ...]:
+    codes = language.offered(visit.study.protocol)
+    if len(codes) == 1:
+        return ()
+    return tuple(LanguageChoice(code, language.name_of(code), code == visit.language) for code in codes)
+
+
+def _own(visit: Visit) -> Mapping[str, str]:
+    """Return what must not get lost on the way: how a newcomer came, and to which page they go back."""
+    kept = dict(recruitment_params.write_arrival(visit.arrival))
+    return {**kept, "at": "consent"} if request.endpoint == "rater.consent" else kept

@@ -1,0 +1,297 @@
+"""Practice trials with feedback.
+
+Written as ``4,x;2,5``: one text's answers by dimension, then the next text's; x is "cannot judge".
+
+Where a rater is asked one dimension only, that is the one they practise.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NoReturn
+
+from flask import Response, abort, redirect, request
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from rater.store.engine import reading, writing
+from rater.store.rating import steps
+from rater.store.rating.frame import read_only_dimension
+from rater.store.rating.sessions import Sitting
+from rater.study.practice_and_checks import PRACTICE_ATTEMPTS, Practice, is_within, mark
+from rater.study.protocol import Dimension, Protocol
+from rater.study.scales import Scale
+from rater.study.typed_numbers import write_number
+from rater.web.language import gettext as _
+from rater.web.markdown import render_markdown
+from rater.web.rating import flow
+from rater.web.rating.blueprint import blueprint
+from rater.web.rating.flow import Place, Visit
+from rater.web.rating.forms import Given, read_given
+from rater.web.rating.page import frame_of, render
+from rater.web.rating.preparation import FeedbackField, FeedbackPage, PracticePage, noting_return
+from rater.web.rating.questions import last_key, question_fields, room_for, text_fields
+from rater.web.rating.trial import asked_dimensions
+from rater.web.settings import running
+
+_UNABLE = "x"
+_LONGEST = 2_000
+
+Answers = tuple[tuple[float | None, ...], ...]
+"""By text, then by dimension; None where a rater cannot judge."""
+
+
+def write_answers(answers: Answers) -> str:
+    """Write answers for an address."""
+    return ";".join(
+        ",".join(_UNABLE if value is None else write_number(value) for value in text) for text in answers
+    )
+
+
+def read_answers(written: str, dimensions: Sequence[Dimension]) -> Answers | None:
+    """Read answers from an address; None where they are not ours."""
+    if not written:
+        return ()
+    texts = [text.split(",") for text in written[:_LONGEST].split(";")]
+    try:
+        answers = tuple(
+            tuple(None if value == _UNABLE else float(value) for value in values) for values in texts
+        )
+    except ValueError:
+        return None
+    return answers if all(_fit(text, dimensions) for text in answers) else None
+
+
+def _fit(values: tuple[float | None, ...], dimensions: Sequence[Dimension]) -> bool:
+    return len(values) == len(dimensions) and all(
+        dimension.cannot_judge if value is None else abs(value) < 1e12 and dimension.scale.is_valid(value)
+        for value, dimension in zip(values, dimensions, strict=True)
+    )
+
+
+def answers_of(given: dict[str, Given]) -> tuple[float | None, ...]:
+    """Return a complete form's answers in the order of the dimensions."""
+    return tuple(each.judgement.value for each in given.values())
+
+
+def has_passed(protocol: Protocol, answers: Answers) -> bool:
+    """Say whether enough practice texts were rated right, or none had to be."""
+    names = [dimension.name for dimension in protocol.dimensions]
+    answered = [dict(zip(names, given, strict=True)) for given in answers]
+    return mark(protocol.practice, answered, needed=protocol.practice_pass).has_passed
+
+
+def says_something(practice: Practice) -> bool:
+    """Say whether there is something to be said after a practice text."""
+    return bool(practice.feedback or practice.accepted)
+
+
+def feedback_fields(
+    practice: Practice, protocol: Protocol, given: tuple[float | None, ...]
+) -> tuple[FeedbackField, ...]:
+    """Set what was answered beside what counts as right."""
+    return tuple(
+        FeedbackField(
+            question=dimension.question,
+            answered=name_answer(dimension.scale, value),
+            is_right=is_within(value, accepted) if accepted else None,
+            accepted=_name_range(dimension.scale, accepted) if accepted else "",
+        )
+        for dimension, value in zip(protocol.dimensions, given, strict=True)
+        for accepted in (practice.accepted.get(dimension.name),)
+    )
+
+
+def _name_range(scale: Scale, ends: tuple[float, float]) -> str:
+    if ends[0] == ends[1]:
+        return name_answer(scale, ends[0])
+    return _("%(low)s to %(high)s", low=name_answer(scale, ends[0]), high=name_answer(scale, ends[1]))
+
+
+def name_answer(scale: Scale, value: float | None) -> str:
+    """Return an answer in the words of its scale."""
+    return _("cannot judge") if value is None else scale.name_value(value)
+
+
+@blueprint.get("/s/<slug>/practice/<int:position>")
+def practice(slug: str, position: int) -> str:
+    """Show a practice text. Costs one query; as below, one more where the study has several dimensions."""
+    visit, answers = _at(slug, Place("practice", position), request.args.get("given", ""))
+    return _render_practice(visit, position, answers, {})
+
+
+@blueprint.post("/s/<slug>/practice/<int:position>")
+def practise(slug: str, position: int) -> AnyResponse:
+    """Take a practice text's answers: to the feedback, to the next text, or to the end. Costs one query."""
+    visit, answers = _at(slug, Place("practice", position), request.form.get("given", ""))
+    given = _read(visit)
+    if any(each.problem for each in given.values()):
+        return _refused(_render_practice(visit, position, answers, given))
+    answers = (*answers, answers_of(given))
+    written = {"given": write_answers(answers)}
+    if says_something(visit.protocol.practice[position - 1]):
+        return redirect(flow.url_of(slug, Place("feedback", position), written), 303)
+    if position < len(visit.protocol.practice):
+        return redirect(flow.url_of(slug, Place("practice", position + 1), written), 303)
+    return _finish(slug, answers)
+
+
+@blueprint.get("/s/<slug>/practice/<int:position>/feedback")
+def feedback(slug: str, position: int) -> str:
+    """Say how a practice text was to be rated. Costs one query."""
+    visit, answers = _at(slug, Place("feedback", position), request.args.get("given", ""))
+    is_last = position == len(visit.protocol.practice)
+    given = write_answers(answers)
+    next_url = None if is_last else flow.url_of(slug, Place("practice", position + 1), {"given": given})
+    return _render_feedback(visit, position, answers[-1], given=given, next_url=next_url)
+
+
+@blueprint.post("/s/<slug>/practice/<int:position>/feedback")
+def end_practice(slug: str, position: int) -> AnyResponse:
+    """Mark the practice after its last text. Costs six queries and an update."""
+    visit, answers = _at(slug, Place("feedback", position), request.form.get("given", ""))
+    if position != len(visit.protocol.practice):
+        flow.go_to_current(visit)
+    return _finish(slug, answers)
+
+
+@blueprint.get("/s/<slug>/again/practice")
+def again_practice(slug: str) -> str:
+    """Show one practice text to who comes back after hours. Costs one query."""
+    return _render_practice(_back(slug, Place("again_practice")), 1, (), {})
+
+
+@blueprint.post("/s/<slug>/again/practice")
+def practise_again(slug: str) -> AnyResponse:
+    """Take its answers, which count for nothing. Costs one query."""
+    visit = _back(slug, Place("again_practice"))
+    given = _read(visit)
+    if any(each.problem for each in given.values()):
+        return _refused(_render_practice(visit, 1, (), given))
+    url = flow.url_of(slug, flow.current_place(visit))
+    if says_something(visit.protocol.practice[0]):
+        written = write_answers((answers_of(given),))
+        url = flow.url_of(slug, Place("again_feedback"), {"given": written})
+        return redirect(url, 303)
+    return noting_return(redirect(url, 303), visit)
+
+
+@blueprint.get("/s/<slug>/again/feedback")
+def again_feedback(slug: str) -> str:
+    """Say how it was to be rated. Costs one query."""
+    visit = _back(slug, Place("again_feedback"))
+    answers = read_answers(request.args.get("given", ""), visit.protocol.dimensions)
+    if answers is None or len(answers) != 1:
+        flow.go_to_current(visit)
+    written = write_answers(answers)
+    return _render_feedback(visit, 1, answers[0], given=written, next_url=None)
+
+
+@blueprint.post("/s/<slug>/again/feedback")
+def come_back(slug: str) -> AnyResponse:
+    """Lead who came back on to the texts. Costs one query."""
+    visit = _back(slug, Place("again_feedback"))
+    return noting_return(redirect(flow.url_of(slug, flow.current_place(visit)), 303), visit)
+
+
+def _at(slug: str, place: Place, written: str) -> tuple[Visit, Answers]:
+    """Find who practises, and what they answered before this page."""
+    visit = _find(slug, Place(place.step))
+    answers = read_answers(written, visit.protocol.dimensions)
+    position = place.position or 0
+    n_before = position if place.step == "feedback" else position - 1
+    if not 1 <= position <= len(visit.protocol.practice) or answers is None or len(answers) != n_before:
+        _start_over(visit)
+    return visit, answers
+
+
+def _start_over(visit: Visit) -> NoReturn:
+    abort(redirect(flow.url_of(visit.study.slug, Place("practice", 1)), 303))
+
+
+def _back(slug: str, place: Place) -> Visit:
+    visit = _find(slug, place)
+    if not visit.protocol.practice:
+        flow.go_to_current(visit)
+    return visit
+
+
+def _find(slug: str, place: Place) -> Visit:
+    """Find who practises; of the dimensions, they see those that their texts will ask."""
+    with reading(running().engine) as session:
+        visit = flow.find_visit(session, slug)
+        sitting = flow.require_sitting(visit, place)
+        return replace(visit, protocol=_asked(session, visit, sitting))
+
+
+def _asked(session: Session, visit: Visit, sitting: Sitting) -> Protocol:
+    protocol = visit.protocol
+    if len(protocol.dimensions) == 1:
+        return protocol
+    name = read_only_dimension(session, sitting.booklet_id)
+    return protocol.model_copy(update={"dimensions": asked_dimensions(protocol, name)})
+
+
+def _read(visit: Visit) -> dict[str, Given]:
+    return {dimension.name: read_given(request.form, dimension) for dimension in visit.protocol.dimensions}
+
+
+def _finish(slug: str, answers: Answers) -> AnyResponse:
+    with writing(running().engine) as session:
+        visit = flow.find_visit(session, slug)
+        sitting = flow.require_sitting(visit, Place("practice"))
+        passed = has_passed(_asked(session, visit, sitting), answers)
+        steps.finish_practice(
+            session, sitting.rater_id, passed=passed, attempts=PRACTICE_ATTEMPTS, now=visit.now
+        )
+        visit = flow.find_visit(session, slug)
+    place = flow.current_place(visit)
+    return redirect(flow.url_of(slug, Place("again") if place.step == "practice" else place), 303)
+
+
+def _refused(page: str) -> Response:
+    return Response(page, status=422, mimetype="text/html")
+
+
+def _render_practice(visit: Visit, position: int, answers: Answers, given: dict[str, Given]) -> str:
+    protocol = visit.protocol
+    shown = protocol.practice[position - 1]
+    assert visit.sitting is not None  # noqa: S101 (required by every view)
+    return render(
+        PracticePage(
+            frame=frame_of(visit, holds_answers=True),
+            title=protocol.title,
+            position=position,
+            n_texts=_n_shown(visit),
+            texts_of=text_fields(shown.prompt, shown.text, shown.other_text),
+            room=room_for(protocol, visit.sitting),
+            questions=question_fields(protocol.dimensions, given),
+            last_key=last_key(protocol.dimensions),
+            given=write_answers(answers),
+        )
+    )
+
+
+def _n_shown(visit: Visit) -> int:
+    """Return how many practice texts are shown: all before the first trial, one after hours away."""
+    has_practised = visit.sitting is not None and visit.sitting.has_practised
+    return 1 if has_practised else len(visit.protocol.practice)
+
+
+def _render_feedback(
+    visit: Visit, position: int, answered: tuple[float | None, ...], *, given: str, next_url: str | None
+) -> str:
+    protocol = visit.protocol
+    shown = protocol.practice[position - 1]
+    return render(
+        FeedbackPage(
+            frame=frame_of(visit, holds_answers=True),
+            title=protocol.title,
+            position=position,
+            n_texts=_n_shown(visit),
+            texts_of=text_fields(shown.prompt, shown.text, shown.other_text),
+            answers=feedback_fields(shown, protocol, answered),
+            feedback=render_markdown(shown.feedback) if shown.feedback else None,
+            given=given,
+            next_url=next_url,
+        )
+    )

@@ -1,0 +1,221 @@
+"""Pages between consent and the first trial: screening and instructions."""
+
+from dataclasses import dataclass
+
+from flask import Response, abort, redirect, request
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from rater.store.rating import steps
+from rater.store.rating.sessions import Sitting
+from rater.study.protocol import Protocol
+from rater.study.visit import ScreeningQuestion
+from rater.web import security
+from rater.web.markdown import render_markdown
+from rater.web.rating import flow, forms
+from rater.web.rating.blueprint import blueprint
+from rater.web.rating.flow import Place, Visit, move_on, read_visit
+from rater.web.rating.page import Frame, Page, frame_of, render
+from rater.web.rating.questions import (
+    OneOfField,
+    OptionField,
+    QuestionField,
+    Room,
+    TextField,
+    last_key,
+    last_key_of,
+)
+from rater.web.rating.request_context import AWAY, BACK_COOKIE
+
+
+@dataclass(frozen=True)
+class ScreeningPage(Page):
+    """What is asked to find those who can take part."""
+
+    template = "screening.html"
+
+    questions: tuple[OneOfField, ...]
+    last_key: int
+
+
+@dataclass(frozen=True)
+class InstructionsPage(Page):
+    """How to rate, and the keys."""
+
+    template = "instructions.html"
+
+    instructions: Markup
+    explains_bold: bool
+    """Whether a sentence of ours says what the words in bold are."""
+    is_pairwise: bool
+    may_go_back: bool
+    n_texts: int
+    n_practice: int
+    last_key: int
+    may_be_unable: bool
+    """Whether a question can be answered with "cannot judge"."""
+    n_again: int
+    """How many texts were rated already by who comes back; 0 for a newcomer."""
+    has_failed: bool
+    """Whether they come from practice that did not go well."""
+
+
+@dataclass(frozen=True)
+class PracticePage(Page):
+    """One practice text and its questions."""
+
+    template = "practice.html"
+
+    position: int
+    n_texts: int
+    texts_of: tuple[TextField, ...]
+    room: Room
+    questions: tuple[QuestionField, ...]
+    last_key: int
+    given: str
+    """What was answered on the texts before."""
+
+
+@dataclass(frozen=True)
+class FeedbackField:
+    """What was answered on one dimension of a practice text, and what would have been right."""
+
+    question: str
+    answered: str
+    is_right: bool | None
+    """None where the study does not say which answers are right."""
+    accepted: str
+
+
+@dataclass(frozen=True)
+class FeedbackPage(Page):
+    """What is said after a practice text."""
+
+    template = "feedback.html"
+
+    position: int
+    n_texts: int
+    texts_of: tuple[TextField, ...]
+    answers: tuple[FeedbackField, ...]
+    feedback: Markup | None
+    given: str
+    """What was answered so far, for the next page."""
+    next_url: str | None
+    """Where the next practice text is; None after the last one."""
+
+
+def screening_page(frame: Frame, protocol: Protocol, answers: dict[int, str] | None = None) -> ScreeningPage:
+    """Make the screening's page: empty or, where some answers are missing, with those just sent."""
+    return ScreeningPage(
+        frame=frame,
+        title=protocol.title,
+        questions=tuple(
+            _screening_field(number, question, answers) for number, question in enumerate(protocol.screening)
+        ),
+        last_key=last_key_of(len(question.options) for question in protocol.screening),
+    )
+
+
+def _screening_field(number: int, question: ScreeningQuestion, answers: dict[int, str] | None) -> OneOfField:
+    chosen = answers.get(number) if answers else None
+    return OneOfField(
+        id=f"screening-{number}",
+        name=f"screening.{number}",
+        question=question.question,
+        options=tuple(
+            OptionField(str(i), label, label == chosen) for i, label in enumerate(question.options)
+        ),
+        is_missing=answers is not None and chosen is None,
+    )
+
+
+@blueprint.get("/s/<slug>/screening")
+def screening(slug: str) -> str:
+    """Ask what decides whether somebody can take part. Costs one query."""
+    visit, _ = read_visit(slug, Place("screening"))
+    return render(screening_page(frame_of(visit, holds_answers=True), visit.protocol))
+
+
+@blueprint.post("/s/<slug>/screening")
+def screen(slug: str) -> AnyResponse:
+    """Let on who can take part, and kindly out who cannot; no answer is stored. Costs five queries."""
+    return move_on(slug, Place("screening"), _screen)
+
+
+def _screen(session: Session, visit: Visit, sitting: Sitting) -> None:
+    questions = visit.protocol.screening
+    answers = forms.read_screening(request.form, questions)
+    if len(answers) < len(questions):
+        page = screening_page(frame_of(visit, holds_answers=True), visit.protocol, answers)
+        abort(Response(render(page), status=422, mimetype="text/html"))
+    if all(answers[number] in question.accepted for number, question in enumerate(questions)):
+        steps.pass_screening(session, sitting.rater_id, now=visit.now)
+    else:
+        steps.leave(session, sitting.rater_id, why="screened_out", now=visit.now)
+
+
+@blueprint.get("/s/<slug>/instructions")
+def instructions(slug: str) -> str:
+    """Explain how to rate. Costs one query."""
+    visit, sitting = read_visit(slug, Place("instructions"))
+    return render(_instructions_page(visit, sitting, n_again=0))
+
+
+@blueprint.post("/s/<slug>/instructions")
+def begin(slug: str) -> AnyResponse:
+    """Note that the instructions were read, and go on. Costs four queries and an update."""
+    return move_on(
+        slug,
+        Place("instructions"),
+        lambda session, visit, sitting: steps.finish_instructions(session, sitting.rater_id, now=visit.now),
+    )
+
+
+@blueprint.get("/s/<slug>/again")
+def again(slug: str) -> str:
+    """Show the instructions once more: to who comes back after hours, or asks for them. Costs one query."""
+    visit, sitting = read_visit(slug, Place("again"))
+    return render(_instructions_page(visit, sitting, n_again=sitting.n_answered))
+
+
+@blueprint.post("/s/<slug>/again")
+def go_on(slug: str) -> AnyResponse:
+    """Go on after the instructions; who was away for hours tries one practice text first. Costs one query."""
+    visit, _ = read_visit(slug, Place("again"))
+    if visit.is_away and visit.protocol.practice:
+        return redirect(flow.url_of(slug, Place("again_practice")), 303)
+    response = redirect(flow.url_of(slug, flow.current_place(visit)), 303)
+    return noting_return(response, visit) if visit.is_away else response
+
+
+def noting_return(response: AnyResponse, visit: Visit) -> AnyResponse:
+    """Let the browser note that its rater has been told again what to do, and lead them on."""
+    path = flow.url_of(visit.study.slug, Place("landing"))
+    lifetime_s = int(AWAY.total_seconds())
+    security.set_rater_cookie(response, BACK_COOKIE, "1", lifetime_s=lifetime_s, path=path)
+    sitting = visit.sitting
+    if sitting is not None:
+        response.headers["Location"] = flow.url_of(
+            visit.study.slug, Place("trial", min(sitting.next_position, sitting.n_trials))
+        )
+    return response
+
+
+def _instructions_page(visit: Visit, sitting: Sitting, *, n_again: int) -> InstructionsPage:
+    protocol = visit.protocol
+    is_practising = bool(protocol.practice) and not sitting.has_practised
+    return InstructionsPage(
+        frame=frame_of(visit),
+        title=protocol.title,
+        instructions=render_markdown(protocol.instructions),
+        explains_bold=protocol.explains_bold,
+        is_pairwise=protocol.is_pairwise,
+        may_go_back=protocol.revising != "none",
+        n_texts=sitting.n_trials,
+        n_practice=len(protocol.practice) if is_practising else 0,
+        last_key=last_key(protocol.dimensions),
+        may_be_unable=any(dimension.cannot_judge for dimension in protocol.dimensions),
+        n_again=n_again,
+        has_failed=is_practising and sitting.n_practice_attempts > 0,
+    )

@@ -1,0 +1,274 @@
+"""Turn texts and dimensions into what a trial's page shows: fields of a form, with what was given so far."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rater.store.rating.publication import count_lines
+from rater.store.rating.sessions import Sitting
+from rater.study.protocol import Dimension, Protocol
+from rater.study.scales import NumberRange, Widget
+from rater.study.typed_numbers import write_number
+from rater.web.language import Direction, direction_of
+from rater.web.language import gettext as _
+from rater.web.rating.forms import ANSWER, CANNOT, COMMENT, MAX_ANSWER_COMMENT, UNABLE, Given
+
+_MOST_BRIEF, _LONGEST_BRIEF = 5, 8
+_THOUSAND = 1000
+# from where on a page begins higher, to leave more of the window to its text
+_MANY_LINES = 10
+
+
+@dataclass(frozen=True)
+class TextField:
+    """One text with its prompt; of a pair, with its letter."""
+
+    letter: str
+    prompt: str
+    text: str
+    direction: Direction
+    """That of its first letter: prompt and text are one paragraph."""
+
+    @property
+    def words_id(self) -> str:
+        """The id of the element with nothing but the text, by which a screen reader finds it."""
+        return f"words-{self.letter}" if self.letter else "words"
+
+    @classmethod
+    def of(cls, letter: str, prompt: str, text: str) -> "TextField":
+        """Show a text with its prompt."""
+        return cls(letter, prompt, text, direction_of((prompt, text)))
+
+
+@dataclass(frozen=True)
+class Room:
+    """The lines that a text has room for, so that the scale is in one place for all texts."""
+
+    wide: int
+    narrow: int
+    """On a phone."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the text needs much of a wide window."""
+        return self.wide > _MANY_LINES
+
+
+@dataclass(frozen=True)
+class ChoiceField:
+    """One answer that can be pressed, as a radio button."""
+
+    value: str
+    number: str
+    """What is written in it: the point's number; empty where the label is all."""
+    label: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The ends of a slider, or of a number."""
+
+    minimum: str
+    maximum: str
+    step: str
+    low: str
+    high: str
+    unit: str
+    keyboard: Literal["numeric", "decimal", "text"]
+    """Which keys a phone shows: those of numbers have no minus sign."""
+
+
+@dataclass(frozen=True)
+class Unable:
+    """The way to say that one cannot judge: one more choice, or a box beside the number."""
+
+    name: str
+    value: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class CommentField:
+    """A field for a free comment."""
+
+    name: str
+    label: str
+    value: str
+    longest: int
+
+
+@dataclass(frozen=True)
+class QuestionField:
+    """One question with its scale, as a fieldset."""
+
+    name: str
+    id: str
+    question: str
+    kind: Widget
+    choices: tuple[ChoiceField, ...]
+    labels_between: bool
+    """Whether points between the ends have labels, which then need room of their own."""
+    has_brief_labels: bool
+    """Whether choices are so few, and their words so short, that they stand in a row on a phone."""
+    measure: Measure | None
+    value: str
+    """What was typed or moved to; empty for nothing."""
+    unable: Unable | None
+    comment: CommentField | None
+    problem: str
+    """What is said where nothing, or nothing valid, is given."""
+    has_problem: bool
+
+
+@dataclass(frozen=True)
+class OptionField:
+    """One answer of a question that has a few, each said in words."""
+
+    value: str
+    label: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class OneOfField:
+    """A question beside the trials, as a fieldset: one answer of a few is chosen."""
+
+    id: str
+    name: str
+    question: str
+    options: tuple[OptionField, ...]
+    is_missing: bool
+
+
+def text_fields(prompt: str, text: str, other_text: str | None) -> tuple[TextField, ...]:
+    """Show one text, or the two of a pair."""
+    if other_text is None:
+        return (TextField.of("", prompt, text),)
+    return TextField.of("A", prompt, text), TextField.of("B", prompt, other_text)
+
+
+def room_for(protocol: Protocol, sitting: Sitting) -> Room:
+    """Return one room for the texts of a booklet and of practice, so that the scale stays where it is."""
+    lines = [
+        count_lines(practice.prompt + text, is_pairwise=practice.other_text is not None)
+        for practice in protocol.practice
+        for text in (practice.text, practice.other_text or "")
+    ]
+    wide = max(sitting.n_lines, *(each for each, _ in lines), 1)
+    narrow = max(sitting.n_narrow_lines, *(each for _, each in lines), 1)
+    return Room(wide, narrow)
+
+
+def question_fields(dimensions: Sequence[Dimension], given: Mapping[str, Given]) -> tuple[QuestionField, ...]:
+    """Make the fieldsets of a trial."""
+    return tuple(
+        _question_field(number, dimension, given.get(dimension.name, Given()))
+        for number, dimension in enumerate(dimensions, start=1)
+    )
+
+
+def last_key(dimensions: Sequence[Dimension]) -> int:
+    """Return the highest number that chooses something when it is typed; 0 where none does."""
+    return last_key_of(len(dimension.scale.choices) for dimension in dimensions)
+
+
+def last_key_of(n_choices: Iterable[int]) -> int:
+    """Return the highest number that chooses something, from the number of choices of each question."""
+    return max(n_choices)
+
+
+def _question_field(number: int, dimension: Dimension, given: Given) -> QuestionField:
+    scale = dimension.scale
+    return QuestionField(
+        name=ANSWER + dimension.name,
+        id=f"question-{number}",
+        question=dimension.question,
+        kind=scale.widget,
+        choices=tuple(
+            ChoiceField(
+                value=str(choice.value),
+                number=str(choice.value) if scale.widget == "points" else "",
+                label=choice.label,
+                is_chosen=str(choice.value) == given.value and not given.is_unable,
+            )
+            for choice in scale.choices
+        ),
+        labels_between=scale.widget == "points" and any(choice.label for choice in scale.choices[1:-1]),
+        has_brief_labels=len(scale.choices) <= _MOST_BRIEF
+        and all(len(word) <= _LONGEST_BRIEF for choice in scale.choices for word in choice.label.split()),
+        measure=_measure(dimension),
+        value=given.value,
+        unable=_unable(dimension, given),
+        comment=_comment(dimension, given),
+        problem=_problem(dimension),
+        has_problem=given.problem is not None,
+    )
+
+
+def _measure(dimension: Dimension) -> Measure | None:
+    numbers = dimension.scale.number_range
+    if numbers is None:
+        return None
+    return Measure(
+        minimum=write_number(numbers.minimum),
+        maximum=write_number(numbers.maximum),
+        step=write_number(numbers.step),
+        low=numbers.low,
+        high=numbers.high,
+        unit=numbers.unit,
+        keyboard="text" if numbers.minimum < 0 else "numeric" if numbers.is_whole else "decimal",
+    )
+
+
+def _unable(dimension: Dimension, given: Given) -> Unable | None:
+    if not dimension.cannot_judge:
+        return None
+    if dimension.scale.choices:
+        return Unable(ANSWER + dimension.name, CANNOT, given.is_unable)
+    return Unable(UNABLE + dimension.name, "1", given.is_unable)
+
+
+def _comment(dimension: Dimension, given: Given) -> CommentField | None:
+    if dimension.comment is None:
+        return None
+    return CommentField(COMMENT + dimension.name, dimension.comment, given.comment, MAX_ANSWER_COMMENT)
+
+
+def _problem(dimension: Dimension) -> str:
+    """Describe what is missing; for a number that is off the scale the same words do, which name its ends."""
+    scale = dimension.scale
+    if scale.widget == "number" and scale.number_range is not None:
+        return _number_problem(scale.number_range, cannot_judge=dimension.cannot_judge)
+    if scale.widget == "slider":
+        if dimension.cannot_judge:
+            return _("Please set the slider, or say that you cannot judge.")
+        return _("Please set the slider.")
+    if dimension.cannot_judge:
+        return _("Please choose an answer, or say that you cannot judge.")
+    return _("Please choose an answer.")
+
+
+def _number_problem(numbers: NumberRange, *, cannot_judge: bool) -> str:
+    ends = {
+        "low": write_number(numbers.minimum),
+        "high": write_number(numbers.maximum),
+        "step": write_number(numbers.step),
+    }
+    if numbers.step == 1 and cannot_judge:
+        words = _(
+            "Please enter a whole number from %(low)s to %(high)s, or say that you cannot judge.", **ends
+        )
+    elif numbers.step == 1:
+        words = _("Please enter a whole number from %(low)s to %(high)s.", **ends)
+    elif cannot_judge:
+        words = _(
+            "Please enter a number from %(low)s to %(high)s in steps of %(step)s, "
+            "or say that you cannot judge.",
+            **ends,
+        )
+    else:
+        words = _("Please enter a number from %(low)s to %(high)s in steps of %(step)s.", **ends)
+    if max(abs(numbers.minimum), abs(numbers.maximum)) < _THOUSAND:
+        return words
+    return words + " " + _("Please write thousands without a separator, for example 1500.")

@@ -1,0 +1,270 @@
+"""The trial page and the break between trials."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+
+from flask import Response, redirect, request
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from rater.errors import ClosedError, StateError
+from rater.store.engine import reading, writing
+from rater.store.rating import trials
+from rater.store.rating.monitoring import read_seconds_per_text
+from rater.store.rating.sessions import Sitting, digest
+from rater.store.rating.trials import TrialView, first_revisable, prove
+from rater.study.protocol import Dimension, Protocol
+from rater.web.language import gettext as _
+from rater.web.rating import flow
+from rater.web.rating.blueprint import blueprint
+from rater.web.rating.flow import Place, Visit
+from rater.web.rating.forms import (
+    Given,
+    TrialForm,
+    drop_draft,
+    keep_draft,
+    new_submission_id,
+    read_kept_draft,
+    read_trial_form,
+)
+from rater.web.rating.page import Page, frame_of, render
+from rater.web.rating.questions import (
+    QuestionField,
+    Room,
+    TextField,
+    last_key,
+    question_fields,
+    room_for,
+    text_fields,
+)
+from rater.web.settings import running
+
+
+@dataclass(frozen=True)
+class TrialPage(Page):
+    """One text, or two side by side, and its questions."""
+
+    template = "trial.html"
+
+    position: int
+    n_texts: int
+    n_saved: int
+    texts_of: tuple[TextField, ...]
+    room: Room
+    questions: tuple[QuestionField, ...]
+    last_key: int
+    submission_id: str
+    may_go_back: bool
+    goes_on_at_once: bool
+    may_change: bool
+    """Whether an answer can be changed after it is sent."""
+    proof: str
+    """That the submission id is from this rater's page, for `rater recover`."""
+
+
+@dataclass(frozen=True)
+class RestPage(Page):
+    """A rest between two texts."""
+
+    template = "rest.html"
+
+    is_pairwise: bool
+    n_texts: int
+    n_saved: int
+    n_minutes: int | None
+    """How many minutes are left at the rater's own pace; None before there is one."""
+    next_url: str
+
+
+def asked_dimensions(protocol: Protocol, name: str | None) -> tuple[Dimension, ...]:
+    """Return the dimensions that a trial asks: the one it names, or all."""
+    return tuple(dimension for dimension in protocol.dimensions if name in {None, dimension.name})
+
+
+def trial_page(
+    visit: Visit,
+    sitting: Sitting,
+    view: TrialView,
+    *,
+    dimensions: Sequence[Dimension],
+    given: Mapping[str, Given],
+) -> TrialPage:
+    """Make a trial's page.
+
+    Args:
+        visit: Who is at it, by which token.
+        sitting: The rater.
+        view: The trial.
+        dimensions: What it asks.
+        given: What was given on them so far: stored, drafted, or just sent.
+    """
+    assert visit.token is not None  # noqa: S101 (a sitting is found by it)
+    submission_id, token_digest = new_submission_id(), digest(visit.token)
+    protocol = visit.protocol
+    return TrialPage(
+        frame=frame_of(visit, holds_answers=True),
+        title=_(
+            "%(position)s of %(n)s – %(title)s",
+            title=protocol.title,
+            position=view.position,
+            n=sitting.n_trials,
+        ),
+        position=view.position,
+        n_texts=sitting.n_trials,
+        n_saved=sitting.n_answered,
+        texts_of=text_fields(view.prompt, view.text, view.other_text),
+        room=room_for(protocol, sitting),
+        questions=question_fields(dimensions, given),
+        last_key=last_key(dimensions),
+        submission_id=submission_id,
+        may_go_back=view.position > first_revisable(sitting, protocol.revising),
+        goes_on_at_once=protocol.go_on_at_once,
+        may_change=protocol.revising != "none",
+        proof=prove(token_digest, submission_id, view.position),
+    )
+
+
+ASKED_BY_SCRIPT = "X-Rater"
+"""With it, a save is answered with the next page instead of a redirect to it: one round trip a text."""
+NEXT_URL = "X-Rater-Url"
+"""The address of the page in the answer; without a page in it, where to go."""
+OUTCOME = "X-Rater"
+"""saved; incomplete; refused, for good; or closed, which may be opened again."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A trial as it was read; its page is made after the commit, so that nobody waits for that."""
+
+    sitting: Sitting
+    view: trials.TrialView
+    dimensions: tuple[Dimension, ...]
+    given: Mapping[str, Given]
+
+    def page(self, visit: Visit) -> str:
+        """Make the page."""
+        return render(
+            trial_page(visit, self.sitting, self.view, dimensions=self.dimensions, given=self.given)
+        )
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What became of a form."""
+
+    visit: Visit
+    outcome: str
+    place: Place
+    read: _Read | None = None
+    """The next trial, where a script asked; or the same once more."""
+
+
+@blueprint.get("/s/<slug>/trial/<int:position>")
+def trial(slug: str, position: int) -> str:
+    """Show a text, with the answers given to it before. Costs two queries, three for one answered before."""
+    with reading(running().engine) as session:
+        visit = flow.find_visit(session, slug)
+        read = _read(session, visit, position)
+    return read.page(visit)
+
+
+@blueprint.post("/s/<slug>/trial/<int:position>")
+def answer(slug: str, position: int) -> AnyResponse:
+    """Keep a text's answers, committed before the reply. Costs three queries and an insert.
+
+    With the next page in the reply: one query more. Where a trial may ask one dimension of several, one more.
+    """
+    by_script = ASKED_BY_SCRIPT in request.headers
+    with writing(running().engine) as session:
+        visit = flow.find_visit(session, slug)
+        sitting = flow.require_rater(visit, position)
+        dimensions = asked_dimensions(visit.protocol, _asked(session, visit, sitting, position))
+        sent = read_trial_form(request.form, dimensions)
+        taken = _take(session, visit, sitting, position, sent=sent)
+        if taken.outcome == "incomplete":
+            taken = replace(taken, read=_read(session, visit, position, sent.given))
+        elif by_script and taken.outcome == "saved" and taken.place.step == "trial":
+            assert taken.place.position is not None  # noqa: S101 (a trial has one)
+            taken = replace(taken, read=_read(session, taken.visit, taken.place.position))
+    response = _reply(taken, by_script=by_script)
+    if taken.outcome == "drafted" and sent.draft:
+        keep_draft(response, sent.draft, slug=slug, position=position)
+    elif taken.outcome == "saved":
+        drop_draft(response, slug=slug, position=position)
+    return response
+
+
+@blueprint.get("/s/<slug>/rest/<int:position>")
+def rest(slug: str, position: int) -> str:
+    """Offer a rest. Costs two queries."""
+    with reading(running().engine) as session:
+        visit = flow.find_visit(session, slug)
+        sitting = flow.require_sitting(visit, Place("rest", position))
+        pace_s = read_seconds_per_text(session, sitting.rater_id)
+    n_left = sitting.n_trials - sitting.n_answered
+    return render(
+        RestPage(
+            frame=frame_of(visit),
+            title=visit.protocol.title,
+            is_pairwise=visit.protocol.is_pairwise,
+            n_texts=sitting.n_trials,
+            n_saved=sitting.n_answered,
+            n_minutes=None if pace_s is None else max(1, ceil(n_left * pace_s / 60)),
+            next_url=flow.url_of(slug, Place("trial", sitting.next_position)),
+        )
+    )
+
+
+def _take(session: Session, visit: Visit, sitting: Sitting, position: int, *, sent: TrialForm) -> _Taken:
+    """Store a complete form, keep of another what there is, and say where to go."""
+    revising = visit.protocol.revising
+    if sent.goes_back and (not sent.is_complete or revising != "all"):
+        return _Taken(visit, "drafted", flow.next_place(visit, position, goes_back=True))
+    if not sent.is_complete:
+        return _Taken(visit, "incomplete", Place("trial", position))
+    submission = trials.Submission(sent.submission_id, position, sent.judgements, sent.timing)
+    try:
+        trials.record_answers(session, visit.study.id, sitting, submission, revising=revising, now=visit.now)
+    except ClosedError:
+        return _Taken(visit, "closed", flow.current_place(visit))
+    except StateError:  # a text whose turn has not come, or has passed
+        return _Taken(visit, "refused", flow.current_place(visit))
+    answered = max(sitting.n_answered, position)
+    after = replace(
+        sitting,
+        n_answered=answered,
+        has_finished=sitting.has_finished or answered == sitting.n_trials,
+        last_seen_at=visit.now,
+    )
+    visit = replace(visit, sitting=after)
+    return _Taken(visit, "saved", flow.next_place(visit, position, goes_back=sent.goes_back))
+
+
+def _reply(taken: _Taken, *, by_script: bool) -> AnyResponse:
+    url = flow.url_of(taken.visit.study.slug, taken.place)
+    if not by_script and taken.read is None:
+        return redirect(url, 303)
+    body = "" if taken.read is None else taken.read.page(taken.visit)
+    status = 422 if taken.outcome == "incomplete" else 200
+    return Response(
+        body, status=status, mimetype="text/html", headers={NEXT_URL: url, OUTCOME: taken.outcome}
+    )
+
+
+def _asked(session: Session, visit: Visit, sitting: Sitting, position: int) -> str | None:
+    """Read which dimension a trial asks, where the study has several."""
+    if len(visit.protocol.dimensions) == 1 or not 1 <= position <= sitting.n_trials:
+        return None
+    return trials.read_dimension(session, sitting.booklet_id, position)
+
+
+def _read(session: Session, visit: Visit, position: int, sent: Mapping[str, Given] | None = None) -> _Read:
+    """Read a trial with what was given on it: just sent, stored, or drafted before."""
+    sitting = flow.require_sitting(visit, Place("trial", position))
+    view = trials.view_trial(session, sitting, position)
+    dimensions = asked_dimensions(visit.protocol, view.dimension)
+    if sent is not None:
+        return _Read(sitting, view, dimensions, sent)
+    stored = {name: Given.of(judgement) for name, judgement in view.answers.items()}
+    return _Read(sitting, view, dimensions, {**stored, **read_kept_draft(position, dimensions)})

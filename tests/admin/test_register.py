@@ -1,0 +1,195 @@
+import hashlib
+import json
+from dataclasses import replace
+from importlib import import_module
+
+import pytest
+from click.testing import CliRunner
+
+from rater.admin.register import read_registrable, write_registration
+from rater.cli import cli
+from rater.publish.publish import open_study
+from rater.study.analysis_plan import Exclusions
+from rater.study.arms import Arm, Outside, Sampling, Steered, Unsteered, XVector, dose_series, random_control
+from rater.study.describe import describe_sampling
+from rater.study.practice_and_checks import Practice
+from rater.study.study import Study
+from rater.study.visit import ScreeningQuestion
+from tests.admin.conftest import NOW
+from tests.verify.tamper import tamper
+
+
+def test_the_preregistration_says_what_was_declared_and_is_the_same_each_time(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+
+    text = write_registration(registrable, ["The power is 80 %."])
+
+    assert published.blinding is not None
+    assert text == write_registration(
+        read_registrable(sealed_url, rating_url, published.name), ["The power is 80 %."]
+    )
+    for said in (
+        "texts of the arm `walrus-arm` are rated differently from texts of the arm `zebra-arm`",
+        "4 prompts under 2 arms: 24 texts (temperature 1, top-p 1, frequency penalty 0, at most 50 tokens, ",
+        "seed 918273645, 3 for each prompt and arm)",
+        "6 raters are planned, one booklet each; every text is rated about 2 times. A booklet",
+        "The power is 80 %.",
+        "No rater who began is excluded",
+        "at alpha 0.05",
+        f"“{published.blinding.labels[0]}” is right for `walrus-arm`",
+        f"study hash: `{published.hash}`",
+        f"commitment to the key: `{registrable.published.commitment}`",
+        "It had not been opened to raters when this was printed.",
+    ):
+        assert said in text
+
+
+def test_a_preregistration_printed_after_opening_says_so(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    open_study(rating_url, published.name, now=NOW)
+
+    text = write_registration(read_registrable(sealed_url, rating_url, published.name), [])
+
+    assert "first opened to raters 2026-04-01 12:00 UTC" in text
+
+
+def test_a_preregistration_names_no_model_where_texts_come_from_files(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+    unsteered, steered = published.arms
+    filed = Outside(name=steered.name, path="texts.jsonl", sha256="0" * 64)
+    other = Outside(name=unsteered.name, path="texts.jsonl", sha256="0" * 64)
+
+    mixed = write_registration(replace(registrable, study=_with(published, (unsteered, filed))), [])
+    whole = write_registration(replace(registrable, study=_with(published, (other, filed))), [])
+
+    assert "The model `smollm2-135m-instruct` continues 4 prompts" in mixed
+    assert "those of `walrus-arm` come from files instead" in mixed
+    assert "All texts come from files, which the study hash covers: 4 prompts under 2 arms" in whole
+    described = whole.split("## Appendix")[0]
+    assert "smollm2" not in described
+    assert "temperature" not in described
+
+
+def test_a_preregistration_words_exclusions_as_the_report_does(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    rules = Exclusions(max_failed_checks=1, min_median_seconds=2, unfinished="exclude")
+    plan = published.analysis.model_copy(update={"exclusions": rules})
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+
+    text = write_registration(replace(registrable, study=published.model_copy(update={"analysis": plan})), [])
+
+    for rule in rules.describe().values():
+        assert f"- {rule}\n" in text
+
+
+def test_a_preregistration_lists_the_doses_from_the_lowest_on(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+    doses = dose_series(XVector("Love", "Hate", coeff=1, at=6), doses=(8, 4))
+
+    text = write_registration(replace(registrable, study=_with(published, (Unsteered(), *doses))), [])
+
+    assert (
+        "Doses: unsteered 0, dose-4 4, dose-8 8. A linear and a monotone trend over them are tested" in text
+    )
+    assert "Doses:" not in write_registration(registrable, [])
+
+
+def test_a_preregistration_names_all_that_shapes_the_texts_as_the_methods_do(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+    drawn = Sampling(top_p=0.3, top_k=7, frequency_penalty=1, presence_penalty=0.5, max_new_tokens=9)
+
+    text = write_registration(replace(registrable, study=_changed(published, sampling=drawn)), [])
+
+    assert describe_sampling(_changed(published, sampling=drawn)) in text
+    for said in ("top-k 7", "frequency penalty 1", "presence penalty 0.5", "at most 9 tokens", "top-p 0.3"):
+        assert said in text
+
+
+def test_a_preregistration_lists_every_comparison_that_will_be_tested(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+    steered = Steered(name="steered", additions=(XVector("Love", "Hate", coeff=1, at=6),))
+    arms = (Unsteered(), steered, random_control(steered))
+
+    text = write_registration(replace(registrable, study=_with(published, arms)), [])
+
+    assert (
+        "Also compared (against the control), adjusted together by Holm's method: "
+        "`steered-random` − `unsteered`." in text
+    )
+    assert (
+        "Also compared (against a random control), adjusted together by Holm's method: "
+        "`steered` − `steered-random`." in text
+    )
+    assert "Also compared" not in write_registration(registrable, [])
+
+
+def test_a_preregistration_says_who_cannot_take_part(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+    screening = (
+        ScreeningQuestion(question="English?", options=("Yes", "A bit", "No"), accepted=("Yes", "A bit")),
+    )
+    practice = (
+        Practice(prompt="I", text="hum", accepted={"happiness": (4, 5)}),
+        Practice(prompt="I", text="run"),
+    )
+    strict = _changed(published, screening=screening, practice=practice, practice_pass=1)
+
+    text = write_registration(replace(registrable, study=strict), [])
+
+    assert 'who answers the screening question "English?" other than with “Yes” or “A bit”' in text
+    assert "who rates fewer than 1 of the 1 practice texts with known answers right, in 2 attempts" in text
+    assert "Before the first trial" not in write_registration(registrable, [])
+
+
+@pytest.mark.parametrize(
+    ("state", "step"),
+    [
+        ("published", "rater open marked_study"),
+        ("open", "rater close marked_study, once enough raters have finished"),
+        ("closed", "rater analyze marked_study"),
+    ],
+)
+def test_what_comes_after_a_preregistration_is_what_the_studys_state_asks(
+    rated: Study, sealed_url: str, rating_url: str, monkeypatch: pytest.MonkeyPatch, state: str, step: str
+) -> None:
+    monkeypatch.setattr(import_module("rater.cli.lifecycle"), "_SIMULATIONS", 20)
+    tamper(rating_url, f"UPDATE study SET state = '{state}'")  # noqa: S608 (our own word)
+
+    shown = CliRunner().invoke(cli, ["register", rated.name, "--ratings", rating_url, "--sealed", sealed_url])
+
+    assert shown.exit_code == 0, shown.output
+    assert shown.stderr.endswith(f"Next: {step}\n")
+    assert ("keep it from raters" in shown.stderr) == (state != "closed")
+
+
+def _with(study: Study, arms: tuple[Arm, ...]) -> Study:
+    return _changed(study, arms=arms)
+
+
+def _changed(study: Study, **changes: object) -> Study:
+    return study.model_copy(update=changes)
+
+
+def test_the_appendix_has_the_very_declaration_that_is_hashed(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    text = write_registration(read_registrable(sealed_url, rating_url, published.name), [])
+
+    declared = json.loads(text.split("```json\n")[1].split("\n```")[0])
+    canonical = json.dumps(declared, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert hashlib.sha256(canonical.encode()).hexdigest() == published.hash
+    assert all(prompt in text for prompt in published.prompts)

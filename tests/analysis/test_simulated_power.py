@@ -1,0 +1,230 @@
+"""Hold the planner's model against what it must do, and its power against STATISTICS.md section 2."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rater.analysis.contrast_data import Ratings, select_ratings
+from rater.analysis.plan import Planned
+from rater.analysis.preferences import Preferred
+from rater.analysis.simulate import (
+    Choice,
+    Line,
+    Scale,
+    Spread,
+    Trials,
+    crossed,
+    difference_of,
+    evenly_cut,
+    leave_early,
+    logits_of,
+    net_superiority_of,
+    simulate,
+    tie_share,
+)
+from rater.analysis.simulated_power import Assumed, PowerCurve, estimate_power, power_curve
+
+FLAT = Spread(rater=0, prompt=0, item=0, rater_arm=0, prompt_arm=0)
+SLIDER = Line(low=0, high=100, middle=50, unit=20)
+CHOICE = Choice(tie=0.5, degrees=2)
+SCALES = [evenly_cut(2), evenly_cut(5), evenly_cut(11), SLIDER, CHOICE]
+ASSUMED = Assumed(evenly_cut(5), Spread())
+
+
+def pairs(n_raters: int, n_prompts: int) -> Trials:
+    rater, prompt = (axis.ravel() for axis in np.indices((n_raters, n_prompts)))
+    return Trials(rater, prompt, prompt * 2, np.ones(rater.size, dtype=np.bool_), other_item=prompt * 2 + 1)
+
+
+@given(st.floats(-3, 3), st.sampled_from(SCALES))
+@settings(max_examples=40)
+def test_logits_and_differences_convert_into_each_other(effect: float, scale: Scale) -> None:
+    assert logits_of(difference_of(effect, scale), scale) == pytest.approx(effect, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_no_effect_is_no_difference(scale: Scale) -> None:
+    assert difference_of(0, scale) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("scale", "points"), [(evenly_cut(5), 9), (SLIDER, 120), (CHOICE, 1.5)])
+def test_an_effect_that_no_scale_shows_is_refused(scale: Scale, points: float) -> None:
+    with pytest.raises(ValueError, match=f"{points:g} is too large for this scale; valid: less than"):
+        logits_of(points, scale)
+
+
+@pytest.mark.parametrize(("scale", "tolerance"), [(evenly_cut(5), 0.03), (SLIDER, 0.7)])
+def test_simulated_answers_differ_by_what_the_effect_stands_for(scale: Scale, tolerance: float) -> None:
+    rng, spread = np.random.default_rng(1), replace(FLAT, item=1.0)
+
+    ratings = simulate(crossed(100, 400, 1), effect=1.0, scale=scale, rng=rng, spread=spread)
+
+    assert isinstance(ratings, Ratings)
+    first, second = ratings.answer[ratings.is_first], ratings.answer[~ratings.is_first]
+    expected = difference_of(1.0, scale, spread)
+    assert first.mean() - second.mean() == pytest.approx(expected, abs=4 * tolerance)
+
+
+def test_points_are_whole_and_a_line_stays_within_its_ends() -> None:
+    rng = np.random.default_rng(1)
+
+    points = simulate(crossed(40, 40, 1), effect=1.0, scale=evenly_cut(5), rng=rng)
+    line = simulate(crossed(40, 40, 1), effect=1.0, scale=SLIDER, rng=rng)
+
+    assert set(np.unique(points.answer)) == {1, 2, 3, 4, 5}
+    assert (line.answer.min(), line.answer.max()) == (0, 100)
+
+
+def test_simulated_choices_favour_the_first_arm_and_tie_as_often_as_they_should() -> None:
+    rng = np.random.default_rng(2)
+
+    chosen = simulate(pairs(200, 400), effect=0.0, scale=CHOICE, rng=rng)
+    favoured = simulate(pairs(200, 400), effect=1.0, scale=CHOICE, rng=rng)
+
+    assert isinstance(chosen, Preferred)
+    assert (chosen.answer == 0).mean() == pytest.approx(tie_share(0.5), abs=0.01)
+    assert tie_share(0.5) == pytest.approx(0.2, abs=0.03)
+    assert set(np.unique(chosen.answer)) == {-2, -1, 0, 1, 2}
+    assert np.sign(favoured.answer).mean() == pytest.approx(difference_of(1.0, CHOICE), abs=0.06)
+
+
+def test_who_leaves_gives_the_first_answers_only() -> None:
+    trials = replace(crossed(200, 10, 1), place=np.tile(np.arange(20) / 20, 200))
+
+    kept = leave_early(trials, 0.5, np.random.default_rng(3))
+
+    n = np.bincount(kept.rater, minlength=200)
+    assert (n == 20).mean() == pytest.approx(0.5, abs=0.12)
+    assert all(
+        (kept.place[kept.rater == rater] == np.arange(size) / 20).all() for rater, size in enumerate(n)
+    )
+    assert leave_early(trials, 0.0, np.random.default_rng(3)) is trials
+
+
+def test_power_is_what_the_reference_simulation_found(planned: Planned) -> None:
+    """12 raters × 12 prompts, 2 texts a cell, 1 logit: .87 in 2,000 simulations (STATISTICS.md section 2)."""
+    power = estimate_power(
+        crossed(12, 12, 2),
+        ASSUMED,
+        replace(planned, score="scale_points"),
+        effect=1.0,
+        rng=np.random.default_rng(3),
+        n_simulations=400,
+    )
+
+    assert power.low < 0.87 < power.high
+
+
+@pytest.mark.parametrize("assumed", [ASSUMED, Assumed(SLIDER, Spread()), Assumed(CHOICE, Spread())])
+def test_without_an_effect_the_test_finds_one_in_few_studies_of_the_right_sign(
+    planned: Planned, assumed: Assumed
+) -> None:
+    trials = pairs(12, 12) if isinstance(assumed.scale, Choice) else crossed(12, 12, 1)
+
+    power = estimate_power(
+        trials, assumed, planned, effect=0.0, rng=np.random.default_rng(4), n_simulations=300
+    )
+
+    assert 0.01 < power.share < 0.09
+
+
+def test_who_leaves_costs_power_and_progress_is_told(planned: Planned) -> None:
+    trials = replace(crossed(8, 8, 1), place=np.tile(np.arange(16) / 16, 8))
+    told: list[tuple[int, int]] = []
+
+    whole, left = (
+        estimate_power(
+            trials,
+            replace(ASSUMED, drop_out=share),
+            planned,
+            effect=1.2,
+            rng=np.random.default_rng(5),
+            n_simulations=100,
+            progress=lambda done, of: told.append((done, of)),
+        )
+        for share in (0.0, 0.9)
+    )
+
+    assert left.share < whole.share - 0.1
+    assert told[-1] == (100, 100)
+
+
+def test_the_narrower_scope_is_tested_by_its_own_test(planned: Planned) -> None:
+    """With effects that differ between prompts, a claim about these prompts alone is found more often."""
+    wide, narrow = (
+        estimate_power(
+            crossed(16, 4, 2),
+            Assumed(evenly_cut(5), Spread(prompt_arm=1.5)),
+            replace(planned, scope=scope),
+            effect=1.0,
+            rng=np.random.default_rng(6),
+            n_simulations=60,
+        )
+        for scope in ("raters+prompts", "raters")
+    )
+
+    assert narrow.share > wide.share + 0.2
+
+
+@pytest.mark.parametrize("effect", [0.0, 1.0, -2.0])
+def test_the_expected_net_superiority_is_that_of_simulated_cells(effect: float) -> None:
+    """40,000 cells with a rater, a prompt and two texts of their own each; its error is about .005."""
+    rng, spread, n = np.random.default_rng(2), Spread(), 40_000
+    scale = evenly_cut(5)
+    shared = rng.normal(0, spread.rater, n) + rng.normal(0, spread.prompt, n)
+    own = effect + rng.normal(0, spread.rater_arm, n) + rng.normal(0, spread.prompt_arm, n)
+    first, second = (
+        scale.answer(shared + sign * own / 2 + rng.normal(0, spread.item, n) + rng.logistic(size=n))
+        for sign in (1, -1)
+    )
+
+    expected = net_superiority_of(effect, scale, spread)
+
+    assert expected == pytest.approx(np.sign(first - second).mean(), abs=0.02)
+    assert expected == pytest.approx(0, abs=1e-9) if effect == 0 else expected
+
+
+def test_on_a_line_the_net_superiority_is_not_known() -> None:
+    assert net_superiority_of(1.0, Line(0.0, 100.0, 50.0, 20.0)) is None
+
+
+def of_data_a(load: Callable[[str], pd.DataFrame]) -> Ratings:
+    frame = load("a")
+    return select_ratings(
+        frame[frame["rater"].isin(["r01", "r02", "r03", "r04"])], ("steered", "unsteered"), "happiness"
+    )
+
+
+def curve_of(ratings: Ratings, planned: Planned) -> PowerCurve | None:
+    return power_curve(ratings, planned, planned.in_order[0], rng=np.random.default_rng(0))
+
+
+def test_larger_differences_are_found_more_often(
+    load: Callable[[str], pd.DataFrame], planned: Planned
+) -> None:
+    curve = curve_of(of_data_a(load), planned)
+
+    assert curve is not None
+    shares = [point.power.share for point in curve.points]
+    assert curve.points[0].points == 0
+    assert shares[0] <= 0.08
+    assert shares[-1] > 0.6
+    assert shares[-1] > shares[2] > shares[0]
+    assert (curve.n.raters, curve.n.prompts) == (4, 10)
+
+
+def test_answers_themselves_do_not_enter(load: Callable[[str], pd.DataFrame], planned: Planned) -> None:
+    ratings = of_data_a(load)
+
+    assert curve_of(ratings, planned) == curve_of(replace(ratings, answer=ratings.answer[::-1]), planned)
+
+
+def test_no_curve_is_drawn_for_another_test_than_the_planned_one(
+    load: Callable[[str], pd.DataFrame], planned: Planned
+) -> None:
+    assert curve_of(of_data_a(load), replace(planned, scope="raters")) is None

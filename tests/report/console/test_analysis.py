@@ -1,0 +1,367 @@
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from rater.analysis.external_plan import plan_for
+from rater.analysis.plan import Planned
+from rater.analysis.primary import Analysis, analyze
+from rater.analysis.results import Result
+from rater.analysis.sequential import Seen
+from rater.report.console.analysis import Screen, print_analysis
+from rater.study.analysis_plan import Exclusions
+from rater.study.protocol import Dimension
+from rater.study.scales import Likert, Pairwise
+
+STATS = Path(__file__).parent.parent / "data" / "stats"
+PLANNED = Planned(
+    contrast=("steered", "unsteered"),
+    dimensions=(
+        Dimension(
+            name="happiness",
+            question="How happy is this text?",
+            scale=Likert(points=5, low="not at all happy", high="very happy"),
+        ),
+    ),
+    primary="happiness",
+)
+
+
+def load(letter: str) -> pd.DataFrame:
+    frame = pd.read_csv(STATS / f"data_{letter}.csv")
+    frame = frame.rename(columns={"condition": "arm", "rating": "answer"})
+    return frame.assign(dimension="happiness", answer=frame["answer"].astype(float))
+
+
+def shown(analysis: Analysis, screen: Screen, *, width: int = 80, show_all: bool = True) -> str:
+    stream = io.StringIO()
+    print_analysis(analysis, Console(file=stream, width=width), screen, show_all=show_all)
+    return stream.getvalue()
+
+
+def test_a_screen_says_what_was_asked_found_and_how() -> None:
+    text = shown(analyze(load("a"), PLANNED), Screen("How happy are these texts?", 12, 12))
+
+    assert (
+        text
+        == """\
+How happy are these texts?
+12 raters (12 of 12 planned finished) · 10 prompts · 60 texts · 720 answers
+
+happiness · primary · How happy is this text?
+
+  "steered" was rated higher than "unsteered" on happiness: a rater shown one
+  of each rates "steered" higher 34 percentage points more often than lower
+  (95 % CI 20 to 49, p < .001, 12 raters × 10 prompts; 0.77 scale points).
+
+  arm          n  mean  median    sd
+  ──────────────────────────────────
+  steered    360  3.56     4.0  1.28
+  unsteered  360  2.79     3.0  1.32
+
+  answer              steered                      unsteered
+  ────────────────────────────────────────────────────────────────────────────
+  1 not at all happy  █████               33   9%  ███████████         77  21%
+  2                   ██████              43  12%  ████████████        82  23%
+  3                   ████████████        83  23%  █████████████       89  25%
+  4                   ██████████████      93  26%  ██████████          65  18%
+  5 very happy        ████████████████   108  30%  ███████             47  13%
+
+  Difference, steered minus unsteered
+  score            estimate  95 % CI       test       statistic        p
+  ───────────────────────────────────────────────────────────────────────────
+  net superiority      0.34  0.20 to 0.49  two-way t  t(9.63) = 5.22   < .001
+  scale points         0.77  0.46 to 1.08  two-way t  t(10.41) = 5.43  < .001
+
+  The claim is about raters and prompts like these.
+  On a new prompt: −0.05 to 0.74 (95 % prediction interval); opposite sign for
+  1% of prompts (0% to 31%).
+  Effect sizes: probability of superiority 0.67 (0.60 to 0.75), Cohen's d 0.59
+  (0.34 to 0.89).
+  Ordinal mixed model (secondary): odds ratio 3.52 (2.23 to 5.63), p < .001.
+  Ordinal mixed model: the effects of prompts are estimated not to differ (a
+  singular fit): the term is kept, with a standard deviation of 0.
+  For a new rater: 0.05 to 0.65 (95 % prediction interval); opposite sign for
+  0% of raters (0% to 26%).
+  Spread (SD): steered 1.28, unsteered 1.32; ratio 0.97 (0.89 to 1.06).
+  Agreement about single texts: Krippendorff's alpha 0.17 (0.06 to 0.27),
+  ICC(2,1) 0.18 (0.12 to 0.27), AC2 0.25 (0.12 to 0.41).
+
+  Naive test, for comparison only (it ignores clustering): Mann–Whitney U =
+  85,663.5, p < .001.
+"""
+    )
+
+
+def test_a_screen_shows_the_headline_and_the_tests_first_and_the_rest_on_demand() -> None:
+    text = shown(analyze(load("a"), PLANNED), Screen("How happy are these texts?"), show_all=False)
+
+    assert "net superiority      0.34  0.20 to 0.49  two-way t" in text
+    assert "1 not at all happy" not in text
+    assert "Effect sizes: probability" not in text
+    assert "Naive" not in text
+    assert "further comparisons: --all" in text
+
+
+@pytest.mark.parametrize("letter", ["a", "c", "e"])
+def test_no_line_is_wider_than_the_console(letter: str) -> None:
+    text = shown(analyze(load(letter), PLANNED), Screen("How happy are these texts?"))
+
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_naive_test_comes_last_and_is_marked() -> None:
+    text = shown(analyze(load("c"), PLANNED), Screen("Texts"))
+
+    assert text.index("Naive test, for comparison only") > text.index("two-way t")
+
+
+def test_without_results_the_screen_says_why_and_shows_no_p() -> None:
+    frame = load("a")
+
+    text = shown(analyze(frame[frame["arm"] == "steered"], PLANNED), Screen("Texts"))
+
+    assert 'Not estimable on happiness, because "unsteered" has no answers yet.' in text
+    assert "p =" not in text
+    assert "nan" not in text.lower()
+
+
+def test_where_the_planned_test_says_nothing_no_naive_p_stands_in_for_it() -> None:
+    frame = load("c")
+    raters = sorted(frame["rater"].unique())
+    one_and_a_half = frame[
+        (frame["rater"] == raters[0]) | ((frame["rater"] == raters[1]) & (frame["arm"] == "steered"))
+    ]
+
+    text = shown(analyze(one_and_a_half, PLANNED), Screen("Texts"))
+
+    assert "only 1 rater has answers to both arms" in " ".join(text.split())
+    assert "Naive" not in text
+    assert "p =" not in text
+
+
+def test_a_banner_comes_first_and_notes_come_last() -> None:
+    planned = replace(PLANNED, n_raters=20)
+    screen = Screen("Texts", banner="REHEARSAL: made-up raters and a made-up key", notes=["Look 1 of 1"])
+
+    lines = shown(analyze(load("a"), planned), screen).splitlines()
+
+    assert lines[0] == " REHEARSAL: made-up raters and a made-up key"
+    assert lines[-2:] == [
+        "  12 of 20 planned raters have answered: this is not the planned sample.",
+        "  Look 1 of 1.",
+    ]
+
+
+def test_brackets_in_names_are_text_and_not_markup() -> None:
+    frame = load("e").replace({"arm": {"steered": "[bold]loud[/]"}})
+    planned = replace(PLANNED, contrast=("[bold]loud[/]", "unsteered"))
+
+    text = shown(analyze(frame, planned), Screen("[red]Texts[/red]"))
+
+    assert text.startswith("[red]Texts[/red]\n")
+    assert "Difference, [bold]loud[/] minus unsteered" in text
+
+
+def test_a_stream_without_utf_8_gets_ascii() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+
+    print_analysis(analyze(load("c"), PLANNED), Console(file=stream, width=80), Screen("Wie glücklich?"))
+
+    stream.flush()
+    text = raw.getvalue().decode("ascii")
+    assert text.startswith("Wie gl?cklich?\n")
+    assert "-0.16 to 0.33" in text
+
+
+def test_a_terminal_gets_styles() -> None:
+    stream = io.StringIO()
+
+    console = Console(file=stream, width=80, force_terminal=True, color_system="standard")
+    print_analysis(analyze(load("a"), PLANNED), console, Screen("Texts"))
+
+    assert stream.getvalue().startswith("\x1b[1mTexts\x1b[0m\n")
+
+
+def test_many_arms_leave_out_the_bars_and_keep_the_counts() -> None:
+    frame = load("e")
+    extra = [frame.assign(arm=f"dose{n}") for n in range(4)]
+
+    text = shown(analyze(pd.concat([frame, *extra]), PLANNED), Screen("Texts"))
+
+    assert "█" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_conclusion_about_the_sesoi_is_in_the_headline_once() -> None:
+    planned = replace(PLANNED, sesoi=0.3, score="scale_points")
+
+    text = " ".join(shown(analyze(load("a"), planned), Screen("Texts")).split())
+
+    assert "The difference is larger than the smallest effect size of interest, 0.3 scale points" in text
+    assert text.count("smallest effect size of interest") == 1
+
+
+def test_equivalence_is_in_the_headline() -> None:
+    frame = load("a").assign(answer=lambda rows: (rows["answer"] > 2) + 2.0)
+    frame = frame.assign(arm=np.random.default_rng(1).permutation(frame["arm"]))
+
+    text = " ".join(shown(analyze(frame, replace(PLANNED, sesoi=0.4)), Screen("Texts")).split())
+
+    assert '"steered" and "unsteered" were rated alike on happiness' in text
+    assert "either way (90 % CI" in text
+
+
+def test_secondary_dimensions_show_p_after_holm() -> None:
+    scale = Likert(low="not", high="very")
+    others = tuple(Dimension(name=name, question="?", scale=scale) for name in ("fluency", "calm"))
+    frame = pd.concat([load("e").assign(dimension=name) for name in ("happiness", "fluency", "calm")])
+
+    analysis = analyze(frame, replace(PLANNED, dimensions=(*PLANNED.dimensions, *others)))
+    text = " ".join(shown(analysis, Screen("Texts")).split())
+
+    assert text.count("Holm-adjusted p = .030") == 2
+    assert "P-values of the 2 secondary dimensions are adjusted by Holm's method." in text
+
+
+def test_further_arms_and_their_trend_are_shown() -> None:
+    frame = load("a")
+    stronger = frame[frame["arm"] == "steered"].assign(
+        arm="twice",
+        answer=lambda rows: (rows["answer"] + 1).clip(upper=5),
+        item=lambda rows: "x" + rows["item"],
+    )
+    planned = replace(PLANNED, doses={"unsteered": 0.0, "steered": 1.0, "twice": 2.0})
+
+    lines = shown(analyze(pd.concat([frame, stronger]), planned), Screen("Texts")).splitlines()
+
+    at = lines.index("  Against the control, p adjusted by Holm's method")
+    assert [line.split()[0] for line in lines[at + 3 : at + 5]] == ["steered", "twice"]
+    assert any(line.startswith("  Trend: 1.47 scale points from dose 0 to 2 (") for line in lines)
+    assert not any("Monotone trend" in line for line in lines)
+
+
+def test_guesses_are_shown_with_the_effect_where_they_failed() -> None:
+    frame = load("a")
+    wrong = frame["arm"].map({"steered": "unsteered", "unsteered": "steered"})
+    drawn = np.random.default_rng(2).random(len(frame))
+    guess = frame["arm"].mask(drawn < 0.6, wrong).mask(drawn < 0.3, "don't know")
+
+    text = " ".join(shown(analyze(frame.assign(guess=guess), PLANNED), Screen("Texts")).split())
+
+    assert "Blinding: of 720 guesses 298 right, 191 wrong, 231 don't know" in text
+    assert "Bang's index 0." in text
+    assert "Among texts guessed wrong the difference is 0." in text
+    assert "Among texts guessed not at all the difference is 0." in text
+
+
+def test_more_than_one_look_is_counted_with_its_price() -> None:
+    analysis = analyze(load("e"), PLANNED)
+
+    once, often, again = (
+        " ".join(
+            shown(
+                analysis, Screen("Texts", looked_at=[Seen(size, 30, is_interim=True) for size in sizes])
+            ).split()
+        )
+        for sizes in ((30,), (15, 30), (30, 30))
+    )
+
+    assert "seen by arm" not in once
+    assert "Answers were seen by arm 2 times, at 15, 30 answers." in often
+    assert "up to 8.3% of studies without an effect would have found one, not 5%" in often
+    assert "always the same ones, which costs nothing" in again
+
+
+def test_ratings_without_points_have_no_table_of_points() -> None:
+    frame = load("a").assign(answer=lambda rows: rows["answer"] * 10.5)
+    planned = plan_for(frame, contrast=("steered", "unsteered"))
+
+    text = shown(analyze(frame, planned), Screen("Texts"))
+
+    assert "█" not in text
+    assert "37.33" in text
+
+
+def test_one_dimension_fits_a_screen() -> None:
+    analysis = analyze(load("a"), PLANNED)
+
+    short = shown(analysis, Screen("How happy are these texts?", 12, 12), show_all=False).splitlines()
+    long = shown(analysis, Screen("How happy are these texts?", 12, 12)).splitlines()
+
+    assert len(short) <= 30
+    assert len(long) <= 52
+
+
+def test_who_was_left_out_is_said_with_the_result_for_everybody() -> None:
+    planned = replace(PLANNED, exclusions=Exclusions(max_same_answer_share=0.4))
+
+    text = " ".join(shown(analyze(load("a"), planned), Screen("Texts")).split())
+
+    assert (
+        "Left out by the declared rules: 1 rater; with everybody the estimate is 0.34 (0.20 to 0.49)" in text
+    )
+
+
+def test_who_was_left_out_has_answered_all_the_same() -> None:
+    planned = replace(PLANNED, exclusions=Exclusions(max_same_answer_share=0.4), n_raters=12)
+
+    whole, short = (
+        " ".join(shown(analyze(load("a"), replace(planned, n_raters=n)), Screen("Texts")).split())
+        for n in (12, 13)
+    )
+
+    left_out = "have answered, and 1 of them is left out by the rules declared beforehand"
+    assert f"12 of 12 planned raters {left_out}." in whole
+    assert "not the planned sample" not in whole
+    assert f"12 of 13 planned raters {left_out}: this is not the planned sample." in short
+
+
+def test_the_logs_head_stands_alone_on_the_last_line() -> None:
+    lines = shown(
+        analyze(load("e"), PLANNED), Screen("Texts", notes=["Look 1"], log_head="ab" * 32)
+    ).splitlines()
+
+    assert lines[-2:] == ["  Look 1.", f"  log   {'ab' * 32}"]
+
+
+def test_an_interval_that_would_reach_beyond_what_a_difference_can_be_is_cut_and_explained() -> None:
+    pairwise = Dimension(name="happiness", question="Which is happier?", scale=Pairwise())
+    planned = replace(PLANNED, dimensions=(pairwise,))
+    few, many = choices(n_raters=3, n_prompts=3), choices(n_raters=12, n_prompts=12)
+
+    analysis = analyze(few, planned)
+    beyond, within = (
+        " ".join(shown(each, Screen("Texts")).split()) for each in (analysis, analyze(many, planned))
+    )
+
+    primary = analysis.dimensions[0].primary
+    assert isinstance(primary, Result)
+    assert primary.unclipped_interval is not None
+    assert primary.unclipped_interval.high > 1
+    assert "−1.00 to 1.00 two-way t" in beyond
+    assert "interval of net superiority and of scale points ends where the possible values do" in beyond
+    assert "possible" not in within
+
+
+def choices(*, n_raters: int, n_prompts: int) -> pd.DataFrame:
+    """Choices of the steered text, but for every fourth."""
+    rater, prompt = (grid.ravel() for grid in np.indices((n_raters, n_prompts)))
+    return pd.DataFrame(
+        {
+            "rater": [f"r{code}" for code in rater],
+            "item": [f"s{code}" for code in prompt],
+            "other_item": [f"u{code}" for code in prompt],
+            "prompt": [f"p{code}" for code in prompt],
+            "arm": "steered",
+            "other_arm": "unsteered",
+            "arm_is_left": (rater + prompt) % 2 == 0,
+            "dimension": "happiness",
+            "answer": np.where((rater + 2 * prompt) % 4 == 0, -1.0, 1.0),
+        }
+    )

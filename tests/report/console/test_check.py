@@ -1,0 +1,86 @@
+"""What `rater check` shows of the analysis is what the study declares of it, and nothing else."""
+
+from rater import (
+    AnalysisPlan,
+    BlindingQuestion,
+    Contrast,
+    Exclusions,
+    Looks,
+    Prompted,
+    Steered,
+    Study,
+    Unsteered,
+    XVector,
+    dose_series,
+)
+from rater.report.console.check import analysis_lines
+
+
+def test_a_study_that_declares_nothing_shows_its_primary_test_alone(study: Study) -> None:
+    plain = study.model_copy(update={"analysis": AnalysisPlan(alpha=0.01)})
+
+    [(label, said)] = analysis_lines(plain)
+
+    assert label == "primary test"
+    assert said == (
+        "walrus-arm − zebra-arm on happiness in net superiority, generalising to raters+prompts, alpha 0.01"
+    )
+
+
+def test_the_control_is_named_with_the_comparisons_that_follow_from_it(study: Study) -> None:
+    love = Steered(name="love", additions=(XVector("Love", "Hate", coeff=1, at=6),))
+    arms = (Unsteered(name="plain"), love, Prompted(prefix="Be happy. "))
+    plan = AnalysisPlan(contrast=("love", "prompted"))
+
+    shown = dict(analysis_lines(study.model_copy(update={"arms": arms, "analysis": plan, "blinding": None})))
+
+    assert shown["control"] == ("plain, the unsteered arm; by default every other arm is compared with it")
+    assert shown["contrasts"] == (
+        "love − plain, prompted − plain (against the control, adjusted by Holm's method)"
+    )
+
+
+def test_without_an_unsteered_arm_the_control_is_the_second_of_the_contrast(study: Study) -> None:
+    arms = tuple(Prompted(name=name, prefix=f"Be {name}. ") for name in ("happy", "sad", "calm"))
+    plan = AnalysisPlan(contrast=("happy", "calm"))
+
+    shown = dict(analysis_lines(study.model_copy(update={"arms": arms, "analysis": plan, "blinding": None})))
+
+    assert shown["control"].startswith("calm, the second arm of the contrast, since no arm is unsteered")
+    assert shown["contrasts"].startswith("sad − calm (")
+
+
+def test_all_that_is_declared_is_shown_shortly(study: Study) -> None:
+    doses = dose_series(XVector("Love", "Hate", coeff=1, at=6), doses=(4, 2))
+    plan = AnalysisPlan(
+        score="scale_points",
+        sesoi=0.3,
+        contrasts=(
+            Contrast(first="dose-4", second="dose-2", name="more"),
+            Contrast(first="dose-2", second="unsteered", family="single"),
+        ),
+        exclusions=Exclusions(max_failed_checks=1, max_same_answer_share=0.9, unfinished="exclude"),
+        looks=Looks(at=(0.5, 1), spending="none"),
+    )
+    asking = {
+        "blinding": BlindingQuestion(question="Odd?", n_texts=0, labels=("Odd", "Plain")),
+        "guessed_arms": ("dose-4",),
+    }
+
+    shown = analysis_lines(
+        study.model_copy(update={"arms": (Unsteered(), *doses), "analysis": plan, **asking})
+    )
+
+    assert dict(shown[1:]) | {"contrasts": [value for label, value in shown if label == "contrasts"]} == {
+        "SESOI": "0.3 in scale points; larger, smaller (equivalent) or undecided is concluded",
+        "contrasts": [
+            "dose-4 − dose-2 (“more”) (declared contrasts, adjusted by Holm's method)",
+            "dose-2 − unsteered (single, adjusted by Holm's method)",
+        ],
+        "doses": "unsteered 0, dose-2 2, dose-4 4; a linear and a monotone trend are tested, as one test "
+        "if they coincide",
+        "excluded raters": "more than 1 attention checks failed; or the same answer in more than 90% of "
+        "trials on the primary dimension; or the study not finished",
+        "looks": "at 50%, 100% of the planned answers, each at p < 0.05: alpha is not spread over them",
+        "guesses": 'after the last trial, about all texts at once: "Odd?" “Odd” is right for dose-4',
+    }

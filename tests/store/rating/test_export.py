@@ -1,0 +1,51 @@
+from collections import Counter
+from datetime import UTC, datetime
+
+from rater.store.rating.export import mask_answers, mask_guesses, masked_id
+from rater.store.rating.frame import AnswerRow, GuessRow
+
+AT = datetime(2026, 4, 1, tzinfo=UTC)
+
+
+def answer(rater: str, item: str, other: str | None = None, *, position: int = 1) -> AnswerRow:
+    return AnswerRow(
+        rater_id=rater,
+        item_id=item,
+        other_item_id=other,
+        prompt="The rain",
+        dimension="happiness",
+        position=position,
+        answer=3.0,
+        comment=None,
+        is_repeat=position > 1,
+        n_revisions=1,
+        shown_ms=1_000,
+        first_render_ms=10,
+        hidden_ms=0,
+        answered_at=AT,
+        first_answered_at=AT,
+    )
+
+
+def test_each_rater_has_an_id_of_their_own_for_a_text() -> None:
+    rows = mask_answers([answer("ada", "i"), answer("bob", "i"), answer("bob", "j")])
+
+    assert set(Counter(row.item_id for row in rows).values()) == {1}
+
+
+def test_a_repeat_and_a_guess_have_the_id_of_the_first_showing_in_every_export() -> None:
+    rows = [answer("ada", "i"), answer("ada", "i", position=9)]
+
+    once, again = mask_answers(rows), mask_answers(rows)
+    (guess, of_all) = mask_guesses([GuessRow("ada", "i", "first"), GuessRow("ada", None, "unsure")])
+
+    assert once == again
+    assert {row.item_id for row in once} == {guess.item_id} == {masked_id("ada", "i")}
+    assert of_all.item_id is None
+
+
+def test_both_texts_of_a_pair_are_masked_and_keep_their_sides() -> None:
+    left, turned = mask_answers([answer("ada", "i", "j"), answer("ada", "j", "i")])
+
+    assert (left.item_id, left.other_item_id) == (turned.other_item_id, turned.item_id)
+    assert not {"i", "j"} & {left.item_id, left.other_item_id}

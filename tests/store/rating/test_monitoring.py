@@ -1,0 +1,185 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, select
+
+from rater.store.engine import reading, writing
+from rater.store.rating import counts
+from rater.store.rating.counts import RaterConduct, RaterProgress, Turned, read_tallies
+from rater.store.rating.monitoring import Standing, WatchedRater, flags, standing, watch_raters, watch_study
+from rater.store.rating.schema import (
+    Answer,
+    AttentionCheck,
+    Booklet,
+    Comment,
+    Guess,
+    Item,
+    Rater,
+    Tally,
+)
+from rater.store.rating.studies import PublishedStudy
+from rater.study.state import State
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)  # when the study was published, and opened
+
+
+_KNOWN: dict[str, object] = {
+    "id": "a",
+    "n_answered": 1,
+    "n_trials": 3,
+    "consented_at": NOW - timedelta(hours=3),
+    "last_at": NOW - timedelta(minutes=5),
+    **dict.fromkeys(("instructed_at", "finished_at", "left_at", "left_why", "replaced_at")),
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "under way"),
+        ({"last_at": NOW - timedelta(minutes=61)}, "away"),
+        ({"last_at": None, "consented_at": NOW - timedelta(hours=2)}, "away"),
+        ({"last_at": None, "replaced_at": NOW}, "replaced"),
+        ({"left_at": NOW, "left_why": "withdrawn"}, "withdrawn"),
+        ({"left_at": NOW, "left_why": "failed_practice"}, "failed the practice"),
+        ({"finished_at": NOW, "replaced_at": NOW}, "finished"),
+    ],
+)
+def test_a_rater_stands_where_they_last_were(changes: dict[str, object], expected: Standing) -> None:
+    progress = RaterProgress(**{**_KNOWN, **changes})  # type: ignore[arg-type] # mixed
+    over = "unfinished" if expected in {"under way", "away"} else expected
+
+    assert standing(progress, now=NOW, is_over=False) == expected
+    assert standing(progress, now=NOW, is_over=True) == over
+
+
+@pytest.mark.parametrize(
+    ("n_quick", "n_judged", "n_values", "expected"),
+    [
+        (0, 40, 5, ()),
+        (13, 40, 5, ()),
+        (14, 40, 5, ("very fast",)),
+        (0, 9, 1, ()),
+        (0, 10, 1, ("always the same",)),
+        (40, 40, 1, ("very fast", "always the same")),
+    ],
+)
+def test_odd_conduct_is_flagged(
+    n_quick: int, n_judged: int, n_values: int, expected: tuple[str, ...]
+) -> None:
+    conduct = RaterConduct(4.0, n_timed=40, n_quick=n_quick, n_judged=n_judged, n_values=n_values)
+
+    assert flags(conduct) == expected
+
+
+@pytest.fixture
+def watched(rating: Engine, publish: Callable[..., PublishedStudy]) -> PublishedStudy:
+    """A study of four texts, the last an attention check; one rater finished, one left, one is to come."""
+    study = publish(rating, n_booklets=3, n_trials=4)
+    with writing(rating) as session:
+        check = session.scalars(select(Item).where(Item.study_id == study.id, Item.text == " text 4")).one()
+        check.is_check = True
+        session.add(AttentionCheck(item_id=check.id, dimension="happiness", lowest=4.0, highest=5.0))
+        session.add(Tally(study_id=study.id, kind="declined", n=2))
+        booklets = session.scalars(select(Booklet).where(Booklet.study_id == study.id)).all()
+        for letter, booklet, n_answered in zip("ab", booklets, (4, 1), strict=False):
+            rater = Rater(
+                id=letter * 32,
+                study_id=study.id,
+                booklet_id=booklet.id,
+                channel="web",
+                consented_at=NOW,
+                finished_at=NOW + timedelta(minutes=9) if letter == "a" else None,
+            )
+            session.add(rater)
+            session.flush()
+            session.add(Comment(rater_id=rater.id, text=f"from {letter}"))
+            session.add(Guess(rater_id=rater.id, position=0, choice="first", guessed_at=NOW))
+            session.add_all(_answer(rater, position, revision=1) for position in range(1, n_answered + 1))
+        session.add(_answer(rater, 1, revision=2))
+    return study
+
+
+def _answer(rater: Rater, position: int, *, revision: int) -> Answer:
+    return Answer(
+        rater_id=rater.id,
+        booklet_id=rater.booklet_id,
+        position=position,
+        dimension="happiness",
+        revision=revision,
+        value=float(position),
+        submission_id=f"{revision:08d}{position:08d}",
+        shown_ms=1_000 * position,
+        hidden_ms=500,
+        answered_at=NOW + timedelta(minutes=position),
+    )
+
+
+def test_a_study_is_watched_as_a_whole(rating: Engine, watched: PublishedStudy) -> None:
+    with reading(rating) as session:
+        seen = watch_study(session, watched, now=NOW + timedelta(hours=2))
+        declined, planned = (
+            read_tallies(session, watched.id)[Turned.DECLINED],
+            counts.count_planned(session, watched.id),
+        )
+        comments, guesses = (
+            counts.read_comments(session, watched.id),
+            counts.count_guesses(session, watched.id),
+        )
+
+    assert (seen.n_booklets, seen.n_finished, seen.n_under_way, seen.n_left) == (3, 1, 0, 1)
+    assert (seen.n_answers, seen.median_minutes, seen.left_at) == (5, 9.0, (1,))
+    assert seen.ratings_per_item == {1: 2, 2: 1}  # the attention check is not among them
+    assert (declined, planned) == (2, 12)
+    assert (comments, guesses) == (["from a", "from b"], {"first": 2})
+
+
+@pytest.mark.parametrize(
+    ("after", "days", "hours"),
+    [
+        (timedelta(minutes=29), None, 29 / 60),
+        (timedelta(hours=6), 2 * 6 / 24, 6.0),
+        (timedelta(hours=24, minutes=5), 2.0, 24.0),
+        (timedelta(hours=25), None, 24.0),
+    ],
+    ids=["too soon", "since opening", "the last day", "nobody in the last day"],
+)
+def test_the_pace_is_that_of_the_time_in_which_raters_could_come(
+    rating: Engine, watched: PublishedStudy, after: timedelta, days: float | None, hours: float
+) -> None:
+    with reading(rating) as session:
+        seen = watch_study(session, watched, now=NOW + after)
+
+    assert seen.days_to_go == pytest.approx(days)
+    assert seen.pace_hours == pytest.approx(hours)
+
+
+def test_once_a_study_is_closed_nobody_is_under_way(rating: Engine, watched: PublishedStudy) -> None:
+    soon = NOW + timedelta(minutes=40)
+    with reading(rating) as session:
+        still_open = watch_study(session, watched, now=soon)
+        closed = watch_study(session, replace(watched, state=State.CLOSED), now=soon)
+
+    assert (still_open.n_under_way, still_open.n_left) == (1, 0)
+    assert (closed.n_under_way, closed.n_left, closed.left_at, closed.days_to_go) == (0, 1, (1,), None)
+
+
+def test_each_rater_is_watched(rating: Engine, watched: PublishedStudy) -> None:
+    with reading(rating) as session:
+        first, second = watch_raters(session, watched, now=NOW + timedelta(hours=2))
+
+    assert first == WatchedRater(
+        id="a" * 32,
+        consented_at=NOW,
+        standing="finished",
+        n_answered=4,
+        n_trials=4,
+        seconds_a_text=1.5,  # of three trials: the attention check is not among them
+        n_checks_passed=1,
+        n_checks=1,
+        flags=(),
+    )
+    assert (second.standing, second.n_answered, second.n_checks) == ("away", 1, 0)
+    assert second.flags == ("very fast",)  # half a second in view; a revision says nothing of that

@@ -1,0 +1,134 @@
+"""Plan a study's size with its own booklets."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from rater.analysis.pilot import Pilot
+from rater.analysis.simulate import Spread, evenly_cut
+from rater.errors import StudyError
+from rater.report.console.power import describe_power
+from rater.sample_size import PlanningAssumptions, default_points, plan_power, power_as_planned
+from rater.study.study import Study
+
+SLIDER = {"kind": "slider", "minimum": 0, "maximum": 100, "low": "not", "high": "very"}
+NUMBER = {"kind": "number", "minimum": 0, "maximum": 40}
+PAIRWISE = {"kind": "pairwise", "tie": "Neither"}
+
+
+def changed(study: Study, **fields: object) -> Study:
+    return Study.model_validate({**study.model_dump(), **fields})
+
+
+def asking(study: Study, scale: Mapping[str, object]) -> Study:
+    return changed(study, dimensions=[{"name": "d", "question": "Well?", "scale": scale}])
+
+
+def test_the_default_difference_is_an_eighth_of_the_scale(study: Study) -> None:
+    assert default_points(study) == 0.5
+    assert default_points(asking(study, SLIDER)) == 12.5
+    assert default_points(asking(study, NUMBER)) == 5
+    assert default_points(asking(study, PAIRWISE)) == 0.25
+
+
+def test_more_raters_and_prompts_find_more(study: Study) -> None:
+    plan = plan_power(study, 1.0, n_simulations=60)
+
+    shares = {(size.n_raters, size.n_prompts): size.power.share for size in plan.sizes}
+    assert sorted(shares) == [(r, p) for r in (3, 6, 12, 24) for p in (2, 4, 8, 12)]
+    assert shares[24, 12] > shares[3, 2]
+    assert shares[24, 12] > 0.9
+    cheapest = plan.cheapest[0.8]
+    assert cheapest is not None
+    assert cheapest.power.share >= 0.8
+    assert cheapest.rater_minutes == min(s.rater_minutes for s in plan.sizes if s.power.share >= 0.8)
+
+
+def test_the_study_as_planned_has_the_power_of_its_size_in_the_table(study: Study) -> None:
+    plan = plan_power(study, 1.0, n_simulations=50, seed=3)
+
+    [same] = [size for size in plan.sizes if (size.n_raters, size.n_prompts) == (6, 4)]
+    assert same.power == plan.planned
+
+
+@pytest.mark.parametrize("scale", [SLIDER, NUMBER, PAIRWISE])
+def test_every_scale_has_its_power_and_a_large_difference_is_found(
+    study: Study, scale: Mapping[str, object]
+) -> None:
+    large = changed(asking(study, scale), prompts=[f"P{n}" for n in range(20)], plan={"raters": 20})
+    points = default_points(large)
+
+    none, some = (power_as_planned(large, factor * points, n_simulations=60) for factor in (0.01, 2.5))
+
+    assert none.share < 0.2
+    assert some.share > 0.9
+
+
+def test_questions_asked_in_blocks_leave_fewer_trials_to_the_primary_one(study: Study) -> None:
+    scale = {"kind": "likert", "points": 5, "low": "not", "high": "very"}
+    both = [{"name": name, "question": "Well?", "scale": scale} for name in ("one", "two")]
+    plan = {"raters": 10, "items_per_rater": 24}
+    large = changed(study, dimensions=both, prompts=[f"P{n}" for n in range(12)], plan=plan)
+    blocks = changed(large, plan={**plan, "asking": "blocks"})
+
+    together, apart = (power_as_planned(each, 0.7, n_simulations=150) for each in (large, blocks))
+
+    assert apart.share < together.share
+
+
+def test_a_pilot_and_drop_out_change_the_plan(study: Study) -> None:
+    varied = Pilot(evenly_cut(5), Spread(rater_arm=1.5, prompt_arm=1.5), 12, 400, ())
+    large = changed(study, prompts=[f"P{n}" for n in range(10)], plan={"raters": 10})
+
+    assumed, learnt, left = (
+        power_as_planned(large, 0.8, n_simulations=150, assumptions=given)
+        for given in (None, PlanningAssumptions(varied), PlanningAssumptions(drop_out=0.9))
+    )
+
+    assert learnt.share < assumed.share - 0.1
+    assert left.share < assumed.share - 0.1
+
+
+def test_the_same_seed_gives_the_same_power(study: Study) -> None:
+    assert power_as_planned(study, 1.0, n_simulations=50) == power_as_planned(study, 1.0, n_simulations=50)
+
+
+def test_a_difference_larger_than_the_scale_is_refused(study: Study) -> None:
+    with pytest.raises(StudyError, match="A difference of 6 is too large for this scale"):
+        power_as_planned(study, 6, n_simulations=50)
+
+
+def test_each_rater_of_a_small_booklet_needs_only_its_own_prompts(study: Study) -> None:
+    small = changed(study, plan={"raters": 8, "items_per_rater": 4})
+
+    assert 0 <= power_as_planned(small, 1.0, n_simulations=50).share <= 1
+
+
+def test_repeats_and_checks_count_as_minutes_and_not_as_answers(study: Study) -> None:
+    check = {"prompt": "Please", "text": " press 1.", "accepted": {"happiness": [1, 1]}}
+    longer = changed(study, plan={"raters": 6, "repeats": 3, "checks": [check]})
+
+    plain, with_asides = (plan_power(each, 1.0, n_simulations=50) for each in (study, longer))
+
+    assert with_asides.sizes[0].rater_minutes > plain.sizes[0].rater_minutes
+    assert np.isfinite([size.power.share for size in with_asides.sizes]).all()
+
+
+def test_choices_are_described_in_percentage_points(study: Study) -> None:
+    found = power_as_planned(asking(study, PAIRWISE), 0.25, n_simulations=50)
+
+    assert describe_power(found, 0.25, is_pairwise=True).startswith(
+        "a difference of 25 percentage points would"
+    )
+
+
+def test_looks_over_which_alpha_is_spread_leave_a_little_less_for_the_end(study: Study) -> None:
+    looks = {"at": [0.25, 0.5, 0.75, 1], "spending": "pocock"}
+    alone, looked_at = (
+        plan_power(changed(study, analysis={"looks": each}), 1.0, n_simulations=200) for each in (None, looks)
+    )
+
+    assert alone.last_look is None
+    assert looked_at.last_look == pytest.approx(0.0187716, abs=1e-5)
+    assert looked_at.planned.share < alone.planned.share

@@ -1,0 +1,182 @@
+"""A number is stored as it was typed, or refused: never another one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import BadRequest
+
+from rater.study.protocol import Dimension
+from rater.study.scales import Likert, Number, Slider
+from rater.web.rating.forms import Given, read_decision, read_given, read_trial_form
+
+ID = "0123456789abcdef"
+HAPPINESS = Dimension(name="happiness", question="?", scale=Likert(points=5, low="a", high="b"))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"answer.happiness": "3"},
+        {"submission_id": "", "answer.happiness": "3"},
+        {"submission_id": "short", "answer.happiness": "3"},
+        {"submission_id": "x" * 65, "answer.happiness": "3"},
+        {"submission_id": "<script>alert(1)</script>", "answer.happiness": "3"},
+        {"submission_id": ID, "answer.happiness": "0"},
+        {"submission_id": ID, "answer.happiness": "6"},
+        {"submission_id": ID, "answer.happiness": "3.5"},
+        {"submission_id": ID, "answer.happiness": "-1"},
+        {"submission_id": ID, "answer.happiness": ""},
+        {"submission_id": ID, "answer.happiness": "٣"},
+        {"submission_id": ID, "answer.happiness": "9" * 5000},
+        {"submission_id": ID, "answer.happiness": "nan"},
+        {"submission_id": ID, "answer.happiness": ["3", "4"]},
+        {"submission_id": ID, "answer.anger": "3"},
+        {"submission_id": ID, "answer.happiness": "3", "extra": "1"},
+        {"submission_id": ID, "answer.happiness": "3", "go": "sideways"},
+        {"submission_id": ID, "answer.happiness": "3", "shown_ms": "soon"},
+        {"submission_id": ID, "answer.happiness": "3", "shown_ms": "-5"},
+        {"submission_id": ID, "answer.happiness": "3", "shown_ms": "9" * 16},
+        {"submission_id": ID, "answer.happiness": "3", "hidden_ms": "x"},
+        {"submission_id": ID, "answer.happiness": "cannot"},
+        {"submission_id": ID, "answer.happiness": "3", "cannot.happiness": "1"},
+        {"submission_id": ID, "answer.happiness": "3", "comment.happiness": "none is asked for"},
+    ],
+)
+def test_a_malformed_form_is_refused_and_nothing_is_stored(
+    client: FlaskClient,
+    slug: str,
+    enter: Callable[[str], None],
+    rows: Callable[[str], list[tuple[Any, ...]]],
+    form: dict[str, str],
+) -> None:
+    enter(slug)
+
+    page = client.post(f"/s/{slug}/trial/1", data=form)
+
+    assert page.status_code == 400
+    assert "nothing of it was kept" in page.text
+    assert rows("SELECT count(*) FROM answer") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"), [("", None), ("0", 0), ("1234", 1234), ("86400000", 86_400_000), ("86400001", None)]
+)
+def test_a_time_shown_is_kept_up_to_a_day(sent: str, read: int | None) -> None:
+    form = MultiDict({"submission_id": ID, "answer.happiness": "3", "shown_ms": sent})
+
+    assert read_trial_form(form, (HAPPINESS,)).timing.shown_ms == read
+
+
+def test_without_a_script_there_is_no_time_shown() -> None:
+    form = MultiDict({"submission_id": ID, "answer.happiness": "3"})
+
+    assert read_trial_form(form, (HAPPINESS,)).timing.shown_ms is None
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"decision": "agree"},
+        {"decision": "agree", "token": "short"},
+        {"decision": "maybe", "token": "a" * 43},
+        {"decision": "agree", "token": "a" * 42 + "\n"},
+    ],
+)
+def test_a_malformed_decision_is_refused(form: dict[str, str]) -> None:
+    with pytest.raises(BadRequest):
+        read_decision(MultiDict(form))
+
+
+HALVES = Dimension(name="minutes", question="?", scale=Number(minimum=-5, maximum=5000, step=0.5))
+WHOLE = Dimension(name="minutes", question="?", scale=Number(minimum=0, maximum=5000), cannot_judge=True)
+
+
+def given(typed: str, dimension: Dimension = HALVES, **more: str) -> Given:
+    return read_given(MultiDict({"answer.minutes": typed, **more}), dimension)
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        ("1.5", 1.5),
+        ("1,5", 1.5),
+        (" 1,5 ", 1.5),
+        (".5", 0.5),
+        (",5", 0.5),
+        ("007", 7),
+        ("+3", 3),
+        ("-3", -3),
+        ("\u22123", -3),  # a minus sign
+        ("\u20133", -3),  # an en dash, as some keyboards write it
+        ("\uff0d\uff13", -3),
+        ("\uff11\uff12", 12),  # full-width digits
+        ("\uff11\uff0c\uff15", 1.5),
+        ("\uff11\uff0e\uff15", 1.5),
+        ("\u0661\u066b\u0665", 1.5),  # Arabic digits and decimal separator
+        ("\u06f1\u06f2", 12),
+        ("\u0967\u0968", 12),  # Devanagari
+        ("\u200e12\u200f", 12),  # with invisible marks, as pasted
+        ("\u00a012", 12),
+    ],
+)
+def test_a_number_is_read_as_it_was_typed(typed: str, value: float) -> None:
+    read = given(typed)
+
+    assert read.problem is None
+    assert read.judgement.value == value
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "1,500",
+        "1.500",
+        "1 500",
+        "1\u202f500",
+        "1'500",
+        "1\u2019500",
+        "1,500.5",
+        "1.234.567",
+        "\u0661\u066c\u0665\u0660\u0660",  # with an Arabic separator of thousands
+        "1e2",
+        "10\u00b2",
+        "\u00bd",
+        "\u2460",
+        "5 min",
+        "5%",
+        "0x10",
+        "1_0",
+        "nan",
+        "inf",
+        "--3",
+        "3-",
+        "1.5.",
+        "1..5",
+        "five",
+        "\u4e94",
+        "1\n2",
+        "6000",
+        "1.25",
+    ],
+)
+def test_what_may_be_another_number_is_refused_and_shown_again(typed: str) -> None:
+    assert given(typed) == Given(typed, problem="wrong")
+
+
+def test_three_decimals_are_read_where_the_scale_has_them() -> None:
+    fine = Dimension(name="minutes", question="?", scale=Number(minimum=0, maximum=10, step=0.125))
+
+    assert given("1.125", fine).judgement.value == 1.125
+    assert given("1,125", fine).judgement.value == 1.125
+
+
+@pytest.mark.parametrize("scale", [Number(), Slider(low="a", high="b")])
+def test_a_number_and_cannot_judge_together_are_refused(scale: Number | Slider) -> None:
+    dimension = Dimension(name="minutes", question="?", scale=scale, cannot_judge=True)
+
+    assert given("12", dimension, **{"cannot.minutes": "1"}).problem == "wrong"
+    assert given("", dimension, **{"cannot.minutes": "1"}) == Given(is_unable=True)
