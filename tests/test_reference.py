@@ -34,15 +34,15 @@ def test_every_field_that_an_experimenter_can_set_has_a_meaning(made: Path) -> N
 @pytest.mark.parametrize(
     "said",
     [
-        "What the claim generalises to. Valid: `'raters+prompts'`, `'raters'`, `'prompts'`. |",
+        "the conclusion generalises to. Valid: `'raters+prompts'`, `'raters'`, `'prompts'`. |",
         "Valid: `'together'`, `'blocks'`, `'one_per_rater'`. |",
         "Valid: `'space'`, `'model'`, a whole number, `None`. |",
         "Valid: `'front'`, `'mid'`, `'back'`, whole numbers in brackets. |",
         "Valid: `'keep'`, `'exclude'`. |",
-        "## PROLIFIC\n\nThe parameters that Prolific adds to a study's link; its identifiers are 24",
+        "## PROLIFIC\n\nThe parameters that Prolific adds to the link; its participant IDs are 24",
         'Recruitment(person="workerId", keep=("assignmentId", "hitId"), required=False',
         "random_control(arm, *, seed=0, name=None)",
-        "- `doses`: what its strength is in each arm; 0 is the unsteered arm's.",
+        "- `doses`: The dose of each arm; 0 is the dose of the unsteered arm.",
     ],
 )
 def test_the_fields_of_a_study_say_which_values_are_valid(made: Path, said: str) -> None:

@@ -23,7 +23,7 @@ from rater.study.declaration import Printable
 
 
 def _number(value: object) -> int | None:
-    """Give a whole number from 0, NumPy's too (a range of layers is often its); None for all else."""
+    """Return a whole number from 0, including those of NumPy; None for anything else."""
     is_number = not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= 0
     return int(value) if is_number else None  # type: ignore[call-overload] # it is one
 
@@ -45,10 +45,10 @@ def _require_padding(value: object) -> object:
 
 
 def require_position(value: object) -> object:
-    """Refuse what names no position.
+    """Return a valid position.
 
     Raises:
-        ValueError: with what does.
+        ValueError: If the value is not a position; the message lists what is valid.
     """
     if isinstance(value, str) and value in {"front", "mid", "back"}:
         return value
@@ -78,7 +78,7 @@ Dims = Annotated[tuple[int, int] | None, BeforeValidator(_require_dims)]
 
 
 def hook_name(at: int | str) -> str:
-    """Name the hook point: a layer number n means the residual stream before block n."""
+    """Return the name of a hook point; a layer number n means the residual stream before block n."""
     return f"blocks.{at}.hook_resid_pre" if isinstance(at, int) else at
 
 
@@ -86,7 +86,7 @@ _VALUE = ConfigDict(extra="forbid", allow_inf_nan=False)
 AddedText = Annotated[str, StringConstraints(max_length=20_000), Printable]
 Texts = Annotated[Sequence[AddedText], Field(min_length=1), AfterValidator(tuple)]
 TokenIds = Annotated[Sequence[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(tuple)]
-"""A list or tuple, kept as a tuple, so that equal additions are equal and none can be changed."""
+"""A list or tuple, stored as a tuple, so that additions are immutable and compare by value."""
 
 
 def _require_one(names: str, first: object, second: object) -> None:
@@ -96,22 +96,23 @@ def _require_one(names: str, first: object, second: object) -> None:
         raise ValueError(msg)
 
 
-_SILENT = {"relative": None, "position": "front", "dims": None, "when": "prompt", "read": "each"}
-_ALWAYS = object()
+_DEFAULTS = {"relative": None, "position": "front", "dims": None, "when": "prompt", "read": "each"}
+_NO_DEFAULT = object()
 
 
 @dataclass(frozen=True, config=_VALUE, kw_only=True)
 class Placed:
-    """Say where, when and, if not by a coefficient, how strongly an addition is made."""
+    """Base class: the position, the time and the relative strength of an addition."""
 
     relative: float | None = None
-    """Instead of coeff: the largest norm over text tokens, as a share of the residual stream's. (sealed)"""
+    """Strength relative to the residual stream, instead of `coeff`: the largest norm over text tokens, as a
+    share of the norm of the residual stream. (sealed)"""
     position: OneOfPositions = "front"
-    """Where in the prompt: from BOS on, in the middle, at its end, or positions one by one. (sealed)"""
+    """Position in the prompt: from BOS, in the middle, at the end, or a tuple of positions. (sealed)"""
     dims: Dims = None
-    """The dimensions of the residual stream that are changed, (start, stop); None for all. (sealed)"""
+    """Dimensions of the residual stream that are changed, (start, stop); None for all. (sealed)"""
     when: When = "prompt"
-    """Whether the prompt, each generated token, or every token of both is changed. (sealed)"""
+    """Tokens that are changed: those of the prompt, each generated token, or all. (sealed)"""
 
     @model_validator(mode="after")
     def _is_placed_and_scaled(self) -> Self:
@@ -126,9 +127,9 @@ class Placed:
 
     @model_serializer(mode="wrap")
     def _leave_defaults_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Write no field that says nothing, so that a study's hash outlives the fields it does not use."""
+        """Omit fields at their defaults, so that new optional fields do not change old hashes."""
         written: dict[str, object] = write(self)
-        return {name: value for name, value in written.items() if value != _SILENT.get(name, _ALWAYS)}
+        return {name: value for name, value in written.items() if value != _DEFAULTS.get(name, _NO_DEFAULT)}
 
 
 @dataclass(frozen=True, config=_VALUE)
@@ -139,16 +140,16 @@ class ActivationAddition(Placed):
     """
 
     coeff: float | None = None
-    """What the activations are multiplied by. (sealed)"""
+    """Coefficient of the activations. (sealed)"""
     act_name: HookPoint = Field(default=None, validate_default=True)
     """A hook point, or a layer number n for ``blocks.n.hook_resid_pre``. (sealed)"""
     prompt: AddedText | None = None
-    """The text whose activations are added. (sealed)"""
+    """Text whose activations are added. (sealed)"""
     tokens: TokenIds | None = None
-    """The token ids whose activations are added. (sealed)"""
+    """Token ids whose activations are added. (sealed)"""
     _: KW_ONLY
     read: Literal["each", "last", "mean"] = "each"
-    """The activations of each token, of the last one, or their mean over the tokens after BOS. (sealed)"""
+    """Activations that are read: those of each token, of the last one, or their mean after BOS. (sealed)"""
 
     @model_validator(mode="after")
     def _has_prompt_or_tokens(self) -> Self:
@@ -165,55 +166,55 @@ class ActivationAddition(Placed):
 class XVector(Placed):
     """Add ``coeff`` × (activations of ``prompt1`` − activations of ``prompt2``).
 
-    ``pad`` evens out prompts of different token lengths on the right: "space" with the space token, "model"
-    with the model's own pad token, a number with that token id, None not at all.
+    ``pad`` pads the shorter prompt on the right: "space" with the space token, "model" with the pad token of
+    the model, a number with that token id; None for no padding.
     """
 
     prompt1: AddedText
-    """The text that is added. (sealed)"""
+    """Text whose activations are added. (sealed)"""
     prompt2: AddedText
-    """The text that is subtracted. (sealed)"""
+    """Text whose activations are subtracted. (sealed)"""
     _: KW_ONLY
     coeff: float | None = None
-    """What the difference is multiplied by. (sealed)"""
+    """Coefficient of the difference. (sealed)"""
     at: HookPoint
     """A hook point, or a layer number n for ``blocks.n.hook_resid_pre``. (sealed)"""
     pad: Padding = field(default="space")
-    """What the shorter prompt is padded with, where each token is read. (sealed)"""
+    """Padding of the shorter prompt, if each token is read. (sealed)"""
     read: Literal["each", "last", "mean"] = "each"
-    """The activations of each token, of the last one, or their mean over the tokens after BOS. (sealed)"""
+    """Activations that are read: those of each token, of the last one, or their mean after BOS. (sealed)"""
 
 
 @dataclass(frozen=True, config=_VALUE)
 class DatasetVector(Placed):
-    """Add ``coeff`` × the direction that tells two sets of texts apart: one vector, at one position.
+    """Add ``coeff`` × the direction that separates two sets of texts: one vector, at one position.
 
     "mean_difference" is the mean over ``positive`` minus the mean over ``negative`` (Rimsky et al. 2024,
-    arXiv:2312.06681). "pca" is the first principal component of the pairs (first with first, and so on),
-    each taken about its own middle, as long as the mean difference is along it (Zou et al. 2023,
-    arXiv:2310.01405); its sign is the pairs': from negative to positive.
+    arXiv:2312.06681). "pca" is the first principal component of the pairs (first with first, and so on), each
+    centred on its own mean; its length is that of the mean difference along it, and it points from negative
+    to positive (Zou et al. 2023, arXiv:2310.01405).
     """
 
     positive: Texts
-    """The texts that the vector points to. (sealed)"""
+    """Texts that the vector points to. (sealed)"""
     negative: Texts
-    """The texts that it points away from. (sealed)"""
+    """Texts that the vector points away from. (sealed)"""
     _: KW_ONLY
     coeff: float | None = None
-    """What the direction is multiplied by. (sealed)"""
+    """Coefficient of the direction. (sealed)"""
     at: HookPoint
     """A hook point, or a layer number n for ``blocks.n.hook_resid_pre``. (sealed)"""
     method: Literal["mean_difference", "pca"] = "mean_difference"
-    """How the direction is found. (sealed)"""
+    """Method that computes the direction. (sealed)"""
     read: Literal["last", "mean"] = "last"
-    """Which activations of a text count: the last token's, or the mean over the tokens after BOS. (sealed)"""
+    """Activations that are read: those of the last token, or the mean over the tokens after BOS. (sealed)"""
 
     @model_validator(mode="after")
     def _has_pairs_for_pca(self) -> Self:
         if self.method == "pca" and not 2 <= len(self.positive) == len(self.negative):
             msg = (
                 f"positive has {len(self.positive)} texts and negative {len(self.negative)}, but 'pca' "
-                "needs pairs: as many of one as of the other, and two or more"
+                "needs pairs: the same number of both, and at least two"
             )
             raise ValueError(msg)
         return self
@@ -221,24 +222,25 @@ class DatasetVector(Placed):
 
 @dataclass(frozen=True, config=_VALUE)
 class VectorFile:
-    """Add a vector that was saved: a ``.safetensors`` file of rater's, or a ``.gguf`` control vector.
+    """Add a saved vector: a ``.safetensors`` file written by rater, or a ``.gguf`` control vector.
 
-    The file says at which hook points, where and when it is added; ``position`` and ``when`` override it.
+    The file contains the hook points, position and time; ``position`` and ``when`` override it.
     """
 
     path: Annotated[str, StringConstraints(min_length=1)]
-    """The file, from the folder in which generation is started. (sealed)"""
+    """Path of the file, relative to the folder in which generation is started. (sealed)"""
     _: KW_ONLY
     coeff: float | None = None
-    """What the saved vector is multiplied by. (sealed)"""
+    """Coefficient of the saved vector. (sealed)"""
     relative: float | None = None
-    """Instead of coeff: the largest norm over text tokens, as a share of the residual stream's. (sealed)"""
+    """Strength relative to the residual stream, instead of `coeff`: the largest norm over text tokens, as a
+    share of the norm of the residual stream. (sealed)"""
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """The file's SHA-256 in hexadecimal, so that the study's hash covers what is in it. (sealed)"""
+    """SHA-256 of the file in hexadecimal, so that the hash of the study covers its content. (sealed)"""
     position: Annotated[Position | None, BeforeValidator(lambda p: p and require_position(p))] = None
-    """As an XVector's; None for what the file says. (sealed)"""
+    """As in XVector; None for the value in the file. (sealed)"""
     when: When | None = None
-    """As an XVector's; None for what the file says. (sealed)"""
+    """As in XVector; None for the value in the file. (sealed)"""
 
     @model_validator(mode="after")
     def _is_scaled(self) -> Self:
@@ -246,20 +248,22 @@ class VectorFile:
         return self
 
 
-_TELLING = {
+_IDENTIFYING_FIELDS = {
     "prompt1": "XVector",
     "positive": "DatasetVector",
     "path": "VectorFile",
     "like": "RandomVector",
 }
-"""The field by which an addition that is read back from JSON is known."""
+"""The field that identifies the class of an addition in JSON."""
 
 
 def _which_addition(value: object) -> str | None:
     if isinstance(value, dict):
-        return next((kind for telling, kind in _TELLING.items() if telling in value), "ActivationAddition")
+        return next(
+            (kind for field, kind in _IDENTIFYING_FIELDS.items() if field in value), "ActivationAddition"
+        )
     name = type(value).__name__
-    return name if name in {*_TELLING.values(), "ActivationAddition"} else None
+    return name if name in {*_IDENTIFYING_FIELDS.values(), "ActivationAddition"} else None
 
 
 def _by_kind(*kinds: str) -> Discriminator:
@@ -293,16 +297,16 @@ _Matched = Annotated[
 
 @dataclass(frozen=True, config=_VALUE)
 class RandomVector:
-    """Add a random direction, as long at each position as other additions are there together: their control.
+    """Add a random direction that has the norm of other additions at each position: a norm-matched control.
 
-    Where, when and in which dimensions are the others', too. The numbers come from ``seed`` alone.
+    Position, time and dimensions are those of the matched additions. The direction depends on ``seed`` alone.
     """
 
     like: _Matched
-    """The addition whose norms are matched; or several, whose sum's are. (sealed)"""
+    """The addition whose norms are matched; for several, the norms of their sum. (sealed)"""
     _: KW_ONLY
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """The seed of the directions. (sealed)"""
+    """Seed of the direction. (sealed)"""
 
     @property
     def likes(self) -> "tuple[ActivationAddition | XVector | DatasetVector | VectorFile, ...]":
@@ -317,7 +321,7 @@ class RandomVector:
     @model_validator(mode="after")
     def _lies_in_the_same_dimensions(self) -> Self:
         if len({getattr(each, "dims", None) for each in self.likes}) > 1:
-            msg = "like has additions to different dims; valid: a RandomVector for each"
+            msg = "like has additions with different dims; valid: one RandomVector for each"
             raise ValueError(msg)
         return self
 
@@ -332,5 +336,5 @@ Addition = Annotated[
 ]
 AnyAddition = ActivationAddition | XVector | DatasetVector | VectorFile | RandomVector
 
-KINDS = frozenset({*_TELLING.values(), "ActivationAddition", "one", "several"})
-"""What pydantic adds to a place in a study to say which kind of addition it took the value for."""
+KINDS = frozenset({*_IDENTIFYING_FIELDS.values(), "ActivationAddition", "one", "several"})
+"""Tags that pydantic adds to the place of a value, for the class of addition that it chose."""

@@ -1,4 +1,4 @@
-"""Declare what will be tested, before any answer is seen: the analysis plan."""
+"""The analysis plan: the tests that are specified before data collection."""
 
 from typing import Annotated, Literal, Self
 
@@ -13,44 +13,45 @@ Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Contrast(Declaration):
-    """A comparison of two arms beside the primary one; those of one family share its alpha (Holm)."""
+    """A secondary comparison of two arms; p-values are adjusted within its family (Holm)."""
 
     first: Name
-    """The arm compared, first minus second. (sealed)"""
+    """First arm; the difference is first minus second. (sealed)"""
     second: Name
-    """The arm it is compared with. (sealed)"""
+    """Second arm. (sealed)"""
     name: Annotated[str, Field(min_length=1, max_length=80)] | None = None
-    """What the comparison is called; by default "first − second". (sealed)"""
+    """Name of the comparison; by default "first − second". (sealed)"""
     family: Annotated[str, Field(min_length=1, max_length=80)] = "declared contrasts"
-    """Contrasts of one family are adjusted together by Holm's method. (experimenter)"""
+    """Family of contrasts whose p-values are adjusted together (Holm). (experimenter)"""
 
     @model_validator(mode="after")
     def _arms_differ(self) -> Self:
         if self.first == self.second:
-            msg = f"compares {self.first!r} with itself; name two arms"
+            msg = f"compares {self.first!r} with itself; name two different arms"
             raise ValueError(msg)
         return self
 
 
 class Exclusions(Declaration):
-    """Which raters are left out, by rules that read no arm; results without any exclusion stand beside."""
+    """Rules that exclude raters, independently of arms. Results without exclusions are reported, too."""
 
     max_failed_checks: Annotated[int, Field(ge=0)] | None = None
-    """More attention checks failed than this exclude a rater; by default none do. (experimenter)"""
+    """Exclude raters who fail more attention checks than this; None for no limit. (experimenter)"""
     min_median_seconds: Annotated[float, Field(gt=0)] | None = None
-    """A median time for a trial below this excludes a rater. (experimenter)"""
+    """Exclude raters whose median time per trial is lower, in seconds. (experimenter)"""
     max_same_answer_share: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """One answer (or one side) in more than this share of the primary dimension's excludes. (experimenter)"""
+    """Exclude raters who give the same answer (or choose the same side) in more than this share of trials on
+    the primary dimension: straight-lining. (experimenter)"""
     unfinished: Literal["keep", "exclude"] = "keep"
-    """What becomes of the answers of raters who did not come to the end. (experimenter)"""
+    """Keep or exclude the answers of raters who did not finish. (experimenter)"""
 
     @property
     def any_declared(self) -> bool:
-        """Whether any rule can exclude somebody."""
+        """True if at least one rule is declared."""
         return self != Exclusions()
 
     def describe(self) -> dict[str, str]:
-        """Return the declared rules in words, by field; preregistration and report print these."""
+        """Return the declared rules in words, by field, for the preregistration and the report."""
         words = {
             "max_failed_checks": "more than {:g} attention checks failed",
             "min_median_seconds": "a median time per trial below {:g} s, in view or else between answers",
@@ -62,14 +63,15 @@ class Exclusions(Declaration):
 
 
 class Looks(Declaration):
-    """Looks at answers by arm that are planned before the study is over."""
+    """Interim analyses of a group-sequential design."""
 
     at: Annotated[tuple[Share, ...], Field(min_length=1), InOrder]
-    """The shares of all planned answers at which to look, rising; the last one is 1. (experimenter)"""
+    """Increasing information fractions (shares of the planned answers) of the analyses; the last one is 1.
+    (experimenter)"""
     spending: Spending | Literal["none"] = "obrien-fleming"
-    """How alpha is spread over them, so that they keep it together: "obrien-fleming" spends hardly any before
-    the end, "pocock" much from the start; "none" tests at full alpha each time, and the report says what that
-    may cost. (experimenter)"""
+    """Lan–DeMets alpha spending function, which controls the type I error over all analyses: "obrien-fleming"
+    spends little before the end, "pocock" more at the start. "none" tests at the full alpha each time, and
+    the report states the inflation of the type I error. (experimenter)"""
 
     @model_validator(mode="after")
     def _shares_rise_to_the_end(self) -> Self:
@@ -80,28 +82,29 @@ class Looks(Declaration):
 
 
 class AnalysisPlan(Declaration):
-    """What will be tested, said before any answer is seen."""
+    """The tests that are specified before data collection."""
 
     contrast: tuple[Name, Name] | None = None
-    """The two arms compared, first minus second; by default first steered minus first unsteered. (sealed)"""
+    """The two arms of the primary contrast, first minus second; by default the first steered minus the first
+    unsteered arm. (sealed)"""
     contrasts: Annotated[tuple[Contrast, ...], InOrder] = ()
-    """Further comparisons of arms; by default every arm with the control, which is the unsteered arm
-    where there is one and else the contrast's second arm, and every arm but the control with each random
-    control. (sealed)"""
+    """Secondary contrasts. By default every arm is compared with the control, and every arm except the
+    control with each random control. The control is the unsteered arm or, if there is none, the second arm of
+    the primary contrast. (sealed)"""
     primary: Name | None = None
-    """The dimension of the primary test; by default the first. (experimenter)"""
+    """Dimension of the primary test; by default the first one. (experimenter)"""
     scope: Scope = "raters+prompts"
-    """What the claim generalises to. (experimenter)"""
+    """Populations that the conclusion generalises to. (experimenter)"""
     score: Score = "net_superiority"
-    """What the primary test compares: net superiority (−1 to 1) or scale points. (experimenter)"""
+    """Score of the primary test: net superiority (−1 to 1) or scale points. (experimenter)"""
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    """The two-sided significance level; intervals cover 1 − alpha. (experimenter)"""
+    """Two-sided significance level; confidence intervals have level 1 − alpha. (experimenter)"""
     sesoi: Annotated[float, Field(gt=0)] | None = None
-    """The smallest effect size of interest, in units of the score. (experimenter)"""
+    """Smallest effect size of interest, in units of the score. (experimenter)"""
     exclusions: Exclusions = Exclusions()
-    """Which raters are left out. (experimenter)"""
+    """Exclusion rules. (experimenter)"""
     looks: Looks | None = None
-    """When answers will be looked at by arm before the end; by default never. (experimenter)"""
+    """Planned interim analyses; None for a single analysis at the end. (experimenter)"""
 
     @model_validator(mode="after")
     def _sesoi_can_be_reached(self) -> Self:

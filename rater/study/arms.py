@@ -23,24 +23,24 @@ from rater.study.declaration import Declaration, Name, Text
 
 
 class Sampling(Declaration):
-    """How completions are drawn from the model's next-token distribution."""
+    """Parameters of sampling from the next-token distribution of the model."""
 
     max_new_tokens: Annotated[int, Field(ge=1, le=4_096)] = 50
-    """The length at which a completion is cut off, in tokens. (experimenter)"""
+    """Maximum length of a completion in tokens. (experimenter)"""
     temperature: Annotated[float, Field(ge=0, le=10)] = 1.0
-    """What the logits are divided by; 0 is greedy. (experimenter)"""
+    """Temperature; 0 for greedy decoding. (experimenter)"""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """The share of probability kept: the smallest set of tokens that reaches it. (experimenter)"""
+    """Nucleus sampling: the smallest set of tokens with this total probability. (experimenter)"""
     top_k: Annotated[int | None, Field(default=None, ge=1, exclude_if=lambda k: k is None)] = None
-    """How many of the likeliest tokens are kept, before top_p; None for all. (experimenter)"""
+    """Number of most likely tokens to sample from, applied before `top_p`; None for all. (experimenter)"""
     frequency_penalty: Annotated[float, Field(ge=-10, le=10)] = 0.0
-    """What is taken off a token's logit for each time it occurred, prompt included. (experimenter)"""
+    """Subtracted from the logit of a token for each occurrence, including the prompt. (experimenter)"""
     presence_penalty: Annotated[float, Field(ge=-10, le=10, exclude_if=lambda penalty: penalty == 0)] = 0.0
-    """What is taken off a token's logit once if it occurred, prompt included. (experimenter)"""
+    """Subtracted once from the logit of a token that occurred, including the prompt. (experimenter)"""
     samples_per_prompt: Annotated[int, Field(ge=1, le=1_000)] = 4
-    """How many completions each arm gives to each prompt. (experimenter)"""
+    """Number of completions per prompt and arm. (experimenter)"""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """The seed from which each completion's own seed is derived; public. (experimenter)"""
+    """Public seed from which the seed of each completion is derived. (experimenter)"""
 
 
 __all__ = [
@@ -64,55 +64,55 @@ __all__ = [
 
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Dose = Annotated[float | None, Field(default=None, exclude_if=lambda dose: dose is None)]
-"""How much of the same thing an arm gets, for a dose–response analysis; left out of the JSON where unsaid."""
+"""The dose of an arm, for a dose–response analysis; omitted from the JSON if there is none."""
 
 
 class Unsteered(Declaration):
-    """The model as it is."""
+    """The unchanged model."""
 
     kind: Literal["unsteered"] = "unsteered"
     name: Name = "unsteered"
-    """The arm's name. (sealed)"""
+    """Name of the arm. (sealed)"""
     dose: float | None = Field(default=0.0, exclude_if=lambda dose: dose == 0)
-    """The dose that nothing is: 0; None to keep the arm out of a dose–response analysis. (sealed)"""
+    """Dose of the unsteered arm: 0; None to exclude the arm from the dose–response analysis. (sealed)"""
 
 
 class Steered(Declaration):
-    """The model with activation additions, summed."""
+    """The model with the sum of some activation additions."""
 
     kind: Literal["steered"] = "steered"
     name: Name = "steered"
-    """The arm's name. (sealed)"""
+    """Name of the arm. (sealed)"""
     additions: Annotated[tuple[Addition, ...], Field(min_length=1)]
-    """What is added. (sealed)"""
+    """The activation additions. (sealed)"""
     dose: Dose = None
-    """Its place in a dose series, None where it is in none; see `dose_series`. (sealed)"""
+    """Dose in a dose series; None if the arm is not in one. See `dose_series`. (sealed)"""
 
 
 class Prompted(Declaration):
-    """The model asked in words for what steering is to bring about: the baseline that costs nothing.
+    """The model with a prompt that asks for what steering should achieve: a prompting baseline.
 
-    Raters see the study's prompt and the completion, and nothing of what stands here.
+    Raters see the prompt of the study and the completion, never the prefix or the system prompt.
     """
 
     kind: Literal["prompted"] = "prompted"
     name: Name = "prompted"
-    """The arm's name. (sealed)"""
+    """Name of the arm. (sealed)"""
     prefix: AddedText = ""
-    """What stands before each prompt, with the space or line break at its end. (sealed)"""
+    """Text before each prompt, including a final space or line break. (sealed)"""
     system: Text | None = None
-    """The system prompt, for a study with ``chat=True``. (sealed)"""
+    """System prompt, for a study with ``chat=True``. (sealed)"""
     dose: Dose = None
-    """Its place in a dose series, None where it is in none. (sealed)"""
+    """Dose in a dose series; None if the arm is not in one. (sealed)"""
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _has_prefix_or_system_prompt(self) -> Self:
         if not self.prefix and self.system is None:
             msg = "of prefix and system, neither is given; valid: one of them or both"
             raise ValueError(msg)
         if self.prefix and (self.prefix[-1].isalnum() or self.prefix[-1] in ".,;:!?"):
             msg = (
-                f"prefix ends with {self.prefix[-1]!r}, so that it runs into the prompt; end it with a space "
+                f"prefix ends with {self.prefix[-1]!r} and would run into the prompt; end it with a space "
                 "or a line break"
             )
             raise ValueError(msg)
@@ -120,33 +120,33 @@ class Prompted(Declaration):
 
 
 class OtherModel(Declaration):
-    """Another model or checkpoint as it is: the same prompts, sampling and random numbers."""
+    """Another model or checkpoint, with the same prompts, sampling and random numbers."""
 
     kind: Literal["other_model"] = "other_model"
     name: Name = "other_model"
-    """The arm's name. (sealed)"""
+    """Name of the arm. (sealed)"""
     model: ModelName
-    """A local folder, a hub name, or the embedded model's name. (sealed)"""
+    """A local folder, a model name on the Hugging Face hub, or the name of the embedded model. (sealed)"""
     dose: Dose = None
-    """Its place in a dose series, such as a checkpoint's step; None where it is in none. (sealed)"""
+    """Dose in a dose series, such as the training step of a checkpoint; None if it is not in one. (sealed)"""
 
 
 class Outside(Declaration):
-    """Completions that something else made, from a JSONL or CSV file of prompts, arms and texts."""
+    """Completions from any other generator, in a JSONL or CSV file of prompts, arms and texts."""
 
     kind: Literal["outside"] = "outside"
     name: Name = "outside"
-    """The arm's name, here and in the file. (sealed)"""
+    """Name of the arm, in the study and in the file. (sealed)"""
     path: Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
-    """The file, from the folder of the study file. (sealed)"""
+    """Path of the file, relative to the folder of the study file. (sealed)"""
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """The file's SHA-256 in hexadecimal; filled in when the study file is loaded. (sealed)"""
+    """SHA-256 of the file in hexadecimal; filled in when the study file is loaded. (sealed)"""
     dose: Dose = None
-    """Its place in a dose series, None where it is in none. (sealed)"""
+    """Dose in a dose series; None if the arm is not in one. (sealed)"""
 
 
 ModelArm = Unsteered | Steered | Prompted | OtherModel
-"""What a model of ours makes."""
+"""Arms whose completions rater generates."""
 
 _KINDS = {
     "unsteered": Unsteered,
@@ -156,9 +156,9 @@ _KINDS = {
     "outside": Outside,
 }
 CLASS_NAMES = {kind: declared.__name__ for kind, declared in _KINDS.items()}
-"""How a study file writes each kind of arm."""
+"""The class of each kind of arm."""
 TAGS = KINDS | set(_KINDS)
-"""What pydantic adds to a place in a study to say which kind it took the value for."""
+"""Tags that pydantic adds to the place of a value, for the class that it chose."""
 
 
 def _which_arm(value: object) -> str | None:
@@ -183,30 +183,30 @@ Arm = Annotated[
 
 
 def model_of(arm: Arm, study_model: str) -> str | None:
-    """Name the model that makes an arm's completions; None where they come from a file."""
+    """Return the name of the model that generates an arm's completions; None for external completions."""
     if isinstance(arm, Outside):
         return None
     return arm.model if isinstance(arm, OtherModel) else study_model
 
 
 def models_needed(arms: Iterable[Arm], study_model: str) -> list[str]:
-    """Name the models that make the arms' completions, each once, the study's own first."""
+    """Return the names of the models that generate the completions, without duplicates, the study's first."""
     names = dict.fromkeys(model_of(arm, study_model) for arm in arms)
     return sorted((name for name in names if name is not None), key=lambda name: name != study_model)
 
 
 def strength(addition: AnyAddition) -> float:
-    """Give an addition's coefficient, or its share of the residual norm where it declares `relative`."""
+    """Return the coefficient of an addition, or its relative strength if it declares `relative`."""
     if isinstance(addition, RandomVector):
         return max(map(strength, addition.likes), key=abs)
     return (addition.coeff if addition.relative is None else addition.relative) or 0.0
 
 
 def scaled(addition: AnyAddition, factor: float) -> AnyAddition:
-    """Multiply an addition's coefficient, or what it declares as `relative`."""
+    """Return an addition with its coefficient, or its relative strength, multiplied by a factor."""
     if isinstance(addition, RandomVector):
         likes = tuple(scaled(each, factor) for each in addition.likes)
-        return replace(addition, like=likes if isinstance(addition.like, tuple) else likes[0])  # type: ignore[arg-type] # of the kinds that they were
+        return replace(addition, like=likes if isinstance(addition.like, tuple) else likes[0])  # type: ignore[arg-type] # same classes as before
     if addition.relative is not None:
         return replace(addition, relative=factor * addition.relative)
     return replace(addition, coeff=factor * (addition.coeff or 0.0))
@@ -215,29 +215,29 @@ def scaled(addition: AnyAddition, factor: float) -> AnyAddition:
 def dose_series(
     additions: AnyAddition | Sequence[AnyAddition], doses: Sequence[float], *, name: str = "dose"
 ) -> tuple[Steered, ...]:
-    """Declare an arm for each dose: ``arms=(Unsteered(), *dose_series(love, doses=(2, 4, 8)))``.
+    """Return an arm for each dose: ``arms=(Unsteered(), *dose_series(love, doses=(2, 4, 8)))``.
 
-    A dose is the coefficient (or the `relative`); of several additions it is the largest one's, and the
-    others follow in proportion. Each arm knows its `dose`, and the unsteered arm's is 0, so that the analysis
-    can look for a trend over them.
+    A dose is the coefficient (or `relative`). For several additions it is that of the largest one, and the
+    others scale in proportion. Each arm stores its `dose`, and that of the unsteered arm is 0, so that the
+    analysis can test for a trend.
 
     Args:
-        additions: what is added, at any strength but 0.
-        doses: what its strength is in each arm; 0 is the unsteered arm's.
-        name: how the arms' names begin; dose 2.5 is called ``dose-2_5``, dose −3 ``dose-minus3``.
+        additions: The additions, with any strength except 0.
+        doses: The dose of each arm; 0 is the dose of the unsteered arm.
+        name: The prefix of the names; the arm of dose 2.5 is ``dose-2_5``, that of −3 ``dose-minus3``.
 
     Raises:
-        ValueError: a dose is no finite number, is 0 or comes twice, or there is nothing to scale.
+        ValueError: If a dose is not finite, is 0 or occurs twice, or if there is nothing to scale.
     """
     listed = tuple(additions) if isinstance(additions, Sequence) else (additions,)
     _require_doses(doses)
     largest = max((strength(each) for each in listed), key=abs, default=0.0)
     if largest == 0:
-        msg = "additions have strength 0, so that no dose can be made of them; give them a coeff such as 1"
+        msg = "additions have strength 0 and cannot be scaled to a dose; set a coeff such as 1"
         raise ValueError(msg)
     return tuple(
         Steered(
-            name=f"{name}-{_spelt(dose)}",
+            name=f"{name}-{_in_a_name(dose)}",
             additions=tuple(scaled(each, dose / largest) for each in listed),
             dose=float(dose),
         )
@@ -246,21 +246,21 @@ def dose_series(
 
 
 def random_control(arm: Steered, *, seed: int = 0, name: str | None = None) -> Steered:
-    """Declare the control for a steered arm: a random direction, as long at each position as the arm's sum.
+    """Return a control for a steered arm: a random direction with the norm of its sum at each position.
 
-    What it does to the text, any push of that size does; what the arm does beyond it is the direction's.
+    Its effect is that of any addition of this size; the further effect of the arm is due to its direction.
 
     Args:
-        arm: the arm that is controlled for.
-        seed: what the direction is drawn from; another one for each further control.
-        name: the control's name, by default the arm's with ``-random`` after it.
+        arm: The steered arm.
+        seed: The seed of the direction; use another one for each further control.
+        name: The name of the control; by default that of the arm, followed by ``-random``.
 
     Raises:
-        ValueError: the arm is a random control itself.
+        ValueError: If the arm is a random control.
     """
     likes = [each for each in arm.additions if not isinstance(each, RandomVector)]
     if len(likes) < len(arm.additions):
-        msg = f"arm {arm.name!r} adds a random direction itself, so that a control of it says nothing"
+        msg = f"arm {arm.name!r} adds a random direction, so a random control of it is not informative"
         raise ValueError(msg)
     by_dims: dict[object, list[AnyAddition]] = {}
     for each in likes:
@@ -279,12 +279,12 @@ def _require_doses(doses: Sequence[float]) -> None:
             raise ValueError(msg)
     if not doses or 0 in doses or len(set(doses)) < len(doses):
         msg = (
-            f"doses is {tuple(doses)!r}; valid: numbers that differ, none of them 0 (the unsteered arm is "
-            "dose 0)"
+            f"doses is {tuple(doses)!r}; valid: different numbers, none of them 0 (the dose of the unsteered "
+            "arm is 0)"
         )
         raise ValueError(msg)
 
 
-def _spelt(dose: float) -> str:
-    """Write a dose as arms are named: a-z, 0-9, _ and -."""
+def _in_a_name(dose: float) -> str:
+    """Return a dose in the characters of arm names: a-z, 0-9, _ and -."""
     return f"{dose:g}".replace("-", "minus").replace("+", "").replace(".", "_")

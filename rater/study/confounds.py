@@ -31,9 +31,9 @@ class Confound:
     cue: str
     """One of `TEXT_CUES`, or how texts were assigned to booklets, such as their position."""
     first: str
-    """An arm."""
+    """First arm."""
     second: str
-    """The arm it was compared with."""
+    """Second arm."""
     auc: float
     """The probability that a text of the first arm has more of it than one of the second; 0.5 is chance."""
     low: float | None
@@ -42,15 +42,15 @@ class Confound:
     p: float
     """Adjusted for all properties and pairs of arms (Holm)."""
     is_declared: bool
-    """Whether the study file declared it; otherwise it was acknowledged at publication."""
+    """True if the study file declared it, False if it was acknowledged at publication."""
 
     @property
     def is_of_texts(self) -> bool:
-        """Whether it belongs to the texts; otherwise chance assigned the texts unevenly."""
+        """True if it is a property of texts, False if it is a chance imbalance of the assignment."""
         return self.cue in TEXT_CUES
 
     def as_dict(self) -> dict[str, object]:
-        """Return the fields as JSON takes them."""
+        """Return the fields for JSON."""
         return asdict(self)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Give every declaration its manners: frozen, strict about unknown fields, and texts of a sane length."""
+"""Base model of a study: frozen, forbids unknown fields, and limits the length of texts."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Str
 from pydantic_core import PydanticCustomError
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""Control characters except tab and line ends: databases refuse NUL, and terminals obey escapes."""
+"""Control characters except tab and line ends: databases refuse NUL, and terminals execute escapes."""
 
 
 def _require_no_control_characters(text: str) -> str:
@@ -33,31 +33,31 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=MAX_NAM
 
 
 def _require_order(value: object) -> object:
-    """Refuse a set, whose order changes and with it the study's hash, and a value without brackets."""
+    """Refuse a set, because its order and thus the hash of the study varies, and a value without brackets."""
     if isinstance(value, list | tuple):
         return value
     raise PydanticCustomError("tuple_type", "a list, in brackets")
 
 
 InOrder = BeforeValidator(_require_order)
-"""Goes with a tuple field that is written as a list or a tuple, and nothing else."""
+"""Validator of a tuple field: accepts a list or a tuple."""
 
 
 class Declaration(BaseModel):
-    """A frozen part of a study that refuses fields it does not know."""
+    """A frozen part of a study that forbids unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def __hash__(self) -> int:
-        # pydantic's own hash fails on dictionaries; equal declarations may hold theirs in different orders
+        # pydantic's own hash fails on dictionaries, and equal dictionaries may differ in order
         return hash(json.dumps(self.model_dump(mode="json"), sort_keys=True))
 
 
 def require_different(field: str, values: Iterable[str], hint: str) -> None:
-    """Refuse a value that comes twice.
+    """Refuse duplicate values.
 
     Raises:
-        ValueError: it does; pydantic gives the message a place.
+        ValueError: If a value occurs twice; pydantic adds the place.
     """
     twice = [value for value, count in Counter(values).items() if count > 1]
     if twice:

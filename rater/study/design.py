@@ -1,8 +1,8 @@
 """The plan and the design: who rates how much, and what each booklet contains.
 
-A booklet is made of *sets*. A set is, for one prompt, one completion of every arm or, where two texts are
-shown together, one pair of every two arms; so each rater meets all arms equally often within each prompt,
-which the primary test needs.
+A booklet consists of *sets*. A set contains, for one prompt, one completion of each arm or, if trials show
+two texts, one pair of each two arms. Each rater therefore sees all arms equally often within each prompt, as
+the primary test requires.
 """
 
 from dataclasses import dataclass
@@ -17,22 +17,22 @@ Asking = Literal["together", "blocks", "one_per_rater"]
 
 
 class Plan(Declaration):
-    """How many raters are planned, how many texts each of them rates, and how they are asked."""
+    """The number of raters, the number of texts per rater, and the arrangement of questions."""
 
     raters: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """How many booklets are dealt, one for each planned rater; by default 12. (experimenter)"""
+    """Number of planned raters, one booklet each; by default 12. (experimenter)"""
     ratings_per_item: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """How often each text is rated, from which the number of raters follows. (experimenter)"""
+    """Number of ratings per text, which determines the number of raters. (experimenter)"""
     items_per_rater: Annotated[int, Field(ge=1, le=1_000)] | None = None
-    """How many trials a rater sees, without repeats and checks; by default one set of each prompt: one text
-    of each arm, or one pair of each two arms. (experimenter)"""
+    """Number of trials per rater, without repeats and attention checks; by default one set of each prompt:
+    one text of each arm, or one pair of each two arms. (experimenter)"""
     asking: Asking = "together"
-    """How several dimensions are asked: under each text together, in blocks of texts, each with one of them,
-    or each rater only one of them. (experimenter)"""
+    """Arrangement of several dimensions: all under each text, one per block of texts, or one per rater.
+    (experimenter)"""
     repeats: Annotated[int, Field(ge=0, le=100)] = 0
-    """How many of a rater's trials are shown a second time, for test and retest. (experimenter)"""
+    """Number of trials per rater that are shown twice, for test–retest reliability. (experimenter)"""
     checks: Annotated[tuple[Check, ...], Field(max_length=20), InOrder] = ()
-    """Trials with known answers, one of each in every booklet. (experimenter)"""
+    """Attention checks; each booklet contains all of them. (experimenter)"""
 
 
 def set_size(n_arms: int, *, is_pairwise: bool) -> int:
@@ -42,11 +42,11 @@ def set_size(n_arms: int, *, is_pairwise: bool) -> int:
 
 @dataclass(frozen=True)
 class Design:
-    """The counts that booklets are dealt from."""
+    """The numbers that determine the booklets."""
 
     n_raters: int
     items_per_rater: int
-    """Trials of a booklet, without repeats and checks."""
+    """Trials per booklet, without repeats and attention checks."""
     n_prompts: int
     n_arms: int
     n_samples: int
@@ -57,24 +57,25 @@ class Design:
     n_checks: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse counts that no balanced booklet has.
+        """Validate that balanced booklets exist.
 
         Raises:
-            ValueError: a booklet cannot hold whole sets, would need a text twice, or cannot repeat so many.
+            ValueError: If a booklet cannot contain whole sets, would contain a text twice, or has too many
+                repeats.
         """
         unit = self.set_size * self.n_blocks
-        most = self.most_sets // self.n_blocks * unit
-        if most == 0:
+        maximum = self.max_sets // self.n_blocks * unit
+        if maximum == 0:
             msg = (
                 f"sampling.samples_per_prompt is {self.n_samples}, but a rater needs {self.samples_per_set} "
-                f"samples of a prompt for one set and {self.n_blocks} sets; raise it, or name more prompts"
+                f"samples of a prompt for one set and {self.n_blocks} sets; raise it, or add prompts"
             )
             raise ValueError(msg)
-        if self.items_per_rater % unit or not 0 < self.items_per_rater <= most:
-            nearby = min(max(unit, self.items_per_rater // unit * unit), most)
+        if self.items_per_rater % unit or not 0 < self.items_per_rater <= maximum:
+            nearby = min(max(unit, self.items_per_rater // unit * unit), maximum)
             msg = (
                 f"plan.items_per_rater is {self.items_per_rater}, but a rater sees {self._equally} equally "
-                f"often{self._in_each_block} and no text twice; valid: a multiple of {unit} up to {most}, "
+                f"often{self._in_each_block} and no text twice; valid: a multiple of {unit} up to {maximum}, "
                 f"such as {nearby}"
             )
             raise ValueError(msg)
@@ -97,53 +98,53 @@ class Design:
 
     @property
     def set_size(self) -> int:
-        """The number of trials of a set."""
+        """The number of trials in a set."""
         return set_size(self.n_arms, is_pairwise=self.is_pairwise)
 
     @property
     def samples_per_set(self) -> int:
-        """How many samples of a prompt a set needs: rounds of a round robin, if its arms meet in pairs."""
+        """The number of samples of a prompt in a set; for pairs, the rounds of a round-robin tournament."""
         if not self.is_pairwise:
             return 1
         return self.n_arms - 1 if self.n_arms % 2 == 0 else self.n_arms
 
     @property
-    def most_sets(self) -> int:
-        """How many sets a booklet can hold without showing a text twice."""
+    def max_sets(self) -> int:
+        """The maximum number of sets in a booklet that shows no text twice."""
         return self.n_prompts * (self.n_samples // self.samples_per_set)
 
     @property
     def n_blocks(self) -> int:
-        """How many runs of trials a booklet has, each asking one dimension; 1 if all are asked alike."""
+        """The number of blocks of trials, which ask one dimension each; 1 if there are no blocks."""
         return self.n_dimensions if self.asking == "blocks" else 1
 
     @property
     def sets_per_rater(self) -> int:
-        """How many sets a booklet holds."""
+        """The number of sets in a booklet."""
         return self.items_per_rater // self.set_size
 
     @property
     def trials_per_rater(self) -> int:
-        """How many trials a booklet holds, with repeats and checks."""
+        """The number of trials in a booklet, with repeats and attention checks."""
         return self.items_per_rater + self.n_repeats + self.n_checks
 
     @property
     def n_completions(self) -> int:
-        """How many completions there are to rate."""
+        """The number of completions."""
         return self.n_prompts * self.n_arms * self.n_samples
 
     @property
     def answers_per_trial(self) -> int:
-        """How many dimensions a trial asks."""
+        """The number of dimensions that a trial asks."""
         return self.n_dimensions if self.asking == "together" else 1
 
     @property
     def answers_per_rater(self) -> int:
-        """How many answers a finished booklet has, those to repeats and checks too."""
+        """The number of answers in a complete booklet, with repeats and attention checks."""
         return self.trials_per_rater * self.answers_per_trial
 
     @property
     def ratings_per_item(self) -> float:
-        """How often each completion is shown on average, repeats aside."""
+        """The mean number of times that each completion is shown, without repeats."""
         shown = 2 if self.is_pairwise else 1
         return self.n_raters * self.items_per_rater * shown / self.n_completions

@@ -1,4 +1,4 @@
-"""Say what is odd in a study that can be run as it stands, and is perhaps not what was meant."""
+"""Warnings about valid studies that are probably not as intended."""
 
 import ast
 import io
@@ -13,11 +13,11 @@ from rater.study.model_checks import strength_is_zero
 from rater.study.study import Study
 from rater.study.visit import MTURK
 
-_NO_PART = frozenset({tokenize.NL, tokenize.COMMENT})
+_IGNORED_TOKENS = frozenset({tokenize.NL, tokenize.COMMENT})
 
 
 def remarks(study: Study, file: Path) -> Iterator[str]:
-    """Name what may be a slip, in a sentence each; none of it keeps the study from being run."""
+    """Yield one sentence for each likely mistake; none of them prevents a study from running."""
     for number, arm in enumerate(study.arms):
         for index, addition in enumerate(arm.additions if isinstance(arm, Steered) else ()):
             if strength_is_zero(addition):
@@ -25,11 +25,11 @@ def remarks(study: Study, file: Path) -> Iterator[str]:
                     (name for name in ("coeff", "relative") if getattr(addition, name, None) == 0), "like"
                 )
                 what = "has strength 0" if field == "like" else "is 0"
-                yield f"arms[{number}].additions[{index}].{field} {what}, so that it adds nothing."
+                yield f"arms[{number}].additions[{index}].{field} {what}, so it adds nothing."
     yield from _equal_texts(study)
     for prompt in _joined(file, study.prompts):
         yield (
-            f"The prompt {prompt!r} is written as two texts without a space where they meet: is a comma "
+            f"The prompt {prompt!r} is written as two strings without a space between them: is a comma "
             "missing between two prompts?"
         )
     yield from _odd_prompts(study)
@@ -42,74 +42,73 @@ def remarks(study: Study, file: Path) -> Iterator[str]:
         )
     yield from _odd_visits(study)
     if len(study.prompts) == 1:
-        yield "There is one prompt, so that nothing can be said of what other prompts would give."
+        yield "There is only one prompt, so results cannot generalise to other prompts."
     if study.n_raters == 1:
-        yield "There is one rater, so that nothing can be said of what other people would answer."
+        yield "There is only one rater, so results cannot generalise to other raters."
 
 
 def _equal_texts(study: Study) -> Iterator[str]:
-    """Warn of texts that are equal however the model writes: greedy sampling, and arms declared alike."""
+    """Warn about identical texts: greedy sampling, and arms with identical declarations."""
     sampling = study.sampling
     is_greedy = sampling.temperature == 0 or sampling.top_k == 1
     if is_greedy and sampling.samples_per_prompt > 1 and any(not isinstance(a, Outside) for a in study.arms):
         setting = "temperature is 0" if sampling.temperature == 0 else "top_k is 1"
         yield (
-            f"sampling.{setting}, so that all {sampling.samples_per_prompt} samples of a prompt are the same "
-            "text in each arm; valid here: samples_per_prompt=1."
+            f"sampling.{setting} (greedy decoding), so all {sampling.samples_per_prompt} samples of a prompt "
+            "are identical in each arm; set samples_per_prompt=1."
         )
-    alike: dict[str, str] = {}
+    arm_of: dict[str, str] = {}
     for arm in study.arms:
-        what = repr(arm.model_dump(mode="json", exclude={"name", "dose"}))
-        other = None if isinstance(arm, Outside) else alike.setdefault(what, arm.name)
+        declaration = repr(arm.model_dump(mode="json", exclude={"name", "dose"}))
+        other = None if isinstance(arm, Outside) else arm_of.setdefault(declaration, arm.name)
         if other not in {None, arm.name}:
-            yield f"The arms {other} and {arm.name} are declared alike, so that their texts are the same."
+            yield f"The arms {other} and {arm.name} have the same declaration, so their texts are identical."
 
 
 def _odd_visits(study: Study) -> Iterator[str]:
-    """Warn of what strands raters of a recruitment site, or misleads them about their time."""
+    """Warn about settings that block or underpay raters of a recruitment platform."""
     site = study.recruitment
     if site is not None and study.booklet_hours is None:
         yield (
-            "recruitment is declared and booklet_hours is not: whoever closes the browser half-way holds a "
-            "place for ever, so the study may never fill up. A value of 2 to 24 suits most studies."
+            "recruitment is set but booklet_hours is not: a rater who drops out keeps their place, so the "
+            "study may never be completed. A value of 2 to 24 suits most studies."
         )
     if site is not None and site.person == MTURK.person and {"assignmentId", "hitId"} & set(site.keep):
         yield (
-            "Mechanical Turk adds workerId to an ExternalQuestion alone, which it shows in a frame, and from "
-            "which these pages cannot submit a HIT. Use a survey-link HIT with a code, and put workerId into "
-            "its link as docs/raters.md shows."
+            "Mechanical Turk adds workerId only to an ExternalQuestion, which it shows in a frame from which "
+            "these pages cannot submit a HIT. Use a survey-link HIT with a code, and add workerId to its "
+            "link as docs/raters.md shows."
         )
     if site is not None and not any((study.endings.finished.code, study.endings.finished.url)):
-        yield "recruitment is declared and endings.finished has neither code nor url: raters cannot be paid."
+        yield "recruitment is set but endings.finished has neither code nor url: raters cannot be paid."
     expected = forecast(study).minutes_per_rater
     if study.minutes is not None and not expected / 2 <= study.minutes <= expected * 2:
         yield (
-            f"minutes is {study.minutes}, but reading and answering everything is estimated to take "
-            f"{expected:.0f} minutes."
+            f"minutes is {study.minutes}, but the estimated duration of a session is {expected:.0f} minutes."
         )
 
 
 def _odd_prompts(study: Study) -> Iterator[str]:
-    """Warn of prompts that end in a space, where most tokenizers expect the next word to bring its own."""
+    """Warn about prompts that end in a space: most tokenizers attach the space to the next word."""
     ends = [number for number, prompt in enumerate(study.prompts) if prompt[-1:] in {" ", "\t"}]
     if ends and not study.chat:
         others = f" ({len(ends)} prompts in all)" if len(ends) > 1 else ""
         yield (
-            f"prompts[{ends[0]}] ends in a space{others}: most models then continue worse, since their "
-            "tokens begin with the space."
+            f"prompts[{ends[0]}] ends in a space{others}: most models continue such prompts worse, because "
+            "their tokens begin with the space."
         )
 
 
 def _joined(file: Path, prompts: Iterable[str]) -> list[str]:
-    """Find prompts that Python joined from two literals, as it does where a comma was forgotten.
+    """Find prompts that Python concatenated from two literals, as it does if a comma is missing.
 
-    Whoever breaks a long prompt over two lines leaves a space where it goes on.
+    A long prompt that is deliberately split over two lines has a space between its parts.
     """
     with tokenize.open(file) as source:
         tokens = [
             token
             for token in tokenize.generate_tokens(io.StringIO(source.read()).readline)
-            if token.type not in _NO_PART
+            if token.type not in _IGNORED_TOKENS
         ]
     texts = [ast.literal_eval(token.string) if token.type == tokenize.STRING else None for token in tokens]
     joints = {

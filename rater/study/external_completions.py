@@ -14,29 +14,29 @@ from rater.tables import SUFFIXES, Dialect, Table, read_content
 
 _NEEDED = ("prompt", "arm", "text")
 _READ = (*_NEEDED, "sample")
-_MOST_CHARACTERS = 20_000
-"""Of a text that people are to read."""
+_MAX_CHARACTERS = 20_000
+"""Maximum length of a text that people rate."""
 _INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}
-"""Unicode's categories of characters of which nobody sees anything: blanks, and those of no width."""
+"""Unicode categories of invisible characters: white space, and characters without width."""
 
 
 class Line(NamedTuple):
-    """A completion of the file, with its place there."""
+    """A completion, with its place in the file."""
 
     where: str
     """The file and the place, for messages."""
     place: str
-    """The place alone, such as "line 3"."""
+    """The place, such as "line 3"."""
     prompt: str
     text: str
     sample: int | None
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file whose name says that it can hold completions.
+    """Read a file of completions.
 
     Raises:
-        StudyError: it does not, or cannot be read.
+        StudyError: If its suffix is not supported, or if it cannot be read.
     """
     if path.with_suffix("" if path.suffix == ".gz" else path.suffix).suffix.lower() not in SUFFIXES:
         msg = f"{path} is not a file of completions; valid: one that ends in {listed(SUFFIXES)}"
@@ -48,16 +48,16 @@ def read_bytes(path: Path) -> bytes:
         hint = nearest(path.name, close) if close else ""
         msg = (
             f"The completions in {path} cannot be read: {error.strerror or error}.{hint} "
-            "A path starts in the folder of the study file."
+            "Paths are relative to the folder of the study file."
         )
         raise StudyError(msg) from error
 
 
 def lines_of_arm(path: Path, content: bytes, arm: str) -> list[Line]:
-    """Read the lines of one arm; those of others are left alone.
+    """Read the lines of one arm; those of other arms are ignored.
 
     Raises:
-        StudyError: the content is not what a file of completions holds; with file and line.
+        StudyError: If the content is not valid; with file and line.
     """
     try:
         table = read_content(str(path), content, Dialect(skips_blanks=False))
@@ -87,9 +87,8 @@ def _require_columns(table: Table) -> None:
         if name not in names:
             close = nearest(name, [other for other in names if other not in _NEEDED])
             hint = close.replace("Did you mean", "Is it") if close.startswith(" Did you mean") else ""
-            msg = (
-                f"{table.source} has no {name!r}; valid: {', '.join(_NEEDED)} and, if you like, sample.{hint}"
-            )
+            needed = ", ".join(_NEEDED)
+            msg = f"{table.source} has no column {name!r}; valid: {needed} and, optionally, sample.{hint}"
             raise StudyError(msg)
 
 
@@ -100,11 +99,11 @@ def _require_text(where: str, name: str, value: object) -> str:
     if all(unicodedata.category(character) in _INVISIBLE for character in value):
         msg = f"{where} has an empty {name}; valid: a text that people can read."
         raise StudyError(msg)
-    if len(value) > _MOST_CHARACTERS:
-        msg = f"{where} has a {name} of {len(value):,} characters; valid: at most {_MOST_CHARACTERS:,}."
+    if len(value) > _MAX_CHARACTERS:
+        msg = f"{where} has a {name} of {len(value):,} characters; valid: at most {_MAX_CHARACTERS:,}."
         raise StudyError(msg)
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        msg = f"{where} has a {name} with NUL or half a character in it; valid: whole Unicode characters."
+        msg = f"{where} has a {name} that contains NUL or an unpaired surrogate; valid: Unicode text."
         raise StudyError(msg)
     return value
 
@@ -121,13 +120,13 @@ def _sample(where: str, value: object) -> int | None:
 
 
 def short(value: object) -> str:
-    """Quote a value, cut where it is long."""
+    """Return the `repr` of a value, shortened to 80 characters."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 class Place(NamedTuple):
-    """Which completion of an arm: prompt (from 0) and sample (from 0)."""
+    """The prompt and the sample number of a completion, both from 0."""
 
     prompt_index: int
     sample: int
@@ -135,7 +134,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class OutsideTexts:
-    """An arm's completions, and what tells their file from any other."""
+    """The completions of an arm, and the SHA-256 of their file."""
 
     sha256: str
     texts: Mapping[Place, str]
@@ -144,19 +143,19 @@ class OutsideTexts:
 def read_outside(
     arm: Outside, folder: Path, prompts: Sequence[str], *, samples_per_prompt: int
 ) -> OutsideTexts:
-    """Read an arm's completions: one for each prompt and sample of the study, no more and no fewer.
+    """Read the completions of an arm: exactly one for each prompt and sample of the study.
 
-    Lines of other arms are left alone, so that one file may serve several. Without samples in the file, those
-    of a prompt are numbered as they come.
+    Lines of other arms are ignored, so that one file can serve several arms. If the file has no sample
+    numbers, samples of a prompt are numbered in the order of the lines.
 
     Args:
-        arm: names the file.
-        folder: where the study file is; the arm's path starts there.
-        prompts: the study's.
-        samples_per_prompt: how many completions each prompt needs.
+        arm: The arm, with the path of the file.
+        folder: The folder of the study file; the path is relative to it.
+        prompts: The prompts of the study.
+        samples_per_prompt: The number of completions of each prompt.
 
     Raises:
-        StudyError: the file cannot be read, is not what its study declares, or changed; with file and line.
+        StudyError: If the file cannot be read, does not match the study, or has changed; with file and line.
     """
     path = folder / arm.path
     content = read_bytes(path)
@@ -164,7 +163,7 @@ def read_outside(
     if arm.sha256 is not None and arm.sha256 != found:
         msg = (
             f"{path} has changed: its SHA-256 is {found}, but the arm {arm.name!r} declares {arm.sha256}. "
-            "Put the old file back, or declare the new one in a study of another name."
+            "Restore the old file, or declare the new one in a study with another name."
         )
         raise StudyError(msg)
     texts = _by_place(lines_of_arm(path, content, arm.name), prompts, samples_per_prompt)
@@ -173,7 +172,7 @@ def read_outside(
 
 
 def _by_place(lines: Sequence[Line], prompts: Sequence[str], samples_per_prompt: int) -> dict[Place, str]:
-    """Give each text its place; refuse one that has none or shares it, and a place that stays empty."""
+    """Return each text by prompt and sample; refuse unknown prompts, duplicates and missing texts."""
     index_of = _Prompts(prompts)
     is_numbered = lines[0].sample is not None
     texts: dict[Place, str] = {}
@@ -183,17 +182,21 @@ def _by_place(lines: Sequence[Line], prompts: Sequence[str], samples_per_prompt:
         index = index_of.find(line)
         if (line.sample is not None) != is_numbered:
             has = "no" if is_numbered else "a"
-            msg = f"{line.where} has {has} sample, unlike {lines[0].place}; number all samples or none."
+            msg = (
+                f"{line.where} has {has} sample number, unlike {lines[0].place}; number all samples or none."
+            )
             raise StudyError(msg)
         place = Place(index, n_seen[index] if line.sample is None else line.sample)
         n_seen[index] += 1
         if place in texts:
-            msg = f"{line.where} has the prompt, arm and sample of {taken[place]}; take one of the two out."
+            msg = (
+                f"{line.where} has the same prompt, arm and sample as {taken[place]}; remove one of the two."
+            )
             raise StudyError(msg)
         if place.sample >= samples_per_prompt:
             msg = (
                 f"{line.where} is sample {place.sample} of its prompt, but sampling.samples_per_prompt is "
-                f"{samples_per_prompt} (they count from 0); raise that, or take the line out."
+                f"{samples_per_prompt} (samples are numbered from 0); raise it, or remove the line."
             )
             raise StudyError(msg)
         texts[place], taken[place] = line.text, line.place
@@ -201,7 +204,7 @@ def _by_place(lines: Sequence[Line], prompts: Sequence[str], samples_per_prompt:
 
 
 def _require_all(
-    lack: str, texts: Mapping[Place, str], prompts: Sequence[str], samples_per_prompt: int
+    missing_text: str, texts: Mapping[Place, str], prompts: Sequence[str], samples_per_prompt: int
 ) -> None:
     missing = [
         Place(index, sample)
@@ -213,14 +216,14 @@ def _require_all(
         first = missing[0]
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         msg = (
-            f"{lack} for prompts[{first.prompt_index}] {short(prompts[first.prompt_index])}, sample "
+            f"{missing_text} for prompts[{first.prompt_index}] {short(prompts[first.prompt_index])}, sample "
             f"{first.sample}{more}; sampling.samples_per_prompt is {samples_per_prompt}."
         )
         raise StudyError(msg)
 
 
 class _Prompts:
-    """The study's prompts, found by a line's prompt: as it is written, or else as people see it."""
+    """The prompts of a study, by their exact text or else by their visible text."""
 
     def __init__(self, prompts: Sequence[str]) -> None:
         self._prompts = prompts
@@ -230,17 +233,17 @@ class _Prompts:
             self._seen.setdefault(normalise_name(prompt), []).append(index)
 
     def find(self, line: Line) -> int:
-        """Return the index of a line's prompt.
+        """Return the index of the prompt of a line.
 
         Raises:
-            StudyError: If the study lacks it, or has several that look like it.
+            StudyError: If the study does not have the prompt, or has several that look like it.
         """
         if line.prompt in self._exact:
             return self._exact[line.prompt]
         alike = self._seen.get(normalise_name(line.prompt), [])
         if len(alike) == 1:
             return alike[0]
-        msg = f"{line.where} has the prompt {short(line.prompt)}, which the study lacks."
+        msg = f"{line.where} has the prompt {short(line.prompt)}, which is not a prompt of the study."
         if alike:
             places = " and ".join(f"prompts[{index}]" for index in alike)
             msg += f" It looks like {places}; copy it from the study file."
@@ -251,5 +254,4 @@ class _Prompts:
 
 def _close(prompt: str, prompts: Sequence[str]) -> str:
     hint = nearest(prompt[:500], prompts)
-    letter_by_letter = " Copy prompts from the study file, letter by letter."
-    return hint if hint.startswith(" Did you mean") else letter_by_letter
+    return hint if hint.startswith(" Did you mean") else " Copy the exact prompts from the study file."

@@ -1,4 +1,4 @@
-"""Foresee what a study costs: completions, tokens, seconds of a machine and minutes of people."""
+"""Estimates of the cost of a study: completions, tokens, generation time, and minutes per rater."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,12 +9,12 @@ from rater.study.study import Study
 
 TOKENS_PER_WORD = 1.3
 TOKENS_PER_SECOND = 100.0
-"""What the embedded model generates on two ordinary CPU cores, batched; measured, roughly."""
+"""Throughput of the embedded model on two CPU cores with batches; a rough measurement."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a study would cost, in counts, seconds and minutes."""
+    """The estimated cost of a study."""
 
     n_arms: int
     n_prompts: int
@@ -26,26 +26,26 @@ class Forecast:
     n_trials: int
     ratings_per_completion: float
     minutes_per_rater: float
-    """From consent to the last page, of everything that is read and asked."""
+    """From consent to the last page, including all reading."""
     minutes_per_trial: float
     study_hash: str
 
     def as_dict(self) -> dict[str, object]:
-        """Return the figures by name."""
+        """Return the estimates by name."""
         return asdict(self)
 
 
 def forecast(study: Study, mean_characters: Mapping[str, float] | None = None) -> Forecast:
-    """Work out a study's costs; times are estimates from the constants of this module.
+    """Estimate the cost of a study; times are based on the constants of this module.
 
     Args:
-        study: what is to be done.
-        mean_characters: how long the texts of an arm are on average, without their prompts, where that is
-            known; of other arms, texts are taken to be as long as they may become.
+        study: The study.
+        mean_characters: The mean length of the texts of an arm in characters, without prompts, if it is
+            known; texts of other arms are assumed to have the maximum length.
     """
-    n_outside = sum(isinstance(arm, Outside) for arm in study.arms)
-    n_made = study.n_completions * (len(study.arms) - n_outside) // len(study.arms)
-    n_tokens = n_made * study.sampling.max_new_tokens
+    n_external = sum(isinstance(arm, Outside) for arm in study.arms)
+    n_generated = study.n_completions * (len(study.arms) - n_external) // len(study.arms)
+    n_tokens = n_generated * study.sampling.max_new_tokens
     design = study.design
     words = _words_per_trial(study, mean_characters or {})
     trial_s = seconds_per_trial(study, words, n_questions=design.answers_per_trial)
@@ -68,12 +68,11 @@ def forecast(study: Study, mean_characters: Mapping[str, float] | None = None) -
 
 def _words_per_trial(study: Study, mean_characters: Mapping[str, float]) -> float:
     words = [_words_per_text(study, mean_characters.get(arm)) for arm in study.arm_names]
-    n_texts = 2 if study.is_pairwise else 1
-    return n_texts * sum(words) / len(words)
+    return study.n_texts * sum(words) / len(words)
 
 
 def _words_per_text(study: Study, mean_characters: float | None) -> float:
-    """Count the words of a prompt with its text; a known text's by its letters, as the landing page does."""
+    """Return the number of words of a prompt with its text; from the number of characters if it is known."""
     if mean_characters is not None:
         of_prompts = sum(map(len, study.prompts)) / len(study.prompts)
         return (of_prompts + mean_characters) / CHARACTERS_PER_WORD

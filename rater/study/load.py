@@ -66,7 +66,7 @@ _DECLARED: dict[str, type] = {
     )
 }
 _TAGS = arms.TAGS | set(scales.CLASS_NAMES) | practice_and_checks.CHECK_KINDS
-"""What pydantic adds to a place to say which of several kinds it took the value for."""
+"""Tags that pydantic adds to the place of a value, for the class that it chose."""
 _KINDS = {
     "authored": "AttentionCheck",
     "shuffled": "ShuffledWords",
@@ -101,7 +101,7 @@ _VALID = {
     "tuple_type": "a list, in brackets: [x, y], or [x] for one",
     "value_error": "{error}",
 }
-"""What would be valid, by pydantic's type of error; another type keeps pydantic's own words."""
+"""The valid values, by pydantic's type of error; other types keep pydantic's message."""
 _PATTERNS = {
     r"^[a-z0-9][a-z0-9_-]*$": "a-z, 0-9, _ and -, starting with a letter or digit, such as 'texts-2'",
     r"^[A-Za-z][A-Za-z0-9_]{0,63}$": "a letter, then letters, digits and _, such as 'PROLIFIC_PID'",
@@ -116,17 +116,17 @@ _PATTERNS = {
         "'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' of an empty file"
     ),
 }
-"""What would be valid, by the pattern that a text must have."""
+"""The valid values, by the pattern that a text must match."""
 
 
 def explain(error: ValidationError) -> list[str]:
-    """Put each problem of a failed validation in one line, in the order of the fields."""
+    """Return one line for each problem of a failed validation, in the order of the fields."""
     details = error.errors(include_url=False)
-    return [_problem(error.title, detail) for detail in details if not _follows_from_another(detail)]
+    return [_problem(error.title, detail) for detail in details if not _is_consequence(detail)]
 
 
-def _follows_from_another(detail: ErrorDetails) -> bool:
-    """Say whether a list is only too short for pydantic because an element of it is not valid."""
+def _is_consequence(detail: ErrorDetails) -> bool:
+    """Return whether pydantic reports a list as too short only because one of its elements is invalid."""
     if detail["type"] != "too_short":
         return False
     return bool(len(detail["input"]) >= detail["ctx"]["min_length"])
@@ -135,13 +135,13 @@ def _follows_from_another(detail: ErrorDetails) -> bool:
 def _problem(title: str, detail: ErrorDetails) -> str:
     place = _place(title, detail["loc"])
     if detail["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        return f"{place} is not a field here.{_hint(str(detail['loc'][-1]), _home(title, detail))}"
+        return f"Unknown field {place}.{_hint(str(detail['loc'][-1]), _home(title, detail))}"
     if detail["type"] in {"missing", "missing_argument"}:
         return f"{place} is missing."
     if detail["type"] == "unexpected_positional_argument":
         return f"{place} is given without its name; write {title}(…, {place}={_short(detail['input'])})."
     if detail["type"] == "value_error" and (not place or isinstance(detail["input"], BaseModel | Mapping)):
-        return _sentence(": ".join(filter(None, [place, str(detail["ctx"]["error"])])))  # fields do not agree
+        return _sentence(": ".join(filter(None, [place, str(detail["ctx"]["error"])])))  # inconsistent fields
     if detail["type"] in {"too_short", "too_long"}:
         return f"{place} has {len(detail['input'])}; valid: {_sentence(_valid(detail))}"
     return f"{place} is {_short(detail['input'])}; valid: {_sentence(_valid(detail))}"
@@ -164,16 +164,16 @@ def _valid(detail: ErrorDetails) -> str:
 
 
 def _place(title: str, loc: tuple[int | str, ...]) -> str:
-    """Write a place as Python would reach it: ``arms[1].additions[0].coeff``."""
+    """Return a place as a Python expression: ``arms[1].additions[0].coeff``."""
     fields = _fields(title)
     if loc and isinstance(loc[0], int) and loc[0] < len(fields):
-        loc = (fields[loc[0]], *loc[1:])  # a dataclass's argument without a name
+        loc = (fields[loc[0]], *loc[1:])  # a positional argument of a dataclass
     parts = [part for part in loc if part not in _TAGS]
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
 
 
 def _home(title: str, detail: ErrorDetails) -> str:
-    """Name the class that an unknown field was given to: the last tag on the way, or the one being made."""
+    """Return the name of the class that has the unknown field: the last tag of the place, or the title."""
     tags = [_KINDS.get(str(part), str(part)) for part in detail["loc"] if part in _TAGS]
     return tags[-1] if tags else title
 
@@ -181,7 +181,9 @@ def _home(title: str, detail: ErrorDetails) -> str:
 def _fields(title: str) -> list[str]:
     declared = _DECLARED.get(title)
     if dataclasses.is_dataclass(declared):
-        own = declared.__annotations__  # as they are written: without names first, inherited ones last
+        own = (
+            declared.__annotations__
+        )  # in the order of the source: positional ones first, inherited ones last
         fields = sorted(dataclasses.fields(declared), key=lambda each: (each.kw_only, each.name not in own))
         return [each.name for each in fields]
     return list(declared.model_fields) if declared and issubclass(declared, BaseModel) else []
@@ -197,15 +199,15 @@ def _short(value: object) -> str:
 
 
 def load_study(path: Path) -> Study:
-    """Run a study file and return the `Study` it calls `study`, with the hashes of what lies beside it.
+    """Run a study file and return its `study`, with the hashes of its files of external completions.
 
     Raises:
-        StudyError: there is no such file, it fails, what it declares is not a valid study, or a file of
-            completions that it names does not fit it.
+        StudyError: If the file does not exist or fails, if its study is not valid, or if a file of external
+            completions does not match the study.
     """
     if path.is_dir():
         files = sorted(str(file) for file in path.glob("*.py"))
-        such = f", such as {files[0]}" if files else " (there is none in it)"
+        such = f", such as {files[0]}" if files else " (it contains none)"
         msg = f"{path} is a folder; name a study file{such}."
         raise StudyError(msg)
     if not path.is_file():
@@ -215,7 +217,9 @@ def load_study(path: Path) -> Study:
         msg = f"There is no study file {path}.{nearest(str(path), valid) if valid else ''}"
         raise StudyError(msg)
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what it prints is no part of a command's result
+        with contextlib.redirect_stdout(
+            sys.stderr
+        ):  # prints of the study file are not part of the output of a command
             names = runpy.run_path(str(path))
     except ValidationError as error:
         problems = "\n".join(f"  {problem}" for problem in explain(error))
@@ -224,8 +228,8 @@ def load_study(path: Path) -> Study:
     except (Exception, SystemExit) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         place = _place_in(path, error)
-        said = ": ".join(filter(None, (type(error).__name__, reason)))
-        msg = "\n  ".join(filter(None, (f"{place.name} fails with {said}", place.source)))
+        cause = ": ".join(filter(None, (type(error).__name__, reason)))
+        msg = "\n  ".join(filter(None, (f"{place.name} fails with {cause}", place.source)))
         raise StudyError(msg) from error
     return _with_hashes(_study_in(path, names), path.parent)
 
@@ -242,7 +246,7 @@ def _study_in(path: Path, names: dict[str, object]) -> Study:
 
 
 def _with_hashes(study: Study, folder: Path) -> Study:
-    """Let the study's own hash cover the files of completions that it names; all are checked on the way."""
+    """Validate files of external completions, and add their hashes, so that the study's hash covers them."""
     samples = study.sampling.samples_per_prompt
     arms = [
         arm.model_copy(
@@ -258,7 +262,7 @@ def _with_hashes(study: Study, folder: Path) -> Study:
 
 
 class _Place(NamedTuple):
-    """Where a study file fails: the file with its line, and what stands there."""
+    """The place of an error in a study file: the file with the line number, and the line."""
 
     name: str
     source: str

@@ -20,19 +20,19 @@ from rater.study.arms import Steered
 from rater.study.study import Study
 
 HOOKS = ("hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_attn_out", "hook_mlp_out")
-"""The hook points of a block at which the residual stream, or what is added to it, can be changed."""
+"""The hook points of a block at which the residual stream, or an update to it, can be changed."""
 _BLOCK = re.compile(r"blocks\.(\d+)\.(.*)", re.DOTALL)
 
 
 def require_hook_points(study: Study, n_layers: int | None) -> None:
-    """Refuse an addition at a hook point that no model has, or at a layer that this one lacks.
+    """Refuse an addition at an unknown hook point, or at a layer that the model does not have.
 
     Args:
-        study: the study.
-        n_layers: the number of the model's layers; None if it is not known yet.
+        study: The study.
+        n_layers: The number of layers of the model; None if it is not known yet.
 
     Raises:
-        StudyError: with the addition's place and arm, and what is valid.
+        StudyError: If a hook point is not valid; with the place, the arm, and what is valid.
     """
     for number, arm in enumerate(study.arms):
         for index, addition in enumerate(arm.additions if isinstance(arm, Steered) else ()):
@@ -56,10 +56,10 @@ def _require_hook_point(place: str, at: int | str, n_layers: int | None, model: 
 
 
 def require_vector_files(study: Study) -> None:
-    """Refuse a vector file that is missing, or whose SHA-256 is not the declared one. Costs one read of each.
+    """Refuse a vector file that is missing, or whose SHA-256 differs from the declared one. Reads each file.
 
     Raises:
-        StudyError: with the addition's place and arm, and what is valid.
+        StudyError: If a file is not valid; with the place, the arm, and what is valid.
     """
     for number, arm in enumerate(study.arms):
         for index, addition in enumerate(arm.additions if isinstance(arm, Steered) else ()):
@@ -76,15 +76,17 @@ def _require_vector_file(place: str, file: VectorFile) -> None:
     try:
         digest = hashlib.sha256(Path(file.path).read_bytes()).hexdigest()
     except OSError as error:
-        msg = f"{place}: {file.path!r} cannot be read ({error.strerror}); valid: a file, from this folder"
+        msg = (
+            f"{place}: {file.path!r} cannot be read ({error.strerror}); valid: a path from the current folder"
+        )
         raise StudyError(msg) from error
     if file.sha256 is not None and digest != file.sha256:
-        msg = f"{place}: {file.path!r} has the SHA-256 {digest}, but {file.sha256} is declared"
+        msg = f"{place}: {file.path!r} has the SHA-256 {digest}, but the study declares {file.sha256}"
         raise StudyError(msg)
 
 
 def _hook_points(addition: AnyAddition) -> Iterator[tuple[str, int | str]]:
-    """Yield the field and value of each hook point that an addition names; a file names its own."""
+    """Yield the field and value of each hook point of an addition; a vector file has its own."""
     if isinstance(addition, RandomVector):
         for index, each in enumerate(addition.likes):
             place = f"like[{index}]" if isinstance(addition.like, tuple) else "like"
@@ -96,16 +98,16 @@ def _hook_points(addition: AnyAddition) -> Iterator[tuple[str, int | str]]:
             yield field, at
 
 
-_NOTHING = "so that every text would be an unsteered one"
+_NOTHING = "so its texts would equal unsteered ones"
 
 
 def require_effects(study: Study) -> None:
     """Refuse an addition, or a sum of additions, that is zero at every position.
 
-    `rater.steering.additions.resolve` refuses those that only the model's activations show.
+    `rater.steering.additions.resolve` refuses additions that are zero only for the activations of the model.
 
     Raises:
-        StudyError: with the place and the arm.
+        StudyError: If an addition is zero; with the place and the arm.
     """
     for number, arm in enumerate(study.arms):
         if not isinstance(arm, Steered):
@@ -123,7 +125,7 @@ def require_effects(study: Study) -> None:
 
 
 def why_zero(addition: AnyAddition) -> str:
-    """Return why an addition's direction is zero whatever the model; empty where it need not be."""
+    """Return the reason why the direction of an addition is zero for every model; empty if it need not be."""
     if isinstance(addition, XVector) and addition.prompt1 == addition.prompt2:
         return f"prompt1 and prompt2 are both {addition.prompt1!r}"
     if isinstance(addition, DatasetVector) and Counter(addition.positive) == Counter(addition.negative):
@@ -132,14 +134,14 @@ def why_zero(addition: AnyAddition) -> str:
 
 
 def strength_is_zero(addition: AnyAddition) -> bool:
-    """Return whether a coefficient or share of 0 makes an addition nothing."""
+    """Return whether the coefficient or relative strength of an addition is 0."""
     if isinstance(addition, RandomVector):
         return all(strength_is_zero(each) for each in addition.likes)
     return (addition.coeff if addition.relative is None else addition.relative) == 0
 
 
 def _terms(addition: AnyAddition, place: str) -> Iterator[tuple[str, AnyAddition]]:
-    """Yield an addition, or those whose norms a random one has."""
+    """Yield an addition or, for a random one, the additions whose norms it matches."""
     if not isinstance(addition, RandomVector):
         yield place, addition
         return
@@ -149,9 +151,9 @@ def _terms(addition: AnyAddition, place: str) -> Iterator[tuple[str, AnyAddition
 
 
 def _cancel(additions: tuple[AnyAddition, ...]) -> bool:
-    """Return whether additions that are not zero themselves sum to zero."""
+    """Return whether nonzero additions sum to zero."""
     if all(map(strength_is_zero, additions)):
-        return False  # which is warned of
+        return False  # `remarks` warns about these
     totals: dict[Hashable, float] = defaultdict(float)
     for addition in additions:
         key, coefficient = _direction(addition)
@@ -160,9 +162,9 @@ def _cancel(additions: tuple[AnyAddition, ...]) -> bool:
 
 
 def _direction(addition: AnyAddition) -> tuple[Hashable, float]:
-    """Return what names an addition's direction and place, and its signed strength along it."""
+    """Return a key of the direction and place of an addition, and its signed strength along it."""
     if isinstance(addition, RandomVector):
-        return addition, 1.0  # a norm has no sign: it cancels with nothing
+        return addition, 1.0  # a norm has no sign, so it never cancels
     strength = (addition.coeff if addition.relative is None else addition.relative) or 0.0
     is_relative = addition.relative is not None
     if isinstance(addition, VectorFile):

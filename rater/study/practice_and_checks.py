@@ -18,7 +18,7 @@ def _require_two_ends(value: object) -> object:
 
 def _require_range(value: tuple[float, float]) -> tuple[float, float]:
     if value[0] > value[1]:
-        msg = f"a range from {value[0]:g} to {value[1]:g} holds nothing; the lower end comes first"
+        msg = f"a range from {value[0]:g} to {value[1]:g} is empty; the lower end comes first"
         raise ValueError(msg)
     return value
 
@@ -26,39 +26,39 @@ def _require_range(value: tuple[float, float]) -> tuple[float, float]:
 Accepted = Annotated[
     tuple[float, float], InOrder, BeforeValidator(_require_two_ends), AfterValidator(_require_range)
 ]
-"""The lowest and the highest answer that counts as right."""
+"""The lowest and the highest correct answer."""
 
 
 PRACTICE_ATTEMPTS = 2
-"""How often a rater may go through the practice texts, where the study sets a pass mark."""
+"""Number of attempts at the practice trials, if the study has a pass mark."""
 
 
 class Practice(Declaration):
-    """A text that raters try the scale on before the first trial."""
+    """A practice trial."""
 
     prompt: Text
-    """What the text continues. (rater)"""
+    """The prompt that the text continues. (rater)"""
     text: Text
-    """The text; the left one of a pair. (rater)"""
+    """The text; of a pair, the left one. (rater)"""
     other_text: Text | None = None
-    """The right one of a pair, where the study shows two texts together. (rater)"""
+    """The right text of a pair, if trials show two texts. (rater)"""
     accepted: dict[Name, Accepted] = Field(default_factory=dict)
-    """The answers that count as right, from the lowest to the highest, by dimension, as in
-    ``{"happiness": (4, 5)}``; none is wrong where nothing is said. (rater)"""
+    """The lowest and the highest correct answer, by dimension, as in ``{"happiness": (4, 5)}``; every answer
+    is correct on dimensions that are not listed. (rater)"""
     feedback: Text | None = None
-    """What is said after it was answered, in Markdown. (rater)"""
+    """Feedback after the answer, in Markdown. (rater)"""
 
 
 class AttentionCheck(Declaration):
-    """A trial with a known answer that looks like any other: an instruction, or a text anybody can rate."""
+    """A trial with a known answer: an instruction ("choose 5"), or a text with an obvious rating."""
 
     kind: Literal["authored"] = "authored"
     prompt: Text
-    """What the text continues. (rater)"""
+    """The prompt that the text continues. (rater)"""
     text: Text
-    """The text; the left one of a pair. (rater)"""
+    """The text; of a pair, the left one. (rater)"""
     other_text: Text | None = None
-    """The right one of a pair, where the study shows two texts together. (rater)"""
+    """The right text of a pair, if trials show two texts. (rater)"""
     accepted: Annotated[dict[Name, Accepted], Field(min_length=1)]
     """The lowest and the highest answer that pass, by dimension, as in ``{"happiness": (5, 5)}``.
     (experimenter)"""
@@ -70,13 +70,13 @@ class AttentionCheck(Declaration):
 
 
 class ShuffledWords(Declaration):
-    """A completion with its words in random order, as a check where raters judge how well a text reads."""
+    """An attention check with the words of a completion in random order, for studies that rate fluency."""
 
     kind: Literal["shuffled"] = "shuffled"
     dimension: Name
-    """The dimension that says how fluent a text is. (experimenter)"""
+    """The dimension that rates fluency. (experimenter)"""
     accepted: Accepted
-    """The lowest and the highest answer that pass: those for a text that makes no sense, as in ``(1, 2)``.
+    """The lowest and the highest answer that pass: those for a text without meaning, as in ``(1, 2)``.
     (experimenter)"""
 
     @property
@@ -91,7 +91,7 @@ def _which_check(value: object) -> str | None:
 
 
 CHECK_KINDS = frozenset({"authored", "shuffled"})
-"""What pydantic adds to a place in a study to say which kind of check it took the value for."""
+"""Tags that pydantic adds to the place of a value, for the class of check that it chose."""
 
 Check = Annotated[
     Annotated[AttentionCheck, Tag("authored")] | Annotated[ShuffledWords, Tag("shuffled")],
@@ -104,43 +104,44 @@ Check = Annotated[
 
 
 Answered = Mapping[str, float | None]
-"""What was answered on a text, by the dimensions that were asked; None where a rater cannot judge."""
+"""The answers to a text, by dimension; None for "cannot judge"."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """How a practice went."""
+    """The result of the practice trials."""
 
     n_right: int
     n_needed: int
-    """0 where nothing has to be right."""
+    """0 if there is no pass mark."""
 
     @property
     def has_passed(self) -> bool:
-        """Whether enough was right."""
+        """True if enough answers are correct."""
         return self.n_right >= self.n_needed
 
 
 def mark(practice: Sequence[Practice], answered: Sequence[Answered], *, needed: int | None) -> Mark:
-    """Mark a whole practice, of which so many texts must be answered rightly; None for none.
+    """Score the practice trials; `needed` is the pass mark, None for no pass mark.
 
-    Who is asked one dimension of several needs no more of them than say which answers to that are right.
+    For raters who are asked one of several dimensions, the pass mark is at most the number of practice trials
+    with correct answers on that dimension.
     """
-    said = [
+    results = [
         is_right(each, given)
         for each, given in zip(practice, answered, strict=True)
         if not each.accepted.keys().isdisjoint(given)
     ]
-    return Mark(n_right=sum(said), n_needed=min(needed or 0, len(said)))
+    return Mark(n_right=sum(results), n_needed=min(needed or 0, len(results)))
 
 
 def is_right(practice: Practice, answered: Answered) -> bool:
-    """Say whether every answer given about a practice text is among those accepted."""
+    """Return whether all answers to a practice trial are correct."""
     return all(
         is_within(answered[name], ends) for name, ends in practice.accepted.items() if name in answered
     )
 
 
 def is_within(value: float | None, ends: tuple[float, float]) -> bool:
-    """Say whether an answer is one, and between two others or equal to one of them."""
+    """Return whether an answer is given and lies in a closed range."""
     return value is not None and ends[0] <= value <= ends[1]

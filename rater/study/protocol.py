@@ -1,6 +1,6 @@
 """What raters see: texts, questions and scales, practice, breaks, and the time that it takes.
 
-Recruitment sites pay by this number, so leaving something out underpays raters.
+Payment on recruitment platforms is based on this number, so an omission would underpay raters.
 """
 
 import re
@@ -35,90 +35,93 @@ _BOLD = re.compile(
 
 
 class Dimension(Declaration):
-    """Something raters judge about each text: a question and its scale."""
+    """A property that raters judge of each text: a question and its scale."""
 
     name: Name
     """The dimension's name in tables. (experimenter)"""
     question: Question
-    """What is asked under each text. (rater)"""
+    """The question under each text. (rater)"""
     scale: Scale
-    """How it can be answered. (rater)"""
+    """The answer scale. (rater)"""
     cannot_judge: bool = False
-    """Whether a rater may say that they cannot judge a text. (rater)"""
+    """Offer "I cannot judge this" as an answer. (rater)"""
     comment: Label | None = None
-    """What a field for a free comment is called; without it there is none. (rater)"""
+    """Label of a comment field; None for no comment field. (rater)"""
 
 
 class Protocol(Declaration):
-    """Everything that raters are shown around the texts they rate; the web process knows no more of a study.
+    """Everything that raters see apart from the rated texts. The web process knows nothing else of a study.
 
     Texts are Markdown.
     """
 
     title: Title
-    """The study's title on its pages. (rater)"""
+    """Title of the study on its pages. (rater)"""
     consent: Text
-    """What a rater agrees to: what is asked, how long, what is stored, whom to ask. (rater)"""
+    """Consent text: the task, its duration, the data that are stored, and a contact. (rater)"""
     content_notice: Text | None = None
-    """What in the texts may disturb somebody, said before consent. (rater)"""
+    """Content warning, shown before consent. (rater)"""
     screening: Annotated[tuple[ScreeningQuestion, ...], InOrder] = ()
-    """What is asked of who consented, to find those who can take part. (rater)"""
+    """Eligibility questions, asked after consent. (rater)"""
     contact: Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)] | None = (
         None
     )
-    """Whom raters can ask, on the foot of every page: a name, an address, or both. (rater)"""
+    """Contact in the footer of every page: a name, an address, or both. (rater)"""
     minutes: Annotated[int, Field(ge=1, le=600)] | None = None
-    """How many minutes raters are told that it takes; by default, an estimate of what is asked. (rater)"""
+    """Duration in minutes that raters are told; by default an estimate from the texts and questions.
+    (rater)"""
     instructions: Text
-    """How to rate. (rater)"""
+    """Instructions for rating. (rater)"""
     explain_bold: bool | None = None
-    """Whether a sentence of ours under the instructions explains the words in bold, which are the prompt; by
-    default it does unless the instructions mention bold print themselves. (rater)"""
+    """Add a sentence to the instructions which explains that the words in bold are the prompt; by default it
+    is added unless the instructions mention bold print. (rater)"""
     practice: Annotated[tuple[Practice, ...], Field(max_length=20), InOrder] = ()
-    """Texts to try the scale on, before the first trial. (rater)"""
+    """Practice trials, before the first trial. (rater)"""
     practice_pass: Annotated[int, Field(ge=1)] | None = None
-    """How many practice texts must be rated right, in two attempts; without it nobody fails. (rater)"""
+    """Number of practice trials that must be answered correctly, in at most two attempts; None for no pass
+    mark. (rater)"""
     dimensions: Annotated[tuple[Dimension, ...], Field(min_length=1), InOrder]
-    """What raters judge, in the order asked. (rater)"""
+    """The dimensions that raters judge, in order. (rater)"""
     revising: Revising = "all"
-    """How far back a rater may change an answer before the end: any, the last one, or none. (rater)"""
+    """The answers that a rater may change before the end: all, only the last one, or none. (rater)"""
     go_on_at_once: bool = False
-    """Whether a press on the only question's answer goes to the next text at once. (rater)"""
+    """Go to the next trial as soon as an answer is chosen; for studies with one question. (rater)"""
     break_every: Annotated[int, Field(ge=1)] | None = None
-    """After how many trials a rest is offered, again and again. (rater)"""
+    """Number of trials between two breaks; None for no breaks. (rater)"""
     blinding: BlindingQuestion | None = None
-    """What is asked after the last trial about which texts were changed. (rater)"""
+    """The blinding question, asked after the last trial. (rater)"""
     final_comment: Question | None = None
-    """What is asked for in a free comment at the end. (rater)"""
+    """Question for a free comment at the end. (rater)"""
     thanks: Text = "Thank you. All your answers are saved; you can close this page."
-    """What is said after the last text. (rater)"""
+    """Text after the last trial. (rater)"""
     debrief: Text | None = None
-    """What the study was about, shown when it has closed. (rater)"""
+    """Debriefing: the purpose of the study, shown when it is closed. (rater)"""
     debrief_at_once: bool = False
-    """Whether the debrief is shown to each rater who finishes, while others still rate. (rater)"""
+    """Show the debriefing to each rater who finishes, while others still rate. (rater)"""
     endings: Endings = Endings()
-    """Codes and addresses for who finished, was screened out, declined or stopped, or found the study full,
-    closed or paused. (rater)"""
+    """Completion codes and redirect URLs for raters who finish, are screened out, decline or stop, or who
+    find the study full, closed or paused. (rater)"""
     recruitment: Recruitment | None = None
-    """What a recruitment site adds to the link. (experimenter)"""
+    """Parameters that a recruitment platform adds to the link. (experimenter)"""
     invited_only: bool = False
-    """Whether only personal links (``rater invite``) open the study. (experimenter)"""
+    """Admit raters with a personal link only (``rater invite``). (experimenter)"""
     booklet_hours: Annotated[float, Field(gt=0, le=10_000)] | None = None
-    """After how many hours without an answer a booklet is dealt again, whole, to a new rater.
+    """Hours without an answer after which the whole booklet is assigned to a new rater; None for never.
     (experimenter)"""
     late_raters: Literal["finish", "stop"] = "finish"
-    """Whether who comes back to a booklet dealt again may finish it, as surplus, or not. (experimenter)"""
+    """Raters who return after their booklet was reassigned may "finish" it as surplus, or must "stop".
+    (experimenter)"""
     language: Language = "en"
-    """The language of these texts, as a tag such as ``pt`` or ``pt-BR``; our own words are in it if we speak
-    it, else in English, and follow the browser where these texts are translated. (rater)"""
+    """Language of these texts, as a BCP 47 tag such as ``pt`` or ``pt-BR``. The interface is in this language
+    where it is translated, else in English; with `translations` it follows the browser. (rater)"""
     translations: dict[Language, Translation] = Field(default_factory=dict)
-    """These texts in other languages, by language. (rater)"""
+    """Translations of these texts, by language. (rater)"""
     accent: Annotated[str, StringConstraints(pattern=r"^#[0-9a-f]{6}$", to_lower=True)] | None = None
-    """The colour of the chosen answer and the primary button, as ``#rrggbb``. (rater)"""
+    """Colour of the chosen answer and of the primary button, as ``#rrggbb``. (rater)"""
 
     @property
     def explains_bold(self) -> bool:
-        """Whether our sentence about the words in bold is shown under the instructions."""
+        """True if a sentence under the instructions explains the words in bold."""
         if self.explain_bold is not None:
             return self.explain_bold
         return _BOLD.search(self.instructions) is None
@@ -130,7 +133,7 @@ class Protocol(Declaration):
 
     @property
     def is_pairwise(self) -> bool:
-        """Whether a trial shows two texts."""
+        """True if a trial shows two texts."""
         return self.n_texts == 2
 
     @model_validator(mode="after")
@@ -149,8 +152,8 @@ class Protocol(Declaration):
         markable = sum(bool(practice.accepted) for practice in self.practice)
         if self.practice_pass is not None and self.practice_pass > markable:
             msg = (
-                f"practice_pass is {self.practice_pass}, but {markable} practice texts say which answers are "
-                "right (`accepted`); valid: at most that many"
+                f"practice_pass is {self.practice_pass}, but {markable} practice trials have correct answers "
+                "(`accepted`); valid: at most that number"
             )
             raise ValueError(msg)
         return self
@@ -168,9 +171,11 @@ class Protocol(Declaration):
         declared = self.recruitment.parameters if self.recruitment else ()
         for name, ending in self.endings.by_name():
             for parameter in sorted(ending.placeholders.difference(declared)):
-                valid = ", ".join(f"{{{each}}}" for each in declared) or "none, as there is no recruitment"
+                valid = (
+                    ", ".join(f"{{{each}}}" for each in declared) or "none, because recruitment is not set"
+                )
                 msg = (
-                    f"endings.{name}.url contains {{{parameter}}}, which no link of this study brings; "
+                    f"endings.{name}.url contains {{{parameter}}}, which is not a parameter of the link; "
                     f"valid: the parameters that recruitment declares ({valid})"
                 )
                 raise ValueError(msg)
@@ -180,7 +185,7 @@ class Protocol(Declaration):
     def _translations_fit(self) -> Self:
         for language, translation in self.translations.items():
             if language == self.language:
-                msg = f"translations has {language!r}, which is the language of the study itself"
+                msg = f"translations has {language!r}, which is the language of the study"
                 raise ValueError(msg)
             for name, own in (("screening", self.screening), ("practice", self.practice)):
                 given = getattr(translation, name)
@@ -193,7 +198,7 @@ class Protocol(Declaration):
         return self
 
     def in_language(self, language: str) -> "Protocol":
-        """Return the protocol with its texts in a language, as far as they are given in it."""
+        """Return the protocol in a language; texts without a translation stay as they are."""
         found = next((text for code, text in self.translations.items() if code == language), None)
         if found is None:
             return self
@@ -208,12 +213,12 @@ def _translated(dimension: Dimension, found: Translation) -> dict[str, object]:
     given = found.dimensions.get(dimension.name)
     if given is None:
         return {}
-    said = {name: text for name, text in given if text is not None}
-    scale = {name: text for name, text in said.items() if name in type(dimension.scale).model_fields}
+    texts = {name: text for name, text in given if text is not None}
+    scale = {name: text for name, text in texts.items() if name in type(dimension.scale).model_fields}
     if dimension.comment is None:
-        said.pop("comment", None)
+        texts.pop("comment", None)
     return {
-        **{name: text for name, text in said.items() if name in {"question", "comment"}},
+        **{name: text for name, text in texts.items() if name in {"question", "comment"}},
         "scale": type(dimension.scale).model_validate(dimension.scale.model_dump() | scale),
     }
 
@@ -224,10 +229,10 @@ def require_asked(
     accepted: Mapping[str, tuple[float, float]],
     protocol: Protocol,
 ) -> None:
-    """Refuse a text that a trial of this protocol cannot show, or answers that its scales do not have.
+    """Refuse a text that a trial of this protocol cannot show, or answers that are not on its scales.
 
     Raises:
-        ValueError: so it is; pydantic gives the message a place.
+        ValueError: If the text or an answer does not fit; pydantic adds the place.
     """
     if protocol.is_pairwise != (shown.other_text is not None):
         msg = f"{place} has {'one text' if protocol.is_pairwise else 'two texts'}, unlike the study's trials"
@@ -236,10 +241,10 @@ def require_asked(
 
 
 def require_answers(place: str, accepted: Mapping[str, tuple[float, float]], protocol: Protocol) -> None:
-    """Refuse answers that the scales of a protocol do not have.
+    """Refuse answers that are not on the scales of a protocol.
 
     Raises:
-        ValueError: so it is; pydantic gives the message a place.
+        ValueError: If an answer does not fit; pydantic adds the place.
     """
     for name, ends in accepted.items():
         _require_dimension(f"{place}.accepted", name, protocol)
@@ -256,7 +261,7 @@ def _outside(values: tuple[float, float], lowest: float, highest: float) -> Iter
 def _require_dimension(place: str, name: str, protocol: Protocol) -> None:
     names = [dimension.name for dimension in protocol.dimensions]
     if name not in names:
-        msg = f"{place} names {name!r}, which is no dimension.{nearest(name, names)}"
+        msg = f"{place}: unknown dimension {name!r}.{nearest(name, names)}"
         raise ValueError(msg)
 
 
@@ -268,7 +273,7 @@ SECONDS_PER_COMMENT = 30.0
 """Writing a sentence or two; our assumption, as are the times below and those of the scales."""
 SECONDS_PER_BREAK = 30.0
 SECONDS_PER_PAGE = 3.0
-"""Finding the button of a page, and waiting for the next one."""
+"""Finding the button of a page, and loading the next one."""
 
 
 def describe_duration(seconds: float) -> str:
@@ -286,21 +291,21 @@ def seconds_per_trial(protocol: Protocol, n_words: float, *, n_questions: int) -
     """Estimate the seconds that one trial takes.
 
     Args:
-        protocol: What is asked.
-        n_words: How many words a trial shows.
-        n_questions: How many of the dimensions it asks; where not all, any of them equally often.
+        protocol: The protocol, with its dimensions.
+        n_words: The number of words in a trial.
+        n_questions: The number of dimensions that a trial asks; if not all, each is asked equally often.
     """
     asked = [_seconds_per_answer(dimension) for dimension in protocol.dimensions]
     return _reading_s(n_words) + n_questions * sum(asked) / len(asked)
 
 
 def seconds_around_trials(protocol: Protocol, *, n_trials: int, words_per_trial: float) -> float:
-    """Estimate the seconds that everything but the trials takes.
+    """Estimate the seconds of everything except the trials.
 
     Args:
-        protocol: What is read and asked.
-        n_trials: How many trials a booklet has; breaks follow some of them.
-        words_per_trial: How many words a trial shows; the blinding question shows some texts again.
+        protocol: The protocol, with its texts and questions.
+        n_trials: The number of trials in a booklet; breaks follow some of them.
+        words_per_trial: The number of words in a trial; the blinding question shows some texts again.
     """
     n_breaks = (n_trials - 1) // protocol.break_every if protocol.break_every and n_trials else 0
     return (
@@ -315,20 +320,20 @@ def seconds_around_trials(protocol: Protocol, *, n_trials: int, words_per_trial:
 
 
 def visit_minutes(protocol: Protocol, *, n_trials: int, words_per_trial: float, n_questions: int) -> float:
-    """Estimate the minutes of a whole visit."""
+    """Estimate the minutes of a whole session."""
     per_trial_s = seconds_per_trial(protocol, words_per_trial, n_questions=n_questions)
     around_s = seconds_around_trials(protocol, n_trials=n_trials, words_per_trial=words_per_trial)
     return (n_trials * per_trial_s + around_s) / 60
 
 
 def stated_minutes(protocol: Protocol, *, n_trials: int, characters_per_text: float, asks_all: bool) -> int:
-    """Return the minutes that raters are told: those that the study states, else an estimate; at least one.
+    """Return the minutes that raters are told: those of the study, or else an estimate; at least one.
 
     Args:
-        protocol: What is read and asked.
-        n_trials: How many trials a booklet has.
-        characters_per_text: How long a prompt with its text is on average.
-        asks_all: Whether each trial asks all dimensions; otherwise one.
+        protocol: The protocol, with its texts and questions.
+        n_trials: The number of trials in a booklet.
+        characters_per_text: The mean number of characters of a prompt with its text.
+        asks_all: True if each trial asks all dimensions, False if it asks one.
     """
     if protocol.minutes is not None:
         return protocol.minutes

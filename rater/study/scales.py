@@ -46,14 +46,14 @@ class NumberRange:
     maximum: float
     step: float
     low: str = ""
-    """What the minimum means."""
+    """Label of the minimum."""
     high: str = ""
-    """What the maximum means."""
+    """Label of the maximum."""
     unit: str = ""
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of the numbers are whole."""
+        """True if all of the numbers are whole."""
         return self.step == int(self.step) and self.minimum == int(self.minimum)
 
     def holds(self, value: float) -> bool:
@@ -67,7 +67,7 @@ class NumberRange:
 
     @property
     def has_thousandths(self) -> bool:
-        """Whether some of the numbers have three decimal places or more."""
+        """True if some of the numbers have three decimal places or more."""
         return not all(
             isclose(100 * part, round(100 * part), abs_tol=1e-6) for part in (self.minimum, self.step)
         )
@@ -85,7 +85,7 @@ class AnswerScale(ABC):
     answer_unit: ClassVar[str] = "scale points"
     """The unit of answers and of differences between them."""
     has_known_ends: ClassVar[bool] = True
-    """Whether the lowest and highest answers are those of the scale; otherwise those of the ratings."""
+    """True if the lowest and highest answers are those of the scale, False if they come from the ratings."""
 
     @property
     def levels(self) -> Sequence[Choice]:
@@ -99,7 +99,7 @@ class AnswerScale(ABC):
 
     @property
     def allows_tie(self) -> bool:
-        """Whether a rater who compares texts may prefer none."""
+        """True if a rater who compares texts may prefer none of them."""
         return False
 
     @property
@@ -171,13 +171,13 @@ class Likert(StudyScale):
 
     kind: Literal["likert"] = "likert"
     points: Annotated[int, Field(ge=2, le=11)] = 5
-    """How many points the scale has, numbered from 1. (rater)"""
+    """Number of points, numbered from 1. (rater)"""
     low: Label
-    """What point 1 means. (rater)"""
+    """Label of point 1. (rater)"""
     high: Label
-    """What the last point means. (rater)"""
+    """Label of the last point. (rater)"""
     labels: dict[int, Label] = Field(default_factory=dict)
-    """What points between the ends mean, by number, where that is to be said. (rater)"""
+    """Labels of points between the ends, by number. (rater)"""
 
     @model_validator(mode="after")
     def _labels_are_between_the_ends(self) -> Self:
@@ -214,11 +214,11 @@ class _Measured(StudyScale):
     """A scale of numbers between two bounds, in steps."""
 
     minimum: float = 0
-    """The least answer. (rater)"""
+    """Lowest answer. (rater)"""
     maximum: float = 100
-    """The greatest answer. (rater)"""
+    """Highest answer. (rater)"""
     step: Annotated[float, Field(gt=0)] = 1
-    """What two neighbouring answers differ by. (rater)"""
+    """Difference between neighbouring answers. (rater)"""
 
     @model_validator(mode="after")
     def _steps_reach_from_end_to_end(self) -> Self:
@@ -227,8 +227,8 @@ class _Measured(StudyScale):
             raise ValueError(msg)
         if not self.number_range.is_on_step(self.maximum):
             msg = (
-                f"step is {self.step:g}, which does not lead from {self.minimum:g} to {self.maximum:g}; "
-                "valid: a step that fits a whole number of times"
+                f"step is {self.step:g}, which does not divide the range from {self.minimum:g} to "
+                f"{self.maximum:g}; valid: a step that fits a whole number of times"
             )
             raise ValueError(msg)
         return self
@@ -271,9 +271,9 @@ class Slider(_Measured):
 
     kind: Literal["slider"] = "slider"
     low: Label
-    """What the least value means. (rater)"""
+    """Label of the lowest value. (rater)"""
     high: Label
-    """What the greatest value means. (rater)"""
+    """Label of the highest value. (rater)"""
 
     @property
     def number_range(self) -> NumberRange:
@@ -293,7 +293,7 @@ class Number(_Measured):
 
     kind: Literal["number"] = "number"
     unit: Label | None = None
-    """What is counted or measured, written after the number. (rater)"""
+    """Unit, shown after the number. (rater)"""
 
     @property
     def number_range(self) -> NumberRange:
@@ -314,9 +314,9 @@ class Pairwise(StudyScale):
 
     kind: Literal["pairwise"] = "pairwise"
     tie: Label | None = None
-    """What the choice of neither is called; without it there is no such choice. (rater)"""
+    """Label of the answer "neither"; None to require a choice. (rater)"""
     degrees: Annotated[tuple[Label, ...], Field(max_length=4), InOrder] = ()
-    """How strongly one can be preferred, from weakest to strongest; without it just which. (rater)"""
+    """Labels of degrees of preference, from weakest to strongest; empty for a plain choice. (rater)"""
 
     @property
     def strongest(self) -> int:
@@ -325,7 +325,7 @@ class Pairwise(StudyScale):
 
     @property
     def allows_tie(self) -> bool:
-        """Whether neither text can be chosen."""
+        """True if a rater may prefer neither text."""
         return self.tie is not None
 
     @property

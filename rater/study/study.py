@@ -1,4 +1,4 @@
-"""Put a study together: protocol, prompts, model, sampling, arms and plans, frozen by one hash."""
+"""The study: protocol, prompts, model, sampling, arms and plans, frozen by one hash."""
 
 import hashlib
 import json
@@ -19,45 +19,44 @@ DEFAULT_RATERS = 12
 
 
 class Study(Protocol):
-    """One experiment, declared in one file; its hash is what is preregistered."""
+    """A study, declared in one file; its hash is preregistered."""
 
     name: Name
-    """What the command line calls the study. (experimenter)"""
+    """Name of the study on the command line. (experimenter)"""
     model: Annotated[str, StringConstraints(min_length=1, max_length=500)] = "smollm2-135m-instruct"
-    """The embedded model's name, a local folder, or a hub name. (experimenter)"""
+    """Name of the embedded model, a local folder, or a model name on the Hugging Face hub. (experimenter)"""
     chat: bool = False
-    """Whether prompts go through the model's chat template, as what a user says. (experimenter)"""
+    """Apply the chat template of the model, with the prompt as the user message. (experimenter)"""
     prompts: Annotated[tuple[Text, ...], Field(min_length=1), InOrder]
-    """What the model is asked to continue. (rater)"""
+    """Prompts that the model continues. (rater)"""
     sampling: Sampling = Sampling()
-    """How completions are drawn. (experimenter)"""
+    """Sampling parameters. (experimenter)"""
     arms: Annotated[tuple[Arm, ...], Field(min_length=2), InOrder]
-    """What is done to the model; raters never learn which. (sealed)"""
+    """Arms that are compared; raters are blind to them. (sealed)"""
     plan: Plan = Plan()
-    """Who rates how much. (experimenter)"""
+    """Number of raters and length of booklets. (experimenter)"""
     analysis: AnalysisPlan = AnalysisPlan()
-    """What will be tested. (sealed)"""
+    """Analysis plan. (sealed)"""
     cut_unfinished_sentence: bool = False
-    """Whether texts that do not end a sentence are cut after the last one that they end, in every arm alike.
-    (experimenter)"""
+    """Cut texts after their last complete sentence, in every arm. (experimenter)"""
     guessed_arms: Annotated[tuple[Name, ...], InOrder] | None = None
-    """The arms that the first answer to the blinding question means; by default all but unsteered ones.
-    (sealed)"""
+    """Arms for which the first answer to the blinding question is correct; by default all except unsteered
+    ones. (sealed)"""
 
     confounds: Annotated[tuple[TextCue, ...], InOrder, Field(exclude_if=lambda cues: not cues)] = ()
-    """Properties of texts, other than their meaning, in which the arms are known to differ, by their names in
-    the audit, such as "length in characters". (experimenter)"""
+    """Known confounds: properties of texts, other than their meaning, in which the arms differ, by their
+    names in the audit, such as "length in characters". (experimenter)"""
 
     allow_identical_arms: Annotated[bool, Field(exclude_if=lambda allowed: not allowed)] = False
-    """Whether two arms may have the same texts throughout, as in a study of chance alone (A/A); by default
-    such a study is not published. (experimenter)"""
+    """Allow two arms with identical texts, as in an A/A study; by default such a study cannot be published.
+    (experimenter)"""
 
     @model_validator(mode="after")
     def _prompts_differ(self) -> Self:
         hint = "for several completions of it, raise sampling.samples_per_prompt"
         require_different("prompts", self.prompts, hint)
         if any(not prompt.strip() for prompt in self.prompts):
-            msg = "prompts has one without a visible character; each needs one"
+            msg = "prompts has one without visible characters; each needs at least one"
             raise ValueError(msg)
         return self
 
@@ -77,7 +76,7 @@ class Study(Protocol):
             if isinstance(arm, Prompted) and arm.system is not None and not self.chat:
                 msg = (
                     f"arms[{index}].system is a system prompt, which needs the chat template, but chat is "
-                    "False; valid: chat=True, for all arms alike, or prefix instead of system"
+                    "False; set chat=True (for all arms), or use prefix instead of system"
                 )
                 raise ValueError(msg)
         return self
@@ -89,18 +88,14 @@ class Study(Protocol):
             named += [(f"contrasts[{index}]", each.first), (f"contrasts[{index}]", each.second)]
         for place, name in named:
             if name not in self.arm_names:
-                msg = f"analysis.{place} names the arm {name!r}, which the study lacks." + nearest(
-                    name, self.arm_names
-                )
+                msg = f"analysis.{place}: unknown arm {name!r}." + nearest(name, self.arm_names)
                 raise ValueError(msg)
         if self.contrast[0] == self.contrast[1]:
-            msg = f"analysis.contrast compares {self.contrast[0]!r} with itself; name two arms"
+            msg = f"analysis.contrast compares {self.contrast[0]!r} with itself; name two different arms"
             raise ValueError(msg)
         dimensions = [dimension.name for dimension in self.dimensions]
         if self.primary not in dimensions:
-            msg = f"analysis.primary is {self.primary!r}, which is no dimension." + nearest(
-                self.primary, dimensions
-            )
+            msg = f"analysis.primary: unknown dimension {self.primary!r}." + nearest(self.primary, dimensions)
             raise ValueError(msg)
         return self
 
@@ -109,8 +104,8 @@ class Study(Protocol):
         if self.plan.raters and self.plan.ratings_per_item and self.plan.raters != self._n_raters_for_ratings:
             msg = (
                 f"plan.raters is {self.plan.raters}, but {self.plan.ratings_per_item} ratings of each text "
-                f"by raters who see {self.items_per_rater} each take {self._n_raters_for_ratings}; "
-                "give one of the two"
+                f"by raters who see {self.items_per_rater} each need {self._n_raters_for_ratings} "
+                "raters; set only one of the two"
             )
             raise ValueError(msg)
         if self.plan.asking == "one_per_rater" and self.n_raters < len(self.dimensions):
@@ -132,42 +127,38 @@ class Study(Protocol):
                 self._require_one_text(place)
                 require_answers(place, check.passing, self)
             asked_alone = self.plan.asking != "together"
-            unsaid = [each.name for each in self.dimensions if each.name not in check.passing]
-            if asked_alone and unsaid:
+            missing = [each.name for each in self.dimensions if each.name not in check.passing]
+            if asked_alone and missing:
                 msg = (
-                    f"{place} says nothing of {unsaid[0]!r}, but where dimensions are not asked together a "
-                    "check may be asked on any of them; give the accepted answers of each"
+                    f"{place} has no accepted answers for {missing[0]!r}; if dimensions are not asked "
+                    "together, a check may be asked on any of them, so give the accepted answers of each"
                 )
                 raise ValueError(msg)
         return self
 
     def _require_one_text(self, place: str) -> None:
         if self.is_pairwise:
-            msg = (
-                f"{place} shuffles one text, but a trial of this study shows two; write an AttentionCheck(…)"
-            )
+            msg = f"{place} shuffles one text, but trials of this study show two; use an AttentionCheck(…)"
             raise ValueError(msg)
 
     @model_validator(mode="after")
     def _guesses_mean_arms(self) -> Self:
         for name in self.guessed_arms or ():
             if name not in self.arm_names:
-                msg = f"guessed_arms names the arm {name!r}, which the study lacks." + nearest(
-                    name, self.arm_names
-                )
+                msg = f"guessed_arms: unknown arm {name!r}." + nearest(name, self.arm_names)
                 raise ValueError(msg)
         if self.blinding is not None and set(self.changed_arms) in (set(), set(self.arm_names)):
             msg = (
-                f"the blinding question's first answer, {self.blinding.labels[0]!r}, would be true of "
-                f"{'every' if self.changed_arms else 'no'} text, so that no guess could be wrong; say which "
-                f"arms it means, such as guessed_arms=[{self.contrast[0]!r}], or leave the question out"
+                f"the blinding question's first answer, {self.blinding.labels[0]!r}, would be correct for "
+                f"{'every' if self.changed_arms else 'no'} text; name the arms for which it is correct, such "
+                f"as guessed_arms=[{self.contrast[0]!r}], or remove the question"
             )
             raise ValueError(msg)
         return self
 
     @property
     def arm_names(self) -> list[str]:
-        """The names of the arms, in the study's order."""
+        """The names of the arms, in the order of the study."""
         return [arm.name for arm in self.arms]
 
     @property
@@ -184,9 +175,9 @@ class Study(Protocol):
 
     @property
     def control(self) -> str:
-        """The arm that every other arm is compared with by default: the unsteered one, where there is one.
+        """The arm that all other arms are compared with by default.
 
-        Without an unsteered arm it is the second arm of the primary contrast.
+        It is the unsteered arm or, if there is none, the second arm of the primary contrast.
         """
         unsteered = [arm.name for arm in self.arms if isinstance(arm, Unsteered)]
         in_contrast = [name for name in reversed(self.contrast) if name in unsteered]
@@ -199,14 +190,14 @@ class Study(Protocol):
 
     @property
     def changed_arms(self) -> tuple[str, ...]:
-        """The arms that the first answer to the blinding question means."""
+        """The arms for which the first answer to the blinding question is correct."""
         if self.guessed_arms is not None:
             return self.guessed_arms
         return tuple(arm.name for arm in self.arms if not isinstance(arm, Unsteered))
 
     @property
     def items_per_rater(self) -> int:
-        """How many trials each rater sees, without repeats and checks."""
+        """The number of trials per rater, without repeats and attention checks."""
         return self.plan.items_per_rater or self._default_items_per_rater
 
     @property
@@ -217,19 +208,19 @@ class Study(Protocol):
 
     @property
     def n_raters(self) -> int:
-        """How many raters are planned: one for each booklet."""
+        """The number of planned raters, one booklet each."""
         if self.plan.ratings_per_item is not None:
             return self._n_raters_for_ratings
         return self.plan.raters or DEFAULT_RATERS
 
     @property
     def _n_raters_for_ratings(self) -> int:
-        shown = self.items_per_rater * (2 if self.is_pairwise else 1)
+        shown = self.items_per_rater * self.n_texts
         return -(-(self.plan.ratings_per_item or 1) * self.n_completions // shown)
 
     @property
     def design(self) -> Design:
-        """The counts that booklets are dealt from."""
+        """The design of the booklets."""
         return Design(
             n_raters=self.n_raters,
             items_per_rater=self.items_per_rater,
@@ -245,27 +236,27 @@ class Study(Protocol):
 
     @property
     def n_completions(self) -> int:
-        """How many completions are generated, over all arms."""
+        """The number of completions of all arms."""
         return len(self.arms) * len(self.prompts) * self.sampling.samples_per_prompt
 
     @property
     def protocol(self) -> Protocol:
-        """What raters are shown, without anything an arm could be read from."""
+        """Everything that raters see, without anything that reveals an arm."""
         return Protocol(**{name: getattr(self, name) for name in Protocol.model_fields})
 
     def canonical_json(self) -> str:
-        """Serialise the study so that equal studies give equal bytes: sorted keys, no spaces, UTF-8."""
+        """Return the canonical JSON of the study: sorted keys, no spaces, UTF-8."""
         return json.dumps(
             self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
         )
 
     @property
     def hash(self) -> str:
-        """The SHA-256 of the canonical JSON, in hexadecimal: what is preregistered."""
+        """The SHA-256 of the canonical JSON in hexadecimal, which is preregistered."""
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()
 
     def changes_from(self, canonical_json: str) -> list[str]:
-        """Name the fields that differ from an earlier canonical JSON, as paths like ``arms[1].name``."""
+        """Return the fields that differ from an earlier canonical JSON, as paths such as ``arms[1].name``."""
         return _differing_paths(json.loads(canonical_json), self.model_dump(mode="json"))
 
 

@@ -1,4 +1,4 @@
-"""Study files to begin with: list them, and write one under a name of its own."""
+"""Templates of study files: list them, and write a new study file from one."""
 
 import ast
 import re
@@ -19,14 +19,14 @@ TEMPLATES = (
     "templates/outside_completions",
     "templates/whole_visit",
 )
-"""By path: the folder of a checkout may hold users' own studies too."""
+"""Listed by path, because the folder of a checkout may also contain studies of users."""
 _DATA = "completions.jsonl"
-"""The file with texts that some templates read; it lies in the same folder."""
+"""File of external completions that some templates read, in the same folder."""
 
 
 @dataclass(frozen=True)
 class Template:
-    """A complete study file that comes with rater."""
+    """A complete study file that is distributed with rater."""
 
     name: str
     summary: str
@@ -34,25 +34,25 @@ class Template:
 
 
 def list_templates() -> list[Template]:
-    """Return the study files that come with rater."""
+    """Return the study files that are distributed with rater."""
     files = [_folder() / f"{path}.py" for path in TEMPLATES]
     return [Template(file.stem, _summary(file), file) for file in files]
 
 
 def write_study(path: Path, template_name: str) -> list[Path]:
-    """Write a new study file from a template, and the texts that it reads; return what was written.
+    """Write a new study file from a template, with its file of completions; return the paths.
 
     Args:
-        path: the new file, such as ``mine.py``; its stem becomes the study's name.
-        template_name: the name of a template.
+        path: The new file, such as ``mine.py``; its stem becomes the name of the study.
+        template_name: The name of a template.
 
     Raises:
-        StudyError: there is no such template, the name is not valid, or a file is there already.
+        StudyError: If the template does not exist, the name is not valid, or a file exists already.
     """
     template = _find(template_name)
     if path.suffix != ".py" or not _is_name(path.stem):
         msg = (
-            f"{str(path)!r} does not give a valid study name; valid: a-z, 0-9, _ and -, starting with a "
+            f"{str(path)!r} is not a valid study name; valid: a-z, 0-9, _ and -, starting with a "
             "letter or digit, such as my_study"
         )
         raise StudyError(msg)
@@ -67,7 +67,7 @@ def write_study(path: Path, template_name: str) -> list[Path]:
         }
     for file in contents:
         if file.exists():
-            msg = f"{file} is there already and is never overwritten; choose another name."
+            msg = f"{file} already exists and is not overwritten; choose another name."
             raise StudyError(msg)
     for file, content in contents.items():
         _write_new(file, content)
@@ -81,7 +81,7 @@ def _is_name(stem: str) -> bool:
 def _find(name: str) -> Template:
     templates = {template.name: template for template in list_templates()}
     if name not in templates:
-        msg = f"There is no template {name!r}.{nearest(name, templates)}"
+        msg = f"Unknown template {name!r}.{nearest(name, templates)}"
         raise StudyError(msg)
     return templates[name]
 
@@ -91,12 +91,12 @@ def _write_new(file: Path, content: str) -> None:
         with file.open("x", encoding="utf-8") as stream:
             stream.write(content)
     except OSError as error:
-        msg = f"{file} cannot be written: {error.strerror}; name a file in a folder of yours."
+        msg = f"{file} cannot be written: {error.strerror}; choose a folder that you can write to."
         raise StudyError(msg) from error
 
 
 def _folder() -> Path:
-    """Return the folder of study files: inside the installed package, or at the top of a checkout."""
+    """Return the folder of study files: in the installed package, or at the root of a checkout."""
     package = Path(__file__).resolve().parent.parent
     installed = package / "experiments"
     return installed if installed.is_dir() else package.parent / "experiments"

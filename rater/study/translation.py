@@ -9,11 +9,11 @@ from rater.study.practice_and_checks import Practice
 from rater.study.visit import BlindingQuestion, ScreeningQuestion
 
 OURS = ("en", "de", "es", "fr", "zh")
-"""The languages that our own pages speak."""
+"""The languages of the interface."""
 
 
 def _require_tag(tag: str) -> str:
-    """Refuse what is no language's tag, or not spelt as such tags are."""
+    """Return a valid BCP 47 language tag in its standard spelling."""
     if tag in OURS:
         return tag
     from babel import Locale, UnknownLocaleError  # noqa: PLC0415 (few studies need it)
@@ -34,48 +34,48 @@ Language = Annotated[str, StringConstraints(min_length=1, max_length=35), AfterV
 
 
 class DimensionTranslation(Declaration):
-    """A dimension's question and labels in another language; what is left out stays as it is."""
+    """The question and labels of a dimension in another language; omitted ones are not translated."""
 
     question: Question | None = None
-    """What is asked under each text. (rater)"""
+    """The question under each text. (rater)"""
     comment: Label | None = None
-    """What the field for a free comment is called. (rater)"""
+    """Label of the comment field. (rater)"""
     low: Label | None = None
-    """What the lowest answer means. (rater)"""
+    """Label of the lowest answer. (rater)"""
     high: Label | None = None
-    """What the highest answer means. (rater)"""
+    """Label of the highest answer. (rater)"""
     labels: dict[int, Label] | None = None
-    """What points between the ends mean, by number. (rater)"""
+    """Labels of points between the ends, by number. (rater)"""
     unit: Label | None = None
-    """What is counted or measured. (rater)"""
+    """Unit, shown after the number. (rater)"""
     tie: Label | None = None
-    """What the choice of neither is called. (rater)"""
+    """Label of the answer "neither". (rater)"""
     degrees: tuple[Label, ...] | None = None
-    """How strongly one can be preferred, from weakest to strongest. (rater)"""
+    """Labels of degrees of preference, from weakest to strongest. (rater)"""
 
 
 class Translation(Declaration):
-    """A study's texts in another language; what is left out stays as it is."""
+    """The texts of a study in another language; omitted ones are not translated."""
 
     title: Title | None = None
-    """The study's title on its pages. (rater)"""
+    """Title of the study on its pages. (rater)"""
     consent: Text | None = None
-    """What a rater agrees to. (rater)"""
+    """Consent text. (rater)"""
     content_notice: Text | None = None
-    """What in the texts may disturb somebody. (rater)"""
+    """Content warning. (rater)"""
     screening: Annotated[tuple[ScreeningQuestion, ...], InOrder] | None = None
-    """What is asked to find those who can take part: all the questions, in their order. (rater)"""
+    """Eligibility questions: all of them, in the order of the study. (rater)"""
     instructions: Text | None = None
-    """How to rate. (rater)"""
+    """Instructions for rating. (rater)"""
     practice: Annotated[tuple[Practice, ...], InOrder] | None = None
-    """Texts to try the scale on: all of them, in their order. (rater)"""
+    """Practice trials: all of them, in the order of the study. (rater)"""
     blinding: BlindingQuestion | None = None
-    """What is asked after the last trial. (rater)"""
+    """The blinding question. (rater)"""
     final_comment: Question | None = None
-    """What is asked for in a free comment at the end. (rater)"""
+    """Question for a free comment at the end. (rater)"""
     thanks: Text | None = None
-    """What is said after the last text. (rater)"""
+    """Text after the last trial. (rater)"""
     debrief: Text | None = None
-    """What the study was about. (rater)"""
+    """Debriefing. (rater)"""
     dimensions: dict[Name, DimensionTranslation] = Field(default_factory=dict)
     """Questions and labels, by dimension. (rater)"""

@@ -1,4 +1,4 @@
-"""The time that a rater takes for a trial: one definition for exclusions, reports, exports and the desk."""
+"""Response times: the time per trial, for exclusions, reports, exports and the desk."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,41 +12,40 @@ MAX_GAP_S = 600.0
 
 
 class TrialTime(NamedTuple):
-    """What is known of when a trial was first answered."""
+    """The recorded times of the first answer to a trial."""
 
     shown_ms: float | None
-    """How long the browser showed it; None where it sent no time, as without JavaScript."""
+    """Time for which the browser showed the trial; None if it sent none, as without JavaScript."""
     hidden_ms: float | None
-    """How much of that it was out of sight."""
+    """Part of that time in which the page was hidden."""
     answered_at: datetime | None
-    """When the server stored the first answer."""
+    """Time at which the server stored the first answer."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How long a rater takes for a trial."""
+    """The times per trial of a rater."""
 
     seconds: tuple[float, ...]
-    """One for each trial whose time is known."""
+    """One for each trial with a known time."""
     n_server: int
-    """How many of them are times between answers at the server, since the browser sent none."""
+    """Number of these that are times between answers at the server, because the browser sent none."""
 
     @property
     def median_s(self) -> float | None:
-        """The median time for a trial, in seconds; None where no time is known."""
+        """The median time per trial in seconds; None if no time is known."""
         return median(self.seconds) if self.seconds else None
 
 
 def pace_of(trials: Iterable[TrialTime]) -> Pace:
-    """Return a rater's time for each trial.
+    """Return the time per trial of a rater.
 
-    It is the time for which the browser showed the trial, less the time out of sight. Where the browser sent
-    none, it is the time since the rater's answer before, as the server stored them: an upper bound of the
-    time that the trial was read. The first trial has no answer before it, and longer gaps than ten minutes
-    are left out.
+    It is the time for which the browser showed the trial, minus the time in which it was hidden. If the
+    browser sent none, it is the time since the previous answer at the server: an upper bound of the reading
+    time. The first trial then has no time, and gaps of more than ten minutes are ignored.
 
     Args:
-        trials: each trial once, whatever the number of questions and of revisions.
+        trials: The trials, each once, regardless of the number of questions and revisions.
     """
     listed = list(trials)
     seconds = [
@@ -61,13 +60,13 @@ def pace_of(trials: Iterable[TrialTime]) -> Pace:
 
 
 def gaps_between(times: Iterable[datetime]) -> list[float]:
-    """Return the seconds between neighbours, without those of a rater who was away."""
+    """Return the seconds between consecutive times, without gaps in which the rater was away."""
     gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
     return [gap for gap in gaps if 0 <= gap <= MAX_GAP_S]
 
 
 def _gaps(trials: list[TrialTime]) -> list[float]:
-    """Return the gaps before those trials that the browser sent no time of."""
+    """Return the gaps before the trials for which the browser sent no time."""
     timed = sorted(
         (each.answered_at, each.shown_ms is None) for each in trials if each.answered_at is not None
     )
@@ -80,6 +79,6 @@ def _gaps(trials: list[TrialTime]) -> list[float]:
 
 
 def count_sources(paces: Mapping[str, Pace]) -> tuple[int, int]:
-    """Count the raters whose times come, in part or in whole, from the server, and those without any."""
+    """Return the numbers of raters with times from the server, and of raters without times."""
     n_server = sum(pace.n_server > 0 for pace in paces.values())
     return n_server, sum(not pace.seconds for pace in paces.values())

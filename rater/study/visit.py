@@ -1,4 +1,4 @@
-"""Declare a rater's visit around the trials: the way in, what is asked before and after, the way out."""
+"""The session around the trials: recruitment, screening, blinding question, and completion codes."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,14 +18,14 @@ Url = Annotated[str, StringConstraints(pattern=r"^https://[^\s\"<>\\]{1,1000}$")
 
 
 class ScreeningQuestion(Declaration):
-    """A question that decides whether somebody can take part; what was answered is not stored."""
+    """An eligibility question; its answers are not stored."""
 
     question: Question
-    """What is asked. (rater)"""
+    """The question. (rater)"""
     options: Annotated[tuple[Label, ...], Field(min_length=2, max_length=20), InOrder]
-    """What can be answered. (rater)"""
+    """The answer options. (rater)"""
     accepted: Annotated[tuple[Label, ...], Field(min_length=1), InOrder]
-    """The answers of those who can take part. (experimenter)"""
+    """The options of eligible raters. (experimenter)"""
 
     @model_validator(mode="after")
     def _accepted_are_offered(self) -> Self:
@@ -34,34 +34,34 @@ class ScreeningQuestion(Declaration):
 
 
 def require_offered(field: str, values: Iterable[str], offered: Iterable[str]) -> None:
-    """Refuse a value that is not among those offered.
+    """Refuse a value that is not one of the options.
 
     Raises:
-        ValueError: it is not; pydantic gives the message a place.
+        ValueError: If a value is not an option; pydantic adds the place.
     """
     known = list(offered)
     for value in values:
         if value not in known:
-            msg = f"{field} has {value!r}, which is not offered; valid: {', '.join(map(repr, known))}"
+            msg = f"{field} has {value!r}, which is not an option; valid: {', '.join(map(repr, known))}"
             raise ValueError(msg)
 
 
 class Recruitment(Declaration):
-    """What a recruitment site adds to the link, so that a person is known there and cannot start twice."""
+    """Parameters that a recruitment platform adds to the link, which prevent a person from starting twice."""
 
     person: Parameter
-    """The parameter that says who comes. (experimenter)"""
+    """Parameter with the participant ID of the platform. (experimenter)"""
     keep: Annotated[tuple[Parameter, ...], InOrder] = ()
-    """Other parameters that are kept with the rater. (experimenter)"""
+    """Further parameters that are stored with the rater. (experimenter)"""
     required: bool = False
-    """Whether somebody who comes without the person's parameter is turned away. (experimenter)"""
+    """Turn away raters without a participant ID. (experimenter)"""
     pattern: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
-    """A regular expression that the site's identifiers of people match as a whole; a value that does not
-    counts as missing. (experimenter)"""
+    """Regular expression that a whole participant ID must match; other values count as missing.
+    (experimenter)"""
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The parameters that are read from a link, the person's first."""
+        """The parameters that are read from a link, the participant ID first."""
         return (self.person, *self.keep)
 
     @model_validator(mode="after")
@@ -80,32 +80,32 @@ class Recruitment(Declaration):
 
 
 PROLIFIC = Recruitment(person="PROLIFIC_PID", keep=("STUDY_ID", "SESSION_ID"), pattern="[0-9A-Fa-f]{24}")
-"""The parameters that Prolific adds to a study's link; its identifiers are 24 hexadecimal digits."""
+"""The parameters that Prolific adds to the link; its participant IDs are 24 hexadecimal digits."""
 CLOUDRESEARCH = Recruitment(person="participantId", keep=("assignmentId", "projectId"))
-"""The parameters that CloudResearch Connect adds to a study's link."""
+"""The parameters that CloudResearch Connect adds to the link."""
 MTURK = Recruitment(person="workerId", keep=("assignmentId", "hitId"))
-"""Mechanical Turk's parameters, for survey-link HITs: the HIT's own page must put them into the link."""
+"""The parameters of Mechanical Turk survey-link HITs; the page of the HIT must add them to the link."""
 
 
 class Ending(Declaration):
-    """How a rater leaves: with a code, to an address, or neither."""
+    """The end of a session: a completion code, a redirect URL, both or neither."""
 
     code: Code | None = None
-    """The code that shows the recruitment site how the visit ended. (rater)"""
+    """Completion code for the recruitment platform. (rater)"""
     url: Url | None = None
-    """Where a button leads, and the page after ten seconds. A declared parameter of the link in braces, as in
-    ``…&survey_code={survey_code}``, is replaced by what the rater's link said. (rater)"""
+    """URL of a button, to which the page also redirects after ten seconds. Declared parameters in braces, as
+    in ``…&survey_code={survey_code}``, are replaced by their values in the link of the rater. (rater)"""
 
     @property
     def placeholders(self) -> frozenset[str]:
-        """The parameters that the address contains in braces."""
+        """The parameters in braces in the URL."""
         return frozenset(_PLACEHOLDER.findall(self.url or ""))
 
     def address_for(self, identifiers: Mapping[str, str]) -> str | None:
-        """Return the address for one rater, with their identifiers in it, percent-encoded.
+        """Return the URL for one rater, with their percent-encoded identifiers.
 
-        None where the study gives no address, or where an identifier is missing that it needs: an address
-        with a gap in it would lead to an error on the other site.
+        None if there is no URL, or if an identifier is missing: an incomplete URL would lead to an error page
+        of the recruitment platform.
         """
         if self.url is None or not self.placeholders <= identifiers.keys():
             return None
@@ -114,7 +114,7 @@ class Ending(Declaration):
     @model_validator(mode="after")
     def _code_is_final(self) -> Self:
         if self.code is not None and is_template(self.code):
-            msg = f"code {self.code!r} is a placeholder, which nobody would fill in; valid: the code itself"
+            msg = f"code {self.code!r} is an unfilled placeholder; valid: the code itself"
             raise ValueError(msg)
         return self
 
@@ -129,15 +129,15 @@ class Ending(Declaration):
         odd = next(_unfilled_parts(_PLACEHOLDER.sub("x", self.url)), None)
         if odd is not None:
             msg = (
-                f"url {self.url!r} contains {odd!r}, which nobody would fill in: raters would be led to it "
-                "as it is; valid: a parameter that `recruitment` declares, in braces, such as {survey_code}"
+                f"url {self.url!r} contains {odd!r}, a placeholder that is never replaced; valid: a "
+                "parameter that `recruitment` declares, in braces, such as {survey_code}"
             )
             raise ValueError(msg)
         return self
 
 
 def _unfilled_parts(url: str) -> Iterator[str]:
-    """Yield the parts of an address that are placeholders of some template language."""
+    """Yield the parts of a URL that are placeholders of a template language."""
     split = urlsplit(url)
     values = [part.split("=", 1)[-1] for part in split.query.split("&")]
     for part in (*split.path.split("/"), *values, split.fragment):
@@ -146,24 +146,24 @@ def _unfilled_parts(url: str) -> Iterator[str]:
 
 
 class Endings(Declaration):
-    """How a rater leaves who finished, was screened out, declined or stopped, or could not begin."""
+    """Completion codes and redirect URLs, by the outcome of a session."""
 
     finished: Ending = Ending()
-    """For who rated every text. (rater)"""
+    """For raters who finished. (rater)"""
     screened_out: Ending = Ending()
-    """For who cannot take part, by their answers to the screening or the practice. (rater)"""
+    """For raters who failed the screening or the practice. (rater)"""
     declined: Ending = Ending()
-    """For who did not consent. (rater)"""
+    """For raters who did not consent. (rater)"""
     stopped: Ending = Ending()
-    """For who stopped on the way. (rater)"""
+    """For raters who stopped early. (rater)"""
     full: Ending = Ending()
-    """For who comes when every place is taken. (rater)"""
+    """For raters who arrive when all places are taken. (rater)"""
     closed: Ending = Ending()
-    """For who comes, or comes back, when the study is closed. (rater)"""
+    """For raters who arrive or return when the study is closed. (rater)"""
     paused: Ending = Ending()
-    """For who comes, or comes back, while the study is paused. (rater)"""
+    """For raters who arrive or return while the study is paused. (rater)"""
     late: Ending = Ending()
-    """For raters whose place was given to someone else after ``booklet_hours``, if ``late_raters`` is
+    """For raters who return after ``booklet_hours``, when their booklet was reassigned, if ``late_raters`` is
     "stop". (rater)"""
 
     def by_name(self) -> Iterator[tuple[str, Ending]]:
@@ -173,27 +173,27 @@ class Endings(Declaration):
 
 
 class BlindingQuestion(Declaration):
-    """What is asked after the last trial: which texts were made in a special way, or whether one could tell.
+    """The question after the last trial that tests the blinding: which texts were made in a special way.
 
-    The default words are true of every study, whatever made its texts: a changed model, another one, people.
-    The labels say nothing of arms; which of them means which arms is sealed (`Study.guessed_arms`).
+    The default wording is true for every study, regardless of how its texts were made. The labels do not
+    reveal arms; the arms for which the first one is correct are sealed (`Study.guessed_arms`).
     """
 
     question: Question = (
         "Some of the texts were made in a special way, the others in the usual way. How was this one made?"
     )
-    """What is asked. (rater)"""
+    """The question. (rater)"""
     n_texts: Annotated[int, Field(ge=0, le=20)] = 4
-    """About how many of the rater's texts it is asked; 0 asks once, about all, in your own words. (rater)"""
+    """Number of texts that it is asked about; 0 asks once about all texts, with a custom question. (rater)"""
     labels: Annotated[tuple[Label, Label], InOrder] = ("In a special way", "In the usual way")
     """The two answers. (rater)"""
     unsure: Label = "I could not tell"
-    """The third answer, which is as good as the others. (rater)"""
+    """The third answer, "don't know". (rater)"""
 
     @model_validator(mode="after")
     def _words_fit(self) -> Self:
         if not self.n_texts and self.question == type(self).model_fields["question"].default:
-            msg = "question is about one text, but n_texts=0 asks about all of them; give one of your own"
+            msg = "question is about one text, but n_texts=0 asks about all texts; write your own question"
             raise ValueError(msg)
         require_different("labels", (*self.labels, self.unsure), "give each answer its own")
         return self

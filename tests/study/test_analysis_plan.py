@@ -17,7 +17,7 @@ def test_nothing_is_excluded_and_nobody_looks_unless_that_is_declared() -> None:
 
 
 def test_a_contrast_of_an_arm_with_itself_is_refused() -> None:
-    with pytest.raises(ValidationError, match="compares 'low' with itself; name two arms"):
+    with pytest.raises(ValidationError, match="compares 'low' with itself; name two different arms"):
         Contrast(first="low", second="low")
 
 
@@ -33,9 +33,7 @@ def test_a_contrast_names_arms_of_the_study(study: Study) -> None:
     declared = study.model_dump()
     declared["analysis"]["contrasts"] = [{"first": "walrus-arm", "second": "zebra-amr"}]
 
-    with pytest.raises(
-        ValidationError, match=r"analysis.contrasts\[0\] names the arm 'zebra-amr'.*zebra-arm"
-    ):
+    with pytest.raises(ValidationError, match=r"analysis.contrasts\[0\]: unknown arm 'zebra-amr'.*zebra-arm"):
         Study.model_validate(declared)
 
 

@@ -115,7 +115,7 @@ def test_what_says_nothing_is_not_in_the_json() -> None:
         (lambda: DatasetVector([], ["c"], coeff=1, at=6), "at least 1 item"),
         (
             lambda: RandomVector((XVector("a", "b", coeff=1, at=6, dims=(0, 3)), VectorFile("a", coeff=1))),
-            "like has additions to different dims; valid: a RandomVector for each",
+            "like has additions with different dims; valid: one RandomVector for each",
         ),
         (
             lambda: RandomVector(RandomVector(XVector("a", "b", coeff=1, at=6))),  # type: ignore[arg-type] # refused
@@ -224,5 +224,5 @@ def test_additions_to_other_dimensions_get_directions_of_their_own() -> None:
 def test_a_control_of_a_control_is_refused() -> None:
     control = random_control(Steered(additions=(LOVE,)))
 
-    with pytest.raises(ValueError, match="'steered-random' adds a random direction itself"):
+    with pytest.raises(ValueError, match="'steered-random' adds a random direction, so"):
         random_control(control)

@@ -35,13 +35,13 @@ LOVE = XVector("Love", "Hate", coeff=5, at=6)
         (
             RandomVector((ActivationAddition(2, 6, "Love"), ActivationAddition(-2, 6, "Hate"))),
             (
-                "a random direction (seed 0) as long as the sum of 2 × 'Love' at blocks.6.hook_resid_pre + "
-                "-2 × 'Hate' at blocks.6.hook_resid_pre"
+                "a random direction (seed 0) with the norm of the sum of 2 × 'Love' at "
+                "blocks.6.hook_resid_pre + -2 × 'Hate' at blocks.6.hook_resid_pre"
             ),
         ),
         (
             RandomVector(LOVE, seed=4),
-            "a random direction (seed 4) as long as 5 × ('Love' − 'Hate') at blocks.6.hook_resid_pre",
+            "a random direction (seed 4) with the norm of 5 × ('Love' − 'Hate') at blocks.6.hook_resid_pre",
         ),
     ],
 )
@@ -57,7 +57,7 @@ def test_an_addition_in_words(addition: AnyAddition, said: str) -> None:
             Prompted(prefix="Love. ", system="Be kind."),
             "the system prompt 'Be kind.' and 'Love. ' before each prompt",
         ),
-        (OtherModel(model="gpt2"), "the model gpt2 as it is"),
+        (OtherModel(model="gpt2"), "the model gpt2, unchanged"),
         (Outside(path="gpt.jsonl"), "completions from gpt.jsonl"),
     ],
 )

@@ -16,7 +16,7 @@ study = Study(
     plan=Plan(raters={raters}), sampling=Sampling(samples_per_prompt={samples}),
 )
 """
-JOINED = "The prompt 'I hate youThe rain' is written as two texts without a space where they meet"
+JOINED = "The prompt 'I hate youThe rain' is written as two strings without a space between them"
 
 
 VISIT = """\
@@ -39,15 +39,15 @@ PAID = "endings=Endings(finished=Ending(code='DONE')), "
     [
         ("booklet_hours=None", []),
         (f"{PAID}recruitment=PROLIFIC, booklet_hours=4", []),
-        (f"{PAID}recruitment=PROLIFIC", ["recruitment is declared and booklet_hours is not"]),
-        ("recruitment=CLOUDRESEARCH, booklet_hours=4", ["recruitment is declared and endings.finished has"]),
+        (f"{PAID}recruitment=PROLIFIC", ["recruitment is set but booklet_hours is not"]),
+        ("recruitment=CLOUDRESEARCH, booklet_hours=4", ["recruitment is set but endings.finished has"]),
         (
             f"{PAID}recruitment=MTURK, booklet_hours=4",
-            ["Mechanical Turk adds workerId to an ExternalQuestion"],
+            ["Mechanical Turk adds workerId only to an ExternalQuestion"],
         ),
         (f"{PAID}recruitment=Recruitment(person='survey_code'), booklet_hours=4", []),
         ("minutes=1", []),
-        ("minutes=30", ["minutes is 30, but reading and answering everything"]),
+        ("minutes=30", ["minutes is 30, but the estimated duration of a session"]),
     ],
 )
 def test_what_strands_raters_of_a_recruitment_site_is_remarked_on(
@@ -68,9 +68,9 @@ def test_what_strands_raters_of_a_recruitment_site_is_remarked_on(
         ('"I hate you", "The rain"', 5, 2, []),
         ('"I hate you "\n        "because", "The rain"', 5, 2, []),
         ('"I hate you"  # the first\n        "The rain", "It"', 5, 2, [JOINED]),
-        ('"I hate you", "The rain"', 0, 2, ["arms[1].additions[0].coeff is 0, so that it adds nothing."]),
-        ('"The rain"', 5, 2, ["There is one prompt"]),
-        ('"I hate you", "The rain"', 5, 1, ["There is one rater"]),
+        ('"I hate you", "The rain"', 0, 2, ["arms[1].additions[0].coeff is 0, so it adds nothing."]),
+        ('"The rain"', 5, 2, ["There is only one prompt"]),
+        ('"I hate you", "The rain"', 5, 1, ["There is only one rater"]),
     ],
     ids=[
         "fine",
@@ -98,20 +98,23 @@ def test_what_is_perhaps_a_slip_is_remarked_on(
     [
         (
             "sampling=Sampling(temperature=0, samples_per_prompt=2)",
-            "sampling.temperature is 0, so that all 2",
+            "sampling.temperature is 0 (greedy decoding), so all 2",
         ),
-        ("sampling=Sampling(top_k=1, samples_per_prompt=3)", "sampling.top_k is 1, so that all 3 samples"),
+        (
+            "sampling=Sampling(top_k=1, samples_per_prompt=3)",
+            "sampling.top_k is 1 (greedy decoding), so all 3 samples",
+        ),
         (
             "arms=[Steered(additions=[XVector('L', 'H', relative=0, at=6)]), Unsteered()]",
-            "arms[0].additions[0].relative is 0, so that it adds nothing.",
+            "arms[0].additions[0].relative is 0, so it adds nothing.",
         ),
         (
             "arms=[Steered(additions=[RandomVector(XVector('L', 'H', coeff=0, at=6))]), Unsteered()]",
-            "arms[0].additions[0].like has strength 0, so that it adds nothing.",
+            "arms[0].additions[0].like has strength 0, so it adds nothing.",
         ),
         (
             "arms=[Unsteered(), Unsteered(name='again')]",
-            "The arms unsteered and again are declared alike, so that their texts are the same.",
+            "The arms unsteered and again have the same declaration, so their texts are identical.",
         ),
     ],
 )

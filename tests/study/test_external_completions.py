@@ -78,15 +78,15 @@ HEAD = "prompt,arm,text\n"
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.jsonl", A + line("The rian", " x"), ":2 has the prompt 'The rian', which the study lacks. Did"),
-        ("t.jsonl", A + line("z" * 99, " x"), "which the study lacks. Copy prompts from the study file"),
+        ("t.jsonl", A + line("The rian", " x"), "'The rian', which is not a prompt of the study. Did"),
+        ("t.jsonl", A + line("z" * 99, " x"), "the study. Copy the exact prompts from the study file"),
         ("t.jsonl", A, "has no text of arm 'gpt' for prompts[1] 'Two, or more', sample 0;"),
         ("t.jsonl", A + line(PROMPTS[1], " "), ":2 has an empty text;"),
         ("t.jsonl", A + line(PROMPTS[1], " \u200b\ufeff"), ":2 has an empty text;"),
         ("t.jsonl", A + B + A, ":3 is sample 1 of its prompt, but sampling.samples_per_prompt is 1"),
-        ("t.jsonl", line(PROMPTS[0], " a", sample=0) * 2, ":2 has the prompt, arm and sample of line 1;"),
-        ("t.jsonl", line(PROMPTS[0], " a", sample=0) + B, ":2 has no sample, unlike line 1;"),
-        ("t.jsonl", A + line(PROMPTS[1], " b", sample=0), ":2 has a sample, unlike line 1;"),
+        ("t.jsonl", line(PROMPTS[0], " a", sample=0) * 2, "the same prompt, arm and sample as line 1;"),
+        ("t.jsonl", line(PROMPTS[0], " a", sample=0) + B, ":2 has no sample number, unlike line 1;"),
+        ("t.jsonl", A + line(PROMPTS[1], " b", sample=0), ":2 has a sample number, unlike line 1;"),
         ("t.jsonl", line(PROMPTS[0], " a", sample=-1), ":1 has the sample -1; valid: a number from 0"),
         ("t.jsonl", line(PROMPTS[0], " a", sample=True), ":1 has the sample True;"),
         ("t.jsonl", A + '{"prompt": "x"', ":2 is not JSON (Expecting ',' delimiter);"),
@@ -94,7 +94,7 @@ HEAD = "prompt,arm,text\n"
         ("t.jsonl", A + "[1]", ":2 is not a JSON object;"),
         ("t.jsonl", '{"prompt": "x", "arm": "gpt", "texts": "y"}', "sample. Is it 'texts'?"),
         ("t.jsonl", '{"prompt": "The rain", "arm": "gpt", "text": 3}', ":1 has the text 3;"),
-        ("t.jsonl", '{"prompt": "The rain", "arm": "gpt", "text": "\\ud800"}', "whole Unicode characters"),
+        ("t.jsonl", '{"prompt": "The rain", "arm": "gpt", "text": "\\ud800"}', "an unpaired surrogate"),
         ("t.jsonl", line(PROMPTS[0], "y" * 100_000), ":1 has a text of 100,000 characters; valid: at most"),
         ("t.jsonl", line(PROMPTS[0], " a", arm="gtp"), "has no line for the arm 'gpt'. Did you mean 'gtp'?"),
         ("t.jsonl", "", "t.jsonl is empty;"),
@@ -123,7 +123,7 @@ def test_what_is_wrong_is_named_with_its_line(
 def test_a_file_that_is_not_there_is_named_with_the_nearest(write: Write, tmp_path: Path) -> None:
     write("texts.jsonl", A)
 
-    with pytest.raises(StudyError, match=r"No such file or directory\. Did you mean 'texts\.jsonl'\? A path"):
+    with pytest.raises(StudyError, match=r"No such file or directory\. Did you mean 'texts\.jsonl'\? Paths"):
         read(Outside(name="gpt", path="text.jsonl"), tmp_path)
 
 

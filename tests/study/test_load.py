@@ -129,12 +129,12 @@ def test_the_demo_study_is_valid() -> None:
             "study_with(name='a/b')",
             "name is 'a/b'; valid: a-z, 0-9, _ and -, starting with a letter or digit, such as 'texts-2'.",
         ),
-        ("study_with(promts=[])", "promts is not a field here. Did you mean 'prompts'?"),
+        ("study_with(promts=[])", "Unknown field promts. Did you mean 'prompts'?"),
         (
             "study_with(exclusions=Exclusions(max_failed_checks=1))",
             "It is a field of AnalysisPlan; write AnalysisPlan(exclusions=…).",
         ),
-        ("Sampling(temprature=1)", "temprature is not a field here. Did you mean 'temperature'?"),
+        ("Sampling(temprature=1)", "Unknown field temprature. Did you mean 'temperature'?"),
         ("Likert(low='a')", "high is missing."),
         # texts
         ("study_with(title='')", "title is ''; valid: a text that is not empty."),
@@ -152,7 +152,7 @@ def test_the_demo_study_is_valid() -> None:
             "study_with(dimensions=study_with().dimensions[0])",
             "valid: a list, in brackets: [x, y], or [x] for one.",
         ),
-        ("study_with(prompts=[' '])", "prompts has one without a visible character; each needs one."),
+        ("study_with(prompts=[' '])", "prompts has one without visible characters; each needs at least one."),
         (
             "study_with(prompts=['a', 'a'])",
             "prompts has 'a' twice; for several completions of it, raise sampling.samples_per_prompt.",
@@ -200,13 +200,13 @@ def test_the_demo_study_is_valid() -> None:
         ("Prompted()", "of prefix and system, neither is given; valid: one of them or both."),
         (
             "Prompted(prefix='Be kind.')",
-            "prefix ends with '.', so that it runs into the prompt; end it with a space or a line break.",
+            "prefix ends with '.' and would run into the prompt; end it with a space or a line break.",
         ),
         (
             "study_with(arms=[Unsteered(), Prompted(system='Be kind.')])",
-            "but chat is False; valid: chat=True, for all arms alike, or prefix instead of system.",
+            "but chat is False; set chat=True (for all arms), or use prefix instead of system.",
         ),
-        ("Outside(pth='x')", "pth is not a field here. Did you mean 'path'?"),
+        ("Outside(pth='x')", "Unknown field pth. Did you mean 'path'?"),
         ("OtherModel()", "model is missing."),
         ("study_with(arms=[Unsteered(), dict(kind='other_model')])", "arms[1].model is missing."),
         ("RandomVector([])", "like has 0; valid: at least 1 of them."),
@@ -217,7 +217,7 @@ def test_the_demo_study_is_valid() -> None:
         ("study_with(arms=[Unsteered()] * 2)", "arms has 'unsteered' twice; give each its own name."),
         (
             "study_with(arms=[dict(kind='steered', additions=[dict(prompt1='a', coef=1, at=6)])])",
-            "arms[0].additions[0].coef is not a field here. Did you mean 'coeff'?",
+            "Unknown field arms[0].additions[0].coef. Did you mean 'coeff'?",
         ),
         ("Steered(additions=[])", "additions has 0; valid: at least 1 of them."),
         (
@@ -227,13 +227,13 @@ def test_the_demo_study_is_valid() -> None:
                 "VectorFile(…) or RandomVector(…)."
             ),
         ),
-        ("Steered(addition=[])", "addition is not a field here. Did you mean 'additions'?"),
+        ("Steered(addition=[])", "Unknown field addition. Did you mean 'additions'?"),
         (
             "Unsteered(name='A b')",
             "name is 'A b'; valid: a-z, 0-9, _ and -, starting with a letter or digit, such as 'texts-2'.",
         ),
         # additions
-        ("XVector('a', 'b', coef=5, at=6)", "coef is not a field here. Did you mean 'coeff'?"),
+        ("XVector('a', 'b', coef=5, at=6)", "Unknown field coef. Did you mean 'coeff'?"),
         ("XVector('a', 'b', 5, at=6)", "coeff is given without its name; write XVector(…, coeff=5)."),
         ("XVector('a', 'b', coeff=5)", "at is missing."),
         ("XVector('a', coeff=5, at=6)", "prompt2 is missing."),
@@ -285,15 +285,15 @@ def test_the_demo_study_is_valid() -> None:
         ),
         (
             "study_with(analysis=AnalysisPlan(contrast=['steerd', 'unsteered']))",
-            "analysis.contrast names the arm 'steerd', which the study lacks. Did you mean 'steered'?",
+            "analysis.contrast: unknown arm 'steerd'. Did you mean 'steered'?",
         ),
         (
             "study_with(analysis=AnalysisPlan(contrast=['steered', 'steered']))",
-            "analysis.contrast compares 'steered' with itself; name two arms.",
+            "analysis.contrast compares 'steered' with itself; name two different arms.",
         ),
         (
             "study_with(analysis=AnalysisPlan(primary='joy'))",
-            "analysis.primary is 'joy', which is no dimension. Valid: happiness.",
+            "analysis.primary: unknown dimension 'joy'. Valid: happiness.",
         ),
         (
             "AnalysisPlan(contrast='steered')",

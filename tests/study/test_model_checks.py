@@ -81,7 +81,7 @@ def test_a_vector_file_that_is_missing_or_changed_is_refused_with_its_place(
         require_vector_files(steered)
 
     file.write_bytes(b"other numbers")
-    with pytest.raises(StudyError, match=r"but 0{64} is declared"):
+    with pytest.raises(StudyError, match=r"but the study declares 0{64}"):
         require_vector_files(steered)
 
 
@@ -160,5 +160,5 @@ def test_the_commands_refuse_before_any_model_is_loaded(tmp_path: Path, command:
     done = run(command, file, cwd=tmp_path)
 
     assert done.returncode == 2
-    assert "so that every text would be an unsteered one" in " ".join(done.stderr.split())
+    assert "its texts would equal unsteered ones" in " ".join(done.stderr.split())
     assert not (tmp_path / "rater-data").exists()

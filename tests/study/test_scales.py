@@ -65,7 +65,7 @@ def test_a_slider_holds_each_of_its_steps(minimum: int, n_steps: int, step: floa
 
 
 def test_a_step_that_does_not_reach_the_end_is_refused() -> None:
-    with pytest.raises(ValidationError, match="step is 3, which does not lead from 0 to 100"):
+    with pytest.raises(ValidationError, match="step is 3, which does not divide the range from 0 to 100"):
         Slider(low="a", high="b", step=3)
 
 

@@ -41,8 +41,8 @@ def test_a_new_study_has_its_own_name_and_the_texts_that_it_reads(name: str, tmp
         ("My Study.py", "pairwise", "valid: a-z, 0-9"),
         ("mine.txt", "pairwise", "valid: a-z, 0-9"),
         ("nowhere/mine.py", "pairwise", "cannot be written"),
-        ("there.py", "pairwise", "never overwritten"),
-        ("texts.py", "whole_visit", "texts.jsonl is there already"),
+        ("there.py", "pairwise", "not overwritten"),
+        ("texts.py", "whole_visit", "texts.jsonl already exists"),
     ],
 )
 def test_a_file_that_cannot_be_written_is_refused_and_nothing_is_left(

@@ -31,7 +31,7 @@ def test_an_address_whose_identifier_is_missing_is_no_way_out() -> None:
     ],
 )
 def test_a_placeholder_that_nobody_fills_in_is_refused(placeholder: str) -> None:
-    with pytest.raises(ValidationError, match="nobody would fill in"):
+    with pytest.raises(ValidationError, match="a placeholder that is never replaced"):
         Ending(url=SONA + placeholder)
 
 
@@ -66,11 +66,13 @@ def test_an_address_without_placeholders_is_as_it_is(url: str) -> None:
 
 @pytest.mark.parametrize("code", ["{{CODE}}", "%CODE%", "[code]", "$CODE"])
 def test_a_code_that_is_a_placeholder_is_refused(code: str) -> None:
-    with pytest.raises(ValidationError, match="is a placeholder"):
+    with pytest.raises(ValidationError, match="is an unfilled placeholder"):
         Ending(code=code)
 
 
-@pytest.mark.parametrize(("recruitment", "valid"), [(None, "no recruitment"), (PROLIFIC, "{SESSION_ID}")])
+@pytest.mark.parametrize(
+    ("recruitment", "valid"), [(None, "recruitment is not set"), (PROLIFIC, "{SESSION_ID}")]
+)
 def test_an_address_takes_declared_parameters_only(
     protocol: Protocol, recruitment: Recruitment | None, valid: str
 ) -> None:
