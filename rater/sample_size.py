@@ -58,7 +58,7 @@ class PowerPlan:
     """The same as net superiority, where the primary test compares that."""
     planned: Power
     smallest_points: float | None
-    """The smallest difference found in 80 % of studies as planned; None where even a huge one is not."""
+    """The smallest difference found in 80% of studies as planned; None where even a huge one is not."""
     sizes: list[Size]
     cheapest: dict[float, Size | None]
     """For each target power, the size that reaches it for the fewest rater-minutes."""

@@ -87,7 +87,7 @@ def test_a_null_study_is_found_at_alpha_and_an_effect_at_the_promised_power(
     often = rehearse_often(sealed_url, planned.name, Cast(None, effect, seed=4), n, say=lambda _: None)
 
     promised = power_as_planned(planned, effect, n_simulations=500).share if effect else 0.05
-    found = f"{often.n_found} of {often.n} (99 % interval {often.low:.1%} to {often.high:.1%})"
+    found = f"{often.n_found} of {often.n} (99% interval {often.low:.1%} to {often.high:.1%})"
     print(f"effect {effect}: {found}, promised {promised:.1%}")
     # booklets come from a fresh secret each time, so that the interval itself would miss once in 100 runs
     assert stats.binomtest(often.n_found, often.n, promised).pvalue > 1e-4

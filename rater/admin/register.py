@@ -1,7 +1,7 @@
-"""Write a published study's preregistration in Markdown; the same study gives the same text each time.
+"""Write the preregistration of a published study as Markdown, the same text each time.
 
-It names the arms, so it opens the sealed database: it is for the experimenter and a registry under embargo,
-not for raters.
+The preregistration names the arms and so needs the sealed database. It is for the experimenter and for a
+registry under embargo, not for raters.
 """
 
 import json
@@ -29,35 +29,43 @@ from rater.study.practice_and_checks import PRACTICE_ATTEMPTS
 from rater.study.state import State
 from rater.study.study import Study
 
-_ASKED = {
-    "together": "all dimensions under each text",
-    "blocks": "in counterbalanced blocks of one dimension each",
-    "one_per_rater": "each rater is asked one dimension",
+_ASKING = {
+    "together": "all dimensions are asked about each text",
+    "blocks": "dimensions are asked in counterbalanced blocks of one dimension each",
+    "one_per_rater": "each rater is asked about one dimension",
 }
 _TESTS = {
-    "raters+prompts": "the two-way test for crossed raters and prompts",
-    "raters": "the test over raters' means, with a sign-flip test beside it",
-    "prompts": "the test over prompts' means, with a signed-rank test beside it",
+    "raters+prompts": (
+        "a crossed random-effects t test on rater × prompt cell scores (quasi-F with Satterthwaite degrees "
+        "of freedom; weighted REML where cells are missing or unequal)"
+    ),
+    "raters": (
+        "a one-sample t test on raters' mean differences, with a sign-flip test as a sensitivity analysis"
+    ),
+    "prompts": (
+        "a one-sample t test on prompts' mean differences, with a Wilcoxon signed-rank test as a sensitivity "
+        "analysis"
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Registrable:
-    """A published study with what its log says."""
+    """A published study, its log and its progress."""
 
     study: Study
     published: PublishedStudy
     events: tuple[Event, ...]
     progress: Progress
     confounds: tuple[Confound, ...] | None = None
-    """What told arms apart in the audit at publication; None where there was no audit."""
+    """The confounds that the audit found at publication; None where there was no audit."""
 
 
 def read_registrable(sealed_url: str, rating_url: str, name: str) -> Registrable:
-    """Read a published study with its sealed declaration. Costs eight queries.
+    """Read a published study with its sealed declaration (eight queries).
 
     Raises:
-        StateError: it is not published, or the sealed database has another study of that name.
+        StateError: The study is not published, or the sealed database has another study of that name.
     """
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         published = get_study(session, name)
@@ -68,9 +76,9 @@ def read_registrable(sealed_url: str, rating_url: str, name: str) -> Registrable
         disposing(open_sealed(sealed_url)) as sealed,
         reading(sealed) as session,
     ):
-        kept = get_sealed_study(session, name)
-        study = Study.model_validate_json(kept.canonical_json)
-        confounds = read_confounds(session, kept.id)
+        sealed_study = get_sealed_study(session, name)
+        study = Study.model_validate_json(sealed_study.canonical_json)
+        confounds = read_confounds(session, sealed_study.id)
     if study.hash != published.study_hash:
         msg = f"The sealed study {name!r} has the hash {study.hash[:16]}…, not {published.study_hash[:16]}…."
         raise StateError(msg)
@@ -78,7 +86,7 @@ def read_registrable(sealed_url: str, rating_url: str, name: str) -> Registrable
 
 
 def write_registration(registrable: Registrable, power: Sequence[str]) -> str:
-    """Write the preregistration; ``power`` are sentences about the sample size."""
+    """Return the preregistration; ``power`` are sentences that justify the sample size."""
     study = registrable.study
     parts = [
         f"# Preregistration: {study.title}",
@@ -101,7 +109,7 @@ def write_registration(registrable: Registrable, power: Sequence[str]) -> str:
         *_blinding(study),
         "## Integrity (hashes and commitment)",
         _digests(registrable),
-        "## Appendix: the study as declared",
+        "## Appendix: study declaration",
         *_appendix(study),
     ]
     return "\n\n".join(parts) + "\n"
@@ -111,40 +119,44 @@ def _timing(registrable: Registrable) -> str:
     published = registrable.published
     opened = [event.at for event in registrable.events if event.kind == State.OPEN]
     when = (
-        f"It was first opened to raters {opened[0]:%Y-%m-%d %H:%M} UTC, so this text may have been printed "
-        "later; the hash and the commitment below are of the publication."
+        f"Data collection opened on {opened[0]:%Y-%m-%d %H:%M} UTC, so this text may have been printed "
+        "after that; the study hash and the commitment below date from publication."
         if opened
-        else "It had not been opened to raters when this was printed."
+        else "Data collection had not opened when this text was printed."
     )
     if any(event.kind == "amended" for event in registrable.events):
-        when += " It was amended after its publication; this is the study as it was published."
-    return f"Study `{published.name}` was published {published.published_at:%Y-%m-%d %H:%M} UTC. {when}"
+        when += " The study was amended after publication; this text describes it as published."
+    return (
+        f"The study `{published.name}` was published on {published.published_at:%Y-%m-%d %H:%M} UTC. {when}"
+    )
 
 
 def _hypotheses(study: Study) -> Iterator[str]:
     first, second = study.contrast
     dimension = next(each for each in study.dimensions if each.name == study.primary)
-    what = "are preferred to" if study.is_pairwise else "are rated differently from"
+    verb = "preferred" if study.is_pairwise else "rated"
     yield (
-        f'On the question "{dimension.question}" (`{dimension.name}`), texts of the arm `{first}` {what} '
-        f"texts of the arm `{second}`, for {SCOPES[study.analysis.scope]}. The test is two-sided."
+        f"Primary hypothesis: on the question “{dimension.question}” (`{dimension.name}`), texts of arm "
+        f"`{first}` and texts of arm `{second}` are {verb} differently. The claim is about "
+        f"{SCOPES[study.analysis.scope]}. The test is two-sided."
     )
     if study.analysis.sesoi is not None:
         yield (
-            f"The smallest effect size of interest is {study.analysis.sesoi:g} on the scale of the primary "
-            "score. The difference is larger if the interval at level 1 − alpha lies wholly beyond that, "
-            "smaller (equivalent) if two one-sided tests both have p < alpha, and otherwise undecided."
+            f"The smallest effect size of interest (SESOI) is {study.analysis.sesoi:g} on the scale of the "
+            "primary score. The difference is concluded to be larger than the SESOI if its 1 − alpha "
+            "confidence interval lies wholly beyond it, and smaller (equivalent) if two one-sided tests "
+            "(TOST) both have p < alpha. Otherwise the comparison with the SESOI is inconclusive."
         )
     others = [f"`{each.name}`" for each in study.dimensions if each.name != study.primary]
     if others:
-        yield f"Secondary dimensions, adjusted together by Holm's method: {', '.join(others)}."
+        yield f"Secondary dimensions (Holm correction within this family): {', '.join(others)}."
     planned = plan_of(study)
     contrasts = planned.others_among(study.arm_names)
     if contrasts and not study.analysis.contrasts:
-        yield f"The control is `{study.control}`, {describe_control(study)}."
+        yield f"The control arm is `{study.control}`, {describe_control(study)}."
     for family in dict.fromkeys(each.family for each in contrasts):
         named = [_contrast(each) for each in contrasts if each.family == family]
-        yield f"Also compared ({family}), adjusted together by Holm's method: {', '.join(named)}."
+        yield f"Secondary contrasts ({family}; Holm correction within this family): {', '.join(named)}."
 
 
 def _contrast(contrast: PlannedContrast) -> str:
@@ -158,21 +170,21 @@ def _design(study: Study) -> Iterator[str]:
     yield _texts(study)
     shows = "pairs of texts of two arms" if study.is_pairwise else "texts"
     extras = [
-        f"{n} {what}"
-        for n, what in (
-            (design.n_repeats, "shown again"),
+        f"{n} {noun}"
+        for n, noun in (
+            (design.n_repeats, "repeat" if design.n_repeats == 1 else "repeats"),
             (design.n_checks, "attention check" if design.n_checks == 1 else "attention checks"),
         )
         if n
     ]
-    besides = f", besides {' and '.join(extras)}" if extras else ""
+    more = f", and in addition {' and '.join(extras)}" if extras else ""
     yield (
-        f"Each rater sees {design.items_per_rater} {shows}{besides}, each arm equally often within each "
-        f"prompt, in a booklet dealt from a secret seed; asked: {_ASKED[design.asking]}."
+        f"Each rater sees {design.items_per_rater} {shows}{more}, with each arm equally often within each "
+        f"prompt. Booklets are randomised with a secret seed; {_ASKING[design.asking]}."
     )
     for dimension in study.dimensions:
-        cannot = "; or cannot judge" if dimension.cannot_judge else ""
-        yield f'- `{dimension.name}`: "{dimension.question}" {dimension.scale.describe()}{cannot}'
+        cannot = "; “cannot judge” is allowed" if dimension.cannot_judge else ""
+        yield f"- `{dimension.name}`: “{dimension.question}” ({dimension.scale.describe()}{cannot})"
 
 
 def _texts(study: Study) -> str:
@@ -181,80 +193,86 @@ def _texts(study: Study) -> str:
     models = models_needed(study.arms, study.model)
     from_files = [each for each in study.arms if isinstance(each, Outside)]
     if not models:
-        made = f"All texts come from files, which the study hash covers: {n_arms}, {n_texts}"
+        source = f"All texts come from files, which the study hash covers: {n_arms}, {n_texts}"
     else:
         named = " and ".join(f"`{model}`" for model in models)
-        made = (
+        source = (
             f"The model{'s' * (len(models) > 1)} {named} continue{'s' * (len(models) == 1)} {n_arms}: "
-            f"{n_texts}; a prompt's samples share their random numbers over arms"
+            f"{n_texts}. Samples of a prompt use common random numbers in all arms"
         )
         if from_files:
-            made += f"; those of {', '.join(f'`{each.name}`' for each in from_files)} come from files instead"
-    cut = ", and cut after the last sentence that ends." if study.cut_unfinished_sentence else "."
-    return f"{made}. In all arms alike, trailing white space is removed{cut}"
+            source += f". Texts of {', '.join(f'`{each.name}`' for each in from_files)} come from files"
+    cut = " and unfinished last sentences are cut" if study.cut_unfinished_sentence else ""
+    return f"{source}. Trailing white space is removed{cut}, in all arms alike."
 
 
 def _confounds(registrable: Registrable) -> Iterator[str]:
-    """List what tells arms apart and is not their texts' meaning: found, and declared."""
-    declared, found = registrable.study.confounds, registrable.confounds
+    """List the properties other than meaning that distinguish the arms: declared, and found by the audit."""
+    declared, confounds = registrable.study.confounds, registrable.confounds
     if declared:
         yield f"Declared in the study file: {', '.join(declared)}."
-    if found is None:
-        yield "No audit for confounds was made at publication."
-    elif not found:
-        yield "The audit at publication found nothing but meaning that tells the arms apart."
+    if confounds is None:
+        yield "The texts were not audited for confounds at publication."
+    elif not confounds:
+        yield (
+            "The audit at publication found no property of the texts other than meaning that tells arms "
+            "apart."
+        )
     else:
-        how = {True: "declared in the study file", False: "acknowledged at publication"}
+        status = {True: "declared in the study file", False: "acknowledged at publication"}
         yield "Found by the audit at publication (all texts, compared within prompts; AUC .5 is chance):"
         yield "\n".join(
-            f"- {describe_confound(each)}; {how[each.is_declared] if each.is_of_texts else 'by chance'}"
-            for each in found
+            f"- {describe_confound(each)}; {status[each.is_declared] if each.is_of_texts else 'by chance'}"
+            for each in confounds
         )
     yield (
-        "As a sensitivity analysis the primary test is repeated with the length of the texts as a covariate. "
-        "Length may be a mediator, a part of how an arm works, so the primary test stays as it is."
+        "As a sensitivity analysis, the primary test is repeated with text length as a covariate. Length may "
+        "mediate the effect of an arm, so the primary test is not adjusted for it."
     )
 
 
 def _sample(study: Study) -> Iterator[str]:
     design = study.design
     yield (
-        f"{design.n_raters} raters are planned, one booklet each; every text is rated about "
-        f"{design.ratings_per_item:g} times."
+        f"The planned sample size is {design.n_raters} raters with one booklet each; each text is rated "
+        f"about {design.ratings_per_item:g} times."
     )
     if study.booklet_hours is None:
-        yield "A booklet that is left half-way stays with its rater."
+        yield "Unfinished booklets are not reassigned."
         return
-    late = "may still finish it" if study.late_raters == "finish" else "does not go on"
+    late = "may still finish it" if study.late_raters == "finish" else "cannot continue"
     yield (
-        f"A booklet left for {study.booklet_hours:g} hours is dealt again, whole, to a new rater; who comes "
-        f"back late {late}. All answers given count."
+        f"After {study.booklet_hours:g} hours of inactivity, the whole booklet is reassigned to a new rater; "
+        f"a rater who returns after that {late}. All answers given are analysed."
     )
 
 
 def _exclusions(study: Study) -> Iterator[str]:
     eligible = list(_eligible(study))
     if eligible:
-        yield "Before the first trial, these do not go on, and give no answers:"
+        yield "Screening: before the first trial, participants are screened out if they"
         yield "\n".join(f"- {line}" for line in eligible)
     lines = list(study.analysis.exclusions.describe().values())
     if not lines:
-        yield "No rater who began is excluded, whatever they answer."
+        yield "No rater who has started is excluded from the analysis."
         return
-    yield "Any of these leaves a rater out; no rule reads an arm, and results without it stand beside."
+    yield (
+        "Raters who meet any of these criteria are excluded. The criteria do not use the arm. The primary "
+        "test is repeated without exclusions as a sensitivity analysis."
+    )
     yield "\n".join(f"- {line}" for line in lines)
 
 
 def _eligible(study: Study) -> Iterator[str]:
-    """List who cannot take part, by what they answer before the first trial."""
+    """List the criteria by which participants are screened out before the first trial."""
     for question in study.screening:
         accepted = " or ".join(f"“{option}”" for option in question.accepted)
-        yield f'who answers the screening question "{question.question}" other than with {accepted}'
+        yield f"answer anything other than {accepted} to the screening question “{question.question}”"
     if study.practice_pass is not None:
         markable = sum(bool(practice.accepted) for practice in study.practice)
         yield (
-            f"who rates fewer than {study.practice_pass} of the {markable} practice texts with known answers "
-            f"right, in {PRACTICE_ATTEMPTS} attempts"
+            f"rate fewer than {study.practice_pass} of {markable} practice texts with known answers "
+            f"correctly in {PRACTICE_ATTEMPTS} attempts"
         )
 
 
@@ -263,39 +281,41 @@ def _analysis(study: Study) -> Iterator[str]:
     first, second = study.contrast
     score = "net superiority" if plan.score == "net_superiority" else "scale points"
     yield (
-        f"Primary: `{first}` − `{second}` on `{study.primary}` in {score}, by {_TESTS[plan.scope]}, at "
-        f"alpha {plan.alpha:g}. Only cells of rater and prompt that hold both arms enter; repeated trials "
-        "count once, by their first answer."
+        f"Primary analysis: the difference `{first}` − `{second}` on `{study.primary}` in {score}, tested by "
+        f"{_TESTS[plan.scope]}; two-sided alpha {plan.alpha:g}. Rater × prompt cells enter the test if the "
+        "rater answered texts of both arms for the prompt. Of repeated trials only the first answer enters."
     )
     yield (
-        "Beside it, deciding nothing: the other score, effect sizes, an ordinal mixed model where texts are "
-        "rated on points, agreement, and, exploratory, the difference by prompt and by rater."
+        "Secondary, non-confirmatory analyses: the other score, effect sizes, an ordinal mixed model where "
+        "texts are rated on points, and agreement between raters. Exploratory analyses: the difference by "
+        "prompt and by rater (raw differences and BLUPs)."
     )
     if plan.looks is None:
-        yield "Answers are not looked at by arm before the study is closed."
+        yield "No interim analysis is planned: answers are not analysed by arm before data collection closes."
     else:
-        yield f"Answers are looked at by arm {describe_looks(plan.looks, plan.alpha)}."
+        yield f"Interim analyses: {describe_looks(plan.looks, plan.alpha)}."
     doses = describe_doses(study)
     if doses:
         yield (
-            f"Doses: {doses}. A linear and a monotone trend over them are tested; where the doses give both "
-            "nearly the same contrast, the linear trend alone."
+            f"Dose–response analysis: doses {doses}. A linear trend and a monotone trend (Abelson–Tukey "
+            "contrast) over doses are tested; where the two contrasts nearly coincide, the linear trend "
+            "alone."
         )
 
 
 def _blinding(study: Study) -> Iterator[str]:
     yield (
-        "Raters, and the process that serves them, have no access to arms: the key is sealed, and committed "
-        "to by the hash below."
+        "Raters and the web server have no access to the arms. The key that links texts to arms is kept in a "
+        "separate sealed database; the SHA-256 commitment to it is below."
     )
     if study.blinding is not None:
-        meant = ", ".join(f"`{arm}`" for arm in study.changed_arms)
+        changed = ", ".join(f"`{arm}`" for arm in study.changed_arms)
         about = (
             f"about {study.blinding.n_texts} texts" if study.blinding.n_texts else "about all texts at once"
         )
         yield (
-            f'After the last trial raters are asked {about}: "{study.blinding.question}" The answer '
-            f"“{study.blinding.labels[0]}” is right for {meant}."
+            f"After the last trial raters are asked {about}: “{study.blinding.question}” The answer "
+            f"“{study.blinding.labels[0]}” is correct for {changed}."
         )
 
 
@@ -311,12 +331,9 @@ def _digests(registrable: Registrable) -> str:
 
 
 def _appendix(study: Study) -> Iterator[str]:
-    """Give everything that the study hash covers: prompts, the texts of vectors, and all settings."""
+    """Return everything that the study hash covers: prompts, texts of vectors, and all settings."""
     declared = json.dumps(json.loads(study.canonical_json()), ensure_ascii=False, indent=2, sort_keys=True)
     longest = max(map(len, re.findall("`+", declared)), default=0)
     fence = "`" * max(3, longest + 1)  # a prompt may hold backticks
-    yield (
-        "The study hash is the SHA-256 of this JSON, written with sorted keys and without spaces or line "
-        "breaks between them."
-    )
+    yield ("The study hash is the SHA-256 of this JSON, serialised with sorted keys and without white space.")
     yield f"{fence}json\n{declared}\n{fence}"

@@ -167,7 +167,7 @@ def check_blinding(
     return Blinding(
         counts=((contrast[0], right_1, wrong_1, unknown_1), (contrast[1], right_2, wrong_2, unknown_2)),
         by_arm=tuple(
-            (arm, _guess_t(rows[rows["arm"] == arm], of, f'"{arm}"', alpha=alpha))
+            (arm, _guess_t(rows[rows["arm"] == arm], of, f"“{arm}”", alpha=alpha))
             for arm, of in zip(contrast, of_arm, strict=True)
         ),
         together=_guess_t(rows, scored, "both arms", alpha=alpha),
@@ -253,7 +253,7 @@ def _guess_t(rows: pd.DataFrame, scored: NDArray[np.intp], of: str, *, alpha: fl
         answers=len(rows),
         cells=codes.size,
     )
-    test = "Bang's index, two-way t"
+    test = "Bang's index, crossed t"
     if not codes.size:
         return NotEstimable(test=test, score="answers", reason=f"no guess was made of {of}", n=n)
     estimand = f"how much more often the arm of texts of {of} is guessed right than wrong"

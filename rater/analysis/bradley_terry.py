@@ -211,7 +211,7 @@ def rank_arms(
     table = _count(frame[frame["dimension"] == dimension], control)
     observed = table.observed
     if len(table.arms) < 2 or control not in table.arms:
-        reason = f'no text of "{control}" was compared with another'
+        reason = f"no text of “{control}” was compared with another"
         return NotEstimable(test=MODEL, score="answers", reason=reason, n=table.n)
     if not has_maximum(table.meetings, observed):
         reason = (
@@ -364,13 +364,13 @@ def _against_control(
         arm,
         quantify(
             f"log strength of {arm}",
-            f'log odds that a text of "{arm}" is preferred to one of "{control}", where one is',
+            f"log odds that a text of “{arm}” is preferred to one of “{control}”, where one is",
             float(fit.log_strength[0, index]),
             drawn,
         ),
         quantify(
             f"win rate of {arm}",
-            f'share of choices that "{arm}" wins against "{control}", neither counting as half',
+            f"share of choices that “{arm}” wins against “{control}”, neither counting as half",
             float(_win_share(fit.log_strength[:, index], fit.log_tie)[0]),
             shares,
         ),

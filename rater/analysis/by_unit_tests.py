@@ -4,7 +4,7 @@ Both are two-sided and hold without a normal distribution, if a difference is as
 
 By rater: the prompts and texts are taken as they are, and the claim is about other raters. By prompt: the
 raters are taken as they are (one rater, often), and the claim is about other prompts. Neither may be read
-more widely: with random texts the by-rater t finds something in 11 % of null studies of 12 × 12
+more widely: with random texts the by-rater t finds something in 11% of null studies of 12 × 12
 (STATISTICS.md section 1).
 """
 

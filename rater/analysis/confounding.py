@@ -38,7 +38,7 @@ class Overlap:
         if not self.n_answers:
             return ""
         first, second = self.contrast
-        arms = f'"{first}" and "{second}"'
+        arms = f"“{first}” and “{second}”"
         if not self.n_prompts_with_both and not self.n_raters_with_both:
             units = "prompts and raters"
         elif not self.n_prompts_with_both:

@@ -128,7 +128,8 @@ class Cells:
         if not self.n_unpaired:
             return ()
         total = self.n.answers + self.n_unpaired
-        return (f"{self.n_unpaired:,} of {total:,} {UNUSED}",)
+        do = "does" if self.n_unpaired == 1 else "do"
+        return (f"{self.n_unpaired:,} of {total:,} answers {do} {UNUSED}",)
 
     @property
     def no_cells(self) -> str:
@@ -137,8 +138,8 @@ class Cells:
             return ""
         first, second = self.contrast
         if self.is_pairwise:
-            return f'no rater has chosen between "{first}" and "{second}" texts'
-        return f'no rater has answered both "{first}" and "{second}" texts of the same prompt'
+            return f"no rater has chosen between “{first}” and “{second}” texts"
+        return f"no rater has answered both “{first}” and “{second}” texts of the same prompt"
 
     @property
     def weight(self) -> NDArray[np.float64]:

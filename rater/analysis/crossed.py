@@ -32,18 +32,19 @@ from rater.analysis.results import (
 from rater.analysis.sentences import CLAIM, SCORES, estimand, round_down, significant
 from rater.study.analysis_plan import Score as PlannedScore
 
-TEST = "two-way t"
+TEST = "crossed t"
+"""Short for the crossed random-effects t test (quasi-F or REML, Satterthwaite degrees of freedom)."""
 QUASI_F = (
-    "two-way t on rater × prompt cell scores: quasi-F with Satterthwaite degrees of freedom, its variance "
-    "floored at that of either one-way test"
+    "crossed random-effects t test on rater × prompt cell scores (quasi-F with Satterthwaite degrees of "
+    "freedom; variance floored at that of either one-way test)"
 )
 QUASI_F_REFERENCE = (
     "Clark 1973, J. Verbal Learn. Verbal Behav. 12:335–359; "
     "Cornfield & Tukey 1956, Ann. Math. Stat. 27:907–949; Satterthwaite 1946, Biometrics Bull. 2:110–114"
 )
 REML = (
-    "two-way t on rater × prompt cell scores: weighted REML with crossed random raters and prompts, "
-    "Satterthwaite degrees of freedom"
+    "crossed random-effects t test on rater × prompt cell scores (weighted REML with crossed random effects "
+    "of raters and prompts, Satterthwaite degrees of freedom)"
 )
 REML_REFERENCE = (
     "Bates et al. 2015, J. Stat. Softw. 67(1); "
@@ -199,7 +200,10 @@ def _estimate_spread(scores: CellScores, about: About) -> _Spread | NoFit:
 def _why_not(scores: CellScores, about: About) -> str:
     for n, noun in ((scores.n.raters, "rater"), (scores.n.prompts, "prompt")):
         if n < 2:
-            return f"only {n} {noun} has answers to both arms, and the two-way test needs at least 2 {noun}s"
+            return (
+                f"only {n} {noun} has answers to both arms, and the crossed random-effects t test needs at "
+                f"least 2 {noun}s"
+            )
     # Mean differences carry rounding noise of about 1e-16; equal means equal to 1e-9 (STATISTICS.md 13).
     if np.ptp(scores.values) < 1e-9:
         return (

@@ -1,8 +1,8 @@
-"""Diagnose ratings before any result: what the rows are, which are used, and what may be wrong with them.
+"""Data checks before any result: the rows, the rows that are analysed, and findings about them.
 
-A finding refuses, warns, or is worth noting. Where one refuses the answers themselves (a code for "no answer"
-on the scale, choices that may be coded the other way), no analysis is made. Where the design cannot tell the
-arms apart, every test refuses, and the rest is described.
+A finding is a refusal, a warning or a note. If one refuses the answers themselves (a missing-value code on
+the scale, choices with an ambiguous sign), there is no analysis. If the design confounds arms with raters or
+prompts, every test refuses, and the descriptive results remain.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,10 +24,10 @@ from rater.errors import RaterError
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Rows that are not analysed, and why."""
+    """Rows that are not analysed, with the reason."""
 
     n: int
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Diagnosis:
     n_used: int
     """Answers that enter the analysis, in all arms and dimensions."""
     left_out: tuple[LeftOut, ...]
-    """The rows between the two."""
+    """The rows that are not analysed."""
     n_contrast: int
     """Answers to the two arms of the primary contrast, on the primary dimension."""
     n_primary: int
@@ -60,17 +60,17 @@ class Diagnosis:
 
     @property
     def used(self) -> str:
-        """A sentence that counts the rows used, and gives the reasons why the others are not."""
+        """A sentence with the number of rows analysed and the reasons for leaving out the others."""
         rows = f"{counted(self.n_rows, 'row')}, {self.n_used:,} analysed"
-        reasons = ", ".join(f"{each.n:,} {each.why}" for each in self.left_out)
+        reasons = ", ".join(f"{each.n:,} {each.reason}" for each in self.left_out)
         return f"{rows}; left out: {reasons}." if reasons else f"{rows}."
 
 
 def require_usable(findings: Iterable[Finding]) -> None:
-    """Refuse ratings whose answers cannot be taken as they are.
+    """Raise an error if a finding refuses the answers.
 
     Raises:
-        RaterError: If a finding refuses; the message has all that do.
+        RaterError: If a finding refuses; the message lists all that do.
     """
     refusals = [finding.message for finding in findings if finding.level == "refuse"]
     if refusals:
@@ -78,7 +78,7 @@ def require_usable(findings: Iterable[Finding]) -> None:
 
 
 def diagnose(frame: pd.DataFrame, planned: Planned) -> Diagnosis:
-    """Diagnose a tidy frame before its analysis, whatever is refused in it.
+    """Diagnose a tidy frame, including findings that refuse its analysis.
 
     Raises:
         RaterError: If the frame is not valid, or an answer is not on its dimension's scale.
@@ -96,14 +96,14 @@ def complete_diagnosis(
     tested: pd.DataFrame,
     n_excluded: int = 0,
 ) -> Diagnosis:
-    """Add the rows and the design to what was found in the answers.
+    """Complete the findings about the answers with the row counts and the checks of the design.
 
     Args:
         prepared: The prepared frame.
-        planned: What was planned.
-        findings: What `diagnose_answers` found.
+        planned: The plan.
+        findings: The findings of `diagnose_answers`.
         tested: The rows that are analysed.
-        n_excluded: How many answers are of raters who are left out by declared rules.
+        n_excluded: The number of answers of excluded raters.
     """
     primary = planned.in_order[0]
     compared = compare(tested, planned.contrast, primary.name, pairwise=is_pairwise(primary))
@@ -126,16 +126,16 @@ def _left_out(prepared: Prepared, reading: ReadingNotes | None, *, n_excluded: i
     repeats, frame = prepared.repeats, prepared.frame
     n_not_judged = len(frame) - len(judged_only(frame))
     n_trials = len(judged_only(frame)) - len(judged_only(first_showings(frame)))
-    for n, why in (
+    for n, reason in (
         (reading.n_without_answer if reading else 0, "without an answer"),
         (repeats.copies.n + repeats.sessions.n, "copies of other rows"),
-        (repeats.second.n, "second answers about a text"),
+        (repeats.second.n, "second answers to a text"),
         (n_trials, "repeated trials"),
-        (n_not_judged, "that the rater could not judge"),
-        (n_excluded, "of raters left out by declared rules"),
+        (n_not_judged, "answered “cannot judge”"),
+        (n_excluded, "of excluded raters"),
     ):
         if n:
-            yield LeftOut(n, why)
+            yield LeftOut(n, reason)
 
 
 def _scale(judged: Judged) -> str:
@@ -143,7 +143,7 @@ def _scale(judged: Judged) -> str:
     if not isinstance(judged, Rated) or not judged.is_inferred:
         return words
     if is_pairwise(judged):
-        return f"{words}, above 0 where the text of the column arm was preferred"
+        return f"{words}, above 0 if the text of the arm in the column “arm” was preferred"
     if not judged.scale.levels:
-        return f"{words}, the lowest and the highest answer (if it has other ends: --limits LOW,HIGH)"
-    return f"{words}, since the highest answer is {judged.scale.highest:g} (if it has more: --points N)"
+        return f"{words}, the lowest and the highest answer (to set other limits: --limits LOW,HIGH)"
+    return f"{words}, from the highest answer, {judged.scale.highest:g} (to set more points: --points N)"

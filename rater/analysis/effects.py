@@ -2,7 +2,7 @@
 
 All effects are the first arm minus the second. Intervals come from the two-way t where it has one, and from
 the pigeonhole bootstrap otherwise. Formulas that take answers as independent (Cliff's, Cohen's) are not used
-for intervals: they covered 73 to 85 % (STATISTICS.md section 3).
+for intervals: they covered 73 to 85% (STATISTICS.md section 3).
 """
 
 import math
@@ -91,14 +91,14 @@ def pooled_effects(
     first, second = ratings.contrast
     d = _Pooled(
         "Cohen's d",
-        f'mean answer to "{first}" minus mean answer to "{second}", '
+        f"mean answer to “{first}” minus mean answer to “{second}”, "
         "in standard deviations of single answers within an arm",
         _cohens_d,
         "Cohen 1988, Statistical Power Analysis, eq. 2.5.1",
     )
     delta = _Pooled(
         "Cliff's delta, pooled",
-        f'how much more often an answer to "{first}" is above one to "{second}" than below, all pooled',
+        f"how much more often an answer to “{first}” is above one to “{second}” than below, all pooled",
         lambda counts, _: cliffs_delta(counts),
         "Cliff 1993, Psychol. Bull. 114:494–509",
     )
@@ -263,4 +263,4 @@ def _summarise(
 
 def _superiority_of(contrast: tuple[str, str], how: str) -> str:
     first, second = contrast
-    return f'how often "{first}" is above "{second}", {how}, an equal answer counting as half'
+    return f"how often “{first}” is above “{second}”, {how}, an equal answer counting as half"

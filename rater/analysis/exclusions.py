@@ -1,7 +1,7 @@
-"""Leave raters out by the rules that the study declared beforehand, without reading an arm.
+"""Exclude raters by the criteria that the study declared in advance, blind to the arms.
 
-The answers of raters left out still stand in the result without exclusions, so that whoever reads it sees
-what the rules did (STATISTICS.md section 5).
+The primary test is repeated without exclusions, so that readers see their influence (STATISTICS.md
+section 5).
 """
 
 from collections.abc import Callable
@@ -31,14 +31,14 @@ BLIND = (
     "cannot_judge",
     "arm_is_left",
 )
-"""The only columns of the frame that a rule reads, where they are there."""
+"""The only columns of the frame that a criterion reads; the arm is not among them."""
 CHECKS = ("rater", "n_checks", "n_passed", "finished", "left_why")
 """The columns of the frame of raters."""
 
 
 @dataclass(frozen=True)
 class Excluded:
-    """A rater who is left out, and why."""
+    """An excluded rater, with the reasons."""
 
     rater: str
     reasons: tuple[str, ...]
@@ -46,19 +46,19 @@ class Excluded:
 
 @dataclass(frozen=True, kw_only=True)
 class Exclusion:
-    """Who is left out by which rules, and which rules could not be applied."""
+    """The excluded raters, and the criteria that could not be applied."""
 
     rules: tuple[str, ...]
-    """What was declared, in words."""
+    """The declared criteria, in words."""
     raters: tuple[Excluded, ...]
     n_answers: int
-    """How many answers of theirs are left out."""
+    """The number of their answers."""
     notes: tuple[str, ...]
-    """Rules that the data say nothing about, and how far the rule on time could be applied."""
+    """Criteria that the data do not allow to apply, and the coverage of the time criterion."""
     n_server_timed: int = 0
-    """Raters to whom the rule on time was applied by the server's own answer times."""
+    """Raters whose times come from the server, because the browser sent none."""
     n_untimed: int = 0
-    """Raters to whom the rule on time could not be applied, since nothing is known of their times."""
+    """Raters without times, to whom the time criterion could not be applied."""
 
 
 def excluded_raters(exclusion: Exclusion | None) -> frozenset[str]:
@@ -69,12 +69,12 @@ def excluded_raters(exclusion: Exclusion | None) -> frozenset[str]:
 def exclude(
     frame: pd.DataFrame, checks: pd.DataFrame | None, rules: Exclusions, *, primary: str
 ) -> Exclusion | None:
-    """Apply declared rules; None where none was declared. Costs a few passes over the answers.
+    """Apply the declared criteria; None if none is declared. Takes a few passes over the answers.
 
     Args:
         frame: The tidy frame; only its columns `BLIND` are read.
         checks: One row for each rater: rater, n_checks, n_passed, finished, left_why; None where unknown.
-        rules: What was declared.
+        rules: The declared criteria.
         primary: The primary dimension, on which equal answers are counted.
 
     Raises:
@@ -86,23 +86,23 @@ def exclude(
         rater=lambda rows: rows["rater"].astype(str)
     )
     known = _known(checks)
-    found: dict[str, list[str]] = {}
-    said, notes = [], []
-    for rule in _rules(rules, primary):
-        said.append(rule.words)
-        broken = rule.find(blind, known)
-        if broken is None:
-            notes.append(f"the rule “{rule.words}” was not applied: {rule.without}")
+    reasons: dict[str, list[str]] = {}
+    descriptions, notes = [], []
+    for criterion in _criteria(rules, primary):
+        descriptions.append(criterion.description)
+        excluded = criterion.find(blind, known)
+        if excluded is None:
+            notes.append(f"the criterion “{criterion.description}” was not applied: {criterion.unknown}")
             continue
-        for rater, reason in broken.items():
-            found.setdefault(rater, []).append(reason)
+        for rater, reason in excluded.items():
+            reasons.setdefault(rater, []).append(reason)
     times = _describe_times(blind, rules)
     notes += times.notes
     present = set(blind["rater"])
-    raters = tuple(Excluded(rater, tuple(found[rater])) for rater in sorted(found) if rater in present)
+    raters = tuple(Excluded(rater, tuple(reasons[rater])) for rater in sorted(reasons) if rater in present)
     names = {rater.rater for rater in raters}
     return Exclusion(
-        rules=tuple(said),
+        rules=tuple(descriptions),
         raters=raters,
         n_answers=int(blind["rater"].isin(names).sum()),
         notes=tuple(notes),
@@ -113,7 +113,7 @@ def exclude(
 
 @dataclass(frozen=True)
 class _Times:
-    """How far the rule on time could be applied."""
+    """The coverage of the time criterion."""
 
     n_server: int = 0
     n_untimed: int = 0
@@ -121,7 +121,7 @@ class _Times:
 
 
 def _describe_times(blind: pd.DataFrame, rules: Exclusions) -> _Times:
-    """Count the raters whose times are the server's or unknown, where a rule reads them."""
+    """Count the raters whose times come from the server or are unknown, if a criterion uses times."""
     if rules.min_median_seconds is None:
         return _Times()
     paces = paces_of(blind)
@@ -129,55 +129,58 @@ def _describe_times(blind: pd.DataFrame, rules: Exclusions) -> _Times:
     notes = []
     if n_server:
         notes.append(
-            f"the browsers of {counted(n_server, 'rater')} sent no times; for them the rule on time rests on "
-            "the server's own answer times"
+            f"the browsers of {counted(n_server, 'rater')} sent no times; for them the time criterion uses "
+            "the times at which the server received the answers"
         )
     if n_untimed:
-        notes.append(f"the rule on time could not be applied to {counted(n_untimed, 'rater')} without times")
+        notes.append(
+            f"the time criterion could not be applied to {counted(n_untimed, 'rater')} without times"
+        )
     return _Times(n_server, n_untimed, tuple(notes) if n_untimed < len(paces) else ())
 
 
 @dataclass(frozen=True)
-class _Rule:
-    words: str
+class _Criterion:
+    description: str
     find: Callable[[pd.DataFrame, pd.DataFrame | None], dict[str, str] | None]
-    """Raters who break the rule, with the reason; None where the data do not say."""
-    without: str
+    """Raters who meet the criterion, with the reason; None if the data do not allow to apply it."""
+    unknown: str
+    """Why it may not be possible to apply it."""
 
 
-def _rules(rules: Exclusions, primary: str) -> list[_Rule]:
-    words, chosen = rules.describe(), []
-    if (most := rules.max_failed_checks) is not None:
-        chosen.append(
-            _Rule(
+def _criteria(rules: Exclusions, primary: str) -> list[_Criterion]:
+    words, declared = rules.describe(), []
+    if (max_failed := rules.max_failed_checks) is not None:
+        declared.append(
+            _Criterion(
                 words["max_failed_checks"],
-                lambda _, known: _failing(known, most),
-                "nothing is known of attention checks",
+                lambda _, known: _failing(known, max_failed),
+                "there are no data on attention checks",
             )
         )
-    if (least := rules.min_median_seconds) is not None:
-        chosen.append(
-            _Rule(
+    if (min_seconds := rules.min_median_seconds) is not None:
+        declared.append(
+            _Criterion(
                 words["min_median_seconds"],
-                lambda blind, _: _too_fast(blind, least),
-                "nothing is known of times",
+                lambda blind, _: _too_fast(blind, min_seconds),
+                "there are no data on times",
             )
         )
-    if (share := rules.max_same_answer_share) is not None:
-        chosen.append(
-            _Rule(
+    if (max_share := rules.max_same_answer_share) is not None:
+        declared.append(
+            _Criterion(
                 words["max_same_answer_share"],
-                lambda blind, _: _straight_lining(blind[blind["dimension"] == primary], share),
+                lambda blind, _: _straightlining(blind[blind["dimension"] == primary], max_share),
                 "there are no answers on the primary dimension",
             )
         )
     if rules.unfinished == "exclude":
-        chosen.append(
-            _Rule(
-                words["unfinished"], lambda _, known: _unfinished(known), "nothing is known of who finished"
+        declared.append(
+            _Criterion(
+                words["unfinished"], lambda _, known: _unfinished(known), "there are no data on who finished"
             )
         )
-    return chosen
+    return declared
 
 
 def _known(checks: pd.DataFrame | None) -> pd.DataFrame | None:
@@ -187,7 +190,7 @@ def _known(checks: pd.DataFrame | None) -> pd.DataFrame | None:
     counts = {name: as_numbers(valid, name) for name in ("n_checks", "n_passed")}
     for name, numbers in counts.items():
         if np.isnan(numbers).any():
-            msg = f"{name} is missing (rater {valid['rater'][np.isnan(numbers)].iloc[0]}); give a number"
+            msg = f"{name} is missing for rater {valid['rater'][np.isnan(numbers)].iloc[0]}; give a number"
             raise RaterError(msg)
     counts = {name: numbers.astype(np.intp) for name, numbers in counts.items()}
     return valid.assign(
@@ -195,14 +198,14 @@ def _known(checks: pd.DataFrame | None) -> pd.DataFrame | None:
     ).sort_values("rater")
 
 
-def _failing(known: pd.DataFrame | None, most: int) -> dict[str, str] | None:
+def _failing(known: pd.DataFrame | None, max_failed: int) -> dict[str, str] | None:
     if known is None:
         return None
     failed = known["n_checks"] - known["n_passed"]
     return {
         rater: f"failed {n_failed} of {n} attention checks"
         for rater, n_failed, n in zip(known["rater"], failed, known["n_checks"], strict=True)
-        if n_failed > most
+        if n_failed > max_failed
     }
 
 
@@ -216,26 +219,29 @@ def _unfinished(known: pd.DataFrame | None) -> dict[str, str] | None:
     }
 
 
-def _too_fast(blind: pd.DataFrame, least: float) -> dict[str, str] | None:
-    """Find median times of whole trials that are below a bound."""
+def _too_fast(blind: pd.DataFrame, min_seconds: float) -> dict[str, str] | None:
+    """Find raters whose median time per trial is below a bound."""
     medians = {rater: pace.median_s for rater, pace in paces_of(blind).items()}
     known = {rater: seconds for rater, seconds in medians.items() if seconds is not None}
     if not known:
         return None
-    return {rater: f"median time {s:.1f} s" for rater, s in known.items() if s < least}
+    return {rater: f"median time {s:.1f} s" for rater, s in known.items() if s < min_seconds}
 
 
-def _straight_lining(rows: pd.DataFrame, most: float) -> dict[str, str] | None:
+def _straightlining(rows: pd.DataFrame, max_share: float) -> dict[str, str] | None:
+    """Find raters who gave the same answer, or chose the same side, in more than a share of their trials."""
     rows = judged_only(first_showings(rows))
     if rows.empty:
         return None
     pressed = rows["answer"].to_numpy(dtype=np.float64)
     if "arm_is_left" in rows.columns and rows["arm_is_left"].notna().all():
-        # Of a pair, what repeats itself is the side, not the arm, which no rater knows.
+        # For pairs, straight-lining means choosing the same side; raters do not know the arms.
         pressed = np.where(rows["arm_is_left"].to_numpy(dtype=np.bool_), -pressed, pressed)
     counts = pd.DataFrame({"rater": rows["rater"].to_numpy(), "pressed": pressed}).value_counts()
     per_rater = counts.groupby(level="rater")
     shares = (per_rater.max() / per_rater.sum()).sort_index()
     return {
-        str(rater): f"one answer in {share:.0%} of trials" for rater, share in shares.items() if share > most
+        str(rater): f"the same answer in {share:.0%} of trials"
+        for rater, share in shares.items()
+        if share > max_share
     }

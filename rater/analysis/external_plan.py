@@ -184,7 +184,7 @@ def _infer_contrast(arms: list[str]) -> tuple[tuple[str, str], str]:
     if len(arms) == 2 and len(baselines) == 1:
         second = baselines[0]
         first = next(arm for arm in arms if arm != second)
-        why = f'the contrast is "{first}" minus "{second}", since "{second}" is the name of a baseline'
+        why = f"the contrast is “{first}” minus “{second}”, since “{second}” is the name of a baseline"
         return (first, second), why
     named = ", ".join(arms) if len(arms) <= 10 else f"{', '.join(arms[:10])}, …"
     msg = f"there are {len(arms)} arms ({named}); name the two to compare, "

@@ -1,6 +1,6 @@
 """Findings about ratings before any result: repeats, ids, missing-value codes, scales, designs.
 
-Each finding refuses, warns, or is worth noting, by a rule that its message states.
+Each finding is a refusal, a warning or a note, by a rule that its message states.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,9 +31,9 @@ class Finding:
 
     level: Level
     code: str
-    """A stable short name for scripts: ``copies``, ``missing_code``, ``confounded``."""
+    """A stable identifier for scripts: ``copies``, ``missing_code``, ``confounded``."""
     message: str
-    """A sentence."""
+    """One or more sentences."""
     n: int = 0
     """The number of rows, names or answers concerned."""
     examples: tuple[str, ...] = ()
@@ -173,11 +173,11 @@ def _on_coding(judged: Rated, answers: np.ndarray, prefix: str) -> list[Finding]
 
 
 FEW_USED = 0.5
-"""A test on a smaller share of the answers is a warning, and its headline says so first."""
+"""If a smaller share of the answers enters the test, that is a warning, and the headline starts with it."""
 
 
 def diagnose_answers(prepared: Prepared, planned: Planned) -> tuple[Finding, ...]:
-    """Find what is suspicious in the answers of a prepared frame, whatever the design."""
+    """Check the answers of a prepared frame, independently of the design."""
     frame = prepared.frame
     reading = reading_of(frame)
     named = len(planned.dimensions) > 1
@@ -197,26 +197,27 @@ def diagnose_answers(prepared: Prepared, planned: Planned) -> tuple[Finding, ...
 
 
 _AGAIN: dict[str, tuple[Level, str]] = {
-    "copies": ("warn", "copies of other rows, and were left out"),
+    "copies": ("warn", "copies of other rows and left out"),
     "sessions": (
         "warn",
-        "a copied session, since all are equal to earlier answers, at new positions; left out",
+        "a copied session (all equal to earlier answers, at new positions) and left out",
     ),
-    "second": ("warn", "second, differing answers about a text: the first was kept, and these were left out"),
-    "trials": ("note", "repeated trials by their positions: they count for test–retest agreement alone"),
+    "second": ("warn", "second, different answers to a text and left out; the first answers are used"),
+    "trials": ("note", "repeated trials (by their positions) and used for test–retest agreement only"),
     "unmatched": (
         "warn",
-        "marked as repeats (is_repeat), but their rater has no first answer about the text; no test has them",
+        "marked as repeats (is_repeat) without a first answer of the rater to the text; not used in any test",
     ),
     "several": (
         "warn",
         (
-            "to a prompt and arm that their rater had answered, and no column tells texts apart: they count "
-            "as answers about several texts. Name the texts' ids (--item), or remove what was answered twice"
+            "further answers of a rater to the same prompt and arm, and no column identifies the texts: they "
+            "are used as answers to several texts. Name the column of text ids (--item), or remove repeated "
+            "answers"
         ),
     ),
 }
-"""Messages about answers given again, by the field of `Repeats`."""
+"""Messages about repeated answers, by the field of `Repeats`."""
 
 
 def _on_repeats(repeats: Repeats) -> Iterator[Finding]:
@@ -237,9 +238,9 @@ def _on_repeats(repeats: Repeats) -> Iterator[Finding]:
             level="refuse",
             code="ids_do_not_tell",
             message=(
-                f"{repeats.second.n:,} answers are to a text that their rater had answered otherwise, so the "
-                "column of texts' ids does not tell texts apart. Name another column with --item, leave it "
-                "out, or add a column position or is_repeat."
+                f"{repeats.second.n:,} answers differ from an earlier answer of the same rater to the same "
+                "text, so the column of text ids does not identify texts. Name another column with --item, "
+                "leave it out, or add a column position or is_repeat."
             ),
             n=repeats.second.n,
         )
@@ -248,7 +249,7 @@ def _on_repeats(repeats: Repeats) -> Iterator[Finding]:
             level="warn",
             code="two_sessions",
             message=(
-                f"The positions of {_raters(repeats.restarts)} begin anew, as in two sessions: runs, trends "
+                f"The positions of {_raters(repeats.restarts)} restart, as in two sessions: runs, trends "
                 "over position and the order of repeats are uncertain."
             ),
             n=len(repeats.restarts),
@@ -268,13 +269,13 @@ def _on_ids(prepared: Prepared) -> Iterator[Finding]:
         return
     numbered = 2 * shared.n >= shared.n_ids
     are = "is" if shared.n_ids == 1 else "are"
-    why = "ids are unique within prompt and arm only" if numbered else "the same id names several texts"
+    reason = "ids are unique within prompt and arm only" if numbered else "the same id names several texts"
     yield Finding(
         level="note" if numbered else "warn",
         code="shared_ids",
         message=(
             f"{shared.n:,} of {counted(shared.n_ids, 'text id')} {are} used under several prompts or arms, "
-            f"such as {shared.examples[0]}: {why}, so each counts as a text of its own under each."
+            f"such as {shared.examples[0]}: {reason}, so each is treated as a separate text under each."
         ),
         n=shared.n,
         examples=shared.examples,
@@ -293,7 +294,7 @@ def _on_reading(reading: ReadingNotes | None) -> Iterator[Finding]:
 
 
 def _on_names(frame: pd.DataFrame, *, has_reading: bool) -> Iterator[Finding]:
-    """Name raters and arms that differ in letter case alone; `read` has noted them of a table."""
+    """Report raters and arms whose names differ only in letter case; for a table `read` has done so."""
     if has_reading:
         return
     for column in ("rater", "arm"):
@@ -304,7 +305,7 @@ def _on_names(frame: pd.DataFrame, *, has_reading: bool) -> Iterator[Finding]:
 
 
 def _on_arms(frame: pd.DataFrame, planned: Planned) -> Iterator[Finding]:
-    """Name arms that no comparison uses, and those that the primary contrast does not."""
+    """Report arms that no contrast uses, and arms that are not in the primary contrast."""
     arms = arms_of(frame)
     further = planned.contrasts_among(arms)
     used = {
@@ -313,9 +314,9 @@ def _on_arms(frame: pd.DataFrame, planned: Planned) -> Iterator[Finding]:
         *(arm for each in further for arm in (each.first, each.second)),
     }
     n_of = frame["arm"].value_counts()
-    for others, what in (
-        ([arm for arm in arms if arm not in used], "no comparison uses"),
-        ([arm for arm in arms if arm in used - set(planned.contrast)], "the primary contrast does not use"),
+    for others, description in (
+        ([arm for arm in arms if arm not in used], "no contrast uses"),
+        ([arm for arm in arms if arm in used - set(planned.contrast)], "are not in the primary contrast"),
     ):
         if others:
             n = int(n_of.reindex(others).fillna(0).sum())
@@ -323,14 +324,14 @@ def _on_arms(frame: pd.DataFrame, planned: Planned) -> Iterator[Finding]:
             yield Finding(
                 level="note",
                 code="unused_arms",
-                message=f"{n:,} of {len(frame):,} answers are to arms that {what}: {named}.",
+                message=f"{n:,} of {len(frame):,} answers are to arms that {description}: {named}.",
                 n=n,
                 examples=tuple(others[:MAX_LISTED]),
             )
 
 
 def diagnose_design(answers: Ratings, planned: Planned) -> Iterator[Finding]:
-    """Find how far the answers to the primary contrast can be compared within raters and prompts."""
+    """Check how many answers to the primary contrast can be compared within raters and prompts."""
     overlap = measure_overlap(answers)
     if not overlap.n_answers or 0 in (overlap.n_first, overlap.n_answers - overlap.n_first):
         return
@@ -338,7 +339,7 @@ def diagnose_design(answers: Ratings, planned: Planned) -> Iterator[Finding]:
         yield Finding(
             level="refuse",
             code="confounded",
-            message=f"No test can be made: {overlap.reason}.",
+            message=f"No test is possible: {overlap.reason}.",
             n=overlap.n_answers,
         )
         return
@@ -348,19 +349,19 @@ def diagnose_design(answers: Ratings, planned: Planned) -> Iterator[Finding]:
     first, second = planned.contrast
     if not overlap.n_paired:
         message = (
-            f'No rater answered both "{first}" and "{second}" of the same prompt, though prompts and raters '
-            "appear in both arms. The cell-based tests cannot be made; the ordinal mixed model takes all "
-            f"{overlap.n_answers:,} answers."
+            f"No rater answered both “{first}” and “{second}” for the same prompt, although prompts and "
+            "raters appear in both arms. Tests on rater × prompt cells are not possible; the ordinal mixed "
+            f"model uses all {overlap.n_answers:,} answers."
         )
         yield Finding(level="warn", code="counterbalanced", message=message, n=overlap.n_answers)
         return
     is_few = overlap.n_paired < FEW_USED * overlap.n_answers
     message = (
-        f"{overlap.n_paired:,} of {overlap.n_answers:,} answers enter the primary test: the raters of the "
-        "others answered only one arm of their prompt."
+        f"{overlap.n_paired:,} of {overlap.n_answers:,} answers enter the primary test; the raters of the "
+        "others answered only one arm for the prompt."
     )
     if is_few:
-        message += " The ordinal mixed model takes all of them."
+        message += " The ordinal mixed model uses all answers."
     yield Finding(
         level="warn" if is_few else "note",
         code="few_paired" if is_few else "unpaired",

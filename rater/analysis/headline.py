@@ -1,13 +1,15 @@
 """The headline: the answer to one question in one sentence, and the number of answers behind it.
 
-The cell-based tests take only answers whose rater answered both arms of their prompt. Where these are fewer
-than half, the headline states this first, and ends with the fitted model that takes all answers.
+Tests on rater × prompt cells use an answer only if its rater answered texts of both arms for the prompt. If
+these are fewer than half of the answers, the headline states that first and ends with the ordinal mixed
+model, which uses all answers.
 """
 
 import math
 from typing import Literal
 
 from rater.analysis.answer_scale import Judged, is_pairwise
+from rater.analysis.crossed import TEST as CROSSED
 from rater.analysis.equivalence import Conclusion, Equivalence
 from rater.analysis.intervals import DIFFERENCE, Bounds, bounds_of, covers_all
 from rater.analysis.missing_answers import TippingPoint
@@ -20,13 +22,13 @@ from rater.analysis.unanimous import describe_p
 
 
 def lead_headline(headline: str, primary: Outcome, ordinal: Outcome, n_answers: int) -> str:
-    """Put the number of answers that enter the test first, where it is fewer than half.
+    """Prepend the number of answers that enter the test if it is fewer than half.
 
     Args:
         headline: The sentence about the primary test.
         primary: The primary test.
         ordinal: The ordinal mixed model of all answers.
-        n_answers: How many answers there are to the two arms.
+        n_answers: The number of answers to the two arms.
     """
     if not n_answers or 2 * primary.n.answers >= n_answers:
         return headline
@@ -36,8 +38,8 @@ def lead_headline(headline: str, primary: Outcome, ordinal: Outcome, n_answers: 
     if isinstance(primary, Result) or primary.n.answers:
         sentences.insert(
             0,
-            f"Only {primary.n.answers:,} of {n_answers:,} answers enter the test: only their raters answered "
-            "both arms of their prompt.",
+            f"Only {primary.n.answers:,} of {n_answers:,} answers enter the test, because the raters of the "
+            "others answered only one arm for the prompt.",
         )
     if isinstance(ordinal, Result):
         sentences.append(describe_ordinal(ordinal))
@@ -49,15 +51,12 @@ def describe_ordinal(ordinal: Result) -> str:
     ratio = f"odds ratio {number(math.exp(ordinal.estimate))}"
     if ordinal.interval is not None:
         low, high = (number(math.exp(end)) for end in (ordinal.interval.low, ordinal.interval.high))
-        ratio += f", {100 * ordinal.interval.level:g} % CI {low} to {high}"
-    return (
-        f"What can be read is the ordinal mixed model, which takes all {ordinal.n.answers:,} answers: "
-        f"{ratio}, {p_value(ordinal.p)}."
-    )
+        ratio += f", {coverage(ordinal.interval.level)} CI {low} to {high}"
+    return f"The ordinal mixed model uses all {ordinal.n.answers:,} answers: {ratio}, {p_value(ordinal.p)}."
 
 
 Verdict = Literal["higher", "lower", "equivalent", "inconclusive", "not estimable"]
-"""What was found of the first arm against the second."""
+"""The conclusion about the first arm relative to the second."""
 
 
 def judge(
@@ -67,9 +66,9 @@ def judge(
     p_adjusted: float | None = None,
     equivalence: Equivalence | NotEstimable | None = None,
 ) -> Verdict:
-    """Judge a result at a significance level; not significant is inconclusive, never "no effect".
+    """Return the verdict on a result; one that is not significant is inconclusive, never "no effect".
 
-    A difference that is shown and yet smaller than the SESOI is higher or lower; the headline says both.
+    A significant difference that is smaller than the SESOI is higher or lower; the headline states both.
     """
     if isinstance(outcome, NotEstimable):
         return "not estimable"
@@ -87,46 +86,48 @@ def write_headline(
     p_adjusted: float | None = None,
     equivalence: Equivalence | NotEstimable | None = None,
 ) -> str:
-    """Write the sentence for a dimension: the primary result, and the other score's estimate in brackets."""
+    """Write the sentence for a dimension: the primary result, with the other score's estimate in brackets."""
     if isinstance(primary, NotEstimable):
         return f"Not estimable on {dimension.name}, because {primary.reason}."
     verdict = judge(primary, planned.alpha, p_adjusted=p_adjusted, equivalence=equivalence)
     first, second = planned.contrast
     direction: Verdict = verdict if verdict in {"higher", "lower"} else "higher"
     pairwise = is_pairwise(dimension)
-    found = _found(planned.contrast, primary, direction, pairwise=pairwise)
-    beside = (
-        "" if pairwise and dimension.scale.strongest == 1 else _beside(other, dimension.scale.answer_unit)
-    )
+    effect = _describe_effect(planned.contrast, primary, direction, pairwise=pairwise)
+    is_plain_choice = pairwise and dimension.scale.strongest == 1
+    other_score = "" if is_plain_choice else _other_score(other, dimension.scale.answer_unit)
     bounds = bounds_of(primary.score, dimension)
-    evidence = f"({_evidence(primary, direction, p_adjusted, bounds)}{beside})"
+    evidence = f"({_evidence(primary, direction, p_adjusted, bounds)}{other_score})"
     if verdict == "inconclusive":
         sentence = (
-            f'No difference between "{first}" and "{second}" could be shown on {dimension.name}: '
-            f"by the estimate, {found} {evidence}. This does not show that there is none."
+            f"No significant difference between “{first}” and “{second}” on {dimension.name}: the estimate "
+            f"is that {effect} {evidence}. This is not evidence that there is no difference."
         )
     elif verdict == "equivalent":
+        verb = "chosen equally often" if pairwise else "rated equivalently"
         sentence = (
-            f'"{first}" and "{second}" were {"chosen" if pairwise else "rated"} alike on {dimension.name}: '
-            f"by the estimate, {found} {evidence}."
+            f"“{first}” and “{second}” were {verb} on {dimension.name}: the estimate is that {effect} "
+            f"{evidence}."
         )
     elif pairwise:
         preferred, other_arm = (first, second) if verdict == "higher" else (second, first)
-        sentence = f'"{preferred}" was preferred to "{other_arm}" on {dimension.name}: {found} {evidence}.'
+        sentence = f"“{preferred}” was preferred to “{other_arm}” on {dimension.name}: {effect} {evidence}."
     else:
-        sentence = f'"{first}" was rated {verdict} than "{second}" on {dimension.name}: {found} {evidence}.'
+        sentence = f"“{first}” was rated {verdict} than “{second}” on {dimension.name}: {effect} {evidence}."
     if isinstance(equivalence, Equivalence):
         sentence += " " + compare_with_sesoi(equivalence)
-    return sentence if primary.test == "two-way t" else f"{sentence} {primary.claim}"
+    return sentence if primary.test == CROSSED else f"{sentence} {primary.claim}"
 
 
-_EXACTLY: dict[Conclusion, str] = {
+_CONCLUSIONS: dict[Conclusion, str] = {
     "larger": "The difference is larger than",
     "smaller": "The difference is smaller than",
-    "different": "The difference is shown to differ from 0, but neither to be larger nor smaller than",
-    "inconclusive": "It is not shown whether the difference is larger or smaller than",
+    "different": (
+        "The difference may be trivial: it differs significantly from 0, but is not shown to be larger or "
+        "smaller than"
+    ),
+    "inconclusive": "The data do not show whether the difference is larger or smaller than",
 }
-"""How a conclusion without an interval begins."""
 
 
 def _is_equivalent(equivalence: Equivalence | NotEstimable | None) -> bool:
@@ -134,84 +135,79 @@ def _is_equivalent(equivalence: Equivalence | NotEstimable | None) -> bool:
 
 
 def compare_with_sesoi(found: Equivalence) -> str:
-    """Return the conclusion about the SESOI as a sentence, with the interval that it rests on.
+    """Return the conclusion about the SESOI as a sentence, with the confidence interval it is based on.
 
-    Where the difference is shown to be lower, the interval is second minus first, as in the headline.
+    For a significantly lower difference the interval is second minus first, as in the headline.
     """
     in_points = found.score == "net_superiority"
     factor, unit, digits = (100, "percentage", 1) if in_points else (1, "scale", 2)
-    sesoi = f"the smallest effect size of interest, {factor * found.sesoi:g} {unit} points either way"
+    sesoi = f"the smallest effect size of interest of ±{factor * found.sesoi:g} {unit} points"
+    conclusion = f"{_CONCLUSIONS[found.conclusion]} {sesoi}"
     interval = found.interval if found.conclusion == "smaller" else found.difference_interval
     if interval is None:
-        return f"{_EXACTLY[found.conclusion]} {sesoi} (exact sign-flip, {p_value(found.p_conclusion)})."
+        return f"{conclusion} (exact sign-flip test, {p_value(found.p_conclusion)})."
     ends = [factor * interval.low, factor * interval.high]
     if found.direction == "lower":
         ends = [-ends[1], -ends[0]]
     low, high = (number(end, digits) for end in ends)
-    wide = _all_possible(interval, DIFFERENCE if in_points else None)
-    ci = f"{coverage(interval.level)} CI {low} to {high}{wide}"
-    if found.conclusion == "larger":
-        return f"The difference is larger than {sesoi} ({ci}, wholly beyond it)."
-    if found.conclusion == "smaller":
-        return (
-            f"The difference is smaller than {sesoi} ({ci}, wholly within; equivalence {p_value(found.p)})."
-        )
-    if found.conclusion == "different":
-        return (
-            "The difference may still be trivial: it is shown to differ from 0, but neither to be larger "
-            f"nor to be smaller than {sesoi} ({ci})."
-        )
-    return f"It is not shown whether the difference is larger or smaller than {sesoi} ({ci})."
+    whole_range = _whole_range(interval, DIFFERENCE if in_points else None)
+    ci = f"{coverage(interval.level)} CI {low} to {high}{whole_range}"
+    evidence = {
+        "larger": f"{ci}, entirely beyond it",
+        "smaller": f"{ci}, entirely within it; TOST {p_value(found.p)}",
+    }
+    return f"{conclusion} ({evidence.get(found.conclusion, ci)})."
 
 
 def describe_tipping_point(found: TippingPoint) -> str:
-    """Return the tipping point of an arm in a sentence."""
-    share = f'{found.share:.1%} of the answers to "{found.arm}" are missing'
+    """Describe the tipping point of an arm in a sentence."""
+    share = f"{found.share:.1%} of the answers to “{found.arm}” are missing"
     if found.delta is None or found.value is None:
-        return f"{share}; no value of theirs would change the conclusion."
+        return f"{share}; no value of these would change the conclusion."
     if not found.is_possible:
         return (
-            f"{share}; the difference on them would have to be {number(found.value)}, which is not possible: "
-            "no missing answers could change the conclusion."
+            f"{share}; the conclusion would change only if the difference on these were "
+            f"{number(found.value)}, which is outside the possible range."
         )
     return (
-        f"{share}; the difference on them would have to be {number(found.value)}, that is, "
-        f"{number(found.delta)} less favourable than on the others, for the result to lose its significance."
+        f"{share}; the result would no longer be significant if the difference on these were "
+        f"{number(found.value)}, that is, {number(found.delta)} less favourable than on the others."
     )
 
 
 def describe_spent_alpha(planned: Planned) -> str:
-    """Explain the level that this look tests at; empty where alpha was not spread over looks."""
+    """Describe the level of this analysis under alpha spending; empty where alpha is not spent over looks."""
     spent = planned.spent
     if spent is None:
         return ""
-    after = f", after {', '.join(f'{share:.1%}' for share in spent.earlier)}" if spent.earlier else ""
+    earlier = ", ".join(f"{share:.1%}" for share in spent.earlier)
+    after = f" (earlier analyses at {earlier})" if earlier else ""
     return (
-        f"alpha {spent.alpha:g} is spread over all looks after {SPENDING[spent.how]} (Lan & DeMets 1983): "
-        f"this one, at {spent.share:.1%} of the planned answers{after}, tests at "
-        f"p < {significant(planned.alpha)}, and its intervals are of {coverage(1 - planned.alpha)}"
+        f"group-sequential design with Lan–DeMets alpha spending ({SPENDING[spent.how]}), overall alpha "
+        f"{spent.alpha:g}: this analysis, at {spent.share:.1%} of the planned answers{after}, tests at "
+        f"p < {significant(planned.alpha)} and has {coverage(1 - planned.alpha)} confidence intervals"
     )
 
 
-def _found(contrast: tuple[str, str], result: Result, direction: Verdict, *, pairwise: bool) -> str:
-    """Say what was found in words that fit how texts were judged, and the score."""
+def _describe_effect(contrast: tuple[str, str], result: Result, direction: Verdict, *, pairwise: bool) -> str:
+    """Describe the estimate in words that fit the scale and the score."""
     if pairwise:
         return _preference(contrast, result, direction)
-    words = _net_superiority if result.score == "net_superiority" else _scale_points
-    return words(contrast[0], result, direction)
+    describe = _net_superiority if result.score == "net_superiority" else _scale_points
+    return describe(contrast[0], result, direction)
 
 
 def _preference(contrast: tuple[str, str], result: Result, direction: Verdict) -> str:
-    """Say it of the arm that is preferred; for "lower" that is the second one."""
+    """Describe how often the preferred arm is chosen; for "lower" that is the second arm."""
     first, second = contrast if direction != "lower" else contrast[::-1]
     estimate = -result.estimate if direction == "lower" else result.estimate
     who = "this rater, shown both, chooses" if result.n.raters == 1 else "a rater shown both chooses"
     if result.score == "net_superiority":
         more = "more" if estimate >= 0 else "less"
         points = number(abs(100 * estimate), _digits(result))
-        return f'{who} "{first}" {points} percentage points {more} often than "{second}"'
+        return f"{who} “{first}” {points} percentage points {more} often than “{second}”"
     preferred = first if estimate >= 0 else second
-    return f'{who} "{preferred}" by {number(abs(estimate))} degrees of preference on average'
+    return f"{who} “{preferred}” by {number(abs(estimate))} degrees of preference on average"
 
 
 def _net_superiority(first: str, result: Result, direction: str) -> str:
@@ -222,16 +218,16 @@ def _net_superiority(first: str, result: Result, direction: str) -> str:
         "this rater, shown one of each, rates" if result.n.raters == 1 else "a rater shown one of each rates"
     )
     points = number(abs(100 * estimate), _digits(result))
-    return f'{who} "{first}" {direction} {points} percentage points {more} often than {opposite}'
+    return f"{who} “{first}” {direction} {points} percentage points {more} often than {opposite}"
 
 
 def _scale_points(first: str, result: Result, _direction: str) -> str:
     direction = "higher" if result.estimate >= 0 else "lower"
-    return f'answers to "{first}" are {number(abs(result.estimate))} scale points {direction}'
+    return f"answers to “{first}” are {number(abs(result.estimate))} scale points {direction}"
 
 
 def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: Bounds | None) -> str:
-    """Write interval, p and n; for "lower" the interval is second minus first."""
+    """Format interval, p and sample sizes; for "lower" the interval is second minus first."""
     sizes = f"{counted(result.n.raters, 'rater')} × {counted(result.n.prompts, 'prompt')}"
     if not result.has_enough_df:
         return f"no usable interval: {round_down(result.df or 0.0)} degrees of freedom, {sizes}"
@@ -242,8 +238,8 @@ def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: 
         if direction == "lower":
             ends = [-ends[1], -ends[0]]
         low, high = (number(end, _digits(result)) for end in ends)
-        said = _all_possible(result.interval, bounds)
-        parts.insert(0, f"{coverage(result.interval.level)} CI {low} to {high}{said}")
+        whole_range = _whole_range(result.interval, bounds)
+        parts.insert(0, f"{coverage(result.interval.level)} CI {low} to {high}{whole_range}")
     return ", ".join(parts)
 
 
@@ -253,13 +249,13 @@ def _p(result: Result, p_adjusted: float | None) -> str:
     return describe_p(result) if result.test == EXACT else p_value(result.p)
 
 
-def _all_possible(interval: Interval, bounds: Bounds | None) -> str:
-    """Return the words for an interval that excludes nothing."""
-    return ", all that is possible" if covers_all(interval, bounds) else ""
+def _whole_range(interval: Interval, bounds: Bounds | None) -> str:
+    """Return the remark on an interval that excludes nothing."""
+    return ", the whole possible range" if covers_all(interval, bounds) else ""
 
 
 def _digits(result: Result) -> int:
-    """Whole percentage points, unless one of the numbers would then read 0; scale points have two digits."""
+    """Return 0 decimals for percentage points unless a number would be rounded to 0; 2 for scale points."""
     if result.score != "net_superiority":
         return 2
     numbers = [result.estimate]
@@ -268,7 +264,7 @@ def _digits(result: Result) -> int:
     return 0 if min(map(abs, numbers)) >= 0.005 else 1
 
 
-def _beside(other: Outcome, unit: str) -> str:
+def _other_score(other: Outcome, unit: str) -> str:
     if other.estimate is None:
         return ""
     if other.score == "scale_points":

@@ -5,7 +5,7 @@ is never beyond; and it excludes 0, or lies within a margin, exactly where the t
 interval on a transformed scale would not. `Result.unclipped_interval` keeps it as computed.
 
 The pigeonhole bootstrap: an answer counts as often as its rater was drawn times its prompt was drawn. Its
-percentile intervals covered 97 to 98 % on crossed data, those of a bootstrap over raters alone 78 to 85 %
+percentile intervals covered 97 to 98% on crossed data, those of a bootstrap over raters alone 78 to 85%
 (STATISTICS.md section 3).
 """
 
@@ -84,7 +84,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 N_REPLICATES = 2_000
 FEWEST_REPLICATES = 200
-"""Below this a percentile at 2.5 % would rest on fewer than five replicates."""
+"""Below this a percentile at 2.5% would rest on fewer than five replicates."""
 _FEWEST_BEYOND = 5
 """So many replicates must lie beyond each end of an interval."""
 REFERENCE = "Owen 2007, Ann. Appl. Stat. 1:386–411 (the pigeonhole bootstrap)"
@@ -144,7 +144,7 @@ def draw(
 
 
 def percentile_interval(replicates: Floats, alpha: float) -> Interval | None:
-    """Take the interval between the percentiles; None if over 5 % of the replicates have no value.
+    """Take the interval between the percentiles; None if over 5% of the replicates have no value.
 
     None, too, where fewer than five replicates would lie beyond an end: see `too_few_replicates`.
     """
@@ -158,7 +158,7 @@ def percentile_interval(replicates: Floats, alpha: float) -> Interval | None:
 def too_few_replicates(n: int, alpha: float) -> str:
     """Explain why ``n`` replicates cannot give an interval at 1 − alpha; empty where they can.
 
-    An early look's interval may have to cover 99.9999 %; the ends of 2,000 replicates would pass for it, and
+    An early look's interval may have to cover 99.9999%; the ends of 2,000 replicates would pass for it, and
     cover far less.
     """
     return "" if n * alpha / 2 >= _FEWEST_BEYOND else describe_too_few_replicates(n, alpha)

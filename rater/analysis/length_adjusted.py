@@ -22,7 +22,7 @@ or prompts (the smaller number) the spread of the pseudo-values is multiplied by
 :math:`\sqrt{(m - 1) / (m - 2)}`.
 
 Of 300 simulated studies without an effect, whose ratings rise with length (tests/analysis), p was below .05
-in 4.7 % with 8 raters × 8 prompts, 4.7 % with 8 × 10, 5.7 % with 12 × 12, 5.7 % with 20 × 20, and the
+in 4.7% with 8 raters × 8 prompts, 4.7% with 8 × 10, 5.7% with 12 × 12, 5.7% with 20 × 20, and the
 standard error was 1.09, 1.07, 1.02 and 0.96 times the estimates' own spread.
 
 Length may be a mediator: if an arm works by making texts longer, the adjustment removes a part of its effect.
@@ -164,7 +164,7 @@ def _test(
 ) -> Outcome:
     """Make the planned test on one value for each cell."""
     cells, (first, second) = compared.cells, planned.contrast
-    estimand = f'{SCORES[planned.score]} of "{first}" over "{second}" at equal length of the texts'
+    estimand = f"{SCORES[planned.score]} of “{first}” over “{second}” at equal length of the texts"
     about = About(test, estimand, planned.score, "length-adjusted score", bounds=bounds)
     if test.startswith(TEST):
         scores = CellScores(cells.rater, cells.prompt, values, cells.weight, cells.n)

@@ -101,8 +101,8 @@ def tipping_delta(
 
 
 Source = Literal["booklets", "cells"]
-CANNOT_JUDGE = "cannot judge, two-way t"
-NOT_ANSWERED = "not answered, two-way t"
+CANNOT_JUDGE = "cannot judge, crossed t"
+NOT_ANSWERED = "not answered, crossed t"
 ASSIGNED = ("rater", "item", "prompt", "arm", "dimension")
 """The columns of the frame of what was assigned; an empty dimension is every one."""
 _UNKNOWN: dict[Source, str] = {
@@ -255,11 +255,11 @@ def _test(
     if pairwise:
         reason = "a pair that has no choice belongs to both of its arms"
     elif both.empty:
-        reason = f'no rater was shown both "{first}" and "{second}" texts of the same prompt'
+        reason = f"no rater was shown both “{first}” and “{second}” texts of the same prompt"
     if reason:
         return NotEstimable(test=name, score="answers", reason=reason, n=n)
     what = "could not be judged" if kind == "cannot_judge" else "were not answered"
-    estimand = f'how much larger a share of "{first}" than of "{second}" texts {what}'
+    estimand = f"how much larger a share of “{first}” than of “{second}” texts {what}"
     about = About(name, estimand, "answers", "difference of shares", bounds=DIFFERENCE)
     values = (both["share_1"] - both["share_2"]).to_numpy(dtype=np.float64)
     weight = (both["n_1"] * both["n_2"] / (both["n_1"] + both["n_2"])).to_numpy(dtype=np.float64)

@@ -129,7 +129,7 @@ def win_rate(net_superiority: Outcome, contrast: tuple[str, str]) -> Quantity:
     )
     return Estimate(
         name=name,
-        estimand=f'how often "{contrast[0]}" is preferred to "{contrast[1]}", neither counting as half',
+        estimand=f"how often “{contrast[0]}” is preferred to “{contrast[1]}”, neither counting as half",
         estimate=(found.estimate + 1) / 2,
         interval=halved,
         unclipped_interval=whole,
@@ -170,7 +170,7 @@ def sign_test(chosen: Preferred) -> Outcome:
     first, second = chosen.contrast
     return Result(
         test="naive sign test",
-        estimand=f'how much more often "{first}" is preferred than "{second}", all choices pooled',
+        estimand=f"how much more often “{first}” is preferred than “{second}”, all choices pooled",
         score="answers",
         estimate=(wins - losses) / n.answers,
         interval=None,

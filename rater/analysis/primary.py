@@ -35,15 +35,15 @@ from rater.analysis.sentences import counted
 class Note:
     """A sentence about the whole analysis, without its full stop."""
 
-    says: str
-    weight: Literal["fault", "known", "method"]
-    """Whether something is not as planned, is worth knowing, or is only how it was done."""
+    message: str
+    weight: Literal["fault", "information", "method"]
+    """A deviation from the plan, further information, or a part of the method."""
     topic: Literal["sample", "alpha", "arms"] = "arms"
-    """What it is about; a report on a study has its own line on the sample."""
+    """A report on a study has its own line on the sample."""
 
 
 def take_notes(planned: Planned, frame: pd.DataFrame, *, n_raters: int, n_left_out: int) -> tuple[Note, ...]:
-    """Take the notes on an analysis of these rows, from so many raters, without those left out."""
+    """Return the notes on an analysis of ``n_raters`` raters; ``n_left_out`` more were excluded."""
     return (
         *_on_the_sample(planned.n_raters, n_raters, n_left_out),
         *_on_the_alpha(planned),
@@ -52,7 +52,7 @@ def take_notes(planned: Planned, frame: pd.DataFrame, *, n_raters: int, n_left_o
 
 
 def _on_the_sample(n_planned: int | None, n_kept: int, n_left_out: int) -> Iterator[Note]:
-    """Say where fewer raters are analysed than were planned, and whether they are missing or left out."""
+    """Note that fewer raters are analysed than planned, and whether they are missing or excluded."""
     if n_planned is None or n_kept >= n_planned:
         return
     n_answered = n_kept + n_left_out
@@ -62,24 +62,24 @@ def _on_the_sample(n_planned: int | None, n_kept: int, n_left_out: int) -> Itera
         answered = f"{n_answered} raters have answered ({n_planned} were planned)"
     if n_left_out:
         are = "is" if n_left_out == 1 else "are"
-        answered += f", and {n_left_out} of them {are} left out by the rules declared beforehand"
+        answered += f", and {n_left_out} of them {are} excluded by the declared criteria"
     if n_answered >= n_planned:
-        yield Note(answered, "known", "sample")
+        yield Note(answered, "information", "sample")
     else:
-        yield Note(f"{answered}: this is not the planned sample", "fault", "sample")
+        yield Note(f"{answered}: the planned sample size was not reached", "fault", "sample")
 
 
 def _on_the_alpha(planned: Planned) -> Iterator[Note]:
     if planned.spent is not None:
-        yield Note(describe_spent_alpha(planned), "known", "alpha")
+        yield Note(describe_spent_alpha(planned), "information", "alpha")
     n_secondary = len(planned.dimensions) - 1
     if n_secondary > 1:
-        says = f"p-values of the {n_secondary} secondary dimensions are adjusted by Holm's method"
-        yield Note(says, "method", "alpha")
+        message = f"p-values of the {n_secondary} secondary dimensions are adjusted (Holm correction)"
+        yield Note(message, "method", "alpha")
 
 
 def _on_the_arms(planned: Planned, frame: pd.DataFrame) -> Iterator[Note]:
-    """Say which arm of the plan has no answers."""
+    """Note an arm of the plan that has no answers."""
     further = (arm for contrast in planned.contrasts for arm in (contrast.first, contrast.second))
     answered = set(frame["arm"])
     if "other_arm" in frame.columns:
@@ -87,11 +87,11 @@ def _on_the_arms(planned: Planned, frame: pd.DataFrame) -> Iterator[Note]:
     # With one arm, or none, the others are still to come; with two, a name without answers looks misspelt.
     unknown = sorted({*planned.contrast, *planned.doses, *further} - answered) if len(answered) > 1 else []
     if unknown:
-        says = (
-            f'the plan names the arm "{unknown[0]}", which has no answers; '
+        message = (
+            f"the plan names the arm “{unknown[0]}”, which has no answers; "
             f"arms with answers: {', '.join(sorted(map(str, answered)))}"
         )
-        yield Note(says, "fault")
+        yield Note(message, "fault")
 
 
 @dataclass(frozen=True, kw_only=True)

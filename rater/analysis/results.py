@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-UNUSED = "answers are not used: their rater answered only one arm of their prompt"
-"""Some raters leave early; where too few answers enter a test, `rater.analysis.findings` warns of that."""
+UNUSED = "not enter the test, because the rater answered only one arm for the prompt"
+"""Some raters leave early. `rater.analysis.findings` warns if too few answers enter a test."""
 DROPPED = "was estimated as 0 and dropped"
-"""A component of variance at its lower bound, as REML often finds in small studies."""
+"""A variance component at its lower bound, as REML often estimates in small studies."""
 
 
 def is_routine(warning: str) -> bool:
-    """Return whether a warning of a test is information, and not a sign of a fault."""
+    """Return whether a warning of a test is for information only."""
     return warning.endswith((UNUSED, DROPPED))
 
 

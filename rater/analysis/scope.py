@@ -75,7 +75,9 @@ def _bounds(judged: Judged | None) -> Bounds | None:
 def _primary(test: _Test, planned: Planned, *, is_by_unit: bool) -> Outcome:
     primary = test(planned.score)
     if planned.scope == "raters+prompts" and is_by_unit:
-        asked = "the planned two-way test needs at least 2 raters, so this is the test by prompt"
+        asked = (
+            "the planned crossed random-effects t test needs at least 2 raters, so this is the test by prompt"
+        )
         primary = replace(primary, warnings=(asked, *primary.warnings))
     return primary
 
@@ -114,11 +116,11 @@ def _nothing_to_compare(ratings: Ratings | Preferred, planned: Planned) -> str:
     if ratings.answer.size == 0:
         of = f" of {planned.n_raters} planned" if planned.n_raters else ""
         if isinstance(ratings, Preferred):
-            return f'no rater{of} has chosen between "{ratings.contrast[0]}" and "{ratings.contrast[1]}" yet'
+            return f"no rater{of} has chosen between “{ratings.contrast[0]}” and “{ratings.contrast[1]}” yet"
         return f"no rater{of} has answered it yet"
     if isinstance(ratings, Preferred):
         return ""
     for arm, answered in zip(ratings.contrast, (ratings.is_first, ~ratings.is_first), strict=True):
         if not answered.any():
-            return f'"{arm}" has no answers yet'
+            return f"“{arm}” has no answers yet"
     return why_confounded(ratings)

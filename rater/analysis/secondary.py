@@ -1,8 +1,8 @@
 """Secondary and descriptive analyses of one dimension.
 
-Answers of one rater, and answers to one prompt, resemble each other. Taken as independent they make this
-test find differences that are not there: in 20 % of null studies of 12 raters × 12 prompts, 36 % at 30 × 30
-(STATISTICS.md 2).
+Answers of one rater, and answers to one prompt, are correlated. Treating them as independent inflates the
+type I error: 20% with 12 raters × 12 prompts and 36% with 30 × 30 in null simulations (STATISTICS.md
+section 2).
 """
 
 from collections.abc import Mapping
@@ -34,24 +34,24 @@ from rater.study.trial_times import Pace
 
 TEST = "naive Mann–Whitney"
 WHY_NOT = (
-    "It counts all answers as independent, as if each came from a rater and a prompt of its own; "
-    "where nothing differs it still finds something in 9 to 36 % of studies, "
-    "more the larger they are. Do not report it."
+    "The naive test ignores clustering: it treats all answers as independent, as if each came from another "
+    "rater and prompt. Its type I error was 9 to 36% in simulated studies, and it increases with their size. "
+    "Do not report it."
 )
 
 
 def mann_whitney(ratings: Ratings) -> Outcome:
-    """Compare all answers of both arms by their ranks, normal approximation with continuity correction.
+    """Compare the ranks of all answers of both arms (normal approximation, continuity correction).
 
-    The estimate is pooled Cliff's delta, 2U / (n_first n_second) − 1. It has no interval here: those in use
-    cover 73 to 85 % on crossed data. In R: ``wilcox.test(first, second, exact = FALSE)``. References: Mann &
-    Whitney 1947, Ann. Math. Stat. 18:50–60.
+    The estimate is pooled Cliff's delta, 2U / (n_first n_second) − 1. It has no interval here, since the
+    usual ones cover only 73 to 85% on crossed data. In R: ``wilcox.test(first, second, exact = FALSE)``.
+    References: Mann & Whitney 1947, Ann. Math. Stat. 18:50–60.
     """
     first, second = ratings.answer[ratings.is_first], ratings.answer[~ratings.is_first]
     n = ratings.count()
     reason = ""
     if not (first.size and second.size):
-        reason = f'"{ratings.contrast[int(first.size > 0)]}" has no answers'
+        reason = f"“{ratings.contrast[int(first.size > 0)]}” has no answers"
     elif np.ptp(ratings.answer) == 0:
         reason = f"all {ratings.answer.size} answers are the same ({ratings.answer[0]:g})"
     if reason:
@@ -69,7 +69,7 @@ def mann_whitney(ratings: Ratings) -> Outcome:
         df=None,
         p=float(found.pvalue),
         n=n,
-        claim="No claim can rest on this.",
+        claim="No claim can be based on this test.",
         method="Mann–Whitney test on single answers, normal approximation, tie and continuity corrected",
         reference="Mann & Whitney 1947, Ann. Math. Stat. 18:50–60",
         warnings=(WHY_NOT,),

@@ -17,9 +17,9 @@ SCORE_LABELS: dict[Score, str] = {
 SCORES = SCORE_LABELS | {"scale_points": "difference in scale points"}
 """Names of scores in sentences."""
 SCOPES: dict[Scope, str] = {
-    "raters+prompts": "raters and prompts like these",
-    "raters": "raters like these, on these prompts and texts only",
-    "prompts": "prompts like these, for these raters only",
+    "raters+prompts": "raters and prompts like those of this study",
+    "raters": "raters like those of this study, with its prompts and texts fixed",
+    "prompts": "prompts like those of this study, with its raters fixed",
 }
 """The populations that a declared scope generalises to."""
 CLAIM = f"The claim is about {SCOPES['raters+prompts']}."
@@ -31,21 +31,24 @@ def claim_by_unit(unit: Literal["rater", "prompt"], n_raters: int) -> str:
     if unit == "rater":
         return f"The claim is about {SCOPES['raters']}."
     raters = "this one rater" if n_raters == 1 else f"these {n_raters} raters"
-    return f"The claim is about {raters}, over prompts like these; it does not extend to other people."
+    return (
+        f"The claim is about {raters}, over prompts like those of this study; it does not generalise to "
+        "other raters."
+    )
 
 
 def estimand(score: Score, contrast: tuple[str, str], *, pairwise: bool = False) -> str:
-    """Say in words what a score estimates, for a contrast; ``pairwise`` where texts are chosen between."""
+    """Describe the estimand of a score for a contrast; ``pairwise`` for choices between two texts."""
     first, second = contrast
     if pairwise and score == "net_superiority":
-        return f'how much more often "{first}" is preferred to "{second}" than the other way round'
+        return f"how much more often “{first}” is preferred to “{second}” than the other way round"
     if pairwise and score == "scale_points":
-        return f'by how many degrees "{first}" is preferred to "{second}" on average'
+        return f"by how many degrees “{first}” is preferred to “{second}” on average"
     if score == "net_superiority":
-        return f'how much more often "{first}" is rated above "{second}" than below, within rater and prompt'
+        return f"how much more often “{first}” is rated above “{second}” than below, within rater and prompt"
     if score == "scale_points":
-        return f'mean answer to "{first}" minus mean answer to "{second}", in scale points'
-    return f'how much more often an answer to "{first}" is above one to "{second}" than below, all pooled'
+        return f"mean answer to “{first}” minus mean answer to “{second}”, in scale points"
+    return f"how much more often an answer to “{first}” is above one to “{second}” than below, all pooled"
 
 
 def describe_too_few_replicates(n: int, alpha: float) -> str:
@@ -65,7 +68,7 @@ def counted(n: int, noun: str, plural: str | None = None) -> str:
 
 
 def number(value: float, digits: int = 2) -> str:
-    """Round to digits, with a real minus sign and no minus zero."""
+    """Format a number with a true minus sign and without negative zero."""
     text = f"{value:,.{digits}f}"
     if text.startswith("-"):
         text = text[1:] if not text.strip("-0.,") else "−" + text[1:]
@@ -73,12 +76,12 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def round_down(value: float) -> str:
-    """Round down to two digits, so that what is below a limit does not read as the limit."""
+    """Round down to two digits, so that a value below a limit is not printed as the limit."""
     return f"{math.floor(100 * value) / 100:g}"
 
 
 def p_value(p: float) -> str:
-    """Write a p-value after the APA: ``p = .048``, ``p < .001``, ``p > .999``."""
+    """Format a p-value in APA style: ``p = .048``, ``p < .001``, ``p > .999``."""
     if p < 0.001:
         return "p < .001"
     if p > 0.999:
@@ -87,10 +90,10 @@ def p_value(p: float) -> str:
 
 
 def significant(value: float) -> str:
-    """Write a small number, such as a significance level, with three significant digits."""
+    """Format a small number, such as a significance level, with three significant digits."""
     return f"{value:.3g}"
 
 
 def coverage(share: float) -> str:
-    """Write what an interval covers: ``95 %``, ``99.695 %``; what it leaves out has three digits at most."""
-    return f"{100 * (1 - float(significant(1 - share))):g} %"
+    """Format a confidence level: ``95%``, ``99.695%``; its complement has up to three significant digits."""
+    return f"{100 * (1 - float(significant(1 - share))):g}%"

@@ -1,8 +1,8 @@
 """Group-sequential analysis with Lan–DeMets alpha spending (interim analyses).
 
-Lan and DeMets' way: a spending function says how much of alpha may be spent once so much of the answers is
-in, whenever and however often is looked. Each look then tests, and has intervals, at the level that is left
-for it (repeated confidence intervals).
+A spending function gives the cumulative alpha that may be spent at each information fraction, here the share
+of the planned answers; number and timing of the interim analyses need not be fixed in advance. Each analysis
+tests, and reports repeated confidence intervals, at its own level, and all of them together keep alpha.
 """
 
 from collections.abc import Sequence
@@ -141,41 +141,41 @@ def _carry_on(at: Floats, density: Floats, sd: float, nodes: tuple[Floats, Float
     return scores, spread_out * weights
 
 
-SPENDING: dict[Spending, str] = {"obrien-fleming": "O'Brien and Fleming", "pocock": "Pocock"}
-"""Whom a spending function is after."""
+SPENDING: dict[Spending, str] = {"obrien-fleming": "O'Brien–Fleming type", "pocock": "Pocock type"}
+"""Names of the spending functions."""
 SPENDING_REFERENCE = "Lan & DeMets 1983, Biometrika 70:659–663"
 INTERVALS_REFERENCE = "Jennison & Turnbull 1989, J. R. Stat. Soc. B 51:305–361"
 
-_LEAST = 5e-7
-"""What a look may spend at least, one-sided: early a function leaves next to nothing, and an interval for
-that would hold everything. Later looks have so much less, so that all together keep alpha."""
+# The least one-sided alpha of an analysis. Spending functions leave almost nothing early, and an interval at
+# that level would cover the whole range. Later analyses have that much less, so that all together keep alpha.
+_MIN_SPENT = 5e-7
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What had come in when answers were looked at by arm, and what was planned then."""
+    """The numbers of answers, collected and planned, at an analysis by arm."""
 
     n_answers: int
     n_planned: int
     is_interim: bool
-    """Whether the study went on taking answers."""
+    """Whether data collection continued afterwards."""
 
     @property
     def share(self) -> float:
-        """How much of what was planned was there, 1 at most."""
+        """The information fraction: the share of the planned answers, at most 1."""
         return min(1.0, self.n_answers / self.n_planned)
 
 
 def at_look(planned: Planned, looks: Sequence[Seen]) -> Planned:
-    """Set the level of the last of these looks, where the plan spreads alpha over looks.
+    """Return the plan with the level of the last of these looks, where the plan uses alpha spending.
 
-    Without a look before the end nothing was there to choose by, and the end has all of alpha, however many
-    answers came. After one, what did not come is not spent either: who could stop early and spend all that
-    was left would stop where it is enough.
+    Without an interim look the final analysis has all of alpha, however many answers there are. After one, it
+    has only the alpha that its information fraction allows: an analyst who could end the study early and
+    spend all the remaining alpha could choose the end for its result.
 
     Args:
-        planned: The analysis as planned, with the alpha of all looks together.
-        looks: Every look so far, in order, this one last.
+        planned: The analysis as planned, with the overall alpha.
+        looks: All looks so far in order, this one last.
     """
     plan = planned.looks
     if plan is None or plan.spending == "none" or not any(look.is_interim for look in looks):
@@ -187,12 +187,12 @@ def at_look(planned: Planned, looks: Sequence[Seen]) -> Planned:
 
 
 def level_at_the_end(looks: Looks | None, alpha: float) -> float:
-    """Say at which two-sided level a study tests at its end if every planned look is taken."""
+    """Return the two-sided level of the final analysis if all planned looks are taken."""
     return planned_levels(looks, alpha)[-1] if looks else alpha
 
 
 def planned_levels(looks: Looks, alpha: float) -> list[float]:
-    """Say at which two-sided level each planned look tests."""
+    """Return the two-sided level of each planned look."""
     if looks.spending == "none":
         return [alpha] * len(looks.at)
     scale = 1_000_000
@@ -201,33 +201,36 @@ def planned_levels(looks: Looks, alpha: float) -> list[float]:
 
 
 def describe_looks(looks: Looks, alpha: float) -> str:
-    """Say when answers will be looked at by arm, and at which level each look tests."""
+    """Describe the planned analyses: information fractions, their levels, and the spending function."""
     levels = [f"p < {significant(level)}" for level in planned_levels(looks, alpha)]
     shares = ", ".join(f"{share:.0%}" for share in looks.at)
     if looks.spending == "none":
-        return f"at {shares} of the planned answers, each at {levels[0]}: alpha is not spread over them"
+        return (
+            f"analyses at {shares} of the planned answers, each at {levels[0]}, without adjustment for "
+            "repeated testing"
+        )
     return (
-        f"at {shares} of the planned answers, at {', '.join(levels)}: alpha is spread over them after "
-        f"{SPENDING[looks.spending]}"
+        f"group-sequential design with Lan–DeMets alpha spending ({SPENDING[looks.spending]}); analyses at "
+        f"{shares} of the planned answers, tested at {', '.join(levels)}"
     )
 
 
 def _distinct(looks: Sequence[Seen]) -> list[Seen]:
-    """Take looks without new answers, such as after a rater was forgotten, for one with the look before."""
+    """Merge looks without new answers, e.g. after a rater's data were deleted, with the look before."""
     distinct: list[Seen] = []
     for look in looks:
         if not distinct or look.n_answers > distinct[-1].n_answers:
             distinct.append(look)
-        else:  # what was spent when fewer were planned stays spent
+        else:  # alpha that was spent when fewer were planned stays spent
             distinct[-1] = replace(distinct[-1], n_planned=min(distinct[-1].n_planned, look.n_planned))
     return distinct
 
 
 def _levels(how: Spending, looks: Sequence[Seen], alpha: float) -> list[float]:
-    """Find the two-sided level of each of some looks, each of which has new answers."""
+    """Compute the two-sided level of each look; every look must have new answers."""
     spent: list[float] = []
     for look in looks:
         before = spent[-1] if spent else 0.0
-        spent.append(max(spend(how, look.share, alpha / 2), before + _LEAST))
-    found = boundaries([look.n_answers for look in looks], spent)
-    return [float(2 * stats.norm.sf(z)) for z in found]
+        spent.append(max(spend(how, look.share, alpha / 2), before + _MIN_SPENT))
+    bounds = boundaries([look.n_answers for look in looks], spent)
+    return [float(2 * stats.norm.sf(z)) for z in bounds]

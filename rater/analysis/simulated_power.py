@@ -46,7 +46,7 @@ class Assumed:
 
 @dataclass(frozen=True)
 class Power:
-    """How often the test found the effect, with Wilson's 95 % interval for the simulation's own error."""
+    """How often the test found the effect, with Wilson's 95% interval for the simulation's own error."""
 
     share: float
     low: float

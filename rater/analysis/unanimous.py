@@ -87,17 +87,17 @@ def _claim(
     equal_cells = bool(np.ptp(cells.score(score)) < 1e-9)
     whole = counted(cells.n.cells, "rater × prompt cell") if equal_cells else counted(values.size, unit)
     same = (
-        f"All {whole} have the same {SCORES[score]} ({number(float(values[0]))}), so how much it varies "
-        "cannot be estimated, and there is no interval."
+        f"All {whole} have the same {SCORES[score]} ({number(float(values[0]))}), so its variance cannot be "
+        "estimated, and there is no interval."
     )
     held = "prompts" if unit == "rater" else "raters"
     texts = " and texts" if unit == "rater" else ""
-    exact = f"The p is exact for {unit}s like these, with these {held}{texts}"
+    exact = f"The p-value is exact for {unit}s like those of this study, with its {held}{texts} fixed"
     if other is None:
-        return f"{same} {exact}; it says nothing about other {held}."
+        return f"{same} {exact}; it does not generalise to other {held}."
     return (
-        f"{same} {exact}; there is no exact test over both. With the {held} as units, "
-        f"{_formula_of(other[1].size, sign_p(other[1]))}."
+        f"{same} {exact}; there is no exact test over both raters and prompts. The same test over {held} "
+        f"gives {_formula_of(other[1].size, sign_p(other[1]))}."
     )
 
 
@@ -105,7 +105,7 @@ def _coarse(values: NDArray[np.float64], unit: Unit, alpha: float) -> tuple[str,
     smallest = 2.0 ** (1 - values.size)
     if smallest < alpha:
         return ()
-    return (f"{counted(values.size, unit)} allow no p below {smallest:.3g} in this test",)
+    return (f"with {counted(values.size, unit)}, this test has no p-value below {smallest:.3g}",)
 
 
 def _formula(values: NDArray[np.float64]) -> str:

@@ -43,7 +43,7 @@ from rater.analysis.unit_effects import Shrunken
 
 Floats = NDArray[np.float64]
 
-TEST = "ratio of SDs, two-way t"
+TEST = "ratio of SDs, crossed t"
 REFERENCE = "Jaeckel 1972, The Infinitesimal Jackknife, Bell Labs MM 72-1215-11"
 AT_THE_END = 0.5
 """From this share of answers at one end of the scale on, spread alone moves the mean."""
@@ -94,7 +94,7 @@ def _test(ratings: Ratings, alpha: float) -> Outcome:
     for name, arm in ((first, ratings.is_first), (second, ~ratings.is_first)):
         values = ratings.answer[arm]
         if values.size < 2 or np.ptp(values) < 1e-9:
-            reason = f'the answers to "{name}" do not vary'
+            reason = f"the answers to “{name}” do not vary"
             return NotEstimable(test=TEST, score="log_sd_ratio", reason=reason, n=n)
     estimate, influence = _linearise(ratings)
     codes, at, cell = np.unique(
@@ -106,7 +106,7 @@ def _test(ratings: Ratings, alpha: float) -> Outcome:
     rater = np.unique(ratings.rater[at], return_inverse=True)[1]
     prompt = np.unique(ratings.prompt[at], return_inverse=True)[1]
     scores = CellScores(rater, prompt, summed, np.ones(codes.size), replace(n, cells=codes.size))
-    estimand = f'log of the standard deviation of answers to "{first}" over that of answers to "{second}"'
+    estimand = f"log of the standard deviation of answers to “{first}” over that of answers to “{second}”"
     about = About(TEST, estimand, "log_sd_ratio", "influence on the ratio of SDs")
     found = crossed_t(scores, about, alpha=alpha)
     if isinstance(found, NotEstimable) or found.standard_error is None:
@@ -164,8 +164,8 @@ def _read(spread: Spread, ratings: Ratings, judged: Judged, primary: Outcome, *,
     if share < AT_THE_END:
         return ""
     return (
-        f'the arms differ in spread, and {share:.0%} of the answers to "{narrower}" are at the {name} point '
-        f'of the scale: there a wider spread of the answers to "{wider}" moves their mean by itself, so the '
+        f"the arms differ in spread, and {share:.0%} of the answers to “{narrower}” are at the {name} point "
+        f"of the scale: there a wider spread of the answers to “{wider}” moves their mean by itself, so the "
         "difference of means may come from the spread and not from a shift of all answers"
     )
 
@@ -174,9 +174,9 @@ Unit = Literal["prompt", "rater"]
 
 MIN_UNITS = 8
 """With fewer prompts (raters) their variance is known too badly for a useful interval: with 5 its upper
-95 % limit is 8 times the estimate, with 8 it is 4 times."""
+95% limit is 8 times the estimate, with 8 it is 4 times."""
 N_DRAWS = 20_000
-"""So many that the ends of a 95 % interval move by about 1 % of its width from seed to seed."""
+"""So many that the ends of a 95% interval move by about 1% of its width from seed to seed."""
 METHOD = (
     "prediction interval from generalised pivotal quantities of the mean squares, with normal effects of "
     "raters and prompts"

@@ -46,7 +46,7 @@ class Cue:
     auc: float
     """The chance that the first arm's text has more of it than the second's; 0.5 says nothing."""
     low: float | None
-    """Lower end of the 95 % interval; None where nothing varies enough to say."""
+    """Lower end of the 95% interval; None where nothing varies enough to say."""
     high: float | None
     p: float
     """That of no difference, adjusted for all cues and pairs of arms (Holm)."""

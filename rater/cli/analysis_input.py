@@ -115,7 +115,7 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
         n_texts=study.n_completions,
         model=" and ".join(models_needed(study.arms, study.model)),
         sampling=describe_sampling(study),
-        arms=tuple(ArmText(name=arm.name, says=describe_arm(arm)) for arm in study.arms),
+        arms=tuple(ArmText(name=arm.name, description=describe_arm(arm)) for arm in study.arms),
         confounds=confounds,
         declared_confounds=study.confounds,
         guessed_arms=study.changed_arms if study.blinding is not None else (),
@@ -124,7 +124,7 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
             for event in events
             if event.kind == "amended"
         ),
-        altered=tuple(f"{check.name}: {check.says}" for check in seen.altered),
+        tampered=tuple(f"{check.name}: {check.says}" for check in seen.altered),
         taken_out=tuple(
             TakenOut(
                 at=f"{event.at:%Y-%m-%d %H:%M} UTC",

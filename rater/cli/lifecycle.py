@@ -195,14 +195,14 @@ def _power(study: "Study") -> list[str]:
 
     points = default_points(study)
     power = power_as_planned(study, points, n_simulations=_SIMULATIONS)
-    interval = f"95 % interval {power.low:.0%} to {power.high:.0%}"
+    interval = f"95% CI {power.low:.0%} to {power.high:.0%}"
     net = as_net_superiority(study, points)
     unit = "" if net is None else f" (net superiority {number(net)})"
-    finds = (
-        f"The planned test finds a true difference of {points:g}{unit} on the primary scale in "
-        f"{power.share:.0%}"
+    sentence = (
+        f"The power of the primary test for a true difference of {points:g}{unit} on the primary scale is "
+        f"{power.share:.0%} ({interval}, {power.n_simulations:,} simulated studies)."
     )
     return [
-        f"{finds} of {power.n_simulations:,} simulated studies ({interval}).",
+        sentence,
         describe_spread(Spread()),
     ]

@@ -110,7 +110,7 @@ def _rehearse_often(sealed_url: str, study_name: str, cast: "Cast", times: int) 
 def _how_often(often: "Often", cast: "Cast", study: "Study") -> list[str]:
     """Say what many rehearsals came to, beside what was to be expected."""
     found = (
-        f"{often.n_found} of {often.n} ({often.share:.1%}; 99 % interval {often.low:.1%} to {often.high:.1%})"
+        f"{often.n_found} of {often.n} ({often.share:.1%}; 99% interval {often.low:.1%} to {often.high:.1%})"
     )
     lines = [
         f"Rehearsed {often.n} more times, each with a new made-up key, new booklets and new bots, which",

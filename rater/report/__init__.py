@@ -1,1 +1,1 @@
-"""Turn results into something to read: a screen, JSON, CSV."""
+"""Reports: the console, HTML, Markdown, JSON and CSV."""

@@ -1,7 +1,6 @@
-"""Compose a report: two pages that a reviewer reads first, then every other section."""
+"""The composition of a report: two first pages for reviewers, then all other sections."""
 
 import rater
-from rater.analysis.sentences import sentence
 from rater.report.document import Block, Document, Prose, Section
 from rater.report.numbers import sizes_of
 from rater.report.sections.arms import contrasts_section, doses_section, ranking_section
@@ -120,12 +119,12 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
 def _notice(findings: Findings) -> str:
     study = findings.about.study
     if study is None:
-        return "These are ratings from elsewhere: nothing was preregistered or verified here."
+        return "These are external ratings: no preregistration or verification by this software."
     if findings.about.is_rehearsal:
         return (
-            "This is a rehearsal. Bots made the answers up, and texts were dealt to arms at random: nothing "
+            "This is a rehearsal. Answers are simulated and texts are assigned to arms at random: no result "
             "here is about the study, its texts or its arms."
         )
     if study.looks and study.looks[-1].is_interim:
-        return sentence("this is a look while the study goes on; it is not the result")
+        return "This is an interim look; data collection continues, and this is not the final result."
     return ""

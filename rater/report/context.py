@@ -14,58 +14,58 @@ from rater.study.confounds import Confound
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """One time that answers were seen by arm, as the log has it."""
+    """One analysis by arm, as recorded in the log."""
 
     number: int
     at: str
-    """When, in UTC."""
+    """Time in UTC."""
     who: str
     why: str
     n_answers: int
     is_interim: bool
-    """Whether the study went on taking answers afterwards."""
+    """Whether data collection continued afterwards."""
     was_shown: bool = True
-    """Whether the log has that its results were shown, or this is the look that is being shown."""
+    """Whether the log records that its results were shown; true of the look that is being shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AmendmentText:
-    """A change after publication, as the log has it."""
+    """An amendment after publication, as recorded in the log."""
 
     version: int
     at: str
-    """When, in UTC."""
+    """Time in UTC."""
     who: str
     why: str
     changes: tuple[str, ...]
     """The fields that changed."""
     n_raters_added: int
     after_look: bool = False
-    """Whether answers had been seen by arm before."""
+    """Whether there had been an analysis by arm before."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TakenOut:
-    """A rater who was taken out with all that they gave, as the log has it."""
+    """A rater whose data were deleted, as recorded in the log."""
 
     at: str
-    """When, in UTC."""
+    """Time in UTC."""
     n_answers: int
     after_look: bool
-    """Whether answers had been seen by arm before."""
+    """Whether there had been an analysis by arm before."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArmText:
-    """An arm in words."""
+    """An arm and its description."""
 
     name: str
-    says: str
+    description: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyFacts:
-    """A study of our own, and what vouches for it."""
+    """A study with its hashes, log and counts."""
 
     name: str
     study_hash: str
@@ -73,129 +73,137 @@ class StudyFacts:
     log_head: str
     looks: tuple[Look, ...]
     n_planned_raters: int
-    """Those of amendments with them."""
+    """Including raters added by amendments."""
     n_started_raters: int
     n_finished_raters: int
     items_per_rater: int
     n_texts: int
     model: str
-    """What made the completions; empty where all of them come from files."""
+    """The model that generated the completions; empty if all of them come from files."""
     sampling: str
-    """How completions were drawn, in words."""
+    """The sampling settings, in words."""
     arms: tuple[ArmText, ...]
     amendments: tuple[AmendmentText, ...] = ()
     confounds: tuple[Confound, ...] | None = None
-    """What told arms apart in the audit at publication; None where there was no audit."""
+    """The confounds that the audit found at publication; None if there was no audit."""
     declared_confounds: tuple[str, ...] = ()
-    """What the study file declared."""
+    """The confounds that the study file declares."""
     guessed_arms: tuple[str, ...] = ()
-    """The arms that the blinding question's first answer means; empty where it was not asked."""
+    """The arms for which the first answer to the blinding question is correct; empty if it was not asked."""
     taken_out: tuple[TakenOut, ...] = ()
-    """Raters with answers who are not among the started ones any more."""
-    altered: tuple[str, ...] = ()
-    """What verification found to be altered, in sentences; the analyst insisted on using it all the same."""
+    """Raters whose data were deleted; they are not counted among those who started."""
+    tampered: tuple[str, ...] = ()
+    """Failed verifications, in sentences, if the analyst chose to analyse the data nevertheless."""
     n_masked_exports: int = 0
-    """How often ratings were exported without arms, by the command or at the desk."""
+    """The number of exports of ratings without arms, by the command or at the desk."""
 
     @property
     def n_raters_at_publication(self) -> int:
-        """How many raters were planned before any amendment."""
+        """The planned number of raters before any amendment."""
         return self.n_planned_raters - sum(each.n_raters_added for each in self.amendments)
 
 
 @dataclass(frozen=True, eq=False)
 class TextTables:
-    """The texts that were rated, and what raters wrote."""
+    """The rated texts, and the raters' comments."""
 
     texts: pd.DataFrame
-    """One row for each text, with its arm and measurements; without rows where arms are permuted."""
+    """One row per text, with its arm and measurements; empty if arms are permuted."""
     comments: pd.DataFrame
-    """What raters wrote at the end: rater, text."""
+    """The comments at the end: rater, text."""
     meanings: Mapping[str, tuple[str, str]]
-    """What each column of the texts means, and who may see it."""
+    """Meaning and visibility of each column of the texts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """What stands around an analysis in its report."""
+    """The context of an analysis in its report."""
 
     title: str
     label: str | None = None
-    """What every page and figure says where this is not the planned result."""
+    """Printed on every page and figure if this is not the planned result."""
     is_rehearsal: bool = False
-    """Whether bots made the answers up, under a key that was made up too."""
+    """Whether the answers are simulated by bots, with a synthetic key."""
     study: StudyFacts | None = None
-    """None for ratings from elsewhere."""
+    """None for external ratings."""
     source: str = ""
-    """The file that ratings from elsewhere came from."""
+    """The file of external ratings."""
     columns: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """What each column of the answers means, and who may see it."""
+    """Meaning and visibility of each column of the answers."""
 
 
 _RATERS = "plan.raters"
 
 
 def summarise_amendments(study: StudyFacts) -> str:
-    """Say shortly that a study was amended: for the checks, and the screen."""
+    """Summarise the amendments in one clause, for the checks and the screen."""
     times = counted(len(study.amendments), "time")
-    what = "; ".join(f"version {each.version}: {list_changes(each)}" for each in study.amendments)
-    return f"the study was amended {times} after publication ({what})"
+    versions = "; ".join(f"version {each.version}: {list_changes(each)}" for each in study.amendments)
+    return f"the study was amended {times} after publication ({versions})"
 
 
 def describe_removed_raters(study: StudyFacts) -> str:
-    """Say how many raters were taken out with their answers, and whether by then arms had been seen."""
-    taken_out = study.taken_out
-    after = sum(each.after_look for each in taken_out)
-    raters, answers = counted(len(taken_out), "rater"), sum(each.n_answers for each in taken_out)
-    when = "after" if after == len(taken_out) else f"{after} of them after" if after else "before any"
-    seen = "answers were seen by arm" if after else "answer was seen by arm"
-    was = "was" if len(taken_out) == 1 else "were"
-    return f"{raters} with {counted(answers, 'answer')} {was} taken out of the data for good, {when} {seen}"
+    """Count the raters whose data were deleted, and state whether that was after an interim look."""
+    deleted = study.taken_out
+    after = sum(each.after_look for each in deleted)
+    raters, answers = counted(len(deleted), "rater"), sum(each.n_answers for each in deleted)
+    when = "after" if after == len(deleted) else f"{after} of them after" if after else "before any"
+    was = "was" if len(deleted) == 1 else "were"
+    look = "an analysis by arm" if after else "analysis by arm"
+    return (
+        f"{raters} with {counted(answers, 'answer')} {was} permanently deleted from the data, {when} {look}"
+    )
 
 
 def describe_unshown_looks(study: StudyFacts) -> str:
-    """Name the looks of which the log does not have that anything was shown; empty where there are none."""
+    """List the looks whose results were not shown according to the log; empty if there are none."""
     unshown = [str(look.number) for look in study.looks if not look.was_shown]
     if not unshown:
         return ""
     which = f"look {unshown[0]}" if len(unshown) == 1 else f"looks {', '.join(unshown)}"
+    count = "counts as a look" if len(unshown) == 1 else "count as looks"
     return (
-        f"of {which} the log does not have that a result was shown: the command ended before, by a crash or "
-        "by hand; it counts as a look all the same"
+        f"the log does not record that the result of {which} was shown, because the command was interrupted; "
+        f"nevertheless, {'it' if len(unshown) == 1 else 'they'} {count}"
     )
 
 
 def describe_added_raters(study: StudyFacts) -> str:
-    """Say how many raters were added once answers had been seen by arm; empty where none were."""
+    """Count the raters who were added after an interim look; empty if there are none."""
     added = sum(each.n_raters_added for each in study.amendments if each.after_look)
     if not added:
         return ""
     was = "was" if added == 1 else "were"
     return (
-        f"{counted(added, 'rater')} {was} added after answers were seen by arm: if it was for what was seen, "
-        "more than alpha of such studies find what is not there (up to 7 % at alpha 5 %, where the number is "
-        "chosen for that)"
+        f"{counted(added, 'rater')} {was} added after an analysis by arm: if the result was the reason, the "
+        "type I error exceeds alpha (up to 7% at alpha 5%, if the number is chosen to reach significance)"
     )
 
 
 def describe_planned_raters(study: StudyFacts) -> str:
-    """Say how many raters were planned: at publication, and now."""
+    """State the planned number of raters, at publication and after amendments."""
     before, now = study.n_raters_at_publication, study.n_planned_raters
     if before == now:
-        return f"{_raters_were(now)} planned."
-    return f"{_raters_were(before)} planned at publication, and {now} after the amendments."
+        return f"The planned sample size was {counted(now, 'rater')}."
+    return (
+        f"The planned sample size was {counted(before, 'rater')} at publication and {now} after the "
+        "amendments."
+    )
 
 
 def describe_amendments(study: StudyFacts) -> str:
-    """Say for a paper what was amended, when and why; empty where nothing was."""
+    """Describe every amendment with its date and reason, for a paper; empty if there are none."""
     if not study.amendments:
         return ""
-    each = [f"{one.at}: {list_changes(one)}; reason: “{one.why}”" for one in study.amendments]
-    return f" After publication the study was amended {counted(len(each), 'time')} ({'; '.join(each)})."
+    described = [f"{each.at}: {list_changes(each)}; reason: “{each.why}”" for each in study.amendments]
+    return (
+        f" After publication, the study was amended {counted(len(described), 'time')} "
+        f"({'; '.join(described)})."
+    )
 
 
 def list_changes(amendment: AmendmentText) -> str:
-    """Name what an amendment changed: the fields, and the raters added."""
+    """List the fields that an amendment changed, and the number of raters added."""
     fields = [name for name in amendment.changes if name != _RATERS]
     added = amendment.n_raters_added
     more = [f"{counted(added, 'rater')} more"] if added else []
@@ -203,26 +211,22 @@ def list_changes(amendment: AmendmentText) -> str:
 
 
 def describe_cost_of_looks(study: StudyFacts, planned: Planned) -> str:
-    """State the type I error rate that the looks so far may have cost."""
+    """Describe the possible inflation of the type I error by looks during data collection."""
     n_early, n_looks = sum(look.is_interim for look in study.looks), counted(len(study.looks), "time")
     if not study.looks:
-        return "Nobody has seen answers by arm yet."
-    said = f"Answers were seen by arm {n_looks}, {n_early} of them while the study went on."
+        return "Answers have not been analysed by arm yet."
+    count = f"Answers were analysed by arm {n_looks}, {n_early} of them during data collection."
     if not n_early:
-        return f"{said} Looking again at answers that are complete costs nothing, as long as the plan stays."
+        return (
+            f"{count} Repeated analyses of complete data do not inflate the type I error if the plan is kept."
+        )
     if planned.spent is not None:
-        return f"{said} {sentence(describe_spent_alpha(planned))}"
+        return f"{count} {sentence(describe_spent_alpha(planned))}"
     alpha = planned.alpha
     rate = cost_of_looks([max(look.n_answers, 1) for look in study.looks], alpha=alpha)
     return (
-        f"{said} Each look at answers that still come in is another chance to stop at what is not there. "
-        f"If the study would have been stopped at the first p below {alpha:g}, then of studies without "
-        f"an effect up to {rate:.1%} would have found one, instead of {alpha:.0%}, by looks at so many "
-        "answers as these (less where, as here, all looks share the prompts: 14 % instead of 19 % at "
-        "ten looks in our simulations). It costs nothing if the study would have gone on whatever was "
-        "seen."
+        f"{count} If data collection would have stopped at the first p < {alpha:g}, looks at these numbers "
+        f"of answers inflate the type I error to at most {rate:.1%} instead of {alpha:.0%} (less if, as "
+        "here, all looks share the prompts: 14% instead of 19% with ten looks in simulations). The tests are "
+        "not adjusted for this. There is no inflation if the study would have continued whatever the result."
     )
-
-
-def _raters_were(n: int) -> str:
-    return f"{counted(n, 'rater')} {'was' if n == 1 else 'were'}"

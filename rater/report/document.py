@@ -1,7 +1,7 @@
 """The content of a report, and its rendering as HTML and Markdown.
 
-The HTML is one file that asks nothing of any server: style and figures are in it, and its content security
-policy allows neither scripts nor requests.
+The HTML is one self-contained file: style and figures are embedded, and its content security policy allows
+neither scripts nor requests.
 """
 
 import re
@@ -23,13 +23,13 @@ class Prose:
 
     text: str
     is_warning: bool = False
-    """Whether it must be read before the numbers are used."""
+    """Highlighted: to be read before the results."""
     kind: ClassVar[str] = "prose"
 
 
 @dataclass(frozen=True)
 class Bullets:
-    """Sentences one under the other."""
+    """A list of sentences."""
 
     items: Sequence[str]
     kind: ClassVar[str] = "bullets"
@@ -37,7 +37,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Commands:
-    """What can be run, to the letter."""
+    """Shell commands, verbatim."""
 
     lines: Sequence[str]
     kind: ClassVar[str] = "commands"
@@ -51,15 +51,15 @@ class Table:
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     n_text: int = 1
-    """How many columns from the left hold words; the others hold numbers and are set to the right."""
+    """The number of text columns from the left; the others hold numbers and are right-aligned."""
     marked: Sequence[int] = ()
-    """The rows that matter most, from 0."""
+    """Indices of highlighted rows."""
     text_at: Sequence[int] = ()
-    """Further columns with words, from 0: the first columns are the ones that a phone shows."""
+    """Indices of further text columns; phones show only the first columns."""
     kind: ClassVar[str] = "table"
 
     def is_number(self, column: int) -> bool:
-        """Return whether a column, from 0, holds numbers."""
+        """Return whether the column at an index holds numbers."""
         return column >= self.n_text and column not in self.text_at
 
     def __post_init__(self) -> None:
@@ -79,7 +79,7 @@ Block: TypeAlias = Prose | Bullets | Commands | Table | Picture
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report under a heading of its own."""
+    """A part of the report with a heading."""
 
     anchor: str
     title: str
@@ -89,11 +89,11 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A whole report: the first two pages, and the sections that are folded behind them."""
+    """A report: the first two pages, and the sections that are collapsed below them."""
 
     title: str
     question: str
-    """The question that raters were asked."""
+    """The question of the primary dimension."""
     design: str
     """The design in one or two sentences."""
     answer: str
@@ -102,15 +102,15 @@ class Document:
     verdict: str
     sizes: str
     label: str | None
-    """Shown on every page where this is not the planned result."""
+    """Shown on every page if this is not the planned result."""
     notice: str
-    """A warning to read before the answer; empty where there is none."""
+    """A warning before the answer; empty if there is none."""
     top: Sequence[Block | Section]
-    """The first pages after the answer: figure, arms, failed checks, examples."""
+    """Blocks after the answer: figure, arms, failed checks, example texts."""
     sections: Sequence[Section] = field(default_factory=tuple)
-    """All further sections, folded in HTML."""
+    """All further sections, collapsed in HTML."""
     generator: str
-    """The program that wrote it."""
+    """Name and version of the program."""
 
 
 _COLOURS = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--grid)", PAPER: "var(--paper)"}
@@ -127,18 +127,18 @@ def to_html(document: Document) -> str:
 
 
 def to_markdown(document: Document) -> str:
-    """Render a report as GitHub's Markdown; its figures lie beside it."""
+    """Render a report as GitHub Markdown, with figures in a folder next to it."""
     text = _environment("block.md").get_template("report.md").render(document=document)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def _finalize(value: object) -> object:
-    """Replace what a browser would obey rather than show, in every text that a template writes."""
+    """Replace control characters in all text that a template outputs."""
     return harmless(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _in_css(text: str) -> str:
-    """Escape a text for a string in a style sheet: all but letters, digits and blanks by their numbers."""
+    """Escape a CSS string: all but letters, digits and blanks become code points."""
     return "".join(each if each.isalnum() or each == " " else f"\\{ord(each):x} " for each in text)
 
 
@@ -161,7 +161,7 @@ def _environment(block_template: str) -> Environment:
 
 
 def escape_markdown(text: str) -> str:
-    """Put a text on one line on which no character of it is taken for Markdown or HTML."""
+    """Return a text on one line, with Markdown and HTML escaped."""
     line = " ".join(harmless(text).split())
     escaped = _MARKDOWN.sub(lambda found: "\\" + found[0], line)
     return _BEGINS_A_BLOCK.sub(
@@ -170,7 +170,7 @@ def escape_markdown(text: str) -> str:
 
 
 def inline_svg(drawn: Drawn) -> Markup:
-    """Make a figure part of a page: ids of its own, the page's ink and paper, and words for who cannot see.
+    """Return a figure as inline SVG with unique ids, the colours of the page, and alternative text.
 
     matplotlib has escaped the texts in it.
     """

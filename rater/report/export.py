@@ -1,6 +1,6 @@
 """Write an analysis as JSON and its ratings as CSV, JSON Lines or Parquet.
 
-Only their owner can read the files: they have arms, and raters' words.
+Only their owner can read the files, which contain arms and raters' comments.
 """
 
 import dataclasses
@@ -26,8 +26,8 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 def to_json(analysis: Analysis, about: Mapping[str, Json] | None = None) -> str:
     """Serialise an analysis as strict JSON (no NaN), keys in the order of the dataclasses' fields.
 
-    ``about`` says which study it is, under which commitment, and how it came to be seen. Each test is an
-    object with ``kind``: ``result``, or ``not_estimable`` with its ``reason``.
+    ``about`` describes the study, its commitment and its looks. Each test is an object with ``kind``:
+    ``result``, or ``not_estimable`` with its ``reason``.
     """
     content = {"rater_version": rater.__version__, "about": dict(about or {}), **_object(analysis)}
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -39,7 +39,7 @@ def write_json(analysis: Analysis, path: Path, about: Mapping[str, Json] | None 
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table as a tidy CSV: one row an answer, sorted, in the form of `rater.tables.write`."""
+    """Write a table as a tidy, sorted CSV with one row per answer, in the format of `rater.tables.write`."""
     columns = order_columns(frame.columns)
     rows = frame[columns].sort_values(columns, kind="stable", na_position="last")
     values = [rows[column].astype(object).tolist() for column in columns]
@@ -57,7 +57,7 @@ def _object(value: object) -> dict[str, Json]:
 
 
 def as_json(value: object) -> Json:
-    """Turn our dataclasses, models, mappings and lists of plain values into what JSON has."""
+    """Convert dataclasses, models, mappings and lists of plain values to JSON values."""
     if dataclasses.is_dataclass(value):
         return _object(value)
     if isinstance(value, BaseModel):
@@ -75,13 +75,13 @@ FORMATS = (".csv", ".jsonl", ".parquet")
 
 
 def require_format(path: Path) -> None:
-    """Refuse a table's file whose name ends in nothing that can be written here, before the work.
+    """Check in advance that a table can be written in the format of a file name.
 
     Raises:
-        RaterError: there is no such format, or what it needs is not installed.
+        RaterError: The format is unknown, or a package that it needs is not installed.
     """
     if path.suffix not in FORMATS:
-        msg = f"{path} does not end in a format that can be written. Valid: {', '.join(FORMATS)}."
+        msg = f"{path} has no valid file extension. Valid: {', '.join(FORMATS)}."
         raise RaterError(msg)
     if path.suffix == ".parquet" and find_spec("pyarrow") is None:
         msg = f"Writing {path} needs pyarrow, which is not installed. Run: pip install pyarrow"
@@ -89,10 +89,10 @@ def require_format(path: Path) -> None:
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table in the format that the file's name ends in.
+    """Write a table in the format of the file extension.
 
     Raises:
-        RaterError: there is no such format, or what it needs is not installed.
+        RaterError: The format is unknown, or a package that it needs is not installed.
     """
     require_format(path)
     if path.suffix == ".csv":
@@ -105,19 +105,19 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     else:
         make_private(path)
         plain = frame.copy(deep=False)
-        plain.attrs = {}  # notes on how the frame came about, which Parquet's metadata cannot hold
+        plain.attrs = {}  # reading notes, which Parquet metadata cannot hold
         plain.to_parquet(path, engine="pyarrow", index=False)
 
 
 def write_dictionary(entries: Mapping[str, tuple[str, str]], frame: pd.DataFrame, path: Path) -> None:
-    """Write what each column means, who may see it, and its type, as JSON."""
+    """Write a data dictionary as JSON: meaning, visibility and type of each column."""
     _write_json(_described(entries, frame), path)
 
 
 def write_dictionaries(
     tables: Mapping[str, tuple[Mapping[str, tuple[str, str]], pd.DataFrame]], path: Path
 ) -> None:
-    """Write the same of several tables, by name, into one file."""
+    """Write the data dictionaries of several tables, by name, into one file."""
     _write_json({name: _described(entries, frame) for name, (entries, frame) in tables.items()}, path)
 
 
@@ -131,7 +131,7 @@ def _described(entries: Mapping[str, tuple[str, str]], frame: pd.DataFrame) -> d
 
 
 def holds_text(column: "pd.Series[str]") -> bool:
-    """Return whether a column holds texts, which a CSV writes so that no spreadsheet runs them."""
+    """Return whether a column holds texts, which CSV files escape against formula injection."""
     return any(isinstance(value, str) for value in column)
 
 

@@ -46,10 +46,10 @@ FIGURES = "figures"
 
 
 def why_unwritable(path: Path) -> str | None:
-    """Say why a file cannot be written, or return None; it is tried, since rights alone do not tell.
+    """Return the reason why a file cannot be written, or None.
 
-    A file that is there is opened and left as it is; for one that is not, an empty folder is made beside it
-    and removed.
+    The check opens an existing file without changing it, or creates and removes a folder next to a new one,
+    since permissions alone are not sufficient.
     """
     try:
         path = Path(os.path.realpath(path))
@@ -57,47 +57,51 @@ def why_unwritable(path: Path) -> str | None:
             return "it is a folder"
         if path.is_file():
             os.close(os.open(path, os.O_WRONLY))
-        elif not path.exists():  # else a device or a pipe, which opens when it is written
-            return _why_nothing_is_made_in(path.parent)
+        elif not path.exists():  # otherwise a device or pipe, which is opened on writing
+            return _why_not_writable(path.parent)
     except OSError as error:
         return error.strerror or str(error)
     return None
 
 
-def _why_nothing_is_made_in(folder: Path) -> str | None:
+def _why_not_writable(folder: Path) -> str | None:
     if not folder.is_dir():
-        return f"there is no folder {folder}"
+        return f"the folder {folder} does not exist"
     try:
         with temporary_folder(".rater-probe-", parent=folder):
             pass
     except OSError as error:
-        return f"nothing can be made in {folder} ({error.strerror})"
+        return f"{folder} is not writable ({error.strerror})"
     return None
 
 
 def require_folder(folder: Path) -> None:
-    """Refuse a folder that holds anything but an earlier report, before anything that cannot be undone.
+    """Check a report's folder, before anything that cannot be undone.
 
     Raises:
-        RaterError: It does, it is a file, its parent is not there, or nothing can be made in that.
+        RaterError: The folder contains anything but an earlier report, it is a file, or its parent does not
+            exist or is not writable.
     """
     if not folder.parent.is_dir():
-        msg = f"The report's folder is {folder}, but there is no folder {folder.parent}; make that one first."
+        msg = (
+            f"Cannot write the report to {folder}: the folder {folder.parent} does not exist. Create it "
+            "first."
+        )
         raise RaterError(msg)
     if folder.is_dir():
-        strange = sorted(path for path in folder.rglob("*") if not _is_ours(path, folder))
-        if strange:
+        other = sorted(path for path in folder.rglob("*") if not _is_ours(path, folder))
+        if other:
             msg = (
-                f"The report's folder {folder} holds {strange[0].relative_to(folder)}, which is not a "
-                "report's; name another folder, or an empty one."
+                f"Cannot write the report to {folder}: it contains {other[0].relative_to(folder)}, which is "
+                "not part of a report. Choose another folder, or an empty one."
             )
             raise RaterError(msg)
     elif folder.exists() or folder.is_symlink():
-        msg = f"{folder} is no folder; name one for the report, such as report."
+        msg = f"{folder} is not a folder. Choose a folder for the report, e.g. report."
         raise RaterError(msg)
-    why = _why_nothing_is_made_in(folder.resolve().parent)  # it is made beside its place, and then moved
-    if why is not None:
-        msg = f"The report's folder is {folder}, but {why}; name another place."
+    reason = _why_not_writable(folder.resolve().parent)  # it is written next to its place, and then moved
+    if reason is not None:
+        msg = f"Cannot write the report to {folder}: {reason}. Choose another folder."
         raise RaterError(msg)
 
 
@@ -123,20 +127,20 @@ def write_report(
     tables: TextTables | None = None,
     say: Say = lambda _: None,
 ) -> list[str]:
-    """Write a report's folder, which only its owner can read; return remarks on what was left out.
+    """Write a report's folder, readable only by its owner; return remarks on omitted files.
 
-    An interruption leaves what was there before. Costs some seconds: figures a quarter of one each, the power
-    curve up to ten.
+    An interruption leaves the earlier state. Takes some seconds: 0.25 s per figure, up to 10 s for the power
+    curve.
 
     Raises:
-        RaterError: The folder holds anything but an earlier report.
+        RaterError: The folder contains anything but an earlier report.
     """
     require_folder(folder)
     folder = folder.resolve()
-    # Figures and files hang on the order of the rows, and that is nobody's decision.
+    # Figures and files depend on the order of rows, which has no meaning; sorting makes them reproducible.
     answers, analysed = _in_order(frame), _in_order(prepare(frame, analysis.planned).frame)
     with temporary_folder(f".{folder.name}-unfinished-", parent=folder.parent) as working:
-        given = Findings(
+        partial = Findings(
             analysis,
             about,
             {},
@@ -144,9 +148,9 @@ def write_report(
             texts=None if tables is None else tables.texts,
             comments=None if tables is None else tables.comments,
         )
-        remarks = _fill(working, given, answers, json_about=json_about, say=say)
+        remarks = _fill(working, partial, answers, json_about=json_about, say=say)
         if tables is not None:
-            _write_texts(working, given, tables)
+            _write_texts(working, partial, tables)
         _swap(working, folder)
     return remarks
 
@@ -157,9 +161,9 @@ def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fill(
-    working: Path, given: Findings, answers: pd.DataFrame, *, json_about: Mapping[str, Json], say: Say
+    working: Path, partial: Findings, answers: pd.DataFrame, *, json_about: Mapping[str, Json], say: Say
 ) -> list[str]:
-    analysis, about, tested = given.analysis, given.about, given.tested
+    analysis, about, tested = partial.analysis, partial.about, partial.tested
     say("Writing the answers")
     remarks = _write_answers(working, answers, about)
     digest = hashlib.sha256((working / "answers.csv").read_bytes()).hexdigest()
@@ -170,7 +174,7 @@ def _fill(
     remarks += [fonts.remark] if fonts.remark else []
     _write_figures(working / FIGURES, figures)
     say("Writing the report")
-    findings = replace(given, figures=figures, curve=curve, fonts=fonts)
+    findings = replace(partial, figures=figures, curve=curve, fonts=fonts)
     document = compose(findings, digest)
     write_private(working / "report.html", to_html(document))
     write_private(working / "report.md", to_markdown(document))
@@ -178,14 +182,14 @@ def _fill(
     return remarks
 
 
-def _write_texts(working: Path, given: Findings, tables: TextTables) -> None:
-    """Write the texts with how each was rated, and what raters wrote."""
+def _write_texts(working: Path, findings: Findings, tables: TextTables) -> None:
+    """Write the texts with their ratings, and the raters' comments."""
     if not tables.comments.empty:
         write_csv(tables.comments, working / "comments.csv")
     if tables.texts.empty:
         return
-    dimensions = [found.dimension for found in given.analysis.dimensions]
-    frame, excluded = given.frame, excluded_raters(given.analysis.exclusion)
+    dimensions = [found.dimension for found in findings.analysis.dimensions]
+    frame, excluded = findings.frame, excluded_raters(findings.analysis.exclusion)
     assert frame is not None  # noqa: S101 (texts come with answers)
     rated = rate_texts(tables.texts, frame, dimensions, excluded=excluded)
     write_csv(rated, working / "texts.csv")
@@ -198,7 +202,7 @@ def _write_answers(working: Path, frame: pd.DataFrame, about: About) -> list[str
     try:
         write_table(frame, working / "answers.parquet")
     except RaterError:
-        return ["answers.parquet was left out: it needs pyarrow. Run: pip install pyarrow"]
+        return ["answers.parquet was not written, because pyarrow is not installed. Run: pip install pyarrow"]
     return []
 
 
@@ -225,7 +229,7 @@ def _methods(findings: Findings) -> str:
 
 
 def _swap(working: Path, folder: Path) -> None:
-    """Put the finished folder in its place; an earlier report goes only once the new one is whole."""
+    """Move the finished folder into place; an earlier report is removed only after that."""
     with temporary_folder(f".{folder.name}-earlier-", parent=folder.parent) as earlier:
         if folder.exists():
             folder.rename(earlier / folder.name)

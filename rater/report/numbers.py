@@ -13,7 +13,7 @@ from rater.analysis.sentences import SCORE_LABELS, counted, coverage, number, p_
 
 
 def labelled(lines: Iterable[tuple[str, str]]) -> Table:
-    """Put values beside their labels, as texts in which no bracket is taken for markup."""
+    """Return a table of labels and values, in which brackets are not parsed as markup."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
@@ -23,7 +23,7 @@ def labelled(lines: Iterable[tuple[str, str]]) -> Table:
 
 
 def shorten_middle(text: str, width: int) -> str:
-    """Shorten a text to a width by an ellipsis in its middle, since names often differ at their ends."""
+    """Shorten a text with an ellipsis in the middle, since names often differ at their ends."""
     if len(text) <= width:
         return text
     if width < 3:
@@ -37,33 +37,33 @@ _ID_CHARACTERS = 8
 
 
 def short_ids(ids: Iterable[object]) -> Mapping[str, str]:
-    """Map ids to what tables and figures call them: the first 8 characters of long ids, if these differ."""
+    """Map ids to short forms for tables and figures: the first 8 characters of long ids, if unique."""
     names = list(dict.fromkeys(map(str, ids)))
     short = {name: name[:_ID_CHARACTERS] if _ID.fullmatch(name) else name for name in names}
     return short if len(set(short.values())) == len(names) else {name: name for name in names}
 
 
 NO_INTERVAL = "no usable interval"
-"""For a test with fewer than two degrees of freedom."""
+"""Printed for a test with fewer than `MIN_DF` degrees of freedom."""
 
 
 def optional(value: float | None, digits: int = 2) -> str:
-    """Round a number, or write a dash where there is none."""
+    """Format a number, or a dash for None."""
     return "–" if value is None else number(value, digits)
 
 
 def ends(interval: Interval | None, digits: int = 2) -> str:
-    """Write an interval's ends, or a dash where there is none."""
+    """Format the limits of an interval, or a dash for None."""
     return "–" if interval is None else f"{number(interval.low, digits)} to {number(interval.high, digits)}"
 
 
 def bare_p(p: float | None) -> str:
-    """Write a p-value for a column that is headed p."""
+    """Format a p-value for a column with the heading p."""
     return "–" if p is None else p_value(p).removeprefix("p ").removeprefix("= ")
 
 
 def statistic(result: Result) -> str:
-    """Write a test's statistic with its degrees of freedom, if any; a dash where those are too few."""
+    """Format a test statistic with its degrees of freedom, if any; a dash if these are too few."""
     if not result.has_enough_df:
         return "–"
     if result.df is None:
@@ -72,55 +72,55 @@ def statistic(result: Result) -> str:
 
 
 def level(alpha: float) -> str:
-    """Head a column of intervals."""
+    """Return the heading of a column of confidence intervals."""
     return f"{coverage(1 - alpha)} CI"
 
 
 def interval_of(found: Outcome | Quantity) -> Interval | None:
-    """Take the interval of what has one."""
+    """Return the interval of a result, or None."""
     return None if isinstance(found, NotEstimable) else found.interval
 
 
 def p_of(found: Outcome) -> float | None:
-    """Return the p-value that may be printed: none where there is no test, or too few degrees of freedom."""
+    """Return the p-value, or None if there is no test or too few degrees of freedom."""
     return found.p if isinstance(found, Result) and found.has_enough_df else None
 
 
 def interval_text(found: Outcome | Quantity) -> str:
-    """Write the interval of a result for a column."""
+    """Format the interval of a result for a column."""
     if isinstance(found, Result) and not found.has_enough_df:
         return NO_INTERVAL
     return ends(interval_of(found))
 
 
 def with_interval(found: Outcome | Quantity) -> str:
-    """Write an estimate with its interval in brackets, as far as there are such."""
+    """Format an estimate with its interval in brackets, if there is one."""
     if found.estimate is None:
         return "–"
-    said = interval_text(found)
-    return number(found.estimate) + ("" if said == "–" else f" ({said})")
+    interval = interval_text(found)
+    return number(found.estimate) + ("" if interval == "–" else f" ({interval})")
 
 
 def name_of(quantity: Quantity) -> str:
-    """Say what a quantity is called, whether it could be estimated or not."""
+    """Return the name of a quantity, estimable or not."""
     return quantity.name if isinstance(quantity, Estimate) else quantity.test
 
 
 def remarks_on_bounds(found: Sequence[tuple[str, Outcome | Quantity]]) -> list[str]:
-    """Explain that intervals were cut at what is possible, in one sentence."""
-    cut = [name for name, each in found if not isinstance(each, NotEstimable) and is_clipped(each)]
-    if not cut:
+    """Explain in one sentence that intervals were truncated at the bounds."""
+    clipped = [name for name, each in found if not isinstance(each, NotEstimable) and is_clipped(each)]
+    if not clipped:
         return []
-    names = " and of ".join(dict.fromkeys(cut))
-    says = (
-        f"the interval of {names} ends where the possible values do; the t interval, which knows no bounds, "
-        "reaches further (unclipped_interval in the JSON)"
+    names = " and of ".join(dict.fromkeys(clipped))
+    remark = (
+        f"the confidence interval of {names} is truncated at the bounds of the possible values; the t "
+        "interval extends beyond them (unclipped_interval in the JSON)"
     )
-    return [says]
+    return [remark]
 
 
 def scored(outcomes: Sequence[Outcome]) -> list[tuple[str, Outcome]]:
-    """Name tests by their scores."""
+    """Pair tests with the labels of their scores."""
     return [(SCORE_LABELS[each.score], each) for each in outcomes]
 
 
@@ -139,7 +139,7 @@ def sizes_of(analysis: Analysis, *, n_finished: int | None, n_planned: int | Non
 
 
 def which_counts(found: DimensionAnalysis) -> str:
-    """Return which p of a dimension counts, after a semicolon; empty where each score has one."""
+    """Return which p-value is decisive, after a semicolon; empty if each score has one."""
     if found.p_adjusted is not None:
-        return "; p unadjusted, the adjusted p in the sentence counts"
-    return "; the p of the first row counts" if found.beside or found.length_adjusted else ""
+        return "; unadjusted p-values (the adjusted one is in the headline)"
+    return "; the first row is the primary test" if found.beside or found.length_adjusted else ""

@@ -51,15 +51,19 @@ class Exclusions(Declaration):
         return self != Exclusions()
 
     def describe(self) -> dict[str, str]:
-        """Return the declared rules in words, by field, for the preregistration and the report."""
+        """Return the declared criteria in words, by field, for the preregistration and the report."""
         words = {
             "max_failed_checks": "more than {:g} attention checks failed",
-            "min_median_seconds": "a median time per trial below {:g} s, in view or else between answers",
-            "max_same_answer_share": "the same answer in more than {:.0%} of trials on the primary dimension",
+            "min_median_seconds": (
+                "a median time per trial below {:g} s (time in view, or else between answers)"
+            ),
+            "max_same_answer_share": (
+                "straight-lining: the same answer in more than {:.0%} of trials on the primary dimension"
+            ),
         }
         values = {name: getattr(self, name) for name in words}
         rules = {name: words[name].format(value) for name, value in values.items() if value is not None}
-        return rules if self.unfinished == "keep" else {**rules, "unfinished": "the study not finished"}
+        return rules if self.unfinished == "keep" else {**rules, "unfinished": "the booklet was not finished"}
 
 
 class Looks(Declaration):

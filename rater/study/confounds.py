@@ -37,7 +37,7 @@ class Confound:
     auc: float
     """The probability that a text of the first arm has more of it than one of the second; 0.5 is chance."""
     low: float | None
-    """Lower end of the 95 % interval of the AUC."""
+    """Lower end of the 95% interval of the AUC."""
     high: float | None
     p: float
     """Adjusted for all properties and pairs of arms (Holm)."""
@@ -76,9 +76,9 @@ def describe_confound(confound: Confound) -> str:
     """Describe a confound with its AUC, the arm with more of it first, in one clause without a full stop."""
     if confound.auc < 0.5:
         return describe_confound(_turned(confound))
-    interval = "" if confound.low is None else f", 95 % CI {confound.low:.2f} to {confound.high:.2f}"
+    interval = "" if confound.low is None else f", 95% CI {confound.low:.2f} to {confound.high:.2f}"
     p = "p < .001" if confound.p < 0.001 else f"p = {confound.p:.3f}".replace("0.", ".")
     return (
-        f'{confound.cue}: AUC {confound.auc:.2f} for "{confound.first}" over "{confound.second}"'
+        f"{confound.cue}: AUC {confound.auc:.2f} for “{confound.first}” over “{confound.second}”"
         f"{interval}, adjusted {p}"
     )

@@ -114,14 +114,17 @@ def describe_control(study: Study) -> str:
     """Return the rule that chose the control arm."""
     if any(isinstance(arm, Unsteered) and arm.name == study.control for arm in study.arms):
         return "the unsteered arm"
-    return "the second arm of the contrast, because no arm is unsteered"
+    return "the second arm of the primary contrast (no arm is unsteered)"
 
 
 def describe_guessing(study: Study) -> str:
-    """Return a description of the blinding question; empty if there is none."""
-    asked = study.blinding
-    if asked is None:
+    """Describe the question about the arms after the last trial; empty where it is not asked."""
+    blinding = study.blinding
+    if blinding is None:
         return ""
-    about = f"about {asked.n_texts} texts" if asked.n_texts else "about all texts at once"
-    arms = ", ".join(study.changed_arms)
-    return f'after the last trial, {about}: "{asked.question}" “{asked.labels[0]}” is correct for {arms}'
+    about = f"about {blinding.n_texts} texts" if blinding.n_texts else "about all texts at once"
+    changed = ", ".join(study.changed_arms)
+    return (
+        f"after the last trial, {about}: “{blinding.question}” “{blinding.labels[0]}” is correct for "
+        f"{changed}"
+    )

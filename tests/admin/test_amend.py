@@ -128,7 +128,7 @@ def test_an_analysis_counts_the_raters_of_the_plan_in_force(
     assert (told.version, told.why, told.who, told.n_raters_added) == (2, "A slip.", "me", 2)
     assert told.changes == ("plan.raters",)
     [note] = analyze(seen.frame, seen.plan).notes
-    assert note.says == "3 of 8 planned raters have answered: this is not the planned sample"
+    assert note.message == "3 of 8 planned raters have answered: the planned sample size was not reached"
 
 
 def test_fewer_raters_than_booklets_and_no_change_at_all_are_refused(opened: Study, amend: Amend) -> None:

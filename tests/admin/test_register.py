@@ -24,24 +24,24 @@ def test_the_preregistration_says_what_was_declared_and_is_the_same_each_time(
 ) -> None:
     registrable = read_registrable(sealed_url, rating_url, published.name)
 
-    text = write_registration(registrable, ["The power is 80 %."])
+    text = write_registration(registrable, ["The power is 80%."])
 
     assert published.blinding is not None
     assert text == write_registration(
-        read_registrable(sealed_url, rating_url, published.name), ["The power is 80 %."]
+        read_registrable(sealed_url, rating_url, published.name), ["The power is 80%."]
     )
     for said in (
-        "texts of the arm `walrus-arm` are rated differently from texts of the arm `zebra-arm`",
+        "texts of arm `walrus-arm` and texts of arm `zebra-arm` are rated differently",
         "4 prompts under 2 arms: 24 texts (temperature 1, top-p 1, frequency penalty 0, at most 50 tokens, ",
         "seed 918273645, 3 for each prompt and arm)",
-        "6 raters are planned, one booklet each; every text is rated about 2 times. A booklet",
-        "The power is 80 %.",
-        "No rater who began is excluded",
-        "at alpha 0.05",
-        f"“{published.blinding.labels[0]}” is right for `walrus-arm`",
+        "sample size is 6 raters with one booklet each; each text is rated about 2 times.",
+        "The power is 80%.",
+        "No rater who has started is excluded",
+        "two-sided alpha 0.05",
+        f"“{published.blinding.labels[0]}” is correct for `walrus-arm`",
         f"study hash: `{published.hash}`",
         f"commitment to the key: `{registrable.published.commitment}`",
-        "It had not been opened to raters when this was printed.",
+        "Data collection had not opened when this text was printed.",
     ):
         assert said in text
 
@@ -53,7 +53,7 @@ def test_a_preregistration_printed_after_opening_says_so(
 
     text = write_registration(read_registrable(sealed_url, rating_url, published.name), [])
 
-    assert "first opened to raters 2026-04-01 12:00 UTC" in text
+    assert "Data collection opened on 2026-04-01 12:00 UTC" in text
 
 
 def test_a_preregistration_names_no_model_where_texts_come_from_files(
@@ -68,7 +68,7 @@ def test_a_preregistration_names_no_model_where_texts_come_from_files(
     whole = write_registration(replace(registrable, study=_with(published, (other, filed))), [])
 
     assert "The model `smollm2-135m-instruct` continues 4 prompts" in mixed
-    assert "those of `walrus-arm` come from files instead" in mixed
+    assert "Texts of `walrus-arm` come from files" in mixed
     assert "All texts come from files, which the study hash covers: 4 prompts under 2 arms" in whole
     described = whole.split("## Appendix")[0]
     assert "smollm2" not in described
@@ -96,10 +96,8 @@ def test_a_preregistration_lists_the_doses_from_the_lowest_on(
 
     text = write_registration(replace(registrable, study=_with(published, (Unsteered(), *doses))), [])
 
-    assert (
-        "Doses: unsteered 0, dose-4 4, dose-8 8. A linear and a monotone trend over them are tested" in text
-    )
-    assert "Doses:" not in write_registration(registrable, [])
+    assert "doses unsteered 0, dose-4 4, dose-8 8. A linear trend and a monotone trend (Abelson–Tukey" in text
+    assert "Dose–response" not in write_registration(registrable, [])
 
 
 def test_a_preregistration_names_all_that_shapes_the_texts_as_the_methods_do(
@@ -125,14 +123,14 @@ def test_a_preregistration_lists_every_comparison_that_will_be_tested(
     text = write_registration(replace(registrable, study=_with(published, arms)), [])
 
     assert (
-        "Also compared (against the control), adjusted together by Holm's method: "
+        "Secondary contrasts (against the control; Holm correction within this family): "
         "`steered-random` − `unsteered`." in text
     )
     assert (
-        "Also compared (against a random control), adjusted together by Holm's method: "
+        "Secondary contrasts (against a random control; Holm correction within this family): "
         "`steered` − `steered-random`." in text
     )
-    assert "Also compared" not in write_registration(registrable, [])
+    assert "Secondary contrasts" not in write_registration(registrable, [])
 
 
 def test_a_preregistration_says_who_cannot_take_part(
@@ -150,9 +148,9 @@ def test_a_preregistration_says_who_cannot_take_part(
 
     text = write_registration(replace(registrable, study=strict), [])
 
-    assert 'who answers the screening question "English?" other than with “Yes” or “A bit”' in text
-    assert "who rates fewer than 1 of the 1 practice texts with known answers right, in 2 attempts" in text
-    assert "Before the first trial" not in write_registration(registrable, [])
+    assert "answer anything other than “Yes” or “A bit” to the screening question “English?”" in text
+    assert "rate fewer than 1 of 1 practice texts with known answers correctly in 2 attempts" in text
+    assert "before the first trial" not in write_registration(registrable, [])
 
 
 @pytest.mark.parametrize(

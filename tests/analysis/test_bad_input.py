@@ -17,7 +17,9 @@ from rater.study.scales import Slider
 Load = Callable[[str], pd.DataFrame]
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
-ONE_PROMPT = "only 1 prompt has answers to both arms, and the two-way test needs at least 2 prompts"
+ONE_PROMPT = (
+    "only 1 prompt has answers to both arms, and the crossed random-effects t test needs at least 2 prompts"
+)
 
 
 def one_rater_one_prompt(frame: pd.DataFrame) -> pd.DataFrame:
@@ -30,13 +32,13 @@ CASES: dict[str, tuple[Change, str]] = {
         one_rater_one_prompt,
         "only 1 prompt has answers to both arms, and the by-prompt test needs at least 2 prompts",
     ),
-    "one arm": (lambda frame: frame[frame["arm"] == "steered"], '"unsteered" has no answers yet'),
+    "one arm": (lambda frame: frame[frame["arm"] == "steered"], "“unsteered” has no answers yet"),
     "the first arm without answers": (
         lambda frame: frame[frame["arm"] != "steered"],
-        '"steered" has no answers yet',
+        "“steered” has no answers yet",
     ),
     "no answers": (lambda frame: frame.head(0), "no rater has answered it yet"),
-    "one answer": (lambda frame: frame.head(1), '"steered" has no answers yet'),
+    "one answer": (lambda frame: frame.head(1), "“steered” has no answers yet"),
 }
 
 
@@ -62,7 +64,7 @@ def test_one_rater_gets_the_test_by_prompt_and_no_bootstrap(load: Load, planned:
     (found,) = analyzed(load("a").query("rater == 'r01'"), planned).dimensions
 
     assert found.primary.test == "by-prompt t"
-    assert "does not extend to other people" in found.headline
+    assert "does not generalise to other raters" in found.headline
     assert found.details.raters[0].shrunken is None
 
 
@@ -90,17 +92,17 @@ def test_a_plan_with_a_misspelt_arm_is_told_the_arms_that_are_there(load: Load, 
     analysis = analyzed(load("a"), replace(planned, contrast=("sterred", "unsteered")))
 
     assert analysis.dimensions[0].headline == (
-        'Not estimable on happiness, because "sterred" has no answers yet.'
+        "Not estimable on happiness, because “sterred” has no answers yet."
     )
-    assert [note.says for note in analysis.notes] == [
-        'the plan names the arm "sterred", which has no answers; arms with answers: steered, unsteered'
+    assert [note.message for note in analysis.notes] == [
+        "the plan names the arm “sterred”, which has no answers; arms with answers: steered, unsteered"
     ]
 
 
 def test_a_dose_of_an_unknown_arm_is_told_too(load: Load, planned: Planned) -> None:
     plan = replace(planned, contrast=("steered", "plain"), doses={"unsteered": 0.0, "steered": 1.0})
 
-    assert 'the plan names the arm "plain"' in analyzed(load("a"), plan).notes[0].says
+    assert "the plan names the arm “plain”" in analyzed(load("a"), plan).notes[0].message
 
 
 SLIDER = Dimension(

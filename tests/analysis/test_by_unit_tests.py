@@ -99,7 +99,8 @@ def test_the_claim_of_one_raters_test_says_how_far_it_goes(load: Callable[[str],
 
     assert isinstance(ours, Result)
     assert ours.claim == (
-        "The claim is about this one rater, over prompts like these; it does not extend to other people."
+        "The claim is about this one rater, over prompts like those of this study; it does not generalise to "
+        "other raters."
     )
 
 

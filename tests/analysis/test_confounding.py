@@ -94,8 +94,8 @@ def test_counterbalanced_arms_lead_to_the_ordinal_model(score: Score, scope: Sco
     assert isinstance(found.other_score, NotEstimable)
     assert isinstance(found.details.ordinal, Result)
     assert math.exp(-found.details.ordinal.estimate) == pytest.approx(0.12, abs=0.005)
-    assert 'no rater has answered both "steered" and "base" texts of the same prompt' in found.headline
-    assert "ordinal mixed model, which takes all 144 answers: odds ratio 8.24" in found.headline
+    assert "no rater has answered both “steered” and “base” texts of the same prompt" in found.headline
+    assert "ordinal mixed model uses all 144 answers: odds ratio 8.24" in found.headline
     assert "p < .001" in found.headline
 
 
@@ -131,7 +131,7 @@ def test_where_most_answers_have_no_counterpart_units_are_compared_on_pairs_alon
     assert found.primary.estimate == pytest.approx(expected.mean())
     assert found.headline.startswith("Only 18 of 57 answers enter the test")
     assert any(
-        "39 of 57 answers are not used" in warning for warning in found.primary.warnings
+        "39 of 57 answers do not enter the test" in warning for warning in found.primary.warnings
     ) or isinstance(found.primary, NotEstimable)
 
 
@@ -142,7 +142,7 @@ def test_answers_without_a_counterpart_are_named_by_tests_over_units_too(scope: 
     (net,) = analysed(frame, scope).dimensions
     (points,) = analysed(frame, scope, "scale_points").dimensions
 
-    unused = "8 of 88 answers are not used: their rater answered only one arm of their prompt"
+    unused = "8 of 88 answers do not enter the test, because the rater answered only one arm for the prompt"
     assert unused in net.primary.warnings
     (counted,) = points.primary.warnings
     assert counted.startswith("8 of 88 answers have no counterpart")

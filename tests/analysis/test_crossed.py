@@ -143,13 +143,13 @@ def test_raters_who_score_all_prompts_alike_have_no_residual_to_be_judged_by(sco
             ("r01",),
             (
                 "Not estimable, because only 1 rater has answers to both arms, "
-                "and the two-way test needs at least 2 raters."
+                "and the crossed random-effects t test needs at least 2 raters."
             ),
         ),
         (
             (),
             (
-                'Not estimable, because no rater has answered both "steered" and "unsteered" texts '
+                "Not estimable, because no rater has answered both “steered” and “unsteered” texts "
                 "of the same prompt."
             ),
         ),
@@ -174,7 +174,8 @@ def test_one_prompt_refuses_the_two_way_test(load: Callable[[str], pd.DataFrame]
     assert isinstance(outcome, NotEstimable)
     assert (
         outcome.reason
-        == "only 1 prompt has answers to both arms, and the two-way test needs at least 2 prompts"
+        == "only 1 prompt has answers to both arms, and the crossed random-effects t test needs at least 2 "
+        "prompts"
     )
     assert outcome.estimate == pytest.approx(0.388888888889)
 
@@ -204,7 +205,7 @@ def test_answers_that_no_cell_can_use_are_counted_in_a_warning(load: Callable[[s
     outcome = found(two_way_t(cells_of(load("c")), "scale_points"))
 
     assert outcome.warnings[-1] == (
-        "8 of 110 answers are not used: their rater answered only one arm of their prompt"
+        "8 of 110 answers do not enter the test, because the rater answered only one arm for the prompt"
     )
 
 

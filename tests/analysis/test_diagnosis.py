@@ -53,7 +53,7 @@ def test_a_sound_table_has_nothing_but_what_was_assumed(clean: pd.DataFrame) -> 
     assert diagnosis.used == "320 rows, 320 analysed."
     assert (diagnosis.n_contrast, diagnosis.n_primary) == (320, 320)
     assert diagnosis.scales == (
-        "answer: points 1 to 5, since the highest answer is 5 (if it has more: --points N)",
+        "answer: points 1 to 5, from the highest answer, 5 (to set more points: --points N)",
     )
 
 
@@ -83,7 +83,7 @@ def test_second_submissions_name_their_raters(clean: pd.DataFrame) -> None:
     finding = found(of(read(TWICE / "two-raters-submitted-again.csv")), "second")
 
     assert finding.level == "warn"
-    assert "38 rows are second, differing answers about a text" in finding.message
+    assert "38 rows are second, different answers to a text" in finding.message
     assert "rater r02" in finding.message
 
 
@@ -438,7 +438,7 @@ def test_answers_to_arms_outside_the_contrast_are_counted(clean: pd.DataFrame) -
     finding = found(of(frame, contrast=("steered", "base")), "unused_arms")
 
     assert (
-        finding.message == "40 of 320 answers are to arms that the primary contrast does not use: third (40)."
+        finding.message == "40 of 320 answers are to arms that are not in the primary contrast: third (40)."
     )
 
 

@@ -76,6 +76,6 @@ def test_what_has_no_result_or_no_standard_error_has_no_equivalence(load: Load) 
     found = [two_one_sided_tests(each, SESOI, alpha=0.05) for each in (missing, flipped)]
 
     assert [each.reason for each in found if isinstance(each, NotEstimable)] == [
-        'no rater has answered both "steered" and "sung" texts of the same prompt',
+        "no rater has answered both “steered” and “sung” texts of the same prompt",
         "the by-rater sign-flip has no standard error",
     ]

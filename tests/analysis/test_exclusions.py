@@ -48,7 +48,9 @@ def raters(frame: pd.DataFrame) -> pd.DataFrame:
 RULES = Exclusions(max_failed_checks=1, min_median_seconds=2, unfinished="exclude")
 
 
-def test_each_rule_excludes_whom_it_names_with_the_reason(frame: pd.DataFrame, raters: pd.DataFrame) -> None:
+def test_each_criterion_excludes_the_raters_who_meet_it_with_the_reason(
+    frame: pd.DataFrame, raters: pd.DataFrame
+) -> None:
     found = exclude(frame, raters, RULES, primary="happiness")
 
     assert found is not None
@@ -60,8 +62,8 @@ def test_each_rule_excludes_whom_it_names_with_the_reason(frame: pd.DataFrame, r
     assert found.n_answers == 3 * 60
     assert found.rules == (
         "more than 1 attention checks failed",
-        "a median time per trial below 2 s, in view or else between answers",
-        "the study not finished",
+        "a median time per trial below 2 s (time in view, or else between answers)",
+        "the booklet was not finished",
     )
 
 
@@ -95,18 +97,18 @@ def test_the_time_out_of_sight_does_not_count(frame: pd.DataFrame) -> None:
     assert found.raters[1].reasons == ("median time 5.0 s",)
 
 
-def test_the_same_answer_again_and_again_excludes(frame: pd.DataFrame) -> None:
+def test_straightlining_excludes_a_rater(frame: pd.DataFrame) -> None:
     frame.loc[(frame["rater"] == "r05") & (frame["position"] > 2), "answer"] = 3.0
 
     found = exclude(frame, None, Exclusions(max_same_answer_share=0.9), primary="happiness")
 
     assert found is not None
     assert [(each.rater, each.reasons) for each in found.raters] == [
-        ("r05", ("one answer in 97% of trials",))
+        ("r05", ("the same answer in 97% of trials",))
     ]
 
 
-def test_of_a_pair_it_is_the_side_that_is_the_same_again_and_again(frame: pd.DataFrame) -> None:
+def test_straightlining_on_pairs_means_choosing_the_same_side(frame: pd.DataFrame) -> None:
     sides = frame.assign(arm_is_left=frame["position"] % 2 == 0)
     left, first = sides["rater"] == "r05", sides["rater"] == "r06"
     sides.loc[left, "answer"] = np.where(sides.loc[left, "arm_is_left"], 1.0, -1.0)
@@ -116,7 +118,7 @@ def test_of_a_pair_it_is_the_side_that_is_the_same_again_and_again(frame: pd.Dat
 
     assert found is not None
     assert [(each.rater, each.reasons) for each in found.raters] == [
-        ("r05", ("one answer in 100% of trials",))
+        ("r05", ("the same answer in 100% of trials",))
     ]
 
 
@@ -167,14 +169,14 @@ def test_without_rules_or_without_anybody_excluded_there_is_no_second_result(
     assert analyze(frame, planned).exclusion is None
 
 
-def test_a_rule_that_the_data_say_nothing_about_is_told(load: Load, planned: Planned) -> None:
+def test_a_criterion_that_cannot_be_applied_is_noted(load: Load, planned: Planned) -> None:
     analysis = analyze(load("a"), replace(planned, exclusions=RULES))
 
     assert analysis.exclusion is not None
     assert [note.split(": ")[1] for note in analysis.exclusion.notes] == [
-        "nothing is known of attention checks",
-        "nothing is known of times",
-        "nothing is known of who finished",
+        "there are no data on attention checks",
+        "there are no data on times",
+        "there are no data on who finished",
     ]
     assert isinstance(analysis.dimensions[0].primary, Result)
 

@@ -56,7 +56,7 @@ def test_the_arm_that_is_named_as_the_baseline_comes_second_and_is_told(
 
     assert plan.contrast == contrast
     (assumption,) = plan.assumptions
-    assert f'the contrast is "{contrast[0]}" minus "{contrast[1]}"' in assumption
+    assert f"the contrast is “{contrast[0]}” minus “{contrast[1]}”" in assumption
 
 
 @pytest.mark.parametrize(

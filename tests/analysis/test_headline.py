@@ -18,7 +18,7 @@ COUNTS = Counts(raters=12, prompts=10, items=60, answers=720, cells=120)
 
 def result(estimate: float, low: float, high: float, p: float) -> Result:
     return Result(
-        test="two-way t",
+        test="crossed t",
         estimand="",
         score="net_superiority",
         estimate=estimate,
@@ -35,23 +35,23 @@ def result(estimate: float, low: float, high: float, p: float) -> Result:
     )
 
 
-NO_POINTS = NotEstimable(test="two-way t", score="scale_points", reason="x", n=COUNTS)
+NO_POINTS = NotEstimable(test="crossed t", score="scale_points", reason="x", n=COUNTS)
 
 
 def test_a_negative_estimate_that_is_not_significant_is_said_as_less_often() -> None:
     primary = result(-0.05, -0.2, 0.1, 0.4)
 
     assert write_headline(HAPPINESS, PLANNED, primary, NO_POINTS) == (
-        'No difference between "steered" and "unsteered" could be shown on happiness: by the estimate, '
-        'a rater shown one of each rates "steered" higher 5 percentage points less often than lower '
-        "(95 % CI −20 to 10, p = .400, 12 raters × 10 prompts). This does not show that there is none."
+        "No significant difference between “steered” and “unsteered” on happiness: the estimate is that a "
+        "rater shown one of each rates “steered” higher 5 percentage points less often than lower (95% CI "
+        "−20 to 10, p = .400, 12 raters × 10 prompts). This is not evidence that there is no difference."
     )
 
 
 def test_no_end_of_a_significant_interval_reads_zero() -> None:
     primary = result(0.06, 0.003, 0.117, 0.04)
 
-    assert "6.0 percentage points more often than lower (95 % CI 0.3 to 11.7, p = .040" in write_headline(
+    assert "6.0 percentage points more often than lower (95% CI 0.3 to 11.7, p = .040" in write_headline(
         HAPPINESS, PLANNED, primary, NO_POINTS
     )
 
@@ -76,7 +76,7 @@ def against_sesoi(primary: Result, sesoi: float) -> Equivalence:
 
 
 def estimated(estimate: float, standard_error: float, *, score: Score = "net_superiority") -> Result:
-    """A result with many degrees of freedom, so that its 95 % interval is the estimate ± 1.96 SE."""
+    """A result with many degrees of freedom, so that its 95% interval is the estimate ± 1.96 SE."""
     half = 1.959964 * standard_error
     p = float(2 * stats.norm.sf(abs(estimate) / standard_error))
     made = result(estimate, estimate - half, estimate + half, p)
@@ -86,19 +86,29 @@ def estimated(estimate: float, standard_error: float, *, score: Score = "net_sup
 @pytest.mark.parametrize(
     ("estimate", "error", "conclusion", "words"),
     [
-        (0.57, 0.19, "larger", "is larger than the smallest effect size of interest, 15 percentage points"),
-        (-0.57, 0.19, "larger", "is larger than the smallest effect size of interest, 15 percentage points"),
+        (
+            0.57,
+            0.19,
+            "larger",
+            "is larger than the smallest effect size of interest of ±15 percentage points",
+        ),
+        (
+            -0.57,
+            0.19,
+            "larger",
+            "is larger than the smallest effect size of interest of ±15 percentage points",
+        ),
         (0.01, 0.03, "smaller", "is smaller than the smallest effect size of interest"),
         (0.08, 0.03, "smaller", "is smaller than the smallest effect size of interest"),
-        (0.25, 0.10, "different", "may still be trivial: it is shown to differ from 0"),
-        (-0.25, 0.10, "different", "may still be trivial: it is shown to differ from 0"),
-        (0.05, 0.10, "inconclusive", "It is not shown whether the difference is larger or smaller"),
+        (0.25, 0.10, "different", "may be trivial: it differs significantly from 0"),
+        (-0.25, 0.10, "different", "may be trivial: it differs significantly from 0"),
+        (0.05, 0.10, "inconclusive", "do not show whether the difference is larger or smaller"),
     ],
 )
 def test_each_of_four_conclusions_about_the_smallest_effect_of_interest_has_its_words(
     estimate: float, error: float, conclusion: str, words: str
 ) -> None:
-    """By hand: 57 ± 1.96 × 19 is 19.8 to 94.2, wholly above 15; 8 ± 1.645 × 3 is 3.1 to 12.9, within."""
+    """By hand: 57 ± 1.96 × 19 is 19.8 to 94.2, entirely above 15; 8 ± 1.645 × 3 is 3.1 to 12.9, within."""
     primary = estimated(estimate, error)
     found = against_sesoi(primary, 0.15)
 
@@ -113,8 +123,8 @@ def test_a_difference_beyond_the_smallest_effect_is_not_called_unproven() -> Non
     sentence = compare_with_sesoi(against_sesoi(estimated(-0.57, 0.19), 0.15))
 
     assert sentence == (
-        "The difference is larger than the smallest effect size of interest, 15 percentage points either way "
-        "(95 % CI 19.8 to 94.2, wholly beyond it)."
+        "The difference is larger than the smallest effect size of interest of ±15 percentage points "
+        "(95% CI 19.8 to 94.2, entirely beyond it)."
     )
 
 
@@ -124,11 +134,11 @@ def test_a_difference_shown_to_be_negligible_is_called_alike() -> None:
 
     assert judge(primary, 0.05, equivalence=within) == "equivalent"
     assert write_headline(HAPPINESS, PLANNED, primary, NO_POINTS, equivalence=within) == (
-        '"steered" and "unsteered" were rated alike on happiness: by the estimate, a rater shown one of each '
-        'rates "steered" higher 1 percentage points more often than lower '
-        "(95 % CI −5 to 7, p = .739, 12 raters × 10 prompts). "
-        "The difference is smaller than the smallest effect size of interest, 10 percentage points either "
-        "way (90 % CI −3.9 to 5.9, wholly within; equivalence p = .001)."
+        "“steered” and “unsteered” were rated equivalently on happiness: the estimate is that a rater shown "
+        "one of each rates “steered” higher 1 percentage points more often than lower "
+        "(95% CI −5 to 7, p = .739, 12 raters × 10 prompts). "
+        "The difference is smaller than the smallest effect size of interest of ±10 percentage points "
+        "(90% CI −3.9 to 5.9, entirely within it; TOST p = .001)."
     )
 
 
@@ -146,7 +156,7 @@ def test_a_difference_that_is_shown_and_negligible_is_higher_and_says_so() -> No
 def test_a_margin_in_scale_points_is_said_in_scale_points() -> None:
     sentence = compare_with_sesoi(against_sesoi(estimated(0.01, 0.03, score="scale_points"), 0.1))
 
-    assert "0.1 scale points either way (90 % CI −0.04 to 0.06" in sentence
+    assert "±0.1 scale points (90% CI −0.04 to 0.06" in sentence
 
 
 def test_an_adjusted_p_decides_and_is_named() -> None:

@@ -103,7 +103,7 @@ def test_nothing_judged_in_one_arm_is_a_sentence(load: Load, planned: Planned) -
 
     (found,) = analyze(frame, planned).dimensions
 
-    assert found.headline == 'Not estimable on happiness, because "steered" has no answers yet.'
+    assert found.headline == "Not estimable on happiness, because “steered” has no answers yet."
     assert found.missing_answers is not None
     assert isinstance(found.missing_answers.cannot_judge, NotEstimable)
 

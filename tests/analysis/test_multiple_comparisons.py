@@ -117,10 +117,10 @@ def test_a_contrast_of_an_unknown_arm_is_a_sentence_and_takes_no_alpha(
 
     missing, tested = analysis.dimensions[0].details.contrasts
     assert isinstance(missing.outcome, NotEstimable)
-    assert missing.outcome.reason == '"hihg" has no answers yet'
+    assert missing.outcome.reason == "“hihg” has no answers yet"
     assert isinstance(tested.outcome, Result)
     assert tested.p_adjusted == tested.outcome.p
-    assert 'the plan names the arm "hihg"' in analysis.notes[-1].says
+    assert "the plan names the arm “hihg”" in analysis.notes[-1].message
 
 
 def test_a_family_is_adjusted_without_the_primary_contrast_even_the_other_way_round(

@@ -79,8 +79,8 @@ def test_the_headline_says_what_was_preferred_and_the_arms_their_wins_and_ties()
 
     assert analyzed(choices()).n.items == 16
     assert found.headline.startswith(
-        '"steered" was preferred to "unsteered" on happiness: a rater shown both chooses "steered" 40 '
-        'percentage points more often than "unsteered" (95 % CI '
+        "“steered” was preferred to “unsteered” on happiness: a rater shown both chooses “steered” 40 "
+        "percentage points more often than “unsteered” (95% CI "
     )
     steered, unsteered = found.arms
     assert (steered.wins, steered.ties, steered.losses) == (unsteered.losses, unsteered.ties, unsteered.wins)
@@ -166,13 +166,16 @@ Change = Callable[[pd.DataFrame], pd.DataFrame]
 CASES: dict[str, tuple[Change, str]] = {
     "one prompt": (
         lambda f: f[f["prompt"] == "p1"],
-        "only 1 prompt has answers to both arms, and the two-way test needs at least 2 prompts",
+        (
+            "only 1 prompt has answers to both arms, and the crossed random-effects t test needs at least 2 "
+            "prompts"
+        ),
     ),
     "one rater and one prompt": (
         lambda f: f[(f["prompt"] == "p1") & (f["rater"] == "r1")].assign(answer=1.0),
         "only 1 prompt has answers to both arms, and the by-prompt test needs at least 2 prompts",
     ),
-    "no choices": (lambda f: f.head(0), 'no rater has chosen between "steered" and "unsteered" yet'),
+    "no choices": (lambda f: f.head(0), "no rater has chosen between “steered” and “unsteered” yet"),
 }
 
 
@@ -199,7 +202,7 @@ def test_one_rater_gets_the_test_by_prompt() -> None:
 
     assert found.primary.test == "by-prompt t"
     assert "this rater, shown both, chooses" in found.headline
-    assert "does not extend to other people" in found.headline
+    assert "does not generalise to other raters" in found.headline
 
 
 def test_an_arm_that_always_wins_has_no_finite_strength() -> None:
@@ -235,9 +238,9 @@ def test_a_choice_between_an_arm_and_itself_or_without_a_second_arm_is_refused()
 def test_a_plan_with_a_misspelt_arm_is_told_the_arms_that_are_there() -> None:
     analysis = analyzed(choices(), replace(PLANNED, contrast=("steered", "plain")))
 
-    assert 'no rater has chosen between "steered" and "plain" yet' in analysis.dimensions[0].headline
-    assert [note.says for note in analysis.notes] == [
-        'the plan names the arm "plain", which has no answers; arms with answers: steered, unsteered'
+    assert "no rater has chosen between “steered” and “plain” yet" in analysis.dimensions[0].headline
+    assert [note.message for note in analysis.notes] == [
+        "the plan names the arm “plain”, which has no answers; arms with answers: steered, unsteered"
     ]
 
 
@@ -253,5 +256,5 @@ def test_a_rater_who_always_takes_the_same_side_is_excluded_and_one_of_the_same_
 
     assert analysis.exclusion is not None
     assert [(each.rater, each.reasons) for each in analysis.exclusion.raters] == [
-        ("r1", ("one answer in 100% of trials",))
+        ("r1", ("the same answer in 100% of trials",))
     ]

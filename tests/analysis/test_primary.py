@@ -25,8 +25,8 @@ def test_a_difference_that_was_found_is_said_in_one_sentence(load: Load, planned
 
     assert found.verdict == "higher"
     assert found.headline == (
-        '"steered" was rated higher than "unsteered" on happiness: a rater shown one of each rates "steered" '
-        "higher 34 percentage points more often than lower (95 % CI 20 to 49, p < .001, "
+        "“steered” was rated higher than “unsteered” on happiness: a rater shown one of each rates “steered” "
+        "higher 34 percentage points more often than lower (95% CI 20 to 49, p < .001, "
         "12 raters × 10 prompts; 0.77 scale points)."
     )
 
@@ -40,8 +40,8 @@ def test_a_contrast_the_other_way_round_is_lower_with_its_interval_turned(
 
     assert found.verdict == "lower"
     assert found.headline == (
-        '"unsteered" was rated lower than "steered" on happiness: answers to "unsteered" are '
-        "0.77 scale points lower (95 % CI 0.46 to 1.08, p < .001, 12 raters × 10 prompts; "
+        "“unsteered” was rated lower than “steered” on happiness: answers to “unsteered” are "
+        "0.77 scale points lower (95% CI 0.46 to 1.08, p < .001, 12 raters × 10 prompts; "
         "net superiority −34 percentage points)."
     )
 
@@ -51,10 +51,10 @@ def test_no_difference_found_is_never_called_no_effect(load: Load, planned: Plan
 
     assert found.verdict == "inconclusive"
     assert found.headline == (
-        'No difference between "steered" and "unsteered" could be shown on happiness: by the estimate, '
-        'a rater shown one of each rates "steered" higher 9 percentage points more often than lower '
-        "(95 % CI −16 to 33, p = .483, 5 raters × 8 prompts; 0.30 scale points). "
-        "This does not show that there is none."
+        "No significant difference between “steered” and “unsteered” on happiness: the estimate is that a "
+        "rater shown one of each rates “steered” higher 9 percentage points more often than lower "
+        "(95% CI −16 to 33, p = .483, 5 raters × 8 prompts; 0.30 scale points). "
+        "This is not evidence that there is no difference."
     )
 
 
@@ -67,17 +67,18 @@ def test_one_rater_is_tested_by_prompt_with_the_limit_of_the_claim(load: Load, p
     assert found.primary.p == pytest.approx(0.0479154030702227)
     assert [outcome.test for outcome in found.beside] == ["by-prompt signed-rank"]
     assert found.headline.endswith(
-        "The claim is about this one rater, over prompts like these; it does not extend to other people."
+        "The claim is about this one rater, over prompts like those of this study; it does not generalise to "
+        "other raters."
     )
-    assert [note.says for note in analysis.notes] == [
-        "1 of 12 planned raters has answered: this is not the planned sample"
+    assert [note.message for note in analysis.notes] == [
+        "1 of 12 planned raters has answered: the planned sample size was not reached"
     ]
 
 
 @pytest.mark.parametrize(
     ("scope", "tests"),
     [
-        ("raters+prompts", ["two-way t"]),
+        ("raters+prompts", ["crossed t"]),
         ("raters", ["by-rater t", "by-rater sign-flip"]),
         ("prompts", ["by-prompt t", "by-prompt signed-rank"]),
     ],
@@ -108,7 +109,7 @@ def test_intervals_cover_one_minus_alpha(load: Load, planned: Planned) -> None:
     assert isinstance(found.primary, Result)
     assert found.primary.interval is not None
     assert found.primary.interval.low == pytest.approx(0.513849, abs=1e-6)  # tost.twoway.ci90
-    assert "90 % CI 0.51 to 1.03" in found.headline
+    assert "90% CI 0.51 to 1.03" in found.headline
 
 
 def test_arms_are_described_with_every_point_of_the_scale(load: Load, planned: Planned) -> None:
@@ -122,7 +123,7 @@ def test_arms_are_described_with_every_point_of_the_scale(load: Load, planned: P
 
 
 CONFOUNDED = (
-    'every prompt has answers to only one of "steered" and "unsteered": the arms are confounded with the '
+    "every prompt has answers to only one of “steered” and “unsteered”: the arms are confounded with the "
     "prompts, and a difference between arms cannot be told from one between them"
 )
 
@@ -131,10 +132,13 @@ CONFOUNDED = (
     ("change", "reason"),
     [
         (lambda frame: frame[frame["rater"] == "nobody"], "no rater of 12 planned has answered it yet"),
-        (lambda frame: frame[frame["arm"] == "unsteered"], '"steered" has no answers yet'),
+        (lambda frame: frame[frame["arm"] == "unsteered"], "“steered” has no answers yet"),
         (
             lambda frame: frame[frame["prompt"] == "p01"],
-            "only 1 prompt has answers to both arms, and the two-way test needs at least 2 prompts",
+            (
+                "only 1 prompt has answers to both arms, and the crossed random-effects t test needs at "
+                "least 2 prompts"
+            ),
         ),
         (
             lambda frame: frame[(frame["arm"] == "steered") ^ (frame["prompt"] > "p05")],
@@ -189,7 +193,7 @@ def test_secondary_dimensions_are_adjusted_by_holm_and_judged_by_that(load: Load
     assert fluency.p_adjusted == calm.p_adjusted == pytest.approx(2 * 0.25385476, abs=1e-5)
     assert "Holm-adjusted p = .508" in fluency.headline
     [note] = analysis.notes
-    assert note.says == "p-values of the 2 secondary dimensions are adjusted by Holm's method"
+    assert note.message == "p-values of the 2 secondary dimensions are adjusted (Holm correction)"
 
 
 def test_a_secondary_difference_that_holm_takes_away_is_inconclusive(load: Load, planned: Planned) -> None:

@@ -165,7 +165,7 @@ def test_a_rater_without_javascript_is_excluded_by_the_servers_times() -> None:
     assert found is not None
     assert [each.rater for each in found.raters] == ["bot", "quick"]
     assert (found.n_server_timed, found.n_untimed) == (2, 0)
-    assert "rests on the server's own answer times" in found.notes[0]
+    assert "the times at which the server received the answers" in found.notes[0]
 
 
 def test_raters_whom_the_rule_passes_over_are_counted() -> None:
@@ -177,7 +177,7 @@ def test_raters_whom_the_rule_passes_over_are_counted() -> None:
 
     assert found is not None
     assert (found.n_server_timed, found.n_untimed) == (0, 1)
-    assert found.notes == ("the rule on time could not be applied to 1 rater without times",)
+    assert found.notes == ("the time criterion could not be applied to 1 rater without times",)
 
 
 def test_the_report_lists_the_rule_as_failed_where_it_passed_over_a_rater(planned: Planned) -> None:
@@ -192,8 +192,14 @@ def test_the_report_lists_the_rule_as_failed_where_it_passed_over_a_rater(planne
     analysis = analyze(frame, replace(planned, exclusions=AT_LEAST))
 
     checks = list_checks(Findings(analysis, About(title="t"), {}, frame=frame))
-    said = {check.says: check.passed for check in checks if "rule on time" in check.says}
-    assert [says.split(" rule on time ")[0] for says in said] == ["the", "for 1 rater the"]
+    said = {check.message: check.passed for check in checks if "time criterion" in check.message}
+    assert list(said) == [
+        "the time criterion could not be applied to 1 rater without times",
+        (
+            "for 1 rater, whose browsers sent no times, the time criterion uses the times at which the "
+            "server received the answers"
+        ),
+    ]
     assert list(said.values()) == [False, None]
 
 

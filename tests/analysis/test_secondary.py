@@ -43,4 +43,4 @@ def test_the_arm_without_answers_is_named(load: Callable[[str], pd.DataFrame]) -
     ours = mann_whitney(select_ratings(load("e"), ("steered", "sung"), "happiness"))
 
     assert isinstance(ours, NotEstimable)
-    assert ours.reason == '"sung" has no answers'
+    assert ours.reason == "“sung” has no answers"

@@ -129,12 +129,13 @@ def test_an_early_look_says_its_level_and_has_intervals_of_it(load: Load) -> Non
 
     analysis = analyze(frame, plan)
 
-    assert "99.695 % CI" in analysis.dimensions[0].headline
-    [note] = [note for note in analysis.notes if "spread" in note.says]
-    assert note.says == describe_spent_alpha(plan)
-    assert note.says == (
-        "alpha 0.05 is spread over all looks after O'Brien and Fleming (Lan & DeMets 1983): this one, at "
-        "50.0% of the planned answers, tests at p < 0.00305, and its intervals are of 99.695 %"
+    assert "99.695% CI" in analysis.dimensions[0].headline
+    [note] = [note for note in analysis.notes if "spending" in note.message]
+    assert note.message == describe_spent_alpha(plan)
+    assert note.message == (
+        "group-sequential design with Lan–DeMets alpha spending (O'Brien–Fleming type), overall alpha 0.05: "
+        "this analysis, at 50.0% of the planned answers, tests at p < 0.00305 and has 99.695% confidence "
+        "intervals"
     )
 
 
@@ -143,7 +144,7 @@ def test_a_look_names_those_before_it_so_that_its_level_can_be_found_again() -> 
 
     assert later.spent is not None
     assert later.spent.earlier == (0.25, 0.5)
-    assert "at 75.0% of the planned answers, after 25.0%, 50.0%, tests at p < " in describe_spent_alpha(later)
+    assert "75.0% of the planned answers (earlier analyses at 25.0%, 50.0%)" in describe_spent_alpha(later)
     again = at_look(PLANNED, looks(72, 144, 144, is_open=True)).spent
     assert again is not None
     assert again.earlier == (0.25,)
@@ -160,7 +161,7 @@ def test_an_early_look_has_no_bootstrap_interval_that_its_replicates_cannot_reac
     found = agreement.krippendorff_ordinal
     assert isinstance(found, Estimate)
     assert found.interval is None
-    assert "2,000 replicates do not reach the ends of one of 99.695 %" in found.warnings[0]
+    assert "2,000 replicates do not reach the ends of one of 99.695%" in found.warnings[0]
 
 
 def test_a_small_level_with_few_raters_is_warned_about(load: Load) -> None:
@@ -174,13 +175,14 @@ def test_a_small_level_with_few_raters_is_warned_about(load: Load) -> None:
 
 
 def test_planned_looks_are_described_with_their_levels() -> None:
-    halves = "at 50%, 100% of the planned answers"
+    halves = "analyses at 50%, 100% of the planned answers"
 
     assert describe_looks(Looks(at=(0.5, 1), spending="pocock"), 0.05) == (
-        f"{halves}, at p < 0.031, p < 0.0277: alpha is spread over them after Pocock"
+        f"group-sequential design with Lan–DeMets alpha spending (Pocock type); {halves}, tested at p < "
+        "0.031, p < 0.0277"
     )
     assert describe_looks(Looks(at=(0.5, 1), spending="none"), 0.05) == (
-        f"{halves}, each at p < 0.05: alpha is not spread over them"
+        f"{halves}, each at p < 0.05, without adjustment for repeated testing"
     )
 
 

@@ -51,7 +51,7 @@ def test_choices_that_all_go_one_way_have_the_estimate_and_the_exact_test(scope:
     assert (primary.estimate, primary.p) == (1.0, 2 / 2**12)
     assert primary.interval is None
     assert found.verdict == "higher"
-    assert '"steered" was preferred to "base"' in found.headline
+    assert "“steered” was preferred to “base”" in found.headline
     assert "100 percentage points more often" in found.headline
     assert "p = 2/2^12 = .0005" in found.headline
 
@@ -61,7 +61,7 @@ def test_one_dissenter_among_144_is_tested_as_ever() -> None:
 
     found = analysed(frame, plan_for(frame))
 
-    assert found.primary.test == "two-way t"
+    assert found.primary.test == "crossed t"
     assert found.primary.estimate == pytest.approx(0.99, abs=0.005)
 
 
@@ -83,9 +83,9 @@ def test_the_claim_over_raters_and_prompts_says_what_the_exact_test_covers(
 ) -> None:
     primary = exact(analysed(at_their_ends(load("a")), planned))
 
-    assert "The p is exact for prompts like these, with these raters" in primary.claim
+    assert "The p-value is exact for prompts like those of this study, with its raters fixed" in primary.claim
     assert "there is no exact test over both" in primary.claim
-    assert "With the raters as units, p = 2/2^12 = .0005" in primary.claim
+    assert "The same test over raters gives p = 2/2^12 = .0005" in primary.claim
 
 
 def test_the_ordinal_model_gives_its_reason(load: Load, planned: Planned) -> None:
@@ -123,7 +123,7 @@ def test_cells_that_are_all_tied_have_an_estimate_of_0_and_p_of_1(
     primary = exact(found)
     assert (primary.estimate, primary.p) == (0.0, 1.0)
     assert found.verdict == "inconclusive"
-    assert found.headline.startswith("No difference between")
+    assert found.headline.startswith("No significant difference between")
 
 
 def test_a_table_with_cells_missing_is_tested_over_the_units_that_are_there(
@@ -135,7 +135,7 @@ def test_a_table_with_cells_missing_is_tested_over_the_units_that_are_there(
     primary = exact(analysed(few, planned))
 
     assert primary.p == 2 / 2**4
-    assert primary.warnings == ("4 prompts allow no p below 0.125 in this test",)
+    assert primary.warnings == ("with 4 prompts, this test has no p-value below 0.125",)
 
 
 def test_the_p_is_that_of_all_sign_patterns() -> None:
@@ -175,7 +175,7 @@ def test_an_early_look_at_few_units_decides_nothing_at_its_level(load: Load, pla
 
     assert exact(found).p == 2 / 2**6
     assert found.verdict == "inconclusive"
-    assert exact(found).warnings == ("6 raters allow no p below 0.0312 in this test",)
+    assert exact(found).warnings == ("with 6 raters, this test has no p-value below 0.0312",)
 
 
 def test_a_prompt_on_which_all_agree_has_its_estimate_and_exact_p(load: Load, planned: Planned) -> None:
@@ -188,4 +188,4 @@ def test_a_prompt_on_which_all_agree_has_its_estimate_and_exact_p(load: Load, pl
     (effect,) = [each for each in found.details.prompts if each.unit == "p01"]
     assert (effect.raw, effect.interval) == (1.0, None)
     assert effect.reason == "its 12 cells are equal: exact sign-flip p < .001"
-    assert found.primary.test == "two-way t"
+    assert found.primary.test == "crossed t"

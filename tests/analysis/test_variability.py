@@ -259,7 +259,7 @@ def test_a_difference_of_means_that_comes_from_spread_at_the_floor_is_read_so(pl
     assert found.details.spread.ratio is not None
     assert found.details.spread.ratio > 1.5
     assert "may come from the spread" in found.details.spread.reading
-    assert 'answers to "unsteered" are at the lowest point' in found.details.spread.reading
+    assert "answers to “unsteered” are at the lowest point" in found.details.spread.reading
 
 
 def test_at_the_ceiling_it_is_read_the_other_way_round(planned: Planned) -> None:
@@ -290,7 +290,7 @@ def test_an_arm_whose_answers_do_not_vary_has_no_ratio() -> None:
     found = compare_spread(ratings, HAPPINESS, NO_TEST, alpha=0.05)
 
     assert isinstance(found.log_ratio, NotEstimable)
-    assert 'the answers to "steered" do not vary' in found.log_ratio.reason
+    assert "the answers to “steered” do not vary" in found.log_ratio.reason
     assert found.ratio is None
 
 

@@ -1,7 +1,7 @@
 """Simulate studies under crossed nulls, and print how often each test and each interval is wrong.
 
-A valid test finds a difference in 5 % of studies without one, and a valid 95 % interval covers the truth in
-95 %. Not a test of the suite: nothing is asserted.
+A valid test finds a difference in 5 % of studies without one, and a valid 95% interval covers the truth in
+95%. Not a test of the suite: nothing is asserted.
 
     python tests/benchmarks/validity.py --raters 12 --prompts 12 --sims 2000
     python tests/benchmarks/validity.py --null both --effect 1 --bootstrap

@@ -55,7 +55,7 @@ def test_a_report_names_the_study_its_hash_and_every_look(run: Run, rated: Study
     text = (tmp_path / "report" / "report.md").read_text()
     assert rated.hash in text
     assert "| ada | is it working? |" in text
-    assert "while the study went on |" in text
+    assert "during data collection |" in text
     assert "| ada | planned analysis |" in text
     about = json.loads((tmp_path / "report" / "results.json").read_text())["about"]
     assert (about["look"], len(about["looked_at"]), about["label"]) == (2, 2, None)
@@ -74,7 +74,7 @@ def test_permuted_arms_are_no_look_and_every_page_says_so(
     assert read_log(rating_url, rated) == (state, [*kinds, "exported"])
     page = (tmp_path / "report" / "report.html").read_text()
     assert '<aside class="label" aria-label="Status">Permuted arms: not a result</aside>' in page
-    assert "Nobody has seen answers by arm yet." in page
+    assert "Answers have not been analysed by arm yet." in page
 
 
 def test_permuted_arms_on_the_screen_alone_are_not_logged(run: Run, rated: Study, rating_url: str) -> None:

@@ -26,9 +26,9 @@ def test_a_table_is_analysed_without_any_database(tmp_path: Path) -> None:
 
     said = " ".join(shown.stdout.split())
     assert shown.returncode == 0, shown.stderr
-    assert '"steered" was rated higher than "unsteered" on rating' in said
-    assert "95 % CI 20 to 49, p < .001, 12 raters × 10 prompts" in said
-    assert "These are ratings from elsewhere: nothing was preregistered or verified here." in said
+    assert "“steered” was rated higher than “unsteered” on rating" in said
+    assert "95% CI 20 to 49, p < .001, 12 raters × 10 prompts" in said
+    assert "These are external ratings: no preregistration or verification by this software." in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all.json"]
     (found,) = json.loads((tmp_path / "all.json").read_text())["dimensions"]
     assert found["primary"]["df"] == pytest.approx(9.62543821, abs=1e-6)
@@ -60,7 +60,7 @@ def test_options_make_the_plan(tmp_path: Path) -> None:
     )
 
     content = json.loads((tmp_path / "a.json").read_text())
-    assert '"unsteered" was rated lower than "steered"' in shown.stdout.replace("\n", " ").replace("  ", " ")
+    assert "“unsteered” was rated lower than “steered”" in shown.stdout.replace("\n", " ").replace("  ", " ")
     assert content["planned"]["scope"] == "raters"
     assert content["planned"]["dimensions"][0]["scale"]["points"] == 7
     assert content["dimensions"][0]["primary"]["test"] == "by-rater t"
@@ -120,7 +120,7 @@ def test_a_report_of_ratings_from_elsewhere_says_where_they_come_from(tmp_path: 
         "The report is in report/report.html",
     ]
     page = (tmp_path / "report" / "report.html").read_text()
-    assert "These are ratings from elsewhere: nothing was preregistered or verified here." in page
+    assert "These are external ratings: no preregistration or verification by this software." in page
     meanings = json.loads((tmp_path / "report" / "answers.dictionary.json").read_text())
     assert meanings["arm"]["meaning"] == "what was done to the model; 'condition' in data_e.csv"
 
@@ -145,7 +145,7 @@ def test_a_report_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     shown = analyze("a_study", "--report", tmp_path, cwd=tmp_path)
 
     assert shown.returncode == 2
-    assert "holds notes.txt, which is not a report's" in shown.stderr
+    assert "contains notes.txt, which is not part of a report" in shown.stderr
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_the_diagnosis_comes_first_on_the_screen_in_the_report_and_in_json(tmp_p
 
     assert shown.stdout.index("38 second answers") < shown.stdout.index("was rated higher")
     report = (tmp_path / "report" / "report.md").read_text()
-    assert report.index("38 rows are second, differing answers") < report.index("Answers by arm")
+    assert report.index("38 rows are second, different answers") < report.index("Answers by arm")
     content = json.loads((tmp_path / "all.json").read_text())
     assert list(content).index("diagnosis") < list(content).index("dimensions")
     assert content["diagnosis"]["n_rows"] == 400
@@ -260,7 +260,7 @@ def test_arms_with_commas_can_be_compared(tmp_path: Path, contrast: tuple[str, .
     shown = analyze("--from", ARMS, *contrast, cwd=tmp_path)
 
     assert shown.returncode == 0, shown.stderr
-    assert '"GPT-4, t=1" was rated higher than "GPT-4, t=0"' in " ".join(shown.stdout.split())
+    assert "“GPT-4, t=1” was rated higher than “GPT-4, t=0”" in " ".join(shown.stdout.split())
 
 
 def test_the_contrast_that_a_message_suggests_is_accepted(tmp_path: Path) -> None:

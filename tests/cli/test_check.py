@@ -49,7 +49,7 @@ def test_the_json_has_all_that_is_printed_and_numbers_as_numbers(tmp_path: Path)
     ]
     assert figures["balance"]["ratings_per_arm"] == {"unsteered": 4, "love": 4}
     assert figures["balance"]["first_left"] == [{"left": "unsteered", "right": "love", "share": 0.5}]
-    power = re.search(r"difference of 25 percentage points would be found in (\d+)%", printed.stdout)
+    power = re.search(r"power to detect a difference of 25 percentage points is (\d+)%", printed.stdout)
     assert power is not None
     assert (figures["power"]["points"], f"{figures['power']['share']:.0%}") == (0.25, f"{power[1]}%")
     assert figures["checked_later"] == ["that it has the hook points that are named"]

@@ -75,7 +75,7 @@ def test_check_prints_what_the_study_would_do_and_its_hash(tmp_path: Path) -> No
     shown = run("check", DEMO, cwd=tmp_path)
 
     assert shown.returncode == 0
-    for label in ["arms", "completions", "tokens", "trials", "booklets", "rater's time", "hash"]:
+    for label in ["arms", "completions", "tokens", "trials", "booklets", "duration", "hash"]:
         assert label in shown.stdout
     assert shown.stdout.rstrip().endswith(f"Next: rater generate {DEMO}")
 
@@ -100,7 +100,7 @@ def test_a_users_mistake_is_a_message_without_traceback_and_exit_code_2(tmp_path
         (("serve", "--port", "70000"), "70000 is not in the range"),
         (("serve", "--ratings", "postgres://x"), "is not a database URL"),
         (("rehearse", "nothing", "--raters", "0"), "0 is not in the range"),
-        (("export", "a_study", "no/u.csv"), "FILE is no/u.csv, which cannot be written: there is no folder "),
+        (("export", "a_study", "no/u.csv"), "FILE is no/u.csv, which cannot be written: the folder "),
         (("perish", "a_study"), "No such command 'perish'"),
     ],
 )

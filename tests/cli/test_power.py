@@ -35,7 +35,10 @@ def test_the_plan_is_printed_with_what_it_assumes_the_same_each_time(tmp_path: P
     one, other = run(tmp_path), run(tmp_path)
 
     assert one.exit_code == 0, one.output
-    assert "As planned: a difference of 0.5 scale points (net superiority 0.21) would be" in one.stdout
+    assert (
+        "Planned design: the power to detect a difference of 0.5 scale points (net superiority 0.21) is"
+        in one.stdout
+    )
     assert "80% for the fewest rater-hours" in one.stdout
     assert "raters 1.0, prompts 0.8, texts 0.5" in one.stdout
     assert one.stdout == other.stdout
@@ -44,7 +47,7 @@ def test_the_plan_is_printed_with_what_it_assumes_the_same_each_time(tmp_path: P
 def test_choices_between_two_texts_are_planned_in_percentage_points(tmp_path: Path) -> None:
     shown = run(tmp_path, "--points", "0.3", scale='Pairwise(tie="Neither")')
 
-    assert "As planned: a difference of 30 percentage points would be found in" in shown.stdout
+    assert "Planned design: the power to detect a difference of 30 percentage points is" in shown.stdout
 
 
 def test_a_pilots_variances_and_drop_out_are_said(tmp_path: Path) -> None:
@@ -55,7 +58,7 @@ def test_a_pilots_variances_and_drop_out_are_said(tmp_path: Path) -> None:
 
     assert shown.exit_code == 0, f"{shown.output}{shown.exception}"
     assert "raters 0.7, prompts 0.4, texts 0.8" in shown.stdout  # what R's clmm finds
-    assert "20% of raters leave somewhere in their booklet." in shown.stdout
+    assert "Drop-out: 20% of raters leave before the end of their booklet." in shown.stdout
     assert "From the pilot's 720 answers of 12 raters: the arms of the pilot were not known" in shown.stdout
 
 

@@ -47,7 +47,7 @@ def test_a_folder_that_holds_anything_else_is_refused_before_a_bot_comes(tmp_pat
     result = CliRunner().invoke(cli, ["rehearse", "a_study", "--report", str(tmp_path)])
 
     assert isinstance(result.exception, RaterError)
-    assert "holds letter.txt, which is not a report's" in str(result.exception)
+    assert "contains letter.txt, which is not part of a report" in str(result.exception)
 
 
 def test_more_characters_than_bots_are_refused() -> None:

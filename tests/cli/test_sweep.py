@@ -100,9 +100,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_measured(
 
     result = CliRunner().invoke(sweep, [str(study_file), "--layers", "4", "--coeffs", "1"])
 
-    assert "is tiny-love-sweep.csv, which cannot be written: nothing can be made in /proc" in str(
-        result.exception
-    )
+    assert "is tiny-love-sweep.csv, which cannot be written: /proc is not writable" in str(result.exception)
     assert result.output == ""
 
 
@@ -110,8 +108,8 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_measured(
     ("options", "message"),
     [
         (["--picture", "map.pdf"], "--picture is map.pdf; valid: a file ending in .png or .svg."),
-        (["--out", "no/out.csv"], "--out is no/out.csv, which cannot be written: there is no folder"),
-        (["--picture", "no/map.png"], "--picture is no/map.png, which cannot be written: there is no folder"),
+        (["--out", "no/out.csv"], "--out is no/out.csv, which cannot be written: the folder"),
+        (["--picture", "no/map.png"], "--picture is no/map.png, which cannot be written: the folder"),
     ],
 )
 def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(

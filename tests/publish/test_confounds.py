@@ -95,8 +95,8 @@ def test_a_refusal_describes_the_clearest_pair_of_arms_and_counts_the_others(stu
     with pytest.raises(StateError) as refused:
         require_declared(found, study)
 
-    assert 'AUC 0.95 for "c" over "a", adjusted p = .010, and 2 more pairs of arms' in str(refused.value)
-    assert '"b"' not in str(refused.value)
+    assert "AUC 0.95 for “c” over “a”, adjusted p = .010, and 2 more pairs of arms" in str(refused.value)
+    assert "“b”" not in str(refused.value)
 
 
 def test_what_the_message_says_can_be_done_is_enough_to_publish(
@@ -131,7 +131,7 @@ def test_a_confound_that_is_acknowledged_is_kept_with_its_auc_and_registered(
     assert found["length in words"].is_declared
     text = write_registration(read_registrable(sealed_url, rating_url, declared.name), [])
     assert "Declared in the study file: length in words." in text
-    assert 'length in characters: AUC 1.00 for "walrus-arm" over "zebra-arm"' in text
+    assert "length in characters: AUC 1.00 for “walrus-arm” over “zebra-arm”" in text
     assert "acknowledged at publication" in text
 
 
@@ -181,7 +181,7 @@ def test_a_publication_without_an_audit_knows_of_no_confounds(
 
     assert kept(sealed_url, study.name) is None
     text = write_registration(read_registrable(sealed_url, rating_url, study.name), [])
-    assert "No audit for confounds was made" in text
+    assert "The texts were not audited for confounds" in text
 
 
 def test_a_study_that_declares_no_confound_keeps_its_hash_and_others_are_valid_names(study: Study) -> None:

@@ -93,8 +93,8 @@ def test_the_screen_prints_no_interval_beyond_what_is_possible_and_says_that_it_
 ) -> None:
     said = on_screen(wide)
 
-    assert "95 % CI −100 to 100, all that is possible, p =" in said
-    assert "interval of net superiority ends where" in said
+    assert "95% CI −100 to 100, the whole possible range, p =" in said
+    assert "interval of net superiority is truncated" in said
     for low, high in re.findall(r"(−?[\d.,]+) to (−?[\d.,]+)", said):
         ends = [float(end.rstrip(".,").replace("−", "-").replace(",", "")) for end in (low, high)]
         assert max(map(abs, ends)) <= 100, (low, high)
@@ -162,7 +162,7 @@ def test_an_interval_within_bounds_is_not_remarked_on(analysis: Analysis) -> Non
 
     assert remarks_on_bounds([("d", inside)]) == []
     [remark] = remarks_on_bounds([("d", outside)])
-    assert remark.startswith("the interval of d ends where the possible values do")
+    assert remark.startswith("the confidence interval of d is truncated at the bounds of the possible values")
 
 
 def replace_interval(analysis: Analysis, whole: Interval) -> Result:

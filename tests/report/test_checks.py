@@ -15,7 +15,7 @@ from rater.study.confounds import Confound
 
 
 def checks_with(analysis: Analysis, word: str) -> list[Check]:
-    return [each for each in list_checks(Findings(analysis, About(title="t"), {})) if word in each.says]
+    return [each for each in list_checks(Findings(analysis, About(title="t"), {})) if word in each.message]
 
 
 def guessing(analysis: Analysis, index: float, interval: Interval | None) -> Analysis:
@@ -30,7 +30,10 @@ def guessing(analysis: Analysis, index: float, interval: Interval | None) -> Ana
 @pytest.mark.parametrize(
     ("interval", "says"),
     [
-        (Interval(-0.67, 1.40, 0.95), "guesses of the arm are not shown to be more often right than wrong"),
+        (
+            Interval(-0.67, 1.40, 0.95),
+            "guesses of the arm were not significantly more often right than wrong",
+        ),
         (Interval(0.10, 0.62, 0.95), "guesses of the arm were more often right than wrong"),
         (Interval(-0.62, -0.10, 0.95), "guesses of the arm were more often wrong than right"),
     ],
@@ -41,24 +44,29 @@ def test_guesses_are_said_to_be_what_their_interval_shows(
     [check] = checks_with(guessing(analysis, 0.36, interval), "Bang")
 
     assert check.passed is None
-    assert check.says.startswith(f"{says} (7 right, 3 wrong, 1 don't know); Bang's index is 0.36 (")
+    assert check.message.startswith(f"{says} (7 right, 3 wrong, 1 don't know); Bang's index is 0.36 (")
 
 
 def test_guesses_without_an_interval_are_neither_blind_nor_not(analysis: Analysis) -> None:
     [check] = checks_with(guessing(analysis, 0.36, None), "Bang")
 
     assert check.passed is None
-    assert "more often" not in check.says
-    assert "nothing says how sure that is" in check.says
+    assert "more often" not in check.message
+    assert "without a confidence interval" in check.message
 
 
 @pytest.mark.parametrize(
     ("alpha", "interval", "passed", "says"),
     [
-        (0.09, Interval(-0.02, 0.2, 0.95), None, "raters are not shown to agree about single texts"),
-        (0.09, None, None, "the agreement about single texts has no interval"),
-        (0.30, Interval(0.2, 0.4, 0.95), None, "raters agree about single texts less than"),
-        (0.70, Interval(0.6, 0.8, 0.95), True, "raters agree about single texts"),
+        (
+            0.09,
+            Interval(-0.02, 0.2, 0.95),
+            None,
+            "agreement on single texts is not significantly above chance",
+        ),
+        (0.09, None, None, "agreement on single texts has no confidence interval"),
+        (0.30, Interval(0.2, 0.4, 0.95), None, "agreement on single texts is below"),
+        (0.70, Interval(0.6, 0.8, 0.95), True, "raters agree on single texts"),
     ],
 )
 def test_agreement_has_passed_where_it_reaches_a_published_threshold(
@@ -71,8 +79,8 @@ def test_agreement_has_passed_where_it_reaches_a_published_threshold(
     [check] = checks_with(agreeing(analysis, alpha, interval), "Krippendorff")
 
     assert check.passed is passed
-    assert check.says.startswith(says)
-    assert ("costs power, and makes no test wrong" in check.says) == (passed is None)
+    assert check.message.startswith(says)
+    assert ("reduces power but does not invalidate" in check.message) == (passed is None)
 
 
 def agreeing(analysis: Analysis, alpha: float, interval: Interval | None) -> Analysis:
@@ -107,7 +115,7 @@ def facts(confounds: tuple[Confound, ...] | None, *declared: str) -> StudyFacts:
 
 def of_confounds(analysis: Analysis, study: StudyFacts) -> list[Check]:
     checks = list_checks(Findings(analysis, About(title="t", study=study), {}))
-    return [each for each in checks if "confound" in each.says or "audit" in each.says]
+    return [each for each in checks if "confound" in each.message or "audit" in each.message]
 
 
 LENGTH = Confound(
@@ -138,8 +146,8 @@ def test_a_confound_of_the_arms_compared_fails_where_the_study_file_did_not_decl
     [check] = of_confounds(analysis, facts((replace(LENGTH, **changes),)))  # type: ignore[arg-type] # of each field's type
 
     assert check.passed is passed
-    assert "AUC 0.95" in check.says
-    assert "p = .002" in check.says
+    assert "AUC 0.95" in check.message
+    assert "p = .002" in check.message
 
 
 def test_an_audit_that_found_nothing_is_passed_and_no_audit_is_not_mentioned(analysis: Analysis) -> None:
@@ -151,13 +159,16 @@ def test_a_confound_that_was_declared_and_not_found_is_information(analysis: Ana
     checks = of_confounds(analysis, facts((), "digits", "repetition"))
 
     assert checks[-1].passed is None
-    assert "digits, repetition" in checks[-1].says
+    assert "digits, repetition" in checks[-1].message
 
 
 @pytest.mark.parametrize(
     ("warning", "passed"),
     [
-        ("4 of 184 answers are not used: their rater answered only one arm of their prompt", None),
+        (
+            "4 of 184 answers do not enter the test, because the rater answered only one arm for the prompt",
+            None,
+        ),
         ("the variance between prompts was estimated as 0 and dropped", None),
         ("three raters are few", False),
     ],

@@ -46,7 +46,7 @@ def test_what_is_not_estimable_is_in_the_json_with_its_reason() -> None:
     content = json.loads(to_json(analyze(frame[frame["arm"] == "steered"], PLANNED)), parse_constant=refuse)
 
     primary = content["dimensions"][0]["primary"]
-    assert (primary["kind"], primary["reason"]) == ("not_estimable", '"unsteered" has no answers yet')
+    assert (primary["kind"], primary["reason"]) == ("not_estimable", "“unsteered” has no answers yet")
     assert content["dimensions"][0]["arms"][1]["mean"] is None
 
 

@@ -78,7 +78,7 @@ def test_an_earlier_report_is_replaced_and_nothing_else_is(
 
     assert not (tmp_path / "report" / "figures" / "old.png").exists()
     (tmp_path / "report" / "notes.txt").write_text("mine")
-    with pytest.raises(RaterError, match=r"holds notes\.txt, which is not a report's"):
+    with pytest.raises(RaterError, match=r"contains notes\.txt, which is not part of a report"):
         write(tmp_path / "report", frame, planned)
     assert (tmp_path / "report" / "notes.txt").read_text() == "mine"
 
@@ -100,7 +100,7 @@ def test_an_interrupted_report_leaves_what_was_there(tmp_path: Path, make: Made,
 def test_a_place_that_cannot_become_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(RaterError, match="there is no folder"):
+    with pytest.raises(RaterError, match="does not exist"):
         require_folder(tmp_path / "absent" / "report")
-    with pytest.raises(RaterError, match="is no folder"):
+    with pytest.raises(RaterError, match="is not a folder"):
         require_folder(tmp_path / "file")

@@ -15,5 +15,5 @@ SHORTER = Confound(
 @pytest.mark.parametrize("confound", [LONGER, SHORTER])
 def test_the_arm_with_more_of_the_property_is_named_first(confound: Confound) -> None:
     assert describe_confound(confound) == (
-        'length in words: AUC 0.90 for "a" over "b", 95 % CI 0.80 to 0.95, adjusted p = .010'
+        "length in words: AUC 0.90 for “a” over “b”, 95% CI 0.80 to 0.95, adjusted p = .010"
     )

@@ -103,7 +103,7 @@ def _refuse(ratings: Ratings, n: Counts) -> None:
         raise CannotFitError(msg)
     for arm, answered in zip(ratings.contrast, (ratings.is_first, ~ratings.is_first), strict=True):
         if not answered.any():
-            msg = f'"{arm}" has no answers'
+            msg = f"“{arm}” has no answers"
             raise CannotFitError(msg)
     if reason := why_confounded(ratings):
         raise CannotFitError(reason)
@@ -176,7 +176,7 @@ def _report(
     return Result(
         test=TEST,
         estimand=(
-            f'log odds ratio of a higher answer, "{first}" over "{second}", for one rater and one prompt'
+            f"log odds ratio of a higher answer, “{first}” over “{second}”, for one rater and one prompt"
         ),
         score=SCORE,
         estimate=fit.beta,

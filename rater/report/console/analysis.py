@@ -1,7 +1,8 @@
 """Print an analysis: the headline, then the diagnosis and the tests that it rests on.
 
-Made for 80 columns. Only bold, dim and the terminal's own colours are used, so that it reads on light and on
-dark backgrounds. Piped, it is plain text without trailing blanks; a stream that cannot take UTF-8 gets ASCII.
+Made for 80 columns. Only bold, dim and the terminal's own colours are used, so that it is readable on light
+and dark backgrounds. Piped output is plain text without trailing blanks, in ASCII if the stream does not
+support UTF-8.
 """
 
 import io
@@ -39,18 +40,18 @@ from rater.report.numbers import (
 )
 from rater.study.scales import Choice
 
-WORDS: dict[Level, str] = {"refuse": "Refused", "warn": "Warning", "note": "Note"}
+LABELS: dict[Level, str] = {"refuse": "Refused", "warn": "Warning", "note": "Note"}
 _STYLES: dict[Level, str] = {"refuse": "bold red", "warn": "yellow", "note": "dim"}
 
 
 def print_diagnosis(diagnosis: Diagnosis, console: Console, *, is_external: bool = True) -> None:
-    """Print the rows that are used, the scales, and every finding.
+    """Print the rows that are analysed, the scales, and all findings.
 
-    Of a study, whose scales are declared, only what is left out or suspicious is printed.
+    For a study, whose scales are declared, print only omitted rows and findings.
     """
     lines = [Text(line) for line in describe_rows(diagnosis, is_external=is_external)]
     for finding in diagnosis.findings:
-        line = Text(f"{WORDS[finding.level]}: ", style=_STYLES[finding.level])
+        line = Text(f"{LABELS[finding.level]}: ", style=_STYLES[finding.level])
         lines.append(line.append(finding.message, style="default"))
     if not lines:
         return
@@ -61,7 +62,7 @@ def print_diagnosis(diagnosis: Diagnosis, console: Console, *, is_external: bool
 
 
 def diagnosis_text(diagnosis: Diagnosis, title: str, *, width: int) -> str:
-    """Return the diagnosis alone as plain text."""
+    """Return the diagnosis as plain text."""
     plain = Console(file=io.StringIO(), width=width, color_system=None)
     with plain.capture() as capture:
         plain.print(title, markup=False, highlight=False)
@@ -70,38 +71,41 @@ def diagnosis_text(diagnosis: Diagnosis, title: str, *, width: int) -> str:
 
 
 def describe_rows(diagnosis: Diagnosis, *, is_external: bool) -> list[str]:
-    """Return the rows that are used and, of external ratings, their scales; a study declares its own."""
+    """Return the rows that are analysed and, for external ratings, their scales; a study declares its own."""
     if not is_external:
         return [diagnosis.used] if diagnosis.left_out else []
     return [diagnosis.used, *(f"Scale of {scale}." for scale in diagnosis.scales)]
 
 
-ASCII = str.maketrans({"×": "x", "−": "-", "–": "-", "—": "-", "─": "-", "█": "#", "…": "...", "·": "-"})
-LEAST_BAR, MOST_BAR = 4, 18
+ASCII = str.maketrans(
+    {"×": "x", "−": "-", "–": "-", "—": "-", "─": "-", "█": "#", "…": "...", "·": "-", "±": "+/-"}
+    | dict.fromkeys("“”", '"')
+)
+MIN_BAR, MAX_BAR = 4, 18
 
 
 @dataclass(frozen=True)
 class Screen:
-    """What stands around the analysis on its screen."""
+    """The context of an analysis on the console."""
 
     title: str
     completed_raters: int | None = None
-    """How many raters have finished, where that is known."""
+    """The number of raters who have finished, if known."""
     planned_raters: int | None = None
     looked_at: Sequence[Seen] = ()
-    """How many answers there were each time that they were seen by arm, this time last."""
+    """All looks so far, this one last."""
     banner: str = ""
-    """Said first, so that it cannot be missed: a rehearsal, an exploratory analysis."""
+    """A highlighted first line, e.g. for a rehearsal or an exploratory analysis."""
     notes: Sequence[str] = ()
-    """Said last, after the analysis's own notes."""
+    """Printed last, after the notes of the analysis."""
     log_head: str = ""
-    """The log's new head, on a line of its own without a full stop, so that it can be copied."""
+    """The new head of the log, on a separate line so that it can be copied."""
 
 
 def print_analysis(analysis: Analysis, console: Console, screen: Screen, *, show_all: bool = False) -> None:
-    """Print an analysis: the headline and the tests of each dimension; with ``show_all`` every table."""
+    """Print an analysis: the headline and tests of each dimension, or all tables with ``show_all``."""
     ascii_only = console.options.ascii_only
-    # A recording console is about to be exported as a picture, which wants the styles.
+    # A recording console is exported as a picture with styles.
     if (console.is_terminal or console.record) and not ascii_only:
         _print(analysis, console, screen, show_all=show_all)
         return
@@ -125,10 +129,10 @@ def _print(analysis: Analysis, console: Console, screen: Screen, *, show_all: bo
         console.print()
         _print_dimension(analysis, found, console, show_all=show_all)
     if not show_all:
-        more = "Points, effect sizes, further comparisons: --all. With figures: --report FOLDER."
+        more = "All tables and effect sizes: --all. Report with figures: --report FOLDER."
         console.print(Padding(Text(more, style="dim"), (0, 2)))
     notes = [*exclusion_lines(analysis), *blinding_lines(analysis)]
-    notes += [*(note.says for note in analysis.notes), *screen.notes]
+    notes += [*(note.message for note in analysis.notes), *screen.notes]
     if len(screen.looked_at) > 1:
         notes.append(looks_line(screen.looked_at, analysis.planned))
     if notes:
@@ -168,7 +172,7 @@ def _print_dimension(
     if remarks:
         _print_list(remarks, console)
         console.print()
-    # where the planned test has nothing to say, a naive p would be the only one, and be taken for an answer
+    # If the planned test is not estimable, the naive p-value would be the only one and be taken for a result.
     if show_all and found.is_primary and isinstance(found.primary, Result):
         _print_naive(found.naive, console)
 
@@ -176,7 +180,7 @@ def _print_dimension(
 def _print_contrasts(found: DimensionAnalysis, alpha: float, console: Console) -> None:
     for family in dict.fromkeys(contrast.family for contrast in found.details.contrasts):
         members = [contrast for contrast in found.details.contrasts if contrast.family == family]
-        heading = Text(f"{family[:1].upper()}{family[1:]}, p adjusted by Holm's method", style="bold")
+        heading = Text(f"{family[:1].upper()}{family[1:]}, p-values with Holm correction", style="bold")
         console.print(Padding(heading, (0, 2)))
         console.print(Padding(_contrasts_table(members, alpha), (0, 0, 1, 2)))
 
@@ -205,11 +209,11 @@ def _arms_table(found: DimensionAnalysis) -> Table:
 
 
 def _points_table(found: DimensionAnalysis, points: Sequence[Choice], width: int) -> Table:
-    """Show how many answers each point got, by arm, with bars where there is room for them."""
+    """Return the answers at each point by arm, with bars if there is space."""
     labels = [point.numbered_label for point in points]
     room = min(26, max(map(len, labels)))
     each = (width - room) // len(found.arms)
-    bar = min(MOST_BAR, each - 14)  # beside it: count, share and the gaps between columns
+    bar = min(MAX_BAR, each - 14)  # in addition to count, share and column gaps
     table = _table()
     table.add_column("answer", max_width=room, overflow="ellipsis", no_wrap=True)
     for arm in found.arms:
@@ -224,7 +228,7 @@ def _points_table(found: DimensionAnalysis, points: Sequence[Choice], width: int
 def _point(arm: ArmSummary, point: int, bar: int, most: float) -> Text:
     share = _share(arm, point)
     text = Text(f"{arm.counts[point]:>5,} {share:>4.0%}")
-    if bar >= LEAST_BAR and most > 0:
+    if bar >= MIN_BAR and most > 0:
         length = round(bar * share / most)
         drawn = Text("█" * length + " " * (bar - length) + " ", style="cyan")
         return drawn.append_text(Text(text.plain, style="default"))
@@ -264,7 +268,7 @@ def _contrasts_table(contrasts: Sequence[ArmContrast], alpha: float) -> Table:
     table.add_column("p", no_wrap=True)
     for contrast in contrasts:
         outcome = contrast.outcome
-        mark = " (primary, tested alone)" if contrast.is_primary else ""
+        mark = " (primary)" if contrast.is_primary else ""
         table.add_row(
             Text(f"{contrast.name}{mark}"),
             optional(outcome.estimate),
@@ -275,11 +279,11 @@ def _contrasts_table(contrasts: Sequence[ArmContrast], alpha: float) -> Table:
 
 
 def _remarks(found: DimensionAnalysis, tested: Sequence[Outcome]) -> list[str]:
-    """What must be read with the tests: those that could not be made, and each warning once."""
+    """Return tests that are not estimable, and each warning once."""
     remarks = []
     if isinstance(found.primary, Result) and found.primary.claim not in found.headline:
         remarks.append(found.primary.claim)
-    # The headline has said why the primary test could not be made.
+    # The headline has the reason if the primary test is not estimable.
     remarks += [
         f"{SCORE_LABELS[outcome.score]}, {outcome.test}: {outcome.sentence}"
         for outcome in tested[1:]
@@ -298,7 +302,7 @@ def _remarks(found: DimensionAnalysis, tested: Sequence[Outcome]) -> list[str]:
 def _print_naive(naive: Outcome, console: Console) -> None:
     test = naive.test.removeprefix("naive ")
     result = naive.sentence if isinstance(naive, NotEstimable) else f"{statistic(naive)}, {p_value(naive.p)}."
-    text = f"Naive test, for comparison only (it ignores clustering): {test} {result}"
+    text = f"Naive test (ignores clustering; for comparison only): {test} {result}"
     console.print(Padding(Text(text, style="dim"), (0, 2)))
 
 

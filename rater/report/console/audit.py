@@ -1,4 +1,4 @@
-"""Print an audit: what would betray an arm, what names it in the texts, and what tells arms apart."""
+"""Console output of `rater audit`: leaks, marks in the texts, and cues that distinguish arms."""
 
 from collections.abc import Sequence
 
@@ -11,28 +11,28 @@ from rich.text import Text
 from rater.audit.findings import CONFOUND_LEVEL, Audit, Cue, Hit
 from rater.publish.texts import describe_same_texts
 
-_HELD = (
-    "Whoever holds the whole rating file sees which texts of a prompt are dealt to the same rater, and so "
-    "may guess which are of different arms: keep it to who runs the study."
+_ACCESS = (
+    "The rating database shows which texts of a prompt are assigned to the same rater, from which their arms "
+    "could be guessed. Only the people who run the study should have access to it."
 )
 
 
 def print_audit(audit: Audit, console: Console, *, whole: bool = True, every_cue: bool = False) -> None:
-    """Print an audit: the cues that stand out, or every one.
+    """Print an audit with its confounds, or with all cues.
 
     Args:
-        audit: what was found.
-        console: where to print.
-        whole: whether what was searched is said, too, or only what speaks against the study.
-        every_cue: whether cues that tell no arms apart are listed one by one.
+        audit: The result of the audit.
+        console: The console.
+        whole: Whether to print everything, or only the problems.
+        every_cue: Whether to list the cues that do not distinguish arms.
     """
     console.print(Text(_verdict(audit), style="bold"), soft_wrap=True)
     for line in describe_same_texts(audit.same):
         console.print(Text(f"Warning: {line}", style="bold yellow"), soft_wrap=True)
-    _print_hits("Leaks, which refuse publication", audit.leaks, console)
-    _print_hits("In the texts themselves", _of(audit, "content"), console)
+    _print_hits("Leaks (publication is refused)", audit.leaks, console)
+    _print_hits("In the texts", _of(audit, "content"), console)
     if whole:
-        _print_hits("Also words of the app itself, for every study", _of(audit, "own"), console)
+        _print_hits("Words that the app itself uses in every study", _of(audit, "own"), console)
     cues = sorted(audit.cues if every_cue else audit.confounds, key=lambda cue: cue.p)
     if cues:
         console.print(Padding(_cue_table(cues), (1, 2, 0, 2)))
@@ -43,20 +43,20 @@ def print_audit(audit: Audit, console: Console, *, whole: bool = True, every_cue
 
 
 def _verdict(audit: Audit) -> str:
-    found = []
+    problems = []
     if audit.leaks:
-        found.append(f"{_counted(len(audit.leaks), 'leak')}")
+        problems.append(f"{_counted(len(audit.leaks), 'leak')}")
     if any(cue.refuses for cue in audit.cues):
-        found.append("a dealing that chance does not give")
-    if found:
-        return f"Audit: refused, because of {' and '.join(found)}."
+        problems.append("an assignment of texts that is not random")
+    if problems:
+        return f"Audit: refused because of {' and '.join(problems)}."
     if audit.confounds:
-        return f"Audit: no leak. Arms differ in more than meaning; {_confounds(audit)}."
-    return "Audit: no leak, and no cue that tells arms apart."
+        return f"Audit: no leak. Arms differ in properties other than meaning; {_confounds(audit)}."
+    return "Audit: no leak, and no cue distinguishes arms."
 
 
 def _confounds(audit: Audit) -> str:
-    """Name the confounds that are to be declared, those that are, and those that chance alone made."""
+    """List the confounds to declare, the declared ones, and those by chance."""
     names = {
         "declare as confounds": [
             c for c in audit.confounds if c.kind == "form" and c.name not in audit.declared
@@ -65,22 +65,27 @@ def _confounds(audit: Audit) -> str:
         "by chance": [c for c in audit.confounds if c.kind == "dealing"],
     }
     return "; ".join(
-        f"{what}: {', '.join(dict.fromkeys(cue.name for cue in cues))}"
-        for what, cues in names.items()
+        f"{status}: {', '.join(dict.fromkeys(cue.name for cue in cues))}"
+        for status, cues in names.items()
         if cues
     )
 
 
 def _describe_rest(audit: Audit) -> str:
-    """Count the cues that do not stand out, and say how far they are from chance."""
+    """Count the cues that do not distinguish arms, with the range of their AUC."""
     rest = [cue for cue in audit.cues if not cue.is_confound]
     if not rest:
-        return "No cue besides was measured."
+        return "No other cues were measured."
     aucs = [cue.auc for cue in rest]
-    other = " other" if len(rest) < len(audit.cues) else ""
+    is_all = len(rest) == len(audit.cues)
+    subject = (
+        "No property of the texts or of their order distinguishes"
+        if is_all
+        else "The other properties do not distinguish"
+    )
     return (
-        f"{_counted(len(rest), f'{other} cue'.strip())} told no arms apart (AUC {min(aucs):.2f} to "
-        f"{max(aucs):.2f}, each adjusted p {CONFOUND_LEVEL:g} or more); --all lists them."
+        f"{subject} arms ({_counted(len(rest), 'cue')}, AUC {min(aucs):.2f} to {max(aucs):.2f}, all adjusted "
+        f"p ≥ {CONFOUND_LEVEL:g}); --all lists them."
     )
 
 
@@ -92,8 +97,8 @@ def _print_hits(title: str, hits: Sequence[Hit], console: Console) -> None:
     if not hits:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
-    table.add_column("what")
-    table.add_column("found")
+    table.add_column("kind")
+    table.add_column("text")
     table.add_column("where")
     table.add_column("times", justify="right")
     for hit in hits:
@@ -104,12 +109,12 @@ def _print_hits(title: str, hits: Sequence[Hit], console: Console) -> None:
 def _cue_table(cues: Sequence[Cue]) -> Table:
     pairs = {(cue.first, cue.second) for cue in cues}
     which = f"{min(pairs)[0]} (and not of {min(pairs)[1]})" if len(pairs) == 1 else "the first arm"
-    title = Text(f"Cues: the chance that a text of {which} has more of it", style="bold")
+    title = Text(f"Cues: probability that a text of {which} has more of it", style="bold")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     table.add_column("cue")
     table.add_column("arms" if len(pairs) > 1 else "", overflow="fold")
     table.add_column("AUC", justify="right")
-    table.add_column("95 % CI", no_wrap=True)
+    table.add_column("95% CI", no_wrap=True)
     table.add_column("p, adjusted", justify="right")
     table.add_column("")
     for cue in cues:
@@ -136,8 +141,8 @@ def _remarks(audit: Audit) -> list[str]:
     )
     lines = [searched]
     if audit.not_searched:
-        lines.append(f"Too short or too plain to search for: {', '.join(audit.not_searched)}.")
-    return [*lines, _HELD]
+        lines.append(f"Not searched for, because too short or too common: {', '.join(audit.not_searched)}.")
+    return [*lines, _ACCESS]
 
 
 def _counted(n: int, noun: str, plural: str = "") -> str:

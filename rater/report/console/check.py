@@ -24,11 +24,9 @@ from rater.study.study import Study
 
 
 def print_balance(study: Study, balance: Balance, console: Console | None = None) -> None:
-    """Print how even a dealing of a study's booklets is, as one table."""
+    """Print the balance of a random assignment of booklets as a table."""
     console = console or Console()
-    console.print(
-        "\n[bold]Balance[/bold] of booklets like those that publishing will deal from a secret seed:"
-    )
+    console.print("\n[bold]Balance[/bold] of an example assignment; `rater publish` uses a secret seed:")
     console.print(labelled(_lines(study, balance)))
 
 
@@ -41,12 +39,12 @@ def _lines(study: Study, balance: Balance) -> list[tuple[str, str]]:
         ("arms in a booklet", _within(balance.arms_differ_within_booklets)),
         ("prompts in a booklet", f"{_between(balance.prompts_per_booklet, 'd')} of {len(study.prompts)}"),
         (
-            "mean place of arms",
+            "mean position of arms",
             _each({names[arm]: f"{place:.3f}" for arm, place in balance.mean_places_of_arms.items()})
             + " (0 first, 1 last)",
         ),
-        ("mean place of prompts", _between(balance.mean_places_of_prompts, ".3f")),
-        ("prompt after itself", f"{balance.n_neighbours} times"),
+        ("mean position of prompts", _between(balance.mean_places_of_prompts, ".3f")),
+        ("same prompt twice in a row", f"{balance.n_neighbours} times"),
     ]
     if balance.first_left:
         shares = {
@@ -78,11 +76,11 @@ def _within(difference: int) -> str:
     return "each equally often" if difference == 0 else f"differ by at most {difference}"
 
 
-def _between(found: Range, form: str) -> str:
-    least, greatest = (
-        f"{int(end):,}" if form == "d" else f"{end:{form}}" for end in (found.least, found.greatest)
+def _between(values: Range, form: str) -> str:
+    low, high = (
+        f"{int(end):,}" if form == "d" else f"{end:{form}}" for end in (values.least, values.greatest)
     )
-    return least if least == greatest else f"{least} to {greatest}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _each(values: Mapping[str, str]) -> str:
@@ -100,12 +98,12 @@ def print_forecast(study: Study, expected: Forecast, console: Console | None = N
 def _forecast_lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
     cells = f"{expected.n_prompts} prompts × {expected.n_arms} arms"
     generation = f"about {describe_duration(expected.generation_s)} at {TOKENS_PER_SECOND:.0f} tokens/s"
-    trials = f"{expected.trials_per_booklet} a booklet, {expected.n_trials:,} in all"
+    trials = f"{expected.trials_per_booklet} per booklet, {expected.n_trials:,} in total"
     return [
         ("title", study.title),
         ("question", "; ".join(dimension.question for dimension in study.dimensions)),
         ("model", _models(study)),
-        *([("chat", "prompts go through the model's chat template")] if study.chat else []),
+        *([("chat", "prompts are formatted with the model's chat template")] if study.chat else []),
         *((f"arm {arm.name}", describe_arm(arm)) for arm in study.arms),
         (
             "completions",
@@ -116,13 +114,13 @@ def _forecast_lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
             if expected.n_tokens
             else []
         ),
-        ("booklets", f"{expected.n_booklets:,}, one for each planned rater"),
+        ("booklets", f"{expected.n_booklets:,}, one per planned rater"),
         ("trials", f"{trials}; each completion is rated {expected.ratings_per_completion:.1f} times"),
-        ("rater's time", _raters_time(study, expected)),
+        ("duration", _duration_for_raters(study, expected)),
     ]
 
 
-def _raters_time(study: Study, expected: Forecast) -> str:
+def _duration_for_raters(study: Study, expected: Forecast) -> str:
     estimate = f"about {describe_duration(expected.minutes_per_rater * 60)}, from consent to the last page"
     return estimate if study.minutes is None else f"{estimate}; raters are told {study.minutes} min"
 
@@ -132,25 +130,25 @@ def _models(study: Study) -> str:
 
 
 def print_analysis_plan(study: Study, console: Console | None = None) -> None:
-    """Print the primary test, and whatever else the study declares of its analysis."""
+    """Print the declared analysis: primary test, SESOI, contrasts, doses, exclusions, looks, guesses."""
     console = console or Console()
-    console.print("\n[bold]The analysis[/bold], as the study file declares it:")
+    console.print("\n[bold]Analysis plan[/bold], as declared in the study file:")
     console.print(labelled(analysis_lines(study)))
 
 
 def analysis_lines(study: Study) -> list[tuple[str, str]]:
-    """List what is declared, in the order of its weight; what is not declared has no line."""
+    """Return the declared parts of the analysis as labels and values."""
     plan = study.analysis
     first, second = study.contrast
     score = SCORE_LABELS[plan.score]
     claim = f"generalising to {plan.scope}, alpha {plan.alpha:g}"
-    said = [
+    lines = [
         ("primary test", f"{first} − {second} on {study.primary} in {score}, {claim}"),
         (
             "SESOI",
             ""
             if plan.sesoi is None
-            else f"{plan.sesoi:g} in {score}; larger, smaller (equivalent) or undecided is concluded",
+            else f"{plan.sesoi:g} in {score}; conclusion: larger, smaller (equivalent) or inconclusive",
         ),
         ("control", _control(study)),
         *_contrasts(study),
@@ -159,7 +157,7 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
         ("looks", "" if plan.looks is None else describe_looks(plan.looks, plan.alpha)),
         ("guesses", describe_guessing(study)),
     ]
-    return [(label, value) for label, value in said if value]
+    return [(label, value) for label, value in lines if value]
 
 
 def _contrasts(study: Study) -> list[tuple[str, str]]:
@@ -168,18 +166,21 @@ def _contrasts(study: Study) -> list[tuple[str, str]]:
         named = describe_contrast(contrast.first, contrast.second, contrast.name)
         families.setdefault(contrast.family, []).append(named)
     return [
-        ("contrasts", f"{', '.join(named)} ({family}, adjusted by Holm's method)")
-        for family, named in families.items()
+        ("contrasts", f"{', '.join(named)} ({family}; Holm correction)") for family, named in families.items()
     ]
 
 
 def _control(study: Study) -> str:
-    """Name the control where arms are compared with it by default."""
+    """Describe the control if other arms are compared with it by default."""
     if study.analysis.contrasts or not plan_of(study).contrasts_among(study.arm_names):
         return ""
-    return f"{study.control}, {describe_control(study)}; by default every other arm is compared with it"
+    return f"{study.control}, {describe_control(study)}; by default all other arms are compared with it"
 
 
 def _doses(study: Study) -> str:
     doses = describe_doses(study)
-    return f"{doses}; a linear and a monotone trend are tested, as one test if they coincide" if doses else ""
+    return (
+        f"{doses}; tests of a linear and a monotone trend, as one test if their contrasts coincide"
+        if doses
+        else ""
+    )

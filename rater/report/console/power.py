@@ -1,4 +1,4 @@
-"""Print what a study of this size would find, and what other sizes would."""
+"""Console output of `rater power`: power by effect and sample size."""
 
 from rich.console import Console
 from rich.table import Table
@@ -11,22 +11,22 @@ from rater.sample_size import PowerPlan, Size
 
 
 def print_power(plan: PowerPlan, console: Console | None = None) -> None:
-    """Print the power as planned, the smallest difference found, a table of sizes, and the cheapest."""
+    """Print planned power, smallest detectable difference, power by sample size, and the cheapest size."""
     console = console or Console()
     planned = describe_power(
         plan.planned, plan.points, is_pairwise=plan.is_pairwise, net_superiority=plan.net_superiority
     )
-    console.print(Text(f"As planned: {planned}"))
+    console.print(Text(f"Planned design: {planned}"))
     if plan.smallest_points is None:
-        console.print(Text("No difference, however large, would be found in 80 % of studies as planned."))
+        console.print(Text("No difference, however large, is detected with 80% power in the planned design."))
     else:
         smallest = _difference(plan.smallest_points, is_pairwise=plan.is_pairwise, digits=2)
-        console.print(Text(f"In 80 % of them it would find {smallest} or more."))
+        console.print(Text(f"Smallest difference detected with 80% power: {smallest}."))
     console.print()
     console.print(_table(plan))
     console.print()
     for target, size in plan.cheapest.items():
-        console.print(Text(f"{target:.0%} for the fewest rater-hours: {_describe_size(size)}"))
+        console.print(Text(f"{target:.0%} power with the fewest rater-hours: {_describe_size(size)}"))
     for line in _assumed(plan):
         console.print(Text(line, style="dim"))
 
@@ -34,11 +34,11 @@ def print_power(plan: PowerPlan, console: Console | None = None) -> None:
 def describe_power(
     power: Power, points: float, *, is_pairwise: bool = False, net_superiority: float | None = None
 ) -> str:
-    """Return in a sentence how often a difference would be found, in the primary test's unit as well."""
+    """Describe the power for a difference, also in the unit of the primary test."""
     unit = "" if net_superiority is None else f" (net superiority {number(net_superiority)})"
     return (
-        f"a difference of {_difference(points, is_pairwise=is_pairwise)}{unit} would be found in "
-        f"{power.share:.0%} of studies (± {(power.high - power.low) / 2:.0%})."
+        f"the power to detect a difference of {_difference(points, is_pairwise=is_pairwise)}{unit} is "
+        f"{power.share:.0%} (± {(power.high - power.low) / 2:.0%} simulation error)."
     )
 
 
@@ -51,9 +51,9 @@ def _difference(points: float, *, is_pairwise: bool, digits: int | None = None) 
 def describe_spread(spread: Spread) -> str:
     """Describe the standard deviations that a power simulation assumes."""
     return (
-        "Simulated through the primary test with the study's booklets, with these standard deviations in "
-        f"logits: raters {spread.rater:.1f}, prompts {spread.prompt:.1f}, texts {spread.item:.1f}, the "
-        f"effect over raters {spread.rater_arm:.1f}, the effect over prompts {spread.prompt_arm:.1f}."
+        "Simulation of the primary test with the study's booklets and these standard deviations in logits: "
+        f"raters {spread.rater:.1f}, prompts {spread.prompt:.1f}, texts {spread.item:.1f}, effect by rater "
+        f"{spread.rater_arm:.1f}, effect by prompt {spread.prompt_arm:.1f}."
     )
 
 
@@ -62,15 +62,17 @@ def _assumed(plan: PowerPlan) -> list[str]:
     lines = [describe_spread(plan.spread)]
     if plan.last_look is not None:
         lines.append(
-            f"Tested at p < {significant(plan.last_look)}, as at the end of a study that was looked at as "
-            "planned; an earlier look may find it sooner."
+            f"Tested at p < {significant(plan.last_look)}, the level of the final analysis after all planned "
+            "interim looks, which may detect the difference earlier."
         )
     if plan.assumptions.drop_out:
-        lines.append(f"{plan.assumptions.drop_out:.0%} of raters leave somewhere in their booklet.")
+        lines.append(
+            f"Drop-out: {plan.assumptions.drop_out:.0%} of raters leave before the end of their booklet."
+        )
     if pilot is not None:
         size = f"{counted(pilot.n_answers, 'answer')} of {counted(pilot.n_raters, 'rater')}"
         lines.append(
-            f"From the pilot's {size}: " + "; ".join(pilot.notes or ("everything was estimated",)) + "."
+            f"From the pilot's {size}: " + "; ".join(pilot.notes or ("all parameters were estimated",)) + "."
         )
     return lines
 
@@ -91,7 +93,7 @@ def _table(plan: PowerPlan) -> Table:
 
 def _describe_size(size: Size | None) -> str:
     if size is None:
-        return "none of these sizes reaches it"
+        return "not reached by any of these sizes"
     hours = size.rater_minutes / 60
     return (
         f"{size.n_raters} raters × {size.n_prompts} prompts ({hours:.1f} rater-hours, {size.power.share:.0%})"

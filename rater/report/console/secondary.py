@@ -1,4 +1,4 @@
-"""Write the few lines that stand beside the tests: effect sizes, the trend, agreement, blinding, looks."""
+"""Secondary results on the console: effect sizes, trends, agreement, blinding, exclusions, looks."""
 
 import math
 from collections.abc import Sequence
@@ -16,27 +16,27 @@ from rater.analysis.variability import NewUnit
 from rater.report.numbers import ends, interval_text, p_of, with_interval
 
 EFFECTS = ("probability of superiority", "Cohen's d")
-"""The effect sizes that the screen shows."""
+"""The effect sizes that the console shows."""
 
 
 def further_lines(found: DimensionAnalysis, *, show_all: bool) -> list[str]:
-    """List what the screen shows below the tests."""
+    """Return the lines that the console shows below the tests."""
     lines = prediction_line(found.details.reliability.prompts) if found.is_primary else []
     if found.details.spread is not None and found.details.spread.reading:
         lines.append(found.details.spread.reading)
     if show_all:
-        return lines + lines_beside(found)
-    # Where nothing varies the ordinal model has no estimate either, and its reason is asked for.
+        return lines + secondary_lines(found)
+    # If nothing varies, the ordinal model has no estimate either, and readers ask for the reason.
     return lines + (odds_lines(found) if found.primary.test == EXACT else [])
 
 
-def lines_beside(found: DimensionAnalysis) -> list[str]:
-    """Choose the effect sizes that matter, the trend, and agreement in one line; the JSON has the rest."""
+def secondary_lines(found: DimensionAnalysis) -> list[str]:
+    """Return the main effect sizes, the trends and the agreement; the JSON has all results."""
     details = found.details
     effects = {effect.name: effect for effect in details.effects if isinstance(effect, Estimate)}
     sizes = [f"{name} {with_interval(effects[name])}" for name in EFFECTS if name in effects]
     lines = ["Effect sizes: " + ", ".join(sizes)] if sizes else []
-    if isinstance(found.primary, Result):  # else its p would stand in for the planned one
+    if isinstance(found.primary, Result):  # otherwise its p-value would replace the planned one
         lines += odds_lines(found)
     if details.dose_response is not None:
         lines += _trend_lines(details.dose_response)
@@ -49,7 +49,7 @@ def lines_beside(found: DimensionAnalysis) -> list[str]:
 
 
 def prediction_line(found: NewUnit | NotEstimable) -> list[str]:
-    """Write what is to be expected on a new prompt or for a new rater, where that can be said."""
+    """Return the prediction interval for a new prompt or rater, if it can be estimated."""
     if isinstance(found, NotEstimable):
         return []
     low, high = found.opposite_interval.low, found.opposite_interval.high
@@ -62,30 +62,30 @@ def prediction_line(found: NewUnit | NotEstimable) -> list[str]:
 
 
 def exclusion_lines(analysis: Analysis) -> list[str]:
-    """Say who was left out, what the planned test says with everybody, and how much could not be judged."""
+    """Return the exclusions, the planned test without them, and the missing answers."""
     lines = []
-    found, left_out = analysis.dimensions[0], analysis.exclusion
-    if left_out is not None and left_out.raters:
-        line = f"Left out by the declared rules: {counted(len(left_out.raters), 'rater')}"
+    found, exclusion = analysis.dimensions[0], analysis.exclusion
+    if exclusion is not None and exclusion.raters:
+        line = f"Excluded by the declared criteria: {counted(len(exclusion.raters), 'rater')}"
         everybody = found.without_exclusions
         if isinstance(everybody, Result):
-            line += f"; with everybody the estimate is {with_interval(everybody)}{_and_p(everybody)}"
+            line += f"; without exclusions the estimate is {with_interval(everybody)}{_and_p(everybody)}"
         lines.append(line)
-    if left_out is not None:
-        lines += left_out.notes
+    if exclusion is not None:
+        lines += exclusion.notes
     return [*lines, *missing_lines(found)]
 
 
 def missing_lines(found: DimensionAnalysis) -> list[str]:
-    """Write how many answers are missing, by arm, whether the arms differ in it, and the tipping point."""
+    """Return the missing answers by arm, the test of their difference, and the tipping points."""
     missing = found.missing_answers
     if missing is None:
         return []
     lines = []
-    lacking = "Not answered" if missing.source == "booklets" else "Lacking in a cell with the other arm"
+    not_answered = "Not answered" if missing.source == "booklets" else "Missing in a cell with the other arm"
     for name, field, test in (
-        ("Could not be judged", "n_cannot_judge", missing.cannot_judge),
-        (lacking, "n_not_answered", missing.not_answered),
+        ("Missing ratings (“cannot judge”)", "n_cannot_judge", missing.cannot_judge),
+        (not_answered, "n_not_answered", missing.not_answered),
     ):
         if test is not None:
             counts = ", ".join(
@@ -93,15 +93,15 @@ def missing_lines(found: DimensionAnalysis) -> list[str]:
             )
             lines.append(f"{name}: {counts}{_and_p(test) if isinstance(test, Result) else ''}")
     return lines + [
-        f"The result holds unless the difference on the missing answers to {tip.arm} is {number(tip.value)} "
-        "or less favourable"
+        "Tipping-point analysis: the result would no longer be significant if the difference on the missing "
+        f"answers to {tip.arm} were {number(tip.value)} or less favourable"
         for tip in missing.tipping
         if tip.value is not None and tip.is_possible
     ]
 
 
 def _and_p(result: Result) -> str:
-    """Return a comma and p, where p may be printed."""
+    """Format a p-value after a comma; empty if the test has too few degrees of freedom."""
     p = p_of(result)
     return "" if p is None else f", {p_value(p)}"
 
@@ -115,13 +115,13 @@ def _trend_lines(found: DoseResponse) -> list[str]:
             lines.append(f"{name} over doses: {trend.sentence}")
             continue
         evidence = f"{interval_text(trend)}{_and_p(trend)}"
-        rise = f"{number(trend.estimate)} scale points from dose {found.curve[0].dose:g} to"
-        lines.append(f"{name}: {rise} {found.curve[-1].dose:g} ({evidence})")
+        change = f"{number(trend.estimate)} scale points from dose {found.curve[0].dose:g} to"
+        lines.append(f"{name}: {change} {found.curve[-1].dose:g} ({evidence})")
     return lines
 
 
 def blinding_lines(analysis: Analysis) -> list[str]:
-    """Say how often arms were guessed, and the difference where they were not guessed."""
+    """Return the guesses of the arm, and the difference in trials without a correct guess."""
     blinding = analysis.blinding
     if blinding is None:
         return []
@@ -132,33 +132,33 @@ def blinding_lines(analysis: Analysis) -> list[str]:
     index = "no index"
     if isinstance(blinding.together, Result) and blinding.together.interval:
         index = f"Bang's index {with_interval(blinding.together)}"
-    given = counted(right + wrong + unknown, "guess", "guesses")
-    lines = [f"Blinding: of {given} {right} right, {wrong} wrong, {unknown} don't know; {index}"]
+    guesses = counted(right + wrong + unknown, "guess", "guesses")
+    lines = [f"Blinding: {guesses}, {right} correct, {wrong} wrong, {unknown} don't know; {index}"]
     for kind, effect in blinding.effects:
         if kind != "right" and isinstance(effect, Result) and effect.interval:
-            guessed = kind if kind == "wrong" else "not at all"
-            lines.append(f"Among texts guessed {guessed} the difference is {with_interval(effect)}")
+            guess = "a wrong guess" if kind == "wrong" else "the guess “don't know”"
+            lines.append(f"In trials with {guess}, the difference is {with_interval(effect)}")
     return lines
 
 
 def looks_line(looks: Sequence[Seen], planned: Planned) -> str:
-    """Say how often was looked, at how many answers each time, and what unplanned looks may have cost."""
+    """Return the looks with their numbers of answers, and the possible inflation of the type I error."""
     sizes, alpha = [look.n_answers for look in looks], planned.alpha
-    said = f"Answers were seen by arm {counted(len(sizes), 'time')}"
+    line = f"Answers were analysed by arm {counted(len(sizes), 'time')}"
     if len(set(sizes)) == 1:
-        return f"{said}, always the same ones, which costs nothing as long as the plan stays"
-    said += f", at {', '.join(f'{size:,}' for size in sizes)} answers"
+        return f"{line}, always the same answers: no inflation of the type I error if the plan is kept"
+    line += f", at {', '.join(f'{size:,}' for size in sizes)} answers"
     if planned.spent is not None:
-        return said
+        return line
     rate = cost_of_looks(sizes, alpha=alpha)
     return (
-        f"{said}. Had the study been stopped at the first p below {alpha:g}, up to {rate:.1%} of studies "
-        f"without an effect would have found one, not {alpha:.0%}"
+        f"{line}. If data collection would have stopped at the first p < {alpha:g}, the type I error is up "
+        f"to {rate:.1%} instead of {alpha:.0%}"
     )
 
 
 def odds_lines(found: DimensionAnalysis) -> list[str]:
-    """Write the odds ratio of the ordinal mixed model, or why there is none; nothing of choices."""
+    """Return the odds ratio of the ordinal mixed model, or why there is none; empty for choices."""
     ordinal = found.details.ordinal
     if is_pairwise(found.dimension):
         return []
@@ -184,8 +184,8 @@ def _agreement_lines(agreement: Agreement | NotEstimable) -> list[str]:
         ("ICC(2,1)", agreement.icc_single),
         ("AC2", agreement.ac2),
     )
-    made = [f"{name} {with_interval(each)}" for name, each in named if isinstance(each, Estimate)]
-    if made:
-        return ["Agreement about single texts: " + ", ".join(made)]
+    estimated = [f"{name} {with_interval(each)}" for name, each in named if isinstance(each, Estimate)]
+    if estimated:
+        return ["Agreement on single texts: " + ", ".join(estimated)]
     ordinal = agreement.krippendorff_ordinal
     return [f"Agreement: {ordinal.sentence}"] if isinstance(ordinal, NotEstimable) else []

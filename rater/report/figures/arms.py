@@ -55,7 +55,7 @@ def draw_shares(
     axes.set_yticks(range(len(rows)), [f"{wrap(name, 24)}\nn = {sum(counts):,}" for name, counts in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, 1)
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     axes.grid(visible=False, axis="y")
     figure.legend(loc="outside upper left", ncols=3)
 

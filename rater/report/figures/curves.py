@@ -60,7 +60,7 @@ def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha
         title="Dose and response",
         caption=(
             f"Rises over the dose {doses[0]:g} within rater and prompt, with {coverage(1 - alpha)} "
-            "intervals of the two-way t (points) and of the pigeonhole bootstrap (band around the "
+            "intervals of the crossed t test (points) and of the pigeonhole bootstrap (band around the "
             f"isotonic curve). Answers: {sizes}." + _describe_trends(found)
         ),
         alt="Rises by dose: " + ", ".join(f"{dose:g}: {number(rise.estimate)}" for dose, rise in risen) + ".",
@@ -87,7 +87,7 @@ def sketch_power(curve: PowerCurve, estimate: float | None, name: str) -> Sketch
     axes.fill_between(at, lows, highs, color=ARMS[0], alpha=0.25, linewidth=0)
     axes.plot(at, shares, color=ARMS[0], marker="o", markersize=4, linewidth=1.6)
     axes.axhline(0.8, color=MUTED, linewidth=0.8, linestyle="--")
-    axes.annotate("80 %", (0, 0.8), xytext=(2, 2), textcoords="offset points", fontsize=8)
+    axes.annotate("80%", (0, 0.8), xytext=(2, 2), textcoords="offset points", fontsize=8)
     if estimate is not None and abs(estimate) <= at[-1]:
         axes.axvline(abs(estimate), color=INK, linewidth=1, linestyle=":")
         axes.annotate(
@@ -112,7 +112,7 @@ def sketch_power(curve: PowerCurve, estimate: float | None, name: str) -> Sketch
             f"{n_simulations:,} simulated studies "
             f"each of this very design ({counted(n.raters, 'rater')}, {counted(n.prompts, 'prompt')}, "
             f"{counted(n.answers, 'answer')}; raters, prompts and texts differ by 1.0, 0.8 and 0.5 "
-            "logits, the effect by 0.5 over raters and over prompts), with Wilson 95 % bands. It says "
+            "logits, the effect by 0.5 over raters and over prompts), with Wilson 95% bands. It says "
             "what this design could find, not whether this result is true."
         ),
         alt="Power curve: "

@@ -1,1 +1,1 @@
-"""Write the report's sections: each module what belongs to one question."""
+"""Sections of the report."""

@@ -1,4 +1,4 @@
-"""Show what was found on more arms than the two compared: contrasts, doses, the ranking by choices."""
+"""Sections on more than two arms: contrasts, dose–response, and ranking."""
 
 from collections.abc import Sequence
 
@@ -23,11 +23,11 @@ from rater.report.numbers import (
 )
 from rater.report.sections.inputs import Findings, outcomes_table, warnings_of
 
-TESTED_ALONE = "primary, tested alone"
+TESTED_ALONE = "primary, not in the family"
 
 
 def contrasts_section(findings: Findings) -> Section | None:
-    """Show every further comparison of arms, each family adjusted by Holm's method."""
+    """Show all secondary contrasts; p-values of each family are adjusted with the Holm correction."""
     contrasts = findings.primary.details.contrasts
     if not contrasts:
         return None
@@ -37,10 +37,10 @@ def contrasts_section(findings: Findings) -> Section | None:
         blocks.append(_family_table(family, members, findings))
     outcomes = [contrast.outcome for contrast in contrasts]
     warned = remarks_on_bounds(scored(outcomes))
-    warned += warnings_of([(f"comparison {contrast.name}", contrast.outcome) for contrast in contrasts])
+    warned += warnings_of([(f"contrast {contrast.name}", contrast.outcome) for contrast in contrasts])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
-    return Section("contrasts", "Further comparisons of arms", blocks)
+    return Section("contrasts", "Secondary contrasts", blocks)
 
 
 def _family_table(family: str, contrasts: Sequence[ArmContrast], findings: Findings) -> Table:
@@ -60,13 +60,13 @@ def _family_table(family: str, contrasts: Sequence[ArmContrast], findings: Findi
     score = SCORE_LABELS[findings.analysis.planned.score]
     return Table(
         f"{sentence(family).removesuffix('.')}: difference in {score}",
-        ("contrast", "estimate", level(findings.alpha), "statistic", "p", "p, Holm"),
+        ("contrast", "estimate", level(findings.alpha), "statistic", "p", "p, Holm correction"),
         rows,
     )
 
 
 def doses_section(findings: Findings) -> Section | None:
-    """Show the trend over doses and its curve."""
+    """Show the trends over doses and the dose–response curve."""
     found = findings.primary.details.dose_response
     if found is None:
         return None
@@ -77,23 +77,29 @@ def doses_section(findings: Findings) -> Section | None:
         _curve_table(found, findings),
         Prose(f"{_explain_trends(found)} Curve: {found.method}. Reference: {found.reference}."),
     ]
-    rises = [("a rise", point.rise) for point in found.curve if point.rise]
-    warned = remarks_on_bounds([*[("a trend", each) for each in trends], *rises])
+    differences = [("a difference", point.rise) for point in found.curve if point.rise]
+    warned = remarks_on_bounds([*[("a trend", each) for each in trends], *differences])
     warned += warnings_of([(each.test, each) for each in trends])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
-    return Section("doses", "Dose and response", blocks)
+    return Section("doses", "Dose–response analysis", blocks)
 
 
 def _explain_trends(found: DoseResponse) -> str:
     doses = f"from dose {found.curve[0].dose:g} to {found.curve[-1].dose:g}"
-    linear = f"The linear trend is how far answers rise {doses} along a straight line"
+    linear = f"The linear trend is the increase of the answers {doses} along a straight line"
     if found.slope is not None:
-        linear += f" ({found.slope:.3g} scale points for each unit of dose)"
+        linear += f" ({found.slope:.3g} scale points per unit of dose)"
     if found.is_one_test:
-        return f"{linear}. With these doses the monotone trend has nearly the same contrast: it is one test."
-    moves = "fall" if found.direction == "falling" else "rise"
-    return f"{linear}; the monotone trend is how far they {moves}, however they do."
+        return (
+            f"{linear}. With these doses, the contrast of the monotone trend is nearly the same: it is one "
+            "test."
+        )
+    change = "decrease" if found.direction == "falling" else "increase"
+    return (
+        f"{linear}. The monotone trend (Abelson–Tukey contrast) is sensitive to any monotone {change}, such "
+        "as one that saturates."
+    )
 
 
 def _curve_table(found: DoseResponse, findings: Findings) -> Table:
@@ -110,12 +116,12 @@ def _curve_table(found: DoseResponse, findings: Findings) -> Table:
         for point in found.curve
     ]
     interval = level(findings.alpha)
-    header = ("dose", "arms", "answers", "mean", f"rise ({interval})", "fitted", interval)
-    return Table("Rises over the lowest dose, in scale points", header, rows, n_text=2)
+    header = ("dose", "arms", "answers", "mean", f"difference ({interval})", "isotonic fit", interval)
+    return Table("Differences from the lowest dose, in scale points", header, rows, n_text=2)
 
 
 def ranking_section(findings: Findings) -> Section | None:
-    """Show how strong each arm is, where texts of several were chosen between."""
+    """Show the strength of each arm in pairwise choices among more than two arms."""
     found = findings.primary.details.ranking
     if found is None:
         return None
@@ -139,5 +145,5 @@ def _strengths_table(found: Ranking) -> Table:
     rows = [
         (arm.arm, with_interval(arm.log_strength), with_interval(arm.beats_control)) for arm in found.arms
     ]
-    header = ("arm", "log strength", f"share won against {found.control}")
-    return Table("Strength of each arm, from the strongest", header, rows)
+    header = ("arm", "log strength", f"win rate against {found.control}")
+    return Table("Strength of each arm, in decreasing order", header, rows)

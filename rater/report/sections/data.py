@@ -12,10 +12,10 @@ from rater.report.sections.inputs import Findings, cut_rows, outcomes_table
 
 
 def data_section(diagnosis: Diagnosis, *, is_external: bool) -> Section | None:
-    """Make the report's first section; None where a study's data have nothing to be said of."""
+    """Show the rows and findings; None if there is nothing to report about a study's data."""
     lines = describe_rows(diagnosis, is_external=is_external)
     blocks: list[Block] = [Prose(line) for line in lines]
-    for level, heading in (("refuse", "Refused:"), ("warn", "Warnings:"), ("note", "Worth knowing:")):
+    for level, heading in (("refuse", "Refused:"), ("warn", "Warnings:"), ("note", "Notes:")):
         findings = [finding.message for finding in diagnosis.findings if finding.level == level]
         if findings:
             blocks += [Prose(heading, is_warning=level != "note"), Bullets(findings)]
@@ -23,7 +23,7 @@ def data_section(diagnosis: Diagnosis, *, is_external: bool) -> Section | None:
 
 
 def first_warnings(diagnosis: Diagnosis) -> list[Block]:
-    """Return what must be known before the report's first number."""
+    """Return the refusals and warnings that precede the first result."""
     findings = [*diagnosis.at("refuse"), *diagnosis.at("warn")]
     if not findings:
         return []
@@ -36,14 +36,14 @@ def missing_blocks(findings: Findings) -> list[Block]:
     if found is None:
         return []
     blocks: list[Block] = [_counts_table(found)]
-    tests = (("could not be judged", found.cannot_judge), ("were not answered", found.not_answered))
-    blocks += [Prose(_difference(what, each)) for what, each in tests if each is not None]
+    tests = (("“cannot judge”", found.cannot_judge), ("“not answered”", found.not_answered))
+    blocks += [Prose(_difference(kind, each)) for kind, each in tests if each is not None]
     if found.tipping:
         score = SCORE_LABELS[findings.analysis.planned.score]
         blocks.append(
             Prose(
-                "Tipping point (delta adjustment): how far off the missing answers would have to be for the "
-                f"primary test to lose its significance, in {score}."
+                "Tipping-point analysis (delta adjustment): the difference on the missing answers at which "
+                f"the primary test is no longer significant, in {score}."
             )
         )
         blocks.append(Bullets([describe_tipping_point(each) for each in found.tipping]))
@@ -56,56 +56,58 @@ def _counts_table(found: MissingAnswers) -> Table:
         (each.arm, f"{each.n:,}", *(_share(n, each.n) for n in (each.n_cannot_judge, each.n_not_answered)))
         for each in found.counts
     ]
-    expected = "assigned" if found.source == "booklets" else "answered or lacking"
-    header = ("arm", expected, "could not be judged", "not answered")
-    return Table("Missing answers by arm", header, rows)
+    expected = "assigned" if found.source == "booklets" else "answered or missing"
+    header = ("arm", expected, "“cannot judge”", "not answered")
+    return Table("Missing ratings by arm", header, rows)
 
 
 def _share(n: int, of: int) -> str:
     return f"{n:,} ({n / of:.1%})" if of else "–"
 
 
-def _difference(what: str, found: Outcome) -> str:
+def _difference(kind: str, found: Outcome) -> str:
     if isinstance(found, NotEstimable):
-        return sentence(f"texts that {what}: {found.sentence}")
+        return sentence(f"{kind}: {found.sentence}")
     return (
-        f"Difference between the arms in the share of texts that {what}: {number(found.estimate)} "
-        f"({interval_text(found)}, p {bare_p(p_of(found))}). More of them in one arm than in the other could "
-        "bias the rest."
+        f"Difference between the arms in the share of {kind}: {number(found.estimate)} "
+        f"({interval_text(found)}, p {bare_p(p_of(found))}). A difference may bias the result."
     )
 
 
 def exclusions_section(findings: Findings) -> Section:
-    """Show rules, raters left out, and the primary test with and without them."""
-    found = findings.analysis.exclusion
+    """Show the criteria, the excluded raters, and the primary test with and without exclusions."""
+    exclusion = findings.analysis.exclusion
     title = "Exclusions and missing answers"
     rest = missing_blocks(findings)
-    if found is None:
-        none = "No rule to leave raters out was declared, and none was: every answer given is analysed."
+    if exclusion is None:
+        none = "No exclusion criteria were declared, and no rater was excluded: all answers are analysed."
         return Section("exclusions", title, [Prose(none), *rest])
     blocks: list[Block] = [
-        Prose("Declared beforehand, and applied without reading an arm:"),
-        Bullets(found.rules),
+        Prose("Criteria, declared in advance and applied blind to the arms:"),
+        Bullets(exclusion.rules),
     ]
-    if found.notes:
-        blocks.append(Bullets([sentence(note) for note in found.notes]))
-    if found.raters:
-        left = f"Left out: {counted(len(found.raters), 'rater')} with {counted(found.n_answers, 'answer')}."
-        rows, more = cut_rows(
-            [(findings.rater(rater.rater), "; ".join(rater.reasons)) for rater in found.raters]
+    if exclusion.notes:
+        blocks.append(Bullets([sentence(note) for note in exclusion.notes]))
+    if exclusion.raters:
+        excluded = (
+            f"Excluded: {counted(len(exclusion.raters), 'rater')} with "
+            f"{counted(exclusion.n_answers, 'answer')}."
         )
-        blocks += [Prose(left), Table("Raters left out", ("rater", "why"), rows, n_text=2), *more]
+        rows, more = cut_rows(
+            [(findings.rater(rater.rater), "; ".join(rater.reasons)) for rater in exclusion.raters]
+        )
+        blocks += [Prose(excluded), Table("Excluded raters", ("rater", "reason"), rows, n_text=2), *more]
     else:
-        blocks.append(Prose("No rater broke a rule, so nobody is left out."))
-    return Section("exclusions", title, [*blocks, *_both(findings), *rest])
+        blocks.append(Prose("No rater met a criterion, so none is excluded."))
+    return Section("exclusions", title, [*blocks, *_with_and_without(findings), *rest])
 
 
-def _both(findings: Findings) -> list[Block]:
+def _with_and_without(findings: Findings) -> list[Block]:
     found = findings.primary
     if found.without_exclusions is None:
         return []
     outcomes: list[Outcome] = [found.primary, found.without_exclusions]
-    table = outcomes_table("The primary test with the exclusions and without them", outcomes, findings.alpha)
-    named = ("as planned, without those left out", "with everybody")
-    rows = [(name, *row[1:]) for name, row in zip(named, table.rows, strict=True)]
-    return [Table(table.caption, ("raters", *table.header[1:]), rows, marked=(0,), text_at=(4,))]
+    table = outcomes_table("The primary test with and without exclusions", outcomes, findings.alpha)
+    labels = ("with exclusions (as planned)", "without exclusions")
+    rows = [(name, *row[1:]) for name, row in zip(labels, table.rows, strict=True)]
+    return [Table(table.caption, ("analysis", *table.header[1:]), rows, marked=(0,), text_at=(4,))]

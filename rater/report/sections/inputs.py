@@ -1,4 +1,4 @@
-"""Hold what every section of the report is written from, and make the tables that several share."""
+"""The input of all report sections, and tables that several sections share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,19 +18,19 @@ from rater.report.figures.fonts import FontPlan
 from rater.report.figures.style import Drawn
 from rater.report.numbers import bare_p, interval_text, level, name_of, optional, p_of, short_ids, statistic
 
-MOST_ROWS = 200
-"""Tables with more rows than this are cut; the rest is in results.json."""
+MAX_ROWS = 200
+"""Longer tables are truncated; results.json has all rows."""
 
 
 def analysed_rows(analysis: Analysis, frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows that the tests are made on: judged first showings of raters who are not left out."""
-    left_out = excluded_raters(analysis.exclusion)
-    return judged_only(first_showings(frame[~frame["rater"].astype(str).isin(left_out)]))
+    """Return the rows that enter the tests: judged first showings of raters who are not excluded."""
+    excluded = excluded_raters(analysis.exclusion)
+    return judged_only(first_showings(frame[~frame["rater"].astype(str).isin(excluded)]))
 
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """What was found, and what is known around it."""
+    """The results of an analysis with their context, figures and tables."""
 
     analysis: Analysis
     about: About
@@ -39,15 +39,15 @@ class Findings:
     fonts: FontPlan = field(default_factory=FontPlan)
     """The fonts of the figures, and the names that are numbered in them."""
     frame: pd.DataFrame | None = None
-    """Every answer, with arms."""
+    """All answers, with arms."""
     texts: pd.DataFrame | None = None
-    """Every text with its arm and measurements; None where they are not known."""
+    """All texts with arm and measurements; None if they are not known."""
     comments: pd.DataFrame | None = None
-    """What raters wrote at the end."""
+    """The raters' comments at the end."""
 
     @property
     def tested(self) -> pd.DataFrame:
-        """The answers that the tests are made on."""
+        """The answers that enter the tests."""
         assert self.frame is not None  # noqa: S101 (texts come with answers)
         return analysed_rows(self.analysis, self.frame)
 
@@ -63,7 +63,7 @@ class Findings:
 
     @cached_property
     def raters(self) -> Mapping[str, str]:
-        """The raters' ids as tables and figures show them; the files have them whole."""
+        """The raters' ids as abbreviated in tables and figures."""
         tables = [table for table in (self.frame, self.comments) if table is not None]
         return short_ids(rater for table in tables for rater in table["rater"].unique())
 
@@ -72,27 +72,27 @@ class Findings:
         return self.raters.get(str(rater), str(rater))
 
     def picture(self, name: str) -> list[Block]:
-        """Give a figure where it was drawn."""
+        """Return a figure if it was drawn."""
         return [Picture(self.figures[name])] if name in self.figures else []
 
 
 def warnings_of(named: Sequence[tuple[str, Outcome | Quantity]]) -> list[str]:
-    """List each warning once, under the name of the first that has it; and why what is missing is missing."""
+    """List each warning and each reason for a missing result once, after the first name that has it."""
     seen: set[str] = set()
-    said = []
+    warnings = []
     for name, found in named:
         texts = list(found.warnings)
         if isinstance(found, NotEstimable):
             texts.insert(0, found.sentence)
-        said += [f"{name}: {text}" for text in texts if text not in seen]
+        warnings += [f"{name}: {text}" for text in texts if text not in seen]
         seen.update(texts)
-    return said
+    return warnings
 
 
 def outcomes_table(
     caption: str, outcomes: Sequence[Outcome], alpha: float, *, main_first: bool = True
 ) -> Table:
-    """Tabulate tests; estimate, interval and p come first, since a phone shows no more without scrolling."""
+    """Tabulate tests; estimate, interval and p come first, since a phone shows only a few columns."""
     rows = [
         (
             SCORE_LABELS[found.score],
@@ -111,7 +111,7 @@ def outcomes_table(
 
 
 def quantities_table(caption: str, quantities: Sequence[tuple[str, Quantity]], alpha: float) -> Table:
-    """Tabulate effect sizes or coefficients with their meanings."""
+    """Tabulate effect sizes or coefficients with their estimands."""
     rows = [
         (
             name,
@@ -125,13 +125,13 @@ def quantities_table(caption: str, quantities: Sequence[tuple[str, Quantity]], a
 
 
 def effects_with_names(quantities: Sequence[Quantity]) -> list[tuple[str, Quantity]]:
-    """Pair quantities with what they are called."""
+    """Pair quantities with their names."""
     return [(name_of(quantity), quantity) for quantity in quantities]
 
 
 def cut_rows(rows: Sequence[Sequence[str]]) -> tuple[Sequence[Sequence[str]], list[Block]]:
-    """Keep the first rows of a long table, and say so."""
-    if len(rows) <= MOST_ROWS:
+    """Truncate a long table, with a remark."""
+    if len(rows) <= MAX_ROWS:
         return rows, []
-    left_out = f"{len(rows) - MOST_ROWS:,} more rows are in results.json."
-    return rows[:MOST_ROWS], [Prose(left_out)]
+    remark = f"{len(rows) - MAX_ROWS:,} more rows are in results.json."
+    return rows[:MAX_ROWS], [Prose(remark)]

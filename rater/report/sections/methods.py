@@ -1,4 +1,4 @@
-"""Write the methods, ready for a paper: what was done, with which program, and whom to cite."""
+"""The methods section: procedure, statistical analysis, software and references, ready for a paper."""
 
 import platform
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import compare_with_sesoi, describe_spent_alpha
 from rater.analysis.ordinal.odds import METHOD as ORDINAL_METHOD
 from rater.analysis.results import Estimate, Outcome, Quantity, Result
-from rater.analysis.sentences import SCOPES, counted, sentence
+from rater.analysis.sentences import SCOPES, counted, coverage, sentence, significant
 from rater.analysis.sequential import INTERVALS_REFERENCE, SPENDING_REFERENCE
 from rater.report.context import (
     StudyFacts,
@@ -32,29 +32,28 @@ _PROGRAMS = {
 
 
 _BLINDING = (
-    "Raters could not tell from which arm a text came but by its words: arms were kept in a sealed database, "
-    "which neither the rating database nor the process that served raters holds. The key to it had been "
-    "committed to by its SHA-256 before the first rating, and was verified before it was opened. Whoever "
-    "held the sealed database could have looked; looks at answers by arm through the program are in the "
-    "study's log."
+    "Raters were blind to the arms. The key that links texts to arms was kept in a sealed database, to which "
+    "the web server had no access. A SHA-256 commitment to the key was stored before the first rating and "
+    "verified before unblinding. Anyone with access to the sealed database could have looked up the arms; "
+    "analyses by arm that were made with the software are recorded in the study's log."
 )
 
 
 def versions() -> dict[str, str]:
-    """Say which programs computed this, in which version."""
+    """Return the versions of the software."""
     return {"rater": rater.__version__, "Python": platform.python_version()} | {
         name: version(name) for name in _PROGRAMS
     }
 
 
 def methods_section(findings: Findings) -> Section:
-    """Write the methods as paragraphs and a list of references."""
+    """Return the methods as paragraphs and a list of references."""
     paragraphs = [Prose(text) for text in method_paragraphs(findings)]
     return Section("methods", "Methods", [*paragraphs, Bullets(references(findings))])
 
 
 def method_paragraphs(findings: Findings) -> list[str]:
-    """Write what was done: the ratings, the analysis, the software."""
+    """Return the paragraphs on ratings, analysis and software."""
     study = findings.about.study
     first = _ratings(findings) if study is None else _study(study, findings)
     label = findings.about.label
@@ -62,31 +61,32 @@ def method_paragraphs(findings: Findings) -> list[str]:
 
 
 def _ratings(findings: Findings) -> str:
-    n, found = findings.analysis.n, findings.primary
+    n, dimension = findings.analysis.n, findings.primary.dimension
     return (
-        f"{counted(n.raters, 'rater')} gave {counted(n.answers, 'answer')} to {counted(n.items, 'text')} of "
-        f"{counted(n.prompts, 'prompt')} ({found.dimension.name}: {found.dimension.scale.describe_values()})."
+        f"The data are {counted(n.answers, 'answer')} by {counted(n.raters, 'rater')} to "
+        f"{counted(n.items, 'text')} of {counted(n.prompts, 'prompt')} ({dimension.name}: "
+        f"{dimension.scale.describe_values()})."
     )
 
 
 def _study(study: StudyFacts, findings: Findings) -> str:
-    n, found = findings.analysis.n, findings.primary
-    arms = "; ".join(f"“{arm.name}”: {arm.says}" for arm in study.arms)
-    shown = "two completions side by side" if is_pairwise(found.dimension) else "one completion at a time"
-    made = (
+    n, dimension = findings.analysis.n, findings.primary.dimension
+    arms = "; ".join(f"“{arm.name}”: {arm.description}" for arm in study.arms)
+    shown = "two completions side by side" if is_pairwise(dimension) else "one completion at a time"
+    source = (
         f"Completions were sampled from {study.model} ({study.sampling}) under"
         if study.model
         else f"Texts were taken from files ({study.sampling}) for"
     )
-    gone = f" ({describe_removed_raters(study)})" if study.taken_out else ""
+    deleted = f" ({describe_removed_raters(study)})" if study.taken_out else ""
     return (
-        f"{made} {counted(len(study.arms), 'arm')} ({arms}). {describe_planned_raters(study)}"
-        f"{describe_amendments(study)} {counted(study.n_started_raters, 'rater')} began, "
-        f"{study.n_finished_raters} finished, and "
-        f"{counted(n.raters, 'rater')} gave the {counted(n.answers, 'answer')} analysed here{gone}, to "
-        f"{counted(n.items, 'text')} of {counted(n.prompts, 'prompt')}. Each was shown {shown}, "
-        f"{counted(study.items_per_rater, 'trial')} in all, in a balanced random order, and asked: "
-        f"“{found.dimension.question}” ({found.dimension.scale.describe_values()}). {_BLINDING}"
+        f"{source} {counted(len(study.arms), 'arm')} ({arms}). {describe_planned_raters(study)}"
+        f"{describe_amendments(study)} {counted(study.n_started_raters, 'rater')} started and "
+        f"{study.n_finished_raters} finished. The analysis includes {counted(n.answers, 'answer')} by "
+        f"{counted(n.raters, 'rater')} to {counted(n.items, 'text')} of "
+        f"{counted(n.prompts, 'prompt')}{deleted}. Each rater was shown {shown} in "
+        f"{counted(study.items_per_rater, 'trial')}, in counterbalanced random order, and asked: "
+        f"“{dimension.question}” ({dimension.scale.describe_values()}). {_BLINDING}"
     )
 
 
@@ -95,26 +95,26 @@ def _analysis(findings: Findings) -> Iterator[str]:
     found = findings.primary
     exclusion = findings.analysis.exclusion
     if exclusion is not None:
-        n_left_out = counted(len(exclusion.raters), "rater") if exclusion.raters else "none"
+        were = f"{counted(len(exclusion.raters), 'rater')} {'was' if len(exclusion.raters) == 1 else 'were'}"
         yield (
-            f"Rules declared beforehand, which read no arm, left raters out ({'; '.join(exclusion.rules)}): "
-            f"{n_left_out}."
+            f"{were if exclusion.raters else 'No rater was'} excluded by criteria that were declared in "
+            f"advance and do not use the arm ({'; '.join(exclusion.rules)})."
         )
         yield from map(sentence, exclusion.notes)
     if isinstance(found.details.ordinal, Result):
-        yield f"As a secondary analysis an ordinal mixed model was fitted: {ORDINAL_METHOD}."
+        yield f"As a secondary analysis, an ordinal mixed model was fitted: {ORDINAL_METHOD}."
     if len(findings.analysis.dimensions) > 2:
-        yield "p-values of secondary dimensions were adjusted by Holm's method."
+        yield "The p-values of secondary dimensions were adjusted with the Holm correction."
     if any(
         isinstance(effect, Estimate) and "replicates" in effect.settings for effect in found.details.effects
     ):
         yield (
-            "Intervals of effect sizes without a formula, and of coefficients of agreement, are "
-            "percentiles of a pigeonhole bootstrap, which resamples raters and prompts (or texts) "
-            "independently."
+            "Confidence intervals of agreement coefficients, and of effect sizes without a closed-form "
+            "interval, are percentile intervals of a pigeonhole bootstrap, which resamples raters and "
+            "prompts (or texts) independently."
         )
     if isinstance(findings.analysis.blinding, Blinding):
-        yield "Blinding was assessed by Bang's and James's indices."
+        yield "Blinding was assessed with the Bang and the James blinding index."
 
 
 def _primary_test(findings: Findings) -> Iterator[str]:
@@ -122,20 +122,20 @@ def _primary_test(findings: Findings) -> Iterator[str]:
     first, second = planned.contrast
     score, alpha = planned.score.replace("_", " "), planned.spent.alpha if planned.spent else planned.alpha
     yield (
-        f"The primary outcome was the difference between “{first}” and “{second}” on "
+        f"The primary estimand was the difference between “{first}” and “{second}” on "
         f"{found.dimension.name} in {score}, generalising to {SCOPES[planned.scope]} (two-sided alpha "
         f"{alpha:g})."
     )
-    if planned.spent is not None:
-        yield sentence(describe_spent_alpha(planned))
     if isinstance(found.primary, Result):
-        yield f"Test: {found.primary.method} [{found.primary.reference}]."
+        yield f"It was tested with a {found.primary.method} [{found.primary.reference}]."
+    if planned.spent is not None:
+        yield f"Interim analyses followed a {describe_spent_alpha(planned)}."
     if planned.sesoi is not None:
-        level = f"{100 * (1 - planned.alpha):g} %"
         yield (
             f"The difference was compared with a smallest effect size of interest of {planned.sesoi:g} in "
-            f"{score}: larger if the {level} interval lies wholly beyond it, smaller (equivalent) if both of "
-            f"two one-sided tests have p < {planned.alpha:g} [Schuirmann 1987]."
+            f"{score}: larger if the {coverage(1 - planned.alpha)} confidence interval lies entirely beyond "
+            "it, smaller (equivalent) if two one-sided tests (TOST) both have "
+            f"p < {significant(planned.alpha)} [Schuirmann 1987]."
         )
         if isinstance(found.equivalence, Equivalence):
             yield compare_with_sesoi(found.equivalence)
@@ -143,11 +143,14 @@ def _primary_test(findings: Findings) -> Iterator[str]:
 
 def _software(findings: Findings) -> str:
     programs = ", ".join(f"{name} {number}" for name, number in versions().items())
-    return f"Computed with {programs}; what is random was seeded with {findings.analysis.planned.seed}."
+    return (
+        f"The analysis was computed with {programs}; random number generators were seeded with "
+        f"{findings.analysis.planned.seed}."
+    )
 
 
 def references(findings: Findings) -> list[str]:
-    """List every work that a result in the report rests on, and the software, each once, in order of name."""
+    """List the references of all results in the report and of the software, each once, sorted by name."""
     works = {work.strip() for found in _results(findings) for work in found.reference.split(";")}
     equivalence = findings.primary.equivalence
     if isinstance(equivalence, Equivalence):

@@ -12,7 +12,7 @@ from rater.report.sections.inputs import Findings, cut_rows, outcomes_table, qua
 
 
 def agreement_section(findings: Findings) -> Section:
-    """Show every coefficient of agreement, and how raters repeated themselves."""
+    """Show all agreement coefficients, and test–retest agreement."""
     found = findings.primary.details.agreement
     title = "Agreement between raters"
     if isinstance(found, NotEstimable):
@@ -25,8 +25,8 @@ def agreement_section(findings: Findings) -> Section:
         kappa = "" if retest.kappa is None else f", quadratic kappa {optional(retest.kappa)}"
         blocks.append(
             Prose(
-                f"Texts shown twice to the same rater: {counted(retest.n_pairs, 'pair')} by "
-                f"{counted(retest.n_raters, 'rater')}; the very same answer in {retest.same:.0%}{kappa}."
+                f"Test–retest agreement on texts shown twice to a rater: {counted(retest.n_pairs, 'pair')} "
+                f"by {counted(retest.n_raters, 'rater')}; identical answers in {retest.same:.0%}{kappa}."
             )
         )
     warned = warnings_of([each for each in coefficients(found) if not isinstance(each[1], NotEstimable)])
@@ -38,18 +38,19 @@ def agreement_section(findings: Findings) -> Section:
 def _shares(found: Agreement) -> list[Block]:
     if len(found.shares) > 12:
         return []
-    most = max(share for _, share in found.shares)
+    max_share = max(share for _, share in found.shares)
     used = ", ".join(f"{value:g}: {share:.0%}" for value, share in found.shares)
     paradox = (
-        " Where nearly all answers are one point, alpha and kappa are low by construction; go by AC2."
-        if most > 0.7
+        " If nearly all answers are the same point, alpha and kappa are low by construction (kappa paradox); "
+        "use AC2."
+        if max_share > 0.7
         else ""
     )
     return [Prose(f"Shares of all answers: {used}.{paradox}")]
 
 
 def raters_quality_section(findings: Findings) -> Section | None:
-    """Show how every rater answered, blind to the arms."""
+    """Show the quality indicators of each rater, which are blind to the arms."""
     quality = findings.primary.details.quality
     if not quality:
         return None
@@ -67,12 +68,13 @@ def raters_quality_section(findings: Findings) -> Section | None:
         "agreement",
     )
     note = (
-        "Severity: how far above the other raters of the same texts, in scale points. Agreement: "
-        "Spearman's correlation with the mean of the others. All of it is blind to the arms, and nobody "
-        "is left out for it unless a rule declared beforehand says so. Median s: the time for a trial, in "
-        "view before its first answer, or between answers at the server where the browser sent no time."
+        "Severity: mean difference from the other raters of the same texts, in scale points. Longest run: "
+        "the longest series of identical answers (straight-lining). Agreement: Spearman's correlation with "
+        "the mean of the other raters. Median s: median time per trial, in view before its first answer, or "
+        "between answers received by the server if the browser sent no time. All indicators are blind to the "
+        "arms, and raters are excluded only by criteria that were declared in advance."
     )
-    table = Table("How each rater answered", header, rows)
+    table = Table("Quality indicators by rater", header, rows)
     return Section("raters-quality", "Rater quality", [table, *rest, Prose(note)])
 
 
@@ -92,13 +94,13 @@ def _row(rater: RaterQuality, findings: Findings) -> tuple[str, ...]:
 
 
 def course_section(findings: Findings) -> Section | None:
-    """Show ratings over position and the time for each answer."""
+    """Show the answers over position and the times per answer."""
     blocks = [*findings.picture("positions"), *findings.picture("times")]
     return Section("course", "Answers over time", blocks) if blocks else None
 
 
 def power_section(findings: Findings) -> Section | None:
-    """Show what a study of this design finds."""
+    """Show the power of this design."""
     curve = findings.curve
     if curve is None:
         return None
@@ -113,14 +115,14 @@ def power_section(findings: Findings) -> Section | None:
     ]
     table = Table(
         f"Power of this design, tested at p < {significant(curve.alpha)}",
-        ("true net superiority", "in scale points", "found in", "simulation's 95 % interval"),
+        ("true net superiority", "in scale points", "power", "95% CI of the simulation"),
         rows,
     )
     return Section("power", "Power of this design", [*findings.picture("power"), table])
 
 
 def blinding_section(findings: Findings) -> Section | None:
-    """Show the guesses, the indices, and the difference by kind of guess; None where nobody was asked."""
+    """Show guesses, indices, and the difference by kind of guess; None if raters were not asked."""
     found = findings.analysis.blinding
     if found is None:
         return None
@@ -129,18 +131,18 @@ def blinding_section(findings: Findings) -> Section | None:
         return Section("blinding", title, [Prose(found.sentence)])
     counts = Table(
         "Guesses",
-        ("arm", "right", "wrong", "don't know"),
+        ("arm", "correct", "wrong", "don't know"),
         [(arm, f"{right:,}", f"{wrong:,}", f"{unknown:,}") for arm, right, wrong, unknown in found.counts],
     )
     over_raters: list[Outcome] = [*(outcome for _, outcome in found.by_arm), found.together]
     indices = outcomes_table(
         "Bang's index over raters and prompts", over_raters, findings.alpha, main_first=False
     )
-    named = [*(f"“{arm}”" for arm, _ in found.by_arm), "both arms"]
-    rows = [(name, *row[1:]) for name, row in zip(named, indices.rows, strict=True)]
+    names = [*(f"“{arm}”" for arm, _ in found.by_arm), "both arms"]
+    rows = [(name, *row[1:]) for name, row in zip(names, indices.rows, strict=True)]
     indices = Table(indices.caption, ("arm", *indices.header[1:]), rows, text_at=(4,))
     effects = outcomes_table(
-        "The primary test by what was guessed",
+        "The primary test by guess",
         [outcome for _, outcome in found.effects],
         findings.alpha,
         main_first=False,
@@ -149,39 +151,42 @@ def blinding_section(findings: Findings) -> Section | None:
     effects = Table(effects.caption, ("guessed", *effects.header[1:]), rows, text_at=(4,))
     is_known = any(isinstance(outcome, Result) for _, outcome in found.effects)
     note = (
-        "Steering that works is visible, so a guess that is often right is no defect by itself; what "
-        "matters is whether the difference is there among those who guessed wrong or did not know."
+        "An effective intervention is noticeable, so frequent correct guesses alone are not a flaw. What "
+        "matters is the difference in trials in which raters guessed wrong or did not know."
     )
     remarks = [
         *[("Bang's index", each) for each in over_raters],
         *scored([outcome for _, outcome in found.effects]),
     ]
-    said = [Prose(sentence(remark)) for remark in remarks_on_bounds(remarks)]
+    on_bounds = [Prose(sentence(remark)) for remark in remarks_on_bounds(remarks)]
     blocks: list[Block] = [
         Prose(_describe_guesses(found, findings)),
         *findings.picture("guesses"),
         counts,
         indices,
         _simple(found, findings.alpha),
-        effects if is_known else Prose("Too few guesses of each kind to repeat the primary test by guess."),
+        effects
+        if is_known
+        else Prose("There are too few guesses of each kind for the primary test by guess."),
     ]
-    return Section("blinding", title, [*blocks, Prose(note), *said])
+    return Section("blinding", title, [*blocks, Prose(note), *on_bounds])
 
 
 def _describe_guesses(found: Blinding, findings: Findings) -> str:
-    """Count the guesses that are reported, and name the arms that the question's first answer means."""
+    """Count the reported guesses, and name the arms for which the first answer is correct."""
     n_reported = sum(sum(counts) for _, *counts in found.counts)
     others = found.n_given - n_reported
     text = f"Raters gave {counted(found.n_given, 'guess', 'guesses')}"
     if others:
         text += (
-            f"; {n_reported:,} are about the arms compared and reported here, {others:,} about further arms"
+            f"; {n_reported:,} are about the arms of the primary contrast and reported here, {others:,} are "
+            "about other arms"
         )
     study = findings.about.study
     if study is None or not study.guessed_arms:
         return f"{text}."
     arms = ", ".join(f"“{arm}”" for arm in study.guessed_arms)
-    return f"{text}. The first answer to the question is right for texts of {arms}."
+    return f"{text}. The first answer to the question is correct for texts of {arms}."
 
 
 def _simple(found: Blinding, alpha: float) -> Table:
@@ -190,5 +195,5 @@ def _simple(found: Blinding, alpha: float) -> Table:
         (each.name, number(each.estimate), ends(each.interval), bare_p(each.p), f"{each.n:,}")
         for each in indices
     ]
-    caption = "The same indices as if all guesses were independent, for comparison with other studies"
+    caption = "The indices under independence of all guesses, for comparison with other studies"
     return Table(caption, ("index", "estimate", level(alpha), "p, one-sided", "guesses"), rows)

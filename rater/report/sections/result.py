@@ -37,23 +37,23 @@ from rater.report.sections.inputs import (
 
 
 def describe_design(findings: Findings) -> str:
-    """Describe who rated what, on which scale, and which comparison was planned."""
+    """Describe the task, the scale and the planned contrast."""
     found, planned, study = findings.primary, findings.analysis.planned, findings.about.study
     first, second = planned.contrast
     pairwise = is_pairwise(found.dimension)
     shown = "two texts side by side" if pairwise else "one text at a time"
-    blind = " without knowing its arm" if not pairwise else " without knowing their arms"
+    blind = "blind to their arms" if pairwise else "blind to its arm"
     if study is None:
-        rated = f"Raters answered on {shown}"
+        rated = f"Raters rated {shown}"
     else:
         arms = ", ".join(f"“{arm.name}”" for arm in study.arms)
         rated = (
-            f"Texts of {counted(len(study.arms), 'arm')} ({arms}); each rater saw {shown}{blind}, "
-            f"{counted(study.items_per_rater, 'trial')} in all"
+            f"Texts of {counted(len(study.arms), 'arm')} ({arms}); each rater saw {shown}, {blind}, in "
+            f"{counted(study.items_per_rater, 'trial')}"
         )
     return (
-        f"{rated} ({found.dimension.name}: {found.dimension.scale.describe_values()}). Planned comparison: "
-        f"“{first}” minus “{second}”, for {SCOPES[planned.scope]}."
+        f"{rated} ({found.dimension.name}: {found.dimension.scale.describe_values()}). Primary contrast: "
+        f"“{first}” minus “{second}”, generalising to {SCOPES[planned.scope]}."
     )
 
 
@@ -63,12 +63,12 @@ def explain_score(findings: Findings) -> str:
     pairwise = is_pairwise(findings.primary.dimension)
     if findings.analysis.planned.score != "net_superiority":
         unit = "degrees of preference" if pairwise else "scale points"
-        return f"The difference is the mean over raters and prompts, in {unit}; 0 means no difference."
+        return f"The difference is the mean over rater × prompt cells, in {unit}; 0 means no difference."
     if pairwise:
         return (
             f"Net superiority is the share of choices for {first} minus the share for {second}, in "
-            "percentage points: 100 if it is always chosen, 0 if both are chosen equally often, −100 if it "
-            "never is."
+            f"percentage points: 100 if {first} is always chosen, 0 if both are chosen equally often, −100 "
+            "if it is never chosen."
         )
     return (
         f"Net superiority is P({first} rated higher) − P({first} rated lower) for a text of {first} and one "
@@ -78,15 +78,15 @@ def explain_score(findings: Findings) -> str:
 
 
 SESOI_RULES = (
-    "Larger: the interval at level 1 − alpha lies wholly beyond the smallest effect size of interest. "
-    "Smaller (equivalent): both one-sided tests have p < alpha, that is, the interval at level 1 − 2 alpha "
-    "lies wholly within it. Different but possibly trivial: p < alpha against 0, and neither of these. "
-    "Inconclusive: none of these."
+    "Larger: the 1 − alpha confidence interval lies entirely beyond the smallest effect size of interest. "
+    "Smaller (equivalent): two one-sided tests (TOST) both have p < alpha, that is, the 1 − 2 alpha "
+    "confidence interval lies entirely within it. Different but possibly trivial: p < alpha against 0, and "
+    "neither of the above. Inconclusive: none of these."
 )
 
 
 def arms_table(findings: Findings, found: DimensionAnalysis) -> Table:
-    """Describe the answers to each arm."""
+    """Tabulate the answers to each arm."""
     if is_pairwise(found.dimension):
         return _choices_table(found)
     arms = arms_in_order(found.arms, findings.analysis.planned.doses)
@@ -99,7 +99,7 @@ def arms_table(findings: Findings, found: DimensionAnalysis) -> Table:
 def points_tables(findings: Findings, found: DimensionAnalysis) -> list[Table]:
     """Count the answers at each point of a scale with points, by arm.
 
-    Points are rows, as on the screen, so that the table fits a phone.
+    Points are rows, as on the console, so that the table fits a phone.
     """
     points = found.dimension.scale.levels
     if not points:
@@ -131,12 +131,12 @@ def _choices_table(found: DimensionAnalysis) -> Table:
         )
         for arm in found.arms
     ]
-    header = ("arm", "choices", "preferred", "neither", "other preferred", "mean preference")
+    header = ("arm", "choices", "preferred", "no preference", "other preferred", "mean preference")
     return Table(f"Choices by arm: {found.dimension.name}", header, rows)
 
 
 def primary_section(findings: Findings) -> Section:
-    """Say the primary result with its scope, and the other score and tests beside it."""
+    """Show the primary test with its estimand and scope, the other score and the sensitivity analyses."""
     found, planned = findings.primary, findings.analysis.planned
     tests = found.tests
     first, second = planned.contrast
@@ -145,14 +145,14 @@ def primary_section(findings: Findings) -> Section:
     ]
     if isinstance(found.primary, Result):
         primary = found.primary
-        blocks.append(Prose(f"Estimated is {primary.estimand}. {sentence(primary.claim)}"))
+        blocks.append(Prose(f"Estimand: {primary.estimand}. {sentence(primary.claim)}"))
         blocks.append(Prose(f"Method: {sentence(primary.method)} Reference: {primary.reference}."))
     if isinstance(found.length_adjusted, Result):
         adjusted = found.length_adjusted
         blocks.append(
-            Prose(f"Sensitivity to the length of the texts: {adjusted.method}. {sentence(adjusted.claim)}")
+            Prose(f"Sensitivity analysis for text length: {adjusted.method}. {sentence(adjusted.claim)}")
         )
-    blocks.append(Prose(f"The plan's scope, what the claim was to be about: {SCOPES[planned.scope]}."))
+    blocks.append(Prose(f"Planned scope of the claim: {SCOPES[planned.scope]}."))
     warned = remarks_on_bounds(scored(tests))
     warned += warnings_of([(f"{each.test} on {each.score.replace('_', ' ')}", each) for each in tests])
     if warned:
@@ -170,9 +170,9 @@ def effects_section(findings: Findings) -> Section:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     blocks.append(
         Prose(
-            "Intervals without a formula come from a bootstrap that resamples raters and prompts "
-            "independently; formulas that take answers as independent are not used, since they cover "
-            "too seldom."
+            "Confidence intervals without a closed form are percentile intervals of a pigeonhole bootstrap, "
+            "which resamples raters and prompts independently. Formulas that assume independent answers are "
+            "not used, because their coverage is too low."
         )
     )
     return Section("effects", "Effect sizes", blocks)
@@ -183,8 +183,9 @@ def equivalence_section(findings: Findings) -> Section:
     found, title = findings.primary, "Smallest effect size of interest"
     if found.equivalence is None:
         text = (
-            "The plan names no smallest effect size of interest. A p above alpha alone never shows that "
-            "there is no difference that matters, and a p below alpha alone never shows that there is one."
+            "The plan does not specify a smallest effect size of interest. A p-value above alpha is not "
+            "evidence that the difference is negligible, and one below alpha is not evidence that it is "
+            "relevant."
         )
         return Section("equivalence", title, [Prose(text)])
     if isinstance(found.equivalence, NotEstimable):
@@ -202,14 +203,14 @@ def _margins_table(found: Equivalence) -> Table:
         (f"above −{found.sesoi:g}", optional(found.t_lower), bare_p(found.p_lower)),
         (f"below +{found.sesoi:g}", optional(found.t_upper), bare_p(found.p_upper)),
     ]
-    caption = f"Two one-sided tests ({found.reference})"
+    caption = f"Two one-sided tests, TOST ({found.reference})"
     if found.interval is not None:
         caption += f"; {coverage(found.interval.level)} CI {ends(found.interval)}"
-    return Table(caption, ("the difference is", "t", "p"), rows)
+    return Table(caption, ("alternative: the difference is", "t", "p"), rows)
 
 
 def ordinal_section(findings: Findings) -> Section:
-    """Show the ordinal mixed model: the odds ratio, the spread between raters, prompts and texts."""
+    """Show the ordinal mixed model: odds ratio, variance components and settings."""
     found = findings.primary.details.ordinal
     title = "Ordinal mixed model"
     if isinstance(found, NotEstimable):
@@ -226,7 +227,7 @@ def ordinal_section(findings: Findings) -> Section:
     )
     blocks: list[Block] = [
         Table(
-            f"Odds of a higher answer, {findings.analysis.planned.contrast[0]} over "
+            f"Odds ratio of a higher answer, {findings.analysis.planned.contrast[0]} over "
             f"{findings.analysis.planned.contrast[1]}",
             ("quantity", "estimate", level(findings.alpha), "likelihood ratio", "p"),
             [row],
@@ -236,7 +237,7 @@ def ordinal_section(findings: Findings) -> Section:
             "The fitted model",
             ("setting", "value"),
             [
-                (name.replace("_", " ").replace(" sd", " SD"), _plain(name, value))
+                (name.replace("_", " ").replace(" sd", " SD"), _format_setting(name, value))
                 for name, value in found.settings.items()
                 if not name.startswith(("odds_ratio", "alpha"))
             ],
@@ -249,7 +250,7 @@ def ordinal_section(findings: Findings) -> Section:
     return Section("ordinal", title, blocks)
 
 
-def _plain(name: str, value: Setting) -> str:
+def _format_setting(name: str, value: Setting) -> str:
     if isinstance(value, str):
         return value
     if name.endswith("_p"):
@@ -257,16 +258,16 @@ def _plain(name: str, value: Setting) -> str:
     return f"{value:,}" if isinstance(value, int) else number(value, 3)
 
 
-_MOST_CHARACTERS = 160
+_MAX_CHARACTERS = 160
 
 
 def prompts_section(findings: Findings) -> Section:
-    """Show the difference on every prompt."""
+    """Show the difference by prompt."""
     return _section(findings, "prompt", findings.primary.details.prompts)
 
 
 def raters_section(findings: Findings) -> Section:
-    """Show the difference for every rater."""
+    """Show the difference by rater."""
     return _section(findings, "rater", findings.primary.details.raters)
 
 
@@ -280,12 +281,13 @@ def _section(findings: Findings, noun: str, units: Sequence[UnitEffect]) -> Sect
     interval = level(findings.alpha)
     table = Table(
         f"Difference by {noun}, in {SCORE_LABELS[findings.analysis.planned.score]}",
-        (noun, "cells", "raw", interval, "p, adjusted", "shrunken", interval),
+        (noun, "cells", "raw", interval, "p, adjusted", "BLUP", interval),
         rows,
     )
     note = Prose(
-        "Exploratory. p is adjusted for how many there are (Benjamini and Hochberg); a dash is what a "
-        "single cell, two cells, or equal ones, cannot say. Intervals end where the possible values do."
+        "Exploratory. The p-values are adjusted with the Benjamini–Hochberg procedure. A dash means that the "
+        "value cannot be estimated, from one cell, two cells, or equal cells. BLUP: best linear unbiased "
+        "prediction (shrunken difference). Intervals are truncated to the possible range."
     )
     blocks: list[Block] = [*findings.picture(f"by-{noun}"), table, *rest, note]
     return Section(f"by-{noun}", title, blocks)
@@ -293,7 +295,7 @@ def _section(findings: Findings, noun: str, units: Sequence[UnitEffect]) -> Sect
 
 def _row(unit: UnitEffect, findings: Findings) -> tuple[str, ...]:
     return (
-        wrap(findings.rater(unit.unit), _MOST_CHARACTERS, 1),
+        wrap(findings.rater(unit.unit), _MAX_CHARACTERS, 1),
         f"{unit.n_cells:,}",
         optional(unit.raw),
         ends(unit.interval),
@@ -304,7 +306,7 @@ def _row(unit: UnitEffect, findings: Findings) -> tuple[str, ...]:
 
 
 def dimension_section(findings: Findings, found: DimensionAnalysis, place: int) -> Section:
-    """Show what was found on a secondary dimension."""
+    """Show the results on a secondary dimension."""
     tests = [found.primary, found.other_score, *found.beside]
     blocks: list[Block] = [
         Prose(found.dimension.question),
@@ -322,7 +324,7 @@ def dimension_section(findings: Findings, found: DimensionAnalysis, place: int) 
 
 
 def naive_section(findings: Findings) -> Section | None:
-    """Show last what the naive test would have said, marked; None where it would be the only p."""
+    """Show the naive test, marked as such; None if its p-value would be the only one."""
     found = findings.primary
     if not isinstance(found.primary, Result):
         return None
@@ -331,4 +333,6 @@ def naive_section(findings: Findings) -> Section | None:
         result = naive.sentence
     else:
         result = f"{naive.method[:1].upper()}{naive.method[1:]}: {statistic(naive)}, {p_value(naive.p)}."
-    return Section("naive", "Naive test (for comparison only)", [Prose(f"{result} {WHY_NOT}")])
+    return Section(
+        "naive", "Naive test (ignores clustering; for comparison only)", [Prose(f"{result} {WHY_NOT}")]
+    )

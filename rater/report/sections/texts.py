@@ -1,4 +1,4 @@
-"""Sections on what was rated and written: examples of texts by arm, and raters' comments."""
+"""Sections on example texts by arm and on raters' comments."""
 
 from collections.abc import Iterator, Sequence
 
@@ -27,8 +27,8 @@ def texts_section(findings: Findings) -> Section | None:
     blocks: list[Block] = [
         Prose(
             "Examples, chosen by rule: the prompts with the largest, the median and the smallest difference "
-            f"of the {rating} on {primary.name}, and of each arm the first sample that was rated. Long texts "
-            "are cut; texts.csv has all of them whole."
+            f"in {rating} on {primary.name}, with the first rated sample of each arm. Long texts are "
+            "truncated; texts.csv has all texts in full."
         ),
         *_examples(rated, findings, rating),
         *_extremes(rated, rating),
@@ -45,23 +45,23 @@ def example_section(findings: Findings) -> Section | None:
     tables = list(_examples(rated, findings, "mean preference" if is_pairwise(primary) else "mean rating"))
     if not tables:
         return None
-    more = Prose("The first rated sample of each arm. More examples, and the extremes, are under Texts.")
+    more = Prose("The first rated sample of each arm. The section Texts has more examples, and the extremes.")
     return Section("example", "Example texts", [tables[len(tables) // 2], more])
 
 
 def _examples(rated: pd.DataFrame, findings: Findings, rating: str) -> Iterator[Table]:
     contrast = findings.analysis.planned.contrast
     arms = [*contrast, *(arm for arm in dict.fromkeys(rated["arm"]) if arm not in contrast)]
-    for prompt, why in _chosen_prompts(rated, contrast):
+    for prompt, reason in _chosen_prompts(rated, contrast):
         of_prompt = rated[rated["prompt"] == prompt]
         rows = [_row(_first_rated(of_prompt[of_prompt["arm"] == arm])) for arm in arms]
         header = ("arm", "text", rating, "ratings")
-        caption = f"Prompt “{_cut(prompt, _MAX_PROMPT)}”{why}"
+        caption = f"Prompt “{_cut(prompt, _MAX_PROMPT)}”{reason}"
         yield Table(caption, header, [row for row in rows if row], n_text=2)
 
 
 def _chosen_prompts(rated: pd.DataFrame, contrast: tuple[str, str]) -> list[tuple[str, str]]:
-    """Choose the prompts with the largest, median and smallest difference between the arms compared."""
+    """Choose the prompts with the largest, median and smallest difference in the primary contrast."""
     means = rated.groupby(["prompt", "arm"], sort=False)["mean_rating"].mean().unstack()
     prompts = list(dict.fromkeys(rated["prompt"]))
     if not set(contrast) <= set(means.columns):
@@ -79,7 +79,7 @@ def _chosen_prompts(rated: pd.DataFrame, contrast: tuple[str, str]) -> list[tupl
 
 
 def _first_rated(texts: pd.DataFrame) -> pd.DataFrame:
-    """Take the first sample that was rated, or else the first."""
+    """Return the first rated sample, or else the first sample."""
     rated = texts[texts["n_ratings"] > 0]
     return (texts if rated.empty else rated).sort_values("sample", kind="stable").head(1)
 
@@ -98,8 +98,8 @@ def _rated(text: "pd.Series") -> tuple[str, str]:
 
 def _extremes(rated: pd.DataFrame, rating: str) -> Iterator[Block]:
     """List the highest and the lowest rated texts among those that were rated twice or more."""
-    least = 2 if (rated["n_ratings"] >= 2).sum() >= 2 * MAX_EXTREMES else 1
-    known = rated[rated["n_ratings"] >= least].sort_values(
+    min_ratings = 2 if (rated["n_ratings"] >= 2).sum() >= 2 * MAX_EXTREMES else 1
+    known = rated[rated["n_ratings"] >= min_ratings].sort_values(
         ["mean_rating", "n_ratings"], ascending=[False, False], kind="stable"
     )
     if known.empty:
@@ -121,13 +121,13 @@ def _extremes(rated: pd.DataFrame, rating: str) -> Iterator[Block]:
         if rows:
             yield Table(caption, ("arm", "prompt", "text", rating, "ratings"), rows, n_text=3)
     yield Prose(
-        f"Among texts with {counted(least, 'rating')} or more. The extremes of means of few ratings are "
-        "partly chance: rated again, these texts would on average be nearer to the others."
+        f"Texts with at least {counted(min_ratings, 'rating')}. Extreme means of few ratings are partly due "
+        "to chance (regression to the mean)."
     )
 
 
 def comments_section(findings: Findings) -> Section | None:
-    """List what raters wrote, at the end and about single texts."""
+    """List the raters' comments, at the end and on single texts."""
     blocks: list[Block] = []
     if findings.comments is not None and not findings.comments.empty:
         rows = [(findings.rater(rater), text) for rater, text in findings.comments.itertuples(index=False)]
@@ -135,7 +135,7 @@ def comments_section(findings: Findings) -> Section | None:
     about_texts = _about_texts(findings)
     if about_texts:
         header = ("rater", "arm", "prompt", "comment")
-        blocks += _comments_table("About single texts", header, about_texts, "answers.csv")
+        blocks += _comments_table("On single texts", header, about_texts, "answers.csv")
     return Section("comments", "Raters' comments", blocks) if blocks else None
 
 
@@ -160,7 +160,7 @@ def _comments_table(
         yield Prose(f"{len(rows) - MAX_COMMENTS:,} more are in {file}.")
 
 
-def _cut(text: object, most: int) -> str:
-    """Cut a text after so many characters, with an ellipsis."""
+def _cut(text: object, max_characters: int) -> str:
+    """Truncate a text with an ellipsis."""
     line = str(text).strip()
-    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+    return line if len(line) <= max_characters else f"{line[: max_characters - 1].rstrip()}…"

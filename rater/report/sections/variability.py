@@ -1,7 +1,7 @@
 """Spread of the answers, and what to expect for a new prompt or rater."""
 
 from rater.analysis.results import NotEstimable
-from rater.analysis.sentences import SCORE_LABELS, sentence
+from rater.analysis.sentences import SCORE_LABELS, coverage, sentence
 from rater.analysis.variability import NewUnit
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.numbers import bare_p, ends, level, optional, p_of, statistic
@@ -9,7 +9,7 @@ from rater.report.sections.inputs import Findings, warnings_of
 
 
 def spread_section(findings: Findings) -> Section | None:
-    """Show the standard deviations by arm, their ratio, and its meaning; None for choices between texts."""
+    """Show the standard deviations by arm and their ratio; None for pairwise choices."""
     found = findings.primary.details.spread
     if found is None:
         return None
@@ -28,7 +28,7 @@ def spread_section(findings: Findings) -> Section | None:
         statistic(test),
         bare_p(p_of(test)),
     )
-    header = ("ratio of SDs", "estimate", level(findings.alpha), "statistic of its log", "p")
+    header = ("ratio of SDs", "estimate", level(findings.alpha), "statistic (log ratio)", "p")
     blocks: list[Block] = [sds, Table("Ratio of the standard deviations", header, [row])]
     if found.reading:
         blocks.append(Prose(sentence(found.reading), is_warning=True))
@@ -39,14 +39,14 @@ def spread_section(findings: Findings) -> Section | None:
 
 
 _EXPLAINED = (
-    "Opposite sign: the share of prompts (raters) on which the difference has the other sign than the mean; "
-    "studied: how many of those studied have, by their shrunken differences. Effects of prompts and of "
-    "raters are taken as normally distributed."
+    "Opposite sign: the share of prompts (raters) on which the difference has the opposite sign of the mean. "
+    "In this study: the number of prompts (raters) of this study with the opposite sign, by their BLUPs. "
+    "Effects of prompts and raters are assumed to be normally distributed."
 )
 
 
 def reliability_section(findings: Findings) -> Section:
-    """Show the prediction intervals and the shares of the opposite sign."""
+    """Show prediction intervals and shares of the opposite sign."""
     found = findings.primary.details.reliability
     both = (("prompt", found.prompts), ("rater", found.raters))
     rows = [_row(each) for _, each in both if isinstance(each, NewUnit)]
@@ -57,14 +57,14 @@ def reliability_section(findings: Findings) -> Section:
         header = (
             "of",
             "mean",
-            "SD between them",
+            "SD between units",
             interval,
-            "prediction",
+            "prediction interval",
             "opposite sign",
             interval,
-            "studied",
+            "in this study",
         )
-        blocks.append(Table(f"The difference on new prompts and for new raters, in {score}", header, rows))
+        blocks.append(Table(f"Difference on new prompts and for new raters, in {score}", header, rows))
     blocks += [
         Prose(sentence(f"a new {unit}: {each.sentence}"))
         for unit, each in both
@@ -92,13 +92,14 @@ def _row(found: NewUnit) -> tuple[str, ...]:
 
 
 def share_interval(found: NewUnit) -> str:
-    """Write the interval of the share of the opposite sign."""
+    """Format the interval of the share of the opposite sign."""
     low, high = found.opposite_interval.low, found.opposite_interval.high
     return f"{low:.0%} to {high:.0%}"
 
 
 def _coverage_of(found: NewUnit) -> str:
     return (
-        f"In {100 * found.interval.level:g} % of such studies the difference on one new prompt, over all "
-        "raters like these, is in the prediction interval; so is that of one new rater, over all prompts."
+        f"In {coverage(found.interval.level)} of such studies, the prediction interval contains the "
+        "difference on a new prompt, averaged over all raters, and for a new rater, averaged over all "
+        "prompts."
     )

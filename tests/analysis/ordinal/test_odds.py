@@ -99,7 +99,7 @@ def test_what_cannot_be_tested_is_a_sentence(
 def test_an_arm_without_answers_and_no_answers_are_sentences(study: Callable[..., Ratings]) -> None:
     ratings = study((4, 4, 2), mixed)
 
-    assert refused(ordinal_test(ratings.take(ratings.is_first))) == '"unsteered" has no answers'
+    assert refused(ordinal_test(ratings.take(ratings.is_first))) == "“unsteered” has no answers"
     assert refused(ordinal_test(ratings.take(ratings.answer > 9))) == "there are no answers"
 
 

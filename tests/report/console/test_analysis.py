@@ -54,9 +54,9 @@ How happy are these texts?
 
 happiness · primary · How happy is this text?
 
-  "steered" was rated higher than "unsteered" on happiness: a rater shown one
-  of each rates "steered" higher 34 percentage points more often than lower
-  (95 % CI 20 to 49, p < .001, 12 raters × 10 prompts; 0.77 scale points).
+  “steered” was rated higher than “unsteered” on happiness: a rater shown one
+  of each rates “steered” higher 34 percentage points more often than lower
+  (95% CI 20 to 49, p < .001, 12 raters × 10 prompts; 0.77 scale points).
 
   arm          n  mean  median    sd
   ──────────────────────────────────
@@ -72,26 +72,26 @@ happiness · primary · How happy is this text?
   5 very happy        ████████████████   108  30%  ███████             47  13%
 
   Difference, steered minus unsteered
-  score            estimate  95 % CI       test       statistic        p
+  score            estimate  95% CI        test       statistic        p
   ───────────────────────────────────────────────────────────────────────────
-  net superiority      0.34  0.20 to 0.49  two-way t  t(9.63) = 5.22   < .001
-  scale points         0.77  0.46 to 1.08  two-way t  t(10.41) = 5.43  < .001
+  net superiority      0.34  0.20 to 0.49  crossed t  t(9.63) = 5.22   < .001
+  scale points         0.77  0.46 to 1.08  crossed t  t(10.41) = 5.43  < .001
 
-  The claim is about raters and prompts like these.
-  On a new prompt: −0.05 to 0.74 (95 % prediction interval); opposite sign for
+  The claim is about raters and prompts like those of this study.
+  On a new prompt: −0.05 to 0.74 (95% prediction interval); opposite sign for
   1% of prompts (0% to 31%).
   Effect sizes: probability of superiority 0.67 (0.60 to 0.75), Cohen's d 0.59
   (0.34 to 0.89).
   Ordinal mixed model (secondary): odds ratio 3.52 (2.23 to 5.63), p < .001.
   Ordinal mixed model: the effects of prompts are estimated not to differ (a
   singular fit): the term is kept, with a standard deviation of 0.
-  For a new rater: 0.05 to 0.65 (95 % prediction interval); opposite sign for
+  For a new rater: 0.05 to 0.65 (95% prediction interval); opposite sign for
   0% of raters (0% to 26%).
   Spread (SD): steered 1.28, unsteered 1.32; ratio 0.97 (0.89 to 1.06).
-  Agreement about single texts: Krippendorff's alpha 0.17 (0.06 to 0.27),
+  Agreement on single texts: Krippendorff's alpha 0.17 (0.06 to 0.27),
   ICC(2,1) 0.18 (0.12 to 0.27), AC2 0.25 (0.12 to 0.41).
 
-  Naive test, for comparison only (it ignores clustering): Mann–Whitney U =
+  Naive test (ignores clustering; for comparison only): Mann–Whitney U =
   85,663.5, p < .001.
 """
     )
@@ -100,11 +100,11 @@ happiness · primary · How happy is this text?
 def test_a_screen_shows_the_headline_and_the_tests_first_and_the_rest_on_demand() -> None:
     text = shown(analyze(load("a"), PLANNED), Screen("How happy are these texts?"), show_all=False)
 
-    assert "net superiority      0.34  0.20 to 0.49  two-way t" in text
+    assert "net superiority      0.34  0.20 to 0.49  crossed t" in text
     assert "1 not at all happy" not in text
     assert "Effect sizes: probability" not in text
     assert "Naive" not in text
-    assert "further comparisons: --all" in text
+    assert "effect sizes: --all" in text
 
 
 @pytest.mark.parametrize("letter", ["a", "c", "e"])
@@ -117,7 +117,7 @@ def test_no_line_is_wider_than_the_console(letter: str) -> None:
 def test_the_naive_test_comes_last_and_is_marked() -> None:
     text = shown(analyze(load("c"), PLANNED), Screen("Texts"))
 
-    assert text.index("Naive test, for comparison only") > text.index("two-way t")
+    assert text.index("Naive test (ignores clustering") > text.index("crossed t")
 
 
 def test_without_results_the_screen_says_why_and_shows_no_p() -> None:
@@ -125,7 +125,7 @@ def test_without_results_the_screen_says_why_and_shows_no_p() -> None:
 
     text = shown(analyze(frame[frame["arm"] == "steered"], PLANNED), Screen("Texts"))
 
-    assert 'Not estimable on happiness, because "unsteered" has no answers yet.' in text
+    assert "Not estimable on happiness, because “unsteered” has no answers yet." in text
     assert "p =" not in text
     assert "nan" not in text.lower()
 
@@ -151,10 +151,7 @@ def test_a_banner_comes_first_and_notes_come_last() -> None:
     lines = shown(analyze(load("a"), planned), screen).splitlines()
 
     assert lines[0] == " REHEARSAL: made-up raters and a made-up key"
-    assert lines[-2:] == [
-        "  12 of 20 planned raters have answered: this is not the planned sample.",
-        "  Look 1 of 1.",
-    ]
+    assert lines[-2:] == ["  reached.", "  Look 1 of 1."]
 
 
 def test_brackets_in_names_are_text_and_not_markup() -> None:
@@ -203,7 +200,7 @@ def test_the_conclusion_about_the_sesoi_is_in_the_headline_once() -> None:
 
     text = " ".join(shown(analyze(load("a"), planned), Screen("Texts")).split())
 
-    assert "The difference is larger than the smallest effect size of interest, 0.3 scale points" in text
+    assert "The difference is larger than the smallest effect size of interest of ±0.3 scale points" in text
     assert text.count("smallest effect size of interest") == 1
 
 
@@ -213,8 +210,8 @@ def test_equivalence_is_in_the_headline() -> None:
 
     text = " ".join(shown(analyze(frame, replace(PLANNED, sesoi=0.4)), Screen("Texts")).split())
 
-    assert '"steered" and "unsteered" were rated alike on happiness' in text
-    assert "either way (90 % CI" in text
+    assert "“steered” and “unsteered” were rated equivalently on happiness" in text
+    assert "entirely within it; TOST p" in text
 
 
 def test_secondary_dimensions_show_p_after_holm() -> None:
@@ -226,7 +223,7 @@ def test_secondary_dimensions_show_p_after_holm() -> None:
     text = " ".join(shown(analysis, Screen("Texts")).split())
 
     assert text.count("Holm-adjusted p = .030") == 2
-    assert "P-values of the 2 secondary dimensions are adjusted by Holm's method." in text
+    assert "P-values of the 2 secondary dimensions are adjusted (Holm correction)." in text
 
 
 def test_further_arms_and_their_trend_are_shown() -> None:
@@ -240,7 +237,7 @@ def test_further_arms_and_their_trend_are_shown() -> None:
 
     lines = shown(analyze(pd.concat([frame, stronger]), planned), Screen("Texts")).splitlines()
 
-    at = lines.index("  Against the control, p adjusted by Holm's method")
+    at = lines.index("  Against the control, p-values with Holm correction")
     assert [line.split()[0] for line in lines[at + 3 : at + 5]] == ["steered", "twice"]
     assert any(line.startswith("  Trend: 1.47 scale points from dose 0 to 2 (") for line in lines)
     assert not any("Monotone trend" in line for line in lines)
@@ -254,10 +251,10 @@ def test_guesses_are_shown_with_the_effect_where_they_failed() -> None:
 
     text = " ".join(shown(analyze(frame.assign(guess=guess), PLANNED), Screen("Texts")).split())
 
-    assert "Blinding: of 720 guesses 298 right, 191 wrong, 231 don't know" in text
+    assert "Blinding: 720 guesses, 298 correct, 191 wrong, 231 don't know" in text
     assert "Bang's index 0." in text
-    assert "Among texts guessed wrong the difference is 0." in text
-    assert "Among texts guessed not at all the difference is 0." in text
+    assert "In trials with a wrong guess, the difference is 0." in text
+    assert "In trials with the guess “don't know”, the difference is 0." in text
 
 
 def test_more_than_one_look_is_counted_with_its_price() -> None:
@@ -272,10 +269,10 @@ def test_more_than_one_look_is_counted_with_its_price() -> None:
         for sizes in ((30,), (15, 30), (30, 30))
     )
 
-    assert "seen by arm" not in once
-    assert "Answers were seen by arm 2 times, at 15, 30 answers." in often
-    assert "up to 8.3% of studies without an effect would have found one, not 5%" in often
-    assert "always the same ones, which costs nothing" in again
+    assert "analysed by arm" not in once
+    assert "Answers were analysed by arm 2 times, at 15, 30 answers." in often
+    assert "the type I error is up to 8.3% instead of 5%" in often
+    assert "always the same answers: no inflation" in again
 
 
 def test_ratings_without_points_have_no_table_of_points() -> None:
@@ -304,7 +301,8 @@ def test_who_was_left_out_is_said_with_the_result_for_everybody() -> None:
     text = " ".join(shown(analyze(load("a"), planned), Screen("Texts")).split())
 
     assert (
-        "Left out by the declared rules: 1 rater; with everybody the estimate is 0.34 (0.20 to 0.49)" in text
+        "Excluded by the declared criteria: 1 rater; without exclusions the estimate is 0.34 (0.20 to 0.49)"
+        in text
     )
 
 
@@ -316,10 +314,10 @@ def test_who_was_left_out_has_answered_all_the_same() -> None:
         for n in (12, 13)
     )
 
-    left_out = "have answered, and 1 of them is left out by the rules declared beforehand"
+    left_out = "have answered, and 1 of them is excluded by the declared criteria"
     assert f"12 of 12 planned raters {left_out}." in whole
-    assert "not the planned sample" not in whole
-    assert f"12 of 13 planned raters {left_out}: this is not the planned sample." in short
+    assert "was not reached" not in whole
+    assert f"12 of 13 planned raters {left_out}: the planned sample size was not reached." in short
 
 
 def test_the_logs_head_stands_alone_on_the_last_line() -> None:
@@ -344,9 +342,9 @@ def test_an_interval_that_would_reach_beyond_what_a_difference_can_be_is_cut_and
     assert isinstance(primary, Result)
     assert primary.unclipped_interval is not None
     assert primary.unclipped_interval.high > 1
-    assert "−1.00 to 1.00 two-way t" in beyond
-    assert "interval of net superiority and of scale points ends where the possible values do" in beyond
-    assert "possible" not in within
+    assert "−1.00 to 1.00 crossed t" in beyond
+    assert "interval of net superiority and of scale points is truncated at the bounds" in beyond
+    assert "truncated" not in within
 
 
 def choices(*, n_raters: int, n_prompts: int) -> pd.DataFrame:

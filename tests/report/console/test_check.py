@@ -34,10 +34,8 @@ def test_the_control_is_named_with_the_comparisons_that_follow_from_it(study: St
 
     shown = dict(analysis_lines(study.model_copy(update={"arms": arms, "analysis": plan, "blinding": None})))
 
-    assert shown["control"] == ("plain, the unsteered arm; by default every other arm is compared with it")
-    assert shown["contrasts"] == (
-        "love − plain, prompted − plain (against the control, adjusted by Holm's method)"
-    )
+    assert shown["control"] == ("plain, the unsteered arm; by default all other arms are compared with it")
+    assert shown["contrasts"] == ("love − plain, prompted − plain (against the control; Holm correction)")
 
 
 def test_without_an_unsteered_arm_the_control_is_the_second_of_the_contrast(study: Study) -> None:
@@ -46,7 +44,7 @@ def test_without_an_unsteered_arm_the_control_is_the_second_of_the_contrast(stud
 
     shown = dict(analysis_lines(study.model_copy(update={"arms": arms, "analysis": plan, "blinding": None})))
 
-    assert shown["control"].startswith("calm, the second arm of the contrast, since no arm is unsteered")
+    assert shown["control"].startswith("calm, the second arm of the primary contrast (no arm is unsteered)")
     assert shown["contrasts"].startswith("sad − calm (")
 
 
@@ -72,15 +70,16 @@ def test_all_that_is_declared_is_shown_shortly(study: Study) -> None:
     )
 
     assert dict(shown[1:]) | {"contrasts": [value for label, value in shown if label == "contrasts"]} == {
-        "SESOI": "0.3 in scale points; larger, smaller (equivalent) or undecided is concluded",
+        "SESOI": "0.3 in scale points; conclusion: larger, smaller (equivalent) or inconclusive",
         "contrasts": [
-            "dose-4 − dose-2 (“more”) (declared contrasts, adjusted by Holm's method)",
-            "dose-2 − unsteered (single, adjusted by Holm's method)",
+            "dose-4 − dose-2 (“more”) (declared contrasts; Holm correction)",
+            "dose-2 − unsteered (single; Holm correction)",
         ],
-        "doses": "unsteered 0, dose-2 2, dose-4 4; a linear and a monotone trend are tested, as one test "
-        "if they coincide",
-        "excluded raters": "more than 1 attention checks failed; or the same answer in more than 90% of "
-        "trials on the primary dimension; or the study not finished",
-        "looks": "at 50%, 100% of the planned answers, each at p < 0.05: alpha is not spread over them",
-        "guesses": 'after the last trial, about all texts at once: "Odd?" “Odd” is right for dose-4',
+        "doses": "unsteered 0, dose-2 2, dose-4 4; tests of a linear and a monotone trend, as one test if "
+        "their contrasts coincide",
+        "excluded raters": "more than 1 attention checks failed; or straight-lining: the same answer in more "
+        "than 90% of trials on the primary dimension; or the booklet was not finished",
+        "looks": "analyses at 50%, 100% of the planned answers, each at p < 0.05, without adjustment for "
+        "repeated testing",
+        "guesses": "after the last trial, about all texts at once: “Odd?” “Odd” is correct for dose-4",
     }
