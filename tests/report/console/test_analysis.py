@@ -17,7 +17,7 @@ from rater.study.analysis_plan import Exclusions
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert, Pairwise
 
-STATS = Path(__file__).parent.parent / "data" / "stats"
+STATS = Path(__file__).parents[2] / "data" / "stats"
 PLANNED = Planned(
     contrast=("steered", "unsteered"),
     dimensions=(
