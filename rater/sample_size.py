@@ -13,7 +13,7 @@ from rater.analysis.sequential import level_at_the_end
 from rater.analysis.simulate import Spread, Trials, difference_of, logits_of, net_superiority_of
 from rater.analysis.simulated_power import Assumed, Power, estimate_power
 from rater.errors import StudyError
-from rater.publish.booklets import deal_booklets
+from rater.publish.booklets import assign_booklets
 from rater.publish.trials import Completion
 from rater.study.design import Design
 from rater.study.forecast import forecast
@@ -225,7 +225,7 @@ def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
     arms = tuple(study.arm_names.index(name) for name in study.contrast)
     primary = [dimension.name for dimension in study.dimensions].index(study.primary)
     dealt: list[tuple[int, float, Completion, Completion | None]] = []
-    for rater, booklet in enumerate(deal_booklets(design, rng)):
+    for rater, booklet in enumerate(assign_booklets(design, rng)):
         for place, trial in enumerate(booklet):
             if trial.is_repeat or not trial.shown or trial.dimension not in {None, primary}:
                 continue

@@ -1,7 +1,8 @@
 """Agreement between raters about single texts: Krippendorff's alpha, Gwet's AC2 and weighted kappa.
 
-Krippendorff's alpha and Gwet's AC2 come from the same pairs. In a bootstrap a rater who was drawn twice is
-never paired with their own copy, which would agree by itself.
+Written for the two-way bootstrap over raters and items, which the package krippendorff (a test oracle) does
+not offer: weights are the number of times each was drawn, and all replicates are computed at once. A rater
+drawn twice is never paired with their own copy, which would always agree.
 
 Agreement is no measure of the effect: a difference between arms raises it, so alpha is given within each arm
 too. Where nearly all answers are one point, alpha and kappa are low by construction and AC2 is not (the
@@ -34,24 +35,24 @@ from rater.errors import RaterError
 
 Floats = NDArray[np.float64]
 Distance = Callable[[Floats, Floats], Floats]
-"""From the values and their marginal counts (replicate × value) to squared distances between values."""
+"""Map values and their marginal counts (replicate value) to squared distances between values."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """What pairs of raters answered, for each replicate."""
+    """The counts of pairs of answers, for each replicate."""
 
     values: Floats
     coincidences: Floats
-    """Pairs of answers to one item, each item weighing as much as it has answers: replicate value value."""
+    """The coincidence matrix, with each item weighted by its number of answers: replicate value value."""
     agreement: Floats
-    """The mean over items of the share of its pairs: replicate value value."""
+    """The mean over items of the shares of pairs of values: replicate value value."""
     prevalence: Floats
-    """The mean over items of the share of its answers: replicate value."""
+    """The mean over items of the shares of values: replicate value."""
 
 
 class Pairing:
-    """Counts pairs for any weights of raters and items; made once for many replicates."""
+    """Counts pairs for any weights of raters and items; built once for many replicates."""
 
     def __init__(self, judged: Judgements) -> None:
         self.values = judged.values
@@ -62,16 +63,21 @@ class Pairing:
         self.answers = csr_array((once, (rows, judged.rater)), shape=size)
 
     def count(self, draws: Draws) -> Pairs:
-        """Count the pairs of distinct raters, each pair as often as both and the item were drawn."""
+        """Count the pairs of distinct raters, each pair as often as both and the item were drawn.
+
+        With g_c = Σ_r w_r [r answered c], the ordered pairs (c, k) of an item are g_c g_k, minus those of a
+        rater with themselves, Σ_r w_r² where c = k. Krippendorff's coincidences divide the pairs of an item
+        by its number of answers minus 1, here n_pairs / total. Costs replicates × items × values².
+        """
         given, own = self._spread(draws.rater), self._spread(draws.rater**2)  # replicate item value
         total = given.sum(axis=-1)  # replicate item
         n_pairs = total**2 - own.sum(axis=-1)
-        # An item with one rater has no pairs, and says nothing of agreement.
+        # An item with one rater has no pairs and no information about agreement.
         share = np.divide(draws.other, n_pairs, out=np.zeros_like(n_pairs), where=n_pairs > 0)
         answered = np.divide(draws.other, total, out=np.zeros_like(total), where=total > 0)
         used = (draws.other * (n_pairs > 0)).sum(axis=-1)[:, None]
         seen = (draws.other * (total > 0)).sum(axis=-1)[:, None]
-        with np.errstate(invalid="ignore", divide="ignore"):  # no item with two raters: NaN, said further on
+        with np.errstate(invalid="ignore", divide="ignore"):  # NaN without an item of two raters
             return Pairs(
                 self.values,
                 coincidences=_pair_up(given, own, share * total),
@@ -85,10 +91,11 @@ class Pairing:
 
 
 def krippendorff_alpha(pairs: Pairs, distance: Distance) -> Floats:
-    """Compute alpha = 1 − (n − 1) sum o_ck d²_ck / sum n_c n_k d²_ck, one for each replicate.
+    """Return alpha = 1 − (n − 1) Σ o_ck d²_ck / Σ n_c n_k d²_ck for each replicate; (replicates,).
 
-    o are the coincidences, n_c their margins. NaN where all pairs agree on one value, which leaves nothing
-    to be right or wrong about. Reference: Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, C–D.
+    o are the coincidences, n_c their margins, n the sum of the margins and d² the squared distances. NaN
+    where all answers are one value, because alpha is undefined then. Reference: Krippendorff 2011, Computing
+    Krippendorff's Alpha-Reliability, C–D.
     """
     margins = pairs.coincidences.sum(axis=-1)  # replicate value
     squared = distance(pairs.values, margins)
@@ -100,27 +107,28 @@ def krippendorff_alpha(pairs: Pairs, distance: Distance) -> Floats:
 
 
 def nominal(values: Floats, _margins: Floats) -> Floats:
-    """Any two different values are equally far apart."""
+    """Return squared distances of 1 between any two different values."""
     return 1.0 - np.eye(values.size)
 
 
 def interval(values: Floats, _margins: Floats) -> Floats:
-    """Values are as far apart as the numbers are."""
+    """Return the squared differences of the values."""
     return np.asarray((values[:, None] - values) ** 2, dtype=np.float64)
 
 
 def ordinal(_values: Floats, margins: Floats) -> Floats:
-    """Values are as far apart as there are answers between them, the two ends counting half."""
+    """Return squared distances in ranks: the answers between two values, the two values counting half."""
     middle = np.cumsum(margins, axis=-1) - margins / 2
     return np.asarray((middle[:, :, None] - middle[:, None, :]) ** 2, dtype=np.float64)
 
 
 def gwet_ac2(pairs: Pairs) -> Floats:
-    """Compute AC2 with quadratic weights, one for each replicate; it stays high where most answers are one.
+    """Return AC2 with quadratic weights for each replicate; it stays high where nearly all answers are equal.
 
-    (pa − pe) / (1 − pe), with pa the weighted agreement of pairs and pe = sum w / (q (q − 1)) × sum π(1 − π),
-    π the prevalence of the q values. In R: ``irrCAC::gwet.ac1.raw(…, weights = "quadratic")``. Reference:
-    Gwet 2014, Handbook of Inter-Rater Reliability (4th ed.), ch. 4–5.
+    (pa − pe) / (1 − pe), with pa the weighted agreement of pairs, pe = Σ w / (q (q − 1)) × Σ π (1 − π), and π
+    the prevalence of the q values. The Python package irrCAC pins old versions of numpy and scipy. In R:
+    ``irrCAC::gwet.ac1.raw(…, weights = "quadratic")``. Reference: Gwet 2014, Handbook of Inter-Rater
+    Reliability (4th ed.), ch. 4–5.
     """
     q = pairs.values.size
     far = pairs.values[-1] - pairs.values[0]
@@ -131,7 +139,7 @@ def gwet_ac2(pairs: Pairs) -> Floats:
 
 
 def _pair_up(given: Floats, own: Floats, weight: Floats) -> Floats:
-    """Sum weight × (pairs of distinct raters) over items: replicate value value."""
+    """Return the weighted sum of the pairs of distinct raters over items: replicate value value."""
     crossed = np.swapaxes(given * weight[..., None], -1, -2) @ given
     at = np.arange(given.shape[-1])
     crossed[:, at, at] -= (own * weight[..., None]).sum(axis=1)
@@ -139,19 +147,22 @@ def _pair_up(given: Floats, own: Floats, weight: Floats) -> Floats:
 
 
 def mean_pairwise_kappa(table: Floats, rater_weight: Floats, item_weight: Floats) -> Floats:
-    """Average quadratic-weighted kappa over pairs of raters with common items, for each replicate.
+    """Return the mean quadratic-weighted kappa over pairs of raters with common items; (replicates,).
 
-    For one pair, over the items of both: 1 − mean (x − y)² / (var x + var y + (mean x − mean y)²), which is
-    Cohen's kappa with weights 1 − (i − j)² / (K − 1)². A pair for which nothing varies has none. In R:
+    For one pair, over their common items: 1 − mean (x − y)² / (var x + var y + (mean x − mean y)²), which is
+    Cohen's kappa with weights 1 − (i − j)² / (K − 1)²: the denominator is the expected (x − y)² of
+    independent x and y. A pair without any variance is left out. All pairs of all replicates are computed at
+    once by matrix products; statsmodels' cohens_kappa takes one table at a time. In R:
     ``psych::cohen.kappa(cbind(x, y))$weighted.kappa`` for each pair. Reference: Cohen 1968, Psychol. Bull.
     70:213–220.
 
     Args:
-        table: Answers by rater × item, NaN where there is none.
-        rater_weight: How often each rater counts, replicate × rater.
-        item_weight: How often each item counts, replicate × item.
+        table: (raters, items), the answers; NaN where there is none.
+        rater_weight: (replicates, raters), the weight of each rater.
+        item_weight: (replicates, items), the weight of each item.
     """
     has = np.isfinite(table)
+    # Centred, because variances are computed as differences of squares.
     answer = np.where(has, table - np.nanmean(table), 0.0)
     mask = has.astype(np.float64)
     items = item_weight[:, None, :]

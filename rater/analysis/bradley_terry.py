@@ -1,10 +1,12 @@
 """Bradley–Terry model with Davidson's ties: strengths of more than two arms from pairwise choices.
 
-With strengths π = exp(λ), of π_i + π_j + τ √(π_i π_j) meetings i wins π_i, j wins π_j, and the rest are ties.
-It is a multinomial logit with utilities λ_i, log τ + (λ_i + λ_j) / 2 and λ_j, so its log-likelihood is
-concave and Newton's method finds the one maximum. The side that a text stands on may add half of s on the
-left and take as much away on the right (Davidson & Beaver 1977). Without ties τ is left out, which leaves
-Bradley and Terry's model.
+With strengths π = exp(λ), P(i wins) = π_i / d, P(j wins) = π_j / d and P(tie) = τ √(π_i π_j) / d with d = π_i
++ π_j + τ √(π_i π_j). This is a multinomial logit with utilities λ_i, log τ + (λ_i + λ_j) / 2 and λ_j, so the
+log-likelihood is concave and Newton's method finds its only maximum. Optionally the side of the screen adds s
+/ 2 to the utility of the left text and subtracts it on the right (Davidson & Beaver 1977). Without ties τ is
+left out, which gives the Bradley–Terry model.
+
+choix has neither ties nor sides; the bootstrap needs thousands of fits at once, hence the vectorised Newton.
 
 References: Bradley & Terry 1952, Biometrika 39:324–345; Davidson 1970, J. Am. Stat. Assoc. 65:317–328;
 Davidson & Beaver 1977, Biometrics 33:693–702; for when there is a maximum Ford 1957, Am. Math. Mon. 64:28–33.
@@ -25,42 +27,44 @@ from rater.analysis.results import Counts, Estimate, NotEstimable, Quantity
 
 Floats = NDArray[np.float64]
 FIRST, TIE, SECOND = 0, 1, 2
-"""How a choice can end: for the first of its two arms, for neither, for the second."""
-_ITERATIONS = 60
-_FARTHEST = 20.0
-"""No log strength is this far from another: it is on its way to infinity."""
-_LARGEST_STEP = 4.0
+"""The outcomes of a choice: the first arm wins, a tie, the second arm wins."""
+_MAX_ITERATIONS = 60
+# A log strength beyond this is on its way to infinity.
+_MAX_LOG_STRENGTH = 20.0
+# Full Newton steps can overshoot where an arm nearly always wins.
+_MAX_STEP = 4.0
 
 
 @dataclass(frozen=True)
 class Meetings:
-    """What can meet what: arrays run over kinds of meeting."""
+    """The kinds of comparison (two arms, and their sides); all arrays are (meetings,)."""
 
     first: NDArray[np.intp]
     second: NDArray[np.intp]
     left: Floats
-    """1 where the first stands on the left, −1 where on the right, 0 where nobody knows."""
+    """1 where the first arm is on the left, −1 where it is on the right, 0 where that is unknown."""
     n_arms: int
 
 
 @dataclass(frozen=True)
 class Strengths:
-    """Fits to any number of tables of counts at once; arrays run over tables."""
+    """Fits to several tables of counts at once."""
 
     log_strength: Floats
-    """(tables, arms), the first arm's being 0; NaN where a table has no maximum."""
+    """(tables, arms), 0 for the first arm; NaN where a table has no maximum."""
     log_tie: Floats | None
     """log τ; (tables,)."""
     side: Floats | None
-    """s, what standing on the left adds to the log odds of winning; (tables,)."""
+    """s, the increase of the log odds of winning on the left; (tables,)."""
     log_likelihood: Floats
     """(tables,)"""
 
 
 def has_maximum(meetings: Meetings, counts: Floats) -> bool:
-    """Say whether there is a finite fit: whoever is split off has won from, and lost to, the others.
+    """Return whether the maximum-likelihood estimate is finite (Ford 1957).
 
-    A tie counts both ways.
+    It is finite if, for every split of the arms into two groups, some arm of each group has beaten one of the
+    other: the graph of wins is strongly connected. A tie counts as a win for both.
     """
     wins = counts[:, FIRST] + counts[:, TIE]
     losses = counts[:, SECOND] + counts[:, TIE]
@@ -78,34 +82,38 @@ def fit_strengths(meetings: Meetings, counts: Floats, *, ties: bool, sides: bool
     each meeting and the columns of `_design`, and without ties to ``BradleyTerry2::BTm``.
 
     Args:
-        meetings: What met what.
-        counts: (tables, meetings, 3): how often the first won, neither, the second; any weights.
-        ties: Whether τ is fitted; without it ties must have no counts.
+        meetings: The kinds of comparison.
+        counts: (tables, meetings, 3): wins of the first arm, ties, wins of the second; any weights.
+        ties: Whether τ is fitted; otherwise ties must have no counts.
         sides: Whether s is fitted.
     """
     design = _design(meetings, ties=ties, sides=sides)  # meeting outcome parameter
     totals = counts.sum(axis=2)  # table meeting
     point = np.zeros((counts.shape[0], design.shape[2]))
     identity = np.eye(design.shape[2]) * 1e-10
-    for _ in range(_ITERATIONS):
+    for _ in range(_MAX_ITERATIONS):
         share = _shares(design, point, ties=ties)  # table meeting outcome
         expected = np.einsum("tmo,mop->tmp", share, design)
         slope = np.einsum("tmo,mop->tp", counts, design) - np.einsum("tm,tmp->tp", totals, expected)
         square = np.einsum("tm,tmo,mop,moq->tpq", totals, share, design, design, optimize=True)
         square -= np.einsum("tm,tmp,tmq->tpq", totals, expected, expected, optimize=True)
         size = np.maximum(totals.sum(axis=1), 1.0)[:, None]
+        # Divided by the number of choices, so that the small ridge that keeps a singular table solvable has
+        # the same relative size in all tables.
         step = np.linalg.solve(square / size[..., None] + identity, (slope / size)[..., None])[..., 0]
-        point = np.clip(point + np.clip(step, -_LARGEST_STEP, _LARGEST_STEP), -2 * _FARTHEST, 2 * _FARTHEST)
+        point = np.clip(
+            point + np.clip(step, -_MAX_STEP, _MAX_STEP), -2 * _MAX_LOG_STRENGTH, 2 * _MAX_LOG_STRENGTH
+        )
         if np.abs(step).max(initial=0.0) < 1e-12:
             break
     share = _shares(design, point, ties=ties)
     with np.errstate(divide="ignore"):
         log_share = np.where(counts > 0, np.log(np.maximum(share, np.finfo(float).tiny)), 0.0)
-    ran_off = np.abs(point).max(axis=1) > _FARTHEST
-    point = np.where(ran_off[:, None], np.nan, point)
+    diverged = np.abs(point).max(axis=1) > _MAX_LOG_STRENGTH
+    point = np.where(diverged[:, None], np.nan, point)
     n_free = meetings.n_arms - 1
     return Strengths(
-        log_strength=np.column_stack([np.where(ran_off, np.nan, 0.0), point[:, :n_free]]),
+        log_strength=np.column_stack([np.where(diverged, np.nan, 0.0), point[:, :n_free]]),
         log_tie=point[:, n_free] if ties else None,
         side=point[:, -1] if sides else None,
         log_likelihood=(counts * log_share).sum(axis=(1, 2)),
@@ -113,7 +121,10 @@ def fit_strengths(meetings: Meetings, counts: Floats, *, ties: bool, sides: bool
 
 
 def _design(meetings: Meetings, *, ties: bool, sides: bool) -> Floats:
-    """Lay out what an outcome of a meeting takes of λ of all arms but the first, of log τ, and of s."""
+    """Return the coefficients of λ (without the first arm), log τ and s in the utility of each outcome.
+
+    (meetings, outcomes, parameters).
+    """
     strength = np.zeros((meetings.first.size, 3, meetings.n_arms))
     at = np.arange(meetings.first.size)
     strength[at, FIRST, meetings.first] = 1.0

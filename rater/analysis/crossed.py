@@ -1,9 +1,10 @@
 """The crossed random-effects t test (quasi-F with Satterthwaite degrees of freedom) on cell scores.
 
 Estimand: the mean cell score (first arm minus second) over the populations of raters, prompts and
-completions. Assumptions: raters and prompts are samples of what is claimed about, and their effects are
-independent of one another. What it holds: false positives of 5 % ± 1 with 12 raters or more, fewer below
-(STATISTICS.md section 2).
+completions. Assumptions: raters and prompts are samples from the populations of the claim, with independent
+random effects. Measured type I error at alpha = .05: 4 to 6 % with 12 raters or more, less with fewer
+(STATISTICS.md section 2). No Python package has the quasi-F test with this floor, or the weighted REML test
+(see `rater.analysis.reml`).
 """
 
 import math
@@ -51,10 +52,11 @@ REML_REFERENCE = (
     "Kuznetsova, Brockhoff & Christensen 2017, J. Stat. Softw. 82(13)"
 )
 
+# Below this alpha, as at an early interim look, a warning asks for at least 6 raters and prompts: with fewer
+# the far tail of the test is too heavy (measured in `_few`).
 _SMALL_ALPHA, _ENOUGH = 0.02, 6
-"""At a level below the first, as an early look has, the test wants so many raters and prompts."""
-LEAST_DF = 0.1
-"""Below, the likelihood is not curved downwards where it is highest, and an interval would have no ends."""
+# With fewer degrees of freedom the likelihood is hardly curved at its maximum, and an interval is unbounded.
+MIN_INFORMATIVE_DF = 0.1
 
 
 @dataclass(frozen=True)
@@ -65,28 +67,28 @@ class CellScores:
     prompt: NDArray[np.intp]
     values: NDArray[np.float64]
     weight: NDArray[np.float64]
-    """Each cell's variance is that of the residual over this."""
+    """The variance of a cell is the residual variance divided by its weight."""
     n: Counts
     """`cells` is the length of the arrays."""
 
 
 @dataclass(frozen=True)
 class About:
-    """What a two-way t is about, for its result."""
+    """The labels of a two-way t test, for its result."""
 
     test: str
     estimand: str
     score: Score
     name: str
-    """What one cell's number is called: ``net superiority``."""
+    """The name of a cell's number: ``net superiority``."""
     claim: str = CLAIM
     bounds: Bounds | None = None
-    """Between what the mean must be, where that is known."""
+    """The range of the mean, where it is known."""
 
 
 @dataclass(frozen=True)
 class _Spread:
-    """How sure the mean is, and by which method."""
+    """The estimate with its standard error, degrees of freedom and method."""
 
     estimate: float
     standard_error: float
@@ -102,15 +104,15 @@ def two_way_t(
 ) -> Outcome:
     """Test whether the mean cell score differs from 0, over raters and prompts.
 
-    A complete table with equal counts takes the closed form (`quasi_f`); any other the weighted REML
-    (`rater.analysis.reml`), which equals it on complete tables where both variance components are positive.
+    A complete table with equal counts uses the closed form (`quasi_f`), any other one weighted REML
+    (`rater.analysis.reml`). The two are equal on complete tables where both variance components are positive.
 
-    ``bounds`` are those of the difference in scale points; the interval ends there. In R, for a table that is
-    not complete: ``lmerTest::lmer(score ~ 1 + (1|rater) + (1|prompt), weights = w)``.
+    ``bounds`` is the range of the difference in scale points; the interval is clipped to it. In R, for a
+    table that is not complete: ``lmerTest::lmer(score ~ 1 + (1|rater) + (1|prompt), weights = w)``.
     """
-    told = estimand(score, cells.contrast, pairwise=cells.is_pairwise)
+    description = estimand(score, cells.contrast, pairwise=cells.is_pairwise)
     possible = DIFFERENCE if score == "net_superiority" else bounds
-    about = About(TEST, told, score, SCORES[score], bounds=possible)
+    about = About(TEST, description, score, SCORES[score], bounds=possible)
     if cells.no_cells:
         return NotEstimable(test=TEST, score=score, reason=cells.no_cells, n=cells.n)
     scores = CellScores(cells.rater, cells.prompt, cells.score(score), cells.weight, cells.n)
@@ -118,7 +120,7 @@ def two_way_t(
 
 
 def crossed_t(scores: CellScores, about: About, *, alpha: float, warnings: tuple[str, ...] = ()) -> Outcome:
-    """Test whether the mean of any numbers on rater × prompt cells differs from 0; see `two_way_t`."""
+    """Test whether the mean of the scores of rater × prompt cells differs from 0; see `two_way_t`."""
     mean = float(scores.values.mean()) if scores.values.size else None
     spread = _estimate_spread(scores, about)
     if isinstance(spread, NoFit):
@@ -150,22 +152,25 @@ def crossed_t(scores: CellScores, about: About, *, alpha: float, warnings: tuple
 
 
 def too_few_df(df: float) -> tuple[str, ...]:
-    """Return the warning of a t test whose degrees of freedom are too few to be used."""
+    """Return a warning if a t test has too few degrees of freedom to be used."""
     if df >= MIN_DF:
         return ()
-    says = (
+    warning = (
         f"the test has fewer than {MIN_DF:g} degrees of freedom ({round_down(df)}), so there is no usable "
-        "interval, and its p decides nothing; the JSON has both"
+        "interval, and its p must not be used for a decision; the JSON has both"
     )
-    return (says,)
+    return (warning,)
 
 
 def quasi_f(table: NDArray[np.float64]) -> tuple[float, float]:
-    """Compute the standard error of a complete table's mean and its degrees of freedom.
+    """Return the standard error and degrees of freedom of the mean of a complete table (raters, prompts).
 
-    With mean squares of raters (rows), prompts (columns) and the rest, q = MS_R + MS_P − MS_E and
-    V = max(q, MS_R, MS_P): SE = sqrt(V / RP), and Satterthwaite's df of q, or of the mean square that is V.
-    The floor keeps the test from claiming less variance than a one-way test would see.
+    With R raters and P prompts, E[MS_R] = s_e + P s_r, E[MS_P] = s_e + R s_p and E[MS_E] = s_e, so the
+    variance of the mean, s_r / R + s_p / P + s_e / (RP), is estimated by q / (RP) with q = MS_R + MS_P −
+    MS_E. Its degrees of freedom are Satterthwaite's for q. The floor V = max(q, MS_R, MS_P) keeps the test
+    from assuming less variance than either one-way test; where it applies, the degrees of freedom are those
+    of that mean square. References: Clark 1973, J. Verbal Learn. Verbal Behav. 12:335–359; Cornfield & Tukey
+    1956, Ann. Math. Stat. 27:907–949.
     """
     n_raters, n_prompts = table.shape
     mean = table.mean()
@@ -184,15 +189,15 @@ def quasi_f(table: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _estimate_spread(scores: CellScores, about: About) -> _Spread | NoFit:
-    """Estimate the mean and its standard error, or return why that cannot be."""
+    """Estimate the mean and its standard error; return the reason if that is impossible."""
     reason = _why_not(scores, about)
     if reason:
         return NoFit(reason)
     spread = _balanced(scores) if _is_balanced(scores) else _unbalanced(scores)
-    if isinstance(spread, _Spread) and spread.df < LEAST_DF:
+    if isinstance(spread, _Spread) and spread.df < MIN_INFORMATIVE_DF:
         return NoFit(
             f"the likelihood of the variances of the {scores.n.cells} rater × prompt cells is hardly curved "
-            "at its maximum, so nothing says how sure they are"
+            "at its maximum, so their precision is unknown"
         )
     return spread
 
@@ -208,7 +213,7 @@ def _why_not(scores: CellScores, about: About) -> str:
     if np.ptp(scores.values) < 1e-9:
         return (
             f"all {scores.n.cells} rater × prompt cells have the same {about.name} ({scores.values[0]:.4g}), "
-            "so nothing says how much it varies"
+            "so its variance cannot be estimated"
         )
     return ""
 
@@ -222,20 +227,21 @@ def _balanced(scores: CellScores) -> _Spread | NoFit:
     table = np.empty((scores.n.raters, scores.n.prompts))
     table[scores.rater, scores.prompt] = scores.values
     standard_error, df = quasi_f(table)
-    # All raters have one mean and all prompts too: what is left of a variance is rounding noise.
+    # If all raters have the same mean and all prompts too, the variance consists of rounding noise.
     if standard_error < 1e-9:
         return NoFit(
             f"all raters have the same mean of their {scores.n.cells} cells and all prompts too, "
-            "so nothing says how much they differ"
+            "so their variance cannot be estimated"
         )
     mean = float(scores.values.mean())
     return _Spread(mean, standard_error, df, QUASI_F, QUASI_F_REFERENCE, {"table": "complete"})
 
 
 def free_components(n: Counts) -> tuple[bool, bool]:
-    """Say which variances (raters, prompts) can be estimated.
+    """Return which variances (raters, prompts) can be estimated.
 
-    A rater with one cell cannot be told from that cell's residual; if all have one, the residual is left.
+    If every rater has one cell, the variance of raters is confounded with the residual, and only the residual
+    is estimated; the same for prompts.
     """
     return n.raters < n.cells, n.prompts < n.cells
 
@@ -247,7 +253,7 @@ def _unbalanced(scores: CellScores) -> _Spread | NoFit:
         return fit
     variances = {"raters": fit.rater_variance, "prompts": fit.prompt_variance}
     warnings = [
-        f"each of the {noun} has one cell: differences between {noun} are counted as residual"
+        f"each of the {noun} has one cell: differences between {noun} are part of the residual"
         for noun, allowed in zip(variances, free, strict=True)
         if not allowed
     ]
@@ -268,15 +274,16 @@ def _unbalanced(scores: CellScores) -> _Spread | NoFit:
 
 
 def _few(n: Counts, alpha: float) -> list[str]:
-    """Warn of two or three raters or prompts, where the floor of the variance is itself a guess.
+    """Warn about two or three raters or prompts, with which even the floor of the variance is imprecise.
 
     Measured with tests/benchmarks/validity.py, 2 raters × 20 prompts, rater × arm SD 1: p < .05 in 11.1 %
     of 800 studies without an effect; with 3 raters 6.2 %. In 4,000 studies of 3 raters with strong rater
     slopes it was 6.0 % in complete tables and 6.9 % ± 0.6 with one cell missing.
 
-    Far out Satterthwaite's t is no t with so few: of 60,000 tables of normal cells × 12 prompts, rater SD as
-    large as the residual's, prompt SD .2 of it, p was below .01, .003 and .001 in 2.4, 5.5 and 12 times as
-    many with 3 raters, 1.4, 2.4 and 5 times with 4, and 1.0, 1.2 and 1.4 times with 6.
+    In the far tail Satterthwaite's approximation fails with so few: in 60,000 normal tables with 12 prompts,
+    a rater SD equal to the residual's and a prompt SD of .2 of it, p was below .01, .003 and .001 in 2.4, 5.5
+    and 12 times the nominal number with 3 raters, 1.4, 2.4 and 5 times with 4, and 1.0, 1.2 and 1.4 times
+    with 6.
     """
     warnings = [
         f"with only 2 {noun}s p can be too small: where the effect differs much from {noun} to {noun}, "

@@ -12,37 +12,36 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from rater.analysis.plan import Planned, PlannedContrast
 from rater.analysis.results import Outcome, Result
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust so that the chance of any false positive in the family stays below alpha.
+    """Return p-values adjusted by Holm's method, which controls the family-wise error rate.
 
-    With p sorted upwards, the i-th of m becomes the largest of (m − j + 1) p_j over j ≤ i, at most 1. In R:
-    ``p.adjust(p, "holm")``. Reference: Holm 1979, Scand. J. Stat. 6:65–70.
+    With p in ascending order, the i-th of m becomes the largest of (m − j + 1) p_j over j ≤ i, at most 1.
+    scipy does not have this method. In R: ``p.adjust(p, "holm")``. Reference: Holm 1979, Scand. J. Stat.
+    6:65–70.
     """
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p, kind="stable")
-    grown = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1))
+    # The running maximum keeps adjusted p-values in the order of the raw ones (a step-down procedure).
+    stepped = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1))
     adjusted = np.empty(p.size)
-    adjusted[order] = np.minimum(grown, 1.0)
+    adjusted[order] = np.minimum(stepped, 1.0)
     return [float(value) for value in adjusted]
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Adjust so that the expected share of false ones among the findings stays below alpha.
+    """Return p-values adjusted by Benjamini and Hochberg's method, which controls the false discovery rate.
 
-    With p sorted upwards, the i-th of m becomes the smallest of m p_j / j over j ≥ i. In R: ``p.adjust(p,
-    "BH")``. Reference: Benjamini & Hochberg 1995, J. R. Stat. Soc. B 57:289–300.
+    In R: ``p.adjust(p, "BH")``. Reference: Benjamini & Hochberg 1995, J. R. Stat. Soc. B 57:289–300.
     """
+    # scipy works in place and fails for integers, such as a list of p-values that are all 1.
     p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
-    scaled = p[order] * p.size / np.arange(1, p.size + 1)
-    adjusted = np.empty(p.size)
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
-    return [float(value) for value in adjusted]
+    return [float(value) for value in stats.false_discovery_control(p, method="bh")]
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,8 @@ from scipy import optimize
 from rater.analysis.answer_scale import Judged, ends_of, is_pairwise
 from rater.analysis.contrast_data import first_showings, judged_only
 from rater.analysis.crossed import compare, free_components
-from rater.analysis.ordinal.clmm import fit_clmm
-from rater.analysis.ordinal.levels import fit_levels
-from rater.analysis.ordinal.model import CannotFitError
+from rater.analysis.ordinal.clmm import fit_clmm, fit_levels
+from rater.analysis.ordinal.design import CannotFitError
 from rater.analysis.prepare import tell_texts_apart
 from rater.analysis.quality import Judgements, first_judgements
 from rater.analysis.read_ratings import load_table, read

@@ -1,10 +1,21 @@
-"""Fit the crossed random-effects model of cell scores by restricted maximum likelihood.
+"""Restricted maximum likelihood (REML) for the crossed random-effects model of cell scores.
 
-The model is M_rp = mu + a_r + b_p + e_rp with Var(a) = s_r, Var(b) = s_p and Var(e) = s_e / w_rp. Its
-covariance over s_e is V = K + t_p Z_p Z_p' with K = W⁻¹ + t_r Z_r Z_r' and the ratios t_r = s_r / s_e, t_p
-= s_p / s_e. K is block-diagonal over raters, so raters are eliminated in closed form and only a prompts ×
-prompts system is solved; where there are more prompts than raters, the two change places. One evaluation
-costs long × short², and nothing of long × long is ever built.
+The model is M_rp = μ + a_r + b_p + e_rp with Var(a) = s_r, Var(b) = s_p and Var(e) = s_e / w_rp. Its
+covariance is s_e V with V = K + t_p Z_p Z_p', K = W⁻¹ + t_r Z_r Z_r' and the ratios t_r = s_r / s_e and
+t_p = s_p / s_e. With s_e profiled out, −2 × the REML log-likelihood of n cells is, up to a constant,
+
+    d(t) = (n − 1) log(y'Qy / (n − 1)) + log|V| + log(1'V⁻¹1),   Q = V⁻¹ − V⁻¹1 1'V⁻¹ / 1'V⁻¹1
+
+(Bates et al. 2015, section 3.4; Q projects out the mean). Its derivative by a ratio t_j is
+tr(Q Z_j Z_j') − y'Q Z_j Z_j'Q y / s_e, since ∂V/∂t_j = Z_j Z_j'.
+
+K is block-diagonal over raters, so raters are eliminated in closed form (Sherman–Morrison) and only a prompts
+× prompts system is solved (Woodbury); with more prompts than raters the two swap roles. An evaluation costs
+long × short² operations, where long and short are the larger and the smaller of the two numbers of levels; no
+long × long matrix is built.
+
+statsmodels' MixedLM did not converge on the reference data with crossed effects and has no correction of the
+degrees of freedom (STATISTICS.md section 4), and no other Python package fits this model by REML.
 """
 
 from dataclasses import dataclass
@@ -15,30 +26,31 @@ from scipy.optimize import minimize
 
 Floats = NDArray[np.float64]
 
+# Starting points of the search, as t / (1 + t) of the two ratios. Those after the first are used only when a
+# search stopped short of the minimum.
 _STARTS = ((0.2, 0.2), (0.3, 0.05), (0.05, 0.3), (0.02, 0.02), (0.6, 0.6), (0.6, 0.02), (0.02, 0.6))
-"""Where the search begins, as t / (1 + t) of the two ratios; all but the first only after a false stop."""
+# A search that ends this close to its boundary has ended on it, up to rounding: the component is 0.
 _ZERO = 1e-12
-"""A search that ends this near to its boundary has ended there, but for rounding: the component is 0."""
-_FLAT = 1e-3
-"""The largest slope of the deviance at its minimum, as a share of the short factor's number of levels."""
+# Maximum slope of the deviance at its minimum, as a share of the number of levels of the short factor.
+_MAX_SLOPE = 1e-3
+# Deviances closer than this are equal: along a ridge towards a residual of 0 they fall ever more slowly.
 _SAME = 1e-3
-"""Deviances nearer than this are equal: along a ridge towards no residual they fall ever more slowly."""
+# Ratios of the two components at which a ridge is searched for.
 _RIDGE = (0.6, 0.4, 0.25, 0.15, 0.1, 0.05, 0.02, 0.01)
-"""Ratios of the two components at which a ridge is looked for."""
+# With a component this many times the residual variance, the residual is only rounding error.
 _NEGLIGIBLE_RESIDUAL = 1e4
-"""A component so many times the residual variance explains the cells but for rounding."""
-LARGEST_RATIO = 1e6
-"""Where a ratio grows up to here, the residual variance is 0 as far as double precision can tell."""
+# Where a ratio grows up to here, the residual variance is 0 within double precision.
+MAX_RATIO = 1e6
 
 
 @dataclass(frozen=True)
 class NoFit:
-    """The reason why the model could not be fitted, to complete "not estimable, because …"."""
+    """The reason why the model cannot be fitted; it completes "not estimable, because …"."""
 
     reason: str
 
 
-NO_RESIDUAL = NoFit("raters and prompts explain every cell exactly, so nothing is left to compare them with")
+NO_RESIDUAL = NoFit("raters and prompts explain every cell exactly, so the residual variance is 0")
 NOT_CONVERGED = NoFit("the likelihood of the variances could not be maximised: the search did not converge")
 
 
@@ -63,14 +75,22 @@ def fit_reml(
     *,
     free: tuple[bool, bool],
 ) -> RemlFit | NoFit:
-    """Fit the model to cells; ``free`` says which of the two components (rater, prompt) are estimated.
-
-    Without a fit where raters and prompts explain every cell exactly (the likelihood then has no maximum), or
-    where the search does not converge from any of several starting points.
+    """Fit the model to cells. Costs 10 to 30 evaluations.
 
     Equal to R's ``lmerTest::lmer(score ~ 1 + (1|rater) + (1|prompt), weights = weight)``. References: Bates,
     Mächler, Bolker & Walker 2015, J. Stat. Softw. 67(1); for the degrees of freedom Kuznetsova, Brockhoff &
-    Christensen 2017, J. Stat. Softw. 82(13). Takes 10 to 30 evaluations.
+    Christensen 2017, J. Stat. Softw. 82(13).
+
+    Args:
+        rater: (cells,), codes from 0 without gaps.
+        prompt: (cells,), codes from 0 without gaps.
+        score: (cells,)
+        weight: (cells,), above 0; the variance of a cell's error is inversely proportional to it.
+        free: Whether the variances of raters and of prompts are estimated; the others are 0.
+
+    Returns:
+        The fit, or the reason why there is none: raters and prompts explain every cell exactly, so that the
+        likelihood has no maximum, or the search converges from none of several starting points.
     """
     swap = prompt.max() > rater.max()
     long, short = (prompt, rater) if swap else (rater, prompt)
@@ -94,21 +114,22 @@ def fit_reml(
 
 
 def _minimise(weights: Floats, scores: Floats, free: tuple[bool, bool]) -> Floats | NoFit:
-    """Find the ratios of least deviance, searching over t / (1 + t), which is bounded and evenly scaled.
+    """Return the ratios that minimise the deviance, searching over t / (1 + t), which is bounded.
 
     L-BFGS-B can stop where the deviance does not change within rounding along its search direction, although
     its gradient is large (in 100 raters × 6 prompts with gaps, 2 of 12,400 fits stopped 3.9 above the
-    optimum). So the gradient is checked, and the search begins again from other places until it vanishes.
+    optimum). So the gradient is checked, and the search is repeated from other points until it vanishes.
     """
 
     def deviance(shares: Floats) -> tuple[float, Floats]:
         fit = _Fit(weights, scores, shares / (1 - shares))
+        # Chain rule: dt / d(share) = 1 / (1 − share)².
         return fit.deviance, fit.slopes / (1 - shares) ** 2
 
-    largest = LARGEST_RATIO / (1 + LARGEST_RATIO)
+    largest = MAX_RATIO / (1 + MAX_RATIO)
     best, lowest = None, np.inf
     for start in _STARTS:
-        found = minimize(
+        search = minimize(
             deviance,
             [share if allowed else 0.0 for share, allowed in zip(start, free, strict=True)],
             jac=True,
@@ -116,10 +137,10 @@ def _minimise(weights: Floats, scores: Floats, free: tuple[bool, bool]) -> Float
             bounds=[(0.0, largest if allowed else 0.0) for allowed in free],
             options={"ftol": 1e-15, "gtol": 1e-9, "maxiter": 200},
         )
-        shares = np.where(found.x < _ZERO, 0.0, found.x)
+        shares = np.where(search.x < _ZERO, 0.0, search.x)
         ratios = np.asarray(shares / (1 - shares), dtype=np.float64)
-        if found.fun < lowest:
-            best, lowest = ratios, found.fun
+        if search.fun < lowest:
+            best, lowest = ratios, search.fun
         if is_stationary(weights, scores, ratios, free) or ratios.max() > _NEGLIGIBLE_RESIDUAL:
             break
     assert best is not None  # noqa: S101 (a deviance is a number)
@@ -129,36 +150,39 @@ def _minimise(weights: Floats, scores: Floats, free: tuple[bool, bool]) -> Float
 
 
 def _has_no_residual(weights: Floats, scores: Floats, free: tuple[bool, bool], lowest: float) -> bool:
-    """Return whether the deviance falls without end towards a residual variance of 0.
+    """Return whether the deviance decreases without limit towards a residual variance of 0.
 
-    It does so towards a corner, which the search may not have seen; or, where there are no more cells than
-    levels, so that raters and prompts can explain every cell, along a ridge of both components.
+    It can do so towards a corner, which the search may have missed. With no more cells than levels, where
+    raters and prompts can explain every cell, it can also do so along a ridge of both components.
     """
     directions = [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
     if np.count_nonzero(weights) <= sum(weights.shape):
         directions += [pair for share in _RIDGE for pair in ((1.0, share), (share, 1.0))]
-    ratios = [np.multiply(free, direction) * LARGEST_RATIO for direction in directions]
+    ratios = [np.multiply(free, direction) * MAX_RATIO for direction in directions]
     return any(_Fit(weights, scores, each).deviance <= lowest + _SAME for each in ratios if each.any())
 
 
 def is_stationary(weights: Floats, scores: Floats, ratios: Floats, free: tuple[bool, bool]) -> bool:
     """Return whether the deviance's projected gradient vanishes: no free ratio can lower it.
 
-    Slopes are taken by log(1 + t), in which the deviance is evenly curved; a ratio of 0 may only rise. The
-    curvature is of the order of the number of levels, so a slope of 1e-3 of that leaves a deviance that is
-    at most about 1e-6 of it above the optimum.
+    Slopes are taken by log(1 + t), in which the curvature of the deviance is about constant and of the order
+    of the number of levels m. A slope of ε m then leaves a deviance of at most about ε² m / 2 above the
+    optimum, 1e-6 m with ε = 1e-3. At a ratio of 0 only a negative slope counts.
     """
     fit = _Fit(weights, scores, ratios)
     slopes = fit.slopes * (1 + ratios)
     projected = np.where(ratios > 0, slopes, np.minimum(slopes, 0.0))[np.asarray(free)]
-    return bool(np.all(np.abs(projected) <= _FLAT * min(weights.shape)))
+    return bool(np.all(np.abs(projected) <= _MAX_SLOPE * min(weights.shape)))
 
 
 class _Covariance:
     """V at one pair of ratios, in the blocks that solving with it needs.
 
-    Z'K⁻¹Z is diag(e) for (long, long), f for (long, short) and a for (short, short); with
-    q = t_short (I + t_short a)⁻¹, Z'V⁻¹Z is diag(e) − f q f', f inverse and a inverse.
+    Within a long level with weights w, Sherman–Morrison gives K⁻¹ = W − t ww' / (1 + t Σw). So the blocks of
+    Z'K⁻¹Z are diag(e) for (long, long), f for (long, short) and a for (short, short). Woodbury gives
+    V⁻¹ = K⁻¹ − K⁻¹Z_s q Z_s'K⁻¹ with q = t_short (I + t_short a)⁻¹, so the blocks of Z'V⁻¹Z are
+    diag(e) − f q f', f (I + t_short a)⁻¹ and a (I + t_short a)⁻¹. By the determinant lemma
+    log|V| = log|W⁻¹| + Σ log(1 + t Σw) + log|I + t_short a|; the first term is constant and left out.
     """
 
     def __init__(self, weights: Floats, ratios: Floats) -> None:
@@ -174,27 +198,27 @@ class _Covariance:
         self.log_determinant = float(np.linalg.slogdet(grown)[1] - np.log(self.shrink).sum())
 
     def half(self, table: Floats) -> tuple[Floats, Floats]:
-        """Z'K⁻¹x, by long and by short factor."""
+        """Return Z'K⁻¹x by long and by short factor; (long, short) → (long,), (short,)."""
         weighted = self.weights * table
         rows = self.shrink * weighted.sum(axis=1)
         return rows, weighted.sum(axis=0) - self.t_long * self.weights.T @ rows
 
     def whole(self, table: Floats) -> tuple[Floats, Floats]:
-        """Z'V⁻¹x, by long and by short factor; either sums to 1'V⁻¹x."""
+        """Return Z'V⁻¹x by long and by short factor; each sums to 1'V⁻¹x."""
         rows, columns = self.half(table)
         return rows - self.f @ (self.q @ columns), self.inverse @ columns
 
     def square(self, table: Floats) -> float:
-        """x'V⁻¹x."""
+        """Return x'V⁻¹x."""
         rows, columns = self.half(table)
         within = (self.weights * table**2).sum() - self.t_long * (rows / self.shrink) @ rows
         return float(within - columns @ self.q @ columns)
 
 
 class _Fit:
-    """The weighted mean and the REML deviance at one pair of ratios, with what their derivatives are made of.
+    """The weighted mean, the REML deviance and the parts of its derivatives at one pair of ratios.
 
-    Q is V⁻¹ with the mean projected out: V⁻¹ − V⁻¹1 1'V⁻¹ / 1'V⁻¹1. Pairs run over (long, short).
+    Q is as in the module's docstring. Pairs run over (long, short).
     """
 
     def __init__(self, weights: Floats, scores: Floats, ratios: Floats) -> None:
@@ -203,7 +227,7 @@ class _Fit:
         self.g = v.whole(np.ones_like(weights))  # Z'V⁻¹1
         self.precision = float(self.g[1].sum())  # 1'V⁻¹1
         self.mean = float(v.whole(scores)[1].sum()) / self.precision
-        # About the mean, so that no digits are lost where the mean is large against the spread.
+        # Centred on the mean, so that no digits are lost where the mean is much larger than the spread.
         centred = np.where(weights > 0, scores - self.mean, 0.0)
         self.u = v.whole(centred)  # Z'Qy
         rss = max(v.square(centred), np.finfo(float).tiny)
@@ -239,10 +263,13 @@ class _Fit:
 
 
 def _satterthwaite(fit: _Fit, ratios: Floats) -> float:
-    """Compute 2 Var² / (d' I⁻¹ d), d the derivatives of the mean's variance Var, I the observed information.
+    """Return Satterthwaite's degrees of freedom 2 Var² / (d' I⁻¹ d).
 
-    Var and the log-likelihood's gradient are homogeneous in (s_long, s_short, s_e), V being linear in them;
-    so the derivatives by s_e follow from those by the other two, and no cells × cells matrix is needed.
+    d is the gradient of the variance Var of the mean by the variances (s_long, s_short, s_e), and I their
+    observed information. The covariance is linear in the variances, so Var is homogeneous of degree 1, and
+    the two terms of the log-likelihood's gradient, −tr(QV_j) / 2 and y'QV_jQy / 2, are of degrees −1 and −2.
+    By Euler's theorem Σ s_j ∂f/∂s_j = degree × f, so derivatives by s_e follow from those by the other two
+    variances, and no cells × cells matrix is needed.
     """
     s_e, total = fit.residual_variance, fit.n_cells - 1
     s = ratios * s_e
@@ -260,6 +287,7 @@ def _satterthwaite(fit: _Fit, ratios: Floats) -> float:
     form_e = (total - ratios @ fit.pulls / s_e) / s_e
     information[2, 2] = (form_e - trace_e / 2 - information[2, :2] @ s) / s_e
 
+    # A component on its boundary has no information of its own; lmerTest leaves it out as well.
     kept = np.flatnonzero([*(ratios > 0), True])
     d = derivatives[kept]
     return float(2 * variance**2 / (d @ np.linalg.solve(information[np.ix_(kept, kept)], d)))

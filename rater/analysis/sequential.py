@@ -3,6 +3,9 @@
 A spending function gives the cumulative alpha that may be spent at each information fraction, here the share
 of the planned answers; number and timing of the interim analyses need not be fixed in advance. Each analysis
 tests, and reports repeated confidence intervals, at its own level, and all of them together keep alpha.
+
+Kept instead of a library: rpact and gsDesign are R packages, and no maintained Python package computes these
+boundaries. They equal rpact 3.3 to 1e-3 (tests/data/stats/sequential.json).
 """
 
 from collections.abc import Sequence
@@ -19,21 +22,22 @@ from rater.study.analysis_plan import Looks, Spending
 
 Floats = NDArray[np.float64]
 
-_NODES, _MOST_NODES = 300, 2_000
-"""Gauss–Legendre nodes of each look; more change no boundary in its sixth digit, unless so little is new to a
-look that it spreads scores by less than the nodes are apart."""
-_LEAST_STEP = 1 / 30_000
-"""Less that is new to a look, as a share of what was there, counts as so much: nodes are no closer. A look
-that is taken to be less like the one before has, if anything, a boundary too far out."""
-_FARTHEST = 9.0
-"""Beyond so many standard deviations a normal density is 0 to double precision."""
+# Gauss–Legendre nodes per look. More nodes change no boundary in its sixth digit, unless a look has so little
+# new information that the density between two looks is narrower than the distance of the nodes.
+_MIN_NODES, _MAX_NODES = 300, 2_000
+# Minimum increase of the information between two looks, as a share of it: smaller increases are raised to
+# this, because nodes cannot be closer. That makes two looks less correlated than they are, and so the
+# boundary, if anything, conservative.
+_MIN_INCREASE = 1 / 30_000
+# Beyond this number of standard deviations the tail of a normal distribution is below 1e-18.
+_MAX_SD = 9.0
 
 
 def spend(how: Spending, share: float, alpha: float) -> float:
-    """Say how much of a one-sided alpha may be spent once this share of the information is in.
+    """Return the one-sided alpha that may be spent at an information fraction t.
 
-    Lan and DeMets' functions: 2 − 2 Φ(z_{α/2} / √t) after O'Brien and Fleming, α ln(1 + (e − 1) t) after
-    Pocock.
+    Lan and DeMets 1983: 2 − 2 Φ(z_{α/2} / √t) approximates the boundaries of O'Brien and Fleming,
+    α ln(1 + (e − 1) t) those of Pocock.
     """
     if how == "obrien-fleming":
         return float(2 * stats.norm.sf(stats.norm.isf(alpha / 2) / np.sqrt(share)))
@@ -41,58 +45,61 @@ def spend(how: Spending, share: float, alpha: float) -> float:
 
 
 def boundaries(information: Sequence[float], spent: Sequence[float]) -> list[float]:
-    """Find the z that each look must exceed, one-sided, for the looks so far to spend so much of alpha.
+    """Return the one-sided critical z of each look, given the cumulative alpha to spend.
 
-    Armitage, McPherson and Rowe's recursion: the density of the score on the paths that no earlier look
-    stopped is carried from look to look by numerical integration. Prompts are shared by all looks, so that
-    increments are positively correlated and the boundaries a little conservative (STATISTICS.md section 9).
-    In R: ``rpact::getDesignGroupSequential(typeOfDesign = "asOF")``. References: Lan & DeMets 1983,
-    Biometrika 70:659–663; Armitage, McPherson & Rowe 1969, J. R. Stat. Soc. A 132:235–244.
+    Recursion of Armitage, McPherson and Rowe: with information I_k, the score S_k = z_k √I_k has independent
+    increments S_k − S_{k−1} ~ N(0, I_k − I_{k−1}) under the null. The density of S_k on the paths that no
+    earlier look stopped, f_k(s) = ∫ f_{k−1}(u) φ((s − u) / √ΔI) / √ΔI du over u below the boundary, is
+    integrated numerically, and the boundary c_k solves P(S_k > c_k, no earlier stop) = alpha spent at look k.
+    Prompts are shared by all looks, so increments are positively correlated and the boundaries slightly
+    conservative (STATISTICS.md section 9). In R: ``rpact::getDesignGroupSequential(typeOfDesign = "asOF")``.
+    References: Lan & DeMets 1983, Biometrika 70:659–663; Armitage, McPherson & Rowe 1969, J. R. Stat. Soc. A
+    132:235–244.
 
     Args:
-        information: How much was there at each look, rising from above 0, in any unit.
-        spent: The one-sided alpha that this look and those before it may spend together, rising from above 0.
+        information: (looks,), the information at each look in any unit, above 0 and increasing.
+        spent: (looks,), the cumulative one-sided alpha at each look, above 0 and increasing.
 
     Raises:
-        ValueError: If one of the two does not rise from above 0, or they are not of one length.
+        ValueError: If one of the two is not above 0 and increasing, or their lengths differ.
     """
     steps, to_spend = np.diff([0.0, *information]), np.diff([0.0, *spent])
     if not steps.size or steps.size != to_spend.size or min(steps.min(), to_spend.min()) <= 0:
         msg = (
             f"information is {list(information)} and spent is {list(spent)}; "
-            "valid: as many of one as of the other, rising from above 0"
+            "both must have the same length, be above 0 and increase"
         )
         raise ValueError(msg)
     steps = np.diff([0.0, *_spaced(information)])
-    at, density = np.zeros(1), np.ones(1)  # before the first look the score is 0
-    finest, found = float(np.sqrt(steps.min())), []
+    # Before the first look the score is 0 with probability 1.
+    at, density = np.zeros(1), np.ones(1)
+    finest, critical = float(np.sqrt(steps.min())), []
     for sd, sd_of_step, alpha in zip(np.sqrt(np.cumsum(steps)), np.sqrt(steps), to_spend, strict=True):
         end = _boundary(at, density, float(sd_of_step), float(alpha))
-        found.append(end / float(sd))
-        nodes = _nodes((-_FARTHEST * float(sd), end), finest)
-        at, density = _carry_on(at, density, float(sd_of_step), nodes)
-    return found
+        critical.append(end / float(sd))
+        nodes = _nodes((-_MAX_SD * float(sd), end), finest)
+        at, density = _propagate(at, density, float(sd_of_step), nodes)
+    return critical
 
 
 def cost_of_looks(sizes: Sequence[int], *, alpha: float = 0.05) -> float:
-    """Say how often looks at these numbers of answers would find, at least once, what is not there.
+    """Return the probability of at least one false positive when testing at each of these numbers of answers.
 
-    Each look tests two-sided at alpha, with no plan for the others. Looks at the same answers again are one
-    look. This is the canonical case, in which the answers between two looks are independent of those before:
-    prompts are shared by all looks, which makes it less (14 % rather than the 19 % computed for ten looks,
-    STATISTICS.md section 9), so read it as "up to". Reference: Armitage, McPherson & Rowe 1969, J. R. Stat.
-    Soc. A 132:235–244, table 2.
+    Each look tests two-sided at alpha without a correction. Repeated looks at the same answers count as one.
+    This assumes independent increments. Prompts are shared by all looks, which makes the true rate lower (14
+    % instead of the computed 19 % for ten looks, STATISTICS.md section 9), so report it as "up to".
+    Reference: Armitage, McPherson & Rowe 1969, J. R. Stat. Soc. A 132:235–244, table 2.
 
     Args:
-        sizes: How many answers there were at each look.
+        sizes: The number of answers at each look.
         alpha: The two-sided level of each look.
 
     Raises:
-        ValueError: If there is no look, or one at no answers.
+        ValueError: If there is no look, or a number is not above 0.
     """
     rising: list[float] = sorted(set(sizes))
     if not rising or rising[0] <= 0:
-        msg = f"sizes are {list(sizes)}; valid: numbers of answers above 0, one for each look"
+        msg = f"sizes are {list(sizes)}; give at least one number of answers, all above 0"
         raise ValueError(msg)
     rising = _spaced(rising)
     steps = np.diff([0.0, *rising])
@@ -100,25 +107,25 @@ def cost_of_looks(sizes: Sequence[int], *, alpha: float = 0.05) -> float:
     at, density = np.zeros(1), np.ones(1)
     for size, step in zip(rising, steps, strict=True):
         end = critical * float(np.sqrt(size))
-        at, density = _carry_on(at, density, float(np.sqrt(step)), _nodes((-end, end), finest))
+        at, density = _propagate(at, density, float(np.sqrt(step)), _nodes((-end, end), finest))
     return float(1 - density.sum())
 
 
 def _spaced(information: Sequence[float]) -> list[float]:
-    """Move looks apart that are closer than can be integrated over."""
+    """Raise increases of the information that are too small for the numerical integration."""
     spaced: list[float] = []
     for there in information:
-        spaced.append(max(there, spaced[-1] * (1 + _LEAST_STEP)) if spaced else there)
+        spaced.append(max(there, spaced[-1] * (1 + _MIN_INCREASE)) if spaced else there)
     return spaced
 
 
 def _boundary(at: Floats, density: Floats, sd: float, to_spend: float) -> float:
-    """Find the score that this look exceeds with the probability that may be spent on it."""
+    """Return the score that this look exceeds with the probability to spend on it."""
 
     def excess(end: float) -> float:
         return float(density @ stats.norm.sf((end - at) / sd) - to_spend)
 
-    return float(optimize.brentq(excess, at.min() - _FARTHEST * sd, at.max() + _FARTHEST * sd, xtol=1e-12))
+    return float(optimize.brentq(excess, at.min() - _MAX_SD * sd, at.max() + _MAX_SD * sd, xtol=1e-12))
 
 
 @cache
@@ -127,18 +134,18 @@ def _unit_nodes(n_nodes: int) -> tuple[Floats, Floats]:
 
 
 def _nodes(ends: tuple[float, float], finest: float) -> tuple[Floats, Floats]:
-    """Lay nodes between the ends, close enough for the smallest spread between two looks."""
+    """Return nodes and weights between the ends, dense enough for the narrowest density between two looks."""
     half = (ends[1] - ends[0]) / 2
-    n_nodes = min(max(_NODES, int(4 * half / finest)), _MOST_NODES)
+    n_nodes = min(max(_MIN_NODES, int(4 * half / finest)), _MAX_NODES)
     nodes, weights = _unit_nodes(n_nodes)
     return ends[0] + (nodes + 1) * half, weights * half
 
 
-def _carry_on(at: Floats, density: Floats, sd: float, nodes: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
-    """Spread the density to the next look's scores that stop nothing; densities include their weights."""
+def _propagate(at: Floats, density: Floats, sd: float, nodes: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Return the density at the next look's scores that do not stop, multiplied by the quadrature weights."""
     scores, weights = nodes
-    spread_out = stats.norm.pdf((scores[:, None] - at) / sd) / sd @ density
-    return scores, spread_out * weights
+    convolved = stats.norm.pdf((scores[:, None] - at) / sd) / sd @ density
+    return scores, convolved * weights
 
 
 SPENDING: dict[Spending, str] = {"obrien-fleming": "O'Brien–Fleming type", "pocock": "Pocock type"}

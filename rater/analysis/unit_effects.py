@@ -1,11 +1,11 @@
 """The difference for each prompt and each rater: raw, tested, and as BLUPs (empirical-Bayes shrinkage).
 
-Raw effects of single prompts scatter too widely: the largest is large partly by luck. The best linear
-unbiased predictions of the cell model (empirical Bayes, from the variances that REML estimates) correct for
-it; the model is that of `rater.analysis.reml`.
+Raw effects of single prompts vary too widely: the largest is large partly by chance. Best linear unbiased
+predictions shrink each of them towards the mean, the more the less information there is about it. The model
+is that of `rater.analysis.reml`, with the variances that REML estimates.
 
 These are exploratory: there are as many of them as prompts and raters, so their p-values are adjusted by
-Benjamini and Hochberg's method, and the shrunken effects are the ones to look at.
+Benjamini and Hochberg's method, and the shrunken effects are the recommended estimates.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Predictions:
-    """For each rater or each prompt, mean + its random effect, and the standard error of that."""
+    """The predicted effects (mean + random effect) of raters or prompts, and standard errors; (levels,)."""
 
     values: Floats
     errors: Floats
@@ -34,7 +34,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Shrunken:
-    """The predictions for raters and prompts; None for a variance that could not be estimated."""
+    """The predictions for raters and for prompts; None where their variance cannot be estimated."""
 
     raters: Predictions | None
     prompts: Predictions | None
@@ -42,11 +42,12 @@ class Shrunken:
 
 
 def shrink(scores: CellScores) -> Shrunken | None:
-    """Predict every rater's and every prompt's effect; None where the model cannot be fitted.
+    """Return the BLUP of the effect of every rater and every prompt; None where the model cannot be fitted.
 
-    Costs one REML fit and long × short² operations. The errors take the variances as known, and so are a
-    little small. In R, for the fit m of `two_way_t`: ``fixef(m) + ranef(m)``. Reference: Henderson 1975,
-    Biometrics 31:423–447, eq. 3.
+    Costs one REML fit and long × short² operations, where long and short are the larger and the smaller of
+    the numbers of raters and prompts. The standard errors take the variances as known, so they are slightly
+    too small. In R, for the fit m of `two_way_t`: ``fixef(m) + ranef(m)``. Reference: Henderson 1975,
+    Biometrics 31:423–447, equation 3.
     """
     if min(scores.n.raters, scores.n.prompts) < 2 or np.ptp(scores.values) < 1e-9:
         return None
@@ -60,21 +61,32 @@ def shrink(scores: CellScores) -> Shrunken | None:
     values = np.zeros_like(weights)
     weights[long, short], values[long, short] = scores.weight, scores.values
     variances = (fit.rater_variance, fit.prompt_variance)
-    found = _solve(weights, values, variances[::-1] if swap else variances, fit.residual_variance)
-    raters, prompts = found[::-1] if swap else found
+    predicted = _solve(weights, values, variances[::-1] if swap else variances, fit.residual_variance)
+    raters, prompts = predicted[::-1] if swap else predicted
     return Shrunken(raters if free[0] else None, prompts if free[1] else None, fit)
 
 
 def _solve(
     weights: Floats, values: Floats, variances: tuple[float, float], residual: float
 ) -> tuple[Predictions, Predictions]:
-    """Solve Henderson's equations for (mean, short factor) with the long factor eliminated.
+    """Solve Henderson's mixed-model equations for (mean, short factor) with the long factor eliminated.
 
-    A variance of 0 has no finite inverse; its effects are all 0, and so are the rows of its factor here.
+    With X = (1, Z_s) for the mean and the short factor, Z_l for the long factor, W the weights and
+    λ = residual / variance of each factor, the equations are
+
+        [ Z_l'WZ_l + λ_l I    Z_l'WX         ] [ u_l       ]   [ Z_l'Wy ]
+        [ X'WZ_l              X'WX + (0, λ_s I) ] [ (μ, u_s) ] = [ X'Wy   ]
+
+    and the inverse of their matrix times the residual variance is the covariance of the prediction errors.
+    The upper left block is diagonal, so eliminating u_l leaves 1 + short equations:
+    S = X'WX + (0, λ_s I) − X'WZ_l D Z_l'WX with D = (Z_l'WZ_l + λ_l I)⁻¹.
+
+    A variance of 0 has no finite λ; D and the scaled rows of its factor are 0, so all its effects are 0.
     """
     long_variance, short_variance = (variance / residual for variance in variances)
+    # Z_l'WX: the sum of the weights of each long level, and its weights.
     fixed = np.column_stack([weights.sum(axis=1), weights])  # long 1+short
-    # shrink: 1 / (sum of weights + residual/variance), which is 0 where the variance is.
+    # D: 1 / (sum of weights + λ), written so that a variance of 0 gives 0.
     shrink_long = long_variance / (1 + long_variance * weights.sum(axis=1))  # long
     right = np.concatenate([[(weights * values).sum()], (weights * values).sum(axis=0)])
     right_long = (weights * values).sum(axis=1)
@@ -83,15 +95,18 @@ def _solve(
     left[0, 0], left[0, 1:], left[1:, 0] = columns.sum(), columns, columns
     left[1:, 1:] = np.diag(columns)
     left -= fixed.T @ (shrink_long[:, None] * fixed)
-    # Scaled by the short factor's standard deviation, so that a variance of 0 gives the identity.
+    # Multiplied from both sides by the short factor's standard deviation, λ_s I becomes the identity; a
+    # variance of 0 needs no special case then.
     scale = np.concatenate([[1.0], np.full(columns.size, np.sqrt(short_variance))])
     left = scale[:, None] * left * scale + np.diag(np.concatenate([[0.0], np.ones(columns.size)]))
     inverse = scale[:, None] * np.linalg.inv(left) * scale  # 1+short 1+short
     solution = inverse @ (right - fixed.T @ (shrink_long * right_long))
     mean, short_effects = solution[0], solution[1:]
     long_effects = shrink_long * (right_long - fixed @ solution)
+    # Var(μ + u_s) = Var(μ) + 2 Cov(μ, u_s) + Var(u_s).
     short_errors = inverse[0, 0] + 2 * inverse[0, 1:] + np.diag(inverse)[1:]
-    # mean + long effect = shrink right_long + (e_0 − shrink fixed) (mean, short); its error adds `shrink`.
+    # μ + u_l = D Z_l'Wy + (e_0 − D Z_l'WX) (μ, u_s). Its error variance is D plus that of the second term,
+    # with (e_0 − D Z_l'WX) = pull.
     pull = -shrink_long[:, None] * fixed
     pull[:, 0] += 1
     long_errors = shrink_long + ((pull @ inverse) * pull).sum(axis=1)

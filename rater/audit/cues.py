@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from rater.analysis.multiple_comparisons import holm
 from rater.audit.findings import Cue, CueKind
 from rater.audit.marks import AuditedPublication
 from rater.study.confounds import TextCue
@@ -61,15 +62,6 @@ def separate(values: Values, is_first: NDArray[np.bool_], stratum: NDArray[np.in
         high=None if half is None else min(1.0, mean + half),
         p=float(2 * stats.norm.sf(abs(z))),
     )
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """Adjust p values for their number (Holm 1979, Scandinavian Journal of Statistics 6, 65)."""
-    adjusted, largest = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(np.argsort(p_values)):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted
 
 
 def _strata(

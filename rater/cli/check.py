@@ -217,7 +217,7 @@ def _check(file: Path) -> _Checked:
 
     from rater.embedded_model import count_layers
     from rater.publish.balance import measure_balance
-    from rater.publish.booklets import deal_booklets
+    from rater.publish.booklets import assign_booklets
     from rater.publish.texts import known_lengths
     from rater.sample_size import as_net_superiority, default_points, power_as_planned
     from rater.study.design_warnings import remarks
@@ -234,7 +234,7 @@ def _check(file: Path) -> _Checked:
     knows_lengths = require_long_prompts(study, tokenizers)
     points = default_points(study)
     with telling(f"Assigning {study.n_raters:,} booklets", only_on_terminal=True):
-        booklets = deal_booklets(study.design, np.random.default_rng(0))
+        booklets = assign_booklets(study.design, np.random.default_rng(0))
     with telling(f"Simulating {_SIMULATIONS} studies", only_on_terminal=True):
         power = power_as_planned(study, points, n_simulations=_SIMULATIONS)
     return _Checked(

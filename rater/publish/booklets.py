@@ -8,11 +8,11 @@ assignments of arms to labels are equally likely.
 Where two arms are shown in pairs, each pair has an assignment of its own: then the booklets tell nothing of
 the arms at all.
 
-A pure function of the design and a random generator; see `rater.study.design` for what a set is. Choices are
-random among those that keep the counts even: whatever was used least so far comes next.
+A pure function of the design and a random generator; `rater.study.design` defines a set. Choices are random
+among those that keep the counts balanced: the least used prompt, and the least used completion, come next.
 
-Until the last step, a completion's ``arm`` is a label that means another arm in another prompt; see
-`rater.publish.booklets`. So nothing here can even arms out across prompts, which would reveal them.
+Until the last step a completion's ``arm`` is a label that means a different arm in each prompt
+(`ArmsOfLabels`). So nothing here can balance arms across prompts, which would reveal them.
 """
 
 from collections import Counter
@@ -116,42 +116,47 @@ def choose_sides(trials: Sequence[Trial], uses: Uses, rng: np.random.Generator) 
     return sided
 
 
-def deal_booklets(
+def assign_booklets(
     design: Design,
     rng: np.random.Generator,
     *,
     added: Sequence[int] = (),
     label_rng: np.random.Generator | None = None,
 ) -> list[list[Trial]]:
-    """Deal one booklet for each planned rater, and then for those who were added to the plan later.
+    """Return one booklet for each planned rater, followed by those of raters added to the plan later.
 
-    What is added goes on where dealing stopped: the booklets before it stay as they were, and the counts stay
-    even over all of them.
+    Added booklets do not change the booklets before them, and the counts stay balanced over all of them.
 
-    Every booklet holds each arm (or pair of arms) equally often within each of its prompts, and no completion
-    twice except as a repeat. Prompts differ by at most one set within a block, within a booklet and overall;
-    completions of one prompt and arm differ by at most one rating overall; either by at most one for each
-    dimension overall where those are asked apart. Each of a pair is on the left as often as on the right, to
-    within one. Two texts of one prompt follow each other only where that cannot be avoided, and the mean
-    positions of prompts, and of arms within each prompt, even out over booklets. Apart from that the order
-    is random.
+    Guarantees:
+
+    - A booklet has each arm (or pair of arms) equally often within each of its prompts, and no completion
+    twice
+      except as a repeat.
+    - The numbers of sets of two prompts differ by at most one within a block, within a booklet and overall.
+    - The numbers of ratings of two completions of one prompt and arm differ by at most one overall.
+    - With dimensions asked apart, both hold for each dimension overall.
+    - In pairs each text is on the left as often as on the right, to within one.
+    - Two texts of one prompt are adjacent only where that cannot be avoided.
+    - The mean positions of prompts, and of arms within each prompt, are balanced over booklets.
+
+    Everything else is random.
 
     Args:
         design: The counts.
-        rng: What booklets are drawn with.
-        added: How many booklets were added to the plan, each time.
-        label_rng: What draws the arms of the labels, so that they follow from nothing that a booklet shows;
-            by default ``rng``.
+        rng: The source of randomness.
+        added: The number of booklets added to the plan, each time.
+        label_rng: Draws the arms of the labels, independently of everything that a booklet shows; by default
+            ``rng``.
     """
     arms, uses, ordering = ArmsOfLabels(design, label_rng or rng), Uses(design), Ordering()
     return [
-        arms.put_in(arrange(_deal_blocks(design, dimensions, uses, rng), design, ordering, rng))
+        arms.put_in(arrange(_assign_blocks(design, dimensions, uses, rng), design, ordering, rng))
         for orders in block_orders(design, (design.n_raters, *added), rng)
         for dimensions in orders
     ]
 
 
-def _deal_blocks(
+def _assign_blocks(
     design: Design, dimensions: Sequence[int | None], uses: Uses, rng: np.random.Generator
 ) -> list[list[Trial]]:
     taken: set[Completion] = set()
@@ -162,7 +167,7 @@ def _deal_blocks(
         trials = [
             trial
             for prompt in _choose_prompts(design, n_sets, dimension, within=within, uses=uses, rng=rng)
-            for trial in _deal_set(design, prompt, dimension, taken=taken, uses=uses, rng=rng)
+            for trial in _assign_set(design, prompt, dimension, taken=taken, uses=uses, rng=rng)
         ]
         blocks.append(choose_sides(trials, uses, rng) if design.is_pairwise else trials)
     return blocks
@@ -177,7 +182,7 @@ def _choose_prompts(
     uses: Uses,
     rng: np.random.Generator,
 ) -> list[int]:
-    """Choose the prompts of a block's sets: as evenly as can be, least used first, while samples are left."""
+    """Choose the prompts of a block's sets, the least used first, among those with samples left."""
     most = design.n_samples // design.samples_per_set
     chosen: list[int] = []
     while len(chosen) < n_sets:
@@ -191,7 +196,7 @@ def _choose_prompts(
     return chosen
 
 
-def _deal_set(
+def _assign_set(
     design: Design,
     prompt: int,
     dimension: int | None,
@@ -216,7 +221,7 @@ def _deal_set(
 def _choose_sample(
     cell: Completion, counts: Sequence[tuple[int, int]], taken: set[Completion], rng: np.random.Generator
 ) -> Completion:
-    """Choose a sample of a prompt and arm that is not in the booklet yet: one of those used least."""
+    """Choose a least used sample of a prompt and arm among those that are not in the booklet yet."""
     free = [n for n in range(len(counts)) if (cell.prompt, cell.arm, n) not in taken]
     least = min(counts[n] for n in free)
     rarest = [n for n in free if counts[n] == least]

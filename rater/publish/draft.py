@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError
-from rater.publish.booklets import deal_booklets
+from rater.publish.booklets import assign_booklets
 from rater.publish.seal import KeyLine, commit, derive_id, derive_rng, derive_slug, new_secret
 from rater.publish.texts import published_text
 from rater.publish.trials import Completion, Trial
@@ -131,7 +131,7 @@ def _draft_booklets(
     def item_id(completion: Completion) -> str:
         return ids[Cell(completion.prompt, study.arm_names[completion.arm], completion.sample)]
 
-    booklets = deal_booklets(
+    booklets = assign_booklets(
         study.design,
         derive_rng(seed, "booklets"),
         added=added,

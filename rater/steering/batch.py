@@ -1,4 +1,14 @@
-"""Decode a batch of rows together: take rows in, draw a token for each, let the finished ones leave."""
+"""Continuous batching: admit prompts, sample one token per sequence, evict finished sequences.
+
+Sequences are aligned at their right end, with padding on the left, so that the next token of all of them is
+in the same column. The cache of keys and values is copied only when sequences are admitted or evicted: a
+finished sequence stays in the batch, decoded but ignored, until that copy is worth its cost.
+
+A completion must not depend on the sequences that it shares a batch with. So every sequence has its own
+stream of random numbers, derived from its seed, and takes the n-th number for its n-th token in any batch.
+
+The continuous batching of transformers has neither activation additions nor random streams per sequence.
+"""
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
@@ -27,14 +37,15 @@ from rater.steering.rows import Completion, Row, uniforms
 from rater.steering.vectors import SteeringVector
 
 K = TypeVar("K")
-_MOST_PREFILLED = 4096
-"""How many tokens, padding included, a forward pass over prompts may have; its attention takes, for each of
-them, memory for a number per head and token of the longest prompt, and more than once."""
+# Maximum number of tokens, padding included, in one forward pass over prompts. Attention needs memory for one
+# number per token, head and token of the longest prompt, several times over: with 4,096 tokens, 32 heads and
+# prompts of 512 tokens 256 MiB in float32 for each copy.
+_MAX_PREFILLED = 4096
 
 
 @dataclass(eq=False)
 class _Live(Generic[K]):
-    """A row in the batch; one that is finished still takes its turns until rows are moved."""
+    """A sequence in the batch; a finished one is still decoded until sequences are next moved."""
 
     row: Row[K]
     ids: list[int]
@@ -42,30 +53,30 @@ class _Live(Generic[K]):
     random: npt.NDArray[np.float64]
     is_finished: bool = field(default=False)
     logprobs: list[float] = field(default_factory=list)
-    """Of the tokens drawn, where they are measured."""
+    """Of the sampled tokens, where the likelihood is measured."""
 
     @property
     def source(self) -> tuple[str, tuple[SteeringVector, ...]]:
-        """The prompt and what is added to it, which rows may share."""
+        """The prompt and its activation additions, which several rows can share."""
         return self.row.prompt, self.row.vectors
 
     @property
     def n_new(self) -> int:
-        """How many tokens it has been given."""
+        """The number of sampled tokens."""
         return len(self.ids) - self.n_prompt
 
     @property
-    def to_draw_with(self) -> npt.NDArray[np.float64]:
-        """Its random numbers, the next one first; a row that only waits to leave begins again."""
+    def next_random(self) -> npt.NDArray[np.float64]:
+        """Its random numbers, the next one first; those of a finished row start again, and are not used."""
         return np.roll(self.random, -self.n_new)
 
 
 def _split(rows: Sequence[_Live[K]]) -> Iterator[list[_Live[K]]]:
-    """Split rows that enter where their prompts, each but once, have too many tokens for one pass."""
+    """Split admitted rows into groups whose distinct prompts fit into one forward pass."""
     some: list[_Live[K]] = []
     for live in rows:
         lengths = {each.source: each.n_prompt for each in [*some, live]}
-        if some and len(lengths) * max(lengths.values()) > _MOST_PREFILLED:
+        if some and len(lengths) * max(lengths.values()) > _MAX_PREFILLED:
             yield some
             some = []
         some.append(live)
@@ -74,10 +85,10 @@ def _split(rows: Sequence[_Live[K]]) -> Iterator[list[_Live[K]]]:
 
 
 class Batch(Generic[K]):
-    """Rows that are decoded together, aligned at the right end: each round gives each of them one token.
+    """Rows that are decoded together; each round samples one token for each of them.
 
-    A round is `replace_finished` (where it is worth its copying), `draw` and `decode`. Any of them may run
-    out of memory; `unfinished_rows` are then what is to be made again, in another batch.
+    A round is `replace_finished` (where it is worth the copying), `draw` and `decode`. Any of them can run
+    out of memory; `unfinished_rows` must then be generated again, in another batch.
     """
 
     def __init__(self, model: TransformerBridge, sampling: Sampling, *, measure: bool = False) -> None:
@@ -86,7 +97,7 @@ class Batch(Generic[K]):
         self._device = torch.device(str(model.cfg.device))
         self._live: list[_Live[K]] = []
         self._cache = empty_cache()
-        # What every step reads lies on the device, so that none waits until Python's lists are copied there.
+        # Everything that a step reads is kept on the device: copying Python lists there would make it wait.
         self._logits: Float[Tensor, "row d_vocab"] = torch.empty(0, device=self._device)
         self._tokens: Int[Tensor, "row pos"] = torch.empty(0, device=self._device)
         self._n_padding: Int[Tensor, "row 1"] = torch.empty(0, device=self._device)
@@ -96,77 +107,81 @@ class Batch(Generic[K]):
         self._hooks: list[tuple[str, Callable[..., Tensor]]] = []
 
     def __len__(self) -> int:
-        """Count the rows."""
+        """Return the number of rows."""
         return len(self._live)
 
     @property
     def n_finished(self) -> int:
-        """Count the rows that only wait to leave."""
+        """The number of finished rows, which wait to be evicted."""
         return sum(live.is_finished for live in self._live)
 
     @property
     def n_unfinished(self) -> int:
-        """Count the rows that still need tokens."""
+        """The number of rows that need more tokens."""
         return len(self) - self.n_finished
 
     @property
     def unfinished_rows(self) -> list[Row[K]]:
-        """The rows that still need tokens."""
+        """The rows that need more tokens."""
         return [live.row for live in self._live if not live.is_finished]
 
     @torch.inference_mode()
     def replace_finished(self, rows: Sequence[Row[K]]) -> None:
-        """Let the finished rows leave, and take in new ones."""
-        staying = [index for index, live in enumerate(self._live) if not live.is_finished]
-        entering = [self._enter(row) for row in rows]
-        self._live = [self._live[index] for index in staying] + entering
-        parts = [(self._cache, self._logits, staying)] if staying else []
-        parts += [self._prefill(some) for some in _split(entering)]
+        """Evict the finished rows and admit new ones.
+
+        Costs a forward pass over the distinct prompts of the new rows, and a copy of the cache.
+        """
+        kept = [index for index, live in enumerate(self._live) if not live.is_finished]
+        admitted = [self._admit(row) for row in rows]
+        self._live = [self._live[index] for index in kept] + admitted
+        parts = [(self._cache, self._logits, kept)] if kept else []
+        parts += [self._prefill(some) for some in _split(admitted)]
         chosen = [(cache, logits, self._index(indices)) for cache, logits, indices in parts]
         self._logits = torch.cat([logits[indices] for _, logits, indices in chosen])
         lengths = [len(live.ids) for live in self._live]
         width = max(lengths)
-        # The last token is drawn, but not run through the model.
+        # The cache needs no entry for the last token, which is sampled but not run through the model.
         room = self._sampling.max_new_tokens - 1 - min(live.n_new for live in self._live)
         self._cache = gather([(cache, indices) for cache, _, indices in chosen], width, room)
         self._hooks = decode_hooks([live.row.vectors for live in self._live], self._device)
         padding = [width - length for length in lengths]
         self._n_padding = self._index(padding)[:, None]
         self._tokens = self._index([[0] * n + live.ids for n, live in zip(padding, self._live, strict=True)])
-        drawn_with = torch.from_numpy(np.stack([live.to_draw_with for live in self._live]))
-        self._random, self._n_steps = drawn_with.to(precise(self._device)).to(self._device), 0
+        random = torch.from_numpy(np.stack([live.next_random for live in self._live]))
+        self._random, self._n_steps = random.to(precise(self._device)).to(self._device), 0
         self._measured = self._index(
             [at for at, live in enumerate(self._live) if self._measures and not live.row.vectors]
         )
 
     @torch.inference_mode()
     def draw(self) -> list[Completion[K]]:
-        """Draw a token for each row; gives what is finished by them."""
-        logits = self._logits[self._measured]  # taken out before the draw, which changes them
+        """Sample a token for each row, and return the completions that it finishes."""
+        logits = self._logits[self._measured]  # a copy: sampling changes the logits in place
         drawn = self._draw()
-        self._require_numbers(drawn)
+        self._require_finite(drawn)
         self._tokens = torch.cat([self._tokens, drawn[:, None]], dim=1)
         self._n_steps += 1
-        self._note(logits, drawn)
+        self._record_logprobs(logits, drawn)
         for live, token in zip(self._live, drawn.tolist(), strict=True):
             live.ids.append(token)
         ended = [live for live in self._live if not live.is_finished and self._has_ended(live)]
         finished = [self._complete(live) for live in ended]
-        for live in ended:  # only now: what fails on the way is made again
+        # Marked last: if decoding a text fails, its row counts as unfinished and is generated again.
+        for live in ended:
             live.is_finished = True
         return finished
 
     @torch.inference_mode()
     def decode(self) -> None:
-        """Run the tokens drawn through the model."""
+        """Run the sampled tokens through the model, for the logits of the next ones."""
         tokens, real = self._tokens[:, -1], self._real
-        # A finished row may run on past the context; what it attends to there is of no consequence.
+        # A finished row can run past the context length; its output is not used, so its position is clamped.
         last = context_length(self._model) - 1
         positions = (self._tokens.shape[1] - 1 - self._n_padding[:, 0]).clamp(max=last)
         if not self._hooks:
             self._logits = self._step(tokens, real, positions, self._cache)
             return
-        with self._model.hooks(fwd_hooks=self._hooks):  # only the bridge has hook points, and it is slower
+        with self._model.hooks(fwd_hooks=self._hooks):  # only the bridge has hook points; it is slower
             logits = self._model(
                 tokens[:, None],
                 return_type="logits",
@@ -177,7 +192,7 @@ class Batch(Generic[K]):
         self._logits = logits[:, -1].float()
 
     def _prefill(self, rows: Sequence[_Live[K]]) -> tuple[Cache, Float[Tensor, "prompt d_vocab"], list[int]]:
-        """Run each prompt and arm among some rows once, and say which of them each row goes on from."""
+        """Run each distinct prompt and arm of some rows once; also return which of them each row uses."""
         sources = {live.source: live for live in rows}
         made = prefill(
             self._model,
@@ -198,21 +213,22 @@ class Batch(Generic[K]):
             return logits.argmax(-1)
         return draw(logits, self._random[:, self._n_steps], sampling.top_p, sampling.top_k)
 
-    def _require_numbers(self, drawn: Int[Tensor, " row"]) -> None:
-        are_numbers = self._logits.gather(1, drawn[:, None]).isfinite()[:, 0]  # of NaN none is likelier
-        if not bool(are_numbers.all()):
-            row = self._live[int(are_numbers.int().argmin())].row
+    def _require_finite(self, drawn: Int[Tensor, " row"]) -> None:
+        # With a NaN among the logits, the sampled one is NaN too, so the others need no reading.
+        are_finite = self._logits.gather(1, drawn[:, None]).isfinite()[:, 0]
+        if not bool(are_finite.all()):
+            row = self._live[int(are_finite.int().argmin())].row
             cause = (
-                "what is added to it is too large for its dtype" if row.vectors else "its weights are damaged"
+                "its activation additions overflow the dtype" if row.vectors else "the weights are damaged"
             )
             msg = (
-                f"{row.place} ({row.prompt!r}) gives {model_name(self._model)} logits that are no finite "
-                f"numbers: {cause}, or the model needs dtype float32."
+                f"{row.place} ({row.prompt!r}): the logits of {model_name(self._model)} are not finite. "
+                f"Either {cause}, or the model needs dtype float32."
             )
             raise ModelError(msg)
 
-    def _note(self, logits: Float[Tensor, "measured d_vocab"], drawn: Int[Tensor, " row"]) -> None:
-        """Note how likely the tokens drawn were to the model itself, before temperature and penalties."""
+    def _record_logprobs(self, logits: Float[Tensor, "measured d_vocab"], drawn: Int[Tensor, " row"]) -> None:
+        """Record the log-probabilities of the sampled tokens, before temperature and penalties."""
         logprobs = logits.log_softmax(-1).gather(1, drawn[self._measured, None])[:, 0]
         for at, logprob in zip(self._measured.tolist(), logprobs.tolist(), strict=True):
             self._live[at].logprobs.append(logprob)
@@ -220,7 +236,7 @@ class Batch(Generic[K]):
     def _has_ended(self, live: _Live[K]) -> bool:
         return live.ids[-1] in self._stops or live.n_new == self._sampling.max_new_tokens
 
-    def _enter(self, row: Row[K]) -> _Live[K]:
+    def _admit(self, row: Row[K]) -> _Live[K]:
         prompt_ids = tokenize(self._model, row.prompt)
         random = uniforms(row.seed, self._sampling.max_new_tokens)
         return _Live(row, prompt_ids, len(prompt_ids), random)
@@ -238,7 +254,7 @@ class Batch(Generic[K]):
 
     @property
     def _real(self) -> Bool[Tensor, "row pos"]:
-        """Which columns hold a token, and not padding."""
+        """Whether a column holds a token rather than padding."""
         return torch.arange(self._tokens.shape[1], device=self._device) >= self._n_padding
 
     def _index(self, numbers: Sequence[int] | Sequence[Sequence[int]]) -> Int[Tensor, "..."]:

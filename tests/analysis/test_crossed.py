@@ -189,7 +189,7 @@ def test_cells_that_all_agree_have_an_estimate_but_no_p() -> None:
     assert isinstance(outcome, NotEstimable)
     assert outcome.estimate == 1.0
     assert outcome.reason == (
-        "all 9 rater × prompt cells have the same net superiority (1), so nothing says how much it varies"
+        "all 9 rater × prompt cells have the same net superiority (1), so its variance cannot be estimated"
     )
 
 
@@ -279,7 +279,7 @@ def test_means_that_agree_exactly_leave_no_variance_to_judge_by() -> None:
     assert outcome.estimate == 0.5
     assert outcome.reason == (
         "all raters have the same mean of their 4 cells and all prompts too, "
-        "so nothing says how much they differ"
+        "so their variance cannot be estimated"
     )
 
 
@@ -307,8 +307,8 @@ def test_raters_with_a_prompt_each_of_their_own_are_tested_as_independent_cells(
     assert outcome.df == pytest.approx(5)
     assert outcome.standard_error == pytest.approx(0.6009252, abs=1e-6)
     assert outcome.warnings == (
-        "each of the raters has one cell: differences between raters are counted as residual",
-        "each of the prompts has one cell: differences between prompts are counted as residual",
+        "each of the raters has one cell: differences between raters are part of the residual",
+        "each of the prompts has one cell: differences between prompts are part of the residual",
     )
 
 

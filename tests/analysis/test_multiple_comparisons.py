@@ -162,7 +162,7 @@ def test_on_a_secondary_dimension_the_planned_contrast_has_the_p_that_its_headli
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=20)
 
 
-def test_the_example_of_benjamini_and_hochberg_is_adjusted_as_in_r(reference: dict[str, Any]) -> None:
+def test_adjusted_p_values_of_a_published_example_equal_those_of_r(reference: dict[str, Any]) -> None:
     """R: p.adjust(p, "holm"), p.adjust(p, "BH")."""
     example = reference["p_adjust_BH1995_example"]
 
@@ -171,7 +171,7 @@ def test_the_example_of_benjamini_and_hochberg_is_adjusted_as_in_r(reference: di
 
 
 @pytest.mark.parametrize("letter", ["a", "c", "e"])
-def test_p_values_of_single_prompts_are_adjusted_as_in_r(reference: dict[str, Any], letter: str) -> None:
+def test_adjusted_p_values_of_single_prompts_equal_those_of_r(reference: dict[str, Any], letter: str) -> None:
     theirs = reference[letter]["per_prompt_wilcoxon"]
     p_values = list(theirs["p"].values())
 
@@ -180,19 +180,24 @@ def test_p_values_of_single_prompts_are_adjusted_as_in_r(reference: dict[str, An
 
 
 @given(P_VALUES)
-def test_an_adjusted_p_is_never_smaller_and_holm_never_below_bh(p_values: list[float]) -> None:
+def test_holm_is_never_below_benjamini_hochberg_nor_that_below_the_raw_p(p_values: list[float]) -> None:
     adjusted = list(zip(p_values, benjamini_hochberg(p_values), holm(p_values), strict=True))
 
     assert all(p <= bh + 1e-12 and bh <= strict + 1e-12 and strict <= 1 for p, bh, strict in adjusted)
 
 
 @given(P_VALUES)
-def test_adjusting_keeps_the_order(p_values: list[float]) -> None:
+def test_adjusted_p_values_keep_their_order(p_values: list[float]) -> None:
     adjusted = holm(sorted(p_values))
 
     assert adjusted == sorted(adjusted)
 
 
-def test_no_p_values_are_adjusted_to_none() -> None:
+def test_an_empty_family_has_no_adjusted_p_values() -> None:
     assert holm([]) == []
     assert benjamini_hochberg([]) == []
+
+
+def test_holm_never_adjusts_a_p_below_that_of_a_smaller_one() -> None:
+    """By hand: 3 × 0.01; then 2 × 0.03; then 1 × 0.04, which may not be below the one before."""
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from rater.analysis.answer_scale import Judged, Numbers, Preferences, Rated
-from rater.analysis.ordinal.levels import fit_levels
+from rater.analysis.ordinal.clmm import fit_levels
 from rater.analysis.pilot import assume, learn, read_pilot
 from rater.analysis.simulate import Choice, Cuts, Line, Scale, Spread, crossed, simulate
 from rater.errors import RaterError

@@ -221,7 +221,7 @@ def test_only_the_ratios_of_information_matter() -> None:
     ],
 )
 def test_information_and_spending_must_rise_together(information: list[float], spent: list[float]) -> None:
-    with pytest.raises(ValueError, match="as many of one as of the other, rising from above 0"):
+    with pytest.raises(ValueError, match="same length, be above 0 and increase"):
         boundaries(information, spent)
 
 
@@ -244,6 +244,6 @@ def test_looking_at_the_same_answers_again_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize("sizes", [[], [0, 10]])
-def test_a_look_is_at_some_answers(sizes: list[int]) -> None:
-    with pytest.raises(ValueError, match="numbers of answers above 0"):
+def test_a_look_without_answers_is_an_error(sizes: list[int]) -> None:
+    with pytest.raises(ValueError, match="at least one number of answers, all above 0"):
         cost_of_looks(sizes)

@@ -23,7 +23,7 @@ from rater import Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, 
 from rater.admin.export import read_unarmed_frame
 from rater.admin.status import watch
 from rater.generate.freeze import freeze
-from rater.publish.booklets import deal_booklets
+from rater.publish.booklets import assign_booklets
 from rater.publish.publish import close_study, open_study, publish_study
 from rater.store.engine import disposing, reading, writing
 from rater.store.rating.open import open_rating
@@ -164,7 +164,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         sealed, rating = f"sqlite:///{Path(folder) / 'sealed.db'}", f"sqlite:///{Path(folder) / 'rating.db'}"
         timed("insert made-up completions", lambda: seal(sealed, study))
-        timed("deal booklets", lambda: deal_booklets(study.design, np.random.default_rng(0)))
+        timed("deal booklets", lambda: assign_booklets(study.design, np.random.default_rng(0)))
         timed("publish (deal, commit, insert)", lambda: publish_study(sealed, rating, "large", now=NOW))
         open_study(rating, "large", now=NOW)
         timed("insert made-up answers", lambda: answer(rating, "large"))

@@ -32,14 +32,14 @@ system.time(ordinal::clmm(
 
 @dataclass
 class Tally:
-    """What came of simulated studies."""
+    """Counts over simulated studies."""
 
     tested: int = 0
     rejected: dict[str, int] = field(default_factory=lambda: {"likelihood ratio": 0, "Wald z": 0})
     covered: int = 0
     intervals: int = 0
     singular: int = 0
-    unsettled: int = 0
+    unconverged: int = 0
     refused: dict[str, int] = field(default_factory=dict)
 
     def add(self, outcome: Result, effect: float) -> None:
@@ -51,7 +51,7 @@ class Tally:
             self.intervals += 1
             self.covered += outcome.interval.low <= effect <= outcome.interval.high
         self.singular += any("singular" in warning for warning in outcome.warnings)
-        self.unsettled += any("search" in warning for warning in outcome.warnings)
+        self.unconverged += any("converge" in warning for warning in outcome.warnings)
 
 
 def fit(ratings: Ratings) -> ClmmFit:
@@ -68,14 +68,14 @@ def print_time(design: Design, seed: int) -> None:
     """Print how long one fit takes, and the whole analysis of it."""
     ratings = simulate_ratings(design, np.random.default_rng(seed))
     start = time.perf_counter()
-    found = fit(ratings)
-    fitted = time.perf_counter()
+    fitted = fit(ratings)
+    after_fit = time.perf_counter()
     analysis = analyze_ordinal(ratings)
     done = time.perf_counter()
     n = ratings.count()
     print(f"{n.answers} answers of {n.raters} raters to {n.items} texts of {n.prompts} prompts")
-    print(f"one fit {fitted - start:.2f} s; fit, test, interval and check {done - fitted:.2f} s")
-    print(f"beta {found.beta:.4f} (SE {found.beta_error}), log-likelihood {found.log_likelihood:.4f}")
+    print(f"one fit {after_fit - start:.2f} s; fit, test, interval and check {done - after_fit:.2f} s")
+    print(f"beta {fitted.beta:.4f} (SE {fitted.beta_error}), log-likelihood {fitted.log_likelihood:.4f}")
     print(analysis.outcome)
 
 
@@ -94,7 +94,7 @@ def print_size(design: Design, *, n_sims: int, seed: int) -> None:
         error = math.sqrt(share * (1 - share) / max(tally.tested, 1))
         print(f"  {name:17s} p < .05: {share:.3f} (Monte Carlo error {error:.3f})")
     print(f"  interval covers the effect: {tally.covered / max(tally.intervals, 1):.3f}")
-    print(f"  intervals {tally.intervals}, singular fits {tally.singular}, unsettled {tally.unsettled}")
+    print(f"  intervals {tally.intervals}, singular fits {tally.singular}, unconverged {tally.unconverged}")
     for reason, count in tally.refused.items():
         print(f"  {count} not estimable, because {reason}")
 
@@ -112,7 +112,7 @@ def print_csv(design: Design, seed: int) -> None:
 
 
 def main() -> None:
-    """Read what to do from the command line."""
+    """Parse the command line and run one benchmark."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("do", choices=("time", "size", "csv"))
     parser.add_argument("--raters", type=int, default=12)

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 import pytest
 
-from rater.publish.booklets import deal_booklets
+from rater.publish.booklets import assign_booklets
 from rater.publish.trials import Trial
 from rater.store.rating.export import masked_id
 from rater.study.design import Design
@@ -86,7 +86,7 @@ def evened_out_by_arm(design: Design, seed: int) -> list[list[Trial]]:
     """Booklets whose places (or sides) are evened out by arm: what the search must be able to find."""
     rng = np.random.default_rng(seed)
     evened = []
-    for booklet in deal_booklets(design, rng):
+    for booklet in assign_booklets(design, rng):
         orders = [[booklet[index] for index in rng.permutation(len(booklet))] for _ in range(16)]
         if design.is_pairwise:
             orders = [[_turned(trial, rng) for trial in booklet] for _ in range(16)]
@@ -139,7 +139,9 @@ def test_the_search_sorts_a_study_whose_booklets_even_the_arms_out(design: Desig
 @pytest.mark.parametrize("design", DESIGNS.values(), ids=DESIGNS)
 def test_published_booklets_join_no_prompts_of_an_arm(design: Design, weights: Mapping[str, float]) -> None:
     shares = [
-        attack(*as_published(deal_booklets(design, np.random.default_rng(seed))), seed=seed, weights=weights)
+        attack(
+            *as_published(assign_booklets(design, np.random.default_rng(seed))), seed=seed, weights=weights
+        )
         for seed in range(6)
     ]
 
@@ -151,7 +153,9 @@ def test_published_booklets_join_no_prompts_of_an_arm(design: Design, weights: M
 def test_published_pairs_of_two_arms_do_not_even_tell_the_arms_within_a_prompt() -> None:
     design = Design(n_raters=40, items_per_rater=12, n_prompts=4, n_arms=2, n_samples=6, is_pairwise=True)
     shares = [
-        attack(*as_published(deal_booklets(design, np.random.default_rng(seed))), seed=seed, weights=weights)
+        attack(
+            *as_published(assign_booklets(design, np.random.default_rng(seed))), seed=seed, weights=weights
+        )
         for seed in range(6)
         for weights in (BY_BOOKLETS, BY_PROMPTS)
     ]
@@ -165,7 +169,7 @@ def test_published_pairs_of_two_arms_do_not_even_tell_the_arms_within_a_prompt()
 def test_larger_studies_join_no_prompts_of_an_arm_either(design: Design) -> None:
     shares = [
         attack(
-            *as_published(deal_booklets(design, np.random.default_rng(seed))),
+            *as_published(assign_booklets(design, np.random.default_rng(seed))),
             seed=seed,
             weights=(BY_BOOKLETS, BY_PROMPTS)[seed % 2],
             n_kicks=60,
@@ -180,7 +184,7 @@ def test_larger_studies_join_no_prompts_of_an_arm_either(design: Design) -> None
 @pytest.mark.parametrize("design", [ONE_TEXT, PAIRS, THREE_ARMS], ids=["one text", "pairs", "three arms"])
 def test_a_masked_export_joins_no_texts_of_an_arm(design: Design) -> None:
     shares = [
-        attack(*as_exported(deal_booklets(design, np.random.default_rng(seed))), seed=seed, n_kicks=5)
+        attack(*as_exported(assign_booklets(design, np.random.default_rng(seed))), seed=seed, n_kicks=5)
         for seed in range(3)
     ]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rater.publish.balance import Range, measure_balance
-from rater.publish.booklets import deal_booklets
+from rater.publish.booklets import assign_booklets
 from rater.publish.trials import Completion, Trial
 from rater.study.design import Design
 
@@ -12,7 +12,7 @@ from rater.study.design import Design
 def test_an_even_dealing_is_said_to_be_even() -> None:
     design = Design(n_raters=40, items_per_rater=24, n_prompts=12, n_arms=2, n_samples=4)
 
-    balance = measure_balance(design, deal_booklets(design, np.random.default_rng(1)))
+    balance = measure_balance(design, assign_booklets(design, np.random.default_rng(1)))
 
     assert balance.ratings_per_completion == Range(10, 10)
     assert balance.ratings_per_arm == {0: 480, 1: 480}
@@ -37,7 +37,7 @@ def test_an_uneven_dealing_is_said_to_be_uneven() -> None:
 def test_pairs_that_are_on_both_sides_alike_are_reported_so() -> None:
     design = Design(n_raters=10, items_per_rater=4, n_prompts=4, n_arms=2, n_samples=1, is_pairwise=True)
 
-    balance = measure_balance(design, deal_booklets(design, np.random.default_rng(1)))
+    balance = measure_balance(design, assign_booklets(design, np.random.default_rng(1)))
 
     assert balance.first_left == {(0, 1): 0.5}
     assert balance.ratings_per_completion == Range(10, 10)

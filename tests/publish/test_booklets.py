@@ -1,4 +1,4 @@
-"""Hold the promises of `deal_booklets` against random designs."""
+"""Hold the promises of `assign_booklets` against random designs."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rater.publish.booklets import ArmsOfLabels, deal_booklets
+from rater.publish.booklets import ArmsOfLabels, assign_booklets
 from rater.publish.trials import Completion, Trial
 from rater.study.design import Asking, Design
 
@@ -48,7 +48,7 @@ seeds = st.integers(0, 2**32)
 
 
 def deal(design: Design, seed: int) -> list[list[Trial]]:
-    return deal_booklets(design, np.random.default_rng(seed))
+    return assign_booklets(design, np.random.default_rng(seed))
 
 
 def first_shown(booklet: list[Trial]) -> list[Trial]:
@@ -277,11 +277,11 @@ def test_added_booklets_leave_the_first_ones_as_they_are_and_all_together_even(
 ) -> None:
     rng = np.random.default_rng(seed)
 
-    dealt = deal_booklets(design, rng, added=(more, 2))
+    dealt = assign_booklets(design, rng, added=(more, 2))
 
     assert len(dealt) == design.n_raters + more + 2
     assert dealt[: design.n_raters] == deal(design, seed)
-    assert dealt[: design.n_raters + more] == deal_booklets(
+    assert dealt[: design.n_raters + more] == assign_booklets(
         design, np.random.default_rng(seed), added=(more,)
     )
     sets = Counter(trial.prompt for booklet in dealt for trial in first_shown(booklet))
@@ -300,7 +300,7 @@ def test_added_booklets_ask_the_dimensions_whose_turn_it_is() -> None:
         asking="one_per_rater",
     )
 
-    dealt = deal_booklets(design, np.random.default_rng(1), added=(1,))
+    dealt = assign_booklets(design, np.random.default_rng(1), added=(1,))
 
     assert {booklet[0].dimension for booklet in dealt} == {0, 1, 2}
 
@@ -308,7 +308,7 @@ def test_added_booklets_ask_the_dimensions_whose_turn_it_is() -> None:
 @given(designs(), seeds)
 def test_other_arms_for_the_labels_of_a_prompt_change_nothing_else(design: Design, seed: int) -> None:
     one, other = (
-        deal_booklets(design, np.random.default_rng(seed), label_rng=np.random.default_rng(labels))
+        assign_booklets(design, np.random.default_rng(seed), label_rng=np.random.default_rng(labels))
         for labels in (1, 2)
     )
 

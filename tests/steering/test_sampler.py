@@ -274,7 +274,7 @@ def test_many_prompts_are_prefilled_in_several_passes(
     def note(module: nn.Module, args: tuple[torch.Tensor]) -> None:
         shapes.append(tuple(args[0].shape))
 
-    monkeypatch.setattr("rater.steering.batch._MOST_PREFILLED", 32)
+    monkeypatch.setattr("rater.steering.batch._MAX_PREFILLED", 32)
     with embedded_model.original_model.register_forward_pre_hook(note):
         made = by_key(list(generate(embedded_model, rows, GREEDY)))
 
@@ -283,13 +283,13 @@ def test_many_prompts_are_prefilled_in_several_passes(
 
 
 @pytest.mark.parametrize("sampling", [GREEDY, SAMPLED, Sampling(max_new_tokens=12)])
-def test_logits_that_are_no_numbers_are_said_and_nothing_is_drawn_from_them(
+def test_logits_that_are_not_finite_are_an_error_before_sampling(
     sampling: Sampling, embedded_model: TransformerBridge
 ) -> None:
     broken = SteeringVector("blocks.6.hook_resid_pre", torch.full((1, 576), float("nan")))
     rows = [Row(0, PROMPTS[0], (), 0), Row(1, PROMPTS[1], (broken,), 0, "prompts[1]")]
 
     with pytest.raises(
-        ModelError, match=r"prompts\[1\] .* no finite numbers: what is added to it is too large"
+        ModelError, match=r"prompts\[1\] .* are not finite. Either its activation additions overflow"
     ):
         list(generate(embedded_model, rows, sampling))

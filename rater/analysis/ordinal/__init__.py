@@ -1,1 +1,1 @@
-"""Fit ordinal mixed models by the Laplace approximation, and test a contrast with one."""
+"""Ordinal mixed models fitted with the Laplace approximation, and inference about a contrast."""

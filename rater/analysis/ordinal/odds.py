@@ -1,9 +1,10 @@
-"""Test a contrast by the ordinal mixed model, and say what its odds ratio is and for whom.
+"""The test of a contrast by an ordinal mixed model, with its odds ratio.
 
-Estimand: the log odds ratio of an answer above any given point, first arm over second, for one rater and
-prompt (conditional on their effects; an odds ratio over all raters pooled is nearer to 1). The random
-effects are maximal: raters and prompts each with a level and an effect of their own, which do not go
-together under the ±1/2 coding, and items. A term that turns out to be 0 is kept (STATISTICS.md section 4).
+Estimand: the log odds ratio of an answer above any given point of the scale, first arm over second, for one
+rater and prompt (conditional on their random effects; an odds ratio over all raters pooled is nearer to 1).
+The random effects are maximal: raters and prompts each have an intercept and a slope, uncorrelated under the
+±1/2 coding, and items an intercept. A variance that is estimated as 0 is kept in the model (STATISTICS.md
+section 4).
 """
 
 import math
@@ -14,9 +15,14 @@ import numpy as np
 from rater.analysis.confounding import why_confounded
 from rater.analysis.contrast_data import Ratings
 from rater.analysis.ordinal.clmm import ClmmFit, fit_clmm
-from rater.analysis.ordinal.contrast import LikelihoodRatio, compare_with_none, profile_interval
-from rater.analysis.ordinal.model import CannotFitError, has_both
-from rater.analysis.ordinal.proportional import ProportionalOdds, check_proportional_odds
+from rater.analysis.ordinal.design import CannotFitError, has_both_arms
+from rater.analysis.ordinal.inference import (
+    LikelihoodRatio,
+    ProportionalOdds,
+    check_proportional_odds,
+    likelihood_ratio_test,
+    profile_interval,
+)
 from rater.analysis.results import Counts, NotEstimable, Outcome, Result, Score, Setting
 from rater.analysis.sentences import CLAIM, counted
 
@@ -30,26 +36,26 @@ REFERENCE = (
     "McCullagh 1980, J. R. Stat. Soc. B 42:109–142; "
     "Christensen 2019, Cumulative Link Models for Ordinal Regression with the R Package ordinal"
 )
-MOST_WORK = 3_000_000
-"""Answers × parameters: above this, a fit with its interval takes minutes (200,000 answers: 70 s)."""
-MOST_EFFECTS = 3_000
-"""Above this many effects besides the largest factor's, their matrix takes minutes to factor."""
+# Answers × parameters: above this, a fit with its interval takes minutes (200,000 answers: 70 s).
+MAX_WORK = 3_000_000
+# Random effects of all factors but the longest: above this, their matrix takes minutes to factor.
+MAX_EFFECTS = 3_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrdinalAnalysis:
-    """What the ordinal model found: the test, the fitted model behind it, and a check of it."""
+    """The test by the ordinal model, the fitted model, and the check of its main assumption."""
 
     outcome: Outcome
     fit: ClmmFit | None
-    """None where there is none; its components hold each rater's and prompt's shrunken effect."""
+    """None if not estimable. Its components hold the shrunken effect of each rater and prompt."""
     ratio: LikelihoodRatio | None
     proportional_odds: ProportionalOdds | None
 
 
 @dataclass(frozen=True)
 class _Terms:
-    """Which random effects the design can tell apart, and what was left out."""
+    """The random effects that the design can estimate, and notes on those left out."""
 
     factors: tuple[str, ...]
     slopes: tuple[str, ...]
@@ -57,7 +63,7 @@ class _Terms:
 
     @property
     def formula(self) -> str:
-        """The random effects as R writes them."""
+        """The random effects in R's formula notation."""
         terms = []
         for factor in self.factors:
             terms.append(f"(1 | {factor})")
@@ -90,14 +96,14 @@ def analyze_ordinal(ratings: Ratings, *, alpha: float = 0.05) -> OrdinalAnalysis
     except CannotFitError as error:
         outcome = NotEstimable(test=TEST, score=SCORE, reason=str(error), n=n)
         return OrdinalAnalysis(outcome=outcome, fit=None, ratio=None, proportional_odds=None)
-    ratio = compare_with_none(fit)
+    ratio = likelihood_ratio_test(fit)
     check = check_proportional_odds(fit)
     result = _report(ratings.contrast, fit, ratio, check, terms=terms, n=n, alpha=alpha)
     return OrdinalAnalysis(outcome=result, fit=fit, ratio=ratio, proportional_odds=check)
 
 
 def _refuse(ratings: Ratings, n: Counts) -> None:
-    """Refuse what the model could be fitted to, but not stood behind."""
+    """Refuse data for which the model could be fitted but the result would be meaningless or too slow."""
     if not n.answers:
         msg = "there are no answers"
         raise CannotFitError(msg)
@@ -109,41 +115,42 @@ def _refuse(ratings: Ratings, n: Counts) -> None:
         raise CannotFitError(reason)
     for count, noun in ((n.raters, "rater"), (n.prompts, "prompt")):
         if count < 2:
-            msg = f"there is only 1 {noun}, and how {noun}s differ can be seen from 2 on"
+            msg = f"there is only 1 {noun}, and the variance between {noun}s needs at least 2"
             raise CannotFitError(msg)
     effects = sorted((2 * n.raters, 2 * n.prompts, n.items))
     n_points = np.unique(ratings.answer).size
-    most_answers = MOST_WORK // (n_points + 5)
-    if n.answers > most_answers or sum(effects[:-1]) > MOST_EFFECTS:
+    max_answers = MAX_WORK // (n_points + 5)
+    if n.answers > max_answers or sum(effects[:-1]) > MAX_EFFECTS:
         msg = (
             f"{counted(n.answers, 'answer')} by {counted(n.raters, 'rater')} to {counted(n.items, 'text')} "
-            f"are more than the ordinal model is fitted to (on {n_points} points at most "
-            f"{most_answers:,} answers, and {MOST_EFFECTS:,} effects besides those of the largest factor); "
-            "the two-way test has no such limit"
+            f"exceed the limits of the ordinal model (on {n_points} points {max_answers:,} answers, and "
+            f"{MAX_EFFECTS:,} random effects not counting the largest factor); the two-way test has no limit"
         )
         raise CannotFitError(msg)
 
 
 def _choose_terms(ratings: Ratings, n: Counts) -> _Terms:
-    """Take every random effect that the design can tell from the others, and from an answer's own error."""
+    """Choose every random effect that the design can distinguish from the others and from the error."""
     x = np.where(ratings.is_first, 0.5, -0.5)
     slopes, notes = [], []
     for name, count in (("rater", n.raters), ("prompt", n.prompts)):
-        if has_both(getattr(ratings, name), x).sum() < 2:
-            notes.append(f"no two {name}s have answers to both arms: the effect is taken as the same for all")
+        if has_both_arms(getattr(ratings, name), x).sum() < 2:
+            notes.append(
+                f"no two {name}s have answers to both arms, so the effect is assumed equal for all {name}s"
+            )
         elif 2 * count >= n.answers:
-            notes.append(f"{name}s have too few answers to tell how the effect differs between them")
+            notes.append(f"{name}s have too few answers to estimate how the effect differs between them")
         else:
             slopes.append(name)
     n_texts = np.unique(np.column_stack([ratings.prompt, ratings.is_first]), axis=0).shape[0]
     factors = ["rater", "prompt"]
     if n.items == n_texts:
         notes.append(
-            "each prompt has one text for each arm, so differences between texts are part of those "
-            "between prompts"
+            "each prompt has one text for each arm, so differences between texts are included in "
+            "those between prompts"
         )
     elif n.items == n.answers:
-        notes.append("each text has one answer, so differences between texts are part of the error")
+        notes.append("each text has one answer, so differences between texts are included in the error")
     else:
         factors.append("item")
     return _Terms(tuple(factors), tuple(slopes), tuple(notes))
@@ -193,9 +200,9 @@ def _report(
         warnings=(
             *fit.warnings,
             *terms.notes,
-            *_gaps(fit),
-            *_few(n),
-            *_doubts(ratio, check, alpha, has_interval=interval is not None),
+            *_warn_unused_points(fit),
+            *_warn_few(n),
+            *_warn_doubtful(ratio, check, alpha, has_interval=interval is not None),
         ),
         settings=settings,
     )
@@ -224,8 +231,8 @@ def _describe_checks(fit: ClmmFit, check: ProportionalOdds | None) -> dict[str, 
     return settings
 
 
-def _gaps(fit: ClmmFit) -> list[str]:
-    """Name points of the scale between used ones that nobody used: they have no threshold."""
+def _warn_unused_points(fit: ClmmFit) -> list[str]:
+    """Name the points of the scale between others that nobody used: they have no threshold."""
     used = fit.categories
     if any(point != round(point) for point in used):
         return []
@@ -233,14 +240,14 @@ def _gaps(fit: ClmmFit) -> list[str]:
     if not unused:
         return []
     which = " or ".join(unused) if len(unused) <= 3 else f"one of {len(unused)} points between those used"
-    return [f"no answer was {which}: the scale is fitted without"]
+    return [f"no answer was {which}, so the model has no threshold for it"]
 
 
-def _few(n: Counts) -> list[str]:
-    """Warn of two raters or prompts, from which no variance is known.
+def _warn_few(n: Counts) -> list[str]:
+    """Warn about two raters or prompts, whose variance can hardly be estimated.
 
-    Measured with tests/benchmarks/ordinal.py: 2 raters × 20 prompts, p < .05 in 10.7 % of 300 studies without
-    an effect; 3 × 6 to 12 × 12 3.7 to 5.7 %.
+    Measured with tests/benchmarks/ordinal.py in 300 studies without an effect: p < .05 in 10.7 % with 2
+    raters × 20 prompts, and in 3.7 to 5.7 % with 3 × 6 to 12 × 12.
     """
     return [
         f"with only 2 {noun}s p can be too small and the interval too short: "
@@ -250,18 +257,18 @@ def _few(n: Counts) -> list[str]:
     ]
 
 
-def _doubts(
+def _warn_doubtful(
     ratio: LikelihoodRatio, check: ProportionalOdds | None, alpha: float, *, has_interval: bool
 ) -> list[str]:
-    doubts = []
-    if not ratio.has_settled:
-        doubts.append("the search for the best fit without an effect did not settle, so p may be off")
+    warnings = []
+    if not ratio.has_converged:
+        warnings.append("the fit without an effect did not converge, so p may be inaccurate")
     if not has_interval:
-        doubts.append("the likelihood gives no finite interval")
+        warnings.append("the profile likelihood has no finite interval")
     if check is not None and check.p < alpha:
-        doubts.append(
+        warnings.append(
             f"the odds ratio differs along the scale (proportional odds: χ²({check.df}) = "
-            f"{check.statistic:.1f}, p = {check.p:.3f}, raters and prompts left out): "
-            "one number does not describe it well"
+            f"{check.statistic:.1f}, p = {check.p:.3f}, ignoring raters and prompts): "
+            "a single odds ratio does not describe it well"
         )
-    return doubts
+    return warnings

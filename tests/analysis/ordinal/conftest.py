@@ -1,4 +1,4 @@
-"""Give tests of the ordinal model the reference data as arrays, and small simulated studies."""
+"""Fixtures for the ordinal model: the reference data as arrays, and small simulated studies."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from rater.analysis.contrast_data import Ratings
 
 @dataclass(frozen=True)
 class Columns:
-    """What `fit_clmm` takes."""
+    """The arguments of `fit_clmm`."""
 
     answer: NDArray[np.float64]
     x: NDArray[np.float64]

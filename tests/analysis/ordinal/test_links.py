@@ -15,7 +15,7 @@ H = 1e-5
 @pytest.mark.parametrize("name", BOTH)
 @given(a=st.floats(-6, 6), width=st.floats(0.1, 8))
 @settings(deadline=None)
-def test_derivatives_are_those_of_the_log_probability(name: LinkName, a: float, width: float) -> None:
+def test_derivatives_equal_differences_of_the_log_probability(name: LinkName, a: float, width: float) -> None:
     differentiate = LINKS[name].differentiate
     upper, lower = np.array([a]), np.array([a - width])
 
@@ -32,27 +32,27 @@ def test_derivatives_are_those_of_the_log_probability(name: LinkName, a: float, 
 
 
 @pytest.mark.parametrize("name", BOTH)
-def test_the_log_probability_is_that_of_the_interval(name: LinkName) -> None:
+def test_the_log_probability_equals_that_of_scipy(name: LinkName) -> None:
     upper, lower = np.array([-1.0, 0.5, 3.0]), np.array([-2.0, -0.5, 2.0])
 
-    found = LINKS[name].differentiate(upper, lower).log_p
+    result = LINKS[name].differentiate(upper, lower).log_p
 
     expected = np.log(DISTRIBUTIONS[name].cdf(upper) - DISTRIBUTIONS[name].cdf(lower))
-    assert_allclose(found, expected, rtol=1e-12)
+    assert_allclose(result, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", BOTH)
-def test_the_ends_of_the_scale_are_as_good_as_infinity(name: LinkName) -> None:
-    found = LINKS[name].differentiate(np.array([0.3, END]), np.array([-END, 0.3]))
+def test_the_outermost_cuts_are_numerically_infinite(name: LinkName) -> None:
+    result = LINKS[name].differentiate(np.array([0.3, END]), np.array([-END, 0.3]))
 
     assert_allclose(
-        found.log_p, [DISTRIBUTIONS[name].logcdf(0.3), DISTRIBUTIONS[name].logsf(0.3)], rtol=1e-12
+        result.log_p, [DISTRIBUTIONS[name].logcdf(0.3), DISTRIBUTIONS[name].logsf(0.3)], rtol=1e-12
     )
-    assert np.isfinite([found.slope, found.weight, found.weight_by_level]).all()
+    assert np.isfinite([result.slope, result.weight, result.weight_by_predictor]).all()
 
 
 @pytest.mark.parametrize("name", BOTH)
-def test_far_tails_keep_their_digits(name: LinkName) -> None:
+def test_probabilities_far_in_a_tail_keep_their_digits(name: LinkName) -> None:
     above = LINKS[name].differentiate(np.array([21.0]), np.array([20.0]))
     below = LINKS[name].differentiate(np.array([-20.0]), np.array([-21.0]))
 

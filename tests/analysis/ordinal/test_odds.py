@@ -50,7 +50,7 @@ def test_data_a_is_tested_with_maximal_random_effects(load: Callable[[str], pd.D
     assert analysis.fit.components[0].slopes is not None
 
 
-def test_arms_changed_over_change_the_sign(load: Callable[[str], pd.DataFrame]) -> None:
+def test_swapping_the_arms_changes_the_sign(load: Callable[[str], pd.DataFrame]) -> None:
     frame = load("c")
 
     one = found(ordinal_test(select_ratings(frame, ("steered", "unsteered"), "happiness")))
@@ -66,44 +66,38 @@ def test_arms_changed_over_change_the_sign(load: Callable[[str], pd.DataFrame]) 
 @pytest.mark.parametrize(
     ("shape", "answer", "reason"),
     [
-        ((1, 12, 2), mixed, "there is only 1 rater, and how raters differ can be seen from 2 on"),
-        ((12, 1, 2), mixed, "there is only 1 prompt, and how prompts differ can be seen from 2 on"),
+        ((1, 12, 2), mixed, "the variance between raters needs at least 2"),
+        ((12, 1, 2), mixed, "the variance between prompts needs at least 2"),
         ((4, 4, 2), lambda *_: 3.0, "all 64 answers are the same (3)"),
         (
             (4, 4, 2),
             lambda *cell: 4.0 - cell[2],
-            (
-                "every answer to one arm is at least as high as every answer to the other, "
-                "so the odds ratio is infinite"
-            ),
+            "so the odds ratio is infinite",
         ),
         (
             (6, 6, 2),
             lambda *cell: 1.0 + cell[0] % 3 + (cell[2] == 0),
-            (
-                "its estimates lie beyond odds of e^20 to 1: rater, prompt, item, arm together separate the "
-                "answers all but completely"
-            ),
+            "rater, prompt, item, arm together separate the answers almost completely",
         ),
     ],
 )
-def test_what_cannot_be_tested_is_a_sentence(
+def test_a_study_that_cannot_be_tested_gives_the_reason(
     study: Callable[..., Ratings],
     shape: tuple[int, int, int],
     answer: Callable[[int, int, int, int], float],
     reason: str,
 ) -> None:
-    assert refused(ordinal_test(study(shape, answer))) == reason
+    assert reason in refused(ordinal_test(study(shape, answer)))
 
 
-def test_an_arm_without_answers_and_no_answers_are_sentences(study: Callable[..., Ratings]) -> None:
+def test_an_arm_without_answers_is_not_estimable(study: Callable[..., Ratings]) -> None:
     ratings = study((4, 4, 2), mixed)
 
     assert refused(ordinal_test(ratings.take(ratings.is_first))) == "“unsteered” has no answers"
     assert refused(ordinal_test(ratings.take(ratings.answer > 9))) == "there are no answers"
 
 
-def test_a_study_too_large_is_a_sentence() -> None:
+def test_a_study_that_is_too_large_is_not_estimable() -> None:
     n = 400_000
     rater, prompt, first = np.arange(n) // 100, np.arange(n) % 50, np.arange(n) % 100 < 50
     answer = (np.arange(n) * 7 % 5 + 1).astype(np.float64)
@@ -112,29 +106,26 @@ def test_a_study_too_large_is_a_sentence() -> None:
         ordinal_test(Ratings(("a", "b"), rater, prompt, prompt * 2 + first, is_first=first, answer=answer))
     )
 
-    assert reason == (
-        "400,000 answers by 4,000 raters to 100 texts are more than the ordinal model is fitted to (on 5 "
-        "points at most 300,000 answers, and 3,000 effects besides those of the largest factor); the "
-        "two-way test has no such limit"
-    )
+    assert "400,000 answers by 4,000 raters to 100 texts exceed the limits" in reason
+    assert "on 5 points 300,000 answers, and 3,000 random effects" in reason
 
 
-def test_a_point_that_nobody_used_is_named(study: Callable[..., Ratings]) -> None:
+def test_an_unused_point_of_the_scale_is_a_warning(study: Callable[..., Ratings]) -> None:
     ratings = study((5, 5, 2), lambda *cell: {1: 1.0, 2: 2.0, 3: 2.0, 4: 4.0, 5: 5.0}[int(mixed(*cell))])
 
     result = found(ordinal_test(ratings))
 
-    assert "no answer was 3: the scale is fitted without" in result.warnings
+    assert "no answer was 3, so the model has no threshold for it" in result.warnings
 
 
-def test_one_text_for_each_arm_leaves_texts_with_prompts(study: Callable[..., Ratings]) -> None:
+def test_with_one_text_per_arm_texts_are_not_a_factor(study: Callable[..., Ratings]) -> None:
     result = found(ordinal_test(study((6, 6, 1), mixed)))
 
     assert "item" not in str(result.settings["random_effects"])
     assert any(warning.startswith("each prompt has one text for each arm") for warning in result.warnings)
 
 
-def test_raters_of_one_arm_each_cannot_be_told_from_the_arms(study: Callable[..., Ratings]) -> None:
+def test_raters_with_one_arm_each_are_confounded_with_the_arms(study: Callable[..., Ratings]) -> None:
     ratings = study((8, 6, 2), mixed)
 
     outcome = ordinal_test(ratings.take((ratings.rater % 2 == 0) == ratings.is_first))
@@ -143,7 +134,7 @@ def test_raters_of_one_arm_each_cannot_be_told_from_the_arms(study: Callable[...
     assert "every rater has answers to only one of" in outcome.reason
 
 
-def test_one_rater_of_both_arms_has_no_effect_of_their_own(study: Callable[..., Ratings]) -> None:
+def test_a_single_rater_of_both_arms_gives_no_random_slopes(study: Callable[..., Ratings]) -> None:
     ratings = study((8, 6, 2), mixed)
     of_one_arm = (ratings.rater % 2 == 0) == ratings.is_first
 
@@ -151,7 +142,8 @@ def test_one_rater_of_both_arms_has_no_effect_of_their_own(study: Callable[..., 
 
     assert "(0 + x | rater)" not in str(result.settings["random_effects"])
     assert (
-        "no two raters have answers to both arms: the effect is taken as the same for all" in result.warnings
+        "no two raters have answers to both arms, so the effect is assumed equal for all raters"
+        in result.warnings
     )
 
 
@@ -161,7 +153,7 @@ def test_two_raters_are_a_warning(study: Callable[..., Ratings]) -> None:
     assert any(warning.startswith("with only 2 raters p can be too small") for warning in result.warnings)
 
 
-def test_an_odds_ratio_that_differs_along_the_scale_is_a_warning(study: Callable[..., Ratings]) -> None:
+def test_non_proportional_odds_are_a_warning(study: Callable[..., Ratings]) -> None:
     ratings = study(
         (8, 8, 2),
         # The first arm has the extremes, the second the middle.
@@ -191,7 +183,7 @@ def test_two_hundred_raters_and_a_hundred_prompts_can_be_fitted(draw: Callable[.
 
 
 @pytest.mark.slow
-def test_without_an_effect_about_5_percent_are_found(draw: Callable[..., Ratings]) -> None:
+def test_about_5_percent_of_studies_without_an_effect_are_significant(draw: Callable[..., Ratings]) -> None:
     """STATISTICS.md section 4: 5.0 to 7.0 % (300 nulls each); 200 here, a Monte Carlo error of 1.5 points."""
     generators = np.random.default_rng(1).spawn(200)
 
@@ -200,5 +192,5 @@ def test_without_an_effect_about_5_percent_are_found(draw: Callable[..., Ratings
     assert 4 <= sum(result.p < 0.05 for result in results) <= 20
     intervals = [result.interval for result in results if result.interval is not None]
     assert len(intervals) == 200
-    # The interval and the test are one and the same thing.
+    # The interval excludes 0 exactly where the test rejects.
     assert [not interval.low <= 0 <= interval.high for interval in intervals] == [r.p < 0.05 for r in results]
