@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 import rater
 from rater.admin.register import read_registrable, write_registration
 from rater.errors import DatabaseError, StateError
-from rater.store.engine import OWNER_ONLY, UtcDateTime, disposing, reading, told_if_unusable, writing
+from rater.store.engine import OWNER_ONLY, UtcDateTime, disposing, reading, reraise_unusable_file, writing
 from rater.store.log import read_events
 from rater.store.migrate import HEAD
 from rater.store.rating import schema as rating
@@ -38,7 +38,7 @@ _BATCH = 1_000
 
 
 def read_rows(session: Session, table: Table, where: ColumnElement[bool]) -> Iterator[Row]:
-    """Read a table's rows in the order in which the database keeps them. Costs one query."""
+    """Read a table's rows in the order in which they are stored. Costs one query."""
     place = "ctid" if session.get_bind().dialect.name == "postgresql" else "rowid"
     query = select(table).where(where).order_by(text(f"{table.name}.{place}"))
     for row in session.execute(query.execution_options(yield_per=_BATCH)).mappings():
@@ -46,13 +46,13 @@ def read_rows(session: Session, table: Table, where: ColumnElement[bool]) -> Ite
 
 
 def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert rows as they were read. Costs an insert for each 1,000."""
+    """Insert rows that `read_rows` returned. Costs one insert per 1,000 rows."""
     for start in range(0, len(rows), _BATCH):
         session.execute(insert(table), [_read(table, row) for row in rows[start : start + _BATCH]])
 
 
 def continue_numbering(session: Session, table: Table) -> None:
-    """Let PostgreSQL give the next row a number after those that were inserted with theirs."""
+    """Set PostgreSQL's sequence after the highest inserted number, so that the next row gets a free one."""
     if session.get_bind().dialect.name != "postgresql" or table.autoincrement_column is None:
         return
     column = table.autoincrement_column
@@ -179,7 +179,7 @@ def archive_study(
             disposing(open_sealed(sealed_url)) as sealed,
             reading(sealed) as sealed_session,
             writing(rating) as session,
-            told_if_unusable(path, what="archive"),
+            reraise_unusable_file(path, what="archive"),
         ):
             head = _move(session, name, now=now)
             files = {} if report is None else _files_in(report, get_study(session, name))
@@ -193,7 +193,7 @@ def archive_study(
             files["protocol.json"] = get_study(session, name).protocol.model_dump_json(indent=2).encode()
             unfinished.unlink(missing_ok=True)  # of a run that was killed
             _write_zip(unfinished, _with_manifest(files, name, head))
-        with told_if_unusable(path, what="archive"):
+        with reraise_unusable_file(path, what="archive"):
             unfinished.rename(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from rater.errors import DatabaseError
-from rater.store.engine import OWNER_ONLY, shown_url, sqlite_path, told_if_unusable
+from rater.store.engine import OWNER_ONLY, reraise_unusable_file, shown_url, sqlite_path
 from rater.temp_files import locked, remove_abandoned
 
 _BUSY_S = 30.0
@@ -40,7 +40,7 @@ def back_up(rating_url: str, sealed_url: str, folder: Path, *, now: datetime) ->
     if not there:
         msg = f"There is neither {wanted[0][1]} nor {wanted[1][1]}, so nothing to back up."
         raise DatabaseError(msg)
-    with told_if_unusable(folder, what="folder of copies"):
+    with reraise_unusable_file(folder, what="folder of copies"):
         folder.mkdir(exist_ok=True)  # a misspelt path is refused, not made
     _remove_unfinished(folder)
     stamp = now.strftime("%Y%m%dT%H%M%SZ")
@@ -66,7 +66,7 @@ def _file(url: str) -> Path:
 
 def _copy(which: str, source: Path, target: Path) -> Copied:
     unfinished = target.with_suffix(UNFINISHED)
-    with told_if_unusable(target, what="copy"):
+    with reraise_unusable_file(target, what="copy"):
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
         try:
             with locked(unfinished):

@@ -1,4 +1,8 @@
-"""Open a database (SQLite or any SQLAlchemy URL), durable for writing or read-only for verification."""
+"""Engines and transactions for SQLite and PostgreSQL, in which a committed transaction is durable.
+
+SQLite runs in WAL mode with ``synchronous=FULL``: readers do not block the writer, and a commit returns when
+its data is on the disk. `open_read_only` opens a database for verification.
+"""
 
 import contextlib
 import re
@@ -17,11 +21,13 @@ from rater.errors import DatabaseError
 from rater.store.open_file import open_file, watch_file
 from rater.store.writer_lock import writer_lock
 
+# an execution option of our own, which the "begin" event reads
 _IMMEDIATE = "rater_begin_immediate"
+# a checkpoint or a backup can hold SQLite's lock for seconds on a slow disk
 BUSY_TIMEOUT_MS = 30_000
+# mode of a file that only its owner may read
 OWNER_ONLY = 0o600
-"""The mode of a file that only its owner may read."""
-
+# Every constraint has a name, so that a migration can find it and an error message is readable.
 CONSTRAINT_NAMES = {
     "ck": "%(constraint_name)s",
     "fk": "%(table_name)s_refers_to_%(referred_table_name)s_by_%(column_0_N_name)s",
@@ -29,11 +35,10 @@ CONSTRAINT_NAMES = {
     "pk": "%(table_name)s_key",
     "uq": "%(table_name)s_has_unique_%(column_0_N_name)s",
 }
-"""Every constraint has a name, so that a migration can find it and an error can be read."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time, kept as naive UTC, since SQLite keeps no time zone."""
+    """A time with a time zone, stored as naive UTC because SQLite stores no time zone."""
 
     impl = DateTime
     cache_ok = True
@@ -46,25 +51,28 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def open_engine(url: str, *, may_attach: bool = True) -> Engine:
-    """Make an engine for a URL; SQLite gets WAL, synchronous=FULL, foreign keys, and begins that we control.
+    """Return an engine for a URL.
 
-    With ``may_attach=False`` a SQLite connection refuses ATTACH, so that the web process can open no second
-    file by way of SQL.
+    SQLite gets WAL mode, ``synchronous=FULL``, foreign keys, and transactions whose begin we control.
+
+    Args:
+        url: The database, as an SQLAlchemy URL.
+        may_attach: False makes a SQLite connection refuse ATTACH, so that the web process cannot open a
+            second file through SQL.
 
     Raises:
         DatabaseError: the URL is malformed, or no driver for it is installed.
     """
-    with _told_if_malformed(url):
-        engine = create_engine(
-            _parsed(url), hide_parameters=True
-        )  # an error may be logged, what raters say may not
+    with _reraise_malformed(url):
+        # errors are logged, and parameters contain raters' answers
+        engine = create_engine(_parsed(url), hide_parameters=True)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, may_attach=may_attach)
     return engine
 
 
 def sqlite_path(url: str) -> Path | None:
-    """Return the file of a SQLite URL; None for another kind of database or for memory.
+    """Return the file of a SQLite URL, or None for another kind of database or one in memory.
 
     Raises:
         DatabaseError: the URL is malformed.
@@ -76,7 +84,7 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def shown_url(url: str) -> str:
-    """Write a URL as it may be shown or compared: without its password, a SQLite file by its whole path.
+    """Return a URL for display: without its password, and with the absolute path of a SQLite file.
 
     Raises:
         DatabaseError: the URL is malformed.
@@ -91,32 +99,36 @@ def without_secrets(url: URL) -> str:
 
 
 def make_parent(path: Path) -> None:
-    """Make the folder of a database file that is about to be made.
+    """Create the folder of a database file.
 
     Raises:
-        DatabaseError: it cannot be made.
+        DatabaseError: the folder cannot be created.
     """
-    with told_if_unusable(path):
+    with reraise_unusable_file(path):
         path.parent.mkdir(parents=True, exist_ok=True)
 
 
 @contextlib.contextmanager
-def told_if_unusable(path: Path, *, what: str = "database file") -> Iterator[None]:
-    """Turn what the operating system says against a file into an error without a traceback.
+def reraise_unusable_file(path: Path, *, what: str = "database file") -> Iterator[None]:
+    """Reraise an error of the operating system about a file as one without a traceback.
+
+    Args:
+        path: The file.
+        what: The file's name in the message.
 
     Raises:
-        DatabaseError: the file, which is called ``what``, cannot be made or used.
+        DatabaseError: the file cannot be created or used.
     """
     try:
         yield
     except OSError as error:
-        msg = f"The {what} {path} cannot be used: {error.strerror}. Valid: one in your own folder."
+        msg = f"The {what} {path} cannot be used: {error.strerror}. Valid: a file that you can write."
         raise DatabaseError(msg) from error
 
 
 @contextlib.contextmanager
-def closed_if_refused(engine: Engine) -> Iterator[None]:
-    """Close an engine's connections where what is done to it first fails."""
+def dispose_on_error(engine: Engine) -> Iterator[None]:
+    """Close an engine's connections if the block fails."""
     try:
         yield
     except BaseException:
@@ -125,20 +137,21 @@ def closed_if_refused(engine: Engine) -> Iterator[None]:
 
 
 def _parsed(url: str) -> URL:
-    with _told_if_malformed(url):
+    with _reraise_malformed(url):
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite" and "@" in f"{parsed.host}{parsed.database}":
-            raise ArgumentError  # part of an unescaped password would be taken for an address
+            # an @ in an unescaped password would make the rest of the password part of the host
+            raise ArgumentError
     return parsed
 
 
 @contextlib.contextmanager
-def _told_if_malformed(url: str) -> Iterator[None]:
+def _reraise_malformed(url: str) -> Iterator[None]:
     try:
         yield
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError, TypeError) as error:
         msg = (
-            f"{hide_password(url)!r} is not a database URL that can be opened{_reason(url, error)}. "
+            f"{hide_password(url)!r} is not a valid database URL{_reason(url, error)}. "
             "Valid: sqlite:///path/to/file.db, or postgresql+psycopg://user@host/name with rater[postgresql] "
             "installed; in a password, write / as %2F, @ as %40 and ? as %3F."
         )
@@ -146,9 +159,9 @@ def _told_if_malformed(url: str) -> Iterator[None]:
 
 
 def _reason(url: str, error: Exception) -> str:
-    """Return why a URL was refused, in brackets, if that can be told without quoting the URL."""
+    """Return why a URL was refused, in brackets, if the reason does not quote the URL (and its password)."""
     if url.startswith("postgres:"):
-        return " (the scheme 'postgres' is called 'postgresql+psycopg' now)"
+        return " (write 'postgresql+psycopg' instead of 'postgres')"
     if isinstance(error, NoSuchModuleError | ModuleNotFoundError):
         return f" ({error})"
     return " (its port is not a number)" if isinstance(error, ValueError) else ""
@@ -158,10 +171,10 @@ _SECRET_FIELD = re.compile(r"([?&;][^=&;]*(?:pass|pwd|secret|token|key)[^=&;]*=)
 
 
 def hide_password(url: str) -> str:
-    """Return a URL, which may be malformed, without its user's password and without secrets in its query.
+    """Return a URL, valid or not, without the user's password and without secrets in its query.
 
     Everything between ``//`` and the last ``@`` is hidden, since a password that is not percent-encoded may
-    hold any sign.
+    contain any character.
     """
     return _SECRET_FIELD.sub(r"\1…", re.sub(r"//.*@", "//…@", url, flags=re.DOTALL))
 
@@ -171,19 +184,23 @@ def _prepare_sqlite(engine: Engine, *, may_attach: bool) -> None:
     file = watch_file(engine, Path(database)) if database and database != ":memory:" else None
 
     def connected(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # the driver's own BEGIN comes too late to hold a lock
+        # By default the driver begins a transaction at the first write. What was read before it could then be
+        # out of date, so every transaction is begun in `begun`.
+        connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA recursive_triggers = ON")  # else REPLACE deletes past the triggers
+        # otherwise REPLACE would delete rows of append-only tables without calling their triggers
+        connection.execute("PRAGMA recursive_triggers = ON")
         if not may_attach:
             connection.set_authorizer(_refuse_attach)
 
     def begun(connection: Connection) -> None:
         immediate = connection.get_execution_options().get(_IMMEDIATE, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-        if file is not None:  # now that the transaction has opened the WAL
+        # only now, since beginning the transaction opens the WAL, which is checked too
+        if file is not None:
             file.require_same()
 
     event.listen(engine, "connect", connected)
@@ -205,36 +222,39 @@ def disposing(engine: Engine) -> Iterator[Engine]:
 
 @contextlib.contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """Open a session that sees one snapshot and keeps nothing.
+    """Open a read-only session that sees one snapshot of the database.
 
     Raises:
         DatabaseError: the database cannot be reached or is damaged.
     """
-    if engine.dialect.name == "postgresql":  # whose default is a snapshot per statement
+    if engine.dialect.name == "postgresql":
+        # its default, READ COMMITTED, takes a new snapshot for each statement
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
-    with _told_if_unreachable(engine), Session(engine) as session:
+    with _reraise_unusable(engine), Session(engine) as session:
         yield session
         session.rollback()
 
 
 @contextlib.contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
-    """Open one transaction, durable at its end.
+    """Open one transaction, which is durable when the block has ended.
 
-    On SQLite it holds the only write lock from its start (BEGIN IMMEDIATE), so that what was read stays true
-    until the commit; writers queue for it (`rater.store.writer_lock`). PostgreSQL has no such lock: queries
-    whose rows must not change lock them.
+    On SQLite the transaction holds the only write lock from its start (BEGIN IMMEDIATE), so that what it
+    reads stays true until the commit; writers queue for it (`rater.store.writer_lock`). PostgreSQL has no
+    such lock: a query whose rows must not change locks them (SELECT … FOR UPDATE).
 
     Raises:
         DatabaseError: the database cannot be reached, is damaged, stays locked for 30 s, or its file was
-            deleted or replaced, at the latest while this was committed.
+            deleted or replaced before the commit had ended.
     """
-    with _told_if_unreachable(engine), _queue(engine), Session(engine) as session, session.begin():
-        # begins now: a session by itself waits for its first query
+    with _reraise_unusable(engine), _queue(engine), Session(engine) as session, session.begin():
+        # A session begins its transaction with its first query. Begin now, so that the lock is held from the
+        # start of the block.
         session.connection(execution_options={_IMMEDIATE: True})
         yield session
     file = open_file(engine)
-    if file is not None:  # before anything that was committed is confirmed
+    # A commit to a file that was deleted meanwhile succeeds and is lost: fail before a caller confirms it.
+    if file is not None:
         file.require_same()
 
 
@@ -245,10 +265,10 @@ def overwrite_deleted(session: Session) -> None:
 
 
 def empty_wal(engine: Engine) -> None:
-    """Bring what is in SQLite's WAL into the database file, which is whole by itself then.
+    """Checkpoint SQLite's WAL, so that the database file is complete without it.
 
     Raises:
-        DatabaseError: there is no room for it; everything that was committed stays in the WAL.
+        DatabaseError: the disk is full; all committed data is still in the WAL.
     """
     if engine.dialect.name != "sqlite":
         return
@@ -256,7 +276,7 @@ def empty_wal(engine: Engine) -> None:
         try:
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
-            msg = f"The WAL of {engine.url.database} cannot be emptied: {error}. Nothing in it is lost."
+            msg = f"The WAL of {engine.url.database} cannot be emptied: {error}. No data is lost."
             raise DatabaseError(msg) from error
 
 
@@ -268,7 +288,7 @@ def _queue(engine: Engine) -> contextlib.AbstractContextManager[None]:
 
 
 @contextlib.contextmanager
-def _told_if_unreachable(engine: Engine) -> Iterator[None]:
+def _reraise_unusable(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
@@ -276,28 +296,31 @@ def _told_if_unreachable(engine: Engine) -> Iterator[None]:
             raise
         shown = without_secrets(engine.url)
         reason = " ".join(str(error.orig).split()).rstrip(".")
-        msg = f"The database {shown} cannot be used: {reason}. It must exist, be writable and have space."
+        msg = (
+            f"The database {shown} cannot be used: {reason}. It must exist, be writable and have disk space."
+        )
         raise DatabaseError(msg) from error
 
 
 def _is_about_the_file_or_server(error: DBAPIError) -> bool:
     if isinstance(error.orig, sqlite3.DatabaseError):
-        # the driver calls a missing table "operational" and a damaged file only "database error"
+        # Python's classes do not separate the two: a missing table (our bug) is an OperationalError, and a
+        # damaged file is only a DatabaseError. SQLite's own error codes do.
         primary = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         damaged = primary in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
         return damaged or (isinstance(error, OperationalError) and primary != sqlite3.SQLITE_ERROR)
-    # a statement is missing where connecting failed, as for an unknown option in the URL's query
+    # an error without a statement is one of connecting, such as an unknown option in the URL's query
     return isinstance(error, OperationalError) or error.statement is None
 
 
 def open_read_only(url: str) -> Engine:
-    """Open a database that nothing is written to; a SQLite file may be on a read-only medium.
+    """Return an engine that only reads; a SQLite file may be on a read-only medium.
 
-    A SQLite file without a WAL is in use by nobody, and is read as one that cannot change: without locks, and
-    without files next to it. With a WAL it is read under the usual locks, at one moment.
+    A SQLite file without a WAL is not in use. It is opened as immutable: without locks, and without creating
+    files next to it. A file with a WAL is read with the usual locks, in one snapshot.
 
     Raises:
-        DatabaseError: there is no such file, or the URL is malformed.
+        DatabaseError: the file does not exist, or the URL is malformed.
     """
     path = sqlite_path(url)
     if path is None:
@@ -308,7 +331,7 @@ def open_read_only(url: str) -> Engine:
             else engine
         )
     if not path.is_file():
-        msg = f"There is no database file {path}."
+        msg = f"The database file {path} does not exist."
         raise DatabaseError(msg)
     mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
     engine = create_engine(f"sqlite:///{path.resolve().as_uri()}?{mode}&uri=true", hide_parameters=True)

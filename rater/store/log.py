@@ -1,4 +1,9 @@
-"""Keep a hash-chained log of what happened to each study, so that a rewritten past does not fit together."""
+"""Hash-chained audit log of each study.
+
+Each row contains the hash of the row before it, so changing, removing or inserting a row breaks the
+chain. Cutting off the last rows does not break it: only a hash that was kept outside the database proves that
+they were there (``rater verify --head``).
+"""
 
 import hashlib
 import json
@@ -11,6 +16,7 @@ from sqlalchemy.orm import Mapped, Session, declared_attr
 from rater.store.dictionary import column
 from rater.store.engine import UtcDateTime
 
+# the previous hash of a study's first row
 GENESIS = "0" * 64
 
 
@@ -41,7 +47,7 @@ class EventColumns:
 
 
 class Event(NamedTuple):
-    """One row of the log, as read."""
+    """One row of the log."""
 
     sequence: int
     kind: str
@@ -51,7 +57,7 @@ class Event(NamedTuple):
 
 
 def event_hash(previous_hash: str, sequence: int, *, kind: str, detail: str, at: datetime) -> str:
-    """Hash one row over its predecessor's hash: SHA-256 of canonical JSON, in hexadecimal."""
+    """Return the SHA-256 of a row and the hash before it, as canonical JSON, in hexadecimal."""
     row = [previous_hash, sequence, kind, detail, at.astimezone(UTC).isoformat()]
     return hashlib.sha256(json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
 
@@ -59,8 +65,12 @@ def event_hash(previous_hash: str, sequence: int, *, kind: str, detail: str, at:
 def append_event(
     session: Session, table: type[EventColumns], study_id: int, *, kind: str, at: datetime, **detail: object
 ) -> str:
-    """Add a row to a study's chain and return the new head. Costs one query and one insert."""
-    assert kind in table.kinds, kind  # noqa: S101 (else `rater verify` would name the row)
+    """Append a row to a study's chain and return its hash, the new head. Costs one query and one insert.
+
+    Must run in a `writing` transaction; on PostgreSQL the caller locks the study's row. Otherwise two appends
+    could follow the same row, and the unique constraint on the sequence would refuse the second.
+    """
+    assert kind in table.kinds, kind  # noqa: S101 (`rater verify` would report the row)
     last = session.scalars(
         select(table).where(table.study_id == study_id).order_by(table.sequence.desc()).limit(1)
     ).first()
@@ -75,17 +85,18 @@ def append_event(
 
 
 def read_events(session: Session, table: type[EventColumns], study_id: int) -> list[Event]:
-    """Read a study's chain in order. Costs one query."""
+    """Read a study's log in order. Costs one query."""
     rows = session.scalars(select(table).where(table.study_id == study_id).order_by(table.sequence))
     return [Event(row.sequence, row.kind, json.loads(row.detail), row.at, row.hash) for row in rows]
 
 
 def broken_link(session: Session, table: type[EventColumns], study_id: int) -> int | None:
-    """Return the first place where a study's chain does not fit together; None if it all does."""
+    """Return the position of the first row that breaks a study's chain; None if the chain is valid."""
     query = select(table).where(table.study_id == study_id).order_by(table.sequence)
     try:
         rows = session.scalars(query).all()
-    except (TypeError, ValueError):  # a column that holds something else than it did
+    except (TypeError, ValueError):
+        # a value that was changed to another type cannot be read at all
         return 1
     previous = GENESIS
     for expected, row in enumerate(rows, start=1):

@@ -1,4 +1,4 @@
-"""Bring a database to the revision that this version of rater needs, and refuse one of another."""
+"""Migrate a database to the revision that this version of rater needs, and refuse any other revision."""
 
 from pathlib import Path
 from typing import Literal
@@ -10,22 +10,22 @@ from rater.store.engine import reading, without_secrets, writing
 
 Which = Literal["rating", "sealed"]
 
+# The revisions that this version needs. A test compares them with the migrations, since reading those at each
+# start would import Alembic (0.3 s).
 HEAD: dict[Which, str] = {"rating": "0001", "sealed": "0001"}
-"""The revisions this version needs; a test holds them against the migrations."""
-
+# a table that one kind of database has from its first revision on, and the other kind never has
 _SIGNATURE: dict[Which, str] = {"rating": "booklet", "sealed": "completion"}
-"""A table that one kind of database has from its first revision on, and the other never."""
 
 
 def migrations_folder(which: Which) -> Path:
-    """Find the migrations: inside the installed package, or beside it in a checkout."""
+    """Return the folder of the migrations: in the installed package, or next to it in a checkout."""
     package = Path(__file__).resolve().parent.parent
     installed = package / "migrations" / which
     return installed if installed.is_dir() else package.parent / "migrations" / which
 
 
 def migrate(engine: Engine, which: Which, revision: str = "head") -> None:
-    """Upgrade (or, to an earlier revision, downgrade) a database; each migration is one transaction."""
+    """Upgrade a database, or downgrade it to an earlier revision; each call is one transaction."""
     is_back = revision == "base" or revision < (current_revision(engine) or "")
     with writing(engine) as session:
         migrate_connection(session.connection(), which, revision, is_back=is_back)
@@ -34,8 +34,8 @@ def migrate(engine: Engine, which: Which, revision: str = "head") -> None:
 def migrate_connection(
     connection: Connection, which: Which, revision: str = "head", *, is_back: bool = False
 ) -> None:
-    """Migrate within the transaction of a connection."""
-    from alembic import command  # noqa: PLC0415 (0.3 s that serving does not need)
+    """Migrate a database in the transaction of a connection."""
+    from alembic import command  # noqa: PLC0415 (0.3 s; serving does not need it)
     from alembic.config import Config  # noqa: PLC0415 (as above)
 
     config = Config()
@@ -45,7 +45,7 @@ def migrate_connection(
 
 
 def current_revision(engine: Engine) -> str | None:
-    """Read a database's revision; None where it has no tables yet. Costs two queries."""
+    """Return a database's revision; None if it has no tables yet. Costs two queries."""
     with reading(engine) as session:
         if not inspect(session.connection()).has_table("alembic_version"):
             return None
@@ -53,10 +53,10 @@ def current_revision(engine: Engine) -> str | None:
 
 
 def require_kind(engine: Engine, which: Which) -> None:
-    """Refuse a database that is not of this kind: the other of the two, or somebody else's. Costs a query.
+    """Refuse a database of the other kind, or of another program. Costs one query.
 
     Raises:
-        DatabaseError: it is not; the message says what it is.
+        DatabaseError: the database is not of this kind.
     """
     with reading(engine) as session:
         tables = set(inspect(session.connection()).get_table_names()) - {"alembic_version"}
@@ -66,12 +66,12 @@ def require_kind(engine: Engine, which: Which) -> None:
     shown = without_secrets(engine.url)
     is_other = _SIGNATURE[other] in tables
     what = f"is a {other} database; were --ratings and --sealed swapped?" if is_other else "is not rater's."
-    msg = f"{shown} {what} Valid here: a {which} database, or a name that is free."
+    msg = f"{shown} {what} Valid: a {which} database, or a database that does not exist yet."
     raise DatabaseError(msg)
 
 
 def require_current(engine: Engine, which: Which) -> None:
-    """Refuse a database of another kind or revision, with the line that says what to run.
+    """Refuse a database of another kind or revision; the message names the command to run.
 
     Raises:
         DatabaseError: the database is empty, of another kind, or older or newer than this version of rater.
@@ -83,8 +83,8 @@ def require_current(engine: Engine, which: Which) -> None:
     shown = without_secrets(engine.url)
     if found is not None and found > HEAD[which]:
         msg = (
-            f"The {which} database {shown} is at revision {found}, but this version of rater knows only up "
-            f"to {HEAD[which]}. Install the version that wrote it."
+            f"The {which} database {shown} is at revision {found}, but this version of rater supports "
+            f"revisions up to {HEAD[which]}. Install the version that wrote it."
         )
     else:
         msg = (
@@ -95,7 +95,7 @@ def require_current(engine: Engine, which: Which) -> None:
 
 
 def prepare(engine: Engine, which: Which) -> None:
-    """Give an empty database its tables; refuse one of another revision.
+    """Create the tables in an empty database; refuse a database of another revision.
 
     Raises:
         DatabaseError: the database is of another revision.

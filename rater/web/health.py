@@ -1,4 +1,4 @@
-"""Say whether the web process works, for whatever watches over it."""
+"""Health checks and metrics, for monitoring."""
 
 import hmac
 
@@ -16,31 +16,32 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """Answer 200 as long as the process answers at all: if it does not, start it again. Costs no query."""
+    """Return 200 (liveness): restart a process that does not answer. Costs no query."""
     return Response("ok\n", mimetype="text/plain")
 
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """Answer 200 if the rating database can be used, else 503. Costs three queries, and a file of 256 KiB.
+    """Return 200 if the rating database can be used (readiness), else 503. Costs three queries.
 
-    It can if it is of our revision, at its path still, and on a disk that is not full.
+    The database must have the current revision and still be at its path. Its disk must have 256 KiB of space,
+    which is tested with a temporary file.
     """
     try:
         require_current(running().engine, "rating")
         file = open_file(running().engine)
         if file is not None:
             file.require_room()
-    except DatabaseError:  # whose message names the database, which is nobody's business here
+    except DatabaseError:  # its message names the database, which a stranger should not see
         return Response("The rating database cannot be used.\n", status=503, mimetype="text/plain")
     return Response("ready\n", mimetype="text/plain")
 
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """Give Prometheus its counts: to this machine, or to who has the token. Costs no query."""
+    """Return Prometheus metrics, to this machine or to a client with the token. Costs no query."""
     if not _may_read_metrics():
-        abort(404)  # as if there were nothing here
+        abort(404)  # do not reveal that the page exists
     return Response(counts.expose(current_app), content_type=counts.CONTENT_TYPE)
 
 

@@ -20,7 +20,7 @@ LogFormat = Literal["text", "json"]
 _requests = logging.getLogger("rater.web.requests")
 _MAX_KINDS = 500
 _OWN = ("reference", "page", "method", "status", "ms")
-"""What a record of ours may carry beside its message."""
+"""Fields that a record can have in addition to its message."""
 
 
 class JsonLines(logging.Formatter):
@@ -125,6 +125,6 @@ def _finish(response: Response) -> Response:
 
 
 def known_method() -> str:
-    """Return the method of a request, or a word for one that somebody made up."""
+    """Return the method of a request, or "other" for an unknown one."""
     known = {"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"}
     return request.method if request.method in known else "other"

@@ -190,9 +190,9 @@ def _is_no_login() -> bool:
 def _is_known(limiter: Limiter, stranger: RateLimitItem) -> bool:
     """Return whether a request is not counted as a stranger's: its cookie belongs to a rater or a user.
 
-    Up to the limit everybody counts. Beyond it the database is asked about the cookie, once in ten minutes
-    for each: a lab whose raters share an address is let through and costs one query per rater, and a made-up
-    cookie lifts no limit.
+    Up to the limit all requests count. Beyond it the database is asked about the cookie, once in ten minutes
+    for each: a lab whose raters share an address is let through and costs one query per rater, and an
+    invented cookie lifts no limit.
     """
     token = _cookie()
     if token is None:

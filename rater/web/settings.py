@@ -24,37 +24,37 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class WebSettings:
-    """What the web process is told; it knows of no other database than the rating database."""
+    """Settings of the web process. The rating database is the only database that it knows."""
 
     rating_url: str
     """The rating database, as an SQLAlchemy URL."""
     secure_cookies: bool = False
     """True behind TLS: cookies are sent over https only, and browsers are told to stay on https."""
     n_proxies: int = 0
-    """How many proxies in front of the server are trusted to say whom they forward for."""
+    """Number of trusted reverse proxies in front of the server (X-Forwarded-For hops)."""
     prefix: str = ""
     """The path under which raters reach the server, such as ``/rater``; empty for a host of its own."""
     one_network: bool = False
-    """True where raters sit behind one address, as in a lab: then it may begin any number of booklets."""
+    """True if raters share one address, as in a lab; the address may then begin any number of booklets."""
     with_desk: bool = False
-    """Whether experimenters have their desk at /desk."""
+    """True to serve the experimenters' desk at /desk."""
     reports_folder: Path | None = None
-    """Where `rater analyze --report` wrote, a folder for each study; the desk shows it after unblinding."""
+    """Folder with a report folder per study; the desk shows the reports after unblinding."""
     previews_folder: Path | None = None
-    """A folder of our own for the throwaway copies that the desk's previews run on."""
+    """Folder for the temporary databases of the desk's previews."""
     is_preview: bool = False
-    """Whether this app serves such a copy, inside a frame on the desk."""
+    """True if this app serves such a preview, in a frame of the desk."""
     metrics_token: str | None = None
-    """What a client must send to read /metrics from another machine; None: only this machine may."""
+    """Bearer token for reading /metrics from another machine; None allows only this machine."""
     limits_storage: str = "memory://"
-    """Where rate limits are counted: in the memory of each process, or the URL of a Redis server."""
+    """Storage of the rate limits' counters: each process's memory, or the URL of a Redis server."""
     now: Callable[[], datetime] = _utc_now
-    """The clock, so that a test can set it."""
+    """Return the current time; a test can set it."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """What a running app holds: its settings and its one engine."""
+    """A running app's settings, its one engine, and the events that it remembers."""
 
     settings: WebSettings
     engine: Engine
@@ -67,28 +67,28 @@ class Running:
 
 
 def init_app(app: Flask, running: Running) -> None:
-    """Give an app what its views read by `running`."""
+    """Attach to an app what its views get from `running`."""
     app.extensions[_EXTENSION] = running
 
 
 def running() -> Running:
-    """Return what the app that handles this request holds."""
+    """Return the settings and the engine of the app that handles this request."""
     return cast("Running", current_app.extensions[_EXTENSION])
 
 
 def restart_without_sealed_settings() -> None:
-    """Start this command anew without the sealed database's URL in its environment, where it is there.
+    """Restart this command without the sealed database's URL, if the URL is in its environment.
 
-    Taking a variable out of ``os.environ`` leaves the process's initial environment as it was: whoever can
-    read ``/proc/PID/environ`` would find the URL, with its password, for as long as the server runs. The
-    process keeps its number. Does not return where it starts anew.
+    Removing a variable from ``os.environ`` does not change the process's initial environment: anyone who can
+    read ``/proc/PID/environ`` would find the URL, with its password, while the server runs. The process keeps
+    its id. This function does not return if it restarts the command.
     """
     if _SEALED_VARIABLE not in os.environ or not _was_given_at_start(_SEALED_VARIABLE):
         return
     environ = {name: value for name, value in os.environ.items() if name != _SEALED_VARIABLE}
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606 (our own command once again)
+    os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606 (our own command)
 
 
 def _was_given_at_start(name: str) -> bool:
@@ -101,8 +101,8 @@ def _was_given_at_start(name: str) -> bool:
 
 
 def drop_sealed_settings(environ: MutableMapping[str, str]) -> bool:
-    """Forget where the sealed database is, before anything is served; say whether that was known.
+    """Remove the sealed database's URL from an environment; return whether it was there.
 
-    The web process has no use for it, and its children inherit the environment.
+    The web process does not need it, and its child processes inherit the environment.
     """
     return environ.pop(_SEALED_VARIABLE, None) is not None

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from rater.cli.serve import _line, _results
 from rater.store.rating.studies import Progress, PublishedStudy
 from rater.study.protocol import Protocol
 from rater.study.state import State
+from tests.cli.command import run
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,15 @@ def test_where_personal_links_alone_let_raters_in_it_says_how_to_make_them(proto
     assert said.endswith(
         "(open to personal links alone; make them: rater invite mine; 0 of 3 raters finished)"
     )
+
+
+def test_an_invalid_storage_of_rate_limits_is_refused_without_its_password(
+    rating_url: str, tmp_path: Path
+) -> None:
+    storage = "mysql://user:secret@host"
+
+    refused = run("serve", "--desk", "--limits-storage", storage, "--ratings", rating_url, cwd=tmp_path)
+
+    assert refused.returncode == 2
+    assert "'mysql://…@host' is not a storage for rate limits" in refused.stderr
+    assert "secret" not in refused.stderr

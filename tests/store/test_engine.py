@@ -50,7 +50,7 @@ def test_sqlite_is_opened_durable_and_strict(notes: Engine, pragma: str, value: 
     assert found == value
 
 
-def test_attach_is_refused_where_it_may_not_be(url: str, tmp_path: Path) -> None:
+def test_attach_is_refused_if_the_engine_may_not_attach(url: str, tmp_path: Path) -> None:
     other = tmp_path / "other.db"
     engine = open_engine(url, may_attach=False)
 
@@ -61,7 +61,7 @@ def test_attach_is_refused_where_it_may_not_be(url: str, tmp_path: Path) -> None
     engine.dispose()
 
 
-def test_vacuum_into_another_file_is_refused_where_attach_is(url: str, tmp_path: Path) -> None:
+def test_vacuum_into_is_refused_if_the_engine_may_not_attach(url: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     engine = open_engine(url, may_attach=False)
 
@@ -74,7 +74,7 @@ def test_vacuum_into_another_file_is_refused_where_attach_is(url: str, tmp_path:
     assert not copy.exists()
 
 
-def test_attach_is_possible_where_it_may_be(notes: Engine, tmp_path: Path) -> None:
+def test_attach_works_if_the_engine_may_attach(notes: Engine, tmp_path: Path) -> None:
     connection = notes.raw_connection()
     connection.cursor().execute(f"ATTACH '{tmp_path / 'other.db'}' AS other")
     names = [row[1] for row in connection.cursor().execute("PRAGMA database_list")]
@@ -93,7 +93,7 @@ def test_a_writer_holds_the_lock_from_its_start(url: str, notes: Engine) -> None
     impatient.close()
 
 
-def test_writers_take_turns_so_that_no_increment_is_lost(url: str, notes: Engine) -> None:
+def test_concurrent_writers_lose_no_increment(url: str, notes: Engine) -> None:
     with writing(notes) as session:
         session.execute(text("INSERT INTO note VALUES (1, '0')"))
 
@@ -127,7 +127,7 @@ def test_a_reader_sees_one_snapshot_and_blocks_no_writer(new_url: Callable[[str]
     engine.dispose()
 
 
-def test_a_failed_transaction_keeps_nothing(notes: Engine) -> None:
+def test_a_failed_transaction_is_rolled_back(notes: Engine) -> None:
     def insert_and_fail() -> None:
         with writing(notes) as session:
             session.execute(text("INSERT INTO note VALUES (1, 'a')"))
@@ -139,14 +139,14 @@ def test_a_failed_transaction_keeps_nothing(notes: Engine) -> None:
     assert _count(notes) == 0
 
 
-def test_a_reader_keeps_nothing(notes: Engine) -> None:
+def test_a_read_session_stores_nothing(notes: Engine) -> None:
     with reading(notes) as session:
         session.execute(text("INSERT INTO note VALUES (1, 'a')"))
 
     assert _count(notes) == 0
 
 
-def test_engines_of_one_url_can_be_used_from_threads(notes: Engine) -> None:
+def test_an_engine_can_be_used_from_several_threads(notes: Engine) -> None:
     found: list[int] = []
     thread = threading.Thread(target=lambda: found.append(_count(notes)))
 
@@ -156,7 +156,7 @@ def test_engines_of_one_url_can_be_used_from_threads(notes: Engine) -> None:
     assert found == [0]
 
 
-def test_times_come_back_aware_and_in_utc() -> None:
+def test_times_are_read_with_a_time_zone_and_in_utc() -> None:
     column = UtcDateTime()
     dialect = open_engine("sqlite://").dialect
     summer = datetime(2026, 7, 1, 14, 0, tzinfo=timezone(timedelta(hours=2)))
@@ -177,11 +177,13 @@ def test_times_come_back_aware_and_in_utc() -> None:
         ("postgresql+psycopg://me@host/rating", None),
     ],
 )
-def test_only_a_sqlite_file_has_a_path(url: str, path: Path | None) -> None:
+def test_only_a_sqlite_file_url_has_a_path(url: str, path: Path | None) -> None:
     assert sqlite_path(url) == path
 
 
-def test_a_shown_url_is_whole_and_hides_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_displayed_url_has_the_absolute_path_and_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
 
     assert shown_url("sqlite:///data/../rating.db") == f"sqlite:///{tmp_path.resolve()}/rating.db"
@@ -215,12 +217,12 @@ def test_an_unusable_url_is_refused_without_its_password(url: str) -> None:
     ("url", "reason"),
     [
         ("rating.db", "'rating.db' is not a database URL"),
-        ("nosuch://me:secret@host/x", "'nosuch://…@host/x' is not a database URL that can be opened (Can't "),
+        ("nosuch://me:secret@host/x", "'nosuch://…@host/x' is not a valid database URL (Can't "),
         ("postgres://me:secret@host/x", "postgresql+psycopg"),
         ("postgresql+psycopg://me:secret@host:x/x", "port is not a number"),
     ],
 )
-def test_a_url_that_cannot_be_opened_is_named_with_its_reason(url: str, reason: str) -> None:
+def test_a_refused_url_is_named_with_the_reason(url: str, reason: str) -> None:
     with pytest.raises(DatabaseError) as caught:
         open_engine(url)
 
@@ -228,12 +230,12 @@ def test_a_url_that_cannot_be_opened_is_named_with_its_reason(url: str, reason: 
     assert "Valid: sqlite:///path/to/file.db" in str(caught.value)
 
 
-def test_a_malformed_url_is_refused_where_a_path_is_asked_of_it() -> None:
+def test_the_path_of_a_malformed_url_is_an_error() -> None:
     with pytest.raises(DatabaseError, match=r"'rating\.db' is not a database URL"):
         sqlite_path("rating.db")
 
 
-def test_a_file_that_is_no_database_is_an_error_without_a_traceback(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_an_error_without_a_traceback(tmp_path: Path) -> None:
     file = tmp_path / "holiday.jpg"
     file.write_bytes(b"not a database, but long enough to be looked at" * 40)
     engine = open_engine(f"sqlite:///{file}")

@@ -27,7 +27,7 @@ def _drop_refusal(session: Session, change: str, dialect: str) -> None:
     session.execute(text(f"DROP TRIGGER event_refuses_{change}{on_table}"))
 
 
-def test_a_log_reads_back_in_order_and_fits_together(rating: Engine, study_id: int) -> None:
+def test_a_log_is_read_in_order_and_its_chain_is_valid(rating: Engine, study_id: int) -> None:
     with reading(rating) as session:
         events = read_events(session, Event, study_id)
         broken = broken_link(session, Event, study_id)
@@ -40,7 +40,7 @@ def test_a_log_reads_back_in_order_and_fits_together(rating: Engine, study_id: i
     assert broken is None
 
 
-def test_a_row_is_kept_as_canonical_json_and_its_hash_is_the_new_head(
+def test_details_are_canonical_json_and_the_new_hash_is_the_head(
     rating: Engine, study_id: int, now: datetime
 ) -> None:
     with writing(rating) as session:
@@ -51,7 +51,7 @@ def test_a_row_is_kept_as_canonical_json_and_its_hash_is_the_new_head(
     assert tuple(last) == ('{"by":"Ada","why":"naïve"}', head)
 
 
-def test_a_row_is_hashed_over_its_predecessor() -> None:
+def test_a_hash_covers_the_row_and_the_previous_hash() -> None:
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
     found = event_hash(GENESIS, 1, kind="open", detail="{}", at=at)
@@ -60,7 +60,7 @@ def test_a_row_is_hashed_over_its_predecessor() -> None:
     assert found == "99983b1f7d51864a9f4c1a2276aae74a101826b5cb45e01068a80ca91710cdf9"
 
 
-def test_the_zone_in_which_a_time_was_given_does_not_break_the_chain(rating: Engine, study_id: int) -> None:
+def test_the_time_zone_of_an_event_does_not_change_its_hash(rating: Engine, study_id: int) -> None:
     at = datetime(2026, 7, 1, 14, 0, tzinfo=timezone(timedelta(hours=2)))
 
     with writing(rating) as session:
@@ -70,7 +70,7 @@ def test_the_zone_in_which_a_time_was_given_does_not_break_the_chain(rating: Eng
         assert broken_link(session, Event, study_id) is None
 
 
-def test_each_study_has_a_chain_of_its_own(
+def test_each_study_has_its_own_chain(
     rating: Engine, publish: Callable[..., PublishedStudy], study_id: int
 ) -> None:
     other = publish(rating)
@@ -81,13 +81,13 @@ def test_each_study_has_a_chain_of_its_own(
 
 
 @pytest.mark.parametrize("change", ["UPDATE event SET id = id + 100", "DELETE FROM event"])
-def test_the_log_refuses_changes(rating: Engine, study_id: int, change: str) -> None:
+def test_the_database_refuses_to_change_or_delete_a_row(rating: Engine, study_id: int, change: str) -> None:
     with pytest.raises(DBAPIError, match="event is append-only"), writing(rating) as session:
         session.execute(text(change))
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"])
-def test_replacing_a_row_is_a_change_too(rating: Engine, study_id: int) -> None:
+def test_the_database_refuses_to_replace_a_row(rating: Engine, study_id: int) -> None:
     replacement = text(
         "REPLACE INTO event SELECT id, sequence, 'x', detail, at, previous_hash, hash, study_id FROM event"
     )
@@ -106,7 +106,7 @@ def test_replacing_a_row_is_a_change_too(rating: Engine, study_id: int) -> None:
         "UPDATE event SET previous_hash = 'f' WHERE sequence = 2",
     ],
 )
-def test_a_rewritten_row_breaks_the_chain_where_it_stands(
+def test_a_changed_row_breaks_the_chain_at_its_position(
     rating: Engine, study_id: int, dialect: str, rewriting: str
 ) -> None:
     with writing(rating) as session:
@@ -117,7 +117,7 @@ def test_a_rewritten_row_breaks_the_chain_where_it_stands(
         session.rollback()
 
 
-def test_a_missing_row_breaks_the_chain_where_it_stood(rating: Engine, study_id: int, dialect: str) -> None:
+def test_a_missing_row_breaks_the_chain_at_its_position(rating: Engine, study_id: int, dialect: str) -> None:
     with writing(rating) as session:
         _drop_refusal(session, "delete", dialect)
         session.execute(text("DELETE FROM event WHERE sequence = 1"))

@@ -34,7 +34,9 @@ def _tables(engine: Engine) -> set[str]:
 
 
 @both
-def test_the_migrations_make_exactly_the_declared_tables(which: Which, new_url: Callable[[str], str]) -> None:
+def test_the_migrations_create_exactly_the_declared_tables(
+    which: Which, new_url: Callable[[str], str]
+) -> None:
     engine = CREATE[which](new_url(which))
 
     with reading(engine) as session:
@@ -46,7 +48,7 @@ def test_the_migrations_make_exactly_the_declared_tables(which: Which, new_url: 
 
 
 @both
-def test_every_constraint_that_is_declared_is_made(which: Which, new_url: Callable[[str], str]) -> None:
+def test_the_migrations_create_every_declared_constraint(which: Which, new_url: Callable[[str], str]) -> None:
     migrated = CREATE[which](new_url(which))
     declared = open_engine(new_url(which))
     with writing(declared) as session:
@@ -75,7 +77,7 @@ def _constraints(engine: Engine) -> set[tuple[str, str | None]]:
 
 
 @both
-def test_head_is_the_newest_migration(which: Which) -> None:
+def test_head_is_the_latest_migration(which: Which) -> None:
     config = Config()
     config.set_main_option("script_location", str(migrations_folder(which)))
 
@@ -83,7 +85,9 @@ def test_head_is_the_newest_migration(which: Which) -> None:
 
 
 @both
-def test_a_database_goes_up_down_and_up_again(which: Which, new_url: Callable[[str], str]) -> None:
+def test_a_database_can_be_upgraded_downgraded_and_upgraded_again(
+    which: Which, new_url: Callable[[str], str]
+) -> None:
     engine = CREATE[which](new_url(which))
     tables = _tables(engine)
 
@@ -108,7 +112,7 @@ def test_migrating_twice_changes_nothing(which: Which, new_url: Callable[[str], 
 
 
 @both
-def test_a_failed_migration_leaves_nothing_behind(which: Which, new_url: Callable[[str], str]) -> None:
+def test_a_failed_migration_is_rolled_back(which: Which, new_url: Callable[[str], str]) -> None:
     engine = open_engine(new_url(which))
     with writing(engine) as session:
         session.execute(text("CREATE TABLE event (id INTEGER)"))
@@ -121,7 +125,9 @@ def test_a_failed_migration_leaves_nothing_behind(which: Which, new_url: Callabl
 
 
 @both
-def test_an_older_database_is_refused_with_what_to_run(which: Which, new_url: Callable[[str], str]) -> None:
+def test_an_older_database_is_refused_with_the_command_to_run(
+    which: Which, new_url: Callable[[str], str]
+) -> None:
     url = new_url(which)
     engine = CREATE[which](url)
     migrate(engine, which, "base")
@@ -136,7 +142,7 @@ def test_an_older_database_is_refused_with_what_to_run(which: Which, new_url: Ca
 
 
 @both
-def test_a_newer_database_is_refused_with_what_to_do(which: Which, new_url: Callable[[str], str]) -> None:
+def test_a_newer_database_is_refused_with_advice(which: Which, new_url: Callable[[str], str]) -> None:
     url = new_url(which)
     engine = CREATE[which](url)
     with writing(engine) as session:
@@ -147,7 +153,7 @@ def test_a_newer_database_is_refused_with_what_to_do(which: Which, new_url: Call
         CREATE[which](url)
 
     assert str(caught.value).endswith(
-        f"is at revision 9999, but this version of rater knows only up to {HEAD[which]}. "
+        f"is at revision 9999, but this version of rater supports revisions up to {HEAD[which]}. "
         "Install the version that wrote it."
     )
 
@@ -161,7 +167,7 @@ def test_the_other_kind_of_database_is_refused(new_url: Callable[[str], str]) ->
             open_it(url)
 
 
-def test_somebody_elses_database_is_left_alone(new_url: Callable[[str], str]) -> None:
+def test_a_database_of_another_program_is_refused(new_url: Callable[[str], str]) -> None:
     url = new_url("rating")
     engine = open_engine(url)
     with writing(engine) as session:
@@ -172,7 +178,7 @@ def test_somebody_elses_database_is_left_alone(new_url: Callable[[str], str]) ->
         create_rating(url)
 
 
-@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)  # SQLite keeps no comments
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)  # SQLite stores no comments
 def test_postgresql_shows_the_meaning_of_every_column(new_url: Callable[[str], str]) -> None:
     engine = create_rating(new_url("rating"))
 

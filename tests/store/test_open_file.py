@@ -39,9 +39,7 @@ def lose_wal(file: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [delete, replace, lose_wal])
-def test_a_file_that_is_lost_while_it_is_open_takes_nothing_more(
-    file: Path, change: Callable[[Path], None]
-) -> None:
+def test_a_lost_file_is_neither_written_nor_read(file: Path, change: Callable[[Path], None]) -> None:
     with disposing(create_rating(f"sqlite:///{file}")) as engine:
         write(engine)
         change(file)
@@ -54,7 +52,7 @@ def test_a_file_that_is_lost_while_it_is_open_takes_nothing_more(
 
 
 @pytest.mark.parametrize("change", [delete, replace, lose_wal])
-def test_a_file_that_is_lost_during_a_transaction_is_noticed_before_it_is_confirmed(
+def test_a_file_lost_during_a_transaction_fails_the_transaction(
     file: Path, change: Callable[[Path], None]
 ) -> None:
     with disposing(create_rating(f"sqlite:///{file}")) as engine:
@@ -63,7 +61,7 @@ def test_a_file_that_is_lost_during_a_transaction_is_noticed_before_it_is_confir
             write(engine, lambda: change(file))
 
 
-def test_a_new_connection_does_not_join_a_new_file(file: Path) -> None:
+def test_a_new_connection_refuses_a_replaced_file(file: Path) -> None:
     with disposing(create_rating(f"sqlite:///{file}")) as engine, engine.connect():
         replace(file)
 
@@ -71,7 +69,7 @@ def test_a_new_connection_does_not_join_a_new_file(file: Path) -> None:
             pass
 
 
-def test_what_happens_to_a_database_every_day_is_no_loss(file: Path) -> None:
+def test_ordinary_use_is_not_mistaken_for_a_lost_file(file: Path) -> None:
     with disposing(create_rating(f"sqlite:///{file}")) as engine:
         write(engine)
         with disposing(open_engine(f"sqlite:///{file}")) as other:
@@ -85,7 +83,7 @@ def test_what_happens_to_a_database_every_day_is_no_loss(file: Path) -> None:
         write(engine)
 
 
-def test_a_disk_without_room_is_named(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_an_error_with_the_reason(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 

@@ -59,7 +59,7 @@ def test_one_address_begins_half_of_the_booklets_and_no_more(begin: Callable[...
 
     assert statuses == [303] * 10 + [429] * 2
     assert rows("SELECT count(*) FROM rater") == [(10,)]
-    assert begin("198.51.100.9") == 303  # somebody elsewhere still can
+    assert begin("198.51.100.9") == 303  # another address still can
 
 
 def test_an_ipv6_customer_is_one_address(begin: Callable[..., int]) -> None:
@@ -121,11 +121,13 @@ def test_an_invented_invitation_begins_nothing(
     client = app.test_client()
     led_on = client.post(f"/s/{slug}/consent", data=form, environ_base=FAR)
     page = client.get(led_on.location, environ_base=FAR, follow_redirects=True)
-    assert page.request.path == f"/s/{slug}/i/{'i' * 22}"  # which says that it is not a link of this study
+    assert (
+        page.request.path == f"/s/{slug}/i/{'i' * 22}"
+    )  # its page explains that the link is not one of this study
     assert rows("SELECT count(*) FROM rater") == [(10,)]
 
 
-def test_this_machine_is_not_limited(begin: Callable[..., int]) -> None:
+def test_requests_from_this_machine_are_not_limited(begin: Callable[..., int]) -> None:
     assert [begin("127.0.0.1") for _ in range(15)] == [303] * 15
 
 
@@ -138,13 +140,13 @@ def test_a_proxy_on_this_machine_does_not_lift_the_limits(app: Flask) -> None:
         assert rate_limits.is_from_this_machine()
 
 
-def test_whom_a_trusted_proxy_forwards_for_is_who_is_counted(slug: str, rating_url: str) -> None:
+def test_behind_a_trusted_proxy_the_client_s_address_is_counted(slug: str, rating_url: str) -> None:
     app = create_app(WebSettings(rating_url, n_proxies=1))
     app.add_url_rule("/who", view_func=rate_limits.network_of_request)
 
     page = app.test_client().get("/who", headers={"X-Forwarded-For": "203.0.113.5, 192.0.2.7"})
 
-    assert page.text == "192.0.2.7"  # the last proxy said so; what is before it anybody can write
+    assert page.text == "192.0.2.7"  # set by the last proxy; any client can write what is before it
     with app.app_context():
         running().engine.dispose()
 
@@ -188,7 +190,7 @@ def limited(
         ("ADDRESS", "3 per minute", 60, "rater=x"),
     ],
 )
-def test_too_many_requests_get_a_page_that_says_what_to_do(
+def test_too_many_requests_get_a_page_that_explains_what_to_do(
     limited: Callable[..., FlaskClient], limit: str, amount: str, retry_after: int, cookie: str
 ) -> None:
     client = limited(**{limit: amount})
@@ -236,7 +238,7 @@ def test_a_rater_is_let_through_where_strangers_of_the_same_address_are_not(
 
     assert statuses(mine) == [200] * 4
     assert statuses({}) == [429] * 4
-    assert statuses({"Cookie": f"rater={'f' * 43}"}) == [429] * 4  # a made-up cookie lifts no limit
+    assert statuses({"Cookie": f"rater={'f' * 43}"}) == [429] * 4  # an invented cookie lifts no limit
     assert statuses(mine) == [200] * 4
 
 

@@ -7,11 +7,11 @@ from sqlalchemy import Engine
 from rater.errors import DatabaseError
 from rater.store.engine import (
     OWNER_ONLY,
-    closed_if_refused,
+    dispose_on_error,
     make_parent,
     open_engine,
+    reraise_unusable_file,
     sqlite_path,
-    told_if_unusable,
 )
 from rater.store.migrate import prepare, require_current
 
@@ -27,7 +27,7 @@ def open_rating(url: str) -> Engine:
         msg = f"There is no rating database {path} yet. Publish a study first. Run: rater publish STUDY"
         raise DatabaseError(msg)
     engine = open_engine(url, may_attach=False)
-    with closed_if_refused(engine):
+    with dispose_on_error(engine):
         require_current(engine, "rating")
     return engine
 
@@ -44,9 +44,9 @@ def create_rating(url: str) -> Engine:
     path = sqlite_path(url)
     if path is not None:
         make_parent(path)
-        with told_if_unusable(path):
+        with reraise_unusable_file(path):
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, OWNER_ONLY))
     engine = open_engine(url)
-    with closed_if_refused(engine):
+    with dispose_on_error(engine):
         prepare(engine, "rating")
     return engine

@@ -19,12 +19,12 @@ from sqlalchemy import Connection, text
 from rater.errors import StateError
 from rater.store.engine import (
     OWNER_ONLY,
-    closed_if_refused,
+    dispose_on_error,
     make_parent,
     open_engine,
     reading,
+    reraise_unusable_file,
     sqlite_path,
-    told_if_unusable,
 )
 
 _HOLDER = text(
@@ -82,7 +82,7 @@ class GenerationLock:
         path = database.with_name(f"{database.name}-generate-{self._name}.lock")
         holder = path.with_suffix(".pid")
         lock = FileLock(path, timeout=0, mode=OWNER_ONLY)
-        with told_if_unusable(path, what="lock file"):
+        with reraise_unusable_file(path, what="lock file"):
             try:
                 self._held.enter_context(lock)
             except NotImplementedError:
@@ -97,7 +97,7 @@ class GenerationLock:
     def _lock_in_server(self) -> None:
         engine = open_engine(self._url)
         self._held.callback(engine.dispose)
-        with closed_if_refused(engine), reading(engine) as session:
+        with dispose_on_error(engine), reading(engine) as session:
             session.execute(text("SELECT 1"))  # raises where the server cannot be reached
         connection = self._held.enter_context(
             # not within a transaction, which would keep the server from cleaning up for hours

@@ -8,11 +8,11 @@ from sqlalchemy import Engine
 from rater.errors import MissingSealedError
 from rater.store.engine import (
     OWNER_ONLY,
-    closed_if_refused,
+    dispose_on_error,
     make_parent,
     open_engine,
+    reraise_unusable_file,
     sqlite_path,
-    told_if_unusable,
 )
 from rater.store.migrate import current_revision, prepare, require_current, require_kind
 
@@ -31,7 +31,7 @@ def open_sealed(url: str) -> Engine:
     if path is not None:
         _close_to_others(path)
     engine = open_engine(url)
-    with closed_if_refused(engine):
+    with dispose_on_error(engine):
         require_current(engine, "sealed")
     return engine
 
@@ -46,7 +46,7 @@ def open_sealed_if_begun(url: str) -> Engine | None:
     if path is not None and not path.is_file():
         return None
     engine = open_engine(url)
-    with closed_if_refused(engine):
+    with dispose_on_error(engine):
         require_kind(engine, "sealed")
         is_begun = current_revision(engine) is not None
     engine.dispose()
@@ -62,16 +62,16 @@ def create_sealed(url: str) -> Engine:
     path = sqlite_path(url)
     if path is not None:
         make_parent(path)
-        with told_if_unusable(path):
+        with reraise_unusable_file(path):
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, OWNER_ONLY))
         _close_to_others(path)
     engine = open_engine(url)
-    with closed_if_refused(engine):
+    with dispose_on_error(engine):
         prepare(engine, "sealed")
     return engine
 
 
 def _close_to_others(path: Path) -> None:
     if path.stat().st_mode & 0o077:
-        with told_if_unusable(path):
+        with reraise_unusable_file(path):
             path.chmod(OWNER_ONLY)

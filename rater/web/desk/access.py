@@ -79,7 +79,7 @@ def logout() -> AnyResponse:
 
 
 def require_user() -> AnyResponse | None:
-    """Send whoever is not logged in to the login. Costs one query, and an update a minute."""
+    """Send anyone who is not logged in to the login. Costs one query, and an update a minute."""
     token = request.cookies.get(DESK_COOKIE, "")
     now = running().settings.now()
     found = None

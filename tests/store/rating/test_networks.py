@@ -88,7 +88,7 @@ def test_a_personal_link_is_not_limited(
     begin("invited", code="code")
 
     with pytest.raises(BusyNetworkError):
-        begin("with a made-up code", code="no code")
+        begin("with an invented code", code="no code")
 
 
 def test_a_refused_rater_leaves_nothing_behind(begin: Begin, rating: Engine) -> None:

@@ -54,6 +54,6 @@ def test_a_place_where_no_file_can_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(
-        DatabaseError, match=r"file/sealed\.db cannot be used: .*\. Valid: one in your own folder"
+        DatabaseError, match=r"file/sealed\.db cannot be used: .*\. Valid: a file that you can write"
     ):
         create_sealed(f"sqlite:///{tmp_path}/file/sealed.db")
