@@ -98,7 +98,7 @@ def test_a_users_mistake_is_a_message_without_traceback_and_exit_code_2(tmp_path
         (("analyze", "nothing", "--yes", *RATING, *SEALED), "There is no rating database rating.db yet."),
         (("publish", "a_study.py"), "this command takes a study's name"),
         (("serve", "--port", "70000"), "70000 is not in the range"),
-        (("serve", "--ratings", "postgres://x"), "is not a database URL"),
+        (("serve", "--ratings", "postgres://x"), "is not a valid database URL"),
         (("rehearse", "nothing", "--raters", "0"), "0 is not in the range"),
         (("export", "a_study", "no/u.csv"), "FILE is no/u.csv, which cannot be written: the folder "),
         (("perish", "a_study"), "No such command 'perish'"),

@@ -216,7 +216,7 @@ def test_an_unusable_url_is_refused_without_its_password(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("rating.db", "'rating.db' is not a database URL"),
+        ("rating.db", "'rating.db' is not a valid database URL"),
         ("nosuch://me:secret@host/x", "'nosuch://…@host/x' is not a valid database URL (Can't "),
         ("postgres://me:secret@host/x", "postgresql+psycopg"),
         ("postgresql+psycopg://me:secret@host:x/x", "port is not a number"),
@@ -231,7 +231,7 @@ def test_a_refused_url_is_named_with_the_reason(url: str, reason: str) -> None:
 
 
 def test_the_path_of_a_malformed_url_is_an_error() -> None:
-    with pytest.raises(DatabaseError, match=r"'rating\.db' is not a database URL"):
+    with pytest.raises(DatabaseError, match=r"'rating\.db' is not a valid database URL"):
         sqlite_path("rating.db")
 
 

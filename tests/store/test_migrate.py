@@ -174,7 +174,7 @@ def test_a_database_of_another_program_is_refused(new_url: Callable[[str], str])
         session.execute(text("CREATE TABLE recipe (id INTEGER)"))
     engine.dispose()
 
-    with pytest.raises(DatabaseError, match=r"is not rater's\. Valid here: a rating database"):
+    with pytest.raises(DatabaseError, match=r"is not rater's\. Valid: a rating database"):
         create_rating(url)
 
 

@@ -22,7 +22,7 @@ def test_a_missing_rating_database_says_what_makes_one_and_is_not_made(tmp_path:
 
 
 def test_a_malformed_url_is_refused_before_anything_is_made() -> None:
-    with pytest.raises(DatabaseError, match=r"'rating\.db' is not a database URL"):
+    with pytest.raises(DatabaseError, match=r"'rating\.db' is not a valid database URL"):
         open_rating("rating.db")
 
 
