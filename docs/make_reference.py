@@ -27,6 +27,14 @@ from rater.store.dictionary import meanings_of
 from rater.store.rating.schema import Base as Rating
 from rater.store.sealed.schema import Base as Sealed
 
+_STEERING = Path(rater.__file__).parent / "steering"
+_MODULES = {
+    exported.name: str(node.module)
+    for node in ast.parse((_STEERING / "__init__.pyi").read_text(encoding="utf-8")).body
+    if isinstance(node, ast.ImportFrom)
+    for exported in node.names
+}
+"""The module of each public name of the steering library."""
 FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "reference"
 _NOT_DECLARED_HERE = "see its docstring"
 _OTHERS = {int: "a whole number", tuple[int, ...]: "whole numbers in brackets", NoneType: "`None`"}
@@ -244,10 +252,9 @@ def _steering() -> str:
 
 def _source_of(name: str) -> ast.ClassDef | ast.FunctionDef | None:
     """Find where a name is defined; None for what a study file declares, which has a page of its own."""
-    module = rater.steering._HOME[name]  # noqa: SLF001 (where the names are exported from)
-    if module.startswith("rater.study"):
+    if name in rater.__all__:
         return None
-    path = Path(rater.__file__).parent.parent / f"{module.replace('.', '/')}.py"
+    path = _STEERING / f"{_MODULES[name].replace('.', '/')}.py"
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
             return node

@@ -24,7 +24,7 @@ def test_each_exported_name_is_the_one_of_its_home(name: str) -> None:
 
 
 def test_an_unknown_name_is_missed_as_in_any_module() -> None:
-    with pytest.raises(AttributeError, match="module 'rater' has no attribute 'Studdy'"):
+    with pytest.raises(AttributeError, match="No rater attribute Studdy"):
         _ = rater.Studdy
 
 

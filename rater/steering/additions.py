@@ -46,7 +46,19 @@ from rater.study.additions import (
     hook_name,
 )
 
-__all__ = ["SteeringVector", "UnequalPairWarning", "get_x_vector", "read_activations", "resolve"]
+__all__ = [
+    "ActivationAddition",
+    "BosOnlyWarning",
+    "DatasetVector",
+    "RandomVector",
+    "SteeringVector",
+    "UnequalPairWarning",
+    "VectorFile",
+    "XVector",
+    "get_x_vector",
+    "read_activations",
+    "resolve",
+]
 
 
 class BosOnlyWarning(UserWarning):

@@ -12,59 +12,15 @@ from typing import NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+import rater
 from rater.errors import StudyError, nearest
-from rater.study import (
-    analysis_plan,
-    arms,
-    design,
-    practice_and_checks,
-    protocol,
-    scales,
-    study,
-    translation,
-    visit,
-)
+from rater.study import arms, practice_and_checks, scales
 from rater.study.arms import Outside
 from rater.study.external_completions import read_outside
 from rater.study.study import Study
 
-_DECLARED: dict[str, type] = {
-    declared.__name__: declared
-    for declared in (
-        arms.ActivationAddition,
-        arms.DatasetVector,
-        arms.OtherModel,
-        arms.Outside,
-        arms.Prompted,
-        arms.RandomVector,
-        arms.Steered,
-        arms.Unsteered,
-        arms.VectorFile,
-        arms.XVector,
-        analysis_plan.AnalysisPlan,
-        analysis_plan.Contrast,
-        analysis_plan.Exclusions,
-        analysis_plan.Looks,
-        design.Plan,
-        practice_and_checks.AttentionCheck,
-        practice_and_checks.Practice,
-        practice_and_checks.ShuffledWords,
-        protocol.Dimension,
-        scales.Number,
-        scales.Pairwise,
-        scales.Slider,
-        translation.DimensionTranslation,
-        translation.Translation,
-        visit.BlindingQuestion,
-        visit.Ending,
-        visit.Endings,
-        visit.Recruitment,
-        visit.ScreeningQuestion,
-        scales.Likert,
-        arms.Sampling,
-        study.Study,
-    )
-}
+_DECLARED = {name: declared for name in rater.__all__ if isinstance(declared := getattr(rater, name), type)}
+"""The classes of a study file, by name."""
 _TAGS = arms.TAGS | set(scales.CLASS_NAMES) | practice_and_checks.CHECK_KINDS
 """Tags that pydantic adds to the place of a value, for the class that it chose."""
 _KINDS = {

@@ -1,0 +1,40 @@
+from .study.analysis_plan import AnalysisPlan as AnalysisPlan
+from .study.analysis_plan import Contrast as Contrast
+from .study.analysis_plan import Exclusions as Exclusions
+from .study.analysis_plan import Looks as Looks
+from .study.arms import ActivationAddition as ActivationAddition
+from .study.arms import DatasetVector as DatasetVector
+from .study.arms import OtherModel as OtherModel
+from .study.arms import Outside as Outside
+from .study.arms import Prompted as Prompted
+from .study.arms import RandomVector as RandomVector
+from .study.arms import Sampling as Sampling
+from .study.arms import Steered as Steered
+from .study.arms import Unsteered as Unsteered
+from .study.arms import VectorFile as VectorFile
+from .study.arms import XVector as XVector
+from .study.arms import dose_series as dose_series
+from .study.arms import random_control as random_control
+from .study.design import Plan as Plan
+from .study.practice_and_checks import AttentionCheck as AttentionCheck
+from .study.practice_and_checks import Practice as Practice
+from .study.practice_and_checks import ShuffledWords as ShuffledWords
+from .study.protocol import Dimension as Dimension
+from .study.scales import Likert as Likert
+from .study.scales import Number as Number
+from .study.scales import Pairwise as Pairwise
+from .study.scales import Slider as Slider
+from .study.study import Study as Study
+from .study.translation import DimensionTranslation as DimensionTranslation
+from .study.translation import Translation as Translation
+from .study.visit import CLOUDRESEARCH as CLOUDRESEARCH
+from .study.visit import MTURK as MTURK
+from .study.visit import PROLIFIC as PROLIFIC
+from .study.visit import BlindingQuestion as BlindingQuestion
+from .study.visit import Ending as Ending
+from .study.visit import Endings as Endings
+from .study.visit import Recruitment as Recruitment
+from .study.visit import ScreeningQuestion as ScreeningQuestion
+
+__all__: list[str]
+__version__: str
