@@ -24,8 +24,8 @@ import rater
 import rater.steering
 from rater.cli import cli as command
 from rater.store.dictionary import meanings_of
-from rater.store.rating.schema import Base as Rating
-from rater.store.sealed.schema import Base as Sealed
+from rater.store.rating.schema import RatingBase as Rating
+from rater.store.sealed.schema import SealedBase as Sealed
 
 _STEERING = Path(rater.__file__).parent / "steering"
 _MODULES = {

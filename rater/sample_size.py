@@ -10,11 +10,11 @@ from rater.analysis.answer_scale import ends_of, is_pairwise
 from rater.analysis.pilot import Pilot, assume
 from rater.analysis.plan import plan_analysis
 from rater.analysis.sequential import level_at_the_end
-from rater.analysis.simulate import Spread, Trials, difference_of, logits_of, net_superiority_of
+from rater.analysis.simulate import ModelSDs, Trials, difference_of, logits_of, net_superiority_of
 from rater.analysis.simulated_power import Assumed, Power, estimate_power
 from rater.errors import StudyError
 from rater.publish.booklets import assign_booklets
-from rater.publish.trials import Completion
+from rater.publish.trials import CompletionIndex
 from rater.study.design import Design
 from rater.study.forecast import forecast
 from rater.study.protocol import Dimension
@@ -63,7 +63,7 @@ class PowerPlan:
     cheapest: dict[float, Size | None]
     """For each target power, the size that reaches it for the fewest rater-minutes."""
     is_pairwise: bool
-    spread: Spread
+    spread: ModelSDs
     """What was assumed, or learnt from the pilot."""
     last_look: float | None
     """The level at the end, where the study spreads alpha over looks."""
@@ -91,7 +91,7 @@ def as_net_superiority(
     if study.analysis.score != "net_superiority" or study.is_pairwise:
         return None
     judged, pilot = _primary(study), (assumptions or PlanningAssumptions()).pilot
-    scale, spread = (pilot.scale, pilot.spread) if pilot else (assume(judged), Spread())
+    scale, spread = (pilot.scale, pilot.spread) if pilot else (assume(judged), ModelSDs())
     return net_superiority_of(logits_of(points, scale, spread), scale, spread)
 
 
@@ -167,7 +167,7 @@ class _Planner:
         judged, pilot = _primary(study), given.pilot
         self.assumed = Assumed(
             scale=pilot.scale if pilot else assume(judged),
-            spread=pilot.spread if pilot else Spread(),
+            spread=pilot.spread if pilot else ModelSDs(),
             drop_out=given.drop_out,
         )
         planned = plan_analysis(study.analysis, [judged], contrast=study.contrast)
@@ -224,7 +224,7 @@ def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
     """Deal the design's booklets and keep the trials of the two arms compared, on the primary dimension."""
     arms = tuple(study.arm_names.index(name) for name in study.contrast)
     primary = [dimension.name for dimension in study.dimensions].index(study.primary)
-    dealt: list[tuple[int, float, Completion, Completion | None]] = []
+    dealt: list[tuple[int, float, CompletionIndex, CompletionIndex | None]] = []
     for rater, booklet in enumerate(assign_booklets(design, rng)):
         for place, trial in enumerate(booklet):
             if trial.is_repeat or not trial.shown or trial.dimension not in {None, primary}:
@@ -237,7 +237,7 @@ def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
         msg = f"No booklet of {design.n_raters} × {design.n_prompts} has a trial of the primary contrast."
         raise StudyError(msg)
 
-    def number(completion: Completion) -> int:
+    def number(completion: CompletionIndex) -> int:
         return (completion.prompt * 2 + (completion.arm == arms[0])) * design.n_samples + completion.sample
 
     return Trials(

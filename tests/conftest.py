@@ -15,7 +15,7 @@ from rater.store.log import append_event
 from rater.store.rating import studies
 from rater.store.rating.open import create_rating
 from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert_study
-from rater.store.rating.schema import Event
+from rater.store.rating.schema import EventRow
 from rater.store.sealed.completions import NewCompletion, insert_completions
 from rater.store.sealed.open import create_sealed, open_sealed
 from rater.study.arms import Sampling, Steered, Unsteered, XVector
@@ -118,7 +118,7 @@ def publish_study(rating_url: str, protocol: Protocol) -> Callable[..., str]:
         with writing(engine) as session:
             insert_study(session, study, items=items, booklets=booklets)
             study_id = studies.get_study(session, name).id
-            append_event(session, Event, study_id, kind="published", at=_PUBLISHED_AT)
+            append_event(session, EventRow, study_id, kind="published", at=_PUBLISHED_AT)
             for move in _MOVES[state]:
                 studies.move_study(session, name, State(move), at=_PUBLISHED_AT)
         engine.dispose()

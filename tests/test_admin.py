@@ -26,7 +26,7 @@ from rater.store.rating import raters, sessions, trials
 from rater.store.rating.export import COLUMNS
 from rater.store.rating.monitoring import Watched
 from rater.store.rating.open import open_rating
-from rater.store.rating.schema import Comment, Event, Identifier, Rater
+from rater.store.rating.schema import Comment, EventRow, Identifier, Rater
 from rater.store.rating.studies import get_study
 from rater.study.study import Study
 from rater.verify import Check, verify_study
@@ -406,7 +406,7 @@ def test_a_masked_export_is_a_row_in_the_log_and_has_no_item_s_own_id(
     assert not own & {row["item"] for row in rows}
     assert len({row["item"] for row in rows}) == len({(row["rater"], row["item"]) for row in rows}) == 11
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
-        event = read_events(session, Event, get_study(session, study.name).id)[-1]
+        event = read_events(session, EventRow, get_study(session, study.name).id)[-1]
     assert (event.kind, event.detail) == ("exported", {"who": "ada", "by": "command", "n_answers": 11})
     assert event.hash in shown.stderr
     assert not altered(verify(rating_url, sealed_url, study, head))

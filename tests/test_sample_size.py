@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rater.analysis.pilot import Pilot
-from rater.analysis.simulate import Spread, evenly_cut
+from rater.analysis.simulate import ModelSDs, evenly_cut
 from rater.errors import StudyError
 from rater.report.console.power import describe_power
 from rater.sample_size import PlanningAssumptions, default_points, plan_power, power_as_planned
@@ -78,7 +78,7 @@ def test_questions_asked_in_blocks_leave_fewer_trials_to_the_primary_one(study: 
 
 
 def test_a_pilot_and_drop_out_change_the_plan(study: Study) -> None:
-    varied = Pilot(evenly_cut(5), Spread(rater_arm=1.5, prompt_arm=1.5), 12, 400, ())
+    varied = Pilot(evenly_cut(5), ModelSDs(rater_arm=1.5, prompt_arm=1.5), 12, 400, ())
     large = changed(study, prompts=[f"P{n}" for n in range(10)], plan={"raters": 10})
 
     assumed, learnt, left = (

@@ -19,7 +19,7 @@ from rater.store.rating import raters, sessions, steps
 from rater.store.rating.forget import find_known, redact
 from rater.store.rating.monitoring import watch_raters
 from rater.store.rating.open import open_rating
-from rater.store.rating.schema import Event
+from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import get_study
 from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, record_answers, view_trial
 from rater.study.analysis_plan import AnalysisPlan, Looks
@@ -84,7 +84,7 @@ def change(url: str, *statements: str) -> None:
 def read_log(rating_url: str, study: Study) -> tuple[str, list[str]]:
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         published = get_study(session, study.name)
-        return published.state, [event.kind for event in read_events(session, Event, published.id)]
+        return published.state, [event.kind for event in read_events(session, EventRow, published.id)]
 
 
 def test_each_answer_gets_the_arm_that_made_its_text(rated: Study, sealed_url: str, rating_url: str) -> None:
@@ -118,7 +118,7 @@ def test_unblinding_closes_the_study_for_good_and_says_who_and_why(
 
     assert read_log(rating_url, rated) == ("unblinded", ["published", "open", "closed", "unblinded"])
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
-        last = read_events(session, Event, get_study(session, rated.name).id)[-1]
+        last = read_events(session, EventRow, get_study(session, rated.name).id)[-1]
     assert last.detail == {"who": "an analyst", "why": "the plan", "look": 1, "n_answers": 8, "n_planned": 48}
     with pytest.raises(StateError, match="is unblinded; only a study that is"):
         open_study(rating_url, rated.name, now=NOW)

@@ -2,12 +2,12 @@
 
 from alembic import context
 
-from rater.store.rating.schema import Base
+from rater.store.rating.schema import RatingBase
 
 # Alembic's defaults leave half-applied migrations on SQLite: here each is one transaction, revision row too.
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=RatingBase.metadata,
     transactional_ddl=True,
     transaction_per_migration=True,
 )

@@ -2,12 +2,12 @@
 
 from alembic import context
 
-from rater.store.sealed.schema import Base
+from rater.store.sealed.schema import SealedBase
 
 # Alembic's defaults leave half-applied migrations on SQLite: here each is one transaction, revision row too.
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=SealedBase.metadata,
     transactional_ddl=True,
     transaction_per_migration=True,
 )

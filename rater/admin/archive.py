@@ -23,7 +23,7 @@ from rater.store.log import read_events
 from rater.store.migrate import HEAD
 from rater.store.rating import schema as rating
 from rater.store.rating.open import open_rating
-from rater.store.rating.schema import Event
+from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import PublishedStudy, get_study, move_study
 from rater.store.sealed import schema as sealed
 from rater.store.sealed.open import open_sealed
@@ -31,13 +31,13 @@ from rater.store.sealed.studies import get_sealed_study
 from rater.study.state import State
 from rater.verify import require_unaltered
 
-Value: TypeAlias = "str | int | float | bool | list[int] | dict[str, str] | None"
-Row: TypeAlias = dict[str, Value]
+ArchivedValue: TypeAlias = "str | int | float | bool | list[int] | dict[str, str] | None"
+ArchivedRow: TypeAlias = dict[str, ArchivedValue]
 
 _BATCH = 1_000
 
 
-def read_rows(session: Session, table: Table, where: ColumnElement[bool]) -> Iterator[Row]:
+def read_rows(session: Session, table: Table, where: ColumnElement[bool]) -> Iterator[ArchivedRow]:
     """Read a table's rows in the order in which they are stored. Costs one query."""
     place = "ctid" if session.get_bind().dialect.name == "postgresql" else "rowid"
     query = select(table).where(where).order_by(text(f"{table.name}.{place}"))
@@ -60,7 +60,7 @@ def continue_numbering(session: Session, table: Table) -> None:
     session.execute(select(func.setval(sequence, select(func.max(column)).scalar_subquery())))
 
 
-def _written(value: object) -> Value:
+def _written(value: object) -> ArchivedValue:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     assert value is None or isinstance(value, str | int | float | bool | list | dict), value  # noqa: S101 (the schema's own types)
@@ -95,36 +95,36 @@ def rating_rows(study_id: int, *, with_identifiers: bool) -> Mapping[str, Own]:
     booklets = select(rating.Booklet.id).where(rating.Booklet.study_id == study_id)
     items = select(rating.Item.id).where(rating.Item.study_id == study_id)
     rows: dict[str, ColumnElement[bool]] = {
-        "study": rating.Study.id == study_id,
+        "study": rating.StudyRow.id == study_id,
         "amendment": rating.Amendment.study_id == study_id,
         "item": rating.Item.study_id == study_id,
         "booklet": rating.Booklet.study_id == study_id,
-        "trial": rating.Trial.booklet_id.in_(booklets),
-        "attention_check": rating.AttentionCheck.item_id.in_(items),
+        "trial": rating.TrialRow.booklet_id.in_(booklets),
+        "attention_check": rating.AttentionCheckRow.item_id.in_(items),
         "rater": rating.Rater.study_id == study_id,
         "identifier": rating.Identifier.study_id == study_id,
         "answer": rating.Answer.rater_id.in_(mine),
         "guess": rating.Guess.rater_id.in_(mine),
         "comment": rating.Comment.rater_id.in_(mine),
         "tally": rating.Tally.study_id == study_id,
-        "event": rating.Event.study_id == study_id,
+        "event": rating.EventRow.study_id == study_id,
     }
     if not with_identifiers:
         del rows[PERSONAL]
-    return {name: Own(rating.Base.metadata.tables[name], where) for name, where in rows.items()}
+    return {name: Own(rating.RatingBase.metadata.tables[name], where) for name, where in rows.items()}
 
 
 def sealed_rows(study_id: int) -> Mapping[str, Own]:
     """Name a study's rows in the sealed database, as above."""
     publications = select(sealed.Publication.id).where(sealed.Publication.study_id == study_id)
     rows: dict[str, ColumnElement[bool]] = {
-        "study": sealed.Study.id == study_id,
-        "completion": sealed.Completion.study_id == study_id,
+        "study": sealed.SealedStudyRow.id == study_id,
+        "completion": sealed.CompletionRow.study_id == study_id,
         "publication": sealed.Publication.study_id == study_id,
         "key_entry": sealed.KeyEntry.publication_id.in_(publications),
-        "event": sealed.Event.study_id == study_id,
+        "event": sealed.SealedEventRow.study_id == study_id,
     }
-    return {name: Own(sealed.Base.metadata.tables[name], where) for name, where in rows.items()}
+    return {name: Own(sealed.SealedBase.metadata.tables[name], where) for name, where in rows.items()}
 
 
 FORMAT = 1
@@ -210,7 +210,7 @@ def _as_it_is(
     """
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         study = get_study(session, name)
-        head = read_events(session, Event, study.id)[-1].hash
+        head = read_events(session, EventRow, study.id)[-1].hash
     try:
         with zipfile.ZipFile(path) as archive, archive.open(MANIFEST) as stream:
             manifest = json.loads(stream.read(_MAX_MANIFEST_BYTES))
@@ -237,7 +237,7 @@ def hash_file(path: Path) -> str:
 def _move(session: Session, name: str, *, now: datetime) -> str:
     study = get_study(session, name)
     if study.state is State.ARCHIVED:
-        return read_events(session, Event, study.id)[-1].hash
+        return read_events(session, EventRow, study.id)[-1].hash
     if study.state is not State.UNBLINDED:
         msg = (
             f"Study {name!r} is {study.state}; an archive has its arms beside its answers, so only a study "

@@ -9,25 +9,25 @@ from sqlalchemy.orm import DeclarativeBase
 from rater.store.dictionary import Meaning, meanings_of
 from rater.store.engine import disposing, reading, writing
 from rater.store.rating import export
-from rater.store.rating.export import Options, Table, read_export_tables
+from rater.store.rating.export import ExportTable, Options, read_export_tables
 from rater.store.rating.frame import AnswerRow, read_answers
 from rater.store.rating.open import open_rating
-from rater.store.rating.schema import Answer, Item, Trial
+from rater.store.rating.schema import Answer, Item, TrialRow
 from rater.store.rating.studies import get_study
-from rater.store.sealed.schema import Completion
+from rater.store.sealed.schema import CompletionRow
 
 _FROM: dict[str, tuple[type[DeclarativeBase], str]] = {
     "rater": (Answer, "rater_id"),
     "position": (Answer, "position"),
     "item": (Item, "id"),
-    "other_item": (Trial, "other_item_id"),
+    "other_item": (TrialRow, "other_item_id"),
     "prompt": (Item, "prompt"),
-    "arm": (Completion, "arm"),
-    "sample": (Completion, "sample"),
+    "arm": (CompletionRow, "arm"),
+    "sample": (CompletionRow, "sample"),
     "dimension": (Answer, "dimension"),
     "answer": (Answer, "value"),
     "comment": (Answer, "comment"),
-    "is_repeat": (Trial, "is_repeat"),
+    "is_repeat": (TrialRow, "is_repeat"),
     "n_revisions": (Answer, "revision"),
     "shown_ms": (Answer, "shown_ms"),
     "first_render_ms": (Answer, "first_render_ms"),
@@ -113,18 +113,18 @@ def _frame(rows: list[AnswerRow]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(_WHOLE_MS, "Int64"))
 
 
-def _table_frame(table: Table) -> pd.DataFrame:
+def _table_frame(table: ExportTable) -> pd.DataFrame:
     return pd.DataFrame(table.rows, columns=list(table.columns))
 
 
 _TEXTS_FROM: dict[str, tuple[type[DeclarativeBase], str]] = {
     "item": (Item, "id"),
     "prompt": (Item, "prompt"),
-    "arm": (Completion, "arm"),
-    "sample": (Completion, "sample"),
+    "arm": (CompletionRow, "arm"),
+    "sample": (CompletionRow, "sample"),
     "text": (Item, "text"),
-    "nll": (Completion, "nll"),
-    "repetition": (Completion, "repetition"),
+    "nll": (CompletionRow, "nll"),
+    "repetition": (CompletionRow, "repetition"),
 }
 _TEXTS_COUNTED = {
     "n_characters": Meaning("Characters of the text, as raters saw it.", "experimenter"),

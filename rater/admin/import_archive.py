@@ -36,8 +36,8 @@ from rater.store.engine import disposing, writing
 from rater.store.log import read_events
 from rater.store.migrate import HEAD
 from rater.store.rating.open import create_rating
-from rater.store.rating.publication import get_study_row
-from rater.store.rating.schema import Event
+from rater.store.rating.publication import get_unparsed_study
+from rater.store.rating.schema import EventRow
 from rater.store.sealed.open import create_sealed
 from rater.study.declaration import Name
 from rater.verify.checks import Check, unless_unreadable
@@ -128,7 +128,7 @@ def import_study(path: Path, *, rating_url: str, sealed_url: str) -> Imported:
 
 def _verify(path: Path, manifest: Manifest, session: Session, sealed_session: Session) -> tuple[Check, ...]:
     _require_one_study(path, session, sealed_session)
-    row = get_study_row(session, manifest.study)
+    row = get_unparsed_study(session, manifest.study)
     checks = (
         *unless_unreadable(verify_rating(session, row, head=manifest.log_head)),
         *unless_unreadable(verify_sealed(session, sealed_session, row)),
@@ -179,7 +179,7 @@ def _holds(session: Session, which: str, manifest: Manifest) -> bool:
         return False
     is_it = names == [manifest.study]
     if is_it and which == "rating":
-        events = read_events(session, Event, get_study_row(session, manifest.study).id)
+        events = read_events(session, EventRow, get_unparsed_study(session, manifest.study).id)
         is_it = bool(events) and events[-1].hash == manifest.log_head
     if not is_it:
         msg = (

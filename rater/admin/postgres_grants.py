@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, make_url, text
 from rater.errors import DatabaseError, StateError
 from rater.store.engine import disposing, open_engine, shown_url, sqlite_path
 from rater.store.migrate import require_current
-from rater.store.rating.schema import Base
+from rater.store.rating.schema import RatingBase
 
 _ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _PROGRESS = (
@@ -142,7 +142,7 @@ def _sequences() -> list[str]:
         f"{table}_{column.name}_seq"
         for table, may in GRANTS.items()
         if "INSERT" in may
-        for column in [Base.metadata.tables[table].autoincrement_column]
+        for column in [RatingBase.metadata.tables[table].autoincrement_column]
         if column is not None and not column.foreign_keys
     ]
 

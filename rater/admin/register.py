@@ -69,7 +69,7 @@ def read_registrable(sealed_url: str, rating_url: str, name: str) -> Registrable
     """
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         published = get_study(session, name)
-        events = tuple(read_events(session, schema.Event, published.id))
+        events = tuple(read_events(session, schema.EventRow, published.id))
         progress = read_progress(session, published.id)
     with (
         explain_lost_key(rating_url, name),

@@ -19,7 +19,7 @@ from rater.store.rating.counts import Turned, count_booklets, read_raters, read_
 from rater.store.rating.monitoring import Watched, standing, watch_study
 from rater.store.rating.open import open_rating
 from rater.store.rating.raters import count_invitations
-from rater.store.rating.schema import Event
+from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import find_study, get_study, list_studies, read_progress
 from rater.store.sealed import schema
 from rater.store.sealed.completions import KeptCompletion, read_completions
@@ -60,7 +60,7 @@ def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
     """
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         study = get_study(session, name)
-        closings = [event for event in read_events(session, Event, study.id) if event.kind == State.CLOSED]
+        closings = [event for event in read_events(session, EventRow, study.id) if event.kind == State.CLOSED]
         if not closings:
             msg = f"Study {name!r} is {study.state}, and was not closed yet. Run: rater close {name}"
             raise StateError(msg)
@@ -159,10 +159,10 @@ def _list_sealed(sealed_url: str) -> tuple[list[ListedStudy], Sealed]:
 
 def _read_sealed(session: Session) -> list[ListedStudy]:
     """Read names, titles and counts, of all arms together. Costs three queries."""
-    kept = session.execute(select(schema.Study.id, schema.Study.canonical_json)).all()
+    kept = session.execute(select(schema.SealedStudyRow.id, schema.SealedStudyRow.canonical_json)).all()
     made = dict(
         session.execute(
-            select(schema.Completion.study_id, func.count()).group_by(schema.Completion.study_id)
+            select(schema.CompletionRow.study_id, func.count()).group_by(schema.CompletionRow.study_id)
         ).all()
     )
     published = set(session.scalars(select(schema.Publication.study_id)))

@@ -21,8 +21,8 @@ from rater.analysis.icc import intraclass_correlations
 from rater.analysis.intervals import (
     DIFFERENCE,
     REFERENCE,
-    Draws,
-    Progress,
+    BootstrapDraws,
+    ProgressCallback,
     clip,
     draw,
     n_replicates,
@@ -62,7 +62,7 @@ class Pairing:
         size = (judged.n_items * judged.values.size, judged.n_raters)
         self.answers = csr_array((once, (rows, judged.rater)), shape=size)
 
-    def count(self, draws: Draws) -> Pairs:
+    def count(self, draws: BootstrapDraws) -> Pairs:
         """Count the pairs of distinct raters, each pair as often as both and the item were drawn.
 
         With g_c = Σ_r w_r [r answered c], the ordered pairs (c, k) of an item are g_c g_k, minus those of a
@@ -250,7 +250,7 @@ def measure_agreement(
     *,
     alpha: float,
     rng: np.random.Generator,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Agreement | NotEstimable:
     """Measure every coefficient of agreement on a dimension; costs up to 2,000 passes over its counts."""
     try:
@@ -289,13 +289,13 @@ def _from_pairs(
     *,
     alpha: float,
     rng: np.random.Generator,
-    progress: Progress | None,
+    progress: ProgressCallback | None,
 ) -> list[Quantity]:
     reason = _no_pairs(judged)
     if reason:
         return [_none(each.name, judged, reason) for each in coefficients]
     pairing = Pairing(judged)
-    once = pairing.count(Draws(np.ones((1, judged.n_raters)), np.ones((1, judged.n_items))))
+    once = pairing.count(BootstrapDraws(np.ones((1, judged.n_raters)), np.ones((1, judged.n_items))))
     numbers = judged.n_items * judged.values.size
     resampled = [
         pairing.count(draws)
@@ -317,7 +317,7 @@ def _from_pairs(
 
 
 def _kappa(
-    judged: Judgements, *, alpha: float, rng: np.random.Generator, progress: Progress | None
+    judged: Judgements, *, alpha: float, rng: np.random.Generator, progress: ProgressCallback | None
 ) -> Quantity:
     among = (
         f" among {MOST_PAIRED_RATERS} raters drawn at random" if judged.n_raters > MOST_PAIRED_RATERS else ""

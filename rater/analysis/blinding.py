@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from rater.analysis.contrast_data import cell_codes
-from rater.analysis.crossed import About, CellScores, crossed_t
+from rater.analysis.crossed import CellScores, OutcomeLabels, crossed_t
 from rater.analysis.intervals import DIFFERENCE, SHARE, clip
 from rater.analysis.results import Counts, Interval, NotEstimable, Outcome
 from rater.analysis.validation import validate_frame
@@ -23,7 +23,7 @@ from rater.errors import RaterError, nearest
 
 DONT_KNOW = "don't know"
 """What the column ``guess`` holds where a rater was asked and did not know; empty is not asked."""
-Guess = Literal["right", "wrong", "don't know"]
+GuessedArm = Literal["right", "wrong", "don't know"]
 BANG = "Bang, Ni & Davis 2004, Control. Clin. Trials 25:143–156"
 JAMES = "James et al. 1996, Stat. Med. 15:1421–1434"
 ASKED = ("rater", "item", "arm", "guess")
@@ -61,7 +61,7 @@ class Blinding:
     """Bang's index of each arm, as if all guesses were independent."""
     james: BlindingIndex | None
     """James's index of both arms, as if all guesses were independent; None where it is not defined."""
-    effects: tuple[tuple[Guess, Outcome], ...]
+    effects: tuple[tuple[GuessedArm, Outcome], ...]
     """The difference between the arms among texts whose arm was guessed right, wrong, or not."""
     n_given: int
     """All guesses, those about texts of further arms too."""
@@ -163,7 +163,7 @@ def check_blinding(
     of_arm = [scored[(rows["arm"] == arm).to_numpy()] for arm in contrast]
     counts = [tuple(int((of == value).sum()) for value in (1, -1, 0)) for of in of_arm]
     (right_1, wrong_1, unknown_1), (right_2, wrong_2, unknown_2) = counts
-    kinds: tuple[tuple[Guess, int], ...] = (("right", 1), ("wrong", -1), ("don't know", 0))
+    kinds: tuple[tuple[GuessedArm, int], ...] = (("right", 1), ("wrong", -1), ("don't know", 0))
     return Blinding(
         counts=((contrast[0], right_1, wrong_1, unknown_1), (contrast[1], right_2, wrong_2, unknown_2)),
         by_arm=tuple(
@@ -259,7 +259,7 @@ def _guess_t(rows: pd.DataFrame, scored: NDArray[np.intp], of: str, *, alpha: fl
     estimand = f"how much more often the arm of texts of {of} is guessed right than wrong"
     values = np.bincount(cell, weights=scored, minlength=codes.size) / size
     scores = CellScores(rater[at], prompt[at], values, size.astype(np.float64), n)
-    about = About(test, estimand, "answers", "guess score", bounds=DIFFERENCE)
+    about = OutcomeLabels(test, estimand, "answers", "guess score", bounds=DIFFERENCE)
     return crossed_t(scores, about, alpha=alpha)
 
 

@@ -21,7 +21,7 @@ from rater.analysis.intervals import DIFFERENCE, Bounds, clip
 from rater.analysis.preferences import Preferred
 from rater.analysis.results import MIN_DF, Counts, Interval, NotEstimable, Outcome, Result
 from rater.analysis.sentences import claim_by_unit, counted, estimand
-from rater.study.analysis_plan import Score
+from rater.study.analysis_plan import PlannedScore
 
 LARGEST_EXACT_FLIP = 40
 """Two halves of 2^20 sign patterns are sorted and matched: about 0.3 s and 50 MB."""
@@ -116,7 +116,7 @@ class Differences:
     """One difference for each rater, or each prompt, that has answers to both arms."""
 
     unit: Unit
-    score: Score
+    score: PlannedScore
     values: NDArray[np.float64]
     n: Counts
     """What the differences were made of."""
@@ -139,7 +139,9 @@ class Differences:
         return (f"{unpaired} prompt; they count in the mean differences by {self.unit}",)
 
 
-def unit_differences(ratings: Ratings | Preferred, cells: Cells, score: Score, unit: Unit) -> Differences:
+def unit_differences(
+    ratings: Ratings | Preferred, cells: Cells, score: PlannedScore, unit: Unit
+) -> Differences:
     """Take the difference of each rater or prompt.
 
     Net superiority: the mean of the unit's cells, so that raters' and prompts' own levels never enter. Scale
@@ -166,7 +168,7 @@ def unit_differences(ratings: Ratings | Preferred, cells: Cells, score: Score, u
 def by_rater_t(
     ratings: Ratings | Preferred,
     cells: Cells,
-    score: Score,
+    score: PlannedScore,
     *,
     alpha: float = 0.05,
     bounds: Bounds | None = None,
@@ -178,7 +180,7 @@ def by_rater_t(
 def by_prompt_t(
     ratings: Ratings | Preferred,
     cells: Cells,
-    score: Score,
+    score: PlannedScore,
     *,
     alpha: float = 0.05,
     bounds: Bounds | None = None,
@@ -188,7 +190,7 @@ def by_prompt_t(
 
 
 def by_rater_sign_flip(
-    ratings: Ratings | Preferred, cells: Cells, score: Score, *, rng: np.random.Generator
+    ratings: Ratings | Preferred, cells: Cells, score: PlannedScore, *, rng: np.random.Generator
 ) -> Outcome:
     """Test the raters' differences without assuming a normal distribution, by flipping their signs."""
     differences = unit_differences(ratings, cells, score, "rater")
@@ -202,7 +204,7 @@ def by_rater_sign_flip(
     )
 
 
-def by_prompt_signed_rank(ratings: Ratings | Preferred, cells: Cells, score: Score) -> Outcome:
+def by_prompt_signed_rank(ratings: Ratings | Preferred, cells: Cells, score: PlannedScore) -> Outcome:
     """Test the prompts' differences by their signed ranks, zeros dropped."""
     differences = unit_differences(ratings, cells, score, "prompt")
     test = "by-prompt signed-rank"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rater.analysis.results import UNUSED, Counts
 from rater.analysis.validation import flags
-from rater.study.analysis_plan import Score
+from rater.study.analysis_plan import PlannedScore
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Cells:
     is_pairwise: bool = False
     """Whether answers are choices between texts of both arms; a cell has as many of one as of the other."""
 
-    def score(self, name: Score) -> NDArray[np.float64]:
+    def score(self, name: PlannedScore) -> NDArray[np.float64]:
         """One of the two scores, by name."""
         return self.net_superiority if name == "net_superiority" else self.scale_points
 

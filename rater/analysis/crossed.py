@@ -31,7 +31,7 @@ from rater.analysis.results import (
     Setting,
 )
 from rater.analysis.sentences import CLAIM, SCORES, estimand, round_down, significant
-from rater.study.analysis_plan import Score as PlannedScore
+from rater.study.analysis_plan import PlannedScore
 
 TEST = "crossed t"
 """Short for the crossed random-effects t test (quasi-F or REML, Satterthwaite degrees of freedom)."""
@@ -73,7 +73,7 @@ class CellScores:
 
 
 @dataclass(frozen=True)
-class About:
+class OutcomeLabels:
     """The labels of a two-way t test, for its result."""
 
     test: str
@@ -112,14 +112,16 @@ def two_way_t(
     """
     description = estimand(score, cells.contrast, pairwise=cells.is_pairwise)
     possible = DIFFERENCE if score == "net_superiority" else bounds
-    about = About(TEST, description, score, SCORES[score], bounds=possible)
+    about = OutcomeLabels(TEST, description, score, SCORES[score], bounds=possible)
     if cells.no_cells:
         return NotEstimable(test=TEST, score=score, reason=cells.no_cells, n=cells.n)
     scores = CellScores(cells.rater, cells.prompt, cells.score(score), cells.weight, cells.n)
     return crossed_t(scores, about, alpha=alpha, warnings=cells.warnings)
 
 
-def crossed_t(scores: CellScores, about: About, *, alpha: float, warnings: tuple[str, ...] = ()) -> Outcome:
+def crossed_t(
+    scores: CellScores, about: OutcomeLabels, *, alpha: float, warnings: tuple[str, ...] = ()
+) -> Outcome:
     """Test whether the mean of the scores of rater × prompt cells differs from 0; see `two_way_t`."""
     mean = float(scores.values.mean()) if scores.values.size else None
     spread = _estimate_spread(scores, about)
@@ -188,7 +190,7 @@ def quasi_f(table: NDArray[np.float64]) -> tuple[float, float]:
     return math.sqrt(variance / table.size), df
 
 
-def _estimate_spread(scores: CellScores, about: About) -> _Spread | NoFit:
+def _estimate_spread(scores: CellScores, about: OutcomeLabels) -> _Spread | NoFit:
     """Estimate the mean and its standard error; return the reason if that is impossible."""
     reason = _why_not(scores, about)
     if reason:
@@ -202,7 +204,7 @@ def _estimate_spread(scores: CellScores, about: About) -> _Spread | NoFit:
     return spread
 
 
-def _why_not(scores: CellScores, about: About) -> str:
+def _why_not(scores: CellScores, about: OutcomeLabels) -> str:
     for n, noun in ((scores.n.raters, "rater"), (scores.n.prompts, "prompt")):
         if n < 2:
             return (

@@ -16,7 +16,7 @@ from rater.analysis.crossed import compare
 from rater.analysis.external_plan import describe_scale
 from rater.analysis.findings import Finding, Level, diagnose_answers, diagnose_design, in_order
 from rater.analysis.plan import Planned
-from rater.analysis.prepare import Prepared, prepare
+from rater.analysis.prepare import PreparedFrame, prepare
 from rater.analysis.reading_notes import ReadingNotes, reading_of
 from rater.analysis.sentences import counted
 from rater.errors import RaterError
@@ -89,7 +89,7 @@ def diagnose(frame: pd.DataFrame, planned: Planned) -> Diagnosis:
 
 
 def complete_diagnosis(
-    prepared: Prepared,
+    prepared: PreparedFrame,
     planned: Planned,
     *,
     findings: tuple[Finding, ...],
@@ -122,7 +122,7 @@ def complete_diagnosis(
     )
 
 
-def _left_out(prepared: Prepared, reading: ReadingNotes | None, *, n_excluded: int) -> Iterator[LeftOut]:
+def _left_out(prepared: PreparedFrame, reading: ReadingNotes | None, *, n_excluded: int) -> Iterator[LeftOut]:
     repeats, frame = prepared.repeats, prepared.frame
     n_not_judged = len(frame) - len(judged_only(frame))
     n_trials = len(judged_only(frame)) - len(judged_only(first_showings(frame)))

@@ -18,7 +18,7 @@ from rater.analysis.confounding import why_confounded
 from rater.analysis.contrast_data import Ratings
 from rater.analysis.intervals import (
     REFERENCE,
-    Progress,
+    ProgressCallback,
     draw,
     n_replicates,
     percentile_interval,
@@ -41,7 +41,7 @@ def effect_sizes(
     *,
     alpha: float,
     rng: np.random.Generator,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> tuple[Quantity, ...]:
     """Estimate every effect size of a contrast; costs up to 2,000 passes over the answers' counts."""
     if reason := why_confounded(ratings):
@@ -81,7 +81,7 @@ def probability_of_superiority(net_superiority: Outcome, contrast: tuple[str, st
 
 
 def pooled_effects(
-    ratings: Ratings, *, alpha: float, rng: np.random.Generator, progress: Progress | None = None
+    ratings: Ratings, *, alpha: float, rng: np.random.Generator, progress: ProgressCallback | None = None
 ) -> tuple[Quantity, Quantity]:
     """Estimate Cohen's d and the pooled Cliff's delta from one set of replicates.
 
@@ -107,7 +107,7 @@ def pooled_effects(
 
 
 def superiority_by_rater(
-    ratings: Ratings, *, alpha: float, rng: np.random.Generator, progress: Progress | None = None
+    ratings: Ratings, *, alpha: float, rng: np.random.Generator, progress: ProgressCallback | None = None
 ) -> Quantity:
     """Estimate the mean over raters of each one's own probability of superiority, over all their prompts."""
     name, n = "probability of superiority, by rater", ratings.count()
@@ -172,7 +172,9 @@ class _Counts:
     replicates: list[Floats]  # replicate arm value, in chunks
 
 
-def _resample_counts(ratings: Ratings, rng: np.random.Generator, progress: Progress | None) -> _Counts:
+def _resample_counts(
+    ratings: Ratings, rng: np.random.Generator, progress: ProgressCallback | None
+) -> _Counts:
     values, shape, tables = _tables(ratings, by="prompt")
     n_raters = tables.shape[1]
     replicates = [

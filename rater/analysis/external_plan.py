@@ -24,7 +24,7 @@ from rater.analysis.plan import (
 from rater.analysis.validation import validate_frame
 from rater.errors import StudyError
 from rater.name_lists import shell_argument
-from rater.study.analysis_plan import Scope, Score
+from rater.study.analysis_plan import PlannedScore, Scope
 from rater.study.scales import Likert
 
 MAX_POINTS = 11
@@ -45,7 +45,7 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
     limits: tuple[float, float] | None = None,
     choices: ChoiceCoding | None = None,
     scope: Scope = "raters+prompts",
-    score: Score = "net_superiority",
+    score: PlannedScore = "net_superiority",
     sesoi: float | None = None,
     doses: Mapping[str, float] | None = None,
 ) -> Planned:

@@ -16,7 +16,7 @@ from rater.analysis.confounding import measure_overlap
 from rater.analysis.contrast_data import Ratings, first_showings, judged_only
 from rater.analysis.external_plan import arms_of
 from rater.analysis.plan import Planned
-from rater.analysis.prepare import Again, Prepared, Repeats
+from rater.analysis.prepare import Again, PreparedFrame, Repeats
 from rater.analysis.reading_notes import ReadingNotes, SimilarNames, reading_of
 from rater.analysis.sentences import counted, number
 from rater.name_lists import similar_names
@@ -176,7 +176,7 @@ FEW_USED = 0.5
 """If a smaller share of the answers enters the test, that is a warning, and the headline starts with it."""
 
 
-def diagnose_answers(prepared: Prepared, planned: Planned) -> tuple[Finding, ...]:
+def diagnose_answers(prepared: PreparedFrame, planned: Planned) -> tuple[Finding, ...]:
     """Check the answers of a prepared frame, independently of the design."""
     frame = prepared.frame
     reading = reading_of(frame)
@@ -263,7 +263,7 @@ def _raters(names: tuple[str, ...]) -> str:
     return f"{len(names):,} raters: {', '.join(names[:3])}, …"
 
 
-def _on_ids(prepared: Prepared) -> Iterator[Finding]:
+def _on_ids(prepared: PreparedFrame) -> Iterator[Finding]:
     shared = prepared.shared_ids
     if shared is None:
         return

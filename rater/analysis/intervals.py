@@ -79,7 +79,7 @@ def _short(end: float) -> str:
 
 
 Floats = NDArray[np.float64]
-Progress: TypeAlias = Callable[[int, int], None]
+ProgressCallback: TypeAlias = Callable[[int, int], None]
 """Told how much of how much is done."""
 
 N_REPLICATES = 2_000
@@ -99,7 +99,7 @@ _NUMBERS_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
-class Draws:
+class BootstrapDraws:
     """How often each rater and each other unit (prompt, or item) was drawn; arrays are replicate × unit."""
 
     rater: Floats
@@ -118,8 +118,8 @@ def draw(
     n_others: int,
     replicates: int,
     numbers: int,
-    progress: Progress | None = None,
-) -> Iterator[Draws]:
+    progress: ProgressCallback | None = None,
+) -> Iterator[BootstrapDraws]:
     """Draw replicates in chunks, so that no chunk takes more than 32 MB.
 
     Draws nothing where there are too few raters or others to say anything, or a replicate is too large.
@@ -138,7 +138,7 @@ def draw(
     rater_rng, other_rng = rng.spawn(2)
     for start in range(0, replicates, chunk):
         size = min(chunk, replicates - start)
-        yield Draws(_weights(rater_rng, n_raters, size), _weights(other_rng, n_others, size))
+        yield BootstrapDraws(_weights(rater_rng, n_raters, size), _weights(other_rng, n_others, size))
         if progress:
             progress(start + size, replicates)
 

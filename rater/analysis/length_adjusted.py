@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 
 from rater.analysis.answer_scale import Judged, is_pairwise
 from rater.analysis.by_unit_tests import Differences, Unit, one_sample_t
-from rater.analysis.crossed import TEST, About, CellScores, Compared, compare, crossed_t
+from rater.analysis.crossed import TEST, CellScores, Compared, OutcomeLabels, compare, crossed_t
 from rater.analysis.intervals import Bounds, bounds_of
 from rater.analysis.plan import Planned
 from rater.analysis.results import NotEstimable, Outcome, Result
@@ -165,7 +165,7 @@ def _test(
     """Make the planned test on one value for each cell."""
     cells, (first, second) = compared.cells, planned.contrast
     estimand = f"{SCORES[planned.score]} of “{first}” over “{second}” at equal length of the texts"
-    about = About(test, estimand, planned.score, "length-adjusted score", bounds=bounds)
+    about = OutcomeLabels(test, estimand, planned.score, "length-adjusted score", bounds=bounds)
     if test.startswith(TEST):
         scores = CellScores(cells.rater, cells.prompt, values, cells.weight, cells.n)
         return crossed_t(scores, about, alpha=planned.alpha)

@@ -28,7 +28,7 @@ from scipy import stats
 
 from rater.analysis.answer_scale import Judged, is_pairwise
 from rater.analysis.contrast_data import cell_codes, first_showings
-from rater.analysis.crossed import About, CellScores, crossed_t
+from rater.analysis.crossed import CellScores, OutcomeLabels, crossed_t
 from rater.analysis.intervals import DIFFERENCE, Bounds, bounds_of
 from rater.analysis.plan import Planned
 from rater.analysis.results import Counts, NotEstimable, Outcome, Result
@@ -39,7 +39,7 @@ REFERENCE = (
 )
 
 
-class Share(NamedTuple):
+class MissingShare(NamedTuple):
     """A mean share of missing answers, with its standard error."""
 
     mean: float
@@ -62,7 +62,9 @@ class TippingPoint:
     """Whether that value is possible at all."""
 
 
-def tip(arm: str, share: Share, primary: Result, bounds: Bounds | None, *, alpha: float) -> TippingPoint:
+def tip(
+    arm: str, share: MissingShare, primary: Result, bounds: Bounds | None, *, alpha: float
+) -> TippingPoint:
     """Find the tipping point of one arm; the primary result is significant."""
     quantile = float(stats.t.ppf(1 - alpha / 2, primary.df)) if primary.df else 0.0
     delta = tipping_delta(
@@ -100,12 +102,12 @@ def tipping_delta(
     return min(positive) if positive else None
 
 
-Source = Literal["booklets", "cells"]
+SlotSource = Literal["booklets", "cells"]
 CANNOT_JUDGE = "cannot judge, crossed t"
 NOT_ANSWERED = "not answered, crossed t"
 ASSIGNED = ("rater", "item", "prompt", "arm", "dimension")
 """The columns of the frame of what was assigned; an empty dimension is every one."""
-_UNKNOWN: dict[Source, str] = {
+_UNKNOWN: dict[SlotSource, str] = {
     "booklets": (
         "Raters who are still answering count as having left. Why an answer is missing is not known, nor "
         "what it would have been."
@@ -133,7 +135,7 @@ class MissingByArm:
 class MissingAnswers:
     """Which answers are missing on a dimension, and what that could mean."""
 
-    source: Source
+    source: SlotSource
     counts: tuple[MissingByArm, ...]
     cannot_judge: Outcome | None
     """The share that could not be judged, first arm minus second; None where all could."""
@@ -165,7 +167,7 @@ def find_missing_answers(
             None where that is not known.
     """
     pairwise = is_pairwise(judged)
-    source: Source = "cells" if assigned is None else "booklets"
+    source: SlotSource = "cells" if assigned is None else "booklets"
     slots = _slots(frame, judged.name, planned.contrast, assigned, pairwise=pairwise)
     if not (slots["cannot_judge"] | slots["not_answered"]).any():
         return None
@@ -260,7 +262,7 @@ def _test(
         return NotEstimable(test=name, score="answers", reason=reason, n=n)
     what = "could not be judged" if kind == "cannot_judge" else "were not answered"
     estimand = f"how much larger a share of “{first}” than of “{second}” texts {what}"
-    about = About(name, estimand, "answers", "difference of shares", bounds=DIFFERENCE)
+    about = OutcomeLabels(name, estimand, "answers", "difference of shares", bounds=DIFFERENCE)
     values = (both["share_1"] - both["share_2"]).to_numpy(dtype=np.float64)
     weight = (both["n_1"] * both["n_2"] / (both["n_1"] + both["n_2"])).to_numpy(dtype=np.float64)
     return crossed_t(_cell_scores(both, values, weight, n), about, alpha=planned.alpha)
@@ -294,7 +296,7 @@ def _tip(
         own = slots[slots["arm"] == arm]
         if (own["cannot_judge"] | own["not_answered"]).any():
             shares = _shares(own, "cannot_judge", "not_answered")
-            share = Share(float(shares["share"].mean()), _error_of_share(shares, planned.alpha))
+            share = MissingShare(float(shares["share"].mean()), _error_of_share(shares, planned.alpha))
             found.append(tip(arm, share, primary, bounds_of(primary.score, judged), alpha=planned.alpha))
     return tuple(found)
 
@@ -309,6 +311,6 @@ def _error_of_share(shares: pd.DataFrame, alpha: float) -> float:
         answers=int(shares["n"].sum()),
         cells=len(shares),
     )
-    about = About("share of missing answers", "share of missing answers", "answers", "share")
+    about = OutcomeLabels("share of missing answers", "share of missing answers", "answers", "share")
     found = crossed_t(_cell_scores(shares, values, np.ones(len(shares)), n), about, alpha=alpha)
     return (found.standard_error or 0.0) if isinstance(found, Result) else 0.0

@@ -24,7 +24,16 @@ from rater.analysis.quality import Judgements, first_judgements
 from rater.analysis.read_ratings import load_table, read
 from rater.analysis.reml import NoFit, fit_reml
 from rater.analysis.sentences import counted
-from rater.analysis.simulate import LOGISTIC_SD, Choice, Cuts, Line, Scale, Spread, evenly_cut, tie_share
+from rater.analysis.simulate import (
+    LOGISTIC_SD,
+    AnswerModel,
+    ContinuousAnswers,
+    Cuts,
+    ModelSDs,
+    PairwiseAnswers,
+    evenly_cut,
+    tie_share,
+)
 from rater.analysis.validation import NEEDED, require_on_scale, validate_frame
 from rater.errors import RaterError, listed
 from rater.names import normalise_name
@@ -45,22 +54,22 @@ _ITEMS_HOLD_ARMS = "the arms of the pilot were not known, so that its effect cou
 class Pilot:
     """What a pilot says about a scale and its answers."""
 
-    scale: Scale
-    spread: Spread
+    scale: AnswerModel
+    spread: ModelSDs
     n_raters: int
     n_answers: int
     notes: tuple[str, ...]
     """What was assumed all the same, and why."""
 
 
-def assume(judged: Judged) -> Scale:
+def assume(judged: Judged) -> AnswerModel:
     """Choose how levels become answers where nothing is known: five logits fill a line, as five points."""
     if is_pairwise(judged):
-        return Choice(tie=_usual_tie(judged), degrees=judged.scale.strongest)
+        return PairwiseAnswers(tie=_usual_tie(judged), degrees=judged.scale.strongest)
     if judged.scale.levels:
         return evenly_cut(len(judged.scale.levels))
     low, high = ends_of(judged)
-    return Line(low, high, middle=(low + high) / 2, unit=(high - low) / 5)
+    return ContinuousAnswers(low, high, middle=(low + high) / 2, unit=(high - low) / 5)
 
 
 def read_pilot(path: Path, dimension: str) -> pd.DataFrame:
@@ -170,7 +179,7 @@ def _from_line(first: Judgements, prompt: NDArray[np.intp], judged: Judged) -> P
     """Take REML variances of raters and items, and split the items' between and within prompts."""
     low, high = ends_of(judged)
     factors, notes = _factors(first, prompt)
-    usual = Line(low, high, float(first.answer.mean()), (high - low) / 5)
+    usual = ContinuousAnswers(low, high, float(first.answer.mean()), (high - low) / 5)
     drawn = first.among(max(MOST_CELLS // first.n_items, 2), np.random.default_rng(0))
     item = np.unique(drawn.item, return_inverse=True)[1]
     # A factor whose levels cannot be told from single answers is left to the residual.
@@ -183,7 +192,7 @@ def _from_line(first: Judgements, prompt: NDArray[np.intp], judged: Judged) -> P
     between = min(_between_prompts(first, prompt), fit.prompt_variance)
     variances = {"rater": fit.rater_variance, "prompt": between, "item": fit.prompt_variance - between}
     sds = {name: float(np.sqrt(variance)) / unit for name, variance in variances.items() if name in factors}
-    return _pilot(Line(low, high, usual.middle, unit), sds, first, notes)
+    return _pilot(ContinuousAnswers(low, high, usual.middle, unit), sds, first, notes)
 
 
 def _between_prompts(first: Judgements, prompt: NDArray[np.intp]) -> float:
@@ -211,8 +220,8 @@ def _from_choices(rows: pd.DataFrame, judged: Judged) -> Pilot:
     )
     note = "of choices only the share of ties was estimated; how much raters and texts differ was assumed"
     return Pilot(
-        Choice(tie if ties else 0.0, judged.scale.strongest),
-        Spread(),
+        PairwiseAnswers(tie if ties else 0.0, judged.scale.strongest),
+        ModelSDs(),
         rows["rater"].nunique(),
         len(rows),
         (note,),
@@ -241,8 +250,8 @@ def _factors(
     return kept, tuple(notes)
 
 
-def _pilot(scale: Scale, sds: Mapping[str, float], first: Judgements, notes: tuple[str, ...]) -> Pilot:
-    spread = replace(Spread(), **dict(sds))
+def _pilot(scale: AnswerModel, sds: Mapping[str, float], first: Judgements, notes: tuple[str, ...]) -> Pilot:
+    spread = replace(ModelSDs(), **dict(sds))
     return Pilot(scale, spread, first.n_raters, first.n.answers, notes)
 
 
@@ -282,7 +291,7 @@ def _slopes_of_line(
     pilot: Pilot, rows: pd.DataFrame, judged: Judged, contrast: tuple[str, str]
 ) -> tuple[float, float] | None:
     cells = compare(rows, contrast, judged.name, pairwise=False).cells
-    assert isinstance(pilot.scale, Line)  # noqa: S101 (the scale has no points)
+    assert isinstance(pilot.scale, ContinuousAnswers)  # noqa: S101 (the scale has no points)
     if min(cells.n.raters, cells.n.prompts) < 2:
         return None
     fit = fit_reml(cells.rater, cells.prompt, cells.scale_points, cells.weight, free=free_components(cells.n))

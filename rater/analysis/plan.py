@@ -12,7 +12,7 @@ from rater.analysis.answer_scale import Judged
 from rater.analysis.reading_notes import reading_of
 from rater.errors import StudyError, nearest
 from rater.names import normalise_name
-from rater.study.analysis_plan import AnalysisPlan, Exclusions, Looks, Scope, Score, Spending
+from rater.study.analysis_plan import AnalysisPlan, Exclusions, Looks, PlannedScore, Scope, Spending
 from rater.study.arms import RandomVector, Steered
 from rater.study.describe import dose_levels
 from rater.study.study import Study
@@ -72,7 +72,7 @@ class Planned:
     """The name of the primary dimension."""
     scope: Scope = "raters+prompts"
     """What the claim generalises to."""
-    score: Score = "net_superiority"
+    score: PlannedScore = "net_superiority"
     """What the primary test compares."""
     alpha: float = 0.05
     """The two-sided significance level of this analysis; intervals cover 1 − alpha."""
@@ -255,7 +255,7 @@ def require_options(*, points: object, sesoi: object, scope: object, score: obje
     if sesoi is not None and (isinstance(sesoi, bool) or not isinstance(sesoi, Real)):
         msg = f"sesoi is {sesoi!r}; valid: a number above 0, or None"
         raise StudyError(msg)
-    for name, value, valid in (("scope", scope, get_args(Scope)), ("score", score, get_args(Score))):
+    for name, value, valid in (("scope", scope, get_args(Scope)), ("score", score, get_args(PlannedScore))):
         if value not in valid:
             msg = f"{name} is {value!r}; valid: {', '.join(map(repr, valid))}"
             raise StudyError(msg)

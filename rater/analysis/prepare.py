@@ -255,7 +255,7 @@ class SharedIds:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedFrame:
     """A frame that is ready for its analysis, and what was found on the way."""
 
     frame: pd.DataFrame
@@ -266,7 +266,7 @@ class Prepared:
     """None where every id is that of one text."""
 
 
-def prepare(frame: pd.DataFrame, planned: Planned) -> Prepared:
+def prepare(frame: pd.DataFrame, planned: Planned) -> PreparedFrame:
     """Prepare a frame; it is left as it is, and its rows keep their order.
 
     Raises:
@@ -281,7 +281,7 @@ def prepare(frame: pd.DataFrame, planned: Planned) -> Prepared:
     n_rows = len(frame)
     frame, repeats = resolve_repeats(frame)
     frame, shared = tell_texts_apart(frame, has_ids=repeats.has_ids)
-    return Prepared(frame, n_rows, repeats, shared)
+    return PreparedFrame(frame, n_rows, repeats, shared)
 
 
 def _recode(frame: pd.DataFrame, judged: Judged) -> pd.DataFrame:

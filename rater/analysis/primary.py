@@ -17,7 +17,7 @@ from rater.analysis.equivalence import Equivalence, two_one_sided_tests
 from rater.analysis.exclusions import Exclusion, exclude, excluded_raters
 from rater.analysis.findings import diagnose_answers
 from rater.analysis.headline import Verdict, describe_spent_alpha, judge, lead_headline, write_headline
-from rater.analysis.intervals import Progress, bounds_of
+from rater.analysis.intervals import ProgressCallback, bounds_of
 from rater.analysis.length_adjusted import adjust_for_length
 from rater.analysis.missing_answers import MissingAnswers, find_missing_answers
 from rater.analysis.multiple_comparisons import adjust
@@ -161,7 +161,7 @@ def analyze(
     guesses: pd.DataFrame | None = None,
     texts: pd.DataFrame | None = None,
     assigned: pd.DataFrame | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Analysis:
     """Analyse a tidy frame as planned. Costs a few sorts of the answers per dimension, and the bootstraps.
 
@@ -281,7 +281,7 @@ def _analyze_dimensions(
     kept: pd.DataFrame,
     tested_rows: pd.DataFrame,
     planned: Planned,
-    progress: Progress | None,
+    progress: ProgressCallback | None,
     *,
     assigned: pd.DataFrame | None,
 ) -> tuple[DimensionAnalysis, ...]:

@@ -13,13 +13,13 @@ from rater.analysis.tidy_frame import FLAGS, NUMBERS, TEXTS, TidyFrame
 from rater.analysis.wide_tables import ANSWER, FIELDS, add_items, hint_wide, to_long
 from rater.errors import RaterError, TableError, nearest
 from rater.names import normalise_name
-from rater.tables import Dialect, Table, read_table
+from rater.tables import Dialect, SourceTable, read_table
 from rater.tables.read import EncodingError
 from rater.tables.separated_rows import QuoteError
 from rater.tables.table import Decimal, cell_text, require_unique_columns
 from rater.tables.write import restore_table
 
-Source = str | Path | IO[str] | IO[bytes] | pd.DataFrame | Table
+RatingsSource = str | Path | IO[str] | IO[bytes] | pd.DataFrame | SourceTable
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Columns:
 
 
 def read(  # noqa: PLR0913 (each argument is an option of the command, too)
-    source: Source,
+    source: RatingsSource,
     *,
     rater: str = "rater",
     prompt: str = "prompt",
@@ -56,7 +56,7 @@ def read(  # noqa: PLR0913 (each argument is an option of the command, too)
     dimension: str | None = None,
     wide: str | None = None,
     answer_columns: Sequence[str] | None = None,
-    items: Source | None = None,
+    items: RatingsSource | None = None,
     labels: Sequence[str] = (),
     missing: Sequence[str | float] = (),
     drop_empty: bool = False,
@@ -105,13 +105,15 @@ def read(  # noqa: PLR0913 (each argument is an option of the command, too)
     return TidyFrame(table, wanted, rules).frame(drop_empty=drop_empty or bool(table.cells))
 
 
-def load_table(source: Source, dialect: Dialect | None = None, *, encoding: str | None = None) -> Table:
+def load_table(
+    source: RatingsSource, dialect: Dialect | None = None, *, encoding: str | None = None
+) -> SourceTable:
     """Load a table from a file, an open one or a DataFrame.
 
     Raises:
         RaterError: If it is none of them, or cannot be read.
     """
-    if isinstance(source, Table):
+    if isinstance(source, SourceTable):
         return source
     if isinstance(source, pd.DataFrame):
         return _table_of(source, dialect or Dialect())
@@ -132,9 +134,9 @@ def load_table(source: Source, dialect: Dialect | None = None, *, encoding: str 
         raise TableError(msg) from error
 
 
-def _table_of(frame: pd.DataFrame, dialect: Dialect) -> Table:
+def _table_of(frame: pd.DataFrame, dialect: Dialect) -> SourceTable:
     names = require_unique_columns("the table", "in its header", [str(name) for name in frame.columns])
-    return Table(
+    return SourceTable(
         source="the table",
         file_format="data frame",
         columns={name: frame.iloc[:, index].astype(object).tolist() for index, name in enumerate(names)},
@@ -158,8 +160,8 @@ def _codes(missing: Sequence[str | float]) -> tuple[str, ...]:
 
 
 def _melt(
-    table: Table, columns: Columns, pattern: str, answer_columns: Sequence[str] | None
-) -> tuple[Table, Columns]:
+    table: SourceTable, columns: Columns, pattern: str, answer_columns: Sequence[str] | None
+) -> tuple[SourceTable, Columns]:
     """Turn a wide table into a long one, and name the columns that the names of its columns gave."""
     kept = {*columns.among(table.columns).values(), *NUMBERS, *TEXTS, *FLAGS}
     table = to_long(table, pattern, answer_columns, sorted(kept))
@@ -167,7 +169,7 @@ def _melt(
     return table, replace(columns, answer=ANSWER, **given)
 
 
-def _check_columns(table: Table, wanted: Mapping[str, str]) -> None:
+def _check_columns(table: SourceTable, wanted: Mapping[str, str]) -> None:
     names = [name for name in table.columns if name]
     for name, column in wanted.items():
         if column not in table.columns:
@@ -184,7 +186,7 @@ def _check_columns(table: Table, wanted: Mapping[str, str]) -> None:
         raise TableError(msg)
 
 
-def _answer_like(table: Table, wanted: Mapping[str, str]) -> list[str]:
+def _answer_like(table: SourceTable, wanted: Mapping[str, str]) -> list[str]:
     """List the columns that hold numbers and are not known as something else."""
     known = {*wanted.values(), *NUMBERS, *TEXTS, *FLAGS, ""}
     found = []

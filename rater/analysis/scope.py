@@ -22,7 +22,7 @@ from rater.analysis.plan import Planned
 from rater.analysis.preferences import Preferred
 from rater.analysis.results import NotEstimable, Outcome
 from rater.analysis.unanimous import replace_failed
-from rater.study.analysis_plan import Score
+from rater.study.analysis_plan import PlannedScore
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Tested:
         return self.primary if self.primary.score == "net_superiority" else self.other_score
 
 
-_Test: TypeAlias = Callable[[Score], Outcome]
+_Test: TypeAlias = Callable[[PlannedScore], Outcome]
 
 
 def make_tests(compared: Compared, planned: Planned, judged: Judged | None = None) -> Tested:
@@ -82,7 +82,7 @@ def _primary(test: _Test, planned: Planned, *, is_by_unit: bool) -> Outcome:
     return primary
 
 
-def _scores(planned: Planned) -> tuple[Score, Score]:
+def _scores(planned: Planned) -> tuple[PlannedScore, PlannedScore]:
     """The planned score, then the other one."""
     if planned.score == "net_superiority":
         return "net_superiority", "scale_points"
@@ -95,7 +95,7 @@ def _tests_for_scope(
     """Return the planned test as a function of the score, and one that assumes less, where there is one."""
     ratings, cells, alpha = compared.answers, compared.cells, planned.alpha
 
-    def exact(failed: Outcome, score: Score) -> Outcome:
+    def exact(failed: Outcome, score: PlannedScore) -> Outcome:
         return replace_failed(failed, compared, planned, score)
 
     if planned.scope == "raters":

@@ -18,7 +18,7 @@ from rater.analysis.bradley_terry import Ranking, rank_arms
 from rater.analysis.contrast_data import Ratings
 from rater.analysis.crossed import Compared, compare
 from rater.analysis.effects import effect_sizes
-from rater.analysis.intervals import Progress, bounds_of
+from rater.analysis.intervals import ProgressCallback, bounds_of
 from rater.analysis.multiple_comparisons import ArmContrast, make_contrasts
 from rater.analysis.ordinal.odds import ordinal_test
 from rater.analysis.plan import Planned
@@ -91,7 +91,7 @@ class DimensionInput:
     tested: Tested
     paces: Mapping[str, Pace]
     """Each rater's times for a trial."""
-    progress: Progress | None = None
+    progress: ProgressCallback | None = None
     p_adjusted: float | None = None
     """For a secondary dimension, the p of the planned contrast after Holm among the secondary dimensions."""
 

@@ -33,7 +33,7 @@ LOGISTIC_SD = math.pi / math.sqrt(3)
 
 
 @dataclass(frozen=True)
-class Spread:
+class ModelSDs:
     """Standard deviations in logits; the defaults are those a careful planner assumes."""
 
     rater: float = 1.0
@@ -68,7 +68,7 @@ class Cuts:
 
 
 @dataclass(frozen=True)
-class Line:
+class ContinuousAnswers:
     """A slider or a number: so many units a logit from its middle, and no further than its ends."""
 
     low: float
@@ -82,7 +82,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Choice:
+class PairwiseAnswers:
     """A choice between two texts: neither, where their levels differ by less than `tie`."""
 
     tie: float
@@ -95,7 +95,7 @@ class Choice:
         return np.where(chosen, np.sign(difference) * strength, 0.0)
 
 
-Scale: TypeAlias = Cuts | Line | Choice
+AnswerModel: TypeAlias = Cuts | ContinuousAnswers | PairwiseAnswers
 
 
 @dataclass(frozen=True)
@@ -145,12 +145,12 @@ def simulate(
     trials: Trials,
     *,
     effect: float,
-    scale: Scale,
+    scale: AnswerModel,
     rng: np.random.Generator,
-    spread: Spread | None = None,
+    spread: ModelSDs | None = None,
     fixed: Fixed = "nothing",
 ) -> Ratings | Preferred:
-    """Draw the answers to trials; those of a `Choice` are preferences.
+    """Draw the answers to trials; those of a `PairwiseAnswers` are preferences.
 
     Args:
         trials: Who rates what. For fixed items, a crossed design with an even number of prompts.
@@ -161,9 +161,9 @@ def simulate(
         fixed: Whether each prompt has a twin of the same level and the opposite effect (and its texts too),
             so that the effect averages exactly ``effect`` over the prompts (and texts) that are there.
     """
-    effects = _draw(trials, spread or Spread(), fixed, rng)
+    effects = _draw(trials, spread or ModelSDs(), fixed, rng)
     if trials.other_item is not None:
-        assert isinstance(scale, Choice)  # noqa: S101 (the callers pair them)
+        assert isinstance(scale, PairwiseAnswers)  # noqa: S101 (the callers pair them)
         difference = (
             effect
             + effects.rater_arm[trials.rater]
@@ -195,7 +195,7 @@ class _Effects:
     item: Floats
 
 
-def _draw(trials: Trials, sd: Spread, fixed: Fixed, rng: np.random.Generator) -> _Effects:
+def _draw(trials: Trials, sd: ModelSDs, fixed: Fixed, rng: np.random.Generator) -> _Effects:
     others = trials.item if trials.other_item is None else trials.other_item
     n_raters, n_prompts, n_items = (
         int(max(codes.max(initial=0) for codes in of)) + 1
@@ -229,11 +229,11 @@ def evenly_cut(n_points: int) -> Cuts:
     return Cuts((0.0,) if n_points == 2 else tuple(np.linspace(-1.5, 1.5, n_points - 1).tolist()))
 
 
-def difference_of(effect: float, scale: Scale, spread: Spread | None = None) -> float:
+def difference_of(effect: float, scale: AnswerModel, spread: ModelSDs | None = None) -> float:
     """Convert an effect in logits to the expected difference on a scale."""
-    sd, (nodes, weights) = spread or Spread(), special.roots_hermitenorm(_QUADRATURE_POINTS)
+    sd, (nodes, weights) = spread or ModelSDs(), special.roots_hermitenorm(_QUADRATURE_POINTS)
     weights = weights / weights.sum()
-    if isinstance(scale, Choice):
+    if isinstance(scale, PairwiseAnswers):
         apart = effect + sd.within_pair * nodes
         return float(weights @ (special.expit(apart - scale.tie) - special.expit(-apart - scale.tie)))
     latent = sd.within_arm * nodes
@@ -241,18 +241,18 @@ def difference_of(effect: float, scale: Scale, spread: Spread | None = None) -> 
     return float(first - second)
 
 
-def net_superiority_of(effect: float, scale: Scale, spread: Spread | None = None) -> float | None:
+def net_superiority_of(effect: float, scale: AnswerModel, spread: ModelSDs | None = None) -> float | None:
     """Convert an effect in logits to the expected net superiority within rater and prompt.
 
     The level that both answers share (rater and prompt) and the effect's own deviation are integrated over,
     and each text's deviation within them. None for a scale without points, on which ties have no probability
     but at its ends.
     """
-    if isinstance(scale, Choice):
+    if isinstance(scale, PairwiseAnswers):
         return difference_of(effect, scale, spread)
     if not isinstance(scale, Cuts):
         return None
-    sd, (nodes, weights) = spread or Spread(), special.roots_hermitenorm(_FEW_POINTS)
+    sd, (nodes, weights) = spread or ModelSDs(), special.roots_hermitenorm(_FEW_POINTS)
     weights = weights / weights.sum()
     shared = math.hypot(sd.rater, sd.prompt) * nodes[:, None]
     apart = (effect + math.hypot(sd.rater_arm, sd.prompt_arm) * nodes[None, :]) / 2
@@ -269,7 +269,7 @@ def net_superiority_of(effect: float, scale: Scale, spread: Spread | None = None
     return float(weights @ net @ weights)
 
 
-def logits_of(difference: float, scale: Scale, spread: Spread | None = None) -> float:
+def logits_of(difference: float, scale: AnswerModel, spread: ModelSDs | None = None) -> float:
     """Convert an expected difference on a scale to an effect in logits.
 
     Raises:
@@ -286,7 +286,7 @@ def logits_of(difference: float, scale: Scale, spread: Spread | None = None) -> 
     return float(optimize.brentq(missed, -_MOST_LOGITS, _MOST_LOGITS))
 
 
-def _mean_answer(level: Floats, scale: Cuts | Line) -> Floats:
+def _mean_answer(level: Floats, scale: Cuts | ContinuousAnswers) -> Floats:
     """The expected answer at levels to which the logistic noise is still to be added."""
     if isinstance(scale, Cuts):
         means: Floats = 1 + special.expit(level[:, None] - np.array(scale.at)).sum(axis=1)
@@ -298,9 +298,9 @@ def _mean_answer(level: Floats, scale: Cuts | Line) -> Floats:
     return line
 
 
-def tie_share(tie: float, spread: Spread | None = None) -> float:
+def tie_share(tie: float, spread: ModelSDs | None = None) -> float:
     """Say how often neither of two texts of equal arms is preferred, where less than ``tie`` is a tie."""
     nodes, weights = special.roots_hermitenorm(_QUADRATURE_POINTS)
-    apart = (spread or Spread()).within_pair * nodes
+    apart = (spread or ModelSDs()).within_pair * nodes
     decided = special.expit(apart - tie) + special.expit(-apart - tie)
     return float(1 - weights @ decided / weights.sum())

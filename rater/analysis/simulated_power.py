@@ -17,15 +17,15 @@ from scipy import stats
 from rater.analysis.answer_scale import Judged
 from rater.analysis.contrast_data import Ratings, score_cells
 from rater.analysis.crossed import Compared
-from rater.analysis.intervals import Progress
+from rater.analysis.intervals import ProgressCallback
 from rater.analysis.pilot import assume
 from rater.analysis.plan import Planned
 from rater.analysis.preferences import Preferred, score_preferences
 from rater.analysis.results import Counts, Result
 from rater.analysis.scope import make_primary
 from rater.analysis.simulate import (
-    Scale,
-    Spread,
+    AnswerModel,
+    ModelSDs,
     Trials,
     difference_of,
     leave_early,
@@ -38,8 +38,8 @@ from rater.analysis.simulate import (
 class Assumed:
     """What a planner takes to be so: how answers come about, and who leaves."""
 
-    scale: Scale
-    spread: Spread
+    scale: AnswerModel
+    spread: ModelSDs
     drop_out: float = 0.0
     """The share of raters who leave somewhere in their booklet."""
 
@@ -62,7 +62,7 @@ def estimate_power(
     effect: float,
     rng: np.random.Generator,
     n_simulations: int = 1_000,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Power:
     """Simulate studies with an effect in logits, and count those in which the primary test finds one.
 
@@ -138,7 +138,7 @@ def power_curve(
     rater, prompt, item = (np.unique(each, return_inverse=True)[1] for each in codes)
     trials = Trials(rater, prompt, item, ratings.is_first)
     n_simulations = int(np.clip(_MOST_SIMULATED // n.answers, 40, 200))
-    assumed = Assumed(assume(judged), Spread())
+    assumed = Assumed(assume(judged), ModelSDs())
     found = []
     for logits in LOGITS:
         points = difference_of(logits, assumed.scale, assumed.spread)

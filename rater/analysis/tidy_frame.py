@@ -14,7 +14,7 @@ from rater.analysis.reading_notes import MergedName, ReadingNotes, SimilarNames
 from rater.errors import TableError, listed
 from rater.name_lists import similar_names
 from rater.names import normalise_name
-from rater.tables import Table
+from rater.tables import SourceTable
 from rater.tables.table import cell_text
 
 NUMBERS = ("position", "shown_ms", "first_render_ms", "hidden_ms")
@@ -47,7 +47,7 @@ class _Cells(NamedTuple):
 class TidyFrame:
     """The steps from a table to a frame, with the notes that they leave."""
 
-    def __init__(self, table: Table, wanted: Mapping[str, str], rules: AnswerRules) -> None:
+    def __init__(self, table: SourceTable, wanted: Mapping[str, str], rules: AnswerRules) -> None:
         self._table, self._wanted, self._rules = table, wanted, rules
         self._kept: NDArray[np.intp] = np.arange(len(table))
         self._merged: list[MergedName] = []

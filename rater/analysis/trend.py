@@ -23,11 +23,11 @@ from scipy.sparse import csr_array
 
 from rater.analysis.answer_scale import Judged, is_pairwise
 from rater.analysis.contrast_data import cell_codes
-from rater.analysis.crossed import About, CellScores, Compared, compare, crossed_t, two_way_t
+from rater.analysis.crossed import CellScores, Compared, OutcomeLabels, compare, crossed_t, two_way_t
 from rater.analysis.intervals import (
     REFERENCE,
     Bounds,
-    Progress,
+    ProgressCallback,
     bounds_of,
     draw,
     n_replicates,
@@ -88,7 +88,7 @@ def dose_response(
     *,
     alpha: float,
     rng: np.random.Generator,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> DoseResponse:
     """Analyse the trend over doses; costs up to 2,000 replicates for the curve."""
     rows = _dosed(frame, judged, doses)
@@ -143,7 +143,7 @@ def trend(
     how = "along a straight line" if test == LINEAR else "however it rises"
     unit = judged.scale.answer_unit
     estimand = f"how many {unit} the mean answer rises from the lowest dose to the highest, {how}"
-    about = About(test, estimand, "scale_points", "slope", bounds=_bounds_of_rise(cells, judged))
+    about = OutcomeLabels(test, estimand, "scale_points", "slope", bounds=_bounds_of_rise(cells, judged))
     return crossed_t(cells, about, alpha=alpha)
 
 
@@ -202,7 +202,7 @@ def _curve(
     falls: bool,
     alpha: float,
     rng: np.random.Generator,
-    progress: Progress | None,
+    progress: ProgressCallback | None,
 ) -> tuple[DosePoint, ...]:
     levels = sorted(set(doses.values()))
     pairwise, bounds = is_pairwise(judged), bounds_of("scale_points", judged)
@@ -259,7 +259,7 @@ def _resample(
     falls: bool,
     alpha: float,
     rng: np.random.Generator,
-    progress: Progress | None,
+    progress: ProgressCallback | None,
 ) -> list[Interval | None]:
     """Refit the curve on raters and prompts drawn anew; a dose's rise is the weighted mean of its cells."""
     raters, prompts = (

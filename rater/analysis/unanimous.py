@@ -15,13 +15,13 @@ from rater.analysis.crossed import Compared
 from rater.analysis.plan import Planned
 from rater.analysis.results import Outcome, Result
 from rater.analysis.sentences import SCORES, counted, estimand, number
-from rater.study.analysis_plan import Score
+from rater.study.analysis_plan import PlannedScore
 
 TEST = "exact sign-flip"
 REFERENCE = "Fisher 1935, The Design of Experiments §21"
 
 
-def replace_failed(failed: Outcome, compared: Compared, planned: Planned, score: Score) -> Outcome:
+def replace_failed(failed: Outcome, compared: Compared, planned: Planned, score: PlannedScore) -> Outcome:
     """Return the exact test where a test failed since all its units have one difference; else the outcome."""
     if isinstance(failed, Result) or failed.estimate is None:
         return failed
@@ -77,7 +77,7 @@ def _other(differences: dict[Unit, Differences], unit: Unit) -> tuple[Unit, NDAr
 
 def _claim(
     compared: Compared,
-    score: Score,
+    score: PlannedScore,
     values: NDArray[np.float64],
     unit: Unit,
     *,

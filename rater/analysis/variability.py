@@ -35,7 +35,7 @@ from scipy import stats
 
 from rater.analysis.answer_scale import Judged, ends_of
 from rater.analysis.contrast_data import Ratings, cell_codes
-from rater.analysis.crossed import About, CellScores, crossed_t
+from rater.analysis.crossed import CellScores, OutcomeLabels, crossed_t
 from rater.analysis.intervals import Bounds, clip
 from rater.analysis.reml import RemlFit
 from rater.analysis.results import Counts, Interval, NotEstimable, Outcome, Result
@@ -107,7 +107,7 @@ def _test(ratings: Ratings, alpha: float) -> Outcome:
     prompt = np.unique(ratings.prompt[at], return_inverse=True)[1]
     scores = CellScores(rater, prompt, summed, np.ones(codes.size), replace(n, cells=codes.size))
     estimand = f"log of the standard deviation of answers to “{first}” over that of answers to “{second}”"
-    about = About(TEST, estimand, "log_sd_ratio", "influence on the ratio of SDs")
+    about = OutcomeLabels(TEST, estimand, "log_sd_ratio", "influence on the ratio of SDs")
     found = crossed_t(scores, about, alpha=alpha)
     if isinstance(found, NotEstimable) or found.standard_error is None:
         return found

@@ -9,7 +9,7 @@ from string import Formatter
 from rater.errors import RaterError, TableError, listed
 from rater.name_lists import shell_argument
 from rater.names import normalise_name
-from rater.tables import Table
+from rater.tables import SourceTable
 from rater.tables.table import cell_text
 
 ANSWER = "answer"
@@ -17,7 +17,9 @@ FIELDS = ("rater", "prompt", "arm", "item", "dimension")
 """What the name of a column of answers can say."""
 
 
-def to_long(table: Table, pattern: str, answer_columns: Sequence[str] | None, kept: Sequence[str]) -> Table:
+def to_long(
+    table: SourceTable, pattern: str, answer_columns: Sequence[str] | None, kept: Sequence[str]
+) -> SourceTable:
     """Return a table with a row for each cell of the answers' columns, row by row.
 
     Args:
@@ -56,7 +58,7 @@ def to_long(table: Table, pattern: str, answer_columns: Sequence[str] | None, ke
     return replace(table, columns=columns, positions=positions, cells=tuple(chosen) * n)
 
 
-def add_items(table: Table, items: Table, item: str) -> Table:
+def add_items(table: SourceTable, items: SourceTable, item: str) -> SourceTable:
     """Add what a table of items says of each row's item, such as its prompt and arm.
 
     Raises:
@@ -89,7 +91,7 @@ def add_items(table: Table, items: Table, item: str) -> Table:
     return replace(table, columns={**table.columns, **added})
 
 
-def _require_same(table: Table, of_items: Sequence[object], name: str) -> None:
+def _require_same(table: SourceTable, of_items: Sequence[object], name: str) -> None:
     for row, (own, other) in enumerate(zip(table.columns[name], of_items, strict=True)):
         if normalise_name(cell_text(own) or "") != normalise_name(cell_text(other) or ""):
             msg = (

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from rater.audit.findings import Hit, Severity
 from rater.audit.marks import Mark, Searcher
-from rater.store.rating.schema import Base
+from rater.store.rating.schema import RatingBase
 from rater.study.state import PUBLISHED_STATES
 
 _CONTENT = {
@@ -79,7 +79,9 @@ def scan_tables(session: Session, study_id: int, searcher: Searcher) -> TableSca
 def _unknown_to_schema(session: Session) -> list[Hit]:
     """List tables and columns that the schema has not: nobody has thought about what is in them."""
     inspector = inspect(session.connection())
-    known = {table.name: {column.name for column in table.columns} for table in Base.metadata.sorted_tables}
+    known = {
+        table.name: {column.name for column in table.columns} for table in RatingBase.metadata.sorted_tables
+    }
     hits = []
     for name in sorted(set(inspector.get_table_names()) - {_REVISIONS}):
         columns = {column["name"] for column in inspector.get_columns(name)}
@@ -151,7 +153,7 @@ def _places(table: Table) -> dict[str, str]:
 
 
 def _known_names() -> set[str]:
-    tables = Base.metadata.sorted_tables
+    tables = RatingBase.metadata.sorted_tables
     return {name for table in tables for name in (table.name, *_places(table).values())}
 
 

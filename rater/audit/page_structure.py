@@ -199,7 +199,7 @@ _COUNTED = re.compile(r"[0-9]+")
 _IS_THERE = re.compile("")
 
 
-class Shown:
+class StudyContent:
     """The texts that a study declares and its items have: whatever of them stands on a page is content."""
 
     def __init__(self, protocol: Protocol, texts: Iterable[str]) -> None:
@@ -235,7 +235,7 @@ class Shown:
         return "…" if value.removeprefix("answer.") in self._names else value
 
 
-def structure_of(reply: Reply, shown: Shown) -> str:
+def structure_of(reply: Reply, shown: StudyContent) -> str:
     """Write down a reply without what the study shows: headers, then the page."""
     lines = [f"{name}: {value}" for name, value in reply.headers if name.lower() not in _SAYS_NOTHING]
     if not reply.is_html:
@@ -246,12 +246,12 @@ def structure_of(reply: Reply, shown: Shown) -> str:
     return "\n".join(line for line in lines if line.strip())
 
 
-def skeleton_of(reply: Reply, shown: Shown) -> str:
+def skeleton_of(reply: Reply, shown: StudyContent) -> str:
     """Write down a page's structure without what differs by chance or by count: random ids and numbers."""
     return _COUNTED.sub("#", _RANDOM.sub("…", structure_of(reply, shown)))
 
 
-def _attributes(tag: Tag, shown: Shown) -> list[str]:
+def _attributes(tag: Tag, shown: StudyContent) -> list[str]:
     found = []
     for name, value in tag.attrs.items():
         text = " ".join(value) if isinstance(value, list) else str(value)
@@ -261,7 +261,7 @@ def _attributes(tag: Tag, shown: Shown) -> list[str]:
     return found
 
 
-def _left_of(string: NavigableString, shown: Shown) -> str:
+def _left_of(string: NavigableString, shown: StudyContent) -> str:
     if isinstance(string, Comment):
         return str(string)
     classes = {name for parent in string.parents for name in parent.get_attribute_list("class")}

@@ -12,11 +12,11 @@ from rater.audit.cues import measure_cues
 from rater.audit.findings import Audit, Hit, Severity
 from rater.audit.leaks import scan_bytes, scan_tables
 from rater.audit.marks import AuditedPublication, Mark, Searcher, arms_of, collect_marks
-from rater.audit.page_structure import Crawler, Reply, Shown, skeleton_of, structure_of
+from rater.audit.page_structure import Crawler, Reply, StudyContent, skeleton_of, structure_of
 from rater.audit.preview import previewing
 from rater.errors import SealError, StateError
 from rater.harmless import harmless
-from rater.publish.draft import Prepared, prepare_publication
+from rater.publish.draft import PreparedPublication, prepare_publication
 from rater.publish.publish import explain_lost_key, lost_key, write_rating
 from rater.publish.texts import SameTexts, count_same_texts, with_pairs
 from rater.store.engine import disposing, reading, sqlite_path
@@ -47,7 +47,9 @@ def conduct_audit(audited: AuditedPublication, rating: Engine, rating_url: str) 
         raw = None if path is None else scan_bytes(session, path, marks)
     with temporary_folder("rater-audit-") as folder:
         replies, others, n_trials = _crawl(audited, folder)
-    shown = Shown(audited.published.protocol, [part for i in audited.items for part in (i.prompt, i.text)])
+    shown = StudyContent(
+        audited.published.protocol, [part for i in audited.items for part in (i.prompt, i.text)]
+    )
     hits = [*tables.hits, *(raw.hits if raw else []), *_search_pages(replies, others, shown, searcher)]
     skeletons = _skeletons(audited, replies, shown)
     return Audit(
@@ -83,7 +85,9 @@ def _crawl(audited: AuditedPublication, folder: Path) -> tuple[list[Reply], list
     return crawler.replies, other.replies, n_trials
 
 
-def _search_pages(replies: list[Reply], others: list[Reply], shown: Shown, searcher: Searcher) -> list[Hit]:
+def _search_pages(
+    replies: list[Reply], others: list[Reply], shown: StudyContent, searcher: Searcher
+) -> list[Hit]:
     own = {mark for reply in others for mark in searcher.count(structure_of(reply, shown))}
     found: Counter[tuple[Mark, str]] = Counter()
     for reply in replies:
@@ -100,7 +104,7 @@ def _severity(mark: Mark, own: set[Mark]) -> Severity:
     return "own" if mark in own and is_everyday else "structure"
 
 
-def _skeletons(audited: AuditedPublication, replies: list[Reply], shown: Shown) -> Mapping[str, str]:
+def _skeletons(audited: AuditedPublication, replies: list[Reply], shown: StudyContent) -> Mapping[str, str]:
     """Map the items seen to their pages' skeletons; texts that are equal cannot be told apart, nor betray."""
     by_text = {harmless(item.text): item.id for item in audited.items}
     return {
@@ -154,7 +158,7 @@ def _find_audited(sealed_url: str, rating: Engine, name: str) -> AuditedPublicat
     )
 
 
-def audit_draft(sealed_url: str, prepared: Prepared) -> Audit:
+def audit_draft(sealed_url: str, prepared: PreparedPublication) -> Audit:
     """Audit what would be published, in a throwaway rating database."""
     with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
         seeds = read_seeds(session, prepared.kept.id)

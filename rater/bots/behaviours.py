@@ -11,7 +11,7 @@ CHARACTERS: tuple[Character, ...] = get_args(Character)
 N_PARTS = 11
 """From how many places on a slider, or numbers, those bots choose who do not look."""
 
-Shown = tuple[str, str]
+ShownText = tuple[str, str]
 """A prompt and its text, as shown."""
 
 
@@ -42,8 +42,8 @@ class Feeling:
 class World:
     """What there is to be seen in a study's texts."""
 
-    feelings: Mapping[Shown, Feeling]
-    passing: Mapping[Shown, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+    feelings: Mapping[ShownText, Feeling]
+    passing: Mapping[ShownText, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
     """The answers that pass attention checks and practice, by dimension."""
     answers: Mapping[str, Callable[[float], float]] = field(default_factory=dict)
     """How what is felt, in logits, becomes an answer, by dimension; of two texts, by how much more on the

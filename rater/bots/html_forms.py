@@ -46,7 +46,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Page:
+class BotPage:
     """A page that a bot is on."""
 
     url: httpx.URL
@@ -121,7 +121,7 @@ class Page:
         return [*found, *(_typed_field(each) for each in typed if str(each["name"]) not in radios)]
 
 
-def read_page(response: httpx.Response) -> Page:
+def read_page(response: httpx.Response) -> BotPage:
     """Read an answer of the server.
 
     Raises:
@@ -130,7 +130,7 @@ def read_page(response: httpx.Response) -> Page:
     if response.is_error:
         msg = f"{response.request.method} {response.url} answered {response.status_code}."
         raise StateError(msg)
-    return Page(response.url, BeautifulSoup(response.text, "html.parser"))
+    return BotPage(response.url, BeautifulSoup(response.text, "html.parser"))
 
 
 def is_number(text: str) -> bool:

@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 
 from rater.bots.behaviours import Asked, Character, Judge, seconds_on_a_text
-from rater.bots.html_forms import Field, Page, read_page
+from rater.bots.html_forms import BotPage, Field, read_page
 from rater.errors import StateError
 from rater.study.protocol import Protocol
 
@@ -79,12 +79,12 @@ def _walk(client: httpx.Client, bot: Bot, address: str, *, goes_away: bool = Tru
     raise StateError(msg)
 
 
-def _is_half_way(page: Page) -> bool:
+def _is_half_way(page: BotPage) -> bool:
     progress = page.soup.select_one("progress")
     return progress is None or float(str(progress["value"])) >= float(str(progress["max"])) / 2
 
 
-def _send(client: httpx.Client, bot: Bot, page: Page) -> Page:
+def _send(client: httpx.Client, bot: Bot, page: BotPage) -> BotPage:
     """Send a page's form; a bot with two tabs sends it twice, and then that of the other tab.
 
     Raises:
@@ -102,7 +102,7 @@ def _send(client: httpx.Client, bot: Bot, page: Page) -> Page:
     return _post(client, other, late) if late else again
 
 
-def _fill(bot: Bot, page: Page) -> dict[str, str]:
+def _fill(bot: Bot, page: BotPage) -> dict[str, str]:
     """Fill a form in as a browser would: what is hidden in it, what the bot answers, and a button."""
     sent = page.hidden
     if page.times:
@@ -115,7 +115,7 @@ def _fill(bot: Bot, page: Page) -> dict[str, str]:
     return sent | page.button
 
 
-def _answer(bot: Bot, page: Page, field: Field) -> str | None:
+def _answer(bot: Bot, page: BotPage, field: Field) -> str | None:
     if field.dimension is not None:
         return _judge(bot, page, field, field.dimension)
     if not field.options:
@@ -125,7 +125,7 @@ def _answer(bot: Bot, page: Page, field: Field) -> str | None:
     return liked[int(bot.rng.integers(len(liked)))].value
 
 
-def _judge(bot: Bot, page: Page, field: Field, dimension: str) -> str:
+def _judge(bot: Bot, page: BotPage, field: Field, dimension: str) -> str:
     ends = (
         0.0 if field.lowest is None else field.lowest,
         100.0 if field.highest is None else field.highest,
@@ -135,9 +135,9 @@ def _judge(bot: Bot, page: Page, field: Field, dimension: str) -> str:
     return next(pressed, f"{value:g}")
 
 
-def _get(client: httpx.Client, address: str) -> Page:
+def _get(client: httpx.Client, address: str) -> BotPage:
     return read_page(client.get(address, follow_redirects=True))
 
 
-def _post(client: httpx.Client, page: Page, sent: dict[str, str]) -> Page:
+def _post(client: httpx.Client, page: BotPage, sent: dict[str, str]) -> BotPage:
     return read_page(client.post(page.action, data=sent, follow_redirects=True))

@@ -33,7 +33,7 @@ INTERRUPTED = 130
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
-class InOrder(click.Group):
+class OrderedGroup(click.Group):
     """A group that lists its verbs in the order of the flow, not of the alphabet."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's interface)
@@ -41,7 +41,7 @@ class InOrder(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=OrderedGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="rater", message="rater %(version)s")
 def cli() -> None:
     """Ask people, blindly, whether a language model that was changed from the inside reads differently.

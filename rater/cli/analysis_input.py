@@ -15,10 +15,10 @@ from rater.name_lists import choose_arms
 from rater.names import normalise_name
 from rater.report.console.analysis import Screen
 from rater.report.context import (
-    About,
     AmendmentText,
     ArmText,
     Look,
+    ReportContext,
     StudyFacts,
     TakenOut,
     TextTables,
@@ -91,14 +91,14 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
     from rater.store.log import read_events
     from rater.store.rating import export
     from rater.store.rating.open import open_rating
-    from rater.store.rating.schema import Event
+    from rater.store.rating.schema import EventRow
     from rater.store.rating.studies import get_study
     from rater.study.arms import models_needed
     from rater.study.describe import describe_arm, describe_sampling
     from rater.unblind.unblind import LOOKS
 
     with disposing(open_rating(databases.rating_url)) as rating, reading(rating) as session:
-        events = read_events(session, Event, get_study(session, name).id)
+        events = read_events(session, EventRow, get_study(session, name).id)
     study, confounds = _declared_and_audited(databases, name)
     seen_by_arm = [event for event in events if event.kind in LOOKS]
     first_look = seen_by_arm[0].sequence if seen_by_arm else math.inf
@@ -192,7 +192,7 @@ class AnalysisInput:
     frame: pd.DataFrame
     plan: Planned
     screen: Screen
-    about: About
+    about: ReportContext
     json_about: dict[str, Json] = field(default_factory=dict)
     raters: pd.DataFrame | None = None
     guesses: pd.DataFrame | None = None
@@ -327,7 +327,7 @@ def _read_input(
     }
     if seen.altered:
         json_about["altered"] = {check.name: check.says for check in seen.altered}
-    about = About(
+    about = ReportContext(
         title=seen.title,
         label=label,
         study=facts,

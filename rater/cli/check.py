@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rater.analysis.simulated_power import Power
     from rater.publish.balance import Balance
-    from rater.steering.prompts import Given, Span
+    from rater.steering.prompts import RenderedPrompt, TokenSpan
     from rater.study.arms import Arm, Outside, Steered
     from rater.study.forecast import Forecast
     from rater.study.study import Study
@@ -36,7 +36,7 @@ class ShownPrompt:
     """What the model is given, or of texts from a file what raters see; None where that is not known."""
     ids: tuple[int, ...] = ()
     """The tokens that the model is given, BOS first; texts from a file have none."""
-    own: "Span | None" = None
+    own: "TokenSpan | None" = None
     """Which of them are the prompt's own."""
     remarks: tuple[str, ...] = ()
 
@@ -109,12 +109,12 @@ def _run(first: int, last: int) -> str:
     return f"token {first}" if first == last else f"tokens {first}–{last}"
 
 
-def _by_what_is_given(study: "Study", tokenizers: Tokenizers) -> "dict[Given | str, list[Arm]]":
+def _by_what_is_given(study: "Study", tokenizers: Tokenizers) -> "dict[RenderedPrompt | str, list[Arm]]":
     """Sort the arms that a model makes by what it is given; by the model's name where that is not known."""
     from rater.steering.prompts import give
     from rater.study.arms import Outside, model_of
 
-    groups: dict[Given | str, list[Arm]] = {}
+    groups: dict[RenderedPrompt | str, list[Arm]] = {}
     for arm in study.arms:
         model = model_of(arm, study.model)
         if isinstance(arm, Outside) or model is None:
@@ -125,7 +125,7 @@ def _by_what_is_given(study: "Study", tokenizers: Tokenizers) -> "dict[Given | s
     return groups
 
 
-def _made(study: "Study", given: "Given | str", arms: "list[Arm]") -> ShownPrompt:
+def _made(study: "Study", given: "RenderedPrompt | str", arms: "list[Arm]") -> ShownPrompt:
     names = tuple(arm.name for arm in arms)
     if isinstance(given, str):
         unknown = f"not shown: the tokenizer of {given} is not on this disk (or transformers is missing)"
@@ -134,7 +134,7 @@ def _made(study: "Study", given: "Given | str", arms: "list[Arm]") -> ShownPromp
     return ShownPrompt(arms=names, text=given.text, ids=given.ids, own=given.own, remarks=remarks)
 
 
-def _misplaced(arms: "list[Arm]", given: "Given") -> Iterator[str]:
+def _misplaced(arms: "list[Arm]", given: "RenderedPrompt") -> Iterator[str]:
     """Say which additions are made to the template's words: the study's own are then not touched by them."""
     from rater.study.arms import Steered
 
@@ -158,7 +158,7 @@ def _is_at_front(arm: "Steered") -> bool:
 
 
 def _outside(arm: "Outside", study: "Study", folder: Path) -> ShownPrompt:
-    from rater.study.external_completions import Place, read_outside
+    from rater.study.external_completions import Slot, read_outside
 
     samples = study.sampling.samples_per_prompt
     found = read_outside(arm, folder, study.prompts, samples_per_prompt=samples)
@@ -169,7 +169,7 @@ def _outside(arm: "Outside", study: "Study", folder: Path) -> ShownPrompt:
             f"{n_joined} of them begin without a space or line break, so that they stand right against their "
             "prompt"
         )
-    text = study.prompts[0] + found.texts[Place(0, 0)]
+    text = study.prompts[0] + found.texts[Slot(0, 0)]
     return ShownPrompt(arms=(arm.name,), text=text, remarks=tuple(remarks))
 
 

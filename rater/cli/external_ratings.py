@@ -11,7 +11,7 @@ from rater.cli.analysis_input import AnalysisInput
 from rater.cli.external_options import Elsewhere
 from rater.errors import StudyError
 from rater.report.console.analysis import Screen
-from rater.report.context import About
+from rater.report.context import ReportContext
 
 if TYPE_CHECKING:
     from rater.analysis.diagnosis import Diagnosis
@@ -37,7 +37,7 @@ def read_elsewhere(given: Elsewhere, *, label: str | None) -> AnalysisInput:
         frame=frame,
         plan=_plan(frame, given),
         screen=Screen(title=str(path), notes=notes, banner=label or ""),
-        about=About(
+        about=ReportContext(
             title=path.name, label=label, source=path.name, columns=_columns(frame, given, path.name)
         ),
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def progress_bar() -> "Progress":
-    """Make a progress bar on stderr, for a `Bar`."""
+    """Make a progress bar on stderr, for a `ProgressBar`."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -35,7 +35,7 @@ def progress_bar() -> "Progress":
     )
 
 
-class Bar:
+class ProgressBar:
     """Moves with the tokens made, and counts the completions saved: a batch of them ends nearly together."""
 
     def __init__(
@@ -180,7 +180,7 @@ def _make(
     from rater.generate.make import make_completions
 
     with progress_bar() as progress:
-        bar = Bar(
+        bar = ProgressBar(
             progress,
             n_tokens=study.sampling.max_new_tokens,
             n_made=n_kept,

@@ -189,7 +189,7 @@ def register(study_name: str, rating_url: str, sealed_url: str) -> None:
 
 def _power(study: "Study") -> list[str]:
     from rater.analysis.sentences import number
-    from rater.analysis.simulate import Spread
+    from rater.analysis.simulate import ModelSDs
     from rater.report.console.power import describe_spread
     from rater.sample_size import as_net_superiority, default_points, power_as_planned
 
@@ -204,5 +204,5 @@ def _power(study: "Study") -> list[str]:
     )
     return [
         sentence,
-        describe_spread(Spread()),
+        describe_spread(ModelSDs()),
     ]

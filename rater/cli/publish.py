@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rater.audit.findings import Audit
-    from rater.publish.draft import Prepared
+    from rater.publish.draft import PreparedPublication
     from rater.study.confounds import Confound
     from rater.study.study import Study
 
@@ -106,7 +106,7 @@ def publish(
 
     audits: list[Audit] = []
 
-    def audit(prepared: "Prepared") -> "Sequence[Confound]":
+    def audit(prepared: "PreparedPublication") -> "Sequence[Confound]":
         audits.append(_audit(sealed_url, prepared))
         return _confounds(audits[0], prepared.study, is_acknowledged=acknowledge_confounds)
 
@@ -129,7 +129,7 @@ def publish(
     click.echo(f"Next: {invite if published.protocol.invited_only else ''}rater serve")
 
 
-def _audit(sealed_url: str, prepared: "Prepared") -> "Audit":
+def _audit(sealed_url: str, prepared: "PreparedPublication") -> "Audit":
     """Audit what would be published; a refusal is printed.
 
     Raises:

@@ -17,7 +17,7 @@ from rater.errors import StudyError, nearest
 if TYPE_CHECKING:
     from rater.cli.metrics import Scoring
     from rater.cli.sweep_tables import SweepTerms
-    from rater.steering.sweep_results import Outcome, Setting
+    from rater.steering.sweep_results import SweepOutcome, SweepSetting
     from rater.study.arms import Steered
     from rater.study.study import Study
 
@@ -208,8 +208,8 @@ def _scoring(words: str | None, score_spec: str | None) -> "Scoring | None":
 
 
 def _measure(
-    job: _Job, settings: "list[Setting]", device: str | None, dtype: str | None, *, with_unsteered: bool
-) -> "Iterator[Outcome]":
+    job: _Job, settings: "list[SweepSetting]", device: str | None, dtype: str | None, *, with_unsteered: bool
+) -> "Iterator[SweepOutcome]":
     """Measure settings, with a bar and the time that is left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -254,7 +254,7 @@ def _require_layers(study: "Study", layers: tuple[int, ...]) -> None:
         raise StudyError(msg)
 
 
-def _draw(outcomes: "list[Outcome]", picture: Path, job: _Job) -> None:
+def _draw(outcomes: "list[SweepOutcome]", picture: Path, job: _Job) -> None:
     from rater.report.figures.curves import SweepCell, SweepLabels, sketch_sweep
     from rater.report.figures.fonts import plan_fonts
     from rater.report.figures.style import drawing, render
@@ -314,7 +314,7 @@ def _numbers(part: str) -> range:
     return range(bounds[0], bounds[0] + 1) if len(bounds) == 1 else range(*bounds)
 
 
-def _line(outcome: "Outcome") -> str:
+def _line(outcome: "SweepOutcome") -> str:
     setting = outcome.setting
     where = f"layer {setting.layer}, {setting.coeff:g}, {setting.position}" if setting else "unsteered"
     return f"{where}: effect {outcome.effect:.2f}, NLL {outcome.nll:.2f}, repetition {outcome.repetition:.2f}"

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rater.steering.sweep_results import MAX_NLL_RISE, Outcome, Setting, suggest
+from rater.steering.sweep_results import MAX_NLL_RISE, SweepOutcome, SweepSetting, suggest
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class SweepTerms:
     """The tokens that are changed, by position; all or generated ones where an arm changes these."""
 
 
-def print_sweep(outcomes: Sequence[Outcome], terms: SweepTerms, console: Console) -> None:
+def print_sweep(outcomes: Sequence[SweepOutcome], terms: SweepTerms, console: Console) -> None:
     """Print a sweep.
 
     Args:
@@ -49,7 +49,7 @@ def print_sweep(outcomes: Sequence[Outcome], terms: SweepTerms, console: Console
     console.print(Text(_suggestion(outcomes, unsteered, terms), style="bold"), soft_wrap=True)
 
 
-def _settings_table(outcomes: Sequence[Outcome], unsteered: Outcome, terms: SweepTerms) -> Table:
+def _settings_table(outcomes: Sequence[SweepOutcome], unsteered: SweepOutcome, terms: SweepTerms) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("layer", justify="right")
     table.add_column(terms.strength, justify="right")
@@ -70,13 +70,13 @@ def _settings_table(outcomes: Sequence[Outcome], unsteered: Outcome, terms: Swee
     return table
 
 
-def _place(setting: Setting | None, terms: SweepTerms) -> tuple[str, str, str]:
+def _place(setting: SweepSetting | None, terms: SweepTerms) -> tuple[str, str, str]:
     if setting is None:
         return "–", "–", "unsteered"
     return str(setting.layer), f"{setting.coeff:g}", terms.places[setting.position].split()[0]
 
 
-def _map(cells: dict[tuple[int, float], Outcome], unsteered: Outcome) -> Table:
+def _map(cells: dict[tuple[int, float], SweepOutcome], unsteered: SweepOutcome) -> Table:
     layers, coeffs = sorted({layer for layer, _ in cells}), sorted({coeff for _, coeff in cells})
     usable = [each.effect for each in cells.values() if not each.is_degenerate(unsteered)]
     highest = max(usable, default=0) or 1.0
@@ -87,7 +87,7 @@ def _map(cells: dict[tuple[int, float], Outcome], unsteered: Outcome) -> Table:
     return table
 
 
-def _cell(outcome: Outcome | None, unsteered: Outcome, highest: float) -> str:
+def _cell(outcome: SweepOutcome | None, unsteered: SweepOutcome, highest: float) -> str:
     if outcome is None:
         return ""
     if outcome.is_degenerate(unsteered):
@@ -107,7 +107,7 @@ def _legend(terms: SweepTerms) -> list[str]:
     ]
 
 
-def _suggestion(outcomes: Sequence[Outcome], unsteered: Outcome, terms: SweepTerms) -> str:
+def _suggestion(outcomes: Sequence[SweepOutcome], unsteered: SweepOutcome, terms: SweepTerms) -> str:
     best = suggest(outcomes)
     if best is None or best.setting is None:
         return "No setting has a larger effect than the unsteered model without degenerate text."

@@ -165,7 +165,7 @@ _LIBRARIES = 500_000_000
 
 
 @dataclass(frozen=True)
-class Estimate:
+class GenerationEstimate:
     """What making some completions with one model will take, at most and roughly."""
 
     model: str
@@ -192,7 +192,7 @@ def estimate(
     batch_size: int,
     device: str | None = None,
     dtype: str | None = None,
-) -> Estimate:
+) -> GenerationEstimate:
     """Estimate what making completions takes. Costs reading a configuration file and the weights' headers.
 
     Args:
@@ -208,7 +208,7 @@ def estimate(
     where = device or likely_device()
     checkpoint = read_checkpoint(model)
     if checkpoint is None:
-        return Estimate(model, len(cells), n_tokens, batch_size, where, dtype, None, None, None)
+        return GenerationEstimate(model, len(cells), n_tokens, batch_size, where, dtype, None, None, None)
     used = dtype or checkpoint.dtype
     n_prompt = max((len(prompt) for prompt in study.prompts), default=0) // _CHARACTERS_PER_TOKEN + 1
     length, weights = n_prompt + n_new, checkpoint.n_bytes(used)
@@ -218,7 +218,7 @@ def estimate(
     is_packed = is_cpu(where) and used == "float32" and weights <= _MOST_PACKED_BYTES
     memory = weights + (weights if is_packed else 0) + cache + logits + _LIBRARIES
     flops = 2.0 * checkpoint.n_weights * (n_tokens + len(cells) * length)
-    return Estimate(model, len(cells), n_tokens, batch_size, where, used, weights, memory, flops)
+    return GenerationEstimate(model, len(cells), n_tokens, batch_size, where, used, weights, memory, flops)
 
 
 def likely_device() -> str:
@@ -252,7 +252,7 @@ def kept_together(batch_size: int) -> int:
     return max(8, batch_size // 8)
 
 
-def describe(expected: Estimate, *, free: int | None = None) -> list[str]:
+def describe(expected: GenerationEstimate, *, free: int | None = None) -> list[str]:
     """Say in lines what an estimate comes to.
 
     Args:

@@ -12,9 +12,9 @@ from rater.store.engine import disposing, writing
 from rater.store.log import append_event
 from rater.store.sealed.completions import Cell, NewCompletion, insert_completions
 from rater.store.sealed.open import open_sealed
-from rater.store.sealed.schema import Event
+from rater.store.sealed.schema import SealedEventRow
 from rater.study.arms import Outside, model_of
-from rater.study.external_completions import Place, read_outside
+from rater.study.external_completions import Slot, read_outside
 from rater.study.study import Study
 
 
@@ -40,7 +40,7 @@ def take_outside(sealed_url: str, study: Study, missing: Missing, folder: Path, 
         name: read_outside(arms[name], folder, study.prompts, samples_per_prompt=samples)
         for name in dict.fromkeys(cell.arm for cell in cells)
     }
-    texts = {cell: read[cell.arm].texts[Place(cell.prompt_index, cell.sample)] for cell in cells}
+    texts = {cell: read[cell.arm].texts[Slot(cell.prompt_index, cell.sample)] for cell in cells}
     new = [
         NewCompletion(
             cell=cell,
@@ -56,7 +56,9 @@ def take_outside(sealed_url: str, study: Study, missing: Missing, folder: Path, 
     versions = {"rater": version("rater"), **files}
     with disposing(open_sealed(sealed_url)) as sealed, writing(sealed) as session:
         insert_completions(session, missing.study_id, new, versions=versions, now=now)
-        append_event(session, Event, missing.study_id, kind="taken", at=now, n_taken=len(new), files=files)
+        append_event(
+            session, SealedEventRow, missing.study_id, kind="taken", at=now, n_taken=len(new), files=files
+        )
     return replace(missing, cells=[cell for cell in missing.cells if cell.arm not in arms])
 
 

@@ -26,7 +26,7 @@ from rater.store.engine import disposing, reading, writing
 from rater.store.log import append_event
 from rater.store.sealed.completions import Cell, NewCompletion, insert_completions, read_versions
 from rater.store.sealed.open import open_sealed
-from rater.store.sealed.schema import Event
+from rater.store.sealed.schema import SealedEventRow
 from rater.study.arms import Outside, Steered, model_of
 from rater.study.study import Study
 
@@ -74,7 +74,7 @@ def make_completions(
                 on_completion(len(each.token_ids))
         with writing(sealed) as session:
             detail = {"n_made": len(rows), "versions": versions}
-            append_event(session, Event, missing.study_id, kind="generated", at=clock(), **detail)
+            append_event(session, SealedEventRow, missing.study_id, kind="generated", at=clock(), **detail)
 
 
 def _require_one_dtype(

@@ -24,7 +24,7 @@ from itertools import islice, permutations
 import numpy as np
 
 from rater.publish.booklet_order import Ordering, arrange, block_orders, shuffled
-from rater.publish.trials import Completion, Trial, Uses
+from rater.publish.trials import CompletionIndex, Trial, Uses
 from rater.study.design import Design
 
 
@@ -44,7 +44,7 @@ class ArmsOfLabels:
             for trial in booklet
         ]
 
-    def _completion(self, labelled: Completion) -> Completion:
+    def _completion(self, labelled: CompletionIndex) -> CompletionIndex:
         return labelled._replace(arm=self._arms[labelled.prompt][labelled.sample][labelled.arm])
 
 
@@ -56,10 +56,10 @@ def pair_set(
     prompt: int,
     dimension: int | None,
     *,
-    taken: Collection[Completion],
+    taken: Collection[CompletionIndex],
     uses: Uses,
     rng: np.random.Generator,
-) -> list[tuple[Completion, ...]]:
+) -> list[tuple[CompletionIndex, ...]]:
     """Pair every two arms once, both of a pair from one sample, so that they share their random numbers.
 
     Each round of a round robin takes one sample, and no arm meets twice in a round: so no text comes twice.
@@ -86,7 +86,7 @@ def pair_set(
     tried = list(islice(permutations(least_used, len(rounds)), _MOST_TRIED))
     assigned = min(shuffled(tried, rng), key=unevenness)
     return [
-        (Completion(prompt, first, sample), Completion(prompt, second, sample))
+        (CompletionIndex(prompt, first, sample), CompletionIndex(prompt, second, sample))
         for pairs, sample in zip(rounds, assigned, strict=True)
         for first, second in pairs
     ]
@@ -159,7 +159,7 @@ def assign_booklets(
 def _assign_blocks(
     design: Design, dimensions: Sequence[int | None], uses: Uses, rng: np.random.Generator
 ) -> list[list[Trial]]:
-    taken: set[Completion] = set()
+    taken: set[CompletionIndex] = set()
     within = Counter[int]()  # sets of each prompt in this booklet so far
     blocks = []
     for dimension in dimensions:
@@ -201,7 +201,7 @@ def _assign_set(
     prompt: int,
     dimension: int | None,
     *,
-    taken: set[Completion],
+    taken: set[CompletionIndex],
     uses: Uses,
     rng: np.random.Generator,
 ) -> list[Trial]:
@@ -209,7 +209,11 @@ def _assign_set(
         shown = pair_set(design, prompt, dimension, taken=taken, uses=uses, rng=rng)
     else:
         shown = [
-            (_choose_sample(Completion(prompt, arm, 0), uses.of_samples(dimension, prompt, arm), taken, rng),)
+            (
+                _choose_sample(
+                    CompletionIndex(prompt, arm, 0), uses.of_samples(dimension, prompt, arm), taken, rng
+                ),
+            )
             for arm in range(design.n_arms)
         ]
     for completions in shown:
@@ -219,8 +223,11 @@ def _assign_set(
 
 
 def _choose_sample(
-    cell: Completion, counts: Sequence[tuple[int, int]], taken: set[Completion], rng: np.random.Generator
-) -> Completion:
+    cell: CompletionIndex,
+    counts: Sequence[tuple[int, int]],
+    taken: set[CompletionIndex],
+    rng: np.random.Generator,
+) -> CompletionIndex:
     """Choose a least used sample of a prompt and arm among those that are not in the booklet yet."""
     free = [n for n in range(len(counts)) if (cell.prompt, cell.arm, n) not in taken]
     least = min(counts[n] for n in free)

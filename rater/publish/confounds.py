@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from rater.errors import StateError
 from rater.store.log import read_events
-from rater.store.sealed.schema import Event
+from rater.store.sealed.schema import SealedEventRow
 from rater.study.confounds import Confound, describe_confound
 from rater.study.state import State
 from rater.study.study import Study
@@ -62,7 +62,7 @@ def publication_detail(confounds: Sequence[Confound] | None) -> dict[str, object
 
 def read_confounds(session: Session, study_id: int) -> tuple[Confound, ...] | None:
     """Read the confounds that a publication was audited for; None without an audit. Costs one query."""
-    for event in reversed(read_events(session, Event, study_id)):
+    for event in reversed(read_events(session, SealedEventRow, study_id)):
         listed = event.detail.get(_FIELD) if event.kind == State.PUBLISHED else None
         if isinstance(listed, list):
             return tuple(Confound.from_dict(fields) for fields in listed)

@@ -14,16 +14,16 @@ from rater.errors import StateError
 from rater.publish.booklets import assign_booklets
 from rater.publish.seal import KeyLine, commit, derive_id, derive_rng, derive_slug, new_secret
 from rater.publish.texts import published_text
-from rater.publish.trials import Completion, Trial
+from rater.publish.trials import CompletionIndex, Trial
 from rater.store.engine import disposing, reading
 from rater.store.log import read_events
 from rater.store.rating.publication import NewBooklet, NewCheck, NewItem, NewTrial
 from rater.store.rating.studies import PublishedStudy
 from rater.store.sealed.completions import Cell, KeptCompletion, digest_completions, read_completions
 from rater.store.sealed.open import open_sealed
-from rater.store.sealed.schema import Event
+from rater.store.sealed.schema import SealedEventRow
 from rater.store.sealed.studies import SealedStudy, Secrets, find_secrets, get_sealed_study
-from rater.study.practice_and_checks import Check, ShuffledWords
+from rater.study.practice_and_checks import DeclaredCheck, ShuffledWords
 from rater.study.state import State
 from rater.study.study import Study
 
@@ -47,7 +47,7 @@ class _ShownCheck:
     """An attention check with its texts, from left to right."""
 
     items: tuple[NewItem, ...]
-    check: Check
+    check: DeclaredCheck
 
 
 def draft_publication(
@@ -84,7 +84,7 @@ def key_lines(
     ]
 
 
-def _accepted(check: Check) -> tuple[tuple[str, float, float], ...]:
+def _accepted(check: DeclaredCheck) -> tuple[tuple[str, float, float], ...]:
     return tuple((dimension, *ends) for dimension, ends in check.passing.items())
 
 
@@ -128,7 +128,7 @@ def _draft_booklets(
             return [item.id for item in checks[dealt.check].items]
         return [item_id(completion) for completion in dealt.shown]
 
-    def item_id(completion: Completion) -> str:
+    def item_id(completion: CompletionIndex) -> str:
         return ids[Cell(completion.prompt, study.arm_names[completion.arm], completion.sample)]
 
     booklets = assign_booklets(
@@ -144,7 +144,7 @@ def _draft_booklets(
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedPublication:
     """A publication before any of it is written."""
 
     kept: SealedStudy
@@ -176,7 +176,7 @@ class Prepared:
         )
 
 
-def prepare_publication(sealed_url: str, name: str, *, now: datetime) -> Prepared:
+def prepare_publication(sealed_url: str, name: str, *, now: datetime) -> PreparedPublication:
     """Draft a generated study's publication; nothing is written. Costs five queries.
 
     Raises:
@@ -187,12 +187,12 @@ def prepare_publication(sealed_url: str, name: str, *, now: datetime) -> Prepare
         study = Study.model_validate_json(kept.canonical_json)
         completions = _read_whole(session, kept, study)
         known = find_secrets(session, kept.id)
-        events = read_events(session, Event, kept.id)
+        events = read_events(session, SealedEventRow, kept.id)
         seed = known.seed if known else new_secret()
         salt = known.salt if known else new_secret()
         digest = digest_completions(session, kept.id, salt=salt)
     draft = draft_publication(study, completions, seed)
-    return Prepared(
+    return PreparedPublication(
         kept=kept,
         study=study,
         completions=completions,

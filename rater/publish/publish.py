@@ -14,16 +14,16 @@ from sqlalchemy import Engine
 
 from rater.errors import DatabaseError, MissingSealedError, NotGeneratedError, SealError, StateError
 from rater.publish.confounds import publication_detail
-from rater.publish.draft import Prepared, prepare_publication
+from rater.publish.draft import PreparedPublication, prepare_publication
 from rater.store.engine import disposing, empty_wal, reading, sqlite_path, writing
 from rater.store.log import append_event, read_events
 from rater.store.rating.digests import digest_published
 from rater.store.rating.open import create_rating, open_rating
 from rater.store.rating.publication import insert_study
-from rater.store.rating.schema import Event
+from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import PublishedStudy, find_study, get_study, move_study
 from rater.store.sealed.open import open_sealed, open_sealed_if_begun
-from rater.store.sealed.schema import Event as SealedEvent
+from rater.store.sealed.schema import SealedEventRow
 from rater.store.sealed.studies import find_sealed_study, find_secrets, get_sealed_study, insert_secrets
 from rater.study.confounds import Confound
 from rater.study.state import State
@@ -69,7 +69,7 @@ def read_head(rating_url: str, name: str) -> str:
         StateError: the study is not published.
     """
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
-        return read_events(session, Event, get_study(session, name).id)[-1].hash
+        return read_events(session, EventRow, get_study(session, name).id)[-1].hash
 
 
 def _move(rating_url: str, name: str, state: State, *, now: datetime) -> str:
@@ -152,7 +152,7 @@ def publish_study(
     name: str,
     *,
     now: datetime,
-    audit: Callable[[Prepared], Sequence[Confound]] | None = None,
+    audit: Callable[[PreparedPublication], Sequence[Confound]] | None = None,
 ) -> PublishedStudy:
     """Publish a generated study, so that it can be opened. Costs a few queries and bulk inserts.
 
@@ -185,7 +185,7 @@ def publish_study(
     return published
 
 
-def _seal(sealed_url: str, prepared: Prepared) -> None:
+def _seal(sealed_url: str, prepared: PreparedPublication) -> None:
     """Keep the secrets, unless the study was changed, or published by another process, since it was read."""
     with disposing(open_sealed(sealed_url)) as sealed, writing(sealed) as session:
         now = get_sealed_study(session, prepared.study.name)
@@ -196,16 +196,16 @@ def _seal(sealed_url: str, prepared: Prepared) -> None:
 
 
 def _note(
-    sealed_url: str, prepared: Prepared, confounds: Sequence[Confound] | None, *, now: datetime
+    sealed_url: str, prepared: PreparedPublication, confounds: Sequence[Confound] | None, *, now: datetime
 ) -> None:
     """Log next to the key that it is in use, so that it is not published again, and the audit's confounds."""
     with disposing(open_sealed(sealed_url)) as sealed, writing(sealed) as session:
         commitment = prepared.secrets.commitment
         detail = {"commitment": commitment, **publication_detail(confounds)}
-        append_event(session, SealedEvent, prepared.kept.id, kind=State.PUBLISHED, at=now, **detail)
+        append_event(session, SealedEventRow, prepared.kept.id, kind=State.PUBLISHED, at=now, **detail)
 
 
-def write_rating(rating: Engine, prepared: Prepared) -> PublishedStudy:
+def write_rating(rating: Engine, prepared: PreparedPublication) -> PublishedStudy:
     """Write what raters will see, and the first row of the study's log, in one transaction.
 
     Raises:
@@ -219,7 +219,7 @@ def write_rating(rating: Engine, prepared: Prepared) -> PublishedStudy:
         published = get_study(session, new.name)
         append_event(
             session,
-            Event,
+            EventRow,
             published.id,
             kind=State.PUBLISHED,
             at=new.published_at,

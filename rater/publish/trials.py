@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rater.study.design import Design
 
 
-class Completion(NamedTuple):
+class CompletionIndex(NamedTuple):
     """What is dealt: one sample of one prompt under one arm."""
 
     prompt: int
@@ -21,7 +21,7 @@ class Completion(NamedTuple):
 class Trial:
     """One screen of a booklet."""
 
-    shown: tuple[Completion, ...]
+    shown: tuple[CompletionIndex, ...]
     """One completion, two from left to right, or none: then it is an attention check."""
     dimension: int | None = None
     """The one dimension asked; None for all."""
@@ -51,7 +51,7 @@ class Uses:
         """By dimension: of each prompt."""
         self._samples = defaultdict[tuple[int | None, int, int], list[int]](lambda: [0] * design.n_samples)
         """By dimension, prompt and arm: of each sample."""
-        self._left = Counter[tuple[Completion, ...]]()
+        self._left = Counter[tuple[CompletionIndex, ...]]()
         """By pair, in the order of arms: how often its first was left, less how often right."""
         self._left_of_prompt = Counter[tuple[int | None, tuple[int, ...]]]()
         """By prompt and two arms, the same."""
@@ -70,7 +70,7 @@ class Uses:
             for name in {dimension, None}:
                 self._prompts[name][prompt] += 1
 
-    def count_completions(self, dimension: int | None, completions: Iterable[Completion]) -> None:
+    def count_completions(self, dimension: int | None, completions: Iterable[CompletionIndex]) -> None:
         """Count completions that were dealt."""
         for completion in completions:
             for name in {dimension, None}:

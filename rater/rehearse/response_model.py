@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rater.analysis.pilot import assume
-from rater.analysis.simulate import Spread, logits_of
-from rater.bots.behaviours import Character, Feeling, Judge, Shown, World, make_judge
+from rater.analysis.simulate import ModelSDs, logits_of
+from rater.bots.behaviours import Character, Feeling, Judge, ShownText, World, make_judge
 from rater.errors import StudyError
 from rater.harmless import harmless
 from rater.publish.texts import published_text
@@ -22,7 +22,7 @@ from rater.store.rating.publication import read_checks, read_items
 from rater.study.protocol import Dimension
 from rater.study.study import Study
 
-_SPREAD = Spread()
+_SPREAD = ModelSDs()
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,12 @@ def _logits(study: Study, points: float) -> float:
 
 def _feelings(
     study: Study, made_up: MadeUpKey, effect: float, rng: np.random.Generator
-) -> dict[Shown, Feeling]:
+) -> dict[ShownText, Feeling]:
     first, second = study.contrast
     sides = {first: 0.5, second: -0.5}
     prompts = rng.normal(0, _SPREAD.prompt, len(study.prompts))
     slopes = effect + rng.normal(0, _SPREAD.prompt_arm, len(study.prompts))
-    found: dict[Shown, Feeling] = {}
+    found: dict[ShownText, Feeling] = {}
     for cell, kept in made_up:
         side = sides.get(cell.arm, 0.0)
         level = prompts[cell.prompt_index] + slopes[cell.prompt_index] * side + rng.normal(0, _SPREAD.item)
@@ -91,11 +91,11 @@ def _feelings(
     return found
 
 
-def _practice(study: Study) -> dict[Shown, Mapping[str, tuple[float, float]]]:
+def _practice(study: Study) -> dict[ShownText, Mapping[str, tuple[float, float]]]:
     return {(harmless(each.prompt), harmless(each.text)): each.accepted for each in study.practice}
 
 
-def _checks(throwaway: Throwaway) -> dict[Shown, Mapping[str, tuple[float, float]]]:
+def _checks(throwaway: Throwaway) -> dict[ShownText, Mapping[str, tuple[float, float]]]:
     """Read what passes attention checks; an attentive rater knows it from the text."""
     with disposing(open_rating(throwaway.rating_url)) as rating, reading(rating) as session:
         items = {item.id: item for item in read_items(session, throwaway.published.id)}

@@ -116,7 +116,7 @@ class TextTables:
 
 
 @dataclass(frozen=True, kw_only=True)
-class About:
+class ReportContext:
     """The context of an analysis in its report."""
 
     title: str

@@ -18,7 +18,7 @@ from rater.analysis.primary import Analysis
 from rater.analysis.simulated_power import PowerCurve, power_curve
 from rater.errors import RaterError
 from rater.report.compose import compose
-from rater.report.context import About, TextTables
+from rater.report.context import ReportContext, TextTables
 from rater.report.document import escape_markdown, to_html, to_markdown
 from rater.report.export import Json, to_json, write_csv, write_dictionary, write_table
 from rater.report.figures.draw import draw_figures, plan_analysis_fonts
@@ -121,7 +121,7 @@ def write_report(
     folder: Path,
     analysis: Analysis,
     frame: pd.DataFrame,
-    about: About,
+    about: ReportContext,
     *,
     json_about: Mapping[str, Json],
     tables: TextTables | None = None,
@@ -196,7 +196,7 @@ def _write_texts(working: Path, findings: Findings, tables: TextTables) -> None:
     write_dictionary(tables.meanings, rated, working / "texts.dictionary.json")
 
 
-def _write_answers(working: Path, frame: pd.DataFrame, about: About) -> list[str]:
+def _write_answers(working: Path, frame: pd.DataFrame, about: ReportContext) -> list[str]:
     write_csv(frame, working / "answers.csv")
     write_dictionary(about.columns, frame, working / "answers.dictionary.json")
     try:

@@ -29,8 +29,8 @@ from transformers.cache_utils import Cache
 from rater.errors import ModelError
 from rater.steering.bridge import context_length, model_name, plain_model, stop_tokens, to_text, tokenize
 from rater.steering.cache import empty_cache, gather
-from rater.steering.decoder import Step, make_step
-from rater.steering.draw import Sampling, draw, penalise_, precise
+from rater.steering.decoder import DecodingStep, make_step
+from rater.steering.draw import SamplingParameters, draw, penalise_, precise
 from rater.steering.positions import decode_hooks
 from rater.steering.prefill import prefill
 from rater.steering.rows import Completion, Row, uniforms
@@ -91,7 +91,9 @@ class Batch(Generic[K]):
     out of memory; `unfinished_rows` must then be generated again, in another batch.
     """
 
-    def __init__(self, model: TransformerBridge, sampling: Sampling, *, measure: bool = False) -> None:
+    def __init__(
+        self, model: TransformerBridge, sampling: SamplingParameters, *, measure: bool = False
+    ) -> None:
         self._model, self._sampling, self._measures = model, sampling, measure
         self._stops = stop_tokens(model)
         self._device = torch.device(str(model.cfg.device))
@@ -203,7 +205,7 @@ class Batch(Generic[K]):
         return made.cache, made.logits, [numbers[live.source] for live in rows]
 
     @cached_property
-    def _step(self) -> Step:
+    def _step(self) -> DecodingStep:
         return make_step(plain_model(self._model))
 
     def _draw(self) -> Int[Tensor, " row"]:

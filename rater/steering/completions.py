@@ -12,7 +12,7 @@ from rater.errors import ModelError
 from rater.steering.additions import resolve
 from rater.steering.bridge import tokenize
 from rater.steering.context import require_no_block
-from rater.steering.draw import Sampling
+from rater.steering.draw import SamplingParameters
 from rater.steering.effects import count_words, token_repetition
 from rater.steering.likelihood import unsteered_nlls
 from rater.steering.positions import Touch, Window, touches
@@ -21,13 +21,12 @@ from rater.steering.rows import Completion, Row, StopReason, completion_seed
 from rater.steering.sampler import generate as generate_rows
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition
-from rater.study.arms import ModelArm, OtherModel, Prompted, Steered, Unsteered
-from rater.study.arms import Sampling as StudySampling
+from rater.study.arms import ModelArm, OtherModel, Prompted, Sampling, Steered, Unsteered
 
 Additions = Sequence[AnyAddition | SteeringVector]
 
 
-class RepeatedSampling(Sampling, Protocol):
+class RepeatedSampling(SamplingParameters, Protocol):
     """How often and how completions are drawn; a study's `Sampling` fits as it is."""
 
     @property
@@ -39,7 +38,7 @@ class RepeatedSampling(Sampling, Protocol):
         """What each completion's own seed is derived from."""
 
 
-class Draws(StudySampling):
+class Draws(Sampling):
     """A study's `Sampling` with all its fields, and one completion of each prompt unless it says more."""
 
     samples_per_prompt: Annotated[int, Field(ge=1)] = 1

@@ -22,7 +22,7 @@ from rater.steering.products import quicken_linear_layers
 _ATTENTION = "rater_one_token"
 
 
-class Step(Protocol):
+class DecodingStep(Protocol):
     """One step of decoding: runs a token of each row, and appends its keys and values to the cache."""
 
     def __call__(
@@ -35,7 +35,7 @@ class Step(Protocol):
         """Give the logits; ``real`` tells which columns, with the new one, are tokens, and not padding."""
 
 
-def make_step(plain: nn.Module) -> Step:
+def make_step(plain: nn.Module) -> DecodingStep:
     """Make a step of decoding on a transformers model: our own for a plain Llama, else the decoder's."""
     if _is_slow(plain) and LlamaStep.suits(plain):
         return LlamaStep(plain)

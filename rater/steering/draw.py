@@ -17,7 +17,7 @@ _BLOCK = 64
 
 
 @runtime_checkable
-class Sampling(Protocol):
+class SamplingParameters(Protocol):
     """What the sampler needs of a study's `Sampling`, which fits as it is."""
 
     @property
@@ -57,7 +57,7 @@ def penalise_(
     logits: Float[Tensor, "row d_vocab"],
     history: Int[Tensor, "row pos"],
     real: Bool[Tensor, "row pos"],
-    sampling: Sampling,
+    sampling: SamplingParameters,
 ) -> Float[Tensor, "row d_vocab"]:
     """Divide by the temperature, then take the penalties for the tokens of the history off, in place.
 

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Given:
+class RenderedPrompt:
     """What a model is given for a prompt."""
 
     text: str
     """Prefix, system prompt and template included."""
     ids: tuple[int, ...]
     """Its tokens, BOS first."""
-    own: "Span | None"
+    own: "TokenSpan | None"
     """Which of them the study's prompt itself is; None where the tokenizer does not say."""
 
 
-class Span(NamedTuple):
+class TokenSpan(NamedTuple):
     """Positions of tokens, from BOS = 0, both ends included."""
 
     first: int
@@ -88,7 +88,9 @@ def require_bos(tokenizer: "PreTrainedTokenizerBase", model: str) -> None:
         raise ModelError(msg)
 
 
-def give(tokenizer: "PreTrainedTokenizerBase", prompt: str, arm: ModelArm | None, *, chat: bool) -> Given:
+def give(
+    tokenizer: "PreTrainedTokenizerBase", prompt: str, arm: ModelArm | None, *, chat: bool
+) -> RenderedPrompt:
     """Show what an arm's model is given for a prompt.
 
     Raises:
@@ -97,7 +99,7 @@ def give(tokenizer: "PreTrainedTokenizerBase", prompt: str, arm: ModelArm | None
     require_bos(tokenizer, tokenizer.name_or_path)
     text = render(tokenizer, prompt, arm, chat=chat)
     ids = token_ids(tokenizer, text)
-    return Given(text, tuple(ids), _own(tokenizer, text, prompt, len(ids)))
+    return RenderedPrompt(text, tuple(ids), _own(tokenizer, text, prompt, len(ids)))
 
 
 def set_off(text: str, *, chat: bool) -> str:
@@ -127,11 +129,11 @@ def _read_embedded() -> "PreTrainedTokenizerBase | None":
     return None if path is None else PreTrainedTokenizerFast.from_pretrained(path, local_files_only=True)
 
 
-def _own(tokenizer: "PreTrainedTokenizerBase", text: str, prompt: str, n_tokens: int) -> Span | None:
+def _own(tokenizer: "PreTrainedTokenizerBase", text: str, prompt: str, n_tokens: int) -> TokenSpan | None:
     if not tokenizer.is_fast or prompt not in text:
         return None
     start = text.rindex(prompt)
     offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
     n_before = n_tokens - len(offsets)  # BOS, where the text has none
     held = [at for at, (begin, end) in enumerate(offsets) if end > start and begin < start + len(prompt)]
-    return Span(held[0] + n_before, held[-1] + n_before) if held else None
+    return TokenSpan(held[0] + n_before, held[-1] + n_before) if held else None

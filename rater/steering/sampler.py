@@ -8,7 +8,7 @@ from typing import TypeVar
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.steering.batch import Batch
-from rater.steering.draw import Sampling
+from rater.steering.draw import SamplingParameters
 from rater.steering.out_of_memory import is_out_of_memory, no_memory
 from rater.steering.prefill import check_fits
 from rater.steering.rows import Completion, Row
@@ -21,7 +21,7 @@ _LOG = logging.getLogger(__name__)
 def generate(
     model: TransformerBridge,
     rows: Sequence[Row[K]],
-    sampling: Sampling,
+    sampling: SamplingParameters,
     *,
     batch_size: int = 128,
     measure: bool = False,

@@ -14,16 +14,16 @@ from rater.steering.completions import ArmCompletion, RepeatedSampling, generate
 from rater.steering.effects import kl_divergence
 from rater.steering.prefill import check_fits, prefill
 from rater.steering.prompts import render
-from rater.steering.sweep_results import Outcome, Setting
+from rater.steering.sweep_results import SweepOutcome, SweepSetting
 from rater.steering.vectors import SteeringVector, relative_norm
 from rater.study.additions import ActivationAddition, AnyAddition, DatasetVector, RandomVector, XVector
 from rater.study.arms import scaled, strength
 
-Score: TypeAlias = Callable[[str], float]
+ScoreFunction: TypeAlias = Callable[[str], float]
 """The user's measure of a completion's text."""
 
 
-def place_additions(additions: Sequence[AnyAddition], setting: Setting) -> list[AnyAddition]:
+def place_additions(additions: Sequence[AnyAddition], setting: SweepSetting) -> list[AnyAddition]:
     """Put additions into a setting; the largest coefficient becomes the setting's, and the others follow it.
 
     Raises:
@@ -37,13 +37,13 @@ def sweep(
     model: TransformerBridge,
     prompts: Sequence[str],
     additions: Sequence[AnyAddition],
-    settings: Sequence[Setting],
+    settings: Sequence[SweepSetting],
     *,
     sampling: RepeatedSampling,
     chat: bool = False,
-    score: Score | None = None,
+    score: ScoreFunction | None = None,
     with_unsteered: bool = True,
-) -> Iterator[Outcome]:
+) -> Iterator[SweepOutcome]:
     """Measure the unsteered model, then each setting; yields each outcome as soon as it is there.
 
     All settings share the random numbers of a sample, so that they differ by what was done to the model.
@@ -57,7 +57,7 @@ def sweep(
     for vectors in resolved.values():
         for prompt in given:
             check_fits(model, prompt, vectors, max_new_tokens=sampling.max_new_tokens)
-    unsteered: list[tuple[Setting | None, tuple[SteeringVector, ...]]] = (
+    unsteered: list[tuple[SweepSetting | None, tuple[SteeringVector, ...]]] = (
         [(None, ())] if with_unsteered else []
     )
     for setting, vectors in [*unsteered, *resolved.items()]:
@@ -68,14 +68,14 @@ def sweep(
 def _outcome(
     model: TransformerBridge,
     given: Sequence[str],
-    setting: Setting | None,
+    setting: SweepSetting | None,
     vectors: tuple[SteeringVector, ...],
     *,
     made: Sequence[ArmCompletion],
-    score: Score | None,
-) -> Outcome:
+    score: ScoreFunction | None,
+) -> SweepOutcome:
     measured = [each.measurements for each in made if each.measurements is not None]
-    return Outcome(
+    return SweepOutcome(
         setting=setting,
         kl=_mean_kl(model, given, vectors),
         ratio=relative_norm(model, vectors),
@@ -94,7 +94,7 @@ def _mean_kl(model: TransformerBridge, given: Sequence[str], vectors: tuple[Stee
     return mean(kl_divergence(p, q) for p, q in zip(steered, unsteered, strict=True))
 
 
-def _place(addition: AnyAddition, setting: Setting, factor: float) -> AnyAddition:
+def _place(addition: AnyAddition, setting: SweepSetting, factor: float) -> AnyAddition:
     if isinstance(addition, RandomVector):
         placed = tuple(_place(each, setting, factor) for each in addition.likes)
         like = placed if isinstance(addition.like, tuple) else placed[0]

@@ -11,7 +11,7 @@ from rater.errors import ModelError, TableError
 from rater.tables import Dialect, read_table
 from rater.tables.write import csv_lines, restore_table
 
-Place = Literal["front", "mid", "back"]
+PositionName = Literal["front", "mid", "back"]
 MAX_NLL_RISE = 1.0
 """In nats per token, over the unsteered model's own texts."""
 MAX_REPETITION_RISE = 1 / 3
@@ -21,20 +21,20 @@ _MEASURED = ("kl", "ratio", "nll", "repetition", "n_words", "score")
 
 
 @dataclass(frozen=True)
-class Setting:
+class SweepSetting:
     """Where and how strongly an arm's additions are made."""
 
     layer: int
     coeff: float
     """The coefficient, or the share of the residual norm where the arm declares `relative`."""
-    position: Place = "front"
+    position: PositionName = "front"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SweepOutcome:
     """The effects of a setting over all prompts and samples; means, unless stated otherwise."""
 
-    setting: Setting | None
+    setting: SweepSetting | None
     """None for the unsteered model."""
     kl: float
     """Divergence of the steered next token from the unsteered one, in nats."""
@@ -53,7 +53,7 @@ class Outcome:
         """The score, or, without one, the change of the next token."""
         return self.kl if self.score is None else self.score
 
-    def is_degenerate(self, unsteered: "Outcome") -> bool:
+    def is_degenerate(self, unsteered: "SweepOutcome") -> bool:
         """Return whether texts are far less likely, or far more repetitive, than unsteered ones."""
         return (
             self.nll > unsteered.nll + MAX_NLL_RISE
@@ -61,12 +61,14 @@ class Outcome:
         )
 
 
-def all_settings(layers: Sequence[int], coeffs: Sequence[float], positions: Sequence[Place]) -> list[Setting]:
+def all_settings(
+    layers: Sequence[int], coeffs: Sequence[float], positions: Sequence[PositionName]
+) -> list[SweepSetting]:
     """Combine layers, coefficients and positions."""
-    return [Setting(*each) for each in product(layers, coeffs, positions)]
+    return [SweepSetting(*each) for each in product(layers, coeffs, positions)]
 
 
-def suggest(outcomes: Sequence[Outcome]) -> Outcome | None:
+def suggest(outcomes: Sequence[SweepOutcome]) -> SweepOutcome | None:
     """Return the setting with the largest effect among those whose text is not degenerate.
 
     Args:
@@ -97,7 +99,7 @@ class SweepFile:
         self._path, self._about = path, dict(measured)
         self._columns = [*_SETTING, *_MEASURED, *measured]
 
-    def read(self) -> list[Outcome]:
+    def read(self) -> list[SweepOutcome]:
         """Read the outcomes that are there; a last line that was cut off by a crash is removed."""
         if not self._path.exists():
             return []
@@ -122,7 +124,7 @@ class SweepFile:
         rows = zip(*(map(str, column) for column in table.columns.values()), strict=True)
         return [self._outcome(dict(zip(self._columns, row, strict=True))) for row in rows]
 
-    def append(self, outcome: Outcome) -> None:
+    def append(self, outcome: SweepOutcome) -> None:
         """Write an outcome to the end, in one piece.
 
         Raises:
@@ -144,7 +146,7 @@ class SweepFile:
             msg = f"{self._path} cannot be written: {error.strerror or error}.{kept}"
             raise ModelError(msg) from error
 
-    def _outcome(self, line: Mapping[str, str]) -> Outcome:
+    def _outcome(self, line: Mapping[str, str]) -> SweepOutcome:
         for name, value in self._about.items():
             if line.get(name) != value:
                 msg = (
@@ -155,9 +157,9 @@ class SweepFile:
         try:
             setting = None
             if line["layer"]:
-                setting = Setting(int(line["layer"]), float(line["coeff"]), line["position"])  # type: ignore[arg-type] # as written
+                setting = SweepSetting(int(line["layer"]), float(line["coeff"]), line["position"])  # type: ignore[arg-type] # as written
             numbers = {name: float(line[name]) if line[name] else None for name in _MEASURED}
         except (ValueError, TypeError) as error:
             msg = f"{self._path} has a line that is not a sweep's: {error}; name another file with --out."
             raise ModelError(msg) from error
-        return Outcome(setting=setting, **numbers)  # type: ignore[arg-type] # only the score can be None
+        return SweepOutcome(setting=setting, **numbers)  # type: ignore[arg-type] # only the score can be None

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from rater.study.declaration import Declaration, InOrder, Name
 
 Scope = Literal["raters+prompts", "raters", "prompts"]
-Score = Literal["net_superiority", "scale_points"]
+PlannedScore = Literal["net_superiority", "scale_points"]
 Spending = Literal["obrien-fleming", "pocock"]
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -99,7 +99,7 @@ class AnalysisPlan(Declaration):
     """Dimension of the primary test; by default the first one. (experimenter)"""
     scope: Scope = "raters+prompts"
     """Populations that the conclusion generalises to. (experimenter)"""
-    score: Score = "net_superiority"
+    score: PlannedScore = "net_superiority"
     """Score of the primary test: net superiority (−1 to 1) or scale points. (experimenter)"""
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     """Two-sided significance level; confidence intervals have level 1 − alpha. (experimenter)"""

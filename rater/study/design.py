@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rater.study.declaration import Declaration, InOrder
-from rater.study.practice_and_checks import Check
+from rater.study.practice_and_checks import DeclaredCheck
 
 Asking = Literal["together", "blocks", "one_per_rater"]
 
@@ -31,7 +31,7 @@ class Plan(Declaration):
     (experimenter)"""
     repeats: Annotated[int, Field(ge=0, le=100)] = 0
     """Number of trials per rater that are shown twice, for test–retest reliability. (experimenter)"""
-    checks: Annotated[tuple[Check, ...], Field(max_length=20), InOrder] = ()
+    checks: Annotated[tuple[DeclaredCheck, ...], Field(max_length=20), InOrder] = ()
     """Attention checks; each booklet contains all of them. (experimenter)"""
 
 

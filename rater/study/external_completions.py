@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rater.errors import StudyError, TableError, listed, nearest
 from rater.names import normalise_name
 from rater.study.arms import Outside
-from rater.tables import SUFFIXES, Dialect, Table, read_content
+from rater.tables import SUFFIXES, Dialect, SourceTable, read_content
 
 _NEEDED = ("prompt", "arm", "text")
 _READ = (*_NEEDED, "sample")
@@ -20,7 +20,7 @@ _INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}
 """Unicode categories of invisible characters: white space, and characters without width."""
 
 
-class Line(NamedTuple):
+class FileCompletion(NamedTuple):
     """A completion, with its place in the file."""
 
     where: str
@@ -53,7 +53,7 @@ def read_bytes(path: Path) -> bytes:
         raise StudyError(msg) from error
 
 
-def lines_of_arm(path: Path, content: bytes, arm: str) -> list[Line]:
+def lines_of_arm(path: Path, content: bytes, arm: str) -> list[FileCompletion]:
     """Read the lines of one arm; those of other arms are ignored.
 
     Raises:
@@ -74,14 +74,14 @@ def lines_of_arm(path: Path, content: bytes, arm: str) -> list[Line]:
             others[name] = None
             continue
         read = [_require_text(where, column, value) for column, value in (("prompt", prompt), ("text", text))]
-        lines.append(Line(where, table.place(row), read[0], read[1], _sample(where, sample)))
+        lines.append(FileCompletion(where, table.place(row), read[0], read[1], _sample(where, sample)))
     if not lines:
         msg = f"{path} has no line for the arm {arm!r}.{nearest(arm_name, others)}"
         raise StudyError(msg)
     return lines
 
 
-def _require_columns(table: Table) -> None:
+def _require_columns(table: SourceTable) -> None:
     names = list(table.columns)
     for name in _NEEDED:
         if name not in names:
@@ -125,7 +125,7 @@ def short(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-class Place(NamedTuple):
+class Slot(NamedTuple):
     """The prompt and the sample number of a completion, both from 0."""
 
     prompt_index: int
@@ -137,7 +137,7 @@ class OutsideTexts:
     """The completions of an arm, and the SHA-256 of their file."""
 
     sha256: str
-    texts: Mapping[Place, str]
+    texts: Mapping[Slot, str]
 
 
 def read_outside(
@@ -171,12 +171,14 @@ def read_outside(
     return OutsideTexts(found, texts)
 
 
-def _by_place(lines: Sequence[Line], prompts: Sequence[str], samples_per_prompt: int) -> dict[Place, str]:
+def _by_place(
+    lines: Sequence[FileCompletion], prompts: Sequence[str], samples_per_prompt: int
+) -> dict[Slot, str]:
     """Return each text by prompt and sample; refuse unknown prompts, duplicates and missing texts."""
     index_of = _Prompts(prompts)
     is_numbered = lines[0].sample is not None
-    texts: dict[Place, str] = {}
-    taken: dict[Place, str] = {}
+    texts: dict[Slot, str] = {}
+    taken: dict[Slot, str] = {}
     n_seen = [0] * len(prompts)
     for line in lines:
         index = index_of.find(line)
@@ -186,7 +188,7 @@ def _by_place(lines: Sequence[Line], prompts: Sequence[str], samples_per_prompt:
                 f"{line.where} has {has} sample number, unlike {lines[0].place}; number all samples or none."
             )
             raise StudyError(msg)
-        place = Place(index, n_seen[index] if line.sample is None else line.sample)
+        place = Slot(index, n_seen[index] if line.sample is None else line.sample)
         n_seen[index] += 1
         if place in texts:
             msg = (
@@ -204,13 +206,13 @@ def _by_place(lines: Sequence[Line], prompts: Sequence[str], samples_per_prompt:
 
 
 def _require_all(
-    missing_text: str, texts: Mapping[Place, str], prompts: Sequence[str], samples_per_prompt: int
+    missing_text: str, texts: Mapping[Slot, str], prompts: Sequence[str], samples_per_prompt: int
 ) -> None:
     missing = [
-        Place(index, sample)
+        Slot(index, sample)
         for index in range(len(prompts))
         for sample in range(samples_per_prompt)
-        if Place(index, sample) not in texts
+        if Slot(index, sample) not in texts
     ]
     if missing:
         first = missing[0]
@@ -232,7 +234,7 @@ class _Prompts:
         for index, prompt in enumerate(prompts):
             self._seen.setdefault(normalise_name(prompt), []).append(index)
 
-    def find(self, line: Line) -> int:
+    def find(self, line: FileCompletion) -> int:
         """Return the index of the prompt of a line.
 
         Raises:

@@ -93,7 +93,7 @@ def _which_check(value: object) -> str | None:
 CHECK_KINDS = frozenset({"authored", "shuffled"})
 """Tags that pydantic adds to the place of a value, for the class of check that it chose."""
 
-Check = Annotated[
+DeclaredCheck = Annotated[
     Annotated[AttentionCheck, Tag("authored")] | Annotated[ShuffledWords, Tag("shuffled")],
     Discriminator(
         _which_check,
@@ -108,7 +108,7 @@ Answered = Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
-class Mark:
+class PracticeScore:
     """The result of the practice trials."""
 
     n_right: int
@@ -121,7 +121,7 @@ class Mark:
         return self.n_right >= self.n_needed
 
 
-def mark(practice: Sequence[Practice], answered: Sequence[Answered], *, needed: int | None) -> Mark:
+def mark(practice: Sequence[Practice], answered: Sequence[Answered], *, needed: int | None) -> PracticeScore:
     """Score the practice trials; `needed` is the pass mark, None for no pass mark.
 
     For raters who are asked one of several dimensions, the pass mark is at most the number of practice trials
@@ -132,7 +132,7 @@ def mark(practice: Sequence[Practice], answered: Sequence[Answered], *, needed: 
         for each, given in zip(practice, answered, strict=True)
         if not each.accepted.keys().isdisjoint(given)
     ]
-    return Mark(n_right=sum(results), n_needed=min(needed or 0, len(results)))
+    return PracticeScore(n_right=sum(results), n_needed=min(needed or 0, len(results)))
 
 
 def is_right(practice: Practice, answered: Answered) -> bool:

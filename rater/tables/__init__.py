@@ -2,6 +2,6 @@
 
 from rater.tables.read import SUFFIXES, read_content, read_table
 from rater.tables.separated_rows import Dialect
-from rater.tables.table import Table
+from rater.tables.table import SourceTable
 
-__all__ = ["SUFFIXES", "Dialect", "Table", "read_content", "read_table"]
+__all__ = ["SUFFIXES", "Dialect", "SourceTable", "read_content", "read_table"]

@@ -13,15 +13,15 @@ from typing import NamedTuple
 
 from rater.errors import TableError, listed
 from rater.tables.separated_rows import (
-    Columns,
+    ColumnFields,
     Dialect,
     RowReader,
-    Source,
+    TextSource,
     collect_columns,
     refuse_swallowed_rows,
     wrong_width,
 )
-from rater.tables.table import Table, require_unique_columns
+from rater.tables.table import SourceTable, require_unique_columns
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _N_SAMPLED = 50
@@ -42,7 +42,7 @@ class _Header(NamedTuple):
     has_row_names: bool = False
 
 
-def read_delimited(name: str, text: str, dialect: Dialect) -> Table:
+def read_delimited(name: str, text: str, dialect: Dialect) -> SourceTable:
     """Read a text with a header and separated columns. Costs some two seconds a million rows.
 
     Raises:
@@ -52,7 +52,7 @@ def read_delimited(name: str, text: str, dialect: Dialect) -> Table:
     declared = _DECLARED.match(text)
     text = text[declared.end() :] if declared else text
     separator = declared.group(1) if declared else choose_separator(text, dialect)
-    source = Source(name, text, separator, dialect, 1 if declared else 0)
+    source = TextSource(name, text, separator, dialect, 1 if declared else 0)
     reader = RowReader(source)
     head = reader.read(1)
     while head is not None and not head.rows:
@@ -68,7 +68,7 @@ def read_delimited(name: str, text: str, dialect: Dialect) -> Table:
     refuse_swallowed_rows(source, columns)
     n_header_rows = _drop_qualtrics_rows(columns)
     header = _fit(source, names, columns)
-    return Table(
+    return SourceTable(
         source=name,
         file_format=f"text with {SEPARATORS[separator]} between the columns",
         is_delimited=True,
@@ -90,7 +90,7 @@ def choose_separator(text: str, dialect: Dialect) -> str:
         widths = []
         try:
             for fields in islice(
-                filter(None, Source("", sample, separator, dialect, 0).reader()), _N_SAMPLED
+                filter(None, TextSource("", sample, separator, dialect, 0).reader()), _N_SAMPLED
             ):
                 widths.append(len(fields))  # noqa: PERF401 (those before an error count)
         except csv.Error:
@@ -104,7 +104,7 @@ def choose_separator(text: str, dialect: Dialect) -> str:
     return max(SEPARATORS, key=fit)
 
 
-def _drop_qualtrics_rows(columns: Columns) -> int:
+def _drop_qualtrics_rows(columns: ColumnFields) -> int:
     """Leave out the questions' texts and ids, which Qualtrics writes below the header; return how many."""
     if len(columns.positions) < 3 or not columns.values[0][1].startswith(_QUALTRICS_ID):
         return 0
@@ -115,7 +115,7 @@ def _drop_qualtrics_rows(columns: Columns) -> int:
     return 2
 
 
-def _fit(source: Source, names: list[str], columns: Columns) -> _Header:
+def _fit(source: TextSource, names: list[str], columns: ColumnFields) -> _Header:
     """Give each column its name where the header has another number of fields than the rows.
 
     Raises:
@@ -134,7 +134,7 @@ def _fit(source: Source, names: list[str], columns: Columns) -> _Header:
     return _Header(names, tuple(ignored), has_row_names)
 
 
-def _have_row_names(source: Source, names: Sequence[str], columns: Columns) -> bool:
+def _have_row_names(source: TextSource, names: Sequence[str], columns: ColumnFields) -> bool:
     """Return whether rows that are longer than the header begin with their names; else they end in nothing.
 
     Raises:
@@ -159,7 +159,7 @@ def _have_row_names(source: Source, names: Sequence[str], columns: Columns) -> b
     return True
 
 
-def _has_blank_after_separator(source: Source) -> bool:
+def _has_blank_after_separator(source: TextSource) -> bool:
     """Return whether a blank follows a separator outside quotes, as in a text whose comma is not quoted."""
     sample = re.sub(r'"[^"]*"', "", source.text[:_SAMPLED_CHARACTERS])
     return f"{source.separator} " in sample

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from rater.errors import TableError
-from rater.tables.table import Table, require_unique_columns
+from rater.tables.table import SourceTable, require_unique_columns
 
 _ROW = '{"prompt": "…", "arm": "…", …}'
 
@@ -14,7 +14,7 @@ class _RepeatedKeyError(ValueError):
     """An object has a key twice."""
 
 
-def read_json_lines(source: str, text: str) -> Table:
+def read_json_lines(source: str, text: str) -> SourceTable:
     """Read a text with a JSON object in each line; blank lines are no rows.
 
     Raises:
@@ -29,7 +29,7 @@ def read_json_lines(source: str, text: str) -> Table:
     return _table(source, "JSON Lines", records, positions, is_by_line=True)
 
 
-def read_json(source: str, text: str) -> Table:
+def read_json(source: str, text: str) -> SourceTable:
     """Read a JSON document that is a table.
 
     That is a list of objects, an object with such a list under one of its keys, or columns: an object of
@@ -140,7 +140,7 @@ def _table(
     positions: Sequence[int],
     *,
     is_by_line: bool,
-) -> Table:
+) -> SourceTable:
     columns: dict[str, list[object]] = {}
     for index, record in enumerate(records):
         for key, value in record.items():
@@ -155,7 +155,7 @@ def _table(
     if not columns:
         _refuse_empty(source, has_rows=bool(records))
     names = require_unique_columns(source, "in its objects", list(columns))
-    return Table(
+    return SourceTable(
         source=source,
         file_format=file_format,
         columns=dict(zip(names, columns.values(), strict=True)),

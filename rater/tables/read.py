@@ -14,10 +14,10 @@ from rater.errors import TableError, nearest
 from rater.tables.delimited import read_delimited
 from rater.tables.json_tables import looks_like_lines, read_json, read_json_lines
 from rater.tables.separated_rows import Dialect
-from rater.tables.table import Table, require_unique_columns
+from rater.tables.table import SourceTable, require_unique_columns
 
 
-def read_parquet(source: str, content: bytes) -> Table:
+def read_parquet(source: str, content: bytes) -> SourceTable:
     """Read the content of a Parquet file; dictionaries (categoricals) come as their values.
 
     Raises:
@@ -36,7 +36,7 @@ def read_parquet(source: str, content: bytes) -> Table:
         msg = f"{source} has no rows; a table has a row for each answer or text"
         raise TableError(msg)
     names = require_unique_columns(source, "in its schema", read.column_names)
-    return Table(
+    return SourceTable(
         source=source,
         file_format="Parquet",
         columns={name: column.to_pylist() for name, column in zip(names, read.columns, strict=True)},
@@ -71,7 +71,7 @@ class EncodingError(TableError):
 
 def read_table(
     source: str | Path | IO[str] | IO[bytes], dialect: Dialect | None = None, *, encoding: str | None = None
-) -> Table:
+) -> SourceTable:
     """Read a table from a file, or from one that is open.
 
     Args:
@@ -95,7 +95,7 @@ def read_table(
 
 def read_content(
     name: str, content: bytes, dialect: Dialect | None = None, *, encoding: str | None = None
-) -> Table:
+) -> SourceTable:
     """Read a table from a file's content; the name is for messages, and its ending for the format.
 
     Raises:
@@ -112,7 +112,7 @@ def read_content(
     return read_text(name, _decode(name, content, encoding), dialect)
 
 
-def read_text(name: str, text: str, dialect: Dialect | None = None) -> Table:
+def read_text(name: str, text: str, dialect: Dialect | None = None) -> SourceTable:
     """Read a table from a text: JSON where it is, or is called so, and otherwise separated columns.
 
     Raises:

@@ -37,7 +37,7 @@ class Dialect:
 
 
 @dataclass(frozen=True)
-class Source:
+class TextSource:
     """A text with what is known of it."""
 
     name: str
@@ -62,7 +62,7 @@ class Source:
         )
 
 
-class Span(NamedTuple):
+class RowSpan(NamedTuple):
     """The lines of a row that has more than one, and its last column with a line end."""
 
     first: int
@@ -71,16 +71,16 @@ class Span(NamedTuple):
 
 
 @dataclass
-class Columns:
+class ColumnFields:
     """The fields of all rows by column, and where the rows begin."""
 
     values: list[list[str]] = field(default_factory=list)
     distinct: list[dict[str, str]] = field(default_factory=list)
     """Each column's different values: equal ones share their memory."""
     positions: list[int] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
+    spans: list[RowSpan] = field(default_factory=list)
 
-    def extend(self, block: "Block") -> None:
+    def extend(self, block: "RowBlock") -> None:
         """Add rows, all as long as those before."""
         if not block.rows:
             return
@@ -98,12 +98,12 @@ class Columns:
 class RowReader:
     """The rows of a text in blocks, with the lines where they begin; blank lines are no rows."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: TextSource) -> None:
         self._source, self._reader = source, source.reader()
         self._line = 1 + source.n_lines_before
         """The next line."""
 
-    def read(self, n: int) -> "Block | None":
+    def read(self, n: int) -> "RowBlock | None":
         """Read up to n rows and blank lines; None at the end of the text.
 
         Raises:
@@ -118,7 +118,7 @@ class RowReader:
         if not rows:
             return None
         if self._line - first == len(rows) and all(rows):
-            return Block(rows, range(first, self._line), [])
+            return RowBlock(rows, range(first, self._line), [])
         return _locate(rows, first)
 
     def _refuse_quote(self) -> NoReturn:
@@ -133,15 +133,15 @@ class RowReader:
         raise AssertionError(line)  # the first reader had an error
 
 
-class Block(NamedTuple):
+class RowBlock(NamedTuple):
     """Rows, the lines where they begin, and the lines of those that have more than one."""
 
     rows: Sequence[list[str]]
     lines: Sequence[int]
-    spans: Sequence[Span]
+    spans: Sequence[RowSpan]
 
 
-def _locate(rows: Sequence[list[str]], line: int) -> Block:
+def _locate(rows: Sequence[list[str]], line: int) -> RowBlock:
     """Find the lines of rows from their fields, which keep their line ends."""
     found, lines, spans = [], [], []
     for fields in rows:
@@ -151,12 +151,12 @@ def _locate(rows: Sequence[list[str]], line: int) -> Block:
             found.append(fields)
             lines.append(line)
         if last > line:
-            spans.append(Span(line, last, max(n for n, count in enumerate(ends) if count)))
+            spans.append(RowSpan(line, last, max(n for n, count in enumerate(ends) if count)))
         line = last + 1
-    return Block(found, lines, spans)
+    return RowBlock(found, lines, spans)
 
 
-def _bad_quote(source: Source, error: csv.Error, line: int, last_line: int) -> str:
+def _bad_quote(source: TextSource, error: csv.Error, line: int, last_line: int) -> str:
     if "end of data" in str(error):
         what = "a quote opens a field that is never closed"
     elif "field limit" in str(error):
@@ -170,14 +170,14 @@ def _bad_quote(source: Source, error: csv.Error, line: int, last_line: int) -> s
     return f"{source.where(line)}: {what}. {_CURE}{escapes}."
 
 
-def collect_columns(source: Source, reader: RowReader, n_header: int) -> Columns:
+def collect_columns(source: TextSource, reader: RowReader, n_header: int) -> ColumnFields:
     """Turn rows into columns, holding every row to the width of the first.
 
     Raises:
         TableError: If a row has another number of fields.
         QuoteError: If a quote does not fit.
     """
-    columns = Columns()
+    columns = ColumnFields()
     width = 0
     while block := reader.read(_N_JOINED):
         for fields, line in zip(block.rows, block.lines, strict=True):
@@ -190,7 +190,7 @@ def collect_columns(source: Source, reader: RowReader, n_header: int) -> Columns
     return columns
 
 
-def wrong_width(source: Source, line: int, n_fields: int, n_header: int) -> str:
+def wrong_width(source: TextSource, line: int, n_fields: int, n_header: int) -> str:
     """Return why a row of another length than the header is refused."""
     sign = {"\t": "a tab", ",": "a comma", ";": "a semicolon"}.get(source.separator, source.separator)
     fields = "1 field" if n_fields == 1 else f"{n_fields} fields"
@@ -198,7 +198,7 @@ def wrong_width(source: Source, line: int, n_fields: int, n_header: int) -> str:
     return f"{source.where(line)} has {fields}, but the header has {n_header}; {hint}."
 
 
-def refuse_swallowed_rows(source: Source, columns: Columns) -> None:
+def refuse_swallowed_rows(source: TextSource, columns: ColumnFields) -> None:
     """Refuse a field whose lines look like rows: between two stray quotes, all rows become one field.
 
     A line inside a row is taken for a row of its own if it and the line with the opening quote have as many
@@ -236,7 +236,7 @@ def _until(lines: Iterator[tuple[int, str]], last: int) -> Iterator[tuple[int, s
             return
 
 
-def _swallowed(source: Source, span: Span, line: int) -> str:
+def _swallowed(source: TextSource, span: RowSpan, line: int) -> str:
     return (
         f"{source.where(span.first)}: a quote opens a field that is closed in line {span.last}, and line "
         f"{line} in it looks like a row of its own. {_CURE}."

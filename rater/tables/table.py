@@ -13,7 +13,7 @@ _MAX_WHOLE = 1e15
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class SourceTable:
     """The rows of a file in columns; every row of the file is here, in its order."""
 
     source: str

@@ -19,7 +19,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rater.tables.table import Table
+from rater.tables.table import SourceTable
 
 NOTE = (
     "In CSV files, a text that a spreadsheet would run as a formula (it begins with =, +, -, @, a tab or a "
@@ -43,7 +43,7 @@ def restore(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _is_formula(cell.lstrip("'")) else cell
 
 
-def restore_table(table: Table) -> Table:
+def restore_table(table: SourceTable) -> SourceTable:
     """Return a table with the texts that were written as its cells and its columns' names."""
     if not table.is_delimited:
         return table

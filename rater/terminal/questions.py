@@ -13,7 +13,7 @@ _LONGEST_COMMENT = 2_000
 
 
 @dataclass(frozen=True)
-class Asking:
+class Prompter:
     """Where questions are shown, and where their answers come from."""
 
     console: Console

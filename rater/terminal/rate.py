@@ -25,7 +25,7 @@ from rater.store.rating.studies import PublishedStudy, get_study
 from rater.store.rating.trials import Submission, Timing, first_revisable, record_answers, view_trial
 from rater.study.state import State
 from rater.terminal.console import Keyboard, say, show_markdown, show_page, show_progress, show_texts
-from rater.terminal.questions import Asking
+from rater.terminal.questions import Prompter
 from rater.terminal.visit import Around
 
 
@@ -105,7 +105,7 @@ def rate_in_terminal(  # noqa: PLR0913 (what a visit needs of the outside world)
         with reading(engine) as session:
             study = get_study(session, study_name)
         file = token_file(state_folder, rating_url, study_name, person)
-        rating = _Rating(engine, study, file, Asking(console, keyboard), now, clock, invitation)
+        rating = _Rating(engine, study, file, Prompter(console, keyboard), now, clock, invitation)
         try:
             rating.run()
         except (EOFError, KeyboardInterrupt):
@@ -121,7 +121,7 @@ class _Rating:
     engine: Engine
     study: PublishedStudy
     token_file: Path
-    asking: Asking
+    asking: Prompter
     now: Callable[[], datetime]
     clock: Callable[[], float]
     invitation: str | None

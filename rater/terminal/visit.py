@@ -13,7 +13,7 @@ from rater.study.practice_and_checks import PRACTICE_ATTEMPTS, Answered, mark
 from rater.study.protocol import Dimension, Protocol
 from rater.study.visit import BlindingQuestion, Ending
 from rater.terminal.console import say, show_markdown, show_page, show_texts
-from rater.terminal.questions import Asking
+from rater.terminal.questions import Prompter
 
 _CHOICES: tuple[steps.GuessChoice, ...] = ("first", "second", "unsure")
 
@@ -24,7 +24,7 @@ class Around:
 
     engine: Engine
     protocol: Protocol
-    asking: Asking
+    asking: Prompter
     now: Callable[[], datetime]
 
     def screen(self, sitting: Sitting) -> bool:

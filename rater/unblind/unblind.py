@@ -118,7 +118,7 @@ def unblind(
 def note_shown(rating_url: str, name: str, *, look: int, now: datetime) -> None:
     """Note in the log that a look's results were shown: a look whose command crashed lacks this row."""
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
-        append_event(session, schema.Event, get_study(session, name).id, kind=SHOWN, at=now, look=look)
+        append_event(session, schema.EventRow, get_study(session, name).id, kind=SHOWN, at=now, look=look)
 
 
 def seen_at(events: Iterable[Event]) -> tuple[Seen, ...]:
@@ -136,7 +136,7 @@ def seen_at(events: Iterable[Event]) -> tuple[Seen, ...]:
 
 def _looks_elsewhere(session: Session, study_id: int, sealed_session: Session, sealed_id: int) -> list[Event]:
     """Find the looks at another copy of the ratings, or at this one before it was put back."""
-    heads = {event.hash for event in read_events(session, schema.Event, study_id)}
+    heads = {event.hash for event in read_events(session, schema.EventRow, study_id)}
     return looks_elsewhere(sealed_session, sealed_id, heads)
 
 
@@ -152,7 +152,7 @@ def _write_look(
     altered: Sequence[str],
 ) -> _Look:
     study = get_study(session, name)
-    here = read_events(session, schema.Event, study.id)
+    here = read_events(session, schema.EventRow, study.id)
     progress = read_progress(session, study.id)
     n_answers, n_planned = progress.n_answers, progress.n_booklets * declared.design.answers_per_rater
     earlier = tuple(
@@ -168,7 +168,9 @@ def _write_look(
         raise StateError(msg)
     require_answers(study, n_answers)
     if interim or study.state.is_unblinded:
-        head = append_event(session, schema.Event, study.id, kind="look", at=now, interim=interim, **detail)
+        head = append_event(
+            session, schema.EventRow, study.id, kind="look", at=now, interim=interim, **detail
+        )
         return _Look(looks, head, detail)
     if study.state is not State.CLOSED:
         move_study(session, name, State.CLOSED, at=now)

@@ -12,7 +12,7 @@ from rater.publish.publish import explain_lost_key, lost_key
 from rater.publish.seal import commit
 from rater.store.engine import disposing, reading
 from rater.store.log import broken_link, read_events
-from rater.store.rating.schema import Event
+from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import PublishedStudy, get_study, read_texts
 from rater.store.sealed.completions import Cell, KeptCompletion, read_completions
 from rater.store.sealed.open import open_sealed
@@ -61,8 +61,8 @@ def open_seal(sealed_url: str, rating: Engine, name: str) -> Opened:
     with told_if_unreadable(name), reading(rating) as session:
         published = get_study(session, name)
         texts = read_texts(session, published.id)
-        broken = broken_link(session, Event, published.id)
-        events = read_events(session, Event, published.id) if broken is None else []
+        broken = broken_link(session, EventRow, published.id)
+        events = read_events(session, EventRow, published.id) if broken is None else []
     if not events or events[0].detail.get("commitment") != published.commitment:
         msg = f"The log of study {name!r} does not fit together from row {broken or 1} on: it was rewritten."
         raise SealError(msg)

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy.exc import OperationalError
 
-Outcome = Literal["intact", "altered", "not checked"]
+CheckOutcome = Literal["intact", "altered", "not checked"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Check:
     """One thing that was verified."""
 
     name: str
-    outcome: Outcome
+    outcome: CheckOutcome
     says: str
     """What was compared; or what was altered; or why it could not be checked."""
 

@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 from rater.store.log import Event
 from rater.store.rating.digests import (
     Closing,
-    Collected,
+    CollectedDigests,
     RaterDigests,
     digest_closings,
     digest_collected,
     read_closings,
 )
 from rater.store.rating.forget import find_returned, read_redacted
-from rater.store.rating.publication import StudyRow
+from rater.store.rating.publication import UnparsedStudy
 from rater.verify.checks import Check, altered, intact, not_checked
 
 Redacted = Mapping[str, Mapping[int, RaterDigests]]
@@ -30,10 +30,10 @@ class _Compared(NamedTuple):
 
     row: int
     recorded: Mapping[str, object]
-    found: Collected
+    found: CollectedDigests
 
 
-def verify_closings(session: Session, study: StudyRow, events: Sequence[Event]) -> Iterator[Check]:
+def verify_closings(session: Session, study: UnparsedStudy, events: Sequence[Event]) -> Iterator[Check]:
     """Compare answers, raters and guesses with what each closing vouches for. Reads answers twice at most.
 
     A rater who was redacted since is represented by their digests in the log. Of a study that was opened
@@ -76,7 +76,7 @@ def _check(name: str, what: str, *, wrong: Sequence[int], n_closings: int) -> Ch
 
 def _compare(
     session: Session,
-    study: StudyRow,
+    study: UnparsedStudy,
     closings: Sequence[Closing],
     *,
     events: Sequence[Event],
@@ -100,7 +100,7 @@ def _compare(
         yield _Compared(closing.sequence, details[closing.sequence], each)
 
 
-def _redactions(session: Session, study: StudyRow, redacted: Redacted) -> Iterator[Check]:
+def _redactions(session: Session, study: UnparsedStudy, redacted: Redacted) -> Iterator[Check]:
     returned = find_returned(session, study.id, redacted)
     if returned:
         yield altered(

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from rater.store.log import Event, EventColumns, broken_link, read_events
 from rater.store.rating.amendments import digest_protocol, read_amendments, read_logged_amendments
 from rater.store.rating.digests import digest_published
-from rater.store.rating.publication import StudyRow, count_cut_booklets
-from rater.store.rating.schema import Event as EventTable
+from rater.store.rating.publication import UnparsedStudy, count_cut_booklets
+from rater.store.rating.schema import EventRow as EventTable
 from rater.study.state import PUBLISHED_STATES, State
 from rater.verify.checks import Check, altered, compare, intact, not_checked
 from rater.verify.closings import verify_closings
@@ -18,7 +18,7 @@ from rater.verify.closings import verify_closings
 _HEAD = "log against its head"
 
 
-def verify_rating(session: Session, study: StudyRow, *, head: str | None) -> Iterator[Check]:
+def verify_rating(session: Session, study: UnparsedStudy, *, head: str | None) -> Iterator[Check]:
     """Verify the log and what it vouches for. Reads every text, trial and answer of the study once."""
     broken = broken_link(session, EventTable, study.id)
     if broken is not None:
@@ -65,7 +65,7 @@ def verify_kinds(log: str, table: type[EventColumns], events: Sequence[Event]) -
         yield altered(f"{log}'s rows", f"Of a kind that rater does not write: {named}.")
 
 
-def _state(study: StudyRow, events: list[Event]) -> Check:
+def _state(study: UnparsedStudy, events: list[Event]) -> Check:
     logged = [State(event.kind) for event in events if event.kind in PUBLISHED_STATES]
     for before, after in pairwise(logged):
         if before not in after.sources:
@@ -79,7 +79,7 @@ def _state(study: StudyRow, events: list[Event]) -> Check:
     return intact("state", f"The study is {study.state}, as its log says.")
 
 
-def _publication(session: Session, study: StudyRow, detail: Mapping[str, object]) -> Iterator[Check]:
+def _publication(session: Session, study: UnparsedStudy, detail: Mapping[str, object]) -> Iterator[Check]:
     for name, recorded, found in (
         ("commitment", detail.get("commitment"), study.commitment),
         ("study hash", detail.get("study_hash"), study.study_hash),
@@ -107,7 +107,7 @@ def _publication(session: Session, study: StudyRow, detail: Mapping[str, object]
         yield altered("booklets' lengths", f"{cut} booklets say that they have another number of trials.")
 
 
-def _amendments(session: Session, study: StudyRow) -> Iterator[Check]:
+def _amendments(session: Session, study: UnparsedStudy) -> Iterator[Check]:
     """Hold every later version against the log, which has its number, its digest and its reason."""
     rows = [
         (row.version, digest_protocol(row.protocol), row.reason, row.amended_at)

@@ -11,10 +11,10 @@ from rater.publish.draft import Draft, draft_publication, key_lines
 from rater.publish.seal import commit, derive_slug
 from rater.store.log import broken_link, read_events
 from rater.store.rating.amendments import read_logged_amendments
-from rater.store.rating.publication import NewItem, StudyRow, read_booklets, read_items
-from rater.store.rating.schema import Event as RatingEvent
+from rater.store.rating.publication import NewItem, UnparsedStudy, read_booklets, read_items
+from rater.store.rating.schema import EventRow
 from rater.store.sealed.completions import Cell, KeptCompletion, digest_completions, read_completions
-from rater.store.sealed.schema import Event
+from rater.store.sealed.schema import SealedEventRow
 from rater.store.sealed.studies import (
     SealedStudy,
     Secrets,
@@ -28,7 +28,7 @@ from rater.verify.checks import Check, altered, compare, intact, not_checked
 from rater.verify.rating import verify_kinds
 
 
-def verify_sealed(rating: Session, sealed: Session, published: StudyRow) -> Iterator[Check]:
+def verify_sealed(rating: Session, sealed: Session, published: UnparsedStudy) -> Iterator[Check]:
     """Verify a study's sealed half; no answer is read."""
     kept = find_sealed_study(sealed, published.name)
     secrets = find_secrets(sealed, kept.id) if kept else None
@@ -40,7 +40,7 @@ def verify_sealed(rating: Session, sealed: Session, published: StudyRow) -> Iter
         )
         return
     yield from _generation(rating, sealed, published, kept)
-    yield from verify_kinds("generation log", Event, read_events(sealed, Event, kept.id))
+    yield from verify_kinds("generation log", SealedEventRow, read_events(sealed, SealedEventRow, kept.id))
     yield from _looks(rating, sealed, published, kept)
     study = _read_study(kept)
     if study is None or study.hash != published.study_hash or study.name != published.name:
@@ -83,10 +83,10 @@ def _completeness(there: set[Cell], declared: set[Cell]) -> Check:
 
 
 def _published(
-    rating: Session, sealed: Session, kept: SealedStudy, *, secrets: Secrets, published: StudyRow
+    rating: Session, sealed: Session, kept: SealedStudy, *, secrets: Secrets, published: UnparsedStudy
 ) -> Iterator[Check]:
     """Compare what the sealed database holds of the publication with the log of the ratings."""
-    first = read_events(rating, RatingEvent, published.id)[:1]
+    first = read_events(rating, EventRow, published.id)[:1]
     yield compare(
         "completions",
         recorded=first[0].detail.get("completions") if first else None,
@@ -116,14 +116,16 @@ def _read_study(kept: SealedStudy) -> Study | None:
     return study if is_as_written else None
 
 
-def _generation(rating: Session, sealed: Session, published: StudyRow, kept: SealedStudy) -> Iterator[Check]:
-    broken = broken_link(sealed, Event, kept.id)
+def _generation(
+    rating: Session, sealed: Session, published: UnparsedStudy, kept: SealedStudy
+) -> Iterator[Check]:
+    broken = broken_link(sealed, SealedEventRow, kept.id)
     if broken is not None:
         yield altered("generation log", f"It does not fit together from row {broken} on: it was rewritten.")
         return
-    first = read_events(rating, RatingEvent, published.id)[:1]
+    first = read_events(rating, EventRow, published.id)[:1]
     head = first[0].detail.get("generation_log") if first else None
-    generated = read_events(sealed, Event, kept.id)
+    generated = read_events(sealed, SealedEventRow, kept.id)
     if head not in {event.hash for event in generated}:
         yield altered("generation log", "It has not the head that was written down at publication.")
         return
@@ -133,11 +135,11 @@ def _generation(rating: Session, sealed: Session, published: StudyRow, kept: Sea
     yield intact("generation log", "It fits together and has the head that was written down at publication.")
 
 
-def _looks(rating: Session, sealed: Session, published: StudyRow, kept: SealedStudy) -> Iterator[Check]:
+def _looks(rating: Session, sealed: Session, published: UnparsedStudy, kept: SealedStudy) -> Iterator[Check]:
     """Hold the looks that were noted beside the key against those in the log of the ratings."""
-    if broken_link(sealed, Event, kept.id) or broken_link(rating, RatingEvent, published.id):
+    if broken_link(sealed, SealedEventRow, kept.id) or broken_link(rating, EventRow, published.id):
         return  # which is said already
-    heads = {event.hash for event in read_events(rating, RatingEvent, published.id)}
+    heads = {event.hash for event in read_events(rating, EventRow, published.id)}
     elsewhere = len(looks_elsewhere(sealed, kept.id, heads))
     if elsewhere:
         yield altered(
@@ -155,7 +157,7 @@ def _commitment(
     completions: list[KeptCompletion],
     *,
     secrets: Secrets,
-    published: StudyRow,
+    published: UnparsedStudy,
 ) -> Check:
     texts = {item.id: item.text for item in items if not item.is_check}
     known = {completion.id for completion in completions}
@@ -173,7 +175,7 @@ def _commitment(
 
 
 def _derived(
-    rating: Session, items: tuple[NewItem, ...], draft: Draft, published: StudyRow
+    rating: Session, items: tuple[NewItem, ...], draft: Draft, published: UnparsedStudy
 ) -> Iterator[Check]:
     """Draft the publication anew from its secret seed, and compare."""
     drafted = {item.id: item for item in draft.items}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from rater.errors import SealError
 from rater.store.engine import disposing, open_read_only, reading, sqlite_path
 from rater.store.migrate import require_current
-from rater.store.rating.publication import get_study_row
+from rater.store.rating.publication import get_unparsed_study
 from rater.verify.checks import Check, not_checked, unless_unreadable
 from rater.verify.database import verify_database
 from rater.verify.rating import verify_rating
@@ -37,7 +37,7 @@ def verify_study(
             return
         require_current(rating, "rating")
         with reading(rating) as session:
-            study = get_study_row(session, name)
+            study = get_unparsed_study(session, name)
             yield from unless_unreadable(verify_rating(session, study, head=head))
             path = None if sealed_url is None else sqlite_path(sealed_url)
             if sealed_url is None or (path is not None and not path.is_file()):

@@ -24,7 +24,7 @@ _MAX_SENT = 2_000
 
 
 @dataclass(frozen=True)
-class Link:
+class RecruitmentLink:
     """What a link said of who comes by it."""
 
     arrival: Arrival = field(default_factory=lambda: Arrival("web"))
@@ -34,7 +34,7 @@ class Link:
 
 def read_link(
     sent: MultiDict[str, str], protocol: Protocol, *, prefix: str = "", code: str | None = None
-) -> Link:
+) -> RecruitmentLink:
     """Read a link from an address or, with a prefix, from our own form; what names nobody is left out."""
     identifiers, unnamed = {}, {}
     for name in _declared(protocol):
@@ -54,7 +54,7 @@ def read_link(
         identifiers=identifiers,
         invitation=invitation if _CODE.fullmatch(invitation) else None,
     )
-    return Link(arrival, unnamed)
+    return RecruitmentLink(arrival, unnamed)
 
 
 def _read_identifier(value: str, name: str, protocol: Protocol) -> str | Unnamed:

@@ -17,7 +17,7 @@ from rater.errors import RaterError, StateError
 from rater.store.engine import disposing, reading
 from rater.store.log import read_events
 from rater.store.rating.open import open_rating
-from rater.store.rating.schema import Event
+from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import get_study
 from rater.study.study import Study
 from tests.admin.conftest import rate, state_of
@@ -319,7 +319,7 @@ def test_closing_accounts_for_every_rater_and_says_what_the_answers_are_sealed_u
     assert re.fullmatch("  log       [0-9a-f]{64}", said[3])
     digest = said[2].split()[-1]
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
-        closing = read_events(session, Event, get_study(session, rated.name).id)[-1]
+        closing = read_events(session, EventRow, get_study(session, rated.name).id)[-1]
     assert (closing.detail["answers"], closing.hash) == (digest, said[3].split()[-1])
     assert said[4] == f"Next: rater analyze {rated.name}"
 

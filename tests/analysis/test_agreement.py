@@ -13,7 +13,7 @@ from rater.analysis.agreement import (
     measure_agreement,
     ordinal,
 )
-from rater.analysis.intervals import Draws
+from rater.analysis.intervals import BootstrapDraws
 from rater.analysis.quality import first_judgements
 from rater.analysis.results import Estimate, NotEstimable, Quantity
 from rater.errors import RaterError
@@ -161,7 +161,7 @@ def test_a_rater_drawn_twice_never_agrees_with_their_own_copy() -> None:
     """Raters who never agree: if copies were paired, drawing one of them twice would look like agreement."""
     judged = first_judgements(answers(a=[1, 5, 1, 5], b=[5, 1, 5, 1]), "happiness", 5)
 
-    pairs = Pairing(judged).count(Draws(np.array([[3.0, 1.0]]), np.ones((1, 4))))
+    pairs = Pairing(judged).count(BootstrapDraws(np.array([[3.0, 1.0]]), np.ones((1, 4))))
 
     assert pairs.coincidences[0].diagonal().sum() == 0.0
     assert pairs.coincidences[0].sum() == pytest.approx(4 * 4)  # each of 4 items counts 3 + 1 answers

@@ -12,11 +12,11 @@ from rater.analysis import Analysis, analyze, plan_for, read
 from rater.analysis.confounding import why_confounded
 from rater.analysis.contrast_data import select_ratings
 from rater.analysis.results import NotEstimable, Result
-from rater.study.analysis_plan import Scope, Score
+from rater.study.analysis_plan import PlannedScore, Scope
 
 CASES = Path(__file__).parent.parent / "data" / "cases" / "12-each-prompt-in-one-arm"
 SCOPES: tuple[Scope, ...] = ("raters+prompts", "raters", "prompts")
-SCORES: tuple[Score, ...] = ("net_superiority", "scale_points")
+SCORES: tuple[PlannedScore, ...] = ("net_superiority", "scale_points")
 Shown = Callable[[int, int], tuple[str, ...]]
 
 
@@ -37,7 +37,7 @@ def one(is_steered: bool) -> tuple[str, ...]:  # noqa: FBT001 (a condition on ra
 
 
 def analysed(
-    frame: pd.DataFrame, scope: Scope = "raters+prompts", score: Score = "net_superiority"
+    frame: pd.DataFrame, scope: Scope = "raters+prompts", score: PlannedScore = "net_superiority"
 ) -> Analysis:
     return analyze(frame, plan_for(frame, scope=scope, score=score, points=5))
 
@@ -65,7 +65,7 @@ CONFOUNDED: dict[str, tuple[Shown, str]] = {
 @pytest.mark.parametrize("score", SCORES)
 @pytest.mark.parametrize("design", CONFOUNDED)
 def test_arms_that_cannot_be_told_from_prompts_or_raters_are_tested_nowhere(
-    design: str, score: Score, scope: Scope
+    design: str, score: PlannedScore, scope: Scope
 ) -> None:
     arms, reason = CONFOUNDED[design]
 
@@ -86,7 +86,7 @@ def test_arms_that_cannot_be_told_from_prompts_or_raters_are_tested_nowhere(
 
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("score", SCORES)
-def test_counterbalanced_arms_lead_to_the_ordinal_model(score: Score, scope: Scope) -> None:
+def test_counterbalanced_arms_lead_to_the_ordinal_model(score: PlannedScore, scope: Scope) -> None:
     """R: clmm on the same answers has an odds ratio of 0.12 for base over steered."""
     (found,) = analysed(read(CASES / "one-arm-of-each-prompt.csv"), scope, score).dimensions
 
@@ -112,7 +112,7 @@ def test_a_few_chance_pairs_are_said_first_with_the_model_of_all_answers() -> No
 @pytest.mark.parametrize("scope", ["raters", "prompts"])
 @pytest.mark.parametrize("score", SCORES)
 def test_where_most_answers_have_no_counterpart_units_are_compared_on_pairs_alone(
-    score: Score, scope: Scope
+    score: PlannedScore, scope: Scope
 ) -> None:
     """Steered texts on prompts 0 to 2 and unsteered ones on 3 to 5, both on prompt 5 and for rater 0 on 4."""
 

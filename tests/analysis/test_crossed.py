@@ -12,13 +12,16 @@ from scipy.optimize import minimize
 
 from rater.analysis import reml
 from rater.analysis.contrast_data import Cells, Ratings, score_cells, select_ratings
-from rater.analysis.crossed import About, CellScores, crossed_t, quasi_f, two_way_t
+from rater.analysis.crossed import CellScores, OutcomeLabels, crossed_t, quasi_f, two_way_t
 from rater.analysis.reml import NO_RESIDUAL, RemlFit, fit_reml
 from rater.analysis.results import Counts, NotEstimable, Outcome, Result
-from rater.study.analysis_plan import Score
+from rater.study.analysis_plan import PlannedScore
 from tests.analysis.conftest import STATS
 
-SCORES: dict[Score, str] = {"scale_points": "twoway_cell_difference", "net_superiority": "twoway_cell_delta"}
+SCORES: dict[PlannedScore, str] = {
+    "scale_points": "twoway_cell_difference",
+    "net_superiority": "twoway_cell_delta",
+}
 
 
 def cells_of(frame: pd.DataFrame) -> Cells:
@@ -32,7 +35,7 @@ def found(outcome: Outcome) -> Result:
 
 @pytest.mark.parametrize("score", SCORES)
 def test_a_complete_table_gives_the_quasi_f_of_r(
-    load: Callable[[str], pd.DataFrame], reference: dict[str, Any], score: Score
+    load: Callable[[str], pd.DataFrame], reference: dict[str, Any], score: PlannedScore
 ) -> None:
     ours = found(two_way_t(cells_of(load("a")), score))
 
@@ -56,7 +59,7 @@ def test_data_a_gives_the_numbers_printed_in_statistics_md(load: Callable[[str],
 
 @pytest.mark.parametrize("score", SCORES)
 def test_missing_cells_give_the_weighted_mixed_model_of_r(
-    load: Callable[[str], pd.DataFrame], reference: dict[str, Any], score: Score
+    load: Callable[[str], pd.DataFrame], reference: dict[str, Any], score: PlannedScore
 ) -> None:
     """R: lmerTest::lmer(score ~ 1 + (1|rater) + (1|prompt), weights = 1/(1/n_S + 1/n_U))."""
     ours = found(two_way_t(cells_of(load("c")), score))
@@ -225,7 +228,7 @@ def make_ratings(table: np.ndarray, kept: np.ndarray, *, swapped: bool = False) 
 @settings(deadline=None)
 @given(studies, st.sampled_from(["net_superiority", "scale_points"]))
 def test_swapping_the_arms_negates_the_estimate_and_keeps_p(
-    study: tuple[np.ndarray, np.ndarray], score: Score
+    study: tuple[np.ndarray, np.ndarray], score: PlannedScore
 ) -> None:
     one = two_way_t(score_cells(make_ratings(*study)), score)
     other = two_way_t(score_cells(make_ratings(*study, swapped=True)), score)
@@ -315,7 +318,7 @@ def test_raters_with_a_prompt_each_of_their_own_are_tested_as_independent_cells(
 def five_cells(rater: list[int], prompt: list[int], values: list[float]) -> Outcome:
     n = Counts(raters=2, prompts=max(prompt) + 1, items=10, answers=10, cells=5)
     scores = CellScores(np.array(rater), np.array(prompt), np.array(values), np.full(5, 0.5), n)
-    return crossed_t(scores, About("a test", "a mean", "net_superiority", "score"), alpha=0.05)
+    return crossed_t(scores, OutcomeLabels("a test", "a mean", "net_superiority", "score"), alpha=0.05)
 
 
 def test_a_likelihood_without_curvature_gives_a_sentence() -> None:
@@ -392,7 +395,7 @@ def test_a_search_that_never_converges_is_refused_for_that_reason(monkeypatch: p
         return minimize(*args, **kwargs | {"options": {"maxiter": 1}})  # type: ignore[call-overload]
 
     monkeypatch.setattr(reml, "minimize", stopping_short)
-    about = About("a test", "a mean", "net_superiority", "score")
+    about = OutcomeLabels("a test", "a mean", "net_superiority", "score")
     outcome = crossed_t(CellScores(rater, prompt, score, weight, n), about, alpha=0.05)
 
     assert isinstance(outcome, NotEstimable)
@@ -422,7 +425,9 @@ def test_two_and_three_raters_are_warned_about(n_raters: int, rates: list[str]) 
     n = Counts(raters=n_raters, prompts=8, items=16, answers=16 * n_raters, cells=8 * n_raters)
     scores = CellScores(rater, prompt, rng.normal(size=rater.size), np.ones(rater.size), n)
 
-    outcome = found(crossed_t(scores, About("a test", "a mean", "net_superiority", "score"), alpha=0.05))
+    outcome = found(
+        crossed_t(scores, OutcomeLabels("a test", "a mean", "net_superiority", "score"), alpha=0.05)
+    )
 
     warned = [warning for warning in outcome.warnings if f"only {n_raters} raters" in warning]
     assert [rate for warning in warned for rate in re.findall(r"(\d+) %", warning)] == rates

@@ -7,7 +7,7 @@ from rater.analysis.equivalence import Equivalence, two_one_sided_tests
 from rater.analysis.headline import compare_with_sesoi, judge, write_headline
 from rater.analysis.plan import Planned
 from rater.analysis.results import Counts, Interval, NotEstimable, Result
-from rater.study.analysis_plan import Score
+from rater.study.analysis_plan import PlannedScore
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert
 
@@ -75,7 +75,7 @@ def against_sesoi(primary: Result, sesoi: float) -> Equivalence:
     return found
 
 
-def estimated(estimate: float, standard_error: float, *, score: Score = "net_superiority") -> Result:
+def estimated(estimate: float, standard_error: float, *, score: PlannedScore = "net_superiority") -> Result:
     """A result with many degrees of freedom, so that its 95% interval is the estimate ± 1.96 SE."""
     half = 1.959964 * standard_error
     p = float(2 * stats.norm.sf(abs(estimate) / standard_error))

@@ -10,18 +10,26 @@ import pytest
 from rater.analysis.answer_scale import Judged, Numbers, Preferences, Rated
 from rater.analysis.ordinal.clmm import fit_levels
 from rater.analysis.pilot import assume, learn, read_pilot
-from rater.analysis.simulate import Choice, Cuts, Line, Scale, Spread, crossed, simulate
+from rater.analysis.simulate import (
+    AnswerModel,
+    ContinuousAnswers,
+    Cuts,
+    ModelSDs,
+    PairwiseAnswers,
+    crossed,
+    simulate,
+)
 from rater.errors import RaterError
 from rater.study.scales import Likert
 
 Load = Callable[[str], pd.DataFrame]
 POINTS = Rated("happiness", "How happy?", Likert(points=5, low="not", high="very"))
 SLIDER = Rated("happiness", "How happy?", Numbers(0, 1000))
-TRUE = Spread(rater=1.2, prompt=0.9, item=0.6, rater_arm=1.0, prompt_arm=0.8)
+TRUE = ModelSDs(rater=1.2, prompt=0.9, item=0.6, rater_arm=1.0, prompt_arm=0.8)
 CONTRAST = ("first", "second")
 
 
-def pilot(scale: Scale, *, effect: float = 0.5) -> pd.DataFrame:
+def pilot(scale: AnswerModel, *, effect: float = 0.5) -> pd.DataFrame:
     """A large pilot: 40 raters × 30 prompts × 2 arms × 3 texts."""
     trials = crossed(40, 30, 3)
     answers = simulate(trials, effect=effect, scale=scale, rng=np.random.default_rng(8), spread=TRUE)
@@ -55,10 +63,11 @@ def test_levels_without_arms_are_those_of_clmm(load: Load) -> None:
 
 
 @pytest.mark.parametrize(
-    ("judged", "scale"), [(POINTS, Cuts((-2.0, -0.5, 0.5, 1.0))), (SLIDER, Line(0, 1000, 500, 40))]
+    ("judged", "scale"),
+    [(POINTS, Cuts((-2.0, -0.5, 0.5, 1.0))), (SLIDER, ContinuousAnswers(0, 1000, 500, 40))],
 )
 def test_a_blind_pilot_gives_back_how_much_raters_prompts_and_texts_differ(
-    judged: Judged, scale: Scale
+    judged: Judged, scale: AnswerModel
 ) -> None:
     """Texts carry half of what differs between arms: the effect of ±¼ and the prompts' slopes of 0.8 / 2."""
     found = learn(blind(pilot(scale)), judged)
@@ -69,14 +78,15 @@ def test_a_blind_pilot_gives_back_how_much_raters_prompts_and_texts_differ(
     assert (found.spread.rater_arm, found.spread.prompt_arm) == (0.5, 0.5)
     assert "the pilot's arms would have to be known" in found.notes[-1]
     assert type(found.scale) is type(scale)
-    if isinstance(found.scale, Line):
+    if isinstance(found.scale, ContinuousAnswers):
         assert found.scale.unit == pytest.approx(40, rel=0.05)
 
 
 @pytest.mark.parametrize(
-    ("judged", "scale"), [(POINTS, Cuts((-2.0, -0.5, 0.5, 1.0))), (SLIDER, Line(0, 1000, 500, 40))]
+    ("judged", "scale"),
+    [(POINTS, Cuts((-2.0, -0.5, 0.5, 1.0))), (SLIDER, ContinuousAnswers(0, 1000, 500, 40))],
 )
-def test_with_arms_the_slopes_are_estimated_too(judged: Judged, scale: Scale) -> None:
+def test_with_arms_the_slopes_are_estimated_too(judged: Judged, scale: AnswerModel) -> None:
     found = learn(pilot(scale), judged, contrast=CONTRAST)
 
     assert found.spread.rater_arm == pytest.approx(1.0, abs=0.25)
@@ -104,9 +114,9 @@ def test_of_choices_the_share_of_ties_is_learnt() -> None:
 
     found = learn(frame, which)
 
-    assert isinstance(found.scale, Choice)
+    assert isinstance(found.scale, PairwiseAnswers)
     assert found.scale.tie == pytest.approx(0.62, abs=0.02)  # a quarter of choices between equal arms
-    assert found.spread == Spread()
+    assert found.spread == ModelSDs()
 
 
 def test_a_category_that_the_pilot_never_saw_is_never_drawn() -> None:
@@ -165,8 +175,8 @@ def test_a_csv_is_read_with_or_without_arms(tmp_path: Path, load: Load) -> None:
 
 def test_without_a_pilot_points_are_cut_evenly_and_lines_have_five_logits() -> None:
     assert assume(POINTS) == Cuts((-1.5, -0.5, 0.5, 1.5))
-    assert assume(SLIDER) == Line(0, 1000, 500, 200)
-    assert assume(Rated("which", "Which?", Preferences(3))) == Choice(0.5, 3)
+    assert assume(SLIDER) == ContinuousAnswers(0, 1000, 500, 200)
+    assert assume(Rated("which", "Which?", Preferences(3))) == PairwiseAnswers(0.5, 3)
 
 
 @pytest.mark.parametrize("separator", ["\t", ";", ","])

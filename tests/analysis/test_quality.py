@@ -12,7 +12,7 @@ from rater.analysis.exclusions import exclude
 from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
 from rater.analysis.quality import paces_of, rate_raters, retest
-from rater.report.context import About
+from rater.report.context import ReportContext
 from rater.report.sections.inputs import Findings
 from rater.report.sections.integrity import list_checks
 from rater.study.analysis_plan import Exclusions
@@ -191,7 +191,7 @@ def test_the_report_lists_the_rule_as_failed_where_it_passed_over_a_rater(planne
 
     analysis = analyze(frame, replace(planned, exclusions=AT_LEAST))
 
-    checks = list_checks(Findings(analysis, About(title="t"), {}, frame=frame))
+    checks = list_checks(Findings(analysis, ReportContext(title="t"), {}, frame=frame))
     said = {check.message: check.passed for check in checks if "time criterion" in check.message}
     assert list(said) == [
         "the time criterion could not be applied to 1 rater without times",

@@ -13,10 +13,10 @@ from rater.analysis.contrast_data import Ratings, select_ratings
 from rater.analysis.plan import Planned
 from rater.analysis.preferences import Preferred
 from rater.analysis.simulate import (
-    Choice,
-    Line,
-    Scale,
-    Spread,
+    AnswerModel,
+    ContinuousAnswers,
+    ModelSDs,
+    PairwiseAnswers,
     Trials,
     crossed,
     difference_of,
@@ -29,11 +29,11 @@ from rater.analysis.simulate import (
 )
 from rater.analysis.simulated_power import Assumed, PowerCurve, estimate_power, power_curve
 
-FLAT = Spread(rater=0, prompt=0, item=0, rater_arm=0, prompt_arm=0)
-SLIDER = Line(low=0, high=100, middle=50, unit=20)
-CHOICE = Choice(tie=0.5, degrees=2)
+FLAT = ModelSDs(rater=0, prompt=0, item=0, rater_arm=0, prompt_arm=0)
+SLIDER = ContinuousAnswers(low=0, high=100, middle=50, unit=20)
+CHOICE = PairwiseAnswers(tie=0.5, degrees=2)
 SCALES = [evenly_cut(2), evenly_cut(5), evenly_cut(11), SLIDER, CHOICE]
-ASSUMED = Assumed(evenly_cut(5), Spread())
+ASSUMED = Assumed(evenly_cut(5), ModelSDs())
 
 
 def pairs(n_raters: int, n_prompts: int) -> Trials:
@@ -43,23 +43,23 @@ def pairs(n_raters: int, n_prompts: int) -> Trials:
 
 @given(st.floats(-3, 3), st.sampled_from(SCALES))
 @settings(max_examples=40)
-def test_logits_and_differences_convert_into_each_other(effect: float, scale: Scale) -> None:
+def test_logits_and_differences_convert_into_each_other(effect: float, scale: AnswerModel) -> None:
     assert logits_of(difference_of(effect, scale), scale) == pytest.approx(effect, abs=1e-6)
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_no_effect_is_no_difference(scale: Scale) -> None:
+def test_no_effect_is_no_difference(scale: AnswerModel) -> None:
     assert difference_of(0, scale) == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize(("scale", "points"), [(evenly_cut(5), 9), (SLIDER, 120), (CHOICE, 1.5)])
-def test_an_effect_that_no_scale_shows_is_refused(scale: Scale, points: float) -> None:
+def test_an_effect_that_no_scale_shows_is_refused(scale: AnswerModel, points: float) -> None:
     with pytest.raises(ValueError, match=f"{points:g} is too large for this scale; valid: less than"):
         logits_of(points, scale)
 
 
 @pytest.mark.parametrize(("scale", "tolerance"), [(evenly_cut(5), 0.03), (SLIDER, 0.7)])
-def test_simulated_answers_differ_by_what_the_effect_stands_for(scale: Scale, tolerance: float) -> None:
+def test_simulated_answers_differ_by_what_the_effect_stands_for(scale: AnswerModel, tolerance: float) -> None:
     rng, spread = np.random.default_rng(1), replace(FLAT, item=1.0)
 
     ratings = simulate(crossed(100, 400, 1), effect=1.0, scale=scale, rng=rng, spread=spread)
@@ -120,11 +120,11 @@ def test_power_is_what_the_reference_simulation_found(planned: Planned) -> None:
     assert power.low < 0.87 < power.high
 
 
-@pytest.mark.parametrize("assumed", [ASSUMED, Assumed(SLIDER, Spread()), Assumed(CHOICE, Spread())])
+@pytest.mark.parametrize("assumed", [ASSUMED, Assumed(SLIDER, ModelSDs()), Assumed(CHOICE, ModelSDs())])
 def test_without_an_effect_the_test_finds_one_in_few_studies_of_the_right_sign(
     planned: Planned, assumed: Assumed
 ) -> None:
-    trials = pairs(12, 12) if isinstance(assumed.scale, Choice) else crossed(12, 12, 1)
+    trials = pairs(12, 12) if isinstance(assumed.scale, PairwiseAnswers) else crossed(12, 12, 1)
 
     power = estimate_power(
         trials, assumed, planned, effect=0.0, rng=np.random.default_rng(4), n_simulations=300
@@ -159,7 +159,7 @@ def test_the_narrower_scope_is_tested_by_its_own_test(planned: Planned) -> None:
     wide, narrow = (
         estimate_power(
             crossed(16, 4, 2),
-            Assumed(evenly_cut(5), Spread(prompt_arm=1.5)),
+            Assumed(evenly_cut(5), ModelSDs(prompt_arm=1.5)),
             replace(planned, scope=scope),
             effect=1.0,
             rng=np.random.default_rng(6),
@@ -174,7 +174,7 @@ def test_the_narrower_scope_is_tested_by_its_own_test(planned: Planned) -> None:
 @pytest.mark.parametrize("effect", [0.0, 1.0, -2.0])
 def test_the_expected_net_superiority_is_that_of_simulated_cells(effect: float) -> None:
     """40,000 cells with a rater, a prompt and two texts of their own each; its error is about .005."""
-    rng, spread, n = np.random.default_rng(2), Spread(), 40_000
+    rng, spread, n = np.random.default_rng(2), ModelSDs(), 40_000
     scale = evenly_cut(5)
     shared = rng.normal(0, spread.rater, n) + rng.normal(0, spread.prompt, n)
     own = effect + rng.normal(0, spread.rater_arm, n) + rng.normal(0, spread.prompt_arm, n)
@@ -190,7 +190,7 @@ def test_the_expected_net_superiority_is_that_of_simulated_cells(effect: float) 
 
 
 def test_on_a_line_the_net_superiority_is_not_known() -> None:
-    assert net_superiority_of(1.0, Line(0.0, 100.0, 50.0, 20.0)) is None
+    assert net_superiority_of(1.0, ContinuousAnswers(0.0, 100.0, 50.0, 20.0)) is None
 
 
 def of_data_a(load: Callable[[str], pd.DataFrame]) -> Ratings:

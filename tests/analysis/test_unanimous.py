@@ -15,7 +15,7 @@ from rater.analysis.plan import Planned
 from rater.analysis.primary import DimensionAnalysis
 from rater.analysis.results import NotEstimable, Result
 from rater.report.export import to_json
-from rater.study.analysis_plan import Scope, Score
+from rater.study.analysis_plan import PlannedScore, Scope
 
 CASES = Path(__file__).parent.parent / "data" / "cases" / "11-unanimous"
 Load = Callable[[str], pd.DataFrame]
@@ -68,7 +68,7 @@ def test_one_dissenter_among_144_is_tested_as_ever() -> None:
 @pytest.mark.parametrize(("scope", "n"), [("raters+prompts", 10), ("raters", 12), ("prompts", 10)])
 @pytest.mark.parametrize(("score", "estimate"), [("net_superiority", 1.0), ("scale_points", 4.0)])
 def test_ratings_at_their_ends_are_tested_over_the_fewer_units(
-    load: Load, planned: Planned, scope: Scope, n: int, score: Score, estimate: float
+    load: Load, planned: Planned, scope: Scope, n: int, score: PlannedScore, estimate: float
 ) -> None:
     found = analysed(at_their_ends(load("a")), replace(planned, scope=scope, score=score))
 

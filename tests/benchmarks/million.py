@@ -19,7 +19,16 @@ import pandas as pd
 
 from rater.analysis import Planned, analyze
 from rater.analysis.answer_scale import Numbers, Preferences, Rated
-from rater.analysis.simulate import Choice, Line, Scale, Spread, Trials, crossed, evenly_cut, simulate
+from rater.analysis.simulate import (
+    AnswerModel,
+    ContinuousAnswers,
+    ModelSDs,
+    PairwiseAnswers,
+    Trials,
+    crossed,
+    evenly_cut,
+    simulate,
+)
 from rater.study.analysis_plan import Exclusions
 from rater.study.scales import Likert
 
@@ -36,12 +45,12 @@ def make_frame(
     rng = np.random.default_rng(1)
     pairwise = judged is WHICH
     trials = crossed(n_raters, n_prompts, 1)
-    scale: Scale = evenly_cut(5) if judged is POINTS else Line(0, 100, 50, 20)
+    scale: AnswerModel = evenly_cut(5) if judged is POINTS else ContinuousAnswers(0, 100, 50, 20)
     if pairwise:
         trials = trials.take(trials.is_first)
         trials = Trials(trials.rater, trials.prompt, trials.item, trials.is_first, other_item=trials.item + 1)
-        scale = Choice(tie=0.5)
-    answers = simulate(trials, effect=EFFECT, scale=scale, rng=rng, spread=Spread())
+        scale = PairwiseAnswers(tie=0.5)
+    answers = simulate(trials, effect=EFFECT, scale=scale, rng=rng, spread=ModelSDs())
     arm = np.where(trials.is_first, 0, 1)
     answer = np.round(answers.answer)
     if n_arms > 2:

@@ -38,7 +38,7 @@ from rater.analysis.crossed import two_way_t
 from rater.analysis.effects import pooled_effects
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome
 from rater.analysis.secondary import mann_whitney
-from rater.analysis.simulate import Fixed, Spread, crossed, evenly_cut, simulate
+from rater.analysis.simulate import Fixed, ModelSDs, crossed, evenly_cut, simulate
 
 Floats = NDArray[np.float64]
 
@@ -57,19 +57,19 @@ class Design:
     """The share of answers that are missing at random."""
     effect: float = 0.0
     """First arm minus second, in logits: 0.5 is 0.32 scale points here, 1.0 is 0.63."""
-    spread: Spread = Spread()  # noqa: RUF009 (it is frozen)
+    spread: ModelSDs = ModelSDs()  # noqa: RUF009 (it is frozen)
     fixed: Fixed = "nothing"
     """What has effects that average 0 exactly; needs an even number of prompts."""
 
 
-NO_SLOPES = Spread(rater_arm=0, prompt_arm=0)
+NO_SLOPES = ModelSDs(rater_arm=0, prompt_arm=0)
 NULLS: dict[str, Design] = {
     "both": Design(),
     "exchangeable": Design(spread=replace(NO_SLOPES, item=0)),
     "items only": Design(spread=NO_SLOPES),
-    "rater slopes": Design(spread=Spread(prompt_arm=0)),
-    "prompt slopes": Design(spread=Spread(rater_arm=0)),
-    "strong slopes": Design(spread=Spread(rater_arm=1, prompt_arm=1)),
+    "rater slopes": Design(spread=ModelSDs(prompt_arm=0)),
+    "prompt slopes": Design(spread=ModelSDs(rater_arm=0)),
+    "strong slopes": Design(spread=ModelSDs(rater_arm=1, prompt_arm=1)),
     "fixed prompts": Design(fixed="prompts"),
     "fixed prompts+items": Design(fixed="prompts and items"),
 }
@@ -85,7 +85,7 @@ class Truth:
     cliffs_delta: float
 
 
-def _variances(spread: Spread) -> tuple[float, float]:
+def _variances(spread: ModelSDs) -> tuple[float, float]:
     """The variance of the logit that both arms of a cell share, and the one that they do not share."""
     arms = (spread.rater_arm**2 + spread.prompt_arm**2) / 4
     shared = spread.rater**2 + spread.prompt**2 - arms  # the slopes enter the arms with opposite signs

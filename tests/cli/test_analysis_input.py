@@ -14,7 +14,7 @@ from rater.cli import cli
 from rater.store.engine import disposing, reading
 from rater.store.log import read_events
 from rater.store.rating.open import open_rating
-from rater.store.rating.schema import Event
+from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import get_study
 from rater.study.study import Study
 from tests.test_unblind import publish, rate, read_log
@@ -98,7 +98,7 @@ def test_files_of_permuted_arms_have_masked_ids_and_a_row_in_the_log(
         assert items == set(masked["item"])
         assert not items & set(full["item"])
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
-        last = read_events(session, Event, get_study(session, rated.name).id)[-1]
+        last = read_events(session, EventRow, get_study(session, rated.name).id)[-1]
     assert (last.kind, last.detail["by"]) == ("exported", "permuted")
     assert last.hash in done.stderr
 

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from rater.cli.metrics import count, load_score
 from rater.cli.sweep import Coeffs, Layers, _Job, _steered_arm, sweep
 from rater.errors import StudyError
-from rater.steering.sweep_results import Outcome, SweepFile
+from rater.steering.sweep_results import SweepFile, SweepOutcome
 from rater.study.load import load_study
 
 STUDY = """
@@ -132,7 +132,7 @@ def test_a_file_of_other_measurements_is_refused_by_the_field_before_a_model_is_
 ) -> None:
     command = [str(study_file), "--layers", "1", "--coeffs", "1"]
     job = _Job(load_study(study_file), _steered_arm(load_study(study_file), None), ("It",), 2, None)
-    SweepFile(Path("tiny-love-sweep.csv"), job.measured(None)).append(Outcome(None, 0, 0, 1, 0, 9, None))
+    SweepFile(Path("tiny-love-sweep.csv"), job.measured(None)).append(SweepOutcome(None, 0, 0, 1, 0, 9, None))
 
     result = CliRunner().invoke(sweep, command)
 

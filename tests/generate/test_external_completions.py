@@ -20,7 +20,7 @@ from rater.store.engine import disposing, reading
 from rater.store.log import read_events
 from rater.store.sealed.completions import Cell, read_completions, read_seeds
 from rater.store.sealed.open import open_sealed
-from rater.store.sealed.schema import Completion, Event
+from rater.store.sealed.schema import CompletionRow, SealedEventRow
 from rater.study.load import load_study
 from rater.study.study import Study
 
@@ -59,8 +59,8 @@ def test_texts_from_files_are_kept_once_and_without_a_seed(study_file: Path, sea
 
     with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
         kept = {each.cell: each.text for each in read_completions(session, 1)}
-        stops = set(session.scalars(select(Completion.stop_reason)))
-        kinds = [event.kind for event in read_events(session, Event, 1)]
+        stops = set(session.scalars(select(CompletionRow.stop_reason)))
+        kinds = [event.kind for event in read_events(session, SealedEventRow, 1)]
         seeds = read_seeds(session, 1)
     assert left.cells == []
     assert kept == {

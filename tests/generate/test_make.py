@@ -15,7 +15,7 @@ from rater.store.engine import disposing, reading
 from rater.store.log import read_events
 from rater.store.sealed.completions import Cell, read_completions
 from rater.store.sealed.open import open_sealed
-from rater.store.sealed.schema import Completion, Event
+from rater.store.sealed.schema import CompletionRow, SealedEventRow
 from rater.study.arms import ActivationAddition, Steered
 from rater.study.study import Study
 
@@ -76,8 +76,8 @@ def test_every_completion_is_kept_with_its_arm_seed_and_versions(
     make(sealed_url, short_study, embedded_model)
 
     with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
-        rows = list(session.scalars(select(Completion)))
-        kinds = [event.kind for event in read_events(session, Event, 1)]
+        rows = list(session.scalars(select(CompletionRow)))
+        kinds = [event.kind for event in read_events(session, SealedEventRow, 1)]
         session.expunge_all()
     assert len(rows) == 8
     assert all(1 <= len(row.token_ids) <= 6 for row in rows)
@@ -93,7 +93,8 @@ def test_both_arms_of_a_sample_share_a_seed_that_no_other_sample_has(
 
     with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
         seeds = {
-            (row.prompt_index, row.arm, row.sample): row.seed for row in session.scalars(select(Completion))
+            (row.prompt_index, row.arm, row.sample): row.seed
+            for row in session.scalars(select(CompletionRow))
         }
     pairs = [(seeds[p, "unsteered", s], seeds[p, "steered", s]) for p in (0, 1) for s in (0, 1)]
     assert all(unsteered == steered for unsteered, steered in pairs)
@@ -157,7 +158,7 @@ def test_completions_are_measured_under_the_unsteered_model(
     make(sealed_url, short_study, embedded_model)
 
     with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
-        rows = list(session.scalars(select(Completion)))
+        rows = list(session.scalars(select(CompletionRow)))
         session.expunge_all()
     nlls = completion_nlls(
         embedded_model, [(short_study.prompts[row.prompt_index], row.token_ids) for row in rows]

@@ -12,10 +12,10 @@ from sqlalchemy import Engine
 from rater.audit.findings import Hit
 from rater.audit.leaks import scan_bytes, scan_tables
 from rater.audit.marks import Searcher, collect_marks
-from rater.audit.page_structure import Reply, Shown, skeleton_of, structure_of
+from rater.audit.page_structure import Reply, StudyContent, skeleton_of, structure_of
 from rater.audit.run import audit_study
 from rater.errors import StateError
-from rater.publish.draft import Prepared
+from rater.publish.draft import PreparedPublication
 from rater.publish.publish import find_published, publish_study
 from rater.store.engine import disposing, open_engine, reading
 from rater.store.rating.studies import PublishedStudy
@@ -159,8 +159,8 @@ def page(**planted: str) -> Reply:
     return Reply("GET /s/…/trial/1", 200, headers, HTML.format(**fields), is_html=True, text=" saw")
 
 
-def shown(study: Study) -> Shown:
-    return Shown(study.protocol, ["I woke up and", " saw Quokka prompt."])
+def shown(study: Study) -> StudyContent:
+    return StudyContent(study.protocol, ["I woke up and", " saw Quokka prompt."])
 
 
 def test_a_page_that_shows_its_text_and_no_more_is_clean(study: Study) -> None:
@@ -219,7 +219,7 @@ def test_a_study_is_audited_before_it_is_published_and_a_refusal_leaves_nothing(
     seal_completions(study)
     seen: list[str] = []
 
-    def refuse(prepared: Prepared) -> Sequence[Confound]:
+    def refuse(prepared: PreparedPublication) -> Sequence[Confound]:
         seen.append(prepared.study.name)
         msg = "refused"
         raise StateError(msg)

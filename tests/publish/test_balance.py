@@ -5,7 +5,7 @@ import pytest
 
 from rater.publish.balance import Range, measure_balance
 from rater.publish.booklets import assign_booklets
-from rater.publish.trials import Completion, Trial
+from rater.publish.trials import CompletionIndex, Trial
 from rater.study.design import Design
 
 
@@ -23,7 +23,7 @@ def test_an_even_dealing_is_said_to_be_even() -> None:
 def test_an_uneven_dealing_is_said_to_be_uneven() -> None:
     design = Design(n_raters=1, items_per_rater=4, n_prompts=2, n_arms=2, n_samples=2)
     cells = ((0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0))
-    booklet = [Trial((Completion(*cell),)) for cell in cells]
+    booklet = [Trial((CompletionIndex(*cell),)) for cell in cells]
 
     balance = measure_balance(design, [booklet])
 
@@ -45,7 +45,9 @@ def test_pairs_that_are_on_both_sides_alike_are_reported_so() -> None:
 
 def test_pairs_that_lean_to_a_side_are_said_to_and_repeats_count_for_nothing() -> None:
     design = Design(n_raters=1, items_per_rater=2, n_prompts=2, n_arms=2, n_samples=1, is_pairwise=True)
-    first, second = (Trial((Completion(prompt, 0, 0), Completion(prompt, 1, 0))) for prompt in (0, 1))
+    first, second = (
+        Trial((CompletionIndex(prompt, 0, 0), CompletionIndex(prompt, 1, 0))) for prompt in (0, 1)
+    )
 
     balance = measure_balance(design, [[first, second, replace(first, is_repeat=True)]])
 

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rater.publish.booklets import ArmsOfLabels, assign_booklets
-from rater.publish.trials import Completion, Trial
+from rater.publish.trials import CompletionIndex, Trial
 from rater.study.design import Asking, Design
 
 ASKING: tuple[Asking, ...] = ("together", "blocks", "one_per_rater")
@@ -312,7 +312,7 @@ def test_other_arms_for_the_labels_of_a_prompt_change_nothing_else(design: Desig
         for labels in (1, 2)
     )
 
-    changed: dict[Completion, Completion] = {}
+    changed: dict[CompletionIndex, CompletionIndex] = {}
     for trial, renamed in zip(chain(*one), chain(*other), strict=True):
         assert (trial.dimension, trial.is_repeat, trial.check, len(trial.shown)) == (
             renamed.dimension,
@@ -336,7 +336,7 @@ def _arms(design: Design, seed: int) -> list[tuple[int, ...]]:
     """The arms of the labels of each prompt's first two samples, in order."""
     arms = ArmsOfLabels(design, np.random.default_rng(seed))
     cells = [
-        [Trial((Completion(prompt, label, sample),)) for label in range(design.n_arms)]
+        [Trial((CompletionIndex(prompt, label, sample),)) for label in range(design.n_arms)]
         for prompt in range(design.n_prompts)
         for sample in range(2)
     ]

@@ -21,7 +21,7 @@ from rater.publish.publish import (
 from rater.store.engine import disposing, reading, writing
 from rater.store.log import broken_link, read_events
 from rater.store.rating.open import create_rating, open_rating
-from rater.store.rating.schema import Booklet, Event, Item, Trial
+from rater.store.rating.schema import Booklet, EventRow, Item, TrialRow
 from rater.store.rating.studies import get_study
 from rater.store.sealed.completions import delete_completions
 from rater.store.sealed.open import create_sealed, open_sealed
@@ -172,9 +172,9 @@ def generated(study: Study, seal_completions: SealCompletions) -> Study:
     return study
 
 
-def read_rows(rating_url: str) -> tuple[list[Item], list[Trial]]:
+def read_rows(rating_url: str) -> tuple[list[Item], list[TrialRow]]:
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
-        items, trials = list(session.scalars(select(Item))), list(session.scalars(select(Trial)))
+        items, trials = list(session.scalars(select(Item))), list(session.scalars(select(TrialRow)))
         session.expunge_all()
     return items, trials
 
@@ -225,8 +225,8 @@ def test_the_log_begins_with_the_commitment_and_the_head_of_the_generation_log(
     published = publish_study(sealed_url, rating_url, generated.name, now=NOW)
 
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
-        events = read_events(session, Event, published.id)
-        assert broken_link(session, Event, published.id) is None
+        events = read_events(session, EventRow, published.id)
+        assert broken_link(session, EventRow, published.id) is None
     assert [event.kind for event in events] == ["published"]
     assert events[0].detail["commitment"] == published.commitment
     assert len(str(events[0].detail["generation_log"])) == 64
@@ -320,7 +320,7 @@ def test_a_study_opens_and_closes_and_the_log_says_so(
 
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         study = get_study(session, generated.name)
-        events = read_events(session, Event, study.id)
+        events = read_events(session, EventRow, study.id)
     assert study.state == "closed"
     assert [event.kind for event in events] == ["published", "open", "closed"]
     assert events[-1].hash == head

@@ -9,7 +9,7 @@ import pytest
 
 from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, analyze
-from rater.report.context import About
+from rater.report.context import ReportContext
 from rater.report.folder import write_report
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert
@@ -72,6 +72,6 @@ def report(tmp_path_factory: pytest.TempPathFactory, make: Made, analysis: Analy
     """A report of 5 raters × 4 prompts, labelled, with hostile words wherever a study can put some."""
     folder = tmp_path_factory.mktemp("report") / "report"
     columns = {"rater": ("who answered", "experimenter")}
-    about = About(title=HOSTILE, label="Permuted arms: not a result", columns=columns)
+    about = ReportContext(title=HOSTILE, label="Permuted arms: not a result", columns=columns)
     write_report(folder, analysis, make(5, 4), about, json_about={"study": "a study"})
     return folder

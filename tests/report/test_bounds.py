@@ -18,7 +18,7 @@ from rater.analysis.primary import Analysis, analyze
 from rater.analysis.results import Interval, Result
 from rater.report.compose import compose
 from rater.report.console.analysis import Screen, print_analysis
-from rater.report.context import About
+from rater.report.context import ReportContext
 from rater.report.document import Document, to_markdown
 from rater.report.export import to_json
 from rater.report.figures.forest import Effects, sketch_contrasts, sketch_units
@@ -55,7 +55,7 @@ def on_screen(analysis: Analysis) -> str:
 
 
 def document(analysis: Analysis) -> Document:
-    return compose(Findings(analysis, About(title="t"), {}), "0123")
+    return compose(Findings(analysis, ReportContext(title="t"), {}), "0123")
 
 
 def test_a_scale_bounds_its_differences(planned: Planned) -> None:

@@ -8,14 +8,16 @@ from rater.analysis.agreement import Agreement
 from rater.analysis.blinding import Blinding
 from rater.analysis.primary import Analysis
 from rater.analysis.results import Estimate, Interval, NotEstimable, Result
-from rater.report.context import About, StudyFacts
+from rater.report.context import ReportContext, StudyFacts
 from rater.report.sections.inputs import Findings
-from rater.report.sections.integrity import Check, list_checks
+from rater.report.sections.integrity import IntegrityCheck, list_checks
 from rater.study.confounds import Confound
 
 
-def checks_with(analysis: Analysis, word: str) -> list[Check]:
-    return [each for each in list_checks(Findings(analysis, About(title="t"), {})) if word in each.message]
+def checks_with(analysis: Analysis, word: str) -> list[IntegrityCheck]:
+    return [
+        each for each in list_checks(Findings(analysis, ReportContext(title="t"), {})) if word in each.message
+    ]
 
 
 def guessing(analysis: Analysis, index: float, interval: Interval | None) -> Analysis:
@@ -113,8 +115,8 @@ def facts(confounds: tuple[Confound, ...] | None, *declared: str) -> StudyFacts:
     )
 
 
-def of_confounds(analysis: Analysis, study: StudyFacts) -> list[Check]:
-    checks = list_checks(Findings(analysis, About(title="t", study=study), {}))
+def of_confounds(analysis: Analysis, study: StudyFacts) -> list[IntegrityCheck]:
+    checks = list_checks(Findings(analysis, ReportContext(title="t", study=study), {}))
     return [each for each in checks if "confound" in each.message or "audit" in each.message]
 
 

@@ -9,11 +9,11 @@ import pytest
 from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
 from rater.errors import RaterError
-from rater.report.context import About
+from rater.report.context import ReportContext
 from rater.report.folder import require_folder, write_report
 from tests.report.conftest import Made
 
-ABOUT = About(title="A title", source="ratings.csv")
+ABOUT = ReportContext(title="A title", source="ratings.csv")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

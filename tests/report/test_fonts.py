@@ -11,7 +11,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen  # type: ignore[import-untyped]
 
 from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
-from rater.report.context import About
+from rater.report.context import ReportContext
 from rater.report.figures import fonts
 from rater.report.figures.draw import draw_figures
 from rater.report.figures.fonts import BASE_FONT, UNKNOWN, FontPlan, current_plan, plan_fonts
@@ -121,7 +121,9 @@ def test_a_report_without_a_font_numbers_the_arms_and_warns(
     monkeypatch.setattr(fonts, "_installed", list)
     frame, plan = chinese
 
-    remarks = write_report(tmp_path / "report", analyze(frame, plan), frame, About(title="t"), json_about={})
+    remarks = write_report(
+        tmp_path / "report", analyze(frame, plan), frame, ReportContext(title="t"), json_about={}
+    )
 
     svg = (tmp_path / "report" / "figures" / "arms.svg").read_text()
     assert "arm 1" in svg

@@ -5,7 +5,14 @@ import pytest
 from rater.analysis.plan import Planned, Spent
 from rater.analysis.primary import Analysis, analyze
 from rater.report.compose import compose
-from rater.report.context import About, AmendmentText, Look, StudyFacts, TakenOut, describe_cost_of_looks
+from rater.report.context import (
+    AmendmentText,
+    Look,
+    ReportContext,
+    StudyFacts,
+    TakenOut,
+    describe_cost_of_looks,
+)
 from rater.report.document import Bullets, Document, Prose, Section, Table
 from rater.report.sections.inputs import Findings
 from rater.report.sections.integrity import list_checks, looks_section
@@ -30,7 +37,7 @@ STUDY = StudyFacts(
 )
 
 
-def compose_report(analysis: Analysis, about: About) -> Document:
+def compose_report(analysis: Analysis, about: ReportContext) -> Document:
     return compose(Findings(analysis, about, {}), "0123")
 
 
@@ -49,7 +56,7 @@ def words(of: Section) -> str:
 
 
 def test_what_failed_comes_before_what_passed(analysis: Analysis) -> None:
-    document = compose_report(analysis, About(title="t", study=STUDY))
+    document = compose_report(analysis, ReportContext(title="t", study=STUDY))
 
     said = words(section(document, "checks"))
     assert said.index("5 of 6 planned raters finished.") < said.index("Passed:")
@@ -66,7 +73,7 @@ def test_raters_who_were_taken_out_are_counted_in_checks_and_methods(
     when: str,
 ) -> None:
     gone = TakenOut(at="2026-03-02 12:00 UTC", n_answers=8, after_look=after_look)
-    about = About(title="t", study=replace(STUDY, taken_out=(gone, gone)))
+    about = ReportContext(title="t", study=replace(STUDY, taken_out=(gone, gone)))
     document = compose_report(analysis, about)
 
     says = f"2 raters with 16 answers were permanently deleted from the data, {when}"
@@ -92,7 +99,9 @@ def test_raters_added_after_a_look_are_a_failed_check(analysis: Analysis) -> Non
         list_checks(
             Findings(
                 analysis,
-                About(title="t", study=replace(STUDY, amendments=(replace(added, after_look=is_late),))),
+                ReportContext(
+                    title="t", study=replace(STUDY, amendments=(replace(added, after_look=is_late),))
+                ),
                 {},
             )
         )
@@ -116,20 +125,20 @@ def test_a_look_before_the_end_has_a_price_and_one_after_it_has_none(analysis: A
 
 def test_masked_exports_are_counted_next_to_the_looks_and_fail_no_check(analysis: Analysis) -> None:
     study = replace(STUDY, n_masked_exports=3)
-    findings = Findings(analysis, About(title="t", study=study), {})
+    findings = Findings(analysis, ReportContext(title="t", study=study), {})
 
     section = looks_section(findings)
 
     assert section is not None
     assert any("exported without arms 3 times" in str(block) for block in section.blocks)
-    without = Findings(analysis, About(title="t", study=STUDY), {})
+    without = Findings(analysis, ReportContext(title="t", study=STUDY), {})
     assert list_checks(findings) == list_checks(without)
 
 
 def test_looks_over_which_alpha_is_spread_have_no_price_and_fail_no_check(analysis: Analysis) -> None:
     spread = replace(analysis, planned=replace(analysis.planned, spent=Spent("pocock", 0.05, 0.5)))
 
-    document = compose_report(spread, About(title="t", study=STUDY))
+    document = compose_report(spread, ReportContext(title="t", study=STUDY))
 
     assert "inflate" not in words(section(document, "looks"))
     assert "alpha spending (Pocock type)" in words(section(document, "looks"))
@@ -138,7 +147,7 @@ def test_looks_over_which_alpha_is_spread_have_no_price_and_fail_no_check(analys
 
 
 def test_the_naive_test_comes_after_every_result_and_is_marked(analysis: Analysis) -> None:
-    document = compose_report(analysis, About(title="t"))
+    document = compose_report(analysis, ReportContext(title="t"))
 
     anchors = [each.anchor for each in document.sections]
     assert anchors[-4:] == ["naive", "methods", "provenance", "files"]
@@ -148,7 +157,7 @@ def test_the_naive_test_comes_after_every_result_and_is_marked(analysis: Analysi
 def test_where_nothing_can_be_said_no_naive_p_stands_in(make: Made, planned: Planned) -> None:
     frame = make(3, 3).drop(columns="guess")
 
-    document = compose_report(analyze(frame[frame["arm"] == "steered"], planned), About(title="t"))
+    document = compose_report(analyze(frame[frame["arm"] == "steered"], planned), ReportContext(title="t"))
 
     assert document.answer.startswith("Not estimable on happiness, because")
     assert document.verdict == "not estimable"
@@ -159,7 +168,7 @@ def test_where_nothing_can_be_said_no_naive_p_stands_in(make: Made, planned: Pla
 def test_equal_answers_have_an_exact_test_in_the_report(make: Made, planned: Planned) -> None:
     frame = make(3, 3).drop(columns="guess").assign(answer=3.0)
 
-    document = compose_report(analyze(frame, replace(planned, sesoi=0.1)), About(title="t"))
+    document = compose_report(analyze(frame, replace(planned, sesoi=0.1)), ReportContext(title="t"))
 
     assert "exact sign-flip over 3 raters, p = 1" in document.answer
     assert document.verdict == "inconclusive"
@@ -167,7 +176,7 @@ def test_equal_answers_have_an_exact_test_in_the_report(make: Made, planned: Pla
 
 
 def test_a_look_while_the_study_goes_on_is_announced_first(analysis: Analysis) -> None:
-    document = compose_report(analysis, About(title="t", study=replace(STUDY, looks=(FIRST,))))
+    document = compose_report(analysis, ReportContext(title="t", study=replace(STUDY, looks=(FIRST,))))
 
     assert (
         document.notice
@@ -176,7 +185,7 @@ def test_a_look_while_the_study_goes_on_is_announced_first(analysis: Analysis) -
 
 
 def test_the_methods_name_the_test_the_software_and_whom_to_cite(analysis: Analysis) -> None:
-    document = compose_report(analysis, About(title="t", study=STUDY))
+    document = compose_report(analysis, ReportContext(title="t", study=STUDY))
 
     said = words(section(document, "methods"))
     assert "The primary estimand was the difference between “steered” and “unsteered” on happiness" in said
@@ -189,7 +198,7 @@ def test_the_methods_name_the_test_the_software_and_whom_to_cite(analysis: Analy
 
 def test_the_methods_say_who_was_left_out_by_which_rule(make: Made, planned: Planned) -> None:
     ruled = replace(planned, exclusions=Exclusions(min_median_seconds=0.001))
-    document = compose_report(analyze(make(5, 4), ruled), About(title="t", study=STUDY))
+    document = compose_report(analyze(make(5, 4), ruled), ReportContext(title="t", study=STUDY))
 
     said = words(section(document, "methods"))
     assert "No rater was excluded by criteria" in said
@@ -198,7 +207,7 @@ def test_the_methods_say_who_was_left_out_by_which_rule(make: Made, planned: Pla
 
 def test_the_methods_name_no_model_where_texts_come_from_files(analysis: Analysis) -> None:
     filed = replace(STUDY, model="", sampling="2 for each prompt and arm")
-    document = compose_report(analysis, About(title="t", study=filed))
+    document = compose_report(analysis, ReportContext(title="t", study=filed))
 
     said = words(section(document, "methods"))
     assert "Texts were taken from files (2 for each prompt and arm) for" in said
@@ -216,7 +225,7 @@ def test_every_amendment_is_told_with_how_many_raters_were_planned_before_it(ana
     )
     amended = replace(STUDY, n_planned_raters=8, amendments=(more,))
 
-    document = compose_report(analysis, About(title="t", study=amended))
+    document = compose_report(analysis, ReportContext(title="t", study=amended))
 
     said = "the study was amended 1 time after publication (version 2: instructions, 2 raters more)"
     assert said in words(section(document, "checks")).lower()
@@ -228,20 +237,20 @@ def test_every_amendment_is_told_with_how_many_raters_were_planned_before_it(ana
     assert table.rows == [
         ("2", "2026-03-01 12:00 UTC", "ada", "Too few came.", "instructions, 2 raters more")
     ]
-    plain = compose_report(analysis, About(title="t", study=STUDY))
+    plain = compose_report(analysis, ReportContext(title="t", study=STUDY))
     assert "amendments" not in [each.anchor for each in plain.sections]
     assert "The planned sample size was 6 raters." in words(section(plain, "methods"))
 
 
 def test_the_methods_do_not_say_that_nobody_could_have_looked(analysis: Analysis) -> None:
-    said = words(section(compose_report(analysis, About(title="t", study=STUDY)), "methods"))
+    said = words(section(compose_report(analysis, ReportContext(title="t", study=STUDY)), "methods"))
 
     assert "Neither raters nor experimenters" not in said
     assert "Anyone with access to the sealed database could have looked up the arms" in said
 
 
 def test_what_vouches_for_a_study_can_be_verified(analysis: Analysis) -> None:
-    document = compose_report(analysis, About(title="t", study=STUDY))
+    document = compose_report(analysis, ReportContext(title="t", study=STUDY))
 
     commands = section(document, "provenance").blocks[-1]
     assert f"rater verify a_study --head {STUDY.log_head}" in commands.lines  # type: ignore[union-attr] # it ends so
@@ -251,7 +260,7 @@ def test_a_rater_left_out_as_declared_is_no_failed_check(make: Made, planned: Pl
     ruled = replace(planned, exclusions=Exclusions(min_median_seconds=5), n_raters=8)
     analysis = analyze(make(8, 6), ruled)
 
-    said = words(section(compose_report(analysis, About(title="t")), "checks"))
+    said = words(section(compose_report(analysis, ReportContext(title="t")), "checks"))
 
     known = said.split("For information:")[1].split("Passed:")[0]
     assert analysis.exclusion is not None
@@ -260,7 +269,9 @@ def test_a_rater_left_out_as_declared_is_no_failed_check(make: Made, planned: Pl
 
 
 def test_a_rehearsal_says_so_first_and_vouches_for_nothing(analysis: Analysis) -> None:
-    document = compose_report(analysis, About(title="t", label="Rehearsal", study=STUDY, is_rehearsal=True))
+    document = compose_report(
+        analysis, ReportContext(title="t", label="Rehearsal", study=STUDY, is_rehearsal=True)
+    )
 
     assert document.notice.startswith("This is a rehearsal.")
     provenance = section(document, "provenance")

@@ -11,7 +11,7 @@ import pytest
 from rater.admin.export import text_meanings
 from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
-from rater.report.context import About, TextTables
+from rater.report.context import ReportContext, TextTables
 from rater.report.document import Section, Table
 from rater.report.folder import write_report
 from rater.report.sections.inputs import Findings
@@ -41,7 +41,9 @@ def findings(
 ) -> Findings:
     planned = replace(planned, scope="raters", sesoi=None)
     written = pd.DataFrame(comments, columns=["rater", "text"])
-    return Findings(analyze(frame, planned), About(title="t"), {}, frame=frame, texts=texts, comments=written)
+    return Findings(
+        analyze(frame, planned), ReportContext(title="t"), {}, frame=frame, texts=texts, comments=written
+    )
 
 
 def tables(section: Section | None) -> list[Table]:
@@ -153,7 +155,7 @@ def test_the_folder_has_texts_and_comments_whole_and_the_page_has_them_escaped(
         folder,
         analyze(frame, plan),
         frame,
-        About(title="t"),
+        ReportContext(title="t"),
         json_about={},
         tables=TextTables(texts, comments, text_meanings()),
     )

@@ -7,7 +7,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.cache_utils import Cache
 
 from rater.steering.cache import empty_cache, gather
-from rater.steering.decoder import Step, make_step
+from rater.steering.decoder import DecodingStep, make_step
 from rater.steering.llama import LlamaStep
 
 
@@ -48,14 +48,14 @@ def prefilled(model: LlamaForCausalLM, tokens: Tensor, real: Tensor) -> Cache:
 
 
 @torch.no_grad()
-def logits_of(step: Step, cache: Cache, tokens: Tensor, real: Tensor) -> Tensor:
+def logits_of(step: DecodingStep, cache: Cache, tokens: Tensor, real: Tensor) -> Tensor:
     """The logits of the columns after the fourth, one step after the other."""
     positions = real.long().cumsum(-1) - 1
     columns = range(4, tokens.shape[1])
     return torch.stack([step(tokens[:, at], real[:, : at + 1], positions[:, at], cache) for at in columns])
 
 
-def plain_step(model: LlamaForCausalLM) -> Step:
+def plain_step(model: LlamaForCausalLM) -> DecodingStep:
     def step(tokens: Tensor, real: Tensor, positions: Tensor, cache: Cache) -> Tensor:
         given = {"attention_mask": real.long(), "position_ids": positions[:, None], "past_key_values": cache}
         logits: Tensor = model(input_ids=tokens[:, None], **given).logits[:, -1]

@@ -10,7 +10,7 @@ from hypothesis import strategies
 
 from rater.embedded_model import EMBEDDED_MODEL, embedded_model_path
 from rater.errors import ModelError
-from rater.steering.prompts import Span, give, read_tokenizer, render, set_off, token_ids
+from rater.steering.prompts import TokenSpan, give, read_tokenizer, render, set_off, token_ids
 from rater.study.arms import Prompted, Unsteered
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def test_the_embedded_tokenizer_is_read_without_torch() -> None:
 def test_a_plain_prompt_is_given_as_it_stands(tokenizer: "PreTrainedTokenizerBase") -> None:
     given = give(tokenizer, PROMPT, Unsteered(), chat=False)
 
-    assert (given.text, given.ids, given.own) == (PROMPT, (BOS, 57, 13735, 346, 975), Span(1, 4))
+    assert (given.text, given.ids, given.own) == (PROMPT, (BOS, 57, 13735, 346, 975), TokenSpan(1, 4))
 
 
 def test_a_prefix_stands_before_the_prompt(tokenizer: "PreTrainedTokenizerBase") -> None:

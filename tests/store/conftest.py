@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from rater.store.engine import writing
 from rater.store.rating.open import create_rating
 from rater.store.rating.publication import NewBooklet, NewItem, insert_study
-from rater.store.rating.schema import Base
+from rater.store.rating.schema import RatingBase
 from rater.store.rating.studies import PublishedStudy, get_study, move_study
 from rater.study.protocol import Protocol
 from rater.study.state import State
@@ -105,7 +105,7 @@ def rating(dialect: str, rating_url: str) -> Iterator[Engine]:
         with writing(engine) as session:
             # past the triggers that refuse it
             session.execute(text("SET LOCAL session_replication_role = replica"))
-            session.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)}"))
+            session.execute(text(f"TRUNCATE {', '.join(RatingBase.metadata.tables)}"))
     engine.dispose()
 
 

@@ -7,7 +7,9 @@ from rater.store.dictionary import SeenBy, meanings_of
 from rater.store.rating import schema as rating
 from rater.store.sealed import schema as sealed
 
-TABLES = [mapper.class_ for base in (rating.Base, sealed.Base) for mapper in base.registry.mappers]
+TABLES = [
+    mapper.class_ for base in (rating.RatingBase, sealed.SealedBase) for mapper in base.registry.mappers
+]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: f"{table.__module__}.{table.__name__}")
@@ -21,7 +23,7 @@ def test_every_column_has_a_description_and_a_reader(table: type[DeclarativeBase
 
 
 def test_no_column_of_the_rating_database_is_sealed() -> None:
-    tables = [mapper.class_ for mapper in rating.Base.registry.mappers]
+    tables = [mapper.class_ for mapper in rating.RatingBase.registry.mappers]
 
     assert {meaning.seen_by for table in tables for meaning in meanings_of(table).values()} == {
         "rater",

@@ -17,7 +17,7 @@ from rater.store.engine import disposing, open_engine, reading, writing
 from rater.store.rating.counts import Turned, count_visitor
 from rater.store.rating.open import create_rating, open_rating
 from rater.store.rating.raters import Arrival, claim_booklet
-from rater.store.rating.schema import Base
+from rater.store.rating.schema import RatingBase
 from rater.store.rating.sessions import find_sitting
 from rater.store.rating.steps import (
     finish_instructions,
@@ -69,7 +69,7 @@ def role(owned: tuple[str, str]) -> Iterator[Engine]:
 
 
 def test_every_table_is_decided_on() -> None:
-    assert set(GRANTS) == set(Base.metadata.tables)
+    assert set(GRANTS) == set(RatingBase.metadata.tables)
 
 
 def test_as_the_role_a_study_is_opened_rated_to_the_end_and_closed(

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from rater.store.engine import reading, writing
 from rater.store.log import GENESIS, append_event, broken_link, event_hash, read_events
-from rater.store.rating.schema import Event
+from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import PublishedStudy
 
 
@@ -17,8 +17,8 @@ def study_id(rating: Engine, publish: Callable[..., PublishedStudy], now: dateti
     """A study whose log has three rows: opened, closed, and opened again."""
     study = publish(rating, state="open")
     with writing(rating) as session:
-        append_event(session, Event, study.id, kind="closed", at=now, reason="pause")
-        append_event(session, Event, study.id, kind="open", at=now, by="Ada", text="naïve “quotes”")
+        append_event(session, EventRow, study.id, kind="closed", at=now, reason="pause")
+        append_event(session, EventRow, study.id, kind="open", at=now, by="Ada", text="naïve “quotes”")
     return study.id
 
 
@@ -29,8 +29,8 @@ def _drop_refusal(session: Session, change: str, dialect: str) -> None:
 
 def test_a_log_is_read_in_order_and_its_chain_is_valid(rating: Engine, study_id: int) -> None:
     with reading(rating) as session:
-        events = read_events(session, Event, study_id)
-        broken = broken_link(session, Event, study_id)
+        events = read_events(session, EventRow, study_id)
+        broken = broken_link(session, EventRow, study_id)
 
     assert [(event.sequence, event.kind, event.detail) for event in events] == [
         (1, "open", {}),
@@ -44,7 +44,7 @@ def test_details_are_canonical_json_and_the_new_hash_is_the_head(
     rating: Engine, study_id: int, now: datetime
 ) -> None:
     with writing(rating) as session:
-        head = append_event(session, Event, study_id, kind="look", at=now, why="naïve", by="Ada")
+        head = append_event(session, EventRow, study_id, kind="look", at=now, why="naïve", by="Ada")
 
     with reading(rating) as session:
         last = session.execute(text("SELECT detail, hash FROM event ORDER BY id DESC LIMIT 1")).one()
@@ -64,10 +64,10 @@ def test_the_time_zone_of_an_event_does_not_change_its_hash(rating: Engine, stud
     at = datetime(2026, 7, 1, 14, 0, tzinfo=timezone(timedelta(hours=2)))
 
     with writing(rating) as session:
-        append_event(session, Event, study_id, kind="closed", at=at)
+        append_event(session, EventRow, study_id, kind="closed", at=at)
 
     with reading(rating) as session:
-        assert broken_link(session, Event, study_id) is None
+        assert broken_link(session, EventRow, study_id) is None
 
 
 def test_each_study_has_its_own_chain(
@@ -76,8 +76,8 @@ def test_each_study_has_its_own_chain(
     other = publish(rating)
 
     with reading(rating) as session:
-        assert [event.sequence for event in read_events(session, Event, other.id)] == [1]
-        assert broken_link(session, Event, other.id) is None
+        assert [event.sequence for event in read_events(session, EventRow, other.id)] == [1]
+        assert broken_link(session, EventRow, other.id) is None
 
 
 @pytest.mark.parametrize("change", ["UPDATE event SET id = id + 100", "DELETE FROM event"])
@@ -113,7 +113,7 @@ def test_a_changed_row_breaks_the_chain_at_its_position(
         _drop_refusal(session, "update", dialect)
         session.execute(text(rewriting))
 
-        assert broken_link(session, Event, study_id) == 2
+        assert broken_link(session, EventRow, study_id) == 2
         session.rollback()
 
 
@@ -122,5 +122,5 @@ def test_a_missing_row_breaks_the_chain_at_its_position(rating: Engine, study_id
         _drop_refusal(session, "delete", dialect)
         session.execute(text("DELETE FROM event WHERE sequence = 1"))
 
-        assert broken_link(session, Event, study_id) == 1
+        assert broken_link(session, EventRow, study_id) == 1
         session.rollback()

@@ -19,8 +19,8 @@ from rater.store.sealed.open import create_sealed, open_sealed
 
 Which = Literal["rating", "sealed"]
 METADATA: dict[Which, MetaData] = {
-    "rating": rating_schema.Base.metadata,
-    "sealed": sealed_schema.Base.metadata,
+    "rating": rating_schema.RatingBase.metadata,
+    "sealed": sealed_schema.SealedBase.metadata,
 }
 OPEN: dict[Which, Callable[[str], Engine]] = {"rating": open_rating, "sealed": open_sealed}
 CREATE: dict[Which, Callable[[str], Engine]] = {"rating": create_rating, "sealed": create_sealed}

@@ -9,7 +9,7 @@ import pytest
 
 from rater.errors import StudyError
 from rater.study.arms import Outside
-from rater.study.external_completions import Place, read_outside
+from rater.study.external_completions import Slot, read_outside
 
 PROMPTS = ("The rain", "Two, or more")
 Write = Callable[[str, str | bytes], Outside]
@@ -30,7 +30,7 @@ def line(prompt: str, text: str, arm: str = "gpt", **more: object) -> str:
     return json.dumps({"prompt": prompt, "arm": arm, "text": text, **more}, ensure_ascii=False) + "\n"
 
 
-def read(arm: Outside, folder: Path, samples: int = 1) -> dict[Place, str]:
+def read(arm: Outside, folder: Path, samples: int = 1) -> dict[Slot, str]:
     return dict(read_outside(arm, folder, PROMPTS, samples_per_prompt=samples).texts)
 
 
@@ -40,7 +40,7 @@ def test_a_jsonl_file_gives_a_text_for_each_prompt_and_sample(write: Write, tmp_
     arm = write("texts.jsonl", "\ufeff" + "".join(lines))
 
     assert read(arm, tmp_path, samples=2) == {
-        Place(0, 0): " a0", Place(0, 1): " a1", Place(1, 0): " b0", Place(1, 1): " b1\u2028y",
+        Slot(0, 0): " a0", Slot(0, 1): " a1", Slot(1, 0): " b0", Slot(1, 1): " b1\u2028y",
     }  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def test_a_csv_file_with_samples_gives_the_same(write: Write, tmp_path: Path) ->
     )
 
     assert read(arm, tmp_path, samples=2) == {
-        Place(0, 1): ' on\r\nand "on"', Place(0, 0): " off", Place(1, 0): " ways", Place(1, 1): " days",
+        Slot(0, 1): ' on\r\nand "on"', Slot(0, 0): " off", Slot(1, 0): " ways", Slot(1, 1): " days",
     }  # fmt: skip
 
 
@@ -131,7 +131,7 @@ def test_a_file_that_is_not_there_is_named_with_the_nearest(write: Write, tmp_pa
 def test_a_prompt_that_looks_like_the_studys_is_it(write: Write, tmp_path: Path, prompt: str) -> None:
     arm = write("t.jsonl", line(prompt, " a", arm="gpt\u00a0") + B)
 
-    assert read(arm, tmp_path) == {Place(0, 0): " a", Place(1, 0): " b"}
+    assert read(arm, tmp_path) == {Slot(0, 0): " a", Slot(1, 0): " b"}
 
 
 def test_a_prompt_that_looks_like_two_of_the_study_is_refused(write: Write, tmp_path: Path) -> None:
@@ -154,4 +154,4 @@ def test_a_prompt_that_looks_like_two_of_the_study_is_refused(write: Write, tmp_
 def test_other_formats_of_tables_are_read_with_the_texts_first_blanks(
     write: Write, tmp_path: Path, name: str, content: str
 ) -> None:
-    assert read(write(name, content), tmp_path) == {Place(0, 0): " a", Place(1, 0): " b"}
+    assert read(write(name, content), tmp_path) == {Slot(0, 0): " a", Slot(1, 0): " b"}

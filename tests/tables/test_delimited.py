@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rater.errors import TableError
-from rater.tables import Dialect, Table, read_table
+from rater.tables import Dialect, SourceTable, read_table
 from rater.tables.separated_rows import QuoteError
 
 DATA = Path(__file__).parent.parent / "data" / "tables"
@@ -15,7 +15,7 @@ HEAD = "rater,prompt,arm,answer,note\n"
 ROWS = [f"r{n % 3},p{n % 4},{'ab'[n % 2]},{n % 5 + 1},ok\n" for n in range(24)]
 
 
-def read(text: str, **dialect: object) -> Table:
+def read(text: str, **dialect: object) -> SourceTable:
     return read_table(io.StringIO(text), Dialect(**dialect))  # type: ignore[arg-type] # each test's own
 
 
@@ -244,7 +244,7 @@ def test_what_csv_writes_in_any_dialect_comes_back(
         assert [list(row) for row in zip(*(table.columns[name] for name in names), strict=True)] == rest
 
 
-def read_unless_refused(text: str) -> Table | None:
+def read_unless_refused(text: str) -> SourceTable | None:
     try:
         return read_table(io.StringIO(text, newline=""), Dialect(skips_blanks=False))
     except QuoteError:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from rater.errors import TableError
-from rater.tables import Table, read_content, read_table
+from rater.tables import SourceTable, read_content, read_table
 from rater.tables.read import EncodingError
 
 ROWS = [{"rater": "r1", "prompt": "p", "answer": 3}, {"rater": "r2", "prompt": "q", "answer": 4}]
@@ -22,7 +22,7 @@ def parquet(frame: pd.DataFrame) -> bytes:
     return written.getvalue()
 
 
-def rows_of(table: Table) -> list[tuple[str, ...]]:
+def rows_of(table: SourceTable) -> list[tuple[str, ...]]:
     columns = [table.columns[name] for name in ("rater", "prompt", "answer")]
     return [tuple(map(str, row)) for row in zip(*columns, strict=True)]
 

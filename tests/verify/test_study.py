@@ -16,7 +16,7 @@ from rater.publish.publish import close_study, open_study
 from rater.store.engine import disposing, reading, writing
 from rater.store.log import append_event, read_events
 from rater.store.rating.open import open_rating
-from rater.store.rating.schema import Event
+from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import get_study
 from rater.study.study import Study
 from rater.unblind import Reason, permuted, unblind
@@ -163,7 +163,7 @@ def test_what_is_in_the_wal_of_a_database_in_use_is_verified_too(
 
 def kinds(rating_url: str, study: Study) -> list[str]:
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
-        return [event.kind for event in read_events(session, Event, get_study(session, study.name).id)]
+        return [event.kind for event in read_events(session, EventRow, get_study(session, study.name).id)]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_an_analyst_who_insists_gets_altered_answers_with_what_was_altered_in_re
 
     assert names_of_altered(seen.altered) == ("answers",)
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
-        last = read_events(session, Event, get_study(session, closed.name).id)[-1]
+        last = read_events(session, EventRow, get_study(session, closed.name).id)[-1]
     assert last.detail["altered"] == ["answers"]
 
 
@@ -217,9 +217,9 @@ def test_a_row_of_the_log_of_an_unknown_kind_is_named(
     closed: Study, rating_url: str, sealed_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch, disposing(open_rating(rating_url)) as rating:
-        patch.setattr(Event, "kinds", frozenset({"approved"}))
+        patch.setattr(EventRow, "kinds", frozenset({"approved"}))
         with writing(rating) as session:
-            append_event(session, Event, get_study(session, closed.name).id, kind="approved", at=NOW)
+            append_event(session, EventRow, get_study(session, closed.name).id, kind="approved", at=NOW)
 
     assert altered(rating_url, sealed_url, closed) == {"log's rows"}
 

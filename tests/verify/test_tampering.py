@@ -10,8 +10,8 @@ from rater.admin.amend import amend_study
 from rater.errors import StateError
 from rater.publish.publish import close_study, open_study, publish_study
 from rater.store.engine import UtcDateTime
-from rater.store.rating.schema import Base as Rating
-from rater.store.sealed.schema import Base as Sealed
+from rater.store.rating.schema import RatingBase
+from rater.store.sealed.schema import SealedBase
 from rater.study.design import Plan
 from rater.study.practice_and_checks import AttentionCheck
 from rater.study.study import Study
@@ -325,7 +325,7 @@ def another(column: "Column[object]") -> str:
 
 COLUMNS = [
     (which, table.name, column.name)
-    for which, base in (("rating", Rating), ("sealed", Sealed))
+    for which, base in (("rating", RatingBase), ("sealed", SealedBase))
     for table in base.metadata.sorted_tables
     for column in table.columns
     if table.name not in NOT_VOUCHED_FOR and f"{table.name}.{column.name}" not in NOT_VOUCHED_FOR
@@ -336,7 +336,7 @@ COLUMNS = [
 def test_every_column_that_a_result_rests_on_is_vouched_for(
     whole: Study, urls: Urls, which: str, table: str, column: str
 ) -> None:
-    base = {"rating": Rating, "sealed": Sealed}[which]
+    base = {"rating": RatingBase, "sealed": SealedBase}[which]
     value = another(base.metadata.tables[table].c[column])
     url = urls[0] if which == "rating" else urls[1]
     row = "min" if table == "event" else "max"  # a log may be cut off at its end: see UNPROVABLE

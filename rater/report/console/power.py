@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rater.analysis.sentences import counted, number, significant
-from rater.analysis.simulate import Spread
+from rater.analysis.simulate import ModelSDs
 from rater.analysis.simulated_power import Power
 from rater.sample_size import PowerPlan, Size
 
@@ -48,7 +48,7 @@ def _difference(points: float, *, is_pairwise: bool, digits: int | None = None) 
     return f"{value:g} {unit}" if digits is None else f"{number(value, 0 if is_pairwise else digits)} {unit}"
 
 
-def describe_spread(spread: Spread) -> str:
+def describe_spread(spread: ModelSDs) -> str:
     """Describe the standard deviations that a power simulation assumes."""
     return (
         "Simulation of the primary test with the study's booklets and these standard deviations in logits: "

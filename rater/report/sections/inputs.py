@@ -12,7 +12,7 @@ from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import NotEstimable, Outcome, Quantity, Result
 from rater.analysis.sentences import SCORE_LABELS, sentence
 from rater.analysis.simulated_power import PowerCurve
-from rater.report.context import About
+from rater.report.context import ReportContext
 from rater.report.document import Block, Picture, Prose, Table
 from rater.report.figures.fonts import FontPlan
 from rater.report.figures.style import Drawn
@@ -33,7 +33,7 @@ class Findings:
     """The results of an analysis with their context, figures and tables."""
 
     analysis: Analysis
-    about: About
+    about: ReportContext
     figures: Mapping[str, Drawn]
     curve: PowerCurve | None = None
     fonts: FontPlan = field(default_factory=FontPlan)

@@ -30,7 +30,7 @@ _ALPHA_REFERENCE = "Krippendorff 2004, Human Communication Research 30:411–433
 
 
 @dataclass(frozen=True)
-class Check:
+class IntegrityCheck:
     """A check and its outcome."""
 
     passed: bool | None
@@ -68,11 +68,11 @@ def checks_section(findings: Findings) -> Section:
     return Section("checks", "Checks", blocks)
 
 
-def list_checks(findings: Findings) -> list[Check]:
+def list_checks(findings: Findings) -> list[IntegrityCheck]:
     """List the checks of the key, the sample, the tests, agreement and blinding."""
     checks = [*_of_the_study(findings.about.study, findings.analysis.planned), *_of_the_tests(findings)]
     checks += [
-        Check(passed=False if note.weight == "fault" else None, message=note.message)
+        IntegrityCheck(passed=False if note.weight == "fault" else None, message=note.message)
         for note in findings.analysis.notes
         if note.weight != "method" and not (note.topic == "sample" and findings.about.study)
     ]
@@ -81,40 +81,44 @@ def list_checks(findings: Findings) -> list[Check]:
     return checks
 
 
-def _of_the_study(study: StudyFacts | None, planned: Planned) -> list[Check]:
+def _of_the_study(study: StudyFacts | None, planned: Planned) -> list[IntegrityCheck]:
     if study is None:
         return [
-            Check(
+            IntegrityCheck(
                 passed=None,
                 message="these are external ratings: no preregistration or verification by this software",
             )
         ]
     finished = study.n_finished_raters >= study.n_planned_raters
     checks = [
-        Check(passed=True, message="the key matches the commitment made at publication"),
-        Check(passed=True, message="the hash chain of the study's log is intact"),
-        Check(
+        IntegrityCheck(passed=True, message="the key matches the commitment made at publication"),
+        IntegrityCheck(passed=True, message="the hash chain of the study's log is intact"),
+        IntegrityCheck(
             passed=finished,
             message=(
                 f"{study.n_finished_raters} of {counted(study.n_planned_raters, 'planned rater')} finished"
             ),
         ),
     ]
-    checks += [Check(passed=False, message=f"verification failed: {each}") for each in study.tampered]
+    checks += [
+        IntegrityCheck(passed=False, message=f"verification failed: {each}") for each in study.tampered
+    ]
     if study.amendments:
-        checks.append(Check(passed=None, message=summarise_amendments(study)))
+        checks.append(IntegrityCheck(passed=None, message=summarise_amendments(study)))
     added = describe_added_raters(study)
     if added:
-        checks.append(Check(passed=False, message=added))
+        checks.append(IntegrityCheck(passed=False, message=added))
     if study.taken_out:
         after_look = any(each.after_look for each in study.taken_out)
-        checks.append(Check(passed=False if after_look else None, message=describe_removed_raters(study)))
+        checks.append(
+            IntegrityCheck(passed=False if after_look else None, message=describe_removed_raters(study))
+        )
     checks += _of_the_confounds(study, planned)
     checks.append(_of_the_looks(study, planned))
     return checks
 
 
-def _of_the_times(findings: Findings) -> list[Check]:
+def _of_the_times(findings: Findings) -> list[IntegrityCheck]:
     """Check the coverage of the time criterion; raters without times are a failed check."""
     exclusion = findings.analysis.exclusion
     if exclusion is None:
@@ -125,17 +129,17 @@ def _of_the_times(findings: Findings) -> list[Check]:
             f"the time criterion could not be applied to {counted(exclusion.n_untimed, 'rater')} without "
             "times"
         )
-        checks.append(Check(passed=False, message=message))
+        checks.append(IntegrityCheck(passed=False, message=message))
     if exclusion.n_server_timed:
         message = (
             f"for {counted(exclusion.n_server_timed, 'rater')}, whose browsers sent no times, the time "
             "criterion uses the times at which the server received the answers"
         )
-        checks.append(Check(passed=None, message=message))
+        checks.append(IntegrityCheck(passed=None, message=message))
     return checks
 
 
-def _of_the_confounds(study: StudyFacts, planned: Planned) -> list[Check]:
+def _of_the_confounds(study: StudyFacts, planned: Planned) -> list[IntegrityCheck]:
     """List the confounds found by the audit, and declared ones that it did not find."""
     if study.confounds is None:
         return []
@@ -143,78 +147,81 @@ def _of_the_confounds(study: StudyFacts, planned: Planned) -> list[Check]:
         message = (
             "the audit at publication found no property of the texts other than meaning that tells arms apart"
         )
-        checks = [Check(passed=True, message=message)]
+        checks = [IntegrityCheck(passed=True, message=message)]
     else:
         checks = [_of_a_confound(confound, planned) for confound in study.confounds]
     cues = {confound.cue for confound in study.confounds}
     unfound = [cue for cue in study.declared_confounds if cue not in cues]
     if unfound:
         message = f"declared as confounds but not found by the audit: {', '.join(unfound)}"
-        checks.append(Check(passed=None, message=message))
+        checks.append(IntegrityCheck(passed=None, message=message))
     return checks
 
 
-def _of_a_confound(confound: Confound, planned: Planned) -> Check:
+def _of_a_confound(confound: Confound, planned: Planned) -> IntegrityCheck:
     """Check a confound; an undeclared one between the arms of the primary contrast is a failed check."""
     is_primary = {confound.first, confound.second} == set(planned.contrast)
     description = f"confound: {describe_confound(confound)}"
     if confound.is_declared:
-        return Check(passed=None, message=f"{description}; declared in the study file")
+        return IntegrityCheck(passed=None, message=f"{description}; declared in the study file")
     if not confound.is_of_texts:
-        return Check(passed=None, message=f"{description}; by chance in the randomisation")
+        return IntegrityCheck(passed=None, message=f"{description}; by chance in the randomisation")
     message = f"{description}; not declared in the study file, acknowledged at publication"
-    return Check(passed=False if is_primary else None, message=message)
+    return IntegrityCheck(passed=False if is_primary else None, message=message)
 
 
-def _of_the_looks(study: StudyFacts, planned: Planned) -> Check:
+def _of_the_looks(study: StudyFacts, planned: Planned) -> IntegrityCheck:
     n_early = sum(look.is_interim for look in study.looks)
     if not n_early:
-        return Check(passed=True, message="no analysis by arm before data collection closed")
+        return IntegrityCheck(passed=True, message="no analysis by arm before data collection closed")
     n_planned = len(planned.looks.at) - 1 if planned.looks else 0
     message = f"{counted(n_early, 'interim analysis', 'interim analyses')} by arm, {n_planned} planned"
     if planned.spent is not None:
-        return Check(passed=True, message=f"{message}, with alpha spending over all of them")
-    return Check(passed=n_early <= n_planned, message=message)
+        return IntegrityCheck(passed=True, message=f"{message}, with alpha spending over all of them")
+    return IntegrityCheck(passed=n_early <= n_planned, message=message)
 
 
-def _of_the_tests(findings: Findings) -> list[Check]:
+def _of_the_tests(findings: Findings) -> list[IntegrityCheck]:
     found = findings.primary
     checks = []
     if isinstance(found.primary, NotEstimable):
         checks.append(
-            Check(passed=False, message=f"the primary test is not available: {found.primary.sentence}")
+            IntegrityCheck(
+                passed=False, message=f"the primary test is not available: {found.primary.sentence}"
+            )
         )
     elif not found.primary.warnings:
-        checks.append(Check(passed=True, message="the primary test has no warnings"))
+        checks.append(IntegrityCheck(passed=True, message="the primary test has no warnings"))
     checks += [_of_a_warning(warning) for warning in found.primary.warnings]
     ordinal = found.details.ordinal
     if isinstance(ordinal, Result):
         if ordinal.warnings:
             checks += [
-                Check(passed=None, message=f"ordinal model: {warning}") for warning in ordinal.warnings
+                IntegrityCheck(passed=None, message=f"ordinal model: {warning}")
+                for warning in ordinal.warnings
             ]
         else:
-            checks.append(Check(passed=True, message="the ordinal model's fit has no warnings"))
+            checks.append(IntegrityCheck(passed=True, message="the ordinal model's fit has no warnings"))
     if found.details.spread is not None and found.details.spread.reading:
-        checks.append(Check(passed=None, message=found.details.spread.reading))
+        checks.append(IntegrityCheck(passed=None, message=found.details.spread.reading))
     if isinstance(found.details.agreement, Agreement):
         checks += _of_the_agreement(found.details.agreement.krippendorff_ordinal)
     return checks
 
 
-def _of_a_warning(warning: str) -> Check:
+def _of_a_warning(warning: str) -> IntegrityCheck:
     """Report a warning of the primary test as a failed check, or as information if it is routine."""
-    return Check(passed=None if is_routine(warning) else False, message=f"primary test: {warning}")
+    return IntegrityCheck(passed=None if is_routine(warning) else False, message=f"primary test: {warning}")
 
 
-def _of_the_agreement(alpha: Quantity) -> list[Check]:
+def _of_the_agreement(alpha: Quantity) -> list[IntegrityCheck]:
     """Report the agreement; low agreement reduces power but does not invalidate the tests."""
     if isinstance(alpha, NotEstimable):
         return []
     coefficient = f"Krippendorff's alpha is {with_interval(alpha)}"
     if alpha.estimate >= _TENTATIVE_ALPHA:
         message = f"raters agree on single texts: {coefficient}, at least {_TENTATIVE_ALPHA:g}"
-        return [Check(passed=True, message=f"{message} ({_ALPHA_REFERENCE})")]
+        return [IntegrityCheck(passed=True, message=f"{message} ({_ALPHA_REFERENCE})")]
     if alpha.interval is None:
         conclusion = "agreement on single texts has no confidence interval"
     elif alpha.interval.low > 0:
@@ -225,10 +232,10 @@ def _of_the_agreement(alpha: Quantity) -> list[Check]:
         f"{conclusion}: {coefficient}, below {_TENTATIVE_ALPHA:g} ({_ALPHA_REFERENCE}). Raters are a random "
         "factor of the primary test: low agreement reduces power but does not invalidate the test"
     )
-    return [Check(passed=None, message=message)]
+    return [IntegrityCheck(passed=None, message=message)]
 
 
-def _of_the_blinding(findings: Findings) -> list[Check]:
+def _of_the_blinding(findings: Findings) -> list[IntegrityCheck]:
     """Compare right and wrong guesses of the arm by the confidence interval of Bang's index."""
     blinding = findings.analysis.blinding
     if not isinstance(blinding, Blinding) or blinding.together.estimate is None:
@@ -238,17 +245,25 @@ def _of_the_blinding(findings: Findings) -> list[Check]:
     guesses = f"{sum(rights)} right, {sum(wrongs)} wrong, {sum(unknowns)} don't know"
     evidence = f"({guesses}); Bang's index is {with_interval(index)}"
     if interval is None:
-        return [Check(passed=None, message=f"guesses of the arm {evidence}, without a confidence interval")]
+        return [
+            IntegrityCheck(
+                passed=None, message=f"guesses of the arm {evidence}, without a confidence interval"
+            )
+        ]
     if interval.low > 0:
         message = (
             f"guesses of the arm were more often right than wrong {evidence}. An effective intervention is "
             "noticeable, so this alone is not a flaw; see the difference among trials not guessed right"
         )
-        return [Check(passed=None, message=message)]
+        return [IntegrityCheck(passed=None, message=message)]
     if interval.high < 0:
-        return [Check(passed=None, message=f"guesses of the arm were more often wrong than right {evidence}")]
+        return [
+            IntegrityCheck(
+                passed=None, message=f"guesses of the arm were more often wrong than right {evidence}"
+            )
+        ]
     return [
-        Check(
+        IntegrityCheck(
             passed=None,
             message=f"guesses of the arm were not significantly more often right than wrong {evidence}",
         )

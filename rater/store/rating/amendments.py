@@ -80,7 +80,7 @@ def read_logged_amendments(session: Session, study_id: int) -> list[Amended]:
             booklets=str(event.detail["booklets"]),
             at=event.at,
         )
-        for event in read_events(session, schema.Event, study_id)
+        for event in read_events(session, schema.EventRow, study_id)
         if event.kind == "amended"
     ]
 
@@ -96,7 +96,9 @@ def require_amendable(session: Session, study_id: int) -> None:
     Raises:
         StateError: the study is closed.
     """
-    row = session.get_one(schema.Study, study_id, with_for_update={"key_share": True}, populate_existing=True)
+    row = session.get_one(
+        schema.StudyRow, study_id, with_for_update={"key_share": True}, populate_existing=True
+    )
     if not row.state.takes_raters:
         msg = f"Study {row.name!r} is {row.state}; only one that is published, open or paused can be amended."
         raise StateError(msg)
@@ -119,7 +121,7 @@ def insert_amendment(session: Session, study_id: int, new: NewAmendment, *, now:
     session.flush()
     head = append_event(
         session,
-        schema.Event,
+        schema.EventRow,
         study_id,
         kind="amended",
         at=now,

@@ -11,7 +11,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from rater.store.rating.schema import Answer, Booklet, Comment, Guess, Item, Rater, Tally, Trial
+from rater.store.rating.schema import Answer, Booklet, Comment, Guess, Item, Rater, Tally, TrialRow
 from rater.study.trial_times import Pace, TrialTime, pace_of
 
 
@@ -196,8 +196,8 @@ def read_paces(session: Session, study_id: int) -> dict[str, Pace]:
             func.min(Answer.answered_at),
         )
         .join(Rater, Rater.id == Answer.rater_id)
-        .join(Trial, (Trial.booklet_id == Answer.booklet_id) & (Trial.position == Answer.position))
-        .join(Item, Item.id == Trial.item_id)
+        .join(TrialRow, (TrialRow.booklet_id == Answer.booklet_id) & (TrialRow.position == Answer.position))
+        .join(Item, Item.id == TrialRow.item_id)
         .where(Rater.study_id == study_id, Answer.revision == 1, ~Item.is_check)
         .group_by(Answer.rater_id, Answer.position)
         .order_by(Answer.rater_id, Answer.position)
@@ -236,10 +236,10 @@ def count_ratings_per_item(session: Session, study_id: int) -> dict[int, int]:
     A text of a pair is rated with the other one; an attention check is no text that is rated.
     """
     shown = (
-        select(Trial.booklet_id, Trial.position, Trial.item_id)
+        select(TrialRow.booklet_id, TrialRow.position, TrialRow.item_id)
         .union_all(
-            select(Trial.booklet_id, Trial.position, Trial.other_item_id).where(
-                Trial.other_item_id.is_not(None)
+            select(TrialRow.booklet_id, TrialRow.position, TrialRow.other_item_id).where(
+                TrialRow.other_item_id.is_not(None)
             )
         )
         .subquery()

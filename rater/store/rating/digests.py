@@ -26,7 +26,7 @@ be deleted alone.
 
 **Every closing can be recomputed later**, also after the study was opened again. Answers have numbers that
 only grow, and the log has the last one of each closing. A step of a visit is noted once and never changed,
-and the log has which steps each rater had taken (`Collected.visits`), so that the row as it was at the
+and the log has which steps each rater had taken (`CollectedDigests.visits`), so that the row as it was at the
 closing can be made from the row of today: what was added later is left out. Guesses are all stored in one
 step.
 """
@@ -43,7 +43,17 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from rater.store.log import Event
-from rater.store.rating.schema import Answer, AttentionCheck, Base, Booklet, Guess, Item, Rater, Study, Trial
+from rater.store.rating.schema import (
+    Answer,
+    AttentionCheckRow,
+    Booklet,
+    Guess,
+    Item,
+    Rater,
+    RatingBase,
+    StudyRow,
+    TrialRow,
+)
 from rater.study.state import State
 
 
@@ -62,13 +72,18 @@ def digest_published(session: Session, study_id: int) -> Published:
     """Digest a study's row, protocol, items, booklets and checks. Costs five queries."""
     name, slug, protocol, study_hash, commitment, at = session.execute(
         select(
-            Study.name, Study.slug, Study.protocol, Study.study_hash, Study.commitment, Study.published_at
-        ).where(Study.id == study_id)
+            StudyRow.name,
+            StudyRow.slug,
+            StudyRow.protocol,
+            StudyRow.study_hash,
+            StudyRow.commitment,
+            StudyRow.published_at,
+        ).where(StudyRow.id == study_id)
     ).one()
     items = session.execute(select(*columns_of(Item, but={"study_id"})).where(Item.study_id == study_id))
     checks = session.execute(
-        select(*columns_of(AttentionCheck))
-        .join(Item, Item.id == AttentionCheck.item_id)
+        select(*columns_of(AttentionCheckRow))
+        .join(Item, Item.id == AttentionCheckRow.item_id)
         .where(Item.study_id == study_id)
     )
     return Published(
@@ -85,10 +100,10 @@ def _digest_booklets(session: Session, study_id: int) -> str:
         select(*columns_of(Booklet, but={"study_id"})).where(Booklet.study_id == study_id)
     ).all()
     trials = session.execute(
-        select(Trial.booklet_id, *columns_of(Trial, but={"booklet_id"}))
-        .join(Booklet, Booklet.id == Trial.booklet_id)
+        select(TrialRow.booklet_id, *columns_of(TrialRow, but={"booklet_id"}))
+        .join(Booklet, Booklet.id == TrialRow.booklet_id)
         .where(Booklet.study_id == study_id)
-        .order_by(Trial.booklet_id, Trial.position)
+        .order_by(TrialRow.booklet_id, TrialRow.position)
     )
     shown: defaultdict[str, list[list[object]]] = defaultdict(list)
     for booklet_id, *trial in trials:
@@ -97,7 +112,7 @@ def _digest_booklets(session: Session, study_id: int) -> str:
     return digest_rows([*booklet, *shown[booklet.id]] for booklet in in_order)
 
 
-def columns_of(table: type[Base], *, but: Iterable[str] = ()) -> list[ColumnElement[object]]:
+def columns_of(table: type[RatingBase], *, but: Iterable[str] = ()) -> list[ColumnElement[object]]:
     """List a table's columns in their order, so that a digest leaves out only what it names."""
     left_out = set(but)
     return [column for column in table.__table__.columns if column.name not in left_out]
@@ -129,7 +144,7 @@ def line_of(row: Sequence[object]) -> bytes:
 _BATCH = 10_000
 _ROW = [column.name for column in columns_of(Rater, but={"study_id"})]
 _STEPS = [column.name for column in columns_of(Rater) if column.nullable and column.name != "left_why"]
-"""The steps of a visit, each noted once: a bit each in `Collected.visits`, the first one lowest."""
+"""The steps of a visit, each noted once: a bit each in `CollectedDigests.visits`, the first one lowest."""
 
 _AFTER_PRACTICE = ("practised_at", "finished_at", "left_at")
 
@@ -156,7 +171,7 @@ class Closing:
 
 
 @dataclass(frozen=True)
-class Collected:
+class CollectedDigests:
     """Digests of all that raters have given."""
 
     n_answers: int
@@ -190,7 +205,7 @@ def read_closings(events: Sequence[Event]) -> list[Closing]:
 
 def digest_collected(
     session: Session, study_id: int, *, redacted: Mapping[str, RaterDigests] | None = None
-) -> Collected:
+) -> CollectedDigests:
     """Digest all that a study's raters have given. Costs three queries.
 
     Memory grows with the number of raters, not of answers.
@@ -218,7 +233,7 @@ def digest_closings(
     closings: Sequence[Closing],
     *,
     redacted: Mapping[int, Mapping[str, RaterDigests]],
-) -> list[Collected]:
+) -> list[CollectedDigests]:
     """Digest what raters had given at each closing. Costs three queries, however many there are.
 
     Args:
@@ -277,9 +292,9 @@ def _digests_at(
     ]
 
 
-def _together(found: Mapping[str, RaterDigests], last: int, visits: Mapping[str, str]) -> Collected:
+def _together(found: Mapping[str, RaterDigests], last: int, visits: Mapping[str, str]) -> CollectedDigests:
     in_order = sorted(found.items())
-    return Collected(
+    return CollectedDigests(
         n_answers=sum(each.n_answers for each in found.values()),
         last_answer_id=last,
         answers=digest_rows((rater, each.answers) for rater, each in in_order if each.answers is not None),

@@ -18,7 +18,7 @@ from rater.store.dictionary import Meaning, meanings_of
 from rater.store.log import append_event
 from rater.store.rating.frame import AnswerRow, GuessRow, read_comments, read_guesses
 from rater.store.rating.monitoring import watch_raters
-from rater.store.rating.schema import Comment, Event, Guess, Identifier, Item, Rater
+from rater.store.rating.schema import Comment, EventRow, Guess, Identifier, Item, Rater
 from rater.store.rating.studies import PublishedStudy
 
 _ATTRIBUTES = {
@@ -103,15 +103,15 @@ def log_masked_export(
         n_answers: How many answers it has.
         now: When.
     """
-    return append_event(session, Event, study_id, kind=KIND, at=now, who=who, by=by, n_answers=n_answers)
+    return append_event(session, EventRow, study_id, kind=KIND, at=now, who=who, by=by, n_answers=n_answers)
 
 
-Columns: TypeAlias = dict[str, tuple[type, str]]
+ColumnSources: TypeAlias = dict[str, tuple[type, str]]
 
 NAMES = ("raters", "guesses", "comments", "identifiers")
 PERSONAL = "identifiers"
 
-_RATER_COLUMNS: Columns = {
+_RATER_COLUMNS: ColumnSources = {
     name: (Rater, attribute)
     for name, attribute in {
         "rater": "id",
@@ -137,9 +137,13 @@ _COUNTED = {
         "flags": "What is odd in how they answer: very fast, or always the same. Excludes nobody.",
     }.items()
 }
-_GUESS_COLUMNS: Columns = {"rater": (Guess, "rater_id"), "item": (Item, "id"), "choice": (Guess, "choice")}
-_COMMENT_COLUMNS: Columns = {"rater": (Comment, "rater_id"), "text": (Comment, "text")}
-_IDENTIFIER_COLUMNS: Columns = {
+_GUESS_COLUMNS: ColumnSources = {
+    "rater": (Guess, "rater_id"),
+    "item": (Item, "id"),
+    "choice": (Guess, "choice"),
+}
+_COMMENT_COLUMNS: ColumnSources = {"rater": (Comment, "rater_id"), "text": (Comment, "text")}
+_IDENTIFIER_COLUMNS: ColumnSources = {
     "rater": (Identifier, "rater_id"),
     "name": (Identifier, "name"),
     "value": (Identifier, "value"),
@@ -148,7 +152,7 @@ _DECIMALS = 3
 
 
 @dataclass(frozen=True)
-class Table:
+class ExportTable:
     """Rows of plain values under their columns' names."""
 
     columns: tuple[str, ...]
@@ -165,19 +169,19 @@ class Options(NamedTuple):
 
 def read_export_tables(
     session: Session, study: PublishedStudy, options: Options, *, now: datetime
-) -> dict[str, Table]:
+) -> dict[str, ExportTable]:
     """Read the tables that go with the ratings, by name. Costs up to nine queries."""
     tables = {
         "raters": read_rater_table(session, study, now=now),
         "guesses": _read_guesses(session, study.id, masked=options.masked),
-        "comments": Table(tuple(_COMMENT_COLUMNS), [*read_comments(session, study.id)]),
+        "comments": ExportTable(tuple(_COMMENT_COLUMNS), [*read_comments(session, study.id)]),
     }
     if options.with_identifiers:
         tables[PERSONAL] = _read_identifiers(session, study.id)
     return tables
 
 
-def read_rater_table(session: Session, study: PublishedStudy, *, now: datetime) -> Table:
+def read_rater_table(session: Session, study: PublishedStudy, *, now: datetime) -> ExportTable:
     """Read how each rater's visit went, one row each, by rater. Costs five queries."""
     watched = {rater.id: rater for rater in watch_raters(session, study, now=now)}
     raters = session.scalars(select(Rater).where(Rater.study_id == study.id).order_by(Rater.id))
@@ -196,27 +200,27 @@ def read_rater_table(session: Session, study: PublishedStudy, *, now: datetime) 
             "; ".join(own.flags),
         )
         rows.append((*(getattr(rater, attribute) for _, attribute in _RATER_COLUMNS.values()), *counted))
-    return Table((*_RATER_COLUMNS, *_COUNTED), rows)
+    return ExportTable((*_RATER_COLUMNS, *_COUNTED), rows)
 
 
-def _read_guesses(session: Session, study_id: int, *, masked: bool) -> Table:
+def _read_guesses(session: Session, study_id: int, *, masked: bool) -> ExportTable:
     """Read what raters believe of their texts (no item: of all), one row each. Costs one query.
 
     What the two labels mean is sealed until unblinding.
     """
     guesses = read_guesses(session, study_id)
     rows = mask_guesses(guesses) if masked else guesses
-    return Table(tuple(_GUESS_COLUMNS), [(row.rater_id, row.item_id, row.choice) for row in rows])
+    return ExportTable(tuple(_GUESS_COLUMNS), [(row.rater_id, row.item_id, row.choice) for row in rows])
 
 
-def _read_identifiers(session: Session, study_id: int) -> Table:
+def _read_identifiers(session: Session, study_id: int) -> ExportTable:
     """Read what recruitment sites say of who raters are, one row each; personal data. Costs one query."""
     query = (
         select(Identifier.rater_id, Identifier.name, Identifier.value)
         .where(Identifier.study_id == study_id)
         .order_by(Identifier.rater_id, Identifier.name)
     )
-    return Table(tuple(_IDENTIFIER_COLUMNS), _rows(session.execute(query).all()))
+    return ExportTable(tuple(_IDENTIFIER_COLUMNS), _rows(session.execute(query).all()))
 
 
 def _rows(found: Sequence[Sequence[object]]) -> list[tuple[object, ...]]:

@@ -16,18 +16,17 @@ from sqlalchemy.orm import Session
 from rater.errors import StateError
 from rater.names import normalise_name
 from rater.store.engine import overwrite_deleted
-from rater.store.log import Event as LoggedEvent
-from rater.store.log import append_event, read_events
+from rater.store.log import Event, append_event, read_events
 from rater.store.rating.digests import RaterDigests, digest_rater, read_closings, read_digests
 from rater.store.rating.schema import (
     Answer,
     Comment,
-    Event,
+    EventRow,
     Guess,
     Identifier,
     Invitation,
     Rater,
-    Study,
+    StudyRow,
     Token,
 )
 
@@ -92,7 +91,7 @@ def forget_identifiers(session: Session, study_id: int, known: Known, *, by: str
     session.execute(delete(Identifier).where(Identifier.rater_id == known.id))
     session.execute(update(Invitation).where(Invitation.rater_id == known.id).values(label=""))
     return append_event(
-        session, Event, study_id, kind="forgotten", at=now, by=by, rater=known.id, n=known.n_identifiers
+        session, EventRow, study_id, kind="forgotten", at=now, by=by, rater=known.id, n=known.n_identifiers
     )
 
 
@@ -103,11 +102,11 @@ def redact(session: Session, study_id: int, known: Known, *, by: str, now: datet
     """
     _lock(session, study_id)
     overwrite_deleted(session)
-    closings = read_closings(read_events(session, Event, study_id))
+    closings = read_closings(read_events(session, EventRow, study_id))
     digests = digest_rater(session, study_id, known.id, closings=closings)
     head = append_event(
         session,
-        Event,
+        EventRow,
         study_id,
         kind="redacted",
         at=now,
@@ -123,7 +122,7 @@ def redact(session: Session, study_id: int, known: Known, *, by: str, now: datet
     return head
 
 
-def read_redacted(events: Iterable[LoggedEvent]) -> dict[str, dict[int, RaterDigests]]:
+def read_redacted(events: Iterable[Event]) -> dict[str, dict[int, RaterDigests]]:
     """Read what a study's log has of raters who were redacted: by rater and closing."""
     found = {}
     for event in events:
@@ -145,4 +144,4 @@ def find_returned(session: Session, study_id: int, gone: Iterable[str]) -> list[
 
 def _lock(session: Session, study_id: int) -> None:
     """Let nobody else append to the study's log, or close it, until the commit."""
-    session.get_one(Study, study_id, with_for_update={"key_share": True}, populate_existing=True)
+    session.get_one(StudyRow, study_id, with_for_update={"key_share": True}, populate_existing=True)

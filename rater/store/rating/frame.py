@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session, aliased
 
-from rater.store.rating.schema import Answer, AttentionCheck, Comment, Guess, Item, Rater, Trial
+from rater.store.rating.schema import Answer, AttentionCheckRow, Comment, Guess, Item, Rater, TrialRow
 
 ABOUT_ALL = 0
 """The position under which a guess about all texts together is kept."""
@@ -27,10 +27,10 @@ def read_asked(session: Session, booklet_id: str, n_texts: int) -> list[AskedTex
     No attention check and no repeat is among them. Costs one query.
     """
     rows = session.execute(
-        select(Trial.position, Item.prompt, Item.text)
-        .join(Item, Item.id == Trial.item_id)
-        .where(Trial.booklet_id == booklet_id, ~Item.is_check, ~Trial.is_repeat)
-        .order_by(Trial.position)
+        select(TrialRow.position, Item.prompt, Item.text)
+        .join(Item, Item.id == TrialRow.item_id)
+        .where(TrialRow.booklet_id == booklet_id, ~Item.is_check, ~TrialRow.is_repeat)
+        .order_by(TrialRow.position)
     ).all()
     n = min(n_texts, len(rows))
     return [AskedText(*rows[(2 * place + 1) * len(rows) // (2 * n)]) for place in range(n)]
@@ -42,7 +42,7 @@ def read_only_dimension(session: Session, booklet_id: str) -> str | None:
     Costs one query.
     """
     dimensions = session.scalars(
-        select(Trial.dimension).where(Trial.booklet_id == booklet_id).distinct()
+        select(TrialRow.dimension).where(TrialRow.booklet_id == booklet_id).distinct()
     ).all()
     return dimensions[0] if len(dimensions) == 1 else None
 
@@ -114,10 +114,10 @@ def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
     """
     first = aliased(Answer)
     rows = session.execute(
-        select(Answer, first, Trial.item_id, Trial.other_item_id, Trial.is_repeat, Item.prompt)
+        select(Answer, first, TrialRow.item_id, TrialRow.other_item_id, TrialRow.is_repeat, Item.prompt)
         .join(Rater, Rater.id == Answer.rater_id)
-        .join(Trial, and_(Trial.booklet_id == Answer.booklet_id, Trial.position == Answer.position))
-        .join(Item, Item.id == Trial.item_id)
+        .join(TrialRow, and_(TrialRow.booklet_id == Answer.booklet_id, TrialRow.position == Answer.position))
+        .join(Item, Item.id == TrialRow.item_id)
         .join(
             first,
             and_(
@@ -158,11 +158,11 @@ def read_assigned(session: Session, study_id: int) -> list[AssignedRow]:
     Repeated trials and attention checks are left out.
     """
     rows = session.execute(
-        select(Rater.id, Trial.item_id, Trial.other_item_id, Item.prompt, Trial.dimension)
-        .join(Trial, Trial.booklet_id == Rater.booklet_id)
-        .join(Item, Item.id == Trial.item_id)
-        .where(Rater.study_id == study_id, ~Item.is_check, ~Trial.is_repeat)
-        .order_by(Rater.id, Trial.position)
+        select(Rater.id, TrialRow.item_id, TrialRow.other_item_id, Item.prompt, TrialRow.dimension)
+        .join(TrialRow, TrialRow.booklet_id == Rater.booklet_id)
+        .join(Item, Item.id == TrialRow.item_id)
+        .where(Rater.study_id == study_id, ~Item.is_check, ~TrialRow.is_repeat)
+        .order_by(Rater.id, TrialRow.position)
     )
     return [AssignedRow(*row) for row in rows]
 
@@ -170,9 +170,11 @@ def read_assigned(session: Session, study_id: int) -> list[AssignedRow]:
 def read_guesses(session: Session, study_id: int) -> list[GuessRow]:
     """Read what raters believe of which of their texts, by rater and position. Costs one query."""
     rows = session.execute(
-        select(Guess.rater_id, Trial.item_id, Guess.choice)
+        select(Guess.rater_id, TrialRow.item_id, Guess.choice)
         .join(Rater, Rater.id == Guess.rater_id)
-        .outerjoin(Trial, and_(Trial.booklet_id == Rater.booklet_id, Trial.position == Guess.position))
+        .outerjoin(
+            TrialRow, and_(TrialRow.booklet_id == Rater.booklet_id, TrialRow.position == Guess.position)
+        )
         .where(Rater.study_id == study_id)
         .order_by(Guess.rater_id, Guess.position)
     )
@@ -219,14 +221,18 @@ def read_holders(session: Session, study_id: int) -> dict[str, str]:
 
 def _count_checks(session: Session, study_id: int) -> dict[str, dict[int, bool]]:
     """Say of each rater's attention checks, by position, whether they passed it."""
-    passes = Answer.value.is_not(None) & Answer.value.between(AttentionCheck.lowest, AttentionCheck.highest)
+    passes = Answer.value.is_not(None) & Answer.value.between(
+        AttentionCheckRow.lowest, AttentionCheckRow.highest
+    )
     rows = session.execute(
         select(Answer.rater_id, Answer.position, passes)
         .join(Rater, Rater.id == Answer.rater_id)
-        .join(Trial, and_(Trial.booklet_id == Answer.booklet_id, Trial.position == Answer.position))
+        .join(TrialRow, and_(TrialRow.booklet_id == Answer.booklet_id, TrialRow.position == Answer.position))
         .join(
-            AttentionCheck,
-            and_(AttentionCheck.item_id == Trial.item_id, AttentionCheck.dimension == Answer.dimension),
+            AttentionCheckRow,
+            and_(
+                AttentionCheckRow.item_id == TrialRow.item_id, AttentionCheckRow.dimension == Answer.dimension
+            ),
         )
         .where(Rater.study_id == study_id, ~_newer())
     )

@@ -21,7 +21,7 @@ from rater.store.rating.counts import (
 )
 from rater.store.rating.frame import read_visits
 from rater.store.rating.raters import read_usual_offer
-from rater.store.rating.schema import Answer, Event
+from rater.store.rating.schema import Answer, EventRow
 from rater.store.rating.studies import PublishedStudy
 from rater.study.protocol import stated_minutes
 from rater.study.state import State
@@ -170,9 +170,9 @@ def _stated_minutes(session: Session, study: PublishedStudy) -> int | None:
 
 def _first_opened_at(session: Session, study: PublishedStudy) -> datetime | None:
     return session.scalar(
-        select(Event.at)
-        .where(Event.study_id == study.id, Event.kind == State.OPEN.value)
-        .order_by(Event.sequence)
+        select(EventRow.at)
+        .where(EventRow.study_id == study.id, EventRow.kind == State.OPEN.value)
+        .order_by(EventRow.sequence)
         .limit(1)
     )
 

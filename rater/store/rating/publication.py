@@ -11,7 +11,7 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError, nearest
-from rater.store.rating.schema import AttentionCheck, Booklet, Item, Study, Trial
+from rater.store.rating.schema import AttentionCheckRow, Booklet, Item, StudyRow, TrialRow
 from rater.store.rating.studies import PublishedStudy
 from rater.study.state import State
 
@@ -97,7 +97,7 @@ def insert_study(
         checks: The answers that pass, for items that are checks.
     """
     session.add(
-        Study(
+        StudyRow(
             id=study.id or None,
             name=study.name,
             slug=study.slug,
@@ -109,12 +109,12 @@ def insert_study(
         )
     )
     session.flush()
-    study_id = session.scalars(select(Study.id).where(Study.name == study.name)).one()
+    study_id = session.scalars(select(StudyRow.id).where(StudyRow.name == study.name)).one()
     _insert(session, Item, [_item_row(item, study_id) for item in items])
     texts = {item.id: item.prompt + item.text for item in items}
     _insert(session, Booklet, [_booklet_row(booklet, study_id, texts) for booklet in booklets])
-    _insert(session, Trial, [row for booklet in booklets for row in _trial_rows(booklet)])
-    _insert(session, AttentionCheck, [row for check in checks for row in _check_rows(check)])
+    _insert(session, TrialRow, [row for booklet in booklets for row in _trial_rows(booklet)])
+    _insert(session, AttentionCheckRow, [row for check in checks for row in _check_rows(check)])
 
 
 def add_booklets(session: Session, study_id: int, booklets: Sequence[NewBooklet]) -> None:
@@ -122,7 +122,7 @@ def add_booklets(session: Session, study_id: int, booklets: Sequence[NewBooklet]
     rows = session.execute(select(Item.id, Item.prompt, Item.text).where(Item.study_id == study_id))
     texts = {row.id: row.prompt + row.text for row in rows}
     _insert(session, Booklet, [_booklet_row(booklet, study_id, texts) for booklet in booklets])
-    _insert(session, Trial, [row for booklet in booklets for row in _trial_rows(booklet)])
+    _insert(session, TrialRow, [row for booklet in booklets for row in _trial_rows(booklet)])
 
 
 def _insert(session: Session, table: type, rows: Sequence[dict[str, object]]) -> None:
@@ -197,7 +197,7 @@ def _check_rows(check: NewCheck) -> list[dict[str, object]]:
 
 
 @dataclass(frozen=True)
-class StudyRow:
+class UnparsedStudy:
     """A study's row, its protocol not parsed: it may have been altered to something that is none."""
 
     id: int
@@ -210,29 +210,29 @@ class StudyRow:
     published_at: datetime
 
 
-def get_study_row(session: Session, name: str) -> StudyRow:
+def get_unparsed_study(session: Session, name: str) -> UnparsedStudy:
     """Read a study's row. Costs one query.
 
     Raises:
         StateError: no study of that name is published; the nearest that are get named.
     """
     columns = (
-        Study.id,
-        Study.name,
-        Study.slug,
-        Study.state,
-        Study.protocol,
-        Study.study_hash,
-        Study.commitment,
-        Study.published_at,
+        StudyRow.id,
+        StudyRow.name,
+        StudyRow.slug,
+        StudyRow.state,
+        StudyRow.protocol,
+        StudyRow.study_hash,
+        StudyRow.commitment,
+        StudyRow.published_at,
     )
-    row = session.execute(select(*columns).where(Study.name == name)).first()
+    row = session.execute(select(*columns).where(StudyRow.name == name)).first()
     if row is None:
-        names = session.scalars(select(Study.name)).all()
+        names = session.scalars(select(StudyRow.name)).all()
         hint = nearest(name, names) if names else f" Run: rater publish {name}"
         msg = f"Study {name!r} is not published yet.{hint}"
         raise StateError(msg)
-    return StudyRow(*row)
+    return UnparsedStudy(*row)
 
 
 def read_items(session: Session, study_id: int) -> tuple[NewItem, ...]:
@@ -249,10 +249,16 @@ def read_items(session: Session, study_id: int) -> tuple[NewItem, ...]:
 def read_booklets(session: Session, study_id: int) -> tuple[NewBooklet, ...]:
     """Read a study's booklets by id. Costs one query."""
     trials = session.execute(
-        select(Trial.booklet_id, Trial.item_id, Trial.other_item_id, Trial.dimension, Trial.is_repeat)
-        .join(Booklet, Booklet.id == Trial.booklet_id)
+        select(
+            TrialRow.booklet_id,
+            TrialRow.item_id,
+            TrialRow.other_item_id,
+            TrialRow.dimension,
+            TrialRow.is_repeat,
+        )
+        .join(Booklet, Booklet.id == TrialRow.booklet_id)
         .where(Booklet.study_id == study_id)
-        .order_by(Trial.booklet_id, Trial.position)
+        .order_by(TrialRow.booklet_id, TrialRow.position)
     )
     return tuple(
         NewBooklet(booklet_id, tuple(NewTrial(*trial[1:]) for trial in own))
@@ -262,7 +268,9 @@ def read_booklets(session: Session, study_id: int) -> tuple[NewBooklet, ...]:
 
 def count_cut_booklets(session: Session, study_id: int) -> int:
     """Count booklets that say another number of trials than they have. Costs one query."""
-    n_there = select(func.count()).select_from(Trial).where(Trial.booklet_id == Booklet.id).scalar_subquery()
+    n_there = (
+        select(func.count()).select_from(TrialRow).where(TrialRow.booklet_id == Booklet.id).scalar_subquery()
+    )
     cut = select(Booklet.id).where(Booklet.study_id == study_id, Booklet.n_trials != n_there)
     return session.scalar(select(func.count()).select_from(cut.subquery())) or 0
 
@@ -271,11 +279,14 @@ def read_checks(session: Session, study_id: int) -> tuple[NewCheck, ...]:
     """Read the answers that pass a study's attention checks, by item. Costs one query."""
     rows = session.execute(
         select(
-            AttentionCheck.item_id, AttentionCheck.dimension, AttentionCheck.lowest, AttentionCheck.highest
+            AttentionCheckRow.item_id,
+            AttentionCheckRow.dimension,
+            AttentionCheckRow.lowest,
+            AttentionCheckRow.highest,
         )
-        .join(Item, Item.id == AttentionCheck.item_id)
+        .join(Item, Item.id == AttentionCheckRow.item_id)
         .where(Item.study_id == study_id)
-        .order_by(AttentionCheck.item_id, AttentionCheck.dimension)
+        .order_by(AttentionCheckRow.item_id, AttentionCheckRow.dimension)
     )
     return tuple(
         NewCheck(item_id, tuple((row.dimension, row.lowest, row.highest) for row in own))

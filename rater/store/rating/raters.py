@@ -22,9 +22,9 @@ from rater.store.rating.schema import (
     Invitation,
     Item,
     Rater,
-    Study,
+    StudyRow,
     Token,
-    Trial,
+    TrialRow,
 )
 from rater.store.rating.sessions import Channel, Sitting, digest, find_sitting
 from rater.study.protocol import Protocol
@@ -143,7 +143,7 @@ def read_usual_offer(session: Session, study_id: int) -> Offer | None:
 
 
 def _read_size(session: Session, study_id: int, booklet_id: str) -> Offer:
-    asked = select(Trial.dimension).where(Trial.booklet_id == booklet_id).limit(1).scalar_subquery()
+    asked = select(TrialRow.dimension).where(TrialRow.booklet_id == booklet_id).limit(1).scalar_subquery()
     mean, dimension = session.execute(
         select(func.avg(func.length(Item.prompt) + func.length(Item.text)), asked).where(
             Item.study_id == study_id
@@ -170,7 +170,7 @@ def claim_booklet(
     """
     # claims of a study take turns: none finds a booklet free that is being dealt, or taken that will not be
     state = session.scalars(
-        select(Study.state).where(Study.id == study_id).with_for_update(key_share=True)
+        select(StudyRow.state).where(StudyRow.id == study_id).with_for_update(key_share=True)
     ).one()
     sitting = find_sitting(session, study_id, token)
     if sitting is not None:

@@ -27,7 +27,7 @@ from rater.store.log import EventColumns
 from rater.study.state import PUBLISHED_STATES, State
 
 
-class Base(DeclarativeBase):
+class RatingBase(DeclarativeBase):
     """The metadata of the rating database."""
 
     metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
@@ -52,7 +52,7 @@ class StateColumn(TypeDecorator[State]):
         raise DatabaseError(msg)
 
 
-class Study(Base):
+class StudyRow(RatingBase):
     """A published study, as raters and the web process know it."""
 
     __tablename__ = "study"
@@ -78,7 +78,7 @@ class Study(Base):
     published_at: Mapped[datetime] = column("Time of publication, in UTC.", UtcDateTime)
 
 
-class Amendment(Base):
+class Amendment(RatingBase):
     """A later version of the protocol, with the reason for the change; the latest version applies."""
 
     __tablename__ = "amendment"
@@ -95,7 +95,7 @@ class Amendment(Base):
     amended_at: Mapped[datetime] = column("Time of the amendment, in UTC.", UtcDateTime)
 
 
-class Item(Base):
+class Item(RatingBase):
     """A text that raters see: a completion, or the text of an attention check."""
 
     __tablename__ = "item"
@@ -107,7 +107,7 @@ class Item(Base):
     is_check: Mapped[bool] = column("True for the text of an attention check, false for a completion.")
 
 
-class Booklet(Base):
+class Booklet(RatingBase):
     """The list of trials assigned to one rater."""
 
     __tablename__ = "booklet"
@@ -123,7 +123,7 @@ class Booklet(Base):
     n_narrow_lines: Mapped[int] = column("Lines of the booklet's longest text on a phone.", seen_by="rater")
 
 
-class Trial(Base):
+class TrialRow(RatingBase):
     """One screen of a booklet."""
 
     __tablename__ = "trial"
@@ -148,7 +148,7 @@ class Trial(Base):
     )
 
 
-class AttentionCheck(Base):
+class AttentionCheckRow(RatingBase):
     """The range of answers that passes an attention check."""
 
     __tablename__ = "attention_check"
@@ -162,7 +162,7 @@ class AttentionCheck(Base):
     highest: Mapped[float] = column("Highest answer that passes.")
 
 
-class Tally(Base):
+class Tally(RatingBase):
     """Number of visitors who did not become raters, by reason; nothing else is stored about them."""
 
     __tablename__ = "tally"
@@ -174,7 +174,7 @@ class Tally(Base):
     n: Mapped[int] = column("Number of visits.")
 
 
-class NetworkCount(Base):
+class NetworkCount(RatingBase):
     """Number of booklets assigned to one network in one hour; deleted after a day."""
 
     __tablename__ = "network_count"
@@ -188,7 +188,7 @@ class NetworkCount(Base):
     n: Mapped[int] = column("Number of booklets.")
 
 
-class Rater(Base):
+class Rater(RatingBase):
     """A person who agreed to take part, with the assigned booklet and the steps completed."""
 
     __tablename__ = "rater"
@@ -242,7 +242,7 @@ class Rater(Base):
     )
 
 
-class Invitation(Base):
+class Invitation(RatingBase):
     """A personal link, identified by the digest of its code."""
 
     __tablename__ = "invitation"
@@ -254,7 +254,7 @@ class Invitation(Base):
     made_at: Mapped[datetime] = column("Time at which the link was created, in UTC.", UtcDateTime)
 
 
-class Token(Base):
+class Token(RatingBase):
     """A browser or terminal in which a rater can continue."""
 
     __tablename__ = "token"
@@ -263,7 +263,7 @@ class Token(Base):
     rater_id: Mapped[str] = column("The rater that the token belongs to.", ForeignKey("rater.id"), index=True)
 
 
-class Identifier(Base):
+class Identifier(RatingBase):
     """A recruitment platform's identifier of a rater; in a table of its own, so that it can be deleted."""
 
     __tablename__ = "identifier"
@@ -287,7 +287,7 @@ class Identifier(Base):
     )
 
 
-class Answer(Base):
+class Answer(RatingBase):
     """A rater's answer on one dimension of one trial; a changed answer is a new revision, never an update."""
 
     __tablename__ = "answer"
@@ -329,7 +329,7 @@ class Answer(Base):
     answered_at: Mapped[datetime] = column("Time at which the answer was stored, in UTC.", UtcDateTime)
 
 
-class Guess(Base):
+class Guess(RatingBase):
     """A rater's answer to the blinding question; the meaning of its labels is sealed."""
 
     __tablename__ = "guess"
@@ -343,7 +343,7 @@ class Guess(Base):
     guessed_at: Mapped[datetime] = column("Time at which the guess was stored, in UTC.", UtcDateTime)
 
 
-class Comment(Base):
+class Comment(RatingBase):
     """A rater's comment at the end of the study."""
 
     __tablename__ = "comment"
@@ -352,7 +352,7 @@ class Comment(Base):
     text: Mapped[str] = column("The comment.")
 
 
-class Event(EventColumns, Base):
+class EventRow(EventColumns, RatingBase):
     """The study's hash-chained audit log."""
 
     kinds: ClassVar[frozenset[str]] = frozenset(
@@ -369,7 +369,7 @@ class Event(EventColumns, Base):
     )
 
 
-class DeskUser(Base):
+class DeskUser(RatingBase):
     """An experimenter who can log in to the desk."""
 
     __tablename__ = "desk_user"
@@ -380,7 +380,7 @@ class DeskUser(Base):
     made_at: Mapped[datetime] = column("Time at which the user was added, in UTC.", UtcDateTime)
 
 
-class DeskSession(Base):
+class DeskSession(RatingBase):
     """A browser that is logged in to the desk."""
 
     __tablename__ = "desk_session"

@@ -13,7 +13,7 @@ from typing import Literal
 from sqlalchemy import and_, bindparam, func, select, union_all
 from sqlalchemy.orm import Session
 
-from rater.store.rating.schema import Answer, Booklet, DeskSession, Rater, Study, Token
+from rater.store.rating.schema import Answer, Booklet, DeskSession, Rater, StudyRow, Token
 from rater.store.rating.studies import STUDY_COLUMNS, PublishedStudy, published_of
 
 Channel = Literal["web", "terminal"]
@@ -134,11 +134,11 @@ _N = len(STUDY_COLUMNS)
 # Built once, as those of every rating are.
 _ENTRANCE = (
     select(*STUDY_COLUMNS, *SITTING_COLUMNS)
-    .select_from(Study)
+    .select_from(StudyRow)
     .outerjoin(Token, Token.digest == bindparam("digest"))
-    .outerjoin(Rater, and_(Rater.id == Token.rater_id, Rater.study_id == Study.id))
+    .outerjoin(Rater, and_(Rater.id == Token.rater_id, Rater.study_id == StudyRow.id))
     .outerjoin(Booklet, Booklet.id == Rater.booklet_id)
-    .where(Study.slug == bindparam("slug"))
+    .where(StudyRow.slug == bindparam("slug"))
 )
 
 

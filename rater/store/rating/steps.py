@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rater.errors import ClosedError, StateError
-from rater.store.rating.schema import Comment, Guess, Rater, Study, Trial
+from rater.store.rating.schema import Comment, Guess, Rater, StudyRow, TrialRow
 from rater.store.rating.sessions import LeftWhy
 from rater.study.state import State
 
@@ -75,7 +75,7 @@ def record_guesses(
         raise StateError(msg)
     if rater.guessed_at is not None:
         return
-    positions = set(session.scalars(select(Trial.position).where(Trial.booklet_id == rater.booklet_id)))
+    positions = set(session.scalars(select(TrialRow.position).where(TrialRow.booklet_id == rater.booklet_id)))
     if not choices.keys() <= positions | {0}:
         msg = "That is none of the texts that were rated."
         raise StateError(msg)
@@ -105,7 +105,7 @@ def _get_active(session: Session, rater_id: str) -> Rater:
     """Read a rater for a change, and hold the study open until the commit."""
     rater = session.get_one(Rater, rater_id, with_for_update={"key_share": True}, populate_existing=True)
     state = session.scalars(
-        select(Study.state).where(Study.id == rater.study_id).with_for_update(read=True)
+        select(StudyRow.state).where(StudyRow.id == rater.study_id).with_for_update(read=True)
     ).one()
     if state is not State.OPEN:
         msg = "This study takes no answers now."

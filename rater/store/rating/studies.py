@@ -13,30 +13,30 @@ from rater.errors import StateError, nearest
 from rater.store.log import append_event
 from rater.store.rating.digests import digest_collected
 from rater.store.rating.networks import forget_networks
-from rater.store.rating.schema import Amendment, Answer, Booklet, Event, Item, Rater, Study
+from rater.store.rating.schema import Amendment, Answer, Booklet, EventRow, Item, Rater, StudyRow
 from rater.study.protocol import Protocol
 from rater.study.state import State
 
 _AMENDED = (
     select(Amendment.protocol)
-    .where(Amendment.study_id == Study.id)
+    .where(Amendment.study_id == StudyRow.id)
     .order_by(Amendment.version.desc())
     .limit(1)
     .scalar_subquery()
 )
 STUDY_COLUMNS = (
-    Study.id,
-    Study.name,
-    Study.slug,
-    Study.state,
-    func.coalesce(_AMENDED, Study.protocol),
-    Study.study_hash,
-    Study.commitment,
-    Study.published_at,
+    StudyRow.id,
+    StudyRow.name,
+    StudyRow.slug,
+    StudyRow.state,
+    func.coalesce(_AMENDED, StudyRow.protocol),
+    StudyRow.study_hash,
+    StudyRow.commitment,
+    StudyRow.published_at,
 )
 """What `published_of` makes a published study of, which is each field in its order."""
 _STUDY = select(*STUDY_COLUMNS)
-_BY_SLUG = _STUDY.where(Study.slug == bindparam("slug"))
+_BY_SLUG = _STUDY.where(StudyRow.slug == bindparam("slug"))
 """Asked for every page, so built once."""
 
 
@@ -67,7 +67,7 @@ class Progress:
 
 def find_study(session: Session, name: str) -> PublishedStudy | None:
     """Find a study by the name that the command line calls it. Costs one query."""
-    row = session.execute(_STUDY.where(Study.name == name)).first()
+    row = session.execute(_STUDY.where(StudyRow.name == name)).first()
     return published_of(row) if row else None
 
 
@@ -85,7 +85,7 @@ def get_study(session: Session, name: str) -> PublishedStudy:
     """
     study = find_study(session, name)
     if study is None:
-        names = session.scalars(select(Study.name)).all()
+        names = session.scalars(select(StudyRow.name)).all()
         hint = nearest(name, names) if names else ""
         msg = f"Study {name!r} is not published yet.{hint.replace('Valid', 'Published')}"
         if not hint.startswith(" Did"):
@@ -96,7 +96,7 @@ def get_study(session: Session, name: str) -> PublishedStudy:
 
 def list_studies(session: Session) -> list[PublishedStudy]:
     """List the published studies by name. Costs one query."""
-    return [published_of(row) for row in session.execute(_STUDY.order_by(Study.name))]
+    return [published_of(row) for row in session.execute(_STUDY.order_by(StudyRow.name))]
 
 
 def published_of(row: Sequence[Any]) -> PublishedStudy:
@@ -122,7 +122,7 @@ def read_protocol_at(session: Session, study_id: int, at: datetime) -> Protocol:
         .order_by(Amendment.version.desc())
         .limit(1)
     ).first()
-    written = amended or session.scalars(select(Study.protocol).where(Study.id == study_id)).one()
+    written = amended or session.scalars(select(StudyRow.protocol).where(StudyRow.id == study_id)).one()
     return _read_protocol(written)
 
 
@@ -137,7 +137,7 @@ def move_study(session: Session, name: str, state: State, *, at: datetime, **det
     """
     study_id = get_study(session, name).id
     # the row stays locked until the commit, so that nobody else moves the study or appends to its log
-    row = session.get_one(Study, study_id, with_for_update={"key_share": True}, populate_existing=True)
+    row = session.get_one(StudyRow, study_id, with_for_update={"key_share": True}, populate_existing=True)
     if row.state not in state.sources:
         *most, last = sorted(state.sources)
         valid = f"{', '.join(most)} or {last}" if most else last
@@ -147,7 +147,7 @@ def move_study(session: Session, name: str, state: State, *, at: datetime, **det
     if state is State.CLOSED:
         forget_networks(session, study_id)
         detail = {**asdict(digest_collected(session, study_id)), **detail}
-    return append_event(session, Event, study_id, kind=state, at=at, **detail)
+    return append_event(session, EventRow, study_id, kind=state, at=at, **detail)
 
 
 def read_texts(session: Session, study_id: int) -> dict[str, str]:

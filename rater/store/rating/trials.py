@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from rater.errors import ClosedError, StateError
-from rater.store.rating.schema import Answer, Item, Rater, Study, Token, Trial
+from rater.store.rating.schema import Answer, Item, Rater, StudyRow, Token, TrialRow
 from rater.store.rating.sessions import Sitting
 from rater.study.protocol import Revising
 from rater.study.state import State
@@ -59,32 +59,32 @@ def find_digest(session: Session, study_id: int, mark: str) -> str | None:
 _Other = aliased(Item)
 # The statements of every rating are built once: building them takes longer than SQLite takes to run them.
 _TRIAL = (
-    select(Item.prompt, Item.text, _Other.text.label("other_text"), Trial.dimension)
-    .join(Trial, Trial.item_id == Item.id)
-    .outerjoin(_Other, _Other.id == Trial.other_item_id)
-    .where(Trial.booklet_id == bindparam("booklet_id"), Trial.position == bindparam("position"))
+    select(Item.prompt, Item.text, _Other.text.label("other_text"), TrialRow.dimension)
+    .join(TrialRow, TrialRow.item_id == Item.id)
+    .outerjoin(_Other, _Other.id == TrialRow.other_item_id)
+    .where(TrialRow.booklet_id == bindparam("booklet_id"), TrialRow.position == bindparam("position"))
 )
 _TRIALS = (
-    select(Trial.position, Item.prompt, Item.text, _Other.text.label("other_text"), Trial.dimension)
-    .join(Trial, Trial.item_id == Item.id)
-    .outerjoin(_Other, _Other.id == Trial.other_item_id)
-    .where(Trial.booklet_id == bindparam("booklet_id"), Trial.position >= bindparam("first"))
-    .order_by(Trial.position)
+    select(TrialRow.position, Item.prompt, Item.text, _Other.text.label("other_text"), TrialRow.dimension)
+    .join(TrialRow, TrialRow.item_id == Item.id)
+    .outerjoin(_Other, _Other.id == TrialRow.other_item_id)
+    .where(TrialRow.booklet_id == bindparam("booklet_id"), TrialRow.position >= bindparam("first"))
+    .order_by(TrialRow.position)
 )
 _ALL_ANSWERS = (
     select(Answer.position, Answer.dimension, Answer.value, Answer.comment)
     .where(Answer.rater_id == bindparam("rater_id"), Answer.position >= bindparam("first"))
     .order_by(Answer.revision)
 )
-_DIMENSION = select(Trial.dimension).where(
-    Trial.booklet_id == bindparam("booklet_id"), Trial.position == bindparam("position")
+_DIMENSION = select(TrialRow.dimension).where(
+    TrialRow.booklet_id == bindparam("booklet_id"), TrialRow.position == bindparam("position")
 )
 # A rater's submissions take turns, so that one sent twice at the same time finds the other; the study's row
 # is shared with other raters, but not with who closes the study: no answer comes after the closing.
 _LOCK = (
-    select(Rater.finished_at, Study.state)
-    .join(Study, Study.id == Rater.study_id)
-    .where(Rater.id == bindparam("rater_id"), Study.id == bindparam("study_id"))
+    select(Rater.finished_at, StudyRow.state)
+    .join(StudyRow, StudyRow.id == Rater.study_id)
+    .where(Rater.id == bindparam("rater_id"), StudyRow.id == bindparam("study_id"))
     .with_for_update(of=Rater, key_share=True)
     .suffix_with("FOR SHARE OF study", dialect="postgresql")  # for which SQLAlchemy has no words
 )

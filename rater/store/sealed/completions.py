@@ -21,12 +21,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from rater.store.sealed.schema import Completion
+from rater.store.sealed.schema import CompletionRow
 
 
 def read_seeds(session: Session, study_id: int) -> set[int]:
     """Read the seeds of a study's completions. Costs one query."""
-    seeds = session.scalars(select(Completion.seed).where(Completion.study_id == study_id).distinct())
+    seeds = session.scalars(select(CompletionRow.seed).where(CompletionRow.study_id == study_id).distinct())
     return {seed for seed in seeds if seed is not None}
 
 
@@ -67,14 +67,14 @@ class KeptCompletion:
 
 def read_cells(session: Session, study_id: int) -> set[Cell]:
     """Say which completions of a study are there. Costs one query."""
-    columns = (Completion.prompt_index, Completion.arm, Completion.sample)
-    return {Cell(*row) for row in session.execute(select(*columns).where(Completion.study_id == study_id))}
+    columns = (CompletionRow.prompt_index, CompletionRow.arm, CompletionRow.sample)
+    return {Cell(*row) for row in session.execute(select(*columns).where(CompletionRow.study_id == study_id))}
 
 
 def read_versions(session: Session, study_id: int) -> dict[str, list[dict[str, str]]]:
     """Read what made the completions of each arm, each once. Costs one query."""
     rows = session.execute(
-        select(Completion.arm, Completion.versions).where(Completion.study_id == study_id)
+        select(CompletionRow.arm, CompletionRow.versions).where(CompletionRow.study_id == study_id)
     ).all()
     versions: dict[str, list[dict[str, str]]] = {}
     for arm, made_by in rows:
@@ -109,20 +109,20 @@ def insert_completions(
         for completion in completions
     ]
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    session.execute(dialect.insert(Completion).on_conflict_do_nothing(), rows)
+    session.execute(dialect.insert(CompletionRow).on_conflict_do_nothing(), rows)
 
 
 def delete_completions(session: Session, study_id: int) -> None:
     """Throw a study's completions away; the key of a published study refers to its own and keeps them."""
-    session.execute(delete(Completion).where(Completion.study_id == study_id))
+    session.execute(delete(CompletionRow).where(CompletionRow.study_id == study_id))
 
 
 def read_completions(session: Session, study_id: int) -> list[KeptCompletion]:
     """Read a study's completions in order of prompt, arm and sample. Costs one query."""
     rows = session.scalars(
-        select(Completion)
-        .where(Completion.study_id == study_id)
-        .order_by(Completion.prompt_index, Completion.arm, Completion.sample)
+        select(CompletionRow)
+        .where(CompletionRow.study_id == study_id)
+        .order_by(CompletionRow.prompt_index, CompletionRow.arm, CompletionRow.sample)
     )
     return [
         KeptCompletion(
@@ -140,11 +140,11 @@ def read_completions(session: Session, study_id: int) -> list[KeptCompletion]:
 
 def digest_completions(session: Session, study_id: int, *, salt: str) -> str:
     """Digest every column of a study's completions. Costs one query."""
-    columns = [column for column in Completion.__table__.columns if column.name != "study_id"]
+    columns = [column for column in CompletionRow.__table__.columns if column.name != "study_id"]
     rows = session.execute(
         select(*columns)
-        .where(Completion.study_id == study_id)
-        .order_by(Completion.prompt_index, Completion.arm, Completion.sample, Completion.id)
+        .where(CompletionRow.study_id == study_id)
+        .order_by(CompletionRow.prompt_index, CompletionRow.arm, CompletionRow.sample, CompletionRow.id)
         .execution_options(yield_per=1_000)
     )
     found = hashlib.sha256(f"rater completions 1\nsalt {salt}\n".encode())

@@ -12,13 +12,13 @@ from rater.store.log import EventColumns
 from rater.study.state import State
 
 
-class Base(DeclarativeBase):
+class SealedBase(DeclarativeBase):
     """The metadata of the sealed database."""
 
     metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
 
 
-class Study(Base):
+class SealedStudyRow(SealedBase):
     """A study, frozen by its hash from the first completion on."""
 
     __tablename__ = "study"
@@ -30,7 +30,7 @@ class Study(Base):
     created_at: Mapped[datetime] = column("Time at which generation began, in UTC.", UtcDateTime)
 
 
-class Completion(Base):
+class CompletionRow(SealedBase):
     """One text generated from one prompt under one arm with one seed."""
 
     __tablename__ = "completion"
@@ -74,7 +74,7 @@ class Completion(Base):
     created_at: Mapped[datetime] = column("Time of generation, in UTC.", UtcDateTime, seen_by="sealed")
 
 
-class Publication(Base):
+class Publication(SealedBase):
     """The secret half of a publication, from which identifiers, order and booklets are derived."""
 
     __tablename__ = "publication"
@@ -91,7 +91,7 @@ class Publication(Base):
     published_at: Mapped[datetime] = column("Time of publication, in UTC.", UtcDateTime)
 
 
-class KeyEntry(Base):
+class KeyEntry(SealedBase):
     """One line of the key: the completion that an item shows."""
 
     __tablename__ = "key_entry"
@@ -110,7 +110,7 @@ class KeyEntry(Base):
     )
 
 
-class Event(EventColumns, Base):
+class SealedEventRow(EventColumns, SealedBase):
     """The study's hash-chained log of generation."""
 
     kinds: ClassVar[frozenset[str]] = frozenset(

@@ -12,9 +12,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from rater.errors import NotGeneratedError, nearest
-from rater.store.log import Event as LoggedEvent
-from rater.store.log import append_event, read_events
-from rater.store.sealed.schema import Event, KeyEntry, Publication, Study
+from rater.store.log import Event, append_event, read_events
+from rater.store.sealed.schema import KeyEntry, Publication, SealedEventRow, SealedStudyRow
 
 _KIND = "look"
 _HEAD = "ratings_log"
@@ -27,12 +26,12 @@ def note_look(
 
     Must run in a `writing` transaction.
     """
-    append_event(session, Event, study_id, kind=_KIND, at=now, **{**detail, _HEAD: head})
+    append_event(session, SealedEventRow, study_id, kind=_KIND, at=now, **{**detail, _HEAD: head})
 
 
-def looks_elsewhere(session: Session, study_id: int, heads: Set[str]) -> list[LoggedEvent]:
+def looks_elsewhere(session: Session, study_id: int, heads: Set[str]) -> list[Event]:
     """Find the looks whose heads are not among those of the log of the ratings at hand. Costs one query."""
-    events = read_events(session, Event, study_id)
+    events = read_events(session, SealedEventRow, study_id)
     return [event for event in events if event.kind == _KIND and event.detail.get(_HEAD) not in heads]
 
 
@@ -59,7 +58,7 @@ class Secrets:
 
 def find_sealed_study(session: Session, name: str) -> SealedStudy | None:
     """Find a study by name. Costs one query."""
-    row = session.scalars(select(Study).where(Study.name == name)).first()
+    row = session.scalars(select(SealedStudyRow).where(SealedStudyRow.name == name)).first()
     return SealedStudy(row.id, row.name, row.hash, row.canonical_json, row.created_at) if row else None
 
 
@@ -71,7 +70,7 @@ def get_sealed_study(session: Session, name: str) -> SealedStudy:
     """
     study = find_sealed_study(session, name)
     if study is None:
-        names = session.scalars(select(Study.name)).all()
+        names = session.scalars(select(SealedStudyRow.name)).all()
         hint = nearest(name, names) if names else " Run: rater generate FILE"
         msg = f"Study {name!r} has not been generated yet.{hint}"
         raise NotGeneratedError(msg)
@@ -82,10 +81,10 @@ def insert_sealed_study(
     session: Session, *, name: str, study_hash: str, canonical_json: str, now: datetime
 ) -> SealedStudy:
     """Freeze a study by its hash."""
-    row = Study(name=name, hash=study_hash, canonical_json=canonical_json, created_at=now)
+    row = SealedStudyRow(name=name, hash=study_hash, canonical_json=canonical_json, created_at=now)
     session.add(row)
     session.flush()
-    append_event(session, Event, row.id, kind="frozen", at=now, hash=study_hash)
+    append_event(session, SealedEventRow, row.id, kind="frozen", at=now, hash=study_hash)
     return SealedStudy(row.id, name, study_hash, canonical_json, now)
 
 
@@ -99,9 +98,9 @@ def replace_sealed_study(
     now: datetime,
 ) -> None:
     """Freeze an unpublished study anew; the log says which fields changed."""
-    row = session.get_one(Study, study_id)
+    row = session.get_one(SealedStudyRow, study_id)
     row.hash, row.canonical_json = study_hash, canonical_json
-    append_event(session, Event, study_id, kind="changed", at=now, hash=study_hash, changes=changes)
+    append_event(session, SealedEventRow, study_id, kind="changed", at=now, hash=study_hash, changes=changes)
 
 
 def find_secrets(session: Session, study_id: int) -> Secrets | None:

@@ -17,19 +17,19 @@ from rater.store.rating import counts
 from rater.store.rating.counts import Turned, read_tallies
 from rater.store.rating.monitoring import Standing, Watched, WatchedRater, watch_raters, watch_study
 from rater.store.rating.raters import count_invitations
-from rater.store.rating.schema import Event
+from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import PublishedStudy
 from rater.study.protocol import describe_duration
 from rater.study.state import State
 from rater.web.desk.pages import (
     Action,
-    Bar,
+    ChartBar,
     CountRow,
     Figure,
     Heading,
+    LifecycleStep,
     LogLine,
     RaterLine,
-    Step,
     Strip,
     StudyPage,
 )
@@ -55,7 +55,7 @@ def strip(came_at: Sequence[datetime], *, now: datetime) -> Strip | None:
     counts = Counter(min(_N_BINS - 1, int((at - begin) / bin_length)) for at in came_at)
     most, step = max(counts.values()), WIDTH / _N_BINS
     bars = tuple(
-        Bar(
+        ChartBar(
             x=round(step * number, 2),
             y=round(HEIGHT * (1 - n / most), 2),
             width=round(step - _GAP, 2),
@@ -257,7 +257,7 @@ def study_page(
         guesses=() if is_masked else _guesses(session, study),
         log=tuple(
             LogLine(event.at, event.kind, event.hash)
-            for event in read_events(session, Event, study.id)[: -_LOG_LINES - 1 : -1]
+            for event in read_events(session, EventRow, study.id)[: -_LOG_LINES - 1 : -1]
         ),
     )
 
@@ -295,7 +295,7 @@ def _split(said: tuple[str, str], value: str) -> tuple[str, str, str]:
     return said[0], value, said[1]
 
 
-def _steps(seen: Overview) -> tuple[Step, ...]:
+def _steps(seen: Overview) -> tuple[LifecycleStep, ...]:
     """Lay out who came how far; nobody is excluded before the analysis, by rules declared beforehand."""
     raters, n_declined = seen.raters, seen.tallies.get(Turned.DECLINED, 0)
     n_started = sum(rater.n_answered > 0 for rater in raters)
@@ -305,13 +305,13 @@ def _steps(seen: Overview) -> tuple[Step, ...]:
     left = {at: n for at, n in gone.items() if at not in waiting}
     still = ", ".join(f"{gone[at]} {words}" for at, words in waiting.items() if at in gone)
     steps = [
-        Step("Consented", len(raters), f"{n_declined} declined before" if n_declined else ""),
-        Step(f"Rated a {_trial(seen)}", n_started, _words(left)),
-        Step("Finished", n_finished, still),
+        LifecycleStep("Consented", len(raters), f"{n_declined} declined before" if n_declined else ""),
+        LifecycleStep(f"Rated a {_trial(seen)}", n_started, _words(left)),
+        LifecycleStep("Finished", n_finished, still),
     ]
     if seen.n_invited:
         came = f"{seen.n_came_by_invitation} came"
-        steps.insert(0, Step("Invited", seen.n_invited, came))
+        steps.insert(0, LifecycleStep("Invited", seen.n_invited, came))
     return tuple(steps)
 
 

@@ -10,7 +10,7 @@ from rater.study.state import State
 
 
 @dataclass(frozen=True)
-class Page:
+class DeskPage:
     """What every page of the desk has: a title, which is its heading in the browser's tab too."""
 
     template: ClassVar[str]
@@ -18,13 +18,13 @@ class Page:
     title: str
 
 
-def render(page: Page) -> str:
+def render(page: DeskPage) -> str:
     """Render a page's template with its fields."""
     return render_template(page.template, **{field.name: getattr(page, field.name) for field in fields(page)})
 
 
 @dataclass(frozen=True)
-class LoginPage(Page):
+class LoginPage(DeskPage):
     """Name and password."""
 
     template = "desk/login.html"
@@ -51,7 +51,7 @@ class StudyLine:
 
 
 @dataclass(frozen=True)
-class StudiesPage(Page):
+class StudiesPage(DeskPage):
     """All studies of this database."""
 
     template = "desk/studies.html"
@@ -72,7 +72,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Step:
+class LifecycleStep:
     """A box of the flow diagram."""
 
     label: str
@@ -82,7 +82,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Bar:
+class ChartBar:
     """One bar of a chart, in units of its drawing."""
 
     x: float
@@ -97,7 +97,7 @@ class Strip:
 
     says: str
     """The chart in a sentence, for who does not see it."""
-    bars: tuple[Bar, ...]
+    bars: tuple[ChartBar, ...]
     first: str
     last: str
     most: str
@@ -155,7 +155,7 @@ class Action:
 
 
 @dataclass(frozen=True)
-class StudyPage(Page):
+class StudyPage(DeskPage):
     """How one study goes."""
 
     template = "desk/study.html"
@@ -184,7 +184,7 @@ class StudyPage(Page):
     figures: tuple[Figure, ...]
     turned_away: tuple[str, ...]
     """Visitors who could not begin, with the reason and what to do, in a sentence each."""
-    steps: tuple[Step, ...]
+    steps: tuple[LifecycleStep, ...]
     arrivals: Strip | None
     ratings: tuple[CountRow, ...]
     places_left: tuple[CountRow, ...]
@@ -196,7 +196,7 @@ class StudyPage(Page):
 
 
 @dataclass(frozen=True)
-class ConfirmPage(Page):
+class ConfirmPage(DeskPage):
     """What a change of state will do, before it is done."""
 
     template = "desk/confirm.html"
@@ -209,7 +209,7 @@ class ConfirmPage(Page):
 
 
 @dataclass(frozen=True)
-class PreviewPage(Page):
+class PreviewPage(DeskPage):
     """A study as a rater sees it, in a frame."""
 
     template = "desk/preview.html"
@@ -221,7 +221,7 @@ class PreviewPage(Page):
 
 
 @dataclass(frozen=True)
-class InvitePage(Page):
+class InvitePage(DeskPage):
     """Personal links: how many there are, and those just made, which are not shown again."""
 
     template = "desk/invite.html"

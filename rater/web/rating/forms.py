@@ -119,7 +119,7 @@ Problem = Literal["missing", "wrong"]
 
 
 @dataclass(frozen=True)
-class Given:
+class FormAnswer:
     """What was given on one dimension, as the page shows it again."""
 
     value: str = ""
@@ -129,7 +129,7 @@ class Given:
     problem: Problem | None = None
 
     @classmethod
-    def of(cls, judgement: Judgement) -> "Given":
+    def of(cls, judgement: Judgement) -> "FormAnswer":
         """Show a stored answer."""
         value = "" if judgement.value is None else write_number(judgement.value)
         return cls(value, is_unable=judgement.value is None, comment=judgement.comment or "")
@@ -145,7 +145,7 @@ class TrialForm:
     """What a trial's form said."""
 
     submission_id: str
-    given: Mapping[str, Given]
+    given: Mapping[str, FormAnswer]
     """By dimension, each of those asked."""
     timing: Timing = field(default_factory=Timing)
     goes_back: bool = False
@@ -202,18 +202,18 @@ def read_trial_form(form: MultiDict[str, str], dimensions: Sequence[Dimension]) 
     )
 
 
-def read_draft(draft: str, dimensions: Sequence[Dimension]) -> dict[str, Given]:
+def read_draft(draft: str, dimensions: Sequence[Dimension]) -> dict[str, FormAnswer]:
     """Read a draft; what cannot be read, or was not begun, is left out."""
     form = MultiDict(parse_qsl(draft[:LONGEST_DRAFT]))
     try:
         given = {dimension.name: read_given(form, dimension) for dimension in dimensions}
     except BadRequest:
         return {}
-    begun = {name: each for name, each in given.items() if each != Given(problem="missing")}
+    begun = {name: each for name, each in given.items() if each != FormAnswer(problem="missing")}
     return {name: replace(each, problem=None) for name, each in begun.items()}
 
 
-def read_given(form: MultiDict[str, str], dimension: Dimension) -> Given:
+def read_given(form: MultiDict[str, str], dimension: Dimension) -> FormAnswer:
     """Read what was given on a dimension.
 
     Raises:
@@ -228,10 +228,10 @@ def read_given(form: MultiDict[str, str], dimension: Dimension) -> Given:
     if typed:
         return _read_number(typed, dimension, comment, is_unable=bool(unable))
     if unable or (sent == CANNOT and dimension.cannot_judge):
-        return Given(is_unable=True, comment=comment)
+        return FormAnswer(is_unable=True, comment=comment)
     if sent is None or not dimension.scale.choices:
-        return Given(comment=comment, problem="missing")
-    return Given(_read_choice(sent, dimension), comment=comment)
+        return FormAnswer(comment=comment, problem="missing")
+    return FormAnswer(_read_choice(sent, dimension), comment=comment)
 
 
 def _read_choice(sent: str, dimension: Dimension) -> str:
@@ -241,11 +241,11 @@ def _read_choice(sent: str, dimension: Dimension) -> str:
     return write_number(value)
 
 
-def _read_number(typed: str, dimension: Dimension, comment: str, *, is_unable: bool) -> Given:
+def _read_number(typed: str, dimension: Dimension, comment: str, *, is_unable: bool) -> FormAnswer:
     """Read what was typed, which may be anything, and nothing that "cannot judge" may come with."""
     is_right = dimension.scale.parse(typed) is not None and not is_unable
     problem: Problem | None = None if is_right else "wrong"
-    return Given(typed[:30], is_unable=is_unable, comment=comment, problem=problem)
+    return FormAnswer(typed[:30], is_unable=is_unable, comment=comment, problem=problem)
 
 
 def _read_comment(sent: str, dimension: Dimension) -> str:
@@ -285,6 +285,6 @@ def drop_draft(response: AnyResponse, *, slug: str, position: int) -> None:
         response.delete_cookie(name, path=url_of(slug, Place("landing")))
 
 
-def read_kept_draft(position: int, dimensions: Sequence[Dimension]) -> dict[str, Given]:
+def read_kept_draft(position: int, dimensions: Sequence[Dimension]) -> dict[str, FormAnswer]:
     """Read the draft that the browser kept for a trial; empty where there is none."""
     return read_draft(request.cookies.get(f"{_COOKIE}{position}", ""), dimensions)

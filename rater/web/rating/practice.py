@@ -26,7 +26,7 @@ from rater.web.markdown import render_markdown
 from rater.web.rating import flow
 from rater.web.rating.blueprint import blueprint
 from rater.web.rating.flow import Place, Visit
-from rater.web.rating.forms import Given, read_given
+from rater.web.rating.forms import FormAnswer, read_given
 from rater.web.rating.page import frame_of, render
 from rater.web.rating.preparation import FeedbackField, FeedbackPage, PracticePage, noting_return
 from rater.web.rating.questions import last_key, question_fields, room_for, text_fields
@@ -68,7 +68,7 @@ def _fit(values: tuple[float | None, ...], dimensions: Sequence[Dimension]) -> b
     )
 
 
-def answers_of(given: dict[str, Given]) -> tuple[float | None, ...]:
+def answers_of(given: dict[str, FormAnswer]) -> tuple[float | None, ...]:
     """Return a complete form's answers in the order of the dimensions."""
     return tuple(each.judgement.value for each in given.values())
 
@@ -231,7 +231,7 @@ def _asked(session: Session, visit: Visit, sitting: Sitting) -> Protocol:
     return protocol.model_copy(update={"dimensions": asked_dimensions(protocol, name)})
 
 
-def _read(visit: Visit) -> dict[str, Given]:
+def _read(visit: Visit) -> dict[str, FormAnswer]:
     return {dimension.name: read_given(request.form, dimension) for dimension in visit.protocol.dimensions}
 
 
@@ -252,7 +252,7 @@ def _refused(page: str) -> Response:
     return Response(page, status=422, mimetype="text/html")
 
 
-def _render_practice(visit: Visit, position: int, answers: Answers, given: dict[str, Given]) -> str:
+def _render_practice(visit: Visit, position: int, answers: Answers, given: dict[str, FormAnswer]) -> str:
     protocol = visit.protocol
     shown = protocol.practice[position - 1]
     assert visit.sitting is not None  # noqa: S101 (required by every view)

@@ -11,7 +11,7 @@ from rater.study.scales import NumberRange, Widget
 from rater.study.typed_numbers import write_number
 from rater.web.language import Direction, direction_of
 from rater.web.language import gettext as _
-from rater.web.rating.forms import ANSWER, CANNOT, COMMENT, MAX_ANSWER_COMMENT, UNABLE, Given
+from rater.web.rating.forms import ANSWER, CANNOT, COMMENT, MAX_ANSWER_COMMENT, UNABLE, FormAnswer
 
 _MOST_BRIEF, _LONGEST_BRIEF = 5, 8
 _THOUSAND = 1000
@@ -160,10 +160,12 @@ def room_for(protocol: Protocol, sitting: Sitting) -> Room:
     return Room(wide, narrow)
 
 
-def question_fields(dimensions: Sequence[Dimension], given: Mapping[str, Given]) -> tuple[QuestionField, ...]:
+def question_fields(
+    dimensions: Sequence[Dimension], given: Mapping[str, FormAnswer]
+) -> tuple[QuestionField, ...]:
     """Make the fieldsets of a trial."""
     return tuple(
-        _question_field(number, dimension, given.get(dimension.name, Given()))
+        _question_field(number, dimension, given.get(dimension.name, FormAnswer()))
         for number, dimension in enumerate(dimensions, start=1)
     )
 
@@ -178,7 +180,7 @@ def last_key_of(n_choices: Iterable[int]) -> int:
     return max(n_choices)
 
 
-def _question_field(number: int, dimension: Dimension, given: Given) -> QuestionField:
+def _question_field(number: int, dimension: Dimension, given: FormAnswer) -> QuestionField:
     scale = dimension.scale
     return QuestionField(
         name=ANSWER + dimension.name,
@@ -221,7 +223,7 @@ def _measure(dimension: Dimension) -> Measure | None:
     )
 
 
-def _unable(dimension: Dimension, given: Given) -> Unable | None:
+def _unable(dimension: Dimension, given: FormAnswer) -> Unable | None:
     if not dimension.cannot_judge:
         return None
     if dimension.scale.choices:
@@ -229,7 +231,7 @@ def _unable(dimension: Dimension, given: Given) -> Unable | None:
     return Unable(UNABLE + dimension.name, "1", given.is_unable)
 
 
-def _comment(dimension: Dimension, given: Given) -> CommentField | None:
+def _comment(dimension: Dimension, given: FormAnswer) -> CommentField | None:
     if dimension.comment is None:
         return None
     return CommentField(COMMENT + dimension.name, dimension.comment, given.comment, MAX_ANSWER_COMMENT)

@@ -17,7 +17,7 @@ from werkzeug.exceptions import BadRequest
 from rater.errors import RaterError, StateError
 from rater.store.log import append_event
 from rater.store.rating import trials
-from rater.store.rating.schema import Event
+from rater.store.rating.schema import EventRow
 from rater.store.rating.sessions import Sitting, find_sitting_by_digest
 from rater.store.rating.studies import PublishedStudy, find_study_by_slug
 from rater.store.rating.trials import find_digest, is_proven
@@ -106,7 +106,7 @@ def take_in(session: Session, file: RecoveryFile, *, now: datetime) -> Recovered
             _store(session, study, sitting, kept, now=now)
             n_taken_in += 1
     if n_taken_in:
-        append_event(session, Event, study.id, kind="recovered", at=now, n_answers=n_taken_in)
+        append_event(session, EventRow, study.id, kind="recovered", at=now, n_answers=n_taken_in)
     return Recovered(study.name, n_taken_in, len(file.answers) - n_taken_in)
 
 

@@ -20,7 +20,7 @@ from rater.web.rating import flow
 from rater.web.rating.blueprint import blueprint
 from rater.web.rating.flow import Place, Visit
 from rater.web.rating.forms import (
-    Given,
+    FormAnswer,
     TrialForm,
     drop_draft,
     keep_draft,
@@ -88,7 +88,7 @@ def trial_page(
     view: TrialView,
     *,
     dimensions: Sequence[Dimension],
-    given: Mapping[str, Given],
+    given: Mapping[str, FormAnswer],
 ) -> TrialPage:
     """Make a trial's page.
 
@@ -140,7 +140,7 @@ class _Read:
     sitting: Sitting
     view: trials.TrialView
     dimensions: tuple[Dimension, ...]
-    given: Mapping[str, Given]
+    given: Mapping[str, FormAnswer]
 
     def page(self, visit: Visit) -> str:
         """Make the page."""
@@ -259,12 +259,14 @@ def _asked(session: Session, visit: Visit, sitting: Sitting, position: int) -> s
     return trials.read_dimension(session, sitting.booklet_id, position)
 
 
-def _read(session: Session, visit: Visit, position: int, sent: Mapping[str, Given] | None = None) -> _Read:
+def _read(
+    session: Session, visit: Visit, position: int, sent: Mapping[str, FormAnswer] | None = None
+) -> _Read:
     """Read a trial with what was given on it: just sent, stored, or drafted before."""
     sitting = flow.require_sitting(visit, Place("trial", position))
     view = trials.view_trial(session, sitting, position)
     dimensions = asked_dimensions(visit.protocol, view.dimension)
     if sent is not None:
         return _Read(sitting, view, dimensions, sent)
-    stored = {name: Given.of(judgement) for name, judgement in view.answers.items()}
+    stored = {name: FormAnswer.of(judgement) for name, judgement in view.answers.items()}
     return _Read(sitting, view, dimensions, {**stored, **read_kept_draft(position, dimensions)})

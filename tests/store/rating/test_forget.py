@@ -11,17 +11,17 @@ from rater.store.engine import empty_wal, reading, sqlite_path, writing
 from rater.store.log import append_event
 from rater.store.rating import forget
 from rater.store.rating.digests import digest_published
-from rater.store.rating.publication import get_study_row
+from rater.store.rating.publication import get_unparsed_study
 from rater.store.rating.schema import (
     Answer,
-    Base,
     Booklet,
     Comment,
-    Event,
+    EventRow,
     Guess,
     Identifier,
     Invitation,
     Rater,
+    RatingBase,
     Token,
 )
 from rater.store.rating.studies import PublishedStudy, get_study, move_study
@@ -40,7 +40,7 @@ def study(rating: Engine, publish: Callable[..., PublishedStudy], now: datetime)
         digests = vars(digest_published(session, found.id))
         append_event(
             session,
-            Event,
+            EventRow,
             found.id,
             kind="published",
             at=now,
@@ -121,7 +121,7 @@ def _ids(rating: Engine, table: type) -> set[str]:
 
 def _verified(rating: Engine, study: PublishedStudy) -> dict[str, str]:
     with reading(rating) as session:
-        checks = list(verify_rating(session, get_study_row(session, study.name), head=None))
+        checks = list(verify_rating(session, get_unparsed_study(session, study.name), head=None))
     return {check.name: check.outcome for check in checks}
 
 
@@ -133,7 +133,7 @@ def _close(rating: Engine, study: PublishedStudy, now: datetime) -> None:
 def test_every_table_with_rows_of_a_rater_is_emptied_of_them() -> None:
     of_raters = {
         mapper.class_
-        for mapper in Base.registry.mappers
+        for mapper in RatingBase.registry.mappers
         if "rater_id" in mapper.columns and mapper.class_ is not Invitation  # whose row is the study's
     }
 
@@ -149,7 +149,7 @@ def test_identifiers_are_forgotten_and_answers_stay(
     assert _ids(rating, Answer) == {ADA, BOB}
     with reading(rating) as session:
         assert sorted(session.scalars(select(Invitation.label))) == ["", MARK]
-        logged = session.scalars(select(Event.detail).where(Event.kind == "forgotten")).one()
+        logged = session.scalars(select(EventRow.detail).where(EventRow.kind == "forgotten")).one()
     assert ADA in logged
     assert MARK not in logged
 

@@ -11,7 +11,7 @@ from rater.store.rating.counts import RaterConduct, RaterProgress, Turned, read_
 from rater.store.rating.monitoring import Standing, WatchedRater, flags, standing, watch_raters, watch_study
 from rater.store.rating.schema import (
     Answer,
-    AttentionCheck,
+    AttentionCheckRow,
     Booklet,
     Comment,
     Guess,
@@ -81,7 +81,7 @@ def watched(rating: Engine, publish: Callable[..., PublishedStudy]) -> Published
     with writing(rating) as session:
         check = session.scalars(select(Item).where(Item.study_id == study.id, Item.text == " text 4")).one()
         check.is_check = True
-        session.add(AttentionCheck(item_id=check.id, dimension="happiness", lowest=4.0, highest=5.0))
+        session.add(AttentionCheckRow(item_id=check.id, dimension="happiness", lowest=4.0, highest=5.0))
         session.add(Tally(study_id=study.id, kind="declined", n=2))
         booklets = session.scalars(select(Booklet).where(Booklet.study_id == study.id)).all()
         for letter, booklet, n_answered in zip("ab", booklets, (4, 1), strict=False):

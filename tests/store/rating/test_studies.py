@@ -12,7 +12,7 @@ from rater.store.engine import reading, writing
 from rater.store.log import read_events
 from rater.store.rating.publication import NewBooklet, NewItem, insert_study
 from rater.store.rating.raters import Arrival, claim_booklet
-from rater.store.rating.schema import Booklet, Event, Item, Trial
+from rater.store.rating.schema import Booklet, EventRow, Item, TrialRow
 from rater.store.rating.sessions import find_sitting
 from rater.store.rating.studies import (
     Progress,
@@ -59,7 +59,7 @@ def test_items_and_booklets_are_all_there_beyond_one_batch(
     publish(rating, n_booklets=2, n_trials=1_001)
 
     with reading(rating) as session:
-        tables = (Item, Booklet, Trial)
+        tables = (Item, Booklet, TrialRow)
         assert [session.scalar(select(func.count()).select_from(table)) for table in tables] == [
             1001,
             2,
@@ -75,7 +75,7 @@ def test_trials_stand_in_the_order_of_the_booklet(
 
     with writing(rating) as session:
         insert_study(session, replace(study, id=0), items=items, booklets=[NewBooklet.of("x", ("b", "a"))])
-        rows = session.execute(select(Trial.position, Trial.item_id).where(Trial.booklet_id == "x"))
+        rows = session.execute(select(TrialRow.position, TrialRow.item_id).where(TrialRow.booklet_id == "x"))
         trials = {row.position: row.item_id for row in rows}
 
     assert trials == {1: "b", 2: "a"}
@@ -120,7 +120,7 @@ def test_each_move_is_a_row_of_the_log_whose_hash_is_the_new_head(
         move_study(session, study.name, State.OPEN, at=now)
         move_study(session, study.name, State.CLOSED, at=now, by="Ada")
         head = move_study(session, study.name, State.UNBLINDED, at=now, reason="planned")
-        events = read_events(session, Event, study.id)
+        events = read_events(session, EventRow, study.id)
         state = get_study(session, study.name).state
 
     assert state == "unblinded"

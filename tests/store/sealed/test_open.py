@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from rater.errors import DatabaseError
 from rater.store.engine import writing
 from rater.store.sealed.open import create_sealed, open_sealed
-from rater.store.sealed.schema import Study
+from rater.store.sealed.schema import SealedStudyRow
 
 
 def _mode(path: Path) -> int:
@@ -20,7 +20,7 @@ def test_only_the_owner_can_read_the_sealed_file_and_its_wal(tmp_path: Path, now
     engine = create_sealed(f"sqlite:///{tmp_path}/data/sealed.db")
 
     with writing(engine) as session:
-        session.add(Study(name="x", hash="h", canonical_json="{}", created_at=now))
+        session.add(SealedStudyRow(name="x", hash="h", canonical_json="{}", created_at=now))
 
     modes = {path.name: _mode(path) for path in (tmp_path / "data").iterdir()}
     assert modes == dict.fromkeys(["sealed.db", "sealed.db-wal", "sealed.db-shm", "sealed.db-turn"], 0o600)

@@ -8,7 +8,7 @@ from rater.errors import StateError
 from rater.store.engine import reading, writing
 from rater.store.log import broken_link, read_events
 from rater.store.sealed.completions import Cell, NewCompletion, delete_completions, insert_completions
-from rater.store.sealed.schema import Event
+from rater.store.sealed.schema import SealedEventRow
 from rater.store.sealed.studies import (
     SealedStudy,
     Secrets,
@@ -68,8 +68,8 @@ def test_freezing_and_changing_are_written_in_the_log(
         )
 
     with reading(sealed) as session:
-        events = read_events(session, Event, study.id)
-        assert broken_link(session, Event, study.id) is None
+        events = read_events(session, SealedEventRow, study.id)
+        assert broken_link(session, SealedEventRow, study.id) is None
         assert find_sealed_study(session, study.name) == SealedStudy(
             study.id, study.name, "h2", "{}", study.created_at
         )

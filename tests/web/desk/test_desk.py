@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from rater.store.engine import disposing, reading, writing
 from rater.store.rating.open import create_rating, open_rating
 from rater.store.rating.raters import count_invitations
-from rater.store.rating.schema import Comment, Guess, Study
+from rater.store.rating.schema import Comment, Guess, StudyRow
 from rater.store.rating.studies import get_study, move_study
 from rater.study.protocol import Protocol
 from rater.study.state import State
@@ -234,7 +234,7 @@ def test_guesses_are_shown_after_unblinding_only(
     with disposing(create_rating(rating_url)) as rating, writing(rating) as session:
         study = get_study(session, "a_study")
         shown = protocol.model_copy(update={"blinding": BlindingQuestion()})
-        session.execute(update(Study).values(protocol=shown.model_dump_json()))
+        session.execute(update(StudyRow).values(protocol=shown.model_dump_json()))
         session.add(Guess(rater_id="0" * 32, position=0, choice="second", guessed_at=study.published_at))
 
     before = ada.get(STUDY).text
@@ -336,7 +336,9 @@ def test_a_page_of_the_desk_shows_its_fields_and_nothing_else(
     declared = {
         page.template: {field.name for field in fields(page)}
         for page in vars(desk_pages).values()
-        if isinstance(page, type) and issubclass(page, desk_pages.Page) and page is not desk_pages.Page
+        if isinstance(page, type)
+        and issubclass(page, desk_pages.DeskPage)
+        and page is not desk_pages.DeskPage
     }
     assert seen == declared
 

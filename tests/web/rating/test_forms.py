@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest
 
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert, Number, Slider
-from rater.web.rating.forms import Given, read_decision, read_given, read_trial_form
+from rater.web.rating.forms import FormAnswer, read_decision, read_given, read_trial_form
 
 ID = "0123456789abcdef"
 HAPPINESS = Dimension(name="happiness", question="?", scale=Likert(points=5, low="a", high="b"))
@@ -95,7 +95,7 @@ HALVES = Dimension(name="minutes", question="?", scale=Number(minimum=-5, maximu
 WHOLE = Dimension(name="minutes", question="?", scale=Number(minimum=0, maximum=5000), cannot_judge=True)
 
 
-def given(typed: str, dimension: Dimension = HALVES, **more: str) -> Given:
+def given(typed: str, dimension: Dimension = HALVES, **more: str) -> FormAnswer:
     return read_given(MultiDict({"answer.minutes": typed, **more}), dimension)
 
 
@@ -164,7 +164,7 @@ def test_a_number_is_read_as_it_was_typed(typed: str, value: float) -> None:
     ],
 )
 def test_what_may_be_another_number_is_refused_and_shown_again(typed: str) -> None:
-    assert given(typed) == Given(typed, problem="wrong")
+    assert given(typed) == FormAnswer(typed, problem="wrong")
 
 
 def test_three_decimals_are_read_where_the_scale_has_them() -> None:
@@ -179,4 +179,4 @@ def test_a_number_and_cannot_judge_together_are_refused(scale: Number | Slider) 
     dimension = Dimension(name="minutes", question="?", scale=scale, cannot_judge=True)
 
     assert given("12", dimension, **{"cannot.minutes": "1"}).problem == "wrong"
-    assert given("", dimension, **{"cannot.minutes": "1"}) == Given(is_unable=True)
+    assert given("", dimension, **{"cannot.minutes": "1"}) == FormAnswer(is_unable=True)
