@@ -7,32 +7,21 @@ import stat
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from sqlalchemy import Engine, func, select
 
 from rater.admin.archive import (
     Archived,
     archive_study,
-    continue_numbering,
-    insert_rows,
-    rating_rows,
-    read_rows,
 )
 from rater.admin.import_archive import import_study
 from rater.analysis.primary import analyze
 from rater.errors import DatabaseError, RaterError, SealError, StateError
-from rater.store.engine import disposing, reading, writing
-from rater.store.rating.digests import digest_collected, digest_published
-from rater.store.rating.open import create_rating, open_rating
-from rater.store.rating.raters import Arrival, claim_booklet
-from rater.store.rating.schema import Answer
-from rater.store.rating.sessions import find_sitting
-from rater.store.rating.studies import PublishedStudy, get_study
-from rater.store.rating.trials import Judgement, Submission, record_answers
+from rater.store.engine import disposing, reading
+from rater.store.rating.open import open_rating
+from rater.store.rating.studies import get_study
 from rater.study.study import Study
 from rater.unblind import Reason, unblind
 from rater.verify import verify_study
@@ -392,42 +381,3 @@ def test_archiving_continues_where_it_was_killed(
     assert not list(tmp_path.glob("*.unfinished"))
     with pytest.raises(DatabaseError, match="is there already; an archive is never overwritten"):
         archive_study(sealed_url, rating_url, unblinded.name, archived.path, now=NOW)  # without its report
-
-
-def answer(engine: Engine, study: PublishedStudy, token: str, now: datetime) -> None:
-    with writing(engine) as session:
-        arrival = Arrival("web")
-        claim_booklet(session, study.id, token, arrival=arrival, protocol=study.protocol, now=now)
-        sitting = find_sitting(session, study.id, token)
-        assert sitting is not None
-        sent = Submission(token, 1, {"happiness": Judgement(3, "Ä\n“")})
-        record_answers(session, study.id, sitting, sent, revising="all", now=now)
-
-
-def test_rows_come_out_as_they_went_in_and_numbering_goes_on(
-    rating: Engine,
-    publish: Callable[..., PublishedStudy],
-    new_url: Callable[[str], str],
-    now: datetime,
-) -> None:
-    study, other = publish(rating), publish(rating)
-    answer(rating, other, "elsewhere", now)
-    answer(rating, study, "first", now)
-
-    with reading(rating) as session:
-        own = rating_rows(study.id, with_identifiers=True)
-        read = {name: list(read_rows(session, *owned)) for name, owned in own.items()}
-        before = digest_published(session, study.id), digest_collected(session, study.id)
-    with disposing(create_rating(new_url("rating"))) as fresh:
-        with writing(fresh) as session:
-            for name, owned in own.items():
-                insert_rows(session, owned.table, read[name])
-                continue_numbering(session, owned.table)
-        with reading(fresh) as session:
-            after = digest_published(session, study.id), digest_collected(session, study.id)
-        answer(fresh, study, "second", now)
-        with reading(fresh) as session:
-            n_answers = session.scalar(select(func.count()).select_from(Answer))
-
-    assert after == before
-    assert n_answers == 2
