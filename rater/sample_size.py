@@ -224,7 +224,7 @@ def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
     """Deal the design's booklets and keep the trials of the two arms compared, on the primary dimension."""
     arms = tuple(study.arm_names.index(name) for name in study.contrast)
     primary = [dimension.name for dimension in study.dimensions].index(study.primary)
-    dealt: list[tuple[int, float, CompletionIndex, CompletionIndex | None]] = []
+    assigned: list[tuple[int, float, CompletionIndex, CompletionIndex | None]] = []
     for rater, booklet in enumerate(assign_booklets(design, rng)):
         for place, trial in enumerate(booklet):
             if trial.is_repeat or not trial.shown or trial.dimension not in {None, primary}:
@@ -232,8 +232,8 @@ def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
             if not set(trial.arms) <= set(arms):
                 continue
             first, *other = sorted(trial.shown, key=lambda completion: arms.index(completion.arm))
-            dealt.append((rater, place / len(booklet), first, other[0] if other else None))
-    if not dealt:
+            assigned.append((rater, place / len(booklet), first, other[0] if other else None))
+    if not assigned:
         msg = f"No booklet of {design.n_raters} × {design.n_prompts} has a trial of the primary contrast."
         raise StudyError(msg)
 
@@ -241,16 +241,16 @@ def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
         return (completion.prompt * 2 + (completion.arm == arms[0])) * design.n_samples + completion.sample
 
     return Trials(
-        rater=np.array([rater for rater, *_ in dealt]),
-        prompt=np.array([first.prompt for _, _, first, _ in dealt]),
-        item=np.array([number(first) for _, _, first, _ in dealt]),
-        is_first=np.array([first.arm == arms[0] for _, _, first, _ in dealt]),
+        rater=np.array([rater for rater, *_ in assigned]),
+        prompt=np.array([first.prompt for _, _, first, _ in assigned]),
+        item=np.array([number(first) for _, _, first, _ in assigned]),
+        is_first=np.array([first.arm == arms[0] for _, _, first, _ in assigned]),
         other_item=(
-            np.array([number(other) for *_, other in dealt if other is not None])
+            np.array([number(other) for *_, other in assigned if other is not None])
             if design.is_pairwise
             else None
         ),
-        place=np.array([place for _, place, *_ in dealt]),
+        place=np.array([place for _, place, *_ in assigned]),
     )
 
 

@@ -1,4 +1,4 @@
-"""Alter each thing that a study's log, commitment and sealed half vouch for, and see it said."""
+"""Tampering with anything that a study's log, commitment or sealed half covers is found and named."""
 
 import csv
 import json
@@ -81,18 +81,18 @@ def verify(rating_url: str, sealed_url: str | None, study: Study, head: str | No
     return list(verify_study(rating_url, study.name, sealed_url=sealed_url, head=head))
 
 
-def altered(checks: list[Check]) -> set[str]:
-    return {check.name for check in checks if check.outcome == "altered"}
+def tampered(checks: list[Check]) -> set[str]:
+    return {check.name for check in checks if check.outcome == "tampered"}
 
 
-def test_a_study_that_nobody_touched_is_intact(
+def test_a_study_that_nobody_touched_is_valid(
     closed: tuple[Study, str], rating_url: str, sealed_url: str
 ) -> None:
     study, head = closed
 
     checks = verify(rating_url, sealed_url, study, head)
 
-    assert {check.outcome for check in checks} == {"intact"}
+    assert {check.outcome for check in checks} == {"valid"}
     assert [check.name for check in checks] == [
         "rating file",
         "rating schema",
@@ -112,7 +112,7 @@ def test_a_study_that_nobody_touched_is_intact(
         "sealed file",
         "sealed schema",
         "generation log",
-        "looks",
+        "access log",
         "study",
         "declared protocol",
         "key",
@@ -120,7 +120,7 @@ def test_a_study_that_nobody_touched_is_intact(
         "publication",
         "completions declared",
         "texts",
-        "dealing",
+        "assignment",
     ]
 
 
@@ -141,11 +141,11 @@ def test_two_trials_that_changed_places_are_noticed(
         "UPDATE trial SET position = position - 100 WHERE position > 100",
     )
 
-    assert altered(verify(rating_url, sealed_url, closed[0])) == {"booklets", "dealing"}
+    assert tampered(verify(rating_url, sealed_url, closed[0])) == {"booklets", "assignment"}
 
 
 def rewrite_log(rating_url: str, n_rows: int) -> None:
-    """Keep the first rows of the log with another time each, hashed anew so that they fit together."""
+    """Keep the first rows of the log with another time each, hashed again into a valid chain."""
     with closing(sqlite3.connect(file_of(rating_url))) as connection:
         triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for name, _ in triggers:
@@ -175,11 +175,11 @@ def test_a_log_rewritten_as_a_whole_shows_against_a_head_kept_elsewhere_and_only
 
     without = verify(rating_url, sealed_url, study)
 
-    assert altered(without) == set()
+    assert tampered(without) == set()
     unsure = next(check for check in without if check.name == "log against its head")
     assert unsure.outcome == "not checked"
-    assert "That shows only against a head kept elsewhere: add --head HASH." in unsure.says
-    assert altered(verify(rating_url, sealed_url, study, head)) == {"log against its head"}
+    assert "Only a head kept elsewhere shows that: add --head HASH." in unsure.description
+    assert tampered(verify(rating_url, sealed_url, study, head)) == {"log against its head"}
 
 
 def test_a_log_whose_end_was_cut_off_shows_against_its_head(
@@ -188,8 +188,8 @@ def test_a_log_whose_end_was_cut_off_shows_against_its_head(
     study, head = closed
     tamper(rating_url, "DELETE FROM event WHERE sequence = 3", "UPDATE study SET state = 'open'")
 
-    assert altered(verify(rating_url, sealed_url, study)) == set()
-    assert altered(verify(rating_url, sealed_url, study, head)) == {"log against its head"}
+    assert tampered(verify(rating_url, sealed_url, study)) == set()
+    assert tampered(verify(rating_url, sealed_url, study, head)) == {"log against its head"}
 
 
 def test_an_older_head_is_found_in_a_log_that_went_on(
@@ -200,9 +200,9 @@ def test_an_older_head_is_found_in_a_log_that_went_on(
 
     checks = verify(rating_url, sealed_url, opened, first.upper())
 
-    assert altered(checks) == set()
-    assert next(c.says for c in checks if c.name == "log against its head") == (
-        "The head given is row 3; 1 row came after it."
+    assert tampered(checks) == set()
+    assert next(c.description for c in checks if c.name == "log against its head") == (
+        "The given head is that of row 3; 1 row came after it."
     )
 
 
@@ -213,9 +213,9 @@ def test_answers_from_before_a_reopening_stay_covered_by_the_closing(
     open_study(rating_url, opened.name, now=NOW)
     tamper(rating_url, ADDED)
 
-    assert altered(verify(rating_url, sealed_url, opened)) == set()
+    assert tampered(verify(rating_url, sealed_url, opened)) == set()
     tamper(rating_url, FLIPPED)
-    assert altered(verify(rating_url, sealed_url, opened)) == {"answers"}
+    assert tampered(verify(rating_url, sealed_url, opened)) == {"answers"}
 
 
 def test_without_the_sealed_database_the_rest_is_verified(
@@ -225,9 +225,9 @@ def test_without_the_sealed_database_the_rest_is_verified(
 
     for absent in (None, f"sqlite:///{tmp_path / 'absent.db'}"):
         checks = verify(rating_url, absent, study)
-        assert altered(checks) == set()
+        assert tampered(checks) == set()
         assert (checks[-1].name, checks[-1].outcome) == ("key", "not checked")
-        assert {check.outcome for check in checks[:-1]} == {"intact", "not checked"}
+        assert {check.outcome for check in checks[:-1]} == {"valid", "not checked"}
 
 
 def test_a_backup_is_whole_private_and_the_same_while_a_writer_is_in_the_middle(
@@ -248,7 +248,7 @@ def test_a_backup_is_whole_private_and_the_same_while_a_writer_is_in_the_middle(
         copied.path.name for copied in copies
     ]
     urls = [f"sqlite:///{copied.path}" for copied in copies]
-    assert altered(verify(urls[0], urls[1], opened)) == set()
+    assert tampered(verify(urls[0], urls[1], opened)) == set()
     with closing(sqlite3.connect(copies[0].path)) as copy:
         assert copy.execute("SELECT count(*) FROM answer").fetchone() == (11,)
         assert copy.execute("SELECT count(*) FROM rater WHERE finished_at IS NOT NULL").fetchone() == (1,)
@@ -409,7 +409,7 @@ def test_a_masked_export_is_a_row_in_the_log_and_has_no_item_s_own_id(
         event = read_events(session, EventRow, get_study(session, study.name).id)[-1]
     assert (event.kind, event.detail) == ("exported", {"who": "ada", "by": "command", "n_answers": 11})
     assert event.hash in shown.stderr
-    assert not altered(verify(rating_url, sealed_url, study, head))
+    assert not tampered(verify(rating_url, sealed_url, study, head))
 
 
 def test_what_a_rater_wrote_is_no_formula_in_any_csv_and_only_the_owner_can_read_it(
@@ -472,7 +472,7 @@ def test_the_commands_verify_back_up_export_and_watch(
     forged = rater_command("verify", study.name, cwd=tmp_path)
 
     assert (verified.returncode, verified.stderr) == (0, "")
-    assert verified.stdout.startswith("Nothing was found to be altered.\n")
+    assert verified.stdout.startswith("No tampering was found.\n")
     assert "What no check can prove:" in verified.stdout
     assert backed_up.stdout.startswith("rating: kept/rating-")
     assert exported.stdout.startswith("11 answers are in ratings.csv")
@@ -482,8 +482,8 @@ def test_the_commands_verify_back_up_export_and_watch(
     assert "This is look 1" in unblinded.stderr
     assert json.loads((tmp_path / "arms.jsonl").read_text().splitlines()[0])["arm"] in study.arm_names
     assert forged.returncode == 2
-    assert forged.stdout.startswith("ALTERED: answers.\n")
-    assert "altered      answers: Answers were changed" in forged.stdout
+    assert forged.stdout.startswith("TAMPERED: answers.\n")
+    assert "tampered     answers: Answers were changed" in forged.stdout
 
 
 def test_an_open_study_is_not_exported_with_arms(opened: Study, tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 import ast
 import re
 import tomllib
+from graphlib import TopologicalSorter
 from importlib.metadata import distributions
 from pathlib import Path
 
+import grimp
 import pytest
 from packaging.specifiers import SpecifierSet
 
@@ -125,3 +127,11 @@ def test_every_pin_is_for_the_oldest_python_that_we_promise() -> None:
     checked = installed.keys() & pinned()
     assert len(checked) > 100
     assert {name for name in checked if not SpecifierSet(installed[name]).contains(oldest)} == set()
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside functions count too; those for type checkers alone do not."""
+    graph = grimp.build_graph("rater", exclude_type_checking_imports=True)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+
+    TopologicalSorter(imports).prepare()  # raises CycleError, which names the modules of a circle

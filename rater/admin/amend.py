@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError
+from rater.publish.booklets import ASSIGNMENT_VERSION
 from rater.publish.draft import draft_publication
 from rater.publish.publish import explain_lost_key
 from rater.store.engine import disposing, reading, writing
@@ -65,7 +66,7 @@ class _Examined:
     """What would be amended."""
 
     published: PublishedStudy
-    dealt: tuple[int, ...]
+    n_added: tuple[int, ...]
     """How many booklets each amendment before this one added."""
     n_more: int
     changes: tuple[str, ...]
@@ -100,7 +101,8 @@ def amend_study(
         found = _examine(session, sealed, study)
         new = NewAmendment(
             protocol=study.protocol,
-            booklets=_added_booklets(sealed, found.dealt, found.n_more) if found.n_more else (),
+            booklets=_added_booklets(sealed, found.n_added, found.n_more) if found.n_more else (),
+            assignment_version=ASSIGNMENT_VERSION if found.n_more else None,
             changes=found.changes,
             study_hash=study.hash,
             reason=reason,
@@ -114,13 +116,13 @@ def _examine(session: Session, sealed: _Sealed, study: Study) -> _Examined:
     """Hold a changed declaration against what is published."""
     published = get_study(session, study.name)
     require_amendable(session, published.id)
-    dealt = tuple(each.n_booklets_added for each in read_logged_amendments(session, published.id))
-    n_more = _more_raters(study, sealed.study.n_raters + sum(dealt))
+    n_added = tuple(each.n_booklets_added for each in read_logged_amendments(session, published.id))
+    n_more = _more_raters(study, sealed.study.n_raters + sum(n_added))
     changes = _changes(published, study, n_more)
     if not changes:
         msg = f"Study {study.name!r} is what the file says already; nothing is amended."
         raise StateError(msg)
-    return _Examined(published, dealt, n_more, changes)
+    return _Examined(published, n_added, n_more, changes)
 
 
 def _read_sealed(sealed_url: str, changed: Study) -> _Sealed:
@@ -144,14 +146,14 @@ def _read_sealed(sealed_url: str, changed: Study) -> _Sealed:
     return _Sealed(study, completions, secrets.seed)
 
 
-def _more_raters(study: Study, n_dealt: int) -> int:
-    if study.n_raters < n_dealt:
+def _more_raters(study: Study, n_booklets: int) -> int:
+    if study.n_raters < n_booklets:
         msg = (
-            f"plan asks for {study.n_raters} raters, but {n_dealt} booklets are dealt, and raters may hold "
-            f"them; valid: at least {n_dealt}"
+            f"plan asks for {study.n_raters} raters, but {n_booklets} booklets are assigned, and raters may "
+            f"hold them; valid: at least {n_booklets}"
         )
         raise StateError(f"{msg}.")
-    return study.n_raters - n_dealt
+    return study.n_raters - n_booklets
 
 
 def _changes(published: PublishedStudy, study: Study, n_more: int) -> tuple[str, ...]:
@@ -162,8 +164,8 @@ def _changes(published: PublishedStudy, study: Study, n_more: int) -> tuple[str,
     return (*changed, "plan.raters") if n_more else tuple(changed)
 
 
-def _added_booklets(sealed: _Sealed, dealt: Sequence[int], n_more: int) -> Sequence[NewBooklet]:
-    before = draft_publication(sealed.study, sealed.completions, sealed.seed, added=dealt)
-    after = draft_publication(sealed.study, sealed.completions, sealed.seed, added=(*dealt, n_more))
+def _added_booklets(sealed: _Sealed, n_added: Sequence[int], n_more: int) -> Sequence[NewBooklet]:
+    before = draft_publication(sealed.study, sealed.completions, sealed.seed, added=n_added)
+    after = draft_publication(sealed.study, sealed.completions, sealed.seed, added=(*n_added, n_more))
     known = {booklet.id for booklet in before.booklets}
     return [booklet for booklet in after.booklets if booklet.id not in known]

@@ -29,7 +29,7 @@ from rater.store.sealed import schema as sealed
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import get_sealed_study
 from rater.study.state import State
-from rater.verify import require_unaltered
+from rater.verify import require_untampered
 
 ArchivedValue: TypeAlias = "str | int | float | bool | list[int] | dict[str, str] | None"
 ArchivedRow: TypeAlias = dict[str, ArchivedValue]
@@ -162,14 +162,14 @@ def archive_study(
 
     Raises:
         StateError: the study is not unblinded, or the report is none of it.
-        SealError: something was altered, so that `rater import` would refuse the archive.
+        SealError: something was tampered with, so that `rater import` would refuse the archive.
         DatabaseError: the file exists and is something else, or cannot be written.
     """
     if path.exists():
         return _as_it_is(
             path, rating_url, name, with_report=report is not None, with_identifiers=with_identifiers
         )
-    require_unaltered(sealed_url, rating_url, name)
+    require_untampered(sealed_url, rating_url, name)
     registration = write_registration(read_registrable(sealed_url, rating_url, name), [])
     unfinished = path.with_name(f"{path.name}.unfinished")
     try:

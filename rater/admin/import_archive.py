@@ -40,7 +40,7 @@ from rater.store.rating.publication import get_unparsed_study
 from rater.store.rating.schema import EventRow
 from rater.store.sealed.open import create_sealed
 from rater.study.declaration import Name
-from rater.verify.checks import Check, unless_unreadable
+from rater.verify.checks import Check, report_unreadable
 from rater.verify.rating import verify_rating
 from rater.verify.sealed import verify_sealed
 
@@ -130,12 +130,12 @@ def _verify(path: Path, manifest: Manifest, session: Session, sealed_session: Se
     _require_one_study(path, session, sealed_session)
     row = get_unparsed_study(session, manifest.study)
     checks = (
-        *unless_unreadable(verify_rating(session, row, head=manifest.log_head)),
-        *unless_unreadable(verify_sealed(session, sealed_session, row)),
+        *report_unreadable(verify_rating(session, row, head=manifest.log_head)),
+        *report_unreadable(verify_sealed(session, sealed_session, row)),
     )
-    wrong = [check for check in checks if check.outcome == "altered"]
+    wrong = [check for check in checks if check.is_tampered]
     if wrong:
-        msg = f"{path} is refused: its {wrong[0].name} was altered. {harmless(wrong[0].says)}"
+        msg = f"{path} is refused: its {wrong[0].name} was tampered with. {harmless(wrong[0].description)}"
         raise SealError(msg)
     return checks
 

@@ -238,7 +238,7 @@ def measure_cues(
                 found.append((cue.name, cue.kind, (first, second), separation))
         neighbours = separate_neighbours(audited, (first, second), rng)
         if neighbours is not None:
-            found.append(("arm of the text before", "dealing", (first, second), neighbours))
+            found.append(("arm of the text before", "assignment", (first, second), neighbours))
     adjusted = holm([separation.p for *_, separation in found])
     return [
         Cue(name, kind, *pair, auc=s.auc, low=s.low, high=s.high, p=p)
@@ -259,20 +259,20 @@ def _by_item(audited: AuditedPublication) -> Iterator[_Measured]:
     prompts = {prompt: index for index, prompt in enumerate(dict.fromkeys(item.prompt for item in items))}
     stratum = np.array([prompts[item.prompt] for item in items], dtype=np.intp)
     by_id = {item.id: rank for rank, item in enumerate(sorted(items, key=lambda item: item.id))}
-    dealt = Counter(
+    n_assigned = Counter(
         item_id
         for booklet in audited.booklets
         for _, item_ids in audited.completions_in(booklet)
         for item_id in item_ids
     )
-    dealing: dict[str, list[float]] = {
+    assignment: dict[str, list[float]] = {
         "order of ids": [by_id[item.id] for item in items],
         "order of rows": list(range(len(items))),
-        "times dealt": [dealt[item.id] for item in items],
+        "times assigned": [n_assigned[item.id] for item in items],
     }
     forms = {name: [float(form(item.text)) for item in items] for name, form in FORMS.items()}
-    for name, values in dealing.items():
-        yield _Measured(name, "dealing", np.array(values, dtype=float), arms, stratum)
+    for name, values in assignment.items():
+        yield _Measured(name, "assignment", np.array(values, dtype=float), arms, stratum)
     for name, values in forms.items():
         yield _Measured(name, "form", np.array(values, dtype=float), arms, stratum)
 
@@ -286,7 +286,7 @@ def _by_page(audited: AuditedPublication, skeletons: Mapping[str, str]) -> Itera
     rank = {skeleton: place for place, (skeleton, _) in enumerate(counts.most_common())}
     arms = np.array([audited.arms[item.id] for item in items])
     values = np.array([rank[skeletons[item.id]] for item in items], dtype=float)
-    yield _Measured("markup of its page", "dealing", values, arms, np.zeros(len(items), dtype=np.intp))
+    yield _Measured("markup of its page", "assignment", values, arms, np.zeros(len(items), dtype=np.intp))
 
 
 def _by_place(name: str, audited: AuditedPublication, place: Callable[[int, int], int]) -> _Measured:
@@ -300,7 +300,7 @@ def _by_place(name: str, audited: AuditedPublication, place: Callable[[int, int]
                 places["booklet"].append(number)
     return _Measured(
         name,
-        "dealing",
+        "assignment",
         np.array(places["value"], dtype=float),
         np.array(places["arm"]),
         np.array(places["booklet"], dtype=np.intp),

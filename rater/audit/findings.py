@@ -11,13 +11,13 @@ Severity = Literal["structure", "content", "own"]
 """Where a mark was found: in what no study declares (a leak); in the texts that a study shows; in words that
 the app uses for every study, where it cannot be told from them."""
 
-CueKind = Literal["dealing", "form"]
-"""What a cue belongs to: how texts were dealt, which chance alone decides, or how they look."""
+CueKind = Literal["assignment", "form"]
+"""What a cue belongs to: how texts were assigned, which chance alone decides, or how they look."""
 
 CONFOUND_LEVEL = 0.05
 """Below this adjusted p a cue is marked: some cue of a study without any would be, one time in twenty."""
 REFUSED_LEVEL = 0.001
-"""Below this adjusted p a cue of the dealing is no chance, and refuses publication."""
+"""Below this adjusted p a cue of the assignment is not chance, and refuses publication."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Cue:
 
     @property
     def refuses(self) -> bool:
-        """Whether it shows that texts were not dealt by chance."""
-        return self.kind == "dealing" and self.p < REFUSED_LEVEL
+        """Whether it shows that texts were not assigned by chance."""
+        return self.kind == "assignment" and self.p < REFUSED_LEVEL
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ _CONTENT = {
 }
 _FROM_A_LIST = {"study.state", "rater.channel", "rater.left_why", "guess.choice", "tally.kind", "event.kind"}
 _OWN_WORDS = {
-    *PUBLISHED_STATES, "look", "web", "terminal", "commitment",
-    "study_hash", "generation_log", "digests", "protocol", "items", "booklets", "checks", "answers", "raters",
+    *PUBLISHED_STATES, "look", "web", "terminal", "commitment", "study_hash", "generation_log",
+    "assignment_version", "digests", "protocol", "items", "booklets", "checks", "answers", "raters",
     "guesses", "n_answers", "last_answer_id", "interim", "declined", "first", "second", "unsure", "stopped",
     "withdrawn", "screened_out", "failed_practice", "amended", "forgotten", "redacted", "rater", "row", "n",
 }  # fmt: skip

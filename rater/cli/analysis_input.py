@@ -28,7 +28,7 @@ from rater.report.context import (
     summarise_amendments,
 )
 from rater.report.export import Json, as_json
-from rater.verify import names_of_altered
+from rater.verify import names_of_tampered
 
 if TYPE_CHECKING:
     from rater.store.log import Event
@@ -124,7 +124,7 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
             for event in events
             if event.kind == "amended"
         ),
-        tampered=tuple(f"{check.name}: {check.says}" for check in seen.altered),
+        tampered=tuple(f"{check.name}: {check.description}" for check in seen.tampered),
         taken_out=tuple(
             TakenOut(
                 at=f"{event.at:%Y-%m-%d %H:%M} UTC",
@@ -174,7 +174,7 @@ def _amendment(event: "Event", *, after_look: bool) -> AmendmentText:
 REHEARSED = "Rehearsal: made-up answers under a made-up key, not a result"
 PERMUTED = "Permuted arms: not a result"
 EXPLORATORY = "Exploratory: not the planned analysis"
-ALTERED = "ALTERED DATA: not to be relied on"
+TAMPERED = "TAMPERED DATA: do not rely on it"
 _DERIVED = {
     "cannot_judge": ("Whether the rater could not judge the text.", "experimenter"),
     "answer": ("On the dimension's scale; of a pair above 0 for the arm's text; else empty.", "experimenter"),
@@ -215,7 +215,7 @@ def look_at(
     why: str,
     interim: bool,
     label: str | None,
-    allow_altered: bool = False,
+    allow_tampered: bool = False,
 ) -> AnalysisInput:
     """Unblind a study, or look at it while it goes on; either is written in its log."""
     from rater.unblind import Reason, unblind
@@ -226,7 +226,7 @@ def look_at(
         reason=Reason(who=who, why=why),
         now=datetime.now(UTC),
         interim=interim,
-        allow_altered=allow_altered,
+        allow_tampered=allow_tampered,
     )
     look = f"This is look {seen.look} at the study's answers by arm"
     if seen.was_interim:
@@ -253,7 +253,7 @@ def look_at(
     return replace(data, json_about=data.json_about | extra)
 
 
-def permute(databases: Databases, name: str, *, allow_altered: bool = False) -> AnalysisInput:
+def permute(databases: Databases, name: str, *, allow_tampered: bool = False) -> AnalysisInput:
     """Take a study's answers under arms that are not theirs; this is not an interim look.
 
     Files get ids of texts that are masked as in a masked export: full ids would allow to compare booklets.
@@ -261,7 +261,7 @@ def permute(databases: Databases, name: str, *, allow_altered: bool = False) -> 
     from rater.admin.export import mask_frame
     from rater.unblind import permuted
 
-    seen = permuted(*databases, name, allow_altered=allow_altered)
+    seen = permuted(*databases, name, allow_tampered=allow_tampered)
     screen = Screen(
         title=seen.title,
         completed_raters=seen.progress.n_finished,
@@ -313,10 +313,10 @@ def _read_input(
         screen = replace(screen, notes=[*screen.notes, unshown])
     if facts.taken_out:
         screen = replace(screen, notes=[*screen.notes, describe_removed_raters(facts)])
-    if seen.altered:
-        found = [f"Altered: {check.name}. {check.says}" for check in seen.altered]
-        label = "; ".join(filter(None, [label_of_altered(seen.altered), label]))
-        banner = "; ".join(filter(None, [label_of_altered(seen.altered), screen.banner]))
+    if seen.tampered:
+        found = [f"Tampered with: {check.name}. {check.description}" for check in seen.tampered]
+        label = "; ".join(filter(None, [label_of_tampered(seen.tampered), label]))
+        banner = "; ".join(filter(None, [label_of_tampered(seen.tampered), screen.banner]))
         screen = replace(screen, banner=banner, notes=[*found, *screen.notes])
     json_about: dict[str, Json] = {
         "study": name,
@@ -325,8 +325,8 @@ def _read_input(
         "commitment": seen.commitment,
         "raters_taken_out": as_json(facts.taken_out),
     }
-    if seen.altered:
-        json_about["altered"] = {check.name: check.says for check in seen.altered}
+    if seen.tampered:
+        json_about["tampered"] = {check.name: check.description for check in seen.tampered}
     about = ReportContext(
         title=seen.title,
         label=label,
@@ -352,9 +352,9 @@ def _read_input(
     )
 
 
-def label_of_altered(checks: "Sequence[Check]") -> str:
-    """Return what every page and figure says of results that rest on altered data."""
-    return f"{ALTERED} ({', '.join(names_of_altered(checks))})"
+def label_of_tampered(checks: "Sequence[Check]") -> str:
+    """Return the label of every page and figure whose results rest on tampered data."""
+    return f"{TAMPERED} ({', '.join(names_of_tampered(checks))})"
 
 
 def explore(data: AnalysisInput, given: Elsewhere) -> AnalysisInput:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--exploratory", is_flag=True, help="Analyse as the options say, not as planned; labelled everywhere."
 )
 @click.option(
-    "--allow-altered",
+    "--allow-tampered",
     is_flag=True,
     help="Analyse data that fails verification; every result says so first.",
 )
@@ -50,7 +50,7 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     interim: bool,
     permuted: bool,
     exploratory: bool,
-    allow_altered: bool,
+    allow_tampered: bool,
     who: str,
     why: str | None,
     report_path: Path | None,
@@ -63,7 +63,7 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
 
     The study is closed for good first, except with --interim. Each analysis is written in the study's log.
     With --permuted you see the whole analysis on answers whose arms were shuffled, and nothing is unblinded.
-    The study is verified first, as by `rater verify`: altered data is refused unless you --allow-altered.
+    The study is verified first, as by `rater verify`: tampered data is refused without --allow-tampered.
 
     \b
     Example: rater analyze love_vs_hate --yes --report report
@@ -86,14 +86,14 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     if study_name is None:
         data = read_elsewhere(elsewhere, label=label)
     elif permuted:
-        data = permute(databases, study_name, allow_altered=allow_altered)
+        data = permute(databases, study_name, allow_tampered=allow_tampered)
         if csv_path is not None or report_path is not None:
             _log_files(rating_url, study_name, who, len(data.frame))
     else:
         if not yes:
             _confirm(databases, study_name, interim=interim)
         why = why or ("exploratory analysis" if exploratory else "planned analysis")
-        how = {"interim": interim, "allow_altered": allow_altered}
+        how = {"interim": interim, "allow_tampered": allow_tampered}
         data = look_at(databases, study_name, who=who, why=why, label=label, **how)
     show(explore(data, elsewhere) if exploratory and study_name else data, outputs)
     if study_name is not None and not permuted:

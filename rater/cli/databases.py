@@ -122,12 +122,11 @@ def import_(file: Path, rating_url: str, sealed_url: str) -> None:
     Example: rater import love_vs_hate.zip --ratings again/rating.db --sealed again/sealed.db
     """
     from rater.admin.import_archive import import_study
+    from rater.verify import CheckOutcome
 
     done = import_study(file, rating_url=rating_url, sealed_url=sealed_url)
-    n_intact = sum(check.outcome == "intact" for check in done.checks)
-    click.echo(
-        f"Study {done.name} is read back; {n_intact} of {len(done.checks)} checks passed, none failed."
-    )
+    n_valid = sum(check.outcome is CheckOutcome.VALID for check in done.checks)
+    click.echo(f"Study {done.name} is read back; {n_valid} of {len(done.checks)} checks passed, none failed.")
     click.echo(f"  log      {done.log_head}")
     click.echo(f"Next: rater verify {done.name} and rater analyze {done.name}, with the same databases")
 
@@ -156,19 +155,19 @@ def backup(folder: Path, rating_url: str, sealed_url: str) -> None:
         click.echo("Warning: there is no sealed database here, so this backup has no key.", err=True)
 
 
-@click.command(short_help="Say whether anything was altered, and what.")
+@click.command(short_help="Check a study for tampering.")
 @study_argument
 @click.option("--head", help="A head of the log, printed before and kept elsewhere.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 @rating_option
 @sealed_option
 def verify(study_name: str, head: str | None, rating_url: str, sealed_url: str, *, as_json: bool) -> None:
-    """Recompute the log's chain, its digests and the commitment to the key, and print what was altered.
+    """Recompute the log's chain, its digests and the commitment to the key, and report tampering.
 
     The verdict comes first, then each check, then what no check can prove. Nothing is written, so that a copy
     on a read-only medium can be verified. With --head, a head that `rater publish`, `open`, `close` or
     `analyze` printed, a rewriting of the whole log is found too. Without the sealed database only what does
-    not need it is verified. Exit code 2 where anything was altered.
+    not need it is verified. Exit code 2 after tampering.
 
     \b
     Example: rater verify love_vs_hate --head 0f3a…
@@ -177,25 +176,25 @@ def verify(study_name: str, head: str | None, rating_url: str, sealed_url: str, 
     from dataclasses import asdict
 
     from rater.cli.options import USER_MISTAKE
-    from rater.verify import names_of_altered, verify_study
+    from rater.verify import names_of_tampered, verify_study
     from rater.verify.checks import UNPROVABLE
 
     if head is not None and not re.fullmatch("[0-9a-f]{64}", head.strip().lower()):
         msg = f"head is {head!r}; valid: all 64 characters (0-9, a-f) of a head that was printed"
         raise RaterError(msg)
     checks = list(verify_study(rating_url, study_name, sealed_url=sealed_url, head=head))
-    altered = names_of_altered(checks)
+    tampered = names_of_tampered(checks)
     if as_json:
         echo_json([asdict(check) for check in checks])
     else:
-        verdict = f"ALTERED: {', '.join(altered)}." if altered else "Nothing was found to be altered."
+        verdict = f"TAMPERED: {', '.join(tampered)}." if tampered else "No tampering was found."
         click.echo(f"{verdict}\n")
         for check in checks:
-            click.echo(f"{check.outcome:<12} {check.name}: {check.says}")
+            click.echo(f"{check.outcome:<12} {check.name}: {check.description}")
         click.echo("\nWhat no check can prove:")
         for each in UNPROVABLE:
             click.echo(f"  {each.what}: {each.why}")
-    if altered:
+    if tampered:
         click.get_current_context().exit(USER_MISTAKE)
 
 

@@ -78,7 +78,7 @@ def _question(*, with_ratings: bool) -> str:
 @click.option("--unblind", "unblinded", is_flag=True, help="With each text's arm; the look is logged.")
 @click.option("--identifiers", is_flag=True, help="With who raters are, by what a recruitment site said.")
 @click.option("--yes", is_flag=True, help="Do not ask before unblinding.")
-@click.option("--allow-altered", is_flag=True, help="Unblind data that fails verification; the log says so.")
+@click.option("--allow-tampered", is_flag=True, help="Unblind data that fails verification; the log says so.")
 @click.option("--who", default=current_user, show_default="you", help="Who exports; kept in the log.")
 @click.option("--why", default="export", show_default=True, help="Why; kept in the log.")
 @rating_option
@@ -92,7 +92,7 @@ def export(
     unblinded: bool,
     identifiers: bool,
     yes: bool,
-    allow_altered: bool,
+    allow_tampered: bool,
     **reason: str,
 ) -> None:
     """Write one row for each answer's latest revision to FILE, in the format that its name ends in.
@@ -118,7 +118,7 @@ def export(
     now, masked = datetime.now(UTC), not unblinded
     if unblinded:
         _confirm(rating_url, study_name, yes=yes)
-        seen = _unblind(sealed_url, rating_url, study_name, reason, allow_altered=allow_altered)
+        seen = _unblind(sealed_url, rating_url, study_name, reason, allow_tampered=allow_tampered)
         frame, texts, look = seen
     else:
         frame, texts, look = _export_masked(rating_url, study_name, reason["who"]), None, None
@@ -177,14 +177,14 @@ def _confirm(rating_url: str, study_name: str, *, yes: bool) -> None:
 
 
 def _unblind(
-    sealed_url: str, rating_url: str, study_name: str, reason: dict[str, str], *, allow_altered: bool
+    sealed_url: str, rating_url: str, study_name: str, reason: dict[str, str], *, allow_tampered: bool
 ) -> "tuple[pd.DataFrame, pd.DataFrame, int]":
     """Unblind a study; return its ratings, its texts, and which look this is."""
     from datetime import UTC, datetime
 
     from rater.analysis.describe import rate_texts
     from rater.analysis.exclusions import exclude, excluded_raters
-    from rater.cli.analysis_input import label_of_altered
+    from rater.cli.analysis_input import label_of_tampered
     from rater.unblind import Reason, unblind
 
     seen = unblind(
@@ -193,10 +193,10 @@ def _unblind(
         study_name,
         reason=Reason(**reason),
         now=datetime.now(UTC),
-        allow_altered=allow_altered,
+        allow_tampered=allow_tampered,
     )
-    if seen.altered:
-        click.echo(label_of_altered(seen.altered), err=True)
+    if seen.tampered:
+        click.echo(label_of_tampered(seen.tampered), err=True)
     click.echo(f"This is look {seen.look}; the log's head is {seen.log_head}", err=True)
     exclusion = exclude(seen.frame, seen.raters, seen.plan.exclusions, primary=seen.plan.primary)
     excluded = excluded_raters(exclusion)

@@ -116,9 +116,9 @@ def amend(
     """Put the study in FILE in force as the next version of STUDY, from the next page on.
 
     Texts around the trials, questions' wording and the like can change, and raters can be added: their
-    booklets go on where dealing stopped. Arms, prompts, sampling, rated texts, dimensions with their scales
-    and the analysis cannot. The study's hash and commitment stay; the log has the digest of what changed, and
-    why. It opens the sealed database, so it is for who may hold that.
+    booklets continue where the assignment stopped. Arms, prompts, sampling, rated texts, dimensions with
+    their scales and the analysis cannot change. The study's hash and commitment stay; the log has the digest
+    of what changed, and why. The command opens the sealed database, so it is for those who may hold that.
 
     \b
     Example: rater amend love_vs_hate experiments/love_vs_hate.py --reason "Typing error in the consent"

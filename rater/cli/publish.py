@@ -80,7 +80,7 @@ _NEXT = {
 def publish(
     study_name: str, rating_url: str, sealed_url: str, *, hold: bool, acknowledge_confounds: bool
 ) -> None:
-    """Shuffle a generated study under random ids, deal booklets, commit to the key, and open it to raters.
+    """Shuffle a generated study under random ids, assign booklets, commit to the key, and open it to raters.
 
     What would be published is audited first (see `rater audit`): what betrays an arm refuses publication.
     Confounds, which tell arms apart although they are not meaning, must be declared in the study file

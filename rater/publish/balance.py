@@ -1,4 +1,4 @@
-"""Say how even a dealing of booklets is: counts, places and sides, by arm and by prompt."""
+"""The balance of an assignment of booklets: counts, places and sides, by arm and by prompt."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Balance:
-    """How even a dealing is; places run from 0 (first trial) to 1 (last), and 0.5 is even."""
+    """The balance of an assignment; places run from 0 (first trial) to 1 (last), and 0.5 is even."""
 
     n_booklets: int
     trials_per_booklet: int

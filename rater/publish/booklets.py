@@ -116,6 +116,13 @@ def choose_sides(trials: Sequence[Trial], uses: Uses, rng: np.random.Generator) 
     return sided
 
 
+# `rater verify` assigns the booklets of a study again from its secret seed, and compares them. Raise this
+# whenever the same design and seed give other booklets than before: after a change of the assignment, the
+# pairs, the order or a design's counts, and where a new NumPy draws other numbers. A test fails if the
+# booklets of some designs change and this does not.
+ASSIGNMENT_VERSION = 1
+
+
 def assign_booklets(
     design: Design,
     rng: np.random.Generator,

@@ -114,19 +114,19 @@ def _shuffle_words(text: str, rng: np.random.Generator) -> str:
 def _draft_booklets(
     study: Study, ids: Mapping[Cell, str], checks: Sequence[_ShownCheck], seed: str, *, added: Sequence[int]
 ) -> list[NewBooklet]:
-    def new_trial(dealt: Trial) -> NewTrial:
-        item_ids = item_ids_of(dealt)
+    def new_trial(trial: Trial) -> NewTrial:
+        item_ids = item_ids_of(trial)
         return NewTrial(
             item_id=item_ids[0],
             other_item_id=item_ids[1] if len(item_ids) > 1 else None,
-            dimension=None if dealt.dimension is None else study.dimensions[dealt.dimension].name,
-            is_repeat=dealt.is_repeat,
+            dimension=None if trial.dimension is None else study.dimensions[trial.dimension].name,
+            is_repeat=trial.is_repeat,
         )
 
-    def item_ids_of(dealt: Trial) -> list[str]:
-        if dealt.check is not None:
-            return [item.id for item in checks[dealt.check].items]
-        return [item_id(completion) for completion in dealt.shown]
+    def item_ids_of(trial: Trial) -> list[str]:
+        if trial.check is not None:
+            return [item.id for item in checks[trial.check].items]
+        return [item_id(completion) for completion in trial.shown]
 
     def item_id(completion: CompletionIndex) -> str:
         return ids[Cell(completion.prompt, study.arm_names[completion.arm], completion.sample)]

@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from rater.errors import DatabaseError, MissingSealedError, NotGeneratedError, SealError, StateError
+from rater.publish.booklets import ASSIGNMENT_VERSION
 from rater.publish.confounds import publication_detail
 from rater.publish.draft import PreparedPublication, prepare_publication
 from rater.store.engine import disposing, empty_wal, reading, sqlite_path, writing
@@ -227,6 +228,7 @@ def write_rating(rating: Engine, prepared: PreparedPublication) -> PublishedStud
             study_hash=new.study_hash,
             generation_log=prepared.generation_head,
             completions=prepared.completions_digest,
+            assignment_version=ASSIGNMENT_VERSION,
             digests=asdict(digest_published(session, published.id)),
         )
     return published

@@ -10,7 +10,7 @@ from rater.study.design import Design
 
 
 class CompletionIndex(NamedTuple):
-    """What is dealt: one sample of one prompt under one arm."""
+    """One sample of one prompt under one arm."""
 
     prompt: int
     arm: int
@@ -44,7 +44,7 @@ _Count = tuple[int, int]
 
 
 class Uses:
-    """What was dealt how often over all booklets; by dimension, where None stands for all together."""
+    """How often each completion was assigned over all booklets, by dimension; None means all dimensions."""
 
     def __init__(self, design: Design) -> None:
         self._prompts = defaultdict[int | None, list[int]](lambda: [0] * design.n_prompts)
@@ -57,21 +57,21 @@ class Uses:
         """By prompt and two arms, the same."""
 
     def of_prompts(self, dimension: int | None) -> list[_Count]:
-        """Return for each prompt how often it was dealt on a dimension, and on all."""
+        """Return for each prompt how often it was assigned on a dimension, and on all."""
         return list(zip(self._prompts[dimension], self._prompts[None], strict=True))
 
     def of_samples(self, dimension: int | None, prompt: int, arm: int) -> list[_Count]:
-        """Return for each sample of a prompt and arm how often it was dealt on a dimension, and on all."""
+        """Return for each sample of a prompt and arm how often it was assigned on a dimension, and on all."""
         return list(zip(self._samples[dimension, prompt, arm], self._samples[None, prompt, arm], strict=True))
 
     def count_prompts(self, dimension: int | None, prompts: Iterable[int]) -> None:
-        """Count prompts that were dealt."""
+        """Count prompts that were assigned."""
         for prompt in prompts:
             for name in {dimension, None}:
                 self._prompts[name][prompt] += 1
 
     def count_completions(self, dimension: int | None, completions: Iterable[CompletionIndex]) -> None:
-        """Count completions that were dealt."""
+        """Count completions that were assigned."""
         for completion in completions:
             for name in {dimension, None}:
                 self._samples[name, completion.prompt, completion.arm][completion.sample] += 1
@@ -81,7 +81,7 @@ class Uses:
         return self._left[pair.shown] or self._left_of_prompt[pair.prompt, pair.arms]
 
     def count_side(self, pair: Trial, *, left: bool) -> None:
-        """Count a pair that was dealt with its first on a side."""
+        """Count a pair that was assigned with its first on a side."""
         step = 1 if left else -1
         self._left[pair.shown] += step
         self._left_of_prompt[pair.prompt, pair.arms] += step

@@ -1,6 +1,6 @@
-"""Open the seal: verify the commitment, write down who looks and why, and join answers to arms.
+"""Unblinding: verify the commitment, log who sees answers by arm and why, and join answers to arms.
 
-This is the only door: the only package whose results hold both an answer and an arm.
+No other package returns both an answer and an arm.
 """
 
 from rater.unblind.join import ANSWER_COLUMNS, PAIR_COLUMNS, Joined

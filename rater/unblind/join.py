@@ -52,10 +52,10 @@ ANSWER_COLUMNS = (
 ``answer`` is empty where ``cannot_judge`` is true.
 """
 PAIR_COLUMNS = ("other_item", "other_arm", "arm_is_left")
-"""What it has besides where texts were chosen between.
+"""Additional columns of a study with pairs of texts.
 
 ``arm`` is the one of the two that comes first in the study; ``answer`` is above 0 where its text was
-preferred, however the two stood, and ``item`` and ``sample`` are its.
+preferred, on whichever side it was, and ``item`` and ``sample`` belong to it.
 """
 RATER_COLUMNS = ("rater", "n_checks", "n_passed", "finished", "left_why")
 TEXT_COLUMNS = (
@@ -78,14 +78,14 @@ _GUESSES = {"first": "changed", "second": "unchanged", "unsure": "unsure"}
 
 
 def require_answers(study: PublishedStudy, n_answers: int) -> None:
-    """Refuse a study without answers before it is unblinded, or analysed under arms that are not its own.
+    """Refuse to unblind or to analyse a study without answers.
 
     Raises:
-        StateError: it has none; with how raters are let in, while that is possible.
+        StateError: the study has no answers.
     """
     if n_answers:
         return
-    msg = f"Study {study.name!r} has no answers: nothing could be analysed."
+    msg = f"Study {study.name!r} has no answers, so there is nothing to analyse."
     if not study.state.is_unblinded:
         way_in = "rater serve" if study.state is State.OPEN else f"rater open {study.name}"
         msg += f" Let raters in first. Run: {way_in}"
@@ -94,7 +94,7 @@ def require_answers(study: PublishedStudy, n_answers: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Joined:
-    """Answers with arms, and what the study said of them beforehand."""
+    """Answers with arms, and the study's declared analysis."""
 
     frame: pd.DataFrame
     """The rating frame: see `ANSWER_COLUMNS` and `PAIR_COLUMNS`."""
@@ -110,21 +110,21 @@ class Joined:
     """One row for each text (or pair) that a rater was assigned, repeats and attention checks left out: see
     `ASSIGNED_COLUMNS`."""
     plan: Planned
-    """What the study said beforehand would be tested."""
+    """The analysis that the study declared."""
     title: str
     """The study's title."""
     study_hash: str
     """The hash that was preregistered."""
     commitment: str
-    """What the key was committed to by, and has just been verified against."""
+    """The commitment to the key, which was just verified."""
     progress: Progress
-    altered: tuple[Check, ...] = ()
-    """What verification found to be altered, where the analyst insists on using it all the same."""
+    tampered: tuple[Check, ...] = ()
+    """Failed checks of verification, where the analyst chose to use the data nevertheless."""
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What was collected of a study, without any arm."""
+    """Everything that raters gave in a study, without any arm."""
 
     answers: list[AnswerRow]
     guesses: list[GuessRow]
@@ -146,7 +146,7 @@ def collect(session: Session, study_id: int) -> Collected:
     )
 
 
-def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, altered: tuple[Check, ...] = ()) -> Joined:
+def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, tampered: tuple[Check, ...] = ()) -> Joined:
     """Join what was collected to arms."""
     study = opened.study
     rows = _join_pairs if study.is_pairwise else _join_single
@@ -163,7 +163,7 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, altered: tuple[
         study_hash=opened.published.study_hash,
         commitment=opened.published.commitment,
         progress=collected.progress,
-        altered=altered,
+        tampered=tampered,
     )
 
 

@@ -1,13 +1,14 @@
 """The analysis under a secret permutation of the arms, which reveals no result.
 
-A set is what the design deals for one prompt at once: one completion of every arm. Swapping arms inside it
+A set is what the design assigns for one prompt at once: one completion of every arm. Swapping arms inside it
 keeps every count of the design, for each rater and prompt. Each set has a permutation of its own, so that
 what is left of an effect is noise: one permutation for all of a prompt's texts would keep the size of its
 effect, and only hide the sign. All follow from the secret publication seed and the booklets, and so are fixed
 at publication: a fresh permutation each time would show, time by time, how much larger the true result is.
 
-What is seen says nothing about the arms, so that the pipeline, the exclusions and the report can be tried on
-real data while the study goes on. Files of it are masked and logged as exports are.
+The results reveal nothing about the arms. So the pipeline, the exclusions and the report can be tested on
+real data while the study is running. This is not an interim look. Files of it are masked and
+logged, as exports are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ from rater.store.rating.publication import NewBooklet, read_booklets
 from rater.store.sealed.completions import Cell
 from rater.unblind.join import Joined, collect, join, require_answers
 from rater.unblind.verify_key import open_seal
-from rater.verify import require_unaltered
+from rater.verify import require_untampered
 
 
 def permute_arms(
@@ -83,28 +84,28 @@ def _permute(arms: Sequence[str], seed: str, *place: str | int) -> dict[str, str
 
 @dataclass(frozen=True, kw_only=True)
 class Permuted(Joined):
-    """Answers with arms that are not theirs; every count of the design is as it is."""
+    """Answers with permuted arms; every count of the design is unchanged."""
 
     label: Literal["permuted"] = "permuted"
 
 
-def permuted(sealed_url: str, rating_url: str, name: str, *, allow_altered: bool = False) -> Permuted:
-    """Join a study's answers to permuted arms, the same ones each time; before closing, too.
+def permuted(sealed_url: str, rating_url: str, name: str, *, allow_tampered: bool = False) -> Permuted:
+    """Join a study's answers to permuted arms, the same each time; also before the study is closed.
 
     Raises:
         StateError: the study is not published, or has no answers.
-        SealError: the key is not the one that was committed to, or something was altered.
+        SealError: the key does not match the commitment, or something was tampered with.
     """
     with disposing(open_rating(rating_url)) as rating:
         opened = open_seal(sealed_url, rating, name)
-        altered = require_unaltered(sealed_url, rating_url, name, allow_altered=allow_altered)
+        tampered = require_untampered(sealed_url, rating_url, name, allow_tampered=allow_tampered)
         with reading(rating) as session:
             collected = collect(session, opened.published.id)
             booklets = read_booklets(session, opened.published.id)
             holders = read_holders(session, opened.published.id)
     require_answers(opened.published, len(collected.answers))
     stand_in = permute_arms(booklets, opened.cells, opened.study.arm_names, opened.seed)
-    joined = join(collected, opened, lambda rater, item: stand_in[holders[rater], item], altered=altered)
-    # texts have their own arms in that table, which is what a permutation must not show
+    joined = join(collected, opened, lambda rater, item: stand_in[holders[rater], item], tampered=tampered)
+    # the table of texts has the true arms, which a permutation must not reveal
     joined = replace(joined, texts=joined.texts.iloc[:0])
     return Permuted(**{field.name: getattr(joined, field.name) for field in fields(Joined)})

@@ -1,4 +1,4 @@
-"""Look at answers by arm: durable in both logs before any answer is joined to an arm."""
+"""Unblind a study or take an interim look: logged in both databases before any answer is joined to an arm."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -15,22 +15,22 @@ from rater.store.rating import schema
 from rater.store.rating.open import open_rating
 from rater.store.rating.studies import get_study, move_study, read_progress
 from rater.store.sealed.open import open_sealed
-from rater.store.sealed.studies import looks_elsewhere, note_look
+from rater.store.sealed.studies import looks_at_other_copies, note_look
 from rater.study.state import State
 from rater.study.study import Study
 from rater.unblind.join import Joined, collect, join, require_answers
-from rater.unblind.verify_key import open_seal, told_if_unreadable
-from rater.verify import names_of_altered, require_unaltered
+from rater.unblind.verify_key import open_seal, reraise_unreadable
+from rater.verify import names_of_tampered, require_untampered
 
 LOOKS = frozenset({"look", State.UNBLINDED})
-"""The events after which somebody has seen answers by arm."""
+"""Events after which answers were seen by arm: the unblinding, interim looks and later analyses."""
 
 SHOWN = "shown"
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Who asks to see arms beside answers, and why."""
+    """The person who asks to see answers by arm, and why."""
 
     who: str
     why: str
@@ -38,27 +38,27 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class Unblinded(Joined):
-    """Answers with their arms, and what the log says about how they came to be seen."""
+    """Answers with their arms, and every time that they were seen by arm."""
 
     looked_at: tuple[Seen, ...]
-    """What there was at each look, this one last."""
+    """The answers present at each time that they were seen by arm, this one last."""
     log_head: str
 
     @property
     def look(self) -> int:
-        """1 for the first look at this study's answers by arm, 2 for the second …"""
+        """Return how often answers were seen by arm: 1 at the first time."""
         return len(self.looked_at)
 
     @property
     def was_interim(self) -> bool:
-        """Whether the study goes on taking answers."""
+        """Whether the study still takes answers."""
         return self.looked_at[-1].is_interim
 
 
 @dataclass(frozen=True)
 class _Look:
     seen: tuple[Seen, ...]
-    """Every look so far, this one last."""
+    """The answers present at each look so far, this one last."""
     head: str
     detail: Mapping[str, object]
 
@@ -71,42 +71,44 @@ def unblind(
     reason: Reason,
     now: datetime,
     interim: bool = False,
-    allow_altered: bool = False,
+    allow_tampered: bool = False,
 ) -> Unblinded:
-    """Unblind a study; it is closed first and cannot be reopened, unless this is a declared interim look.
+    """Unblind a study, which is closed first and can never be opened again; or take an interim look.
 
-    The whole study is verified first. What was altered is refused, or, with ``allow_altered``, named in the
-    log next to the look and in the result.
+    The whole study is verified first. Tampered data is refused; with ``allow_tampered``, the failed checks
+    are logged and returned with the result.
 
     Raises:
-        StateError: the study is not published, or an interim look is asked of one that is not open.
-        SealError: the key is not the one that was committed to, or something was altered.
+        StateError: the study is not published, or an interim look was asked for and the study is not open.
+        SealError: the key does not match the commitment, or something was tampered with.
     """
     with disposing(open_rating(rating_url)) as rating:
         opened = open_seal(sealed_url, rating, name)
-        altered = require_unaltered(sealed_url, rating_url, name, allow_altered=allow_altered)
+        tampered = require_untampered(sealed_url, rating_url, name, allow_tampered=allow_tampered)
         with (
-            told_if_unreadable(name),
+            reraise_unreadable(name),
             disposing(open_sealed(sealed_url)) as sealed,
             writing(sealed) as sealed_session,
         ):
-            # the ratings first: killed in between, no look is noted that they do not have
+            # the rating database first: a process killed in between leaves no look that only the key has
             with writing(rating) as session:
-                elsewhere = _looks_elsewhere(session, opened.published.id, sealed_session, opened.sealed_id)
+                others = _looks_at_other_copies(
+                    session, opened.published.id, sealed_session, opened.sealed_id
+                )
                 look = _write_look(
                     session,
                     name,
                     opened.study,
-                    elsewhere,
+                    others,
                     reason=reason,
                     now=now,
                     interim=interim,
-                    altered=names_of_altered(altered),
+                    tampered=names_of_tampered(tampered),
                 )
             note_look(sealed_session, opened.sealed_id, head=look.head, detail=look.detail, now=now)
         with reading(rating) as session:
             collected = collect(session, opened.published.id)
-    joined = join(collected, opened, lambda _, item_id: opened.cells[item_id].arm, altered=altered)
+    joined = join(collected, opened, lambda _, item_id: opened.cells[item_id].arm, tampered=tampered)
     joined = replace(joined, plan=at_look(joined.plan, look.seen))
     return Unblinded(
         **{field.name: getattr(joined, field.name) for field in fields(Joined)},
@@ -116,13 +118,13 @@ def unblind(
 
 
 def note_shown(rating_url: str, name: str, *, look: int, now: datetime) -> None:
-    """Note in the log that a look's results were shown: a look whose command crashed lacks this row."""
+    """Log that results were shown; a look without this row is one whose command crashed."""
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         append_event(session, schema.EventRow, get_study(session, name).id, kind=SHOWN, at=now, look=look)
 
 
 def seen_at(events: Iterable[Event]) -> tuple[Seen, ...]:
-    """List what there was at each look that a study's log has."""
+    """Return the answers present at each look in a study's log."""
     return tuple(
         Seen(
             n_answers=int(str(event.detail["n_answers"])),
@@ -134,35 +136,37 @@ def seen_at(events: Iterable[Event]) -> tuple[Seen, ...]:
     )
 
 
-def _looks_elsewhere(session: Session, study_id: int, sealed_session: Session, sealed_id: int) -> list[Event]:
-    """Find the looks at another copy of the ratings, or at this one before it was put back."""
+def _looks_at_other_copies(
+    session: Session, study_id: int, sealed_session: Session, sealed_id: int
+) -> list[Event]:
+    """Find looks at another copy of the rating database, or at this one before an older copy was restored."""
     heads = {event.hash for event in read_events(session, schema.EventRow, study_id)}
-    return looks_elsewhere(sealed_session, sealed_id, heads)
+    return looks_at_other_copies(sealed_session, sealed_id, heads)
 
 
 def _write_look(
     session: Session,
     name: str,
     declared: Study,
-    elsewhere: Sequence[Event],
+    others: Sequence[Event],
     *,
     reason: Reason,
     now: datetime,
     interim: bool,
-    altered: Sequence[str],
+    tampered: Sequence[str],
 ) -> _Look:
     study = get_study(session, name)
     here = read_events(session, schema.EventRow, study.id)
     progress = read_progress(session, study.id)
     n_answers, n_planned = progress.n_answers, progress.n_booklets * declared.design.answers_per_rater
     earlier = tuple(
-        replace(seen, is_interim=seen.is_interim or seen.n_answers < n_answers)  # more came after it
-        for seen in sorted(seen_at([*here, *elsewhere]), key=attrgetter("n_answers"))  # clocks jump
+        replace(seen, is_interim=seen.is_interim or seen.n_answers < n_answers)  # answers came after it
+        for seen in sorted(seen_at([*here, *others]), key=attrgetter("n_answers"))  # clocks jump
     )
     looks = (*earlier, Seen(n_answers, n_planned, is_interim=interim))
     detail = {**asdict(reason), "look": len(looks), "n_answers": n_answers, "n_planned": n_planned}
-    if altered:
-        detail["altered"] = list(altered)
+    if tampered:
+        detail["tampered"] = list(tampered)
     if interim and study.state is not State.OPEN:
         msg = f"Study {name!r} is {study.state}; an interim look is for one that is open."
         raise StateError(msg)

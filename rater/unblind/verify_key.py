@@ -1,4 +1,4 @@
-"""Verify the key against the commitment that raters' answers were given under."""
+"""Verify the key against the commitment of the publication."""
 
 import contextlib
 from collections.abc import Iterator
@@ -22,16 +22,16 @@ from rater.study.study import Study
 
 @dataclass(frozen=True)
 class Opened:
-    """A key that was verified."""
+    """A verified key, with what it opens."""
 
     study: Study
     published: PublishedStudy
     cells: dict[str, Cell]
-    """What each item is, by its id."""
+    """Prompt, arm and sample of each item, by its id."""
     completions: dict[str, KeptCompletion]
     """The completion of each item, by its id."""
     texts: dict[str, str]
-    """What raters saw of each, by its id."""
+    """The text that raters saw of each item, by its id."""
     seed: str
     """The secret publication seed."""
     sealed_id: int
@@ -39,16 +39,19 @@ class Opened:
 
 
 @contextlib.contextmanager
-def told_if_unreadable(name: str) -> Iterator[None]:
-    """Turn a value that is not of its column's kind into an error without a traceback.
+def reraise_unreadable(name: str) -> Iterator[None]:
+    """Reraise a stored value of the wrong type as an error without a traceback.
 
     Raises:
-        SealError: there is one, which was put there by hand.
+        SealError: a value was written by hand.
     """
     try:
         yield
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        msg = f"The databases of study {name!r} hold something that rater cannot have stored: {error}."
+        msg = (
+            f"A value in the databases of study {name!r} cannot have been stored by rater: {error}. "
+            f"Run: rater verify {name}"
+        )
         raise SealError(msg) from error
 
 
@@ -56,18 +59,18 @@ def open_seal(sealed_url: str, rating: Engine, name: str) -> Opened:
     """Verify a study's key and log. Costs a hash of every text.
 
     Raises:
-        SealError: the key is not the one that was committed to, or the log was rewritten.
+        SealError: the key does not match the commitment, or the log was rewritten.
     """
-    with told_if_unreadable(name), reading(rating) as session:
+    with reraise_unreadable(name), reading(rating) as session:
         published = get_study(session, name)
         texts = read_texts(session, published.id)
         broken = broken_link(session, EventRow, published.id)
         events = read_events(session, EventRow, published.id) if broken is None else []
     if not events or events[0].detail.get("commitment") != published.commitment:
-        msg = f"The log of study {name!r} does not fit together from row {broken or 1} on: it was rewritten."
+        msg = f"The log of study {name!r} was rewritten: its hash chain is broken from row {broken or 1} on."
         raise SealError(msg)
     with (
-        told_if_unreadable(name),
+        reraise_unreadable(name),
         explain_lost_key(rating, name),
         disposing(open_sealed(sealed_url)) as sealed,
         reading(sealed) as session,
@@ -83,8 +86,9 @@ def open_seal(sealed_url: str, rating: Engine, name: str) -> Opened:
     commitment = commit(lines, salt=secrets.salt, seed=secrets.seed, study_hash=study.hash)
     if commitment != published.commitment:
         msg = (
-            f"The key to study {name!r} hashes to {commitment}, but {published.commitment} was committed to "
-            "at publication: the key, the texts or the study were changed since."
+            f"The key to study {name!r} hashes to {commitment}, but the commitment of the publication is "
+            f"{published.commitment}: the key, the texts or the study were changed since. "
+            f"Run: rater verify {name}"
         )
         raise SealError(msg)
     by_id = {completion.id: completion for completion in completions}

@@ -2,11 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy.exc import OperationalError
 
-CheckOutcome = Literal["intact", "altered", "not checked"]
+
+class CheckOutcome(StrEnum):
+    """The result of one check."""
+
+    VALID = "valid"
+    TAMPERED = "tampered"
+    NOT_CHECKED = "not checked"
 
 
 @dataclass(frozen=True)
@@ -15,46 +22,51 @@ class Check:
 
     name: str
     outcome: CheckOutcome
-    says: str
-    """What was compared; or what was altered; or why it could not be checked."""
+    description: str
+    """What was compared, what was tampered with, or why it could not be checked."""
+
+    @property
+    def is_tampered(self) -> bool:
+        """Whether the thing was changed outside rater."""
+        return self.outcome is CheckOutcome.TAMPERED
 
 
-def intact(name: str, says: str) -> Check:
-    """Return the check of a thing that is as it was."""
-    return Check(name, "intact", says)
+def valid(name: str, description: str) -> Check:
+    """Return the check of something that is unchanged."""
+    return Check(name, CheckOutcome.VALID, description)
 
 
-def altered(name: str, says: str) -> Check:
-    """Return the check of a thing that was changed."""
-    return Check(name, "altered", says)
+def tampered(name: str, description: str) -> Check:
+    """Return the check of something that was tampered with."""
+    return Check(name, CheckOutcome.TAMPERED, description)
 
 
-def not_checked(name: str, says: str) -> Check:
-    """Return the check of a thing that could not be checked, with the reason."""
-    return Check(name, "not checked", says)
+def not_checked(name: str, description: str) -> Check:
+    """Return the check of something that could not be checked, with the reason."""
+    return Check(name, CheckOutcome.NOT_CHECKED, description)
 
 
-def unless_unreadable(checks: Iterator[Check]) -> Iterator[Check]:
-    """Pass checks on, up to a value that is not of its column's kind: it was put there by hand."""
+def report_unreadable(checks: Iterator[Check]) -> Iterator[Check]:
+    """Yield checks up to a value of the wrong type, and report that value: it was written by hand."""
     try:
         yield from checks
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        yield altered("stored values", f"One is such as rater cannot have stored: {error}.")
+        yield tampered("stored values", f"A value cannot have been stored by rater: {error}.")
     except OperationalError as error:
         if "decode to UTF-8" not in str(error.orig):
             raise
-        yield altered("stored values", "One is no text that rater can have stored: it is not UTF-8.")
+        yield tampered("stored values", "A text cannot have been stored by rater: it is not UTF-8.")
 
 
 def compare(name: str, *, recorded: object, found: object, what: str) -> Check:
-    """Compare a digest with the one on record; a log that lacks one was rewritten."""
+    """Compare a digest with the recorded one; a log without the record was rewritten."""
     if recorded != found:
-        return altered(name, f"{what[:1].upper()}{what[1:]} were changed: the log vouches for others.")
-    return intact(name, f"{what[:1].upper()}{what[1:]} are those that the log vouches for.")
+        return tampered(name, f"{what[:1].upper()}{what[1:]} were changed: the log has another digest.")
+    return valid(name, f"{what[:1].upper()}{what[1:]} have the digest in the log.")
 
 
 class Unprovable(NamedTuple):
-    """A change that verification does not name."""
+    """A change that verification cannot find."""
 
     what: str
     why: str
@@ -62,32 +74,33 @@ class Unprovable(NamedTuple):
 
 UNPROVABLE = (
     Unprovable(
-        "answers before the first closing, and those since the study was opened again",
+        "answers before the study is first closed, and answers since it was opened again",
         "they are digested when the study is closed; until then the owner of the database can change them",
     ),
     Unprovable(
-        "a log (of the ratings or of the generation) rewritten as a whole, cut off at its end, or continued",
-        "its owner can compute new hashes; compare it with a head kept elsewhere (--head HASH)",
+        "a log (of the ratings or of the generation) that was rewritten as a whole, cut off at its end, or "
+        "extended",
+        "the owner can compute new hashes; compare the log with a head kept elsewhere (--head HASH)",
     ),
     Unprovable(
-        "both databases replaced together, or made anew until the booklets please",
-        "they vouch for each other only; give the commitment to a registry before the first rater comes",
+        "both databases replaced together, or made again until the booklets suit the owner",
+        "they prove each other only; register the commitment before the first rater comes",
     ),
     Unprovable(
-        "a step of a visit added to the row of a rater before a closed study is opened again",
-        "it cannot be told from a step that was taken while the study was open",
+        "a step of a visit that was added to a rater's row before a closed study was opened again",
+        "it looks like a step that was taken while the study was open",
     ),
     Unprovable(
-        "raters made up by whoever controls the web process",
-        "an answer that comes in over the pages is stored like any other",
+        "raters invented by whoever controls the web process",
+        "an answer that arrives through the pages is stored like any other",
     ),
     Unprovable(
         "raters deleted by a logged redaction",
-        "deletion at a rater's wish is a right; the log has its time and digests, and the report counts it",
+        "raters have a right to deletion; the log has its time and digests, and the report counts it",
     ),
     Unprovable(
         "comments at the end",
-        "they may identify their author and can be deleted alone, so that no digest covers them",
+        "they may identify their author and can be deleted alone, so no digest covers them",
     ),
     Unprovable(
         "identifiers, personal links, cookies' digests, users and sessions of the desk",
@@ -95,10 +108,10 @@ UNPROVABLE = (
     ),
     Unprovable(
         "the number of people who declined",
-        "it is a counter that also changes outside open hours; no result is computed from it",
+        "it is a counter that also changes while the study is not open; no result is computed from it",
     ),
     Unprovable(
-        "numbers of rows, and their order in the file",
+        "row numbers, and the order of rows in the file",
         "no result depends on them; answers are read in the order of their revisions",
     ),
 )

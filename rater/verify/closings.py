@@ -1,7 +1,7 @@
 """Verify answers, visits and guesses against every closing of a study, not against the last one alone.
 
-Otherwise a change could be hidden: alter answers of a closed study, open it and close it again, and the new
-closing vouches for the altered ones.
+Otherwise a change could be hidden: change answers of a closed study, open it and close it again, and the
+digests of the new closing are those of the changed answers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,13 +20,13 @@ from rater.store.rating.digests import (
 )
 from rater.store.rating.forget import find_returned, read_redacted
 from rater.store.rating.publication import UnparsedStudy
-from rater.verify.checks import Check, altered, intact, not_checked
+from rater.verify.checks import Check, not_checked, tampered, valid
 
 Redacted = Mapping[str, Mapping[int, RaterDigests]]
 
 
 class _Compared(NamedTuple):
-    """A closing as the log has it, and what comes out of the rows."""
+    """The recorded digests of a closing, and the digests of the rows."""
 
     row: int
     recorded: Mapping[str, object]
@@ -34,16 +34,16 @@ class _Compared(NamedTuple):
 
 
 def verify_closings(session: Session, study: UnparsedStudy, events: Sequence[Event]) -> Iterator[Check]:
-    """Compare answers, raters and guesses with what each closing vouches for. Reads answers twice at most.
+    """Compare answers, raters and guesses with the digests of each closing. Reads answers twice at most.
 
-    A rater who was redacted since is represented by their digests in the log. Of a study that was opened
-    again, what came after the last closing is not covered.
+    A rater who was redacted since is represented by their digests in the log. What came after the last
+    closing of a study that was opened again is not covered.
     """
     closings = read_closings(events)
     redacted = read_redacted(events)
     yield from _redactions(session, study, redacted)
     if not closings:
-        yield not_checked("answers", "Answers are digested when the study is closed, which it has not been.")
+        yield not_checked("answers", "Answers are digested when the study is closed; it was not closed yet.")
         return
     compared = list(_compare(session, study, closings, events=events, redacted=redacted))
     what_else = " given before the last closing" if study.state.takes_raters else ""
@@ -63,15 +63,15 @@ def verify_closings(session: Session, study: UnparsedStudy, events: Sequence[Eve
 def _check(name: str, what: str, *, wrong: Sequence[int], n_closings: int) -> Check:
     capital = what[:1].upper() + what[1:]
     if not wrong:
-        which = "the closing vouches" if n_closings == 1 else f"all {n_closings} closings vouch"
-        return intact(name, f"{capital} are those that {which} for.")
+        of = "the closing" if n_closings == 1 else f"all {n_closings} closings"
+        return valid(name, f"{capital} have the digest of {of}.")
     rows = ", ".join(map(str, wrong))
     of = (
-        f"the closing in row {rows} of the log vouches"
+        f"the closing in row {rows} of the log has"
         if len(wrong) == 1
-        else f"the closings in rows {rows} vouch"
+        else f"the closings in rows {rows} of the log have"
     )
-    return altered(name, f"{capital} were changed: {of} for others.")
+    return tampered(name, f"{capital} were changed: {of} other digests.")
 
 
 def _compare(
@@ -82,7 +82,7 @@ def _compare(
     events: Sequence[Event],
     redacted: Redacted,
 ) -> Iterator[_Compared]:
-    """Recompute each closing; what a closed study holds beyond its last closing counts too."""
+    """Recompute the digests of each closing; rows added to a closed study count in its last closing."""
     details = {event.sequence: event.detail for event in events}
     by_closing = {
         closing.sequence: {
@@ -103,14 +103,14 @@ def _compare(
 def _redactions(session: Session, study: UnparsedStudy, redacted: Redacted) -> Iterator[Check]:
     returned = find_returned(session, study.id, redacted)
     if returned:
-        yield altered(
-            "redactions", f"By the log these raters were deleted, but they are there: {', '.join(returned)}."
+        yield tampered(
+            "redactions", f"These raters were deleted according to the log, but exist: {', '.join(returned)}."
         )
         return
     n = sum(bool(digests) for digests in redacted.values())
     if n:
-        yield intact(
+        yield valid(
             "redactions",
-            f"All that {n} rater{'s' * (n != 1)} gave was deleted at their wish after a closing, and the log "
-            "has the digests of it.",
+            f"The data of {n} rater{'s' * (n != 1)} was deleted at their request after a closing; the log "
+            "has its digests.",
         )

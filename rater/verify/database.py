@@ -1,8 +1,8 @@
-"""Verify the databases themselves: the file is whole, and the schema is that of a fresh migration.
+"""Verify the databases themselves: the file is undamaged, and the schema is that of a fresh migration.
 
-A trigger that was dropped no longer refuses a change, one that was added may swallow answers, and without its
-unique index a table takes a row twice. None of this shows in any digest, so that all definitions are compared
-with those that the migrations make in an empty database.
+A dropped trigger no longer refuses changes, an added one may discard answers, and without its unique index a
+table accepts a row twice. No digest shows this, so all definitions are compared with those that the
+migrations create in an empty database.
 """
 
 import re
@@ -14,14 +14,14 @@ from sqlalchemy import Connection, Engine, StaticPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from rater.store.migrate import Which, migrate_connection
-from rater.verify.checks import Check, altered, intact, not_checked
+from rater.verify.checks import Check, not_checked, tampered, valid
 
 Definitions = Mapping[str, str]
-"""What a database defines, by kind and name, such as "trigger answer_refuses_update"."""
+"""Definitions of a database by kind and name, such as "trigger answer_refuses_update"."""
 
 _MAX_NAMED = 5
 _MAY_NOT = {"42501", "25006"}
-"""SQLSTATE of a role that may make no schema, and of a server that takes no writes."""
+"""SQLSTATE of a role that may not create a schema, and of a read-only server."""
 _POSTGRESQL = {
     "column": """
         SELECT c.relname || '.' || a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
@@ -64,11 +64,11 @@ _POSTGRESQL = {
         FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
         WHERE c.relnamespace = CAST(:schema AS regnamespace)""",
 }
-"""What PostgreSQL defines in a schema, by kind: names and definitions."""
+"""Queries for the names and definitions of a PostgreSQL schema, by kind."""
 
 
 def verify_database(engine: Engine, which: Which) -> Iterator[Check]:
-    """Verify that a database's file is whole and that its schema is that of a fresh migration.
+    """Verify that the file of a database is undamaged and that its schema is that of a fresh migration.
 
     Costs reading the whole file once, and a migration in memory (or, on PostgreSQL, in a transaction that is
     rolled back).
@@ -87,9 +87,9 @@ def _file(engine: Engine, which: Which) -> Iterator[Check]:
     except DBAPIError as error:
         found = str(error.orig)
     if found == "ok":
-        yield intact(name, "SQLite finds it whole (quick_check).")
+        yield valid(name, "SQLite's quick_check passes.")
     else:
-        yield altered(name, f"The file is damaged: {found}.")
+        yield tampered(name, f"The file is damaged: {found}.")
 
 
 def _schema(engine: Engine, which: Which) -> Check:
@@ -104,13 +104,13 @@ def _schema(engine: Engine, which: Which) -> Check:
         if getattr(error.orig, "sqlstate", None) not in _MAY_NOT:
             raise
         reason = str(error.orig).strip().splitlines()[0]
-        return not_checked(name, f"The schema cannot be compared here: {reason}.")
+        return not_checked(name, f"The schema cannot be compared: {reason}.")
     wrong = sorted(each for each in {*found, *expected} if found.get(each) != expected.get(each))
     if not wrong:
-        return intact(name, f"All {len(expected)} definitions are those of a fresh migration.")
+        return valid(name, f"All {len(expected)} definitions are those of a fresh migration.")
     named = ", ".join(f"{each} ({_how(each, found, expected)})" for each in wrong[:_MAX_NAMED])
     more = f", and {len(wrong) - _MAX_NAMED} more" if len(wrong) > _MAX_NAMED else ""
-    return altered(name, f"Not as the migrations make them: {named}{more}.")
+    return tampered(name, f"Not as the migrations create them: {named}{more}.")
 
 
 def _how(name: str, found: Definitions, expected: Definitions) -> str:
@@ -132,7 +132,7 @@ def _read_sqlite(connection: Connection) -> Definitions:
 
 
 def _plain(sql: str | None) -> str:
-    """Leave out what may differ between versions of the software that writes definitions."""
+    """Remove what may differ between versions of SQLite and PostgreSQL: quotes and blanks."""
     return re.sub(r"\s*([(),])\s*", r"\1", " ".join((sql or "").replace('"', "").split()))
 
 

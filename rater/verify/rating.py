@@ -1,4 +1,4 @@
-"""Verify what the rating database can vouch for by itself: its log, and what the log's digests cover."""
+"""Verify what the rating database proves by itself: its log, and what the log's digests cover."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -12,24 +12,24 @@ from rater.store.rating.digests import digest_published
 from rater.store.rating.publication import UnparsedStudy, count_cut_booklets
 from rater.store.rating.schema import EventRow as EventTable
 from rater.study.state import PUBLISHED_STATES, State
-from rater.verify.checks import Check, altered, compare, intact, not_checked
+from rater.verify.checks import Check, compare, not_checked, tampered, valid
 from rater.verify.closings import verify_closings
 
 _HEAD = "log against its head"
 
 
 def verify_rating(session: Session, study: UnparsedStudy, *, head: str | None) -> Iterator[Check]:
-    """Verify the log and what it vouches for. Reads every text, trial and answer of the study once."""
+    """Verify the log and what its digests cover. Reads every text, trial and answer of the study once."""
     broken = broken_link(session, EventTable, study.id)
     if broken is not None:
-        yield altered("log", f"The log does not fit together from row {broken} on: it was rewritten there.")
-        yield not_checked("what the log vouches for", "A log that was rewritten vouches for nothing.")
+        yield tampered("log", f"The hash chain is broken from row {broken} on: the log was rewritten there.")
+        yield not_checked("what the log covers", "A log that was rewritten proves nothing.")
         return
     events = read_events(session, EventTable, study.id)
     if not events or events[0].kind != State.PUBLISHED:
-        yield altered("log", "The log does not begin with the publication: rows were taken out.")
+        yield tampered("log", "The log does not begin with the publication: rows were deleted.")
         return
-    yield intact("log", f"Its {len(events)} rows fit together; the head is {events[-1].hash}.")
+    yield valid("log", f"The hash chain of its {len(events)} rows is valid; the head is {events[-1].hash}.")
     yield _against_head(events, head)
     yield from verify_kinds("log", EventTable, events)
     yield _state(study, events)
@@ -42,41 +42,41 @@ def _against_head(events: list[Event], head: str | None) -> Check:
     if head is None:
         return not_checked(
             _HEAD,
-            "Whoever owns the database could have rewritten the whole log, or cut off its end, so that it "
-            "fits together. That shows only against a head kept elsewhere: add --head HASH.",
+            "The owner of the database could have rewritten the whole log, or cut off its end, with a valid "
+            "hash chain. Only a head kept elsewhere shows that: add --head HASH.",
         )
     hashes = [event.hash for event in events]
     matching = [place for place, known in enumerate(hashes, start=1) if known == head.strip().lower()]
     if not matching:
-        return altered(
+        return tampered(
             _HEAD,
-            "The head given is in no row: the log was rewritten, or its end cut off, since it was printed.",
+            "No row has the given head: since it was printed, the log was rewritten or its end cut off.",
         )
     since = len(hashes) - matching[0]
-    later = f"; {since} row{'s' * (since != 1)} came after it" if since else ", and is its last"
-    return intact(_HEAD, f"The head given is row {matching[0]}{later}.")
+    later = f"; {since} row{'s' * (since != 1)} came after it" if since else ", the last one"
+    return valid(_HEAD, f"The given head is that of row {matching[0]}{later}.")
 
 
 def verify_kinds(log: str, table: type[EventColumns], events: Sequence[Event]) -> Iterator[Check]:
-    """Name rows of a log that rater does not write."""
+    """Report rows of a log that rater does not write."""
     unknown = [event for event in events if event.kind not in table.kinds]
     if unknown:
         named = ", ".join(f"row {event.sequence} ({event.kind!r})" for event in unknown)
-        yield altered(f"{log}'s rows", f"Of a kind that rater does not write: {named}.")
+        yield tampered(f"{log}'s rows", f"rater does not write rows of this kind: {named}.")
 
 
 def _state(study: UnparsedStudy, events: list[Event]) -> Check:
     logged = [State(event.kind) for event in events if event.kind in PUBLISHED_STATES]
     for before, after in pairwise(logged):
         if before not in after.sources:
-            return altered(
+            return tampered(
                 "state",
-                f"By its log it became {after} when it was {before}, which it cannot: in between, its state "
-                "was changed by hand.",
+                f"According to the log it went from {before} to {after}, which is not possible: its state "
+                "was changed by hand in between.",
             )
     if logged[-1] != study.state:
-        return altered("state", f"The study is {study.state}, but by its log it is {logged[-1]}.")
-    return intact("state", f"The study is {study.state}, as its log says.")
+        return tampered("state", f"The study is {study.state}, but {logged[-1]} according to the log.")
+    return valid("state", f"The study is {study.state}, as logged.")
 
 
 def _publication(session: Session, study: UnparsedStudy, detail: Mapping[str, object]) -> Iterator[Check]:
@@ -85,9 +85,9 @@ def _publication(session: Session, study: UnparsedStudy, detail: Mapping[str, ob
         ("study hash", detail.get("study_hash"), study.study_hash),
     ):
         if recorded != found:
-            yield altered(name, f"The {name} beside the study is not the one in the log of its publication.")
+            yield tampered(name, f"The {name} of the study is not the one that was logged at publication.")
         else:
-            yield intact(name, f"{found}, as in the log of its publication.")
+            yield valid(name, f"{found}, as logged at publication.")
     recorded_digests = dict(cast("Mapping[str, str]", detail.get("digests", {})))
     amended = read_logged_amendments(session, study.id)
     if amended:
@@ -104,11 +104,11 @@ def _publication(session: Session, study: UnparsedStudy, detail: Mapping[str, ob
         yield compare(name, recorded=recorded, found=found, what=what)
     cut = count_cut_booklets(session, study.id)
     if cut:
-        yield altered("booklets' lengths", f"{cut} booklets say that they have another number of trials.")
+        yield tampered("booklets' lengths", f"{cut} booklets do not have the number of trials in their row.")
 
 
 def _amendments(session: Session, study: UnparsedStudy) -> Iterator[Check]:
-    """Hold every later version against the log, which has its number, its digest and its reason."""
+    """Compare every amendment with the log, which has its number, its digest and its reason."""
     rows = [
         (row.version, digest_protocol(row.protocol), row.reason, row.amended_at)
         for row in read_amendments(session, study.id)
@@ -120,10 +120,8 @@ def _amendments(session: Session, study: UnparsedStudy) -> Iterator[Check]:
     if rows == logged:
         if rows:
             n = len(rows)
-            yield intact(
-                "amendments", f"{n} amendment{'s' * (n != 1)}, each as it was logged with its reason."
-            )
+            yield valid("amendments", f"{n} amendment{'s' * (n != 1)}, each as logged, with its reason.")
         return
     wrong = sorted({version for version, *_ in set(rows) ^ set(logged)})
     named = ", ".join(map(str, wrong)) or "their order"
-    yield altered("amendments", f"Not as they were logged: version {named}.")
+    yield tampered("amendments", f"Not as logged: version {named}.")

@@ -1,16 +1,17 @@
-"""Verify the sealed half of a study against what was published: study, key, texts, booklets, log."""
+"""Verify the sealed half of a study against its publication: study, key, texts, booklets, log."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
+from rater.publish.booklets import ASSIGNMENT_VERSION
 from rater.publish.draft import Draft, draft_publication, key_lines
 from rater.publish.seal import commit, derive_slug
 from rater.store.log import broken_link, read_events
-from rater.store.rating.amendments import read_logged_amendments
+from rater.store.rating.amendments import Amended, read_logged_amendments
 from rater.store.rating.publication import NewItem, UnparsedStudy, read_booklets, read_items
 from rater.store.rating.schema import EventRow
 from rater.store.sealed.completions import Cell, KeptCompletion, digest_completions, read_completions
@@ -20,11 +21,11 @@ from rater.store.sealed.studies import (
     Secrets,
     find_sealed_study,
     find_secrets,
-    looks_elsewhere,
+    looks_at_other_copies,
     read_key,
 )
 from rater.study.study import Study
-from rater.verify.checks import Check, altered, compare, intact, not_checked
+from rater.verify.checks import Check, compare, not_checked, tampered, valid
 from rater.verify.rating import verify_kinds
 
 
@@ -33,28 +34,26 @@ def verify_sealed(rating: Session, sealed: Session, published: UnparsedStudy) ->
     kept = find_sealed_study(sealed, published.name)
     secrets = find_secrets(sealed, kept.id) if kept else None
     if kept is None or secrets is None:
-        yield altered(
+        yield tampered(
             "key",
-            "The sealed database has no key to this study: it is another one, or was emptied. "
-            "Restore it from a backup.",
+            "The sealed database has no key to this study: it is the wrong database, or it was emptied. "
+            "Restore a backup.",
         )
         return
     yield from _generation(rating, sealed, published, kept)
     yield from verify_kinds("generation log", SealedEventRow, read_events(sealed, SealedEventRow, kept.id))
-    yield from _looks(rating, sealed, published, kept)
+    yield from _access_log(rating, sealed, published, kept)
     study = _read_study(kept)
     if study is None or study.hash != published.study_hash or study.name != published.name:
-        yield altered("study", "The sealed study is not the one whose hash was published.")
+        yield tampered("study", "The sealed study does not have the hash that was published.")
         return
-    yield intact("study", f"The sealed study has the hash that was published, {study.hash[:16]}….")
+    yield valid("study", f"The sealed study has the hash that was published, {study.hash[:16]}….")
     if study.protocol.model_dump_json() != published.protocol:
-        yield altered(
-            "declared protocol", "What raters are shown around the texts is not what the study declares."
+        yield tampered(
+            "declared protocol", "Raters do not get the texts and questions that the study declares."
         )
     else:
-        yield intact(
-            "declared protocol", "What raters are shown around the texts is what the study declares."
-        )
+        yield valid("declared protocol", "Raters get the texts and questions that the study declares.")
     completions, key = read_completions(sealed, kept.id), read_key(sealed, kept.id)
     items = read_items(rating, published.id)
     yield _commitment(items, key, completions, secrets=secrets, published=published)
@@ -63,29 +62,31 @@ def verify_sealed(rating: Session, sealed: Session, published: UnparsedStudy) ->
     there = {completion.cell for completion in completions}
     yield _completeness(there, declared)
     if not declared <= there:
-        yield not_checked("texts", "They are compared with what is drafted from all completions.")
+        yield not_checked("texts", "Texts can only be compared when every completion exists.")
         return
     made = [completion for completion in completions if completion.cell in declared]
-    added = [each.n_booklets_added for each in read_logged_amendments(rating, published.id)]
+    amendments = read_logged_amendments(rating, published.id)
+    added = [each.n_booklets_added for each in amendments]
     draft = draft_publication(study, made, secrets.seed, added=added)
-    yield from _derived(rating, items, draft, published)
+    yield _texts(items, draft)
+    yield _assignment(rating, draft, published, amendments)
 
 
 def _completeness(there: set[Cell], declared: set[Cell]) -> Check:
-    """Compare which completions exist with those that the study declares."""
+    """Compare the existing completions with those that the study declares."""
     extra, missing = len(there - declared), len(declared - there)
     if not extra and not missing:
-        return intact(
-            "completions declared", f"All {len(declared)} completions of the study exist, and no other."
+        return valid(
+            "completions declared", f"All {len(declared)} declared completions exist, and no others."
         )
     wrong = [f"{n} {what}" for n, what in ((missing, "missing"), (extra, "not declared by the study")) if n]
-    return altered("completions declared", f"Of the sealed completions {' and '.join(wrong)}.")
+    return tampered("completions declared", f"Sealed completions: {' and '.join(wrong)}.")
 
 
 def _published(
     rating: Session, sealed: Session, kept: SealedStudy, *, secrets: Secrets, published: UnparsedStudy
 ) -> Iterator[Check]:
-    """Compare what the sealed database holds of the publication with the log of the ratings."""
+    """Compare the publication in the sealed database with the log of the rating database."""
     first = read_events(rating, EventRow, published.id)[:1]
     yield compare(
         "completions",
@@ -121,34 +122,37 @@ def _generation(
 ) -> Iterator[Check]:
     broken = broken_link(sealed, SealedEventRow, kept.id)
     if broken is not None:
-        yield altered("generation log", f"It does not fit together from row {broken} on: it was rewritten.")
+        yield tampered("generation log", f"Its hash chain is broken from row {broken} on: it was rewritten.")
         return
     first = read_events(rating, EventRow, published.id)[:1]
     head = first[0].detail.get("generation_log") if first else None
     generated = read_events(sealed, SealedEventRow, kept.id)
     if head not in {event.hash for event in generated}:
-        yield altered("generation log", "It has not the head that was written down at publication.")
+        yield tampered("generation log", "It does not have the head that was logged at publication.")
         return
     if kept.created_at != generated[0].at:
-        yield altered("generation log", "The study was not frozen when the log says that it was.")
+        yield tampered("generation log", "The study was not frozen at the time in the log.")
         return
-    yield intact("generation log", "It fits together and has the head that was written down at publication.")
+    yield valid("generation log", "Its hash chain is valid, and has the head that was logged at publication.")
 
 
-def _looks(rating: Session, sealed: Session, published: UnparsedStudy, kept: SealedStudy) -> Iterator[Check]:
-    """Hold the looks that were noted beside the key against those in the log of the ratings."""
+def _access_log(
+    rating: Session, sealed: Session, published: UnparsedStudy, kept: SealedStudy
+) -> Iterator[Check]:
+    """Compare the unblindings and interim looks noted next to the key with those in the rating database."""
     if broken_link(sealed, SealedEventRow, kept.id) or broken_link(rating, EventRow, published.id):
-        return  # which is said already
+        return  # a broken chain has its own check
     heads = {event.hash for event in read_events(rating, EventRow, published.id)}
-    elsewhere = len(looks_elsewhere(sealed, kept.id, heads))
-    if elsewhere:
-        yield altered(
-            "looks",
-            f"{elsewhere} look{'s' * (elsewhere != 1)} at answers by arm that the sealed database has noted "
-            "are not in the log of the ratings: an older copy of them was put back, or another looked at.",
+    n_missing = len(looks_at_other_copies(sealed, kept.id, heads))
+    if n_missing:
+        times = "time" if n_missing == 1 else "times"
+        yield tampered(
+            "access log",
+            f"According to the sealed database, answers were seen by arm {n_missing} {times} more than the "
+            "rating database has logged: an older copy of it was restored, or another copy was analysed.",
         )
         return
-    yield intact("looks", "Every look that the sealed database has noted is in the log of the ratings.")
+    yield valid("access log", "Both databases log the same unblindings and interim looks.")
 
 
 def _commitment(
@@ -162,35 +166,50 @@ def _commitment(
     texts = {item.id: item.text for item in items if not item.is_check}
     known = {completion.id for completion in completions}
     if key.keys() != texts.keys() or not known.issuperset(key.values()):
-        return altered("key", "The key does not list the items that are published, each once.")
+        return tampered("key", "The key does not list each published item once.")
     lines = key_lines(texts, key, completions)
     found = commit(lines, salt=secrets.salt, seed=secrets.seed, study_hash=published.study_hash)
     if found != published.commitment:
-        return altered(
+        return tampered(
             "key",
-            f"The key hashes to {found[:16]}…, but {published.commitment[:16]}… was committed to: arms, "
+            f"The key hashes to {found[:16]}…, but the commitment is {published.commitment[:16]}…: arms, "
             "seeds or texts were changed since.",
         )
-    return intact("key", f"It hashes to the commitment made at publication, {found[:16]}….")
+    return valid("key", f"It hashes to the commitment of the publication, {found[:16]}….")
 
 
-def _derived(
-    rating: Session, items: tuple[NewItem, ...], draft: Draft, published: UnparsedStudy
-) -> Iterator[Check]:
-    """Draft the publication anew from its secret seed, and compare."""
+def _texts(items: tuple[NewItem, ...], draft: Draft) -> Check:
+    """Compare the published texts with those of a draft from the secret seed."""
     drafted = {item.id: item for item in draft.items}
     changed = sum(drafted.get(item.id) != item for item in items)
     if changed or len(items) != len(drafted):
         n = changed or abs(len(drafted) - len(items))
-        yield altered("texts", f"{n} of {len(drafted)} texts or prompts are not as they were generated.")
-    else:
-        yield intact("texts", f"All {len(items)} texts and prompts are as they were generated.")
+        return tampered("texts", f"{n} of {len(drafted)} texts or prompts are not as they were generated.")
+    return valid("texts", f"All {len(items)} texts and prompts are as they were generated.")
+
+
+def _assignment(
+    rating: Session, draft: Draft, published: UnparsedStudy, amendments: Sequence[Amended]
+) -> Check:
+    """Compare the published booklets with those of a draft from the secret seed.
+
+    Another version of the assignment gives other booklets from the same seed, which shows no tampering.
+    """
+    first = read_events(rating, EventRow, published.id)[0]
+    versions = [first.detail.get("assignment_version")]
+    versions += [each.assignment_version for each in amendments if each.n_booklets_added]
+    other = next((version for version in versions if version != ASSIGNMENT_VERSION), ASSIGNMENT_VERSION)
+    if other != ASSIGNMENT_VERSION:
+        return not_checked(
+            "assignment",
+            f"Assigned by version {other}, this program has version {ASSIGNMENT_VERSION}. Verify with the "
+            "release of rater that published the study.",
+        )
     booklets = {booklet.id: booklet for booklet in read_booklets(rating, published.id)}
-    dealt = {booklet.id: booklet for booklet in draft.booklets}
-    if booklets == dealt:
-        yield intact("dealing", f"All {len(dealt)} booklets are those that the secret seed gives.")
-    elif booklets.keys() == dealt.keys():
-        n = sum(booklets[booklet_id] != dealt[booklet_id] for booklet_id in dealt)
-        yield altered("dealing", f"{n} of {len(dealt)} booklets are not those that the secret seed gives.")
-    else:
-        yield altered("dealing", "There are other booklets than those that the secret seed gives.")
+    assigned = {booklet.id: booklet for booklet in draft.booklets}
+    if booklets == assigned:
+        return valid("assignment", f"All {len(assigned)} booklets follow from the secret seed.")
+    if booklets.keys() == assigned.keys():
+        n = sum(booklets[booklet_id] != assigned[booklet_id] for booklet_id in assigned)
+        return tampered("assignment", f"{n} of {len(assigned)} booklets do not follow from the secret seed.")
+    return tampered("assignment", "Other booklets exist than those that follow from the secret seed.")

@@ -6,7 +6,7 @@ from rater.errors import SealError
 from rater.store.engine import disposing, open_read_only, reading, sqlite_path
 from rater.store.migrate import require_current
 from rater.store.rating.publication import get_unparsed_study
-from rater.verify.checks import Check, not_checked, unless_unreadable
+from rater.verify.checks import Check, not_checked, report_unreadable
 from rater.verify.database import verify_database
 from rater.verify.rating import verify_rating
 from rater.verify.sealed import verify_sealed
@@ -15,15 +15,15 @@ from rater.verify.sealed import verify_sealed
 def verify_study(
     rating_url: str, name: str, *, sealed_url: str | None, head: str | None = None
 ) -> Iterator[Check]:
-    """Verify a study, one thing after the other; what needs no sealed database is verified without it.
+    """Verify a study, one check after the other; without a sealed database, all that does not need it.
 
-    Nothing is written, so that a copy on a read-only medium can be verified.
+    Nothing is written, so a copy on a read-only medium can be verified.
 
     Args:
         rating_url: The rating database.
         name: The study's name.
-        sealed_url: The sealed database; None, or a file that does not exist, to leave out what needs it.
-        head: A head of the log that was printed before and kept elsewhere.
+        sealed_url: The sealed database; None, or a file that does not exist, skips the checks that need it.
+        head: A head of the log that was printed earlier and kept elsewhere.
 
     Raises:
         StateError: the study is not published.
@@ -38,11 +38,11 @@ def verify_study(
         require_current(rating, "rating")
         with reading(rating) as session:
             study = get_unparsed_study(session, name)
-            yield from unless_unreadable(verify_rating(session, study, head=head))
+            yield from report_unreadable(verify_rating(session, study, head=head))
             path = None if sealed_url is None else sqlite_path(sealed_url)
             if sealed_url is None or (path is not None and not path.is_file()):
                 yield not_checked(
-                    "key", "The key needs the sealed database, which is not here. Restore a backup."
+                    "key", "The key needs the sealed database, which was not found. Restore a backup."
                 )
                 return
             with disposing(open_read_only(sealed_url)) as sealed:
@@ -53,39 +53,39 @@ def verify_study(
                     return
                 require_current(sealed, "sealed")
                 with reading(sealed) as sealed_session:
-                    yield from unless_unreadable(verify_sealed(session, sealed_session, study))
+                    yield from report_unreadable(verify_sealed(session, sealed_session, study))
 
 
-def require_unaltered(
-    sealed_url: str, rating_url: str, name: str, *, allow_altered: bool = False
+def require_untampered(
+    sealed_url: str, rating_url: str, name: str, *, allow_tampered: bool = False
 ) -> tuple[Check, ...]:
-    """Verify a study before its answers are used, and refuse altered ones; returns what was altered.
+    """Verify a study before its answers are used; return the failed checks, which are refused by default.
 
     Args:
         sealed_url: The sealed database.
         rating_url: The rating database.
         name: The study's name.
-        allow_altered: Whether the caller will show what was altered next to every result.
+        allow_tampered: Whether the caller shows the failed checks with every result.
 
     Raises:
-        SealError: something was altered, and that is not allowed.
+        SealError: something was tampered with, and that is not allowed.
     """
     checks = verify_study(rating_url, name, sealed_url=sealed_url)
-    wrong = tuple(check for check in checks if check.outcome == "altered")
-    if wrong and not allow_altered:
-        more = "" if len(wrong) == 1 else f" Altered as well: {', '.join(names_of_altered(wrong[1:]))}."
+    failed = tuple(check for check in checks if check.is_tampered)
+    if failed and not allow_tampered:
+        more = f" Also tampered with: {', '.join(names_of_tampered(failed[1:]))}." if failed[1:] else ""
         msg = (
-            f"Study {name!r} was altered ({wrong[0].name}): {wrong[0].says}{more} Nothing was unblinded, and "
-            f"no look was logged. For all checks run: rater verify {name}"
+            f"Study {name!r} was tampered with ({failed[0].name}): {failed[0].description}{more} It was not "
+            f"unblinded, and no interim look was logged. To run all checks: rater verify {name}"
         )
         raise SealError(msg)
-    return wrong
+    return failed
 
 
-def names_of_altered(checks: Iterable[Check]) -> tuple[str, ...]:
-    """Name what was altered, each thing once, in the order of the checks."""
-    return tuple(dict.fromkeys(check.name for check in checks if check.outcome == "altered"))
+def names_of_tampered(checks: Iterable[Check]) -> tuple[str, ...]:
+    """Return the names of failed checks, each once, in their order."""
+    return tuple(dict.fromkeys(check.name for check in checks if check.is_tampered))
 
 
 def _is_damaged(checks: Iterable[Check]) -> bool:
-    return any(check.outcome == "altered" and check.name.endswith(" file") for check in checks)
+    return any(check.is_tampered and check.name.endswith(" file") for check in checks)

@@ -31,9 +31,9 @@ class Amend:
         changed = Study.model_validate({**study.model_dump(), **changes})
         return amend_study(self.sealed_url, self.rating_url, changed, reason="A slip.", by="me", now=now)
 
-    def altered(self, study: Study) -> set[str]:
+    def tampered(self, study: Study) -> set[str]:
         checks = verify_study(self.rating_url, study.name, sealed_url=self.sealed_url)
-        return {check.name for check in checks if check.outcome == "altered"}
+        return {check.name for check in checks if check.outcome == "tampered"}
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_changed_text_is_in_force_at_once_and_verifies(rated: Study, amend: Am
         now = get_study(session, rated.name)
     assert (now.protocol.instructions, now.protocol.dimensions[0].question) == ("Say how happy.", "How glad?")
     assert now.study_hash == rated.hash
-    assert amend.altered(rated) == set()
+    assert amend.tampered(rated) == set()
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_what_results_rest_on_cannot_be_amended(
         amend(opened, **changes)
 
     assert str(caught.value).startswith(f"Study 'marked_study' cannot be amended in {field}")
-    assert amend.altered(opened) == set()
+    assert amend.tampered(opened) == set()
 
 
 def test_more_raters_get_booklets_that_go_on_with_the_design(
@@ -111,7 +111,7 @@ def test_more_raters_get_booklets_that_go_on_with_the_design(
     assert {shown.count(item) for item in shown} <= {3, 4}
     for person in ("d", "e", "f", "g", "h"):
         rate(rating_url, rated, person, 1)
-    assert amend.altered(rated) == set()
+    assert amend.tampered(rated) == set()
 
 
 def test_an_analysis_counts_the_raters_of_the_plan_in_force(
@@ -134,7 +134,7 @@ def test_an_analysis_counts_the_raters_of_the_plan_in_force(
 def test_fewer_raters_than_booklets_and_no_change_at_all_are_refused(opened: Study, amend: Amend) -> None:
     amend(opened, **plan(opened, raters=8))
 
-    with pytest.raises(StateError, match="6 raters, but 8 booklets are dealt"):
+    with pytest.raises(StateError, match="6 raters, but 8 booklets are assigned"):
         amend(opened)
     with pytest.raises(StateError, match="what the file says already"):
         amend(opened, **plan(opened, raters=8))
@@ -152,7 +152,7 @@ def test_a_closed_study_is_not_amended(closed: Study, amend: Amend) -> None:
         ("UPDATE amendment SET reason = 'Better'", {"amendments"}),
         ("DELETE FROM amendment", {"amendments"}),
         (UNLOGGED, {"amendments"}),
-        ("UPDATE trial SET is_repeat = 1 - is_repeat WHERE rowid = 1", {"booklets", "dealing"}),
+        ("UPDATE trial SET is_repeat = 1 - is_repeat WHERE rowid = 1", {"booklets", "assignment"}),
     ],
 )  # fmt: skip
 def test_an_amendment_that_is_not_logged_is_found(
@@ -162,4 +162,18 @@ def test_an_amendment_that_is_not_logged_is_found(
 
     tamper(amend.rating_url, statement)
 
-    assert amend.altered(opened) == expected
+    assert amend.tampered(opened) == expected
+
+
+def test_booklets_that_another_version_of_the_assignment_added_are_not_checked(
+    opened: Study, amend: Amend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rater.admin.amend.ASSIGNMENT_VERSION", 2)
+    amend(opened, **plan(opened, raters=8))
+
+    checks = list(verify_study(amend.rating_url, opened.name, sealed_url=amend.sealed_url))
+
+    [assignment] = [check for check in checks if check.name == "assignment"]
+    assert assignment.outcome == "not checked"
+    assert "Assigned by version 2, this program has version 1" in assignment.description
+    assert amend.tampered(opened) == set()

@@ -68,7 +68,7 @@ def test_what_was_archived_verifies_and_analyses_alike_on_another_machine(
     read_back(archived, fresh)
 
     checks = list(verify_study(rating, name, sealed_url=sealed, head=archived.log_head))
-    assert {check.outcome for check in checks} == {"intact"}
+    assert {check.outcome for check in checks} == {"valid"}
     assert state_of(rating, unblinded) == state_of(rating_url, unblinded) == "archived"
     reason = Reason("you", "again")
     here = unblind(sealed_url, rating_url, name, reason=reason, now=NOW)
@@ -200,8 +200,8 @@ def nest(files: dict[str, bytes]) -> None:
         (flip, "", r"rating/answer\.jsonl is not what its manifest says"),
         (drop, "", r"rating/guess\.jsonl is not what its manifest says"),
         (add, "", r"evil\.txt is not what its manifest says"),
-        (flip, "honest", r"its answers was altered"),
-        (swap_arms, "honest", r"its key was altered"),
+        (flip, "honest", r"its answers was tampered with"),
+        (swap_arms, "honest", r"its key was tampered with"),
         (drop, "honest", r"has no rating/guess\.jsonl"),
         (break_rows, "honest", r"are not those of the table item"),
         (smuggle, "honest", r"another number of studies than one"),
@@ -315,7 +315,7 @@ def test_a_study_under_another_name_than_its_declaration_says_is_refused(
 
     rewritten(archived, rewrite, honest=True)
 
-    with pytest.raises(SealError, match="was altered"):
+    with pytest.raises(SealError, match="was tampered with"):
         read_back(archived, fresh)
 
 
@@ -363,7 +363,7 @@ def test_an_import_that_was_killed_between_its_two_commits_is_completed(
         read_back(archived, fresh)
 
     checks = list(verify_study(fresh[0], "marked_study", sealed_url=fresh[1], head=archived.log_head))
-    assert {check.outcome for check in checks} == {"intact"}
+    assert {check.outcome for check in checks} == {"valid"}
 
 
 def test_archiving_continues_where_it_was_killed(

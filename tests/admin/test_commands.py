@@ -86,7 +86,7 @@ def test_a_study_goes_from_publication_to_another_machine(
     assert "none failed" in run("import", tmp_path / "study.zip", ratings=ratings, sealed=sealed)
     verified = run("verify", name, ratings=ratings, sealed=sealed)
     assert "1 amendment, each as it was logged" in verified
-    assert "Nothing was found to be altered." in verified
+    assert "No tampering was found." in verified
     run("analyze", name, "--json", there / "there.json", ratings=ratings, sealed=sealed)
     here, again = (json.loads(path.read_text()) for path in (tmp_path / "here.json", there / "there.json"))
     assert here["dimensions"] == again["dimensions"]
@@ -340,4 +340,4 @@ def test_the_head_that_analyze_prints_can_be_copied_as_it_stands(closed: Study, 
     said = run("analyze", closed.name, "--yes").splitlines()
 
     [head] = [line.removeprefix("  log   ") for line in said if line.startswith("  log   ")]
-    assert "Nothing was found to be altered." in run("verify", closed.name, "--head", head)
+    assert "No tampering was found." in run("verify", closed.name, "--head", head)

@@ -20,7 +20,7 @@ from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
 from rater.store.rating.studies import find_study
 from rater.study.study import Study
-from rater.verify import names_of_altered, verify_study
+from rater.verify import names_of_tampered, verify_study
 from tests.cli.command import run
 
 pytestmark = pytest.mark.slow
@@ -70,12 +70,12 @@ def _count_points(at: int) -> None:
 
 
 def is_whole(cwd: Path, study: Study) -> bool:
-    """Say whether nothing of what is there verifies as altered."""
+    """Return whether verification finds no tampering."""
     url = f"sqlite:///{cwd}/rating.db"
     with disposing(open_rating(url)) as rating, reading(rating) as session:
         if find_study(session, study.name) is None:
             return True
-    return names_of_altered(verify_study(url, study.name, sealed_url=f"sqlite:///{cwd}/sealed.db")) == ()
+    return names_of_tampered(verify_study(url, study.name, sealed_url=f"sqlite:///{cwd}/sealed.db")) == ()
 
 
 DONE = ("is open; only", "is closed; only", "is published already", "No rater of this study is known")

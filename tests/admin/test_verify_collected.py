@@ -15,9 +15,9 @@ from tests.admin.conftest import NOW, rate
 from tests.verify.tamper import file_of, tamper
 
 
-def altered(rating_url: str, sealed_url: str, study: Study) -> set[str]:
+def tampered(rating_url: str, sealed_url: str, study: Study) -> set[str]:
     checks = verify_study(rating_url, study.name, sealed_url=sealed_url)
-    return {check.name for check in checks if check.outcome == "altered"}
+    return {check.name for check in checks if check.outcome == "tampered"}
 
 
 @pytest.mark.parametrize(
@@ -33,27 +33,27 @@ def altered(rating_url: str, sealed_url: str, study: Study) -> set[str]:
         ("UPDATE study SET state = 'paused'", {"state"}),
     ],
 )
-def test_what_was_altered_is_named(
+def test_tampering_is_named(
     closed: Study, rating_url: str, sealed_url: str, statement: str, expected: set[str]
 ) -> None:
-    assert altered(rating_url, sealed_url, closed) == set()
+    assert tampered(rating_url, sealed_url, closed) == set()
 
     tamper(rating_url, statement)
 
-    assert altered(rating_url, sealed_url, closed) == expected
+    assert tampered(rating_url, sealed_url, closed) == expected
 
 
-def test_a_study_that_was_paused_and_opened_again_is_intact(
+def test_a_study_that_was_paused_and_opened_again_is_valid(
     rated: Study, rating_url: str, sealed_url: str
 ) -> None:
     pause_study(rating_url, rated.name, now=NOW)
-    assert altered(rating_url, sealed_url, rated) == set()
+    assert tampered(rating_url, sealed_url, rated) == set()
 
     open_study(rating_url, rated.name, now=NOW)
     pause_study(rating_url, rated.name, now=NOW)
     close_study(rating_url, rated.name, now=NOW)
 
-    assert altered(rating_url, sealed_url, rated) == set()
+    assert tampered(rating_url, sealed_url, rated) == set()
 
 
 def test_a_rater_who_was_taken_out_and_is_there_again_with_other_answers_is_noticed(
@@ -65,7 +65,7 @@ def test_a_rater_who_was_taken_out_and_is_there_again_with_other_answers_is_noti
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         study_id = get_study(session, closed.name).id
         redact(session, study_id, find_known(session, study_id, "cy"), by="me", now=NOW)
-    assert altered(rating_url, sealed_url, closed) == {"rating schema"}
+    assert tampered(rating_url, sealed_url, closed) == {"rating schema"}
 
     tamper(rating_url, "INSERT INTO rater SELECT * FROM kept_rater")
     tamper(rating_url, "UPDATE kept_answer SET value = 5")
@@ -73,7 +73,7 @@ def test_a_rater_who_was_taken_out_and_is_there_again_with_other_answers_is_noti
     for made in ("cy", "kept_rater", "kept_answer"):
         tamper(rating_url, f"DROP TABLE {made}")
 
-    assert altered(rating_url, sealed_url, closed) == {"redactions"}
+    assert tampered(rating_url, sealed_url, closed) == {"redactions"}
 
 
 def test_a_study_that_was_opened_again_by_hand_after_unblinding_is_noticed(
@@ -85,7 +85,7 @@ def test_a_study_that_was_opened_again_by_hand_after_unblinding_is_noticed(
 
     close_study(rating_url, closed.name, now=NOW)
 
-    assert altered(rating_url, sealed_url, closed) == {"state"}
+    assert tampered(rating_url, sealed_url, closed) == {"state"}
 
 
 def test_a_look_is_counted_and_shows_when_older_ratings_are_put_back(
@@ -98,9 +98,9 @@ def test_a_look_is_counted_and_shows_when_older_ratings_are_put_back(
     rate(rating_url, closed, "dee", 8)
 
     reason = Reason("me", "planned")
-    with pytest.raises(SealError, match="an older copy of them was put back"):
+    with pytest.raises(SealError, match="an older copy of it was restored"):
         unblind(sealed_url, rating_url, closed.name, reason=reason, now=NOW)
-    seen = unblind(sealed_url, rating_url, closed.name, reason=reason, now=NOW, allow_altered=True)
+    seen = unblind(sealed_url, rating_url, closed.name, reason=reason, now=NOW, allow_tampered=True)
 
     assert [(look.n_answers, look.is_interim) for look in seen.looked_at] == [(19, True), (27, False)]
-    assert altered(rating_url, sealed_url, closed) == {"looks"}
+    assert tampered(rating_url, sealed_url, closed) == {"access log"}

@@ -1,4 +1,4 @@
-"""Time a study of 100,000 texts and 1,000,000 answers: dealing, publishing, watching, a page, exporting.
+"""Time a study of 100,000 texts and 1,000,000 answers: assign, publish, watch, show a page, export.
 
     python tests/benchmarks/large_study.py            # some ten minutes, 4 GiB of disk
     python tests/benchmarks/large_study.py --scale 20 # a twentieth of it
@@ -164,8 +164,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         sealed, rating = f"sqlite:///{Path(folder) / 'sealed.db'}", f"sqlite:///{Path(folder) / 'rating.db'}"
         timed("insert made-up completions", lambda: seal(sealed, study))
-        timed("deal booklets", lambda: assign_booklets(study.design, np.random.default_rng(0)))
-        timed("publish (deal, commit, insert)", lambda: publish_study(sealed, rating, "large", now=NOW))
+        timed("assign booklets", lambda: assign_booklets(study.design, np.random.default_rng(0)))
+        timed("publish (assign, commit, insert)", lambda: publish_study(sealed, rating, "large", now=NOW))
         open_study(rating, "large", now=NOW)
         timed("insert made-up answers", lambda: answer(rating, "large"))
         with disposing(open_rating(rating)) as engine, reading(engine) as session:

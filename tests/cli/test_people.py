@@ -97,7 +97,7 @@ def test_who_is_forgotten_is_in_the_log_and_nowhere_else(
     assert f"the log's head is {head}" in done.stdout
     assert PERSON.encode() not in (tmp_path / "rating.db").read_bytes()
     assert (again.returncode, "No rater of this study is known" in again.stderr) == (2, True)
-    assert "log:" in verified.stdout.replace("intact       ", "")
+    assert "log:" in verified.stdout.replace("valid        ", "")
     assert "rewritten there" not in verified.stdout
 
 

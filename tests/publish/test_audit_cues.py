@@ -1,4 +1,4 @@
-"""Plant each kind of cue in texts and in their dealing, and see that it is found, and none where none is."""
+"""Cues that are planted in texts or in their assignment are found, and none where there is none."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -196,13 +196,13 @@ def test_arms_that_alternate_refuse_publication_though_no_position_tells_them() 
     assert not cues["position in the booklet"].refuses
 
 
-def test_an_arm_that_is_dealt_more_often_refuses_publication() -> None:
+def test_an_arm_that_is_assigned_more_often_refuses_publication() -> None:
     audited = make_audited()
 
     def twice(ids: list[str]) -> list[str]:
         return ids + [item_id for item_id in ids if audited.arms[item_id] == "steered"]
 
-    assert measure(with_booklets(audited, twice))["times dealt"].refuses
+    assert measure(with_booklets(audited, twice))["times assigned"].refuses
 
 
 def test_pages_whose_markup_follows_the_arm_refuse_publication() -> None:

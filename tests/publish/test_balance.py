@@ -9,7 +9,7 @@ from rater.publish.trials import CompletionIndex, Trial
 from rater.study.design import Design
 
 
-def test_an_even_dealing_is_said_to_be_even() -> None:
+def test_an_even_assignment_is_said_to_be_even() -> None:
     design = Design(n_raters=40, items_per_rater=24, n_prompts=12, n_arms=2, n_samples=4)
 
     balance = measure_balance(design, assign_booklets(design, np.random.default_rng(1)))
@@ -20,7 +20,7 @@ def test_an_even_dealing_is_said_to_be_even() -> None:
     assert balance.mean_places_of_arms == pytest.approx({0: 0.5, 1: 0.5}, abs=0.02)
 
 
-def test_an_uneven_dealing_is_said_to_be_uneven() -> None:
+def test_an_uneven_assignment_is_said_to_be_uneven() -> None:
     design = Design(n_raters=1, items_per_rater=4, n_prompts=2, n_arms=2, n_samples=2)
     cells = ((0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0))
     booklet = [Trial((CompletionIndex(*cell),)) for cell in cells]

@@ -1,5 +1,7 @@
 """Hold the promises of `assign_booklets` against random designs."""
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping
 from itertools import chain, combinations, pairwise
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rater.publish.booklets import ArmsOfLabels, assign_booklets
+from rater.publish.booklets import ASSIGNMENT_VERSION, ArmsOfLabels, assign_booklets
 from rater.publish.trials import CompletionIndex, Trial
 from rater.study.design import Asking, Design
 
@@ -47,7 +49,7 @@ def designs(draw: st.DrawFn, *, is_pairwise: bool | None = None) -> Design:
 seeds = st.integers(0, 2**32)
 
 
-def deal(design: Design, seed: int) -> list[list[Trial]]:
+def assign(design: Design, seed: int) -> list[list[Trial]]:
     return assign_booklets(design, np.random.default_rng(seed))
 
 
@@ -62,7 +64,7 @@ def spread(counts: Mapping[Any, int], possible: int) -> int:
 
 @given(designs(), seeds)
 def test_a_booklet_holds_its_trials_repeats_and_checks(design: Design, seed: int) -> None:
-    booklets = deal(design, seed)
+    booklets = assign(design, seed)
 
     assert len(booklets) == design.n_raters
     for booklet in booklets:
@@ -75,7 +77,7 @@ def test_a_booklet_holds_its_trials_repeats_and_checks(design: Design, seed: int
 
 @given(designs(), seeds)
 def test_a_rater_never_sees_a_completion_twice_except_as_a_repeat(design: Design, seed: int) -> None:
-    for booklet in deal(design, seed):
+    for booklet in assign(design, seed):
         shown = [completion for trial in first_shown(booklet) for completion in trial.shown]
         assert len(set(shown)) == len(shown)
 
@@ -86,7 +88,7 @@ def test_a_repeat_shows_the_same_again_on_the_same_question_a_third_of_a_block_l
 ) -> None:
     third = design.items_per_rater // design.n_blocks // 3
 
-    for booklet in deal(design, seed):
+    for booklet in assign(design, seed):
         asked = [(trial.shown, trial.dimension) for trial in booklet]
         for place, trial in enumerate(booklet):
             if trial.is_repeat:
@@ -98,7 +100,7 @@ def test_a_repeat_shows_the_same_again_on_the_same_question_a_third_of_a_block_l
 def test_a_rater_meets_all_arms_of_a_prompt_equally_often(design: Design, seed: int) -> None:
     sets = design.n_arms if not design.is_pairwise else len(list(combinations(range(design.n_arms), 2)))
 
-    for booklet in deal(design, seed):
+    for booklet in assign(design, seed):
         by_cell = Counter((trial.dimension, trial.prompt, trial.arms) for trial in first_shown(booklet))
         for dimension, prompt in {(trial.dimension, trial.prompt) for trial in first_shown(booklet)}:
             counts = [n for cell, n in by_cell.items() if cell[:2] == (dimension, prompt)]
@@ -114,7 +116,7 @@ IN_TWO_BLOCKS = Design(
 @given(designs(), seeds)
 @example(IN_TWO_BLOCKS, 1)
 def test_prompts_differ_by_at_most_one_set_within_a_booklet_and_over_all(design: Design, seed: int) -> None:
-    booklets = deal(design, seed)
+    booklets = assign(design, seed)
 
     for booklet in booklets:
         blocks = [[trial for trial in booklet if trial.dimension == of] for of in range(design.n_blocks)]
@@ -128,7 +130,7 @@ def test_prompts_differ_by_at_most_one_set_within_a_booklet_and_over_all(design:
 
 @given(designs(is_pairwise=False), seeds)
 def test_completions_of_a_prompt_and_arm_differ_by_at_most_one_rating(design: Design, seed: int) -> None:
-    uses = Counter(trial.shown[0] for booklet in deal(design, seed) for trial in first_shown(booklet))
+    uses = Counter(trial.shown[0] for booklet in assign(design, seed) for trial in first_shown(booklet))
 
     most = 1 if design.asking == "together" else design.n_dimensions
     for prompt in range(design.n_prompts):
@@ -143,7 +145,7 @@ def test_both_of_a_pair_come_from_one_sample_and_are_rated_evenly(n_arms: int) -
     design = Design(
         n_raters=30, items_per_rater=items, n_prompts=6, n_arms=n_arms, n_samples=4, is_pairwise=True
     )
-    trials = [trial for booklet in deal(design, 1) for trial in first_shown(booklet)]
+    trials = [trial for booklet in assign(design, 1) for trial in first_shown(booklet)]
 
     uses = Counter(completion for trial in trials for completion in trial.shown)
 
@@ -155,7 +157,7 @@ def test_both_of_a_pair_come_from_one_sample_and_are_rated_evenly(n_arms: int) -
 @given(designs(is_pairwise=True), seeds)
 def test_each_of_a_pair_is_left_and_right_equally_often_give_or_take_one(design: Design, seed: int) -> None:
     lean = Counter[tuple[object, ...]]()
-    for booklet in deal(design, seed):
+    for booklet in assign(design, seed):
         for trial in first_shown(booklet):
             lean[tuple(sorted(trial.shown))] += 1 if trial.shown[0].arm < trial.shown[1].arm else -1
 
@@ -166,7 +168,7 @@ def test_each_of_a_pair_is_left_and_right_equally_often_give_or_take_one(design:
 def test_where_arms_meet_in_pairs_each_two_are_left_and_right_of_each_other_in_each_prompt(seed: int) -> None:
     design = Design(n_raters=30, items_per_rater=18, n_prompts=6, n_arms=3, n_samples=4, is_pairwise=True)
     lean = Counter[tuple[object, ...]]()
-    for booklet in deal(design, seed):
+    for booklet in assign(design, seed):
         for trial in booklet:
             lean[trial.prompt, trial.arms] += 1 if trial.shown[0].arm < trial.shown[1].arm else -1
 
@@ -176,14 +178,14 @@ def test_where_arms_meet_in_pairs_each_two_are_left_and_right_of_each_other_in_e
 def test_the_side_of_an_odd_pair_is_left_to_chance() -> None:
     design = Design(n_raters=1, items_per_rater=1, n_prompts=1, n_arms=2, n_samples=1, is_pairwise=True)
 
-    left = Counter(deal(design, seed)[0][0].shown[0].arm for seed in range(100))
+    left = Counter(assign(design, seed)[0][0].shown[0].arm for seed in range(100))
 
     assert 30 < left[0] < 70
 
 
 @given(designs(), seeds)
 def test_texts_of_one_prompt_are_kept_apart_wherever_that_is_possible(design: Design, seed: int) -> None:
-    for booklet in deal(design, seed):
+    for booklet in assign(design, seed):
         most = max(Counter(trial.prompt for trial in first_shown(booklet)).values())
         n_neighbours = sum(
             before.prompt == after.prompt and before.prompt is not None for before, after in pairwise(booklet)
@@ -195,7 +197,7 @@ def test_texts_of_one_prompt_are_kept_apart_wherever_that_is_possible(design: De
 
 @given(designs(), seeds)
 def test_each_block_asks_one_dimension(design: Design, seed: int) -> None:
-    for booklet in deal(design, seed):
+    for booklet in assign(design, seed):
         asked = [trial.dimension for trial in booklet]
         runs = [asked[0], *(after for before, after in pairwise(asked) if before != after)]
         expected = {"together": 1, "one_per_rater": 1, "blocks": design.n_dimensions}[design.asking]
@@ -208,7 +210,7 @@ def test_blocks_come_at_each_place_and_after_each_other_equally_often() -> None:
         n_raters=24, items_per_rater=12, n_prompts=6, n_arms=2, n_samples=4, n_dimensions=3, asking="blocks"
     )
 
-    orders = [list(dict.fromkeys(trial.dimension for trial in booklet)) for booklet in deal(design, 1)]
+    orders = [list(dict.fromkeys(trial.dimension for trial in booklet)) for booklet in assign(design, 1)]
 
     assert set(Counter(order[0] for order in orders).values()) == {8}
     assert set(Counter(pair for order in orders for pair in pairwise(order)).values()) == {8}
@@ -225,7 +227,7 @@ def test_raters_are_asked_each_dimension_equally_often() -> None:
         asking="one_per_rater",
     )
 
-    asked = Counter(booklet[0].dimension for booklet in deal(design, 1))
+    asked = Counter(booklet[0].dimension for booklet in assign(design, 1))
 
     assert spread(asked, 3) == 1
 
@@ -234,7 +236,7 @@ def test_raters_are_asked_each_dimension_equally_often() -> None:
 def test_mean_positions_of_prompts_and_of_their_arms_are_even_over_booklets(seed: int) -> None:
     design = Design(n_raters=40, items_per_rater=24, n_prompts=12, n_arms=2, n_samples=4)
     places: dict[object, list[float]] = {}
-    for booklet in deal(design, seed):
+    for booklet in assign(design, seed):
         for place, trial in enumerate(booklet):
             for key in ((trial.prompt, trial.arms), trial.prompt, trial.arms):
                 places.setdefault(key, []).append((place + 0.5) / len(booklet))
@@ -249,7 +251,7 @@ def test_mean_positions_of_prompts_and_of_their_arms_are_even_over_booklets(seed
 
 def test_repeats_are_spread_over_prompts_and_their_arms() -> None:
     design = Design(n_raters=24, items_per_rater=24, n_prompts=6, n_arms=2, n_samples=4, n_repeats=4)
-    booklets = deal(design, 1)
+    booklets = assign(design, 1)
 
     repeats = [[trial for trial in booklet if trial.is_repeat] for booklet in booklets]
 
@@ -259,13 +261,13 @@ def test_repeats_are_spread_over_prompts_and_their_arms() -> None:
 
 @given(designs(), seeds)
 def test_the_same_seed_deals_the_same_booklets(design: Design, seed: int) -> None:
-    assert deal(design, seed) == deal(design, seed)
+    assert assign(design, seed) == assign(design, seed)
 
 
 def test_arms_come_first_equally_often_over_many_booklets() -> None:
     design = Design(n_raters=2_000, items_per_rater=8, n_prompts=4, n_arms=2, n_samples=2)
 
-    first = Counter(booklet[0].shown[0].arm for booklet in deal(design, 1))
+    first = Counter(booklet[0].shown[0].arm for booklet in assign(design, 1))
 
     assert abs(first[0] - 1_000) < 4 * np.sqrt(2_000 / 4)
 
@@ -277,14 +279,14 @@ def test_added_booklets_leave_the_first_ones_as_they_are_and_all_together_even(
 ) -> None:
     rng = np.random.default_rng(seed)
 
-    dealt = assign_booklets(design, rng, added=(more, 2))
+    assigned = assign_booklets(design, rng, added=(more, 2))
 
-    assert len(dealt) == design.n_raters + more + 2
-    assert dealt[: design.n_raters] == deal(design, seed)
-    assert dealt[: design.n_raters + more] == assign_booklets(
+    assert len(assigned) == design.n_raters + more + 2
+    assert assigned[: design.n_raters] == assign(design, seed)
+    assert assigned[: design.n_raters + more] == assign_booklets(
         design, np.random.default_rng(seed), added=(more,)
     )
-    sets = Counter(trial.prompt for booklet in dealt for trial in first_shown(booklet))
+    sets = Counter(trial.prompt for booklet in assigned for trial in first_shown(booklet))
     n_dimensions = 1 if design.asking == "together" else design.n_dimensions
     assert spread(sets, design.n_prompts) <= design.set_size * n_dimensions
 
@@ -300,9 +302,41 @@ def test_added_booklets_ask_the_dimensions_whose_turn_it_is() -> None:
         asking="one_per_rater",
     )
 
-    dealt = assign_booklets(design, np.random.default_rng(1), added=(1,))
+    assigned = assign_booklets(design, np.random.default_rng(1), added=(1,))
 
-    assert {booklet[0].dimension for booklet in dealt} == {0, 1, 2}
+    assert {booklet[0].dimension for booklet in assigned} == {0, 1, 2}
+
+
+PINNED = (
+    Design(n_raters=5, items_per_rater=8, n_prompts=4, n_arms=2, n_samples=3, n_repeats=2, n_checks=1),
+    Design(n_raters=7, items_per_rater=9, n_prompts=4, n_arms=3, n_samples=3, is_pairwise=True),
+    Design(
+        n_raters=6,
+        items_per_rater=12,
+        n_prompts=3,
+        n_arms=2,
+        n_samples=4,
+        n_dimensions=3,
+        asking="blocks",
+        n_repeats=1,
+    ),
+)
+"""Designs that use every part of the assignment between them."""
+
+
+def test_the_version_is_raised_with_every_change_of_the_assignment() -> None:
+    trials = [
+        [trial.shown, trial.dimension, trial.is_repeat, trial.check]
+        for design in PINNED
+        for booklet in assign_booklets(design, np.random.default_rng(7), added=(2,))
+        for trial in booklet
+    ]
+    digest = hashlib.sha256(json.dumps(trials).encode()).hexdigest()
+
+    assert (ASSIGNMENT_VERSION, digest[:16]) == (1, "a72fdcba6b587075"), (
+        "The same seed gives other booklets than before: raise ASSIGNMENT_VERSION, and write the new digest "
+        "here. Otherwise `rater verify` calls published studies tampered."
+    )
 
 
 @given(designs(), seeds)

@@ -10,6 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from rater.errors import MissingSealedError, NotGeneratedError, SealError, StateError
+from rater.publish.booklets import ASSIGNMENT_VERSION
 from rater.publish.publish import (
     close_study,
     explain_lost_key,
@@ -200,7 +201,7 @@ def test_item_ids_are_random_and_rows_stand_in_their_order(
     assert [item.text for item in items] != sorted(item.text for item in items)
 
 
-def test_one_booklet_is_dealt_for_each_planned_rater_with_arms_balanced_in_every_prompt(
+def test_one_booklet_is_assigned_to_each_planned_rater_with_arms_balanced_in_every_prompt(
     generated: Study, sealed_url: str, rating_url: str
 ) -> None:
     publish_study(sealed_url, rating_url, generated.name, now=NOW)
@@ -230,6 +231,7 @@ def test_the_log_begins_with_the_commitment_and_the_head_of_the_generation_log(
     assert [event.kind for event in events] == ["published"]
     assert events[0].detail["commitment"] == published.commitment
     assert len(str(events[0].detail["generation_log"])) == 64
+    assert events[0].detail["assignment_version"] == ASSIGNMENT_VERSION
 
 
 def test_the_secret_seed_and_salt_are_in_the_sealed_database_alone(

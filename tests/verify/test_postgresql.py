@@ -11,7 +11,7 @@ from rater.admin.postgres_grants import grant_web_role
 from rater.store.engine import disposing, open_engine
 from rater.study.study import Study
 from rater.unblind import Reason, unblind
-from rater.verify import Check, names_of_altered, verify_study
+from rater.verify import Check, names_of_tampered, verify_study
 from tests.admin.conftest import NOW
 from tests.verify.tamper import tamper
 
@@ -52,7 +52,7 @@ def test_a_study_in_postgresql_is_valid_and_is_left_as_it_was(
     outcomes = {check.name: check.outcome for check in verify(imported, closed)}
 
     assert outcomes.pop("log against its head") == "not checked"
-    assert set(outcomes.values()) == {"intact"}
+    assert set(outcomes.values()) == {"valid"}
     assert {"rating schema", "sealed schema"} <= set(outcomes)
     with disposing(open_engine(imported[0])) as engine, engine.connect() as connection:
         left = connection.scalar(text("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'rater%'"))
@@ -113,7 +113,7 @@ def test_a_study_in_postgresql_is_valid_and_is_left_as_it_was(
         (1, ["CREATE TABLE unrelated (n INTEGER)"], ["DROP TABLE unrelated"], {"sealed schema"}),
     ],
 )
-def test_what_is_altered_in_postgresql_is_named(
+def test_tampering_in_postgresql_is_named(
     imported: tuple[str, str],
     closed: Study,
     which: int,
@@ -123,7 +123,7 @@ def test_what_is_altered_in_postgresql_is_named(
 ) -> None:
     tamper(imported[which], *statements)
 
-    found = set(names_of_altered(verify(imported, closed)))
+    found = set(names_of_tampered(verify(imported, closed)))
 
     tamper(imported[which], *undo)
     assert found == named
@@ -137,5 +137,5 @@ def test_a_role_that_may_make_no_schema_verifies_the_rest(imported: tuple[str, s
     outcomes = {check.name: check for check in verify_study(url, closed.name, sealed_url=None)}
 
     assert outcomes["rating schema"].outcome == "not checked"
-    assert "permission denied" in outcomes["rating schema"].says
-    assert outcomes["answers"].outcome == "intact"
+    assert "permission denied" in outcomes["rating schema"].description
+    assert outcomes["answers"].outcome == "valid"

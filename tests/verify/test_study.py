@@ -20,7 +20,7 @@ from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import get_study
 from rater.study.study import Study
 from rater.unblind import Reason, permuted, unblind
-from rater.verify import Check, names_of_altered, verify_study
+from rater.verify import Check, names_of_tampered, verify_study
 from tests.admin.conftest import NOW, rate, state_of
 from tests.cli.command import run
 from tests.verify.tamper import file_of, tamper
@@ -33,8 +33,8 @@ def verify(rating_url: str, sealed_url: str | None, study: Study, head: str | No
     return list(verify_study(rating_url, study.name, sealed_url=sealed_url, head=head))
 
 
-def altered(rating_url: str, sealed_url: str | None, study: Study, head: str | None = None) -> set[str]:
-    return set(names_of_altered(verify(rating_url, sealed_url, study, head)))
+def tampered(rating_url: str, sealed_url: str | None, study: Study, head: str | None = None) -> set[str]:
+    return set(names_of_tampered(verify(rating_url, sealed_url, study, head)))
 
 
 def execute(url: str, *statements: str) -> None:
@@ -63,10 +63,10 @@ def test_a_schema_that_is_not_that_of_the_migrations_is_named(
 ) -> None:
     execute(rating_url, statement)
 
-    wrong = [check for check in verify(rating_url, sealed_url, closed) if check.outcome == "altered"]
+    wrong = [check for check in verify(rating_url, sealed_url, closed) if check.outcome == "tampered"]
 
     assert [check.name for check in wrong] == ["rating schema"]
-    assert named in wrong[0].says
+    assert named in wrong[0].description
 
 
 def test_a_trigger_with_another_condition_is_named(closed: Study, rating_url: str, sealed_url: str) -> None:
@@ -77,7 +77,7 @@ def test_a_trigger_with_another_condition_is_named(closed: Study, rating_url: st
         "BEGIN SELECT RAISE(ABORT, 'answer is append-only'); END",
     )
 
-    assert altered(rating_url, sealed_url, closed) == {"rating schema"}
+    assert tampered(rating_url, sealed_url, closed) == {"rating schema"}
 
 
 def test_what_a_database_notes_about_its_own_queries_is_no_change_of_the_schema(
@@ -85,7 +85,7 @@ def test_what_a_database_notes_about_its_own_queries_is_no_change_of_the_schema(
 ) -> None:
     execute(rating_url, "ANALYZE", "VACUUM")
 
-    assert altered(rating_url, sealed_url, closed) == set()
+    assert tampered(rating_url, sealed_url, closed) == set()
 
 
 @pytest.mark.parametrize("which", ["rating", "sealed"])
@@ -97,7 +97,7 @@ def test_a_damaged_file_is_named(closed: Study, rating_url: str, sealed_url: str
 
     found = verify(rating_url, sealed_url, closed)
 
-    assert next(check.outcome for check in found if check.name == f"{which} file") == "altered"
+    assert next(check.outcome for check in found if check.name == f"{which} file") == "tampered"
     assert found[-1].outcome == "not checked"
 
 
@@ -113,10 +113,10 @@ def test_altering_then_opening_and_closing_again_hides_nothing_with_a_kept_head_
 
     checks = verify(rating_url, sealed_url, rated, head)
 
-    wrong = [check for check in checks if check.outcome == "altered"]
+    wrong = [check for check in checks if check.outcome == "tampered"]
     assert [check.name for check in wrong] == ["answers"]
-    assert "row 3" in wrong[0].says
-    assert altered(rating_url, sealed_url, rated) == {"answers"}
+    assert "row 3" in wrong[0].description
+    assert tampered(rating_url, sealed_url, rated) == {"answers"}
 
 
 def test_a_study_that_was_opened_and_closed_again_and_again_is_valid(
@@ -124,11 +124,11 @@ def test_a_study_that_was_opened_and_closed_again_and_again_is_valid(
 ) -> None:
     for hour in range(1, 4):
         close_study(rating_url, rated.name, now=NOW + timedelta(hours=hour))
-        assert altered(rating_url, sealed_url, rated) == set()
+        assert tampered(rating_url, sealed_url, rated) == set()
         open_study(rating_url, rated.name, now=NOW + timedelta(hours=hour))
         rate(rating_url, rated, f"person{hour}", 8 if hour < 3 else 2)
 
-    assert altered(rating_url, sealed_url, rated) == set()
+    assert tampered(rating_url, sealed_url, rated) == set()
 
 
 def test_nothing_is_written_to_a_copy_on_a_read_only_medium(
@@ -143,7 +143,7 @@ def test_nothing_is_written_to_a_copy_on_a_read_only_medium(
     before = {file.name: file.read_bytes() for file in medium.iterdir()}
     medium.chmod(0o555)
     try:
-        found = altered(f"sqlite:///{medium}/rating.db", f"sqlite:///{medium}/sealed.db", closed)
+        found = tampered(f"sqlite:///{medium}/rating.db", f"sqlite:///{medium}/sealed.db", closed)
     finally:
         medium.chmod(0o755)
 
@@ -158,7 +158,7 @@ def test_what_is_in_the_wal_of_a_database_in_use_is_verified_too(
     with disposing(open_rating(rating_url)) as server, server.connect():
         rate(rating_url, rated, "late", 8)
         assert file_of(rating_url).with_name("rating.db-wal").stat().st_size > 0
-        assert altered(rating_url, sealed_url, rated) == set()
+        assert tampered(rating_url, sealed_url, rated) == set()
 
 
 def kinds(rating_url: str, study: Study) -> list[str]:
@@ -174,39 +174,39 @@ def kinds(rating_url: str, study: Study) -> list[str]:
     ],
     ids=["unblind", "permuted"],
 )
-def test_altered_answers_are_not_analysed(
+def test_tampered_answers_are_not_analysed(
     closed: Study, rating_url: str, sealed_url: str, use: Callable[[str, str, str], object]
 ) -> None:
     tamper(rating_url, FLIPPED)
     before = kinds(rating_url, closed)
 
-    with pytest.raises(SealError, match=r"was altered \(answers\).*run: rater verify"):
+    with pytest.raises(SealError, match=r"was tampered with \(answers\).*run all checks: rater verify"):
         use(sealed_url, rating_url, closed.name)
 
     assert kinds(rating_url, closed) == before
     assert state_of(rating_url, closed) == "closed"
 
 
-def test_an_analyst_who_insists_gets_altered_answers_with_what_was_altered_in_result_and_log(
+def test_tampered_answers_that_are_allowed_are_named_in_result_and_log(
     closed: Study, rating_url: str, sealed_url: str
 ) -> None:
     tamper(rating_url, FLIPPED)
 
-    seen = unblind(sealed_url, rating_url, closed.name, reason=PLANNED, now=NOW, allow_altered=True)
+    seen = unblind(sealed_url, rating_url, closed.name, reason=PLANNED, now=NOW, allow_tampered=True)
 
-    assert names_of_altered(seen.altered) == ("answers",)
+    assert names_of_tampered(seen.tampered) == ("answers",)
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         last = read_events(session, EventRow, get_study(session, closed.name).id)[-1]
-    assert last.detail["altered"] == ["answers"]
+    assert last.detail["tampered"] == ["answers"]
 
 
-def test_altered_answers_are_not_archived(
+def test_tampered_answers_are_not_archived(
     closed: Study, rating_url: str, sealed_url: str, tmp_path: Path
 ) -> None:
     unblind(sealed_url, rating_url, closed.name, reason=PLANNED, now=NOW)
     tamper(rating_url, FLIPPED)
 
-    with pytest.raises(SealError, match=r"was altered \(answers\)"):
+    with pytest.raises(SealError, match=r"was tampered with \(answers\)"):
         archive_study(sealed_url, rating_url, closed.name, tmp_path / "a.zip", now=NOW)
 
     assert list(tmp_path.glob("*.zip*")) == []
@@ -221,10 +221,10 @@ def test_a_row_of_the_log_of_an_unknown_kind_is_named(
         with writing(rating) as session:
             append_event(session, EventRow, get_study(session, closed.name).id, kind="approved", at=NOW)
 
-    assert altered(rating_url, sealed_url, closed) == {"log's rows"}
+    assert tampered(rating_url, sealed_url, closed) == {"log's rows"}
 
 
-def test_an_analysis_of_altered_answers_is_refused_or_says_so_first(
+def test_an_analysis_of_tampered_answers_is_refused_or_labelled_first(
     closed: Study, rating_url: str, tmp_path: Path
 ) -> None:
     tamper(rating_url, FLIPPED)
@@ -232,17 +232,17 @@ def test_an_analysis_of_altered_answers_is_refused_or_says_so_first(
 
     refused = run("analyze", closed.name, "--yes", *databases, cwd=tmp_path)
     exported = run("export", closed.name, "a.csv", "--unblind", "--yes", *databases, cwd=tmp_path)
-    options = ("--yes", "--allow-altered", "--json", "a.json")
+    options = ("--yes", "--allow-tampered", "--json", "a.json")
     insisted = run("analyze", closed.name, *options, *databases, cwd=tmp_path)
 
     assert (refused.returncode, exported.returncode) == (2, 2)
-    assert "was altered (answers)" in refused.stderr
+    assert "was tampered with (answers)" in refused.stderr
     assert not (tmp_path / "a.csv").exists()
     assert insisted.returncode == 0
-    assert insisted.stdout.strip().startswith("ALTERED DATA: not to be relied on (answers)")
+    assert insisted.stdout.strip().startswith("TAMPERED DATA: do not rely on it (answers)")
     about = json.loads((tmp_path / "a.json").read_text())["about"]
-    assert list(about["altered"]) == ["answers"]
-    assert about["label"].startswith("ALTERED DATA")
+    assert list(about["tampered"]) == ["answers"]
+    assert about["label"].startswith("TAMPERED DATA")
 
 
 def test_a_look_whose_command_crashed_is_counted_and_said_to_have_shown_nothing(
@@ -258,4 +258,25 @@ def test_a_look_whose_command_crashed_is_counted_and_said_to_have_shown_nothing(
     for shown in (after, again):
         assert says in " ".join(shown.stdout.split()).lower()
     assert kinds(rating_url, closed)[-4:] == ["look", "shown", "look", "shown"]
-    assert altered(rating_url, sealed_url, closed) == set()
+    assert tampered(rating_url, sealed_url, closed) == set()
+
+
+def test_booklets_of_another_version_of_the_assignment_are_not_checked(
+    rated: Study, rating_url: str, sealed_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rater.verify.sealed.ASSIGNMENT_VERSION", 2)
+
+    checks = {check.name: check for check in verify(rating_url, sealed_url, rated)}
+
+    assert checks["assignment"].outcome == "not checked"
+    assert "Assigned by version 1, this program has version 2" in checks["assignment"].description
+    assert names_of_tampered(checks.values()) == ()
+
+
+def test_booklets_that_were_changed_are_named_whatever_version_assigned_them(
+    rated: Study, rating_url: str, sealed_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rater.verify.sealed.ASSIGNMENT_VERSION", 2)
+    tamper(rating_url, "UPDATE trial SET is_repeat = 1 - is_repeat WHERE rowid = 1")
+
+    assert tampered(rating_url, sealed_url, rated) == {"booklets"}

@@ -16,7 +16,7 @@ from rater.study.design import Plan
 from rater.study.practice_and_checks import AttentionCheck
 from rater.study.study import Study
 from rater.unblind import Reason, unblind
-from rater.verify import names_of_altered, verify_study
+from rater.verify import names_of_tampered, verify_study
 from tests.admin.conftest import NOW, rate
 from tests.verify.tamper import tamper
 
@@ -32,7 +32,7 @@ def whole(
     sealed_url: str,
     once: Callable[..., None],
 ) -> Study:
-    """A closed study with a row in each table that is vouched for: with a check, an amendment, a guess."""
+    """A closed study with a row in each table that a digest covers: with a check, an amendment, a guess."""
     check = AttentionCheck(prompt="Please", text=" choose 5.", accepted={"happiness": (5, 5)})
     study = Study.model_validate(
         {**asking.model_dump(), "plan": Plan(raters=6, checks=(check,)).model_dump()}
@@ -56,8 +56,8 @@ def urls(rating_url: str, sealed_url: str) -> Urls:
     return rating_url, sealed_url
 
 
-def altered(urls: Urls, study: Study, head: str | None = None) -> set[str]:
-    return set(names_of_altered(verify_study(urls[0], study.name, sealed_url=urls[1], head=head)))
+def tampered(urls: Urls, study: Study, head: str | None = None) -> set[str]:
+    return set(names_of_tampered(verify_study(urls[0], study.name, sealed_url=urls[1], head=head)))
 
 
 def unblinded(study: Study, urls: Urls) -> None:
@@ -82,7 +82,7 @@ STAGES: dict[str, tuple[Step, Step]] = {
     "closed": (nothing, nothing),
     "unblinded": (unblinded, nothing),
     "opened again": (reopened, nothing),
-    "altered, then opened and closed again": (nothing, reclosed),
+    "tampered, then opened and closed again": (nothing, reclosed),
 }
 """What is done before a tampering, and what after it."""
 RATING: dict[str, tuple[tuple[str, ...], set[str]]] = {
@@ -135,7 +135,7 @@ RATING: dict[str, tuple[tuple[str, ...], set[str]]] = {
             ),
             "UPDATE trial SET position = position - 100 WHERE position > 100",
         ),
-        {"booklets", "dealing"},
+        {"booklets", "assignment"},
     ),
     "an empty booklet": (
         ("INSERT INTO booklet SELECT 'new', study_id, 0, 0, 0 FROM booklet LIMIT 1",),
@@ -233,7 +233,7 @@ SEALED: dict[str, tuple[tuple[str, ...], set[str]]] = {
 }
 NOT_NAMED = {
     ("opened again", "that raters left"): "a rater of an open study can leave at any time",
-    ("altered, then opened and closed again", "that raters left"): "as if they had left while it was open",
+    ("tampered, then opened and closed again", "that raters left"): "as if they had left while it was open",
 }
 CANNOT_MOVE = {
     "the protocol",
@@ -256,16 +256,14 @@ AT_STAGES = [
 
 
 @pytest.mark.parametrize(("stage", "what"), AT_STAGES)
-def test_what_is_altered_in_the_rating_database_is_named(
-    closed: Study, urls: Urls, stage: str, what: str
-) -> None:
+def test_tampering_in_the_rating_database_is_named(closed: Study, urls: Urls, stage: str, what: str) -> None:
     before, after = STAGES[stage]
     before(closed, urls)
     statements, expected = RATING[what]
     tamper(urls[0], *statements)
     after(closed, urls)
 
-    found = altered(urls, closed)
+    found = tampered(urls, closed)
 
     if (stage, what) in NOT_NAMED:
         assert found == set()
@@ -275,14 +273,12 @@ def test_what_is_altered_in_the_rating_database_is_named(
 
 @pytest.mark.parametrize("stage", ["closed", pytest.param("unblinded", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("what", SEALED)
-def test_what_is_altered_in_the_sealed_database_is_named(
-    closed: Study, urls: Urls, stage: str, what: str
-) -> None:
+def test_tampering_in_the_sealed_database_is_named(closed: Study, urls: Urls, stage: str, what: str) -> None:
     STAGES[stage][0](closed, urls)
     statements, expected = SEALED[what]
     tamper(urls[1], *statements)
 
-    assert expected <= altered(urls, closed)
+    assert expected <= tampered(urls, closed)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -290,7 +286,7 @@ def test_a_study_that_nobody_touched_is_valid_at_every_stage(closed: Study, urls
     for step in STAGES[stage]:
         step(closed, urls)
 
-    assert altered(urls, closed) == set()
+    assert tampered(urls, closed) == set()
 
 
 NOT_VOUCHED_FOR = {
@@ -333,7 +329,7 @@ COLUMNS = [
 
 
 @pytest.mark.parametrize(("which", "table", "column"), COLUMNS)
-def test_every_column_that_a_result_rests_on_is_vouched_for(
+def test_every_column_that_a_result_rests_on_is_covered_by_a_digest(
     whole: Study, urls: Urls, which: str, table: str, column: str
 ) -> None:
     base = {"rating": RatingBase, "sealed": SealedBase}[which]
@@ -345,6 +341,6 @@ def test_every_column_that_a_result_rests_on_is_vouched_for(
 
     if (which, table, column) == ("rating", "study", "name"):
         with pytest.raises(StateError, match="is not published"):
-            altered(urls, whole)
+            tampered(urls, whole)
     else:
-        assert altered(urls, whole)
+        assert tampered(urls, whole)

@@ -62,7 +62,7 @@ def _confounds(audit: Audit) -> str:
             c for c in audit.confounds if c.kind == "form" and c.name not in audit.declared
         ],
         "declared as confounds": [c for c in audit.confounds if c.name in audit.declared],
-        "by chance": [c for c in audit.confounds if c.kind == "dealing"],
+        "by chance": [c for c in audit.confounds if c.kind == "assignment"],
     }
     return "; ".join(
         f"{status}: {', '.join(dict.fromkeys(cue.name for cue in cues))}"

@@ -27,6 +27,8 @@ class NewAmendment:
     """What raters are shown from now on."""
     booklets: Sequence[NewBooklet]
     """Those added for more raters."""
+    assignment_version: int | None
+    """The version of the assignment that made them; None where there are none."""
     changes: Sequence[str]
     """The fields that differ from the version before."""
     study_hash: str
@@ -56,6 +58,8 @@ class Amended:
     n_booklets_added: int
     booklets: str
     """The digest of all booklets, those added with them."""
+    assignment_version: object
+    """The version of the assignment that made the added booklets, as logged."""
     at: datetime
 
 
@@ -78,6 +82,7 @@ def read_logged_amendments(session: Session, study_id: int) -> list[Amended]:
             reason=str(event.detail["reason"]),
             n_booklets_added=int(str(event.detail["n_booklets_added"])),
             booklets=str(event.detail["booklets"]),
+            assignment_version=event.detail.get("assignment_version"),
             at=event.at,
         )
         for event in read_events(session, schema.EventRow, study_id)
@@ -132,6 +137,7 @@ def insert_amendment(session: Session, study_id: int, new: NewAmendment, *, now:
         by=new.by,
         changes=list(new.changes),
         n_booklets_added=len(new.booklets),
+        assignment_version=new.assignment_version,
         booklets=digest_published(session, study_id).booklets,
     )
     return version, head

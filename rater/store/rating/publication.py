@@ -198,7 +198,7 @@ def _check_rows(check: NewCheck) -> list[dict[str, object]]:
 
 @dataclass(frozen=True)
 class UnparsedStudy:
-    """A study's row, its protocol not parsed: it may have been altered to something that is none."""
+    """A study's row, its protocol not parsed: it may have been changed to something invalid."""
 
     id: int
     name: str

@@ -29,7 +29,7 @@ def note_look(
     append_event(session, SealedEventRow, study_id, kind=_KIND, at=now, **{**detail, _HEAD: head})
 
 
-def looks_elsewhere(session: Session, study_id: int, heads: Set[str]) -> list[Event]:
+def looks_at_other_copies(session: Session, study_id: int, heads: Set[str]) -> list[Event]:
     """Find the looks whose heads are not among those of the log of the ratings at hand. Costs one query."""
     events = read_events(session, SealedEventRow, study_id)
     return [event for event in events if event.kind == _KIND and event.detail.get(_HEAD) not in heads]

@@ -177,8 +177,8 @@ def test_a_redaction_after_the_closing_is_accepted_and_told(
     _forget(rating, study, ADA, now, all_of_it=True)
 
     found = _verified(rating, study)
-    assert "altered" not in found.values()
-    assert (found["redactions"], found["answers"]) == ("intact", "intact")
+    assert "tampered" not in found.values()
+    assert (found["redactions"], found["answers"]) == ("valid", "valid")
 
 
 def test_a_redaction_between_closings_leaves_each_of_them_verifiable(
@@ -193,7 +193,7 @@ def test_a_redaction_between_closings_leaves_each_of_them_verifiable(
     _forget(rating, study, BOB, now, all_of_it=True)
     _close(rating, study, now)
 
-    assert "altered" not in _verified(rating, study).values()
+    assert "tampered" not in _verified(rating, study).values()
 
 
 def test_a_redaction_before_the_closing_needs_no_mention(
@@ -203,7 +203,7 @@ def test_a_redaction_before_the_closing_needs_no_mention(
     _close(rating, study, now)
 
     found = _verified(rating, study)
-    assert "altered" not in found.values()
+    assert "tampered" not in found.values()
     assert "redactions" not in found
 
 
@@ -219,7 +219,7 @@ def test_a_redaction_does_not_hide_that_somebody_elses_answer_was_changed(
             session.execute(text("SET LOCAL session_replication_role = replica"))
         session.execute(text("UPDATE answer SET value = 5 WHERE position = 1"))
 
-    assert _verified(rating, study)["answers"] == "altered"
+    assert _verified(rating, study)["answers"] == "tampered"
 
 
 @pytest.mark.parametrize("table", [Answer, Guess])

@@ -74,7 +74,7 @@ def test_a_rater_reads_again_what_they_agreed_to_as_it_was_then(app: Flask, pers
     with writing(app.extensions["rater"].engine) as session:
         study = get_study(session, "asked")
         changed = study.protocol.model_copy(update={"consent": "Something else."})
-        amendment = NewAmendment(changed, (), ("consent",), "hash", reason="r", by="b")
+        amendment = NewAmendment(changed, (), None, ("consent",), "hash", reason="r", by="b")
         insert_amendment(session, study.id, amendment, now=clock.now)
 
     person.open("/agreed")
