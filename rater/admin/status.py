@@ -16,7 +16,7 @@ from rater.publish.texts import SameTexts, count_generated, describe_same_texts
 from rater.store.engine import disposing, reading, sqlite_path
 from rater.store.log import read_events
 from rater.store.rating.counts import Turned, count_booklets, read_raters, read_tallies
-from rater.store.rating.monitoring import Watched, standing, watch_study
+from rater.store.rating.monitoring import Watched, rater_status, watch_study
 from rater.store.rating.open import open_rating
 from rater.store.rating.raters import count_invitations
 from rater.store.rating.schema import EventRow
@@ -69,18 +69,18 @@ def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
         n_declined = read_tallies(session, study.id).get(Turned.DECLINED, 0)
         n_invited = count_invitations(session, study.id).n_made
     sealed = closings[-1].detail
-    stood = [standing(rater, now=now, is_over=True) for rater in raters]
-    standings = Counter(stood)
+    stood = [rater_status(rater, now=now, is_over=True) for rater in raters]
+    statuses = Counter(stood)
     n_partial = sum(
         rater.n_answered > 0 for rater, at in zip(raters, stood, strict=True) if at == "unfinished"
     )
     return Account(
         n_planned=n_planned,
         n_came=len(raters),
-        n_finished=standings["finished"],
+        n_finished=statuses["finished"],
         n_partial=n_partial,
-        n_unanswering=standings["unfinished"] - n_partial,
-        left={how: n for how, n in sorted(standings.items()) if how not in {"finished", "unfinished"}},
+        n_unanswering=statuses["unfinished"] - n_partial,
+        left={how: n for how, n in sorted(statuses.items()) if how not in {"finished", "unfinished"}},
         n_declined=n_declined,
         n_invited=n_invited,
         n_answers=int(str(sealed["n_answers"])),

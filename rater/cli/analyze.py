@@ -164,7 +164,7 @@ def _confirm(databases: "Databases", study_name: str, *, interim: bool) -> None:
     """Say what unblinding does to this study, and ask; one that is unblinded already is not asked about."""
     from rater.store.engine import disposing, reading
     from rater.store.rating.counts import read_raters
-    from rater.store.rating.monitoring import standing
+    from rater.store.rating.monitoring import rater_status
     from rater.store.rating.open import open_rating
     from rater.store.rating.studies import get_study, read_progress
 
@@ -175,7 +175,7 @@ def _confirm(databases: "Databases", study_name: str, *, interim: bool) -> None:
     if study.state.is_unblinded:
         return
     n_under_way = sum(
-        standing(rater, now=datetime.now(UTC), is_over=False) in {"under way", "away"} for rater in raters
+        rater_status(rater, now=datetime.now(UTC), is_over=False) in {"under way", "away"} for rater in raters
     )
     is_are = "is" if n_under_way == 1 else "are"
     under_way = "" if study.state.is_over else f" and {n_under_way} {is_are} under way"

@@ -89,7 +89,7 @@ def _account(account: "Account") -> Iterator[tuple[str, str]]:
     if account.n_unanswering:
         stood.append(f"{account.n_unanswering:,} without an answer")
     n_left = sum(account.left.values())
-    how = ", ".join(f"{n:,} {standing}" for standing, n in account.left.items())
+    how = ", ".join(f"{n:,} {status}" for status, n in account.left.items())
     stood.append(f"{n_left:,} left" + (f" ({how})" if how else ""))
     yield "raters", f"{account.n_planned:,} planned, {account.n_came:,} came: {', '.join(stood)}"
     yield "answers", f"{account.n_answers:,} with their revisions, sealed under the digest {account.digest}"

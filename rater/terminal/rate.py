@@ -145,7 +145,7 @@ class _Rating:
             return
         if sitting.left_why is not None:
             self.around.say_goodbye(sitting.left_why)
-        elif not sitting.may_go_on(self.study.protocol.late_raters):
+        elif not sitting.may_continue(self.study.protocol.late_raters):
             say(self.console, "You were away for long, so your place was given to somebody else. Thank you.")
             self.around.show_ending(self.study.protocol.endings.stopped)
         elif self._prepare(sitting):

@@ -366,7 +366,9 @@ def test_a_study_that_closes_while_a_text_is_read_says_what_is_saved(
     with pytest.raises(ClosedError) as caught:
         rate("y", "", "3", "4")
 
-    assert str(caught.value) == "This study takes no answers now. Your answers up to text 1 are saved."
+    assert (
+        str(caught.value) == "This study is not collecting answers now. Your answers up to text 1 are saved."
+    )
     assert _values(answers()) == [(1, 3)]
 
 

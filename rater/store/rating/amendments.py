@@ -1,4 +1,4 @@
-"""Keep later versions of what raters are shown around the texts; each is in the log, with its digest."""
+"""Store amendments: later versions of the protocol, each logged with its digest."""
 
 import hashlib
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class NewAmendment:
     """A change about to be made."""
 
     protocol: Protocol
-    """What raters are shown from now on."""
+    """The protocol that raters see from now on."""
     booklets: Sequence[NewBooklet]
     """Those added for more raters."""
     assignment_version: int | None
@@ -39,7 +39,7 @@ class NewAmendment:
 
 @dataclass(frozen=True)
 class AmendmentRow:
-    """A later version, as its row stands."""
+    """A later version, as in its row."""
 
     version: int
     protocol: str
@@ -49,7 +49,7 @@ class AmendmentRow:
 
 @dataclass(frozen=True)
 class Amended:
-    """What the log says of an amendment."""
+    """An amendment as the log records it."""
 
     version: int
     protocol: str
@@ -74,7 +74,7 @@ def read_amendments(session: Session, study_id: int) -> list[AmendmentRow]:
 
 
 def read_logged_amendments(session: Session, study_id: int) -> list[Amended]:
-    """Read what the log says of a study's amendments, in order. Costs one query."""
+    """Read a study's amendments from the log, in order. Costs one query."""
     return [
         Amended(
             version=int(str(event.detail["version"])),
@@ -96,7 +96,7 @@ def digest_protocol(written: str) -> str:
 
 
 def require_amendable(session: Session, study_id: int) -> None:
-    """Refuse a study that cannot be amended any more; nobody else moves or amends it until the commit.
+    """Refuse a study that can no longer be amended, and lock its row until the commit.
 
     Raises:
         StateError: the study is closed.
@@ -110,7 +110,7 @@ def require_amendable(session: Session, study_id: int) -> None:
 
 
 def insert_amendment(session: Session, study_id: int, new: NewAmendment, *, now: datetime) -> tuple[int, str]:
-    """Put a study's next version in; returns its number and the log's new head.
+    """Insert a study's next version; return its number and the log's new head.
 
     Must run in a `writing` transaction, after `require_amendable`. Costs the digest of all booklets.
     """

@@ -16,11 +16,11 @@ from rater.study.trial_times import Pace, TrialTime, pace_of
 
 
 class Turned(StrEnum):
-    """Why a visitor did not become a rater."""
+    """Reasons why a visitor did not become a rater."""
 
     DECLINED = "declined"
     NO_COOKIE = "no_cookie"
-    """Their browser did not send the cookie back that lets them come back."""
+    """Their browser did not return the cookie that identifies them."""
     UNFILLED_LINK = "unfilled_link"
     """Their link did not name them: a placeholder, or nothing, was where the identifier belongs."""
     BUSY_NETWORK = "busy_network"
@@ -36,7 +36,7 @@ def count_visitor(session: Session, study_id: int, why: Turned) -> None:
 
 
 def read_tallies(session: Session, study_id: int) -> dict[Turned, int]:
-    """Read how many visitors did not become raters, by why. Costs one query."""
+    """Count visitors who did not become raters, by reason. Costs one query."""
     rows = session.execute(select(Tally.kind, Tally.n).where(Tally.study_id == study_id))
     known = set(Turned)
     return {Turned(kind): n for kind, n in rows if kind in known}
@@ -51,15 +51,15 @@ def describe_turned_away(tallies: Mapping[Turned, int]) -> tuple[str, ...]:
 
 _TURNED_AWAY = {
     Turned.UNFILLED_LINK: (
-        "by a link that does not say who comes: a placeholder was not filled in, or the identifier is not "
-        "there. Check the link on the recruitment site."
+        "by a link without an identifier: a placeholder was not filled in, or the parameter is missing. "
+        "Check the link on the recruitment site."
     ),
     Turned.NO_COOKIE: (
-        "by browsers that did not send the cookie back. The log of rater serve has the likely reason."
+        "by browsers that did not return the cookie. The log of rater serve states the likely reason."
     ),
     Turned.BUSY_NETWORK: (
-        "from a network that has begun half of the places within a day. For a lab, serve with --one-network, "
-        "or use personal links."
+        "from a network that started half of the booklets within a day. For a lab, serve with "
+        "--one-network, or use personal links."
     ),
 }
 
@@ -69,12 +69,12 @@ def _visits(n: int) -> str:
 
 
 QUICK_S = 1.0
-"""A text answered within so long was hardly read."""
+"""A text answered within this time was hardly read."""
 
 
 @dataclass(frozen=True)
 class RaterProgress:
-    """How far one rater has come."""
+    """The progress of one rater."""
 
     id: str
     n_answered: int
@@ -92,30 +92,30 @@ class RaterProgress:
 
 @dataclass(frozen=True)
 class StudyProgress:
-    """How far one study has come."""
+    """The progress of one study."""
 
     n_booklets: int
     n_finished: int
     last_at: datetime | None
-    """When a rater last came."""
+    """The time when the latest rater consented."""
 
 
 @dataclass(frozen=True)
 class RaterConduct:
-    """How one rater answers, by times and by how much the answers vary; not which answers they are."""
+    """Times and variation of one rater's answers, without the answers themselves."""
 
     seconds_a_text: float | None
     """The median time for a trial (`rater.study.trial_times`); None where no time is known."""
     n_timed: int
     n_quick: int
-    """How many of the timed answers came within a second."""
+    """The number of timed answers given within a second."""
     n_judged: int
     n_values: int
-    """How many different answers there were, on the dimension where there were fewest."""
+    """The number of distinct answers, on the dimension with the fewest."""
 
 
 def read_raters(session: Session, study_id: int) -> list[RaterProgress]:
-    """Read how far each rater has come. Costs one query."""
+    """Read the progress of each rater. Costs one query."""
     rows = session.execute(
         select(
             Rater,
@@ -147,14 +147,14 @@ def read_raters(session: Session, study_id: int) -> list[RaterProgress]:
 
 
 def read_progress_by_study(session: Session) -> Mapping[int, StudyProgress]:
-    """Read how far all studies have come, by the number of each. Costs two queries; no answer is read."""
+    """Read the progress of all studies, by study id. Costs two queries; no answer is read."""
     booklets = session.execute(select(Booklet.study_id, func.count()).group_by(Booklet.study_id))
     raters = session.execute(
         select(Rater.study_id, func.count(Rater.finished_at), func.max(Rater.consented_at)).group_by(
             Rater.study_id
         )
     )
-    n_booklets = {study_id: n for study_id, n in booklets}  # noqa: C416 (rows are no pairs to mypy)
+    n_booklets = {study_id: n for study_id, n in booklets}  # noqa: C416 (mypy does not accept rows as pairs)
     came = {study_id: (n_finished, last_at) for study_id, n_finished, last_at in raters}
     found: defaultdict[int, StudyProgress] = defaultdict(lambda: StudyProgress(0, 0, None))
     for study_id in {*n_booklets, *came}:
@@ -164,7 +164,7 @@ def read_progress_by_study(session: Session) -> Mapping[int, StudyProgress]:
 
 
 def read_conduct(session: Session, study_id: int) -> dict[str, RaterConduct]:
-    """Read how each rater answers, by first answers. Costs two queries."""
+    """Read times and variation of each rater's first answers. Costs two queries."""
     n_values = func.count(func.distinct(Answer.value))
     rows = session.execute(
         select(Answer.rater_id, func.count(Answer.value), n_values)
@@ -209,7 +209,7 @@ def read_paces(session: Session, study_id: int) -> dict[str, Pace]:
 
 
 def read_comments(session: Session, study_id: int) -> list[str]:
-    """Read what raters wrote at the end, in no order that says who came when. Costs one query."""
+    """Read the final comments, in an order that does not reveal when raters came. Costs one query."""
     rows = session.scalars(
         select(Comment.text)
         .join(Rater, Rater.id == Comment.rater_id)
@@ -231,9 +231,9 @@ def count_guesses(session: Session, study_id: int) -> dict[str, int]:
 
 
 def count_ratings_per_item(session: Session, study_id: int) -> dict[int, int]:
-    """Count how many texts have how many raters, those with none included. Costs one query.
+    """Count texts by their number of raters, including texts with none. Costs one query.
 
-    A text of a pair is rated with the other one; an attention check is no text that is rated.
+    A text of a pair is rated with the other one; attention checks do not count.
     """
     shown = (
         select(TrialRow.booklet_id, TrialRow.position, TrialRow.item_id)
@@ -274,7 +274,7 @@ def count_answers_since(session: Session, study_id: int, since: datetime) -> tup
 
 
 def count_planned(session: Session, study_id: int) -> int:
-    """Count the trials of all booklets: what is answered when every booklet is. Costs one query."""
+    """Count the trials of all booklets. Costs one query."""
     return session.scalar(select(func.sum(Booklet.n_trials)).where(Booklet.study_id == study_id)) or 0
 
 

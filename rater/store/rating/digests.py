@@ -59,7 +59,7 @@ from rater.study.state import State
 
 @dataclass(frozen=True)
 class Published:
-    """Digests of all that publication fixed."""
+    """Digests of everything fixed at publication."""
 
     study: str
     protocol: str
@@ -119,12 +119,12 @@ def columns_of(table: type[RatingBase], *, but: Iterable[str] = ()) -> list[Colu
 
 
 def written_time(at: datetime | None) -> str | None:
-    """Write a time as the digests have it."""
+    """Format a time for a digest."""
     return None if at is None else at.isoformat()
 
 
 def written(value: object) -> object:
-    """Write a value of any column as the digests have it."""
+    """Format a value of any column for a digest."""
     return written_time(value) if isinstance(value, datetime) else value
 
 
@@ -151,18 +151,18 @@ _AFTER_PRACTICE = ("practised_at", "finished_at", "left_at")
 
 @dataclass(frozen=True)
 class RaterDigests:
-    """Digests of all that one rater had given at a closing."""
+    """Digests of everything collected from one rater by a closing."""
 
     row: str
     n_answers: int = 0
-    """How many revisions of answers."""
+    """The number of revisions of answers."""
     answers: str | None = None
     guesses: str | None = None
 
 
 @dataclass(frozen=True)
 class Closing:
-    """How far the answers and visits had come when a study was closed."""
+    """The answers and visits recorded when a study was closed."""
 
     sequence: int
     """Its row in the log."""
@@ -172,10 +172,10 @@ class Closing:
 
 @dataclass(frozen=True)
 class CollectedDigests:
-    """Digests of all that raters have given."""
+    """Digests of everything collected from raters."""
 
     n_answers: int
-    """How many revisions of answers."""
+    """The number of revisions of answers."""
     last_answer_id: int
     """The row number of the last of them; 0 where there is none."""
     answers: str
@@ -206,7 +206,7 @@ def read_closings(events: Sequence[Event]) -> list[Closing]:
 def digest_collected(
     session: Session, study_id: int, *, redacted: Mapping[str, RaterDigests] | None = None
 ) -> CollectedDigests:
-    """Digest all that a study's raters have given. Costs three queries.
+    """Digest everything collected from a study's raters. Costs three queries.
 
     Memory grows with the number of raters, not of answers.
 
@@ -234,7 +234,7 @@ def digest_closings(
     *,
     redacted: Mapping[int, Mapping[str, RaterDigests]],
 ) -> list[CollectedDigests]:
-    """Digest what raters had given at each closing. Costs three queries, however many there are.
+    """Digest what was collected by each closing. Costs three queries, whatever their number.
 
     Args:
         session: A snapshot.
@@ -252,7 +252,7 @@ def digest_closings(
 def digest_rater(
     session: Session, study_id: int, rater_id: str, *, closings: Sequence[Closing]
 ) -> dict[int, RaterDigests]:
-    """Digest what one rater had given, by closing; none from before they came. Costs three queries."""
+    """Digest what one rater had given by each closing after they came. Costs three queries."""
     found = _digests_at(session, study_id, closings, rater_id=rater_id)
     return {
         closing.sequence: digests[rater_id]
@@ -262,7 +262,7 @@ def digest_rater(
 
 
 def read_digests(detail: object) -> RaterDigests:
-    """Read a rater's digests as the log has them."""
+    """Read a rater's digests from the log."""
     if not isinstance(detail, dict):
         msg = "a row of the log has no digests of a rater"
         raise TypeError(msg)
@@ -362,7 +362,7 @@ def _digest_row(row: Mapping[str, object]) -> str:
 
 
 def _visit(row: Mapping[str, object]) -> str:
-    """Write down which steps a rater has taken."""
+    """Encode the steps that a rater has taken."""
     steps = sum(1 << place for place, name in enumerate(_STEPS) if row[name] is not None)
     return f"{steps:x}:{row['n_practice_attempts']}"
 

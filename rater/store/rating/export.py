@@ -1,7 +1,7 @@
 """Exports of ratings without arms.
 
-An item's id is the same for all raters. Whoever has it next to raters and positions can compare booklets, and
-so sort the texts of a prompt into its arms. A masked export has another id for each rater and item instead.
+An item's id is the same for all raters. With it and the positions, booklets can be compared, and so the texts
+of a prompt can be sorted into its arms. A masked export has another id for each rater and item instead.
 """
 
 import hashlib
@@ -52,7 +52,7 @@ MEANINGS = {
     "item": Meaning(f"{_OWN_ID} The left one of a pair.", "experimenter"),
     "other_item": Meaning(f"{_OWN_ID} The right one of a pair.", "experimenter"),
 }
-"""What columns mean in a masked export, where that is not what the schema says of them."""
+"""Meanings of columns that differ in a masked export from those in the schema."""
 
 
 def values(row: AnswerRow) -> tuple[object, ...]:
@@ -71,7 +71,7 @@ def masked_id(rater_id: str, item_id: str) -> str:
 
 
 def mask_answers(rows: Sequence[AnswerRow]) -> list[AnswerRow]:
-    """Give each rater's items ids of their own."""
+    """Replace item ids by ids that differ between raters."""
     return [
         replace(
             row,
@@ -83,7 +83,7 @@ def mask_answers(rows: Sequence[AnswerRow]) -> list[AnswerRow]:
 
 
 def mask_guesses(rows: Sequence[GuessRow]) -> list[GuessRow]:
-    """Give each rater's items ids of their own, the same as in their answers."""
+    """Replace item ids by the ids in each rater's masked answers."""
     return [
         row if row.item_id is None else replace(row, item_id=masked_id(row.rater_id, row.item_id))
         for row in rows
@@ -128,13 +128,13 @@ _COUNTED = {
     name: Meaning(text, "experimenter")
     for name, text in {
         "is_surplus": "Whether they finished a booklet that was dealt again since they had stayed away.",
-        "standing": "Where they are: finished, under way, away (no answer for an hour), or how they left.",
+        "status": "Finished, under way, away (no answer for an hour), or how they left.",
         "n_rated": "How many trials they answered.",
         "n_texts": "How many trials their booklet has.",
         "seconds_a_text": "Median time for a trial in s: in view, or else between answers.",
         "n_checks": "How many attention checks they answered.",
         "n_checks_passed": "How many of those they passed.",
-        "flags": "What is odd in how they answer: very fast, or always the same. Excludes nobody.",
+        "flags": "Unusual answering: very fast, or always the same. Excludes nobody.",
     }.items()
 }
 _GUESS_COLUMNS: ColumnSources = {
@@ -160,10 +160,10 @@ class ExportTable:
 
 
 class Options(NamedTuple):
-    """What may be in the tables of an export."""
+    """The permitted content of an export's tables."""
 
     masked: bool
-    """Whether texts have ids of their own for each rater."""
+    """True if each rater's texts have their own ids."""
     with_identifiers: bool
 
 
@@ -182,7 +182,7 @@ def read_export_tables(
 
 
 def read_rater_table(session: Session, study: PublishedStudy, *, now: datetime) -> ExportTable:
-    """Read how each rater's visit went, one row each, by rater. Costs five queries."""
+    """Read the record of each rater's visit, one row each, by rater. Costs five queries."""
     watched = {rater.id: rater for rater in watch_raters(session, study, now=now)}
     raters = session.scalars(select(Rater).where(Rater.study_id == study.id).order_by(Rater.id))
     rows = []
@@ -191,7 +191,7 @@ def read_rater_table(session: Session, study: PublishedStudy, *, now: datetime) 
         seconds = own.seconds_a_text
         counted = (
             rater.replaced_at is not None and rater.finished_at is not None,
-            own.standing,
+            own.status,
             own.n_answered,
             own.n_trials,
             None if seconds is None else round(seconds, _DECIMALS),
@@ -204,7 +204,7 @@ def read_rater_table(session: Session, study: PublishedStudy, *, now: datetime) 
 
 
 def _read_guesses(session: Session, study_id: int, *, masked: bool) -> ExportTable:
-    """Read what raters believe of their texts (no item: of all), one row each. Costs one query.
+    """Read raters' guesses about their texts (no item: about all), one row each. Costs one query.
 
     What the two labels mean is sealed until unblinding.
     """
@@ -214,7 +214,7 @@ def _read_guesses(session: Session, study_id: int, *, masked: bool) -> ExportTab
 
 
 def _read_identifiers(session: Session, study_id: int) -> ExportTable:
-    """Read what recruitment sites say of who raters are, one row each; personal data. Costs one query."""
+    """Read raters' recruitment identifiers, one row each; personal data. Costs one query."""
     query = (
         select(Identifier.rater_id, Identifier.name, Identifier.value)
         .where(Identifier.study_id == study_id)

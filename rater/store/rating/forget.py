@@ -1,4 +1,4 @@
-"""Forget a rater: who they are, or all that they gave; the one place where something collected is deleted.
+"""Forget a rater: their identity, or everything they gave; the only place where collected data is deleted.
 
 The log comes first. Answers and guesses can be deleted of no rater of whom the log does not say ``redacted``
 already: the database's own triggers look there. That row has the digests of what is taken out, for each
@@ -30,25 +30,25 @@ from rater.store.rating.schema import (
     Token,
 )
 
-SHORTEST_PREFIX = 6
+MIN_PREFIX = 6
 OF_A_RATER = (Answer, Guess, Comment, Identifier, Token)
 """The tables with rows of a rater, which is held against the schema by a test."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What there is of a rater."""
+    """The data stored about a rater."""
 
     id: str
     consented_at: datetime
     n_answers: int
     n_identifiers: int
     n_comments: int
-    """What they wrote beside answers, or at the end."""
+    """The number of their comments, on answers or at the end."""
 
 
 def find_known(session: Session, study_id: int, who: str) -> Known:
-    """Find a rater by their id, its first characters, or what a recruitment site calls them.
+    """Find a rater by their id, its first characters, or their identifier on a recruitment site.
 
     Costs up to five queries.
 
@@ -59,7 +59,7 @@ def find_known(session: Session, study_id: int, who: str) -> Known:
         Identifier.study_id == study_id, Identifier.value == normalise_name(who)
     )
     found = set(session.scalars(by_identifier))
-    if not found and len(who) >= SHORTEST_PREFIX:
+    if not found and len(who) >= MIN_PREFIX:
         ids = select(Rater.id).where(
             Rater.study_id == study_id, func.substr(Rater.id, 1, len(who)) == who.lower()
         )
@@ -68,21 +68,21 @@ def find_known(session: Session, study_id: int, who: str) -> Known:
         n = f"{len(found)} raters are" if found else "No rater of this study is"
         msg = (
             f"{n} known as {who!r}. Valid: a rater's id as in `rater export`, at least its first "
-            f"{SHORTEST_PREFIX} characters, or what the recruitment site calls them."
+            f"{MIN_PREFIX} characters, or their identifier on the recruitment site."
         )
         raise StateError(msg)
     rater = session.get_one(Rater, found.pop())
     answers = select(func.count(), func.count(Answer.comment)).where(Answer.rater_id == rater.id)
-    n_answers, n_beside = session.execute(answers).one()
+    n_answers, n_on_answers = session.execute(answers).one()
     n_identifiers, n_at_end = (
         session.scalar(select(func.count()).select_from(table).where(table.rater_id == rater.id)) or 0
         for table in (Identifier, Comment)
     )
-    return Known(rater.id, rater.consented_at, n_answers, n_identifiers, n_beside + n_at_end)
+    return Known(rater.id, rater.consented_at, n_answers, n_identifiers, n_on_answers + n_at_end)
 
 
 def forget_identifiers(session: Session, study_id: int, known: Known, *, by: str, now: datetime) -> str:
-    """Delete who a rater is, and keep what they answered; returns the log's new head.
+    """Delete a rater's identity and keep their answers; return the log's new head.
 
     What a personal link was called by the experimenter goes too. Must run in a `writing` transaction.
     """
@@ -96,7 +96,7 @@ def forget_identifiers(session: Session, study_id: int, known: Known, *, by: str
 
 
 def redact(session: Session, study_id: int, known: Known, *, by: str, now: datetime) -> str:
-    """Delete a rater and all that they gave; returns the log's new head. Their booklet is free again.
+    """Delete a rater and everything they gave; return the log's new head. Their booklet is free again.
 
     Must run in a `writing` transaction.
     """
@@ -123,7 +123,7 @@ def redact(session: Session, study_id: int, known: Known, *, by: str, now: datet
 
 
 def read_redacted(events: Iterable[Event]) -> dict[str, dict[int, RaterDigests]]:
-    """Read what a study's log has of raters who were redacted: by rater and closing."""
+    """Read the digests of redacted raters from a study's log, by rater and closing."""
     found = {}
     for event in events:
         if event.kind == "redacted":
@@ -138,10 +138,10 @@ def read_redacted(events: Iterable[Event]) -> dict[str, dict[int, RaterDigests]]
 
 
 def find_returned(session: Session, study_id: int, gone: Iterable[str]) -> list[str]:
-    """Name raters who were redacted, and of whom there is a row: put there by hand. Costs a query."""
+    """List redacted raters that have a row, which was inserted by hand. Costs a query."""
     return sorted(set(gone).intersection(session.scalars(select(Rater.id).where(Rater.study_id == study_id))))
 
 
 def _lock(session: Session, study_id: int) -> None:
-    """Let nobody else append to the study's log, or close it, until the commit."""
+    """Lock the study's row, so that nobody else appends to its log or closes it until the commit."""
     session.get_one(StudyRow, study_id, with_for_update={"key_share": True}, populate_existing=True)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 from rater.store.rating.schema import Answer, AttentionCheckRow, Comment, Guess, Item, Rater, TrialRow
 
 ABOUT_ALL = 0
-"""The position under which a guess about all texts together is kept."""
+"""The position under which a guess about all texts together is stored."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class AskedText:
 
 
 def read_asked(session: Session, booklet_id: str, n_texts: int) -> list[AskedText]:
-    """Choose texts spread evenly over a booklet; their order says nothing of arms, so neither do these.
+    """Choose texts spread evenly over a booklet; their order does not depend on arms, so neither do these.
 
     No attention check and no repeat is among them. Costs one query.
     """
@@ -73,7 +73,7 @@ class AnswerRow:
 
 @dataclass(frozen=True)
 class GuessRow:
-    """What a rater believes of one of their trials (no item: of all)."""
+    """A rater's guess about one of their trials (no item: about all)."""
 
     rater_id: str
     item_id: str | None
@@ -95,7 +95,7 @@ class AssignedRow:
 
 @dataclass(frozen=True)
 class RaterRow:
-    """How a rater's visit went."""
+    """The record of a rater's visit."""
 
     rater_id: str
     n_checks: int
@@ -168,7 +168,7 @@ def read_assigned(session: Session, study_id: int) -> list[AssignedRow]:
 
 
 def read_guesses(session: Session, study_id: int) -> list[GuessRow]:
-    """Read what raters believe of which of their texts, by rater and position. Costs one query."""
+    """Read raters' guesses about their texts, by rater and position. Costs one query."""
     rows = session.execute(
         select(Guess.rater_id, TrialRow.item_id, Guess.choice)
         .join(Rater, Rater.id == Guess.rater_id)
@@ -182,7 +182,7 @@ def read_guesses(session: Session, study_id: int) -> list[GuessRow]:
 
 
 def read_visits(session: Session, study_id: int) -> list[RaterRow]:
-    """Read how each rater's visit went, by rater. Costs two queries."""
+    """Read the record of each rater's visit, by rater. Costs two queries."""
     checks = _count_checks(session, study_id)
     raters = session.execute(
         select(Rater.id, Rater.finished_at, Rater.left_why, Rater.replaced_at)
@@ -203,7 +203,7 @@ def read_visits(session: Session, study_id: int) -> list[RaterRow]:
 
 
 def read_comments(session: Session, study_id: int) -> list[tuple[str, str]]:
-    """Read what raters wrote at the end, by rater. Costs one query."""
+    """Read the final comments, by rater. Costs one query."""
     query = (
         select(Comment.rater_id, Comment.text)
         .join(Rater, Rater.id == Comment.rater_id)
@@ -214,13 +214,13 @@ def read_comments(session: Session, study_id: int) -> list[tuple[str, str]]:
 
 
 def read_holders(session: Session, study_id: int) -> dict[str, str]:
-    """Say which booklet each rater holds. Costs one query."""
+    """Return the booklet of each rater. Costs one query."""
     rows = session.execute(select(Rater.id, Rater.booklet_id).where(Rater.study_id == study_id))
     return {row.id: row.booklet_id for row in rows}
 
 
 def _count_checks(session: Session, study_id: int) -> dict[str, dict[int, bool]]:
-    """Say of each rater's attention checks, by position, whether they passed it."""
+    """Return for each rater's attention checks, by position, whether it was passed."""
     passes = Answer.value.is_not(None) & Answer.value.between(
         AttentionCheckRow.lowest, AttentionCheckRow.highest
     )
@@ -244,7 +244,7 @@ def _count_checks(session: Session, study_id: int) -> dict[str, dict[int, bool]]
 
 
 def _newer() -> ColumnElement[bool]:
-    """Say whether an answer has a later revision."""
+    """Match answers that have a later revision."""
     later = aliased(Answer)
     return (
         select(later.id)

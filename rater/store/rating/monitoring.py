@@ -46,14 +46,14 @@ def seconds_between(times: list[datetime]) -> float | None:
 
 
 LEFT_AFTER = timedelta(hours=1)
-"""A rater who has not finished and not answered for so long is counted as gone; they may come back."""
+"""A rater who has not finished or answered for this time counts as gone; they may come back."""
 PACE_OVER = timedelta(hours=24)
-_SOONEST_PACE = timedelta(minutes=30)
-"""What was finished in the first minutes says little of how long the rest will take."""
+_MIN_PACE_TIME = timedelta(minutes=30)
+"""A shorter time does not predict how long the rest will take."""
 _QUICK_SHARE = 1 / 3
-_FEWEST_FOR_SAME = 10
+_MIN_ANSWERS_FOR_SAME = 10
 
-Standing = Literal[
+RaterStatus = Literal[
     "finished",
     "under way",
     "away",
@@ -64,7 +64,7 @@ Standing = Literal[
     "failed the practice",
     "replaced",
 ]
-_LEFT: dict[str, Standing] = {
+_LEFT: dict[str, RaterStatus] = {
     "stopped": "stopped",
     "withdrawn": "withdrawn",
     "screened_out": "screened out",
@@ -74,7 +74,7 @@ _LEFT: dict[str, Standing] = {
 
 @dataclass(frozen=True)
 class Watched:
-    """How a published study goes, masked: nothing here is by arm."""
+    """The progress of a published study, masked: nothing is by arm."""
 
     name: str
     title: str
@@ -83,56 +83,56 @@ class Watched:
     n_booklets: int
     n_finished: int
     n_under_way: int
-    """Nobody once the study is closed."""
+    """0 once the study is closed."""
     n_left: int
     """Raters who have not finished and not answered for an hour, or have left for good; once the study is
     closed, all who have not finished."""
     n_answers: int
     n_answers_last_day: int
     ratings_per_item: dict[int, int]
-    """How many items have 0, 1, 2 … ratings."""
+    """The number of items with 0, 1, 2 … ratings."""
     median_minutes: float | None
-    """From consent to the last answer, of who finished."""
+    """Median time from consent to the last answer, of raters who finished."""
     stated_minutes: int | None
-    """What raters are told that it takes; None in a study without a booklet."""
+    """The duration stated to raters; None in a study without a booklet."""
     left_at: tuple[int, ...]
-    """After how many texts those who left did."""
+    """The number of texts that each rater who left had answered."""
     days_to_go: float | None
     """At the pace of the last day, or since the study was first opened where that is shorter; None where
     nobody finished in it, it is too short to tell, or the study is not open."""
     pace_hours: float
-    """Over how many hours the pace is taken."""
+    """The hours over which the pace is measured."""
     turned_away: tuple[str, ...]
-    """Visitors who could not begin, with the reason and what to do, in a sentence each."""
+    """Sentences on visitors who could not begin, with the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class WatchedRater:
-    """How one rater goes; there are no answers here."""
+    """The progress of one rater, without answers."""
 
     id: str
     consented_at: datetime
-    standing: Standing
+    status: RaterStatus
     n_answered: int
     n_trials: int
     seconds_a_text: float | None
     n_checks_passed: int
     n_checks: int
     flags: tuple[str, ...]
-    """What to look at; nobody is excluded by it."""
+    """Unusual answering; it excludes nobody."""
 
 
 def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Watched:
-    """Watch a study as a whole. Costs nine queries, whatever its size."""
+    """Read the progress of a study. Costs nine queries, whatever its size."""
     raters = read_raters(session, study.id)
     n_answers, n_recent_answers = count_answers_since(session, study.id, now - PACE_OVER)
     n_booklets = count_booklets(session, study.id)
-    standings = [standing(rater, now=now, is_over=study.state.is_over) for rater in raters]
-    gone = [r for r, at in zip(raters, standings, strict=True) if at not in {"finished", "under way"}]
+    statuses = [rater_status(rater, now=now, is_over=study.state.is_over) for rater in raters]
+    gone = [r for r, at in zip(raters, statuses, strict=True) if at not in {"finished", "under way"}]
     finished = [(rater.consented_at, rater.finished_at) for rater in raters if rater.finished_at is not None]
     n_recent = sum(now - at <= PACE_OVER for _, at in finished)
     over = min(PACE_OVER, now - (_first_opened_at(session, study) or study.published_at))
-    tells = study.state is State.OPEN and over >= _SOONEST_PACE and n_recent > 0
+    has_pace = study.state is State.OPEN and over >= _MIN_PACE_TIME and n_recent > 0
     to_go = max(0, n_booklets - len(finished))
     minutes = [(end - begin).total_seconds() / 60 for begin, end in finished]
     return Watched(
@@ -142,7 +142,7 @@ def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Wa
         published_at=study.published_at,
         n_booklets=n_booklets,
         n_finished=len(finished),
-        n_under_way=standings.count("under way"),
+        n_under_way=statuses.count("under way"),
         n_left=len(gone),
         n_answers=n_answers,
         n_answers_last_day=n_recent_answers,
@@ -150,7 +150,7 @@ def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Wa
         median_minutes=median(minutes) if minutes else None,
         stated_minutes=_stated_minutes(session, study),
         left_at=tuple(sorted(rater.n_answered for rater in gone)),
-        days_to_go=to_go / n_recent * (over / timedelta(days=1)) if tells else None,
+        days_to_go=to_go / n_recent * (over / timedelta(days=1)) if has_pace else None,
         pace_hours=over / timedelta(hours=1),
         turned_away=describe_turned_away(read_tallies(session, study.id)),
     )
@@ -178,7 +178,7 @@ def _first_opened_at(session: Session, study: PublishedStudy) -> datetime | None
 
 
 def watch_raters(session: Session, study: PublishedStudy, *, now: datetime) -> list[WatchedRater]:
-    """Watch each rater, in the order in which they came. Costs four queries."""
+    """Read the progress of each rater, in the order in which they came. Costs four queries."""
     conduct = read_conduct(session, study.id)
     visits = {visit.rater_id: visit for visit in read_visits(session, study.id)}
     watched = []
@@ -188,7 +188,7 @@ def watch_raters(session: Session, study: PublishedStudy, *, now: datetime) -> l
             WatchedRater(
                 id=rater.id,
                 consented_at=rater.consented_at,
-                standing=standing(rater, now=now, is_over=study.state.is_over),
+                status=rater_status(rater, now=now, is_over=study.state.is_over),
                 n_answered=rater.n_answered,
                 n_trials=rater.n_trials,
                 seconds_a_text=own.seconds_a_text if own else None,
@@ -200,8 +200,8 @@ def watch_raters(session: Session, study: PublishedStudy, *, now: datetime) -> l
     return watched
 
 
-def standing(rater: RaterProgress, *, now: datetime, is_over: bool) -> Standing:
-    """Say where a rater stands, in a study that is over or not."""
+def rater_status(rater: RaterProgress, *, now: datetime, is_over: bool) -> RaterStatus:
+    """Return the status of a rater; is_over states whether the study is over."""
     if rater.finished_at is not None:
         return "finished"
     if rater.left_why is not None:
@@ -214,10 +214,10 @@ def standing(rater: RaterProgress, *, now: datetime, is_over: bool) -> Standing:
 
 
 def flags(conduct: RaterConduct) -> tuple[str, ...]:
-    """Say what is odd in how a rater answers: too quick to have read, or always the same."""
-    found = []
+    """Return what is unusual in a rater's answering: too fast, or always the same."""
+    unusual = []
     if conduct.n_timed and conduct.n_quick / conduct.n_timed > _QUICK_SHARE:
-        found.append("very fast")
-    if conduct.n_judged >= _FEWEST_FOR_SAME and conduct.n_values == 1:
-        found.append("always the same")
-    return tuple(found)
+        unusual.append("very fast")
+    if conduct.n_judged >= _MIN_ANSWERS_FOR_SAME and conduct.n_values == 1:
+        unusual.append("always the same")
+    return tuple(unusual)

@@ -65,7 +65,7 @@ class NewBooklet:
 
     @property
     def item_ids(self) -> tuple[str, ...]:
-        """Every text that it shows, in order; repeats and both of a pair with it."""
+        """Every text shown, in order, including repeats and both texts of a pair."""
         return tuple(item_id for trial in self.trials for item_id in trial.item_ids)
 
 
@@ -74,7 +74,7 @@ class NewCheck:
     """A text with known answers, about to be published among the others."""
 
     item_id: str
-    """What it shows; the left one of a pair."""
+    """The text shown; the left one of a pair."""
     accepted: tuple[tuple[str, float, float], ...]
     """Dimension, lowest and highest answer that pass."""
 
@@ -267,7 +267,7 @@ def read_booklets(session: Session, study_id: int) -> tuple[NewBooklet, ...]:
 
 
 def count_cut_booklets(session: Session, study_id: int) -> int:
-    """Count booklets that say another number of trials than they have. Costs one query."""
+    """Count booklets whose stated number of trials is wrong. Costs one query."""
     n_there = (
         select(func.count()).select_from(TrialRow).where(TrialRow.booklet_id == Booklet.id).scalar_subquery()
     )

@@ -76,28 +76,28 @@ def has_invitations(session: Session, codes: Sequence[str]) -> bool:
 
 
 def list_labels(session: Session, study_id: int) -> list[str]:
-    """List what a study's personal links are called. Costs one query."""
+    """List the labels of a study's personal links. Costs one query."""
     return list(session.scalars(select(Invitation.label).where(Invitation.study_id == study_id)))
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What a free booklet would ask of one more rater."""
+    """The work that a booklet asks of a rater."""
 
     n_trials: int
     mean_characters: float
     """Of a prompt with its text, over the whole study."""
     asks_all: bool
-    """Whether each trial asks all dimensions; otherwise one."""
+    """True if each trial asks all dimensions; otherwise one."""
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """How somebody came to the study."""
+    """The way by which somebody came to the study."""
 
     channel: Channel
     identifiers: Mapping[str, str] = field(default_factory=dict)
-    """What the recruitment site's parameters said, by name; those the study declares only."""
+    """Values of the recruitment parameters that the study declares, by name."""
     invitation: str | None = None
     """The code of a personal link."""
     network: str | None = None
@@ -106,7 +106,7 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Limits:
-    """How many booklets are free, by the clock."""
+    """The rule by which a booklet is free at a time."""
 
     now: datetime
     booklet_hours: float | None
@@ -114,28 +114,28 @@ class Limits:
 
     @property
     def since(self) -> datetime:
-        """The time since when who holds a booklet must have been seen."""
+        """The time since which the holder of a booklet must have been active."""
         return self.now - timedelta(hours=self.booklet_hours or 0)
 
     @classmethod
     def of(cls, protocol: Protocol, now: datetime) -> "Limits":
-        """Take them from a study's protocol."""
+        """Read the rule from a study's protocol."""
         return cls(now, protocol.booklet_hours)
 
 
 def has_free_booklet(session: Session, study_id: int, limits: Limits) -> bool:
-    """Say whether a booklet is left for one more rater. Costs one or two queries."""
+    """Return whether a booklet is left for another rater. Costs one or two queries."""
     return _find_free(session, study_id, limits) is not None
 
 
 def read_offer(session: Session, study_id: int, limits: Limits) -> Offer | None:
-    """Say what a free booklet would ask of one more rater; None when all are dealt. Costs up to 4 queries."""
+    """Describe the work of the next free booklet; None if all are assigned. Costs up to 4 queries."""
     booklet_id = _find_free(session, study_id, limits)
     return None if booklet_id is None else _read_size(session, study_id, booklet_id)
 
 
 def read_usual_offer(session: Session, study_id: int) -> Offer | None:
-    """Say what any booklet asks of a rater; None where there is none. Costs up to 3 queries."""
+    """Describe the work of a typical booklet; None if there is none. Costs up to 3 queries."""
     booklet_id = session.scalars(
         select(Booklet.id).where(Booklet.study_id == study_id).order_by(Booklet.id).limit(1)
     ).first()
@@ -156,19 +156,20 @@ def _read_size(session: Session, study_id: int, booklet_id: str) -> Offer:
 def claim_booklet(
     session: Session, study_id: int, token: str, *, arrival: Arrival, protocol: Protocol, now: datetime
 ) -> Sitting:
-    """Deal a free booklet to a rater who consented; one who already has one keeps it.
+    """Assign a free booklet to a rater who consented; a rater who already has one keeps it.
 
-    Who the recruitment site or a personal link knows already goes on with what they began, by this token too.
+    A person known by their recruitment identifier or personal link continues their booklet.
     Must run in a `writing` transaction. Costs up to 13 queries and five inserts.
 
     Raises:
         BusyNetworkError: the rater's network has begun half of the booklets within a day.
         ClosedError: the study is not open.
-        FullError: every booklet is dealt.
+        FullError: every booklet is assigned.
         StateError: the link is not a personal one, and the study is open to those only; or the token is in
             use in another study.
     """
-    # claims of a study take turns: none finds a booklet free that is being dealt, or taken that will not be
+    # The lock on the study's row serialises assignments: two transactions could otherwise choose the same
+    # booklet, or find one taken whose transaction then rolls back.
     state = session.scalars(
         select(StudyRow.state).where(StudyRow.id == study_id).with_for_update(key_share=True)
     ).one()
@@ -181,7 +182,7 @@ def claim_booklet(
     known = find_known(session, study_id, arrival=arrival, protocol=protocol)
     if known is None:
         _require_open(state)
-        known = _deal(session, study_id, arrival=arrival, protocol=protocol, now=now)
+        known = _assign(session, study_id, arrival=arrival, protocol=protocol, now=now)
     session.add(Token(digest=digest(token), rater_id=known))
     session.flush()
     claimed = find_sitting(session, study_id, token)
@@ -210,7 +211,7 @@ def find_known(session: Session, study_id: int, *, arrival: Arrival, protocol: P
 
 
 def read_identifiers(session: Session, rater_id: str) -> dict[str, str]:
-    """Read what a rater's link said, by parameter. Costs one query."""
+    """Read the identifiers from a rater's link, by parameter. Costs one query."""
     mine = select(Identifier).where(Identifier.rater_id == rater_id)
     return {each.name: each.value for each in session.scalars(mine)}
 
@@ -221,12 +222,12 @@ def read_consented_at(session: Session, rater_id: str) -> datetime:
 
 
 def is_invitation(session: Session, study_id: int, code: str) -> bool:
-    """Say whether a code is that of one of the study's personal links. Costs one query."""
+    """Return whether a code belongs to one of the study's personal links. Costs one query."""
     invitation = session.get(Invitation, digest(code))
     return invitation is not None and invitation.study_id == study_id
 
 
-def _deal(session: Session, study_id: int, *, arrival: Arrival, protocol: Protocol, now: datetime) -> str:
+def _assign(session: Session, study_id: int, *, arrival: Arrival, protocol: Protocol, now: datetime) -> str:
     is_invited = arrival.invitation is not None and is_invitation(session, study_id, arrival.invitation)
     if protocol.invited_only and not is_invited:
         msg = "This study is open by personal links only."
@@ -236,7 +237,9 @@ def _deal(session: Session, study_id: int, *, arrival: Arrival, protocol: Protoc
     if network is not None:
         require_quiet_network(session, study_id, network, now=now)
     limits = Limits.of(protocol, now)
-    booklet_id = session.scalars(_free_booklets(study_id)).first() or _take_left(session, study_id, limits)
+    booklet_id = session.scalars(_free_booklets(study_id)).first() or _take_inactive(
+        session, study_id, limits
+    )
     if booklet_id is None:
         msg = "Every place in this study is taken."
         raise FullError(msg)
@@ -251,7 +254,7 @@ def _deal(session: Session, study_id: int, *, arrival: Arrival, protocol: Protoc
         )
     )
     session.flush()
-    _keep_identifiers(session, study_id, rater_id, arrival=arrival, protocol=protocol)
+    _store_identifiers(session, study_id, rater_id, arrival=arrival, protocol=protocol)
     if network is not None:
         count_network(session, study_id, network, now=now)
     if arrival.invitation is not None:
@@ -263,10 +266,10 @@ def _deal(session: Session, study_id: int, *, arrival: Arrival, protocol: Protoc
     return rater_id
 
 
-def _keep_identifiers(
+def _store_identifiers(
     session: Session, study_id: int, rater_id: str, *, arrival: Arrival, protocol: Protocol
 ) -> None:
-    """Keep what the study declares of what the link said, and nothing else."""
+    """Store only the link parameters that the study declares."""
     if protocol.recruitment is None:
         return
     for name in protocol.recruitment.parameters:
@@ -282,27 +285,28 @@ def _keep_identifiers(
             )
 
 
-def _take_left(session: Session, study_id: int, limits: Limits) -> str | None:
-    """Take the booklet that was left longest, if for too long, from who holds it."""
+def _take_inactive(session: Session, study_id: int, limits: Limits) -> str | None:
+    """Take the booklet that was inactive longest, if for too long, from its rater."""
     if limits.booklet_hours is None:
         return None
-    left = _left_booklets(study_id, limits.since)
-    for rater_id in session.scalars(left.with_only_columns(Rater.id).limit(None)).all():
-        # who is sending an answer right now has not left; waiting for them here would wait for each other
+    inactive = _inactive_booklets(study_id, limits.since)
+    for rater_id in session.scalars(inactive.with_only_columns(Rater.id).limit(None)).all():
+        # A rater whose row is locked is sending an answer now, so they are not inactive. Waiting for the lock
+        # could deadlock, since their transaction waits for the study's row, which this one holds.
         lock = select(Rater).where(Rater.id == rater_id).with_for_update(key_share=True, skip_locked=True)
         rater = session.scalars(lock.execution_options(populate_existing=True)).first()
-        if rater is not None and session.scalars(left.where(Rater.id == rater_id)).first() is not None:
+        if rater is not None and session.scalars(inactive.where(Rater.id == rater_id)).first() is not None:
             rater.replaced_at = limits.now
             return rater.booklet_id
     return None
 
 
 def _find_free(session: Session, study_id: int, limits: Limits) -> str | None:
-    """Find a booklet that nobody holds; failing that, the one that was left longest, if for too long."""
+    """Find a booklet without a rater, or else the one inactive longest, if for too long."""
     free = session.scalars(_free_booklets(study_id)).first()
     if free is not None or limits.booklet_hours is None:
         return free
-    return session.scalars(_left_booklets(study_id, limits.since)).first()
+    return session.scalars(_inactive_booklets(study_id, limits.since)).first()
 
 
 def _holds_booklet() -> ColumnElement[bool]:
@@ -310,14 +314,14 @@ def _holds_booklet() -> ColumnElement[bool]:
 
 
 def _free_booklets(study_id: int) -> Select[str]:
-    # who came back late and finished has rated the booklet, though it was dealt again
+    # a rater who returned late and finished has rated the booklet, although it was assigned again
     held = or_(_holds_booklet(), and_(Rater.replaced_at.is_not(None), Rater.finished_at.is_not(None)))
     taken = select(Rater.id).where(Rater.booklet_id == Booklet.id, held).exists()
-    # ids are random, so that the lowest free one is a random one
+    # ids are random, so the lowest free one is a random choice
     return select(Booklet.id).where(Booklet.study_id == study_id, ~taken).order_by(Booklet.id).limit(1)
 
 
-def _left_booklets(study_id: int, since: datetime) -> Select[str]:
+def _inactive_booklets(study_id: int, since: datetime) -> Select[str]:
     last_at = func.coalesce(
         select(func.max(Answer.answered_at)).where(Answer.rater_id == Rater.id).scalar_subquery(),
         Rater.consented_at,
@@ -332,5 +336,5 @@ def _left_booklets(study_id: int, since: datetime) -> Select[str]:
 
 def _require_open(state: State) -> None:
     if state is not State.OPEN:
-        msg = "This study takes no answers now."
+        msg = "This study is not collecting answers now."
         raise ClosedError(msg)

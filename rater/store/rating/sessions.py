@@ -42,7 +42,7 @@ SITTING_COLUMNS = (
     Rater.left_why,
     Rater.replaced_at.is_not(None),
 )
-"""What a `Sitting` is made of."""
+"""The columns of a `Sitting`."""
 # Built once: building the statements of every rating takes longer than SQLite takes to run them.
 _SITTING = (
     select(*SITTING_COLUMNS)
@@ -54,7 +54,7 @@ _SITTING = (
 
 @dataclass(frozen=True)
 class Sitting:
-    """A rater and how far they have come."""
+    """A rater and their progress."""
 
     rater_id: str
     booklet_id: str
@@ -70,26 +70,26 @@ class Sitting:
     has_read_instructions: bool
     has_practised: bool
     n_practice_attempts: int
-    """How often they went through the practice and failed it."""
+    """The number of times they failed the practice."""
     has_finished: bool
-    """Whether every trial is answered."""
+    """True if every trial is answered."""
     has_been_asked: bool
-    """Whether the blinding question was opened, which ends revision."""
+    """True if the blinding question was opened, which ends revision."""
     has_guessed: bool
     has_commented: bool
-    """Whether they left the page for a free comment."""
+    """True if they left the page for a final comment."""
     left_why: LeftWhy | None
-    """Why they left for good before the end; None if they did not."""
+    """The reason why they left for good before the end; None if they did not."""
     is_replaced: bool
-    """Whether their booklet was dealt again since they stayed away too long."""
+    """True if their booklet was assigned again because they were inactive too long."""
 
     @property
     def next_position(self) -> int:
         """The trial to be answered next; one past the last when all are."""
         return self.n_answered + 1
 
-    def may_go_on(self, late_raters: LateRaters) -> bool:
-        """Say whether the visit goes on: they did not leave, and were not away too long for this study."""
+    def may_continue(self, late_raters: LateRaters) -> bool:
+        """Return whether the visit continues: they did not leave, and were not inactive too long."""
         return self.left_why is None and (
             not self.is_replaced or self.has_finished or late_raters == "finish"
         )
@@ -101,7 +101,7 @@ def new_token() -> str:
 
 
 def digest(token: str) -> str:
-    """Hash a token for the database, so that who reads the database cannot come back as a rater."""
+    """Hash a token for the database, so that a copy of the database does not let anyone act as a rater."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -125,7 +125,7 @@ def find_sitting_by_digest(session: Session, study_id: int, token_digest: str) -
 
 
 def has_ended(session: Session, rater_id: str) -> bool:
-    """Say whether a rater has rated every text, or left. Costs one query."""
+    """Return whether a rater has rated every text, or left. Costs one query."""
     rater = session.get_one(Rater, rater_id)
     return rater.finished_at is not None or rater.left_at is not None
 

@@ -1,6 +1,6 @@
-"""Note what a rater does besides rating: pass the screening, practise, guess, comment, or leave.
+"""Record the steps of a visit other than ratings: screening, practice, guesses, comment, and leaving.
 
-Each step is noted once, in a study that is open; each costs two queries and an update, in a `writing`
+Each step is recorded once, in a study that is open; each costs two queries and an update, in a `writing`
 transaction.
 """
 
@@ -20,19 +20,19 @@ GuessChoice = Literal["first", "second", "unsure"]
 
 
 def pass_screening(session: Session, rater_id: str, *, now: datetime) -> None:
-    """Note that a rater can take part."""
+    """Record that a rater can take part."""
     rater = _get_active(session, rater_id)
     rater.screened_at = rater.screened_at or now
 
 
 def finish_instructions(session: Session, rater_id: str, *, now: datetime) -> None:
-    """Note that a rater has left the instructions."""
+    """Record that a rater has left the instructions."""
     rater = _get_active(session, rater_id)
     rater.instructed_at = rater.instructed_at or now
 
 
 def finish_practice(session: Session, rater_id: str, *, passed: bool, attempts: int, now: datetime) -> None:
-    """Note how a rater's practice went; who failed it for the last time leaves.
+    """Record the result of a rater's practice; a rater who failed it for the last time leaves.
 
     Args:
         session: In a `writing` transaction.
@@ -53,7 +53,7 @@ def finish_practice(session: Session, rater_id: str, *, passed: bool, attempts: 
 
 
 def open_guesses(session: Session, rater_id: str, *, now: datetime) -> None:
-    """Note that the blinding question was opened, after which no answer can be changed."""
+    """Record that the blinding question was opened, after which no answer can be changed."""
     rater = _get_active(session, rater_id)
     if rater.finished_at is None:
         msg = "There are texts left to rate first."
@@ -64,7 +64,7 @@ def open_guesses(session: Session, rater_id: str, *, now: datetime) -> None:
 def record_guesses(
     session: Session, rater_id: str, choices: Mapping[int, GuessChoice], *, now: datetime
 ) -> None:
-    """Keep a rater's guesses, by the trial meant (0 for all); the first sending counts.
+    """Store a rater's guesses by trial (0 for all); the first submission counts.
 
     Raises:
         StateError: the question was not opened, or a trial is not one of the rater's.
@@ -77,7 +77,7 @@ def record_guesses(
         return
     positions = set(session.scalars(select(TrialRow.position).where(TrialRow.booklet_id == rater.booklet_id)))
     if not choices.keys() <= positions | {0}:
-        msg = "That is none of the texts that were rated."
+        msg = "This guess is about a text that the rater did not rate."
         raise StateError(msg)
     rater.guessed_at = now
     for position, choice in choices.items():
@@ -85,7 +85,7 @@ def record_guesses(
 
 
 def record_comment(session: Session, rater_id: str, text: str, *, now: datetime) -> None:
-    """Keep what a rater wrote at the end, and that they left that page; the first sending counts."""
+    """Store a rater's final comment, and that they left its page; the first submission counts."""
     rater = _get_active(session, rater_id)
     if rater.commented_at is not None:
         return
@@ -95,19 +95,19 @@ def record_comment(session: Session, rater_id: str, text: str, *, now: datetime)
 
 
 def leave(session: Session, rater_id: str, *, why: LeftWhy, now: datetime) -> None:
-    """Note that a rater leaves before the end; the booklet is free again, and the answers stay, marked."""
+    """Record that a rater leaves before the end; the booklet is free again, and the answers stay, marked."""
     rater = _get_active(session, rater_id)
     if rater.left_at is None:
         rater.left_at, rater.left_why = now, why
 
 
 def _get_active(session: Session, rater_id: str) -> Rater:
-    """Read a rater for a change, and hold the study open until the commit."""
+    """Read and lock a rater, and keep the study open until the commit."""
     rater = session.get_one(Rater, rater_id, with_for_update={"key_share": True}, populate_existing=True)
     state = session.scalars(
         select(StudyRow.state).where(StudyRow.id == rater.study_id).with_for_update(read=True)
     ).one()
     if state is not State.OPEN:
-        msg = "This study takes no answers now."
+        msg = "This study is not collecting answers now."
         raise ClosedError(msg)
     return rater

@@ -1,4 +1,4 @@
-"""Keep published studies: put one in, find it, and move it through its states."""
+"""Published studies: find them, and move them through their states."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -34,7 +34,7 @@ STUDY_COLUMNS = (
     StudyRow.commitment,
     StudyRow.published_at,
 )
-"""What `published_of` makes a published study of, which is each field in its order."""
+"""The columns of a `PublishedStudy`, in the order of its fields."""
 _STUDY = select(*STUDY_COLUMNS)
 _BY_SLUG = _STUDY.where(StudyRow.slug == bindparam("slug"))
 """Asked for every page, so built once."""
@@ -49,7 +49,7 @@ class PublishedStudy:
     slug: str
     state: State
     protocol: Protocol
-    """What raters are shown now: as published, or as amended last."""
+    """The current protocol: as published, or as last amended."""
     study_hash: str
     commitment: str
     published_at: datetime
@@ -57,7 +57,7 @@ class PublishedStudy:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a study has come; never by arm, which this database does not know."""
+    """The progress of a study; never by arm, which this database does not contain."""
 
     n_booklets: int
     n_raters: int
@@ -66,7 +66,7 @@ class Progress:
 
 
 def find_study(session: Session, name: str) -> PublishedStudy | None:
-    """Find a study by the name that the command line calls it. Costs one query."""
+    """Find a study by its name. Costs one query."""
     row = session.execute(_STUDY.where(StudyRow.name == name)).first()
     return published_of(row) if row else None
 
@@ -107,12 +107,12 @@ def published_of(row: Sequence[Any]) -> PublishedStudy:
 
 @lru_cache(maxsize=64)
 def _read_protocol(written: str) -> Protocol:
-    """Parse a protocol once for all requests: it is frozen, and the same text says the same."""
+    """Parse a protocol once for all requests: it is frozen, and depends on its text alone."""
     return Protocol.model_validate_json(written)
 
 
 def read_protocol_at(session: Session, study_id: int, at: datetime) -> Protocol:
-    """Read what raters were shown at a time: the last amendment before it, or what was published.
+    """Read the protocol in force at a time: the last amendment before it, or the published one.
 
     Costs one or two queries.
     """
@@ -129,7 +129,7 @@ def read_protocol_at(session: Session, study_id: int, at: datetime) -> Protocol:
 def move_study(session: Session, name: str, state: State, *, at: datetime, **detail: object) -> str:
     """Move a study to another state, write it in the log and return the log's new head.
 
-    Must run in a `writing` transaction. Closing writes digests of all answers and raters beside it, for which
+    Must run in a `writing` transaction. Closing writes digests of all answers and raters with it, for which
     every answer is read once.
 
     Raises:

@@ -57,7 +57,7 @@ def find_digest(session: Session, study_id: int, mark: str) -> str | None:
 
 
 _Other = aliased(Item)
-# The statements of every rating are built once: building them takes longer than SQLite takes to run them.
+# The statements of every rating are built once: building them takes longer than running them in SQLite.
 _TRIAL = (
     select(Item.prompt, Item.text, _Other.text.label("other_text"), TrialRow.dimension)
     .join(TrialRow, TrialRow.item_id == Item.id)
@@ -79,8 +79,8 @@ _ALL_ANSWERS = (
 _DIMENSION = select(TrialRow.dimension).where(
     TrialRow.booklet_id == bindparam("booklet_id"), TrialRow.position == bindparam("position")
 )
-# A rater's submissions take turns, so that one sent twice at the same time finds the other; the study's row
-# is shared with other raters, but not with who closes the study: no answer comes after the closing.
+# The lock on the rater's row serialises their submissions, so that a duplicate finds the first one. The lock
+# on the study's row is shared with other raters and excludes closing: no answer follows the closing.
 _LOCK = (
     select(Rater.finished_at, StudyRow.state)
     .join(StudyRow, StudyRow.id == Rater.study_id)
@@ -106,13 +106,13 @@ _ANSWERS_AND_SENT = (
     )
     .order_by(Answer.revision)
 )
-"""What was given on a trial, and, wherever it was, by the submission that comes now."""
+"""The answers to a trial, and those of the present submission to any trial."""
 _KEEP = insert(Answer)
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a rater says of a trial on one dimension."""
+    """A rater's judgement of a trial on one dimension."""
 
     value: float | None
     """The answer on the dimension's scale; None where they cannot judge."""
@@ -121,7 +121,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class TrialView:
-    """What a rater sees of one trial, with the answers given so far by dimension."""
+    """The content of one trial, with the answers so far by dimension."""
 
     position: int
     prompt: str
@@ -135,19 +135,19 @@ class TrialView:
 
 @dataclass(frozen=True)
 class Timing:
-    """How long a trial was on the screen, in milliseconds; None where no script could tell."""
+    """Times of a trial on the screen, in milliseconds; None without a script."""
 
     shown_ms: int | None = None
-    """From its first frame to the sending."""
+    """From its first frame to the submission."""
     first_render_ms: int | None = None
     """From the request to its first frame."""
     hidden_ms: int | None = None
-    """How much of `shown_ms` it was behind another tab or window."""
+    """The part of `shown_ms` during which the page was hidden."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """One sending of a trial's answers; ``id`` is made with the page: sending it twice is harmless."""
+    """One sending of a trial's answers; ``id`` is made with the page: a repeated submission has no effect."""
 
     id: str
     position: int
@@ -201,7 +201,7 @@ def first_revisable(sitting: Sitting, revising: Revising) -> int:
 def record_answers(
     session: Session, study_id: int, sitting: Sitting, sent: Submission, *, revising: Revising, now: datetime
 ) -> None:
-    """Keep a trial's answers as a new revision each; the same submission once, however often it is sent.
+    """Store a trial's answers as a new revision each; a repeated submission is stored once.
 
     The rater has finished when the last trial is answered. Must run in a `writing` transaction, with a
     sitting read in it. Costs two queries and an insert.
@@ -219,7 +219,7 @@ def record_answers(
     if any(row.submission_id == sent.id for row in before):
         return
     if state is not State.OPEN:
-        msg = "This study takes no answers now."
+        msg = "This study is not collecting answers now."
         raise ClosedError(msg)
     _require_turn(sitting, sent.position, first_revisable(sitting, revising))
     revisions = {row.dimension: row.revision for row in before}  # the last one counts
@@ -254,7 +254,7 @@ def _require_turn(sitting: Sitting, position: int, first: int) -> None:
 
 
 def is_stored(session: Session, rater_id: str, submission_id: str) -> bool:
-    """Say whether a submission has been kept already. Costs one query."""
+    """Return whether a submission is stored already. Costs one query."""
     sent = {"rater_id": rater_id, "submission_id": submission_id}
     return session.connection().execute(_STORED, sent).first() is not None
 

@@ -1,7 +1,7 @@
-"""Keep who may sit at the desk, and who is logged in.
+"""Users of the desk and their login sessions.
 
 A password is kept as an Argon2id hash (argon2-cffi with its defaults, RFC 9106's second recommendation), a
-session as the digest of a random token: who reads the database can log in with neither.
+session as the digest of a random token: a copy of the database lets nobody log in.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ from sqlalchemy.orm import Session
 from rater.errors import StateError, nearest
 from rater.store.rating.schema import DeskSession, DeskUser
 
-SHORTEST_PASSWORD = 10
-LONGEST_PASSWORD = 1_000
+MIN_PASSWORD_LENGTH = 10
+MAX_PASSWORD_LENGTH = 1_000
 IDLE_FOR = timedelta(hours=1)
-"""A session that was not seen for so long is over."""
+"""A session expires after this time without a request."""
 LASTS_FOR = timedelta(hours=12)
-"""A session is over so long after it began, whatever happens."""
+"""A session expires this long after it began, in any case."""
 _SEEN_WITHIN = timedelta(minutes=1)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _HASHER = PasswordHasher()
@@ -46,7 +46,10 @@ def add_user(session: Session, name: str, password: str, *, now: datetime) -> No
         StateError: the name is taken or is none, or the password is too short.
     """
     if not _NAME.fullmatch(name):
-        msg = f"{name!r} is no user's name. Valid: up to 64 letters, digits and . _ @ -, the first no sign."
+        msg = (
+            f"{name!r} is not a valid user name; valid: up to 64 letters, digits and . _ @ -, starting with "
+            "a letter or digit."
+        )
         raise StateError(msg)
     if _find(session, name) is not None:
         msg = f"There is a user {name!r} already. Another password: rater user password {name}"
@@ -91,7 +94,7 @@ def read_password_hash(session: Session, name: str) -> str:
 def is_password(password_hash: str, password: str) -> bool:
     """Check a password. Takes 50 ms, whether it is right or wrong; call it outside of a transaction."""
     try:
-        return _HASHER.verify(password_hash, password[:LONGEST_PASSWORD])
+        return _HASHER.verify(password_hash, password[:MAX_PASSWORD_LENGTH])
     except (VerificationError, InvalidHashError):
         return False
 
@@ -111,7 +114,7 @@ def begin_session(session: Session, name: str, *, now: datetime) -> str:
 
 
 def find_session(session: Session, token: str, *, now: datetime) -> tuple[User, bool] | None:
-    """Find who a token stands for, and whether to note that they were seen; None if it is over.
+    """Find the user of a token, and whether to update the time they were last seen; None if it expired.
 
     Costs one query.
     """
@@ -127,7 +130,7 @@ def find_session(session: Session, token: str, *, now: datetime) -> tuple[User, 
 
 
 def note_seen(session: Session, token: str, *, now: datetime) -> None:
-    """Note that somebody was at the desk, so that their session goes on."""
+    """Update the time a desk user was last seen, so that their session continues."""
     found = session.get(DeskSession, _digest(token))
     if found is not None:
         found.seen_at = now
@@ -143,10 +146,10 @@ def _is_over(now: datetime) -> ColumnElement[bool]:
 
 
 def _hash(password: str) -> str:
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+    if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
         msg = (
-            f"The password has {len(password)} characters. Valid: {SHORTEST_PASSWORD} to {LONGEST_PASSWORD}; "
-            "four random words are good."
+            f"The password has {len(password)} characters; valid: {MIN_PASSWORD_LENGTH} to "
+            f"{MAX_PASSWORD_LENGTH}, such as four random words."
         )
         raise StateError(msg)
     return _HASHER.hash(password)
@@ -170,6 +173,6 @@ def _get(session: Session, name: str) -> DeskUser:
     user = _find(session, name)
     if user is None:
         names = session.scalars(select(DeskUser.name)).all()
-        msg = f"There is no user {name!r}.{nearest(name, names) if names else ' There is none yet.'}"
+        msg = f"Unknown user {name!r}.{nearest(name, names) if names else ' There is none yet.'}"
         raise StateError(msg)
     return user

@@ -31,7 +31,7 @@ def read_seeds(session: Session, study_id: int) -> set[int]:
 
 
 class Cell(NamedTuple):
-    """Which completion of a study: prompt (from 0), arm, sample (from 0)."""
+    """The position of a completion in a study: prompt (from 0), arm, sample (from 0)."""
 
     prompt_index: int
     arm: str
@@ -40,7 +40,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class NewCompletion:
-    """A completion about to be kept."""
+    """A completion about to be stored."""
 
     cell: Cell
     seed: int | None
@@ -66,13 +66,13 @@ class KeptCompletion:
 
 
 def read_cells(session: Session, study_id: int) -> set[Cell]:
-    """Say which completions of a study are there. Costs one query."""
+    """Return the cells of a study that have a completion. Costs one query."""
     columns = (CompletionRow.prompt_index, CompletionRow.arm, CompletionRow.sample)
     return {Cell(*row) for row in session.execute(select(*columns).where(CompletionRow.study_id == study_id))}
 
 
 def read_versions(session: Session, study_id: int) -> dict[str, list[dict[str, str]]]:
-    """Read what made the completions of each arm, each once. Costs one query."""
+    """Read the distinct models and versions that generated each arm. Costs one query."""
     rows = session.execute(
         select(CompletionRow.arm, CompletionRow.versions).where(CompletionRow.study_id == study_id)
     ).all()
@@ -92,7 +92,7 @@ def insert_completions(
     versions: dict[str, str],
     now: datetime,
 ) -> None:
-    """Keep completions, in one insert; one that a second generator has kept already stays as it is."""
+    """Insert completions; one that another generator has inserted already is left unchanged."""
     rows = [
         {
             "study_id": study_id,
@@ -113,7 +113,7 @@ def insert_completions(
 
 
 def delete_completions(session: Session, study_id: int) -> None:
-    """Throw a study's completions away; the key of a published study refers to its own and keeps them."""
+    """Delete a study's completions; foreign keys protect those of a published study."""
     session.execute(delete(CompletionRow).where(CompletionRow.study_id == study_id))
 
 

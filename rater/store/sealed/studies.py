@@ -22,7 +22,7 @@ _HEAD = "ratings_log"
 def note_look(
     session: Session, study_id: int, *, head: str, detail: Mapping[str, object], now: datetime
 ) -> None:
-    """Note a look, with the head that it left in the log of the ratings.
+    """Record a look, with the resulting head of the rating database's log.
 
     Must run in a `writing` transaction.
     """
@@ -37,7 +37,7 @@ def looks_at_other_copies(session: Session, study_id: int, heads: Set[str]) -> l
 
 @dataclass(frozen=True)
 class SealedStudy:
-    """A study as the sealed database knows it."""
+    """A study in the sealed database."""
 
     id: int
     name: str
@@ -48,7 +48,7 @@ class SealedStudy:
 
 @dataclass(frozen=True)
 class Secrets:
-    """What a publication's ids and booklets were derived from, and what its key was committed to by."""
+    """The secrets of a publication: the seed of its ids and booklets, and the salt of its commitment."""
 
     seed: str
     salt: str
@@ -97,7 +97,7 @@ def replace_sealed_study(
     changes: list[str],
     now: datetime,
 ) -> None:
-    """Freeze an unpublished study anew; the log says which fields changed."""
+    """Freeze an unpublished study again; the log records which fields changed."""
     row = session.get_one(SealedStudyRow, study_id)
     row.hash, row.canonical_json = study_hash, canonical_json
     append_event(session, SealedEventRow, study_id, kind="changed", at=now, hash=study_hash, changes=changes)
@@ -110,7 +110,7 @@ def find_secrets(session: Session, study_id: int) -> Secrets | None:
 
 
 def insert_secrets(session: Session, study_id: int, kept: Secrets, *, key: dict[str, int]) -> None:
-    """Keep the secret half of a publication; ``key`` maps item ids to completion ids."""
+    """Insert the secret half of a publication; ``key`` maps item ids to completion ids."""
     row = Publication(
         study_id=study_id,
         seed=kept.seed,

@@ -15,7 +15,7 @@ from rater.harmless import harmless
 from rater.store.log import read_events
 from rater.store.rating import counts
 from rater.store.rating.counts import Turned, read_tallies
-from rater.store.rating.monitoring import Standing, Watched, WatchedRater, watch_raters, watch_study
+from rater.store.rating.monitoring import RaterStatus, Watched, WatchedRater, watch_raters, watch_study
 from rater.store.rating.raters import count_invitations
 from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import PublishedStudy
@@ -87,7 +87,7 @@ def _moment(at: datetime) -> str:
     return f"{at:%d %b %H:%M} UTC"
 
 
-ORDERS = ("came", "standing", "at", "pace", "checks", "flags")
+ORDERS = ("came", "status", "at", "pace", "checks", "flags")
 DEFAULT_ORDER = "came"
 _REVERSED = "-"
 _ID_CHARACTERS = 8
@@ -101,7 +101,7 @@ class _Column(NamedTuple):
 
 _COLUMNS = {
     "came": _Column("Came (UTC)", lambda rater: (rater.consented_at,), is_number=False),
-    "standing": _Column("Stands", lambda rater: (rater.standing,), is_number=False),
+    "status": _Column("Status", lambda rater: (rater.status,), is_number=False),
     "at": _Column("{Trials} rated", lambda rater: (rater.n_answered,), is_number=True),
     "pace": _Column("Seconds a {trial}", lambda rater: (rater.seconds_a_text or 0.0,), is_number=True),
     "checks": _Column(
@@ -148,7 +148,7 @@ def rater_lines(raters: Sequence[WatchedRater], order: str) -> tuple[RaterLine, 
         RaterLine(
             id=rater.id[:_ID_CHARACTERS],
             came=rater.consented_at,
-            standing=rater.standing,
+            status=rater.status,
             at=f"{rater.n_answered} of {rater.n_trials}",
             pace="–" if rater.seconds_a_text is None else f"{rater.seconds_a_text:.1f}",
             checks=f"{rater.n_checks_passed} of {rater.n_checks}" if rater.n_checks else "–",
@@ -194,7 +194,7 @@ class Overview:
             self.numbers,
             sorted(self.tallies.items()),
             self.n_invited,
-            [(rater.id, rater.standing, rater.n_answered, rater.flags) for rater in self.raters],
+            [(rater.id, rater.status, rater.n_answered, rater.flags) for rater in self.raters],
         ]
         return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
 
@@ -300,8 +300,8 @@ def _steps(seen: Overview) -> tuple[LifecycleStep, ...]:
     raters, n_declined = seen.raters, seen.tallies.get(Turned.DECLINED, 0)
     n_started = sum(rater.n_answered > 0 for rater in raters)
     n_finished = seen.watched.n_finished
-    gone = Counter(rater.standing for rater in raters if rater.standing not in {"finished", "under way"})
-    waiting: dict[Standing, str] = {"away": "away for over an hour", "unfinished": "unfinished"}
+    gone = Counter(rater.status for rater in raters if rater.status not in {"finished", "under way"})
+    waiting: dict[RaterStatus, str] = {"away": "away for over an hour", "unfinished": "unfinished"}
     left = {at: n for at, n in gone.items() if at not in waiting}
     still = ", ".join(f"{gone[at]} {words}" for at, words in waiting.items() if at in gone)
     steps = [
@@ -315,14 +315,12 @@ def _steps(seen: Overview) -> tuple[LifecycleStep, ...]:
     return tuple(steps)
 
 
-def _words(counts: Mapping[Standing, int]) -> str:
+def _words(counts: Mapping[RaterStatus, int]) -> str:
     return ", ".join(f"{n} {at}" for at, n in sorted(counts.items()))
 
 
 def _places_left(seen: Overview) -> tuple[CountRow, ...]:
-    left = Counter(
-        rater.n_answered for rater in seen.raters if rater.standing not in {"finished", "under way"}
-    )
+    left = Counter(rater.n_answered for rater in seen.raters if rater.status not in {"finished", "under way"})
     trial = _trial(seen)
     return rows(
         {

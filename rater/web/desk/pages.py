@@ -119,7 +119,7 @@ class RaterLine:
 
     id: str
     came: datetime
-    standing: str
+    status: str
     at: str
     pace: str
     checks: str

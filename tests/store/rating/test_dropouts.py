@@ -115,8 +115,8 @@ def test_who_comes_back_late_finishes_as_surplus_where_the_study_says_so(left: V
     left.claim("second", now + 3 * HOUR)
     with reading(left.engine()) as session:
         first = left.sitting(session, "first")
-    assert first.may_go_on("finish")
-    assert not first.may_go_on("stop")
+    assert first.may_continue("finish")
+    assert not first.may_continue("stop")
 
     left.finish("first", now + 4 * HOUR)
     left.finish("second", now + 4 * HOUR)

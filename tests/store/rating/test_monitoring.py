@@ -8,7 +8,14 @@ from sqlalchemy import Engine, select
 from rater.store.engine import reading, writing
 from rater.store.rating import counts
 from rater.store.rating.counts import RaterConduct, RaterProgress, Turned, read_tallies
-from rater.store.rating.monitoring import Standing, WatchedRater, flags, standing, watch_raters, watch_study
+from rater.store.rating.monitoring import (
+    RaterStatus,
+    WatchedRater,
+    flags,
+    rater_status,
+    watch_raters,
+    watch_study,
+)
 from rater.store.rating.schema import (
     Answer,
     AttentionCheckRow,
@@ -47,12 +54,12 @@ _KNOWN: dict[str, object] = {
         ({"finished_at": NOW, "replaced_at": NOW}, "finished"),
     ],
 )
-def test_a_rater_stands_where_they_last_were(changes: dict[str, object], expected: Standing) -> None:
+def test_a_rater_stands_where_they_last_were(changes: dict[str, object], expected: RaterStatus) -> None:
     progress = RaterProgress(**{**_KNOWN, **changes})  # type: ignore[arg-type] # mixed
     over = "unfinished" if expected in {"under way", "away"} else expected
 
-    assert standing(progress, now=NOW, is_over=False) == expected
-    assert standing(progress, now=NOW, is_over=True) == over
+    assert rater_status(progress, now=NOW, is_over=False) == expected
+    assert rater_status(progress, now=NOW, is_over=True) == over
 
 
 @pytest.mark.parametrize(
@@ -173,7 +180,7 @@ def test_each_rater_is_watched(rating: Engine, watched: PublishedStudy) -> None:
     assert first == WatchedRater(
         id="a" * 32,
         consented_at=NOW,
-        standing="finished",
+        status="finished",
         n_answered=4,
         n_trials=4,
         seconds_a_text=1.5,  # of three trials: the attention check is not among them
@@ -181,5 +188,5 @@ def test_each_rater_is_watched(rating: Engine, watched: PublishedStudy) -> None:
         n_checks=1,
         flags=(),
     )
-    assert (second.standing, second.n_answered, second.n_checks) == ("away", 1, 0)
+    assert (second.status, second.n_answered, second.n_checks) == ("away", 1, 0)
     assert second.flags == ("very fast",)  # half a second in view; a revision says nothing of that

@@ -134,7 +134,7 @@ def test_a_study_that_is_not_open_deals_no_booklet(
 ) -> None:
     study = publish(rating, state=state)
 
-    with pytest.raises(ClosedError, match=r"^This study takes no answers now\.$"):
+    with pytest.raises(ClosedError, match=r"^This study is not collecting answers now\.$"):
         _claim(rating, study, "token", now)
 
 
@@ -384,7 +384,7 @@ def test_a_closed_study_takes_no_answer_but_hears_one_again_that_it_has(
         move_study(session, study.name, State.CLOSED, at=now)
 
     _send(rating, study, "token", _sent("a", 1, 1), now)
-    with pytest.raises(ClosedError, match=r"^This study takes no answers now\.$"):
+    with pytest.raises(ClosedError, match=r"^This study is not collecting answers now\.$"):
         _send(rating, study, "token", _sent("b", 1, 2), now)
 
     assert _revisions(rating, rater_id) == [(1, "happiness", 1, 1)]

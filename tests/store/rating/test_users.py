@@ -31,9 +31,9 @@ def test_a_password_is_known_again_and_no_other_is(with_ada: Engine) -> None:
     ("name", "password", "said"),
     [
         ("ada", PASSWORD, r"There is a user 'ada' already\. Another password: rater user password ada"),
-        ("bob", "too short", r"The password has 9 characters\. Valid: 10 to 1000"),
-        ("a b", PASSWORD, "'a b' is no user's name"),
-        ("", PASSWORD, "'' is no user's name"),
+        ("bob", "too short", r"The password has 9 characters; valid: 10 to 1000"),
+        ("a b", PASSWORD, "'a b' is not a valid user name"),
+        ("", PASSWORD, "'' is not a valid user name"),
     ],
 )
 def test_what_cannot_be_added_is_told(
@@ -45,14 +45,14 @@ def test_what_cannot_be_added_is_told(
 
 def test_where_there_is_no_user_nobody_is_told_to_add_one_in_order_to_remove_them(rating: Engine) -> None:
     with (
-        pytest.raises(StateError, match=r"^There is no user 'bob'\. There is none yet\.$"),
+        pytest.raises(StateError, match=r"^Unknown user 'bob'\. There is none yet\.$"),
         writing(rating) as session,
     ):
         users.remove_user(session, "bob")
 
 
 def test_a_misspelt_name_is_told_with_the_nearest(with_ada: Engine) -> None:
-    said = r"There is no user 'adda'\. Did you mean 'ada'\?"
+    said = r"Unknown user 'adda'\. Did you mean 'ada'\?"
 
     with pytest.raises(StateError, match=said), writing(with_ada) as session:
         users.remove_user(session, "adda")
