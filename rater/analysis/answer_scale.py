@@ -53,11 +53,11 @@ class Preferences(AnswerScale):
     coding: ChoiceCoding | None = None
     """How the table writes them; None where the user did not say so, and they are taken as signed."""
     is_named: bool = False
-    """Whether the user named the strongest preference; otherwise it is taken from the answers."""
+    """True if the user named the strongest preference; otherwise it is taken from the answers."""
 
     @property
     def allows_tie(self) -> bool:
-        """Whether 0 is an answer: always."""
+        """True if 0 is an answer: always."""
         return True
 
     @property
@@ -87,7 +87,7 @@ class Rated:
     question: str
     scale: Likert | Numbers | Preferences
     is_inferred: bool = False
-    """Whether the scale was taken from the answers, since the user did not name it."""
+    """True if the scale was taken from the answers, since the user did not name it."""
 
 
 Judged: TypeAlias = Dimension | Rated

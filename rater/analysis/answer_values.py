@@ -139,7 +139,7 @@ class SuspectedCode:
     n: int
     """How many answers are one of them."""
     is_certain: bool
-    """Whether the table is refused; otherwise it is a warning."""
+    """True if the table is refused; otherwise it is a warning."""
     why: str
     """What is suspicious, as it follows "5 of 128 answers are 99,"."""
 

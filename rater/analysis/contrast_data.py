@@ -116,7 +116,7 @@ class Cells:
     n_unpaired: int
     """How many answers are in no cell, since their rater answered only one arm of their prompt."""
     is_pairwise: bool = False
-    """Whether answers are choices between texts of both arms; a cell has as many of one as of the other."""
+    """True if answers are choices between texts of both arms; a cell has as many of one as of the other."""
 
     def score(self, name: PlannedScore) -> NDArray[np.float64]:
         """One of the two scores, by name."""

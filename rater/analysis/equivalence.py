@@ -45,7 +45,7 @@ class Equivalence:
     p: float
     """The larger of the two."""
     is_equivalent: bool
-    """Whether p < alpha: the difference is smaller than the SESOI, either way."""
+    """True if p < alpha: the difference is smaller than the SESOI, either way."""
     conclusion: Conclusion
     direction: Literal["higher", "lower"] | None
     """Of the difference, where it is shown to differ from 0."""

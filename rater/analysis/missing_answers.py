@@ -59,7 +59,7 @@ class TippingPoint:
     value: float | None
     """The difference on the missing answers themselves: the estimate less ``delta``, in its direction."""
     is_possible: bool
-    """Whether that value is possible at all."""
+    """True if that value is possible at all."""
 
 
 def tip(

@@ -56,7 +56,7 @@ class ArmContrast:
     p_adjusted: float | None
     """p after Holm, among the other contrasts of the family that have one; the primary contrast's own p."""
     is_primary: bool
-    """Whether it is the primary contrast, which is tested alone."""
+    """True if it is the primary contrast, which is tested alone."""
     name: str
     family: str
 

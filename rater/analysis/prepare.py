@@ -64,7 +64,7 @@ class Repeats:
     unmatched: Again = Again()
     """Rows that the table marks as repeats, though their rater has no other answer about the text."""
     ids_do_not_tell: bool = False
-    """Whether so many answers are second ones that the ids cannot be those of texts."""
+    """True if so many answers are second ones that the ids cannot be those of texts."""
 
 
 def resolve_repeats(frame: pd.DataFrame) -> tuple[pd.DataFrame, Repeats]:

@@ -111,7 +111,7 @@ class DimensionAnalysis:
     """On the primary dimension, where the plan names a SESOI."""
     other_score: Outcome
     """The same test on the other score."""
-    beside: tuple[Outcome, ...]
+    sensitivity_tests: tuple[Outcome, ...]
     """Tests of the same claim that assume less, where there are some."""
     without_exclusions: Outcome | None
     """The planned test where nobody is left out; None where nobody was."""
@@ -128,7 +128,7 @@ class DimensionAnalysis:
     def tests(self) -> tuple[Outcome, ...]:
         """The planned test, the one on the other score, those that assume less, and sensitivity analyses."""
         length = () if self.length_adjusted is None else (self.length_adjusted,)
-        return (self.primary, self.other_score, *self.beside, *length)
+        return (self.primary, self.other_score, *self.sensitivity_tests, *length)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +149,7 @@ class Analysis:
 
     @property
     def is_external(self) -> bool:
-        """Whether the ratings come without a study that declares their scales."""
+        """True if the ratings come without a study that declares their scales."""
         return any(isinstance(found.dimension, Rated) for found in self.dimensions)
 
 
@@ -335,7 +335,7 @@ def _analyze_dimension(
         p_adjusted=p_adjusted,
         equivalence=equivalence,
         other_score=tested.other_score,
-        beside=tested.beside,
+        sensitivity_tests=tested.sensitivity_tests,
         without_exclusions=None,
         naive=sign_test(answers) if isinstance(answers, Preferred) else mann_whitney(answers),
         missing_answers=find_missing_answers(kept, judged, planned, tested.primary, assigned=assigned),

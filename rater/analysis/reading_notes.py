@@ -70,7 +70,7 @@ class ReadingNotes:
     n_header_rows: int = 0
     """Further rows of the header that were left out, as Qualtrics writes them."""
     has_row_names: bool = False
-    """Whether the header is one field shorter than the rows, whose first field was read as the row's name."""
+    """True if the header is one field shorter than the rows, whose first field was read as the row's name."""
     answer_columns: tuple[str, ...] = ()
     """Of a wide table, the columns that were read as answers."""
     labels: tuple[str, ...] = ()

@@ -31,7 +31,7 @@ class Tested:
 
     primary: Outcome
     other_score: Outcome
-    beside: tuple[Outcome, ...] = ()
+    sensitivity_tests: tuple[Outcome, ...] = ()
 
     @property
     def net_superiority(self) -> Outcome:

@@ -165,7 +165,7 @@ class Seen:
     n_answers: int
     n_planned: int
     is_interim: bool
-    """Whether data collection continued afterwards."""
+    """True if data collection continued afterwards."""
 
     @property
     def share(self) -> float:

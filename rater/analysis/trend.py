@@ -71,7 +71,7 @@ class DoseResponse:
     monotone: Outcome
     """Scale points from the lowest dose to the highest, however answers rise."""
     is_one_test: bool
-    """Whether the two contrasts correlate by `SAME_CONTRAST` or more over the doses, and are one test."""
+    """True if the two contrasts correlate by `SAME_CONTRAST` or more over the doses, and are one test."""
     curve: tuple[DosePoint, ...]
     direction: Literal["rising", "falling"]
     """Of the curve; that of the monotone trend's estimate."""

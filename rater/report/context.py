@@ -23,9 +23,9 @@ class Look:
     why: str
     n_answers: int
     is_interim: bool
-    """Whether data collection continued afterwards."""
+    """True if data collection continued afterwards."""
     was_shown: bool = True
-    """Whether the log records that its results were shown; true of the look that is being shown."""
+    """True if the log records that its results were shown; true of the look that is being shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class AmendmentText:
     """The fields that changed."""
     n_raters_added: int
     after_look: bool = False
-    """Whether there had been an analysis by arm before."""
+    """True if there had been an analysis by arm before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class TakenOut:
     """Time in UTC."""
     n_answers: int
     after_look: bool
-    """Whether there had been an analysis by arm before."""
+    """True if there had been an analysis by arm before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,7 @@ class ReportContext:
     label: str | None = None
     """Printed on every page and figure if this is not the planned result."""
     is_rehearsal: bool = False
-    """Whether the answers are simulated by bots, with a synthetic key."""
+    """True if the answers are simulated by bots, with a synthetic key."""
     study: StudyFacts | None = None
     """None for external ratings."""
     source: str = ""

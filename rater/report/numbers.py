@@ -142,4 +142,4 @@ def which_counts(found: DimensionAnalysis) -> str:
     """Return which p-value is decisive, after a semicolon; empty if each score has one."""
     if found.p_adjusted is not None:
         return "; unadjusted p-values (the adjusted one is in the headline)"
-    return "; the first row is the primary test" if found.beside or found.length_adjusted else ""
+    return "; the first row is the primary test" if found.sensitivity_tests or found.length_adjusted else ""

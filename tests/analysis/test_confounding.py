@@ -74,7 +74,7 @@ def test_arms_that_cannot_be_told_from_prompts_or_raters_are_tested_nowhere(
     outcomes = [
         found.primary,
         found.other_score,
-        *found.beside,
+        *found.sensitivity_tests,
         found.details.ordinal,
         *found.details.effects,
     ]

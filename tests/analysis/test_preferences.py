@@ -112,7 +112,7 @@ def test_a_narrower_scope_has_its_one_way_test(scope: str, test: str) -> None:
     assert isinstance(found.primary, Result)
     assert found.primary.test == test
     assert found.primary.standard_error == pytest.approx(unit.std() / np.sqrt(unit.size))
-    assert len(found.beside) == 1
+    assert len(found.sensitivity_tests) == 1
 
 
 def test_more_than_two_arms_are_ranked_with_intervals_over_raters_and_prompts() -> None:

@@ -65,7 +65,7 @@ def test_one_rater_is_tested_by_prompt_with_the_limit_of_the_claim(load: Load, p
     assert isinstance(found.primary, Result)
     assert found.primary.test == "by-prompt t"
     assert found.primary.p == pytest.approx(0.0479154030702227)
-    assert [outcome.test for outcome in found.beside] == ["by-prompt signed-rank"]
+    assert [outcome.test for outcome in found.sensitivity_tests] == ["by-prompt signed-rank"]
     assert found.headline.endswith(
         "The claim is about this one rater, over prompts like those of this study; it does not generalise to "
         "other raters."
@@ -91,7 +91,7 @@ def test_the_scope_of_the_plan_chooses_the_test(
 
     (found,) = analyze(load("a"), chosen).dimensions
 
-    assert [outcome.test for outcome in (found.primary, *found.beside)] == tests
+    assert [outcome.test for outcome in (found.primary, *found.sensitivity_tests)] == tests
 
 
 def test_the_score_of_the_plan_is_the_one_in_the_headline(load: Load, planned: Planned) -> None:

@@ -291,9 +291,9 @@ def _remarks(found: DimensionAnalysis, tested: Sequence[Outcome]) -> list[str]:
     ]
     further = [contrast.outcome for contrast in found.details.contrasts]
     remarks += remarks_on_bounds(scored([*tested, *further]))
-    primary, other, *beside = tested
+    primary, other, *sensitivity = tested
     remarks += primary.warnings
-    named = [(SCORE_LABELS[other.score], other), *((outcome.test, outcome) for outcome in beside)]
+    named = [(SCORE_LABELS[other.score], other), *((outcome.test, outcome) for outcome in sensitivity)]
     for name, outcome in named:
         remarks += [f"{name}: {warning}" for warning in outcome.warnings if warning not in primary.warnings]
     return remarks

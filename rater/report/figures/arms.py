@@ -34,13 +34,13 @@ from rater.study.scales import Choice
 
 PARTS = ("won", "tied", "lost")
 _LOOKS = ((ARMS[0], "#ffffff"), ("#ececf0", "#000000"), (ARMS[1], "#000000"))
-_LEAST_LABELLED = 0.06
+_MIN_LABELLED = 0.06
 
 
 def draw_shares(
     figure: Figure, axes: Axes, rows: Sequence[tuple[str, tuple[int, int, int]]], names: Sequence[str]
 ) -> None:
-    """Draw each row's parts as shares of it, with its size under its name, and a legend above."""
+    """Draw stacked bars of shares, with the size of each row below its name, and a legend above."""
     for row, (_, counts) in enumerate(rows):
         left, total = 0.0, max(sum(counts), 1)
         for count, name, (colour, writing) in zip(counts, names, _LOOKS, strict=True):
@@ -48,7 +48,7 @@ def draw_shares(
             axes.barh(
                 row, share, left=left, height=0.6, color=colour, edgecolor=MUTED, linewidth=0.5, label=label
             )
-            if share >= _LEAST_LABELLED:
+            if share >= _MIN_LABELLED:
                 middle = left + share / 2
                 axes.text(middle, row, f"{share:.0%}", ha="center", va="center", fontsize=8, color=writing)
             left += share
@@ -61,12 +61,12 @@ def draw_shares(
 
 
 Floats = NDArray[np.float64]
-MOST_ARMS = 24
+MAX_ARMS = 24
 _BINS = 200
 
 
 def arms_in_order(arms: Sequence[ArmSummary], doses: Mapping[str, float]) -> list[ArmSummary]:
-    """Put arms in the order of their doses, those without one first; without doses they stay."""
+    """Sort arms by dose, those without one first; keep the order if there are no doses."""
     return sorted(arms, key=lambda arm: doses.get(arm.arm, -math.inf)) if doses else list(arms)
 
 
@@ -74,7 +74,7 @@ def sketch_points(
     found: DimensionAnalysis, points: Sequence[Choice], name: str, *, doses: Mapping[str, float]
 ) -> Sketch:
     """Draw the share of every point in each arm, stacked around the middle of the scale."""
-    arms = [arm for arm in arms_in_order(found.arms, doses) if arm.n][:MOST_ARMS]
+    arms = [arm for arm in arms_in_order(found.arms, doses) if arm.n][:MAX_ARMS]
     colours = point_colours(len(points))
     legend_rows = -(-len(points) // _columns(points))
     figure, axes = new_axes(1.1 + 0.62 * len(arms) + 0.2 * legend_rows)
@@ -94,8 +94,8 @@ def sketch_points(
         title=f"Answers by arm: {found.dimension.name}",
         caption=(
             f"Share of each point of the scale among all answers to an arm ({_sizes(found)}), stacked so "
-            "that the middle of the scale is at 0. The mean of each arm stands at the right. "
-            "No interval is drawn: answers of one rater, or to one prompt, are not independent."
+            "that the middle of the scale is at 0, with the mean of each arm on the right. "
+            "No intervals: answers of one rater, or to one prompt, are not independent."
         ),
         alt="Stacked bars. " + " ".join(_describe(arm) for arm in arms),
         figure=figure,
@@ -108,7 +108,7 @@ def _stack(axes: Axes, row: int, arm: ArmSummary, points: int) -> None:
     left = -(shares[:middle].sum() + (shares[middle] / 2 if points % 2 else 0))
     for share, colour in zip(shares, point_colours(points), strict=True):
         axes.barh(row, share, left=left, height=0.62, color=colour, edgecolor=MUTED, linewidth=0.5)
-        if share >= _LEAST_LABELLED:
+        if share >= _MIN_LABELLED:
             writing = "#ffffff" if is_dark(colour) else "#000000"
             axes.text(
                 left + share / 2, row, f"{share:.0%}", ha="center", va="center", fontsize=7.5, color=writing
@@ -134,8 +134,8 @@ def _columns(points: Sequence[Choice]) -> int:
 def sketch_numbers(
     found: DimensionAnalysis, frame: pd.DataFrame, name: str, *, doses: Mapping[str, float]
 ) -> Sketch:
-    """Draw how the numbers answered are spread in each arm: density, quartiles, median and mean."""
-    arms = [arm for arm in arms_in_order(found.arms, doses) if arm.n][:MOST_ARMS]
+    """Draw the distribution of the answers in each arm: density, quartiles, median and mean."""
+    arms = [arm for arm in arms_in_order(found.arms, doses) if arm.n][:MAX_ARMS]
     rows = frame[frame["dimension"] == found.dimension.name]
     answers = [rows.loc[rows["arm"] == arm.arm, "answer"].to_numpy(dtype=np.float64) for arm in arms]
     low, high = min(each.min() for each in answers), max(each.max() for each in answers)
@@ -152,9 +152,9 @@ def sketch_numbers(
         name=name,
         title=f"Answers by arm: {found.dimension.name}",
         caption=(
-            f"All answers to each arm ({_sizes(found)}): smoothed density, the middle half as a bar, the "
-            "median as a line in it, the mean as a diamond. No interval is drawn: answers of one rater, "
-            "or to one prompt, are not independent."
+            f"All answers to each arm ({_sizes(found)}): smoothed density, interquartile range (bar), median "
+            "(line) and mean (diamond). No intervals: answers of one rater, or to one prompt, are not "
+            "independent."
         ),
         alt="Densities. " + " ".join(_describe(arm) for arm in arms),
         figure=figure,
@@ -190,19 +190,19 @@ def _sizes(found: DimensionAnalysis) -> str:
 
 def sketch_choices(found: DimensionAnalysis, name: str) -> Sketch:
     """Draw the shares of choices won, tied and lost by each arm."""
-    arms = [arm for arm in found.arms if arm.n][:MOST_ARMS]
+    arms = [arm for arm in found.arms if arm.n][:MAX_ARMS]
     figure, axes = new_axes(1.1 + 0.55 * len(arms))
     rows = [(arm.arm, _parts(arm)) for arm in arms]
-    draw_shares(figure, axes, rows, ("preferred", "neither", "the other preferred"))
+    draw_shares(figure, axes, rows, ("preferred", "no preference", "other preferred"))
     axes.set_xlabel("share of choices")
     n = found.primary.n
     return Sketch(
         name=name,
         title=f"Choices by arm: {found.dimension.name}",
         caption=(
-            "How often the text of each arm was preferred among all choices that it was part of "
-            f"({counted(n.raters, 'rater')} × {counted(n.prompts, 'prompt')}). No interval is drawn: "
-            "choices of one rater, or about one prompt, are not independent."
+            "Share of choices in which the text of each arm was preferred, among all choices with a text of "
+            f"it ({counted(n.raters, 'rater')} × {counted(n.prompts, 'prompt')}). No intervals: choices of "
+            "one rater, or about one prompt, are not independent."
         ),
         alt="Stacked bars. "
         + " ".join(
@@ -218,24 +218,24 @@ def _parts(arm: ArmSummary) -> tuple[int, int, int]:
 
 
 def sketch_guesses(blinding: Blinding, name: str) -> Sketch:
-    """Draw the shares of right, unknown and wrong guesses by arm."""
+    """Draw the shares of correct, unknown and wrong guesses by arm."""
     figure, axes = new_axes(1.1 + 0.55 * len(blinding.counts))
     rows = [(arm, (right, unknown, wrong)) for arm, right, wrong, unknown in blinding.counts]
-    draw_shares(figure, axes, rows, ("right", "don't know", "wrong"))
+    draw_shares(figure, axes, rows, ("correct", "don't know", "wrong"))
     axes.set_xlabel("share of guesses")
     index = ""
     if isinstance(blinding.together, Result):
         index = f" Bang's index over both arms is {number(blinding.together.estimate)} (0 is chance)."
     return Sketch(
         name=name,
-        title="What raters guessed",
+        title="Guesses of the arm",
         caption=(
-            f"Guesses of the arm by {counted(blinding.together.n.raters, 'rater')}.{index} Steering that "
-            "works is visible, so that right guesses are no defect by themselves."
+            f"Guesses of the arm by {counted(blinding.together.n.raters, 'rater')}.{index} An "
+            "effective intervention is noticeable, so correct guesses alone are not a flaw."
         ),
         alt="Stacked bars. "
         + " ".join(
-            f"{arm}: {right} right, {wrong} wrong, {unknown} did not know."
+            f"{arm}: {right} correct, {wrong} wrong, {unknown} did not know."
             for arm, right, wrong, unknown in blinding.counts
         ),
         figure=figure,

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from rater.analysis.intervals import Bounds
 from rater.analysis.results import Result
-from rater.analysis.sentences import counted, coverage, number, p_value, significant
+from rater.analysis.sentences import counted, coverage, number, p_value, sentence, significant
 from rater.analysis.simulated_power import PowerCurve
 from rater.analysis.trend import DoseResponse
 from rater.report.figures.forest import draw_interval, keep_within
@@ -20,7 +20,7 @@ from rater.report.figures.style import ARMS, INK, MUTED, PAPER, WIDTH, Sketch, i
 
 
 def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha: float) -> Sketch:
-    """Draw the rises over the lowest dose, each with its interval, and the curve that never turns."""
+    """Draw the differences from the lowest dose with their intervals, and the isotonic (monotone) fit."""
     figure, axes = new_axes(3.2)
     doses = [point.dose for point in found.curve]
     curve = [point for point in found.curve if point.fitted is not None]
@@ -34,7 +34,7 @@ def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha
         ]
         axes.fill_between(at, lows, highs, color=ARMS[0], alpha=0.2, linewidth=0)
         axes.plot(
-            at, [point.fitted or 0.0 for point in curve], color=ARMS[0], linewidth=1.8, label="fitted curve"
+            at, [point.fitted or 0.0 for point in curve], color=ARMS[0], linewidth=1.8, label="isotonic fit"
         )
     risen = [(point.dose, point.rise) for point in found.curve if isinstance(point.rise, Result)]
     for dose, rise in risen:
@@ -46,39 +46,42 @@ def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha
         color=PAPER,
         markeredgecolor=ARMS[1],
         markersize=5,
-        label="each dose alone",
+        label="difference from the lowest dose",
     )
     keep_within(axes, bounds, upright=True)
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.set_xticks(doses, [f"{dose:g}" for dose in doses])
     axes.set_xlabel("dose")
-    axes.set_ylabel("rise over the lowest dose (points)")
+    axes.set_ylabel("difference from the lowest dose (points)")
     figure.legend(loc="outside upper left", ncols=2)
     sizes = ", ".join(f"{point.n:,} at {point.dose:g}" for point in found.curve)
     return Sketch(
         name=name,
-        title="Dose and response",
+        title="Dose–response curve",
         caption=(
-            f"Rises over the dose {doses[0]:g} within rater and prompt, with {coverage(1 - alpha)} "
-            "intervals of the crossed t test (points) and of the pigeonhole bootstrap (band around the "
-            f"isotonic curve). Answers: {sizes}." + _describe_trends(found)
+            f"Differences from dose {doses[0]:g} within rater and prompt, with {coverage(1 - alpha)} "
+            "confidence intervals of the crossed random-effects t test (points) and of the pigeonhole "
+            "bootstrap (band "
+            f"around the isotonic fit). Answers: {sizes}." + _describe_trends(found)
         ),
-        alt="Rises by dose: " + ", ".join(f"{dose:g}: {number(rise.estimate)}" for dose, rise in risen) + ".",
+        alt="Differences by dose: "
+        + ", ".join(f"{dose:g}: {number(rise.estimate)}" for dose, rise in risen)
+        + ".",
         figure=figure,
     )
 
 
 def _describe_trends(found: DoseResponse) -> str:
-    said = [
+    trends = [
         f"{trend.test}, {p_value(trend.p)}"
         for trend in ((found.linear,) if found.is_one_test else (found.monotone, found.linear))
         if isinstance(trend, Result) and trend.has_enough_df
     ]
-    return f" {'; '.join(said)[:1].upper()}{'; '.join(said)[1:]}." if said else ""
+    return f" {sentence('; '.join(trends))}" if trends else ""
 
 
 def sketch_power(curve: PowerCurve, estimate: float | None, name: str) -> Sketch:
-    """Draw the power curve of the design, and where the estimate lies on it."""
+    """Draw the power curve of the design, with the estimate."""
     at = [point.points for point in curve.points]
     shares = [point.power.share for point in curve.points]
     figure, axes = new_axes(2.9)
@@ -91,7 +94,7 @@ def sketch_power(curve: PowerCurve, estimate: float | None, name: str) -> Sketch
     if estimate is not None and abs(estimate) <= at[-1]:
         axes.axvline(abs(estimate), color=INK, linewidth=1, linestyle=":")
         axes.annotate(
-            "estimated here",
+            "estimate",
             (abs(estimate), 0.02),
             xytext=(3, 0),
             textcoords="offset points",
@@ -101,19 +104,19 @@ def sketch_power(curve: PowerCurve, estimate: float | None, name: str) -> Sketch
     axes.set_xlim(0, at[-1])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.0%}"))
     axes.set_xlabel("true difference in scale points")
-    axes.set_ylabel("found in")
+    axes.set_ylabel("power")
     n_simulations = curve.points[0].power.n_simulations
     n = curve.n
     return Sketch(
         name=name,
-        title="What a study like this finds",
+        title="Power of this design",
         caption=(
-            f"How often the primary test, at p < {significant(curve.alpha)}, finds a true difference, in "
-            f"{n_simulations:,} simulated studies "
-            f"each of this very design ({counted(n.raters, 'rater')}, {counted(n.prompts, 'prompt')}, "
-            f"{counted(n.answers, 'answer')}; raters, prompts and texts differ by 1.0, 0.8 and 0.5 "
-            "logits, the effect by 0.5 over raters and over prompts), with Wilson 95% bands. It says "
-            "what this design could find, not whether this result is true."
+            f"Power of the primary test at p < {significant(curve.alpha)} by true difference, from "
+            f"{n_simulations:,} simulated studies per point with this design "
+            f"({counted(n.raters, 'rater')}, {counted(n.prompts, 'prompt')}, "
+            f"{counted(n.answers, 'answer')}; SDs of raters, prompts and texts 1.0, 0.8 and 0.5 logits, of "
+            "the effect by rater and by prompt 0.5), with 95% Wilson intervals. Power describes the design, "
+            "not the evidence for this result."
         ),
         alt="Power curve: "
         + ", ".join(f"{number(x)} points {share:.0%}" for x, share in zip(at, shares, strict=True))
@@ -130,27 +133,27 @@ _PANEL_HEIGHT, _ROW_HEIGHT, _CAPTION_HEIGHT = 1.1, 0.32, 0.8
 
 @dataclass(frozen=True)
 class SweepCell:
-    """What one setting does."""
+    """One setting of a sweep, with its effect and fluency."""
 
     layer: int
     coeff: float
     place: str
-    """Which tokens are changed, such as "front of the prompt"."""
+    """The tokens that are changed, e.g. "front of the prompt"."""
     effect: float
     nll: float
     """Of the completion under the unsteered model, in nats per token."""
     is_degenerate: bool
-    """Whether the text is degenerate."""
+    """True if the text is degenerate."""
 
 
 @dataclass(frozen=True)
 class SweepLabels:
-    """What a sweep is of, in words."""
+    """Labels of a sweep figure."""
 
     study: str
     arm: str
     effect: str
-    """What the effect measures."""
+    """The measure of the effect."""
     strength: str
     """``coeff`` or ``relative``."""
     unsteered_effect: float

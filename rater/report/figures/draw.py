@@ -1,4 +1,4 @@
-"""Choose which figures an analysis gets, and draw them."""
+"""Selection and drawing of the figures of an analysis."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -35,9 +35,9 @@ def draw_figures(
     fonts: FontPlan | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Drawn]:
-    """Draw every figure that the data give reason for, by name; a quarter of a second each.
+    """Draw the figures that apply to the data, by name; about 0.25 s each.
 
-    ``fonts`` are by default those that the names need.
+    ``fonts`` defaults to the fonts that the names need.
     """
     drawn = {}
     with drawing(plan_analysis_fonts(analysis) if fonts is None else fonts):
@@ -119,7 +119,7 @@ def _of_course(analysis: Analysis, found: DimensionAnalysis, frame: pd.DataFrame
 
 
 def _turned(rows: pd.DataFrame, contrast: tuple[str, str]) -> tuple[pd.DataFrame, list[str]]:
-    """Take the choices between two arms, each turned so that above 0 is for the first."""
+    """Return the choices between two arms, with positive answers for the first arm."""
     first, second = contrast
     chosen = rows[rows["arm"].isin(contrast) & rows["other_arm"].isin(contrast)]
     sign = np.where(chosen["arm"] == first, 1.0, -1.0)

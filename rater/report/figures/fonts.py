@@ -1,4 +1,4 @@
-"""Choose fonts that have the letters of a study's names, or number the names that no font here can show.
+"""Fonts for the names in a study's figures, and numbers for names that no installed font can show.
 
 matplotlib's own font, DejaVu Sans, has Latin, Greek, Cyrillic and Arabic letters, and no Chinese, Japanese,
 Korean, Devanagari or Thai ones. Fonts that are installed are searched where it lacks letters, and only then,
@@ -18,24 +18,24 @@ from matplotlib.ft2font import FT2Font
 
 BASE_FONT = "DejaVu Sans"
 _NOT_DRAWN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
-"""Categories of characters that have no glyph of their own, or change another one's."""
+"""Unicode categories of characters without a glyph of their own."""
 _MAX_LISTED = 12
 UNKNOWN = "□"
-"""Is drawn for a letter that no font has, outside of names."""
+"""Replaces letters that are missing from all fonts, except in names."""
 
 
 @dataclass(frozen=True)
 class FontPlan:
-    """The fonts of a set of figures, and what is drawn in place of names that no font has."""
+    """The fonts of a set of figures, and the substitutes for names that no font can show."""
 
     families: tuple[str, ...] = (BASE_FONT,)
     substitutes: Mapping[str, str] = field(default_factory=dict)
     """Name → number: ``基线模型`` → ``arm 1``."""
     missing: str = ""
-    """The letters that no font has, each once."""
+    """The letters that are missing from all fonts."""
 
     def show(self, text: str) -> str:
-        """Replace the names and letters that no font has."""
+        """Replace names and letters that no font can show."""
         if not self.missing:
             return text
         for name in sorted(self.substitutes, key=len, reverse=True):
@@ -44,7 +44,7 @@ class FontPlan:
 
     @property
     def remark(self) -> str:
-        """What somebody who reads the figures must know; empty where all letters are drawn."""
+        """A remark for readers of the figures; empty if no letter is missing."""
         if not self.missing:
             return ""
         letters = "".join(self.missing[:_MAX_LISTED]) + ("…" if len(self.missing) > _MAX_LISTED else "")
@@ -52,10 +52,12 @@ class FontPlan:
             f"{number} = {name}" for name, number in self.substitutes.items() if number.startswith("arm ")
         ]
         listed = "; ".join(arms[:_MAX_LISTED]) or "all of them are listed at the end of the report"
-        how = f"names are numbered in figures ({listed})" if self.substitutes else f"figures show {UNKNOWN}"
+        substitution = (
+            f"names are numbered in figures ({listed})" if self.substitutes else f"figures show {UNKNOWN}"
+        )
         return (
-            f"No font that is installed here has the letters {letters}, so {how}. Install one that has them, "
-            "such as Noto Sans or Noto Sans CJK, and write the report again."
+            f"No installed font has the letters {letters}, so {substitution}. Install a font with these "
+            "letters, such as Noto Sans or Noto Sans CJK, and write the report again."
         )
 
 
@@ -65,7 +67,7 @@ _PLAN: ContextVar[FontPlan] = ContextVar("font plan", default=_PLAIN)
 
 @contextmanager
 def using(plan: FontPlan) -> Iterator[None]:
-    """Draw by a plan inside of a block."""
+    """Use a font plan in a block."""
     token = _PLAN.set(plan)
     try:
         yield
@@ -74,7 +76,7 @@ def using(plan: FontPlan) -> Iterator[None]:
 
 
 def current_plan() -> FontPlan:
-    """Return the plan that figures are drawn by."""
+    """Return the current font plan."""
     return _PLAN.get()
 
 
@@ -87,7 +89,7 @@ def plan_fonts(
 
     Args:
         names: what is numbered if no font has its letters, by what the number is called: arm, prompt, rater.
-        texts: what else figures show.
+        texts: Other texts in the figures.
         files: the font files to choose from; by default those that are installed.
     """
     every = [name for group in names.values() for name in group]
@@ -111,7 +113,7 @@ def plan_fonts(
 
 
 def _number(names: Mapping[str, Sequence[str]], missing: set[str]) -> dict[str, str]:
-    """Number the names that have a letter without a glyph, by their places among all."""
+    """Number the names with a missing letter, by their position among all names."""
     return {
         name: f"{noun} {place}"
         for noun, group in names.items()
@@ -125,7 +127,7 @@ def _letters(texts: Iterable[str]) -> set[str]:
 
 
 def _ranked(letters: set[str], files: Sequence[str]) -> list[str]:
-    """Sort fonts by how many of the letters they have, sans-serif and regular ones first among equals."""
+    """Sort fonts by the number of letters that they have, with regular sans-serif fonts first among ties."""
     covered = {file: len(_covered(file, letters)) for file in files}
     return sorted(
         (file for file, n in covered.items() if n), key=lambda file: (-covered[file], _is_odd(file), file)
@@ -144,7 +146,7 @@ def _covered(file: str, letters: set[str]) -> set[str]:
 
 @cache
 def _open(file: str) -> FT2Font | None:
-    """Open a font; None where matplotlib cannot draw it, such as bitmaps of emoji."""
+    """Open a font; None if matplotlib cannot draw it, e.g. bitmap emoji."""
     try:
         font = FT2Font(file)
     except (RuntimeError, OSError, NotImplementedError):
@@ -161,7 +163,7 @@ def _base_file() -> str:
 
 
 def _family(file: str) -> str:
-    """Let matplotlib know a font, which may be newer than its list of fonts; returns the family's name."""
+    """Register a font with matplotlib, whose font list may be older, and return the family name."""
     font_manager.fontManager.addfont(file)
     font = _open(file)
     assert font is not None  # noqa: S101 (it was opened before)

@@ -15,14 +15,14 @@ from rater.analysis.unit_effects import UnitEffect
 from rater.report.figures.style import ARMS, INK, MUTED, PAPER, Sketch, clean, new_axes, wrap
 from rater.report.numbers import short_ids
 
+# An axis extends beyond the possible range by this share of it, so that marks at the ends are not clipped.
 _MARGIN = 0.03
-"""The share of the possible range that an axis shows beyond it, so that marks at its ends are whole."""
 
 
 def draw_interval(
     axes: Axes, at: float, interval: Interval | None, *, colour: str, width: float, upright: bool = False
 ) -> None:
-    """Draw an interval at a place on the other axis."""
+    """Draw an interval at a position on the other axis."""
     if interval is None:
         return
     along, across = [interval.low, interval.high], [at, at]
@@ -31,7 +31,7 @@ def draw_interval(
 
 
 def keep_within(axes: Axes, bounds: Bounds | None, *, upright: bool = False) -> None:
-    """End an axis where what it shows ends, give or take a margin."""
+    """Limit an axis to the possible range plus a margin."""
     if bounds is None:
         return
     low, high = axes.get_ylim() if upright else axes.get_xlim()
@@ -43,13 +43,13 @@ def keep_within(axes: Axes, bounds: Bounds | None, *, upright: bool = False) -> 
         axes.set_xlim(*limits)
 
 
-MOST_LABELLED = 60
-"""Beyond so many, names are left out; they would have to be too small to read."""
-MOST_LINES = 300
-"""Beyond so many, only how the differences are spread is drawn."""
+# With more units, names are omitted, because they would be too small to read.
+MAX_LABELLED = 60
+# With more units, a histogram replaces the lines.
+MAX_LINES = 300
 AXIS = {"net_superiority": "net superiority", "scale_points": "difference in scale points"}
-_LEAST_ROW, _MOST_ROW = 0.155, 0.26
-"""Inches for a line."""
+# Height of a line in inches.
+_MIN_ROW, _MAX_ROW = 0.155, 0.26
 _RAW, _SHRUNKEN = ARMS[1], ARMS[0]
 
 
@@ -63,25 +63,25 @@ class Effects(NamedTuple):
 
 
 def units_in_order(units: Sequence[UnitEffect]) -> list[UnitEffect]:
-    """Sort from the largest difference to the smallest: by the shrunken one, where there is one."""
+    """Sort by decreasing difference: by the BLUP if there is one, otherwise by the raw difference."""
     return sorted(units, key=lambda unit: (-_middle(unit), -unit.raw, unit.unit))
 
 
 def sketch_units(effects: Effects, name: str) -> Sketch:
-    """Draw the difference on every prompt, or for every rater, raw and shrunken."""
+    """Draw the raw difference and the BLUP of every prompt, or of every rater."""
     n = len(effects.units)
     units = units_in_order(effects.units)
     bounds = bounds_of(effects.planned.score, effects.planned.in_order[0])
-    if n > MOST_LINES:
+    if n > MAX_LINES:
         figure, axes = new_axes(3.0)
         _spread(axes, effects)
-        how = "How many of them have which difference"
+        order = "Histogram of the differences"
     else:
-        labelled = n <= MOST_LABELLED
-        each = max(_LEAST_ROW, min(_MOST_ROW, 7.0 / n))
+        labelled = n <= MAX_LABELLED
+        each = max(_MIN_ROW, min(_MAX_ROW, 7.0 / n))
         figure, axes = new_axes(1.1 + each * n if labelled else 4.2)
-        _lines(axes, units, labelled=labelled, in_two_lines=each == _MOST_ROW)
-        how = "The largest is at the top"
+        _lines(axes, units, labelled=labelled, in_two_lines=each == _MAX_ROW)
+        order = "Sorted by decreasing difference"
         keep_within(axes, bounds)
     _mark_overall(axes, effects.overall)
     first, second = (wrap(arm, 40, 1) for arm in effects.planned.contrast)
@@ -92,11 +92,11 @@ def sketch_units(effects: Effects, name: str) -> Sketch:
         name=name,
         title=f"Difference by {effects.noun}",
         caption=(
-            f"{counted(n, effects.noun)}; {_sizes(effects.overall)}. Raw: the mean of a {effects.noun}'s "
-            f"cells with its {level} t interval; shrunken: the best linear unbiased prediction with its "
-            f"{level} interval, where the model could be fitted. {how}. The dashed line is the overall "
-            "estimate. Exploratory: go by the shrunken ones, since the largest raw difference is large "
-            "partly by luck. Intervals end where the possible values do."
+            f"{counted(n, effects.noun)}; {_sizes(effects.overall)}. Raw: mean of the {effects.noun}'s cells "
+            f"with {level} t interval. BLUP: best linear unbiased prediction (shrunken difference) with "
+            f"{level} interval, if the model could be fitted. {order}. Dashed line: overall estimate. "
+            "Exploratory: prefer the BLUPs, because extreme raw differences are partly due to chance. "
+            "Intervals are truncated to the possible range."
         ),
         alt=_describe(effects, units),
         figure=figure,
@@ -104,7 +104,7 @@ def sketch_units(effects: Effects, name: str) -> Sketch:
 
 
 def sketch_contrasts(contrasts: Sequence[ArmContrast], planned: Planned, name: str) -> Sketch:
-    """Draw every further comparison of two arms."""
+    """Draw all secondary contrasts."""
     figure, axes = new_axes(1.0 + 0.34 * len(contrasts))
     rows = []
     bounds = bounds_of(planned.score, planned.in_order[0])
@@ -123,10 +123,10 @@ def sketch_contrasts(contrasts: Sequence[ArmContrast], planned: Planned, name: s
     n = contrasts[0].outcome.n
     return Sketch(
         name=name,
-        title="Further comparisons of arms",
+        title="Secondary contrasts",
         caption=(
-            f"Estimates of the primary test with {coverage(1 - planned.alpha)} intervals, which are "
-            f"not adjusted for how many there are; {counted(n.raters, 'rater')} × "
+            f"Estimates with {coverage(1 - planned.alpha)} confidence intervals, not adjusted for multiple "
+            f"comparisons; {counted(n.raters, 'rater')} × "
             f"{counted(n.prompts, 'prompt')}."
         ),
         alt="Differences: " + ", ".join(rows) + ".",
@@ -148,7 +148,7 @@ def _lines(axes: Axes, units: Sequence[UnitEffect], *, labelled: bool, in_two_li
     if known:
         shrunken = [_middle(units[row]) for row in known]
         at = [row + apart for row in known]
-        axes.plot(shrunken, at, "s", color=_SHRUNKEN, markersize=size, label="shrunken")
+        axes.plot(shrunken, at, "s", color=_SHRUNKEN, markersize=size, label="BLUP")
     axes.set_ylim(len(units) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     if labelled:
@@ -159,7 +159,7 @@ def _lines(axes: Axes, units: Sequence[UnitEffect], *, labelled: bool, in_two_li
 
 
 def _labels(units: Sequence[UnitEffect], lines: int) -> list[str]:
-    """Return the names of the units; long ids as the tables show them."""
+    """Return the names of the units, with long ids abbreviated as in tables."""
     names = [clean(unit.unit) for unit in units]
     short = short_ids(names)
     return [wrap(short[name], 40, lines) for name in names]
@@ -169,7 +169,7 @@ def _spread(axes: Axes, effects: Effects) -> None:
     raw = np.array([unit.raw for unit in effects.units])
     shrunken = np.array([unit.shrunken for unit in effects.units if unit.shrunken is not None])
     edges = np.linspace(raw.min(), raw.max(), 41) if np.ptp(raw) > 0 else np.array([-0.5, 0.5]) + raw[0]
-    for values, colour, label, dash in ((raw, _RAW, "raw", "--"), (shrunken, _SHRUNKEN, "shrunken", "-")):
+    for values, colour, label, dash in ((raw, _RAW, "raw", "--"), (shrunken, _SHRUNKEN, "BLUP", "-")):
         if values.size:
             counts = np.histogram(values, bins=edges)[0]
             axes.stairs(counts, edges, color=colour, linewidth=1.6, linestyle=dash, label=label)

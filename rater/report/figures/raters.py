@@ -21,7 +21,7 @@ from rater.report.figures.style import ARMS, INK, WIDTH, Sketch, arm_style, new_
 
 
 def coefficients(agreement: Agreement) -> list[tuple[str, Quantity]]:
-    """List the coefficients of agreement in the order in which they are shown."""
+    """List the agreement coefficients in display order."""
     over_all = (
         agreement.krippendorff_ordinal,
         agreement.krippendorff_interval,
@@ -37,12 +37,12 @@ def coefficients(agreement: Agreement) -> list[tuple[str, Quantity]]:
 
 
 def sketch_agreement(agreement: Agreement, name: str) -> Sketch | None:
-    """Draw every coefficient that could be estimated with its interval; None where none could."""
-    made = [(label, each) for label, each in coefficients(agreement) if isinstance(each, Estimate)]
-    if not made:
+    """Draw all estimable agreement coefficients with intervals; None if there is none."""
+    estimated = [(label, each) for label, each in coefficients(agreement) if isinstance(each, Estimate)]
+    if not estimated:
         return None
-    figure, axes = new_axes(0.8 + 0.3 * len(made))
-    for row, (_, each) in enumerate(made):
+    figure, axes = new_axes(0.8 + 0.3 * len(estimated))
+    for row, (_, each) in enumerate(estimated):
         draw_interval(axes, row, each.interval, colour=ARMS[0], width=2.0)
         axes.plot(each.estimate, row, "s", color=ARMS[0], markersize=5)
         axes.annotate(
@@ -53,30 +53,30 @@ def sketch_agreement(agreement: Agreement, name: str) -> Sketch | None:
             fontsize=8,
         )
     axes.axvline(0, color=INK, linewidth=0.8)
-    axes.set_yticks(range(len(made)), [wrap(label, 40, 1) for label, _ in made])
-    axes.set_ylim(len(made) - 0.5, -0.5)
+    axes.set_yticks(range(len(estimated)), [wrap(label, 40, 1) for label, _ in estimated])
+    axes.set_ylim(len(estimated) - 0.5, -0.5)
     axes.set_xlim(left=max(-1.0, axes.get_xlim()[0]), right=1.0)
     axes.set_xlabel("agreement beyond chance: 0 is none, 1 is perfect")
     axes.grid(visible=False, axis="y")
     return Sketch(
         name=name,
-        title="Agreement about single texts",
-        caption=_caption([each for _, each in made]),
+        title="Agreement on single texts",
+        caption=_caption([each for _, each in estimated]),
         alt="Coefficients of agreement: "
-        + ", ".join(f"{label} {number(each.estimate)}" for label, each in made)
+        + ", ".join(f"{label} {number(each.estimate)}" for label, each in estimated)
         + ".",
         figure=figure,
     )
 
 
-def _caption(made: Sequence[Estimate]) -> str:
-    n = made[0].n
-    level = next((coverage(each.interval.level) for each in made if each.interval), "")
+def _caption(estimated: Sequence[Estimate]) -> str:
+    n = estimated[0].n
+    level = next((coverage(each.interval.level) for each in estimated if each.interval), "")
     intervals = f" with {level} bootstrap intervals (raters and texts resampled)" if level else ""
     return (
         f"Coefficients{intervals}; {counted(n.raters, 'rater')}, {counted(n.items, 'text')}, "
-        f"{counted(n.answers, 'answer')}. Agreement is no measure of the effect: a difference between "
-        "arms raises it, so the last lines give it within each arm."
+        f"{counted(n.answers, 'answer')}. Agreement does not measure the effect: a difference between "
+        "arms increases it, so the last rows show agreement within each arm."
     )
 
 
@@ -88,12 +88,12 @@ Floats = NDArray[np.float64]
 MAX_BINS = 12
 MAX_ARMS = 6
 MIN_TIMES = 10
-"""Answers of an arm with a time; the curve of fewer would be that of single answers."""
-_LEAST_S = 0.1
+"""The minimum number of timed answers in an arm for a smoothed curve."""
+_MIN_SECONDS = 0.1
 
 
 class Course(NamedTuple):
-    """The answers of some arms, and between which ends they are."""
+    """The answers of some arms, and their possible range."""
 
     rows: pd.DataFrame
     arms: list[str]
@@ -101,7 +101,7 @@ class Course(NamedTuple):
 
 
 def sketch_positions(course: Course, name: str, *, alpha: float) -> Sketch | None:
-    """Draw the mean answer by position and arm; None where no position is known."""
+    """Draw the mean answer by position and arm; None without positions."""
     rows, arms, bounds = course
     rows = rows[rows["position"].notna() & rows["arm"].isin(arms[:MAX_ARMS])]
     if rows.empty:
@@ -127,12 +127,12 @@ def sketch_positions(course: Course, name: str, *, alpha: float) -> Sketch | Non
     width = "" if len(centres) == rows["position"].nunique() else f", in {len(centres)} runs of positions"
     return Sketch(
         name=name,
-        title="Ratings over position",
+        title="Answers by position",
         caption=(
-            f"Mean of the raters' mean answers at each position{width}, by arm, with "
-            f"{coverage(1 - alpha)} t intervals over raters; {counted(n_raters, 'rater')}, "
-            f"{counted(len(rows), 'answer')}. A slope that all arms share is fatigue or practice and "
-            "touches no comparison, since booklets balance the order."
+            f"Mean of the raters' mean answers at each position{width}, by arm, with {coverage(1 - alpha)} t "
+            f"intervals over raters; {counted(n_raters, 'rater')}, {counted(len(rows), 'answer')}. A trend "
+            "common to all arms indicates fatigue or practice; it does not bias comparisons, because "
+            "booklets balance the order."
         ),
         alt=_describe_course(rows, shown),
         figure=figure,
@@ -178,12 +178,12 @@ def _describe_course(rows: pd.DataFrame, arms: list[str]) -> str:
 
 
 def sketch_times(rows: pd.DataFrame, arms: list[str], name: str) -> Sketch | None:
-    """Draw how long texts were shown before an answer, by arm; None where too few times are known."""
+    """Draw the time to the first answer by arm; None if there are too few times."""
     shown = rows[rows["shown_ms"].notna() & rows["arm"].isin(arms[:MAX_ARMS])]
     counts = shown["arm"].value_counts()
     arms = [arm for arm in arms[:MAX_ARMS] if counts.get(arm, 0) >= MIN_TIMES]
     shown = shown[shown["arm"].isin(arms)]
-    seconds = np.maximum(shown["shown_ms"].to_numpy(dtype=np.float64) / 1000, _LEAST_S)
+    seconds = np.maximum(shown["shown_ms"].to_numpy(dtype=np.float64) / 1000, _MIN_SECONDS)
     if not seconds.size:
         return None
     at = np.linspace(np.log10(seconds.min()) - 0.1, np.log10(seconds.max()) + 0.1, 161)
@@ -204,20 +204,20 @@ def sketch_times(rows: pd.DataFrame, arms: list[str], name: str) -> Sketch | Non
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    axes.set_xlabel("seconds a text was shown before it was answered (log scale)")
+    axes.set_xlabel("time to answer in seconds (log scale)")
     axes.set_yticks([])
     axes.set_ylim(bottom=0)
-    axes.set_ylabel("how many answers")
+    axes.set_ylabel("density of answers")
     figure.legend(loc="outside upper left", ncols=2)
     n_untimed = int(rows["shown_ms"].isna().sum())
-    untimed = f"; {n_untimed:,} have no time, since the rater's browser sent none" if n_untimed else ""
+    untimed = f"; {n_untimed:,} without time, because the browser sent none" if n_untimed else ""
     return Sketch(
         name=name,
         title="Time per answer",
         caption=(
             f"{counted(seconds.size, 'answer')} by "
-            f"{counted(shown['rater'].nunique(), 'rater')}{untimed}. Smoothed; markers are medians. Times of "
-            "the arms that differ much would be a cue that texts differ in length or form."
+            f"{counted(shown['rater'].nunique(), 'rater')}{untimed}. Smoothed densities; markers are "
+            "medians. Large differences between arms suggest that their texts differ in length or form."
         ),
         alt=f"Histograms of times. Medians: {', '.join(medians)}.",
         figure=figure,
@@ -225,7 +225,7 @@ def sketch_times(rows: pd.DataFrame, arms: list[str], name: str) -> Sketch | Non
 
 
 def _smooth_share(values: Floats, edges: Floats) -> Floats:
-    """Smooth a histogram by Scott's rule, so that millions of answers cost no more than a few."""
+    """Smooth a histogram with Scott's rule; the time does not depend on the number of answers."""
     counts = np.histogram(values, bins=edges)[0] / values.size
     width = float(edges[1] - edges[0])
     smoothing = max(1.0, float(values.std()) * values.size**-0.2 / width)

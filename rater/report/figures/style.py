@@ -1,9 +1,9 @@
-"""Say how every figure looks, and turn one into the bytes of an SVG and a PNG.
+"""The style of all figures, and their rendering as SVG and PNG.
 
-Colours are told apart by people who are colour-blind and in grey: Okabe and Ito's for arms, each with a
-marker of its own, and cividis for the points of a scale. The four colours of ink and paper occur nowhere
-else, so that a page can exchange them for its own. The same figure gives the same bytes: no dates, fixed
-ids, fonts that come with matplotlib, and none of the settings of whoever runs it.
+Colours are distinguishable for colour-blind readers and in greyscale: Okabe and Ito's palette for arms, each
+with its own marker, and cividis for the points of a scale. The four colours of ink and paper are used for
+nothing else, so that a page can replace them. The same figure gives the same bytes: no dates, fixed ids,
+fonts that come with matplotlib, and no user settings.
 """
 
 import io
@@ -66,15 +66,15 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Sketch:
-    """A figure that was drawn, with the words that go with it."""
+    """A drawn figure with its title, caption and alternative text."""
 
     name: str
-    """The name of its files."""
+    """The base name of its files."""
     title: str
     caption: str
-    """What is shown, of how many, by which method."""
+    """Content, sample sizes and method."""
     alt: str
-    """What somebody sees who looks at it, for somebody who cannot."""
+    """Alternative text for screen readers."""
     figure: Figure
 
 
@@ -92,7 +92,7 @@ class Drawn:
 
 @contextmanager
 def drawing(fonts: FontPlan | None = None) -> Iterator[None]:
-    """Make matplotlib draw in our style, whatever the settings were; everything is drawn inside of it."""
+    """Apply our style in a block, independent of the user's settings."""
     plan = fonts or FontPlan()
     with mpl.rc_context(), using(plan):
         mpl.rcdefaults()
@@ -101,23 +101,23 @@ def drawing(fonts: FontPlan | None = None) -> Iterator[None]:
 
 
 def new_axes(height: float, *, width: float = WIDTH) -> tuple[Figure, Axes]:
-    """Begin a figure of one panel."""
+    """Create a figure with one panel."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 
 
 def render(sketch: Sketch, label: str | None) -> Drawn:
-    """Write a figure as SVG and PNG, with the label on it where there is one."""
+    """Render a figure as SVG and PNG, with the label if there is one."""
     figure = sketch.figure
     if label:
         figure.suptitle(clean(label).upper(), x=0.99, ha="right", fontsize=8, weight="bold", color="#b3261e")
     svg, png = io.StringIO(), io.BytesIO()
     with warnings.catch_warnings():
-        # what no font has is replaced before (`rater.report.figures.fonts`), and warned of there
+        # `rater.report.figures.fonts` has replaced missing glyphs, with a warning of its own
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         figure.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})
-    # trailing blanks are of no use, and differ from one version of matplotlib to the next
+    # trailing blanks differ between versions of matplotlib
     text = "\n".join(line.rstrip() for line in svg.getvalue().splitlines()) + "\n"
     return Drawn(
         name=sketch.name,
@@ -130,27 +130,27 @@ def render(sketch: Sketch, label: str | None) -> Drawn:
 
 
 def clean(text: str) -> str:
-    """Put a text from a study on one line, without characters that XML refuses or that no font has."""
+    """Return a text on one line, without characters that are invalid in XML or missing from all fonts."""
     return current_plan().show(" ".join(harmless(str(text)).split()))
 
 
 def wrap(text: str, width: int, lines: int = 2) -> str:
-    """Break a text into lines for a label; what does not fit ends in an ellipsis."""
+    """Wrap a label; truncate it with an ellipsis if it does not fit."""
     wrapped = textwrap.wrap(clean(text), width, max_lines=lines, placeholder=" …", break_long_words=True)
     return "\n".join(wrapped)
 
 
 def point_colours(n: int) -> list[tuple[float, float, float]]:
-    """Choose a colour for each point of a scale, from dark to light."""
+    """Return a colour for each point of a scale, from dark to light."""
     colours = mpl.colormaps["cividis"](np.linspace(0.08, 0.97, n))
     return [(float(red), float(green), float(blue)) for red, green, blue, _ in colours]
 
 
 def is_dark(colour: Sequence[float]) -> bool:
-    """Say whether white writing reads better on a colour than black."""
+    """Return whether white text has more contrast on a colour than black text."""
     return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] < 0.5
 
 
 def arm_style(index: int) -> tuple[str, str, str]:
-    """Give an arm its colour, marker and kind of line."""
+    """Return the colour, marker and line style of an arm."""
     return ARMS[index % len(ARMS)], MARKERS[index % len(MARKERS)], DASHES[index % len(DASHES)]

@@ -168,7 +168,7 @@ def _results(findings: Findings) -> Iterator[Result | Estimate]:
     found = findings.primary
     every: list[Outcome | Quantity] = [
         found.primary,
-        *found.beside,
+        *found.sensitivity_tests,
         found.details.ordinal,
         *found.details.effects,
     ]

@@ -307,7 +307,7 @@ def _row(unit: UnitEffect, findings: Findings) -> tuple[str, ...]:
 
 def dimension_section(findings: Findings, found: DimensionAnalysis, place: int) -> Section:
     """Show the results on a secondary dimension."""
-    tests = [found.primary, found.other_score, *found.beside]
+    tests = [found.primary, found.other_score, *found.sensitivity_tests]
     blocks: list[Block] = [
         Prose(found.dimension.question),
         Prose(sentence(found.headline)),
