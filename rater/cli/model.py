@@ -67,15 +67,15 @@ def load_model(name: str, device: str | None, dtype: str | None = None) -> "Tran
 def _warn_of_cpu(name: str, dtype: str | None) -> None:
     """Say beforehand where a model is larger than the memory that is free, or in a type that is slow here."""
     from rater.generate.estimate import free_memory, read_checkpoint, too_little_memory
-    from rater.steering.products import is_quick_in
+    from rater.steering.cpu_decoding import supports_dtype
 
     lack = too_little_memory(name, dtype, free=free_memory())
     if lack:
         click.echo(f"Warning: {lack}", err=True)
     checkpoint = read_checkpoint(name)
     used = dtype or (checkpoint.dtype if checkpoint else "float32")
-    if not is_quick_in(used):
-        quick = "bfloat16" if is_quick_in("bfloat16") else "float32 (twice the memory)"
+    if not supports_dtype(used):
+        quick = "bfloat16" if supports_dtype("bfloat16") else "float32 (twice the memory)"
         click.echo(
             f"Warning: {name} runs in {used}, in which this processor is several times slower; "
             f"--dtype {quick} is quicker.",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rater.embedded_model import EMBEDDED_MODEL, embedded_model_path
+from rater.steering.cpu_decoding import MAX_PACKED_BYTES
 from rater.store.sealed.completions import Cell
 from rater.study.protocol import describe_duration
 from rater.study.study import Study
@@ -156,8 +157,6 @@ def _left_to_container(container: Path) -> int | None:
 
 
 _CHARACTERS_PER_TOKEN = 4
-_MOST_PACKED_BYTES = 2 * 2**30
-"""As in `rater.steering.products`, which needs torch."""
 _COPIES_OF_LOGITS = 3
 """The model's, the probabilities, and what sorting them takes."""
 _LIBRARIES = 500_000_000
@@ -215,7 +214,7 @@ def estimate(
     n_logits = max(batch_size * _COPIES_OF_LOGITS, 2 * kept_together(batch_size) * (n_new + 1))
     logits = 4 * n_logits * int(checkpoint.config.get("vocab_size", 0))
     cache = batch_size * length * _cached_numbers(checkpoint.config) * BYTES.get(used, 4)
-    is_packed = is_cpu(where) and used == "float32" and weights <= _MOST_PACKED_BYTES
+    is_packed = is_cpu(where) and used == "float32" and weights <= MAX_PACKED_BYTES
     memory = weights + (weights if is_packed else 0) + cache + logits + _LIBRARIES
     flops = 2.0 * checkpoint.n_weights * (n_tokens + len(cells) * length)
     return GenerationEstimate(model, len(cells), n_tokens, batch_size, where, used, weights, memory, flops)

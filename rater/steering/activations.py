@@ -1,4 +1,4 @@
-"""Read activations off a model: of one prompt, of many texts, and the directions that tell texts apart."""
+"""Read activations of prompts and texts, and compute directions from contrasting sets of texts."""
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
@@ -22,17 +22,17 @@ _BEING_READ: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()
 
 
 class _SeenError(Exception):
-    """Ends a forward pass once what was wanted of it has been read."""
+    """Ends a forward pass when the requested activations have been read."""
 
 
 @torch.no_grad()
 def read_activations(
     model: TransformerBridge, tokens: Sequence[int], hook_point: str
 ) -> Float[Tensor, "pos d_model"]:
-    """Read what passes a hook point in one forward pass over the tokens, as float32.
+    """Return the activations at a hook point as float32 [pos, d_model]. Costs one forward pass.
 
     Raises:
-        ModelError: nothing passes there, or something that is not of the residual stream's shape.
+        ModelError: the hook point is not reached, or its activations do not have the residual stream's shape.
     """
     return read_batch(model, [tokens], hook_point)[0]
 
@@ -41,31 +41,31 @@ def read_activations(
 def read_batch(
     model: TransformerBridge, rows: Sequence[Sequence[int]], hook_point: str
 ) -> list[Float[Tensor, "pos d_model"]]:
-    """Read what passes a hook point at the tokens of each row, as float32: a forward pass for 16 rows.
+    """Return the activations at a hook point for each row, as float32. Costs a forward pass per 16 rows.
 
     Raises:
-        ModelError: nothing passes there, something that is not of the residual stream's shape, or a row is
-            longer than the model's context.
+        ModelError: the hook point is not reached, its activations do not have the residual stream's shape, or
+            a row is longer than the model's context.
     """
     _check_lengths(model, rows)
-    read: list[Tensor] = []
+    activations: list[Tensor] = []
     for start in range(0, len(rows), _BATCH):
         batch = rows[start : start + _BATCH]
-        seen = _pass(model, batch, hook_point)
-        read += [seen[index, : len(row)].float() for index, row in enumerate(batch)]
-    return read
+        padded = _pass(model, batch, hook_point)
+        activations += [padded[index, : len(row)].float() for index, row in enumerate(batch)]
+    return activations
 
 
 def is_being_read(model: TransformerBridge) -> bool:
-    """Tell whether a pass only reads what is added or measured, so that it must not be steered itself."""
+    """Return whether the current pass reads activations, so that it must not be steered itself."""
     return model in _BEING_READ
 
 
 def pool(activations: Float[Tensor, "pos d_model"], read: Read) -> Float[Tensor, "pos d_model"]:
-    """Keep each position, the last one, or the mean over those after BOS (of BOS, where it is alone).
+    """Return each position's activation, the last one, or the mean over those after BOS, as [pos, d_model].
 
-    BOS is left out of the mean since it carries an attention sink: activations some hundred times as long as
-    a text token's, which would drown them.
+    The mean leaves BOS out unless it is the only token: BOS is an attention sink, with activations about a
+    hundred times as long as those of other tokens, which would dominate the mean.
     """
     if read == "each":
         return activations
@@ -77,18 +77,19 @@ def pool(activations: Float[Tensor, "pos d_model"], read: Read) -> Float[Tensor,
 def mean_difference(
     positive: Float[Tensor, "text d_model"], negative: Float[Tensor, "text d_model"]
 ) -> Float[Tensor, " d_model"]:
-    """Subtract the mean over the negative texts from the mean over the positive ones."""
+    """Return the mean of the positive texts minus the mean of the negative texts, as [1, d_model]."""
     return positive.mean(0) - negative.mean(0)
 
 
 def principal_component(
     positive: Float[Tensor, "pair d_model"], negative: Float[Tensor, "pair d_model"]
 ) -> Float[Tensor, " d_model"]:
-    """Find the main axis of pairs, each about its own middle, and give the mean difference's part along it.
+    """Return the first principal component of the pairs, scaled to the part of the mean difference along it.
 
-    A pair about its middle is ± half its difference, so the axis is the first right singular vector of the
-    differences, not centred: centring them would take away the very direction that all pairs share. The
-    product with the mean difference fixes the sign that a component lacks.
+    Each pair is centred on its own mean, which leaves ± half its difference, so the component is the first
+    right singular vector of the differences. The differences themselves are not centred: that would remove
+    the direction that all pairs share. The sign, which a component does not have, is that of the mean
+    difference.
     """
     differences = positive - negative
     axis = torch.linalg.svd(differences, full_matrices=False).Vh[0]
@@ -97,9 +98,9 @@ def principal_component(
 
 
 def last_logits_only(model: TransformerBridge, n: int = 1) -> dict[str, int]:
-    """Give the arguments that limit the logits to the last columns, where the model can.
+    """Return the arguments that limit the logits to the last n positions, if the model supports that.
 
-    Those of every position of a long prompt would take more memory than the model.
+    The logits of every position of a long prompt take more memory than the model.
     """
     accepted = inspect.signature(model.original_model.forward).parameters
     return {"logits_to_keep": n} if "logits_to_keep" in accepted else {}
@@ -108,36 +109,36 @@ def last_logits_only(model: TransformerBridge, n: int = 1) -> dict[str, int]:
 def _pass(
     model: TransformerBridge, rows: Sequence[Sequence[int]], hook_point: str
 ) -> Float[Tensor, "row pos d_model"]:
-    seen: list[Tensor] = []
+    collected: list[Tensor] = []
 
-    def read(activations: Tensor, hook: object) -> None:  # noqa: ARG001 (transformer_lens passes it by name)
-        seen.append(activations.detach())
+    def collect(activations: Tensor, hook: object) -> None:  # noqa: ARG001 (transformer_lens passes it by name)
+        collected.append(activations.detach())
         raise _SeenError
 
     width = max(len(row) for row in rows)
-    # Padded on the right with any token: no real token attends to what comes after it.
+    # Padded on the right with any token: tokens do not attend to later ones.
     tokens = torch.tensor([[*row, *[row[0]] * (width - len(row))] for row in rows], device=model.cfg.device)
     _BEING_READ.add(model)
     try:
-        # The blocks behind the hook point need not run.
-        with contextlib.suppress(_SeenError), model.hooks(fwd_hooks=[(hook_point, read)]):
+        # Blocks after the hook point do not need to run.
+        with contextlib.suppress(_SeenError), model.hooks(fwd_hooks=[(hook_point, collect)]):
             model(tokens, return_type=None, **last_logits_only(model))
-    except ValueError as error:  # a hook point that is switched off in the bridge
+    except ValueError as error:  # a hook point that is disabled in the bridge
         msg = f"The hook point {hook_point!r} of {model_name(model)} cannot be used: {error}"
         raise ModelError(msg) from error
     finally:
         _BEING_READ.discard(model)
     expected = (len(rows), width, model.cfg.d_model)
-    shape = tuple(seen[0].shape) if seen else None
+    shape = tuple(collected[0].shape) if collected else None
     if shape != expected:
-        found = f"gives {shape}" if shape else "is never reached"
+        problem = f"gives {shape}" if shape else "is never reached"
         msg = (
-            f"The hook point {hook_point!r} of {model_name(model)} {found}, but additions need "
+            f"The hook point {hook_point!r} of {model_name(model)} {problem}, but additions need "
             f"[batch, pos, d_model] = {expected}, as hook_resid_pre, hook_resid_mid, hook_resid_post, "
             "hook_attn_out and hook_mlp_out give."
         )
         raise ModelError(msg)
-    return seen[0]
+    return collected[0]
 
 
 def _check_lengths(model: TransformerBridge, rows: Sequence[Sequence[int]]) -> None:

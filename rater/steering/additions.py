@@ -1,4 +1,4 @@
-"""Turn declared activation additions into the tensors that are added to a model's residual stream."""
+"""Resolve declared activation additions into the vectors that are added to a model's residual stream."""
 
 import warnings
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ __all__ = [
 
 
 class BosOnlyWarning(UserWarning):
-    """A direction that was read off text is added at the front of the prompt, and so to BOS alone."""
+    """An addition with one activation at the front of the prompt, which changes BOS alone."""
 
 
 class _Part(NamedTuple):
@@ -78,20 +78,20 @@ def resolve(
     *,
     place: str = "additions",
 ) -> tuple[SteeringVector, ...]:
-    """Compute what is added at each hook point: a forward pass for each prompt, and for 16 texts of a set.
+    """Compute the vectors of some additions, one for each hook point, position and time.
 
-    Additions in the same place are summed; from the front they are aligned at BOS, and the sum is as long as
-    the longest.
+    Costs a forward pass for each prompt, and one for each 16 texts of a dataset. Additions in the same place
+    are summed. At the front they are aligned at BOS, and the sum is as long as the longest.
 
     Args:
-        model: the model whose activations are taken, and that will be steered.
-        additions: what an arm declares; vectors that are there already are taken as they are.
-        place: where they are declared, such as ``arms[1].additions``, for error messages.
+        model: The model that provides the activations, and that will be steered.
+        additions: Declared additions; steering vectors are used as they are.
+        place: Where they are declared, such as ``arms[1].additions``, for error messages.
 
     Raises:
-        ModelError: a layer or hook point that the model lacks or that is not of its residual width, a token
-            or a dimension that it lacks, a file that is not for it, an activation that is no finite number;
-            an addition, or all of them together, that is zero at every position.
+        ModelError: the model does not have the layer, hook point, residual width, token or dimension; a file
+            is for another model; an activation is not finite; or an addition, or the sum of all, is zero at
+            every position.
     """
     require_additions(additions, place)
     if not isinstance(model, TransformerBridge):
@@ -100,20 +100,20 @@ def resolve(
     warn_of_unequal_pairs(model, additions, place)
     for index, addition in enumerate(additions):
         _warn_if_bos_alone(addition, f"{place}[{index}]")
-    made = [
+    vectors = [
         vector
         for index, addition in enumerate(additions)
         for vector in _vectors(model, addition, f"{place}[{index}]")
     ]
-    require_sum(made, place)
-    return sum_up(made)
+    require_sum(vectors, place)
+    return sum_up(vectors)
 
 
 def require_additions(additions: object, place: str) -> None:
-    """Refuse what is no list of additions: one alone, or a pair that was not unpacked.
+    """Check that a value is a list of additions, not a single one or a nested pair.
 
     Raises:
-        ModelError: it is none.
+        ModelError: it is not.
     """
     if not isinstance(additions, list | tuple):
         msg = f"{place} is {additions!r}; valid: a list of additions, in brackets."
@@ -131,7 +131,7 @@ def require_additions(additions: object, place: str) -> None:
 def _vectors(
     model: TransformerBridge, addition: AnyAddition | SteeringVector, where: str
 ) -> tuple[SteeringVector, ...]:
-    """Make the vectors of one addition, with its coefficient."""
+    """Return the vectors of one addition, scaled by its coefficient."""
     if isinstance(addition, RandomVector):
         several = isinstance(addition.like, tuple)
         like = [
@@ -149,18 +149,18 @@ def _vectors(
         return (addition,)
     parts = _parts(model, addition, where)
     require_direction([part.sign * part.vector for part in parts], where)
-    made = []
+    vectors = []
     for hook_point in dict.fromkeys(part.vector.hook_point for part in parts):
-        here = [part for part in parts if part.vector.hook_point == hook_point]
+        local = [part for part in parts if part.vector.hook_point == hook_point]
         coeff = addition.coeff
         if addition.relative is not None:
-            directions = sum_up([part.sign * part.vector for part in here])
+            directions = sum_up([part.sign * part.vector for part in local])
             coeff = coeff_for(model, directions, addition.relative, where)
-        made += [(part.sign * (coeff or 0.0)) * part.vector for part in here]
-    for vector in made:
+        vectors += [(part.sign * (coeff or 0.0)) * part.vector for part in local]
+    for vector in vectors:
         _check_width(model, vector, where)
         _check_finite(vector, where)
-    return sum_up(made)
+    return sum_up(vectors)
 
 
 def _parts(
@@ -209,7 +209,7 @@ def _warn_if_bos_alone(addition: AnyAddition | SteeringVector, where: str) -> No
 def _texts(
     model: TransformerBridge, addition: ActivationAddition | XVector, where: str
 ) -> list[tuple[int, Sequence[int]]]:
-    """Give the token ids whose activations are summed, each with its sign."""
+    """Return the token ids whose activations are summed, each with its sign."""
     if isinstance(addition, ActivationAddition):
         return [(1, _tokens(model, addition, where))]
     tokens1, tokens2 = x_vector_tokens(model, addition, where)
@@ -217,7 +217,7 @@ def _texts(
 
 
 def _direction(model: TransformerBridge, addition: DatasetVector, hook_point: str) -> Tensor:
-    """Find a dataset's direction, as [1, d_model]."""
+    """Return a dataset's direction, as [1, d_model]."""
     sides = []
     for texts in (addition.positive, addition.negative):
         rows = read_batch(model, [tokenize(model, text) for text in texts], hook_point)
@@ -226,7 +226,9 @@ def _direction(model: TransformerBridge, addition: DatasetVector, hook_point: st
     direction = find(*sides)
     longest = max(float(side.mean(0).norm()) for side in sides)
     if float(direction.norm()) <= tolerance(direction.dtype) * longest:
-        direction = torch.zeros_like(direction)  # the same texts in another order leave rounding noise
+        direction = torch.zeros_like(
+            direction
+        )  # equal sets of texts in another order differ by rounding only
     return direction[None]
 
 
@@ -237,7 +239,8 @@ def _from_file(model: TransformerBridge, addition: VectorFile, where: str) -> li
         require_residual(model, vector.hook_point)
     if addition.when is None and addition.position is None:
         return vectors
-    # A position is one of the prompt's: alone it means the prompt, and another time means no position.
+    # Positions are those of the prompt: one that is given alone implies the prompt, and another time has
+    # none.
     when, position = addition.when or "prompt", addition.position or "front"
     return [replace(vector, when=when, position=position) for vector in vectors]
 
@@ -249,9 +252,9 @@ def _keep_dims(activations: Tensor, dims: tuple[int, int] | None) -> Tensor:
     if dims[1] > width:
         msg = f"dims is {dims}, but the residual stream has {width}; valid: a stop up to {width}."
         raise ModelError(msg)
-    kept = torch.zeros_like(activations)
-    kept[:, dims[0] : dims[1]] = activations[:, dims[0] : dims[1]]
-    return kept
+    masked = torch.zeros_like(activations)
+    masked[:, dims[0] : dims[1]] = activations[:, dims[0] : dims[1]]
+    return masked
 
 
 def _tokens(model: TransformerBridge, addition: ActivationAddition, where: str) -> list[int]:

@@ -29,7 +29,7 @@ from transformers.cache_utils import Cache
 from rater.errors import ModelError
 from rater.steering.bridge import context_length, model_name, plain_model, stop_tokens, to_text, tokenize
 from rater.steering.cache import empty_cache, gather
-from rater.steering.decoder import DecodingStep, make_step
+from rater.steering.cpu_decoding import DecodingStep, fast_decoder
 from rater.steering.draw import SamplingParameters, draw, penalise_, precise
 from rater.steering.positions import decode_hooks
 from rater.steering.prefill import prefill
@@ -206,7 +206,7 @@ class Batch(Generic[K]):
 
     @cached_property
     def _step(self) -> DecodingStep:
-        return make_step(plain_model(self._model))
+        return fast_decoder(plain_model(self._model)).step
 
     def _draw(self) -> Int[Tensor, " row"]:
         sampling = self._sampling

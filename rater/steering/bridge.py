@@ -1,4 +1,4 @@
-"""Load a language model so that its activations can be read and changed."""
+"""Load language models as TransformerBridges, whose activations can be read and changed."""
 
 import copy
 import weakref
@@ -27,14 +27,19 @@ def load_model(
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
 ) -> TransformerBridge:
-    """Load the embedded model, a local folder or a hub name as a TransformerBridge.
+    """Load the embedded model, a local folder or a model of the hub.
 
-    The weights are held once, in the checkpoint's own dtype unless another is asked for. The embedded model
-    takes about a second (and the libraries five, once).
+    The weights are kept once, in the checkpoint's own dtype by default. The embedded model takes about a
+    second, and importing the libraries five.
+
+    Args:
+        name_or_path: A name as in a study's `model`, or a folder.
+        device: A torch device; None for a GPU if there is one.
+        dtype: The type of the weights; None for the checkpoint's.
 
     Raises:
-        ModelError: there is no such model or device, it cannot be fetched, it does not fit into the device's
-            memory, or it is of a kind that cannot be steered.
+        ModelError: the model or device does not exist, the model cannot be downloaded, does not fit into the
+            device's memory, or has an architecture that cannot be steered.
     """
     name = str(name_or_path)
     source = _source(name)
@@ -60,16 +65,16 @@ def load_model(
 
 
 def find_device(device: str | torch.device | None) -> torch.device:
-    """Find the device, None for a GPU if there is one, and see that something can be computed there.
+    """Return a device, by default a GPU if there is one, after checking that it can compute.
 
     Raises:
-        ModelError: it cannot.
+        ModelError: it cannot be used.
     """
     n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     name = str(device or ("cuda" if n_gpus else "cpu"))
     try:
         where = torch.device(name)
-        torch.ones(1, device=where).item()  # no number can be had from the device "meta"
+        torch.ones(1, device=where).item()  # the device "meta" has no numbers
     except (RuntimeError, AssertionError, ImportError) as error:
         valid = ", ".join(["cpu", *(["cuda"] if n_gpus else []), *(f"cuda:{n}" for n in range(n_gpus))])
         why = _first_line(error).split(". ")[0]
@@ -81,11 +86,11 @@ def find_device(device: str | torch.device | None) -> torch.device:
 
 
 def _leave_out_cudnn() -> None:
-    """Keep attention off cuDNN's kernels, which PyTorch tries first on an H100 or B200, in this process.
+    """Disable cuDNN's attention kernels, which PyTorch tries first on an H100 or B200, for this process.
 
-    They make a plan for each new shape, which takes a good part of a second, and every step of decoding has a
-    new one (meta-pytorch/torchtune#1652, modelscope/FunASR#3704); and on a B200 what they compute for models
-    whose heads share few keys is wrong (pytorch/pytorch#193893).
+    They compile a plan for each new shape, which takes a large part of a second, and every decoding step has
+    a new shape (meta-pytorch/torchtune#1652, modelscope/FunASR#3704). On a B200 their results are wrong for
+    models whose heads share few keys (pytorch/pytorch#193893).
     """
     torch.backends.cuda.enable_cudnn_sdp(enabled=False)
 
@@ -96,7 +101,7 @@ class _Parts(NamedTuple):
 
 
 def _load(source: str, dtype: torch.dtype | str) -> _Parts:
-    """Load from a folder or the hub's cache if it is there, else from the hub."""
+    """Load a model from a folder or the hub's local cache, otherwise from the hub."""
     if Path(source).is_dir():
         _check_folder(Path(source))
     try:
@@ -109,7 +114,7 @@ def _load(source: str, dtype: torch.dtype | str) -> _Parts:
 
 
 def _check_folder(folder: Path) -> None:
-    """Refuse a folder that lacks what transformers would miss in many lines."""
+    """Check that a folder has the files that transformers needs; its own message is many lines long."""
     if not (folder / "config.json").is_file():
         msg = "the folder has no config.json"
         raise OSError(msg)
@@ -126,13 +131,13 @@ def _from_pretrained(source: str, dtype: torch.dtype | str, *, local_files_only:
         )
     except (OSError, ValueError, MemoryError):
         raise
-    except Exception as error:  # damaged files make readers fail in every way
+    except Exception as error:  # readers of damaged files raise many kinds of errors
         if isinstance(error, RuntimeError) and is_out_of_memory(error):
             raise
         msg = f"its files are damaged or do not fit each other ({type(error).__name__}: {_first_line(error)})"
         raise ValueError(msg) from error
     model, found = loaded
-    if found["missing_keys"]:  # which transformers fills with random numbers, and goes on
+    if found["missing_keys"]:  # transformers only warns, and fills them with random numbers
         names = sorted(found["missing_keys"])
         msg = (
             f"its files lack {len(names)} of the weights that its configuration declares, such as {names[0]}"
@@ -142,16 +147,16 @@ def _from_pretrained(source: str, dtype: torch.dtype | str, *, local_files_only:
 
 
 def _check_hub(name: str) -> None:
-    """Ask the hub for the model once; a loader that finds no network tries again for most of a minute."""
+    """Request the model from the hub once; the loader itself retries for a minute without a network."""
     try:
         HfApi().model_info(name, timeout=10)
     except Exception as error:
-        msg = f"it is no folder here, and the model hub does not give it ({_first_line(error)})"
+        msg = f"it is not a local folder, and the model hub does not have it ({_first_line(error)})"
         raise OSError(msg) from error
 
 
 def _bridge(name: str, plain: nn.Module, tokenizer: PreTrainedTokenizerBase) -> TransformerBridge:
-    """Wrap a copy of the model's modules, not of its weights: a bridge replaces the modules that it wraps."""
+    """Wrap a copy of the modules that shares the weights: a bridge replaces the modules it wraps."""
     tensors = [*plain.parameters(), *plain.buffers()]
     wrapped = copy.deepcopy(plain, {id(tensor): tensor for tensor in tensors})
     bridge = TransformerBridge.boot_transformers(
@@ -162,27 +167,27 @@ def _bridge(name: str, plain: nn.Module, tokenizer: PreTrainedTokenizerBase) -> 
 
 
 def plain_model(model: TransformerBridge) -> nn.Module:
-    """Give the transformers model that shares the bridge's weights; decoding on it is faster.
+    """Return the transformers model that shares the bridge's weights; decoding with it is faster.
 
-    A bridge that `load_model` did not make has none apart; its own wrapped model gives the same numbers.
+    For a bridge that `load_model` did not make, return its own wrapped model, which gives the same numbers.
     """
     return _PLAIN.get(model, model.original_model)
 
 
 def tokenize(model: TransformerBridge, text: str) -> list[int]:
-    """Turn a text into token ids, BOS first and once; an empty text is BOS alone."""
+    """Return the token ids of a text, with BOS first; an empty text is BOS alone."""
     return token_ids(model.tokenizer, text)
 
 
 def to_text(model: TransformerBridge, prompt_ids: list[int], new_ids: list[int]) -> str:
-    """Turn new tokens into text, white space kept and special tokens left out.
+    """Return new tokens as text, with white space and without special tokens.
 
-    They are decoded together with their prompt, since some tokenizers drop a text's first space.
+    They are decoded together with their prompt, since some tokenizers drop the first space of a text.
     """
     options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
     prompt = str(model.tokenizer.decode(prompt_ids, **options))
     whole = str(model.tokenizer.decode(prompt_ids + new_ids, **options))
-    # A prompt that ends within a character is not the beginning of the whole.
+    # A prompt that ends within a multi-byte character is not a prefix of the whole text.
     return (
         whole.removeprefix(prompt)
         if whole.startswith(prompt)
@@ -191,7 +196,7 @@ def to_text(model: TransformerBridge, prompt_ids: list[int], new_ids: list[int])
 
 
 def stop_tokens(model: TransformerBridge) -> frozenset[int]:
-    """Give the ids that end a completion; a chat model may have several."""
+    """Return the ids that end a completion; a chat model may have several."""
     generation = getattr(model.original_model, "generation_config", None)
     declared = getattr(generation, "eos_token_id", None)
     listed = declared if isinstance(declared, list) else [declared]
@@ -199,17 +204,17 @@ def stop_tokens(model: TransformerBridge) -> frozenset[int]:
 
 
 def model_name(model: TransformerBridge) -> str:
-    """Name the model as the study does."""
+    """Return the model's name as in the study."""
     return str(model.cfg.model_name)
 
 
 def n_layers(model: TransformerBridge) -> int:
-    """Count the model's blocks."""
+    """Return the number of blocks."""
     return int(model.cfg.n_layers)
 
 
 def context_length(model: TransformerBridge) -> int:
-    """Give the number of tokens, prompt and completion together, that the model can attend to."""
+    """Return the maximum number of tokens of prompt and completion together."""
     return int(model.cfg.n_ctx)
 
 

@@ -1,4 +1,4 @@
-"""Keep the keys and values of a batch of rows that come and go while they are decoded."""
+"""A key-value cache for batches whose rows are added and removed while they are decoded."""
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
@@ -13,9 +13,9 @@ _ROOM = 64
 
 
 class RowLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformers is partly untyped
-    """One layer's keys and values, written in place: concatenating would copy all of them at each token.
+    """The keys and values of one layer, written in place: concatenating copies all of them at each token.
 
-    Rows are aligned at the right end, so that all of them take their next token in the same column.
+    Rows are aligned at the right end, so that all take their next token in the same column.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class RowLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformers
         self.n_used = 0
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        """Take the shapes and types from the first states."""
+        """Set shapes, types and device from the first states."""
         self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
         self.is_initialized = True
 
@@ -34,7 +34,7 @@ class RowLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformers
         *args: Any,  # noqa: ARG002 (transformers' signature)
         **kwargs: Any,  # noqa: ARG002 (transformers' signature)
     ) -> tuple[Float[Tensor, "row head pos d_head"], Float[Tensor, "row head pos d_head"]]:
-        """Append the new positions and give all of them."""
+        """Append the new positions, and return all keys and values."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         assert self.keys is not None  # noqa: S101 (our own guarantee)
@@ -46,33 +46,33 @@ class RowLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformers
         return self.keys[:, :, :end], self.values[:, :, :end]
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """Give the number of columns that a mask covers, and the first of them."""
+        """Return the number of columns that a mask covers, and the first of them."""
         return self.n_used + query_length, 0
 
     def get_seq_length(self) -> int:
-        """Count the columns in use."""
+        """Return the number of columns in use."""
         return self.n_used
 
     def get_max_length(self) -> int:
-        """Say that the layer grows without a limit."""
+        """Return -1: the layer grows without a limit."""
         return -1
 
 
 def empty_cache() -> Cache:
-    """Make a cache whose layers appear as the model's blocks first write to them."""
+    """Return a cache whose layers are created when the model's blocks first write to them."""
     return Cache(layer_class_to_replicate=RowLayer)
 
 
 def gather(parts: Sequence[tuple[Cache, Int[Tensor, " _"]]], width: int, room: int = _ROOM) -> Cache:
-    """Copy chosen rows of some caches into one, aligned at the right end.
+    """Copy selected rows of several caches into one, aligned at the right end.
 
-    A row named twice is copied twice; one that is not named is left out.
+    Costs a copy of these rows. A row that is named twice is copied twice.
 
     Args:
-        parts: caches and the rows wanted of each, in the order of the result.
-        width: the length in tokens of the longest row wanted; columns before it are padding and are dropped.
-        room: how many columns will follow, as far as it is known; fetching memory that is not needed costs
-            more than copying.
+        parts: Caches, and the rows of each, in the order of the result.
+        width: The length in tokens of the longest row; columns before it are padding and are dropped.
+        room: The number of columns that will follow, if known: allocating unused memory costs more than
+            copying.
     """
     layers: list[Any] = []
     for index in range(len(parts[0][0].layers)):
@@ -95,7 +95,7 @@ def _gather(
 ) -> Float[Tensor, "row head capacity d_head"]:
     first = parts[0][0]
     n_rows = sum(len(rows) for _, rows in parts)
-    # Zeros, since masked columns still take part in a product with weight 0, and 0 × garbage can be NaN.
+    # Zeros: masked columns are multiplied by 0, and 0 times uninitialised memory can be NaN.
     gathered = first.new_zeros(n_rows, first.shape[1], width + min(room, _ROOM), first.shape[3])
     start = 0
     for states, rows in parts:

@@ -27,7 +27,7 @@ from rater.study.additions import (
 _SHOWN = {"unsteered": "Unsteered completions", "steered": "Steered completions"}
 
 
-def print_n_comparisons(  # noqa: PLR0913, PLR0917 (the seed system's signature)
+def print_n_comparisons(  # noqa: PLR0913, PLR0917 (llm-steering's signature)
     prompt: str,
     model: TransformerBridge,
     num_comparisons: int = 5,
@@ -42,26 +42,27 @@ def print_n_comparisons(  # noqa: PLR0913, PLR0917 (the seed system's signature)
     *,
     console: Console | None = None,
 ) -> None:
-    """Print a table of completions of a prompt, unsteered on the left and steered on the right.
+    """Print a table of completions of a prompt: unsteered on the left, steered on the right.
 
-    Both sides of a row are drawn with the same random numbers. The prompt is bold.
+    Both sides of a row share their random numbers. The prompt is bold. The arguments are those of
+    llm-steering's function of this name.
 
     Args:
-        prompt: what is to be continued.
-        model: from `load_model`.
-        num_comparisons: how many rows.
-        activation_additions: how to steer; without, there is one column.
-        addition_location: where in the prompt all of them are made.
-        res_stream_slice: the dimensions of the residual stream that all of them change.
-        tokens_to_generate: the length at which a completion is cut off.
-        seed: what the completions are drawn from; None for another one each time.
-        temperature: what the logits are divided by; 0 takes the likeliest token.
-        freq_penalty: what each occurrence of a token takes off its logit.
-        top_p: the share of probability that the nucleus reaches; None for all.
-        console: where to print; None for the terminal or notebook.
+        prompt: The text to continue.
+        model: A model from `load_model`.
+        num_comparisons: The number of rows.
+        activation_additions: The additions; without any there is one column.
+        addition_location: Where in the prompt all of them are made: "front", "mid" or "back".
+        res_stream_slice: The dimensions of the residual stream that all of them change.
+        tokens_to_generate: The maximum number of new tokens.
+        seed: The seed of the random numbers; None for a new one each time.
+        temperature: The divisor of the logits; 0 for greedy decoding.
+        freq_penalty: The penalty subtracted from a token's logit for each occurrence.
+        top_p: The probability mass of the nucleus; None for all tokens.
+        console: Where to print; None for the terminal or notebook.
 
     Raises:
-        ModelError: prompt, additions and model do not fit.
+        ModelError: prompt, additions and model do not fit each other.
     """
     arms: dict[str, Sequence[AnyAddition | SteeringVector]] = {"unsteered": ()}
     if activation_additions:
@@ -106,7 +107,7 @@ def _dims(model: TransformerBridge, chosen: slice) -> tuple[int, int] | None:
 def _placed(
     addition: AnyAddition | SteeringVector, position: Position, dims: tuple[int, int] | None
 ) -> AnyAddition | SteeringVector:
-    """Put an addition in another place, where another is asked for."""
+    """Return an addition with another position or other dimensions, if given."""
     if position == "front" and dims is None:
         return addition
     if isinstance(addition, ActivationAddition | XVector | DatasetVector):
@@ -119,9 +120,7 @@ def _placed(
         return replace(addition, like=like)  # type: ignore[arg-type] # of the kinds that they were
     if isinstance(addition, VectorFile | SteeringVector) and dims is None:
         return replace(addition, position=position)
-    msg = (
-        f"{addition!r} is added as it was saved; valid for it: no addition_location and no res_stream_slice."
-    )
+    msg = f"{addition!r} is added as it was saved; remove addition_location and res_stream_slice."
     raise ModelError(msg)
 
 
@@ -138,19 +137,19 @@ _STYLE = (
     "@media(prefers-color-scheme:dark){body{background:#111;color:#eee}small,td::before{color:#aaa}}"
 )
 _MIN_COLUMNS = 25
+# Minimum width of a column.
 _COLUMN_REM = 14
-"""How wide a column is at least, where columns stand side by side."""
 
 
 def tables(completions: Sequence[ArmCompletion], arms: Mapping[str, str], *, width: int = 200) -> list[Table]:
-    """Make a table for each prompt: a column for each arm, a row for each sample; the prompt is bold.
+    """Return a table per prompt: a column per arm, a row per sample; the prompt is bold.
 
-    Where that leaves an arm fewer than 25 columns, the arms of a sample are below each other instead.
+    If that leaves an arm fewer than 25 columns, the arms of a sample are below each other instead.
 
     Args:
-        completions: what was generated, measured and traced.
-        arms: what each arm does, by its name, in the order of the columns.
-        width: the columns of the terminal.
+        completions: Completions that were measured and traced.
+        arms: A description of each arm by its name, in the order of the columns.
+        width: The width of the terminal in columns.
     """
     fill = _columns if width // len(arms) >= _MIN_COLUMNS else _stack
     return [
@@ -185,15 +184,16 @@ def _text(prompt: str, completion: ArmCompletion) -> Text:
 
 
 def page(title: str, completions: Sequence[ArmCompletion], arms: Mapping[str, str]) -> str:
-    """Write the same tables as one HTML page that needs nothing else.
+    """Return the same tables as a self-contained HTML page.
 
     Args:
-        title: the page's title.
-        completions: as for `tables`.
-        arms: as for `tables`.
+        title: The page's title.
+        completions: As for `tables`.
+        arms: As for `tables`.
     """
     heads = "".join(
-        f"<th scope=col>{escape(name)}<br><small>{escape(said)}</small></th>" for name, said in arms.items()
+        f"<th scope=col>{escape(name)}<br><small>{escape(description)}</small></th>"
+        for name, description in arms.items()
     )
     body = "".join(
         f"<h2>{escape(repr(prompt))}</h2>"
@@ -213,7 +213,7 @@ def page(title: str, completions: Sequence[ArmCompletion], arms: Mapping[str, st
 def _by_prompt(
     completions: Sequence[ArmCompletion], arms: Sequence[str]
 ) -> dict[str, list[list[ArmCompletion]]]:
-    """Group by prompt and sample; within a sample, in the order of the arms."""
+    """Group completions by prompt and sample; within a sample, in the order of the arms."""
     grouped: dict[str, dict[int, dict[str, ArmCompletion]]] = {}
     for each in completions:
         grouped.setdefault(each.prompt, {}).setdefault(each.sample, {})[each.arm] = each
@@ -232,18 +232,18 @@ def _html_cell(completion: ArmCompletion) -> str:
 
 
 def _remarks(completion: ArmCompletion) -> str:
-    """Say in a line how the text is, and where it was steered."""
-    said = []
+    """Return a line with a completion's measurements and steered tokens."""
+    remarks = []
     measured = completion.measurements
     if measured is not None:
-        said.append(f"{measured.n_tokens} tokens, NLL {measured.nll:.2f}")
+        remarks.append(f"{measured.n_tokens} tokens, NLL {measured.nll:.2f}")
         if measured.repetition is not None:
-            said.append(f"repetition {measured.repetition:.2f}")
+            remarks.append(f"repetition {measured.repetition:.2f}")
     if completion.seed is None:
-        said.append("from a file")
+        remarks.append("from a file")
     else:
-        said.append(_touched(completion.touched))
-    return " · ".join(said)
+        remarks.append(_touched(completion.touched))
+    return " · ".join(remarks)
 
 
 def _touched(touched: Sequence[Touch]) -> str:

@@ -1,4 +1,4 @@
-"""Generate and measure the completions of some arms in one call, for use without a study or a database."""
+"""Generate and measure completions of several arms in one call, without a study or a database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,36 +27,36 @@ Additions = Sequence[AnyAddition | SteeringVector]
 
 
 class RepeatedSampling(SamplingParameters, Protocol):
-    """How often and how completions are drawn; a study's `Sampling` fits as it is."""
+    """The fields of a study's `Sampling` that `generate` reads."""
 
     @property
     def samples_per_prompt(self) -> int:
-        """How many completions each arm gives to each prompt."""
+        """Number of completions per arm and prompt."""
 
     @property
     def seed(self) -> int:
-        """What each completion's own seed is derived from."""
+        """Seed from which each completion's own seed is derived."""
 
 
 class Draws(Sampling):
-    """A study's `Sampling` with all its fields, and one completion of each prompt unless it says more."""
+    """A study's `Sampling`, with one completion per prompt by default."""
 
     samples_per_prompt: Annotated[int, Field(ge=1)] = 1
-    """How many completions each arm gives to each prompt."""
+    """Number of completions per arm and prompt."""
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """What can be said of a completion before people read it."""
+    """Automatic measurements of a completion."""
 
     n_tokens: int
-    """The one that ended it included."""
+    """Number of new tokens, including the one that ended the completion."""
     n_words: int
-    """As `count_words` counts them."""
+    """Number of words, as `count_words` counts them."""
     nll: float
     """Mean negative log-likelihood under the unsteered model, in nats per token."""
     repetition: float | None
-    """The share of runs of three tokens that occurred before; None for fewer tokens."""
+    """Share of runs of three tokens that occurred before; None for fewer than three tokens."""
 
 
 @dataclass(frozen=True)
@@ -64,27 +64,27 @@ class ArmCompletion:
     """One completion of one arm."""
 
     arm: str
-    """The arm's name."""
+    """Name of the arm."""
     prompt: str
-    """What was to be continued, without an arm's prefix or the chat template."""
+    """Text that was continued, without an arm's prefix or the chat template."""
     sample: int
-    """Which completion of this prompt by this arm it is, from 0."""
+    """Number of the completion of this prompt and arm, from 0."""
     seed: int | None
-    """The seed of its random numbers; None for a text from a file, as is what follows from tokens."""
+    """Seed of its random numbers; None for a text from a file, which has no tokens either."""
     token_ids: tuple[int, ...]
-    """The new tokens, the one that ended it included."""
+    """New tokens, including the one that ended the completion."""
     text: str
-    """The new tokens as text, without special ones, white space kept."""
+    """New tokens as text, with white space and without special tokens."""
     stop_reason: StopReason | None
-    """"eos" where the model ended it, "length" where it was cut off."""
+    """"eos" if the model ended the text, "length" if it was cut off."""
     measurements: Measurements | None
     """None with ``measure=False``."""
     touched: tuple[Touch, ...]
-    """With ``trace=True``: the tokens at which something was added; each is in row 0, its own."""
+    """With ``trace=True``: the tokens to which something was added, all with row 0."""
 
 
 def from_outside(arm: str, prompt: str, sample: int, text: str) -> ArmCompletion:
-    """Set a text that something else made beside those that were generated here."""
+    """Return a text from another source as a completion, to compare it with generated ones."""
     return ArmCompletion(arm, prompt, sample, None, (), text, None, None, ())
 
 
@@ -105,25 +105,24 @@ def generate(
     measure: bool = True,
     trace: bool = False,
 ) -> list[ArmCompletion]:
-    """Generate each arm's completions of each prompt, in the order of arms, prompts and samples.
+    """Generate the completions of each arm for each prompt, in the order of arms, prompts and samples.
 
-    A completion is the one that a study with this seed would get; the arms of a sample share its random
-    numbers.
+    A completion equals that of a study with this seed. The arms of a sample share its random numbers.
 
     Args:
-        model: from `load_model`.
-        prompts: what is to be continued.
-        arms: declared arms, or additions (none for the unsteered model) by the name of their arm; an
-            `OtherModel` is taken to be the model given.
-        sampling: a study's `Sampling`, or `Draws`.
-        chat: whether prompts go through the model's chat template, as what a user says.
-        batch_size: how many completions are decoded together.
-        measure: whether to measure them, which takes forward passes for all but unsteered completions.
-        trace: whether to list the tokens at which something was added.
+        model: A model from `load_model`.
+        prompts: The texts to continue.
+        arms: Declared arms; or lists of additions by the name of their arm, empty for the unsteered model. An
+            `OtherModel` arm uses the model given here.
+        sampling: A study's `Sampling`, or `Draws`.
+        chat: Whether prompts are formatted with the model's chat template, as a user's message.
+        batch_size: Number of completions that are decoded together.
+        measure: Whether to measure them. Costs a forward pass for each completion that was steered.
+        trace: Whether to list the tokens to which something was added.
 
     Raises:
-        ModelError: an arm, a prompt and the model do not fit, or a `steer` block is open; nothing
-            has been generated then.
+        ModelError: an arm or prompt does not fit the model, or a `steer` block is open. Nothing is generated
+            then.
     """
     require_no_block(model, "generate")
     if batch_size < 1:
@@ -132,8 +131,8 @@ def generate(
     listed = [prompts] if isinstance(prompts, str) else list(prompts)
     rows = _rows(model, listed, arms, sampling, chat=chat)
     finished = generate_rows(model, rows, sampling, batch_size=batch_size, measure=measure)
-    made = {each.key: each for each in finished}
-    ordered = [made[row.key] for row in rows]
+    by_key = {each.key: each for each in finished}
+    ordered = [by_key[row.key] for row in rows]
     measured = _measure(model, ordered, chat=chat) if measure else [None] * len(rows)
     return [
         ArmCompletion(
@@ -164,7 +163,7 @@ def _rows(
     vectors = {
         name: resolve(model, additions, place=f"{name}.additions") for name, additions in added.items()
     }
-    given = {
+    rendered = {
         (name, prompt): render(model.tokenizer, prompt, declared.get(name), chat=chat)
         for name in vectors
         for prompt in prompts
@@ -172,7 +171,7 @@ def _rows(
     return [
         Row(
             key=_Key(arm, prompt, sample),
-            prompt=given[arm, prompt],
+            prompt=rendered[arm, prompt],
             vectors=own,
             seed=completion_seed(sampling.seed, prompt, sample),
         )
@@ -193,8 +192,8 @@ def _additions(arms: Sequence[ModelArm] | Mapping[str, Additions]) -> dict[str, 
             additions[arm.name] = ()
         else:
             msg = (
-                f"{arm!r} is made by no model; valid: an Unsteered, Steered, Prompted or OtherModel arm, or "
-                "lists of additions by the names of their arms."
+                f"{arm!r} is not generated by a model; valid: an Unsteered, Steered, Prompted or OtherModel "
+                "arm, or lists of additions by the names of their arms."
             )
             raise ModelError(msg)
     return additions
@@ -203,7 +202,7 @@ def _additions(arms: Sequence[ModelArm] | Mapping[str, Additions]) -> dict[str, 
 def _measure(
     model: TransformerBridge, completions: Sequence[Completion[_Key]], *, chat: bool
 ) -> list[Measurements]:
-    # As the unsteered arm would have had to write it: without an arm's own prefix or system prompt.
+    # The NLL is that of the unsteered arm: without an arm's own prefix or system prompt.
     plain = {
         prompt: render(model.tokenizer, prompt, None, chat=chat)
         for prompt in {each.key.prompt for each in completions}
@@ -221,8 +220,8 @@ def _measure(
 
 
 def _touched(model: TransformerBridge, row: Row[_Key], n_new: int) -> tuple[Touch, ...]:
-    # The last token is drawn, but never run through the model. Each hook point of the prompt was checked to
-    # have been reached when it was run.
+    # The last token is drawn but never run through the model. That each hook point of the prompt is reached
+    # was checked when the prompt was run.
     n_prompt = len(tokenize(model, row.prompt))
     columns = torch.arange(n_prompt + n_new - 1)[None]
     return tuple(touches([row.vectors], Window(columns, (n_prompt,))))

@@ -1,4 +1,4 @@
-"""Steer whatever is done with a bridge inside a `with` block."""
+"""Steer every forward pass of a bridge within a `with` block."""
 
 import weakref
 from collections.abc import Iterator, Sequence
@@ -18,18 +18,18 @@ from rater.steering.sequences import Sequences
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition
 
+# The number of open `steer` blocks by model.
 _N_OPEN: "weakref.WeakKeyDictionary[nn.Module, int]" = weakref.WeakKeyDictionary()
-"""How many `steer` blocks are open on a model."""
 
 
 @dataclass(frozen=True)
 class Steering:
-    """What a `steer` block does."""
+    """The state of a `steer` block."""
 
     vectors: tuple[SteeringVector, ...]
-    """What is added."""
+    """The vectors that are added."""
     touched: list[Touch] = field(default_factory=list)
-    """With ``trace=True``: where something was added, pass by pass; a row is one of its pass."""
+    """With ``trace=True``: the tokens that were changed, pass by pass; rows are those of the pass."""
 
 
 @contextmanager
@@ -40,27 +40,27 @@ def steer(
     prompt_lengths: int | Sequence[int] | None = None,
     trace: bool = False,
 ) -> Iterator[Steering]:
-    """Add to the residual stream in every forward pass of the bridge inside the block.
+    """Add vectors to the residual stream in every forward pass of the bridge inside the block.
 
-    Each row of a batch is steered alike. Positions count its real tokens from BOS: padding is told by the
-    attention mask or, where none is given, by pad tokens; cached steps go on counting from what the cache
-    holds. A pass of which that cannot be known is refused, never steered wrongly. Blocks may stand in one
-    another; what an addition or a norm is read from is never steered. Inside, `generate` and the functions of
-    likelihood are refused: they take additions of their own.
+    All rows of a batch are steered alike. Positions count a row's real tokens from BOS. Padding is known from
+    the attention mask or, without one, from pad tokens; cached steps continue from the length of the cache. A
+    pass whose positions cannot be known is refused, never steered wrongly. Blocks may be nested. Passes that
+    read an addition or a norm are not steered. `generate` and the functions of likelihood are refused inside
+    a block, since they take additions of their own.
 
     Args:
-        model: the bridge; the plain model that shares its weights is not steered.
-        additions: what to add.
-        prompt_lengths: how many tokens of the rows, BOS included, are prompt (one number for all of them);
-            None: all that a pass without cached tokens holds.
-        trace: whether to list what was touched.
+        model: The bridge; the plain model that shares its weights is not steered.
+        additions: The additions.
+        prompt_lengths: Number of tokens, including BOS, that are prompt in each row, or in all rows; None for
+            all tokens of a pass without a cache.
+        trace: Whether to list the tokens that were changed.
 
     Yields:
-        The vectors, and what they touched.
+        The vectors, and the tokens that they changed.
 
     Raises:
-        ModelError: an addition does not fit the model or a prompt, or touched no token by the end of the
-            block; or it cannot be known where the tokens of a pass stand.
+        ModelError: an addition does not fit the model or a prompt, or changed no token by the end of the
+            block; or the positions of a pass cannot be known.
     """
     steering = Steering(resolve(model, additions))
     passes = _Passes(model, steering, Sequences(model, steering.vectors, prompt_lengths), trace=trace)
@@ -84,21 +84,21 @@ def steer(
 
 
 def require_no_block(model: TransformerBridge, function: str) -> None:
-    """Refuse to be called inside a `steer` block: what runs on the plain model too would be half steered.
+    """Refuse to run a function inside a `steer` block, which does not reach the plain model that it uses.
 
     Raises:
-        ModelError: one is open on the model.
+        ModelError: a block is open on the model.
     """
     if _N_OPEN.get(model):
         msg = (
-            f"{function} was asked for inside a steer block, which does not reach all that runs for it; ask "
-            "outside of the block, and give what is to be added as arms or vectors."
+            f"{function} was called inside a steer block, which does not reach everything that it runs; "
+            "call it outside of the block, and pass the additions as arms or vectors."
         )
         raise ModelError(msg)
 
 
 class _Passes:
-    """Set before each forward pass what is added in it, and note after it what was."""
+    """Sets before each forward pass what is added in it, and records after it what was."""
 
     def __init__(
         self, model: TransformerBridge, steering: Steering, sequences: Sequences, *, trace: bool
@@ -132,7 +132,7 @@ class _Passes:
         self.settle()
 
     def settle(self) -> None:
-        """Note what the last pass touched, which may have ended early: by ``stop_at_layer``, or an error."""
+        """Record what the last pass changed; it may have ended early, by ``stop_at_layer`` or an error."""
         window, fired = self._window, set(self.fired)
         self._window = None
         self.shifts.clear()
@@ -144,8 +144,8 @@ class _Passes:
             if vector.hook_point in fired and touches([[vector] for _ in window.prompt_lengths], window):
                 del self._idle[index]
         if self._trace:
-            made = touches(self._by_row(window), window)
-            self._steering.touched.extend(touch for touch in made if touch.hook_point in fired)
+            changed = touches(self._by_row(window), window)
+            self._steering.touched.extend(touch for touch in changed if touch.hook_point in fired)
 
     def require_touched(self) -> None:
         for index in self._idle:

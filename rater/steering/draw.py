@@ -1,4 +1,4 @@
-"""Draw the next token of each row: temperature, penalties, top-k and top-p as the seed system means them."""
+"""Draw the next token of each row: temperature, penalties, top-k and top-p, as in llm-steering."""
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
@@ -12,42 +12,42 @@ from torch import Tensor
 
 _N_FIRST = 16
 _N_TOGETHER = 8
+# Number of neighbours in the vocabulary that share a maximum, by which the likeliest tokens are found.
 _BLOCK = 64
-"""How many neighbours in the vocabulary share a maximum, by which the likeliest tokens are looked for."""
 
 
 @runtime_checkable
 class SamplingParameters(Protocol):
-    """What the sampler needs of a study's `Sampling`, which fits as it is."""
+    """The fields of a study's `Sampling` that the sampler reads."""
 
     @property
     def max_new_tokens(self) -> int:
-        """Where a completion is cut off."""
+        """Maximum number of new tokens."""
 
     @property
     def temperature(self) -> float:
-        """What the logits are divided by; 0 takes the likeliest token."""
+        """Divisor of the logits; 0 for greedy decoding."""
 
     @property
     def top_p(self) -> float:
-        """The share of probability that the nucleus reaches."""
+        """Probability mass of the nucleus."""
 
     @property
     def top_k(self) -> int | None:
-        """How many of the likeliest tokens are kept, before top_p; None for all."""
+        """Number of likeliest tokens that are kept, before top_p; None for all."""
 
     @property
     def frequency_penalty(self) -> float:
-        """What each occurrence of a token takes off its logit."""
+        """Penalty subtracted from a token's logit for each occurrence."""
 
     @property
     def presence_penalty(self) -> float:
-        """What the first occurrence of a token takes off its logit."""
+        """Penalty subtracted once from the logit of a token that occurred."""
 
 
 @dataclass(frozen=True, eq=False)
 class Nucleus:
-    """The likeliest tokens of each row, in falling order; probabilities sum to 1, and are 0 after its end."""
+    """The likeliest tokens of each row in falling order; probabilities sum to 1, and are 0 after the end."""
 
     ids: Int[Tensor, "row rank"]
     probs: Float[Tensor, "row rank"]
@@ -59,23 +59,23 @@ def penalise_(
     real: Bool[Tensor, "row pos"],
     sampling: SamplingParameters,
 ) -> Float[Tensor, "row d_vocab"]:
-    """Divide by the temperature, then take the penalties for the tokens of the history off, in place.
+    """Divide logits by the temperature and subtract the penalties for tokens of the history, in place.
 
-    The order, and that the prompt counts as history, are TransformerLens' (`sample_logits`). With temperature
-    0 nothing is divided, and the penalties, which TransformerLens then leaves out, are still taken off.
+    The order is TransformerLens' (`sample_logits`), as is that the prompt counts as history. With temperature
+    0 nothing is divided, but the penalties, which TransformerLens then omits, are subtracted.
 
     Args:
-        logits: the model's. CAUTION: they are changed, since a copy of 60 rows takes as long as the draw.
-        history: each row's tokens, prompt included, aligned at the right end.
-        real: which of them are tokens, and not padding.
-        sampling: temperature and penalties.
+        logits: The model's logits; changed in place, since copying 60 rows takes as long as the draw.
+        history: Each row's tokens, including the prompt, aligned at the right end.
+        real: True where the history has a token and not padding.
+        sampling: Temperature and penalties.
     """
     if sampling.temperature not in {0, 1}:
         logits /= sampling.temperature
     if sampling.frequency_penalty:
         logits.scatter_add_(1, history, real.to(logits) * -sampling.frequency_penalty)
     if sampling.presence_penalty:
-        # Padding stands for a token that did occur; all that is written for one token is the same number.
+        # Padding is replaced by a token that occurred; every write for one token writes the same number.
         occurred = history.where(real, history[:, -1:])
         logits.scatter_(1, occurred, logits.gather(1, occurred) - sampling.presence_penalty)
     return logits
@@ -84,20 +84,20 @@ def penalise_(
 def nucleus(
     logits: Float[Tensor, "row d_vocab"], top_p: float, top_k: int | None = None, *, n_first: int = _N_FIRST
 ) -> Nucleus:
-    """Find the smallest set of likeliest tokens whose probability exceeds top_p.
+    """Return the smallest set of likeliest tokens whose probability exceeds top_p, for each row.
 
-    A token belongs if those before it have at most top_p together, as in TransformerLens. With top_k only so
-    many tokens have a probability to begin with, as in transformers. Only the likeliest few are sorted, and
-    more of them for the rows where these do not suffice.
+    A token belongs to it if the likelier ones have at most top_p together, as in TransformerLens. With top_k,
+    all other tokens have probability 0 first, as in transformers. Only the likeliest tokens are sorted, and
+    more of them in the rows where these are not enough.
     """
     if top_k is not None and top_k <= n_first:
         values, ids = logits.topk(min(top_k, logits.shape[1]))
         return _cut(ids, values.softmax(-1), top_p)
     n = min(n_first, logits.shape[1])
-    ids = likeliest(logits, n)  # by logit, since probabilities of near ones may be equal
+    ids = likeliest(logits, n)  # by logit, since similar logits may have equal probabilities
     if top_k is None or top_k >= logits.shape[1]:
-        # One pass over the vocabulary, where logsumexp would take four. On the CPU a few rows at a time:
-        # fetching new memory for the probabilities of 60 rows takes longer than computing them.
+        # One pass over the vocabulary; logsumexp takes four. On the CPU a few rows at a time:
+        # allocating memory for the probabilities of 60 rows takes longer than computing them.
         n_together = _N_TOGETHER if logits.device.type == "cpu" else len(logits)
         parts = zip(torch.split(logits, n_together), torch.split(ids, n_together), strict=True)
         probs = torch.cat([part.softmax(-1).gather(1, own) for part, own in parts])
@@ -116,10 +116,10 @@ def nucleus(
 
 
 def likeliest(logits: Float[Tensor, "row d_vocab"], n: int) -> Int[Tensor, "row rank"]:
-    """Find each row's n likeliest tokens, in falling order, as `torch.topk` does and in a fifth of the time.
+    """Return each row's n likeliest tokens in falling order, as `torch.topk` does, in a fifth of its time.
 
-    PyTorch sorts whole rows on the CPU. Here only the n blocks of neighbours with the largest maxima are
-    looked through: a token in any other block is no likelier than n maxima.
+    On the CPU PyTorch sorts whole rows. Here only the n blocks of neighbours with the largest maxima are
+    searched: a token of any other block has n maxima that are at least as large.
     """
     n_blocks = logits.shape[1] // _BLOCK
     if n >= n_blocks or logits.device.type != "cpu":
@@ -129,7 +129,7 @@ def likeliest(logits: Float[Tensor, "row d_vocab"], n: int) -> Int[Tensor, "row 
     chosen = blocks.amax(-1).topk(n, sorted=False).indices  # [row, n]
     within = blocks.gather(1, chosen[..., None].expand(-1, -1, _BLOCK)).flatten(1)  # [row, n * place]
     places = torch.cat([within, logits[:, n_whole:]], dim=1).topk(n).indices
-    at_end = places - n * _BLOCK  # where it is not negative, one of the few after the last whole block
+    at_end = places - n * _BLOCK  # if not negative, one of the few tokens after the last whole block
     found = chosen.gather(1, (places // _BLOCK).clamp(max=n - 1)) * _BLOCK + places % _BLOCK
     return torch.where(at_end < 0, found, n_whole + at_end)
 
@@ -140,7 +140,7 @@ def _cut(ids: Int[Tensor, "row rank"], probs: Float[Tensor, "row rank"], top_p: 
 
 
 def precise(device: torch.device) -> torch.dtype:
-    """Give the type in which small probabilities are still told apart; Apple's GPUs have no doubles."""
+    """Return float64, which resolves small probabilities; float32 on Apple's GPUs, which have no other."""
     return torch.float32 if device.type == "mps" else torch.float64
 
 
@@ -150,10 +150,10 @@ def draw(
     top_p: float,
     top_k: int | None = None,
 ) -> Int[Tensor, " row"]:
-    """Draw a token for each row from one random number in [0, 1), by inverting the distribution function.
+    """Draw one token per row from a uniform number in [0, 1), by inverting the distribution function.
 
-    Tokens stand in falling order of probability in a nucleus, and in the vocabulary's order without one, so
-    that rows with near distributions and the same random number mostly draw the same token.
+    Tokens are ordered by falling probability in a nucleus, and by their ids without one, so that rows with
+    similar distributions and the same random number mostly draw the same token.
     """
     if top_p >= 1 and (top_k is None or top_k >= logits.shape[1]):
         exact = precise(logits.device)

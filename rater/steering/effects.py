@@ -1,4 +1,4 @@
-"""Measure what steering does before people are asked: to the next token, and to texts."""
+"""Automatic measures of a steering effect, on the next token and on texts."""
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
@@ -24,61 +24,60 @@ from rater.study.additions import AnyAddition
 
 @dataclass(frozen=True)
 class TokenChange:
-    """How steering changed the probability of one next token."""
+    """The change of one next token's probability by steering."""
 
     token_id: int
-    """Its number."""
+    """Token id."""
     token: str
-    """Its text."""
+    """The token as text."""
     unsteered: float
     """Natural-log probability without steering."""
     steered: float
-    """Natural-log probability with it."""
+    """Natural-log probability with steering."""
 
 
 @dataclass(frozen=True)
 class NextTokenEffect:
-    """How far steering moved the distribution of the token after a prompt."""
+    """The change of the next token's distribution by steering."""
 
     kl_steered_unsteered: float
     """Kullback–Leibler divergence of the steered distribution from the unsteered one, in nats."""
     kl_unsteered_steered: float
-    """The other way round, in nats."""
+    """Kullback–Leibler divergence of the unsteered distribution from the steered one, in nats."""
     entropy_unsteered: float
     """Entropy of the unsteered distribution, in nats."""
     entropy_steered: float
-    """Entropy of the steered one, in nats."""
+    """Entropy of the steered distribution, in nats."""
     top_changes: tuple[TokenChange, ...]
     """The tokens whose probability changed most, the largest change first."""
 
 
 @dataclass(frozen=True)
 class Focus:
-    """Whether steering moved a set of tokens, and nothing else (Turner et al. 2023)."""
+    """The intended and unintended change of the next token's distribution (Turner et al. 2023)."""
 
     effectiveness: float
     """log P(set) steered minus unsteered, in nats."""
     disruption: float
-    """How much the distributions within the set and outside it changed: their KL divergence, weighted by the
-    steered probabilities of set and rest, in nats."""
+    """KL divergences within the set and within the rest, weighted by their steered probabilities, in nats."""
 
 
 @dataclass(frozen=True)
 class PositionNorm:
-    """How long, at one token of a prompt, the addition and the unsteered residual stream are (L2)."""
+    """L2 norms of the addition and of the unsteered residual stream at one token of a prompt."""
 
     hook_point: str
-    """Where both are, by its full name."""
+    """Full name of the hook point."""
     position: int
-    """The token, counted from BOS = 0."""
+    """Position of the token; BOS is 0."""
     addition: float
-    """Norm of all that is added there."""
+    """Norm of the sum of all additions there."""
     residual: float
     """Norm of the unsteered residual stream."""
 
     @property
     def ratio(self) -> float:
-        """The addition's share of the residual."""
+        """Norm of the addition relative to that of the residual stream."""
         return self.addition / self.residual
 
 
@@ -89,10 +88,10 @@ def next_token_effect(
     *,
     n_changes: int = 10,
 ) -> NextTokenEffect:
-    """Compare the next token's distribution with and without steering: two forward passes.
+    """Compare the next token's distribution with and without steering. Costs two forward passes.
 
     Raises:
-        ModelError: prompt, additions and model do not fit.
+        ModelError: prompt, additions and model do not fit each other.
     """
     unsteered = next_token_logprobs(model, prompt)
     steered = next_token_logprobs(model, prompt, additions)
@@ -114,9 +113,9 @@ def next_token_effect(
 
 
 def kl_divergence(p: Float[Tensor, " d_vocab"], q: Float[Tensor, " d_vocab"]) -> float:
-    """Give KL(p‖q) = Σ p (log p − log q) of two distributions in natural-log probabilities, in nats.
+    """Return KL(p‖q) = Σ p (log p − log q) of two distributions in natural-log probabilities, in nats.
 
-    What p rules out adds nothing; the divergence is infinite where q rules out what p does not.
+    Tokens with p = 0 add nothing; the divergence is infinite where q = 0 and p > 0.
     """
     possible = p > -torch.inf
     p, q = p[possible].double(), q[possible].double()
@@ -124,7 +123,7 @@ def kl_divergence(p: Float[Tensor, " d_vocab"], q: Float[Tensor, " d_vocab"]) ->
 
 
 def entropy(p: Float[Tensor, " d_vocab"]) -> float:
-    """Give −Σ p log p of a distribution in natural-log probabilities, in nats."""
+    """Return −Σ p log p of a distribution in natural-log probabilities, in nats."""
     possible = p[p > -torch.inf].double()
     return float(-(possible.exp() * possible).sum())
 
@@ -132,62 +131,63 @@ def entropy(p: Float[Tensor, " d_vocab"]) -> float:
 def focus(
     unsteered: Float[Tensor, " d_vocab"], steered: Float[Tensor, " d_vocab"], token_ids: Collection[int]
 ) -> Focus:
-    """Split the change between two distributions into what was meant and what was not.
+    """Split the change between two distributions into its intended and unintended parts.
 
-    The KL divergence of the steered from the unsteered distribution is the sum of a part between the set and
-    its rest, of which the effectiveness tells, and a part within the two, which is the disruption.
+    KL(steered‖unsteered) is the sum of the KL divergence between {set, rest}, which the effectiveness
+    describes, and of those within the set and within the rest, which are the disruption (chain rule of the KL
+    divergence).
 
     Args:
-        unsteered: natural-log probabilities of the next token.
-        steered: the same under steering.
-        token_ids: the tokens that were meant to become likelier.
+        unsteered: Natural-log probabilities of the next token.
+        steered: The same under steering.
+        token_ids: The tokens that steering should make likelier.
 
     Raises:
-        ModelError: the set is empty, has all tokens, or one that does not exist; or the unsteered model rules
-            out all of it, or all else, so that there is nothing to compare with.
+        ModelError: the set is empty, contains all tokens or an unknown one; or the unsteered model gives it
+            the probability 0 or 1, so that no ratio exists.
     """
     within = torch.zeros(len(unsteered), dtype=torch.bool, device=unsteered.device)
     within[_require_some(token_ids, len(unsteered))] = True
     if unsteered[within].max() == -torch.inf or unsteered[~within].max() == -torch.inf:
         msg = (
-            "The unsteered model gives token_ids a probability of 0 or 1, with which none can be compared; "
-            "valid: tokens that it may give, and not those alone."
+            "The unsteered model gives token_ids a probability of 0 or 1, so that no change can be measured; "
+            "valid: tokens with a probability between 0 and 1."
         )
         raise ModelError(msg)
     disruption = 0.0
     for part in (within, ~within):
         p, q = steered[part].double(), unsteered[part].double()
         share = p.logsumexp(0)
-        if share > -torch.inf:  # else nothing is weighted by nothing
+        if share > -torch.inf:  # otherwise 0 × log 0
             disruption += float(share.exp()) * kl_divergence(p - share, q - q.logsumexp(0))
     effectiveness = steered[within].double().logsumexp(0) - unsteered[within].double().logsumexp(0)
     return Focus(float(effectiveness), disruption)
 
 
 def _require_some(token_ids: Collection[int], size: int) -> list[int]:
-    """Refuse what are no tokens, such as their texts; NumPy's integers are."""
+    """Check that token ids are integers, NumPy's included, and a proper subset of the vocabulary."""
     try:
-        found = sorted({operator.index(token) for token in token_ids})
+        ids = sorted({operator.index(token) for token in token_ids})
     except TypeError:
-        found = []
-    if not 0 < len(found) < size or found[0] < 0 or found[-1] >= size:
+        ids = []
+    if not 0 < len(ids) < size or ids[0] < 0 or ids[-1] >= size:
         msg = (
             f"token_ids are {list(token_ids)[:10]}; valid: some, not all, of the tokens 0 to {size - 1}, by "
             "their numbers."
         )
         raise ModelError(msg)
-    return found
+    return ids
 
 
 def position_norms(
     model: TransformerBridge, prompt: str, additions: Sequence[AnyAddition | SteeringVector]
 ) -> list[PositionNorm]:
-    """Report, for each hook point and token of a prompt, the norms of addition and unsteered residual.
+    """Return the norms of addition and unsteered residual for each hook point and token of a prompt.
 
-    Additions to generated tokens are left out. A forward pass for each hook point.
+    Additions to generated tokens are left out. Costs a forward pass for each hook point.
 
     Raises:
-        ModelError: prompt, additions and model do not fit.
+        ModelError: prompt, additions and model do not fit each other.
     """
     vectors = resolve(model, additions)
     check_fits(model, prompt, [vector for vector in vectors if vector.when == "prompt"])
@@ -205,16 +205,16 @@ def position_norms(
 def token_repetition(token_ids: Sequence[int], n: int = 3) -> float | None:
     """Return the share of runs of n tokens that occurred before in the same completion; None without any run.
 
-    0 for a text that never repeats itself; "love love love love" comes near 1.
+    0 for a text that never repeats itself; close to 1 for "love love love love".
     """
     runs = [tuple(token_ids[start : start + n]) for start in range(len(token_ids) - n + 1)]
     return 1 - len(set(runs)) / len(runs) if runs else None
 
 
 def count_words(text: str, words: Collection[str] | None = None) -> int:
-    """Count the words of a text, or how often any of some words occurs in it, whatever its case."""
-    found = re.findall(r"[^\W_]+(?:['’][^\W_]+)*", text.casefold())
+    """Count the words of a text; or the occurrences of some words in it, ignoring case."""
+    in_text = re.findall(r"[^\W_]+(?:['’][^\W_]+)*", text.casefold())
     if words is None:
-        return len(found)
+        return len(in_text)
     wanted = {word.casefold() for word in words}
-    return sum(word in wanted for word in found)
+    return sum(word in wanted for word in in_text)

@@ -1,4 +1,4 @@
-"""Measure how likely texts are to a model, steered or not: negative log-likelihood per token."""
+"""Negative log-likelihood of texts under a model, steered or unsteered."""
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
@@ -16,19 +16,19 @@ from rater.steering.activations import last_logits_only
 from rater.steering.additions import resolve
 from rater.steering.bridge import plain_model, tokenize
 from rater.steering.context import require_no_block
-from rater.steering.decoder import make_decoder
+from rater.steering.cpu_decoding import fast_decoder
 from rater.steering.out_of_memory import is_out_of_memory, no_memory
 from rater.steering.prefill import check_fits, run_rows
 from rater.steering.rows import Completion
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition
 
-_MOST_LOGITS = 40_000_000
-"""How many logits are held at once: 160 MB, which 20 completions of 40 tokens need with 49,152 words."""
+# Logits held in memory at once: 160 MB, enough for 20 completions of 40 tokens with a vocabulary of 49,152.
+_MAX_LOGITS = 40_000_000
 
 
 class _Text(NamedTuple):
-    """A completion after its prompt, as tokens, and where it stood among those to be measured."""
+    """A prompt and its completion as tokens, with its index among the texts to be measured."""
 
     at: int
     prompt: list[int]
@@ -45,20 +45,20 @@ def completion_nlls(
     completions: Sequence[tuple[str, Sequence[int]]],
     additions: Sequence[AnyAddition | SteeringVector] = (),
 ) -> list[float]:
-    """Give the mean negative log-likelihood of each completion's tokens after its prompt, in nats per token.
+    """Return the mean negative log-likelihood of each completion after its prompt, in nats per token.
 
-    The prompt's own tokens do not count, and additions to the prompt stay with the prompt. Those of near
-    lengths share a forward pass, as many as 160 MB of logits allow, or fewer where memory runs out; of the
-    unsteered model it is one of the plain model, and not of the bridge.
+    The prompt's own tokens do not count; additions to the prompt are made to the prompt only. Completions of
+    similar lengths share a forward pass, as many as 160 MB of logits allow, or fewer if memory runs out.
+    Without additions the passes use the plain model, which is faster than the bridge.
 
     Args:
-        model: the bridge.
-        completions: prompts, and the token ids that follow them (the one that ended the text included).
-        additions: how the model is steered; none for the unsteered model.
+        model: The bridge.
+        completions: Prompts and the token ids after them, including the one that ended the text.
+        additions: The additions; none for the unsteered model.
 
     Raises:
-        ModelError: a completion is empty, prompt, completion, additions and context do not fit, or memory
-            does not suffice for a single one; or a `steer` block is open on the model.
+        ModelError: a completion is empty; prompt, completion, additions and context do not fit each other;
+            memory does not suffice for a single one; or a `steer` block is open on the model.
     """
     require_no_block(model, "The likelihood of a text")
     vectors = resolve(model, additions)
@@ -66,7 +66,7 @@ def completion_nlls(
         _Text(index, _checked(model, prompt, new, vectors), list(new))
         for index, (prompt, new) in enumerate(completions)
     ]
-    # The longest first, so that rows of near lengths stand together, and a lack of memory shows at once.
+    # The longest first: rows of similar lengths are together, and a lack of memory shows at once.
     waiting = sorted(texts, key=lambda text: text.n_tokens, reverse=True)
     run = _runner(model, vectors)
     nlls: dict[int, float] = {}
@@ -91,15 +91,15 @@ def completion_nlls(
 def unsteered_nlls(
     model: TransformerBridge, completions: Sequence[Completion[Any]], prompts: Sequence[str]
 ) -> list[float]:
-    """Give the mean NLL of completions under the unsteered model, after prompts that may not be their own.
+    """Return the mean NLL of completions under the unsteered model, in nats per token.
 
-    What was noted as a completion was made is taken where it is the same; the others take forward passes, as
+    NLLs that were measured during generation are used where prompts agree; the others cost forward passes, as
     in `completion_nlls`.
 
     Args:
-        model: the bridge.
-        completions: what the model made.
-        prompts: what each is taken to follow: the study's own prompt, without an arm's prefix.
+        model: The bridge.
+        completions: Completions of the model.
+        prompts: The prompt that each is measured after: the study's own prompt, without an arm's prefix.
     """
     noted = [
         made.nll if made.prompt == prompt else None for made, prompt in zip(completions, prompts, strict=True)
@@ -119,7 +119,7 @@ def text_nll(
     text: str,
     additions: Sequence[AnyAddition | SteeringVector] = (),
 ) -> float:
-    """Give the mean negative log-likelihood of a text's tokens after a prompt, in nats per token.
+    """Return the mean negative log-likelihood of a text's tokens after a prompt, in nats per token.
 
     Raises:
         ModelError: as `completion_nlls`.
@@ -130,7 +130,7 @@ def text_nll(
 def _checked(
     model: TransformerBridge, prompt: str, new: Sequence[int], vectors: Sequence[SteeringVector]
 ) -> list[int]:
-    """Give the prompt's tokens, if it and its completion can be measured."""
+    """Return the prompt's tokens, after checking that it and its completion can be measured."""
     if not new:
         msg = f"The completion of {prompt!r} has no tokens, so it has no likelihood; valid: one or more."
         raise ModelError(msg)
@@ -140,11 +140,11 @@ def _checked(
 
 
 def _n_that_fit(model: TransformerBridge, waiting: Sequence[_Text]) -> int:
-    """Count the completions at the front whose logits, as `_runner` gives them, may be held at once."""
+    """Return how many completions, from the first, have logits that fit into memory together."""
     width = shortest = waiting[0].n_tokens
     for n_before, text in enumerate(waiting):
         shortest = min(shortest, len(text.prompt))
-        if n_before and (n_before + 1) * (width - shortest + 1) * model.cfg.d_vocab > _MOST_LOGITS:
+        if n_before and (n_before + 1) * (width - shortest + 1) * model.cfg.d_vocab > _MAX_LOGITS:
             return n_before
     return len(waiting)
 
@@ -152,8 +152,8 @@ def _n_that_fit(model: TransformerBridge, waiting: Sequence[_Text]) -> int:
 def _runner(
     model: TransformerBridge, vectors: Sequence[SteeringVector]
 ) -> Callable[[Sequence[_Text]], list[Float[Tensor, "new d_vocab"]]]:
-    """Make what gives, of texts run together with the longest first, the logits behind each new token."""
-    decoder = None if vectors else make_decoder(plain_model(model))
+    """Return a function from texts, the longest first, to the logits that predict each new token."""
+    decoder = None if vectors else fast_decoder(plain_model(model)).module
 
     def run(together: Sequence[_Text]) -> list[Float[Tensor, "new d_vocab"]]:
         rows = [[*text.prompt, *text.new] for text in together]
@@ -162,12 +162,12 @@ def _runner(
             n_last = max(len(text.new) for text in together) + 1
             logits = run_rows(model, rows, [vectors] * len(rows), prompt_lengths=lengths, n_last=n_last)
             return [row[-len(text.new) - 1 : -1] for row, text in zip(logits, together, strict=True)]
-        # Padded on the right, with any token: no real token attends to what comes after it. On the left,
-        # padding would attend to nothing, of which kernels of CUDA make NaN (huggingface/transformers#47651).
+        # Padded on the right, with any token: tokens do not attend to later ones. On the left, padding would
+        # attend to nothing, for which CUDA's kernels return NaN (huggingface/transformers#47651).
         width, first = len(rows[0]), min(lengths) - 1
         padded = torch.tensor([row + row[:1] * (width - len(row)) for row in rows], device=model.cfg.device)
-        made = decoder(input_ids=padded, use_cache=False, **last_logits_only(model, width - first))
-        logits = made.logits[:, first - width :]  # [row, width - first, d_vocab]
+        output = decoder(input_ids=padded, use_cache=False, **last_logits_only(model, width - first))
+        logits = output.logits[:, first - width :]  # [row, width - first, d_vocab]
         starts = [length - 1 - first for length in lengths]
         return [
             row[start : start + len(text.new)]
@@ -178,7 +178,7 @@ def _runner(
 
 
 def _nlls(logits: Sequence[Float[Tensor, "new d_vocab"]], together: Sequence[_Text]) -> dict[int, float]:
-    """Measure each text, by its index, without a float32 copy of the others' logits."""
+    """Return each text's NLL by its index, without a float32 copy of the other texts' logits."""
     return {
         at: F.cross_entropy(own.float(), torch.tensor(new, device=own.device)).item()
         for own, (at, _, new) in zip(logits, together, strict=True)

@@ -1,4 +1,4 @@
-"""Pair two prompts whose activations are subtracted, and make them equally long."""
+"""Pairs of prompts whose activations are subtracted, and their padding to equal lengths."""
 
 import warnings
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from rater.study.additions import ActivationAddition, AnyAddition, XVector
 
 
 class UnequalPairWarning(UserWarning):
-    """Two prompts that are subtracted differ in length, so that the longer one's end stands alone."""
+    """The prompts of a pair differ in length: nothing is subtracted from the end of the longer one."""
 
 
-def get_x_vector(  # noqa: PLR0917 (the seed system's signature)
+def get_x_vector(  # noqa: PLR0917 (llm-steering's signature)
     prompt1: str,
     prompt2: str,
     coeff: float,
@@ -26,14 +26,14 @@ def get_x_vector(  # noqa: PLR0917 (the seed system's signature)
     pad_method: str | None = None,
     custom_pad_id: int | None = None,
 ) -> tuple[ActivationAddition, ActivationAddition]:
-    """Make the pair of additions whose sum is ``coeff`` × (activations of prompt1 − activations of prompt2).
+    """Return two additions whose sum is ``coeff`` × (activations of prompt1 − activations of prompt2).
 
-    With ``pad_method="tokens_right"`` both prompts are tokenised (BOS first) and the shorter is padded on the
-    right with ``custom_pad_id``, or with the model's pad token where that is None. The seed system took id 0
-    for None, and asked for a pad token even when given another id; this does neither.
+    With ``pad_method="tokens_right"`` both prompts are tokenised (BOS first), and the shorter one is padded
+    on the right with ``custom_pad_id``, or with the model's pad token if that is None. llm-steering uses id 0
+    for None, and requires a pad token even with another id; this function does neither.
 
     Raises:
-        ModelError: padding is asked for without a model, by another method, or without a pad token.
+        ModelError: padding is requested without a model, with another method, or without a pad token.
     """
     if pad_method is None:
         return (
@@ -58,7 +58,7 @@ def get_x_vector(  # noqa: PLR0917 (the seed system's signature)
 def x_vector_tokens(
     model: TransformerBridge, addition: XVector, where: str
 ) -> tuple[Sequence[int], Sequence[int]]:
-    """Tokenise the two prompts of an x-vector, padded as it says where each token is read."""
+    """Return the tokens of an x-vector's two prompts, padded as declared where each token is read."""
     tokens1, tokens2 = tokenize(model, addition.prompt1), tokenize(model, addition.prompt2)
     if addition.pad is None or addition.read != "each":
         return tokens1, tokens2
@@ -92,17 +92,17 @@ def _warn_if_unequal(model: TransformerBridge, prompt1: str, prompt2: str, where
     if lengths[0] != lengths[1]:
         message = (
             f"{where} subtracts {prompt2!r} ({lengths[1]} tokens) from {prompt1!r} ({lengths[0]}) without "
-            "padding, so the longer one's last tokens are not subtracted from anything; pad='space' (or "
+            "padding, so that nothing is subtracted from the longer one's last tokens; pad='space' (or "
             "pad_method='tokens_right') evens them out."
         )
         warnings.warn(message, UnequalPairWarning, stacklevel=4)
 
 
 def check_tokens(model: TransformerBridge, tokens: Sequence[int], where: str) -> None:
-    """Refuse token ids that the model lacks.
+    """Check that the model has all token ids.
 
     Raises:
-        ModelError: it lacks one.
+        ModelError: it does not.
     """
     size = int(model.cfg.d_vocab)
     for token in tokens:
@@ -122,9 +122,7 @@ def _pad_right(tokens1: list[int], tokens2: list[int], pad: int) -> tuple[tuple[
 def _pad_token(model: TransformerBridge, custom_pad_id: int | None) -> int:
     pad = model.tokenizer.pad_token_id if custom_pad_id is None else custom_pad_id
     if pad is None:
-        msg = (
-            f"The tokenizer of {model_name(model)} has no pad token; say which with custom_pad_id (pad=...)."
-        )
+        msg = f"The tokenizer of {model_name(model)} has no pad token; set custom_pad_id (pad=...)."
         raise ModelError(msg)
     return int(pad)
 

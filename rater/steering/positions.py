@@ -26,48 +26,48 @@ if TYPE_CHECKING:
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
 
+# The residual stream within a block, between attention and MLP.
 RESID_MID = "hook_resid_mid"
-"""The residual stream within a block, between attention and MLP."""
 
 
 class Touch(NamedTuple):
-    """One place where something was added."""
+    """A token at which something was added."""
 
     row: int
-    """The row of its batch, from 0."""
+    """Row of its batch, from 0."""
     position: int
-    """Counted in real tokens; BOS is 0."""
+    """Position in real tokens; BOS is 0."""
     hook_point: str
-    """Its full name."""
+    """Full name of the hook point."""
 
     @property
     def layer(self) -> int | None:
-        """The number of the block that the hook point belongs to; None outside the blocks."""
-        found = re.match(r"blocks\.(\d+)\.", self.hook_point)
-        return int(found[1]) if found else None
+        """Number of the block that the hook point belongs to; None outside the blocks."""
+        match = re.match(r"blocks\.(\d+)\.", self.hook_point)
+        return int(match[1]) if match else None
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """The part of some sequences that one forward pass runs through."""
+    """The columns of some sequences that one forward pass runs through."""
 
     positions: Int[Tensor, "row col"]
-    """Which token of its sequence each column holds, BOS being 0; −1 where it is padding."""
+    """Position of each column's token in its sequence, BOS being 0; −1 for padding."""
     prompt_lengths: tuple[int, ...]
-    """How many tokens of each sequence are its prompt, BOS included."""
+    """Number of prompt tokens of each sequence, including BOS."""
 
     @classmethod
     def of_mask(cls, real: Bool[Tensor, "row pos"], n_new: int, prompt_lengths: Sequence[int]) -> "Window":
-        """Take the last ``n_new`` columns of sequences in which ``real`` tells tokens from padding."""
+        """Return the last ``n_new`` columns of sequences; ``real`` is true for tokens and not for padding."""
         counted = torch.where(real, real.long().cumsum(-1) - 1, -1)
         return cls(counted[:, counted.shape[1] - n_new :], tuple(prompt_lengths))
 
 
 def places(vector: SteeringVector, prompt_length: int) -> tuple[int, ...]:
-    """Name the tokens of a prompt that a vector is added to: as many as it has positions, or as it names.
+    """Return the positions of a prompt that a vector is added to: one for each of its activations.
 
-    "mid" and "back" are the seed system's: the middle starts at half the prompt's length less half the
-    vector's, both rounded down, and the back ends with the prompt.
+    "mid" and "back" are as in llm-steering: "mid" starts at half the prompt's length less half the vector's,
+    both rounded down; "back" ends with the prompt.
     """
     length = len(vector)
     if isinstance(vector.position, tuple):
@@ -90,10 +90,10 @@ def require_fit(vector: SteeringVector, prompt_length: int, place: str) -> None:
             "use a longer prompt or a shorter addition."
         )
         raise ModelError(msg)
-    found = places(vector, prompt_length)
-    named = vector.position if isinstance(vector.position, tuple) else found
-    outside = [name for name, at in zip(named, found, strict=True) if not 0 <= at < prompt_length]
-    if outside or len(set(found)) < len(found):
+    positions = places(vector, prompt_length)
+    named = vector.position if isinstance(vector.position, tuple) else positions
+    outside = [name for name, at in zip(named, positions, strict=True) if not 0 <= at < prompt_length]
+    if outside or len(set(positions)) < len(positions):
         at = f"position {outside[0]}" if outside else f"the same position twice ({vector.position})"
         msg = (
             f"{place} is {prompt_length} tokens long with BOS, but an addition is made to it at {at}; "
@@ -103,7 +103,7 @@ def require_fit(vector: SteeringVector, prompt_length: int, place: str) -> None:
 
 
 def select(vector: SteeringVector, window: Window, row: int) -> Int[Tensor, " col"]:
-    """Give, for each column of a row, the index of the activation that is added there; −1 for none."""
+    """Return for each column of a row the index of the activation that is added there; −1 for none."""
     positions, length = window.positions[row], window.prompt_lengths[row]
     if vector.when == "all":
         return torch.where(positions >= 0, 0, -1)
@@ -118,7 +118,7 @@ def select(vector: SteeringVector, window: Window, row: int) -> Int[Tensor, " co
 def shift(
     vectors: Sequence[Sequence[SteeringVector]], window: Window
 ) -> dict[str, Float[Tensor, "row col d_model"]]:
-    """Add up what each row's own vectors add in a window; a hook point where that is nothing is left out."""
+    """Return the sum of each row's own vectors in a window, by hook point; zero sums are left out."""
     shifts: dict[str, Tensor] = {}
     for row, row_vectors in enumerate(vectors):
         for vector in row_vectors:
@@ -133,7 +133,7 @@ def shift(
 
 
 def touches(vectors: Sequence[Sequence[SteeringVector]], window: Window) -> list[Touch]:
-    """List what `shift` changes, row by row."""
+    """List the tokens that `shift` changes, row by row."""
     return [
         Touch(row, position, vector.hook_point)
         for row, row_vectors in enumerate(vectors)
@@ -146,7 +146,7 @@ def touches(vectors: Sequence[Sequence[SteeringVector]], window: Window) -> list
 def adding(
     model: TransformerBridge, vectors: Sequence[Sequence[SteeringVector]], window: Window
 ) -> Iterator[None]:
-    """Add to each row what its own vectors say, in the one forward pass that runs inside.
+    """Add each row's own vectors in the one forward pass that runs inside.
 
     Raises:
         ModelError: the pass did not reach a hook point, so that nothing was added there.
@@ -160,14 +160,14 @@ def adding(
 def decode_hooks(
     vectors: Sequence[Sequence[SteeringVector]], device: torch.device
 ) -> list[tuple[str, Callable[..., Tensor]]]:
-    """Make the hooks for cached steps in which each row takes one generated token; often there are none.
+    """Return the hooks for cached steps in which each row takes one generated token; often there are none.
 
-    They hold as long as the same rows stand in the batch. Where there are any, a step has to go through the
-    bridge, inside ``model.hooks(fwd_hooks=…)``; where there are none, through the faster plain model.
+    They are valid for one composition of the batch. With hooks, a step has to go through the bridge, inside
+    ``model.hooks(fwd_hooks=…)``; without, it can use the faster plain model.
 
     Args:
-        vectors: what is added to each row, in the order of the batch.
-        device: where the model runs.
+        vectors: The vectors of each row, in the order of the batch.
+        device: The model's device.
     """
     lasting = [[vector for vector in row_vectors if vector.when != "prompt"] for row_vectors in vectors]
     generated = Window(torch.zeros(len(vectors), 1, dtype=torch.long, device=device), (0,) * len(vectors))
@@ -176,10 +176,10 @@ def decode_hooks(
 
 
 def require_reached(model: TransformerBridge, missed: Set[str]) -> None:
-    """Refuse hook points that a forward pass did not reach, so that nothing was added there.
+    """Check that a forward pass reached all hook points of its additions.
 
     Raises:
-        ModelError: there are any.
+        ModelError: it did not, so that nothing was added there.
     """
     if missed:
         msg = (
@@ -192,10 +192,10 @@ def require_reached(model: TransformerBridge, missed: Set[str]) -> None:
 def adders(
     hook_points: Iterable[str], shifts: Mapping[str, Float[Tensor, "row col d_model"]], fired: set[str]
 ) -> list[tuple[str, Callable[..., Tensor]]]:
-    """Make hooks that add what ``shifts`` holds for their hook points by then, and note that they did.
+    """Return hooks that add the current values of ``shifts`` at their hook points, and record that they ran.
 
-    What passes ``hook_resid_mid`` in a bridge is the MLP's copy of the residual stream, before its norm. So
-    what is added there is added once more where the block ends, or the stream itself would go without it.
+    At ``hook_resid_mid`` a bridge passes the MLP's copy of the residual stream, before its norm. What is
+    added there is therefore added again at the end of the block; otherwise the stream itself would lack it.
     """
     hooks = []
     for hook_point in hook_points:
@@ -220,26 +220,26 @@ def _adder(
             )
             raise ModelError(msg)
         fired.add(hook_point)
-        # Not in place: at layer 0 the residual stream is the embedding's own output, which may be shared.
+        # Not in place: at layer 0 the residual stream is the embedding's output, which may be shared.
         return activations + total.to(activations)
 
     return add
 
 
+# Rounding error of a sum in bfloat16, relative to it.
 _ROUNDING = 0.02
-"""How far a sum in bfloat16 may be off, as a share of it."""
 
 
 def require_hook_point(model: TransformerBridge, at: int | str, field: str) -> None:
-    """Refuse a layer or hook point that the model lacks, or a middle of a block that cannot be steered.
+    """Check that a model has a layer or hook point, and that additions there reach the residual stream.
 
     Args:
-        model: the bridge.
-        at: the layer number or the name.
-        field: where it is declared, such as ``additions[0].at``, for error messages.
+        model: The bridge.
+        at: The layer number or the hook point's name.
+        field: Where it is declared, such as ``additions[0].at``, for error messages.
 
     Raises:
-        ModelError: it is one; the message says which exist.
+        ModelError: it does not; the message lists the valid ones.
     """
     layer = re.fullmatch(r"blocks\.(\d+)\..*", hook_name(at))
     if layer and int(layer[1]) >= n_layers(model):
@@ -254,14 +254,14 @@ def require_hook_point(model: TransformerBridge, at: int | str, field: str) -> N
             "hook_resid_pre, hook_resid_mid, hook_resid_post, hook_attn_out or hook_mlp_out after it."
         )
         suggestion = close if close.startswith(" Did") else named
-        msg = f"{field} is {at!r}, which is no hook point of {model_name(model)}.{suggestion}"
+        msg = f"{field} is {at!r}, which is not a hook point of {model_name(model)}.{suggestion}"
         raise ModelError(msg)
     if hook_name(at).endswith(RESID_MID):
         _require_middle(model, hook_name(at), field)
 
 
 def _require_middle(model: TransformerBridge, hook_point: str, field: str) -> None:
-    """See that the MLP's output is added to what passes in the middle, as `positions.adders` needs it."""
+    """Check that the block adds the MLP's output to the middle, as `positions.adders` assumes."""
     block = hook_point.removesuffix(RESID_MID)
     middle, made, end = (
         read_activations(model, tokenize(model, ""), block + each)
@@ -273,17 +273,19 @@ def _require_middle(model: TransformerBridge, hook_point: str, field: str) -> No
 
 def _no_middle(model: TransformerBridge, at: int | str, field: str) -> ModelError:
     return ModelError(
-        f"{field} is {at!r}, but blocks of {model_name(model)} have no middle from which the stream goes on, "
-        "as where attention and MLP run side by side; valid: hook_resid_pre, hook_resid_post, hook_attn_out "
+        f"{field} is {at!r}, but blocks of {model_name(model)} have no middle that the stream passes, "
+        "as where attention and MLP run in parallel; valid: hook_resid_pre, hook_resid_post, hook_attn_out "
         "or hook_mlp_out."
     )
 
 
 def require_residual(model: TransformerBridge, hook_point: str) -> None:
-    """Read BOS there, since a vector that came ready-made was perhaps not read off this hook point.
+    """Check that a hook point has the residual stream's shape, by a pass over BOS.
+
+    Needed for a vector from a file, which may have been computed at another hook point.
 
     Raises:
-        ModelError: nothing of the residual stream's shape passes there.
+        ModelError: it does not.
     """
     read_activations(model, tokenize(model, ""), hook_point)
 
@@ -291,17 +293,17 @@ def require_residual(model: TransformerBridge, hook_point: str) -> None:
 def require_long_enough(
     tokenizer: "PreTrainedTokenizerBase", prompts: Sequence[str], arm: Steered, *, chat: bool, place: str
 ) -> None:
-    """Refuse a prompt that lacks tokens that an arm adds to; vectors from files are looked at with the model.
+    """Check that each prompt has the tokens that an arm adds to; files of vectors are checked with the model.
 
     Args:
-        tokenizer: the model's own.
-        prompts: the study's.
-        arm: whose additions are made to them.
-        chat: whether prompts go through the chat template.
-        place: where the arm is declared, such as ``arms[1]``.
+        tokenizer: The model's tokenizer.
+        prompts: The study's prompts.
+        arm: The arm whose additions are made to them.
+        chat: Whether prompts go through the chat template.
+        place: Where the arm is declared, such as ``arms[1]``.
 
     Raises:
-        ModelError: one is too short; with both lengths.
+        ModelError: a prompt is too short; with both lengths.
     """
     needed = [_needed(tokenizer, addition) for addition in arm.additions]
     for number, prompt in enumerate(prompts):
@@ -316,7 +318,7 @@ def require_long_enough(
 
 
 def _needed(tokenizer: "PreTrainedTokenizerBase", addition: AnyAddition) -> int:
-    """Count the tokens that a prompt must have, as far as they follow from the declaration."""
+    """Return the number of tokens that a prompt needs, as far as it follows from the declaration."""
     if isinstance(addition, RandomVector):
         return max(_needed(tokenizer, each) for each in addition.likes)
     if addition.when != "prompt":

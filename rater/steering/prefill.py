@@ -1,4 +1,4 @@
-"""Run prompts through a steered model once: the only place where additions touch it."""
+"""Run prompts through a steered model once (prefill), with their additions."""
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
@@ -24,7 +24,7 @@ from rater.study.additions import AnyAddition
 
 @dataclass(frozen=True, eq=False)
 class Prefilled:
-    """Prompts that have gone through the model: what decoding goes on from."""
+    """Prompts that were run through the model: the state from which decoding continues."""
 
     logits: Float[Tensor, "prompt d_vocab"]
     cache: Cache
@@ -36,7 +36,7 @@ def next_token_logprobs(
     prompt: str,
     additions: Sequence[AnyAddition | SteeringVector] = (),
 ) -> Float[Tensor, " d_vocab"]:
-    """Give the natural-log probability of each token after the prompt: a forward pass, and one per addition.
+    """Return the natural-log probability of each token after a prompt: a forward pass, and one per addition.
 
     Raises:
         ModelError: the prompt or an addition does not fit the model, or they do not fit each other.
@@ -54,14 +54,14 @@ def check_fits(
     max_new_tokens: int = 0,
     place: str = "The prompt",
 ) -> None:
-    """Check that a prompt holds the additions made to it, and that the context holds prompt and completion.
+    """Check that a prompt has the tokens its additions need, and fits the context with its completion.
 
     Args:
-        model: the model that will continue the prompt.
-        prompt: the text.
-        vectors: what will be added to it.
-        max_new_tokens: how many tokens may follow.
-        place: where the prompt is declared, such as ``prompts[3]``, for error messages.
+        model: The model that will continue the prompt.
+        prompt: The text.
+        vectors: The vectors that will be added to it.
+        max_new_tokens: The maximum number of new tokens.
+        place: Where the prompt is declared, such as ``prompts[3]``, for error messages.
 
     Raises:
         ModelError: it does not.
@@ -70,7 +70,7 @@ def check_fits(
         msg = f"{place} is {prompt!r}; valid: a text."
         raise ModelError(msg)
     if not prompt:
-        msg = f"{place} is empty, but the model needs at least one character to go on from."
+        msg = f"{place} is empty, but the model needs at least one character to continue."
         raise ModelError(msg)
     length, context = len(tokenize(model, prompt)), context_length(model)
     if length + max_new_tokens > context:
@@ -81,7 +81,7 @@ def check_fits(
         raise ModelError(msg)
     for vector in vectors:
         require_fit(vector, length, f"{place} ({prompt!r})")
-        # The last token is drawn, but not run through the model.
+        # The last token is drawn but not run through the model.
         if vector.when == "generated" and max_new_tokens < 2:
             msg = (
                 f"An addition is made to generated tokens, but {max_new_tokens} are generated, so that it "
@@ -97,13 +97,13 @@ def prefill(
 ) -> Prefilled:
     """Run prompts, each with its own additions, through the bridge in one forward pass.
 
-    Shorter prompts are padded on the left; positions count from each prompt's own BOS, for attention as for
-    the additions, so that padding changes nothing but the last bits of floating-point sums.
+    Shorter prompts are padded on the left. Positions count from each prompt's own BOS, for attention and for
+    additions, so that padding changes only the last bits of floating-point sums.
 
     Args:
-        model: the bridge.
-        prompts: token ids, BOS first.
-        vectors: what is added to each prompt.
+        model: The bridge.
+        prompts: Token ids, BOS first.
+        vectors: The vectors of each prompt.
     """
     cache = empty_cache()
     logits = run_rows(model, prompts, vectors, cache=cache)
@@ -120,26 +120,26 @@ def run_rows(
     n_last: int = 1,
     cache: Cache | None = None,
 ) -> Float[Tensor, "row last d_vocab"]:
-    """Run whole sequences, each with its own additions, in one pass, aligned at their right ends.
+    """Run whole sequences, each with its own additions, in one pass, aligned at the right end.
 
     Args:
-        model: the bridge.
-        rows: token ids, BOS first.
-        vectors: what is added to each row.
-        prompt_lengths: how many tokens of each row are its prompt; None for all of them.
-        n_last: of how many columns at the end the logits are wanted.
-        cache: what takes the keys and values up.
+        model: The bridge.
+        rows: Token ids, BOS first.
+        vectors: The vectors of each row.
+        prompt_lengths: Number of prompt tokens of each row; None if all are.
+        n_last: Number of columns at the end whose logits are returned.
+        cache: The cache that keys and values are appended to.
     """
-    given = align(rows, model.cfg.device)
+    aligned = align(rows, model.cfg.device)
     n_prompt = prompt_lengths or [len(row) for row in rows]
-    kept = {} if cache is None else {"past_key_values": cache}
-    with adding(model, vectors, Window.of_mask(given.real, given.real.shape[1], n_prompt)):
+    cache_argument = {} if cache is None else {"past_key_values": cache}
+    with adding(model, vectors, Window.of_mask(aligned.real, aligned.real.shape[1], n_prompt)):
         logits: Tensor = model(
-            given.tokens,
+            aligned.tokens,
             return_type="logits",
-            attention_mask=given.real.long(),
-            position_ids=given.positions,
-            **kept,
+            attention_mask=aligned.real.long(),
+            position_ids=aligned.positions,
+            **cache_argument,
             **last_logits_only(model, n_last),
         )
     return logits[:, -n_last:].float()
@@ -155,16 +155,16 @@ class Aligned(NamedTuple):
 
 
 def align(rows: Sequence[Sequence[int]], device: torch.device | str | None) -> Aligned:
-    """Align whole sequences of tokens at their right ends."""
+    """Align sequences of tokens at their right ends."""
     lengths = [len(row) for row in rows]
     width = max(lengths)
-    pad = rows[0][0]  # any token will do: no real token attends to it
+    pad = rows[0][0]  # any token: real tokens do not attend to it
     tokens = torch.tensor([[pad] * (width - len(row)) + list(row) for row in rows], device=device)
     real = real_columns(lengths, width, tokens.device)
     return Aligned(tokens, real, (real.long().cumsum(-1) - 1).clamp(min=0))
 
 
 def real_columns(lengths: Sequence[int], width: int, device: torch.device) -> Bool[Tensor, "row pos"]:
-    """Tell, for rows aligned at the right end, which columns hold a token and which are padding."""
+    """Return which columns hold tokens and not padding, for rows aligned at the right end."""
     n_real: Int[Tensor, "row 1"] = torch.tensor(lengths, device=device)[:, None]
     return torch.arange(width, device=device) >= width - n_real

@@ -1,6 +1,6 @@
-"""Render a study's prompts as the model reads them: with prefix, system prompt and chat template, to tokens.
+"""Render prompts as the model reads them: with prefix, system prompt and chat template, as tokens.
 
-Nothing here needs torch, so that `rater check` can show what a model will be given without loading it.
+Nothing here needs torch, so that `rater check` can show a model's input without loading the model.
 """
 
 from dataclasses import dataclass
@@ -16,34 +16,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RenderedPrompt:
-    """What a model is given for a prompt."""
+    """A model's input for a prompt."""
 
     text: str
-    """Prefix, system prompt and template included."""
+    """Text, including prefix, system prompt and template."""
     ids: tuple[int, ...]
-    """Its tokens, BOS first."""
+    """Token ids, BOS first."""
     own: "TokenSpan | None"
-    """Which of them the study's prompt itself is; None where the tokenizer does not say."""
+    """The tokens of the study's prompt itself; None if the tokenizer cannot locate them."""
 
 
 class TokenSpan(NamedTuple):
-    """Positions of tokens, from BOS = 0, both ends included."""
+    """A range of token positions, from BOS = 0, both ends included."""
 
     first: int
     last: int
 
 
 def render(tokenizer: "PreTrainedTokenizerBase", prompt: str, arm: ModelArm | None, *, chat: bool) -> str:
-    """Write what an arm's model is given for a prompt; positions of additions count in all of it, from BOS.
+    """Return an arm's input for a prompt as text; positions of additions count in all of it, from BOS.
 
     Args:
-        tokenizer: the model's own; its chat template is used.
-        prompt: the study's.
-        arm: whose prefix and system prompt are added; None for none.
-        chat: whether the prompt is what a user says, and the completion the model's reply.
+        tokenizer: The model's tokenizer, whose chat template is used.
+        prompt: The study's prompt.
+        arm: The arm whose prefix and system prompt are added; None for none.
+        chat: Whether the prompt is a user's message, and the completion the model's reply.
 
     Raises:
-        ModelError: the tokenizer has no chat template, or its template has no place for what is given.
+        ModelError: the tokenizer has no chat template, or its template does not accept the messages.
     """
     prefix, system = (arm.prefix, arm.system) if isinstance(arm, Prompted) else ("", None)
     if not chat and system is None:
@@ -58,13 +58,13 @@ def render(tokenizer: "PreTrainedTokenizerBase", prompt: str, arm: ModelArm | No
     messages.append({"role": "user", "content": prefix + prompt})
     try:
         return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-    except Exception as error:  # the template is a program of the model's makers
+    except Exception as error:  # the template is a program that the model's authors wrote
         msg = f"The chat template of {tokenizer.name_or_path} refuses the prompt {prompt!r}: {error}."
         raise ModelError(msg) from error
 
 
 def token_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
-    """Turn a text into token ids, BOS first; an empty text is BOS alone.
+    """Return the token ids of a text, BOS first; an empty text is BOS alone.
 
     A text that begins with BOS, as most chat templates do, gets no second one.
     """
@@ -74,10 +74,10 @@ def token_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
 
 
 def require_bos(tokenizer: "PreTrainedTokenizerBase", model: str) -> None:
-    """Refuse a tokenizer without BOS, such as Qwen's: which token stands for it is the experimenter's choice.
+    """Check that a tokenizer has a BOS token. Qwen's has none: the experimenter has to choose one.
 
     Raises:
-        ModelError: it has none; with how one is given to it.
+        ModelError: it has none; the message describes how to set one.
     """
     if tokenizer.bos_token_id is None:
         msg = (
@@ -91,10 +91,10 @@ def require_bos(tokenizer: "PreTrainedTokenizerBase", model: str) -> None:
 def give(
     tokenizer: "PreTrainedTokenizerBase", prompt: str, arm: ModelArm | None, *, chat: bool
 ) -> RenderedPrompt:
-    """Show what an arm's model is given for a prompt.
+    """Return an arm's input for a prompt.
 
     Raises:
-        ModelError: as `render`; or the tokenizer has no BOS.
+        ModelError: as `render`; or the tokenizer has no BOS token.
     """
     require_bos(tokenizer, tokenizer.name_or_path)
     text = render(tokenizer, prompt, arm, chat=chat)
@@ -103,12 +103,12 @@ def give(
 
 
 def set_off(text: str, *, chat: bool) -> str:
-    """Set a chat model's reply off from the prompt above it, which it does not continue."""
+    """Separate a chat model's reply from the prompt above it, which it does not continue."""
     return f"\n\n{text.lstrip()}" if chat else text
 
 
 def read_tokenizer(model: str) -> "PreTrainedTokenizerBase | None":
-    """Read the tokenizer of a model that lies on this disk; None where it or transformers is not there."""
+    """Return the tokenizer of a model on this disk; None without the model or transformers."""
     with quietly():
         try:
             if model == EMBEDDED_MODEL:
@@ -122,7 +122,7 @@ def read_tokenizer(model: str) -> "PreTrainedTokenizerBase | None":
 
 
 def _read_embedded() -> "PreTrainedTokenizerBase | None":
-    """Read it as the class that `AutoTokenizer` takes for it, which imports torch to choose one (3 s)."""
+    """Read it with the class that `AutoTokenizer` would choose; choosing imports torch (3 s)."""
     from transformers import PreTrainedTokenizerFast  # noqa: PLC0415 (as above)
 
     path = embedded_model_path()

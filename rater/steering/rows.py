@@ -1,4 +1,4 @@
-"""Say what one completion is made from and what it is: rows, completions and their random streams."""
+"""Rows and completions: the input and output of sampling, and their random streams."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,46 +15,48 @@ StopReason = Literal["eos", "length"]
 
 @dataclass(frozen=True)
 class Row(Generic[K]):
-    """One completion to be made."""
+    """A completion to be generated."""
 
     key: K
-    """What the caller knows it by; handed back untouched."""
+    """The caller's key, returned with the completion."""
     prompt: str
     vectors: tuple[SteeringVector, ...]
-    """What is added to the prompt. Rows that share the very tuple share a prefill."""
+    """Vectors added to the prompt. Rows with the identical tuple share a prefill."""
     seed: int
-    """The seed of its own random stream."""
+    """Seed of its own random stream."""
     place: str = "The prompt"
-    """Where the prompt is declared, such as ``prompts[3]``, for error messages."""
+    """Place of the prompt in the study, such as ``prompts[3]``, for error messages."""
 
 
 @dataclass(frozen=True)
 class Completion(Generic[K]):
-    """One completion, made."""
+    """A generated completion."""
 
     key: K
     prompt: str
-    """What it goes on from, as its row had it."""
+    """The text it continues, as in its row."""
     token_ids: tuple[int, ...]
-    """The new tokens, the one that ended it included."""
+    """New tokens, including the one that ended the completion."""
     text: str
-    """The new tokens as text: without the prompt and special tokens, white space kept."""
+    """New tokens as text, without the prompt and special tokens, with white space."""
     stop_reason: StopReason
     nll: float | None = None
-    """Mean negative log-likelihood of its tokens after its prompt, in nats per token, where it was asked for
-    and nothing was added: under the unsteered model that made it."""
+    """Mean negative log-likelihood after its prompt under the unsteered model, in nats per token.
+
+    None if it was steered or not measured.
+    """
 
 
 def completion_seed(study_seed: int, prompt: str, sample: int) -> int:
-    """Derive the seed of a completion's random stream: 63 bits of SHA-256 over its three names.
+    """Return the seed of a completion's random stream: 63 bits of a SHA-256 of the three arguments.
 
-    The arm is not among them: the arms of a sample draw the same random numbers, so that they differ by what
-    was done to the model and by less chance (common random numbers, as in the seed system).
+    The arm is not an argument: the arms of a sample share their random numbers, which removes sampling noise
+    from their differences (common random numbers, as in llm-steering).
     """
     name = f"{study_seed}/{sample}/{prompt}"
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) >> 1
 
 
 def uniforms(seed: int, n: int) -> npt.NDArray[np.float64]:
-    """Draw a row's random numbers in [0, 1), one for each token: Philox, the same on every machine."""
+    """Return a row's random numbers in [0, 1), one per token: Philox, the same on every machine."""
     return np.random.Generator(np.random.Philox(seed)).random(n)

@@ -27,32 +27,31 @@ def generate(
     measure: bool = False,
     on_tokens: Callable[[int], None] | None = None,
 ) -> Iterator[Completion[K]]:
-    """Make the completion of each row, and yield each as soon as it is finished.
+    """Generate the completion of each row, and yield each as soon as it is finished.
 
     A prompt under an arm is run through the bridge once, with its additions, and its keys and values are
-    copied for its samples (once more for samples that enter the batch later); decoding goes on without hooks
-    on the plain model that shares the weights (through the bridge, while a row of the batch is steered at
-    generated tokens too). Once an eighth of the batch has finished, those rows leave it
-    together and the next ones take their place. Where memory runs out, the rows of the batch start again in
-    batches of half the size.
+    copied for its samples (again for samples that enter the batch later). Decoding continues without hooks on
+    the plain model that shares the weights, or through the bridge while a row of the batch is steered at
+    generated tokens too. When an eighth of the batch has finished, those rows leave together and the next
+    ones replace them. If memory runs out, the rows of the batch start again in batches of half the size.
 
-    A completion depends on its prompt, additions and seed alone, and not on what shares its batch, up to
-    float arithmetic: sums run in another order in batches of other shapes, so that logits differ by about
-    1e-4, which can tip a choice between tokens that are nearly equally likely.
+    A completion depends only on its prompt, additions and seed, and not on the batch, up to floating-point
+    arithmetic: batches of other shapes sum in another order, so that logits differ by about 1e-4, which can
+    change the choice between tokens that are almost equally likely.
 
     Args:
-        model: from `load_model`.
-        rows: what to make; rows of one prompt and arm best stand together.
-        sampling: a study's `Sampling`; temperature 0 takes the likeliest token at each step.
-        batch_size: how many rows are decoded together. More are faster and take more memory.
-        measure: whether to take the NLL of rows without additions from the logits that they are drawn from;
-            that of others under the unsteered model takes a forward pass (`completion_nlls`).
-        on_tokens: called after each step with the number of tokens it made, for progress. Tokens of rows
-            that had to start again count again.
+        model: A model from `load_model`.
+        rows: The completions to generate; rows of one prompt and arm should be adjacent.
+        sampling: A study's `Sampling`; temperature 0 is greedy decoding.
+        batch_size: Number of rows that are decoded together. Larger is faster and takes more memory.
+        measure: Whether to compute the NLL of rows without additions from the logits they are drawn from;
+            that of other rows under the unsteered model costs a forward pass (`completion_nlls`).
+        on_tokens: Called after each step with the number of its tokens, for progress. Tokens of rows that had
+            to start again count again.
 
     Raises:
-        ModelError: before anything is made, where a prompt, its additions and the context do not fit; later,
-            where memory does not suffice for a single row.
+        ModelError: a prompt, its additions and the context do not fit each other, before anything is
+            generated; or memory does not suffice for a single row.
     """
     places = {(row.prompt, row.vectors): row.place for row in rows}
     for (prompt, vectors), place in places.items():
@@ -76,9 +75,9 @@ def _run(
             if len(batch) <= 1:
                 raise no_memory("decode even one row") from error
             batch_size = len(batch) // 2
-            _LOG.warning("Out of memory with %d rows together; going on with %d.", len(batch), batch_size)
-        # Behind the handler, where the error no longer holds what was allocated. A row that starts again ends
-        # as it would have, since it depends on nothing but itself.
+            _LOG.warning("Out of memory with %d rows together; continuing with %d.", len(batch), batch_size)
+        # After the handler, where the error no longer keeps memory allocated. A row that starts again gives
+        # the same completion, since it does not depend on the batch.
         waiting.extendleft(reversed(batch.unfinished_rows))
 
 
@@ -87,7 +86,8 @@ def _decode(
 ) -> Iterator[Completion[K]]:
     while waiting or batch.n_unfinished:
         n_new = min(batch_size - batch.n_unfinished, len(waiting))
-        # Moving rows copies all keys and values, so it waits until an eighth of the batch gains by it.
+        # Moving rows copies all keys and values, so rows are replaced when an eighth of the batch has
+        # finished.
         if (n_new + batch.n_finished) * 8 > len(batch):
             batch.replace_finished([waiting.popleft() for _ in range(n_new)])
         n_tokens = batch.n_unfinished

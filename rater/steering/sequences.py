@@ -1,4 +1,4 @@
-"""Tell where the tokens of a forward pass stand in their sequences, or refuse where that cannot be known."""
+"""Locate the tokens of a forward pass in their sequences, or refuse the pass if that is impossible."""
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
@@ -18,10 +18,10 @@ from rater.steering.vectors import SteeringVector
 
 
 class Sequences:
-    """Follow the sequences that forward passes run through, from their BOS on and through cached steps.
+    """The sequences that forward passes run through, from BOS and through cached steps.
 
-    What is asked about follows from the vectors: where a prompt ends matters to those that are placed by it
-    ("mid", "back", negative positions) or come after it ("generated"), where a text ends also to "all".
+    The vectors determine what must be known: the end of the prompt for positions relative to it ("mid",
+    "back", negative ones) and for "generated"; the end of the text for these and "all".
     """
 
     def __init__(
@@ -39,15 +39,15 @@ class Sequences:
         self._cache: weakref.ref[Any] | None = None
 
     def enter(self, tokens: object, mask: object, cache: Any) -> Window:
-        """Say where the tokens of a pass stand.
+        """Return the window of a pass.
 
         Args:
-            tokens: its token ids, [row, col].
-            mask: its attention mask over cached and new columns, or None.
-            cache: the keys and values of the columns before, or None.
+            tokens: Its token ids, [row, col].
+            mask: Its attention mask over cached and new columns, or None.
+            cache: The keys and values of earlier columns, or None.
 
         Raises:
-            ModelError: that cannot be known; the message says what would tell.
+            ModelError: the positions cannot be known; the message states what would make them known.
         """
         if not isinstance(tokens, Tensor) or tokens.is_floating_point():
             self._refuse("the model is given no token ids, so their count is not known", "give it token ids")
@@ -63,7 +63,7 @@ class Sequences:
         return Window.of_mask(real, tokens.shape[1], self._prompt_lengths)
 
     def leave(self, cache: object) -> None:
-        """Remember the cache that a pass filled, to know the passes that go on from it."""
+        """Remember the cache that a pass filled, to recognise passes that continue it."""
         self._cache = None if cache is None else weakref.ref(cache)
 
     def _find_real(
@@ -82,7 +82,7 @@ class Sequences:
         if is_known and self._real.shape == (shape[0], n_past):
             return torch.cat([self._real, torch.ones_like(tokens, dtype=torch.bool)], dim=1)
         return self._refuse(
-            f"it goes on from {n_past} cached tokens that were not seen here", "give an attention mask"
+            f"it continues {n_past} cached tokens that were not seen here", "give an attention mask"
         )
 
     def _real_by_pad_tokens(self, tokens: Tensor) -> Bool[Tensor, "row pos"]:
@@ -100,7 +100,7 @@ class Sequences:
                     f"row {row} ends with {n_right} tokens {pad}, which may be padding or its own end",
                     "give an attention mask",
                 )
-            # Where BOS serves as pad token, the last of a leading run is BOS itself.
+            # If BOS is also the pad token, the last of a leading run is BOS itself.
             real[row, : n_left - (pad == bos)] = False
             real[row, len(real[row]) - n_right :] = False
         return real
@@ -130,15 +130,15 @@ class Sequences:
             return self._prompt_lengths
         if self._needs_prompt_end and n_past:
             self._refuse("its prompt was not seen here, so its end is not known", "give prompt_lengths")
-        if self._needs_prompt_end and self._goes_on(tokens):
+        if self._needs_prompt_end and self._continues(tokens):
             self._refuse(
-                "it begins with all tokens of the pass before it, so that it may be a prompt of its own or "
+                "it begins with all tokens of the previous pass, so that it may be a new prompt or "
                 "that prompt with generated tokens",
                 "generate with the KV cache, or give prompt_lengths",
             )
         return tuple(int(n) for n in real.sum(-1))
 
-    def _goes_on(self, tokens: Tensor) -> bool:
+    def _continues(self, tokens: Tensor) -> bool:
         n_rows, width = self._tokens.shape
         is_longer = 0 < width < tokens.shape[1] and n_rows == len(tokens)
         return is_longer and torch.equal(tokens[:, :width], self._tokens)

@@ -1,4 +1,4 @@
-"""Try an arm's additions at many layers, coefficients and positions, and measure what each does."""
+"""Sweep an arm's additions over layers, coefficients and positions, and measure each setting."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -19,15 +19,15 @@ from rater.steering.vectors import SteeringVector, relative_norm
 from rater.study.additions import ActivationAddition, AnyAddition, DatasetVector, RandomVector, XVector
 from rater.study.arms import scaled, strength
 
+# A user's measure of a completion's text.
 ScoreFunction: TypeAlias = Callable[[str], float]
-"""The user's measure of a completion's text."""
 
 
 def place_additions(additions: Sequence[AnyAddition], setting: SweepSetting) -> list[AnyAddition]:
-    """Put additions into a setting; the largest coefficient becomes the setting's, and the others follow it.
+    """Return additions at a setting: the largest coefficient becomes the setting's, the others scale with it.
 
     Raises:
-        ModelError: an addition was saved for a layer of its own.
+        ModelError: an addition was saved for a fixed layer.
     """
     largest = max((abs(strength(addition)) for addition in additions), default=0) or 1.0
     return [_place(addition, setting, setting.coeff / largest) for addition in additions]
@@ -44,50 +44,50 @@ def sweep(
     score: ScoreFunction | None = None,
     with_unsteered: bool = True,
 ) -> Iterator[SweepOutcome]:
-    """Measure the unsteered model, then each setting; yields each outcome as soon as it is there.
+    """Measure the unsteered model, then each setting; yield each outcome as soon as it is measured.
 
-    All settings share the random numbers of a sample, so that they differ by what was done to the model.
-    ``score`` measures the text of each completion; its mean is the setting's score.
+    All settings share the random numbers of a sample. ``score`` measures the text of each completion; its
+    mean is the setting's score.
 
     Raises:
-        ModelError: a setting does not fit the model or a prompt; all are checked before anything is made.
+        ModelError: a setting does not fit the model or a prompt; all are checked before generation.
     """
     resolved = {each: resolve(model, place_additions(additions, each)) for each in settings}
-    given = [render(model.tokenizer, prompt, None, chat=chat) for prompt in prompts]
+    inputs = [render(model.tokenizer, prompt, None, chat=chat) for prompt in prompts]
     for vectors in resolved.values():
-        for prompt in given:
+        for prompt in inputs:
             check_fits(model, prompt, vectors, max_new_tokens=sampling.max_new_tokens)
     unsteered: list[tuple[SweepSetting | None, tuple[SteeringVector, ...]]] = (
         [(None, ())] if with_unsteered else []
     )
     for setting, vectors in [*unsteered, *resolved.items()]:
-        made = generate(model, prompts, {"arm": vectors}, sampling, chat=chat)
-        yield _outcome(model, given, setting, vectors, made=made, score=score)
+        completions = generate(model, prompts, {"arm": vectors}, sampling, chat=chat)
+        yield _outcome(model, inputs, setting, vectors, completions=completions, score=score)
 
 
 def _outcome(
     model: TransformerBridge,
-    given: Sequence[str],
+    inputs: Sequence[str],
     setting: SweepSetting | None,
     vectors: tuple[SteeringVector, ...],
     *,
-    made: Sequence[ArmCompletion],
+    completions: Sequence[ArmCompletion],
     score: ScoreFunction | None,
 ) -> SweepOutcome:
-    measured = [each.measurements for each in made if each.measurements is not None]
+    measured = [each.measurements for each in completions if each.measurements is not None]
     return SweepOutcome(
         setting=setting,
-        kl=_mean_kl(model, given, vectors),
+        kl=_mean_kl(model, inputs, vectors),
         ratio=relative_norm(model, vectors),
         nll=mean(each.nll for each in measured),
         repetition=mean(each.repetition or 0.0 for each in measured),
         n_words=mean(each.n_words for each in measured),
-        score=None if score is None else mean(score(each.text) for each in made),
+        score=None if score is None else mean(score(each.text) for each in completions),
     )
 
 
-def _mean_kl(model: TransformerBridge, given: Sequence[str], vectors: tuple[SteeringVector, ...]) -> float:
-    tokens = [tokenize(model, prompt) for prompt in given]
+def _mean_kl(model: TransformerBridge, inputs: Sequence[str], vectors: tuple[SteeringVector, ...]) -> float:
+    tokens = [tokenize(model, prompt) for prompt in inputs]
     steered, unsteered = (
         prefill(model, tokens, [added for _ in tokens]).logits.log_softmax(-1) for added in (vectors, ())
     )
@@ -107,5 +107,5 @@ def _place(addition: AnyAddition, setting: SweepSetting, factor: float) -> AnyAd
         return replace(addition, act_name=setting.layer, **changed)  # type: ignore[arg-type] # its own field
     if isinstance(addition, XVector | DatasetVector):
         return replace(addition, at=setting.layer, **changed)  # type: ignore[arg-type] # as above
-    msg = f"{addition!r} was saved for its own layer, so it cannot be swept over layers; declare its texts."
+    msg = f"{addition!r} was saved for a fixed layer, so it cannot be swept over layers; declare its texts."
     raise ModelError(msg)

@@ -22,7 +22,7 @@ _MEASURED = ("kl", "ratio", "nll", "repetition", "n_words", "score")
 
 @dataclass(frozen=True)
 class SweepSetting:
-    """Where and how strongly an arm's additions are made."""
+    """A layer, a coefficient and a position of an arm's additions."""
 
     layer: int
     coeff: float
@@ -37,7 +37,7 @@ class SweepOutcome:
     setting: SweepSetting | None
     """None for the unsteered model."""
     kl: float
-    """Divergence of the steered next token from the unsteered one, in nats."""
+    """KL divergence of the steered next-token distribution from the unsteered one, in nats."""
     ratio: float
     """The largest norm of the addition over text tokens, as a share of the residual stream's."""
     nll: float
@@ -46,7 +46,7 @@ class SweepOutcome:
     """The share of runs of three tokens that occurred before in the completion."""
     n_words: float
     score: float | None
-    """Occurrences of the words looked for, or the user's score; None without either."""
+    """Occurrences of the given words, or the user's score; None without either."""
 
     @property
     def effect(self) -> float:
@@ -100,7 +100,7 @@ class SweepFile:
         self._columns = [*_SETTING, *_MEASURED, *measured]
 
     def read(self) -> list[SweepOutcome]:
-        """Read the outcomes that are there; a last line that was cut off by a crash is removed."""
+        """Return the outcomes in the file; a last line that a crash cut off is removed."""
         if not self._path.exists():
             return []
         try:
@@ -125,7 +125,7 @@ class SweepFile:
         return [self._outcome(dict(zip(self._columns, row, strict=True))) for row in rows]
 
     def append(self, outcome: SweepOutcome) -> None:
-        """Write an outcome to the end, in one piece.
+        """Append an outcome, in one write.
 
         Raises:
             ModelError: the file cannot be written.
@@ -142,7 +142,7 @@ class SweepFile:
             with self._path.open("a", encoding="utf-8", newline="") as file:
                 file.write(header + row if is_new else row)
         except OSError as error:
-            kept = " What was measured before is kept in it." if self._path.exists() else ""
+            kept = " Earlier outcomes are kept in it." if self._path.exists() else ""
             msg = f"{self._path} cannot be written: {error.strerror or error}.{kept}"
             raise ModelError(msg) from error
 

@@ -25,10 +25,10 @@ _KNOWN: "weakref.WeakKeyDictionary[nn.Module, str]" = weakref.WeakKeyDictionary(
 
 
 def model_fingerprint(model: TransformerBridge) -> str:
-    """Hash each weight matrix's name, shape and 64 numbers spread over it: 16 hexadecimal digits.
+    """Return a hash of each weight matrix's name, shape and 64 spread numbers: 16 hexadecimal digits.
 
-    The numbers are taken in bfloat16, so that a checkpoint has one fingerprint in whatever type it is loaded.
-    Two models that differ in a few numbers only may share it; two checkpoints do not.
+    The numbers are rounded to bfloat16, so that the fingerprint does not depend on the type that the weights
+    are loaded in. Models that differ in only a few numbers may share it; two checkpoints do not.
     """
     if model not in _KNOWN:
         digest = hashlib.sha256()
@@ -36,7 +36,7 @@ def model_fingerprint(model: TransformerBridge) -> str:
             flat = weight.detach().reshape(-1)
             step = max(1, len(flat) // _SAMPLED)
             numbers = flat[::step][:_SAMPLED].to(torch.bfloat16).float().cpu().numpy().tobytes()
-            # A bridge that was made elsewhere wraps each module in a layer of names.
+            # A bridge that `load_model` did not make has an additional part in each name.
             plain = name.replace("_original_component.", "")
             digest.update(f"{plain} {tuple(weight.shape)}".encode() + numbers)
         _KNOWN[model] = digest.hexdigest()[:16]
@@ -44,7 +44,7 @@ def model_fingerprint(model: TransformerBridge) -> str:
 
 
 def tokenizer_fingerprint(model: TransformerBridge) -> str:
-    """Hash the vocabulary and the special tokens: 16 hexadecimal digits."""
+    """Return a hash of the vocabulary and the special tokens: 16 hexadecimal digits."""
     tokenizer = model.tokenizer
     special = [tokenizer.bos_token_id, tokenizer.eos_token_id]
     known = json.dumps([sorted(tokenizer.get_vocab().items()), special])
@@ -61,10 +61,11 @@ _HINT = f"{_ARCHITECTURE}.model_hint"
 
 
 def read_gguf(path: Path, model: TransformerBridge) -> list[SteeringVector]:
-    """Read a control vector; each direction is for every token, as where it comes from.
+    """Read a control vector; each direction is added to every token, as in repeng and llama.cpp.
 
     Raises:
-        ModelError: the file is no control vector, or not one for a model of this kind, depth and width.
+        ModelError: the file is not a control vector, or not for a model of this architecture, depth and
+            width.
     """
     try:
         reader = gguf.GGUFReader(path)
@@ -86,10 +87,11 @@ def read_gguf(path: Path, model: TransformerBridge) -> list[SteeringVector]:
 
 
 def write_gguf(path: Path, vectors: Sequence[SteeringVector], model: TransformerBridge, made: str) -> None:  # noqa: ARG001 (GGUF has no place for how they were made)
-    """Write a control vector that adds what the vectors add.
+    """Write vectors as a control vector.
 
     Raises:
-        ModelError: it cannot, since control vectors add one direction to every token after blocks 1 and up.
+        ModelError: the format cannot represent them: it has one direction for every token, after blocks 1 and
+            up.
     """
     directions: dict[int, torch.Tensor] = {}
     for vector in vectors:
@@ -121,15 +123,15 @@ def _vector(path: Path, model: TransformerBridge, tensor: gguf.ReaderTensor) -> 
     if tensor.tensor_type not in {gguf.GGMLQuantizationType.F32, gguf.GGMLQuantizationType.F16}:
         msg = f"{path} has {tensor.name!r} of type {tensor.tensor_type.name}; valid: F32 or F16."
         raise ModelError(msg)
-    # Copied, since the reader's array is a part of the file, which may be closed or removed.
+    # Copied, since the reader's array is mapped from the file, which may be closed or removed.
     activations = torch.from_numpy(tensor.data.copy()).float().reshape(1, -1)
     return SteeringVector(f"blocks.{number}.hook_resid_post", activations, when="all")
 
 
 def _block_before(hook_point: str) -> int | None:
-    """Find the block after which a hook point lies; None where it lies within one."""
-    found = re.fullmatch(r"blocks\.(\d+)\.hook_resid_(pre|post)", hook_point)
-    return None if found is None else int(found[1]) - (found[2] == "pre")
+    """Return the block after which a hook point lies; None for one within a block."""
+    match = re.fullmatch(r"blocks\.(\d+)\.hook_resid_(pre|post)", hook_point)
+    return None if match is None else int(match[1]) - (match[2] == "pre")
 
 
 def _text(reader: gguf.GGUFReader, name: str) -> str | None:
@@ -138,7 +140,7 @@ def _text(reader: gguf.GGUFReader, name: str) -> str | None:
 
 
 def _architecture(model_type: str) -> str:
-    """Name a kind of model as llama.cpp does, since repeng's hints are transformers' names for it."""
+    """Return llama.cpp's name for an architecture; repeng's files have transformers' names."""
     plain = model_type.replace("_", "")  # gpt_neox is gptneox there
     return "llama" if plain in {"mistral", "mixtral"} else plain
 
@@ -157,16 +159,16 @@ _LAYERS = (
 def save_vectors(
     path: str | Path, vectors: Sequence[SteeringVector], model: TransformerBridge, *, made: str
 ) -> None:
-    """Write vectors to a file, whole or not at all: ``.gguf`` for llama.cpp and repeng, else safetensors.
+    """Write vectors to a file, completely or not at all: ``.gguf`` for llama.cpp, else safetensors.
 
     Args:
-        path: the file; its ending says the format.
-        vectors: what to save.
-        model: the model that they were made with, and for.
-        made: how they were made, in words or as the declared additions; kept in the header (not in GGUF).
+        path: The file; its suffix selects the format. GGUF control vectors are those of llama.cpp and repeng.
+        vectors: The vectors.
+        model: The model that they were computed with, and are for.
+        made: How they were made, in words or as declared additions; kept in the header (not in GGUF).
 
     Raises:
-        ModelError: there is nothing to save, the format cannot say it, or the file cannot be written.
+        ModelError: there are no vectors, the format cannot represent them, or the file cannot be written.
     """
     path = Path(path)
     if not isinstance(vectors, list | tuple) or not vectors:
@@ -190,16 +192,16 @@ def save_vectors(
 def load_vectors(
     path: str | Path, model: TransformerBridge, *, sha256: str | None = None, where: str = "The file"
 ) -> list[SteeringVector]:
-    """Read vectors from a file that `save_vectors`, repeng or llama.cpp wrote for this model.
+    """Read vectors for a model from a file that `save_vectors`, repeng or llama.cpp wrote.
 
     Args:
-        path: the file; ``.gguf`` is read as a control vector, everything else as safetensors.
-        model: the model that will be steered.
-        sha256: what the file's SHA-256 must be; None for anything.
-        where: where the file is named, such as ``arms[1].additions[0]``, for error messages.
+        path: The file; ``.gguf`` is read as a control vector, everything else as safetensors.
+        model: The model that will be steered.
+        sha256: The SHA-256 that the file must have; None for any.
+        where: Where the file is named, such as ``arms[1].additions[0]``, for error messages.
 
     Raises:
-        ModelError: the file is missing, damaged, changed, or made for another model or tokenizer.
+        ModelError: the file is missing, damaged, changed, or for another model or tokenizer.
     """
     path = Path(path)
     try:
@@ -207,7 +209,7 @@ def load_vectors(
     except OSError as error:
         msg = (
             f"{where} names the file {str(path)!r}, which cannot be read: {error.strerror or error}. "
-            "Valid: a file, by its path from the folder in which you are."
+            "Valid: a path relative to the current folder."
         )
         raise ModelError(msg) from error
     if sha256 is not None and found != sha256:
@@ -219,10 +221,10 @@ def load_vectors(
 
 
 def read_header(path: str | Path) -> dict[str, str]:
-    """Read what a safetensors file says of its vectors; no model is needed.
+    """Return the header of a safetensors file of vectors; this needs no model.
 
     Raises:
-        ModelError: it is no such file.
+        ModelError: it is not such a file.
     """
     try:
         with safe_open(path, framework="pt") as file:

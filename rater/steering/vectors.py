@@ -22,30 +22,30 @@ from rater.study.additions import Position, When, require_position
 
 @dataclass(frozen=True, eq=False)
 class SteeringVector:
-    """What is added at one hook point, where in the sequence, and when.
+    """Activations that are added at one hook point, with their positions and time.
 
-    Vectors for the same hook point, place and time can be added and subtracted, any can be scaled, and equal
-    ones are equal. From the front, vectors of unequal lengths are aligned at BOS.
+    Vectors for the same hook point, position and time can be added and subtracted; all can be scaled and
+    compared. At the front, vectors of unequal lengths are aligned at BOS.
 
     Raises:
-        ModelError: the activations are no floating-point tensor of [pos, d_model], there are not as many as
-            there are positions, or hook point, position or time is none.
+        ModelError: the activations are not a floating-point tensor of [pos, d_model], their number differs
+            from that of the positions, or the hook point, position or time is invalid.
     """
 
     hook_point: str
-    """Its full name, such as "blocks.6.hook_resid_pre"."""
+    """Full name, such as "blocks.6.hook_resid_pre"."""
     activations: Float[Tensor, "pos d_model"]
-    """What is added, the coefficient included."""
+    """Activations, including the coefficient."""
     position: Position = "front"
-    """Where in the prompt: "front", "mid", "back", or a position for each (or for the only) activation."""
+    """Position in the prompt: "front", "mid", "back", or one for each activation."""
     when: When = "prompt"
-    """"prompt"; or a single activation that is added to each token that is "generated", or to "all"."""
+    """"prompt"; or, for a single activation, each token that is "generated", or "all" tokens."""
 
     def __post_init__(self) -> None:
         self._check_place()
-        given: object = self.activations
-        if not isinstance(given, Tensor) or not given.is_floating_point():
-            kind = getattr(given, "dtype", type(given).__name__)
+        activations: object = self.activations
+        if not isinstance(activations, Tensor) or not activations.is_floating_point():
+            kind = getattr(activations, "dtype", type(activations).__name__)
             msg = f"activations at {self.hook_point!r} are {kind}; valid: a tensor of floating-point numbers."
             raise ModelError(msg)
         shape = tuple(self.activations.shape)
@@ -61,7 +61,7 @@ class SteeringVector:
         if not isinstance(self.position, str) and len(self) not in {1, len(self.position)}:
             msg = (
                 f"position names {len(self.position)} tokens, but the vector at {self.hook_point!r} has "
-                f"{len(self)} positions; name as many, or read one activation only."
+                f"{len(self)} positions; give one position for each, or read one activation only."
             )
             raise ModelError(msg)
 
@@ -86,16 +86,16 @@ class SteeringVector:
             raise ModelError(msg)
 
     def __len__(self) -> int:
-        """Count the positions that have an activation of their own."""
+        """Return the number of positions with an activation of their own."""
         return len(self.activations)
 
     def norms(self) -> Float[Tensor, " pos"]:
-        """Give the L2 norm at each position."""
+        """Return the L2 norm at each position."""
         norms: Tensor = torch.linalg.vector_norm(self.activations, dim=-1)
         return norms
 
     def can_join(self, other: "SteeringVector") -> bool:
-        """Say whether the sum of the two is one vector."""
+        """Return whether the sum of the two is one vector."""
         same = (self.hook_point, self.position, self.when) == (other.hook_point, other.position, other.when)
         aligned = self.position == "front" or len(self) == len(other)
         return same and aligned and self.activations.shape[1] == other.activations.shape[1]
@@ -107,7 +107,7 @@ class SteeringVector:
             msg = f"{self!r} and {other!r} are not added in the same place, so they have no sum; list both."
             raise ModelError(msg)
         length = max(len(self), len(other))
-        # What came from a file may lie on another device than what a model on a GPU computed.
+        # A vector from a file may be on another device than one that a model on a GPU computed.
         added = _lengthen(other, length).to(self.activations.device)
         return replace(self, activations=_lengthen(self, length) + added)
 
@@ -138,7 +138,7 @@ class SteeringVector:
         )
 
     def __hash__(self) -> int:
-        # Not of the numbers: equal ones may be laid out, and so summed up, in another order.
+        # Not from the numbers: sums of equal tensors may differ in the last bits with their memory layout.
         return hash((self.hook_point, self.position, self.when, self.activations.shape))
 
     def __repr__(self) -> str:
@@ -149,7 +149,7 @@ class SteeringVector:
 
 
 def sum_up(vectors: list[SteeringVector]) -> tuple[SteeringVector, ...]:
-    """Sum those that are added in the same place; the others stay apart, in the order of their first."""
+    """Sum vectors that are added in the same place; others stay separate, in the order of their first."""
     sums: list[SteeringVector] = []
     for vector in vectors:
         for index, total in enumerate(sums):
@@ -168,14 +168,14 @@ def _lengthen(vector: SteeringVector, length: int) -> Float[Tensor, "pos d_model
 def random_like(
     vectors: Sequence[SteeringVector], seed: int, dims: tuple[int, int] | None = None
 ) -> tuple[SteeringVector, ...]:
-    """Draw a direction for each position of each vector, uniform on the sphere, with the norm found there.
+    """Return random directions with the norms of some vectors, uniform on the sphere, at each position.
 
-    The numbers are Philox's, the same on every machine, and depend on the seed and the shapes alone.
+    The random numbers are Philox's, the same on every machine; they depend only on the seed and the shapes.
 
     Args:
-        vectors: whose norms, places and times are kept.
-        seed: what the numbers are drawn from.
-        dims: the dimensions in which the directions lie, (start, stop); None for all.
+        vectors: The vectors whose norms, positions and times are kept.
+        seed: The seed of the random numbers.
+        dims: The dimensions in which the directions lie, (start, stop); None for all.
     """
     rng = np.random.Generator(np.random.Philox(seed))
     return tuple(_direction(vector, rng, dims) for vector in vectors)
@@ -196,15 +196,15 @@ _NOTHING = "so that every text would be an unsteered one"
 
 
 def tolerance(dtype: torch.dtype) -> float:
-    """Return the share of its terms below which a difference is rounding noise."""
+    """Return the relative size below which a difference is rounding noise."""
     return max(1e-6, torch.finfo(dtype).eps / 4)
 
 
 def require_direction(terms: Sequence[SteeringVector], where: str) -> None:
-    """Refuse an addition whose terms cancel at every position, or are zero there.
+    """Check that the terms of an addition do not cancel at every position.
 
     Raises:
-        ModelError: it is zero.
+        ModelError: they do, or are all zero.
     """
     if _vanishes(terms):
         msg = f"{where} adds nothing: its direction is zero at every position, {_NOTHING}."
@@ -212,7 +212,7 @@ def require_direction(terms: Sequence[SteeringVector], where: str) -> None:
 
 
 def require_sum(vectors: Sequence[SteeringVector], where: str) -> None:
-    """Refuse additions that cancel; those with a coefficient of 0 are nothing by themselves, and allowed.
+    """Check that additions do not cancel each other. Those with a coefficient of 0 are allowed.
 
     Raises:
         ModelError: their sum is zero at every position.
@@ -239,18 +239,18 @@ _TEXTS = (
     "Once upon a time there was a fox who lived alone at the edge of a dark forest.",
     "You can pay by card or in cash; please keep your receipt until the end of your journey.",
 )
-_FIRST = 2  # BOS and often the token after it are attention sinks, many times as long as all others
+_FIRST = 2  # BOS, and often the token after it, are attention sinks with much larger norms
 
 _NORMS: "weakref.WeakKeyDictionary[nn.Module, dict[str, float]]" = weakref.WeakKeyDictionary()
 
 
 def residual_norm(model: TransformerBridge, hook_point: str) -> float:
-    """Give the median L2 norm of what passes a hook point, over the tokens of five plain English texts.
+    """Return the median L2 norm of the activations at a hook point, over the tokens of five sentences.
 
-    BOS and the token after it are left out. A forward pass the first time, then remembered with the model.
+    BOS and the token after it are left out. Costs a forward pass the first time; the result is cached.
 
     Raises:
-        ModelError: nothing of the residual stream's shape passes there.
+        ModelError: the activations do not have the residual stream's shape.
     """
     known = _NORMS.setdefault(model, {})
     if hook_point not in known:
@@ -263,12 +263,12 @@ def residual_norm(model: TransformerBridge, hook_point: str) -> float:
 def coeff_for(
     model: TransformerBridge, directions: Sequence[SteeringVector], relative: float, where: str
 ) -> float:
-    """Find the coefficient that makes directions at one hook point as long as a share of its residual norm.
+    """Return the coefficient that gives directions at one hook point a norm relative to the residual norm.
 
-    Meant is the longest activation, BOS left out where there are others: its own is an attention sink.
+    The norm is that of the longest activation, without BOS, which is an attention sink, if there are others.
 
     Raises:
-        ModelError: there is nothing to scale.
+        ModelError: all activations are zero.
     """
     longest = max(_text_norm(vector) for vector in directions)
     if longest == 0:
@@ -278,9 +278,9 @@ def coeff_for(
 
 
 def relative_norm(model: TransformerBridge, vectors: Sequence[SteeringVector]) -> float:
-    """Give the largest norm of an addition over text tokens, as a share of the residual norm there.
+    """Return the largest norm of an addition over text tokens, relative to the residual norm; 0 for none.
 
-    It is what `relative` declares; 0 for no additions.
+    This is the quantity that `relative` declares.
     """
     return max(
         (_text_norm(vector) / residual_norm(model, vector.hook_point) for vector in vectors), default=0

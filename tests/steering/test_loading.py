@@ -13,7 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from rater.errors import ModelError
 from rater.steering.bridge import load_model, plain_model, tokenize
-from rater.steering.decoder import make_decoder
+from rater.steering.cpu_decoding import fast_decoder
 
 pytestmark = pytest.mark.model
 
@@ -72,7 +72,7 @@ def test_weights_are_held_once_and_in_their_own_type(
     model = load_model(tmp_path, device="cpu")
 
     plain = plain_model(model)
-    parts = [model, plain, make_decoder(plain)]
+    parts = [model, plain, fast_decoder(plain).module]
     held = {
         weight.untyped_storage().data_ptr(): weight
         for part in parts

@@ -7,8 +7,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.cache_utils import Cache
 
 from rater.steering.cache import empty_cache, gather
-from rater.steering.decoder import DecodingStep, make_step
-from rater.steering.llama import LlamaStep
+from rater.steering.cpu_decoding import DecodingStep, fast_decoder
+from rater.steering.cpu_decoding.llama import LlamaStep
 
 
 def config_of(**options: Any) -> LlamaConfig:
@@ -81,7 +81,7 @@ def test_a_step_gives_the_plain_models_logits(config: LlamaConfig, padding: int)
     model = made_of(config)
     tokens, real = torch.randint(0, 50, (3, 9)), torch.ones(3, 9, dtype=torch.bool)
     real[0, :padding] = False
-    step = make_step(model)
+    step = fast_decoder(model).step
 
     mine = logits_of(step, prefilled(model, tokens, real), tokens, real)
 
@@ -91,12 +91,12 @@ def test_a_step_gives_the_plain_models_logits(config: LlamaConfig, padding: int)
     assert (mine - theirs).abs().max().item() < 1e-5
 
 
-def test_a_llama_with_something_hooked_on_or_exchanged_is_run_by_its_own_modules() -> None:
+def test_a_llama_with_hooks_or_replaced_modules_is_run_by_its_own_modules() -> None:
     hooked, exchanged, patched = (made_of(config_of()) for _ in range(3))
     hooked.model.layers[1].mlp.register_forward_hook(lambda *_: None)
     exchanged.model.layers[0].mlp.act_fn = nn.GELU()
     patched.model.norm.forward = lambda states: states
 
-    assert [LlamaStep.suits(model) for model in (hooked, exchanged, patched)] == [False, False, False]
-    assert LlamaStep.suits(made_of(config_of()))
-    assert not LlamaStep.suits(made_of(config_of(hidden_act="gelu")))
+    assert [LlamaStep.supports(model) for model in (hooked, exchanged, patched)] == [False, False, False]
+    assert LlamaStep.supports(made_of(config_of()))
+    assert not LlamaStep.supports(made_of(config_of(hidden_act="gelu")))

@@ -1,7 +1,9 @@
-"""Decode a token a row on a plain Llama model, without what its modules do between the matrix products.
+"""One-token decoding of plain Llama models, without the overhead of transformers' modules.
 
-Measured with the embedded model and 60 rows, transformers' modules take a quarter of a step for work that is
-not products: masks, copies, and some seventy small operations a block where twenty-five do.
+Measured with the embedded model and 60 rows, transformers' modules spend a quarter of a step on masks, copies
+and some seventy small operations per block. Twenty-five are enough.
+
+Source of the computation: `transformers.models.llama.modeling_llama`.
 """
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
@@ -17,7 +19,7 @@ from transformers.activations import SiLUActivation
 from transformers.cache_utils import Cache
 from transformers.models.llama import modeling_llama
 
-from rater.steering.products import can_pack, pack
+from rater.steering.cpu_decoding.packed_linear import can_pack, pack
 
 _KINDS = frozenset(
     {
@@ -37,14 +39,14 @@ _KINDS = frozenset(
 
 
 class _Weights(NamedTuple):
-    """The weights of layers that are given the same input, packed below one another, and their biases."""
+    """The packed weights of layers with the same input, concatenated along the outputs, and their biases."""
 
     packed: Tensor
     bias: Tensor | None
 
 
-class _Turns(NamedTuple):
-    """Rotary cosines and sines of the rows' positions, for queries and keys."""
+class _Rotation(NamedTuple):
+    """Cosines and sines of the rotary position embedding at the rows' positions, for queries and keys."""
 
     cos: Float[Tensor, "row head d_head"]
     sin: Float[Tensor, "row head half"]
@@ -52,15 +54,15 @@ class _Turns(NamedTuple):
 
 class _Block(NamedTuple):
     attention_norm: modeling_llama.LlamaRMSNorm
-    into_heads: _Weights
-    out_of_heads: _Weights
+    qkv: _Weights
+    attention_output: _Weights
     mlp_norm: modeling_llama.LlamaRMSNorm
     gate_and_up: _Weights
     down: _Weights
 
 
 def is_plain_llama(model: nn.Module) -> bool:
-    """Tell whether a model is a Llama in every part, with nothing hooked onto it or put in its place."""
+    """Return whether every module of a model is transformers' own Llama module, without hooks."""
     if type(model) is not modeling_llama.LlamaForCausalLM:
         return False
     config: Any = model.config
@@ -73,9 +75,9 @@ def _is_plain(module: nn.Module) -> bool:
 
 
 class LlamaStep:
-    """One step of decoding on a plain Llama model: its logits, up to float arithmetic.
+    """A step of decoding of a plain Llama model, which equals the model's own up to float arithmetic.
 
-    The weights are packed as `quicken_linear_layers` packs them, and kept but once for both.
+    It shares packed weights with `speed_up_linear_layers`.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -92,8 +94,8 @@ class LlamaStep:
         self._n_heads = int(attention.q_proj.out_features) // self._d_head
 
     @staticmethod
-    def suits(model: nn.Module) -> bool:
-        """Tell whether a model is such a one, and its weights can be packed."""
+    def supports(model: nn.Module) -> bool:
+        """Return whether a model is a plain Llama whose weights can be packed."""
         return is_plain_llama(model) and can_pack(model)
 
     def __call__(
@@ -103,57 +105,51 @@ class LlamaStep:
         positions: Int[Tensor, " row"],
         cache: Cache,
     ) -> Float[Tensor, "row d_vocab"]:
-        """Run a token of each row, and append its keys and values to the cache.
-
-        Args:
-            tokens: the tokens.
-            real: which columns of the cache, with the new one, are tokens, and not padding.
-            positions: the tokens' positions.
-            cache: of `RowLayer`, aligned at the right end.
-        """
+        """Return the next tokens' logits, and append keys and values to the cache; see `DecodingStep`."""
         residual = self._embedding(tokens)
-        turns = self._turns(residual, positions)
-        # Not infinity: a row that may attend to nothing, which is padding, would put NaN into the cache.
-        barred = None
+        rotation = self._rotation(residual, positions)
+        # Not infinity: for padding rows, which attend to nothing, softmax would put NaN into the cache.
+        masked = None
         if not bool(real.all()):
-            barred = residual.new_zeros(real.shape).masked_fill_(~real, torch.finfo(residual.dtype).min)
-            barred = barred[:, None, None, :]  # [row, kv_head, head of it, pos]
+            masked = residual.new_zeros(real.shape).masked_fill_(~real, torch.finfo(residual.dtype).min)
+            masked = masked[:, None, None, :]  # [row, kv_head, head of it, pos]
         for block, layer in zip(self._blocks, cache.layers, strict=True):
-            made = _product(_normed(block.attention_norm, residual), block.into_heads)
-            attended = self._attend(made, turns, barred, layer)
-            residual = _added(attended, residual, block.out_of_heads)
-            gate, up = _product(_normed(block.mlp_norm, residual), block.gate_and_up).chunk(2, -1)
-            residual = _added(F.silu(gate).mul_(up), residual, block.down)
-        return _product(_normed(self._norm, residual), self._head)
+            qkv = _linear(_normalise(block.attention_norm, residual), block.qkv)
+            attended = self._attend(qkv, rotation, masked, layer)
+            residual = _linear_add(attended, residual, block.attention_output)
+            gate, up = _linear(_normalise(block.mlp_norm, residual), block.gate_and_up).chunk(2, -1)
+            residual = _linear_add(F.silu(gate).mul_(up), residual, block.down)
+        return _linear(_normalise(self._norm, residual), self._head)
 
-    def _turns(self, residual: Float[Tensor, "row d_model"], positions: Int[Tensor, " row"]) -> _Turns:
-        """Give the positions' turns, with attention's scale in the queries'."""
+    def _rotation(self, residual: Float[Tensor, "row d_model"], positions: Int[Tensor, " row"]) -> _Rotation:
+        """Return the rotation at these positions; the queries' includes the scale of the attention scores."""
         cos, sin = self._rotary(residual, positions[:, None])  # [row, 1, d_head]
         scale = residual.new_ones(self._n_heads + self._n_keys, 1)
         scale[: self._n_heads] = self._scaling
-        return _Turns(cos * scale, sin[..., : self._d_head // 2] * scale)
+        return _Rotation(cos * scale, sin[..., : self._d_head // 2] * scale)
 
     def _attend(
         self,
-        made: Float[Tensor, "row d_qkv"],
-        turns: _Turns,
-        barred: Float[Tensor, "row 1 1 pos"] | None,
+        qkv: Float[Tensor, "row d_qkv"],
+        rotation: _Rotation,
+        masked: Float[Tensor, "row 1 1 pos"] | None,
         layer: Any,
     ) -> Float[Tensor, "row d_heads"]:
-        n_rows, half = len(made), self._d_head // 2
-        heads = made.view(n_rows, -1, self._d_head)
-        given = heads[:, : self._n_heads + self._n_keys]
-        turned = given * turns.cos
-        turned[..., :half].addcmul_(given[..., half:], turns.sin, value=-1)
-        turned[..., half:].addcmul_(given[..., :half], turns.sin)
+        n_rows, half = len(qkv), self._d_head // 2
+        heads = qkv.view(n_rows, -1, self._d_head)
+        queries_and_keys = heads[:, : self._n_heads + self._n_keys]
+        # Llama rotates pairs (x[i], x[i + half]): x[i] cos - x[i + half] sin, and x[i + half] cos + x[i] sin.
+        rotated = queries_and_keys * rotation.cos
+        rotated[..., :half].addcmul_(queries_and_keys[..., half:], rotation.sin, value=-1)
+        rotated[..., half:].addcmul_(queries_and_keys[..., :half], rotation.sin)
         keys, values = layer.update(
-            turned[:, self._n_heads :, None], heads[:, self._n_heads + self._n_keys :, None]
+            rotated[:, self._n_heads :, None], heads[:, self._n_heads + self._n_keys :, None]
         )
-        # Heads that share keys stand together as the rows of one product, so that the keys are not repeated.
-        grouped = turned[:, : self._n_heads].view(n_rows, self._n_keys, -1, self._d_head)
+        # Heads that share keys are rows of one product, so that the keys are not repeated.
+        grouped = rotated[:, : self._n_heads].view(n_rows, self._n_keys, -1, self._d_head)
         scores = grouped @ keys.transpose(2, 3)  # [row, kv_head, head of it, pos]
-        if barred is not None:
-            scores += barred
+        if masked is not None:
+            scores += masked
         attended: Tensor = scores.softmax(-1) @ values  # [row, kv_head, head of it, d_head]
         return attended.view(n_rows, -1)
 
@@ -174,18 +170,20 @@ def _weights(layers: Sequence[nn.Linear]) -> _Weights:
     return _Weights(*pack(layers))
 
 
-def _normed(norm: modeling_llama.LlamaRMSNorm, residual: Float[Tensor, "row d"]) -> Float[Tensor, "row d"]:
+def _normalise(norm: modeling_llama.LlamaRMSNorm, residual: Float[Tensor, "row d"]) -> Float[Tensor, "row d"]:
     return F.rms_norm(residual, norm.weight.shape, norm.weight, norm.variance_epsilon)
 
 
-def _product(given: Float[Tensor, "row d_in"], weights: _Weights) -> Float[Tensor, "row d_out"]:
-    made: Tensor = torch.ops.mkldnn._linear_pointwise(given, *weights, "none", [], "")  # noqa: SLF001 (PyTorch's compiler's own)
-    return made
+def _linear(input: Float[Tensor, "row d_in"], weights: _Weights) -> Float[Tensor, "row d_out"]:  # noqa: A002 (torch's name)
+    output: Tensor = torch.ops.mkldnn._linear_pointwise(input, *weights, "none", [], "")  # noqa: SLF001 (PyTorch's compiler's own)
+    return output
 
 
-def _added(
-    given: Float[Tensor, "row d_in"], residual: Float[Tensor, "row d"], weights: _Weights
+def _linear_add(
+    input: Float[Tensor, "row d_in"],  # noqa: A002 (torch's name)
+    residual: Float[Tensor, "row d"],
+    weights: _Weights,
 ) -> Float[Tensor, "row d"]:
-    """Add a product to the residual stream in the product's own pass over it."""
-    made: Tensor = torch.ops.mkldnn._linear_pointwise.binary(given, residual, *weights, "add")  # noqa: SLF001 (as above)
-    return made
+    """Return the residual plus a linear layer, fused into one kernel."""
+    output: Tensor = torch.ops.mkldnn._linear_pointwise.binary(input, residual, *weights, "add")  # noqa: SLF001 (as above)
+    return output

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rater.steering import products
-from rater.steering.products import quicken_linear_layers
+from rater.steering import cpu_decoding
+from rater.steering.cpu_decoding.packed_linear import speed_up_linear_layers
 
 
 class Attention(nn.Module):
@@ -37,15 +37,15 @@ def inputs() -> tuple[Tensor, Tensor]:
     return torch.randn(5, 1, 16), torch.randn(5, 1, 16)
 
 
-@pytest.mark.parametrize("most_bytes", [2**31, 0], ids=["packed", "as they stand"])
+@pytest.mark.parametrize("max_bytes", [2**31, 0], ids=["packed", "not packed"])
 @torch.no_grad()
 def test_products_are_the_layers_own_whatever_the_order_and_the_inputs(
-    most_bytes: int, attention: Attention, inputs: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+    max_bytes: int, attention: Attention, inputs: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(products, "_MOST_PACKED_BYTES", most_bytes)  # no model of such a size is at hand
+    monkeypatch.setattr(cpu_decoding, "MAX_PACKED_BYTES", max_bytes)  # no model of such a size is at hand
     expected = [attention(*inputs), attention(inputs[0], inputs[0])]
 
-    quicken_linear_layers(attention)
+    speed_up_linear_layers(attention)
 
     for before, now in zip(expected, [attention(*inputs), attention(inputs[0], inputs[0])], strict=True):
         assert torch.allclose(before, now, atol=1e-5)
@@ -54,7 +54,7 @@ def test_products_are_the_layers_own_whatever_the_order_and_the_inputs(
 
 @torch.no_grad()
 def test_siblings_are_multiplied_once(attention: Attention, inputs: tuple[Tensor, Tensor]) -> None:
-    quicken_linear_layers(attention)
+    speed_up_linear_layers(attention)
 
     with torch.profiler.profile() as profile:
         [layer(inputs[0]) for layer in (attention.q_proj, attention.k_proj, attention.v_proj)]
@@ -68,11 +68,11 @@ def test_weights_that_were_changed_are_packed_anew(
     attention: Attention, inputs: tuple[Tensor, Tensor]
 ) -> None:
     first = copied(attention)
-    quicken_linear_layers(first)
+    speed_up_linear_layers(first)
     attention.q_proj.weight.data[3, 4] += 1  # through .data, of which PyTorch keeps no count
 
     second = copied(attention)
-    quicken_linear_layers(second)
+    speed_up_linear_layers(second)
 
     assert torch.allclose(second(*inputs), attention(*inputs), atol=1e-5)
     assert not torch.allclose(first(*inputs), attention(*inputs), atol=1e-5)
@@ -83,6 +83,6 @@ def test_hooks_on_a_layer_are_kept(attention: Attention, inputs: tuple[Tensor, T
     attention.v_proj.register_forward_hook(lambda *_: torch.zeros(5, 1, 8))
     expected = attention(*inputs)
 
-    quicken_linear_layers(attention)
+    speed_up_linear_layers(attention)
 
     assert torch.allclose(attention(*inputs), expected, atol=1e-5)

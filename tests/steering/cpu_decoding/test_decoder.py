@@ -7,7 +7,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from rater.steering.bridge import plain_model
 from rater.steering.cache import empty_cache
-from rater.steering.decoder import attend, make_decoder
+from rater.steering.cpu_decoding import fast_decoder
+from rater.steering.cpu_decoding.decoder import attend
 
 MISTRAL = MistralConfig(
     vocab_size=50,
@@ -49,23 +50,23 @@ def test_a_decoder_gives_the_plain_models_logits(
     tokens, mask = torch.randint(0, 50, (3, 9)), torch.ones(3, 9, dtype=torch.long)
     mask[0, :5] = 0
 
-    decoded = logits_of(make_decoder(plain), tokens, mask)
+    decoded = logits_of(fast_decoder(plain).module, tokens, mask)
 
     difference = (decoded - logits_of(plain, tokens, mask))[mask == 1]
     assert difference.abs().max().item() < 1e-5
 
 
-def test_a_decoder_shares_the_weights_and_leaves_the_plain_model_as_it_was(
+def test_a_decoder_shares_the_weights_and_does_not_change_the_plain_model(
     embedded_model: TransformerBridge,
 ) -> None:
     plain = plain_model(embedded_model)
 
-    decoder = make_decoder(plain)
+    decoder = fast_decoder(plain).module
 
     shared = zip(decoder.parameters(), plain.parameters(), strict=True)
     assert all(mine is theirs for mine, theirs in shared)
     assert plain.config._attn_implementation == "sdpa"  # type: ignore[union-attr] # noqa: SLF001 (to compare)
-    assert {type(module).__name__ for module in plain.modules()}.isdisjoint({"_QuickLinear"})
+    assert {type(module).__name__ for module in plain.modules()}.isdisjoint({"_FastLinear"})
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -73,11 +74,11 @@ def test_a_model_in_another_precision_is_used_as_it_is(dtype: torch.dtype) -> No
     plain: nn.Module = GPT2LMHeadModel(GPT2)
     plain.to(dtype)
 
-    assert make_decoder(plain) is plain
+    assert fast_decoder(plain).module is plain
 
 
 def test_a_decoder_has_gradients_where_they_are_asked_for() -> None:
-    decoder = make_decoder(MistralForCausalLM(MISTRAL))
+    decoder = fast_decoder(MistralForCausalLM(MISTRAL)).module
 
     decoder(input_ids=torch.tensor([[1, 2]])).logits.sum().backward()
 
