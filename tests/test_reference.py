@@ -66,9 +66,9 @@ def test_whatever_the_steering_library_exports_has_an_entry_and_its_fields_a_mea
     "said",
     [
         "    additions: Sequence[AnyAddition | SteeringVector] = (),\n) -> Tensor[d_vocab]\n",
-        "| `activations` | `Tensor[pos, d_model]` | What is added, the coefficient included. |",
+        "| `activations` | `Tensor[pos, d_model]` | Activations, including the coefficient. |",
         "| `samples_per_prompt` | `int` |",
-        "- `trace`: whether to list what was touched.\n\nYields: The vectors, and what they touched.\n",
+        "\n\nYields: The vectors, and the tokens that they changed.\n",
         "### XVector\n\nAs in a study file: [its fields](study.md#xvector).\n",
     ],
 )

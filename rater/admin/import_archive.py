@@ -31,7 +31,7 @@ from rater.admin.archive import (
     sealed_rows,
 )
 from rater.errors import SealError, StateError
-from rater.harmless import harmless
+from rater.sanitize import sanitize_for_display
 from rater.store.engine import disposing, writing
 from rater.store.log import read_events
 from rater.store.migrate import HEAD
@@ -135,7 +135,8 @@ def _verify(path: Path, manifest: Manifest, session: Session, sealed_session: Se
     )
     wrong = [check for check in checks if check.is_tampered]
     if wrong:
-        msg = f"{path} is refused: its {wrong[0].name} was tampered with. {harmless(wrong[0].description)}"
+        description = sanitize_for_display(wrong[0].description)
+        msg = f"{path} is refused: its {wrong[0].name} was tampered with. {description}"
         raise SealError(msg)
     return checks
 
@@ -161,8 +162,8 @@ def _read_manifest(path: Path, archive: zipfile.ZipFile) -> Manifest:
         raise StateError(msg) from error
     if manifest.format != FORMAT or manifest.revisions != HEAD:
         msg = (
-            f"{path} was written by rater {harmless(manifest.versions.get('rater', '?'))}, in another format "
-            "than this version reads. Install that version."
+            f"{path} was written by rater {sanitize_for_display(manifest.versions.get('rater', '?'))}, "
+            "in another format than this version reads. Install that version."
         )
         raise StateError(msg)
     return manifest
@@ -242,8 +243,9 @@ def _require_bounded(path: Path, archive: zipfile.ZipFile) -> None:
     for entry in entries:
         if entry.file_size > max(_SMALL_BYTES, MAX_RATIO * entry.compress_size):
             msg = (
-                f"{path} is refused: {harmless(entry.filename)} would unpack from {entry.compress_size:,} to "
-                f"{entry.file_size:,} bytes; valid: at most {MAX_RATIO} times its size."
+                f"{path} is refused: {sanitize_for_display(entry.filename)} would unpack from "
+                f"{entry.compress_size:,} to {entry.file_size:,} bytes; "
+                f"valid: at most {MAX_RATIO} times its size."
             )
             raise SealError(msg)
 
@@ -272,7 +274,8 @@ class _HashedLines:
 
 def _changed(path: Path, name: str) -> SealError:
     return SealError(
-        f"{path} was changed since it was written: {harmless(name)} is not what its manifest says."
+        f"{path} was changed since it was written: {sanitize_for_display(name)} is not "
+        "what its manifest says."
     )
 
 

@@ -16,7 +16,7 @@ from bs4.element import NavigableString
 
 from rater.audit.marks import words_of
 from rater.errors import StateError
-from rater.harmless import harmless
+from rater.sanitize import sanitize_for_display
 from rater.study.protocol import Protocol
 
 _PAGE_S = 60.0
@@ -206,7 +206,7 @@ class StudyContent:
         self._said = _strings(protocol.model_dump(mode="json"))
         self._names = {dimension.name for dimension in protocol.dimensions}
         said = [words_of(html.unescape(text)) for text in self._said]
-        shown = [words_of(html.unescape(harmless(text))) for text in texts]
+        shown = [words_of(html.unescape(sanitize_for_display(text))) for text in texts]
         self._running = "\n".join(f" {' '.join(words)} " for words in (*said, *shown))
         # a prompt is followed by its text
         self._unspaced = "".join("".join(words) for words in (*shown, *said))

@@ -15,10 +15,10 @@ from rater.audit.marks import AuditedPublication, Mark, Searcher, arms_of, colle
 from rater.audit.page_structure import Crawler, Reply, StudyContent, skeleton_of, structure_of
 from rater.audit.preview import previewing
 from rater.errors import SealError, StateError
-from rater.harmless import harmless
 from rater.publish.draft import PreparedPublication, prepare_publication
 from rater.publish.publish import explain_lost_key, lost_key, write_rating
 from rater.publish.texts import SameTexts, count_same_texts, with_pairs
+from rater.sanitize import sanitize_for_display
 from rater.store.engine import disposing, reading, sqlite_path
 from rater.store.rating.open import create_rating, open_rating
 from rater.store.rating.publication import read_booklets, read_items
@@ -106,7 +106,7 @@ def _severity(mark: Mark, own: set[Mark]) -> Severity:
 
 def _skeletons(audited: AuditedPublication, replies: list[Reply], shown: StudyContent) -> Mapping[str, str]:
     """Map the items seen to their pages' skeletons; texts that are equal cannot be told apart, nor betray."""
-    by_text = {harmless(item.text): item.id for item in audited.items}
+    by_text = {sanitize_for_display(item.text): item.id for item in audited.items}
     return {
         by_text[reply.text]: skeleton_of(reply, shown)
         for reply in replies

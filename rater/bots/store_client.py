@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from rater.bots.behaviours import Asked, Character, Judge, seconds_on_a_text
-from rater.harmless import harmless
+from rater.sanitize import sanitize_for_display
 from rater.store.engine import writing
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.sessions import new_token
@@ -57,9 +57,9 @@ def _answers(view: TrialView, protocol: Protocol, judge: Judge) -> dict[str, Jud
 
 def _asked(view: TrialView, dimension: Dimension) -> Asked:
     scale, numbers = dimension.scale, dimension.scale.number_range
-    texts = tuple(harmless(text) for text in (view.text, view.other_text) if text is not None)
+    texts = tuple(sanitize_for_display(text) for text in (view.text, view.other_text) if text is not None)
     return Asked(
-        prompt=harmless(view.prompt),
+        prompt=sanitize_for_display(view.prompt),
         texts=texts,
         dimension=dimension.name,
         values=tuple(float(choice.value) for choice in scale.choices),

@@ -13,9 +13,9 @@ from rater.analysis.pilot import assume
 from rater.analysis.simulate import ModelSDs, logits_of
 from rater.bots.behaviours import Character, Feeling, Judge, ShownText, World, make_judge
 from rater.errors import StudyError
-from rater.harmless import harmless
 from rater.publish.texts import published_text
 from rater.rehearse.temp_databases import MadeUpKey, Throwaway
+from rater.sanitize import sanitize_for_display
 from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
 from rater.store.rating.publication import read_checks, read_items
@@ -86,13 +86,19 @@ def _feelings(
     for cell, kept in made_up:
         side = sides.get(cell.arm, 0.0)
         level = prompts[cell.prompt_index] + slopes[cell.prompt_index] * side + rng.normal(0, _SPREAD.item)
-        shown = harmless(study.prompts[cell.prompt_index]), harmless(published_text(study, kept.text))
+        shown = (
+            sanitize_for_display(study.prompts[cell.prompt_index]),
+            sanitize_for_display(published_text(study, kept.text)),
+        )
         found[shown] = Feeling(float(level), side)
     return found
 
 
 def _practice(study: Study) -> dict[ShownText, Mapping[str, tuple[float, float]]]:
-    return {(harmless(each.prompt), harmless(each.text)): each.accepted for each in study.practice}
+    return {
+        (sanitize_for_display(each.prompt), sanitize_for_display(each.text)): each.accepted
+        for each in study.practice
+    }
 
 
 def _checks(throwaway: Throwaway) -> dict[ShownText, Mapping[str, tuple[float, float]]]:
@@ -101,8 +107,9 @@ def _checks(throwaway: Throwaway) -> dict[ShownText, Mapping[str, tuple[float, f
         items = {item.id: item for item in read_items(session, throwaway.published.id)}
         checks = read_checks(session, throwaway.published.id)
     return {
-        (harmless(items[check.item_id].prompt), harmless(items[check.item_id].text)): {
-            dimension: (lowest, highest) for dimension, lowest, highest in check.accepted
-        }
+        (
+            sanitize_for_display(items[check.item_id].prompt),
+            sanitize_for_display(items[check.item_id].text),
+        ): {dimension: (lowest, highest) for dimension, lowest, highest in check.accepted}
         for check in checks
     }

@@ -13,8 +13,8 @@ from typing import ClassVar, TypeAlias
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from rater.harmless import harmless
 from rater.report.figures.style import GRID, INK, MUTED, PAPER, Drawn
+from rater.sanitize import sanitize_for_display
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def to_markdown(document: Document) -> str:
 
 def _finalize(value: object) -> object:
     """Replace control characters in all text that a template outputs."""
-    return harmless(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return sanitize_for_display(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _in_css(text: str) -> str:
@@ -162,7 +162,7 @@ def _environment(block_template: str) -> Environment:
 
 def escape_markdown(text: str) -> str:
     """Return a text on one line, with Markdown and HTML escaped."""
-    line = " ".join(harmless(text).split())
+    line = " ".join(sanitize_for_display(text).split())
     escaped = _MARKDOWN.sub(lambda found: "\\" + found[0], line)
     return _BEGINS_A_BLOCK.sub(
         lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", escaped
@@ -181,5 +181,5 @@ def inline_svg(drawn: Drawn) -> Markup:
         svg = svg.replace(colour, variable)
     begin, rest = svg.split(">", 1)
     svg = re.sub(r' (width|height)="[^"]*"', "", begin) + ">" + rest  # as wide as the page
-    words = escape(harmless(f"{drawn.title}. {drawn.alt}"))
+    words = escape(sanitize_for_display(f"{drawn.title}. {drawn.alt}"))
     return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{words}" ', 1))  # noqa: S704 (escaped above)

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from rater.harmless import harmless
+from rater.sanitize import sanitize_for_display
 from rater.store.rating.trials import Judgement
 from rater.study.protocol import Dimension
 
@@ -94,7 +94,7 @@ _MOST_KEYS = 9
 def show_page(console: Console, title: str, markdown: str) -> None:
     """Clear the screen and show one of the study's texts."""
     console.clear()
-    console.print(Text(harmless(title), style="bold"), width=_width(console))
+    console.print(Text(sanitize_for_display(title), style="bold"), width=_width(console))
     console.print()
     show_markdown(console, markdown)
 
@@ -102,7 +102,7 @@ def show_page(console: Console, title: str, markdown: str) -> None:
 def show_markdown(console: Console, markdown: str) -> None:
     """Show one of the study's texts below what is there."""
     # hyperlinks would put escape sequences of the study's own making into the output
-    console.print(Markdown(harmless(markdown), hyperlinks=False), width=_width(console))
+    console.print(Markdown(sanitize_for_display(markdown), hyperlinks=False), width=_width(console))
     console.print()
 
 
@@ -123,22 +123,22 @@ def show_texts(console: Console, prompt: str, text: str, other_text: str | None)
             continue
         if other_text is not None:
             console.print(Text(side, style="bold reverse"))
-        whole = Text.assemble((harmless(prompt), "bold"), harmless(shown))
+        whole = Text.assemble((sanitize_for_display(prompt), "bold"), sanitize_for_display(shown))
         console.print(whole, width=_width(console))
         console.print()
 
 
 def show_question(console: Console, dimension: Dimension, before: Judgement | None) -> None:
     """Show a question, its possible answers and the keys; mark the answer before."""
-    console.print(Text(harmless(dimension.question)), width=_width(console))
+    console.print(Text(sanitize_for_display(dimension.question)), width=_width(console))
     rows = Table.grid(padding=(0, 2))
     for key, (value, label) in answer_keys(dimension).items():
         mark = Text(" (your answer)" if before and value == before.value else "", style="dim")
-        rows.add_row(Text(f"{key:>4}", style="bold"), Text(harmless(label)) + mark)
+        rows.add_row(Text(f"{key:>4}", style="bold"), Text(sanitize_for_display(label)) + mark)
     if (numbers := dimension.scale.number_range) is not None:
         for value, label in ((numbers.minimum, numbers.low), (numbers.maximum, numbers.high)):
             if label:
-                rows.add_row(Text(f"{value:>4g}", style="bold"), Text(harmless(label)))
+                rows.add_row(Text(f"{value:>4g}", style="bold"), Text(sanitize_for_display(label)))
     console.print(rows, width=_width(console))
     console.print(Text(key_help(dimension, before), style="dim"), width=_width(console))
 
@@ -171,7 +171,7 @@ def key_help(dimension: Dimension, before: Judgement | None) -> str:
         valid = f"1–{len(keys)}" + (" and Enter" if needs_enter(dimension) else "")
     cannot = " · x cannot judge" if dimension.cannot_judge else ""
     keep = "" if before is None else f" · Enter keeps {named(dimension, before.value)}"
-    return f"{harmless(valid)} to answer{cannot}{keep} · u back · q quit"
+    return f"{sanitize_for_display(valid)} to answer{cannot}{keep} · u back · q quit"
 
 
 def named(dimension: Dimension, value: float | None) -> str:
@@ -184,7 +184,7 @@ def named(dimension: Dimension, value: float | None) -> str:
 
 def say(console: Console, text: str) -> None:
     """Say something in a line of its own; nothing in it is taken for markup."""
-    console.print(Text(harmless(text)), width=_width(console))
+    console.print(Text(sanitize_for_display(text)), width=_width(console))
 
 
 def _width(console: Console) -> int:

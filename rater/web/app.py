@@ -7,7 +7,7 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from rater.harmless import harmless
+from rater.sanitize import sanitize_for_display
 from rater.store.rating.open import open_rating
 from rater.web import errors, health, language, logs, metrics, rate_limits, security
 from rater.web.prefix import Prefixed
@@ -66,7 +66,7 @@ def _put_behind_proxies(app: Flask, settings: WebSettings) -> None:
 def _confine_templates(app: Flask) -> None:
     """Let a template see its page's fields and nothing else: no request, no session, no configuration."""
     app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.finalize = _harmless
+    app.jinja_env.finalize = _sanitize
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     for processors in app.template_context_processors.values():
@@ -75,11 +75,11 @@ def _confine_templates(app: Flask) -> None:
         app.jinja_env.globals.pop(name, None)
 
 
-def _harmless(value: object) -> object:
+def _sanitize(value: object) -> object:
     """Show every value of every page without the characters that a browser obeys.
 
     Markup is our own words, what a macro made of values that came through here, or a study's Markdown.
     """
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    return harmless(value)
+    return sanitize_for_display(value)

@@ -10,7 +10,7 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 
-from rater.harmless import harmless
+from rater.sanitize import sanitize_for_display
 
 
 @lru_cache(maxsize=64)
@@ -27,7 +27,7 @@ def render_markdown(source: str) -> Markup:
     for token in tokens:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{min(int(token.tag[1:]) + 1, 6)}"
-    html = harmless(parser.renderer.render(tokens, parser.options, {}))
+    html = sanitize_for_display(parser.renderer.render(tokens, parser.options, {}))
     return Markup(html)  # noqa: S704 (the parser escapes all text, and raw HTML is off)
 
 

@@ -20,7 +20,7 @@ from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response as AnyResponse
 
-from rater.harmless import harmless
+from rater.sanitize import sanitize_for_display
 from rater.web.settings import running
 
 _log = logging.getLogger("rater.web")
@@ -55,11 +55,11 @@ def log_refusal(sent: Request) -> None:
     if not running().is_first("refused form", within_s=60):
         return
     said = [
-        f"{name} {harmless(sent.headers[name][:_MAX_LOGGED])!r}"
+        f"{name} {sanitize_for_display(sent.headers[name][:_MAX_LOGGED])!r}"
         for name in ("Sec-Fetch-Site", "Origin")
         if name in sent.headers
     ]
-    asked = ", ".join(repr(harmless(host[:_MAX_LOGGED])) for host in _asked_hosts(sent))
+    asked = ", ".join(repr(sanitize_for_display(host[:_MAX_LOGGED])) for host in _asked_hosts(sent))
     _log.warning(
         "A form was refused: its browser says that it comes from %s, and the server was asked for as %s. If "
         "these are the same site, the proxy must pass on the host with its port, and --proxies must count "

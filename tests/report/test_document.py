@@ -8,11 +8,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from rater.harmless import harmless
 from rater.report.document import escape_markdown
+from rater.sanitize import sanitize_for_display
 from tests.report.conftest import HOSTILE
 
-SHOWN = " ".join(harmless(HOSTILE).split())
+SHOWN = " ".join(sanitize_for_display(HOSTILE).split())
 
 
 @pytest.fixture(scope="module")
@@ -81,5 +81,5 @@ def test_escaped_text_reads_as_it_was(text: str) -> None:
     rendered = MarkdownIt("commonmark", {"html": True}).render(escape_markdown(text))
 
     shown = BeautifulSoup(rendered, "html.parser").get_text()
-    assert " ".join(shown.split()) == " ".join(harmless(text).split())
+    assert " ".join(shown.split()) == " ".join(sanitize_for_display(text).split())
     assert re.findall(r"<(?!/?p>)", rendered.replace("&lt;", "")) == []

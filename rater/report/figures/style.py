@@ -19,8 +19,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rater.harmless import harmless
 from rater.report.figures.fonts import BASE_FONT, FontPlan, current_plan, using
+from rater.sanitize import sanitize_for_display
 
 INK, MUTED, GRID, PAPER = "#1a1a1b", "#5c5c5e", "#d4d4d7", "#fffffe"
 ARMS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
@@ -131,7 +131,7 @@ def render(sketch: Sketch, label: str | None) -> Drawn:
 
 def clean(text: str) -> str:
     """Return a text on one line, without characters that are invalid in XML or missing from all fonts."""
-    return current_plan().show(" ".join(harmless(str(text)).split()))
+    return current_plan().show(" ".join(sanitize_for_display(str(text)).split()))
 
 
 def wrap(text: str, width: int, lines: int = 2) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from flask import url_for
 from sqlalchemy.orm import Session
 
-from rater.harmless import harmless
+from rater.sanitize import sanitize_for_display
 from rater.store.log import read_events
 from rater.store.rating import counts
 from rater.store.rating.counts import Turned, read_tallies
@@ -253,7 +253,7 @@ def study_page(
         places_left=_places_left(seen),
         headings=headings(order, _trial(seen), lambda by: _url("study", name, sort=by)),
         raters=rater_lines(seen.raters, order),
-        comments=tuple(map(harmless, counts.read_comments(session, study.id))),
+        comments=tuple(map(sanitize_for_display, counts.read_comments(session, study.id))),
         guesses=() if is_masked else _guesses(session, study),
         log=tuple(
             LogLine(event.at, event.kind, event.hash)

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from flask import request, url_for
 
-from rater.harmless import harmless
 from rater.names import Unnamed
+from rater.sanitize import sanitize_for_display
 from rater.store.engine import writing
 from rater.store.rating.counts import Turned, count_visitor
 from rater.store.rating.sessions import LeftWhy, Sitting
@@ -87,8 +87,8 @@ def _why_no_cookie() -> str:
     own = url_for("rater.home")
     if came_from.path and not came_from.path.startswith(own):
         return (
-            f"the page is at {harmless(came_from.path)!r} in the browser, and the cookie is for paths under "
-            f"{own!r}. Serve with --prefix, or let the proxy send X-Forwarded-Prefix."
+            f"the page is at {sanitize_for_display(came_from.path)!r} in the browser, and the cookie is for "
+            f"paths under {own!r}. Serve with --prefix, or let the proxy send X-Forwarded-Prefix."
         )
     return "cookies are blocked there, or the page is shown inside another site or an app."
 
