@@ -35,7 +35,7 @@ _LEVEL = 0.95
 
 
 class Separation(NamedTuple):
-    """How well two arms are told apart."""
+    """The separation of two arms by a cue: AUC, interval and p value."""
 
     auc: float
     low: float | None
@@ -138,8 +138,8 @@ def word_repetition(text: str) -> float:
 FORMS: dict[TextCue, Callable[[str], float]] = {
     "length in characters": len,
     "length in words": lambda text: len(_words(text)),
-    "white space in front": lambda text: len(text) - len(text.lstrip()),
-    "white space behind": lambda text: len(text) - len(text.rstrip()),
+    "leading white space": lambda text: len(text) - len(text.lstrip()),
+    "trailing white space": lambda text: len(text) - len(text.rstrip()),
     "unprintable or odd characters": _unprintable,
     "characters beyond ASCII": lambda text: sum(not character.isascii() for character in text),
     "cut off (no final punctuation)": lambda text: _FINAL.search(text) is None,
@@ -151,18 +151,18 @@ FORMS: dict[TextCue, Callable[[str], float]] = {
     "share of capitals": _capitals,
     "repetition": word_repetition,
 }
-"""What is measured, by its name in the audit."""
+"""Functions that measure a text's form, by their names in the audit."""
 
 
 _N_ORDERS = 300
 _MOST_BOOKLETS = 400
-"""More would only make certain what is certain."""
+"""The interval and p value are precise enough with these."""
 
 
 def separate_neighbours(
     audited: AuditedPublication, pair: tuple[str, str], rng: np.random.Generator
 ) -> Separation | None:
-    """Compare how often the arm changes from text to text with what chance gives; above 0.5 is too often.
+    """Compare the number of changes of arm from text to text with its distribution by chance.
 
     None where booklets are too short to say.
     """
@@ -205,7 +205,7 @@ def _changes(is_first: NDArray[np.bool_]) -> float:
 
 
 class _Measured(NamedTuple):
-    """One number for each of some texts, each with its arm, and the stratum that it is compared within."""
+    """One number per text, with the text's arm and the stratum within which it is compared."""
 
     name: str
     kind: CueKind
@@ -278,7 +278,7 @@ def _by_item(audited: AuditedPublication) -> Iterator[_Measured]:
 
 
 def _by_page(audited: AuditedPublication, skeletons: Mapping[str, str]) -> Iterator[_Measured]:
-    """Compare the structures of the pages seen: the rarer one counts for more."""
+    """Measure the structure of each page seen; rarer structures have larger values."""
     items = [item for item in audited.rated if item.id in skeletons]
     if not items:
         return
@@ -290,7 +290,7 @@ def _by_page(audited: AuditedPublication, skeletons: Mapping[str, str]) -> Itera
 
 
 def _by_place(name: str, audited: AuditedPublication, place: Callable[[int, int], int]) -> _Measured:
-    """Take where each text stands in its booklet, compared within booklets."""
+    """Measure each text's place in its booklet, compared within booklets."""
     places: dict[str, list[float | int | str]] = defaultdict(list)
     for number, booklet in enumerate(audited.booklets):
         for position, item_ids in audited.completions_in(booklet):

@@ -1,4 +1,4 @@
-"""Say what an audit found."""
+"""Findings of an audit."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,34 +8,34 @@ from rater.study.confounds import Confound
 from rater.study.study import Study
 
 Severity = Literal["structure", "content", "own"]
-"""Where a mark was found: in what no study declares (a leak); in the texts that a study shows; in words that
-the app uses for every study, where it cannot be told from them."""
+"""The place of a mark: structure (a leak), content that the study shows, or own words of the app, which every
+study has."""
 
 CueKind = Literal["assignment", "form"]
 """What a cue belongs to: how texts were assigned, which chance alone decides, or how they look."""
 
 CONFOUND_LEVEL = 0.05
-"""Below this adjusted p a cue is marked: some cue of a study without any would be, one time in twenty."""
+"""Cues with a smaller adjusted p are confounds; 5 % of studies without any have a false one."""
 REFUSED_LEVEL = 0.001
 """Below this adjusted p a cue of the assignment is not chance, and refuses publication."""
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A mark found somewhere."""
+    """A mark that was found, with its place."""
 
     severity: Severity
     what: str
-    """What the mark is: an arm's name, a steering prompt …"""
+    """The kind of mark: an arm's name, a steering text …"""
     mark: str
     place: str
     count: int
-    """How many rows, pages or places have it."""
+    """The number of rows, pages or places with it."""
 
 
 @dataclass(frozen=True)
 class Cue:
-    """How well something that is not meaning tells two arms apart, within prompts."""
+    """The separation of two arms by something other than meaning, within prompts."""
 
     name: str
     kind: CueKind
@@ -44,16 +44,16 @@ class Cue:
     second: str
     """The arm it is compared with."""
     auc: float
-    """The chance that the first arm's text has more of it than the second's; 0.5 says nothing."""
+    """The probability that the first arm's text has more of it than the second's; 0.5 is no separation."""
     low: float | None
     """Lower end of the 95% interval; None where nothing varies enough to say."""
     high: float | None
     p: float
-    """That of no difference, adjusted for all cues and pairs of arms (Holm)."""
+    """The p value of no difference, adjusted for all cues and pairs of arms (Holm)."""
 
     @property
     def is_confound(self) -> bool:
-        """Whether it must be declared beside the study's result."""
+        """True if it must be declared."""
         return self.p < CONFOUND_LEVEL
 
     @property
@@ -64,24 +64,24 @@ class Cue:
 
 @dataclass(frozen=True)
 class Audit:
-    """All that an audit of one study found."""
+    """The result of an audit of one study."""
 
     hits: tuple[Hit, ...]
     cues: tuple[Cue, ...]
     not_searched: tuple[str, ...]
-    """Marks too short or too plain to be told from anything else."""
+    """Marks that are too short or too common to search for."""
     n_marks: int
     n_cells: int
-    """How many values of the rating database were searched."""
+    """The number of values of the rating database that were searched."""
     n_bytes: int | None
-    """How many bytes of its files; None where it is no SQLite file."""
+    """The number of bytes of its files; None unless it is a SQLite file."""
     n_pages: int
-    """How many replies of the app."""
+    """The number of replies of the app."""
     n_trials_crawled: int
     n_trials: int
-    """How many different texts there are to see."""
+    """The number of distinct texts."""
     same: SameTexts = field(default_factory=SameTexts)
-    """Texts that raters would read twice."""
+    """Texts that are equal to others."""
     declared: tuple[str, ...] = ()
     """The cues that the study declares as confounds."""
 
@@ -97,12 +97,12 @@ class Audit:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the study must not be published so."""
+        """True if the study must not be published."""
         return bool(self.leaks) or any(cue.refuses for cue in self.cues)
 
 
 def find_confounds(audit: Audit, study: Study) -> tuple[Confound, ...]:
-    """List the cues that told arms apart, each with whether the study declared it."""
+    """List the confounds, each marked as declared or not."""
     return tuple(
         Confound(
             cue=cue.name,

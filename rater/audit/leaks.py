@@ -1,12 +1,12 @@
 """Search the rating database for arms: every table, and the bytes of the file.
 
-What a study shows (its protocol, dimensions, prompts and texts) is content, as are its name, which raters
-never see, and who looked at it and why. All else is structure, tables and columns that this version does not
-know included.
+Content is what a study shows (its protocol, dimensions, prompts and texts), its name, which raters never see,
+and the people and reasons in its log. Everything else is structure, including tables and columns that this
+version does not know.
 
-Rows are searched value by value (`rater.audit.leaks`). Here the question is what else is in the
-file: a mark counts unless the bytes around it are those around the same mark in a value that a row holds now.
-A value that SQLite moved leaves pieces of itself behind, so six equal bytes around a mark are enough.
+Rows are searched value by value. Then the bytes of the file are searched for deleted data: a mark counts
+unless the bytes around it equal those around the same mark in a value of a present row. A value that SQLite
+moved leaves fragments behind, so six equal bytes around a mark are enough.
 """
 
 import json
@@ -43,15 +43,15 @@ _OWN_WORDS = {
     "guesses", "n_answers", "last_answer_id", "interim", "declined", "first", "second", "unsure", "stopped",
     "withdrawn", "screened_out", "failed_practice", "amended", "forgotten", "redacted", "rater", "row", "n",
 }  # fmt: skip
-"""What the app itself writes for every study: states, channels, events and the names of their particulars."""
-_SAID_BY_PEOPLE = {"who", "why", "reason", "by"}
+"""Words that the app writes for every study: states, channels, events and the names of their details."""
+_WRITTEN_BY_PEOPLE = {"who", "why", "reason", "by"}
 _REVISIONS = "alembic_version"
 _BATCH = 10_000
 
 
 @dataclass(frozen=True)
 class TableScan:
-    """What searching the tables came to."""
+    """The result of searching the tables."""
 
     hits: list[Hit]
     n_cells: int
@@ -77,7 +77,7 @@ def scan_tables(session: Session, study_id: int, searcher: Searcher) -> TableSca
 
 
 def _unknown_to_schema(session: Session) -> list[Hit]:
-    """List tables and columns that the schema has not: nobody has thought about what is in them."""
+    """List tables and columns that are not in the schema, so nothing is known of their content."""
     inspector = inspect(session.connection())
     known = {
         table.name: {column.name for column in table.columns} for table in RatingBase.metadata.sorted_tables
@@ -94,7 +94,7 @@ def _unknown_to_schema(session: Session) -> list[Hit]:
 
 
 def _own_cells(session: Session, table: Table, study_id: int) -> Iterator[tuple[str, object]]:
-    """List a table's values by table and column; of other studies, what is not content."""
+    """List a table's values by table and column; for other studies, structure only."""
     places = _places(table)
     owner = {"study": "id", "item": "study_id"}.get(table.name)
     rows = session.execute(select(table).execution_options(yield_per=_BATCH))
@@ -106,7 +106,7 @@ def _own_cells(session: Session, table: Table, study_id: int) -> Iterator[tuple[
 
 
 def _search(place: str, value: object, searcher: Searcher) -> Iterator[tuple[Severity, Mark]]:
-    """Search a value; "arm" inside a text is about somebody's arm, and a study's name may be here."""
+    """Search a value; the word "arm" may occur in content, and so may the study's name."""
     for severity, part in _parts(place, str(value)):
         for mark in searcher.count(part):
             if severity == "structure" or mark.kind not in {"word of the machinery", "study's name"}:
@@ -128,15 +128,15 @@ def _split_detail(detail: str) -> list[tuple[Severity, str]]:
         return [("structure", detail)]
     if not isinstance(fields, dict):
         return [("structure", detail)]
-    said: list[tuple[Severity, str]] = [
-        ("content", str(value)) for name, value in fields.items() if name in _SAID_BY_PEOPLE
+    written: list[tuple[Severity, str]] = [
+        ("content", str(value)) for name, value in fields.items() if name in _WRITTEN_BY_PEOPLE
     ]
-    rest = {name: value for name, value in fields.items() if name not in _SAID_BY_PEOPLE}
-    return [*said, *(("structure", word) for word in _leaves(rest) if word not in _OWN_WORDS)]
+    rest = {name: value for name, value in fields.items() if name not in _WRITTEN_BY_PEOPLE}
+    return [*written, *(("structure", word) for word in _leaves(rest) if word not in _OWN_WORDS)]
 
 
 def _leaves(value: object) -> Iterator[str]:
-    """List the names and the values inside an event's particulars."""
+    """List the names and the values in an event's details."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield name
@@ -158,25 +158,25 @@ def _known_names() -> set[str]:
 
 
 _AROUND = 6
-_LEAST_BYTES = 4
+_MIN_BYTES = 4
 
 
 @dataclass(frozen=True)
 class RawScan:
-    """What searching the bytes came to."""
+    """The result of searching the bytes."""
 
     hits: list[Hit]
     n_bytes: int
 
 
 class _Finder:
-    """Finds marks among bytes; what surrounds them there is not looked at."""
+    """Finds marks among bytes, without regard to word boundaries."""
 
     def __init__(self, marks: Iterable[bytes]) -> None:
         self._numbers = {mark for mark in marks if mark.isdigit()}
         self._lengths = sorted({len(number) for number in self._numbers})
         longest_first = sorted(set(marks) - self._numbers, key=len, reverse=True)
-        # looked for ahead, so that a mark inside another one is found too
+        # a lookahead, so that a mark inside another one is found too
         phrases = b"|".join(map(re.escape, longest_first))
         self._pattern = re.compile(b"(?=(" + phrases + b"))") if longest_first else None
 
@@ -195,7 +195,7 @@ class _Finder:
 
 
 class _Known:
-    """The surroundings that marks have in values which rows hold now."""
+    """The surroundings of marks in the values of present rows."""
 
     def __init__(self, finder: _Finder) -> None:
         self._finder = finder
@@ -203,7 +203,7 @@ class _Known:
         self._whole: dict[bytes, set[tuple[bytes, bytes]]] = defaultdict(set)
 
     def learn(self, value: bytes) -> None:
-        """Take in a value that a row holds."""
+        """Add the value of a row."""
         for start, end in self._finder.find(value):
             mark = value[start:end]
             before, after = value[max(0, start - _AROUND) : start], value[end : end + _AROUND]
@@ -213,7 +213,7 @@ class _Known:
                 self._split[mark].update(_splits(before, after))
 
     def explains(self, content: bytes, start: int, end: int) -> bool:
-        """Say whether what stands around a mark is what stands around it in some row's value."""
+        """Return whether the bytes around a mark equal those around it in the value of a row."""
         mark = content[start:end]
         before, after = content[max(0, start - _AROUND) : start], content[end : end + _AROUND]
         if self._split[mark].intersection(_splits(before, after)):
@@ -222,7 +222,7 @@ class _Known:
 
 
 def _splits(before: bytes, after: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """List the ways to take six bytes around a mark, some before it and the rest behind it."""
+    """List the ways to take six bytes around a mark: some before it, the rest after it."""
     for n_before in range(_AROUND + 1):
         n_after = _AROUND - n_before
         if n_before <= len(before) and n_after <= len(after):
@@ -252,13 +252,13 @@ def scan_bytes(session: Session, path: Path, marks: Iterable[Mark]) -> RawScan:
 
 
 def _is_searchable(mark: Mark) -> bool:
-    """Say whether bytes equal to a mark mean it: short words turn up by chance."""
-    is_long = len(mark.text.encode()) >= _LEAST_BYTES
+    """Return whether a mark is long enough to be searched in bytes: short words occur by chance."""
+    is_long = len(mark.text.encode()) >= _MIN_BYTES
     return mark.is_distinctive and is_long and mark.kind not in {"word of the machinery", "study's name"}
 
 
 def _values(session: Session) -> Iterator[bytes]:
-    """List all that the database knowingly holds: values of rows, and the statements of its tables."""
+    """List the present content of the database: values of rows, and the SQL of its tables."""
     connection = session.connection()
     for statement in connection.execute(
         text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")

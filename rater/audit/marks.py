@@ -35,14 +35,14 @@ class AuditedPublication:
         return [item for item in self.items if not item.is_check]
 
     def completions_in(self, booklet: NewBooklet) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """List where a booklet shows completions for the first time, and which, from left to right."""
+        """List the positions of first showings in a booklet, with their completions from left to right."""
         for position, trial in enumerate(booklet.trials, start=1):
             if not trial.is_repeat and trial.item_id in self.arms:
                 yield position, trial.item_ids
 
 
 def arms_of(key: dict[str, int], completions: Iterable[KeptCompletion]) -> dict[str, str]:
-    """Say which arm made each item."""
+    """Return the arm of each item."""
     arms = {completion.id: completion.cell.arm for completion in completions}
     return {item_id: arms[completion_id] for item_id, completion_id in key.items()}
 
@@ -63,10 +63,10 @@ MACHINERY = (
     "arm", "arms", "coeff", "coeffs", "coefficient", "coefficients", "steer", "steered", "steering",
     "unsteered", "seed", "seeds", "hook", "hooks", "resid",
 )  # fmt: skip
-"""Words that have no business where raters look, whatever the study; they are no leak inside a text."""
+"""Words that must not appear in the structure of a page; inside a text they are not a leak."""
 
-LEAST_LETTERS, LEAST_DIGITS = 3, 5
-"""Shorter marks stand everywhere: a coefficient of 5 is also a scale's last point."""
+MIN_LETTERS, MIN_DIGITS = 3, 5
+"""Shorter marks occur everywhere: a coefficient of 5 is also a scale's last point."""
 
 _PLACES_OF_LAYERS = {"at", "act_name"}
 _CHOICES = {"kind", "method", "pad", "position", "read", "when"}
@@ -76,21 +76,21 @@ _WORDS = re.compile(r"[^\W_]+")
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that must not show."""
+    """A string that must not appear where raters look."""
 
     kind: Kind
     text: str
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """Its letters and digits, in lower case: how it is compared."""
+        """Its letters and digits in lower case, by which it is compared."""
         return words_of(self.text)
 
     @property
     def is_distinctive(self) -> bool:
-        """Whether finding it says something."""
+        """True if it is long enough to identify an arm."""
         joined = "".join(self.words)
-        return len(joined) >= (LEAST_DIGITS if joined.isdigit() else LEAST_LETTERS)
+        return len(joined) >= (MIN_DIGITS if joined.isdigit() else MIN_LETTERS)
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -99,7 +99,7 @@ def words_of(text: str) -> tuple[str, ...]:
 
 
 def collect_marks(study: Study, *, seeds: Iterable[int], secrets: Iterable[str]) -> list[Mark]:
-    """List a study's marks, each once; what says nothing (see `Mark.is_distinctive`) included."""
+    """List a study's marks, each once, including those that are not distinctive."""
     marks = [Mark("word of the machinery", word) for word in MACHINERY]
     marks += [Mark("arm's name", arm.name) for arm in study.arms]
     for arm in study.arms:
@@ -143,14 +143,14 @@ def _marks_of(field: str, value: object) -> Iterator[Mark]:
 
 
 def _model_names(model: str) -> Iterator[str]:
-    """Name a model as texts may name it: whole, without its folder, and by its family."""
+    """List the forms of a model's name: whole, without its folder, and its family."""
     name = re.split(r"[\\/]", model.rstrip("\\/"))[-1]
     family = words_of(name)[0] if words_of(name) else ""
     yield from dict.fromkeys([model, name, family, family.rstrip("0123456789")])
 
 
 class Searcher:
-    """Finds marks as whole words, whatever the case and whatever stands between the words."""
+    """Finds marks as whole words, regardless of case and of what separates the words."""
 
     def __init__(self, marks: Iterable[Mark]) -> None:
         distinctive = [mark for mark in marks if mark.is_distinctive]

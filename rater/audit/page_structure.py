@@ -1,6 +1,6 @@
 """Crawl a study's pages, and separate each page's structure from the texts on it.
 
-A study's text is content where the app puts it: a prompt, a completion, Markdown, and headings, questions and
+A study's text is content in these places: a prompt, a completion, Markdown, and headings, questions and
 labels that are the study's own words. Tags, attributes, comments, scripts, headers, cookies and every other
 visible word are structure.
 """
@@ -20,56 +20,56 @@ from rater.sanitize import sanitize_for_display
 from rater.study.protocol import Protocol
 
 _PAGE_S = 60.0
-_MOST_PAGES = 3_000
+_MAX_PAGES = 3_000
 _IMPORT = re.compile(r"""(?:from|import)\s*["'](\.[^"']+)["']""")
 
 
 @dataclass(frozen=True)
 class Reply:
-    """One reply of the app, as a browser got it."""
+    """One response of the app, as a browser received it."""
 
     place: str
     """Method and path, without the study's random address and a trial's number."""
     status: int
     headers: tuple[tuple[str, str], ...]
-    """Cookies among them."""
+    """Including cookies."""
     body: str
     is_html: bool
     text: str | None
-    """The text shown on it to be rated, where it is a trial."""
+    """The text to be rated; None outside trials."""
 
     @property
     def is_trial(self) -> bool:
-        """Whether a text is shown on it to be rated."""
+        """True if it shows a text to be rated."""
         return self.text is not None
 
 
 class Crawler:
-    """A browser of its own for each rater, and all that they were sent."""
+    """Crawls a study with one browser for each rater, and keeps all replies."""
 
     def __init__(self, address: str, slug: str) -> None:
         self._address = address
         self._slug = slug
         self.replies: list[Reply] = []
 
-    def crawl(self, *, n_booklets: int, most_trials: int) -> int:
-        """See the pages of who comes by, of who declines, and of whole booklets; returns the trials seen.
+    def crawl(self, *, n_booklets: int, max_trials: int) -> int:
+        """Fetch the pages of visitors, of people who decline, and of booklets; return the number of trials.
 
         Takes about 15 ms a trial.
 
         Raises:
             StateError: the pages do not lead to an end.
         """
-        self._look_around()
+        self._fetch_other_pages()
         n_trials = 0
         for _ in range(n_booklets):
             n_trials += self._walk()
-            if n_trials >= most_trials:
+            if n_trials >= max_trials:
                 break
         self._fetch_assets()
         return n_trials
 
-    def _look_around(self) -> None:
+    def _fetch_other_pages(self) -> None:
         base = f"/s/{self._slug}"
         with self._browser() as browser:
             for path in ("/", "/healthz", "/nothing-here", "/favicon.ico", f"{base}/nothing-here"):
@@ -82,11 +82,11 @@ class Crawler:
             self._send(browser, "DELETE", base)
 
     def _walk(self) -> int:
-        """Go through one booklet from landing to thanks, as a bot does; returns how many texts were shown."""
+        """Complete one booklet from landing to thanks; return the number of texts shown."""
         n_trials = 0
         with self._browser() as browser:
             page = self._send(browser, "GET", f"/s/{self._slug}")
-            for _ in range(_MOST_PAGES):
+            for _ in range(_MAX_PAGES):
                 form = page.soup.select_one("main form[method=post]")
                 link = page.soup.select_one("main a.primary")
                 if form is not None:
@@ -99,11 +99,11 @@ class Crawler:
                     page = self._send(browser, "GET", str(page.url.join(str(link["href"]))))
                 else:
                     return n_trials
-        msg = f"The pages of the preview did not come to an end within {_MOST_PAGES}."
+        msg = f"The preview did not reach its last page within {_MAX_PAGES} pages."
         raise StateError(msg)
 
     def _fetch_assets(self) -> None:
-        """Fetch what the pages load, and what their scripts import."""
+        """Fetch the files that the pages load and that their scripts import."""
         wanted = {
             str(tag[attribute])
             for reply in self.replies
@@ -164,11 +164,11 @@ def _unanswered(page: _Page) -> dict[str, str]:
 
 
 def _filled(page: _Page) -> dict[str, str]:
-    """Fill a form in: what is hidden in it, the first of each choice, and the button that goes on."""
+    """Fill in a form: hidden fields, the first option of each choice, and the button that continues."""
     sent = _unanswered(page)
     for field in page.soup.select("main form input, main form textarea"):
         kind, name = str(field.get("type", "")), str(field.get("name", ""))
-        if not name:  # which a browser does not send either
+        if not name:  # a browser does not send it either
             continue
         if kind == "radio":
             sent.setdefault(name, str(field.get("value", "")))
@@ -188,10 +188,10 @@ def _loaded(soup: BeautifulSoup) -> Iterator[tuple[Tag, str]]:
 
 
 _SHOWN_IN = ("prompt", "completion", "prose")
-_BEGUN_IN = "words"
-"""The class of the beginnings of texts on the last page."""
-_SAYS_NOTHING = {"date", "content-length"}
-"""Headers that differ from reply to reply for other reasons."""
+_EXCERPT_CLASS = "words"
+"""The class of excerpts of texts on the last page."""
+_IGNORED_HEADERS = {"date", "content-length"}
+"""Headers that differ between replies for other reasons."""
 
 _RANDOM = re.compile(r"[A-Za-z0-9_-]{16,}")
 _COUNTED = re.compile(r"[0-9]+")
@@ -200,44 +200,44 @@ _IS_THERE = re.compile("")
 
 
 class StudyContent:
-    """The texts that a study declares and its items have: whatever of them stands on a page is content."""
+    """The texts that a study declares and its items have; on a page these are content."""
 
     def __init__(self, protocol: Protocol, texts: Iterable[str]) -> None:
-        self._said = _strings(protocol.model_dump(mode="json"))
+        self._declared = _strings(protocol.model_dump(mode="json"))
         self._names = {dimension.name for dimension in protocol.dimensions}
-        said = [words_of(html.unescape(text)) for text in self._said]
+        declared = [words_of(html.unescape(text)) for text in self._declared]
         shown = [words_of(html.unescape(sanitize_for_display(text))) for text in texts]
-        self._running = "\n".join(f" {' '.join(words)} " for words in (*said, *shown))
+        self._running = "\n".join(f" {' '.join(words)} " for words in (*declared, *shown))
         # a prompt is followed by its text
-        self._unspaced = "".join("".join(words) for words in (*shown, *said))
-        longest_first = sorted({text.strip() for text in self._said} - {""}, key=len, reverse=True)
+        self._unspaced = "".join("".join(words) for words in (*shown, *declared))
+        longest_first = sorted({text.strip() for text in self._declared} - {""}, key=len, reverse=True)
         phrases = "|".join(map(re.escape, longest_first))
         self._pattern = re.compile(rf"(?<!\w)(?:{phrases})(?!\w)") if phrases else None
 
     def has(self, text: str) -> bool:
-        """Say whether the words of a text stand so, one after the other, in what is shown."""
+        """Return whether the words of a text occur in this order in the content."""
         return f" {' '.join(words_of(text))} " in self._running
 
     def has_part(self, text: str) -> bool:
-        """Return whether a text, which may end in the middle of a word, is part of what is shown."""
+        """Return whether a text, which may end in the middle of a word, is part of the content."""
         return "".join(words_of(text)) in self._unspaced
 
     def without(self, text: str) -> str:
-        """Take the study's own whole words (its title, questions, labels) out of a text."""
+        """Replace the study's own words (its title, questions, labels) in a text."""
         return self._pattern.sub("…", text) if self._pattern else text
 
     def links_to(self, address: str) -> bool:
-        """Say whether an address stands in the study's Markdown."""
-        return any(address in said for said in self._said)
+        """Return whether an address occurs in the study's Markdown."""
+        return any(address in text for text in self._declared)
 
     def without_name(self, value: str) -> str:
-        """Take a dimension's name out of an attribute."""
+        """Replace a dimension's name in an attribute."""
         return "…" if value.removeprefix("answer.") in self._names else value
 
 
 def structure_of(reply: Reply, shown: StudyContent) -> str:
-    """Write down a reply without what the study shows: headers, then the page."""
-    lines = [f"{name}: {value}" for name, value in reply.headers if name.lower() not in _SAYS_NOTHING]
+    """Return a reply without the study's content: headers, then the page."""
+    lines = [f"{name}: {value}" for name, value in reply.headers if name.lower() not in _IGNORED_HEADERS]
     if not reply.is_html:
         return "\n".join([*lines, reply.body])
     soup = BeautifulSoup(reply.body, "html.parser")
@@ -247,7 +247,7 @@ def structure_of(reply: Reply, shown: StudyContent) -> str:
 
 
 def skeleton_of(reply: Reply, shown: StudyContent) -> str:
-    """Write down a page's structure without what differs by chance or by count: random ids and numbers."""
+    """Return a page's structure without random ids and numbers."""
     return _COUNTED.sub("#", _RANDOM.sub("…", structure_of(reply, shown)))
 
 
@@ -267,7 +267,7 @@ def _left_of(string: NavigableString, shown: StudyContent) -> str:
     classes = {name for parent in string.parents for name in parent.get_attribute_list("class")}
     if classes.intersection(_SHOWN_IN) and shown.has(string):
         return ""
-    if _BEGUN_IN in classes and shown.has_part(string):
+    if _EXCERPT_CLASS in classes and shown.has_part(string):
         return ""
     return shown.without(str(string).strip())
 

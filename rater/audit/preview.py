@@ -1,9 +1,7 @@
 """Serve a temporary copy of a study, with a content-free study for comparison.
 
-It has the same kinds of questions, practice, rests and endings, so that the app says the same words around
-them; and a nonsense word in place of each text that the study declares or shows.
-
-Beside it stands a study with the same kinds of pages that says nothing: words that both have in common are
+The comparison is a decoy study. It has the same kinds of questions, practice, breaks and endings, and a
+nonsense word in place of each text that the study declares or shows. So words that both have in common are
 the app's own.
 """
 
@@ -22,15 +20,15 @@ from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.protocol import Protocol
 from rater.study.state import State
 
-NOTHING = "qxqx"
-"""What the other study says everywhere; no word of any language."""
+NONSENSE = "qxqx"
+"""The stem of the decoy study's words; not a word of any language."""
 
-_MOST_TRIALS = 8
-_SOONEST_REST = 3
-_FROM_A_LIST = {"kind", "revising", "late_raters", "language"}
+_MAX_TRIALS = 8
+_MIN_TRIALS_TO_BREAK = 3
+_ENUMERATED = {"kind", "revising", "late_raters", "language"}
 """Fields whose words are the same for every study."""
-_FORMED = {"accent": "#1a4f8b", "url": f"https://{NOTHING}.example/"}
-"""Fields that cannot hold any word, and what they hold instead."""
+_PATTERNED = {"accent": "#1a4f8b", "url": f"https://{NONSENSE}.example/"}
+"""Fields with a required form, and their values in the decoy."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +41,14 @@ class DecoyStudy:
 
 
 class _Nonsense:
-    """Replaces each text by a word of its own: the same text by the same word, so that names still fit."""
+    """Replaces each text by a word of its own, and equal texts by equal words, so that names still match."""
 
     def __init__(self) -> None:
         self._words: dict[str, str] = {}
 
     def word(self, text: str) -> str:
-        """Give the word that stands for a text."""
-        return self._words.setdefault(text, f"{NOTHING}{len(self._words)}")
+        """Return the word that replaces a text."""
+        return self._words.setdefault(text, f"{NONSENSE}{len(self._words)}")
 
     def declared(self, value: object, field: str = "") -> object:
         """Replace every text in a declaration, and the names of dimensions that answers are listed by."""
@@ -61,8 +59,8 @@ class _Nonsense:
             }
         if isinstance(value, list):
             return [self.declared(inner, field) for inner in value]
-        if isinstance(value, str) and field not in _FROM_A_LIST:
-            return _FORMED.get(field) or self.word(value)
+        if isinstance(value, str) and field not in _ENUMERATED:
+            return _PATTERNED.get(field) or self.word(value)
         return value
 
     def trial(self, trial: NewTrial) -> NewTrial:
@@ -75,8 +73,8 @@ class _Nonsense:
         )
 
     def item(self, item: NewItem) -> NewItem:
-        """Replace what a text says."""
-        return replace(item, id=self.word(item.id), prompt=NOTHING, text=f" {self.word(item.text)}.")
+        """Replace a text."""
+        return replace(item, id=self.word(item.id), prompt=NONSENSE, text=f" {self.word(item.text)}.")
 
 
 def make_decoy_study(audited: AuditedPublication, slug: str) -> DecoyStudy:
@@ -84,29 +82,29 @@ def make_decoy_study(audited: AuditedPublication, slug: str) -> DecoyStudy:
     nonsense, shown = _Nonsense(), audited.published.protocol
     declared = shown.model_dump(mode="json", exclude={"translations"})
     if shown.break_every is not None:
-        declared["break_every"] = min(shown.break_every, _SOONEST_REST)
-    trials = audited.booklets[0].trials[:_MOST_TRIALS]
+        declared["break_every"] = min(shown.break_every, _MIN_TRIALS_TO_BREAK)
+    trials = audited.booklets[0].trials[:_MAX_TRIALS]
     used = {item_id for trial in trials for item_id in trial.item_ids}
     protocol = Protocol.model_validate(nonsense.declared(declared))
     return DecoyStudy(
         published=replace(
-            audited.published, id=0, name=NOTHING, slug=slug, state=State.PUBLISHED, protocol=protocol
+            audited.published, id=0, name=NONSENSE, slug=slug, state=State.PUBLISHED, protocol=protocol
         ),
         items=tuple(nonsense.item(item) for item in audited.items if item.id in used),
-        booklet=NewBooklet(NOTHING, tuple(map(nonsense.trial, trials))),
+        booklet=NewBooklet(NONSENSE, tuple(map(nonsense.trial, trials))),
     )
 
 
 @dataclass(frozen=True)
 class Preview:
-    """A served copy."""
+    """A study and its decoy, served for an audit."""
 
     address: str
-    """Where the server listens."""
+    """The address of the server."""
     slug: str
-    """The study's own address."""
-    other_slug: str
-    """That of the study beside it."""
+    """The study's slug."""
+    decoy_slug: str
+    """The decoy's slug."""
 
 
 @contextlib.contextmanager
@@ -119,22 +117,22 @@ def previewing(audited: AuditedPublication, folder: Path) -> Iterator[Preview]:
         StateError: the server does not start.
     """
     url = f"sqlite:///{folder / 'preview.db'}"
-    audited = replace(audited, published=_open_to_anybody(audited.published))
-    slug, other_slug = audited.published.slug, f"{NOTHING}-{NOTHING}"
-    other = make_decoy_study(audited, other_slug)
+    audited = replace(audited, published=_open_to_everybody(audited.published))
+    slug, decoy_slug = audited.published.slug, f"{NONSENSE}-{NONSENSE}"
+    decoy = make_decoy_study(audited, decoy_slug)
     with disposing(create_rating(url)) as rating, writing(rating) as session:
         for study, items, booklets in (
             (replace(audited.published, id=0, state=State.PUBLISHED), audited.items, audited.booklets),
-            (other.published, other.items, (other.booklet,)),
+            (decoy.published, decoy.items, (decoy.booklet,)),
         ):
             insert_study(session, study, items=list(items), booklets=list(booklets))
             move_study(session, study.name, State.OPEN, at=datetime.now(UTC))
     with serving(url, folder) as address:
-        yield Preview(address, slug, other_slug)
+        yield Preview(address, slug, decoy_slug)
 
 
-def _open_to_anybody(published: PublishedStudy) -> PublishedStudy:
-    """Let in whoever comes, whatever they answer: pages behind a door that turns away would not be seen."""
+def _open_to_everybody(published: PublishedStudy) -> PublishedStudy:
+    """Remove every condition for taking part, so that the crawl reaches all pages."""
     shown = published.protocol
     ends = {each.name: (each.scale.lowest, each.scale.highest) for each in shown.dimensions}
     passable = [
@@ -145,7 +143,7 @@ def _open_to_anybody(published: PublishedStudy) -> PublishedStudy:
         "invited_only": False,
         "recruitment": shown.recruitment and shown.recruitment.model_copy(update={"required": False}),
         "screening": tuple(each.model_copy(update={"accepted": each.options}) for each in shown.screening),
-        # without a pass mark nobody is turned away, and what is said of a wrong answer is seen too
+        # with every answer accepted nobody fails, and feedback on practice is crawled too
         "practice": shown.practice if shown.practice_pass is None else tuple(passable),
     }
     return replace(published, protocol=shown.model_copy(update=opened))

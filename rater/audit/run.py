@@ -29,8 +29,8 @@ from rater.store.sealed.studies import find_secrets, get_sealed_study, read_key
 from rater.study.study import Study
 from rater.temp_files import temporary_folder
 
-MOST_TRIALS = 60
-"""Pages differ by their text alone; the texts themselves are searched in the database, every one."""
+MAX_TRIALS = 60
+"""A sample is enough: trial pages differ only by their text, and every text is searched in the database."""
 
 
 def conduct_audit(audited: AuditedPublication, rating: Engine, rating_url: str) -> Audit:
@@ -73,16 +73,16 @@ def _same_texts(audited: AuditedPublication) -> SameTexts:
 
 
 def _crawl(audited: AuditedPublication, folder: Path) -> tuple[list[Reply], list[Reply], int]:
-    """Crawl the study, and the one beside it that has nothing to do with it."""
+    """Crawl the study and the decoy study."""
     with previewing(audited, folder) as preview:
         crawler = Crawler(preview.address, preview.slug)
-        n_trials = crawler.crawl(n_booklets=len(audited.booklets), most_trials=MOST_TRIALS)
+        n_trials = crawler.crawl(n_booklets=len(audited.booklets), max_trials=MAX_TRIALS)
         if not n_trials:
-            msg = "The pages of the preview led to no text; what raters would see could not be searched."
+            msg = "The preview showed no text to rate, so the pages of raters could not be searched."
             raise StateError(msg)
-        other = Crawler(preview.address, preview.other_slug)
-        other.crawl(n_booklets=1, most_trials=MOST_TRIALS)
-    return crawler.replies, other.replies, n_trials
+        decoy = Crawler(preview.address, preview.decoy_slug)
+        decoy.crawl(n_booklets=1, max_trials=MAX_TRIALS)
+    return crawler.replies, decoy.replies, n_trials
 
 
 def _search_pages(
@@ -99,13 +99,13 @@ def _search_pages(
 
 
 def _severity(mark: Mark, own: set[Mark]) -> Severity:
-    """Say how bad a mark on a page is: an everyday word that every study's pages have is the app's own."""
+    """Return the severity of a mark on a page; an everyday word that the decoy shows too is the app's."""
     is_everyday = len(mark.words) == 1 and mark.words[0].isalpha() and mark.kind != "word of the machinery"
     return "own" if mark in own and is_everyday else "structure"
 
 
 def _skeletons(audited: AuditedPublication, replies: list[Reply], shown: StudyContent) -> Mapping[str, str]:
-    """Map the items seen to their pages' skeletons; texts that are equal cannot be told apart, nor betray."""
+    """Map the items shown to their pages' skeletons; equal texts share one, since they reveal nothing."""
     by_text = {sanitize_for_display(item.text): item.id for item in audited.items}
     return {
         by_text[reply.text]: skeleton_of(reply, shown)
@@ -159,7 +159,7 @@ def _find_audited(sealed_url: str, rating: Engine, name: str) -> AuditedPublicat
 
 
 def audit_draft(sealed_url: str, prepared: PreparedPublication) -> Audit:
-    """Audit what would be published, in a throwaway rating database."""
+    """Audit a draft of a publication in a temporary rating database."""
     with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
         seeds = read_seeds(session, prepared.kept.id)
     with temporary_folder("rater-draft-") as folder:

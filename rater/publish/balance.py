@@ -16,7 +16,7 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class Range:
-    """The least and the greatest of some numbers."""
+    """The minimum and maximum of some numbers."""
 
     least: float
     greatest: float
@@ -29,24 +29,24 @@ class Balance:
     n_booklets: int
     trials_per_booklet: int
     ratings_per_completion: Range
-    """How often each completion is rated, repeats aside; on each dimension where they are asked apart."""
+    """Ratings per completion without repeats; per dimension where dimensions are asked separately."""
     ratings_per_arm: Mapping[int, int]
     arms_differ_within_booklets: int
-    """By how many trials two arms differ at most in one booklet."""
+    """The largest difference in trials between two arms in one booklet."""
     prompts_per_booklet: Range
-    """How many different prompts a booklet has."""
+    """The number of distinct prompts of a booklet."""
     mean_places_of_arms: Mapping[int, float]
     mean_places_of_prompts: Range
     n_neighbours: int
-    """How often two trials of one prompt stand next to each other."""
+    """The number of adjacent trials with the same prompt."""
     first_left: Mapping[tuple[int, ...], float]
     """For each two arms of a pairwise study, the share of pairs with the first on the left."""
     booklets_by_first_dimension: Mapping[int, int]
-    """Where dimensions are asked apart: how many booklets begin with which."""
+    """The number of booklets that begin with each dimension, where they are asked separately."""
 
 
 def measure_balance(design: Design, booklets: Sequence[Sequence[Trial]]) -> Balance:
-    """Measure how even booklets are. Costs one pass over their trials."""
+    """Measure the balance of booklets. Costs one pass over their trials."""
     rated = [[trial for trial in booklet if trial.shown and not trial.is_repeat] for booklet in booklets]
     trials = [trial for booklet in rated for trial in booklet]
     completions = Counter((trial.dimension, each) for trial in trials for each in trial.shown)

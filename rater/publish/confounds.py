@@ -35,14 +35,14 @@ def require_declared(confounds: Sequence[Confound], study: Study) -> None:
     msg = (
         f"Study {study.name!r} is not published: its arms differ in more than meaning, and its study file "
         f"does not declare it ({found}). Declare it there with {declaration(study, undeclared)} and run "
-        "rater generate FILE again (no text is made anew), or acknowledge it. "
+        "rater generate FILE again (existing texts are kept), or acknowledge it. "
         f"Run: rater publish {study.name} --acknowledge-confounds"
     )
     raise StateError(msg)
 
 
 def _describe_strongest(confounds: Sequence[Confound], cue: str) -> str:
-    """Describe the pair of arms that a cue tells apart best, and count the other pairs."""
+    """Describe the pair of arms that a cue separates best, and count the other pairs."""
     pairs = sorted((each for each in confounds if each.cue == cue), key=lambda each: -abs(each.auc - 0.5))
     others = f", and {len(pairs) - 1} more pairs of arms" if len(pairs) > 2 else ""
     others = ", and another pair of arms" if len(pairs) == 2 else others
@@ -56,7 +56,7 @@ def declaration(study: Study, undeclared: Sequence[str]) -> str:
 
 
 def publication_detail(confounds: Sequence[Confound] | None) -> dict[str, object]:
-    """Return what the log of a publication keeps of its audit; nothing where there was no audit."""
+    """Return the fields of the publication's log row about its audit; empty without an audit."""
     return {} if confounds is None else {_FIELD: [each.as_dict() for each in confounds]}
 
 

@@ -30,10 +30,10 @@ from rater.study.study import Study
 
 @dataclass(frozen=True)
 class Draft:
-    """A publication before it is written: what raters will see, and what stays sealed."""
+    """A publication before it is written: the part for raters and the sealed key."""
 
     items: list[NewItem]
-    """Texts in the order of their random ids, which says nothing; those of attention checks among them."""
+    """Texts, including attention checks, in the order of their random ids."""
     booklets: list[NewBooklet]
     """One for each planned rater, in the order of their random ids."""
     checks: list[NewCheck]
@@ -153,17 +153,17 @@ class PreparedPublication:
     draft: Draft
     secrets: Secrets
     is_sealed: bool
-    """Whether the secrets are in the sealed database already, from a publishing that was interrupted."""
+    """True if an interrupted publication has already stored the secrets."""
     generation_head: str
     """The head of the log of the study's generation."""
     completions_digest: str
     """The salted digest of every column of the completions."""
     is_published: bool
-    """Whether a rating database has it already, by the log of its generation."""
+    """True if it is published already, by the log of its generation."""
 
     @property
     def published(self) -> PublishedStudy:
-        """The study as the rating database will know it."""
+        """The study for the rating database."""
         return PublishedStudy(
             id=0,
             name=self.study.name,

@@ -31,7 +31,7 @@ from rater.study.state import State
 
 
 def open_study(rating_url: str, name: str, *, now: datetime) -> str:
-    """Let raters in; returns the log's new head.
+    """Open a study to raters; return the log's new head.
 
     Raises:
         StateError: the study is not published, open already, or unblinded.
@@ -40,7 +40,7 @@ def open_study(rating_url: str, name: str, *, now: datetime) -> str:
 
 
 def pause_study(rating_url: str, name: str, *, now: datetime) -> str:
-    """Take no answers for now; returns the log's new head.
+    """Pause a study; return the log's new head.
 
     Raises:
         StateError: the study is not open.
@@ -49,7 +49,7 @@ def pause_study(rating_url: str, name: str, *, now: datetime) -> str:
 
 
 def close_study(rating_url: str, name: str, *, now: datetime) -> str:
-    """Take no more answers; returns the log's new head.
+    """Close a study; return the log's new head.
 
     All answers are in a SQLite file itself then, unless the disk has no room for them: then they stay in its
     WAL, and the study is closed all the same.
@@ -106,12 +106,12 @@ def require_key(sealed_url: str, rating_url: str, name: str) -> None:
 
 
 def lost_key(published: PublishedStudy) -> str:
-    """Write what to do where a published study has no key."""
+    """Return the message for a published study without a key."""
     return (
         f"The sealed database has no key to study {published.name!r}, which was published on "
         f"{published.published_at:%Y-%m-%d %H:%M} UTC. Restore the sealed database from a backup (rater "
         "backup makes them), or name the one that the study was published from with --sealed (or "
-        "RATER_SEALED). Making the study again does not help: its texts would get another key."
+        "RATER_SEALED). Generating the study again does not help: its texts would get another key."
     )
 
 
@@ -173,8 +173,8 @@ def publish_study(
     prepared = prepare_publication(sealed_url, name, now=now)
     if prepared.is_published:
         msg = (
-            f"Study {name!r} is published already, in another rating database than this one; its key is for "
-            "that one only. Give it: --ratings URL"
+            f"Study {name!r} is published already, in another rating database, and its key is valid for that "
+            "one only. Name it with --ratings URL"
         )
         raise StateError(msg)
     confounds = None if audit is None else audit(prepared)
@@ -187,7 +187,7 @@ def publish_study(
 
 
 def _seal(sealed_url: str, prepared: PreparedPublication) -> None:
-    """Keep the secrets, unless the study was changed, or published by another process, since it was read."""
+    """Store the secrets, unless the study was changed or published by another process since it was read."""
     with disposing(open_sealed(sealed_url)) as sealed, writing(sealed) as session:
         now = get_sealed_study(session, prepared.study.name)
         if now != prepared.kept or find_secrets(session, now.id) is not None:
@@ -199,7 +199,7 @@ def _seal(sealed_url: str, prepared: PreparedPublication) -> None:
 def _note(
     sealed_url: str, prepared: PreparedPublication, confounds: Sequence[Confound] | None, *, now: datetime
 ) -> None:
-    """Log next to the key that it is in use, so that it is not published again, and the audit's confounds."""
+    """Log the publication next to the key, so that it is not published again, with the audit's confounds."""
     with disposing(open_sealed(sealed_url)) as sealed, writing(sealed) as session:
         commitment = prepared.secrets.commitment
         detail = {"commitment": commitment, **publication_detail(confounds)}
@@ -207,7 +207,7 @@ def _note(
 
 
 def write_rating(rating: Engine, prepared: PreparedPublication) -> PublishedStudy:
-    """Write what raters will see, and the first row of the study's log, in one transaction.
+    """Write the rating database's part of a publication and the first row of its log, in one transaction.
 
     Raises:
         StateError: another process has published it meanwhile.

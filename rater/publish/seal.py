@@ -1,4 +1,4 @@
-"""Derive what must be unpredictable from one secret seed, and commit to the key by its hash.
+"""Derive unpredictable ids from one secret seed, and commit to the key by its hash.
 
 The commitment is SHA-256 over these lines, each ended by a line feed, in UTF-8::
 
@@ -24,7 +24,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class KeyLine:
-    """What one published item is."""
+    """The arm and completion of one published item."""
 
     item_id: str
     prompt_index: int
@@ -64,7 +64,7 @@ def derive_slug(seed: str) -> str:
 
 
 def commit(lines: Iterable[KeyLine], *, salt: str, seed: str, study_hash: str) -> str:
-    """Hash the salted key as the module's docstring lays down; hexadecimal."""
+    """Hash the salted key as the module's docstring specifies; hexadecimal."""
     listing = ["rater key 1", f"salt {salt}", f"seed {seed}", f"study {study_hash}"]
     for line in sorted(lines, key=lambda line: line.item_id):
         text_hash = hashlib.sha256(line.text.encode()).hexdigest()

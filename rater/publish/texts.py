@@ -41,7 +41,7 @@ def normalise(text: str, *, cut_unfinished_sentence: bool) -> str:
 
 
 def known_lengths(study: Study, folder: Path) -> dict[str, float]:
-    """Give the mean number of characters of each arm's texts, for the arms whose texts come from files.
+    """Return the mean number of characters of each arm's texts, for the arms whose texts come from files.
 
     Args:
         study: what declares them.
@@ -67,17 +67,17 @@ class SharedTexts:
     second: str
     n_shared: int
     n_texts: int
-    """Of each arm."""
+    """The number of texts of each arm."""
 
     @property
     def is_whole(self) -> bool:
-        """Whether the arms have no text that the other lacks."""
+        """True if both arms have exactly the same texts."""
         return self.n_shared == self.n_texts > 0
 
 
 @dataclass(frozen=True)
 class SameTexts:
-    """How many texts of a study are equal to others of the same prompt."""
+    """Counts of texts that are equal to others of the same prompt."""
 
     shared: tuple[SharedTexts, ...] = ()
     """The pairs of arms that share texts."""
@@ -89,7 +89,7 @@ class SameTexts:
 
     @property
     def identical(self) -> tuple[SharedTexts, ...]:
-        """The pairs of arms that cannot be told apart by anything."""
+        """The pairs of arms with exactly the same texts."""
         return tuple(each for each in self.shared if each.is_whole)
 
 
@@ -137,7 +137,7 @@ def count_equal_pairs(items: "Sequence[NewItem]", booklets: "Sequence[NewBooklet
 
 
 def describe_same_texts(same: SameTexts) -> list[str]:
-    """Describe what there is of equal texts, in a sentence each."""
+    """Describe equal texts, in a sentence each."""
     said = [
         f"Arms {each.first} and {each.second} have exactly the same texts: nothing differs between them."
         if each.is_whole
@@ -165,7 +165,7 @@ def require_different_arms(study: Study, same: SameTexts) -> None:
     named = "; ".join(f"{each.first} and {each.second}" for each in same.identical)
     msg = (
         f"Study {study.name!r} is not published: these arms have exactly the same texts: {named}. Raters "
-        "would compare copies. Check what the arms add (rater status and rater compare show it); for a study "
-        "that means it, declare allow_identical_arms=True and run rater generate FILE again."
+        "would compare copies. Check what the arms add (see rater status and rater compare). If this is "
+        "intended, declare allow_identical_arms=True and run rater generate FILE again."
     )
     raise StateError(msg)

@@ -27,7 +27,7 @@ class Trial:
     """The one dimension asked; None for all."""
     is_repeat: bool = False
     check: int | None = None
-    """Which of the plan's attention checks it is."""
+    """The index of the plan's attention check; None for other trials."""
 
     @cached_property
     def prompt(self) -> int | None:
@@ -48,9 +48,9 @@ class Uses:
 
     def __init__(self, design: Design) -> None:
         self._prompts = defaultdict[int | None, list[int]](lambda: [0] * design.n_prompts)
-        """By dimension: of each prompt."""
+        """Counts of each prompt, by dimension."""
         self._samples = defaultdict[tuple[int | None, int, int], list[int]](lambda: [0] * design.n_samples)
-        """By dimension, prompt and arm: of each sample."""
+        """Counts of each sample, by dimension, prompt and arm."""
         self._left = Counter[tuple[CompletionIndex, ...]]()
         """By pair, in the order of arms: how often its first was left, less how often right."""
         self._left_of_prompt = Counter[tuple[int | None, tuple[int, ...]]]()

@@ -7,8 +7,8 @@ from typing import Any, Literal, get_args
 TextCue = Literal[
     "length in characters",
     "length in words",
-    "white space in front",
-    "white space behind",
+    "leading white space",
+    "trailing white space",
     "unprintable or odd characters",
     "characters beyond ASCII",
     "cut off (no final punctuation)",

@@ -146,7 +146,7 @@ def test_the_audit_walks_every_kind_of_page(
 
     with previewing(audited, tmp_path) as preview:
         crawler = Crawler(preview.address, preview.slug)
-        crawler.crawl(n_booklets=1, most_trials=1)
+        crawler.crawl(n_booklets=1, max_trials=1)
 
     seen = {reply.place for reply in crawler.replies if reply.status == 200}
     assert {f"GET /s/…{page}" for page in PAGES} <= seen

@@ -99,8 +99,8 @@ def test_a_clean_study_is_not_refused() -> None:
     [
         ("length in characters", lambda text: text[:60]),
         ("length in words", lambda text: text + " word" * 30),
-        ("white space in front", lambda text: " " + text),
-        ("white space behind", lambda text: text + "  "),
+        ("leading white space", lambda text: " " + text),
+        ("trailing white space", lambda text: text + "  "),
         ("unprintable or odd characters", lambda text: text + "\u200b"),
         ("characters beyond ASCII", lambda text: text.replace("a", "ä")),
         ("cut off (no final punctuation)", lambda text: text.rstrip('." \n') + " the"),
@@ -125,7 +125,7 @@ def test_a_planted_form_is_marked(name: str, plant: Plant) -> None:
 
 def test_every_form_that_is_measured_has_its_planted_case() -> None:
     assert set(FORMS) == {
-        "length in characters", "length in words", "white space in front", "white space behind",
+        "length in characters", "length in words", "leading white space", "trailing white space",
         "unprintable or odd characters", "characters beyond ASCII", "cut off (no final punctuation)",
         "line breaks", "lines of a list", "quotation marks", "Markdown and brackets", "digits",
         "share of capitals", "repetition",
