@@ -1,4 +1,4 @@
-"""Run `rater serve` on a free port, in a process that knows of no database but one rating database."""
+"""Run `rater serve` on a free port, in a process that knows one rating database only."""
 
 import contextlib
 import os
@@ -15,10 +15,10 @@ _STOP_S = 60.0
 
 @contextlib.contextmanager
 def serving(rating_url: str, folder: Path) -> Iterator[str]:
-    """Serve a rating database from a folder for as long as a block runs; yields the server's address.
+    """Serve a rating database from a folder during a block; yields the server's address.
 
     Raises:
-        StateError: the server does not start; the message has what it said.
+        StateError: the server does not start; the message has its output.
     """
     environ = {name: value for name, value in os.environ.items() if not name.startswith("RATER_")}
     command = [sys.executable, "-m", "rater", "serve", "--port", "0", "--ratings", rating_url]

@@ -1,4 +1,4 @@
-"""`rater serve`: let raters rate in the browser."""
+"""`rater serve`: serve published studies to raters."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 
 class ServeOptions(TypedDict):
-    """What `rater serve` is told beside the studies and their database."""
+    """The options of `rater serve`, without the studies and their database."""
 
     host: str
     port: int
+    socket_path: Path | None
     workers: int
     with_desk: bool
     reports_folder: Path | None
@@ -49,20 +50,27 @@ class ServeOptions(TypedDict):
     help="The port to listen on; 0 takes a free one.",
 )
 @click.option(
+    "--socket",
+    "socket_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="RATER_SOCKET",
+    help="A Unix socket to listen on instead of an address and port, for a proxy on this machine.",
+)
+@click.option(
     "--workers",
     default=2,
     show_default=True,
     type=click.IntRange(1, 64),
     envvar="RATER_WORKERS",
-    help="How many processes answer; the cores of the machine, for a large study on PostgreSQL.",
+    help="Number of worker processes; for a large study on PostgreSQL, the number of cores.",
 )
-@click.option("--desk", "with_desk", is_flag=True, envvar="RATER_DESK", help="Add the experimenters' /desk.")
+@click.option("--desk", "with_desk", is_flag=True, envvar="RATER_DESK", help="Serve the desk at /desk, too.")
 @click.option(
     "--reports",
     "reports_folder",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     envvar="RATER_REPORTS",
-    help="A folder of report folders named after studies; the desk shows them after unblinding.",
+    help="Folder with a report folder for each study (DIR/STUDY); the desk shows them after unblinding.",
 )
 @click.option(
     "--proxies",
@@ -85,13 +93,13 @@ class ServeOptions(TypedDict):
     "is_https",
     is_flag=True,
     envvar="RATER_HTTPS",
-    help="Raters come by https: send cookies over nothing else.",
+    help="Served over HTTPS: set Secure cookies and HSTS.",
 )
 @click.option(
     "--one-network",
     is_flag=True,
     envvar="RATER_ONE_NETWORK",
-    help="Raters share one address, as in a lab: let it begin more than half of the booklets.",
+    help="Raters share one address, as in a lab: it may begin more than half of the booklets.",
 )
 @click.option(
     "--limits-storage",
@@ -99,13 +107,13 @@ class ServeOptions(TypedDict):
     show_default=True,
     metavar="URL",
     envvar="RATER_LIMITS_STORAGE",
-    help="Where rate limits are counted: each process's memory, or a Redis or Valkey server for all.",
+    help="Storage of rate limits: each process's memory, or a Redis or Valkey server for all.",
 )
 @click.option(
     "--metrics-token",
     envvar="RATER_METRICS_TOKEN",
     show_envvar=True,
-    help="Let other machines read /metrics that send this token; better set by its variable.",
+    help="Token with which other machines may read /metrics; better set by its variable.",
 )
 @click.option(
     "--log-format",
@@ -113,7 +121,7 @@ class ServeOptions(TypedDict):
     default="text",
     show_default=True,
     envvar="RATER_LOG_FORMAT",
-    help="Log lines to read, or JSON objects; never who asked.",
+    help="Log as text or as JSON objects; neither names clients.",
 )
 @click.option(
     "--log-level",
@@ -121,14 +129,14 @@ class ServeOptions(TypedDict):
     default="warning",
     show_default=True,
     envvar="RATER_LOG_LEVEL",
-    help="info also logs every request.",
+    help="info logs every request, too.",
 )
-@click.option("--dev", is_flag=True, help="Flask's own server, which restarts when the code changes.")
+@click.option("--dev", is_flag=True, help="Flask's development server; it restarts when the code changes.")
 @rating_option
 def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[ServeOptions]") -> None:
     """Serve published studies to raters until Ctrl-C, and print their addresses (all, or those of STUDY).
 
-    On SIGHUP the processes are replaced by new ones, without losing a request.
+    On SIGHUP the worker processes are replaced, each after it has finished its requests.
 
     \b
     Example: rater serve --port 8000
@@ -167,6 +175,11 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
     )
 
     def on_listening(address: str) -> None:
+        if options["socket_path"] is not None:
+            click.echo(
+                f"Listening on {options['socket_path']}; your proxy's address goes before these paths:"
+            )
+            address = ""
         for slug, line in lines:
             click.echo(f"{address}{prefix}/s/{slug}   {line}")
         if settings.with_desk:
@@ -182,6 +195,7 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
         settings,
         options["host"],
         options["port"],
+        socket_path=options["socket_path"],
         workers=options["workers"],
         log_format=options["log_format"],
         on_listening=on_listening,
@@ -189,16 +203,16 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
 
 
 def _note_if_readable(sealed_url: str | None) -> None:
-    """Note that the sealed database can be read from here, where it can."""
+    """Print a note if the sealed database can be read by this user."""
     if sealed_url is not None and _can_read(sealed_url):
         click.echo(
-            "Note: you can read the sealed database too. To raters on the internet, serve as another user.",
+            "Note: this user can read the sealed database. On the internet, serve as another user.",
             err=True,
         )
 
 
 def _warn(rating_url: str, *, with_desk: bool) -> None:
-    """Note a desk at which nobody can log in."""
+    """Print a note if the desk is served and has no users."""
     from rater.store.engine import disposing, reading
     from rater.store.rating.open import open_rating
     from rater.store.rating.users import list_users
@@ -206,18 +220,16 @@ def _warn(rating_url: str, *, with_desk: bool) -> None:
     if with_desk:
         with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
             if not list_users(session):
-                click.echo(
-                    f"Note: nobody may log in at the desk yet. Run: {command_name()} user add NAME", err=True
-                )
+                click.echo(f"Note: the desk has no users yet. Run: {command_name()} user add NAME", err=True)
 
 
 def _read_studies(
     rating_url: str, study_names: tuple[str, ...], *, needs_one: bool
 ) -> "list[tuple[PublishedStudy, Progress]]":
-    """Read the studies to serve, and how far they have come.
+    """Return the studies to serve and their progress.
 
     Raises:
-        StateError: one that is named is not published, or none is where one is needed.
+        StateError: a named study is not published, or none is published and one is needed.
     """
     from rater.errors import StateError
     from rater.store.engine import disposing, reading
@@ -250,13 +262,13 @@ def _results(studies: "Sequence[PublishedStudy]") -> str | None:
 
 def _line(study: "PublishedStudy", progress: "Progress") -> str:
     finished = f"{progress.n_finished} of {progress.n_booklets} raters finished"
-    by_invitation = f"open to personal links alone; make them: rater invite {study.name}"
+    by_invitation = f"open to personal links only; make them with: rater invite {study.name}"
     meaning = {
         State.OPEN: by_invitation if study.protocol.invited_only else "open",
         State.PUBLISHED: f"not open yet; run: rater open {study.name}",
         State.PAUSED: "paused: raters are asked to come back later",
-        State.CLOSED: "closed: raters see that it is over",
-        State.UNBLINDED: "unblinded: raters see that it is over",
+        State.CLOSED: "closed: raters see that it has ended",
+        State.UNBLINDED: "unblinded: raters see that it has ended",
     }
     return f"{study.name}: {study.protocol.title} ({meaning.get(study.state, study.state)}; {finished})"
 

@@ -1,8 +1,8 @@
-"""Count requests, times and refusals for Prometheus: by page and status, never by rater, study or arm.
+"""Metrics for Prometheus: requests and times by page and status, never by rater, study or arm.
 
-With several workers the counts of all are added up, by way of files in a folder that the server makes and
-removes (prometheus_client's multi-process mode, which reads the folder from the environment when it is
-imported, so that it is imported late).
+The counts of all workers are added up through files in a folder that the server creates and removes
+(prometheus_client's multi-process mode). The library reads the folder from the environment when it is
+imported, so it is imported late.
 """
 
 import os
@@ -19,7 +19,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0)
 
 
 class Metrics:
-    """The counts of one app."""
+    """The metrics of one app."""
 
     def __init__(self) -> None:
         from prometheus_client import CollectorRegistry, Counter, Histogram  # noqa: PLC0415 (see above)
@@ -57,7 +57,7 @@ def init_app(app: Flask) -> None:
 
 
 def expose(app: Flask) -> bytes:
-    """Write all counts as Prometheus reads them: of all workers, or of the only process."""
+    """Return the metrics in Prometheus' format: of all workers, or of the only process."""
     from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 (see above)
     from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415 (see above)
 
@@ -67,10 +67,3 @@ def expose(app: Flask) -> bytes:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # its class has types, its constructor not
     return generate_latest(registry)
-
-
-def forget_worker(pid: int) -> None:
-    """Let go of what a worker that ended had as its present state; its counts stay."""
-    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 (see above)
-
-    mark_process_dead(pid)  # type: ignore[no-untyped-call] # it has no types

@@ -1,4 +1,4 @@
-"""Hold what the web process was started with, and give views the one engine they read and write by."""
+"""Settings of the web process, and the running app's database engine."""
 
 import os
 import sys
@@ -29,11 +29,11 @@ class WebSettings:
     rating_url: str
     """The rating database, as an SQLAlchemy URL."""
     secure_cookies: bool = False
-    """True behind TLS: cookies are sent over https only, and browsers are told to stay on https."""
+    """True behind TLS: cookies are sent over HTTPS only, and HSTS is set."""
     n_proxies: int = 0
     """Number of trusted reverse proxies in front of the server (X-Forwarded-For hops)."""
     prefix: str = ""
-    """The path under which raters reach the server, such as ``/rater``; empty for a host of its own."""
+    """The path under which raters reach the server, such as ``/rater``; empty for the root."""
     one_network: bool = False
     """True if raters share one address, as in a lab; the address may then begin any number of booklets."""
     with_desk: bool = False

@@ -47,7 +47,7 @@ def test_where_personal_links_alone_let_raters_in_it_says_how_to_make_them(proto
     said = _line(study, Progress(n_booklets=3, n_raters=0, n_finished=0, n_answers=0))
 
     assert said.endswith(
-        "(open to personal links alone; make them: rater invite mine; 0 of 3 raters finished)"
+        "(open to personal links only; make them with: rater invite mine; 0 of 3 raters finished)"
     )
 
 

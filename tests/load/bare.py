@@ -1,4 +1,4 @@
-"""The bare page that the app's speed is compared with: what a rating costs with nothing around it.
+"""The bare page that the app's speed is compared with: the least that a rating costs.
 
 One request a rating: four SQLAlchemy Core statements, one durable SQLite commit, one Jinja template, on the
 same server as the app (two workers). It checks nothing, knows no study and keeps no revision.

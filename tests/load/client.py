@@ -1,4 +1,4 @@
-"""A rater's browser, reduced to what costs the driver least: one keep-alive connection, and its cookie."""
+"""A rater's browser, reduced to the minimum: one keep-alive connection, and its cookie."""
 
 import asyncio
 import re
@@ -15,11 +15,11 @@ _OUTCOME = re.compile(rb"x-rater: (\S+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     outcome: str
-    """What the app says of what a script sent."""
+    """The app's header about a form that a script sent."""
     next_url: str
     body: bytes
 
@@ -30,13 +30,13 @@ class Browser:
 
     port: int
     address: str = ""
-    """Where the rater sits, as a proxy in front of the server would say it; empty without a proxy."""
+    """The rater's address, as a proxy in front of the server reports it; empty without a proxy."""
     cookie: bytes = b""
     url: str = ""
     """The address of the page that is open."""
     page: bytes = b""
     position: int = 1
-    """The trial that comes next, where the page does not say it."""
+    """The next trial, for pages that do not contain it."""
     n_resent: int = 0
     _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = field(default=None, repr=False)
 
@@ -53,7 +53,7 @@ class Browser:
     async def post(
         self, path: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Send a form; once more where no answer came, as it is."""
+        """Send a form; again, unchanged, if no response came."""
         return await self._send("POST", path, urlencode(form).encode(), headers or {})
 
     async def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -72,7 +72,7 @@ class Browser:
         message = head + b"\r\n\r\n" + body
         try:
             return await self._exchange(message)
-        except (ConnectionError, asyncio.IncompleteReadError):  # a kept connection that the server gave up
+        except (ConnectionError, asyncio.IncompleteReadError):  # an idle connection that the server closed
             self._close()
             self.n_resent += 1
             return await self._exchange(message)

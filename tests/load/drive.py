@@ -1,9 +1,9 @@
-"""Measure ratings per second: `rater serve` beside a bare page, on this machine only, in one run.
+"""Measure ratings per second of `rater serve` and of a bare page, on this machine, in one run.
 
-Raters rate in a closed loop, with or without time to think. One rating is a save and the next page, asked for
-as a browser's script asks: in one request, sent again with the same id if no answer comes. The limits are on:
-each rater has an address of their own. Everything, the driver too, shares the machine's cores, and the two
-servers take turns of a few seconds, so that their ratio says something on a busy machine too.
+Raters rate in a closed loop, with or without time to think. One rating is a save and the next page in one
+request, as a browser's script sends it; it is sent again with the same ID if no response comes. Rate limits
+apply: each rater has an address of their own. Everything, the driver too, shares the machine's cores. The two
+servers take turns of a few seconds, so that their ratio is meaningful on a busy machine, too.
 
     python tests/load/drive.py --raters 20 100 --think 0 --seconds 15
     python tests/load/drive.py --raters 100 --think 1 --database postgresql
@@ -26,14 +26,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from client import Browser  # type: ignore[import-not-found]
 from servers import N_TRIALS, SLUG, Served, databases, serving  # type: ignore[import-not-found]
 
-MOST_RATERS, MOST_SECONDS, TURN_S = 200, 120.0, 5.0
+MAX_RATERS, MAX_SECONDS, TURN_S = 200, 120.0, 5.0
 _SUBMISSION = re.compile(rb'name="submission_id" value="([^"]+)"')
 _TOKEN = re.compile(rb'name="token" value="([^"]+)"')
 
 
 @dataclass
 class Measured:
-    """What one server did in its turns."""
+    """The measurements of one server."""
 
     server: str
     database: str
@@ -44,12 +44,12 @@ class Measured:
     errors: list[str] = field(default_factory=list)
     elapsed_s: float = 0.0
     cpu_s: float = 0.0
-    """Of the server's own processes, without PostgreSQL's."""
+    """CPU time of the server's processes, without PostgreSQL's."""
     mib_after: float = 0.0
     n_resent: int = 0
 
     def figures(self) -> dict[str, str | float]:
-        """Work out what is shown; times in ms, memory of the largest worker in MiB."""
+        """Compute the printed figures; times in ms, memory of the largest worker in MiB."""
         cuts = statistics.quantiles(self.times_s, n=100)
         return {
             "server": self.server,
@@ -71,7 +71,7 @@ class Measured:
 async def measure(
     servers: list[Served], database: str, *, n_raters: int, think_s: float, seconds: float
 ) -> list[Measured]:
-    """Let raters rate for some seconds at each server, which take turns, after all of them have begun."""
+    """Let raters rate for some seconds at each server in turns, after all of them have begun."""
     n_turns = max(1, round(seconds / TURN_S))
     async with AsyncExitStack() as stack:
         raters: dict[str, list[Browser]] = {}
@@ -83,7 +83,7 @@ async def measure(
                 for number in range(n_raters)
             ]
             if served.name == "rater":
-                for browser in raters[served.name]:  # one after the other: arriving is not measured
+                for browser in raters[served.name]:  # one after the other: this is not measured
                     await _begin(browser)
         measured = [Measured(each.name, database, n_raters, think_s, each.worker_mib()) for each in servers]
         for _ in range(n_turns):
@@ -100,7 +100,7 @@ async def _take_turn(served: Served, row: Measured, browsers: list[Browser], sec
     cpu_before, started = served.cpu_s(), time.perf_counter()
 
     async def rater(browser: Browser, number: int) -> None:
-        await asyncio.sleep(row.think_s * number / len(browsers))  # they do not all press at once
+        await asyncio.sleep(row.think_s * number / len(browsers))  # not all at once
         while time.perf_counter() - started < seconds and browser.position < N_TRIALS:
             before = time.perf_counter()
             try:
@@ -128,7 +128,7 @@ async def _begin(browser: Browser) -> None:
 
 
 async def _rate(browser: Browser) -> None:
-    """Save what is open as the page's script does; its answer is the next page."""
+    """Save the open trial as the page's script does; the response is the next page."""
     form = {
         "submission_id": _found(_SUBMISSION, browser.page),
         "shown_ms": "900",
@@ -164,14 +164,14 @@ def _found(pattern: "re.Pattern[bytes]", page: bytes) -> str:
 
 def run(names: list[str], database: str, *, n_raters: int, think_s: float, seconds: float) -> list[Measured]:
     """Measure servers with fresh databases of one kind."""
-    n_raters, seconds = min(n_raters, MOST_RATERS), min(seconds, MOST_SECONDS)
+    n_raters, seconds = min(n_raters, MAX_RATERS), min(seconds, MAX_SECONDS)
     with databases(database) as new_url, ExitStack() as stack:
         servers = [stack.enter_context(serving(name, new_url(name), n_raters)) for name in names]
         return asyncio.run(measure(servers, database, n_raters=n_raters, think_s=think_s, seconds=seconds))
 
 
 def print_table(rows: list[Measured]) -> None:
-    """Print a line for each server, and how the app compares with the bare page."""
+    """Print a line for each server, and the app's share of the bare page's rate."""
     figures = [row.figures() for row in rows]
     for number, line in enumerate(figures):
         if number == 0:
@@ -206,7 +206,7 @@ def main() -> None:
         print(json.dumps([row.figures() for row in rows], indent=2))
     else:
         print_table(rows)
-        print(f"on {os.cpu_count()} cores, the driver and all else included")
+        print(f"on {os.cpu_count()} cores, shared with the driver; load average {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

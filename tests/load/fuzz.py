@@ -1,14 +1,13 @@
-"""Send nonsense to every route, the desk's too, and count what comes back; a 5xx is a bug.
+"""Send valid and invalid requests to every route, the desk's too, and count statuses; a 5xx is a bug.
 
     python tests/load/fuzz.py 100000
 
-Requests are drawn at random from the routes' own rules, methods, fields and cookies, partly right and partly
-not, by a seed that is printed. They go to the app itself, without a server, from another address than this
-machine's, with the limits lifted and passwords hashed quickly, so that they come through.
+Requests are drawn at random from the routes' rules, methods, fields and cookies; the seed is printed. They go
+to the app without a server, from addresses of other machines, without rate limits and with a fast password
+hash, so that they reach the views.
 """
 
 import argparse
-import contextlib
 import logging
 import random
 import secrets
@@ -17,7 +16,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,7 +41,6 @@ from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
 from rater.study.state import State
 from rater.study.visit import PROLIFIC, BlindingQuestion, ScreeningQuestion
-from rater.web import limits
 from rater.web.app import create_app
 from rater.web.settings import WebSettings
 
@@ -104,7 +101,7 @@ def come(engine: Engine) -> tuple[list[str], str]:
     tokens = [new_token() for _ in range(len(steps) + 1)]
     with writing(engine) as session:
         found = get_study(session, NAME)
-        if found.state != "open":  # by a request that was taken
+        if found.state != "open":  # by a request that was accepted
             move_study(session, NAME, State.OPEN, at=now)
         for n_steps, token in enumerate(tokens):
             try:
@@ -140,11 +137,11 @@ _FIELDS_OF = {
     "rater.answer": ("submission_id", "answer.happiness", "go", "shown_ms"),
     "rater.practise": ("submission_id", "answer.happiness", "go", "shown_ms"),
 }
-"""What the forms of a few routes have, so that some of what is sent is taken."""
+"""The fields of a few routes' forms, so that some requests are accepted."""
 
 
 class Fuzzer:
-    """Draws requests, and remembers what came back."""
+    """Draws requests and counts their responses."""
 
     def __init__(self, app: Flask, rng: random.Random) -> None:
         self._app, self._rng, self._key = app, rng, "k" * 22
@@ -154,7 +151,7 @@ class Fuzzer:
         self.broken: list[str] = []
 
     def send(self, n: int) -> None:
-        """Send so many requests, every route in turn."""
+        """Send N requests, to every route in turn."""
         for number in range(n):
             if number % RENEWED_EVERY == 0:
                 self._tokens, self._desk_token = come(self._app.extensions["rater"].engine)
@@ -247,28 +244,16 @@ def _encodable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-@contextlib.contextmanager
-def without_limits() -> Iterator[None]:
-    """Lift the limits, which would refuse all but the first requests, for as long as a block runs."""
-    names = ("SESSION", "ADDRESS", "STRANGER", "LOGIN_BY_ADDRESS", "LOGIN_BY_NAME")
-    before = {name: getattr(limits, name) for name in names}
-    for name, limit in before.items():
-        setattr(limits, name, replace(limit, most=1 << 31))
-    try:
-        yield
-    finally:
-        for name, limit in before.items():
-            setattr(limits, name, limit)
-
-
 def fuzz(folder: Path, n: int, seed: int) -> Fuzzer:
     """Fuzz a fresh app."""
     url = f"sqlite:///{folder / 'rating.db'}"
     fill(url, n_booklets=20 * (n // RENEWED_EVERY + 5))
     (folder / "previews").mkdir()
-    app = create_app(WebSettings(url, with_desk=True, previews_folder=folder / "previews"))
+    app = create_app(WebSettings(url, with_desk=True, previews_folder=folder / "previews", one_network=True))
+    for limiter in app.extensions["limiter"]:
+        limiter.enabled = False
     fuzzer = Fuzzer(app, random.Random(seed))  # noqa: S311 (no secret)
-    with without_limits(), mock.patch.object(users, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64)):
+    with mock.patch.object(users, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64)):
         fuzzer.send(n)
     app.extensions["rater-previews"].close()
     app.extensions["rater"].engine.dispose()

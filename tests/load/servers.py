@@ -1,4 +1,4 @@
-"""Start what is measured, each on a database of its own: `rater serve` and the bare page."""
+"""Start the servers to measure, `rater serve` and the bare page, each on a database of its own."""
 
 import contextlib
 import os
@@ -35,7 +35,7 @@ class Served:
     pid: int
 
     def processes(self) -> list[Path]:
-        """Find the server's processes in Linux's /proc: itself and its workers."""
+        """Return the folders in Linux's /proc of the server and its workers."""
         found = []
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
@@ -45,7 +45,7 @@ class Served:
         return found
 
     def cpu_s(self) -> float:
-        """Add up the processor time of the server so far, in seconds."""
+        """Return the CPU time of the server so far, in seconds."""
         ticks = 0
         for process in self.processes():
             fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
@@ -61,7 +61,7 @@ class Served:
 
 @contextlib.contextmanager
 def databases(kind: str) -> Iterator[Callable[[str], str]]:
-    """Offer fresh databases by name, in files or in a PostgreSQL server of our own; both sync each commit."""
+    """Yield a function that returns the URL of a new database; SQLite and PostgreSQL both sync commits."""
     with tempfile.TemporaryDirectory(prefix="rater-load-") as folder:
         if kind == "sqlite":
             yield lambda name: f"sqlite:///{folder}/{name}.db"
@@ -88,7 +88,7 @@ def databases(kind: str) -> Iterator[Callable[[str], str]]:
 
 @contextlib.contextmanager
 def serving(name: str, url: str, n_raters: int) -> Iterator[Served]:
-    """Start a server, ``bare`` or ``rater``, on an empty database, once filled; yields when it listens."""
+    """Start a server, ``bare`` or ``rater``, on a new database; yields when it listens."""
     if name == "rater":
         fill(url, n_raters)
         # behind a proxy, so that the limits hold: they do not for a browser on this machine itself

@@ -1,4 +1,4 @@
-"""The load driver works; what it measures is for who runs it by hand."""
+"""The load driver works; its measurements are made by hand."""
 
 import json
 import subprocess

@@ -67,7 +67,7 @@ def test_on_a_database_of_another_revision_an_app_is_not_ready(client: FlaskClie
     assert client.get("/readyz").status_code == 503
 
 
-def test_metrics_count_by_page_and_say_nothing_of_raters_and_studies(
+def test_metrics_count_by_page_and_never_by_rater_or_study(
     client: FlaskClient, slug: str, enter: Callable[[str], None], rate: Callable[[str, int, int], object]
 ) -> None:
     enter(slug)
@@ -83,7 +83,7 @@ def test_metrics_count_by_page_and_say_nothing_of_raters_and_studies(
         assert word not in text
 
 
-def test_metrics_are_for_this_machine_alone(client: FlaskClient) -> None:
+def test_without_a_token_metrics_are_for_this_machine_only(client: FlaskClient) -> None:
     assert client.get("/metrics", environ_base=FAR).status_code == 404
     assert client.get("/metrics", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 404
 
@@ -92,7 +92,7 @@ def test_metrics_are_for_this_machine_alone(client: FlaskClient) -> None:
     ("sent", "status"),
     [("Bearer sesame", 200), ("Bearer open", 404), ("", 404), ("Bearer ", 404), ("Bearer sesamé", 404)],
 )
-def test_with_a_token_metrics_are_for_who_sends_it(
+def test_with_a_token_metrics_are_for_clients_that_send_it(
     slug: str, rating_url: str, sent: str, status: int
 ) -> None:
     app = create_app(WebSettings(rating_url, metrics_token="sesame"))  # noqa: S106 (a test's)

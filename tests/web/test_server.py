@@ -18,18 +18,20 @@ from rater.web.settings import WebSettings
 
 SERVE = """
 import sys
+from pathlib import Path
 from rater.web.server import serve
 from rater.web.settings import WebSettings
 try:
-    serve(WebSettings(sys.argv[1]), port=0, on_listening=lambda address: print(address, flush=True))
+    place = {"socket_path": Path(sys.argv[2])} if sys.argv[2:] else {"port": 0}
+    serve(WebSettings(sys.argv[1]), **place, on_listening=lambda address: print(address, flush=True))
 finally:
     print("cleaned up", flush=True)  # once: by this process, by none of its workers
 """
 
 
 @contextmanager
-def served(rating_url: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    command = [sys.executable, "-c", SERVE, rating_url]
+def served(rating_url: str, *place: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    command = [sys.executable, "-c", SERVE, rating_url, *place]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -41,7 +43,7 @@ def served(rating_url: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_a_server_says_where_it_listens_answers_and_stops_cleanly(
+def test_a_server_prints_its_address_answers_and_stops_cleanly(
     publish_study: Callable[..., str], rating_url: str, stop: signal.Signals
 ) -> None:
     slug = publish_study()
@@ -81,7 +83,7 @@ def test_a_server_that_is_interrupted_at_any_moment_stops_at_once(
         with served(rating_url) as (address, process):
             httpx.get(f"{address}/s/{slug}")  # by one worker, while the other may still be starting
             os.killpg(process.pid, signal.SIGINT)
-            _, err = process.communicate(timeout=4)  # less than a worker gets before it is killed
+            _, err = process.communicate(timeout=9)  # less than a worker gets before it is killed
 
         assert (process.returncode, err) == (0, "")
 
@@ -211,7 +213,7 @@ def test_the_counts_of_all_workers_are_added_up(publish_study: Callable[..., str
     assert 'rater_requests_total{method="GET",page="rater.home",status="200"} 12.0' in counted
 
 
-def test_a_taken_port_is_told_before_anything_starts(
+def test_a_taken_port_is_refused_before_anything_starts(
     publish_study: Callable[..., str], rating_url: str
 ) -> None:
     publish_study()
@@ -222,20 +224,56 @@ def test_a_taken_port_is_told_before_anything_starts(
             serve(WebSettings(rating_url), port=port)
 
 
-def test_a_port_beyond_the_last_is_told(publish_study: Callable[..., str], rating_url: str) -> None:
+def test_a_port_beyond_the_last_is_refused(publish_study: Callable[..., str], rating_url: str) -> None:
     publish_study()
 
     with pytest.raises(RaterError, match=r"^Port 70000 does not exist\. Valid: 0"):
         serve(WebSettings(rating_url), port=70_000)
 
 
-def test_an_address_of_another_machine_is_told(publish_study: Callable[..., str], rating_url: str) -> None:
+def test_an_address_of_another_machine_is_refused(publish_study: Callable[..., str], rating_url: str) -> None:
     publish_study()
 
     with pytest.raises(RaterError, match=r"^Cannot listen on 192\.0\.2\.1 port 0"):
         serve(WebSettings(rating_url), host="192.0.2.1", port=0)
 
 
-def test_a_missing_database_is_told_before_anything_starts(tmp_path: Path) -> None:
+def test_a_server_listens_on_a_unix_socket_that_a_proxy_of_its_group_may_use(
+    publish_study: Callable[..., str], rating_url: str, tmp_path: Path
+) -> None:
+    publish_study()
+    path = tmp_path / "rater.sock"
+    with socket.socket(socket.AF_UNIX) as abandoned:  # as a killed server leaves it
+        abandoned.bind(str(path))
+
+    with served(rating_url, str(path)) as (address, process):
+        mode = path.stat().st_mode & 0o777
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://rater") as client:
+            statuses = [client.get(page).status_code for page in ("/", "/readyz", "/metrics")]
+        with pytest.raises(RaterError, match="Another server listens on"):
+            serve(WebSettings(rating_url), socket_path=path)
+        process.terminate()
+        out, err = process.communicate(timeout=20)
+
+    assert (address, mode) == (f"unix:{path}", 0o660)
+    assert statuses == [200, 200, 404]  # a client of a socket is not known to be on this machine
+    assert (process.returncode, out, err) == (0, "cleaned up\n", "")
+    assert not path.exists()
+
+
+def test_a_file_is_not_replaced_by_a_socket(
+    publish_study: Callable[..., str], rating_url: str, tmp_path: Path
+) -> None:
+    publish_study()
+    (tmp_path / "notes").write_text("mine")
+
+    with pytest.raises(RaterError, match="exists and is not a socket"):
+        serve(WebSettings(rating_url), socket_path=tmp_path / "notes")
+    with pytest.raises(RaterError, match=r"^Cannot listen on "):
+        serve(WebSettings(rating_url), socket_path=tmp_path / "missing" / "rater.sock")
+    assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ  # which the next app of this process would read
+
+
+def test_a_missing_database_is_refused_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="There is no rating database"):
         serve(WebSettings(f"sqlite:///{tmp_path / 'missing.db'}"), port=0)
