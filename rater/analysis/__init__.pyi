@@ -1,5 +1,5 @@
 from .external_plan import plan_for as plan_for
-from .planned import Planned as Planned
+from .plan import Planned as Planned
 from .primary import Analysis as Analysis
 from .primary import analyze as analyze
 from .read_ratings import read as read

@@ -4,9 +4,9 @@ Written for the two-way bootstrap over raters and items, which the package kripp
 not offer: weights are the number of times each was drawn, and all replicates are computed at once. A rater
 drawn twice is never paired with their own copy, which would always agree.
 
-Agreement is no measure of the effect: a difference between arms raises it, so alpha is given within each arm
-too. Where nearly all answers are one point, alpha and kappa are low by construction and AC2 is not (the
-kappa paradox): the shares of each point are given beside them (STATISTICS.md section 5).
+Agreement does not measure the effect: a difference between arms increases it, so alpha is given within each
+arm too. Where nearly all answers are one point, alpha and kappa are low by construction and AC2 is not (the
+kappa paradox): the shares of each point are reported next to them (STATISTICS.md section 5).
 """
 
 from collections.abc import Callable
@@ -182,14 +182,14 @@ def mean_pairwise_kappa(table: Floats, rater_weight: Floats, item_weight: Floats
     return averaged
 
 
-MOST_PAIRED_RATERS = 100
+MAX_PAIRED_RATERS = 100
 """Beyond, kappa is averaged over the pairs among this many raters, drawn at random."""
 ALPHA_REFERENCE = "Krippendorff 2011, Computing Krippendorff's Alpha-Reliability"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """How far raters agree on one dimension."""
+    """The agreement between raters on one dimension."""
 
     krippendorff_ordinal: Quantity
     """The one to quote, for answers that are points of a scale."""
@@ -320,7 +320,7 @@ def _kappa(
     judged: Judgements, *, alpha: float, rng: np.random.Generator, progress: ProgressCallback | None
 ) -> Quantity:
     among = (
-        f" among {MOST_PAIRED_RATERS} raters drawn at random" if judged.n_raters > MOST_PAIRED_RATERS else ""
+        f" among {MAX_PAIRED_RATERS} raters drawn at random" if judged.n_raters > MAX_PAIRED_RATERS else ""
     )
     named = _Coefficient(
         "weighted kappa (quadratic)",
@@ -330,7 +330,7 @@ def _kappa(
     reason = _no_pairs(judged)
     if reason:
         return _none(named.name, judged, reason)
-    table = judged.among(MOST_PAIRED_RATERS, rng).table()
+    table = judged.among(MAX_PAIRED_RATERS, rng).table()
     n_raters, n_items = table.shape
     observed = mean_pairwise_kappa(table, np.ones((1, n_raters)), np.ones((1, n_items)))
     replicates = [

@@ -39,7 +39,7 @@ class Numbers(AnswerScale):
 
 
 ChoiceCoding: TypeAlias = Literal["signed", "1/0", "1/2"]
-"""How a table codes choices between two texts: with a sign, as won and lost, or as first and second."""
+"""The coding of choices between two texts in a table: signed, as won and lost, or as first and second."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Preferences(AnswerScale):
 
     strongest: int = 1
     coding: ChoiceCoding | None = None
-    """How the table writes them; None where the user did not say so, and they are taken as signed."""
+    """The coding in the table; None if not specified, and then signed coding is assumed."""
     is_named: bool = False
     """True if the user named the strongest preference; otherwise it is taken from the answers."""
 

@@ -137,11 +137,11 @@ class SuspectedCode:
 
     values: tuple[float, ...]
     n: int
-    """How many answers are one of them."""
+    """The number of answers with one of them."""
     is_certain: bool
     """True if the table is refused; otherwise it is a warning."""
     why: str
-    """What is suspicious, as it follows "5 of 128 answers are 99,"."""
+    """The reason for the suspicion, to follow "5 of 128 answers are 99,"."""
 
 
 def find_missing_codes(answers: Floats, *, is_pairwise: bool) -> SuspectedCode | None:
@@ -240,7 +240,7 @@ def _is_far(gap: float, rest: Floats) -> bool:
 
 
 def _is_nine(code: float, rest: Floats) -> bool:
-    """Return whether 9 stands apart above a scale of up to 7 points."""
+    """Return whether 9 is separate from a scale of up to 7 points."""
     whole = bool((rest == np.rint(rest)).all())
     return code == 9 and whole and rest[-1] <= 7 and rest.size > 1
 

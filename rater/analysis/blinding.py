@@ -1,6 +1,6 @@
-"""Say whether raters could tell the arms apart: Bang's and James's blinding indices.
+"""Assess blinding: Bang's and James's blinding indices from raters' guesses of the arm.
 
-Steering that works is visible, so a guess that is often right is no defect by itself; what matters is the
+An effective intervention is noticeable, so frequent correct guesses alone are not a flaw; what matters is the
 effect among those who guessed wrong or did not know (STATISTICS.md section 6).
 """
 
@@ -22,7 +22,7 @@ from rater.analysis.validation import validate_frame
 from rater.errors import RaterError, nearest
 
 DONT_KNOW = "don't know"
-"""What the column ``guess`` holds where a rater was asked and did not know; empty is not asked."""
+"""The value of the column ``guess`` for "don't know"; empty means not asked."""
 GuessedArm = Literal["right", "wrong", "don't know"]
 BANG = "Bang, Ni & Davis 2004, Control. Clin. Trials 25:143–156"
 JAMES = "James et al. 1996, Stat. Med. 15:1421–1434"
@@ -49,7 +49,7 @@ class BlindingIndex:
 
 @dataclass(frozen=True, kw_only=True)
 class Blinding:
-    """What raters guessed, and what that says about the result on the primary dimension."""
+    """The guesses of the arm, the blinding indices, and the primary test by guess."""
 
     counts: tuple[tuple[str, int, int, int], ...]
     """By arm of the contrast: how many guesses were right, wrong, and "don't know"."""
@@ -183,7 +183,7 @@ def check_blinding(
 def attach_guesses(
     frame: pd.DataFrame, guesses: pd.DataFrame, contrast: tuple[str, str], changed: Collection[str]
 ) -> pd.DataFrame | NotEstimable:
-    """Put the answers to the blinding question beside the answers about the same texts, as guessed arms.
+    """Add the answers to the blinding question to the answers about the same texts, as guessed arms.
 
     "Changed" is a guess of the arm of the contrast that was changed, "unchanged" of the other one.
 
@@ -233,7 +233,7 @@ def _check_guesses(rows: pd.DataFrame, frame: pd.DataFrame) -> None:
     valid = {*frame["arm"].unique(), DONT_KNOW}
     for guess in rows["guess"].unique():
         if guess not in valid:
-            msg = f"guess is {guess!r}, which is no arm." + nearest(str(guess), map(str, valid))
+            msg = f"guess is {guess!r}, which is not an arm." + nearest(str(guess), map(str, valid))
             raise RaterError(msg)
 
 

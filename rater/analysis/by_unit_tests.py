@@ -23,9 +23,9 @@ from rater.analysis.results import MIN_DF, Counts, Interval, NotEstimable, Outco
 from rater.analysis.sentences import claim_by_unit, counted, estimand
 from rater.study.analysis_plan import PlannedScore
 
-LARGEST_EXACT_FLIP = 40
+MAX_EXACT_FLIP = 40
 """Two halves of 2^20 sign patterns are sorted and matched: about 0.3 s and 50 MB."""
-LARGEST_EXACT_RANK = 200
+MAX_EXACT_RANK = 200
 """The distribution of V is built by adding one rank at a time: n² (n + 1) / 2 additions."""
 N_DRAWS = 9_999
 DECIMALS = 9
@@ -40,7 +40,7 @@ class SignTest:
     p: float
     how: str
     n: int
-    """How many differences had a sign to flip."""
+    """The number of non-zero differences."""
 
 
 def sign_flip(differences: NDArray[np.float64], rng: np.random.Generator) -> SignTest:
@@ -53,7 +53,7 @@ def sign_flip(differences: NDArray[np.float64], rng: np.random.Generator) -> Sig
     observed = float(rounded.sum())
     bar = abs(observed) - 10.0**-DECIMALS
     nonzero = int(np.count_nonzero(rounded))
-    if rounded.size > LARGEST_EXACT_FLIP:
+    if rounded.size > MAX_EXACT_FLIP:
         found = 0
         for chunk in np.array_split(np.arange(N_DRAWS), 100):
             signs = rng.choice([-1.0, 1.0], size=(chunk.size, rounded.size))
@@ -79,7 +79,7 @@ def signed_rank(differences: NDArray[np.float64]) -> SignTest:
     kept = rounded[rounded != 0]
     ranks = stats.rankdata(np.abs(kept))
     v = float(ranks[kept > 0].sum())
-    if kept.size > LARGEST_EXACT_RANK:
+    if kept.size > MAX_EXACT_RANK:
         return SignTest(v, _normal_rank_p(v, ranks), "normal approximation, zeros dropped", kept.size)
     doubled = np.rint(2 * ranks).astype(int)  # mean ranks are halves at most
     mass = np.zeros(doubled.sum() + 1)
@@ -119,7 +119,7 @@ class Differences:
     score: PlannedScore
     values: NDArray[np.float64]
     n: Counts
-    """What the differences were made of."""
+    """The numbers of raters, prompts, items and answers behind the differences."""
     cells: Cells
 
     @property
@@ -129,7 +129,7 @@ class Differences:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """How many answers have no counterpart in the other arm, and whether they are used."""
+        """A warning about answers without a counterpart in the other arm."""
         if self.n.answers <= self.cells.n.answers:
             return self.cells.warnings
         n, total = self.cells.n_unpaired, self.cells.n.answers + self.cells.n_unpaired

@@ -34,7 +34,7 @@ class Overlap:
 
     @property
     def reason(self) -> str:
-        """Why no test can tell the arms apart, as a part of a sentence; empty where one can."""
+        """The reason why arms are confounded, as part of a sentence; empty if they are not."""
         if not self.n_answers:
             return ""
         first, second = self.contrast

@@ -87,7 +87,7 @@ def first_showings(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def judged_only(frame: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the answers of who could not judge, where the frame says which they are."""
+    """Drop the answers "cannot judge", if the frame marks them."""
     return frame[~flags(frame, "cannot_judge")]
 
 
@@ -112,9 +112,9 @@ class Cells:
     prompts: NDArray[np.intp]
     """The code in `Ratings` of each prompt here."""
     n: Counts
-    """What the cells were made of."""
+    """The numbers of raters, prompts, items, answers and cells."""
     n_unpaired: int
-    """How many answers are in no cell, since their rater answered only one arm of their prompt."""
+    """The number of answers outside all cells, because the rater answered only one arm for the prompt."""
     is_pairwise: bool = False
     """True if answers are choices between texts of both arms; a cell has as many of one as of the other."""
 
@@ -124,7 +124,7 @@ class Cells:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """How many answers no cell could use, where there are some."""
+        """A warning with the number of answers outside all cells, if there are any."""
         if not self.n_unpaired:
             return ()
         total = self.n.answers + self.n_unpaired
@@ -133,7 +133,7 @@ class Cells:
 
     @property
     def no_cells(self) -> str:
-        """Why there is no cell; empty where there is one."""
+        """The reason why there is no cell; empty if there is one."""
         if self.n.cells:
             return ""
         first, second = self.contrast

@@ -12,7 +12,7 @@ from rater.analysis.contrast_data import first_showings, judged_only
 from rater.analysis.preferences import one_row_a_text
 
 RATED_COLUMNS = ("dimension", "mean_rating", "n_ratings", "mean_rating_kept", "n_ratings_kept")
-"""What `rate_texts` adds to the table of texts."""
+"""The columns that `rate_texts` adds to the table of texts."""
 
 
 def rate_texts(
@@ -66,9 +66,9 @@ class ArmSummary:
     sd: float | None
     """The standard deviation of single answers (n − 1), over raters, prompts and texts together."""
     counts: tuple[int, ...]
-    """How many answers each point of the scale got, from point 1; empty for a scale without points."""
+    """The number of answers at each point of the scale, from point 1; empty for a scale without points."""
     wins: int | None = None
-    """Where texts were chosen between: how often this arm's was preferred …"""
+    """For pairwise choices: how often this arm's text was preferred …"""
     ties: int | None = None
     """… neither was …"""
     losses: int | None = None

@@ -1,4 +1,4 @@
-"""Say how large a difference is, in units that can be compared between studies.
+"""Effect sizes: differences in units that are comparable between studies.
 
 All effects are the first arm minus the second. Intervals come from the two-way t where it has one, and from
 the pigeonhole bootstrap otherwise. Formulas that take answers as independent (Cliff's, Cohen's) are not used

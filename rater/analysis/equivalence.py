@@ -23,7 +23,7 @@ from rater.analysis.sentences import round_down
 from rater.analysis.unanimous import TEST as EXACT
 
 Conclusion = Literal["larger", "smaller", "different", "inconclusive"]
-"""What is shown of a difference against the SESOI."""
+"""The conclusion about a difference relative to the SESOI."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -145,7 +145,7 @@ class _Criterion:
     find: Callable[[pd.DataFrame, pd.DataFrame | None], dict[str, str] | None]
     """Raters who meet the criterion, with the reason; None if the data do not allow to apply it."""
     unknown: str
-    """Why it may not be possible to apply it."""
+    """The reason why it may not be applicable."""
 
 
 def _criteria(rules: Exclusions, primary: str) -> list[_Criterion]:

@@ -46,7 +46,7 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 MAX_SPAN = 20
-"""Whole numbers that reach further are no scale of points."""
+"""Whole numbers above this are not taken for a scale with points."""
 MAX_SHOWN = 1e15
 """Larger numbers are written with an exponent."""
 

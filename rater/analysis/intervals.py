@@ -83,24 +83,24 @@ ProgressCallback: TypeAlias = Callable[[int, int], None]
 """Told how much of how much is done."""
 
 N_REPLICATES = 2_000
-FEWEST_REPLICATES = 200
+MIN_REPLICATES = 200
 """Below this a percentile at 2.5% would rest on fewer than five replicates."""
-_FEWEST_BEYOND = 5
-"""So many replicates must lie beyond each end of an interval."""
+_MIN_BEYOND = 5
+"""The number of replicates that must lie beyond each end of an interval."""
 REFERENCE = "Owen 2007, Ann. Appl. Stat. 1:386–411 (the pigeonhole bootstrap)"
-FEWEST_UNITS = 3
+MIN_UNITS = 3
 """Draws from two raters leave one of them out half of the time, and say nothing about others."""
-MOST_NUMBERS = 20_000_000
+MAX_NUMBERS = 20_000_000
 """A replicate that takes more than this, 160 MB, is not made."""
 _OPERATIONS = 1e9
-"""What all replicates of one interval together may cost: some seconds."""
+"""The number of operations of all replicates of an interval: some seconds."""
 _NUMBERS_AT_ONCE = 4_000_000
-"""How many numbers a chunk of replicates may need, 32 MB."""
+"""The number of values in a chunk of replicates, 32 MB."""
 
 
 @dataclass(frozen=True)
 class BootstrapDraws:
-    """How often each rater and each other unit (prompt, or item) was drawn; arrays are replicate × unit."""
+    """Number of draws of each rater and other unit (prompt or item); arrays are replicate × unit."""
 
     rater: Floats
     other: Floats
@@ -108,7 +108,7 @@ class BootstrapDraws:
 
 def n_replicates(work: float) -> int:
     """Choose how many replicates to make where each costs ``work`` operations: 2,000, or fewer if huge."""
-    return int(np.clip(_OPERATIONS / max(work, 1.0), FEWEST_REPLICATES, N_REPLICATES))
+    return int(np.clip(_OPERATIONS / max(work, 1.0), MIN_REPLICATES, N_REPLICATES))
 
 
 def draw(
@@ -132,7 +132,7 @@ def draw(
         numbers: How many numbers the caller holds for each replicate.
         progress: Told how many of how many replicates are done, after each chunk.
     """
-    if min(n_raters, n_others) < FEWEST_UNITS or numbers > MOST_NUMBERS:
+    if min(n_raters, n_others) < MIN_UNITS or numbers > MAX_NUMBERS:
         return
     chunk = max(1, _NUMBERS_AT_ONCE // (numbers + n_raters + n_others))
     rater_rng, other_rng = rng.spawn(2)
@@ -161,7 +161,7 @@ def too_few_replicates(n: int, alpha: float) -> str:
     An early look's interval may have to cover 99.9999%; the ends of 2,000 replicates would pass for it, and
     cover far less.
     """
-    return "" if n * alpha / 2 >= _FEWEST_BEYOND else describe_too_few_replicates(n, alpha)
+    return "" if n * alpha / 2 >= _MIN_BEYOND else describe_too_few_replicates(n, alpha)
 
 
 def _weights(rng: np.random.Generator, n: int, size: int) -> Floats:

@@ -48,7 +48,7 @@ class MissingShare(NamedTuple):
 
 @dataclass(frozen=True)
 class TippingPoint:
-    """How far the missing answers of one arm would have to be off for the result to lose its significance."""
+    """The difference on the missing answers of an arm at which the result is no longer significant."""
 
     arm: str
     share: float
@@ -126,14 +126,14 @@ class MissingByArm:
 
     arm: str
     n: int
-    """How many answers there should be."""
+    """The number of expected answers."""
     n_cannot_judge: int
     n_not_answered: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class MissingAnswers:
-    """Which answers are missing on a dimension, and what that could mean."""
+    """Missing ratings on a dimension by arm, their tests, and the tipping points."""
 
     source: SlotSource
     counts: tuple[MissingByArm, ...]
@@ -144,7 +144,7 @@ class MissingAnswers:
     tipping: tuple[TippingPoint, ...]
     """For each arm with missing answers; empty where the primary test is not significant."""
     unknown: str
-    """What is not known, in a sentence or two."""
+    """The limits of this analysis, in one or two sentences."""
     reference: str = REFERENCE
 
 

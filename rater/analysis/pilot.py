@@ -39,8 +39,8 @@ from rater.errors import RaterError, listed
 from rater.names import normalise_name
 
 Floats = NDArray[np.float64]
-LEAST_SLOPE = 0.5
-MOST_CELLS = 1_000_000
+MIN_SLOPE = 0.5
+MAX_CELLS = 1_000_000
 _FAR = 50.0
 """A cut that nothing reaches, in logits."""
 _WITHOUT_ARMS = (
@@ -52,14 +52,14 @@ _ITEMS_HOLD_ARMS = "the arms of the pilot were not known, so that its effect cou
 
 @dataclass(frozen=True)
 class Pilot:
-    """What a pilot says about a scale and its answers."""
+    """The scale and the parameters that were estimated from a pilot."""
 
     scale: AnswerModel
     spread: ModelSDs
     n_raters: int
     n_answers: int
     notes: tuple[str, ...]
-    """What was assumed all the same, and why."""
+    """Assumed parameters, with reasons."""
 
 
 def assume(judged: Judged) -> AnswerModel:
@@ -78,7 +78,7 @@ def read_pilot(path: Path, dimension: str) -> pd.DataFrame:
     Without a column ``dimension`` all ratings are taken to be on the one named.
 
     Raises:
-        RaterError: If there is no such file or column, or a row lacks something or is no number.
+        RaterError: If the file or a column does not exist, or a value is missing or not a number.
     """
     try:
         return _read_pilot(path, dimension)
@@ -180,7 +180,7 @@ def _from_line(first: Judgements, prompt: NDArray[np.intp], judged: Judged) -> P
     low, high = ends_of(judged)
     factors, notes = _factors(first, prompt)
     usual = ContinuousAnswers(low, high, float(first.answer.mean()), (high - low) / 5)
-    drawn = first.among(max(MOST_CELLS // first.n_items, 2), np.random.default_rng(0))
+    drawn = first.among(max(MAX_CELLS // first.n_items, 2), np.random.default_rng(0))
     item = np.unique(drawn.item, return_inverse=True)[1]
     # A factor whose levels cannot be told from single answers is left to the residual.
     free = ("rater" in factors, item.max() > 0 and item.max() + 1 < item.size)
@@ -266,10 +266,10 @@ def _with_slopes(pilot: Pilot, rows: pd.DataFrame, judged: Judged, contrast: tup
         return replace(
             pilot, notes=(*pilot.notes, "how much the effect differs could not be estimated: 0.5 logits")
         )
-    rater_arm, prompt_arm = (max(slope, LEAST_SLOPE) for slope in found)
+    rater_arm, prompt_arm = (max(slope, MIN_SLOPE) for slope in found)
     note = (
         f"the effect differed by {found[0]:.2f} logits between raters and {found[1]:.2f} between prompts; "
-        f"less than {LEAST_SLOPE:g} is never planned with"
+        f"less than {MIN_SLOPE:g} is not used for planning"
     )
     spread = replace(pilot.spread, rater_arm=rater_arm, prompt_arm=prompt_arm)
     return replace(pilot, spread=spread, notes=(*pilot.notes, note))

@@ -23,7 +23,7 @@ AGAINST_RANDOM = "against a random control"
 
 @dataclass(frozen=True)
 class PlannedContrast:
-    """A comparison of two arms beside the primary one."""
+    """A secondary contrast of two arms."""
 
     name: str
     first: str
@@ -34,7 +34,7 @@ class PlannedContrast:
 
 @dataclass(frozen=True, kw_only=True)
 class ArmFacts:
-    """What the study says of its arms, as far as the analysis asks."""
+    """The facts about the arms that the analysis needs."""
 
     control: str | None = None
     doses: Mapping[str, float] = field(default_factory=dict, hash=False)
@@ -44,20 +44,20 @@ class ArmFacts:
 
 @dataclass(frozen=True)
 class Spent:
-    """What of the alpha of all looks together the last one may spend (`rater.analysis.sequential`)."""
+    """The alpha spending of the last look (`rater.analysis.sequential`)."""
 
     how: Spending
     alpha: float
     """The two-sided significance level that all looks keep together."""
     share: float
-    """How much of the planned answers was there."""
+    """The information fraction: the share of the planned answers."""
     earlier: tuple[float, ...] = ()
-    """How much was there at the looks before, those without new answers left out."""
+    """The information fractions of earlier looks with new answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """What is compared, on what, how, and for whom the answer shall hold.
+    """The analysis plan: contrast, dimensions, scope, score, levels and exclusions.
 
     Raises:
         StudyError: If the contrast compares an arm with itself, the primary dimension is not among the
@@ -67,13 +67,13 @@ class Planned:
     contrast: tuple[str, str]
     """The two arms compared, first minus second."""
     dimensions: tuple[Judged, ...]
-    """What was judged, in the study's order."""
+    """The dimensions, in the study's order."""
     primary: str
     """The name of the primary dimension."""
     scope: Scope = "raters+prompts"
-    """What the claim generalises to."""
+    """The populations that the claim generalises to."""
     score: PlannedScore = "net_superiority"
-    """What the primary test compares."""
+    """The score that the primary test compares."""
     alpha: float = 0.05
     """The two-sided significance level of this analysis; intervals cover 1 − alpha."""
     sesoi: float | None = None
@@ -89,15 +89,15 @@ class Planned:
     changed: tuple[str, ...] = ()
     """Arms whose texts a rater is right to call changed; empty where nothing is known of that."""
     exclusions: Exclusions = field(default_factory=Exclusions)
-    """Which raters are left out."""
+    """The exclusion criteria."""
     looks: Looks | None = None
     """When answers were to be seen by arm before the end."""
     spent: Spent | None = None
-    """Why alpha is what it is, where the plan spreads one over looks and there was one before the end."""
+    """The spending of alpha, if the plan uses alpha spending and there was an interim look."""
     n_raters: int | None = None
-    """How many raters were planned, where that is known."""
+    """The planned number of raters, if known."""
     assumptions: tuple[str, ...] = ()
-    """What was taken by a rule since nobody named it, in words."""
+    """Assumptions made by a rule because nothing was specified, in words."""
     seed: int = 0
     """Seeds what is random in an analysis (bootstraps, many sign-flips), so that it can be repeated."""
 
@@ -107,7 +107,7 @@ class Planned:
             raise StudyError(msg)
         names = [dimension.name for dimension in self.dimensions]
         if self.primary not in names:
-            msg = f"primary is {self.primary!r}, which is no dimension." + nearest(self.primary, names)
+            msg = f"Unknown primary dimension {self.primary!r}." + nearest(self.primary, names)
             raise StudyError(msg)
         if self.sesoi is not None and not self.sesoi > 0:
             msg = f"sesoi is {self.sesoi:g}; the smallest effect size of interest is above 0"

@@ -1,6 +1,6 @@
 """Take the choices between two arms' texts out of a tidy frame, and score each rater × prompt cell.
 
-A row is one choice: ``arm`` and ``other_arm`` say whose texts stood beside each other, and ``answer`` is
+A row is one choice: ``arm`` and ``other_arm`` are the arms of the two texts, and ``answer`` is
 above 0 where the text of ``arm`` was preferred, 0 for neither, and the larger the stronger. A cell's scores
 go through the tests of `rater.analysis.crossed` and `rater.analysis.by_unit_tests` as those of single
 ratings do.
@@ -57,7 +57,7 @@ def require_pairs(frame: pd.DataFrame, dimension: str) -> None:
     if alone.any():
         row = rows[alone].iloc[0]
         msg = (
-            f"other_arm is {row['other_arm']!r} beside the arm {row['arm']!r} (rater {row['rater']}, item "
+            f"other_arm is {row['other_arm']!r} next to the arm {row['arm']!r} (rater {row['rater']}, item "
             f"{row['item']}); a choice on {dimension} is between two different arms"
         )
         raise RaterError(msg)
@@ -142,7 +142,7 @@ def win_rate(net_superiority: Outcome, contrast: tuple[str, str]) -> Quantity:
 
 
 def tie_rate(chosen: Preferred) -> Quantity:
-    """Say how often neither text was preferred; for this no interval over raters and prompts is given."""
+    """Estimate the share of choices without a preference, without an interval over raters and prompts."""
     n, name = chosen.count(), "ties"
     if not n.answers:
         return NotEstimable(test=name, score="answers", reason="there are no choices", n=n)
@@ -190,7 +190,7 @@ def as_single_texts(frame: pd.DataFrame, dimension: str) -> pd.DataFrame:
     """Make each pair of texts on a dimension one text, of which every answer is a judgement.
 
     So agreement and quality are about pairs: an answer is above 0 where the text of the arm named first in
-    the study was preferred, whichever side it stood on.
+    the study was preferred, on whichever side it was shown.
     """
     rows = frame[frame["dimension"] == dimension]
     arms = rows["arm"].astype(str) + " or " + rows["other_arm"].astype(str)

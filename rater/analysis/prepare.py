@@ -29,7 +29,7 @@ Mask = NDArray[np.bool_]
 MIN_SESSION = 5
 """Fewer equal answers in the same order can be a true repetition."""
 MIN_COPIES = 20
-"""So many repeats of which none differs are copies: people are not so consistent."""
+"""The number of identical repeats from which they are copies: people are less consistent."""
 MAX_FEW_RATERS = 0.5
 MAX_LOST_SHARE = 1 / 3
 """If more answers than this are second ones, of most raters, the ids do not tell texts apart."""
@@ -46,7 +46,7 @@ class Again:
 
 @dataclass(frozen=True, kw_only=True)
 class Repeats:
-    """What was found about answers given again."""
+    """The repeated answers of a frame, by kind."""
 
     has_ids: bool
     copies: Again = Again()
@@ -64,7 +64,7 @@ class Repeats:
     unmatched: Again = Again()
     """Rows that the table marks as repeats, though their rater has no other answer about the text."""
     ids_do_not_tell: bool = False
-    """True if so many answers are second ones that the ids cannot be those of texts."""
+    """True if there are too many second answers for the ids to identify texts."""
 
 
 def resolve_repeats(frame: pd.DataFrame) -> tuple[pd.DataFrame, Repeats]:
@@ -222,7 +222,7 @@ def _by_row(frame: pd.DataFrame, texts: pd.DataFrame, first: Mask, found: Repeat
 
 
 def _without_ids(frame: pd.DataFrame, texts: pd.DataFrame, found: Repeats) -> tuple[Mask, Repeats]:
-    """Tell copies and second submissions from answers about several texts of a prompt and arm."""
+    """Distinguish copies and second submissions from answers about several texts of a prompt and arm."""
     again = texts.duplicated().to_numpy()
     differs = again & _differs(frame, texts)
     concerned = set(frame.loc[again, "rater"])

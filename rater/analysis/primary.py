@@ -116,9 +116,9 @@ class DimensionAnalysis:
     without_exclusions: Outcome | None
     """The planned test where nobody is left out; None where nobody was."""
     naive: Outcome
-    """What the test that ignores raters and prompts would have said; not to be reported."""
+    """The naive test, which ignores clustering; for comparison only."""
     missing_answers: MissingAnswers | None
-    """Which answers are missing, by arm, and what that could mean; None where none is."""
+    """Missing ratings by arm, and the tipping points; None if there are none."""
     details: Details
     length_adjusted: Outcome | None = None
     """On the primary dimension, the planned test with the length of the texts as a covariate, where that is
@@ -136,15 +136,15 @@ class Analysis:
     """The planned analysis, the primary dimension first."""
 
     diagnosis: Diagnosis
-    """Which rows are used, and what may be wrong with them; to be read before any result."""
+    """The data checks, to be read before any result."""
     planned: Planned
     n: Counts
     """The answers analysed, in all arms and dimensions; cells are those of the primary dimension."""
     dimensions: tuple[DimensionAnalysis, ...]
     exclusion: Exclusion | None
-    """Who was left out by the rules declared beforehand; None where there are none."""
+    """The excluded raters; None if no criterion is declared."""
     blinding: Blinding | NotEstimable | None
-    """What raters guessed, where they were asked."""
+    """The assessment of blinding; None if raters were not asked."""
     notes: tuple[Note, ...]
 
     @property
@@ -207,7 +207,11 @@ def analyze(
         blinding=_blinding(tested, planned, guesses),
         notes=take_notes(planned, tested, n_raters=n.raters, n_left_out=len(left_out)),
     )
-    return _beside_everyone(analysis, judged_only(first_showings(frame))) if left_out else analysis
+    return (
+        _add_analysis_without_exclusions(analysis, judged_only(first_showings(frame)))
+        if left_out
+        else analysis
+    )
 
 
 def _of(kept: pd.DataFrame, assigned: pd.DataFrame | None) -> pd.DataFrame | None:
@@ -260,7 +264,7 @@ def _compare(frame: pd.DataFrame, planned: Planned, judged: Judged) -> Compared:
     return compare(frame, planned.contrast, judged.name, pairwise=is_pairwise(judged))
 
 
-def _beside_everyone(analysis: Analysis, everyone: pd.DataFrame) -> Analysis:
+def _add_analysis_without_exclusions(analysis: Analysis, everyone: pd.DataFrame) -> Analysis:
     """Add what the planned tests say where nobody is left out."""
     planned = analysis.planned
     return replace(

@@ -39,11 +39,11 @@ class Judgements:
 
     @property
     def n_raters(self) -> int:
-        """How many raters there are."""
+        """The number of raters."""
         return len(self.raters)
 
     def among(self, n_raters: int, rng: np.random.Generator) -> "Judgements":
-        """Keep the answers of so many raters drawn at random, or all where there are no more."""
+        """Return the answers of ``n`` raters drawn at random, or of all raters if there are no more."""
         if n_raters >= self.n_raters:
             return self
         drawn = np.sort(rng.choice(self.n_raters, n_raters, replace=False))
@@ -145,7 +145,7 @@ def _numbers(rows: pd.DataFrame, column: str) -> list[float | None]:
 
 
 def _times(values: "pd.Series[pd.Timestamp]") -> list[pd.Timestamp | None]:
-    """Read times; what is no time in a table of somebody else is none."""
+    """Read times; values of external tables that are not times become missing."""
     read = pd.to_datetime(values, utc=True, errors="coerce")
     return [None if missing else time for time, missing in zip(read, read.isna(), strict=True)]
 
@@ -156,14 +156,14 @@ BLIND = ("rater", "item", "prompt", "dimension", "answer", "position")
 
 @dataclass(frozen=True, kw_only=True)
 class RaterQuality:
-    """How one rater answered on one dimension; None is what cannot be said."""
+    """Quality indicators of a rater on one dimension; None if not estimable."""
 
     rater: str
     n: int
     mean: float
     sd: float | None
     severity: float | None
-    """How far above the other raters of the same texts the answers are on average, in scale points."""
+    """The mean difference from the other raters of the same texts, in scale points."""
     points_used: int
     entropy: float
     """Of the rater's shares of answers, in bits; 0 is always the same answer."""
@@ -177,7 +177,7 @@ class RaterQuality:
 
 @dataclass(frozen=True)
 class Retest:
-    """How well raters repeat their own answers to a text that they were shown twice."""
+    """Test–retest agreement on texts that were shown twice to a rater."""
 
     n_pairs: int
     n_raters: int

@@ -24,7 +24,7 @@ RatingsSource = str | Path | IO[str] | IO[bytes] | pd.DataFrame | SourceTable
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column of a table is what; None for one that is found by its own name, if it is there."""
+    """The columns of a table; None for a column that is found by its own name, if it exists."""
 
     rater: str = "rater"
     prompt: str = "prompt"

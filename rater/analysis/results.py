@@ -17,7 +17,7 @@ def is_routine(warning: str) -> bool:
 
 
 Score: TypeAlias = Literal["net_superiority", "scale_points", "answers", "log_odds", "log_sd_ratio"]
-"""What a result is in: the two scores of the plan, or (naive tests) single answers."""
+"""The score of a result: one of the two scores of the plan, or single answers (naive tests)."""
 Setting: TypeAlias = str | int | float
 
 MIN_DF = 2.0
@@ -37,7 +37,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many of each level went into a result; a cell is a rater × prompt with answers to both arms."""
+    """The sample sizes of a result; a cell is a rater × prompt combination with answers to both arms."""
 
     raters: int
     prompts: int
@@ -56,21 +56,21 @@ class Result:
     test: str
     """The test's short name, as in a table: ``two-way t``."""
     estimand: str
-    """What is estimated, in words, with the arms' names."""
+    """The estimand, in words, with the names of the arms."""
     score: Score
     estimate: float
     interval: Interval | None
     """Within what is possible; None where the method has no interval that holds, or df is below `MIN_DF`."""
     standard_error: float | None
     symbol: str
-    """What the statistic is called: t, V, U, T."""
+    """The symbol of the statistic: t, V, U, T."""
     statistic: float
     df: float | None
     p: float
     """Two-sided."""
     n: Counts
     claim: str
-    """Whom and what the result is about: a sentence."""
+    """The population that the result generalises to: a sentence."""
     method: str
     reference: str
     warnings: tuple[str, ...] = ()
@@ -123,9 +123,9 @@ class Estimate:
     """A quantity with its interval and no test of its own: an effect size, an agreement; all finite."""
 
     name: str
-    """What it is called: ``Cohen's d``."""
+    """The name: ``Cohen's d``."""
     estimand: str
-    """What is estimated, in words."""
+    """The estimand, in words."""
     estimate: float
     interval: Interval | None
     """None where no interval that holds is known."""

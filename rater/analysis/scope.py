@@ -1,9 +1,9 @@
 """Choose the test that the declared scope of the claim asks for, and make it on both scores.
 
-Raters and prompts → the two-way t; raters → by-rater t with the sign-flip beside it; prompts, or a single
-rater → by-prompt t with the signed-rank (STATISTICS.md section 1). Where all differences are the same, the
-exact sign-flip test takes the place of a t (`rater.analysis.unanimous`). A test that cannot be relied on is
-NotEstimable with its reason, never a number.
+Raters and prompts → the crossed random-effects t test; raters → the by-rater t test and the sign-flip test;
+prompts, or a single rater → the by-prompt t test and the signed-rank test (STATISTICS.md section 1). Where
+all differences are the same, the exact sign-flip test takes the place of a t (`rater.analysis.unanimous`). A
+test that cannot be relied on is NotEstimable with its reason, never a number.
 """
 
 from collections.abc import Callable
@@ -112,7 +112,7 @@ def _tests_for_scope(
 
 
 def _nothing_to_compare(ratings: Ratings | Preferred, planned: Planned) -> str:
-    """Say what is missing where no test could say anything; empty where tests can be tried."""
+    """Return the reason why no test is possible; empty if tests can be tried."""
     if ratings.answer.size == 0:
         of = f" of {planned.n_raters} planned" if planned.n_raters else ""
         if isinstance(ratings, Preferred):

@@ -110,13 +110,13 @@ class Details:
 
     effects: tuple[Quantity, ...]
     spread: Spread | None
-    """How widely the answers to the two arms scatter; None for choices between two texts."""
+    """The spread of the answers by arm; None for pairwise choices."""
     prompts: tuple[UnitEffect, ...]
     """Exploratory: the difference on each prompt, in the planned score."""
     raters: tuple[UnitEffect, ...]
     """Exploratory: the difference for each rater, in the planned score."""
     reliability: Reliability
-    """What is to be expected on a new prompt and for a new rater, in the planned score."""
+    """Prediction for a new prompt and a new rater, in the planned score."""
     contrasts: tuple[ArmContrast, ...]
     """The study's further contrasts, or every other arm against the control where there are more than two."""
     ordinal: Outcome
@@ -124,7 +124,7 @@ class Details:
     dose_response: DoseResponse | None
     """The trend over doses and its curve, where the plan gives arms a dose."""
     ranking: Ranking | NotEstimable | None
-    """Where texts of more than two arms were chosen between, how strong each arm is."""
+    """The ranking of arms from pairwise choices among more than two arms."""
     agreement: Agreement | NotEstimable
     quality: tuple[RaterQuality, ...]
     """Blind to the arms; empty where it cannot be said which of two answers came first."""

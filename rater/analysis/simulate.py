@@ -25,7 +25,7 @@ from rater.analysis.sentences import number
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
 Fixed: TypeAlias = Literal["nothing", "prompts", "prompts and items"]
-"""What has an effect of exactly 0 on average over those that are there."""
+"""Units whose effects are centred at exactly 0 over the units in the study."""
 
 CONTRAST = ("first", "second")
 LOGISTIC_SD = math.pi / math.sqrt(3)
@@ -40,9 +40,9 @@ class ModelSDs:
     prompt: float = 0.8
     item: float = 0.5
     rater_arm: float = 0.5
-    """How much the effect differs between raters. A pilot estimates it badly: plan with at least 0.5."""
+    """The SD of the effect over raters. Pilots estimate it poorly: plan with at least 0.5."""
     prompt_arm: float = 0.5
-    """How much the effect differs between prompts; as above."""
+    """The SD of the effect over prompts; as above."""
 
     @property
     def within_arm(self) -> float:
@@ -69,7 +69,7 @@ class Cuts:
 
 @dataclass(frozen=True)
 class ContinuousAnswers:
-    """A slider or a number: so many units a logit from its middle, and no further than its ends."""
+    """A slider or a number: ``unit`` scale units per logit from the middle, limited to the ends."""
 
     low: float
     high: float
@@ -100,7 +100,7 @@ AnswerModel: TypeAlias = Cuts | ContinuousAnswers | PairwiseAnswers
 
 @dataclass(frozen=True)
 class Trials:
-    """Who will rate what, as codes from 0; arrays run over trials.
+    """The assignment of texts to raters, as codes from 0; arrays run over trials.
 
     A pair is told by its item of the first arm; its other item counts as ``other_item``.
     """
@@ -111,7 +111,7 @@ class Trials:
     is_first: NDArray[np.bool_]
     other_item: Codes | None = None
     place: Floats = field(default_factory=lambda: np.empty(0))
-    """How far through its rater's booklet a trial stands, from 0 to below 1; empty where nobody leaves."""
+    """The relative position of a trial in its booklet, from 0 to below 1; empty without drop-out."""
 
     def take(self, keep: NDArray[np.bool_]) -> "Trials":
         """Keep some of the trials; codes stay as they are."""
@@ -126,7 +126,7 @@ class Trials:
 
 
 def crossed(n_raters: int, n_prompts: int, n_samples: int) -> Trials:
-    """Let every rater rate every item: so many of each prompt and arm."""
+    """Return a complete design: every rater rates every item, with ``n_samples`` items per prompt and arm."""
     shape = (n_raters, n_prompts, 2, n_samples)
     rater, prompt, arm, sample = (axis.ravel() for axis in np.indices(shape))
     return Trials(rater, prompt, (prompt * 2 + arm) * n_samples + sample, arm == 0)
@@ -220,7 +220,7 @@ def _draw(trials: Trials, sd: ModelSDs, fixed: Fixed, rng: np.random.Generator) 
 _QUADRATURE_POINTS = 41
 _FEW_POINTS = 21
 """In each of three dimensions; 41 give the same to 1e-6."""
-_MOST_LOGITS = 8.0
+_MAX_LOGITS = 8.0
 """An effect larger than this moves nearly every answer to the end of the scale."""
 
 
@@ -275,7 +275,7 @@ def logits_of(difference: float, scale: AnswerModel, spread: ModelSDs | None = N
     Raises:
         ValueError: no effect of the model is as large as that on this scale.
     """
-    most = difference_of(_MOST_LOGITS, scale, spread)
+    most = difference_of(_MAX_LOGITS, scale, spread)
     if not -most < difference < most:
         msg = f"{difference:g} is too large for this scale; valid: less than {number(most, 2)}"
         raise ValueError(msg)
@@ -283,7 +283,7 @@ def logits_of(difference: float, scale: AnswerModel, spread: ModelSDs | None = N
     def missed(effect: float) -> float:
         return difference_of(effect, scale, spread) - difference
 
-    return float(optimize.brentq(missed, -_MOST_LOGITS, _MOST_LOGITS))
+    return float(optimize.brentq(missed, -_MAX_LOGITS, _MAX_LOGITS))
 
 
 def _mean_answer(level: Floats, scale: Cuts | ContinuousAnswers) -> Floats:
@@ -299,7 +299,7 @@ def _mean_answer(level: Floats, scale: Cuts | ContinuousAnswers) -> Floats:
 
 
 def tie_share(tie: float, spread: ModelSDs | None = None) -> float:
-    """Say how often neither of two texts of equal arms is preferred, where less than ``tie`` is a tie."""
+    """Return the share of ties between two texts of equal arms, where a difference below ``tie`` is a tie."""
     nodes, weights = special.roots_hermitenorm(_QUADRATURE_POINTS)
     apart = (spread or ModelSDs()).within_pair * nodes
     decided = special.expit(apart - tie) + special.expit(-apart - tie)

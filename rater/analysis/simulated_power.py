@@ -36,7 +36,7 @@ from rater.analysis.simulate import (
 
 @dataclass(frozen=True)
 class Assumed:
-    """What a planner takes to be so: how answers come about, and who leaves."""
+    """Assumptions of a power simulation: response model and drop-out."""
 
     scale: AnswerModel
     spread: ModelSDs
@@ -46,7 +46,7 @@ class Assumed:
 
 @dataclass(frozen=True)
 class Power:
-    """How often the test found the effect, with Wilson's 95% interval for the simulation's own error."""
+    """The simulated power, with a 95% Wilson interval for the simulation error."""
 
     share: float
     low: float
@@ -87,14 +87,14 @@ def compared(answers: Ratings | Preferred) -> Compared:
 
 
 LOGITS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
-MOST_ANSWERS = 50_000
+MAX_ANSWERS = 50_000
 """Beyond, nearly any difference that matters is found, and simulating takes minutes."""
-_MOST_SIMULATED = 600_000
+_MAX_SIMULATED = 600_000
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """How often one true difference is found."""
+    """The power for one true difference."""
 
     points: float
     net_superiority: float | None
@@ -104,7 +104,7 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class PowerCurve:
-    """How often each of several true differences is found by a study of one design."""
+    """Power of a design for several true differences."""
 
     points: tuple[CurvePoint, ...]
     n: Counts
@@ -132,12 +132,12 @@ def power_curve(
         say: Told before each difference.
     """
     n = ratings.count()
-    if planned.scope != "raters+prompts" or min(n.raters, n.prompts, n.cells) < 2 or n.answers > MOST_ANSWERS:
+    if planned.scope != "raters+prompts" or min(n.raters, n.prompts, n.cells) < 2 or n.answers > MAX_ANSWERS:
         return None
     codes = (ratings.rater, ratings.prompt, ratings.item)
     rater, prompt, item = (np.unique(each, return_inverse=True)[1] for each in codes)
     trials = Trials(rater, prompt, item, ratings.is_first)
-    n_simulations = int(np.clip(_MOST_SIMULATED // n.answers, 40, 200))
+    n_simulations = int(np.clip(_MAX_SIMULATED // n.answers, 40, 200))
     assumed = Assumed(assume(judged), ModelSDs())
     found = []
     for logits in LOGITS:

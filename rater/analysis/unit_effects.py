@@ -134,7 +134,7 @@ class UnitEffect:
     p_adjusted: float | None
     """p after Benjamini and Hochberg, among the units that have one."""
     reason: str
-    """Why there is no p; empty where there is one."""
+    """The reason why there is no p-value; empty if there is one."""
     shrunken: float | None
     shrunken_interval: Interval | None
 

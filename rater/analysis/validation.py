@@ -291,4 +291,4 @@ _COLUMNS: dict[str, Callable[[pd.DataFrame, str], pd.Series]] = {
     "first_render_ms": _as_counts,
     "hidden_ms": _as_counts,
 }
-"""How each known column is brought into its form."""
+"""The conversion of each known column."""

@@ -51,7 +51,7 @@ AT_THE_END = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """How widely the answers to each arm scatter."""
+    """The spread of the answers by arm."""
 
     sds: tuple[tuple[str, float], ...]
     """By arm, of single answers (n − 1)."""
@@ -176,7 +176,7 @@ MIN_UNITS = 8
 """With fewer prompts (raters) their variance is known too badly for a useful interval: with 5 its upper
 95% limit is 8 times the estimate, with 8 it is 4 times."""
 N_DRAWS = 20_000
-"""So many that the ends of a 95% interval move by about 1% of its width from seed to seed."""
+"""With this number, the ends of a 95% interval vary by about 1% of its width between seeds."""
 METHOD = (
     "prediction interval from generalised pivotal quantities of the mean squares, with normal effects of "
     "raters and prompts"
@@ -193,7 +193,7 @@ class NewUnit:
 
     unit: Unit
     n_units: int
-    """How many prompts (raters) it is predicted from."""
+    """The number of prompts (raters) in the study."""
     mean: float
     sd: float
     """The estimated standard deviation of the difference between prompts (raters)."""
@@ -205,14 +205,14 @@ class NewUnit:
     """The estimated share of prompts (raters) whose difference has the other sign than the mean."""
     opposite_interval: Interval
     n_opposite: int | None
-    """How many of those studied have a shrunken difference of the other sign; None where there are none."""
+    """The number of units in the study whose BLUP has the opposite sign; None without BLUPs."""
     method: str = METHOD
     reference: str = RELIABILITY_REFERENCE
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reliability:
-    """How far the difference holds beyond the prompts and raters that were studied."""
+    """Prediction of the difference for new prompts and new raters."""
 
     prompts: NewUnit | NotEstimable
     raters: NewUnit | NotEstimable

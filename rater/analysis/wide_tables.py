@@ -14,7 +14,7 @@ from rater.tables.table import cell_text
 
 ANSWER = "answer"
 FIELDS = ("rater", "prompt", "arm", "item", "dimension")
-"""What the name of a column of answers can say."""
+"""Placeholders in the name of a column of answers."""
 
 
 def to_long(

@@ -149,7 +149,9 @@ def test_nobody_asked_is_said_of_two_changed_arms_too(load: Load, planned: Plann
 
 
 def test_a_guess_that_is_no_arm_is_refused(load: Load, planned: Planned) -> None:
-    with pytest.raises(RaterError, match=r"guess is 'stered', which is no arm\. Did you mean 'steered'\?"):
+    with pytest.raises(
+        RaterError, match=r"guess is 'stered', which is not an arm\. Did you mean 'steered'\?"
+    ):
         analyze(load("e").assign(guess="stered"), planned)
 
 

@@ -104,7 +104,7 @@ def test_a_few_chance_pairs_are_said_first_with_the_model_of_all_answers() -> No
     (found,) = analysed(read(CASES / "a-few-in-both.csv")).dimensions
 
     assert found.headline.startswith("Only 8 of 148 answers enter the test")
-    assert "takes all 148 answers: odds ratio 6.87" in found.headline
+    assert "uses all 148 answers: odds ratio 6.87" in found.headline
     assert isinstance(found.details.ordinal, Result)
     assert math.exp(-found.details.ordinal.estimate) == pytest.approx(0.146, abs=0.001)
 

@@ -155,7 +155,7 @@ def test_a_column_that_does_not_tell_texts_apart_is_no_id(clean: pd.DataFrame) -
     frame = clean.assign(item="text")
 
     assert found(of(frame), "ids_do_not_tell").level == "refuse"
-    with pytest.raises(RaterError, match="does not tell texts apart"):
+    with pytest.raises(RaterError, match="does not identify texts"):
         analyze(frame, plan_for(frame))
 
 
@@ -473,6 +473,5 @@ def test_an_analysis_has_the_diagnosis_of_its_rows(load: Load) -> None:
     diagnosis = analyze(frame, plan_for(frame)).diagnosis
 
     assert (
-        diagnosis.used
-        == "720 rows, 684 analysed; left out: 24 repeated trials, 12 that the rater could not judge."
+        diagnosis.used == "720 rows, 684 analysed; left out: 24 repeated trials, 12 answered “cannot judge”."
     )

@@ -258,9 +258,7 @@ def test_a_frame_without_a_column_is_refused(load: Load, planned: Planned) -> No
 
 
 def test_a_plan_with_an_unknown_primary_dimension_is_refused(planned: Planned) -> None:
-    with pytest.raises(
-        StudyError, match=r"primary is 'hapiness', which is no dimension\. Did you mean 'happiness'"
-    ):
+    with pytest.raises(StudyError, match=r"Unknown primary dimension 'hapiness'\. Did you mean 'happiness'"):
         replace(planned, primary="hapiness")
 
 

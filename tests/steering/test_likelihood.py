@@ -65,7 +65,7 @@ def test_only_so_many_are_measured_together_as_their_logits_allow(
         n_rows.append(len(kwargs["input_ids"]))
 
     # room for two of five tokens, where the real room would need a hundred completions
-    monkeypatch.setattr(likelihood, "_MOST_LOGITS", 12 * 49_152)
+    monkeypatch.setattr(likelihood, "_MAX_LOGITS", 12 * 49_152)
     with plain_model(embedded_model).register_forward_pre_hook(count, with_kwargs=True):
         nlls = completion_nlls(embedded_model, completions)
 
