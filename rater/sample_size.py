@@ -1,4 +1,4 @@
-"""Plan a study's size: how often its own booklets and primary test would find a given difference."""
+"""Sample-size planning: the power of a study's own booklets and primary test for a given difference."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -24,12 +24,12 @@ TARGETS = (0.8, 0.9)
 _RATERS = (0.5, 1, 2, 4)
 _PROMPTS = (0.5, 1, 2, 3)
 _BISECTIONS = 6
-_LARGEST_LOGITS = 4.0
+_MAX_LOGITS = 4.0
 
 
 @dataclass(frozen=True)
 class Size:
-    """One size of the study: how many raters and prompts, and what it costs."""
+    """One size of the study: its raters and prompts, its power and its cost."""
 
     n_raters: int
     n_prompts: int
@@ -45,33 +45,33 @@ class PlanningAssumptions:
     drop_out: float = 0.0
     """The share of raters who leave somewhere in their booklet."""
     mean_characters: Mapping[str, float] | None = None
-    """How long the texts of an arm are, where they are there already; see `rater.study.forecast`."""
+    """Mean length of each arm's texts, if they exist already; see `rater.study.forecast`."""
 
 
 @dataclass(frozen=True)
 class PowerPlan:
-    """What a study would find as planned, and what other sizes would."""
+    """The power of a study as planned and of other sizes."""
 
     points: float
-    """The difference that is asked about, in points of the scale, or of choices how much more often."""
+    """The true difference, in points of the scale; for choices, in preference from −1 to 1."""
     net_superiority: float | None
-    """The same as net superiority, where the primary test compares that."""
+    """The same difference as net superiority, if the primary test is on that."""
     planned: Power
     smallest_points: float | None
-    """The smallest difference found in 80% of studies as planned; None where even a huge one is not."""
+    """The smallest difference found in 80% of studies as planned; None if even a huge one is not."""
     sizes: list[Size]
     cheapest: dict[float, Size | None]
     """For each target power, the size that reaches it for the fewest rater-minutes."""
     is_pairwise: bool
     spread: ModelSDs
-    """What was assumed, or learnt from the pilot."""
+    """The variance components assumed, or estimated from the pilot."""
     last_look: float | None
-    """The level at the end, where the study spreads alpha over looks."""
+    """The significance level of the final analysis, with alpha spending."""
     assumptions: PlanningAssumptions = field(default_factory=PlanningAssumptions)
 
 
 def default_points(study: Study) -> float:
-    """Give the difference to plan for where none is named: an eighth of the scale, from end to end.
+    """Return the default difference to plan for: an eighth of the scale, from end to end.
 
     Choices run from −1 (always the other) to 1, so theirs is 0.25.
     """
@@ -158,7 +158,7 @@ def plan_power(
 
 
 class _Planner:
-    """What stays the same over a plan's simulations: the study's scale, test and pace, and the stream."""
+    """The constants of a plan's simulations: the study's scale, test, pace and random stream."""
 
     def __init__(
         self, study: Study, given: PlanningAssumptions, *, n_simulations: int, rng: np.random.Generator
@@ -171,7 +171,7 @@ class _Planner:
             drop_out=given.drop_out,
         )
         planned = plan_analysis(study.analysis, [judged], contrast=study.contrast)
-        # the level of the end, as if no look before it stopped the study: what looks find comes on top
+        # The level of the final analysis without early stopping: interim analyses can only add to this power.
         self.level = level_at_the_end(planned.looks, planned.alpha)
         self._planned = replace(planned, alpha=self.level)
         expected = forecast(study, given.mean_characters)
@@ -204,7 +204,7 @@ class _Planner:
         return Size(design.n_raters, design.n_prompts, minutes, self.power(design, effect))
 
     def smallest_points(self, design: Design) -> float | None:
-        low, high = 0.0, _LARGEST_LOGITS
+        low, high = 0.0, _MAX_LOGITS
         if self.power(design, high).share < TARGETS[0]:
             return None
         for _ in range(_BISECTIONS):
@@ -221,7 +221,7 @@ def _primary(study: Study) -> Dimension:
 
 
 def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
-    """Deal the design's booklets and keep the trials of the two arms compared, on the primary dimension."""
+    """Assign the design's booklets and keep the trials of the contrast on the primary dimension."""
     arms = tuple(study.arm_names.index(name) for name in study.contrast)
     primary = [dimension.name for dimension in study.dimensions].index(study.primary)
     assigned: list[tuple[int, float, CompletionIndex, CompletionIndex | None]] = []
@@ -257,8 +257,8 @@ def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
 def _resized(design: Design, n_raters: int, n_prompts: int) -> Design | None:
     """Change the numbers of raters and prompts; a booklet keeps its share of the prompts, in whole sets.
 
-    Where several questions are asked in blocks, each block keeps as many sets as any other. None where so few
-    prompts make no balanced booklet.
+    Where several questions are asked in blocks, each block keeps as many sets as any other.
+    None if a balanced booklet is not possible with this number of prompts.
     """
     unit = design.n_blocks
     sets = max(1, round(design.sets_per_rater * n_prompts / design.n_prompts / unit)) * unit

@@ -12,8 +12,8 @@ from rater.analysis.primary import analyze
 from rater.analysis.results import Result
 from rater.bots.behaviours import Character
 from rater.errors import StateError
-from rater.rehearse import Cast, rehearse, rehearse_often
-from rater.rehearse.temp_databases import publish_throwaway, read_study_texts
+from rater.rehearse import SimulatedRaters, rehearse, rehearse_many
+from rater.rehearse.temp_databases import publish_temp_study, read_study_texts
 from rater.sample_size import power_as_planned
 from rater.study.study import Study
 
@@ -36,8 +36,8 @@ def test_bots_of_every_character_go_the_whole_way_and_real_databases_stay_as_the
         "quitting", "double-tabbing", "slow", "random", "middle", "lazy", "leaving",
     )  # fmt: skip
 
-    cast = Cast(n_raters=8, effect=2, seed=1, characters=characters)
-    seen = rehearse(sealed_url, generated.name, cast, say=lambda _: None)
+    simulated = SimulatedRaters(n_raters=8, effect=2, seed=1, characters=characters)
+    seen = rehearse(sealed_url, generated.name, simulated, say=lambda _: None)
 
     assert (seen.progress.n_raters, seen.progress.n_finished, seen.progress.n_answers) == (8, 7, 7 * 8 + 4)
     assert seen.frame["answer"].between(1, 5).all()
@@ -51,18 +51,20 @@ def test_bots_of_every_character_go_the_whole_way_and_real_databases_stay_as_the
 
 
 def test_the_made_up_key_is_not_the_real_one(generated: Study, sealed_url: str, tmp_path: Path) -> None:
-    texts, folder = read_study_texts(sealed_url, generated.name, None), tmp_path / "throwaway"
+    texts, folder = read_study_texts(sealed_url, generated.name, None), tmp_path / "temporary"
 
-    made_up = publish_throwaway(folder, texts, np.random.default_rng(2)).made_up
+    synthetic_key = publish_temp_study(folder, texts, np.random.default_rng(2)).synthetic_key
 
     # texts were sealed in order of prompt, arm and sample, so that each kept its own cell
-    moved = [cell != kept.cell for cell, kept in made_up]
+    moved = [cell != kept.cell for cell, kept in synthetic_key]
     assert sum(moved) > len(moved) / 2
-    assert {kept.text for _, kept in made_up} == {completion.text for completion in texts.completions}
+    assert {kept.text for _, kept in synthetic_key} == {completion.text for completion in texts.completions}
 
 
 def test_rehearsing_often_counts_what_the_planned_test_finds(generated: Study, sealed_url: str) -> None:
-    often = rehearse_often(sealed_url, generated.name, Cast(None, 2.0, seed=3), 4, say=lambda _: None)
+    often = rehearse_many(
+        sealed_url, generated.name, SimulatedRaters(None, 2.0, seed=3), 4, say=lambda _: None
+    )
 
     assert (often.n, often.n_not_estimable) == (4, 0)
     assert often.n_found >= 1  # power is 0.91 in each, whose booklets come from a fresh secret
@@ -84,7 +86,9 @@ def test_a_null_study_is_found_at_alpha_and_an_effect_at_the_promised_power(
     )
     seal_completions(planned)
 
-    often = rehearse_often(sealed_url, planned.name, Cast(None, effect, seed=4), n, say=lambda _: None)
+    often = rehearse_many(
+        sealed_url, planned.name, SimulatedRaters(None, effect, seed=4), n, say=lambda _: None
+    )
 
     promised = power_as_planned(planned, effect, n_simulations=500).share if effect else 0.05
     found = f"{often.n_found} of {often.n} (99% interval {often.low:.1%} to {often.high:.1%})"
@@ -95,4 +99,4 @@ def test_a_null_study_is_found_at_alpha_and_an_effect_at_the_promised_power(
 
 def test_a_study_that_was_not_generated_cannot_be_rehearsed(generated: Study, sealed_url: str) -> None:
     with pytest.raises(StateError, match=r"'other' has not been generated yet.*marked_study"):
-        rehearse(sealed_url, "other", Cast(n_raters=1, effect=0, seed=0), say=lambda _: None)
+        rehearse(sealed_url, "other", SimulatedRaters(n_raters=1, effect=0, seed=0), say=lambda _: None)

@@ -1,1 +1,1 @@
-"""Rate as simulated raters of several characters: over HTTP with the real forms, or in the store."""
+"""Simulated raters of several characters: over HTTP with the real forms, or in the store."""

@@ -1,4 +1,4 @@
-"""Judge texts as simulated raters of several characters, who know no more of a text than a rater does."""
+"""Behaviours of simulated raters, who know no more of a text than a rater does."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ import numpy as np
 Character = Literal["effect", "random", "middle", "lazy", "quitting", "leaving", "double-tabbing", "slow"]
 CHARACTERS: tuple[Character, ...] = get_args(Character)
 N_PARTS = 11
-"""From how many places on a slider, or numbers, those bots choose who do not look."""
+"""The number of values on a slider among which bots that do not read choose."""
 
 ShownText = tuple[str, str]
-"""A prompt and its text, as shown."""
+"""A prompt and its text, as displayed."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,15 @@ class Asked:
     texts: tuple[str, ...]
     dimension: str
     values: tuple[float, ...]
-    """What can be pressed, in order; empty where a number is typed or moved."""
+    """The values of the buttons, in order; empty for a slider or a number."""
     lowest: float = 0
     highest: float = 100
     step: float = 1
 
 
 @dataclass(frozen=True)
-class Feeling:
-    """What a text is like, to everybody: on the logit scale."""
+class TextQuality:
+    """The simulated quality of a text, in logits: its level and its arm's side."""
 
     level: float
     side: float
@@ -39,19 +39,18 @@ class Feeling:
 
 
 @dataclass(frozen=True)
-class World:
-    """What there is to be seen in a study's texts."""
+class ResponseModel:
+    """The response model of a rehearsal: how texts differ and how raters respond to them."""
 
-    feelings: Mapping[ShownText, Feeling]
+    qualities: Mapping[ShownText, TextQuality]
     passing: Mapping[ShownText, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
     """The answers that pass attention checks and practice, by dimension."""
     answers: Mapping[str, Callable[[float], float]] = field(default_factory=dict)
-    """How what is felt, in logits, becomes an answer, by dimension; of two texts, by how much more on the
-    right."""
-    sd_leaning: float = 1.0
-    """How much raters differ in how high they rate, in logits."""
+    """Functions from logits to an answer, by dimension; for pairs, of the right level minus the left."""
+    sd_severity: float = 1.0
+    """Standard deviation of raters' severity, in logits."""
     sd_slope: float = 0.5
-    """How much they differ in what difference they see, in logits."""
+    """Standard deviation between raters of the difference between arms, in logits."""
 
 
 class Judge(Protocol):
@@ -62,30 +61,30 @@ class Judge(Protocol):
 
 
 class Attentive:
-    """Reads and says what it feels: a leaning of its own, an eye for the difference, noise."""
+    """Answers by the response model: a severity of its own, a sensitivity to the difference, and noise."""
 
-    def __init__(self, world: World, rng: np.random.Generator) -> None:
-        self._world, self._rng = world, rng
-        self._leaning = rng.normal(0, world.sd_leaning)
-        self._slope = rng.normal(0, world.sd_slope)
+    def __init__(self, model: ResponseModel, rng: np.random.Generator) -> None:
+        self._model, self._rng = model, rng
+        self._severity = rng.normal(0, model.sd_severity)
+        self._slope = rng.normal(0, model.sd_slope)
 
     def __call__(self, asked: Asked) -> float:
-        """Choose what passes a check; of a text the part of the scale in which what is felt lies."""
-        passing = self._world.passing.get((asked.prompt, asked.texts[0]), {}).get(asked.dimension)
+        """Choose a passing answer on a check, and otherwise the answer at the perceived level."""
+        passing = self._model.passing.get((asked.prompt, asked.texts[0]), {}).get(asked.dimension)
         if passing is not None:
             return _within(asked, *passing)
         levels = [self._level(asked.prompt, text) for text in asked.texts]
-        felt = levels[0] + self._leaning if len(levels) == 1 else levels[1] - levels[0]
-        answer = self._world.answers[asked.dimension](felt + self._rng.logistic())
+        perceived = levels[0] + self._severity if len(levels) == 1 else levels[1] - levels[0]
+        answer = self._model.answers[asked.dimension](perceived + self._rng.logistic())
         return answer if asked.values else _on_step(asked, answer)
 
     def _level(self, prompt: str, text: str) -> float:
-        feeling = self._world.feelings.get((prompt, text), Feeling(0, 0))
-        return feeling.level + self._slope * feeling.side
+        quality = self._model.qualities.get((prompt, text), TextQuality(0, 0))
+        return quality.level + self._slope * quality.side
 
 
 class Random:
-    """Presses anything."""
+    """Chooses at random."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -104,27 +103,27 @@ class Middle:
 
 
 class Lazy:
-    """Presses one and the same answer, far too fast."""
+    """Always chooses the same answer, far too fast."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._share = rng.uniform()
 
     def __call__(self, asked: Asked) -> float:
-        """Choose the same as always."""
+        """Choose the bot's one answer."""
         return _part(asked, int(self._share * _n_parts(asked)))
 
 
-def make_judge(character: Character, world: World, rng: np.random.Generator) -> Judge:
-    """Make the judge in a bot; how it goes about the pages is another matter."""
+def make_judge(character: Character, model: ResponseModel, rng: np.random.Generator) -> Judge:
+    """Make the behaviour of a bot's answers; its behaviour on the pages is separate."""
     if character == "random":
         return Random(rng)
     if character == "middle":
         return Middle()
-    return Lazy(rng) if character == "lazy" else Attentive(world, rng)
+    return Lazy(rng) if character == "lazy" else Attentive(model, rng)
 
 
 def seconds_on_a_text(character: Character, rng: np.random.Generator) -> float:
-    """Draw how long a bot claims to have looked at a text; it never waits that long."""
+    """Draw the time that a bot reports for a text; it does not wait for it."""
     if character == "lazy":
         return float(rng.uniform(0.2, 0.8))
     return float(rng.lognormal(np.log(40 if character == "slow" else 9), 0.4))

@@ -1,4 +1,4 @@
-"""Read a page as a browser does: what it shows, its form with every field, and the links on it."""
+"""Parse a page as a browser does: its texts, its form with every field, and its links."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup, Tag
 from rater.errors import StateError
 
 ANSWER = "answer."
-"""How the names of the fields begin that hold an answer to a dimension."""
+"""The prefix of fields that hold an answer on a dimension."""
 _TIMES = ("shown_ms", "first_render_ms", "hidden_ms")
 _TYPED = "input[type=text], textarea"
 
@@ -29,19 +29,19 @@ class Field:
 
     name: str
     options: Sequence[Option]
-    """What can be pressed; empty where something is typed or moved."""
+    """The radio buttons; empty for a slider, a number or a text."""
     lowest: float | None = None
     highest: float | None = None
     step: float = 1
 
     @property
     def dimension(self) -> str | None:
-        """The dimension that it asks; None for another question."""
+        """The dimension asked; None for other questions."""
         return self.name.removeprefix(ANSWER) if self.name.startswith(ANSWER) else None
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """The answers on a scale that can be pressed, in order; "cannot judge" is not one."""
+        """The values of the buttons on a scale, in order, without "cannot judge"."""
         return tuple(float(option.value) for option in self.options if is_number(option.value))
 
 
@@ -54,7 +54,7 @@ class BotPage:
 
     @property
     def is_trial(self) -> bool:
-        """Whether a text is rated here that counts."""
+        """True on the page of a trial, practice excluded."""
         return "/trial/" in self.url.path
 
     @property
@@ -70,14 +70,14 @@ class BotPage:
 
     @cached_property
     def form(self) -> Tag | None:
-        """The page's form that goes on; one that only stops or withdraws is not it."""
+        """The page's form that continues, not one that only stops or withdraws."""
         forms = self.soup.select("main form[method=post]")
         with_answers = [form for form in forms if form.select("input[type=radio], .primary, [value=agree]")]
         return (with_answers or [None, *forms][-1:])[0]
 
     @property
     def link(self) -> str | None:
-        """Where the page's main link leads, within the study."""
+        """The target of the page's main link, within the study."""
         found = self.soup.select_one("main a.primary")
         if found is None:
             return None
@@ -86,27 +86,27 @@ class BotPage:
 
     @property
     def action(self) -> str:
-        """Where the form is sent."""
+        """The address that the form is submitted to."""
         assert self.form is not None  # noqa: S101 (asked only where there is one)
         return str(self.url.join(str(self.form.get("action") or str(self.url))))
 
     @property
     def hidden(self) -> dict[str, str]:
-        """What the form sends besides the rater's answers."""
+        """The hidden fields of the form."""
         assert self.form is not None  # noqa: S101 (as above)
         fields = self.form.select("input[type=hidden]")
         return {str(field["name"]): str(field.get("value", "")) for field in fields if field.get("name")}
 
     @property
     def button(self) -> dict[str, str]:
-        """The name and value of the button that goes on, where it has them."""
+        """The name and value of the button that continues, if it has them."""
         assert self.form is not None  # noqa: S101 (as above)
         found = self.form.select_one("button.primary, button[value=agree]")
         return {str(found["name"]): str(found.get("value", ""))} if found and found.get("name") else {}
 
     @property
     def times(self) -> tuple[str, ...]:
-        """The hidden fields that a script would fill with how long the page was shown."""
+        """The hidden fields for times, which a script would fill."""
         return tuple(name for name in _TIMES if name in self.hidden)
 
     def fields(self) -> list[Field]:
@@ -122,7 +122,7 @@ class BotPage:
 
 
 def read_page(response: httpx.Response) -> BotPage:
-    """Read an answer of the server.
+    """Parse a response of the server.
 
     Raises:
         StateError: it is an error.
@@ -134,7 +134,7 @@ def read_page(response: httpx.Response) -> BotPage:
 
 
 def is_number(text: str) -> bool:
-    """Say whether a button's value is an answer on a scale."""
+    """Return whether a button's value is an answer on a scale."""
     try:
         float(text)
     except ValueError:
@@ -149,7 +149,7 @@ def _typed_field(typed: Tag) -> Field:
 
 
 def _label_of(radio: Tag) -> str:
-    around = radio.find_parent("label")
-    beside = radio.find_next("label", attrs={"for": str(radio["id"])}) if radio.get("id") else None
-    label = around or beside
+    enclosing = radio.find_parent("label")
+    separate = radio.find_next("label", attrs={"for": str(radio["id"])}) if radio.get("id") else None
+    label = enclosing or separate
     return "" if label is None else " ".join(label.get_text(" ").split())

@@ -1,4 +1,4 @@
-"""Take part in a study over HTTP, with the real forms: what a person's browser would send."""
+"""Take part in a study over HTTP, with the real forms and the requests of a browser."""
 
 import time
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from rater.bots.html_forms import BotPage, Field, read_page
 from rater.errors import StateError
 from rater.study.protocol import Protocol
 
-_MOST_PAGES = 5_000
+_MAX_PAGES = 5_000
 _PAUSE_S = 0.1
 _COMMENT = "A bot was here."
 
@@ -23,25 +23,25 @@ class Bot:
     character: Character
     judge: Judge
     protocol: Protocol
-    """The study's texts, so that the bot can tell who is wanted."""
+    """The study's protocol, which has the accepted answers to screening questions."""
     rng: np.random.Generator
     timeout_s: float = 60.0
 
 
 @dataclass(frozen=True)
-class Walked:
-    """What a bot did."""
+class BotVisit:
+    """The result of a bot's visit."""
 
     n_rated: int
     """Texts rated, each counted once."""
     has_finished: bool
 
 
-def walk(bot: Bot, address: str) -> Walked:
+def take_part(bot: Bot, address: str) -> BotVisit:
     """Take part from a study's address to its last page; costs two requests a text.
 
     Raises:
-        StateError: the study's pages do not lead to an end, or one is not as it should be.
+        StateError: the study's pages do not lead to a last page, or one is not valid.
     """
     with httpx.Client(timeout=bot.timeout_s) as client:
         walked = _walk(client, bot, address)
@@ -50,32 +50,32 @@ def walk(bot: Bot, address: str) -> Walked:
     return walked
 
 
-def _come_back(before: httpx.Client, bot: Bot, address: str, walked: Walked) -> Walked:
+def _come_back(before: httpx.Client, bot: Bot, address: str, walked: BotVisit) -> BotVisit:
     """Come back with a new browser window: the same cookie, and nothing else."""
     with httpx.Client(timeout=bot.timeout_s, cookies=before.cookies) as client:
         rest = _walk(client, bot, address, goes_away=False)
-    return Walked(walked.n_rated + rest.n_rated, rest.has_finished)
+    return BotVisit(walked.n_rated + rest.n_rated, rest.has_finished)
 
 
-def _walk(client: httpx.Client, bot: Bot, address: str, *, goes_away: bool = True) -> Walked:
+def _walk(client: httpx.Client, bot: Bot, address: str, *, goes_away: bool = True) -> BotVisit:
     rated: set[str] = set()
     goes_away = goes_away and bot.character in {"quitting", "leaving"}
     page = _get(client, address)
-    for _ in range(_MOST_PAGES):
+    for _ in range(_MAX_PAGES):
         if bot.character == "slow":
             time.sleep(_PAUSE_S)
             page = _get(client, str(page.url))
         if page.form is not None:
             if page.is_trial:
                 if goes_away and rated and _is_half_way(page):
-                    return Walked(len(rated), has_finished=False)
+                    return BotVisit(len(rated), has_finished=False)
                 rated.add(page.url.path)
             page = _send(client, bot, page)
         elif page.link is not None:
             page = _get(client, page.link)
         else:
-            return Walked(len(rated), has_finished="/thanks" in page.url.path)
-    msg = f"{address} did not come to an end within {_MOST_PAGES} pages."
+            return BotVisit(len(rated), has_finished="/thanks" in page.url.path)
+    msg = f"{address} did not reach a last page within {_MAX_PAGES} pages."
     raise StateError(msg)
 
 
@@ -96,14 +96,14 @@ def _send(client: httpx.Client, bot: Bot, page: BotPage) -> BotPage:
     other = _get(client, str(page.url))
     first, again = _post(client, page, sent), _post(client, page, sent)
     if first.url != again.url:
-        msg = f"{page.url} leads to {first.url}, but sent twice to {again.url}."
+        msg = f"{page.url} leads to {first.url}, but a second submission leads to {again.url}."
         raise StateError(msg)
     late = _fill(bot, other) if other.form is not None else {}
     return _post(client, other, late) if late else again
 
 
 def _fill(bot: Bot, page: BotPage) -> dict[str, str]:
-    """Fill a form in as a browser would: what is hidden in it, what the bot answers, and a button."""
+    """Fill in a form as a browser would: hidden fields, the bot's answers, and a button."""
     sent = page.hidden
     if page.times:
         shown_s = seconds_on_a_text(bot.character, bot.rng)

@@ -1,4 +1,4 @@
-"""Rate straight into the store, without pages: the same booklets and steps, hundreds of times as fast."""
+"""Rate in the store without pages: the same booklets and steps, hundreds of times as fast."""
 
 import secrets
 from dataclasses import replace
@@ -18,7 +18,7 @@ from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, 
 from rater.study.protocol import Dimension, Protocol
 
 
-def sit(
+def rate_in_store(
     engine: Engine,
     study: PublishedStudy,
     *,
@@ -27,7 +27,7 @@ def sit(
     rng: np.random.Generator,
     now: datetime,
 ) -> int:
-    """Claim a booklet and rate it, in one transaction; returns how many texts were rated."""
+    """Claim a booklet and rate it in one transaction; return the number of texts rated."""
     protocol, token = study.protocol, new_token()
     with writing(engine) as session:
         arrival = Arrival("web", identifiers=_person(protocol))
@@ -35,7 +35,7 @@ def sit(
         finish_instructions(session, sitting.rater_id, now=now)
         last = sitting.n_trials // 2 if character == "leaving" else sitting.n_trials
         for position in range(1, last + 1):
-            # nobody else can answer in this transaction, so what the store would read again is known
+            # only this transaction adds answers, so the progress is known and need not be read again
             at = replace(sitting, n_answered=position - 1)
             view = view_trial(session, at, position)
             shown_ms = round(seconds_on_a_text(character, rng) * 1000)

@@ -171,7 +171,7 @@ def _amendment(event: "Event", *, after_look: bool) -> AmendmentText:
     )
 
 
-REHEARSED = "Rehearsal: made-up answers under a made-up key, not a result"
+REHEARSED = "Rehearsal: made-up answers under a synthetic key, not a result"
 PERMUTED = "Permuted arms: not a result"
 EXPLORATORY = "Exploratory: not the planned analysis"
 TAMPERED = "TAMPERED DATA: do not rely on it"
@@ -279,12 +279,12 @@ def permute(databases: Databases, name: str, *, allow_tampered: bool = False) ->
 
 
 def rehearse_on(databases: Databases, name: str, seen: "Joined", *, notes: list[str]) -> AnalysisInput:
-    """Take what bots answered in a rehearsal, from its throwaway databases."""
+    """Take what bots answered in a rehearsal, from its temporary databases."""
     screen = Screen(
         title=seen.title,
         completed_raters=seen.progress.n_finished,
         planned_raters=seen.progress.n_booklets,
-        banner="REHEARSAL: bots and a made-up key; nothing here is about the real study",
+        banner="REHEARSAL: bots and a synthetic key; nothing here is about the real study",
         notes=notes,
     )
     data = _read_input(databases, name, seen, screen, label=REHEARSED)

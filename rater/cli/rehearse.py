@@ -9,14 +9,14 @@ from rater.cli.options import rating_option, sealed_option, study_argument
 from rater.cli.outputs import Outputs, report_option, show
 
 if TYPE_CHECKING:
-    from rater.rehearse import Cast, Often
+    from rater.rehearse import DetectionRate, SimulatedRaters
     from rater.study.study import Study
 
 _CHARACTERS = ("random", "middle", "lazy", "quitting", "leaving", "double-tabbing", "slow")
 _BY_DEFAULT = ("quitting", "double-tabbing", "slow")
 
 
-@click.command(short_help="Go the whole way with bots and a made-up key.")
+@click.command(short_help="Go the whole way with bots and a synthetic key.")
 @study_argument
 @click.option(
     "--raters", "n_raters", type=click.IntRange(1, 200), help="How many bots.  [default: as many as planned]"
@@ -44,7 +44,7 @@ _BY_DEFAULT = ("quitting", "double-tabbing", "slow")
     help="Rehearse so many times more, through the store and not the pages, and say how often the planned "
     "test finds a difference.",
 )
-@click.option("--seed", default=0, show_default=True, help="Seeds the made-up key and the bots.")
+@click.option("--seed", default=0, show_default=True, help="Seeds the synthetic key and the bots.")
 @report_option
 @rating_option
 @sealed_option
@@ -59,7 +59,7 @@ def rehearse(
     report_path: Path | None,
     **databases: str,
 ) -> None:
-    """Serve a throwaway copy of a generated study with a made-up key, let bots rate it, print the analysis.
+    """Serve a temporary copy of a generated study with a synthetic key, let bots rate it, print the analysis.
 
     The study's own databases are only read. With --times, say how often the planned test finds a difference:
     without an effect that should be about alpha, with one about the power that `rater power` promises. The
@@ -77,60 +77,60 @@ def rehearse(
     from rater.bots.behaviours import Character
     from rater.cli.analysis_input import Databases, rehearse_on
     from rater.publish.publish import explain_lost_key
-    from rater.rehearse import Cast, rehearsing
+    from rater.rehearse import SimulatedRaters, rehearsing
 
     known = {character: character for character in get_args(Character)}
     chosen = characters or (_BY_DEFAULT if n_raters is None or n_raters > len(_BY_DEFAULT) else ())
-    cast = Cast(n_raters, effect, seed, tuple(known[each] for each in chosen))
+    simulated = SimulatedRaters(n_raters, effect, seed, tuple(known[each] for each in chosen))
     sealed_url = databases["sealed_url"]
     with (
         explain_lost_key(databases["rating_url"], study_name),
-        rehearsing(sealed_url, study_name, cast, say=_remark) as done,
+        rehearsing(sealed_url, study_name, simulated, say=_remark) as done,
     ):
         notes = [_what_bots_saw(effect, done.seen.plan.contrast)]
         if chosen:
             notes.append(f"Among the bots: one each that is {', '.join(chosen)}.")
-        throwaway = Databases(done.sealed_url, done.rating_url)
-        data = rehearse_on(throwaway, study_name, done.seen, notes=notes)
+        temporary = Databases(done.sealed_url, done.rating_url)
+        data = rehearse_on(temporary, study_name, done.seen, notes=notes)
     show(data, outputs)
     if times:
-        _rehearse_often(sealed_url, study_name, cast, times)
+        _rehearse_many(sealed_url, study_name, simulated, times)
 
 
-def _rehearse_often(sealed_url: str, study_name: str, cast: "Cast", times: int) -> None:
-    from rater.rehearse import planned_study, rehearse_often
+def _rehearse_many(sealed_url: str, study_name: str, simulated: "SimulatedRaters", times: int) -> None:
+    from rater.rehearse import planned_study, rehearse_many
 
     click.echo(f"Rehearsing {times} times through the store, without pages (about 1 s each) …", err=True)
-    often = rehearse_often(sealed_url, study_name, cast, times, say=_remark)
+    often = rehearse_many(sealed_url, study_name, simulated, times, say=_remark)
     click.echo()
-    for line in _how_often(often, cast, planned_study(sealed_url, study_name, cast)):
+    for line in _how_often(often, simulated, planned_study(sealed_url, study_name, simulated)):
         click.echo(line)
 
 
-def _how_often(often: "Often", cast: "Cast", study: "Study") -> list[str]:
+def _how_often(often: "DetectionRate", simulated: "SimulatedRaters", study: "Study") -> list[str]:
     """Say what many rehearsals came to, beside what was to be expected."""
     found = (
         f"{often.n_found} of {often.n} ({often.share:.1%}; 99% interval {often.low:.1%} to {often.high:.1%})"
     )
     lines = [
-        f"Rehearsed {often.n} more times, each with a new made-up key, new booklets and new bots, which",
+        f"Rehearsed {often.n} more times, each with a new synthetic key, new booklets and new bots, which",
         "rated through the store and not through the pages.",
         f"The planned test found a difference in {found}.",
     ]
     if often.n_not_estimable:
         lines.append(f"In {often.n_not_estimable} it could not be made.")
-    return [*lines, _expected(cast, study)]
+    return [*lines, _expected(simulated, study)]
 
 
-def _expected(cast: "Cast", study: "Study") -> str:
+def _expected(simulated: "SimulatedRaters", study: "Study") -> str:
     alpha = study.analysis.alpha
-    if not cast.effect:
+    if not simulated.effect:
         return f"Without an effect, that should be about alpha, {alpha:.0%}."
     from rater.sample_size import power_as_planned
 
-    power = power_as_planned(study, cast.effect, n_simulations=1_000)
+    power = power_as_planned(study, simulated.effect, n_simulations=1_000)
     error = f"± {power.high - power.share:.0%}"
-    return f"`rater power` promises to find {cast.effect:g} in {power.share:.0%} ({error})."
+    return f"`rater power` promises to find {simulated.effect:g} in {power.share:.0%} ({error})."
 
 
 def _remark(line: str) -> None:

@@ -1,11 +1,20 @@
-"""Rehearse a study: throwaway databases with a made-up key, bots through the real app, the analysis on top.
+"""Rehearse a study: temporary databases with a synthetic key, bots in the real app, and the planned analysis.
 
-The study's texts are dealt to arms at random, so that nothing of the real key shows, and its own databases
+The study's texts are assigned to arms at random, so the real key is not revealed, and its own databases
 are only read.
 """
 
 from rater.rehearse.end_to_end import Rehearsed, rehearse, rehearsing
-from rater.rehearse.monte_carlo import Found, Often, planned_study, rehearse_often
-from rater.rehearse.response_model import Cast
+from rater.rehearse.monte_carlo import Detection, DetectionRate, planned_study, rehearse_many
+from rater.rehearse.response_model import SimulatedRaters
 
-__all__ = ["Cast", "Found", "Often", "Rehearsed", "planned_study", "rehearse", "rehearse_often", "rehearsing"]
+__all__ = [
+    "Detection",
+    "DetectionRate",
+    "Rehearsed",
+    "SimulatedRaters",
+    "planned_study",
+    "rehearse",
+    "rehearse_many",
+    "rehearsing",
+]

@@ -1,4 +1,4 @@
-"""Rehearse a study once, the whole way: the real server, bots in real pages, the seal opened at the end."""
+"""Rehearse a study once, end to end: the real server, bots on the real pages, and unblinding."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rater.bots.http_client import Bot, walk
-from rater.rehearse.response_model import Cast, make_judges, make_world
+from rater.bots.http_client import Bot, take_part
+from rater.rehearse.response_model import SimulatedRaters, make_judges, make_response_model
 from rater.rehearse.temp_databases import (
-    Throwaway,
+    TempStudy,
     address_for_a_bot,
     now,
-    publish_throwaway,
+    publish_temp_study,
     read_study_texts,
 )
 from rater.server_process import serving
@@ -25,52 +25,56 @@ _BOTS_AT_ONCE = 4
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """What bots answered under the made-up key, and the throwaway databases that it is in."""
+    """The answers of bots under the synthetic key, and the temporary databases with them."""
 
     seen: Unblinded
     sealed_url: str
     rating_url: str
 
 
-def rehearse(sealed_url: str, name: str, cast: Cast, *, say: Callable[[str], None]) -> Unblinded:
-    """Rehearse a generated study, and keep nothing but the answers under the made-up key.
+def rehearse(
+    sealed_url: str, name: str, simulated: SimulatedRaters, *, say: Callable[[str], None]
+) -> Unblinded:
+    """Rehearse a generated study, and return the answers under the synthetic key.
 
     Raises:
         StateError: as `rehearsing` does.
-        StudyError: the cast does not fit the study.
+        StudyError: the simulated does not fit the study.
     """
-    with rehearsing(sealed_url, name, cast, say=say) as rehearsed:
+    with rehearsing(sealed_url, name, simulated, say=say) as rehearsed:
         return rehearsed.seen
 
 
 @contextlib.contextmanager
-def rehearsing(sealed_url: str, name: str, cast: Cast, *, say: Callable[[str], None]) -> Iterator[Rehearsed]:
+def rehearsing(
+    sealed_url: str, name: str, simulated: SimulatedRaters, *, say: Callable[[str], None]
+) -> Iterator[Rehearsed]:
     """Rehearse a generated study from publication to unblinding; takes about a second for each bot.
 
-    The throwaway databases are there until the block ends; the study's own are only read.
+    The temporary databases exist until the block ends; the study's own are only read.
 
     Raises:
-        StateError: the study is not wholly generated, or its pages do not lead a bot to their end.
-        StudyError: the cast does not fit it.
+        StateError: the study is not wholly generated, or its pages do not lead a bot to the last one.
+        StudyError: the simulated does not fit it.
     """
-    texts = read_study_texts(sealed_url, name, cast.n_raters)
-    rng = np.random.default_rng(cast.seed)
+    texts = read_study_texts(sealed_url, name, simulated.n_raters)
+    rng = np.random.default_rng(simulated.seed)
     with temporary_folder("rater-rehearsal-") as folder:
-        throwaway = publish_throwaway(folder, texts, rng)
-        say(f"Serving a throwaway copy with a made-up key to {texts.study.n_raters} bots …")
-        with serving(throwaway.rating_url, folder) as address:
-            _rate(address, throwaway, cast, rng)
+        temporary = publish_temp_study(folder, texts, rng)
+        say(f"Serving a temporary copy with a synthetic key to {texts.study.n_raters} bots …")
+        with serving(temporary.rating_url, folder) as address:
+            _rate(address, temporary, simulated, rng)
         reason = Reason("rehearsal", "rehearsal")
-        seen = unblind(throwaway.sealed_url, throwaway.rating_url, name, reason=reason, now=now())
-        yield Rehearsed(seen, throwaway.sealed_url, throwaway.rating_url)
+        seen = unblind(temporary.sealed_url, temporary.rating_url, name, reason=reason, now=now())
+        yield Rehearsed(seen, temporary.sealed_url, temporary.rating_url)
 
 
-def _rate(address: str, throwaway: Throwaway, cast: Cast, rng: np.random.Generator) -> None:
-    n_raters = throwaway.study.n_raters
-    judges = make_judges(cast, n_raters, make_world(throwaway, cast.effect, rng), rng)
+def _rate(address: str, temporary: TempStudy, simulated: SimulatedRaters, rng: np.random.Generator) -> None:
+    n_raters = temporary.study.n_raters
+    judges = make_judges(simulated, n_raters, make_response_model(temporary, simulated.effect, rng), rng)
     bots = [
-        Bot(cast.character(number), judge, throwaway.published.protocol, stream)
+        Bot(simulated.character(number), judge, temporary.published.protocol, stream)
         for number, (judge, stream) in enumerate(zip(judges, rng.spawn(n_raters), strict=True))
     ]
     with ThreadPoolExecutor(_BOTS_AT_ONCE) as pool:
-        list(pool.map(lambda bot: walk(bot, address_for_a_bot(address, throwaway.published)), bots))
+        list(pool.map(lambda bot: take_part(bot, address_for_a_bot(address, temporary.published)), bots))

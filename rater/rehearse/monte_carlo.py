@@ -1,7 +1,7 @@
-"""Rehearse a study many times: the same texts, each time a new made-up key, new booklets and new bots.
+"""Rehearse a study many times: the same texts, each time with a new synthetic key, new booklets and new bots.
 
-Bots rate through the store here, not through the pages, which would take a second each; booklets, seal,
-unblinding, exclusions and the planned test are those of the real way.
+Bots rate in the store here and not on the pages, which would take a second each. Booklets, seal, unblinding,
+exclusions and the planned test are the real ones.
 """
 
 import shutil
@@ -19,9 +19,9 @@ from rater.analysis.crossed import compare
 from rater.analysis.exclusions import exclude, excluded_raters
 from rater.analysis.results import Outcome, Result
 from rater.analysis.scope import make_tests
-from rater.bots.store_client import sit
-from rater.rehearse.response_model import Cast, make_judges, make_world
-from rater.rehearse.temp_databases import StudyTexts, Throwaway, now, publish_throwaway, read_study_texts
+from rater.bots.store_client import rate_in_store
+from rater.rehearse.response_model import SimulatedRaters, make_judges, make_response_model
+from rater.rehearse.temp_databases import StudyTexts, TempStudy, now, publish_temp_study, read_study_texts
 from rater.store.engine import disposing
 from rater.store.rating.open import create_rating
 from rater.store.sealed.open import create_sealed
@@ -32,69 +32,69 @@ from rater.unblind import Joined, Reason, unblind
 _CONFIDENCE = 0.99
 
 
-class Found(NamedTuple):
-    """What the planned test said in one rehearsal."""
+class Detection(NamedTuple):
+    """The result of the planned test in one rehearsal."""
 
     is_different: bool
-    """Whether it found a difference in the direction of the effect, or in any where there is none."""
+    """True if it found a difference in the direction of the effect, or in any direction without an effect."""
     outcome: Outcome
 
 
 @dataclass(frozen=True)
-class Often:
-    """How often the planned test found a difference."""
+class DetectionRate:
+    """The share of rehearsals in which the planned test found a difference."""
 
     n_found: int
     n: int
     n_not_estimable: int
     low: float
-    """The interval covers the true share with 99 % confidence (Clopper and Pearson, 1934)."""
+    """Ends of a 99 % confidence interval (Clopper and Pearson, 1934)."""
     high: float
 
     @property
     def share(self) -> float:
-        """The share of rehearsals in which it did."""
+        """The share of rehearsals with a difference."""
         return self.n_found / self.n
 
 
-def rehearse_often(
-    sealed_url: str, name: str, cast: Cast, times: int, *, say: Callable[[str], None]
-) -> Often:
+def rehearse_many(
+    sealed_url: str, name: str, simulated: SimulatedRaters, times: int, *, say: Callable[[str], None]
+) -> DetectionRate:
     """Rehearse a generated study many times; takes a fraction of a second each.
 
     Raises:
         StateError: the study is not wholly generated.
-        StudyError: the cast does not fit it.
+        StudyError: the simulated does not fit it.
     """
-    texts = read_study_texts(sealed_url, name, cast.n_raters)
+    texts = read_study_texts(sealed_url, name, simulated.n_raters)
     outcomes = []
     with temporary_folder("rater-rehearsals-") as folder:
         empty = folder / "empty"
         _make_empty(empty)
-        for number, rng in enumerate(np.random.default_rng(cast.seed).spawn(times), start=1):
+        for number, rng in enumerate(np.random.default_rng(simulated.seed).spawn(times), start=1):
             own = folder / "one"
             shutil.copytree(empty, own)
-            outcomes.append(_rehearse_one(own, texts, cast, rng))
+            outcomes.append(_rehearse_one(own, texts, simulated, rng))
             shutil.rmtree(own)
             if number % 20 == 0:
                 say(f"{number} of {times} rehearsals …")
-    return _count([judge_outcome(outcome, cast.effect, texts) for outcome in outcomes])
+    return _count([judge_outcome(outcome, simulated.effect, texts) for outcome in outcomes])
 
 
-def planned_study(sealed_url: str, name: str, cast: Cast) -> Study:
-    """Read the study as it is rehearsed: with the cast's number of raters. Costs two queries."""
-    return read_study_texts(sealed_url, name, cast.n_raters).study
+def planned_study(sealed_url: str, name: str, simulated: SimulatedRaters) -> Study:
+    """Read the study with the number of raters of the rehearsal. Costs two queries."""
+    return read_study_texts(sealed_url, name, simulated.n_raters).study
 
 
-def judge_outcome(outcome: Outcome, effect: float, texts: StudyTexts) -> Found:
-    """Say whether a test found what there was to be found."""
+def judge_outcome(outcome: Outcome, effect: float, texts: StudyTexts) -> Detection:
+    """Return whether a test found the simulated effect."""
     is_significant = isinstance(outcome, Result) and outcome.rejects(texts.study.analysis.alpha)
     is_different = is_significant and (outcome.estimate or 0.0) * effect >= 0
-    return Found(is_different, outcome)
+    return Detection(is_different, outcome)
 
 
 def planned_test(joined: Joined) -> Outcome:
-    """Make the planned primary test, after the planned exclusions, and nothing else of the analysis."""
+    """Make only the planned primary test, after the planned exclusions."""
     frame, planned = joined.frame, joined.plan
     exclusion = exclude(frame, joined.raters, planned.exclusions, primary=planned.primary)
     left_out = excluded_raters(exclusion)
@@ -115,33 +115,35 @@ def _make_empty(folder: Path) -> None:
             pass
 
 
-def _rehearse_one(folder: Path, texts: StudyTexts, cast: Cast, rng: np.random.Generator) -> Outcome:
-    throwaway = publish_throwaway(folder, texts, rng)
-    _rate(throwaway, cast, rng)
+def _rehearse_one(
+    folder: Path, texts: StudyTexts, simulated: SimulatedRaters, rng: np.random.Generator
+) -> Outcome:
+    temporary = publish_temp_study(folder, texts, rng)
+    _rate(temporary, simulated, rng)
     reason = Reason("rehearsal", "rehearsal")
     name = texts.study.name
-    return planned_test(unblind(throwaway.sealed_url, throwaway.rating_url, name, reason=reason, now=now()))
+    return planned_test(unblind(temporary.sealed_url, temporary.rating_url, name, reason=reason, now=now()))
 
 
-def _rate(throwaway: Throwaway, cast: Cast, rng: np.random.Generator) -> None:
-    n_raters = throwaway.study.n_raters
-    judges = make_judges(cast, n_raters, make_world(throwaway, cast.effect, rng), rng)
-    with disposing(create_rating(throwaway.rating_url)) as rating:
+def _rate(temporary: TempStudy, simulated: SimulatedRaters, rng: np.random.Generator) -> None:
+    n_raters = temporary.study.n_raters
+    judges = make_judges(simulated, n_raters, make_response_model(temporary, simulated.effect, rng), rng)
+    with disposing(create_rating(temporary.rating_url)) as rating:
         for number, (judge, stream) in enumerate(zip(judges, rng.spawn(n_raters), strict=True)):
-            sit(
+            rate_in_store(
                 rating,
-                throwaway.published,
-                character=cast.character(number),
+                temporary.published,
+                character=simulated.character(number),
                 judge=judge,
                 rng=stream,
                 now=now(),
             )
 
 
-def _count(found: list[Found]) -> Often:
+def _count(found: list[Detection]) -> DetectionRate:
     n_found = sum(each.is_different for each in found)
     interval = stats.binomtest(n_found, len(found)).proportion_ci(_CONFIDENCE, method="exact")
-    return Often(
+    return DetectionRate(
         n_found=n_found,
         n=len(found),
         n_not_estimable=sum(not isinstance(each.outcome, Result) for each in found),

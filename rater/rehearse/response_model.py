@@ -1,7 +1,7 @@
-"""Make up what there is to be seen in a rehearsal's texts, and the bots who will see it.
+"""The response model of a rehearsal, and its simulated raters.
 
-What a bot feels follows the model from which `rater power` promises its power: raters, prompts and texts
-differ, and so does the difference between the arms from rater to rater and from prompt to prompt.
+It is the crossed random-effects model of `rater power`: raters, prompts and texts differ, and so does the
+difference between the arms from rater to rater and from prompt to prompt.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,10 +11,10 @@ import numpy as np
 
 from rater.analysis.pilot import assume
 from rater.analysis.simulate import ModelSDs, logits_of
-from rater.bots.behaviours import Character, Feeling, Judge, ShownText, World, make_judge
+from rater.bots.behaviours import Character, Judge, ResponseModel, ShownText, TextQuality, make_judge
 from rater.errors import StudyError
 from rater.publish.texts import published_text
-from rater.rehearse.temp_databases import MadeUpKey, Throwaway
+from rater.rehearse.temp_databases import SyntheticKey, TempStudy
 from rater.sanitize import sanitize_for_display
 from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
@@ -26,39 +26,41 @@ _SPREAD = ModelSDs()
 
 
 @dataclass(frozen=True)
-class Cast:
-    """Who rates in a rehearsal."""
+class SimulatedRaters:
+    """The simulated raters of a rehearsal, and the effect that they see."""
 
     n_raters: int | None
-    """How many; None for as many as are planned."""
+    """Their number; None for the planned one."""
     effect: float
-    """How much higher the first arm of the contrast reads than the second, on the primary scale; of pairs,
-    how much more often it is preferred, from −1 to 1."""
+    """The true difference of the contrast on the primary scale; for pairs, the difference in preference from
+    −1 to 1."""
     seed: int
     characters: tuple[Character, ...] = ()
-    """What some of them are like; all others see the effect and go straight through."""
+    """Characters of the first bots; all others answer by the response model."""
 
     def character(self, number: int) -> Character:
-        """Say what a bot is like, by its number from 0."""
+        """Return the character of a bot by its number from 0."""
         return self.characters[number] if number < len(self.characters) else "effect"
 
 
-def make_world(throwaway: Throwaway, effect: float, rng: np.random.Generator) -> World:
-    """Draw what each text is like, and note what passes the checks."""
-    study = throwaway.study
-    return World(
-        feelings=_feelings(study, throwaway.made_up, _logits(study, effect), rng),
-        passing={**_practice(study), **_checks(throwaway)},
+def make_response_model(temporary: TempStudy, effect: float, rng: np.random.Generator) -> ResponseModel:
+    """Draw the quality of each text, and read the answers that pass checks."""
+    study = temporary.study
+    return ResponseModel(
+        qualities=_draw_qualities(study, temporary.synthetic_key, _logits(study, effect), rng),
+        passing={**_practice(study), **_checks(temporary)},
         answers={each.name: _answer(each) for each in study.dimensions},
-        sd_leaning=_SPREAD.rater,
+        sd_severity=_SPREAD.rater,
         sd_slope=_SPREAD.rater_arm,
     )
 
 
-def make_judges(cast: Cast, n_raters: int, world: World, rng: np.random.Generator) -> list[Judge]:
-    """Make the judge in every bot."""
+def make_judges(
+    simulated: SimulatedRaters, n_raters: int, model: ResponseModel, rng: np.random.Generator
+) -> list[Judge]:
+    """Make the behaviour of every bot."""
     streams = rng.spawn(n_raters)
-    return [make_judge(cast.character(number), world, stream) for number, stream in enumerate(streams)]
+    return [make_judge(simulated.character(number), model, stream) for number, stream in enumerate(streams)]
 
 
 def _answer(dimension: Dimension) -> Callable[[float], float]:
@@ -71,26 +73,26 @@ def _logits(study: Study, points: float) -> float:
     try:
         return logits_of(points, assume(primary), _SPREAD) if points else 0.0
     except ValueError as error:
-        msg = f"An effect of {points:g} cannot be seen on the scale of {study.primary!r}: {error}."
+        msg = f"An effect of {points:g} is not possible on the scale of {study.primary!r}: {error}."
         raise StudyError(msg) from error
 
 
-def _feelings(
-    study: Study, made_up: MadeUpKey, effect: float, rng: np.random.Generator
-) -> dict[ShownText, Feeling]:
+def _draw_qualities(
+    study: Study, synthetic_key: SyntheticKey, effect: float, rng: np.random.Generator
+) -> dict[ShownText, TextQuality]:
     first, second = study.contrast
     sides = {first: 0.5, second: -0.5}
     prompts = rng.normal(0, _SPREAD.prompt, len(study.prompts))
     slopes = effect + rng.normal(0, _SPREAD.prompt_arm, len(study.prompts))
-    found: dict[ShownText, Feeling] = {}
-    for cell, kept in made_up:
+    found: dict[ShownText, TextQuality] = {}
+    for cell, kept in synthetic_key:
         side = sides.get(cell.arm, 0.0)
         level = prompts[cell.prompt_index] + slopes[cell.prompt_index] * side + rng.normal(0, _SPREAD.item)
         shown = (
             sanitize_for_display(study.prompts[cell.prompt_index]),
             sanitize_for_display(published_text(study, kept.text)),
         )
-        found[shown] = Feeling(float(level), side)
+        found[shown] = TextQuality(float(level), side)
     return found
 
 
@@ -101,11 +103,11 @@ def _practice(study: Study) -> dict[ShownText, Mapping[str, tuple[float, float]]
     }
 
 
-def _checks(throwaway: Throwaway) -> dict[ShownText, Mapping[str, tuple[float, float]]]:
-    """Read what passes attention checks; an attentive rater knows it from the text."""
-    with disposing(open_rating(throwaway.rating_url)) as rating, reading(rating) as session:
-        items = {item.id: item for item in read_items(session, throwaway.published.id)}
-        checks = read_checks(session, throwaway.published.id)
+def _checks(temporary: TempStudy) -> dict[ShownText, Mapping[str, tuple[float, float]]]:
+    """Read the answers that pass attention checks, which an attentive rater knows from the text."""
+    with disposing(open_rating(temporary.rating_url)) as rating, reading(rating) as session:
+        items = {item.id: item for item in read_items(session, temporary.published.id)}
+        checks = read_checks(session, temporary.published.id)
     return {
         (
             sanitize_for_display(items[check.item_id].prompt),

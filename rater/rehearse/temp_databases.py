@@ -1,4 +1,4 @@
-"""Make the throwaway databases of a rehearsal, with the study's texts under a made-up key."""
+"""Temporary databases of a rehearsal, with the study's texts under a synthetic key."""
 
 import secrets
 from dataclasses import dataclass
@@ -24,27 +24,27 @@ from rater.store.sealed.open import create_sealed, open_sealed
 from rater.store.sealed.studies import get_sealed_study, insert_sealed_study
 from rater.study.study import Study
 
-MadeUpKey: TypeAlias = list[tuple[Cell, KeptCompletion]]
-"""Texts under cells that they were not made in."""
+SyntheticKey: TypeAlias = list[tuple[Cell, KeptCompletion]]
+"""Texts, each under a random cell of its prompt instead of its own."""
 
 
 @dataclass(frozen=True)
 class StudyTexts:
-    """What a rehearsal is made from: a study of the size that is rehearsed, and its texts."""
+    """A study with the number of raters of the rehearsal, and its texts."""
 
     study: Study
     completions: list[KeptCompletion]
 
 
 @dataclass(frozen=True)
-class Throwaway:
-    """A published, open study that nobody will miss."""
+class TempStudy:
+    """A published, open study in temporary databases."""
 
     rating_url: str
     sealed_url: str
     study: Study
     published: PublishedStudy
-    made_up: MadeUpKey
+    synthetic_key: SyntheticKey
 
 
 def now() -> datetime:
@@ -57,7 +57,7 @@ def read_study_texts(sealed_url: str, name: str, n_raters: int | None) -> StudyT
 
     Raises:
         StateError: it has not been generated.
-        StudyError: that many raters cannot be dealt booklets.
+        StudyError: this number of raters cannot be assigned booklets.
     """
     with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
         kept = get_sealed_study(session, name)
@@ -69,41 +69,41 @@ def read_study_texts(sealed_url: str, name: str, n_raters: int | None) -> StudyT
     return StudyTexts(Study.model_validate(changed), completions)
 
 
-def publish_throwaway(folder: Path, texts: StudyTexts, rng: np.random.Generator) -> Throwaway:
-    """Publish a study under a made-up key in a folder's two databases, and open it."""
+def publish_temp_study(folder: Path, texts: StudyTexts, rng: np.random.Generator) -> TempStudy:
+    """Publish a study under a synthetic key in a folder's two databases, and open it."""
     study = texts.study
     sealed_url, rating_url = f"sqlite:///{folder}/sealed.db", f"sqlite:///{folder}/rating.db"
-    made_up = _deal_arms(texts.completions, rng)
-    _write_sealed(sealed_url, study, made_up)
+    synthetic_key = _shuffle_texts(texts.completions, rng)
+    _write_sealed(sealed_url, study, synthetic_key)
     publish_study(sealed_url, rating_url, study.name, now=now())
     open_study(rating_url, study.name, now=now())
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         published = get_study(session, study.name)
-    return Throwaway(rating_url, sealed_url, study, published, made_up)
+    return TempStudy(rating_url, sealed_url, study, published, synthetic_key)
 
 
 def address_for_a_bot(base: str, published: PublishedStudy) -> str:
-    """Write the address at which a bot begins, with what a recruitment site would add to it."""
+    """Return the address at which a bot begins, with a recruitment identifier if needed."""
     address, recruitment = f"{base}/s/{published.slug}", published.protocol.recruitment
     if recruitment is None:
         return address
     return f"{address}?{urlencode({recruitment.person: secrets.token_hex(12)})}"
 
 
-def _deal_arms(completions: list[KeptCompletion], rng: np.random.Generator) -> MadeUpKey:
-    """Deal the texts of each prompt to its arms and samples at random: the made-up key."""
-    made_up = []
+def _shuffle_texts(completions: list[KeptCompletion], rng: np.random.Generator) -> SyntheticKey:
+    """Permute the texts of each prompt over its arms and samples: the synthetic key."""
+    synthetic_key = []
     for prompt_index in sorted({completion.cell.prompt_index for completion in completions}):
         texts = [c for c in completions if c.cell.prompt_index == prompt_index]
         order = rng.permutation(len(texts))
-        made_up += [(texts[index].cell, texts[other]) for index, other in enumerate(order)]
-    return made_up
+        synthetic_key += [(texts[index].cell, texts[other]) for index, other in enumerate(order)]
+    return synthetic_key
 
 
-def _write_sealed(url: str, study: Study, made_up: MadeUpKey) -> None:
+def _write_sealed(url: str, study: Study, synthetic_key: SyntheticKey) -> None:
     new = [
         NewCompletion(cell=cell, seed=0, token_ids=(), text=kept.text, stop_reason=kept.stop_reason)
-        for cell, kept in made_up
+        for cell, kept in synthetic_key
     ]
     with disposing(create_sealed(url)) as sealed, writing(sealed) as session:
         frozen = insert_sealed_study(

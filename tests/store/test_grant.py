@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from rater.admin.postgres_grants import GRANTS, grant_web_role
 from rater.bots.behaviours import Random
-from rater.bots.http_client import Bot, Walked, walk
+from rater.bots.http_client import Bot, BotVisit, take_part
 from rater.errors import DatabaseError, StateError
 from rater.server_process import serving
 from rater.store.engine import disposing, open_engine, reading, writing
@@ -115,9 +115,9 @@ def test_served_as_the_role_a_study_is_rated_in_the_browser(
     rng = np.random.default_rng(0)
 
     with serving(role.url.render_as_string(hide_password=False), tmp_path) as address:
-        walked = walk(Bot("random", Random(rng), study.protocol, rng), f"{address}/s/{study.slug}")
+        walked = take_part(Bot("random", Random(rng), study.protocol, rng), f"{address}/s/{study.slug}")
 
-    assert walked == Walked(n_rated=3, has_finished=True)
+    assert walked == BotVisit(n_rated=3, has_finished=True)
     with reading(role) as session:
         assert read_progress(session, study.id).n_finished == 1
 

@@ -1,4 +1,4 @@
-"""Walk a study as a rater does, on a throwaway copy: the same app, in a frame, on a database of its own.
+"""Walk a study as a rater does, on a temporary copy: the same app, in a frame, on a database of its own.
 
 The copy has the study as it is now and a few of its booklets, is open to everybody whatever the study is, and
 knows nobody. It lies under a random name in a folder that goes when the server stops; after some hours, or

@@ -181,7 +181,7 @@ def make_links(name: str) -> AnyResponse:
 
 @blueprint.post("/studies/<name>/preview")
 def make_preview(name: str) -> AnyResponse:
-    """Make a throwaway copy of a study to walk through. Costs four queries."""
+    """Make a temporary copy of a study to walk through. Costs four queries."""
     with reading(running().engine) as session:
         found = _find(session, name)
         key = preview.make_copy(session, found, now=running().settings.now())

@@ -146,11 +146,11 @@ def test_where_the_planned_test_says_nothing_no_naive_p_stands_in_for_it() -> No
 
 def test_a_banner_comes_first_and_notes_come_last() -> None:
     planned = replace(PLANNED, n_raters=20)
-    screen = Screen("Texts", banner="REHEARSAL: made-up raters and a made-up key", notes=["Look 1 of 1"])
+    screen = Screen("Texts", banner="REHEARSAL: made-up raters and a synthetic key", notes=["Look 1 of 1"])
 
     lines = shown(analyze(load("a"), planned), screen).splitlines()
 
-    assert lines[0] == " REHEARSAL: made-up raters and a made-up key"
+    assert lines[0] == " REHEARSAL: made-up raters and a synthetic key"
     assert lines[-2:] == ["  reached.", "  Look 1 of 1."]
 
 
