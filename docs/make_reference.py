@@ -151,7 +151,8 @@ def _others() -> Iterator[str]:
     for name in sorted(rater.__all__):
         found = getattr(rater, name)
         if isinstance(found, BaseModel):
-            written = repr(found).replace("'", '"')
+            values = "".join(f"    {field}={value!r},\n" for field, value in found)
+            written = f"{type(found).__name__}(\n{values})".replace("'", '"')
             yield f"## {name}\n\n{_said_below(name, type(found))}\n\n```python\n{written}\n```\n"
         elif inspect.isfunction(found):
             empty = inspect.Parameter.empty

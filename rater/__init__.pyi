@@ -1,11 +1,11 @@
 from .study.analysis_plan import AnalysisPlan as AnalysisPlan
 from .study.analysis_plan import Contrast as Contrast
 from .study.analysis_plan import Exclusions as Exclusions
-from .study.analysis_plan import Looks as Looks
+from .study.analysis_plan import InterimLooks as InterimLooks
 from .study.arms import ActivationAddition as ActivationAddition
 from .study.arms import DatasetVector as DatasetVector
+from .study.arms import ExternalCompletions as ExternalCompletions
 from .study.arms import OtherModel as OtherModel
-from .study.arms import Outside as Outside
 from .study.arms import Prompted as Prompted
 from .study.arms import RandomVector as RandomVector
 from .study.arms import Sampling as Sampling

@@ -26,7 +26,7 @@ def test_there_are_the_seeds_studies_and_templates() -> None:
         "dose_response.py",
         "love_vs_hate.py",
         "praise_vs_hurt.py",
-        "templates/outside_completions.py",
+        "templates/external_completions.py",
         "templates/pairwise.py",
         "templates/prompted_baseline.py",
         "templates/whole_visit.py",
@@ -54,8 +54,8 @@ def test_a_study_file_says_what_it_is_for(file: Path) -> None:
     assert file.parent.name == "templates" or ("GPT-2 XL" in documented and "sweep" in documented)
 
 
-def test_outside_completions_are_generated_without_a_model(tmp_path: Path) -> None:
-    file = EXPERIMENTS / "templates" / "outside_completions.py"
+def test_external_completions_are_generated_without_a_model(tmp_path: Path) -> None:
+    file = EXPERIMENTS / "templates" / "external_completions.py"
 
     result = CliRunner().invoke(generate, [str(file), "--sealed", str(tmp_path / "sealed.db")])
 
@@ -64,11 +64,11 @@ def test_outside_completions_are_generated_without_a_model(tmp_path: Path) -> No
 
 
 def test_texts_from_files_take_a_rater_as_long_by_the_check_as_by_the_landing_page(tmp_path: Path) -> None:
-    file = EXPERIMENTS / "templates" / "outside_completions.py"
+    file = EXPERIMENTS / "templates" / "external_completions.py"
     sealed, ratings = f"sqlite:///{tmp_path / 'sealed.db'}", f"sqlite:///{tmp_path / 'rating.db'}"
     CliRunner().invoke(generate, [str(file), "--sealed", sealed])
     now = datetime.now(UTC)
-    published = publish_study(sealed, ratings, "outside_completions", now=now)
+    published = publish_study(sealed, ratings, "external_completions", now=now)
 
     checked = json.loads(CliRunner().invoke(check, [str(file), "--json"]).stdout)
 

@@ -22,7 +22,7 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import get_study
 from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, record_answers, view_trial
-from rater.study.analysis_plan import AnalysisPlan, Looks
+from rater.study.analysis_plan import AnalysisPlan, InterimLooks
 from rater.study.arms import RandomVector, Steered, XVector
 from rater.study.study import Study
 from rater.unblind import ANSWER_COLUMNS, PAIR_COLUMNS, Permuted, Reason, Unblinded, permuted, unblind
@@ -469,7 +469,7 @@ def test_each_look_says_how_many_answers_there_were(rated: Study, sealed_url: st
 def test_a_study_that_spreads_alpha_tests_at_the_level_of_each_look(
     study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
 ) -> None:
-    halves = AnalysisPlan(looks=Looks(at=(0.5, 1), spending="pocock"))
+    halves = AnalysisPlan(interim_looks=InterimLooks(at=(0.5, 1), spending="pocock"))
     study = study.model_copy(update={"analysis": halves})
     seal_completions(study)
     publish(study, sealed_url, rating_url)

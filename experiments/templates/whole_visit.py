@@ -15,8 +15,8 @@ from rater import (
     Dimension,
     Ending,
     Endings,
+    ExternalCompletions,
     Likert,
-    Outside,
     Plan,
     Practice,
     Sampling,
@@ -97,7 +97,7 @@ answers.
     # which `rater invite` makes.
     recruitment=PROLIFIC,
     # Who has not answered for four hours loses the place to the next rater, so that the study fills up.
-    booklet_hours=4,
+    reassign_after_hours=4,
     # On the foot of every page.
     contact="Ada Example, ada@example.org",
     prompts=(
@@ -108,8 +108,8 @@ answers.
     ),
     sampling=Sampling(samples_per_prompt=1),
     arms=(
-        Outside(name="house_style", path="completions.jsonl"),
-        Outside(name="new_style", path="completions.jsonl"),
+        ExternalCompletions(name="house_style", path="completions.jsonl"),
+        ExternalCompletions(name="new_style", path="completions.jsonl"),
     ),
     plan=Plan(raters=12),
 )

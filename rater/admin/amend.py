@@ -27,8 +27,8 @@ from rater.store.sealed.studies import find_secrets, get_sealed_study
 from rater.study.study import Study
 
 _AMENDABLE = re.compile(
-    r"(title|consent|content_notice|screening|instructions|thanks|debrief|debrief_at_once|final_comment"
-    r"|break_every|go_on_at_once|endings|recruitment|invited_only|booklet_hours|late_raters|translations"
+    r"(title|consent|content_notice|screening|instructions|thanks|debrief|debrief_immediately|final_comment"
+    r"|break_every|auto_advance|endings|recruitment|invited_only|reassign_after_hours|late_raters|translations"
     r"|accent)\b.*"
     r"|practice\[\d+\]\.(prompt|text|other_text|feedback)"
     r"|dimensions\[\d+\]\.(question|comment)"

@@ -22,7 +22,7 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.studies import Progress, PublishedStudy, get_study, read_progress
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import get_sealed_study
-from rater.study.arms import Outside, models_needed
+from rater.study.arms import ExternalCompletions, models_needed
 from rater.study.confounds import Confound, describe_confound
 from rater.study.describe import describe_arm, describe_control, describe_doses, describe_sampling
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS
@@ -191,7 +191,7 @@ def _texts(study: Study) -> str:
     n_arms = f"{len(study.prompts)} prompts under {len(study.arms)} arms"
     n_texts = f"{study.n_completions} texts ({describe_sampling(study)})"
     models = models_needed(study.arms, study.model)
-    from_files = [each for each in study.arms if isinstance(each, Outside)]
+    from_files = [each for each in study.arms if isinstance(each, ExternalCompletions)]
     if not models:
         source = f"All texts come from files, which the study hash covers: {n_arms}, {n_texts}"
     else:
@@ -237,13 +237,13 @@ def _sample(study: Study) -> Iterator[str]:
         f"The planned sample size is {design.n_raters} raters with one booklet each; each text is rated "
         f"about {design.ratings_per_item:g} times."
     )
-    if study.booklet_hours is None:
+    if study.reassign_after_hours is None:
         yield "Unfinished booklets are not reassigned."
         return
     late = "may still finish it" if study.late_raters == "finish" else "cannot continue"
     yield (
-        f"After {study.booklet_hours:g} hours of inactivity, the whole booklet is reassigned to a new rater; "
-        f"a rater who returns after that {late}. All answers given are analysed."
+        f"After {study.reassign_after_hours:g} hours of inactivity, the whole booklet is reassigned to a new "
+        f"rater; a rater who returns after that {late}. All answers given are analysed."
     )
 
 
@@ -290,10 +290,10 @@ def _analysis(study: Study) -> Iterator[str]:
         "texts are rated on points, and agreement between raters. Exploratory analyses: the difference by "
         "prompt and by rater (raw differences and BLUPs)."
     )
-    if plan.looks is None:
+    if plan.interim_looks is None:
         yield "No interim analysis is planned: answers are not analysed by arm before data collection closes."
     else:
-        yield f"Interim analyses: {describe_looks(plan.looks, plan.alpha)}."
+        yield f"Interim analyses: {describe_looks(plan.interim_looks, plan.alpha)}."
     doses = describe_doses(study)
     if doses:
         yield (

@@ -12,7 +12,7 @@ from rater.analysis.answer_scale import Judged
 from rater.analysis.reading_notes import reading_of
 from rater.errors import StudyError, nearest
 from rater.names import normalise_name
-from rater.study.analysis_plan import AnalysisPlan, Exclusions, Looks, PlannedScore, Scope, Spending
+from rater.study.analysis_plan import AnalysisPlan, Exclusions, InterimLooks, PlannedScore, Scope, Spending
 from rater.study.arms import RandomVector, Steered
 from rater.study.describe import dose_levels
 from rater.study.study import Study
@@ -90,7 +90,7 @@ class Planned:
     """Arms whose texts a rater is right to call changed; empty where nothing is known of that."""
     exclusions: Exclusions = field(default_factory=Exclusions)
     """The exclusion criteria."""
-    looks: Looks | None = None
+    looks: InterimLooks | None = None
     """When answers were to be seen by arm before the end."""
     spent: Spent | None = None
     """The spending of alpha, if the plan uses alpha spending and there was an interim look."""
@@ -197,7 +197,7 @@ def plan_analysis(
         random_controls=known.random_controls,
         changed=known.changed,
         exclusions=analysis.exclusions,
-        looks=analysis.looks,
+        looks=analysis.interim_looks,
         n_raters=n_raters,
         seed=seed,
     )

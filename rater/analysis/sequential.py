@@ -18,7 +18,7 @@ from scipy import optimize, stats
 
 from rater.analysis.plan import Planned, Spent
 from rater.analysis.sentences import significant
-from rater.study.analysis_plan import Looks, Spending
+from rater.study.analysis_plan import InterimLooks, Spending
 
 Floats = NDArray[np.float64]
 
@@ -193,12 +193,12 @@ def at_look(planned: Planned, looks: Sequence[Seen]) -> Planned:
     return replace(planned, alpha=_levels(plan.spending, distinct, planned.alpha)[-1], spent=spent)
 
 
-def level_at_the_end(looks: Looks | None, alpha: float) -> float:
+def level_at_the_end(looks: InterimLooks | None, alpha: float) -> float:
     """Return the two-sided level of the final analysis if all planned looks are taken."""
     return planned_levels(looks, alpha)[-1] if looks else alpha
 
 
-def planned_levels(looks: Looks, alpha: float) -> list[float]:
+def planned_levels(looks: InterimLooks, alpha: float) -> list[float]:
     """Return the two-sided level of each planned look."""
     if looks.spending == "none":
         return [alpha] * len(looks.at)
@@ -207,7 +207,7 @@ def planned_levels(looks: Looks, alpha: float) -> list[float]:
     return _levels(looks.spending, seen, alpha)
 
 
-def describe_looks(looks: Looks, alpha: float) -> str:
+def describe_looks(looks: InterimLooks, alpha: float) -> str:
     """Describe the planned analyses: information fractions, their levels, and the spending function."""
     levels = [f"p < {significant(level)}" for level in planned_levels(looks, alpha)]
     shares = ", ".join(f"{share:.0%}" for share in looks.at)

@@ -47,7 +47,9 @@ def rate_in_store(
 
 
 def _person(protocol: Protocol) -> dict[str, str]:
-    return {} if protocol.recruitment is None else {protocol.recruitment.person: secrets.token_hex(12)}
+    return (
+        {} if protocol.recruitment is None else {protocol.recruitment.participant_id: secrets.token_hex(12)}
+    )
 
 
 def _answers(view: TrialView, protocol: Protocol, judge: Judge) -> dict[str, Judgement]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rater.analysis.simulated_power import Power
     from rater.publish.balance import Balance
     from rater.steering.prompts import RenderedPrompt, TokenSpan
-    from rater.study.arms import Arm, Outside, Steered
+    from rater.study.arms import Arm, ExternalCompletions, Steered
     from rater.study.forecast import Forecast
     from rater.study.study import Study
 
@@ -73,10 +73,12 @@ def show_prompts(study: "Study", tokenizers: Tokenizers, folder: Path) -> list[S
     Raises:
         ModelError: a tokenizer has no chat template, but the study needs one.
     """
-    from rater.study.arms import Outside
+    from rater.study.arms import ExternalCompletions
 
     made = [_made(study, given, arms) for given, arms in _by_what_is_given(study, tokenizers).items()]
-    return made + [_outside(arm, study, folder) for arm in study.arms if isinstance(arm, Outside)]
+    return made + [
+        _external_prompt(arm, study, folder) for arm in study.arms if isinstance(arm, ExternalCompletions)
+    ]
 
 
 def print_prompts(study: "Study", shown: list[ShownPrompt]) -> None:
@@ -112,12 +114,12 @@ def _run(first: int, last: int) -> str:
 def _by_what_is_given(study: "Study", tokenizers: Tokenizers) -> "dict[RenderedPrompt | str, list[Arm]]":
     """Sort the arms that a model makes by what it is given; by the model's name where that is not known."""
     from rater.steering.prompts import give
-    from rater.study.arms import Outside, model_of
+    from rater.study.arms import ExternalCompletions, model_of
 
     groups: dict[RenderedPrompt | str, list[Arm]] = {}
     for arm in study.arms:
         model = model_of(arm, study.model)
-        if isinstance(arm, Outside) or model is None:
+        if isinstance(arm, ExternalCompletions) or model is None:
             continue
         tokenizer = tokenizers[model]
         given = None if tokenizer is None else give(tokenizer, study.prompts[0], arm, chat=study.chat)
@@ -157,11 +159,11 @@ def _is_at_front(arm: "Steered") -> bool:
     return any(each.when in {"prompt", None} and each.position in ("front", None) for each in placed)
 
 
-def _outside(arm: "Outside", study: "Study", folder: Path) -> ShownPrompt:
-    from rater.study.external_completions import Slot, read_outside
+def _external_prompt(arm: "ExternalCompletions", study: "Study", folder: Path) -> ShownPrompt:
+    from rater.study.external_completions import Slot, read_external_completions
 
     samples = study.sampling.samples_per_prompt
-    found = read_outside(arm, folder, study.prompts, samples_per_prompt=samples)
+    found = read_external_completions(arm, folder, study.prompts, samples_per_prompt=samples)
     remarks = [f"{len(found.texts)} texts from {arm.path}, SHA-256 {found.sha256}"]
     n_joined = sum(not text[0].isspace() for text in found.texts.values())
     if n_joined:

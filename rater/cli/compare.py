@@ -36,13 +36,13 @@ def compare(  # noqa: PLR0917 (one argument for each option)
     """
     from rich.console import Console
 
-    from rater.study.arms import Outside
+    from rater.study.arms import ExternalCompletions
     from rater.study.describe import describe_arm
     from rater.study.load import load_study
 
     study = load_study(file)
     require_torch()
-    if any(isinstance(arm, Outside) for arm in study.arms):
+    if any(isinstance(arm, ExternalCompletions) for arm in study.arms):
         samples = min(samples, study.sampling.samples_per_prompt)  # a file has no more
     made = _made(study, device, dtype, n_prompts=n_prompts, samples=samples)
     made += _taken(study, file.parent, n_prompts=n_prompts, samples=samples)
@@ -62,7 +62,7 @@ def _made(
     study: "Study", device: str | None, dtype: str | None, *, n_prompts: int, samples: int
 ) -> "list[ArmCompletion]":
     """Generate with one model after the other."""
-    from rater.study.arms import Outside, model_of, models_needed
+    from rater.study.arms import ExternalCompletions, model_of, models_needed
 
     sampling = study.sampling.model_copy(update={"samples_per_prompt": samples})
     made: list[ArmCompletion] = []
@@ -70,7 +70,7 @@ def _made(
         model = load_model(name, device, dtype)
         from rater.steering.completions import generate
 
-        arms = [arm for arm in study.arms if not isinstance(arm, Outside)]
+        arms = [arm for arm in study.arms if not isinstance(arm, ExternalCompletions)]
         own = [arm for arm in arms if model_of(arm, study.model) == name]
         n = len(own) * len(study.prompts[:n_prompts]) * samples
         click.echo(f"Generating {n} completions with {name}, and measuring them …", err=True)
@@ -82,16 +82,16 @@ def _made(
 
 def _taken(study: "Study", folder: Path, *, n_prompts: int, samples: int) -> "list[ArmCompletion]":
     """Take the completions of the other arms from their files."""
-    from rater.steering.completions import from_outside
-    from rater.study.arms import Outside
-    from rater.study.external_completions import read_outside
+    from rater.steering.completions import external_completion
+    from rater.study.arms import ExternalCompletions
+    from rater.study.external_completions import read_external_completions
 
     n_samples = study.sampling.samples_per_prompt
     return [
-        from_outside(arm.name, study.prompts[place.prompt_index], place.sample, text)
+        external_completion(arm.name, study.prompts[place.prompt_index], place.sample, text)
         for arm in study.arms
-        if isinstance(arm, Outside)
-        for place, text in read_outside(
+        if isinstance(arm, ExternalCompletions)
+        for place, text in read_external_completions(
             arm, folder, study.prompts, samples_per_prompt=n_samples
         ).texts.items()
         if place.prompt_index < n_prompts and place.sample < samples

@@ -140,7 +140,7 @@ def _generate(study: "Study", file: Path, how: _ModelOptions, run: _Run) -> None
     """Make what is missing, model by model."""
     from datetime import UTC, datetime
 
-    from rater.generate.external_completions import cells_by_model, take_outside
+    from rater.generate.external_completions import cells_by_model, take_external_completions
     from rater.generate.freeze import first_samples, freeze, look
 
     # Before anything is thrown away or kept: a model that is not there must cost nothing.
@@ -150,7 +150,7 @@ def _generate(study: "Study", file: Path, how: _ModelOptions, run: _Run) -> None
     missing = freeze(run.sealed_url, study, now=datetime.now(UTC), restart=run.restart)
     if missing.cells and missing.n_made:
         click.echo(f"Going on: {missing.n_made} of {study.n_completions} completions are there.", err=True)
-    to_make = take_outside(run.sealed_url, study, missing, file.parent, now=datetime.now(UTC))
+    to_make = take_external_completions(run.sealed_url, study, missing, file.parent, now=datetime.now(UTC))
     n_kept = study.n_completions - len(to_make.cells)
     if run.limit is not None:
         to_make = first_samples(to_make, run.limit)
@@ -233,13 +233,13 @@ def _forecast(study: "Study", missing: "Missing", how: _ModelOptions, limit: int
     from rater.generate.freeze import first_samples
 
     here = [cell for cells in cells_by_model(study, missing.cells).values() for cell in cells]
-    n_outside = len(missing.cells) - len(here)
+    n_external = len(missing.cells) - len(here)
     click.echo(
         f"Study {study.name}: {missing.n_made} of {study.n_completions} completions are there, "
         f"{len(missing.cells)} are missing. Nothing is made now."
     )
-    if n_outside:
-        click.echo(f"{n_outside} of them would be read from files.")
+    if n_external:
+        click.echo(f"{n_external} of them would be read from files.")
     chosen = first_samples(replace(missing, cells=here), len(here) if limit is None else limit)
     for model, cells in cells_by_model(study, chosen.cells).items():
         batch_size = how.rows_together(len(cells))

@@ -13,12 +13,14 @@ from rater.store.log import append_event
 from rater.store.sealed.completions import Cell, NewCompletion, insert_completions
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.schema import SealedEventRow
-from rater.study.arms import Outside, model_of
-from rater.study.external_completions import Slot, read_outside
+from rater.study.arms import ExternalCompletions, model_of
+from rater.study.external_completions import Slot, read_external_completions
 from rater.study.study import Study
 
 
-def take_outside(sealed_url: str, study: Study, missing: Missing, folder: Path, *, now: datetime) -> Missing:
+def take_external_completions(
+    sealed_url: str, study: Study, missing: Missing, folder: Path, *, now: datetime
+) -> Missing:
     """Keep what is missing of the arms that come from files, in one transaction; returns what still is.
 
     Args:
@@ -31,13 +33,13 @@ def take_outside(sealed_url: str, study: Study, missing: Missing, folder: Path, 
     Raises:
         StudyError: a file changed since the study was loaded, or does not fit it.
     """
-    arms = {arm.name: arm for arm in study.arms if isinstance(arm, Outside)}
+    arms = {arm.name: arm for arm in study.arms if isinstance(arm, ExternalCompletions)}
     cells = [cell for cell in missing.cells if cell.arm in arms]
     if not cells:
         return missing
     samples = study.sampling.samples_per_prompt
     read = {
-        name: read_outside(arms[name], folder, study.prompts, samples_per_prompt=samples)
+        name: read_external_completions(arms[name], folder, study.prompts, samples_per_prompt=samples)
         for name in dict.fromkeys(cell.arm for cell in cells)
     }
     texts = {cell: read[cell.arm].texts[Slot(cell.prompt_index, cell.sample)] for cell in cells}

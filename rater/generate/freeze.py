@@ -17,7 +17,7 @@ from rater.store.sealed.studies import (
     insert_sealed_study,
     replace_sealed_study,
 )
-from rater.study.arms import Outside
+from rater.study.arms import ExternalCompletions
 from rater.study.study import Study
 
 MAKES_COMPLETIONS = frozenset({"arms", "chat", "model", "prompts", "sampling"})
@@ -149,6 +149,6 @@ def _listed(paths: Sequence[str], study: Study) -> str:
 def _named(path: str, study: Study) -> str:
     """Name a change as whoever made it knows it: what is in a file of completions by that file."""
     for number, arm in enumerate(study.arms):
-        if isinstance(arm, Outside) and path == f"arms[{number}].sha256":
+        if isinstance(arm, ExternalCompletions) and path == f"arms[{number}].sha256":
             return f"what is in {arm.path}"
     return path

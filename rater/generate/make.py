@@ -27,7 +27,7 @@ from rater.store.log import append_event
 from rater.store.sealed.completions import Cell, NewCompletion, insert_completions, read_versions
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.schema import SealedEventRow
-from rater.study.arms import Outside, Steered, model_of
+from rater.study.arms import ExternalCompletions, Steered, model_of
 from rater.study.study import Study
 
 
@@ -104,7 +104,7 @@ def _rows(study: Study, cells: Iterable[Cell], model: TransformerBridge) -> list
     vectors: dict[str, tuple[SteeringVector, ...]] = {}
     given: dict[tuple[int, str], str] = {}
     for number, arm in enumerate(study.arms):
-        if arm.name not in needed or isinstance(arm, Outside):
+        if arm.name not in needed or isinstance(arm, ExternalCompletions):
             continue
         additions = arm.additions if isinstance(arm, Steered) else ()
         vectors[arm.name] = resolve(model, additions, place=f"arms[{number}].additions")

@@ -10,8 +10,8 @@ from statistics import mean
 from typing import TYPE_CHECKING
 
 from rater.errors import StateError
-from rater.study.arms import Outside
-from rater.study.external_completions import read_outside
+from rater.study.arms import ExternalCompletions
+from rater.study.external_completions import read_external_completions
 from rater.study.study import Study
 
 if TYPE_CHECKING:
@@ -52,9 +52,11 @@ def known_lengths(study: Study, folder: Path) -> dict[str, float]:
     """
     samples = study.sampling.samples_per_prompt
     read = {
-        arm.name: read_outside(arm, folder, study.prompts, samples_per_prompt=samples).texts.values()
+        arm.name: read_external_completions(
+            arm, folder, study.prompts, samples_per_prompt=samples
+        ).texts.values()
         for arm in study.arms
-        if isinstance(arm, Outside)
+        if isinstance(arm, ExternalCompletions)
     }
     return {arm: mean(len(published_text(study, text)) for text in texts) for arm, texts in read.items()}
 

@@ -87,7 +87,7 @@ def address_for_a_bot(base: str, published: PublishedStudy) -> str:
     address, recruitment = f"{base}/s/{published.slug}", published.protocol.recruitment
     if recruitment is None:
         return address
-    return f"{address}?{urlencode({recruitment.person: secrets.token_hex(12)})}"
+    return f"{address}?{urlencode({recruitment.participant_id: secrets.token_hex(12)})}"
 
 
 def _shuffle_texts(completions: list[KeptCompletion], rng: np.random.Generator) -> SyntheticKey:

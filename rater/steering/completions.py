@@ -83,7 +83,7 @@ class ArmCompletion:
     """With ``trace=True``: the tokens to which something was added, all with row 0."""
 
 
-def from_outside(arm: str, prompt: str, sample: int, text: str) -> ArmCompletion:
+def external_completion(arm: str, prompt: str, sample: int, text: str) -> ArmCompletion:
     """Return a text from another source as a completion, to compare it with generated ones."""
     return ArmCompletion(arm, prompt, sample, None, (), text, None, None, ())
 

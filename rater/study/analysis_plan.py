@@ -66,7 +66,7 @@ class Exclusions(Declaration):
         return rules if self.unfinished == "keep" else {**rules, "unfinished": "the booklet was not finished"}
 
 
-class Looks(Declaration):
+class InterimLooks(Declaration):
     """Interim analyses of a group-sequential design."""
 
     at: Annotated[tuple[Share, ...], Field(min_length=1), InOrder]
@@ -107,7 +107,7 @@ class AnalysisPlan(Declaration):
     """Smallest effect size of interest, in units of the score. (experimenter)"""
     exclusions: Exclusions = Exclusions()
     """Exclusion rules. (experimenter)"""
-    looks: Looks | None = None
+    interim_looks: InterimLooks | None = None
     """Planned interim analyses; None for a single analysis at the end. (experimenter)"""
 
     @model_validator(mode="after")

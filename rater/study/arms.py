@@ -48,9 +48,9 @@ __all__ = [
     "Addition",
     "Arm",
     "DatasetVector",
+    "ExternalCompletions",
     "ModelArm",
     "OtherModel",
-    "Outside",
     "Prompted",
     "RandomVector",
     "Steered",
@@ -131,11 +131,11 @@ class OtherModel(Declaration):
     """Dose in a dose series, such as the training step of a checkpoint; None if it is not in one. (sealed)"""
 
 
-class Outside(Declaration):
+class ExternalCompletions(Declaration):
     """Completions from any other generator, in a JSONL or CSV file of prompts, arms and texts."""
 
-    kind: Literal["outside"] = "outside"
-    name: Name = "outside"
+    kind: Literal["external"] = "external"
+    name: Name = "external"
     """Name of the arm, in the study and in the file. (sealed)"""
     path: Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
     """Path of the file, relative to the folder of the study file. (sealed)"""
@@ -153,7 +153,7 @@ _KINDS = {
     "steered": Steered,
     "prompted": Prompted,
     "other_model": OtherModel,
-    "outside": Outside,
+    "external": ExternalCompletions,
 }
 CLASS_NAMES = {kind: declared.__name__ for kind, declared in _KINDS.items()}
 """The class of each kind of arm."""
@@ -171,12 +171,13 @@ Arm = Annotated[
     | Annotated[Steered, Tag("steered")]
     | Annotated[Prompted, Tag("prompted")]
     | Annotated[OtherModel, Tag("other_model")]
-    | Annotated[Outside, Tag("outside")],
+    | Annotated[ExternalCompletions, Tag("external")],
     Discriminator(
         _which_arm,
         custom_error_type="not_an_arm",
         custom_error_message=(
-            "an Unsteered(…), Steered(…), Prompted(…), OtherModel(…), Outside(…) or *dose_series(…)"
+            "an Unsteered(…), Steered(…), Prompted(…), OtherModel(…), ExternalCompletions(…) or "
+            "*dose_series(…)"
         ),
     ),
 ]
@@ -184,7 +185,7 @@ Arm = Annotated[
 
 def model_of(arm: Arm, study_model: str) -> str | None:
     """Return the name of the model that generates an arm's completions; None for external completions."""
-    if isinstance(arm, Outside):
+    if isinstance(arm, ExternalCompletions):
         return None
     return arm.model if isinstance(arm, OtherModel) else study_model
 

@@ -12,7 +12,7 @@ from rater.study.additions import (
     XVector,
     hook_name,
 )
-from rater.study.arms import Arm, OtherModel, Outside, Prompted, Unsteered, models_needed
+from rater.study.arms import Arm, ExternalCompletions, OtherModel, Prompted, Unsteered, models_needed
 from rater.study.study import Study
 
 _MAX_SHOWN = 60
@@ -24,7 +24,7 @@ def describe_arm(arm: Arm) -> str:
         return "the unchanged model"
     if isinstance(arm, OtherModel):
         return f"the model {arm.model}, unchanged"
-    if isinstance(arm, Outside):
+    if isinstance(arm, ExternalCompletions):
         return f"completions from {arm.path}"
     if isinstance(arm, Prompted):
         parts = [] if arm.system is None else [f"the system prompt {_cut(repr(arm.system))}"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from rater.study.arms import Outside, Steered
+from rater.study.arms import ExternalCompletions, Steered
 from rater.study.forecast import forecast
 from rater.study.model_checks import strength_is_zero
 from rater.study.study import Study
@@ -51,7 +51,11 @@ def _equal_texts(study: Study) -> Iterator[str]:
     """Warn about identical texts: greedy sampling, and arms with identical declarations."""
     sampling = study.sampling
     is_greedy = sampling.temperature == 0 or sampling.top_k == 1
-    if is_greedy and sampling.samples_per_prompt > 1 and any(not isinstance(a, Outside) for a in study.arms):
+    if (
+        is_greedy
+        and sampling.samples_per_prompt > 1
+        and any(not isinstance(a, ExternalCompletions) for a in study.arms)
+    ):
         setting = "temperature is 0" if sampling.temperature == 0 else "top_k is 1"
         yield (
             f"sampling.{setting} (greedy decoding), so all {sampling.samples_per_prompt} samples of a prompt "
@@ -60,7 +64,7 @@ def _equal_texts(study: Study) -> Iterator[str]:
     arm_of: dict[str, str] = {}
     for arm in study.arms:
         declaration = repr(arm.model_dump(mode="json", exclude={"name", "dose"}))
-        other = None if isinstance(arm, Outside) else arm_of.setdefault(declaration, arm.name)
+        other = None if isinstance(arm, ExternalCompletions) else arm_of.setdefault(declaration, arm.name)
         if other not in {None, arm.name}:
             yield f"The arms {other} and {arm.name} have the same declaration, so their texts are identical."
 
@@ -68,12 +72,16 @@ def _equal_texts(study: Study) -> Iterator[str]:
 def _odd_visits(study: Study) -> Iterator[str]:
     """Warn about settings that block or underpay raters of a recruitment platform."""
     site = study.recruitment
-    if site is not None and study.booklet_hours is None:
+    if site is not None and study.reassign_after_hours is None:
         yield (
-            "recruitment is set but booklet_hours is not: a rater who drops out keeps their place, so the "
-            "study may never be completed. A value of 2 to 24 suits most studies."
+            "recruitment is set but reassign_after_hours is not: a rater who drops out keeps their place, so "
+            "the study may never be completed. A value of 2 to 24 suits most studies."
         )
-    if site is not None and site.person == MTURK.person and {"assignmentId", "hitId"} & set(site.keep):
+    if (
+        site is not None
+        and site.participant_id == MTURK.participant_id
+        and {"assignmentId", "hitId"} & set(site.other_parameters)
+    ):
         yield (
             "Mechanical Turk adds workerId only to an ExternalQuestion, which it shows in a frame from which "
             "these pages cannot submit a HIT. Use a survey-link HIT with a code, and add workerId to its "

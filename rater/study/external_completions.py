@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rater.errors import StudyError, TableError, listed, nearest
 from rater.names import normalise_name
-from rater.study.arms import Outside
+from rater.study.arms import ExternalCompletions
 from rater.tables import SUFFIXES, Dialect, SourceTable, read_content
 
 _NEEDED = ("prompt", "arm", "text")
@@ -133,16 +133,16 @@ class Slot(NamedTuple):
 
 
 @dataclass(frozen=True)
-class OutsideTexts:
+class ExternalTexts:
     """The completions of an arm, and the SHA-256 of their file."""
 
     sha256: str
     texts: Mapping[Slot, str]
 
 
-def read_outside(
-    arm: Outside, folder: Path, prompts: Sequence[str], *, samples_per_prompt: int
-) -> OutsideTexts:
+def read_external_completions(
+    arm: ExternalCompletions, folder: Path, prompts: Sequence[str], *, samples_per_prompt: int
+) -> ExternalTexts:
     """Read the completions of an arm: exactly one for each prompt and sample of the study.
 
     Lines of other arms are ignored, so that one file can serve several arms. If the file has no sample
@@ -168,7 +168,7 @@ def read_outside(
         raise StudyError(msg)
     texts = _by_place(lines_of_arm(path, content, arm.name), prompts, samples_per_prompt)
     _require_all(f"{path} has no text of arm {arm.name!r}", texts, prompts, samples_per_prompt)
-    return OutsideTexts(found, texts)
+    return ExternalTexts(found, texts)
 
 
 def _by_place(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from rater.study.arms import Outside
+from rater.study.arms import ExternalCompletions
 from rater.study.protocol import CHARACTERS_PER_WORD, seconds_around_trials, seconds_per_trial
 from rater.study.study import Study
 
@@ -43,7 +43,7 @@ def forecast(study: Study, mean_characters: Mapping[str, float] | None = None) -
         mean_characters: The mean length of the texts of an arm in characters, without prompts, if it is
             known; texts of other arms are assumed to have the maximum length.
     """
-    n_external = sum(isinstance(arm, Outside) for arm in study.arms)
+    n_external = sum(isinstance(arm, ExternalCompletions) for arm in study.arms)
     n_generated = study.n_completions * (len(study.arms) - n_external) // len(study.arms)
     n_tokens = n_generated * study.sampling.max_new_tokens
     design = study.design

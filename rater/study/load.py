@@ -15,8 +15,8 @@ from pydantic_core import ErrorDetails
 import rater
 from rater.errors import StudyError, nearest
 from rater.study import arms, practice_and_checks, scales
-from rater.study.arms import Outside
-from rater.study.external_completions import read_outside
+from rater.study.arms import ExternalCompletions
+from rater.study.external_completions import read_external_completions
 from rater.study.study import Study
 
 _DECLARED = {name: declared for name in rater.__all__ if isinstance(declared := getattr(rater, name), type)}
@@ -207,10 +207,12 @@ def _with_hashes(study: Study, folder: Path) -> Study:
     arms = [
         arm.model_copy(
             update={
-                "sha256": read_outside(arm, folder, study.prompts, samples_per_prompt=samples).sha256,
+                "sha256": read_external_completions(
+                    arm, folder, study.prompts, samples_per_prompt=samples
+                ).sha256,
             }
         )
-        if isinstance(arm, Outside)
+        if isinstance(arm, ExternalCompletions)
         else arm
         for arm in study.arms
     ]

@@ -84,7 +84,7 @@ class Protocol(Declaration):
     """The dimensions that raters judge, in order. (rater)"""
     revising: Revising = "all"
     """The answers that a rater may change before the end: all, only the last one, or none. (rater)"""
-    go_on_at_once: bool = False
+    auto_advance: bool = False
     """Go to the next trial as soon as an answer is chosen; for studies with one question. (rater)"""
     break_every: Annotated[int, Field(ge=1)] | None = None
     """Number of trials between two breaks; None for no breaks. (rater)"""
@@ -96,7 +96,7 @@ class Protocol(Declaration):
     """Text after the last trial. (rater)"""
     debrief: Text | None = None
     """Debriefing: the purpose of the study, shown when it is closed. (rater)"""
-    debrief_at_once: bool = False
+    debrief_immediately: bool = False
     """Show the debriefing to each rater who finishes, while others still rate. (rater)"""
     endings: Endings = Endings()
     """Completion codes and redirect URLs for raters who finish, are screened out, decline or stop, or who
@@ -105,7 +105,7 @@ class Protocol(Declaration):
     """Parameters that a recruitment platform adds to the link. (experimenter)"""
     invited_only: bool = False
     """Admit raters with a personal link only (``rater invite``). (experimenter)"""
-    booklet_hours: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    reassign_after_hours: Annotated[float, Field(gt=0, le=10_000)] | None = None
     """Hours without an answer after which the whole booklet is assigned to a new rater; None for never.
     (experimenter)"""
     late_raters: Literal["finish", "stop"] = "finish"
@@ -159,10 +159,10 @@ class Protocol(Declaration):
         return self
 
     @model_validator(mode="after")
-    def _choices_can_go_on_at_once(self) -> Self:
+    def _choices_can_auto_advance(self) -> Self:
         only = self.dimensions[0]
-        if self.go_on_at_once and (len(self.dimensions) > 1 or not only.scale.choices or only.comment):
-            msg = "go_on_at_once needs a single dimension of choices, without a comment"
+        if self.auto_advance and (len(self.dimensions) > 1 or not only.scale.choices or only.comment):
+            msg = "auto_advance needs a single dimension of choices, without a comment"
             raise ValueError(msg)
         return self
 

@@ -16,7 +16,7 @@ TEMPLATES = (
     "weddings",
     "templates/pairwise",
     "templates/prompted_baseline",
-    "templates/outside_completions",
+    "templates/external_completions",
     "templates/whole_visit",
 )
 """Listed by path, because the folder of a checkout may also contain studies of users."""

@@ -49,9 +49,9 @@ def require_offered(field: str, values: Iterable[str], offered: Iterable[str]) -
 class Recruitment(Declaration):
     """Parameters that a recruitment platform adds to the link, which prevent a person from starting twice."""
 
-    person: Parameter
+    participant_id: Parameter
     """Parameter with the participant ID of the platform. (experimenter)"""
-    keep: Annotated[tuple[Parameter, ...], InOrder] = ()
+    other_parameters: Annotated[tuple[Parameter, ...], InOrder] = ()
     """Further parameters that are stored with the rater. (experimenter)"""
     required: bool = False
     """Turn away raters without a participant ID. (experimenter)"""
@@ -62,7 +62,7 @@ class Recruitment(Declaration):
     @property
     def parameters(self) -> tuple[str, ...]:
         """The parameters that are read from a link, the participant ID first."""
-        return (self.person, *self.keep)
+        return (self.participant_id, *self.other_parameters)
 
     @model_validator(mode="after")
     def _parameters_differ(self) -> Self:
@@ -79,11 +79,13 @@ class Recruitment(Declaration):
         return self
 
 
-PROLIFIC = Recruitment(person="PROLIFIC_PID", keep=("STUDY_ID", "SESSION_ID"), pattern="[0-9A-Fa-f]{24}")
+PROLIFIC = Recruitment(
+    participant_id="PROLIFIC_PID", other_parameters=("STUDY_ID", "SESSION_ID"), pattern="[0-9A-Fa-f]{24}"
+)
 """The parameters that Prolific adds to the link; its participant IDs are 24 hexadecimal digits."""
-CLOUDRESEARCH = Recruitment(person="participantId", keep=("assignmentId", "projectId"))
+CLOUDRESEARCH = Recruitment(participant_id="participantId", other_parameters=("assignmentId", "projectId"))
 """The parameters that CloudResearch Connect adds to the link."""
-MTURK = Recruitment(person="workerId", keep=("assignmentId", "hitId"))
+MTURK = Recruitment(participant_id="workerId", other_parameters=("assignmentId", "hitId"))
 """The parameters of Mechanical Turk survey-link HITs; the page of the HIT must add them to the link."""
 
 
@@ -163,8 +165,7 @@ class Endings(Declaration):
     paused: Ending = Ending()
     """For raters who arrive or return while the study is paused. (rater)"""
     late: Ending = Ending()
-    """For raters who return after ``booklet_hours``, when their booklet was reassigned, if ``late_raters`` is
-    "stop". (rater)"""
+    """For raters who return when their booklet was reassigned, if ``late_raters`` is "stop". (rater)"""
 
     def by_name(self) -> Iterator[tuple[str, Ending]]:
         """Yield each ending with its name."""

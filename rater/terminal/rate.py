@@ -308,7 +308,7 @@ class _Rating:
                 asks = True
         if asks:
             show_page(self.console, protocol.title, protocol.thanks)
-        if protocol.debrief and (protocol.debrief_at_once or self.study.state.is_over):
+        if protocol.debrief and (protocol.debrief_immediately or self.study.state.is_over):
             show_markdown(self.console, protocol.debrief)
         self.around.show_ending(protocol.endings.finished)
 

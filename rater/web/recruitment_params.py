@@ -66,7 +66,7 @@ def _read_identifier(value: str, name: str, protocol: Protocol) -> str | Unnamed
     if not _VALUE.fullmatch(identifier):
         return Unnamed.MALFORMED
     recruitment = protocol.recruitment
-    pattern = recruitment.pattern if recruitment and name == recruitment.person else None
+    pattern = recruitment.pattern if recruitment and name == recruitment.participant_id else None
     return identifier if pattern is None or re.fullmatch(pattern, identifier) else Unnamed.MALFORMED
 
 
@@ -85,12 +85,12 @@ def says_who(arrival: Arrival, protocol: Protocol) -> bool:
 
 def is_person_known(arrival: Arrival, protocol: Protocol) -> bool:
     """Say whether the recruitment site said who comes."""
-    return protocol.recruitment is not None and protocol.recruitment.person in arrival.identifiers
+    return protocol.recruitment is not None and protocol.recruitment.participant_id in arrival.identifiers
 
 
 def _is_required(name: str, protocol: Protocol) -> bool:
     recruitment = protocol.recruitment
-    return recruitment is not None and recruitment.required and name == recruitment.person
+    return recruitment is not None and recruitment.required and name == recruitment.participant_id
 
 
 def _declared(protocol: Protocol) -> tuple[str, ...]:

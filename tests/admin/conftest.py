@@ -24,7 +24,7 @@ NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 def asking(study: Study) -> Study:
     """The study with a recruitment site, a blinding question and a comment at the end."""
     asked = {
-        "recruitment": Recruitment(person="PID"),
+        "recruitment": Recruitment(participant_id="PID"),
         "blinding": BlindingQuestion(n_texts=2),
         "final_comment": "Anything else?",
     }

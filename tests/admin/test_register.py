@@ -10,7 +10,16 @@ from rater.admin.register import read_registrable, write_registration
 from rater.cli import cli
 from rater.publish.publish import open_study
 from rater.study.analysis_plan import Exclusions
-from rater.study.arms import Arm, Outside, Sampling, Steered, Unsteered, XVector, dose_series, random_control
+from rater.study.arms import (
+    Arm,
+    ExternalCompletions,
+    Sampling,
+    Steered,
+    Unsteered,
+    XVector,
+    dose_series,
+    random_control,
+)
 from rater.study.describe import describe_sampling
 from rater.study.practice_and_checks import Practice
 from rater.study.study import Study
@@ -61,8 +70,8 @@ def test_a_preregistration_names_no_model_where_texts_come_from_files(
 ) -> None:
     registrable = read_registrable(sealed_url, rating_url, published.name)
     unsteered, steered = published.arms
-    filed = Outside(name=steered.name, path="texts.jsonl", sha256="0" * 64)
-    other = Outside(name=unsteered.name, path="texts.jsonl", sha256="0" * 64)
+    filed = ExternalCompletions(name=steered.name, path="texts.jsonl", sha256="0" * 64)
+    other = ExternalCompletions(name=unsteered.name, path="texts.jsonl", sha256="0" * 64)
 
     mixed = write_registration(replace(registrable, study=_with(published, (unsteered, filed))), [])
     whole = write_registration(replace(registrable, study=_with(published, (other, filed))), [])

@@ -27,13 +27,13 @@ from rater.analysis.sequential import (
     planned_levels,
     spend,
 )
-from rater.study.analysis_plan import Looks, Spending
+from rater.study.analysis_plan import InterimLooks, Spending
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert
 
 Load = Callable[[str], pd.DataFrame]
 
-HALVES = Looks(at=(0.5, 1))
+HALVES = InterimLooks(at=(0.5, 1))
 PLANNED = Planned(
     contrast=("steered", "unsteered"),
     dimensions=(Dimension(name="happiness", question="?", scale=Likert(low="not", high="very")),),
@@ -51,7 +51,7 @@ def looks(*sizes: int, n_planned: int = 288, is_open: bool = False) -> list[Seen
 def test_planned_looks_test_at_the_levels_of_rpact() -> None:
     """R: rpact 3.3, two looks, asOF and asP, alpha .025 one-sided; z as in data/stats/sequential.json."""
     assert planned_levels(HALVES, 0.05) == pytest.approx([0.0030507, 0.0490], abs=2e-5)
-    pocock = Looks(at=(0.5, 1), spending="pocock")
+    pocock = InterimLooks(at=(0.5, 1), spending="pocock")
     assert planned_levels(pocock, 0.05) == pytest.approx([0.0310057, 0.0277424], abs=2e-5)
 
 
@@ -68,7 +68,7 @@ def test_a_study_tests_at_what_is_left_for_its_look() -> None:
 @pytest.mark.parametrize("spending", ["none", "pocock"])
 def test_without_a_look_before_the_end_all_of_alpha_is_there(spending: Literal["none", "pocock"]) -> None:
     """However many answers came: nobody could choose the end by what they say."""
-    plan = replace(PLANNED, looks=Looks(at=(0.5, 1), spending=spending))
+    plan = replace(PLANNED, looks=InterimLooks(at=(0.5, 1), spending=spending))
 
     assert at_look(plan, looks(200)) == plan
     after = [Seen(200, 288, is_interim=False)] * 3
@@ -96,7 +96,7 @@ def test_raters_who_are_added_do_not_give_back_what_was_spent() -> None:
     grown = [Seen(144, 288, is_interim=True), Seen(576, 576, is_interim=False)]
     as_if_planned = [Seen(144, 576, is_interim=True), Seen(576, 576, is_interim=False)]
 
-    pocock = replace(PLANNED, looks=Looks(at=(0.5, 1), spending="pocock"))
+    pocock = replace(PLANNED, looks=InterimLooks(at=(0.5, 1), spending="pocock"))
     assert at_look(pocock, grown).alpha < at_look(pocock, as_if_planned).alpha
 
 
@@ -112,7 +112,7 @@ def test_a_very_early_look_and_one_beyond_the_plan_still_have_a_level() -> None:
 )
 def test_all_looks_together_keep_alpha(sizes: list[int], how: Spending) -> None:
     """Scores with independent increments, simulated: how often any look is crossed, on either side."""
-    plan = replace(PLANNED, looks=Looks(at=(0.5, 1), spending=how))
+    plan = replace(PLANNED, looks=InterimLooks(at=(0.5, 1), spending=how))
     seen = looks(*sizes, n_planned=400, is_open=True)
     levels = np.array([at_look(plan, seen[: place + 1]).alpha for place in range(len(seen))])
 
@@ -177,11 +177,11 @@ def test_a_small_level_with_few_raters_is_warned_about(load: Load) -> None:
 def test_planned_looks_are_described_with_their_levels() -> None:
     halves = "analyses at 50%, 100% of the planned answers"
 
-    assert describe_looks(Looks(at=(0.5, 1), spending="pocock"), 0.05) == (
+    assert describe_looks(InterimLooks(at=(0.5, 1), spending="pocock"), 0.05) == (
         f"group-sequential design with Lan–DeMets alpha spending (Pocock type); {halves}, tested at p < "
         "0.031, p < 0.0277"
     )
-    assert describe_looks(Looks(at=(0.5, 1), spending="none"), 0.05) == (
+    assert describe_looks(InterimLooks(at=(0.5, 1), spending="none"), 0.05) == (
         f"{halves}, each at p < 0.05, without adjustment for repeated testing"
     )
 

@@ -21,7 +21,7 @@ from rater.analysis.plan import Planned
 from rater.analysis.results import Result
 from rater.analysis.sequential import Seen, at_look
 from rater.analysis.simulate import crossed, evenly_cut, simulate
-from rater.study.analysis_plan import Looks
+from rater.study.analysis_plan import InterimLooks
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert
 
@@ -39,7 +39,7 @@ def policies(n_raters: int, every: int) -> dict[str, list[tuple[int, float]]]:
         "Bonferroni over looks": [(n, 0.05 / len(at)) for n in at],
     }
     for spending in ("obrien-fleming", "pocock"):
-        looks = Looks.model_validate({"at": shares, "spending": spending})
+        looks = InterimLooks.model_validate({"at": shares, "spending": spending})
         planned = Planned(contrast=("a", "b"), dimensions=(FOUND,), primary="happiness", looks=looks)
         seen = [Seen(n, n_raters, is_interim=n < n_raters) for n in at]
         ways[f"spread, {spending}"] = [

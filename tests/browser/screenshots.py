@@ -65,7 +65,7 @@ WHOLE = Protocol(
     blinding=BlindingQuestion(n_texts=2),
     final_comment="Was anything unclear, or is there something we should know?",
     debrief="Some of the texts came from a model whose inner activations had been **changed**.",
-    debrief_at_once=True,
+    debrief_immediately=True,
     endings=Endings(
         finished=Ending(code="C1K7-QX2M", url="https://example.org/done"), stopped=Ending(code="ST0P-42")
     ),

@@ -100,7 +100,7 @@ def test_a_digit_that_begins_another_number_never_continues(browse: Browse, star
 def test_where_a_press_continues_at_once_a_number_of_two_digits_is_waited_for(
     browse: Browse, start: Start, answers: Answers, keys: str, value: float
 ) -> None:
-    study = start(likert(11), go_on_at_once=True)
+    study = start(likert(11), auto_advance=True)
     with browse() as context:
         page = context.new_page()
         enter(page, study)

@@ -246,7 +246,7 @@ def test_a_slider_has_no_value_until_it_is_touched(
 def test_a_press_goes_on_at_once_where_the_study_says_so(
     browse: Browse, address: str, publish_study: Callable[..., str], protocol: Protocol, answers: Answers
 ) -> None:
-    publish_study(slug="quick", name="quick", shown=protocol.model_copy(update={"go_on_at_once": True}))
+    publish_study(slug="quick", name="quick", shown=protocol.model_copy(update={"auto_advance": True}))
     with browse() as context:
         page = context.new_page()
         enter(page, address, "/s/quick")
@@ -260,7 +260,7 @@ def test_a_press_goes_on_at_once_where_the_study_says_so(
 def test_a_double_press_rates_one_text_where_a_press_goes_on(
     browse: Browse, address: str, publish_study: Callable[..., str], protocol: Protocol, answers: Answers
 ) -> None:
-    publish_study(slug="quick", name="quick", shown=protocol.model_copy(update={"go_on_at_once": True}))
+    publish_study(slug="quick", name="quick", shown=protocol.model_copy(update={"auto_advance": True}))
     with browse() as context:
         page = context.new_page()
         enter(page, address, "/s/quick")

@@ -113,10 +113,10 @@ def test_a_model_that_is_not_here_and_a_text_that_runs_into_its_prompt_are_remar
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "t.csv").write_text(
-        "prompt,arm,text\nI hate you because,outside,you left\nThe rain went,outside, on\n"
+        "prompt,arm,text\nI hate you because,external,you left\nThe rain went,external, on\n"
     )
 
-    out = shown(tmp_path, capsys, "OtherModel(model='nobody/nothing'), Outside(path='t.csv')")
+    out = shown(tmp_path, capsys, "OtherModel(model='nobody/nothing'), ExternalCompletions(path='t.csv')")
 
     assert "other_model\n      not shown: the tokenizer of nobody/nothing is not on this disk" in out
     assert "raters see 'I hate you becauseyou left'" in out
@@ -126,10 +126,10 @@ def test_a_model_that_is_not_here_and_a_text_that_runs_into_its_prompt_are_remar
 def test_of_a_long_text_from_a_file_it_shows_the_beginning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = ("I hate you because,outside, it" + " goes on" * 800, "The rain went,outside, on")
+    rows = ("I hate you because,external, it" + " goes on" * 800, "The rain went,external, on")
     (tmp_path / "t.csv").write_text("\n".join(("prompt,arm,text", *rows)))
 
-    out = shown(tmp_path, capsys, "Outside(path='t.csv')")
+    out = shown(tmp_path, capsys, "ExternalCompletions(path='t.csv')")
 
     assert "raters see 'I hate you because it goes on" in out
     assert "' … (6,421 characters)" in out

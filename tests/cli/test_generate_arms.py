@@ -30,7 +30,7 @@ study = Study(
         OtherModel(name="copy", model=FOLDER),
         Unsteered(),
         Prompted(prefix="Love. "),
-        Outside(path="t.csv"),
+        ExternalCompletions(path="t.csv"),
     ],
     sampling=Sampling(max_new_tokens=3, top_p=0.9, samples_per_prompt=2),
 )
@@ -43,7 +43,7 @@ def test_models_come_one_after_the_other_with_the_same_random_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mixed.py").write_text(STUDY.replace("FOLDER", repr(str(embedded_model_path()))))
-    (tmp_path / "t.csv").write_text("prompt,arm,text\n" + "I hate you because,outside, you left\n" * 2)
+    (tmp_path / "t.csv").write_text("prompt,arm,text\n" + "I hate you because,external, you left\n" * 2)
     loaded: list[weakref.ref[TransformerBridge]] = []
     alive: list[int] = []
 
@@ -68,5 +68,5 @@ def test_models_come_one_after_the_other_with_the_same_random_numbers(
         texts = {(kept.cell.arm, kept.cell.sample): kept.text for kept in read_completions(session, 1)}
     assert texts["copy", 0] == texts["unsteered", 0]
     assert texts["copy", 1] == texts["unsteered", 1]
-    assert texts["outside", 1] == " you left"
+    assert texts["external", 1] == " you left"
     assert len(texts) == 8

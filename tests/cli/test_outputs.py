@@ -10,7 +10,7 @@ import pytest
 from rater.cli.options import current_user
 from rater.cli.outputs import prepare_streams
 
-OUTSIDE = Path(__file__).resolve().parents[2] / "experiments" / "templates" / "outside_completions.py"
+OUTSIDE = Path(__file__).resolve().parents[2] / "experiments" / "templates" / "external_completions.py"
 
 
 def run(arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -48,18 +48,18 @@ def test_what_a_terminal_cannot_show_becomes_a_question_mark(tmp_path: Path) -> 
 def test_publishing_into_a_closed_pipe_opens_the_study_too(tmp_path: Path) -> None:
     run(f"generate {OUTSIDE}", tmp_path)
 
-    run("publish outside_completions | true", tmp_path)
+    run("publish external_completions | true", tmp_path)
 
-    assert run("status outside_completions --json", tmp_path).stdout.count('"state": "open"') == 1
+    assert run("status external_completions --json", tmp_path).stdout.count('"state": "open"') == 1
 
 
 def test_links_that_cannot_be_printed_are_not_made(tmp_path: Path) -> None:
     run(f"generate {OUTSIDE}", tmp_path)
-    run("publish outside_completions", tmp_path)
+    run("publish external_completions", tmp_path)
 
-    run("invite outside_completions --n 3 > /dev/full", tmp_path)
+    run("invite external_completions --n 3 > /dev/full", tmp_path)
 
-    assert run("invite outside_completions --n 1", tmp_path).stdout.startswith("1\t")
+    assert run("invite external_completions --n 1", tmp_path).stdout.startswith("1\t")
 
 
 def test_a_user_without_a_name_is_called_by_number(monkeypatch: pytest.MonkeyPatch) -> None:

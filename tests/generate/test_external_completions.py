@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from rater.admin.status import summarise_arms
 from rater.errors import StateError, StudyError
-from rater.generate.external_completions import cells_by_model, take_outside
+from rater.generate.external_completions import cells_by_model, take_external_completions
 from rater.generate.freeze import freeze
 from rater.report.console.status import print_generated
 from rater.store.engine import disposing, reading
@@ -26,13 +26,16 @@ from rater.study.study import Study
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 STUDY = """
-from rater import Dimension, Likert, Outside, Plan, Sampling, Study
+from rater import Dimension, Likert, ExternalCompletions, Plan, Sampling, Study
 
 study = Study(
     name="brought", title="T", consent="C", instructions="I",
     dimensions=[Dimension(name="d", question="Q?", scale=Likert(low="l", high="h"))],
     prompts=["The rain", "We"],
-    arms=[Outside(name="old", path="texts.jsonl"), Outside(name="new", path="texts.jsonl")],
+    arms=[
+        ExternalCompletions(name="old", path="texts.jsonl"),
+        ExternalCompletions(name="new", path="texts.jsonl"),
+    ],
     sampling=Sampling(samples_per_prompt=1),
     plan=Plan(raters=4),
 )
@@ -55,7 +58,9 @@ def test_texts_from_files_are_kept_once_and_without_a_seed(study_file: Path, sea
     study = load_study(study_file)
 
     for _ in range(2):
-        left = take_outside(sealed_url, study, freeze(sealed_url, study, now=NOW), study_file.parent, now=NOW)
+        left = take_external_completions(
+            sealed_url, study, freeze(sealed_url, study, now=NOW), study_file.parent, now=NOW
+        )
 
     with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
         kept = {each.cell: each.text for each in read_completions(session, 1)}
@@ -72,7 +77,9 @@ def test_texts_from_files_are_kept_once_and_without_a_seed(study_file: Path, sea
 
 def test_what_is_not_known_of_texts_from_files_is_not_shown_as_0(study_file: Path, sealed_url: str) -> None:
     study, console = load_study(study_file), Console(file=io.StringIO(), width=120)
-    take_outside(sealed_url, study, freeze(sealed_url, study, now=NOW), study_file.parent, now=NOW)
+    take_external_completions(
+        sealed_url, study, freeze(sealed_url, study, now=NOW), study_file.parent, now=NOW
+    )
     with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
         arms = summarise_arms(study, read_completions(session, 1))
 
@@ -86,11 +93,11 @@ def test_what_is_not_known_of_texts_from_files_is_not_shown_as_0(study_file: Pat
 def test_a_file_that_changed_since_is_refused_by_name(study_file: Path, sealed_url: str) -> None:
     study = load_study(study_file)
     missing = freeze(sealed_url, study, now=NOW)
-    take_outside(sealed_url, study, missing, study_file.parent, now=NOW)
+    take_external_completions(sealed_url, study, missing, study_file.parent, now=NOW)
     (study_file.parent / "texts.jsonl").write_text(TEXTS.replace(" old", " odd"))
 
     with pytest.raises(StudyError, match=r"texts\.jsonl has changed: its SHA-256"):
-        take_outside(sealed_url, study, missing, study_file.parent, now=NOW)
+        take_external_completions(sealed_url, study, missing, study_file.parent, now=NOW)
     with pytest.raises(StateError, match=r"changed \(what is in texts\.jsonl\)\. Undo that"):
         freeze(sealed_url, load_study(study_file), now=NOW)
 
@@ -116,7 +123,7 @@ def declare_other() -> Callable[[Study], Study]:
         declared = study.model_dump()
         added = [
             {"kind": "other_model", "name": "checkpoint", "model": "a/checkpoint"},
-            {"kind": "outside", "name": "brought", "path": "t.csv"},
+            {"kind": "external", "name": "brought", "path": "t.csv"},
         ]
         return Study.model_validate({**declared, "arms": [*added, *declared["arms"]]})
 

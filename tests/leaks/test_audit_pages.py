@@ -72,7 +72,7 @@ def with_every_page(study: Study, dimensions: tuple[Dimension, ...]) -> Study:
             "blinding": BlindingQuestion(),
             "final_comment": "Anything else?",
             "debrief": "Half of the texts were made after a change to the model.",
-            "debrief_at_once": True,
+            "debrief_immediately": True,
             "endings": Endings(finished=Ending(code="C1", url="https://example.org/done")),
             "plan": Plan(raters=6, repeats=2, checks=(check,)),
         }
@@ -112,7 +112,7 @@ def test_no_door_keeps_the_audit_from_the_texts_behind_it(
     declared = study.model_copy(
         update={
             "invited_only": True,
-            "recruitment": Recruitment(person="PID", required=True),
+            "recruitment": Recruitment(participant_id="PID", required=True),
             "screening": (shut_out,),
             "practice": (practice,),
             "practice_pass": 1,

@@ -27,7 +27,7 @@ from urllib.request import urlopen
 
 from rater.server_process import serving
 
-STUDY = "outside_completions"
+STUDY = "external_completions"
 TIMEOUT_S = 40.0
 
 

@@ -39,7 +39,10 @@ study = Study(
     name="marked_study", title="How happy?", consent="c", instructions="i",
     dimensions=[Dimension(name="happiness", question="How happy?", scale=Likert(low="not", high="very"))],
     prompts=["I woke up and"], sampling=Sampling(samples_per_prompt=1), plan=Plan(raters=2),
-    arms=[Outside(name="one", path="texts.jsonl"), Outside(name="two", path="texts.jsonl")],
+    arms=[
+        ExternalCompletions(name="one", path="texts.jsonl"),
+        ExternalCompletions(name="two", path="texts.jsonl"),
+    ],
 )
 """
 TEXTS = """{"prompt": "I woke up and", "arm": "one", "text": " ran."}

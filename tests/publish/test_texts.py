@@ -46,7 +46,10 @@ study = Study(
     name="from_files", title="How happy?", consent="c", instructions="i",
     dimensions=[Dimension(name="happiness", question="How happy?", scale={scale})],
     prompts=["I woke up and", "The rain"], sampling=Sampling(samples_per_prompt=2), plan=Plan(raters=2),
-    arms=[Outside(name="zebra-arm", path="texts.jsonl"), Outside(name="walrus-arm", path="texts.jsonl")],
+    arms=[
+        ExternalCompletions(name="zebra-arm", path="texts.jsonl"),
+        ExternalCompletions(name="walrus-arm", path="texts.jsonl"),
+    ],
     {more}
 )
 """

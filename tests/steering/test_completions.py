@@ -12,8 +12,8 @@ from rater.steering.prefill import check_fits
 from rater.steering.rows import completion_seed
 from rater.study.arms import (
     ActivationAddition,
+    ExternalCompletions,
     ModelArm,
-    Outside,
     Prompted,
     RandomVector,
     Sampling,
@@ -120,7 +120,7 @@ def test_a_control_of_several_additions_is_as_long_as_their_sum(embedded_model: 
 
 def test_an_arm_that_no_model_makes_is_refused(embedded_model: TransformerBridge) -> None:
     with pytest.raises(ModelError, match="is made by no model; valid: an Unsteered, Steered, Prompted or"):
-        generate(embedded_model, PROMPT, [Outside(path="t.csv")], Draws())  # type: ignore[list-item] # refused
+        generate(embedded_model, PROMPT, [ExternalCompletions(path="t.csv")], Draws())  # type: ignore[list-item] # refused
 
 
 def test_additions_without_the_name_of_an_arm_are_refused(embedded_model: TransformerBridge) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from rater.study.analysis_plan import AnalysisPlan, Contrast, Exclusions, Looks
+from rater.study.analysis_plan import AnalysisPlan, Contrast, Exclusions, InterimLooks
 from rater.study.study import Study
 
 
@@ -11,7 +11,7 @@ def test_nothing_is_excluded_and_nobody_looks_unless_that_is_declared() -> None:
     plan = AnalysisPlan()
 
     assert not plan.exclusions.any_declared
-    assert plan.looks is None
+    assert plan.interim_looks is None
     assert plan.contrasts == ()
     assert Exclusions(max_failed_checks=0).any_declared
 
@@ -24,9 +24,9 @@ def test_a_contrast_of_an_arm_with_itself_is_refused() -> None:
 @pytest.mark.parametrize("at", [[0.5], [1.0, 0.5], [0.5, 0.5, 1.0]])
 def test_planned_looks_rise_to_the_end(at: list[float]) -> None:
     with pytest.raises(ValidationError, match="valid: shares that rise to 1, such as"):
-        Looks(at=tuple(at))
+        InterimLooks(at=tuple(at))
 
-    assert Looks(at=(0.5, 1)).at == (0.5, 1)
+    assert InterimLooks(at=(0.5, 1)).at == (0.5, 1)
 
 
 def test_a_contrast_names_arms_of_the_study(study: Study) -> None:

@@ -9,8 +9,8 @@ from rater.study.arms import (
     Addition,
     Arm,
     DatasetVector,
+    ExternalCompletions,
     OtherModel,
-    Outside,
     RandomVector,
     Unsteered,
     VectorFile,
@@ -159,7 +159,7 @@ def test_the_unsteered_arm_is_dose_0_and_others_have_none() -> None:
 def test_each_model_is_needed_once_and_files_need_none() -> None:
     arms: list[Arm] = [
         OtherModel(model="b"),
-        Outside(path="t.csv"),
+        ExternalCompletions(path="t.csv"),
         Unsteered(),
         OtherModel(name="again", model="b"),
     ]

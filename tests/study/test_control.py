@@ -96,7 +96,7 @@ def test_the_primary_contrast_keeps_its_direction_among_the_default_comparisons(
     [
         ("dose_response", 8 * 7, 14 * 8 * 7 / (8 * 7 * 4)),
         ("love_vs_hate", 12 * 2, 3),
-        ("templates/outside_completions", 8, 12),
+        ("templates/external_completions", 8, 12),
         ("templates/pairwise", 8, 3),
         ("templates/whole_visit", 8, 12),
     ],

@@ -8,7 +8,7 @@ from rater.study.additions import (
     VectorFile,
     XVector,
 )
-from rater.study.arms import Arm, OtherModel, Outside, Prompted
+from rater.study.arms import Arm, ExternalCompletions, OtherModel, Prompted
 from rater.study.describe import describe, describe_arm
 
 LOVE = XVector("Love", "Hate", coeff=5, at=6)
@@ -58,7 +58,7 @@ def test_an_addition_in_words(addition: AnyAddition, said: str) -> None:
             "the system prompt 'Be kind.' and 'Love. ' before each prompt",
         ),
         (OtherModel(model="gpt2"), "the model gpt2, unchanged"),
-        (Outside(path="gpt.jsonl"), "completions from gpt.jsonl"),
+        (ExternalCompletions(path="gpt.jsonl"), "completions from gpt.jsonl"),
     ],
 )
 def test_an_arm_in_words(arm: Arm, said: str) -> None:

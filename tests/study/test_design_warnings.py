@@ -37,15 +37,18 @@ PAID = "endings=Endings(finished=Ending(code='DONE')), "
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ("booklet_hours=None", []),
-        (f"{PAID}recruitment=PROLIFIC, booklet_hours=4", []),
-        (f"{PAID}recruitment=PROLIFIC", ["recruitment is set but booklet_hours is not"]),
-        ("recruitment=CLOUDRESEARCH, booklet_hours=4", ["recruitment is set but endings.finished has"]),
+        ("reassign_after_hours=None", []),
+        (f"{PAID}recruitment=PROLIFIC, reassign_after_hours=4", []),
+        (f"{PAID}recruitment=PROLIFIC", ["recruitment is set but reassign_after_hours is not"]),
         (
-            f"{PAID}recruitment=MTURK, booklet_hours=4",
+            "recruitment=CLOUDRESEARCH, reassign_after_hours=4",
+            ["recruitment is set but endings.finished has"],
+        ),
+        (
+            f"{PAID}recruitment=MTURK, reassign_after_hours=4",
             ["Mechanical Turk adds workerId only to an ExternalQuestion"],
         ),
-        (f"{PAID}recruitment=Recruitment(person='survey_code'), booklet_hours=4", []),
+        (f"{PAID}recruitment=Recruitment(participant_id='survey_code'), reassign_after_hours=4", []),
         ("minutes=1", []),
         ("minutes=30", ["minutes is 30, but the estimated duration of a session"]),
     ],

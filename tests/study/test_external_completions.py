@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from rater.errors import StudyError
-from rater.study.arms import Outside
-from rater.study.external_completions import Slot, read_outside
+from rater.study.arms import ExternalCompletions
+from rater.study.external_completions import Slot, read_external_completions
 
 PROMPTS = ("The rain", "Two, or more")
-Write = Callable[[str, str | bytes], Outside]
+Write = Callable[[str, str | bytes], ExternalCompletions]
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     """A function that writes a file of completions and declares an arm of it."""
 
-    def written(name: str, content: str | bytes) -> Outside:
+    def written(name: str, content: str | bytes) -> ExternalCompletions:
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-        return Outside(name="gpt", path=name)
+        return ExternalCompletions(name="gpt", path=name)
 
     return written
 
@@ -30,8 +30,8 @@ def line(prompt: str, text: str, arm: str = "gpt", **more: object) -> str:
     return json.dumps({"prompt": prompt, "arm": arm, "text": text, **more}, ensure_ascii=False) + "\n"
 
 
-def read(arm: Outside, folder: Path, samples: int = 1) -> dict[Slot, str]:
-    return dict(read_outside(arm, folder, PROMPTS, samples_per_prompt=samples).texts)
+def read(arm: ExternalCompletions, folder: Path, samples: int = 1) -> dict[Slot, str]:
+    return dict(read_external_completions(arm, folder, PROMPTS, samples_per_prompt=samples).texts)
 
 
 def test_a_jsonl_file_gives_a_text_for_each_prompt_and_sample(write: Write, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_csv_file_with_samples_gives_the_same(write: Write, tmp_path: Path) ->
 
 def test_the_hash_is_the_files(write: Write, tmp_path: Path) -> None:
     content = line(PROMPTS[0], " a") + line(PROMPTS[1], " b")
-    found = read_outside(write("texts.jsonl", content), tmp_path, PROMPTS, samples_per_prompt=1)
+    found = read_external_completions(write("texts.jsonl", content), tmp_path, PROMPTS, samples_per_prompt=1)
 
     assert found.sha256 == hashlib.sha256(content.encode()).hexdigest()
 
@@ -124,7 +124,7 @@ def test_a_file_that_is_not_there_is_named_with_the_nearest(write: Write, tmp_pa
     write("texts.jsonl", A)
 
     with pytest.raises(StudyError, match=r"No such file or directory\. Did you mean 'texts\.jsonl'\? Paths"):
-        read(Outside(name="gpt", path="text.jsonl"), tmp_path)
+        read(ExternalCompletions(name="gpt", path="text.jsonl"), tmp_path)
 
 
 @pytest.mark.parametrize("prompt", ["The  rain", "The\u00a0rain", "\u200bThe rain "])
@@ -138,9 +138,9 @@ def test_a_prompt_that_looks_like_two_of_the_study_is_refused(write: Write, tmp_
     arm = write("t.jsonl", line("So\u00a0", " a"))
 
     with pytest.raises(StudyError, match=r"looks like prompts\[0\] and prompts\[1\]"):
-        read_outside(arm, tmp_path, ("So", "So "), samples_per_prompt=1)
+        read_external_completions(arm, tmp_path, ("So", "So "), samples_per_prompt=1)
     arm = write("t.jsonl", line("So", " a") + line("So ", " b"))
-    assert len(read_outside(arm, tmp_path, ("So", "So "), samples_per_prompt=1).texts) == 2
+    assert len(read_external_completions(arm, tmp_path, ("So", "So "), samples_per_prompt=1).texts) == 2
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_the_patterns_of_every_kind_of_text_are_found() -> None:
         "Study",
         "Ending",
         "Recruitment",
-        "Outside",
+        "ExternalCompletions",
         "VectorFile",
     }
     assert len({pattern for _, pattern in PATTERNS}) == 6
@@ -92,7 +92,7 @@ _BALANCE = (
     "but a rater sees each of the 2 arms equally often and no text twice; "
     "valid: a multiple of 2 up to 16, such as"
 )
-_ARMS = "an Unsteered(…), Steered(…), Prompted(…), OtherModel(…), Outside(…) or *dose_series(…)."
+_ARMS = "an Unsteered(…), Steered(…), Prompted(…), OtherModel(…), ExternalCompletions(…) or *dose_series(…)."
 _ENDS = "valid: points between the ends, 2 to 4 (the ends are `low` and `high`)."
 _HOOK = "valid: a layer number from 0, or a hook point such as 'blocks.6.hook_resid_pre'."
 
@@ -206,7 +206,7 @@ def test_the_demo_study_is_valid() -> None:
             "study_with(arms=[Unsteered(), Prompted(system='Be kind.')])",
             "but chat is False; set chat=True (for all arms), or use prefix instead of system.",
         ),
-        ("Outside(pth='x')", "Unknown field pth. Did you mean 'path'?"),
+        ("ExternalCompletions(pth='x')", "Unknown field pth. Did you mean 'path'?"),
         ("OtherModel()", "model is missing."),
         ("study_with(arms=[Unsteered(), dict(kind='other_model')])", "arms[1].model is missing."),
         ("RandomVector([])", "like has 0; valid: at least 1 of them."),
@@ -257,8 +257,8 @@ def test_the_demo_study_is_valid() -> None:
             "valid: a text without control characters; this one has U+001B at position 0.",
         ),
         (
-            "study_with(debrief_at_once='yes please')",
-            "debrief_at_once is 'yes please'; valid: True or False.",
+            "study_with(debrief_immediately='yes please')",
+            "debrief_immediately is 'yes please'; valid: True or False.",
         ),
         ("Addition(5, -6, 'a')", f"act_name is -6; {_HOOK}"),
         ("Addition(5, 6)", "of prompt and tokens, neither is given; valid: exactly one of them."),
@@ -389,20 +389,20 @@ def test_a_missing_file_gets_the_nearest_named(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_hash_covers_what_is_in_the_files_beside_the_study(load: Callable[[str], Study]) -> None:
-    arms = "arms=[Unsteered(), Outside(path='t.csv')]"
+    arms = "arms=[Unsteered(), ExternalCompletions(path='t.csv')]"
     text = f"{_BEGINNING}study = study_with({arms}, sampling=Sampling(samples_per_prompt=1))"
-    Path("t.csv").write_text("prompt,arm,text\na,outside, x\nb,outside, y\n")
+    Path("t.csv").write_text("prompt,arm,text\na,external, x\nb,external, y\n")
     before = load(text)
-    Path("t.csv").write_text("prompt,arm,text\na,outside, x\nb,outside, z\n")
+    Path("t.csv").write_text("prompt,arm,text\na,external, x\nb,external, z\n")
     after = load(text)
 
     assert after.changes_from(before.canonical_json()) == ["arms[1].sha256"]
 
 
 def test_a_file_beside_the_study_that_does_not_fit_it_is_refused(load: Callable[[str], Study]) -> None:
-    Path("t.csv").write_text("prompt,arm,text\na,outside, x\n")
+    Path("t.csv").write_text("prompt,arm,text\na,external, x\n")
 
     with pytest.raises(
-        StudyError, match=r"t\.csv has no text of arm 'outside' for prompts\[0\] 'a', sample 1"
+        StudyError, match=r"t\.csv has no text of arm 'external' for prompts\[0\] 'a', sample 1"
     ):
-        load(f"{_BEGINNING}study = study_with(arms=[Unsteered(), Outside(path='t.csv')])")
+        load(f"{_BEGINNING}study = study_with(arms=[Unsteered(), ExternalCompletions(path='t.csv')])")

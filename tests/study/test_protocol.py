@@ -157,8 +157,8 @@ def test_a_check_says_what_passes_on_each_dimension_that_may_be_asked_alone(decl
 
 
 def test_going_on_at_once_needs_a_single_question_of_choices(declare: Declare) -> None:
-    with pytest.raises(ValidationError, match="go_on_at_once needs a single dimension"):
-        declare(dimensions=[HAPPINESS, FLUENCY], go_on_at_once=True)
+    with pytest.raises(ValidationError, match="auto_advance needs a single dimension"):
+        declare(dimensions=[HAPPINESS, FLUENCY], auto_advance=True)
 
 
 def test_the_number_of_raters_follows_from_the_ratings_wanted(declare: Declare) -> None:
@@ -224,7 +224,7 @@ def test_a_screening_accepts_what_it_offers() -> None:
 
 def test_parameters_of_a_recruitment_site_are_named_once() -> None:
     with pytest.raises(ValidationError, match="'pid' twice"):
-        Recruitment(person="pid", keep=["pid"])
+        Recruitment(participant_id="pid", other_parameters=["pid"])
 
 
 def test_the_answers_to_the_blinding_question_differ() -> None:

@@ -8,8 +8,8 @@ from rater import (
     ActivationAddition,
     AnalysisPlan,
     Dimension,
+    ExternalCompletions,
     Likert,
-    Outside,
     Plan,
     Prompted,
     Sampling,
@@ -138,12 +138,12 @@ def test_the_contrast_is_by_default_the_first_steered_arm_minus_the_first_unstee
 
 
 def test_without_a_steered_arm_the_contrast_is_with_what_else_there_is(declare: Declare) -> None:
-    asked, file = Prompted(prefix="Love. "), Outside(path="gpt.jsonl")
+    asked, file = Prompted(prefix="Love. "), ExternalCompletions(path="gpt.jsonl")
     steered = Steered(additions=[XVector("Love", "Hate", coeff=5, at=6)])
 
     assert declare(arms=[asked, Unsteered(), steered]).contrast == ("steered", "unsteered")
-    assert declare(arms=[Unsteered(), file, asked]).contrast == ("outside", "unsteered")
-    assert declare(arms=[file, asked]).contrast == ("prompted", "outside")
+    assert declare(arms=[Unsteered(), file, asked]).contrast == ("external", "unsteered")
+    assert declare(arms=[file, asked]).contrast == ("prompted", "external")
 
 
 def test_the_plans_defaults_follow_from_the_study(declare: Declare) -> None:

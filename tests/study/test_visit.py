@@ -86,4 +86,4 @@ def test_an_address_takes_declared_parameters_only(
 
 def test_a_pattern_that_is_no_regular_expression_is_refused() -> None:
     with pytest.raises(ValidationError, match="not a regular expression"):
-        Recruitment(person="id", pattern="[0-9")
+        Recruitment(participant_id="id", pattern="[0-9")

@@ -193,7 +193,7 @@ def test_the_last_questions_end_revision_and_are_asked_once(
         "final_comment": "Anything else?",
         "endings": Endings(finished=Ending(code="DONE", url="https://example.org/back")),
         "debrief": "It was about steering.",
-        "debrief_at_once": True,
+        "debrief_immediately": True,
     }
     publish_study(shown=protocol.model_copy(update=changes))
 
@@ -265,7 +265,7 @@ def test_a_study_for_others_says_so_before_consent(
     publish_study: Publish, rate: Rate, protocol: Protocol
 ) -> None:
     invited = protocol.model_copy(update={"invited_only": True})
-    recruited = protocol.model_copy(update={"recruitment": Recruitment(person="PID", required=True)})
+    recruited = protocol.model_copy(update={"recruitment": Recruitment(participant_id="PID", required=True)})
     publish_study(shown=invited, name="invited", slug="invited")
     publish_study(shown=recruited, name="recruited", slug="recruited")
 

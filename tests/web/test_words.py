@@ -56,7 +56,7 @@ def single(code: Language, **changed: Any) -> Protocol:
         "blinding": BlindingQuestion(n_texts=2),
         "final_comment": OWN,
         "debrief": OWN,
-        "debrief_at_once": True,
+        "debrief_immediately": True,
         "endings": Endings(finished=Ending(code="123", url="https://example.org/")),
         "recruitment": PROLIFIC.model_copy(update={"pattern": None}),
         "language": code,

@@ -154,7 +154,10 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
         *_contrasts(study),
         ("doses", _doses(study)),
         ("excluded raters", "; or ".join(plan.exclusions.describe().values())),
-        ("looks", "" if plan.looks is None else describe_looks(plan.looks, plan.alpha)),
+        (
+            "interim looks",
+            "" if plan.interim_looks is None else describe_looks(plan.interim_looks, plan.alpha),
+        ),
         ("guesses", describe_guessing(study)),
     ]
     return [(label, value) for label, value in lines if value]

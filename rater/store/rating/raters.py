@@ -109,18 +109,18 @@ class Limits:
     """The rule by which a booklet is free at a time."""
 
     now: datetime
-    booklet_hours: float | None
+    reassign_after_hours: float | None
     """After how many hours without an answer a booklet is free again; None for never."""
 
     @property
     def since(self) -> datetime:
         """The time since which the holder of a booklet must have been active."""
-        return self.now - timedelta(hours=self.booklet_hours or 0)
+        return self.now - timedelta(hours=self.reassign_after_hours or 0)
 
     @classmethod
     def of(cls, protocol: Protocol, now: datetime) -> "Limits":
         """Read the rule from a study's protocol."""
-        return cls(now, protocol.booklet_hours)
+        return cls(now, protocol.reassign_after_hours)
 
 
 def has_free_booklet(session: Session, study_id: int, limits: Limits) -> bool:
@@ -192,7 +192,7 @@ def claim_booklet(
 
 def find_known(session: Session, study_id: int, *, arrival: Arrival, protocol: Protocol) -> str | None:
     """Find the rater who came before as the same person, or by the same personal link. Costs two queries."""
-    person = protocol.recruitment and arrival.identifiers.get(protocol.recruitment.person)
+    person = protocol.recruitment and arrival.identifiers.get(protocol.recruitment.participant_id)
     if person:
         found = session.scalars(
             select(Identifier.rater_id).where(
@@ -280,14 +280,14 @@ def _store_identifiers(
                     name=name,
                     study_id=study_id,
                     value=arrival.identifiers[name],
-                    is_person=name == protocol.recruitment.person,
+                    is_person=name == protocol.recruitment.participant_id,
                 )
             )
 
 
 def _take_inactive(session: Session, study_id: int, limits: Limits) -> str | None:
     """Take the booklet that was inactive longest, if for too long, from its rater."""
-    if limits.booklet_hours is None:
+    if limits.reassign_after_hours is None:
         return None
     inactive = _inactive_booklets(study_id, limits.since)
     for rater_id in session.scalars(inactive.with_only_columns(Rater.id).limit(None)).all():
@@ -304,7 +304,7 @@ def _take_inactive(session: Session, study_id: int, limits: Limits) -> str | Non
 def _find_free(session: Session, study_id: int, limits: Limits) -> str | None:
     """Find a booklet without a rater, or else the one inactive longest, if for too long."""
     free = session.scalars(_free_booklets(study_id)).first()
-    if free is not None or limits.booklet_hours is None:
+    if free is not None or limits.reassign_after_hours is None:
         return free
     return session.scalars(_inactive_booklets(study_id, limits.since)).first()
 

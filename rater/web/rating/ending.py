@@ -250,7 +250,7 @@ def thanks(slug: str) -> str:
     """Say thanks, with the way out, and what the study was about when that may be said. Costs one query."""
     visit, sitting = read_visit(slug, Place("thanks"))
     protocol = visit.protocol
-    may_debrief = protocol.debrief_at_once or visit.study.state.is_over
+    may_debrief = protocol.debrief_immediately or visit.study.state.is_over
     debrief = render_markdown(protocol.debrief) if protocol.debrief and may_debrief else None
     return render(
         ThanksPage(

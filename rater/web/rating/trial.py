@@ -56,7 +56,7 @@ class TrialPage(Page):
     last_key: int
     submission_id: str
     may_go_back: bool
-    goes_on_at_once: bool
+    auto_advances: bool
     may_change: bool
     """Whether an answer can be changed after it is sent."""
     proof: str
@@ -119,7 +119,7 @@ def trial_page(
         last_key=last_key(dimensions),
         submission_id=submission_id,
         may_go_back=view.position > first_revisable(sitting, protocol.revising),
-        goes_on_at_once=protocol.go_on_at_once,
+        auto_advances=protocol.auto_advance,
         may_change=protocol.revising != "none",
         proof=prove(token_digest, submission_id, view.position),
     )

@@ -5,7 +5,7 @@ from rater import (
     BlindingQuestion,
     Contrast,
     Exclusions,
-    Looks,
+    InterimLooks,
     Prompted,
     Steered,
     Study,
@@ -58,7 +58,7 @@ def test_all_that_is_declared_is_shown_shortly(study: Study) -> None:
             Contrast(first="dose-2", second="unsteered", family="single"),
         ),
         exclusions=Exclusions(max_failed_checks=1, max_same_answer_share=0.9, unfinished="exclude"),
-        looks=Looks(at=(0.5, 1), spending="none"),
+        interim_looks=InterimLooks(at=(0.5, 1), spending="none"),
     )
     asking = {
         "blinding": BlindingQuestion(question="Odd?", n_texts=0, labels=("Odd", "Plain")),
@@ -79,7 +79,7 @@ def test_all_that_is_declared_is_shown_shortly(study: Study) -> None:
         "their contrasts coincide",
         "excluded raters": "more than 1 attention checks failed; or straight-lining: the same answer in more "
         "than 90% of trials on the primary dimension; or the booklet was not finished",
-        "looks": "analyses at 50%, 100% of the planned answers, each at p < 0.05, without adjustment for "
-        "repeated testing",
+        "interim looks": "analyses at 50%, 100% of the planned answers, each at p < 0.05, without adjustment "
+        "for repeated testing",
         "guesses": "after the last trial, about all texts at once: “Odd?” “Odd” is correct for dose-4",
     }

@@ -26,7 +26,7 @@ class Visit:
 
     def __init__(self, url: str, study: PublishedStudy) -> None:
         self.study = study
-        self.protocol = study.protocol.model_copy(update={"booklet_hours": 1.0})
+        self.protocol = study.protocol.model_copy(update={"reassign_after_hours": 1.0})
         self._url = url
         self._opened: list[Engine] = []
 

@@ -47,7 +47,7 @@ def _claim_in(session: Session, study: PublishedStudy, token: str, now: datetime
 
 
 def _limits(now: datetime) -> Limits:
-    return Limits(now, booklet_hours=None)
+    return Limits(now, reassign_after_hours=None)
 
 
 def _sitting(session: Session, study: PublishedStudy, token: str) -> Sitting:

@@ -14,7 +14,7 @@ from rater.study.visit import Ending, Endings, Recruitment
 
 Publish = Callable[..., str]
 Visit = Callable[[str], Any]
-SONA = Recruitment(person="survey_code", keep=("list",))
+SONA = Recruitment(participant_id="survey_code", other_parameters=("list",))
 ADDRESS = "https://uni.sona-systems.com/credit?id=1&code={survey_code}"
 
 
@@ -98,7 +98,7 @@ def test_who_comes_back_too_late_is_led_back(
 ) -> None:
     from datetime import timedelta  # noqa: PLC0415 (for this test only)
 
-    person = begin(visitor(credited(n_booklets=1, booklet_hours=1.0, late_raters="stop")))
+    person = begin(visitor(credited(n_booklets=1, reassign_after_hours=1.0, late_raters="stop")))
     clock.now += timedelta(hours=2)
     begin(type(person)(app.test_client(), "sona"), "4712")
 
@@ -114,7 +114,7 @@ def test_an_address_that_lacks_its_identifier_leads_nowhere(
     assert person.soup.select_one("#onward") is None
 
 
-@pytest.mark.parametrize("changes", [{"debrief_at_once": True}, {}], ids=["at once", "later"])
+@pytest.mark.parametrize("changes", [{"debrief_immediately": True}, {}], ids=["at once", "later"])
 def test_no_page_leaves_a_debrief(
     visitor: Visit, credited: Callable[..., str], changes: dict[str, object]
 ) -> None:

@@ -1,7 +1,7 @@
 """Template: rate texts that are there already, whoever or whatever wrote them, without a model or torch.
 
 Use it for an API's answers, another program's output, two versions of a product, or texts that people
-wrote. Start with ``rater new NAME --template outside_completions``, and replace what is in both
+wrote. Start with ``rater new NAME --template external_completions``, and replace what is in both
 files that it writes.
 
 Each line of the file is one text::
@@ -21,11 +21,11 @@ is wrong. The study's hash covers what is in the file, so that nobody can exchan
 The texts in ``completions.jsonl`` were written by hand for this template.
 """
 
-from rater import Dimension, Likert, Outside, Plan, Sampling, Study
+from rater import Dimension, ExternalCompletions, Likert, Plan, Sampling, Study
 
 study = Study(
     # What the command line calls the study: a-z, 0-9, _ and -. Raters see only the title.
-    name="outside_completions",
+    name="external_completions",
     title="How cheerful are these texts?",
     # What raters agree to: what is asked, how long it takes, what is stored, whom to ask. This is no legal
     # advice; ask your ethics board what it wants to read here.
@@ -56,8 +56,8 @@ no right or wrong answers.
     # An arm's name is the one in the file. Paths start in the folder of this file; two files do as well as
     # one.
     arms=(
-        Outside(name="house_style", path="completions.jsonl"),
-        Outside(name="new_style", path="completions.jsonl"),
+        ExternalCompletions(name="house_style", path="completions.jsonl"),
+        ExternalCompletions(name="new_style", path="completions.jsonl"),
     ),
     # Twelve raters see every text once each. Four prompts are few: `rater power` says what that can show.
     plan=Plan(raters=12),
