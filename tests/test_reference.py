@@ -40,7 +40,7 @@ def test_every_field_that_an_experimenter_can_set_has_a_meaning(made: Path) -> N
         "Valid: `'front'`, `'mid'`, `'back'`, whole numbers in brackets. |",
         "Valid: `'keep'`, `'exclude'`. |",
         "## PROLIFIC\n\nThe parameters that Prolific adds to the link; its participant IDs are 24",
-        'Recruitment(participant_id="workerId", other_parameters=("assignmentId", "hitId"), required=False',
+        '    participant_id="workerId",\n    other_parameters=("assignmentId", "hitId"),',
         "random_control(arm, *, seed=0, name=None)",
         "- `doses`: The dose of each arm; 0 is the dose of the unsteered arm.",
     ],
