@@ -207,7 +207,7 @@ def attach_guesses(
     status = [arm in changed for arm in contrast]
     if status[0] == status[1]:
         both = "both arms compared were changed" if status[0] else "neither of the arms compared was changed"
-        reason = f"{both}, so that no guess tells one from the other"
+        reason = f"{both}, so guesses cannot distinguish them"
         return NotEstimable(test="blinding", score="answers", reason=reason, n=n)
     arm_of = {"changed": contrast[status.index(True)], "unchanged": contrast[status.index(False)]}
     guessed = asked["guess"].map({**arm_of, "unsure": DONT_KNOW})

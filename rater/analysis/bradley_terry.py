@@ -159,7 +159,7 @@ NO_INTERVAL = "no interval: too few raters or prompts, or too few wins and losse
 
 @dataclass(frozen=True)
 class ArmStrength:
-    """How strong one arm is against the control."""
+    """The strength of an arm relative to the control."""
 
     arm: str
     log_strength: Quantity
@@ -177,7 +177,7 @@ class Ranking:
     tie: Quantity | None
     """0 where there is never a tie, 2 where equal arms tie in half of their meetings; None if none did."""
     side: Quantity | None
-    """What standing on the left adds to the log odds of being preferred; None where sides are not known."""
+    """The effect of the left side on the log odds of being preferred; None if sides are unknown."""
     n: Counts
     method: str
     reference: str = PUBLISHED
@@ -226,8 +226,8 @@ def rank_arms(
         return NotEstimable(test=MODEL, score="answers", reason=reason, n=table.n)
     if not has_maximum(table.meetings, observed):
         reason = (
-            "an arm, or some arms together, won every choice against the others (or lost it, or never met "
-            "them), so that their distance is infinite"
+            "an arm, or a group of arms, won or lost all choices against the others, or was never compared "
+            "with them, so the maximum likelihood estimate is infinite"
         )
         return NotEstimable(test=MODEL, score="answers", reason=reason, n=table.n)
     ties, sides = bool(observed[:, TIE].any()), _has_both_sides(table.meetings, observed)
@@ -268,14 +268,14 @@ def _count(rows: pd.DataFrame, control: str) -> _Table:
 
 
 def _left(rows: pd.DataFrame) -> Floats:
-    """1 where the row's arm stood on the left, −1 where on the right, 0 in all rows if one does not say."""
+    """1 if the row's arm was on the left, −1 if on the right, 0 in all rows if any side is unknown."""
     if "arm_is_left" not in rows.columns or rows["arm_is_left"].isna().any():
         return np.zeros(len(rows))
     return np.where(rows["arm_is_left"].to_numpy(dtype=np.bool_), 1.0, -1.0)
 
 
 def _has_both_sides(meetings: Meetings, observed: Floats) -> bool:
-    """Say whether a side can be told from the arms: both were shown, and neither always won."""
+    """Return whether the side effect is estimable: both sides were used, and neither always won."""
     known = meetings.left != 0
     left_won = np.where(meetings.left > 0, observed[:, FIRST], observed[:, SECOND])[known]
     right_won = np.where(meetings.left > 0, observed[:, SECOND], observed[:, FIRST])[known]
@@ -367,7 +367,7 @@ def _against_control(
     *,
     quantify: _Quantify,
 ) -> ArmStrength:
-    """Say how strong the arm at an index is against the control, which is at 0."""
+    """Return the strength of the arm at an index relative to the control, which is at 0."""
     control, arm = names
     drawn = [each.log_strength[:, index] for each in replicates]
     shares = [_win_share(each.log_strength[:, index], each.log_tie) for each in replicates]

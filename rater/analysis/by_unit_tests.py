@@ -134,9 +134,10 @@ class Differences:
             return self.cells.warnings
         n, total = self.cells.n_unpaired, self.cells.n.answers + self.cells.n_unpaired
         unpaired = (
-            f"{n:,} of {total:,} answers have no counterpart: their rater answered only one arm of their"
+            f"{n:,} of {total:,} answers have no counterpart in the other arm, because the rater answered "
+            "only one arm for the prompt"
         )
-        return (f"{unpaired} prompt; they count in the mean differences by {self.unit}",)
+        return (f"{unpaired}; they enter the mean differences by {self.unit}",)
 
 
 def unit_differences(
@@ -256,7 +257,8 @@ def _sign_result(
 ) -> Result:
     smallest = 2.0 ** (1 - signs.n)
     coarse = (
-        f"{counted(signs.n, differences.unit)} with a difference allow no p below {smallest:.3g} in this test"
+        f"{counted(signs.n, differences.unit)} with a difference: this test has no p-value below "
+        f"{smallest:.3g}"
     )
     return Result(
         test=test,
@@ -292,7 +294,7 @@ def _all_equal(differences: Differences) -> str:
     if np.ptp(values) < 1e-9:
         return (
             f"all {values.size} {differences.unit}s have the same difference ({values[0]:.4g}), "
-            "so nothing says how much it varies"
+            "so its variance cannot be estimated"
         )
     return ""
 

@@ -51,12 +51,12 @@ class Overlap:
             each = " and every ".join(unit.removesuffix("s") for unit in units.split(" and "))
             return (
                 f"every {each} has answers to only one of {arms}: the arms are confounded with the {units}, "
-                "and a difference between arms cannot be told from one between them"
+                "and their effects cannot be separated"
             )
         if self.is_aliased:
             return (
-                f"which of {arms} an answer is to follows from its rater and prompt together: the arms are "
-                "confounded with raters and prompts, and a difference between arms cannot be told from theirs"
+                f"whether an answer is to {arms} is determined by its rater and prompt together: the arms "
+                "are confounded with raters and prompts, and their effects cannot be separated"
             )
         return ""
 

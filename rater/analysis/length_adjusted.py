@@ -16,10 +16,10 @@ equal length. Weighted least squares (weights :math:`w_c` of the cells, summing 
 :math:`h_c \hat e_c` with :math:`h_c = 1 - \bar l (l_c - \bar l) / s^2`. The pseudo-values
 :math:`z_c = \hat\delta + h_c \hat e_c` have the weighted mean :math:`\hat\delta` (the normal equations:
 :math:`\sum w_c \hat e_c = \sum w_c l_c \hat e_c = 0`), and their spread over raters and prompts is that of
-:math:`\hat\delta`, the uncertainty of the slope included. So the planned test is made on them: the two-way
-t, or the t over raters' or prompts' means. Residuals of two parameters are too small: with m raters
-or prompts (the smaller number) the spread of the pseudo-values is multiplied by
-:math:`\sqrt{(m - 1) / (m - 2)}`.
+:math:`\hat\delta`, the uncertainty of the slope included. So the planned test is applied to them: the
+crossed t test, or the t test over raters' or prompts' means. Residuals of two parameters are too small: with
+m raters or prompts (the smaller number) the spread of the pseudo-values is multiplied by :math:`\sqrt{(m - 1)
+/ (m - 2)}`.
 
 Of 300 simulated studies without an effect, whose ratings rise with length (tests/analysis), p was below .05
 in 4.7% with 8 raters × 8 prompts, 4.7% with 8 × 10, 5.7% with 12 × 12, 5.7% with 20 × 20, and the
@@ -50,8 +50,8 @@ Floats = NDArray[np.float64]
 LABEL = "length as covariate"
 """Appended to the name of the planned test."""
 MEDIATOR = (
-    "This is the difference between texts of equal length. Length may be a mediator, a part of how an arm "
-    "works; then the adjustment removes a part of the effect, and the primary test is the one to read."
+    "This is the difference between texts of equal length. Length may mediate the effect of an arm; then the "
+    "adjustment removes a part of the effect, and the primary test is the relevant one."
 )
 _MIN_UNITS = 4
 """Two parameters are estimated before the variance is."""

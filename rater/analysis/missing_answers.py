@@ -106,16 +106,16 @@ SlotSource = Literal["booklets", "cells"]
 CANNOT_JUDGE = "cannot judge, crossed t"
 NOT_ANSWERED = "not answered, crossed t"
 ASSIGNED = ("rater", "item", "prompt", "arm", "dimension")
-"""The columns of the frame of what was assigned; an empty dimension is every one."""
+"""The columns of the frame of assigned texts; an empty dimension means all dimensions."""
 _UNKNOWN: dict[SlotSource, str] = {
     "booklets": (
-        "Raters who are still answering count as having left. Why an answer is missing is not known, nor "
-        "what it would have been."
+        "Raters who have not finished count as drop-outs. The reasons for missing answers, and their values, "
+        "are unknown."
     ),
     "cells": (
-        "What was shown to whom is not known: a rater with answers to one arm of a prompt counts as missing "
-        "one to the other arm, whether or not it was shown; answers missing in both arms, or next to others "
-        "of their arm, are not seen."
+        "The assignment of texts to raters is unknown: a rater with answers to one arm for a prompt counts "
+        "as missing an answer to the other arm, whether or not it was shown. Answers missing in both arms, "
+        "or in addition to others of their arm, are not counted."
     ),
 }
 

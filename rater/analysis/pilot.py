@@ -44,10 +44,10 @@ MAX_CELLS = 1_000_000
 _FAR = 50.0
 """A cut that nothing reaches, in logits."""
 _WITHOUT_ARMS = (
-    "how much the effect differs between raters and between prompts (0.5 logits each) was assumed: to "
-    "estimate it, the pilot's arms would have to be known"
+    "the SDs of the effect by rater and by prompt were assumed (0.5 logits each): their estimation needs the "
+    "arms of the pilot"
 )
-_ITEMS_HOLD_ARMS = "the arms of the pilot were not known, so that its effect counts as a difference of texts"
+_ITEMS_HOLD_ARMS = "the arms of the pilot were not known, so its effect counts as variation of texts"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _read_pilot(path: Path, dimension: str) -> pd.DataFrame:
     table = load_table(path)
     is_blind = "arm" not in table.columns
     if is_blind and "item" not in table.columns:
-        msg = f"{path} has neither a column 'item' nor a column 'arm'; a pilot's texts must be told apart."
+        msg = f"{path} has neither a column 'item' nor a column 'arm'; one of them must identify the texts."
         raise RaterError(msg)
     if is_blind:
         table = replace(table, columns={**table.columns, "arm": ["unknown"] * len(table)})
@@ -149,12 +149,12 @@ def _notes_without_contrast(frame: pd.DataFrame, contrast: tuple[str, str] | Non
         return _ITEMS_HOLD_ARMS, _WITHOUT_ARMS
     arms = listed(sorted({str(arm) for arm in frame["arm"].unique()}))
     unlike = (
-        f"the pilot's arms are {arms}, and the study's contrast is {contrast[0]} − {contrast[1]}: with the "
-        "study's names in the pilot, its effect would count as a difference of arms instead of texts"
+        f"the pilot's arms are {arms}, but the study's contrast is {contrast[0]} − {contrast[1]}, so the "
+        "effect in the pilot counts as variation of texts; use the study's names of arms in the pilot"
     )
     return (
         unlike,
-        "how much the effect differs between raters and between prompts (0.5 logits each) was assumed",
+        "the SDs of the effect by rater and by prompt were assumed (0.5 logits each)",
     )
 
 
@@ -264,12 +264,16 @@ def _with_slopes(pilot: Pilot, rows: pd.DataFrame, judged: Judged, contrast: tup
     )
     if found is None:
         return replace(
-            pilot, notes=(*pilot.notes, "how much the effect differs could not be estimated: 0.5 logits")
+            pilot,
+            notes=(
+                *pilot.notes,
+                "the SDs of the effect could not be estimated and were assumed (0.5 logits)",
+            ),
         )
     rater_arm, prompt_arm = (max(slope, MIN_SLOPE) for slope in found)
     note = (
-        f"the effect differed by {found[0]:.2f} logits between raters and {found[1]:.2f} between prompts; "
-        f"less than {MIN_SLOPE:g} is not used for planning"
+        f"the SD of the effect was {found[0]:.2f} logits by rater and {found[1]:.2f} by prompt; values below "
+        f"{MIN_SLOPE:g} are not used for planning"
     )
     spread = replace(pilot.spread, rater_arm=rater_arm, prompt_arm=prompt_arm)
     return replace(pilot, spread=spread, notes=(*pilot.notes, note))

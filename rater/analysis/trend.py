@@ -1,14 +1,13 @@
-"""Test whether answers rise or fall with the dose, and draw the curve: the dose–response analysis.
+"""Dose–response analysis: linear and monotone trends over doses, and the isotonic dose–response curve.
 
-Every trend is one number for each rater × prompt cell, so that a rater's and a prompt's own level never
-enters, and goes through the two-way t: it holds for crossed raters and prompts as the primary test does.
+A trend is one contrast score for each rater × prompt cell, so the levels of raters and prompts cancel. The
+scores are tested with the crossed random-effects t test, which is valid for crossed raters and prompts.
 
-The linear trend asks how far answers rise along a straight line; it is given over the range of the doses that
-were used, since a unit of dose may be far beyond them. The monotone trend does not ask how they rise: its
-contrast is Abelson and Tukey's, whose correlation with any rising response, a line, a step, a plateau, is
-never small; so it finds what saturates as well. Where the doses make the two contrasts nearly the same, as
-two or three equally spaced doses do, they are one test. The curve is the isotonic fit to the rises over the
-lowest dose.
+The linear trend is the increase along a straight line over the range of the doses; a unit of dose may be far
+outside of it. The monotone trend uses the contrast of Abelson and Tukey, which maximises the smallest
+correlation with any non-decreasing response, so it also detects a step or a plateau. If the two contrasts
+nearly coincide, as with two or three equally spaced doses, they are one test. The curve is the isotonic fit
+to the differences from the lowest dose.
 """
 
 from collections.abc import Mapping
@@ -76,7 +75,7 @@ class DoseResponse:
     direction: Literal["rising", "falling"]
     """Of the curve; that of the monotone trend's estimate."""
     method: str = (
-        "isotonic regression on the rises over the lowest dose; pigeonhole bootstrap for its intervals"
+        "isotonic regression on the differences from the lowest dose, with pigeonhole bootstrap intervals"
     )
     reference: str = ISOTONIC
 

@@ -165,8 +165,8 @@ def _read(spread: Spread, ratings: Ratings, judged: Judged, primary: Outcome, *,
         return ""
     return (
         f"the arms differ in spread, and {share:.0%} of the answers to “{narrower}” are at the {name} point "
-        f"of the scale: there a wider spread of the answers to “{wider}” moves their mean by itself, so the "
-        "difference of means may come from the spread and not from a shift of all answers"
+        f"of the scale (floor or ceiling effect): there, a wider spread of the answers to “{wider}” alone "
+        "changes their mean, so the difference of means may be due to spread instead of a shift"
     )
 
 
@@ -250,12 +250,12 @@ def _why_not(n: Counts, shrunken: Shrunken | None, unit: Unit) -> str:
     n_units, n_others = (n.prompts, n.raters) if unit == "prompt" else (n.raters, n.prompts)
     if n_units < MIN_UNITS:
         return (
-            f"{n_units} {unit}s are too few to say how much the difference varies between them; at least "
-            f"{MIN_UNITS} are needed"
+            f"{n_units} {unit}s are too few to estimate the variance of the difference between them; at "
+            f"least {MIN_UNITS} are needed"
         )
     if n_others < 2:
         other = "rater" if unit == "prompt" else "prompt"
-        return f"with only 1 {other} nothing tells differences between {unit}s from chance"
+        return f"with only 1 {other}, differences between {unit}s cannot be separated from residual variation"
     if shrunken is None:
         return "the model of the cell scores could not be fitted"
     if n.cells <= n_units:

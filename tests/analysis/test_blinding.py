@@ -185,7 +185,7 @@ def test_two_changed_arms_cannot_be_told_apart_by_a_guess_of_change(load: Load, 
     ).blinding
 
     assert isinstance(found, NotEstimable)
-    assert found.reason == "both arms compared were changed, so that no guess tells one from the other"
+    assert found.reason == "both arms compared were changed, so guesses cannot distinguish them"
 
 
 @pytest.mark.parametrize(

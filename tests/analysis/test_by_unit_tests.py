@@ -128,7 +128,7 @@ def test_raters_with_the_same_difference_refuse_t_but_not_the_sign_flip() -> Non
     flip = by_rater_sign_flip(ratings, cells, "scale_points", rng=np.random.default_rng(0))
 
     assert isinstance(t, NotEstimable)
-    assert t.reason == "all 6 raters have the same difference (1), so nothing says how much it varies"
+    assert t.reason == "all 6 raters have the same difference (1), so its variance cannot be estimated"
     assert isinstance(flip, Result)
     assert flip.p == 2 / 2**6
 
@@ -141,7 +141,7 @@ def test_too_few_raters_for_a_small_p_are_warned_about(load: Callable[[str], pd.
 
     assert isinstance(flip, Result)
     assert flip.p == 0.25
-    assert flip.warnings == ("3 raters with a difference allow no p below 0.25 in this test",)
+    assert flip.warnings == ("3 raters with a difference: this test has no p-value below 0.25",)
 
 
 # Data e, prompt by prompt.

@@ -56,7 +56,7 @@ CONFOUNDED: dict[str, tuple[Shown, str]] = {
     # Each rater and each prompt has both arms, and yet arm = rater's part + prompt's part.
     "a chain": (
         lambda rater, prompt: one(prompt == rater) if prompt in {rater, rater + 1} else (),
-        "follows from its rater and prompt together",
+        "is determined by its rater and prompt together",
     ),
 }
 

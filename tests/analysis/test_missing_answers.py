@@ -197,7 +197,7 @@ def test_without_booklets_a_cell_with_one_arm_alone_lacks_the_other(load: Load, 
     assert isinstance(missing, MissingAnswers)
     assert missing.source == "cells"
     assert [each.n_not_answered for each in missing.counts] == [2, 0]
-    assert "What was shown to whom is not known" in missing.unknown
+    assert "The assignment of texts to raters is unknown" in missing.unknown
 
 
 def test_a_result_that_is_not_significant_has_no_tipping_point(load: Load, planned: Planned) -> None:

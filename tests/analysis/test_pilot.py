@@ -76,7 +76,7 @@ def test_a_blind_pilot_gives_back_how_much_raters_prompts_and_texts_differ(
     assert found.spread.prompt == pytest.approx(0.9, abs=0.25)
     assert found.spread.item == pytest.approx(np.sqrt(0.6**2 + 0.4**2 + 0.25**2), abs=0.12)
     assert (found.spread.rater_arm, found.spread.prompt_arm) == (0.5, 0.5)
-    assert "the pilot's arms would have to be known" in found.notes[-1]
+    assert "their estimation needs the arms of the pilot" in found.notes[-1]
     assert type(found.scale) is type(scale)
     if isinstance(found.scale, ContinuousAnswers):
         assert found.scale.unit == pytest.approx(40, rel=0.05)
@@ -91,7 +91,7 @@ def test_with_arms_the_slopes_are_estimated_too(judged: Judged, scale: AnswerMod
 
     assert found.spread.rater_arm == pytest.approx(1.0, abs=0.25)
     assert found.spread.prompt_arm == pytest.approx(0.8, abs=0.45)
-    assert "the effect differed by" in found.notes[-1]
+    assert "the SD of the effect was" in found.notes[-1]
 
 
 def test_slopes_are_never_planned_with_less_than_half_a_logit(load: Load) -> None:
@@ -207,7 +207,7 @@ def test_arms_that_are_called_otherwise_than_in_the_study_are_named(load: Load) 
         "the pilot's arms are steered, unsteered, and the study's contrast is dataset − unsteered"
         in found.notes[-2]
     )
-    assert "the effect differed by" in again.notes[-1]
+    assert "the SD of the effect was" in again.notes[-1]
 
 
 def test_texts_numbered_within_prompts_are_told_apart() -> None:

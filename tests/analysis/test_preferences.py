@@ -212,7 +212,7 @@ def test_an_arm_that_always_wins_has_no_finite_strength() -> None:
     ranking = only(frame).details.ranking
 
     assert isinstance(ranking, NotEstimable)
-    assert "won every choice against the others" in ranking.reason
+    assert "won or lost all choices against the others" in ranking.reason
 
 
 @pytest.mark.parametrize("answer", [3.0, -2.5, float("nan")])

@@ -124,7 +124,7 @@ def test_arms_are_described_with_every_point_of_the_scale(load: Load, planned: P
 
 CONFOUNDED = (
     "every prompt has answers to only one of “steered” and “unsteered”: the arms are confounded with the "
-    "prompts, and a difference between arms cannot be told from one between them"
+    "prompts, and their effects cannot be separated"
 )
 
 

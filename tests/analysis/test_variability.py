@@ -128,7 +128,7 @@ def test_without_a_variance_between_prompts_the_interval_is_wider_than_that_of_t
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ((12, 7), "7 prompts are too few to say how much the difference varies between them"),
+        ((12, 7), "7 prompts are too few to estimate the variance of the difference between them"),
         ((1, 12), "with only 1 rater nothing tells"),
     ],
 )
@@ -258,7 +258,7 @@ def test_a_difference_of_means_that_comes_from_spread_at_the_floor_is_read_so(pl
     assert found.details.spread is not None
     assert found.details.spread.ratio is not None
     assert found.details.spread.ratio > 1.5
-    assert "may come from the spread" in found.details.spread.reading
+    assert "may be due to spread" in found.details.spread.reading
     assert "answers to “unsteered” are at the lowest point" in found.details.spread.reading
 
 
