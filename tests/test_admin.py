@@ -343,7 +343,7 @@ def test_before_publication_status_shows_each_arm(
         share_empty=0.0,
         mean_repetition=0.0,
         mean_nll=None,
-        looks_broken=None,
+        degenerate_sign=None,
     )
 
 

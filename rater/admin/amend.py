@@ -1,4 +1,4 @@
-"""Amend a published study: its texts and its number of raters, and nothing that its results rest on."""
+"""Amend a published study: its pages' texts and its number of raters, but nothing that affects results."""
 
 import re
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ WHAT_CAN = (
 
 @dataclass(frozen=True)
 class AmendedStudy:
-    """What an amendment came to."""
+    """The result of an amendment."""
 
     version: int
     changes: tuple[str, ...]
@@ -54,7 +54,7 @@ class AmendedStudy:
 
 @dataclass(frozen=True)
 class _Sealed:
-    """A study's sealed half, as far as amending needs it."""
+    """The parts of a sealed study that an amendment needs."""
 
     study: Study
     completions: list[KeptCompletion]
@@ -63,17 +63,17 @@ class _Sealed:
 
 @dataclass(frozen=True)
 class _Examined:
-    """What would be amended."""
+    """A proposed amendment."""
 
     published: PublishedStudy
     n_added: tuple[int, ...]
-    """How many booklets each amendment before this one added."""
+    """The number of booklets that each earlier amendment added."""
     n_more: int
     changes: tuple[str, ...]
 
 
 def preview(sealed_url: str, rating_url: str, study: Study) -> tuple[str, ...]:
-    """Name the fields that an amendment would change, and change nothing.
+    """Return the fields that an amendment would change, without changing anything.
 
     Raises:
         StateError: as `amend_study`.
@@ -87,10 +87,10 @@ def preview(sealed_url: str, rating_url: str, study: Study) -> tuple[str, ...]:
 def amend_study(
     sealed_url: str, rating_url: str, study: Study, *, reason: str, by: str, now: datetime
 ) -> AmendedStudy:
-    """Put a changed declaration in force as the next version of a published study.
+    """Make a changed declaration the next version of a published study.
 
-    It is the sealed declaration that it is held against, so this opens the sealed database: it is for whoever
-    may hold that. The sealed declaration stays as it was, and with it the study's hash and commitment.
+    It is compared with the sealed declaration, so it needs access to the sealed database. The sealed
+    declaration is not changed, so the study's hash and commitment stay the same.
 
     Raises:
         StateError: the study is not published or is closed, or what was changed cannot be, or nothing was.
@@ -113,20 +113,20 @@ def amend_study(
 
 
 def _examine(session: Session, sealed: _Sealed, study: Study) -> _Examined:
-    """Hold a changed declaration against what is published."""
+    """Compare a changed declaration with the published one."""
     published = get_study(session, study.name)
     require_amendable(session, published.id)
     n_added = tuple(each.n_booklets_added for each in read_logged_amendments(session, published.id))
     n_more = _more_raters(study, sealed.study.n_raters + sum(n_added))
     changes = _changes(published, study, n_more)
     if not changes:
-        msg = f"Study {study.name!r} is what the file says already; nothing is amended."
+        msg = f"The study file does not differ from study {study.name!r}; nothing to amend."
         raise StateError(msg)
     return _Examined(published, n_added, n_more, changes)
 
 
 def _read_sealed(sealed_url: str, changed: Study) -> _Sealed:
-    """Read a published study's sealed half, and refuse a declaration that changes what results rest on."""
+    """Read a published study's sealed half, and refuse a declaration that changes frozen fields."""
     name = changed.name
     with disposing(open_sealed(sealed_url)) as engine, reading(engine) as session:
         kept = get_sealed_study(session, name)
@@ -138,8 +138,8 @@ def _read_sealed(sealed_url: str, changed: Study) -> _Sealed:
     refused = [path for path in changed.changes_from(kept.canonical_json) if not _AMENDABLE.fullmatch(path)]
     if refused:
         msg = (
-            f"Study {name!r} cannot be amended in {', '.join(refused)}: what results rest on is frozen "
-            f"by publication. Valid: {WHAT_CAN}. For anything else publish a new study under a new name"
+            f"Study {name!r} cannot be amended in {', '.join(refused)}, which publication has frozen. "
+            f"Valid: {WHAT_CAN}. For anything else publish a new study under a new name"
         )
         raise StateError(f"{msg}.")
     study = Study.model_validate_json(kept.canonical_json)

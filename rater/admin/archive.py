@@ -79,18 +79,18 @@ def _read(table: Table, row: Mapping[str, object]) -> dict[str, object]:
 # What these tables hold would let somebody continue as a rater or log in, or is deleted after a day.
 LEFT_OUT = frozenset({"token", "invitation", "desk_user", "desk_session", "network_count"})
 PERSONAL = "identifier"
-"""Who raters are: archived only where that is asked for."""
+"""The table of recruitment identifiers, archived only on request."""
 
 
 class Own(NamedTuple):
-    """A table, and which of its rows are a study's."""
+    """A table with the condition for a study's rows."""
 
     table: Table
     rows: ColumnElement[bool]
 
 
 def rating_rows(study_id: int, *, with_identifiers: bool) -> Mapping[str, Own]:
-    """Name a study's rows in the rating database, by table, in an order in which they can be inserted."""
+    """Select a study's rows in the rating database, by table, in an order in which they can be inserted."""
     mine = select(rating.Rater.id).where(rating.Rater.study_id == study_id)
     booklets = select(rating.Booklet.id).where(rating.Booklet.study_id == study_id)
     items = select(rating.Item.id).where(rating.Item.study_id == study_id)
@@ -115,7 +115,7 @@ def rating_rows(study_id: int, *, with_identifiers: bool) -> Mapping[str, Own]:
 
 
 def sealed_rows(study_id: int) -> Mapping[str, Own]:
-    """Name a study's rows in the sealed database, as above."""
+    """Select a study's rows in the sealed database, as above."""
     publications = select(sealed.Publication.id).where(sealed.Publication.study_id == study_id)
     rows: dict[str, ColumnElement[bool]] = {
         "study": sealed.SealedStudyRow.id == study_id,
@@ -155,7 +155,7 @@ def archive_study(
     report: Path | None = None,
     with_identifiers: bool = False,
 ) -> Archived:
-    """Archive an unblinded study; the log says so, in the archive too. Reads every row of the study once.
+    """Archive an unblinded study and log it, in the archive too. Reads every row of the study once.
 
     Who raters are is left out unless asked for; what they wrote is in it, and so are the arms. Archiving that
     was killed continues with the same call; an archive of the study as it is now is left as it is.
@@ -203,7 +203,7 @@ def archive_study(
 def _as_it_is(
     path: Path, rating_url: str, name: str, *, with_report: bool, with_identifiers: bool
 ) -> Archived:
-    """Accept a file that is there already if it is an archive of the study as it is now, of the same parts.
+    """Accept an existing file if it is an archive of the study's present state with the same parts.
 
     Raises:
         DatabaseError: it is not.
@@ -223,7 +223,7 @@ def _as_it_is(
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
         is_ours = False
     if not is_ours:
-        msg = f"{path} is there already; an archive is never overwritten. Name another file."
+        msg = f"{path} exists already, and an archive is never overwritten. Name another file."
         raise DatabaseError(msg)
     return Archived(path, path.stat().st_size, hash_file(path), head)
 
@@ -240,27 +240,27 @@ def _move(session: Session, name: str, *, now: datetime) -> str:
         return read_events(session, EventRow, study.id)[-1].hash
     if study.state is not State.UNBLINDED:
         msg = (
-            f"Study {name!r} is {study.state}; an archive has its arms beside its answers, so only a study "
-            f"that is unblinded is archived. Run: rater analyze {name}"
+            f"Study {name!r} is {study.state}; an archive contains arms and answers, so only an "
+            f"unblinded study can be archived. Run: rater analyze {name}"
         )
         raise StateError(msg)
     return move_study(session, name, State.ARCHIVED, at=now)
 
 
 def _files_in(report: Path, study: PublishedStudy) -> dict[str, bytes]:
-    """Read a report, after making sure that it is one, and of what this study's raters answered."""
+    """Read a report's files, after checking that it is a report of this study's answers."""
     how = f"Run: rater analyze {study.name} --report FOLDER"
     try:
         about = json.loads((report / "results.json").read_bytes())["about"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"{report} is no report: it has no results.json of one. {how}"
+        msg = f"{report} is not a report: it has no valid results.json. {how}"
         raise StateError(msg) from error
     if (about.get("study"), about.get("study_hash")) != (study.name, study.study_hash):
-        of = about.get("study") or "ratings from elsewhere"
-        msg = f"{report} is a report of {of}, not of study {study.name} as it was published here. {how}"
+        of = about.get("study") or "external ratings"
+        msg = f"{report} is a report of {of}, not of study {study.name} as published here. {how}"
         raise StateError(msg)
     if "look" not in about:
-        msg = f"{report} is no result ({about.get('label')}). {how}"
+        msg = f"{report} is not the planned analysis ({about.get('label')}). {how}"
         raise StateError(msg)
     found = sorted(each for each in report.rglob("*") if each.is_file())
     return {f"report/{each.relative_to(report).as_posix()}": each.read_bytes() for each in found}
@@ -289,7 +289,7 @@ def _with_manifest(files: Mapping[str, bytes], name: str, head: str) -> dict[str
 
 
 def _versions() -> dict[str, str]:
-    """Name the versions of what an analysis rests on."""
+    """Return the versions of the libraries used by an analysis."""
     return {package: metadata.version(package) for package in ("numpy", "pandas", "scipy", "sqlalchemy")}
 
 

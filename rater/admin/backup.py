@@ -13,7 +13,7 @@ from rater.temp_files import locked, remove_abandoned
 
 _BUSY_S = 30.0
 UNFINISHED = ".unfinished"
-"""How the name of a copy ends until it is whole."""
+"""The suffix of an unfinished copy."""
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,19 @@ class Copied:
 
 
 def back_up(rating_url: str, sealed_url: str, folder: Path, *, now: datetime) -> list[Copied]:
-    """Copy the databases that are there into a folder, each as it stood at one moment.
+    """Copy the existing databases into a folder, each as of one moment.
 
     The rating database comes first: what it knows of a publication the sealed one knew before, so that the
     pair fits together. A copy is checked before it gets its name, so that half a copy is never taken for one.
     Only its owner may read it.
 
     Raises:
-        DatabaseError: neither is there, one is no SQLite file, or a copy cannot be made or is damaged.
+        DatabaseError: neither exists, one is not a SQLite file, or a copy fails or is damaged.
     """
     wanted = [(which, _file(url)) for which, url in (("rating", rating_url), ("sealed", sealed_url))]
     there = [(which, path) for which, path in wanted if path.is_file()]
     if not there:
-        msg = f"There is neither {wanted[0][1]} nor {wanted[1][1]}, so nothing to back up."
+        msg = f"Nothing to back up: neither {wanted[0][1]} nor {wanted[1][1]} exists."
         raise DatabaseError(msg)
     with reraise_unusable_file(folder, what="folder of copies"):
         folder.mkdir(exist_ok=True)  # a misspelt path is refused, not made
@@ -48,7 +48,7 @@ def back_up(rating_url: str, sealed_url: str, folder: Path, *, now: datetime) ->
 
 
 def _remove_unfinished(folder: Path) -> None:
-    """Remove copies that a kill interrupted, which may hold the key, and what SQLite kept next to them."""
+    """Remove copies left by a killed process, which may contain the key, with SQLite's files next to them."""
     for which in ("rating", "sealed"):
         remove_abandoned(folder, f"{which}-*{UNFINISHED}")
         for path in folder.glob(f"{which}-*{UNFINISHED}-*"):
@@ -59,7 +59,7 @@ def _remove_unfinished(folder: Path) -> None:
 def _file(url: str) -> Path:
     path = sqlite_path(url)
     if path is None:
-        msg = f"{shown_url(url)} is no SQLite file. Back it up with its own tools, such as pg_dump."
+        msg = f"{shown_url(url)} is not a SQLite file. Back it up with its own tools, such as pg_dump."
         raise DatabaseError(msg)
     return path
 
@@ -80,7 +80,7 @@ def _copy(which: str, source: Path, target: Path) -> Copied:
 
 
 def _copy_pages(source: Path, target: Path) -> None:
-    """Copy all pages in one step, under one read lock: writers go on in the WAL, and are not in the copy."""
+    """Copy all pages in one step under one read lock; concurrent writes go to the WAL and are not copied."""
     try:
         with (
             closing(
@@ -89,14 +89,14 @@ def _copy_pages(source: Path, target: Path) -> None:
             closing(sqlite3.connect(target, timeout=_BUSY_S)) as written,
         ):
             read.backup(written, pages=-1)
-            # a copy that needs no WAL beside it is one file to carry away
+            # without a WAL the copy is a single file
             written.execute("PRAGMA journal_mode = DELETE")
             (state,) = written.execute("PRAGMA integrity_check").fetchone()
     except sqlite3.Error as error:
         msg = f"{source} cannot be copied to {target.parent}: {error}."
         raise DatabaseError(msg) from error
     if state != "ok":
-        msg = f"{source} is damaged, and so would its copy be: {state}."
+        msg = f"{source} is damaged, so its copy is too: {state}."
         raise DatabaseError(msg)
 
 

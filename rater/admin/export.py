@@ -1,4 +1,4 @@
-"""Read a study's answers without arms, and look up what each column of an export means."""
+"""Exports without arms, and the meanings of an export's columns."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,7 +41,7 @@ _WHOLE_MS = ("shown_ms", "first_render_ms", "hidden_ms")
 
 @dataclass(frozen=True)
 class MaskedExport:
-    """Ratings that may be seen while their study is blind."""
+    """A masked export, which is allowed while the study is blind."""
 
     frame: pd.DataFrame
     log_head: str
@@ -61,7 +61,7 @@ def read_unarmed_frame(rating_url: str, name: str) -> pd.DataFrame:
 
 
 def export_masked(rating_url: str, name: str, *, who: str, now: datetime) -> MaskedExport:
-    """Read the ratings under ids of their own for each rater, and log it. Costs three queries, an insert.
+    """Read the ratings with item ids that differ between raters, and log it. Costs three queries, an insert.
 
     Raises:
         StateError: the study is not published.
@@ -76,7 +76,7 @@ def export_masked(rating_url: str, name: str, *, who: str, now: datetime) -> Mas
 
 
 def mask_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """Give each rater's items ids of their own, as in a masked export."""
+    """Replace item ids by ids that differ between raters, as in a masked export."""
     columns = [column for column in ("item", "other_item") if column in frame.columns]
     masked = {
         column: [
@@ -98,7 +98,7 @@ def log_permuted_export(rating_url: str, name: str, *, who: str, n_answers: int,
 
 
 def read_tables(rating_url: str, name: str, options: Options, *, now: datetime) -> dict[str, pd.DataFrame]:
-    """Read the tables that go with the ratings: raters, guesses, comments, and who raters are if asked for.
+    """Read the tables that go with the ratings: raters, guesses, comments, and identifiers on request.
 
     Raises:
         StateError: the study is not published.
@@ -144,7 +144,7 @@ _TEXTS_COUNTED = {
 
 
 def text_meanings() -> dict[str, tuple[str, str]]:
-    """Return what the columns of the table of texts mean, and who may see them."""
+    """Return the meanings of the columns of the table of texts, and who may see them."""
     of_schema = {column: meanings_of(table)[name] for column, (table, name) in _TEXTS_FROM.items()}
     return {
         name: (meaning.description, meaning.seen_by) for name, meaning in (of_schema | _TEXTS_COUNTED).items()
@@ -152,14 +152,14 @@ def text_meanings() -> dict[str, tuple[str, str]]:
 
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """Put an export's columns and rows in their order, so that the same answers give the same file."""
+    """Sort an export's columns and rows, so that the same answers give the same file."""
     columns = [column for column in _FROM if column in frame.columns]
     rest = sorted(set(frame.columns) - set(columns))
     return frame[[*columns, *rest]].sort_values(["rater", "position", "dimension"]).reset_index(drop=True)
 
 
 def data_dictionary(columns: list[str], *, masked: bool) -> dict[str, Meaning]:
-    """Look up what the columns of an export mean, in the words of the schema."""
+    """Return the meanings of an export's columns from the schema."""
     meanings = {
         column: meanings_of(table)[attribute]
         for column, (table, attribute) in _FROM.items()

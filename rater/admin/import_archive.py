@@ -1,4 +1,4 @@
-"""Read an archive back into fresh databases; nothing of it stays before every byte was held to its digest.
+"""Read an archive into new databases; nothing of it is kept before every file's digest was checked.
 
 Files of rows are read line by line, and written as they are read, so that an archive takes no more memory
 than its longest line. Both databases are verified before the first is committed. The sealed one is committed
@@ -45,9 +45,9 @@ from rater.verify.rating import verify_rating
 from rater.verify.sealed import verify_sealed
 
 MAX_BYTES = 2 * 1024**3
-"""More than this an archive may not unpack to."""
+"""The maximum total size of an unpacked archive."""
 MAX_RATIO = 200
-"""A file may not unpack to more times its packed size: rows of a study pack 5 to 40 times."""
+"""The maximum ratio of a file's size to its packed size; rows of a study have 5 to 40."""
 MAX_FILES = 10_000
 _MAX_LINE_BYTES = 64 * 1024**2
 _MAX_MANIFEST_BYTES = 16 * 1024**2
@@ -59,13 +59,13 @@ _ENCRYPTED = 0x1
 _BATCH = 1_000
 
 _NO_ZIP = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError, OSError)
-"""What reading a damaged zip raises."""
+"""Exceptions raised for a damaged zip."""
 _NO_ROWS = (ValueError, KeyError, AttributeError, TypeError, OverflowError, RecursionError, SQLAlchemyError)
-"""What rows raise that are not those of their table."""
+"""Exceptions raised for rows that do not fit their table."""
 
 
 class Manifest(BaseModel):
-    """What an archive says of itself."""
+    """The manifest of an archive."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -93,11 +93,11 @@ class _Half(NamedTuple):
     session: Session
     tables: Mapping[str, Table]
     is_there: bool
-    """Whether it holds the archive's study already."""
+    """True if it contains the archived study already."""
 
 
 def import_study(path: Path, *, rating_url: str, sealed_url: str) -> Imported:
-    """Read an archive into databases that hold no study yet, and verify it there before it stays.
+    """Read an archive into databases without a study, and verify it there before the commit.
 
     Nothing is written to the disk but the databases' own rows: names in the archive are never paths here.
     A pair that holds this very study already is verified and left as it is; one that an import was killed on
@@ -184,7 +184,7 @@ def _holds(session: Session, which: str, manifest: Manifest) -> bool:
         is_it = bool(events) and events[-1].hash == manifest.log_head
     if not is_it:
         msg = (
-            f"The {which} database holds a study already; an archive is read into fresh databases. "
+            f"The {which} database contains a study already; an archive is read into new databases. "
             "Name new ones with --ratings and --sealed."
         )
         raise StateError(msg)
@@ -192,7 +192,7 @@ def _holds(session: Session, which: str, manifest: Manifest) -> bool:
 
 
 def _read_in(path: Path, archive: zipfile.ZipFile, manifest: Manifest, halves: tuple[_Half, _Half]) -> None:
-    """Read every file once: hold it to its digest, and insert its rows where they are missing.
+    """Read every file once: check its digest, and insert its rows where they are missing.
 
     Raises:
         SealError: a file was changed, is missing, or is not in the manifest.
@@ -225,13 +225,13 @@ def _read_rows(
 
 
 def _require_bounded(path: Path, archive: zipfile.ZipFile) -> None:
-    """Refuse what no archive of ours has: files twice, encrypted ones, too many, too large."""
+    """Refuse duplicate, encrypted, too many or too large files, which an archive of rater never has."""
     entries = archive.infolist()
     if len({entry.filename for entry in entries}) != len(entries):
-        msg = f"{path} has a file twice, which no archive of ours does."
+        msg = f"{path} has a file twice, which an archive of rater never has."
         raise SealError(msg)
     if any(entry.flag_bits & _ENCRYPTED for entry in entries):
-        msg = f"{path} has encrypted files, which no archive of ours has."
+        msg = f"{path} has encrypted files, which an archive of rater never has."
         raise SealError(msg)
     claimed = sum(entry.file_size for entry in entries)
     if claimed > MAX_BYTES or len(entries) > MAX_FILES:
@@ -280,9 +280,9 @@ def _changed(path: Path, name: str) -> SealError:
 
 
 def _require_one_study(path: Path, *sessions: Session) -> None:
-    """Refuse an archive with a second study, which nothing in it would vouch for."""
+    """Refuse an archive with a second study, which its digests would not cover."""
     if any(session.scalar(text("SELECT count(*) FROM study")) != 1 for session in sessions):
-        msg = f"{path} holds another number of studies than one, which no archive of ours does."
+        msg = f"{path} does not contain exactly one study."
         raise SealError(msg)
 
 
@@ -293,7 +293,7 @@ def _insert(session: Session, table: Table, file: str, lines: _HashedLines) -> N
         while batch := list(islice(rows, _BATCH)):
             insert_rows(session, table, batch)
     except _NO_ROWS as error:
-        # a file that was changed is said to be, whatever its rows have become
+        # report a changed file as tampered, whatever its rows have become
         msg = f"The rows in {file} are not those of the table {table.name}."
         raise SealError(msg) from error
     continue_numbering(session, table)

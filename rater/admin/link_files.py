@@ -1,4 +1,4 @@
-"""Write personal links to files in two steps, so that a kill leaves neither dead links nor lost ones.
+"""Write personal links to files in two steps, so that a killed process leaves no dead or lost links.
 
 Before the links are committed, they are written down in one private file. After the commit the files that
 were asked for are made from it, and it is removed. A run that is killed in between is finished by the same
@@ -39,13 +39,13 @@ class LinkFiles:
         """
         if self._csv_file is not None and os.path.lexists(self._csv_file):
             msg = (
-                f"--csv is {self._csv_file}, which is there already and is never overwritten; name another "
+                f"--csv is {self._csv_file}, which exists already and is never overwritten; name another "
                 "file."
             )
             raise RaterError(msg)
 
     def prepare(self, links: Links) -> None:
-        """Write links down before they are committed; refuse what could not be written afterwards.
+        """Write links to a private file before the commit; refuse files that could not be written afterwards.
 
         Raises:
             RaterError: a file is there already or cannot be written; no link was made.
@@ -65,7 +65,7 @@ class LinkFiles:
             raise RaterError(msg) from error
 
     def read_prepared(self) -> Links | None:
-        """Read the links that an earlier run wrote down and did not finish; None where there are none."""
+        """Read the links of an unfinished earlier run; None without one."""
         try:
             written = None if self._prepared is None else json.loads(self._prepared.read_bytes())
         except (OSError, ValueError):  # none, or cut off while it was written, and so before the commit
@@ -73,7 +73,7 @@ class LinkFiles:
         return None if written is None else [(str(label), str(link)) for label, link in written]
 
     def finish(self, links: Links) -> None:
-        """Make the files that were asked for; a run that is killed here is continued by the same command.
+        """Write the requested files; the same command continues a run that is killed here.
 
         Raises:
             RaterError: one cannot be written.

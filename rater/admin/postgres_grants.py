@@ -1,4 +1,4 @@
-"""Set up the PostgreSQL role that the web process connects as: it can do what raters' pages need, no more.
+"""Set up the PostgreSQL role of the web process, with only the privileges that raters' pages need.
 
 It can read and add, but change neither answers nor anything that was published, empty no table, make none,
 and cannot so much as connect to the sealed database.
@@ -40,21 +40,21 @@ GRANTS: Mapping[str, tuple[str, ...]] = {
     "desk_user": ("SELECT",),
     "desk_session": ("SELECT", "INSERT", "UPDATE (seen_at)", "DELETE"),
 }
-"""What the role may do with each table; to lock a row, PostgreSQL asks for UPDATE on one of its columns."""
+"""The role's privileges per table; locking a row requires UPDATE on one of its columns."""
 
 
 @dataclass(frozen=True)
 class Granted:
-    """What was set up."""
+    """The resulting privileges."""
 
     role: str
     was_made: bool
     sealed: str
-    """How it is kept from the sealed database."""
+    """The reason why the role cannot read the sealed database."""
 
 
 def grant_web_role(rating_url: str, sealed_url: str, role: str, *, password: str | None) -> Granted:
-    """Make the role if it is missing, and give it what the web process needs, and take back all else.
+    """Create the role if it is missing, grant what the web process needs, and revoke everything else.
 
     Must be run as the owner of both databases, who may make roles.
 
@@ -64,8 +64,8 @@ def grant_web_role(rating_url: str, sealed_url: str, role: str, *, password: str
     """
     if make_url(rating_url).get_backend_name() != "postgresql":
         msg = (
-            f"{shown_url(rating_url)} is a SQLite file, which has no roles: who may read the file can do "
-            "everything with it. Valid: a PostgreSQL database."
+            f"{shown_url(rating_url)} is a SQLite file, which has no roles: anyone who can read the file "
+            "can do everything with it. Valid: a PostgreSQL database."
         )
         raise DatabaseError(msg)
     if not _ROLE.fullmatch(role):
@@ -149,7 +149,7 @@ def _sequences() -> list[str]:
 
 def _keep_from_sealed(sealed_url: str, role: str) -> str:
     if make_url(sealed_url).get_backend_name() != "postgresql":
-        return f"{sqlite_path(sealed_url)} is a file: keep it where the server process cannot read it"
+        return f"{sqlite_path(sealed_url)} is a file: store it where the server process cannot read it"
     with disposing(open_engine(sealed_url)) as sealed, sealed.begin() as connection:
         return _revoke(sealed, connection, role)
 
@@ -169,4 +169,4 @@ def _revoke(sealed: Engine, connection: Connection, role: str) -> str:
             f"Run rater db grant {role} as its owner."
         )
         raise StateError(msg)
-    return f"{database} lets {role} not even connect"
+    return f"{role} cannot connect to {database}"

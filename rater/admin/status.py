@@ -32,24 +32,24 @@ from rater.study.study import Study
 
 @dataclass(frozen=True)
 class Account:
-    """Where each rater stood when the study was closed, and the digest of all answers."""
+    """The status of the raters at closing, and the digest of all answers."""
 
     n_planned: int
     n_came: int
     n_finished: int
     n_partial: int
-    """Raters who answered some texts, and neither finished nor left."""
+    """Raters who answered some texts and neither finished nor left."""
     n_unanswering: int
-    """Raters who consented and answered nothing, and did not leave either."""
+    """Raters who consented, answered nothing and did not leave."""
     left: dict[str, int]
-    """How many left for good, by how."""
+    """The number of raters who left for good, by reason."""
     n_declined: int
     n_invited: int
     """Personal links; 0 where there were none."""
     n_answers: int
-    """With every revision, as they are digested."""
+    """Including every revision, as in the digest."""
     digest: str
-    """SHA-256 over all answers, which the log holds since the closing."""
+    """SHA-256 over all answers, from the log row of the closing."""
 
 
 def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
@@ -69,10 +69,12 @@ def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
         n_declined = read_tallies(session, study.id).get(Turned.DECLINED, 0)
         n_invited = count_invitations(session, study.id).n_made
     sealed = closings[-1].detail
-    stood = [rater_status(rater, now=now, is_over=True) for rater in raters]
-    statuses = Counter(stood)
+    at_closing = [rater_status(rater, now=now, is_over=True) for rater in raters]
+    statuses = Counter(at_closing)
     n_partial = sum(
-        rater.n_answered > 0 for rater, at in zip(raters, stood, strict=True) if at == "unfinished"
+        rater.n_answered > 0
+        for rater, status in zip(raters, at_closing, strict=True)
+        if status == "unfinished"
     )
     return Account(
         n_planned=n_planned,
@@ -89,20 +91,20 @@ def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
 
 
 Sealed = Literal["read", "missing", "not ours"]
-"""Whether the sealed database was read: only it knows of studies that are not published yet."""
+"""The outcome of opening the sealed database, which alone has studies that are not published yet."""
 
 
 @dataclass(frozen=True)
 class ListedStudy:
-    """A study, and how far it has come."""
+    """A study and its progress."""
 
     name: str
     title: str
     state: str
-    """As the rating database has it; else "partly generated", "generated", or "published elsewhere"."""
+    """Its state, or "partly generated", "generated" or "published in another database"."""
     n_finished: int
     n_planned: int
-    """Raters, as `n_finished` too."""
+    """The number of planned raters."""
     n_answers: int
 
 
@@ -171,7 +173,7 @@ def _read_sealed(session: Session) -> list[ListedStudy]:
         study = Study.model_validate_json(canonical_json)
         is_whole = made.get(study_id, 0) == study.n_completions
         state = (
-            "published elsewhere"
+            "published in another database"
             if study_id in published
             else State.GENERATED
             if is_whole
@@ -182,14 +184,14 @@ def _read_sealed(session: Session) -> list[ListedStudy]:
 
 
 _IMPROBABLE_NATS = 1.5
-"""With the embedded model texts are readable up to 1.1 nats above the unsteered arm, and falter from 1.7."""
+"""Between 1.1 nats above the unsteered arm (still readable) and 1.7 (degenerate), with the embedded model."""
 _REPETITIVE = 0.4
 _EMPTY = 0.1
 
 
 @dataclass(frozen=True)
 class GeneratedArm:
-    """What one arm's completions are like, so that a broken arm is seen before raters see it."""
+    """Summary of one arm's completions, by which degenerate arms are found before publication."""
 
     arm: str
     n: int
@@ -201,20 +203,20 @@ class GeneratedArm:
     """The share that the length limit cut off; None as above."""
     share_empty: float
     mean_repetition: float
-    """The mean share of runs of three words that stood in the text before."""
+    """The mean share of runs of three words that occurred before in the text."""
     mean_nll: float | None
-    """The mean over texts of what the unsteered model finds of them, in nats per token; None where they came
-    from a file."""
-    looks_broken: str | None
-    """Why raters might be shown what is no text, in a sentence; None where nothing speaks for it."""
+    """The mean negative log-likelihood per token under the unsteered model, in nats; None for texts from a
+    file."""
+    degenerate_sign: str | None
+    """A sentence on the sign that the arm's texts are degenerate; None without one."""
     same_texts: tuple[str, ...] = ()
-    """What it has of texts that raters would read twice, in a sentence each; shared ones at the later arm."""
+    """Sentences on texts equal to others; texts that two arms share are listed at the later arm."""
 
 
 def watch(
     rating_url: str, sealed_url: str, name: str, *, now: datetime
 ) -> Watched | tuple[GeneratedArm, ...]:
-    """Watch a study: a published one by counts and times, one that is only generated by arm.
+    """Summarise a study's progress: counts and times if it is published, else its texts by arm.
 
     Costs five queries, whatever the study's size; the sealed database is not opened for a published study.
 
@@ -234,7 +236,7 @@ def watch(
         if secrets is not None:
             msg = (
                 f"Study {name!r} was published on {secrets.published_at:%Y-%m-%d %H:%M} UTC, but is not in "
-                "this rating database. Name the one that has it with --ratings (or RATER_DATABASE); if its "
+                "this rating database. Name its database with --ratings (or RATER_DATABASE); if its "
                 f"publication was interrupted, run again: rater publish {name}"
             )
             raise StateError(msg)
@@ -254,7 +256,7 @@ def summarise_arms(study: Study, completions: Sequence[KeptCompletion]) -> tuple
     usual = min(unsteered or nlls.values(), default=None)
     same = count_generated(study, completions)
     return tuple(
-        replace(arm, looks_broken=_looks_broken(arm, usual), same_texts=_same_texts(same, arm.arm))
+        replace(arm, degenerate_sign=_find_degenerate_sign(arm, usual), same_texts=_same_texts(same, arm.arm))
         for arm in arms
     )
 
@@ -268,12 +270,12 @@ def _same_texts(same: SameTexts, arm: str) -> tuple[str, ...]:
     return tuple(describe_same_texts(own))
 
 
-def _looks_broken(arm: GeneratedArm, usual_nll: float | None) -> str | None:
-    """Say in a sentence what speaks for an arm's texts being no texts."""
+def _find_degenerate_sign(arm: GeneratedArm, usual_nll: float | None) -> str | None:
+    """Return a sentence on the sign that an arm's texts are degenerate; None without one."""
     if arm.n and arm.share_empty > _EMPTY:
         what = f"{arm.share_empty:.0%} of its texts are empty"
     elif arm.mean_repetition > _REPETITIVE:
-        what = f"{arm.mean_repetition:.0%} of its texts' runs of three words stood there before"
+        what = f"{arm.mean_repetition:.0%} of its runs of three words occurred before in the same text"
     elif arm.mean_nll is not None and usual_nll is not None and arm.mean_nll - usual_nll > _IMPROBABLE_NATS:
         what = (
             f"the unsteered model finds its tokens less likely by {arm.mean_nll - usual_nll:.1f} nats each "
@@ -281,7 +283,8 @@ def _looks_broken(arm: GeneratedArm, usual_nll: float | None) -> str | None:
         )
     else:
         return None
-    return f"Arm {arm.arm} looks broken: {what}. Read some before you publish; a smaller coefficient may do."
+    advice = "Read some texts before you publish; a smaller coefficient may help."
+    return f"Arm {arm.arm} looks degenerate: {what}. {advice}"
 
 
 def _summarise(arm: str, made: list[KeptCompletion], n_planned: int) -> GeneratedArm:
@@ -300,5 +303,5 @@ def _summarise(arm: str, made: list[KeptCompletion], n_planned: int) -> Generate
         share_empty=average([float(not c.text.strip()) for c in made]),
         mean_repetition=average([c.repetition for c in made]),
         mean_nll=mean(nlls) if nlls else None,
-        looks_broken=None,
+        degenerate_sign=None,
     )

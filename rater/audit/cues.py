@@ -8,9 +8,9 @@ Elteren (1960): under no difference texts of a stratum are exchangeable between 
 :math:`z = \sum (a_s - 1/2) / \sqrt{\sum v_s}` with the tie-corrected permutation variance
 :math:`v_s = \frac{1}{12 n_1 n_2} (N + 1 - \sum (t^3 - t) / (N (N - 1)))`.
 
-A rater who has guessed one text's arm could then guess the next. What chance gives is found by swapping, in
-each booklet, the arms among the texts of each prompt, which is all that chance decides once the order of the
-prompts stands.
+Serial dependence matters because a rater who has guessed one text's arm could then guess the next. Its null
+distribution permutes, within each booklet, the arms among the texts of each prompt: given the order of the
+prompts, the assignment randomises nothing else.
 """
 
 import math
@@ -155,7 +155,7 @@ FORMS: dict[TextCue, Callable[[str], float]] = {
 
 
 _N_ORDERS = 300
-_MOST_BOOKLETS = 400
+_MAX_BOOKLETS = 400
 """The interval and p value are precise enough with these."""
 
 
@@ -168,7 +168,7 @@ def separate_neighbours(
     """
     prompts = {item.id: item.prompt for item in audited.items}
     booklets = []
-    for booklet in audited.booklets[:_MOST_BOOKLETS]:
+    for booklet in audited.booklets[:_MAX_BOOKLETS]:
         left = [item_ids[0] for _, item_ids in audited.completions_in(booklet)]
         own = [item_id for item_id in left if audited.arms[item_id] in pair]
         is_first = np.array([audited.arms[item_id] == pair[0] for item_id in own])

@@ -12,7 +12,7 @@ Severity = Literal["structure", "content", "own"]
 study has."""
 
 CueKind = Literal["assignment", "form"]
-"""What a cue belongs to: how texts were assigned, which chance alone decides, or how they look."""
+"""The origin of a cue: the random assignment of texts, or their form."""
 
 CONFOUND_LEVEL = 0.05
 """Cues with a smaller adjusted p are confounds; 5 % of studies without any have a false one."""
@@ -44,7 +44,7 @@ class Cue:
     second: str
     """The arm it is compared with."""
     auc: float
-    """The probability that the first arm's text has more of it than the second's; 0.5 is no separation."""
+    """The probability that the first arm's text has more of it than the second's; 0.5 means no separation."""
     low: float | None
     """Lower end of the 95% interval; None where nothing varies enough to say."""
     high: float | None
@@ -58,7 +58,7 @@ class Cue:
 
     @property
     def refuses(self) -> bool:
-        """Whether it shows that texts were not assigned by chance."""
+        """True if it shows that texts were not assigned at random."""
         return self.kind == "assignment" and self.p < REFUSED_LEVEL
 
 

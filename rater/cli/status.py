@@ -21,7 +21,7 @@ def next_step(name: str, state: str, *, n_finished: int, n_planned: int, n_answe
     return {
         "partly generated": "rater generate FILE",
         State.GENERATED: f"rater publish {name}",
-        "published elsewhere": f"rater status {name} --ratings URL",
+        "published in another database": f"rater status {name} --ratings URL",
         State.PUBLISHED: f"rater open {name}",
         State.PAUSED: f"rater open {name}",
         State.CLOSED: f"rater analyze {name}",

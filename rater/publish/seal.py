@@ -9,7 +9,7 @@ The commitment is SHA-256 over these lines, each ended by a line feed, in UTF-8:
     ["<item id>",<prompt index>,"<arm>",<sample>,"<SHA-256 of the text as published>"]
     … one such line of canonical JSON for each item, sorted by item id
 
-so that whoever is given the salt, the seed, the study and the key can recompute it with any SHA-256 tool.
+so that anyone with the salt, the seed, the study and the key can recompute it with any SHA-256 tool.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def new_secret() -> str:
 def derive(seed: str, *names: str | int) -> bytes:
     """Derive 32 bytes from the secret seed for a named purpose (HMAC-SHA-256).
 
-    A keyed hash, not a random generator's stream: whoever sees some of the values (item ids are public)
+    A keyed hash, not a random generator's stream: anyone who sees some of the values (item ids are public)
     learns nothing about the others (the order, the booklets).
     """
     label = json.dumps(names, separators=(",", ":"))

@@ -44,7 +44,7 @@ _Count = tuple[int, int]
 
 
 class Uses:
-    """How often each completion was assigned over all booklets, by dimension; None means all dimensions."""
+    """The number of times each completion was assigned, by dimension; None means all dimensions."""
 
     def __init__(self, design: Design) -> None:
         self._prompts = defaultdict[int | None, list[int]](lambda: [0] * design.n_prompts)

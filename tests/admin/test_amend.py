@@ -136,7 +136,7 @@ def test_fewer_raters_than_booklets_and_no_change_at_all_are_refused(opened: Stu
 
     with pytest.raises(StateError, match="6 raters, but 8 booklets are assigned"):
         amend(opened)
-    with pytest.raises(StateError, match="what the file says already"):
+    with pytest.raises(StateError, match="does not differ from study"):
         amend(opened, **plan(opened, raters=8))
 
 

@@ -100,7 +100,7 @@ def test_an_archive_names_nobody_and_lets_nobody_in_unless_asked(
 def test_a_study_that_is_not_unblinded_is_not_archived(
     closed: Study, sealed_url: str, rating_url: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(StateError, match="is closed; an archive has its arms beside its answers"):
+    with pytest.raises(StateError, match="is closed; an archive contains arms and answers"):
         archive_study(sealed_url, rating_url, closed.name, tmp_path / "a.zip", now=NOW)
 
     assert list(tmp_path.glob("*.zip*")) == []
@@ -119,10 +119,10 @@ def test_an_archive_that_cannot_be_written_leaves_the_study_as_it_was(
 @pytest.mark.parametrize(
     ("results", "says"),
     [
-        (None, "is no report: it has no results.json of one"),
-        ("[]", "is no report"),
+        (None, "is not a report: it has no valid results.json"),
+        ("[]", "is not a report"),
         ('{"about": {"study": "another"}}', "is a report of another, not of study marked_study"),
-        ('{"about": {}}', "is a report of ratings from elsewhere"),
+        ('{"about": {}}', "is a report of external ratings"),
     ],
 )
 def test_a_folder_that_is_no_report_of_the_study_does_not_go_into_its_archive(
@@ -204,7 +204,7 @@ def nest(files: dict[str, bytes]) -> None:
         (swap_arms, "honest", r"its key was tampered with"),
         (drop, "honest", r"has no rating/guess\.jsonl"),
         (break_rows, "honest", r"are not those of the table item"),
-        (smuggle, "honest", r"another number of studies than one"),
+        (smuggle, "honest", r"does not contain exactly one study"),
         (overflow, "honest", r"are not those of the table answer"),
         (nest, "honest", r"are not those of the table answer"),
     ],
@@ -268,7 +268,7 @@ def test_a_file_twice_no_zip_and_a_used_database_are_refused(
         (other, fresh, SealError, "a file twice"),
         (none, fresh, StateError, "cannot be read as a zip"),
         (rotten, fresh, StateError, "cannot be read as a zip"),
-        (archived.path, (rating_url, sealed_url), StateError, "holds a study already"),
+        (archived.path, (rating_url, sealed_url), StateError, "contains a study already"),
     ]
     for path, (rating, sealed), error, says in refused:
         with pytest.raises(error, match=says):
@@ -379,5 +379,5 @@ def test_archiving_continues_where_it_was_killed(
     assert again == archived
     assert zipfile.is_zipfile(other.path)
     assert not list(tmp_path.glob("*.unfinished"))
-    with pytest.raises(DatabaseError, match="is there already; an archive is never overwritten"):
+    with pytest.raises(DatabaseError, match="exists already, and an archive is never overwritten"):
         archive_study(sealed_url, rating_url, unblinded.name, archived.path, now=NOW)  # without its report

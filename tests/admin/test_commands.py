@@ -74,7 +74,7 @@ def test_a_study_goes_from_publication_to_another_machine(
     assert "version 2\n  changed   instructions, plan.raters\n  raters    1 more\n  log " in amended
     for person in ("ann", "bob", "cy"):
         rate(rating_url, published, person, 8)
-    with pytest.raises(StateError, match=r"is open; an archive has its arms beside its answers"):
+    with pytest.raises(StateError, match=r"is open; an archive contains arms and answers"):
         run("archive", name, tmp_path / "early.zip")
     run("close", name)
     run("analyze", name, "--yes", "--json", tmp_path / "here.json")
@@ -220,7 +220,7 @@ def test_a_format_that_is_not_there_is_refused_before_the_seal_is_opened(
 
 
 @pytest.mark.parametrize(
-    ("file", "says"), [("a.txt", r"; valid: a file ending in \.zip"), ("there.zip", "is there already")]
+    ("file", "says"), [("a.txt", r"; valid: a file ending in \.zip"), ("there.zip", "exists already")]
 )
 def test_an_archive_is_a_new_zip(closed: Study, run: Run, tmp_path: Path, file: str, says: str) -> None:
     (tmp_path / "there.zip").write_text("")
@@ -246,7 +246,7 @@ def test_what_cannot_be_amended_is_refused_before_anybody_is_asked(
     study_file(tmp_path, published, instructions="Say it.")
     changed = CliRunner().invoke(cli, command, input="n\n")
 
-    assert "is what the file says already" in str(unchanged.exception)
+    assert "does not differ from study" in str(unchanged.exception)
     assert unchanged.output == ""
     assert "This changes instructions of study marked_study." in changed.stderr
     assert "Continue?" in changed.stderr

@@ -39,7 +39,7 @@ def test_a_key_without_its_rating_database_is_said_to_be_elsewhere(
     listing = list_all(f"sqlite:///{tmp_path / 'another.db'}", sealed_url)
 
     assert [(study.name, study.state) for study in listing.studies] == [
-        (published.name, "published elsewhere")
+        (published.name, "published in another database")
     ]
 
 
@@ -60,13 +60,13 @@ def test_without_the_sealed_database_the_published_studies_are_listed(
     [
         ({"nll": 2.4, "repetition": 0.4}, None),
         ({"nll": 2.6}, "the unsteered model finds its tokens less likely by 1.6 nats each"),
-        ({"nll": 1.0, "repetition": 0.5}, "50% of its texts' runs of three words stood there before"),
+        ({"nll": 1.0, "repetition": 0.5}, "50% of its runs of three words occurred before"),
         ({"nll": 1.0, "text": " "}, "100% of its texts are empty"),
         ({"nll": None, "repetition": 0.1}, None),
     ],
     ids=["fine", "gibberish", "loops", "empty", "from a file"],
 )
-def test_an_arm_that_looks_broken_is_named_with_the_reason(
+def test_an_arm_with_degenerate_texts_is_named_with_the_reason(
     study: Study, made: dict[str, Any], reason: str | None
 ) -> None:
     plain: dict[str, Any] = {"text": " went on", "n_tokens": 2, "stop_reason": "eos", "repetition": 0.0}
@@ -77,9 +77,11 @@ def test_an_arm_that_looks_broken_is_named_with_the_reason(
 
     unsteered, steered = summarise_arms(study, completions)
 
-    assert unsteered.looks_broken is None
-    assert (steered.looks_broken or "").startswith(f"Arm walrus-arm looks broken: {reason}" if reason else "")
-    assert (steered.looks_broken is None) == (reason is None)
+    assert unsteered.degenerate_sign is None
+    assert (steered.degenerate_sign or "").startswith(
+        f"Arm walrus-arm looks degenerate: {reason}" if reason else ""
+    )
+    assert (steered.degenerate_sign is None) == (reason is None)
     assert steered.mean_nll == {**plain, **made}["nll"]
 
 

@@ -79,7 +79,7 @@ def test_a_file_of_earlier_links_is_never_overwritten(run: Callable[..., Result]
     again, elsewhere = run("--csv", path), run("--csv", tmp_path / "absent" / "links.csv")
 
     assert first.exit_code == 0
-    assert f"--csv is {path}, which is there already and is never overwritten" in str(again.exception)
+    assert f"--csv is {path}, which exists already and is never overwritten" in str(again.exception)
     assert "does not exist" in str(elsewhere.exception)
     assert path.read_text() == earlier
     assert run().stdout.startswith("2\t")  # the refused ones made no link

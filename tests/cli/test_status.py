@@ -10,7 +10,7 @@ from rater.cli.status import next_step
     [
         ("partly generated", 0, 0, "rater generate FILE"),
         ("generated", 0, 0, "rater publish a"),
-        ("published elsewhere", 0, 0, "rater status a --ratings URL"),
+        ("published in another database", 0, 0, "rater status a --ratings URL"),
         ("published", 0, 0, "rater open a"),
         ("open", 0, 4, "rater serve"),
         ("open", 5, 40, "rater close a, once enough raters have finished"),

@@ -110,7 +110,7 @@ def print_generated(name: str, arms: "Sequence[GeneratedArm]", console: Console)
         "nats per token under the unsteered generating model given the prompt; – for texts from a file."
     )
     for arm in arms:
-        if arm.looks_broken is not None:
-            console.print(Text(arm.looks_broken, style="bold yellow"))
+        if arm.degenerate_sign is not None:
+            console.print(Text(arm.degenerate_sign, style="bold yellow"))
         for line in arm.same_texts:
             console.print(Text(line, style="bold yellow"))
