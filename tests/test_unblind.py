@@ -10,7 +10,6 @@ from rater.analysis.plan import plan_of
 from rater.analysis.primary import analyze
 from rater.analysis.quality import paces_of
 from rater.analysis.sequential import Seen
-from rater.cli.analysis_input import Databases, study_facts
 from rater.errors import SealError, StateError
 from rater.publish.publish import close_study, open_study, publish_study
 from rater.store.engine import disposing, open_engine, reading, writing
@@ -27,6 +26,8 @@ from rater.study.arms import RandomVector, Steered, XVector
 from rater.study.study import Study
 from rater.unblind import ANSWER_COLUMNS, PAIR_COLUMNS, Permuted, Reason, Unblinded, permuted, unblind
 from rater.unblind.join import TEXT_COLUMNS
+from rater.workspace.analysis_input import study_facts
+from rater.workspace.databases import Databases
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 Judge = Callable[[TrialView], Judgement]

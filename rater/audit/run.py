@@ -17,7 +17,7 @@ from rater.audit.preview import previewing
 from rater.errors import SealError, StateError
 from rater.publish.draft import PreparedPublication, prepare_publication
 from rater.publish.publish import explain_lost_key, lost_key, write_rating
-from rater.publish.texts import SameTexts, count_same_texts, with_pairs
+from rater.publish.texts import SameTexts, count_same_texts, require_different_arms, with_pairs
 from rater.sanitize import sanitize_for_display
 from rater.store.engine import disposing, reading, sqlite_path
 from rater.store.rating.open import create_rating, open_rating
@@ -156,6 +156,21 @@ def _find_audited(sealed_url: str, rating: Engine, name: str) -> AuditedPublicat
         seeds=frozenset(seeds),
         secrets=(secrets.seed, secrets.salt),
     )
+
+
+def require_clean(audit: Audit, study: Study) -> None:
+    """Refuse a publication that would reveal an arm.
+
+    Raises:
+        StateError: something in it would reveal an arm, or two arms have the same texts throughout.
+    """
+    if audit.is_refused:
+        msg = (
+            f"Study {study.name!r} is not published: what the audit lists would reveal its arms. "
+            f"Rename or remove it in the study file, and list all of it with: rater audit {study.name}"
+        )
+        raise StateError(msg)
+    require_different_arms(study, audit.same)
 
 
 def audit_draft(sealed_url: str, prepared: PreparedPublication) -> Audit:

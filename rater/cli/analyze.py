@@ -8,11 +8,13 @@ import click
 from click.core import ParameterSource
 
 from rater.cli.external_options import PLANNED, Elsewhere, elsewhere_options
-from rater.cli.options import OutputFile, StudyName, current_user, rating_option, sealed_option
+from rater.cli.options import OutputFile, StudyName, rating_option, sealed_option
 from rater.cli.outputs import Outputs, report_option, show, show_diagnosis
+from rater.workspace.databases import current_user
+from rater.workspace.workspace import PLANNED_ANALYSIS, Workspace
 
 if TYPE_CHECKING:
-    from rater.cli.analysis_input import AnalysisInput, Databases
+    from rater.workspace.analysis_input import AnalysisInput
 
 
 @click.command(short_help="Open the seal and say what the ratings show.")
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     help="Analyse data that fails verification; every result says so first.",
 )
 @click.option("--who", default=current_user, show_default="you", help="Who looks; kept in the log.")
-@click.option("--why", show_default="planned analysis", help="Why; kept in the log.")
+@click.option("--why", show_default=PLANNED_ANALYSIS, help="Why; kept in the log.")
 @report_option
 @click.option("--all", "show_all", is_flag=True, help="Print every table, not only the tests.")
 @click.option("--json", "json_path", type=OutputFile(), help="Write all results to this file.")
@@ -73,31 +75,36 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     outputs = Outputs(report_path, json_path, csv_path, show_all)
     _require_what_fits(study_name, elsewhere, interim=interim, permuted=permuted, exploratory=exploratory)
     outputs.require_writable()
-    from rater.cli.analysis_input import EXPLORATORY, Databases, explore, look_at, permute
     from rater.cli.external_ratings import check_elsewhere, read_elsewhere
+    from rater.workspace.analysis_input import EXPLORATORY, permute
 
     label = EXPLORATORY if exploratory else None
-    databases = Databases(sealed_url, rating_url)
+    workspace = Workspace(rating=rating_url, sealed=sealed_url)
     if study_name and exploratory:
-        _find_declared(databases, study_name, elsewhere)
+        _find_declared(workspace, study_name, elsewhere)
     if elsewhere["check"]:
         show_diagnosis(check_elsewhere(elsewhere), f"{elsewhere['from_path']}", json_path)
         return
     if study_name is None:
         data = read_elsewhere(elsewhere, label=label)
     elif permuted:
-        data = permute(databases, study_name, allow_tampered=allow_tampered)
+        data = permute(workspace.databases, study_name, allow_tampered=allow_tampered)
         if csv_path is not None or report_path is not None:
             _log_files(rating_url, study_name, who, len(data.frame))
     else:
         if not yes:
-            _confirm(databases, study_name, interim=interim)
-        why = why or ("exploratory analysis" if exploratory else "planned analysis")
-        how = {"interim": interim, "allow_tampered": allow_tampered}
-        data = look_at(databases, study_name, who=who, why=why, label=label, **how)
-    show(explore(data, elsewhere) if exploratory and study_name else data, outputs)
-    if study_name is not None and not permuted:
-        _note_shown(databases, study_name, data)
+            _confirm(workspace, study_name, interim=interim)
+        data = workspace.unblind(
+            study_name,
+            interim=interim,
+            who=who,
+            why=why or ("exploratory analysis" if exploratory else PLANNED_ANALYSIS),
+            label=label,
+            allow_tampered=allow_tampered,
+        )
+    result = show(_explore(data, elsewhere) if exploratory and study_name else data, outputs)
+    if study_name is not None:
+        workspace.note_shown(study_name, result)
 
 
 def _log_files(rating_url: str, study_name: str, who: str, n_answers: int) -> None:
@@ -108,19 +115,27 @@ def _log_files(rating_url: str, study_name: str, who: str, n_answers: int) -> No
     click.echo(f"These files are in the study's log, whose head is {head}", err=True)
 
 
-def _note_shown(databases: "Databases", study_name: str, data: "AnalysisInput") -> None:
-    from rater.unblind import note_shown
+def _explore(data: "AnalysisInput", given: Elsewhere) -> "AnalysisInput":
+    """Change the plan where an option was given."""
+    from rater.workspace.analysis_input import explore
 
-    look = int(str(data.json_about["look"]))
-    note_shown(databases.rating_url, study_name, look=look, now=datetime.now(UTC))
+    contrast = (given["contrast"][0], given["contrast"][1]) if given["contrast"] else None
+    return explore(
+        data,
+        primary=given["primary"],
+        contrast=contrast,
+        scope=given["scope"],
+        score=given["score"],
+        sesoi=given["sesoi"],
+    )
 
 
-def _find_declared(databases: "Databases", study_name: str, given: Elsewhere) -> None:
+def _find_declared(workspace: Workspace, study_name: str, given: Elsewhere) -> None:
     """Replace the arms and the dimension that were typed by the study's."""
-    from rater.cli.analysis_input import find_declared
+    from rater.workspace.analysis_input import find_declared
 
     contrast, given["primary"] = find_declared(
-        databases, study_name, contrast=given["contrast"], primary=given["primary"]
+        workspace.databases, study_name, contrast=given["contrast"], primary=given["primary"]
     )
     given["contrast"] = contrast or ()
 
@@ -160,7 +175,7 @@ def _is_given(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def _confirm(databases: "Databases", study_name: str, *, interim: bool) -> None:
+def _confirm(workspace: Workspace, study_name: str, *, interim: bool) -> None:
     """Say what unblinding does to this study, and ask; one that is unblinded already is not asked about."""
     from rater.store.engine import disposing, reading
     from rater.store.rating.counts import read_raters
@@ -168,7 +183,7 @@ def _confirm(databases: "Databases", study_name: str, *, interim: bool) -> None:
     from rater.store.rating.open import open_rating
     from rater.store.rating.studies import get_study, read_progress
 
-    with disposing(open_rating(databases.rating_url)) as rating, reading(rating) as session:
+    with disposing(open_rating(workspace.rating_url)) as rating, reading(rating) as session:
         study = get_study(session, study_name)
         progress = read_progress(session, study.id)
         raters = read_raters(session, study.id)

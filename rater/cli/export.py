@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rater.cli.options import OutputFile, current_user, rating_option, sealed_option, study_argument
+from rater.cli.options import OutputFile, rating_option, sealed_option, study_argument
+from rater.workspace.databases import current_user
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -184,8 +185,8 @@ def _unblind(
 
     from rater.analysis.describe import rate_texts
     from rater.analysis.exclusions import exclude, excluded_raters
-    from rater.cli.analysis_input import label_of_tampered
     from rater.unblind import Reason, unblind
+    from rater.workspace.analysis_input import label_of_tampered
 
     seen = unblind(
         sealed_url,

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from rater.analysis.plan import Planned
-from rater.cli.analysis_input import AnalysisInput
 from rater.cli.external_options import Elsewhere
 from rater.errors import StudyError
 from rater.report.console.analysis import Screen
 from rater.report.context import ReportContext
+from rater.workspace.analysis_input import AnalysisInput
 
 if TYPE_CHECKING:
     from rater.analysis.diagnosis import Diagnosis

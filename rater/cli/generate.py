@@ -1,24 +1,24 @@
 """`rater generate`: generate a study's completions."""
 
-import gc
+import contextlib
 import shlex
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rater.cli.model import device_option, dtype_option, load_model
 from rater.cli.options import rating_option, sealed_option
+from rater.workspace import Workspace
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-    from transformer_lens.model_bridge import TransformerBridge
+    from collections.abc import Iterator
 
-    from rater.generate.freeze import Missing
-    from rater.store.sealed.generation_lock import GenerationLock
+    from rich.progress import Progress
+
     from rater.study.study import Study
+    from rater.workspace.generation import Generated
 
 
 def progress_bar() -> "Progress":
@@ -62,20 +62,6 @@ class ProgressBar:
         self._progress.update(self._task, advance=self._length - n_tokens, n_kept=self._n_kept)
 
 
-class _ModelOptions(NamedTuple):
-    """How a model is run."""
-
-    batch_size: int | None
-    device: str | None
-    dtype: str | None
-
-    def rows_together(self, n_completions: int) -> int:
-        """Say how many of some completions are decoded together."""
-        from rater.generate.estimate import default_batch_size
-
-        return min(self.batch_size or default_batch_size(n_completions), n_completions)
-
-
 @click.command(short_help="Make the completions that are missing.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
@@ -86,7 +72,10 @@ class _ModelOptions(NamedTuple):
 @device_option
 @dtype_option
 @click.option(
-    "--limit", type=click.IntRange(1), help="Make no more than so many now, of every prompt and arm alike."
+    "--limit",
+    type=click.IntRange(1),
+    help="Generate at most N completions in this run, balanced over prompts and arms.",
+    metavar="N",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing.")
 @click.option("--restart", is_flag=True, help="Throw away the completions of an unpublished study first.")
@@ -108,145 +97,55 @@ def generate(  # noqa: PLR0917 (click gives them by name)
     \b
     Example: rater generate experiments/love_vs_hate.py
     """
-    from rater.embedded_model import count_layers
-    from rater.generate.freeze import look
-    from rater.publish.publish import require_key
-    from rater.store.sealed.generation_lock import GenerationLock
-    from rater.study.load import load_study
-    from rater.study.model_checks import require_effects, require_hook_points
-
-    study, how = load_study(file), _ModelOptions(batch_size, device, dtype)
-    sealed_url = databases["sealed_url"]
-    require_key(sealed_url, databases["rating_url"], study.name)
-    require_hook_points(study, count_layers(study.model))
-    require_effects(study)
+    workspace = Workspace(rating=databases["rating_url"], sealed=databases["sealed_url"])
+    options = {
+        "batch_size": batch_size,
+        "device": device,
+        "dtype": dtype,
+        "limit": limit,
+        "restart": restart,
+    }
     if dry_run:
-        _forecast(study, look(sealed_url, study, restart=restart), how, limit)
+        for line in workspace.describe_generation(file, **options):
+            click.echo(line)
         return
-    with GenerationLock(sealed_url, study.name) as lock:
-        _generate(study, file, how, _Run(sealed_url, lock, limit, restart))
+    generated = workspace.generate(
+        file,
+        load=lambda name: load_model(name, device, dtype),
+        progress=_show_progress,
+        on_resume=_print_resumed,
+        **options,
+    )
+    for line in generated.same_texts:
+        click.echo(f"Warning: {line}", err=True)
+    _print_summary(generated, file)
 
 
-class _Run(NamedTuple):
-    """Where completions are kept, and which are made in this run."""
-
-    sealed_url: str
-    lock: "GenerationLock"
-    limit: int | None
-    restart: bool
+def _print_resumed(n_saved: int, n_planned: int) -> None:
+    click.echo(f"Continuing: {n_saved} of {n_planned} completions are saved.", err=True)
 
 
-def _generate(study: "Study", file: Path, how: _ModelOptions, run: _Run) -> None:
-    """Make what is missing, model by model."""
-    from datetime import UTC, datetime
-
-    from rater.generate.external_completions import cells_by_model, take_external_completions
-    from rater.generate.freeze import first_samples, freeze, look
-
-    # Before anything is thrown away or kept: a model that is not there must cost nothing.
-    first = next(iter(cells_by_model(study, look(run.sealed_url, study, restart=run.restart).cells)), None)
-    loaded = load_model(first, how.device, how.dtype) if first else None
-    run.lock.acquire()
-    missing = freeze(run.sealed_url, study, now=datetime.now(UTC), restart=run.restart)
-    if missing.cells and missing.n_made:
-        click.echo(f"Going on: {missing.n_made} of {study.n_completions} completions are there.", err=True)
-    to_make = take_external_completions(run.sealed_url, study, missing, file.parent, now=datetime.now(UTC))
-    n_kept = study.n_completions - len(to_make.cells)
-    if run.limit is not None:
-        to_make = first_samples(to_make, run.limit)
-    for name, cells in cells_by_model(study, to_make.cells).items():
-        if loaded is None or name != first:
-            loaded = None
-            gc.collect()  # a model refers to itself; the next one may need its memory
-            loaded = load_model(name, how.device, how.dtype)
-        _make(run.sealed_url, study, replace(to_make, cells=cells), loaded, how=how, n_kept=n_kept)
-        n_kept += len(cells)
-    _warn_of_same_texts(run.sealed_url, study)
-    _print_summary(study, file, n_kept=n_kept, missing=missing)
-
-
-def _make(
-    sealed_url: str,
-    study: "Study",
-    missing: "Missing",
-    model: "TransformerBridge",
-    *,
-    how: _ModelOptions,
-    n_kept: int,
-) -> None:
-    """Make completions with one model, and show how far that is."""
-    from datetime import UTC, datetime
-
-    from rater.generate.make import make_completions
-
+@contextlib.contextmanager
+def _show_progress(study: "Study", n_saved: int, n_to_generate: int) -> "Iterator[ProgressBar]":
+    """Show the progress of one model's completions as a bar."""
     with progress_bar() as progress:
-        bar = ProgressBar(
+        yield ProgressBar(
             progress,
             n_tokens=study.sampling.max_new_tokens,
-            n_made=n_kept,
-            n_to_make=len(missing.cells),
+            n_made=n_saved,
+            n_to_make=n_to_generate,
             n_all=study.n_completions,
         )
-        make_completions(
-            sealed_url,
-            study,
-            missing,
-            model,
-            batch_size=how.rows_together(len(missing.cells)),
-            clock=lambda: datetime.now(UTC),
-            on_tokens=bar.on_tokens,
-            on_completion=bar.on_completion,
-        )
 
 
-def _print_summary(study: "Study", file: Path, *, n_kept: int, missing: "Missing") -> None:
-    n_now = n_kept - missing.n_made
-    made = f"{n_now} now, {missing.n_made} before" if n_now else "all made before"
-    if n_kept < study.n_completions:
-        click.echo(f"Study {study.name} has {n_kept} of its {study.n_completions} completions ({made}).")
-        rest = f"rater generate {shlex.quote(str(file))}"
-        click.echo(f"Next: rater status {study.name}, and for the rest: {rest}")
+def _print_summary(generated: "Generated", file: Path) -> None:
+    """Print how many completions the study has, and the next commands."""
+    name, n_now = generated.name, generated.n_saved - generated.n_before
+    when = f"{n_now} now, {generated.n_before} before" if n_now else "all generated before"
+    if not generated.is_complete:
+        click.echo(f"Study {name} has {generated.n_saved} of its {generated.n_planned} completions ({when}).")
+        click.echo(f"Next: rater status {name}, and for the rest: rater generate {shlex.quote(str(file))}")
         return
-    click.echo(f"Study {study.name} has all of its {study.n_completions} completions ({made}).")
-    publish = "" if missing.is_published else f", then rater publish {study.name}"
-    click.echo(f"Next: rater status {study.name}{publish}")
-
-
-def _warn_of_same_texts(sealed_url: str, study: "Study") -> None:
-    """Warn of texts that raters would read twice."""
-    from rater.publish.texts import count_generated, describe_same_texts
-    from rater.store.engine import disposing, reading
-    from rater.store.sealed.completions import read_completions
-    from rater.store.sealed.open import open_sealed
-    from rater.store.sealed.studies import get_sealed_study
-
-    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
-        completions = read_completions(session, get_sealed_study(session, study.name).id)
-    for line in describe_same_texts(count_generated(study, completions)):
-        click.echo(f"Warning: {line}", err=True)
-
-
-def _forecast(study: "Study", missing: "Missing", how: _ModelOptions, limit: int | None) -> None:
-    """Print what would be made, with which models, and roughly what that takes."""
-    from rater.generate.estimate import describe, estimate, free_memory, is_cpu, too_little_memory
-    from rater.generate.external_completions import cells_by_model
-    from rater.generate.freeze import first_samples
-
-    here = [cell for cells in cells_by_model(study, missing.cells).values() for cell in cells]
-    n_external = len(missing.cells) - len(here)
-    click.echo(
-        f"Study {study.name}: {missing.n_made} of {study.n_completions} completions are there, "
-        f"{len(missing.cells)} are missing. Nothing is made now."
-    )
-    if n_external:
-        click.echo(f"{n_external} of them would be read from files.")
-    chosen = first_samples(replace(missing, cells=here), len(here) if limit is None else limit)
-    for model, cells in cells_by_model(study, chosen.cells).items():
-        batch_size = how.rows_together(len(cells))
-        expected = estimate(study, model, cells, batch_size=batch_size, device=how.device, dtype=how.dtype)
-        free = free_memory()
-        for line in describe(expected, free=free):
-            click.echo(line)
-        lack = too_little_memory(model, how.dtype, free=free) if is_cpu(expected.device) else None
-        if lack:
-            click.echo(f"  Warning: {lack}")
+    click.echo(f"Study {name} has all of its {generated.n_planned} completions ({when}).")
+    publish = "" if generated.is_published else f", then rater publish {name}"
+    click.echo(f"Next: rater status {name}{publish}")

@@ -1,22 +1,20 @@
 """`rater open`, `pause`, `close`, `amend` and `register`: the life cycle of a published study."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import click
 
-from rater.cli.options import current_user, rating_option, sealed_option, study_argument
+from rater.cli.options import rating_option, sealed_option, study_argument
 from rater.cli.status import next_step
 from rater.study.state import State
+from rater.workspace import Workspace
+from rater.workspace.databases import current_user
 
 if TYPE_CHECKING:
     from rater.admin.status import Account
-    from rater.study.study import Study
-
-
-Move: TypeAlias = Callable[..., str]
 
 
 @click.command(name="open", short_help="Let raters in (again).")
@@ -28,9 +26,8 @@ def open_(study_name: str, rating_url: str) -> None:
     \b
     Example: rater open love_vs_hate
     """
-    from rater.publish.publish import open_study
-
-    _move(open_study, study_name, rating_url, says="is open", after="rater serve")
+    head = Workspace(rating=rating_url).open(study_name)
+    _print_move(study_name, head, state="is open", after="rater serve")
 
 
 @click.command(short_help="Take no answers for now.")
@@ -42,9 +39,8 @@ def pause(study_name: str, rating_url: str) -> None:
     \b
     Example: rater pause love_vs_hate
     """
-    from rater.publish.publish import pause_study
-
-    _move(pause_study, study_name, rating_url, says="is paused", after=f"rater open {study_name}")
+    head = Workspace(rating=rating_url).pause(study_name)
+    _print_move(study_name, head, state="is paused", after=f"rater open {study_name}")
 
 
 @click.command(name="close", short_help="Take no more answers.")
@@ -58,14 +54,10 @@ def close_(study_name: str, rating_url: str) -> None:
     \b
     Example: rater close love_vs_hate
     """
-    from datetime import UTC
+    from rater.publish.publish import read_head
 
-    from rater.admin.status import account_for
-    from rater.publish.publish import close_study
-
-    now = datetime.now(UTC)
-    head = close_study(rating_url, study_name, now=now)
-    account = account_for(rating_url, study_name, now=now)
+    account = Workspace(rating=rating_url).close(study_name)
+    head = read_head(rating_url, study_name)
     click.echo(f"Study {study_name} is closed.")
     for label, value in _account(account):
         click.echo(f"  {label:<8}  {value}")
@@ -95,11 +87,8 @@ def _account(account: "Account") -> Iterator[tuple[str, str]]:
     yield "answers", f"{account.n_answers:,} with their revisions, sealed under the digest {account.digest}"
 
 
-def _move(move: Move, study_name: str, rating_url: str, *, says: str, after: str) -> None:
-    from datetime import UTC
-
-    head = move(rating_url, study_name, now=datetime.now(UTC))
-    click.echo(f"Study {study_name} {says}.\n  log   {head}\nNext: {after}")
+def _print_move(study_name: str, head: str, *, state: str, after: str) -> None:
+    click.echo(f"Study {study_name} {state}.\n  log   {head}\nNext: {after}")
 
 
 @click.command(short_help="Change texts, or add raters, after publication.")
@@ -123,7 +112,7 @@ def amend(
     \b
     Example: rater amend love_vs_hate experiments/love_vs_hate.py --reason "Typing error in the consent"
     """
-    from datetime import UTC, datetime
+    from datetime import UTC
 
     from rater.admin.amend import amend_study, preview
     from rater.errors import StateError
@@ -153,9 +142,6 @@ def amend(
     click.echo(f"Next: rater verify {study_name}")
 
 
-_SIMULATIONS = 1_000
-
-
 @click.command(short_help="Print the preregistration of a published study.")
 @study_argument
 @rating_option
@@ -170,13 +156,14 @@ def register(study_name: str, rating_url: str, sealed_url: str) -> None:
     Example: rater register love_vs_hate > preregistration.md
     """
     from rater.admin.register import read_registrable, write_registration
+    from rater.report.console.power import N_SIMULATIONS, describe_planned_power
 
     registrable = read_registrable(sealed_url, rating_url, study_name)
     state, progress = registrable.published.state, registrable.progress
     if state.takes_raters:
         click.echo("This text names the arms: keep it from raters until the study is closed.", err=True)
-    click.echo(f"Estimating the power in {_SIMULATIONS:,} simulated studies …", err=True)
-    click.echo(write_registration(registrable, _power(registrable.study)), nl=False)
+    click.echo(f"Estimating the power in {N_SIMULATIONS:,} simulated studies …", err=True)
+    click.echo(write_registration(registrable, describe_planned_power(registrable.study)), nl=False)
     step = next_step(
         study_name,
         state,
@@ -185,24 +172,3 @@ def register(study_name: str, rating_url: str, sealed_url: str) -> None:
         n_answers=progress.n_answers,
     )
     click.echo(f"Next: {step}", err=True)
-
-
-def _power(study: "Study") -> list[str]:
-    from rater.analysis.sentences import number
-    from rater.analysis.simulate import ModelSDs
-    from rater.report.console.power import describe_spread
-    from rater.sample_size import as_net_superiority, default_points, power_as_planned
-
-    points = default_points(study)
-    power = power_as_planned(study, points, n_simulations=_SIMULATIONS)
-    interval = f"95% CI {power.low:.0%} to {power.high:.0%}"
-    net = as_net_superiority(study, points)
-    unit = "" if net is None else f" (net superiority {number(net)})"
-    sentence = (
-        f"The power of the primary test for a true difference of {points:g}{unit} on the primary scale is "
-        f"{power.share:.0%} ({interval}, {power.n_simulations:,} simulated studies)."
-    )
-    return [
-        sentence,
-        describe_spread(ModelSDs()),
-    ]

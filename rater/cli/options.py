@@ -1,6 +1,5 @@
 """Options that several commands share: which databases, and which study."""
 
-import getpass
 import os
 import shutil
 import sys
@@ -11,13 +10,13 @@ from typing import Any, TypeVar
 import click
 
 from rater.errors import RaterError
+from rater.workspace.databases import DEFAULT_FOLDER, as_url, databases_in
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 USER_MISTAKE = 2
 """Exit status after a mistake of the user."""
-DEFAULT_RATING = "sqlite:///rater-data/rating.db"
-DEFAULT_SEALED = "sqlite:///rater-data/sealed.db"
+DEFAULTS = databases_in(DEFAULT_FOLDER)
 
 
 def command_name() -> str:
@@ -27,17 +26,6 @@ def command_name() -> str:
     return os.path.relpath(sys.argv[0]) if Path(sys.argv[0]).name == "rater" else "python -m rater"
 
 
-def current_user() -> str:
-    """Return the login name of the user, or "uid 12345" where the system has no name for the user's number.
-
-    A container that runs as an arbitrary number has no entry in the password database.
-    """
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
-
-
 class DatabaseUrl(click.ParamType[str]):
     """A database URL, or the path of an SQLite file."""
 
@@ -45,7 +33,7 @@ class DatabaseUrl(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002 (click's interface)
         """Turn a bare path into an SQLite URL."""
-        return value if "://" in value else f"sqlite:///{value}"
+        return as_url(value)
 
 
 class StudyName(click.ParamType[str]):
@@ -111,7 +99,7 @@ def rating_option(command: Command) -> Command:
         "--ratings",
         "rating_url",
         type=DatabaseUrl(),
-        default=DEFAULT_RATING,
+        default=DEFAULTS.rating_url,
         envvar="RATER_DATABASE",
         show_default=True,
         show_envvar=True,
@@ -125,7 +113,7 @@ def sealed_option(command: Command) -> Command:
         "--sealed",
         "sealed_url",
         type=DatabaseUrl(),
-        default=DEFAULT_SEALED,
+        default=DEFAULTS.sealed_url,
         envvar="RATER_SEALED",
         show_default=True,
         show_envvar=True,

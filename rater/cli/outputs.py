@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from rater.analysis.diagnosis import Diagnosis
-    from rater.analysis.primary import Analysis
-    from rater.cli.analysis_input import AnalysisInput
+    from rater.workspace.analysis_input import AnalysisInput
+    from rater.workspace.study_analysis import StudyAnalysis
 
 
 _COLOUR = r"(?:[0-47]|2[2-7]|39|49|[34][0-7]|9[0-7]|10[0-7]|[34]8;5;\d{1,3}|[34]8;2;\d{1,3};\d{1,3};\d{1,3})"
@@ -110,6 +110,8 @@ class Outputs(NamedTuple):
                 earlier report or cannot be made.
         """
         if self.csv_path is not None:
+            from rater.workspace.study_analysis import texts_path
+
             OutputFile().convert(texts_path(self.csv_path), None, None)
         if self.report_path is not None:
             from rater.report.folder import require_folder
@@ -129,60 +131,32 @@ def telling(step: str, *, only_on_terminal: bool = False) -> "Iterator[Status]":
         yield status
 
 
-def show(data: "AnalysisInput", outputs: Outputs) -> None:
+def show(data: "AnalysisInput", outputs: Outputs) -> "StudyAnalysis":
     """Analyse as planned, print the screen, and write what was asked for."""
-    from rich.console import Console
-
-    from rater.analysis.primary import analyze as analyze_ratings
-    from rater.report.console.analysis import print_analysis
-    from rater.report.export import write_csv, write_json
+    from rater.workspace.study_analysis import StudyAnalysis
 
     with telling("Analysing") as status:
 
         def tell(done: int, of: int) -> None:
             status.update(f"Resampling raters and prompts: {done:,} of {of:,}")
 
-        analysis = analyze_ratings(
-            data.frame,
-            data.plan,
-            raters=data.raters,
-            guesses=data.guesses,
-            assigned=data.assigned,
-            texts=None if data.tables is None else data.tables.texts,
-            progress=tell,
-        )
-    print_analysis(analysis, Console(), data.screen, show_all=outputs.show_all)
-    label = data.about.label
+        result = StudyAnalysis.of(data, progress=tell)
+    result.print(show_all=outputs.show_all)
     if outputs.json_path is not None:
-        write_json(analysis, outputs.json_path, {**data.json_about, **({"label": label} if label else {})})
+        result.write_json(outputs.json_path)
         click.echo(f"All results are in {outputs.json_path}", err=True)
     if outputs.csv_path is not None:
-        write_csv(data.frame_for_files, outputs.csv_path)
+        texts_path = result.write_csv(outputs.csv_path)
         click.echo(f"The tidy ratings are in {outputs.csv_path}", err=True)
-        _write_texts(outputs.csv_path, data)
+        if texts_path is not None:
+            click.echo(f"The texts are in {texts_path}", err=True)
     if outputs.report_path is not None:
         with telling("Writing the report with its figures (about 10 s)") as status:
-            remarks = _report(outputs.report_path, analysis, data, status)
+            remarks = result.report(outputs.report_path, progress=status.update)
         for remark in remarks:
             click.echo(remark, err=True)
         click.echo(f"The report is in {outputs.report_path / 'report.html'}", err=True)
-
-
-def texts_path(csv_path: Path) -> Path:
-    """Name the file of texts that goes with a file of ratings."""
-    return csv_path.with_name(f"{csv_path.stem}.texts{csv_path.suffix}")
-
-
-def _write_texts(csv_path: Path, data: "AnalysisInput") -> None:
-    """Write the texts with how each was rated next to the ratings."""
-    if data.tables is None or data.tables.texts.empty:
-        return
-    from rater.analysis.describe import rate_texts
-    from rater.report.export import write_csv
-
-    path = texts_path(csv_path)
-    write_csv(rate_texts(data.tables.texts, data.frame, data.plan.dimensions), path)
-    click.echo(f"The texts are in {path}", err=True)
+    return result
 
 
 def show_diagnosis(diagnosis: "Diagnosis", title: str, json_path: Path | None) -> None:
@@ -201,17 +175,3 @@ def show_diagnosis(diagnosis: "Diagnosis", title: str, json_path: Path | None) -
         click.echo(f"The diagnosis is in {json_path}", err=True)
     if diagnosis.refuses:
         click.get_current_context().exit(USER_MISTAKE)
-
-
-def _report(folder: Path, analysis: "Analysis", data: "AnalysisInput", status: "Status") -> list[str]:
-    from rater.report.folder import write_report
-
-    return write_report(
-        folder,
-        analysis,
-        data.frame_for_files,
-        data.about,
-        json_about=data.json_about,
-        tables=data.tables,
-        say=status.update,
-    )

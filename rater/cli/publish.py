@@ -7,6 +7,7 @@ import click
 from rater.cli.options import rating_option, sealed_option, study_argument
 from rater.cli.outputs import echo_json
 from rater.study.state import State
+from rater.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,16 +34,13 @@ def audit(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool, e
     \b
     Example: rater audit love_vs_hate
     """
-    from datetime import UTC, datetime
-
     from rich.console import Console
 
-    from rater.audit.run import audit_study
     from rater.cli.options import USER_MISTAKE
     from rater.report.console.audit import print_audit
 
     click.echo("Searching tables, bytes and pages (a few seconds) …", err=True)
-    found = audit_study(sealed_url, rating_url, study_name, now=datetime.now(UTC))
+    found = Workspace(rating=rating_url, sealed=sealed_url).audit(study_name)
     if as_json:
         echo_json(_figures(found))
     else:
@@ -89,11 +87,9 @@ def publish(
     \b
     Example: rater publish love_vs_hate
     """
-    from datetime import UTC, datetime
-
     from rich.console import Console
 
-    from rater.publish.publish import find_published, open_study, publish_study, read_head
+    from rater.publish.publish import find_published, read_head
     from rater.report.console.audit import print_audit
 
     published = find_published(rating_url, study_name)
@@ -110,13 +106,10 @@ def publish(
         audits.append(_audit(sealed_url, prepared))
         return _confounds(audits[0], prepared.study, is_acknowledged=acknowledge_confounds)
 
-    published = publish_study(sealed_url, rating_url, study_name, now=datetime.now(UTC), audit=audit)
+    workspace = Workspace(rating=rating_url, sealed=sealed_url)
+    published = workspace.publish(study_name, hold=hold, audit=audit)
     # nothing is printed before all is done: a closed pipe would end the command in between
-    head = (
-        read_head(rating_url, study_name)
-        if hold
-        else open_study(rating_url, study_name, now=datetime.now(UTC))
-    )
+    head = read_head(rating_url, study_name)
     print_audit(audits[0], Console(), whole=False)
     click.echo(f"Study {study_name} is published as /s/{published.slug}")
     click.echo(f"  study hash   {published.study_hash}")
@@ -137,22 +130,14 @@ def _audit(sealed_url: str, prepared: "PreparedPublication") -> "Audit":
     """
     from rich.console import Console
 
-    from rater.audit.run import audit_draft
-    from rater.errors import StateError
-    from rater.publish.texts import require_different_arms
+    from rater.audit.run import audit_draft, require_clean
     from rater.report.console.audit import print_audit
 
-    name = prepared.study.name
-    click.echo(f"Auditing what raters of {name} will get (a few seconds) …", err=True)
+    click.echo(f"Auditing what raters of {prepared.study.name} will get (a few seconds) …", err=True)
     result = audit_draft(sealed_url, prepared)
     if result.is_refused:
         print_audit(result, Console(), whole=False)
-        msg = (
-            f"Study {name!r} is not published: what is listed above would betray its arms. "
-            f"Rename or remove it where it stands, and see all of it with: rater audit {name}"
-        )
-        raise StateError(msg)
-    require_different_arms(prepared.study, result.same)
+    require_clean(result, prepared.study)
     return result
 
 

@@ -7,6 +7,7 @@ import click
 
 from rater.cli.options import rating_option, sealed_option, study_argument
 from rater.cli.outputs import Outputs, report_option, show
+from rater.workspace import Workspace
 
 if TYPE_CHECKING:
     from rater.rehearse import DetectionRate, SimulatedRaters
@@ -75,23 +76,20 @@ def rehearse(
         raise click.UsageError(msg)
     outputs.require_writable()
     from rater.bots.behaviours import Character
-    from rater.cli.analysis_input import Databases, rehearse_on
-    from rater.publish.publish import explain_lost_key
-    from rater.rehearse import SimulatedRaters, rehearsing
+    from rater.rehearse import SimulatedRaters
 
     known = {character: character for character in get_args(Character)}
     chosen = characters or (_BY_DEFAULT if n_raters is None or n_raters > len(_BY_DEFAULT) else ())
     simulated = SimulatedRaters(n_raters, effect, seed, tuple(known[each] for each in chosen))
     sealed_url = databases["sealed_url"]
-    with (
-        explain_lost_key(databases["rating_url"], study_name),
-        rehearsing(sealed_url, study_name, simulated, say=_remark) as done,
-    ):
-        notes = [_what_bots_saw(effect, done.seen.plan.contrast)]
-        if chosen:
-            notes.append(f"Among the bots: one each that is {', '.join(chosen)}.")
-        temporary = Databases(done.sealed_url, done.rating_url)
-        data = rehearse_on(temporary, study_name, done.seen, notes=notes)
+    data = Workspace(rating=databases["rating_url"], sealed=sealed_url).read_rehearsal(
+        study_name,
+        n_raters=n_raters,
+        effect=effect,
+        seed=seed,
+        characters=simulated.characters,
+        progress=_remark,
+    )
     show(data, outputs)
     if times:
         _rehearse_many(sealed_url, study_name, simulated, times)
@@ -135,10 +133,3 @@ def _expected(simulated: "SimulatedRaters", study: "Study") -> str:
 
 def _remark(line: str) -> None:
     click.echo(line, err=True)
-
-
-def _what_bots_saw(effect: float, contrast: tuple[str, str]) -> str:
-    if not effect:
-        return "No bot saw any difference between the arms."
-    first, second = contrast
-    return f"To bots that look, texts of the made-up arm {first!r} read {effect:+g} against {second!r}."

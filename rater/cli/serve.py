@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from rater.cli.options import DEFAULT_SEALED, StudyName, command_name, rating_option
+from rater.cli.options import DEFAULTS, StudyName, command_name, rating_option
 from rater.study.state import State
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
     studies = _read_studies(rating_url, study_names, needs_one=not options["with_desk"])
     lines = [(study.slug, _line(study, progress)) for study, progress in studies]
     results = _results([study for study, _ in studies])
-    _note_if_readable(DEFAULT_SEALED)
+    _note_if_readable(DEFAULTS.sealed_url)
     _warn(rating_url, with_desk=options["with_desk"])
     drop_sealed_settings(os.environ)
     logs.configure(options["log_format"], options["log_level"])

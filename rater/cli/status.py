@@ -5,6 +5,7 @@ import click
 from rater.cli.options import StudyName, rating_option, sealed_option
 from rater.cli.outputs import echo_json
 from rater.study.state import State
+from rater.workspace import Workspace
 
 
 def next_step(name: str, state: str, *, n_finished: int, n_planned: int, n_answers: int) -> str:
@@ -52,15 +53,13 @@ def status(study_name: str | None, rating_url: str, sealed_url: str, *, as_json:
 
 def _watch(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool) -> None:
     from dataclasses import asdict
-    from datetime import UTC, datetime
 
     from rich.console import Console
 
-    from rater.admin.status import watch
     from rater.report.console.status import print_generated, print_watched
     from rater.store.rating.monitoring import Watched
 
-    seen = watch(rating_url, sealed_url, study_name, now=datetime.now(UTC))
+    seen = Workspace(rating=rating_url, sealed=sealed_url).status(study_name)
     if isinstance(seen, Watched):
         step = next_step(
             seen.name,
@@ -89,10 +88,9 @@ def _list_studies(rating_url: str, sealed_url: str, *, as_json: bool) -> None:
 
     from rich.console import Console
 
-    from rater.admin.status import list_all
     from rater.report.console.status import print_listed
 
-    listing = list_all(rating_url, sealed_url)
+    listing = Workspace(rating=rating_url, sealed=sealed_url).studies()
     steps = {
         each.name: next_step(
             each.name,

@@ -126,6 +126,12 @@ def to_html(document: Document) -> str:
     return environment.get_template("report.html").render(document=document, style=style) + "\n"
 
 
+def blocks_to_html(blocks: Sequence[Block]) -> str:
+    """Render some blocks of a report as HTML, such as a notebook shows."""
+    template = _environment("block.html").get_template("block.html")
+    return "\n".join(template.render(block=block).strip() for block in blocks)
+
+
 def to_markdown(document: Document) -> str:
     """Render a report as GitHub Markdown, with figures in a folder next to it."""
     text = _environment("block.md").get_template("report.md").render(document=document)

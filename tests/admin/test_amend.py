@@ -5,7 +5,6 @@ import pytest
 
 from rater.admin.amend import AmendedStudy, amend_study
 from rater.analysis.primary import analyze
-from rater.cli.analysis_input import Databases, study_facts
 from rater.errors import StateError
 from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
@@ -14,6 +13,8 @@ from rater.store.rating.studies import get_study
 from rater.study.study import Study
 from rater.unblind import permuted
 from rater.verify import verify_study
+from rater.workspace.analysis_input import study_facts
+from rater.workspace.databases import Databases
 from tests.admin.conftest import NOW, rate
 from tests.verify.tamper import tamper
 

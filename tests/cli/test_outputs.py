@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rater.cli.options import current_user
 from rater.cli.outputs import prepare_streams
+from rater.workspace.databases import current_user
 
 OUTSIDE = Path(__file__).resolve().parents[2] / "experiments" / "templates" / "external_completions.py"
 

@@ -7,7 +7,11 @@ from rich.text import Text
 from rater.analysis.sentences import counted, number, significant
 from rater.analysis.simulate import ModelSDs
 from rater.analysis.simulated_power import Power
-from rater.sample_size import PowerPlan, Size
+from rater.sample_size import PowerPlan, Size, as_net_superiority, default_points, power_as_planned
+from rater.study.study import Study
+
+# enough for a standard error of the power of at most 1.6 percentage points
+N_SIMULATIONS = 1_000
 
 
 def print_power(plan: PowerPlan, console: Console | None = None) -> None:
@@ -40,6 +44,22 @@ def describe_power(
         f"the power to detect a difference of {_difference(points, is_pairwise=is_pairwise)}{unit} is "
         f"{power.share:.0%} (± {(power.high - power.low) / 2:.0%} simulation error)."
     )
+
+
+def describe_planned_power(study: Study) -> list[str]:
+    """Simulate the power of a study as planned, and describe it in two sentences. Costs about a second."""
+    points = default_points(study)
+    power = power_as_planned(study, points, n_simulations=N_SIMULATIONS)
+    net = as_net_superiority(study, points)
+    unit = "" if net is None else f" (net superiority {number(net)})"
+    interval = f"95% CI {power.low:.0%} to {power.high:.0%}"
+    return [
+        (
+            f"The power of the primary test for a true difference of {points:g}{unit} on the primary scale "
+            f"is {power.share:.0%} ({interval}, {power.n_simulations:,} simulated studies)."
+        ),
+        describe_spread(ModelSDs()),
+    ]
 
 
 def _difference(points: float, *, is_pairwise: bool, digits: int | None = None) -> str:

@@ -47,6 +47,19 @@ def draw_figures(
     return drawn
 
 
+def draw_main_figure(analysis: Analysis, frame: pd.DataFrame, *, label: str | None) -> Drawn | None:
+    """Draw the answers of the primary dimension by arm; None without answers. Costs a quarter of a second.
+
+    Args:
+        analysis: The analysis.
+        frame: The answers that the tests are made on.
+        label: A line on the figure where this is not the planned result.
+    """
+    with drawing(plan_analysis_fonts(analysis)):
+        first = next(_of_arms(analysis.dimensions[0], frame, "arms", doses=analysis.planned.doses), None)
+        return None if first is None else render(first, label)
+
+
 def plan_analysis_fonts(analysis: Analysis) -> FontPlan:
     """Choose fonts for the names that the figures of an analysis show."""
     found = analysis.dimensions[0]

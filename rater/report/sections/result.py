@@ -7,6 +7,7 @@ from rater.analysis.answer_scale import is_pairwise
 from rater.analysis.describe import ArmSummary
 from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import compare_with_sesoi
+from rater.analysis.plan import Planned
 from rater.analysis.primary import DimensionAnalysis
 from rater.analysis.results import Interval, NotEstimable, Result, Setting
 from rater.analysis.secondary import WHY_NOT
@@ -139,10 +140,7 @@ def primary_section(findings: Findings) -> Section:
     """Show the primary test with its estimand and scope, the other score and the sensitivity analyses."""
     found, planned = findings.primary, findings.analysis.planned
     tests = found.tests
-    first, second = planned.contrast
-    blocks: list[Block] = [
-        outcomes_table(f"Difference, {first} minus {second}{which_counts(found)}", tests, planned.alpha)
-    ]
+    blocks: list[Block] = [outcomes_table(caption_of_tests(planned, found), tests, planned.alpha)]
     if isinstance(found.primary, Result):
         primary = found.primary
         blocks.append(Prose(f"Estimand: {primary.estimand}. {sentence(primary.claim)}"))
@@ -158,6 +156,12 @@ def primary_section(findings: Findings) -> Section:
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     return Section("primary", "Primary test", blocks)
+
+
+def caption_of_tests(planned: Planned, found: DimensionAnalysis) -> str:
+    """Return the caption of a table of tests: the contrast, and which of its scores is the planned one."""
+    first, second = planned.contrast
+    return f"Difference, {first} minus {second}{which_counts(found)}"
 
 
 def effects_section(findings: Findings) -> Section:

@@ -1,15 +1,14 @@
-"""The input of `rater analyze`: a study, an interim analysis, permuted arms, or external ratings."""
+"""The input of an analysis: a study, an interim analysis, permuted arms, or a rehearsal, with its context."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from rater.analysis.plan import Planned
-from rater.cli.external_options import Elsewhere
 from rater.errors import StudyError, nearest
 from rater.name_lists import choose_arms
 from rater.names import normalise_name
@@ -28,7 +27,9 @@ from rater.report.context import (
     summarise_amendments,
 )
 from rater.report.export import Json, as_json
+from rater.study.analysis_plan import PlannedScore, Scope
 from rater.verify import names_of_tampered
+from rater.workspace.databases import Databases
 
 if TYPE_CHECKING:
     from rater.store.log import Event
@@ -36,13 +37,6 @@ if TYPE_CHECKING:
     from rater.study.study import Study
     from rater.unblind import Joined
     from rater.verify import Check
-
-
-class Databases(NamedTuple):
-    """Where a study's two halves are."""
-
-    sealed_url: str
-    rating_url: str
 
 
 def find_declared(
@@ -291,6 +285,14 @@ def rehearse_on(databases: Databases, name: str, seen: "Joined", *, notes: list[
     return replace(data, about=replace(data.about, is_rehearsal=True))
 
 
+def describe_simulated_effect(effect: float, contrast: tuple[str, str]) -> str:
+    """Describe the difference that simulated raters were given to see."""
+    if not effect:
+        return "No simulated rater saw any difference between the arms."
+    first, second = contrast
+    return f"To simulated raters that look, texts of arm {first!r} read {effect:+g} against {second!r}."
+
+
 def _read_input(
     databases: Databases,
     name: str,
@@ -357,15 +359,23 @@ def label_of_tampered(checks: "Sequence[Check]") -> str:
     return f"{TAMPERED} ({', '.join(names_of_tampered(checks))})"
 
 
-def explore(data: AnalysisInput, given: Elsewhere) -> AnalysisInput:
-    """Change what was planned where an option says so; what no option names stays."""
+def explore(
+    data: AnalysisInput,
+    *,
+    primary: str | None = None,
+    contrast: tuple[str, str] | None = None,
+    scope: Scope | None = None,
+    score: PlannedScore | None = None,
+    sesoi: float | None = None,
+) -> AnalysisInput:
+    """Change what was planned where an argument is given; the rest of the plan stays."""
     plan = data.plan
     changed = replace(
         plan,
-        primary=given["primary"] or plan.primary,
-        contrast=(given["contrast"][0], given["contrast"][1]) if given["contrast"] else plan.contrast,
-        scope=given["scope"] or plan.scope,
-        score=given["score"] or plan.score,
-        sesoi=given["sesoi"] or plan.sesoi,
+        primary=primary or plan.primary,
+        contrast=contrast or plan.contrast,
+        scope=scope or plan.scope,
+        score=score or plan.score,
+        sesoi=sesoi or plan.sesoi,
     )
     return replace(data, plan=changed)

@@ -1,0 +1,250 @@
+"""Generate the completions of a study that are missing, model by model, and describe the work beforehand."""
+
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from rater.embedded_model import count_layers
+from rater.generate.estimate import (
+    default_batch_size,
+    describe,
+    estimate,
+    free_memory,
+    is_cpu,
+    too_little_memory,
+)
+from rater.generate.external_completions import cells_by_model, take_external_completions
+from rater.generate.freeze import Missing, first_samples, freeze, look
+from rater.publish.publish import require_key
+from rater.publish.texts import count_generated, describe_same_texts
+from rater.store.engine import disposing, reading
+from rater.store.sealed.completions import Cell, read_completions
+from rater.store.sealed.generation_lock import GenerationLock
+from rater.store.sealed.open import open_sealed
+from rater.store.sealed.studies import get_sealed_study
+from rater.study.model_checks import require_effects, require_hook_points
+from rater.study.study import Study
+from rater.workspace.databases import Databases
+
+if TYPE_CHECKING:
+    from transformer_lens.model_bridge import TransformerBridge
+
+
+class Progress(Protocol):
+    """Receives the progress of one model's completions."""
+
+    def on_tokens(self, n: int) -> None:
+        """Receive the number of tokens generated since the last call."""
+
+    def on_completion(self, n_tokens: int) -> None:
+        """Receive the length of a completion that was saved."""
+
+
+class _Silent:
+    def on_tokens(self, n: int) -> None:
+        pass
+
+    def on_completion(self, n_tokens: int) -> None:
+        pass
+
+
+Loader = Callable[[str], "TransformerBridge"]
+"""Loads a model by its name."""
+ShowProgress = Callable[[Study, int, int], AbstractContextManager[Progress]]
+"""Shows the progress of one model: the study, completions saved before, completions to generate."""
+
+
+def show_nothing(_study: Study, _n_saved: int, _n_to_generate: int) -> AbstractContextManager[Progress]:
+    """Return a progress that shows nothing."""
+    return nullcontext(_Silent())
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationOptions:
+    """Options of one run of the generator.
+
+    Attributes:
+        batch_size: Completions that are decoded together; None chooses by the study.
+        device: Device of the model, such as ``cpu`` or ``cuda:1``; None takes a GPU where there is one.
+        dtype: Type of the weights: float32, bfloat16 or float16; None keeps the checkpoint's.
+        limit: Completions generated in this run at most, balanced over prompts and arms.
+        restart: Whether the completions of an unpublished study are thrown away first.
+    """
+
+    batch_size: int | None = None
+    device: str | None = None
+    dtype: str | None = None
+    limit: int | None = None
+    restart: bool = False
+
+    def rows_of(self, n_completions: int) -> int:
+        """Return how many of some completions are decoded together."""
+        return min(self.batch_size or default_batch_size(n_completions), n_completions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated:
+    """The state of a study's completions after a run of the generator."""
+
+    name: str
+    n_planned: int
+    n_before: int
+    """Completions saved before this run."""
+    n_saved: int
+    """Completions saved now, those of earlier runs included."""
+    is_published: bool
+    same_texts: tuple[str, ...]
+    """Warnings about texts that raters would read twice."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no completion is missing."""
+        return self.n_saved == self.n_planned
+
+
+def load_model(name: str, options: GenerationOptions) -> "TransformerBridge":
+    """Load a model without a word; the command line has a loader that prints what it does.
+
+    Raises:
+        ModelError: what runs it is not installed, or it cannot be loaded.
+    """
+    import torch
+
+    from rater.steering.bridge import load_model as load
+
+    dtype = None if options.dtype is None else getattr(torch, options.dtype)
+    return load(name, device=options.device, dtype=dtype)
+
+
+def generate_study(
+    databases: Databases,
+    study: Study,
+    folder: Path,
+    options: GenerationOptions,
+    *,
+    load: Loader | None = None,
+    progress: ShowProgress = show_nothing,
+    on_resume: Callable[[int, int], None] = lambda _n_saved, _n_planned: None,
+) -> Generated:
+    """Generate every completion of a study that is missing; stop it at any time, and call it again.
+
+    Args:
+        databases: The two databases; the rating database is only asked whether the study is published.
+        study: The study.
+        folder: The folder against which the study's files of external completions are resolved.
+        options: Options of this run.
+        load: Loads a model by its name; by default `load_model`.
+        progress: Shows the progress of one model.
+        on_resume: Called once with the completions saved and planned, where a study is continued.
+
+    Raises:
+        RaterError: the study, its model, a file of external completions or a database is not usable.
+    """
+    load = load or (lambda name: load_model(name, options))
+    _require_usable(databases, study)
+    with GenerationLock(databases.sealed_url, study.name) as lock:
+        # the model is loaded before anything is thrown away or saved: one that is missing must cost nothing
+        before = look(databases.sealed_url, study, restart=options.restart)
+        first = next(iter(cells_by_model(study, before.cells)), None)
+        model = None if first is None else load(first)
+        lock.acquire()
+        missing = freeze(databases.sealed_url, study, now=datetime.now(UTC), restart=options.restart)
+        if missing.cells and missing.n_made:
+            on_resume(missing.n_made, study.n_completions)
+        to_generate = take_external_completions(
+            databases.sealed_url, study, missing, folder, now=datetime.now(UTC)
+        )
+        n_saved = study.n_completions - len(to_generate.cells)
+        if options.limit is not None:
+            to_generate = first_samples(to_generate, options.limit)
+        for name, cells in cells_by_model(study, to_generate.cells).items():
+            if model is None or name != first:
+                model = None
+                gc.collect()  # a model refers to itself; the next one may need its memory
+                model = load(name)
+            _generate_cells(
+                databases, study, replace(to_generate, cells=cells), model, options, progress, n_saved
+            )
+            n_saved += len(cells)
+    return Generated(
+        name=study.name,
+        n_planned=study.n_completions,
+        n_before=missing.n_made,
+        n_saved=n_saved,
+        is_published=missing.is_published,
+        same_texts=tuple(_same_texts(databases, study)),
+    )
+
+
+def describe_generation(databases: Databases, study: Study, options: GenerationOptions) -> Iterator[str]:
+    """Describe what a run would generate, with which models, and roughly what it takes; generate nothing."""
+    _require_usable(databases, study)
+    missing = look(databases.sealed_url, study, restart=options.restart)
+    by_model: Mapping[str, list[Cell]] = cells_by_model(study, missing.cells)
+    generated_here = [cell for cells in by_model.values() for cell in cells]
+    n_external = len(missing.cells) - len(generated_here)
+    yield (
+        f"Study {study.name}: {missing.n_made} of {study.n_completions} completions are saved, "
+        f"{len(missing.cells)} are missing. Nothing is generated now."
+    )
+    if n_external:
+        yield f"{n_external} of them would be read from files."
+    limit = len(generated_here) if options.limit is None else options.limit
+    chosen = first_samples(replace(missing, cells=generated_here), limit)
+    for name, cells in cells_by_model(study, chosen.cells).items():
+        expected = estimate(
+            study,
+            name,
+            cells,
+            batch_size=options.rows_of(len(cells)),
+            device=options.device,
+            dtype=options.dtype,
+        )
+        free = free_memory()
+        yield from describe(expected, free=free)
+        lack = too_little_memory(name, options.dtype, free=free) if is_cpu(expected.device) else None
+        if lack:
+            yield f"  Warning: {lack}"
+
+
+def _require_usable(databases: Databases, study: Study) -> None:
+    """Refuse a study whose key is lost, or whose additions the model does not have or that add nothing."""
+    require_key(databases.sealed_url, databases.rating_url, study.name)
+    require_hook_points(study, count_layers(study.model))
+    require_effects(study)
+
+
+def _generate_cells(  # noqa: PLR0917 (one call)
+    databases: Databases,
+    study: Study,
+    missing: Missing,
+    model: "TransformerBridge",
+    options: GenerationOptions,
+    progress: ShowProgress,
+    n_saved: int,
+) -> None:
+    """Generate completions with one model."""
+    from rater.generate.make import make_completions
+
+    with progress(study, n_saved, len(missing.cells)) as shown:
+        make_completions(
+            databases.sealed_url,
+            study,
+            missing,
+            model,
+            batch_size=options.rows_of(len(missing.cells)),
+            clock=lambda: datetime.now(UTC),
+            on_tokens=shown.on_tokens,
+            on_completion=shown.on_completion,
+        )
+
+
+def _same_texts(databases: Databases, study: Study) -> list[str]:
+    """Return warnings about texts that raters would read twice."""
+    with disposing(open_sealed(databases.sealed_url)) as sealed, reading(sealed) as session:
+        completions = read_completions(session, get_sealed_study(session, study.name).id)
+    return list(describe_same_texts(count_generated(study, completions)))

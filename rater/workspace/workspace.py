@@ -1,0 +1,470 @@
+"""A workspace: the sealed and the rating database, and every verb on a study.
+
+The methods are the commands of `rater`, in the order of a study's life; `docs/lifecycle.md` describes each.
+Only `analyze` and `export` unblind; both write that in the study's log first.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rater.workspace.databases import (
+    DEFAULT_FOLDER,
+    Databases,
+    as_url,
+    current_user,
+    databases_in,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rater.admin.archive import Archived
+    from rater.admin.backup import Copied
+    from rater.admin.status import Account, GeneratedArm, Listing
+    from rater.audit.findings import Audit
+    from rater.bots.behaviours import Character
+    from rater.publish.draft import PreparedPublication
+    from rater.store.rating.monitoring import Watched
+    from rater.store.rating.studies import PublishedStudy
+    from rater.study.confounds import Confound
+    from rater.study.study import Study
+    from rater.verify import Check
+    from rater.workspace.analysis_input import AnalysisInput
+    from rater.workspace.generation import Generated, Loader, ShowProgress
+    from rater.workspace.study_analysis import Progress, StudyAnalysis
+
+PLANNED_ANALYSIS = "planned analysis"
+"""The reason that is logged for unblinding unless another one is given."""
+
+
+class Workspace:
+    """The two databases of some studies, and every verb on them.
+
+    Args:
+        folder: The folder of the two SQLite files, made when it is needed.
+        rating: URL of the rating database, or the path of its SQLite file, instead of the one in the folder.
+        sealed: URL of the sealed database, or the path of its SQLite file, likewise.
+
+    Example:
+        >>> workspace = Workspace("rater-data")
+        >>> workspace.generate("experiments/love_vs_hate.py")
+        >>> workspace.publish("love_vs_hate")
+        >>> workspace.analyze("love_vs_hate", interim=True)
+    """
+
+    def __init__(
+        self,
+        folder: str | Path = DEFAULT_FOLDER,
+        *,
+        rating: str | Path | None = None,
+        sealed: str | Path | None = None,
+    ) -> None:
+        defaults = databases_in(folder)
+        self.databases = Databases(
+            sealed_url=defaults.sealed_url if sealed is None else as_url(sealed),
+            rating_url=defaults.rating_url if rating is None else as_url(rating),
+        )
+
+    def __repr__(self) -> str:
+        from rater.store.engine import shown_url
+
+        rating, sealed = shown_url(self.rating_url), shown_url(self.sealed_url)
+        return f"Workspace(rating={rating!r}, sealed={sealed!r})"
+
+    @property
+    def rating_url(self) -> str:
+        """URL of the rating database, which has no arms."""
+        return self.databases.rating_url
+
+    @property
+    def sealed_url(self) -> str:
+        """URL of the sealed database, which has the arms and the key."""
+        return self.databases.sealed_url
+
+    # Before raters come
+
+    def generate(
+        self,
+        study: "Study | str | Path",
+        *,
+        load: "Loader | None" = None,
+        progress: "ShowProgress | None" = None,
+        on_resume: Callable[[int, int], None] = lambda _n_saved, _n_planned: None,
+        **options: Any,
+    ) -> "Generated":
+        """Generate every completion of a study that is missing; call it again after an interruption.
+
+        Args:
+            study: A study, or the path of a study file.
+            load: Loads a model by its name; by default `rater.steering.load_model`.
+            progress: Shows the progress of one model; see `rater.workspace.generation.ShowProgress`.
+            on_resume: Called with the completions saved and planned where a study is continued.
+            options: Fields of `rater.workspace.generation.GenerationOptions`, such as ``limit``.
+
+        Raises:
+            RaterError: the study, its model or a database is not usable, or another process generates it.
+        """
+        from rater.workspace.generation import GenerationOptions, generate_study, show_nothing
+
+        study, folder = _load(study)
+        return generate_study(
+            self.databases,
+            study,
+            folder,
+            GenerationOptions(**options),
+            load=load,
+            progress=show_nothing if progress is None else progress,
+            on_resume=on_resume,
+        )
+
+    def describe_generation(self, study: "Study | str | Path", **options: Any) -> list[str]:
+        """Describe what `generate` would do, with which models, and roughly what it takes."""
+        from rater.workspace.generation import GenerationOptions, describe_generation
+
+        return list(describe_generation(self.databases, _load(study)[0], GenerationOptions(**options)))
+
+    def audit(self, name: str) -> "Audit":
+        """Search a generated or published study for what could tell raters which arm made a text.
+
+        Raises:
+            StateError: the study is not generated.
+        """
+        from rater.audit.run import audit_study
+
+        return audit_study(self.sealed_url, self.rating_url, name, now=_now())
+
+    def publish(
+        self,
+        name: str,
+        *,
+        hold: bool = False,
+        acknowledge_confounds: bool = False,
+        audit: "Callable[[PreparedPublication], Sequence[Confound]] | None" = None,
+    ) -> "PublishedStudy":
+        """Audit a generated study, shuffle it, assign booklets, commit to the key, and open it to raters.
+
+        Args:
+            name: The study's name.
+            hold: Whether the study stays closed to raters until `open`.
+            acknowledge_confounds: Whether confounds that the study file does not declare are accepted; they
+                are logged and reported.
+            audit: Audits the draft instead, and returns the confounds to log; raises to refuse publication.
+
+        Raises:
+            StateError: the study is not wholly generated, is published already, or would reveal its arms.
+        """
+        from rater.publish.publish import find_published, open_study, publish_study
+
+        if audit is None:
+
+            def audit(draft: "PreparedPublication") -> "Sequence[Confound]":
+                return audit_draft(self.sealed_url, draft, acknowledge_confounds=acknowledge_confounds)
+
+        published = publish_study(self.sealed_url, self.rating_url, name, now=_now(), audit=audit)
+        if not hold:
+            open_study(self.rating_url, name, now=_now())
+            published = find_published(self.rating_url, name) or published
+        return published
+
+    def preregistration(self, name: str) -> str:
+        """Return a published study's preregistration as Markdown; the same study gives the same text.
+
+        Costs about a second for the planned power.
+        """
+        from rater.admin.register import read_registrable, write_registration
+        from rater.report.console.power import describe_planned_power
+
+        registrable = read_registrable(self.sealed_url, self.rating_url, name)
+        return write_registration(registrable, describe_planned_power(registrable.study))
+
+    def rehearse(
+        self,
+        name: str,
+        *,
+        n_raters: int | None = None,
+        effect: float = 0.0,
+        seed: int = 0,
+        characters: "Sequence[Character]" = (),
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> "StudyAnalysis":
+        """Let simulated raters rate a temporary copy of a generated study, and analyse their answers.
+
+        The study's own databases are only read. Costs about a second for each simulated rater.
+
+        Args:
+            name: The study's name.
+            n_raters: How many simulated raters there are; by default as many as are planned.
+            effect: How much higher they rate the first arm of the contrast, in scale points.
+            seed: Seed of the simulated raters.
+            characters: One simulated rater of each of these characters is among them, such as "slow".
+            progress: Receives the current step in words.
+
+        Raises:
+            StateError: the study is not wholly generated.
+            StudyError: the characters do not fit the study.
+        """
+        return self.analyze_input(
+            self.read_rehearsal(
+                name, n_raters=n_raters, effect=effect, seed=seed, characters=characters, progress=progress
+            )
+        )
+
+    def read_rehearsal(
+        self,
+        name: str,
+        *,
+        n_raters: int | None,
+        effect: float,
+        seed: int,
+        characters: "Sequence[Character]",
+        progress: Callable[[str], None],
+    ) -> "AnalysisInput":
+        """Run a rehearsal and return its answers, not analysed yet; see `rehearse`."""
+        from rater.publish.publish import explain_lost_key
+        from rater.rehearse import SimulatedRaters, rehearsing
+        from rater.workspace.analysis_input import describe_simulated_effect, rehearse_on
+
+        simulated = SimulatedRaters(n_raters, effect, seed, tuple(characters))
+        with (
+            explain_lost_key(self.rating_url, name),
+            rehearsing(self.sealed_url, name, simulated, say=progress) as done,
+        ):
+            notes = [describe_simulated_effect(effect, done.seen.plan.contrast)]
+            if characters:
+                notes.append(f"Among the simulated raters: one each that is {', '.join(characters)}.")
+            temporary = Databases(done.sealed_url, done.rating_url)
+            return rehearse_on(temporary, name, done.seen, notes=notes)
+
+    # While raters rate
+
+    def open(self, name: str) -> str:
+        """Let raters in, and return the log's new head.
+
+        Raises:
+            StateError: the study is not published, is open, or was unblinded.
+        """
+        from rater.publish.publish import open_study
+
+        return open_study(self.rating_url, name, now=_now())
+
+    def pause(self, name: str) -> str:
+        """Take no answers for now, and return the log's new head.
+
+        Raises:
+            StateError: the study is not open.
+        """
+        from rater.publish.publish import pause_study
+
+        return pause_study(self.rating_url, name, now=_now())
+
+    def close(self, name: str) -> "Account":
+        """Take no more answers, and account for every rater.
+
+        Raises:
+            StateError: the study is not published, is closed, or was unblinded.
+        """
+        from rater.admin.status import account_for
+        from rater.publish.publish import close_study
+
+        close_study(self.rating_url, name, now=_now())
+        return account_for(self.rating_url, name, now=_now())
+
+    def studies(self) -> "Listing":
+        """List the studies of both databases and how far each has come, never by arm."""
+        from rater.admin.status import list_all
+
+        return list_all(self.rating_url, self.sealed_url)
+
+    def status(self, name: str) -> "Watched | tuple[GeneratedArm, ...]":
+        """Return a study's progress: masked once it is published, by arm while it is only generated.
+
+        Raises:
+            StateError: there is no such study.
+        """
+        from rater.admin.status import watch
+
+        return watch(self.rating_url, self.sealed_url, name, now=_now())
+
+    def backup(self, folder: str | Path) -> "list[Copied]":
+        """Copy both SQLite databases to a folder while they are in use."""
+        from rater.admin.backup import back_up
+
+        return back_up(self.rating_url, self.sealed_url, Path(folder), now=_now())
+
+    # Once answers are there
+
+    def analyze(
+        self,
+        name: str,
+        *,
+        interim: bool = False,
+        who: str | None = None,
+        why: str = PLANNED_ANALYSIS,
+        allow_tampered: bool = False,
+        progress: "Progress | None" = None,
+    ) -> "StudyAnalysis":
+        """Unblind a study and make its planned analysis; the study is verified first, and closed for good.
+
+        Costs a few seconds; the bootstrap intervals are the longest part.
+
+        Args:
+            name: The study's name.
+            interim: Whether this is an interim analysis: the study stays open, and the look is logged.
+            who: Who looks, for the log; by default the system's user.
+            why: Why, for the log.
+            allow_tampered: Whether data that fails verification is analysed; every result then says so.
+            progress: Receives how many of how many bootstrap replicates are done.
+
+        Raises:
+            StateError: the study is not published or has no answers.
+            SealError: the data fails verification.
+        """
+        data = self.unblind(name, interim=interim, who=who, why=why, allow_tampered=allow_tampered)
+        result = self.analyze_input(data, progress=progress)
+        self.note_shown(name, result)
+        return result
+
+    def analyze_permuted(
+        self, name: str, *, allow_tampered: bool = False, progress: "Progress | None" = None
+    ) -> "StudyAnalysis":
+        """Make the planned analysis on real answers with shuffled arms; nothing is unblinded.
+
+        Args:
+            name: The study's name.
+            allow_tampered: Whether data that fails verification is analysed.
+            progress: Receives how many of how many bootstrap replicates are done.
+        """
+        from rater.workspace.analysis_input import permute
+
+        return self.analyze_input(
+            permute(self.databases, name, allow_tampered=allow_tampered), progress=progress
+        )
+
+    def unblind(
+        self,
+        name: str,
+        *,
+        interim: bool = False,
+        who: str | None = None,
+        why: str = PLANNED_ANALYSIS,
+        label: str | None = None,
+        allow_tampered: bool = False,
+    ) -> "AnalysisInput":
+        """Log a look and return the answers with their arms, not analysed yet; see `analyze`.
+
+        The analysis can then be made with `analyze_input`; once it was shown, `note_shown` logs that.
+        """
+        from rater.workspace.analysis_input import look_at
+
+        return look_at(
+            self.databases,
+            name,
+            who=current_user() if who is None else who,
+            why=why,
+            interim=interim,
+            label=label,
+            allow_tampered=allow_tampered,
+        )
+
+    @staticmethod
+    def analyze_input(data: "AnalysisInput", *, progress: "Progress | None" = None) -> "StudyAnalysis":
+        """Analyse answers that were read before, as their plan says."""
+        from rater.workspace.study_analysis import StudyAnalysis
+
+        return StudyAnalysis.of(data, progress=progress)
+
+    def note_shown(self, name: str, result: "StudyAnalysis") -> None:
+        """Log that a look's results were shown; a look without it is reported as never shown."""
+        from rater.unblind import note_shown
+
+        look = result.interim_look
+        if look is not None:
+            note_shown(self.rating_url, name, look=look, now=_now())
+
+    def export(self, name: str, *, who: str | None = None) -> "pd.DataFrame":
+        """Return the answers of a study that is still blind: no arms, ids of texts masked; this is logged.
+
+        The answers with their arms are the ``frame`` of `analyze`.
+        """
+        from rater.admin.export import export_masked
+
+        return export_masked(
+            self.rating_url, name, who=current_user() if who is None else who, now=_now()
+        ).frame
+
+    def verify(self, name: str, *, head: str | None = None) -> "tuple[Check, ...]":
+        """Recompute everything that a study's log, commitment and sealed half vouch for; nothing is written.
+
+        Args:
+            name: The study's name.
+            head: A head of the log that was printed before and kept elsewhere.
+        """
+        from rater.verify import verify_study
+
+        return tuple(verify_study(self.rating_url, name, sealed_url=self.sealed_url, head=head))
+
+    def archive(
+        self,
+        name: str,
+        path: str | Path,
+        *,
+        report: str | Path | None = None,
+        with_identifiers: bool = False,
+    ) -> "Archived":
+        """Write an unblinded study with everything needed to analyse it again into one zip archive.
+
+        Args:
+            name: The study's name.
+            path: The zip file.
+            report: The folder of a report to include.
+            with_identifiers: Whether recruitment-platform identifiers are included.
+        """
+        from rater.admin.archive import archive_study
+
+        return archive_study(
+            self.sealed_url,
+            self.rating_url,
+            name,
+            Path(path),
+            now=_now(),
+            report=None if report is None else Path(report),
+            with_identifiers=with_identifiers,
+        )
+
+
+def audit_draft(
+    sealed_url: str, draft: "PreparedPublication", *, acknowledge_confounds: bool
+) -> "Sequence[Confound]":
+    """Audit a draft of a publication, and return its confounds.
+
+    Raises:
+        StateError: it would reveal an arm, two arms have the same texts throughout, or confounds are neither
+            declared in the study file nor acknowledged.
+    """
+    from rater.audit.findings import find_confounds
+    from rater.audit.run import audit_draft as run_audit
+    from rater.audit.run import require_clean
+    from rater.publish.confounds import require_declared
+
+    audit = run_audit(sealed_url, draft)
+    require_clean(audit, draft.study)
+    confounds = find_confounds(audit, draft.study)
+    if not acknowledge_confounds:
+        require_declared(confounds, draft.study)
+    return confounds
+
+
+def _load(study: "Study | str | Path") -> "tuple[Study, Path]":
+    """Return a study, and the folder that its files lie in."""
+    if not isinstance(study, str | Path):
+        return study, Path()
+    from rater.study.load import load_study
+
+    path = Path(study)
+    return load_study(path), path.parent
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
