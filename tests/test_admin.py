@@ -473,7 +473,7 @@ def test_the_commands_verify_back_up_export_and_watch(
 
     assert (verified.returncode, verified.stderr) == (0, "")
     assert verified.stdout.startswith("No tampering was found.\n")
-    assert "What no check can prove:" in verified.stdout
+    assert "Not provable by any check:" in verified.stdout
     assert backed_up.stdout.startswith("rating: kept/rating-")
     assert exported.stdout.startswith("11 answers are in ratings.csv")
     assert "in the study's log, whose head is " in exported.stderr

@@ -1,4 +1,4 @@
-"""The command `rater`: verbs in the order of the flow."""
+"""The command `rater`: its subcommands in the order of a study's life."""
 
 import errno
 import os
@@ -30,24 +30,24 @@ from rater.cli.user import user
 from rater.errors import RaterError
 
 INTERRUPTED = 130
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 class OrderedGroup(click.Group):
-    """A group that lists its verbs in the order of the flow, not of the alphabet."""
+    """A group that lists its subcommands in the order in which they were added."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's interface)
-        """Name the verbs as they were added."""
+        """Return the names of the subcommands."""
         return list(self.commands)
 
 
 @click.group(cls=OrderedGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="rater", message="rater %(version)s")
 def cli() -> None:
-    """Ask people, blindly, whether a language model that was changed from the inside reads differently.
+    """Run blinded, randomised human evaluations of interventions on language models.
 
     \b
-    A study goes through these verbs from top to bottom:
+    The main commands, in order:
       rater check experiments/love_vs_hate.py
       rater generate experiments/love_vs_hate.py
       rater publish love_vs_hate
@@ -64,10 +64,10 @@ for command in (*_BEFORE, *_WHILE, *_AFTER):
 
 
 def main() -> None:
-    """Run the command: a user's mistake is one message and exit code 2, an interruption 130."""
-    # the analysis's matrices are small: a second thread that waits for work costs more than it gives
+    """Run the command; exit with 2 and one message after a user's mistake, with 130 after an interruption."""
+    # The analysis's matrices are small, so further threads cost more than they gain.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    warnings.formatwarning = _in_one_line
+    warnings.formatwarning = _format_warning
     prepare_streams()
     try:
         status = cli(standalone_mode=False)
@@ -81,21 +81,21 @@ def main() -> None:
         error.show()
         sys.exit(USER_MISTAKE)
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno not in _DISK_FULL:
             raise
-        _fail_for_want_of_room(error)
+        _fail_disk_full(error)
     else:
         sys.exit(status if isinstance(status, int) else 0)
 
 
-def _fail_for_want_of_room(error: OSError) -> None:
-    if sys.stdout is not None:  # what is still to be written to a full disk would fail once more at the end
+def _fail_disk_full(error: OSError) -> None:
+    if sys.stdout is not None:  # flushing at exit would fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     _fail(f"{error.filename or 'The output'} cannot be written: {error.strerror}.", USER_MISTAKE)
 
 
-def _in_one_line(message: Warning | str, *_: object, **__: object) -> str:
-    """Put a warning as a person reads it: without the place in our code that it came from."""
+def _format_warning(message: Warning | str, *_: object, **__: object) -> str:
+    """Format a warning in one line, without its file and line number."""
     return f"Warning: {message}\n"
 
 

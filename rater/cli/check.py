@@ -22,27 +22,27 @@ if TYPE_CHECKING:
 
 
 Tokenizers: TypeAlias = "Mapping[str, PreTrainedTokenizerBase | None]"
-"""By model; None where one does not lie on this disk."""
-_LONGEST_SHOWN = 300
-"""In characters, of a text from a file."""
+"""By model; None if a tokenizer is not on this disk."""
+# In characters, of an external completion.
+_MAX_SHOWN = 300
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShownPrompt:
-    """What the study's first prompt becomes, for the arms that share it."""
+    """The model input for the study's first prompt, and the arms that share it."""
 
     arms: tuple[str, ...]
     text: str | None = None
-    """What the model is given, or of texts from a file what raters see; None where that is not known."""
+    """The model's input, or for external completions the text that raters see; None if unknown."""
     ids: tuple[int, ...] = ()
-    """The tokens that the model is given, BOS first; texts from a file have none."""
+    """The token ids of the model's input, BOS first; empty for external completions."""
     own: "TokenSpan | None" = None
-    """Which of them are the prompt's own."""
+    """The positions of the prompt's own tokens."""
     remarks: tuple[str, ...] = ()
 
 
 def read_tokenizers(study: "Study") -> Tokenizers:
-    """Read the tokenizer of each model that makes texts."""
+    """Return the tokenizer of each model that generates completions."""
     from rater.steering.prompts import read_tokenizer
     from rater.study.arms import models_needed
 
@@ -50,10 +50,10 @@ def read_tokenizers(study: "Study") -> Tokenizers:
 
 
 def require_long_prompts(study: "Study", tokenizers: Tokenizers) -> bool:
-    """Refuse prompts that are too short for what is added to them; say whether the tokenizer is there to say.
+    """Validate that prompts are long enough for their additions; return False if the tokenizer is missing.
 
     Raises:
-        ModelError: one is too short, or a tokenizer has no chat template, but the study needs one.
+        ModelError: a prompt is too short, or a tokenizer lacks the chat template that the study needs.
     """
     from rater.steering.positions import require_long_enough
     from rater.study.arms import Steered
@@ -68,22 +68,22 @@ def require_long_prompts(study: "Study", tokenizers: Tokenizers) -> bool:
 
 
 def show_prompts(study: "Study", tokenizers: Tokenizers, folder: Path) -> list[ShownPrompt]:
-    """Show, for the first prompt, the very text and token ids that each arm's model is given.
+    """Return the exact text and token ids that each arm's model gets for the first prompt.
 
     Raises:
-        ModelError: a tokenizer has no chat template, but the study needs one.
+        ModelError: a tokenizer lacks the chat template that the study needs.
     """
     from rater.study.arms import ExternalCompletions
 
-    made = [_made(study, given, arms) for given, arms in _by_what_is_given(study, tokenizers).items()]
+    made = [_shown_prompt(study, given, arms) for given, arms in _group_by_input(study, tokenizers).items()]
     return made + [
         _external_prompt(arm, study, folder) for arm in study.arms if isinstance(arm, ExternalCompletions)
     ]
 
 
 def print_prompts(study: "Study", shown: list[ShownPrompt]) -> None:
-    """Print what the first prompt becomes."""
-    click.echo(f"\nThe first prompt of {len(study.prompts)}, {study.prompts[0]!r}, as it is given:")
+    """Print the model inputs for the first prompt."""
+    click.echo(f"\nModel input for the first of {len(study.prompts)} prompts, {study.prompts[0]!r}:")
     for each in shown:
         click.echo(f"  {', '.join(each.arms)}")
         for line in _lines(each):
@@ -92,27 +92,27 @@ def print_prompts(study: "Study", shown: list[ShownPrompt]) -> None:
 
 def _lines(shown: ShownPrompt) -> Iterator[str]:
     if shown.text is not None:
-        yield f"text {shown.text!r}" if shown.ids else f"raters see {_beginning(shown.text)}"
+        yield f"text {shown.text!r}" if shown.ids else f"raters see {_abbreviate(shown.text)}"
     if shown.ids:
         yield f"ids  {' '.join(map(str, shown.ids))}"
     last = len(shown.ids) - 1
     if shown.own is not None and (shown.own.first, shown.own.last) != (1, last):
-        yield f"of which the prompt's own are {_run(*shown.own)} (BOS is 0, the last {last})"
+        yield f"the prompt's own are {_span(*shown.own)} (BOS is 0, the last {last})"
     yield from shown.remarks
 
 
-def _beginning(text: str) -> str:
-    """Quote a text, of a long one where its prompt and it meet."""
-    more = f" … ({len(text):,} characters)" if len(text) > _LONGEST_SHOWN else ""
-    return f"{text[:_LONGEST_SHOWN]!r}{more}"
+def _abbreviate(text: str) -> str:
+    """Quote a text, and cut it if it is long."""
+    more = f" … ({len(text):,} characters)" if len(text) > _MAX_SHOWN else ""
+    return f"{text[:_MAX_SHOWN]!r}{more}"
 
 
-def _run(first: int, last: int) -> str:
+def _span(first: int, last: int) -> str:
     return f"token {first}" if first == last else f"tokens {first}–{last}"
 
 
-def _by_what_is_given(study: "Study", tokenizers: Tokenizers) -> "dict[RenderedPrompt | str, list[Arm]]":
-    """Sort the arms that a model makes by what it is given; by the model's name where that is not known."""
+def _group_by_input(study: "Study", tokenizers: Tokenizers) -> "dict[RenderedPrompt | str, list[Arm]]":
+    """Group the generated arms by model input, or by model name if the input is unknown."""
     from rater.steering.prompts import give
     from rater.study.arms import ExternalCompletions, model_of
 
@@ -127,24 +127,26 @@ def _by_what_is_given(study: "Study", tokenizers: Tokenizers) -> "dict[RenderedP
     return groups
 
 
-def _made(study: "Study", given: "RenderedPrompt | str", arms: "list[Arm]") -> ShownPrompt:
+def _shown_prompt(study: "Study", given: "RenderedPrompt | str", arms: "list[Arm]") -> ShownPrompt:
     names = tuple(arm.name for arm in arms)
     if isinstance(given, str):
-        unknown = f"not shown: the tokenizer of {given} is not on this disk (or transformers is missing)"
+        unknown = (
+            f"not shown: the tokenizer of {given} is not on this machine (or transformers is not installed)"
+        )
         return ShownPrompt(arms=names, remarks=(unknown,))
-    remarks = tuple(_misplaced(arms, given)) if study.chat else ()
+    remarks = tuple(_warn_of_template_positions(arms, given)) if study.chat else ()
     return ShownPrompt(arms=names, text=given.text, ids=given.ids, own=given.own, remarks=remarks)
 
 
-def _misplaced(arms: "list[Arm]", given: "RenderedPrompt") -> Iterator[str]:
-    """Say which additions are made to the template's words: the study's own are then not touched by them."""
+def _warn_of_template_positions(arms: "list[Arm]", given: "RenderedPrompt") -> Iterator[str]:
+    """Yield a remark if additions change the chat template's tokens instead of the prompt's."""
     from rater.study.arms import Steered
 
     at_front = [arm.name for arm in arms if isinstance(arm, Steered) and _is_at_front(arm)]
     if at_front and given.own is not None:
         yield (
-            f"{', '.join(at_front)}: what is added at the front begins at token 0, in the template, and not "
-            f"in the prompt; position=({given.own.first}, …) would reach it, and when='all' every token"
+            f"{', '.join(at_front)}: additions at the front begin at token 0, in the chat template and not "
+            f"in the prompt; position=({given.own.first}, …) reaches the prompt, and when='all' every token"
         )
 
 
@@ -168,8 +170,7 @@ def _external_prompt(arm: "ExternalCompletions", study: "Study", folder: Path) -
     n_joined = sum(not text[0].isspace() for text in found.texts.values())
     if n_joined:
         remarks.append(
-            f"{n_joined} of them begin without a space or line break, so that they stand right against their "
-            "prompt"
+            f"{n_joined} of them begin without a space or line break, so they follow their prompt directly"
         )
     text = study.prompts[0] + found.texts[Slot(0, 0)]
     return ShownPrompt(arms=(arm.name,), text=text, remarks=tuple(remarks))
@@ -180,27 +181,29 @@ _SIMULATIONS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class _Checked:
-    """What there is to say of a study that can be run."""
+    """The results of checking a valid study."""
 
     study: "Study"
     forecast: "Forecast"
     prompts: "list[ShownPrompt]"
     balance: "Balance"
     points: float
-    """The difference that the power is of, in points of the scale."""
+    """The difference in scale points for which power is computed."""
     net_superiority: float | None
-    """The same in the unit of the primary test, where that is net superiority."""
+    """The same difference in the unit of the primary test, if that is net superiority."""
     power: "Power"
     checked_later: list[str]
-    """What only the model itself can tell."""
+    """Checks that need the model."""
     warnings: list[str]
 
 
-@click.command(short_help="Validate a study file and say what it would do.")
+@click.command(short_help="Validate a study file and show its plan.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def check(file: Path, *, as_json: bool) -> None:
-    """Validate a study file and print what it would do, before anything is generated.
+    """Validate a study file; show its design, sample size, duration, power, warnings and hash.
+
+    Nothing is generated.
 
     \b
     Example: rater check experiments/love_vs_hate.py
@@ -255,22 +258,22 @@ def _check(file: Path) -> _Checked:
 
 
 def _missing_models(tokenizers: "Tokenizers") -> list[str]:
-    """Warn of models that are not on this disk, since a misspelt name is found only when one is loaded."""
+    """Return a warning for each missing model, since a misspelt name is found only when it is loaded."""
     return [
         f"The model {model!r} is not on this machine (or transformers is not installed); "
-        "its name is checked, and the model downloaded, when it is loaded."
+        "its name is checked, and the model is downloaded, when it is loaded."
         for model, tokenizer in tokenizers.items()
         if tokenizer is None
     ]
 
 
 def _left(*, knows_layers: bool, knows_lengths: bool) -> list[str]:
-    """List what only the model itself can tell."""
-    left = ["that it has the hook points that are named"]
+    """Return the checks that need the model."""
+    left = ["hook points exist"]
     if not knows_layers:
-        left.insert(0, "that it is there and has the layers")
+        left.insert(0, "the model and its layers exist")
     if not knows_lengths:
-        left.append("that prompts are long enough for what is added to them")
+        left.append("prompts are long enough for their additions")
     return left
 
 
@@ -292,7 +295,7 @@ def _print(checked: _Checked, file: Path) -> None:
     click.echo(f"\nPower: {described} More: rater power {shlex.quote(str(file))}")
     if checked.checked_later:
         left = ", ".join(checked.checked_later)
-        click.echo(f"\nChecked when the model is loaded, before anything is made: {left}.")
+        click.echo(f"\nChecked when the model is loaded, before anything is generated: {left}.")
     for warning in checked.warnings:
         click.echo(f"Warning: {warning}", err=True)
 

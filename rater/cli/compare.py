@@ -1,4 +1,4 @@
-"""`rater compare`: read what a study's arms write, side by side, before anything is generated for good."""
+"""`rater compare`: show completions of all arms side by side before the study is generated."""
 
 import gc
 from pathlib import Path
@@ -14,22 +14,24 @@ if TYPE_CHECKING:
     from rater.study.study import Study
 
 
-@click.command(short_help="Read completions of all arms side by side.")
+@click.command(short_help="Show completions of all arms side by side.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--prompts", "n_prompts", default=3, show_default=True, type=click.IntRange(1), help="How many prompts."
+    "--prompts", "n_prompts", default=3, show_default=True, type=click.IntRange(1), help="Number of prompts."
 )
-@click.option("--samples", default=2, show_default=True, type=click.IntRange(1), help="Samples of each.")
-@click.option("--html", "html", type=OutputFile(), help="Write a page to this file instead.")
+@click.option(
+    "--samples", default=2, show_default=True, type=click.IntRange(1), help="Completions per prompt and arm."
+)
+@click.option("--html", "html", type=OutputFile(), help="Write an HTML page to this file instead.")
 @device_option
 @dtype_option
 def compare(  # noqa: PLR0917 (one argument for each option)
     file: Path, n_prompts: int, samples: int, html: Path | None, device: str | None, dtype: str | None
 ) -> None:
-    """Generate some completions of every arm, and show them side by side with what was steered where.
+    """Generate some completions of every arm, and show them side by side with the steered tokens.
 
-    They are the ones that the study will get for these prompts and samples, and they tell which arm is which:
-    whoever will rate must not see them.
+    They equal the study's completions for these prompts and samples, and show which arm is which. Do not show
+    them to raters.
 
     \b
     Example: rater compare experiments/love_vs_hate.py --prompts 2
@@ -43,9 +45,9 @@ def compare(  # noqa: PLR0917 (one argument for each option)
     study = load_study(file)
     require_torch()
     if any(isinstance(arm, ExternalCompletions) for arm in study.arms):
-        samples = min(samples, study.sampling.samples_per_prompt)  # a file has no more
-    made = _made(study, device, dtype, n_prompts=n_prompts, samples=samples)
-    made += _taken(study, file.parent, n_prompts=n_prompts, samples=samples)
+        samples = min(samples, study.sampling.samples_per_prompt)  # the file has no more samples
+    made = _generate(study, device, dtype, n_prompts=n_prompts, samples=samples)
+    made += _read_external(study, file.parent, n_prompts=n_prompts, samples=samples)
     from rater.steering.comparisons import page, tables
 
     arms = {arm.name: describe_arm(arm) for arm in study.arms}
@@ -58,10 +60,10 @@ def compare(  # noqa: PLR0917 (one argument for each option)
     click.echo(f"Written: {html}")
 
 
-def _made(
+def _generate(
     study: "Study", device: str | None, dtype: str | None, *, n_prompts: int, samples: int
 ) -> "list[ArmCompletion]":
-    """Generate with one model after the other."""
+    """Generate completions with one model after the other."""
     from rater.study.arms import ExternalCompletions, model_of, models_needed
 
     sampling = study.sampling.model_copy(update={"samples_per_prompt": samples})
@@ -73,15 +75,15 @@ def _made(
         arms = [arm for arm in study.arms if not isinstance(arm, ExternalCompletions)]
         own = [arm for arm in arms if model_of(arm, study.model) == name]
         n = len(own) * len(study.prompts[:n_prompts]) * samples
-        click.echo(f"Generating {n} completions with {name}, and measuring them …", err=True)
+        click.echo(f"Generating and measuring {n} completions with {name} …", err=True)
         made += generate(model, study.prompts[:n_prompts], own, sampling, chat=study.chat, trace=True)
         del model
-        gc.collect()  # a model refers to itself; the next one may need its memory
+        gc.collect()  # a model has reference cycles; free its memory for the next one
     return made
 
 
-def _taken(study: "Study", folder: Path, *, n_prompts: int, samples: int) -> "list[ArmCompletion]":
-    """Take the completions of the other arms from their files."""
+def _read_external(study: "Study", folder: Path, *, n_prompts: int, samples: int) -> "list[ArmCompletion]":
+    """Return the completions of external arms from their files."""
     from rater.steering.completions import external_completion
     from rater.study.arms import ExternalCompletions
     from rater.study.external_completions import read_external_completions

@@ -11,14 +11,14 @@ from rater.errors import RaterError
 
 @click.group()
 def db() -> None:
-    """Look after the two databases."""
+    """Upgrade the two databases, or set up their PostgreSQL role."""
 
 
 @db.command()
 @rating_option
 @sealed_option
 def upgrade(rating_url: str, sealed_url: str) -> None:
-    """Upgrade both databases to this version, each migration in one transaction.
+    """Migrate both databases to this version, each migration in one transaction.
 
     \b
     Example: rater db upgrade
@@ -30,7 +30,7 @@ def upgrade(rating_url: str, sealed_url: str) -> None:
     for which, url in urls:
         path = sqlite_path(url)
         if path is not None and not path.is_file():
-            click.echo(f"{which}: there is no {path} yet; it is made when it is first needed.")
+            click.echo(f"{which}: {path} does not exist yet; it is created when it is first needed.")
             continue
         engine = open_engine(url)
         require_kind(engine, which)
@@ -48,15 +48,15 @@ def upgrade(rating_url: str, sealed_url: str) -> None:
     "--password",
     envvar="RATER_WEB_PASSWORD",
     show_envvar=True,
-    help="The role's password; better by the environment than here, where it stays in the shell's history.",
+    help="Password of the role. Prefer the environment variable: the shell's history keeps options.",
 )
 @rating_option
 @sealed_option
 def grant(role: str, password: str | None, rating_url: str, sealed_url: str) -> None:
-    """Set up ROLE in PostgreSQL for the web process, which can do what raters' pages need and no more.
+    """Set up ROLE in PostgreSQL for the web process, with the privileges that the pages need.
 
-    It can change no answer and no text, empty and make no table, and not connect to the sealed database. Run
-    it as the owner of the databases, again after each upgrade; then let `rater serve` connect as ROLE.
+    ROLE cannot change an answer or text, truncate or create a table, or connect to the sealed database. Run
+    this as the owner of the databases, and again after each upgrade. Then let `rater serve` connect as ROLE.
 
     \b
     Example: rater db grant rater_web --ratings postgresql+psycopg://owner@host/rating
@@ -64,30 +64,32 @@ def grant(role: str, password: str | None, rating_url: str, sealed_url: str) -> 
     from rater.admin.postgres_grants import grant_web_role
 
     done = grant_web_role(rating_url, sealed_url, role, password=password)
-    click.echo(f"{'Made' if done.was_made else 'Found'} the role {done.role}.")
-    click.echo("rating: it can read, and add what raters and the desk add")
+    click.echo(f"{'Created' if done.was_made else 'Found'} the role {done.role}.")
+    click.echo("rating: it can read, and add the rows of raters and of the desk")
     click.echo(f"sealed: {done.sealed}")
     click.echo(f"Next: RATER_DATABASE=postgresql+psycopg://{done.role}@HOST/NAME rater serve")
 
 
-@click.command(short_help="Put an unblinded study into one zip.")
+@click.command(short_help="Archive an unblinded study in one zip file.")
 @study_argument
 @click.argument("file", type=OutputFile(".zip"))
 @click.option(
     "--report",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="The folder of a report of this study, to go with it.",
+    help="Include the folder of a report of this study.",
 )
-@click.option("--identifiers", is_flag=True, help="With what recruitment sites say of who raters are.")
+@click.option(
+    "--identifiers", is_flag=True, help="Include recruitment-platform identifiers (e.g. Prolific IDs)."
+)
 @rating_option
 @sealed_option
 def archive(
     study_name: str, file: Path, *, report: Path | None, identifiers: bool, rating_url: str, sealed_url: str
 ) -> None:
-    """Write FILE.zip with all that another machine needs to verify and analyse STUDY anew.
+    """Write FILE.zip with everything needed to verify and analyse STUDY on another machine.
 
-    Protocol, key, completions, answers, log, preregistration, versions, and a report if you give one. Raters'
-    own words are in it, and so are the arms; who raters are is not, unless you ask for it.
+    It contains protocol, key, completions, answers, log, preregistration, versions, and optionally a report.
+    It also contains raters' comments and the arms, but no identifiers of raters without --identifiers.
 
     \b
     Example: rater archive love_vs_hate love_vs_hate.zip --report report
@@ -111,12 +113,12 @@ def archive(
     click.echo(f"Next, on another machine: rater import {done.path.name}")
 
 
-@click.command(name="import", short_help="Read an archive back into fresh databases.")
+@click.command(name="import", short_help="Restore an archive into empty databases.")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @rating_option
 @sealed_option
 def import_(file: Path, rating_url: str, sealed_url: str) -> None:
-    """Read an archive into databases that hold no study yet, after everything in it was verified.
+    """Verify an archive, and restore it into databases without a study.
 
     \b
     Example: rater import love_vs_hate.zip --ratings again/rating.db --sealed again/sealed.db
@@ -126,7 +128,7 @@ def import_(file: Path, rating_url: str, sealed_url: str) -> None:
 
     done = import_study(file, rating_url=rating_url, sealed_url=sealed_url)
     n_valid = sum(check.outcome is CheckOutcome.VALID for check in done.checks)
-    click.echo(f"Study {done.name} is read back; {n_valid} of {len(done.checks)} checks passed, none failed.")
+    click.echo(f"Study {done.name} is restored; {n_valid} of {len(done.checks)} checks passed, none failed.")
     click.echo(f"  log      {done.log_head}")
     click.echo(f"Next: rater verify {done.name} and rater analyze {done.name}, with the same databases")
 
@@ -136,10 +138,10 @@ def import_(file: Path, rating_url: str, sealed_url: str) -> None:
 @rating_option
 @sealed_option
 def backup(folder: Path, rating_url: str, sealed_url: str) -> None:
-    """Copy both SQLite databases into FOLDER, each as it stands at one moment, while raters go on.
+    """Copy both SQLite databases into FOLDER, each as a consistent snapshot, while raters continue.
 
-    The copies carry the time in their names and can be read by you alone. To go back to one, stop serving and
-    put it in the database's place.
+    The names of the copies contain the time, and only you can read them. To restore one, stop the server and
+    replace the database.
 
     \b
     Example: rater backup backups/
@@ -152,22 +154,22 @@ def backup(folder: Path, rating_url: str, sealed_url: str) -> None:
     for copied in copies:
         click.echo(f"{copied.which}: {copied.path} ({copied.n_bytes:,} bytes)")
     if not any(copied.which == "sealed" for copied in copies):
-        click.echo("Warning: there is no sealed database here, so this backup has no key.", err=True)
+        click.echo("Warning: the sealed database is not here, so this backup has no key.", err=True)
 
 
 @click.command(short_help="Check a study for tampering.")
 @study_argument
-@click.option("--head", help="A head of the log, printed before and kept elsewhere.")
+@click.option("--head", help="A head of the log that an earlier command printed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 @rating_option
 @sealed_option
 def verify(study_name: str, head: str | None, rating_url: str, sealed_url: str, *, as_json: bool) -> None:
-    """Recompute the log's chain, its digests and the commitment to the key, and report tampering.
+    """Recompute the log's hash chain, its digests and the commitment to the key, and report tampering.
 
-    The verdict comes first, then each check, then what no check can prove. Nothing is written, so that a copy
-    on a read-only medium can be verified. With --head, a head that `rater publish`, `open`, `close` or
-    `analyze` printed, a rewriting of the whole log is found too. Without the sealed database only what does
-    not need it is verified. Exit code 2 after tampering.
+    Prints the verdict, then each check, then the limits of verification. Writes nothing, so it can verify a
+    copy on a read-only medium. --head also finds a log that was rewritten as a whole; give a head that
+    `rater publish`, `open`, `close` or `analyze` printed. Without the sealed database, checks that need it
+    are skipped. Exit code 2 after tampering.
 
     \b
     Example: rater verify love_vs_hate --head 0f3a…
@@ -180,7 +182,7 @@ def verify(study_name: str, head: str | None, rating_url: str, sealed_url: str, 
     from rater.verify.checks import UNPROVABLE
 
     if head is not None and not re.fullmatch("[0-9a-f]{64}", head.strip().lower()):
-        msg = f"head is {head!r}; valid: all 64 characters (0-9, a-f) of a head that was printed"
+        msg = f"head is {head!r}; valid: all 64 hexadecimal characters of a printed head"
         raise RaterError(msg)
     checks = list(verify_study(rating_url, study_name, sealed_url=sealed_url, head=head))
     tampered = names_of_tampered(checks)
@@ -191,20 +193,20 @@ def verify(study_name: str, head: str | None, rating_url: str, sealed_url: str, 
         click.echo(f"{verdict}\n")
         for check in checks:
             click.echo(f"{check.outcome:<12} {check.name}: {check.description}")
-        click.echo("\nWhat no check can prove:")
+        click.echo("\nNot provable by any check:")
         for each in UNPROVABLE:
             click.echo(f"  {each.what}: {each.why}")
     if tampered:
         click.get_current_context().exit(USER_MISTAKE)
 
 
-@click.command(short_help="Take in answers that a rater downloaded.")
+@click.command(short_help="Import answers that a rater downloaded.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @rating_option
 def recover(file: Path, rating_url: str) -> None:
-    """Take in FILE, which a rater downloaded because their answers could not be sent; each answer once.
+    """Import FILE, which a rater downloaded because their answers could not be sent.
 
-    The study must still be open. Sending a file twice is harmless.
+    The study must still be open. Importing a file twice is safe: each answer is stored once.
 
     \b
     Example: rater recover answers-3f9a1c.json
@@ -219,8 +221,8 @@ def recover(file: Path, rating_url: str) -> None:
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         recovered = take_in(session, read, now=datetime.now(UTC))
     click.echo(
-        f"{recovered.study_name}: {_answers(recovered.n_taken_in)} taken in, "
-        f"{recovered.n_there_already} already there."
+        f"{recovered.study_name}: {_answers(recovered.n_taken_in)} imported, "
+        f"{recovered.n_there_already} already stored."
     )
 
 

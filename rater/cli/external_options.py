@@ -1,6 +1,6 @@
-"""Options of `rater analyze --from`: which column of a table is what, and how it is analysed.
+"""Options of `rater analyze --from`: the columns of a table, and its analysis.
 
-Those that say how also change a study's planned analysis, with --exploratory.
+The options of the analysis also change a study's planned analysis, with --exploratory.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Elsewhere(TypedDict):
-    """What the options give."""
+    """The values of the options."""
 
     from_path: Path | None
     rater: str
@@ -46,7 +46,7 @@ class Elsewhere(TypedDict):
 
 
 class NameList(click.ParamType[list[str]]):
-    """Names with commas between them; a name with a comma is in double quotes, as in CSV."""
+    """Comma-separated names; a name with a comma is in double quotes, as in CSV."""
 
     name = "names"
 
@@ -63,14 +63,14 @@ class NameList(click.ParamType[list[str]]):
 
 
 class TwoNumbers(click.ParamType[tuple[float, float]]):
-    """Two numbers with a comma between them, the lower one first."""
+    """Two comma-separated numbers, the lower one first."""
 
     name = "limits"
 
     def convert(
         self, value: str | tuple[float, float], param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[float, float]:
-        """Split ``0,100``."""
+        """Parse ``0,100``."""
         if isinstance(value, tuple):
             return value
         try:
@@ -87,46 +87,50 @@ _OPTIONS = (
         type=click.Path(path_type=Path),
         help="Analyse this table instead of a study: CSV, TSV, JSON, JSON Lines or Parquet.",
     ),
-    click.option("--rater", default="rater", show_default=True, metavar="COL", help="Its column of raters."),
-    click.option("--prompt", default="prompt", show_default=True, metavar="COL", help="… of prompts."),
-    click.option("--arm", default="arm", show_default=True, metavar="COL", help="… of arms."),
-    click.option("--answer", default="answer", show_default=True, metavar="COL", help="… of answers."),
-    click.option("--item", metavar="COL", help="… of texts, where a prompt has several in an arm."),
+    click.option("--rater", default="rater", show_default=True, metavar="COL", help="Column with rater IDs."),
+    click.option("--prompt", default="prompt", show_default=True, metavar="COL", help="Column with prompts."),
+    click.option("--arm", default="arm", show_default=True, metavar="COL", help="Column with arms."),
+    click.option("--answer", default="answer", show_default=True, metavar="COL", help="Column with answers."),
     click.option(
-        "--dimension", metavar="COL", help="… of what was judged; the first one is primary, or --primary."
+        "--item", metavar="COL", help="Column with text IDs, if a prompt has several texts in an arm."
     ),
-    click.option("--primary", metavar="NAME", help="The dimension tested as the primary one."),
+    click.option(
+        "--dimension",
+        metavar="COL",
+        help="Column with dimensions; the first one is primary unless --primary is given.",
+    ),
+    click.option("--primary", metavar="NAME", help="Primary dimension."),
     click.option(
         "--contrast",
         multiple=True,
         metavar="A,B",
-        help="The arms compared, A minus B; give it twice, or quote as in CSV, where a name has a comma.",
+        help="Arms to compare, A minus B. If a name has a comma, give the option twice or quote as in CSV.",
     ),
-    click.option("--points", type=int, help="How many points the scale has, from 1."),
+    click.option("--points", type=int, help="Number of points of the scale, from 1."),
     click.option(
-        "--limits", type=TwoNumbers(), metavar="LOW,HIGH", help="The ends of a scale of any numbers."
+        "--limits", type=TwoNumbers(), metavar="LOW,HIGH", help="Lowest and highest value of a numeric scale."
     ),
     click.option(
         "--choices",
         type=click.Choice(["signed", "1/0", "1/2"]),
-        help="How choices between two texts are coded: above and below 0, won/lost, or first/second text.",
+        help="Coding of pairwise choices: above/below 0, won/lost, or first/second text.",
     ),
     click.option(
         "--scope",
         type=click.Choice(["raters+prompts", "raters", "prompts"]),
         show_default="raters+prompts",
-        help="What the claim generalises to.",
+        help="Populations that the claim generalises to.",
     ),
     click.option(
         "--score",
         type=click.Choice(["net_superiority", "scale_points"]),
         show_default="net_superiority",
-        help="What is compared.",
+        help="Score to compare.",
     ),
     click.option(
         "--sesoi",
         type=click.FloatRange(min=0, min_open=True),
-        help="The smallest effect of interest, in units of the score.",
+        help="Smallest effect size of interest, in units of the score.",
     ),
     click.option("--drop-empty", is_flag=True, help="Leave out rows without an answer."),
     click.option(
@@ -134,49 +138,49 @@ _OPTIONS = (
         type=NameList(),
         default=list,
         metavar="CODES",
-        help="Further codes for no answer, such as -99,skipped; NA, N/A, null and the like always are.",
+        help="Codes for missing answers in addition to NA, null and the like, such as -99,skipped.",
     ),
     click.option(
         "--labels",
         type=NameList(),
         default=list,
         metavar="LABELS",
-        help="The labels of the points from the lowest, where answers are labels: disagree,neither,agree.",
+        help="Labels of the scale points from lowest to highest: disagree,neither,agree.",
     ),
     click.option(
         "--wide",
         metavar="PATTERN",
-        help="The table has several columns of answers, with such names: {arm}, {prompt}_{arm}, {item}.",
+        help="Wide format; pattern of the answer columns' names: {arm}, {prompt}_{arm} or {item}.",
     ),
     click.option(
         "--answer-columns",
         type=NameList(),
         metavar="COLS",
-        help="The columns of answers of a wide table.  [default: all that fit --wide]",
+        help="Answer columns of a wide table.  [default: all that match --wide]",
     ),
     click.option(
         "--items",
         type=click.Path(path_type=Path),
-        help="A table of items, which has what the ratings lack: item, prompt, arm.",
+        help="Table of items with the columns item, prompt and arm.",
     ),
     click.option(
         "--decimal",
         type=click.Choice([".", ","]),
         show_default="a comma where semicolons separate columns",
-        help="The decimal sign.",
+        help="Decimal separator.",
     ),
-    click.option("--quotes/--no-quotes", default=True, help="Whether fields of the file can be in quotes."),
-    click.option("--encoding", show_default="utf-8", help="The file's encoding, such as cp1252."),
-    click.option("--check", is_flag=True, help="Only diagnose the table; exit code 2 if it is refused."),
+    click.option("--quotes/--no-quotes", default=True, help="Allow quoted fields in the file."),
+    click.option("--encoding", show_default="utf-8", help="Encoding of the file, such as cp1252."),
+    click.option("--check", is_flag=True, help="Diagnose the table only; exit code 2 if it is refused."),
 )
 
 
 PLANNED = ("primary", "contrast", "scope", "score", "sesoi")
-"""The options that say how, of which a study has said its own beforehand."""
+"""The options of the analysis, which a study declares in its analysis plan."""
 
 
 def elsewhere_options(command: Command) -> Command:
-    """Add the options to a command, in their order."""
+    """Add all options to a command."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

@@ -1,4 +1,4 @@
-"""`rater invite`: make personal links to a study, each of which lets one person in."""
+"""`rater invite`: make personal links to a study, each for one rater."""
 
 import re
 from pathlib import Path
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
     from rater.admin.link_files import LinkFiles
 
-_MOST = 10_000
-_LONGEST_LABEL = 100
+_MAX_LINKS = 10_000
+_MAX_LABEL_LENGTH = 100
 
 
 @click.command(short_help="Make personal links.")
 @study_argument
-@click.option("--n", "n_links", type=click.IntRange(1, _MOST), help="How many; by default 1.")
+@click.option("--n", "n_links", type=click.IntRange(1, _MAX_LINKS), help="Number of links.  [default: 1]")
 @click.option(
     "--labels",
     "labels_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A text file with what each link is called, one a line, instead of numbers.",
+    help="A text file with one label per line, instead of numbers.",
 )
 @click.option(
     "--address",
@@ -39,11 +39,14 @@ _LONGEST_LABEL = 100
     show_default=True,
     envvar="RATER_ADDRESS",
     show_envvar=True,
-    help="Where raters reach the server.",
+    help="Public address of the server.",
 )
-@click.option("--csv", "csv_file", type=OutputFile(), help="Write label and link to this new file, too.")
+@click.option("--csv", "csv_file", type=OutputFile(), help="Also write labels and links to this new file.")
 @click.option(
-    "--qr", "qr_folder", type=click.Path(path_type=Path, file_okay=False), help="Write QR codes there."
+    "--qr",
+    "qr_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write QR codes to this folder.",
 )
 @rating_option
 def invite(  # noqa: PLR0917 (click's interface)
@@ -55,10 +58,10 @@ def invite(  # noqa: PLR0917 (click's interface)
     qr_folder: Path | None,
     rating_url: str,
 ) -> None:
-    """Make personal links to STUDY, and print them; they cannot be printed again.
+    """Make personal links to STUDY, and print them once.
 
-    Each link lets one person in, who comes back by it on any device. With a protocol that says
-    `invited_only=True` there is no other way in.
+    Each link is for one rater, who can use it again on any device. With `invited_only=True` in the protocol,
+    raters need such a link.
 
     \b
     Example: rater invite love_vs_hate --n 20 --csv links.csv
@@ -75,7 +78,7 @@ def invite(  # noqa: PLR0917 (click's interface)
     base = _base(address)
     if urlsplit(base).hostname in {"localhost", "127.0.0.1", "::1"}:
         click.echo(
-            "Only on this machine can these links be opened. Say where raters reach the server: "
+            "These links work on this machine only. Give the public address of the server: "
             "--address https://study.example.org (or set RATER_ADDRESS).",
             err=True,
         )
@@ -87,20 +90,20 @@ def invite(  # noqa: PLR0917 (click's interface)
             with writing(rating) as session:
                 study = get_study(session, study_name)
                 if not study.state.takes_raters:
-                    msg = f"Study {study_name!r} is {study.state}, so that nobody can begin it any more."
+                    msg = f"Study {study_name!r} is {study.state} and takes no new raters."
                     raise RaterError(msg)
                 labels = _labels(session, study.id, n_links, labels_file)
                 made = make_invitations(session, study.id, labels, now=datetime.now(UTC))
                 links = [(each.label, f"{base}/s/{study.slug}/i/{each.code}") for each in made]
-                # inside the transaction: links that could not be written down or printed are not made either
+                # Inside the transaction: links that cannot be written or printed are not made.
                 files.prepare(links)
                 _print(links)
             files.finish(links)
-    click.echo("Keep these: only their digests are stored, so that they cannot be shown again.", err=True)
+    click.echo("Keep these links: only their digests are stored, so they cannot be shown again.", err=True)
 
 
 def _finish_earlier(rating: "Engine", files: "LinkFiles") -> list[tuple[str, str]] | None:
-    """Finish the files of a run that was killed after its links were made; else remove what it left."""
+    """Finish the files of a run that was killed after its links were made; otherwise remove them."""
     from rater.store.engine import reading
     from rater.store.rating.raters import has_invitations
 
@@ -114,7 +117,7 @@ def _finish_earlier(rating: "Engine", files: "LinkFiles") -> list[tuple[str, str
         files.discard()
         return None
     click.echo(
-        "An earlier run was interrupted after it had made these links; its files are finished.", err=True
+        "An earlier run was interrupted after it had made these links; its files are now finished.", err=True
     )
     files.finish(links)
     _print(links)
@@ -128,7 +131,7 @@ def _print(links: "Sequence[tuple[str, str]]") -> None:
 
 def _base(address: str) -> str:
     if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", address):
-        msg = f"--address is {address!r}; valid: where raters reach the server, as https://study.example.org"
+        msg = f"--address is {address!r}; valid: a public address such as https://study.example.org"
         raise RaterError(msg)
     return address.rstrip("/")
 
@@ -141,17 +144,19 @@ def _labels(session: "Session", study_id: int, n_links: int | None, labels_file:
         first = count_invitations(session, study_id).n_made + 1
         return [str(number) for number in range(first, first + (n_links or 1))]
     if n_links is not None:
-        msg = "--n and --labels both say how many links; give one of them."
+        msg = "--n and --labels both set the number of links; give one of them."
         raise RaterError(msg)
     labels = _read_labels(labels_file)
     names = [normalise_name(label) for label in labels]
     try:
-        require_different(str(labels_file), names, "each link needs a name of its own")
+        require_different(str(labels_file), names, "each link needs a different label")
     except ValueError as error:
         raise RaterError(str(error)) from error
     taken = set(names) & set(map(normalise_name, list_labels(session, study_id)))
     if taken:
-        msg = f"{labels_file} has {min(taken)!r}, which an earlier link is called already; take another name."
+        msg = (
+            f"{labels_file} has {min(taken)!r}, which is the label of an earlier link; choose another label."
+        )
         raise RaterError(msg)
     _warn_of_similar(names)
     return names
@@ -160,7 +165,7 @@ def _labels(session: "Session", study_id: int, n_links: int | None, labels_file:
 def _warn_of_similar(names: list[str]) -> None:
     for group, difference in similar_names(names)[:5]:
         quoted = " and ".join(map(repr, group))
-        click.echo(f"Note: {quoted} differ only in {difference}; each gets a link of its own.", err=True)
+        click.echo(f"Note: {quoted} differ only in {difference}; each gets its own link.", err=True)
 
 
 def _read_labels(path: Path) -> list[str]:
@@ -173,7 +178,11 @@ def _read_labels(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         msg = f"{path} cannot be read: it is not text in UTF-8."
         raise RaterError(msg) from error
-    if not 1 <= len(labels) <= _MOST or any(len(normalise_name(label)) > _LONGEST_LABEL for label in labels):
-        msg = f"{path} has {len(labels)} labels; valid: 1 to {_MOST}, each of up to {_LONGEST_LABEL} letters"
+    longest = max((len(normalise_name(label)) for label in labels), default=0)
+    if not 1 <= len(labels) <= _MAX_LINKS or longest > _MAX_LABEL_LENGTH:
+        msg = (
+            f"{path} has {len(labels)} labels, the longest with {longest} characters; "
+            f"valid: 1 to {_MAX_LINKS} labels of up to {_MAX_LABEL_LENGTH} characters"
+        )
         raise RaterError(msg)
     return labels

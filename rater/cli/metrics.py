@@ -21,22 +21,22 @@ class Scoring:
     """A measure of a completion's text."""
 
     label: str
-    """What it measures, for tables and figures."""
+    """The name of the measure in tables and figures."""
     digest: str
-    """A text that changes whenever the measure does, so that two measures are never mixed in one file."""
+    """A text that identifies the measure, so that a file never mixes two measures."""
     function: Callable[[str], float]
 
 
 def count(words: str) -> Scoring:
-    """Return a measure that counts words, given with commas between them (quoted as in CSV).
+    """Return a measure that counts words from a comma-separated list (quoted as in CSV).
 
     Raises:
-        StudyError: no word is given.
+        StudyError: the list is empty or malformed.
     """
     try:
         counted = sorted(set(split_names(words)))
     except RaterError as error:
-        msg = f"--words is {words!r}; valid: words with commas between them, such as love,joy"
+        msg = f"--words is {words!r}; valid: comma-separated words, such as love,joy"
         raise StudyError(msg) from error
 
     def count_them(text: str) -> float:
@@ -49,13 +49,13 @@ def count(words: str) -> Scoring:
 
 
 def load_score(spec: str) -> Scoring:
-    """Return the user's measure: a function of a text that returns a number.
+    """Return the user's measure: a function from a text to a number.
 
     Args:
-        spec: ``FILE.py:function`` or ``module:function``; modules are also looked for in the current folder.
+        spec: ``FILE.py:function`` or ``module:function``; modules may also be in the current folder.
 
     Raises:
-        StudyError: there is no such function, or it fails when it is called.
+        StudyError: the function does not exist, or fails on a test text.
     """
     place, _, name = spec.rpartition(":")
     if not place or not name.isidentifier():
@@ -82,7 +82,7 @@ def _checked(spec: str, function: Callable[[str], Any]) -> Callable[[str], float
             raise StudyError(msg)
         return value
 
-    score("A text to try the function with.")
+    score("A text to test the function with.")
     return score
 
 

@@ -1,4 +1,4 @@
-"""`rater model`: download the bundled model; load a study's model for other commands."""
+"""`rater model`: download the embedded model; load a study's model for other commands."""
 
 import re
 from importlib.util import find_spec
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def _check_device(_context: click.Context, _option: click.Parameter, device: str | None) -> str | None:
-    """Refuse what names no device; whether it is there, only torch can tell."""
+    """Validate the name of a device; only torch can check whether it exists."""
     if device is not None and not re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", device):
-        msg = f"{device!r} is no device; valid: cpu, cuda, a GPU by its number, such as cuda:1, mps or xpu."
+        msg = f"Unknown device {device!r}; valid: cpu, cuda, a GPU by number such as cuda:1, mps or xpu."
         raise click.BadParameter(msg)
     return device
 
@@ -21,7 +21,7 @@ def _check_device(_context: click.Context, _option: click.Parameter, device: str
 device_option = click.option(
     "--device",
     callback=_check_device,
-    help="Where the model runs: cpu, cuda, cuda:1 …  [default: cuda if there, else cpu]",
+    help="Device of the model: cpu, cuda, cuda:1 …  [default: cuda if available, otherwise cpu]",
 )
 """Adds ``--device``."""
 
@@ -29,13 +29,13 @@ device_option = click.option(
 dtype_option = click.option(
     "--dtype",
     type=click.Choice(["float32", "bfloat16", "float16"]),
-    help="What the model's weights are loaded in.  [default: the checkpoint's own]",
+    help="Data type of the model's weights.  [default: the checkpoint's own]",
 )
 """Adds ``--dtype``."""
 
 
 def require_torch() -> None:
-    """Refuse to go on without what runs a model; costs no import.
+    """Require the packages that run a model, without importing them.
 
     Raises:
         ModelError: torch or transformer_lens is not installed.
@@ -48,10 +48,10 @@ def require_torch() -> None:
 
 
 def load_model(name: str, device: str | None, dtype: str | None = None) -> "TransformerBridge":
-    """Load a model, after a line that says how long it takes.
+    """Load a model, and print a line first.
 
     Raises:
-        ModelError: what runs it is not installed, or it cannot be loaded.
+        ModelError: a package is not installed, or the model cannot be loaded.
     """
     require_torch()
     click.echo(f"Loading torch and the model {name} (about 10 s for the embedded one) …", err=True)
@@ -65,7 +65,7 @@ def load_model(name: str, device: str | None, dtype: str | None = None) -> "Tran
 
 
 def _warn_of_cpu(name: str, dtype: str | None) -> None:
-    """Say beforehand where a model is larger than the memory that is free, or in a type that is slow here."""
+    """Warn before loading if a model exceeds free memory, or has a type that is slow on this processor."""
     from rater.generate.estimate import free_memory, read_checkpoint, too_little_memory
     from rater.steering.cpu_decoding import supports_dtype
 
@@ -75,10 +75,10 @@ def _warn_of_cpu(name: str, dtype: str | None) -> None:
     checkpoint = read_checkpoint(name)
     used = dtype or (checkpoint.dtype if checkpoint else "float32")
     if not supports_dtype(used):
-        quick = "bfloat16" if supports_dtype("bfloat16") else "float32 (twice the memory)"
+        faster = "bfloat16" if supports_dtype("bfloat16") else "float32 (twice the memory)"
         click.echo(
-            f"Warning: {name} runs in {used}, in which this processor is several times slower; "
-            f"--dtype {quick} is quicker.",
+            f"Warning: {name} runs in {used}, which is several times slower on this processor; "
+            f"--dtype {faster} is faster.",
             err=True,
         )
 

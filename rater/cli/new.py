@@ -13,7 +13,7 @@ _DEFAULT = "love_vs_hate"
 @click.option("--template", default=_DEFAULT, show_default=True, help="The template to start from.")
 @click.option("--list", "is_list", is_flag=True, help="List the templates and exit.")
 def new(name: str | None, template: str, *, is_list: bool) -> None:
-    """Write NAME.py, a complete study file to edit; NAME may also be a path such as experiments/mine.py.
+    """Write NAME.py, a complete study file to edit. NAME may also be a path such as experiments/mine.py.
 
     \b
     Example: rater new mine --template pairwise
@@ -25,7 +25,9 @@ def new(name: str | None, template: str, *, is_list: bool) -> None:
         _print_templates([(each.name, each.summary) for each in list_templates()])
         return
     if name is None:
-        msg = "Give the new study's name, such as: rater new mine. The templates: rater new --list"
+        msg = (
+            "Missing name of the new study, such as: rater new mine. For the templates run: rater new --list"
+        )
         raise click.UsageError(msg)
     path = Path(name) if name.endswith(".py") else Path(f"{name}.py")
     for file in write_study(path, template):
@@ -41,7 +43,7 @@ def _print_templates(templates: list[tuple[str, str]]) -> None:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading in ("template", "what it is for"):
+    for heading in ("template", "purpose"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "template")
     for each, summary in templates:
         table.add_row(Text(each), Text(summary))

@@ -1,4 +1,4 @@
-"""`rater power`: how large a study must be."""
+"""`rater power`: compute power and sample size by simulation."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
     from rater.study.study import Study
 
 
-@click.command(short_help="Say how large a study must be.")
+@click.command(short_help="Compute power and sample size.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--points",
     type=click.FloatRange(min=0, min_open=True),
-    help="The difference to plan for, in points of the scale; where texts are chosen between, how much more "
-    "often (0.25: by 25 percentage points).  [default: an eighth of the scale]",
+    help="The difference to detect, in scale points; for pairwise choices the difference of the proportions "
+    "(0.25: 25 percentage points).  [default: an eighth of the scale]",
 )
 @click.option(
     "--pilot",
     metavar="STUDY|CSV",
-    help="A pilot to learn from how much raters, prompts and texts differ: a published study, read without "
-    "its arms, or a CSV of ratings, with a column arm where the arms are known.",
+    help="Estimate variances of raters, prompts and texts from a pilot: a published study (read without its "
+    "arms), or a table of ratings (with a column arm if the arms are known).",
 )
 @click.option(
     "--drop-out",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.0,
     show_default=True,
-    help="The share of raters who leave somewhere in their booklet.",
+    help="Share of raters who drop out during their booklet.",
 )
 @click.option(
-    "--sims", default=400, show_default=True, type=click.IntRange(50), help="Simulations of each size."
+    "--sims", default=400, show_default=True, type=click.IntRange(50), help="Simulations per sample size."
 )
-@click.option("--seed", type=int, help="Seeds the simulations.  [default: from the study's hash]")
+@click.option("--seed", type=int, help="Random seed of the simulations.  [default: from the study's hash]")
 @rating_option
 def power(
     file: Path,
@@ -48,7 +48,7 @@ def power(
     seed: int | None,
     rating_url: str,
 ) -> None:
-    """Simulate the study's own booklets through its primary test, at its size and at others.
+    """Simulate the primary test with the study's booklets, for its sample size and for others.
 
     \b
     Example: rater power experiments/love_vs_hate.py --points 0.5 --drop-out 0.1
@@ -63,7 +63,7 @@ def power(
     from rater.study.load import load_study
 
     study = load_study(file)
-    learnt = _learn(pilot, study, rating_url) if pilot else None
+    estimates = _read_pilot(pilot, study, rating_url) if pilot else None
     columns = (TextColumn("Simulating {task.description} …"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("")
@@ -72,14 +72,14 @@ def power(
             default_points(study) if points is None else points,
             n_simulations=sims,
             seed=int(study.hash[:16], 16) if seed is None else seed,
-            assumptions=PlanningAssumptions(learnt, drop_out, known_lengths(study, file.parent)),
+            assumptions=PlanningAssumptions(estimates, drop_out, known_lengths(study, file.parent)),
             say=lambda size: progress.update(task, description=size),
         )
     print_power(plan)
 
 
-def _learn(pilot: str, study: "Study", rating_url: str) -> "Pilot":
-    """Learn from a table of ratings, or from a published study's answers without their arms."""
+def _read_pilot(pilot: str, study: "Study", rating_url: str) -> "Pilot":
+    """Estimate variances from a table of ratings, or from a published study without its arms."""
     from rater.admin.export import read_unarmed_frame
     from rater.analysis.pilot import learn, read_pilot
     from rater.analysis.reading_notes import reading_of

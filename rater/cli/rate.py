@@ -1,19 +1,19 @@
-"""`rater rate`: rate blindly in the terminal."""
+"""`rater rate`: rate a study in the terminal."""
 
 import click
 
 from rater.cli.options import rating_option, study_argument
 
 
-@click.command(short_help="Rate blindly in the terminal.")
+@click.command(short_help="Rate a study in the terminal.")
 @study_argument
-@click.option("--invitation", help="The code of a personal link, where the study is open to those only.")
-@click.option("--as", "person", default="", help="Another person on this machine, by any name.")
+@click.option("--invitation", help="Code of a personal link, if the study requires one.")
+@click.option("--as", "person", default="", help="Name of another rater on this machine.")
 @rating_option
 def rate(study_name: str, rating_url: str, invitation: str | None, person: str) -> None:
-    """Rate a study here in the terminal, as blindly as in the browser; quit and come back at any time.
+    """Rate a study in the terminal, blinded as in the browser. You can quit and continue at any time.
 
-    The names of --as are kept on this machine only, as a digest.
+    Names given with --as are stored on this machine only, as a digest.
 
     \b
     Example: rater rate love_vs_hate

@@ -25,34 +25,36 @@ _POSITIONS = ("front", "mid", "back")
 
 
 class Layers(click.ParamType[tuple[int, ...]]):
-    """Layer numbers, and ranges of them as Python writes slices."""
+    """Layer numbers, and ranges of them in Python's slice notation."""
 
     name = "layers"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
-        """Turn ``2:20:2,25`` into numbers; the end of a range is not in it."""
+        """Parse ``2:20:2,25``; a range excludes its end."""
         try:
             found = [number for part in str(value).split(",") for number in _numbers(part)]
         except ValueError:
             found = []
         if not found or min(found) < 0:
             self.fail(
-                f"{value!r} names no layers; valid: numbers and ranges such as 6 or 2:20:2,25.", param, ctx
+                f"{value!r} is not a list of layers; valid: numbers and ranges such as 6 or 2:20:2,25.",
+                param,
+                ctx,
             )
         return tuple(dict.fromkeys(found))
 
 
 class Coeffs(click.ParamType[tuple[float, ...]]):
-    """Coefficients, with commas between them."""
+    """Comma-separated coefficients."""
 
     name = "coeffs"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[float, ...]:
-        """Turn ``-10,-5,5,10`` into numbers."""
+        """Parse ``-10,-5,5,10``."""
         try:
             found = tuple(dict.fromkeys(float(part) for part in str(value).split(",")))
         except ValueError:
@@ -62,9 +64,9 @@ class Coeffs(click.ParamType[tuple[float, ...]]):
         return found
 
 
-@click.command(short_help="Try an arm at many layers and coefficients.")
+@click.command(short_help="Measure an arm at many layers and coefficients.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--layers", required=True, type=Layers(), help="Layers, such as 2:20:2 (20 is not among them).")
+@click.option("--layers", required=True, type=Layers(), help="Layers, such as 2:20:2 (20 is excluded).")
 @click.option("--coeffs", required=True, type=Coeffs(), help="Coefficients, such as -10,-5,5,10.")
 @click.option(
     "--positions",
@@ -72,21 +74,21 @@ class Coeffs(click.ParamType[tuple[float, ...]]):
     multiple=True,
     show_default=True,
     type=click.Choice(_POSITIONS),
-    help="Where in the prompt; may be given several times.",
+    help="Position in the prompt; may be repeated.",
 )
-@click.option("--arm", "arm_name", help="Which steered arm of the study.  [default: the first]")
-@click.option("--words", help="The effect: occurrences of these words, such as love,joy,family.")
+@click.option("--arm", "arm_name", help="Name of a steered arm.  [default: the first]")
+@click.option("--words", help="Effect: occurrences of these words, such as love,joy,family.")
 @click.option(
     "--score",
     "score_spec",
-    help="The effect: your own function of a text, FILE.py:function or module:function.",
+    help="Effect: your own function of a text, FILE.py:function or module:function.",
 )
 @click.option("--prompts", "n_prompts", type=click.IntRange(1), help="Use only the first N prompts.")
 @click.option(
     "--samples", default=2, show_default=True, type=click.IntRange(1), help="Completions per prompt."
 )
-@click.option("--out", type=OutputFile(), help="The CSV file.  [default: STUDY-ARM-sweep.csv]")
-@click.option("--picture", type=OutputFile(".png", ".svg"), help="Draw the heat map: a .png or .svg file.")
+@click.option("--out", type=OutputFile(), help="Results as CSV.  [default: STUDY-ARM-sweep.csv]")
+@click.option("--picture", type=OutputFile(".png", ".svg"), help="Draw a heat map to this .png or .svg file.")
 @device_option
 @dtype_option
 def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
@@ -106,9 +108,9 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
 ) -> None:
     """Measure the effect of a study's steered arm at each layer, coefficient and position.
 
-    The effect is the words that you count, a function of yours, or else the divergence of the next token.
-    Each setting is kept in a CSV file as soon as it is measured; stop at any time, and run the same command
-    again to continue.
+    The effect is the number of words from a list, your own function of a text, or by default the KL
+    divergence of the next token. Each setting is written to a CSV file as soon as it is measured. You can
+    stop at any time, and run the same command again to continue.
 
     \b
     Example: rater sweep experiments/love_vs_hate.py --layers 2:12:2 --coeffs 4,8,12 --words love,happy
@@ -151,7 +153,7 @@ class _Job:
     scoring: "Scoring | None"
 
     def measured(self, dtype: str | None) -> dict[str, str]:
-        """Describe what is measured, field by field: a file of other measurements is refused by the field."""
+        """Return a description of the measurements, by which a file with other measurements is refused."""
         sampling = self.study.sampling.model_dump(mode="json", exclude={"samples_per_prompt"})
         return {
             "model": self.study.model,
@@ -167,14 +169,14 @@ class _Job:
 
     @property
     def texts(self) -> str:
-        """The texts of a setting, counted."""
+        """The number of texts of a setting, in words."""
         from rater.analysis.sentences import counted
 
         return f"{counted(len(self.prompts), 'prompt')} × {counted(self.samples, 'sample')}"
 
     @property
     def terms(self) -> "SweepTerms":
-        """The words that the sweep is described with."""
+        """The terms for the sweep's columns."""
         from rater.cli.sweep_tables import SweepTerms
 
         additions = [
@@ -210,7 +212,7 @@ def _scoring(words: str | None, score_spec: str | None) -> "Scoring | None":
 def _measure(
     job: _Job, settings: "list[SweepSetting]", device: str | None, dtype: str | None, *, with_unsteered: bool
 ) -> "Iterator[SweepOutcome]":
-    """Measure settings, with a bar and the time that is left."""
+    """Measure settings, with a progress bar."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -239,12 +241,12 @@ def _measure(
 
 
 def _default_out(study: "Study", arm: "Steered") -> Path:
-    """Return the default CSV file, refused like a named one if it cannot be written."""
+    """Return the default CSV file, after the same checks as for --out."""
     return OutputFile().convert(f"{study.name}-{arm.name}-sweep.csv", None, None)
 
 
 def _require_layers(study: "Study", layers: tuple[int, ...]) -> None:
-    """Refuse layers that the model is known to lack, before it is loaded."""
+    """Refuse layers that the model lacks, if this is known before it is loaded."""
     from rater.embedded_model import count_layers
 
     n_layers = count_layers(study.model)
@@ -299,12 +301,12 @@ def _steered_arm(study: "Study", name: str | None) -> "Steered":
 
     steered = {arm.name: arm for arm in study.arms if isinstance(arm, Steered)}
     if not steered:
-        msg = f"Study {study.name} has no steered arm, so there is nothing to sweep; add a Steered(…)."
+        msg = f"Study {study.name} has no steered arm, which a sweep needs; add a Steered(…)."
         raise StudyError(msg)
     if name is None:
         return next(iter(steered.values()))
     if name not in steered:
-        msg = f"--arm is {name!r}, not a steered arm of {study.name}.{nearest(name, steered)}"
+        msg = f"--arm is {name!r}, which is not a steered arm of {study.name}.{nearest(name, steered)}"
         raise StudyError(msg)
     return steered[name]
 

@@ -1,4 +1,4 @@
-"""Print a sweep: every setting, a map of the effects, what the columns mean, and the setting to try."""
+"""Print a sweep: every setting, a map of the effects, a legend, and a suggested setting."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from rater.steering.sweep_results import MAX_NLL_RISE, SweepOutcome, SweepSettin
 
 @dataclass(frozen=True)
 class SweepTerms:
-    """The words that a sweep is described with."""
+    """The terms for a sweep's columns."""
 
     effect: str
-    """What the effect measures, such as "occurrences of love, joy in a text"."""
+    """The measure of the effect, such as "occurrences of love, joy in a text"."""
     strength: str
     """``coeff`` or ``relative``, as the arm declares it."""
     places: dict[str, str]
@@ -28,9 +28,9 @@ def print_sweep(outcomes: Sequence[SweepOutcome], terms: SweepTerms, console: Co
     """Print a sweep.
 
     Args:
-        outcomes: the settings' outcomes, and the unsteered model's.
-        terms: the words for them.
-        console: where to print.
+        outcomes: one for each setting, and one of the unsteered model.
+        terms: the terms for the columns.
+        console: the terminal.
     """
     unsteered = next(outcome for outcome in outcomes if outcome.setting is None)
     console.print(Text("Every setting", style="bold"))

@@ -1,4 +1,4 @@
-"""`rater user`: who may sit at the experimenters' desk."""
+"""`rater user`: manage the users of the desk."""
 
 import sys
 
@@ -15,11 +15,13 @@ def _read_password(context: click.Context, _option: click.Parameter, from_stdin:
         return ""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt="The same once more", err=True))
+    return str(
+        click.prompt("Password", hide_input=True, confirmation_prompt="Repeat for confirmation", err=True)
+    )
 
 
 def asking_password(command: Command) -> Command:
-    """Give a command its ``password``: typed twice, or a line of standard input for who has no keyboard."""
+    """Add the argument ``password`` to a command: typed twice, or read from standard input."""
     return click.option(
         "--password-stdin",
         "password",
@@ -29,9 +31,9 @@ def asking_password(command: Command) -> Command:
     )(command)
 
 
-@click.group(short_help="Say who may sit at the desk.")
+@click.group(short_help="Manage the users of the desk.")
 def user() -> None:
-    """Add and remove experimenters, who log in at the desk that `rater serve --desk` adds.
+    """Manage the experimenters who can log in at the desk (`rater serve --desk`).
 
     \b
     Example: rater user add ada
@@ -43,7 +45,7 @@ def user() -> None:
 @asking_password
 @rating_option
 def add(name: str, rating_url: str, *, password: str) -> None:
-    """Add a user, and ask twice for a password of at least ten characters.
+    """Add a user; the password needs at least ten characters.
 
     \b
     Example: rater user add ada
@@ -56,15 +58,15 @@ def add(name: str, rating_url: str, *, password: str) -> None:
 
     with disposing(create_rating(rating_url)) as rating, writing(rating) as session:
         add_user(session, name, password, now=datetime.now(UTC))
-    click.echo(f"{name} may log in at the desk. Next: rater serve --desk")
+    click.echo(f"{name} can log in at the desk. Next: rater serve --desk")
 
 
-@user.command("password", short_help="Give a user another password.")
+@user.command("password", short_help="Change a user's password.")
 @_NAME
 @asking_password
 @rating_option
 def password_(name: str, rating_url: str, *, password: str) -> None:
-    """Give a user another password, and log them out everywhere.
+    """Change a user's password, and end all their sessions.
 
     \b
     Example: rater user password ada
@@ -75,14 +77,14 @@ def password_(name: str, rating_url: str, *, password: str) -> None:
 
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         change_password(session, name, password)
-    click.echo(f"{name} has another password, and is logged out everywhere.")
+    click.echo(f"Password of {name} changed; all their sessions have ended.")
 
 
 @user.command("remove", short_help="Remove a user.")
 @_NAME
 @rating_option
 def remove(name: str, rating_url: str) -> None:
-    """Remove a user, and log them out everywhere.
+    """Remove a user, and end all their sessions.
 
     \b
     Example: rater user remove ada
@@ -93,13 +95,13 @@ def remove(name: str, rating_url: str) -> None:
 
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         remove_user(session, name)
-    click.echo(f"{name} may not log in any more.")
+    click.echo(f"{name} is removed and can no longer log in.")
 
 
 @user.command("list", short_help="List the users.")
 @rating_option
 def list_(rating_url: str) -> None:
-    """List who may sit at the desk.
+    """List the users of the desk.
 
     \b
     Example: rater user list
@@ -113,4 +115,4 @@ def list_(rating_url: str) -> None:
     for each in users:
         click.echo(f"{each.name}   since {each.made_at:%Y-%m-%d}")
     if not users:
-        click.echo("Nobody yet. Run: rater user add NAME", err=True)
+        click.echo("No users yet. Run: rater user add NAME", err=True)

@@ -261,7 +261,7 @@ def test_nobody_is_under_way_in_a_study_that_is_closed(closed: Study, run: Run) 
 
 
 def test_a_head_that_was_cut_off_is_no_sign_of_a_rewritten_log(published: Study, run: Run) -> None:
-    with pytest.raises(RaterError, match=r"head is '0f3a…'; valid: all 64 characters"):
+    with pytest.raises(RaterError, match=r"head is '0f3a…'; valid: all 64 hexadecimal characters"):
         run("verify", published.name, "--head", "0f3a…")
 
 

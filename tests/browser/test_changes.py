@@ -220,7 +220,7 @@ def test_a_changed_answer_takes_the_place_of_the_one_that_waits(
         at_trial(page, 2)
     assert answers() == [(1, 1, 5.0)]
     result = CliRunner().invoke(recover, [str(tmp_path / "answers.json"), "--ratings", rating_url])
-    assert "1 already there" in result.output
+    assert "1 already stored" in result.output
 
 
 def test_a_waiting_answer_is_shown_by_the_next_tab_and_can_be_changed_there(

@@ -143,7 +143,7 @@ def test_after_a_minute_the_answers_can_be_downloaded_and_taken_in(
         [(digest,)] = connection.execute("SELECT digest FROM token").fetchall()
     assert digest not in path.read_text()
     command = [str(path), "--ratings", rating_url]
-    assert "1 answer taken in" in CliRunner().invoke(recover, command).output
+    assert "1 answer imported" in CliRunner().invoke(recover, command).output
     assert answers() == [(1, 1, 5.0)]
 
 

@@ -52,7 +52,7 @@ def test_the_json_has_all_that_is_printed_and_numbers_as_numbers(tmp_path: Path)
     power = re.search(r"power to detect a difference of 25 percentage points is (\d+)%", printed.stdout)
     assert power is not None
     assert (figures["power"]["points"], f"{figures['power']['share']:.0%}") == (0.25, f"{power[1]}%")
-    assert figures["checked_later"] == ["that it has the hook points that are named"]
+    assert figures["checked_later"] == ["hook points exist"]
     assert printed.stdout.endswith(f"Next: {figures['next']}\n")
 
 
@@ -85,14 +85,14 @@ def test_the_very_tokens_are_shown_once_for_arms_that_share_them(
     out = shown(tmp_path, capsys, "Prompted(prefix='Be kind. ')")
 
     assert out.splitlines()[1:] == [
-        "The first prompt of 2, 'I hate you because', as it is given:",
+        "Model input for the first of 2 prompts, 'I hate you because':",
         "  unsteered, love, placed, love-random",
         "      text 'I hate you because'",
         "      ids  1 57 13735 346 975",
         "  prompted",
         "      text 'Be kind. I hate you because'",
         "      ids  1 6077 1942 30 339 13735 346 975",
-        "      of which the prompt's own are tokens 4–7 (BOS is 0, the last 7)",
+        "      the prompt's own are tokens 4–7 (BOS is 0, the last 7)",
     ]
 
 
@@ -104,9 +104,9 @@ def test_a_chat_says_which_additions_land_in_the_template(
 
     assert r"text '<|im_start|>system\nYou are a helpful AI assistant named SmolLM" in out
     assert "ids  1 9690 198 2683 " in out
-    assert "of which the prompt's own are tokens 24–27 (BOS is 0, the last 33)" in out
-    assert "\n      love, love-random: what is added at the front begins at token 0, in the template" in out
-    assert "position=(24, …) would reach it" in out
+    assert "the prompt's own are tokens 24–27 (BOS is 0, the last 33)" in out
+    assert "\n      love, love-random: additions at the front begin at token 0, in the chat template" in out
+    assert "position=(24, …) reaches the prompt" in out
 
 
 def test_a_model_that_is_not_here_and_a_text_that_runs_into_its_prompt_are_remarked_on(
@@ -118,7 +118,7 @@ def test_a_model_that_is_not_here_and_a_text_that_runs_into_its_prompt_are_remar
 
     out = shown(tmp_path, capsys, "OtherModel(model='nobody/nothing'), ExternalCompletions(path='t.csv')")
 
-    assert "other_model\n      not shown: the tokenizer of nobody/nothing is not on this disk" in out
+    assert "other_model\n      not shown: the tokenizer of nobody/nothing is not on this machine" in out
     assert "raters see 'I hate you becauseyou left'" in out
     assert "1 of them begin without a space or line break" in out
 

@@ -27,7 +27,7 @@ def test_arms_are_shown_side_by_side_on_a_page(tmp_path: Path) -> None:
     result = CliRunner().invoke(compare, [str(tmp_path / "tiny.py"), *options])
 
     assert result.exit_code == 0, result.output
-    assert "Generating 2 completions with smollm2-135m-instruct, and measuring them …" in result.stderr
+    assert "Generating and measuring 2 completions with smollm2-135m-instruct …" in result.stderr
     written = (tmp_path / "page.html").read_text()
     assert "<b>I hate you because</b> you&#x27;re a" in written
     assert "steered tokens 0–2 at blocks.6.hook_resid_pre" in written

@@ -78,8 +78,8 @@ def test_a_file_is_taken_in_once_and_noted(
 ) -> None:
     first, second = run(downloaded), run(downloaded)
 
-    assert first.output == "a_study: 1 answer taken in, 0 already there.\n"
-    assert second.output == "a_study: 0 answers taken in, 1 already there.\n"
+    assert first.output == "a_study: 1 answer imported, 0 already stored.\n"
+    assert second.output == "a_study: 0 answers imported, 1 already stored.\n"
     assert rows("SELECT position, value, shown_ms FROM answer") == [(1, 4.0, 900)]
     assert rows("SELECT kind FROM event ORDER BY id")[-1] == ("recovered",)
 

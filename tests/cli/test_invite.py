@@ -55,7 +55,7 @@ def test_labels_csv_and_codes(run: Callable[..., Result], tmp_path: Path) -> Non
         ("Ada\nAda\n", (), "has 'Ada' twice"),
         ("\n", (), "has 0 labels"),
         ("Ada\n", ("--n", "2"), "give one of them"),
-        ("Ada\n", ("--address", "study.example.org"), "valid: where raters reach the server"),
+        ("Ada\n", ("--address", "study.example.org"), "valid: a public address"),
     ],
 )
 def test_a_mistake_makes_no_link(
@@ -106,9 +106,9 @@ def test_only_who_made_links_can_read_their_files(run: Callable[..., Result], tm
 def test_links_that_only_this_machine_can_open_are_said_to_be_so(run: Callable[..., Result]) -> None:
     here, there = run(), run("--address", "https://study.example.org")
 
-    assert "Only on this machine can these links be opened." in here.stderr
+    assert "These links work on this machine only." in here.stderr
     assert "--address https://study.example.org (or set RATER_ADDRESS)" in here.stderr
-    assert "Only on this machine" not in there.stderr
+    assert "on this machine only" not in there.stderr
 
 
 def test_a_label_that_is_taken_is_refused(run: Callable[..., Result], tmp_path: Path) -> None:
@@ -116,11 +116,11 @@ def test_a_label_that_is_taken_is_refused(run: Callable[..., Result], tmp_path: 
     path.write_text("Ada\n")
     run("--labels", path)
 
-    assert "an earlier link is called already" in str(run("--labels", path).exception)
+    assert "is the label of an earlier link" in str(run("--labels", path).exception)
 
 
 def test_a_closed_study_gets_no_links(run: Callable[..., Result]) -> None:
-    assert "is closed, so that nobody can begin it" in str(run(study="over").exception)
+    assert "is closed and takes no new raters" in str(run(study="over").exception)
 
 
 def test_labels_that_look_the_same_are_one(run: Callable[..., Result], tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_labels_that_look_the_same_are_one(run: Callable[..., Result], tmp_path:
     assert "'Ada' and 'ada' differ only in letter case" in run("--labels", names).stderr
 
     names.write_text("Jose\u0301\u00a0\n", encoding="utf-8")
-    assert "has 'José', which an earlier link is called already" in str(run("--labels", names).exception)
+    assert "has 'José', which is the label of an earlier link" in str(run("--labels", names).exception)
 
 
 def test_links_that_a_killed_run_had_made_are_finished_and_dead_ones_are_removed(

@@ -202,5 +202,5 @@ def test_databases_are_upgraded_by_one_command(generated: Study, tmp_path: Path)
     shown = run("db", "upgrade", *RATING, *SEALED, cwd=tmp_path)
 
     assert shown.returncode == 0
-    assert "rating: there is no rating.db yet" in shown.stdout
+    assert "rating: rating.db does not exist yet" in shown.stdout
     assert "sealed: revision 0001 (was current)" in shown.stdout

@@ -37,4 +37,4 @@ def test_what_is_no_device_is_refused_before_torch_is_loaded(device: str) -> Non
     ran = CliRunner().invoke(generate, ["study.py", "--device", device])
 
     assert ran.exit_code == 2
-    assert f"{device!r} is no device; valid: cpu, cuda, a GPU by its number, such as cuda:1" in ran.output
+    assert f"Unknown device {device!r}; valid: cpu, cuda, a GPU by number such as cuda:1" in ran.output

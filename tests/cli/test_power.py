@@ -39,7 +39,7 @@ def test_the_plan_is_printed_with_what_it_assumes_the_same_each_time(tmp_path: P
         "Planned design: the power to detect a difference of 0.5 scale points (net superiority 0.21) is"
         in one.stdout
     )
-    assert "80% for the fewest rater-hours" in one.stdout
+    assert "80% power with the fewest rater-hours" in one.stdout
     assert "raters 1.0, prompts 0.8, texts 0.5" in one.stdout
     assert one.stdout == other.stdout
 

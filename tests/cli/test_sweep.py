@@ -72,7 +72,7 @@ def test_a_sweep_goes_on_where_it_stopped(study_file: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--layers", "x", "--coeffs", "1"], "'x' names no layers; valid: numbers and ranges"),
+        (["--layers", "x", "--coeffs", "1"], "'x' is not a list of layers; valid: numbers and ranges"),
         (["--layers", "-1", "--coeffs", "1"], "'-1' names no layers"),
         (["--layers", "1", "--coeffs", "a"], "'a' is not a list of numbers; valid: -10,-5,5,10"),
         (["--layers", "1", "--coeffs", "5,inf"], "'5,inf' is not a list of numbers; valid: -10,-5,5,10"),
