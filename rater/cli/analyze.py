@@ -149,7 +149,7 @@ def _require_what_fits(
         click.UsageError: they do.
     """
     if (study_name is None) == (elsewhere["from_path"] is None):
-        msg = "Give a STUDY, or --from FILE with ratings from elsewhere: one of the two."
+        msg = "Give a STUDY, or --from FILE with external ratings: one of the two."
         raise click.UsageError(msg)
     if permuted and (study_name is None or interim):
         other = "--interim" if interim else "--from"
@@ -161,7 +161,7 @@ def _require_what_fits(
     given = [name for name in elsewhere if name != "from_path" and _is_given(name)]
     about_file = [name for name in given if name not in PLANNED]
     if study_name is not None and about_file:
-        msg = f"--{about_file[0].replace('_', '-')} is for ratings from elsewhere: it goes with --from."
+        msg = f"--{about_file[0].replace('_', '-')} is for external ratings: use it with --from."
         raise click.UsageError(msg)
     if study_name is not None and given and not exploratory:
         msg = (

@@ -32,7 +32,7 @@ _MEANINGS = {
 def read_elsewhere(given: Elsewhere, *, label: str | None) -> AnalysisInput:
     """Read the table of --from and plan its analysis from the other options."""
     path, frame = _read(given)
-    notes = ["These are ratings from elsewhere: nothing was preregistered or verified here."]
+    notes = ["These are external ratings: no preregistration or verification by this software."]
     return AnalysisInput(
         frame=frame,
         plan=_plan(frame, given),
@@ -111,7 +111,7 @@ def _plan(frame: pd.DataFrame, given: Elsewhere) -> Planned:
 
 
 def _columns(frame: pd.DataFrame, given: Elsewhere, file: str) -> dict[str, tuple[str, str]]:
-    """Say what the columns of ratings from elsewhere mean, and what they were called there."""
+    """Return the meanings of the columns of external ratings, with their original names."""
     called = {
         "rater": given["rater"],
         "prompt": given["prompt"],

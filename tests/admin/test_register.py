@@ -28,7 +28,7 @@ from tests.admin.conftest import NOW
 from tests.verify.tamper import tamper
 
 
-def test_the_preregistration_says_what_was_declared_and_is_the_same_each_time(
+def test_the_preregistration_states_the_declared_study_and_is_reproducible(
     published: Study, sealed_url: str, rating_url: str
 ) -> None:
     registrable = read_registrable(sealed_url, rating_url, published.name)
@@ -55,7 +55,7 @@ def test_the_preregistration_says_what_was_declared_and_is_the_same_each_time(
         assert said in text
 
 
-def test_a_preregistration_printed_after_opening_says_so(
+def test_a_preregistration_printed_after_opening_states_that(
     published: Study, sealed_url: str, rating_url: str
 ) -> None:
     open_study(rating_url, published.name, now=NOW)
@@ -142,7 +142,7 @@ def test_a_preregistration_lists_every_comparison_that_will_be_tested(
     assert "Secondary contrasts" not in write_registration(registrable, [])
 
 
-def test_a_preregistration_says_who_cannot_take_part(
+def test_a_preregistration_lists_the_screening_criteria(
     published: Study, sealed_url: str, rating_url: str
 ) -> None:
     registrable = read_registrable(sealed_url, rating_url, published.name)

@@ -143,7 +143,7 @@ def test_agreement_within_an_arm_leaves_the_effect_out(load: Load) -> None:
     assert all(made(alpha).estimate < 0.2 for _, alpha in found.krippendorff_by_arm)
 
 
-def test_shares_of_the_points_stand_beside_the_coefficients(load: Load) -> None:
+def test_shares_of_the_points_are_reported_with_the_coefficients(load: Load) -> None:
     frame = load("e").assign(answer=[1.0] * 27 + [3.0] * 3)
 
     assert measure(frame).shares == ((1.0, 0.9), (2.0, 0.0), (3.0, 0.1), (4.0, 0.0), (5.0, 0.0))
@@ -185,7 +185,7 @@ def test_raters_who_always_agree_have_coefficients_of_one() -> None:
         (answers(a=[2, None], b=[None, 4]), "no text was answered by two raters"),
     ],
 )
-def test_what_cannot_be_compared_is_said(frame: pd.DataFrame, reason: str) -> None:
+def test_agreement_that_is_not_estimable_has_a_reason(frame: pd.DataFrame, reason: str) -> None:
     found = measure(frame)
 
     assert isinstance(found.krippendorff_ordinal, NotEstimable)

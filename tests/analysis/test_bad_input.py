@@ -88,7 +88,7 @@ def test_a_rating_off_the_scale_is_refused(load: Load, planned: Planned, answer:
         analyze(frame, planned)
 
 
-def test_a_plan_with_a_misspelt_arm_is_told_the_arms_that_are_there(load: Load, planned: Planned) -> None:
+def test_a_misspelt_arm_is_noted_with_the_arms_of_the_data(load: Load, planned: Planned) -> None:
     analysis = analyzed(load("a"), replace(planned, contrast=("sterred", "unsteered")))
 
     assert analysis.dimensions[0].headline == (
@@ -99,7 +99,7 @@ def test_a_plan_with_a_misspelt_arm_is_told_the_arms_that_are_there(load: Load, 
     ]
 
 
-def test_a_dose_of_an_unknown_arm_is_told_too(load: Load, planned: Planned) -> None:
+def test_a_dose_of_an_unknown_arm_is_noted(load: Load, planned: Planned) -> None:
     plan = replace(planned, contrast=("steered", "plain"), doses={"unsteered": 0.0, "steered": 1.0})
 
     assert "the plan names the arm “plain”" in analyzed(load("a"), plan).notes[0].message

@@ -131,14 +131,14 @@ def test_without_guesses_there_is_nothing_to_say(load: Load, planned: Planned) -
     assert analyze(load("e"), planned).blinding is None
 
 
-def test_nobody_asked_is_said(load: Load, planned: Planned) -> None:
+def test_blinding_without_guesses_has_a_reason(load: Load, planned: Planned) -> None:
     found = analyze(load("e").assign(guess=None), planned).blinding
 
     assert isinstance(found, NotEstimable)
     assert found.reason == "no rater was asked to guess"
 
 
-def test_nobody_asked_is_said_of_two_changed_arms_too(load: Load, planned: Planned) -> None:
+def test_two_changed_arms_without_guesses_have_a_reason(load: Load, planned: Planned) -> None:
     frame = load("a")
     nobody = asked(frame, ["changed"]).iloc[:0]
 
@@ -148,7 +148,7 @@ def test_nobody_asked_is_said_of_two_changed_arms_too(load: Load, planned: Plann
     assert found.reason == "no rater was asked to guess"
 
 
-def test_a_guess_that_is_no_arm_is_refused(load: Load, planned: Planned) -> None:
+def test_a_guess_that_is_not_an_arm_is_refused(load: Load, planned: Planned) -> None:
     with pytest.raises(
         RaterError, match=r"guess is 'stered', which is not an arm\. Did you mean 'steered'\?"
     ):
@@ -177,7 +177,7 @@ def test_an_answer_to_the_blinding_question_is_right_if_the_arm_was_changed(
     assert sum(sum(counts) for _, *counts in found.counts) == 48
 
 
-def test_two_changed_arms_cannot_be_told_apart_by_a_guess_of_change(load: Load, planned: Planned) -> None:
+def test_guesses_of_change_cannot_distinguish_two_changed_arms(load: Load, planned: Planned) -> None:
     frame = load("a")
 
     found = analyze(

@@ -92,7 +92,7 @@ def test_net_superiority_by_rater_is_the_one_way_test_on_cell_scores(
     assert ours.p == pytest.approx(theirs["p"], abs=1e-9)
 
 
-def test_the_claim_of_one_raters_test_says_how_far_it_goes(load: Callable[[str], pd.DataFrame]) -> None:
+def test_the_claim_of_one_raters_test_names_its_scope(load: Callable[[str], pd.DataFrame]) -> None:
     ratings = ratings_of(load("e"))
 
     ours = by_prompt_t(ratings, score_cells(ratings), "scale_points")

@@ -64,7 +64,7 @@ CONFOUNDED: dict[str, tuple[Shown, str]] = {
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("score", SCORES)
 @pytest.mark.parametrize("design", CONFOUNDED)
-def test_arms_that_cannot_be_told_from_prompts_or_raters_are_tested_nowhere(
+def test_arms_confounded_with_prompts_or_raters_are_not_tested(
     design: str, score: PlannedScore, scope: Scope
 ) -> None:
     arms, reason = CONFOUNDED[design]
@@ -99,7 +99,7 @@ def test_counterbalanced_arms_lead_to_the_ordinal_model(score: PlannedScore, sco
     assert "p < .001" in found.headline
 
 
-def test_a_few_chance_pairs_are_said_first_with_the_model_of_all_answers() -> None:
+def test_few_pairs_are_stated_first_with_the_ordinal_model() -> None:
     """R: clmm has an odds ratio of 0.146 for base over steered."""
     (found,) = analysed(read(CASES / "a-few-in-both.csv")).dimensions
 

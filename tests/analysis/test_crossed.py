@@ -133,7 +133,7 @@ def test_reml_leaves_out_the_component_that_is_not_free(n_raters: int) -> None:
 
 
 @pytest.mark.parametrize("scores", [[0.0, 1.0, 2.0], [1.0, 1.0, 0.0]])
-def test_raters_who_score_all_prompts_alike_have_no_residual_to_be_judged_by(scores: list[float]) -> None:
+def test_raters_who_score_all_prompts_alike_have_no_residual(scores: list[float]) -> None:
     rater, prompt = (axis.ravel()[1:] for axis in np.indices((3, 4)))
 
     assert fit_reml(rater, prompt, np.array(scores)[rater], np.ones(11), free=(True, True)) is NO_RESIDUAL
@@ -286,7 +286,7 @@ def test_means_that_agree_exactly_leave_no_variance_to_judge_by() -> None:
     )
 
 
-def test_a_variance_that_is_estimated_as_none_is_told() -> None:
+def test_a_variance_estimated_as_zero_is_noted() -> None:
     """All raters have the mean 0 over prompts that differ; one cell is missing."""
     differences = np.array([[3.0, 0.0, -3.0], [2.0, 1.0, -3.0], [3.0, -1.0, -2.0], [2.0, 0.0, -2.0]])
     table = np.stack([3 + differences, np.full((4, 3), 3.0)], axis=2)[..., None]

@@ -1,4 +1,4 @@
-"""What is wrong with ratings is said before any result, by rules that hold for tables of every shape."""
+"""Problems in ratings are reported before any result, for tables of every shape."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -91,7 +91,7 @@ def numbered(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(position=frame.groupby("rater").cumcount() + 1)
 
 
-def test_a_session_that_was_copied_with_new_positions_is_no_retest(clean: pd.DataFrame) -> None:
+def test_a_copied_session_with_new_positions_is_not_a_retest(clean: pd.DataFrame) -> None:
     frame = numbered(pd.concat([clean, clean], ignore_index=True))
 
     assert found(of(frame), "sessions").n == 320
@@ -151,7 +151,7 @@ def test_several_texts_of_a_prompt_without_ids_are_all_used_and_the_ids_asked_fo
     assert net(table).estimate == net(clean).estimate
 
 
-def test_a_column_that_does_not_tell_texts_apart_is_no_id(clean: pd.DataFrame) -> None:
+def test_a_column_that_does_not_identify_texts_is_refused(clean: pd.DataFrame) -> None:
     frame = clean.assign(item="text")
 
     assert found(of(frame), "ids_do_not_tell").level == "refuse"
@@ -336,7 +336,7 @@ def test_choices_that_are_flags_are_won_and_lost() -> None:
     assert net(frame, choices="1/0").estimate == pytest.approx((23 - 7) / 30)
 
 
-def test_choices_of_another_coding_than_was_said_are_refused() -> None:
+def test_choices_with_another_coding_than_specified_are_refused() -> None:
     frame = choices([1, -1] * 15)
 
     with pytest.raises(RaterError, match=r"answer is -1 .*but choices coded 1/0 are 1 or 0"):

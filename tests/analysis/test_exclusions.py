@@ -1,4 +1,4 @@
-"""Leave raters out by declared rules, and show what stands without them."""
+"""Exclude raters by declared criteria, and repeat the primary test without exclusions."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -158,9 +158,7 @@ def test_results_stand_with_and_without_the_exclusions(
     assert analysis.n.raters == 9
 
 
-def test_without_rules_or_without_anybody_excluded_there_is_no_second_result(
-    frame: pd.DataFrame, planned: Planned
-) -> None:
+def test_without_exclusions_there_is_no_sensitivity_analysis(frame: pd.DataFrame, planned: Planned) -> None:
     ruled = analyze(frame, replace(planned, exclusions=Exclusions(min_median_seconds=0.5)))
 
     assert ruled.exclusion is not None

@@ -49,7 +49,7 @@ def test_the_scale_follows_from_the_answers(
         (("None", "zeal"), ("zeal", "None")),
     ],
 )
-def test_the_arm_that_is_named_as_the_baseline_comes_second_and_is_told(
+def test_the_arm_named_as_baseline_is_second_and_reported(
     arms: tuple[str, str], contrast: tuple[str, str]
 ) -> None:
     plan = plan_for(table_of(*arms))
@@ -176,7 +176,7 @@ def test_a_coding_of_choices_is_refused_where_there_are_none() -> None:
         plan_for(frame.assign(answer=[1, 2]), contrast=("a", "b"), choices="1/0")
 
 
-def test_a_control_vector_is_no_control() -> None:
+def test_an_arm_named_control_vector_is_not_the_control() -> None:
     assert not is_baseline("happy_control_vector")
     assert is_baseline("control")
     assert is_baseline("Control group")

@@ -38,7 +38,7 @@ def result(estimate: float, low: float, high: float, p: float) -> Result:
 NO_POINTS = NotEstimable(test="crossed t", score="scale_points", reason="x", n=COUNTS)
 
 
-def test_a_negative_estimate_that_is_not_significant_is_said_as_less_often() -> None:
+def test_a_negative_estimate_that_is_not_significant_reads_less_often() -> None:
     primary = result(-0.05, -0.2, 0.1, 0.4)
 
     assert write_headline(HAPPINESS, PLANNED, primary, NO_POINTS) == (
@@ -128,7 +128,7 @@ def test_a_difference_beyond_the_smallest_effect_is_not_called_unproven() -> Non
     )
 
 
-def test_a_difference_shown_to_be_negligible_is_called_alike() -> None:
+def test_an_equivalent_difference_is_called_equivalent() -> None:
     primary = estimated(0.01, 0.03)
     within = against_sesoi(primary, 0.1)
 
@@ -142,7 +142,7 @@ def test_a_difference_shown_to_be_negligible_is_called_alike() -> None:
     )
 
 
-def test_a_difference_that_is_shown_and_negligible_is_higher_and_says_so() -> None:
+def test_a_significant_negligible_difference_has_both_sentences() -> None:
     primary = estimated(0.04, 0.015)
     within = against_sesoi(primary, 0.1)
 
@@ -153,7 +153,7 @@ def test_a_difference_that_is_shown_and_negligible_is_higher_and_says_so() -> No
     assert "The difference is smaller than the smallest effect size of interest" in sentence
 
 
-def test_a_margin_in_scale_points_is_said_in_scale_points() -> None:
+def test_a_margin_in_scale_points_is_printed_in_scale_points() -> None:
     sentence = compare_with_sesoi(against_sesoi(estimated(0.01, 0.03, score="scale_points"), 0.1))
 
     assert "±0.1 scale points (90% CI −0.04 to 0.06" in sentence

@@ -138,7 +138,7 @@ def test_a_category_that_the_pilot_never_saw_is_never_drawn() -> None:
         lambda f: f.head(1),
     ],
 )
-def test_a_poor_pilot_says_what_was_assumed(
+def test_a_small_pilot_lists_its_assumptions(
     judged: Judged, change: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> None:
     found = learn(change(blind(pilot(Cuts((-2.0, -0.5, 0.5, 1.0))))), judged)
@@ -210,7 +210,7 @@ def test_arms_that_are_called_otherwise_than_in_the_study_are_named(load: Load) 
     assert "the SD of the effect was" in again.notes[-1]
 
 
-def test_texts_numbered_within_prompts_are_told_apart() -> None:
+def test_texts_numbered_within_prompts_are_distinct() -> None:
     frame = blind(pilot(Cuts((-2.0, -0.5, 0.5, 1.0))))
     number = frame.groupby("prompt")["item"].transform(lambda items: pd.factorize(items)[0])
 

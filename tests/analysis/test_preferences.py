@@ -74,7 +74,7 @@ def test_the_test_is_the_two_way_t_on_the_signs_of_choices() -> None:
     assert found.other_score.estimate == pytest.approx(frame["answer"].mean())
 
 
-def test_the_headline_says_what_was_preferred_and_the_arms_their_wins_and_ties() -> None:
+def test_the_headline_names_the_preferred_arm() -> None:
     found = only(choices())
 
     assert analyzed(choices()).n.items == 16
@@ -235,7 +235,7 @@ def test_a_choice_between_an_arm_and_itself_or_without_a_second_arm_is_refused()
         analyze(frame.drop(columns="other_arm"), PLANNED)
 
 
-def test_a_plan_with_a_misspelt_arm_is_told_the_arms_that_are_there() -> None:
+def test_a_misspelt_arm_is_noted_with_the_arms_of_the_data() -> None:
     analysis = analyzed(choices(), replace(PLANNED, contrast=("steered", "plain")))
 
     assert "no rater has chosen between “steered” and “plain” yet" in analysis.dimensions[0].headline

@@ -20,7 +20,7 @@ from rater.study.scales import Likert
 Load = Callable[[str], pd.DataFrame]
 
 
-def test_a_difference_that_was_found_is_said_in_one_sentence(load: Load, planned: Planned) -> None:
+def test_a_significant_difference_is_one_sentence(load: Load, planned: Planned) -> None:
     (found,) = analyze(load("a"), planned).dimensions
 
     assert found.verdict == "higher"
@@ -46,7 +46,7 @@ def test_a_contrast_the_other_way_round_is_lower_with_its_interval_turned(
     )
 
 
-def test_no_difference_found_is_never_called_no_effect(load: Load, planned: Planned) -> None:
+def test_a_nonsignificant_result_is_never_called_no_effect(load: Load, planned: Planned) -> None:
     (found,) = analyze(load("c"), planned).dimensions
 
     assert found.verdict == "inconclusive"
@@ -301,7 +301,7 @@ def test_the_same_answers_give_the_same_bytes_in_any_process() -> None:
     assert one == other
 
 
-def test_progress_is_told_for_every_bootstrap(load: Load, planned: Planned) -> None:
+def test_progress_is_reported_for_every_bootstrap(load: Load, planned: Planned) -> None:
     told: list[tuple[int, int]] = []
 
     analyze(load("c"), planned, progress=lambda done, of: told.append((done, of)))

@@ -66,13 +66,13 @@ def test_a_straight_liner_has_no_entropy_one_run_and_no_correlation() -> None:
     assert liner.agreement is None
 
 
-def test_without_times_and_order_nothing_is_made_up() -> None:
+def test_without_times_and_order_indicators_are_missing() -> None:
     (one,) = rate_raters(rows(a=[2]).drop(columns=["position", "shown_ms"]), "happiness", 5)
 
     assert (one.longest_run, one.median_s, one.sd, one.severity) == (None, None, None, None)
 
 
-def test_a_run_does_not_go_on_into_the_next_rater() -> None:
+def test_a_run_ends_with_its_rater() -> None:
     qualities = rate_raters(rows(a=[1, 3, 3], b=[3, 3, 1]), "happiness", 5)
 
     assert [each.longest_run for each in qualities] == [2, 2]
@@ -168,7 +168,7 @@ def test_a_rater_without_javascript_is_excluded_by_the_servers_times() -> None:
     assert "the times at which the server received the answers" in found.notes[0]
 
 
-def test_raters_whom_the_rule_passes_over_are_counted() -> None:
+def test_raters_without_times_are_counted() -> None:
     frame = pd.concat(
         [trials("known", shown=[5_000] * 4, gap_s=9), trials("unknown", shown=[None] * 4, gap_s=9)]
     ).assign(answered_at=None)

@@ -123,7 +123,7 @@ def test_answers_from_a_slider_are_analysed(load: Load) -> None:
     assert found.arms[0].mean == pytest.approx(3.5555556 * 20 - 0.5)
 
 
-def test_what_our_export_says_of_an_answer_comes_back(load: Load) -> None:
+def test_exported_answers_are_read_back(load: Load) -> None:
     frame = load("a").assign(
         position=lambda rows: rows.groupby("rater").cumcount() + 1,
         is_repeat=lambda rows: rows["position"] > 58,
@@ -270,7 +270,7 @@ def test_common_spellings_of_no_answer_are_empty(code: str) -> None:
     assert (notes.n_rows, notes.n_without_answer, notes.missing) == (3, 1, ((code.strip(), 1),))
 
 
-def test_codes_for_no_answer_are_no_codes_in_other_columns() -> None:
+def test_missing_value_codes_are_ignored_in_other_columns() -> None:
     frame = read(
         small("rater,prompt,arm,answer,position\n99,p,a,99,99\n99,p,b,3,98\n"), missing=[99], drop_empty=True
     )
@@ -296,7 +296,7 @@ def test_semicolons_come_with_decimal_commas_in_every_number() -> None:
     assert frame["shown_ms"].iloc[0] == 1234.5
 
 
-def test_decimal_commas_elsewhere_are_read_when_asked_and_never_guessed() -> None:
+def test_decimal_commas_in_other_columns_are_read_when_asked_and_never_guessed() -> None:
     text = "rater\tprompt\tarm\tanswer\nr\tp\ta\t3,5\n"
 
     assert read(small(text), decimal=",")["answer"].tolist() == [3.5]
@@ -374,7 +374,7 @@ def test_the_columns_of_a_wide_table_can_name_prompt_and_arm() -> None:
     ]  # fmt: skip
 
 
-def test_a_table_of_items_says_what_a_column_per_item_lacks() -> None:
+def test_a_table_with_a_column_per_item_is_refused_with_what_it_lacks() -> None:
     items = pd.DataFrame({"item": ["Q1", "Q2"], "prompt": ["p", "p"], "arm": ["a", "b"]})
     wide = 'ResponseId,Q1,Q2\nResponse ID,How happy?,And this?\n"{""ImportId"":""_recordId""}",x,y\nr,3,4\n'
 
@@ -400,7 +400,9 @@ def test_a_table_of_items_says_what_a_column_per_item_lacks() -> None:
         ({"wide": "{item}", "answer_columns": ["note"]}, "note|There is no column"),
     ],
 )
-def test_a_wide_table_that_is_not_as_said_is_refused(options: dict[str, object], message: str) -> None:
+def test_a_wide_table_that_differs_from_its_pattern_is_refused(
+    options: dict[str, object], message: str
+) -> None:
     with pytest.raises(RaterError, match=message):
         read(small("rater,p_1_b,note\nr,3,x\n"), **options)  # type: ignore[arg-type] # each case gives its own
 

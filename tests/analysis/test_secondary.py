@@ -22,7 +22,7 @@ def test_the_naive_test_is_wilcox_test_of_r(
     assert ours.estimate == pytest.approx(reference[letter]["effect_size_all_ratings"]["delta"], abs=1e-9)
 
 
-def test_the_naive_result_says_that_nothing_can_rest_on_it(load: Callable[[str], pd.DataFrame]) -> None:
+def test_the_naive_result_claims_nothing(load: Callable[[str], pd.DataFrame]) -> None:
     ours = mann_whitney(select_ratings(load("e"), ("steered", "unsteered"), "happiness"))
 
     assert isinstance(ours, Result)

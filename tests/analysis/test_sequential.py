@@ -43,7 +43,7 @@ PLANNED = Planned(
 
 
 def looks(*sizes: int, n_planned: int = 288, is_open: bool = False) -> list[Seen]:
-    """Look at so many answers each time, for the last time after the end unless the study is open."""
+    """Return looks at these numbers of answers; the last one is final unless the study is open."""
     seen = [Seen(size, n_planned, is_interim=True) for size in sizes]
     return seen if is_open else [*seen[:-1], replace(seen[-1], is_interim=False)]
 
@@ -76,7 +76,7 @@ def test_without_a_look_before_the_end_all_of_alpha_is_there(spending: Literal["
     assert at_look(replace(plan, looks=None), looks(100, 200)).alpha == 0.05
 
 
-def test_who_stops_after_a_look_does_not_get_what_was_kept_for_later() -> None:
+def test_stopping_after_a_look_does_not_spend_the_remaining_alpha() -> None:
     """Else a p of .04 at half of the answers would do, if the study were then closed."""
     early = at_look(PLANNED, looks(144, is_open=True)).alpha
     closed = at_look(PLANNED, looks(144, 144)).alpha
@@ -84,7 +84,7 @@ def test_who_stops_after_a_look_does_not_get_what_was_kept_for_later() -> None:
     assert closed == pytest.approx(early, rel=1e-3)
 
 
-def test_a_look_without_new_answers_is_no_further_look() -> None:
+def test_a_look_without_new_answers_is_not_counted() -> None:
     again = at_look(PLANNED, looks(144, 144, 144, 288)).alpha
 
     assert again == pytest.approx(at_look(PLANNED, looks(144, 288)).alpha, rel=1e-4)
@@ -92,7 +92,7 @@ def test_a_look_without_new_answers_is_no_further_look() -> None:
     assert fewer == pytest.approx(again, rel=1e-4)
 
 
-def test_raters_who_are_added_do_not_give_back_what_was_spent() -> None:
+def test_added_raters_do_not_restore_spent_alpha() -> None:
     grown = [Seen(144, 288, is_interim=True), Seen(576, 576, is_interim=False)]
     as_if_planned = [Seen(144, 576, is_interim=True), Seen(576, 576, is_interim=False)]
 
@@ -123,7 +123,7 @@ def test_all_looks_together_keep_alpha(sizes: list[int], how: Spending) -> None:
     assert crossed < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 40_000)
 
 
-def test_an_early_look_says_its_level_and_has_intervals_of_it(load: Load) -> None:
+def test_an_interim_look_reports_its_level_and_intervals(load: Load) -> None:
     frame = load("a")
     plan = at_look(PLANNED, looks(144, is_open=True))
 
@@ -227,7 +227,7 @@ def test_information_and_spending_must_rise_together(information: list[float], s
 
 @pytest.mark.parametrize(("looks", "cost"), [(1, 0.05), (2, 0.083), (3, 0.107), (5, 0.142), (10, 0.193)])
 def test_unplanned_looks_cost_what_armitage_mcpherson_and_rowe_found(looks: int, cost: float) -> None:
-    """Their table 2: the chance that one of so many equally spaced tests at 5 % finds what is not there."""
+    """Their table 2: the type I error of equally spaced tests, each at 5 %."""
     assert cost_of_looks([100 * look for look in range(1, looks + 1)]) == pytest.approx(cost, abs=6e-4)
 
 

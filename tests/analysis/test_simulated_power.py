@@ -48,7 +48,7 @@ def test_logits_and_differences_convert_into_each_other(effect: float, scale: An
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_no_effect_is_no_difference(scale: AnswerModel) -> None:
+def test_a_zero_effect_gives_a_zero_difference(scale: AnswerModel) -> None:
     assert difference_of(0, scale) == pytest.approx(0, abs=1e-12)
 
 
@@ -59,7 +59,7 @@ def test_an_effect_that_no_scale_shows_is_refused(scale: AnswerModel, points: fl
 
 
 @pytest.mark.parametrize(("scale", "tolerance"), [(evenly_cut(5), 0.03), (SLIDER, 0.7)])
-def test_simulated_answers_differ_by_what_the_effect_stands_for(scale: AnswerModel, tolerance: float) -> None:
+def test_simulated_answers_differ_by_the_specified_effect(scale: AnswerModel, tolerance: float) -> None:
     rng, spread = np.random.default_rng(1), replace(FLAT, item=1.0)
 
     ratings = simulate(crossed(100, 400, 1), effect=1.0, scale=scale, rng=rng, spread=spread)
@@ -93,7 +93,7 @@ def test_simulated_choices_favour_the_first_arm_and_tie_as_often_as_they_should(
     assert np.sign(favoured.answer).mean() == pytest.approx(difference_of(1.0, CHOICE), abs=0.06)
 
 
-def test_who_leaves_gives_the_first_answers_only() -> None:
+def test_raters_who_drop_out_give_only_their_first_answers() -> None:
     trials = replace(crossed(200, 10, 1), place=np.tile(np.arange(20) / 20, 200))
 
     kept = leave_early(trials, 0.5, np.random.default_rng(3))
@@ -133,7 +133,7 @@ def test_without_an_effect_the_test_finds_one_in_few_studies_of_the_right_sign(
     assert 0.01 < power.share < 0.09
 
 
-def test_who_leaves_costs_power_and_progress_is_told(planned: Planned) -> None:
+def test_drop_out_reduces_power_and_progress_is_reported(planned: Planned) -> None:
     trials = replace(crossed(8, 8, 1), place=np.tile(np.arange(16) / 16, 8))
     told: list[tuple[int, int]] = []
 

@@ -1,4 +1,4 @@
-"""Where all differences are the same, the estimate and the exact test are the result."""
+"""If all differences are equal, the result is the estimate with the exact test."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -78,7 +78,7 @@ def test_ratings_at_their_ends_are_tested_over_the_fewer_units(
     assert found.other_score.p == primary.p
 
 
-def test_the_claim_over_raters_and_prompts_says_what_the_exact_test_covers(
+def test_the_claim_over_raters_and_prompts_names_the_scope_of_the_exact_test(
     load: Load, planned: Planned
 ) -> None:
     primary = exact(analysed(at_their_ends(load("a")), planned))

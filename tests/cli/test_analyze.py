@@ -152,7 +152,7 @@ def test_a_report_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (("--scope", "raters"), "--scope would change the analysis that the study planned."),
-        (("--drop-empty",), "--drop-empty is for ratings from elsewhere: it goes with --from."),
+        (("--drop-empty",), "--drop-empty is for external ratings: use it with --from."),
         (("--permuted", "--interim"), "--permuted and --interim do not go together"),
     ],
 )

@@ -33,7 +33,7 @@ def planned() -> Planned:
 
 @pytest.fixture(scope="session")
 def make() -> Made:
-    """Draw answers of so many raters to so many prompts, with times, positions and guesses."""
+    """Simulate answers with times, positions and guesses."""
 
     def answers(
         n_raters: int, n_prompts: int, arms: tuple[str, ...] = ("unsteered", "steered")

@@ -96,6 +96,6 @@ def test_no_part_of_a_report_scrolls_sideways_on_a_desktop(report: Path, playwri
 
 
 def right_edge(scrolled: Locator) -> float:
-    """How light the right edge of what scrolls is, between 0 and 255."""
+    """The lightness of the right edge of a scrolling element, between 0 and 255."""
     image = Image.open(io.BytesIO(scrolled.screenshot())).convert("L")
     return float(np.median(np.asarray(image)[:, -2]))

@@ -1,4 +1,4 @@
-"""No interval is printed or drawn beyond what is possible, and no number rests on fewer than two degrees."""
+"""Intervals are truncated to the possible range; tests with fewer than 2 df decide nothing."""
 
 import io
 import json
@@ -88,7 +88,7 @@ def test_the_interval_ends_at_the_bound_and_the_json_keeps_the_t_interval(wide: 
     assert written["unclipped_interval"]["high"] == pytest.approx(primary.estimate + half)
 
 
-def test_the_screen_prints_no_interval_beyond_what_is_possible_and_says_that_it_was_cut(
+def test_the_console_prints_truncated_intervals_with_a_remark(
     wide: Analysis,
 ) -> None:
     said = on_screen(wide)
@@ -142,7 +142,7 @@ def test_a_test_with_less_than_two_degrees_of_freedom_prints_no_number_and_decid
     assert 0 < written["p"] < 1
 
 
-def test_what_two_raters_seem_to_show_is_no_verdict(make: Made, planned: Planned) -> None:
+def test_two_raters_give_no_verdict(make: Made, planned: Planned) -> None:
     """Two raters with nearly the same difference: t with 1 degree of freedom has p < .05."""
     frame = make(2, 3)
     frame["answer"] = np.where(frame["arm"] == "steered", 5.0, 1.0)

@@ -40,9 +40,7 @@ def guessing(analysis: Analysis, index: float, interval: Interval | None) -> Ana
         (Interval(-0.62, -0.10, 0.95), "guesses of the arm were more often wrong than right"),
     ],
 )
-def test_guesses_are_said_to_be_what_their_interval_shows(
-    analysis: Analysis, interval: Interval, says: str
-) -> None:
+def test_guesses_are_classified_by_their_interval(analysis: Analysis, interval: Interval, says: str) -> None:
     [check] = checks_with(guessing(analysis, 0.36, interval), "Bang")
 
     assert check.passed is None

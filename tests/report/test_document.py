@@ -20,7 +20,7 @@ def page(report: Path) -> BeautifulSoup:
     return BeautifulSoup((report / "report.html").read_text(), "html.parser")
 
 
-def test_nothing_that_a_study_says_becomes_markup(page: BeautifulSoup) -> None:
+def test_texts_of_a_study_never_become_markup(page: BeautifulSoup) -> None:
     assert page.find_all(["script", "b", "i"]) == []
     assert [" ".join(heading.get_text().split()) for heading in page.select("h1")] == [SHOWN]
     assert len(page.find_all("title")) == 1 + len(page.select("svg title"))

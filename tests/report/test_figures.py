@@ -75,7 +75,7 @@ def test_no_figure_is_empty_and_all_can_change_their_ink(make: Made, planned: Pl
         assert "<dc:date>" not in drawn.svg, drawn.name
 
 
-def test_long_ids_are_cut_to_what_tells_them_apart(make: Made, planned: Planned) -> None:
+def test_long_ids_are_shortened_to_a_unique_prefix(make: Made, planned: Planned) -> None:
     frame = make(3, 3).drop(columns=["guess", "shown_ms", "position"])
     ids = {"r0000": "0123456789abcdef0123456789abcdef", "r0001": "f" * 32, "r0002": "e" * 32}
 

@@ -71,7 +71,7 @@ def test_what_the_own_font_has_needs_no_other_font(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=list(NAMES))
-def test_a_name_that_no_font_has_is_numbered_and_the_remark_says_which_it_is(name: str) -> None:
+def test_a_name_without_a_font_is_numbered_and_listed_in_the_remark(name: str) -> None:
     plan = plan_fonts({"arm": ["steered", name], "prompt": [f"{name} 1"]}, files=[])
 
     assert plan.show(f"steered minus {name}") == "steered minus arm 2"

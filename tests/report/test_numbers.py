@@ -1,4 +1,4 @@
-"""Values beside their labels are printed as they are."""
+"""Labelled values are printed without markup."""
 
 import io
 
@@ -8,7 +8,7 @@ from rich.console import Console
 from rater.report.numbers import labelled, short_ids, shorten_middle
 
 
-def test_brackets_in_a_value_are_text_and_labels_stand_in_one_column() -> None:
+def test_brackets_in_a_value_are_text_and_labels_are_in_one_column() -> None:
     stream = io.StringIO()
 
     Console(file=stream, width=60).print(labelled([("title", "[red]Texts[/red]"), ("arm of [b]", "x")]))

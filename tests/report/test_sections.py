@@ -67,7 +67,7 @@ def test_what_failed_comes_before_what_passed(analysis: Analysis) -> None:
 @pytest.mark.parametrize(
     ("after_look", "when"), [(True, "after an analysis by arm"), (False, "before any analysis by arm")]
 )
-def test_raters_who_were_taken_out_are_counted_in_checks_and_methods(
+def test_deleted_raters_are_counted_in_checks_and_methods(
     analysis: Analysis,
     after_look: bool,  # noqa: FBT001 (pytest gives it by name)
     when: str,
@@ -114,7 +114,7 @@ def test_raters_added_after_a_look_are_a_failed_check(analysis: Analysis) -> Non
     assert not [c for c in early if "were added after an analysis" in c.message]
 
 
-def test_a_look_before_the_end_has_a_price_and_one_after_it_has_none(analysis: Analysis) -> None:
+def test_only_interim_looks_inflate_the_type_i_error(analysis: Analysis) -> None:
     planned = analysis.planned
     assert "at most 8.3% instead of 5%" in describe_cost_of_looks(STUDY, planned)
     ten = tuple(replace(FIRST, number=look, n_answers=10 * look) for look in range(1, 11))
@@ -135,7 +135,7 @@ def test_masked_exports_are_counted_next_to_the_looks_and_fail_no_check(analysis
     assert list_checks(findings) == list_checks(without)
 
 
-def test_looks_over_which_alpha_is_spread_have_no_price_and_fail_no_check(analysis: Analysis) -> None:
+def test_looks_with_alpha_spending_do_not_fail_a_check(analysis: Analysis) -> None:
     spread = replace(analysis, planned=replace(analysis.planned, spent=Spent("pocock", 0.05, 0.5)))
 
     document = compose_report(spread, ReportContext(title="t", study=STUDY))
@@ -154,7 +154,7 @@ def test_the_naive_test_comes_after_every_result_and_is_marked(analysis: Analysi
     assert "Mann–Whitney test on single answers" in words(section(document, "naive"))
 
 
-def test_where_nothing_can_be_said_no_naive_p_stands_in(make: Made, planned: Planned) -> None:
+def test_without_a_primary_result_there_is_no_naive_p(make: Made, planned: Planned) -> None:
     frame = make(3, 3).drop(columns="guess")
 
     document = compose_report(analyze(frame[frame["arm"] == "steered"], planned), ReportContext(title="t"))
@@ -175,7 +175,7 @@ def test_equal_answers_have_an_exact_test_in_the_report(make: Made, planned: Pla
     assert "Not estimable, because all" in words(section(document, "ordinal"))
 
 
-def test_a_look_while_the_study_goes_on_is_announced_first(analysis: Analysis) -> None:
+def test_an_interim_look_is_announced_first(analysis: Analysis) -> None:
     document = compose_report(analysis, ReportContext(title="t", study=replace(STUDY, looks=(FIRST,))))
 
     assert (
@@ -184,7 +184,7 @@ def test_a_look_while_the_study_goes_on_is_announced_first(analysis: Analysis) -
     )
 
 
-def test_the_methods_name_the_test_the_software_and_whom_to_cite(analysis: Analysis) -> None:
+def test_the_methods_name_test_software_and_references(analysis: Analysis) -> None:
     document = compose_report(analysis, ReportContext(title="t", study=STUDY))
 
     said = words(section(document, "methods"))
@@ -196,7 +196,7 @@ def test_the_methods_name_the_test_the_software_and_whom_to_cite(analysis: Analy
     assert "computed with rater " in said
 
 
-def test_the_methods_say_who_was_left_out_by_which_rule(make: Made, planned: Planned) -> None:
+def test_the_methods_state_the_exclusion_criteria(make: Made, planned: Planned) -> None:
     ruled = replace(planned, exclusions=Exclusions(min_median_seconds=0.001))
     document = compose_report(analyze(make(5, 4), ruled), ReportContext(title="t", study=STUDY))
 
@@ -214,7 +214,7 @@ def test_the_methods_name_no_model_where_texts_come_from_files(analysis: Analysi
     assert "sampled" not in said
 
 
-def test_every_amendment_is_told_with_how_many_raters_were_planned_before_it(analysis: Analysis) -> None:
+def test_every_amendment_is_listed_with_the_original_sample_size(analysis: Analysis) -> None:
     more = AmendmentText(
         version=2,
         at="2026-03-01 12:00 UTC",
@@ -249,14 +249,14 @@ def test_the_methods_do_not_say_that_nobody_could_have_looked(analysis: Analysis
     assert "Anyone with access to the sealed database could have looked up the arms" in said
 
 
-def test_what_vouches_for_a_study_can_be_verified(analysis: Analysis) -> None:
+def test_the_provenance_section_has_the_commands_for_verification(analysis: Analysis) -> None:
     document = compose_report(analysis, ReportContext(title="t", study=STUDY))
 
     commands = section(document, "provenance").blocks[-1]
     assert f"rater verify a_study --head {STUDY.log_head}" in commands.lines  # type: ignore[union-attr] # it ends so
 
 
-def test_a_rater_left_out_as_declared_is_no_failed_check(make: Made, planned: Planned) -> None:
+def test_an_excluded_rater_is_not_a_failed_check(make: Made, planned: Planned) -> None:
     ruled = replace(planned, exclusions=Exclusions(min_median_seconds=5), n_raters=8)
     analysis = analyze(make(8, 6), ruled)
 
@@ -268,7 +268,7 @@ def test_a_rater_left_out_as_declared_is_no_failed_check(make: Made, planned: Pl
     assert "excluded by the declared criteria." in known
 
 
-def test_a_rehearsal_says_so_first_and_vouches_for_nothing(analysis: Analysis) -> None:
+def test_a_rehearsal_is_labelled_first_and_has_no_verification(analysis: Analysis) -> None:
     document = compose_report(
         analysis, ReportContext(title="t", label="Rehearsal", study=STUDY, is_rehearsal=True)
     )

@@ -22,7 +22,7 @@ CELLS = [
 ]
 
 
-def test_the_heat_map_says_effect_and_damage_of_every_setting() -> None:
+def test_the_heat_map_shows_effect_and_fluency_of_every_setting() -> None:
     with drawing():
         drawn = render(sketch_sweep(CELLS, LABELS), None)
 

@@ -43,7 +43,7 @@ def shown(analysis: Analysis, screen: Screen, *, width: int = 80, show_all: bool
     return stream.getvalue()
 
 
-def test_a_screen_says_what_was_asked_found_and_how() -> None:
+def test_the_console_shows_question_headline_and_tests() -> None:
     text = shown(analyze(load("a"), PLANNED), Screen("How happy are these texts?", 12, 12))
 
     assert (
@@ -120,7 +120,7 @@ def test_the_naive_test_comes_last_and_is_marked() -> None:
     assert text.index("Naive test (ignores clustering") > text.index("crossed t")
 
 
-def test_without_results_the_screen_says_why_and_shows_no_p() -> None:
+def test_without_results_the_console_shows_the_reason_and_no_p() -> None:
     frame = load("a")
 
     text = shown(analyze(frame[frame["arm"] == "steered"], PLANNED), Screen("Texts"))
@@ -130,7 +130,7 @@ def test_without_results_the_screen_says_why_and_shows_no_p() -> None:
     assert "nan" not in text.lower()
 
 
-def test_where_the_planned_test_says_nothing_no_naive_p_stands_in_for_it() -> None:
+def test_without_a_planned_result_the_console_shows_no_naive_p() -> None:
     frame = load("c")
     raters = sorted(frame["rater"].unique())
     one_and_a_half = frame[
@@ -146,11 +146,11 @@ def test_where_the_planned_test_says_nothing_no_naive_p_stands_in_for_it() -> No
 
 def test_a_banner_comes_first_and_notes_come_last() -> None:
     planned = replace(PLANNED, n_raters=20)
-    screen = Screen("Texts", banner="REHEARSAL: made-up raters and a synthetic key", notes=["Look 1 of 1"])
+    screen = Screen("Texts", banner="REHEARSAL: simulated raters and a synthetic key", notes=["Look 1 of 1"])
 
     lines = shown(analyze(load("a"), planned), screen).splitlines()
 
-    assert lines[0] == " REHEARSAL: made-up raters and a synthetic key"
+    assert lines[0] == " REHEARSAL: simulated raters and a synthetic key"
     assert lines[-2:] == ["  reached.", "  Look 1 of 1."]
 
 
@@ -257,7 +257,7 @@ def test_guesses_are_shown_with_the_effect_where_they_failed() -> None:
     assert "In trials with the guess “don't know”, the difference is 0." in text
 
 
-def test_more_than_one_look_is_counted_with_its_price() -> None:
+def test_several_looks_are_counted_with_the_type_i_error() -> None:
     analysis = analyze(load("e"), PLANNED)
 
     once, often, again = (
@@ -295,7 +295,7 @@ def test_one_dimension_fits_a_screen() -> None:
     assert len(long) <= 52
 
 
-def test_who_was_left_out_is_said_with_the_result_for_everybody() -> None:
+def test_exclusions_are_shown_with_the_result_without_exclusions() -> None:
     planned = replace(PLANNED, exclusions=Exclusions(max_same_answer_share=0.4))
 
     text = " ".join(shown(analyze(load("a"), planned), Screen("Texts")).split())
@@ -306,7 +306,7 @@ def test_who_was_left_out_is_said_with_the_result_for_everybody() -> None:
     )
 
 
-def test_who_was_left_out_has_answered_all_the_same() -> None:
+def test_excluded_raters_count_as_having_answered() -> None:
     planned = replace(PLANNED, exclusions=Exclusions(max_same_answer_share=0.4), n_raters=12)
 
     whole, short = (
@@ -320,7 +320,7 @@ def test_who_was_left_out_has_answered_all_the_same() -> None:
     assert f"12 of 13 planned raters {left_out}: the planned sample size was not reached." in short
 
 
-def test_the_logs_head_stands_alone_on_the_last_line() -> None:
+def test_the_head_of_the_log_is_on_the_last_line() -> None:
     lines = shown(
         analyze(load("e"), PLANNED), Screen("Texts", notes=["Look 1"], log_head="ab" * 32)
     ).splitlines()

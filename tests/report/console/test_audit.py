@@ -1,4 +1,4 @@
-"""An audit is short where nothing was found, and whole where it is asked for."""
+"""The output of an audit is short without problems, and complete on request."""
 
 import io
 
@@ -32,7 +32,7 @@ def shown(*cues: Cue, every_cue: bool = False, whole: bool = True) -> str:
     return stream.getvalue()
 
 
-def test_cues_that_tell_nothing_are_counted_in_a_line() -> None:
+def test_cues_without_differences_are_counted_in_a_line() -> None:
     said = shown(*SAME)
 
     assert (
@@ -42,7 +42,7 @@ def test_cues_that_tell_nothing_are_counted_in_a_line() -> None:
     assert "cue 0" not in said
 
 
-def test_a_cue_that_stands_out_is_shown_and_the_others_counted() -> None:
+def test_confounds_are_shown_and_other_cues_counted() -> None:
     said = shown(*SAME, LENGTH)
 
     assert "length" in said

@@ -1,4 +1,4 @@
-"""What `rater check` shows of the analysis is what the study declares of it, and nothing else."""
+"""`rater check` shows exactly the analysis that the study declares."""
 
 from rater import (
     AnalysisPlan,
@@ -48,7 +48,7 @@ def test_without_an_unsteered_arm_the_control_is_the_second_of_the_contrast(stud
     assert shown["contrasts"].startswith("sad − calm (")
 
 
-def test_all_that_is_declared_is_shown_shortly(study: Study) -> None:
+def test_all_declared_parts_of_the_plan_are_shown(study: Study) -> None:
     doses = dose_series(XVector("Love", "Hate", coeff=1, at=6), doses=(4, 2))
     plan = AnalysisPlan(
         score="scale_points",
