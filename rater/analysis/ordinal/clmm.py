@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rater.analysis.ordinal.design import CannotFitError, Design, Factor, lay_out, validate_and_lay_out
+from rater.analysis.ordinal.design import CannotFitError, Factor, OrdinalDesign, lay_out, validate_and_lay_out
 from rater.analysis.ordinal.laplace import Laplace
 from rater.analysis.ordinal.links import LINKS, Floats, Link, LinkName
 from rater.analysis.ordinal.minimise import Optimum, minimise
@@ -40,7 +40,7 @@ _MIN_EIGENVALUE = 1e-7
 class Model:
     """A design, its link, and the values of its categories."""
 
-    design: Design
+    design: OrdinalDesign
     link: Link
     categories: tuple[float, ...]
 

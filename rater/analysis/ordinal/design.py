@@ -50,7 +50,7 @@ class Factor:
 
 
 @dataclass(frozen=True)
-class Design:
+class OrdinalDesign:
     """The answers as categories 0, 1, …, with their fixed and random effects."""
 
     category: Codes
@@ -93,7 +93,7 @@ class Design:
         return total.astype(np.float64, copy=False)
 
 
-def lay_out(category: Codes, x: Floats, factors: list[Factor]) -> Design:
+def lay_out(category: Codes, x: Floats, factors: list[Factor]) -> OrdinalDesign:
     """Return the arrays of a design. Costs a few passes over the answers."""
     # A model without factors gets one random effect whose variance is held at 0: the fixed-effects model.
     has_factors = bool(factors)
@@ -113,7 +113,7 @@ def lay_out(category: Codes, x: Floats, factors: list[Factor]) -> Design:
         if factor.has_slope and factor.is_correlated:
             scales.append((first + 1, first))
         start += factor.n_levels * factor.width
-    return Design(
+    return OrdinalDesign(
         category=category,
         n_categories=int(category.max()) + 1,
         x=x,
@@ -131,7 +131,7 @@ def validate_and_lay_out(
     *,
     slopes: Collection[str],
     correlated: bool,
-) -> tuple[Design, tuple[float, ...]]:
+) -> tuple[OrdinalDesign, tuple[float, ...]]:
     """Return the design of these answers, and the values of its categories, ascending.
 
     Costs one sort of the answers per factor.

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dtrtri
 
-from rater.analysis.ordinal.design import Design
+from rater.analysis.ordinal.design import OrdinalDesign
 from rater.analysis.ordinal.links import END, Derivatives, Floats, Link
 
 _MAX_NEWTON_STEPS = 200
@@ -87,7 +87,7 @@ class Laplace:
     whatever was evaluated before.
     """
 
-    def __init__(self, design: Design, link: Link, *, fixed_beta: float | None = None) -> None:
+    def __init__(self, design: OrdinalDesign, link: Link, *, fixed_beta: float | None = None) -> None:
         self.design, self._link, self._fixed_beta = design, link, fixed_beta
         self._blocks = BlockIndex(design)
         self.u = np.zeros(design.n_effects)
@@ -209,7 +209,7 @@ class Laplace:
 class BlockIndex:
     """The entries of the blocks A, C and D that each answer adds to; computed once for a design."""
 
-    def __init__(self, design: Design) -> None:
+    def __init__(self, design: OrdinalDesign) -> None:
         first = design.factors[0]
         self.level, self.n_long, self.width = first.level, first.n_levels, first.width
         self.size = self.n_long * self.width

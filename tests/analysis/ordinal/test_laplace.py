@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
-from rater.analysis.ordinal.design import Design, Factor, lay_out
+from rater.analysis.ordinal.design import Factor, OrdinalDesign, lay_out
 from rater.analysis.ordinal.laplace import BlockIndex, Hessian, Laplace
 from rater.analysis.ordinal.links import LINKS, LinkName
 
 H = 1e-5
 
 
-def random_design(rng: np.random.Generator, *, has_slopes: bool, is_correlated: bool) -> Design:
+def random_design(rng: np.random.Generator, *, has_slopes: bool, is_correlated: bool) -> OrdinalDesign:
     n, x = 80, rng.permutation(np.repeat([-0.5, 0.5], 40))
     factors = [
         Factor("rater", np.arange(5), rng.permutation(np.arange(n) % 5), has_slopes, is_correlated),
@@ -121,13 +121,13 @@ def factor(name: str, n_levels: int, n: int, rng: np.random.Generator, *, has_sl
     return Factor(name, np.arange(n_levels), level, has_slope)
 
 
-def design_of(*widths: tuple[int, bool], n: int = 60) -> Design:
+def design_of(*widths: tuple[int, bool], n: int = 60) -> OrdinalDesign:
     rng = np.random.default_rng(7)
     factors = [factor(f"f{size}", size, n, rng, has_slope=has_slope) for size, has_slope in widths]
     return lay_out(rng.integers(0, 3, n), rng.choice([-0.5, 0.5], n), factors)
 
 
-def dense(design: Design, b: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
+def dense(design: OrdinalDesign, b: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
     rows = np.zeros((len(b), design.n_effects))
     np.put_along_axis(rows, design.positions, b, axis=1)
     return np.eye(design.n_effects) + rows.T @ (w[:, None] * rows)
