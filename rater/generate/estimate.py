@@ -16,36 +16,42 @@ from rater.store.sealed.completions import Cell
 from rater.study.protocol import describe_duration
 from rater.study.study import Study
 
+# Types that weights may be loaded in, and the bytes of a number.
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-"""The types that weights may be loaded in, and the bytes that a number takes in them."""
+# Names of these types in safetensors files.
 _STORED = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
-"""How safetensors calls them."""
 _INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _WHOLE = ("model.safetensors", "pytorch_model.bin")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model's weights, as they lie on the disk."""
+    """Properties of a model's weights on disk."""
 
     n_weights: int
     dtype: str
-    """What they are loaded in unless another is asked for: what the configuration says, else as stored."""
+    """Type that they are loaded in by default: that of the configuration, else that of the file."""
     config: Mapping[str, Any]
 
     def n_bytes(self, dtype: str | None = None) -> int:
-        """Give the bytes that the weights take in a type; None for their own."""
+        """Return the size of the weights in a type; None for their own type."""
         return self.n_weights * BYTES.get(dtype or self.dtype, 4)
 
 
 def read_checkpoint(model: str) -> Checkpoint | None:
-    """Read a checkpoint's configuration and its files' headers; None where it does not lie on this disk."""
+    """Read a checkpoint's configuration and its files' headers; None if it is not on this disk."""
     folder = _folder(model)
     if folder is None:
         return None
     try:
         return _read(folder)
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):  # damaged: whoever loads it will say
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+        KeyError,
+        TypeError,
+    ):  # damaged: loading it reports the error
         return None
 
 
@@ -63,7 +69,7 @@ def _read(folder: Path) -> Checkpoint:
 
 
 def _folder(model: str) -> Path | None:
-    """Find the folder of a model that lies on this disk, in the hub's cache too."""
+    """Return the folder of a model on this disk, also in the hub's cache."""
     if model == EMBEDDED_MODEL:
         return embedded_model_path()
     if Path(model).is_dir():
@@ -72,13 +78,13 @@ def _folder(model: str) -> Path | None:
         from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 (may not be installed)
 
         found = try_to_load_from_cache(model, "config.json")
-    except (ImportError, ValueError):  # no such name is possible
+    except (ImportError, ValueError):  # not a valid name
         return None
     return Path(found).parent if isinstance(found, str) else None
 
 
 def _weight_files(folder: Path) -> Sequence[Path]:
-    """List the files that transformers would load; a folder may hold the same weights in several forms."""
+    """List the files that transformers would load; a folder may have the same weights in several formats."""
     for whole, index in zip(_WHOLE, _INDICES, strict=True):
         if (folder / whole).is_file():
             return [folder / whole]
@@ -89,7 +95,7 @@ def _weight_files(folder: Path) -> Sequence[Path]:
 
 
 def _count(file: Path) -> dict[str, int]:
-    """Count the numbers of each type in a safetensors file: a length of eight bytes, then JSON.
+    """Count the numbers of each type from the header of a safetensors file: its length in 8 bytes, then JSON.
 
     See https://huggingface.co/docs/safetensors#format.
     """
@@ -113,10 +119,10 @@ _CONTAINER = Path("/sys/fs/cgroup")
 
 
 def free_memory(container: Path = _CONTAINER) -> int | None:
-    """Give the bytes that a process may still take without swapping; None where that is not known.
+    """Return the number of bytes that a process can allocate without swapping; None if unknown.
 
     Args:
-        container: where Linux says what the container that this runs in may take.
+        container: The folder of Linux's control group, whose limit applies inside a container.
     """
     try:
         import psutil  # noqa: PLC0415 (comes with what generates)
@@ -128,9 +134,9 @@ def free_memory(container: Path = _CONTAINER) -> int | None:
 
 
 def too_little_memory(model: str, dtype: str | None, *, free: int | None) -> str | None:
-    """Say, in a sentence or two, that a model's weights are larger than the memory that is free; None if not.
+    """Return a warning if a model's weights are larger than the free memory; otherwise None.
 
-    A system that runs out of memory warns nobody: it swaps until nothing else moves, or kills the process.
+    Without it a run ends with no message: the system swaps until it stops responding, or kills the process.
     """
     checkpoint = read_checkpoint(model)
     if checkpoint is None or free is None or checkpoint.n_bytes(dtype) <= free:
@@ -139,48 +145,48 @@ def too_little_memory(model: str, dtype: str | None, *, free: int | None) -> str
     half = "--dtype bfloat16 (half of that), " if BYTES.get(used, 4) > BYTES["bfloat16"] else ""
     return (
         f"The weights of {model} take {checkpoint.n_bytes(dtype) / 1e9:.1f} GB in {used}, but only "
-        f"{free / 1e9:.1f} GB of memory are free. The system will swap, or end this. Use "
+        f"{free / 1e9:.1f} GB of memory are free. The system will swap, or kill this process. Use "
         f"{half}a smaller model or another --device."
     )
 
 
 def _left_to_container(container: Path) -> int | None:
-    """Read what Linux lets a container take, less what its processes hold; cached files give way."""
+    """Return a container's memory limit minus the memory of its processes; cached files can be evicted."""
     try:
-        most = (container / "memory.max").read_text(encoding="ascii").strip()
-        held = dict(
+        limit = (container / "memory.max").read_text(encoding="ascii").strip()
+        used = dict(
             line.split() for line in (container / "memory.stat").read_text(encoding="ascii").splitlines()
         )
-        return max(0, int(most) - int(held["anon"]))
-    except (OSError, ValueError, KeyError):  # no such limit: its value is "max"
+        return max(0, int(limit) - int(used["anon"]))
+    except (OSError, ValueError, KeyError):  # no limit: the value is "max"
         return None
 
 
 _CHARACTERS_PER_TOKEN = 4
+# The model's logits, the probabilities, and their sorted copy.
 _COPIES_OF_LOGITS = 3
-"""The model's, the probabilities, and what sorting them takes."""
+# Memory of torch and the other libraries without a model, measured.
 _LIBRARIES = 500_000_000
-"""What torch and the others take before any model is there, measured."""
 
 
 @dataclass(frozen=True)
 class GenerationEstimate:
-    """What making some completions with one model will take, at most and roughly."""
+    """Upper bounds for the cost of generating completions with one model."""
 
     model: str
     n_completions: int
     n_tokens: int
-    """The new tokens, if none ends before the limit."""
+    """New tokens, if no completion ends before the limit."""
     batch_size: int
     device: str
-    """Where the model would run, as far as that is known without torch."""
+    """The model's device, as far as it is known without torch."""
     dtype: str | None
     weight_bytes: int | None
-    """None where the model does not lie on this disk, as the next two."""
+    """None if the model is not on this disk, as for the next two fields."""
     memory_bytes: int | None
-    """Weights (packed ones too), keys and values of a whole batch, logits, and the libraries."""
+    """Weights, packed weights, keys and values of a whole batch, logits, and libraries."""
     flops: float | None
-    """Two for each weight and token, in making and in measuring."""
+    """Two per weight and token, for generating and for measuring."""
 
 
 def estimate(
@@ -192,15 +198,15 @@ def estimate(
     device: str | None = None,
     dtype: str | None = None,
 ) -> GenerationEstimate:
-    """Estimate what making completions takes. Costs reading a configuration file and the weights' headers.
+    """Estimate the cost of generating completions. Reads a configuration file and the headers of the weights.
 
     Args:
-        study: what declares them.
-        model: the model that makes them.
-        cells: which of them.
-        batch_size: how many are decoded together.
-        device: where the model would run; None for a GPU if there seems to be one.
-        dtype: what the weights are loaded in; None for the checkpoint's own type.
+        study: The study.
+        model: The model that generates them.
+        cells: The completions.
+        batch_size: Number of completions that are decoded together.
+        device: The model's device; None for a GPU if there seems to be one.
+        dtype: The type of the loaded weights; None for the checkpoint's own.
     """
     n_new = study.sampling.max_new_tokens
     n_tokens = len(cells) * n_new
@@ -221,7 +227,7 @@ def estimate(
 
 
 def likely_device() -> str:
-    """Guess where a model runs that is told no device: whether torch finds a GPU costs seconds to ask."""
+    """Guess the default device without importing torch, which takes seconds."""
     try:
         is_cpu_build = version("torch").endswith("+cpu")
     except PackageNotFoundError:
@@ -231,20 +237,21 @@ def likely_device() -> str:
 
 
 def is_cpu(device: str) -> bool:
-    """Tell whether a device's memory is the machine's own."""
+    """Return whether a device uses the machine's main memory."""
     return device.partition(":")[0] == "cpu"
 
 
 def default_batch_size(n_completions: int) -> int:
-    """Choose how many to decode together: a quarter, so that an interruption loses no more; 64 to 128.
+    """Return a quarter of the completions, from 64 to 128: an interruption loses at most one batch.
 
-    Measured with the embedded model on two cores: 16 rows take half as long as 64, and 128 twice as long.
+    Measured with the embedded model on two cores: a step of 16 rows takes half as long as one of 64, and 128
+    rows twice as long.
     """
     return min(128, max(64, n_completions // 4))
 
 
 def kept_together(batch_size: int) -> int:
-    """Choose how many finished completions are measured and kept together: an eighth of a batch, 8 at least.
+    """Return how many finished completions are stored together: an eighth of a batch, at least 8.
 
     Each group costs a forward pass, and a GPU takes about as long for few rows as for many.
     """
@@ -252,11 +259,11 @@ def kept_together(batch_size: int) -> int:
 
 
 def describe(expected: GenerationEstimate, *, free: int | None = None) -> list[str]:
-    """Say in lines what an estimate comes to.
+    """Return an estimate as lines of text.
 
     Args:
-        expected: the estimate.
-        free: the bytes of the machine's memory that are free; None where that is not known.
+        expected: The estimate.
+        free: The free memory in bytes; None if unknown.
     """
     what = (
         f"{expected.model} would make {expected.n_completions} completions of at most "
@@ -264,7 +271,7 @@ def describe(expected: GenerationEstimate, *, free: int | None = None) -> list[s
         f"{expected.batch_size} together, on {expected.device}."
     )
     if expected.memory_bytes is None or expected.flops is None:
-        return [what, "  The model does not lie on this disk, so its memory and time are not known before."]
+        return [what, "  The model is not on this disk, so its memory and time are unknown."]
     weights = (expected.weight_bytes or 0) / 1e9
     there = f"; {free / 1e9:.1f} GB are free" if free is not None and is_cpu(expected.device) else ""
     memory = (
@@ -272,13 +279,13 @@ def describe(expected: GenerationEstimate, *, free: int | None = None) -> list[s
         f"{expected.dtype}{there}"
     )
     if not is_cpu(expected.device):
-        return [what, memory, "  time: not known before for a GPU"]
+        return [what, memory, "  time: unknown for a GPU"]
     seconds = expected.flops / cpu_flops_per_second()
     return [what, memory, f"  time: roughly {describe_duration(seconds)} on this machine while it is idle"]
 
 
 def cpu_flops_per_second() -> float:
-    """Measure what this machine's processors do in matrix products, in a tenth of a second."""
+    """Measure the speed of matrix products on this machine, in 0.1 seconds."""
     import numpy as np  # noqa: PLC0415 (for this alone)
 
     left, right = np.ones((64, 2048), np.float32), np.ones((2048, 2048), np.float32)
@@ -296,7 +303,7 @@ def cpu_flops_per_second() -> float:
 
 
 def _cached_numbers(config: Mapping[str, Any]) -> int:
-    """Count the numbers that the cache keeps of a token: keys and values of all layers."""
+    """Return the numbers that the cache has per token: keys and values of all layers."""
     n_layers = int(config.get("num_hidden_layers") or config.get("n_layer") or 0)
     width = int(config.get("hidden_size") or config.get("n_embd") or 0)
     n_heads = int(config.get("num_attention_heads") or config.get("n_head") or 1)

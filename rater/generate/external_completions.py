@@ -1,4 +1,4 @@
-"""Take completions that something else made into the sealed database; this needs no model and no torch."""
+"""Store completions from files in the sealed database, without a model or torch."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,14 +21,17 @@ from rater.study.study import Study
 def take_external_completions(
     sealed_url: str, study: Study, missing: Missing, folder: Path, *, now: datetime
 ) -> Missing:
-    """Keep what is missing of the arms that come from files, in one transaction; returns what still is.
+    """Store the missing completions of arms that come from files, in one transaction.
 
     Args:
-        sealed_url: where completions are kept.
-        study: what declares them.
-        missing: which of them are not there.
-        folder: where the study file is; paths start there.
-        now: when this is.
+        sealed_url: The sealed database.
+        study: The study.
+        missing: The missing completions.
+        folder: The folder of the study file, to which paths are relative.
+        now: The time.
+
+    Returns:
+        The completions that are still missing.
 
     Raises:
         StudyError: a file changed since the study was loaded, or does not fit it.
@@ -65,7 +68,7 @@ def take_external_completions(
 
 
 def cells_by_model(study: Study, cells: Sequence[Cell]) -> dict[str, list[Cell]]:
-    """Sort cells by the model that is to make them, the study's own first; those of files are left out."""
+    """Group cells by the model that generates them, the study's own first; cells of files are left out."""
     models = {arm.name: model_of(arm, study.model) for arm in study.arms}
     sorted_cells: dict[str, list[Cell]] = {study.model: []}
     for cell in cells:

@@ -1,4 +1,4 @@
-"""Freeze a study by its hash, and say which of its completions are missing."""
+"""Freeze a study by its hash, and list its missing completions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,13 +20,13 @@ from rater.store.sealed.studies import (
 from rater.study.arms import ExternalCompletions
 from rater.study.study import Study
 
+# Fields of a study that its completions depend on; changes of other fields keep the completions.
 MAKES_COMPLETIONS = frozenset({"arms", "chat", "model", "prompts", "sampling"})
-"""The fields of a study that its completions depend on; a change of the others leaves them as they are."""
 
 
 @dataclass(frozen=True)
 class Missing:
-    """What is left to make of a frozen study."""
+    """The missing completions of a frozen study."""
 
     study_id: int
     cells: list[Cell]
@@ -35,13 +35,13 @@ class Missing:
 
 
 def freeze(sealed_url: str, study: Study, *, now: datetime, restart: bool = False) -> Missing:
-    """Freeze a study, and say what is left to make of it. Costs a few queries.
+    """Freeze a study, and return its missing completions. Costs a few queries.
 
-    A study may still change before it is published, as long as its completions stay what they are; with
-    ``restart`` they are thrown away and it may change in any way.
+    A study may change before it is published as long as its completions stay the same; with ``restart`` they
+    are deleted and it may change in any way.
 
     Raises:
-        StateError: the study changed since; the message names what, and what to do.
+        StateError: the study changed; the message names the changes and the options.
     """
     with disposing(create_sealed(sealed_url)) as sealed, writing(sealed) as session:
         kept = find_sealed_study(session, study.name)
@@ -57,7 +57,7 @@ def freeze(sealed_url: str, study: Study, *, now: datetime, restart: bool = Fals
 
 
 def look(sealed_url: str, study: Study, *, restart: bool = False) -> Missing:
-    """Say what `freeze` would find left to make, and change nothing. Costs a few queries.
+    """Return what `freeze` would return, without changing anything. Costs a few queries.
 
     Raises:
         StateError: as `freeze`.
@@ -78,14 +78,14 @@ def look(sealed_url: str, study: Study, *, restart: bool = False) -> Missing:
 
 
 def first_samples(missing: Missing, n: int) -> Missing:
-    """Keep n of the missing completions: the first samples of every prompt and arm, to see them all early."""
+    """Return n of the missing completions, balanced over prompts and arms, the first samples first."""
     first = sorted(missing.cells, key=lambda cell: (cell.sample, cell.prompt_index))[:n]
     chosen = set(first)
     return replace(missing, cells=[cell for cell in missing.cells if cell in chosen])
 
 
 def list_cells(study: Study) -> list[Cell]:
-    """List a study's completions so that those which share a prefill stand together."""
+    """List a study's completions; those that share a prefill are adjacent."""
     return [
         Cell(prompt_index, arm, sample)
         for prompt_index in range(len(study.prompts))
@@ -104,13 +104,14 @@ def _require_unpublished(session: Session, kept: SealedStudy, study: Study) -> N
     if find_secrets(session, kept.id) is None:
         return
     changes = study.changes_from(kept.canonical_json)
-    what = (
+    problem = (
         f"its file has changed since ({_listed(changes, study)})"
         if changes
         else "its completions cannot be replaced"
     )
     msg = (
-        f"Study {study.name!r} is published and frozen, but {what}. Undo that, or give the study a new name."
+        f"Study {study.name!r} is published and frozen, but {problem}. "
+        "Undo the change, or give the study a new name."
     )
     raise StateError(msg)
 
@@ -136,7 +137,7 @@ def _require_same_completions(session: Session, kept: SealedStudy, study: Study,
     if changed and not restart and read_cells(session, kept.id):
         msg = (
             f"Study {study.name!r} has completions from before its file changed ({_listed(changed, study)}). "
-            "Undo that, give the study a new name, or add --restart to throw those completions away."
+            "Undo the change, give the study a new name, or add --restart to delete those completions."
         )
         raise StateError(msg)
 
@@ -147,7 +148,7 @@ def _listed(paths: Sequence[str], study: Study) -> str:
 
 
 def _named(path: str, study: Study) -> str:
-    """Name a change as whoever made it knows it: what is in a file of completions by that file."""
+    """Return the name of a changed field; for the content of a file of completions, the file."""
     for number, arm in enumerate(study.arms):
         if isinstance(arm, ExternalCompletions) and path == f"arms[{number}].sha256":
             return f"what is in {arm.path}"

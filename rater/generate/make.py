@@ -1,7 +1,7 @@
-"""Make a study's missing completions, and keep each in the sealed database as it is made.
+"""Generate a study's missing completions, and store each in the sealed database when it is finished.
 
-A completion depends on the study, its prompt, arm and sample alone, so that generation that was interrupted
-ends, when it is run again, with the same rows as one that was not.
+A completion depends only on the study, its prompt, arm and sample, so that generation that was interrupted
+and run again ends with the same rows.
 """
 
 import platform
@@ -42,23 +42,23 @@ def make_completions(
     on_tokens: Callable[[int], None],
     on_completion: Callable[[int], None],
 ) -> None:
-    """Make the missing completions, measure them, and keep them in groups as they are finished.
+    """Generate and measure the missing completions, and store them in groups as they are finished.
 
-    Measuring takes a forward pass for those of a group that were steered; keeping it is one transaction.
+    Measuring costs a forward pass for the steered ones of a group; storing is one transaction per group.
 
     Args:
-        sealed_url: where they are kept.
-        study: what declares them.
-        missing: which of them to make, all by one model (see `cells_by_model`).
-        model: that model.
-        batch_size: how many are decoded together; an interruption loses what was begun of these, and a group.
-        clock: tells the time.
-        on_tokens: called with the number of tokens that each step made.
-        on_completion: called with the number of tokens of each completion that is durable.
+        sealed_url: The sealed database.
+        study: The study.
+        missing: The completions to generate, all by one model (see `cells_by_model`).
+        model: That model.
+        batch_size: Number of completions that are decoded together; an interruption loses these and a group.
+        clock: Returns the current time.
+        on_tokens: Called with the number of tokens of each step.
+        on_completion: Called with the number of tokens of each stored completion.
 
     Raises:
-        ModelError: an arm does not fit the model; nothing has been made then.
-        StateError: some of the model's completions were made in another precision than it has now.
+        ModelError: an arm does not fit the model; nothing is generated then.
+        StateError: the model's earlier completions were generated in another precision.
     """
     rows = _rows(study, missing.cells, model)
     versions = _versions(model)
@@ -80,7 +80,7 @@ def make_completions(
 def _require_one_dtype(
     study: Study, missing: Missing, kept: Mapping[str, Sequence[Mapping[str, str]]], dtype: str
 ) -> None:
-    """Refuse arms in different precisions: they must differ in nothing but what was done to the model."""
+    """Check that all arms use one precision: they must differ in nothing but the intervention."""
     models = {arm.name: model_of(arm, study.model) for arm in study.arms}
     now = {models[cell.arm] for cell in missing.cells}
     others = {
@@ -93,7 +93,7 @@ def _require_one_dtype(
         other = min(others).removeprefix("torch.")
         msg = (
             f"Completions of study {study.name!r} were made in {other}, but its model is loaded in "
-            f"{dtype.removeprefix('torch.')} now. Add --dtype {other}, or --restart to throw those away."
+            f"{dtype.removeprefix('torch.')} now. Add --dtype {other}, or --restart to delete those."
         )
         raise StateError(msg)
 
@@ -125,7 +125,7 @@ def _rows(study: Study, cells: Iterable[Cell], model: TransformerBridge) -> list
 def _measured(
     study: Study, model: TransformerBridge, group: Sequence[Completion[Cell]]
 ) -> list[NewCompletion]:
-    # As an unsteered arm would have had to write it: without an arm's own prefix or system prompt.
+    # The NLL is that of the unsteered arm: without an arm's own prefix or system prompt.
     plain = [
         render(model.tokenizer, study.prompts[made.key.prompt_index], None, chat=study.chat) for made in group
     ]
@@ -145,7 +145,7 @@ def _measured(
 
 
 def _seed(study: Study, cell: Cell) -> int:
-    """Derive the seed from the study's own prompt: arms that are given more share its random numbers."""
+    """Return the seed, from the study's own prompt: arms with a prefix share its random numbers."""
     return completion_seed(study.sampling.seed, study.prompts[cell.prompt_index], cell.sample)
 
 

@@ -91,8 +91,8 @@ def require_no_block(model: TransformerBridge, function: str) -> None:
     """
     if _N_OPEN.get(model):
         msg = (
-            f"{function} was called inside a steer block, which does not reach everything that it runs; "
-            "call it outside of the block, and pass the additions as arms or vectors."
+            f"{function} was requested inside a steer block, which does not reach everything that it runs; "
+            "request it outside of the block, and pass the additions as arms or vectors."
         )
         raise ModelError(msg)
 

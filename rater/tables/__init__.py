@@ -1,4 +1,4 @@
-"""Read tables strictly from CSV and its relatives, JSON, JSON Lines and Parquet, with each row's place."""
+"""Read tables strictly from CSV, JSON, JSON Lines and Parquet, with each row's place; write CSV."""
 
 from rater.tables.read import SUFFIXES, read_content, read_table
 from rater.tables.separated_rows import Dialect

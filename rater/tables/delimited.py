@@ -1,6 +1,6 @@
-"""Read CSV and its relatives strictly: every row has the header's fields, and every quote its end.
+"""Read CSV and similar formats strictly: every row has the header's fields, and every quote is closed.
 
-Two exceptions are made, and the table reports them: columns at the end that are empty in every row are
+Two exceptions are allowed and reported by the table: columns at the end that are empty in every row are
 ignored, and a header that is one field shorter than all rows means that each row begins with its name, as R
 writes them.
 """
@@ -27,8 +27,8 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bar
 _N_SAMPLED = 50
 _SAMPLED_CHARACTERS = 200_000
 """Rows, and characters at most, from which the separator is recognised."""
+# A first line that declares the separator for Excel; it is not a row.
 _DECLARED = re.compile(r'"?sep=([,;\t|])"?(\r\n?|\n)', re.IGNORECASE)
-"""The first line by which Excel is told the separator; it is no row."""
 _COUNTERS = {"id", "index", "nr", "no", "number", "row"}
 """Names of a first column that counts the rows itself."""
 _QUALTRICS_ID = '{"ImportId"'
@@ -43,11 +43,11 @@ class _Header(NamedTuple):
 
 
 def read_delimited(name: str, text: str, dialect: Dialect) -> SourceTable:
-    """Read a text with a header and separated columns. Costs some two seconds a million rows.
+    """Read a text with a header and separated columns. Costs about two seconds per million rows.
 
     Raises:
         TableError: If a row has another number of fields than the header, a quote is not closed, not followed
-            by a separator, or swallows whole rows, two columns have one name, or there are no rows.
+            by a separator, or includes whole rows, two columns have one name, or there are no rows.
     """
     declared = _DECLARED.match(text)
     text = text[declared.end() :] if declared else text
@@ -82,7 +82,7 @@ def read_delimited(name: str, text: str, dialect: Dialect) -> SourceTable:
 
 
 def choose_separator(text: str, dialect: Dialect) -> str:
-    """Choose what separates the columns: the sign that splits the first rows evenly, into most fields."""
+    """Return the separator that splits the first rows evenly, into most fields."""
     sample = text[:_SAMPLED_CHARACTERS]
     is_cut = len(sample) < len(text)
 
@@ -105,7 +105,7 @@ def choose_separator(text: str, dialect: Dialect) -> str:
 
 
 def _drop_qualtrics_rows(columns: ColumnFields) -> int:
-    """Leave out the questions' texts and ids, which Qualtrics writes below the header; return how many."""
+    """Remove the questions' texts and ids, which Qualtrics writes below the header; return their number."""
     if len(columns.positions) < 3 or not columns.values[0][1].startswith(_QUALTRICS_ID):
         return 0
     for column in columns.values:
@@ -116,7 +116,7 @@ def _drop_qualtrics_rows(columns: ColumnFields) -> int:
 
 
 def _fit(source: TextSource, names: list[str], columns: ColumnFields) -> _Header:
-    """Give each column its name where the header has another number of fields than the rows.
+    """Name the columns where the header has another number of fields than the rows.
 
     Raises:
         TableError: If the header does not fit the rows, or a column that is not the first has no name.
@@ -135,7 +135,7 @@ def _fit(source: TextSource, names: list[str], columns: ColumnFields) -> _Header
 
 
 def _have_row_names(source: TextSource, names: Sequence[str], columns: ColumnFields) -> bool:
-    """Return whether rows that are longer than the header begin with their names; else they end in nothing.
+    """Return whether rows that are longer than the header begin with their names; otherwise they end empty.
 
     Raises:
         TableError: If it is neither, or may be both.

@@ -15,7 +15,7 @@ class _RepeatedKeyError(ValueError):
 
 
 def read_json_lines(source: str, text: str) -> SourceTable:
-    """Read a text with a JSON object in each line; blank lines are no rows.
+    """Read a text with a JSON object in each line; blank lines are ignored.
 
     Raises:
         TableError: If a line is not a JSON object, or has a key twice; with the line.
@@ -32,11 +32,11 @@ def read_json_lines(source: str, text: str) -> SourceTable:
 def read_json(source: str, text: str) -> SourceTable:
     """Read a JSON document that is a table.
 
-    That is a list of objects, an object with such a list under one of its keys, or columns: an object of
+    Valid are a list of objects, an object with such a list under one of its keys, and columns: an object of
     lists of one length, of objects with the same keys (as pandas writes them), or of "columns" and "data".
 
     Raises:
-        TableError: If it is neither, or an object has a key twice.
+        TableError: If it is none of these, or an object has a key twice.
     """
     document = _parse(source, text)
     records = _records(document)
@@ -48,7 +48,7 @@ def read_json(source: str, text: str) -> SourceTable:
 
 
 def looks_like_lines(text: str) -> bool:
-    """Return whether the first line of a text is a JSON object by itself, and others follow it."""
+    """Return whether the first line of a text is a JSON object by itself, and another one follows."""
     first, _, rest = text.strip().partition("\n")
     try:
         return isinstance(json.loads(first), dict) and bool(rest.strip())
@@ -98,7 +98,7 @@ def _flat(row: Mapping[str, object], prefix: str) -> list[tuple[str, object]]:
 
 
 def _records(document: object) -> Sequence[object] | None:
-    """Find the rows of a document; None if it is no table."""
+    """Return the rows of a document; None if it is not a table."""
     if isinstance(document, list):
         return document
     if not isinstance(document, dict) or not document:
@@ -113,7 +113,7 @@ def _records(document: object) -> Sequence[object] | None:
 
 
 def _rows_of_columns(document: Mapping[str, object]) -> Sequence[object] | None:
-    """Turn lists of one length, or objects with the same keys, by column into rows."""
+    """Convert columns, as lists of one length or objects with the same keys, to rows."""
     lists = [value for value in document.values() if isinstance(value, list)]
     if len(lists) == len(document) and len({len(value) for value in lists}) == 1:
         return [dict(zip(document, row, strict=True)) for row in zip(*lists, strict=True)]

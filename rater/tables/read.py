@@ -18,7 +18,7 @@ from rater.tables.table import SourceTable, require_unique_columns
 
 
 def read_parquet(source: str, content: bytes) -> SourceTable:
-    """Read the content of a Parquet file; dictionaries (categoricals) come as their values.
+    """Read the content of a Parquet file; dictionaries (categoricals) are read as their values.
 
     Raises:
         TableError: If pyarrow is not installed, the file is damaged or empty, or two columns have one name.
@@ -61,7 +61,7 @@ _EXAMPLE = "give a table with a row for each answer: CSV, JSON or Parquet"
 
 
 class EncodingError(TableError):
-    """A text is in another encoding than was expected."""
+    """A text is not in the expected encoding."""
 
     def __init__(self, message: str, *, likely: str = "cp1252") -> None:
         super().__init__(message)
@@ -72,16 +72,16 @@ class EncodingError(TableError):
 def read_table(
     source: str | Path | IO[str] | IO[bytes], dialect: Dialect | None = None, *, encoding: str | None = None
 ) -> SourceTable:
-    """Read a table from a file, or from one that is open.
+    """Read a table from a file or an open stream.
 
     Args:
         source: The file. Text separated by commas, semicolons, tabs or vertical bars, JSON, JSON Lines, or
-            Parquet; each may be packed by gzip.
-        dialect: What is not to be found out of a delimited file.
-        encoding: The file's encoding; left out, UTF-8 with or without a byte order mark.
+            Parquet; each may be compressed with gzip.
+        dialect: Properties of a delimited file that cannot be recognised.
+        encoding: The file's encoding; by default UTF-8 with or without a byte order mark.
 
     Raises:
-        TableError: If the file is not there, or is not such a table; with the line where it is not.
+        TableError: If the file does not exist, or is not such a table; with the line of the error.
     """
     if not isinstance(source, str | Path):
         content = source.read()
@@ -113,7 +113,7 @@ def read_content(
 
 
 def read_text(name: str, text: str, dialect: Dialect | None = None) -> SourceTable:
-    """Read a table from a text: JSON where it is, or is called so, and otherwise separated columns.
+    """Read a table from a text: JSON if it looks like it or is named so, otherwise separated columns.
 
     Raises:
         TableError: As for `read_table`.
@@ -153,7 +153,7 @@ def _read_file(path: Path) -> bytes:
 
 
 def _decode(name: str, content: bytes, encoding: str | None) -> str:
-    """Decode a text, refusing everything that is not one.
+    """Decode a text.
 
     Raises:
         TableError: If it is binary, or not in its encoding; with the line.

@@ -1,4 +1,4 @@
-"""Parse separated text into columns strictly: every row as long as the first, every quote closed."""
+"""Parse separated text into columns strictly: all rows are as long as the first, and all quotes closed."""
 
 import csv
 import io
@@ -14,41 +14,41 @@ from rater.tables.table import Decimal
 if TYPE_CHECKING:
     from _csv import Reader
 
+# Rows that become columns at a time: few enough lists not to start a garbage collection, which is slow.
 _N_JOINED = 256
-"""Rows that become columns at a time: fewer lists than start a collection of garbage, which is slow."""
 _LINE_ENDS = re.compile(r"\r\n?|\n")
 _CURE = "Put fields with quotes into quotes, and double the quotes in them"
 
 
 class QuoteError(TableError):
-    """A quote is not closed, not followed by a separator, or swallows whole rows."""
+    """A quote is not closed, not followed by a separator, or includes whole rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """How a delimited file is written, where that is not to be found out from it."""
+    """Properties of a delimited file that cannot be recognised from it."""
 
     decimal: Decimal | None = None
     """None: a comma where semicolons separate the columns, and otherwise a point."""
     has_quotes: bool = True
-    """False: a quote is a character like any other, and no field has a line end."""
+    """If False, a quote is an ordinary character, and no field contains a line end."""
     skips_blanks: bool = True
-    """Whether blanks after a separator are no part of the field."""
+    """If True, blanks after a separator do not belong to the field."""
 
 
 @dataclass(frozen=True)
 class TextSource:
-    """A text with what is known of it."""
+    """A text and its known properties."""
 
     name: str
     text: str
     separator: str
     dialect: Dialect
     n_lines_before: int
-    """Lines before the text begins."""
+    """Number of lines before the text."""
 
     def where(self, line: int) -> str:
-        """Return the name with a line."""
+        """Return the file's name with a line number."""
         return f"{self.name}:{line}"
 
     def reader(self) -> "Reader":
@@ -63,7 +63,7 @@ class TextSource:
 
 
 class RowSpan(NamedTuple):
-    """The lines of a row that has more than one, and its last column with a line end."""
+    """The lines of a row with several, and its last column with a line end."""
 
     first: int
     last: int
@@ -72,7 +72,7 @@ class RowSpan(NamedTuple):
 
 @dataclass
 class ColumnFields:
-    """The fields of all rows by column, and where the rows begin."""
+    """The fields of all rows by column, and the lines where the rows begin."""
 
     values: list[list[str]] = field(default_factory=list)
     distinct: list[dict[str, str]] = field(default_factory=list)
@@ -81,7 +81,7 @@ class ColumnFields:
     spans: list[RowSpan] = field(default_factory=list)
 
     def extend(self, block: "RowBlock") -> None:
-        """Add rows, all as long as those before."""
+        """Add rows of the same length as the earlier ones."""
         if not block.rows:
             return
         if not self.values:
@@ -96,7 +96,7 @@ class ColumnFields:
 
 
 class RowReader:
-    """The rows of a text in blocks, with the lines where they begin; blank lines are no rows."""
+    """The rows of a text in blocks, with the lines where they begin; blank lines are skipped."""
 
     def __init__(self, source: TextSource) -> None:
         self._source, self._reader = source, source.reader()
@@ -122,7 +122,7 @@ class RowReader:
         return _locate(rows, first)
 
     def _refuse_quote(self) -> NoReturn:
-        """Read the text again, row by row, to the quote that does not fit."""
+        """Read the text again, row by row, up to the invalid quote."""
         reader, before = self._source.reader(), self._source.n_lines_before
         line = 1 + before
         try:
@@ -134,7 +134,7 @@ class RowReader:
 
 
 class RowBlock(NamedTuple):
-    """Rows, the lines where they begin, and the lines of those that have more than one."""
+    """Rows, the lines where they begin, and the lines of rows with several."""
 
     rows: Sequence[list[str]]
     lines: Sequence[int]
@@ -142,7 +142,7 @@ class RowBlock(NamedTuple):
 
 
 def _locate(rows: Sequence[list[str]], line: int) -> RowBlock:
-    """Find the lines of rows from their fields, which keep their line ends."""
+    """Return the lines of rows, from their fields, which include line ends."""
     found, lines, spans = [], [], []
     for fields in rows:
         ends = [len(_LINE_ENDS.findall(value)) if "\n" in value or "\r" in value else 0 for value in fields]
@@ -171,11 +171,11 @@ def _bad_quote(source: TextSource, error: csv.Error, line: int, last_line: int) 
 
 
 def collect_columns(source: TextSource, reader: RowReader, n_header: int) -> ColumnFields:
-    """Turn rows into columns, holding every row to the width of the first.
+    """Convert rows to columns, checking that every row is as long as the first.
 
     Raises:
         TableError: If a row has another number of fields.
-        QuoteError: If a quote does not fit.
+        QuoteError: If a quote is invalid.
     """
     columns = ColumnFields()
     width = 0
@@ -191,7 +191,7 @@ def collect_columns(source: TextSource, reader: RowReader, n_header: int) -> Col
 
 
 def wrong_width(source: TextSource, line: int, n_fields: int, n_header: int) -> str:
-    """Return why a row of another length than the header is refused."""
+    """Return the error for a row of another length than the header."""
     sign = {"\t": "a tab", ",": "a comma", ";": "a semicolon"}.get(source.separator, source.separator)
     fields = "1 field" if n_fields == 1 else f"{n_fields} fields"
     hint = f"put a field with {sign} in it into quotes" if n_fields > n_header else "no field may be left out"
@@ -199,12 +199,12 @@ def wrong_width(source: TextSource, line: int, n_fields: int, n_header: int) -> 
 
 
 def refuse_swallowed_rows(source: TextSource, columns: ColumnFields) -> None:
-    """Refuse a field whose lines look like rows: between two stray quotes, all rows become one field.
+    """Refuse a field whose lines look like rows: two stray quotes turn all rows between them into one field.
 
     A line inside a row is taken for a row of its own if it and the line with the opening quote have as many
-    fields as the rows, and at least half of its fields occur in their columns elsewhere or in that line. In
-    tables of four columns and more it is enough that this number of fields is that of every line of every
-    such row, as it is in a file that is written without quoting.
+    fields as the rows, and at least half of its fields occur in their columns in other rows or in that line.
+    In tables of four columns and more it is enough that every line of every such row has this number of
+    fields, as in a file that is written without quoting.
 
     Raises:
         QuoteError: If there is such a line.

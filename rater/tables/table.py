@@ -1,4 +1,4 @@
-"""A table as its file has it: columns of values, and the place of each row for messages."""
+"""Tables as in their files: columns of values, and the place of each row for messages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,33 +8,33 @@ from rater.errors import TableError, nearest
 from rater.names import normalise_name
 
 Decimal = Literal[".", ","]
+# Whole floats below this are written exactly.
 _MAX_WHOLE = 1e15
-"""Whole floats below are written exactly."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceTable:
-    """The rows of a file in columns; every row of the file is here, in its order."""
+    """The rows of a file in columns, all of them, in the file's order."""
 
     source: str
     """The file's name for messages."""
     file_format: str
     """The format in words, such as "CSV, separated by semicolons"."""
     columns: Mapping[str, Sequence[object]]
-    """Values by the column's name. Texts in a delimited file; what JSON and Parquet hold otherwise."""
+    """Values by column name: texts in a delimited file, otherwise the values of JSON or Parquet."""
     is_delimited: bool = False
-    """Whether it is text with separators, which has formulas of spreadsheets in another form."""
+    """True for text with separators, in which formulas of spreadsheets are escaped."""
     positions: Sequence[int]
     """For each row the line where it begins, or its number (from 1) in a format without lines."""
     unit: Literal["line", "row"] = "line"
     decimal: Decimal = "."
     """The decimal sign of its numbers: a comma where semicolons separate the columns."""
     ignored_columns: tuple[str, ...] = ()
-    """Columns at the end that are empty in every row, and so are not among the columns."""
+    """Columns at the end that are empty in every row, and are left out."""
     has_row_names: bool = False
-    """Whether the header is one field shorter than the rows, whose first field is the row's name."""
+    """True if the header is one field shorter than the rows, whose first field is the row's name."""
     n_header_rows: int = 0
-    """Further rows of the header, as Qualtrics writes them; they are no rows of the table."""
+    """Number of further header rows, as Qualtrics writes them; they are not rows of the table."""
 
     cells: Sequence[str] = ()
     """For each row the column of its answer, where several columns hold answers."""
@@ -54,7 +54,7 @@ class SourceTable:
         return f"{self.source}, {self.place(row)}"
 
     def column(self, name: str) -> Sequence[object]:
-        """Return a column by its name, compared as people see it.
+        """Return a column by its name, ignoring invisible differences.
 
         Raises:
             TableError: If there is no such column.
@@ -67,10 +67,10 @@ class SourceTable:
 
 
 def require_unique_columns(source: str, place: str, names: Sequence[str]) -> list[str]:
-    """Return the columns' names as they are compared.
+    """Return the columns' names, normalised for comparison.
 
     Raises:
-        TableError: If two columns have one name, also where only invisible characters or blanks differ.
+        TableError: If two columns have one name, also if they differ in invisible characters or blanks only.
     """
     seen: dict[str, int] = {}
     for number, name in enumerate(map(normalise_name, names), start=1):
@@ -85,10 +85,10 @@ def require_unique_columns(source: str, place: str, names: Sequence[str]) -> lis
 
 
 def cell_text(value: object) -> str | None:
-    """Return a cell's value as text, empty for a missing one; None for what is not a single value.
+    """Return a cell's value as text, empty for a missing one; None for something other than a single value.
 
-    A whole number is written without decimals: data frames and Parquet turn whole numbers into others where a
-    value is missing.
+    A whole number is written without decimals: data frames and Parquet convert whole numbers to floats where
+    a value is missing.
     """
     if isinstance(value, str):
         return value
@@ -106,7 +106,7 @@ def cell_text(value: object) -> str | None:
 
 
 def _decoded(value: bytes) -> str | None:
-    """Read bytes as text, since some programs write texts to Parquet without their type."""
+    """Decode bytes as text, since some programs write texts to Parquet without their type."""
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:

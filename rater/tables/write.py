@@ -21,12 +21,12 @@ from pathlib import Path
 
 from rater.tables.table import SourceTable
 
+# Description of text columns for a data dictionary.
 NOTE = (
     "In CSV files, a text that a spreadsheet would run as a formula (it begins with =, +, -, @, a tab or a "
     "line end, blanks aside, and is not a number) has an apostrophe before it; remove one to have the text. "
     "JSON Lines and Parquet have the text itself."
 )
-"""What a data dictionary states of columns of text."""
 
 _STARTS = frozenset("=+-@\u2212")  # the last one is the mathematical minus
 _CONTROLS = frozenset("\t\r\n")
@@ -34,17 +34,17 @@ _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def neutralize(text: str) -> str:
-    """Return a text as a CSV file has it: with an apostrophe before it if a spreadsheet would run it."""
+    """Return a text as written to a CSV file: with an apostrophe before it if a spreadsheet would run it."""
     return f"'{text}" if _is_formula(text.lstrip("'")) else text
 
 
 def restore(cell: str) -> str:
-    """Return the text that was written as a cell."""
+    """Return the original text of a cell that `neutralize` wrote."""
     return cell[1:] if cell.startswith("'") and _is_formula(cell.lstrip("'")) else cell
 
 
 def restore_table(table: SourceTable) -> SourceTable:
-    """Return a table with the texts that were written as its cells and its columns' names."""
+    """Return a table with the original texts of its cells and column names."""
     if not table.is_delimited:
         return table
     columns = {
@@ -68,24 +68,24 @@ def _is_invisible(character: str) -> bool:
     return character.isspace() or unicodedata.category(character) in {"Cc", "Cf", "Zs"}
 
 
+# The first columns of a CSV, by which its rows are sorted; other columns follow by name.
 FIRST_COLUMNS = ("rater", "position", "item", "prompt", "arm", "dimension", "answer", "shown_ms")
-"""How a CSV begins; other columns follow by name. Its rows are in the order of these columns, too."""
 
+# Whole floats below this are written exactly.
 _MAX_WHOLE = 1e15
-"""Whole floats below are written exactly."""
 _MISSING = frozenset({"NAType", "NaTType"})
 _OWNER_ONLY = 0o600
 
 
 def order_columns(columns: Iterable[str]) -> list[str]:
-    """Put the columns of ratings in the order in which they are written."""
+    """Return the columns of ratings in the order in which they are written."""
     rest = set(columns)
     known = [column for column in FIRST_COLUMNS if column in rest]
     return [*known, *sorted(rest - set(known))]
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Write a header, and a line a row, each with its line end."""
+    """Yield a header and a line per row, each with its line end."""
     line = _Line()
     writer = csv.writer(line)  # its line end \r\n makes it quote cells with either of the two
     writer.writerow(map(neutralize, columns))
@@ -96,7 +96,7 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Itera
 
 
 def csv_cell(value: object) -> str:
-    """Return a value as a CSV has it, before quoting."""
+    """Return a value as written to a CSV, before quoting."""
     if isinstance(value, str):
         return neutralize(value)
     if value is None or type(value).__name__ in _MISSING:
@@ -126,7 +126,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Make a file that only its owner can read, or restrict one that is there, before it is written."""
+    """Create a file that only its owner can read, or restrict an existing one, before it is written."""
     descriptor = os.open(path, os.O_CREAT | os.O_WRONLY, _OWNER_ONLY)
     try:
         if stat.S_ISREG(os.fstat(descriptor).st_mode):  # a pipe or a device stays what it is

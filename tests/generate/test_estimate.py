@@ -35,7 +35,7 @@ def write_header(file: Path, dtype: str, n_numbers: int) -> None:
 
 @pytest.fixture
 def seven_billion(tmp_path: Path) -> str:
-    """A folder that looks like a model of seven billion parameters, in two files and once more in another."""
+    """A folder that looks like a model of seven billion parameters, in two files and again in another."""
     parts = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
     for part in [*parts, "consolidated.safetensors"]:
         write_header(tmp_path / part, "BF16", SEVEN_BILLION // 2)
@@ -79,8 +79,8 @@ def test_weights_that_memory_does_not_hold_are_said_with_what_helps(seven_billio
 
     assert said == (
         f"The weights of {seven_billion} take 28.0 GB in float32, but only 22.0 GB of memory are free. "
-        "The system will swap, or end this. Use --dtype bfloat16 (half of that), a smaller model or another "
-        "--device."
+        "The system will swap, or kill this process. Use --dtype bfloat16 (half of that), a smaller model or "
+        "another --device."
     )
     assert too_little_memory(seven_billion, None, free=22_000_000_000) is None
 

@@ -98,7 +98,7 @@ def test_a_file_that_changed_since_is_refused_by_name(study_file: Path, sealed_u
 
     with pytest.raises(StudyError, match=r"texts\.jsonl has changed: its SHA-256"):
         take_external_completions(sealed_url, study, missing, study_file.parent, now=NOW)
-    with pytest.raises(StateError, match=r"changed \(what is in texts\.jsonl\)\. Undo that"):
+    with pytest.raises(StateError, match=r"changed \(what is in texts\.jsonl\)\. Undo the change"):
         freeze(sealed_url, load_study(study_file), now=NOW)
 
 

@@ -33,7 +33,7 @@ def short_study(study: Study) -> Study:
     return Study.model_validate(
         {
             **declared,
-            "prompts": ["I woke up and saw that", "The rain went on and we"],
+            "prompts": ["I woke up and saw that", "The rain went on and we"],  # terms: ignore (a prompt)
             "arms": [
                 {"kind": "unsteered"},
                 {"kind": "steered", "additions": [{"prompt": "Love", "coeff": 2, "act_name": 6}]},
@@ -113,7 +113,7 @@ def test_generation_that_was_interrupted_ends_with_the_same_rows(
     study, whole_url = longer(short_study), f"sqlite:///{tmp_path / 'whole.db'}"
     make(whole_url, study, embedded_model)
 
-    class Stopped(Exception):  # noqa: N818 (stands for Ctrl-C)
+    class Stopped(Exception):  # noqa: N818 (in place of Ctrl-C)
         pass
 
     def stop(_n_tokens: int) -> None:
@@ -128,7 +128,7 @@ def test_generation_that_was_interrupted_ends_with_the_same_rows(
     assert read_texts(sealed_url) == read_texts(whole_url)
 
 
-def test_a_full_disk_is_said_and_what_was_kept_is_gone_on_from(
+def test_a_full_disk_is_reported_and_the_next_run_continues(
     short_study: Study, sealed_url: str, embedded_model: "TransformerBridge", tmp_path: Path
 ) -> None:
     study, whole_url = longer(short_study), f"sqlite:///{tmp_path / 'whole.db'}"

@@ -63,7 +63,7 @@ class Check(NamedTuple):
 
 
 def oracle(model: TransformerBridge) -> Check:
-    """Compare next-token log-probabilities with those that the seed system's own code computed."""
+    """Compare next-token log-probabilities with those of llm-steering's own code."""
     furthest, n = 0.0, 0
     for case in json.loads(ORACLE.read_text(encoding="utf-8"))["cases"]:
         for arm in ("base", "steered"):
@@ -71,9 +71,7 @@ def oracle(model: TransformerBridge) -> Check:
             logprobs = next_token_logprobs(model, case["prompt"], additions)
             for token in case[arm]["top5"]:
                 furthest, n = max(furthest, abs(float(logprobs[token["id"]]) - token["logprob"])), n + 1
-    return Check(
-        "float32: the seed system's numbers within 1e-3", f"{furthest:.1e} over {n}", furthest < 1e-3
-    )
+    return Check("float32: llm-steering's numbers within 1e-3", f"{furthest:.1e} over {n}", furthest < 1e-3)
 
 
 def _declared(each: dict[str, Any], case: dict[str, Any]) -> ActivationAddition:
@@ -142,7 +140,7 @@ def weights_once(model: TransformerBridge, peak: int) -> Check:
 
 
 def peak_memory(model: TransformerBridge, before: int) -> Check:
-    """Say what a batch of 512 rows takes at most."""
+    """Return the peak memory of a batch of 512 rows."""
     torch.cuda.reset_peak_memory_stats()
     made = generate(
         model,
@@ -201,7 +199,7 @@ def halving(model: TransformerBridge) -> Check:
     logger.addHandler(watch)
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(0).total_memory
-    # A little beside the weights, so that it takes seconds on a GPU of any size.
+    # Small compared with the weights, so that it takes seconds on a GPU of any size.
     torch.cuda.set_per_process_memory_fraction(min(1.0, (torch.cuda.memory_allocated() + GIB) / total))
     try:
         made = _texts(model, N_TOO_MANY, draws)

@@ -42,7 +42,7 @@ def test_tokens_are_used_as_they_are_and_a_prompt_gets_bos(embedded_model: Trans
     assert len(without_bos) == 1
 
 
-def test_an_empty_prompt_stands_for_bos_alone(embedded_model: TransformerBridge) -> None:
+def test_an_empty_prompt_is_bos_alone(embedded_model: TransformerBridge) -> None:
     [vector] = resolve(embedded_model, [ActivationAddition(1, 6, "")])
 
     assert len(vector) == 1
@@ -136,7 +136,7 @@ def test_an_equal_pair_without_padding_does_not_warn(embedded_model: Transformer
             ActivationAddition(5, "blocks.6.hook_resid_per", "Love"),
             (
                 "arms[1].additions[0].act_name is 'blocks.6.hook_resid_per', "
-                f"which is no hook point of {MODEL}. Did you mean 'blocks.6.hook_resid_pre'?"
+                f"which is not a hook point of {MODEL}. Did you mean 'blocks.6.hook_resid_pre'?"
             ),
         ),
         (
@@ -255,7 +255,7 @@ def test_a_vector_that_is_there_already_is_taken_as_it_is(embedded_model: Transf
         (
             SteeringVector("somewhere", torch.ones(1, 576)),
             (
-                "additions[0].hook_point is 'somewhere', which is no hook point of smollm2-135m-instruct. "
+                "additions[0].hook_point is 'somewhere', which is not a hook point of smollm2-135m-instruct. "
                 "Valid: a layer from 0 to 29, or 'blocks.N.' with such a number N and hook_resid_pre,"
             ),
         ),

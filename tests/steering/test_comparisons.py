@@ -16,7 +16,7 @@ from rater.study.arms import ActivationAddition, XVector
 
 pytestmark = pytest.mark.model
 
-# The code of the seed system's front page in its order; only the stray star before one call is taken out.
+# The code of llm-steering's README in its order, without the stray star before one call.
 SNIPPETS = (Path(__file__).parents[1] / "data" / "seed_readme_snippets.txt").read_text()
 PROMPT = "I hate you because"
 
@@ -97,8 +97,8 @@ def test_text_that_looks_like_markup_is_printed_as_it_is(
 def test_location_and_slice_are_those_of_all_additions(
     embedded_model: TransformerBridge, console: Console
 ) -> None:
-    # Greedily, the seed system found " wedding" at the back of this prompt to change the text at once, and
-    # half the dimensions at its front not to change it.
+    # Greedily, llm-steering's authors found " wedding" at the back of this prompt to change the text at once,
+    # and half the dimensions at its front not to change it.
     wedding = [ActivationAddition(4, 6, " wedding"), ActivationAddition(-4, 6, " ")]
     friend = "I went up to my friend and said"
 

@@ -129,7 +129,7 @@ def test_an_addition_at_a_hook_point_that_is_switched_off_is_an_error(
 
 
 def test_a_prompt_of_one_token_is_steered(embedded_model: TransformerBridge) -> None:
-    # The seed system took every pass of one token for a cached step, and left it alone.
+    # llm-steering takes every pass of one token for a cached step, and does not steer it.
     bos = tokenize(embedded_model, "")
 
     with torch.no_grad(), steer(embedded_model, [direction()], trace=True) as steering:
@@ -244,7 +244,7 @@ def test_embeddings_are_refused(embedded_model: TransformerBridge) -> None:
 def test_a_sequence_that_grows_without_a_cache_is_refused_where_its_prompt_matters(
     embedded_model: TransformerBridge,
 ) -> None:
-    # The seed system's "back" slid over the completion here.
+    # llm-steering's "back" slides over the completion here.
     options: dict[str, Any] = {
         "max_new_tokens": 3,
         "do_sample": False,
@@ -263,7 +263,9 @@ def test_a_sequence_that_grows_without_a_cache_is_refused_where_its_prompt_matte
     assert positions(steering.touched) == [4, 4, 4]
 
 
-def test_a_cache_from_elsewhere_needs_a_mask_and_the_prompts_end(embedded_model: TransformerBridge) -> None:
+def test_a_cache_of_unknown_tokens_needs_a_mask_and_the_prompts_end(
+    embedded_model: TransformerBridge,
+) -> None:
     tokens = torch.tensor([tokenize(embedded_model, SHORT)])
     with torch.no_grad():
         _, cache = embedded_model(tokens, return_type="logits_and_cache", use_cache=True)
@@ -318,12 +320,12 @@ def test_what_is_read_inside_is_not_steered(embedded_model: TransformerBridge) -
 
 def test_what_runs_the_plain_model_too_is_refused_inside(embedded_model: TransformerBridge) -> None:
     with (
-        pytest.raises(ModelError, match="generate was asked for inside a steer block"),
+        pytest.raises(ModelError, match="generate was requested inside a steer block"),
         steer(embedded_model, [LOVE]),
     ):
         completions.generate(embedded_model, SHORT, {"unsteered": ()}, Draws(max_new_tokens=2))
     with (
-        pytest.raises(ModelError, match="The likelihood of a text was asked for inside a steer block"),
+        pytest.raises(ModelError, match="The likelihood of a text was requested inside a steer block"),
         steer(embedded_model, [LOVE]),
     ):
         text_nll(embedded_model, SHORT, " you")

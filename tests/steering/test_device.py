@@ -1,4 +1,4 @@
-"""Steer on a device that is not the CPU; `elsewhere.py` makes one, in a process of its own."""
+"""Steer on a device that is not the CPU; `other_device.py` makes one, in a process of its own."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def computed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    script, folder = Path(__file__).with_name("elsewhere.py"), tmp_path_factory.mktemp("models")
+    script, folder = Path(__file__).with_name("other_device.py"), tmp_path_factory.mktemp("models")
     ran = subprocess.run(
         [sys.executable, script, folder], capture_output=True, text=True, check=False, timeout=300
     )
@@ -27,10 +27,8 @@ def test_the_device_refuses_what_cuda_refuses(computed: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("model", ["llama", "gpt2"])
-def test_whatever_is_done_elsewhere_gives_what_it_gives_on_the_cpu(
-    model: str, computed: dict[str, Any]
-) -> None:
-    here, there = computed["cpu"][model], computed["elsewhere"][model]
+def test_another_device_gives_the_results_of_the_cpu(model: str, computed: dict[str, Any]) -> None:
+    here, there = computed["cpu"][model], computed["other"][model]
 
     assert len(there) == {"llama": 12, "gpt2": 4}[model]
     assert _approximately(there) == here

@@ -38,9 +38,7 @@ def test_a_nucleus_is_the_smallest_set_that_exceeds_top_p(
         (1.0, 9, [1, 3, 2, 0], [0.4, 0.3, 0.2, 0.1]),
     ],
 )
-def test_top_k_keeps_so_many_tokens_before_top_p_takes_its_share_of_them(
-    top_p: float, top_k: int, ids: list[int], probs: list[float]
-) -> None:
+def test_top_k_is_applied_before_top_p(top_p: float, top_k: int, ids: list[int], probs: list[float]) -> None:
     found = nucleus(PROBS.log(), top_p, top_k)
 
     n_kept = len(ids)
@@ -49,7 +47,7 @@ def test_top_k_keeps_so_many_tokens_before_top_p_takes_its_share_of_them(
     assert found.probs[0, n_kept:].sum().item() == 0
 
 
-def test_a_flat_row_gets_a_wide_nucleus_beside_a_narrow_one() -> None:
+def test_a_flat_row_gets_a_wide_nucleus_next_to_a_narrow_one() -> None:
     flat, peaked = torch.zeros(5000), torch.zeros(5000)
     peaked[7] = 50
 
@@ -113,7 +111,7 @@ def test_a_draw_without_a_nucleus_goes_by_the_vocabulary(uniform: float, token: 
 
 
 def drawn_by_sorting(row: torch.Tensor, uniform: float, top_p: float, top_k: int | None) -> set[int]:
-    """What the definition says, by sorting in double precision: one token, or all near a boundary."""
+    """The nucleus by its definition, sorting in double precision: one token, or all near a boundary."""
     logits, ids = row.double().sort(descending=True, stable=True)
     logits, ids = logits[:top_k], ids[:top_k]
     probs = logits.softmax(-1)
@@ -161,7 +159,7 @@ def test_a_draw_is_what_sorting_the_whole_vocabulary_gives(
 ) -> None:
     row = torch.tensor(hundredths) / 100
 
-    # beside a flat row, which needs a wider nucleus than the other one
+    # next to a flat row, which needs a wider nucleus than the other one
     drawn = draw(torch.stack([row, torch.zeros(len(row))]), torch.tensor([uniform, 0.5]), top_p, top_k)
 
     assert drawn[0].item() in drawn_by_sorting(row, uniform, top_p, top_k)

@@ -46,12 +46,12 @@ def test_what_is_ruled_out_adds_nothing() -> None:
 
 
 def test_focus_tells_what_was_meant_from_what_was_not() -> None:
-    unsteered, meant, beside = logs([1, 1, 1, 1]), logs([6, 2, 2, 2]), logs([1, 2, 1, 0.5])
+    unsteered, meant, unintended = logs([1, 1, 1, 1]), logs([6, 2, 2, 2]), logs([1, 2, 1, 0.5])
 
     # Only token 0 became likelier, at the cost of all others alike.
     assert focus(unsteered, meant, [0]).effectiveness == pytest.approx(math.log(0.5 / 0.25))
     assert focus(unsteered, meant, [0]).disruption == pytest.approx(0, abs=1e-12)
-    assert focus(unsteered, beside, [0]).disruption > 0.05
+    assert focus(unsteered, unintended, [0]).disruption > 0.05
 
 
 @given(weights, weights)

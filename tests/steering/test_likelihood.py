@@ -54,7 +54,7 @@ def test_the_unsteered_model_measures_as_the_bridge_does(embedded_model: Transfo
     assert nll == pytest.approx(F.cross_entropy(logits[:-1], torch.tensor(new)).item(), abs=1e-5)
 
 
-def test_only_so_many_are_measured_together_as_their_logits_allow(
+def test_the_memory_for_logits_limits_how_many_are_measured_together(
     embedded_model: TransformerBridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     completions = [(PROMPT, [346] * n) for n in (1, 5, 2, 5, 1)]
@@ -73,7 +73,7 @@ def test_only_so_many_are_measured_together_as_their_logits_allow(
     assert nlls == pytest.approx(expected, abs=1e-5)
 
 
-def test_padding_never_stands_where_it_could_attend_to_nothing(embedded_model: TransformerBridge) -> None:
+def test_padding_is_never_where_it_could_attend_to_nothing(embedded_model: TransformerBridge) -> None:
     """CUDA's kernels may give NaN for a token that attends to nothing, which then spreads."""
     texts = [(PROMPT, [346]), ("Oh", [346, 359, 253]), ("When I woke up this morning, I", [346, 359])]
     given: list[dict[str, torch.Tensor]] = []

@@ -114,6 +114,6 @@ def test_the_peak_of_memory_is_the_weights_once(tmp_path: Path, embedded_model: 
     )
 
     assert ran.returncode == 0, ran.stderr[-4000:]
-    assert n_bytes > 400_000_000  # beside which what else is needed is small
+    assert n_bytes > 400_000_000  # everything else is small compared with this
     # Rows of the embedding that no token has are never read from the disk.
     assert 0.6 * n_bytes < int(ran.stdout) < 1.4 * n_bytes

@@ -1,4 +1,4 @@
-"""What the seed system's own code computed on the embedded model; see tests/data/steering_oracle.json."""
+"""Results of llm-steering's own code on the embedded model; see tests/data/steering_oracle.json."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ from rater.study.arms import ActivationAddition, Sampling, XVector
 
 pytestmark = [
     pytest.mark.model,
-    # One case subtracts one token from four without padding, as the seed system did.
+    # One case subtracts one token from four without padding, as llm-steering does.
     pytest.mark.filterwarnings("ignore::rater.steering.pairs.UnequalPairWarning"),
 ]
 
@@ -99,7 +99,7 @@ def test_prompts_are_tokenised_as_by_the_seed(name: str, embedded_model: Transfo
     assert tokenize(embedded_model, CASES[name]["prompt"]) == CASES[name]["prompt_token_ids"]
 
 
-# The seed system reported norms over all dimensions, whichever it changed; ours are of what is added.
+# llm-steering reports norms over all dimensions, whichever it changed; ours are of the addition.
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case["res_stream_slice"]])
 def test_norms_are_the_seeds(name: str, embedded_model: TransformerBridge) -> None:
     case = CASES[name]

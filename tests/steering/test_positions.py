@@ -24,7 +24,7 @@ WHOLE = Window.of_mask(REAL, 6, (2, 4))
     [
         (2, "front", 5, (0, 1)),
         (2, "back", 5, (3, 4)),
-        # The seed system's middle: seq // 2 - length // 2.
+        # llm-steering's middle: seq // 2 - length // 2.
         (2, "mid", 5, (1, 2)),
         (3, "mid", 4, (1, 2, 3)),
         (3, "mid", 9, (3, 4, 5)),
@@ -59,7 +59,7 @@ def test_padding_is_never_counted_or_touched(
     assert added[:, :, 0].tolist() == [row_0, row_1]
 
 
-def test_a_cached_step_goes_on_counting() -> None:
+def test_a_cached_step_continues_counting() -> None:
     step = Window.of_mask(REAL[:, :5], 1, (2, 4))  # the first generated token
 
     assert step.positions.tolist() == [[2], [4]]

@@ -69,13 +69,13 @@ def test_the_embedded_tokenizer_is_read_without_torch() -> None:
     assert shown.stdout == "True False\n"
 
 
-def test_a_plain_prompt_is_given_as_it_stands(tokenizer: "PreTrainedTokenizerBase") -> None:
+def test_a_plain_prompt_is_unchanged(tokenizer: "PreTrainedTokenizerBase") -> None:
     given = give(tokenizer, PROMPT, Unsteered(), chat=False)
 
     assert (given.text, given.ids, given.own) == (PROMPT, (BOS, 57, 13735, 346, 975), TokenSpan(1, 4))
 
 
-def test_a_prefix_stands_before_the_prompt(tokenizer: "PreTrainedTokenizerBase") -> None:
+def test_a_prefix_is_put_before_the_prompt(tokenizer: "PreTrainedTokenizerBase") -> None:
     given = give(tokenizer, PROMPT, Prompted(prefix="You are loved. "), chat=False)
 
     assert given.text == "You are loved. I hate you because"

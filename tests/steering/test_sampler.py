@@ -110,7 +110,7 @@ def test_samples_of_a_prompt_differ(embedded_model: TransformerBridge) -> None:
 
 
 def test_a_completion_ends_at_eos_or_at_the_length(embedded_model: TransformerBridge) -> None:
-    # The embedded model ends this answer at once, and goes on with the other prompt.
+    # The embedded model ends this answer at once, and continues with the other prompt.
     rows = [Row("chat", PROMPTS[2], (), 0), Row("text", PROMPTS[0], (), 0)]
 
     made = {
@@ -203,7 +203,7 @@ def with_hook(
     ],
     ids=["cuda", "python", "linux", "windows", "cublas"],
 )
-def test_out_of_memory_halves_the_batch_and_goes_on_to_the_same_completions(
+def test_out_of_memory_halves_the_batch_and_gives_the_same_completions(
     error: Exception,
     embedded_model: TransformerBridge,
     love: tuple[SteeringVector, ...],
@@ -218,8 +218,8 @@ def test_out_of_memory_halves_the_batch_and_goes_on_to_the_same_completions(
 
     assert made == expected
     assert [record.getMessage() for record in caplog.records] == [
-        "Out of memory with 6 rows together; going on with 3.",
-        "Out of memory with 3 rows together; going on with 1.",
+        "Out of memory with 6 rows together; continuing with 3.",
+        "Out of memory with 3 rows together; continuing with 1.",
     ]
 
 

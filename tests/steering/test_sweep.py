@@ -47,7 +47,7 @@ def test_what_is_relative_stays_so() -> None:
 
 
 def test_a_saved_vector_is_not_swept() -> None:
-    with pytest.raises(ModelError, match=r"VectorFile\(.* was saved for its own layer"):
+    with pytest.raises(ModelError, match=r"VectorFile\(.* was saved for a fixed layer"):
         place_additions([VectorFile("love.gguf", coeff=1)], SweepSetting(9, 2))
 
 

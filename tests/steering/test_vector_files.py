@@ -74,7 +74,9 @@ def test_a_study_takes_a_vector_from_a_file(saved: Path, embedded_model: Transfo
     assert made == (-2 * love[0], -2 * ones(position=(1, -1)))
 
 
-def test_a_study_may_add_a_saved_vector_elsewhere(embedded_model: TransformerBridge, tmp_path: Path) -> None:
+def test_a_study_may_add_a_saved_vector_at_other_positions(
+    embedded_model: TransformerBridge, tmp_path: Path
+) -> None:
     path = tmp_path / "ones.safetensors"
     save_vectors(path, [ones(when="all")], embedded_model, made="by hand")
 
@@ -156,7 +158,7 @@ def test_nothing_is_left_where_a_file_cannot_be_written(
 
 
 def write_as_repeng(path: Path, directions: dict[int, list[float]], model_type: str = "llama") -> None:
-    """What repeng's `ControlVector.export_gguf` does, call by call."""
+    """Do what repeng's `ControlVector.export_gguf` does, call by call."""
     writer = gguf.GGUFWriter(path, "controlvector")
     writer.add_string("controlvector.model_hint", model_type)
     writer.add_uint32("controlvector.layer_count", len(directions))

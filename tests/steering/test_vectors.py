@@ -75,7 +75,7 @@ def test_nothing_cannot_be_scaled(embedded_model: TransformerBridge) -> None:
 
 
 def test_norms_are_reported_by_position(embedded_model: TransformerBridge) -> None:
-    # The numbers are the seed system's for this case (tests/data/steering_oracle.json).
+    # The numbers are llm-steering's for this case (tests/data/steering_oracle.json).
     vectors = resolve(embedded_model, [ActivationAddition(1, 6, "Love")])
 
     report = position_norms(embedded_model, "I hate you because", vectors)

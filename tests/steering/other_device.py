@@ -1,11 +1,11 @@
-"""Run what steering does on a device that is not the CPU, on a machine without one; prints JSON.
+"""Run steering on a device other than the CPU, on a machine without one; prints JSON.
 
-    python tests/steering/elsewhere.py FOLDER
+    python tests/steering/other_device.py FOLDER
 
-Tensors "elsewhere" hold their numbers in ordinary memory, but are of another device to all who look: an
-operation on one of them and on a tensor of the CPU is refused, as CUDA refuses it, and so is `numpy`. Each
-case is computed on both devices with small models. PyTorch knows the device as long as the process lives:
-hence a process of its own.
+Tensors on the device "other" keep their numbers in ordinary memory, but report another device: an operation
+on one of them and on a tensor of the CPU is refused, as CUDA refuses it, and so is `numpy`. Each case is
+computed on both devices with small models. PyTorch knows the device as long as the process lives: hence a
+process of its own.
 """
 
 # ruff: noqa: SLF001 (in PyTorch, devices are made in Python by private means only)
@@ -36,7 +36,7 @@ from rater.steering.sweep_results import all_settings
 from rater.steering.vector_files import model_fingerprint
 from rater.study.additions import ActivationAddition, DatasetVector, RandomVector, VectorFile, XVector
 
-DEVICE = "elsewhere"
+DEVICE = "other"
 ATEN = torch.ops.aten
 ACROSS = {
     ATEN._to_copy,
@@ -47,19 +47,19 @@ ACROSS = {
     ATEN.index_put_,
     ATEN.to,
 }
-"""What CUDA, too, does with tensors of both devices: copying, and indexing by what is on the CPU."""
+"""Operations that CUDA too allows on tensors of both devices: copying, and indexing with CPU tensors."""
 PROMPTS = ["I hate you because", "When we ran home this morning"]
 LOVE = XVector("Love", "Hate", coeff=4, at=1, pad="space")
 
 
-class Elsewhere(Tensor):
+class OtherDevice(Tensor):
     """A tensor on the other device."""
 
     held: Tensor
 
     @staticmethod
-    def __new__(cls, held: Tensor) -> "Elsewhere":
-        made: Elsewhere = Tensor._make_wrapper_subclass(
+    def __new__(cls, held: Tensor) -> "OtherDevice":
+        made: OtherDevice = Tensor._make_wrapper_subclass(
             cls,
             held.size(),
             strides=held.stride(),
@@ -71,7 +71,7 @@ class Elsewhere(Tensor):
         return made
 
     def __repr__(self, **options: object) -> str:  # type: ignore[override] # no contents
-        return f"Elsewhere({tuple(self.held.shape)})"
+        return f"OtherDevice({tuple(self.held.shape)})"
 
     def numpy(self, **options: object) -> Any:  # noqa: ARG002 (Tensor's signature)
         raise TypeError(f"can't convert a tensor of {DEVICE} to numpy; use Tensor.cpu() first")
@@ -104,8 +104,8 @@ def run(func: Any, args: Any, kwargs: Any) -> Any:
     """Run an operation where its tensors are."""
     leaves = tree_leaves((args, kwargs))
     tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
-    is_there = any(isinstance(tensor, Elsewhere) for tensor in tensors)
-    strangers = [tensor for tensor in tensors if not isinstance(tensor, Elsewhere) and tensor.dim()]
+    is_there = any(isinstance(tensor, OtherDevice) for tensor in tensors)
+    strangers = [tensor for tensor in tensors if not isinstance(tensor, OtherDevice) and tensor.dim()]
     if is_there and strangers and func.overloadpacket not in ACROSS:
         raise RuntimeError(f"Expected all tensors to be on the same device, but {func} got {DEVICE} and cpu.")
     if func.overloadpacket is ATEN._fused_sdp_choice:
@@ -113,11 +113,11 @@ def run(func: Any, args: Any, kwargs: Any) -> Any:
     devices = [leaf for leaf in leaves if isinstance(leaf, torch.device)]
     goes_there = devices[0].type == DEVICE if devices else is_there
     here = tree_map_only(torch.device, lambda _: torch.device("cpu"), (args, kwargs))
-    own_args, own_kwargs = tree_map_only(Elsewhere, lambda tensor: tensor.held, here)
+    own_args, own_kwargs = tree_map_only(OtherDevice, lambda tensor: tensor.held, here)
     made = func(*own_args, **own_kwargs)
     if func._schema.is_mutable and func._schema.returns:
         return args[0]
-    return tree_map_only(Tensor, Elsewhere, made) if goes_there else made
+    return tree_map_only(Tensor, OtherDevice, made) if goes_there else made
 
 
 def generate(model: TransformerBridge, arms: Any, **draws: Any) -> list[Any]:
@@ -192,7 +192,7 @@ def norms(model: TransformerBridge) -> list[float]:
 
 
 def cases(folder: Path) -> dict[str, Callable[[TransformerBridge], Any]]:
-    """What is computed on both devices."""
+    """Return the computations that are compared between both devices."""
     arms = every_kind(folder)
     few = {"unsteered": (), "pair": (LOVE,)}
     return {
@@ -214,7 +214,7 @@ def cases(folder: Path) -> dict[str, Callable[[TransformerBridge], Any]]:
 
 
 SHORT = ("saving vectors", "greedy", "every kind of arm", "a pass in a steer block")
-"""What is computed with the second model too."""
+"""Computations that are made with the second model too."""
 
 
 def save_models(folder: Path) -> dict[str, Path]:
