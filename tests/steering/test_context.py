@@ -253,7 +253,7 @@ def test_a_sequence_that_grows_without_a_cache_is_refused_where_its_prompt_matte
     }
 
     with (
-        pytest.raises(ModelError, match="may be a prompt of its own"),
+        pytest.raises(ModelError, match="may be a new prompt"),
         steer(embedded_model, [direction("back")]),
     ):
         embedded_model.generate(SHORT, **options)
