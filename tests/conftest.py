@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,11 @@ import pytest
 from hypothesis import settings
 
 from rater.generate.freeze import freeze
-from rater.store.engine import writing
+from rater.publish import publish as publishing
+from rater.store.engine import disposing, writing
 from rater.store.log import append_event
-from rater.store.rating import studies
-from rater.store.rating.open import create_rating
+from rater.store.rating import raters, sessions, studies, trials
+from rater.store.rating.open import create_rating, open_rating
 from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert_study
 from rater.store.rating.schema import EventRow
 from rater.store.sealed.completions import NewCompletion, insert_completions
@@ -24,15 +25,27 @@ from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
 from rater.study.state import State
 from rater.study.study import Study
+from tests.verify.tamper import file_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Playwright
     from transformer_lens.model_bridge import TransformerBridge
 
+NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
+
+_IN_PROGRESS: dict[str, bytes] = {}
+"""The files of the study in progress below, made by the first test that asks for them."""
+
+
 _MOVES = {"published": (), "open": ("open",), "paused": ("open", "paused"), "closed": ("open", "closed")}
+
+
 # tests never assert times: a machine with other work on it would make them fail
 settings.register_profile("rater", deadline=None, max_examples=50)
+
+
 settings.load_profile("rater")
+
 
 _PUBLISHED_AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
@@ -184,3 +197,42 @@ def seal_completions(sealed_url: str) -> Callable[[Study], None]:
         engine.dispose()
 
     return seal
+
+
+@pytest.fixture
+def study_in_progress(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> Study:
+    """The study, open: one rater finished it in 20 minutes, and one left after three texts."""
+    urls = {"sealed": sealed_url, "rating": rating_url}
+    if _IN_PROGRESS:
+        for name, url in urls.items():
+            file_of(url).write_bytes(_IN_PROGRESS[name])
+        return study
+    seal_completions(study)
+    published = publishing.publish_study(sealed_url, rating_url, study.name, now=NOW)
+    publishing.open_study(rating_url, study.name, now=NOW)
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        for token, n_answered in (("first", 8), ("second", 3)):
+            arrival = raters.Arrival("web")
+            raters.claim_booklet(
+                session, published.id, token, arrival=arrival, protocol=study.protocol, now=NOW
+            )
+            for position in range(1, n_answered + 1):
+                sitting = sessions.find_sitting(session, published.id, token)
+                assert sitting is not None
+                judged = {"happiness": trials.Judgement(position % 5 + 1)}
+                sent = trials.Submission(f"s{position}", position, judged, trials.Timing(900))
+                at = NOW + timedelta(minutes=2.5 * position)
+                trials.record_answers(session, published.id, sitting, sent, revising="all", now=at)
+    for name, url in urls.items():
+        _IN_PROGRESS[name] = file_of(url).read_bytes()
+    return study
+
+
+@pytest.fixture
+def finished_study(study_in_progress: Study, rating_url: str) -> tuple[Study, str]:
+    """The study, closed, and the head that closing printed."""
+    return study_in_progress, publishing.close_study(
+        rating_url, study_in_progress.name, now=NOW + timedelta(hours=2)
+    )

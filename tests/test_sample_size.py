@@ -8,12 +8,15 @@ import pytest
 from rater.analysis.pilot import Pilot
 from rater.analysis.simulate import ModelSDs, evenly_cut
 from rater.errors import StudyError
-from rater.report.console.power import describe_power
 from rater.sample_size import PlanningAssumptions, default_points, plan_power, power_as_planned
 from rater.study.study import Study
 
 SLIDER = {"kind": "slider", "minimum": 0, "maximum": 100, "low": "not", "high": "very"}
+
+
 NUMBER = {"kind": "number", "minimum": 0, "maximum": 40}
+
+
 PAIRWISE = {"kind": "pairwise", "tie": "Neither"}
 
 
@@ -113,14 +116,6 @@ def test_repeats_and_checks_count_as_minutes_and_not_as_answers(study: Study) ->
 
     assert with_asides.sizes[0].rater_minutes > plain.sizes[0].rater_minutes
     assert np.isfinite([size.power.share for size in with_asides.sizes]).all()
-
-
-def test_choices_are_described_in_percentage_points(study: Study) -> None:
-    found = power_as_planned(asking(study, PAIRWISE), 0.25, n_simulations=50)
-
-    assert describe_power(found, 0.25, is_pairwise=True).startswith(
-        "a difference of 25 percentage points would"
-    )
 
 
 def test_looks_over_which_alpha_is_spread_leave_a_little_less_for_the_end(study: Study) -> None:

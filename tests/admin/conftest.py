@@ -1,10 +1,17 @@
 """Give custody's tests a study that was published, opened and rated."""
 
+import json
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from rater.admin.archive import Archived, archive_study
+from rater.admin.import_archive import import_study
+from rater.cli import cli
 from rater.publish.publish import close_study, open_study, publish_study
 from rater.store.engine import disposing, reading, writing
 from rater.store.rating.open import open_rating
@@ -15,7 +22,17 @@ from rater.store.rating.studies import get_study
 from rater.store.rating.trials import Judgement, Submission, Timing, record_answers
 from rater.study.study import Study
 from rater.study.visit import BlindingQuestion, Recruitment
+from rater.unblind import Reason, unblind
+from tests.store.conftest import postgresql, publish
 from tests.verify.tamper import file_of
+
+__all__ = ["postgresql", "publish"]
+
+Rewrite = Callable[[dict[str, bytes]], None]
+
+
+Run = Callable[..., str]
+
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 
@@ -116,3 +133,79 @@ def rate(rating_url: str, study: Study, person: str, n_answered: int) -> None:
 def state_of(rating_url: str, study: Study) -> str:
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         return get_study(session, study.name).state
+
+
+@pytest.fixture
+def run(sealed_url: str, rating_url: str) -> Run:
+    """A function that runs a command with both databases; returns what it printed."""
+
+    def run(*arguments: str | Path, ratings: str = rating_url, sealed: str = sealed_url) -> str:
+        command = [*map(str, arguments), "--ratings", ratings]
+        if arguments[0] not in {"open", "pause", "close", "rate"}:
+            command += ["--sealed", sealed]
+        result = CliRunner().invoke(cli, command)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return run
+
+
+def study_file(folder: Path, study: Study, **changes: object) -> Path:
+    """Write a study file that declares a study, with changes."""
+    path = folder / "study.py"
+    declared = {**study.model_dump(mode="json"), **changes}
+    path.write_text(f"from rater import Study\n\nstudy = Study.model_validate({declared!r})\n")
+    return path
+
+
+@pytest.fixture
+def unblinded(closed: Study, sealed_url: str, rating_url: str) -> Study:
+    unblind(sealed_url, rating_url, closed.name, reason=Reason("me", "planned"), now=NOW)
+    return closed
+
+
+@pytest.fixture
+def archived(unblinded: Study, sealed_url: str, rating_url: str, tmp_path: Path) -> Archived:
+    report = tmp_path / "report"
+    report.mkdir()
+    (report / "report.html").write_text("<p>Found.</p>")
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        of = {"study": unblinded.name, "study_hash": get_study(session, unblinded.name).study_hash}
+    (report / "results.json").write_text(json.dumps({"about": {**of, "look": 1}}))
+    path = tmp_path / "study.zip"
+    return archive_study(sealed_url, rating_url, unblinded.name, path, now=NOW, report=report)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> tuple[str, str]:
+    """The URLs of the rating and sealed database of another machine."""
+    return f"sqlite:///{tmp_path}/there/rating.db", f"sqlite:///{tmp_path}/there/sealed.db"
+
+
+def read_back(archived: Archived, fresh: tuple[str, str]) -> None:
+    import_study(archived.path, rating_url=fresh[0], sealed_url=fresh[1])
+
+
+def rewritten(archived: Archived, rewrite: Rewrite, *, honest: bool = False) -> Archived:
+    """Change an archive's files; with its manifest's digests too where ``honest``."""
+    import hashlib  # noqa: PLC0415
+
+    with zipfile.ZipFile(archived.path) as zipped:
+        files = {name: zipped.read(name) for name in zipped.namelist()}
+    rewrite(files)
+    if honest:
+        manifest = json.loads(files["manifest.json"])
+        manifest["sha256"] = {
+            name: hashlib.sha256(files[name]).hexdigest() for name in files if name != "manifest.json"
+        }
+        files["manifest.json"] = json.dumps(manifest).encode()
+    with zipfile.ZipFile(archived.path, "w") as zipped:
+        for name, content in files.items():
+            zipped.writestr(name, content)
+    return archived
+
+
+def add(files: dict[str, bytes]) -> None:
+    files["../../evil.txt"] = b"out of here"

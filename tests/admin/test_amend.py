@@ -1,10 +1,13 @@
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from rater.admin.amend import AmendedStudy, amend_study
 from rater.analysis.primary import analyze
+from rater.cli import cli
 from rater.errors import StateError
 from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
@@ -15,10 +18,12 @@ from rater.unblind import permuted
 from rater.verify import verify_study
 from rater.workspace.analysis_input import study_facts
 from rater.workspace.databases import Databases
-from tests.admin.conftest import NOW, rate
+from tests.admin.conftest import NOW, rate, study_file
 from tests.verify.tamper import tamper
 
 SEVEN_POINTS = {"low": "not at all happy", "high": "very happy", "points": 7}
+
+
 UNLOGGED = "INSERT INTO amendment SELECT study_id, 3, protocol, reason, amended_at FROM amendment"
 
 
@@ -178,3 +183,20 @@ def test_booklets_that_another_version_of_the_assignment_added_are_not_checked(
     assert assignment.outcome == "not checked"
     assert "Assigned by version 2, this program has version 1" in assignment.description
     assert amend.tampered(opened) == set()
+
+
+def test_what_cannot_be_amended_is_refused_before_anybody_is_asked(
+    published: Study, sealed_url: str, rating_url: str, tmp_path: Path
+) -> None:
+    databases = ("--sealed", sealed_url, "--ratings", rating_url)
+    command = ("amend", published.name, str(study_file(tmp_path, published)), "--reason", "x", *databases)
+
+    unchanged = CliRunner().invoke(cli, command)
+    study_file(tmp_path, published, instructions="Say it.")
+    changed = CliRunner().invoke(cli, command, input="n\n")
+
+    assert "does not differ from study" in str(unchanged.exception)
+    assert unchanged.output == ""
+    assert "This changes instructions of study marked_study." in changed.stderr
+    assert "Continue?" in changed.stderr
+    assert changed.exit_code == 1

@@ -1,13 +1,23 @@
 """The mean rating of every text, worked out by hand."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
 from rater.analysis.describe import RATED_COLUMNS, rate_texts
+from rater.analysis.plan import Planned
+from rater.analysis.primary import Analysis, analyze
+from rater.report.export import to_json
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert, Pairwise
 
+Load = Callable[[str], pd.DataFrame]
+
+
 SCALE = Likert(low="not", high="very")
+
+
 TEXTS = pd.DataFrame({"item": ["i1", "i2", "i3"], "text": [" one", " two", " three"]})
 
 
@@ -63,3 +73,19 @@ def test_the_mean_without_excluded_raters_is_next_to_the_mean_of_all() -> None:
     first = found.iloc[0]
     assert (first["mean_rating"], first["n_ratings"]) == (3.5, 2)
     assert (first["mean_rating_kept"], first["n_ratings_kept"]) == (2.0, 1)
+
+
+def analyzed(frame: pd.DataFrame, planned: Planned) -> Analysis:
+    """Analyse, and write as JSON, which refuses NaN."""
+    analysis = analyze(frame, planned)
+    assert "NaN" not in to_json(analysis)
+    return analysis
+
+
+def test_a_category_that_nobody_used_is_counted_as_zero(load: Load, planned: Planned) -> None:
+    frame = load("a").assign(answer=lambda rows: rows["answer"].replace(3.0, 2.0))
+
+    (found,) = analyzed(frame, planned).dimensions
+
+    assert [arm.counts[2] for arm in found.arms] == [0, 0]
+    assert found.verdict == "higher"

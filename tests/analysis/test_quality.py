@@ -15,7 +15,13 @@ from rater.analysis.quality import paces_of, rate_raters, retest
 from rater.report.context import ReportContext
 from rater.report.sections.inputs import Findings
 from rater.report.sections.integrity import list_checks
+from rater.store.engine import disposing, reading
+from rater.store.rating.monitoring import watch_raters
+from rater.store.rating.open import open_rating
+from rater.store.rating.studies import get_study
 from rater.study.analysis_plan import Exclusions
+from rater.study.study import Study
+from tests.unblind.conftest import NOW, look, publish, rate
 
 Load = Callable[[str], pd.DataFrame]
 
@@ -230,3 +236,21 @@ def test_exclusions_and_the_table_of_raters_show_the_same_number(planned: Planne
             "c": "median time 4.0 s",
         }
     )
+
+
+def test_the_desk_shows_the_time_for_a_trial_that_the_analysis_reads(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    seal_completions(study)
+    publish(study, sealed_url, rating_url)
+    rate(rating_url, study)
+    rate(rating_url, study, n_trials=5)
+
+    seen = look(sealed_url, rating_url, study)
+
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        watched = watch_raters(session, get_study(session, study.name), now=NOW)
+    assert {each.id: each.seconds_a_text for each in watched} == {
+        rater: pace.median_s for rater, pace in paces_of(seen.frame).items()
+    }
+    assert {each.seconds_a_text for each in watched} == {0.9}

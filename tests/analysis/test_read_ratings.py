@@ -8,10 +8,13 @@ import pytest
 from rater.analysis import analyze, plan_for, read
 from rater.analysis.results import Result
 from rater.errors import RaterError
-from rater.study.scales import Likert
 
 Load = Callable[[str], pd.DataFrame]
+
+
 STATS = Path(__file__).parent.parent / "data" / "stats"
+
+
 SMALL = "rater,prompt,arm,answer\nr1,p1,a,3\nr1,p1,b,2\n"
 
 
@@ -38,23 +41,6 @@ def test_a_frame_is_read_like_a_file() -> None:
     from_frame = read(pd.read_csv(path), arm="condition", answer="rating")
 
     pd.testing.assert_frame_equal(from_file, from_frame)
-
-
-def test_what_is_read_is_tidy() -> None:
-    text = 'rater,prompt,arm,answer,position,guess,age\n7, "NA",a,3,1,b,44\n7,"NA",b,2.5,2,,44\n'
-
-    frame = read(small(text))
-
-    assert frame.fillna({"guess": ""}).to_dict("list") == {
-        "rater": ["7", "7"],
-        "prompt": ["NA", "NA"],
-        "arm": ["a", "b"],
-        "answer": [3.0, 2.5],
-        "item": ["NA · a", "NA · b"],
-        "dimension": ["answer", "answer"],
-        "position": [1.0, 2.0],
-        "guess": ["b", ""],
-    }
 
 
 @pytest.mark.parametrize(
@@ -139,31 +125,6 @@ def test_exported_answers_are_read_back(load: Load) -> None:
     assert analysis.n.answers == 12 * 57
 
 
-def test_a_second_answer_to_a_text_is_a_repeat_where_positions_tell_which_is_second() -> None:
-    rows = [("r1", "i1", 5, 2.0), ("r1", "i1", 1, 4.0), ("r1", "i2", 2, 3.0)]
-    table = pd.DataFrame(rows, columns=["rater", "item", "position", "answer"]).assign(prompt="p", arm="a")
-
-    assert read(table)["is_repeat"].tolist() == [True, False, False]
-    assert "is_repeat" not in read(table.drop(columns="item")).columns
-
-
-def test_texts_numbered_anew_in_each_prompt_and_arm_are_not_repeats() -> None:
-    rows = [("p1", "a", 1), ("p1", "b", 2), ("p2", "a", 3), ("p2", "b", 4), ("p1", "a", 5)]
-    table = pd.DataFrame(rows, columns=["prompt", "arm", "position"]).assign(rater="r", item="1", answer=2)
-
-    frame = read(table)
-
-    assert frame["is_repeat"].tolist() == [False, False, False, False, True]
-    assert frame.attrs["reading"].n_repeats == 1
-
-
-def test_the_notes_count_rows_that_have_no_answer() -> None:
-    notes = read(small(SMALL + "r2,p1,a,NA\n"), drop_empty=True).attrs["reading"]
-
-    assert (notes.n_rows, notes.n_without_answer, notes.n_used) == (3, 1, 2)
-    assert any("1 of 3 rows have no answer" in message for message in notes.messages)
-
-
 def test_a_column_without_a_value_is_as_good_as_none() -> None:
     rows = [("r1", "i1", 2.0), ("r1", "i1", 4.0), ("r1", "i2", 3.0)]
     table = pd.DataFrame(rows, columns=["rater", "item", "answer"]).assign(prompt="p", arm="a")
@@ -180,14 +141,9 @@ def test_a_column_that_is_there_twice_is_refused() -> None:
         read(pd.concat([table, table[["arm"]]], axis=1))
 
 
-def test_a_flag_that_is_neither_is_refused_with_its_line(load: Load) -> None:
-    table = load("a").assign(is_repeat="no idea")
-
-    with pytest.raises(RaterError, match="is_repeat is 'no idea' in row 1; it must be true or false"):
-        read(table)
-
-
 CASES = Path(__file__).parent.parent / "data" / "tables"
+
+
 CLEAN = CASES / "invisible-differences" / "clean.csv"
 
 
@@ -208,203 +164,12 @@ def test_the_arm_of_the_other_text_is_compared_as_the_arm_is(name: str) -> None:
     assert estimate(frame)[0] == pytest.approx(0.24, abs=0.005)
 
 
-@pytest.mark.parametrize(("name", "column"), [("rater-nfc-nfd.csv", "rater"), ("prompt-nbsp.csv", "prompt")])
-def test_names_that_look_the_same_are_one_and_reported(name: str, column: str) -> None:
-    frame = read(CASES / "invisible-differences" / name)
-
-    assert frame[["rater", "prompt"]].nunique().tolist() == [8, 10]
-    assert estimate(frame) == estimate(read(CLEAN)) == (0.403, 0.003)
-    merged = frame.attrs["reading"].merged
-    assert {each.column for each in merged} == {column}
-    assert len(merged[0].spellings) == 2
-
-
-def test_names_that_differ_in_case_only_are_kept_apart_and_named() -> None:
-    frame = read(CASES / "invisible-differences" / "rater-case.csv")
-
-    assert frame["rater"].nunique() == 16
-    assert "'r01' and 'R01' of rater differ only in letter case" in frame.attrs["reading"].warnings[0]
-
-
-def test_an_arm_is_one_over_arm_other_arm_and_guess() -> None:
-    text = "rater,prompt,arm,other_arm,guess,answer\nr,p,Cafe\u0301,b\u00a0,\u200bCafé,1\nr,p,b,Café ,B,-1\n"
-
-    frame = read(small(text))
-
-    assert (set(frame["arm"]), set(frame["other_arm"])) == ({"Café", "b"}, {"Café", "b"})
-    assert frame["guess"].tolist() == ["Café", "B"]
-    assert [each.names for each in frame.attrs["reading"].similar] == [("b", "B")]
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "n"),
-    [
-        ("minus-99.csv", {"missing": ["-99"]}, 313),
-        ("minus-99.csv", {"missing": [-99.0]}, 313),
-        ("99.csv", {"missing": [99]}, 313),
-        ("n-slash-a.csv", {}, 313),
-    ],
-)
-def test_codes_for_no_answer_are_left_out(name: str, options: dict[str, list[str | float]], n: int) -> None:
-    frame = read(CASES / "codes-for-missing" / name, drop_empty=True, **options)  # type: ignore[arg-type] # missing
-
-    assert len(frame) == n
-    (found,) = analyze(frame, plan_for(frame, contrast=("steered", "base"))).dimensions
-    assert isinstance(found.primary, Result)
-    assert found.primary.estimate == pytest.approx(0.41, abs=0.005)
-    assert isinstance(found.other_score, Result)
-    assert found.other_score.estimate == pytest.approx(0.71, abs=0.005)
-    assert frame.attrs["reading"].n_without_answer == 7
-
-
-@pytest.mark.parametrize(
-    "code",
-    ["", " ", "NA", " na ", "N/A", "n/a", "#N/A", "NaN", "null", "None", ".", "-", "–", "<NA>", "\u00a0NA"],
-)
-def test_common_spellings_of_no_answer_are_empty(code: str) -> None:
-    text = SMALL + f"r2,p1,a,{code}\n"
-
-    with pytest.raises(RaterError, match=r"in line 4 \(1 such in all\); remove rows without an answer"):
-        read(small(text))
-    notes = read(small(text), drop_empty=True).attrs["reading"]
-    assert (notes.n_rows, notes.n_without_answer, notes.missing) == (3, 1, ((code.strip(), 1),))
-
-
 def test_missing_value_codes_are_ignored_in_other_columns() -> None:
     frame = read(
         small("rater,prompt,arm,answer,position\n99,p,a,99,99\n99,p,b,3,98\n"), missing=[99], drop_empty=True
     )
 
     assert frame[["rater", "answer", "position"]].to_numpy().tolist() == [["99", 3.0, 98.0]]
-
-
-def test_a_name_such_as_na_is_a_name_and_reported() -> None:
-    frame = read(small("rater,prompt,arm,answer\nNA,p,a,3\nr,p,b,3\n"))
-
-    assert frame["rater"].tolist() == ["NA", "r"]
-    assert "1 row has the rater 'NA', which was read as a name" in frame.attrs["reading"].warnings[0]
-
-
-def test_semicolons_come_with_decimal_commas_in_every_number() -> None:
-    frame = read(CASES / "decimal-comma" / "semicolons-decimal-commas.csv")
-    assert set(frame["answer"]) == {1.5, 2.5, 3.5, 4.5, 5.5}
-    assert estimate(frame) == (0.403, 0.003)
-
-    text = "\ufeffrater;prompt;arm;answer;position;shown_ms\r\nr;p;a;3,5;1,0;1234,5\r\nr;p;b;2;2;NA\r\n"
-    frame = read(small(text))
-    assert frame[["answer", "position"]].to_numpy().tolist() == [[3.5, 1.0], [2.0, 2.0]]
-    assert frame["shown_ms"].iloc[0] == 1234.5
-
-
-def test_decimal_commas_in_other_columns_are_read_when_asked_and_never_guessed() -> None:
-    text = "rater\tprompt\tarm\tanswer\nr\tp\ta\t3,5\n"
-
-    assert read(small(text), decimal=",")["answer"].tolist() == [3.5]
-    with pytest.raises(RaterError, match="if the comma is its decimal sign, give --decimal ,"):
-        read(small(text))
-    with pytest.raises(RaterError, match=r"answer has both '3,5' and '1\.234'"):
-        read(small("rater;prompt;arm;answer\nr;p;a;3,5\nr;p;b;1.234\n"))
-
-
-@pytest.mark.parametrize(
-    "answer", ["3-4", "1_000", "0x1", "1,000", "inf", "3 of 5", "५", "10 min", "1.2.3", "--3"]
-)
-def test_what_only_resembles_a_number_is_none(answer: str) -> None:
-    with pytest.raises(RaterError, match="in line 4; it must be a number"):
-        read(small(SMALL + f'r2,p1,a,"{answer}"\n'))
-
-
-def test_answers_can_have_their_labels_behind_them() -> None:
-    answers = [
-        "1. Strongly disagree",
-        "(2) so",
-        "3: neither (really)",
-        "4 (agree)",
-        "5 – very happy",
-        "5",
-        "5 – Very happy",
-    ]
-    table = pd.DataFrame({"rater": "r", "prompt": "p", "arm": "a", "answer": answers})
-
-    assert read(table)["answer"].tolist() == [1, 2, 3, 4, 5, 5, 5]
-    with pytest.raises(RaterError, match="answer has 5 with two labels, 'very happy' and 'sad'"):
-        read(pd.concat([table, table.tail(1).assign(answer="5 – sad")]))
-
-
-def test_answers_can_be_labels_of_the_scale() -> None:
-    table = small('rater,prompt,arm,answer\nr,p,a,Agree\nr,p,b," strongly\u00a0 disagree "\nr,q,a,neither\n')
-    labels = ["strongly disagree", "disagree", "neither", "agree", "strongly agree"]
-
-    frame = read(table, labels=labels)
-
-    assert frame["answer"].tolist() == [4, 1, 3]
-    assert plan_for(frame, contrast=("a", "b")).dimensions[0].scale == Likert(
-        points=5, low="lowest", high="highest"
-    )
-    with pytest.raises(
-        RaterError, match="answer is 'agreed' in line 2; it must be a number, or one of the labels"
-    ):
-        read(small("rater,prompt,arm,answer\nr,p,a,agreed\n"), labels=labels)
-    with pytest.raises(RaterError, match="labels has 'agree' twice"):
-        read(small(SMALL), labels=["agree", "Agree "])
-
-
-def test_a_wide_table_is_recognised_and_the_message_can_be_followed() -> None:
-    text = "rater,prompt,base,steered\nr,p,3,4\nr,q,,2\n"
-
-    with pytest.raises(RaterError, match=r"looks wide: base, steered hold numbers.*--wide '\{arm\}'"):
-        read(small(text))
-    frame = read(small(text), wide="{arm}", answer_columns=["base", "steered"])
-
-    assert frame[["prompt", "arm", "answer"]].to_numpy().tolist() == [
-        ["p", "base", 3.0], ["p", "steered", 4.0], ["q", "steered", 2.0],
-    ]  # fmt: skip
-    notes = frame.attrs["reading"]
-    assert (notes.n_rows, notes.n_without_answer, notes.answer_columns) == (4, 1, ("base", "steered"))
-
-
-def test_the_columns_of_a_wide_table_can_name_prompt_and_arm() -> None:
-    frame = read(
-        small("who,p1_base,p1_steered,age\nr,3,4,30\ns,1,2,40\n"), rater="who", wide="{prompt}_{arm}"
-    )
-
-    assert frame[["rater", "prompt", "arm", "answer"]].to_numpy().tolist() == [
-        ["r", "p1", "base", 3.0], ["r", "p1", "steered", 4.0],
-        ["s", "p1", "base", 1.0], ["s", "p1", "steered", 2.0],
-    ]  # fmt: skip
-
-
-def test_a_table_with_a_column_per_item_is_refused_with_what_it_lacks() -> None:
-    items = pd.DataFrame({"item": ["Q1", "Q2"], "prompt": ["p", "p"], "arm": ["a", "b"]})
-    wide = 'ResponseId,Q1,Q2\nResponse ID,How happy?,And this?\n"{""ImportId"":""_recordId""}",x,y\nr,3,4\n'
-
-    frame = read(small(wide), rater="ResponseId", wide="{item}", items=items, answer_columns=["Q1", "Q2"])
-
-    assert frame[["rater", "item", "prompt", "arm", "answer"]].to_numpy().tolist() == [
-        ["r", "Q1", "p", "a", 3.0], ["r", "Q2", "p", "b", 4.0],
-    ]  # fmt: skip
-    with pytest.raises(RaterError, match="has the item 'Q2', which is not in the table of items"):
-        read(small(wide), rater="ResponseId", wide="{item}", items=items.head(1), answer_columns=["Q1", "Q2"])
-    with pytest.raises(RaterError, match="has the item 'Q1', as has row 1"):
-        read(small(wide), rater="ResponseId", wide="{item}", items=pd.concat([items, items]))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"wide": "{foo}"}, r"wide is '\{foo\}'; valid: what the names"),
-        ({"wide": "{arm}_{arm}"}, "valid: what the names"),
-        ({"wide": "{prompt}_{arm}"}, "fits the pattern .* in several ways"),
-        ({"wide": "{arm}!"}, "no column fits the pattern"),
-        ({"answer_columns": ["p_1_b", "nope"]}, "has no column 'nope'"),
-        ({"wide": "{item}", "answer_columns": ["note"]}, "note|There is no column"),
-    ],
-)
-def test_a_wide_table_that_differs_from_its_pattern_is_refused(
-    options: dict[str, object], message: str
-) -> None:
-    with pytest.raises(RaterError, match=message):
-        read(small("rater,p_1_b,note\nr,3,x\n"), **options)  # type: ignore[arg-type] # each case gives its own
 
 
 def test_a_place_is_the_line_where_the_row_begins() -> None:
@@ -506,41 +271,11 @@ def test_a_frame_that_was_not_read_is_refused_with_what_to_do() -> None:
         analyze(raw, plan_for(read(raw), contrast=("a", "b")))
 
 
-def test_a_label_with_two_numbers_is_refused() -> None:
-    table = small("rater,prompt,arm,answer\nr1,p1,a,1 - good\nr1,p1,b,4 - Good\n")
-
-    with pytest.raises(RaterError, match=r"the label 'Good' for 1 and for 4"):
-        read(table)
-
-
-@pytest.mark.parametrize(
-    "text", ["a;b;c;d\nr1;p1;x;1.234\nr1;p1;y;12.500\n", "a,b,c,d\nr1,p1,x,1.234\nr1,p1,y,999\n"]
-)
-def test_a_point_that_may_separate_thousands_is_refused(text: str) -> None:
-    with pytest.raises(RaterError, match=r"three digits after the point"):
-        read(small(text), rater="a", prompt="b", arm="c", answer="d")
-
-
-def test_ratings_and_items_that_differ_in_the_arm_are_refused() -> None:
-    table = small("rater,item,prompt,arm,answer\nr1,i1,p1,a,3\n")
-
-    with pytest.raises(RaterError, match=r"has the arm 'a', but the table of items has 'b'"):
-        read(table, items=small("item,prompt,arm\ni1,p1,b\n"))
-
-
 def test_a_word_as_a_choice_is_refused_with_what_a_choice_is() -> None:
     table = small("rater,prompt,arm,other_arm,answer\nr1,p1,a,b,left\n")
 
     with pytest.raises(RaterError, match=r"1 for the text of the column arm, -1 for that of other_arm"):
         read(table)
-
-
-def test_names_as_bytes_are_read_as_text() -> None:
-    rows = {"rater": [b"r1"] * 2, "prompt": ["p"] * 2, "arm": ["a", "b"], "answer": [1, 2]}
-
-    assert set(read(pd.DataFrame(rows))["rater"]) == {"r1"}
-    with pytest.raises(RaterError, match=r"must be a single value"):
-        read(pd.DataFrame(rows | {"rater": [b"\xff"] * 2}))
 
 
 def test_the_encoding_that_is_advised_for_utf_16_reads_it(tmp_path: Path) -> None:

@@ -27,13 +27,18 @@ from rater.analysis.sequential import (
     planned_levels,
     spend,
 )
-from rater.study.analysis_plan import InterimLooks, Spending
+from rater.study.analysis_plan import AnalysisPlan, InterimLooks, Spending
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert
+from rater.study.study import Study
+from tests.unblind.conftest import look, publish, rate
 
 Load = Callable[[str], pd.DataFrame]
 
+
 HALVES = InterimLooks(at=(0.5, 1))
+
+
 PLANNED = Planned(
     contrast=("steered", "unsteered"),
     dimensions=(Dimension(name="happiness", question="?", scale=Likert(low="not", high="very")),),
@@ -247,3 +252,23 @@ def test_looking_at_the_same_answers_again_costs_nothing() -> None:
 def test_a_look_without_answers_is_an_error(sizes: list[int]) -> None:
     with pytest.raises(ValueError, match="at least one number of answers, all above 0"):
         cost_of_looks(sizes)
+
+
+def test_a_study_that_spreads_alpha_tests_at_the_level_of_each_look(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    halves = AnalysisPlan(interim_looks=InterimLooks(at=(0.5, 1), spending="pocock"))
+    study = study.model_copy(update={"analysis": halves})
+    seal_completions(study)
+    publish(study, sealed_url, rating_url)
+    for _ in range(3):
+        rate(rating_url, study)
+
+    half = look(sealed_url, rating_url, study, interim=True)
+    for _ in range(3):
+        rate(rating_url, study)
+    end = look(sealed_url, rating_url, study)
+
+    assert (half.plan.alpha, end.plan.alpha) == pytest.approx((0.0310057, 0.0277424), abs=1e-5)
+    assert half.plan.spent is not None
+    assert half.plan.spent.share == 0.5

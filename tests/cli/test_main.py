@@ -3,37 +3,23 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from rater.publish.publish import find_published
-from rater.study.design import Plan
 from rater.study.study import Study
 from tests.cli.command import run
-from tests.test_unblind import publish
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+
 DEMO = ROOT / "experiments" / "love_vs_hate.py"
 
 
-@pytest.fixture
-def generated(tmp_path: Path, study: Study, seal_completions: Callable[[Study], None]) -> Study:
-    """A generated study in ``tmp_path``, whose databases the options below name; few pages to audit."""
-    small = study.model_copy(update={"plan": Plan(raters=2)})
-    seal_completions(small)
-    return small
-
-
-@pytest.fixture
-def opened(generated: Study, sealed_url: str, rating_url: str) -> Study:
-    """That study, published and open: without the audit, which takes most of the command's time."""
-    publish(generated, sealed_url, rating_url)
-    return generated
-
-
 RATING = ("--ratings", "rating.db")
+
+
 SEALED = ("--sealed", "sealed.db")
 
 
@@ -134,30 +120,6 @@ def test_publishing_opens_the_study_prints_what_to_keep_and_does_nothing_twice(
     assert published.study_hash in first.stdout
     assert second.returncode == 0
     assert "is published already (open)" in second.stdout.replace("\n", " ")
-
-
-def test_a_held_study_is_opened_and_closed_by_hand(generated: Study, tmp_path: Path, rating_url: str) -> None:
-    run("publish", generated.name, "--hold", *RATING, *SEALED, cwd=tmp_path)
-    states = []
-    for verb in ["open", "close"]:
-        assert run(verb, generated.name, *RATING, cwd=tmp_path).returncode == 0
-        published = find_published(rating_url, generated.name)
-        states.append(published.state if published else None)
-
-    again = run("close", generated.name, *RATING, cwd=tmp_path)
-
-    assert states == ["open", "closed"]
-    assert again.returncode == 2
-    assert "Study 'marked_study' is closed" in again.stderr
-
-
-def test_a_closed_study_cannot_be_rated(opened: Study, tmp_path: Path) -> None:
-    run("close", opened.name, *RATING, cwd=tmp_path)
-
-    shown = run("rate", opened.name, *RATING, cwd=tmp_path, stdin="y\n")
-
-    assert shown.returncode == 2
-    assert "Study 'marked_study' is closed" in shown.stderr
 
 
 def test_analyzing_asks_first_and_a_no_changes_nothing(

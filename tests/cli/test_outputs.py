@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from rater.cli.outputs import prepare_streams
-from rater.workspace.databases import current_user
 
 OUTSIDE = Path(__file__).resolve().parents[2] / "experiments" / "templates" / "external_completions.py"
 
@@ -60,14 +59,6 @@ def test_links_that_cannot_be_printed_are_not_made(tmp_path: Path) -> None:
     run("invite external_completions --n 3 > /dev/full", tmp_path)
 
     assert run("invite external_completions --n 1", tmp_path).stdout.startswith("1\t")
-
-
-def test_a_user_without_a_name_is_called_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("os.getuid", lambda: 54_321)
-
-    assert current_user() == "uid 54321"
 
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])

@@ -3,9 +3,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from rater.cli.metrics import count, load_score
 from rater.cli.sweep import Coeffs, Layers, _Job, _steered_arm, sweep
-from rater.errors import StudyError
 from rater.steering.sweep_results import SweepFile, SweepOutcome
 from rater.study.load import load_study
 
@@ -179,20 +177,3 @@ def test_a_score_that_does_not_work_is_refused_before_anything_is_measured(
 
     assert message in str(result.exception)
     assert result.output == ""
-
-
-def test_a_score_is_a_function_of_the_text(study_file: Path) -> None:
-    Path("scores.py").write_text("def n_commas(text): return text.count(',')\n")
-    Path("other_scores.py").write_text("def n_commas(text): return text.count(',') + 0\n")
-
-    scoring = load_score("scores.py:n_commas")
-
-    assert scoring.function("a, b, c") == 2
-    assert scoring.label == "mean n_commas of a text"
-    assert load_score("other_scores:n_commas").digest != scoring.digest
-
-
-def test_words_may_hold_commas_in_quotes() -> None:
-    assert count('love, "well, well"').label == "occurrences of love, well, well in a text"
-    with pytest.raises(StudyError, match="--words is ' , '"):
-        count(" , ")

@@ -1,6 +1,5 @@
 """Take completions from files into a real sealed database, without a model."""
 
-import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,14 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from sqlalchemy import select
 
-from rater.admin.status import summarise_arms
 from rater.errors import StateError, StudyError
 from rater.generate.external_completions import cells_by_model, take_external_completions
 from rater.generate.freeze import freeze
-from rater.report.console.status import print_generated
 from rater.store.engine import disposing, reading
 from rater.store.log import read_events
 from rater.store.sealed.completions import Cell, read_completions, read_seeds
@@ -25,6 +21,8 @@ from rater.study.load import load_study
 from rater.study.study import Study
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
+
+
 STUDY = """
 from rater import Dimension, Likert, ExternalCompletions, Plan, Sampling, Study
 
@@ -40,6 +38,8 @@ study = Study(
     plan=Plan(raters=4),
 )
 """
+
+
 TEXTS = "".join(
     f'{{"prompt": "{prompt}", "arm": "{arm}", "text": " {arm} text of {prompt}"}}\n'
     for arm in ("old", "new")
@@ -73,21 +73,6 @@ def test_texts_from_files_are_kept_once_and_without_a_seed(study_file: Path, sea
         Cell(1, "new", 0): " new text of We", Cell(1, "old", 0): " old text of We",
     }  # fmt: skip
     assert (stops, kinds, seeds) == ({"unknown"}, ["frozen", "taken"], set())
-
-
-def test_what_is_not_known_of_texts_from_files_is_not_shown_as_0(study_file: Path, sealed_url: str) -> None:
-    study, console = load_study(study_file), Console(file=io.StringIO(), width=120)
-    take_external_completions(
-        sealed_url, study, freeze(sealed_url, study, now=NOW), study_file.parent, now=NOW
-    )
-    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
-        arms = summarise_arms(study, read_completions(session, 1))
-
-    print_generated("brought", arms, console)
-
-    assert isinstance(console.file, io.StringIO)
-    [line] = [line for line in console.file.getvalue().splitlines() if line.strip().startswith("old")]
-    assert line.split() == ["old", "2/2", "–", "18", "–", "0%", "0%", "–"]
 
 
 def test_a_file_that_changed_since_is_refused_by_name(study_file: Path, sealed_url: str) -> None:

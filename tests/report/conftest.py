@@ -1,6 +1,7 @@
 """Give tests small answers, their analysis, and a report written once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,41 @@ import pytest
 
 from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, analyze
-from rater.report.context import ReportContext
+from rater.report.compose import compose
+from rater.report.context import (
+    Look,
+    ReportContext,
+    StudyFacts,
+)
+from rater.report.document import Bullets, Document, Prose, Section
 from rater.report.folder import write_report
+from rater.report.sections.inputs import Findings
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert
 
+FIRST = Look(number=1, at="2026-03-01 12:00 UTC", who="ada", why="curious", n_answers=20, is_interim=True)
+
+
+STUDY = StudyFacts(
+    name="a_study",
+    study_hash="ab" * 32,
+    commitment="cd" * 32,
+    log_head="ef" * 32,
+    looks=(FIRST, replace(FIRST, number=2, is_interim=False, n_answers=40)),
+    n_planned_raters=6,
+    n_started_raters=5,
+    n_finished_raters=5,
+    items_per_rater=8,
+    n_texts=8,
+    model="a model",
+    sampling="temperature 1",
+    arms=(),
+)
+
+
 Made = Callable[..., pd.DataFrame]
+
+
 HOSTILE = "</title><script>alert(1)</script> | *bold* `code` $x$ & <b>b</b>\n# heading\u202e\x07"
 
 
@@ -75,3 +105,34 @@ def report(tmp_path_factory: pytest.TempPathFactory, make: Made, analysis: Analy
     about = ReportContext(title=HOSTILE, label="Permuted arms: not a result", columns=columns)
     write_report(folder, analysis, make(5, 4), about, json_about={"study": "a study"})
     return folder
+
+
+def compose_report(analysis: Analysis, about: ReportContext) -> Document:
+    return compose(Findings(analysis, about, {}), "0123")
+
+
+def section(document: Document, anchor: str) -> Section:
+    return next(each for each in document.sections if each.anchor == anchor)
+
+
+def words(of: Section) -> str:
+    said = []
+    for block in of.blocks:
+        if isinstance(block, Prose):
+            said.append(block.text)
+        elif isinstance(block, Bullets):
+            said += block.items
+    return "\n".join(said)
+
+
+def texts_of(frame: pd.DataFrame, text: str = " went on.") -> pd.DataFrame:
+    """List the texts of a frame's items, each with its arm in its words."""
+    columns = ["item", "prompt", "arm"]
+    if "other_item" in frame:
+        other = frame[["other_item", "prompt", "other_arm"]].set_axis(columns, axis=1)
+        frame = pd.concat([frame[columns], other])
+    items = frame[columns].drop_duplicates().sort_values("item", ignore_index=True)
+    words = items["arm"] + text + items["item"]
+    return items.assign(
+        sample=0, text=words, n_characters=words.str.len(), n_tokens=7, nll=1.5, repetition=0.0
+    )

@@ -1,16 +1,28 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from rater.analysis.plan import Planned
-from rater.analysis.primary import analyze
+from rater.analysis.primary import Analysis, analyze
+from rater.analysis.results import Result
 from rater.report.export import to_json, write_csv, write_json
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert
+from tests.report.conftest import Made
+
+ARMS = ("steered", "unsteered", "weak")
+
+DOSES = {"unsteered": 0.0, "weak": 1.0, "steered": 4.0}
+
 
 STATS = Path(__file__).parent.parent / "data" / "stats"
+
+
 PLANNED = Planned(
     contrast=("steered", "unsteered"),
     dimensions=(Dimension(name="happiness", question="How happy?", scale=Likert(low="not", high="very")),),
@@ -106,3 +118,45 @@ def test_rows_in_another_order_give_the_same_csv(tmp_path: Path) -> None:
     write_csv(frame.iloc[::-1], tmp_path / "other.csv")
 
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "other.csv").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def wide(make: Made, planned: Planned) -> Analysis:
+    """Three raters who differ much, of three arms: t intervals are wider than the scale."""
+    frame = make(3, 4, ARMS)
+    leaning = frame["rater"].map({"r0000": 2.0, "r0001": -2.0, "r0002": 0.0}) * (frame["arm"] == "steered")
+    frame["answer"] = np.clip(frame["answer"] + leaning, 1, 5)
+    return analyze(frame, replace(planned, doses=DOSES))
+
+
+def test_the_interval_ends_at_the_bound_and_the_json_keeps_the_t_interval(wide: Analysis) -> None:
+    primary = wide.dimensions[0].primary
+    assert isinstance(primary, Result)
+    assert primary.standard_error is not None
+    assert primary.df is not None
+
+    half = stats.t.ppf(0.975, primary.df) * primary.standard_error
+    written = json.loads(to_json(wide))["dimensions"][0]["primary"]
+
+    assert half > 1
+    assert (written["interval"]["low"], written["interval"]["high"]) == (-1, 1)
+    assert written["unclipped_interval"]["high"] == pytest.approx(primary.estimate + half)
+
+
+def test_every_interval_of_the_json_is_possible(wide: Analysis) -> None:
+    bounds = {"net_superiority": 1, "scale_points": 4, "answers": 1}
+
+    def check(node: object) -> int:
+        n = 0
+        if isinstance(node, dict):
+            ends = node.get("interval")
+            if isinstance(ends, dict) and node.get("score") in bounds:
+                # a straight line through bounded answers may rise by a little more than the scale is long
+                steeper = 1.1 if node.get("test") == "linear trend over doses" else 1
+                most = steeper * bounds[node["score"]] + 1e-12
+                assert -most <= ends["low"] <= ends["high"] <= most, node
+                n += 1
+            return n + sum(check(each) for each in node.values())
+        return sum(check(each) for each in node) if isinstance(node, list) else n
+
+    assert check(json.loads(to_json(wide))) >= 9

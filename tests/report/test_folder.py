@@ -6,12 +6,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from rater.admin.export import text_meanings
 from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
 from rater.errors import RaterError
-from rater.report.context import ReportContext
+from rater.report.context import ReportContext, TextTables
 from rater.report.folder import require_folder, write_report
-from tests.report.conftest import Made
+from tests.report.conftest import HOSTILE, Made, texts_of
+
+RATER = "0123456789abcdef0123456789abcdef"
+
 
 ABOUT = ReportContext(title="A title", source="ratings.csv")
 
@@ -104,3 +108,33 @@ def test_a_place_that_cannot_become_a_folder_is_refused(tmp_path: Path) -> None:
         require_folder(tmp_path / "absent" / "report")
     with pytest.raises(RaterError, match="is not a folder"):
         require_folder(tmp_path / "file")
+
+
+def test_the_folder_has_texts_and_comments_whole_and_the_page_has_them_escaped(
+    tmp_path: Path, make: Made, planned: Planned
+) -> None:
+    frame, folder = make(4, 3), tmp_path / "report"
+    texts = texts_of(frame, HOSTILE + "x" * 700)
+    comments = pd.DataFrame([(RATER, f"a comment {HOSTILE}")], columns=["rater", "text"])
+    plan = replace(planned, scope="raters")
+
+    write_report(
+        folder,
+        analyze(frame, plan),
+        frame,
+        ReportContext(title="t"),
+        json_about={},
+        tables=TextTables(texts, comments, text_meanings()),
+    )
+
+    written = pd.read_csv(folder / "texts.csv")
+    assert list(written["n_ratings"]) == [4] * 6
+    assert {"x" * 700 in text for text in written["text"]} == {True}
+    described = json.loads((folder / "texts.dictionary.json").read_text())
+    assert set(described) == set(written.columns)
+    assert pd.read_csv(folder / "comments.csv")["rater"].tolist() == [RATER]
+    page, plain = (folder / "report.html").read_text(), (folder / "report.md").read_text()
+    assert "<script>" not in page
+    assert "a comment &lt;/title&gt;&lt;script&gt;" in page
+    assert "## Raters' comments" in plain
+    assert "x" * 700 not in page

@@ -18,13 +18,20 @@ from rater.steering.rows import Row
 from rater.steering.sampler import generate
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition, Position, When
-from rater.study.arms import ActivationAddition, Sampling, XVector
+from rater.study.arms import Sampling, XVector
 
 pytestmark = pytest.mark.model
 
+
 SHORT, LONG = "I hate you because", "When I woke up this morning and looked out of the window, I saw that"
+
+
 AT = "blocks.6.hook_resid_pre"
+
+
 LOVE = XVector("Love", "Hate", coeff=5, at=6)
+
+
 N_SHORT = 5
 
 
@@ -83,25 +90,6 @@ def test_named_tokens_are_counted_from_bos_through_cached_steps(embedded_model: 
         embedded_model.generate(SHORT, max_new_tokens=4, do_sample=False, verbose=False)
 
     assert positions(steering.touched) == [2, 4]
-
-
-# https://github.com/TransformerLensOrg/TransformerLens/issues/1005: a prompt that is padded on the left in a
-# batch was continued as if its padding were text; additions "at the front" then fall on the padding.
-@pytest.mark.parametrize("position", ["front", "back"])
-def test_a_padded_prompt_is_steered_as_it_is_alone(
-    position: Position, embedded_model: TransformerBridge
-) -> None:
-    options: dict[str, Any] = {"max_new_tokens": 6, "do_sample": False, "verbose": False}
-
-    with steer(embedded_model, [direction(position)], trace=True) as steering:
-        together: Any = embedded_model.generate([SHORT, LONG], **options)
-    with steer(embedded_model, [direction(position)]):
-        alone = [embedded_model.generate(prompt, **options) for prompt in (SHORT, LONG)]
-
-    assert together == alone
-    n_long = len(tokenize(embedded_model, LONG))
-    expected = ([0], [0]) if position == "front" else ([N_SHORT - 1], [n_long - 1])
-    assert (positions(steering.touched, 0), positions(steering.touched, 1)) == expected
 
 
 # https://github.com/ggml-org/llama.cpp/pull/8060: control vectors were accepted for architectures in whose
@@ -176,14 +164,6 @@ def test_transformers_own_generation_is_steered_too(embedded_model: TransformerB
     assert positions(seen.touched) == [4, 5, 6]
 
 
-def test_padding_on_the_right_is_not_touched(embedded_model: TransformerBridge) -> None:
-    # Without a mask, "front" needs no end of a row to be known.
-    with torch.no_grad(), steer(embedded_model, [LOVE], trace=True) as steering:
-        embedded_model([SHORT, LONG])
-
-    assert positions(steering.touched, 0) == positions(steering.touched, 1) == [0, 1, 2]
-
-
 def test_no_hook_stays_after_an_error_inside(embedded_model: TransformerBridge) -> None:
     tokens = torch.tensor([tokenize(embedded_model, SHORT)])
     with torch.no_grad():
@@ -225,13 +205,6 @@ def test_a_pass_that_cannot_be_steered_rightly_is_refused(
         embedded_model(prompts)
 
 
-def test_tokens_without_bos_are_refused(embedded_model: TransformerBridge) -> None:
-    with pytest.raises(
-        ModelError, match=r"row 0 begins with token 57, but positions are counted from BOS \(1"
-    ):
-        run(embedded_model, tokenize(embedded_model, SHORT)[1:], [LOVE])
-
-
 def test_embeddings_are_refused(embedded_model: TransformerBridge) -> None:
     with (
         pytest.raises(ModelError, match="is given no token ids"),
@@ -239,28 +212,6 @@ def test_embeddings_are_refused(embedded_model: TransformerBridge) -> None:
         steer(embedded_model, [LOVE]),
     ):
         embedded_model(torch.zeros(1, 5, 576))
-
-
-def test_a_sequence_that_grows_without_a_cache_is_refused_where_its_prompt_matters(
-    embedded_model: TransformerBridge,
-) -> None:
-    # llm-steering's "back" slides over the completion here.
-    options: dict[str, Any] = {
-        "max_new_tokens": 3,
-        "do_sample": False,
-        "verbose": False,
-        "use_past_kv_cache": False,
-    }
-
-    with (
-        pytest.raises(ModelError, match="may be a new prompt"),
-        steer(embedded_model, [direction("back")]),
-    ):
-        embedded_model.generate(SHORT, **options)
-    with steer(embedded_model, [direction("back")], prompt_lengths=N_SHORT, trace=True) as steering:
-        embedded_model.generate(SHORT, **options)
-
-    assert positions(steering.touched) == [4, 4, 4]
 
 
 def test_a_cache_of_unknown_tokens_needs_a_mask_and_the_prompts_end(
@@ -288,15 +239,6 @@ def test_a_cache_of_unknown_tokens_needs_a_mask_and_the_prompts_end(
         embedded_model(step, past_key_values=cache, attention_mask=mask)
 
     assert positions(steering.touched) == [5]
-
-
-def test_prompt_lengths_are_one_for_each_row(embedded_model: TransformerBridge) -> None:
-    with (
-        pytest.raises(ModelError, match="it has 2 rows, but prompt_lengths 1"),
-        torch.no_grad(),
-        steer(embedded_model, [ActivationAddition(1, 6, "Love")], prompt_lengths=[3]),
-    ):
-        embedded_model([SHORT, SHORT])
 
 
 def test_what_is_read_inside_is_not_steered(embedded_model: TransformerBridge) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 
-from rater.store.engine import writing
+from rater.store.engine import open_engine, writing
 from rater.store.rating.open import create_rating
 from rater.store.rating.publication import NewBooklet, NewItem, insert_study
 from rater.store.rating.schema import RatingBase
@@ -21,6 +21,8 @@ from rater.study.protocol import Protocol
 from rater.study.state import State
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
 _NUMBERS = itertools.count(1)
 
 
@@ -129,3 +131,17 @@ def publish(protocol: Protocol) -> Callable[..., PublishedStudy]:
             return get_study(session, name)
 
     return published
+
+
+@pytest.fixture
+def engines(rating_url: str, rating: Engine) -> Iterator[Callable[[], Engine]]:
+    """A function that opens the same rating database again, as another process would."""
+    opened: list[Engine] = []
+
+    def another() -> Engine:
+        opened.append(open_engine(rating_url))
+        return opened[-1]
+
+    yield another
+    for engine in opened:
+        engine.dispose()

@@ -20,12 +20,3 @@ def test_every_column_has_a_description_and_a_reader(table: type[DeclarativeBase
     for meaning in meanings.values():
         assert meaning.description.endswith((".", "…"))
         assert meaning.seen_by in get_args(SeenBy)
-
-
-def test_no_column_of_the_rating_database_is_sealed() -> None:
-    tables = [mapper.class_ for mapper in rating.RatingBase.registry.mappers]
-
-    assert {meaning.seen_by for table in tables for meaning in meanings_of(table).values()} == {
-        "rater",
-        "experimenter",
-    }

@@ -14,13 +14,14 @@ from rater import (
     Study,
     Translation,
 )
-from rater.study.load import explain
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Dimension, Protocol, describe_duration, stated_minutes, visit_minutes
 from rater.study.scales import Likert, Number
 from rater.study.visit import BlindingQuestion, ScreeningQuestion
 
 SCREENING = ScreeningQuestion(question="q" * 37, options=("yes", "no!"), accepted=("yes",))
+
+
 PRACTICE = Practice(prompt="p" * 57, text="t" * 114, feedback="f" * 57)
 
 
@@ -97,9 +98,17 @@ def test_a_duration_is_given_in_the_unit_that_fits(seconds: float, words: str) -
 
 
 Declare = Callable[..., Study]
+
+
 HAPPINESS = Dimension(name="happiness", question="How happy?", scale=Likert(low="not", high="very"))
+
+
 FLUENCY = Dimension(name="fluency", question="How fluent?", scale=Likert(low="not", high="very"))
+
+
 TWO_TEXTS = AttentionCheck(prompt="a", text="b", other_text="c", accepted={"happiness": (1, 1)})
+
+
 PREFERENCE = Dimension(name="preference", question="Which is happier?", scale=Pairwise())
 
 
@@ -171,50 +180,6 @@ def test_the_number_of_raters_follows_from_the_ratings_wanted(declare: Declare) 
 def test_raters_and_ratings_that_do_not_agree_are_refused(declare: Declare) -> None:
     with pytest.raises(ValidationError, match=r"plan.raters is 7, but 5 ratings .* need 20"):
         declare(plan=Plan(raters=7, ratings_per_item=5))
-
-
-@pytest.mark.parametrize("tag", ["pt", "pt-BR", "ar", "zh-Hant", "de-CH", "la"])
-def test_a_study_can_be_in_any_language_that_has_a_tag(declare: Declare, tag: str) -> None:
-    assert declare(language=tag).language == tag
-
-
-@pytest.mark.parametrize(
-    ("tag", "valid"),
-    [
-        ("PT-br", "'pt-BR'"),
-        ("Portuguese", "such as 'pt', 'pt-BR' or 'ar'"),
-        ("xx", "such as"),
-        ("pt_BR", "such as"),
-    ],
-)
-def test_a_language_is_named_by_its_tag(declare: Declare, tag: str, valid: str) -> None:
-    with pytest.raises(ValidationError) as caught:
-        declare(language=tag)
-
-    [said] = explain(caught.value)
-    assert said.startswith(f"language is {tag!r}; valid: ")
-    assert valid in said
-
-
-def test_texts_are_shown_in_another_language_as_far_as_they_are_given(declare: Declare) -> None:
-    german = Translation(
-        title="Wie fröhlich?",
-        dimensions={
-            "happiness": DimensionTranslation(question="Wie fröhlich klingt der Text?", low="gar nicht")
-        },
-    )
-    protocol = declare(dimensions=[HAPPINESS], translations={"de": german}).protocol
-
-    shown = protocol.in_language("de")
-
-    assert shown.title == "Wie fröhlich?"
-    assert shown.instructions == protocol.instructions
-    assert shown.dimensions[0].question == "Wie fröhlich klingt der Text?"
-    assert (shown.dimensions[0].scale.choices[0].label, shown.dimensions[0].scale.choices[-1].label) == (
-        "gar nicht",
-        "very",
-    )
-    assert protocol.in_language("fr") is protocol
 
 
 def test_a_screening_accepts_what_it_offers() -> None:

@@ -1,4 +1,3 @@
-import io
 import os
 import pty
 import re
@@ -9,12 +8,10 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
 
 import pytest
-from rich.console import Console
 from sqlalchemy import Engine, func
 from sqlalchemy import select as sql_select
 
@@ -29,7 +26,6 @@ from rater.store.rating.trials import Judgement, Submission, record_answers
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
 from rater.study.state import State
-from rater.terminal import Keyboard, rate_in_terminal
 from rater.terminal.rate import token_file
 from tests.terminal.conftest import NOW, Publish, Rate
 
@@ -74,28 +70,6 @@ def test_a_trial_shows_text_question_scale_and_keys(publish_study: Publish, rate
         "",
         "No text is rated yet. Run the same command to go on.",
     ]
-
-
-def test_on_a_terminal_the_prompt_is_bold_the_completion_is_not_and_addresses_are_spelt_out(
-    publish_study: Publish, rating_url: str, tmp_path: Path
-) -> None:
-    publish_study(texts=(("I woke up", " and smiled."),))
-    out = io.StringIO()
-
-    rate_in_terminal(
-        rating_url,
-        "a_study",
-        console=Console(
-            file=out, width=80, force_terminal=True, color_system="standard", legacy_windows=False
-        ),
-        keyboard=Keyboard(io.StringIO("y\n\n")),
-        state_folder=tmp_path,
-        now=lambda: NOW,
-    )
-
-    assert "\x1b[1mI woke up\x1b[0m and smiled." in out.getvalue()
-    assert "https://example.org/who" in out.getvalue()
-    assert "\x1b]8;" not in out.getvalue()  # a link made of an escape sequence
 
 
 def test_who_declines_leaves_nothing_behind(publish_study: Publish, rate: Rate, database: Engine) -> None:
@@ -183,18 +157,6 @@ def test_there_is_nothing_before_the_first_text(publish_study: Publish, rate: Ra
     assert "This is as far back as it goes. Press 1–5 to answer" in rate("y", "", "u")
 
 
-@pytest.mark.parametrize("pressed", ["0", "6", "x", "", "33", "-1", "٣", "9" * 5_000])
-def test_another_key_is_no_answer(
-    publish_study: Publish, rate: Rate, answers: Callable[[], list[AnswerRow]], pressed: str
-) -> None:
-    publish_study()
-
-    printed = rate("y", "", pressed)
-
-    assert "Press 1–5 to answer · u back · q quit." in printed
-    assert answers() == []
-
-
 def test_several_dimensions_are_asked_on_one_screen_and_saved_together(
     publish_study: Publish, rate: Rate, protocol: Protocol, answers: Callable[[], list[AnswerRow]]
 ) -> None:
@@ -216,18 +178,6 @@ def test_several_dimensions_are_asked_on_one_screen_and_saved_together(
         (3, "happiness", 1),
     ]
     assert re.findall(r"\d of 3", second) == ["2 of 3", "3 of 3", "2 of 3", "3 of 3"]
-
-
-def test_a_scale_of_more_than_nine_points_is_answered_by_typing_the_number(
-    publish_study: Publish, rate: Rate, protocol: Protocol, answers: Callable[[], list[AnswerRow]]
-) -> None:
-    wide = Dimension(name="joy", question="How joyful?", scale=Likert(points=11, low="not", high="very"))
-    publish_study(shown=protocol.model_copy(update={"dimensions": (wide,)}))
-
-    printed = rate("y", "", "11", "10", "1", "")
-
-    assert _values(answers()) == [(1, 11), (2, 10), (3, 1)]
-    assert "1–11 and Enter to answer" in printed
 
 
 def test_the_time_a_text_was_shown_is_kept(
@@ -404,9 +354,6 @@ def test_a_second_terminal_that_went_ahead_is_not_in_the_way(
     assert _values(answers()) == [(1, 2), (2, 3)]
 
 
-HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\x08\x7f\r\u202e\u2028[red]bold[/red] [link=x]:smile:"
-
-
 def test_two_people_can_rate_on_one_machine(
     publish_study: Publish, rate: Rate, answers: Callable[[], list[AnswerRow]]
 ) -> None:
@@ -418,30 +365,6 @@ def test_two_people_can_rate_on_one_machine(
     assert "rater rate a_study --as NAME" in rate("")
     assert sorted(row.answer or 0 for row in answers()) == [3, 5]
     assert len({row.rater_id for row in answers()}) == 2
-
-
-DECLARED = "\u202e\u2028[red]bold[/red] [link=x]:smile:"
-"""A study file may not declare control characters; a model may write them."""
-
-
-def test_no_text_can_do_more_to_a_terminal_than_be_read(
-    publish_study: Publish, rate: Rate, protocol: Protocol
-) -> None:
-    scale = Likert(low=f"low {DECLARED}", high=f"high {DECLARED}")
-    hostile = Protocol(
-        title=f"title {DECLARED}",
-        consent=f"consent {DECLARED} [a](http://example.org/) <b>",
-        instructions=f"instructions {DECLARED}",
-        thanks=f"thanks {DECLARED}",
-        dimensions=[Dimension(name="x", question=f"question {DECLARED}", scale=scale)],
-    )
-    publish_study(shown=hostile, texts=((f"prompt {HOSTILE}", f"text {HOSTILE}"),))
-
-    printed = rate("y", "", "3", "")
-
-    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2028]", printed)
-    assert printed.replace("\n", "").count("�[2J�]0;owned��31m���[red]bold[/red] [link=x]:smile:") >= 1
-    assert printed.replace("\n", "").count("�[red]bold[/red] [link=x]:smile:") >= 6
 
 
 def test_the_terminal_loads_nothing_that_knows_an_arm() -> None:
@@ -482,11 +405,6 @@ rate_in_terminal(
 )
 print("left kindly")
 """
-
-
-def _type_ahead(master: int, tty: int, keys: bytes) -> None:
-    os.write(master, keys)
-    assert select.select([tty], [], [], 20)[0]  # a pseudo-terminal passes them on in its own time
 
 
 def _wait_for_a_key_to_be_asked(tty: int) -> None:
@@ -611,80 +529,3 @@ def tty(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, TextIO]]:
         monkeypatch.setattr(sys, "stdin", stream)
         yield master, stream
     os.close(master)
-
-
-def _press(tty: tuple[int, TextIO], keys: bytes) -> str:
-    master, stream = tty
-    with ThreadPoolExecutor(1) as pool:
-        pressed = pool.submit(Keyboard(stream).key)
-        _wait_for_a_key_to_be_asked(stream.fileno())
-        os.write(master, keys)
-    return pressed.result()
-
-
-def test_what_was_typed_before_a_question_does_not_answer_it(tty: tuple[int, TextIO]) -> None:
-    _type_ahead(tty[0], tty[1].fileno(), b"1\n")
-
-    assert _press(tty, b"3") == "3"
-
-
-@pytest.mark.parametrize(
-    ("keys", "expected"),
-    [(b"Y", "y"), (b"\r", ""), (b"\n", ""), (b"7", "7"), ("É".encode(), "é")],
-    ids=["letter", "enter", "line feed", "digit", "accent"],
-)
-def test_a_key_is_read_at_once_and_in_lower_case(tty: tuple[int, TextIO], keys: bytes, expected: str) -> None:
-    assert _press(tty, keys) == expected
-
-
-@pytest.mark.parametrize("keys", [b"\x1b[A", b"\x1b[1~", b"\x1bOP"], ids=["up", "home", "F1"])
-def test_a_key_with_a_code_of_several_characters_is_one_key(tty: tuple[int, TextIO], keys: bytes) -> None:
-    assert _press(tty, keys) == "\x1b"
-    assert _press(tty, b"2") == "2"
-
-
-def test_the_rest_of_a_code_that_comes_in_pieces_answers_nothing(tty: tuple[int, TextIO]) -> None:
-    master, stream = tty
-    with ThreadPoolExecutor(1) as pool:
-        pressed = pool.submit(Keyboard(stream).key)
-        _wait_for_a_key_to_be_asked(stream.fileno())
-        os.write(master, b"\x1b")
-        time.sleep(0.01)
-        os.write(master, b"[1~")
-
-    assert pressed.result() == "\x1b"
-    assert _press(tty, b"2") == "2"
-
-
-@pytest.mark.parametrize(("keys", "error"), [(b"\x03", KeyboardInterrupt), (b"\x04", EOFError)])
-def test_control_keys_interrupt_and_end(
-    tty: tuple[int, TextIO], keys: bytes, error: type[BaseException]
-) -> None:
-    before = termios.tcgetattr(tty[1].fileno())
-
-    with pytest.raises(error):
-        _press(tty, keys)
-
-    assert termios.tcgetattr(tty[1].fileno()) == before
-
-
-def test_a_number_is_typed_with_enter_on_a_terminal(tty: tuple[int, TextIO]) -> None:
-    master, stream = tty
-    _type_ahead(master, stream.fileno(), b"7\n")
-
-    with ThreadPoolExecutor(1) as pool:
-        typed = pool.submit(Keyboard(stream).line)
-        time.sleep(0.3)
-        os.write(master, b"11\n")
-
-    assert typed.result() == "11"
-
-
-def test_the_end_of_piped_input_is_the_end() -> None:
-    keyboard = Keyboard(io.StringIO("Y\n"))
-
-    assert keyboard.key() == "y"
-    with pytest.raises(EOFError):
-        keyboard.key()
-    with pytest.raises(EOFError):
-        keyboard.line()

@@ -1,15 +1,34 @@
 """Hold the secret permutation of arms against booklets that are written out."""
 
+from collections.abc import Callable
 from itertools import product
 
 import pytest
 
+from rater.analysis.primary import analyze
+from rater.errors import StateError
+from rater.publish.publish import close_study
 from rater.store.rating.publication import NewBooklet, NewTrial
+from rater.store.rating.trials import Judgement, TrialView
 from rater.store.sealed.completions import Cell
+from rater.study.study import Study
+from rater.unblind import Permuted, Unblinded, permuted
 from rater.unblind.permuted import permute_arms
+from tests.unblind.conftest import (
+    NOW,
+    changed,
+    look,
+    publish,
+    rate,
+    read_log,
+)
 
 ARMS = ("a", "b", "c")
+
+
 CELLS = {f"{p}{arm}{n}": Cell(p, arm, n) for p, arm, n in product((0, 1), ARMS, (0, 1))}
+
+
 SEED = "11" * 32
 
 
@@ -69,3 +88,92 @@ def test_the_permutation_follows_from_the_seed_and_not_from_the_order_of_trials(
 
     assert stand_ins(*trials) == stand_ins(*trials[::-1])
     assert stand_ins(*trials) != stand_ins(*trials, seed="22" * 32)
+
+
+def counts(seen: Unblinded | Permuted) -> list[tuple[object, ...]]:
+    """How many answers there are of each rater, prompt, arm and kind of trial."""
+    columns = ["rater", "prompt", "arm", "dimension"]
+    return sorted(
+        seen.frame[~seen.frame["is_repeat"]].groupby(columns).size().reset_index().itertuples(index=False)
+    )
+
+
+def test_permuted_arms_keep_every_count_and_answer_and_are_not_the_arms(
+    rich: Study, sealed_url: str, rating_url: str
+) -> None:
+    before = read_log(rating_url, rich)
+
+    swapped = permuted(sealed_url, rating_url, rich.name)
+
+    assert read_log(rating_url, rich) == before
+    true = look(sealed_url, rating_url, rich)
+    finished = set(true.raters.loc[true.raters["finished"], "rater"])
+    assert [row for row in counts(swapped) if row[0] in finished] == [
+        row for row in counts(true) if row[0] in finished
+    ]
+    assert swapped.frame.drop(columns="arm").equals(true.frame.drop(columns="arm"))
+    moved = swapped.frame["arm"] != true.frame["arm"]
+    assert 0.1 < moved.mean() < 0.9
+    assert swapped.label == "permuted"
+    analysis = analyze(swapped.frame, swapped.plan, raters=swapped.raters, guesses=swapped.guesses)
+    assert analysis.n.answers == int((~true.frame["is_repeat"] & ~true.frame["cannot_judge"]).sum())
+    assert set(swapped.guesses["arm"]) <= {"zebra-arm", "walrus-arm"}
+
+
+def test_the_permutation_is_the_same_each_time_and_as_answers_come_in(
+    rich: Study, sealed_url: str, rating_url: str
+) -> None:
+    first = permuted(sealed_url, rating_url, rich.name)
+    rate(rating_url, rich, n_trials=9, judge=lambda _: Judgement(3))
+
+    second = permuted(sealed_url, rating_url, rich.name)
+
+    again = second.frame[second.frame["rater"].isin(first.frame["rater"])].reset_index(drop=True)
+    assert again.equals(first.frame.reset_index(drop=True))
+    assert len(second.frame) > len(first.frame)
+
+
+def test_a_repeated_text_keeps_the_arm_it_was_given(rich: Study, sealed_url: str, rating_url: str) -> None:
+    frame = permuted(sealed_url, rating_url, rich.name).frame
+
+    assert frame.groupby(["rater", "item"])["arm"].nunique().max() == 1
+
+
+def test_permuted_choices_are_turned_with_their_arms(paired: Study, sealed_url: str, rating_url: str) -> None:
+    frame = permuted(sealed_url, rating_url, paired.name).frame
+
+    assert set(zip(frame["arm"], frame["other_arm"], strict=True)) == {("zebra-arm", "walrus-arm")}
+    assert set(frame["answer"]) == {-1.0, 1.0}  # all 16 sets alike: once in 30,000
+
+
+def test_an_effect_leaves_no_trace_in_the_permuted_analysis(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    """With one permutation for each prompt, the spread of prompts would have the size of the effect."""
+    prompts = [f"Prompt {n}" for n in range(12)]
+    declared = changed(study, prompts=prompts, plan={"raters": 8})
+    seal_completions(declared)
+    publish(declared, sealed_url, rating_url)
+
+    def judge(shown: TrialView) -> Judgement:
+        return Judgement(5 if int(shown.text.split()[2]) % 6 >= 3 else 1)
+
+    for _ in range(8):
+        rate(rating_url, declared, judge=judge)
+
+    frame = permuted(sealed_url, rating_url, declared.name).frame
+
+    by_cell = frame.pivot_table(index="prompt", columns="arm", values="answer", aggfunc="mean")
+    difference = (by_cell["walrus-arm"] - by_cell["zebra-arm"]).abs()
+    assert difference.mean() < 2.5  # 4 with one permutation a prompt; 4 × E|mean of 8 signs| = 1.1 with ours
+
+
+def test_a_study_without_answers_has_nothing_to_permute(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    seal_completions(study)
+    publish(study, sealed_url, rating_url)
+    close_study(rating_url, study.name, now=NOW)
+
+    with pytest.raises(StateError, match=r"has no answers.* Run: rater open marked_study$"):
+        permuted(sealed_url, rating_url, study.name)

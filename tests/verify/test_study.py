@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rater.admin.archive import archive_study
-from rater.errors import SealError
+from rater.errors import SealError, StateError
 from rater.publish.publish import close_study, open_study
 from rater.store.engine import disposing, reading, writing
 from rater.store.log import append_event, read_events
@@ -26,6 +26,8 @@ from tests.cli.command import run
 from tests.verify.tamper import file_of, tamper
 
 FLIPPED = "UPDATE answer SET value = 6 - value"
+
+
 PLANNED = Reason("me", "planned")
 
 
@@ -280,3 +282,49 @@ def test_booklets_that_were_changed_are_named_whatever_version_assigned_them(
     tamper(rating_url, "UPDATE trial SET is_repeat = 1 - is_repeat WHERE rowid = 1")
 
     assert tampered(rating_url, sealed_url, rated) == {"booklets"}
+
+
+def test_a_study_that_nobody_touched_is_valid(
+    finished_study: tuple[Study, str], rating_url: str, sealed_url: str
+) -> None:
+    study, head = finished_study
+
+    checks = verify(rating_url, sealed_url, study, head)
+
+    assert {check.outcome for check in checks} == {"valid"}
+    assert [check.name for check in checks] == [
+        "rating file",
+        "rating schema",
+        "log",
+        "log against its head",
+        "state",
+        "commitment",
+        "study hash",
+        "address and time",
+        "protocol",
+        "items",
+        "booklets",
+        "checks",
+        "answers",
+        "raters",
+        "guesses",
+        "sealed file",
+        "sealed schema",
+        "generation log",
+        "access log",
+        "study",
+        "declared protocol",
+        "key",
+        "completions",
+        "publication",
+        "completions declared",
+        "texts",
+        "assignment",
+    ]
+
+
+def test_an_unknown_study_is_named(study_in_progress: Study, rating_url: str, sealed_url: str) -> None:
+    with pytest.raises(
+        StateError, match=r"'marked_stud' is not published yet\. Did you mean 'marked_study'\?"
+    ):
+        list(verify_study(rating_url, "marked_stud", sealed_url=sealed_url))

@@ -124,22 +124,6 @@ def test_the_desk_and_its_preview_work_under_a_prefix(proxy: Proxy, slug: str, r
     assert "You will read 3 texts" in proxy.send(str(frame["src"])).text
 
 
-@pytest.mark.parametrize("header", ["//evil.example", "/a/../b", "https://evil.example", "/x y", "/a?b"])
-def test_a_prefix_that_is_no_path_is_not_taken(slug: str, rating_url: str, header: str) -> None:
-    app = create_app(WebSettings(rating_url, n_proxies=1))
-    page = app.test_client().get(f"/s/{slug}", headers={"X-Forwarded-Prefix": header})
-
-    assert f'href="/s/{slug}/consent"' in page.text
-    with app.app_context():
-        running().engine.dispose()
-
-
-def test_without_a_trusted_proxy_no_header_makes_a_prefix(app: Flask, slug: str) -> None:
-    page = app.test_client().get(f"/s/{slug}", headers={"X-Forwarded-Prefix": "/rater"})
-
-    assert f'href="/s/{slug}/consent"' in page.text
-
-
 @pytest.mark.parametrize(
     ("written", "prefix"), [("", ""), ("/", ""), ("/rater/", "/rater"), ("/a/b", "/a/b")]
 )

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from rater.web.app import create_app
-from rater.web.settings import WebSettings, drop_sealed_settings, running
+from rater.web.settings import WebSettings, running
 from rater.web.theme import STATIC_FOLDER, static_version
 
 Send = Callable[..., TestResponse]
@@ -224,11 +224,3 @@ def test_no_page_may_use_the_camera_or_the_like(client: FlaskClient, slug: str) 
 
     for feature in ("camera", "microphone", "geolocation", "payment"):
         assert f"{feature}=()" in policy
-
-
-def test_the_sealed_settings_are_dropped() -> None:
-    environ = {"RATER_SEALED": "sqlite:///sealed.db", "HOME": "/home"}
-
-    assert drop_sealed_settings(environ) is True
-    assert environ == {"HOME": "/home"}
-    assert drop_sealed_settings(environ) is False

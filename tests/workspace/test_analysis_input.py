@@ -11,13 +11,16 @@ from click.testing import CliRunner, Result
 
 from rater.admin.export import export_masked, read_unarmed_frame
 from rater.cli import cli
-from rater.store.engine import disposing, reading
+from rater.store.engine import disposing, reading, writing
 from rater.store.log import read_events
+from rater.store.rating.forget import find_known, redact
 from rater.store.rating.open import open_rating
 from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import get_study
 from rater.study.study import Study
-from tests.test_unblind import publish, rate, read_log
+from rater.workspace.analysis_input import study_facts
+from rater.workspace.databases import Databases
+from tests.unblind.conftest import NOW, look, publish, rate, read_log
 
 Run = Callable[..., Result]
 
@@ -132,3 +135,20 @@ def test_a_misspelt_dimension_is_found_before_the_study_is_looked_at(
 
     assert "Unknown primary dimension 'hapiness'." in f"{done.exception}{done.output}"
     assert read_log(rating_url, rated)[0] == "open"
+
+
+def test_a_report_knows_whose_answers_were_taken_out_before_and_after_a_look(
+    rated: Study, sealed_url: str, rating_url: str
+) -> None:
+    def take_out(who: str) -> None:
+        with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+            study_id = get_study(session, rated.name).id
+            redact(session, study_id, find_known(session, study_id, who), by="ada", now=NOW)
+
+    take_out(rate(rating_url, rated))
+    look(sealed_url, rating_url, rated, interim=True)
+    take_out(rate(rating_url, rated))
+    facts = study_facts(Databases(sealed_url, rating_url), rated.name, look(sealed_url, rating_url, rated))
+
+    assert [(each.n_answers, each.after_look) for each in facts.taken_out] == [(8, False), (8, True)]
+    assert facts.n_started_raters == 1

@@ -1,4 +1,6 @@
 import io
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +13,26 @@ from rater.analysis.external_plan import plan_for
 from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, analyze
 from rater.analysis.results import Result
-from rater.analysis.sequential import Seen
+from rater.report.compose import compose
 from rater.report.console.analysis import Screen, print_analysis
+from rater.report.context import ReportContext
+from rater.report.document import Document, to_markdown
+from rater.report.export import to_json
+from rater.report.sections.inputs import Findings
 from rater.study.analysis_plan import Exclusions
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert, Pairwise
+from tests.report.conftest import Made
+
+ARMS = ("steered", "unsteered", "weak")
+
+
+DOSES = {"unsteered": 0.0, "weak": 1.0, "steered": 4.0}
+
 
 STATS = Path(__file__).parents[2] / "data" / "stats"
+
+
 PLANNED = Planned(
     contrast=("steered", "unsteered"),
     dimensions=(
@@ -226,55 +241,6 @@ def test_secondary_dimensions_show_p_after_holm() -> None:
     assert "P-values of the 2 secondary dimensions are adjusted (Holm correction)." in text
 
 
-def test_further_arms_and_their_trend_are_shown() -> None:
-    frame = load("a")
-    stronger = frame[frame["arm"] == "steered"].assign(
-        arm="twice",
-        answer=lambda rows: (rows["answer"] + 1).clip(upper=5),
-        item=lambda rows: "x" + rows["item"],
-    )
-    planned = replace(PLANNED, doses={"unsteered": 0.0, "steered": 1.0, "twice": 2.0})
-
-    lines = shown(analyze(pd.concat([frame, stronger]), planned), Screen("Texts")).splitlines()
-
-    at = lines.index("  Against the control, p-values with Holm correction")
-    assert [line.split()[0] for line in lines[at + 3 : at + 5]] == ["steered", "twice"]
-    assert any(line.startswith("  Trend: 1.47 scale points from dose 0 to 2 (") for line in lines)
-    assert not any("Monotone trend" in line for line in lines)
-
-
-def test_guesses_are_shown_with_the_effect_where_they_failed() -> None:
-    frame = load("a")
-    wrong = frame["arm"].map({"steered": "unsteered", "unsteered": "steered"})
-    drawn = np.random.default_rng(2).random(len(frame))
-    guess = frame["arm"].mask(drawn < 0.6, wrong).mask(drawn < 0.3, "don't know")
-
-    text = " ".join(shown(analyze(frame.assign(guess=guess), PLANNED), Screen("Texts")).split())
-
-    assert "Blinding: 720 guesses, 298 correct, 191 wrong, 231 don't know" in text
-    assert "Bang's index 0." in text
-    assert "In trials with a wrong guess, the difference is 0." in text
-    assert "In trials with the guess “don't know”, the difference is 0." in text
-
-
-def test_several_looks_are_counted_with_the_type_i_error() -> None:
-    analysis = analyze(load("e"), PLANNED)
-
-    once, often, again = (
-        " ".join(
-            shown(
-                analysis, Screen("Texts", looked_at=[Seen(size, 30, is_interim=True) for size in sizes])
-            ).split()
-        )
-        for sizes in ((30,), (15, 30), (30, 30))
-    )
-
-    assert "analysed by arm" not in once
-    assert "Answers were analysed by arm 2 times, at 15, 30 answers." in often
-    assert "the type I error is up to 8.3% instead of 5%" in often
-    assert "always the same answers: no inflation" in again
-
-
 def test_ratings_without_points_have_no_table_of_points() -> None:
     frame = load("a").assign(answer=lambda rows: rows["answer"] * 10.5)
     planned = plan_for(frame, contrast=("steered", "unsteered"))
@@ -293,17 +259,6 @@ def test_one_dimension_fits_a_screen() -> None:
 
     assert len(short) <= 30
     assert len(long) <= 52
-
-
-def test_exclusions_are_shown_with_the_result_without_exclusions() -> None:
-    planned = replace(PLANNED, exclusions=Exclusions(max_same_answer_share=0.4))
-
-    text = " ".join(shown(analyze(load("a"), planned), Screen("Texts")).split())
-
-    assert (
-        "Excluded by the declared criteria: 1 rater; without exclusions the estimate is 0.34 (0.20 to 0.49)"
-        in text
-    )
 
 
 def test_excluded_raters_count_as_having_answered() -> None:
@@ -363,3 +318,63 @@ def choices(*, n_raters: int, n_prompts: int) -> pd.DataFrame:
             "answer": np.where((rater + 2 * prompt) % 4 == 0, -1.0, 1.0),
         }
     )
+
+
+@pytest.fixture(scope="module")
+def few(make: Made, planned: Planned) -> Analysis:
+    """Two raters, of three arms."""
+    return analyze(make(2, 3, ARMS), replace(planned, doses=DOSES))
+
+
+@pytest.fixture(scope="module")
+def wide(make: Made, planned: Planned) -> Analysis:
+    """Three raters who differ much, of three arms: t intervals are wider than the scale."""
+    frame = make(3, 4, ARMS)
+    leaning = frame["rater"].map({"r0000": 2.0, "r0001": -2.0, "r0002": 0.0}) * (frame["arm"] == "steered")
+    frame["answer"] = np.clip(frame["answer"] + leaning, 1, 5)
+    return analyze(frame, replace(planned, doses=DOSES))
+
+
+def on_screen(analysis: Analysis) -> str:
+    shown = io.StringIO()
+    print_analysis(analysis, Console(file=shown, width=100), Screen("Texts"))
+    return " ".join(shown.getvalue().split())
+
+
+def document(analysis: Analysis) -> Document:
+    return compose(Findings(analysis, ReportContext(title="t"), {}), "0123")
+
+
+def test_the_console_prints_truncated_intervals_with_a_remark(
+    wide: Analysis,
+) -> None:
+    said = on_screen(wide)
+
+    assert "95% CI −100 to 100, the whole possible range, p =" in said
+    assert "interval of net superiority is truncated" in said
+    for low, high in re.findall(r"(−?[\d.,]+) to (−?[\d.,]+)", said):
+        ends = [float(end.rstrip(".,").replace("−", "-").replace(",", "")) for end in (low, high)]
+        assert max(map(abs, ends)) <= 100, (low, high)
+
+
+def test_a_test_with_less_than_two_degrees_of_freedom_prints_no_number_and_decides_nothing(
+    few: Analysis,
+) -> None:
+    found = few.dimensions[0]
+    assert isinstance(found.primary, Result)
+    assert found.primary.df is not None
+    assert found.primary.df < 2
+
+    said = on_screen(few)
+    report = to_markdown(document(few))
+    written = json.loads(to_json(few))["dimensions"][0]["primary"]
+
+    assert found.verdict == "inconclusive"
+    assert "(no usable interval: " in found.headline
+    assert "p =" not in found.headline
+    assert "no usable interval" in said
+    assert " t(1" not in said
+    assert " t(1" not in report
+    assert written["interval"] is None
+    assert written["unclipped_interval"]["low"] < -1
+    assert 0 < written["p"] < 1

@@ -1,13 +1,11 @@
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
-from rater.store.engine import reading, writing
-from rater.store.rating import counts
-from rater.store.rating.counts import RaterConduct, RaterProgress, Turned, read_tallies
+from rater.store.engine import reading
+from rater.store.rating.counts import RaterConduct, RaterProgress
 from rater.store.rating.monitoring import (
     RaterStatus,
     WatchedRater,
@@ -16,21 +14,9 @@ from rater.store.rating.monitoring import (
     watch_raters,
     watch_study,
 )
-from rater.store.rating.schema import (
-    Answer,
-    AttentionCheckRow,
-    Booklet,
-    Comment,
-    Guess,
-    Item,
-    Rater,
-    Tally,
-)
 from rater.store.rating.studies import PublishedStudy
 from rater.study.state import State
-
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)  # when the study was published, and opened
-
+from tests.store.rating.conftest import NOW
 
 _KNOWN: dict[str, object] = {
     "id": "a",
@@ -79,68 +65,6 @@ def test_odd_conduct_is_flagged(
     conduct = RaterConduct(4.0, n_timed=40, n_quick=n_quick, n_judged=n_judged, n_values=n_values)
 
     assert flags(conduct) == expected
-
-
-@pytest.fixture
-def watched(rating: Engine, publish: Callable[..., PublishedStudy]) -> PublishedStudy:
-    """A study of four texts, the last an attention check; one rater finished, one left, one is to come."""
-    study = publish(rating, n_booklets=3, n_trials=4)
-    with writing(rating) as session:
-        check = session.scalars(select(Item).where(Item.study_id == study.id, Item.text == " text 4")).one()
-        check.is_check = True
-        session.add(AttentionCheckRow(item_id=check.id, dimension="happiness", lowest=4.0, highest=5.0))
-        session.add(Tally(study_id=study.id, kind="declined", n=2))
-        booklets = session.scalars(select(Booklet).where(Booklet.study_id == study.id)).all()
-        for letter, booklet, n_answered in zip("ab", booklets, (4, 1), strict=False):
-            rater = Rater(
-                id=letter * 32,
-                study_id=study.id,
-                booklet_id=booklet.id,
-                channel="web",
-                consented_at=NOW,
-                finished_at=NOW + timedelta(minutes=9) if letter == "a" else None,
-            )
-            session.add(rater)
-            session.flush()
-            session.add(Comment(rater_id=rater.id, text=f"from {letter}"))
-            session.add(Guess(rater_id=rater.id, position=0, choice="first", guessed_at=NOW))
-            session.add_all(_answer(rater, position, revision=1) for position in range(1, n_answered + 1))
-        session.add(_answer(rater, 1, revision=2))
-    return study
-
-
-def _answer(rater: Rater, position: int, *, revision: int) -> Answer:
-    return Answer(
-        rater_id=rater.id,
-        booklet_id=rater.booklet_id,
-        position=position,
-        dimension="happiness",
-        revision=revision,
-        value=float(position),
-        submission_id=f"{revision:08d}{position:08d}",
-        shown_ms=1_000 * position,
-        hidden_ms=500,
-        answered_at=NOW + timedelta(minutes=position),
-    )
-
-
-def test_a_study_is_watched_as_a_whole(rating: Engine, watched: PublishedStudy) -> None:
-    with reading(rating) as session:
-        seen = watch_study(session, watched, now=NOW + timedelta(hours=2))
-        declined, planned = (
-            read_tallies(session, watched.id)[Turned.DECLINED],
-            counts.count_planned(session, watched.id),
-        )
-        comments, guesses = (
-            counts.read_comments(session, watched.id),
-            counts.count_guesses(session, watched.id),
-        )
-
-    assert (seen.n_booklets, seen.n_finished, seen.n_under_way, seen.n_left) == (3, 1, 0, 1)
-    assert (seen.n_answers, seen.median_minutes, seen.left_at) == (5, 9.0, (1,))
-    assert seen.ratings_per_item == {1: 2, 2: 1}  # the attention check is not among them
-    assert (declined, planned) == (2, 12)
-    assert (comments, guesses) == (["from a", "from b"], {"first": 2})
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,15 @@
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine
 
 from rater.errors import StateError
 from rater.store.engine import reading, writing
 from rater.store.log import read_events
-from rater.store.rating.publication import NewBooklet, NewItem, insert_study
 from rater.store.rating.raters import Arrival, claim_booklet
-from rater.store.rating.schema import Booklet, EventRow, Item, TrialRow
+from rater.store.rating.schema import EventRow
 from rater.store.rating.sessions import find_sitting
 from rater.store.rating.studies import (
     Progress,
@@ -51,46 +48,6 @@ def test_what_raters_are_shown_comes_back_as_it_was_published(
     assert isinstance(scale, Likert)
     assert scale.choices[4].label == "very happy"
     assert study.published_at.isoformat() == "2026-01-02T03:04:05+00:00"
-
-
-def test_items_and_booklets_are_all_there_beyond_one_batch(
-    rating: Engine, publish: Callable[..., PublishedStudy]
-) -> None:
-    publish(rating, n_booklets=2, n_trials=1_001)
-
-    with reading(rating) as session:
-        tables = (Item, Booklet, TrialRow)
-        assert [session.scalar(select(func.count()).select_from(table)) for table in tables] == [
-            1001,
-            2,
-            2002,
-        ]
-
-
-def test_trials_stand_in_the_order_of_the_booklet(
-    rating: Engine, publish: Callable[..., PublishedStudy], now: datetime
-) -> None:
-    study = replace(publish(rating), name="ordered", slug="ordered")
-    items = [NewItem("a", "p", "first"), NewItem("b", "p", "second")]
-
-    with writing(rating) as session:
-        insert_study(session, replace(study, id=0), items=items, booklets=[NewBooklet.of("x", ("b", "a"))])
-        rows = session.execute(select(TrialRow.position, TrialRow.item_id).where(TrialRow.booklet_id == "x"))
-        trials = {row.position: row.item_id for row in rows}
-
-    assert trials == {1: "b", 2: "a"}
-
-
-@pytest.mark.parametrize("same", ["name", "slug"])
-def test_two_studies_share_neither_name_nor_slug(
-    rating: Engine, publish: Callable[..., PublishedStudy], same: str
-) -> None:
-    study = publish(rating)
-    fields = {"name": "other", "slug": "other"}
-    fields.pop(same)
-
-    with pytest.raises(IntegrityError), writing(rating) as session:
-        insert_study(session, replace(study, id=0, **fields), items=[], booklets=[])  # type: ignore[arg-type]  # a str each
 
 
 def test_a_misspelt_study_gets_the_nearest_one_named(

@@ -1,8 +1,8 @@
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 
 from rater.errors import StateError
 from rater.store.engine import reading, writing
@@ -101,14 +101,3 @@ def test_the_completions_of_a_key_cannot_be_thrown_away(
 ) -> None:
     with pytest.raises(IntegrityError), writing(sealed) as session:
         delete_completions(session, study.id)
-
-
-@pytest.mark.parametrize("table", ["key_entry", "event"])
-@pytest.mark.parametrize(
-    "change", ["DELETE FROM {table}", "UPDATE {table} SET {column} = {column}"], ids=["delete", "update"]
-)
-def test_key_and_log_refuse_changes(sealed: Engine, published: Secrets, table: str, change: str) -> None:
-    column = {"key_entry": "item_id", "event": "kind"}[table]
-
-    with pytest.raises(DBAPIError, match=f"{table} is append-only"), writing(sealed) as session:
-        session.execute(text(change.format(table=table, column=column)))

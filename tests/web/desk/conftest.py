@@ -6,17 +6,23 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from rater.store.engine import disposing, writing
-from rater.store.rating.open import create_rating
+from rater.store.rating.open import create_rating, open_rating
 from rater.store.rating.schema import Answer, Booklet, DeskUser, Rater
+from rater.store.rating.studies import get_study, move_study
 from rater.store.rating.users import begin_session
+from rater.study.state import State
 from rater.web.app import create_app
 from rater.web.settings import WebSettings, running
 
 NOW = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
+
+
 PASSWORD = "correct horse battery"  # noqa: S105 (a test's)
 
 
@@ -111,3 +117,18 @@ def add_raters(rating_url: str) -> Callable[..., None]:
                 )
 
     return add
+
+
+def soup(page: TestResponse) -> BeautifulSoup:
+    assert page.status_code == 200, page.text
+    return BeautifulSoup(page.text, "html.parser")
+
+
+def words(found: BeautifulSoup, selector: str) -> list[str]:
+    return [" ".join(element.get_text(" ", strip=True).split()) for element in found.select(selector)]
+
+
+def unblind(rating_url: str) -> None:
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        for state in ("closed", "unblinded"):
+            move_study(session, "a_study", State(state), at=get_study(session, "a_study").published_at)

@@ -7,16 +7,27 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from rater.store.engine import writing
-from rater.store.rating.raters import make_invitations
+from rater.store.rating.raters import Offer, make_invitations
 from rater.store.rating.studies import get_study
 from rater.study.protocol import Protocol
 from rater.study.visit import PROLIFIC
+from rater.web.rating.arrival import estimate_minutes
 
 Visit = Callable[[str], Any]
+
+
 Rows = Callable[[str], list[tuple[Any, ...]]]
+
+
 Publish = Callable[..., str]
+
+
 ADA = "5f3a9c0b1d2e3f4a5b6c7d8e"
+
+
 BEN = "60a1b2c3d4e5f60718293a4b"
+
+
 LINK = f"?PROLIFIC_PID={ADA}&STUDY_ID=s-1&SESSION_ID=t-1&other=x"
 
 
@@ -42,18 +53,6 @@ def code(app: Flask, publish_study: Publish, protocol: Protocol) -> str:
 
 def begin(person: Any) -> Any:
     return person.follow().press("agree").press()
-
-
-def test_what_the_study_declares_of_a_link_is_kept_and_nothing_else(
-    visitor: Visit, recruited: str, rows: Rows
-) -> None:
-    begin(visitor(recruited).open(LINK))
-
-    assert rows("SELECT name, value, is_person FROM identifier ORDER BY name") == [
-        ("PROLIFIC_PID", ADA, 1),
-        ("SESSION_ID", "t-1", 0),
-        ("STUDY_ID", "s-1", 0),
-    ]
 
 
 def test_who_declines_leaves_a_count_and_nothing_else(
@@ -146,17 +145,6 @@ def test_a_paused_study_asks_to_come_back(visitor: Visit, publish_study: Publish
     assert "This study is paused for now." in visitor("paused").open().text
 
 
-def test_a_parameter_may_be_called_what_it_likes(
-    visitor: Visit, publish_study: Publish, protocol: Protocol
-) -> None:
-    odd = PROLIFIC.model_copy(update={"person": "slug", "keep": ("token", "decision"), "pattern": None})
-    publish_study(slug="odd", name="odd", shown=protocol.model_copy(update={"recruitment": odd}))
-
-    person = begin(visitor("odd").open("?slug=someone&token=t&decision=decline"))
-
-    assert person.at == "/trial/1"
-
-
 def test_the_language_is_chosen_and_kept_with_what_the_link_said(
     visitor: Visit, publish_study: Publish, protocol: Protocol, rows: Rows
 ) -> None:
@@ -189,3 +177,21 @@ def test_a_form_of_one_study_begins_no_other(
 
     assert (page.status_code, page.headers["Location"]) == (303, f"/s/{other}")
     assert rows("SELECT count(*) FROM rater") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("n_trials", "n_characters", "minutes"), [(1, 10, 1), (40, 250, 10), (40, 1000, 32), (100, 250, 25)]
+)
+def test_minutes_follow_reading_and_judging(
+    protocol: Protocol, n_trials: int, n_characters: int, minutes: int
+) -> None:
+    assert estimate_minutes(Offer(n_trials, n_characters, asks_all=True), protocol) == minutes
+
+
+def test_minutes_count_one_question_a_trial_where_dimensions_are_asked_in_blocks(protocol: Protocol) -> None:
+    second = protocol.dimensions[0].model_copy(update={"name": "second"})
+    both = protocol.model_copy(update={"dimensions": (*protocol.dimensions, second)})
+
+    minutes = [estimate_minutes(Offer(60, 250, asks_all=asks_all), both) for asks_all in (True, False)]
+
+    assert minutes == [19, 15]

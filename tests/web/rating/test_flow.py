@@ -13,7 +13,11 @@ from rater.study.protocol import Protocol
 from rater.study.state import State
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
+
+
 Rate = Callable[[str, int, int], TestResponse]
+
+
 ID = "0123456789abcdef"
 
 
@@ -60,29 +64,6 @@ def test_a_rater_walks_from_landing_to_thanks(
     assert rows("SELECT consented_at, instructed_at, finished_at FROM rater") == [
         ("2026-02-03 04:05:06.000000",) * 3
     ]
-
-
-@pytest.mark.parametrize(
-    "page", ["", "/consent", "/instructions", "/thanks", "/declined", "/trial/3", "/trial/x"]
-)
-def test_any_other_page_leads_to_where_a_rater_is(
-    client: FlaskClient, slug: str, enter: Callable[[str], None], rate: Rate, page: str
-) -> None:
-    enter(slug)
-    rate(slug, 1, 3)
-
-    answer = client.get(f"/s/{slug}{page}")
-
-    assert (answer.status_code, answer.location) == (303, f"/s/{slug}/trial/2")
-
-
-@pytest.mark.parametrize("page", ["/", "/other", "/start", "/trial/x"])
-def test_an_unknown_page_leads_a_newcomer_to_the_landing_page(
-    client: FlaskClient, slug: str, page: str
-) -> None:
-    answer = client.get(f"/s/{slug}{page}")
-
-    assert (answer.status_code, answer.location) == (303, f"/s/{slug}")
 
 
 @pytest.mark.parametrize(

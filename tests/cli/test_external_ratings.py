@@ -1,0 +1,97 @@
+import json
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import run
+
+STATS = Path(__file__).resolve().parent.parent / "data" / "stats"
+
+
+COLUMNS = ("--arm", "condition", "--answer", "rating")
+
+
+def analyze(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return run("analyze", *arguments, cwd=cwd)
+
+
+def test_a_table_is_analysed_without_any_database(tmp_path: Path) -> None:
+    shown = analyze("--from", STATS / "data_a.csv", *COLUMNS, "--json", "all.json", cwd=tmp_path)
+
+    said = " ".join(shown.stdout.split())
+    assert shown.returncode == 0, shown.stderr
+    assert "“steered” was rated higher than “unsteered” on rating" in said
+    assert "95% CI 20 to 49, p < .001, 12 raters × 10 prompts" in said
+    assert "These are external ratings: no preregistration or verification by this software." in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all.json"]
+    (found,) = json.loads((tmp_path / "all.json").read_text())["dimensions"]
+    assert found["primary"]["df"] == pytest.approx(9.62543821, abs=1e-6)
+
+
+CASES = STATS.parent / "cases"
+
+
+TWICE = CASES / "07-answered-twice" / "two-raters-submitted-again.csv"
+
+
+CODES = CASES / "10-codes-for-missing" / "minus-99.csv"
+
+
+def test_a_table_is_diagnosed_alone_without_any_result(tmp_path: Path) -> None:
+    shown = analyze("--from", TWICE, "--check", "--json", "found.json", cwd=tmp_path)
+
+    assert shown.returncode == 0, shown.stderr
+    assert "400 rows, 320 analysed; left out: 42 copies of other rows, 38 second answers" in shown.stdout
+    assert "CI" not in shown.stdout
+    content = json.loads((tmp_path / "found.json").read_text())
+    assert [each["code"] for each in content["findings"]] == ["copies", "second", "assumed"]
+
+
+@pytest.mark.parametrize("check", [("--check",), ()])
+def test_a_table_that_is_refused_ends_with_exit_code_2(tmp_path: Path, check: tuple[str, ...]) -> None:
+    shown = analyze("--from", CODES, *check, cwd=tmp_path)
+
+    said = " ".join((shown.stdout + shown.stderr).split())
+    assert shown.returncode == 2
+    assert "7 of 320 answers are −99" in said
+    assert "Traceback" not in said
+
+
+def test_a_check_finds_what_it_can_where_the_contrast_has_to_be_asked_for(tmp_path: Path) -> None:
+    table = TWICE.read_text().replace("base", "x").replace("steered", "y")
+    (tmp_path / "table.csv").write_text(table)
+
+    shown = analyze("--from", "table.csv", "--check", cwd=tmp_path)
+
+    assert shown.returncode == 2
+    assert "There are 2 arms (x, y); name the two to compare" in " ".join(shown.stdout.split())
+    assert "42 copies of other rows" in shown.stdout
+
+
+TABLES = STATS.parent / "tables"
+
+
+ARMS = TABLES / "arm-with-comma" / "three-arms.csv"
+
+
+def test_the_contrast_that_a_message_suggests_is_accepted(tmp_path: Path) -> None:
+    suggested = analyze("--from", ARMS, cwd=tmp_path).stderr.rpartition("--contrast ")[2]
+
+    shown = analyze("--from", ARMS, "--contrast", *shlex.split(suggested), cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+
+
+def test_the_options_that_a_refusal_names_lead_to_the_right_value(tmp_path: Path) -> None:
+    """By hand: 0.41 and 0.71 points without the seven answers of −99, p = .003."""
+    refused = analyze("--from", CODES, cwd=tmp_path)
+
+    shown = analyze("--from", CODES, "--missing", "-99", "--drop-empty", cwd=tmp_path)
+
+    assert "--missing -99 --drop-empty" in refused.stderr
+    said = " ".join(shown.stdout.split())
+    assert "320 rows, 313 analysed; left out: 7 without an answer." in said
+    assert "41 percentage points" in said
+    assert "p = .003" in said
+    assert "0.71 scale points" in said

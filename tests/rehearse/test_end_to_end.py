@@ -1,0 +1,49 @@
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rater.analysis.primary import analyze
+from rater.analysis.results import Result
+from rater.bots.behaviours import Character
+from rater.errors import StateError
+from rater.rehearse import SimulatedRaters, rehearse
+from rater.study.study import Study
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.db")}
+
+
+@pytest.fixture
+def generated(study: Study, seal_completions: Callable[[Study], None]) -> Study:
+    seal_completions(study)
+    return study
+
+
+def test_bots_of_every_character_go_the_whole_way_and_real_databases_stay_as_they_are(
+    generated: Study, sealed_url: str, tmp_path: Path
+) -> None:
+    before = digests(tmp_path)
+    characters: tuple[Character, ...] = (
+        "quitting", "double-tabbing", "slow", "random", "middle", "lazy", "leaving",
+    )  # fmt: skip
+
+    simulated = SimulatedRaters(n_raters=8, effect=2, seed=1, characters=characters)
+    seen = rehearse(sealed_url, generated.name, simulated, say=lambda _: None)
+
+    assert (seen.progress.n_raters, seen.progress.n_finished, seen.progress.n_answers) == (8, 7, 7 * 8 + 4)
+    assert seen.frame["answer"].between(1, 5).all()
+    assert (seen.frame.groupby(["rater", "position"]).size() == 1).all()
+    by_rater = seen.frame.groupby("rater")
+    assert {len(set(answers)) for _, answers in by_rater["answer"]} >= {1}
+    assert sorted(by_rater["n_revisions"].max())[-2:] == [1, 2]  # who had two tabs open sent twice
+    assert by_rater["shown_ms"].median().min() < 1000  # the lazy one
+    assert isinstance(analyze(seen.frame, seen.plan).dimensions[0].primary, Result)
+    assert digests(tmp_path) == before
+
+
+def test_a_study_that_was_not_generated_cannot_be_rehearsed(generated: Study, sealed_url: str) -> None:
+    with pytest.raises(StateError, match=r"'other' has not been generated yet.*marked_study"):
+        rehearse(sealed_url, "other", SimulatedRaters(n_raters=1, effect=0, seed=0), say=lambda _: None)

@@ -1,0 +1,23 @@
+from collections.abc import Mapping
+
+from rater.report.console.power import describe_power
+from rater.sample_size import power_as_planned
+from rater.study.study import Study
+
+PAIRWISE = {"kind": "pairwise", "tie": "Neither"}
+
+
+def changed(study: Study, **fields: object) -> Study:
+    return Study.model_validate({**study.model_dump(), **fields})
+
+
+def asking(study: Study, scale: Mapping[str, object]) -> Study:
+    return changed(study, dimensions=[{"name": "d", "question": "Well?", "scale": scale}])
+
+
+def test_choices_are_described_in_percentage_points(study: Study) -> None:
+    found = power_as_planned(asking(study, PAIRWISE), 0.25, n_simulations=50)
+
+    assert describe_power(found, 0.25, is_pairwise=True).startswith(
+        "a difference of 25 percentage points would"
+    )

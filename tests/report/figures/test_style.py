@@ -1,0 +1,23 @@
+import io
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from rater.analysis.plan import Planned
+from rater.analysis.primary import analyze
+from rater.report.figures.draw import draw_figures
+from rater.report.figures.style import INK, Drawn
+from tests.report.conftest import Made
+
+
+def draw(frame: pd.DataFrame, planned: Planned) -> dict[str, Drawn]:
+    return draw_figures(analyze(frame, planned), frame, None, label=None)
+
+
+def test_no_figure_is_empty_and_all_can_change_their_ink(make: Made, planned: Planned) -> None:
+    for drawn in draw(make(4, 4), planned).values():
+        pixels = np.asarray(Image.open(io.BytesIO(drawn.png)).convert("L"))
+        assert len(np.unique(pixels)) > 20, drawn.name
+        assert INK in drawn.svg, drawn.name
+        assert "<dc:date>" not in drawn.svg, drawn.name

@@ -1,0 +1,46 @@
+from dataclasses import replace
+
+from rater.analysis.plan import Planned
+from rater.analysis.primary import Analysis, analyze
+from rater.report.context import (
+    ReportContext,
+)
+from rater.study.analysis_plan import Exclusions
+from tests.report.conftest import STUDY, Made, compose_report, section, words
+
+
+def test_the_methods_name_test_software_and_references(analysis: Analysis) -> None:
+    document = compose_report(analysis, ReportContext(title="t", study=STUDY))
+
+    said = words(section(document, "methods"))
+    assert "The primary estimand was the difference between “steered” and “unsteered” on happiness" in said
+    assert "tested with a crossed random-effects t test on rater × prompt cell scores" in said
+    assert "smallest effect size of interest of 0.2 in net superiority" in said
+    assert "Clark 1973, J. Verbal Learn. Verbal Behav. 12:335–359" in said
+    assert "Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657–680" in said
+    assert "computed with rater " in said
+
+
+def test_the_methods_state_the_exclusion_criteria(make: Made, planned: Planned) -> None:
+    ruled = replace(planned, exclusions=Exclusions(min_median_seconds=0.001))
+    document = compose_report(analyze(make(5, 4), ruled), ReportContext(title="t", study=STUDY))
+
+    said = words(section(document, "methods"))
+    assert "No rater was excluded by criteria" in said
+    assert "a median time per trial below 0.001 s" in said
+
+
+def test_the_methods_name_no_model_where_texts_come_from_files(analysis: Analysis) -> None:
+    filed = replace(STUDY, model="", sampling="2 for each prompt and arm")
+    document = compose_report(analysis, ReportContext(title="t", study=filed))
+
+    said = words(section(document, "methods"))
+    assert "Texts were taken from files (2 for each prompt and arm) for" in said
+    assert "sampled" not in said
+
+
+def test_the_methods_do_not_say_that_nobody_could_have_looked(analysis: Analysis) -> None:
+    said = words(section(compose_report(analysis, ReportContext(title="t", study=STUDY)), "methods"))
+
+    assert "Neither raters nor experimenters" not in said
+    assert "Anyone with access to the sealed database could have looked up the arms" in said

@@ -1,0 +1,116 @@
+from sqlalchemy import text
+
+from rater.analysis.primary import analyze
+from rater.store.engine import disposing, open_engine, reading
+from rater.study.study import Study
+from rater.unblind import ANSWER_COLUMNS, PAIR_COLUMNS, permuted
+from rater.unblind.join import TEXT_COLUMNS
+from tests.unblind.conftest import look
+
+
+def test_each_answer_gets_the_arm_that_made_its_text(rated: Study, sealed_url: str, rating_url: str) -> None:
+    seen = look(sealed_url, rating_url, rated)
+
+    assert list(seen.frame.columns) == list(ANSWER_COLUMNS)
+    assert len(seen.frame) == 8
+    assert set(seen.frame["answer"]) == {4.0}
+    assert seen.frame.groupby("prompt")["arm"].agg(set).map(len).tolist() == [2, 2, 2, 2]
+    with disposing(open_engine(sealed_url)) as sealed, reading(sealed) as session:
+        made = session.execute(
+            text("SELECT item_id, arm FROM key_entry JOIN completion ON completion_id = id")
+        )
+        arms = {row.item_id: row.arm for row in made}
+    assert [arms[item] for item in seen.frame["item"]] == list(seen.frame["arm"])
+
+
+def test_repeats_comments_times_and_what_cannot_be_judged_come_along(
+    rich: Study, sealed_url: str, rating_url: str
+) -> None:
+    frame = look(sealed_url, rating_url, rich).frame
+
+    per_rater = frame.groupby("rater")["is_repeat"].sum()
+    assert sorted(per_rater) == [0, 3, 3]
+    assert frame.groupby(["rater", "item"])["arm"].nunique().max() == 1
+    assert frame["answer"].isna().equals(frame["cannot_judge"])
+    assert frame["cannot_judge"].any()
+    assert set(frame["comment"].dropna()) == {"hm"}
+    assert (frame["shown_ms"] - frame["hidden_ms"] - frame["first_render_ms"]).eq(880).all()
+
+
+def test_what_was_assigned_and_not_answered_is_missing_by_arm(
+    rich: Study, sealed_url: str, rating_url: str
+) -> None:
+    """16 texts a rater, repeats and the check left out; the third rater left after 7 trials."""
+    seen = look(sealed_url, rating_url, rich)
+    analysis = analyze(seen.frame, seen.plan, raters=seen.raters, assigned=seen.assigned)
+
+    assert sorted(seen.assigned.groupby("rater").size()) == [16, 16, 16]
+    arms = seen.frame.drop_duplicates("item").set_index("item")["arm"]
+    assigned = seen.assigned[seen.assigned["item"].isin(arms.index)]
+    assert (assigned["arm"].to_numpy() == arms.loc[assigned["item"]].to_numpy()).all()
+    missing = analysis.dimensions[0].missing_answers
+    assert missing is not None
+    assert missing.source == "booklets"
+    first = seen.frame[~seen.frame["is_repeat"]]
+    assert sum(each.n for each in missing.counts) == 48
+    assert sum(each.n_not_answered for each in missing.counts) == 48 - len(first)
+    assert sum(each.n_cannot_judge for each in missing.counts) == first["cannot_judge"].sum()
+
+
+def test_assigned_pairs_are_turned_as_the_choices_are(
+    paired: Study, sealed_url: str, rating_url: str
+) -> None:
+    seen = look(sealed_url, rating_url, paired)
+
+    assert set(zip(seen.assigned["arm"], seen.assigned["other_arm"], strict=True)) == {
+        ("zebra-arm", "walrus-arm")
+    }
+    assert set(seen.frame["item"]) <= set(seen.assigned["item"])
+
+
+def test_checks_and_guesses_come_in_frames_of_their_own(
+    rich: Study, sealed_url: str, rating_url: str
+) -> None:
+    seen = look(sealed_url, rating_url, rich)
+
+    assert sorted(zip(seen.raters["n_passed"], seen.raters["finished"], strict=True))[1:] == [(1, True)] * 2
+    assert seen.raters["n_checks"].sum() - seen.raters["n_passed"].sum() in {0, 1}
+    assert seen.guesses["guess"].value_counts().max() <= 2
+    assert set(seen.guesses["guess"]) <= {"changed", "unchanged", "unsure"}
+    by_item = seen.frame.drop_duplicates("item").set_index("item")["arm"]
+    assert (by_item.loc[seen.guesses["item"]].to_numpy() == seen.guesses["arm"]).all()
+
+
+def test_a_choice_is_turned_to_the_arm_that_is_first_in_the_study(
+    paired: Study, sealed_url: str, rating_url: str
+) -> None:
+    frame = look(sealed_url, rating_url, paired).frame
+
+    assert list(frame.columns) == [*ANSWER_COLUMNS, *PAIR_COLUMNS]
+    assert set(zip(frame["arm"], frame["other_arm"], strict=True)) == {("zebra-arm", "walrus-arm")}
+    assert set(frame["answer"]) == {-1.0}
+    assert set(frame["arm_is_left"]) == {True, False}
+
+
+def test_every_text_is_listed_with_its_arm_and_measurements_whether_or_not_it_was_rated(
+    rated: Study, sealed_url: str, rating_url: str
+) -> None:
+    seen = look(sealed_url, rating_url, rated)
+
+    assert list(seen.texts.columns) == list(TEXT_COLUMNS)
+    assert len(seen.texts) == 24
+    assert set(seen.frame["item"]) < set(seen.texts["item"])
+    first = seen.texts.iloc[0]
+    assert (first["prompt"], first["arm"], first["sample"]) == (rated.prompts[0], "zebra-arm", 0)
+    assert (first["text"], first["n_characters"], first["n_tokens"]) == (" went on 0 times.", 17, 2)
+    arms = seen.texts.set_index("item")["arm"]
+    assert [arms[item] for item in seen.frame["item"]] == list(seen.frame["arm"])
+
+
+def test_permuted_arms_come_without_texts_whose_arms_would_be_their_own(
+    rated: Study, sealed_url: str, rating_url: str
+) -> None:
+    shown = permuted(sealed_url, rating_url, rated.name)
+
+    assert list(shown.texts.columns) == list(TEXT_COLUMNS)
+    assert shown.texts.empty
