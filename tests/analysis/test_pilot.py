@@ -204,7 +204,7 @@ def test_arms_that_are_called_otherwise_than_in_the_study_are_named(load: Load) 
     again = learn(load("c"), POINTS, contrast=(" steered\u00a0", "unsteered"))
 
     assert (
-        "the pilot's arms are steered, unsteered, and the study's contrast is dataset − unsteered"
+        "the pilot's arms are steered, unsteered, but the study's contrast is dataset − unsteered"
         in found.notes[-2]
     )
     assert "the SD of the effect was" in again.notes[-1]
