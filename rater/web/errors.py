@@ -18,30 +18,31 @@ _log = logging.getLogger("rater.web")
 
 _WORDS = {
     400: (
-        marked("This could not be read"),
-        marked("What was sent is not what this page asks for, so nothing of it was kept."),
+        marked("Invalid request"),
+        marked("The data that was sent could not be read, so nothing was saved."),
     ),
     403: (
-        marked("This came from elsewhere"),
-        marked("The request did not come from this study's own pages."),
+        marked("Request blocked"),
+        marked("The request did not come from this study's pages."),
     ),
-    404: (marked("There is nothing at this address"), marked("It may have been cut off on its way to you.")),
-    405: (marked("This does not work here"), marked("The request is not one that this page answers.")),
+    404: (marked("Page not found"), marked("Please check that the link is complete.")),
+    405: (marked("Action not available"), marked("This page does not accept this kind of request.")),
     413: (
-        marked("This is too much"),
-        marked("More was sent than these pages ask for, so nothing of it was kept."),
+        marked("Request too large"),
+        marked("The request was larger than allowed, so it was not saved."),
     ),
     429: (
-        marked("That was too fast"),
-        marked(
-            "More came from here than people send, so this was not carried out. Please try again in a while."
-        ),
+        marked("Too many requests"),
+        marked("Please wait a few minutes and try again."),
     ),
-    500: (marked("Something went wrong here"), marked("This is our fault, not yours.")),
-    503: (marked("The answers cannot be stored right now"), marked("This is our fault, not yours.")),
+    500: (marked("Something went wrong"), marked("The problem is on our side. Please try again later.")),
+    503: (
+        marked("Answers cannot be saved at the moment"),
+        marked("The problem is on our side. Please try again later."),
+    ),
 }
 _WHAT_NOW = marked(
-    "Every answer that was saved before is still there. Open your link again to go on where you were."
+    "Your saved answers are not affected. Open your link again to continue where you left off."
 )
 
 

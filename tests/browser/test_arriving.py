@@ -122,7 +122,7 @@ def test_a_browser_whose_cookie_is_gone_is_told_and_takes_no_second_place(
         context.clear_cookies()
         page.locator("main input[type=radio]").first.check()
         page.get_by_role("button", name="Next").click()
-        page.get_by_text("We do not recognise this browser any more.").wait_for()
+        page.get_by_text("We no longer recognise this browser.").wait_for()
 
         assert page.url == f"{address}/s/quiet-river/trial/1"
     assert n_raters() == 1

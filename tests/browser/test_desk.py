@@ -93,14 +93,14 @@ def test_axe_finds_nothing_on_the_desk_and_nothing_is_wider_than_the_screen(
     with browse(color_scheme=scheme, viewport={"width": width, "height": 800}) as context:
         page = context.new_page()
         page.goto(f"{address}/desk")
-        assert page.title() == "The desk"
+        assert page.title() == "Log in"
         found += violations(page)
         context.add_cookies([cookie])
         for url in (f"{address}/desk", study, f"{study}?sort=-at", f"{study}/move/paused", f"{study}/invite"):
             page.goto(url)
             found += violations(page)
             too_wide += [url] if page.evaluate("document.documentElement.scrollWidth") > width else []
-        page.get_by_role("button", name="Show them").click()
+        page.get_by_role("button", name="Show links").click()
         found += violations(page)
         page.goto(study)
         page.get_by_role("button", name="Preview").click()

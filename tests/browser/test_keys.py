@@ -360,7 +360,7 @@ def test_single_key_shortcuts_can_be_turned_off_and_stay_off(
         page = context.new_page()
         page.goto(f"{study}/consent")
         page.get_by_role("button", name="I agree to take part").click()
-        page.get_by_text("With a keyboard").click()
+        page.get_by_text("Keyboard shortcuts").click()
         switch = page.get_by_role("switch", name="Turn off single-key shortcuts")
         switch.check()
         page.locator("button.primary").click()

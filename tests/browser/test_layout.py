@@ -197,7 +197,7 @@ def test_a_chosen_answer_moves_nothing(browse: Browse, start: Start) -> None:
             at_trial(page, position)
             page.locator("label.point").first.tap()
             page.locator("button.primary").tap()
-        page.get_by_role("button", name="Finish and send").tap()
+        page.get_by_role("button", name="Finish and submit").tap()
         expect(page.locator("#show-keys")).to_have_js_property("hidden", value=False)
         before = [box(each) for each in page.locator(".number").all()]
         page.locator("label.point").first.tap()
@@ -249,7 +249,7 @@ def test_the_last_page_shows_every_answer_with_words_of_its_text_after_its_butto
             page.keyboard.press(keys)
             page.keyboard.type("17")
             page.keyboard.press("Enter")
-        expect(page.get_by_role("button", name="Finish and send")).to_be_focused()
+        expect(page.get_by_role("button", name="Finish and submit")).to_be_focused()
         squares = page.locator(".squares a")
         expect(squares.nth(0)).to_contain_text("4 · 17 Is the jacket waterproof?")
         expect(squares.nth(1)).to_contain_text("2 · 17 Rain falls.")
@@ -278,7 +278,7 @@ def test_a_download_tells_what_it_is_for_and_whom_to_send_it_to(
         expect(page.locator("#status")).to_contain_text("Not saved yet")
         expect(page.locator("#unsent")).to_be_hidden()
         page.clock.run_for(90_000)
-        expect(page.locator("#unsent")).to_contain_text("send the file to the people who run this study")
+        expect(page.locator("#unsent")).to_contain_text("send the file to the researchers")
         expect(page.locator("#unsent").get_by_role("link", name="lopez@example.org")).to_be_visible()
 
 

@@ -74,7 +74,7 @@ def test_offline_an_answer_waits_and_is_sent_when_the_network_is_back(
         enter(page, address)
         context.set_offline(True)
         answer(page, 4)
-        expect(page.locator("#status")).to_contain_text("You are offline. Your answer is kept here")
+        expect(page.locator("#status")).to_contain_text("Your answer is kept in this browser")
         expect(page.get_by_role("radio", name="4")).to_be_checked()
         page.get_by_role("button", name="Next").click()  # waits
 
@@ -155,7 +155,7 @@ def test_without_the_cookie_an_answer_is_kept_and_never_given_to_another_rater(
         enter(page, address)
         context.clear_cookies()
         answer(page, 4)
-        expect(page.get_by_text("We do not recognise this browser any more.")).to_be_visible()
+        expect(page.get_by_text("We no longer recognise this browser.")).to_be_visible()
         assert kept(page) == 1
 
         enter(page, address)
@@ -176,7 +176,7 @@ def test_a_study_that_closes_says_what_is_saved(
         with closing(sqlite3.connect(rating_url.removeprefix("sqlite:///"))) as connection, connection:
             connection.execute("UPDATE study SET state = 'paused'")
         answer(page, 2)
-        expect(page.get_by_text("This study is paused for now.")).to_be_visible()
+        expect(page.get_by_text("This study is currently paused.")).to_be_visible()
         assert kept(page) == 1  # sent when it opens again
     assert answers() == [(1, 1, 4.0)]
 
@@ -230,7 +230,7 @@ def test_a_slider_has_no_value_until_it_is_touched(
         expect(page.locator("output")).to_have_text("?")
         expect(page.locator(".range")).to_be_focused()
         page.keyboard.press("Enter")
-        expect(page.get_by_text("Please set the slider, or say that you cannot judge.")).to_be_visible()
+        expect(page.get_by_text("Please set the slider, or choose “I cannot judge this”.")).to_be_visible()
         page.locator(".range").click()  # in the middle, where it stands
         expect(page.locator("output")).to_have_text("50")
         page.keyboard.press("ArrowRight")

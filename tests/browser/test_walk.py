@@ -22,7 +22,7 @@ def enter(page: Page, address: str, study: str = STUDY) -> None:
     page.goto(address + study)
     page.get_by_role("link", name="Begin").click()
     page.get_by_role("button", name="I agree to take part").click()
-    page.get_by_role("button", name="Go to the first of 3 texts").click()
+    page.get_by_role("button", name="Start (3 texts)").click()
     at_trial(page, 1)
 
 
@@ -49,7 +49,7 @@ def press_next(page: Page) -> None:
 
 def finish(page: Page) -> None:
     expect(page.get_by_text("Your answers to all 3 texts are saved.")).to_be_visible()
-    page.get_by_role("button", name="Finish and send").click()
+    page.get_by_role("button", name="Finish and submit").click()
     expect(page.get_by_text("All your answers are saved")).to_be_visible()
 
 

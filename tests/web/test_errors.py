@@ -12,7 +12,7 @@ def test_a_wrong_method_gets_a_page(client: FlaskClient, slug: str) -> None:
 
     assert page.status_code == 405
     assert page.headers["Allow"] == "GET, HEAD, OPTIONS"
-    assert "This does not work here" in page.text
+    assert "Action not available" in page.text
 
 
 def test_a_host_that_cannot_be_is_refused(client: FlaskClient, slug: str) -> None:
@@ -46,6 +46,6 @@ def test_an_unusable_database_asks_to_come_back(
 
     assert page.status_code == 503
     assert page.headers["Retry-After"] == "60"
-    assert "cannot be stored right now" in page.text
+    assert "cannot be saved at the moment" in page.text
     assert "not a database" in caplog.text
     assert client.get("/readyz").status_code == 503

@@ -200,7 +200,7 @@ def test_too_many_requests_get_a_page_that_explains_what_to_do(
 
     assert [page.status_code for page in pages] == [200, 200, 200, 429]
     assert int(pages[-1].headers["Retry-After"]) == retry_after
-    assert "That was too fast" in pages[-1].text
+    assert "Too many requests" in pages[-1].text
     assert client.get("/", headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.8"}).status_code == (
         429 if limit == "SESSION" else 200  # a cookie is one session wherever it is used
     )

@@ -103,7 +103,7 @@ def _ask(way_back: str, *, name: str = "", is_wrong: bool = False, is_cookie_mis
     next_path = way_back if _WAYS_BACK.fullmatch(way_back) else DESK_PATH
     return render(
         LoginPage(
-            title="The desk",
+            title="Log in",
             name=name,
             is_wrong=is_wrong,
             is_cookie_missing=is_cookie_missing,

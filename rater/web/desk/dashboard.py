@@ -67,13 +67,13 @@ def strip(came_at: Sequence[datetime], *, now: datetime) -> Strip | None:
     each = describe_duration(bin_length.total_seconds())
     return Strip(
         says=(
-            f"{n} rater{'s' * (n != 1)} came from {_moment(min(came_at))} to {_moment(max(came_at))}, "
-            f"at most {most} within {each}."
+            f"{n} rater{'s' * (n != 1)} arrived from {_moment(min(came_at))} to {_moment(max(came_at))}, "
+            f"at most {most} per {each}."
         ),
         bars=bars,
         first=_moment(begin),
         last=_moment(now),
-        most=f"a bar is {each}, the highest {most}",
+        most=f"each bar: {each}; highest: {most}",
     )
 
 
@@ -100,14 +100,14 @@ class _Column(NamedTuple):
 
 
 _COLUMNS = {
-    "came": _Column("Came (UTC)", lambda rater: (rater.consented_at,), is_number=False),
+    "came": _Column("Arrived (UTC)", lambda rater: (rater.consented_at,), is_number=False),
     "status": _Column("Status", lambda rater: (rater.status,), is_number=False),
     "at": _Column("{Trials} rated", lambda rater: (rater.n_answered,), is_number=True),
-    "pace": _Column("Seconds a {trial}", lambda rater: (rater.seconds_a_text or 0.0,), is_number=True),
+    "pace": _Column("Seconds per {trial}", lambda rater: (rater.seconds_a_text or 0.0,), is_number=True),
     "checks": _Column(
         "Checks passed", lambda rater: (rater.n_checks_passed - rater.n_checks,), is_number=True
     ),
-    "flags": _Column("To look at", lambda rater: (-len(rater.flags), rater.flags), is_number=False),
+    "flags": _Column("Flags", lambda rater: (-len(rater.flags), rater.flags), is_number=False),
 }
 
 
@@ -281,12 +281,12 @@ def _arrivals(seen: Overview, *, now: datetime) -> Strip | None:
 
 def _figures(seen: Overview) -> tuple[Figure, ...]:
     trial, stated = _trial(seen), seen.watched.stated_minutes
-    told = f"; raters are told {stated}" if stated else ""
+    told = f"; estimate shown to raters: {stated}" if stated else ""
     said = {
         "n_finished": ("Raters finished", f"of {seen.watched.n_booklets:,}"),
-        "n_rated": (f"{trial.capitalize()}s rated", f"of {seen.n_planned:,} to be shown to raters"),
-        "median_minutes": ("Minutes, median", f"from consent to the last {trial}{told}"),
-        "drop_out": ("Drop-out", f"of {len(seen.raters):,} who began"),
+        "n_rated": (f"{trial.capitalize()}s rated", f"of {seen.n_planned:,} planned"),
+        "median_minutes": ("Median minutes", f"from consent to the last {trial}{told}"),
+        "drop_out": ("Drop-out", f"of {len(seen.raters):,} who started"),
     }
     return tuple(Figure(key, *_split(said[key], value)) for key, value in seen.numbers.items())
 
@@ -305,12 +305,12 @@ def _steps(seen: Overview) -> tuple[LifecycleStep, ...]:
     left = {at: n for at, n in gone.items() if at not in waiting}
     still = ", ".join(f"{gone[at]} {words}" for at, words in waiting.items() if at in gone)
     steps = [
-        LifecycleStep("Consented", len(raters), f"{n_declined} declined before" if n_declined else ""),
+        LifecycleStep("Consented", len(raters), f"{n_declined} declined consent" if n_declined else ""),
         LifecycleStep(f"Rated a {_trial(seen)}", n_started, _words(left)),
         LifecycleStep("Finished", n_finished, still),
     ]
     if seen.n_invited:
-        came = f"{seen.n_came_by_invitation} came"
+        came = f"{seen.n_came_by_invitation} arrived"
         steps.insert(0, LifecycleStep("Invited", seen.n_invited, came))
     return tuple(steps)
 

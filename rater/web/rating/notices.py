@@ -98,7 +98,7 @@ def home() -> NoticePage:
     return NoticePage(
         frame=Frame.bare(),
         title=_("You need a link"),
-        paragraphs=(_("To take part in a study, please open the link that you were given."),),
+        paragraphs=(_("To take part in a study, please open the link that you received."),),
     )
 
 
@@ -126,7 +126,7 @@ def not_takeable(visit: Visit) -> NoticePage | None:
     if visit.study.state is State.PAUSED:
         return _notice(
             visit,
-            _("This study is paused for now."),
+            _("This study is currently paused."),
             _("Please keep your link and open it again later."),
             *([_what_is_saved(visit, visit.sitting)] if visit.sitting else []),
             ending=endings.paused,
@@ -134,7 +134,7 @@ def not_takeable(visit: Visit) -> NoticePage | None:
         )
     return _notice(
         visit,
-        _("This study is closed now."),
+        _("This study is closed."),
         _what_is_saved(visit, visit.sitting),
         ending=endings.closed,
     )
@@ -151,23 +151,23 @@ def not_invited(visit: Visit, *, is_invitation: bool) -> NoticePage | None:
     if visit.arrival.invitation is not None and not is_invitation:
         return _notice(
             visit,
-            _("This personal link is not one of this study's."),
-            _("It may have been cut off on its way to you. Please copy all of it, or ask for a new one."),
+            _("This personal link is not valid for this study."),
+            _("The link may be incomplete. Please copy the whole link, or ask for a new one."),
         )
     if protocol.invited_only and not is_invitation:
         return _notice(
             visit,
-            _("This study can be opened by personal links only."),
-            _("Please open the link that you were given, all of it."),
+            _("This study can only be opened with a personal link."),
+            _("Please open the complete link that you received."),
         )
     is_known = is_invitation or recruitment_params.is_person_known(visit.arrival, protocol)
     if protocol.recruitment is not None and protocol.recruitment.required and not is_known:
         return _notice(
             visit,
-            _("This link is not complete."),
-            _("The site that sent you here did not tell us your participant ID. You did nothing wrong."),
+            _("This link is incomplete."),
+            _("The site that sent you here did not send us your participant ID. You did nothing wrong."),
             _("Please open the study again from the site where you found it."),
-            _("If you see this page again, please tell the people who run the study."),
+            _("If you see this page again, please contact the researchers."),
         )
     return None
 
@@ -194,22 +194,22 @@ def unknown_browser(visit: Visit) -> NoticePage:
     """Return the notice for a browser whose cookie is gone, or was never there."""
     protocol = visit.study.protocol
     words = [
-        _("We do not recognise this browser any more."),
-        _("Every answer that was saved is still there."),
+        _("We no longer recognise this browser."),
+        _("Your saved answers are not lost."),
     ]
     has_links = protocol.recruitment is not None or protocol.invited_only
     if has_links:
         words.append(
             _(
-                "Please open your personal link, or the study on the site where you found it, again. "
-                "You will continue where you left off."
+                "Please open your personal link again, or return to the study from the site where you found "
+                "it. You will continue where you left off."
             )
         )
     else:
         words.append(
             _(
-                "If you have started this study before, its cookie was deleted, or you used another browser. "
-                "If you were sent a personal link, please open it again."
+                "If you started this study before, the cookie was deleted or you used a different browser. "
+                "If you received a personal link, please open it again."
             )
         )
     is_closed_to_others = protocol.invited_only or (
@@ -229,8 +229,8 @@ def busy_network(visit: Visit) -> NoticePage:
     """Return the notice for a network from which as many raters have begun today as may."""
     return _notice(
         visit,
-        _("Many people have started this study from your network today."),
-        _("Please tell the people who run the study that you could not start."),
+        _("Too many people have started this study from your network today."),
+        _("Please let the researchers know that you could not start."),
         _("Nothing about your visit was stored."),
     )
 
@@ -239,8 +239,8 @@ def full(visit: Visit) -> NoticePage:
     """Say kindly that every place is taken."""
     return _notice(
         visit,
-        _("Every place in this study is taken."),
-        _("Thank you for coming. Nothing about your visit was stored."),
+        _("This study is full."),
+        _("Thank you for your interest. Nothing about your visit was stored."),
         ending=visit.protocol.endings.full,
     )
 
@@ -257,13 +257,16 @@ def left(visit: Visit, sitting: Sitting, why: LeftWhy) -> tuple[str, ...]:
     """Say kindly how it ended for who left before the end."""
     if why == "screened_out":
         return (
-            _("Thank you for your answers. This study looks for other people this time."),
+            _("Thank you for your answers. Unfortunately, you are not eligible for this study."),
             _("Your answers to these questions were not stored. You can close this page."),
         )
     if why == "failed_practice":
         return (
-            _("Thank you for trying. This study needs raters who use the scale in the same way."),
-            _("Nothing of the practice was stored, except that you tried. You can close this page."),
+            _("Thank you for trying. This study needs people who use the scale in the same way."),
+            _(
+                "Your practice answers were not stored; we only recorded that you tried. "
+                "You can close this page."
+            ),
         )
     if why == "withdrawn":
         return (
@@ -286,23 +289,23 @@ def _notice(
 
 def _what_is_saved(visit: Visit, sitting: Sitting | None) -> str:
     if sitting is None:
-        return _("Thank you for coming. Nothing about your visit was stored.")
+        return _("Thank you for your interest. Nothing about your visit was stored.")
     if visit.protocol.is_pairwise:
         return _which_pairs_are_saved(sitting.n_answered)
     if sitting.n_answered == 0:
-        return _("You had not rated a text yet, so there is no answer of yours to keep.")
+        return _("You have not rated any texts, so no answers were saved.")
     return ngettext(
-        "Your answer to %(num)s text is saved. Thank you for it; you can close this page.",
-        "Your answers to %(num)s texts are saved. Thank you for every one of them; you can close this page.",
+        "Your answer to %(num)s text is saved. Thank you. You can close this page.",
+        "Your answers to %(num)s texts are saved. Thank you. You can close this page.",
         sitting.n_answered,
     )
 
 
 def _which_pairs_are_saved(n_answered: int) -> str:
     if n_answered == 0:
-        return _("You had not rated a pair yet, so there is no answer of yours to keep.")
+        return _("You have not rated any pairs, so no answers were saved.")
     return ngettext(
-        "Your answer to %(num)s pair is saved. Thank you for it; you can close this page.",
-        "Your answers to %(num)s pairs are saved. Thank you for every one of them; you can close this page.",
+        "Your answer to %(num)s pair is saved. Thank you. You can close this page.",
+        "Your answers to %(num)s pairs are saved. Thank you. You can close this page.",
         n_answered,
     )

@@ -244,10 +244,10 @@ def _problem(dimension: Dimension) -> str:
         return _number_problem(scale.number_range, cannot_judge=dimension.cannot_judge)
     if scale.widget == "slider":
         if dimension.cannot_judge:
-            return _("Please set the slider, or say that you cannot judge.")
+            return _("Please set the slider, or choose “I cannot judge this”.")
         return _("Please set the slider.")
     if dimension.cannot_judge:
-        return _("Please choose an answer, or say that you cannot judge.")
+        return _("Please choose an answer, or choose “I cannot judge this”.")
     return _("Please choose an answer.")
 
 
@@ -259,14 +259,14 @@ def _number_problem(numbers: NumberRange, *, cannot_judge: bool) -> str:
     }
     if numbers.step == 1 and cannot_judge:
         words = _(
-            "Please enter a whole number from %(low)s to %(high)s, or say that you cannot judge.", **ends
+            "Please enter a whole number from %(low)s to %(high)s, or choose “I cannot judge this”.", **ends
         )
     elif numbers.step == 1:
         words = _("Please enter a whole number from %(low)s to %(high)s.", **ends)
     elif cannot_judge:
         words = _(
             "Please enter a number from %(low)s to %(high)s in steps of %(step)s, "
-            "or say that you cannot judge.",
+            "or choose “I cannot judge this”.",
             **ends,
         )
     else:

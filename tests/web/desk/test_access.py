@@ -61,7 +61,7 @@ def test_a_login_whose_cookie_was_not_kept_says_so(desk: Flask, log_in: LogIn) -
         led_on.location, headers={"Referer": "http://localhost/desk/login"}, follow_redirects=True
     )
 
-    assert "Your browser did not keep the login cookie." in page.text
+    assert "Your browser did not store the login cookie." in page.text
     assert "did not keep" not in client.get("/desk", follow_redirects=True).text
 
 
@@ -84,7 +84,7 @@ def test_a_wrong_password_and_an_unknown_name_look_the_same(
     answer = log_in(client, **form)
 
     assert answer.status_code == 403
-    assert "do not belong together" in answer.text
+    assert "Incorrect name or password" in answer.text
     assert "Set-Cookie" not in answer.headers
     assert client.get("/desk").status_code == 303
 

@@ -35,7 +35,7 @@ def test_a_median_of_seconds_is_not_said_to_be_none(
         rater = session.query(Rater).one()
         rater.finished_at = rater.consented_at + timedelta(seconds=20)
 
-    said = "Minutes, median under 1 from consent to the last text; raters are told 1"
+    said = "Median minutes under 1 from consent to the last text; estimate shown to raters: 1"
     assert said in words(ada.get(STUDY), ".figures div")
     assert json.loads(ada.get(f"{STUDY}/progress.json").text)["numbers"]["median_minutes"] == "under 1"
 
@@ -52,9 +52,9 @@ def test_a_study_of_pairs_counts_pairs(
     person.post(f"/s/{slug}/consent", data={"decision": "agree", "token": "a" * 43}, follow_redirects=True)
     found = ada.get("/desk/studies/pair")
 
-    assert "Pairs rated 0 of 2 to be shown to raters" in words(found, ".figures div")
+    assert "Pairs rated 0 of 2 planned" in words(found, ".figures div")
     assert "0 Rated a pair" in words(found, ".flow li")
-    assert {"Pairs rated", "Seconds a pair"} <= set(words(found, ".raters thead a"))
+    assert {"Pairs rated", "Seconds per pair"} <= set(words(found, ".raters thead a"))
 
 
 def test_the_chart_of_a_study_that_is_over_ends_with_the_last_who_came(

@@ -36,7 +36,7 @@ def test_the_list_says_how_far_each_study_is(ada: FlaskClient, add_raters: AddRa
     found = soup(ada.get("/desk"))
 
     assert words(found, ".studies a") == ["How happy are these texts?"]
-    assert "open 1 of 3 raters finished a_study, last rater came 03 Feb 03:05 UTC" in words(
+    assert "open 1 of 3 raters finished a_study, last rater arrived 03 Feb 03:05 UTC" in words(
         found, ".studies p"
     )
 
@@ -48,9 +48,9 @@ def test_a_study_s_page_counts_who_came_and_how_far(ada: FlaskClient, add_raters
 
     assert words(found, ".figures div") == [
         "Raters finished 1 of 3",
-        "Texts rated 4 of 9 to be shown to raters",
-        "Minutes, median 6 from consent to the last text; raters are told 1",
-        "Drop-out 33% of 3 who began",
+        "Texts rated 4 of 9 planned",
+        "Median minutes 6 from consent to the last text; estimate shown to raters: 1",
+        "Drop-out 33% of 3 who started",
     ]
     assert words(found, ".flow li") == ["3 Consented", "2 Rated a text", "1 Finished 1 away for over an hour"]
     assert words(found, ".histogram tbody tr") == ["1 2", "2 1", "after 1 text 1"]
@@ -62,12 +62,12 @@ def test_the_table_sorts_both_ways_without_a_script(ada: FlaskClient, add_raters
     add_raters(1, 3, 0)
     urls = {link.get_text(): str(link["href"]) for link in soup(ada.get(STUDY)).select(".raters thead a")}
     assert list(urls) == [
-        "Came (UTC)",
+        "Arrived (UTC)",
         "Status",
         "Texts rated",
-        "Seconds a text",
+        "Seconds per text",
         "Checks passed",
-        "To look at",
+        "Flags",
     ]
 
     up = soup(ada.get(urls["Texts rated"]))
@@ -221,7 +221,7 @@ def test_personal_links_are_made_and_each_lets_somebody_in(
     assert desk.test_client().get(path).status_code == 200
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         assert count_invitations(session, get_study(session, "a_study").id) == (3, 0)
-    assert "Made so far: 3. Used: 0." in ada.get(f"{STUDY}/invite").text
+    assert "Links created: 3. Links used: 0." in ada.get(f"{STUDY}/invite").text
     assert links[0] not in ada.get(f"{STUDY}/invite").text
 
 
@@ -233,7 +233,7 @@ def test_a_link_that_lets_nobody_in_is_not_shown(
     page = ada.get("/desk/studies/own").text
 
     assert "/s/own" not in page
-    assert "Personal links alone let raters in." in page
+    assert "Raters need a personal link." in page
     assert "/s/quiet-river" in ada.get(STUDY).text
 
 

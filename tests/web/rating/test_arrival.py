@@ -73,7 +73,7 @@ def test_who_declines_leaves_a_count_and_nothing_else(
 def test_a_link_that_does_not_say_who_comes_is_not_complete(
     visitor: Visit, recruited: str, query: str
 ) -> None:
-    assert "This link is not complete." in visitor(recruited).open(query).text
+    assert "This link is incomplete." in visitor(recruited).open(query).text
 
 
 def test_the_same_person_goes_on_in_another_browser_and_cannot_start_twice(
@@ -86,7 +86,7 @@ def test_the_same_person_goes_on_in_another_browser_and_cannot_start_twice(
     welcome = elsewhere.text
     elsewhere.press("agree")
 
-    assert "You have begun this study before." in welcome
+    assert "You have already started this study." in welcome
     assert elsewhere.at == "/trial/2"
     assert rows("SELECT count(*) FROM rater") == [(1,)]
     assert rows("SELECT count(*) FROM token") == [(2,)]
@@ -124,7 +124,7 @@ def test_a_used_link_says_so_and_shows_the_last_page_again(app: Flask, visitor: 
     ("path", "said"),
     [
         ("", "by personal links only"),
-        ("/i/wrong-code-1234", "not one of this study's"),
+        ("/i/wrong-code-1234", "not valid for this study"),
         ("/i/x", "links only"),
     ],
 )
@@ -142,7 +142,7 @@ def test_without_a_personal_link_an_invited_study_stays_closed(
 def test_a_paused_study_asks_to_come_back(visitor: Visit, publish_study: Publish) -> None:
     publish_study(slug="paused", name="paused", state="paused")
 
-    assert "This study is paused for now." in visitor("paused").open().text
+    assert "This study is currently paused." in visitor("paused").open().text
 
 
 def test_the_language_is_chosen_and_kept_with_what_the_link_said(

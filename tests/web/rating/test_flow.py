@@ -42,7 +42,7 @@ def test_an_unknown_address_is_not_found(client: FlaskClient, path: str) -> None
     page = client.get(path)
 
     assert page.status_code == 404
-    assert "There is nothing at this address" in page.text
+    assert "Page not found" in page.text
 
 
 def test_a_rater_walks_from_landing_to_thanks(
@@ -244,7 +244,7 @@ def test_a_closed_study_says_so(client: FlaskClient, publish_study: Callable[...
 
     page = client.get("/s/over")
 
-    assert "This study is closed now." in page.text
+    assert "This study is closed." in page.text
     assert "Nothing about your visit was stored." in page.text
 
 
@@ -280,7 +280,7 @@ def test_a_full_study_says_so(
     agree("small")
     client.delete_cookie("rater", path="/s/small")
 
-    assert "Every place in this study is taken." in client.get("/s/small").text
+    assert "This study is full." in client.get("/s/small").text
     assert client.get("/s/small/consent").location == "/s/small"
     led_on = client.post("/s/small/consent", data={"decision": "agree", "token": "a" * 43})
     assert client.get(led_on.location).location == "/s/small"

@@ -164,7 +164,7 @@ def test_where_an_identifier_is_required_an_unfilled_link_is_turned_away_at_ever
 ) -> None:
     slug, client = recruited(MTURK, required=True), app.test_client()
 
-    assert "did not tell us your participant ID" in words_of(client.get(f"/s/{slug}{query}"))
+    assert "did not send us your participant ID" in words_of(client.get(f"/s/{slug}{query}"))
     assert client.get(f"/s/{slug}/consent{query}").status_code == 303
     form = {"decision": "agree", "token": "a" * 43}
     client.get(client.post(f"/s/{slug}/consent", data=form).location)
@@ -193,7 +193,7 @@ def test_identifiers_that_look_the_same_are_one_person(
 
     welcome = app.test_client().get(f"/s/{slug}?" + urlencode({"workerId": other}))
 
-    assert "You have begun this study before." in welcome.text
+    assert "You have already started this study." in welcome.text
     assert rows("SELECT value FROM identifier") == [("W 7é",)]
 
 
@@ -229,6 +229,6 @@ def test_the_seventh_from_one_network_reads_why_and_the_experimenter_too(
         pages = [client.get(led_on.location, environ_base=far) for _ in range(2)]
 
     assert {page.status_code for page in pages} == {429}
-    assert "Many people have started this study from your network today." in pages[0].text
+    assert "Too many people have started this study from your network today." in pages[0].text
     assert rows("SELECT count(*) FROM rater") == [(5,)]
     assert tallies("lab") == {Turned.BUSY_NETWORK: 1}

@@ -31,7 +31,7 @@ def test_practice_gives_feedback_and_leads_to_the_first_text(person: Any, rows: 
     person.press(**{"screening.0": "0"}).press()
     assert person.at == "/practice/1"
     person.press(**{"answer.happiness": "2"})
-    assert "Your answer: 2 This text was meant to be rated: 4 to 5" in person.text
+    assert "Your answer: 2 Expected answer: 4 to 5" in person.text
     assert "The sun is happy ." in person.text
 
     person.open("/practice/1")
@@ -46,7 +46,7 @@ def test_who_fails_the_practice_twice_is_let_out(person: Any, rows: Rows) -> Non
 
     practise(person, "4", "5")
     assert person.at == "/again"
-    assert "you have one more try" in person.text
+    assert "You have one more try" in person.text
     practise(person.press(), "1", "1")
 
     assert person.at == "/ended"

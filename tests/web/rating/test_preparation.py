@@ -37,7 +37,7 @@ def test_who_cannot_take_part_is_let_out_with_a_code_and_no_answer_is_stored(per
 
     person.press(**{"screening.0": "1"})
 
-    assert "This study looks for other people" in person.text
+    assert "you are not eligible for this study" in person.text
     assert "OUT-1" in person.text
     assert rows("SELECT left_why, screened_at FROM rater") == [("screened_out", None)]
 
@@ -70,4 +70,4 @@ def test_bold_print_is_explained_unless_the_study_does(
     shown = protocol.model_copy(update=changes)
     person = visitor(publish_study(slug="bold", name="bold", shown=shown)).open().follow().press("agree")
 
-    assert ("The words in bold were given; the rest was written to follow them." in person.text) == is_said
+    assert ("The words in bold were given." in person.text) == is_said

@@ -49,7 +49,7 @@ def test_nothing_is_preselected_and_a_slider_has_no_value(rating: Any) -> None:
 @pytest.mark.parametrize(
     ("changed", "pointed_at"),
     [
-        ({"answer.warmth": ""}, "Please set the slider, or say that you cannot judge."),
+        ({"answer.warmth": ""}, "Please set the slider, or choose “I cannot judge this”."),
         ({"answer.age": "121"}, "Please enter a whole number from 0 to 120."),
         ({"answer.age": "3.5"}, "Please enter a whole number from 0 to 120."),
         ({"answer.age": "old"}, "Please enter a whole number from 0 to 120."),
