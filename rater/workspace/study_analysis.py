@@ -1,4 +1,7 @@
-"""An analysis with its data: the headline, tables and frames for a notebook, and files for everybody."""
+"""An analysis with its data: the headline, tables and frames for a notebook, and files for everybody.
+
+Figures and reports are imported when they are asked for: matplotlib takes half a second to load.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,20 +13,12 @@ from rich.console import Console
 
 from rater.analysis.describe import rate_texts
 from rater.analysis.plan import Planned
-from rater.analysis.prepare import prepare
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.primary import analyze as analyze_ratings
 from rater.analysis.results import Result
 from rater.report.console.analysis import Screen, print_analysis
 from rater.report.context import ReportContext
-from rater.report.document import Picture, blocks_to_html
 from rater.report.export import write_csv, write_json
-from rater.report.figures.draw import draw_main_figure
-from rater.report.figures.style import GRID, INK, MUTED, PAPER
-from rater.report.folder import write_report
-from rater.report.sections.data import first_warnings
-from rater.report.sections.inputs import analysed_rows, outcomes_table
-from rater.report.sections.result import caption_of_tests
 from rater.workspace.analysis_input import AnalysisInput
 
 Progress = Callable[[int, int], None]
@@ -145,6 +140,8 @@ class StudyAnalysis:
         Raises:
             RaterError: the folder has anything but an earlier report in it, or cannot be written.
         """
+        from rater.report.folder import write_report
+
         data = self.data
         return write_report(
             Path(folder),
@@ -178,6 +175,14 @@ class StudyAnalysis:
 
     def _repr_html_(self) -> str:
         """Return the headline, warnings about the data, the primary tests and the main figure as HTML."""
+        from rater.analysis.prepare import prepare
+        from rater.report.document import Picture, blocks_to_html
+        from rater.report.figures.draw import draw_main_figure
+        from rater.report.figures.style import GRID, INK, MUTED, PAPER
+        from rater.report.sections.data import first_warnings
+        from rater.report.sections.inputs import analysed_rows, outcomes_table
+        from rater.report.sections.result import caption_of_tests
+
         found, label = self.dimensions[0], self.data.about.label
         prepared = prepare(self.data.frame, self.analysis.planned).frame
         figure = draw_main_figure(self.analysis, analysed_rows(self.analysis, prepared), label=label)
