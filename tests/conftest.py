@@ -219,12 +219,12 @@ def study_in_progress(
                 session, published.id, token, arrival=arrival, protocol=study.protocol, now=NOW
             )
             for position in range(1, n_answered + 1):
-                sitting = sessions.find_sitting(session, published.id, token)
-                assert sitting is not None
+                rater_session = sessions.find_rater_session(session, published.id, token)
+                assert rater_session is not None
                 judged = {"happiness": trials.Judgement(position % 5 + 1)}
                 sent = trials.Submission(f"s{position}", position, judged, trials.Timing(900))
                 at = NOW + timedelta(minutes=2.5 * position)
-                trials.record_answers(session, published.id, sitting, sent, revising="all", now=at)
+                trials.record_answers(session, published.id, rater_session, sent, revising="all", now=at)
     for name, url in urls.items():
         _IN_PROGRESS[name] = file_of(url).read_bytes()
     return study

@@ -31,12 +31,12 @@ def rate_in_store(
     protocol, token = study.protocol, new_token()
     with writing(engine) as session:
         arrival = Arrival("web", identifiers=_person(protocol))
-        sitting = claim_booklet(session, study.id, token, arrival=arrival, protocol=protocol, now=now)
-        finish_instructions(session, sitting.rater_id, now=now)
-        last = sitting.n_trials // 2 if character == "leaving" else sitting.n_trials
+        rater_session = claim_booklet(session, study.id, token, arrival=arrival, protocol=protocol, now=now)
+        finish_instructions(session, rater_session.rater_id, now=now)
+        last = rater_session.n_trials // 2 if character == "leaving" else rater_session.n_trials
         for position in range(1, last + 1):
             # only this transaction adds answers, so the progress is known and need not be read again
-            at = replace(sitting, n_answered=position - 1)
+            at = replace(rater_session, n_answered=position - 1)
             view = view_trial(session, at, position)
             shown_ms = round(seconds_on_a_text(character, rng) * 1000)
             sent = Submission(

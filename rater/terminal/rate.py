@@ -20,7 +20,7 @@ from rater.store.engine import reading, shown_url, writing
 from rater.store.rating import raters, steps
 from rater.store.rating.counts import Turned, count_visitor
 from rater.store.rating.open import open_rating
-from rater.store.rating.sessions import Sitting, find_sitting, new_token
+from rater.store.rating.sessions import RaterSession, find_rater_session, new_token
 from rater.store.rating.studies import PublishedStudy, get_study
 from rater.store.rating.trials import Submission, Timing, first_revisable, record_answers, view_trial
 from rater.study.state import State
@@ -47,7 +47,7 @@ def read_token(file: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"The token of this sitting in {file} cannot be read: {error}. Remove the file to begin anew."
+        msg = f"The token of this session in {file} cannot be read: {error}. Remove the file to begin anew."
         raise StateError(msg) from error
 
 
@@ -68,7 +68,7 @@ def keep_token(file: Path) -> str:
         Path(written).replace(file)
     except OSError as error:
         msg = (
-            f"The token of this sitting cannot be kept in {file.parent}: {error.strerror}. Make it writable."
+            f"The token of this session cannot be kept in {file.parent}: {error.strerror}. Make it writable."
         )
         raise StateError(msg) from error
     return token
@@ -135,50 +135,50 @@ class _Rating:
         return self.asking.console
 
     def run(self) -> None:
-        sitting = self._sitting()
-        if self.study.state is not State.OPEN and not (sitting and sitting.has_finished):
+        rater_session = self._rater_session()
+        if self.study.state is not State.OPEN and not (rater_session and rater_session.has_finished):
             raise ClosedError(self._why_closed())
-        if sitting and sitting.has_finished:
+        if rater_session and rater_session.has_finished:
             say(self.console, f"For another person: rater rate {self.study.name} --as NAME")
-        sitting = sitting or self._begin()
-        if sitting is None:
+        rater_session = rater_session or self._begin()
+        if rater_session is None:
             return
-        if sitting.left_why is not None:
-            self.around.say_goodbye(sitting.left_why)
-        elif not sitting.may_continue(self.study.protocol.late_raters):
+        if rater_session.left_why is not None:
+            self.around.say_goodbye(rater_session.left_why)
+        elif not rater_session.may_continue(self.study.protocol.late_raters):
             say(self.console, "You were away for long, so your place was given to somebody else. Thank you.")
             self.around.show_ending(self.study.protocol.endings.stopped)
-        elif self._prepare(sitting):
-            self._rate_all(sitting.next_position)
+        elif self._prepare(rater_session):
+            self._rate_all(rater_session.next_position)
             self._end()
 
     def what_is_saved(self) -> str:
-        sitting = self._sitting()
-        if sitting is None:
+        rater_session = self._rater_session()
+        if rater_session is None:
             return "Nothing is stored."
-        if sitting.has_finished:
+        if rater_session.has_finished:
             return "All your answers are saved."
         trial = self.around.trial
         saved = (
-            f"Saved up to {trial} {sitting.n_answered}."
-            if sitting.n_answered
+            f"Saved up to {trial} {rater_session.n_answered}."
+            if rater_session.n_answered
             else f"No {trial} is rated yet."
         )
         return f"{saved} Run the same command to go on."
 
-    def _sitting(self) -> Sitting | None:
+    def _rater_session(self) -> RaterSession | None:
         token = read_token(self.token_file)
         if token is None:
             return None
         with reading(self.engine) as session:
-            return find_sitting(session, self.study.id, token)
+            return find_rater_session(session, self.study.id, token)
 
-    def _found(self, session: Session) -> Sitting:
-        sitting = find_sitting(session, self.study.id, read_token(self.token_file) or "")
-        if sitting is None:
-            msg = f"This sitting is gone: the token in {self.token_file} is not the one it was begun with."
+    def _found(self, session: Session) -> RaterSession:
+        rater_session = find_rater_session(session, self.study.id, read_token(self.token_file) or "")
+        if rater_session is None:
+            msg = f"This session is gone: the token in {self.token_file} is not the one it was begun with."
             raise StateError(msg)
-        return sitting
+        return rater_session
 
     def _why_closed(self) -> str:
         if self.study.state is State.PUBLISHED:
@@ -187,11 +187,11 @@ class _Rating:
         return f"Study {self.study.name!r} is {self.study.state}: it takes no {more}.{self._saved_texts()}"
 
     def _saved_texts(self) -> str:
-        sitting = self._sitting()
-        n_answered = sitting.n_answered if sitting else 0
+        rater_session = self._rater_session()
+        n_answered = rater_session.n_answered if rater_session else 0
         return f" Your answers up to {self.around.trial} {n_answered} are saved." if n_answered else ""
 
-    def _begin(self) -> Sitting | None:
+    def _begin(self) -> RaterSession | None:
         """Ask for consent and deal a booklet; None for who would rather not."""
         protocol = self.study.protocol
         self._require_place()
@@ -231,18 +231,22 @@ class _Rating:
                 msg = f"Every place in study {self.study.name!r} is taken; nothing is left to rate."
                 raise FullError(msg)
 
-    def _prepare(self, sitting: Sitting) -> bool:
+    def _prepare(self, rater_session: RaterSession) -> bool:
         """Lead to the first trial; False for who cannot take part."""
         protocol = self.study.protocol
-        if protocol.screening and not sitting.has_been_screened and not self.around.screen(sitting):
+        if (
+            protocol.screening
+            and not rater_session.has_been_screened
+            and not self.around.screen(rater_session)
+        ):
             self.around.say_goodbye("screened_out")
             return False
-        if not sitting.has_read_instructions:
+        if not rater_session.has_read_instructions:
             show_page(self.console, protocol.title, protocol.instructions)
             self.asking.enter("Enter to begin · q quit")
             with writing(self.engine) as session:
-                steps.finish_instructions(session, sitting.rater_id, now=self.now())
-        if protocol.practice and not sitting.has_practised and not self.around.practise(sitting):
+                steps.finish_instructions(session, rater_session.rater_id, now=self.now())
+        if protocol.practice and not rater_session.has_practised and not self.around.practise(rater_session):
             self.around.say_goodbye("failed_practice")
             return False
         return True
@@ -251,28 +255,28 @@ class _Rating:
         """Go through the trials, back and forth, until the rater goes on from the last."""
         while True:
             with reading(self.engine) as session:
-                sitting = self._found(session)
-            if position > sitting.n_trials:
-                if not self._goes_back(sitting):
+                rater_session = self._found(session)
+            if position > rater_session.n_trials:
+                if not self._goes_back(rater_session):
                     return
-                position = sitting.n_trials
-            elif self._may_rest(sitting, position):
-                done = f"{position - 1} of {sitting.n_trials} are done."
+                position = rater_session.n_trials
+            elif self._may_rest(rater_session, position):
+                done = f"{position - 1} of {rater_session.n_trials} are done."
                 self.asking.enter(f"{done} Rest if you like · Enter to go on · q quit")
             position += 1 if self._rate(position) else -1
 
-    def _may_rest(self, sitting: Sitting, position: int) -> bool:
+    def _may_rest(self, rater_session: RaterSession, position: int) -> bool:
         every = self.study.protocol.break_every
         return bool(
-            every and position > 1 and position == sitting.next_position and (position - 1) % every == 0
+            every and position > 1 and position == rater_session.next_position and (position - 1) % every == 0
         )
 
-    def _goes_back(self, sitting: Sitting) -> bool:
+    def _goes_back(self, rater_session: RaterSession) -> bool:
         """Ask whether the last text is to be revised, while it can; where no question follows, say thanks."""
         protocol, trial = self.study.protocol, self.around.trial
-        can_go_back = self._can_revise(sitting, sitting.n_trials)
-        if (protocol.blinding and not sitting.has_guessed) or (
-            protocol.final_comment and not sitting.has_commented
+        can_go_back = self._can_revise(rater_session, rater_session.n_trials)
+        if (protocol.blinding and not rater_session.has_guessed) or (
+            protocol.final_comment and not rater_session.has_commented
         ):
             if not can_go_back:
                 return False
@@ -288,23 +292,23 @@ class _Rating:
         except EOFError:
             return False
 
-    def _can_revise(self, sitting: Sitting, position: int) -> bool:
+    def _can_revise(self, rater_session: RaterSession, position: int) -> bool:
         return self.study.state is State.OPEN and position >= first_revisable(
-            sitting, self.study.protocol.revising
+            rater_session, self.study.protocol.revising
         )
 
     def _end(self) -> None:
         """Ask what is asked at the end, unless it was, and show the way out."""
         protocol = self.study.protocol
         with reading(self.engine) as session:
-            sitting = self._found(session)
+            rater_session = self._found(session)
         asks = False
         if self.study.state is State.OPEN:
-            if protocol.blinding and not sitting.has_guessed:
-                self.around.guess(sitting, protocol.blinding)
+            if protocol.blinding and not rater_session.has_guessed:
+                self.around.guess(rater_session, protocol.blinding)
                 asks = True
-            if protocol.final_comment and not sitting.has_commented:
-                self.around.comment(sitting, protocol.final_comment)
+            if protocol.final_comment and not rater_session.has_commented:
+                self.around.comment(rater_session, protocol.final_comment)
                 asks = True
         if asks:
             show_page(self.console, protocol.title, protocol.thanks)
@@ -315,14 +319,14 @@ class _Rating:
     def _rate(self, position: int) -> bool:
         """Show one trial and save what is answered; False where the rater goes back instead."""
         with reading(self.engine) as session:
-            sitting = self._found(session)
-            view = view_trial(session, sitting, position)
-        show_progress(self.console, position, sitting.n_trials)
+            rater_session = self._found(session)
+            view = view_trial(session, rater_session, position)
+        show_progress(self.console, position, rater_session.n_trials)
         show_texts(self.console, view.prompt, view.text, view.other_text)
         submission_id, shown_at = secrets.token_hex(16), self.clock()
         protocol = self.study.protocol
         dimensions = [each for each in protocol.dimensions if view.dimension in (None, each.name)]
-        may_go_back = position > 1 and self._can_revise(sitting, position - 1)
+        may_go_back = position > 1 and self._can_revise(rater_session, position - 1)
         answers = self.asking.judge(dimensions, view.answers, may_go_back=may_go_back)
         if answers is None:
             return False

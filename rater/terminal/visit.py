@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from rater.store.engine import reading, writing
 from rater.store.rating import frame, steps
-from rater.store.rating.sessions import LeftWhy, Sitting
+from rater.store.rating.sessions import LeftWhy, RaterSession
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS, Answered, mark
 from rater.study.protocol import Dimension, Protocol
 from rater.study.visit import BlindingQuestion, Ending
@@ -27,17 +27,17 @@ class Around:
     asking: Prompter
     now: Callable[[], datetime]
 
-    def screen(self, sitting: Sitting) -> bool:
+    def screen(self, rater_session: RaterSession) -> bool:
         """Ask the screening's questions; False for who cannot take part, which is noted."""
         show_page(self.asking.console, self.protocol.title, "Some questions first.")
         for question in self.protocol.screening:
             chosen = question.options[self.asking.choose(question.question, question.options)]
             if chosen not in question.accepted:
                 with writing(self.engine) as session:
-                    steps.leave(session, sitting.rater_id, why="screened_out", now=self.now())
+                    steps.leave(session, rater_session.rater_id, why="screened_out", now=self.now())
                 return False
         with writing(self.engine) as session:
-            steps.pass_screening(session, sitting.rater_id, now=self.now())
+            steps.pass_screening(session, rater_session.rater_id, now=self.now())
         return True
 
     @property
@@ -45,19 +45,19 @@ class Around:
         """What a trial shows, in a word."""
         return "pair" if self.protocol.is_pairwise else "text"
 
-    def practise(self, sitting: Sitting) -> bool:
+    def practise(self, rater_session: RaterSession) -> bool:
         """Let the rater try the scale, twice if need be; False for who failed, which is noted."""
         practice, needed = self.protocol.practice, self.protocol.practice_pass
         with reading(self.engine) as session:
-            only = frame.read_only_dimension(session, sitting.booklet_id)
+            only = frame.read_only_dimension(session, rater_session.booklet_id)
         dimensions = [each for each in self.protocol.dimensions if only in {None, each.name}]
-        for attempt in range(sitting.n_practice_attempts, PRACTICE_ATTEMPTS):
+        for attempt in range(rater_session.n_practice_attempts, PRACTICE_ATTEMPTS):
             answered = [self._practise_one(number, dimensions) for number in range(len(practice))]
             marked = mark(practice, answered, needed=needed)
             with writing(self.engine) as session:
                 steps.finish_practice(
                     session,
-                    sitting.rater_id,
+                    rater_session.rater_id,
                     passed=marked.has_passed,
                     attempts=PRACTICE_ATTEMPTS,
                     now=self.now(),
@@ -86,12 +86,12 @@ class Around:
             self.asking.enter("Enter to go on · q quit")
         return {name: judgement.value for name, judgement in answers.items()}
 
-    def guess(self, sitting: Sitting, question: BlindingQuestion) -> None:
+    def guess(self, rater_session: RaterSession, question: BlindingQuestion) -> None:
         """Ask which texts were changed, or whether one could tell at all."""
         with writing(self.engine) as session:
-            steps.open_guesses(session, sitting.rater_id, now=self.now())
+            steps.open_guesses(session, rater_session.rater_id, now=self.now())
         with reading(self.engine) as session:
-            texts = frame.read_asked(session, sitting.booklet_id, question.n_texts)
+            texts = frame.read_asked(session, rater_session.booklet_id, question.n_texts)
         options = (*question.labels, question.unsure)
         choices: dict[int, steps.GuessChoice] = {}
         for number, text in enumerate(texts, start=1):
@@ -102,14 +102,14 @@ class Around:
             show_page(self.asking.console, "A last question", "")
             choices[frame.ABOUT_ALL] = _CHOICES[self.asking.choose(question.question, options)]
         with writing(self.engine) as session:
-            steps.record_guesses(session, sitting.rater_id, choices, now=self.now())
+            steps.record_guesses(session, rater_session.rater_id, choices, now=self.now())
 
-    def comment(self, sitting: Sitting, question: str) -> None:
+    def comment(self, rater_session: RaterSession, question: str) -> None:
         """Ask for a free comment."""
         show_page(self.asking.console, self.protocol.title, "")
         written = self.asking.write(question) or ""
         with writing(self.engine) as session:
-            steps.record_comment(session, sitting.rater_id, written, now=self.now())
+            steps.record_comment(session, rater_session.rater_id, written, now=self.now())
 
     def say_goodbye(self, left_why: LeftWhy) -> None:
         """Say how the visit of who left before the end was, and how they leave."""

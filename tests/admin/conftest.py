@@ -16,7 +16,7 @@ from rater.publish.publish import close_study, open_study, publish_study
 from rater.store.engine import disposing, reading, writing
 from rater.store.rating.open import open_rating
 from rater.store.rating.raters import Arrival, claim_booklet
-from rater.store.rating.sessions import find_sitting
+from rater.store.rating.sessions import find_rater_session
 from rater.store.rating.steps import open_guesses, record_comment, record_guesses
 from rater.store.rating.studies import get_study
 from rater.store.rating.trials import Judgement, Submission, Timing, record_answers
@@ -118,12 +118,12 @@ def rate(rating_url: str, study: Study, person: str, n_answered: int) -> None:
             session, study_id, person, arrival=arrival, protocol=protocol, now=NOW
         ).rater_id
         for position in range(1, n_answered + 1):
-            sitting = find_sitting(session, study_id, person)
-            assert sitting is not None
+            rater_session = find_rater_session(session, study_id, person)
+            assert rater_session is not None
             judged = {"happiness": Judgement((position + len(person)) % 5 + 1)}
             sent = Submission(f"{person}-{position}", position, judged, Timing(900, 20, 0))
             at = NOW + timedelta(minutes=position)
-            record_answers(session, study_id, sitting, sent, revising="all", now=at)
+            record_answers(session, study_id, rater_session, sent, revising="all", now=at)
         if n_answered >= 8:
             open_guesses(session, rater_id, now=NOW)
             record_guesses(session, rater_id, {1: "first", 5: "unsure"}, now=NOW)

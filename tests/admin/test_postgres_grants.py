@@ -18,7 +18,7 @@ from rater.store.rating.counts import Turned, count_visitor
 from rater.store.rating.open import create_rating, open_rating
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import RatingBase
-from rater.store.rating.sessions import find_sitting
+from rater.store.rating.sessions import find_rater_session
 from rater.store.rating.steps import (
     finish_instructions,
     finish_practice,
@@ -92,10 +92,10 @@ def test_as_the_role_a_study_is_opened_rated_to_the_end_and_closed(
         finish_practice(session, rater_id, passed=True, attempts=2, now=NOW)
     for position in (1, 2):
         with writing(role) as session:
-            sitting = find_sitting(session, study.id, "token")
-            assert sitting is not None
+            rater_session = find_rater_session(session, study.id, "token")
+            assert rater_session is not None
             sent = Submission(f"s{position}", position, {"happiness": Judgement(3)})
-            record_answers(session, study.id, sitting, sent, revising="all", now=NOW)
+            record_answers(session, study.id, rater_session, sent, revising="all", now=NOW)
     with writing(role) as session:
         open_guesses(session, rater_id, now=NOW)
         record_guesses(session, rater_id, {1: "first"}, now=NOW)

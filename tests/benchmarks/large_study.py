@@ -29,7 +29,7 @@ from rater.store.engine import disposing, reading, writing
 from rater.store.rating.open import open_rating
 from rater.store.rating.raters import Limits, read_offer
 from rater.store.rating.schema import Answer, Booklet, Rater, Token
-from rater.store.rating.sessions import digest, find_sitting
+from rater.store.rating.sessions import digest, find_rater_session
 from rater.store.rating.studies import find_study_by_slug, get_study
 from rater.store.rating.trials import view_trial
 from rater.store.sealed.completions import NewCompletion, insert_completions
@@ -151,9 +151,9 @@ def look_at_pages(rating_url: str) -> None:
             with reading(rating) as session:
                 study = find_study_by_slug(session, slug)
                 assert study is not None
-                sitting = find_sitting(session, study.id, rater_id)
-                assert sitting is not None
-                view_trial(session, sitting, 7)
+                rater_session = find_rater_session(session, study.id, rater_id)
+                assert rater_session is not None
+                view_trial(session, rater_session, 7)
 
 
 def main() -> None:

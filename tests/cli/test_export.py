@@ -27,7 +27,7 @@ def rater_id(publish_study: Callable[..., str], rating_url: str) -> str:
     publish_study()
     with disposing(create_rating(rating_url)) as rating, writing(rating) as session:
         study = get_study(session, "a_study")
-        sitting = claim_booklet(
+        rater_session = claim_booklet(
             session,
             study.id,
             "t" * 43,
@@ -37,14 +37,14 @@ def rater_id(publish_study: Callable[..., str], rating_url: str) -> str:
         )
         session.add(
             Identifier(
-                rater_id=sitting.rater_id,
+                rater_id=rater_session.rater_id,
                 name="PROLIFIC_PID",
                 study_id=study.id,
                 value=PERSON,
                 is_person=True,
             )
         )
-    return sitting.rater_id
+    return rater_session.rater_id
 
 
 def test_forgetting_asks_and_a_no_changes_nothing(rater_id: str, tmp_path: Path, rating_url: str) -> None:

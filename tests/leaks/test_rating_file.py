@@ -39,7 +39,7 @@ def published_bytes(
     open_study(rating_url, study.name, now=NOW)
     with disposing(open_rating(rating_url)) as rating:
         with writing(rating) as session:
-            sitting = claim_booklet(
+            rater_session = claim_booklet(
                 session,
                 published.id,
                 "a token",
@@ -48,7 +48,7 @@ def published_bytes(
                 now=NOW,
             )
             sent = Submission("sent", 1, {"happiness": Judgement(4)})
-            record_answers(session, published.id, sitting, sent, revising="all", now=NOW)
+            record_answers(session, published.id, rater_session, sent, revising="all", now=NOW)
         with reading(rating):
             files = list(tmp_path.glob("rating.db*"))
             return b"".join(file.read_bytes() for file in files)

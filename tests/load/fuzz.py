@@ -33,7 +33,7 @@ from rater.store.rating.open import create_rating
 from rater.store.rating.publication import NewBooklet, NewItem, insert_study
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Answer, DeskUser, Rater
-from rater.store.rating.sessions import Sitting, new_token
+from rater.store.rating.sessions import RaterSession, new_token
 from rater.store.rating.studies import PublishedStudy, get_study, move_study
 from rater.store.rating.users import begin_session
 from rater.study.practice_and_checks import Practice
@@ -105,23 +105,23 @@ def come(engine: Engine) -> tuple[list[str], str]:
             move_study(session, NAME, State.OPEN, at=now)
         for n_steps, token in enumerate(tokens):
             try:
-                sitting = claim_booklet(
+                rater_session = claim_booklet(
                     session, found.id, token, arrival=Arrival("web"), protocol=found.protocol, now=now
                 )
             except FullError:  # strangers have taken the rest
                 continue
             values = dict.fromkeys(steps[:n_steps], now)
             if values:
-                session.execute(update(Rater).where(Rater.id == sitting.rater_id).values(**values))
-            answered = {0: 0, 1: 0, 2: 0, 3: 2}.get(n_steps, sitting.n_trials)
-            session.add_all(_answer(sitting, position, now) for position in range(1, answered + 1))
+                session.execute(update(Rater).where(Rater.id == rater_session.rater_id).values(**values))
+            answered = {0: 0, 1: 0, 2: 0, 3: 2}.get(n_steps, rater_session.n_trials)
+            session.add_all(_answer(rater_session, position, now) for position in range(1, answered + 1))
         return tokens, begin_session(session, "ada", now=now)
 
 
-def _answer(sitting: Sitting, position: int, now: datetime) -> Answer:
+def _answer(rater_session: RaterSession, position: int, now: datetime) -> Answer:
     return Answer(
-        rater_id=sitting.rater_id,
-        booklet_id=sitting.booklet_id,
+        rater_id=rater_session.rater_id,
+        booklet_id=rater_session.booklet_id,
         position=position,
         dimension="happiness",
         revision=1,

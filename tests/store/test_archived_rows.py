@@ -11,7 +11,7 @@ from rater.store.rating.digests import digest_collected, digest_published
 from rater.store.rating.open import create_rating
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Answer
-from rater.store.rating.sessions import find_sitting
+from rater.store.rating.sessions import find_rater_session
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.trials import Judgement, Submission, record_answers
 
@@ -20,10 +20,10 @@ def answer(engine: Engine, study: PublishedStudy, token: str, now: datetime) -> 
     with writing(engine) as session:
         arrival = Arrival("web")
         claim_booklet(session, study.id, token, arrival=arrival, protocol=study.protocol, now=now)
-        sitting = find_sitting(session, study.id, token)
-        assert sitting is not None
+        rater_session = find_rater_session(session, study.id, token)
+        assert rater_session is not None
         sent = Submission(token, 1, {"happiness": Judgement(3, "Ä\n“")})
-        record_answers(session, study.id, sitting, sent, revising="all", now=now)
+        record_answers(session, study.id, rater_session, sent, revising="all", now=now)
 
 
 def test_inserted_rows_equal_the_rows_read_and_new_rows_get_free_numbers(

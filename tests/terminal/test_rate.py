@@ -20,7 +20,7 @@ from rater.store.engine import reading, writing
 from rater.store.rating.frame import AnswerRow
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Rater
-from rater.store.rating.sessions import find_sitting
+from rater.store.rating.sessions import find_rater_session
 from rater.store.rating.studies import get_study, move_study
 from rater.store.rating.trials import Judgement, Submission, record_answers
 from rater.study.protocol import Dimension, Protocol
@@ -344,10 +344,10 @@ def test_a_second_terminal_that_went_ahead_is_not_in_the_way(
     token = next(rate.state_folder.iterdir()).read_text(encoding="ascii")
     with writing(database) as session:
         study_id = get_study(session, "a_study").id
-        sitting = find_sitting(session, study_id, token)
-        assert sitting is not None
+        rater_session = find_rater_session(session, study_id, token)
+        assert rater_session is not None
         sent = Submission("x", 1, {"happiness": Judgement(2)})
-        record_answers(session, study_id, sitting, sent, revising="all", now=NOW)
+        record_answers(session, study_id, rater_session, sent, revising="all", now=NOW)
 
     rate("3", "q")
 

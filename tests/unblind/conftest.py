@@ -38,16 +38,16 @@ def rate(rating_url: str, study: Study, *, n_trials: int | None = None, judge: J
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         published = get_study(session, study.name)
         arrival = raters.Arrival("web")
-        sitting = raters.claim_booklet(
+        rater_session = raters.claim_booklet(
             session, published.id, token, arrival=arrival, protocol=study.protocol, now=NOW
         )
-        for position in range(1, (n_trials or sitting.n_trials) + 1):
-            current = sessions.find_sitting(session, published.id, token)
+        for position in range(1, (n_trials or rater_session.n_trials) + 1):
+            current = sessions.find_rater_session(session, published.id, token)
             assert current is not None
             judged = judge(view_trial(session, current, position))
             sent = Submission(f"sent {position}", position, {study.primary: judged}, Timing(1_000, 20, 100))
             record_answers(session, published.id, current, sent, revising="all", now=NOW)
-    return sitting.rater_id
+    return rater_session.rater_id
 
 
 def publish(study: Study, sealed_url: str, rating_url: str) -> None:

@@ -26,7 +26,7 @@ from rater.store.rating.schema import (
     Token,
     TrialRow,
 )
-from rater.store.rating.sessions import Channel, Sitting, digest, find_sitting
+from rater.store.rating.sessions import Channel, RaterSession, digest, find_rater_session
 from rater.study.protocol import Protocol
 from rater.study.state import State
 
@@ -155,7 +155,7 @@ def _read_size(session: Session, study_id: int, booklet_id: str) -> Offer:
 
 def claim_booklet(
     session: Session, study_id: int, token: str, *, arrival: Arrival, protocol: Protocol, now: datetime
-) -> Sitting:
+) -> RaterSession:
     """Assign a free booklet to a rater who consented; a rater who already has one keeps it.
 
     A person known by their recruitment identifier or personal link continues their booklet.
@@ -173,9 +173,9 @@ def claim_booklet(
     state = session.scalars(
         select(StudyRow.state).where(StudyRow.id == study_id).with_for_update(key_share=True)
     ).one()
-    sitting = find_sitting(session, study_id, token)
-    if sitting is not None:
-        return sitting
+    rater_session = find_rater_session(session, study_id, token)
+    if rater_session is not None:
+        return rater_session
     if session.get(Token, digest(token)) is not None:
         msg = "This form was sent in another study before."
         raise StateError(msg)
@@ -185,7 +185,7 @@ def claim_booklet(
         known = _assign(session, study_id, arrival=arrival, protocol=protocol, now=now)
     session.add(Token(digest=digest(token), rater_id=known))
     session.flush()
-    claimed = find_sitting(session, study_id, token)
+    claimed = find_rater_session(session, study_id, token)
     assert claimed is not None  # noqa: S101 (inserted just above, in this transaction)
     return claimed
 

@@ -22,7 +22,7 @@ LeftWhy = Literal["stopped", "withdrawn", "screened_out", "failed_practice"]
 
 _MINE = Answer.rater_id == Rater.id
 _LAST_AT = select(Answer.answered_at).where(_MINE).order_by(Answer.id.desc()).limit(1).scalar_subquery()
-# columns, each a field of `Sitting` in its order: making a `Rater` of them for every page takes longer
+# columns, each a field of `RaterSession` in its order: making a `Rater` of them for every page takes longer
 SITTING_COLUMNS = (
     Rater.id,
     Rater.booklet_id,
@@ -42,7 +42,7 @@ SITTING_COLUMNS = (
     Rater.left_why,
     Rater.replaced_at.is_not(None),
 )
-"""The columns of a `Sitting`."""
+"""The columns of a `RaterSession`."""
 # Built once: building the statements of every rating takes longer than SQLite takes to run them.
 _SITTING = (
     select(*SITTING_COLUMNS)
@@ -53,7 +53,7 @@ _SITTING = (
 
 
 @dataclass(frozen=True)
-class Sitting:
+class RaterSession:
     """A rater and their progress."""
 
     rater_id: str
@@ -113,15 +113,15 @@ def is_token_known(session: Session, token: str) -> bool:
     return session.execute(union_all(raters, desk).limit(1)).first() is not None
 
 
-def find_sitting(session: Session, study_id: int, token: str) -> Sitting | None:
+def find_rater_session(session: Session, study_id: int, token: str) -> RaterSession | None:
     """Find a rater of a study by their token. Costs one query."""
-    return find_sitting_by_digest(session, study_id, digest(token))
+    return find_rater_session_by_digest(session, study_id, digest(token))
 
 
-def find_sitting_by_digest(session: Session, study_id: int, token_digest: str) -> Sitting | None:
+def find_rater_session_by_digest(session: Session, study_id: int, token_digest: str) -> RaterSession | None:
     """Find a rater of a study by the digest of their token. Costs one query."""
     row = session.execute(_SITTING, {"digest": token_digest, "study_id": study_id}).first()
-    return None if row is None else Sitting(*row)
+    return None if row is None else RaterSession(*row)
 
 
 def has_ended(session: Session, rater_id: str) -> bool:
@@ -142,13 +142,13 @@ _ENTRANCE = (
 )
 
 
-def find_study_and_sitting(
+def find_study_and_session(
     session: Session, slug: str, token: str
-) -> tuple[PublishedStudy | None, Sitting | None]:
+) -> tuple[PublishedStudy | None, RaterSession | None]:
     """Find a study by its address and a rater of it by their token. Costs one query."""
     session.flush()  # a connection by itself would not see what the session is about to write
     row = session.connection().execute(_ENTRANCE, {"slug": slug, "digest": digest(token)}).first()
     if row is None:
         return None, None
     study = published_of(row[:_N])
-    return study, None if row[_N] is None else Sitting(*row[_N:])
+    return study, None if row[_N] is None else RaterSession(*row[_N:])

@@ -18,16 +18,16 @@ from sqlalchemy.orm import Session, aliased
 
 from rater.errors import ClosedError, StateError
 from rater.store.rating.schema import Answer, Item, Rater, StudyRow, Token, TrialRow
-from rater.store.rating.sessions import Sitting
+from rater.store.rating.sessions import RaterSession
 from rater.study.protocol import Revising
 from rater.study.state import State
 
 _CHANGED = re.compile(r"(.+)-[0-9]{1,5}")
 
 
-def sitting_mark(token_digest: str) -> str:
+def session_mark(token_digest: str) -> str:
     """Return by what a browser and a file tell one rater's answers from another's; it opens nothing."""
-    return hashlib.sha256(f"rater sitting {token_digest}".encode()).hexdigest()[:24]
+    return hashlib.sha256(f"rater session {token_digest}".encode()).hexdigest()[:24]
 
 
 def prove(token_digest: str, submission_id: str, position: int) -> str:
@@ -53,7 +53,7 @@ def find_digest(session: Session, study_id: int, mark: str) -> str | None:
     rows = session.scalars(
         select(Token.digest).join(Rater, Rater.id == Token.rater_id).where(Rater.study_id == study_id)
     )
-    return next((found for found in rows if sitting_mark(found) == mark), None)
+    return next((found for found in rows if session_mark(found) == mark), None)
 
 
 _Other = aliased(Item)
@@ -155,17 +155,17 @@ class Submission:
     timing: Timing = Timing()
 
 
-def view_trial(session: Session, sitting: Sitting, position: int) -> TrialView:
+def view_trial(session: Session, rater_session: RaterSession, position: int) -> TrialView:
     """Read one trial of a rater's booklet with its latest answers. Costs two queries, one for a new trial.
 
     Raises:
         StateError: the trial is not there, or not yet its turn.
     """
-    _require_turn(sitting, position, 1)
+    _require_turn(rater_session, position, 1)
     connection = session.connection()
-    trial = connection.execute(_TRIAL, {"booklet_id": sitting.booklet_id, "position": position}).one()
-    is_new = position > sitting.n_answered
-    latest = {} if is_new else _latest_answers(connection, sitting.rater_id, position)
+    trial = connection.execute(_TRIAL, {"booklet_id": rater_session.booklet_id, "position": position}).one()
+    is_new = position > rater_session.n_answered
+    latest = {} if is_new else _latest_answers(connection, rater_session.rater_id, position)
     return TrialView(
         position=position,
         prompt=trial.prompt,
@@ -176,13 +176,13 @@ def view_trial(session: Session, sitting: Sitting, position: int) -> TrialView:
     )
 
 
-def view_trials(session: Session, sitting: Sitting, first: int) -> list[TrialView]:
+def view_trials(session: Session, rater_session: RaterSession, first: int) -> list[TrialView]:
     """Read the trials of a booklet from a position on, with their latest answers. Costs two queries."""
     connection = session.connection()
     latest: dict[int, dict[str, Judgement]] = {}
-    for row in connection.execute(_ALL_ANSWERS, {"rater_id": sitting.rater_id, "first": first}):
+    for row in connection.execute(_ALL_ANSWERS, {"rater_id": rater_session.rater_id, "first": first}):
         latest.setdefault(row.position, {})[row.dimension] = Judgement(row.value, row.comment)
-    found = connection.execute(_TRIALS, {"booklet_id": sitting.booklet_id, "first": first})
+    found = connection.execute(_TRIALS, {"booklet_id": rater_session.booklet_id, "first": first})
     return [TrialView(**row, answers=latest.get(row["position"], {})) for row in found.mappings()]
 
 
@@ -191,20 +191,26 @@ def read_dimension(session: Session, booklet_id: str, position: int) -> str | No
     return session.scalars(_DIMENSION, {"booklet_id": booklet_id, "position": position}).first()
 
 
-def first_revisable(sitting: Sitting, revising: Revising) -> int:
+def first_revisable(rater_session: RaterSession, revising: Revising) -> int:
     """Return the first trial whose answer may be given or changed now; one past the last if none may."""
-    if sitting.has_been_asked or sitting.left_why is not None:
-        return sitting.n_trials + 1
-    return {"all": 1, "last": max(1, sitting.n_answered), "none": sitting.next_position}[revising]
+    if rater_session.has_been_asked or rater_session.left_why is not None:
+        return rater_session.n_trials + 1
+    return {"all": 1, "last": max(1, rater_session.n_answered), "none": rater_session.next_position}[revising]
 
 
 def record_answers(
-    session: Session, study_id: int, sitting: Sitting, sent: Submission, *, revising: Revising, now: datetime
+    session: Session,
+    study_id: int,
+    rater_session: RaterSession,
+    sent: Submission,
+    *,
+    revising: Revising,
+    now: datetime,
 ) -> None:
     """Store a trial's answers as a new revision each; a repeated submission is stored once.
 
     The rater has finished when the last trial is answered. Must run in a `writing` transaction, with a
-    sitting read in it. Costs two queries and an insert.
+    rater_session read in it. Costs two queries and an insert.
 
     Raises:
         ClosedError: the study takes no answers now.
@@ -212,7 +218,7 @@ def record_answers(
     """
     session.flush()
     connection = session.connection()  # which is quicker than a session where there is nothing to map
-    rater = {"rater_id": sitting.rater_id}
+    rater = {"rater_id": rater_session.rater_id}
     finished_at, state = connection.execute(_LOCK, {**rater, "study_id": study_id}).one()
     found = {**rater, "position": sent.position, "submission_id": sent.id}
     before = connection.execute(_ANSWERS_AND_SENT, found).all()
@@ -221,12 +227,12 @@ def record_answers(
     if state is not State.OPEN:
         msg = "This study is not collecting answers now."
         raise ClosedError(msg)
-    _require_turn(sitting, sent.position, first_revisable(sitting, revising))
+    _require_turn(rater_session, sent.position, first_revisable(rater_session, revising))
     revisions = {row.dimension: row.revision for row in before}  # the last one counts
     rows = [
         {
-            "rater_id": sitting.rater_id,
-            "booklet_id": sitting.booklet_id,
+            "rater_id": rater_session.rater_id,
+            "booklet_id": rater_session.booklet_id,
             "position": sent.position,
             "dimension": dimension,
             "revision": revisions.get(dimension, 0) + 1,
@@ -242,12 +248,12 @@ def record_answers(
     ]
     if rows:
         connection.execute(_KEEP, rows)
-    if sent.position == sitting.n_trials and finished_at is None:
-        connection.execute(update(Rater).where(Rater.id == sitting.rater_id).values(finished_at=now))
+    if sent.position == rater_session.n_trials and finished_at is None:
+        connection.execute(update(Rater).where(Rater.id == rater_session.rater_id).values(finished_at=now))
 
 
-def _require_turn(sitting: Sitting, position: int, first: int) -> None:
-    last = min(sitting.next_position, sitting.n_trials)
+def _require_turn(rater_session: RaterSession, position: int, first: int) -> None:
+    last = min(rater_session.next_position, rater_session.n_trials)
     if not first <= position <= last:
         msg = f"Text {position} cannot be rated now; valid: {first} to {last}."
         raise StateError(msg)

@@ -260,7 +260,7 @@ def _begin(visit: Visit, token: str) -> AnyResponse:
     # before the transaction, since it takes 40 ms, in which nobody else could write
     network = rate_limits.limited_network(visit.study.slug)
     with writing(running().engine) as session:
-        sitting = raters.claim_booklet(
+        rater_session = raters.claim_booklet(
             session,
             visit.study.id,
             token,
@@ -268,16 +268,16 @@ def _begin(visit: Visit, token: str) -> AnyResponse:
             protocol=visit.study.protocol,
             now=visit.now,
         )
-    begun = Visit(visit.study, visit.protocol, visit.language, visit.now, sitting)
+    begun = Visit(visit.study, visit.protocol, visit.language, visit.now, rater_session)
     return redirect(flow.url_of(visit.study.slug, flow.current_place(begun)), 303)
 
 
 @blueprint.get("/s/<slug>/agreed")
 def agreed(slug: str) -> str:
     """Show a rater what they agreed to, as it was then. Costs up to four queries."""
-    visit, sitting = read_visit(slug, Place("agreed"))
+    visit, rater_session = read_visit(slug, Place("agreed"))
     with reading(running().engine) as session:
-        agreed_at = raters.read_consented_at(session, sitting.rater_id)
+        agreed_at = raters.read_consented_at(session, rater_session.rater_id)
         protocol = read_protocol_at(session, visit.study.id, agreed_at).in_language(visit.language)
     return render(
         AgreedPage(
@@ -311,7 +311,7 @@ def change_language(slug: str) -> AnyResponse:
     """Keep the language that a rater chose, and go back to where they were. Costs up to three queries."""
     with reading(running().engine) as session:
         visit = find_newcomer(session, slug, request.args)
-    if visit.sitting is not None:
+    if visit.rater_session is not None:
         url = flow.url_of(slug, flow.current_place(visit))
     elif request.args.get("at") == "consent":
         url = _url_with_arrival(visit, Place("consent"))

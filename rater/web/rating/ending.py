@@ -12,7 +12,7 @@ from rater.errors import StateError
 from rater.store.engine import reading
 from rater.store.rating import steps
 from rater.store.rating.frame import ABOUT_ALL, AskedText, read_asked
-from rater.store.rating.sessions import LeftWhy, Sitting
+from rater.store.rating.sessions import LeftWhy, RaterSession
 from rater.store.rating.steps import GuessChoice
 from rater.store.rating.trials import TrialView, first_revisable, view_trials
 from rater.study.protocol import Protocol
@@ -163,14 +163,14 @@ def finish(slug: str) -> str:
     """Show the answers to every text, and offer to change them. Costs three queries."""
     with reading(running().engine) as session:
         visit = flow.find_visit(session, slug)
-        sitting = flow.require_sitting(visit, Place("finish"))
-        views = view_trials(session, sitting, first_revisable(sitting, visit.protocol.revising))
+        rater_session = flow.require_rater_session(visit, Place("finish"))
+        views = view_trials(session, rater_session, first_revisable(rater_session, visit.protocol.revising))
     return render(
         FinishPage(
             frame=frame_of(visit),
             title=visit.protocol.title,
             is_pairwise=visit.protocol.is_pairwise,
-            n_texts=sitting.n_trials,
+            n_texts=rater_session.n_trials,
             revisable=tuple(
                 given_answer(view, visit.protocol, flow.url_of(slug, Place("trial", view.position)))
                 for view in views
@@ -185,7 +185,9 @@ def end_texts(slug: str) -> AnyResponse:
     return move_on(
         slug,
         Place("finish"),
-        lambda session, visit, sitting: steps.open_guesses(session, sitting.rater_id, now=visit.now),
+        lambda session, visit, rater_session: steps.open_guesses(
+            session, rater_session.rater_id, now=visit.now
+        ),
     )
 
 
@@ -194,7 +196,7 @@ def guesses(slug: str) -> str:
     """Ask the blinding question. Costs two queries."""
     with reading(running().engine) as session:
         visit = flow.find_visit(session, slug)
-        asked = _read_asked(session, visit, flow.require_sitting(visit, Place("guesses")))
+        asked = _read_asked(session, visit, flow.require_rater_session(visit, Place("guesses")))
     return render(_guesses_page(visit, asked, None))
 
 
@@ -204,14 +206,14 @@ def guess(slug: str) -> AnyResponse:
     return move_on(slug, Place("guesses"), _guess)
 
 
-def _guess(session: Session, visit: Visit, sitting: Sitting) -> None:
+def _guess(session: Session, visit: Visit, rater_session: RaterSession) -> None:
     sent = forms.read_guesses(request.form)
-    asked = _read_asked(session, visit, sitting)
+    asked = _read_asked(session, visit, rater_session)
     if sent.keys() != ({each.position for each in asked} or {ABOUT_ALL}):
         page = render(_guesses_page(visit, asked, sent))
         abort(Response(page, status=422, mimetype="text/html"))
     try:
-        steps.record_guesses(session, sitting.rater_id, sent, now=visit.now)
+        steps.record_guesses(session, rater_session.rater_id, sent, now=visit.now)
     except StateError:
         flow.go_to_current(visit)
 
@@ -239,8 +241,8 @@ def keep_comment(slug: str) -> AnyResponse:
     return move_on(
         slug,
         Place("comment"),
-        lambda session, visit, sitting: steps.record_comment(
-            session, sitting.rater_id, comment, now=visit.now
+        lambda session, visit, rater_session: steps.record_comment(
+            session, rater_session.rater_id, comment, now=visit.now
         ),
     )
 
@@ -248,7 +250,7 @@ def keep_comment(slug: str) -> AnyResponse:
 @blueprint.get("/s/<slug>/thanks")
 def thanks(slug: str) -> str:
     """Say thanks, with the way out, and what the study was about when that may be said. Costs one query."""
-    visit, sitting = read_visit(slug, Place("thanks"))
+    visit, rater_session = read_visit(slug, Place("thanks"))
     protocol = visit.protocol
     may_debrief = protocol.debrief_immediately or visit.study.state.is_over
     debrief = render_markdown(protocol.debrief) if protocol.debrief and may_debrief else None
@@ -258,7 +260,7 @@ def thanks(slug: str) -> str:
             title=protocol.title,
             thanks=render_markdown(thanks_of(protocol)),
             debrief=debrief,
-            n_texts=sitting.n_trials,
+            n_texts=rater_session.n_trials,
             way=way_out(visit, protocol.endings.finished, leads_on=debrief is None),
         )
     )
@@ -267,14 +269,14 @@ def thanks(slug: str) -> str:
 @blueprint.get("/s/<slug>/leave")
 def leave(slug: str) -> str:
     """Offer to stop or to withdraw, and say what becomes of the answers. Costs one query."""
-    visit, sitting = read_visit(slug, Place("leave"))
+    visit, rater_session = read_visit(slug, Place("leave"))
     return render(
         LeavePage(
             frame=frame_of(visit),
             title=visit.protocol.title,
             is_pairwise=visit.protocol.is_pairwise,
-            n_saved=sitting.n_answered,
-            may_stop=not sitting.has_finished,
+            n_saved=rater_session.n_answered,
+            may_stop=not rater_session.has_finished,
             back_url=flow.url_of(slug, flow.current_place(visit)),
         )
     )
@@ -285,10 +287,10 @@ def go(slug: str) -> AnyResponse:
     """Note that a rater stops or withdraws. Costs five queries and an update."""
     why = cast("LeftWhy", forms.read_leaving(request.form))
 
-    def leave_now(session: Session, visit: Visit, sitting: Sitting) -> None:
-        if why == "stopped" and sitting.has_finished:
+    def leave_now(session: Session, visit: Visit, rater_session: RaterSession) -> None:
+        if why == "stopped" and rater_session.has_finished:
             flow.go_to_current(visit)
-        steps.leave(session, sitting.rater_id, why=why, now=visit.now)
+        steps.leave(session, rater_session.rater_id, why=why, now=visit.now)
 
     return move_on(slug, Place("leave"), leave_now)
 
@@ -296,25 +298,25 @@ def go(slug: str) -> AnyResponse:
 @blueprint.get("/s/<slug>/ended")
 def ended(slug: str) -> str:
     """Say how it ended for who left before the end, with their own way out. Costs one query."""
-    visit, sitting = read_visit(slug, Place("ended"))
-    assert sitting.left_why is not None  # noqa: S101 (else the page is not due)
+    visit, rater_session = read_visit(slug, Place("ended"))
+    assert rater_session.left_why is not None  # noqa: S101 (else the page is not due)
     endings = visit.protocol.endings
-    was_let_out = sitting.left_why in {"screened_out", "failed_practice"}
+    was_let_out = rater_session.left_why in {"screened_out", "failed_practice"}
     return render(
         EndedPage(
             frame=frame_of(visit),
             title=visit.protocol.title,
-            paragraphs=notices.left(visit, sitting, sitting.left_why),
+            paragraphs=notices.left(visit, rater_session, rater_session.left_why),
             way=way_out(visit, endings.screened_out if was_let_out else endings.stopped),
         )
     )
 
 
-def _read_asked(session: Session, visit: Visit, sitting: Sitting) -> list[AskedText]:
+def _read_asked(session: Session, visit: Visit, rater_session: RaterSession) -> list[AskedText]:
     """Choose the texts that the blinding question is about; none where it is about all of them."""
     blinding = visit.protocol.blinding
     assert blinding is not None  # noqa: S101 (else the page is not due)
-    return read_asked(session, sitting.booklet_id, blinding.n_texts) if blinding.n_texts else []
+    return read_asked(session, rater_session.booklet_id, blinding.n_texts) if blinding.n_texts else []
 
 
 def _guesses_page(

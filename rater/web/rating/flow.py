@@ -14,7 +14,7 @@ from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response as AnyResponse
 
 from rater.store.engine import reading, writing
-from rater.store.rating.sessions import Sitting
+from rater.store.rating.sessions import RaterSession
 from rater.store.rating.trials import first_revisable
 from rater.web import recruitment_params
 from rater.web.rating.request_context import Visit, find_visit
@@ -54,48 +54,54 @@ class Place(NamedTuple):
     position: int | None = None
 
 
-_Due = Callable[[Visit, Sitting], bool]
+_Due = Callable[[Visit, RaterSession], bool]
 FLOW: tuple[tuple[Step, _Due], ...] = (
-    ("ended", lambda _, sitting: sitting.left_why is not None),
+    ("ended", lambda _, rater_session: rater_session.left_why is not None),
     # which says that the study takes no answers now, and what is saved
-    ("landing", lambda visit, sitting: not sitting.has_finished and not visit.is_open),
-    ("landing", lambda visit, sitting: not sitting.has_finished and visit.is_stopped_late),
-    ("screening", lambda visit, sitting: bool(visit.protocol.screening) and not sitting.has_been_screened),
-    ("instructions", lambda _, sitting: not sitting.has_read_instructions),
-    ("practice", lambda visit, sitting: bool(visit.protocol.practice) and not sitting.has_practised),
-    ("again", lambda visit, sitting: not sitting.has_finished and visit.is_away),
-    ("trial", lambda _, sitting: not sitting.has_finished),
-    ("finish", lambda visit, sitting: visit.is_open and _is_to_be_closed(visit, sitting)),
+    ("landing", lambda visit, rater_session: not rater_session.has_finished and not visit.is_open),
+    ("landing", lambda visit, rater_session: not rater_session.has_finished and visit.is_stopped_late),
+    (
+        "screening",
+        lambda visit, rater_session: bool(visit.protocol.screening) and not rater_session.has_been_screened,
+    ),
+    ("instructions", lambda _, rater_session: not rater_session.has_read_instructions),
+    (
+        "practice",
+        lambda visit, rater_session: bool(visit.protocol.practice) and not rater_session.has_practised,
+    ),
+    ("again", lambda visit, rater_session: not rater_session.has_finished and visit.is_away),
+    ("trial", lambda _, rater_session: not rater_session.has_finished),
+    ("finish", lambda visit, rater_session: visit.is_open and _is_to_be_closed(visit, rater_session)),
     (
         "guesses",
-        lambda visit, sitting: (
-            visit.is_open and visit.protocol.blinding is not None and not sitting.has_guessed
+        lambda visit, rater_session: (
+            visit.is_open and visit.protocol.blinding is not None and not rater_session.has_guessed
         ),
     ),
     (
         "comment",
-        lambda visit, sitting: (
-            visit.is_open and visit.protocol.final_comment is not None and not sitting.has_commented
+        lambda visit, rater_session: (
+            visit.is_open and visit.protocol.final_comment is not None and not rater_session.has_commented
         ),
     ),
-    ("thanks", lambda _visit, _sitting: True),
+    ("thanks", lambda _visit, _rater_session: True),
 )
 """The pages of who consented, in order: a rater is on the first that is due."""
 
 
-def _is_to_be_closed(visit: Visit, sitting: Sitting) -> bool:
+def _is_to_be_closed(visit: Visit, rater_session: RaterSession) -> bool:
     """Say whether a rater may still change answers, which the blinding question or the thanks would end."""
     may_be = visit.protocol.revising != "none" or visit.protocol.blinding is not None
-    return may_be and not sitting.has_been_asked
+    return may_be and not rater_session.has_been_asked
 
 
 def current_place(visit: Visit) -> Place:
     """Say where a visitor is now."""
-    sitting = visit.sitting
-    if sitting is None:
+    rater_session = visit.rater_session
+    if rater_session is None:
         return Place("landing")
-    step = next(step for step, is_due in FLOW if is_due(visit, sitting))
-    return Place(step, {"trial": sitting.next_position, "practice": 1}.get(step))
+    step = next(step for step, is_due in FLOW if is_due(visit, rater_session))
+    return Place(step, {"trial": rater_session.next_position, "practice": 1}.get(step))
 
 
 _OPENED_FROM: Mapping[Step, frozenset[Step]] = {
@@ -124,37 +130,37 @@ class UnknownBrowser(Forbidden):
 
 def may_open(visit: Visit, place: Place) -> bool:
     """Say whether a visitor may be at a place: where they are now, or where they may turn to from there."""
-    current, sitting = current_place(visit), visit.sitting
-    if sitting is None:
+    current, rater_session = current_place(visit), visit.rater_session
+    if rater_session is None:
         return place == current or (place.step in {"consent", "start", "declined"} and visit.is_open)
     if place.step == "agreed":
         return True
     if place.step == "trial":
-        return current.step in {"trial", "finish"} and _may_rate(visit, sitting, place.position or 0)
+        return current.step in {"trial", "finish"} and _may_rate(visit, rater_session, place.position or 0)
     if place.step == "rest":
-        return current.step == "trial" and place.position == sitting.n_answered
+        return current.step == "trial" and place.position == rater_session.n_answered
     return place.step == current.step or (
         visit.is_open and current.step in _OPENED_FROM.get(place.step, frozenset())
     )
 
 
-def _may_rate(visit: Visit, sitting: Sitting, position: int) -> bool:
-    last = min(sitting.next_position, sitting.n_trials)
-    return first_revisable(sitting, visit.protocol.revising) <= position <= last
+def _may_rate(visit: Visit, rater_session: RaterSession, position: int) -> bool:
+    last = min(rater_session.next_position, rater_session.n_trials)
+    return first_revisable(rater_session, visit.protocol.revising) <= position <= last
 
 
 def next_place(visit: Visit, position: int, *, goes_back: bool) -> Place:
     """Say where to go from a trial that was sent: back, to a rest, or on."""
-    sitting = visit.sitting
-    assert sitting is not None  # noqa: S101 (who sent a trial has one)
+    rater_session = visit.rater_session
+    assert rater_session is not None  # noqa: S101 (who sent a trial has one)
     if goes_back:
         return Place("trial", max(1, position - 1))
-    every = visit.protocol.break_every or sitting.n_trials
-    n_left = sitting.n_trials - position
+    every = visit.protocol.break_every or rater_session.n_trials
+    n_left = rater_session.n_trials - position
     is_worth_a_rest = 2 * n_left >= every  # a rest just before the end would only delay it
-    if position == sitting.n_answered and is_worth_a_rest and position % every == 0:
+    if position == rater_session.n_answered and is_worth_a_rest and position % every == 0:
         return Place("rest", position)
-    if position < sitting.n_trials and not sitting.has_finished:
+    if position < rater_session.n_trials and not rater_session.has_finished:
         return Place("trial", position + 1)
     return current_place(visit)
 
@@ -166,38 +172,38 @@ def require(visit: Visit, place: Place) -> None:
         HTTPException: the redirect.
     """
     if not may_open(visit, place):
-        if visit.sitting is None and place.step not in _BEFORE_CONSENT:
+        if visit.rater_session is None and place.step not in _BEFORE_CONSENT:
             raise UnknownBrowser(visit, place)
         go_to_current(visit)
 
 
-def require_sitting(visit: Visit, place: Place) -> Sitting:
-    """Return the sitting of who may be at a place, or send them to where they are now.
+def require_rater_session(visit: Visit, place: Place) -> RaterSession:
+    """Return the session of a rater who may open a place, or redirect them to where they are now.
 
     Raises:
         HTTPException: the redirect.
     """
     require(visit, place)
-    if visit.sitting is None:
+    if visit.rater_session is None:
         go_to_current(visit)
-    return visit.sitting
+    return visit.rater_session
 
 
-def require_rater(visit: Visit, position: int) -> Sitting:
-    """Return the sitting of who may answer: whoever has come as far as the texts, finished or not.
+def require_rater(visit: Visit, position: int) -> RaterSession:
+    """Return the session of a rater who may answer: any who has reached the texts, finished or not.
 
     A second tab may send a changed answer after the last text was answered in the first; it is kept.
 
     Raises:
         HTTPException: the redirect for all others.
     """
-    sitting = visit.sitting
-    if sitting is None:
+    rater_session = visit.rater_session
+    if rater_session is None:
         raise UnknownBrowser(visit, Place("trial", position))
     early = {"ended", "landing", "screening", "instructions", "practice"}
     if visit.is_open and current_place(visit).step in early:
         go_to_current(visit)
-    return sitting
+    return rater_session
 
 
 def go_to_current(visit: Visit) -> NoReturn:
@@ -228,10 +234,10 @@ def url_of(slug: str, place: Place, fields: Mapping[str, str] | None = None) -> 
     return f"{url}?{urlencode(fields)}" if fields else url
 
 
-StoreStep = Callable[[Session, Visit, Sitting], None]
+StoreStep = Callable[[Session, Visit, RaterSession], None]
 
 
-def read_visit(slug: str, place: Place) -> tuple[Visit, Sitting]:
+def read_visit(slug: str, place: Place) -> tuple[Visit, RaterSession]:
     """Find who may be at a place, or send them to where they are now. Costs one query.
 
     Raises:
@@ -239,7 +245,7 @@ def read_visit(slug: str, place: Place) -> tuple[Visit, Sitting]:
     """
     with reading(running().engine) as session:
         visit = find_visit(session, slug)
-    return visit, require_sitting(visit, place)
+    return visit, require_rater_session(visit, place)
 
 
 def move_on(slug: str, place: Place, step: StoreStep) -> AnyResponse:
@@ -256,6 +262,6 @@ def move_on(slug: str, place: Place, step: StoreStep) -> AnyResponse:
     """
     with writing(running().engine) as session:
         visit = find_visit(session, slug)
-        step(session, visit, require_sitting(visit, place))
+        step(session, visit, require_rater_session(visit, place))
         visit = find_visit(session, slug)
     return redirect(url_of(slug, current_place(visit)), 303)

@@ -13,7 +13,7 @@ from rater.names import Unnamed
 from rater.sanitize import sanitize_for_display
 from rater.store.engine import writing
 from rater.store.rating.counts import Turned, count_visitor
-from rater.store.rating.sessions import LeftWhy, Sitting
+from rater.store.rating.sessions import LeftWhy, RaterSession
 from rater.store.rating.studies import PublishedStudy
 from rater.study.state import State
 from rater.study.visit import Ending
@@ -112,7 +112,7 @@ def not_takeable(visit: Visit) -> NoticePage | None:
         return _notice(
             visit,
             _("Your place was given to someone else because you were inactive for too long."),
-            _what_is_saved(visit, visit.sitting),
+            _what_is_saved(visit, visit.rater_session),
             ending=endings.late,
         )
     if visit.is_open:
@@ -128,14 +128,14 @@ def not_takeable(visit: Visit) -> NoticePage | None:
             visit,
             _("This study is currently paused."),
             _("Please keep your link and open it again later."),
-            *([_what_is_saved(visit, visit.sitting)] if visit.sitting else []),
+            *([_what_is_saved(visit, visit.rater_session)] if visit.rater_session else []),
             ending=endings.paused,
             leads_on=False,  # they are to keep their link first
         )
     return _notice(
         visit,
         _("This study is closed."),
-        _what_is_saved(visit, visit.sitting),
+        _what_is_saved(visit, visit.rater_session),
         ending=endings.closed,
     )
 
@@ -253,7 +253,7 @@ def declined() -> tuple[str, ...]:
     )
 
 
-def left(visit: Visit, sitting: Sitting, why: LeftWhy) -> tuple[str, ...]:
+def left(visit: Visit, rater_session: RaterSession, why: LeftWhy) -> tuple[str, ...]:
     """Say kindly how it ended for who left before the end."""
     if why == "screened_out":
         return (
@@ -273,7 +273,7 @@ def left(visit: Visit, sitting: Sitting, why: LeftWhy) -> tuple[str, ...]:
             _("You have withdrawn. That is perfectly fine."),
             _("Your answers are marked as withdrawn and will not be used. You can close this page."),
         )
-    return _("You have stopped. That is perfectly fine."), _what_is_saved(visit, sitting)
+    return _("You have stopped. That is perfectly fine."), _what_is_saved(visit, rater_session)
 
 
 def _notice(
@@ -287,17 +287,17 @@ def _notice(
     )
 
 
-def _what_is_saved(visit: Visit, sitting: Sitting | None) -> str:
-    if sitting is None:
+def _what_is_saved(visit: Visit, rater_session: RaterSession | None) -> str:
+    if rater_session is None:
         return _("Thank you for your interest. Nothing about your visit was stored.")
     if visit.protocol.is_pairwise:
-        return _which_pairs_are_saved(sitting.n_answered)
-    if sitting.n_answered == 0:
+        return _which_pairs_are_saved(rater_session.n_answered)
+    if rater_session.n_answered == 0:
         return _("You have not rated any texts, so no answers were saved.")
     return ngettext(
         "Your answer to %(num)s text is saved. Thank you. You can close this page.",
         "Your answers to %(num)s texts are saved. Thank you. You can close this page.",
-        sitting.n_answered,
+        rater_session.n_answered,
     )
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from rater.store.engine import reading
 from rater.store.rating.raters import read_identifiers
 from rater.store.rating.sessions import digest
-from rater.store.rating.trials import sitting_mark
+from rater.store.rating.trials import session_mark
 from rater.study.visit import Ending
 from rater.web import language, recruitment_params
 from rater.web.language import Direction
@@ -50,9 +50,9 @@ class WayOut:
 def way_out(visit: Visit, ending: Ending, *, leads_on: bool = True) -> WayOut:
     """Make the way out. Costs no query, or one where the address contains identifiers of a known rater."""
     identifiers = visit.arrival.identifiers
-    if ending.placeholders and visit.sitting is not None:
+    if ending.placeholders and visit.rater_session is not None:
         with reading(running().engine) as session:
-            identifiers = read_identifiers(session, visit.sitting.rater_id)
+            identifiers = read_identifiers(session, visit.rater_session.rater_id)
     # in the desk's preview the other site would not show itself in a frame
     return WayOut.of(ending, identifiers, leads_on=leads_on and not running().settings.is_preview)
 
@@ -147,7 +147,7 @@ def frame_of(visit: Visit, *, holds_answers: bool = False) -> Frame:
         holds_answers: Whether something may have been filled in, which a change of language would lose.
     """
     slug, protocol = visit.study.slug, visit.protocol
-    is_rating = visit.sitting is not None and flow.current_place(visit).step == "trial"
+    is_rating = visit.rater_session is not None and flow.current_place(visit).step == "trial"
     return Frame(
         language=visit.language,
         direction=language.direction_of((protocol.title, protocol.dimensions[0].question)),
@@ -155,10 +155,10 @@ def frame_of(visit: Visit, *, holds_answers: bool = False) -> Frame:
         languages=() if holds_answers else _languages(visit),
         language_url=flow.url_of(slug, Place("change_language"), _own(visit)),
         again_url=flow.url_of(slug, Place("again")) if is_rating else None,
-        agreed_url=flow.url_of(slug, Place("agreed")) if visit.sitting is not None else None,
+        agreed_url=flow.url_of(slug, Place("agreed")) if visit.rater_session is not None else None,
         leave_url=flow.url_of(slug, Place("leave")) if flow.may_open(visit, Place("leave")) else None,
         contact=link_contact(visit.protocol.contact),
-        mark=sitting_mark(digest(visit.token)) if visit.token else "",
+        mark=session_mark(digest(visit.token)) if visit.token else "",
     )
 
 

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from rater.store.engine import reading, writing
 from rater.store.rating import steps
 from rater.store.rating.frame import read_only_dimension
-from rater.store.rating.sessions import Sitting
+from rater.store.rating.sessions import RaterSession
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS, Practice, is_within, mark
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Scale
@@ -219,15 +219,15 @@ def _find(slug: str, place: Place) -> Visit:
     """Find who practises; of the dimensions, they see those that their texts will ask."""
     with reading(running().engine) as session:
         visit = flow.find_visit(session, slug)
-        sitting = flow.require_sitting(visit, place)
-        return replace(visit, protocol=_asked(session, visit, sitting))
+        rater_session = flow.require_rater_session(visit, place)
+        return replace(visit, protocol=_asked(session, visit, rater_session))
 
 
-def _asked(session: Session, visit: Visit, sitting: Sitting) -> Protocol:
+def _asked(session: Session, visit: Visit, rater_session: RaterSession) -> Protocol:
     protocol = visit.protocol
     if len(protocol.dimensions) == 1:
         return protocol
-    name = read_only_dimension(session, sitting.booklet_id)
+    name = read_only_dimension(session, rater_session.booklet_id)
     return protocol.model_copy(update={"dimensions": asked_dimensions(protocol, name)})
 
 
@@ -238,10 +238,10 @@ def _read(visit: Visit) -> dict[str, FormAnswer]:
 def _finish(slug: str, answers: Answers) -> AnyResponse:
     with writing(running().engine) as session:
         visit = flow.find_visit(session, slug)
-        sitting = flow.require_sitting(visit, Place("practice"))
-        passed = has_passed(_asked(session, visit, sitting), answers)
+        rater_session = flow.require_rater_session(visit, Place("practice"))
+        passed = has_passed(_asked(session, visit, rater_session), answers)
         steps.finish_practice(
-            session, sitting.rater_id, passed=passed, attempts=PRACTICE_ATTEMPTS, now=visit.now
+            session, rater_session.rater_id, passed=passed, attempts=PRACTICE_ATTEMPTS, now=visit.now
         )
         visit = flow.find_visit(session, slug)
     place = flow.current_place(visit)
@@ -255,7 +255,7 @@ def _refused(page: str) -> Response:
 def _render_practice(visit: Visit, position: int, answers: Answers, given: dict[str, FormAnswer]) -> str:
     protocol = visit.protocol
     shown = protocol.practice[position - 1]
-    assert visit.sitting is not None  # noqa: S101 (required by every view)
+    assert visit.rater_session is not None  # noqa: S101 (required by every view)
     return render(
         PracticePage(
             frame=frame_of(visit, holds_answers=True),
@@ -263,7 +263,7 @@ def _render_practice(visit: Visit, position: int, answers: Answers, given: dict[
             position=position,
             n_texts=_n_shown(visit),
             texts_of=text_fields(shown.prompt, shown.text, shown.other_text),
-            room=room_for(protocol, visit.sitting),
+            room=room_for(protocol, visit.rater_session),
             questions=question_fields(protocol.dimensions, given),
             last_key=last_key(protocol.dimensions),
             given=write_answers(answers),
@@ -273,7 +273,7 @@ def _render_practice(visit: Visit, position: int, answers: Answers, given: dict[
 
 def _n_shown(visit: Visit) -> int:
     """Return how many practice texts are shown: all before the first trial, one after hours away."""
-    has_practised = visit.sitting is not None and visit.sitting.has_practised
+    has_practised = visit.rater_session is not None and visit.rater_session.has_practised
     return 1 if has_practised else len(visit.protocol.practice)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from rater.store.rating import steps
-from rater.store.rating.sessions import Sitting
+from rater.store.rating.sessions import RaterSession
 from rater.study.protocol import Protocol
 from rater.study.visit import ScreeningQuestion
 from rater.web import security
@@ -143,23 +143,23 @@ def screen(slug: str) -> AnyResponse:
     return move_on(slug, Place("screening"), _screen)
 
 
-def _screen(session: Session, visit: Visit, sitting: Sitting) -> None:
+def _screen(session: Session, visit: Visit, rater_session: RaterSession) -> None:
     questions = visit.protocol.screening
     answers = forms.read_screening(request.form, questions)
     if len(answers) < len(questions):
         page = screening_page(frame_of(visit, holds_answers=True), visit.protocol, answers)
         abort(Response(render(page), status=422, mimetype="text/html"))
     if all(answers[number] in question.accepted for number, question in enumerate(questions)):
-        steps.pass_screening(session, sitting.rater_id, now=visit.now)
+        steps.pass_screening(session, rater_session.rater_id, now=visit.now)
     else:
-        steps.leave(session, sitting.rater_id, why="screened_out", now=visit.now)
+        steps.leave(session, rater_session.rater_id, why="screened_out", now=visit.now)
 
 
 @blueprint.get("/s/<slug>/instructions")
 def instructions(slug: str) -> str:
     """Explain how to rate. Costs one query."""
-    visit, sitting = read_visit(slug, Place("instructions"))
-    return render(_instructions_page(visit, sitting, n_again=0))
+    visit, rater_session = read_visit(slug, Place("instructions"))
+    return render(_instructions_page(visit, rater_session, n_again=0))
 
 
 @blueprint.post("/s/<slug>/instructions")
@@ -168,15 +168,17 @@ def begin(slug: str) -> AnyResponse:
     return move_on(
         slug,
         Place("instructions"),
-        lambda session, visit, sitting: steps.finish_instructions(session, sitting.rater_id, now=visit.now),
+        lambda session, visit, rater_session: steps.finish_instructions(
+            session, rater_session.rater_id, now=visit.now
+        ),
     )
 
 
 @blueprint.get("/s/<slug>/again")
 def again(slug: str) -> str:
     """Show the instructions once more: to who comes back after hours, or asks for them. Costs one query."""
-    visit, sitting = read_visit(slug, Place("again"))
-    return render(_instructions_page(visit, sitting, n_again=sitting.n_answered))
+    visit, rater_session = read_visit(slug, Place("again"))
+    return render(_instructions_page(visit, rater_session, n_again=rater_session.n_answered))
 
 
 @blueprint.post("/s/<slug>/again")
@@ -194,17 +196,17 @@ def noting_return(response: AnyResponse, visit: Visit) -> AnyResponse:
     path = flow.url_of(visit.study.slug, Place("landing"))
     lifetime_s = int(AWAY.total_seconds())
     security.set_rater_cookie(response, BACK_COOKIE, "1", lifetime_s=lifetime_s, path=path)
-    sitting = visit.sitting
-    if sitting is not None:
+    rater_session = visit.rater_session
+    if rater_session is not None:
         response.headers["Location"] = flow.url_of(
-            visit.study.slug, Place("trial", min(sitting.next_position, sitting.n_trials))
+            visit.study.slug, Place("trial", min(rater_session.next_position, rater_session.n_trials))
         )
     return response
 
 
-def _instructions_page(visit: Visit, sitting: Sitting, *, n_again: int) -> InstructionsPage:
+def _instructions_page(visit: Visit, rater_session: RaterSession, *, n_again: int) -> InstructionsPage:
     protocol = visit.protocol
-    is_practising = bool(protocol.practice) and not sitting.has_practised
+    is_practising = bool(protocol.practice) and not rater_session.has_practised
     return InstructionsPage(
         frame=frame_of(visit),
         title=protocol.title,
@@ -212,10 +214,10 @@ def _instructions_page(visit: Visit, sitting: Sitting, *, n_again: int) -> Instr
         explains_bold=protocol.explains_bold,
         is_pairwise=protocol.is_pairwise,
         may_go_back=protocol.revising != "none",
-        n_texts=sitting.n_trials,
+        n_texts=rater_session.n_trials,
         n_practice=len(protocol.practice) if is_practising else 0,
         last_key=last_key(protocol.dimensions),
         may_be_unable=any(dimension.cannot_judge for dimension in protocol.dimensions),
         n_again=n_again,
-        has_failed=is_practising and sitting.n_practice_attempts > 0,
+        has_failed=is_practising and rater_session.n_practice_attempts > 0,
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rater.store.rating.publication import count_lines
-from rater.store.rating.sessions import Sitting
+from rater.store.rating.sessions import RaterSession
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import NumberRange, Widget
 from rater.study.typed_numbers import write_number
@@ -148,15 +148,15 @@ def text_fields(prompt: str, text: str, other_text: str | None) -> tuple[TextFie
     return TextField.of("A", prompt, text), TextField.of("B", prompt, other_text)
 
 
-def room_for(protocol: Protocol, sitting: Sitting) -> Room:
+def room_for(protocol: Protocol, rater_session: RaterSession) -> Room:
     """Return one room for the texts of a booklet and of practice, so that the scale stays where it is."""
     lines = [
         count_lines(practice.prompt + text, is_pairwise=practice.other_text is not None)
         for practice in protocol.practice
         for text in (practice.text, practice.other_text or "")
     ]
-    wide = max(sitting.n_lines, *(each for each, _ in lines), 1)
-    narrow = max(sitting.n_narrow_lines, *(each for _, each in lines), 1)
+    wide = max(rater_session.n_lines, *(each for each, _ in lines), 1)
+    narrow = max(rater_session.n_narrow_lines, *(each for _, each in lines), 1)
     return Room(wide, narrow)
 
 

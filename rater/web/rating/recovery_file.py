@@ -18,7 +18,7 @@ from rater.errors import RaterError, StateError
 from rater.store.log import append_event
 from rater.store.rating import trials
 from rater.store.rating.schema import EventRow
-from rater.store.rating.sessions import Sitting, find_sitting_by_digest
+from rater.store.rating.sessions import RaterSession, find_rater_session_by_digest
 from rater.store.rating.studies import PublishedStudy, find_study_by_slug
 from rater.store.rating.trials import find_digest, is_proven
 from rater.web.rating.forms import TrialForm, is_submission_id, read_trial_form
@@ -100,30 +100,34 @@ def take_in(session: Session, file: RecoveryFile, *, now: datetime) -> Recovered
         if not is_proven(token_digest, kept.id, kept.position, proof=kept.proof):
             msg = f"The answer to text {kept.position} was changed, or is not from this rater's page."
             raise RaterError(msg)
-        sitting = find_sitting_by_digest(session, study.id, token_digest)
-        assert sitting is not None  # noqa: S101 (found by this digest just above)
-        if not trials.is_stored(session, sitting.rater_id, kept.id):
-            _store(session, study, sitting, kept, now=now)
+        rater_session = find_rater_session_by_digest(session, study.id, token_digest)
+        assert rater_session is not None  # noqa: S101 (found by this digest just above)
+        if not trials.is_stored(session, rater_session.rater_id, kept.id):
+            _store(session, study, rater_session, kept, now=now)
             n_taken_in += 1
     if n_taken_in:
         append_event(session, EventRow, study.id, kind="recovered", at=now, n_answers=n_taken_in)
     return Recovered(study.name, n_taken_in, len(file.answers) - n_taken_in)
 
 
-def _store(session: Session, study: PublishedStudy, sitting: Sitting, kept: _Kept, *, now: datetime) -> None:
-    form = _read_form(session, study, sitting, kept)
+def _store(
+    session: Session, study: PublishedStudy, rater_session: RaterSession, kept: _Kept, *, now: datetime
+) -> None:
+    form = _read_form(session, study, rater_session, kept)
     submission = trials.Submission(kept.id, kept.position, form.judgements, form.timing)
     try:
         trials.record_answers(
-            session, study.id, sitting, submission, revising=study.protocol.revising, now=now
+            session, study.id, rater_session, submission, revising=study.protocol.revising, now=now
         )
     except StateError as error:
         msg = f"Nothing of the file was taken in: {error} ({study.name} is {study.state}.)"
         raise StateError(msg) from error
 
 
-def _read_form(session: Session, study: PublishedStudy, sitting: Sitting, kept: _Kept) -> TrialForm:
-    asked = trials.read_dimension(session, sitting.booklet_id, kept.position)
+def _read_form(
+    session: Session, study: PublishedStudy, rater_session: RaterSession, kept: _Kept
+) -> TrialForm:
+    asked = trials.read_dimension(session, rater_session.booklet_id, kept.position)
     fields = MultiDict(parse_qsl(kept.body, keep_blank_values=True))
     try:
         form = read_trial_form(fields, asked_dimensions(study.protocol, asked))

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from rater.names import Unnamed
 from rater.store.rating.raters import Arrival, find_known
-from rater.store.rating.sessions import Sitting, find_study_and_sitting
+from rater.store.rating.sessions import RaterSession, find_study_and_session
 from rater.store.rating.studies import PublishedStudy, find_study_by_slug
 from rater.study.protocol import Protocol
 from rater.study.state import State
@@ -70,9 +70,9 @@ class Visit:
     """What they are shown, in the language of the page."""
     language: str
     now: datetime
-    sitting: Sitting | None
+    rater_session: RaterSession | None
     token: str | None = None
-    """By which the sitting was found."""
+    """By which the session was found."""
     arrival: Arrival = field(default_factory=lambda: Arrival("web"))
     """What the link said."""
     unnamed: Mapping[str, Unnamed] = field(default_factory=dict)
@@ -90,14 +90,18 @@ class Visit:
     @property
     def is_away(self) -> bool:
         """Whether they come back after hours, and have not been told again what to do."""
-        sitting = self.sitting
-        return sitting is not None and not self.has_come_back and self.now - sitting.last_seen_at > AWAY
+        rater_session = self.rater_session
+        return (
+            rater_session is not None
+            and not self.has_come_back
+            and self.now - rater_session.last_seen_at > AWAY
+        )
 
     @property
     def is_stopped_late(self) -> bool:
         """Whether their booklet was dealt again, and the study does not let them finish it."""
-        sitting = self.sitting
-        return sitting is not None and sitting.is_replaced and self.protocol.late_raters == "stop"
+        rater_session = self.rater_session
+        return rater_session is not None and rater_session.is_replaced and self.protocol.late_raters == "stop"
 
 
 def find_visit(session: Session, slug: str) -> Visit:
@@ -107,10 +111,10 @@ def find_visit(session: Session, slug: str) -> Visit:
         NotFound: there is no study at this address.
     """
     token = read_token()
-    study, sitting = None, None
+    study, rater_session = None, None
     if _SLUG.fullmatch(slug):
         if token:
-            study, sitting = find_study_and_sitting(session, slug, token)
+            study, rater_session = find_study_and_session(session, slug, token)
         else:
             study = find_study_by_slug(session, slug)
     if study is None:
@@ -122,8 +126,8 @@ def find_visit(session: Session, slug: str) -> Visit:
         protocol=study.protocol.in_language(chosen),
         language=chosen,
         now=running().settings.now(),
-        sitting=sitting,
-        token=token if sitting else None,
+        rater_session=rater_session,
+        token=token if rater_session else None,
         has_come_back=BACK_COOKIE in request.cookies,
     )
 
@@ -152,6 +156,6 @@ def find_newcomer(
     if not recruitment_params.says_who(arrival, visit.protocol):
         return replace(visit, arrival=arrival)
     known = find_known(session, visit.study.id, arrival=arrival, protocol=visit.protocol)
-    if visit.sitting is not None and visit.sitting.rater_id == known:
+    if visit.rater_session is not None and visit.rater_session.rater_id == known:
         return replace(visit, arrival=arrival)
-    return replace(visit, arrival=arrival, known=known, sitting=None, token=None)
+    return replace(visit, arrival=arrival, known=known, rater_session=None, token=None)

@@ -12,7 +12,7 @@ from rater.errors import ClosedError, StateError
 from rater.store.engine import reading, writing
 from rater.store.rating import trials
 from rater.store.rating.monitoring import read_seconds_per_text
-from rater.store.rating.sessions import Sitting, digest
+from rater.store.rating.sessions import RaterSession, digest
 from rater.store.rating.trials import TrialView, first_revisable, prove
 from rater.study.protocol import Dimension, Protocol
 from rater.web.language import gettext as _
@@ -84,7 +84,7 @@ def asked_dimensions(protocol: Protocol, name: str | None) -> tuple[Dimension, .
 
 def trial_page(
     visit: Visit,
-    sitting: Sitting,
+    rater_session: RaterSession,
     view: TrialView,
     *,
     dimensions: Sequence[Dimension],
@@ -94,12 +94,12 @@ def trial_page(
 
     Args:
         visit: Who is at it, by which token.
-        sitting: The rater.
+        rater_session: The rater.
         view: The trial.
         dimensions: What it asks.
         given: What was given on them so far: stored, drafted, or just sent.
     """
-    assert visit.token is not None  # noqa: S101 (a sitting is found by it)
+    assert visit.token is not None  # noqa: S101 (a session is found by it)
     submission_id, token_digest = new_submission_id(), digest(visit.token)
     protocol = visit.protocol
     return TrialPage(
@@ -108,17 +108,17 @@ def trial_page(
             "%(position)s of %(n)s – %(title)s",
             title=protocol.title,
             position=view.position,
-            n=sitting.n_trials,
+            n=rater_session.n_trials,
         ),
         position=view.position,
-        n_texts=sitting.n_trials,
-        n_saved=sitting.n_answered,
+        n_texts=rater_session.n_trials,
+        n_saved=rater_session.n_answered,
         texts_of=text_fields(view.prompt, view.text, view.other_text),
-        room=room_for(protocol, sitting),
+        room=room_for(protocol, rater_session),
         questions=question_fields(dimensions, given),
         last_key=last_key(dimensions),
         submission_id=submission_id,
-        may_go_back=view.position > first_revisable(sitting, protocol.revising),
+        may_go_back=view.position > first_revisable(rater_session, protocol.revising),
         auto_advances=protocol.auto_advance,
         may_change=protocol.revising != "none",
         proof=prove(token_digest, submission_id, view.position),
@@ -137,7 +137,7 @@ OUTCOME = "X-Rater"
 class _Read:
     """A trial as it was read; its page is made after the commit, so that nobody waits for that."""
 
-    sitting: Sitting
+    rater_session: RaterSession
     view: trials.TrialView
     dimensions: tuple[Dimension, ...]
     given: Mapping[str, FormAnswer]
@@ -145,7 +145,7 @@ class _Read:
     def page(self, visit: Visit) -> str:
         """Make the page."""
         return render(
-            trial_page(visit, self.sitting, self.view, dimensions=self.dimensions, given=self.given)
+            trial_page(visit, self.rater_session, self.view, dimensions=self.dimensions, given=self.given)
         )
 
 
@@ -178,10 +178,10 @@ def answer(slug: str, position: int) -> AnyResponse:
     by_script = ASKED_BY_SCRIPT in request.headers
     with writing(running().engine) as session:
         visit = flow.find_visit(session, slug)
-        sitting = flow.require_rater(visit, position)
-        dimensions = asked_dimensions(visit.protocol, _asked(session, visit, sitting, position))
+        rater_session = flow.require_rater(visit, position)
+        dimensions = asked_dimensions(visit.protocol, _asked(session, visit, rater_session, position))
         sent = read_trial_form(request.form, dimensions)
-        taken = _take(session, visit, sitting, position, sent=sent)
+        taken = _take(session, visit, rater_session, position, sent=sent)
         if taken.outcome == "incomplete":
             taken = replace(taken, read=_read(session, visit, position, sent.given))
         elif by_script and taken.outcome == "saved" and taken.place.step == "trial":
@@ -200,23 +200,25 @@ def rest(slug: str, position: int) -> str:
     """Offer a rest. Costs two queries."""
     with reading(running().engine) as session:
         visit = flow.find_visit(session, slug)
-        sitting = flow.require_sitting(visit, Place("rest", position))
-        pace_s = read_seconds_per_text(session, sitting.rater_id)
-    n_left = sitting.n_trials - sitting.n_answered
+        rater_session = flow.require_rater_session(visit, Place("rest", position))
+        pace_s = read_seconds_per_text(session, rater_session.rater_id)
+    n_left = rater_session.n_trials - rater_session.n_answered
     return render(
         RestPage(
             frame=frame_of(visit),
             title=visit.protocol.title,
             is_pairwise=visit.protocol.is_pairwise,
-            n_texts=sitting.n_trials,
-            n_saved=sitting.n_answered,
+            n_texts=rater_session.n_trials,
+            n_saved=rater_session.n_answered,
             n_minutes=None if pace_s is None else max(1, ceil(n_left * pace_s / 60)),
-            next_url=flow.url_of(slug, Place("trial", sitting.next_position)),
+            next_url=flow.url_of(slug, Place("trial", rater_session.next_position)),
         )
     )
 
 
-def _take(session: Session, visit: Visit, sitting: Sitting, position: int, *, sent: TrialForm) -> _Taken:
+def _take(
+    session: Session, visit: Visit, rater_session: RaterSession, position: int, *, sent: TrialForm
+) -> _Taken:
     """Store a complete form, keep of another what there is, and say where to go."""
     revising = visit.protocol.revising
     if sent.goes_back and (not sent.is_complete or revising != "all"):
@@ -225,19 +227,21 @@ def _take(session: Session, visit: Visit, sitting: Sitting, position: int, *, se
         return _Taken(visit, "incomplete", Place("trial", position))
     submission = trials.Submission(sent.submission_id, position, sent.judgements, sent.timing)
     try:
-        trials.record_answers(session, visit.study.id, sitting, submission, revising=revising, now=visit.now)
+        trials.record_answers(
+            session, visit.study.id, rater_session, submission, revising=revising, now=visit.now
+        )
     except ClosedError:
         return _Taken(visit, "closed", flow.current_place(visit))
     except StateError:  # a text whose turn has not come, or has passed
         return _Taken(visit, "refused", flow.current_place(visit))
-    answered = max(sitting.n_answered, position)
+    answered = max(rater_session.n_answered, position)
     after = replace(
-        sitting,
+        rater_session,
         n_answered=answered,
-        has_finished=sitting.has_finished or answered == sitting.n_trials,
+        has_finished=rater_session.has_finished or answered == rater_session.n_trials,
         last_seen_at=visit.now,
     )
-    visit = replace(visit, sitting=after)
+    visit = replace(visit, rater_session=after)
     return _Taken(visit, "saved", flow.next_place(visit, position, goes_back=sent.goes_back))
 
 
@@ -252,21 +256,21 @@ def _reply(taken: _Taken, *, by_script: bool) -> AnyResponse:
     )
 
 
-def _asked(session: Session, visit: Visit, sitting: Sitting, position: int) -> str | None:
+def _asked(session: Session, visit: Visit, rater_session: RaterSession, position: int) -> str | None:
     """Read which dimension a trial asks, where the study has several."""
-    if len(visit.protocol.dimensions) == 1 or not 1 <= position <= sitting.n_trials:
+    if len(visit.protocol.dimensions) == 1 or not 1 <= position <= rater_session.n_trials:
         return None
-    return trials.read_dimension(session, sitting.booklet_id, position)
+    return trials.read_dimension(session, rater_session.booklet_id, position)
 
 
 def _read(
     session: Session, visit: Visit, position: int, sent: Mapping[str, FormAnswer] | None = None
 ) -> _Read:
     """Read a trial with what was given on it: just sent, stored, or drafted before."""
-    sitting = flow.require_sitting(visit, Place("trial", position))
-    view = trials.view_trial(session, sitting, position)
+    rater_session = flow.require_rater_session(visit, Place("trial", position))
+    view = trials.view_trial(session, rater_session, position)
     dimensions = asked_dimensions(visit.protocol, view.dimension)
     if sent is not None:
-        return _Read(sitting, view, dimensions, sent)
+        return _Read(rater_session, view, dimensions, sent)
     stored = {name: FormAnswer.of(judgement) for name, judgement in view.answers.items()}
-    return _Read(sitting, view, dimensions, {**stored, **read_kept_draft(position, dimensions)})
+    return _Read(rater_session, view, dimensions, {**stored, **read_kept_draft(position, dimensions)})

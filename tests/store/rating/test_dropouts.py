@@ -13,7 +13,7 @@ from rater.errors import FullError
 from rater.store.engine import open_engine, reading, writing
 from rater.store.rating.export import read_rater_table
 from rater.store.rating.raters import Arrival, Limits, claim_booklet, has_free_booklet
-from rater.store.rating.sessions import Sitting, find_sitting
+from rater.store.rating.sessions import RaterSession, find_rater_session
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.trials import Judgement, Submission, record_answers
 
@@ -35,27 +35,27 @@ class Visit:
         self._opened.append(open_engine(self._url))
         return self._opened[-1]
 
-    def claim(self, token: str, now: datetime, engine: Engine | None = None) -> Sitting:
+    def claim(self, token: str, now: datetime, engine: Engine | None = None) -> RaterSession:
         with writing(engine or self._opened[0]) as session:
             arrival = Arrival("web")
             return claim_booklet(
                 session, self.study.id, token, arrival=arrival, protocol=self.protocol, now=now
             )
 
-    def sitting(self, session: Session, token: str) -> Sitting:
-        found = find_sitting(session, self.study.id, token)
+    def rater_session(self, session: Session, token: str) -> RaterSession:
+        found = find_rater_session(session, self.study.id, token)
         assert found is not None
         return found
 
     def answer(self, session: Session, token: str, position: int, now: datetime) -> None:
         sent = Submission(f"{token}-{position}", position, {"happiness": Judgement(3)})
-        sitting = self.sitting(session, token)
-        record_answers(session, self.study.id, sitting, sent, revising="all", now=now)
+        rater_session = self.rater_session(session, token)
+        record_answers(session, self.study.id, rater_session, sent, revising="all", now=now)
 
     def finish(self, token: str, now: datetime) -> None:
         with writing(self._opened[0]) as session:
-            sitting = self.sitting(session, token)
-            for position in range(sitting.next_position, sitting.n_trials + 1):
+            rater_session = self.rater_session(session, token)
+            for position in range(rater_session.next_position, rater_session.n_trials + 1):
                 self.answer(session, token, position, now)
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ def test_a_booklet_left_too_long_is_dealt_again_whole_to_one_of_many_who_ask_at_
 ) -> None:
     start, later = threading.Barrier(8), now + 3 * HOUR
 
-    def claim(number: int) -> Sitting | None:
+    def claim(number: int) -> RaterSession | None:
         engine = left.engine()
         start.wait()
         try:
@@ -102,11 +102,11 @@ def test_a_booklet_left_too_long_is_dealt_again_whole_to_one_of_many_who_ask_at_
             return None
 
     with ThreadPoolExecutor(8) as pool:
-        dealt = [sitting for sitting in pool.map(claim, range(8)) if sitting]
+        dealt = [rater_session for rater_session in pool.map(claim, range(8)) if rater_session]
 
-    assert [(sitting.n_answered, sitting.is_replaced) for sitting in dealt] == [(0, False)]
+    assert [(rater_session.n_answered, rater_session.is_replaced) for rater_session in dealt] == [(0, False)]
     with reading(left.engine()) as session:
-        first = left.sitting(session, "first")
+        first = left.rater_session(session, "first")
     assert (first.is_replaced, first.n_answered) == (True, 1)
     assert first.booklet_id == dealt[0].booklet_id
 
@@ -114,7 +114,7 @@ def test_a_booklet_left_too_long_is_dealt_again_whole_to_one_of_many_who_ask_at_
 def test_who_comes_back_late_finishes_as_surplus_where_the_study_says_so(left: Visit, now: datetime) -> None:
     left.claim("second", now + 3 * HOUR)
     with reading(left.engine()) as session:
-        first = left.sitting(session, "first")
+        first = left.rater_session(session, "first")
     assert first.may_continue("finish")
     assert not first.may_continue("stop")
 
@@ -151,4 +151,4 @@ def test_who_is_sending_an_answer_has_not_left(left: Visit, now: datetime) -> No
             claiming.result(timeout=10)
 
     with reading(left.engine()) as session:
-        assert not left.sitting(session, "first").is_replaced
+        assert not left.rater_session(session, "first").is_replaced

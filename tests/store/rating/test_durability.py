@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from rater.store.engine import writing
 from rater.store.rating.open import open_rating
 from rater.store.rating.raters import Arrival, claim_booklet
-from rater.store.rating.sessions import find_sitting
+from rater.store.rating.sessions import find_rater_session
 from rater.store.rating.studies import get_study
 from rater.store.rating.trials import Judgement, Submission, record_answers
 
@@ -30,9 +30,9 @@ with writing(engine) as session:
     claim_booklet(session, study.id, "token", arrival=Arrival("web"), protocol=protocol, now=now)
 for position in range(1, 100_001):
     with writing(engine) as session:
-        sitting = find_sitting(session, study.id, "token")
+        rater_session = find_rater_session(session, study.id, "token")
         sent = Submission(f"s{position}", position, {"happiness": Judgement(position % 5 + 1)})
-        record_answers(session, study.id, sitting, sent, revising="all", now=now)
+        record_answers(session, study.id, rater_session, sent, revising="all", now=now)
     print(position, flush=True)
 """
 

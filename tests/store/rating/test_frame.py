@@ -10,31 +10,33 @@ from rater.store.engine import reading, writing
 from rater.store.rating.frame import read_answers
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Answer
-from rater.store.rating.sessions import Sitting, find_sitting
+from rater.store.rating.sessions import RaterSession, find_rater_session
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.trials import Judgement, Submission, Timing, record_answers
 
 Publish = Callable[..., PublishedStudy]
 
 
-def _claim(engine: Engine, study: PublishedStudy, token: str, now: datetime) -> Sitting:
+def _claim(engine: Engine, study: PublishedStudy, token: str, now: datetime) -> RaterSession:
     with writing(engine) as session:
         return _claim_in(session, study, token, now)
 
 
-def _claim_in(session: Session, study: PublishedStudy, token: str, now: datetime) -> Sitting:
+def _claim_in(session: Session, study: PublishedStudy, token: str, now: datetime) -> RaterSession:
     return claim_booklet(session, study.id, token, arrival=Arrival("web"), protocol=study.protocol, now=now)
 
 
-def _sitting(session: Session, study: PublishedStudy, token: str) -> Sitting:
-    sitting = find_sitting(session, study.id, token)
-    assert sitting is not None
-    return sitting
+def _rater_session(session: Session, study: PublishedStudy, token: str) -> RaterSession:
+    rater_session = find_rater_session(session, study.id, token)
+    assert rater_session is not None
+    return rater_session
 
 
 def _send(engine: Engine, study: PublishedStudy, token: str, sent: Submission, now: datetime) -> None:
     with writing(engine) as session:
-        record_answers(session, study.id, _sitting(session, study, token), sent, revising="all", now=now)
+        record_answers(
+            session, study.id, _rater_session(session, study, token), sent, revising="all", now=now
+        )
 
 
 def _sent(id_: str, position: int, value: int, shown_ms: int | None = None) -> Submission:
@@ -54,7 +56,7 @@ def test_the_latest_revision_is_read_with_the_time_of_the_first_and_only_of_the_
     rating: Engine, publish: Publish, now: datetime
 ) -> None:
     study, other = publish(rating), publish(rating)
-    sitting = _claim(rating, study, "token", now)
+    rater_session = _claim(rating, study, "token", now)
     _claim(rating, other, "token elsewhere", now)
     _send(rating, other, "token elsewhere", _sent("x", 1, 1), now)
     for sent in (_sent("a", 1, 2, shown_ms=700), _sent("b", 2, 3), _sent("c", 1, 5, shown_ms=90)):
@@ -67,7 +69,7 @@ def test_the_latest_revision_is_read_with_the_time_of_the_first_and_only_of_the_
         (1, 5, 2, 700),
         (2, 3, 1, None),
     ]
-    assert {row.rater_id for row in rows} == {sitting.rater_id}
+    assert {row.rater_id for row in rows} == {rater_session.rater_id}
     assert [(row.item_id, row.prompt, row.dimension) for row in rows] == [
         (f"{study.name}-item-1", "Prompt 1", "happiness"),
         (f"{study.name}-item-2", "Prompt 2", "happiness"),

@@ -10,19 +10,19 @@ from sqlalchemy.orm import Session
 from rater.errors import ClosedError, FullError
 from rater.store.engine import reading, writing
 from rater.store.rating.raters import Arrival, Limits, Offer, claim_booklet, has_free_booklet, read_offer
-from rater.store.rating.sessions import Sitting
+from rater.store.rating.sessions import RaterSession
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.state import State
 
 Publish = Callable[..., PublishedStudy]
 
 
-def _claim(engine: Engine, study: PublishedStudy, token: str, now: datetime) -> Sitting:
+def _claim(engine: Engine, study: PublishedStudy, token: str, now: datetime) -> RaterSession:
     with writing(engine) as session:
         return _claim_in(session, study, token, now)
 
 
-def _claim_in(session: Session, study: PublishedStudy, token: str, now: datetime) -> Sitting:
+def _claim_in(session: Session, study: PublishedStudy, token: str, now: datetime) -> RaterSession:
     return claim_booklet(session, study.id, token, arrival=Arrival("web"), protocol=study.protocol, now=now)
 
 
@@ -93,7 +93,7 @@ def test_one_who_claims_twice_at_once_gets_one_booklet(
     study = publish(rating, n_booklets=5)
     start = threading.Barrier(6)
 
-    def claim(_: int) -> Sitting:
+    def claim(_: int) -> RaterSession:
         engine = engines()
         start.wait()
         return _claim(engine, study, "token", now)
@@ -109,7 +109,7 @@ def test_a_study_is_not_full_while_the_last_booklet_may_still_come_back(
 ) -> None:
     study, other_engine = publish(rating, n_booklets=1), engines()
 
-    def give_up_while_another_waits(pool: ThreadPoolExecutor) -> "Future[Sitting]":
+    def give_up_while_another_waits(pool: ThreadPoolExecutor) -> "Future[RaterSession]":
         with writing(rating) as session:
             _claim_in(session, study, "first", now)
             waiting = pool.submit(_claim, other_engine, study, "second", now)
@@ -119,9 +119,9 @@ def test_a_study_is_not_full_while_the_last_booklet_may_still_come_back(
         return waiting
 
     with ThreadPoolExecutor(1) as pool:
-        sitting = give_up_while_another_waits(pool).result(timeout=10)
+        rater_session = give_up_while_another_waits(pool).result(timeout=10)
 
-    assert sitting.booklet_id == f"{study.name}-booklet-0"
+    assert rater_session.booklet_id == f"{study.name}-booklet-0"
 
 
 def test_one_who_waited_for_the_last_booklet_hears_that_it_is_gone(
@@ -148,10 +148,10 @@ def test_an_offer_says_what_a_free_booklet_would_ask_until_none_is_left(
 
     with reading(rating) as session:
         offer = read_offer(session, study.id, _limits(now))
-    sitting = _claim(rating, study, "token", now)
+    rater_session = _claim(rating, study, "token", now)
     with reading(rating) as session:
         none = read_offer(session, study.id, _limits(now))
 
     assert offer == Offer(n_trials=4, mean_characters=15, asks_all=True)  # "Prompt 1" and " text 1"
     assert none is None
-    assert (sitting.n_lines, sitting.n_narrow_lines) == (1, 1)
+    assert (rater_session.n_lines, rater_session.n_narrow_lines) == (1, 1)

@@ -7,18 +7,18 @@ from sqlalchemy.orm import Session
 from rater.store.engine import reading, writing
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Token
-from rater.store.rating.sessions import Sitting, digest, find_sitting, new_token
+from rater.store.rating.sessions import RaterSession, digest, find_rater_session, new_token
 from rater.store.rating.studies import PublishedStudy
 
 Publish = Callable[..., PublishedStudy]
 
 
-def _claim(engine: Engine, study: PublishedStudy, token: str, now: datetime) -> Sitting:
+def _claim(engine: Engine, study: PublishedStudy, token: str, now: datetime) -> RaterSession:
     with writing(engine) as session:
         return _claim_in(session, study, token, now)
 
 
-def _claim_in(session: Session, study: PublishedStudy, token: str, now: datetime) -> Sitting:
+def _claim_in(session: Session, study: PublishedStudy, token: str, now: datetime) -> RaterSession:
     return claim_booklet(session, study.id, token, arrival=Arrival("web"), protocol=study.protocol, now=now)
 
 
@@ -45,6 +45,6 @@ def test_who_claims_gets_a_booklet_and_is_found_again_by_token(
     assert not claimed.has_read_instructions
     assert not claimed.has_finished
     with reading(rating) as session:
-        assert find_sitting(session, study.id, "token") == claimed
-        assert find_sitting(session, study.id, "another token") is None
-        assert find_sitting(session, other.id, "token") is None
+        assert find_rater_session(session, study.id, "token") == claimed
+        assert find_rater_session(session, study.id, "another token") is None
+        assert find_rater_session(session, other.id, "token") is None

@@ -10,7 +10,7 @@ from rater.store.engine import reading, writing
 from rater.store.log import read_events
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import EventRow
-from rater.store.rating.sessions import find_sitting
+from rater.store.rating.sessions import find_rater_session
 from rater.store.rating.studies import (
     Progress,
     PublishedStudy,
@@ -135,10 +135,10 @@ def test_progress_counts_each_answer_once_however_often_it_was_changed(
             arrival = Arrival("web")
             claim_booklet(session, of.id, token, arrival=arrival, protocol=of.protocol, now=now)
         for value in (2, 3):
-            sitting = find_sitting(session, study.id, "busy")
-            assert sitting is not None
+            rater_session = find_rater_session(session, study.id, "busy")
+            assert rater_session is not None
             sent = Submission(f"s{value}", 1, {"happiness": Judgement(value)})
-            record_answers(session, study.id, sitting, sent, revising="all", now=now)
+            record_answers(session, study.id, rater_session, sent, revising="all", now=now)
 
     with reading(rating) as session:
         assert read_progress(session, study.id) == Progress(

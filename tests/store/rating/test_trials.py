@@ -11,7 +11,7 @@ from rater.errors import ClosedError, StateError
 from rater.store.engine import reading, writing
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Answer, Rater
-from rater.store.rating.sessions import Sitting, find_sitting
+from rater.store.rating.sessions import RaterSession, find_rater_session
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, record_answers, view_trial
 from rater.study.state import State
@@ -19,24 +19,26 @@ from rater.study.state import State
 Publish = Callable[..., PublishedStudy]
 
 
-def _claim(engine: Engine, study: PublishedStudy, token: str, now: datetime) -> Sitting:
+def _claim(engine: Engine, study: PublishedStudy, token: str, now: datetime) -> RaterSession:
     with writing(engine) as session:
         return _claim_in(session, study, token, now)
 
 
-def _claim_in(session: Session, study: PublishedStudy, token: str, now: datetime) -> Sitting:
+def _claim_in(session: Session, study: PublishedStudy, token: str, now: datetime) -> RaterSession:
     return claim_booklet(session, study.id, token, arrival=Arrival("web"), protocol=study.protocol, now=now)
 
 
-def _sitting(session: Session, study: PublishedStudy, token: str) -> Sitting:
-    sitting = find_sitting(session, study.id, token)
-    assert sitting is not None
-    return sitting
+def _rater_session(session: Session, study: PublishedStudy, token: str) -> RaterSession:
+    rater_session = find_rater_session(session, study.id, token)
+    assert rater_session is not None
+    return rater_session
 
 
 def _send(engine: Engine, study: PublishedStudy, token: str, sent: Submission, now: datetime) -> None:
     with writing(engine) as session:
-        record_answers(session, study.id, _sitting(session, study, token), sent, revising="all", now=now)
+        record_answers(
+            session, study.id, _rater_session(session, study, token), sent, revising="all", now=now
+        )
 
 
 def _sent(id_: str, position: int, value: int, shown_ms: int | None = None) -> Submission:
@@ -61,8 +63,8 @@ def test_a_trial_is_viewed_with_its_text_and_the_latest_answer(
     _send(rating, study, "token", _sent("b", 1, 5), now)
 
     with reading(rating) as session:
-        sitting = _sitting(session, study, "token")
-        first, second = view_trial(session, sitting, 1), view_trial(session, sitting, 2)
+        rater_session = _rater_session(session, study, "token")
+        first, second = view_trial(session, rater_session, 1), view_trial(session, rater_session, 2)
 
     assert first == TrialView(
         position=1,
@@ -87,7 +89,7 @@ def test_no_trial_is_seen_or_answered_before_its_turn(
     message = rf"^Text {position} cannot be rated now; valid: 1 to 2\.$"
 
     with reading(rating) as session, pytest.raises(StateError, match=message):
-        view_trial(session, _sitting(session, study, "token"), position)
+        view_trial(session, _rater_session(session, study, "token"), position)
     with pytest.raises(StateError, match=message):
         _send(rating, study, "token", _sent("b", position, 2), now)
 
@@ -96,13 +98,13 @@ def test_an_answer_is_kept_with_all_that_belongs_to_it(
     rating: Engine, publish: Publish, now: datetime
 ) -> None:
     study = publish(rating)
-    sitting = _claim(rating, study, "token", now)
+    rater_session = _claim(rating, study, "token", now)
 
     _send(rating, study, "token", _sent("a", 1, 4, shown_ms=2345), now)
 
     with reading(rating) as session:
         answer = session.scalars(select(Answer)).one()
-        assert (answer.rater_id, answer.booklet_id) == (sitting.rater_id, sitting.booklet_id)
+        assert (answer.rater_id, answer.booklet_id) == (rater_session.rater_id, rater_session.booklet_id)
         assert (answer.position, answer.dimension, answer.value) == (1, "happiness", 4)
         assert (answer.revision, answer.submission_id, answer.shown_ms) == (1, "a", 2345)
         assert answer.answered_at == now
@@ -169,16 +171,16 @@ def test_the_last_answer_finishes_and_can_still_be_changed(
     rater_id = _claim(rating, study, "token", now).rater_id
     _send(rating, study, "token", _sent("a", 1, 1), now)
     with reading(rating) as session:
-        assert not _sitting(session, study, "token").has_finished
+        assert not _rater_session(session, study, "token").has_finished
 
     _send(rating, study, "token", _sent("b", 2, 2), now)
     _send(rating, study, "token", _sent("c", 2, 3), now + timedelta(hours=1))
 
     with reading(rating) as session:
-        sitting = _sitting(session, study, "token")
+        rater_session = _rater_session(session, study, "token")
         assert session.scalars(select(Rater.finished_at)).one() == now
-    assert sitting.has_finished
-    assert sitting.next_position == 3
+    assert rater_session.has_finished
+    assert rater_session.next_position == 3
     assert _revisions(rating, rater_id)[-2:] == [(2, "happiness", 1, 2), (2, "happiness", 2, 3)]
 
 
@@ -210,8 +212,8 @@ def test_closing_waits_for_an_answer_on_its_way(
 
     with ThreadPoolExecutor(1) as pool:
         with writing(rating) as session:
-            sitting = _sitting(session, study, "token")
-            record_answers(session, study.id, sitting, _sent("a", 1, 1), revising="all", now=now)
+            rater_session = _rater_session(session, study, "token")
+            record_answers(session, study.id, rater_session, _sent("a", 1, 1), revising="all", now=now)
             closing = pool.submit(close)
             with pytest.raises(TimeoutError):
                 closing.result(timeout=0.3)

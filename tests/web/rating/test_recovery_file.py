@@ -136,7 +136,7 @@ def test_a_file_cannot_be_used_for_another_rater(
     assert "not from this rater's page" in str(refused)
 
 
-def test_a_file_opens_no_sitting(downloaded: dict[str, Any], rating_url: str) -> None:
+def test_a_file_opens_no_session(downloaded: dict[str, Any], rating_url: str) -> None:
     app = create_app(WebSettings(rating_url))
     found = re.findall(r"[A-Za-z0-9_-]{22,}", json.dumps(downloaded))
     seen = []
