@@ -189,7 +189,7 @@ def test_a_huge_request_is_refused(client: FlaskClient, slug: str) -> None:
     page = client.post(f"/s/{slug}/consent", data={"decision": "x" * 70_000})
 
     assert page.status_code == 413
-    assert "More was sent" in page.text
+    assert "larger than allowed" in page.text
 
 
 def test_a_cookie_that_is_no_token_is_nobody(client: FlaskClient, slug: str) -> None:

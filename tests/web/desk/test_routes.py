@@ -172,7 +172,7 @@ def test_guesses_are_shown_after_unblinding_only(
     unblind(rating_url)
     after = soup(ada.get(STUDY))
 
-    assert "What they guessed" not in before
+    assert "Answers to the blinding question" not in before
     assert words(after, "section[aria-labelledby=guesses] tbody tr") == [
         "In a special way 0",
         "In the usual way 1",

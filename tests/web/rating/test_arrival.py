@@ -116,7 +116,7 @@ def test_a_used_link_says_so_and_shows_the_last_page_again(app: Flask, visitor: 
     person = begin(visitor("closed-door").open(f"/i/{code}")).open("/leave").press("stopped")
     elsewhere = type(person)(app.test_client(), "closed-door").open(f"/i/{code}")
 
-    assert "This link has been used already" in elsewhere.text
+    assert "This link has already been used" in elsewhere.text
     assert "You have stopped." in elsewhere.press("agree").text
 
 

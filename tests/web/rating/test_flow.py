@@ -33,7 +33,7 @@ def test_the_root_names_no_study(client: FlaskClient) -> None:
     page = client.get("/")
 
     assert page.status_code == 200
-    assert "open the link that you were given" in page.text
+    assert "open the link that you received" in page.text
     assert "How happy" not in page.text
 
 
@@ -91,7 +91,7 @@ def test_a_raters_page_in_an_unknown_browser_says_so_and_begins_nothing(
     answer = client.get(f"/s/{slug}{page}")
 
     assert answer.status_code == 403
-    assert "We do not recognise this browser" in answer.text
+    assert "We no longer recognise this browser" in answer.text
     assert rows("SELECT count(*) FROM rater") == [(0,)]
 
 

@@ -57,7 +57,7 @@ def test_a_malformed_form_is_refused_and_nothing_is_stored(
     page = client.post(f"/s/{slug}/trial/1", data=form)
 
     assert page.status_code == 400
-    assert "nothing of it was kept" in page.text
+    assert "nothing was saved" in page.text
     assert rows("SELECT count(*) FROM answer") == [(0,)]
 
 

@@ -145,7 +145,7 @@ def test_two_people_with_an_unfilled_link_are_two_raters(
 
     for client in (app.test_client(), app.test_client()):
         welcome = client.get(f"/s/{slug}{query}").text
-        assert "begun this study before" not in welcome
+        assert "already started this study" not in welcome
         agree_without_cookies(client, slug, query)
 
     assert rows("SELECT count(*) FROM rater") == [(2,)]
