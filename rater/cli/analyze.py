@@ -1,4 +1,4 @@
-"""`rater analyze`: open the seal and say what the ratings show."""
+"""`rater analyze`: unblind a study and report its planned analysis, or analyse external ratings."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 from click.core import ParameterSource
 
-from rater.cli.external_options import PLANNED, Elsewhere, elsewhere_options
+from rater.cli.external_options import PLANNED, ExternalRatingsOptions, external_ratings_options
 from rater.cli.options import OutputFile, StudyName, rating_option, sealed_option
 from rater.cli.outputs import Outputs, report_option, show, show_diagnosis
 from rater.workspace.databases import current_user
@@ -17,30 +17,28 @@ if TYPE_CHECKING:
     from rater.workspace.analysis_input import AnalysisInput
 
 
-@click.command(short_help="Open the seal and say what the ratings show.")
+@click.command(short_help="Unblind a study and analyse it.")
 @click.argument("study_name", metavar="[STUDY]", type=StudyName(), required=False)
 @click.option("--yes", is_flag=True, help="Do not ask before unblinding.")
 @click.option(
-    "--interim", is_flag=True, help="Interim analysis: leave the study open; the interim look is logged."
+    "--interim", is_flag=True, help="Interim analysis: the study stays open, and the interim look is logged."
 )
+@click.option("--permuted", is_flag=True, help="Analyse the answers with shuffled arms, without unblinding.")
 @click.option(
-    "--permuted", is_flag=True, help="Analyse the answers with shuffled arms: nothing is unblinded."
-)
-@click.option(
-    "--exploratory", is_flag=True, help="Analyse as the options say, not as planned; labelled everywhere."
+    "--exploratory", is_flag=True, help="Analyse by these options instead of the plan; labelled everywhere."
 )
 @click.option(
     "--allow-tampered",
     is_flag=True,
-    help="Analyse data that fails verification; every result says so first.",
+    help="Analyse data that fails verification; every result is labelled.",
 )
-@click.option("--who", default=current_user, show_default="you", help="Who looks; kept in the log.")
-@click.option("--why", show_default=PLANNED_ANALYSIS, help="Why; kept in the log.")
+@click.option("--who", default=current_user, show_default="you", help="Person who looks; stored in the log.")
+@click.option("--why", show_default=PLANNED_ANALYSIS, help="Reason; stored in the log.")
 @report_option
 @click.option("--all", "show_all", is_flag=True, help="Print every table, not only the tests.")
 @click.option("--json", "json_path", type=OutputFile(), help="Write all results to this file.")
 @click.option("--csv", "csv_path", type=OutputFile(), help="Write the tidy ratings to this file.")
-@elsewhere_options
+@external_ratings_options
 @rating_option
 @sealed_option
 def analyze(  # noqa: PLR0913 (each argument is an option of the command)
@@ -59,13 +57,13 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     json_path: Path | None,
     csv_path: Path | None,
     show_all: bool,
-    **elsewhere: Unpack[Elsewhere],
+    **external: Unpack[ExternalRatingsOptions],
 ) -> None:
     """Unblind a study and print its planned analysis; or, with --from, analyse a table of ratings.
 
-    The study is closed for good first, except with --interim. Each analysis is written in the study's log.
-    With --permuted you see the whole analysis on answers whose arms were shuffled, and nothing is unblinded.
-    The study is verified first, as by `rater verify`: tampered data is refused without --allow-tampered.
+    Without --interim the study is first closed permanently. Each analysis is recorded in the study's log.
+    --permuted shows the whole analysis with shuffled arms, without unblinding. The study is verified first,
+    as by `rater verify`; tampered data is refused without --allow-tampered.
 
     \b
     Example: rater analyze love_vs_hate --yes --report report
@@ -73,20 +71,22 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     Example: rater analyze --from ratings.csv --check
     """
     outputs = Outputs(report_path, json_path, csv_path, show_all)
-    _require_what_fits(study_name, elsewhere, interim=interim, permuted=permuted, exploratory=exploratory)
+    _require_consistent_options(
+        study_name, external, interim=interim, permuted=permuted, exploratory=exploratory
+    )
     outputs.require_writable()
-    from rater.cli.external_ratings import check_elsewhere, read_elsewhere
+    from rater.cli.external_ratings import diagnose_external_ratings, read_external_ratings
     from rater.workspace.analysis_input import EXPLORATORY, permute
 
     label = EXPLORATORY if exploratory else None
     workspace = Workspace(rating=rating_url, sealed=sealed_url)
     if study_name and exploratory:
-        _find_declared(workspace, study_name, elsewhere)
-    if elsewhere["check"]:
-        show_diagnosis(check_elsewhere(elsewhere), f"{elsewhere['from_path']}", json_path)
+        _find_declared(workspace, study_name, external)
+    if external["check"]:
+        show_diagnosis(diagnose_external_ratings(external), f"{external['from_path']}", json_path)
         return
     if study_name is None:
-        data = read_elsewhere(elsewhere, label=label)
+        data = read_external_ratings(external, label=label)
     elif permuted:
         data = permute(workspace.databases, study_name, allow_tampered=allow_tampered)
         if csv_path is not None or report_path is not None:
@@ -102,21 +102,21 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
             label=label,
             allow_tampered=allow_tampered,
         )
-    result = show(_explore(data, elsewhere) if exploratory and study_name else data, outputs)
+    result = show(_explore(data, external) if exploratory and study_name else data, outputs)
     if study_name is not None:
         workspace.note_shown(study_name, result)
 
 
 def _log_files(rating_url: str, study_name: str, who: str, n_answers: int) -> None:
-    """Log ratings that are written to files under permuted arms, as every export is logged."""
+    """Log ratings that are written to files under permuted arms, as all exports are logged."""
     from rater.admin.export import log_permuted_export
 
     head = log_permuted_export(rating_url, study_name, who=who, n_answers=n_answers, now=datetime.now(UTC))
-    click.echo(f"These files are in the study's log, whose head is {head}", err=True)
+    click.echo(f"These files are recorded in the study's log; its head is {head}", err=True)
 
 
-def _explore(data: "AnalysisInput", given: Elsewhere) -> "AnalysisInput":
-    """Change the plan where an option was given."""
+def _explore(data: "AnalysisInput", given: ExternalRatingsOptions) -> "AnalysisInput":
+    """Replace the parts of the plan for which an option was given."""
     from rater.workspace.analysis_input import explore
 
     contrast = (given["contrast"][0], given["contrast"][1]) if given["contrast"] else None
@@ -130,8 +130,8 @@ def _explore(data: "AnalysisInput", given: Elsewhere) -> "AnalysisInput":
     )
 
 
-def _find_declared(workspace: Workspace, study_name: str, given: Elsewhere) -> None:
-    """Replace the arms and the dimension that were typed by the study's."""
+def _find_declared(workspace: Workspace, study_name: str, given: ExternalRatingsOptions) -> None:
+    """Replace the typed names of arms and dimension by the study's."""
     from rater.workspace.analysis_input import find_declared
 
     contrast, given["primary"] = find_declared(
@@ -140,33 +140,38 @@ def _find_declared(workspace: Workspace, study_name: str, given: Elsewhere) -> N
     given["contrast"] = contrast or ()
 
 
-def _require_what_fits(
-    study_name: str | None, elsewhere: Elsewhere, *, interim: bool, permuted: bool, exploratory: bool
+def _require_consistent_options(
+    study_name: str | None,
+    external: ExternalRatingsOptions,
+    *,
+    interim: bool,
+    permuted: bool,
+    exploratory: bool,
 ) -> None:
-    """Refuse options that contradict each other.
+    """Refuse combinations of options that contradict each other.
 
     Raises:
-        click.UsageError: they do.
+        click.UsageError: the options contradict each other.
     """
-    if (study_name is None) == (elsewhere["from_path"] is None):
-        msg = "Give a STUDY, or --from FILE with external ratings: one of the two."
+    if (study_name is None) == (external["from_path"] is None):
+        msg = "Give either a STUDY, or --from FILE with external ratings."
         raise click.UsageError(msg)
     if permuted and (study_name is None or interim):
         other = "--interim" if interim else "--from"
-        msg = f"--permuted and {other} do not go together: it is for a study, and unblinds nothing."
+        msg = f"--permuted cannot be combined with {other}: it analyses a study without unblinding."
         raise click.UsageError(msg)
     if interim and study_name is None:
-        msg = "--interim and --from do not go together: an interim analysis is of a study of this program."
+        msg = "--interim cannot be combined with --from: an interim analysis needs a study."
         raise click.UsageError(msg)
-    given = [name for name in elsewhere if name != "from_path" and _is_given(name)]
+    given = [name for name in external if name != "from_path" and _is_given(name)]
     about_file = [name for name in given if name not in PLANNED]
     if study_name is not None and about_file:
         msg = f"--{about_file[0].replace('_', '-')} is for external ratings: use it with --from."
         raise click.UsageError(msg)
     if study_name is not None and given and not exploratory:
         msg = (
-            f"--{given[0]} would change the analysis that the study planned. Leave it out, or add "
-            "--exploratory: all that is shown then says so."
+            f"--{given[0]} would change the planned analysis. Leave it out, or add --exploratory, "
+            "which labels all results."
         )
         raise click.UsageError(msg)
 
@@ -176,7 +181,7 @@ def _is_given(name: str) -> bool:
 
 
 def _confirm(workspace: Workspace, study_name: str, *, interim: bool) -> None:
-    """Say what unblinding does to this study, and ask; one that is unblinded already is not asked about."""
+    """Show the state of the study and ask for confirmation, unless it is unblinded already."""
     from rater.store.engine import disposing, reading
     from rater.store.rating.counts import read_raters
     from rater.store.rating.monitoring import rater_status
@@ -201,7 +206,7 @@ def _confirm(workspace: Workspace, study_name: str, *, interim: bool) -> None:
         err=True,
     )
     if interim:
-        question = "This interim look is written in the study's log and in every later report. Continue?"
+        question = "This interim look is recorded in the study's log and in every later report. Continue?"
     else:
-        question = "This closes the study for good, unblinds it, and writes that in its log. Continue?"
+        question = "This permanently closes and unblinds the study, and records that in its log. Continue?"
     click.confirm(question, abort=True, err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
-from rater.cli.outputs import echo_json, telling
+from rater.cli.outputs import echo_json, show_step
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -238,9 +238,9 @@ def _check(file: Path) -> _Checked:
     tokenizers = read_tokenizers(study)
     knows_lengths = require_long_prompts(study, tokenizers)
     points = default_points(study)
-    with telling(f"Assigning {study.n_raters:,} booklets", only_on_terminal=True):
+    with show_step(f"Assigning {study.n_raters:,} booklets", only_on_terminal=True):
         booklets = assign_booklets(study.design, np.random.default_rng(0))
-    with telling(f"Simulating {_SIMULATIONS} studies", only_on_terminal=True):
+    with show_step(f"Simulating {_SIMULATIONS} studies", only_on_terminal=True):
         power = power_as_planned(study, points, n_simulations=_SIMULATIONS)
     return _Checked(
         study=study,

@@ -1,4 +1,4 @@
-"""`rater export` and `rater forget`: export what was collected, and forget a rater."""
+"""`rater export` and `rater forget`: export collected data, and delete a rater's data."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from rater.store.rating.forget import Known
 
 
-@click.command(short_help="Forget who a rater is, or all that they gave.")
+@click.command(short_help="Delete a rater's identifiers, or all their data.")
 @study_argument
-@click.argument("who", metavar="RATER")
-@click.option("--with-ratings", is_flag=True, help="Delete what they answered, too.")
-@click.option("--yes", is_flag=True, help="Do not ask first.")
-@click.option("--by", default=current_user, show_default="you", help="Who does it; kept in the log.")
+@click.argument("rater", metavar="RATER")
+@click.option("--with-ratings", is_flag=True, help="Also delete their answers.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--by", default=current_user, show_default="you", help="Your name; stored in the log.")
 @rating_option
-def forget(study_name: str, who: str, rating_url: str, by: str, *, with_ratings: bool, yes: bool) -> None:
-    """Delete what says who RATER is: the identifiers of a recruitment site, and the name of a personal link.
+def forget(study_name: str, rater: str, rating_url: str, by: str, *, with_ratings: bool, yes: bool) -> None:
+    """Delete RATER's identifiers: those of a recruitment site, and the label of a personal link.
 
-    RATER is an id as in `rater export`, its first six characters or more, or what the recruitment site calls
-    the person. What they answered stays, without a name; with --with-ratings that goes too, and the log keeps
-    the digests of it, so that `rater verify` can still vouch for everybody else's.
+    RATER is an id as in `rater export`, its first six characters or more, or the recruitment site's
+    identifier. The answers are kept without identifiers. --with-ratings deletes them as well; the log keeps
+    their digests, so that `rater verify` can still check all other answers.
 
     \b
     Example: rater forget love_vs_hate 5f3a9c --with-ratings
@@ -44,7 +44,7 @@ def forget(study_name: str, who: str, rating_url: str, by: str, *, with_ratings:
     with disposing(open_rating(rating_url)) as rating:
         with reading(rating) as session:
             study = get_study(session, study_name)
-            known = store.find_known(session, study.id, who)
+            known = store.find_known(session, study.id, rater)
         click.echo(_describe(known), err=True)
         if not yes:
             click.confirm(_question(with_ratings=with_ratings), abort=True, err=True)
@@ -52,13 +52,13 @@ def forget(study_name: str, who: str, rating_url: str, by: str, *, with_ratings:
             do = store.redact if with_ratings else store.forget_identifiers
             head = do(session, study.id, known, by=by, now=datetime.now(UTC))
         empty_wal(rating)
-    done = "All that they gave is deleted" if with_ratings else "Who they are is deleted"
-    click.echo(f"{done}; the log's head is {head}")
+    done = "All data of the rater is deleted" if with_ratings else "The rater's identifiers are deleted"
+    click.echo(f"{done}; the head of the log is {head}")
     click.echo(
-        "Copies made before (rater backup, exports) still have it: delete them, or redo them.", err=True
+        "Earlier copies (rater backup, exports) still contain the data: delete or replace them.", err=True
     )
     if known.n_comments and not with_ratings:
-        click.echo("Their comments stay, and may say who they are; --with-ratings deletes them.", err=True)
+        click.echo("Their comments are kept and may identify them; --with-ratings deletes them.", err=True)
 
 
 def _describe(known: "Known") -> str:
@@ -69,19 +69,23 @@ def _describe(known: "Known") -> str:
 
 def _question(*, with_ratings: bool) -> str:
     if with_ratings:
-        return "This deletes all that they gave, for good, and says so in the study's log. Continue?"
-    return "This deletes who they are, for good; their answers stay. Continue?"
+        return "This permanently deletes all data of the rater, and records that in the log. Continue?"
+    return "This permanently deletes the rater's identifiers; their answers are kept. Continue?"
 
 
 @click.command(short_help="Write the ratings as tidy data.")
 @study_argument
 @click.argument("file", type=OutputFile())
-@click.option("--unblind", "unblinded", is_flag=True, help="With each text's arm; the look is logged.")
-@click.option("--identifiers", is_flag=True, help="With who raters are, by what a recruitment site said.")
+@click.option(
+    "--unblind", "unblinded", is_flag=True, help="Include arms; unblinds the study, which is logged."
+)
+@click.option(
+    "--identifiers", is_flag=True, help="Include recruitment-platform identifiers (e.g. Prolific IDs)."
+)
 @click.option("--yes", is_flag=True, help="Do not ask before unblinding.")
-@click.option("--allow-tampered", is_flag=True, help="Unblind data that fails verification; the log says so.")
-@click.option("--who", default=current_user, show_default="you", help="Who exports; kept in the log.")
-@click.option("--why", default="export", show_default=True, help="Why; kept in the log.")
+@click.option("--allow-tampered", is_flag=True, help="Unblind data that fails verification; this is logged.")
+@click.option("--who", default=current_user, show_default="you", help="Your name; stored in the log.")
+@click.option("--why", default="export", show_default=True, help="Reason; stored in the log.")
 @rating_option
 @sealed_option
 def export(
@@ -96,13 +100,13 @@ def export(
     allow_tampered: bool,
     **reason: str,
 ) -> None:
-    """Write one row for each answer's latest revision to FILE, in the format that its name ends in.
+    """Write the latest revision of each answer to FILE, one row per answer.
 
-    Formats: .csv, .jsonl (JSON Lines), .parquet (needs pyarrow). With it come tables of raters, guesses and
-    comments, and what every column means. There is no arm in any of it, and a text has another id for each
-    rater, unless you --unblind a study that is closed: then there is a table of all texts too, with their
-    arms and mean ratings. Who raters are is left out unless you ask for --identifiers. Every export is a row
-    in the study's log.
+    The ending of FILE selects the format: .csv, .jsonl (JSON Lines) or .parquet (needs pyarrow). Further
+    files contain raters, guesses, comments, and a data dictionary. The export is masked: it has no arms, and
+    a text has a different id for each rater. --unblind on a closed study adds the arms and a table of all
+    texts with their mean ratings. Identifiers of raters are included with --identifiers only. Every export is
+    recorded in the study's log.
 
     \b
     Example: rater export love_vs_hate ratings.csv
@@ -115,7 +119,7 @@ def export(
 
     require_format(file)
     for name in (*NAMES, "dictionary", *(("texts",) if unblinded else ())):
-        OutputFile().convert(_with_it(file, name), None, None)
+        OutputFile().convert(_further_file(file, name), None, None)
     now, masked = datetime.now(UTC), not unblinded
     if unblinded:
         _confirm(rating_url, study_name, yes=yes)
@@ -129,15 +133,15 @@ def export(
     described = {"ratings": (_entries(data_dictionary(list(frame.columns), masked=masked)), frame)}
     options = Options(masked=masked, with_identifiers=identifiers)
     for name, table in read_tables(rating_url, study_name, options, now=now).items():
-        write_table(table, _with_it(file, name))
+        write_table(table, _further_file(file, name))
         described[name] = (_entries(table_meanings(name, masked=masked)), table)
-        click.echo(f"{len(table):,} {name} are in {_with_it(file, name)}")
+        click.echo(f"{len(table):,} {name} are in {_further_file(file, name)}")
     if texts is not None:
-        write_table(texts, _with_it(file, "texts"))
+        write_table(texts, _further_file(file, "texts"))
         described["texts"] = (text_meanings(), texts)
-        click.echo(f"{texts['item'].nunique():,} texts are in {_with_it(file, 'texts')}")
-    write_dictionaries(described, _with_it(file, "dictionary"))
-    click.echo(f"What the columns mean is in {_with_it(file, 'dictionary')}")
+        click.echo(f"{texts['item'].nunique():,} texts are in {_further_file(file, 'texts')}")
+    write_dictionaries(described, _further_file(file, "dictionary"))
+    click.echo(f"The data dictionary is in {_further_file(file, 'dictionary')}")
     if look is not None:
         from rater.unblind import note_shown
 
@@ -148,16 +152,16 @@ def _entries(meanings: "Mapping[str, Meaning]") -> dict[str, tuple[str, str]]:
     return {column: (meaning.description, meaning.seen_by) for column, meaning in meanings.items()}
 
 
-def _with_it(file: Path, name: str) -> Path:
-    """Name the file of a table that goes with the ratings, or of the data dictionary."""
+def _further_file(file: Path, name: str) -> Path:
+    """Return the path of a further table, or of the data dictionary."""
     return file.with_name(f"{file.stem}.{name}{'.json' if name == 'dictionary' else file.suffix}")
 
 
 def _confirm(rating_url: str, study_name: str, *, yes: bool) -> None:
-    """Ask before a closed study is unblinded; one that is unblinded already is not asked about.
+    """Ask for confirmation before a closed study is unblinded; an unblinded one needs none.
 
     Raises:
-        StateError: it is neither.
+        StateError: the study is neither closed nor unblinded.
     """
     from rater.errors import StateError
     from rater.store.engine import disposing, reading
@@ -167,11 +171,11 @@ def _confirm(rating_url: str, study_name: str, *, yes: bool) -> None:
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         state = get_study(session, study_name).state
     if not state.is_over:
-        msg = f"Study {study_name!r} is {state}, and only a closed one is exported with its arms. "
+        msg = f"Study {study_name!r} is {state}; only a closed study can be exported with its arms. "
         raise StateError(msg + f"Run: rater close {study_name}")
     if not state.is_unblinded and not yes:
         click.confirm(
-            "This unblinds the study for good, and writes that in its log. Continue?",
+            "This permanently unblinds the study, and records that in its log. Continue?",
             abort=True,
             err=True,
         )
@@ -180,7 +184,7 @@ def _confirm(rating_url: str, study_name: str, *, yes: bool) -> None:
 def _unblind(
     sealed_url: str, rating_url: str, study_name: str, reason: dict[str, str], *, allow_tampered: bool
 ) -> "tuple[pd.DataFrame, pd.DataFrame, int]":
-    """Unblind a study; return its ratings, its texts, and which look this is."""
+    """Unblind a study; return its ratings, its texts, and the number of the look."""
     from datetime import UTC, datetime
 
     from rater.analysis.describe import rate_texts
@@ -198,7 +202,7 @@ def _unblind(
     )
     if seen.tampered:
         click.echo(label_of_tampered(seen.tampered), err=True)
-    click.echo(f"This is look {seen.look}; the log's head is {seen.log_head}", err=True)
+    click.echo(f"This is look {seen.look}; the head of the log is {seen.log_head}", err=True)
     exclusion = exclude(seen.frame, seen.raters, seen.plan.exclusions, primary=seen.plan.primary)
     excluded = excluded_raters(exclusion)
     texts = rate_texts(seen.texts, seen.frame, seen.plan.dimensions, excluded=excluded)
@@ -211,5 +215,5 @@ def _export_masked(rating_url: str, study_name: str, who: str) -> "pd.DataFrame"
     from rater.admin.export import export_masked
 
     exported = export_masked(rating_url, study_name, who=who, now=datetime.now(UTC))
-    click.echo(f"This export is in the study's log, whose head is {exported.log_head}", err=True)
+    click.echo(f"This export is recorded in the study's log; its head is {exported.log_head}", err=True)
     return exported.frame

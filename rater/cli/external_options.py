@@ -15,7 +15,7 @@ from rater.name_lists import split_names
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Elsewhere(TypedDict):
+class ExternalRatingsOptions(TypedDict):
     """The values of the options."""
 
     from_path: Path | None
@@ -179,7 +179,7 @@ PLANNED = ("primary", "contrast", "scope", "score", "sesoi")
 """The options of the analysis, which a study declares in its analysis plan."""
 
 
-def elsewhere_options(command: Command) -> Command:
+def external_ratings_options(command: Command) -> Command:
     """Add all options to a command."""
     for option in reversed(_OPTIONS):
         command = option(command)

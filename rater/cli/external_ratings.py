@@ -1,4 +1,4 @@
-"""Ratings from a file as the input of `rater analyze --from`: read, plan, and diagnose them."""
+"""External ratings as the input of `rater analyze --from`: read, plan, and diagnose them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from rater.analysis.plan import Planned
-from rater.cli.external_options import Elsewhere
+from rater.cli.external_options import ExternalRatingsOptions
 from rater.errors import StudyError
 from rater.report.console.analysis import Screen
 from rater.report.context import ReportContext
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from rater.analysis.diagnosis import Diagnosis
 
 _MEANINGS = {
-    "rater": "who answered",
-    "item": "which text it was",
-    "prompt": "what the text was an answer to",
-    "arm": "what was done to the model",
-    "dimension": "what was judged",
+    "rater": "rater ID",
+    "item": "text ID",
+    "prompt": "prompt of the text",
+    "arm": "arm of the text",
+    "dimension": "rated dimension",
     "answer": "the answer",
-    "position": "where in the order shown the text stood",
-    "shown_ms": "how long the text was shown before it was answered, in milliseconds",
-    "guess": "which arm the rater took the text to be of",
+    "position": "position of the text in the order shown",
+    "shown_ms": "time from showing the text to the answer, in milliseconds",
+    "guess": "the rater's guess of the arm",
 }
 
 
-def read_elsewhere(given: Elsewhere, *, label: str | None) -> AnalysisInput:
+def read_external_ratings(given: ExternalRatingsOptions, *, label: str | None) -> AnalysisInput:
     """Read the table of --from and plan its analysis from the other options."""
     path, frame = _read(given)
     notes = ["These are external ratings: no preregistration or verification by this software."]
@@ -43,8 +43,8 @@ def read_elsewhere(given: Elsewhere, *, label: str | None) -> AnalysisInput:
     )
 
 
-def check_elsewhere(given: Elsewhere) -> "Diagnosis":
-    """Diagnose the table of --from, also where nobody can tell yet which arms to compare."""
+def diagnose_external_ratings(given: ExternalRatingsOptions) -> "Diagnosis":
+    """Diagnose the table of --from, even if the arms to compare are not known yet."""
     from rater.analysis.diagnosis import diagnose
     from rater.analysis.external_plan import arms_of
     from rater.analysis.findings import Finding, in_order
@@ -56,7 +56,7 @@ def check_elsewhere(given: Elsewhere) -> "Diagnosis":
         arms = arms_of(frame)
         if given["contrast"] or len(arms) < 2:
             raise
-        # Of the design nothing can be found without a contrast; of the answers all the same.
+        # Without a contrast the answers can be diagnosed, but not the design.
         found = diagnose(frame, _plan(frame, {**given, "contrast": (arms[0], arms[1])}))
         about_answers = [
             each for each in found.findings if each.code not in {"unused_arms", "unpaired", "few_paired"}
@@ -66,11 +66,11 @@ def check_elsewhere(given: Elsewhere) -> "Diagnosis":
         return replace(found, findings=in_order([refusal, *about_answers]))
 
 
-def _read(given: Elsewhere) -> tuple[Path, pd.DataFrame]:
+def _read(given: ExternalRatingsOptions) -> tuple[Path, pd.DataFrame]:
     from rater.analysis.read_ratings import read
 
     path = given["from_path"]
-    assert path is not None  # noqa: S101 (asked before)
+    assert path is not None  # noqa: S101 (checked before)
     frame = read(
         path,
         rater=given["rater"],
@@ -92,7 +92,7 @@ def _read(given: Elsewhere) -> tuple[Path, pd.DataFrame]:
     return path, frame
 
 
-def _plan(frame: pd.DataFrame, given: Elsewhere) -> Planned:
+def _plan(frame: pd.DataFrame, given: ExternalRatingsOptions) -> Planned:
     from rater.analysis.external_plan import arms_of, plan_for
     from rater.name_lists import choose_arms
     from rater.names import normalise_name
@@ -110,7 +110,7 @@ def _plan(frame: pd.DataFrame, given: Elsewhere) -> Planned:
     return replace(plan, primary=normalise_name(given["primary"] or plan.primary))
 
 
-def _columns(frame: pd.DataFrame, given: Elsewhere, file: str) -> dict[str, tuple[str, str]]:
+def _columns(frame: pd.DataFrame, given: ExternalRatingsOptions, file: str) -> dict[str, tuple[str, str]]:
     """Return the meanings of the columns of external ratings, with their original names."""
     called = {
         "rater": given["rater"],

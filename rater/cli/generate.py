@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def progress_bar() -> "Progress":
-    """Make a progress bar on stderr, for a `ProgressBar`."""
+    """Return a progress bar on stderr, for a `ProgressBar`."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -36,7 +36,7 @@ def progress_bar() -> "Progress":
 
 
 class ProgressBar:
-    """Moves with the tokens made, and counts the completions saved: a batch of them ends nearly together."""
+    """Progress by generated tokens, since the completions of a batch end nearly together."""
 
     def __init__(
         self, progress: "Progress", *, n_tokens: int, n_made: int, n_to_make: int, n_all: int
@@ -51,23 +51,23 @@ class ProgressBar:
         self._length = n_tokens
 
     def on_tokens(self, n: int) -> None:
-        """Take note of tokens made."""
+        """Record generated tokens."""
         self._tokens += n
         rate = self._tokens / max(time.monotonic() - self._started, 1e-9)
         self._progress.update(self._task, advance=n, rate=f"{rate:.0f}")
 
     def on_completion(self, n_tokens: int) -> None:
-        """Take note of a completion saved; one that ended early is as done as a long one."""
+        """Record a saved completion; one that ended early counts with all its tokens."""
         self._n_kept += 1
         self._progress.update(self._task, advance=self._length - n_tokens, n_kept=self._n_kept)
 
 
-@click.command(short_help="Make the completions that are missing.")
+@click.command(short_help="Generate the missing completions.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--batch-size",
     type=click.IntRange(1),
-    help="Completions decoded together; an interruption loses no more.  [default: by study]",
+    help="Completions decoded together; an interruption loses at most these.  [default: by study]",
 )
 @device_option
 @dtype_option
@@ -77,11 +77,13 @@ class ProgressBar:
     help="Generate at most N completions in this run, balanced over prompts and arms.",
     metavar="N",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing.")
-@click.option("--restart", is_flag=True, help="Throw away the completions of an unpublished study first.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show the plan, device, data type and memory without generating."
+)
+@click.option("--restart", is_flag=True, help="First delete the completions of an unpublished study.")
 @rating_option
 @sealed_option
-def generate(  # noqa: PLR0917 (click gives them by name)
+def generate(  # noqa: PLR0917 (click passes them by name)
     file: Path,
     batch_size: int | None,
     device: str | None,
@@ -92,7 +94,7 @@ def generate(  # noqa: PLR0917 (click gives them by name)
     restart: bool,
     **databases: str,
 ) -> None:
-    """Make every completion of a study that is missing; stop it at any time, and run it again to go on.
+    """Generate the missing completions of a study. You can stop at any time; run it again to continue.
 
     \b
     Example: rater generate experiments/love_vs_hate.py
@@ -127,7 +129,7 @@ def _print_resumed(n_saved: int, n_planned: int) -> None:
 
 @contextlib.contextmanager
 def _show_progress(study: "Study", n_saved: int, n_to_generate: int) -> "Iterator[ProgressBar]":
-    """Show the progress of one model's completions as a bar."""
+    """Show a progress bar for one model's completions."""
     with progress_bar() as progress:
         yield ProgressBar(
             progress,
@@ -139,7 +141,7 @@ def _show_progress(study: "Study", n_saved: int, n_to_generate: int) -> "Iterato
 
 
 def _print_summary(generated: "Generated", file: Path) -> None:
-    """Print how many completions the study has, and the next commands."""
+    """Print the number of completions and the next commands."""
     name, n_now = generated.name, generated.n_saved - generated.n_before
     when = f"{n_now} now, {generated.n_before} before" if n_now else "all generated before"
     if not generated.is_complete:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rater.admin.status import Account
 
 
-@click.command(name="open", short_help="Let raters in (again).")
+@click.command(name="open", short_help="Let raters in.")
 @study_argument
 @rating_option
 def open_(study_name: str, rating_url: str) -> None:
@@ -30,11 +30,11 @@ def open_(study_name: str, rating_url: str) -> None:
     _print_move(study_name, head, state="is open", after="rater serve")
 
 
-@click.command(short_help="Take no answers for now.")
+@click.command(short_help="Pause a study.")
 @study_argument
 @rating_option
 def pause(study_name: str, rating_url: str) -> None:
-    """Let raters wait: they see a friendly page, keep their places, and go on when the study is opened again.
+    """Pause a study. Raters see a message, keep their places, and continue when the study is opened again.
 
     \b
     Example: rater pause love_vs_hate
@@ -43,13 +43,13 @@ def pause(study_name: str, rating_url: str) -> None:
     _print_move(study_name, head, state="is paused", after=f"rater open {study_name}")
 
 
-@click.command(name="close", short_help="Take no more answers.")
+@click.command(name="close", short_help="Stop accepting answers.")
 @study_argument
 @rating_option
 def close_(study_name: str, rating_url: str) -> None:
-    """Take no more answers, and account for every rater; raters see a friendly page.
+    """Stop accepting answers, and account for every rater. Raters see a message.
 
-    All answers are digested, and the digest is written in the log: `rater verify` finds a change after that.
+    A digest of all answers is stored in the log, so that `rater verify` finds later changes.
 
     \b
     Example: rater close love_vs_hate
@@ -72,19 +72,19 @@ def close_(study_name: str, rating_url: str) -> None:
 
 
 def _account(account: "Account") -> Iterator[tuple[str, str]]:
-    """Put in words where everybody stood, and what the answers are sealed under."""
+    """Yield the number of raters by status, and the digest of the answers."""
     if account.n_invited:
         yield "invited", f"{account.n_invited:,} by personal links"
     if account.n_declined:
         yield "declined", f"{account.n_declined:,}"
-    stood = [f"{account.n_finished:,} finished", f"{account.n_partial:,} partial"]
+    statuses = [f"{account.n_finished:,} finished", f"{account.n_partial:,} partial"]
     if account.n_unanswering:
-        stood.append(f"{account.n_unanswering:,} without an answer")
+        statuses.append(f"{account.n_unanswering:,} without an answer")
     n_left = sum(account.left.values())
     how = ", ".join(f"{n:,} {status}" for status, n in account.left.items())
-    stood.append(f"{n_left:,} left" + (f" ({how})" if how else ""))
-    yield "raters", f"{account.n_planned:,} planned, {account.n_came:,} came: {', '.join(stood)}"
-    yield "answers", f"{account.n_answers:,} with their revisions, sealed under the digest {account.digest}"
+    statuses.append(f"{n_left:,} left" + (f" ({how})" if how else ""))
+    yield "raters", f"{account.n_planned:,} planned, {account.n_came:,} came: {', '.join(statuses)}"
+    yield "answers", f"{account.n_answers:,} with their revisions, under the digest {account.digest}"
 
 
 def _print_move(study_name: str, head: str, *, state: str, after: str) -> None:
@@ -94,20 +94,20 @@ def _print_move(study_name: str, head: str, *, state: str, after: str) -> None:
 @click.command(short_help="Change texts, or add raters, after publication.")
 @study_argument
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--reason", required=True, help="Why; kept in the log, which raters never see.")
-@click.option("--who", default=current_user, show_default="you", help="Who; kept in the log.")
-@click.option("--yes", is_flag=True, help="Do not ask first.")
+@click.option("--reason", required=True, help="Reason; stored in the log, which raters never see.")
+@click.option("--who", default=current_user, show_default="you", help="Your name; stored in the log.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @rating_option
 @sealed_option
 def amend(
     study_name: str, file: Path, *, reason: str, who: str, yes: bool, rating_url: str, sealed_url: str
 ) -> None:
-    """Put the study in FILE in force as the next version of STUDY, from the next page on.
+    """Apply FILE as a new version of STUDY, from each rater's next page on.
 
-    Texts around the trials, questions' wording and the like can change, and raters can be added: their
-    booklets continue where the assignment stopped. Arms, prompts, sampling, rated texts, dimensions with
-    their scales and the analysis cannot change. The study's hash and commitment stay; the log has the digest
-    of what changed, and why. The command opens the sealed database, so it is for those who may hold that.
+    You can change texts around the trials, the wording of questions and the like, and add raters: their
+    booklets continue the assignment. You cannot change arms, prompts, sampling, rated texts, dimensions with
+    their scales, or the analysis. The study's hash and commitment do not change; the log records the digest
+    of the changes and the reason. Needs access to the sealed database.
 
     \b
     Example: rater amend love_vs_hate experiments/love_vs_hate.py --reason "Typing error in the consent"
@@ -123,13 +123,13 @@ def amend(
         msg = f"{file} declares the study {study.name!r}, not {study_name!r}."
         raise StateError(msg)
     if not reason.strip():
-        msg = "--reason is empty; say in a sentence why the study is changed."
+        msg = "--reason is empty; give the reason for the change in a sentence."
         raise click.UsageError(msg)
     changes = preview(sealed_url, rating_url, study)
     if not yes:
         click.echo(f"This changes {', '.join(changes)} of study {study_name}.", err=True)
         click.confirm(
-            "Raters see the change from their next page on, and the log keeps it for good. Continue?",
+            "Raters see the change from their next page on, and the log records it permanently. Continue?",
             abort=True,
             err=True,
         )
@@ -137,7 +137,7 @@ def amend(
     click.echo(f"Study {study_name} is amended: version {done.version}")
     click.echo(f"  changed   {', '.join(done.changes)}")
     if done.n_raters_added:
-        click.echo(f"  raters    {done.n_raters_added} more")
+        click.echo(f"  raters    {done.n_raters_added} added")
     click.echo(f"  log       {done.log_head}")
     click.echo(f"Next: rater verify {study_name}")
 
@@ -147,10 +147,10 @@ def amend(
 @rating_option
 @sealed_option
 def register(study_name: str, rating_url: str, sealed_url: str) -> None:
-    """Print, in Markdown, what is to be preregistered: hypotheses, design, arms, sample size, plan, hashes.
+    """Print the preregistration in Markdown: hypotheses, design, arms, sample size, analysis plan, hashes.
 
-    Do it after `rater publish --hold` and before `rater open`. The text names the arms, so this opens the
-    sealed database: it is for you and a registry, under embargo while raters rate, and not for raters.
+    Run it after `rater publish --hold` and before `rater open`. Needs access to the sealed database, since
+    the text names the arms. Submit it to a registry under embargo, and keep it from raters.
 
     \b
     Example: rater register love_vs_hate > preregistration.md

@@ -1,4 +1,4 @@
-"""Options that several commands share: which databases, and which study."""
+"""Options that several commands share: databases, study, and output files."""
 
 import os
 import shutil
@@ -14,13 +14,13 @@ from rater.workspace.databases import DEFAULT_FOLDER, as_url, databases_in
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+# Exit status after a mistake of the user.
 USER_MISTAKE = 2
-"""Exit status after a mistake of the user."""
 DEFAULTS = databases_in(DEFAULT_FOLDER)
 
 
 def command_name() -> str:
-    """Say how the command is called from here: by its name, or by its path where that is not enough."""
+    """Return the command as it can be typed here: its name, or its path if it is not in PATH."""
     if shutil.which("rater"):
         return "rater"
     return os.path.relpath(sys.argv[0]) if Path(sys.argv[0]).name == "rater" else "python -m rater"
@@ -32,7 +32,7 @@ class DatabaseUrl(click.ParamType[str]):
     name = "url"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002 (click's interface)
-        """Turn a bare path into an SQLite URL."""
+        """Convert a path to an SQLite URL."""
         return as_url(value)
 
 
@@ -42,32 +42,33 @@ class StudyName(click.ParamType[str]):
     name = "study"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuse a file where a name is meant."""
+        """Refuse a file name."""
         if value.endswith(".py") or "/" in value:
             self.fail(
-                f"{value!r} is a file; this command takes a study's name, such as love_vs_hate.", param, ctx
+                f"{value!r} is a file; this command takes the name of a study, such as love_vs_hate.",
+                param,
+                ctx,
             )
         return value
 
 
 class OutputFile(click.ParamType[Path]):
-    """A file to write, which is refused at once, before any work, where it cannot be written.
+    """An output file, refused before any work if it cannot be written.
 
     Args:
-        ends: how its name must end, where that says what is written.
-        is_new: whether a file that is there already is refused instead of replaced.
+        ends: the valid endings of its name; without any, all are valid.
     """
 
     name = "file"
 
-    def __init__(self, *ends: str, is_new: bool = False) -> None:
-        self._ends, self._is_new = ends, is_new
+    def __init__(self, *ends: str) -> None:
+        self._ends = ends
 
     def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ARG002 (click's interface)
-        """Refuse another ending, and what cannot be written, in one line as everything else that is refused.
+        """Refuse another ending, or a path that cannot be written.
 
         Raises:
-            RaterError: with the option, the path, and why.
+            RaterError: names the option, the path, and the reason.
         """
         from rater.report.folder import why_unwritable
 
@@ -76,18 +77,15 @@ class OutputFile(click.ParamType[Path]):
         if self._ends and path.suffix not in self._ends:
             msg = f"{option} is {path}; valid: a file ending in {' or '.join(self._ends)}."
             raise RaterError(msg)
-        if self._is_new and os.path.lexists(path):
-            msg = f"{option} is {path}, which is there already and is never overwritten; name another file."
-            raise RaterError(msg)
         why = why_unwritable(path)
         if why is not None:
-            msg = f"{option} is {path}, which cannot be written: {why}; name a file in a folder of yours."
+            msg = f"{option} is {path}, which cannot be written: {why}; give a file in a writable folder."
             raise RaterError(msg)
         return path
 
 
 def _as_typed(param: click.Parameter) -> str:
-    """Name an option or argument as it is typed: ``--json``, ``FILE``."""
+    """Return an option or argument as it is typed: ``--json``, ``FILE``."""
     if isinstance(param, click.Option):
         return param.opts[0]
     return param.make_metavar(click.get_current_context())
@@ -103,7 +101,7 @@ def rating_option(command: Command) -> Command:
         envvar="RATER_DATABASE",
         show_default=True,
         show_envvar=True,
-        help="The rating database: what raters see and answer.",
+        help="Rating database: texts without arms, and answers.",
     )(command)
 
 
@@ -117,10 +115,10 @@ def sealed_option(command: Command) -> Command:
         envvar="RATER_SEALED",
         show_default=True,
         show_envvar=True,
-        help="The sealed database: which arm made what.",
+        help="Sealed database: completions with their arms.",
     )(command)
 
 
 def study_argument(command: Command) -> Command:
-    """Add the argument STUDY, a study's name."""
+    """Add the argument STUDY, the name of a study."""
     return click.argument("study_name", metavar="STUDY", type=StudyName())(command)

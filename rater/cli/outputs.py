@@ -1,8 +1,9 @@
 """Output of commands: JSON, the screen and report files; safe terminal streams.
 
-Titles, names and texts may come from somebody else's archive, and may hold escape sequences that clear the
-screen or write over a verdict. On standard output only colours and weights pass, as our own tables have them;
-on standard error also what spinners and progress bars move the cursor by. Everything else becomes U+FFFD.
+Titles, names and texts may come from another person's archive. They may contain escape sequences that clear
+the screen or overwrite a verdict. Standard output passes colours and font weights only, which our own tables
+use; standard error also passes the cursor movements of spinners and progress bars. All other control
+characters become U+FFFD.
 """
 
 import contextlib
@@ -39,14 +40,14 @@ _REFUSED = {
 
 
 class SafeStream:
-    """A text stream that writes no control character but those of our own styles."""
+    """A text stream that replaces control characters, except those of our own styles."""
 
     def __init__(self, stream: TextIO, refused: re.Pattern[str]) -> None:
         self.wrapped = stream
         self._refused = refused
 
     def write(self, text: str) -> int:
-        """Write a text; controls other than our own become the replacement character."""
+        """Write a text; other control characters become the replacement character."""
         self.wrapped.write(self._refused.sub(lambda found: found[1] or "\ufffd", text))
         return len(text)
 
@@ -55,9 +56,9 @@ class SafeStream:
 
 
 def prepare_streams() -> None:
-    """Let neither a terminal's encoding nor closed streams stop a command, and no text steer the terminal.
+    """Make the standard streams safe against escape sequences, narrow encodings and closed streams.
 
-    What an encoding cannot show becomes "?"; a closed standard input has no answers.
+    Characters that an encoding lacks become "?"; a closed standard input is empty.
     """
     for name, refused in _REFUSED.items():
         stream = getattr(sys, name)
@@ -65,19 +66,19 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="replace")
             setattr(sys, name, cast("TextIO", SafeStream(stream, refused)))
     if sys.stdin is None:
-        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 (for as long as the command runs)
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 (open while the command runs)
 
 
 def release_output() -> None:
-    """Let a command draw on the whole screen, which makes texts safe by itself."""
+    """Restore standard output for a command that draws on the whole screen and sanitises texts itself."""
     if isinstance(sys.stdout, SafeStream):
         sys.stdout = sys.stdout.wrapped
 
 
 def echo_json(figures: object) -> None:
-    """Print figures as JSON, in UTF-8 whatever the terminal speaks."""
+    """Print results as JSON, in UTF-8 whatever the terminal's encoding."""
     text = json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False)
-    click.echo(text.encode(errors="backslashreplace"))  # a file's name may be no Unicode
+    click.echo(text.encode(errors="backslashreplace"))  # file names may contain lone surrogates
 
 
 def report_option(command: Command) -> Command:
@@ -91,23 +92,22 @@ def report_option(command: Command) -> Command:
 
 
 class Outputs(NamedTuple):
-    """Where the results go, as far as that is asked for."""
+    """The requested outputs of an analysis."""
 
     report_path: Path | None
     json_path: Path | None
     csv_path: Path | None
     show_all: bool = False
-    """Whether every table is printed."""
+    """Print every table, not only the tests."""
 
     def require_writable(self) -> None:
-        """Refuse a report's folder that cannot be written, before anything that cannot be undone.
+        """Require that the outputs can be written, before anything that cannot be undone.
 
-        Files are refused where their options are read (see `OutputFile`), but for the file of texts, which
-        goes with the ratings.
+        `OutputFile` checks the other files when the options are parsed.
 
         Raises:
-            RaterError: the file of texts cannot be written, or the report's folder holds anything but an
-                earlier report or cannot be made.
+            RaterError: the file of texts cannot be written, or the report's folder cannot be made or contains
+                anything except an earlier report.
         """
         if self.csv_path is not None:
             from rater.workspace.study_analysis import texts_path
@@ -120,8 +120,8 @@ class Outputs(NamedTuple):
 
 
 @contextlib.contextmanager
-def telling(step: str, *, only_on_terminal: bool = False) -> "Iterator[Status]":
-    """Show on standard error that a longer step begins: a spinner, or a line where that is a file."""
+def show_step(step: str, *, only_on_terminal: bool = False) -> "Iterator[Status]":
+    """Show a longer step on standard error: a spinner, or a line if standard error is a file."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -132,15 +132,15 @@ def telling(step: str, *, only_on_terminal: bool = False) -> "Iterator[Status]":
 
 
 def show(data: "AnalysisInput", outputs: Outputs) -> "StudyAnalysis":
-    """Analyse as planned, print the screen, and write what was asked for."""
+    """Run the planned analysis, print it, and write the requested outputs."""
     from rater.workspace.study_analysis import StudyAnalysis
 
-    with telling("Analysing") as status:
+    with show_step("Analysing") as status:
 
-        def tell(done: int, of: int) -> None:
+        def update(done: int, of: int) -> None:
             status.update(f"Resampling raters and prompts: {done:,} of {of:,}")
 
-        result = StudyAnalysis.of(data, progress=tell)
+        result = StudyAnalysis.of(data, progress=update)
     result.print(show_all=outputs.show_all)
     if outputs.json_path is not None:
         result.write_json(outputs.json_path)
@@ -151,7 +151,7 @@ def show(data: "AnalysisInput", outputs: Outputs) -> "StudyAnalysis":
         if texts_path is not None:
             click.echo(f"The texts are in {texts_path}", err=True)
     if outputs.report_path is not None:
-        with telling("Writing the report with its figures (about 10 s)") as status:
+        with show_step("Writing the report with its figures (about 10 s)") as status:
             remarks = result.report(outputs.report_path, progress=status.update)
         for remark in remarks:
             click.echo(remark, err=True)
@@ -160,7 +160,7 @@ def show(data: "AnalysisInput", outputs: Outputs) -> "StudyAnalysis":
 
 
 def show_diagnosis(diagnosis: "Diagnosis", title: str, json_path: Path | None) -> None:
-    """Print a diagnosis alone; exit with the code of a user's mistake where it refuses the ratings."""
+    """Print a diagnosis; exit with code 2 if it refuses the ratings."""
     from rich.console import Console
 
     from rater.cli.options import USER_MISTAKE

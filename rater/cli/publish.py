@@ -18,18 +18,21 @@ if TYPE_CHECKING:
     from rater.study.study import Study
 
 
-@click.command(short_help="Look for what could betray an arm to raters.")
+@click.command(short_help="Search for leaks and confounds.")
 @study_argument
 @click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON.")
-@click.option("--all", "every_cue", is_flag=True, help="List every cue, those that tell no arms apart too.")
+@click.option(
+    "--all", "every_cue", is_flag=True, help="List every cue, including those that do not separate arms."
+)
 @rating_option
 @sealed_option
 def audit(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool, every_cue: bool) -> None:
-    """Search all that raters get for what names an arm, and measure what tells arms apart besides meaning.
+    """Search everything that raters get for leaks of an arm, and measure confounds.
 
-    Every table and byte of the rating database and every page are searched for arm names, steering texts,
-    hook points, coefficients, seeds and the model's name. A study that is not published yet is audited as it
-    would be. Exit code 2 where it must not be published so.
+    Every table and byte of the rating database, and every page, is searched for arm names, steering texts,
+    hook points, coefficients, seeds and the model's name. Confounds are properties other than meaning that
+    separate arms. An unpublished study is audited as it would be published. Exit code 2 if it must not be
+    published.
 
     \b
     Example: rater audit love_vs_hate
@@ -50,39 +53,39 @@ def audit(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool, e
 
 
 def _figures(found: "Audit") -> dict[str, object]:
-    """Give all that was found by name, with what follows from it."""
+    """Return all findings as JSON."""
     from dataclasses import asdict
 
     cues = [{**asdict(cue), "is_confound": cue.is_confound, "refuses": cue.refuses} for cue in found.cues]
     return {"is_refused": found.is_refused, **asdict(found), "cues": cues}
 
 
+# The next command after a study is published, by its state; a closed study can be analysed.
 _NEXT = {
     State.PUBLISHED: "rater open {name}",
     State.OPEN: "rater serve",
     State.PAUSED: "rater open {name}",
 }
-"""What to run with a study that is published already, by its state; what is closed can be analysed."""
 
 
-@click.command(short_help="Give a generated study to raters.")
+@click.command(short_help="Publish a generated study to raters.")
 @study_argument
 @click.option("--hold", is_flag=True, help="Do not open the study yet (run `rater open` later).")
 @click.option(
     "--acknowledge-confounds",
     is_flag=True,
-    help="Publish although arms differ in what the study file does not declare; this is logged and reported.",
+    help="Publish although the study file does not declare a confound; logged and reported.",
 )
 @rating_option
 @sealed_option
 def publish(
     study_name: str, rating_url: str, sealed_url: str, *, hold: bool, acknowledge_confounds: bool
 ) -> None:
-    """Shuffle a generated study under random ids, assign booklets, commit to the key, and open it to raters.
+    """Randomise a generated study, assign booklets, commit to the key, and open the study to raters.
 
-    What would be published is audited first (see `rater audit`): what betrays an arm refuses publication.
-    Confounds, which tell arms apart although they are not meaning, must be declared in the study file
-    (`confounds=`) or acknowledged here; they are logged with the key, and in preregistration and report.
+    It is audited first (see `rater audit`): a leak of an arm prevents publication. Confounds must be declared
+    in the study file (`confounds=`) or acknowledged here; they are logged with the key, and appear in the
+    preregistration and the report.
 
     \b
     Example: rater publish love_vs_hate
@@ -95,7 +98,7 @@ def publish(
     published = find_published(rating_url, study_name)
     if published is not None:
         state = "not open yet" if published.state is State.PUBLISHED else published.state
-        click.echo(f"Study {study_name} is published already ({state}); what raters see is frozen.")
+        click.echo(f"Study {study_name} is published already ({state}); its texts can no longer change.")
         next_step = _NEXT.get(published.state, "rater analyze {name}")
         click.echo(f"Next: {next_step.format(name=study_name)}")
         return
@@ -108,12 +111,12 @@ def publish(
 
     workspace = Workspace(rating=rating_url, sealed=sealed_url)
     published = workspace.publish(study_name, hold=hold, audit=audit)
-    # nothing is printed before all is done: a closed pipe would end the command in between
+    # Nothing is printed before publication is complete, since a closed pipe would end the command.
     head = read_head(rating_url, study_name)
     print_audit(audits[0], Console(), whole=False)
     click.echo(f"Study {study_name} is published as /s/{published.slug}")
     click.echo(f"  study hash   {published.study_hash}")
-    click.echo(f"  commitment   {published.commitment}  (keep a copy: it proves the key unchanged)")
+    click.echo(f"  commitment   {published.commitment}  (keep a copy: it proves that the key is unchanged)")
     click.echo(f"  log          {head}")
     if hold:
         click.echo(f"Next: rater register {study_name}, and then: rater open {study_name}")
@@ -123,17 +126,17 @@ def publish(
 
 
 def _audit(sealed_url: str, prepared: "PreparedPublication") -> "Audit":
-    """Audit what would be published; a refusal is printed.
+    """Audit a study before publication; print the findings if they prevent it.
 
     Raises:
-        StateError: it would betray an arm, or two arms have the same texts throughout.
+        StateError: it leaks an arm, or two arms have the same texts throughout.
     """
     from rich.console import Console
 
     from rater.audit.run import audit_draft, require_clean
     from rater.report.console.audit import print_audit
 
-    click.echo(f"Auditing what raters of {prepared.study.name} will get (a few seconds) …", err=True)
+    click.echo(f"Auditing study {prepared.study.name} (a few seconds) …", err=True)
     result = audit_draft(sealed_url, prepared)
     if result.is_refused:
         print_audit(result, Console(), whole=False)
@@ -142,10 +145,10 @@ def _audit(sealed_url: str, prepared: "PreparedPublication") -> "Audit":
 
 
 def _confounds(audit: "Audit", study: "Study", *, is_acknowledged: bool) -> "Sequence[Confound]":
-    """List the confounds; at a terminal, ask for those that the study file does not declare.
+    """Return the confounds; at a terminal, ask about those that the study file does not declare.
 
     Raises:
-        StateError: some are neither declared nor acknowledged.
+        StateError: a confound is neither declared nor acknowledged.
     """
     import sys
 
@@ -161,7 +164,7 @@ def _confounds(audit: "Audit", study: "Study", *, is_acknowledged: bool) -> "Seq
         return confounds
     if sys.stdin.isatty() and sys.stdout.isatty():
         print_audit(audit, Console(), whole=False)
-        question = f"The study file does not declare {', '.join(undeclared)}. Publish with it acknowledged?"
+        question = f"The study file does not declare {', '.join(undeclared)}. Acknowledge and publish?"
         if click.confirm(question, default=False):
             return confounds
     require_declared(confounds, study)

@@ -1,4 +1,4 @@
-"""`rater rehearse`: go the whole way with bots, without touching real data."""
+"""`rater rehearse`: dry-run a study end to end with simulated raters, on temporary databases."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -17,35 +17,34 @@ _CHARACTERS = ("random", "middle", "lazy", "quitting", "leaving", "double-tabbin
 _BY_DEFAULT = ("quitting", "double-tabbing", "slow")
 
 
-@click.command(short_help="Go the whole way with bots and a synthetic key.")
+@click.command(short_help="Dry-run the study end to end with simulated raters.")
 @study_argument
 @click.option(
-    "--raters", "n_raters", type=click.IntRange(1, 200), help="How many bots.  [default: as many as planned]"
+    "--raters", "n_raters", type=click.IntRange(1, 200), help="Number of bots.  [default: planned raters]"
 )
 @click.option(
     "--effect",
     default=0.0,
     show_default=True,
     type=click.FloatRange(-1000, 1000),
-    help="How much higher, on the primary scale, the made-up first arm reads to the bots that look; 0 for a "
-    "null rehearsal.",
+    help="Effect of the synthetic first arm for attentive bots, in points of the primary scale.",
 )
 @click.option(
     "--with",
     "characters",
     multiple=True,
     type=click.Choice(_CHARACTERS),
-    help="Make one of the bots like this; give it as often as you like.  [default: one each that is quitting "
-    "(goes away half-way and comes back), double-tabbing and slow]",
+    help="Behaviour of one bot; may be repeated.  [default: one each of quitting (leaves half-way and "
+    "returns), double-tabbing and slow]",
 )
 @click.option(
     "--times",
     default=0,
     type=click.IntRange(0, 10_000),
-    help="Rehearse so many times more, through the store and not the pages, and say how often the planned "
-    "test finds a difference.",
+    help="Number of additional Monte Carlo rehearsals through the store; prints how often the planned test "
+    "is significant.",
 )
-@click.option("--seed", default=0, show_default=True, help="Seeds the synthetic key and the bots.")
+@click.option("--seed", default=0, show_default=True, help="Random seed of the synthetic key and the bots.")
 @report_option
 @rating_option
 @sealed_option
@@ -60,11 +59,11 @@ def rehearse(
     report_path: Path | None,
     **databases: str,
 ) -> None:
-    """Serve a temporary copy of a generated study with a synthetic key, let bots rate it, print the analysis.
+    """Serve a temporary copy of a study with a synthetic key, let bots rate it, and print the analysis.
 
-    The study's own databases are only read. With --times, say how often the planned test finds a difference:
-    without an effect that should be about alpha, with one about the power that `rater power` promises. The
-    report of --report is of the rehearsal through the pages, and says on every page and figure what it is.
+    The study's own databases are only read. --times estimates how often the planned test is significant:
+    without an effect the share should be about alpha, with one about the power of `rater power`. The report
+    of --report is of the rehearsal through the pages; every page and figure is marked as a rehearsal.
 
     \b
     Example: rater rehearse love_vs_hate --effect 1 --times 200
@@ -72,7 +71,7 @@ def rehearse(
     """
     outputs = Outputs(report_path, None, None)
     if n_raters is not None and len(characters) > n_raters:
-        msg = f"--with is given {len(characters)} times, but there are {n_raters} bots."
+        msg = f"--with is given {len(characters)} times, but there are only {n_raters} bots."
         raise click.UsageError(msg)
     outputs.require_writable()
     from rater.bots.behaviours import Character
@@ -99,36 +98,39 @@ def _rehearse_many(sealed_url: str, study_name: str, simulated: "SimulatedRaters
     from rater.rehearse import planned_study, rehearse_many
 
     click.echo(f"Rehearsing {times} times through the store, without pages (about 1 s each) …", err=True)
-    often = rehearse_many(sealed_url, study_name, simulated, times, say=_remark)
+    detection = rehearse_many(sealed_url, study_name, simulated, times, say=_remark)
     click.echo()
-    for line in _how_often(often, simulated, planned_study(sealed_url, study_name, simulated)):
+    for line in _describe_detection(detection, simulated, planned_study(sealed_url, study_name, simulated)):
         click.echo(line)
 
 
-def _how_often(often: "DetectionRate", simulated: "SimulatedRaters", study: "Study") -> list[str]:
-    """Say what many rehearsals came to, beside what was to be expected."""
-    found = (
-        f"{often.n_found} of {often.n} ({often.share:.1%}; 99% interval {often.low:.1%} to {often.high:.1%})"
-    )
+def _describe_detection(
+    detection: "DetectionRate", simulated: "SimulatedRaters", study: "Study"
+) -> list[str]:
+    """Return the detection rate of many rehearsals, and the expected rate."""
+    interval = f"99% interval {detection.low:.1%} to {detection.high:.1%}"
+    found = f"{detection.n_found} of {detection.n} ({detection.share:.1%}; {interval})"
     lines = [
-        f"Rehearsed {often.n} more times, each with a new synthetic key, new booklets and new bots, which",
+        f"{detection.n} more rehearsals, each with a new synthetic key, new booklets and new bots, which",
         "rated through the store and not through the pages.",
         f"The planned test found a difference in {found}.",
     ]
-    if often.n_not_estimable:
-        lines.append(f"In {often.n_not_estimable} it could not be made.")
+    if detection.n_not_estimable:
+        lines.append(f"In {detection.n_not_estimable} it was not estimable.")
     return [*lines, _expected(simulated, study)]
 
 
 def _expected(simulated: "SimulatedRaters", study: "Study") -> str:
     alpha = study.analysis.alpha
     if not simulated.effect:
-        return f"Without an effect, that should be about alpha, {alpha:.0%}."
+        return f"Without an effect, the share should be about alpha, {alpha:.0%}."
     from rater.sample_size import power_as_planned
 
     power = power_as_planned(study, simulated.effect, n_simulations=1_000)
     error = f"± {power.high - power.share:.0%}"
-    return f"`rater power` promises to find {simulated.effect:g} in {power.share:.0%} ({error})."
+    return (
+        f"By `rater power`, the power for an effect of {simulated.effect:g} is {power.share:.0%} ({error})."
+    )
 
 
 def _remark(line: str) -> None:

@@ -36,7 +36,7 @@ class ServeOptions(TypedDict):
     dev: bool
 
 
-@click.command(short_help="Let raters rate in the browser.")
+@click.command(short_help="Serve published studies to raters.")
 @click.argument("study_names", metavar="[STUDY]...", nargs=-1, type=StudyName())
 @click.option(
     "--host", default="127.0.0.1", show_default=True, envvar="RATER_HOST", help="The address to listen on."
@@ -79,7 +79,7 @@ class ServeOptions(TypedDict):
     show_default=True,
     type=click.IntRange(0, 9),
     envvar="RATER_PROXIES",
-    help="Number of trusted reverse proxies in front (their X-Forwarded-… headers count).",
+    help="Number of trusted reverse proxies (X-Forwarded-For hops).",
 )
 @click.option(
     "--prefix",
@@ -99,7 +99,7 @@ class ServeOptions(TypedDict):
     "--one-network",
     is_flag=True,
     envvar="RATER_ONE_NETWORK",
-    help="Raters share one address, as in a lab: it may begin more than half of the booklets.",
+    help="Raters share one IP address, as in a lab: it may begin more than half of the booklets.",
 )
 @click.option(
     "--limits-storage",
@@ -113,7 +113,7 @@ class ServeOptions(TypedDict):
     "--metrics-token",
     envvar="RATER_METRICS_TOKEN",
     show_envvar=True,
-    help="Token with which other machines may read /metrics; better set by its variable.",
+    help="Token with which other machines may read /metrics; better set by the environment variable.",
 )
 @click.option(
     "--log-format",
@@ -176,9 +176,7 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
 
     def on_listening(address: str) -> None:
         if options["socket_path"] is not None:
-            click.echo(
-                f"Listening on {options['socket_path']}; your proxy's address goes before these paths:"
-            )
+            click.echo(f"Listening on {options['socket_path']}; put your proxy's address before these paths:")
             address = ""
         for slug, line in lines:
             click.echo(f"{address}{prefix}/s/{slug}   {line}")

@@ -158,7 +158,7 @@ def test_an_open_study_is_not_exported_with_arms(study_in_progress: Study, tmp_p
     shown = rater_command("export", study_in_progress.name, "arms.csv", "--unblind", "--yes", cwd=tmp_path)
 
     assert shown.returncode == 2
-    assert "Study 'marked_study' is open, and only a closed one is exported with its arms." in shown.stderr
+    assert "Study 'marked_study' is open; only a closed study can be exported with its arms." in shown.stderr
     assert not (tmp_path / "arms.csv").exists()
 
 

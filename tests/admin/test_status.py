@@ -185,7 +185,7 @@ def test_status_where_there_is_nothing_says_how_to_begin(run: Run, tmp_path: Pat
     shown = run("status", ratings=f"{tmp_path}/no.db", sealed=f"{tmp_path}/nor.db")
 
     assert shown.startswith(
-        "There are no studies in these databases yet.\nNext: rater check FILE, then rater generate FILE\n"
+        "These databases contain no studies yet.\nNext: rater check FILE, then rater generate FILE\n"
     )
     assert not list(tmp_path.glob("no*"))
 
@@ -205,7 +205,7 @@ def test_closing_accounts_for_every_rater_and_says_what_the_answers_are_sealed_u
     said = run("close", rated.name).splitlines()
 
     assert said[1] == "  raters    6 planned, 4 came: 2 finished, 1 partial, 1 without an answer, 0 left"
-    assert re.fullmatch("  answers   19 with their revisions, sealed under the digest [0-9a-f]{64}", said[2])
+    assert re.fullmatch("  answers   19 with their revisions, under the digest [0-9a-f]{64}", said[2])
     assert re.fullmatch("  log       [0-9a-f]{64}", said[3])
     digest = said[2].split()[-1]
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:

@@ -34,9 +34,9 @@ def test_the_same_table_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "Give a STUDY, or --from FILE"),
-        (("a_study", "--from", "x.csv"), "one of the two"),
-        (("--from", "x.csv", "--interim"), "--interim and --from do not go together"),
+        ((), "Give either a STUDY, or --from FILE"),
+        (("a_study", "--from", "x.csv"), "with external ratings"),
+        (("--from", "x.csv", "--interim"), "--interim cannot be combined with --from"),
         (("--from", "absent.csv"), "There is no file absent.csv"),
         (("--from", STATS / "data_a.csv"), "There is no column 'arm' for the arm."),
         (
@@ -86,7 +86,7 @@ def test_a_report_of_ratings_from_elsewhere_says_where_they_come_from(tmp_path: 
     page = (tmp_path / "report" / "report.html").read_text()
     assert "These are external ratings: no preregistration or verification by this software." in page
     meanings = json.loads((tmp_path / "report" / "answers.dictionary.json").read_text())
-    assert meanings["arm"]["meaning"] == "what was done to the model; 'condition' in data_e.csv"
+    assert meanings["arm"]["meaning"] == "arm of the text; 'condition' in data_e.csv"
 
 
 def test_exploring_is_said_on_the_screen_and_in_the_results(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_the_commands_verify_back_up_export_and_watch(
     assert "Not provable by any check:" in verified.stdout
     assert backed_up.stdout.startswith("rating: kept/rating-")
     assert exported.stdout.startswith("11 answers are in ratings.csv")
-    assert "in the study's log, whose head is " in exported.stderr
+    assert "recorded in the study's log; its head is " in exported.stderr
     assert "arm" not in (tmp_path / "ratings.csv").read_text().splitlines()[0].split(",")
     assert json.loads(watched.stdout)["n_finished"] == 1
     assert "This is look 1" in unblinded.stderr

@@ -52,7 +52,7 @@ def test_forgetting_asks_and_a_no_changes_nothing(rater_id: str, tmp_path: Path,
 
     assert asked.returncode == 130
     assert f"Rater {rater_id}, who came on 2026-01-02: 1 identifier, 0 answers." in asked.stderr
-    assert "This deletes who they are, for good; their answers stay." in asked.stderr
+    assert "This permanently deletes the rater's identifiers; their answers are kept." in asked.stderr
     with disposing(create_rating(rating_url)) as rating, reading(rating) as session:
         assert session.query(Identifier).count() == 1
 
@@ -66,7 +66,7 @@ def test_who_is_forgotten_is_in_the_log_and_nowhere_else(
     verified = run("verify", "a_study", "--sealed", "none.db", cwd=tmp_path)
 
     assert done.returncode == 0
-    assert "Copies made before" in done.stderr
+    assert "Earlier copies" in done.stderr
     with closing(sqlite3.connect(tmp_path / "rating.db")) as connection:
         kind, detail, head = connection.execute(
             "SELECT kind, detail, hash FROM event ORDER BY id DESC"
@@ -74,7 +74,7 @@ def test_who_is_forgotten_is_in_the_log_and_nowhere_else(
         assert connection.execute("SELECT count(*) FROM rater").fetchone() == (n_raters,)
     assert kind == ("redacted" if option else "forgotten")
     assert json.loads(detail)["by"] == "ada"
-    assert f"the log's head is {head}" in done.stdout
+    assert f"the head of the log is {head}" in done.stdout
     assert PERSON.encode() not in (tmp_path / "rating.db").read_bytes()
     assert (again.returncode, "No rater of this study is known" in again.stderr) == (2, True)
     assert "log:" in verified.stdout.replace("valid        ", "")

@@ -45,9 +45,9 @@ def test_options_make_the_plan(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--scope", "raters"), "--scope would change the analysis that the study planned."),
+        (("--scope", "raters"), "--scope would change the planned analysis."),
         (("--drop-empty",), "--drop-empty is for external ratings: use it with --from."),
-        (("--permuted", "--interim"), "--permuted and --interim do not go together"),
+        (("--permuted", "--interim"), "--permuted cannot be combined with --interim"),
     ],
 )
 def test_options_that_do_not_fit_a_study_are_refused(arguments: tuple[str, ...], said: str) -> None:

@@ -82,7 +82,7 @@ def test_a_users_mistake_is_a_message_without_traceback_and_exit_code_2(tmp_path
         (("serve", *RATING), "There is no rating database rating.db yet."),
         (("rate", "nothing", *RATING), "There is no rating database rating.db yet."),
         (("analyze", "nothing", "--yes", *RATING, *SEALED), "There is no rating database rating.db yet."),
-        (("publish", "a_study.py"), "this command takes a study's name"),
+        (("publish", "a_study.py"), "this command takes the name of a study"),
         (("serve", "--port", "70000"), "70000 is not in the range"),
         (("serve", "--ratings", "postgres://x"), "is not a valid database URL"),
         (("rehearse", "nothing", "--raters", "0"), "0 is not in the range"),

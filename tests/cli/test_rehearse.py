@@ -56,4 +56,4 @@ def test_more_characters_than_bots_are_refused() -> None:
     result = CliRunner().invoke(cli, ["rehearse", "a_study", "--raters", "2", *wanted])
 
     assert result.exit_code == 2
-    assert "--with is given 3 times, but there are 2 bots." in result.output
+    assert "--with is given 3 times, but there are only 2 bots." in result.output
