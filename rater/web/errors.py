@@ -1,4 +1,4 @@
-"""Show a page that a rater understands for all that goes wrong, and log what an experimenter needs."""
+"""Error pages for raters, and log records for experimenters."""
 
 import logging
 import secrets
@@ -70,7 +70,7 @@ def _unknown(error: UnknownBrowser) -> Response:
     """Answer a browser that nobody is known by; a script is told where the page is that says so."""
     if ASKED_BY_SCRIPT in request.headers:
         url = flow.url_of(error.visit.study.slug, error.place)
-        return Response(status=error.code, headers={OUTCOME: "elsewhere", NEXT_URL: url})
+        return Response(status=error.code, headers={OUTCOME: "redirected", NEXT_URL: url})
     page = render(notices.unknown_browser(error.visit))
     return Response(page, status=error.code, mimetype="text/html")
 

@@ -199,7 +199,7 @@ def keep_language(response: AnyResponse, language: str, *, path: str) -> None:
 
 
 def direction_of(texts: Sequence[str]) -> Direction:
-    """Say which way a page is laid out: as the first letter of its texts that has a direction."""
+    """Return the direction of a page: that of the first letter of its texts that has one."""
     for character in "".join(texts):
         found = unicodedata.bidirectional(character)
         if found in {"R", "AL"}:

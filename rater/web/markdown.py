@@ -15,10 +15,10 @@ from rater.sanitize import sanitize_for_display
 
 @lru_cache(maxsize=64)
 def render_markdown(source: str) -> Markup:
-    """Render a study's text; links open beside the page, so that a rater's place is not lost.
+    """Render a study's text; links open in a new tab, so that raters keep their page.
 
     Headings come one level lower, since the page has its own first. An image is replaced by its description:
-    one from elsewhere would tell another site who rates.
+    one from another site would report to it who rates.
     """
     parser = MarkdownIt("commonmark", {"html": False})
     parser.add_render_rule("link_open", _open_link)

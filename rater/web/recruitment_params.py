@@ -14,9 +14,9 @@ from rater.store.rating.raters import Arrival
 from rater.study.protocol import Protocol
 
 INVITATION = "personal-link"
-"""What the code of a personal link is called; no parameter of a recruitment site can be, for the hyphen."""
+"""The parameter of a personal link's code; recruitment parameters cannot contain its hyphen."""
 PREFIX = "arrival."
-"""What names in our own forms begin with, so that none is one of the form's own."""
+"""The prefix of names in our forms, so that none collides with a field of the form."""
 
 _VALUE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 _CODE = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -25,7 +25,7 @@ _MAX_SENT = 2_000
 
 @dataclass(frozen=True)
 class RecruitmentLink:
-    """What a link said of who comes by it."""
+    """The parameters of a recruitment link."""
 
     arrival: Arrival = field(default_factory=lambda: Arrival("web"))
     unnamed: Mapping[str, Unnamed] = field(default_factory=dict)
@@ -78,13 +78,13 @@ def write_arrival(arrival: Arrival, *, prefix: str = "") -> Mapping[str, str]:
     return {prefix + name: value for name, value in fields.items()}
 
 
-def says_who(arrival: Arrival, protocol: Protocol) -> bool:
-    """Say whether an arrival tells one person from another."""
+def identifies_person(arrival: Arrival, protocol: Protocol) -> bool:
+    """Return whether an arrival tells one person from another."""
     return arrival.invitation is not None or is_person_known(arrival, protocol)
 
 
 def is_person_known(arrival: Arrival, protocol: Protocol) -> bool:
-    """Say whether the recruitment site said who comes."""
+    """Return whether the recruitment site said who comes."""
     return protocol.recruitment is not None and protocol.recruitment.participant_id in arrival.identifiers
 
 

@@ -6,9 +6,9 @@ of them left out of ``Host`` is not missed: nginx's ``$host`` has none.
 
 Forms carry no tokens against cross-site requests. A browser says itself where a POST comes from, in
 ``Sec-Fetch-Site`` (on https and localhost) and in ``Origin`` (everywhere), and neither can be set by a page;
-so a POST that names another site is refused, cookies are SameSite=Lax besides, and a form that was opened
+so a POST that names another site is refused, cookies are also SameSite=Lax, and a form that was opened
 hours ago, in another tab or before a restart is never refused for an expired token. A client that sends
-neither header is no browser, and has no rater's cookie that somebody else could ride on.
+neither header is not a browser, and has no rater's cookie that somebody else could ride on.
 """
 
 import logging
@@ -152,7 +152,7 @@ def _refuse_cross_site() -> None:
         raise Forbidden
 
 
-def is_framed_elsewhere() -> bool:
+def is_framed_by_other_site() -> bool:
     """Return whether a browser says that it opens this page inside a page of another site."""
     return request.headers.get("Sec-Fetch-Dest") in _FRAMES and not running().settings.is_preview
 
@@ -179,7 +179,7 @@ def _add_headers(response: Response) -> Response:
     if request.endpoint == "static" and response.status_code == 200:
         response.headers["Cache-Control"] = f"public, max-age={response.cache_control.max_age}, immutable"
     else:
-        # a page kept by a browser would show old answers, to whoever uses it next
+        # a page kept by a browser would show old answers to the next user
         response.headers["Cache-Control"] = "no-store"
     if running().settings.secure_cookies or request.is_secure:
         response.headers["Strict-Transport-Security"] = f"max-age={_TOKEN_LIFETIME_S}"
@@ -187,7 +187,7 @@ def _add_headers(response: Response) -> Response:
 
 
 def is_secure() -> bool:
-    """Say whether a cookie is to be sent over https only."""
+    """Return whether a cookie is to be sent over https only."""
     return running().settings.secure_cookies or request.is_secure
 
 
@@ -198,7 +198,7 @@ def read_token() -> str | None:
 
 
 def is_token(sent: str) -> bool:
-    """Say whether a text has the form of a token, as `rater.store.rating.raters.new_token` draws them."""
+    """Return whether a text has the form of a token, as `rater.store.rating.raters.new_token` draws them."""
     return _TOKEN.fullmatch(sent) is not None
 
 

@@ -24,9 +24,9 @@ def static_version(folder: Path) -> str:
 
 ACCENT = re.compile(r"[0-9a-f]{6}")
 _PAPER = {"light": "fcfbf8", "dark": "1d2126"}
-"""What the accent is seen on, the less favourable of the two surfaces of each theme (`rater.css`)."""
+"""The background of the accent: the less favourable of the two surfaces of each theme (`rater.css`)."""
 _INK = {"light": "ffffff", "dark": "0b0d10"}
-"""What is written on the accent."""
+"""The colour of text on the accent."""
 _TOWARDS = {"light": 0.0, "dark": 1.0}
 _ENOUGH = 7.0
 """WCAG 2.2, success criterion 1.4.6."""

@@ -1,4 +1,4 @@
-"""Let in who has a password, for a while; everything else on the desk is behind this."""
+"""The login of the desk: every other page of it requires a session."""
 
 import re
 from typing import cast
@@ -22,7 +22,7 @@ blueprint = Blueprint("access", __name__, url_prefix=DESK_PATH)
 
 
 def user() -> User:
-    """Return who is at the desk in this request."""
+    """Return the user of this request."""
     return cast("User", g.desk_user)
 
 

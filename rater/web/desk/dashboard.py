@@ -37,7 +37,7 @@ from rater.web.desk.transitions import offered_transitions
 
 WIDTH, HEIGHT = 480.0, 64.0
 _N_BINS = 48
-_SHORTEST_BIN = timedelta(minutes=1)
+_MIN_BIN = timedelta(minutes=1)
 _GAP = 1.0
 
 
@@ -50,7 +50,7 @@ def strip(came_at: Sequence[datetime], *, now: datetime) -> Strip | None:
     if not came_at:
         return None
     now = max(now, *came_at)
-    begin = min(*came_at, now - _N_BINS * _SHORTEST_BIN)
+    begin = min(*came_at, now - _N_BINS * _MIN_BIN)
     bin_length = (now - begin) / _N_BINS
     counts = Counter(min(_N_BINS - 1, int((at - begin) / bin_length)) for at in came_at)
     most, step = max(counts.values()), WIDTH / _N_BINS
@@ -331,7 +331,7 @@ def _places_left(seen: Overview) -> tuple[CountRow, ...]:
 
 
 def _trial(seen: Overview) -> str:
-    """Say what a trial of a study shows."""
+    """Return what a trial of a study shows: a text or a pair."""
     return "pair" if seen.study.protocol.is_pairwise else "text"
 
 

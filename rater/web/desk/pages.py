@@ -11,7 +11,7 @@ from rater.study.state import State
 
 @dataclass(frozen=True)
 class DeskPage:
-    """What every page of the desk has: a title, which is its heading in the browser's tab too."""
+    """The fields of every page of the desk: a title, which the browser's tab shows too."""
 
     template: ClassVar[str]
 
@@ -32,7 +32,7 @@ class LoginPage(DeskPage):
     name: str
     is_wrong: bool
     is_cookie_missing: bool
-    """Whether the browser did not send back the cookie of a login."""
+    """True if the browser did not send back the cookie of a login."""
     next_path: str
 
 
@@ -47,7 +47,7 @@ class StudyLine:
     n_finished: int
     n_booklets: int
     last_at: datetime | None
-    """When a rater last came."""
+    """The time at which the last rater arrived."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Figure:
     label: str
     value: str
     of: str
-    """What it is out of, or how it is meant; may be empty."""
+    """The total, or an explanation; may be empty."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class LifecycleStep:
     label: str
     n: int
     lost: str
-    """Who did not get from here to the next one, in words; may be empty."""
+    """Raters who did not reach the next step, in words; may be empty."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Strip:
     """A chart of counts over time."""
 
     says: str
-    """The chart in a sentence, for who does not see it."""
+    """The chart in a sentence, for users who cannot see it."""
     bars: tuple[ChartBar, ...]
     first: str
     last: str
@@ -148,7 +148,7 @@ class LogLine:
 
 @dataclass(frozen=True)
 class Action:
-    """What can be done with a study now."""
+    """An action that is available for a study now."""
 
     url: str
     label: str
@@ -156,7 +156,7 @@ class Action:
 
 @dataclass(frozen=True)
 class StudyPage(DeskPage):
-    """How one study goes."""
+    """The progress of one study."""
 
     template = "desk/study.html"
 
@@ -197,7 +197,7 @@ class StudyPage(DeskPage):
 
 @dataclass(frozen=True)
 class ConfirmPage(DeskPage):
-    """What a change of state will do, before it is done."""
+    """The effects of a change of state, shown before it is made."""
 
     template = "desk/confirm.html"
 
@@ -230,7 +230,7 @@ class InvitePage(DeskPage):
     n_made: int
     n_used: int
     is_needed: bool
-    """Whether the study opens by personal links only."""
+    """True if the study opens by personal links only."""
     most: int
     links: tuple[tuple[str, str], ...]
     """Label and address."""

@@ -29,9 +29,9 @@ from rater.web.settings import WebSettings, running
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{22}")
 _N_BOOKLETS = 20
-_MOST_COPIES = 20
+_MAX_COPIES = 20
 _KEPT_S = 6 * 3600.0
-_MOST_OPEN = 4
+_MAX_OPEN = 4
 _EXTENSION = "rater-previews"
 
 # an argument, since the application imports the desk
@@ -67,7 +67,7 @@ class _OpenCopies:
                 )
                 app = self._create_app(settings)
             self._apps[key] = app
-            if len(self._apps) > _MOST_OPEN:
+            if len(self._apps) > _MAX_OPEN:
                 _, oldest = self._apps.popitem(last=False)
                 oldest.extensions["rater"].engine.dispose()
             return app
@@ -101,7 +101,7 @@ def make_copy(session: Session, study: PublishedStudy, *, now: datetime) -> str:
 
 
 def has_copy(key: str) -> bool:
-    """Say whether a copy is still there."""
+    """Return whether a copy is still there."""
     return _KEY.fullmatch(key) is not None and (_folder() / f"{key}.db").is_file()
 
 
@@ -148,6 +148,6 @@ def _remove_old(folder: Path) -> None:
             made_at[path] = path.stat().st_mtime
     newest_first = sorted(made_at, key=lambda path: made_at[path], reverse=True)
     for number, path in enumerate(newest_first):
-        if number >= _MOST_COPIES - 1 or time.time() - made_at[path] > _KEPT_S:
+        if number >= _MAX_COPIES - 1 or time.time() - made_at[path] > _KEPT_S:
             for file in folder.glob(f"{path.stem}.*"):
                 file.unlink(missing_ok=True)

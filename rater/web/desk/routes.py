@@ -27,7 +27,7 @@ from rater.web.settings import running
 blueprint = Blueprint("desk", __name__, url_prefix=DESK_PATH)
 blueprint.before_request(access.require_user)
 _REPORT = "report.html"
-MOST_LINKS = 500
+MAX_LINKS = 500
 _COUNT = re.compile(r"[0-9]{1,6}")
 # a report is a file that somebody made: it may look like something, and do nothing
 _REPORT_POLICY = (
@@ -90,7 +90,7 @@ def progress(name: str) -> dict[str, object]:
 
 @blueprint.get("/studies/<name>/move/<state>")
 def confirm(name: str, state: str) -> str:
-    """Say what a change of state will do, before it is done. Costs one query."""
+    """Show the effects of a change of state, before it is made. Costs one query."""
     with reading(running().engine) as session:
         found = _find(session, name)
     transition = find_transition(found.state, state) or abort(404)
@@ -237,7 +237,7 @@ def _render_invitations(
             n_made=n_made,
             n_used=n_used,
             is_needed=found.protocol.invited_only,
-            most=MOST_LINKS,
+            most=MAX_LINKS,
             links=links,
             rater_url=url_for("rater.landing", slug=found.slug, _external=True),
             post_url=url_for("desk.make_links", name=found.name),
@@ -254,10 +254,10 @@ def _read_count(sent: str) -> int:
     """Read how many links are wanted.
 
     Raises:
-        BadRequest: it is no number that the page offers.
+        BadRequest: it is not a valid number of links.
     """
     digits = sent.strip()
-    if not _COUNT.fullmatch(digits) or not 1 <= int(digits) <= MOST_LINKS:
+    if not _COUNT.fullmatch(digits) or not 1 <= int(digits) <= MAX_LINKS:
         abort(400)
     return int(digits)
 

@@ -32,7 +32,7 @@ from rater.web.settings import running
 
 @dataclass(frozen=True)
 class LandingPage(Page):
-    """What the study is and how long it takes."""
+    """A summary of the study and its duration."""
 
     template = "landing.html"
 
@@ -53,12 +53,12 @@ class FramedPage(Page):
 
 @dataclass(frozen=True)
 class ReturnPage(Page):
-    """For who began in another browser: their link lets them go on in this one."""
+    """For raters who started in another browser: their link lets them continue in this one."""
 
     template = "return.html"
 
     has_ended: bool
-    """Whether they have finished or left."""
+    """True if they have finished or left."""
     consent_url: str
     token: str
     arrival: Mapping[str, str]
@@ -66,7 +66,7 @@ class ReturnPage(Page):
 
 @dataclass(frozen=True)
 class ConsentPage(Page):
-    """What a rater agrees to; the token comes into use if they do."""
+    """The consent form; its token becomes valid if the rater agrees."""
 
     template = "consent.html"
 
@@ -74,12 +74,12 @@ class ConsentPage(Page):
     content_notice: Markup | None
     token: str
     arrival: Mapping[str, str]
-    """What the link said, as fields."""
+    """The parameters of the link, as fields."""
 
 
 @dataclass(frozen=True)
 class AgreedPage(Page):
-    """What a rater agreed to, to be read again."""
+    """The consent form, to be read again."""
 
     template = "agreed.html"
 
@@ -106,7 +106,7 @@ COOKIE_CHECK = "cookie-check"
 
 @blueprint.get("/")
 def home() -> str:
-    """Say that a link is needed; no study is named here. Costs no query."""
+    """Show that a link is needed; no study is named here. Costs no query."""
     return render(notices.home())
 
 
@@ -118,7 +118,7 @@ def landing(slug: str) -> str:
 
 @blueprint.get("/s/<slug>/i/<code>")
 def invited(slug: str, code: str) -> str:
-    """Welcome who comes by a personal link. Costs up to seven queries."""
+    """Welcome a rater who uses a personal link. Costs up to seven queries."""
     return _welcome(slug, code)
 
 
@@ -127,7 +127,7 @@ def _welcome(slug: str, code: str | None) -> str:
         visit = find_newcomer(session, slug, request.args, code=code)
         flow.require(visit, Place("landing"))
         page = _welcome_page(session, visit)
-    if security.is_framed_elsewhere():
+    if security.is_framed_by_other_site():
         security.allow_framing()
         return render(_framed_page(visit))
     if visit.unnamed and visit.arrival.invitation is None:
@@ -185,8 +185,8 @@ def _return_page(visit: Visit, *, has_ended: bool) -> ReturnPage:
 def consent(slug: str) -> AnyResponse | str:
     """Ask for consent while a place is free. Costs up to six queries.
 
-    The token is made with the page and comes into use when its form is sent, so that a double click deals one
-    booklet, and a browser keeps nothing of who declines.
+    The token is made with the page and becomes valid when its form is sent. A double click therefore assigns
+    one booklet, and the browser of a visitor who declines stores nothing.
     """
     with reading(running().engine) as session:
         visit = find_newcomer(session, slug, request.args)
@@ -208,7 +208,7 @@ def consent(slug: str) -> AnyResponse | str:
 
 @blueprint.post("/s/<slug>/consent")
 def decide(slug: str) -> AnyResponse:
-    """Give a browser whose rater agrees its cookie; count who declines. Costs up to four queries."""
+    """Give a browser whose rater agrees its cookie; count visitors who decline. Costs up to four queries."""
     token, agrees = forms.read_decision(request.form)
     with reading(running().engine) as session:
         visit = find_newcomer(session, slug, request.form, prefix=recruitment_params.PREFIX)
@@ -292,7 +292,7 @@ def agreed(slug: str) -> str:
 
 @blueprint.get("/s/<slug>/declined")
 def declined(slug: str) -> str:
-    """Say that declining is fine. Costs one query."""
+    """Confirm that a visitor declined. Costs one query."""
     with reading(running().engine) as session:
         visit = find_newcomer(session, slug, request.args)
     flow.require(visit, Place("declined"))

@@ -21,7 +21,7 @@ def look(accent: str) -> Response:
 
 @blueprint.get("/s/<slug>/")
 @blueprint.get("/s/<slug>/<path:_rest>")
-def elsewhere(slug: str, _rest: str = "") -> str:
-    """Send whoever asks for any other page of a study to where they are. Costs up to three queries."""
+def other_page(slug: str, _rest: str = "") -> str:
+    """Redirect requests for any other page of a study to the current page. Costs up to three queries."""
     with reading(running().engine) as session:
         flow.go_to_current(find_newcomer(session, slug, request.args))

@@ -51,7 +51,7 @@ class GivenAnswer:
     url: str
     answer: str
     words: str
-    """How the text begins."""
+    """The beginning of the text."""
     direction: Direction
 
 
@@ -84,7 +84,7 @@ class CommentPage(Page):
 
 @dataclass(frozen=True)
 class ThanksPage(Page):
-    """What is said after the last text."""
+    """The page after the last text."""
 
     template = "thanks.html"
 
@@ -103,13 +103,13 @@ class LeavePage(Page):
     is_pairwise: bool
     n_saved: int
     may_stop: bool
-    """Whether there is something to stop: whoever rated every text can only withdraw."""
+    """True if stopping is possible: raters who rated every text can only withdraw."""
     back_url: str
 
 
 @dataclass(frozen=True)
 class EndedPage(Page):
-    """For who left before the end, declined, or could not take part."""
+    """For raters who left before the end, declined, or could not take part."""
 
     template = "ended.html"
 
@@ -249,7 +249,7 @@ def keep_comment(slug: str) -> AnyResponse:
 
 @blueprint.get("/s/<slug>/thanks")
 def thanks(slug: str) -> str:
-    """Say thanks, with the way out, and what the study was about when that may be said. Costs one query."""
+    """Thank the rater, with the completion link and, if allowed, the debriefing. Costs one query."""
     visit, rater_session = read_visit(slug, Place("thanks"))
     protocol = visit.protocol
     may_debrief = protocol.debrief_immediately or visit.study.state.is_over
@@ -268,7 +268,7 @@ def thanks(slug: str) -> str:
 
 @blueprint.get("/s/<slug>/leave")
 def leave(slug: str) -> str:
-    """Offer to stop or to withdraw, and say what becomes of the answers. Costs one query."""
+    """Offer to stop or to withdraw, and explain the effect on the answers. Costs one query."""
     visit, rater_session = read_visit(slug, Place("leave"))
     return render(
         LeavePage(
@@ -297,7 +297,7 @@ def go(slug: str) -> AnyResponse:
 
 @blueprint.get("/s/<slug>/ended")
 def ended(slug: str) -> str:
-    """Say how it ended for who left before the end, with their own way out. Costs one query."""
+    """Show raters who left before the end the result, with their own completion link. Costs one query."""
     visit, rater_session = read_visit(slug, Place("ended"))
     assert rater_session.left_why is not None  # noqa: S101 (else the page is not due)
     endings = visit.protocol.endings

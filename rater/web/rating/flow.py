@@ -86,17 +86,17 @@ FLOW: tuple[tuple[Step, _Due], ...] = (
     ),
     ("thanks", lambda _visit, _rater_session: True),
 )
-"""The pages of who consented, in order: a rater is on the first that is due."""
+"""The pages of raters who consented, in order: the current page is the first that is due."""
 
 
 def _is_to_be_closed(visit: Visit, rater_session: RaterSession) -> bool:
-    """Say whether a rater may still change answers, which the blinding question or the thanks would end."""
+    """Return whether a rater may still change answers before the blinding question or the thanks."""
     may_be = visit.protocol.revising != "none" or visit.protocol.blinding is not None
     return may_be and not rater_session.has_been_asked
 
 
 def current_place(visit: Visit) -> Place:
-    """Say where a visitor is now."""
+    """Return the current place of a visitor."""
     rater_session = visit.rater_session
     if rater_session is None:
         return Place("landing")
@@ -113,7 +113,7 @@ _OPENED_FROM: Mapping[Step, frozenset[Step]] = {
         {"screening", "instructions", "practice", "again", "trial", "finish", "guesses", "comment"}
     ),
 }
-"""Pages beside the flow, and where they may be opened from."""
+"""Pages outside the flow, and the steps from which they may be opened."""
 
 
 _BEFORE_CONSENT = frozenset[Step]({"landing", "consent", "start", "declined", "change_language"})
@@ -129,7 +129,7 @@ class UnknownBrowser(Forbidden):
 
 
 def may_open(visit: Visit, place: Place) -> bool:
-    """Say whether a visitor may be at a place: where they are now, or where they may turn to from there."""
+    """Return whether a visitor may open a place: the current one, or one that is reachable from it."""
     current, rater_session = current_place(visit), visit.rater_session
     if rater_session is None:
         return place == current or (place.step in {"consent", "start", "declined"} and visit.is_open)
@@ -150,7 +150,7 @@ def _may_rate(visit: Visit, rater_session: RaterSession, position: int) -> bool:
 
 
 def next_place(visit: Visit, position: int, *, goes_back: bool) -> Place:
-    """Say where to go from a trial that was sent: back, to a rest, or on."""
+    """Return the place after a trial that was sent: back, a rest, or the next one."""
     rater_session = visit.rater_session
     assert rater_session is not None  # noqa: S101 (who sent a trial has one)
     if goes_back:
@@ -238,7 +238,7 @@ StoreStep = Callable[[Session, Visit, RaterSession], None]
 
 
 def read_visit(slug: str, place: Place) -> tuple[Visit, RaterSession]:
-    """Find who may be at a place, or send them to where they are now. Costs one query.
+    """Return the visit of a rater who may open a place, or redirect them. Costs one query.
 
     Raises:
         HTTPException: the redirect.
@@ -258,7 +258,7 @@ def move_on(slug: str, place: Place, step: StoreStep) -> AnyResponse:
             is the answer, and nothing is stored.
 
     Raises:
-        HTTPException: the redirect of who is elsewhere, or what the step aborted with.
+        HTTPException: the redirect of raters at another page, or what the step aborted with.
     """
     with writing(running().engine) as session:
         visit = find_visit(session, slug)

@@ -37,7 +37,7 @@ def new_submission_id() -> str:
 
 
 def is_submission_id(sent: str) -> bool:
-    """Say whether a text has the form of a submission id."""
+    """Return whether a text has the form of a submission id."""
     return _SUBMISSION_ID.fullmatch(sent) is not None
 
 
@@ -105,11 +105,11 @@ def read_leaving(form: MultiDict[str, str]) -> str:
 
 ANSWER, COMMENT, UNABLE = "answer.", "comment.", "cannot."
 CANNOT = "cannot"
-"""What a rater chooses on a scale of choices who cannot judge."""
+"""The value of "cannot judge" on a scale of choices."""
 MAX_ANSWER_COMMENT = 2_000
-LONGEST_SHOWN_MS = 24 * 3600 * 1000
+MAX_SHOWN_MS = 24 * 3600 * 1000
 """A page left open for more than a day says nothing about how long its text was read."""
-LONGEST_DRAFT = 3_000
+MAX_DRAFT_CHARACTERS = 3_000
 """Characters of a draft, which is a cookie."""
 
 _MILLISECONDS = re.compile(r"[0-9]{1,15}")
@@ -120,11 +120,11 @@ Problem = Literal["missing", "wrong"]
 
 @dataclass(frozen=True)
 class FormAnswer:
-    """What was given on one dimension, as the page shows it again."""
+    """The answer on one dimension, as the page shows it again."""
 
     value: str = ""
     is_unable: bool = False
-    """Whether the rater cannot judge."""
+    """True if the rater cannot judge."""
     comment: str = ""
     problem: Problem | None = None
 
@@ -142,7 +142,7 @@ class FormAnswer:
 
 @dataclass(frozen=True)
 class TrialForm:
-    """What a trial's form said."""
+    """The contents of a trial's form."""
 
     submission_id: str
     given: Mapping[str, FormAnswer]
@@ -152,7 +152,7 @@ class TrialForm:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every dimension is answered."""
+        """True if every dimension is answered."""
         return all(given.problem is None for given in self.given.values())
 
     @property
@@ -162,7 +162,7 @@ class TrialForm:
 
     @property
     def draft(self) -> str:
-        """What was given so far, to be kept by the browser; empty where that is nothing or too much."""
+        """The answers so far, to be kept by the browser; empty where there are none or too many."""
         kept = {
             prefix + name: value
             for name, given in self.given.items()
@@ -174,7 +174,7 @@ class TrialForm:
             if value
         }
         written = urlencode(kept)
-        return written if len(written) <= LONGEST_DRAFT else ""
+        return written if len(written) <= MAX_DRAFT_CHARACTERS else ""
 
 
 def read_trial_form(form: MultiDict[str, str], dimensions: Sequence[Dimension]) -> TrialForm:
@@ -204,7 +204,7 @@ def read_trial_form(form: MultiDict[str, str], dimensions: Sequence[Dimension]) 
 
 def read_draft(draft: str, dimensions: Sequence[Dimension]) -> dict[str, FormAnswer]:
     """Read a draft; what cannot be read, or was not begun, is left out."""
-    form = MultiDict(parse_qsl(draft[:LONGEST_DRAFT]))
+    form = MultiDict(parse_qsl(draft[:MAX_DRAFT_CHARACTERS]))
     try:
         given = {dimension.name: read_given(form, dimension) for dimension in dimensions}
     except BadRequest:
@@ -259,12 +259,12 @@ def _read_milliseconds(sent: str) -> int | None:
         return None
     if not _MILLISECONDS.fullmatch(sent):
         raise BadRequest
-    return int(sent) if int(sent) <= LONGEST_SHOWN_MS else None
+    return int(sent) if int(sent) <= MAX_SHOWN_MS else None
 
 
 _COOKIE = "rater-draft-"
 _LIFETIME_S = 24 * 3600
-_MOST = 2 * LONGEST_DRAFT
+_MAX_ALL_DRAFTS = 2 * MAX_DRAFT_CHARACTERS
 """Characters of all drafts: a server takes 8,190 of all cookies, and refuses every page with more."""
 
 
@@ -272,7 +272,7 @@ def keep_draft(response: AnyResponse, draft: str, *, slug: str, position: int) -
     """Let the browser keep a draft for a trial, unless it has as many as a request can carry."""
     name = f"{_COOKIE}{position}"
     others = (len(kept) for of, kept in request.cookies.items() if of.startswith(_COOKIE) and of != name)
-    if sum(others) + len(draft) > _MOST:
+    if sum(others) + len(draft) > _MAX_ALL_DRAFTS:
         return
     path = url_of(slug, Place("landing"))
     set_rater_cookie(response, name, draft, lifetime_s=_LIFETIME_S, path=path)

@@ -1,6 +1,7 @@
 """Notices for visitors who cannot rate now, and the count of visitors turned away.
 
-Nothing is kept of who they are: the log names the parameter or the header, never the value of an identifier.
+Nothing that identifies them is stored. The log names the parameter or the header, never the value of an
+identifier.
 """
 
 import logging
@@ -94,7 +95,7 @@ def _why_no_cookie() -> str:
 
 
 def home() -> NoticePage:
-    """Say that a link is needed; no study is named."""
+    """Return the notice that a link is needed; no study is named."""
     return NoticePage(
         frame=Frame.bare(),
         title=_("You need a link"),
@@ -141,7 +142,7 @@ def not_takeable(visit: Visit) -> NoticePage | None:
 
 
 def not_invited(visit: Visit, *, is_invitation: bool) -> NoticePage | None:
-    """Say kindly that a link lacks what the study needs to know; None if it does not. Costs nothing.
+    """Return the notice for a link that lacks required information; None if it is complete. Costs nothing.
 
     Args:
         visit: A newcomer.
@@ -236,7 +237,7 @@ def busy_network(visit: Visit) -> NoticePage:
 
 
 def full(visit: Visit) -> NoticePage:
-    """Say kindly that every place is taken."""
+    """Return the notice that every place is taken."""
     return _notice(
         visit,
         _("This study is full."),
@@ -246,7 +247,7 @@ def full(visit: Visit) -> NoticePage:
 
 
 def declined() -> tuple[str, ...]:
-    """Say kindly that declining is fine."""
+    """Return the sentences for a visitor who declined."""
     return (
         _("You chose not to take part. That is perfectly fine."),
         _("Nothing about you was stored. You can close this page."),
@@ -254,7 +255,7 @@ def declined() -> tuple[str, ...]:
 
 
 def left(visit: Visit, rater_session: RaterSession, why: LeftWhy) -> tuple[str, ...]:
-    """Say kindly how it ended for who left before the end."""
+    """Return the sentences for a rater who left before the end."""
     if why == "screened_out":
         return (
             _("Thank you for your answers. Unfortunately, you are not eligible for this study."),

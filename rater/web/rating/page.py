@@ -1,4 +1,4 @@
-"""What all rater-facing pages share: the frame, and the link back to the recruitment site."""
+"""Shared parts of rater-facing pages: the frame, and the link back to the recruitment site."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -28,7 +28,7 @@ class WayOut:
     code: str | None = None
     url: str | None = None
     leads_on: bool = False
-    """Whether the page itself goes to the address after a while."""
+    """True if the page itself goes to the address after a while."""
 
     @classmethod
     def of(cls, ending: Ending, identifiers: Mapping[str, str], *, leads_on: bool = True) -> "WayOut":
@@ -38,7 +38,7 @@ class WayOut:
 
     @property
     def exists(self) -> bool:
-        """Whether there is anything to do before the page is closed."""
+        """True if there is anything to do before the page is closed."""
         return self.code is not None or self.url is not None
 
     @property
@@ -68,7 +68,7 @@ class LanguageChoice:
 
 @dataclass(frozen=True)
 class Frame:
-    """What is around a page."""
+    """The parts of a page around its main content."""
 
     language: str
     direction: Direction
@@ -78,13 +78,13 @@ class Frame:
     """Empty where there is one only, and where a change would lose what is on the page."""
     language_url: str = ""
     again_url: str | None = None
-    """Where the instructions can be read again."""
+    """The address at which the instructions can be read again."""
     agreed_url: str | None = None
-    """Where a rater can read what they agreed to."""
+    """The address of the consent form."""
     leave_url: str | None = None
-    """Where a rater can stop or withdraw."""
+    """The address at which a rater can stop or withdraw."""
     contact: Markup | None = None
-    """Whom to ask about the study."""
+    """The contact for questions about the study."""
     mark: str = ""
     """By which a browser distinguishes one rater's drafts and unsent answers from another's."""
 
@@ -100,7 +100,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Page:
-    """What every page has: its frame, and a title for the browser's tab."""
+    """The fields of every page: its frame, and a title for the browser's tab."""
 
     template: ClassVar[str]
 
@@ -118,15 +118,15 @@ class NoticePage(Page):
     way: WayOut = field(default_factory=WayOut)
     """The way back to the site where they came from."""
     next_url: str | None = None
-    """Where the page's button leads; None for no button."""
+    """The target of the page's button; None for no button."""
     next_label: str = ""
     is_next_usual: bool = True
-    """Whether the button is what most people who read this will press."""
+    """True if the button is what most people who read this will press."""
 
 
 @dataclass(frozen=True)
 class ErrorPage(Page):
-    """What went wrong, in a rater's words; the reference finds it in the log."""
+    """An error in plain words; the reference finds it in the log."""
 
     template = "error.html"
 

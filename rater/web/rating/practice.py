@@ -34,7 +34,7 @@ from rater.web.rating.trial import asked_dimensions
 from rater.web.settings import running
 
 _UNABLE = "x"
-_LONGEST = 2_000
+_MAX_WRITTEN = 2_000
 
 Answers = tuple[tuple[float | None, ...], ...]
 """By text, then by dimension; None where a rater cannot judge."""
@@ -51,7 +51,7 @@ def read_answers(written: str, dimensions: Sequence[Dimension]) -> Answers | Non
     """Read answers from an address; None where they are not ours."""
     if not written:
         return ()
-    texts = [text.split(",") for text in written[:_LONGEST].split(";")]
+    texts = [text.split(",") for text in written[:_MAX_WRITTEN].split(";")]
     try:
         answers = tuple(
             tuple(None if value == _UNABLE else float(value) for value in values) for values in texts
@@ -74,21 +74,21 @@ def answers_of(given: dict[str, FormAnswer]) -> tuple[float | None, ...]:
 
 
 def has_passed(protocol: Protocol, answers: Answers) -> bool:
-    """Say whether enough practice texts were rated right, or none had to be."""
+    """Return whether enough practice texts were rated right, or none had to be."""
     names = [dimension.name for dimension in protocol.dimensions]
     answered = [dict(zip(names, given, strict=True)) for given in answers]
     return mark(protocol.practice, answered, needed=protocol.practice_pass).has_passed
 
 
-def says_something(practice: Practice) -> bool:
-    """Say whether there is something to be said after a practice text."""
+def has_feedback(practice: Practice) -> bool:
+    """Return whether feedback is shown after a practice text."""
     return bool(practice.feedback or practice.accepted)
 
 
 def feedback_fields(
     practice: Practice, protocol: Protocol, given: tuple[float | None, ...]
 ) -> tuple[FeedbackField, ...]:
-    """Set what was answered beside what counts as right."""
+    """Pair each answer with the expected answer."""
     return tuple(
         FeedbackField(
             question=dimension.question,
@@ -128,7 +128,7 @@ def practise(slug: str, position: int) -> AnyResponse:
         return _refused(_render_practice(visit, position, answers, given))
     answers = (*answers, answers_of(given))
     written = {"given": write_answers(answers)}
-    if says_something(visit.protocol.practice[position - 1]):
+    if has_feedback(visit.protocol.practice[position - 1]):
         return redirect(flow.url_of(slug, Place("feedback", position), written), 303)
     if position < len(visit.protocol.practice):
         return redirect(flow.url_of(slug, Place("practice", position + 1), written), 303)
@@ -137,7 +137,7 @@ def practise(slug: str, position: int) -> AnyResponse:
 
 @blueprint.get("/s/<slug>/practice/<int:position>/feedback")
 def feedback(slug: str, position: int) -> str:
-    """Say how a practice text was to be rated. Costs one query."""
+    """Show the expected answers of a practice text. Costs one query."""
     visit, answers = _at(slug, Place("feedback", position), request.args.get("given", ""))
     is_last = position == len(visit.protocol.practice)
     given = write_answers(answers)
@@ -156,7 +156,7 @@ def end_practice(slug: str, position: int) -> AnyResponse:
 
 @blueprint.get("/s/<slug>/again/practice")
 def again_practice(slug: str) -> str:
-    """Show one practice text to who comes back after hours. Costs one query."""
+    """Show one practice text to a rater who returns after hours. Costs one query."""
     return _render_practice(_back(slug, Place("again_practice")), 1, (), {})
 
 
@@ -168,7 +168,7 @@ def practise_again(slug: str) -> AnyResponse:
     if any(each.problem for each in given.values()):
         return _refused(_render_practice(visit, 1, (), given))
     url = flow.url_of(slug, flow.current_place(visit))
-    if says_something(visit.protocol.practice[0]):
+    if has_feedback(visit.protocol.practice[0]):
         written = write_answers((answers_of(given),))
         url = flow.url_of(slug, Place("again_feedback"), {"given": written})
         return redirect(url, 303)
@@ -177,7 +177,7 @@ def practise_again(slug: str) -> AnyResponse:
 
 @blueprint.get("/s/<slug>/again/feedback")
 def again_feedback(slug: str) -> str:
-    """Say how it was to be rated. Costs one query."""
+    """Show its expected answers. Costs one query."""
     visit = _back(slug, Place("again_feedback"))
     answers = read_answers(request.args.get("given", ""), visit.protocol.dimensions)
     if answers is None or len(answers) != 1:

@@ -31,7 +31,7 @@ from rater.web.rating.request_context import AWAY, BACK_COOKIE
 
 @dataclass(frozen=True)
 class ScreeningPage(Page):
-    """What is asked to find those who can take part."""
+    """The screening questions."""
 
     template = "screening.html"
 
@@ -41,24 +41,24 @@ class ScreeningPage(Page):
 
 @dataclass(frozen=True)
 class InstructionsPage(Page):
-    """How to rate, and the keys."""
+    """The instructions and the keyboard shortcuts."""
 
     template = "instructions.html"
 
     instructions: Markup
     explains_bold: bool
-    """Whether a sentence of ours says what the words in bold are."""
+    """True if a sentence of ours says what the words in bold are."""
     is_pairwise: bool
     may_go_back: bool
     n_texts: int
     n_practice: int
     last_key: int
     may_be_unable: bool
-    """Whether a question can be answered with "cannot judge"."""
+    """True if a question can be answered with "cannot judge"."""
     n_again: int
-    """How many texts were rated already by who comes back; 0 for a newcomer."""
+    """The number of texts that a returning rater has rated; 0 for a newcomer."""
     has_failed: bool
-    """Whether they come from practice that did not go well."""
+    """True if they come from practice that did not go well."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,12 @@ class PracticePage(Page):
     questions: tuple[QuestionField, ...]
     last_key: int
     given: str
-    """What was answered on the texts before."""
+    """The answers to the previous texts."""
 
 
 @dataclass(frozen=True)
 class FeedbackField:
-    """What was answered on one dimension of a practice text, and what would have been right."""
+    """The given and the expected answer on one dimension of a practice text."""
 
     question: str
     answered: str
@@ -90,7 +90,7 @@ class FeedbackField:
 
 @dataclass(frozen=True)
 class FeedbackPage(Page):
-    """What is said after a practice text."""
+    """The feedback after a practice text."""
 
     template = "feedback.html"
 
@@ -100,9 +100,9 @@ class FeedbackPage(Page):
     answers: tuple[FeedbackField, ...]
     feedback: Markup | None
     given: str
-    """What was answered so far, for the next page."""
+    """The answers so far, for the next page."""
     next_url: str | None
-    """Where the next practice text is; None after the last one."""
+    """The address of the next practice text; None after the last one."""
 
 
 def screening_page(frame: Frame, protocol: Protocol, answers: dict[int, str] | None = None) -> ScreeningPage:
@@ -139,7 +139,7 @@ def screening(slug: str) -> str:
 
 @blueprint.post("/s/<slug>/screening")
 def screen(slug: str) -> AnyResponse:
-    """Let on who can take part, and kindly out who cannot; no answer is stored. Costs five queries."""
+    """Admit or screen out a rater; no answer is stored. Costs five queries."""
     return move_on(slug, Place("screening"), _screen)
 
 
@@ -164,7 +164,7 @@ def instructions(slug: str) -> str:
 
 @blueprint.post("/s/<slug>/instructions")
 def begin(slug: str) -> AnyResponse:
-    """Note that the instructions were read, and go on. Costs four queries and an update."""
+    """Note that the instructions were read, and continue. Costs four queries and an update."""
     return move_on(
         slug,
         Place("instructions"),
@@ -176,14 +176,14 @@ def begin(slug: str) -> AnyResponse:
 
 @blueprint.get("/s/<slug>/again")
 def again(slug: str) -> str:
-    """Show the instructions once more: to who comes back after hours, or asks for them. Costs one query."""
+    """Show the instructions again, after hours away or on request. Costs one query."""
     visit, rater_session = read_visit(slug, Place("again"))
     return render(_instructions_page(visit, rater_session, n_again=rater_session.n_answered))
 
 
 @blueprint.post("/s/<slug>/again")
-def go_on(slug: str) -> AnyResponse:
-    """Go on after the instructions; who was away for hours tries one practice text first. Costs one query."""
+def leave_instructions(slug: str) -> AnyResponse:
+    """Continue after the instructions, after hours away with a practice text. Costs one query."""
     visit, _ = read_visit(slug, Place("again"))
     if visit.is_away and visit.protocol.practice:
         return redirect(flow.url_of(slug, Place("again_practice")), 303)

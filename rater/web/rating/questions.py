@@ -13,7 +13,7 @@ from rater.web.language import Direction, direction_of
 from rater.web.language import gettext as _
 from rater.web.rating.forms import ANSWER, CANNOT, COMMENT, MAX_ANSWER_COMMENT, UNABLE, FormAnswer
 
-_MOST_BRIEF, _LONGEST_BRIEF = 5, 8
+_MAX_BRIEF_CHOICES, _MAX_BRIEF_CHARACTERS = 5, 8
 _THOUSAND = 1000
 # from where on a page begins higher, to leave more of the window to its text
 _MANY_LINES = 10
@@ -50,7 +50,7 @@ class Room:
 
     @property
     def is_large(self) -> bool:
-        """Whether the text needs much of a wide window."""
+        """True if the text needs much of a wide window."""
         return self.wide > _MANY_LINES
 
 
@@ -60,7 +60,7 @@ class ChoiceField:
 
     value: str
     number: str
-    """What is written in it: the point's number; empty where the label is all."""
+    """The number of the point; empty where only the label is shown."""
     label: str
     is_chosen: bool
 
@@ -76,12 +76,12 @@ class Measure:
     high: str
     unit: str
     keyboard: Literal["numeric", "decimal", "text"]
-    """Which keys a phone shows: those of numbers have no minus sign."""
+    """The keyboard of a phone: a numeric one has no minus sign."""
 
 
 @dataclass(frozen=True)
 class Unable:
-    """The way to say that one cannot judge: one more choice, or a box beside the number."""
+    """The way to say that one cannot judge: one more choice, or a box next to the number."""
 
     name: str
     value: str
@@ -108,16 +108,16 @@ class QuestionField:
     kind: Widget
     choices: tuple[ChoiceField, ...]
     labels_between: bool
-    """Whether points between the ends have labels, which then need room of their own."""
+    """True if points between the ends have labels, which then need room of their own."""
     has_brief_labels: bool
-    """Whether choices are so few, and their words so short, that they stand in a row on a phone."""
+    """True if choices are so few, and their words so short, that they fit in a row on a phone."""
     measure: Measure | None
     value: str
-    """What was typed or moved to; empty for nothing."""
+    """The value that was typed or set; empty for none."""
     unable: Unable | None
     comment: CommentField | None
     problem: str
-    """What is said where nothing, or nothing valid, is given."""
+    """The message for a missing or invalid answer."""
     has_problem: bool
 
 
@@ -132,7 +132,7 @@ class OptionField:
 
 @dataclass(frozen=True)
 class OneOfField:
-    """A question beside the trials, as a fieldset: one answer of a few is chosen."""
+    """A question outside the trials, as a fieldset: one answer of a few is chosen."""
 
     id: str
     name: str
@@ -197,8 +197,10 @@ def _question_field(number: int, dimension: Dimension, given: FormAnswer) -> Que
             for choice in scale.choices
         ),
         labels_between=scale.widget == "points" and any(choice.label for choice in scale.choices[1:-1]),
-        has_brief_labels=len(scale.choices) <= _MOST_BRIEF
-        and all(len(word) <= _LONGEST_BRIEF for choice in scale.choices for word in choice.label.split()),
+        has_brief_labels=len(scale.choices) <= _MAX_BRIEF_CHOICES
+        and all(
+            len(word) <= _MAX_BRIEF_CHARACTERS for choice in scale.choices for word in choice.label.split()
+        ),
         measure=_measure(dimension),
         value=given.value,
         unable=_unable(dimension, given),

@@ -24,7 +24,7 @@ from rater.store.rating.trials import find_digest, is_proven
 from rater.web.rating.forms import TrialForm, is_submission_id, read_trial_form
 from rater.web.rating.trial import asked_dimensions
 
-LARGEST_BYTES = 10_000_000
+MAX_FILE_BYTES = 10_000_000
 _Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24,64}$")]
 
 
@@ -53,7 +53,7 @@ class RecoveryFile(BaseModel):
 
 @dataclass(frozen=True)
 class Recovered:
-    """What became of a file."""
+    """The result of a recovery."""
 
     study_name: str
     n_taken_in: int
@@ -67,7 +67,7 @@ def read_recovery_file(path: Path) -> RecoveryFile:
         RaterError: it cannot be read, or is none.
     """
     try:
-        if path.stat().st_size > LARGEST_BYTES:
+        if path.stat().st_size > MAX_FILE_BYTES:
             msg = f"{path} is larger than a file of answers can be. Valid: what a rater downloaded."
             raise RaterError(msg)
         return RecoveryFile.model_validate_json(path.read_bytes())
@@ -78,7 +78,7 @@ def read_recovery_file(path: Path) -> RecoveryFile:
         first = error.errors()[0]
         place = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
         what = "it is not JSON" if first["type"] == "json_invalid" else f"{place}{first['msg']}"
-        msg = f"{path} is no file of answers: {what}. Valid: what a rater downloaded."
+        msg = f"{path} is not a valid file of answers: {what}. Valid: what a rater downloaded."
         raise RaterError(msg) from error
 
 

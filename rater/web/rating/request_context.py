@@ -67,29 +67,29 @@ class Visit:
 
     study: PublishedStudy
     protocol: Protocol
-    """What they are shown, in the language of the page."""
+    """The protocol in the language of the page."""
     language: str
     now: datetime
     rater_session: RaterSession | None
     token: str | None = None
     """By which the session was found."""
     arrival: Arrival = field(default_factory=lambda: Arrival("web"))
-    """What the link said."""
+    """The parameters of the link."""
     unnamed: Mapping[str, Unnamed] = field(default_factory=dict)
     """Declared parameters of the link that name nobody, with the reason."""
     known: str | None = None
-    """The rater that the link says this is; they began elsewhere, or before."""
+    """The rater that the link says this is; they started in another browser, or before."""
     has_come_back: bool = False
-    """Whether they saw the instructions again after they had been away."""
+    """True if they saw the instructions again after they had been away."""
 
     @property
     def is_open(self) -> bool:
-        """Whether the study takes answers now."""
+        """True if the study takes answers now."""
         return self.study.state is State.OPEN
 
     @property
     def is_away(self) -> bool:
-        """Whether they come back after hours, and have not been told again what to do."""
+        """True if they come back after hours, and have not been told again what to do."""
         rater_session = self.rater_session
         return (
             rater_session is not None
@@ -99,7 +99,7 @@ class Visit:
 
     @property
     def is_stopped_late(self) -> bool:
-        """Whether their booklet was dealt again, and the study does not let them finish it."""
+        """True if their booklet was dealt again, and the study does not let them finish it."""
         rater_session = self.rater_session
         return rater_session is not None and rater_session.is_replaced and self.protocol.late_raters == "stop"
 
@@ -135,7 +135,7 @@ def find_visit(session: Session, slug: str) -> Visit:
 def find_newcomer(
     session: Session, slug: str, sent: MultiDict[str, str], *, prefix: str = "", code: str | None = None
 ) -> Visit:
-    """Find who arrives: what the link says counts for more than the cookie of who used the browser before.
+    """Identify a visitor: the link takes precedence over the cookie of an earlier user of the browser.
 
     Costs one query, and up to two more where the link says who comes.
 
@@ -153,7 +153,7 @@ def find_newcomer(
     link = recruitment_params.read_link(sent, visit.protocol, prefix=prefix, code=code)
     arrival = link.arrival
     visit = replace(visit, unnamed=link.unnamed)
-    if not recruitment_params.says_who(arrival, visit.protocol):
+    if not recruitment_params.identifies_person(arrival, visit.protocol):
         return replace(visit, arrival=arrival)
     known = find_known(session, visit.study.id, arrival=arrival, protocol=visit.protocol)
     if visit.rater_session is not None and visit.rater_session.rater_id == known:

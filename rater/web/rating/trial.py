@@ -58,7 +58,7 @@ class TrialPage(Page):
     may_go_back: bool
     auto_advances: bool
     may_change: bool
-    """Whether an answer can be changed after it is sent."""
+    """True if an answer can be changed after it is sent."""
     proof: str
     """That the submission id is from this rater's page, for `rater recover`."""
 
@@ -73,7 +73,7 @@ class RestPage(Page):
     n_texts: int
     n_saved: int
     n_minutes: int | None
-    """How many minutes are left at the rater's own pace; None before there is one."""
+    """Minutes left at the rater's own pace; None before it is known."""
     next_url: str
 
 
@@ -151,13 +151,13 @@ class _Read:
 
 @dataclass(frozen=True)
 class _Taken:
-    """What became of a form."""
+    """The result of a submitted form."""
 
     visit: Visit
     outcome: str
     place: Place
     read: _Read | None = None
-    """The next trial, where a script asked; or the same once more."""
+    """The next trial, where a script asked; or the same one again."""
 
 
 @blueprint.get("/s/<slug>/trial/<int:position>")

@@ -2,7 +2,7 @@
 // Without this the page is as true as when it was loaded.
 
 const EVERY_MS = 5000;
-const LONGEST_MS = 60000;
+const MAX_WAIT_MS = 60000;
 
 const live = () => document.getElementById("live");
 let wait = EVERY_MS;
@@ -40,7 +40,7 @@ const goOn = async () => {
       await look();
       wait = EVERY_MS;
     } catch {
-      wait = Math.min(2 * wait, LONGEST_MS); // the server is away: ask less often, and say nothing
+      wait = Math.min(2 * wait, MAX_WAIT_MS); // the server is away: ask less often, without a message
     }
   }
   setTimeout(goOn, wait);

@@ -1,6 +1,6 @@
 // The keyboard on pages with questions. Digits choose (two digits for 10 and more), x is "cannot judge", arrows
 // move the choice, Enter continues, Backspace goes back, ? shows the shortcuts, Page Down and Space scroll the
-// text. Whoever speaks to their computer, or touches keys by accident, can switch off the keys that are characters.
+// text. Users of speech input, or who touch keys by accident, can switch off the keys that are characters.
 
 import { choicesOf, chosenOf, choose, currentQuestion, firstMissing, focusOn, isTurnedByPress, moveChoice } from "./scale.js";
 

@@ -122,12 +122,12 @@ function excludeOthers(question, changed) {
   }
 }
 
-// Whether a second press of an answer goes on: not where there is no way back from what that would send.
+// Return whether a second press of an answer continues: not where answers cannot be changed once sent.
 export function isTurnedByPress(form) {
   return form.dataset.byButton === undefined;
 }
 
-// A press of the chosen answer goes on; where the study says so, so does the first press.
+// A press of the chosen answer continues; if the study allows it, so does the first press.
 export function listenToPresses(form, goOn, hasJustTurned = () => false) {
   const atOnce = form.dataset.atOnce !== undefined;
   for (const question of questionsOf(form)) {

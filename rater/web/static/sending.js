@@ -1,7 +1,7 @@
 // Send an answer until the server has confirmed or refused it: tried again after 1, 2, 4 … 15 seconds, and at
 // once when the browser is back online.
 
-const LONGEST_PAUSE_MS = 15_000;
+const MAX_PAUSE_MS = 15_000;
 const PATIENCE_MS = 20_000;
 
 // Returns { outcome, url, html }. `latest()` returns the entry to send, at each attempt anew, since it may have
@@ -11,7 +11,7 @@ export async function send(latest, tell) {
     const reply = await post(latest());
     if (reply) return reply;
     tell(attempt);
-    await pause(Math.min(1000 * 2 ** (attempt - 1), LONGEST_PAUSE_MS));
+    await pause(Math.min(1000 * 2 ** (attempt - 1), MAX_PAUSE_MS));
   }
 }
 
@@ -25,8 +25,8 @@ async function post(entry) {
     });
     const outcome = response.headers.get("X-Rater");
     if (outcome) return { outcome, url: response.headers.get("X-Rater-Url"), html: await response.text() };
-    // a browser that the study does not know any more, for one, is sent elsewhere
-    return response.redirected && response.ok ? { outcome: "elsewhere", url: response.url, html: "" } : null;
+    // a browser that the study does not know any more, for one, is redirected
+    return response.redirected && response.ok ? { outcome: "redirected", url: response.url, html: "" } : null;
   } catch {
     return null; // no network, or no answer in time
   }

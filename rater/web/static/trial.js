@@ -126,7 +126,7 @@ async function sendShown(first, go) {
   return follow(reply);
 }
 
-// Whoever is typing a comment is not interrupted by the next text.
+// A rater who is typing a comment is not interrupted by the next text.
 async function pauseInTyping() {
   const left = () => save.typedAt + TYPING_PAUSE_MS - performance.now();
   while (left() > 0) await new Promise((resolve) => setTimeout(resolve, left()));
@@ -147,7 +147,7 @@ async function sendOne(latest) {
   failingSince = null;
   isSending = false;
   // kept for when the study opens again, or knows this browser again
-  if (!["closed", "elsewhere"].includes(reply.outcome)) forget(sent.id);
+  if (!["closed", "redirected"].includes(reply.outcome)) forget(sent.id);
   return reply;
 }
 

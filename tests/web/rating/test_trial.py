@@ -194,7 +194,7 @@ def test_a_script_is_told_what_became_of_an_answer(
         "saved",
         "saved",
         "refused",
-        "elsewhere",
+        "redirected",
     ]
     assert saved.headers["X-Rater-Url"] == early.headers["X-Rater-Url"] == "/s/many/trial/2"
     assert 'data-position="2"' in saved.text
