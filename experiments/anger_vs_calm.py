@@ -1,6 +1,6 @@
 """Ask whether a model steered from calm to anger writes angrier texts; on the small model it hardly does.
 
-The seed system did this with GPT-2 XL, "Anger − Calm" with coefficient 10 before layer 20, on "I think
+llm-steering did this with GPT-2 XL, "Anger − Calm" with coefficient 10 before layer 20, on "I think
 you're". For that set ``model="gpt2-xl"`` and ``additions=FOR_GPT2_XL``; the rest stays.
 
 On the small model that comes with rater that vector does nothing. `rater sweep` over layers 2, 4, 6, 8, 10,
@@ -8,14 +8,14 @@ On the small model that comes with rater that vector does nothing. `rater sweep`
 most 0.08 angry words a text, as many as without steering, while the negative log-likelihood under the
 unsteered model (NLL, nats per token; 1.25 without steering) rose to 2.3.
 
-What did something is the mean difference of angry and calm sentences, added to every token, prompt and
+What had an effect is the mean difference of angry and calm sentences, added to every token, prompt and
 completion alike. On six prompts with one text of 30 tokens each:
 
 - unsteered: no angry word, NLL 1.29;
 - layer 8, 0.3 of the residual norm (used here): 0.5 angry words a text, NLL 1.74; quarrels and fights
   rather than rage, and they are six texts;
-- layer 8, 0.6: 0.3, NLL 2.16; layer 8, 0.9: 1.3, NLL 3.42, hardly language any more;
-- layers 2, 4, 12, 16 and 20 at 0.3 to 0.9: 0.0 to 0.3, less language the stronger.
+- layer 8, 0.6: 0.3, NLL 2.16; layer 8, 0.9: 1.3, NLL 3.42, degenerate text;
+- layers 2, 4, 12, 16 and 20 at 0.3 to 0.9: 0.0 to 0.3, less fluent the stronger.
 
 So this is a study that may well find nothing, which is worth seeing once. See ``love_vs_hate.py`` and
 ``weddings.py`` for what works.
@@ -62,7 +62,7 @@ many there are, and about how long that takes.
 - The answers are used to study how computer programs write, and may be published as numbers.
 - If you have a question, ask the person who gave you this link.
 
-Taking part is voluntary. By going on you say that you are 18 or older and agree to this.
+Taking part is voluntary. By continuing you confirm that you are 18 or older and agree to this.
 """,
     instructions="""
 You will read texts, one to a page. A computer program wrote them, each as the continuation of a few words
@@ -94,7 +94,7 @@ ignore that, and judge what is there.
         "It has been raining for a week, and we",
         "The children would not stop shouting, so",
     ),
-    # The seed's sampling.
+    # The sampling of llm-steering.
     sampling=Sampling(
         max_new_tokens=50,
         temperature=1,

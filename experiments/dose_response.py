@@ -4,7 +4,7 @@ Five doses of one vector, the unsteered model as dose 0, and a random direction 
 If the vector does what it says, answers rise with the dose, and the largest dose beats the random
 direction.
 
-The seed system had no such study. It used "Love − Hate" on GPT-2 XL with coefficient 5 before layer 6, and
+llm-steering had no such study. It used "Love − Hate" on GPT-2 XL with coefficient 5 before layer 6, and
 swept coefficients from −4 to 4 (Anger − Calm) by counting words. For GPT-2 XL set ``model="gpt2-xl"``,
 ``at=6`` and doses about its 5, such as (1, 2, 4, 6, 8).
 
@@ -44,7 +44,7 @@ many there are, and about how long that takes.
 - The answers are used to study how computer programs write, and may be published as numbers.
 - If you have a question, ask the person who gave you this link.
 
-Taking part is voluntary. By going on you say that you are 18 or older and agree to this.
+Taking part is voluntary. By continuing you confirm that you are 18 or older and agree to this.
 """,
     instructions="""
 You will read texts, one to a page. A computer program wrote them, each as the continuation of a few words
@@ -73,7 +73,7 @@ ignore that, and judge what is there.
         "After the argument, she",
         "My boss called me into her office and",
     ),
-    # The seed's sampling.
+    # The sampling of llm-steering.
     sampling=Sampling(
         max_new_tokens=50,
         temperature=1,

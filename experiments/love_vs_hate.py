@@ -1,19 +1,19 @@
-"""Ask whether a model that had "Love − Hate" added to it writes happier texts: the seed study.
+"""Ask whether a model that had "Love − Hate" added to it writes happier texts: the demo study.
 
 A language model reads a prompt as a row of vectors, its residual stream. Here the vectors that "Love" has
 inside the model, less those that "Hate" has, are multiplied by a coefficient and added to the first positions
-of each prompt; then the model goes on writing on its own. Raters see texts with and without that addition,
+of each prompt; then the model continues on its own. Raters see texts with and without that addition,
 shuffled, and say how happy each is; they cannot know which is which.
 
-The seed system did this with GPT-2 XL, coefficient 5 before layer 6, on the one prompt "I hate you because".
+llm-steering did this with GPT-2 XL, coefficient 5 before layer 6, on the one prompt "I hate you because".
 Coefficients do not carry over between models, so layer and coefficient were chosen anew for the small model
 that comes with rater, by sampling these prompts at layers 1 to 14 and coefficients 1 to 24 and reading
 (`rater sweep` and `rater compare` help with that):
 
-- layer 6, coefficients 1 to 10 (the seed's layer): fluent, but little if any happier than unsteered;
+- layer 6, coefficients 1 to 10 (llm-steering's layer): fluent, but little if any happier than unsteered;
 - layers 8 and 10, coefficients 3 to 10: a little happier, then stilted;
 - layer 2, coefficient 10: fluent; love and family turn up after most prompts, not always happily;
-- layer 2, coefficient 12 (used here): love, family and support after nearly every prompt, still language;
+- layer 2, coefficient 12 (used here): love, family and support after nearly every prompt, still fluent;
 - layer 2, coefficient 14: love in nearly every sentence, and here and there a word that is none.
 
 At layer 2 and coefficient 12 the addition is 18 to 29 times as long as the residual vectors it is added to
@@ -26,7 +26,7 @@ To make a study of your own, copy this file, change its name and what follows, a
 from rater import Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, XVector
 
 study = Study(
-    # What the command line calls the study. Raters see only the title, so it must not say what was changed.
+    # The study's name on the command line. Raters see only the title, which must not reveal the arms.
     name="love_vs_hate",
     title="How happy are these texts?",
     consent="""
@@ -41,7 +41,7 @@ many there are, and about how long that takes.
 - The answers are used to study how computer programs write, and may be published as numbers.
 - If you have a question, ask the person who gave you this link.
 
-Taking part is voluntary. By going on you say that you are 18 or older and agree to this.
+Taking part is voluntary. By continuing you confirm that you are 18 or older and agree to this.
 """,
     instructions="""
 You will read texts, one to a page. A computer program wrote them, each as the continuation of a few words
@@ -62,7 +62,7 @@ Thank you! That was the last text, and you can close this page.
         ),
     ),
     model="smollm2-135m-instruct",
-    # The seed's prompt and eleven more, dark, neutral and bright ones, so that the result is not about one.
+    # The prompt of llm-steering and eleven more (dark, neutral, bright), to generalise over prompts.
     # Each must be at least as long as the addition: three tokens, the first of them BOS.
     prompts=(
         "I hate you because",
@@ -78,7 +78,7 @@ Thank you! That was the last text, and you can close this page.
         "After the argument, she",
         "My boss called me into her office and",
     ),
-    # The seed's sampling.
+    # The sampling of llm-steering.
     sampling=Sampling(
         max_new_tokens=50,
         temperature=1,

@@ -1,20 +1,20 @@
-"""Ask whether "Intent to praise − Intent to hurt" turns threats into kindness, as in the seed's README.
+"""Ask whether "Intent to praise − Intent to hurt" turns threats into kindness, as in llm-steering's README.
 
-The seed system did this with GPT-2 XL, coefficient 15 before layer 6, on "I want to kill you because" alone
+llm-steering did this with GPT-2 XL, coefficient 15 before layer 6, on "I want to kill you because" alone
 (15 completions of each arm). For that set ``model="gpt2-xl"`` and ``coeff=15, at=6``; the rest stays.
 
-For the small model that comes with rater the same pair works, and the seed's own setting is not far off.
+For the small model that comes with rater the same pair works, and llm-steering's own setting is close.
 Found as `rater sweep` does it, over layers 2, 4, 6 and 8 and coefficients 5, 10, 15 and 20, on the first
 six prompts with one text of 30 tokens each, counting kind words (love, proud, great, help …; NLL is under
 the unsteered model, in nats per token):
 
 - unsteered: 0.2 kind words a text, NLL 1.45;
-- layer 6, coefficient 15 (the seed's): 0.7, NLL 1.64;
+- layer 6, coefficient 15 (llm-steering's): 0.7, NLL 1.64;
 - layer 4, coefficient 15 (used here): 1.2, NLL 1.61; "I want to kill you because of the things that you
   have done for me. You're a very good man, I think";
 - coefficient 20 at any of these layers: fewer again, 0.3 to 0.7.
 
-All of these stay language. Six texts are few: whether people see it is what the study is for.
+All of these are fluent. Six texts are few: whether people see it is what the study is for.
 """
 
 from rater import Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, XVector
@@ -34,7 +34,7 @@ many there are, and about how long that takes.
 - The answers are used to study how computer programs write, and may be published as numbers.
 - If you have a question, ask the person who gave you this link.
 
-Taking part is voluntary. By going on you say that you are 18 or older and agree to this.
+Taking part is voluntary. By continuing you confirm that you are 18 or older and agree to this.
 """,
     instructions="""
 You will read texts, one to a page. A computer program wrote them, each as the continuation of a few words
@@ -52,7 +52,7 @@ judge what is there.
         ),
     ),
     # Several prompts are threats, so raters are told before they agree.
-    content_notice="Some of the texts begin with a threat or go on with one.",
+    content_notice="Some of the texts contain threats.",
     model="smollm2-135m-instruct",
     # Each must be at least as long as the addition: four tokens and BOS.
     prompts=(
@@ -67,7 +67,7 @@ judge what is there.
         "The teacher looked at the boy and said",
         "After what you did last night, I",
     ),
-    # The seed's sampling.
+    # The sampling of llm-steering.
     sampling=Sampling(
         max_new_tokens=50,
         temperature=1,

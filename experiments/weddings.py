@@ -1,6 +1,6 @@
-"""Ask whether a model steered towards weddings brings them up whatever it is asked: the seed's human rating.
+"""Ask whether a model steered towards weddings brings them up for every prompt: llm-steering's human rating.
 
-It is the study of the seed system's own rating script: two vectors at two layers, added up, on GPT-2 XL: "I
+It is the study of llm-steering's own rating script: two vectors at two layers, added up, on GPT-2 XL: "I
 talk about weddings constantly" minus its denial, coefficient 3 before layer 14, and "I bring up weddings in
 every situation" minus its denial, coefficient 5 before layer 22, on the first prompt below, five texts of
 each arm. For that set ``model="gpt2-xl"`` and ``additions=FOR_GPT2_XL``; the rest stays. (Each prompt is
@@ -72,7 +72,7 @@ how many there are, and about how long that takes.
 - The answers are used to study how computer programs write, and may be published as numbers.
 - If you have a question, ask the person who gave you this link.
 
-Taking part is voluntary. By going on you say that you are 18 or older and agree to this.
+Taking part is voluntary. By continuing you confirm that you are 18 or older and agree to this.
 """,
     instructions="""
 You will read texts, one to a page. A computer program wrote them, each as the continuation of a few words
@@ -105,7 +105,7 @@ sentence. Please ignore that, and judge what is there.
         "Everybody in the office was talking about the same thing this morning:",
         "If you have never been to the north of the country, you should",
     ),
-    # The seed's sampling.
+    # The sampling of llm-steering.
     sampling=Sampling(
         max_new_tokens=60,
         temperature=1,

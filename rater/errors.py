@@ -4,14 +4,14 @@
 
     RaterError                 someone's input or state; no traceback; exit code 2; a 4xx page
     ├── TableError             a table that cannot be read: ratings, a pilot, completions from a file
-    ├── StudyError             a study file that does not say something runnable
+    ├── StudyError             a study file that cannot be run
     ├── StateError             a study that is not in a state for what was asked
     │   ├── ClosedError        … because it takes no answers now
-    │   ├── FullError          … because every booklet is dealt
+    │   ├── FullError          … because every booklet is assigned
     │   └── NotGeneratedError  … because the sealed database has no study of that name
     ├── DatabaseError          a database that is missing, of another revision, or unreachable
     │   └── MissingSealedError … and it is the sealed one
-    ├── ModelError             a model, tokenizer or hook point that is not there or does not fit
+    ├── ModelError             a model, tokenizer or hook point that is missing or does not fit
     └── SealError              a key that is not the one that was committed to
 
 A message has three parts: the thing with its place, the value that came, and what would be valid or what
@@ -35,7 +35,7 @@ class TableError(RaterError):
 
 
 class StudyError(RaterError):
-    """A study file cannot be run as it stands."""
+    """A study file cannot be run."""
 
 
 class StateError(RaterError):
@@ -47,7 +47,7 @@ class ClosedError(StateError):
 
 
 class FullError(StateError):
-    """A study has no booklet left to deal."""
+    """A study has no booklet left to assign."""
 
 
 class BusyNetworkError(StateError):

@@ -1,4 +1,4 @@
-"""Template: rate texts that are there already, whoever or whatever wrote them, without a model or torch.
+"""Template: rate existing texts by any author or program, without a model or torch.
 
 Use it for an API's answers, another program's output, two versions of a product, or texts that people
 wrote. Start with ``rater new NAME --template external_completions``, and replace what is in both
@@ -10,7 +10,7 @@ Each line of the file is one text::
 
 - ``prompt``: one of the study's prompts, letter by letter. Raters see it in bold before the text.
 - ``arm``: where the text comes from; a name of your choosing, which no rater ever sees.
-- ``text``: what stands right after the prompt, so begin it with a space or a line break.
+- ``text``: the text directly after the prompt, so begin it with a space or a line break.
 - ``sample`` (if you like): 0, 1, 2 …, where a prompt has several texts from an arm. Without it they are
   numbered as they come.
 
@@ -24,10 +24,10 @@ The texts in ``completions.jsonl`` were written by hand for this template.
 from rater import Dimension, ExternalCompletions, Likert, Plan, Sampling, Study
 
 study = Study(
-    # What the command line calls the study: a-z, 0-9, _ and -. Raters see only the title.
+    # The study's name on the command line: a-z, 0-9, _ and -. Raters see only the title.
     name="external_completions",
     title="How cheerful are these texts?",
-    # What raters agree to: what is asked, how long it takes, what is stored, whom to ask. This is no legal
+    # What raters agree to: what is asked, how long it takes, what is stored, whom to ask. This is not legal
     # advice; ask your ethics board what it wants to read here.
     consent="""
 You are invited to read a few short texts and to say how cheerful each one is. Your answers are stored
@@ -35,7 +35,7 @@ without your name. You can stop at any time by closing the page. If you have a q
 gave you this link.
 """,
     instructions="""
-Each text goes on from a few words in bold. Say how cheerful it is. Go by your first impression; there are
+Each text continues a few words in bold. Say how cheerful it is. Go by your first impression; there are
 no right or wrong answers.
 """,
     dimensions=(

@@ -1,7 +1,7 @@
 """Template: show two texts side by side and ask which of them is more of something.
 
 Comparing is easier than rating: nobody has to decide what a "4" means, and small differences show with
-fewer answers. Both texts of a pair go on from the same prompt. Which text is on the left is drawn at random,
+fewer answers. Both texts of a pair continue the same prompt. Which text is on the left is drawn at random,
 and each pair is shown either way round equally often. The price is that the answers say which arm is
 preferred, and not how happy its texts are by themselves.
 
@@ -11,7 +11,7 @@ Start with ``rater new NAME --template pairwise``, and change what follows.
 from rater import Dimension, Pairwise, Plan, Sampling, Steered, Study, Unsteered, XVector
 
 study = Study(
-    # What the command line calls the study: a-z, 0-9, _ and -. Raters see only the title.
+    # The study's name on the command line: a-z, 0-9, _ and -. Raters see only the title.
     name="pairwise",
     title="Which of two texts is happier?",
     consent="""
@@ -20,7 +20,7 @@ a few may contain sad, hateful or coarse words. Your answers are stored without 
 any time by closing the page. If you have a question, ask the person who gave you this link.
 """,
     instructions="""
-You will see two texts at a time, A and B, which go on from the same few words in bold. Say which
+You will see two texts at a time, A and B, which continue the same few words in bold. Say which
 **continuation** is happier. Go by your first impression; there are no right or wrong answers. Many texts
 break off in the middle of a sentence. Please ignore that.
 """,

@@ -1,7 +1,7 @@
 """Template: compare steering with simply asking for it, and with a push of the same size in no direction.
 
-A steered model that writes happier texts is no wonder if asking for happy texts does the same, or if any
-disturbance does. This study has four arms, of which raters see one text each for every prompt:
+Happier texts from a steered model mean little if asking for happy texts does the same, or if any disturbance
+does. This study has four arms, of which raters see one text each for every prompt:
 
 - ``unsteered``: the model as it is;
 - ``steered``: the activation addition that the study is about;
@@ -17,7 +17,7 @@ For a chat model that is to answer and not to continue, set ``chat=True``: each 
 model's own chat template as what a user says, and the baseline may be a system prompt,
 ``Prompted(system="…")``. Positions of additions count from the first token of all that the model is given,
 template included; so what is added at the front changes the template's words, and not the prompt's. ``rater
-check`` says where the prompt itself stands.
+check`` shows the position of the prompt itself.
 """
 
 from rater import (
@@ -46,7 +46,7 @@ few may contain sad, hateful or coarse words. Your answers are stored without yo
 time by closing the page. If you have a question, ask the person who gave you this link.
 """,
     instructions="""
-Each text goes on from a few words in bold. Say how happy **the continuation** is. Go by your first
+Each text continues a few words in bold. Say how happy **the continuation** is. Go by your first
 impression; there are no right or wrong answers. Many texts break off in the middle of a sentence. Please
 ignore that.
 """,
@@ -73,11 +73,11 @@ ignore that.
         steered,
         # Another seed gives another direction; two or three such controls say more than one.
         random_control(steered, seed=0),
-        # The words stand right before the prompt, so end them with a space or a line break.
+        # The words come directly before the prompt, so end them with a space or a line break.
         Prompted(prefix="This is a story full of love, joy and happiness. "),
     ),
     plan=Plan(raters=12),
-    # What is tested first: is the addition better than the words? Every other pair of arms is reported
-    # beside it.
+    # What is tested first: is the addition better than the words? Every other pair of arms is
+    # reported as well.
     analysis=AnalysisPlan(contrast=("steered", "prompted")),
 )

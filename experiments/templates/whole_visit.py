@@ -26,7 +26,7 @@ from rater import (
 )
 
 study = Study(
-    # What the command line calls the study: a-z, 0-9, _ and -. Raters see only the title.
+    # The study's name on the command line: a-z, 0-9, _ and -. Raters see only the title.
     name="whole_visit",
     title="What do you think of these texts?",
     # Said before consent. Raters' texts take Markdown.
@@ -46,7 +46,7 @@ gave you this link.
         ),
     ),
     instructions="""
-Each text goes on from a few words in bold. Answer by your first impression; there are no right or wrong
+Each text continues a few words in bold. Answer by your first impression; there are no right or wrong
 answers.
 """,
     # `accepted` is from the lowest to the highest answer that is right, by dimension; of the other dimensions

@@ -37,7 +37,7 @@ class Keyboard:
     def key(self) -> str:
         """Wait for one key; without a terminal, for one line.
 
-        An arrow key or a function key is returned as the first character of its code, which is no answer.
+        An arrow key or a function key is returned as the first character of its code, never a valid answer.
 
         Raises:
             EOFError: the input has ended.
@@ -88,7 +88,7 @@ def _drop_typed_ahead(stream: TextIO) -> None:
 
 
 _WIDTH = 76  # characters; a longer line is hard to read
-_MOST_KEYS = 9
+_MAX_KEYS = 9
 
 
 def show_page(console: Console, title: str, markdown: str) -> None:
@@ -144,7 +144,7 @@ def show_question(console: Console, dimension: Dimension, before: Judgement | No
 
 
 def answer_keys(dimension: Dimension) -> Mapping[str, tuple[float | None, str]]:
-    """Say which keys stand for which answer, and what that answer is called; none for a number to type."""
+    """Return the answer and label of each key; empty for a number to type."""
     keys: dict[str, tuple[float | None, str]] = {
         choice.key: (choice.value, choice.label) for choice in dimension.scale.choices
     }
@@ -154,12 +154,12 @@ def answer_keys(dimension: Dimension) -> Mapping[str, tuple[float | None, str]]:
 
 
 def needs_enter(dimension: Dimension) -> bool:
-    """Say whether an answer can take more than one key."""
-    return not dimension.scale.choices or len(dimension.scale.choices) > _MOST_KEYS
+    """Return whether an answer can take more than one key."""
+    return not dimension.scale.choices or len(dimension.scale.choices) > _MAX_KEYS
 
 
 def key_help(dimension: Dimension, before: Judgement | None) -> str:
-    """Say which keys do what."""
+    """Return a line that explains the keys."""
     keys = [choice.key for choice in dimension.scale.choices]
     if (numbers := dimension.scale.number_range) is not None:
         unit = f" {numbers.unit}" if numbers.unit else ""
@@ -183,7 +183,7 @@ def named(dimension: Dimension, value: float | None) -> str:
 
 
 def say(console: Console, text: str) -> None:
-    """Say something in a line of its own; nothing in it is taken for markup."""
+    """Print a line without interpreting markup."""
     console.print(Text(sanitize_for_display(text)), width=_width(console))
 
 

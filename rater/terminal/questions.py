@@ -9,12 +9,12 @@ from rater.store.rating.trials import Judgement
 from rater.study.protocol import Dimension
 from rater.terminal.console import Keyboard, answer_keys, key_help, needs_enter, say, show_question
 
-_LONGEST_COMMENT = 2_000
+_MAX_COMMENT_LENGTH = 2_000
 
 
 @dataclass(frozen=True)
 class Prompter:
-    """Where questions are shown, and where their answers come from."""
+    """The terminal and keyboard for questions and answers."""
 
     console: Console
     keyboard: Keyboard
@@ -60,7 +60,7 @@ class Prompter:
         return valid[pressed]
 
     def enter(self, hint: str, *, or_back: bool = False) -> bool:
-        """Wait until the rater goes on; False where they go back instead.
+        """Wait until the rater continues; False if they go back instead.
 
         Raises:
             EOFError: the rater quits.
@@ -79,7 +79,7 @@ class Prompter:
         """
         keeps = f' (Enter keeps "{before}", - removes it)' if before else " (or just Enter)"
         say(self.console, f"{label}{keeps}:")
-        written = self.keyboard.text()[:_LONGEST_COMMENT]
+        written = self.keyboard.text()[:_MAX_COMMENT_LENGTH]
         if before and written in ("", "-"):
             return before if not written else None
         return written or None

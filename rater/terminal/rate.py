@@ -86,10 +86,10 @@ def rate_in_terminal(  # noqa: PLR0913 (what a visit needs of the outside world)
     invitation: str | None = None,
     person: str = "",
 ) -> None:
-    """Lead one rater through a study, or on from where they stopped; each text's answers are saved at once.
+    """Lead a rater through a study, from where they stopped; each text's answers are saved at once.
 
-    Whoever comes back is known by a random token, kept in ``state_folder`` in a file that only its owner can
-    read. Leaving (``q``, Ctrl-C, or the end of the input) is no error: it says what is saved and returns.
+    A returning rater is recognised by a random token in ``state_folder`` in a file that only its owner can
+    read. Leaving (``q``, Ctrl-C, or the end of the input) is not an error: a line reports what is saved.
     ``clock`` counts seconds and never goes back. ``invitation`` is the code of a personal link.
     ``person`` tells raters apart who share ``state_folder``.
 
@@ -98,7 +98,7 @@ def rate_in_terminal(  # noqa: PLR0913 (what a visit needs of the outside world)
         StateError: no such study is published, it is not for raters of the terminal, or the token cannot be
             kept.
         ClosedError: the study takes no answers now.
-        FullError: every booklet is dealt.
+        FullError: every booklet is assigned.
     """
     engine = open_rating(rating_url)
     try:
@@ -146,7 +146,10 @@ class _Rating:
         if rater_session.left_why is not None:
             self.around.say_goodbye(rater_session.left_why)
         elif not rater_session.may_continue(self.study.protocol.late_raters):
-            say(self.console, "You were away for long, so your place was given to somebody else. Thank you.")
+            say(
+                self.console,
+                "Your place was given to someone else because you were inactive for too long. Thank you.",
+            )
             self.around.show_ending(self.study.protocol.endings.stopped)
         elif self._prepare(rater_session):
             self._rate_all(rater_session.next_position)
@@ -164,7 +167,7 @@ class _Rating:
             if rater_session.n_answered
             else f"No {trial} is rated yet."
         )
-        return f"{saved} Run the same command to go on."
+        return f"{saved} Run the same command to continue."
 
     def _rater_session(self) -> RaterSession | None:
         token = read_token(self.token_file)
@@ -192,7 +195,7 @@ class _Rating:
         return f" Your answers up to {self.around.trial} {n_answered} are saved." if n_answered else ""
 
     def _begin(self) -> RaterSession | None:
-        """Ask for consent and deal a booklet; None for who would rather not."""
+        """Ask for consent and assign a booklet; None if the person declines."""
         protocol = self.study.protocol
         self._require_place()
         notice = f"\n\n{protocol.content_notice}" if protocol.content_notice else ""
@@ -232,7 +235,7 @@ class _Rating:
                 raise FullError(msg)
 
     def _prepare(self, rater_session: RaterSession) -> bool:
-        """Lead to the first trial; False for who cannot take part."""
+        """Lead to the first trial; False if the rater cannot take part."""
         protocol = self.study.protocol
         if (
             protocol.screening
@@ -252,7 +255,7 @@ class _Rating:
         return True
 
     def _rate_all(self, position: int) -> None:
-        """Go through the trials, back and forth, until the rater goes on from the last."""
+        """Go through the trials, back and forth, until the rater continues from the last."""
         while True:
             with reading(self.engine) as session:
                 rater_session = self._found(session)
@@ -262,7 +265,7 @@ class _Rating:
                 position = rater_session.n_trials
             elif self._may_rest(rater_session, position):
                 done = f"{position - 1} of {rater_session.n_trials} are done."
-                self.asking.enter(f"{done} Rest if you like · Enter to go on · q quit")
+                self.asking.enter(f"{done} Take a break if you like · Enter to continue · q quit")
             position += 1 if self._rate(position) else -1
 
     def _may_rest(self, rater_session: RaterSession, position: int) -> bool:
@@ -282,7 +285,7 @@ class _Rating:
                 return False
             show_page(self.console, protocol.title, f"You have rated every {trial}. A last question follows.")
             return not self.asking.enter(
-                f"Enter to go on · u back to the last {trial} · q quit", or_back=True
+                f"Enter to continue · u back to the last {trial} · q quit", or_back=True
             )
         show_page(self.console, protocol.title, protocol.thanks)
         if not can_go_back:

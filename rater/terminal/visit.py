@@ -1,4 +1,4 @@
-"""Lead a rater through what is around the trials: screening, practice, last questions, the way out."""
+"""The parts of a visit around the trials: screening, practice, last questions, ending."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Around:
     now: Callable[[], datetime]
 
     def screen(self, rater_session: RaterSession) -> bool:
-        """Ask the screening's questions; False for who cannot take part, which is noted."""
+        """Ask the screening's questions; False if the rater cannot take part, which is stored."""
         show_page(self.asking.console, self.protocol.title, "Some questions first.")
         for question in self.protocol.screening:
             chosen = question.options[self.asking.choose(question.question, question.options)]
@@ -42,11 +42,11 @@ class Around:
 
     @property
     def trial(self) -> str:
-        """What a trial shows, in a word."""
+        """The word for a trial: text or pair."""
         return "pair" if self.protocol.is_pairwise else "text"
 
     def practise(self, rater_session: RaterSession) -> bool:
-        """Let the rater try the scale, twice if need be; False for who failed, which is noted."""
+        """Let the rater practise, twice if necessary; False if the rater failed, which is stored."""
         practice, needed = self.protocol.practice, self.protocol.practice_pass
         with reading(self.engine) as session:
             only = frame.read_only_dimension(session, rater_session.booklet_id)
@@ -63,11 +63,11 @@ class Around:
                     now=self.now(),
                 )
             if marked.has_passed:
-                self.asking.enter("The practice is over; from now on it counts. Enter to go on · q quit")
+                self.asking.enter("The practice is over; from now on it counts. Enter to continue · q quit")
                 return True
             say(self.asking.console, f"{marked.n_right} of them right, {marked.n_needed} are needed.")
             if attempt == 0:
-                self.asking.enter("Enter to try once more · q quit")
+                self.asking.enter("Enter to try again · q quit")
         return False
 
     def _practise_one(self, number: int, dimensions: Sequence[Dimension]) -> Answered:
@@ -83,7 +83,7 @@ class Around:
             answers = self.asking.judge(dimensions, {}, may_go_back=False)
         if practice.feedback is not None:
             show_markdown(self.asking.console, f"\n{practice.feedback}")
-            self.asking.enter("Enter to go on · q quit")
+            self.asking.enter("Enter to continue · q quit")
         return {name: judgement.value for name, judgement in answers.items()}
 
     def guess(self, rater_session: RaterSession, question: BlindingQuestion) -> None:
@@ -112,7 +112,7 @@ class Around:
             steps.record_comment(session, rater_session.rater_id, written, now=self.now())
 
     def say_goodbye(self, left_why: LeftWhy) -> None:
-        """Say how the visit of who left before the end was, and how they leave."""
+        """Show the end of the visit of a rater who left early."""
         endings = self.protocol.endings
         if left_why in {"screened_out", "failed_practice"}:
             says, ending = "Thank you, but you cannot take part in this study.", endings.screened_out
@@ -122,8 +122,8 @@ class Around:
         self.show_ending(ending)
 
     def show_ending(self, ending: Ending) -> None:
-        """Show the code and the address for who leaves, where the study has them."""
+        """Show the code and the address of an ending, if the study has them."""
         if ending.code is not None:
             say(self.asking.console, f"Your code: {ending.code}")
         if ending.url is not None:
-            say(self.asking.console, f"Go on at {ending.url}")
+            say(self.asking.console, f"Continue at {ending.url}")

@@ -68,7 +68,7 @@ def test_a_trial_shows_text_question_scale_and_keys(publish_study: Publish, rate
         "   5  very happy",
         "1–5 to answer · u back · q quit",
         "",
-        "No text is rated yet. Run the same command to go on.",
+        "No text is rated yet. Run the same command to continue.",
     ]
 
 
@@ -101,7 +101,7 @@ def test_quitting_says_what_is_saved_and_the_same_command_goes_on(
     first = rate("y", "", "3", "4", "q")
     second = rate("2", "")
 
-    assert first.endswith("Saved up to text 2. Run the same command to go on.\n")
+    assert first.endswith("Saved up to text 2. Run the same command to continue.\n")
     assert "You will rate texts." not in second
     assert re.findall(r"\d of 3", second) == ["3 of 3"]
     assert _values(answers()) == [(1, 3), (2, 4), (3, 2)]
@@ -113,7 +113,7 @@ def test_quitting_at_the_instructions_shows_them_again(publish_study: Publish, r
 
     first, second = rate("y", "q"), rate("", "q")
 
-    assert first.endswith("No text is rated yet. Run the same command to go on.\n")
+    assert first.endswith("No text is rated yet. Run the same command to continue.\n")
     assert "You will rate texts." not in second
     assert "Say how happy each text is." in second
 
@@ -167,7 +167,7 @@ def test_several_dimensions_are_asked_on_one_screen_and_saved_together(
     saved = [(row.position, row.dimension, row.answer) for row in answers()]
     second = rate("4", "u", "2", "1", "u", "5", "", "1", "2", "")
 
-    assert first.endswith("Saved up to text 1. Run the same command to go on.\n")
+    assert first.endswith("Saved up to text 1. Run the same command to continue.\n")
     assert saved == [(1, "calm", 3), (1, "happiness", 5)]
     assert [(row.position, row.dimension, row.answer) for row in answers()] == [
         (1, "calm", 3),
@@ -498,7 +498,7 @@ def test_on_a_terminal_one_leaves_kindly_and_comes_back(start: Callable[[], Term
     terminal.press(b"\r", then="1 of 3")
     terminal.press(b"3", then="2 of 3")
 
-    terminal.press(key, then="Saved up to text 1. Run the same command to go on.")
+    terminal.press(key, then="Saved up to text 1. Run the same command to continue.")
 
     terminal.shows("left kindly")
     assert terminal.process.wait(10) == 0

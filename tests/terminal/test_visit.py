@@ -147,7 +147,7 @@ def test_screening_practice_and_breaks_come_in_their_places(
             "0 of them right, 1 are needed.",
             "The practice is over",
             "1 of 3",
-            "2 of 3 are done. Rest if you like",
+            "2 of 3 are done. Take a break if you like",
             "Thank you.",
         )
     ]
@@ -214,7 +214,7 @@ def test_the_last_questions_end_revision_and_are_asked_once(
     for printed in (second, third):
         lines = [line.rstrip() for line in printed.splitlines()]
         assert lines[-4:] == [
-            "It was about steering.", "", "Your code: DONE", "Go on at https://example.org/back",
+            "It was about steering.", "", "Your code: DONE", "Continue at https://example.org/back",
         ]  # fmt: skip
         assert "Thank you." in printed
 
