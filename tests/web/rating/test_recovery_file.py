@@ -91,8 +91,8 @@ def test_a_file_is_taken_in_once_and_noted(
         ({"proof": "0" * 64}, "was changed, or is not from this rater's page"),
         ({"body": "submission_id=0123456789abcdef&answer.happiness=4"}, "is not one that its page can send"),
         ({"body": "answer.happiness=4"}, "is not one that its page can send"),
-        ({"body": "\udcff"}, "is no file of answers"),
-        ({"position": "1"}, "is no file of answers"),
+        ({"body": "\udcff"}, "is not a valid file of answers"),
+        ({"position": "1"}, "is not a valid file of answers"),
     ],
 )
 def test_a_changed_file_is_refused_whole(
@@ -166,5 +166,5 @@ def test_a_closed_study_takes_no_file(
 def test_a_file_that_is_not_json_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
 
-    with pytest.raises(RaterError, match=r"notes\.txt is no file of answers: it is not JSON\. Valid: what"):
+    with pytest.raises(RaterError, match=r"notes\.txt is not a valid file of answers: it is not JSON\. Valid: what"):
         read_recovery_file(tmp_path / "notes.txt")
