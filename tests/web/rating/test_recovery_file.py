@@ -166,5 +166,7 @@ def test_a_closed_study_takes_no_file(
 def test_a_file_that_is_not_json_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
 
-    with pytest.raises(RaterError, match=r"notes\.txt is not a valid file of answers: it is not JSON\. Valid: what"):
+    with pytest.raises(
+        RaterError, match=r"notes\.txt is not a valid file of answers: it is not JSON\. Valid: what"
+    ):
         read_recovery_file(tmp_path / "notes.txt")
