@@ -48,10 +48,10 @@ _TOPICS = {
     "Files": "save_vectors load_vectors read_header",
 }
 _PREFACE = (
-    "Everything here is imported from `rater.steering`; [the guide](../steering.md) shows it at work.",
-    "What is refused is a `rater.errors.ModelError`, which says what would be valid.",
+    "Everything here is imported from `rater.steering`; see [the guide](../steering.md) for examples.",
+    "Invalid arguments raise `rater.errors.ModelError`, whose message lists valid values.",
     "",
-    "| type | what it stands for |",
+    "| type | meaning |",
     "| --- | --- |",
     "| `AnyAddition` | any of the additions that a study file can declare |",
     "| `Additions` | a list of those, or of steering vectors |",
@@ -61,7 +61,7 @@ _PREFACE = (
     "| `RepeatedSampling` | `Draws`, or a study's [`Sampling`](study.md#sampling) |",
     "| `Tensor[pos, d_model]` | a tensor of that shape |",
 )
-# The line below a field of a study file ends with who may see it; the page has no column for that.
+# The line below a field of a study file ends with the role that may see it; the page has no column for it.
 _SEEN_BY = re.compile(r"\s*\((rater|experimenter|sealed)\)$")
 _FIRST = ("Study", "Sampling", "Plan", "AnalysisPlan", "Dimension")
 
@@ -147,7 +147,7 @@ def _alternatives(hint: object) -> Iterator[object]:
 
 
 def _others() -> Iterator[str]:
-    """Show what is no class: declarations that are ready-made, and functions that make some."""
+    """Yield a section for each ready-made declaration, and for each function that makes some."""
     for name in sorted(rater.__all__):
         found = getattr(rater, name)
         if isinstance(found, BaseModel):
@@ -308,7 +308,7 @@ def _argument(argument: ast.arg, default: ast.expr | None) -> str:
 
 
 def _hint(annotation: ast.expr | None) -> str:
-    """Write a type as it stands in the source, a tensor by its shape alone."""
+    """Return a type as written in the source, and a tensor by its shape only."""
     if isinstance(annotation, ast.Constant):
         return str(annotation.value)
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Annotated":

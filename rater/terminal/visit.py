@@ -20,7 +20,7 @@ _CHOICES: tuple[steps.GuessChoice, ...] = ("first", "second", "unsure")
 
 @dataclass(frozen=True)
 class Around:
-    """What happens before the first trial and after the last."""
+    """The pages before the first trial and after the last."""
 
     engine: Engine
     protocol: Protocol

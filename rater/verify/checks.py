@@ -91,7 +91,7 @@ UNPROVABLE = (
         "it looks like a step that was taken while the study was open",
     ),
     Unprovable(
-        "raters invented by whoever controls the web process",
+        "raters invented by anyone who controls the web process",
         "an answer that arrives through the pages is stored like any other",
     ),
     Unprovable(
