@@ -1,0 +1,33 @@
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from rater.bots.behaviours import Character, Middle
+from rater.bots.store_client import rate_in_store
+from rater.store.engine import disposing, reading
+from rater.store.rating.frame import read_answers
+from rater.store.rating.open import open_rating
+from rater.store.rating.studies import get_study
+
+NOW = datetime(2026, 1, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("character", "expected"), [("middle", 3), ("leaving", 1)])
+def test_a_bot_rates_its_booklet_and_a_leaving_one_half_of_it(
+    publish_study: Callable[..., str], rating_url: str, character: Character, expected: int
+) -> None:
+    publish_study()
+    with disposing(open_rating(rating_url)) as rating:
+        with reading(rating) as session:
+            study = get_study(session, "a_study")
+
+        n_rated = rate_in_store(
+            rating, study, character=character, judge=Middle(), rng=np.random.default_rng(1), now=NOW
+        )
+
+        with reading(rating) as session:
+            answers = list(read_answers(session, study.id))
+    assert n_rated == len(answers) == expected
+    assert {answer.answer for answer in answers} == {3}
