@@ -76,9 +76,8 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
     )
     outputs.require_writable()
     from rater.cli.external_ratings import diagnose_external_ratings, read_external_ratings
-    from rater.workspace.analysis_input import EXPLORATORY, permute
+    from rater.workspace.analysis_input import EXPLORATORY
 
-    label = EXPLORATORY if exploratory else None
     workspace = Workspace(rating=rating_url, sealed=sealed_url)
     if study_name and exploratory:
         _find_declared(workspace, study_name, external)
@@ -86,20 +85,17 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
         show_diagnosis(diagnose_external_ratings(external), f"{external['from_path']}", json_path)
         return
     if study_name is None:
-        data = read_external_ratings(external, label=label)
+        data = read_external_ratings(external, label=EXPLORATORY if exploratory else None)
     elif permuted:
-        data = permute(workspace.databases, study_name, allow_tampered=allow_tampered)
-        if csv_path is not None or report_path is not None:
-            _log_files(rating_url, study_name, who, len(data.frame))
+        data = _permute(workspace, study_name, outputs, who=who, allow_tampered=allow_tampered)
     else:
-        if not yes:
-            _confirm(workspace, study_name, interim=interim)
+        _confirm(workspace, study_name, interim=interim, yes=yes)
         data = workspace.unblind(
             study_name,
             interim=interim,
             who=who,
             why=why or ("exploratory analysis" if exploratory else PLANNED_ANALYSIS),
-            label=label,
+            label=EXPLORATORY if exploratory else None,
             allow_tampered=allow_tampered,
         )
     result = show(_explore(data, external) if exploratory and study_name else data, outputs)
@@ -107,12 +103,24 @@ def analyze(  # noqa: PLR0913 (each argument is an option of the command)
         workspace.note_shown(study_name, result)
 
 
-def _log_files(rating_url: str, study_name: str, who: str, n_answers: int) -> None:
-    """Log ratings that are written to files under permuted arms, as all exports are logged."""
+def _permute(
+    workspace: Workspace, study_name: str, outputs: Outputs, *, who: str, allow_tampered: bool
+) -> "AnalysisInput":
+    """Read a study under permuted arms; files of its ratings are logged, as all exports are logged."""
     from rater.admin.export import log_permuted_export
+    from rater.workspace.analysis_input import permute
 
-    head = log_permuted_export(rating_url, study_name, who=who, n_answers=n_answers, now=datetime.now(UTC))
-    click.echo(f"These files are recorded in the study's log; its head is {head}", err=True)
+    data = permute(workspace.databases, study_name, allow_tampered=allow_tampered)
+    if outputs.csv_path is not None or outputs.report_path is not None:
+        head = log_permuted_export(
+            workspace.databases.rating_url,
+            study_name,
+            who=who,
+            n_answers=len(data.frame),
+            now=datetime.now(UTC),
+        )
+        click.echo(f"These files are recorded in the study's log; its head is {head}", err=True)
+    return data
 
 
 def _explore(data: "AnalysisInput", given: ExternalRatingsOptions) -> "AnalysisInput":
@@ -180,8 +188,10 @@ def _is_given(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def _confirm(workspace: Workspace, study_name: str, *, interim: bool) -> None:
+def _confirm(workspace: Workspace, study_name: str, *, interim: bool, yes: bool) -> None:
     """Show the state of the study and ask for confirmation, unless it is unblinded already."""
+    if yes:
+        return
     from rater.store.engine import disposing, reading
     from rater.store.rating.counts import read_raters
     from rater.store.rating.monitoring import rater_status

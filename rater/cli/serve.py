@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from rater.store.rating.studies import Progress, PublishedStudy
     from rater.web.logs import LogFormat
+    from rater.web.settings import WebSettings
 
 
 class ServeOptions(TypedDict):
@@ -146,11 +147,9 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
     import os
 
     from rater.web import logs
-    from rater.web.prefix import read_prefix
-    from rater.web.rate_limits import read_storage
     from rater.web.server import serve as serve_app
     from rater.web.server import serve_dev
-    from rater.web.settings import WebSettings, drop_sealed_settings, restart_without_sealed_settings
+    from rater.web.settings import drop_sealed_settings, restart_without_sealed_settings
 
     _note_if_readable(os.environ.get("RATER_SEALED"))
     restart_without_sealed_settings()
@@ -161,27 +160,16 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
     _warn(rating_url, with_desk=options["with_desk"])
     drop_sealed_settings(os.environ)
     logs.configure(options["log_format"], options["log_level"])
-    prefix = read_prefix(options["prefix"])
-    settings = WebSettings(
-        rating_url,
-        prefix=prefix,
-        secure_cookies=options["is_https"],
-        n_proxies=options["n_proxies"],
-        one_network=options["one_network"],
-        with_desk=options["with_desk"],
-        reports_folder=options["reports_folder"],
-        limits_storage=read_storage(options["limits_storage"]),
-        metrics_token=options["metrics_token"],
-    )
+    settings = _read_settings(rating_url, options)
 
     def on_listening(address: str) -> None:
         if options["socket_path"] is not None:
             click.echo(f"Listening on {options['socket_path']}; put your proxy's address before these paths:")
             address = ""
         for slug, line in lines:
-            click.echo(f"{address}{prefix}/s/{slug}   {line}")
+            click.echo(f"{address}{settings.prefix}/s/{slug}   {line}")
         if settings.with_desk:
-            click.echo(f"{address}{prefix}/desk   for you")
+            click.echo(f"{address}{settings.prefix}/desk   for you")
         click.echo("Serving until you press Ctrl-C; every answer is saved at once.")
         if results is not None:
             click.echo(results)
@@ -197,6 +185,25 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
         workers=options["workers"],
         log_format=options["log_format"],
         on_listening=on_listening,
+    )
+
+
+def _read_settings(rating_url: str, options: "ServeOptions") -> "WebSettings":
+    """Return the settings of the web app that the options declare."""
+    from rater.web.prefix import read_prefix
+    from rater.web.rate_limits import read_storage
+    from rater.web.settings import WebSettings
+
+    return WebSettings(
+        rating_url,
+        prefix=read_prefix(options["prefix"]),
+        secure_cookies=options["is_https"],
+        n_proxies=options["n_proxies"],
+        one_network=options["one_network"],
+        with_desk=options["with_desk"],
+        reports_folder=options["reports_folder"],
+        limits_storage=read_storage(options["limits_storage"]),
+        metrics_token=options["metrics_token"],
     )
 
 

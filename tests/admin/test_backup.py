@@ -47,7 +47,7 @@ def test_a_backup_is_whole_private_and_the_same_while_a_writer_is_in_the_middle(
 
 def test_a_backup_that_cannot_be_made_says_why(rating_url: str, sealed_url: str, tmp_path: Path) -> None:
     nowhere = (f"sqlite:///{tmp_path / 'no-rating.db'}", f"sqlite:///{tmp_path / 'no-sealed.db'}")
-    with pytest.raises(DatabaseError, match="nothing to back up"):
+    with pytest.raises(DatabaseError, match="Nothing to back up"):
         back_up(*nowhere, tmp_path / "kept", now=NOW)
     with pytest.raises(
         DatabaseError, match=r"no SQLite file\. Back it up with its own tools, such as pg_dump"

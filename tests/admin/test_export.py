@@ -67,7 +67,7 @@ def test_each_format_holds_the_same_answers(
     assert [row["answer"] for row in from_lines] == expected
     assert from_lines[0]["answered_at"].startswith("2026-04-01T12:")
     assert list(from_parquet["answer"]) == expected
-    with pytest.raises(RaterError, match=r"does not end in a format.*\.csv, \.jsonl, \.parquet"):
+    with pytest.raises(RaterError, match=r"has no valid file extension.*\.csv, \.jsonl, \.parquet"):
         write_table(frame, tmp_path / "ratings.xls")
 
 

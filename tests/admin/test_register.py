@@ -173,7 +173,7 @@ def test_a_preregistration_lists_the_screening_criteria(
 def test_what_comes_after_a_preregistration_is_what_the_studys_state_asks(
     rated: Study, sealed_url: str, rating_url: str, monkeypatch: pytest.MonkeyPatch, state: str, step: str
 ) -> None:
-    monkeypatch.setattr(import_module("rater.cli.lifecycle"), "_SIMULATIONS", 20)
+    monkeypatch.setattr(import_module("rater.report.console.power"), "N_SIMULATIONS", 20)
     tamper(rating_url, f"UPDATE study SET state = '{state}'")  # noqa: S608 (our own word)
 
     shown = CliRunner().invoke(cli, ["register", rated.name, "--ratings", rating_url, "--sealed", sealed_url])

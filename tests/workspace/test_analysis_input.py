@@ -151,4 +151,4 @@ def test_a_report_knows_whose_answers_were_taken_out_before_and_after_a_look(
     facts = study_facts(Databases(sealed_url, rating_url), rated.name, look(sealed_url, rating_url, rated))
 
     assert [(each.n_answers, each.after_look) for each in facts.taken_out] == [(8, False), (8, True)]
-    assert facts.n_started_raters == 1
+    assert facts.n_started_raters == 2
