@@ -238,7 +238,8 @@ def dose_series(
         raise ValueError(msg)
     return tuple(
         Steered(
-            name=f"{name}-{_in_a_name(dose)}",
+            # names of arms have the characters a-z, 0-9, _ and -
+            name=f"{name}-" + f"{dose:g}".replace("-", "minus").replace("+", "").replace(".", "_"),
             additions=tuple(scaled(each, dose / largest) for each in listed),
             dose=float(dose),
         )
@@ -284,8 +285,3 @@ def _require_doses(doses: Sequence[float]) -> None:
             "arm is 0)"
         )
         raise ValueError(msg)
-
-
-def _in_a_name(dose: float) -> str:
-    """Return a dose in the characters of arm names: a-z, 0-9, _ and -."""
-    return f"{dose:g}".replace("-", "minus").replace("+", "").replace(".", "_")

@@ -1,6 +1,6 @@
 """Descriptions of arms, sampling and analysis in words, for preregistration and report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from rater.study.additions import (
     ActivationAddition,
@@ -50,19 +50,12 @@ def describe_sampling(study: Study) -> str:
 def describe(addition: AnyAddition) -> str:
     """Return a description of an addition: its strength, direction, hook point, position and time."""
     if isinstance(addition, RandomVector):
-        return f"a random direction (seed {addition.seed}) with the norm of {_sum(addition.likes)}"
-    return f"{_strength(addition)} {_what(addition)}{_place(addition)}"
-
-
-def _sum(additions: Sequence[AnyAddition]) -> str:
-    terms = " + ".join(map(describe, additions))
-    return terms if len(additions) == 1 else f"the sum of {terms}"
-
-
-def _strength(addition: ActivationAddition | XVector | DatasetVector | VectorFile) -> str:
-    if addition.relative is not None:
-        return f"{addition.relative:g} of the residual norm ×"
-    return f"{addition.coeff:g} ×"
+        terms = " + ".join(map(describe, addition.likes))
+        of_sum = terms if len(addition.likes) == 1 else f"the sum of {terms}"
+        return f"a random direction (seed {addition.seed}) with the norm of {of_sum}"
+    relative, coeff = addition.relative, addition.coeff
+    strength = f"{coeff:g} ×" if relative is None else f"{relative:g} of the residual norm ×"
+    return f"{strength} {_what(addition)}{_place(addition)}"
 
 
 def _what(addition: ActivationAddition | XVector | DatasetVector | VectorFile) -> str:

@@ -250,10 +250,7 @@ class _Prompts:
             places = " and ".join(f"prompts[{index}]" for index in alike)
             msg += f" It looks like {places}; copy it from the study file."
         else:
-            msg += _close(line.prompt, self._prompts)
+            hint = nearest(line.prompt[:500], self._prompts)
+            is_close = hint.startswith(" Did you mean")
+            msg += hint if is_close else " Copy the exact prompts from the study file."
         raise StudyError(msg)
-
-
-def _close(prompt: str, prompts: Sequence[str]) -> str:
-    hint = nearest(prompt[:500], prompts)
-    return hint if hint.startswith(" Did you mean") else " Copy the exact prompts from the study file."

@@ -47,7 +47,9 @@ def forecast(study: Study, mean_characters: Mapping[str, float] | None = None) -
     n_generated = study.n_completions * (len(study.arms) - n_external) // len(study.arms)
     n_tokens = n_generated * study.sampling.max_new_tokens
     design = study.design
-    words = _words_per_trial(study, mean_characters or {})
+    characters = mean_characters or {}
+    of_arms = [_words_per_text(study, characters.get(arm)) for arm in study.arm_names]
+    words = study.n_texts * sum(of_arms) / len(of_arms)
     trial_s = seconds_per_trial(study, words, n_questions=design.answers_per_trial)
     around_s = seconds_around_trials(study, n_trials=design.trials_per_rater, words_per_trial=words)
     return Forecast(
@@ -64,11 +66,6 @@ def forecast(study: Study, mean_characters: Mapping[str, float] | None = None) -
         minutes_per_trial=trial_s / 60,
         study_hash=study.hash,
     )
-
-
-def _words_per_trial(study: Study, mean_characters: Mapping[str, float]) -> float:
-    words = [_words_per_text(study, mean_characters.get(arm)) for arm in study.arm_names]
-    return study.n_texts * sum(words) / len(words)
 
 
 def _words_per_text(study: Study, mean_characters: float | None) -> float:

@@ -77,21 +77,19 @@ _PATTERNS = {
 
 def explain(error: ValidationError) -> list[str]:
     """Return one line for each problem of a failed validation, in the order of the fields."""
-    details = error.errors(include_url=False)
-    return [_problem(error.title, detail) for detail in details if not _is_consequence(detail)]
-
-
-def _is_consequence(detail: ErrorDetails) -> bool:
-    """Return whether pydantic reports a list as too short only because one of its elements is invalid."""
-    if detail["type"] != "too_short":
-        return False
-    return bool(len(detail["input"]) >= detail["ctx"]["min_length"])
+    return [
+        _problem(error.title, detail)
+        for detail in error.errors(include_url=False)
+        # pydantic also reports a list as too short if only one of its elements is invalid
+        if detail["type"] != "too_short" or len(detail["input"]) < detail["ctx"]["min_length"]
+    ]
 
 
 def _problem(title: str, detail: ErrorDetails) -> str:
     place = _place(title, detail["loc"])
     if detail["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        return f"Unknown field {place}.{_hint(str(detail['loc'][-1]), _home(title, detail))}"
+        tags = [_KINDS.get(str(part), str(part)) for part in detail["loc"] if part in _TAGS]
+        return f"Unknown field {place}.{_hint(str(detail['loc'][-1]), tags[-1] if tags else title)}"
     if detail["type"] in {"missing", "missing_argument"}:
         return f"{place} is missing."
     if detail["type"] == "unexpected_positional_argument":
@@ -126,12 +124,6 @@ def _place(title: str, loc: tuple[int | str, ...]) -> str:
         loc = (fields[loc[0]], *loc[1:])  # a positional argument of a dataclass
     parts = [part for part in loc if part not in _TAGS]
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
-
-
-def _home(title: str, detail: ErrorDetails) -> str:
-    """Return the name of the class that has the unknown field: the last tag of the place, or the title."""
-    tags = [_KINDS.get(str(part), str(part)) for part in detail["loc"] if part in _TAGS]
-    return tags[-1] if tags else title
 
 
 def _fields(title: str) -> list[str]:

@@ -63,13 +63,9 @@ def require_vector_files(study: Study) -> None:
     """
     for number, arm in enumerate(study.arms):
         for index, addition in enumerate(arm.additions if isinstance(arm, Steered) else ()):
-            for file in _vector_files(addition):
-                _require_vector_file(f"arms[{number}].additions[{index}].path (arm {arm.name!r})", file)
-
-
-def _vector_files(addition: AnyAddition) -> list[VectorFile]:
-    each = addition.likes if isinstance(addition, RandomVector) else (addition,)
-    return [one for one in each if isinstance(one, VectorFile)]
+            for each in addition.likes if isinstance(addition, RandomVector) else (addition,):
+                if isinstance(each, VectorFile):
+                    _require_vector_file(f"arms[{number}].additions[{index}].path (arm {arm.name!r})", each)
 
 
 def _require_vector_file(place: str, file: VectorFile) -> None:

@@ -4,7 +4,7 @@ Payment on recruitment platforms is based on this number, so an omission would u
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -249,13 +249,10 @@ def require_answers(place: str, accepted: Mapping[str, tuple[float, float]], pro
     for name, ends in accepted.items():
         _require_dimension(f"{place}.accepted", name, protocol)
         scale = next(each.scale for each in protocol.dimensions if each.name == name)
-        for end in _outside(ends, scale.lowest, scale.highest):
-            msg = f"{place}.accepted[{name!r}] has {end:g}; valid: {scale.lowest:g} to {scale.highest:g}"
-            raise ValueError(msg)
-
-
-def _outside(values: tuple[float, float], lowest: float, highest: float) -> Iterator[float]:
-    return (value for value in values if not lowest <= value <= highest)
+        for end in ends:
+            if not scale.lowest <= end <= scale.highest:
+                msg = f"{place}.accepted[{name!r}] has {end:g}; valid: {scale.lowest:g} to {scale.highest:g}"
+                raise ValueError(msg)
 
 
 def _require_dimension(place: str, name: str, protocol: Protocol) -> None:

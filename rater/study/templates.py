@@ -50,7 +50,8 @@ def write_study(path: Path, template_name: str) -> list[Path]:
         StudyError: If the template does not exist, the name is not valid, or a file exists already.
     """
     template = _find(template_name)
-    if path.suffix != ".py" or not _is_name(path.stem):
+    is_name = len(path.stem) <= MAX_NAME_LENGTH and re.match(NAME_PATTERN, path.stem)
+    if path.suffix != ".py" or not is_name:
         msg = (
             f"{str(path)!r} is not a valid study name; valid: a-z, 0-9, _ and -, starting with a "
             "letter or digit, such as my_study"
@@ -72,10 +73,6 @@ def write_study(path: Path, template_name: str) -> list[Path]:
     for file, content in contents.items():
         _write_new(file, content)
     return list(contents)
-
-
-def _is_name(stem: str) -> bool:
-    return len(stem) <= MAX_NAME_LENGTH and re.match(NAME_PATTERN, stem) is not None
 
 
 def _find(name: str) -> Template:
