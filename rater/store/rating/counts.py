@@ -45,7 +45,9 @@ def read_tallies(session: Session, study_id: int) -> dict[Turned, int]:
 def describe_turned_away(tallies: Mapping[Turned, int]) -> tuple[str, ...]:
     """Describe visitors who wanted to begin and could not, in a sentence each, with what to do."""
     return tuple(
-        f"{_visits(tallies[why])} {sentence}" for why, sentence in _TURNED_AWAY.items() if tallies.get(why)
+        f"{n:,} visit{'s' * (n != 1)} {sentence}"
+        for why, sentence in _TURNED_AWAY.items()
+        if (n := tallies.get(why, 0))
     )
 
 
@@ -62,10 +64,6 @@ _TURNED_AWAY = {
         "--one-network, or use personal links."
     ),
 }
-
-
-def _visits(n: int) -> str:
-    return f"{n:,} visit{'s' * (n != 1)}"
 
 
 QUICK_S = 1.0

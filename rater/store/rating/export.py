@@ -220,11 +220,7 @@ def _read_identifiers(session: Session, study_id: int) -> ExportTable:
         .where(Identifier.study_id == study_id)
         .order_by(Identifier.rater_id, Identifier.name)
     )
-    return ExportTable(tuple(_IDENTIFIER_COLUMNS), _rows(session.execute(query).all()))
-
-
-def _rows(found: Sequence[Sequence[object]]) -> list[tuple[object, ...]]:
-    return [tuple(row) for row in found]
+    return ExportTable(tuple(_IDENTIFIER_COLUMNS), list(map(tuple, session.execute(query))))
 
 
 def table_meanings(table: str, *, masked: bool) -> dict[str, Meaning]:

@@ -181,7 +181,9 @@ def claim_booklet(
         raise StateError(msg)
     known = find_known(session, study_id, arrival=arrival, protocol=protocol)
     if known is None:
-        _require_open(state)
+        if state is not State.OPEN:
+            msg = "This study is not collecting answers now."
+            raise ClosedError(msg)
         known = _assign(session, study_id, arrival=arrival, protocol=protocol, now=now)
     session.add(Token(digest=digest(token), rater_id=known))
     session.flush()
@@ -332,9 +334,3 @@ def _inactive_booklets(study_id: int, since: datetime) -> Select[str]:
         .order_by(last_at, Rater.id)
         .limit(1)
     )
-
-
-def _require_open(state: State) -> None:
-    if state is not State.OPEN:
-        msg = "This study is not collecting answers now."
-        raise ClosedError(msg)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from rater.errors import ClosedError, StateError
@@ -164,8 +164,10 @@ def view_trial(session: Session, rater_session: RaterSession, position: int) -> 
     _require_turn(rater_session, position, 1)
     connection = session.connection()
     trial = connection.execute(_TRIAL, {"booklet_id": rater_session.booklet_id, "position": position}).one()
-    is_new = position > rater_session.n_answered
-    latest = {} if is_new else _latest_answers(connection, rater_session.rater_id, position)
+    latest: dict[str, Judgement] = {}
+    if position <= rater_session.n_answered:
+        rows = connection.execute(_ANSWERS, {"rater_id": rater_session.rater_id, "position": position})
+        latest = {dimension: Judgement(value, comment) for dimension, value, comment in rows}
     return TrialView(
         position=position,
         prompt=trial.prompt,
@@ -263,8 +265,3 @@ def is_stored(session: Session, rater_id: str, submission_id: str) -> bool:
     """Return whether a submission is stored already. Costs one query."""
     sent = {"rater_id": rater_id, "submission_id": submission_id}
     return session.connection().execute(_STORED, sent).first() is not None
-
-
-def _latest_answers(connection: Connection, rater_id: str, position: int) -> dict[str, Judgement]:
-    rows = connection.execute(_ANSWERS, {"rater_id": rater_id, "position": position})
-    return {dimension: Judgement(value, comment) for dimension, value, comment in rows}

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from rater.errors import StateError
 from rater.store.engine import (
@@ -103,9 +103,10 @@ class GenerationLock:
             # not within a transaction, which would keep the server from cleaning up for hours
             engine.execution_options(isolation_level="AUTOCOMMIT").connect()
         )
-        key = _key(self._name)
+        digest = hashlib.sha256(f"rater generate {self._name}".encode()).digest()
+        key = int.from_bytes(digest[:8], "big") >> 1  # 63 bits
         if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one():
-            raise _running(self._name, _holder(connection, key))
+            raise _running(self._name, connection.execute(_HOLDER, {"key": key}).scalar() or "")
         who = f"process {os.getpid()} on {socket.gethostname()}"[:60]
         connection.execute(text("SELECT set_config('application_name', :who, false)"), {"who": who})
 
@@ -121,13 +122,3 @@ def _read(holder: Path) -> str:
         return holder.read_text(encoding="utf-8")
     except OSError:
         return ""
-
-
-def _holder(connection: Connection, key: int) -> str:
-    return connection.execute(_HOLDER, {"key": key}).scalar() or ""
-
-
-def _key(name: str) -> int:
-    """Derive a number of 63 bits from a study's name."""
-    digest = hashlib.sha256(f"rater generate {name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
