@@ -95,11 +95,12 @@ def _file(engine: Engine, which: Which) -> Iterator[Check]:
 def _schema(engine: Engine, which: Which) -> Check:
     name = f"{which} schema"
     try:
-        found, expected = (
-            _in_postgresql(engine, which)
-            if engine.dialect.name == "postgresql"
-            else (_in_sqlite(engine), _fresh_in_sqlite(which))
-        )
+        if engine.dialect.name == "postgresql":
+            found, expected = _in_postgresql(engine, which)
+        else:
+            with engine.connect() as connection:
+                found = _read_sqlite(connection)
+            expected = _fresh_in_sqlite(which)
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) not in _MAY_NOT:
             raise
@@ -108,20 +109,12 @@ def _schema(engine: Engine, which: Which) -> Check:
     wrong = sorted(each for each in {*found, *expected} if found.get(each) != expected.get(each))
     if not wrong:
         return valid(name, f"All {len(expected)} definitions are those of a fresh migration.")
-    named = ", ".join(f"{each} ({_how(each, found, expected)})" for each in wrong[:_MAX_NAMED])
+    named = ", ".join(
+        f"{each} ({'missing' if each not in found else 'changed' if each in expected else 'added'})"
+        for each in wrong[:_MAX_NAMED]
+    )
     more = f", and {len(wrong) - _MAX_NAMED} more" if len(wrong) > _MAX_NAMED else ""
     return tampered(name, f"Not as the migrations create them: {named}{more}.")
-
-
-def _how(name: str, found: Definitions, expected: Definitions) -> str:
-    if name not in found:
-        return "missing"
-    return "changed" if name in expected else "added"
-
-
-def _in_sqlite(engine: Engine) -> Definitions:
-    with engine.connect() as connection:
-        return _read_sqlite(connection)
 
 
 def _read_sqlite(connection: Connection) -> Definitions:

@@ -58,7 +58,8 @@ def verify_sealed(rating: Session, sealed: Session, published: UnparsedStudy) ->
     items = read_items(rating, published.id)
     yield _commitment(items, key, completions, secrets=secrets, published=published)
     yield from _published(rating, sealed, kept, secrets=secrets, published=published)
-    declared = _cells(study)
+    samples = range(study.sampling.samples_per_prompt)
+    declared = {Cell(*each) for each in product(range(len(study.prompts)), study.arm_names, samples)}
     there = {completion.cell for completion in completions}
     yield _completeness(there, declared)
     if not declared <= there:
@@ -100,12 +101,6 @@ def _published(
         found=[secrets.commitment, secrets.published_at, derive_slug(secrets.seed)],
         what="commitment and time next to the key, or the address that the secret seed gives",
     )
-
-
-def _cells(study: Study) -> set[Cell]:
-    n_samples = study.sampling.samples_per_prompt
-    cells = product(range(len(study.prompts)), study.arm_names, range(n_samples))
-    return {Cell(*cell) for cell in cells}
 
 
 def _read_study(kept: SealedStudy) -> Study | None:
