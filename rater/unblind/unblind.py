@@ -92,9 +92,9 @@ def unblind(
         ):
             # the rating database first: a process killed in between leaves no look that only the key has
             with writing(rating) as session:
-                others = _looks_at_other_copies(
-                    session, opened.published.id, sealed_session, opened.sealed_id
-                )
+                heads = {event.hash for event in read_events(session, schema.EventRow, opened.published.id)}
+                # looks at another copy of this database, or at this one before an older copy was restored
+                others = looks_at_other_copies(sealed_session, opened.sealed_id, heads)
                 look = _write_look(
                     session,
                     name,
@@ -134,14 +134,6 @@ def seen_at(events: Iterable[Event]) -> tuple[Seen, ...]:
         for event in events
         if event.kind in LOOKS
     )
-
-
-def _looks_at_other_copies(
-    session: Session, study_id: int, sealed_session: Session, sealed_id: int
-) -> list[Event]:
-    """Find looks at another copy of the rating database, or at this one before an older copy was restored."""
-    heads = {event.hash for event in read_events(session, schema.EventRow, study_id)}
-    return looks_at_other_copies(sealed_session, sealed_id, heads)
 
 
 def _write_look(
