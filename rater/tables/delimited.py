@@ -154,15 +154,11 @@ def _have_row_names(source: TextSource, names: Sequence[str], columns: ColumnFie
             )
             raise TableError(msg)
         return False
-    if not has_names or names[0].casefold() in _COUNTERS or _has_blank_after_separator(source):
+    # a blank after a separator outside quotes: a text whose comma is not quoted
+    unquoted = re.sub(r'"[^"]*"', "", source.text[:_SAMPLED_CHARACTERS])
+    if not has_names or names[0].casefold() in _COUNTERS or f"{source.separator} " in unquoted:
         raise TableError(wrong)
     return True
-
-
-def _has_blank_after_separator(source: TextSource) -> bool:
-    """Return whether a blank follows a separator outside quotes, as in a text whose comma is not quoted."""
-    sample = re.sub(r'"[^"]*"', "", source.text[:_SAMPLED_CHARACTERS])
-    return f"{source.separator} " in sample
 
 
 def _is_empty(distinct: Iterable[str]) -> bool:

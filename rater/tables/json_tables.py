@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
 
 from rater.errors import TableError
 from rater.tables.table import SourceTable, require_unique_columns
@@ -153,7 +152,9 @@ def _table(
                 if len(column) == index:
                     column.append(None)
     if not columns:
-        _refuse_empty(source, has_rows=bool(records))
+        what = "has rows without any value" if records else "is empty"
+        msg = f"{source} {what}; a table has a row for each answer or text"
+        raise TableError(msg)
     names = require_unique_columns(source, "in its objects", list(columns))
     return SourceTable(
         source=source,
@@ -162,9 +163,3 @@ def _table(
         positions=positions,
         unit="line" if is_by_line else "row",
     )
-
-
-def _refuse_empty(source: str, *, has_rows: bool) -> NoReturn:
-    what = "has rows without any value" if has_rows else "is empty"
-    msg = f"{source} {what}; a table has a row for each answer or text"
-    raise TableError(msg)

@@ -118,7 +118,7 @@ def read_text(name: str, text: str, dialect: Dialect | None = None) -> SourceTab
     Raises:
         TableError: As for `read_table`.
     """
-    suffix = _suffix(name)
+    suffix = PurePath(name.removesuffix(".gz")).suffix.lower()
     if not text.strip():
         msg = f"{name} is empty; {_EXAMPLE}"
         raise TableError(msg)
@@ -127,10 +127,6 @@ def read_text(name: str, text: str, dialect: Dialect | None = None) -> SourceTab
     if suffix == ".json" or _STARTS_AS_JSON.match(text):
         return read_json_lines(name, text) if looks_like_lines(text) else read_json(name, text)
     return read_delimited(name, text, dialect or Dialect())
-
-
-def _suffix(name: str) -> str:
-    return PurePath(name.removesuffix(".gz")).suffix.lower()
 
 
 def _read_file(path: Path) -> bytes:
