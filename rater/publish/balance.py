@@ -62,7 +62,11 @@ def measure_balance(design: Design, booklets: Sequence[Sequence[Trial]]) -> Bala
         prompts_per_booklet=_range(len({trial.prompt for trial in booklet}) for booklet in rated),
         mean_places_of_arms=arms,
         mean_places_of_prompts=_range(prompts.values()),
-        n_neighbours=sum(map(_neighbours, booklets)),
+        n_neighbours=sum(
+            before.prompt == after.prompt is not None
+            for booklet in booklets
+            for before, after in pairwise(booklet)
+        ),
         first_left=_first_left(trials) if design.is_pairwise else {},
         booklets_by_first_dimension=_sorted(
             Counter(booklet[0].dimension for booklet in rated if booklet[0].dimension is not None)
@@ -94,10 +98,6 @@ def _mean_places(booklets: Sequence[Sequence[Trial]]) -> tuple[dict[int, float],
 
 def _means(values: Mapping[int, list[float]]) -> dict[int, float]:
     return _sorted({name: float(np.mean(found)) for name, found in values.items()})
-
-
-def _neighbours(booklet: Sequence[Trial]) -> int:
-    return sum(before.prompt == after.prompt is not None for before, after in pairwise(booklet))
 
 
 def _arms_differ(booklet: Sequence[Trial]) -> int:

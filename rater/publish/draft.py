@@ -69,7 +69,10 @@ def draft_publication(
         booklets=sorted(
             _draft_booklets(study, ids, checks, seed, added=added), key=lambda booklet: booklet.id
         ),
-        checks=[NewCheck(each.items[0].id, _accepted(each.check)) for each in checks],
+        checks=[
+            NewCheck(each.items[0].id, tuple((name, *ends) for name, ends in each.check.passing.items()))
+            for each in checks
+        ],
         key={ids[completion.cell]: completion.id for completion in completions},
     )
 
@@ -82,10 +85,6 @@ def key_lines(
     return [
         KeyLine(item_id, *cells[completion_id], text=texts[item_id]) for item_id, completion_id in key.items()
     ]
-
-
-def _accepted(check: DeclaredCheck) -> tuple[tuple[str, float, float], ...]:
-    return tuple((dimension, *ends) for dimension, ends in check.passing.items())
 
 
 def _show_check(study: Study, number: int, items: Sequence[NewItem], seed: str) -> _ShownCheck:
