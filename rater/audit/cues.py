@@ -179,7 +179,7 @@ def separate_neighbours(
             booklets.append((is_first, [np.array(places) for places in groups.values()]))
     if not booklets:
         return None
-    seen = np.array([_changes(is_first) for is_first, _ in booklets])
+    seen = np.array([float((is_first[1:] != is_first[:-1]).mean()) for is_first, _ in booklets])
     chance = np.array([_by_chance(is_first, groups, rng) for is_first, groups in booklets])
     excess = seen - chance.mean(axis=1)
     spread = float(chance.mean(axis=0).std(ddof=1))
@@ -198,10 +198,6 @@ def _by_chance(
         orders[:, places] = rng.permuted(orders[:, places], axis=1)
     changes: NDArray[np.float64] = (orders[:, 1:] != orders[:, :-1]).mean(axis=1)
     return changes
-
-
-def _changes(is_first: NDArray[np.bool_]) -> float:
-    return float((is_first[1:] != is_first[:-1]).mean())
 
 
 class _Measured(NamedTuple):

@@ -63,8 +63,10 @@ def scan_tables(session: Session, study_id: int, searcher: Searcher) -> TableSca
     metadata.reflect(session.connection())
     found: Counter[tuple[Severity, str, Mark]] = Counter()
     n_cells = 0
+    tables = RatingBase.metadata.sorted_tables
+    known = {name for table in tables for name in (table.name, *_places(table).values())}
     for table in metadata.sorted_tables:
-        for name in sorted({table.name, *_places(table).values()} - _known_names()):
+        for name in sorted({table.name, *_places(table).values()} - known):
             found.update(("structure", f"the name {name}", mark) for mark in searcher.count(name))
         for place, value in _own_cells(session, table, study_id):
             n_cells += 1
@@ -150,11 +152,6 @@ def _leaves(value: object) -> Iterator[str]:
 
 def _places(table: Table) -> dict[str, str]:
     return {column.name: f"{table.name}.{column.name}" for column in table.columns}
-
-
-def _known_names() -> set[str]:
-    tables = RatingBase.metadata.sorted_tables
-    return {name for table in tables for name in (table.name, *_places(table).values())}
 
 
 _AROUND = 6

@@ -103,7 +103,9 @@ def collect_marks(study: Study, *, seeds: Iterable[int], secrets: Iterable[str])
     marks = [Mark("word of the machinery", word) for word in MACHINERY]
     marks += [Mark("arm's name", arm.name) for arm in study.arms]
     for arm in study.arms:
-        marks += _marks_in(arm.model_dump(mode="json", exclude={"name", "model"}))
+        for field, value in _leaves(arm.model_dump(mode="json", exclude={"name", "model"})):
+            if field not in _CHOICES:
+                marks += _marks_of(field, value)
     models = dict.fromkeys([study.model, *models_needed(study.arms, study.model)])
     marks += [Mark("model's name", name) for model in models for name in _model_names(model)]
     marks += [Mark("study's name", study.name), Mark("seed", str(study.sampling.seed))]
@@ -111,13 +113,6 @@ def collect_marks(study: Study, *, seeds: Iterable[int], secrets: Iterable[str])
     marks += [Mark("secret of the publication", secret) for secret in secrets]
     first = {mark.words: mark for mark in reversed(marks)}
     return [mark for mark in marks if first[mark.words] is mark]
-
-
-def _marks_in(declared: object) -> Iterator[Mark]:
-    """List the strings and numbers inside an arm's declaration."""
-    for field, value in _leaves(declared):
-        if field not in _CHOICES:
-            yield from _marks_of(field, value)
 
 
 def _leaves(value: object, field: str = "") -> Iterator[tuple[str, object]]:

@@ -17,7 +17,7 @@ from rater.audit.preview import previewing
 from rater.errors import SealError, StateError
 from rater.publish.draft import PreparedPublication, prepare_publication
 from rater.publish.publish import explain_lost_key, lost_key, write_rating
-from rater.publish.texts import SameTexts, count_same_texts, require_different_arms, with_pairs
+from rater.publish.texts import count_same_texts, require_different_arms, with_pairs
 from rater.sanitize import sanitize_for_display
 from rater.store.engine import disposing, reading, sqlite_path
 from rater.store.rating.open import create_rating, open_rating
@@ -52,6 +52,7 @@ def conduct_audit(audited: AuditedPublication, rating: Engine, rating_url: str) 
     )
     hits = [*tables.hits, *(raw.hits if raw else []), *_search_pages(replies, others, shown, searcher)]
     skeletons = _skeletons(audited, replies, shown)
+    rated = [(audited.arms[item.id], item.prompt, item.text) for item in audited.rated]
     return Audit(
         hits=tuple(sorted(hits, key=lambda hit: (hit.severity != "structure", hit.place, hit.mark))),
         cues=tuple(measure_cues(audited, skeletons, np.random.default_rng(0))),
@@ -61,15 +62,10 @@ def conduct_audit(audited: AuditedPublication, rating: Engine, rating_url: str) 
         n_bytes=raw.n_bytes if raw else None,
         n_pages=len(replies),
         n_trials_crawled=n_trials,
-        same=with_pairs(_same_texts(audited), audited.items, audited.booklets),
+        same=with_pairs(count_same_texts(rated, audited.study.arm_names), audited.items, audited.booklets),
         declared=audited.study.confounds,
         n_trials=len({item_id for booklet in audited.booklets for item_id in booklet.item_ids}),
     )
-
-
-def _same_texts(audited: AuditedPublication) -> SameTexts:
-    texts = [(audited.arms[item.id], item.prompt, item.text) for item in audited.rated]
-    return count_same_texts(texts, audited.study.arm_names)
 
 
 def _crawl(audited: AuditedPublication, folder: Path) -> tuple[list[Reply], list[Reply], int]:
