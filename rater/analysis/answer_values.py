@@ -232,17 +232,13 @@ def _positive_codes(values: Floats) -> set[float]:
         rest = rest[:-1]
     if not rest.size:
         return set()
-    return {code for code in codes if _is_far(code - rest[-1], rest) or _is_nine(code, rest)}
+    # 9 is separate from a scale of up to 7 points
+    is_short = rest.size > 1 and rest[-1] <= 7 and bool((rest == np.rint(rest)).all())
+    return {code for code in codes if _is_far(code - rest[-1], rest) or (code == 9 and is_short)}
 
 
 def _is_far(gap: float, rest: Floats) -> bool:
     return bool(gap > max(rest[-1] - rest[0], 1.0))
-
-
-def _is_nine(code: float, rest: Floats) -> bool:
-    """Return whether 9 is separate from a scale of up to 7 points."""
-    whole = bool((rest == np.rint(rest)).all())
-    return code == 9 and whole and rest[-1] <= 7 and rest.size > 1
 
 
 def _typing_errors(values: Floats, counts: NDArray[np.intp]) -> set[float]:

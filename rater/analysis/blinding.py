@@ -159,7 +159,8 @@ def check_blinding(
     if rows.empty:
         n = Counts(raters=0, prompts=0, items=0, answers=0, cells=0)
         return NotEstimable(test="blinding", score="answers", reason="no rater was asked to guess", n=n)
-    scored = _score_guesses(rows)
+    right = (rows["guess"] == rows["arm"]).to_numpy()
+    scored = np.where(right, 1, np.where(rows["guess"] == DONT_KNOW, 0, -1)).astype(np.intp)
     of_arm = [scored[(rows["arm"] == arm).to_numpy()] for arm in contrast]
     counts = [tuple(int((of == value).sum()) for value in (1, -1, 0)) for of in of_arm]
     (right_1, wrong_1, unknown_1), (right_2, wrong_2, unknown_2) = counts
@@ -235,11 +236,6 @@ def _check_guesses(rows: pd.DataFrame, frame: pd.DataFrame) -> None:
         if guess not in valid:
             msg = f"guess is {guess!r}, which is not an arm." + nearest(str(guess), map(str, valid))
             raise RaterError(msg)
-
-
-def _score_guesses(rows: pd.DataFrame) -> NDArray[np.intp]:
-    right = (rows["guess"] == rows["arm"]).to_numpy()
-    return np.where(right, 1, np.where(rows["guess"] == DONT_KNOW, 0, -1)).astype(np.intp)
 
 
 def _guess_t(rows: pd.DataFrame, scored: NDArray[np.intp], of: str, *, alpha: float) -> Outcome:

@@ -195,7 +195,9 @@ def _estimate_spread(scores: CellScores, about: OutcomeLabels) -> _Spread | NoFi
     reason = _why_not(scores, about)
     if reason:
         return NoFit(reason)
-    spread = _balanced(scores) if _is_balanced(scores) else _unbalanced(scores)
+    is_complete = scores.n.cells == scores.n.raters * scores.n.prompts
+    is_balanced = is_complete and np.ptp(scores.weight) < 1e-12
+    spread = _balanced(scores) if is_balanced else _unbalanced(scores)
     if isinstance(spread, _Spread) and spread.df < MIN_INFORMATIVE_DF:
         return NoFit(
             f"the likelihood of the variances of the {scores.n.cells} rater × prompt cells is hardly curved "
@@ -218,11 +220,6 @@ def _why_not(scores: CellScores, about: OutcomeLabels) -> str:
             "so its variance cannot be estimated"
         )
     return ""
-
-
-def _is_balanced(scores: CellScores) -> bool:
-    n = scores.n
-    return n.cells == n.raters * n.prompts and bool(np.ptp(scores.weight) < 1e-12)
 
 
 def _balanced(scores: CellScores) -> _Spread | NoFit:

@@ -187,7 +187,10 @@ def diagnose_answers(prepared: PreparedFrame, planned: Planned) -> tuple[Finding
         *_on_reading(reading),
         *_on_names(frame, has_reading=reading is not None),
         *_on_arms(frame, planned),
-        *(Finding(level="note", code="assumed", message=_sentence(each)) for each in planned.assumptions),
+        *(
+            Finding(level="note", code="assumed", message=f"{each[:1].upper()}{each[1:]}.")
+            for each in planned.assumptions
+        ),
     ]
     answered = judged_only(first_showings(frame)).dropna(subset=["answer"])
     for judged in planned.dimensions:
@@ -368,7 +371,3 @@ def diagnose_design(answers: Ratings, planned: Planned) -> Iterator[Finding]:
         message=message,
         n=n_unpaired,
     )
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."

@@ -74,7 +74,8 @@ def judge(
         return "not estimable"
     if outcome.rejects(alpha) if p_adjusted is None else p_adjusted < alpha:
         return "higher" if outcome.estimate > 0 else "lower"
-    return "equivalent" if _is_equivalent(equivalence) else "inconclusive"
+    is_equivalent = isinstance(equivalence, Equivalence) and equivalence.is_equivalent
+    return "equivalent" if is_equivalent else "inconclusive"
 
 
 def write_headline(
@@ -128,10 +129,6 @@ _CONCLUSIONS: dict[Conclusion, str] = {
     ),
     "inconclusive": "The data do not show whether the difference is larger or smaller than",
 }
-
-
-def _is_equivalent(equivalence: Equivalence | NotEstimable | None) -> bool:
-    return isinstance(equivalence, Equivalence) and equivalence.is_equivalent
 
 
 def compare_with_sesoi(found: Equivalence) -> str:
@@ -231,7 +228,8 @@ def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: 
     sizes = f"{counted(result.n.raters, 'rater')} × {counted(result.n.prompts, 'prompt')}"
     if not result.has_enough_df:
         return f"no usable interval: {round_down(result.df or 0.0)} degrees of freedom, {sizes}"
-    parts = [_p(result, p_adjusted), sizes]
+    p = describe_p(result) if result.test == EXACT else p_value(result.p)
+    parts = [p if p_adjusted is None else f"Holm-adjusted {p_value(p_adjusted)}", sizes]
     if result.interval is not None:
         factor = 100 if result.score == "net_superiority" else 1
         ends = [factor * result.interval.low, factor * result.interval.high]
@@ -241,12 +239,6 @@ def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: 
         whole_range = _whole_range(result.interval, bounds)
         parts.insert(0, f"{coverage(result.interval.level)} CI {low} to {high}{whole_range}")
     return ", ".join(parts)
-
-
-def _p(result: Result, p_adjusted: float | None) -> str:
-    if p_adjusted is not None:
-        return f"Holm-adjusted {p_value(p_adjusted)}"
-    return describe_p(result) if result.test == EXACT else p_value(result.p)
 
 
 def _whole_range(interval: Interval, bounds: Bounds | None) -> str:

@@ -84,12 +84,14 @@ def adjust_for_length(
     """
     compared = compare(rows, planned.contrast, judged.name, pairwise=is_pairwise(judged))
     cells, score = compared.cells, planned.score
-    test = f"{_planned_test(compared, planned)}, {LABEL}"
+    n, planned_test = cells.n, _planned_test(compared, planned)
+    test = f"{planned_test}, {LABEL}"
 
     def refuse(reason: str) -> NotEstimable:
         return NotEstimable(test=test, score=score, reason=reason, n=cells.n)
 
-    n_units = _n_units(compared, planned)
+    # the units that the planned test has fewest of
+    n_units = {TEST: min(n.raters, n.prompts), "by-rater t": n.raters, "by-prompt t": n.prompts}[planned_test]
     if n_units < _MIN_UNITS:
         return refuse(f"a covariate needs at least {_MIN_UNITS} raters or prompts, not {n_units}")
     difference = _length_differences(rows, planned, judged, lengths)
@@ -101,7 +103,8 @@ def adjust_for_length(
     bounds = bounds_of(score, judged)
     outcome = _test(compared, fit.pseudo_values, planned, test, bounds=bounds)
     if isinstance(outcome, Result) and bounds and not bounds.low <= outcome.estimate <= bounds.high:
-        return refuse(_beyond(fit))
+        beyond = "the difference extrapolated to equal length is beyond what the scale allows"
+        return refuse(f"{beyond}; {_extrapolation(fit)}" if fit.is_extrapolated else beyond)
     return _described(outcome, fit)
 
 
@@ -125,12 +128,6 @@ def _length_differences(
     return of_lengths.cells.scale_points
 
 
-def _n_units(compared: Compared, planned: Planned) -> int:
-    """Count what the planned test has fewest of."""
-    n, test = compared.cells.n, _planned_test(compared, planned)
-    return {TEST: min(n.raters, n.prompts), "by-rater t": n.raters, "by-prompt t": n.prompts}[test]
-
-
 def _fit(scores: Floats, length: Floats, weight: Floats, n_units: int) -> _Fit:
     weight = weight / weight.sum()
     mean_length, mean_score = float(weight @ length), float(weight @ scores)
@@ -146,12 +143,6 @@ def _fit(scores: Floats, length: Floats, weight: Floats, n_units: int) -> _Fit:
         mean_difference=mean_length,
         is_extrapolated=bool((length > 0).all() or (length < 0).all()),
     )
-
-
-def _beyond(fit: _Fit) -> str:
-    """Return why an estimate at equal length is refused that no data could have."""
-    extrapolated = f"; {_extrapolation(fit)}" if fit.is_extrapolated else ""
-    return f"the difference extrapolated to equal length is beyond what the scale allows{extrapolated}"
 
 
 def _extrapolation(fit: _Fit) -> str:

@@ -83,7 +83,10 @@ def resolve_repeats(frame: pd.DataFrame) -> tuple[pd.DataFrame, Repeats]:
         copies = _rows(frame, marked=not is_inferred).duplicated().to_numpy()
         found = replace(found, copies=_again(frame, copies))
         frame, texts, first = frame[~copies], texts[~copies], first[~copies]
-    found = replace(found, restarts=_restarts(frame), unmatched=_unmatched(frame, texts, first))
+    code = texts.groupby(list(texts.columns), sort=False).ngroup().to_numpy()
+    # marked as repeats of an answer that is not there
+    unmatched = _again(frame, ~first & ~np.isin(code, code[first]))
+    found = replace(found, restarts=_restarts(frame), unmatched=unmatched)
     if not texts[first].duplicated().any():
         if is_inferred and "is_repeat" in frame.columns:
             frame = frame.assign(is_repeat=False)
@@ -145,12 +148,6 @@ def _again(frame: pd.DataFrame, rows: Mask) -> Again:
         f"{rater} on {item}" for rater, item in zip(of["rater"].iloc[:3], of["item"].iloc[:3], strict=True)
     )
     return Again(int(rows.sum()), raters, examples)
-
-
-def _unmatched(frame: pd.DataFrame, texts: pd.DataFrame, first: Mask) -> Again:
-    """Find rows marked as repeats of an answer that is not there."""
-    code = texts.groupby(list(texts.columns), sort=False).ngroup().to_numpy()
-    return _again(frame, ~first & ~np.isin(code, code[first]))
 
 
 def _restarts(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -184,13 +184,18 @@ def analyze(
     prepared = prepare(frame, planned)
     suspicious = diagnose_answers(prepared, planned)
     require_usable(suspicious)
-    frame = _in_order(prepared.frame)
+    # sums of rounded numbers depend on the order of rows, and the same rows give the same bytes
+    order = ("rater", "item", "dimension", "position", "other_arm", "answer")
+    present = [column for column in order if column in prepared.frame.columns]
+    frame = prepared.frame.sort_values(present, kind="stable", ignore_index=True)
     exclusion = exclude(frame, raters, planned.exclusions, primary=planned.primary)
     left_out = excluded_raters(exclusion)
     kept = frame[~frame["rater"].astype(str).isin(left_out)] if left_out else frame
     tested = judged_only(first_showings(kept))
     n = _count(tested, planned)
     n_excluded = len(judged_only(first_showings(frame))) - len(tested)
+    if assigned is not None:
+        assigned = assigned[assigned["rater"].astype(str).isin(set(kept["rater"].astype(str)))]
     analysis = Analysis(
         diagnosis=complete_diagnosis(
             prepared, planned, findings=suspicious, tested=tested, n_excluded=n_excluded
@@ -198,7 +203,7 @@ def analyze(
         planned=planned,
         n=n,
         dimensions=_with_lengths(
-            _analyze_dimensions(kept, tested, planned, progress, assigned=_of(kept, assigned)),
+            _analyze_dimensions(kept, tested, planned, progress, assigned=assigned),
             tested,
             planned,
             texts,
@@ -212,13 +217,6 @@ def analyze(
         if left_out
         else analysis
     )
-
-
-def _of(kept: pd.DataFrame, assigned: pd.DataFrame | None) -> pd.DataFrame | None:
-    """Keep what was assigned to raters with any answer that is analysed."""
-    if assigned is None:
-        return None
-    return assigned[assigned["rater"].astype(str).isin(set(kept["rater"].astype(str)))]
 
 
 def _with_lengths(
@@ -236,28 +234,18 @@ def _with_lengths(
     return (replace(primary, length_adjusted=adjusted), *others)
 
 
-def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort the rows: sums of rounded numbers depend on their order, and the same rows give the same bytes."""
-    order = ("rater", "item", "dimension", "position", "other_arm", "answer")
-    present = [column for column in order if column in frame.columns]
-    return frame.sort_values(present, kind="stable", ignore_index=True)
-
-
 def _count(tested: pd.DataFrame, planned: Planned) -> Counts:
     """Count what is analysed, in all arms and dimensions; cells are those of the primary dimension."""
+    texts = {
+        text for name in ("item", "other_item") if name in tested for text in tested[name].dropna().unique()
+    }
     return Counts(
         raters=tested["rater"].nunique(),
         prompts=tested["prompt"].nunique(),
-        items=_count_texts(tested),
+        items=len(texts),
         answers=len(tested),
         cells=_compare(tested, planned, planned.in_order[0]).answers.count().cells,
     )
-
-
-def _count_texts(frame: pd.DataFrame) -> int:
-    """Count the texts that were judged, both of each pair."""
-    columns = [column for column in ("item", "other_item") if column in frame.columns]
-    return len({text for column in columns for text in frame[column].dropna().unique()})
 
 
 def _compare(frame: pd.DataFrame, planned: Planned, judged: Judged) -> Compared:

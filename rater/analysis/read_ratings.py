@@ -101,7 +101,9 @@ def read(  # noqa: PLR0913 (each argument is an option of the command, too)
     wanted = columns.among(table.columns)
     _check_columns(table, wanted)
     named = check_labels(labels) if labels else ()
-    rules = AnswerRules(decimal=table.decimal, labels=named, missing=_codes(missing))
+    codes = [missing] if isinstance(missing, str | int | float) else missing
+    texts = tuple(str(cell_text(code)) for code in codes)
+    rules = AnswerRules(decimal=table.decimal, labels=named, missing=texts)
     return TidyFrame(table, wanted, rules).frame(drop_empty=drop_empty or bool(table.cells))
 
 
@@ -151,12 +153,6 @@ def _check_decimal(decimal: Decimal | None) -> Decimal | None:
         msg = f"decimal is {decimal!r}; valid: '.' or ','"
         raise RaterError(msg)
     return decimal
-
-
-def _codes(missing: Sequence[str | float]) -> tuple[str, ...]:
-    if isinstance(missing, str | int | float):
-        missing = [missing]
-    return tuple(str(cell_text(code)) for code in missing)
 
 
 def _melt(

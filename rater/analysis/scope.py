@@ -44,7 +44,8 @@ _Test: TypeAlias = Callable[[PlannedScore], Outcome]
 
 def make_tests(compared: Compared, planned: Planned, judged: Judged | None = None) -> Tested:
     """Make the tests of one contrast on one dimension, whose scale ends intervals. Costs small matrices."""
-    score, other = _scores(planned)
+    score = planned.score
+    other: PlannedScore = "scale_points" if score == "net_superiority" else "net_superiority"
     reason = _nothing_to_compare(compared.answers, planned)
     if reason:
         n = compared.answers.count()
@@ -80,13 +81,6 @@ def _primary(test: _Test, planned: Planned, *, is_by_unit: bool) -> Outcome:
         )
         primary = replace(primary, warnings=(asked, *primary.warnings))
     return primary
-
-
-def _scores(planned: Planned) -> tuple[PlannedScore, PlannedScore]:
-    """The planned score, then the other one."""
-    if planned.score == "net_superiority":
-        return "net_superiority", "scale_points"
-    return "scale_points", "net_superiority"
 
 
 def _tests_for_scope(

@@ -140,7 +140,8 @@ def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Detai
     agreement = measure_agreement(
         single, name, points, alpha=planned.alpha, rng=of_agreement, progress=data.progress
     )
-    shrunken = _shrink(data)
+    compared = data.compared
+    shrunken = shrink(compared.scores(planned.score)) if compared.cells.n.cells else None
     prompts, raters = _units(data, shrunken)
     return Details(
         effects=_effects(data, of_effects),
@@ -170,12 +171,6 @@ def _spread(data: DimensionInput) -> Spread | None:
     if isinstance(answers, Preferred):
         return None
     return compare_spread(answers, data.judged, data.tested.primary, alpha=data.planned.alpha)
-
-
-def _shrink(data: DimensionInput) -> Shrunken | None:
-    """Fit the model of the cell scores with its predictions; None where there is no cell, or no fit."""
-    compared = data.compared
-    return shrink(compared.scores(data.planned.score)) if compared.cells.n.cells else None
 
 
 def _predict(data: DimensionInput, shrunken: Shrunken | None, rng: np.random.Generator) -> Reliability:

@@ -78,7 +78,9 @@ class TidyFrame:
         self._carry_along(frame)
         n_repeats = 0
         if "item" in columns and "position" in frame.columns and "is_repeat" not in frame.columns:
-            frame["is_repeat"] = _later(frame)
+            in_order = frame.sort_values("position", kind="stable")
+            again = in_order.duplicated([name for name in REPEAT_KEY if name in frame])
+            frame["is_repeat"] = again.reindex(frame.index).to_numpy(dtype=np.bool_)
             n_repeats = int(frame["is_repeat"].sum())
         frame.attrs["reading"] = self._notes(frame, cells, left_out, n_repeats=n_repeats)
         return frame
@@ -286,13 +288,6 @@ def _may_be_thousands(texts: Sequence[str], decimal: str) -> bool:
     if not pointed or not all(map(_THOUSANDS.fullmatch, pointed)):
         return False
     return decimal == "," or any(len(text.lstrip("+-")) == 3 for text in numbers if "." not in text)
-
-
-def _later(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    """Mark each answer to a text that its rater has judged on that dimension before."""
-    in_order = frame.sort_values("position", kind="stable")
-    again = in_order.duplicated([name for name in REPEAT_KEY if name in frame])
-    return again.reindex(frame.index).to_numpy(dtype=np.bool_)
 
 
 def _placeholders(frame: pd.DataFrame) -> tuple[tuple[str, str, int], ...]:

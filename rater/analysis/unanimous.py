@@ -10,7 +10,7 @@ claim about both, the fewer of the two are the units, which gives the larger p.
 import numpy as np
 from numpy.typing import NDArray
 
-from rater.analysis.by_unit_tests import Differences, Unit, unit_differences
+from rater.analysis.by_unit_tests import Unit, unit_differences
 from rater.analysis.crossed import Compared
 from rater.analysis.plan import Planned
 from rater.analysis.results import Outcome, Result
@@ -31,6 +31,7 @@ def replace_failed(failed: Outcome, compared: Compared, planned: Planned, score:
         return failed
     unit = min(units, key=lambda each: differences[each].values.size)
     chosen = differences[unit]
+    others = [(each, found.values) for each, found in differences.items() if each != unit]
     p = sign_p(chosen.values)
     return Result(
         test=TEST,
@@ -44,8 +45,8 @@ def replace_failed(failed: Outcome, compared: Compared, planned: Planned, score:
         df=None,
         p=p,
         n=chosen.n,
-        claim=_claim(compared, score, chosen.values, unit, other=_other(differences, unit)),
-        method=f"{TEST} test of the equal differences of the {unit}s: {_formula(chosen.values)}",
+        claim=_claim(compared, score, chosen.values, unit, other=others[0] if others else None),
+        method=f"{TEST} test of the equal differences of the {unit}s: {_formula_of(chosen.values.size, p)}",
         reference=REFERENCE,
         warnings=(*_coarse(chosen.values, unit, planned.alpha), *chosen.warnings),
         settings={"alpha": planned.alpha, "unit": unit, "n_units": int(chosen.values.size)},
@@ -69,10 +70,6 @@ def _units(compared: Compared, planned: Planned) -> tuple[Unit, ...]:
     if planned.scope == "prompts" or np.unique(compared.answers.rater).size == 1:
         return ("prompt",)
     return ("rater", "prompt")
-
-
-def _other(differences: dict[Unit, Differences], unit: Unit) -> tuple[Unit, NDArray[np.float64]] | None:
-    return next(((other, each.values) for other, each in differences.items() if other != unit), None)
 
 
 def _claim(
@@ -106,10 +103,6 @@ def _coarse(values: NDArray[np.float64], unit: Unit, alpha: float) -> tuple[str,
     if smallest < alpha:
         return ()
     return (f"with {counted(values.size, unit)}, this test has no p-value below {smallest:.3g}",)
-
-
-def _formula(values: NDArray[np.float64]) -> str:
-    return _formula_of(values.size, sign_p(values))
 
 
 def _formula_of(n: int, p: float) -> str:

@@ -85,17 +85,15 @@ def flags(frame: pd.DataFrame, column: str) -> NDArray[np.bool_]:
     values = frame[column]
     if values.dtype == np.bool_:
         return values.to_numpy()
-    unclear = np.array([not _is_flag(value) for value in values.tolist()], dtype=np.bool_)
+    numbers = bool | np.bool_ | int | float | np.number
+    clear = [isinstance(value, numbers) and value in (0, 1) for value in values.tolist()]
+    unclear = ~np.array(clear, dtype=np.bool_)
     if unclear.any():
         row = int(np.flatnonzero(unclear)[0])
         place = f"(rater {frame['rater'].iloc[row]})" if "rater" in frame.columns else f"in row {row + 1}"
         msg = f"{column} is {_shown(values.iloc[row])} {place}; valid: true or false"
         raise RaterError(msg)
     return np.array([bool(value) for value in values.tolist()], dtype=np.bool_)
-
-
-def _is_flag(value: object) -> bool:
-    return isinstance(value, bool | np.bool_ | int | float | np.number) and value in (0, 1)
 
 
 def require_on_scale(frame: pd.DataFrame, dimension: Judged) -> None:

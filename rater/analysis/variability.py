@@ -321,7 +321,8 @@ def _draw(scores: CellScores, fit: RemlFit, unit: Unit, rng: np.random.Generator
     cells; its floor is that of the primary test, and its scale the standard error of the fit.
     """
     n = scores.n
-    of_rater, of_prompt = (_harmonic(np.bincount(code)) for code in (scores.rater, scores.prompt))
+    counts = (np.bincount(code) for code in (scores.rater, scores.prompt))
+    of_rater, of_prompt = (float(each.size / (1 / each).sum()) for each in counts)  # harmonic means
     residual = fit.residual_variance * float((1 / scores.weight).mean())
     expected = np.array(
         [residual + of_rater * fit.rater_variance, residual + of_prompt * fit.prompt_variance, residual]
@@ -339,10 +340,6 @@ def _of_mean(squares: Floats) -> Floats:
     raters, prompts, residual = squares
     floor: Floats = np.maximum(np.maximum(raters, prompts), raters + prompts - residual)
     return floor
-
-
-def _harmonic(counts: NDArray[np.intp]) -> float:
-    return float(counts.size / (1 / counts).sum())
 
 
 def _share_below(mean: Floats, sd: Floats) -> Floats:

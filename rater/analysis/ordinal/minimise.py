@@ -99,7 +99,9 @@ def minimise(function: Function, start: Floats, *, stop: Stop) -> Optimum:
         if stop(point):
             break
         if curvatures[0] < _NEGATIVE * curvatures[-1]:
-            point = _leave_saddle(function, point, directions[:, 0])
+            # at a saddle: the lowest point on either side along the direction of negative curvature
+            steps = [length * directions[:, 0] for length in (0.2, -0.2, 0.05, -0.05)]
+            point = min(point, *(point + step for step in steps), key=lambda side: function(side).value)
             continue
         decrement = _decrement(hessian, at.gradient)
         if decrement > _FINE:
@@ -173,9 +175,3 @@ def _scaling(hessian: Floats, floor: float = 0.0) -> Floats:
 def _decrement(hessian: Floats, gradient: Floats) -> float:
     """Return the Newton decrement g'H⁻¹g."""
     return float(((_scaling(hessian).T @ gradient) ** 2).sum())
-
-
-def _leave_saddle(function: Function, point: Floats, direction: Floats) -> Floats:
-    """Return the lowest of some points on either side along a direction of negative curvature."""
-    sides = [point, *(point + length * direction for length in (0.2, -0.2, 0.05, -0.05))]
-    return min(sides, key=lambda side: function(side).value)
