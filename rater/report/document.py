@@ -121,7 +121,10 @@ _BEGINS_A_BLOCK = re.compile(r"^(?:[#+=-]|\d+(?=[.)](?:\s|$)))")
 def to_html(document: Document) -> str:
     """Render a report as one HTML file."""
     environment = _environment("block.html")
-    label = _in_css(document.label or "")
+    # in a CSS string: all but letters, digits and blanks as code points
+    label = "".join(
+        each if each.isalnum() or each == " " else f"\\{ord(each):x} " for each in document.label or ""
+    )
     style = Markup(environment.get_template("report.css").render(label_in_css=label))  # noqa: S704 (escaped)
     return environment.get_template("report.html").render(document=document, style=style) + "\n"
 
@@ -141,11 +144,6 @@ def to_markdown(document: Document) -> str:
 def _finalize(value: object) -> object:
     """Replace control characters in all text that a template outputs."""
     return sanitize_for_display(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _in_css(text: str) -> str:
-    """Escape a CSS string: all but letters, digits and blanks become code points."""
-    return "".join(each if each.isalnum() or each == " " else f"\\{ord(each):x} " for each in text)
 
 
 def _environment(block_template: str) -> Environment:

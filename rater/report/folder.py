@@ -178,7 +178,9 @@ def _fill(
     document = compose(findings, digest)
     write_private(working / "report.html", to_html(document))
     write_private(working / "report.md", to_markdown(document))
-    write_private(working / "methods.md", _methods(findings))
+    paragraphs = "\n\n".join(map(escape_markdown, method_paragraphs(findings)))
+    works = "\n".join(f"- {escape_markdown(work)}" for work in references(findings))
+    write_private(working / "methods.md", f"# Methods\n\n{paragraphs}\n\n## References\n\n{works}\n")
     return remarks
 
 
@@ -220,12 +222,6 @@ def _write_figures(folder: Path, figures: Mapping[str, Drawn]) -> None:
         write_private(folder / f"{name}.svg", drawn.svg)
         make_private(folder / f"{name}.png")
         (folder / f"{name}.png").write_bytes(drawn.png)
-
-
-def _methods(findings: Findings) -> str:
-    paragraphs = [escape_markdown(text) for text in method_paragraphs(findings)]
-    works = "\n".join(f"- {escape_markdown(work)}" for work in references(findings))
-    return "# Methods\n\n" + "\n\n".join(paragraphs) + f"\n\n## References\n\n{works}\n"
 
 
 def _swap(working: Path, folder: Path) -> None:

@@ -122,14 +122,9 @@ def _cue_table(cues: Sequence[Cue]) -> Table:
         p = "< 0.001" if cue.p < 0.001 else f"{cue.p:.3f}"
         arms = Text(f"{cue.first}, {cue.second}" if len(pairs) > 1 else "")
         style = "bold" if cue.is_confound else ""
-        table.add_row(cue.name, arms, f"{cue.auc:.2f}", interval, p, _mark(cue), style=style)
+        mark = "refused" if cue.refuses else "confound" if cue.is_confound else ""
+        table.add_row(cue.name, arms, f"{cue.auc:.2f}", interval, p, mark, style=style)
     return table
-
-
-def _mark(cue: Cue) -> str:
-    if cue.refuses:
-        return "refused"
-    return "confound" if cue.is_confound else ""
 
 
 def _remarks(audit: Audit) -> list[str]:

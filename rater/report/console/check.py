@@ -99,10 +99,15 @@ def _forecast_lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
     cells = f"{expected.n_prompts} prompts × {expected.n_arms} arms"
     generation = f"about {describe_duration(expected.generation_s)} at {TOKENS_PER_SECOND:.0f} tokens/s"
     trials = f"{expected.trials_per_booklet} per booklet, {expected.n_trials:,} in total"
+    duration = describe_duration(expected.minutes_per_rater * 60)
+    stated = "" if study.minutes is None else f"; raters are told {study.minutes} min"
     return [
         ("title", study.title),
         ("question", "; ".join(dimension.question for dimension in study.dimensions)),
-        ("model", _models(study)),
+        (
+            "model",
+            ", then ".join(models_needed(study.arms, study.model)) or "none: all texts come from files",
+        ),
         *([("chat", "prompts are formatted with the model's chat template")] if study.chat else []),
         *((f"arm {arm.name}", describe_arm(arm)) for arm in study.arms),
         (
@@ -116,17 +121,8 @@ def _forecast_lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
         ),
         ("booklets", f"{expected.n_booklets:,}, one per planned rater"),
         ("trials", f"{trials}; each completion is rated {expected.ratings_per_completion:.1f} times"),
-        ("duration", _duration_for_raters(study, expected)),
+        ("duration", f"about {duration}, from consent to the last page{stated}"),
     ]
-
-
-def _duration_for_raters(study: Study, expected: Forecast) -> str:
-    estimate = f"about {describe_duration(expected.minutes_per_rater * 60)}, from consent to the last page"
-    return estimate if study.minutes is None else f"{estimate}; raters are told {study.minutes} min"
-
-
-def _models(study: Study) -> str:
-    return ", then ".join(models_needed(study.arms, study.model)) or "none: all texts come from files"
 
 
 def print_analysis_plan(study: Study, console: Console | None = None) -> None:

@@ -164,16 +164,11 @@ def odds_lines(found: DimensionAnalysis) -> list[str]:
         return []
     if isinstance(ordinal, NotEstimable):
         return [f"Ordinal mixed model (secondary): {ordinal.sentence}"]
-    ratio, low, high = (math.exp(x) for x in (ordinal.estimate, *_ends(ordinal)))
-    line = f"Ordinal mixed model (secondary): odds ratio {number(ratio)}"
+    line = f"Ordinal mixed model (secondary): odds ratio {number(math.exp(ordinal.estimate))}"
     if ordinal.interval:
+        low, high = math.exp(ordinal.interval.low), math.exp(ordinal.interval.high)
         line += f" ({number(low)} to {number(high)})"
     return [f"{line}, {p_value(ordinal.p)}", *(f"Ordinal mixed model: {note}" for note in ordinal.warnings)]
-
-
-def _ends(result: Result) -> tuple[float, float]:
-    ends = result.interval
-    return (ends.low, ends.high) if ends else (result.estimate, result.estimate)
 
 
 def _agreement_lines(agreement: Agreement | NotEstimable) -> list[str]:

@@ -192,7 +192,7 @@ def sketch_choices(found: DimensionAnalysis, name: str) -> Sketch:
     """Draw the shares of choices won, tied and lost by each arm."""
     arms = [arm for arm in found.arms if arm.n][:MAX_ARMS]
     figure, axes = new_axes(1.1 + 0.55 * len(arms))
-    rows = [(arm.arm, _parts(arm)) for arm in arms]
+    rows = [(arm.arm, (arm.wins or 0, arm.ties or 0, arm.losses or 0)) for arm in arms]
     draw_shares(figure, axes, rows, ("preferred", "no preference", "other preferred"))
     axes.set_xlabel("share of choices")
     n = found.primary.n
@@ -211,10 +211,6 @@ def sketch_choices(found: DimensionAnalysis, name: str) -> Sketch:
         ),
         figure=figure,
     )
-
-
-def _parts(arm: ArmSummary) -> tuple[int, int, int]:
-    return arm.wins or 0, arm.ties or 0, arm.losses or 0
 
 
 def sketch_guesses(blinding: Blinding, name: str) -> Sketch:

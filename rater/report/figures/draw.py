@@ -84,7 +84,9 @@ def _sketches(analysis: Analysis, frame: pd.DataFrame, curve: PowerCurve | None)
     if isinstance(analysis.blinding, Blinding):
         yield sketch_guesses(analysis.blinding, "guesses")
     if curve is not None:
-        yield sketch_power(curve, _in_points(primary), "power")
+        both = (primary.primary, primary.other_score)
+        points = next((each.estimate for each in both if each.score == "scale_points"), None)
+        yield sketch_power(curve, points, "power")
 
 
 def _of_arms(
@@ -138,8 +140,3 @@ def _turned(rows: pd.DataFrame, contrast: tuple[str, str]) -> tuple[pd.DataFrame
     sign = np.where(chosen["arm"] == first, 1.0, -1.0)
     name = f"{first} over {second}"
     return chosen.assign(answer=sign * chosen["answer"].to_numpy(dtype=np.float64), arm=name), [name]
-
-
-def _in_points(found: DimensionAnalysis) -> float | None:
-    both = (found.primary, found.other_score)
-    return next((each.estimate for each in both if each.score == "scale_points"), None)

@@ -93,7 +93,8 @@ def plan_fonts(
         files: the font files to choose from; by default those that are installed.
     """
     every = [name for group in names.values() for name in group]
-    missing = _letters([*every, *texts]) - _covered(_base_file(), _letters([*every, *texts]))
+    letters = _letters([*every, *texts])
+    missing = letters - _covered(str(font_manager.findfont(BASE_FONT)), letters)
     if not missing:
         return FontPlan()
     families = [BASE_FONT]
@@ -154,17 +155,13 @@ def _open(file: str) -> FT2Font | None:
     return None if not font.scalable or "last resort" in font.family_name.lower() else font
 
 
-def _installed() -> list[str]:
-    return font_manager.findSystemFonts(fontext="ttf")
-
-
-def _base_file() -> str:
-    return str(font_manager.findfont(BASE_FONT))
-
-
 def _family(file: str) -> str:
     """Register a font with matplotlib, whose font list may be older, and return the family name."""
     font_manager.fontManager.addfont(file)
     font = _open(file)
     assert font is not None  # noqa: S101 (it was opened before)
     return str(font.family_name)
+
+
+def _installed() -> list[str]:
+    return font_manager.findSystemFonts(fontext="ttf")

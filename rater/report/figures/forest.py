@@ -152,17 +152,12 @@ def _lines(axes: Axes, units: Sequence[UnitEffect], *, labelled: bool, in_two_li
     axes.set_ylim(len(units) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     if labelled:
-        names = _labels(units, 2 if in_two_lines else 1)
+        plain = [clean(unit.unit) for unit in units]
+        short = short_ids(plain)
+        names = [wrap(short[name], 40, 2 if in_two_lines else 1) for name in plain]
         axes.set_yticks(rows, names, fontsize=7 if any("\n" in name for name in names) else 8)
     else:
         axes.set_yticks([])
-
-
-def _labels(units: Sequence[UnitEffect], lines: int) -> list[str]:
-    """Return the names of the units, with long ids abbreviated as in tables."""
-    names = [clean(unit.unit) for unit in units]
-    short = short_ids(names)
-    return [wrap(short[name], 40, lines) for name in names]
 
 
 def _spread(axes: Axes, effects: Effects) -> None:

@@ -31,7 +31,7 @@ def coefficients(agreement: Agreement) -> list[tuple[str, Quantity]]:
         agreement.icc_mean,
         agreement.kappa,
     )
-    named = [(_name(quantity), quantity) for quantity in over_all]
+    named = [(each.name if isinstance(each, Estimate) else each.test, each) for each in over_all]
     by_arm = [(f"ordinal alpha within {arm}", quantity) for arm, quantity in agreement.krippendorff_by_arm]
     return [*named, *by_arm]
 
@@ -78,10 +78,6 @@ def _caption(estimated: Sequence[Estimate]) -> str:
         f"{counted(n.answers, 'answer')}. Agreement does not measure the effect: a difference between "
         "arms increases it, so the last rows show agreement within each arm."
     )
-
-
-def _name(quantity: Quantity) -> str:
-    return quantity.name if isinstance(quantity, Estimate) else quantity.test
 
 
 Floats = NDArray[np.float64]

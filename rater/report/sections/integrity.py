@@ -192,7 +192,10 @@ def _of_the_tests(findings: Findings) -> list[IntegrityCheck]:
         )
     elif not found.primary.warnings:
         checks.append(IntegrityCheck(passed=True, message="the primary test has no warnings"))
-    checks += [_of_a_warning(warning) for warning in found.primary.warnings]
+    checks += [
+        IntegrityCheck(passed=None if is_routine(each) else False, message=f"primary test: {each}")
+        for each in found.primary.warnings
+    ]
     ordinal = found.details.ordinal
     if isinstance(ordinal, Result):
         if ordinal.warnings:
@@ -207,11 +210,6 @@ def _of_the_tests(findings: Findings) -> list[IntegrityCheck]:
     if isinstance(found.details.agreement, Agreement):
         checks += _of_the_agreement(found.details.agreement.krippendorff_ordinal)
     return checks
-
-
-def _of_a_warning(warning: str) -> IntegrityCheck:
-    """Report a warning of the primary test as a failed check, or as information if it is routine."""
-    return IntegrityCheck(passed=None if is_routine(warning) else False, message=f"primary test: {warning}")
 
 
 def _of_the_agreement(alpha: Quantity) -> list[IntegrityCheck]:
