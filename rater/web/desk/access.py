@@ -1,6 +1,7 @@
 """The login of the desk: every other page of it requires a session."""
 
 import re
+from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -12,13 +13,26 @@ from rater.errors import StateError
 from rater.store.engine import reading, writing
 from rater.store.rating import users
 from rater.store.rating.users import User
-from rater.web.desk.pages import LoginPage, render
+from rater.web.desk.page import DeskPage, render
 from rater.web.security import DESK_COOKIE, DESK_PATH, is_token
 from rater.web.settings import running
 
 _WAYS_BACK = re.compile(r"/desk(/[A-Za-z0-9._~/-]{0,300})?")
 
 blueprint = Blueprint("access", __name__, url_prefix=DESK_PATH)
+
+
+@dataclass(frozen=True)
+class LoginPage(DeskPage):
+    """Name and password."""
+
+    template = "desk/login.html"
+
+    name: str
+    is_wrong: bool
+    is_cookie_missing: bool
+    """True if the browser did not send back the cookie of a login."""
+    next_path: str
 
 
 def user() -> User:

@@ -1,17 +1,19 @@
-"""The dashboard of a study at the desk: numbers, charts and the table of raters."""
+"""The dashboard of a study at the desk: numbers, charts, the table of raters and the report."""
 
 import hashlib
 import json
+import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime
+from pathlib import Path
 
-from flask import url_for
+from flask import Response, abort, request, url_for
 from sqlalchemy.orm import Session
 
 from rater.sanitize import sanitize_for_display
+from rater.store.engine import reading
 from rater.store.log import read_events
 from rater.store.rating import counts
 from rater.store.rating.counts import Turned, read_tallies
@@ -19,146 +21,100 @@ from rater.store.rating.monitoring import RaterStatus, Watched, WatchedRater, wa
 from rater.store.rating.raters import count_invitations
 from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import PublishedStudy
-from rater.study.protocol import describe_duration
 from rater.study.state import State
-from rater.web.desk.pages import (
-    Action,
-    ChartBar,
-    CountRow,
-    Figure,
-    Heading,
-    LifecycleStep,
-    LogLine,
-    RaterLine,
-    Strip,
-    StudyPage,
-)
+from rater.web.desk import access
+from rater.web.desk.blueprint import blueprint, find_or_404
+from rater.web.desk.charts import CountRow, Strip, rows, strip
+from rater.web.desk.page import DeskPage, render
+from rater.web.desk.rater_table import Heading, RaterLine, headings, rater_lines, read_order
 from rater.web.desk.transitions import offered_transitions
+from rater.web.settings import running
 
-WIDTH, HEIGHT = 480.0, 64.0
-_N_BINS = 48
-_MIN_BIN = timedelta(minutes=1)
-_GAP = 1.0
-
-
-def strip(came_at: Sequence[datetime], *, now: datetime) -> Strip | None:
-    """Draw how many raters came when, up to now; None where nobody has come.
-
-    It begins with the first of them, or earlier where that was a few minutes ago: no bar is shorter than a
-    minute, and the chart ends with now.
-    """
-    if not came_at:
-        return None
-    now = max(now, *came_at)
-    begin = min(*came_at, now - _N_BINS * _MIN_BIN)
-    bin_length = (now - begin) / _N_BINS
-    counts = Counter(min(_N_BINS - 1, int((at - begin) / bin_length)) for at in came_at)
-    most, step = max(counts.values()), WIDTH / _N_BINS
-    bars = tuple(
-        ChartBar(
-            x=round(step * number, 2),
-            y=round(HEIGHT * (1 - n / most), 2),
-            width=round(step - _GAP, 2),
-            height=round(HEIGHT * n / most, 2),
-        )
-        for number, n in sorted(counts.items())
-    )
-    n = len(came_at)
-    each = describe_duration(bin_length.total_seconds())
-    return Strip(
-        says=(
-            f"{n} rater{'s' * (n != 1)} arrived from {_moment(min(came_at))} to {_moment(max(came_at))}, "
-            f"at most {most} per {each}."
-        ),
-        bars=bars,
-        first=_moment(begin),
-        last=_moment(now),
-        most=f"each bar: {each}; highest: {most}",
-    )
-
-
-def rows(counts: Mapping[str, int]) -> tuple[CountRow, ...]:
-    """Make a histogram of counts by label, in the order given."""
-    most = max(counts.values(), default=0) or 1
-    return tuple(CountRow(label, n, round(100 * n / most, 1)) for label, n in counts.items())
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%d %b %H:%M} UTC"
-
-
-ORDERS = ("came", "status", "at", "pace", "checks", "flags")
-DEFAULT_ORDER = "came"
-_REVERSED = "-"
-_ID_CHARACTERS = 8
-
-
-class _Column(NamedTuple):
-    label: str
-    key: Callable[[WatchedRater], tuple[object, ...]]
-    is_number: bool
-
-
-_COLUMNS = {
-    "came": _Column("Arrived (UTC)", lambda rater: (rater.consented_at,), is_number=False),
-    "status": _Column("Status", lambda rater: (rater.status,), is_number=False),
-    "at": _Column("{Trials} rated", lambda rater: (rater.n_answered,), is_number=True),
-    "pace": _Column("Seconds per {trial}", lambda rater: (rater.seconds_a_text or 0.0,), is_number=True),
-    "checks": _Column(
-        "Checks passed", lambda rater: (rater.n_checks_passed - rater.n_checks,), is_number=True
-    ),
-    "flags": _Column("Flags", lambda rater: (-len(rater.flags), rater.flags), is_number=False),
-}
-
-
-def read_order(sent: str) -> str:
-    """Read by which column the table is to be sorted, ``-`` before it for the other way round."""
-    return sent if sent.removeprefix(_REVERSED) in _COLUMNS else DEFAULT_ORDER
-
-
-def headings(order: str, trial: str, url_of: Callable[[str], str]) -> tuple[Heading, ...]:
-    """Make the headings; pressing the one that sorts already turns the order round.
-
-    Args:
-        order: By which column the table is sorted.
-        trial: What a trial of the study shows: a text, or a pair.
-        url_of: The address of the page in an order.
-    """
-    made = []
-    for name, column in _COLUMNS.items():
-        is_sorted = order.removeprefix(_REVERSED) == name
-        direction = "descending" if order.startswith(_REVERSED) else "ascending"
-        other = f"{_REVERSED}{name}" if order == name else name
-        made.append(
-            Heading(
-                column.label.format(trial=trial, Trials=f"{trial.capitalize()}s"),
-                f"{url_of(other)}#raters",
-                direction if is_sorted else "none",
-                column.is_number,
-            )
-        )
-    return tuple(made)
-
-
-def rater_lines(raters: Sequence[WatchedRater], order: str) -> tuple[RaterLine, ...]:
-    """Write the table's rows in an order."""
-    column = _COLUMNS[order.removeprefix(_REVERSED)]
-    in_order = sorted(raters, key=column.key, reverse=order.startswith(_REVERSED))
-    return tuple(
-        RaterLine(
-            id=rater.id[:_ID_CHARACTERS],
-            came=rater.consented_at,
-            status=rater.status,
-            at=f"{rater.n_answered} of {rater.n_trials}",
-            pace="–" if rater.seconds_a_text is None else f"{rater.seconds_a_text:.1f}",
-            checks=f"{rater.n_checks_passed} of {rater.n_checks}" if rater.n_checks else "–",
-            flags=", ".join(rater.flags) or "–",
-        )
-        for rater in in_order
-    )
-
-
+_REPORT = "report.html"
+# a report is a file that somebody made: it may look like something, and do nothing
+_REPORT_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+)
 _LOG_LINES = 20
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that updates by itself."""
+
+    key: str
+    label: str
+    value: str
+    of: str
+    """The total, or an explanation; may be empty."""
+
+
+@dataclass(frozen=True)
+class LifecycleStep:
+    """A box of the flow diagram."""
+
+    label: str
+    n: int
+    lost: str
+    """Raters who did not reach the next step, in words; may be empty."""
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A row of the study's log."""
+
+    at: datetime
+    kind: str
+    hash: str
+
+
+@dataclass(frozen=True)
+class Action:
+    """An action that is available for a study now."""
+
+    url: str
+    label: str
+
+
+@dataclass(frozen=True)
+class StudyPage(DeskPage):
+    """The progress of one study."""
+
+    template = "desk/study.html"
+
+    user: str
+    name: str
+    state: State
+    state_description: str
+    next_command: str
+    """Empty where the next step is taken at the desk."""
+    is_masked: bool
+    rater_url: str
+    """Empty where personal links alone let raters in."""
+    preview_url: str
+    invite_url: str
+    """Empty where nobody can come any more."""
+    download_url: str
+    raters_url: str
+    progress_url: str
+    report_url: str
+    """Empty where there is none."""
+    primary: Action | None
+    actions: tuple[Action, ...]
+    version: str
+    """Changes with any number on the page."""
+    figures: tuple[Figure, ...]
+    turned_away: tuple[str, ...]
+    """Visitors who could not begin, with the reason and what to do, in a sentence each."""
+    steps: tuple[LifecycleStep, ...]
+    arrivals: Strip | None
+    ratings: tuple[CountRow, ...]
+    places_left: tuple[CountRow, ...]
+    headings: tuple[Heading, ...]
+    raters: tuple[RaterLine, ...]
+    comments: tuple[str, ...]
+    guesses: tuple[CountRow, ...]
+    log: tuple[LogLine, ...]
 
 
 @dataclass(frozen=True)
@@ -342,3 +298,51 @@ def _guesses(session: Session, study: PublishedStudy) -> tuple[CountRow, ...]:
     n_by_choice = counts.count_guesses(session, study.id)
     labels = {"first": asked.labels[0], "second": asked.labels[1], "unsure": asked.unsure}
     return rows({label: n_by_choice.get(choice, 0) for choice, label in labels.items()})
+
+
+@blueprint.get("/studies/<name>")
+def study(name: str) -> str:
+    """Show how a study goes. Costs up to sixteen queries."""
+    now = running().settings.now()
+    order = read_order(request.args.get("sort", ""))
+    with reading(running().engine) as session:
+        found = find_or_404(session, name)
+        page = study_page(
+            session,
+            read_overview(session, found, now=now),
+            user=access.user().name,
+            order=order,
+            has_report=_report_file(found) is not None,
+            now=now,
+        )
+    return render(page)
+
+
+@blueprint.get("/studies/<name>/progress.json")
+def progress(name: str) -> dict[str, object]:
+    """Give the numbers that update by themselves. Costs up to thirteen queries."""
+    with reading(running().engine) as session:
+        seen = read_overview(session, find_or_404(session, name), now=running().settings.now())
+    return {"version": seen.version, "state": seen.study.state, "numbers": seen.numbers}
+
+
+@blueprint.get("/studies/<name>/report")
+def report(name: str) -> Response:
+    """Show the report that `rater analyze --report` wrote, once the study is unblinded. Costs one query."""
+    with reading(running().engine) as session:
+        file = _report_file(find_or_404(session, name))
+    if file is None:
+        abort(404)
+    response = Response(file.read_bytes(), mimetype="text/html")
+    response.headers["Content-Security-Policy"] = _REPORT_POLICY
+    return response
+
+
+def _report_file(study: PublishedStudy) -> Path | None:
+    """Find the report of a study that may be read: one that is unblinded."""
+    folder = running().settings.reports_folder
+    if folder is None or not study.state.is_unblinded:
+        return None
+    file = folder / study.name / _REPORT
+    is_readable = file.is_file() and os.access(file, os.R_OK)
+    return file if is_readable and file.resolve().is_relative_to(folder.resolve()) else None

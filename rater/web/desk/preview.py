@@ -12,19 +12,23 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, current_app, redirect, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from rater.store.engine import disposing, writing
+from rater.store.engine import disposing, reading, writing
 from rater.store.rating.open import create_rating
 from rater.store.rating.publication import insert_study, read_booklets, read_checks, read_items
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.state import State
+from rater.web.desk import access
+from rater.web.desk.blueprint import blueprint, find_or_404
+from rater.web.desk.page import DeskPage, render
+from rater.web.security import CONTENT_SECURITY_POLICY
 from rater.web.settings import WebSettings, running
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -151,3 +155,50 @@ def _remove_old(folder: Path) -> None:
         if number >= _MAX_COPIES - 1 or time.time() - made_at[path] > _KEPT_S:
             for file in folder.glob(f"{path.stem}.*"):
                 file.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class PreviewPage(DeskPage):
+    """A study as a rater sees it, in a frame."""
+
+    template = "desk/preview.html"
+
+    user: str
+    frame_url: str
+    back_url: str
+    again_url: str
+
+
+@blueprint.post("/studies/<name>/preview")
+def make_preview(name: str) -> AnyResponse:
+    """Make a temporary copy of a study to walk through. Costs four queries."""
+    with reading(running().engine) as session:
+        found = find_or_404(session, name)
+        key = make_copy(session, found, now=running().settings.now())
+    return redirect(url_for("desk.show_preview", name=name, key=key), 303)
+
+
+@blueprint.get("/studies/<name>/preview/<key>")
+def show_preview(name: str, key: str) -> AnyResponse:
+    """Show a copy in a frame. Costs one query."""
+    with reading(running().engine) as session:
+        found = find_or_404(session, name)
+    if not has_copy(key):
+        return redirect(url_for("desk.study", name=name), 303)
+    page = PreviewPage(
+        title=f"Preview: {found.protocol.title}",
+        user=access.user().name,
+        frame_url=url_for("desk.walk", key=key, rest=f"s/{found.slug}"),
+        back_url=url_for("desk.study", name=name),
+        again_url=url_for("desk.make_preview", name=name),
+    )
+    response = Response(render(page), mimetype="text/html")
+    response.headers["Content-Security-Policy"] = f"{CONTENT_SECURITY_POLICY}; frame-src 'self'"
+    return response
+
+
+@blueprint.route("/previews/<key>/<path:rest>", methods=["GET", "POST"])
+def walk(key: str, rest: str) -> AnyResponse:
+    """Let a copy's own app answer. Costs what a rater's page costs."""
+    mount = url_for("desk.walk", key=key, rest="")
+    return serve_copy(current_app.extensions[_EXTENSION], key, rest, mount.removeprefix(request.script_root))
