@@ -190,8 +190,10 @@ def _assignment(
 
     Another version of the assignment gives other booklets from the same seed, which shows no tampering.
     """
-    first = read_events(rating, EventRow, published.id)[0]
-    versions = [first.detail.get("assignment_version")]
+    events = read_events(rating, EventRow, published.id)
+    if not events:
+        return tampered("assignment", "The log with the version of the assignment is empty.")
+    versions = [events[0].detail.get("assignment_version")]
     versions += [each.assignment_version for each in amendments if each.n_booklets_added]
     other = next((version for version in versions if version != ASSIGNMENT_VERSION), ASSIGNMENT_VERSION)
     if other != ASSIGNMENT_VERSION:

@@ -48,7 +48,7 @@ def test_a_study_goes_from_publication_to_another_machine(
     there.mkdir()
     assert "none failed" in run("import", tmp_path / "study.zip", ratings=ratings, sealed=sealed)
     verified = run("verify", name, ratings=ratings, sealed=sealed)
-    assert "1 amendment, each as it was logged" in verified
+    assert "1 amendment, each as logged" in verified
     assert "No tampering was found." in verified
     run("analyze", name, "--json", there / "there.json", ratings=ratings, sealed=sealed)
     here, again = (json.loads(path.read_text()) for path in (tmp_path / "here.json", there / "there.json"))

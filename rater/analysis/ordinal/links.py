@@ -80,7 +80,8 @@ def _logistic(a: Floats, b: Floats) -> Derivatives:
     below_a, above_a, below_b, above_b = expit(a), expit(-a), expit(b), expit(-b)
     # The first term depends on the thresholds only, not on η: it has no part in slope and weight.
     width = a - b
-    within = 1 / np.expm1(width)
+    with np.errstate(over="ignore"):  # where thresholds are more than 709 apart, the term is 0
+        within = 1 / np.expm1(width)
     density_a, density_b = below_a * above_a, below_b * above_b
     return Derivatives(
         log_p=np.log1p(-np.exp(-width)) - np.logaddexp(0, -a) - np.logaddexp(0, b),

@@ -59,3 +59,10 @@ def test_probabilities_far_in_a_tail_keep_their_digits(name: LinkName) -> None:
     assert_allclose(above.log_p, below.log_p, rtol=1e-12)
     assert_allclose(above.slope, -below.slope, rtol=1e-10)
     assert (above.weight > 0).all()
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_a_point_between_both_outermost_cuts_is_certain_without_a_warning(name: LinkName) -> None:
+    result = LINKS[name].differentiate(np.array([END]), np.array([-END]))
+
+    assert_allclose([result.log_p[0], result.by_upper[0], result.by_lower[0]], 0, atol=1e-12)
