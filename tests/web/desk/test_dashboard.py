@@ -3,22 +3,32 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
+from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating, open_rating
 from rater.store.rating.publication import NewTrial
-from rater.store.rating.schema import Rater
+from rater.store.rating.schema import Comment, Guess, Rater, StudyRow
 from rater.store.rating.studies import get_study, move_study
 from rater.study.protocol import Protocol
 from rater.study.scales import Pairwise
 from rater.study.state import State
+from rater.study.visit import BlindingQuestion
+from tests.web.desk.conftest import soup, unblind
+from tests.web.desk.conftest import words as words_of
 
 STUDY = "/desk/studies/a_study"
+
+
 AddRaters = Callable[..., None]
+
+
+Rows = Callable[[str], list[tuple[object, ...]]]
 
 
 def words(page: TestResponse, selector: str) -> list[str]:
@@ -65,3 +75,105 @@ def test_the_chart_of_a_study_that_is_over_ends_with_the_last_who_came(
         move_study(session, "a_study", State.CLOSED, at=get_study(session, "a_study").published_at)
 
     assert words(ada.get(STUDY), ".axis span")[1] == "03 Feb 03:05 UTC"
+
+
+def test_a_study_s_page_counts_who_came_and_how_far(ada: FlaskClient, add_raters: AddRaters) -> None:
+    add_raters(3, 1, 0)
+
+    found = soup(ada.get(STUDY))
+
+    assert words_of(found, ".figures div") == [
+        "Raters finished 1 of 3",
+        "Texts rated 4 of 9 planned",
+        "Median minutes 6 from consent to the last text; estimate shown to raters: 1",
+        "Drop-out 33% of 3 who started",
+    ]
+    assert words_of(found, ".flow li") == [
+        "3 Consented",
+        "2 Rated a text",
+        "1 Finished 1 away for over an hour",
+    ]
+    assert words_of(found, ".histogram tbody tr") == ["1 2", "2 1", "after 1 text 1"]
+    assert words_of(found, ".masked") == ["Masked: arms are sealed."]
+    assert len(words_of(found, ".raters tbody tr")) == 3
+
+
+def test_the_numbers_come_as_json_and_say_when_the_page_is_old(
+    ada: FlaskClient, add_raters: AddRaters
+) -> None:
+    before = json.loads(ada.get(f"{STUDY}/progress.json").text)
+    shown = soup(ada.get(STUDY)).select("#live")[0]
+    add_raters(3)
+    after = json.loads(ada.get(f"{STUDY}/progress.json").text)
+
+    assert shown["data-version"] == before["version"] != after["version"]
+    assert before["numbers"] == {"n_finished": "0", "n_rated": "0", "median_minutes": "–", "drop_out": "–"}
+    assert after["numbers"]["n_finished"] == "1"
+
+
+def test_comments_are_shown_as_text(ada: FlaskClient, add_raters: AddRaters, rating_url: str) -> None:
+    add_raters(3)
+    with disposing(create_rating(rating_url)) as rating, writing(rating) as session:
+        session.add(Comment(rater_id="0" * 32, text="<script>alert(1)</script> & \u202e so"))
+
+    page = ada.get(STUDY)
+
+    assert words_of(soup(page), ".comments li")[0].startswith("<script>alert(1)</script> &")
+    assert "<script>alert" not in page.text
+    assert "\u202e" not in page.text
+
+
+def test_guesses_are_shown_after_unblinding_only(
+    publish_study: Callable[..., str],
+    protocol: Protocol,
+    rating_url: str,
+    ada: FlaskClient,
+    add_raters: AddRaters,
+) -> None:
+    add_raters(3)
+    with disposing(create_rating(rating_url)) as rating, writing(rating) as session:
+        study = get_study(session, "a_study")
+        shown = protocol.model_copy(update={"blinding": BlindingQuestion()})
+        session.execute(update(StudyRow).values(protocol=shown.model_dump_json()))
+        session.add(Guess(rater_id="0" * 32, position=0, choice="second", guessed_at=study.published_at))
+
+    before = ada.get(STUDY).text
+    unblind(rating_url)
+    after = soup(ada.get(STUDY))
+
+    assert "Answers to the blinding question" not in before
+    assert words_of(after, "section[aria-labelledby=guesses] tbody tr") == [
+        "In a special way 0",
+        "In the usual way 1",
+        "I could not tell 0",
+    ]
+
+
+def test_a_report_is_read_after_unblinding_and_can_do_nothing(
+    ada: FlaskClient, rating_url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "reports" / "a_study"
+    folder.mkdir()
+    (folder / "report.html").write_text("<h1>Steered texts are happier</h1><script>alert(1)</script>")
+
+    assert ada.get(f"{STUDY}/report").status_code == 404
+    assert "Read the report" not in ada.get(STUDY).text
+    unblind(rating_url)
+    page = ada.get(f"{STUDY}/report")
+
+    assert "Steered texts are happier" in page.text
+    policy = page.headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox; default-src 'none';")
+    assert "script-src" not in policy
+    assert words_of(soup(ada.get(STUDY)), ".primary") == ["Read the report"]
+
+
+def test_a_report_that_is_a_link_to_elsewhere_is_not_read(
+    ada: FlaskClient, rating_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.html").write_text("secret")
+    (tmp_path / "reports" / "a_study").mkdir()
+    (tmp_path / "reports" / "a_study" / "report.html").symlink_to(tmp_path / "secret.html")
+    unblind(rating_url)
+
+    assert ada.get(f"{STUDY}/report").status_code == 404

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ STUDY = "/desk/studies/a_study"
 
 
 AddRaters = Callable[..., None]
+
+
+Rows = Callable[[str], list[tuple[object, ...]]]
 
 
 def test_the_ratings_are_handed_out_without_arms(ada: FlaskClient, add_raters: AddRaters) -> None:
@@ -45,3 +49,16 @@ def test_both_tables_are_those_of_the_command_to_the_byte(
 
     assert answers.data == (tmp_path / "ratings.csv").read_bytes()
     assert raters.data == (tmp_path / "ratings.raters.csv").read_bytes()
+
+
+def test_a_download_of_ratings_is_in_the_log_and_has_ids_of_their_own_for_each_rater(
+    ada: FlaskClient, add_raters: AddRaters, rows: Rows
+) -> None:
+    add_raters(3, 3)
+
+    found = list(csv.DictReader(io.StringIO(ada.get(f"{STUDY}/answers.csv").text)))
+
+    assert len({row["item"] for row in found}) == len(found) == 6
+    assert not {row["item"] for row in found} & {item for (item,) in rows("SELECT id FROM item")}
+    (detail,) = rows("SELECT detail FROM event WHERE kind = 'exported'")
+    assert json.loads(str(detail[0])) == {"who": "ada", "by": "desk", "n_answers": 6}
