@@ -7,7 +7,7 @@
 set -eu
 
 log=.venv/install.log
-trap 'echo "Stopped; the same command goes on from here." >&2; exit 130' INT TERM
+trap 'echo "Stopped. Run the same command again to continue." >&2; exit 130' INT TERM
 
 fail() {
     echo "$1" >&2
@@ -37,7 +37,7 @@ install_extras() {
             fail "The disk is full: rater with torch takes about 2 GB in .venv. Make room and run the same command again."
         fi
         if grep -qiE 'from versions: none|NewConnectionError|name resolution|connection refused|timed out' "$log"; then
-            fail "Could not reach the package index; is there a network? Run the same command again to go on ($log)."
+            fail "Could not reach the package index; is there a network? Run the same command again to continue ($log)."
         fi
         fail "Could not install: $(grep -m1 -i error "$log" || tail -n1 "$log") All of it is in $log."
     fi

@@ -27,7 +27,7 @@ _MAX_LIST = 700
 
 
 class RaterError(Exception):
-    """Someone's input or the state of a study is not what was needed; the message says what would be."""
+    """Someone's input or the state of a study is not what was needed; the message explains what would be."""
 
 
 class TableError(RaterError):

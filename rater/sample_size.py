@@ -120,7 +120,7 @@ def plan_power(
     n_simulations: int,
     seed: int = 0,
     assumptions: PlanningAssumptions | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> PowerPlan:
     """Estimate the power of a study as planned and of smaller and larger ones.
 
@@ -135,14 +135,14 @@ def plan_power(
         for n_raters in _multiples(design.n_raters, _RATERS):
             resized = _resized(design, n_raters, n_prompts)
             if resized is not None:
-                say(f"{n_raters} raters × {n_prompts} prompts")
+                progress(f"{n_raters} raters × {n_prompts} prompts")
                 sizes.append(planner.size(resized, effect))
                 if resized == design:
                     planned = sizes[-1].power  # the same simulations, so that one size has one power
     if planned is None:  # a size that is not among them: one rater, or one prompt
-        say("the study as planned")
+        progress("the study as planned")
         planned = planner.power(design, effect)
-    say("the smallest difference that is found")
+    progress("the smallest difference that is found")
     return PowerPlan(
         points=points,
         net_superiority=as_net_superiority(study, points, given),

@@ -115,7 +115,7 @@ def publish_study(rating_url: str, protocol: Protocol) -> Callable[..., str]:
         shown: Protocol = protocol,
         texts: tuple[tuple[str, str], ...] = (
             ("I woke up", " and smiled."),
-            ("The rain", " went on."),
+            ("The rain", " fell on."),
             ("We", " ran."),
         ),
         n_booklets: int = 3,
@@ -186,7 +186,7 @@ def seal_completions(sealed_url: str) -> Callable[[Study], None]:
                 cell=cell,
                 seed=number,
                 token_ids=(number, number + 1),
-                text=f" went on {number} times. ",
+                text=f" fell on {number} times. ",
                 stop_reason="length",
             )
             for number, cell in enumerate(missing.cells)

@@ -112,16 +112,16 @@ def test_repeats_and_checks_count_as_minutes_and_not_as_answers(study: Study) ->
     check = {"prompt": "Please", "text": " press 1.", "accepted": {"happiness": [1, 1]}}
     longer = changed(study, plan={"raters": 6, "repeats": 3, "checks": [check]})
 
-    plain, with_asides = (plan_power(each, 1.0, n_simulations=50) for each in (study, longer))
+    plain, with_checks = (plan_power(each, 1.0, n_simulations=50) for each in (study, longer))
 
-    assert with_asides.sizes[0].rater_minutes > plain.sizes[0].rater_minutes
-    assert np.isfinite([size.power.share for size in with_asides.sizes]).all()
+    assert with_checks.sizes[0].rater_minutes > plain.sizes[0].rater_minutes
+    assert np.isfinite([size.power.share for size in with_checks.sizes]).all()
 
 
 def test_looks_over_which_alpha_is_spread_leave_a_little_less_for_the_end(study: Study) -> None:
     looks = {"at": [0.25, 0.5, 0.75, 1], "spending": "pocock"}
     alone, looked_at = (
-        plan_power(changed(study, analysis={"looks": each}), 1.0, n_simulations=200) for each in (None, looks)
+        plan_power(changed(study, analysis={"interim_looks": each}), 1.0, n_simulations=200) for each in (None, looks)
     )
 
     assert alone.last_look is None

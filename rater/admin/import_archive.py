@@ -274,8 +274,8 @@ class _HashedLines:
 
 def _changed(path: Path, name: str) -> SealError:
     return SealError(
-        f"{path} was changed since it was written: {sanitize_for_display(name)} is not "
-        "what its manifest says."
+        f"{path} was changed since it was written: {sanitize_for_display(name)} does "
+        "not have the digest in its manifest."
     )
 
 

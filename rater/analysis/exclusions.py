@@ -177,7 +177,7 @@ def _criteria(rules: Exclusions, primary: str) -> list[_Criterion]:
     if rules.unfinished == "exclude":
         declared.append(
             _Criterion(
-                words["unfinished"], lambda _, known: _unfinished(known), "there are no data on who finished"
+                words["unfinished"], lambda _, known: _unfinished(known), "there are no data on finished visits"
             )
         )
     return declared

@@ -164,7 +164,7 @@ def separate_neighbours(
 ) -> Separation | None:
     """Compare the number of changes of arm from text to text with its distribution by chance.
 
-    None where booklets are too short to say.
+    None where booklets are too short for an estimate.
     """
     prompts = {item.id: item.prompt for item in audited.items}
     booklets = []

@@ -46,7 +46,7 @@ class Cue:
     auc: float
     """The probability that the first arm's text has more of it than the second's; 0.5 means no separation."""
     low: float | None
-    """Lower end of the 95% interval; None where nothing varies enough to say."""
+    """Lower end of the 95% interval; None where nothing varies enough for an estimate."""
     high: float | None
     p: float
     """The p value of no difference, adjusted for all cues and pairs of arms (Holm)."""

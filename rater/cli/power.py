@@ -73,7 +73,7 @@ def power(
             n_simulations=sims,
             seed=int(study.hash[:16], 16) if seed is None else seed,
             assumptions=PlanningAssumptions(estimates, drop_out, known_lengths(study, file.parent)),
-            say=lambda size: progress.update(task, description=size),
+            progress=lambda size: progress.update(task, description=size),
         )
     print_power(plan)
 

@@ -98,7 +98,7 @@ def _rehearse_many(sealed_url: str, study_name: str, simulated: "SimulatedRaters
     from rater.rehearse import planned_study, rehearse_many
 
     click.echo(f"Rehearsing {times} times through the store, without pages (about 1 s each) …", err=True)
-    detection = rehearse_many(sealed_url, study_name, simulated, times, say=_remark)
+    detection = rehearse_many(sealed_url, study_name, simulated, times, progress=_remark)
     click.echo()
     for line in _describe_detection(detection, simulated, planned_study(sealed_url, study_name, simulated)):
         click.echo(line)

@@ -1,9 +1,9 @@
 """Balanced booklets: an ordered list of trials for each planned rater.
 
-Booklets are balanced over labels 0, 1, …, and the arms are put in for the labels at the end. Whoever has the
+Booklets are balanced over labels 0, 1, …, and the arms replace the labels at the end. Anyone who has the
 booklets can search for labels that make every balanced count come out. That sorts the texts of one prompt by
-label, but says nothing of another prompt's arms: the booklets depend on labels alone, and for each prompt all
-assignments of arms to labels are equally likely.
+label, but reveals nothing of another prompt's arms: the booklets depend on labels alone, and for each prompt
+all assignments of arms to labels are equally likely.
 
 Where two arms are shown in pairs, each pair has an assignment of its own: then the booklets tell nothing of
 the arms at all.
@@ -48,7 +48,7 @@ class ArmsOfLabels:
         return labelled._replace(arm=self._arms[labelled.prompt][labelled.sample][labelled.arm])
 
 
-_MOST_TRIED = 120
+_MAX_TRIED = 120
 
 
 def pair_set(
@@ -83,7 +83,7 @@ def pair_set(
 
     # where arms sit out rounds, a sample more leaves room to even them out
     least_used = sorted(shuffled(free, rng), key=use)[: len(rounds) + design.n_arms % 2]
-    tried = list(islice(permutations(least_used, len(rounds)), _MOST_TRIED))
+    tried = list(islice(permutations(least_used, len(rounds)), _MAX_TRIED))
     assigned = min(shuffled(tried, rng), key=unevenness)
     return [
         (CompletionIndex(prompt, first, sample), CompletionIndex(prompt, second, sample))

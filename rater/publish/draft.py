@@ -55,7 +55,7 @@ def draft_publication(
 ) -> Draft:
     """Draft a study's publication from its completions and the secret seed.
 
-    ``added`` says how many booklets later amendments added, one after the other; those before stay the same.
+    ``added`` has the number of booklets of each later amendment, in order; earlier booklets stay the same.
     """
     ids = {completion.cell: derive_id(seed, "item", *completion.cell) for completion in completions}
     items = [

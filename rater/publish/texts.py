@@ -28,7 +28,7 @@ def published_text(study: Study, text: str) -> str:
 
 
 def normalise(text: str, *, cut_unfinished_sentence: bool) -> str:
-    """Cut trailing white space and, if the study says so, a last sentence that does not end.
+    """Cut trailing white space and, if the study asks for it, a last sentence that does not end.
 
     A text without the end of any sentence stays whole. NUL, which PostgreSQL cannot keep, becomes the
     replacement character.
@@ -140,20 +140,20 @@ def count_equal_pairs(items: "Sequence[NewItem]", booklets: "Sequence[NewBooklet
 
 def describe_same_texts(same: SameTexts) -> list[str]:
     """Describe equal texts, in a sentence each."""
-    said = [
+    sentences = [
         f"Arms {each.first} and {each.second} have exactly the same texts: nothing differs between them."
         if each.is_whole
         else f"Arms {each.first} and {each.second} share {each.n_shared} of {each.n_texts} texts "
         "(the same text of the same prompt)."
         for each in same.shared
     ]
-    said += [
+    sentences += [
         f"In arm {arm} {n} of {of} texts repeat another text of the same prompt."
         for arm, n, of in same.repeated
     ]
     if same.n_equal_pairs:
-        said.append(f"{same.n_equal_pairs} of {same.n_pairs} pairs have the same text on both sides.")
-    return said
+        sentences.append(f"{same.n_equal_pairs} of {same.n_pairs} pairs have the same text on both sides.")
+    return sentences
 
 
 def require_different_arms(study: Study, same: SameTexts) -> None:

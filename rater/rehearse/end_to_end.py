@@ -33,7 +33,7 @@ class Rehearsed:
 
 
 def rehearse(
-    sealed_url: str, name: str, simulated: SimulatedRaters, *, say: Callable[[str], None]
+    sealed_url: str, name: str, simulated: SimulatedRaters, *, progress: Callable[[str], None]
 ) -> Unblinded:
     """Rehearse a generated study, and return the answers under the synthetic key.
 
@@ -41,13 +41,13 @@ def rehearse(
         StateError: as `rehearsing` does.
         StudyError: the simulated does not fit the study.
     """
-    with rehearsing(sealed_url, name, simulated, say=say) as rehearsed:
+    with rehearsing(sealed_url, name, simulated, progress=progress) as rehearsed:
         return rehearsed.seen
 
 
 @contextlib.contextmanager
 def rehearsing(
-    sealed_url: str, name: str, simulated: SimulatedRaters, *, say: Callable[[str], None]
+    sealed_url: str, name: str, simulated: SimulatedRaters, *, progress: Callable[[str], None]
 ) -> Iterator[Rehearsed]:
     """Rehearse a generated study from publication to unblinding; takes about a second for each bot.
 
@@ -55,13 +55,13 @@ def rehearsing(
 
     Raises:
         StateError: the study is not wholly generated, or its pages do not lead a bot to the last one.
-        StudyError: the simulated does not fit it.
+        StudyError: the simulated raters do not fit it.
     """
     texts = read_study_texts(sealed_url, name, simulated.n_raters)
     rng = np.random.default_rng(simulated.seed)
     with temporary_folder("rater-rehearsal-") as folder:
         temporary = publish_temp_study(folder, texts, rng)
-        say(f"Serving a temporary copy with a synthetic key to {texts.study.n_raters} bots …")
+        progress(f"Serving a temporary copy with a synthetic key to {texts.study.n_raters} bots …")
         with serving(temporary.rating_url, folder) as address:
             _rate(address, temporary, simulated, rng)
         reason = Reason("rehearsal", "rehearsal")

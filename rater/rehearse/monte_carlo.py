@@ -58,7 +58,7 @@ class DetectionRate:
 
 
 def rehearse_many(
-    sealed_url: str, name: str, simulated: SimulatedRaters, times: int, *, say: Callable[[str], None]
+    sealed_url: str, name: str, simulated: SimulatedRaters, times: int, *, progress: Callable[[str], None]
 ) -> DetectionRate:
     """Rehearse a generated study many times; takes a fraction of a second each.
 
@@ -77,7 +77,7 @@ def rehearse_many(
             outcomes.append(_rehearse_one(own, texts, simulated, rng))
             shutil.rmtree(own)
             if number % 20 == 0:
-                say(f"{number} of {times} rehearsals …")
+                progress(f"{number} of {times} rehearsals …")
     return _count([judge_outcome(outcome, simulated.effect, texts) for outcome in outcomes])
 
 

@@ -1,4 +1,4 @@
-"""What raters see: texts, questions and scales, practice, breaks, and the time that it takes.
+"""The protocol that raters see: texts, questions and scales, practice, breaks, and the time that it takes.
 
 Payment on recruitment platforms is based on this number, so an omission would underpay raters.
 """

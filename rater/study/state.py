@@ -24,17 +24,17 @@ class State(StrEnum):
 
     @property
     def takes_raters(self) -> bool:
-        """Whether raters can still begin, now or as soon as the study is opened."""
+        """Return whether raters can still begin, now or as soon as the study is opened."""
         return self in {State.PUBLISHED, State.OPEN, State.PAUSED}
 
     @property
     def is_over(self) -> bool:
-        """Whether the study takes no more answers."""
+        """Return whether the study takes no more answers."""
         return self in {State.CLOSED, State.UNBLINDED, State.ARCHIVED}
 
     @property
     def is_unblinded(self) -> bool:
-        """Whether answers were seen together with their arms, so that the study cannot be opened again."""
+        """Return whether answers were seen with their arms, so that the study cannot be opened again."""
         return self in {State.UNBLINDED, State.ARCHIVED}
 
     @property

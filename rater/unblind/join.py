@@ -103,7 +103,7 @@ class Joined:
     texts: pd.DataFrame
     """One row for each text with its arm: see `TEXT_COLUMNS`; empty where arms are permuted."""
     comments: pd.DataFrame
-    """What raters wrote at the end: rater, text."""
+    """Comments of raters at the end: rater, text."""
     guesses: pd.DataFrame
     """One row for each answer to the blinding question about a text: changed, unchanged or unsure."""
     assigned: pd.DataFrame

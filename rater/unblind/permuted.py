@@ -39,14 +39,14 @@ def permute_arms(
         seed: The secret publication seed.
 
     Returns:
-        By booklet id and item id, the arm that stands in for the item's own.
+        By booklet id and item id, the arm that replaces the item's own.
     """
-    stand_in = {}
+    new_arms = {}
     for booklet in booklets:
         for place, shown in _sets(booklet, cells):
             swapped = _permute(arms, seed, booklet.id, *place)
-            stand_in.update({(booklet.id, item_id): swapped[cells[item_id].arm] for item_id in shown})
-    return stand_in
+            new_arms.update({(booklet.id, item_id): swapped[cells[item_id].arm] for item_id in shown})
+    return new_arms
 
 
 def _sets(booklet: NewBooklet, cells: Mapping[str, Cell]) -> list[tuple[tuple[str | int, ...], list[str]]]:
@@ -104,8 +104,8 @@ def permuted(sealed_url: str, rating_url: str, name: str, *, allow_tampered: boo
             booklets = read_booklets(session, opened.published.id)
             holders = read_holders(session, opened.published.id)
     require_answers(opened.published, len(collected.answers))
-    stand_in = permute_arms(booklets, opened.cells, opened.study.arm_names, opened.seed)
-    joined = join(collected, opened, lambda rater, item: stand_in[holders[rater], item], tampered=tampered)
+    new_arms = permute_arms(booklets, opened.cells, opened.study.arm_names, opened.seed)
+    joined = join(collected, opened, lambda rater, item: new_arms[holders[rater], item], tampered=tampered)
     # the table of texts has the true arms, which a permutation must not reveal
     joined = replace(joined, texts=joined.texts.iloc[:0])
     return Permuted(**{field.name: getattr(joined, field.name) for field in fields(Joined)})

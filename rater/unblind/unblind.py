@@ -51,7 +51,7 @@ class Unblinded(Joined):
 
     @property
     def was_interim(self) -> bool:
-        """Whether the study still takes answers."""
+        """Return whether the study still takes answers."""
         return self.looked_at[-1].is_interim
 
 

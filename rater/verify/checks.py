@@ -23,11 +23,11 @@ class Check:
     name: str
     outcome: CheckOutcome
     description: str
-    """What was compared, what was tampered with, or why it could not be checked."""
+    """The values that were compared, the tampering, or the reason why it could not be checked."""
 
     @property
     def is_tampered(self) -> bool:
-        """Whether the thing was changed outside rater."""
+        """Return whether the thing was changed by anything but rater."""
         return self.outcome is CheckOutcome.TAMPERED
 
 
@@ -80,7 +80,7 @@ UNPROVABLE = (
     Unprovable(
         "a log (of the ratings or of the generation) that was rewritten as a whole, cut off at its end, or "
         "extended",
-        "the owner can compute new hashes; compare the log with a head kept elsewhere (--head HASH)",
+        "the owner can compute new hashes; compare the log with a head from another place (--head HASH)",
     ),
     Unprovable(
         "both databases replaced together, or made again until the booklets suit the owner",

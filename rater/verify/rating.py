@@ -43,7 +43,7 @@ def _against_head(events: list[Event], head: str | None) -> Check:
         return not_checked(
             _HEAD,
             "The owner of the database could have rewritten the whole log, or cut off its end, with a valid "
-            "hash chain. Only a head kept elsewhere shows that: add --head HASH.",
+            "hash chain. Only a head from another place shows that: add --head HASH.",
         )
     hashes = [event.hash for event in events]
     matching = [place for place, known in enumerate(hashes, start=1) if known == head.strip().lower()]

@@ -23,7 +23,7 @@ def verify_study(
         rating_url: The rating database.
         name: The study's name.
         sealed_url: The sealed database; None, or a file that does not exist, skips the checks that need it.
-        head: A head of the log that was printed earlier and kept elsewhere.
+        head: A head of the log that was printed earlier and kept in another place.
 
     Raises:
         StateError: the study is not published.

@@ -165,7 +165,7 @@ def _amendment(event: "Event", *, after_look: bool) -> AmendmentText:
     )
 
 
-REHEARSED = "Rehearsal: made-up answers under a synthetic key, not a result"
+REHEARSED = "Rehearsal: synthetic answers under a synthetic key, not a result"
 PERMUTED = "Permuted arms: not a result"
 EXPLORATORY = "Exploratory: not the planned analysis"
 TAMPERED = "TAMPERED DATA: do not rely on it"
@@ -174,14 +174,14 @@ _DERIVED = {
     "answer": ("On the dimension's scale; of a pair above 0 for the arm's text; else empty.", "experimenter"),
     "other_arm": ("The arm of the other text of the pair.", "sealed"),
     "first_answered_at": ("When the answer was first stored, in UTC; the times are of then.", "experimenter"),
-    "arm_is_left": ("Whether the arm's text stood on the left.", "sealed"),
+    "arm_is_left": ("Whether the arm's text was on the left.", "sealed"),
 }
 """Columns that come about when answers are joined to arms."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnalysisInput:
-    """Answers with their plan, and what is said around them."""
+    """Answers with their plan, and the texts that a report adds to them."""
 
     frame: pd.DataFrame
     plan: Planned
@@ -211,7 +211,7 @@ def look_at(
     label: str | None,
     allow_tampered: bool = False,
 ) -> AnalysisInput:
-    """Unblind a study, or look at it while it goes on; either is written in its log."""
+    """Unblind a study, or make an interim look; either is written in its log."""
     from rater.unblind import Reason, unblind
 
     seen = unblind(

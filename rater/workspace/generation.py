@@ -102,7 +102,7 @@ class Generated:
 
     @property
     def is_complete(self) -> bool:
-        """Whether no completion is missing."""
+        """Return whether no completion is missing."""
         return self.n_saved == self.n_planned
 
 

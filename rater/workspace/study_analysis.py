@@ -100,7 +100,7 @@ class StudyAnalysis:
         """The tests of every dimension, one row each.
 
         Columns: dimension, test, score, estimate, low, high, p, n_raters, n_prompts, n_answers, reason.
-        Numbers of a test that is not estimable are missing, and ``reason`` says why.
+        Numbers of a test that is not estimable are missing, and ``reason`` explains why.
         """
         return pd.DataFrame(
             [

@@ -229,7 +229,7 @@ class Workspace:
         simulated = SimulatedRaters(n_raters, effect, seed, tuple(characters))
         with (
             explain_lost_key(self.rating_url, name),
-            rehearsing(self.sealed_url, name, simulated, say=progress) as done,
+            rehearsing(self.sealed_url, name, simulated, progress=progress) as done,
         ):
             notes = [describe_simulated_effect(effect, done.seen.plan.contrast)]
             if characters:
@@ -314,7 +314,7 @@ class Workspace:
             interim: Whether this is an interim analysis: the study stays open, and the look is logged.
             who: Who looks, for the log; by default the system's user.
             why: Why, for the log.
-            allow_tampered: Whether data that fails verification is analysed; every result then says so.
+            allow_tampered: Whether data that fails verification is analysed; every result is then marked.
             progress: Receives how many of how many bootstrap replicates are done.
 
         Raises:
@@ -370,7 +370,7 @@ class Workspace:
 
     @staticmethod
     def analyze_input(data: "AnalysisInput", *, progress: "Progress | None" = None) -> "StudyAnalysis":
-        """Analyse answers that were read before, as their plan says."""
+        """Analyse answers that were read before, by their plan."""
         from rater.workspace.study_analysis import StudyAnalysis
 
         return StudyAnalysis.of(data, progress=progress)
@@ -399,7 +399,7 @@ class Workspace:
 
         Args:
             name: The study's name.
-            head: A head of the log that was printed before and kept elsewhere.
+            head: A head of the log that was printed before and kept in another place.
         """
         from rater.verify import verify_study
 

@@ -95,7 +95,7 @@ def test_what_results_rest_on_cannot_be_amended(
     assert amend.tampered(opened) == set()
 
 
-def test_more_raters_get_booklets_that_go_on_with_the_design(
+def test_more_raters_get_booklets_that_continue_the_design(
     rated: Study, amend: Amend, rating_url: str
 ) -> None:
     def booklets() -> dict[str, Any]:

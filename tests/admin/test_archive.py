@@ -1,4 +1,4 @@
-"""Carry a study's rows from one database into another, and go on there."""
+"""Copy a study's rows from one database into another, and continue the study there."""
 
 import stat
 import zipfile

@@ -117,9 +117,9 @@ def nest(files: dict[str, bytes]) -> None:
 @pytest.mark.parametrize(
     ("rewrite", "honest", "says"),
     [
-        (flip, "", r"rating/answer\.jsonl is not what its manifest says"),
-        (drop, "", r"rating/guess\.jsonl is not what its manifest says"),
-        (add, "", r"evil\.txt is not what its manifest says"),
+        (flip, "", r"rating/answer\.jsonl does not have the digest in its manifest"),
+        (drop, "", r"rating/guess\.jsonl does not have the digest in its manifest"),
+        (add, "", r"evil\.txt does not have the digest in its manifest"),
         (flip, "honest", r"its answers was tampered with"),
         (swap_arms, "honest", r"its key was tampered with"),
         (drop, "honest", r"has no rating/guess\.jsonl"),

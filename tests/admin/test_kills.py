@@ -29,7 +29,7 @@ DATABASES = ("--ratings", "rating.db", "--sealed", "sealed.db")
 RATINGS = DATABASES[:2]
 _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link"}
 _POINTS = {"publish": 3, "analyze": 3}
-"""How many points of a command are tried, spread over all that it has, where each takes seconds; else 8."""
+"""Number of points of a command that are tried, spread over all of them, where each takes seconds; else 8."""
 
 
 def run_killed(command: tuple[str, ...], cwd: Path, *, at: int) -> int | None:
@@ -79,7 +79,7 @@ def is_whole(cwd: Path, study: Study) -> bool:
 
 
 DONE = ("is open; only", "is closed; only", "is published already", "No rater of this study is known")
-"""What a command says that was killed after it was done."""
+"""Output of a command that runs again after it was killed when it was done."""
 
 COMMANDS: dict[str, tuple[str, tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
     "publish": ("sealed", (), ("publish", "{name}", "--hold", *DATABASES)),

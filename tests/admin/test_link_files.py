@@ -26,11 +26,11 @@ def test_a_file_of_earlier_links_is_never_overwritten(run: Callable[..., Result]
     first = run("--csv", path)
     earlier = path.read_text()
 
-    again, elsewhere = run("--csv", path), run("--csv", tmp_path / "absent" / "links.csv")
+    again, absent = run("--csv", path), run("--csv", tmp_path / "absent" / "links.csv")
 
     assert first.exit_code == 0
     assert f"--csv is {path}, which exists already and is never overwritten" in str(again.exception)
-    assert "does not exist" in str(elsewhere.exception)
+    assert "does not exist" in str(absent.exception)
     assert path.read_text() == earlier
     assert run().stdout.startswith("2\t")  # the refused ones made no link
 

@@ -42,7 +42,7 @@ def test_published_and_unpublished_studies_are_listed_with_how_far_they_came(
     assert listing.sealed == "read"
 
 
-def test_a_key_without_its_rating_database_is_said_to_be_elsewhere(
+def test_a_key_without_its_rating_database_is_listed_as_published_in_another_one(
     published: Study, sealed_url: str, tmp_path: Path
 ) -> None:
     listing = list_all(f"sqlite:///{tmp_path / 'another.db'}", sealed_url)
@@ -78,7 +78,7 @@ def test_without_the_sealed_database_the_published_studies_are_listed(
 def test_an_arm_with_degenerate_texts_is_named_with_the_reason(
     study: Study, made: dict[str, Any], reason: str | None
 ) -> None:
-    plain: dict[str, Any] = {"text": " went on", "n_tokens": 2, "stop_reason": "eos", "repetition": 0.0}
+    plain: dict[str, Any] = {"text": " fell on", "n_tokens": 2, "stop_reason": "eos", "repetition": 0.0}
     completions = [
         KeptCompletion(1, Cell(0, "zebra-arm", 0), **plain, nll=1.0),
         KeptCompletion(2, Cell(0, "walrus-arm", 0), **{**plain, **made}),
@@ -94,11 +94,11 @@ def test_an_arm_with_degenerate_texts_is_named_with_the_reason(
     assert steered.mean_nll == {**plain, **made}["nll"]
 
 
-def test_a_published_study_is_not_summarised_by_arm_beside_another_rating_database(
+def test_a_published_study_is_not_summarised_by_arm_with_another_rating_database(
     published: Study, sealed_url: str, tmp_path: Path
 ) -> None:
     with pytest.raises(StateError, match="was published on 2026-04-01 12:00 UTC, but is not in this rating"):
-        watch(f"sqlite:///{tmp_path / 'elsewhere.db'}", sealed_url, published.name, now=NOW)
+        watch(f"sqlite:///{tmp_path / 'another.db'}", sealed_url, published.name, now=NOW)
 
 
 def test_status_counts_without_arms(study_in_progress: Study, rating_url: str, sealed_url: str) -> None:

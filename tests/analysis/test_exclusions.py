@@ -174,7 +174,7 @@ def test_a_criterion_that_cannot_be_applied_is_noted(load: Load, planned: Planne
     assert [note.split(": ")[1] for note in analysis.exclusion.notes] == [
         "there are no data on attention checks",
         "there are no data on times",
-        "there are no data on who finished",
+        "there are no data on finished visits",
     ]
     assert isinstance(analysis.dimensions[0].primary, Result)
 

@@ -94,7 +94,7 @@ def dense_deviance(
 
 
 @pytest.mark.parametrize("n_false", [1, 3])
-def test_a_search_that_stops_short_begins_again_elsewhere(
+def test_a_search_that_stops_short_begins_again_at_another_point(
     monkeypatch: pytest.MonkeyPatch, n_false: int
 ) -> None:
     """The optimum is that of Nelder and Mead's method on the dense covariance matrix."""

@@ -91,7 +91,7 @@ def test_texts_that_moved_inside_the_file_are_no_leak(
     """Long texts with a mark, rewritten in place, leave pieces of themselves in free space."""
     change(
         rating_url,
-        "UPDATE item SET text = ' and the Quokka prompt went on ' || hex(randomblob(300))",
+        "UPDATE item SET text = ' and the Quokka prompt fell on ' || hex(randomblob(300))",
         "UPDATE item SET prompt = prompt || ' and a bit more'",
         "UPDATE item SET prompt = substr(prompt, 1, 3)",
     )

@@ -1,4 +1,4 @@
-"""What is searched for, and what is found where."""
+"""Marks that an audit searches for, and their places."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_all_that_an_arm_declares_is_a_mark(study: Study) -> None:
 
 
 @pytest.mark.parametrize("text", [" ", "5", "12", "0.25", "no", "…"])
-def test_what_stands_everywhere_is_not_distinctive(text: str) -> None:
+def test_a_mark_that_occurs_in_ordinary_text_is_not_distinctive(text: str) -> None:
     assert not Mark("steering text", text).is_distinctive
 
 
@@ -59,7 +59,7 @@ def test_a_mark_is_found_as_a_whole_word_in_any_case(text: str, n: int) -> None:
 @pytest.mark.parametrize(
     "text", ["blocks.17.hook_resid_pre", "blocks 17 hook resid pre", "Blocks/17/hook-resid-pre"]
 )
-def test_what_stands_between_the_words_does_not_matter(text: str) -> None:
+def test_a_mark_is_found_with_any_characters_between_its_words(text: str) -> None:
     mark = Mark("hook point", "blocks.17.hook_resid_pre")
 
     assert Searcher([mark]).count(text)[mark] == 1

@@ -1,9 +1,9 @@
-"""Measure generation against the seed system's own flow and against the bare matrix products, in one run.
+"""Measure generation against llm-steering's own flow and against the bare matrix products, in one run.
 
     python tests/benchmarks/generate.py            # some ten minutes on two idle cores
     python tests/benchmarks/generate.py --quick    # two minutes: fewer tokens, prompts and repetitions
 
-The seed generates arm by arm and prompt by prompt, with the hooks on the model at every token. The bare
+llm-steering generates arm by arm and prompt by prompt, with the hooks on the model at every token. The bare
 matrix products are all linear layers of the model, the output layer with them, at one token for each of 60
 rows: what no generator that computes in PyTorch's usual way can beat. Flows take turns in each repetition,
 and ratios are medians over repetitions, since other work on the machine slows both sides.
@@ -42,7 +42,7 @@ N_ROWS = 60
 
 
 class Speed(NamedTuple):
-    """How fast tokens were made."""
+    """Number of generated tokens, and the time."""
 
     n_tokens: int
     seconds: float
@@ -54,7 +54,7 @@ class Speed(NamedTuple):
 
 
 class Job(NamedTuple):
-    """What both flows have to make: so many completions of each prompt, unsteered and steered."""
+    """Completions to generate in both flows: ``n_samples`` of each prompt, unsteered and steered."""
 
     prompts: Sequence[str]
     n_samples: int
@@ -62,7 +62,7 @@ class Job(NamedTuple):
 
 
 def seed_flow(model: TransformerBridge, job: Job) -> Speed:
-    """Generate as the seed system does: one call for each arm and prompt, hooks on throughout.
+    """Generate as llm-steering does: one call for each arm and prompt, hooks on throughout.
 
     Its pass over the finished texts, for their loss, is left out.
     """

@@ -3,7 +3,7 @@
     python tests/benchmarks/large_study.py            # some ten minutes, 4 GiB of disk
     python tests/benchmarks/large_study.py --scale 20 # a twentieth of it
 
-Completions and answers are made up and inserted in bulk; all else is the real code on SQLite files.
+Completions and answers are synthetic and inserted in bulk; all else is the real code on SQLite files.
 """
 
 import argparse
@@ -163,11 +163,11 @@ def main() -> None:
     print(f"{study.n_completions:,} texts, {study.n_raters:,} booklets of {study.items_per_rater}\n")
     with tempfile.TemporaryDirectory() as folder:
         sealed, rating = f"sqlite:///{Path(folder) / 'sealed.db'}", f"sqlite:///{Path(folder) / 'rating.db'}"
-        timed("insert made-up completions", lambda: seal(sealed, study))
+        timed("insert synthetic completions", lambda: seal(sealed, study))
         timed("assign booklets", lambda: assign_booklets(study.design, np.random.default_rng(0)))
         timed("publish (assign, commit, insert)", lambda: publish_study(sealed, rating, "large", now=NOW))
         open_study(rating, "large", now=NOW)
-        timed("insert made-up answers", lambda: answer(rating, "large"))
+        timed("insert synthetic answers", lambda: answer(rating, "large"))
         with disposing(open_rating(rating)) as engine, reading(engine) as session:
             study_id = get_study(session, "large").id
             timed("landing page: is a place free?", lambda: read_offer(session, study_id, Limits(NOW, 24.0)))

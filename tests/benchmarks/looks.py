@@ -49,7 +49,7 @@ def policies(n_raters: int, every: int) -> dict[str, list[tuple[int, float]]]:
 
 
 def p_values(ratings: Ratings, sizes: range) -> Iterator[tuple[int, float]]:
-    """Test the first so many raters, for each number of them."""
+    """Test the first ``n`` raters, for each ``n`` of ``sizes``."""
     for n in sizes:
         found = two_way_t(score_cells(ratings.take(ratings.rater < n)), "net_superiority")
         yield n, found.p if isinstance(found, Result) else 1.0
@@ -60,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--raters", type=int, default=30)
     parser.add_argument("--prompts", type=int, default=12)
-    parser.add_argument("--every", type=int, default=3, help="look whenever so many more raters are in")
+    parser.add_argument("--every", type=int, default=3, help="raters between two interim looks")
     parser.add_argument("--effect", type=float, default=0.0, help="logits; above 0 the rates are power")
     parser.add_argument("--sims", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)

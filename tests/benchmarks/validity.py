@@ -59,7 +59,7 @@ class Design:
     """First arm minus second, in logits: 0.5 is 0.32 scale points here, 1.0 is 0.63."""
     spread: ModelSDs = ModelSDs()  # noqa: RUF009 (it is frozen)
     fixed: Fixed = "nothing"
-    """What has effects that average 0 exactly; needs an even number of prompts."""
+    """Factor whose effects average exactly 0; needs an even number of prompts."""
 
 
 NO_SLOPES = ModelSDs(rater_arm=0, prompt_arm=0)
@@ -77,7 +77,7 @@ NULLS: dict[str, Design] = {
 
 @dataclass(frozen=True)
 class Truth:
-    """What the intervals should cover, by the name of what is estimated."""
+    """True values, by the name of the estimand."""
 
     net_superiority: float
     scale_points: float
@@ -156,7 +156,7 @@ TESTS: dict[str, Test] = {
 
 @dataclass
 class Tally:
-    """How often something was made, found a difference, and covered the truth."""
+    """Numbers of intervals that were made, that exclude 0, and that cover the true value."""
 
     made: int = 0
     tested: int = 0

@@ -27,7 +27,7 @@ FLAGS = [
 
 @dataclass
 class Complaints:
-    """What a browser asked of others, and what it complained about."""
+    """Requests of a browser to other sites, and errors in its console."""
 
     address: str
     foreign_requests: list[str] = field(default_factory=list)
@@ -83,7 +83,7 @@ class _Quiet(WSGIRequestHandler):
 
 @pytest.fixture
 def complaints(address: str) -> Iterator[Complaints]:
-    """What browsers complain about; a test fails on anything."""
+    """Collect complaints of browsers; a test fails on any."""
     complaints = Complaints(address)
     yield complaints
     assert complaints.foreign_requests == []

@@ -130,7 +130,7 @@ class View:
     scheme: str = "light"
     is_phone: bool = False
     is_mirrored: bool = False
-    """Whether the page runs from right to left, as it would in a language that does."""
+    """True for a layout from right to left."""
 
 
 VIEWS = (
@@ -221,10 +221,10 @@ def walk(page: Page, address: str) -> Iterator[str]:
     page.locator("button.primary").click()
     page.wait_for_url("**/thanks")
     yield "thanks"
-    yield from _beside(page, address)
+    yield from _other_pages(page, address)
 
 
-def _beside(page: Page, address: str) -> Iterator[str]:
+def _other_pages(page: Page, address: str) -> Iterator[str]:
     for slug, name in (("many", "trial-many"), ("pair", "trial-pair"), ("arabic", "trial-rtl")):
         page.goto(f"{address}/s/{slug}/consent")
         page.locator("button[value=agree]").click()

@@ -101,7 +101,7 @@ def test_a_whole_study_by_keys_which_every_page_with_questions_tells(
         expect(page.get_by_text("Your answer: 2")).to_be_visible()
         press(page, "Enter")
         at(page, "practice/2")
-        press(page, "2", "2")  # the same press again goes on
+        press(page, "2", "2")  # the same press again continues
         tell("trial/1")
         press(page, "1", "Enter")
         at(page, "trial/2")

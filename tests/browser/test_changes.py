@@ -1,4 +1,4 @@
-"""What a rater changes during a save, and what they entered and have not sent yet, is kept."""
+"""Changes during a save, and entries that are not sent yet, are kept."""
 
 import json
 import re

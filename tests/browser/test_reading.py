@@ -1,4 +1,4 @@
-"""What a rater reads stays in sight, is told to who cannot see it, and no key is lost while a page loads."""
+"""A text stays in sight, screen readers read it, and no key press is lost while a page loads."""
 
 import re
 from collections.abc import Callable
@@ -111,7 +111,7 @@ def test_in_a_pair_the_focus_is_on_the_first_text_which_is_read_out(
     with browse() as context:
         page = context.new_page()
         begin(page, f"{address}/s/pair")
-        for words in ("I woke up and smiled.", "The rain went on."):
+        for words in ("I woke up and smiled.", "The rain fell on."):
             first = page.get_by_role("group", name="Text A")
             expect(first).to_be_focused()
             expect(first).to_have_accessible_description(words)

@@ -231,7 +231,7 @@ def test_a_slider_has_no_value_until_it_is_touched(
         expect(page.locator(".range")).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.get_by_text("Please set the slider, or choose “I cannot judge this”.")).to_be_visible()
-        page.locator(".range").click()  # in the middle, where it stands
+        page.locator(".range").click()  # in the middle, at its thumb
         expect(page.locator("output")).to_have_text("50")
         page.keyboard.press("ArrowRight")
         expect(page.locator("output")).to_have_text("55")
@@ -243,7 +243,7 @@ def test_a_slider_has_no_value_until_it_is_touched(
     assert answers() == [(1, 1, 55.0), (2, 1, None)]
 
 
-def test_a_press_goes_on_at_once_where_the_study_says_so(
+def test_a_press_continues_at_once_with_auto_advance(
     browse: Browse, address: str, publish_study: Callable[..., str], protocol: Protocol, answers: Answers
 ) -> None:
     publish_study(slug="quick", name="quick", shown=protocol.model_copy(update={"auto_advance": True}))
@@ -257,7 +257,7 @@ def test_a_press_goes_on_at_once_where_the_study_says_so(
     assert answers() == [(1, 1, 3.0), (2, 1, 4.0)]
 
 
-def test_a_double_press_rates_one_text_where_a_press_goes_on(
+def test_a_double_press_rates_one_text_with_auto_advance(
     browse: Browse, address: str, publish_study: Callable[..., str], protocol: Protocol, answers: Answers
 ) -> None:
     publish_study(slug="quick", name="quick", shown=protocol.model_copy(update={"auto_advance": True}))

@@ -83,7 +83,7 @@ def test_by_keyboard_alone(browse: Browse, address: str, answers: Answers) -> No
         page.keyboard.press("Backspace")
         keys_at_trial(page, 2)
         page.keyboard.press("5")
-        page.keyboard.press("5")  # the same press again goes on
+        page.keyboard.press("5")  # the same press again continues
         keys_at_trial(page, 3)
         page.keyboard.press("1")
         page.keyboard.press("Enter")
@@ -100,7 +100,7 @@ def test_by_pointer_on_a_phone(browse: Browse, address: str, answers: Answers) -
         press_next(page)
         at_trial(page, 2)
         choose(page, 3)
-        choose(page, 3)  # the same press again goes on
+        choose(page, 3)  # the same press again continues
         at_trial(page, 3)
         page.get_by_role("button", name="Back").click()
         at_trial(page, 2)
@@ -178,7 +178,7 @@ def test_reload_and_the_browsers_back_button_lose_nothing(
     assert answers() == [(1, 1, 4.0), (1, 2, 4.0)]
 
 
-def test_a_second_tab_goes_on_and_the_first_still_works(
+def test_a_second_tab_continues_and_the_first_still_works(
     browse: Browse, address: str, answers: Answers
 ) -> None:
     with browse() as context:

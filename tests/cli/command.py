@@ -38,7 +38,7 @@ def run(
 
 
 def _status() -> int:
-    """Run `main`; what is no user's mistake passes through, and fails the test with its traceback."""
+    """Run `main`; an exception that is not a user's mistake fails the test with its traceback."""
     with pytest.raises(SystemExit) as ended:
         main()
     assert isinstance(ended.value.code, int)

@@ -1,4 +1,4 @@
-"""Analyse ratings from elsewhere with the command, as their owner does."""
+"""Analyse external ratings with the command, as their owner does."""
 
 import json
 import subprocess
@@ -72,7 +72,7 @@ def test_a_mistake_ends_with_exit_code_2_and_no_traceback(tmp_path: Path) -> Non
     )
 
 
-def test_a_report_of_ratings_from_elsewhere_says_where_they_come_from(tmp_path: Path) -> None:
+def test_a_report_of_external_ratings_names_their_source(tmp_path: Path) -> None:
     written = analyze(
         "--from", STATS / "data_e.csv", *COLUMNS, "--scope", "raters", "--report", "report", cwd=tmp_path
     )

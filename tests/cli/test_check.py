@@ -126,14 +126,14 @@ def test_a_model_that_is_not_here_and_a_text_that_runs_into_its_prompt_are_remar
 def test_of_a_long_text_from_a_file_it_shows_the_beginning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = ("I hate you because,external, it" + " goes on" * 800, "The rain went,external, on")
+    rows = ("I hate you because,external, it" + " goes by" * 800, "The rain went,external, on")
     (tmp_path / "t.csv").write_text("\n".join(("prompt,arm,text", *rows)))
 
     out = shown(tmp_path, capsys, "ExternalCompletions(path='t.csv')")
 
-    assert "raters see 'I hate you because it goes on" in out
+    assert "raters see 'I hate you because it goes by" in out
     assert "' … (6,421 characters)" in out
-    assert out.count("goes on") < 40
+    assert out.count("goes by") < 40
 
 
 @pytest.mark.model

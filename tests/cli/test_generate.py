@@ -23,7 +23,7 @@ study = Study(
     consent="You will rate texts.",
     instructions="Say how happy each text is.",
     dimensions=[Dimension(name="joy", question="How joyful?", scale=Likert(low="not", high="very"))],
-    prompts=["I woke up and saw that", "The rain went on and we"],
+    prompts=["I woke up and saw that", "The rain fell on and we"],
     arms=[Unsteered(), Steered(additions=[ActivationAddition(2, 6, "Love")])],
     sampling=Sampling(samples_per_prompt=10, max_new_tokens=12, top_p=0.9, top_k=40, presence_penalty=1),
     plan=Plan(raters=6),
@@ -56,7 +56,7 @@ def run(folder: Path, *arguments: str, sealed: str = "sealed.db") -> subprocess.
 
 
 def made(database: Path) -> list[tuple[object, ...]]:
-    """What was made, without when and in which order."""
+    """Return the completions without their times and their order."""
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute(
             "SELECT prompt_index, arm, sample, seed, token_ids, text, stop_reason FROM completion "

@@ -1,4 +1,4 @@
-"""What the command prints, and what it exits with."""
+"""The command's output and exit codes."""
 
 import json
 import subprocess

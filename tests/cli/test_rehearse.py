@@ -12,7 +12,7 @@ from rater.cli import cli
 from rater.errors import RaterError
 from rater.study.study import Study
 
-LABEL = "Rehearsal: made-up answers under a synthetic key, not a result"
+LABEL = "Rehearsal: synthetic answers under a synthetic key, not a result"
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What `rater serve` says of results fits the states of the studies that it serves."""
+"""The remarks of `rater serve` on results fit the states of the studies that it serves."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

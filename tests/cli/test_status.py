@@ -1,4 +1,4 @@
-"""What comes next for a study is a command that its state does not refuse."""
+"""The next command for a study is one that its state allows."""
 
 import pytest
 

@@ -42,7 +42,7 @@ def test_coefficients_are_numbers_with_commas() -> None:
 
 
 @pytest.mark.model
-def test_a_sweep_goes_on_where_it_stopped(study_file: Path) -> None:
+def test_a_sweep_continues_where_it_stopped(study_file: Path) -> None:
     command = [
         str(study_file),
         "--layers",

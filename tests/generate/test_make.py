@@ -33,7 +33,7 @@ def short_study(study: Study) -> Study:
     return Study.model_validate(
         {
             **declared,
-            "prompts": ["I woke up and saw that", "The rain went on and we"],  # terms: ignore (a prompt)
+            "prompts": ["I woke up and saw that", "The rain fell on and we"],  # terms: ignore (a prompt)
             "arms": [
                 {"kind": "unsteered"},
                 {"kind": "steered", "additions": [{"prompt": "Love", "coeff": 2, "act_name": 6}]},

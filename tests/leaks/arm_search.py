@@ -53,7 +53,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Effort:
-    """How long a search goes on, and for how many arms."""
+    """Length of a search, and the number of arms."""
 
     n_arms: int
     rng: np.random.Generator

@@ -50,7 +50,7 @@ Arms = dict[Hashable, int]
 
 
 def as_published(booklets: Sequence[Sequence[Trial]]) -> tuple[list[SeenTrial], Arms]:
-    """What a rating database shows of booklets, and the arm of each text."""
+    """Return the booklets as in a rating database, and the arm of each text."""
     seen, arms = [], Arms()
     for number, booklet in enumerate(booklets):
         for place, trial in enumerate(booklet):
@@ -63,7 +63,7 @@ def as_published(booklets: Sequence[Sequence[Trial]]) -> tuple[list[SeenTrial], 
 
 
 def as_exported(booklets: Sequence[Sequence[Trial]]) -> tuple[list[SeenTrial], Arms]:
-    """What a masked export shows of booklets: an item's id is another one for each rater."""
+    """Return the booklets as in a masked export: an item's id is another one for each rater."""
     published, of_items = as_published(booklets)
     seen, arms = [], Arms()
     for trial in published:

@@ -95,7 +95,7 @@ def test_the_name_of_a_study_is_in_nothing_that_a_browser_gets(app: Flask) -> No
     assert [answer for answer in answers if MARK in answer] == []
 
 
-def test_who_a_recruitment_site_says_somebody_is_stands_on_no_page_after_consent(app: Flask) -> None:
+def test_no_page_after_consent_has_identifiers_of_a_recruitment_platform(app: Flask) -> None:
     client, base = app.test_client(), "/s/slug-asked"
     link = f"{base}/consent?PROLIFIC_PID={PERSON}&STUDY_ID={MARK}-study"
     form = dict(re.findall(r'name="(token|arrival[^"]*)" value="([^"]+)"', client.get(link).text))

@@ -39,7 +39,7 @@ def longer(study: Study, sealed_url: str) -> Declare:
                 cell=cell,
                 seed=number,
                 token_ids=(number,),
-                text=f" went on {number:02d} times{' and sang the same song' * (cell.arm == 'walrus-arm')}.",
+                text=f" fell on {number:02d} times{' and sang the same song' * (cell.arm == 'walrus-arm')}.",
                 stop_reason="eos",
             )
             for number, cell in enumerate(missing.cells)

@@ -189,10 +189,10 @@ def test_every_completion_becomes_an_item_without_its_trailing_space(
     publish_study(sealed_url, rating_url, generated.name, now=NOW)
 
     items, _ = read_rows(rating_url)
-    assert sorted(item.text for item in items) == sorted(f" went on {n} times." for n in range(24))
+    assert sorted(item.text for item in items) == sorted(f" fell on {n} times." for n in range(24))
 
 
-def test_item_ids_are_random_and_rows_stand_in_their_order(
+def test_item_ids_are_random_and_rows_are_sorted_by_them(
     generated: Study, sealed_url: str, rating_url: str
 ) -> None:
     publish_study(sealed_url, rating_url, generated.name, now=NOW)
@@ -361,9 +361,9 @@ def test_a_study_is_published_into_one_rating_database_only(
     generated: Study, sealed_url: str, rating_url: str, tmp_path: Path
 ) -> None:
     publish_study(sealed_url, rating_url, generated.name, now=NOW)
-    elsewhere = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    another = f"sqlite:///{tmp_path / 'another.db'}"
 
     with pytest.raises(StateError, match="published already, in another rating database"):
-        publish_study(sealed_url, elsewhere, generated.name, now=NOW)
+        publish_study(sealed_url, another, generated.name, now=NOW)
 
-    assert find_published(elsewhere, generated.name) is None
+    assert find_published(another, generated.name) is None

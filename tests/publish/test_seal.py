@@ -7,7 +7,7 @@ from rater.publish.seal import KeyLine, commit, derive, derive_id, derive_rng, n
 SEED, SALT = "11" * 32, "22" * 32
 LINES = [
     KeyLine("bb", prompt_index=1, arm="steered", sample=0, text=" is “grün”"),
-    KeyLine("aa", prompt_index=0, arm="unsteered", sample=2, text=" went on"),
+    KeyLine("aa", prompt_index=0, arm="unsteered", sample=2, text=" fell on"),
 ]
 
 
@@ -17,7 +17,7 @@ def test_the_commitment_is_the_hash_of_the_listing_that_the_docstring_lays_down(
         f"salt {SALT}\n"
         f"seed {SEED}\n"
         "study abc\n"
-        f'["aa",0,"unsteered",2,"{hashlib.sha256(b" went on").hexdigest()}"]\n'
+        f'["aa",0,"unsteered",2,"{hashlib.sha256(b" fell on").hexdigest()}"]\n'
         f'["bb",1,"steered",0,"{hashlib.sha256(" is “grün”".encode()).hexdigest()}"]\n'
     )
 
@@ -27,7 +27,7 @@ def test_the_commitment_is_the_hash_of_the_listing_that_the_docstring_lays_down(
 
 
 def test_the_commitment_changes_with_the_arm_of_one_item() -> None:
-    swapped = [LINES[0], KeyLine("aa", 0, "steered", 2, " went on")]
+    swapped = [LINES[0], KeyLine("aa", 0, "steered", 2, " fell on")]
 
     before = commit(LINES, salt=SALT, seed=SEED, study_hash="abc")
     after = commit(swapped, salt=SALT, seed=SEED, study_hash="abc")

@@ -31,7 +31,7 @@ def test_bots_of_every_character_go_the_whole_way_and_real_databases_stay_as_the
     )  # fmt: skip
 
     simulated = SimulatedRaters(n_raters=8, effect=2, seed=1, characters=characters)
-    seen = rehearse(sealed_url, generated.name, simulated, say=lambda _: None)
+    seen = rehearse(sealed_url, generated.name, simulated, progress=lambda _: None)
 
     assert (seen.progress.n_raters, seen.progress.n_finished, seen.progress.n_answers) == (8, 7, 7 * 8 + 4)
     assert seen.frame["answer"].between(1, 5).all()
@@ -46,4 +46,4 @@ def test_bots_of_every_character_go_the_whole_way_and_real_databases_stay_as_the
 
 def test_a_study_that_was_not_generated_cannot_be_rehearsed(generated: Study, sealed_url: str) -> None:
     with pytest.raises(StateError, match=r"'other' has not been generated yet.*marked_study"):
-        rehearse(sealed_url, "other", SimulatedRaters(n_raters=1, effect=0, seed=0), say=lambda _: None)
+        rehearse(sealed_url, "other", SimulatedRaters(n_raters=1, effect=0, seed=0), progress=lambda _: None)

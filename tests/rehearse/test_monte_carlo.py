@@ -16,7 +16,7 @@ def generated(study: Study, seal_completions: Callable[[Study], None]) -> Study:
 
 def test_rehearsing_often_counts_what_the_planned_test_finds(generated: Study, sealed_url: str) -> None:
     often = rehearse_many(
-        sealed_url, generated.name, SimulatedRaters(None, 2.0, seed=3), 4, say=lambda _: None
+        sealed_url, generated.name, SimulatedRaters(None, 2.0, seed=3), 4, progress=lambda _: None
     )
 
     assert (often.n, often.n_not_estimable) == (4, 0)
@@ -40,7 +40,7 @@ def test_a_null_study_is_found_at_alpha_and_an_effect_at_the_promised_power(
     seal_completions(planned)
 
     often = rehearse_many(
-        sealed_url, planned.name, SimulatedRaters(None, effect, seed=4), n, say=lambda _: None
+        sealed_url, planned.name, SimulatedRaters(None, effect, seed=4), n, progress=lambda _: None
     )
 
     promised = power_as_planned(planned, effect, n_simulations=500).share if effect else 0.05

@@ -125,7 +125,7 @@ def words(of: Section) -> str:
     return "\n".join(said)
 
 
-def texts_of(frame: pd.DataFrame, text: str = " went on.") -> pd.DataFrame:
+def texts_of(frame: pd.DataFrame, text: str = " fell on.") -> pd.DataFrame:
     """List the texts of a frame's items, each with its arm in its words."""
     columns = ["item", "prompt", "arm"]
     if "other_item" in frame:

@@ -126,11 +126,11 @@ def test_many_writers_lose_nothing(path: Path) -> None:
 
 
 def test_no_process_is_overtaken_again_and_again(path: Path) -> None:
-    processes = [subprocess.Popen([sys.executable, "-c", _SAVE, str(path), str(who)]) for who in range(3)]
+    processes = [subprocess.Popen([sys.executable, "-c", _SAVE, str(path), str(n)]) for n in range(3)]
     assert [process.wait(60) for process in processes] == [0, 0, 0]
 
     with closing(sqlite3.connect(path)) as connection:
         order = [who for (who,) in connection.execute("SELECT n FROM note ORDER BY rowid")]
-    all_began = max(order.index(who) for who in range(3))
+    all_began = max(order.index(n) for n in range(3))
     runs = [len(list(run)) for _, run in itertools.groupby(order[all_began:])]
     assert max(runs) < 20  # measured: 4 to 8; 30 and more with a lock that is polled, 70 and more without

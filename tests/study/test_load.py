@@ -1,4 +1,4 @@
-"""What an error calls valid is valid, for every text that must have a pattern."""
+"""Study files load, and an error in one names valid values, which are valid indeed."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -388,7 +388,7 @@ def test_a_missing_file_gets_the_nearest_named(tmp_path: Path, monkeypatch: pyte
         load_study(Path("mine"))
 
 
-def test_the_hash_covers_what_is_in_the_files_beside_the_study(load: Callable[[str], Study]) -> None:
+def test_the_hash_covers_the_contents_of_the_files_next_to_the_study(load: Callable[[str], Study]) -> None:
     arms = "arms=[Unsteered(), ExternalCompletions(path='t.csv')]"
     text = f"{_BEGINNING}study = study_with({arms}, sampling=Sampling(samples_per_prompt=1))"
     Path("t.csv").write_text("prompt,arm,text\na,external, x\nb,external, y\n")
@@ -399,7 +399,7 @@ def test_the_hash_covers_what_is_in_the_files_beside_the_study(load: Callable[[s
     assert after.changes_from(before.canonical_json()) == ["arms[1].sha256"]
 
 
-def test_a_file_beside_the_study_that_does_not_fit_it_is_refused(load: Callable[[str], Study]) -> None:
+def test_a_file_next_to_the_study_that_does_not_fit_it_is_refused(load: Callable[[str], Study]) -> None:
     Path("t.csv").write_text("prompt,arm,text\na,external, x\n")
 
     with pytest.raises(

@@ -22,7 +22,7 @@ FREE = Practice(prompt="I", text=" ate.")
         ([{"fluency": 1}, {"fluency": 3}, {"fluency": 1}], 2, (1, 1, True)),  # one text marks fluency
     ],
 )
-def test_so_many_texts_are_right_of_those_that_say_what_is(
+def test_marking_counts_right_answers_among_texts_with_a_right_answer(
     answered: list[dict[str, float | None]], needed: int | None, expected: tuple[int, int, bool]
 ) -> None:
     found = mark((HAPPY, BOTH, FREE), answered, needed=needed)

@@ -165,7 +165,7 @@ def test_a_check_says_what_passes_on_each_dimension_that_may_be_asked_alone(decl
         declare(dimensions=[HAPPINESS, FLUENCY], plan=Plan(checks=[check], asking="one_per_rater"))
 
 
-def test_going_on_at_once_needs_a_single_question_of_choices(declare: Declare) -> None:
+def test_auto_advance_needs_a_single_question_of_choices(declare: Declare) -> None:
     with pytest.raises(ValidationError, match="auto_advance needs a single dimension"):
         declare(dimensions=[HAPPINESS, FLUENCY], auto_advance=True)
 

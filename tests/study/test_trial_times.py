@@ -34,7 +34,7 @@ def test_a_trial_without_a_time_of_the_browser_takes_the_one_since_the_answer_be
     assert pace.n_server == 1
 
 
-def test_whoever_was_away_took_no_time_for_the_trial() -> None:
+def test_time_away_does_not_count_for_the_trial() -> None:
     pace = pace_of([TrialTime(None, None, at(seconds)) for seconds in (0, 2, 2 + MAX_GAP_S + 1)])
 
     assert pace.seconds == (2.0,)

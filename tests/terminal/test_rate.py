@@ -93,7 +93,7 @@ def test_who_leaves_at_the_consent_leaves_nothing_behind(publish_study: Publish,
     assert not rate.state_folder.exists()
 
 
-def test_quitting_says_what_is_saved_and_the_same_command_goes_on(
+def test_quitting_reports_the_saved_answers_and_the_same_command_continues(
     publish_study: Publish, rate: Rate, answers: Callable[[], list[AnswerRow]]
 ) -> None:
     publish_study()

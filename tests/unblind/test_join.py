@@ -102,7 +102,7 @@ def test_every_text_is_listed_with_its_arm_and_measurements_whether_or_not_it_wa
     assert set(seen.frame["item"]) < set(seen.texts["item"])
     first = seen.texts.iloc[0]
     assert (first["prompt"], first["arm"], first["sample"]) == (rated.prompts[0], "zebra-arm", 0)
-    assert (first["text"], first["n_characters"], first["n_tokens"]) == (" went on 0 times.", 17, 2)
+    assert (first["text"], first["n_characters"], first["n_tokens"]) == (" fell on 0 times.", 17, 2)
     arms = seen.texts.set_index("item")["arm"]
     assert [arms[item] for item in seen.frame["item"]] == list(seen.frame["arm"])
 

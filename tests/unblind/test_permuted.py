@@ -32,8 +32,8 @@ CELLS = {f"{p}{arm}{n}": Cell(p, arm, n) for p, arm, n in product((0, 1), ARMS, 
 SEED = "11" * 32
 
 
-def stand_ins(*trials: NewTrial, seed: str = SEED) -> list[dict[str, str]]:
-    """The arm that stands in for each item's own, in each of forty booklets with the same trials."""
+def permuted_arms(*trials: NewTrial, seed: str = SEED) -> list[dict[str, str]]:
+    """Return the arm that replaces each item's own, in each of forty booklets with the same trials."""
     booklets = [NewBooklet(f"booklet {n}", trials) for n in range(40)]
     found = permute_arms(booklets, CELLS, ARMS, seed)
     return [{item: arm for (of, item), arm in found.items() if of == each.id} for each in booklets]
@@ -57,7 +57,7 @@ def test_the_arms_of_each_set_are_swapped_by_a_permutation_of_its_own(
         for item in items
     ]
 
-    found = stand_ins(*trials)
+    found = permuted_arms(*trials)
 
     sets = [(tuple(arm[item] for item in one), tuple(arm[item] for item in other)) for arm in found]
     assert {tuple(sorted(arms)) for pair in sets for arms in pair} == {ARMS}
@@ -68,14 +68,14 @@ def test_the_arms_of_each_set_are_swapped_by_a_permutation_of_its_own(
 def test_a_repeat_or_an_attention_check_is_no_part_of_a_set() -> None:
     trials = [*map(NewTrial, ("0a1", "check", "0b0", "0c1")), NewTrial("0a1", is_repeat=True)]
 
-    found = stand_ins(*trials)
+    found = permuted_arms(*trials)
 
     assert {tuple(sorted(arms)) for arms in found} == {("0a1", "0b0", "0c1")}
     assert {tuple(sorted(arms.values())) for arms in found} == {ARMS}
 
 
 def test_all_pairs_of_a_prompt_are_swapped_as_one() -> None:
-    found = stand_ins(NewTrial("0a0", "0b0"), NewTrial("0c1", "0a1"), NewTrial("0b1", "0c0"))
+    found = permuted_arms(NewTrial("0a0", "0b0"), NewTrial("0c1", "0a1"), NewTrial("0b1", "0c0"))
 
     for arms in found:
         swapped = arms["0a0"], arms["0b0"], arms["0c0"]
@@ -86,12 +86,12 @@ def test_all_pairs_of_a_prompt_are_swapped_as_one() -> None:
 def test_the_permutation_follows_from_the_seed_and_not_from_the_order_of_trials() -> None:
     trials = [NewTrial(f"0{arm}0") for arm in ARMS]
 
-    assert stand_ins(*trials) == stand_ins(*trials[::-1])
-    assert stand_ins(*trials) != stand_ins(*trials, seed="22" * 32)
+    assert permuted_arms(*trials) == permuted_arms(*trials[::-1])
+    assert permuted_arms(*trials) != permuted_arms(*trials, seed="22" * 32)
 
 
 def counts(seen: Unblinded | Permuted) -> list[tuple[object, ...]]:
-    """How many answers there are of each rater, prompt, arm and kind of trial."""
+    """Return the number of answers of each rater, prompt, arm and kind of trial."""
     columns = ["rater", "prompt", "arm", "dimension"]
     return sorted(
         seen.frame[~seen.frame["is_repeat"]].groupby(columns).size().reset_index().itertuples(index=False)

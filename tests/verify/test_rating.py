@@ -58,7 +58,7 @@ def rewrite_log(rating_url: str, n_rows: int) -> None:
         connection.commit()
 
 
-def test_a_log_rewritten_as_a_whole_shows_against_a_head_kept_elsewhere_and_only_there(
+def test_a_log_rewritten_as_a_whole_is_detected_only_with_an_external_head(
     finished_study: tuple[Study, str], rating_url: str, sealed_url: str
 ) -> None:
     study, head = finished_study
@@ -69,7 +69,7 @@ def test_a_log_rewritten_as_a_whole_shows_against_a_head_kept_elsewhere_and_only
     assert tampered(without) == set()
     unsure = next(check for check in without if check.name == "log against its head")
     assert unsure.outcome == "not checked"
-    assert "Only a head kept elsewhere shows that: add --head HASH." in unsure.description
+    assert "Only a head from another place shows that: add --head HASH." in unsure.description
     assert tampered(verify(rating_url, sealed_url, study, head)) == {"log against its head"}
 
 
@@ -83,7 +83,7 @@ def test_a_log_whose_end_was_cut_off_shows_against_its_head(
     assert tampered(verify(rating_url, sealed_url, study, head)) == {"log against its head"}
 
 
-def test_an_older_head_is_found_in_a_log_that_went_on(
+def test_an_older_head_is_found_in_a_longer_log(
     study_in_progress: Study, rating_url: str, sealed_url: str
 ) -> None:
     first = close_study(rating_url, study_in_progress.name, now=NOW)
@@ -102,7 +102,7 @@ def test_a_head_that_was_cut_off_is_no_sign_of_a_rewritten_log(published: Study,
         run("verify", published.name, "--head", "0f3a…")
 
 
-def test_the_head_that_analyze_prints_can_be_copied_as_it_stands(closed: Study, run: Run) -> None:
+def test_the_head_that_analyze_prints_can_be_copied(closed: Study, run: Run) -> None:
     said = run("analyze", closed.name, "--yes").splitlines()
 
     [head] = [line.removeprefix("  log   ") for line in said if line.startswith("  log   ")]

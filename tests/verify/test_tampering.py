@@ -84,7 +84,7 @@ STAGES: dict[str, tuple[Step, Step]] = {
     "opened again": (reopened, nothing),
     "tampered, then opened and closed again": (nothing, reclosed),
 }
-"""What is done before a tampering, and what after it."""
+"""The steps before a tampering, and the steps after it."""
 RATING: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "an answer": (("UPDATE answer SET value = 6 - value WHERE id = 1",), {"answers"}),
     "all answers": (("UPDATE answer SET value = 6 - value",), {"answers"}),

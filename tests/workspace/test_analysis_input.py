@@ -1,4 +1,4 @@
-"""Report on a real study: what it says of who looked, and that permuted arms are no look."""
+"""A real study's report names the people who looked, and permuted arms are not a look."""
 
 import json
 from collections.abc import Callable

@@ -49,7 +49,7 @@ def rate(workspace: Workspace, name: str, n_raters: int) -> None:
             rate_in_store(engine, published, character="effect", judge=judge, rng=rng, now=NOW)
 
 
-def test_a_folder_stands_for_its_two_files(tmp_path: Path) -> None:
+def test_a_folder_has_two_files(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     assert workspace.rating_url == f"sqlite:///{tmp_path}/rating.db"
     assert workspace.sealed_url == f"sqlite:///{tmp_path}/sealed.db"

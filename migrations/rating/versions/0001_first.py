@@ -13,7 +13,7 @@ depends_on = None
 
 APPEND_ONLY = ("amendment", "answer", "event", "guess")
 OF_RATERS = ("answer", "guess")
-"""What may be deleted of a rater whose redaction is in the log already; see rater.store.rating.forget."""
+"""Tables whose rows may be deleted once the log has the rater's redaction; see rater.store.rating.forget."""
 
 
 def upgrade() -> None:

@@ -1,9 +1,8 @@
 """Forget a rater: their identity, or everything they gave; the only place where collected data is deleted.
 
-The log comes first. Answers and guesses can be deleted of no rater of whom the log does not say ``redacted``
-already: the database's own triggers look there. That row has the digests of what is taken out, for each
-closing before it, by which `rater verify` shows that nothing else was changed, and the rater's random id,
-which then leads nowhere.
+The log comes first. The database's own triggers refuse to delete answers and guesses of a rater who has no
+``redacted`` row in the log. That row has the digests of what is taken out, for each closing before it, by
+which `rater verify` shows that nothing else was changed, and the rater's random id, which then leads nowhere.
 """
 
 from collections.abc import Iterable

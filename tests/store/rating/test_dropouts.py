@@ -80,7 +80,7 @@ def left(visit: Visit, now: datetime) -> Visit:
     return visit
 
 
-def test_a_booklet_is_kept_for_who_was_seen_within_the_limit(left: Visit, now: datetime) -> None:
+def test_a_booklet_is_kept_for_a_rater_who_was_seen_within_the_limit(left: Visit, now: datetime) -> None:
     with reading(left.engine()) as session:
         limits = Limits.of(left.protocol, now + 2 * HOUR)
         assert not has_free_booklet(session, left.study.id, limits)

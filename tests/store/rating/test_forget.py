@@ -266,8 +266,8 @@ def test_a_rater_of_another_study_is_not_found(
 def test_what_was_forgotten_is_in_no_byte_of_the_file(
     rating: Engine, study: PublishedStudy, now: datetime
 ) -> None:
-    for who in (ADA, BOB):
-        _forget(rating, study, who, now, all_of_it=True)
+    for identifier in (ADA, BOB):
+        _forget(rating, study, identifier, now, all_of_it=True)
     empty_wal(rating)
 
     path = sqlite_path(str(rating.url))

@@ -57,8 +57,8 @@ def test_the_latest_revision_is_read_with_the_time_of_the_first_and_only_of_the_
 ) -> None:
     study, other = publish(rating), publish(rating)
     rater_session = _claim(rating, study, "token", now)
-    _claim(rating, other, "token elsewhere", now)
-    _send(rating, other, "token elsewhere", _sent("x", 1, 1), now)
+    _claim(rating, other, "token of another", now)
+    _send(rating, other, "token of another", _sent("x", 1, 1), now)
     for sent in (_sent("a", 1, 2, shown_ms=700), _sent("b", 2, 3), _sent("c", 1, 5, shown_ms=90)):
         _send(rating, study, "token", sent, now)
 

@@ -40,7 +40,7 @@ _KNOWN: dict[str, object] = {
         ({"finished_at": NOW, "replaced_at": NOW}, "finished"),
     ],
 )
-def test_a_rater_stands_where_they_last_were(changes: dict[str, object], expected: RaterStatus) -> None:
+def test_a_raters_status_is_their_last_step(changes: dict[str, object], expected: RaterStatus) -> None:
     progress = RaterProgress(**{**_KNOWN, **changes})  # type: ignore[arg-type] # mixed
     over = "unfinished" if expected in {"under way", "away"} else expected
 

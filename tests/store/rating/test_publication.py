@@ -28,7 +28,7 @@ def test_items_and_booklets_are_all_there_beyond_one_batch(
         ]
 
 
-def test_trials_stand_in_the_order_of_the_booklet(
+def test_trials_are_read_in_the_order_of_the_booklet(
     rating: Engine, publish: Callable[..., PublishedStudy], now: datetime
 ) -> None:
     study = replace(publish(rating), name="ordered", slug="ordered")

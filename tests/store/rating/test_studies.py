@@ -131,7 +131,7 @@ def test_progress_counts_each_answer_once_however_often_it_was_changed(
 ) -> None:
     study, other = publish(rating, n_booklets=3, n_trials=1), publish(rating)
     with writing(rating) as session:
-        for of, token in ((other, "elsewhere"), (study, "idle"), (study, "busy")):
+        for of, token in ((other, "of another"), (study, "idle"), (study, "busy")):
             arrival = Arrival("web")
             claim_booklet(session, of.id, token, arrival=arrival, protocol=of.protocol, now=now)
         for value in (2, 3):

@@ -152,7 +152,7 @@ def test_a_pair_shows_both_texts_and_takes_a_preference(
     )
     person = visitor(slug).open().follow().press("agree").press()
 
-    assert [each.text for each in person.soup.select(".completion")] == [" and smiled.", " went on."]
+    assert [each.text for each in person.soup.select(".completion")] == [" and smiled.", " fell on."]
     labels = [each.get_text(strip=True) for each in person.soup.select(".choices .point")]
     assert labels == ["A, clearly", "A, slightly", "Both alike", "B, slightly", "B, clearly"]
     person.press(**{"answer.happiness": "-2"})
