@@ -121,7 +121,8 @@ def test_repeats_and_checks_count_as_minutes_and_not_as_answers(study: Study) ->
 def test_looks_over_which_alpha_is_spread_leave_a_little_less_for_the_end(study: Study) -> None:
     looks = {"at": [0.25, 0.5, 0.75, 1], "spending": "pocock"}
     alone, looked_at = (
-        plan_power(changed(study, analysis={"interim_looks": each}), 1.0, n_simulations=200) for each in (None, looks)
+        plan_power(changed(study, analysis={"interim_looks": each}), 1.0, n_simulations=200)
+        for each in (None, looks)
     )
 
     assert alone.last_look is None

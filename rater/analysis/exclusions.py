@@ -177,7 +177,9 @@ def _criteria(rules: Exclusions, primary: str) -> list[_Criterion]:
     if rules.unfinished == "exclude":
         declared.append(
             _Criterion(
-                words["unfinished"], lambda _, known: _unfinished(known), "there are no data on finished visits"
+                words["unfinished"],
+                lambda _, known: _unfinished(known),
+                "there are no data on finished visits",
             )
         )
     return declared

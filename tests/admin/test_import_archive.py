@@ -34,7 +34,7 @@ def test_a_study_goes_from_publication_to_another_machine(
     run("open", name)
     changed = study_file(tmp_path, published, instructions="Say it.", plan={"raters": 7})
     amended = run("amend", name, changed, "--reason", "A slip.", "--yes")
-    assert "version 2\n  changed   instructions, plan.raters\n  raters    1 more\n  log " in amended
+    assert "version 2\n  changed   instructions, plan.raters\n  raters    1 added\n  log " in amended
     for person in ("ann", "bob", "cy"):
         rate(rating_url, published, person, 8)
     with pytest.raises(StateError, match=r"is open; an archive contains arms and answers"):
