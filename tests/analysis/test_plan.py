@@ -14,7 +14,7 @@ from rater.analysis.primary import Analysis, analyze
 from rater.report.export import to_json
 from rater.study.arms import RandomVector
 from rater.study.load import load_study
-from tests.unblind.conftest import changed, look
+from tests.unblind.conftest import changed
 
 Load = Callable[[str], pd.DataFrame]
 
@@ -128,15 +128,6 @@ def test_two_arms_in_the_other_direction_have_no_further_comparison(study: Study
     declared = with_arms(study, Unsteered(), LOVE, contrast=("unsteered", "love"))
 
     assert comparisons(declared) == {("unsteered", "love")}
-
-
-def test_the_plan_is_the_studys_with_its_defaults_filled_in(
-    rated: Study, sealed_url: str, rating_url: str
-) -> None:
-    plan = look(sealed_url, rating_url, rated).plan
-
-    assert plan.contrast == ("walrus-arm", "zebra-arm")
-    assert (plan.primary, plan.n_raters, plan.scope) == ("happiness", 6, "raters+prompts")
 
 
 def test_the_plan_knows_doses_random_controls_and_changed_arms(study: Study) -> None:

@@ -72,3 +72,12 @@ def test_each_look_says_how_many_answers_there_were(rated: Study, sealed_url: st
         Seen(8, 48, is_interim=True),
         Seen(11, 48, is_interim=False),
     )
+
+
+def test_the_plan_is_the_studys_with_its_defaults_filled_in(
+    rated: Study, sealed_url: str, rating_url: str
+) -> None:
+    plan = look(sealed_url, rating_url, rated).plan
+
+    assert plan.contrast == ("walrus-arm", "zebra-arm")
+    assert (plan.primary, plan.n_raters, plan.scope) == ("happiness", 6, "raters+prompts")
