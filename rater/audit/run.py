@@ -9,12 +9,13 @@ import numpy as np
 from sqlalchemy import Engine
 
 from rater.audit.cues import measure_cues
-from rater.audit.findings import Audit, Hit, Severity
+from rater.audit.findings import Audit, Hit, Severity, find_confounds
 from rater.audit.leaks import scan_bytes, scan_tables
 from rater.audit.marks import AuditedPublication, Mark, Searcher, arms_of, collect_marks
 from rater.audit.page_structure import Crawler, Reply, StudyContent, skeleton_of, structure_of
 from rater.audit.preview import previewing
 from rater.errors import SealError, StateError
+from rater.publish.confounds import require_declared
 from rater.publish.draft import PreparedPublication, prepare_publication
 from rater.publish.publish import explain_lost_key, lost_key, write_rating
 from rater.publish.texts import count_same_texts, require_different_arms, with_pairs
@@ -26,6 +27,7 @@ from rater.store.rating.studies import find_study
 from rater.store.sealed.completions import read_completions, read_seeds
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import find_secrets, get_sealed_study, read_key
+from rater.study.confounds import Confound
 from rater.study.study import Study
 from rater.temp_files import temporary_folder
 
@@ -187,3 +189,20 @@ def audit_draft(sealed_url: str, prepared: PreparedPublication) -> Audit:
                 secrets=(prepared.secrets.seed, prepared.secrets.salt),
             )
             return conduct_audit(audited, rating, url)
+
+
+def find_allowed_confounds(
+    sealed_url: str, prepared: PreparedPublication, *, acknowledge_confounds: bool
+) -> tuple[Confound, ...]:
+    """Audit a draft of a publication, and return its confounds.
+
+    Raises:
+        StateError: it would reveal an arm, two arms have the same texts throughout, or confounds are neither
+            declared in the study file nor acknowledged.
+    """
+    audit = audit_draft(sealed_url, prepared)
+    require_clean(audit, prepared.study)
+    confounds = find_confounds(audit, prepared.study)
+    if not acknowledge_confounds:
+        require_declared(confounds, prepared.study)
+    return confounds

@@ -82,12 +82,7 @@ def rehearse(
     simulated = SimulatedRaters(n_raters, effect, seed, tuple(known[each] for each in chosen))
     sealed_url = databases["sealed_url"]
     data = Workspace(rating=databases["rating_url"], sealed=sealed_url).read_rehearsal(
-        study_name,
-        n_raters=n_raters,
-        effect=effect,
-        seed=seed,
-        characters=simulated.characters,
-        progress=_remark,
+        study_name, simulated, progress=_remark
     )
     show(data, outputs)
     if times:

@@ -1,7 +1,7 @@
 """The input of an analysis: a study, an interim analysis, permuted arms, or a rehearsal, with its context."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ from rater.verify import names_of_tampered
 from rater.workspace.databases import Databases
 
 if TYPE_CHECKING:
+    from rater.rehearse import SimulatedRaters
     from rater.store.log import Event
     from rater.study.confounds import Confound
     from rater.study.study import Study
@@ -272,21 +273,33 @@ def permute(databases: Databases, name: str, *, allow_tampered: bool = False) ->
     return replace(data, masked_frame=mask_frame(data.frame))
 
 
-def rehearse_on(databases: Databases, name: str, seen: "Joined", *, notes: list[str]) -> AnalysisInput:
-    """Take what bots answered in a rehearsal, from its temporary databases."""
-    screen = Screen(
-        title=seen.title,
-        completed_raters=seen.progress.n_finished,
-        planned_raters=seen.progress.n_booklets,
-        banner="REHEARSAL: bots and a synthetic key; nothing here is about the real study",
-        notes=notes,
-    )
-    data = _read_input(databases, name, seen, screen, label=REHEARSED)
+def read_rehearsal(
+    databases: Databases, name: str, simulated: "SimulatedRaters", *, progress: Callable[[str], None]
+) -> AnalysisInput:
+    """Rehearse a study with simulated raters in temporary databases, and return their answers."""
+    from rater.publish.publish import explain_lost_key
+    from rater.rehearse import rehearsing
+
+    with (
+        explain_lost_key(databases.rating_url, name),
+        rehearsing(databases.sealed_url, name, simulated, progress=progress) as done,
+    ):
+        notes = [_describe_simulated_effect(simulated.effect, done.seen.plan.contrast)]
+        if simulated.characters:
+            notes.append(f"Among the simulated raters: one each that is {', '.join(simulated.characters)}.")
+        screen = Screen(
+            title=done.seen.title,
+            completed_raters=done.seen.progress.n_finished,
+            planned_raters=done.seen.progress.n_booklets,
+            banner="REHEARSAL: bots and a synthetic key; nothing here is about the real study",
+            notes=notes,
+        )
+        temporary = Databases(done.sealed_url, done.rating_url)
+        data = _read_input(temporary, name, done.seen, screen, label=REHEARSED)
     return replace(data, about=replace(data.about, is_rehearsal=True))
 
 
-def describe_simulated_effect(effect: float, contrast: tuple[str, str]) -> str:
-    """Describe the difference that simulated raters were given to see."""
+def _describe_simulated_effect(effect: float, contrast: tuple[str, str]) -> str:
     if not effect:
         return "No simulated rater saw any difference between the arms."
     first, second = contrast

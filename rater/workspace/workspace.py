@@ -6,16 +6,11 @@ Only `analyze` and `export` unblind; both write that in the study's log first.
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rater.workspace.databases import (
-    DEFAULT_FOLDER,
-    Databases,
-    as_url,
-    current_user,
-    databases_in,
-)
+from rater.workspace.databases import DEFAULT_FOLDER, Databases, as_url, current_user, databases_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +21,7 @@ if TYPE_CHECKING:
     from rater.audit.findings import Audit
     from rater.bots.behaviours import Character
     from rater.publish.draft import PreparedPublication
+    from rater.rehearse import SimulatedRaters
     from rater.store.rating.monitoring import Watched
     from rater.store.rating.studies import PublishedStudy
     from rater.study.confounds import Confound
@@ -158,9 +154,11 @@ class Workspace:
         from rater.publish.publish import find_published, open_study, publish_study
 
         if audit is None:
+            from rater.audit.run import find_allowed_confounds
 
-            def audit(draft: "PreparedPublication") -> "Sequence[Confound]":
-                return audit_draft(self.sealed_url, draft, acknowledge_confounds=acknowledge_confounds)
+            audit = partial(
+                find_allowed_confounds, self.sealed_url, acknowledge_confounds=acknowledge_confounds
+            )
 
         published = publish_study(self.sealed_url, self.rating_url, name, now=_now(), audit=audit)
         if not hold:
@@ -171,7 +169,7 @@ class Workspace:
     def preregistration(self, name: str) -> str:
         """Return a published study's preregistration as Markdown; the same study gives the same text.
 
-        Costs about a second for the planned power.
+        The planned power takes about a second.
         """
         from rater.admin.register import read_registrable, write_registration
         from rater.report.console.power import describe_planned_power
@@ -205,37 +203,18 @@ class Workspace:
             StateError: the study is not wholly generated.
             StudyError: the characters do not fit the study.
         """
-        return self.analyze_input(
-            self.read_rehearsal(
-                name, n_raters=n_raters, effect=effect, seed=seed, characters=characters, progress=progress
-            )
-        )
-
-    def read_rehearsal(
-        self,
-        name: str,
-        *,
-        n_raters: int | None,
-        effect: float,
-        seed: int,
-        characters: "Sequence[Character]",
-        progress: Callable[[str], None],
-    ) -> "AnalysisInput":
-        """Run a rehearsal and return its answers, not analysed yet; see `rehearse`."""
-        from rater.publish.publish import explain_lost_key
-        from rater.rehearse import SimulatedRaters, rehearsing
-        from rater.workspace.analysis_input import describe_simulated_effect, rehearse_on
+        from rater.rehearse import SimulatedRaters
 
         simulated = SimulatedRaters(n_raters, effect, seed, tuple(characters))
-        with (
-            explain_lost_key(self.rating_url, name),
-            rehearsing(self.sealed_url, name, simulated, progress=progress) as done,
-        ):
-            notes = [describe_simulated_effect(effect, done.seen.plan.contrast)]
-            if characters:
-                notes.append(f"Among the simulated raters: one each that is {', '.join(characters)}.")
-            temporary = Databases(done.sealed_url, done.rating_url)
-            return rehearse_on(temporary, name, done.seen, notes=notes)
+        return self.analyze_input(self.read_rehearsal(name, simulated, progress=progress))
+
+    def read_rehearsal(
+        self, name: str, simulated: "SimulatedRaters", *, progress: Callable[[str], None]
+    ) -> "AnalysisInput":
+        """Run a rehearsal and return its answers, not analysed yet; see `rehearse`."""
+        from rater.workspace.analysis_input import read_rehearsal
+
+        return read_rehearsal(self.databases, name, simulated, progress=progress)
 
     # While raters rate
 
@@ -281,7 +260,7 @@ class Workspace:
         """Return a study's progress: masked once it is published, by arm while it is only generated.
 
         Raises:
-            StateError: there is no such study.
+            StateError: the study does not exist.
         """
         from rater.admin.status import watch
 
@@ -329,18 +308,11 @@ class Workspace:
     def analyze_permuted(
         self, name: str, *, allow_tampered: bool = False, progress: "Progress | None" = None
     ) -> "StudyAnalysis":
-        """Make the planned analysis on real answers with shuffled arms; nothing is unblinded.
-
-        Args:
-            name: The study's name.
-            allow_tampered: Whether data that fails verification is analysed.
-            progress: Receives how many of how many bootstrap replicates are done.
-        """
+        """Make the planned analysis on real answers with shuffled arms, without unblinding; see `analyze`."""
         from rater.workspace.analysis_input import permute
 
-        return self.analyze_input(
-            permute(self.databases, name, allow_tampered=allow_tampered), progress=progress
-        )
+        data = permute(self.databases, name, allow_tampered=allow_tampered)
+        return self.analyze_input(data, progress=progress)
 
     def unblind(
         self,
@@ -379,9 +351,8 @@ class Workspace:
         """Log that a look's results were shown; a look without it is reported as never shown."""
         from rater.unblind import note_shown
 
-        look = result.interim_look
-        if look is not None:
-            note_shown(self.rating_url, name, look=look, now=_now())
+        if result.interim_look is not None:
+            note_shown(self.rating_url, name, look=result.interim_look, now=_now())
 
     def export(self, name: str, *, who: str | None = None) -> "pd.DataFrame":
         """Return the answers of a study that is still blind: no arms, ids of texts masked; this is logged.
@@ -390,16 +361,12 @@ class Workspace:
         """
         from rater.admin.export import export_masked
 
-        return export_masked(
-            self.rating_url, name, who=current_user() if who is None else who, now=_now()
-        ).frame
+        return export_masked(self.rating_url, name, who=who or current_user(), now=_now()).frame
 
     def verify(self, name: str, *, head: str | None = None) -> "tuple[Check, ...]":
         """Recompute everything that a study's log, commitment and sealed half vouch for; nothing is written.
 
-        Args:
-            name: The study's name.
-            head: A head of the log that was printed before and kept in another place.
+        The log is compared with ``head``, which was printed before and kept in another place.
         """
         from rater.verify import verify_study
 
@@ -432,28 +399,6 @@ class Workspace:
             report=None if report is None else Path(report),
             with_identifiers=with_identifiers,
         )
-
-
-def audit_draft(
-    sealed_url: str, draft: "PreparedPublication", *, acknowledge_confounds: bool
-) -> "Sequence[Confound]":
-    """Audit a draft of a publication, and return its confounds.
-
-    Raises:
-        StateError: it would reveal an arm, two arms have the same texts throughout, or confounds are neither
-            declared in the study file nor acknowledged.
-    """
-    from rater.audit.findings import find_confounds
-    from rater.audit.run import audit_draft as run_audit
-    from rater.audit.run import require_clean
-    from rater.publish.confounds import require_declared
-
-    audit = run_audit(sealed_url, draft)
-    require_clean(audit, draft.study)
-    confounds = find_confounds(audit, draft.study)
-    if not acknowledge_confounds:
-        require_declared(confounds, draft.study)
-    return confounds
 
 
 def _load(study: "Study | str | Path") -> "tuple[Study, Path]":
