@@ -63,7 +63,7 @@ class DatabaseError(RaterError):
 
 
 class MissingSealedError(DatabaseError):
-    """There is no sealed database."""
+    """The sealed database does not exist."""
 
 
 class ModelError(RaterError):

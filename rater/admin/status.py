@@ -221,7 +221,7 @@ def watch(
     Costs five queries, whatever the study's size; the sealed database is not opened for a published study.
 
     Raises:
-        StateError: there is no such study, or it is published, but not in this rating database: what was
+        StateError: the study does not exist, or it is published, but not in this rating database: what was
             generated is not shown by arm any more.
     """
     path = sqlite_path(rating_url)

@@ -113,7 +113,7 @@ class PracticeScore:
 
     n_right: int
     n_needed: int
-    """0 if there is no pass mark."""
+    """0 without a pass mark."""
 
     @property
     def has_passed(self) -> bool:

@@ -57,7 +57,7 @@ class SourceTable:
         """Return a column by its name, ignoring invisible differences.
 
         Raises:
-            TableError: If there is no such column.
+            TableError: If the column does not exist.
         """
         wanted = normalise_name(name)
         if wanted not in self.columns:

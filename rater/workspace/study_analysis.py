@@ -162,7 +162,7 @@ class StudyAnalysis:
     def write_csv(self, path: str | Path) -> Path | None:
         """Write the answers as CSV, and the texts with their mean answers next to it; return its path.
 
-        Without texts, as for external ratings, there is no second file.
+        External ratings have no texts, and so only one file.
         """
         path = Path(path)
         write_csv(self.frame, path)

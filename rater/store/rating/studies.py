@@ -133,7 +133,7 @@ def move_study(session: Session, name: str, state: State, *, at: datetime, **det
     every answer is read once.
 
     Raises:
-        StateError: there is no way from the study's state to that one.
+        StateError: the study cannot change from its state to that one.
     """
     study_id = get_study(session, name).id
     # the row stays locked until the commit, so that nobody else moves the study or appends to its log

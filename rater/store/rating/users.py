@@ -61,7 +61,7 @@ def change_password(session: Session, name: str, password: str) -> None:
     """Give a user another password, and log them out everywhere.
 
     Raises:
-        StateError: there is no such user, or the password is too short.
+        StateError: the user does not exist, or the password is too short.
     """
     user = _get(session, name)
     user.password_hash = _hash(password)
@@ -72,7 +72,7 @@ def remove_user(session: Session, name: str) -> None:
     """Remove a user, and log them out everywhere.
 
     Raises:
-        StateError: there is no such user.
+        StateError: the user does not exist.
     """
     user = _get(session, name)
     session.execute(delete(DeskSession).where(DeskSession.user_id == user.id))

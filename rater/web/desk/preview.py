@@ -113,7 +113,7 @@ def serve_copy(copies: object, key: str, rest: str, mount: str) -> AnyResponse:
     """Let the app of a copy answer this request, as if it were mounted where the frame is.
 
     Raises:
-        NotFound: there is no such copy.
+        NotFound: the copy does not exist.
     """
     if not has_copy(key):
         abort(404)

@@ -108,7 +108,7 @@ def find_visit(session: Session, slug: str) -> Visit:
     """Find the study at an address and the rater who asks. Costs one query.
 
     Raises:
-        NotFound: there is no study at this address.
+        NotFound: the address is of a study that does not exist.
     """
     token = read_token()
     study, rater_session = None, None
@@ -147,7 +147,7 @@ def find_newcomer(
         code: The code of a personal link.
 
     Raises:
-        NotFound: there is no study at this address.
+        NotFound: the address is of a study that does not exist.
     """
     visit = find_visit(session, slug)
     link = recruitment_params.read_link(sent, visit.protocol, prefix=prefix, code=code)
