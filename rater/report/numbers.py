@@ -82,7 +82,7 @@ def interval_of(found: Outcome | Quantity) -> Interval | None:
 
 
 def p_of(found: Outcome) -> float | None:
-    """Return the p-value, or None if there is no test or too few degrees of freedom."""
+    """Return the p-value, or None without a test or with too few degrees of freedom."""
     return found.p if isinstance(found, Result) and found.has_enough_df else None
 
 

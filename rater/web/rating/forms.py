@@ -45,7 +45,7 @@ def read_decision(form: MultiDict[str, str]) -> tuple[str, bool]:
     """Read the consent form: the token that its page was made with, and whether a rater agreed.
 
     Raises:
-        BadRequest: there is no decision, or no token.
+        BadRequest: the decision or the token is missing.
     """
     token = form.get("token", "")
     if form.get("decision") not in {"agree", "decline"} or not is_token(token):
