@@ -237,7 +237,7 @@ def test_a_slider_has_no_value_until_it_is_touched(
         expect(page.locator("output")).to_have_text("55")
         page.keyboard.press("Enter")
         at_trial(page, 2)
-        page.get_by_text("I cannot judge this").click()
+        page.get_by_text("I cannot judge this", exact=True).click()
         page.keyboard.press("Enter")
         at_trial(page, 3)
     assert answers() == [(1, 1, 55.0), (2, 1, None)]

@@ -69,7 +69,7 @@ def test_by_keyboard_alone(browse: Browse, address: str, answers: Answers) -> No
         tab_to(page, "I agree to take part")
         page.keyboard.press("Enter")
         expect(page).to_have_url(re.compile("/instructions$"))
-        tab_to(page, "Go to the first of 3 texts")
+        tab_to(page, "Start (3 texts)")
         page.keyboard.press("Enter")
 
         keys_at_trial(page, 1)
