@@ -45,7 +45,7 @@ check: .venv/.dev ## Format, lint, types, import rules, spelling
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/djlint --check --lint --quiet rater/web/templates
 	@$(BIN)/codespell
-#	@$(BIN)/python tools/check_terms.py
+	@$(BIN)/python tools/check_terms.py
 
 terms: .venv/.dev ## Check the words against tools/terms.toml
 	@$(BIN)/python tools/check_terms.py

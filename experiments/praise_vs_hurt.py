@@ -62,7 +62,7 @@ judge what is there.
         "I read what you wrote about me, and I",
         "When you walked into the room, I",
         "My neighbour knocked on the door and",
-        "You are standing in my way, so I will",
+        "You are standing in my way, so I will",  # terms: ignore (a prompt)
         "Everyone in our team knows that you",
         "The teacher looked at the boy and said",
         "After what you did last night, I",

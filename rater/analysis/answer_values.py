@@ -94,7 +94,7 @@ class AnswerRules:
         object.__setattr__(self, "code_numbers", frozenset(n for n in numbers if n is not None))
 
     def is_missing(self, text: str) -> bool:
-        """Return whether a text means that there is no answer."""
+        """Return whether a text means a missing answer."""
         folded = normalise_name(text).casefold()
         if folded in self.codes:
             return True

@@ -201,7 +201,7 @@ def attach_guesses(
     asked = asked.assign(rater=asked["rater"].astype(str), item=asked["item"].astype(str))
     _check_asked(asked)
     if asked.empty:
-        return frame.assign(guess=None)  # which says that nobody was asked, whatever the arms are
+        return frame.assign(guess=None)  # nobody was asked, whatever the arms are
     n = Counts(
         raters=asked["rater"].nunique(), prompts=0, items=asked["item"].nunique(), answers=len(asked), cells=0
     )

@@ -78,10 +78,10 @@ def select_ratings(frame: pd.DataFrame, contrast: tuple[str, str], dimension: st
 
 
 def first_showings(frame: pd.DataFrame) -> pd.DataFrame:
-    """Leave repeated trials out, where the frame says which they are.
+    """Leave repeated trials out, where the frame marks them.
 
     Raises:
-        RaterError: If a row does not say whether it is one.
+        RaterError: If the mark of a row is missing.
     """
     return frame[~flags(frame, "is_repeat")]
 
@@ -133,7 +133,7 @@ class Cells:
 
     @property
     def no_cells(self) -> str:
-        """The reason why there is no cell; empty if there is one."""
+        """The reason for a missing cell; empty if there is a cell."""
         if self.n.cells:
             return ""
         first, second = self.contrast

@@ -1,7 +1,7 @@
 """Data checks before any result: the rows, the rows that are analysed, and findings about them.
 
 A finding is a refusal, a warning or a note. If one refuses the answers themselves (a missing-value code on
-the scale, choices with an ambiguous sign), there is no analysis. If the design confounds arms with raters or
+the scale, choices with an ambiguous sign), nothing is analysed. If the design confounds arms with raters or
 prompts, every test refuses, and the descriptive results remain.
 """
 

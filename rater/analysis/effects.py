@@ -249,7 +249,7 @@ def _estimate(effect: _Pooled, ratings: Ratings, counts: _Counts, *, alpha: floa
 def _summarise(
     found: list[Floats], alpha: float
 ) -> tuple[Interval | None, dict[str, Setting], tuple[str, ...]]:
-    """Take the interval of the replicates in chunks; say why where there is none."""
+    """Take the interval of the replicates in chunks; give the reason where there is none."""
     if not found:
         return (
             None,

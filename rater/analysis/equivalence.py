@@ -52,7 +52,7 @@ class Equivalence:
     difference_interval: Interval | None
     """The primary interval, at level 1 − alpha; larger than the SESOI if wholly beyond it."""
     p_conclusion: float
-    """The p that the conclusion rests on, where there is no interval; otherwise that of equivalence."""
+    """The p that the conclusion rests on, without an interval; otherwise that of equivalence."""
     method: str = "two one-sided t tests with the primary test's standard error and degrees of freedom"
     reference: str = "Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657–680"
 

@@ -1,6 +1,6 @@
 """Plan the analysis of ratings that come without a study: contrast, scale and dimensions from the table.
 
-What a table cannot say is taken by a stated rule and kept in `Planned.assumptions`, or asked for.
+Facts that a table does not have are taken by a stated rule and kept in `Planned.assumptions`, or asked for.
 """
 
 import re
@@ -54,7 +54,7 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
     Args:
         frame: The frame that `read` returned.
         contrast: The two arms, first minus second. Left out, it is the two arms of the frame, the second one
-            being the one whose name says that it is the baseline (`BASELINES`).
+            being the one whose name marks it as the baseline (`BASELINES`).
         points: The number of points of the scale, numbered from 1. Left out, it is the number of labels that
             `read` was given, or the highest answer if all are whole numbers from 1 to 11; otherwise the
             answers are taken as any numbers.

@@ -81,7 +81,7 @@ def _on_gaps(judged: Rated, answers: np.ndarray, prefix: str) -> list[Finding]:
     else:
         unused, end = _gap_at_an_end(answers)
         taken = (
-            f"the scale was taken to reach to {end}. If that means no answer, say so: --missing {end} "
+            f"the scale was taken to reach to {end}. If that means no answer, add: --missing {end} "
             "--drop-empty; if not, name the scale: --limits LOW,HIGH"
         )
     if not unused:
@@ -125,11 +125,11 @@ def _on_code(suspected: SuspectedCode, rows: pd.DataFrame, prefix: str, *, pairw
     ends = "--limits LOW,HIGH" if pairwise else "--points N, or --limits LOW,HIGH"
     if suspected.is_certain:
         message += (
-            f"If {'this means' if len(suspected.values) == 1 else 'these mean'} no answer, say so: "
+            f"If {'this means' if len(suspected.values) == 1 else 'these mean'} no answer, add: "
             f"--missing {codes} --drop-empty; if not, name the scale: {ends}."
         )
     else:
-        message += f"If it means no answer, say so: --missing {codes} --drop-empty."
+        message += f"If it means no answer, add: --missing {codes} --drop-empty."
     return Finding(
         level="refuse" if suspected.is_certain else "warn",
         code="missing_code",
@@ -152,12 +152,12 @@ def _on_coding(judged: Rated, answers: np.ndarray, prefix: str) -> list[Finding]
     if n_zero:
         coded = (
             f"{prefix}no choice is below 0, and {n_zero:,} of {answers.size:,} are 0. If 1 is won and 0 is "
-            "lost, say so: --choices 1/0; if 0 is neither text: --choices signed."
+            "lost, add: --choices 1/0; if 0 is neither text: --choices signed."
         )
     elif values == {1.0, 2.0}:
         coded = (
-            f"{prefix}all choices are 1 or 2. If 1 is the text of the column arm and 2 the other one, say "
-            "so: --choices 1/2; if they are how strongly the text of arm was preferred: --choices signed."
+            f"{prefix}all choices are 1 or 2. If 1 is the text of the column arm and 2 the other one, add: "
+            "--choices 1/2; if they are how strongly the text of arm was preferred: --choices signed."
         )
     elif len(values) > 1:
         listed = ", ".join(f"{value:g}" for value in sorted(values)[:MAX_LISTED])

@@ -1,7 +1,7 @@
 """Intervals: bounds of statistics, intervals clipped to them, and two-way bootstrap intervals.
 
 A t interval knows no bounds. Cut at what is possible it covers the true value as often as before, since that
-is never beyond; and it excludes 0, or lies within a margin, exactly where the t test says so, which an
+is never beyond; and it excludes 0, or lies within a margin, exactly where the t test agrees, which an
 interval on a transformed scale would not. `Result.unclipped_interval` keeps it as computed.
 
 The pigeonhole bootstrap: an answer counts as often as its rater was drawn times its prompt was drawn. Its
@@ -89,7 +89,7 @@ _MIN_BEYOND = 5
 """The number of replicates that must lie beyond each end of an interval."""
 REFERENCE = "Owen 2007, Ann. Appl. Stat. 1:386–411 (the pigeonhole bootstrap)"
 MIN_UNITS = 3
-"""Draws from two raters leave one of them out half of the time, and say nothing about others."""
+"""Draws from two raters leave one of them out half of the time, and are uninformative about others."""
 MAX_NUMBERS = 20_000_000
 """A replicate that takes more than this, 160 MB, is not made."""
 _OPERATIONS = 1e9
@@ -122,7 +122,7 @@ def draw(
 ) -> Iterator[BootstrapDraws]:
     """Draw replicates in chunks, so that no chunk takes more than 32 MB.
 
-    Draws nothing where there are too few raters or others to say anything, or a replicate is too large.
+    Draws nothing where there are too few raters or prompts, or a replicate is too large.
 
     Args:
         rng: What the draws come from; the same generator gives the same draws whatever the chunk's size.

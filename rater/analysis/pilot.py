@@ -1,8 +1,8 @@
 """Learn from a pilot study what a planner would otherwise assume: how much raters, prompts and texts differ.
 
 Most of it needs no arm, and so no unblinding of the pilot. How much the effect differs between raters and
-between prompts does; a pilot says little about it (its estimate is often 0), so it is never planned with less
-than 0.5 logits (STATISTICS.md section 7).
+between prompts does; a pilot is hardly informative about it (its estimate is often 0),
+so it is never planned with less than 0.5 logits (STATISTICS.md section 7).
 """
 
 from collections.abc import Mapping
@@ -256,7 +256,7 @@ def _pilot(scale: AnswerModel, sds: Mapping[str, float], first: Judgements, note
 
 
 def _with_slopes(pilot: Pilot, rows: pd.DataFrame, judged: Judged, contrast: tuple[str, str]) -> Pilot:
-    """Add what the arms say: how much the effect differs between raters and between prompts."""
+    """Add what needs the arms: how much the effect differs between raters and between prompts."""
     found = (
         _slopes_of_points(rows, contrast)
         if judged.scale.levels

@@ -44,10 +44,10 @@ class Preferred:
 
 
 def require_pairs(frame: pd.DataFrame, dimension: str) -> None:
-    """Refuse rows of a pairwise dimension that do not say between which arms the choice was.
+    """Refuse rows of a pairwise dimension without the two arms of the choice.
 
     Raises:
-        RaterError: If there is no column ``other_arm``, or a choice is between an arm and itself or nothing.
+        RaterError: If the column ``other_arm`` is missing, or a choice is not between two arms.
     """
     if "other_arm" not in frame.columns:
         msg = f"The frame has no column 'other_arm', but {dimension} is a choice between two texts."

@@ -253,7 +253,7 @@ def _compare(frame: pd.DataFrame, planned: Planned, judged: Judged) -> Compared:
 
 
 def _add_analysis_without_exclusions(analysis: Analysis, everyone: pd.DataFrame) -> Analysis:
-    """Add what the planned tests say where nobody is left out."""
+    """Add the planned tests without exclusions."""
     planned = analysis.planned
     return replace(
         analysis,

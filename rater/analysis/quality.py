@@ -74,7 +74,7 @@ def first_judgements(frame: pd.DataFrame, dimension: str, points: int | None) ->
         points: How many points its scale has, from 1; None for a scale without points.
 
     Raises:
-        RaterError: If a rater answered an item twice, and no column ``position`` says which came first.
+        RaterError: If a rater answered an item twice, and the column ``position`` is missing.
     """
     rows = frame[frame["dimension"] == dimension]
     rows = rows.assign(rater=rows["rater"].astype(str), item=rows["item"].astype(str))
@@ -83,7 +83,7 @@ def first_judgements(frame: pd.DataFrame, dimension: str, points: int | None) ->
             again = rows[rows.duplicated(["rater", "item"])].sort_values(["rater", "item"]).iloc[0]
             msg = (
                 f"rater {again['rater']} answered item {again['item']} more than once, and no column "
-                "'position' says which came first; name the column of the texts' ids as the item"
+                "'position' has their order; name the column of the texts' ids as the item"
             )
             raise RaterError(msg)
         rows = rows.sort_values("position", kind="stable").drop_duplicates(["rater", "item"])
@@ -195,7 +195,7 @@ def rate_raters(
     ``paces`` are the raters' times for a trial, where they are known already.
 
     Raises:
-        RaterError: If a rater answered an item twice, and no column ``position`` says which came first.
+        RaterError: If a rater answered an item twice, and the column ``position`` is missing.
     """
     blind = frame[[column for column in BLIND if column in frame.columns]]
     judged = first_judgements(blind, dimension, points)

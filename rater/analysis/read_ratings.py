@@ -89,7 +89,7 @@ def read(  # noqa: PLR0913 (each argument is an option of the command, too)
         `TEXTS` and `FLAGS` that there are, and the `ReadingNotes` as ``attrs["reading"]``.
 
     Raises:
-        RaterError: If there is no such file or column, or a row cannot be read; with the row's line.
+        RaterError: If the file or a column does not exist, or a row cannot be read; with the row's line.
     """
     columns = Columns(rater, prompt, arm, answer, item, dimension)
     dialect = Dialect(decimal=_check_decimal(decimal), has_quotes=bool(quotes))
@@ -170,7 +170,7 @@ def _check_columns(table: SourceTable, wanted: Mapping[str, str]) -> None:
     for name, column in wanted.items():
         if column not in table.columns:
             msg = f"There is no column {column!r} for the {name}." + nearest(column, names)
-            msg += f" Say which it is: --{name} COL ({name}='COL')."
+            msg += f" Name it: --{name} COL ({name}='COL')."
             numeric = _answer_like(table, wanted)
             if name in {"prompt", "arm", "answer"} and len(numeric) > 1:
                 msg += hint_wide(numeric, has_prompt=wanted["prompt"] in table.columns)

@@ -105,7 +105,7 @@ class NotEstimable:
     reason: str
     """Completes "Not estimable, because …", without the full stop."""
     estimate: float | None = None
-    """The estimate, where there is one but nothing says how sure it is."""
+    """The estimate, where there is one without a standard error."""
     n: Counts
     warnings: tuple[str, ...] = ()
 

@@ -127,7 +127,7 @@ class Details:
     """The ranking of arms from pairwise choices among more than two arms."""
     agreement: Agreement | NotEstimable
     quality: tuple[RaterQuality, ...]
-    """Blind to the arms; empty where it cannot be said which of two answers came first."""
+    """Blind to the arms; empty where the order of two answers is unknown."""
     retest: Retest | None
 
 

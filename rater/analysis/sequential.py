@@ -95,7 +95,7 @@ def cost_of_looks(sizes: Sequence[int], *, alpha: float = 0.05) -> float:
         alpha: The two-sided level of each look.
 
     Raises:
-        ValueError: If there is no look, or a number is not above 0.
+        ValueError: If the looks are empty, or a number is not above 0.
     """
     rising: list[float] = sorted(set(sizes))
     if not rising or rising[0] <= 0:

@@ -118,7 +118,7 @@ def power_curve(
     judged: Judged,
     *,
     rng: np.random.Generator,
-    say: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> PowerCurve | None:
     """Simulate the primary test on the trials of a contrast; None where that would not be the planned test.
 
@@ -129,7 +129,7 @@ def power_curve(
         planned: The plan; the curve is for the scope of raters and prompts.
         judged: What was judged, on which scale.
         rng: What the simulations draw from.
-        say: Told before each difference.
+        progress: Called with a description before each difference.
     """
     n = ratings.count()
     if planned.scope != "raters+prompts" or min(n.raters, n.prompts, n.cells) < 2 or n.answers > MAX_ANSWERS:
@@ -142,7 +142,7 @@ def power_curve(
     found = []
     for logits in LOGITS:
         points = difference_of(logits, assumed.scale, assumed.spread)
-        say(f"Simulating studies with a difference of {points:.2f} points")
+        progress(f"Simulating studies with a difference of {points:.2f} points")
         power = estimate_power(trials, assumed, planned, effect=logits, rng=rng, n_simulations=n_simulations)
         net = net_superiority_of(logits, assumed.scale, assumed.spread)
         found.append(CurvePoint(points, net, power))

@@ -55,7 +55,7 @@ class DosePoint:
     rise: Outcome | None
     """By how many points answers are above those at the lowest dose, within rater and prompt; None there."""
     fitted: float | None
-    """The same on the isotonic curve; None where some rise cannot be said."""
+    """The same on the isotonic curve; None where some rise is not estimable."""
     fitted_interval: Interval | None
 
 
@@ -66,7 +66,7 @@ class DoseResponse:
     linear: Outcome
     """Scale points from the lowest dose to the highest along a straight line."""
     slope: float | None
-    """The same for each unit of dose; None where there is no linear trend."""
+    """The same for each unit of dose; None without a linear trend."""
     monotone: Outcome
     """Scale points from the lowest dose to the highest, however answers rise."""
     is_one_test: bool

@@ -134,7 +134,7 @@ class UnitEffect:
     p_adjusted: float | None
     """p after Benjamini and Hochberg, among the units that have one."""
     reason: str
-    """The reason why there is no p-value; empty if there is one."""
+    """The reason for a missing p-value; empty if there is one."""
     shrunken: float | None
     shrunken_interval: Interval | None
 
@@ -200,7 +200,7 @@ def _why_not(n: int, mean: float, *, varies: bool) -> str:
         return "it has one cell"
     if n <= MIN_DF:
         return "it has two cells, which leave 1 degree of freedom"
-    # Equal differences have no t, but all n of one sign have p = 2 / 2^n, which says something from 6 on.
+    # Equal differences have no t, but all n of one sign have p = 2 / 2^n, which is informative from 6 on.
     p = 2.0 ** (1 - n)
     exact = f": exact sign-flip {p_value(p)}" if n >= MIN_EXACT and abs(mean) > 1e-9 else ""
     return f"its {n} cells are equal{exact}"

@@ -59,7 +59,7 @@ def to_long(
 
 
 def add_items(table: SourceTable, items: SourceTable, item: str) -> SourceTable:
-    """Add what a table of items says of each row's item, such as its prompt and arm.
+    """Add the columns of a table of items to each row's item, such as its prompt and arm.
 
     Raises:
         TableError: If an item is there twice, one of the ratings is not there, or both tables have a
@@ -105,8 +105,8 @@ def hint_wide(columns: Sequence[str], *, has_prompt: bool) -> str:
     """Return how to read a table that seems to have these columns of answers."""
     pattern = "{arm}" if has_prompt else "{prompt}_{arm}"
     return (
-        f" The table looks wide: {listed(columns)} hold numbers. To read them as answers, say what their "
-        f"names are, such as --wide '{pattern}' --answer-columns {shell_argument(columns[:20])} "
+        f" The table looks wide: {listed(columns)} hold numbers. To read them as answers, describe their "
+        f"names, such as --wide '{pattern}' --answer-columns {shell_argument(columns[:20])} "
         f"(wide={pattern!r}, answer_columns=[…]); or --wide '{{item}}' --items FILE with the columns item, "
         "prompt and arm."
     )

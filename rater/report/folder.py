@@ -114,7 +114,7 @@ def _is_ours(path: Path, folder: Path) -> bool:
     return place.parts[0] == FIGURES and len(place.parts) == 2 and path.suffix in {".svg", ".png"}
 
 
-Say = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 def write_report(
@@ -125,7 +125,7 @@ def write_report(
     *,
     json_about: Mapping[str, Json],
     tables: TextTables | None = None,
-    say: Say = lambda _: None,
+    progress: Progress = lambda _: None,
 ) -> list[str]:
     """Write a report's folder, readable only by its owner; return remarks on omitted files.
 
@@ -148,7 +148,7 @@ def write_report(
             texts=None if tables is None else tables.texts,
             comments=None if tables is None else tables.comments,
         )
-        remarks = _fill(working, partial, answers, json_about=json_about, say=say)
+        remarks = _fill(working, partial, answers, json_about=json_about, progress=progress)
         if tables is not None:
             _write_texts(working, partial, tables)
         _swap(working, folder)
@@ -161,19 +161,24 @@ def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fill(
-    working: Path, partial: Findings, answers: pd.DataFrame, *, json_about: Mapping[str, Json], say: Say
+    working: Path,
+    partial: Findings,
+    answers: pd.DataFrame,
+    *,
+    json_about: Mapping[str, Json],
+    progress: Progress,
 ) -> list[str]:
     analysis, about, tested = partial.analysis, partial.about, partial.tested
-    say("Writing the answers")
+    progress("Writing the answers")
     remarks = _write_answers(working, answers, about)
     digest = hashlib.sha256((working / "answers.csv").read_bytes()).hexdigest()
     write_private(working / "results.json", to_json(analysis, {**json_about, "label": about.label}))
-    curve = _curve(analysis, tested, say)
+    curve = _curve(analysis, tested, progress)
     fonts = plan_analysis_fonts(analysis)
-    figures = draw_figures(analysis, tested, curve, label=about.label, fonts=fonts, say=say)
+    figures = draw_figures(analysis, tested, curve, label=about.label, fonts=fonts, progress=progress)
     remarks += [fonts.remark] if fonts.remark else []
     _write_figures(working / FIGURES, figures)
-    say("Writing the report")
+    progress("Writing the report")
     findings = replace(partial, figures=figures, curve=curve, fonts=fonts)
     document = compose(findings, digest)
     write_private(working / "report.html", to_html(document))
@@ -208,12 +213,12 @@ def _write_answers(working: Path, frame: pd.DataFrame, about: ReportContext) -> 
     return []
 
 
-def _curve(analysis: Analysis, frame: pd.DataFrame, say: Say) -> PowerCurve | None:
+def _curve(analysis: Analysis, frame: pd.DataFrame, progress: Progress) -> PowerCurve | None:
     planned, judged = analysis.planned, analysis.dimensions[0].dimension
     if is_pairwise(judged):
         return None
     ratings = select_ratings(frame, planned.contrast, judged.name)
-    return power_curve(ratings, planned, judged, rng=np.random.default_rng(planned.seed), say=say)
+    return power_curve(ratings, planned, judged, rng=np.random.default_rng(planned.seed), progress=progress)
 
 
 def _write_figures(folder: Path, figures: Mapping[str, Drawn]) -> None:

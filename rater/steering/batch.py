@@ -256,7 +256,7 @@ class Batch(Generic[K]):
 
     @property
     def _real(self) -> Bool[Tensor, "row pos"]:
-        """Whether a column holds a token rather than padding."""
+        """True if a column holds a token rather than padding."""
         return torch.arange(self._tokens.shape[1], device=self._device) >= self._n_padding
 
     def _index(self, numbers: Sequence[int] | Sequence[Sequence[int]]) -> Int[Tensor, "..."]:

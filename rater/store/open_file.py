@@ -56,7 +56,7 @@ class OpenFile:
         self._n_connections = 0
 
     def require_same(self) -> None:
-        """Refuse to continue if the file or its WAL is no longer the one at its path.
+        """Refuse to continue if the file or its WAL differs from the one at its path.
 
         Raises:
             DatabaseError: it was deleted or replaced.

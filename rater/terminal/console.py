@@ -182,7 +182,7 @@ def named(dimension: Dimension, value: float | None) -> str:
     )
 
 
-def say(console: Console, text: str) -> None:
+def print_line(console: Console, text: str) -> None:
     """Print a line without interpreting markup."""
     console.print(Text(sanitize_for_display(text)), width=_width(console))
 

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from rater.store.rating.trials import Judgement
 from rater.study.protocol import Dimension
-from rater.terminal.console import Keyboard, answer_keys, key_help, needs_enter, say, show_question
+from rater.terminal.console import Keyboard, answer_keys, key_help, needs_enter, print_line, show_question
 
 _MAX_COMMENT_LENGTH = 2_000
 
@@ -48,15 +48,15 @@ class Prompter:
         Raises:
             EOFError: the rater quits.
         """
-        say(self.console, question)
+        print_line(self.console, question)
         for number, option in enumerate(options, start=1):
-            say(self.console, f"{number:>4}  {option}")
+            print_line(self.console, f"{number:>4}  {option}")
         valid = {str(number): number - 1 for number in range(1, len(options) + 1)}
         read = self.keyboard.key if len(options) < 10 else self.keyboard.line
         while (pressed := read()) not in valid:
             if pressed == "q":
                 raise EOFError
-            say(self.console, f"Press 1–{len(options)} · q quit.")
+            print_line(self.console, f"Press 1–{len(options)} · q quit.")
         return valid[pressed]
 
     def enter(self, hint: str, *, or_back: bool = False) -> bool:
@@ -65,7 +65,7 @@ class Prompter:
         Raises:
             EOFError: the rater quits.
         """
-        say(self.console, hint)
+        print_line(self.console, hint)
         pressed = self.keyboard.key()
         if pressed == "q":
             raise EOFError
@@ -78,7 +78,7 @@ class Prompter:
             EOFError: the rater quits.
         """
         keeps = f' (Enter keeps "{before}", - removes it)' if before else " (or just Enter)"
-        say(self.console, f"{label}{keeps}:")
+        print_line(self.console, f"{label}{keeps}:")
         written = self.keyboard.text()[:_MAX_COMMENT_LENGTH]
         if before and written in ("", "-"):
             return before if not written else None
@@ -101,7 +101,7 @@ class Prompter:
                 value = _value(dimension, pressed)
                 break
             first = "This is as far back as it goes. " if pressed == "u" else ""
-            say(self.console, f"{first}Press {key_help(dimension, before)}.")
+            print_line(self.console, f"{first}Press {key_help(dimension, before)}.")
         if dimension.comment is None:
             return Judgement(value)
         return Judgement(value, self.write(dimension.comment, before.comment if before else None))

@@ -24,7 +24,7 @@ from rater.store.rating.sessions import RaterSession, find_rater_session, new_to
 from rater.store.rating.studies import PublishedStudy, get_study
 from rater.store.rating.trials import Submission, Timing, first_revisable, record_answers, view_trial
 from rater.study.state import State
-from rater.terminal.console import Keyboard, say, show_markdown, show_page, show_progress, show_texts
+from rater.terminal.console import Keyboard, print_line, show_markdown, show_page, show_progress, show_texts
 from rater.terminal.questions import Prompter
 from rater.terminal.visit import Around
 
@@ -109,7 +109,7 @@ def rate_in_terminal(  # noqa: PLR0913 (what a visit needs of the outside world)
         try:
             rating.run()
         except (EOFError, KeyboardInterrupt):
-            say(console, f"\n{rating.what_is_saved()}")
+            print_line(console, f"\n{rating.what_is_saved()}")
     finally:
         engine.dispose()
 
@@ -139,14 +139,14 @@ class _Rating:
         if self.study.state is not State.OPEN and not (rater_session and rater_session.has_finished):
             raise ClosedError(self._why_closed())
         if rater_session and rater_session.has_finished:
-            say(self.console, f"For another person: rater rate {self.study.name} --as NAME")
+            print_line(self.console, f"For another person: rater rate {self.study.name} --as NAME")
         rater_session = rater_session or self._begin()
         if rater_session is None:
             return
         if rater_session.left_why is not None:
             self.around.say_goodbye(rater_session.left_why)
         elif not rater_session.may_continue(self.study.protocol.late_raters):
-            say(
+            print_line(
                 self.console,
                 "Your place was given to someone else because you were inactive for too long. Thank you.",
             )
@@ -200,15 +200,15 @@ class _Rating:
         self._require_place()
         notice = f"\n\n{protocol.content_notice}" if protocol.content_notice else ""
         show_page(self.console, protocol.title, f"{protocol.consent}{notice}")
-        say(self.console, "y to take part · n to leave, and nothing is stored")
+        print_line(self.console, "y to take part · n to leave, and nothing is stored")
         while (pressed := self.asking.keyboard.key()) not in ("y", "yes"):
             if pressed in ("n", "no", "q"):
                 with writing(self.engine) as session:
                     count_visitor(session, self.study.id, Turned.DECLINED)
-                say(self.console, "Nothing is stored. Goodbye.")
+                print_line(self.console, "Nothing is stored. Goodbye.")
                 self.around.show_ending(protocol.endings.declined)
                 return None
-            say(self.console, "Please press y or n.")
+            print_line(self.console, "Please press y or n.")
         token = read_token(self.token_file) or keep_token(self.token_file)
         arrival = raters.Arrival("terminal", invitation=self.invitation)
         with writing(self.engine) as session:
@@ -275,7 +275,7 @@ class _Rating:
         )
 
     def _goes_back(self, rater_session: RaterSession) -> bool:
-        """Ask whether the last text is to be revised, while it can; where no question follows, say thanks."""
+        """Ask whether the last text is to be revised, while it can; thank the rater if nothing follows."""
         protocol, trial = self.study.protocol, self.around.trial
         can_go_back = self._can_revise(rater_session, rater_session.n_trials)
         if (protocol.blinding and not rater_session.has_guessed) or (

@@ -12,7 +12,7 @@ from rater.store.rating.sessions import LeftWhy, RaterSession
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS, Answered, mark
 from rater.study.protocol import Dimension, Protocol
 from rater.study.visit import BlindingQuestion, Ending
-from rater.terminal.console import say, show_markdown, show_page, show_texts
+from rater.terminal.console import print_line, show_markdown, show_page, show_texts
 from rater.terminal.questions import Prompter
 
 _CHOICES: tuple[steps.GuessChoice, ...] = ("first", "second", "unsure")
@@ -65,7 +65,7 @@ class Around:
             if marked.has_passed:
                 self.asking.enter("The practice is over; from now on it counts. Enter to continue · q quit")
                 return True
-            say(self.asking.console, f"{marked.n_right} of them right, {marked.n_needed} are needed.")
+            print_line(self.asking.console, f"{marked.n_right} of them right, {marked.n_needed} are needed.")
             if attempt == 0:
                 self.asking.enter("Enter to try again · q quit")
         return False
@@ -115,15 +115,15 @@ class Around:
         """Show the end of the visit of a rater who left early."""
         endings = self.protocol.endings
         if left_why in {"screened_out", "failed_practice"}:
-            says, ending = "Thank you, but you cannot take part in this study.", endings.screened_out
+            message, ending = "Thank you, but you cannot take part in this study.", endings.screened_out
         else:
-            says, ending = "You have stopped. What you answered is kept; thank you.", endings.stopped
-        say(self.asking.console, says)
+            message, ending = "You have stopped. What you answered is kept; thank you.", endings.stopped
+        print_line(self.asking.console, message)
         self.show_ending(ending)
 
     def show_ending(self, ending: Ending) -> None:
         """Show the code and the address of an ending, if the study has them."""
         if ending.code is not None:
-            say(self.asking.console, f"Your code: {ending.code}")
+            print_line(self.asking.console, f"Your code: {ending.code}")
         if ending.url is not None:
-            say(self.asking.console, f"Continue at {ending.url}")
+            print_line(self.asking.console, f"Continue at {ending.url}")

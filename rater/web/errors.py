@@ -67,7 +67,7 @@ def _refused(error: HTTPException) -> Response:
 
 
 def _unknown(error: UnknownBrowser) -> Response:
-    """Answer a browser that nobody is known by; a script is told where the page is that says so."""
+    """Answer an unknown browser; a script gets the address of the page that explains it."""
     if ASKED_BY_SCRIPT in request.headers:
         url = flow.url_of(error.visit.study.slug, error.place)
         return Response(status=error.code, headers={OUTCOME: "redirected", NEXT_URL: url})

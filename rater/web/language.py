@@ -225,7 +225,7 @@ OURS = frozenset(
 
 
 def thanks_of(protocol: Protocol) -> str:
-    """Return what is said after the last text."""
+    """Return the text of the last page."""
     return _spoken(protocol.thanks)
 
 

@@ -84,7 +84,7 @@ def identifies_person(arrival: Arrival, protocol: Protocol) -> bool:
 
 
 def is_person_known(arrival: Arrival, protocol: Protocol) -> bool:
-    """Return whether the recruitment site said who comes."""
+    """Return whether the recruitment site identified the visitor."""
     return protocol.recruitment is not None and protocol.recruitment.participant_id in arrival.identifiers
 
 

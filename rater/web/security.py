@@ -4,7 +4,7 @@ Browsers send ``Sec-Fetch-Site`` on https and localhost, and ``Origin`` everywhe
 The origin is compared with the host that was asked for, name and port. Behind trusted proxies a port that one
 of them left out of ``Host`` is not missed: nginx's ``$host`` has none.
 
-Forms carry no tokens against cross-site requests. A browser says itself where a POST comes from, in
+Forms carry no tokens against cross-site requests. A browser itself sends the origin of a POST, in
 ``Sec-Fetch-Site`` (on https and localhost) and in ``Origin`` (everywhere), and neither can be set by a page;
 so a POST that names another site is refused, cookies are also SameSite=Lax, and a form that was opened
 hours ago, in another tab or before a restart is never refused for an expired token. A client that sends
@@ -36,7 +36,7 @@ class _Host:
 
 
 def is_same_site(sent: Request) -> bool:
-    """Return whether a request comes from our own pages, by what its browser says of it."""
+    """Return whether a request comes from our own pages, by its browser's headers."""
     fetch_site = sent.headers.get("Sec-Fetch-Site")
     if fetch_site is not None:
         return fetch_site in {"same-origin", "none"}
@@ -54,17 +54,17 @@ def log_refusal(sent: Request) -> None:
     """Log what was compared where a form is refused, once a minute."""
     if not running().is_first("refused form", within_s=60):
         return
-    said = [
+    headers = [
         f"{name} {sanitize_for_display(sent.headers[name][:_MAX_LOGGED])!r}"
         for name in ("Sec-Fetch-Site", "Origin")
         if name in sent.headers
     ]
     asked = ", ".join(repr(sanitize_for_display(host[:_MAX_LOGGED])) for host in _asked_hosts(sent))
     _log.warning(
-        "A form was refused: its browser says that it comes from %s, and the server was asked for as %s. If "
+        "A form was refused: its browser gives %s as its origin, and the server was asked for as %s. If "
         "these are the same site, the proxy must pass on the host with its port, and --proxies must count "
         "the proxies: see docs/deploy.md.",
-        " and ".join(said),
+        " and ".join(headers),
         asked,
     )
 
@@ -153,7 +153,7 @@ def _refuse_cross_site() -> None:
 
 
 def is_framed_by_other_site() -> bool:
-    """Return whether a browser says that it opens this page inside a page of another site."""
+    """Return whether a browser reports that it opens this page inside a page of another site."""
     return request.headers.get("Sec-Fetch-Dest") in _FRAMES and not running().settings.is_preview
 
 

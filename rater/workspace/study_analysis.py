@@ -150,7 +150,7 @@ class StudyAnalysis:
             data.about,
             json_about=data.json_about,
             tables=data.tables,
-            say=progress,
+            progress=progress,
         )
 
     def write_json(self, path: str | Path) -> None:

@@ -49,7 +49,7 @@ def test_a_frame_is_read_like_a_file() -> None:
         ("", "is empty"),
         ("who,prompt,arm,answer\nr,p,a,1\n", "There is no column 'rater' for the rater. Valid:"),
         ("rater,pronpt,arm,answer\nr,p,a,1\n", "no column 'prompt' for the prompt. Did you mean 'pronpt'?"),
-        ("rater,prompt,arm,stars\nr,p,a,1\n", "Say which it is: --answer COL (answer='COL')."),
+        ("rater,prompt,arm,stars\nr,p,a,1\n", "Name it: --answer COL (answer='COL')."),
         (SMALL + "r2,p1,a,happy\n", "answer is 'happy' in line 4; it must be a number"),
         (SMALL + "r2,p1,a,inf\n", "answer is 'inf' in line 4"),
         (SMALL + "r2,p1,a,\nr2,p1,b,NA\n", "answer is empty in line 4 (2 such in all); remove rows"),

@@ -96,7 +96,9 @@ def test_an_interrupted_report_leaves_what_was_there(tmp_path: Path, make: Made,
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_report(tmp_path / "report", analyze(frame, planned), frame, ABOUT, json_about={}, say=interrupt)
+        write_report(
+            tmp_path / "report", analyze(frame, planned), frame, ABOUT, json_about={}, progress=interrupt
+        )
 
     assert list(tmp_path.rglob("*")) == [tmp_path / "report"]
 

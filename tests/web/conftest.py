@@ -57,7 +57,7 @@ class Visitor:
 
     @property
     def at(self) -> str:
-        """Where they are: the path after the study's address."""
+        """The current page: the path after the study's address."""
         return self.page.request.path.removeprefix(f"/s/{self.slug}")
 
     def press(self, button: str = "", **fields: Any) -> Self:

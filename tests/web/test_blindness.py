@@ -70,7 +70,7 @@ HEAVY = ("alembic", "numpy", "pandas", "scipy", "rich")
 
 @pytest.fixture
 def walked(publish_study: Callable[..., str], rating_url: str) -> dict[str, Any]:
-    """What a process that walked the whole app has loaded and opened."""
+    """The modules and files that a process loaded and opened while it walked the whole app."""
     command = [sys.executable, "-W", "error", "-c", WALK, rating_url, publish_study()]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)

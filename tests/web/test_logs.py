@@ -28,7 +28,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., io.StringI
     logger.setLevel(before[2])
 
 
-def test_a_request_is_logged_by_its_page_and_not_by_who_asked(
+def test_a_request_is_logged_by_its_page_and_not_by_its_sender(
     client: FlaskClient, slug: str, logged: Callable[..., io.StringIO]
 ) -> None:
     stream = logged("json")

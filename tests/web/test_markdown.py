@@ -15,7 +15,7 @@ def test_headings_come_one_level_lower() -> None:
     assert render_markdown("# A\n\n###### F") == "<h2>A</h2>\n<h6>F</h6>\n"
 
 
-def test_links_open_beside_the_page() -> None:
+def test_links_open_in_another_tab() -> None:
     assert render_markdown("[x](https://example.org)") == (
         '<p><a href="https://example.org" rel="noopener noreferrer" target="_blank">x</a></p>\n'
     )

@@ -132,11 +132,11 @@ def test_templates_have_no_inline_script_or_style(name: str) -> None:
     [
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
-        {"Origin": "https://elsewhere.example"},
+        {"Origin": "https://another.example"},
         {"Origin": "null"},
         {"Origin": "http://[::1"},
-        {"Origin": "http://localhost@elsewhere.example"},
-        {"Origin": "http://localhost.elsewhere.example"},
+        {"Origin": "http://localhost@another.example"},
+        {"Origin": "http://localhost.another.example"},
         {"Origin": "http://localhost", "Sec-Fetch-Site": "cross-site"},
     ],
 )

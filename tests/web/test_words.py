@@ -124,7 +124,7 @@ class Walker:
         return self
 
     def finish(self) -> "Walker":
-        """Go on to the thanks, and leave out every answer once."""
+        """Continue to the thanks, and leave out every answer once."""
         while self.path != "/thanks":
             self.send()
             if self.page.status_code == 422:
@@ -170,7 +170,7 @@ def walk(app: Flask, publish: Publish, shown: Protocol) -> Walker:
     person = Walker(app, name, shown.language)
     person.arrive().send().send("decline")
     person.arrive("done").send().send("agree").finish().open(f"/s/{name}/leave")
-    person.arrive("done").send("agree")  # comes again, by the link of who has finished
+    person.arrive("done").send("agree")  # comes again, by the link of a rater who has finished
     person.arrive("unfit").send().send("agree").send(chosen=1)
     wrong = 2 if shown.is_pairwise else 4
     person.begin("failing").practise(wrong).send().practise(wrong)

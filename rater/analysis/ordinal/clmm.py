@@ -173,7 +173,7 @@ def fit_clmm(
         correlated: Whether the intercept and the slope of a level may be correlated.
 
     Raises:
-        CannotFitError: If there is no estimate; the message says why.
+        CannotFitError: If the model has no estimate; the message has the reason.
         RaterError: If the columns have different lengths, or ``slopes`` names an unknown factor.
     """
     design, categories = validate_and_lay_out(answers, x, factors, slopes=slopes, correlated=correlated)

@@ -36,7 +36,7 @@ class Factor:
     """The level of each answer: 0, 1, …, n_levels − 1; (answers,)."""
     has_slope: bool = False
     is_correlated: bool = False
-    """Whether the intercept and the slope of a level may be correlated."""
+    """True if the intercept and the slope of a level may be correlated."""
 
     @property
     def n_levels(self) -> int:

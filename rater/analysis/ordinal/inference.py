@@ -22,7 +22,7 @@ from rater.analysis.results import Interval
 _TOLERANCE = 1e-4
 _MAX_REFITS = 12
 # Refits start with standard deviations of at least this many logits: at 0 the gradient is 0, and a search
-# would never leave it, although without β the likelihood may have its maximum elsewhere.
+# would never leave it, although without β the likelihood may have its maximum at another point.
 _MIN_START_SD = 0.3
 # The null model is nested, so its likelihood cannot be higher than that of the fit by more than rounding.
 _ROUNDING = 1e-6
@@ -37,7 +37,7 @@ class LikelihoodRatio:
     p: float
     null_log_likelihood: float
     has_converged: bool
-    """Whether the fit without β ended at a maximum, not above that of the fit with β."""
+    """True if the fit without β ended at a maximum, not above that of the fit with β."""
 
 
 @dataclass(frozen=True)

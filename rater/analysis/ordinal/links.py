@@ -116,7 +116,7 @@ def _normal(a: Floats, b: Floats) -> Derivatives:
         by_lower=-r_b,
         slope_by_upper=r_a * up,
         slope_by_lower=-r_b * low,
-        # w = r_a (a + gap) − r_b (b + gap), differentiated once more by the same rules.
+        # w = r_a (a + gap) − r_b (b + gap), differentiated again by the same rules.
         weight_by_upper=r_a * (1 - (a + r_a) * up - r_a * up + r_b * low + r_b * up),
         weight_by_lower=r_b * (-1 + (b - r_b) * low - r_b * low + r_a * up + r_a * low),
     )

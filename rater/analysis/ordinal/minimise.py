@@ -63,7 +63,7 @@ class Optimum:
     hessian: Floats
     """(parameters, parameters)"""
     is_minimum: bool
-    """Whether the gradient is 0 and the Hessian has no negative eigenvalue."""
+    """True if the gradient is 0 and the Hessian has no negative eigenvalue."""
 
 
 def remember(function: Function) -> Function:

@@ -33,7 +33,7 @@ def draw_figures(
     *,
     label: str | None,
     fonts: FontPlan | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Drawn]:
     """Draw the figures that apply to the data, by name; about 0.25 s each.
 
@@ -42,7 +42,7 @@ def draw_figures(
     drawn = {}
     with drawing(plan_analysis_fonts(analysis) if fonts is None else fonts):
         for sketch in _sketches(analysis, frame, curve):
-            say(f"Drawing: {sketch.title}")
+            progress(f"Drawing: {sketch.title}")
             drawn[sketch.name] = render(sketch, label)
     return drawn
 

@@ -164,13 +164,13 @@ def _course(
 
 def _describe_course(rows: pd.DataFrame, arms: list[str]) -> str:
     middle = rows["position"].median()
-    said = []
+    parts = []
     for arm in arms:
         own = rows[rows["arm"] == arm]
         halves = [own[own["position"] <= middle], own[own["position"] > middle]]
         means = [number(float(half["answer"].mean())) if len(half) else "–" for half in halves]
-        said.append(f"{arm}: mean {means[0]} in the first half, {means[1]} in the second")
-    return "Lines over position. " + "; ".join(said) + "."
+        parts.append(f"{arm}: mean {means[0]} in the first half, {means[1]} in the second")
+    return "Lines over position. " + "; ".join(parts) + "."
 
 
 def sketch_times(rows: pd.DataFrame, arms: list[str], name: str) -> Sketch | None:

@@ -27,7 +27,7 @@ class ChartBar:
 class Strip:
     """A chart of counts over time."""
 
-    says: str
+    description: str
     """The chart in a sentence, for users who cannot see it."""
     bars: tuple[ChartBar, ...]
     first: str
@@ -70,7 +70,7 @@ def strip(came_at: Sequence[datetime], *, now: datetime) -> Strip | None:
     n = len(came_at)
     each = describe_duration(bin_length.total_seconds())
     return Strip(
-        says=(
+        description=(
             f"{n} rater{'s' * (n != 1)} arrived from {_moment(min(came_at))} to {_moment(max(came_at))}, "
             f"at most {most} per {each}."
         ),

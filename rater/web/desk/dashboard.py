@@ -119,7 +119,7 @@ class StudyPage(DeskPage):
 
 @dataclass(frozen=True)
 class Overview:
-    """All that the desk says of one study."""
+    """The page of one study."""
 
     study: PublishedStudy
     watched: Watched
@@ -238,17 +238,17 @@ def _arrivals(seen: Overview, *, now: datetime) -> Strip | None:
 def _figures(seen: Overview) -> tuple[Figure, ...]:
     trial, stated = _trial(seen), seen.watched.stated_minutes
     told = f"; estimate shown to raters: {stated}" if stated else ""
-    said = {
+    captions = {
         "n_finished": ("Raters finished", f"of {seen.watched.n_booklets:,}"),
         "n_rated": (f"{trial.capitalize()}s rated", f"of {seen.n_planned:,} planned"),
         "median_minutes": ("Median minutes", f"from consent to the last {trial}{told}"),
         "drop_out": ("Drop-out", f"of {len(seen.raters):,} who started"),
     }
-    return tuple(Figure(key, *_split(said[key], value)) for key, value in seen.numbers.items())
+    return tuple(Figure(key, *_split(captions[key], value)) for key, value in seen.numbers.items())
 
 
-def _split(said: tuple[str, str], value: str) -> tuple[str, str, str]:
-    return said[0], value, said[1]
+def _split(captions: tuple[str, str], value: str) -> tuple[str, str, str]:
+    return captions[0], value, captions[1]
 
 
 def _steps(seen: Overview) -> tuple[LifecycleStep, ...]:

@@ -35,7 +35,7 @@ class ConfirmPage(DeskPage):
     template = "desk/confirm.html"
 
     user: str
-    says: str
+    description: str
     post_url: str
     button: str
     back_url: str
@@ -51,7 +51,7 @@ def confirm(name: str, state: str) -> str:
         ConfirmPage(
             title=f"{transition.label}: {found.protocol.title}",
             user=access.user().name,
-            says=transition.description,
+            description=transition.description,
             post_url=url_for("desk.move", name=name, state=state),
             button=transition.label,
             back_url=url_for("desk.study", name=name),
@@ -61,7 +61,7 @@ def confirm(name: str, state: str) -> str:
 
 @blueprint.post("/studies/<name>/move/<state>")
 def move(name: str, state: str) -> AnyResponse:
-    """Change a study's state; its log says who did. Costs four queries; closing reads every answer."""
+    """Change a study's state; its log records by whom. Costs four queries; closing reads every answer."""
     with writing(running().engine) as session:
         found = find_or_404(session, name)
         transition = find_transition(found.state, state)

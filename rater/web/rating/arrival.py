@@ -192,7 +192,7 @@ def consent(slug: str) -> AnyResponse | str:
         visit = find_newcomer(session, slug, request.args)
         flow.require(visit, Place("consent"))
         if visit.known or not _may_begin(session, visit):
-            return redirect(flow.landing_url(visit), 303)  # which says so
+            return redirect(flow.landing_url(visit), 303)  # which explains it
     protocol = visit.protocol
     return render(
         ConsentPage(
@@ -237,7 +237,7 @@ def start(slug: str) -> AnyResponse:
         if visit.known is None:
             flow.require(visit, Place("start"))
             if not expected or _not_invited(session, visit) is not None:
-                return redirect(flow.landing_url(visit), 303)  # which says so
+                return redirect(flow.landing_url(visit), 303)  # which explains it
     if token is None or _mark(token) != expected:
         notices.note_no_cookie(visit.study, visitor=expected[:_MARK_LENGTH])
         page = notices.no_cookie(visit, again_url=_url_with_arrival(visit, Place("consent")))
@@ -248,7 +248,7 @@ def start(slug: str) -> AnyResponse:
         notices.note_busy_network(visit.study, visitor=expected)
         return Response(render(notices.busy_network(visit)), status=429, mimetype="text/html")
     except StateError:
-        return redirect(flow.landing_url(visit), 303)  # which says so
+        return redirect(flow.landing_url(visit), 303)  # which explains it
 
 
 def _begin(visit: Visit, token: str) -> AnyResponse:
@@ -325,7 +325,7 @@ def change_language(slug: str) -> AnyResponse:
 
 
 def _url_with_arrival(visit: Visit, place: Place, more: Mapping[str, str] | None = None) -> str:
-    """Build an address that keeps what a newcomer's link said."""
+    """Build an address that keeps the parameters of a newcomer's link."""
     return flow.url_of(
         visit.study.slug, place, {**recruitment_params.write_arrival(visit.arrival), **(more or {})}
     )

@@ -13,7 +13,7 @@ blueprint = Blueprint("rater", __name__)
 
 @blueprint.get("/look/<accent>.css")
 def look(accent: str) -> Response:
-    """Serve the style sheet of an accent colour. Costs no query: the address says which."""
+    """Serve the style sheet of an accent colour. Costs no query: the address has the colour."""
     if not theme.ACCENT.fullmatch(accent):
         abort(404)
     return Response(theme.look_css(accent), mimetype="text/css")

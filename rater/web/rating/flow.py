@@ -57,7 +57,7 @@ class Place(NamedTuple):
 _Due = Callable[[Visit, RaterSession], bool]
 FLOW: tuple[tuple[Step, _Due], ...] = (
     ("ended", lambda _, rater_session: rater_session.left_why is not None),
-    # which says that the study takes no answers now, and what is saved
+    # which explains that the study takes no answers now, and what is saved
     ("landing", lambda visit, rater_session: not rater_session.has_finished and not visit.is_open),
     ("landing", lambda visit, rater_session: not rater_session.has_finished and visit.is_stopped_late),
     (
@@ -217,7 +217,7 @@ def go_to_current(visit: Visit) -> NoReturn:
 
 
 def landing_url(visit: Visit) -> str:
-    """Build the address by which a visitor comes to a study, with what their link said."""
+    """Build the address by which a visitor comes to a study, with the parameters of their link."""
     slug, arrival = visit.study.slug, visit.arrival
     if arrival.invitation is not None:
         return url_for("rater.invited", slug=slug, code=arrival.invitation)

@@ -87,7 +87,7 @@ def read_guesses(form: MultiDict[str, str]) -> dict[int, GuessChoice]:
 
 
 def read_comment(form: MultiDict[str, str]) -> str:
-    """Read the comment at the end; longer ones are cut, as the page says."""
+    """Read the comment at the end; longer ones are cut, as the page warns."""
     return form.get("comment", "").replace("\x00", "").strip()[:MAX_FINAL_COMMENT]
 
 
@@ -108,7 +108,7 @@ CANNOT = "cannot"
 """The value of "cannot judge" on a scale of choices."""
 MAX_ANSWER_COMMENT = 2_000
 MAX_SHOWN_MS = 24 * 3600 * 1000
-"""A page left open for more than a day says nothing about how long its text was read."""
+"""A page left open for more than a day has no usable reading time."""
 MAX_DRAFT_CHARACTERS = 3_000
 """Characters of a draft, which is a cookie."""
 

@@ -39,7 +39,7 @@ def note_unnamed(study: PublishedStudy, unnamed: Mapping[str, Unnamed]) -> None:
         study,
         Turned.UNFILLED_LINK,
         visitor=rate_limits.network_of_request(),
-        message=f"somebody came by a link that does not say who they are: {names}. Check the link on the "
+        message=f"a visitor used a link that does not identify them: {names}. Check the link on the "
         "recruitment site.",
     )
 
@@ -78,7 +78,7 @@ def _note(study: PublishedStudy, why: Turned, *, visitor: str, message: str) -> 
 
 
 def _why_no_cookie() -> str:
-    """Explain a missing cookie as far as the request says; browsers name the page that they come from."""
+    """Explain a missing cookie as far as the request shows it; browsers send the page that they come from."""
     came_from = urlsplit(request.headers.get("Referer", "")[:2_000])
     if security.is_secure() and came_from.scheme == "http":
         return (

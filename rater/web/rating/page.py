@@ -32,7 +32,7 @@ class WayOut:
 
     @classmethod
     def of(cls, ending: Ending, identifiers: Mapping[str, str], *, leads_on: bool = True) -> "WayOut":
-        """Take them from the study, with what the rater's link said in the address."""
+        """Take them from the study, with the parameters of the rater's link in the address."""
         url = ending.address_for(identifiers)
         return cls(ending.code, url, leads_on and url is not None)
 

@@ -47,7 +47,7 @@ class InstructionsPage(Page):
 
     instructions: Markup
     explains_bold: bool
-    """True if a sentence of ours says what the words in bold are."""
+    """True if a sentence of ours explains the words in bold."""
     is_pairwise: bool
     may_go_back: bool
     n_texts: int
@@ -84,7 +84,7 @@ class FeedbackField:
     question: str
     answered: str
     is_right: bool | None
-    """None where the study does not say which answers are right."""
+    """None where the study declares no expected answers."""
     accepted: str
 
 

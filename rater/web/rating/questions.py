@@ -81,7 +81,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Unable:
-    """The way to say that one cannot judge: one more choice, or a box next to the number."""
+    """The control for "I cannot judge this": one more choice, or a box next to the number."""
 
     name: str
     value: str
@@ -123,7 +123,7 @@ class QuestionField:
 
 @dataclass(frozen=True)
 class OptionField:
-    """One answer of a question that has a few, each said in words."""
+    """One answer of a question that has a few, each with a label."""
 
     value: str
     label: str

@@ -78,7 +78,7 @@ class Visit:
     unnamed: Mapping[str, Unnamed] = field(default_factory=dict)
     """Declared parameters of the link that name nobody, with the reason."""
     known: str | None = None
-    """The rater that the link says this is; they started in another browser, or before."""
+    """The rater whom the link identifies; they started in another browser, or before."""
     has_come_back: bool = False
     """True if they saw the instructions again after they had been away."""
 
@@ -137,7 +137,7 @@ def find_newcomer(
 ) -> Visit:
     """Identify a visitor: the link takes precedence over the cookie of an earlier user of the browser.
 
-    Costs one query, and up to two more where the link says who comes.
+    Costs one query, and up to two more where the link identifies the visitor.
 
     Args:
         session: Reading is enough.

@@ -219,7 +219,7 @@ def rest(slug: str, position: int) -> str:
 def _take(
     session: Session, visit: Visit, rater_session: RaterSession, position: int, *, sent: TrialForm
 ) -> _Taken:
-    """Store a complete form, keep of another what there is, and say where to go."""
+    """Store a complete form, keep the part of an incomplete one, and return the next address."""
     revising = visit.protocol.revising
     if sent.goes_back and (not sent.is_complete or revising != "all"):
         return _Taken(visit, "drafted", flow.next_place(visit, position, goes_back=True))

@@ -14,7 +14,8 @@ def test_arrivals_are_drawn_from_the_first_to_now() -> None:
 
     assert strip is not None
     assert (
-        strip.says == "3 raters arrived from 01 Feb 04:05 UTC to 03 Feb 03:05 UTC, at most 2 per 60 minutes."
+        strip.description
+        == "3 raters arrived from 01 Feb 04:05 UTC to 03 Feb 03:05 UTC, at most 2 per 60 minutes."
     )
     assert [(bar.x, bar.y, bar.height) for bar in strip.bars] == [(0.0, 0.0, 64.0), (470.0, 32.0, 32.0)]
     assert (strip.first, strip.last) == ("01 Feb 04:05 UTC", "03 Feb 04:05 UTC")

@@ -1,4 +1,4 @@
-"""What the desk says of times and counts is in units that fit them."""
+"""Times and counts at the desk are in units that fit them."""
 
 import json
 from collections.abc import Callable
@@ -168,7 +168,7 @@ def test_a_report_is_read_after_unblinding_and_can_do_nothing(
     assert words_of(soup(ada.get(STUDY)), ".primary") == ["Read the report"]
 
 
-def test_a_report_that_is_a_link_to_elsewhere_is_not_read(
+def test_a_report_that_is_a_link_to_another_place_is_not_read(
     ada: FlaskClient, rating_url: str, tmp_path: Path
 ) -> None:
     (tmp_path / "secret.html").write_text("secret")

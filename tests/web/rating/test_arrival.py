@@ -76,18 +76,18 @@ def test_a_link_that_does_not_say_who_comes_is_not_complete(
     assert "This link is incomplete." in visitor(recruited).open(query).text
 
 
-def test_the_same_person_goes_on_in_another_browser_and_cannot_start_twice(
+def test_the_same_person_continues_in_another_browser_and_cannot_start_twice(
     app: Flask, visitor: Visit, recruited: str, rows: Rows
 ) -> None:
     begin(visitor(recruited).open(LINK)).press(**{"answer.happiness": "3"})
 
-    elsewhere = type(visitor(recruited))(app.test_client(), recruited)
-    elsewhere.open(LINK)
-    welcome = elsewhere.text
-    elsewhere.press("agree")
+    other = type(visitor(recruited))(app.test_client(), recruited)
+    other.open(LINK)
+    welcome = other.text
+    other.press("agree")
 
     assert "You have already started this study." in welcome
-    assert elsewhere.at == "/trial/2"
+    assert other.at == "/trial/2"
     assert rows("SELECT count(*) FROM rater") == [(1,)]
     assert rows("SELECT count(*) FROM token") == [(2,)]
 
@@ -105,19 +105,19 @@ def test_a_personal_link_lets_one_person_in_and_back(
     app: Flask, visitor: Visit, code: str, rows: Rows
 ) -> None:
     person = begin(visitor("closed-door").open(f"/i/{code}"))
-    elsewhere = type(person)(app.test_client(), "closed-door").open(f"/i/{code}").press("agree")
+    other = type(person)(app.test_client(), "closed-door").open(f"/i/{code}").press("agree")
 
-    assert elsewhere.at == "/trial/1"
+    assert other.at == "/trial/1"
     assert rows("SELECT rater_id FROM invitation") == rows("SELECT id FROM rater")
     assert code not in str(rows("SELECT * FROM invitation"))
 
 
 def test_a_used_link_says_so_and_shows_the_last_page_again(app: Flask, visitor: Visit, code: str) -> None:
     person = begin(visitor("closed-door").open(f"/i/{code}")).open("/leave").press("stopped")
-    elsewhere = type(person)(app.test_client(), "closed-door").open(f"/i/{code}")
+    other = type(person)(app.test_client(), "closed-door").open(f"/i/{code}")
 
-    assert "This link has already been used" in elsewhere.text
-    assert "You have stopped." in elsewhere.press("agree").text
+    assert "This link has already been used" in other.text
+    assert "You have stopped." in other.press("agree").text
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from rater.web.settings import WebSettings, running
 
 @pytest.fixture
 def downloaded(publish_study: Callable[..., str], rating_url: str) -> dict[str, Any]:
-    """What a browser at the first text downloads after it chose 4, and the network was gone."""
+    """The file that a browser at the first text downloads after it chose 4, and the network was gone."""
     slug = publish_study()
     app = create_app(WebSettings(rating_url))
     page = begin(app.test_client(), slug)

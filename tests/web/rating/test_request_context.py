@@ -1,4 +1,4 @@
-"""Whom raters can ask is on the foot of every page, and they can read again what they agreed to."""
+"""The contact is on the foot of every page, and they can read again what they agreed to."""
 
 from collections.abc import Callable
 from datetime import timedelta
