@@ -102,7 +102,9 @@ def install_embedded_model(print_line: Callable[[str], None]) -> Path:
 
 def _install_into(cache: Path, print_line: Callable[[str], None]) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
-    _remove_stale(cache)
+    for left in cache.glob(f"{_STAGING}*"):  # by a killed installation; a running one takes less than an hour
+        if time.time() - left.stat().st_mtime > _STALE_S:
+            shutil.rmtree(left, ignore_errors=True)
     target = cache / EMBEDDED_MODEL
     with tempfile.TemporaryDirectory(prefix=_STAGING, dir=cache) as folder:
         staging = Path(folder)
@@ -127,13 +129,6 @@ def _reason(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR") and not line.endswith("Exception:")]
     return (errors or lines or ["no reason given"])[-1].removeprefix("ERROR: ")
-
-
-def _remove_stale(cache: Path) -> None:
-    """Remove what a killed installation left; a running installation takes less than an hour."""
-    for folder in cache.glob(f"{_STAGING}*"):
-        if time.time() - folder.stat().st_mtime > _STALE_S:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _download(folder: Path) -> Path:

@@ -79,7 +79,11 @@ def normalise_name(text: str) -> str:
     """
     if text.isascii():  # true for most names, of which there may be a million
         return " ".join(text.split())
-    visible = "".join(each for each in unicodedata.normalize("NFC", text) if not _is_invisible(each))
+    visible = "".join(
+        each
+        for each in unicodedata.normalize("NFC", text)
+        if each not in _INVISIBLE and unicodedata.category(each) != "Cf"
+    )
     # again: an invisible character may have separated a letter from its accent
     return " ".join(unicodedata.normalize("NFC", visible).split())
 
@@ -120,7 +124,3 @@ def _decode(text: str) -> str:
 
 def _letters(text: str) -> str:
     return re.sub(r"[\W_]+", "", text).casefold()
-
-
-def _is_invisible(character: str) -> bool:
-    return character in _INVISIBLE or unicodedata.category(character) == "Cf"

@@ -277,20 +277,17 @@ def _rows(session: Session, which: str, own: Mapping[str, Own]) -> dict[str, byt
 
 
 def _with_manifest(files: Mapping[str, bytes], name: str, head: str) -> dict[str, bytes]:
+    # those that an analysis uses
+    libraries = {package: metadata.version(package) for package in ("numpy", "pandas", "scipy", "sqlalchemy")}
     manifest = {
         "format": FORMAT,
         "study": name,
         "log_head": head,
         "revisions": HEAD,
-        "versions": {"rater": rater.__version__, "python": platform.python_version(), **_versions()},
+        "versions": {"rater": rater.__version__, "python": platform.python_version(), **libraries},
         "sha256": {path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},
     }
     return {MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode(), **files}
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of the libraries used by an analysis."""
-    return {package: metadata.version(package) for package in ("numpy", "pandas", "scipy", "sqlalchemy")}
 
 
 def _write_zip(path: Path, files: Mapping[str, bytes]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase
 from rater.store.dictionary import Meaning, meanings_of
 from rater.store.engine import disposing, reading, writing
 from rater.store.rating import export
-from rater.store.rating.export import ExportTable, Options, read_export_tables
+from rater.store.rating.export import Options, read_export_tables
 from rater.store.rating.frame import AnswerRow, read_answers
 from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Answer, Item, TrialRow
@@ -105,16 +105,12 @@ def read_tables(rating_url: str, name: str, options: Options, *, now: datetime) 
     """
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         tables = read_export_tables(session, get_study(session, name), options, now=now)
-    return {name: _table_frame(table) for name, table in tables.items()}
+    return {name: pd.DataFrame(table.rows, columns=list(table.columns)) for name, table in tables.items()}
 
 
 def _frame(rows: list[AnswerRow]) -> pd.DataFrame:
     frame = pd.DataFrame(map(export.values, rows), columns=list(export.COLUMNS))
     return frame.astype(dict.fromkeys(_WHOLE_MS, "Int64"))
-
-
-def _table_frame(table: ExportTable) -> pd.DataFrame:
-    return pd.DataFrame(table.rows, columns=list(table.columns))
 
 
 _TEXTS_FROM: dict[str, tuple[type[DeclarativeBase], str]] = {

@@ -127,7 +127,10 @@ def import_study(path: Path, *, rating_url: str, sealed_url: str) -> Imported:
 
 
 def _verify(path: Path, manifest: Manifest, session: Session, sealed_session: Session) -> tuple[Check, ...]:
-    _require_one_study(path, session, sealed_session)
+    # the digests would not cover a second study
+    if any(each.scalar(text("SELECT count(*) FROM study")) != 1 for each in (session, sealed_session)):
+        msg = f"{path} does not contain exactly one study."
+        raise SealError(msg)
     row = get_unparsed_study(session, manifest.study)
     checks = (
         *report_unreadable(verify_rating(session, row, head=manifest.log_head)),
@@ -277,13 +280,6 @@ def _changed(path: Path, name: str) -> SealError:
         f"{path} was changed since it was written: {sanitize_for_display(name)} does "
         "not have the digest in its manifest."
     )
-
-
-def _require_one_study(path: Path, *sessions: Session) -> None:
-    """Refuse an archive with a second study, which its digests would not cover."""
-    if any(session.scalar(text("SELECT count(*) FROM study")) != 1 for session in sessions):
-        msg = f"{path} does not contain exactly one study."
-        raise SealError(msg)
 
 
 def _insert(session: Session, table: Table, file: str, lines: _HashedLines) -> None:

@@ -10,7 +10,6 @@ import io
 import json
 import os
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import segno
@@ -85,7 +84,8 @@ class LinkFiles:
                 for path, (_, link) in zip(self._codes(links), links, strict=True):
                     _write_private(path, _code_of(link))
             if self._csv_file is not None:
-                _write_private(self._csv_file, _table_of(links))
+                lines = csv_lines(("label", "link"), links)
+                _write_private(self._csv_file, "".join(lines).encode())
             self.discard()
         except OSError as error:
             msg = (
@@ -110,10 +110,6 @@ class LinkFiles:
 
 def _in_file_name(label: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-")
-
-
-def _table_of(links: Sequence[tuple[str, str]]) -> bytes:
-    return "".join(csv_lines(("label", "link"), links)).encode()
 
 
 def _code_of(link: str) -> bytes:

@@ -73,14 +73,12 @@ class Attentive:
         passing = self._model.passing.get((asked.prompt, asked.texts[0]), {}).get(asked.dimension)
         if passing is not None:
             return _within(asked, *passing)
-        levels = [self._level(asked.prompt, text) for text in asked.texts]
+        qualities = self._model.qualities
+        of_texts = [qualities.get((asked.prompt, text), TextQuality(0, 0)) for text in asked.texts]
+        levels = [quality.level + self._slope * quality.side for quality in of_texts]
         perceived = levels[0] + self._severity if len(levels) == 1 else levels[1] - levels[0]
         answer = self._model.answers[asked.dimension](perceived + self._rng.logistic())
         return answer if asked.values else _on_step(asked, answer)
-
-    def _level(self, prompt: str, text: str) -> float:
-        quality = self._model.qualities.get((prompt, text), TextQuality(0, 0))
-        return quality.level + self._slope * quality.side
 
 
 class Random:

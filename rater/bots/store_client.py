@@ -30,7 +30,9 @@ def rate_in_store(
     """Claim a booklet and rate it in one transaction; return the number of texts rated."""
     protocol, token = study.protocol, new_token()
     with writing(engine) as session:
-        arrival = Arrival("web", identifiers=_person(protocol))
+        recruitment = protocol.recruitment
+        person = {} if recruitment is None else {recruitment.participant_id: secrets.token_hex(12)}
+        arrival = Arrival("web", identifiers=person)
         rater_session = claim_booklet(session, study.id, token, arrival=arrival, protocol=protocol, now=now)
         finish_instructions(session, rater_session.rater_id, now=now)
         last = rater_session.n_trials // 2 if character == "leaving" else rater_session.n_trials
@@ -44,12 +46,6 @@ def rate_in_store(
             )
             record_answers(session, study.id, at, sent, revising=protocol.revising, now=now)
     return last
-
-
-def _person(protocol: Protocol) -> dict[str, str]:
-    return (
-        {} if protocol.recruitment is None else {protocol.recruitment.participant_id: secrets.token_hex(12)}
-    )
 
 
 def _answers(view: TrialView, protocol: Protocol, judge: Judge) -> dict[str, Judgement]:

@@ -171,7 +171,9 @@ def _require_consistent_options(
     if interim and study_name is None:
         msg = "--interim cannot be combined with --from: an interim analysis needs a study."
         raise click.UsageError(msg)
-    given = [name for name in external if name != "from_path" and _is_given(name)]
+    source = click.get_current_context().get_parameter_source
+    typed = [name for name in external if source(name) is ParameterSource.COMMANDLINE]
+    given = [name for name in typed if name != "from_path"]
     about_file = [name for name in given if name not in PLANNED]
     if study_name is not None and about_file:
         msg = f"--{about_file[0].replace('_', '-')} is for external ratings: use it with --from."
@@ -182,10 +184,6 @@ def _require_consistent_options(
             "which labels all results."
         )
         raise click.UsageError(msg)
-
-
-def _is_given(name: str) -> bool:
-    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _confirm(workspace: Workspace, study_name: str, *, interim: bool, yes: bool) -> None:

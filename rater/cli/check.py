@@ -97,7 +97,9 @@ def _lines(shown: ShownPrompt) -> Iterator[str]:
         yield f"ids  {' '.join(map(str, shown.ids))}"
     last = len(shown.ids) - 1
     if shown.own is not None and (shown.own.first, shown.own.last) != (1, last):
-        yield f"the prompt's own are {_span(*shown.own)} (BOS is 0, the last {last})"
+        own = shown.own
+        tokens = f"token {own.first}" if own.first == own.last else f"tokens {own.first}–{own.last}"
+        yield f"the prompt's own are {tokens} (BOS is 0, the last {last})"
     yield from shown.remarks
 
 
@@ -105,10 +107,6 @@ def _abbreviate(text: str) -> str:
     """Quote a text, and cut it if it is long."""
     more = f" … ({len(text):,} characters)" if len(text) > _MAX_SHOWN else ""
     return f"{text[:_MAX_SHOWN]!r}{more}"
-
-
-def _span(first: int, last: int) -> str:
-    return f"token {first}" if first == last else f"tokens {first}–{last}"
 
 
 def _group_by_input(study: "Study", tokenizers: Tokenizers) -> "dict[RenderedPrompt | str, list[Arm]]":

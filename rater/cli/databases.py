@@ -220,11 +220,8 @@ def recover(file: Path, rating_url: str) -> None:
     read = read_recovery_file(file)
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         recovered = take_in(session, read, now=datetime.now(UTC))
+    n = recovered.n_taken_in
     click.echo(
-        f"{recovered.study_name}: {_answers(recovered.n_taken_in)} imported, "
+        f"{recovered.study_name}: {n} answer{'s' * (n != 1)} imported, "
         f"{recovered.n_there_already} already stored."
     )
-
-
-def _answers(n: int) -> str:
-    return "1 answer" if n == 1 else f"{n} answers"

@@ -115,16 +115,14 @@ def generate(  # noqa: PLR0917 (click passes them by name)
         file,
         load=lambda name: load_model(name, device, dtype),
         progress=_show_progress,
-        on_resume=_print_resumed,
+        on_resume=lambda saved, planned: click.echo(
+            f"Continuing: {saved} of {planned} completions are saved.", err=True
+        ),
         **options,
     )
     for line in generated.same_texts:
         click.echo(f"Warning: {line}", err=True)
     _print_summary(generated, file)
-
-
-def _print_resumed(n_saved: int, n_planned: int) -> None:
-    click.echo(f"Continuing: {n_saved} of {n_planned} completions are saved.", err=True)
 
 
 @contextlib.contextmanager

@@ -158,14 +158,10 @@ def _labels(session: "Session", study_id: int, n_links: int | None, labels_file:
             f"{labels_file} has {min(taken)!r}, which is the label of an earlier link; choose another label."
         )
         raise RaterError(msg)
-    _warn_of_similar(names)
-    return names
-
-
-def _warn_of_similar(names: list[str]) -> None:
     for group, difference in similar_names(names)[:5]:
         quoted = " and ".join(map(repr, group))
-        click.echo(f"Note: {quoted} differ only in {difference}; each gets its own link.", err=True)
+        click.echo(f"Note: {quoted} differ only in {difference}; each gets a link of its own.", err=True)
+    return names
 
 
 def _read_labels(path: Path) -> list[str]:

@@ -125,7 +125,9 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     _require_layers(study, layers)
     scoring = _scoring(words, score_spec)
     job = _Job(study, arm, study.prompts[:n_prompts], samples, scoring)
-    table = SweepFile(out or _default_out(study, arm), job.measured(dtype))
+    # the default file is refused like a named one if it cannot be written
+    out = out or OutputFile().convert(f"{study.name}-{arm.name}-sweep.csv", None, None)
+    table = SweepFile(out, job.measured(dtype))
     outcomes = table.read()  # before torch is imported, which takes seconds
     wanted = all_settings(layers, coeffs, positions)  # type: ignore[arg-type] # click allows these three only
     known = {outcome.setting for outcome in outcomes}
@@ -238,11 +240,6 @@ def _measure(
             progress.console.print(_line(outcome), highlight=False)
             progress.advance(task)
             yield outcome
-
-
-def _default_out(study: "Study", arm: "Steered") -> Path:
-    """Return the default CSV file, after the same checks as for --out."""
-    return OutputFile().convert(f"{study.name}-{arm.name}-sweep.csv", None, None)
 
 
 def _require_layers(study: "Study", layers: tuple[int, ...]) -> None:

@@ -64,7 +64,8 @@ def _read(folder: Path) -> Checkpoint:
             counts[dtype] = counts.get(dtype, 0) + n
     declared = config.get("dtype") or config.get("torch_dtype")
     own = str(declared or max(counts, key=lambda dtype: counts[dtype], default="float32"))
-    n_weights = sum(counts.values()) or sum(map(_size, files)) // BYTES.get(own, 4)
+    n_bytes = sum(file.stat().st_size for file in files if file.is_file())
+    n_weights = sum(counts.values()) or n_bytes // BYTES.get(own, 4)
     return Checkpoint(n_weights, own, config)
 
 
@@ -109,10 +110,6 @@ def _count(file: Path) -> dict[str, int]:
             start, end = tensor["data_offsets"]
             counts[dtype] = counts.get(dtype, 0) + (end - start) // BYTES[dtype]
     return counts
-
-
-def _size(file: Path) -> int:
-    return file.stat().st_size if file.is_file() else 0
 
 
 _CONTAINER = Path("/sys/fs/cgroup")

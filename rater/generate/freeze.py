@@ -46,7 +46,13 @@ def freeze(sealed_url: str, study: Study, *, now: datetime, restart: bool = Fals
     with disposing(create_sealed(sealed_url)) as sealed, writing(sealed) as session:
         kept = find_sealed_study(session, study.name)
         if kept is None:
-            kept = _insert(session, study, now)
+            kept = insert_sealed_study(
+                session,
+                name=study.name,
+                study_hash=study.hash,
+                canonical_json=study.canonical_json(),
+                now=now,
+            )
         elif kept.hash != study.hash or restart:
             _require_unpublished(session, kept, study)
             _replace(session, kept, study, now=now, restart=restart)
@@ -92,12 +98,6 @@ def list_cells(study: Study) -> list[Cell]:
         for arm in study.arm_names
         for sample in range(study.sampling.samples_per_prompt)
     ]
-
-
-def _insert(session: Session, study: Study, now: datetime) -> SealedStudy:
-    return insert_sealed_study(
-        session, name=study.name, study_hash=study.hash, canonical_json=study.canonical_json(), now=now
-    )
 
 
 def _require_unpublished(session: Session, kept: SealedStudy, study: Study) -> None:

@@ -134,7 +134,11 @@ class Batch(Generic[K]):
         Costs a forward pass over the distinct prompts of the new rows, and a copy of the cache.
         """
         kept = [index for index, live in enumerate(self._live) if not live.is_finished]
-        admitted = [self._admit(row) for row in rows]
+        admitted = []
+        for row in rows:
+            prompt_ids = tokenize(self._model, row.prompt)
+            drawn = uniforms(row.seed, self._sampling.max_new_tokens)
+            admitted.append(_Live(row, prompt_ids, len(prompt_ids), drawn))
         self._live = [self._live[index] for index in kept] + admitted
         parts = [(self._cache, self._logits, kept)] if kept else []
         parts += [self._prefill(some) for some in _split(admitted)]
@@ -166,7 +170,9 @@ class Batch(Generic[K]):
         self._record_logprobs(logits, drawn)
         for live, token in zip(self._live, drawn.tolist(), strict=True):
             live.ids.append(token)
-        ended = [live for live in self._live if not live.is_finished and self._has_ended(live)]
+        most = self._sampling.max_new_tokens
+        running = [live for live in self._live if not live.is_finished]
+        ended = [live for live in running if live.ids[-1] in self._stops or live.n_new == most]
         finished = [self._complete(live) for live in ended]
         # Marked last: if decoding a text fails, its row counts as unfinished and is generated again.
         for live in ended:
@@ -234,14 +240,6 @@ class Batch(Generic[K]):
         logprobs = logits.log_softmax(-1).gather(1, drawn[self._measured, None])[:, 0]
         for at, logprob in zip(self._measured.tolist(), logprobs.tolist(), strict=True):
             self._live[at].logprobs.append(logprob)
-
-    def _has_ended(self, live: _Live[K]) -> bool:
-        return live.ids[-1] in self._stops or live.n_new == self._sampling.max_new_tokens
-
-    def _admit(self, row: Row[K]) -> _Live[K]:
-        prompt_ids = tokenize(self._model, row.prompt)
-        random = uniforms(row.seed, self._sampling.max_new_tokens)
-        return _Live(row, prompt_ids, len(prompt_ids), random)
 
     def _complete(self, live: _Live[K]) -> Completion[K]:
         prompt_ids, new_ids = live.ids[: live.n_prompt], live.ids[live.n_prompt :]

@@ -51,10 +51,12 @@ def load_model(
             require_bos(parts.tokenizer, name)
             return _bridge(name, parts.model.to(where), parts.tokenizer)
     except (OSError, ValueError, NotImplementedError) as error:
+        hint = nearest(name, [EMBEDDED_MODEL])
+        suggestion = hint if hint.startswith(" Did you mean") else ""
         msg = (
             f"The model {name!r} could not be loaded: {_first_line(error)}. "
             f"Valid: {EMBEDDED_MODEL!r}, a folder with a model as transformers saves it, or a name on the "
-            f"model hub (which needs the network).{_suggestion(name)}"
+            f"model hub (which needs the network).{suggestion}"
         )
         raise ModelError(msg) from error
     except (RuntimeError, MemoryError) as error:
@@ -226,11 +228,6 @@ def _source(name: str) -> str:
         msg = f"The embedded model {EMBEDDED_MODEL!r} is not installed. Run: rater model install"
         raise ModelError(msg)
     return str(path)
-
-
-def _suggestion(name: str) -> str:
-    suggestion = nearest(name, [EMBEDDED_MODEL])
-    return suggestion if suggestion.startswith(" Did you mean") else ""
 
 
 def _first_line(error: Exception) -> str:

@@ -81,14 +81,13 @@ def print_n_comparisons(  # noqa: PLR0913, PLR0917 (llm-steering's signature)
 
 def _table(completions: Sequence[ArmCompletion], arms: Sequence[str]) -> Table:
     table = Table(*[_SHOWN[arm] for arm in arms], show_lines=True)
-    columns = [[_text_cell(each) for each in completions if each.arm == arm] for arm in arms]
+    columns = [
+        [Text.assemble((each.prompt, "bold"), each.text) for each in completions if each.arm == arm]
+        for arm in arms
+    ]
     for cells in zip(*columns, strict=True):
         table.add_row(*cells)
     return table
-
-
-def _text_cell(completion: ArmCompletion) -> Text:
-    return Text.assemble((completion.prompt, "bold"), completion.text)
 
 
 def _dims(model: TransformerBridge, chosen: slice) -> tuple[int, int] | None:

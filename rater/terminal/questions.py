@@ -98,7 +98,8 @@ class Prompter:
                 value = before.value
                 break
             if is_answer(dimension, pressed):
-                value = _value(dimension, pressed)
+                keys = answer_keys(dimension)
+                value = keys[pressed][0] if pressed in keys else _typed_number(dimension, pressed)
                 break
             first = "This is as far back as it goes. " if pressed == "u" else ""
             print_line(self.console, f"{first}Press {key_help(dimension, before)}.")
@@ -110,11 +111,6 @@ class Prompter:
 def is_answer(dimension: Dimension, pressed: str) -> bool:
     """Return whether what was pressed or typed is an answer to a question."""
     return pressed in answer_keys(dimension) or _typed_number(dimension, pressed) is not None
-
-
-def _value(dimension: Dimension, pressed: str) -> float | None:
-    keys = answer_keys(dimension)
-    return keys[pressed][0] if pressed in keys else _typed_number(dimension, pressed)
 
 
 def _typed_number(dimension: Dimension, typed: str) -> float | None:

@@ -37,7 +37,9 @@ def read_link(
 ) -> RecruitmentLink:
     """Read a link from an address or, with a prefix, from our own form; what names nobody is left out."""
     identifiers, unnamed = {}, {}
-    for name in _declared(protocol):
+    recruitment = protocol.recruitment
+    required = recruitment.participant_id if recruitment and recruitment.required else None
+    for name in recruitment.parameters if recruitment else ():
         values = sent.getlist(prefix + name)
         found = [_read_identifier(value, name, protocol) for value in values]
         # a site that adds its own values to a link leaves what the experimenter wrote there before
@@ -46,7 +48,7 @@ def read_link(
             identifiers[name] = named
         elif values:
             unnamed[name] = Unnamed(found[0])
-        elif _is_required(name, protocol):
+        elif name == required:
             unnamed[name] = Unnamed.ABSENT
     invitation = code or sent.get(prefix + INVITATION, "")
     arrival = Arrival(
@@ -86,12 +88,3 @@ def identifies_person(arrival: Arrival, protocol: Protocol) -> bool:
 def is_person_known(arrival: Arrival, protocol: Protocol) -> bool:
     """Return whether the recruitment site identified the visitor."""
     return protocol.recruitment is not None and protocol.recruitment.participant_id in arrival.identifiers
-
-
-def _is_required(name: str, protocol: Protocol) -> bool:
-    recruitment = protocol.recruitment
-    return recruitment is not None and recruitment.required and name == recruitment.participant_id
-
-
-def _declared(protocol: Protocol) -> tuple[str, ...]:
-    return protocol.recruitment.parameters if protocol.recruitment else ()

@@ -53,7 +53,7 @@ def shade_for(accent: str, theme: str) -> str:
     for step in range(101):
         mixed = _shift(colour, _TOWARDS[theme], step / 100)
         if min(contrast(mixed, paper), contrast(mixed, ink)) >= _ENOUGH:
-            return _hex(mixed)
+            return "".join(f"{int(value):02x}" for value in mixed)
     msg = f"no shade of #{accent} can be read in the {theme} theme"
     raise AssertionError(msg)  # black and white can
 
@@ -83,7 +83,3 @@ def _shift(colour: Rgb, lightness: float, share: float) -> Rgb:
 
 def _rgb(digits: str) -> Rgb:
     return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
-
-
-def _hex(colour: Rgb) -> str:
-    return "".join(f"{int(value):02x}" for value in colour)

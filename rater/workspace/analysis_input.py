@@ -48,7 +48,7 @@ def find_declared(
     Raises:
         RaterError: it lacks one of them.
     """
-    study = _declared(databases, name)
+    study, _ = _declared_and_audited(databases, name)
     arms = choose_arms(contrast, study.arm_names, lack="the study lacks") if contrast else None
     dimensions = [dimension.name for dimension in study.dimensions]
     primary = None if primary is None else normalise_name(primary)
@@ -56,10 +56,6 @@ def find_declared(
         msg = f"Unknown primary dimension {primary!r}.{nearest(primary, dimensions)}"
         raise StudyError(msg)
     return arms, primary
-
-
-def _declared(databases: Databases, name: str) -> "Study":
-    return _declared_and_audited(databases, name)[0]
 
 
 def _declared_and_audited(databases: Databases, name: str) -> "tuple[Study, tuple[Confound, ...] | None]":

@@ -134,11 +134,12 @@ class Overview:
     def numbers(self) -> dict[str, str]:
         """The numbers that update by themselves, as they are shown."""
         watched = self.watched
-        n_begun = len(self.raters)
+        n_begun, median = len(self.raters), watched.median_minutes
+        minutes = "–" if median is None else f"{median:.0f}" if median >= 1 else "under 1"
         return {
             "n_finished": f"{watched.n_finished:,}",
             "n_rated": f"{sum(rater.n_answered for rater in self.raters):,}",
-            "median_minutes": _minutes(watched.median_minutes),
+            "median_minutes": minutes,
             "drop_out": f"{watched.n_left / n_begun:.0%}" if n_begun else "–",
         }
 
@@ -218,12 +219,6 @@ def study_page(
     )
 
 
-def _minutes(median: float | None) -> str:
-    if median is None:
-        return "–"
-    return f"{median:.0f}" if median >= 1 else "under 1"
-
-
 def _url(view: str, name: str, *, state: str | None = None, sort: str | None = None) -> str:
     return url_for(f"desk.{view}", name=name, state=state, sort=sort)
 
@@ -244,11 +239,9 @@ def _figures(seen: Overview) -> tuple[Figure, ...]:
         "median_minutes": ("Median minutes", f"from consent to the last {trial}{told}"),
         "drop_out": ("Drop-out", f"of {len(seen.raters):,} who started"),
     }
-    return tuple(Figure(key, *_split(captions[key], value)) for key, value in seen.numbers.items())
-
-
-def _split(captions: tuple[str, str], value: str) -> tuple[str, str, str]:
-    return captions[0], value, captions[1]
+    return tuple(
+        Figure(key, captions[key][0], value, captions[key][1]) for key, value in seen.numbers.items()
+    )
 
 
 def _steps(seen: Overview) -> tuple[LifecycleStep, ...]:
@@ -258,21 +251,17 @@ def _steps(seen: Overview) -> tuple[LifecycleStep, ...]:
     n_finished = seen.watched.n_finished
     gone = Counter(rater.status for rater in raters if rater.status not in {"finished", "under way"})
     waiting: dict[RaterStatus, str] = {"away": "away for over an hour", "unfinished": "unfinished"}
-    left = {at: n for at, n in gone.items() if at not in waiting}
+    left = ", ".join(f"{n} {at}" for at, n in sorted(gone.items()) if at not in waiting)
     still = ", ".join(f"{gone[at]} {words}" for at, words in waiting.items() if at in gone)
     steps = [
         LifecycleStep("Consented", len(raters), f"{n_declined} declined consent" if n_declined else ""),
-        LifecycleStep(f"Rated a {_trial(seen)}", n_started, _words(left)),
+        LifecycleStep(f"Rated a {_trial(seen)}", n_started, left),
         LifecycleStep("Finished", n_finished, still),
     ]
     if seen.n_invited:
         came = f"{seen.n_came_by_invitation} arrived"
         steps.insert(0, LifecycleStep("Invited", seen.n_invited, came))
     return tuple(steps)
-
-
-def _words(counts: Mapping[RaterStatus, int]) -> str:
-    return ", ".join(f"{n} {at}" for at, n in sorted(counts.items()))
 
 
 def _places_left(seen: Overview) -> tuple[CountRow, ...]:

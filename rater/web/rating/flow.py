@@ -136,17 +136,14 @@ def may_open(visit: Visit, place: Place) -> bool:
     if place.step == "agreed":
         return True
     if place.step == "trial":
-        return current.step in {"trial", "finish"} and _may_rate(visit, rater_session, place.position or 0)
+        first = first_revisable(rater_session, visit.protocol.revising)
+        last = min(rater_session.next_position, rater_session.n_trials)
+        return current.step in {"trial", "finish"} and first <= (place.position or 0) <= last
     if place.step == "rest":
         return current.step == "trial" and place.position == rater_session.n_answered
     return place.step == current.step or (
         visit.is_open and current.step in _OPENED_FROM.get(place.step, frozenset())
     )
-
-
-def _may_rate(visit: Visit, rater_session: RaterSession, position: int) -> bool:
-    last = min(rater_session.next_position, rater_session.n_trials)
-    return first_revisable(rater_session, visit.protocol.revising) <= position <= last
 
 
 def next_place(visit: Visit, position: int, *, goes_back: bool) -> Place:

@@ -147,13 +147,17 @@ def frame_of(visit: Visit, *, holds_answers: bool = False) -> Frame:
         holds_answers: Whether something may have been filled in, which a change of language would lose.
     """
     slug, protocol = visit.study.slug, visit.protocol
+    # how a newcomer came, and to which page they return after a change of language
+    kept = dict(recruitment_params.write_arrival(visit.arrival))
+    if request.endpoint == "rater.consent":
+        kept["at"] = "consent"
     is_rating = visit.rater_session is not None and flow.current_place(visit).step == "trial"
     return Frame(
         language=visit.language,
         direction=language.direction_of((protocol.title, protocol.dimensions[0].question)),
         look_url=url_for("rater.look", accent=protocol.accent[1:]) if protocol.accent else None,
         languages=() if holds_answers else _languages(visit),
-        language_url=flow.url_of(slug, Place("change_language"), _own(visit)),
+        language_url=flow.url_of(slug, Place("change_language"), kept),
         again_url=flow.url_of(slug, Place("again")) if is_rating else None,
         agreed_url=flow.url_of(slug, Place("agreed")) if visit.rater_session is not None else None,
         leave_url=flow.url_of(slug, Place("leave")) if flow.may_open(visit, Place("leave")) else None,
@@ -167,9 +171,3 @@ def _languages(visit: Visit) -> tuple[LanguageChoice, ...]:
     if len(codes) == 1:
         return ()
     return tuple(LanguageChoice(code, language.name_of(code), code == visit.language) for code in codes)
-
-
-def _own(visit: Visit) -> Mapping[str, str]:
-    """Return what must not get lost on the way: how a newcomer came, and to which page they go back."""
-    kept = dict(recruitment_params.write_arrival(visit.arrival))
-    return {**kept, "at": "consent"} if request.endpoint == "rater.consent" else kept

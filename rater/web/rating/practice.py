@@ -7,7 +7,6 @@ Where a rater is asked one dimension only, that is the one they practise.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NoReturn
 
 from flask import Response, abort, redirect, request
 from sqlalchemy.orm import Session
@@ -200,12 +199,8 @@ def _at(slug: str, place: Place, written: str) -> tuple[Visit, Answers]:
     position = place.position or 0
     n_before = position if place.step == "feedback" else position - 1
     if not 1 <= position <= len(visit.protocol.practice) or answers is None or len(answers) != n_before:
-        _start_over(visit)
+        abort(redirect(flow.url_of(visit.study.slug, Place("practice", 1)), 303))
     return visit, answers
-
-
-def _start_over(visit: Visit) -> NoReturn:
-    abort(redirect(flow.url_of(visit.study.slug, Place("practice", 1)), 303))
 
 
 def _back(slug: str, place: Place) -> Visit:
