@@ -8,6 +8,7 @@
     ├── StateError             a study that is not in a state for what was asked
     │   ├── ClosedError        … because it takes no answers now
     │   ├── FullError          … because every booklet is assigned
+    │   ├── BusyNetworkError   … because its network has begun as many booklets today as it may
     │   └── NotGeneratedError  … because the sealed database has no study of that name
     ├── DatabaseError          a database that is missing, of another revision, or unreachable
     │   └── MissingSealedError … and it is the sealed one

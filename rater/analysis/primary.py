@@ -184,18 +184,13 @@ def analyze(
     prepared = prepare(frame, planned)
     suspicious = diagnose_answers(prepared, planned)
     require_usable(suspicious)
-    # sums of rounded numbers depend on the order of rows, and the same rows give the same bytes
-    order = ("rater", "item", "dimension", "position", "other_arm", "answer")
-    present = [column for column in order if column in prepared.frame.columns]
-    frame = prepared.frame.sort_values(present, kind="stable", ignore_index=True)
+    frame = _in_order(prepared.frame)
     exclusion = exclude(frame, raters, planned.exclusions, primary=planned.primary)
     left_out = excluded_raters(exclusion)
     kept = frame[~frame["rater"].astype(str).isin(left_out)] if left_out else frame
     tested = judged_only(first_showings(kept))
     n = _count(tested, planned)
     n_excluded = len(judged_only(first_showings(frame))) - len(tested)
-    if assigned is not None:
-        assigned = assigned[assigned["rater"].astype(str).isin(set(kept["rater"].astype(str)))]
     analysis = Analysis(
         diagnosis=complete_diagnosis(
             prepared, planned, findings=suspicious, tested=tested, n_excluded=n_excluded
@@ -203,7 +198,7 @@ def analyze(
         planned=planned,
         n=n,
         dimensions=_with_lengths(
-            _analyze_dimensions(kept, tested, planned, progress, assigned=assigned),
+            _analyze_dimensions(kept, tested, planned, progress, assigned=_assigned_to(kept, assigned)),
             tested,
             planned,
             texts,
@@ -217,6 +212,20 @@ def analyze(
         if left_out
         else analysis
     )
+
+
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort the rows: sums of rounded numbers depend on their order, and the same rows give the same bytes."""
+    order = ("rater", "item", "dimension", "position", "other_arm", "answer")
+    present = [column for column in order if column in frame.columns]
+    return frame.sort_values(present, kind="stable", ignore_index=True)
+
+
+def _assigned_to(kept: pd.DataFrame, assigned: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Keep the texts that were assigned to raters with any answer that is analysed."""
+    if assigned is None:
+        return None
+    return assigned[assigned["rater"].astype(str).isin(set(kept["rater"].astype(str)))]
 
 
 def _with_lengths(

@@ -50,7 +50,7 @@ def test_a_backup_that_cannot_be_made_says_why(rating_url: str, sealed_url: str,
     with pytest.raises(DatabaseError, match="Nothing to back up"):
         back_up(*nowhere, tmp_path / "kept", now=NOW)
     with pytest.raises(
-        DatabaseError, match=r"no SQLite file\. Back it up with its own tools, such as pg_dump"
+        DatabaseError, match=r"not a SQLite file\. Back it up with its own tools, such as pg_dump"
     ):
         back_up("postgresql://somebody@localhost/x", sealed_url, tmp_path / "kept", now=NOW)
     file_of(rating_url).write_bytes(b"no database, and long enough to be looked at" * 100)

@@ -101,7 +101,7 @@ def test_the_estimate_is_the_intercept_of_least_squares(plan: Planned) -> None:
     assert found.estimate == pytest.approx(intercept, abs=1e-9)
     assert found.settings["slope_per_100_characters"] == pytest.approx(100 * slope, abs=1e-9)
     assert found.test == "crossed t, length as covariate"
-    assert "mediator" in found.claim
+    assert "mediate" in found.claim
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -129,7 +129,7 @@ def test_without_a_variance_between_prompts_the_interval_is_wider_than_that_of_t
     ("shape", "words"),
     [
         ((12, 7), "7 prompts are too few to estimate the variance of the difference between them"),
-        ((1, 12), "with only 1 rater nothing tells"),
+        ((1, 12), "with only 1 rater"),
     ],
 )
 def test_too_few_prompts_or_raters_are_refused(shape: tuple[int, int], words: str) -> None:

@@ -68,7 +68,7 @@ def test_a_dry_run_says_what_would_be_made_and_makes_nothing(folder: Path) -> No
     ran = in_process.run(*DRY, "--limit", "9", "--dtype", "bfloat16", "--device", "cpu", cwd=folder)
 
     assert ran.returncode == 0
-    assert "0 of 40 completions are there, 40 are missing. Nothing is made now." in ran.stdout
+    assert "0 of 40 completions are saved, 40 are missing. Nothing is generated now." in ran.stdout
     assert "would make 9 completions of at most 12 tokens (108 in all), 9 together, on cpu." in ran.stdout
     assert "0.3 GB are weights in bfloat16" in ran.stdout
     assert ran.stderr == ""  # where the loading of a model is announced

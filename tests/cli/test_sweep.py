@@ -71,7 +71,7 @@ def test_a_sweep_continues_where_it_stopped(study_file: Path) -> None:
     ("options", "message"),
     [
         (["--layers", "x", "--coeffs", "1"], "'x' is not a list of layers; valid: numbers and ranges"),
-        (["--layers", "-1", "--coeffs", "1"], "'-1' names no layers"),
+        (["--layers", "-1", "--coeffs", "1"], "'-1' is not a list of layers"),
         (["--layers", "1", "--coeffs", "a"], "'a' is not a list of numbers; valid: -10,-5,5,10"),
         (["--layers", "1", "--coeffs", "5,inf"], "'5,inf' is not a list of numbers; valid: -10,-5,5,10"),
     ],
@@ -122,7 +122,9 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(
 def test_a_misspelt_arm_is_named_with_the_nearest(study_file: Path) -> None:
     result = CliRunner().invoke(sweep, [str(study_file), "--layers", "1", "--coeffs", "1", "--arm", "lovee"])
 
-    assert str(result.exception) == "--arm is 'lovee', not a steered arm of tiny. Did you mean 'love'?"
+    assert (
+        str(result.exception) == "--arm is 'lovee', which is not a steered arm of tiny. Did you mean 'love'?"
+    )
 
 
 def test_a_file_of_other_measurements_is_refused_by_the_field_before_a_model_is_loaded(

@@ -139,7 +139,7 @@ def test_a_full_disk_is_reported_and_the_next_run_continues(
         resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
 
     try:
-        with pytest.raises(DatabaseError, match=r"sealed.db cannot be used: .* It must .* have space\."):
+        with pytest.raises(DatabaseError, match=r"sealed.db cannot be used: .* disk space\."):
             make(sealed_url, study, embedded_model, on_completion=fill)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

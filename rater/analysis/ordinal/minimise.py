@@ -126,7 +126,9 @@ def descend(function: Function, start: Floats, hessian: Floats, *, stop: Stop) -
     scaling = _scaling(hessian, _MIN_CURVATURE)
 
     def scaled(z: Floats) -> tuple[float, Floats]:
-        there = function(start + scaling @ z)
+        # a long step can leave the range in which the function is defined; its value is then not finite
+        with np.errstate(over="ignore", invalid="ignore"):
+            there = function(start + scaling @ z)
         if not np.isfinite(there.value):
             return _OVERFLOW, np.zeros_like(z)
         return there.value, scaling.T @ there.gradient

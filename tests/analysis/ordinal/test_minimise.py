@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from rater.analysis.ordinal.minimise import central_hessian, minimise, remember
+from rater.analysis.ordinal.minimise import central_hessian, descend, minimise, remember
 
 
 @dataclass(frozen=True)
@@ -74,3 +74,16 @@ def test_a_point_is_evaluated_once() -> None:
 
     assert function(np.array([3.0])) == function(np.array([3.0]))
     assert calls == [3.0]
+
+
+def test_a_step_beyond_the_range_of_the_function_turns_back_without_a_warning() -> None:
+    def edge(point: NDArray[np.float64]) -> At:
+        """50 (x + 0.95)² + log(1 + x) / 100, which is not defined below −1; the first step ends at −1.01."""
+        return At(
+            float(50 * (point[0] + 0.95) ** 2 + np.log1p(point[0]) / 100),
+            100 * (point + 0.95) + 0.01 / (1 + point),
+        )
+
+    end = descend(edge, np.array([0.0]), np.array([[1e-9]]), stop=never)
+
+    assert_allclose(end, -0.95, atol=0.01)

@@ -45,14 +45,14 @@ def test_doses_and_further_arms_get_figures_in_the_order_of_doses(make: Made, pl
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize(("n_raters", "says"), [(61, "The largest is at the top"), (301, "How many of them")])
-def test_many_raters_make_no_larger_a_figure(make: Made, planned: Planned, n_raters: int, says: str) -> None:
+@pytest.mark.parametrize("n_raters", [61, 301])
+def test_many_raters_make_no_larger_a_figure(make: Made, planned: Planned, n_raters: int) -> None:
     drawn = draw(make(n_raters, 2).drop(columns=["guess", "shown_ms", "position"]), planned)
 
     image = Image.open(io.BytesIO(drawn["by-rater"].png))
     assert image.size[1] < 800
     assert len(drawn["by-rater"].svg) < 250_000
-    assert says in drawn["by-rater"].caption
+    assert f"{n_raters} raters" in drawn["by-rater"].caption
     assert "r0007" not in drawn["by-rater"].svg
 
 

@@ -123,9 +123,9 @@ def test_a_used_link_says_so_and_shows_the_last_page_again(app: Flask, visitor: 
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("", "by personal links only"),
+        ("", "only be opened with a personal link"),
         ("/i/wrong-code-1234", "not valid for this study"),
-        ("/i/x", "links only"),
+        ("/i/x", "only be opened with a personal link"),
     ],
 )
 def test_without_a_personal_link_an_invited_study_stays_closed(
