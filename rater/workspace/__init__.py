@@ -3,20 +3,6 @@
 Importing this package loads neither torch nor pandas; a verb imports what it needs when it is called.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+import lazy_loader
 
-if TYPE_CHECKING:
-    from rater.workspace.study_analysis import StudyAnalysis as StudyAnalysis
-    from rater.workspace.workspace import Workspace as Workspace
-
-_MODULES = {"StudyAnalysis": "study_analysis", "Workspace": "workspace"}
-
-__all__ = ["StudyAnalysis", "Workspace"]
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,2 @@
+from .study_analysis import StudyAnalysis as StudyAnalysis
+from .workspace import Workspace as Workspace
