@@ -10,18 +10,12 @@ from transformer_lens.model_bridge import TransformerBridge
 from rater.errors import ModelError
 from rater.steering.additions import SteeringVector, resolve
 from rater.steering.bridge import plain_model
-from rater.steering.rows import Completion, Row, completion_seed
+from rater.steering.rows import Row
 from rater.steering.sampler import generate
 from rater.study.arms import Sampling, XVector
+from tests.steering.batch_rows import PROMPTS, by_key, rows_of
 
 pytestmark = pytest.mark.model
-
-
-PROMPTS = (
-    "I hate you because",
-    "When I woke up this morning and looked out of the window, I",
-    "The capital of France is Paris.<|im_end|>\n<|im_start|>assistant\nYes, that is right",
-)
 
 
 SAMPLED = Sampling(max_new_tokens=12, temperature=1, top_p=0.3, frequency_penalty=1)
@@ -30,22 +24,6 @@ SAMPLED = Sampling(max_new_tokens=12, temperature=1, top_p=0.3, frequency_penalt
 @pytest.fixture(scope="module")
 def love(embedded_model: TransformerBridge) -> tuple[SteeringVector, ...]:
     return resolve(embedded_model, [XVector("Love", "Hate", coeff=5, at=6)])
-
-
-def rows_of(vectors: tuple[SteeringVector, ...], n_samples: int = 2) -> list[Row[tuple[str, str, int]]]:
-    return [
-        Row((arm, prompt, sample), prompt, added, completion_seed(0, prompt, sample))
-        for arm, added in (("unsteered", ()), ("steered", vectors))
-        for prompt in PROMPTS
-        for sample in range(n_samples)
-    ]
-
-
-def by_key(
-    completions: list[Completion[tuple[str, str, int]]],
-) -> dict[tuple[str, str, int], Completion[tuple[str, str, int]]]:
-    assert len({completion.key for completion in completions}) == len(completions)
-    return {completion.key: completion for completion in completions}
 
 
 def room_for(

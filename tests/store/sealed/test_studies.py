@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from rater.errors import StateError
 from rater.store.engine import reading, writing
 from rater.store.log import broken_link, read_events
-from rater.store.sealed.completions import Cell, NewCompletion, delete_completions, insert_completions
+from rater.store.sealed.completions import delete_completions
 from rater.store.sealed.schema import SealedEventRow
 from rater.store.sealed.studies import (
     SealedStudy,
@@ -20,25 +20,6 @@ from rater.store.sealed.studies import (
     read_key,
     replace_sealed_study,
 )
-
-
-@pytest.fixture
-def study(sealed: Engine, now: datetime) -> SealedStudy:
-    with writing(sealed) as session:
-        return insert_sealed_study(
-            session, name="love_vs_hate", study_hash="h", canonical_json='{"a":1}', now=now
-        )
-
-
-@pytest.fixture
-def published(sealed: Engine, study: SealedStudy, now: datetime) -> Secrets:
-    """The study with one completion, published."""
-    secrets = Secrets(seed="5eed", salt="5a17", commitment="c" * 64, published_at=now)
-    made = NewCompletion(cell=Cell(0, "a", 0), seed=1, token_ids=(1,), text="t", stop_reason="eos")
-    with writing(sealed) as session:
-        insert_completions(session, study.id, [made], versions={}, now=now)
-        insert_secrets(session, study.id, secrets, key={"item": 1})
-    return secrets
 
 
 def test_a_frozen_study_is_found_as_it_was_frozen(sealed: Engine, study: SealedStudy) -> None:
