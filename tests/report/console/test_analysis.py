@@ -2,7 +2,6 @@ import io
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,39 +22,12 @@ from rater.study.analysis_plan import Exclusions
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert, Pairwise
 from tests.report.conftest import Made
+from tests.report.console.printed import PLANNED, load, shown
 
 ARMS = ("steered", "unsteered", "weak")
 
 
 DOSES = {"unsteered": 0.0, "weak": 1.0, "steered": 4.0}
-
-
-STATS = Path(__file__).parents[2] / "data" / "stats"
-
-
-PLANNED = Planned(
-    contrast=("steered", "unsteered"),
-    dimensions=(
-        Dimension(
-            name="happiness",
-            question="How happy is this text?",
-            scale=Likert(points=5, low="not at all happy", high="very happy"),
-        ),
-    ),
-    primary="happiness",
-)
-
-
-def load(letter: str) -> pd.DataFrame:
-    frame = pd.read_csv(STATS / f"data_{letter}.csv")
-    frame = frame.rename(columns={"condition": "arm", "rating": "answer"})
-    return frame.assign(dimension="happiness", answer=frame["answer"].astype(float))
-
-
-def shown(analysis: Analysis, screen: Screen, *, width: int = 80, show_all: bool = True) -> str:
-    stream = io.StringIO()
-    print_analysis(analysis, Console(file=stream, width=width), screen, show_all=show_all)
-    return stream.getvalue()
 
 
 def test_the_console_shows_question_headline_and_tests() -> None:

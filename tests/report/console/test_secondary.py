@@ -1,45 +1,13 @@
-import io
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
-from rater.analysis.plan import Planned
-from rater.analysis.primary import Analysis, analyze
+from rater.analysis.primary import analyze
 from rater.analysis.sequential import Seen
-from rater.report.console.analysis import Screen, print_analysis
+from rater.report.console.analysis import Screen
 from rater.study.analysis_plan import Exclusions
-from rater.study.protocol import Dimension
-from rater.study.scales import Likert
-
-STATS = Path(__file__).parents[2] / "data" / "stats"
-
-
-PLANNED = Planned(
-    contrast=("steered", "unsteered"),
-    dimensions=(
-        Dimension(
-            name="happiness",
-            question="How happy is this text?",
-            scale=Likert(points=5, low="not at all happy", high="very happy"),
-        ),
-    ),
-    primary="happiness",
-)
-
-
-def load(letter: str) -> pd.DataFrame:
-    frame = pd.read_csv(STATS / f"data_{letter}.csv")
-    frame = frame.rename(columns={"condition": "arm", "rating": "answer"})
-    return frame.assign(dimension="happiness", answer=frame["answer"].astype(float))
-
-
-def shown(analysis: Analysis, screen: Screen, *, width: int = 80, show_all: bool = True) -> str:
-    stream = io.StringIO()
-    print_analysis(analysis, Console(file=stream, width=width), screen, show_all=show_all)
-    return stream.getvalue()
+from tests.report.console.printed import PLANNED, load, shown
 
 
 def test_further_arms_and_their_trend_are_shown() -> None:

@@ -3,64 +3,30 @@ from datetime import datetime
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine
 
-from rater.store.engine import reading, writing
+from rater.store.engine import reading
 from rater.store.rating.frame import read_answers
-from rater.store.rating.raters import Arrival, claim_booklet
-from rater.store.rating.schema import Answer
-from rater.store.rating.sessions import RaterSession, find_rater_session
 from rater.store.rating.studies import PublishedStudy
-from rater.store.rating.trials import Judgement, Submission, Timing, record_answers
+from rater.store.rating.trials import Judgement, Submission
+from tests.store.rating.answering import claim_for, revisions_of, send_submission, submission
 
 Publish = Callable[..., PublishedStudy]
-
-
-def _claim(engine: Engine, study: PublishedStudy, token: str, now: datetime) -> RaterSession:
-    with writing(engine) as session:
-        return _claim_in(session, study, token, now)
-
-
-def _claim_in(session: Session, study: PublishedStudy, token: str, now: datetime) -> RaterSession:
-    return claim_booklet(session, study.id, token, arrival=Arrival("web"), protocol=study.protocol, now=now)
-
-
-def _rater_session(session: Session, study: PublishedStudy, token: str) -> RaterSession:
-    rater_session = find_rater_session(session, study.id, token)
-    assert rater_session is not None
-    return rater_session
-
-
-def _send(engine: Engine, study: PublishedStudy, token: str, sent: Submission, now: datetime) -> None:
-    with writing(engine) as session:
-        record_answers(
-            session, study.id, _rater_session(session, study, token), sent, revising="all", now=now
-        )
-
-
-def _sent(id_: str, position: int, value: int, shown_ms: int | None = None) -> Submission:
-    return Submission(id_, position, {"happiness": Judgement(value)}, Timing(shown_ms))
-
-
-def _revisions(engine: Engine, rater_id: str) -> list[tuple[int, str, int, float | None]]:
-    rows = select(Answer.position, Answer.dimension, Answer.revision, Answer.value)
-    ordered = rows.where(Answer.rater_id == rater_id).order_by(
-        Answer.position, Answer.dimension, Answer.revision
-    )
-    with reading(engine) as session:
-        return [(row.position, row.dimension, row.revision, row.value) for row in session.execute(ordered)]
 
 
 def test_the_latest_revision_is_read_with_the_time_of_the_first_and_only_of_the_study_asked_for(
     rating: Engine, publish: Publish, now: datetime
 ) -> None:
     study, other = publish(rating), publish(rating)
-    rater_session = _claim(rating, study, "token", now)
-    _claim(rating, other, "token of another", now)
-    _send(rating, other, "token of another", _sent("x", 1, 1), now)
-    for sent in (_sent("a", 1, 2, shown_ms=700), _sent("b", 2, 3), _sent("c", 1, 5, shown_ms=90)):
-        _send(rating, study, "token", sent, now)
+    rater_session = claim_for(rating, study, "token", now)
+    claim_for(rating, other, "token of another", now)
+    send_submission(rating, other, "token of another", submission("x", 1, 1), now)
+    for sent in (
+        submission("a", 1, 2, shown_ms=700),
+        submission("b", 2, 3),
+        submission("c", 1, 5, shown_ms=90),
+    ):
+        send_submission(rating, study, "token", sent, now)
 
     with reading(rating) as session:
         rows = read_answers(session, study.id)
@@ -97,7 +63,7 @@ def test_whatever_is_sent_in_whatever_order_the_revisions_are_those_of_a_simple_
     rating: Engine, publish: Publish, now: datetime, actions: list[tuple[str, int, int, int]]
 ) -> None:
     study = publish(rating, n_booklets=1, n_trials=4)
-    rater_id = _claim(rating, study, f"token {study.name}", now).rater_id
+    rater_id = claim_for(rating, study, f"token {study.name}", now).rater_id
     model: dict[tuple[int, str], list[int]] = {}
     stored: list[Submission] = []
 
@@ -115,9 +81,9 @@ def test_whatever_is_sent_in_whatever_order_the_revisions_are_those_of_a_simple_
             for name, value in values.items():
                 model.setdefault((position, name), []).append(value)
             stored.append(sent)
-        _send(rating, study, f"token {study.name}", sent, now)
+        send_submission(rating, study, f"token {study.name}", sent, now)
 
-    assert _revisions(rating, rater_id) == [
+    assert revisions_of(rating, rater_id) == [
         (position, name, revision, value)
         for (position, name), values in sorted(model.items())
         for revision, value in enumerate(values, start=1)

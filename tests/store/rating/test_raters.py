@@ -5,25 +5,16 @@ from datetime import datetime
 
 import pytest
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from rater.errors import ClosedError, FullError
 from rater.store.engine import reading, writing
-from rater.store.rating.raters import Arrival, Limits, Offer, claim_booklet, has_free_booklet, read_offer
+from rater.store.rating.raters import Limits, Offer, has_free_booklet, read_offer
 from rater.store.rating.sessions import RaterSession
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.state import State
+from tests.store.rating.answering import claim_for, claim_in
 
 Publish = Callable[..., PublishedStudy]
-
-
-def _claim(engine: Engine, study: PublishedStudy, token: str, now: datetime) -> RaterSession:
-    with writing(engine) as session:
-        return _claim_in(session, study, token, now)
-
-
-def _claim_in(session: Session, study: PublishedStudy, token: str, now: datetime) -> RaterSession:
-    return claim_booklet(session, study.id, token, arrival=Arrival("web"), protocol=study.protocol, now=now)
 
 
 def _limits(now: datetime) -> Limits:
@@ -34,12 +25,12 @@ def test_who_claims_twice_keeps_the_booklet_even_when_the_study_is_full_or_close
     rating: Engine, publish: Publish, now: datetime
 ) -> None:
     study = publish(rating, n_booklets=1)
-    first = _claim(rating, study, "token", now)
+    first = claim_for(rating, study, "token", now)
 
-    full = _claim(rating, study, "token", now)
+    full = claim_for(rating, study, "token", now)
     with writing(rating) as session:
         move_study(session, study.name, State.CLOSED, at=now)
-    closed = _claim(rating, study, "token", now)
+    closed = claim_for(rating, study, "token", now)
 
     assert first == full == closed
 
@@ -48,12 +39,12 @@ def test_a_full_study_says_so(rating: Engine, publish: Publish, now: datetime) -
     study = publish(rating, n_booklets=1)
     with reading(rating) as session:
         assert has_free_booklet(session, study.id, _limits(now))
-    _claim(rating, study, "first", now)
+    claim_for(rating, study, "first", now)
 
     with reading(rating) as session:
         assert not has_free_booklet(session, study.id, _limits(now))
     with pytest.raises(FullError, match=r"^Every place in this study is taken\.$"):
-        _claim(rating, study, "second", now)
+        claim_for(rating, study, "second", now)
 
 
 @pytest.mark.parametrize("state", ["published", "closed"])
@@ -63,7 +54,7 @@ def test_a_study_that_is_not_open_deals_no_booklet(
     study = publish(rating, state=state)
 
     with pytest.raises(ClosedError, match=r"^This study is not collecting answers now\.$"):
-        _claim(rating, study, "token", now)
+        claim_for(rating, study, "token", now)
 
 
 def test_many_who_claim_at_once_get_one_booklet_each_until_none_is_left(
@@ -76,7 +67,7 @@ def test_many_who_claim_at_once_get_one_booklet_each_until_none_is_left(
         engine = engines()
         start.wait()
         try:
-            return _claim(engine, study, f"token {number}", now).booklet_id
+            return claim_for(engine, study, f"token {number}", now).booklet_id
         except FullError:
             return None
 
@@ -96,7 +87,7 @@ def test_one_who_claims_twice_at_once_gets_one_booklet(
     def claim(_: int) -> RaterSession:
         engine = engines()
         start.wait()
-        return _claim(engine, study, "token", now)
+        return claim_for(engine, study, "token", now)
 
     with ThreadPoolExecutor(6) as pool:
         dealt = list(pool.map(claim, range(6)))
@@ -111,8 +102,8 @@ def test_a_study_is_not_full_while_the_last_booklet_may_still_come_back(
 
     def give_up_while_another_waits(pool: ThreadPoolExecutor) -> "Future[RaterSession]":
         with writing(rating) as session:
-            _claim_in(session, study, "first", now)
-            waiting = pool.submit(_claim, other_engine, study, "second", now)
+            claim_in(session, study, "first", now)
+            waiting = pool.submit(claim_for, other_engine, study, "second", now)
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.3)
             session.rollback()
@@ -131,8 +122,8 @@ def test_one_who_waited_for_the_last_booklet_hears_that_it_is_gone(
 
     with ThreadPoolExecutor(1) as pool:
         with writing(rating) as session:
-            _claim_in(session, study, "first", now)
-            waiting = pool.submit(_claim, other_engine, study, "second", now)
+            claim_in(session, study, "first", now)
+            waiting = pool.submit(claim_for, other_engine, study, "second", now)
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.3)
 
@@ -148,7 +139,7 @@ def test_an_offer_says_what_a_free_booklet_would_ask_until_none_is_left(
 
     with reading(rating) as session:
         offer = read_offer(session, study.id, _limits(now))
-    rater_session = _claim(rating, study, "token", now)
+    rater_session = claim_for(rating, study, "token", now)
     with reading(rating) as session:
         none = read_offer(session, study.id, _limits(now))
 
