@@ -101,8 +101,8 @@ def _fields(declared: type) -> Iterator[str]:
     for field, default in _defaults(declared).items():
         if field == "kind":
             continue
-        says = meanings.get(field, _NOT_DECLARED_HERE)
-        yield f"| `{field}` | {default} | {_cell(says + _valid(hints.get(field)))} |"
+        meaning = meanings.get(field, _NOT_DECLARED_HERE)
+        yield f"| `{field}` | {default} | {_cell(meaning + _valid(hints.get(field)))} |"
 
 
 def _field_meanings(declared: type) -> dict[str, str]:
@@ -268,7 +268,7 @@ def _entry(name: str, node: ast.ClassDef | ast.FunctionDef | None) -> str:
         return f"### {name}\n\nAs in a study file: [its fields](study.md#{name.lower()}).\n"
     said = _paragraphs(ast.get_docstring(node) or "")
     if isinstance(node, ast.ClassDef):
-        rows = [f"| `{field}` | {kind} | {_cell(says)} |" for field, kind, says in _members(node)]
+        rows = [f"| `{field}` | {kind} | {_cell(meaning)} |" for field, kind, meaning in _members(node)]
         table = ["", "| field | type | meaning |", "| --- | --- | --- |", *rows, ""] if rows else [""]
         return "\n".join([f"### {name}", "", said, *table])
     return f"### {name}\n\n```python\n{_signature(node)}\n```\n\n{said}\n"
@@ -278,8 +278,8 @@ def _members(node: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
     """List the fields and properties that can be read, each with its type and meaning."""
     for member, below in zip_longest(node.body, node.body[1:]):
         if isinstance(member, ast.AnnAssign):
-            says = below.value if isinstance(below, ast.Expr) else None
-            text = str(ast.literal_eval(says)) if says else ""
+            meaning = below.value if isinstance(below, ast.Expr) else None
+            text = str(ast.literal_eval(meaning)) if meaning else ""
             yield ast.unparse(member.target), f"`{_cell(_hint(member.annotation))}`", text.replace("``", "`")
         elif isinstance(member, ast.FunctionDef) and not member.name.startswith("_"):
             is_property = any(ast.unparse(each) == "property" for each in member.decorator_list)

@@ -199,23 +199,23 @@ def _preference(contrast: tuple[str, str], result: Result, direction: Verdict) -
     first, second = contrast if direction != "lower" else contrast[::-1]
     estimate = -result.estimate if direction == "lower" else result.estimate
     who = "this rater, shown both, chooses" if result.n.raters == 1 else "a rater shown both chooses"
+    preferred, other = (first, second) if estimate >= 0 else (second, first)
     if result.score == "net_superiority":
-        more = "more" if estimate >= 0 else "less"
         points = number(abs(100 * estimate), _digits(result))
-        return f"{who} “{first}” {points} percentage points {more} often than “{second}”"
-    preferred = first if estimate >= 0 else second
+        return f"{who} “{preferred}” {points} percentage points more often than “{other}”"
     return f"{who} “{preferred}” by {number(abs(estimate))} degrees of preference on average"
 
 
 def _net_superiority(first: str, result: Result, direction: str) -> str:
     estimate = -result.estimate if direction == "lower" else result.estimate
     opposite = "lower" if direction == "higher" else "higher"
-    more = "more" if estimate >= 0 else "less"
+    if estimate < 0:
+        direction, opposite = opposite, direction
     who = (
         "this rater, shown one of each, rates" if result.n.raters == 1 else "a rater shown one of each rates"
     )
     points = number(abs(100 * estimate), _digits(result))
-    return f"{who} “{first}” {direction} {points} percentage points {more} often than {opposite}"
+    return f"{who} “{first}” {direction} {points} percentage points more often than {opposite}"
 
 
 def _scale_points(first: str, result: Result, _direction: str) -> str:

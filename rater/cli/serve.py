@@ -211,7 +211,8 @@ def _note_if_readable(sealed_url: str | None) -> None:
     """Print a note if the sealed database can be read by this user."""
     if sealed_url is not None and _can_read(sealed_url):
         click.echo(
-            "Note: this user can read the sealed database. On the internet, serve as another user.",
+            "Note: this user can read the sealed database. For raters on the internet, run `rater serve` as "
+            "a system user who cannot.",
             err=True,
         )
 

@@ -129,12 +129,15 @@ def sizes_of(analysis: Analysis, *, n_finished: int | None, n_planned: int | Non
     n = analysis.n
     sizes = [counted(n.raters, "rater"), counted(n.prompts, "prompt"), counted(n.items, "text")]
     sizes.append(counted(n.answers, "answer"))
+    details = []
     if n_finished is not None:
         of = "" if n_planned is None else f" of {n_planned} planned"
-        sizes[0] += f" ({n_finished}{of} finished)"
+        details.append(f"{n_finished}{of} finished")
     n_tested = analysis.dimensions[0].primary.n.raters
     if 0 < n_tested < n.raters:
-        sizes[0] += f" ({n_tested:,} in the primary test)"
+        details.append(f"{n_tested:,} in the primary test")
+    if details:
+        sizes[0] += f" ({'; '.join(details)})"
     return " · ".join(sizes)
 
 

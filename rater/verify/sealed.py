@@ -99,7 +99,7 @@ def _published(
         "publication",
         recorded=[published.commitment, published.published_at, published.slug],
         found=[secrets.commitment, secrets.published_at, derive_slug(secrets.seed)],
-        what="commitment and time next to the key, or the address that the secret seed gives",
+        what="commitment, time and address of the publication",
     )
 
 

@@ -43,7 +43,7 @@ def test_a_negative_estimate_that_is_not_significant_reads_less_often() -> None:
 
     assert write_headline(HAPPINESS, PLANNED, primary, NO_POINTS) == (
         "No significant difference between “steered” and “unsteered” on happiness: the estimate is that a "
-        "rater shown one of each rates “steered” higher 5 percentage points less often than lower (95% CI "
+        "rater shown one of each rates “steered” lower 5 percentage points more often than higher (95% CI "
         "−20 to 10, p = .400, 12 raters × 10 prompts). This is not evidence that there is no difference."
     )
 

@@ -34,7 +34,7 @@ const look = async () => {
   if (version !== live().dataset.version) await renew();
 };
 
-const goOn = async () => {
+const refresh = async () => {
   if (!document.hidden) {
     try {
       await look();
@@ -43,7 +43,7 @@ const goOn = async () => {
       wait = Math.min(2 * wait, MAX_WAIT_MS); // the server is away: ask less often, without a message
     }
   }
-  setTimeout(goOn, wait);
+  setTimeout(refresh, wait);
 };
 
-setTimeout(goOn, EVERY_MS);
+setTimeout(refresh, EVERY_MS);

@@ -72,14 +72,14 @@ function readSwitch() {
   }
 }
 
-function actionOf({ key }, { form, goOn, goBack, showKeys }) {
+function actionOf({ key }, { form, proceed, goBack, showKeys }) {
   if (isOff && CHARACTERS.test(key)) return null;
-  if (/^[0-9]$/.test(key)) return () => pressDigit(form, key, goOn);
+  if (/^[0-9]$/.test(key)) return () => pressDigit(form, key, proceed);
   const question = currentQuestion(form);
   const actions = {
     ArrowLeft: () => moveChoice(question, "left"),
     ArrowRight: () => moveChoice(question, "right"),
-    Enter: () => enter(form, goOn),
+    Enter: () => enter(form, proceed),
     Backspace: goBack,
     "?": showKeys,
   };
@@ -87,27 +87,27 @@ function actionOf({ key }, { form, goOn, goBack, showKeys }) {
     actions.ArrowUp = () => moveChoice(question, "up");
     actions.ArrowDown = () => moveChoice(question, "down");
   }
-  if (question?.querySelector(".unable")) actions.x = actions.X = () => cannotJudge(form, question, goOn);
+  if (question?.querySelector(".unable")) actions.x = actions.X = () => cannotJudge(form, question, proceed);
   const action = actions[key];
   return action && (() => (endNumber(), action()));
 }
 
 // A digit chooses, unless it begins another number, and goes to the next open question; the same digit again,
 // with nothing open, continues. A digit that begins another number waits for the second one.
-function pressDigit(form, digit, goOn) {
+function pressDigit(form, digit, proceed) {
   const first = endNumber();
   if (first?.question.isConnected && Number(first.digits + digit) <= choicesOf(first.question).length) {
-    return press(form, first.question, Number(first.digits + digit), goOn);
+    return press(form, first.question, Number(first.digits + digit), proceed);
   }
-  if (first) moveOn(form, goOn);
+  if (first) moveOn(form, proceed);
   const question = currentQuestion(form);
   const n = question ? choicesOf(question).length : 0;
   const number = Number(digit) || 10;
-  if (digit === "0" || number * 10 > n) return press(form, question, number, goOn);
+  if (digit === "0" || number * 10 > n) return press(form, question, number, proceed);
   choose(question, number);
   const timer = setTimeout(() => {
     pending = null;
-    if (question.isConnected) moveOn(form, goOn);
+    if (question.isConnected) moveOn(form, proceed);
   }, SECOND_DIGIT_MS);
   pending = { question, digits: digit, timer };
   return undefined;
@@ -120,33 +120,33 @@ function endNumber() {
   return ended;
 }
 
-function press(form, question, number, goOn) {
+function press(form, question, number, proceed) {
   const before = question && chosenOf(question);
   const isSame = before && choicesOf(question).indexOf(before) === number - 1;
-  if (isSame && !firstMissing(form)) return isTurnedByPress(form) ? goOn() : undefined;
-  return question && choose(question, number) ? moveOn(form, goOn) : undefined;
+  if (isSame && !firstMissing(form)) return isTurnedByPress(form) ? proceed() : undefined;
+  return question && choose(question, number) ? moveOn(form, proceed) : undefined;
 }
 
-function cannotJudge(form, question, goOn) {
+function cannotJudge(form, question, proceed) {
   const unable = question.querySelector(".unable input");
-  if (unable.checked && !firstMissing(form)) return isTurnedByPress(form) ? goOn() : undefined;
+  if (unable.checked && !firstMissing(form)) return isTurnedByPress(form) ? proceed() : undefined;
   unable.checked = true;
   unable.focus({ preventScroll: true });
   unable.dispatchEvent(new Event("input", { bubbles: true }));
-  return moveOn(form, goOn);
+  return moveOn(form, proceed);
 }
 
-function moveOn(form, goOn) {
+function moveOn(form, proceed) {
   const open = firstMissing(form);
   if (open) focusOn(open);
-  else if (form.dataset.atOnce !== undefined) goOn();
+  else if (form.dataset.atOnce !== undefined) proceed();
 }
 
 // Enter goes to the next open question in silence. On the open one, or with none open, it is Next.
-function enter(form, goOn) {
+function enter(form, proceed) {
   const open = firstMissing(form);
   if (open && open !== currentQuestion(form)) focusOn(open);
-  else goOn();
+  else proceed();
 }
 
 // Enter on a button presses that button, and what is typed into a field is the field's.

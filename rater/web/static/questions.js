@@ -10,7 +10,7 @@ const LOCKED_MS = 20_000;
 const form = document.getElementById("answers");
 const showKeys = dialogShower();
 
-function goOn() {
+function proceed() {
   form.requestSubmit(form.querySelector("button.primary"));
 }
 
@@ -29,7 +29,7 @@ enhanceUnable(form);
 restoreDraft(form);
 for (const kind of ["input", "change"]) form.addEventListener(kind, () => keepDraft(form));
 enhanceSliders(form);
-listenToPresses(form, goOn);
-listenToKeys(() => ({ form, goOn, goBack: () => {}, showKeys }));
+listenToPresses(form, proceed);
+listenToKeys(() => ({ form, proceed, goBack: () => {}, showKeys }));
 focusFirst(form);
 takeEarlyKeys();

@@ -128,7 +128,7 @@ export function isTurnedByPress(form) {
 }
 
 // A press of the chosen answer continues; if the study allows it, so does the first press.
-export function listenToPresses(form, goOn, hasJustTurned = () => false) {
+export function listenToPresses(form, proceed, hasJustTurned = () => false) {
   const atOnce = form.dataset.atOnce !== undefined;
   for (const question of questionsOf(form)) {
     let wasChosen = null;
@@ -143,7 +143,7 @@ export function listenToPresses(form, goOn, hasJustTurned = () => false) {
       radio.addEventListener("click", (event) => {
         if (atOnce && event.detail > 0 && hasJustTurned()) return event.preventDefault();
         // detail is 0 for a click that the keyboard or a screen reader made: those have Enter and Next
-        if (event.detail > 0 && (atOnce || wasChosen === radio) && isTurnedByPress(form) && !firstMissing(form)) goOn();
+        if (event.detail > 0 && (atOnce || wasChosen === radio) && isTurnedByPress(form) && !firstMissing(form)) proceed();
         return undefined;
       });
     }

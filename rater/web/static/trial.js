@@ -8,7 +8,7 @@ import { send } from "./sending.js";
 import { enhanceSliders } from "./slider.js";
 import { noteRequest, noteShown, writeTiming } from "./timing.js";
 
-const UNTIL_SAVING_IS_SAID_MS = 300;
+const SAVING_NOTICE_MS = 300;
 const UNTIL_DOWNLOAD_MS = 60_000;
 const DOUBLE_CLICK_MS = 400;
 const TYPING_PAUSE_MS = 1000;
@@ -31,17 +31,17 @@ function start() {
   if (waiting) fillForm(shown, waiting.body);
   const hasDraft = restoreDraft(shown);
   enhanceSliders(shown);
-  listenToPresses(shown, goOn, hasJustTurned);
+  listenToPresses(shown, proceed, hasJustTurned);
   showKeys = dialogShower();
   document.getElementById("download").addEventListener("click", () => download(document.body.dataset.mark));
   shown.addEventListener("input", noteChange);
   shown.addEventListener("change", noteChange);
   noteShown();
   focusFirst(shown);
-  if (hasDraft && !waiting) say(words("draft"));
+  if (hasDraft && !waiting) showStatus(words("draft"));
 }
 
-function say(words) {
+function showStatus(words) {
   document.getElementById("status").textContent = words;
 }
 
@@ -52,9 +52,9 @@ function words(name) {
 function tellTrying(attempt) {
   failingSince ??= performance.now();
   const isOffline = !navigator.onLine;
-  say(isOffline ? words("offline") : words("trying").replace("{n}", attempt));
-  const isHopeful = performance.now() - failingSince < UNTIL_DOWNLOAD_MS;
-  for (const id of ["unsent", "download"]) document.getElementById(id).hidden = isHopeful;
+  showStatus(isOffline ? words("offline") : words("trying").replace("{n}", attempt));
+  const isRecent = performance.now() - failingSince < UNTIL_DOWNLOAD_MS;
+  for (const id of ["unsent", "download"]) document.getElementById(id).hidden = isRecent;
 }
 
 // The server keeps one answer for each submission id: a changed answer has an id of its own, made from the
@@ -121,7 +121,7 @@ async function sendShown(first, go) {
   save = null;
   nSubmissions += 1;
   const isSaved = ["saved", "refused"].includes(reply.outcome);
-  if (isSaved && go === "next" && firstMissing(shown)) return say(words("changed"));
+  if (isSaved && go === "next" && firstMissing(shown)) return showStatus(words("changed"));
   if (isSaved) dropDraft();
   return follow(reply);
 }
@@ -134,7 +134,7 @@ async function pauseInTyping() {
 
 async function sendOne(latest) {
   isSending = true; // a double click sends one answer
-  const timer = setTimeout(() => say(words("saving")), UNTIL_SAVING_IS_SAID_MS);
+  const timer = setTimeout(() => showStatus(words("saving")), SAVING_NOTICE_MS);
   let sent = null;
   const reply = await send(
     () => (sent = latest()),
@@ -170,7 +170,7 @@ function turnTo(html, url) {
   else history.pushState(null, "", url);
   window.scrollTo(0, 0);
   turnedAt = performance.now();
-  say(saved);
+  showStatus(saved);
   start();
 }
 
@@ -190,7 +190,7 @@ async function sendKept() {
   } else if (last && last.url !== location.pathname && enteredIn(shown) === before) {
     location.replace(last.url);
   } else if (last) {
-    say("");
+    showStatus("");
   }
 }
 
@@ -206,7 +206,7 @@ function hasJustTurned() {
   return performance.now() - turnedAt < DOUBLE_CLICK_MS;
 }
 
-function goOn() {
+function proceed() {
   form().requestSubmit(button("next"));
 }
 
@@ -225,14 +225,14 @@ document.addEventListener("submit", (event) => {
   if (isSending) queued = go;
   else submit(go);
 });
-window.addEventListener("offline", () => say(words("offline")));
-window.addEventListener("online", () => say(words("online")));
+window.addEventListener("offline", () => showStatus(words("offline")));
+window.addEventListener("online", () => showStatus(words("online")));
 window.addEventListener("popstate", () => location.reload());
 // A page that the browser kept would show what was answered before as it was then.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
-listenToKeys(() => ({ form: form(), goOn, goBack, showKeys }));
+listenToKeys(() => ({ form: form(), proceed, goBack, showKeys }));
 start();
 sendKept();
 takeEarlyKeys(); // after what was kept before, which an early answer would be taken for
