@@ -26,6 +26,10 @@ from rater.study.translation import Language, Translation
 from rater.study.visit import BlindingQuestion, Endings, Recruitment, ScreeningQuestion
 
 Revising = Literal["all", "last", "none"]
+# characters of a comment on a text, and of the comment at the end; longer ones are cut
+MAX_ANSWER_COMMENT = 2_000
+MAX_FINAL_COMMENT = 5_000
+
 # bold print, in the languages of our pages and some others
 _BOLD = re.compile(
     r"\b(bold(face)?|fett\w*|halbfett\w*|negritas?|gras(se)?|grassetto|negrito|vet(gedrukt\w*)?|fed|fet)\b"

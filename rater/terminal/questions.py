@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from rater.store.rating.trials import Judgement
-from rater.study.protocol import Dimension
+from rater.study.protocol import MAX_ANSWER_COMMENT, Dimension
 from rater.terminal.console import Keyboard, answer_keys, key_help, needs_enter, print_line, show_question
-
-_MAX_COMMENT_LENGTH = 2_000
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class Prompter:
         """
         keeps = f' (Enter keeps "{before}", - removes it)' if before else " (or just Enter)"
         print_line(self.console, f"{label}{keeps}:")
-        written = self.keyboard.text()[:_MAX_COMMENT_LENGTH]
+        written = self.keyboard.text()[:MAX_ANSWER_COMMENT]
         if before and written in ("", "-"):
             return before if not written else None
         return written or None

@@ -83,9 +83,8 @@ def serve(
         DatabaseError: the rating database is missing, of another revision or cannot be reached.
         RaterError: the port is taken or may not be used, or the workers do not start.
     """
-    open_rating(
-        settings.rating_url
-    ).dispose()  # here rather than in a worker, where an error would only be a log line
+    # checked here rather than in a worker, where an error would only be a log line
+    open_rating(settings.rating_url).dispose()
     with temporary_folder("rater-serve-") as folder, _metrics_folder(folder):
         load = partial(_load, replace(settings, previews_folder=_make(folder / "previews")))
         run_workers(

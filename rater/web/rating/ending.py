@@ -15,7 +15,7 @@ from rater.store.rating.frame import ABOUT_ALL, AskedText, read_asked
 from rater.store.rating.sessions import LeftWhy, RaterSession
 from rater.store.rating.steps import GuessChoice
 from rater.store.rating.trials import TrialView, first_revisable, view_trials
-from rater.study.protocol import Protocol
+from rater.study.protocol import MAX_FINAL_COMMENT, Protocol
 from rater.study.visit import BlindingQuestion
 from rater.web.language import Direction, blinding_of, direction_of, thanks_of
 from rater.web.markdown import render_markdown
@@ -229,7 +229,7 @@ def comment(slug: str) -> str:
             frame=frame_of(visit, holds_answers=True),
             title=visit.protocol.title,
             question=question,
-            longest=forms.MAX_FINAL_COMMENT,
+            longest=MAX_FINAL_COMMENT,
         )
     )
 

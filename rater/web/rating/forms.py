@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from rater.store.rating.steps import GuessChoice
 from rater.store.rating.trials import Judgement, Timing
-from rater.study.protocol import Dimension
+from rater.study.protocol import MAX_ANSWER_COMMENT, MAX_FINAL_COMMENT, Dimension
 from rater.study.typed_numbers import read_number, write_number
 from rater.study.visit import ScreeningQuestion
 from rater.web.rating.flow import Place, url_of
@@ -28,7 +28,6 @@ _SUBMISSION_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _GUESS = re.compile(r"guess\.([0-9]{1,4})")
 _INDEX = re.compile(r"[0-9]{1,2}")
 _CHOICES: Mapping[str, GuessChoice] = {"first": "first", "second": "second", "unsure": "unsure"}
-MAX_FINAL_COMMENT = 5_000
 
 
 def new_submission_id() -> str:
@@ -106,7 +105,6 @@ def read_leaving(form: MultiDict[str, str]) -> str:
 ANSWER, COMMENT, UNABLE = "answer.", "comment.", "cannot."
 CANNOT = "cannot"
 """The value of "cannot judge" on a scale of choices."""
-MAX_ANSWER_COMMENT = 2_000
 MAX_SHOWN_MS = 24 * 3600 * 1000
 """A page left open for more than a day has no usable reading time."""
 MAX_DRAFT_CHARACTERS = 3_000

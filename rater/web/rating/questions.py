@@ -6,12 +6,12 @@ from typing import Literal
 
 from rater.store.rating.publication import count_lines
 from rater.store.rating.sessions import RaterSession
-from rater.study.protocol import Dimension, Protocol
+from rater.study.protocol import MAX_ANSWER_COMMENT, Dimension, Protocol
 from rater.study.scales import NumberRange, Widget
 from rater.study.typed_numbers import write_number
 from rater.web.language import Direction, direction_of
 from rater.web.language import gettext as _
-from rater.web.rating.forms import ANSWER, CANNOT, COMMENT, MAX_ANSWER_COMMENT, UNABLE, FormAnswer
+from rater.web.rating.forms import ANSWER, CANNOT, COMMENT, UNABLE, FormAnswer
 
 _MAX_BRIEF_CHOICES, _MAX_BRIEF_CHARACTERS = 5, 8
 _THOUSAND = 1000
