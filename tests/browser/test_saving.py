@@ -47,7 +47,7 @@ def kept(page: Page) -> int:
 
 
 def expect_kept(page: Page, n_answers: int) -> None:
-    """Wait until the browser keeps so many answers: a page forgets one only when the server has confirmed it."""
+    """Wait for that number of kept answers: a page forgets one when the server has confirmed it."""
     deadline = time.monotonic() + 10
     while kept(page) != n_answers and time.monotonic() < deadline:
         page.wait_for_timeout(20)
