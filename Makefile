@@ -16,7 +16,7 @@ export OPENBLAS_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fresh-demo test test-slow check terms format docs messages model chromium clean
+.PHONY: help demo fresh-demo test test-slow check terms format docs docs-serve reference messages model chromium clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,8 +55,15 @@ format: .venv/.dev ## Put the code into its format
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/djlint --reformat --quiet rater/web/templates || true
 
-docs: .venv/.dev ## Write the reference pages from the code
-	@$(BIN)/python docs/make_reference.py
+docs: reference ## Build the documentation into site/; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict
+	@echo "Open site/index.html"
+
+docs-serve: .venv/.dev ## Show the documentation, and build it again when a page changes
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:$(PORT)
+
+reference: .venv/.dev ## Write the reference pages from the code
+	@$(BIN)/python tools/make_reference.py
 
 messages: .venv/.dev ## Bring the raters' pages' translations up to date
 	@mkdir -p .cache

@@ -1,4 +1,4 @@
-"""Run the code of docs/analysis.md, in its order, and compare what it prints."""
+"""Run the code of docs/how-to/analysis.md, in its order, and compare what it prints."""
 
 import io
 import re
@@ -9,7 +9,7 @@ import pytest
 from rater.analysis import read
 from rater.analysis.tidy_frame import FLAGS, NUMBERS, TEXTS
 
-GUIDE = Path(__file__).parent.parent / "docs" / "analysis.md"
+GUIDE = Path(__file__).parent.parent / "docs" / "how-to" / "analysis.md"
 _CODE = r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?"
 
 

@@ -1,11 +1,11 @@
-"""Run the code of docs/steering.md, in its order, and compare what it prints."""
+"""Run the code of docs/how-to/steering.md, in its order, and compare what it prints."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-GUIDE = Path(__file__).parent.parent / "docs" / "steering.md"
+GUIDE = Path(__file__).parent.parent / "docs" / "how-to" / "steering.md"
 _CODE = r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?"
 
 

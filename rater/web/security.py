@@ -63,7 +63,7 @@ def log_refusal(sent: Request) -> None:
     _log.warning(
         "A form was refused: its browser gives %s as its origin, and the server was asked for as %s. If "
         "these are the same site, the proxy must pass on the host with its port, and --proxies must count "
-        "the proxies: see docs/deploy.md.",
+        "the proxies: see docs/how-to/deploy.md.",
         " and ".join(headers),
         asked,
     )

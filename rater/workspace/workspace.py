@@ -1,6 +1,7 @@
 """A workspace: the sealed and the rating database, and every verb on a study.
 
-The methods are the commands of `rater`, in the order of a study's life; `docs/lifecycle.md` describes each.
+The methods are the commands of `rater`, in the order of a study's life; docs/how-to/lifecycle.md describes
+each.
 Only `analyze` and `export` unblind; both write that in the study's log first.
 """
 

@@ -1,4 +1,4 @@
-"""Take the pictures of the experimenters' desk that docs/deploy.md shows, of a study that is under way.
+"""Take the pictures of the experimenters' desk that docs/how-to/deploy.md shows, of a study under way.
 
 python tests/browser/desk_screenshots.py docs/images
 """

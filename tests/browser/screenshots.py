@@ -1,4 +1,4 @@
-"""Take the pictures of every page that docs/raters.md shows: phone, desktop, dark, right to left.
+"""Take the pictures of every page that docs/how-to/raters.md shows: phone, desktop, dark, right to left.
 
 python tests/browser/screenshots.py docs/images/pages
 """

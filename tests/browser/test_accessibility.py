@@ -23,7 +23,7 @@ N_PAGES = 20
 
 @pytest.fixture
 def pictured() -> Iterator[str]:
-    """The address of a server with the studies of the pictures in docs/raters.md."""
+    """The address of a server with the studies of the pictures in docs/how-to/raters.md."""
     with served() as address:
         yield address
 

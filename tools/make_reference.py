@@ -1,6 +1,6 @@
 """Write the reference pages from the code: studies' fields, commands, columns, and the steering library.
 
-python docs/make_reference.py [FOLDER]    # `make docs`; a test holds the pages against the code
+python tools/make_reference.py [FOLDER]    # `make reference`; a test compares the pages with the code
 """
 
 import ast
@@ -35,7 +35,7 @@ _MODULES = {
     for exported in node.names
 }
 """The module of each public name of the steering library."""
-FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "reference"
+FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "docs" / "reference"
 _NOT_DECLARED_HERE = "see its docstring"
 _OTHERS = {int: "a whole number", tuple[int, ...]: "whole numbers in brackets", NoneType: "`None`"}
 _TOPICS = {
@@ -48,7 +48,7 @@ _TOPICS = {
     "Files": "save_vectors load_vectors read_header",
 }
 _PREFACE = (
-    "Everything here is imported from `rater.steering`; see [the guide](../steering.md) for examples.",
+    "Everything here is imported from `rater.steering`; see [the guide](../how-to/steering.md) for examples.",
     "Invalid arguments raise `rater.errors.ModelError`, whose message lists valid values.",
     "",
     "| type | meaning |",
