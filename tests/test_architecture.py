@@ -86,7 +86,6 @@ TESTED_THROUGH_OTHERS = {
     "bots/http_client.py": "walks a served study: tests/rehearse and tests/admin/test_postgres_grants.py",
     "rehearse/response_model.py": "its effect is found again by tests/rehearse/test_monte_carlo.py",
     "verify/database.py": "a check of tests/verify/test_study.py and test_postgresql.py, like all checks",
-    "web/desk/blueprint.py": "registers the pages of tests/web/desk/test_routes.py",
     "workspace/generation.py": "the generation of a workspace: tests/workspace/test_workspace.py",
     "workspace/study_analysis.py": "the analysis of a workspace: tests/workspace/test_workspace.py",
 }

@@ -13,8 +13,7 @@ from rater.analysis.plan import PlannedContrast, plan_of
 from rater.analysis.sentences import SCOPES
 from rater.analysis.sequential import describe_looks
 from rater.errors import StateError
-from rater.publish.confounds import read_confounds
-from rater.publish.publish import explain_lost_key
+from rater.publish.publish import explain_lost_key, read_confounds
 from rater.store.engine import disposing, reading
 from rater.store.log import Event, read_events
 from rater.store.rating import schema

@@ -15,9 +15,8 @@ from rater.audit.marks import AuditedPublication, Mark, Searcher, arms_of, colle
 from rater.audit.page_structure import Crawler, Reply, StudyContent, skeleton_of, structure_of
 from rater.audit.preview import previewing
 from rater.errors import SealError, StateError
-from rater.publish.confounds import require_declared
 from rater.publish.draft import PreparedPublication, prepare_publication
-from rater.publish.publish import explain_lost_key, lost_key, write_rating
+from rater.publish.publish import explain_lost_key, lost_key, require_declared, write_rating
 from rater.publish.texts import count_same_texts, require_different_arms, with_pairs
 from rater.sanitize import sanitize_for_display
 from rater.store.engine import disposing, reading, sqlite_path

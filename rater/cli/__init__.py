@@ -8,23 +8,20 @@ import warnings
 import click
 
 from rater.cli.analyze import analyze
-from rater.cli.check import check
+from rater.cli.check import check, new
 from rater.cli.compare import compare
 from rater.cli.databases import archive, backup, db, import_, recover, verify
 from rater.cli.export import export, forget
 from rater.cli.generate import generate
 from rater.cli.invite import invite
-from rater.cli.lifecycle import amend, close_, open_, pause, register
+from rater.cli.lifecycle import amend, close_, open_, pause, register, status
 from rater.cli.model import model
-from rater.cli.new import new
 from rater.cli.options import USER_MISTAKE
 from rater.cli.outputs import prepare_streams
 from rater.cli.power import power
 from rater.cli.publish import audit, publish
-from rater.cli.rate import rate
 from rater.cli.rehearse import rehearse
-from rater.cli.serve import serve
-from rater.cli.status import status
+from rater.cli.serve import rate, serve
 from rater.cli.sweep import sweep
 from rater.cli.user import user
 from rater.errors import RaterError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 from click.core import ParameterSource
 
-from rater.cli.external_options import PLANNED, ExternalRatingsOptions, external_ratings_options
+from rater.cli.external_ratings import PLANNED, ExternalRatingsOptions, external_ratings_options
 from rater.cli.options import OutputFile, StudyName, rating_option, sealed_option
 from rater.cli.outputs import Outputs, report_option, show, show_diagnosis
 from rater.workspace.databases import current_user

@@ -1,4 +1,4 @@
-"""`rater check`: validate a study file and show its plan."""
+"""`rater new` and `rater check`: write a study file from a template; validate one and show its plan."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -14,17 +14,59 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from rater.analysis.simulated_power import Power
-    from rater.publish.balance import Balance
+    from rater.publish.booklets import Balance
     from rater.steering.prompts import RenderedPrompt, TokenSpan
     from rater.study.arms import Arm, ExternalCompletions, Steered
     from rater.study.forecast import Forecast
     from rater.study.study import Study
 
-
 Tokenizers: TypeAlias = "Mapping[str, PreTrainedTokenizerBase | None]"
 """By model; None if a tokenizer is not on this disk."""
+_DEFAULT_TEMPLATE = "love_vs_hate"
 # In characters, of an external completion.
 _MAX_SHOWN = 300
+
+
+@click.command(short_help="Write a study file from a template.")
+@click.argument("name", required=False)
+@click.option("--template", default=_DEFAULT_TEMPLATE, show_default=True, help="The template to start from.")
+@click.option("--list", "is_list", is_flag=True, help="List the templates and exit.")
+def new(name: str | None, template: str, *, is_list: bool) -> None:
+    """Write NAME.py, a complete study file to edit. NAME may also be a path such as experiments/mine.py.
+
+    \b
+    Example: rater new mine --template pairwise
+    Example: rater new --list
+    """
+    from rater.study.templates import list_templates, write_study
+
+    if is_list:
+        _print_templates([(each.name, each.summary) for each in list_templates()])
+        return
+    if name is None:
+        msg = (
+            "Missing name of the new study, such as: rater new mine. For the templates run: rater new --list"
+        )
+        raise click.UsageError(msg)
+    path = Path(name) if name.endswith(".py") else Path(f"{name}.py")
+    for file in write_study(path, template):
+        click.echo(f"Written: {file}")
+    quoted = shlex.quote(str(path))
+    click.echo(f"Next: edit {quoted}, then rater check {quoted}")
+
+
+def _print_templates(templates: list[tuple[str, str]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for heading in ("template", "purpose"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "template")
+    for each, summary in templates:
+        table.add_row(Text(each), Text(summary))
+    Console().print(table)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,8 +261,7 @@ def _check(file: Path) -> _Checked:
     import numpy as np
 
     from rater.embedded_model import count_layers
-    from rater.publish.balance import measure_balance
-    from rater.publish.booklets import assign_booklets
+    from rater.publish.booklets import assign_booklets, measure_balance
     from rater.publish.texts import known_lengths
     from rater.sample_size import as_net_superiority, default_points, power_as_planned
     from rater.study.design_warnings import remarks

@@ -1,20 +1,196 @@
-"""External ratings as the input of `rater analyze --from`: read, plan, and diagnose them."""
+"""External ratings as the input of `rater analyze --from`: options, reading, plan and diagnosis.
+
+The options of the analysis also change a study's planned analysis, with --exploratory.
+"""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypedDict
 
-import pandas as pd
+import click
 
-from rater.analysis.plan import Planned
-from rater.cli.external_options import ExternalRatingsOptions
-from rater.errors import StudyError
-from rater.report.console.analysis import Screen
-from rater.report.context import ReportContext
-from rater.workspace.analysis_input import AnalysisInput
+from rater.cli.options import Command
+from rater.errors import RaterError, StudyError
+from rater.name_lists import split_names
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from rater.analysis.diagnosis import Diagnosis
+    from rater.analysis.plan import Planned
+    from rater.workspace.analysis_input import AnalysisInput
+
+
+class ExternalRatingsOptions(TypedDict):
+    """The values of the options."""
+
+    from_path: Path | None
+    rater: str
+    prompt: str
+    arm: str
+    answer: str
+    item: str | None
+    dimension: str | None
+    primary: str | None
+    contrast: tuple[str, ...]
+    points: int | None
+    limits: tuple[float, float] | None
+    choices: Literal["signed", "1/0", "1/2"] | None
+    scope: Literal["raters+prompts", "raters", "prompts"] | None
+    score: Literal["net_superiority", "scale_points"] | None
+    sesoi: float | None
+    drop_empty: bool
+    wide: str | None
+    answer_columns: list[str] | None
+    items: Path | None
+    labels: list[str]
+    missing: list[str]
+    decimal: Literal[".", ","] | None
+    quotes: bool
+    encoding: str | None
+    check: bool
+
+
+class NameList(click.ParamType[list[str]]):
+    """Comma-separated names; a name with a comma is in double quotes, as in CSV."""
+
+    name = "names"
+
+    def convert(
+        self, value: str | list[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[str]:
+        """Split ``love,joy`` or ``"GPT-4, t=0","GPT-4, t=1"``."""
+        if isinstance(value, list):
+            return value
+        try:
+            return split_names(value)
+        except RaterError as error:
+            self.fail(str(error), param, ctx)
+
+
+class TwoNumbers(click.ParamType[tuple[float, float]]):
+    """Two comma-separated numbers, the lower one first."""
+
+    name = "limits"
+
+    def convert(
+        self, value: str | tuple[float, float], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        """Parse ``0,100``."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = (float(number) for number in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not two numbers, such as 0,100.", param, ctx)
+        return low, high
+
+
+_OPTIONS = (
+    click.option(
+        "--from",
+        "from_path",
+        type=click.Path(path_type=Path),
+        help="Analyse this table instead of a study: CSV, TSV, JSON, JSON Lines or Parquet.",
+    ),
+    click.option("--rater", default="rater", show_default=True, metavar="COL", help="Column with rater IDs."),
+    click.option("--prompt", default="prompt", show_default=True, metavar="COL", help="Column with prompts."),
+    click.option("--arm", default="arm", show_default=True, metavar="COL", help="Column with arms."),
+    click.option("--answer", default="answer", show_default=True, metavar="COL", help="Column with answers."),
+    click.option(
+        "--item", metavar="COL", help="Column with text IDs, if a prompt has several texts in an arm."
+    ),
+    click.option(
+        "--dimension",
+        metavar="COL",
+        help="Column with dimensions; the first one is primary unless --primary is given.",
+    ),
+    click.option("--primary", metavar="NAME", help="Primary dimension."),
+    click.option(
+        "--contrast",
+        multiple=True,
+        metavar="A,B",
+        help="Arms to compare, A minus B. If a name has a comma, give the option twice or quote as in CSV.",
+    ),
+    click.option("--points", type=int, help="Number of points of the scale, from 1."),
+    click.option(
+        "--limits", type=TwoNumbers(), metavar="LOW,HIGH", help="Lowest and highest value of a numeric scale."
+    ),
+    click.option(
+        "--choices",
+        type=click.Choice(["signed", "1/0", "1/2"]),
+        help="Coding of pairwise choices: above/below 0, won/lost, or first/second text.",
+    ),
+    click.option(
+        "--scope",
+        type=click.Choice(["raters+prompts", "raters", "prompts"]),
+        show_default="raters+prompts",
+        help="Populations that the claim generalises to.",
+    ),
+    click.option(
+        "--score",
+        type=click.Choice(["net_superiority", "scale_points"]),
+        show_default="net_superiority",
+        help="Score to compare.",
+    ),
+    click.option(
+        "--sesoi",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Smallest effect size of interest, in units of the score.",
+    ),
+    click.option("--drop-empty", is_flag=True, help="Leave out rows without an answer."),
+    click.option(
+        "--missing",
+        type=NameList(),
+        default=list,
+        metavar="CODES",
+        help="Codes for missing answers in addition to NA, null and the like, such as -99,skipped.",
+    ),
+    click.option(
+        "--labels",
+        type=NameList(),
+        default=list,
+        metavar="LABELS",
+        help="Labels of the scale points from lowest to highest: disagree,neither,agree.",
+    ),
+    click.option(
+        "--wide",
+        metavar="PATTERN",
+        help="Wide format; pattern of the answer columns' names: {arm}, {prompt}_{arm} or {item}.",
+    ),
+    click.option(
+        "--answer-columns",
+        type=NameList(),
+        metavar="COLS",
+        help="Answer columns of a wide table.  [default: all that match --wide]",
+    ),
+    click.option(
+        "--items",
+        type=click.Path(path_type=Path),
+        help="Table of items with the columns item, prompt and arm.",
+    ),
+    click.option(
+        "--decimal",
+        type=click.Choice([".", ","]),
+        show_default="a comma where semicolons separate columns",
+        help="Decimal separator.",
+    ),
+    click.option("--quotes/--no-quotes", default=True, help="Allow quoted fields in the file."),
+    click.option("--encoding", show_default="utf-8", help="Encoding of the file, such as cp1252."),
+    click.option("--check", is_flag=True, help="Diagnose the table only; exit code 2 if it is refused."),
+)
+
+
+PLANNED = ("primary", "contrast", "scope", "score", "sesoi")
+"""The options of the analysis, which a study declares in its analysis plan."""
+
+
+def external_ratings_options(command: Command) -> Command:
+    """Add all options to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
 
 _MEANINGS = {
     "rater": "rater ID",
@@ -29,8 +205,12 @@ _MEANINGS = {
 }
 
 
-def read_external_ratings(given: ExternalRatingsOptions, *, label: str | None) -> AnalysisInput:
+def read_external_ratings(given: ExternalRatingsOptions, *, label: str | None) -> "AnalysisInput":
     """Read the table of --from and plan its analysis from the other options."""
+    from rater.report.console.analysis import Screen
+    from rater.report.context import ReportContext
+    from rater.workspace.analysis_input import AnalysisInput
+
     path, frame = _read(given)
     notes = ["These are external ratings: no preregistration or verification by this software."]
     return AnalysisInput(
@@ -66,7 +246,7 @@ def diagnose_external_ratings(given: ExternalRatingsOptions) -> "Diagnosis":
         return replace(found, findings=in_order([refusal, *about_answers]))
 
 
-def _read(given: ExternalRatingsOptions) -> tuple[Path, pd.DataFrame]:
+def _read(given: ExternalRatingsOptions) -> "tuple[Path, pd.DataFrame]":
     from rater.analysis.read_ratings import read
 
     path = given["from_path"]
@@ -92,7 +272,7 @@ def _read(given: ExternalRatingsOptions) -> tuple[Path, pd.DataFrame]:
     return path, frame
 
 
-def _plan(frame: pd.DataFrame, given: ExternalRatingsOptions) -> Planned:
+def _plan(frame: "pd.DataFrame", given: ExternalRatingsOptions) -> "Planned":
     from rater.analysis.external_plan import arms_of, plan_for
     from rater.name_lists import choose_arms
     from rater.names import normalise_name
@@ -110,7 +290,7 @@ def _plan(frame: pd.DataFrame, given: ExternalRatingsOptions) -> Planned:
     return replace(plan, primary=normalise_name(given["primary"] or plan.primary))
 
 
-def _columns(frame: pd.DataFrame, given: ExternalRatingsOptions, file: str) -> dict[str, tuple[str, str]]:
+def _columns(frame: "pd.DataFrame", given: ExternalRatingsOptions, file: str) -> dict[str, tuple[str, str]]:
     """Return the meanings of the columns of external ratings, with their original names."""
     called = {
         "rater": given["rater"],

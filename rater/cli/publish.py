@@ -155,7 +155,7 @@ def _confounds(audit: "Audit", study: "Study", *, is_acknowledged: bool) -> "Seq
     from rich.console import Console
 
     from rater.audit.findings import find_confounds
-    from rater.publish.confounds import require_declared, undeclared_cues
+    from rater.publish.publish import require_declared, undeclared_cues
     from rater.report.console.audit import print_audit
 
     confounds = find_confounds(audit, study)

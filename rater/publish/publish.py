@@ -1,5 +1,7 @@
 """Publish a study, move it through its life cycle, and detect a missing sealed database.
 
+Confounds that the audit found have to be declared or acknowledged, and are kept in the sealed log.
+
 A draft that is refused leaves nothing behind. The secrets are committed to the sealed database first and the
 rating rows after, in one transaction; publishing that was interrupted in between is finished by publishing
 again, and comes out the same.
@@ -11,10 +13,10 @@ from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from rater.errors import DatabaseError, MissingSealedError, NotGeneratedError, SealError, StateError
 from rater.publish.booklets import ASSIGNMENT_VERSION
-from rater.publish.confounds import publication_detail
 from rater.publish.draft import PreparedPublication, prepare_publication
 from rater.store.engine import disposing, empty_wal, reading, sqlite_path, writing
 from rater.store.log import append_event, read_events
@@ -26,8 +28,11 @@ from rater.store.rating.studies import PublishedStudy, find_study, get_study, mo
 from rater.store.sealed.open import open_sealed, open_sealed_if_begun
 from rater.store.sealed.schema import SealedEventRow
 from rater.store.sealed.studies import find_sealed_study, find_secrets, get_sealed_study, insert_secrets
-from rater.study.confounds import Confound
+from rater.study.confounds import Confound, describe_confound
 from rater.study.state import State
+from rater.study.study import Study
+
+_CONFOUNDS_FIELD = "confounds"
 
 
 def open_study(rating_url: str, name: str, *, now: datetime) -> str:
@@ -232,3 +237,58 @@ def write_rating(rating: Engine, prepared: PreparedPublication) -> PublishedStud
             digests=asdict(digest_published(session, published.id)),
         )
     return published
+
+
+def undeclared_cues(confounds: Sequence[Confound]) -> list[str]:
+    """Name the properties of texts that tell arms apart and that the study file does not declare.
+
+    An uneven assignment of texts cannot be declared beforehand: it is recorded and reported, no more.
+    """
+    return list(dict.fromkeys(each.cue for each in confounds if each.is_of_texts and not each.is_declared))
+
+
+def require_declared(confounds: Sequence[Confound], study: Study) -> None:
+    """Refuse confounds that the study file does not declare.
+
+    Raises:
+        StateError: there are some; the message has what to write into the study file.
+    """
+    undeclared = undeclared_cues(confounds)
+    if not undeclared:
+        return
+    found = "; ".join(_describe_strongest(confounds, cue) for cue in undeclared)
+    msg = (
+        f"Study {study.name!r} is not published: its arms differ in more than meaning, and its study file "
+        f"does not declare it ({found}). Declare it there with {confounds_declaration(study, undeclared)} "
+        "and run rater generate FILE again (existing texts are kept), or acknowledge it. "
+        f"Run: rater publish {study.name} --acknowledge-confounds"
+    )
+    raise StateError(msg)
+
+
+def _describe_strongest(confounds: Sequence[Confound], cue: str) -> str:
+    """Describe the pair of arms that a cue separates best, and count the other pairs."""
+    pairs = sorted((each for each in confounds if each.cue == cue), key=lambda each: -abs(each.auc - 0.5))
+    others = f", and {len(pairs) - 1} more pairs of arms" if len(pairs) > 2 else ""
+    others = ", and another pair of arms" if len(pairs) == 2 else others
+    return describe_confound(pairs[0]) + others
+
+
+def confounds_declaration(study: Study, undeclared: Sequence[str]) -> str:
+    """Write the field of the study file that declares confounds, in Python."""
+    names = "".join(f'"{name}", ' for name in [*study.confounds, *undeclared])
+    return f"confounds=({names.rstrip() if len(study.confounds) + len(undeclared) == 1 else names[:-2]})"
+
+
+def publication_detail(confounds: Sequence[Confound] | None) -> dict[str, object]:
+    """Return the fields of the publication's log row about its audit; empty without an audit."""
+    return {} if confounds is None else {_CONFOUNDS_FIELD: [each.as_dict() for each in confounds]}
+
+
+def read_confounds(session: Session, study_id: int) -> tuple[Confound, ...] | None:
+    """Read the confounds that a publication was audited for; None without an audit. Costs one query."""
+    for event in reversed(read_events(session, SealedEventRow, study_id)):
+        listed = event.detail.get(_CONFOUNDS_FIELD) if event.kind == State.PUBLISHED else None
+        if isinstance(listed, list):
+            return tuple(Confound.from_dict(fields) for fields in listed)
+    return None

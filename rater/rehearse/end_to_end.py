@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rater.audit.preview import serving
 from rater.bots.http_client import Bot, take_part
 from rater.rehearse.response_model import SimulatedRaters, make_judges, make_response_model
 from rater.rehearse.temp_databases import (
@@ -16,7 +17,6 @@ from rater.rehearse.temp_databases import (
     publish_temp_study,
     read_study_texts,
 )
-from rater.server_process import serving
 from rater.temp_files import temporary_folder
 from rater.unblind import Reason, Unblinded, unblind
 

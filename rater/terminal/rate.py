@@ -24,8 +24,15 @@ from rater.store.rating.sessions import RaterSession, find_rater_session, new_to
 from rater.store.rating.studies import PublishedStudy, get_study
 from rater.store.rating.trials import Submission, Timing, first_revisable, record_answers, view_trial
 from rater.study.state import State
-from rater.terminal.console import Keyboard, print_line, show_markdown, show_page, show_progress, show_texts
-from rater.terminal.questions import Prompter
+from rater.terminal.console import (
+    Keyboard,
+    Prompter,
+    print_line,
+    show_markdown,
+    show_page,
+    show_progress,
+    show_texts,
+)
 from rater.terminal.visit import Around
 
 

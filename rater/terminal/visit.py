@@ -12,8 +12,7 @@ from rater.store.rating.sessions import LeftWhy, RaterSession
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS, Answered, mark
 from rater.study.protocol import Dimension, Protocol
 from rater.study.visit import BlindingQuestion, Ending
-from rater.terminal.console import print_line, show_markdown, show_page, show_texts
-from rater.terminal.questions import Prompter
+from rater.terminal.console import Prompter, print_line, show_markdown, show_page, show_texts
 
 _CHOICES: tuple[steps.GuessChoice, ...] = ("first", "second", "unsure")
 

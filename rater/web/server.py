@@ -31,7 +31,7 @@ from granian.log import LogLevels
 from rater.errors import RaterError
 from rater.store.rating.open import open_rating
 from rater.temp_files import temporary_folder
-from rater.web import logs, metrics
+from rater.web import health, logs
 from rater.web.app import create_app
 from rater.web.rsgi import WsgiBridge
 from rater.web.security import DESK_PATH, HEADERS, MAX_REQUEST_BYTES
@@ -218,11 +218,11 @@ def _exit_when_signalled() -> None:
 @contextlib.contextmanager
 def _metrics_folder(folder: Path) -> Iterator[None]:
     """Let the workers that start during a block add up their metrics in files of a folder."""
-    os.environ[metrics.FOLDER_VARIABLE] = str(_make(folder / "metrics"))
+    os.environ[health.FOLDER_VARIABLE] = str(_make(folder / "metrics"))
     try:
         yield
     finally:
-        del os.environ[metrics.FOLDER_VARIABLE]
+        del os.environ[health.FOLDER_VARIABLE]
 
 
 def _make(folder: Path) -> Path:

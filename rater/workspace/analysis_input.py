@@ -60,8 +60,7 @@ def find_declared(
 
 def _declared_and_audited(databases: Databases, name: str) -> "tuple[Study, tuple[Confound, ...] | None]":
     """Read a study's declaration, and the confounds of the audit at its publication."""
-    from rater.publish.confounds import read_confounds
-    from rater.publish.publish import explain_lost_key
+    from rater.publish.publish import explain_lost_key, read_confounds
     from rater.store.engine import disposing, reading
     from rater.store.sealed.open import open_sealed
     from rater.store.sealed.studies import get_sealed_study

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from rater.cli.check import check, print_prompts, read_tokenizers, require_long_prompts, show_prompts
 from rater.errors import ModelError
 from rater.study.load import load_study
+from tests.cli.command import run
 
 STUDY = """
 from rater import *
@@ -164,3 +165,36 @@ def test_a_prompt_that_is_too_short_is_refused_without_the_model(
             "prompts[1] ('The rain went') is 4 tokens long with BOS, but arms[4].additions[0] needs "
             f"{needed}; use a longer prompt or a shorter addition."
         )
+
+
+def test_a_study_file_is_written_from_the_chosen_template_and_passes_its_check(tmp_path: Path) -> None:
+    written = run("new", "mine", "--template", "pairwise", cwd=tmp_path)
+    checked = run("check", "mine.py", cwd=tmp_path)
+
+    assert written.returncode == 0, written.stderr
+    assert written.stdout.startswith("Written: mine.py\n")
+    assert "rater check mine.py" in written.stdout
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_templates_are_listed_with_their_purpose(tmp_path: Path) -> None:
+    listed = run("new", "--list", cwd=tmp_path)
+
+    assert listed.returncode == 0
+    assert {"love_vs_hate", "pairwise"} <= {
+        line.split()[0] for line in listed.stdout.splitlines() if line.split()
+    }
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), [((), "rater new mine"), (("mine", "--template", "pairwize"), "pairwise")]
+)
+def test_a_missing_name_and_a_misspelt_template_are_refused(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    refused = run("new", *arguments, cwd=tmp_path)
+
+    assert refused.returncode == 2
+    assert message in refused.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -11,6 +11,7 @@ from rater.cli.serve import _line, _results
 from rater.store.rating.studies import Progress, PublishedStudy
 from rater.study.protocol import Protocol
 from rater.study.state import State
+from rater.study.study import Study
 from tests.cli.command import run
 
 
@@ -61,3 +62,15 @@ def test_an_invalid_storage_of_rate_limits_is_refused_without_its_password(
     assert refused.returncode == 2
     assert "'mysql://…@host' is not a storage for rate limits" in refused.stderr
     assert "secret" not in refused.stderr
+
+
+RATING = ("--ratings", "rating.db")
+
+
+def test_a_closed_study_cannot_be_rated(opened: Study, tmp_path: Path) -> None:
+    run("close", opened.name, *RATING, cwd=tmp_path)
+
+    shown = run("rate", opened.name, *RATING, cwd=tmp_path, stdin="y\n")
+
+    assert shown.returncode == 2
+    assert "Study 'marked_study' is closed" in shown.stderr

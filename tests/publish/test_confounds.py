@@ -12,8 +12,7 @@ from rater.admin.register import read_registrable, write_registration
 from rater.cli import cli
 from rater.errors import StateError
 from rater.generate.freeze import freeze
-from rater.publish.confounds import read_confounds, require_declared
-from rater.publish.publish import find_published, publish_study
+from rater.publish.publish import find_published, publish_study, read_confounds, require_declared
 from rater.store.engine import disposing, reading, writing
 from rater.store.sealed.completions import NewCompletion, insert_completions
 from rater.store.sealed.open import open_sealed

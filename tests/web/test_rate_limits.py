@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from rater.errors import RaterError
 from rater.web import rate_limits
 from rater.web.app import create_app
-from rater.web.recruitment_params import INVITATION, PREFIX
+from rater.web.rating.request_context import INVITATION, PREFIX
 from rater.web.settings import WebSettings, running
 
 FAR = {"REMOTE_ADDR": "192.0.2.7"}

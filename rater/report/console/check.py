@@ -8,7 +8,7 @@ from rich.text import Text
 from rater.analysis.plan import plan_of
 from rater.analysis.sentences import SCORE_LABELS
 from rater.analysis.sequential import describe_looks
-from rater.publish.balance import Balance, Range
+from rater.publish.booklets import Balance, Range
 from rater.report.numbers import labelled
 from rater.study.arms import models_needed
 from rater.study.describe import (

@@ -13,6 +13,7 @@ from rater.errors import StateError
 from rater.store.engine import reading, writing
 from rater.store.rating import users
 from rater.store.rating.users import User
+from rater.web.desk import page
 from rater.web.desk.page import DeskPage, render
 from rater.web.security import DESK_COOKIE, DESK_PATH, is_token
 from rater.web.settings import running
@@ -92,6 +93,7 @@ def logout() -> AnyResponse:
     return response
 
 
+@page.blueprint.before_request
 def require_user() -> AnyResponse | None:
     """Send anyone who is not logged in to the login. Costs one query, and an update a minute."""
     token = request.cookies.get(DESK_COOKIE, "")

@@ -23,11 +23,10 @@ from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import PublishedStudy
 from rater.study.state import State
 from rater.web.desk import access
-from rater.web.desk.blueprint import blueprint, find_or_404
 from rater.web.desk.charts import CountRow, Strip, rows, strip
-from rater.web.desk.page import DeskPage, render
+from rater.web.desk.page import DeskPage, blueprint, find_or_404, render
 from rater.web.desk.rater_table import Heading, RaterLine, headings, rater_lines, read_order
-from rater.web.desk.transitions import offered_transitions
+from rater.web.desk.studies import offered_transitions
 from rater.web.settings import running
 
 _REPORT = "report.html"

@@ -10,7 +10,7 @@ from rater.store.rating.export import ExportTable, log_masked_export, read_rater
 from rater.store.rating.frame import AnswerRow, read_answers
 from rater.tables.write import csv_lines, order_columns
 from rater.web.desk import access
-from rater.web.desk.blueprint import blueprint, find_or_404
+from rater.web.desk.page import blueprint, find_or_404
 from rater.web.settings import running
 
 

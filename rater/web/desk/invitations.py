@@ -11,9 +11,8 @@ from rater.store.engine import reading, writing
 from rater.store.rating.raters import count_invitations, make_invitations
 from rater.store.rating.studies import PublishedStudy
 from rater.web.desk import access
-from rater.web.desk.blueprint import blueprint, find_or_404
 from rater.web.desk.downloads import attachment, links_csv
-from rater.web.desk.page import DeskPage, render
+from rater.web.desk.page import DeskPage, blueprint, find_or_404, render
 from rater.web.settings import running
 
 MAX_LINKS = 500

@@ -26,8 +26,7 @@ from rater.store.rating.publication import insert_study, read_booklets, read_che
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.state import State
 from rater.web.desk import access
-from rater.web.desk.blueprint import blueprint, find_or_404
-from rater.web.desk.page import DeskPage, render
+from rater.web.desk.page import DeskPage, blueprint, find_or_404, render
 from rater.web.security import CONTENT_SECURITY_POLICY
 from rater.web.settings import WebSettings, running
 

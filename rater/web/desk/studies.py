@@ -1,18 +1,25 @@
-"""The list of studies."""
+"""The list of studies, and the transitions that the desk offers, with a page to confirm each.
 
+The other transitions of a study need the sealed database.
+"""
+
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import url_for
+from flask import abort, redirect, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
-from rater.store.engine import reading
+from rater.errors import DatabaseError
+from rater.store.engine import empty_wal, reading, writing
 from rater.store.rating import counts
-from rater.store.rating.studies import list_studies
-from rater.study.state import State
+from rater.store.rating.studies import list_studies, move_study
+from rater.study.state import State, Transition, transitions_from
 from rater.web.desk import access
-from rater.web.desk.blueprint import blueprint
-from rater.web.desk.page import DeskPage, render
+from rater.web.desk.page import DeskPage, blueprint, find_or_404, render
 from rater.web.settings import running
+
+_OFFERED = {State.OPEN, State.PAUSED, State.CLOSED}
 
 
 @dataclass(frozen=True)
@@ -57,3 +64,58 @@ def studies() -> str:
         for study in found
     ]
     return render(StudiesPage(title="Studies", user=access.user().name, studies=tuple(lines)))
+
+
+def offered_transitions(state: State) -> tuple[Transition, ...]:
+    """Return the transitions that the desk offers for a study in this state, the usual next one first."""
+    return tuple(each for each in transitions_from(state) if each.target in _OFFERED)
+
+
+def find_transition(state: State, target: str) -> Transition | None:
+    """Find the transition between two states; None where the desk offers none."""
+    return next((each for each in offered_transitions(state) if each.target == target), None)
+
+
+@dataclass(frozen=True)
+class ConfirmPage(DeskPage):
+    """The effects of a change of state, shown before it is made."""
+
+    template = "desk/confirm.html"
+
+    user: str
+    description: str
+    post_url: str
+    button: str
+    back_url: str
+
+
+@blueprint.get("/studies/<name>/move/<state>")
+def confirm(name: str, state: str) -> str:
+    """Show the effects of a change of state, before it is made. Costs one query."""
+    with reading(running().engine) as session:
+        found = find_or_404(session, name)
+    transition = find_transition(found.state, state) or abort(404)
+    return render(
+        ConfirmPage(
+            title=f"{transition.label}: {found.protocol.title}",
+            user=access.user().name,
+            description=transition.description,
+            post_url=url_for("desk.move", name=name, state=state),
+            button=transition.label,
+            back_url=url_for("desk.study", name=name),
+        )
+    )
+
+
+@blueprint.post("/studies/<name>/move/<state>")
+def move(name: str, state: str) -> AnyResponse:
+    """Change a study's state; its log records by whom. Costs four queries; closing reads every answer."""
+    with writing(running().engine) as session:
+        found = find_or_404(session, name)
+        transition = find_transition(found.state, state)
+        if transition is not None:
+            move_study(session, name, transition.target, at=running().settings.now(), by=access.user().name)
+    if state == State.CLOSED:
+        with contextlib.suppress(DatabaseError):  # the study is closed, also where the disk is full
+            empty_wal(running().engine)
+    return redirect(url_for("desk.study", name=name), 303)

@@ -19,14 +19,13 @@ from rater.store.rating.counts import Turned, count_visitor
 from rater.store.rating.raters import Offer
 from rater.store.rating.studies import read_protocol_at
 from rater.study.protocol import Protocol, stated_minutes
-from rater.web import language, rate_limits, recruitment_params, security
+from rater.web import language, rate_limits, security
 from rater.web.markdown import render_markdown
 from rater.web.rating import flow, forms, notices
-from rater.web.rating.blueprint import blueprint
 from rater.web.rating.ending import EndedPage
-from rater.web.rating.flow import Place, Visit, read_visit
+from rater.web.rating.flow import Place, Visit, blueprint, read_visit
 from rater.web.rating.page import Page, frame_of, render, way_out
-from rater.web.rating.request_context import find_newcomer
+from rater.web.rating.request_context import ARRIVAL_PREFIX, find_newcomer, write_arrival
 from rater.web.settings import running
 
 
@@ -177,7 +176,7 @@ def _return_page(visit: Visit, *, has_ended: bool) -> ReturnPage:
         has_ended=has_ended,
         consent_url=flow.url_of(visit.study.slug, Place("consent")),
         token=sessions.new_token(),
-        arrival=recruitment_params.write_arrival(visit.arrival, prefix=recruitment_params.PREFIX),
+        arrival=write_arrival(visit.arrival, prefix=ARRIVAL_PREFIX),
     )
 
 
@@ -201,7 +200,7 @@ def consent(slug: str) -> AnyResponse | str:
             consent=render_markdown(protocol.consent),
             content_notice=render_markdown(protocol.content_notice) if protocol.content_notice else None,
             token=sessions.new_token(),
-            arrival=recruitment_params.write_arrival(visit.arrival, prefix=recruitment_params.PREFIX),
+            arrival=write_arrival(visit.arrival, prefix=ARRIVAL_PREFIX),
         )
     )
 
@@ -211,7 +210,7 @@ def decide(slug: str) -> AnyResponse:
     """Give a browser whose rater agrees its cookie; count visitors who decline. Costs up to four queries."""
     token, agrees = forms.read_decision(request.form)
     with reading(running().engine) as session:
-        visit = find_newcomer(session, slug, request.form, prefix=recruitment_params.PREFIX)
+        visit = find_newcomer(session, slug, request.form, prefix=ARRIVAL_PREFIX)
     if visit.known is None:
         flow.require(visit, Place("consent"))
     if not agrees:
@@ -326,9 +325,7 @@ def change_language(slug: str) -> AnyResponse:
 
 def _url_with_arrival(visit: Visit, place: Place, more: Mapping[str, str] | None = None) -> str:
     """Build an address that keeps the parameters of a newcomer's link."""
-    return flow.url_of(
-        visit.study.slug, place, {**recruitment_params.write_arrival(visit.arrival), **(more or {})}
-    )
+    return flow.url_of(visit.study.slug, place, {**write_arrival(visit.arrival), **(more or {})})
 
 
 def _mark(token: str) -> str:

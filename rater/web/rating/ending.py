@@ -20,8 +20,7 @@ from rater.study.visit import BlindingQuestion
 from rater.web.language import Direction, blinding_of, direction_of, thanks_of
 from rater.web.markdown import render_markdown
 from rater.web.rating import flow, forms, notices
-from rater.web.rating.blueprint import blueprint
-from rater.web.rating.flow import Place, Visit, move_on, read_visit
+from rater.web.rating.flow import Place, Visit, blueprint, move_on, read_visit
 from rater.web.rating.page import Page, WayOut, frame_of, render, way_out
 from rater.web.rating.practice import name_answer
 from rater.web.rating.questions import OneOfField, OptionField, TextField, last_key_of

@@ -1,4 +1,4 @@
-"""The flow of a rater's pages: the current page, and redirects to it.
+"""The raters' blueprint and the flow of its pages: the current page, and redirects to it.
 
 What a rater has done is in the database, never in the address or the browser: so back, reload, pasted links
 and second tabs are harmless.
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple, NoReturn
 from urllib.parse import urlencode
 
-from flask import abort, redirect, url_for
+from flask import Blueprint, Response, abort, redirect, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response as AnyResponse
@@ -16,11 +16,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from rater.store.engine import reading, writing
 from rater.store.rating.sessions import RaterSession
 from rater.store.rating.trials import first_revisable
-from rater.web import recruitment_params
-from rater.web.rating.request_context import Visit, find_visit
+from rater.web import theme
+from rater.web.rating.request_context import Visit, find_newcomer, find_visit, write_arrival
 from rater.web.settings import running
 
 __all__ = ["Place", "Step", "Visit", "current_place", "find_visit"]
+
+blueprint = Blueprint("rater", __name__)
 
 Step = Literal[
     "landing",
@@ -218,7 +220,7 @@ def landing_url(visit: Visit) -> str:
     slug, arrival = visit.study.slug, visit.arrival
     if arrival.invitation is not None:
         return url_for("rater.invited", slug=slug, code=arrival.invitation)
-    return url_of(slug, Place("landing"), recruitment_params.write_arrival(arrival))
+    return url_of(slug, Place("landing"), write_arrival(arrival))
 
 
 def url_of(slug: str, place: Place, fields: Mapping[str, str] | None = None) -> str:
@@ -262,3 +264,19 @@ def move_on(slug: str, place: Place, step: StoreStep) -> AnyResponse:
         step(session, visit, require_rater_session(visit, place))
         visit = find_visit(session, slug)
     return redirect(url_of(slug, current_place(visit)), 303)
+
+
+@blueprint.get("/look/<accent>.css")
+def look(accent: str) -> Response:
+    """Serve the style sheet of an accent colour. Costs no query: the address has the colour."""
+    if not theme.ACCENT.fullmatch(accent):
+        abort(404)
+    return Response(theme.look_css(accent), mimetype="text/css")
+
+
+@blueprint.get("/s/<slug>/")
+@blueprint.get("/s/<slug>/<path:_rest>")
+def other_page(slug: str, _rest: str = "") -> str:
+    """Redirect requests for any other page of a study to the current page. Costs up to three queries."""
+    with reading(running().engine) as session:
+        go_to_current(find_newcomer(session, slug, request.args))

@@ -18,13 +18,13 @@ from rater.store.rating.sessions import LeftWhy, RaterSession
 from rater.store.rating.studies import PublishedStudy
 from rater.study.state import State
 from rater.study.visit import Ending
-from rater.web import rate_limits, recruitment_params, security
+from rater.web import rate_limits, security
 from rater.web.language import gettext as _
 from rater.web.language import ngettext
 from rater.web.rating import flow
 from rater.web.rating.flow import Place
 from rater.web.rating.page import Frame, NoticePage, frame_of, way_out
-from rater.web.rating.request_context import Visit
+from rater.web.rating.request_context import Visit, is_person_known
 from rater.web.settings import running
 
 _log = logging.getLogger("rater.web")
@@ -161,7 +161,7 @@ def not_invited(visit: Visit, *, is_invitation: bool) -> NoticePage | None:
             _("This study can only be opened with a personal link."),
             _("Please open the complete link that you received."),
         )
-    is_known = is_invitation or recruitment_params.is_person_known(visit.arrival, protocol)
+    is_known = is_invitation or is_person_known(visit.arrival, protocol)
     if protocol.recruitment is not None and protocol.recruitment.required and not is_known:
         return _notice(
             visit,

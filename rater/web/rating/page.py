@@ -13,11 +13,11 @@ from rater.store.rating.raters import read_identifiers
 from rater.store.rating.sessions import digest
 from rater.store.rating.trials import session_mark
 from rater.study.visit import Ending
-from rater.web import language, recruitment_params
+from rater.web import language
 from rater.web.language import Direction
 from rater.web.rating import flow
 from rater.web.rating.flow import Place
-from rater.web.rating.request_context import Visit, contact_of_request, link_contact
+from rater.web.rating.request_context import Visit, contact_of_request, link_contact, write_arrival
 from rater.web.settings import running
 
 
@@ -148,7 +148,7 @@ def frame_of(visit: Visit, *, holds_answers: bool = False) -> Frame:
     """
     slug, protocol = visit.study.slug, visit.protocol
     # how a newcomer came, and to which page they return after a change of language
-    kept = dict(recruitment_params.write_arrival(visit.arrival))
+    kept = dict(write_arrival(visit.arrival))
     if request.endpoint == "rater.consent":
         kept["at"] = "consent"
     is_rating = visit.rater_session is not None and flow.current_place(visit).step == "trial"

@@ -23,8 +23,7 @@ from rater.study.typed_numbers import write_number
 from rater.web.language import gettext as _
 from rater.web.markdown import render_markdown
 from rater.web.rating import flow
-from rater.web.rating.blueprint import blueprint
-from rater.web.rating.flow import Place, Visit
+from rater.web.rating.flow import Place, Visit, blueprint
 from rater.web.rating.forms import FormAnswer, read_given
 from rater.web.rating.page import frame_of, render
 from rater.web.rating.preparation import FeedbackField, FeedbackPage, PracticePage, noting_return

@@ -14,8 +14,7 @@ from rater.study.visit import ScreeningQuestion
 from rater.web import security
 from rater.web.markdown import render_markdown
 from rater.web.rating import flow, forms
-from rater.web.rating.blueprint import blueprint
-from rater.web.rating.flow import Place, Visit, move_on, read_visit
+from rater.web.rating.flow import Place, Visit, blueprint, move_on, read_visit
 from rater.web.rating.page import Frame, Page, frame_of, render
 from rater.web.rating.questions import (
     OneOfField,

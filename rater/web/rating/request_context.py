@@ -1,4 +1,8 @@
-"""The context of a rater's request: study, session, arrival, and the study's contact."""
+"""The context of a rater's request: study, session, arrival, and the study's contact.
+
+An arrival is what a recruitment site added to the link, or the code of a personal one. Only what the study
+declares is read; it is carried from page to page until consent, and shown on none.
+"""
 
 import re
 from collections.abc import Mapping
@@ -11,18 +15,98 @@ from markupsafe import Markup, escape
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from rater.names import Unnamed
+from rater.names import Unnamed, normalise_name, why_unnamed
 from rater.store.rating.raters import Arrival, find_known
 from rater.store.rating.sessions import RaterSession, find_study_and_session
 from rater.store.rating.studies import PublishedStudy, find_study_by_slug
 from rater.study.protocol import Protocol
 from rater.study.state import State
-from rater.web import language, recruitment_params
+from rater.web import language
 from rater.web.security import read_token
 from rater.web.settings import running
 
+INVITATION = "personal-link"
+"""The parameter of a personal link's code; recruitment parameters cannot contain its hyphen."""
+ARRIVAL_PREFIX = "arrival."
+"""The prefix of names in our forms, so that none collides with a field of the form."""
+
+_VALUE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
+_CODE = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_MAX_SENT = 2_000
+# what publishing draws; anything else (a NUL, which PostgreSQL refuses) is not worth a query
+_SLUG = re.compile(r"[A-Za-z0-9_-]{1,100}")
+BACK_COOKIE = "rater-back"
+AWAY = timedelta(hours=4)
+"""After so long without an answer, a rater is shown the instructions again."""
 _EXTENSION = "rater-contacts"
 _LINK = re.compile(r"(?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<url>https?://[^\s<>\"']+[^\s<>\"'.,;:!?)])")
+
+
+@dataclass(frozen=True)
+class RecruitmentLink:
+    """The parameters of a recruitment link."""
+
+    arrival: Arrival = field(default_factory=lambda: Arrival("web"))
+    unnamed: Mapping[str, Unnamed] = field(default_factory=dict)
+    """Declared parameters that name nobody, with the reason; one that is not there only if it is required."""
+
+
+def read_link(
+    sent: MultiDict[str, str], protocol: Protocol, *, prefix: str = "", code: str | None = None
+) -> RecruitmentLink:
+    """Read a link from an address or, with a prefix, from our own form; what names nobody is left out."""
+    identifiers, unnamed = {}, {}
+    recruitment = protocol.recruitment
+    required = recruitment.participant_id if recruitment and recruitment.required else None
+    for name in recruitment.parameters if recruitment else ():
+        values = sent.getlist(prefix + name)
+        found = [_read_identifier(value, name, protocol) for value in values]
+        # a site that adds its own values to a link leaves what the experimenter wrote there before
+        named = next((each for each in found if not isinstance(each, Unnamed)), None)
+        if named is not None:
+            identifiers[name] = named
+        elif values:
+            unnamed[name] = Unnamed(found[0])
+        elif name == required:
+            unnamed[name] = Unnamed.ABSENT
+    invitation = code or sent.get(prefix + INVITATION, "")
+    arrival = Arrival(
+        channel="web",
+        identifiers=identifiers,
+        invitation=invitation if _CODE.fullmatch(invitation) else None,
+    )
+    return RecruitmentLink(arrival, unnamed)
+
+
+def _read_identifier(value: str, name: str, protocol: Protocol) -> str | Unnamed:
+    """Return an identifier in the form by which it is compared, or why it names nobody."""
+    reason = why_unnamed(value[:_MAX_SENT], parameter=name)
+    if reason is not None:
+        return reason
+    identifier = normalise_name(value)
+    if not _VALUE.fullmatch(identifier):
+        return Unnamed.MALFORMED
+    recruitment = protocol.recruitment
+    pattern = recruitment.pattern if recruitment and name == recruitment.participant_id else None
+    return identifier if pattern is None or re.fullmatch(pattern, identifier) else Unnamed.MALFORMED
+
+
+def write_arrival(arrival: Arrival, *, prefix: str = "") -> Mapping[str, str]:
+    """Write an arrival as fields of an address or, with a prefix, of our own form."""
+    fields = dict(arrival.identifiers)
+    if arrival.invitation is not None:
+        fields[INVITATION] = arrival.invitation
+    return {prefix + name: value for name, value in fields.items()}
+
+
+def identifies_person(arrival: Arrival, protocol: Protocol) -> bool:
+    """Return whether an arrival tells one person from another."""
+    return arrival.invitation is not None or is_person_known(arrival, protocol)
+
+
+def is_person_known(arrival: Arrival, protocol: Protocol) -> bool:
+    """Return whether the recruitment site identified the visitor."""
+    return protocol.recruitment is not None and protocol.recruitment.participant_id in arrival.identifiers
 
 
 def remember_contact(slug: str, contact: str | None) -> None:
@@ -52,13 +136,6 @@ def link_contact(contact: str | None) -> Markup | None:
 
 def _contacts() -> dict[str, str | None]:
     return cast("dict[str, str | None]", current_app.extensions.setdefault(_EXTENSION, {}))
-
-
-# what publishing draws; anything else (a NUL, which PostgreSQL refuses) is not worth a query
-_SLUG = re.compile(r"[A-Za-z0-9_-]{1,100}")
-BACK_COOKIE = "rater-back"
-AWAY = timedelta(hours=4)
-"""After so long without an answer, a rater is shown the instructions again."""
 
 
 @dataclass(frozen=True)
@@ -150,10 +227,10 @@ def find_newcomer(
         NotFound: the address is of a study that does not exist.
     """
     visit = find_visit(session, slug)
-    link = recruitment_params.read_link(sent, visit.protocol, prefix=prefix, code=code)
+    link = read_link(sent, visit.protocol, prefix=prefix, code=code)
     arrival = link.arrival
     visit = replace(visit, unnamed=link.unnamed)
-    if not recruitment_params.identifies_person(arrival, visit.protocol):
+    if not identifies_person(arrival, visit.protocol):
         return replace(visit, arrival=arrival)
     known = find_known(session, visit.study.id, arrival=arrival, protocol=visit.protocol)
     if visit.rater_session is not None and visit.rater_session.rater_id == known:

@@ -17,8 +17,7 @@ from rater.store.rating.trials import TrialView, first_revisable, prove
 from rater.study.protocol import Dimension, Protocol
 from rater.web.language import gettext as _
 from rater.web.rating import flow
-from rater.web.rating.blueprint import blueprint
-from rater.web.rating.flow import Place, Visit
+from rater.web.rating.flow import Place, Visit, blueprint
 from rater.web.rating.forms import (
     FormAnswer,
     TrialForm,

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import fields
 
+import pytest
 from flask import Flask, template_rendered
 from flask.testing import FlaskClient
 
@@ -28,3 +29,19 @@ def test_a_page_of_the_desk_shows_its_fields_and_nothing_else(
 
     declared = {page.template: {field.name for field in fields(page)} for page in DeskPage.__subclasses__()}
     assert seen == declared
+
+
+Rows = Callable[[str], list[tuple[object, ...]]]
+
+
+@pytest.mark.parametrize("path", ["", "/answers.csv", "/raters.csv", "/progress.json", "/report", "/invite"])
+def test_a_study_that_is_not_there_is_not_there(ada: FlaskClient, path: str) -> None:
+    assert ada.get(f"/desk/studies/nothing{path}").status_code == 404
+    assert ada.get(f"/desk/studies/no%00thing{path}").status_code == 404
+
+
+def test_a_rater_is_told_nothing_of_the_desk(desk: Flask, slug: str) -> None:
+    page = desk.test_client().get(f"/s/{slug}")
+
+    assert "desk" not in page.text
+    assert "rater-desk" not in str(page.headers)

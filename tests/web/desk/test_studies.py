@@ -1,9 +1,14 @@
+import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from tests.web.desk.conftest import soup, words
+from tests.web.desk.conftest import soup, unblind, words
 
 STUDY = "/desk/studies/a_study"
 
@@ -46,3 +51,52 @@ def test_the_list_of_studies_costs_the_same_queries_however_many_there_are(
     assert len(statements) == with_one
     assert not [statement for statement in statements if "answer" in statement]
     assert "more2" in page.text
+
+
+def test_the_only_primary_button_is_what_comes_next(
+    ada: FlaskClient, add_raters: AddRaters, rating_url: str
+) -> None:
+    assert words(soup(ada.get(STUDY)), ".primary") == []  # raters are still to come
+    add_raters(3, 3, 3)
+    assert words(soup(ada.get(STUDY)), ".primary") == ["Close the study"]
+    assert "Invite" in words(soup(ada.get(STUDY)), "a.button")
+    unblind(rating_url)
+    assert words(soup(ada.get(STUDY)), ".primary") == []
+    assert "Invite" not in words(soup(ada.get(STUDY)), "a.button")  # nobody can come any more
+
+
+@pytest.mark.parametrize("to", ["published", "unblinded", "open", "nonsense"])
+def test_no_other_move_is_made(ada: FlaskClient, rows: Rows, to: str) -> None:
+    assert ada.get(f"{STUDY}/move/{to}").status_code == 404
+    assert ada.post(f"{STUDY}/move/{to}").status_code == 303
+    assert rows("SELECT state FROM study") == [("open",)]
+
+
+@pytest.mark.parametrize(
+    ("to", "button", "state"), [("paused", "Pause", "paused"), ("closed", "Close the study", "closed")]
+)
+def test_a_study_is_moved_after_a_question_and_its_log_says_by_whom(
+    ada: FlaskClient, rows: Rows, to: str, button: str, state: str
+) -> None:
+    asked = soup(ada.get(f"{STUDY}/move/{to}"))
+    assert words(asked, "main button") == [button]
+    assert rows("SELECT state FROM study") == [("open",)]
+
+    answer = ada.post(str(asked.select("main form")[0]["action"]))
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, STUDY)
+    assert rows("SELECT state FROM study") == [(state,)]
+    (kind, detail), *_ = rows("SELECT kind, detail FROM event ORDER BY id DESC")
+    assert (kind, json.loads(str(detail))["by"]) == (state, "ada")
+
+
+def test_the_file_of_a_study_that_was_closed_here_is_whole_without_its_wal(
+    ada: FlaskClient, add_raters: AddRaters, rating_url: str, tmp_path: Path
+) -> None:
+    add_raters(3)
+
+    ada.post(f"{STUDY}/move/closed")
+
+    (tmp_path / "alone.db").write_bytes(Path(rating_url.removeprefix("sqlite:///")).read_bytes())
+    with closing(sqlite3.connect(tmp_path / "alone.db")) as alone:
+        assert alone.execute("SELECT state FROM study").fetchone() == ("closed",)
