@@ -62,8 +62,9 @@ docs: reference ## Build the documentation into site/; a broken link is an error
 docs-serve: .venv/.dev ## Show the documentation, and build it again when a page changes
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:$(PORT)
 
-reference: .venv/.dev ## Write the reference pages from the code
+reference: .venv/.dev ## Write the reference pages and the figure of the layers from the code
 	@$(BIN)/python tools/make_reference.py
+	@$(BIN)/python tools/draw_layers.py
 
 messages: .venv/.dev ## Bring the raters' pages' translations up to date
 	@mkdir -p .cache
