@@ -1,27 +1,33 @@
 # The two commands of the README: `make demo` and `make test`. Everything they install goes into .venv.
 #   PYTHON   the interpreter that .venv is made with            make demo PYTHON=python3.12
+#   VENV     another folder than .venv                          make check PYTHON=python3.13 VENV=.venv-3.13
 #   PORT     where the demo listens                             make demo PORT=8001
 #   PIP      more options for pip, such as a CPU build of torch (see the README)
 
 PYTHON ?= python3
+VENV ?= .venv
 PORT ?= 8000
 PIP ?=
+# the environment whose packages mypy reads: one with torch, where VENV has none
+TYPES ?= $(VENV)
 
-BIN := .venv/bin
+BIN := $(VENV)/bin
 STUDY := love_vs_hate
 # Installed tools work offline, and torch's idle threads sleep, which matters where cores are few.
 export HF_HUB_OFFLINE := 1
 export OMP_WAIT_POLICY := PASSIVE
 export OPENBLAS_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fresh-demo test test-slow check terms format docs docs-serve reference messages model chromium clean
+.PHONY: help demo fresh-demo dev test test-slow test-without-torch check terms format docs docs-serve reference messages \
+	model chromium clean
 
-help: ## Say what there is to make
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
 
-demo: .venv/.generate model ## From nothing to a page you can rate on
+demo: $(VENV)/.generate model ## From nothing to a page you can rate on
 	@$(BIN)/rater generate experiments/$(STUDY).py >/dev/null
 	@$(BIN)/rater publish $(STUDY) --acknowledge-confounds >/dev/null
 	@echo "A result from your own ratings, in another terminal: $(BIN)/rater analyze $(STUDY) --interim"
@@ -32,25 +38,31 @@ fresh-demo: ## Move all databases aside (none is deleted), and start the demo ov
 		echo "All that was in rater-data, your own studies too, is in $$aside now." >&2; fi
 	@$(MAKE) --no-print-directory demo
 
-test: .venv/.dev model chromium ## Install what the tests need, and run all but the slow ones
+dev: $(VENV)/.dev model chromium ## Install everything for development
+
+test: $(VENV)/.dev model chromium ## Install what the tests need, and run all but the slow ones
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
-test-slow: .venv/.dev model chromium ## Run the slow tests
+test-slow: $(VENV)/.dev model chromium ## Run the slow tests
 	@$(BIN)/python -m pytest -m slow
 
-check: .venv/.dev ## Format, lint, types, import rules, spelling
+test-without-torch: $(VENV)/.tools chromium ## Run the tests that need no torch; the others are listed
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p tests.without_torch -m "not slow" -n auto --dist loadfile
+
+check: $(TYPES)/.dev $(VENV)/.tools ## Format, lint, types, import rules, spelling
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy
+	@$(BIN)/mypy --python-executable $(TYPES)/bin/python \
+		--python-version $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/djlint --check --lint --quiet rater/web/templates
 	@$(BIN)/codespell
 	@$(BIN)/python tools/check_terms.py
 
-terms: .venv/.dev ## Check the words against tools/terms.toml
+terms: $(VENV)/.tools ## Check the words against tools/terms.toml
 	@$(BIN)/python tools/check_terms.py
 
-format: .venv/.dev ## Put the code into its format
+format: $(VENV)/.tools ## Put the code into its format
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/djlint --reformat --quiet rater/web/templates || true
@@ -59,14 +71,14 @@ docs: reference ## Build the documentation into site/; a broken link is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict
 	@echo "Open site/index.html"
 
-docs-serve: .venv/.dev ## Show the documentation, and build it again when a page changes
+docs-serve: $(VENV)/.dev ## Show the documentation, and build it again when a page changes
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:$(PORT)
 
-reference: .venv/.dev ## Write the reference pages and the figure of the layers from the code
+reference: $(VENV)/.dev ## Write the reference pages and the figure of the layers from the code
 	@$(BIN)/python tools/make_reference.py
 	@$(BIN)/python tools/draw_layers.py
 
-messages: .venv/.dev ## Bring the raters' pages' translations up to date
+messages: $(VENV)/.dev ## Bring the raters' pages' translations up to date
 	@mkdir -p .cache
 	@$(BIN)/pybabel -q extract -F rater/web/translations/babel.cfg -k marked --no-location --sort-output -o .cache/messages.pot .
 	@$(BIN)/pybabel -q update -i .cache/messages.pot -d rater/web/translations -N --ignore-pot-creation-date --no-wrap
@@ -74,21 +86,24 @@ messages: .venv/.dev ## Bring the raters' pages' translations up to date
 		rater/web/translations/*/LC_MESSAGES/*.po && rm rater/web/translations/*/LC_MESSAGES/*.bak
 	@$(BIN)/pybabel -q compile -d rater/web/translations
 
-model: .venv/.generate
+model: $(VENV)/.generate
 	@$(BIN)/rater model install >/dev/null
 
-chromium: .venv/.dev
+chromium: $(VENV)/.tools
 	@./tests/browser/install-chromium.sh $(BIN)/python
 
 clean: ## Remove .venv; databases stay
 	@rm -rf .venv
 	@if [ -e rater-data ]; then echo "rater-data stays: studies and raters' answers are in it." >&2; fi
 
-.venv/.made:
+$(VENV)/.made:
 	@./install.sh venv $(PYTHON)
 
-.venv/.generate: .venv/.made pyproject.toml constraints.txt
+$(VENV)/.generate: $(VENV)/.made pyproject.toml constraints.txt
 	@./install.sh generate $(PIP)
 
-.venv/.dev: .venv/.made pyproject.toml constraints.txt
+$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	@./install.sh dev $(PIP)
+
+$(VENV)/.tools: $(VENV)/.made pyproject.toml constraints.txt
+	@./install.sh tools $(PIP)

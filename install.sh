@@ -1,12 +1,14 @@
 #!/bin/sh
-# Make .venv and install rater into it, for the Makefile: says what it does and how long it takes, in one line
-# what failed, and can be interrupted and run again at any point.
-#   install.sh venv PYTHON        make .venv with that interpreter
-#   install.sh generate [PIP…]    install what generating, serving and analysing need
-#   install.sh dev [PIP…]         that, and what the tests and checks need
+# Make a virtual environment and install rater into it, for the Makefile. Prints each step with its duration, and
+# one line if a step fails. It can be interrupted and run again at any point. VENV names the folder (.venv).
+#   install.sh venv PYTHON        make the environment with that interpreter
+#   install.sh generate [PIP…]    install the packages for generating, serving and analysing
+#   install.sh dev [PIP…]         install these, and the packages for tests and checks
+#   install.sh tools [PIP…]       install the packages for tests and checks, without torch
 set -eu
 
-log=.venv/install.log
+venv=${VENV:-.venv}
+log=$venv/install.log
 trap 'echo "Stopped. Run the same command again to continue." >&2; exit 130' INT TERM
 
 fail() {
@@ -22,26 +24,26 @@ make_venv() {
         fail "$python is $("$python" -V 2>&1), but rater needs 3.11 or newer. Name one: make demo PYTHON=python3.12"
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         fail "$python lacks the venv module. On Debian or Ubuntu: sudo apt install python3-venv"
-    echo "Making .venv (a few seconds) …" >&2
-    problem=$("$python" -m venv --clear .venv 2>&1) ||
-        fail "Could not make .venv with $python: $(echo "$problem" | tail -n1)"
-    touch .venv/.made
+    echo "Making $venv (a few seconds) …" >&2
+    problem=$("$python" -m venv --clear "$venv" 2>&1) ||
+        fail "Could not make $venv with $python: $(echo "$problem" | tail -n1)"
+    touch "$venv/.made"
 }
 
 install_extras() {
     extras=$1 says=$2
     shift 2
     echo "$says" >&2
-    if ! .venv/bin/python -m pip install --quiet "$@" -c constraints.txt -e ".[$extras]" >"$log" 2>&1; then
+    if ! "$venv/bin/python" -m pip install --quiet "$@" -c constraints.txt -e ".[$extras]" >"$log" 2>&1; then
         if grep -q 'No space left' "$log"; then
-            fail "The disk is full: rater with torch takes about 2 GB in .venv. Make room and run the same command again."
+            fail "The disk is full: rater with torch takes about 2 GB in $venv. Make room and run the same command again."
         fi
         if grep -qiE 'from versions: none|NewConnectionError|name resolution|connection refused|timed out' "$log"; then
             fail "Could not reach the package index; is there a network? Run the same command again to continue ($log)."
         fi
         fail "Could not install: $(grep -m1 -i error "$log" || tail -n1 "$log") All of it is in $log."
     fi
-    touch ".venv/.$extras_done"
+    touch "$venv/.$extras_done"
 }
 
 case $1 in
@@ -51,12 +53,17 @@ venv)
 generate)
     shift
     extras_done=generate
-    install_extras generate "Installing rater with torch into .venv (about 2 minutes, 2 GB) …" "$@"
+    install_extras generate "Installing rater with torch into $venv (about 2 minutes, 2 GB) …" "$@"
     ;;
 dev)
     shift
     extras_done=dev
-    install_extras dev,generate,postgresql "Installing rater, torch and the test tools into .venv (about 3 minutes, 2.5 GB) …" "$@"
-    touch .venv/.generate
+    install_extras dev,generate,postgresql "Installing rater, torch and the test tools into $venv (about 3 minutes, 2.5 GB) …" "$@"
+    touch "$venv/.generate" "$venv/.tools"
+    ;;
+tools)
+    shift
+    extras_done=tools
+    install_extras dev,postgresql "Installing rater and the test tools, without torch, into $venv (about 2 minutes, 1 GB) …" "$@"
     ;;
 esac

@@ -20,9 +20,17 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 TERMS_FILE = Path(__file__).with_name("terms.toml")
-FOLDERS = ("rater", "tests", "migrations", "experiments", "docs", "tools", "deploy", ".ci")
-TOP_FILES = ("*.md", "Makefile", "pyproject.toml", "install.sh")
-SUFFIXES = {".py", ".md", ".html", ".js", ".css", ".po", ".sh", ".toml", ".svg", ""}
+FOLDERS = ("rater", "tests", "migrations", "experiments", "docs", "tools", "deploy", ".ci", ".github")
+TOP_FILES = (
+    "*.md",
+    "Makefile",
+    "pyproject.toml",
+    "install.sh",
+    "CITATION.cff",
+    "*.yml",
+    ".pre-commit-config.yaml",
+)
+SUFFIXES = {".py", ".md", ".html", ".js", ".css", ".po", ".sh", ".toml", ".svg", ".yaml", ".yml", ".cff", ""}
 # Scripts of others, data that tests read, and the two files that must name what they refuse.
 SKIPPED = ("docs/javascripts/", "tests/data/", "tools/terms.toml", "tests/tools/test_check_terms.py")
 # Between two words of a phrase: blanks and underscores, the start of a comment's next line, and a string
