@@ -17,5 +17,8 @@ def on_page_content(content: str, **_of_mkdocs: object) -> str:
 
 
 def _mathml(formula: re.Match[str]) -> str:
-    display = "block" if formula[2] == "[" else "inline"
-    return str(convert(html.unescape(formula[3]).strip(), display=display))
+    latex = html.unescape(formula[3]).strip()
+    if formula[2] == "(":
+        return str(convert(latex, display="inline"))
+    # Browsers do not scroll <math> itself, so a wide formula scrolls in a box of its own.
+    return f'<div class="formula">{convert(latex, display="block")}</div>'

@@ -6,7 +6,7 @@ drawn twice is never paired with their own copy, which would always agree.
 
 Agreement does not measure the effect: a difference between arms increases it, so alpha is given within each
 arm too. Where nearly all answers are one point, alpha and kappa are low by construction and AC2 is not (the
-kappa paradox): the shares of each point are reported next to them (STATISTICS.md section 5).
+kappa paradox): the shares of each point are reported next to them (statistics.md section 5).
 """
 
 from collections.abc import Callable

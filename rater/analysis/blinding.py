@@ -1,7 +1,7 @@
 """Assess blinding: Bang's and James's blinding indices from raters' guesses of the arm.
 
 An effective intervention is noticeable, so frequent correct guesses alone are not a flaw; what matters is the
-effect among those who guessed wrong or did not know (STATISTICS.md section 6).
+effect among those who guessed wrong or did not know (statistics.md section 6).
 """
 
 import math

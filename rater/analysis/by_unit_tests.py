@@ -5,7 +5,7 @@ Both are two-sided and hold without a normal distribution, if a difference is as
 By rater: the prompts and texts are taken as they are, and the claim is about other raters. By prompt: the
 raters are taken as they are (one rater, often), and the claim is about other prompts. Neither may be read
 more widely: with random texts the by-rater t finds something in 11% of null studies of 12 × 12
-(STATISTICS.md section 1).
+(statistics.md section 1).
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ MAX_EXACT_RANK = 200
 """The distribution of V is built by adding one rank at a time: n² (n + 1) / 2 additions."""
 N_DRAWS = 9_999
 DECIMALS = 9
-"""Differences that are equal on paper differ by rounding noise, and must tie (STATISTICS.md section 13)."""
+"""Differences that are equal on paper differ by rounding noise, and must tie (statistics.md section 13)."""
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ class Cells:
 
 
 def score_cells(ratings: Ratings) -> Cells:
-    """Score the cells of a contrast (STATISTICS.md section 2). Costs one sort of the answers.
+    """Score the cells of a contrast (statistics.md section 2). Costs one sort of the answers.
 
     Net superiority is computed from mid-ranks within the cell rather than from all pairs:
     mean of sign(y_i − y_j) = 2 U / (n_first n_second) − 1, with U the Mann–Whitney count of the cell.

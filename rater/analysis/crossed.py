@@ -3,7 +3,7 @@
 Estimand: the mean cell score (first arm minus second) over the populations of raters, prompts and
 completions. Assumptions: raters and prompts are samples from the populations of the claim, with independent
 random effects. Measured type I error at alpha = .05: 4 to 6 % with 12 raters or more, less with fewer
-(STATISTICS.md section 2). No Python package has the quasi-F test with this floor, or the weighted REML test
+(statistics.md section 2). No Python package has the quasi-F test with this floor, or the weighted REML test
 (see `rater.analysis.reml`).
 """
 
@@ -213,7 +213,7 @@ def _why_not(scores: CellScores, about: OutcomeLabels) -> str:
                 f"only {n} {noun} has answers to both arms, and the crossed random-effects t test needs at "
                 f"least 2 {noun}s"
             )
-    # Mean differences carry rounding noise of about 1e-16; equal means equal to 1e-9 (STATISTICS.md 13).
+    # Mean differences carry rounding noise of about 1e-16; 1e-9 counts as equal (statistics.md section 13).
     if np.ptp(scores.values) < 1e-9:
         return (
             f"all {scores.n.cells} rater × prompt cells have the same {about.name} ({scores.values[0]:.4g}), "

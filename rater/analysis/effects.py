@@ -2,7 +2,7 @@
 
 All effects are the first arm minus the second. Intervals come from the two-way t where it has one, and from
 the pigeonhole bootstrap otherwise. Formulas that take answers as independent (Cliff's, Cohen's) are not used
-for intervals: they covered 73 to 85% (STATISTICS.md section 3).
+for intervals: they covered 73 to 85% (statistics.md section 3).
 """
 
 import math

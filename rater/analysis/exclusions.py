@@ -1,6 +1,6 @@
 """Exclude raters by the criteria that the study declared in advance, blind to the arms.
 
-The primary test is repeated without exclusions, so that readers see their influence (STATISTICS.md
+The primary test is repeated without exclusions, so that readers see their influence (statistics.md
 section 5).
 """
 

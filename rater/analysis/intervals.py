@@ -6,7 +6,7 @@ interval on a transformed scale would not. `Result.unclipped_interval` keeps it 
 
 The pigeonhole bootstrap: an answer counts as often as its rater was drawn times its prompt was drawn. Its
 percentile intervals covered 97 to 98% on crossed data, those of a bootstrap over raters alone 78 to 85%
-(STATISTICS.md section 3).
+(statistics.md section 3).
 """
 
 from collections.abc import Callable, Iterator

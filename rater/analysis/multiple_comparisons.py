@@ -5,7 +5,7 @@ among those that Holm's method adjusts.
 
 The comparisons are the study's, or by default every other arm with the control (the unsteered arm where there
 is one) and every changed arm with each random control; Holm's method keeps the chance of any false positive
-in a family below alpha (STATISTICS.md section 10).
+in a family below alpha (statistics.md section 10).
 """
 
 from collections.abc import Callable, Sequence

@@ -2,7 +2,7 @@
 
 Most of it needs no arm, and so no unblinding of the pilot. How much the effect differs between raters and
 between prompts does; a pilot is hardly informative about it (its estimate is often 0),
-so it is never planned with less than 0.5 logits (STATISTICS.md section 7).
+so it is never planned with less than 0.5 logits (statistics.md section 7).
 """
 
 from collections.abc import Mapping

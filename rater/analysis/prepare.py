@@ -1,6 +1,6 @@
 """Prepare a frame for analysis: recode choices, drop copies, and mark repeated answers.
 
-The rules, in this order (STATISTICS.md section 13 counts an answer once):
+The rules, in this order (statistics.md section 13 counts an answer once):
 
 - A row that equals an earlier one in every column is a copy, and is left out.
 - Where positions are known, a later answer is a repeated trial: it enters test–retest agreement and no test.

@@ -1,7 +1,7 @@
 """Quality of raters' answers, blind to the arms: severity, use of the scale, time, agreement.
 
 Nothing here may decide after the fact who is left out: exclusions are declared beforehand, and nobody is ever
-excluded for seeing the arms otherwise than the rest (STATISTICS.md section 5).
+excluded for seeing the arms otherwise than the rest (statistics.md section 5).
 """
 
 from collections.abc import Iterator, Mapping

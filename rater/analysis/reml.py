@@ -15,7 +15,7 @@ long × short² operations, where long and short are the larger and the smaller 
 long × long matrix is built.
 
 statsmodels' MixedLM did not converge on the reference data with crossed effects and has no correction of the
-degrees of freedom (STATISTICS.md section 4), and no other Python package fits this model by REML.
+degrees of freedom (statistics.md section 4), and no other Python package fits this model by REML.
 """
 
 from dataclasses import dataclass

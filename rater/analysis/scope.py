@@ -1,7 +1,7 @@
 """Choose the test that the declared scope of the claim asks for, and make it on both scores.
 
 Raters and prompts → the crossed random-effects t test; raters → the by-rater t test and the sign-flip test;
-prompts, or a single rater → the by-prompt t test and the signed-rank test (STATISTICS.md section 1). Where
+prompts, or a single rater → the by-prompt t test and the signed-rank test (statistics.md section 1). Where
 all differences are the same, the exact sign-flip test takes the place of a t (`rater.analysis.unanimous`). A
 test that cannot be relied on is NotEstimable with its reason, never a number.
 """

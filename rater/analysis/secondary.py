@@ -1,7 +1,7 @@
 """Secondary and descriptive analyses of one dimension.
 
 Answers of one rater, and answers to one prompt, are correlated. Treating them as independent inflates the
-type I error: 20% with 12 raters × 12 prompts and 36% with 30 × 30 in null simulations (STATISTICS.md
+type I error: 20% with 12 raters × 12 prompts and 36% with 30 × 30 in null simulations (statistics.md
 section 2).
 """
 

@@ -52,7 +52,7 @@ def boundaries(information: Sequence[float], spent: Sequence[float]) -> list[flo
     earlier look stopped, f_k(s) = ∫ f_{k−1}(u) φ((s − u) / √ΔI) / √ΔI du over u below the boundary, is
     integrated numerically, and the boundary c_k solves P(S_k > c_k, no earlier stop) = alpha spent at look k.
     Prompts are shared by all looks, so increments are positively correlated and the boundaries slightly
-    conservative (STATISTICS.md section 9). In R: ``rpact::getDesignGroupSequential(typeOfDesign = "asOF")``.
+    conservative (statistics.md section 9). In R: ``rpact::getDesignGroupSequential(typeOfDesign = "asOF")``.
     References: Lan & DeMets 1983, Biometrika 70:659–663; Armitage, McPherson & Rowe 1969, J. R. Stat. Soc. A
     132:235–244.
 
@@ -87,7 +87,7 @@ def cost_of_looks(sizes: Sequence[int], *, alpha: float = 0.05) -> float:
 
     Each look tests two-sided at alpha without a correction. Repeated looks at the same answers count as one.
     This assumes independent increments. Prompts are shared by all looks, which makes the true rate lower (14
-    % instead of the computed 19 % for ten looks, STATISTICS.md section 9), so report it as "up to".
+    % instead of the computed 19 % for ten looks, statistics.md section 9), so report it as "up to".
     Reference: Armitage, McPherson & Rowe 1969, J. R. Stat. Soc. A 132:235–244, table 2.
 
     Args:

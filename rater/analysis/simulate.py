@@ -1,7 +1,7 @@
 """Simulate ratings under the crossed random-effects model.
 
 The level that a rater feels is β x + a_r + a'_r x + b_p + b'_p x + c_i + e, with x = ±1/2 for the two arms,
-all random effects normal and e logistic (STATISTICS.md section 2). Points of a scale cut it; a slider or a
+all random effects normal and e logistic (statistics.md section 2). Points of a scale cut it; a slider or a
 number shows it between its ends; of two texts the higher is preferred, unless they are too near to another.
 
 Planning a study and checking the tests (tests/benchmarks/validity.py) both draw from here.

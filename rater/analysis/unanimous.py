@@ -3,7 +3,7 @@
 If every rater × prompt cell shows the same difference, the t tests have a standard error of 0 and no p. The
 sign-flip test needs none: if a difference were as likely to be its negative, all n units would have the same
 sign in 2 of the 2^n patterns of signs, so that p = 2 / 2^n. It is exact over raters with these prompts and
-texts, or over prompts with these raters; there is no exact test over both (STATISTICS.md section 2). For a
+texts, or over prompts with these raters; there is no exact test over both (statistics.md section 2). For a
 claim about both, the fewer of the two are the units, which gives the larger p.
 """
 

@@ -11,6 +11,7 @@ from rater.cli.analyze import analyze
 from rater.cli.check import check, new
 from rater.cli.compare import compare
 from rater.cli.databases import archive, backup, db, import_, recover, verify
+from rater.cli.explain import explain
 from rater.cli.export import export, forget
 from rater.cli.generate import generate
 from rater.cli.invite import invite
@@ -38,7 +39,12 @@ class OrderedGroup(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=OrderedGroup, context_settings={"help_option_names": ["-h", "--help"]})
+_EPILOG = (
+    "rater explain TERM defines a term of a report or an error. The guides are in docs/ of the repository."
+)
+
+
+@click.group(cls=OrderedGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @click.version_option(package_name="rater", message="rater %(version)s")
 def cli() -> None:
     """Run blinded, randomised human evaluations of interventions on language models.
@@ -55,7 +61,7 @@ def cli() -> None:
 
 _BEFORE = (model, new, check, power, sweep, compare, generate, audit, rehearse, publish, register)
 _WHILE = (open_, user, invite, serve, rate, recover, status, pause, amend, backup, forget, close_)
-_AFTER = (analyze, export, archive, import_, verify, db)
+_AFTER = (analyze, export, archive, import_, verify, db, explain)
 for command in (*_BEFORE, *_WHILE, *_AFTER):
     cli.add_command(command)
 

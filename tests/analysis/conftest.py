@@ -22,7 +22,7 @@ HAPPINESS = Dimension(
 
 @pytest.fixture(scope="session")
 def reference() -> dict[str, Any]:
-    """R 4.2.2's answers (lme4 1.1.31, lmerTest 3.1.3, exactRankTests 0.8.35); see STATISTICS.md."""
+    """R 4.2.2's answers (lme4 1.1.31, lmerTest 3.1.3, exactRankTests 0.8.35); see statistics.md."""
     content: dict[str, Any] = json.loads((STATS / "reference.json").read_text())
     return content
 

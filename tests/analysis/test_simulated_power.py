@@ -1,4 +1,4 @@
-"""Hold the planner's model against what it must do, and its power against STATISTICS.md section 2."""
+"""Hold the planner's model against what it must do, and its power against statistics.md section 2."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,7 +34,7 @@ def pairs(n_raters: int, n_prompts: int) -> Trials:
 
 
 def test_power_is_what_the_reference_simulation_found(planned: Planned) -> None:
-    """12 raters × 12 prompts, 2 texts a cell, 1 logit: .87 in 2,000 simulations (STATISTICS.md section 2)."""
+    """12 raters × 12 prompts, 2 texts a cell, 1 logit: .87 in 2,000 simulations (statistics.md section 2)."""
     power = estimate_power(
         crossed(12, 12, 2),
         ASSUMED,

@@ -26,11 +26,16 @@ SEALED = ("--sealed", "sealed.db")
 def test_help_lists_the_verbs_in_the_order_of_the_flow(tmp_path: Path) -> None:
     shown = run("--help", cwd=tmp_path)
 
-    verbs = [line.split()[0] for line in shown.stdout.split("Commands:")[1].splitlines() if line.strip()]
+    verbs = [
+        line.split()[0]
+        for line in shown.stdout.split("Commands:\n")[1].split("\n\n")[0].splitlines()
+        if line.strip()
+    ]
     assert verbs == [
         "model", "new", "check", "power", "sweep", "compare", "generate", "audit", "rehearse", "publish",
         "register", "open", "user", "invite", "serve", "rate", "recover", "status", "pause", "amend",
         "backup", "forget", "close", "analyze", "export", "archive", "import", "verify", "db",
+        "explain",
     ]  # fmt: skip
 
 

@@ -29,10 +29,13 @@ def test_a_formula_in_a_line_becomes_mathml() -> None:
     assert written.endswith("</math>.</p>")
 
 
-def test_a_formula_of_its_own_is_displayed_as_a_block() -> None:
+def test_a_formula_of_its_own_is_displayed_as_a_block_that_can_scroll() -> None:
     html = '<div class="arithmatex">\\[\nt = d / s\n\\]</div>'
 
-    assert 'display="block"' in site_formulas.on_page_content(html)
+    written = site_formulas.on_page_content(html)
+
+    assert written.startswith('<div class="formula"><math ')
+    assert 'display="block"' in written
 
 
 def test_code_with_dollar_signs_stays() -> None:

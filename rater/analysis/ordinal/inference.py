@@ -3,7 +3,7 @@
 The test statistic is 2 (l(β̂) − l(0)), where l is the profile log-likelihood: all other parameters are
 refitted with β fixed. The interval holds every β that the same test would not reject, so the two always
 agree. Wald's z is reported for completeness only: with maximal random effects it rejected 7–11 % of true null
-hypotheses, the likelihood ratio 5–7 % (STATISTICS.md section 4).
+hypotheses, the likelihood ratio 5–7 % (statistics.md section 4).
 """
 
 import math

@@ -3,7 +3,7 @@
 Estimand: the log odds ratio of an answer above any given point of the scale, first arm over second, for one
 rater and prompt (conditional on their random effects; an odds ratio over all raters pooled is nearer to 1).
 The random effects are maximal: raters and prompts each have an intercept and a slope, uncorrelated under the
-±1/2 coding, and items an intercept. A variance that is estimated as 0 is kept in the model (STATISTICS.md
+±1/2 coding, and items an intercept. A variance that is estimated as 0 is kept in the model (statistics.md
 section 4).
 """
 

@@ -21,7 +21,7 @@ def of(fit: ClmmFit, factor: str) -> Component:
 
 
 def assert_equal_to_r(fit: ClmmFit, theirs: dict[str, Any], *, log_likelihood: float = 1e-5) -> None:
-    """STATISTICS.md section 4: its tolerances."""
+    """statistics.md section 4: its tolerances."""
     cuts = [name for name in theirs["coef"] if "|" in name]
     assert fit.log_likelihood == pytest.approx(theirs["logLik"], abs=log_likelihood)
     assert fit.beta == pytest.approx(theirs["coef"]["x"], abs=5e-4)

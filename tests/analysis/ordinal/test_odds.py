@@ -184,7 +184,7 @@ def test_two_hundred_raters_and_a_hundred_prompts_can_be_fitted(draw: Callable[.
 
 @pytest.mark.slow
 def test_about_5_percent_of_studies_without_an_effect_are_significant(draw: Callable[..., Ratings]) -> None:
-    """STATISTICS.md section 4: 5.0 to 7.0 % (300 nulls each); 200 here, a Monte Carlo error of 1.5 points."""
+    """statistics.md section 4: 5.0 to 7.0 % (300 nulls each); 200 here, a Monte Carlo error of 1.5 points."""
     generators = np.random.default_rng(1).spawn(200)
 
     results = [found(ordinal_test(draw(6, 8, 0.0, rng))) for rng in generators]
