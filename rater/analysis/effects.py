@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from rater.analysis.confounding import why_confounded
-from rater.analysis.contrast_data import Ratings
+from rater.analysis.contrast_data import Ratings, why_confounded
 from rater.analysis.intervals import (
     REFERENCE,
     ProgressCallback,

@@ -19,8 +19,8 @@ from scipy import stats
 
 from rater.analysis.intervals import Bounds, clip
 from rater.analysis.results import Interval, NotEstimable, Outcome, Result, Score
+from rater.analysis.scope import EXACT_TEST
 from rater.analysis.sentences import round_down
-from rater.analysis.unanimous import TEST as EXACT
 
 Conclusion = Literal["larger", "smaller", "different", "inconclusive"]
 """The conclusion about a difference relative to the SESOI."""
@@ -67,7 +67,7 @@ def two_one_sided_tests(
     """
     if isinstance(primary, NotEstimable):
         return NotEstimable(test="equivalence", score=primary.score, reason=primary.reason, n=primary.n)
-    if primary.test == EXACT:
+    if primary.test == EXACT_TEST:
         return _against_margins_exactly(primary, sesoi, alpha=alpha)
     error, df = primary.standard_error, primary.df
     if error is None or df is None:

@@ -12,8 +12,7 @@ import pandas as pd
 
 from rater.analysis.answer_scale import Judged, Preferences, Rated, is_pairwise
 from rater.analysis.answer_values import SuspectedCode, find_missing_codes
-from rater.analysis.confounding import measure_overlap
-from rater.analysis.contrast_data import Ratings, first_showings, judged_only
+from rater.analysis.contrast_data import Ratings, first_showings, judged_only, measure_overlap
 from rater.analysis.external_plan import arms_of
 from rater.analysis.plan import Planned
 from rater.analysis.prepare import Again, PreparedFrame, Repeats

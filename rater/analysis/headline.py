@@ -15,10 +15,9 @@ from rater.analysis.intervals import DIFFERENCE, Bounds, bounds_of, covers_all
 from rater.analysis.missing_answers import TippingPoint
 from rater.analysis.plan import Planned
 from rater.analysis.results import Interval, NotEstimable, Outcome, Result
+from rater.analysis.scope import EXACT_TEST, describe_exact_p
 from rater.analysis.sentences import counted, coverage, number, p_value, round_down, significant
 from rater.analysis.sequential import SPENDING
-from rater.analysis.unanimous import TEST as EXACT
-from rater.analysis.unanimous import describe_p
 
 
 def lead_headline(headline: str, primary: Outcome, ordinal: Outcome, n_answers: int) -> str:
@@ -228,7 +227,7 @@ def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: 
     sizes = f"{counted(result.n.raters, 'rater')} × {counted(result.n.prompts, 'prompt')}"
     if not result.has_enough_df:
         return f"no usable interval: {round_down(result.df or 0.0)} degrees of freedom, {sizes}"
-    p = describe_p(result) if result.test == EXACT else p_value(result.p)
+    p = describe_exact_p(result) if result.test == EXACT_TEST else p_value(result.p)
     parts = [p if p_adjusted is None else f"Holm-adjusted {p_value(p_adjusted)}", sizes]
     if result.interval is not None:
         factor = 100 if result.score == "net_superiority" else 1

@@ -97,7 +97,7 @@ def require_long_prompts(study: "Study", tokenizers: Tokenizers) -> bool:
     Raises:
         ModelError: a prompt is too short, or a tokenizer lacks the chat template that the study needs.
     """
-    from rater.steering.prompt_lengths import require_long_enough
+    from rater.steering.prompts import require_long_enough
     from rater.study.arms import Steered
 
     steered = [(f"arms[{index}]", arm) for index, arm in enumerate(study.arms) if isinstance(arm, Steered)]

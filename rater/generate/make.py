@@ -17,9 +17,9 @@ from rater.errors import StateError
 from rater.generate.estimate import kept_together
 from rater.generate.freeze import Missing
 from rater.steering.additions import resolve
+from rater.steering.batch import Completion, Row, completion_seed
 from rater.steering.likelihood import unsteered_nlls
 from rater.steering.prompts import render, set_off
-from rater.steering.rows import Completion, Row, completion_seed
 from rater.steering.sampler import generate
 from rater.steering.vectors import SteeringVector
 from rater.store.engine import disposing, reading, writing

@@ -4,8 +4,15 @@ The study's texts are assigned to arms at random, so the real key is not reveale
 are only read.
 """
 
-from rater.rehearse.end_to_end import Rehearsed, rehearse, rehearsing
-from rater.rehearse.monte_carlo import Detection, DetectionRate, planned_study, rehearse_many
+from rater.rehearse.rehearse import (
+    Detection,
+    DetectionRate,
+    Rehearsed,
+    planned_study,
+    rehearse,
+    rehearse_many,
+    rehearsing,
+)
 from rater.rehearse.response_model import SimulatedRaters
 
 __all__ = [

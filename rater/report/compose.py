@@ -3,8 +3,14 @@
 import rater
 from rater.report.document import Block, Document, Prose, Section
 from rater.report.numbers import sizes_of
-from rater.report.sections.arms import contrasts_section, doses_section, ranking_section
-from rater.report.sections.data import data_section, exclusions_section, first_warnings
+from rater.report.sections.data import (
+    comments_section,
+    data_section,
+    example_section,
+    exclusions_section,
+    first_warnings,
+    texts_section,
+)
 from rater.report.sections.inputs import Findings
 from rater.report.sections.integrity import (
     amendments_section,
@@ -36,8 +42,13 @@ from rater.report.sections.result import (
     prompts_section,
     raters_section,
 )
-from rater.report.sections.texts import comments_section, example_section, texts_section
-from rater.report.sections.variability import reliability_section, spread_section
+from rater.report.sections.secondary import (
+    contrasts_section,
+    doses_section,
+    ranking_section,
+    reliability_section,
+    spread_section,
+)
 
 
 def compose(findings: Findings, digest: str) -> Document:

@@ -1,4 +1,7 @@
-"""Load language models as TransformerBridges, whose activations can be read and changed."""
+"""Load language models as TransformerBridges, whose activations can be read and changed.
+
+Errors of PyTorch that mean that memory ran out are recognised here too, for loading and for every batch.
+"""
 
 import copy
 import weakref
@@ -10,7 +13,6 @@ from torch import nn
 
 from rater.embedded_model import EMBEDDED_MODEL, embedded_model_path, quietly
 from rater.errors import ModelError, nearest
-from rater.steering.out_of_memory import is_out_of_memory, no_memory
 from rater.steering.prompts import require_bos, token_ids
 
 with quietly():  # its imports warn and print
@@ -19,6 +21,9 @@ with quietly():  # its imports warn and print
     from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 _PLAIN: "weakref.WeakKeyDictionary[nn.Module, nn.Module]" = weakref.WeakKeyDictionary()
+# Phrases of PyTorch's RuntimeErrors on Linux, Windows and Apple's GPUs, and of cuBLAS and cuDNN. CUDA has an
+# error class of its own.
+_PHRASES = ("can't allocate memory", "not enough memory", "out of memory", "STATUS_ALLOC_FAILED")
 
 
 def load_model(
@@ -232,3 +237,17 @@ def _source(name: str) -> str:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".: ")
+
+
+def is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
+    """Return whether an error means that memory ran out, on any device."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return any(phrase in str(error) for phrase in _PHRASES)
+
+
+def no_memory(
+    what: str, cure: str = "shorter prompts, fewer new tokens, a smaller model or another device"
+) -> ModelError:
+    """Return the error for a task whose smallest batch does not fit into memory, with remedies."""
+    return ModelError(f"Memory does not suffice to {what}; use {cure}.")

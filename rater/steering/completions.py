@@ -10,6 +10,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
 from rater.steering.additions import resolve
+from rater.steering.batch import Completion, Row, StopReason, completion_seed
 from rater.steering.bridge import tokenize
 from rater.steering.context import require_no_block
 from rater.steering.draw import SamplingParameters
@@ -17,7 +18,6 @@ from rater.steering.effects import count_words, token_repetition
 from rater.steering.likelihood import unsteered_nlls
 from rater.steering.positions import Touch, Window, touches
 from rater.steering.prompts import render, set_off
-from rater.steering.rows import Completion, Row, StopReason, completion_seed
 from rater.steering.sampler import generate as generate_rows
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition

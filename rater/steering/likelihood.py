@@ -14,12 +14,11 @@ from transformer_lens.model_bridge import TransformerBridge
 from rater.errors import ModelError
 from rater.steering.activations import last_logits_only
 from rater.steering.additions import resolve
-from rater.steering.bridge import plain_model, tokenize
+from rater.steering.batch import Completion
+from rater.steering.bridge import is_out_of_memory, no_memory, plain_model, tokenize
 from rater.steering.context import require_no_block
 from rater.steering.cpu_decoding import fast_decoder
-from rater.steering.out_of_memory import is_out_of_memory, no_memory
 from rater.steering.prefill import check_fits, run_rows
-from rater.steering.rows import Completion
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition
 

@@ -1,14 +1,16 @@
 """Render prompts as the model reads them: with prefix, system prompt and chat template, as tokens.
 
-Nothing here needs torch, so that `rater check` can show a model's input without loading the model.
+Needs the tokenizer alone, no torch; so do the checks that prompts have the tokens that are added to.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from rater.embedded_model import EMBEDDED_MODEL, embedded_model_path, quietly
 from rater.errors import ModelError
-from rater.study.arms import ModelArm, Prompted
+from rater.study.additions import ActivationAddition, AnyAddition, RandomVector, XVector
+from rater.study.arms import ModelArm, Prompted, Steered
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -137,3 +139,45 @@ def _own(tokenizer: "PreTrainedTokenizerBase", text: str, prompt: str, n_tokens:
     n_before = n_tokens - len(offsets)  # BOS, where the text has none
     held = [at for at, (begin, end) in enumerate(offsets) if end > start and begin < start + len(prompt)]
     return TokenSpan(held[0] + n_before, held[-1] + n_before) if held else None
+
+
+def require_long_enough(
+    tokenizer: "PreTrainedTokenizerBase", prompts: Sequence[str], arm: Steered, *, chat: bool, place: str
+) -> None:
+    """Check that each prompt has the tokens that an arm adds to; files of vectors are checked with the model.
+
+    Args:
+        tokenizer: The model's tokenizer.
+        prompts: The study's prompts.
+        arm: The arm whose additions are made to them.
+        chat: Whether prompts go through the chat template.
+        place: Where the arm is declared, such as ``arms[1]``.
+
+    Raises:
+        ModelError: a prompt is too short; with both lengths.
+    """
+    needed = [_needed(tokenizer, addition) for addition in arm.additions]
+    for number, prompt in enumerate(prompts):
+        length = len(token_ids(tokenizer, render(tokenizer, prompt, arm, chat=chat)))
+        for index, n_tokens in enumerate(needed):
+            if n_tokens > length:
+                msg = (
+                    f"prompts[{number}] ({prompt!r}) is {length} tokens long with BOS, but "
+                    f"{place}.additions[{index}] needs {n_tokens}; use a longer prompt or a shorter addition."
+                )
+                raise ModelError(msg)
+
+
+def _needed(tokenizer: "PreTrainedTokenizerBase", addition: AnyAddition) -> int:
+    """Return the number of tokens that a prompt needs, as far as it follows from the declaration."""
+    if isinstance(addition, RandomVector):
+        return max(_needed(tokenizer, each) for each in addition.likes)
+    if addition.when != "prompt":
+        return 0
+    if isinstance(addition.position, tuple):
+        return max(at + 1 if at >= 0 else -at for at in addition.position)
+    if isinstance(addition, ActivationAddition) and addition.read == "each":
+        return len(addition.tokens or token_ids(tokenizer, addition.prompt or ""))
+    if isinstance(addition, XVector) and addition.read == "each":
+        return max(len(token_ids(tokenizer, text)) for text in (addition.prompt1, addition.prompt2))
+    return 1

@@ -7,11 +7,10 @@ from typing import TypeVar
 
 from transformer_lens.model_bridge import TransformerBridge
 
-from rater.steering.batch import Batch
+from rater.steering.batch import Batch, Completion, Row
+from rater.steering.bridge import is_out_of_memory, no_memory
 from rater.steering.draw import SamplingParameters
-from rater.steering.out_of_memory import is_out_of_memory, no_memory
 from rater.steering.prefill import check_fits
-from rater.steering.rows import Completion, Row
 
 K = TypeVar("K")
 

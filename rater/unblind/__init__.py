@@ -4,8 +4,7 @@ No other package returns both an answer and an arm.
 """
 
 from rater.unblind.join import ANSWER_COLUMNS, PAIR_COLUMNS, Joined
-from rater.unblind.permuted import Permuted, permuted
-from rater.unblind.unblind import Reason, Unblinded, note_shown, unblind
+from rater.unblind.unblind import Permuted, Reason, Unblinded, note_shown, permuted, unblind
 
 __all__ = [
     "ANSWER_COLUMNS",

@@ -17,8 +17,14 @@ from rater.generate.estimate import (
     is_cpu,
     too_little_memory,
 )
-from rater.generate.external_completions import cells_by_model, take_external_completions
-from rater.generate.freeze import Missing, first_samples, freeze, look
+from rater.generate.freeze import (
+    Missing,
+    cells_by_model,
+    first_samples,
+    freeze,
+    look,
+    take_external_completions,
+)
 from rater.publish.publish import require_key
 from rater.publish.texts import count_generated, describe_same_texts
 from rater.store.engine import disposing, reading

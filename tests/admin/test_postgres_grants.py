@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from rater.admin.postgres_grants import GRANTS, grant_web_role
 from rater.audit.preview import serving
 from rater.bots.behaviours import Random
-from rater.bots.http_client import Bot, BotVisit, take_part
+from rater.bots.clients import Bot, BotVisit, take_part
 from rater.errors import DatabaseError, StateError
 from rater.store.engine import disposing, open_engine, reading, writing
 from rater.store.rating.counts import Turned, count_visitor

@@ -22,8 +22,8 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from rater.embedded_model import EMBEDDED_MODEL
 from rater.steering.additions import resolve
+from rater.steering.batch import Row, completion_seed
 from rater.steering.bridge import load_model, plain_model, tokenize
-from rater.steering.rows import Row, completion_seed
 from rater.steering.sampler import generate
 from rater.study.arms import Sampling, XVector
 

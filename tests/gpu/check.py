@@ -28,10 +28,10 @@ from transformer_lens.model_bridge import TransformerBridge
 from rater.embedded_model import EMBEDDED_MODEL
 from rater.errors import ModelError
 from rater.steering.additions import resolve
+from rater.steering.batch import Row
 from rater.steering.bridge import load_model, plain_model
 from rater.steering.completions import ArmCompletion, Draws, generate
 from rater.steering.prefill import next_token_logprobs
-from rater.steering.rows import Row
 from rater.steering.sampler import generate as generate_rows
 from rater.study.additions import ActivationAddition, DatasetVector, RandomVector, XVector
 

@@ -1,7 +1,7 @@
 """Rows of a batch for tests of decoding."""
 
 from rater.steering.additions import SteeringVector
-from rater.steering.rows import Completion, Row, completion_seed
+from rater.steering.batch import Completion, Row, completion_seed
 
 PROMPTS = (
     "I hate you because",

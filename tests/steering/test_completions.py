@@ -6,10 +6,10 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
 from rater.steering.additions import resolve
+from rater.steering.batch import completion_seed
 from rater.steering.completions import Draws, generate
 from rater.steering.positions import Touch
 from rater.steering.prefill import check_fits
-from rater.steering.rows import completion_seed
 from rater.study.arms import (
     ActivationAddition,
     ExternalCompletions,

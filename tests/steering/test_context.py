@@ -8,17 +8,17 @@ from transformer_lens.model_bridge import TransformerBridge
 from rater.errors import ModelError
 from rater.steering import completions
 from rater.steering.additions import resolve
+from rater.steering.batch import Row
 from rater.steering.bridge import plain_model, tokenize
 from rater.steering.completions import Draws
 from rater.steering.context import steer
 from rater.steering.likelihood import text_nll
 from rater.steering.positions import Touch
 from rater.steering.prefill import next_token_logprobs
-from rater.steering.rows import Row
 from rater.steering.sampler import generate
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition, Position, When
-from rater.study.arms import Sampling, XVector
+from rater.study.arms import ActivationAddition, Sampling, XVector
 
 pytestmark = pytest.mark.model
 
@@ -305,3 +305,68 @@ def test_between_attention_and_mlp_the_residual_stream_itself_is_changed(
         steered = embedded_model(tokens)
 
     assert (steered - expected).abs().max().item() < 1e-3
+
+
+# https://github.com/TransformerLensOrg/TransformerLens/issues/1005: a prompt that is padded on the left in a
+# batch was continued as if its padding were text; additions "at the front" then fall on the padding.
+@pytest.mark.parametrize("position", ["front", "back"])
+def test_a_padded_prompt_is_steered_as_it_is_alone(
+    position: Position, embedded_model: TransformerBridge
+) -> None:
+    options: dict[str, Any] = {"max_new_tokens": 6, "do_sample": False, "verbose": False}
+
+    with steer(embedded_model, [direction(position)], trace=True) as steering:
+        together: Any = embedded_model.generate([SHORT, LONG], **options)
+    with steer(embedded_model, [direction(position)]):
+        alone = [embedded_model.generate(prompt, **options) for prompt in (SHORT, LONG)]
+
+    assert together == alone
+    n_long = len(tokenize(embedded_model, LONG))
+    expected = ([0], [0]) if position == "front" else ([N_SHORT - 1], [n_long - 1])
+    assert (positions(steering.touched, 0), positions(steering.touched, 1)) == expected
+
+
+def test_padding_on_the_right_is_not_touched(embedded_model: TransformerBridge) -> None:
+    # Without a mask, "front" needs no end of a row to be known.
+    with torch.no_grad(), steer(embedded_model, [LOVE], trace=True) as steering:
+        embedded_model([SHORT, LONG])
+
+    assert positions(steering.touched, 0) == positions(steering.touched, 1) == [0, 1, 2]
+
+
+def test_tokens_without_bos_are_refused(embedded_model: TransformerBridge) -> None:
+    with pytest.raises(
+        ModelError, match=r"row 0 begins with token 57, but positions are counted from BOS \(1"
+    ):
+        run(embedded_model, tokenize(embedded_model, SHORT)[1:], [LOVE])
+
+
+def test_a_sequence_that_grows_without_a_cache_is_refused_where_its_prompt_matters(
+    embedded_model: TransformerBridge,
+) -> None:
+    # llm-steering's "back" slides over the completion here.
+    options: dict[str, Any] = {
+        "max_new_tokens": 3,
+        "do_sample": False,
+        "verbose": False,
+        "use_past_kv_cache": False,
+    }
+
+    with (
+        pytest.raises(ModelError, match="may be a new prompt"),
+        steer(embedded_model, [direction("back")]),
+    ):
+        embedded_model.generate(SHORT, **options)
+    with steer(embedded_model, [direction("back")], prompt_lengths=N_SHORT, trace=True) as steering:
+        embedded_model.generate(SHORT, **options)
+
+    assert positions(steering.touched) == [4, 4, 4]
+
+
+def test_prompt_lengths_are_one_for_each_row(embedded_model: TransformerBridge) -> None:
+    with (
+        pytest.raises(ModelError, match="it has 2 rows, but prompt_lengths 1"),
+        torch.no_grad(),
+        steer(embedded_model, [ActivationAddition(1, 6, "Love")], prompt_lengths=[3]),
+    ):
+        embedded_model([SHORT, SHORT])

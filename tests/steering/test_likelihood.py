@@ -9,10 +9,10 @@ from transformer_lens.model_bridge import TransformerBridge
 from rater.errors import ModelError
 from rater.steering import likelihood
 from rater.steering.additions import resolve
+from rater.steering.batch import Completion
 from rater.steering.bridge import plain_model, tokenize
 from rater.steering.likelihood import completion_nlls, text_nll, unsteered_nlls
 from rater.steering.prefill import next_token_logprobs, run_rows
-from rater.steering.rows import Completion
 from rater.study.arms import XVector
 
 pytestmark = pytest.mark.model

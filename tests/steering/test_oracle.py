@@ -9,12 +9,12 @@ import torch
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.steering.additions import SteeringVector, read_activations, resolve
+from rater.steering.batch import Completion, Row
 from rater.steering.bridge import tokenize
 from rater.steering.draw import nucleus, penalise_
 from rater.steering.effects import next_token_effect
 from rater.steering.likelihood import completion_nlls
 from rater.steering.prefill import next_token_logprobs, prefill
-from rater.steering.rows import Completion, Row
 from rater.steering.sampler import generate
 from rater.study.arms import ActivationAddition, Sampling, XVector
 

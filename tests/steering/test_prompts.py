@@ -135,3 +135,11 @@ def test_a_model_that_is_not_here_has_no_tokenizer() -> None:
 def test_a_reply_is_set_off_from_the_prompt_and_a_continuation_is_not() -> None:
     assert set_off(" you are", chat=False) == " you are"
     assert set_off(" \nYou are", chat=True) == "\n\nYou are"
+
+
+def test_the_check_of_lengths_loads_no_torch() -> None:
+    code = "import sys, rater.steering.prompts; print('torch' in sys.modules)"
+
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert shown.stdout.strip() == "False"

@@ -11,7 +11,7 @@ import pytest
 
 from rater.analysis import plan_for, read
 from rater.bots.behaviours import Asked
-from rater.bots.store_client import rate_in_store
+from rater.bots.clients import rate_in_store
 from rater.errors import RaterError, StateError
 from rater.publish.publish import find_published
 from rater.store.engine import disposing

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rater.analysis.confounding import why_confounded
-from rater.analysis.contrast_data import Ratings
+from rater.analysis.contrast_data import Ratings, why_confounded
 from rater.analysis.ordinal.clmm import ClmmFit, fit_clmm
 from rater.analysis.ordinal.design import CannotFitError, has_both_arms
 from rater.analysis.ordinal.inference import (

@@ -8,10 +8,10 @@ from rater.analysis.answer_scale import is_pairwise
 from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import Estimate, NotEstimable, Result
+from rater.analysis.scope import EXACT_TEST
 from rater.analysis.sentences import counted, coverage, number, p_value
 from rater.analysis.sequential import Seen, cost_of_looks
 from rater.analysis.trend import DoseResponse
-from rater.analysis.unanimous import TEST as EXACT
 from rater.analysis.variability import NewUnit
 from rater.report.numbers import ends, interval_text, p_of, with_interval
 
@@ -27,7 +27,7 @@ def further_lines(found: DimensionAnalysis, *, show_all: bool) -> list[str]:
     if show_all:
         return lines + secondary_lines(found)
     # If nothing varies, the ordinal model has no estimate either, and readers ask for the reason.
-    return lines + (odds_lines(found) if found.primary.test == EXACT else [])
+    return lines + (odds_lines(found) if found.primary.test == EXACT_TEST else [])
 
 
 def secondary_lines(found: DimensionAnalysis) -> list[str]:

@@ -6,14 +6,13 @@ import pytest
 from rich.console import Console
 
 from rater.admin.status import summarise_arms
-from rater.generate.external_completions import take_external_completions
-from rater.generate.freeze import freeze
+from rater.generate.freeze import freeze, take_external_completions
 from rater.report.console.status import print_generated
 from rater.store.engine import disposing, reading
 from rater.store.sealed.completions import read_completions
 from rater.store.sealed.open import open_sealed
 from rater.study.load import load_study
-from tests.generate.test_external_completions import STUDY
+from tests.generate.test_freeze import STUDY
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rater.bots.behaviours import Character, Middle
-from rater.bots.store_client import rate_in_store
+from rater.bots.clients import rate_in_store
 from rater.store.engine import disposing, reading
 from rater.store.rating.frame import read_answers
 from rater.store.rating.open import open_rating

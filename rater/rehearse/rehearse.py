@@ -1,11 +1,14 @@
-"""Rehearse a study many times: the same texts, each time with a new synthetic key, new booklets and new bots.
+"""Rehearse a study: once end to end, or many times (Monte Carlo).
 
-Bots rate in the store here and not on the pages, which would take a second each. Booklets, seal, unblinding,
-exclusions and the planned test are the real ones.
+Once: the real server, bots on the real pages, and unblinding. Many times: the same texts, each time with a
+new synthetic key, new booklets and new bots. There, bots rate in the store and not on the pages, which would
+take a second each. Booklets, seal, unblinding, exclusions and the planned test are the real ones.
 """
 
+import contextlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,17 +22,85 @@ from rater.analysis.crossed import compare
 from rater.analysis.exclusions import exclude, excluded_raters
 from rater.analysis.results import Outcome, Result
 from rater.analysis.scope import make_tests
-from rater.bots.store_client import rate_in_store
+from rater.audit.preview import serving
+from rater.bots.clients import Bot, rate_in_store, take_part
 from rater.rehearse.response_model import SimulatedRaters, make_judges, make_response_model
-from rater.rehearse.temp_databases import StudyTexts, TempStudy, now, publish_temp_study, read_study_texts
+from rater.rehearse.temp_databases import (
+    StudyTexts,
+    TempStudy,
+    address_for_a_bot,
+    now,
+    publish_temp_study,
+    read_study_texts,
+)
 from rater.store.engine import disposing
 from rater.store.rating.open import create_rating
 from rater.store.sealed.open import create_sealed
 from rater.study.study import Study
 from rater.temp_files import temporary_folder
-from rater.unblind import Joined, Reason, unblind
+from rater.unblind import Joined, Reason, Unblinded, unblind
 
+_BOTS_AT_ONCE = 4
 _CONFIDENCE = 0.99
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """The answers of bots under the synthetic key, and the temporary databases with them."""
+
+    seen: Unblinded
+    sealed_url: str
+    rating_url: str
+
+
+def rehearse(
+    sealed_url: str, name: str, simulated: SimulatedRaters, *, progress: Callable[[str], None]
+) -> Unblinded:
+    """Rehearse a generated study, and return the answers under the synthetic key.
+
+    Raises:
+        StateError: as `rehearsing` does.
+        StudyError: the simulated raters do not fit it.
+    """
+    with rehearsing(sealed_url, name, simulated, progress=progress) as rehearsed:
+        return rehearsed.seen
+
+
+@contextlib.contextmanager
+def rehearsing(
+    sealed_url: str, name: str, simulated: SimulatedRaters, *, progress: Callable[[str], None]
+) -> Iterator[Rehearsed]:
+    """Rehearse a generated study from publication to unblinding; takes about a second for each bot.
+
+    The temporary databases exist until the block ends; the study's own are only read.
+
+    Raises:
+        StateError: the study is not wholly generated, or its pages do not lead a bot to the last one.
+        StudyError: the simulated raters do not fit it.
+    """
+    texts = read_study_texts(sealed_url, name, simulated.n_raters)
+    rng = np.random.default_rng(simulated.seed)
+    with temporary_folder("rater-rehearsal-") as folder:
+        temporary = publish_temp_study(folder, texts, rng)
+        progress(f"Serving a temporary copy with a synthetic key to {texts.study.n_raters} bots …")
+        with serving(temporary.rating_url, folder) as address:
+            _rate_on_pages(address, temporary, simulated, rng)
+        reason = Reason("rehearsal", "rehearsal")
+        seen = unblind(temporary.sealed_url, temporary.rating_url, name, reason=reason, now=now())
+        yield Rehearsed(seen, temporary.sealed_url, temporary.rating_url)
+
+
+def _rate_on_pages(
+    address: str, temporary: TempStudy, simulated: SimulatedRaters, rng: np.random.Generator
+) -> None:
+    n_raters = temporary.study.n_raters
+    judges = make_judges(simulated, n_raters, make_response_model(temporary, simulated.effect, rng), rng)
+    bots = [
+        Bot(simulated.character(number), judge, temporary.published.protocol, stream)
+        for number, (judge, stream) in enumerate(zip(judges, rng.spawn(n_raters), strict=True))
+    ]
+    with ThreadPoolExecutor(_BOTS_AT_ONCE) as pool:
+        list(pool.map(lambda bot: take_part(bot, address_for_a_bot(address, temporary.published)), bots))
 
 
 class Detection(NamedTuple):
@@ -64,7 +135,7 @@ def rehearse_many(
 
     Raises:
         StateError: the study is not wholly generated.
-        StudyError: the simulated does not fit it.
+        StudyError: the simulated raters do not fit it.
     """
     texts = read_study_texts(sealed_url, name, simulated.n_raters)
     outcomes = []
@@ -119,13 +190,13 @@ def _rehearse_one(
     folder: Path, texts: StudyTexts, simulated: SimulatedRaters, rng: np.random.Generator
 ) -> Outcome:
     temporary = publish_temp_study(folder, texts, rng)
-    _rate(temporary, simulated, rng)
+    _rate_in_store(temporary, simulated, rng)
     reason = Reason("rehearsal", "rehearsal")
     name = texts.study.name
     return planned_test(unblind(temporary.sealed_url, temporary.rating_url, name, reason=reason, now=now()))
 
 
-def _rate(temporary: TempStudy, simulated: SimulatedRaters, rng: np.random.Generator) -> None:
+def _rate_in_store(temporary: TempStudy, simulated: SimulatedRaters, rng: np.random.Generator) -> None:
     n_raters = temporary.study.n_raters
     judges = make_judges(simulated, n_raters, make_response_model(temporary, simulated.effect, rng), rng)
     with disposing(create_rating(temporary.rating_url)) as rating:
