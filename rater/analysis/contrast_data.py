@@ -235,6 +235,14 @@ class Overlap:
     """True if rater and prompt together, each adding a part, determine the arm of every answer."""
 
     @property
+    def reason_in_mixed_models(self) -> str:
+        """The reason why arms are confounded where raters are a random sample; empty if they are not.
+
+        Raters who answered one arm each can then be compared: their own levels are part of the error.
+        """
+        return self.reason if self.n_raters_with_both or not self.n_prompts_with_both else ""
+
+    @property
     def reason(self) -> str:
         """The reason why arms are confounded, as part of a sentence; empty if they are not."""
         if not self.n_answers:

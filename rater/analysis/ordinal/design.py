@@ -50,12 +50,9 @@ class Factor:
 
 
 @dataclass(frozen=True)
-class OrdinalDesign:
-    """The answers as categories 0, 1, …, with their fixed and random effects."""
+class RandomEffects:
+    """The random effects of the answers: the matrix Z, of which only the entries that are not 0 are kept."""
 
-    category: Codes
-    """(answers,)"""
-    n_categories: int
     x: Floats
     """(answers,): the contrast, +1/2 for the first arm and −1/2 for the second."""
     factors: tuple[Factor, ...]
@@ -64,25 +61,11 @@ class OrdinalDesign:
     """(answers, columns)"""
     positions: Codes
     """(answers, columns): the entry of u that each column multiplies."""
-    scales: tuple[tuple[int, int], ...]
-    """The free entries (row, column) of Λ."""
-
-    @property
-    def n_thresholds(self) -> int:
-        """The number of thresholds, one between each two neighbouring categories."""
-        return self.n_categories - 1
 
     @property
     def n_effects(self) -> int:
         """The length of u."""
         return sum(factor.n_levels * factor.width for factor in self.factors)
-
-    def cholesky(self, entries: Floats) -> Floats:
-        """Return Λ with these free entries; (scales,) → (columns, columns)."""
-        factor = np.zeros((self.z.shape[1],) * 2)
-        for (row, column), entry in zip(self.scales, entries, strict=True):
-            factor[row, column] = entry
-        return factor
 
     def sum_by_effect(self, by_column: Floats) -> Floats:
         """Sum a number of each answer and column over the answers of each random effect.
@@ -93,33 +76,61 @@ class OrdinalDesign:
         return total.astype(np.float64, copy=False)
 
 
-def lay_out(category: Codes, x: Floats, factors: list[Factor]) -> OrdinalDesign:
-    """Return the arrays of a design. Costs a few passes over the answers."""
-    # A model without factors gets one random effect whose variance is held at 0: the fixed-effects model.
-    has_factors = bool(factors)
-    chosen = factors or [Factor("none", np.zeros(1), np.zeros(category.size, np.intp))]
-    ordered = sorted(chosen, key=lambda factor: -factor.n_levels * factor.width)
+def lay_out_effects(x: Floats, factors: list[Factor]) -> RandomEffects:
+    """Return the random effects of at least one factor. Costs a few passes over the answers."""
+    ordered = sorted(factors, key=lambda factor: -factor.n_levels * factor.width)
     z: list[Floats] = []
     positions: list[Codes] = []
-    scales: list[tuple[int, int]] = []
     start = 0
     for factor in ordered:
-        first = len(z)
         for term in range(factor.width):
             z.append(x if term else np.ones_like(x))
             positions.append(start + factor.level * factor.width + term)
-            if has_factors:
-                scales.append((first + term, first + term))
+        start += factor.n_levels * factor.width
+    return RandomEffects(x, tuple(ordered), np.column_stack(z), np.column_stack(positions))
+
+
+@dataclass(frozen=True)
+class OrdinalDesign(RandomEffects):
+    """The answers as categories 0, 1, …, with their fixed and random effects."""
+
+    category: Codes
+    """(answers,)"""
+    n_categories: int
+    scales: tuple[tuple[int, int], ...]
+    """The free entries (row, column) of Λ."""
+
+    @property
+    def n_thresholds(self) -> int:
+        """The number of thresholds, one between each two neighbouring categories."""
+        return self.n_categories - 1
+
+    def cholesky(self, entries: Floats) -> Floats:
+        """Return Λ with these free entries; (scales,) → (columns, columns)."""
+        factor = np.zeros((self.z.shape[1],) * 2)
+        for (row, column), entry in zip(self.scales, entries, strict=True):
+            factor[row, column] = entry
+        return factor
+
+
+def lay_out(category: Codes, x: Floats, factors: list[Factor]) -> OrdinalDesign:
+    """Return the arrays of a design. Costs a few passes over the answers."""
+    # A model without factors gets one random effect whose variance is held at 0: the fixed-effects model.
+    effects = lay_out_effects(x, factors or [Factor("none", np.zeros(1), np.zeros(category.size, np.intp))])
+    scales: list[tuple[int, int]] = []
+    first = 0
+    for factor in effects.factors if factors else ():
+        scales += [(first + term, first + term) for term in range(factor.width)]
         if factor.has_slope and factor.is_correlated:
             scales.append((first + 1, first))
-        start += factor.n_levels * factor.width
+        first += factor.width
     return OrdinalDesign(
+        x=x,
+        factors=effects.factors,
+        z=effects.z,
+        positions=effects.positions,
         category=category,
         n_categories=int(category.max()) + 1,
-        x=x,
-        factors=tuple(ordered),
-        z=np.column_stack(z),
-        positions=np.column_stack(positions),
         scales=tuple(scales),
     )
 

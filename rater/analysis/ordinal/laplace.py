@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dtrtri
 
-from rater.analysis.ordinal.design import OrdinalDesign
+from rater.analysis.ordinal.design import OrdinalDesign, RandomEffects
 from rater.analysis.ordinal.links import END, Derivatives, Floats, Link
 
 _MAX_NEWTON_STEPS = 200
@@ -209,7 +209,7 @@ class Laplace:
 class BlockIndex:
     """The entries of the blocks A, C and D that each answer adds to; computed once for a design."""
 
-    def __init__(self, design: OrdinalDesign) -> None:
+    def __init__(self, design: RandomEffects) -> None:
         first = design.factors[0]
         self.level, self.n_long, self.width = first.level, first.n_levels, first.width
         self.size = self.n_long * self.width
@@ -229,10 +229,10 @@ class Hessian:
         n_long, n_short = index.n_long, index.n_short
         long, short = b[:, :width], b[:, width:]
         weighted_long, weighted_short = w[:, None] * long, w[:, None] * short
-        a = _sum_products(index.in_a, weighted_long, long, index.size * width)
+        a = sum_products(index.in_a, weighted_long, long, index.size * width)
         a = a.reshape(n_long, width, width) + np.eye(width)
-        c = _sum_products(index.in_c, weighted_long, short, index.size * n_short)
-        d = _sum_products(index.in_d, weighted_short, short, n_short**2)
+        c = sum_products(index.in_c, weighted_long, short, index.size * n_short)
+        d = sum_products(index.in_d, weighted_short, short, n_short**2)
         self._a_inverse = np.linalg.inv(a)  # n_long width width
         self._c = c.reshape(index.size, n_short)
         # A⁻¹C, block by block.
@@ -305,7 +305,7 @@ def _factor_and_invert(matrix: Floats) -> tuple[Floats, Floats]:
     return np.diag(factor), root.T @ root
 
 
-def _sum_products(index: NDArray[np.intp], left: Floats, right: Floats, size: int) -> Floats:
+def sum_products(index: NDArray[np.intp], left: Floats, right: Floats, size: int) -> Floats:
     """Add the outer product of left and right of every answer to the entries that the index gives."""
     products = left[:, :, None] * right[:, None, :]
     return np.bincount(index.ravel(), products.ravel(), minlength=size).astype(np.float64, copy=False)

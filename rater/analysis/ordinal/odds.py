@@ -14,7 +14,7 @@ import numpy as np
 
 from rater.analysis.contrast_data import Ratings, why_confounded
 from rater.analysis.ordinal.clmm import ClmmFit, fit_clmm
-from rater.analysis.ordinal.design import CannotFitError, has_both_arms
+from rater.analysis.ordinal.design import CannotFitError
 from rater.analysis.ordinal.inference import (
     LikelihoodRatio,
     ProportionalOdds,
@@ -22,6 +22,7 @@ from rater.analysis.ordinal.inference import (
     likelihood_ratio_test,
     profile_interval,
 )
+from rater.analysis.random_effects import RandomTerms, choose_random_terms
 from rater.analysis.results import Counts, NotEstimable, Outcome, Result, Score, Setting
 from rater.analysis.sentences import CLAIM, counted
 
@@ -52,25 +53,6 @@ class OrdinalAnalysis:
     proportional_odds: ProportionalOdds | None
 
 
-@dataclass(frozen=True)
-class _Terms:
-    """The random effects that the design can estimate, and notes on those left out."""
-
-    factors: tuple[str, ...]
-    slopes: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def formula(self) -> str:
-        """The random effects in R's formula notation."""
-        terms = []
-        for factor in self.factors:
-            terms.append(f"(1 | {factor})")
-            if factor in self.slopes:
-                terms.append(f"(0 + x | {factor})")
-        return " + ".join(terms)
-
-
 def ordinal_test(ratings: Ratings, *, alpha: float = 0.05) -> Outcome:
     """Test whether the odds of a higher answer differ between the arms, over raters and prompts.
 
@@ -85,7 +67,7 @@ def analyze_ordinal(ratings: Ratings, *, alpha: float = 0.05) -> OrdinalAnalysis
     n = ratings.count()
     try:
         _refuse(ratings, n)
-        terms = _choose_terms(ratings, n)
+        terms = choose_random_terms(ratings, n)
         fit = fit_clmm(
             ratings.answer,
             np.where(ratings.is_first, 0.5, -0.5),
@@ -128,40 +110,13 @@ def _refuse(ratings: Ratings, n: Counts) -> None:
         raise CannotFitError(msg)
 
 
-def _choose_terms(ratings: Ratings, n: Counts) -> _Terms:
-    """Choose every random effect that the design can distinguish from the others and from the error."""
-    x = np.where(ratings.is_first, 0.5, -0.5)
-    slopes, notes = [], []
-    for name, count in (("rater", n.raters), ("prompt", n.prompts)):
-        if has_both_arms(getattr(ratings, name), x).sum() < 2:
-            notes.append(
-                f"no two {name}s have answers to both arms, so the effect is assumed equal for all {name}s"
-            )
-        elif 2 * count >= n.answers:
-            notes.append(f"{name}s have too few answers to estimate how the effect differs between them")
-        else:
-            slopes.append(name)
-    n_texts = np.unique(np.column_stack([ratings.prompt, ratings.is_first]), axis=0).shape[0]
-    factors = ["rater", "prompt"]
-    if n.items == n_texts:
-        notes.append(
-            "each prompt has one text for each arm, so differences between texts are included in "
-            "those between prompts"
-        )
-    elif n.items == n.answers:
-        notes.append("each text has one answer, so differences between texts are included in the error")
-    else:
-        factors.append("item")
-    return _Terms(tuple(factors), tuple(slopes), tuple(notes))
-
-
 def _report(
     contrast: tuple[str, str],
     fit: ClmmFit,
     ratio: LikelihoodRatio,
     check: ProportionalOdds | None,
     *,
-    terms: _Terms,
+    terms: RandomTerms,
     n: Counts,
     alpha: float,
 ) -> Result:
