@@ -1,6 +1,7 @@
 """Hold the explanation pages to the code, and what the code cites to the pages."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,21 @@ def test_each_paper_that_a_page_cites_is_in_its_references(page: Path) -> None:
     }
 
     assert {each for each in cited if each[0] not in _NOT_NAMES} <= have
+
+
+def test_the_architecture_page_has_every_package_and_every_import_contract() -> None:
+    page = (PAGES / "architecture.md").read_text(encoding="utf-8")
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    packages = sorted(path.parent.name for path in (ROOT / "rater").glob("*/__init__.py"))
+
+    assert [name for name in packages if f"`rater.{name}`" not in page] == []
+    assert re.findall(r"^- \*\*(.*)\.\*\*", page, re.MULTILINE) == [each["name"] for each in contracts]
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.stem)
+def test_each_file_that_a_page_names_exists(page: Path) -> None:
+    named = re.findall(
+        r"`((?:tests|rater|tools|migrations|docs)/[\w./-]*)`", page.read_text(encoding="utf-8")
+    )
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
