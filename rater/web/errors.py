@@ -4,8 +4,7 @@ import logging
 import secrets
 
 from flask import Flask, Response, request
-from flask_limiter import RateLimitExceeded
-from werkzeug.exceptions import BadHost, HTTPException
+from werkzeug.exceptions import BadHost, HTTPException, TooManyRequests
 
 from rater.errors import DatabaseError
 from rater.web.language import gettext, marked
@@ -61,8 +60,8 @@ def _refused(error: HTTPException) -> Response:
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))
-    if isinstance(error, RateLimitExceeded):
-        response.headers["Retry-After"] = str(error.limit.limit.get_expiry())
+    if isinstance(error, TooManyRequests):
+        response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 

@@ -91,12 +91,10 @@ def configure(log_format: LogFormat, level: str = "warning") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(log_format))
     handler.addFilter(RepeatLimit())
-    # Flask-Limiter warns when its storage cannot be reached. At level info it would name keys of clients.
-    for name, least in (("rater.web", level.upper()), ("flask-limiter", "WARNING")):
-        logger = logging.getLogger(name)
-        logger.handlers = [handler]
-        logger.propagate = False
-        logger.setLevel(least)
+    logger = logging.getLogger("rater.web")
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(level.upper())
 
 
 def formatter(log_format: LogFormat) -> logging.Formatter:

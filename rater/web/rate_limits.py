@@ -1,4 +1,4 @@
-"""Rate limits per session, per IP address, and for logins, by Flask-Limiter.
+"""Rate limits per session, per IP address, and for logins.
 
 A lab shares one address, so raters are limited by their cookie, and one address may ask for far more than one
 person can. Requests from this machine itself are not limited, except logins: they come from a rehearsal, an
@@ -6,7 +6,10 @@ audit, a test or the experimenter.
 
 Each worker process counts in its own memory, so a server of N processes allows at most N times a limit. With
 ``rater serve --limits-storage redis://host`` all processes and machines count together, in Redis or Valkey.
-While Redis cannot be reached, each process counts in its own memory.
+While Redis cannot be reached, each process counts in its own memory (`rater.web.counters`).
+
+The package ``limits`` counts. Its extension for Flask is not used: finding out which limits apply took it a
+tenth of the CPU time of a rating.
 
 The limit that protects a result, on booklets begun per network and day, is not here: it is counted in the
 database (`rater.store.rating.networks`).
@@ -15,31 +18,25 @@ database (`rater.store.rating.networks`).
 import hashlib
 import ipaddress
 import logging
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from flask import Flask, request
-from flask_limiter import ApplicationLimit, Limiter, RequestLimit
 from limits import RateLimitItem, RateLimitItemPerSecond, parse
 from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from rater.errors import DatabaseError, RaterError
 from rater.store.engine import hide_password, reading, writing
 from rater.store.rating.networks import forget_old_networks, network_digest
 from rater.store.rating.sessions import is_token_known
+from rater.web.counters import Counters
 from rater.web.security import DESK_COOKIE, TOKEN_COOKIE, is_same_site
 from rater.web.settings import running
 
-if TYPE_CHECKING:
-    from flask import Response
-
 _log = logging.getLogger("rater.web")
 
-IN_MEMORY = "memory://"
 # 20 requests a second with one cookie: a rater makes three a text
 SESSION = "600 per 30 seconds"
 # 200 requests a second from one address: a lab of a hundred raters makes half of that
@@ -50,16 +47,64 @@ LOGIN_BY_ADDRESS = "20 per 15 minutes"
 # by name and address: by name alone, anybody could lock a user out
 LOGIN_BY_NAME = "10 per 15 minutes"
 
-_STRANGER_SCOPE = "stranger"
 _LOGIN = "access.check_login"
 _UNLIMITED = {"static", "health.healthz", "health.readyz", "health.metrics"}
 _SCHEMES = ("memory", "redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix")
-# A Redis that does not answer delays one request by this long, and then one request each time that
-# Flask-Limiter checks whether it is back (after 1, 2, 4 … seconds).
-_REDIS_TIMEOUT_S = 1
 # a cookie that belongs to a rater is looked up again after this time
 _KNOWN = RateLimitItemPerSecond(1, 600)
 _HOUR_S = 3600
+
+
+class _Limits:
+    """The limits of an app, and their counters."""
+
+    def __init__(self, storage: str) -> None:
+        self._counters = Counters(read_storage(storage))
+        self._session, self._address, self._stranger = map(parse, (SESSION, ADDRESS, STRANGER))
+        self._login_by_address, self._login_by_name = map(parse, (LOGIN_BY_ADDRESS, LOGIN_BY_NAME))
+
+    def check(self) -> None:
+        """Count this request against each limit that applies to it.
+
+        Raises:
+            TooManyRequests: it is beyond one of them.
+        """
+        refused = [(limit, name) for limit, name, is_allowed in self._count() if not is_allowed]
+        if not refused:
+            return
+        limit, name = refused[0]
+        if running().is_first(f"refused by {name}", within_s=60):  # once a minute, and not from where
+            _log.warning("Requests beyond the limit %r are refused.", name)
+        raise TooManyRequests(retry_after=limit.get_expiry())
+
+    def _count(self) -> Iterator[tuple[RateLimitItem, str, bool]]:
+        hit = self._counters.hit
+        is_limited = request.endpoint not in _UNLIMITED and not is_from_this_machine()
+        # A form on another site must not use up the attempts of the user whose browser sends it. It is
+        # refused after this, for coming from another site.
+        is_login = request.endpoint == _LOGIN and is_same_site(request)
+        if not (is_limited or is_login):
+            return
+        # Keys are digests, so that Redis holds no cookie by which somebody could continue as a rater.
+        network = network_of_request()
+        address = _digest(network)
+        if is_limited:
+            cookie = request.cookies.get(TOKEN_COOKIE) or request.cookies.get(DESK_COOKIE)
+            session = _digest(cookie) if cookie else None
+            if session:
+                yield self._session, "session", hit(self._session, session, "session")
+            yield self._address, "address", hit(self._address, address, "address")
+            is_allowed = (
+                _is_remembered(session)
+                or hit(self._stranger, address, "stranger")
+                or _is_known(cookie, session)
+            )
+            yield self._stranger, "stranger", is_allowed
+        if is_login:
+            by_address, by_name = self._login_by_address, self._login_by_name
+            yield by_address, "login by address", hit(by_address, address, "login by address")
+            name = _digest(f"{_login_name()} {network}")
+            yield by_name, "login by name", hit(by_name, name, "login by name")
 
 
 def init_app(app: Flask, *, storage: str) -> None:
@@ -72,35 +117,12 @@ def init_app(app: Flask, *, storage: str) -> None:
     Raises:
         RaterError: the storage's URL is not valid.
     """
-    stranger = parse(STRANGER)
-    limiter = Limiter(
-        _address,
-        application_limits=[
-            _limit(SESSION, "session", _session, exempt_when=lambda: _is_exempt() or _cookie() is None),
-            _limit(ADDRESS, "address", _address, exempt_when=_is_exempt),
-            _limit(
-                STRANGER,
-                _STRANGER_SCOPE,
-                _address,
-                exempt_when=lambda: _is_exempt() or _is_known(limiter, stranger),
-            ),
-            _limit(LOGIN_BY_ADDRESS, "login by address", _address, exempt_when=_is_no_login),
-            _limit(LOGIN_BY_NAME, "login by name", _name_and_address, exempt_when=_is_no_login),
-        ],
-        storage_uri=read_storage(storage),
-        storage_options=_storage_options(storage),
-        strategy="sliding-window-counter",
-        # neither open the gates nor stop the study when Redis goes away
-        in_memory_fallback_enabled=True,
-        # without a name of its own, a request to an unknown address would not be counted
-        request_identifier=lambda: request.endpoint or "unknown",
-    )
-    limiter.init_app(app)
+    app.before_request(_Limits(storage).check)
     app.before_request(_forget_networks_hourly)
 
 
 def read_storage(url: str) -> str:
-    """Return the URL of a storage as Flask-Limiter takes it.
+    """Return the URL of a storage as the package ``limits`` takes it.
 
     Raises:
         RaterError: the URL is not valid, or the client for Redis is not installed.
@@ -148,68 +170,27 @@ def limited_network(slug: str) -> str | None:
     return network_digest(network_of_request(), slug=slug)
 
 
-def _limit(
-    amount: str, name: str, key: Callable[[], str], *, exempt_when: Callable[[], bool]
-) -> ApplicationLimit:
-    return ApplicationLimit(
-        amount,
-        scope=name,
-        key_function=key,
-        exempt_when=exempt_when,
-        on_breach=partial(_log_breach, name),
-    )
+def _is_remembered(session: str | None) -> bool:
+    """Return whether a cookie was found to be known within ten minutes, by its digest."""
+    return session is not None and not running().seen.test(_KNOWN, f"known {session}")
 
 
-def _storage_options(url: str) -> dict[str, str | int]:
-    if url.startswith("memory"):
-        return {}
-    return {
-        "socket_connect_timeout": _REDIS_TIMEOUT_S,
-        "socket_timeout": _REDIS_TIMEOUT_S,
-        # by default the client tries again after waiting, while a rater waits for the page
-        "retry": None,  # type: ignore[dict-item] # passed on to redis.Redis
-    }
+def _is_known(cookie: str | None, session: str | None) -> bool:
+    """Return whether a cookie belongs to a rater or a user; remember that it does.
 
-
-def _log_breach(name: str, _: RequestLimit) -> "Response | None":
-    if running().is_first(f"refused by {name}", within_s=60):  # once a minute, and not from where
-        _log.warning("Requests beyond the limit %r are refused.", name)
-    return None
-
-
-def _is_exempt() -> bool:
-    return request.endpoint in _UNLIMITED or is_from_this_machine()
-
-
-def _is_no_login() -> bool:
-    # A form on another site must not use up the attempts of the user whose browser sends it. It is refused
-    # after this, for coming from another site.
-    return request.endpoint != _LOGIN or not is_same_site(request)
-
-
-def _is_known(limiter: Limiter, stranger: RateLimitItem) -> bool:
-    """Return whether a request is not counted as a stranger's: its cookie belongs to a rater or a user.
-
-    Up to the limit all requests count. Beyond it the database is asked about the cookie, once in ten minutes
-    for each: a lab whose raters share an address is let through and costs one query per rater, and an
-    invented cookie lifts no limit.
+    Up to the limit for strangers all requests count. Beyond it the database is asked about the cookie, once
+    in ten minutes for each: a lab whose raters share an address is let through and costs one query per rater,
+    and an invented cookie lifts no limit.
     """
-    token = _cookie()
-    if token is None:
-        return False
-    seen, key = running().seen, f"known {_digest(token)}"
-    if not seen.test(_KNOWN, key):
-        return True
-    if limiter.limiter.test(stranger, _address(), _STRANGER_SCOPE):
+    if cookie is None:
         return False
     try:
-        with reading(running().engine) as session:
-            is_known = is_token_known(session, token)
-    except DatabaseError:
-        # Flask-Limiter would take the error for one of its storage. The page meets the same error by itself.
+        with reading(running().engine) as at:
+            is_known = is_token_known(at, cookie)
+    except DatabaseError:  # the page meets the same error by itself
         return False
     if is_known:
-        seen.hit(_KNOWN, key)
+        running().seen.hit(_KNOWN, f"known {session}")
     return is_known
 
 
@@ -222,27 +203,11 @@ def _forget_networks_hourly() -> None:
             forget_old_networks(session, now=running().settings.now())
 
 
-def _cookie() -> str | None:
-    return request.cookies.get(TOKEN_COOKIE) or request.cookies.get(DESK_COOKIE)
-
-
-# Keys are digests, so that Redis holds no cookie by which somebody could continue as a rater.
-
-
-def _session() -> str:
-    return _digest(_cookie() or "none")
-
-
-def _address() -> str:
-    return _digest(network_of_request())
-
-
-def _name_and_address() -> str:
+def _login_name() -> str:
     try:
-        name = request.form.get("name", "")
+        return request.form.get("name", "")
     except HTTPException:  # a form that is too large, which the view refuses
-        name = ""
-    return _digest(f"{name} {network_of_request()}")
+        return ""
 
 
 def _digest(text: str) -> str:

@@ -10,9 +10,10 @@ from typing import cast
 
 from flask import Flask, current_app
 from limits import RateLimitItemPerSecond
-from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from sqlalchemy import Engine
+
+from rater.web.counters import MemoryCounters
 
 _EXTENSION = "rater"
 _SEALED_VARIABLE = "RATER_SEALED"
@@ -58,12 +59,13 @@ class Running:
 
     settings: WebSettings
     engine: Engine
-    seen: FixedWindowRateLimiter = field(default_factory=lambda: FixedWindowRateLimiter(MemoryStorage()))
+    seen: FixedWindowRateLimiter = field(default_factory=lambda: FixedWindowRateLimiter(MemoryCounters()))
     """Events of this process, each remembered for a time."""
 
     def is_first(self, key: str, *, within_s: int) -> bool:
         """Return whether an event is the first of its kind in this process within a time; remember it."""
-        return self.seen.hit(RateLimitItemPerSecond(1, within_s), key)
+        limit = RateLimitItemPerSecond(1, within_s)
+        return self.seen.test(limit, key) and self.seen.hit(limit, key)
 
 
 def init_app(app: Flask, running: Running) -> None:

@@ -41,6 +41,7 @@ from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
 from rater.study.state import State
 from rater.study.visit import PROLIFIC, BlindingQuestion, ScreeningQuestion
+from rater.web import rate_limits
 from rater.web.app import create_app
 from rater.web.settings import WebSettings
 
@@ -249,9 +250,13 @@ def fuzz(folder: Path, n: int, seed: int) -> Fuzzer:
     url = f"sqlite:///{folder / 'rating.db'}"
     fill(url, n_booklets=20 * (n // RENEWED_EVERY + 5))
     (folder / "previews").mkdir()
-    app = create_app(WebSettings(url, with_desk=True, previews_folder=folder / "previews", one_network=True))
-    for limiter in app.extensions["limiter"]:
-        limiter.enabled = False
+    settings = WebSettings(url, with_desk=True, previews_folder=folder / "previews", one_network=True)
+    # logins are the only requests from this machine itself that are limited
+    with (
+        mock.patch.object(rate_limits, "LOGIN_BY_ADDRESS", "1000000 per second"),
+        mock.patch.object(rate_limits, "LOGIN_BY_NAME", "1000000 per second"),
+    ):
+        app = create_app(settings)
     fuzzer = Fuzzer(app, random.Random(seed))  # noqa: S311 (no secret)
     with mock.patch.object(users, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64)):
         fuzzer.send(n)
