@@ -6,6 +6,7 @@ and steps, hundreds of times as fast.
 
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -51,13 +52,31 @@ class BotVisit:
     has_finished: bool
 
 
-def take_part(bot: Bot, address: str) -> BotVisit:
+def arrive(bot: Bot, address: str) -> httpx.Cookies:
+    """Go from a study's address to the first trial, and return the cookies with which to continue there.
+
+    Raises:
+        StateError: the study's pages lead to neither a trial nor a last page, or one is not valid.
+    """
+    with httpx.Client(timeout=bot.timeout_s) as client:
+        for page in _pages(client, bot, address):
+            if page.is_trial:
+                break
+        return client.cookies
+
+
+def take_part(bot: Bot, address: str, cookies: httpx.Cookies | None = None) -> BotVisit:
     """Take part from a study's address to its last page; costs two requests a text.
+
+    Args:
+        bot: The simulated rater.
+        address: The address at which the study begins.
+        cookies: The cookies of a visit to continue; by default a new visit begins.
 
     Raises:
         StateError: the study's pages do not lead to a last page, or one is not valid.
     """
-    with httpx.Client(timeout=bot.timeout_s) as client:
+    with httpx.Client(timeout=bot.timeout_s, cookies=cookies) as client:
         walked = _walk(client, bot, address)
         if bot.character == "quitting":
             return _come_back(client, bot, address, walked)
@@ -73,22 +92,31 @@ def _come_back(before: httpx.Client, bot: Bot, address: str, walked: BotVisit) -
 
 def _walk(client: httpx.Client, bot: Bot, address: str, *, goes_away: bool = True) -> BotVisit:
     rated: set[str] = set()
+    last = ""
     goes_away = goes_away and bot.character in {"quitting", "leaving"}
+    for page in _pages(client, bot, address):
+        last = page.url.path
+        if page.is_trial:
+            if goes_away and rated and _is_half_way(page):
+                return BotVisit(len(rated), has_finished=False)
+            rated.add(last)
+    return BotVisit(len(rated), has_finished="/thanks" in last)
+
+
+def _pages(client: httpx.Client, bot: Bot, address: str) -> Iterator[BotPage]:
+    """Yield each page of a visit, and continue from it: submit its form, or follow its link."""
     page = _get(client, address)
     for _ in range(_MAX_PAGES):
         if bot.character == "slow":
             time.sleep(_PAUSE_S)
             page = _get(client, str(page.url))
+        yield page
         if page.form is not None:
-            if page.is_trial:
-                if goes_away and rated and _is_half_way(page):
-                    return BotVisit(len(rated), has_finished=False)
-                rated.add(page.url.path)
             page = _send(client, bot, page)
         elif page.link is not None:
             page = _get(client, page.link)
         else:
-            return BotVisit(len(rated), has_finished="/thanks" in page.url.path)
+            return
     msg = f"{address} did not reach a last page within {_MAX_PAGES} pages."
     raise StateError(msg)
 

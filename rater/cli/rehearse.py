@@ -44,7 +44,12 @@ _BY_DEFAULT = ("quitting", "double-tabbing", "slow")
     help="Number of additional Monte Carlo rehearsals through the store; prints how often the planned test "
     "is significant.",
 )
-@click.option("--seed", default=0, show_default=True, help="Random seed of the synthetic key and the bots.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    help="Random seed of the synthetic key, the booklets and the bots. The same seed gives the same answers.",
+)
 @report_option
 @rating_option
 @sealed_option

@@ -3,7 +3,7 @@
 A pure function of the study, its completions and the publication's secret seed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -175,7 +175,9 @@ class PreparedPublication:
         )
 
 
-def prepare_publication(sealed_url: str, name: str, *, now: datetime) -> PreparedPublication:
+def prepare_publication(
+    sealed_url: str, name: str, *, now: datetime, draw_secret: Callable[[], str] = new_secret
+) -> PreparedPublication:
     """Draft a generated study's publication; nothing is written. Costs five queries.
 
     Raises:
@@ -187,8 +189,8 @@ def prepare_publication(sealed_url: str, name: str, *, now: datetime) -> Prepare
         completions = _read_whole(session, kept, study)
         known = find_secrets(session, kept.id)
         events = read_events(session, SealedEventRow, kept.id)
-        seed = known.seed if known else new_secret()
-        salt = known.salt if known else new_secret()
+        seed = known.seed if known else draw_secret()
+        salt = known.salt if known else draw_secret()
         digest = digest_completions(session, kept.id, salt=salt)
     draft = draft_publication(study, completions, seed)
     return PreparedPublication(

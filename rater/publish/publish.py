@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from rater.errors import DatabaseError, MissingSealedError, NotGeneratedError, SealError, StateError
 from rater.publish.booklets import ASSIGNMENT_VERSION
 from rater.publish.draft import PreparedPublication, prepare_publication
+from rater.publish.seal import new_secret
 from rater.store.engine import disposing, empty_wal, reading, sqlite_path, writing
 from rater.store.log import append_event, read_events
 from rater.store.rating.digests import digest_published
@@ -159,6 +160,7 @@ def publish_study(
     *,
     now: datetime,
     audit: Callable[[PreparedPublication], Sequence[Confound]] | None = None,
+    draw_secret: Callable[[], str] = new_secret,
 ) -> PublishedStudy:
     """Publish a generated study, so that it can be opened. Costs a few queries and bulk inserts.
 
@@ -169,13 +171,14 @@ def publish_study(
         now: The time of publication.
         audit: Called with what would be published, before any of it is written; returns the confounds that
             were found, or raises to refuse it.
+        draw_secret: Draws the secret seed and the salt; only a rehearsal has one that can be repeated.
 
     Raises:
         StateError: it is not generated, not wholly generated, or published already, or changed meanwhile.
     """
     if find_published(rating_url, name) is not None:
         raise StateError(_ALREADY.format(name=name))
-    prepared = prepare_publication(sealed_url, name, now=now)
+    prepared = prepare_publication(sealed_url, name, now=now, draw_secret=draw_secret)
     if prepared.is_published:
         msg = (
             f"Study {name!r} is published already, in another rating database, and its key is valid for that "

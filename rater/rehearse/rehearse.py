@@ -9,7 +9,7 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ from rater.analysis.exclusions import exclude, excluded_raters
 from rater.analysis.results import Outcome, Result
 from rater.analysis.scope import make_tests
 from rater.audit.preview import serving
-from rater.bots.clients import Bot, rate_in_store, take_part
+from rater.bots.clients import Bot, arrive, rate_in_store, take_part
 from rater.rehearse.response_model import SimulatedRaters, make_judges, make_response_model
 from rater.rehearse.temp_databases import (
     StudyTexts,
@@ -33,8 +33,9 @@ from rater.rehearse.temp_databases import (
     publish_temp_study,
     read_study_texts,
 )
-from rater.store.engine import disposing
-from rater.store.rating.open import create_rating
+from rater.store.engine import disposing, reading
+from rater.store.rating.frame import read_arrivals
+from rater.store.rating.open import create_rating, open_rating
 from rater.store.sealed.open import create_sealed
 from rater.study.study import Study
 from rater.temp_files import temporary_folder
@@ -72,6 +73,7 @@ def rehearsing(
 ) -> Iterator[Rehearsed]:
     """Rehearse a generated study from publication to unblinding; takes about a second for each bot.
 
+    The same seed gives the same answers: they depend on neither the time nor the order of the bots' requests.
     The temporary databases exist until the block ends; the study's own are only read.
 
     Raises:
@@ -87,7 +89,7 @@ def rehearsing(
             _rate_on_pages(address, temporary, simulated, rng)
         reason = Reason("rehearsal", "rehearsal")
         seen = unblind(temporary.sealed_url, temporary.rating_url, name, reason=reason, now=now())
-        yield Rehearsed(seen, temporary.sealed_url, temporary.rating_url)
+        yield Rehearsed(_name_bots(seen, temporary, simulated), temporary.sealed_url, temporary.rating_url)
 
 
 def _rate_on_pages(
@@ -99,8 +101,32 @@ def _rate_on_pages(
         Bot(simulated.character(number), judge, temporary.published.protocol, stream)
         for number, (judge, stream) in enumerate(zip(judges, rng.spawn(n_raters), strict=True))
     ]
+    addresses = [address_for_a_bot(address, temporary.published) for _ in bots]
+    # booklets are assigned in the order of arrival, so only one bot arrives at a time
+    visits = [arrive(bot, own) for bot, own in zip(bots, addresses, strict=True)]
     with ThreadPoolExecutor(_BOTS_AT_ONCE) as pool:
-        list(pool.map(lambda bot: take_part(bot, address_for_a_bot(address, temporary.published)), bots))
+        list(pool.map(take_part, bots, addresses, visits))
+
+
+def _name_bots(seen: Unblinded, temporary: TempStudy, simulated: SimulatedRaters) -> Unblinded:
+    """Replace raters' ids, which are random, by the numbers and behaviours of the bots."""
+    with disposing(open_rating(temporary.rating_url)) as rating, reading(rating) as session:
+        arrivals = read_arrivals(session, temporary.published.id)
+    n_digits = len(str(len(arrivals)))
+    names = {}
+    for number, rater_id in enumerate(arrivals):
+        character = simulated.character(number)
+        suffix = "" if character == "effect" else f" ({character})"
+        names[rater_id] = f"bot-{number + 1:0{n_digits}d}{suffix}"
+    return replace(
+        seen,
+        **{
+            each: getattr(seen, each)
+            .assign(rater=lambda frame: frame["rater"].map(names))
+            .sort_values("rater", kind="stable", ignore_index=True)
+            for each in ("frame", "raters", "comments", "guesses", "assigned")
+        },
+    )
 
 
 class Detection(NamedTuple):

@@ -24,6 +24,9 @@ from rater.store.sealed.open import create_sealed, open_sealed
 from rater.store.sealed.studies import get_sealed_study, insert_sealed_study
 from rater.study.study import Study
 
+# As many as the secrets of a real publication have.
+_SECRET_BYTES = 32
+
 SyntheticKey: TypeAlias = list[tuple[Cell, KeptCompletion]]
 """Texts, each under a random cell of its prompt instead of its own."""
 
@@ -70,12 +73,17 @@ def read_study_texts(sealed_url: str, name: str, n_raters: int | None) -> StudyT
 
 
 def publish_temp_study(folder: Path, texts: StudyTexts, rng: np.random.Generator) -> TempStudy:
-    """Publish a study under a synthetic key in a folder's two databases, and open it."""
+    """Publish a study under a synthetic key in a folder's two databases, and open it.
+
+    The same random numbers give the same key, ids and booklets.
+    """
     study = texts.study
     sealed_url, rating_url = f"sqlite:///{folder}/sealed.db", f"sqlite:///{folder}/rating.db"
     synthetic_key = _shuffle_texts(texts.completions, rng)
     _write_sealed(sealed_url, study, synthetic_key)
-    publish_study(sealed_url, rating_url, study.name, now=now())
+    publish_study(
+        sealed_url, rating_url, study.name, now=now(), draw_secret=lambda: rng.bytes(_SECRET_BYTES).hex()
+    )
     open_study(rating_url, study.name, now=now())
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         published = get_study(session, study.name)

@@ -14,6 +14,7 @@ TEMPLATES = (
     "dose_response",
     "praise_vs_hurt",
     "weddings",
+    "templates/first_study",
     "templates/pairwise",
     "templates/prompted_baseline",
     "templates/external_completions",

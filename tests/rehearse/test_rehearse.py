@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pandas.testing import assert_frame_equal
 from scipy import stats
 
 from rater.analysis.primary import analyze
@@ -44,6 +45,20 @@ def test_bots_of_every_character_go_the_whole_way_and_real_databases_stay_as_the
     assert by_rater["shown_ms"].median().min() < 1000  # the lazy one
     assert isinstance(analyze(seen.frame, seen.plan).dimensions[0].primary, Result)
     assert digests(tmp_path) == before
+
+
+def test_the_same_seed_gives_the_same_answers_although_bots_rate_at_the_same_time(
+    generated: Study, sealed_url: str
+) -> None:
+    simulated = SimulatedRaters(n_raters=6, effect=1, seed=3, characters=("quitting", "double-tabbing"))
+    times = ["answered_at", "first_answered_at"]
+
+    one, two = (rehearse(sealed_url, generated.name, simulated, progress=lambda _: None) for _ in range(2))
+
+    assert_frame_equal(one.frame.drop(columns=times), two.frame.drop(columns=times))
+    assert_frame_equal(one.raters, two.raters)
+    names = ["bot-1 (quitting)", "bot-2 (double-tabbing)", "bot-3", "bot-4", "bot-5", "bot-6"]
+    assert sorted(one.raters["rater"]) == sorted(one.frame["rater"].unique()) == names
 
 
 def test_a_study_that_was_not_generated_cannot_be_rehearsed(generated: Study, sealed_url: str) -> None:

@@ -107,6 +107,13 @@ class RaterRow:
     is_replaced: bool
 
 
+def read_arrivals(session: Session, study_id: int) -> list[str]:
+    """Read the ids of raters in the order in which they agreed to take part. Costs one query."""
+    return list(
+        session.scalars(select(Rater.id).where(Rater.study_id == study_id).order_by(Rater.consented_at))
+    )
+
+
 def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
     """Read the latest revision of every answer to a completion, in order of rater and position.
 
