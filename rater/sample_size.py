@@ -149,7 +149,14 @@ def plan_power(
         planned=planned,
         smallest_points=planner.smallest_points(design),
         sizes=sizes,
-        cheapest={target: _cheapest(sizes, target) for target in TARGETS},
+        cheapest={
+            target: min(
+                (size for size in sizes if size.power.share >= target),
+                key=lambda size: size.rater_minutes,
+                default=None,
+            )
+            for target in TARGETS
+        },
         is_pairwise=design.is_pairwise,
         spread=planner.assumed.spread,
         last_look=planner.level if planner.level != study.analysis.alpha else None,
@@ -276,8 +283,3 @@ def _resized(design: Design, n_raters: int, n_prompts: int) -> Design | None:
 
 def _multiples(n: int, factors: Sequence[float]) -> list[int]:
     return sorted({max(2, math.ceil(n * factor)) for factor in factors})
-
-
-def _cheapest(sizes: list[Size], target: float) -> Size | None:
-    enough = [size for size in sizes if size.power.share >= target]
-    return min(enough, key=lambda size: size.rater_minutes, default=None)

@@ -189,8 +189,10 @@ def _describe_effect(contrast: tuple[str, str], result: Result, direction: Verdi
     """Describe the estimate in words that fit the scale and the score."""
     if pairwise:
         return _preference(contrast, result, direction)
-    describe = _net_superiority if result.score == "net_superiority" else _scale_points
-    return describe(contrast[0], result, direction)
+    if result.score == "net_superiority":
+        return _net_superiority(contrast[0], result, direction)
+    higher = "higher" if result.estimate >= 0 else "lower"
+    return f"answers to “{contrast[0]}” are {number(abs(result.estimate))} scale points {higher}"
 
 
 def _preference(contrast: tuple[str, str], result: Result, direction: Verdict) -> str:
@@ -215,11 +217,6 @@ def _net_superiority(first: str, result: Result, direction: str) -> str:
     )
     points = number(abs(100 * estimate), _digits(result))
     return f"{who} “{first}” {direction} {points} percentage points more often than {opposite}"
-
-
-def _scale_points(first: str, result: Result, _direction: str) -> str:
-    direction = "higher" if result.estimate >= 0 else "lower"
-    return f"answers to “{first}” are {number(abs(result.estimate))} scale points {direction}"
 
 
 def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: Bounds | None) -> str:

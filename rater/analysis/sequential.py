@@ -31,6 +31,8 @@ _MIN_NODES, _MAX_NODES = 300, 2_000
 _MIN_INCREASE = 1 / 30_000
 # Beyond this number of standard deviations the tail of a normal distribution is below 1e-18.
 _MAX_SD = 9.0
+_legendre = cache(np.polynomial.legendre.leggauss)
+"""Nodes and weights of Gauss–Legendre quadrature on [−1, 1]."""
 
 
 def spend(how: Spending, share: float, alpha: float) -> float:
@@ -128,16 +130,11 @@ def _boundary(at: Floats, density: Floats, sd: float, to_spend: float) -> float:
     return float(optimize.brentq(excess, at.min() - _MAX_SD * sd, at.max() + _MAX_SD * sd, xtol=1e-12))
 
 
-@cache
-def _unit_nodes(n_nodes: int) -> tuple[Floats, Floats]:
-    return np.polynomial.legendre.leggauss(n_nodes)
-
-
 def _nodes(ends: tuple[float, float], finest: float) -> tuple[Floats, Floats]:
     """Return nodes and weights between the ends, dense enough for the narrowest density between two looks."""
     half = (ends[1] - ends[0]) / 2
     n_nodes = min(max(_MIN_NODES, int(4 * half / finest)), _MAX_NODES)
-    nodes, weights = _unit_nodes(n_nodes)
+    nodes, weights = _legendre(n_nodes)
     return ends[0] + (nodes + 1) * half, weights * half
 
 

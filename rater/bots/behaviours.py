@@ -72,7 +72,10 @@ class Attentive:
         """Choose a passing answer on a check, and otherwise the answer at the perceived level."""
         passing = self._model.passing.get((asked.prompt, asked.texts[0]), {}).get(asked.dimension)
         if passing is not None:
-            return _within(asked, *passing)
+            low, high = passing
+            if asked.values:
+                return next(value for value in asked.values if low <= value <= high)
+            return _on_step(asked, (low + high) / 2)
         qualities = self._model.qualities
         of_texts = [qualities.get((asked.prompt, text), TextQuality(0, 0)) for text in asked.texts]
         levels = [quality.level + self._slope * quality.side for quality in of_texts]
@@ -135,12 +138,6 @@ def _part(asked: Asked, part: int) -> float:
     if asked.values:
         return asked.values[part]
     return _on_step(asked, asked.lowest + (asked.highest - asked.lowest) * part / (N_PARTS - 1))
-
-
-def _within(asked: Asked, low: float, high: float) -> float:
-    if asked.values:
-        return next(value for value in asked.values if low <= value <= high)
-    return _on_step(asked, (low + high) / 2)
 
 
 def _on_step(asked: Asked, value: float) -> float:

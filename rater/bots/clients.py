@@ -77,17 +77,13 @@ def take_part(bot: Bot, address: str, cookies: httpx.Cookies | None = None) -> B
         StateError: the study's pages do not lead to a last page, or one is not valid.
     """
     with httpx.Client(timeout=bot.timeout_s, cookies=cookies) as client:
-        walked = _walk(client, bot, address)
-        if bot.character == "quitting":
-            return _come_back(client, bot, address, walked)
-    return walked
-
-
-def _come_back(before: httpx.Client, bot: Bot, address: str, walked: BotVisit) -> BotVisit:
-    """Come back with a new browser window: the same cookie, and nothing else."""
-    with httpx.Client(timeout=bot.timeout_s, cookies=before.cookies) as client:
-        rest = _walk(client, bot, address, goes_away=False)
-    return BotVisit(walked.n_rated + rest.n_rated, rest.has_finished)
+        visit = _walk(client, bot, address)
+    if bot.character != "quitting":
+        return visit
+    # It comes back in a new browser window, with the same cookie and nothing else.
+    with httpx.Client(timeout=bot.timeout_s, cookies=client.cookies) as new_window:
+        rest = _walk(new_window, bot, address, goes_away=False)
+    return BotVisit(visit.n_rated + rest.n_rated, rest.has_finished)
 
 
 def _walk(client: httpx.Client, bot: Bot, address: str, *, goes_away: bool = True) -> BotVisit:
@@ -208,16 +204,14 @@ def rate_in_store(
             at = replace(rater_session, n_answered=position - 1)
             view = view_trial(session, at, position)
             shown_ms = round(seconds_on_a_text(character, rng) * 1000)
-            sent = Submission(
-                secrets.token_hex(16), position, _answers(view, protocol, judge), Timing(shown_ms)
-            )
+            answers = {
+                each.name: Judgement(judge(_asked(view, each)))
+                for each in protocol.dimensions
+                if view.dimension in (None, each.name)
+            }
+            sent = Submission(secrets.token_hex(16), position, answers, Timing(shown_ms))
             record_answers(session, study.id, at, sent, revising=protocol.revising, now=now)
     return last
-
-
-def _answers(view: TrialView, protocol: Protocol, judge: Judge) -> dict[str, Judgement]:
-    asked = [each for each in protocol.dimensions if view.dimension in (None, each.name)]
-    return {dimension.name: Judgement(judge(_asked(view, dimension))) for dimension in asked}
 
 
 def _asked(view: TrialView, dimension: Dimension) -> Asked:

@@ -217,7 +217,10 @@ class Batch(Generic[K]):
         self._require_finite(drawn)
         self._tokens = torch.cat([self._tokens, drawn[:, None]], dim=1)
         self._n_steps += 1
-        self._record_logprobs(logits, drawn)
+        # Log-probabilities of the sampled tokens, before temperature and penalties.
+        logprobs = logits.log_softmax(-1).gather(1, drawn[self._measured, None])[:, 0]
+        for at, logprob in zip(self._measured.tolist(), logprobs.tolist(), strict=True):
+            self._live[at].logprobs.append(logprob)
         for live, token in zip(self._live, drawn.tolist(), strict=True):
             live.ids.append(token)
         most = self._sampling.max_new_tokens
@@ -284,12 +287,6 @@ class Batch(Generic[K]):
                 f"Either {cause}, or the model needs dtype float32."
             )
             raise ModelError(msg)
-
-    def _record_logprobs(self, logits: Float[Tensor, "measured d_vocab"], drawn: Int[Tensor, " row"]) -> None:
-        """Record the log-probabilities of the sampled tokens, before temperature and penalties."""
-        logprobs = logits.log_softmax(-1).gather(1, drawn[self._measured, None])[:, 0]
-        for at, logprob in zip(self._measured.tolist(), logprobs.tolist(), strict=True):
-            self._live[at].logprobs.append(logprob)
 
     def _complete(self, live: _Live[K]) -> Completion[K]:
         prompt_ids, new_ids = live.ids[: live.n_prompt], live.ids[live.n_prompt :]

@@ -88,18 +88,12 @@ def find_device(device: str | torch.device | None) -> torch.device:
         msg = f"The device {name!r} cannot be used here: {why}. Valid: {valid}."
         raise ModelError(msg) from error
     if where.type == "cuda":
-        _leave_out_cudnn()
+        # Without cuDNN's attention kernels, which PyTorch tries first on an H100 or B200: they compile a plan
+        # for each new shape, which takes a large part of a second, and every decoding step has a new shape
+        # (meta-pytorch/torchtune#1652, modelscope/FunASR#3704). On a B200 their results are wrong for models
+        # whose heads share few keys (pytorch/pytorch#193893).
+        torch.backends.cuda.enable_cudnn_sdp(enabled=False)
     return where
-
-
-def _leave_out_cudnn() -> None:
-    """Disable cuDNN's attention kernels, which PyTorch tries first on an H100 or B200, for this process.
-
-    They compile a plan for each new shape, which takes a large part of a second, and every decoding step has
-    a new shape (meta-pytorch/torchtune#1652, modelscope/FunASR#3704). On a B200 their results are wrong for
-    models whose heads share few keys (pytorch/pytorch#193893).
-    """
-    torch.backends.cuda.enable_cudnn_sdp(enabled=False)
 
 
 class _Parts(NamedTuple):

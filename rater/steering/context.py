@@ -142,18 +142,15 @@ class _Sequences:
             return self._prompt_lengths
         if self._needs_prompt_end and n_past:
             self._refuse("its prompt was not seen here, so its end is not known", "give prompt_lengths")
-        if self._needs_prompt_end and self._continues(tokens):
+        previous = self._tokens.shape[1]
+        is_longer = 0 < previous < tokens.shape[1] and len(self._tokens) == len(tokens)
+        if self._needs_prompt_end and is_longer and torch.equal(tokens[:, :previous], self._tokens):
             self._refuse(
                 "it begins with all tokens of the previous pass, so that it may be a new prompt or "
                 "that prompt with generated tokens",
                 "generate with the KV cache, or give prompt_lengths",
             )
         return tuple(int(n) for n in real.sum(-1))
-
-    def _continues(self, tokens: Tensor) -> bool:
-        n_rows, width = self._tokens.shape
-        is_longer = 0 < width < tokens.shape[1] and n_rows == len(tokens)
-        return is_longer and torch.equal(tokens[:, :width], self._tokens)
 
     def _refuse(self, why: str, cure: str) -> NoReturn:
         msg = f"A pass through {model_name(self._model)} cannot be steered: {why}. To steer it, {cure}."

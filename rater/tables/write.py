@@ -59,13 +59,10 @@ def _is_formula(text: str) -> bool:
         return False
     if text[0] in _CONTROLS:
         return True
-    first = next((character for character in text if not _is_invisible(character)), "")
+    invisible = {"Cc", "Cf", "Zs"}
+    first = next((c for c in text if not c.isspace() and unicodedata.category(c) not in invisible), "")
     starts = unicodedata.normalize("NFKC", first)[:1] in _STARTS
     return starts and _NUMBER.fullmatch(text) is None
-
-
-def _is_invisible(character: str) -> bool:
-    return character.isspace() or unicodedata.category(character) in {"Cc", "Cf", "Zs"}
 
 
 # The first columns of a CSV, by which its rows are sorted; other columns follow by name.

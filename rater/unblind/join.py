@@ -150,9 +150,12 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, tampered: tuple
     """Join what was collected to arms."""
     study = opened.study
     rows = _join_pairs if study.is_pairwise else _join_single
+    visits = [
+        (row.rater_id, row.n_checks, row.n_passed, row.has_finished, row.left_why) for row in collected.visits
+    ]
     return Joined(
         frame=rows(collected.answers, opened, arm_of),
-        raters=_visits(collected.visits),
+        raters=pd.DataFrame(visits, columns=list(RATER_COLUMNS)).astype({"finished": bool}),
         texts=_texts(opened),
         comments=pd.DataFrame(collected.comments, columns=list(COMMENT_COLUMNS)),
         assigned=_assigned(collected.assigned, opened, arm_of),
@@ -234,11 +237,6 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     flags = [name for name in ("is_repeat", "cannot_judge", "arm_is_left") if name in frame.columns]
     times = ("shown_ms", "first_render_ms", "hidden_ms")
     return frame.astype({"answer": np.float64, **dict.fromkeys(flags, bool), **dict.fromkeys(times, "Int64")})
-
-
-def _visits(rows: Sequence[RaterRow]) -> pd.DataFrame:
-    values = [(row.rater_id, row.n_checks, row.n_passed, row.has_finished, row.left_why) for row in rows]
-    return pd.DataFrame(values, columns=list(RATER_COLUMNS)).astype({"finished": bool})
 
 
 def _texts(opened: Opened) -> pd.DataFrame:

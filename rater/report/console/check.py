@@ -31,12 +31,12 @@ def print_balance(study: Study, balance: Balance, console: Console | None = None
 
 
 def _lines(study: Study, balance: Balance) -> list[tuple[str, str]]:
-    names = study.arm_names
+    names, apart = study.arm_names, balance.arms_differ_within_booklets
     lines = [
         ("booklets", f"{balance.n_booklets:,} of {_trials(study)}"),
         ("ratings of a text", _between(balance.ratings_per_completion, "d")),
         ("ratings of an arm", _each({names[arm]: f"{n:,}" for arm, n in balance.ratings_per_arm.items()})),
-        ("arms in a booklet", _within(balance.arms_differ_within_booklets)),
+        ("arms in a booklet", f"differ by at most {apart}" if apart else "each equally often"),
         ("prompts in a booklet", f"{_between(balance.prompts_per_booklet, 'd')} of {len(study.prompts)}"),
         (
             "mean position of arms",
@@ -70,10 +70,6 @@ def _trials(study: Study) -> str:
     ]
     what = "pairs" if design.is_pairwise else "texts"
     return ", ".join([f"{design.items_per_rater} {what}", *extra])
-
-
-def _within(difference: int) -> str:
-    return "each equally often" if difference == 0 else f"differ by at most {difference}"
 
 
 def _between(values: Range, form: str) -> str:

@@ -92,13 +92,14 @@ def plan_fonts(
         texts: Other texts in the figures.
         files: the font files to choose from; by default those that are installed.
     """
-    every = [name for group in names.values() for name in group]
-    letters = _letters([*every, *texts])
+    every = [*(name for group in names.values() for name in group), *texts]
+    letters = {letter for letter in "".join(every) if unicodedata.category(letter) not in _NOT_DRAWN}
     missing = letters - _covered(str(font_manager.findfont(BASE_FONT)), letters)
     if not missing:
         return FontPlan()
     families = [BASE_FONT]
-    candidates = _ranked(missing, sorted(_installed() if files is None else files))
+    installed = font_manager.findSystemFonts(fontext="ttf") if files is None else files
+    candidates = _ranked(missing, sorted(installed))
     for file in candidates:
         found = _covered(file, missing)
         if found:
@@ -121,10 +122,6 @@ def _number(names: Mapping[str, Sequence[str]], missing: set[str]) -> dict[str, 
         for place, name in enumerate(dict.fromkeys(group), 1)
         if missing & set(name)
     }
-
-
-def _letters(texts: Iterable[str]) -> set[str]:
-    return {letter for text in texts for letter in text if unicodedata.category(letter) not in _NOT_DRAWN}
 
 
 def _ranked(letters: set[str], files: Sequence[str]) -> list[str]:
@@ -161,7 +158,3 @@ def _family(file: str) -> str:
     font = _open(file)
     assert font is not None  # noqa: S101 (it was opened before)
     return str(font.family_name)
-
-
-def _installed() -> list[str]:
-    return font_manager.findSystemFonts(fontext="ttf")

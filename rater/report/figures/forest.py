@@ -88,11 +88,15 @@ def sketch_units(effects: Effects, name: str) -> Sketch:
     axes.set_xlabel(f"{AXIS[effects.planned.score]}, {first} minus {second}")
     figure.legend(loc="outside upper left", ncols=3)
     level = coverage(1 - effects.planned.alpha)
+    of = effects.overall.n
+    sizes = ", ".join(
+        [f"{counted(of.raters, 'rater')} × {counted(of.prompts, 'prompt')}", counted(of.answers, "answer")]
+    )
     return Sketch(
         name=name,
         title=f"Difference by {effects.noun}",
         caption=(
-            f"{counted(n, effects.noun)}; {_sizes(effects.overall)}. Raw: mean of the {effects.noun}'s cells "
+            f"{counted(n, effects.noun)}; {sizes}. Raw: mean of the {effects.noun}'s cells "
             f"with {level} t interval. BLUP: best linear unbiased prediction (shrunken difference) with "
             f"{level} interval, if the model could be fitted. {order}. Dashed line: overall estimate. "
             "Exploratory: prefer the BLUPs, because extreme raw differences are partly due to chance. "
@@ -186,11 +190,6 @@ def _mark_overall(axes: Axes, overall: Outcome) -> None:
 
 def _middle(unit: UnitEffect) -> float:
     return unit.raw if unit.shrunken is None else unit.shrunken
-
-
-def _sizes(overall: Outcome) -> str:
-    n = overall.n
-    return f"{counted(n.raters, 'rater')} × {counted(n.prompts, 'prompt')}, {counted(n.answers, 'answer')}"
 
 
 def _describe(effects: Effects, units: Sequence[UnitEffect]) -> str:

@@ -218,6 +218,7 @@ def reliability_section(findings: Findings) -> Section:
 
 
 def _row(found: NewUnit) -> tuple[str, ...]:
+    low, high = found.opposite_interval.low, found.opposite_interval.high
     studied = "–" if found.n_opposite is None else f"{found.n_opposite:,} of {found.n_units:,}"
     return (
         f"{found.unit}s",
@@ -226,15 +227,9 @@ def _row(found: NewUnit) -> tuple[str, ...]:
         ends(found.sd_interval),
         ends(found.interval),
         f"{found.opposite:.0%}",
-        _share_interval(found),
+        f"{low:.0%} to {high:.0%}",
         studied,
     )
-
-
-def _share_interval(found: NewUnit) -> str:
-    """Format the interval of the share of the opposite sign."""
-    low, high = found.opposite_interval.low, found.opposite_interval.high
-    return f"{low:.0%} to {high:.0%}"
 
 
 def _coverage_of(found: NewUnit) -> str:
