@@ -20,9 +20,13 @@ from rater.study.forecast import forecast
 from rater.study.protocol import Dimension
 from rater.study.study import Study
 
+# The conventional targets of power (Cohen 1988, Statistical Power Analysis for the Behavioral Sciences).
 TARGETS = (0.8, 0.9)
+# Sizes to compare, as multiples of the planned one.
 _RATERS = (0.5, 1, 2, 4)
 _PROMPTS = (0.5, 1, 2, 3)
+# Six halvings of four logits (an odds ratio of 55) leave 0.06. Simulated power is not exact enough for more:
+# with 1,000 simulations a power of .8 has a standard error of .013.
 _BISECTIONS = 6
 _MAX_LOGITS = 4.0
 

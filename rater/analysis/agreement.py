@@ -118,6 +118,7 @@ def interval(values: Floats, _margins: Floats) -> Floats:
 
 def ordinal(_values: Floats, margins: Floats) -> Floats:
     """Return squared distances in ranks: the answers between two values, the two values counting half."""
+    # The difference of two middles is Krippendorff's Σ_{g=c…k} n_g − (n_c + n_k) / 2.
     middle = np.cumsum(margins, axis=-1) - margins / 2
     return np.asarray((middle[:, :, None] - middle[:, None, :]) ** 2, dtype=np.float64)
 
@@ -172,6 +173,7 @@ def mean_pairwise_kappa(table: Floats, rater_weight: Floats, item_weight: Floats
         square = (answer**2 * items) @ mask.T / n
         squares = square + np.swapaxes(square, -1, -2)
         apart = squares - 2 * ((answer * items) @ answer.T) / n
+        # E (x − y)² = E x² + E y² − 2 E x E y for independent x and y.
         by_chance = squares - 2 * mean * np.swapaxes(mean, -1, -2)
         kappa = 1 - apart / by_chance
     used = ~np.eye(table.shape[0], dtype=np.bool_) & (n > 0) & (by_chance > 1e-12)
@@ -182,8 +184,8 @@ def mean_pairwise_kappa(table: Floats, rater_weight: Floats, item_weight: Floats
     return averaged
 
 
+# Beyond, kappa is averaged over the pairs among this many raters, drawn at random.
 MAX_PAIRED_RATERS = 100
-"""Beyond, kappa is averaged over the pairs among this many raters, drawn at random."""
 ALPHA_REFERENCE = "Krippendorff 2011, Computing Krippendorff's Alpha-Reliability"
 
 

@@ -94,6 +94,8 @@ def fit_strengths(meetings: Meetings, counts: Floats, *, ties: bool, sides: bool
     for _ in range(_MAX_ITERATIONS):
         share = _shares(design, point, ties=ties)  # table meeting outcome
         expected = np.einsum("tmo,mop->tmp", share, design)
+        # With x the row of an outcome in the design and N the choices of a meeting, the gradient is
+        # Σ count x − N E[x], and the information N (E[xx'] − E[x] E[x]').
         slope = np.einsum("tmo,mop->tp", counts, design) - np.einsum("tm,tmp->tp", totals, expected)
         square = np.einsum("tm,tmo,mop,moq->tpq", totals, share, design, design, optimize=True)
         square -= np.einsum("tm,tmp,tmq->tpq", totals, expected, expected, optimize=True)
@@ -142,6 +144,7 @@ def _shares(design: Floats, point: Floats, *, ties: bool) -> Floats:
     utility = np.einsum("mop,tp->tmo", design, point)
     if not ties:
         utility[..., TIE] = -np.inf
+    # Only differences of utilities matter, and without large ones exp cannot overflow.
     utility -= utility.max(axis=2, keepdims=True)
     grown = np.exp(utility)
     shares: Floats = grown / grown.sum(axis=2, keepdims=True)

@@ -23,13 +23,13 @@ from rater.analysis.results import MIN_DF, Counts, Interval, NotEstimable, Outco
 from rater.analysis.sentences import claim_by_unit, counted, estimand
 from rater.study.analysis_plan import PlannedScore
 
+# Two halves of 2^20 sign patterns are sorted and matched: about 0.3 s and 50 MB.
 MAX_EXACT_FLIP = 40
-"""Two halves of 2^20 sign patterns are sorted and matched: about 0.3 s and 50 MB."""
+# The distribution of V is built by adding one rank at a time: n² (n + 1) / 2 additions.
 MAX_EXACT_RANK = 200
-"""The distribution of V is built by adding one rank at a time: n² (n + 1) / 2 additions."""
 N_DRAWS = 9_999
+# Differences that are equal on paper differ by rounding noise, and must tie (statistics.md section 13).
 DECIMALS = 9
-"""Differences that are equal on paper differ by rounding noise, and must tie (statistics.md section 13)."""
 
 
 @dataclass(frozen=True)

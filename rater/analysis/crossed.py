@@ -184,6 +184,8 @@ def quasi_f(table: NDArray[np.float64]) -> tuple[float, float]:
     q = ms_r + ms_p - ms_e
     variance = max(q, ms_r, ms_p)
     if variance == q:
+        # Satterthwaite 1946: a sum of independent mean squares c_i MS_i has (Σ c_i MS_i)² /
+        # Σ (c_i MS_i)² / df_i degrees of freedom, here with c = (1, 1, −1).
         df = q**2 / (ms_r**2 / (n_raters - 1) + ms_p**2 / (n_prompts - 1) + ms_e**2 / df_e)
     else:
         df = n_raters - 1 if ms_r >= ms_p else n_prompts - 1

@@ -100,6 +100,7 @@ def _by_mean_squares(judged: Judgements, alpha: float) -> _Single | str:
     if df < MIN_DF:
         few = f"the mean squares of the table leave only {df:.2g} degrees of freedom"
         return _Single(value, None, method, few)
+    # The limits of ICC(A,1) in the same table, by quantiles of F with n − 1 and df degrees of freedom.
     upper, lower = stats.f.ppf(1 - alpha / 2, n - 1, df), stats.f.ppf(1 - alpha / 2, df, n - 1)
     spread = k * ms_raters + (k * n - k - n) * ms_error
     low = n * (ms_items - upper * ms_error) / (upper * spread + n * ms_items)
@@ -111,6 +112,7 @@ def _by_reml(judged: Judgements, rng: np.random.Generator) -> _Single | str:
     """Estimate by REML; return the reason if that is impossible."""
     drawn = judged.among(max(MAX_CELLS // judged.n_items, 2), rng)
     item = np.unique(drawn.item, return_inverse=True)[1]
+    # The model of cell scores fits answers too: items take the place of prompts, and all weights are 1.
     ones = np.ones(drawn.rater.size)
     fit = fit_reml(drawn.rater, item, drawn.answer, ones, free=(True, True))
     if isinstance(fit, NoFit):

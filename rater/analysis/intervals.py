@@ -83,19 +83,19 @@ ProgressCallback: TypeAlias = Callable[[int, int], None]
 """Told how much of how much is done."""
 
 N_REPLICATES = 2_000
+# Below this a percentile at 2.5% would rest on fewer than five replicates.
 MIN_REPLICATES = 200
-"""Below this a percentile at 2.5% would rest on fewer than five replicates."""
+# The number of replicates that must lie beyond each end of an interval.
 _MIN_BEYOND = 5
-"""The number of replicates that must lie beyond each end of an interval."""
 REFERENCE = "Owen 2007, Ann. Appl. Stat. 1:386–411 (the pigeonhole bootstrap)"
+# Draws from two raters leave one of them out half of the time, and are uninformative about others.
 MIN_UNITS = 3
-"""Draws from two raters leave one of them out half of the time, and are uninformative about others."""
+# A replicate that takes more than this, 160 MB, is not made.
 MAX_NUMBERS = 20_000_000
-"""A replicate that takes more than this, 160 MB, is not made."""
+# The number of operations of all replicates of an interval: some seconds.
 _OPERATIONS = 1e9
-"""The number of operations of all replicates of an interval: some seconds."""
+# The number of values in a chunk of replicates, 32 MB.
 _NUMBERS_AT_ONCE = 4_000_000
-"""The number of values in a chunk of replicates, 32 MB."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,7 @@ def draw(
     if min(n_raters, n_others) < MIN_UNITS or numbers > MAX_NUMBERS:
         return
     chunk = max(1, _NUMBERS_AT_ONCE // (numbers + n_raters + n_others))
+    # Streams of their own, because draws from one stream in turn would depend on the size of the chunks.
     rater_rng, other_rng = rng.spawn(2)
     for start in range(0, replicates, chunk):
         size = min(chunk, replicates - start)
@@ -165,5 +166,6 @@ def too_few_replicates(n: int, alpha: float) -> str:
 
 
 def _weights(rng: np.random.Generator, n: int, size: int) -> Floats:
+    # One count for all replicates: each is shifted to bins of its own.
     drawn = rng.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
     return np.bincount(drawn.ravel(), minlength=n * size).reshape(size, n).astype(np.float64)

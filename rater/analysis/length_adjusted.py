@@ -53,8 +53,8 @@ MEDIATOR = (
     "This is the difference between texts of equal length. Length may mediate the effect of an arm; then the "
     "adjustment removes a part of the effect, and the primary test is the relevant one."
 )
+# Two parameters are estimated before the variance is.
 _MIN_UNITS = 4
-"""Two parameters are estimated before the variance is."""
 _SAME = 1e-9
 
 

@@ -41,8 +41,8 @@ from rater.names import normalise_name
 Floats = NDArray[np.float64]
 MIN_SLOPE = 0.5
 MAX_CELLS = 1_000_000
+# A cut that nothing reaches, in logits.
 _FAR = 50.0
-"""A cut that nothing reaches, in logits."""
 _WITHOUT_ARMS = (
     "the SDs of the effect by rater and by prompt were assumed (0.5 logits each): their estimation needs the "
     "arms of the pilot"

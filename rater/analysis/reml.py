@@ -249,6 +249,8 @@ class _Fit:
 
     def products(self) -> tuple[Floats, Floats]:
         """The traces of Q Z_i Z_i' Q Z_j Z_j', and y'Q Z_i Z_i' Q Z_j Z_j' Q y."""
+        # With Z_long'QZ_long = E − S C S', E = diag(e), the trace of its square expands to
+        # tr E² − 2 tr(C S'ES) + tr((C S'S)²); the other traces are sums of squares of a block.
         e, side, core, (u_long, u_short) = self.v.e, self.side, self.core, self.u
         mixed_block = self.v.f @ self.v.inverse - np.outer(*self.g) / self.precision  # long short
         curved = core @ (side.T @ side)
@@ -257,6 +259,7 @@ class _Fit:
         )
         mixed = (mixed_block**2).sum()
         traces = np.array([[long_long, mixed], [mixed, (self.short_block**2).sum()]])
+        # With u_i = Z_i'Qy, the forms are u_i' (Z_i'QZ_j) u_j.
         long_long = u_long @ (e * u_long) - (side.T @ u_long) @ core @ (side.T @ u_long)
         mixed = u_long @ mixed_block @ u_short
         return traces, np.array([[long_long, mixed], [mixed, u_short @ self.short_block @ u_short]])
@@ -274,10 +277,12 @@ def _satterthwaite(fit: _Fit, ratios: Floats) -> float:
     s_e, total = fit.residual_variance, fit.n_cells - 1
     s = ratios * s_e
     variance = s_e / fit.precision
+    # ∂Var/∂s_j = 1'V⁻¹Z_jZ_j'V⁻¹1 / (1'V⁻¹1)², where Z_j'V⁻¹1 is g_j.
     derivatives = np.empty(3)
     derivatives[:2] = np.array([half @ half for half in fit.g]) / fit.precision**2
     derivatives[2] = (variance - s @ derivatives[:2]) / s_e
 
+    # The observed information is y'QV_iQV_jQy − tr(QV_iQV_j) / 2; here Q lacks its factor 1 / s_e.
     traces, forms = fit.products()
     information = np.empty((3, 3))
     information[:2, :2] = (forms / s_e - traces / 2) / s_e**2

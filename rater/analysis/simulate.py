@@ -6,8 +6,8 @@ number shows it between its ends; of two texts the higher is preferred, unless t
 
 Planning a study and checking the tests (tests/benchmarks/validity.py) both draw from here.
 
-For points and lines that is the expected difference of two answers; for choices, how much more often the
-first arm is preferred than the second, from −1 to 1.
+A difference on a scale is, for points and numbers, the expected difference of two answers; for choices, how
+much more often the first arm is preferred than the second, from −1 to 1.
 """
 
 import math
@@ -218,10 +218,10 @@ def _draw(trials: Trials, sd: ModelSDs, fixed: Fixed, rng: np.random.Generator) 
 
 
 _QUADRATURE_POINTS = 41
+# In each of three dimensions; 41 give the same to 1e-6.
 _FEW_POINTS = 21
-"""In each of three dimensions; 41 give the same to 1e-6."""
+# An effect larger than this moves nearly every answer to the end of the scale.
 _MAX_LOGITS = 8.0
-"""An effect larger than this moves nearly every answer to the end of the scale."""
 
 
 def evenly_cut(n_points: int) -> Cuts:
@@ -235,6 +235,7 @@ def difference_of(effect: float, scale: AnswerModel, spread: ModelSDs | None = N
     weights = weights / weights.sum()
     if isinstance(scale, PairwiseAnswers):
         apart = effect + sd.within_pair * nodes
+        # P(d > tie) − P(d < −tie), for d logistic about its mean.
         return float(weights @ (special.expit(apart - scale.tie) - special.expit(-apart - scale.tie)))
     latent = sd.within_arm * nodes
     first, second = (weights @ _mean_answer(latent + shift, scale) for shift in (effect / 2, -effect / 2))
@@ -265,6 +266,7 @@ def net_superiority_of(effect: float, scale: AnswerModel, spread: ModelSDs | Non
     first, second = (np.diff(each, prepend=0.0, axis=-1) for each in at_or_below)  # shared apart point
     above = 1 - at_or_below[1]
     below = at_or_below[1] - second
+    # Σ_k P(first = k) (P(second < k) − P(second > k)).
     net = (first * (below - above)).sum(axis=-1)
     return float(weights @ net @ weights)
 

@@ -1,7 +1,7 @@
 """Simulated power of the primary test, and the differences that a finished study could detect.
 
-Answers are drawn for trials as they would be dealt (`rater.analysis.simulate`), and go through the very test
-that the analysis uses: so the estimate is the design's own.
+Answers are drawn for trials as they would be assigned (`rater.analysis.simulate`), and go through the very
+test that the analysis uses: so the estimate is the design's own.
 
 The trials are those that were rated; the answers to them are simulated with the planner's variances, and not
 with the estimated effect, whose "observed power" is only its p-value in other words (Hoenig & Heisey 2001,
@@ -73,9 +73,11 @@ def estimate_power(
         kept = leave_early(trials, assumed.drop_out, rng)
         answers = simulate(kept, effect=effect, scale=assumed.scale, rng=rng, spread=assumed.spread)
         found = make_primary(compared(answers), planned)
+        # A significant difference in the wrong direction is not a success; without an effect both count.
         n_found += isinstance(found, Result) and found.rejects(planned.alpha) and found.estimate * effect >= 0
         if progress:
             progress(done + 1, n_simulations)
+    # Wilson's interval keeps its coverage at shares near 0 and 1, where Wald's collapses to a point.
     interval = stats.binomtest(n_found, n_simulations).proportion_ci(method="wilson")
     return Power(n_found / n_simulations, float(interval.low), float(interval.high), n_simulations)
 
@@ -86,9 +88,11 @@ def compared(answers: Ratings | Preferred) -> Compared:
     return Compared(answers, cells, (), ())
 
 
+# From no effect, where the power is the type I error, to about 1.2 points on a scale of five.
 LOGITS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+# Beyond, nearly any difference that matters is found, and simulating takes minutes.
 MAX_ANSWERS = 50_000
-"""Beyond, nearly any difference that matters is found, and simulating takes minutes."""
+# Answers simulated for each difference: 200 studies of up to 3,000 answers, and at least 40 larger ones.
 _MAX_SIMULATED = 600_000
 
 

@@ -37,8 +37,9 @@ from rater.analysis.results import Counts, Interval, NotEstimable, Outcome
 Floats = NDArray[np.float64]
 LINEAR = "linear trend over doses"
 MONOTONE = "monotone trend over doses"
+# From this correlation of their contrasts on, the linear and the monotone trend are one test. For equally
+# spaced doses it is 1 with two or three, .986 with four and .971 with five.
 SAME_CONTRAST = 0.98
-"""From this correlation of their contrasts on, the linear and the monotone trend are one test."""
 ABELSON_TUKEY = "Abelson & Tukey 1963, Ann. Math. Stat. 34:1347–1369, eq. 3"
 ISOTONIC = f"Barlow et al. 1972, Statistical Inference under Order Restrictions; {REFERENCE}"
 
@@ -178,6 +179,8 @@ def _slopes(rows: pd.DataFrame, scores: Mapping[float, float], *, pairwise: bool
     else:
         size = np.bincount(cell, minlength=codes.size)
         centred = score - (np.bincount(cell, weights=score, minlength=codes.size) / np.maximum(size, 1))[cell]
+    # The answers need no centring, since Σ (s − s̄) ȳ = 0. A slope has the variance σ² / Σ (s − s̄)², so that
+    # sum is its weight.
     weight = np.bincount(cell, weights=centred**2, minlength=codes.size)
     used = weight > 1e-12
     slope = np.bincount(cell, weights=centred * answer, minlength=codes.size)[used] / weight[used]
@@ -218,6 +221,7 @@ def _curve(
     known = [estimate for estimate in estimates if estimate is not None]
     if len(known) == len(estimates):
         weights = np.array([1.0, *(each.cells.weight.sum() for each in compared)])
+        # Every difference is one from the lowest dose, which so weighs as much as all others together.
         weights[0] = weights[1:].sum()
         fitted = list(_isotonic(np.array([0.0, *known]), weights, falls=falls))
         intervals = [
@@ -277,6 +281,7 @@ def _resample(
         numbers=2 * shape[0],
         progress=progress,
     ):
+        # A rise is Σ w d m_r m_p / Σ w m_r m_p over cells, with m the times that rater and prompt were drawn.
         means = [
             _weighted_mean(table @ draws.rater.T, total @ draws.rater.T, draws.other)
             for table, total in zip(sums, totals, strict=True)

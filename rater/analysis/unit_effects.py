@@ -116,8 +116,8 @@ def _solve(
     )
 
 
+# Fewer equal cells cannot have p below .05 in a sign-flip test.
 MIN_EXACT = 6
-"""Fewer equal cells cannot have p below .05 in a sign-flip test."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +161,7 @@ def unit_effects(
     n = np.bincount(code)
     mean = np.bincount(code, weights=values) / n
     squares = np.bincount(code, weights=(values - mean[code]) ** 2)
+    # A spread of less than 1e-9 is rounding noise of equal cells.
     varies = (n > MIN_DF) & (squares > 1e-18)
     error = np.sqrt(squares / np.maximum(n - 1, 1) / n)
     p = np.ones(n.size)

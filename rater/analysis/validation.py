@@ -17,8 +17,8 @@ from rater.names import normalise_name
 
 NEEDED = ("rater", "item", "prompt", "arm", "dimension", "answer")
 """The columns an analysis reads; others (position, shown_ms, times) are carried along."""
+# Squares of larger numbers are beyond what a computer can hold.
 MAX_SIZE = 1e100
-"""Squares of larger numbers are beyond what a computer can hold."""
 _SAME_NAMES = (
     ("rater",),
     ("prompt",),

@@ -45,8 +45,8 @@ Floats = NDArray[np.float64]
 
 TEST = "ratio of SDs, crossed t"
 REFERENCE = "Jaeckel 1972, The Infinitesimal Jackknife, Bell Labs MM 72-1215-11"
+# From this share of answers at one end of the scale on, spread alone moves the mean.
 AT_THE_END = 0.5
-"""From this share of answers at one end of the scale on, spread alone moves the mean."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,11 +172,11 @@ def _read(spread: Spread, ratings: Ratings, judged: Judged, primary: Outcome, *,
 
 Unit = Literal["prompt", "rater"]
 
+# With fewer prompts (raters) their variance is known too badly for a useful interval: with 5 its upper 95%
+# limit is 8 times the estimate, with 8 it is 4 times.
 MIN_UNITS = 8
-"""With fewer prompts (raters) their variance is known too badly for a useful interval: with 5 its upper
-95% limit is 8 times the estimate, with 8 it is 4 times."""
+# With this number, the ends of a 95% interval vary by about 1% of its width between seeds.
 N_DRAWS = 20_000
-"""With this number, the ends of a 95% interval vary by about 1% of its width between seeds."""
 METHOD = (
     "prediction interval from generalised pivotal quantities of the mean squares, with normal effects of "
     "raters and prompts"

@@ -10,9 +10,9 @@ stream of random numbers, derived from its seed, and takes the n-th number for i
 The continuous batching of transformers has neither activation additions nor random streams per sequence.
 """
 
-import hashlib
-
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
+
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property

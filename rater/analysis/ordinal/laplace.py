@@ -136,6 +136,7 @@ class Laplace:
             u,
             answers,
             penalised=float(u @ u / 2 - answers.log_p.sum()),
+            # ∂g/∂u = u − B' ∂(Σ log p)/∂η.
             gradient=u - design.sum_by_effect(b * answers.slope[:, None]),
         )
 
@@ -229,6 +230,7 @@ class Hessian:
         n_long, n_short = index.n_long, index.n_short
         long, short = b[:, :width], b[:, width:]
         weighted_long, weighted_short = w[:, None] * long, w[:, None] * short
+        # With B = (L, S) for the longest factor and the others: A = I + L'WL, C = L'WS, D = I + S'WS.
         a = sum_products(index.in_a, weighted_long, long, index.size * width)
         a = a.reshape(n_long, width, width) + np.eye(width)
         c = sum_products(index.in_c, weighted_long, short, index.size * n_short)
@@ -239,10 +241,12 @@ class Hessian:
         self._solved = np.matmul(self._a_inverse, c.reshape(n_long, width, n_short)).reshape(self._c.shape)
         s = d.reshape(n_short, n_short) + np.eye(n_short) - self._c.T @ self._solved
         diagonal, self._short = _factor_and_invert(s)
+        # log|H| = log|A| + log|S|, and log|S| is twice the sum of the logarithms of its factor's diagonal.
         self.log_determinant = float(np.linalg.slogdet(a)[1].sum() + 2 * np.log(diagonal).sum())
 
     def solve(self, vector: Floats) -> Floats:
         """Solve H y = vector by block elimination; (effects,) → (effects,)."""
+        # S y_short = v_short − C'A⁻¹v_long, then y_long = A⁻¹v_long − A⁻¹C y_short.
         index = self._index
         long = np.matmul(self._a_inverse, vector[: index.size].reshape(index.n_long, index.width, 1)).ravel()
         short = self._short @ (vector[index.size :] - self._solved.T @ vector[: index.size])
