@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from rater.errors import RaterError
 from rater.web import rate_limits
 from rater.web.app import create_app
-from rater.web.rating.request_context import INVITATION, PREFIX
+from rater.web.rating.request_context import ARRIVAL_PREFIX, INVITATION
 from rater.web.settings import WebSettings, running
 
 FAR = {"REMOTE_ADDR": "192.0.2.7"}
@@ -117,7 +117,7 @@ def test_an_invented_invitation_begins_nothing(
     for _ in range(10):
         begin()
 
-    form = {"decision": "agree", "token": "t" * 43, PREFIX + INVITATION: "i" * 22}
+    form = {"decision": "agree", "token": "t" * 43, ARRIVAL_PREFIX + INVITATION: "i" * 22}
     client = app.test_client()
     led_on = client.post(f"/s/{slug}/consent", data=form, environ_base=FAR)
     page = client.get(led_on.location, environ_base=FAR, follow_redirects=True)
