@@ -20,7 +20,7 @@ from rater.report.sections.integrity import (
     looks_section,
     provenance_section,
 )
-from rater.report.sections.methods import methods_section
+from rater.report.sections.methods import methods_section, terms_section
 from rater.report.sections.raters import (
     agreement_section,
     blinding_section,
@@ -49,6 +49,9 @@ from rater.report.sections.secondary import (
     reliability_section,
     spread_section,
 )
+
+# Sections with texts of models and raters, whose words are not ours to define.
+_WRITTEN_BY_OTHERS = frozenset({"texts", "comments"})
 
 
 def compose(findings: Findings, digest: str) -> Document:
@@ -93,7 +96,7 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         for place, found in enumerate(findings.analysis.dimensions[1:], 2)
     ]
     analysis = findings.analysis
-    every = [
+    results = [
         data_section(analysis.diagnosis, is_external=analysis.is_external),
         primary_section(findings),
         points_section(findings),
@@ -121,10 +124,15 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         power_section(findings),
         naive_section(findings),
         methods_section(findings),
+    ]
+    used = [section for section in results if section is not None]
+    terms = terms_section([section for section in used if section.anchor not in _WRITTEN_BY_OTHERS])
+    return [
+        *used,
+        *([terms] if terms else []),
         provenance_section(findings, digest),
         files_section(findings),
     ]
-    return [section for section in every if section is not None]
 
 
 def _notice(findings: Findings) -> str:

@@ -117,12 +117,14 @@ def test_the_source_distribution_has_every_file_of_the_repository(sdist: Path, s
 def test_the_commands_work_without_torch(bare: Path, tmp_path: Path) -> None:
     version = run(bare / "rater", "--version", cwd=tmp_path)
     templates = run(bare / "rater", "new", "--list", cwd=tmp_path)
+    term = run(bare / "rater", "explain", "REML", cwd=tmp_path)
     made = run(bare / "rater", "new", "mine", cwd=tmp_path)
     checked = run(bare / "rater", "check", "mine.py", cwd=tmp_path)
     torch = run(bare / "python", "-c", "import torch", cwd=tmp_path)
 
     assert version.stdout == f"rater {rater.__version__}\n"
     assert "pairwise" in templates.stdout
+    assert term.stdout.startswith("REML (restricted maximum likelihood)\n"), term.stderr
     assert made.returncode == 0, made.stderr
     assert checked.returncode == 0, checked.stderr
     assert torch.returncode == 1

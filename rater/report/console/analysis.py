@@ -129,7 +129,10 @@ def _print(analysis: Analysis, console: Console, screen: Screen, *, show_all: bo
         console.print()
         _print_dimension(analysis, found, console, show_all=show_all)
     if not show_all:
-        more = "All tables and effect sizes: --all. Report with figures: --report FOLDER."
+        more = (
+            "All tables and effect sizes: --all. Report with figures: --report FOLDER. "
+            "Meaning of a term: rater explain TERM."
+        )
         console.print(Padding(Text(more, style="dim"), (0, 2)))
     notes = [*exclusion_lines(analysis), *blinding_lines(analysis)]
     notes += [*(note.message for note in analysis.notes), *screen.notes]

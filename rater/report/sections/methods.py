@@ -1,7 +1,8 @@
 """The methods section: procedure, statistical analysis, software and references, ready for a paper."""
 
 import platform
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
 import rater
@@ -14,13 +15,14 @@ from rater.analysis.ordinal.odds import METHOD as ORDINAL_METHOD
 from rater.analysis.results import Estimate, Outcome, Quantity, Result
 from rater.analysis.sentences import SCOPES, counted, coverage, sentence, significant
 from rater.analysis.sequential import INTERVALS_REFERENCE, SPENDING_REFERENCE
+from rater.glossary import find_entry
 from rater.report.context import (
     StudyFacts,
     describe_amendments,
     describe_planned_raters,
     describe_removed_raters,
 )
-from rater.report.document import Bullets, Prose, Section
+from rater.report.document import Block, Bullets, Picture, Prose, Section, Table
 from rater.report.sections.inputs import Findings
 
 _PROGRAMS = {
@@ -176,3 +178,49 @@ def _results(findings: Findings) -> Iterator[Result | Estimate]:
     if isinstance(agreement, Agreement):
         every += [agreement.krippendorff_ordinal, agreement.icc_single, agreement.kappa, agreement.ac2]
     yield from (each for each in every if isinstance(each, Result | Estimate))
+
+
+# Terms of statistics that a reader may look up; everyday words such as "answer" are not among them.
+_TERMS = (
+    "AC2", "alpha spending", "Bang's index", "Benjamini–Hochberg method", "BLUP", "Bradley–Terry model",
+    "Cliff's delta", "Cohen's d", "commitment", "confidence interval", "confound",
+    "crossed random-effects t test", "cumulative link mixed model", "equivalence", "Holm correction",
+    "ICC", "interim look", "James's index", "Krippendorff's alpha", "likelihood-ratio test",
+    "Mann–Whitney test", "mediator", "net superiority", "NLL", "odds ratio", "pigeonhole bootstrap",
+    "power", "prediction interval", "probability of superiority", "proportional odds", "quasi-F", "REML",
+    "repetition", "Satterthwaite", "signed-rank test", "sign-flip test", "test–retest agreement",
+    "tipping point", "TOST", "type I error", "weighted kappa", "win rate",
+)  # fmt: skip
+
+
+def terms_section(sections: Sequence[Section]) -> Section | None:
+    """Define the terms of statistics that these sections use; None if they use none."""
+    text = _plain(
+        " ".join(words for section in sections for block in section.blocks for words in _words(block))
+    )
+    entries = [entry for entry in map(find_entry, _TERMS) if any(_occurs(name, text) for name in entry.names)]
+    if not entries:
+        return None
+    return Section("terms", "Terms", [Bullets([f"{each.heading}: {each.definition}" for each in entries])])
+
+
+def _words(block: Block) -> Iterator[str]:
+    """Yield the texts of a block."""
+    if isinstance(block, Prose):
+        yield block.text
+    elif isinstance(block, Bullets):
+        yield from block.items
+    elif isinstance(block, Table):
+        yield from (block.caption, *block.header)
+        for row in block.rows:
+            yield from row
+    elif isinstance(block, Picture):
+        yield from (block.drawn.title, block.drawn.caption)
+
+
+def _plain(text: str) -> str:
+    return text.casefold().replace("’", "'").replace("-", " ").replace("–", " ")
+
+
+def _occurs(name: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(_plain(name))}s?(?!\w)", text) is not None

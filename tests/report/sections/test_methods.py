@@ -5,6 +5,8 @@ from rater.analysis.primary import Analysis, analyze
 from rater.report.context import (
     ReportContext,
 )
+from rater.report.document import Bullets, Prose, Section
+from rater.report.sections.methods import terms_section
 from rater.study.analysis_plan import Exclusions
 from tests.report.conftest import STUDY, Made, compose_report, section, words
 
@@ -44,3 +46,33 @@ def test_the_methods_do_not_say_that_nobody_could_have_looked(analysis: Analysis
 
     assert "Neither raters nor experimenters" not in said
     assert "Anyone with access to the sealed database could have looked up the arms" in said
+
+
+def test_the_terms_that_a_report_uses_are_defined_in_it(analysis: Analysis) -> None:
+    document = compose_report(analysis, ReportContext(title="t", study=STUDY))
+
+    said = words(section(document, "terms"))
+    assert "net superiority: The share of pairs of answers" in said
+    assert "Krippendorff's alpha: A coefficient of agreement" in said
+    assert "Bradley–Terry model" not in said  # nothing was compared in pairs
+    assert "docs/" not in said
+
+
+def test_words_of_rated_texts_and_prose_without_terms_define_nothing() -> None:
+    assert terms_section([Section("checks", "Checks", [Prose("Everything passed.")])]) is None
+    assert terms_section([Section("checks", "Checks", [Prose("Powerful odds.")])]) is None
+
+
+def test_a_term_is_recognised_in_the_plural_and_with_another_hyphen() -> None:
+    found = terms_section([Section("a", "A", [Bullets(["Confidence\u2013intervals, BLUPs"])])])
+
+    assert found is not None
+    assert [
+        line.split(" (")[0].split(":")[0]
+        for block in found.blocks
+        if isinstance(block, Bullets)
+        for line in block.items
+    ] == [
+        "BLUP",
+        "confidence interval",
+    ]

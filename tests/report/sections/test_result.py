@@ -12,7 +12,7 @@ def test_the_naive_test_comes_after_every_result_and_is_marked(analysis: Analysi
     document = compose_report(analysis, ReportContext(title="t"))
 
     anchors = [each.anchor for each in document.sections]
-    assert anchors[-4:] == ["naive", "methods", "provenance", "files"]
+    assert anchors[-5:] == ["naive", "methods", "terms", "provenance", "files"]
     assert "Mann–Whitney test on single answers" in words(section(document, "naive"))
 
 
