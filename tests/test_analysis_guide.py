@@ -28,7 +28,7 @@ def test_the_guides_code_prints_what_it_shows(
 
 
 def test_the_tables_that_the_page_on_tables_shows_are_read() -> None:
-    page = (GUIDE.parent / "tables.md").read_text(encoding="utf-8")
+    page = (GUIDE.parent.parent / "reference" / "tables.md").read_text(encoding="utf-8")
     shown = re.findall(r"^```text\n(rater,.*?)^```", page, re.MULTILINE | re.DOTALL)
 
     ratings, choices = (read(io.StringIO(text)) for text in shown)

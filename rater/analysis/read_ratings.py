@@ -73,7 +73,7 @@ def read(  # noqa: PLR0913 (each argument is an option of the command, too)
     quotes: bool = True,
     encoding: str | None = None,
 ) -> pd.DataFrame:
-    """Read a table of ratings strictly: a file, an open one, or a DataFrame (docs/how-to/tables.md).
+    """Read a table of ratings strictly: a file, an open one, or a DataFrame (docs/reference/tables.md).
 
     Args:
         source: Text separated by commas, semicolons or tabs, JSON, JSON Lines, Parquet, or a DataFrame.

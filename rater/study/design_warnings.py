@@ -85,7 +85,7 @@ def _odd_visits(study: Study) -> Iterator[str]:
         yield (
             "Mechanical Turk adds workerId only to an ExternalQuestion, which it shows in a frame from which "
             "these pages cannot submit a HIT. Use a survey-link HIT with a code, and add workerId to its "
-            "link as docs/how-to/raters.md shows."
+            "link as docs/how-to/recruit.md shows."
         )
     if site is not None and not any((study.endings.finished.code, study.endings.finished.url)):
         yield "recruitment is set but endings.finished has neither code nor url: raters cannot be paid."
