@@ -68,7 +68,7 @@ format: $(VENV)/.tools ## Put the code into its format
 	@$(BIN)/djlint --reformat --quiet rater/web/templates || true
 
 docs: reference ## Build the documentation into site/; a broken link is an error
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "Open site/index.html"
 
 docs-serve: $(VENV)/.dev ## Show the documentation, and build it again when a page changes
