@@ -10,15 +10,17 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from rater.errors import ClosedError, StateError
-from rater.store.rating.schema import Answer, Item, Rater, StudyRow, Token, TrialRow
-from rater.store.rating.sessions import RaterSession
+from rater.store.rating.schema import Answer, Booklet, Item, Rater, StudyRow, Token, TrialRow
+from rater.store.rating.sessions import SITTING_COLUMNS, RaterSession, digest
+from rater.store.rating.studies import STUDY_COLUMNS, PublishedStudy, published_of
 from rater.study.protocol import Revising
 from rater.study.state import State
 
@@ -107,7 +109,39 @@ _ANSWERS_AND_SENT = (
     .order_by(Answer.revision)
 )
 """The answers to a trial, and those of the present submission to any trial."""
-_KEEP = insert(Answer)
+# Of answers that are stored already, nothing is returned.
+_KEEP = {
+    dialect.__name__.rsplit(".", 1)[-1]: dialect.insert(Answer)
+    .on_conflict_do_nothing()
+    .returning(Answer.dimension)
+    for dialect in (postgresql, sqlite)
+}
+_This, _Next = aliased(TrialRow), aliased(TrialRow)
+_N_STUDY, _N_SITTING = len(STUDY_COLUMNS), len(SITTING_COLUMNS)
+_TURN = (
+    select(
+        *STUDY_COLUMNS,
+        *SITTING_COLUMNS,
+        _This.dimension,
+        _Next.position,
+        Item.prompt,
+        Item.text,
+        _Other.text,
+        _Next.dimension,
+    )
+    .select_from(StudyRow)
+    .join(Rater, Rater.study_id == StudyRow.id)
+    .join(Token, Token.rater_id == Rater.id)
+    .join(Booklet, Booklet.id == Rater.booklet_id)
+    .outerjoin(_This, (_This.booklet_id == Booklet.id) & (_This.position == bindparam("position")))
+    .outerjoin(_Next, (_Next.booklet_id == Booklet.id) & (_Next.position == bindparam("next_position")))
+    .outerjoin(Item, Item.id == _Next.item_id)
+    .outerjoin(_Other, _Other.id == _Next.other_item_id)
+    .where(StudyRow.slug == bindparam("slug"), Token.digest == bindparam("digest"))
+    .with_for_update(of=Rater, key_share=True)
+    .suffix_with("FOR SHARE OF study", dialect="postgresql")
+)
+"""All that a submission needs, with the locks of `_LOCK`."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +187,41 @@ class Submission:
     position: int
     answers: Mapping[str, Judgement]
     timing: Timing = Timing()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The state of a rater who submits answers; it cannot change until the transaction ends."""
+
+    study: PublishedStudy
+    rater_session: RaterSession
+    dimension: str | None
+    """The one dimension asked by the trial that is submitted; None for all."""
+    next_trial: TrialView | None
+    """The trial after it, without answers; None if there is none."""
+
+
+def lock_turn(session: Session, slug: str, token: str, position: int) -> Turn | None:
+    """Read all that a submission needs, and lock it until the commit; None for an unknown study or rater.
+
+    Must run in a `writing` transaction. Costs one query.
+
+    Args:
+        session: The transaction.
+        slug: The study's address.
+        token: The rater's token.
+        position: The trial that is submitted.
+    """
+    sought = {"slug": slug, "digest": digest(token), "position": position, "next_position": position + 1}
+    row = session.connection().execute(_TURN, sought).first()
+    if row is None:
+        return None
+    study, rater_session, trial = row[:_N_STUDY], row[_N_STUDY:][:_N_SITTING], row[_N_STUDY + _N_SITTING :]
+    dimension, next_position, prompt, text, other_text, next_dimension = trial
+    next_trial = None
+    if next_position is not None:
+        next_trial = TrialView(next_position, prompt, text, other_text, next_dimension, answers={})
+    return Turn(published_of(study), RaterSession(*rater_session), dimension, next_trial)
 
 
 def view_trial(session: Session, rater_session: RaterSession, position: int) -> TrialView:
@@ -208,29 +277,97 @@ def record_answers(
     *,
     revising: Revising,
     now: datetime,
+    locked: State | None = None,
 ) -> None:
     """Store a trial's answers as a new revision each; a repeated submission is stored once.
 
     The rater has finished when the last trial is answered. Must run in a `writing` transaction, with a
-    rater_session read in it. Costs two queries and an insert.
+    rater_session read in it. Costs a query and an insert; up to three queries for a trial that was answered
+    before.
+
+    Args:
+        session: The transaction.
+        study_id: The study.
+        rater_session: The rater.
+        sent: The submission.
+        revising: Which answers the study lets raters change.
+        now: The time.
+        locked: The state of the study, where `lock_turn` has read both; saves a query.
 
     Raises:
         ClosedError: the study takes no answers now.
         StateError: the trial is not there, not yet its turn, or can no longer be changed.
     """
+    first = first_revisable(rater_session, revising)
+    if sent.position > rater_session.n_trials:  # possibly too large for a database's integer
+        _require_turn(rater_session, sent.position, first)
     session.flush()
     connection = session.connection()  # which is quicker than a session where there is nothing to map
-    rater = {"rater_id": rater_session.rater_id}
-    finished_at, state = connection.execute(_LOCK, {**rater, "study_id": study_id}).one()
-    found = {**rater, "position": sent.position, "submission_id": sent.id}
-    before = connection.execute(_ANSWERS_AND_SENT, found).all()
-    if any(row.submission_id == sent.id for row in before):
+    state, has_finished = locked, rater_session.has_finished
+    if state is None:
+        ids = {"rater_id": rater_session.rater_id, "study_id": study_id}
+        finished_at, state = connection.execute(_LOCK, ids).one()
+        has_finished = finished_at is not None
+    is_stored = (
+        state is State.OPEN
+        and first <= sent.position == rater_session.next_position <= rater_session.n_trials
+        and _insert(connection, rater_session, sent, revisions={}, now=now) == sent.answers.keys()
+    )
+    if not is_stored and not _revise(connection, rater_session, sent, state=state, first=first, now=now):
         return
+    if sent.position == rater_session.n_trials and not has_finished:
+        connection.execute(update(Rater).where(Rater.id == rater_session.rater_id).values(finished_at=now))
+
+
+def _revise(
+    connection: Connection,
+    rater_session: RaterSession,
+    sent: Submission,
+    *,
+    state: State,
+    first: int,
+    now: datetime,
+) -> bool:
+    """Store answers to a trial that may have been answered before; return False if they are stored already.
+
+    Answers that another request of the same rater has stored meanwhile are read here for the first time.
+    """
+    sought = {
+        "rater_id": rater_session.rater_id,
+        "position": sent.position,
+        "submission_id": sent.id,
+    }
+    before = connection.execute(_ANSWERS_AND_SENT, sought).all()
+    stored = {row.dimension for row in before if row.submission_id == sent.id}
+    missing = {name: judgement for name, judgement in sent.answers.items() if name not in stored}
+    if stored and not missing:
+        return False
     if state is not State.OPEN:
         msg = "This study is not collecting answers now."
         raise ClosedError(msg)
-    _require_turn(rater_session, sent.position, first_revisable(rater_session, revising))
+    _require_turn(rater_session, sent.position, first)
     revisions = {row.dimension: row.revision for row in before}  # the last one counts
+    _insert(connection, rater_session, replace(sent, answers=missing), revisions=revisions, now=now)
+    return True
+
+
+def _insert(
+    connection: Connection,
+    rater_session: RaterSession,
+    sent: Submission,
+    *,
+    revisions: Mapping[str, int],
+    now: datetime,
+) -> set[str]:
+    """Insert answers that are not stored already; return their dimensions.
+
+    Args:
+        connection: The transaction's.
+        rater_session: The rater.
+        sent: The submission.
+        revisions: The latest revision so far of each dimension that was answered before.
+        now: The time.
+    """
     rows = [
         {
             "rater_id": rater_session.rater_id,
@@ -248,10 +385,10 @@ def record_answers(
         }
         for dimension, judgement in sent.answers.items()
     ]
-    if rows:
-        connection.execute(_KEEP, rows)
-    if sent.position == rater_session.n_trials and finished_at is None:
-        connection.execute(update(Rater).where(Rater.id == rater_session.rater_id).values(finished_at=now))
+    if not rows:
+        return set()
+    keep = _KEEP[connection.dialect.name]
+    return set(connection.execute(keep, rows if len(rows) > 1 else rows[0]).scalars())
 
 
 def _require_turn(rater_session: RaterSession, position: int, first: int) -> None:

@@ -19,6 +19,7 @@ from rater.names import Unnamed, normalise_name, why_unnamed
 from rater.store.rating.raters import Arrival, find_known
 from rater.store.rating.sessions import RaterSession, find_study_and_session
 from rater.store.rating.studies import PublishedStudy, find_study_by_slug
+from rater.store.rating.trials import Turn, lock_turn
 from rater.study.protocol import Protocol
 from rater.study.state import State
 from rater.web import language
@@ -35,6 +36,8 @@ _CODE = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _MAX_SENT = 2_000
 # what publishing draws; anything else (a NUL, which PostgreSQL refuses) is not worth a query
 _SLUG = re.compile(r"[A-Za-z0-9_-]{1,100}")
+# larger numbers in an address would be too large for PostgreSQL
+_MAX_POSITION = 1_000_000
 BACK_COOKIE = "rater-back"
 AWAY = timedelta(hours=4)
 """After so long without an answer, a rater is shown the instructions again."""
@@ -196,8 +199,28 @@ def find_visit(session: Session, slug: str) -> Visit:
             study = find_study_by_slug(session, slug)
     if study is None:
         abort(404)
+    return _make_visit(study, rater_session, token)
+
+
+def find_turn(session: Session, slug: str, position: int) -> tuple[Visit, Turn | None]:
+    """Find the study and the rater who submits a trial, with all that storing it needs; lock them.
+
+    Costs one query; two for an unknown rater, who has no turn.
+
+    Raises:
+        NotFound: the address is of a study that does not exist.
+    """
+    token = read_token()
+    if token and position <= _MAX_POSITION and _SLUG.fullmatch(slug):
+        turn = lock_turn(session, slug, token, position)
+        if turn is not None:
+            return _make_visit(turn.study, turn.rater_session, token), turn
+    return find_visit(session, slug), None
+
+
+def _make_visit(study: PublishedStudy, rater_session: RaterSession | None, token: str | None) -> Visit:
     chosen = language.choose_language(study.protocol)
-    remember_contact(slug, study.protocol.contact)
+    remember_contact(study.slug, study.protocol.contact)
     return Visit(
         study=study,
         protocol=study.protocol.in_language(chosen),

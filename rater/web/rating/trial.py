@@ -13,7 +13,7 @@ from rater.store.engine import reading, writing
 from rater.store.rating import trials
 from rater.store.rating.monitoring import read_seconds_per_text
 from rater.store.rating.sessions import RaterSession, digest
-from rater.store.rating.trials import TrialView, first_revisable, prove
+from rater.store.rating.trials import TrialView, Turn, first_revisable, prove
 from rater.study.protocol import Dimension, Protocol
 from rater.web.language import gettext as _
 from rater.web.rating import flow
@@ -37,6 +37,7 @@ from rater.web.rating.questions import (
     room_for,
     text_fields,
 )
+from rater.web.rating.request_context import find_turn
 from rater.web.settings import running
 
 
@@ -170,22 +171,25 @@ def trial(slug: str, position: int) -> str:
 
 @blueprint.post("/s/<slug>/trial/<int:position>")
 def answer(slug: str, position: int) -> AnyResponse:
-    """Keep a text's answers, committed before the reply. Costs three queries and an insert.
+    """Keep a text's answers, committed before the reply. Costs a query and an insert.
 
-    With the next page in the reply: one query more. Where a trial may ask one dimension of several, one more.
+    One query more for a text that was answered before, and for a reply with any page but the next new text's.
     """
     by_script = ASKED_BY_SCRIPT in request.headers
     with writing(running().engine) as session:
-        visit = flow.find_visit(session, slug)
+        visit, turn = find_turn(session, slug, position)
         rater_session = flow.require_rater(visit, position)
-        dimensions = asked_dimensions(visit.protocol, _asked(session, visit, rater_session, position))
+        dimensions = asked_dimensions(visit.protocol, None if turn is None else turn.dimension)
         sent = read_trial_form(request.form, dimensions)
-        taken = _take(session, visit, rater_session, position, sent=sent)
+        taken = _take(session, visit, rater_session, position, sent=sent, turn=turn)
         if taken.outcome == "incomplete":
             taken = replace(taken, read=_read(session, visit, position, sent.given))
         elif by_script and taken.outcome == "saved" and taken.place.step == "trial":
             assert taken.place.position is not None  # noqa: S101 (a trial has one)
-            taken = replace(taken, read=_read(session, taken.visit, taken.place.position))
+            next_trial = None if turn is None else turn.next_trial
+            taken = replace(
+                taken, read=_read(session, taken.visit, taken.place.position, next_trial=next_trial)
+            )
     response = _reply(taken, by_script=by_script)
     if taken.outcome == "drafted" and sent.draft:
         keep_draft(response, sent.draft, slug=slug, position=position)
@@ -216,7 +220,13 @@ def rest(slug: str, position: int) -> str:
 
 
 def _take(
-    session: Session, visit: Visit, rater_session: RaterSession, position: int, *, sent: TrialForm
+    session: Session,
+    visit: Visit,
+    rater_session: RaterSession,
+    position: int,
+    *,
+    sent: TrialForm,
+    turn: Turn | None,
 ) -> _Taken:
     """Store a complete form, keep the part of an incomplete one, and return the next address."""
     revising = visit.protocol.revising
@@ -227,7 +237,13 @@ def _take(
     submission = trials.Submission(sent.submission_id, position, sent.judgements, sent.timing)
     try:
         trials.record_answers(
-            session, visit.study.id, rater_session, submission, revising=revising, now=visit.now
+            session,
+            visit.study.id,
+            rater_session,
+            submission,
+            revising=revising,
+            now=visit.now,
+            locked=None if turn is None else visit.study.state,
         )
     except ClosedError:
         return _Taken(visit, "closed", flow.current_place(visit))
@@ -255,19 +271,28 @@ def _reply(taken: _Taken, *, by_script: bool) -> AnyResponse:
     )
 
 
-def _asked(session: Session, visit: Visit, rater_session: RaterSession, position: int) -> str | None:
-    """Read which dimension a trial asks, where the study has several."""
-    if len(visit.protocol.dimensions) == 1 or not 1 <= position <= rater_session.n_trials:
-        return None
-    return trials.read_dimension(session, rater_session.booklet_id, position)
-
-
 def _read(
-    session: Session, visit: Visit, position: int, sent: Mapping[str, FormAnswer] | None = None
+    session: Session,
+    visit: Visit,
+    position: int,
+    sent: Mapping[str, FormAnswer] | None = None,
+    *,
+    next_trial: TrialView | None = None,
 ) -> _Read:
-    """Read a trial with what was given on it: just sent, stored, or drafted before."""
+    """Read a trial with what was given on it: just sent, stored, or drafted before.
+
+    Args:
+        session: The database.
+        visit: Who asks.
+        position: The trial.
+        sent: What was just sent.
+        next_trial: A trial that is read already; it is used if it is this one and has no answers yet.
+    """
     rater_session = flow.require_rater_session(visit, Place("trial", position))
-    view = trials.view_trial(session, rater_session, position)
+    if next_trial is not None and next_trial.position == position == rater_session.next_position:
+        view = next_trial
+    else:
+        view = trials.view_trial(session, rater_session, position)
     dimensions = asked_dimensions(visit.protocol, view.dimension)
     if sent is not None:
         return _Read(rater_session, view, dimensions, sent)

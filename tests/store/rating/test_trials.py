@@ -10,11 +10,24 @@ from rater.errors import ClosedError, StateError
 from rater.store.engine import reading, writing
 from rater.store.rating.schema import Answer, Rater
 from rater.store.rating.studies import PublishedStudy, move_study
-from rater.store.rating.trials import Judgement, TrialView, record_answers, view_trial
+from rater.store.rating.trials import Judgement, Submission, TrialView, lock_turn, record_answers, view_trial
 from rater.study.state import State
 from tests.store.rating.answering import claim_for, revisions_of, send_submission, session_of, submission
 
 Publish = Callable[..., PublishedStudy]
+Send = Callable[[Engine, PublishedStudy, str, Submission, datetime], None]
+
+
+def send_in_turn(engine: Engine, study: PublishedStudy, token: str, sent: Submission, now: datetime) -> None:
+    """Send a submission as the web app does, which locks the rater with its first query."""
+    with writing(engine) as session:
+        turn = lock_turn(session, study.slug, token, sent.position)
+        assert turn is not None
+        rater_session, state = turn.rater_session, turn.study.state
+        record_answers(session, study.id, rater_session, sent, revising="all", now=now, locked=state)
+
+
+both_ways = pytest.mark.parametrize("send_submission", [send_submission, send_in_turn])
 
 
 def test_a_trial_is_viewed_with_its_text_and_the_latest_answer(
@@ -73,8 +86,9 @@ def test_an_answer_is_kept_with_all_that_belongs_to_it(
         assert answer.answered_at == now
 
 
+@both_ways
 def test_sending_again_stores_once_and_every_new_sending_is_a_revision(
-    rating: Engine, publish: Publish, now: datetime
+    rating: Engine, publish: Publish, now: datetime, send_submission: Send
 ) -> None:
     study = publish(rating)
     rater_id = claim_for(rating, study, "token", now).rater_id
@@ -95,8 +109,9 @@ def test_sending_again_stores_once_and_every_new_sending_is_a_revision(
     ]
 
 
+@both_ways
 def test_a_submission_sent_many_times_at_once_is_stored_once(
-    rating: Engine, engines: Callable[[], Engine], publish: Publish, now: datetime
+    rating: Engine, engines: Callable[[], Engine], publish: Publish, now: datetime, send_submission: Send
 ) -> None:
     study = publish(rating)
     rater_id = claim_for(rating, study, "token", now).rater_id
@@ -113,8 +128,9 @@ def test_a_submission_sent_many_times_at_once_is_stored_once(
     assert revisions_of(rating, rater_id) == [(1, "happiness", 1, 4)]
 
 
+@both_ways
 def test_two_tabs_that_answer_at_once_make_two_revisions(
-    rating: Engine, engines: Callable[[], Engine], publish: Publish, now: datetime
+    rating: Engine, engines: Callable[[], Engine], publish: Publish, now: datetime, send_submission: Send
 ) -> None:
     study = publish(rating)
     rater_id = claim_for(rating, study, "token", now).rater_id
@@ -133,8 +149,9 @@ def test_two_tabs_that_answer_at_once_make_two_revisions(
     assert {value for _, _, _, value in stored} == {1, 2, 3, 4}
 
 
+@both_ways
 def test_the_last_answer_finishes_and_can_still_be_changed(
-    rating: Engine, publish: Publish, now: datetime
+    rating: Engine, publish: Publish, now: datetime, send_submission: Send
 ) -> None:
     study = publish(rating, n_trials=2)
     rater_id = claim_for(rating, study, "token", now).rater_id
@@ -153,8 +170,9 @@ def test_the_last_answer_finishes_and_can_still_be_changed(
     assert revisions_of(rating, rater_id)[-2:] == [(2, "happiness", 1, 2), (2, "happiness", 2, 3)]
 
 
+@both_ways
 def test_a_closed_study_takes_no_answer_but_hears_one_again_that_it_has(
-    rating: Engine, publish: Publish, now: datetime
+    rating: Engine, publish: Publish, now: datetime, send_submission: Send
 ) -> None:
     study = publish(rating)
     rater_id = claim_for(rating, study, "token", now).rater_id
@@ -190,3 +208,48 @@ def test_closing_waits_for_an_answer_on_its_way(
 
     with pytest.raises(ClosedError):
         send_submission(rating, study, "token", submission("b", 2, 1), now)
+
+
+def test_a_turn_has_all_that_a_submission_needs(rating: Engine, publish: Publish, now: datetime) -> None:
+    study = publish(rating, n_trials=2)
+    rater_session = claim_for(rating, study, "token", now)
+
+    with writing(rating) as session:
+        first, last = (lock_turn(session, study.slug, "token", position) for position in (1, 2))
+        beyond = lock_turn(session, study.slug, "token", 3)
+        unknown = [lock_turn(session, *sought, 1) for sought in ((study.slug, "other"), ("other", "token"))]
+
+    assert first is not None
+    assert last is not None
+    assert beyond is not None
+    assert (first.study, first.rater_session, first.dimension) == (study, rater_session, None)
+    assert first.next_trial == TrialView(2, "Prompt 2", " text 2", None, None, answers={})
+    assert last.next_trial is None
+    assert beyond.next_trial is None
+    assert unknown == [None, None]
+
+
+def test_closing_waits_for_a_turn_that_is_taken(
+    rating: Engine, engines: Callable[[], Engine], publish: Publish, now: datetime
+) -> None:
+    study, other_engine = publish(rating), engines()
+    claim_for(rating, study, "token", now)
+
+    def close() -> None:
+        with writing(other_engine) as session:
+            move_study(session, study.name, State.CLOSED, at=now)
+
+    with ThreadPoolExecutor(1) as pool:
+        with writing(rating) as session:
+            turn = lock_turn(session, study.slug, "token", 1)
+            assert turn is not None
+            closing = pool.submit(close)
+            with pytest.raises(TimeoutError):
+                closing.result(timeout=0.3)
+            state = turn.study.state
+            sent = submission("a", 1, 1)
+            record_answers(session, study.id, turn.rater_session, sent, revising="all", now=now, locked=state)
+        closing.result(timeout=10)
+
+    with pytest.raises(ClosedError):
+        send_in_turn(rating, study, "token", submission("b", 2, 1), now)
