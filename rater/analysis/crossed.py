@@ -3,8 +3,8 @@
 Estimand: the mean cell score (first arm minus second) over the populations of raters, prompts and
 completions. Assumptions: raters and prompts are samples from the populations of the claim, with independent
 random effects. Measured type I error at alpha = .05: 4 to 6 % with 12 raters or more, less with fewer
-(statistics.md section 2). No Python package has the quasi-F test with this floor, or the weighted REML test
-(see `rater.analysis.reml`).
+(statistics.md section 2). No Python package has the quasi-F test with this floor; for the weighted REML test
+see `rater.analysis.reml`.
 """
 
 import math

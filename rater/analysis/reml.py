@@ -15,7 +15,8 @@ long × short² operations, where long and short are the larger and the smaller 
 long × long matrix is built.
 
 statsmodels' MixedLM did not converge on the reference data with crossed effects and has no correction of the
-degrees of freedom (statistics.md section 4), and no other Python package fits this model by REML.
+degrees of freedom; the package mixedlm fits the model, but too slowly for simulations (statistics.md
+section 11).
 """
 
 from dataclasses import dataclass
