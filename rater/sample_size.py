@@ -130,8 +130,8 @@ def plan_power(
 
     Costs about 25 times ``n_simulations`` simulations, of some milliseconds each.
     """
-    given = assumptions or PlanningAssumptions()
-    planner = _Planner(study, given, n_simulations=n_simulations, rng=np.random.default_rng(seed))
+    assumed = assumptions or PlanningAssumptions()
+    planner = _Planner(study, assumed, n_simulations=n_simulations, rng=np.random.default_rng(seed))
     design, effect = study.design, planner.logits(points)
     sizes: list[Size] = []
     planned: Power | None = None
@@ -149,7 +149,7 @@ def plan_power(
     progress("the smallest difference that is found")
     return PowerPlan(
         points=points,
-        net_superiority=as_net_superiority(study, points, given),
+        net_superiority=as_net_superiority(study, points, assumed),
         planned=planned,
         smallest_points=planner.smallest_points(design),
         sizes=sizes,
@@ -164,7 +164,7 @@ def plan_power(
         is_pairwise=design.is_pairwise,
         spread=planner.assumed.spread,
         last_look=planner.level if planner.level != study.analysis.alpha else None,
-        assumptions=given,
+        assumptions=assumed,
     )
 
 

@@ -69,20 +69,20 @@ class Pairing:
         rater with themselves, Σ_r w_r² where c = k. Krippendorff's coincidences divide the pairs of an item
         by its number of answers minus 1, here n_pairs / total. Costs replicates × items × values².
         """
-        given, own = self._spread(draws.rater), self._spread(draws.rater**2)  # replicate item value
-        total = given.sum(axis=-1)  # replicate item
+        counts, own = self._spread(draws.rater), self._spread(draws.rater**2)  # replicate item value
+        total = counts.sum(axis=-1)  # replicate item
         n_pairs = total**2 - own.sum(axis=-1)
         # An item with one rater has no pairs and no information about agreement.
         share = np.divide(draws.other, n_pairs, out=np.zeros_like(n_pairs), where=n_pairs > 0)
         answered = np.divide(draws.other, total, out=np.zeros_like(total), where=total > 0)
         used = (draws.other * (n_pairs > 0)).sum(axis=-1)[:, None]
-        seen = (draws.other * (total > 0)).sum(axis=-1)[:, None]
+        n_answered = (draws.other * (total > 0)).sum(axis=-1)[:, None]
         with np.errstate(invalid="ignore", divide="ignore"):  # NaN without an item of two raters
             return Pairs(
                 self.values,
-                coincidences=_pair_up(given, own, share * total),
-                agreement=_pair_up(given, own, share) / used[..., None],
-                prevalence=(answered[..., None] * given).sum(axis=1) / seen,
+                coincidences=_pair_up(counts, own, share * total),
+                agreement=_pair_up(counts, own, share) / used[..., None],
+                prevalence=(answered[..., None] * counts).sum(axis=1) / n_answered,
             )
 
     def _spread(self, weight: Floats) -> Floats:
@@ -139,10 +139,10 @@ def gwet_ac2(pairs: Pairs) -> Floats:
     return np.asarray((agreed - by_chance) / (1 - by_chance), dtype=np.float64)
 
 
-def _pair_up(given: Floats, own: Floats, weight: Floats) -> Floats:
+def _pair_up(counts: Floats, own: Floats, weight: Floats) -> Floats:
     """Return the weighted sum of the pairs of distinct raters over items: replicate value value."""
-    crossed = np.swapaxes(given * weight[..., None], -1, -2) @ given
-    at = np.arange(given.shape[-1])
+    crossed = np.swapaxes(counts * weight[..., None], -1, -2) @ counts
+    at = np.arange(counts.shape[-1])
     crossed[:, at, at] -= (own * weight[..., None]).sum(axis=1)
     return np.asarray(crossed, dtype=np.float64)
 
@@ -310,12 +310,12 @@ def _from_pairs(
             progress=progress,
         )
     ]
-    found: list[Quantity] = []
+    quantities: list[Quantity] = []
     for each in coefficients:
         observed = float(each.compute(once)[0])
         replicates = np.concatenate([each.compute(pairs) for pairs in resampled] or [np.empty(0)])
-        found.append(_quantity(each, judged, observed, replicates, alpha=alpha))
-    return found
+        quantities.append(_quantity(each, judged, observed, replicates, alpha=alpha))
+    return quantities
 
 
 def _kappa(

@@ -346,9 +346,9 @@ class _Quantify:
     alpha: float
 
     def __call__(self, name: str, estimand: str, value: float, drawn: list[Floats]) -> Quantity:
-        found = np.concatenate(drawn) if drawn else np.empty(0)
-        interval = percentile_interval(found, self.alpha) if found.size else None
-        why = too_few_replicates(found.size, self.alpha) if found.size else ""
+        replicates = np.concatenate(drawn) if drawn else np.empty(0)
+        interval = percentile_interval(replicates, self.alpha) if replicates.size else None
+        why = too_few_replicates(replicates.size, self.alpha) if replicates.size else ""
         return Estimate(
             name=name,
             estimand=estimand,
@@ -358,7 +358,7 @@ class _Quantify:
             method=f"{MODEL}; pigeonhole bootstrap over raters and prompts",
             reference=PUBLISHED,
             warnings=() if interval else (why or NO_INTERVAL,),
-            settings={"replicates": found.size},
+            settings={"replicates": replicates.size},
         )
 
 

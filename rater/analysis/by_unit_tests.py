@@ -54,11 +54,11 @@ def sign_flip(differences: NDArray[np.float64], rng: np.random.Generator) -> Sig
     bar = abs(observed) - 10.0**-DECIMALS
     nonzero = int(np.count_nonzero(rounded))
     if rounded.size > MAX_EXACT_FLIP:
-        found = 0
+        n_reached = 0
         for chunk in np.array_split(np.arange(N_DRAWS), 100):
             signs = rng.choice([-1.0, 1.0], size=(chunk.size, rounded.size))
-            found += int((np.abs(signs @ rounded) >= bar).sum())
-        p = (1 + found) / (1 + N_DRAWS)
+            n_reached += int((np.abs(signs @ rounded) >= bar).sum())
+        p = (1 + n_reached) / (1 + N_DRAWS)
         return SignTest(observed, p, f"{N_DRAWS:,} random sign patterns", nonzero)
     left, right = (_signed_sums(half) for half in np.array_split(rounded, 2))
     right.sort()
@@ -76,11 +76,11 @@ def signed_rank(differences: NDArray[np.float64]) -> SignTest:
     Reference: Wilcoxon 1945, Biometrics Bull. 1:80–83.
     """
     rounded = differences.round(DECIMALS)
-    kept = rounded[rounded != 0]
-    ranks = stats.rankdata(np.abs(kept))
-    v = float(ranks[kept > 0].sum())
-    if kept.size > MAX_EXACT_RANK:
-        return SignTest(v, _normal_rank_p(v, ranks), "normal approximation, zeros dropped", kept.size)
+    nonzero = rounded[rounded != 0]
+    ranks = stats.rankdata(np.abs(nonzero))
+    v = float(ranks[nonzero > 0].sum())
+    if nonzero.size > MAX_EXACT_RANK:
+        return SignTest(v, _normal_rank_p(v, ranks), "normal approximation, zeros dropped", nonzero.size)
     doubled = np.rint(2 * ranks).astype(int)  # mean ranks are halves at most
     mass = np.zeros(doubled.sum() + 1)
     mass[0] = 1.0
@@ -90,7 +90,7 @@ def signed_rank(differences: NDArray[np.float64]) -> SignTest:
         mass = (mass + shifted) / 2
     at = round(2 * v)
     p = min(1.0, 2 * min(float(mass[at:].sum()), float(mass[: at + 1].sum())))
-    return SignTest(v, p, "exact, zeros dropped", kept.size)
+    return SignTest(v, p, "exact, zeros dropped", nonzero.size)
 
 
 def _normal_rank_p(v: float, ranks: NDArray[np.float64]) -> float:

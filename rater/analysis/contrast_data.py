@@ -3,7 +3,7 @@
 Where each prompt was shown in one arm only, or each rater saw one arm only, the arms are confounded: whatever
 differs between the arms differs between the prompts (or the raters) as well. Where raters saw each prompt in
 one arm, but prompts appear in both arms over raters (counterbalanced, Latin square, arms drawn at random),
-the arms can be told apart by a model of all answers, but there is no difference within a rater and prompt.
+the arms can be separated by a model of all answers, but there is no difference within a rater and prompt.
 """
 
 from dataclasses import dataclass
@@ -171,7 +171,7 @@ def score_cells(ratings: Ratings) -> Cells:
     n_second = np.bincount(cell[~first], minlength=size)
     rank_sum = np.bincount(cell[first], weights=_mid_ranks(cell, used.answer)[first], minlength=size)
     superior = rank_sum - n_first * (n_first + 1) / 2
-    # The first answer of each cell tells its rater and prompt.
+    # The first answer of each cell has its rater and prompt.
     _, at = np.unique(cell, return_index=True)
     raters, rater = np.unique(used.rater[at], return_inverse=True)
     prompts, prompt = np.unique(used.prompt[at], return_inverse=True)
@@ -291,7 +291,7 @@ def measure_overlap(ratings: Ratings) -> Overlap:
 
 
 def why_confounded(ratings: Ratings) -> str:
-    """Return why no test can tell the arms of some ratings apart; empty where one can."""
+    """Return the reason why no test can separate the arms; empty where one can."""
     return measure_overlap(ratings).reason
 
 

@@ -31,12 +31,16 @@ def rate_texts(
         excluded: ids of raters who are excluded from the tests.
     """
     judged = judged_only(first_showings(frame))
-    kept = judged[~judged["rater"].astype(str).isin(excluded)] if excluded else judged
-    return pd.concat([_rate(texts, judged, kept, dimension) for dimension in dimensions], ignore_index=True)
+    included = judged[~judged["rater"].astype(str).isin(excluded)] if excluded else judged
+    return pd.concat(
+        [_rate(texts, judged, included, dimension) for dimension in dimensions], ignore_index=True
+    )
 
 
-def _rate(texts: pd.DataFrame, judged: pd.DataFrame, kept: pd.DataFrame, dimension: Judged) -> pd.DataFrame:
-    everyone, without_excluded = (_by_item(rows, dimension) for rows in (judged, kept))
+def _rate(
+    texts: pd.DataFrame, judged: pd.DataFrame, included: pd.DataFrame, dimension: Judged
+) -> pd.DataFrame:
+    everyone, without_excluded = (_by_item(rows, dimension) for rows in (judged, included))
     return texts.assign(
         dimension=dimension.name,
         mean_rating=texts["item"].map(everyone["mean"]).astype(float),

@@ -230,8 +230,8 @@ def _estimate(effect: _Pooled, ratings: Ratings, counts: _Counts, *, alpha: floa
     if not np.isfinite(observed):
         reason = "the answers within an arm do not vary"
         return NotEstimable(test=effect.name, score="answers", reason=reason, n=n)
-    found = [effect.compute(chunk, counts.values) for chunk in counts.replicates]
-    interval, settings, warnings = _summarise(found, alpha)
+    replicates = [effect.compute(chunk, counts.values) for chunk in counts.replicates]
+    interval, settings, warnings = _summarise(replicates, alpha)
     return Estimate(
         name=effect.name,
         estimand=effect.estimand,
@@ -246,16 +246,16 @@ def _estimate(effect: _Pooled, ratings: Ratings, counts: _Counts, *, alpha: floa
 
 
 def _summarise(
-    found: list[Floats], alpha: float
+    chunks: list[Floats], alpha: float
 ) -> tuple[Interval | None, dict[str, Setting], tuple[str, ...]]:
     """Take the interval of the replicates in chunks; give the reason where there is none."""
-    if not found:
+    if not chunks:
         return (
             None,
             {},
             ("no interval: too few raters or prompts, or too many different answers, to resample",),
         )
-    replicates = np.concatenate(found)
+    replicates = np.concatenate(chunks)
     interval = percentile_interval(replicates, alpha)
     few = "no interval: too few answers of both arms to resample"
     why = () if interval else (too_few_replicates(replicates.size, alpha) or few,)

@@ -69,7 +69,7 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
 
     Raises:
         RaterError: If the frame is not valid.
-        StudyError: If the arms to compare cannot be told, or one has no answers.
+        StudyError: If the arms to compare cannot be determined, or one has no answers.
     """
     require_options(points=points, sesoi=sesoi, scope=scope, score=score)
     frame = validate_frame(frame)
@@ -113,10 +113,10 @@ def infer_dimensions(
             msg = "points and limits are both given; a scale has points from 1, or limits"
             raise StudyError(msg)
         require_limits(limits)
-    given = judged_only(frame).dropna(subset=["answer"])
+    answered = judged_only(frame).dropna(subset=["answer"])
     dimensions = tuple(
         _judged(str(name), rows, points=points, limits=limits, choices=choices)
-        for name, rows in given.groupby("dimension", sort=False)
+        for name, rows in answered.groupby("dimension", sort=False)
     )
     are_choices = list(map(is_pairwise, dimensions))
     require_choice_options(are_choices=are_choices, points=points, limits=limits, coding=choices)

@@ -130,44 +130,47 @@ _CONCLUSIONS: dict[Conclusion, str] = {
 }
 
 
-def compare_with_sesoi(found: Equivalence) -> str:
+def compare_with_sesoi(equivalence: Equivalence) -> str:
     """Return the conclusion about the SESOI as a sentence, with the confidence interval it is based on.
 
     For a significantly lower difference the interval is second minus first, as in the headline.
     """
-    in_points = found.score == "net_superiority"
+    in_points = equivalence.score == "net_superiority"
     factor, unit, digits = (100, "percentage", 1) if in_points else (1, "scale", 2)
-    sesoi = f"the smallest effect size of interest of ±{factor * found.sesoi:g} {unit} points"
-    conclusion = f"{_CONCLUSIONS[found.conclusion]} {sesoi}"
-    interval = found.interval if found.conclusion == "smaller" else found.difference_interval
+    sesoi = f"the smallest effect size of interest of ±{factor * equivalence.sesoi:g} {unit} points"
+    conclusion = f"{_CONCLUSIONS[equivalence.conclusion]} {sesoi}"
+    interval = (
+        equivalence.interval if equivalence.conclusion == "smaller" else equivalence.difference_interval
+    )
     if interval is None:
-        return f"{conclusion} (exact sign-flip test, {p_value(found.p_conclusion)})."
+        return f"{conclusion} (exact sign-flip test, {p_value(equivalence.p_conclusion)})."
     ends = [factor * interval.low, factor * interval.high]
-    if found.direction == "lower":
+    if equivalence.direction == "lower":
         ends = [-ends[1], -ends[0]]
     low, high = (number(end, digits) for end in ends)
     whole_range = _whole_range(interval, DIFFERENCE if in_points else None)
     ci = f"{coverage(interval.level)} CI {low} to {high}{whole_range}"
     evidence = {
         "larger": f"{ci}, entirely beyond it",
-        "smaller": f"{ci}, entirely within it; TOST {p_value(found.p)}",
+        "smaller": f"{ci}, entirely within it; TOST {p_value(equivalence.p)}",
     }
-    return f"{conclusion} ({evidence.get(found.conclusion, ci)})."
+    return f"{conclusion} ({evidence.get(equivalence.conclusion, ci)})."
 
 
-def describe_tipping_point(found: TippingPoint) -> str:
+def describe_tipping_point(tipping_point: TippingPoint) -> str:
     """Describe the tipping point of an arm in a sentence."""
-    share = f"{found.share:.1%} of the answers to “{found.arm}” are missing"
-    if found.delta is None or found.value is None:
+    share = f"{tipping_point.share:.1%} of the answers to “{tipping_point.arm}” are missing"
+    if tipping_point.delta is None or tipping_point.value is None:
         return f"{share}; no value of these would change the conclusion."
-    if not found.is_possible:
+    if not tipping_point.is_possible:
         return (
             f"{share}; the conclusion would change only if the difference on these were "
-            f"{number(found.value)}, which is outside the possible range."
+            f"{number(tipping_point.value)}, which is outside the possible range."
         )
     return (
         f"{share}; the result would no longer be significant if the difference on these were "
-        f"{number(found.value)}, that is, {number(found.delta)} less favourable than on the others."
+        f"{number(tipping_point.value)}, that is, {number(tipping_point.delta)} less favourable than on the "
+        "others."
     )
 
 

@@ -61,10 +61,10 @@ def clip(interval: Interval, bounds: Bounds | None) -> Interval:
     return Interval(low, high, interval.level)
 
 
-def is_clipped(found: Result | Estimate) -> bool:
+def is_clipped(estimate: Result | Estimate) -> bool:
     """Return whether an interval was cut at what is possible."""
-    whole = found.unclipped_interval
-    return found.interval is not None and whole is not None and found.interval != whole
+    whole = estimate.unclipped_interval
+    return estimate.interval is not None and whole is not None and estimate.interval != whole
 
 
 def covers_all(interval: Interval | None, bounds: Bounds | None) -> bool:
@@ -149,10 +149,10 @@ def percentile_interval(replicates: Floats, alpha: float) -> Interval | None:
 
     None, too, where fewer than five replicates would lie beyond an end: see `too_few_replicates`.
     """
-    made = replicates[np.isfinite(replicates)]
-    if made.size < 0.95 * replicates.size or too_few_replicates(replicates.size, alpha):
+    finite = replicates[np.isfinite(replicates)]
+    if finite.size < 0.95 * replicates.size or too_few_replicates(replicates.size, alpha):
         return None
-    low, high = np.quantile(made, [alpha / 2, 1 - alpha / 2])
+    low, high = np.quantile(finite, [alpha / 2, 1 - alpha / 2])
     return Interval(float(low), float(high), 1 - alpha)
 
 

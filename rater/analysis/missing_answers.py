@@ -291,14 +291,14 @@ def _tip(
         return ()
     first, second = planned.contrast
     arms = [f"{first} or {second}", f"{second} or {first}"] if pairwise else [first, second]
-    found = []
+    points = []
     for arm in arms:
         own = slots[slots["arm"] == arm]
         if (own["cannot_judge"] | own["not_answered"]).any():
             shares = _shares(own, "cannot_judge", "not_answered")
             share = MissingShare(float(shares["share"].mean()), _error_of_share(shares, planned.alpha))
-            found.append(tip(arm, share, primary, bounds_of(primary.score, judged), alpha=planned.alpha))
-    return tuple(found)
+            points.append(tip(arm, share, primary, bounds_of(primary.score, judged), alpha=planned.alpha))
+    return tuple(points)
 
 
 def _error_of_share(shares: pd.DataFrame, alpha: float) -> float:
@@ -312,5 +312,5 @@ def _error_of_share(shares: pd.DataFrame, alpha: float) -> float:
         cells=len(shares),
     )
     about = OutcomeLabels("share of missing answers", "share of missing answers", "answers", "share")
-    found = crossed_t(_cell_scores(shares, values, np.ones(len(shares)), n), about, alpha=alpha)
-    return (found.standard_error or 0.0) if isinstance(found, Result) else 0.0
+    outcome = crossed_t(_cell_scores(shares, values, np.ones(len(shares)), n), about, alpha=alpha)
+    return (outcome.standard_error or 0.0) if isinstance(outcome, Result) else 0.0

@@ -182,7 +182,7 @@ def _from_line(first: Judgements, prompt: NDArray[np.intp], judged: Judged) -> P
     usual = ContinuousAnswers(low, high, float(first.answer.mean()), (high - low) / 5)
     drawn = first.among(max(MAX_CELLS // first.n_items, 2), np.random.default_rng(0))
     item = np.unique(drawn.item, return_inverse=True)[1]
-    # A factor whose levels cannot be told from single answers is left to the residual.
+    # A factor whose levels cannot be separated from single answers is left to the residual.
     free = ("rater" in factors, item.max() > 0 and item.max() + 1 < item.size)
     can_fit = any(free) and np.ptp(drawn.answer) > 0
     fit = fit_reml(drawn.rater, item, drawn.answer, np.ones(item.size), free=free) if can_fit else None
@@ -236,18 +236,18 @@ def _usual_tie(judged: Judged) -> float:
 def _factors(
     first: Judgements, prompt: NDArray[np.intp]
 ) -> tuple[dict[str, NDArray[np.intp]], tuple[str, ...]]:
-    """Choose the factors that the pilot can tell apart."""
-    kept, notes = {}, []
+    """Choose the factors whose variances the pilot can separate."""
+    factors, notes = {}, []
     n_prompts = np.unique(prompt).size
     for name, codes in (("rater", first.rater), ("prompt", prompt), ("item", first.item)):
         n_levels = np.unique(codes).size
         single = name == "item" and n_levels == n_prompts
         if 1 < n_levels < codes.size and not single:
-            kept[name] = codes
+            factors[name] = codes
         else:
             why = "each prompt has one" if single else f"the pilot has {counted(n_levels, name)}"
             notes.append(f"how much {name}s differ was assumed: {why}")
-    return kept, tuple(notes)
+    return factors, tuple(notes)
 
 
 def _pilot(scale: AnswerModel, sds: Mapping[str, float], first: Judgements, notes: tuple[str, ...]) -> Pilot:

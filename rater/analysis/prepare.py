@@ -32,7 +32,7 @@ MIN_COPIES = 20
 """The number of identical repeats from which they are copies: people are less consistent."""
 MAX_FEW_RATERS = 0.5
 MAX_LOST_SHARE = 1 / 3
-"""If more answers than this are second ones, of most raters, the ids do not tell texts apart."""
+"""If more answers than this are second ones, of most raters, the ids do not identify texts."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Repeats:
     second: Again = Again()
     """Rows left out, because their rater had answered about the text before, with another answer."""
     several: Again = Again()
-    """Rows taken for answers about other texts of the same prompt and arm, since no id tells texts apart."""
+    """Rows taken for answers about other texts of the same prompt and arm, since no id identifies them."""
     trials: Again = Again()
     """Rows that positions show to be repeated trials."""
     restarts: tuple[str, ...] = ()
@@ -78,26 +78,26 @@ def resolve_repeats(frame: pd.DataFrame) -> tuple[pd.DataFrame, Repeats]:
     first = np.ones(len(frame), dtype=np.bool_) if is_inferred else ~flags(frame, "is_repeat")
     if not texts[first].duplicated().any() and is_inferred:
         return frame, Repeats(has_ids=has_ids, restarts=_restarts(frame))
-    found = Repeats(has_ids=has_ids)
+    repeats = Repeats(has_ids=has_ids)
     if has_ids or not is_inferred:
         copies = _rows(frame, marked=not is_inferred).duplicated().to_numpy()
-        found = replace(found, copies=_again(frame, copies))
+        repeats = replace(repeats, copies=_again(frame, copies))
         frame, texts, first = frame[~copies], texts[~copies], first[~copies]
     code = texts.groupby(list(texts.columns), sort=False).ngroup().to_numpy()
     # marked as repeats of an answer that is not there
     unmatched = _again(frame, ~first & ~np.isin(code, code[first]))
-    found = replace(found, restarts=_restarts(frame), unmatched=unmatched)
+    repeats = replace(repeats, restarts=_restarts(frame), unmatched=unmatched)
     if not texts[first].duplicated().any():
         if is_inferred and "is_repeat" in frame.columns:
             frame = frame.assign(is_repeat=False)
-        return frame.reset_index(drop=True), found
+        return frame.reset_index(drop=True), repeats
     if not has_ids:
-        kept, found = _without_ids(frame, texts, found)
+        kept, repeats = _without_ids(frame, texts, repeats)
     elif "position" in frame.columns and frame["position"].notna().all() and is_inferred:
-        frame, kept, found = _by_position(frame, texts, found)
+        frame, kept, repeats = _by_position(frame, texts, repeats)
     else:
-        kept, found = _by_row(frame, texts, first, found)
-    return frame[kept].reset_index(drop=True), found
+        kept, repeats = _by_row(frame, texts, first, repeats)
+    return frame[kept].reset_index(drop=True), repeats
 
 
 def _has_ids(frame: pd.DataFrame) -> bool:
@@ -160,14 +160,14 @@ def _restarts(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _by_position(
-    frame: pd.DataFrame, texts: pd.DataFrame, found: Repeats
+    frame: pd.DataFrame, texts: pd.DataFrame, repeats: Repeats
 ) -> tuple[pd.DataFrame, Mask, Repeats]:
     """Mark later answers as repeated trials, and leave copies of sessions out.
 
     The order is that of positions; for raters whose positions begin anew it is that of the rows.
     """
     row = np.arange(len(frame))
-    restarts = frame["rater"].astype(str).isin(found.restarts).to_numpy()
+    restarts = frame["rater"].astype(str).isin(repeats.restarts).to_numpy()
     order = np.lexsort((row, np.where(restarts, row, frame["position"].to_numpy(dtype=np.float64))))
     rank = np.empty(len(frame), dtype=np.intp)
     rank[order] = row
@@ -191,7 +191,7 @@ def _by_position(
     copied |= _all_copied(table, later)
     frame = frame.assign(is_repeat=later)
     trials = _again(frame, later & ~copied)
-    return frame, ~copied, replace(found, sessions=_again(frame, copied), trials=trials)
+    return frame, ~copied, replace(repeats, sessions=_again(frame, copied), trials=trials)
 
 
 def _all_copied(table: pd.DataFrame, later: Mask) -> Mask:
@@ -201,32 +201,32 @@ def _all_copied(table: pd.DataFrame, later: Mask) -> Mask:
     return later if is_copy else np.zeros(len(table), dtype=np.bool_)
 
 
-def _by_row(frame: pd.DataFrame, texts: pd.DataFrame, first: Mask, found: Repeats) -> tuple[Mask, Repeats]:
+def _by_row(frame: pd.DataFrame, texts: pd.DataFrame, first: Mask, repeats: Repeats) -> tuple[Mask, Repeats]:
     """Keep the first of a rater's answers to a text, in the order of the rows."""
     again = np.zeros(len(frame), dtype=np.bool_)
     again[first] = texts[first].duplicated().to_numpy()
     differs = again & _differs(frame, texts)
     same = again & ~differs
     copies = Again(
-        found.copies.n + int(same.sum()),
-        tuple(sorted({*found.copies.raters, *_again(frame, same).raters})),
-        found.copies.examples or _again(frame, same).examples,
+        repeats.copies.n + int(same.sum()),
+        tuple(sorted({*repeats.copies.raters, *_again(frame, same).raters})),
+        repeats.copies.examples or _again(frame, same).examples,
     )
     second = _again(frame, differs)
     n_raters = frame["rater"].nunique()
     lost = second.n > MAX_LOST_SHARE * len(frame) and len(second.raters) > MAX_FEW_RATERS * n_raters
-    return ~again, replace(found, copies=copies, second=second, ids_do_not_tell=lost)
+    return ~again, replace(repeats, copies=copies, second=second, ids_do_not_tell=lost)
 
 
-def _without_ids(frame: pd.DataFrame, texts: pd.DataFrame, found: Repeats) -> tuple[Mask, Repeats]:
+def _without_ids(frame: pd.DataFrame, texts: pd.DataFrame, repeats: Repeats) -> tuple[Mask, Repeats]:
     """Distinguish copies and second submissions from answers about several texts of a prompt and arm."""
     again = texts.duplicated().to_numpy()
     differs = again & _differs(frame, texts)
     concerned = set(frame.loc[again, "rater"])
     few = len(concerned) <= MAX_FEW_RATERS * frame["rater"].nunique()
     if few or not differs.any():
-        return ~again, replace(found, copies=_again(frame, again & ~differs), second=_again(frame, differs))
-    return np.ones(len(frame), dtype=np.bool_), replace(found, several=_again(frame, again))
+        return ~again, replace(repeats, copies=_again(frame, again & ~differs), second=_again(frame, differs))
+    return np.ones(len(frame), dtype=np.bool_), replace(repeats, several=_again(frame, again))
 
 
 def _differs(frame: pd.DataFrame, texts: pd.DataFrame) -> Mask:

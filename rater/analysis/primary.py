@@ -190,8 +190,8 @@ def analyze(
     frame = prepared.frame.sort_values(present, kind="stable", ignore_index=True)
     exclusion = exclude(frame, raters, planned.exclusions, primary=planned.primary)
     left_out = excluded_raters(exclusion)
-    kept = frame[~frame["rater"].astype(str).isin(left_out)] if left_out else frame
-    tested = judged_only(first_showings(kept))
+    included = frame[~frame["rater"].astype(str).isin(left_out)] if left_out else frame
+    tested = judged_only(first_showings(included))
     n = _count(tested, planned)
     n_excluded = len(judged_only(first_showings(frame))) - len(tested)
     analysis = Analysis(
@@ -201,7 +201,9 @@ def analyze(
         planned=planned,
         n=n,
         dimensions=_with_lengths(
-            _analyze_dimensions(kept, tested, planned, progress, assigned=_assigned_to(kept, assigned)),
+            _analyze_dimensions(
+                included, tested, planned, progress, assigned=_assigned_to(included, assigned)
+            ),
             tested,
             planned,
             texts,
@@ -217,11 +219,11 @@ def analyze(
     )
 
 
-def _assigned_to(kept: pd.DataFrame, assigned: pd.DataFrame | None) -> pd.DataFrame | None:
+def _assigned_to(included: pd.DataFrame, assigned: pd.DataFrame | None) -> pd.DataFrame | None:
     """Keep the texts that were assigned to raters with any answer that is analysed."""
     if assigned is None:
         return None
-    return assigned[assigned["rater"].astype(str).isin(set(kept["rater"].astype(str)))]
+    return assigned[assigned["rater"].astype(str).isin(set(included["rater"].astype(str)))]
 
 
 def _with_lengths(
@@ -275,7 +277,7 @@ def _add_analysis_without_exclusions(analysis: Analysis, everyone: pd.DataFrame)
 
 
 def _analyze_dimensions(
-    kept: pd.DataFrame,
+    included: pd.DataFrame,
     tested_rows: pd.DataFrame,
     planned: Planned,
     progress: ProgressCallback | None,
@@ -288,13 +290,13 @@ def _analyze_dimensions(
     ]
     adjusted = [None, *adjust([tests.primary for tests in tested[1:]])]
     streams = np.random.default_rng(planned.seed).spawn(len(tested))
-    with_repeats, paces = judged_only(kept), paces_of(kept)
+    with_repeats, paces = judged_only(included), paces_of(included)
     return tuple(
         _analyze_dimension(
             DimensionInput(
                 tested_rows, with_repeats, planned, judged, of, tests, paces, progress, p_adjusted=p
             ),
-            kept,
+            included,
             assigned,
             rng=rng,
         )
@@ -305,7 +307,7 @@ def _analyze_dimensions(
 
 
 def _analyze_dimension(
-    data: DimensionInput, kept: pd.DataFrame, assigned: pd.DataFrame | None, *, rng: np.random.Generator
+    data: DimensionInput, included: pd.DataFrame, assigned: pd.DataFrame | None, *, rng: np.random.Generator
 ) -> DimensionAnalysis:
     planned, judged, tested = data.planned, data.judged, data.tested
     p_adjusted = data.p_adjusted
@@ -335,7 +337,7 @@ def _analyze_dimension(
         sensitivity_tests=tested.sensitivity_tests,
         without_exclusions=None,
         naive=sign_test(answers) if isinstance(answers, Preferred) else mann_whitney(answers),
-        missing_answers=find_missing_answers(kept, judged, planned, tested.primary, assigned=assigned),
+        missing_answers=find_missing_answers(included, judged, planned, tested.primary, assigned=assigned),
         details=details,
     )
 

@@ -194,7 +194,7 @@ def _check_columns(table: SourceTable, wanted: Mapping[str, str]) -> None:
 def _answer_like(table: SourceTable, wanted: Mapping[str, str]) -> list[str]:
     """List the columns that hold numbers and are not known as something else."""
     known = {*wanted.values(), *NUMBERS, *TEXTS, *FLAGS, ""}
-    found = []
+    names = []
     for name, values in table.columns.items():
         texts = {
             text for text in map(cell_text, values[:1000]) if text and text.strip().casefold() not in EMPTY
@@ -204,8 +204,8 @@ def _answer_like(table: SourceTable, wanted: Mapping[str, str]) -> list[str]:
             and texts
             and all(parse_number(text, table.decimal) is not None for text in texts)
         ):
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
 def _to_long(
@@ -326,8 +326,8 @@ def _match(pattern: str, name: str, *, is_greedy: bool = False) -> dict[str, str
         re.escape(text) + ("" if field is None else f"(?P<{field}>.+{'' if is_greedy else '?'})")
         for text, field, _, _ in Formatter().parse(normalise_name(pattern))
     ]
-    found = re.fullmatch("".join(parts), name)
-    return None if found is None else found.groupdict()
+    match = re.fullmatch("".join(parts), name)
+    return None if match is None else match.groupdict()
 
 
 def _parts(pattern: str, name: str) -> dict[str, str]:

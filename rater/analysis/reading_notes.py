@@ -94,29 +94,29 @@ class ReadingNotes:
     @property
     def messages(self) -> tuple[str, ...]:
         """Sentences about how the table was read; warnings are apart."""
-        found = []
+        sentences = []
         if self.answer_columns:
-            found.append(
+            sentences.append(
                 f"{len(self.answer_columns)} columns were read as answers: {_listed(self.answer_columns)}."
             )
         if self.has_row_names:
-            found.append(
+            sentences.append(
                 "The header is one field shorter than the rows, so the first field of each row is its name."
             )
         if self.n_header_rows:
-            found.append(f"{self.n_header_rows} rows below the header belong to it and were left out.")
+            sentences.append(f"{self.n_header_rows} rows below the header belong to it and were left out.")
         if self.ignored_columns:
-            found.append(f"Ignored, because empty in every row: {_listed(self.ignored_columns)}.")
+            sentences.append(f"Ignored, because empty in every row: {_listed(self.ignored_columns)}.")
         if self.n_without_answer:
             codes = ", ".join(f"{n:,} × {code!r}" if code else f"{n:,} × empty" for code, n in self.missing)
-            found.append(
+            sentences.append(
                 f"{self.n_without_answer:,} of {self.n_rows:,} rows have no answer and were left out"
                 f"{f' ({codes})' if codes else ''}."
             )
-        found += [each.message for each in self.merged[:MAX_LISTED]]
+        sentences += [each.message for each in self.merged[:MAX_LISTED]]
         if len(self.merged) > MAX_LISTED:
-            found.append(f"{len(self.merged) - MAX_LISTED:,} more names were merged in the same way.")
-        return tuple(found)
+            sentences.append(f"{len(self.merged) - MAX_LISTED:,} more names were merged in the same way.")
+        return tuple(sentences)
 
     @property
     def placeholder_warnings(self) -> tuple[str, ...]:
@@ -130,17 +130,17 @@ class ReadingNotes:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences about what may be a mistake in the table."""
-        found = []
+        sentences = []
         if self.n_repeats:
-            found.append(
+            sentences.append(
                 f"{self.n_repeats:,} of {self.n_used:,} answers are repeats: by their positions, their rater "
                 "had answered about the same text before."
             )
-        found += self.placeholder_warnings
-        found += [each.message for each in self.similar[:MAX_LISTED]]
+        sentences += self.placeholder_warnings
+        sentences += [each.message for each in self.similar[:MAX_LISTED]]
         if len(self.similar) > MAX_LISTED:
-            found.append(f"{len(self.similar) - MAX_LISTED:,} more names differ in the same way.")
-        return tuple(found)
+            sentences.append(f"{len(self.similar) - MAX_LISTED:,} more names differ in the same way.")
+        return tuple(sentences)
 
 
 def reading_of(frame: pd.DataFrame) -> ReadingNotes | None:

@@ -56,18 +56,18 @@ def mann_whitney(ratings: Ratings) -> Outcome:
         reason = f"all {ratings.answer.size} answers are the same ({ratings.answer[0]:g})"
     if reason:
         return NotEstimable(test=TEST, score="answers", reason=reason, n=n)
-    found = stats.mannwhitneyu(first, second, method="asymptotic", use_continuity=True)
+    test = stats.mannwhitneyu(first, second, method="asymptotic", use_continuity=True)
     return Result(
         test=TEST,
         estimand=estimand("answers", ratings.contrast),
         score="answers",
-        estimate=float(2 * found.statistic / (first.size * second.size) - 1),
+        estimate=float(2 * test.statistic / (first.size * second.size) - 1),
         interval=None,
         standard_error=None,
         symbol="U",
-        statistic=float(found.statistic),
+        statistic=float(test.statistic),
         df=None,
-        p=float(found.pvalue),
+        p=float(test.pvalue),
         n=n,
         claim="No claim can be based on this test.",
         method="Mann–Whitney test on single answers, normal approximation, tie and continuity corrected",

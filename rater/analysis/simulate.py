@@ -102,7 +102,7 @@ AnswerModel: TypeAlias = Cuts | ContinuousAnswers | PairwiseAnswers
 class Trials:
     """The assignment of texts to raters, as codes from 0; arrays run over trials.
 
-    A pair is told by its item of the first arm; its other item counts as ``other_item``.
+    A pair is identified by its item of the first arm; its other item counts as ``other_item``.
     """
 
     rater: Codes

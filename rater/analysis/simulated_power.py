@@ -70,11 +70,13 @@ def estimate_power(
     """
     n_found = 0
     for done in range(n_simulations):
-        kept = leave_early(trials, assumed.drop_out, rng)
-        answers = simulate(kept, effect=effect, scale=assumed.scale, rng=rng, spread=assumed.spread)
-        found = make_primary(compared(answers), planned)
+        rated = leave_early(trials, assumed.drop_out, rng)
+        answers = simulate(rated, effect=effect, scale=assumed.scale, rng=rng, spread=assumed.spread)
+        outcome = make_primary(compared(answers), planned)
         # A significant difference in the wrong direction is not a success; without an effect both count.
-        n_found += isinstance(found, Result) and found.rejects(planned.alpha) and found.estimate * effect >= 0
+        n_found += (
+            isinstance(outcome, Result) and outcome.rejects(planned.alpha) and outcome.estimate * effect >= 0
+        )
         if progress:
             progress(done + 1, n_simulations)
     # Wilson's interval keeps its coverage at shares near 0 and 1, where Wald's collapses to a point.
@@ -143,11 +145,11 @@ def power_curve(
     trials = Trials(rater, prompt, item, ratings.is_first)
     n_simulations = int(np.clip(_MAX_SIMULATED // n.answers, 40, 200))
     assumed = Assumed(assume(judged), ModelSDs())
-    found = []
+    curve = []
     for logits in LOGITS:
         points = difference_of(logits, assumed.scale, assumed.spread)
         progress(f"Simulating studies with a difference of {points:.2f} points")
         power = estimate_power(trials, assumed, planned, effect=logits, rng=rng, n_simulations=n_simulations)
         net = net_superiority_of(logits, assumed.scale, assumed.spread)
-        found.append(CurvePoint(points, net, power))
-    return PowerCurve(tuple(found), n, planned.alpha)
+        curve.append(CurvePoint(points, net, power))
+    return PowerCurve(tuple(curve), n, planned.alpha)

@@ -301,11 +301,11 @@ def _placeholders(frame: pd.DataFrame) -> tuple[tuple[str, str, int], ...]:
     return tuple(counts)
 
 
-def _similar(frame: pd.DataFrame, given: Sequence[str]) -> tuple[SimilarNames, ...]:
+def _similar(frame: pd.DataFrame, column_names: Sequence[str]) -> tuple[SimilarNames, ...]:
     """Find names that nearly agree in the columns that were given; other names are made of these."""
-    found = []
-    for name in given:
+    similar = []
+    for name in column_names:
         columns = [column for column in _MATCHING.get(name, (name,)) if column in frame.columns]
         names = pd.unique(pd.concat([frame[column].dropna() for column in columns]))
-        found += [SimilarNames(name, group, difference) for group, difference in similar_names(names)]
-    return tuple(found)
+        similar += [SimilarNames(name, group, difference) for group, difference in similar_names(names)]
+    return tuple(similar)

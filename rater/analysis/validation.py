@@ -102,8 +102,8 @@ def require_on_scale(frame: pd.DataFrame, dimension: Judged) -> None:
     Raises:
         RaterError: If there are some.
     """
-    given = frame[~flags(frame, "cannot_judge")]
-    rows = given[given["dimension"] == dimension.name]
+    answered = frame[~flags(frame, "cannot_judge")]
+    rows = answered[answered["dimension"] == dimension.name]
     answers = rows["answer"].to_numpy(dtype=np.float64)
     valid = is_valid(answers, dimension)
     if not valid.all():

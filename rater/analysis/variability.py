@@ -78,13 +78,13 @@ def compare_spread(ratings: Ratings, judged: Judged, primary: Outcome, *, alpha:
         for name, arm in zip(ratings.contrast, arms, strict=True)
         if arm.sum() > 1
     )
-    found = _test(ratings, alpha)
+    outcome = _test(ratings, alpha)
     ratio = interval = None
-    if isinstance(found, Result):
-        ratio = float(np.exp(found.estimate))
-        ends = found.interval
+    if isinstance(outcome, Result):
+        ratio = float(np.exp(outcome.estimate))
+        ends = outcome.interval
         interval = ends and Interval(float(np.exp(ends.low)), float(np.exp(ends.high)), ends.level)
-    spread = Spread(sds=sds, log_ratio=found, ratio=ratio, ratio_interval=interval, reading="")
+    spread = Spread(sds=sds, log_ratio=outcome, ratio=ratio, ratio_interval=interval, reading="")
     return replace(spread, reading=_read(spread, ratings, judged, primary, alpha=alpha))
 
 
@@ -108,10 +108,10 @@ def _test(ratings: Ratings, alpha: float) -> Outcome:
     scores = CellScores(rater, prompt, summed, np.ones(codes.size), replace(n, cells=codes.size))
     estimand = f"log of the standard deviation of answers to “{first}” over that of answers to “{second}”"
     about = OutcomeLabels(TEST, estimand, "log_sd_ratio", "influence on the ratio of SDs")
-    found = crossed_t(scores, about, alpha=alpha)
-    if isinstance(found, NotEstimable) or found.standard_error is None:
-        return found
-    return _recentre(found, estimate)
+    outcome = crossed_t(scores, about, alpha=alpha)
+    if isinstance(outcome, NotEstimable) or outcome.standard_error is None:
+        return outcome
+    return _recentre(outcome, estimate)
 
 
 def _linearise(ratings: Ratings) -> tuple[float, Floats]:
@@ -126,36 +126,36 @@ def _linearise(ratings: Ratings) -> tuple[float, Floats]:
     return estimate, influence
 
 
-def _recentre(found: Result, estimate: float) -> Result:
+def _recentre(result: Result, estimate: float) -> Result:
     """Put the estimate in the place of the influences' mean, with the same standard error and df."""
-    error, df = found.standard_error or 0.0, found.df or 0.0
-    shift = estimate - found.estimate
+    error, df = result.standard_error or 0.0, result.df or 0.0
+    shift = estimate - result.estimate
 
     def moved(interval: Interval | None) -> Interval | None:
         return interval and Interval(interval.low + shift, interval.high + shift, interval.level)
 
     return replace(
-        found,
+        result,
         estimate=estimate,
-        interval=moved(found.interval),
-        unclipped_interval=moved(found.unclipped_interval),
+        interval=moved(result.interval),
+        unclipped_interval=moved(result.unclipped_interval),
         statistic=estimate / error,
         p=float(2 * stats.t.sf(abs(estimate) / error, df)),
-        method=f"{found.method}, of the answers' influence on the log ratio of standard deviations",
-        reference=f"{REFERENCE}; {found.reference}",
+        method=f"{result.method}, of the answers' influence on the log ratio of standard deviations",
+        reference=f"{REFERENCE}; {result.reference}",
     )
 
 
 def _read(spread: Spread, ratings: Ratings, judged: Judged, primary: Outcome, *, alpha: float) -> str:
     """Return what a difference in spread at an end of the scale means for the difference of means."""
-    found = spread.log_ratio
-    both_differ = all(isinstance(each, Result) and each.rejects(alpha) for each in (found, primary))
+    outcome = spread.log_ratio
+    both_differ = all(isinstance(each, Result) and each.rejects(alpha) for each in (outcome, primary))
     if not both_differ or not judged.scale.has_known_ends:
         return ""
-    assert isinstance(found, Result)  # noqa: S101 (so is primary)
+    assert isinstance(outcome, Result)  # noqa: S101 (so is primary)
     assert isinstance(primary, Result)  # noqa: S101
     low, high = ends_of(judged)
-    wider_is_first = found.estimate > 0
+    wider_is_first = outcome.estimate > 0
     wider, narrower = ratings.contrast if wider_is_first else ratings.contrast[::-1]
     answers = ratings.answer[~ratings.is_first if wider_is_first else ratings.is_first]
     wider_is_higher = wider_is_first == (primary.estimate > 0)

@@ -60,8 +60,8 @@ class BotPage:
     @property
     def prompt(self) -> str:
         """The prompt shown; empty where there is none."""
-        found = self.soup.select_one(".prompt")
-        return "" if found is None else found.get_text()
+        element = self.soup.select_one(".prompt")
+        return "" if element is None else element.get_text()
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -78,10 +78,10 @@ class BotPage:
     @property
     def link(self) -> str | None:
         """The target of the page's main link, within the study."""
-        found = self.soup.select_one("main a.primary")
-        if found is None:
+        anchor = self.soup.select_one("main a.primary")
+        if anchor is None:
             return None
-        target = self.url.join(str(found["href"]))
+        target = self.url.join(str(anchor["href"]))
         return str(target) if target.host == self.url.host else None
 
     @property
@@ -101,8 +101,10 @@ class BotPage:
     def button(self) -> dict[str, str]:
         """The name and value of the button that continues, if it has them."""
         assert self.form is not None  # noqa: S101 (as above)
-        found = self.form.select_one("button.primary, button[value=agree]")
-        return {str(found["name"]): str(found.get("value", ""))} if found and found.get("name") else {}
+        element = self.form.select_one("button.primary, button[value=agree]")
+        return (
+            {str(element["name"]): str(element.get("value", ""))} if element and element.get("name") else {}
+        )
 
     @property
     def times(self) -> tuple[str, ...]:
@@ -116,9 +118,9 @@ class BotPage:
         for radio in self.form.select("input[type=radio]"):
             option = Option(str(radio["value"]), _label_of(radio))
             radios.setdefault(str(radio["name"]), []).append(option)
-        found = [Field(name, options) for name, options in radios.items()]
+        choices = [Field(name, options) for name, options in radios.items()]
         typed = (each for each in self.form.select(_TYPED) if each.get("name"))
-        return [*found, *(_typed_field(each) for each in typed if str(each["name"]) not in radios)]
+        return [*choices, *(_typed_field(each) for each in typed if str(each["name"]) not in radios)]
 
 
 def read_page(response: httpx.Response) -> BotPage:

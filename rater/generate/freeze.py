@@ -59,22 +59,22 @@ def freeze(sealed_url: str, study: Study, *, now: datetime, restart: bool = Fals
         StateError: the study changed; the message names the changes and the options.
     """
     with disposing(create_sealed(sealed_url)) as sealed, writing(sealed) as session:
-        kept = find_sealed_study(session, study.name)
-        if kept is None:
-            kept = insert_sealed_study(
+        sealed_study = find_sealed_study(session, study.name)
+        if sealed_study is None:
+            sealed_study = insert_sealed_study(
                 session,
                 name=study.name,
                 study_hash=study.hash,
                 canonical_json=study.canonical_json(),
                 now=now,
             )
-        elif kept.hash != study.hash or restart:
-            _require_unpublished(session, kept, study)
-            _replace(session, kept, study, now=now, restart=restart)
-        made = read_cells(session, kept.id)
-        is_published = find_secrets(session, kept.id) is not None
-    cells = [cell for cell in list_cells(study) if cell not in made]
-    return Missing(kept.id, cells, n_made=len(made), is_published=is_published)
+        elif sealed_study.hash != study.hash or restart:
+            _require_unpublished(session, sealed_study, study)
+            _replace(session, sealed_study, study, now=now, restart=restart)
+        stored_cells = read_cells(session, sealed_study.id)
+        is_published = find_secrets(session, sealed_study.id) is not None
+    cells = [cell for cell in list_cells(study) if cell not in stored_cells]
+    return Missing(sealed_study.id, cells, n_made=len(stored_cells), is_published=is_published)
 
 
 def look(sealed_url: str, study: Study, *, restart: bool = False) -> Missing:
@@ -83,19 +83,21 @@ def look(sealed_url: str, study: Study, *, restart: bool = False) -> Missing:
     Raises:
         StateError: as `freeze`.
     """
-    made: set[Cell] = set()
+    stored_cells: set[Cell] = set()
     study_id = 0
     sealed = open_sealed_if_begun(sealed_url)
     if sealed is not None:
         with disposing(sealed), reading(sealed) as session:
-            kept = find_sealed_study(session, study.name)
-            if kept is not None:
-                study_id = kept.id
-                if kept.hash != study.hash or restart:
-                    _require_unpublished(session, kept, study)
-                    _require_same_completions(session, kept, study, restart=restart)
-                made = set() if restart else read_cells(session, kept.id)
-    return Missing(study_id, [cell for cell in list_cells(study) if cell not in made], n_made=len(made))
+            sealed_study = find_sealed_study(session, study.name)
+            if sealed_study is not None:
+                study_id = sealed_study.id
+                if sealed_study.hash != study.hash or restart:
+                    _require_unpublished(session, sealed_study, study)
+                    _require_same_completions(session, sealed_study, study, restart=restart)
+                stored_cells = set() if restart else read_cells(session, sealed_study.id)
+    return Missing(
+        study_id, [cell for cell in list_cells(study) if cell not in stored_cells], n_made=len(stored_cells)
+    )
 
 
 def first_samples(missing: Missing, n: int) -> Missing:
@@ -115,10 +117,10 @@ def list_cells(study: Study) -> list[Cell]:
     ]
 
 
-def _require_unpublished(session: Session, kept: SealedStudy, study: Study) -> None:
-    if find_secrets(session, kept.id) is None:
+def _require_unpublished(session: Session, sealed_study: SealedStudy, study: Study) -> None:
+    if find_secrets(session, sealed_study.id) is None:
         return
-    changes = study.changes_from(kept.canonical_json)
+    changes = study.changes_from(sealed_study.canonical_json)
     problem = (
         f"its file has changed since ({_listed(changes, study)})"
         if changes
@@ -131,25 +133,29 @@ def _require_unpublished(session: Session, kept: SealedStudy, study: Study) -> N
     raise StateError(msg)
 
 
-def _replace(session: Session, kept: SealedStudy, study: Study, *, now: datetime, restart: bool) -> None:
-    changes = study.changes_from(kept.canonical_json)
-    _require_same_completions(session, kept, study, restart=restart)
+def _replace(
+    session: Session, sealed_study: SealedStudy, study: Study, *, now: datetime, restart: bool
+) -> None:
+    changes = study.changes_from(sealed_study.canonical_json)
+    _require_same_completions(session, sealed_study, study, restart=restart)
     replace_sealed_study(
         session,
-        kept.id,
+        sealed_study.id,
         study_hash=study.hash,
         canonical_json=study.canonical_json(),
         changes=changes,
         now=now,
     )
     if restart:
-        delete_completions(session, kept.id)
+        delete_completions(session, sealed_study.id)
 
 
-def _require_same_completions(session: Session, kept: SealedStudy, study: Study, *, restart: bool) -> None:
-    changes = study.changes_from(kept.canonical_json)
+def _require_same_completions(
+    session: Session, sealed_study: SealedStudy, study: Study, *, restart: bool
+) -> None:
+    changes = study.changes_from(sealed_study.canonical_json)
     changed = [path for path in changes if path.split(".")[0].split("[")[0] in MAKES_COMPLETIONS]
-    if changed and not restart and read_cells(session, kept.id):
+    if changed and not restart and read_cells(session, sealed_study.id):
         msg = (
             f"Study {study.name!r} has completions from before its file changed ({_listed(changed, study)}). "
             "Undo the change, give the study a new name, or add --restart to delete those completions."

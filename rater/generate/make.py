@@ -65,8 +65,10 @@ def make_completions(
     with disposing(open_sealed(sealed_url)) as sealed:
         with reading(sealed) as session:
             _require_one_dtype(study, missing, read_versions(session, missing.study_id), versions["dtype"])
-        made = generate(model, rows, study.sampling, batch_size=batch_size, measure=True, on_tokens=on_tokens)
-        while group := list(islice(made, kept_together(batch_size))):
+        completions = generate(
+            model, rows, study.sampling, batch_size=batch_size, measure=True, on_tokens=on_tokens
+        )
+        while group := list(islice(completions, kept_together(batch_size))):
             new = _measured(study, model, group)
             with writing(sealed) as session:
                 insert_completions(session, missing.study_id, new, versions=versions, now=clock())
@@ -78,14 +80,14 @@ def make_completions(
 
 
 def _require_one_dtype(
-    study: Study, missing: Missing, kept: Mapping[str, Sequence[Mapping[str, str]]], dtype: str
+    study: Study, missing: Missing, versions_by_arm: Mapping[str, Sequence[Mapping[str, str]]], dtype: str
 ) -> None:
     """Check that all arms use one precision: they must differ in nothing but the intervention."""
     models = {arm.name: model_of(arm, study.model) for arm in study.arms}
     now = {models[cell.arm] for cell in missing.cells}
     others = {
         made_by["dtype"]
-        for arm, versions in kept.items()
+        for arm, versions in versions_by_arm.items()
         for made_by in versions
         if models[arm] in now and "dtype" in made_by and made_by["dtype"] != dtype
     }

@@ -195,9 +195,9 @@ def planned_test(joined: Joined) -> Outcome:
     frame, planned = joined.frame, joined.plan
     exclusion = exclude(frame, joined.raters, planned.exclusions, primary=planned.primary)
     left_out = excluded_raters(exclusion)
-    kept = judged_only(first_showings(frame[~frame["rater"].isin(left_out)]))
+    included = judged_only(first_showings(frame[~frame["rater"].isin(left_out)]))
     primary = planned.in_order[0]
-    compared = compare(kept, planned.contrast, primary.name, pairwise=is_pairwise(primary))
+    compared = compare(included, planned.contrast, primary.name, pairwise=is_pairwise(primary))
     return make_tests(compared, planned).primary
 
 
@@ -237,13 +237,13 @@ def _rate_in_store(temporary: TempStudy, simulated: SimulatedRaters, rng: np.ran
             )
 
 
-def _count(found: list[Detection]) -> DetectionRate:
-    n_found = sum(each.is_different for each in found)
-    interval = stats.binomtest(n_found, len(found)).proportion_ci(_CONFIDENCE, method="exact")
+def _count(detections: list[Detection]) -> DetectionRate:
+    n_found = sum(each.is_different for each in detections)
+    interval = stats.binomtest(n_found, len(detections)).proportion_ci(_CONFIDENCE, method="exact")
     return DetectionRate(
         n_found=n_found,
-        n=len(found),
-        n_not_estimable=sum(not isinstance(each.outcome, Result) for each in found),
+        n=len(detections),
+        n_not_estimable=sum(not isinstance(each.outcome, Result) for each in detections),
         low=float(interval.low),
         high=float(interval.high),
     )

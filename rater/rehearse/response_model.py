@@ -84,16 +84,16 @@ def _draw_qualities(
     sides = {first: 0.5, second: -0.5}
     prompts = rng.normal(0, _SPREAD.prompt, len(study.prompts))
     slopes = effect + rng.normal(0, _SPREAD.prompt_arm, len(study.prompts))
-    found: dict[ShownText, TextQuality] = {}
-    for cell, kept in synthetic_key:
+    qualities: dict[ShownText, TextQuality] = {}
+    for cell, completion in synthetic_key:
         side = sides.get(cell.arm, 0.0)
         level = prompts[cell.prompt_index] + slopes[cell.prompt_index] * side + rng.normal(0, _SPREAD.item)
         shown = (
             sanitize_for_display(study.prompts[cell.prompt_index]),
-            sanitize_for_display(published_text(study, kept.text)),
+            sanitize_for_display(published_text(study, completion.text)),
         )
-        found[shown] = TextQuality(float(level), side)
-    return found
+        qualities[shown] = TextQuality(float(level), side)
+    return qualities
 
 
 def _practice(study: Study) -> dict[ShownText, Mapping[str, tuple[float, float]]]:

@@ -63,9 +63,9 @@ def read_study_texts(sealed_url: str, name: str, n_raters: int | None) -> StudyT
         StudyError: this number of raters cannot be assigned booklets.
     """
     with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
-        kept = get_sealed_study(session, name)
-        completions = read_completions(session, kept.id)
-    study = Study.model_validate_json(kept.canonical_json)
+        sealed_study = get_sealed_study(session, name)
+        completions = read_completions(session, sealed_study.id)
+    study = Study.model_validate_json(sealed_study.canonical_json)
     plan = study.plan.model_copy(update={"raters": n_raters or study.n_raters, "ratings_per_item": None})
     # bots have no personal links
     changed = {**study.model_dump(), "plan": plan.model_dump(), "invited_only": False}
@@ -110,8 +110,10 @@ def _shuffle_texts(completions: list[KeptCompletion], rng: np.random.Generator) 
 
 def _write_sealed(url: str, study: Study, synthetic_key: SyntheticKey) -> None:
     new = [
-        NewCompletion(cell=cell, seed=0, token_ids=(), text=kept.text, stop_reason=kept.stop_reason)
-        for cell, kept in synthetic_key
+        NewCompletion(
+            cell=cell, seed=0, token_ids=(), text=completion.text, stop_reason=completion.stop_reason
+        )
+        for cell, completion in synthetic_key
     ]
     with disposing(create_sealed(url)) as sealed, writing(sealed) as session:
         frozen = insert_sealed_study(

@@ -76,29 +76,29 @@ def level(alpha: float) -> str:
     return f"{coverage(1 - alpha)} CI"
 
 
-def interval_of(found: Outcome | Quantity) -> Interval | None:
+def interval_of(estimate: Outcome | Quantity) -> Interval | None:
     """Return the interval of a result, or None."""
-    return None if isinstance(found, NotEstimable) else found.interval
+    return None if isinstance(estimate, NotEstimable) else estimate.interval
 
 
-def p_of(found: Outcome) -> float | None:
+def p_of(outcome: Outcome) -> float | None:
     """Return the p-value, or None without a test or with too few degrees of freedom."""
-    return found.p if isinstance(found, Result) and found.has_enough_df else None
+    return outcome.p if isinstance(outcome, Result) and outcome.has_enough_df else None
 
 
-def interval_text(found: Outcome | Quantity) -> str:
+def interval_text(estimate: Outcome | Quantity) -> str:
     """Format the interval of a result for a column."""
-    if isinstance(found, Result) and not found.has_enough_df:
+    if isinstance(estimate, Result) and not estimate.has_enough_df:
         return NO_INTERVAL
-    return ends(interval_of(found))
+    return ends(interval_of(estimate))
 
 
-def with_interval(found: Outcome | Quantity) -> str:
+def with_interval(estimate: Outcome | Quantity) -> str:
     """Format an estimate with its interval in brackets, if there is one."""
-    if found.estimate is None:
+    if estimate.estimate is None:
         return "–"
-    interval = interval_text(found)
-    return number(found.estimate) + ("" if interval == "–" else f" ({interval})")
+    interval = interval_text(estimate)
+    return number(estimate.estimate) + ("" if interval == "–" else f" ({interval})")
 
 
 def name_of(quantity: Quantity) -> str:
@@ -141,8 +141,10 @@ def sizes_of(analysis: Analysis, *, n_finished: int | None, n_planned: int | Non
     return " · ".join(sizes)
 
 
-def which_counts(found: DimensionAnalysis) -> str:
+def which_counts(results: DimensionAnalysis) -> str:
     """Return which p-value is decisive, after a semicolon; empty if each score has one."""
-    if found.p_adjusted is not None:
+    if results.p_adjusted is not None:
         return "; unadjusted p-values (the adjusted one is in the headline)"
-    return "; the first row is the primary test" if found.sensitivity_tests or found.length_adjusted else ""
+    return (
+        "; the first row is the primary test" if results.sensitivity_tests or results.length_adjusted else ""
+    )

@@ -183,14 +183,14 @@ class Batch(Generic[K]):
 
         Costs a forward pass over the distinct prompts of the new rows, and a copy of the cache.
         """
-        kept = [index for index, live in enumerate(self._live) if not live.is_finished]
+        remaining = [index for index, live in enumerate(self._live) if not live.is_finished]
         admitted = []
         for row in rows:
             prompt_ids = tokenize(self._model, row.prompt)
             drawn = uniforms(row.seed, self._sampling.max_new_tokens)
             admitted.append(_Live(row, prompt_ids, len(prompt_ids), drawn))
-        self._live = [self._live[index] for index in kept] + admitted
-        parts = [(self._cache, self._logits, kept)] if kept else []
+        self._live = [self._live[index] for index in remaining] + admitted
+        parts = [(self._cache, self._logits, remaining)] if remaining else []
         parts += [self._prefill(some) for some in _split(admitted)]
         chosen = [(cache, logits, self._index(indices)) for cache, logits, indices in parts]
         self._logits = torch.cat([logits[indices] for _, logits, indices in chosen])
@@ -255,13 +255,13 @@ class Batch(Generic[K]):
     def _prefill(self, rows: Sequence[_Live[K]]) -> tuple[Cache, Float[Tensor, "prompt d_vocab"], list[int]]:
         """Run each distinct prompt and arm of some rows once; also return which of them each row uses."""
         sources = {live.source: live for live in rows}
-        made = prefill(
+        prefilled = prefill(
             self._model,
             [live.ids for live in sources.values()],
             [live.row.vectors for live in sources.values()],
         )
         numbers = {source: number for number, source in enumerate(sources)}
-        return made.cache, made.logits, [numbers[live.source] for live in rows]
+        return prefilled.cache, prefilled.logits, [numbers[live.source] for live in rows]
 
     @cached_property
     def _step(self) -> DecodingStep:

@@ -102,17 +102,17 @@ def nucleus(
         parts = zip(torch.split(logits, n_together), torch.split(ids, n_together), strict=True)
         probs = torch.cat([part.softmax(-1).gather(1, own) for part, own in parts])
     else:
-        kept = logits.topk(top_k, sorted=False).values.logsumexp(-1, keepdim=True)
-        probs = (logits.gather(1, ids) - kept).exp()
+        log_total = logits.topk(top_k, sorted=False).values.logsumexp(-1, keepdim=True)
+        probs = (logits.gather(1, ids) - log_total).exp()
     lacking = probs.sum(-1) <= top_p
-    found = _cut(ids, probs, top_p)
+    narrow = _cut(ids, probs, top_p)
     if n == logits.shape[1] or not bool(lacking.any()):
-        return found
+        return narrow
     wider = nucleus(logits[lacking], top_p, top_k, n_first=n * 8)
     missing = wider.ids.shape[1] - n
-    ids, kept = F.pad(found.ids, (0, missing)), F.pad(found.probs, (0, missing))
-    ids[lacking], kept[lacking] = wider.ids, wider.probs
-    return Nucleus(ids, kept)
+    ids, probs = F.pad(narrow.ids, (0, missing)), F.pad(narrow.probs, (0, missing))
+    ids[lacking], probs[lacking] = wider.ids, wider.probs
+    return Nucleus(ids, probs)
 
 
 def likeliest(logits: Float[Tensor, "row d_vocab"], n: int) -> Int[Tensor, "row rank"]:
@@ -135,8 +135,8 @@ def likeliest(logits: Float[Tensor, "row d_vocab"], n: int) -> Int[Tensor, "row 
 
 
 def _cut(ids: Int[Tensor, "row rank"], probs: Float[Tensor, "row rank"], top_p: float) -> Nucleus:
-    kept = torch.where(probs.cumsum(-1) - probs <= top_p, probs, 0.0)
-    return Nucleus(ids, kept / kept.sum(-1, keepdim=True))
+    masses = torch.where(probs.cumsum(-1) - probs <= top_p, probs, 0.0)
+    return Nucleus(ids, masses / masses.sum(-1, keepdim=True))
 
 
 def precise(device: torch.device) -> torch.dtype:

@@ -205,15 +205,15 @@ def load_vectors(
     """
     path = Path(path)
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         msg = (
             f"{where} names the file {str(path)!r}, which cannot be read: {error.strerror or error}. "
             "Valid: a path relative to the current folder."
         )
         raise ModelError(msg) from error
-    if sha256 is not None and found != sha256:
-        msg = f"{where} names the file {str(path)!r} with the SHA-256 {sha256}, but the file has {found}."
+    if sha256 is not None and digest != sha256:
+        msg = f"{where} names the file {str(path)!r} with the SHA-256 {sha256}, but the file has {digest}."
         raise ModelError(msg)
     if _is_gguf(path):
         return read_gguf(path, model)

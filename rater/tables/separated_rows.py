@@ -143,17 +143,17 @@ class RowBlock(NamedTuple):
 
 def _locate(rows: Sequence[list[str]], line: int) -> RowBlock:
     """Return the lines of rows, from their fields, which include line ends."""
-    found, lines, spans = [], [], []
+    filled, lines, spans = [], [], []
     for fields in rows:
         ends = [len(_LINE_ENDS.findall(value)) if "\n" in value or "\r" in value else 0 for value in fields]
         last = line + sum(ends)
         if fields:
-            found.append(fields)
+            filled.append(fields)
             lines.append(line)
         if last > line:
             spans.append(RowSpan(line, last, max(n for n, count in enumerate(ends) if count)))
         line = last + 1
-    return RowBlock(found, lines, spans)
+    return RowBlock(filled, lines, spans)
 
 
 def _bad_quote(source: TextSource, error: csv.Error, line: int, last_line: int) -> str:

@@ -219,7 +219,7 @@ def _sets(booklet: NewBooklet, cells: Mapping[str, Cell]) -> list[tuple[tuple[st
     Items of one prompt and arm go to sets in the order of their samples. Pairs of one prompt stay in one set,
     since each of its arms meets every other.
     """
-    found: dict[tuple[str | int, ...], list[str]] = {}
+    sets: dict[tuple[str | int, ...], list[str]] = {}
     trials = [trial for trial in booklet.trials if trial.item_id in cells and not trial.is_repeat]
     is_pairwise = any(trial.other_item_id for trial in trials)
     rows = sorted(
@@ -236,12 +236,12 @@ def _sets(booklet: NewBooklet, cells: Mapping[str, Cell]) -> list[tuple[tuple[st
     )
     for (prompt, dimension, _), own in groupby(rows, key=lambda row: row[:3]):
         for number, row in enumerate(own):
-            found.setdefault((prompt, dimension, 0 if is_pairwise else number), []).append(row[-1])
-    return list(found.items())
+            sets.setdefault((prompt, dimension, 0 if is_pairwise else number), []).append(row[-1])
+    return list(sets.items())
 
 
 def _permute(arms: Sequence[str], seed: str, *place: str | int) -> dict[str, str]:
-    """Order the arms by keyed hashes: every order is equally likely, and none tells of another."""
+    """Order the arms by keyed hashes: every order is equally likely, and independent of the others."""
     order = sorted(range(len(arms)), key=lambda index: derive(seed, "permutation", *place, index))
     return {arm: arms[index] for arm, index in zip(arms, order, strict=True)}
 

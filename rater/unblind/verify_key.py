@@ -75,11 +75,11 @@ def open_seal(sealed_url: str, rating: Engine, name: str) -> Opened:
         disposing(open_sealed(sealed_url)) as sealed,
         reading(sealed) as session,
     ):
-        kept = get_sealed_study(session, name)
-        secrets = find_secrets(session, kept.id)
-        key = read_key(session, kept.id)
-        completions = read_completions(session, kept.id)
-        study = Study.model_validate_json(kept.canonical_json)
+        sealed_study = get_sealed_study(session, name)
+        secrets = find_secrets(session, sealed_study.id)
+        key = read_key(session, sealed_study.id)
+        completions = read_completions(session, sealed_study.id)
+        study = Study.model_validate_json(sealed_study.canonical_json)
     if secrets is None or key.keys() != texts.keys():
         raise SealError(lost_key(published))
     lines = key_lines(texts, key, completions)
@@ -99,5 +99,5 @@ def open_seal(sealed_url: str, rating: Engine, name: str) -> Opened:
         completions={item_id: by_id[completion_id] for item_id, completion_id in key.items()},
         texts=texts,
         seed=secrets.seed,
-        sealed_id=kept.id,
+        sealed_id=sealed_study.id,
     )

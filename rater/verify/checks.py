@@ -58,9 +58,9 @@ def report_unreadable(checks: Iterator[Check]) -> Iterator[Check]:
         yield tampered("stored values", "A text cannot have been stored by rater: it is not UTF-8.")
 
 
-def compare(name: str, *, recorded: object, found: object, what: str) -> Check:
+def compare(name: str, *, recorded: object, actual: object, what: str) -> Check:
     """Compare a digest with the recorded one; a log without the record was rewritten."""
-    if recorded != found:
+    if recorded != actual:
         return tampered(name, f"{what[:1].upper()}{what[1:]} were changed: the log has another digest.")
     return valid(name, f"{what[:1].upper()}{what[1:]} have the digest in the log.")
 

@@ -96,21 +96,21 @@ def _schema(engine: Engine, which: Which) -> Check:
     name = f"{which} schema"
     try:
         if engine.dialect.name == "postgresql":
-            found, expected = _in_postgresql(engine, which)
+            definitions, expected = _in_postgresql(engine, which)
         else:
             with engine.connect() as connection:
-                found = _read_sqlite(connection)
+                definitions = _read_sqlite(connection)
             expected = _fresh_in_sqlite(which)
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) not in _MAY_NOT:
             raise
         reason = str(error.orig).strip().splitlines()[0]
         return not_checked(name, f"The schema cannot be compared: {reason}.")
-    wrong = sorted(each for each in {*found, *expected} if found.get(each) != expected.get(each))
+    wrong = sorted(each for each in {*definitions, *expected} if definitions.get(each) != expected.get(each))
     if not wrong:
         return valid(name, f"All {len(expected)} definitions are those of a fresh migration.")
     named = ", ".join(
-        f"{each} ({'missing' if each not in found else 'changed' if each in expected else 'added'})"
+        f"{each} ({'missing' if each not in definitions else 'changed' if each in expected else 'added'})"
         for each in wrong[:_MAX_NAMED]
     )
     more = f", and {len(wrong) - _MAX_NAMED} more" if len(wrong) > _MAX_NAMED else ""
@@ -145,13 +145,13 @@ def _in_postgresql(engine: Engine, which: Which) -> tuple[Definitions, Definitio
     scratch = f"rater_verify_{secrets.token_hex(6)}"
     with engine.connect().execution_options(postgresql_readonly=False) as connection:
         public = str(connection.scalar(text("SELECT current_schema()")))
-        found = _read_postgresql(connection, public)
+        definitions = _read_postgresql(connection, public)
         connection.execute(text(f"CREATE SCHEMA {scratch}"))
         connection.execute(text(f"SET LOCAL search_path TO {scratch}"))
         migrate_connection(connection, which)
         expected = _read_postgresql(connection, scratch)
         connection.rollback()
-    return found, expected
+    return definitions, expected
 
 
 def _read_postgresql(connection: Connection, schema: str) -> Definitions:

@@ -94,20 +94,20 @@ def _state(study: UnparsedStudy, events: list[Event]) -> Check:
 
 
 def _publication(session: Session, study: UnparsedStudy, detail: Mapping[str, object]) -> Iterator[Check]:
-    for name, recorded, found in (
+    for name, recorded, actual in (
         ("commitment", detail.get("commitment"), study.commitment),
         ("study hash", detail.get("study_hash"), study.study_hash),
     ):
-        if recorded != found:
+        if recorded != actual:
             yield tampered(name, f"The {name} of the study is not the one that was logged at publication.")
         else:
-            yield valid(name, f"{found}, as logged at publication.")
+            yield valid(name, f"{actual}, as logged at publication.")
     recorded_digests = dict(cast("Mapping[str, str]", detail.get("digests", {})))
     amended = read_logged_amendments(session, study.id)
     if amended:
         recorded_digests["booklets"] = amended[-1].booklets
     published = digest_published(session, study.id)
-    for name, found, what in (
+    for name, actual, what in (
         ("address and time", published.study, "name, address, hashes and time of the publication"),
         ("protocol", published.protocol, "texts, questions and scales around the texts rated"),
         ("items", published.items, "texts rated and their prompts"),
@@ -115,7 +115,7 @@ def _publication(session: Session, study: UnparsedStudy, detail: Mapping[str, ob
         ("checks", published.checks, "answers that pass attention checks"),
     ):
         recorded = recorded_digests.get("study" if name == "address and time" else name)
-        yield compare(name, recorded=recorded, found=found, what=what)
+        yield compare(name, recorded=recorded, actual=actual, what=what)
     cut = count_cut_booklets(session, study.id)
     if cut:
         yield tampered("booklets' lengths", f"{cut} booklets do not have the number of trials in their row.")
@@ -146,7 +146,7 @@ class _Compared(NamedTuple):
 
     row: int
     recorded: Mapping[str, object]
-    found: CollectedDigests
+    actual: CollectedDigests
 
 
 def _verify_closings(session: Session, study: UnparsedStudy, events: Sequence[Event]) -> Iterator[Check]:
@@ -171,7 +171,7 @@ def _verify_closings(session: Session, study: UnparsedStudy, events: Sequence[Ev
         wrong = [
             each.row
             for each in compared
-            if any(each.recorded.get(key) != getattr(each.found, key) for key in fields)
+            if any(each.recorded.get(key) != getattr(each.actual, key) for key in fields)
         ]
         yield _check(name, f"{name}{what_else}", wrong=wrong, n_closings=len(compared))
 
@@ -208,11 +208,11 @@ def _compare(
         }
         for closing in closings
     }
-    found = digest_closings(session, study.id, closings, redacted=by_closing)
+    computed = digest_closings(session, study.id, closings, redacted=by_closing)
     if study.state.is_over:
         last = by_closing[closings[-1].sequence]
-        found[-1] = digest_collected(session, study.id, redacted=last)
-    for closing, each in zip(closings, found, strict=True):
+        computed[-1] = digest_collected(session, study.id, redacted=last)
+    for closing, each in zip(closings, computed, strict=True):
         yield _Compared(closing.sequence, details[closing.sequence], each)
 
 

@@ -31,19 +31,21 @@ from rater.verify.rating import verify_kinds
 
 def verify_sealed(rating: Session, sealed: Session, published: UnparsedStudy) -> Iterator[Check]:
     """Verify a study's sealed half; no answer is read."""
-    kept = find_sealed_study(sealed, published.name)
-    secrets = find_secrets(sealed, kept.id) if kept else None
-    if kept is None or secrets is None:
+    sealed_study = find_sealed_study(sealed, published.name)
+    secrets = find_secrets(sealed, sealed_study.id) if sealed_study else None
+    if sealed_study is None or secrets is None:
         yield tampered(
             "key",
             "The sealed database has no key to this study: it is the wrong database, or it was emptied. "
             "Restore a backup.",
         )
         return
-    yield from _generation(rating, sealed, published, kept)
-    yield from verify_kinds("generation log", SealedEventRow, read_events(sealed, SealedEventRow, kept.id))
-    yield from _access_log(rating, sealed, published, kept)
-    study = _read_study(kept)
+    yield from _generation(rating, sealed, published, sealed_study)
+    yield from verify_kinds(
+        "generation log", SealedEventRow, read_events(sealed, SealedEventRow, sealed_study.id)
+    )
+    yield from _access_log(rating, sealed, published, sealed_study)
+    study = _read_study(sealed_study)
     if study is None or study.hash != published.study_hash or study.name != published.name:
         yield tampered("study", "The sealed study does not have the hash that was published.")
         return
@@ -54,10 +56,10 @@ def verify_sealed(rating: Session, sealed: Session, published: UnparsedStudy) ->
         )
     else:
         yield valid("declared protocol", "Raters get the texts and questions that the study declares.")
-    completions, key = read_completions(sealed, kept.id), read_key(sealed, kept.id)
+    completions, key = read_completions(sealed, sealed_study.id), read_key(sealed, sealed_study.id)
     items = read_items(rating, published.id)
     yield _commitment(items, key, completions, secrets=secrets, published=published)
-    yield from _published(rating, sealed, kept, secrets=secrets, published=published)
+    yield from _published(rating, sealed, sealed_study, secrets=secrets, published=published)
     samples = range(study.sampling.samples_per_prompt)
     declared = {Cell(*each) for each in product(range(len(study.prompts)), study.arm_names, samples)}
     there = {completion.cell for completion in completions}
@@ -65,10 +67,10 @@ def verify_sealed(rating: Session, sealed: Session, published: UnparsedStudy) ->
     if not declared <= there:
         yield not_checked("texts", "Texts can only be compared when every completion exists.")
         return
-    made = [completion for completion in completions if completion.cell in declared]
+    completed = [completion for completion in completions if completion.cell in declared]
     amendments = read_logged_amendments(rating, published.id)
     added = [each.n_booklets_added for each in amendments]
-    draft = draft_publication(study, made, secrets.seed, added=added)
+    draft = draft_publication(study, completed, secrets.seed, added=added)
     yield _texts(items, draft)
     yield _assignment(rating, draft, published, amendments)
 
@@ -85,60 +87,60 @@ def _completeness(there: set[Cell], declared: set[Cell]) -> Check:
 
 
 def _published(
-    rating: Session, sealed: Session, kept: SealedStudy, *, secrets: Secrets, published: UnparsedStudy
+    rating: Session, sealed: Session, sealed_study: SealedStudy, *, secrets: Secrets, published: UnparsedStudy
 ) -> Iterator[Check]:
     """Compare the publication in the sealed database with the log of the rating database."""
     first = read_events(rating, EventRow, published.id)[:1]
     yield compare(
         "completions",
         recorded=first[0].detail.get("completions") if first else None,
-        found=digest_completions(sealed, kept.id, salt=secrets.salt),
+        actual=digest_completions(sealed, sealed_study.id, salt=secrets.salt),
         what="completions with their seeds, tokens, measurements, versions and times",
     )
     yield compare(
         "publication",
         recorded=[published.commitment, published.published_at, published.slug],
-        found=[secrets.commitment, secrets.published_at, derive_slug(secrets.seed)],
+        actual=[secrets.commitment, secrets.published_at, derive_slug(secrets.seed)],
         what="commitment, time and address of the publication",
     )
 
 
-def _read_study(kept: SealedStudy) -> Study | None:
+def _read_study(sealed_study: SealedStudy) -> Study | None:
     try:
-        study = Study.model_validate_json(kept.canonical_json)
+        study = Study.model_validate_json(sealed_study.canonical_json)
     except ValidationError:
         return None
-    is_as_written = hashlib.sha256(kept.canonical_json.encode()).hexdigest() == kept.hash
+    is_as_written = hashlib.sha256(sealed_study.canonical_json.encode()).hexdigest() == sealed_study.hash
     return study if is_as_written else None
 
 
 def _generation(
-    rating: Session, sealed: Session, published: UnparsedStudy, kept: SealedStudy
+    rating: Session, sealed: Session, published: UnparsedStudy, sealed_study: SealedStudy
 ) -> Iterator[Check]:
-    broken = broken_link(sealed, SealedEventRow, kept.id)
+    broken = broken_link(sealed, SealedEventRow, sealed_study.id)
     if broken is not None:
         yield tampered("generation log", f"Its hash chain is broken from row {broken} on: it was rewritten.")
         return
     first = read_events(rating, EventRow, published.id)[:1]
     head = first[0].detail.get("generation_log") if first else None
-    generated = read_events(sealed, SealedEventRow, kept.id)
+    generated = read_events(sealed, SealedEventRow, sealed_study.id)
     if head not in {event.hash for event in generated}:
         yield tampered("generation log", "It does not have the head that was logged at publication.")
         return
-    if kept.created_at != generated[0].at:
+    if sealed_study.created_at != generated[0].at:
         yield tampered("generation log", "The study was not frozen at the time in the log.")
         return
     yield valid("generation log", "Its hash chain is valid, and has the head that was logged at publication.")
 
 
 def _access_log(
-    rating: Session, sealed: Session, published: UnparsedStudy, kept: SealedStudy
+    rating: Session, sealed: Session, published: UnparsedStudy, sealed_study: SealedStudy
 ) -> Iterator[Check]:
     """Compare the unblindings and interim looks noted next to the key with those in the rating database."""
-    if broken_link(sealed, SealedEventRow, kept.id) or broken_link(rating, EventRow, published.id):
+    if broken_link(sealed, SealedEventRow, sealed_study.id) or broken_link(rating, EventRow, published.id):
         return  # a broken chain has its own check
     heads = {event.hash for event in read_events(rating, EventRow, published.id)}
-    n_missing = len(looks_at_other_copies(sealed, kept.id, heads))
+    n_missing = len(looks_at_other_copies(sealed, sealed_study.id, heads))
     if n_missing:
         times = "time" if n_missing == 1 else "times"
         yield tampered(
@@ -163,14 +165,14 @@ def _commitment(
     if key.keys() != texts.keys() or not known.issuperset(key.values()):
         return tampered("key", "The key does not list each published item once.")
     lines = key_lines(texts, key, completions)
-    found = commit(lines, salt=secrets.salt, seed=secrets.seed, study_hash=published.study_hash)
-    if found != published.commitment:
+    computed = commit(lines, salt=secrets.salt, seed=secrets.seed, study_hash=published.study_hash)
+    if computed != published.commitment:
         return tampered(
             "key",
-            f"The key hashes to {found[:16]}…, but the commitment is {published.commitment[:16]}…: arms, "
+            f"The key hashes to {computed[:16]}…, but the commitment is {published.commitment[:16]}…: arms, "
             "seeds or texts were changed since.",
         )
-    return valid("key", f"It hashes to the commitment of the publication, {found[:16]}….")
+    return valid("key", f"It hashes to the commitment of the publication, {computed[:16]}….")
 
 
 def _texts(items: tuple[NewItem, ...], draft: Draft) -> Check:

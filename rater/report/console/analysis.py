@@ -146,43 +146,43 @@ def _print(analysis: Analysis, console: Console, screen: Screen, *, show_all: bo
 
 
 def _print_dimension(
-    analysis: Analysis, found: DimensionAnalysis, console: Console, *, show_all: bool
+    analysis: Analysis, results: DimensionAnalysis, console: Console, *, show_all: bool
 ) -> None:
-    dimension = found.dimension
+    dimension = results.dimension
     heading = Text(dimension.name, style="bold")
-    heading.append(" · primary" if found.is_primary else " · secondary", style="dim")
+    heading.append(" · primary" if results.is_primary else " · secondary", style="dim")
     heading.append(f" · {dimension.question}", style="italic")
     console.print(heading)
     console.print()
-    console.print(Padding(Text(found.headline, style="bold" if found.is_primary else ""), (0, 2)))
+    console.print(Padding(Text(results.headline, style="bold" if results.is_primary else ""), (0, 2)))
     console.print()
-    if not (found.is_primary or show_all):
+    if not (results.is_primary or show_all):
         return
-    console.print(Padding(_arms_table(found), (0, 0, 1, 2)))
+    console.print(Padding(_arms_table(results), (0, 0, 1, 2)))
     if show_all and (points := dimension.scale.levels):
-        console.print(Padding(_points_table(found, points, console.width - 2), (0, 0, 1, 2)))
+        console.print(Padding(_points_table(results, points, console.width - 2), (0, 0, 1, 2)))
     planned = analysis.planned
     first, second = planned.contrast
-    tested = found.tests
-    results = [outcome for outcome in tested if isinstance(outcome, Result)]
-    if results:
-        heading = Text(f"Difference, {first} minus {second}{which_counts(found)}", style="bold")
+    tested = results.tests
+    estimable = [outcome for outcome in tested if isinstance(outcome, Result)]
+    if estimable:
+        heading = Text(f"Difference, {first} minus {second}{which_counts(results)}", style="bold")
         console.print(Padding(heading, (0, 2)))
-        console.print(Padding(_tests_table(results, planned.alpha), (0, 0, 1, 2)))
+        console.print(Padding(_tests_table(estimable, planned.alpha), (0, 0, 1, 2)))
     if show_all:
-        _print_contrasts(found, planned.alpha, console)
-    remarks = [*_remarks(found, tested), *further_lines(found, show_all=show_all)]
+        _print_contrasts(results, planned.alpha, console)
+    remarks = [*_remarks(results, tested), *further_lines(results, show_all=show_all)]
     if remarks:
         _print_list(remarks, console)
         console.print()
     # If the planned test is not estimable, the naive p-value would be the only one and be taken for a result.
-    if show_all and found.is_primary and isinstance(found.primary, Result):
-        _print_naive(found.naive, console)
+    if show_all and results.is_primary and isinstance(results.primary, Result):
+        _print_naive(results.naive, console)
 
 
-def _print_contrasts(found: DimensionAnalysis, alpha: float, console: Console) -> None:
-    for family in dict.fromkeys(contrast.family for contrast in found.details.contrasts):
-        members = [contrast for contrast in found.details.contrasts if contrast.family == family]
+def _print_contrasts(results: DimensionAnalysis, alpha: float, console: Console) -> None:
+    for family in dict.fromkeys(contrast.family for contrast in results.details.contrasts):
+        members = [contrast for contrast in results.details.contrasts if contrast.family == family]
         heading = Text(f"{family[:1].upper()}{family[1:]}, p-values with Holm correction", style="bold")
         console.print(Padding(heading, (0, 2)))
         console.print(Padding(_contrasts_table(members, alpha), (0, 0, 1, 2)))
@@ -194,14 +194,14 @@ def _table() -> Table:
     )
 
 
-def _arms_table(found: DimensionAnalysis) -> Table:
+def _arms_table(results: DimensionAnalysis) -> Table:
     table = _table()
     table.add_column("arm", overflow="fold")
-    pairwise = is_pairwise(found.dimension)
+    pairwise = is_pairwise(results.dimension)
     names = ("n", "preferred", "neither", "other", "mean") if pairwise else ("n", "mean", "median", "sd")
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
-    for arm in found.arms:
+    for arm in results.arms:
         if pairwise:
             choices = [f"{count or 0:,}" for count in (arm.wins, arm.ties, arm.losses)]
             values = [*choices, optional(arm.mean)]
@@ -211,20 +211,20 @@ def _arms_table(found: DimensionAnalysis) -> Table:
     return table
 
 
-def _points_table(found: DimensionAnalysis, points: Sequence[Choice], width: int) -> Table:
+def _points_table(results: DimensionAnalysis, points: Sequence[Choice], width: int) -> Table:
     """Return the answers at each point by arm, with bars if there is space."""
     labels = [point.numbered_label for point in points]
     room = min(26, max(map(len, labels)))
-    each = (width - room) // len(found.arms)
+    each = (width - room) // len(results.arms)
     bar = min(MAX_BAR, each - 14)  # in addition to count, share and column gaps
     table = _table()
     table.add_column("answer", max_width=room, overflow="ellipsis", no_wrap=True)
-    for arm in found.arms:
+    for arm in results.arms:
         name = shorten_middle(arm.arm, max(each - 2, 11))  # a count and a share take 11 columns
         table.add_column(Text(name), max_width=max(each - 2, 11), no_wrap=True)
-    most = max((_share(arm, point) for arm in found.arms for point in range(len(points))), default=0)
+    most = max((_share(arm, point) for arm in results.arms for point in range(len(points))), default=0)
     for point, label in enumerate(labels):
-        table.add_row(Text(label), *(_point(arm, point, bar, most) for arm in found.arms))
+        table.add_row(Text(label), *(_point(arm, point, bar, most) for arm in results.arms))
     return table
 
 
@@ -281,18 +281,18 @@ def _contrasts_table(contrasts: Sequence[ArmContrast], alpha: float) -> Table:
     return table
 
 
-def _remarks(found: DimensionAnalysis, tested: Sequence[Outcome]) -> list[str]:
+def _remarks(results: DimensionAnalysis, tested: Sequence[Outcome]) -> list[str]:
     """Return tests that are not estimable, and each warning once."""
     remarks = []
-    if isinstance(found.primary, Result) and found.primary.claim not in found.headline:
-        remarks.append(found.primary.claim)
+    if isinstance(results.primary, Result) and results.primary.claim not in results.headline:
+        remarks.append(results.primary.claim)
     # The headline has the reason if the primary test is not estimable.
     remarks += [
         f"{SCORE_LABELS[outcome.score]}, {outcome.test}: {outcome.sentence}"
         for outcome in tested[1:]
-        if isinstance(outcome, NotEstimable) and outcome.reason not in found.headline
+        if isinstance(outcome, NotEstimable) and outcome.reason not in results.headline
     ]
-    further = [contrast.outcome for contrast in found.details.contrasts]
+    further = [contrast.outcome for contrast in results.details.contrasts]
     remarks += remarks_on_bounds(scored([*tested, *further]))
     primary, other, *sensitivity = tested
     remarks += primary.warnings

@@ -19,25 +19,25 @@ EFFECTS = ("probability of superiority", "Cohen's d")
 """The effect sizes that the console shows."""
 
 
-def further_lines(found: DimensionAnalysis, *, show_all: bool) -> list[str]:
+def further_lines(results: DimensionAnalysis, *, show_all: bool) -> list[str]:
     """Return the lines that the console shows below the tests."""
-    lines = prediction_line(found.details.reliability.prompts) if found.is_primary else []
-    if found.details.spread is not None and found.details.spread.reading:
-        lines.append(found.details.spread.reading)
+    lines = prediction_line(results.details.reliability.prompts) if results.is_primary else []
+    if results.details.spread is not None and results.details.spread.reading:
+        lines.append(results.details.spread.reading)
     if show_all:
-        return lines + secondary_lines(found)
+        return lines + secondary_lines(results)
     # If nothing varies, the ordinal model has no estimate either, and readers ask for the reason.
-    return lines + (odds_lines(found) if found.primary.test == EXACT_TEST else [])
+    return lines + (odds_lines(results) if results.primary.test == EXACT_TEST else [])
 
 
-def secondary_lines(found: DimensionAnalysis) -> list[str]:
+def secondary_lines(results: DimensionAnalysis) -> list[str]:
     """Return the main effect sizes, the trends and the agreement; the JSON has all results."""
-    details = found.details
+    details = results.details
     effects = {effect.name: effect for effect in details.effects if isinstance(effect, Estimate)}
     sizes = [f"{name} {with_interval(effects[name])}" for name in EFFECTS if name in effects]
     lines = ["Effect sizes: " + ", ".join(sizes)] if sizes else []
-    if isinstance(found.primary, Result):  # otherwise its p-value would replace the planned one
-        lines += odds_lines(found)
+    if isinstance(results.primary, Result):  # otherwise its p-value would replace the planned one
+        lines += odds_lines(results)
     if details.dose_response is not None:
         lines += _trend_lines(details.dose_response)
     lines += prediction_line(details.reliability.raters)
@@ -48,15 +48,15 @@ def secondary_lines(found: DimensionAnalysis) -> list[str]:
     return [*lines, *_agreement_lines(details.agreement)]
 
 
-def prediction_line(found: NewUnit | NotEstimable) -> list[str]:
+def prediction_line(prediction: NewUnit | NotEstimable) -> list[str]:
     """Return the prediction interval for a new prompt or rater, if it can be estimated."""
-    if isinstance(found, NotEstimable):
+    if isinstance(prediction, NotEstimable):
         return []
-    low, high = found.opposite_interval.low, found.opposite_interval.high
-    where = "On a new prompt" if found.unit == "prompt" else "For a new rater"
+    low, high = prediction.opposite_interval.low, prediction.opposite_interval.high
+    where = "On a new prompt" if prediction.unit == "prompt" else "For a new rater"
     line = (
-        f"{where}: {ends(found.interval)} ({coverage(found.interval.level)} prediction interval); "
-        f"opposite sign for {found.opposite:.0%} of {found.unit}s ({low:.0%} to {high:.0%})"
+        f"{where}: {ends(prediction.interval)} ({coverage(prediction.interval.level)} prediction interval); "
+        f"opposite sign for {prediction.opposite:.0%} of {prediction.unit}s ({low:.0%} to {high:.0%})"
     )
     return [line]
 
@@ -64,21 +64,21 @@ def prediction_line(found: NewUnit | NotEstimable) -> list[str]:
 def exclusion_lines(analysis: Analysis) -> list[str]:
     """Return the exclusions, the planned test without them, and the missing answers."""
     lines = []
-    found, exclusion = analysis.dimensions[0], analysis.exclusion
+    primary, exclusion = analysis.dimensions[0], analysis.exclusion
     if exclusion is not None and exclusion.raters:
         line = f"Excluded by the declared criteria: {counted(len(exclusion.raters), 'rater')}"
-        everybody = found.without_exclusions
+        everybody = primary.without_exclusions
         if isinstance(everybody, Result):
             line += f"; without exclusions the estimate is {with_interval(everybody)}{_and_p(everybody)}"
         lines.append(line)
     if exclusion is not None:
         lines += exclusion.notes
-    return [*lines, *missing_lines(found)]
+    return [*lines, *missing_lines(primary)]
 
 
-def missing_lines(found: DimensionAnalysis) -> list[str]:
+def missing_lines(results: DimensionAnalysis) -> list[str]:
     """Return the missing answers by arm, the test of their difference, and the tipping points."""
-    missing = found.missing_answers
+    missing = results.missing_answers
     if missing is None:
         return []
     lines = []
@@ -106,17 +106,17 @@ def _and_p(result: Result) -> str:
     return "" if p is None else f", {p_value(p)}"
 
 
-def _trend_lines(found: DoseResponse) -> list[str]:
-    trends = [(found.linear, "Trend" if found.is_one_test else "Linear trend")]
-    trends += [] if found.is_one_test else [(found.monotone, "Monotone trend")]
+def _trend_lines(response: DoseResponse) -> list[str]:
+    trends = [(response.linear, "Trend" if response.is_one_test else "Linear trend")]
+    trends += [] if response.is_one_test else [(response.monotone, "Monotone trend")]
     lines = []
     for trend, name in trends:
         if isinstance(trend, NotEstimable):
             lines.append(f"{name} over doses: {trend.sentence}")
             continue
         evidence = f"{interval_text(trend)}{_and_p(trend)}"
-        change = f"{number(trend.estimate)} scale points from dose {found.curve[0].dose:g} to"
-        lines.append(f"{name}: {change} {found.curve[-1].dose:g} ({evidence})")
+        change = f"{number(trend.estimate)} scale points from dose {response.curve[0].dose:g} to"
+        lines.append(f"{name}: {change} {response.curve[-1].dose:g} ({evidence})")
     return lines
 
 
@@ -157,10 +157,10 @@ def looks_line(looks: Sequence[Seen], planned: Planned) -> str:
     )
 
 
-def odds_lines(found: DimensionAnalysis) -> list[str]:
+def odds_lines(results: DimensionAnalysis) -> list[str]:
     """Return the odds ratio of the ordinal mixed model, or why there is none; empty for choices."""
-    ordinal = found.details.ordinal
-    if is_pairwise(found.dimension):
+    ordinal = results.details.ordinal
+    if is_pairwise(results.dimension):
         return []
     if isinstance(ordinal, NotEstimable):
         return [f"Ordinal mixed model (secondary): {ordinal.sentence}"]

@@ -71,10 +71,10 @@ def arms_in_order(arms: Sequence[ArmSummary], doses: Mapping[str, float]) -> lis
 
 
 def sketch_points(
-    found: DimensionAnalysis, points: Sequence[Choice], name: str, *, doses: Mapping[str, float]
+    results: DimensionAnalysis, points: Sequence[Choice], name: str, *, doses: Mapping[str, float]
 ) -> Sketch:
     """Draw the share of every point in each arm, stacked around the middle of the scale."""
-    arms = [arm for arm in arms_in_order(found.arms, doses) if arm.n][:MAX_ARMS]
+    arms = [arm for arm in arms_in_order(results.arms, doses) if arm.n][:MAX_ARMS]
     colours = point_colours(len(points))
     legend_rows = -(-len(points) // _columns(points))
     figure, axes = new_axes(1.1 + 0.62 * len(arms) + 0.2 * legend_rows)
@@ -91,9 +91,9 @@ def sketch_points(
     figure.legend(handles, labels, loc="outside lower center", ncols=_columns(points), columnspacing=1.2)
     return Sketch(
         name=name,
-        title=f"Answers by arm: {found.dimension.name}",
+        title=f"Answers by arm: {results.dimension.name}",
         caption=(
-            f"Share of each point of the scale among all answers to an arm ({_sizes(found)}), stacked so "
+            f"Share of each point of the scale among all answers to an arm ({_sizes(results)}), stacked so "
             "that the middle of the scale is at 0, with the mean of each arm on the right. "
             "No intervals: answers of one rater, or to one prompt, are not independent."
         ),
@@ -132,11 +132,11 @@ def _columns(points: Sequence[Choice]) -> int:
 
 
 def sketch_numbers(
-    found: DimensionAnalysis, frame: pd.DataFrame, name: str, *, doses: Mapping[str, float]
+    results: DimensionAnalysis, frame: pd.DataFrame, name: str, *, doses: Mapping[str, float]
 ) -> Sketch:
     """Draw the distribution of the answers in each arm: density, quartiles, median and mean."""
-    arms = [arm for arm in arms_in_order(found.arms, doses) if arm.n][:MAX_ARMS]
-    rows = frame[frame["dimension"] == found.dimension.name]
+    arms = [arm for arm in arms_in_order(results.arms, doses) if arm.n][:MAX_ARMS]
+    rows = frame[frame["dimension"] == results.dimension.name]
     answers = [rows.loc[rows["arm"] == arm.arm, "answer"].to_numpy(dtype=np.float64) for arm in arms]
     low, high = min(each.min() for each in answers), max(each.max() for each in answers)
     figure, axes = new_axes(1.0 + 0.75 * len(arms))
@@ -150,10 +150,10 @@ def sketch_numbers(
     axes.grid(visible=False, axis="y")
     return Sketch(
         name=name,
-        title=f"Answers by arm: {found.dimension.name}",
+        title=f"Answers by arm: {results.dimension.name}",
         caption=(
-            f"All answers to each arm ({_sizes(found)}): smoothed density, interquartile range (bar), median "
-            "(line) and mean (diamond). No intervals: answers of one rater, or to one prompt, are not "
+            f"All answers to each arm ({_sizes(results)}): smoothed density, interquartile range (bar), "
+            "median (line) and mean (diamond). No intervals: answers of one rater, or to one prompt, are not "
             "independent."
         ),
         alt="Densities. " + " ".join(_describe(arm) for arm in arms),
@@ -183,22 +183,22 @@ def _describe(arm: ArmSummary) -> str:
     return f"{arm.arm}: mean {mean}" + (f"; {shares}." if shares else ".")
 
 
-def _sizes(found: DimensionAnalysis) -> str:
-    n = found.primary.n
+def _sizes(results: DimensionAnalysis) -> str:
+    n = results.primary.n
     return f"{counted(n.raters, 'rater')} × {counted(n.prompts, 'prompt')}"
 
 
-def sketch_choices(found: DimensionAnalysis, name: str) -> Sketch:
+def sketch_choices(results: DimensionAnalysis, name: str) -> Sketch:
     """Draw the shares of choices won, tied and lost by each arm."""
-    arms = [arm for arm in found.arms if arm.n][:MAX_ARMS]
+    arms = [arm for arm in results.arms if arm.n][:MAX_ARMS]
     figure, axes = new_axes(1.1 + 0.55 * len(arms))
     rows = [(arm.arm, (arm.wins or 0, arm.ties or 0, arm.losses or 0)) for arm in arms]
     draw_shares(figure, axes, rows, ("preferred", "no preference", "other preferred"))
     axes.set_xlabel("share of choices")
-    n = found.primary.n
+    n = results.primary.n
     return Sketch(
         name=name,
-        title=f"Choices by arm: {found.dimension.name}",
+        title=f"Choices by arm: {results.dimension.name}",
         caption=(
             "Share of choices in which the text of each arm was preferred, among all choices with a text of "
             f"it ({counted(n.raters, 'rater')} × {counted(n.prompts, 'prompt')}). No intervals: choices of "

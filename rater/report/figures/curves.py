@@ -19,11 +19,11 @@ from rater.report.figures.forest import draw_interval, keep_within
 from rater.report.figures.style import ARMS, INK, MUTED, PAPER, WIDTH, Sketch, is_dark, new_axes, wrap
 
 
-def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha: float) -> Sketch:
+def sketch_doses(response: DoseResponse, name: str, bounds: Bounds | None, *, alpha: float) -> Sketch:
     """Draw the differences from the lowest dose with their intervals, and the isotonic (monotone) fit."""
     figure, axes = new_axes(3.2)
-    doses = [point.dose for point in found.curve]
-    curve = [point for point in found.curve if point.fitted is not None]
+    doses = [point.dose for point in response.curve]
+    curve = [point for point in response.curve if point.fitted is not None]
     if curve:
         at = [point.dose for point in curve]
         lows = [
@@ -36,7 +36,7 @@ def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha
         axes.plot(
             at, [point.fitted or 0.0 for point in curve], color=ARMS[0], linewidth=1.8, label="isotonic fit"
         )
-    risen = [(point.dose, point.rise) for point in found.curve if isinstance(point.rise, Result)]
+    risen = [(point.dose, point.rise) for point in response.curve if isinstance(point.rise, Result)]
     for dose, rise in risen:
         draw_interval(axes, dose, rise.interval, colour=ARMS[1], width=1.2, upright=True)
     axes.plot(
@@ -54,7 +54,7 @@ def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha
     axes.set_xlabel("dose")
     axes.set_ylabel("difference from the lowest dose (points)")
     figure.legend(loc="outside upper left", ncols=2)
-    sizes = ", ".join(f"{point.n:,} at {point.dose:g}" for point in found.curve)
+    sizes = ", ".join(f"{point.n:,} at {point.dose:g}" for point in response.curve)
     return Sketch(
         name=name,
         title="Dose–response curve",
@@ -62,7 +62,7 @@ def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha
             f"Differences from dose {doses[0]:g} within rater and prompt, with {coverage(1 - alpha)} "
             "confidence intervals of the crossed random-effects t test (points) and of the pigeonhole "
             "bootstrap (band "
-            f"around the isotonic fit). Answers: {sizes}." + _describe_trends(found)
+            f"around the isotonic fit). Answers: {sizes}." + _describe_trends(response)
         ),
         alt="Differences by dose: "
         + ", ".join(f"{dose:g}: {number(rise.estimate)}" for dose, rise in risen)
@@ -71,10 +71,10 @@ def sketch_doses(found: DoseResponse, name: str, bounds: Bounds | None, *, alpha
     )
 
 
-def _describe_trends(found: DoseResponse) -> str:
+def _describe_trends(response: DoseResponse) -> str:
     trends = [
         f"{trend.test}, {p_value(trend.p)}"
-        for trend in ((found.linear,) if found.is_one_test else (found.monotone, found.linear))
+        for trend in ((response.linear,) if response.is_one_test else (response.monotone, response.linear))
         if isinstance(trend, Result) and trend.has_enough_df
     ]
     return f" {sentence('; '.join(trends))}" if trends else ""

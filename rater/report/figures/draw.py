@@ -90,27 +90,27 @@ def _sketches(analysis: Analysis, frame: pd.DataFrame, curve: PowerCurve | None)
 
 
 def _of_arms(
-    found: DimensionAnalysis, frame: pd.DataFrame, name: str, *, doses: Mapping[str, float]
+    results: DimensionAnalysis, frame: pd.DataFrame, name: str, *, doses: Mapping[str, float]
 ) -> Iterator[Sketch]:
-    if not any(arm.n for arm in found.arms):
+    if not any(arm.n for arm in results.arms):
         return
-    if points := found.dimension.scale.levels:
-        yield sketch_points(found, points, name, doses=doses)
-    elif is_pairwise(found.dimension):
-        yield sketch_choices(found, name)
+    if points := results.dimension.scale.levels:
+        yield sketch_points(results, points, name, doses=doses)
+    elif is_pairwise(results.dimension):
+        yield sketch_choices(results, name)
     else:
-        yield sketch_numbers(found, frame, name, doses=doses)
+        yield sketch_numbers(results, frame, name, doses=doses)
 
 
-def _of_primary(analysis: Analysis, found: DimensionAnalysis) -> Iterator[Sketch]:
-    details, planned = found.details, analysis.planned
+def _of_primary(analysis: Analysis, results: DimensionAnalysis) -> Iterator[Sketch]:
+    details, planned = results.details, analysis.planned
     for noun, units in (("prompt", details.prompts), ("rater", details.raters)):
         if len(units) > 1:
-            yield sketch_units(Effects(noun, units, found.primary, planned), f"by-{noun}")
+            yield sketch_units(Effects(noun, units, results.primary, planned), f"by-{noun}")
     if any(isinstance(contrast.outcome, Result) for contrast in details.contrasts):
         yield sketch_contrasts(details.contrasts, planned, "contrasts")
     if details.dose_response is not None:
-        rise = bounds_of("scale_points", found.dimension)
+        rise = bounds_of("scale_points", results.dimension)
         yield sketch_doses(details.dose_response, "doses", rise, alpha=planned.alpha)
     if isinstance(details.agreement, Agreement):
         sketch = sketch_agreement(details.agreement, "agreement")
@@ -118,15 +118,15 @@ def _of_primary(analysis: Analysis, found: DimensionAnalysis) -> Iterator[Sketch
             yield sketch
 
 
-def _of_course(analysis: Analysis, found: DimensionAnalysis, frame: pd.DataFrame) -> Iterator[Sketch]:
-    rows = frame[frame["dimension"] == found.dimension.name]
-    if is_pairwise(found.dimension):
+def _of_course(analysis: Analysis, results: DimensionAnalysis, frame: pd.DataFrame) -> Iterator[Sketch]:
+    rows = frame[frame["dimension"] == results.dimension.name]
+    if is_pairwise(results.dimension):
         rows, arms = _turned(rows, analysis.planned.contrast)
     else:
-        arms = [arm.arm for arm in arms_in_order(found.arms, analysis.planned.doses) if arm.n]
+        arms = [arm.arm for arm in arms_in_order(results.arms, analysis.planned.doses) if arm.n]
     sketches = []
     if "position" in rows.columns:
-        course = Course(rows, arms, bounds_of_answers(found.dimension))
+        course = Course(rows, arms, bounds_of_answers(results.dimension))
         sketches.append(sketch_positions(course, "positions", alpha=analysis.planned.alpha))
     if "shown_ms" in rows.columns:
         sketches.append(sketch_times(rows, arms, "times"))

@@ -101,10 +101,10 @@ def plan_fonts(
     installed = font_manager.findSystemFonts(fontext="ttf") if files is None else files
     candidates = _ranked(missing, sorted(installed))
     for file in candidates:
-        found = _covered(file, missing)
-        if found:
+        covered = _covered(file, missing)
+        if covered:
             families.append(_family(file))
-            missing -= found
+            missing -= covered
         if not missing:
             break
     return FontPlan(

@@ -113,11 +113,11 @@ def sketch_contrasts(contrasts: Sequence[ArmContrast], planned: Planned, name: s
     rows = []
     bounds = bounds_of(planned.score, planned.in_order[0])
     for row, contrast in enumerate(contrasts):
-        found = contrast.outcome
-        if isinstance(found, Result):
-            draw_interval(axes, row, found.interval, colour=ARMS[0], width=2.0)
-            axes.plot(found.estimate, row, "s", color=ARMS[0], markersize=5)
-            rows.append(f"{contrast.name} {number(found.estimate)}")
+        outcome = contrast.outcome
+        if isinstance(outcome, Result):
+            draw_interval(axes, row, outcome.interval, colour=ARMS[0], width=2.0)
+            axes.plot(outcome.estimate, row, "s", color=ARMS[0], markersize=5)
+            rows.append(f"{contrast.name} {number(outcome.estimate)}")
     keep_within(axes, bounds)
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_yticks(range(len(contrasts)), [wrap(contrast.name, 32) for contrast in contrasts])

@@ -43,13 +43,13 @@ def first_warnings(diagnosis: Diagnosis) -> list[Block]:
 
 def _missing_blocks(findings: Findings) -> list[Block]:
     """Show the missing answers of the primary dimension."""
-    found = findings.primary.missing_answers
-    if found is None:
+    missing = findings.primary.missing_answers
+    if missing is None:
         return []
-    blocks: list[Block] = [_counts_table(found)]
-    tests = (("“cannot judge”", found.cannot_judge), ("“not answered”", found.not_answered))
+    blocks: list[Block] = [_counts_table(missing)]
+    tests = (("“cannot judge”", missing.cannot_judge), ("“not answered”", missing.not_answered))
     blocks += [Prose(_difference(kind, each)) for kind, each in tests if each is not None]
-    if found.tipping:
+    if missing.tipping:
         score = SCORE_LABELS[findings.analysis.planned.score]
         blocks.append(
             Prose(
@@ -57,17 +57,17 @@ def _missing_blocks(findings: Findings) -> list[Block]:
                 f"the primary test is no longer significant, in {score}."
             )
         )
-        blocks.append(Bullets([describe_tipping_point(each) for each in found.tipping]))
-        blocks.append(Prose(f"Reference: {found.reference}."))
-    return [*blocks, Prose(found.unknown)]
+        blocks.append(Bullets([describe_tipping_point(each) for each in missing.tipping]))
+        blocks.append(Prose(f"Reference: {missing.reference}."))
+    return [*blocks, Prose(missing.unknown)]
 
 
-def _counts_table(found: MissingAnswers) -> Table:
+def _counts_table(missing: MissingAnswers) -> Table:
     rows = [
         (each.arm, f"{each.n:,}", *(_share(n, each.n) for n in (each.n_cannot_judge, each.n_not_answered)))
-        for each in found.counts
+        for each in missing.counts
     ]
-    expected = "assigned" if found.source == "booklets" else "answered or missing"
+    expected = "assigned" if missing.source == "booklets" else "answered or missing"
     header = ("arm", expected, "“cannot judge”", "not answered")
     return Table("Missing ratings by arm", header, rows)
 
@@ -76,12 +76,12 @@ def _share(n: int, of: int) -> str:
     return f"{n:,} ({n / of:.1%})" if of else "–"
 
 
-def _difference(kind: str, found: Outcome) -> str:
-    if isinstance(found, NotEstimable):
-        return sentence(f"{kind}: {found.sentence}")
+def _difference(kind: str, outcome: Outcome) -> str:
+    if isinstance(outcome, NotEstimable):
+        return sentence(f"{kind}: {outcome.sentence}")
     return (
-        f"Difference between the arms in the share of {kind}: {number(found.estimate)} "
-        f"({interval_text(found)}, p {bare_p(p_of(found))}). A difference may bias the result."
+        f"Difference between the arms in the share of {kind}: {number(outcome.estimate)} "
+        f"({interval_text(outcome)}, p {bare_p(p_of(outcome))}). A difference may bias the result."
     )
 
 

@@ -95,16 +95,16 @@ def outcomes_table(
     """Tabulate tests; estimate, interval and p come first, since a phone shows only a few columns."""
     rows = [
         (
-            SCORE_LABELS[found.score],
-            optional(found.estimate),
-            interval_text(found),
-            bare_p(p_of(found)),
-            found.test,
-            statistic(found) if isinstance(found, Result) else "–",
-            f"{found.n.raters:,} × {found.n.prompts:,}",
-            f"{found.n.answers:,}",
+            SCORE_LABELS[outcome.score],
+            optional(outcome.estimate),
+            interval_text(outcome),
+            bare_p(p_of(outcome)),
+            outcome.test,
+            statistic(outcome) if isinstance(outcome, Result) else "–",
+            f"{outcome.n.raters:,} × {outcome.n.prompts:,}",
+            f"{outcome.n.answers:,}",
         )
-        for found in outcomes
+        for outcome in outcomes
     ]
     header = ("score", "estimate", level(alpha), "p", "test", "statistic", "raters × prompts", "answers")
     return Table(caption, header, rows, marked=(0,) if main_first else (), text_at=(4,))
@@ -115,11 +115,11 @@ def quantities_table(caption: str, quantities: Sequence[tuple[str, Quantity]], a
     rows = [
         (
             name,
-            optional(found.estimate),
-            interval_text(found),
-            found.sentence if isinstance(found, NotEstimable) else sentence(found.estimand),
+            optional(quantity.estimate),
+            interval_text(quantity),
+            quantity.sentence if isinstance(quantity, NotEstimable) else sentence(quantity.estimand),
         )
-        for name, found in quantities
+        for name, quantity in quantities
     ]
     return Table(caption, ("quantity", "estimate", level(alpha), "meaning"), rows, text_at=(3,))
 

@@ -13,13 +13,13 @@ from rater.report.sections.inputs import Findings, cut_rows, outcomes_table, qua
 
 def agreement_section(findings: Findings) -> Section:
     """Show all agreement coefficients, and test–retest agreement."""
-    found = findings.primary.details.agreement
+    agreement = findings.primary.details.agreement
     title = "Agreement between raters"
-    if isinstance(found, NotEstimable):
-        return Section("agreement", title, [Prose(found.sentence)])
+    if isinstance(agreement, NotEstimable):
+        return Section("agreement", title, [Prose(agreement.sentence)])
     blocks: list[Block] = [*findings.picture("agreement")]
-    blocks.append(quantities_table("Coefficients of agreement", coefficients(found), findings.alpha))
-    blocks += _shares(found)
+    blocks.append(quantities_table("Coefficients of agreement", coefficients(agreement), findings.alpha))
+    blocks += _shares(agreement)
     retest = findings.primary.details.retest
     if retest is not None:
         kappa = "" if retest.kappa is None else f", quadratic kappa {optional(retest.kappa)}"
@@ -29,17 +29,17 @@ def agreement_section(findings: Findings) -> Section:
                 f"by {counted(retest.n_raters, 'rater')}; identical answers in {retest.same:.0%}{kappa}."
             )
         )
-    warned = warnings_of([each for each in coefficients(found) if not isinstance(each[1], NotEstimable)])
+    warned = warnings_of([each for each in coefficients(agreement) if not isinstance(each[1], NotEstimable)])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     return Section("agreement", title, blocks)
 
 
-def _shares(found: Agreement) -> list[Block]:
-    if len(found.shares) > 12:
+def _shares(agreement: Agreement) -> list[Block]:
+    if len(agreement.shares) > 12:
         return []
-    max_share = max(share for _, share in found.shares)
-    used = ", ".join(f"{value:g}: {share:.0%}" for value, share in found.shares)
+    max_share = max(share for _, share in agreement.shares)
+    used = ", ".join(f"{value:g}: {share:.0%}" for value, share in agreement.shares)
     paradox = (
         " If nearly all answers are the same point, alpha and kappa are low by construction (kappa paradox); "
         "use AC2."
@@ -123,48 +123,48 @@ def power_section(findings: Findings) -> Section | None:
 
 def blinding_section(findings: Findings) -> Section | None:
     """Show guesses, indices, and the difference by kind of guess; None if raters were not asked."""
-    found = findings.analysis.blinding
-    if found is None:
+    blinding = findings.analysis.blinding
+    if blinding is None:
         return None
     title = "Blinding"
-    if isinstance(found, NotEstimable):
-        return Section("blinding", title, [Prose(found.sentence)])
+    if isinstance(blinding, NotEstimable):
+        return Section("blinding", title, [Prose(blinding.sentence)])
     counts = Table(
         "Guesses",
         ("arm", "correct", "wrong", "don't know"),
-        [(arm, f"{right:,}", f"{wrong:,}", f"{unknown:,}") for arm, right, wrong, unknown in found.counts],
+        [(arm, f"{right:,}", f"{wrong:,}", f"{unknown:,}") for arm, right, wrong, unknown in blinding.counts],
     )
-    over_raters: list[Outcome] = [*(outcome for _, outcome in found.by_arm), found.together]
+    over_raters: list[Outcome] = [*(outcome for _, outcome in blinding.by_arm), blinding.together]
     indices = outcomes_table(
         "Bang's index over raters and prompts", over_raters, findings.alpha, main_first=False
     )
-    names = [*(f"“{arm}”" for arm, _ in found.by_arm), "both arms"]
+    names = [*(f"“{arm}”" for arm, _ in blinding.by_arm), "both arms"]
     rows = [(name, *row[1:]) for name, row in zip(names, indices.rows, strict=True)]
     indices = Table(indices.caption, ("arm", *indices.header[1:]), rows, text_at=(4,))
     effects = outcomes_table(
         "The primary test by guess",
-        [outcome for _, outcome in found.effects],
+        [outcome for _, outcome in blinding.effects],
         findings.alpha,
         main_first=False,
     )
-    rows = [(kind, *row[1:]) for (kind, _), row in zip(found.effects, effects.rows, strict=True)]
+    rows = [(kind, *row[1:]) for (kind, _), row in zip(blinding.effects, effects.rows, strict=True)]
     effects = Table(effects.caption, ("guessed", *effects.header[1:]), rows, text_at=(4,))
-    is_known = any(isinstance(outcome, Result) for _, outcome in found.effects)
+    is_known = any(isinstance(outcome, Result) for _, outcome in blinding.effects)
     note = (
         "An effective intervention is noticeable, so frequent correct guesses alone are not a flaw. What "
         "matters is the difference in trials in which raters guessed wrong or did not know."
     )
     remarks = [
         *[("Bang's index", each) for each in over_raters],
-        *scored([outcome for _, outcome in found.effects]),
+        *scored([outcome for _, outcome in blinding.effects]),
     ]
     on_bounds = [Prose(sentence(remark)) for remark in remarks_on_bounds(remarks)]
     blocks: list[Block] = [
-        Prose(_describe_guesses(found, findings)),
+        Prose(_describe_guesses(blinding, findings)),
         *findings.picture("guesses"),
         counts,
         indices,
-        _simple(found, findings.alpha),
+        _simple(blinding, findings.alpha),
         effects
         if is_known
         else Prose("There are too few guesses of each kind for the primary test by guess."),
@@ -172,11 +172,11 @@ def blinding_section(findings: Findings) -> Section | None:
     return Section("blinding", title, [*blocks, Prose(note), *on_bounds])
 
 
-def _describe_guesses(found: Blinding, findings: Findings) -> str:
+def _describe_guesses(blinding: Blinding, findings: Findings) -> str:
     """Count the reported guesses, and name the arms for which the first answer is correct."""
-    n_reported = sum(sum(counts) for _, *counts in found.counts)
-    others = found.n_given - n_reported
-    text = f"Raters gave {counted(found.n_given, 'guess', 'guesses')}"
+    n_reported = sum(sum(counts) for _, *counts in blinding.counts)
+    others = blinding.n_given - n_reported
+    text = f"Raters gave {counted(blinding.n_given, 'guess', 'guesses')}"
     if others:
         text += (
             f"; {n_reported:,} are about the arms of the primary contrast and reported here, {others:,} are "
@@ -189,8 +189,8 @@ def _describe_guesses(found: Blinding, findings: Findings) -> str:
     return f"{text}. The first answer to the question is correct for texts of {arms}."
 
 
-def _simple(found: Blinding, alpha: float) -> Table:
-    indices = [*found.bang, *([found.james] if found.james else [])]
+def _simple(blinding: Blinding, alpha: float) -> Table:
+    indices = [*blinding.bang, *([blinding.james] if blinding.james else [])]
     rows = [
         (each.name, number(each.estimate), ends(each.interval), bare_p(each.p), f"{each.n:,}")
         for each in indices

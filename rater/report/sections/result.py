@@ -86,28 +86,28 @@ SESOI_RULES = (
 )
 
 
-def arms_table(findings: Findings, found: DimensionAnalysis) -> Table:
+def arms_table(findings: Findings, results: DimensionAnalysis) -> Table:
     """Tabulate the answers to each arm."""
-    if is_pairwise(found.dimension):
-        return _choices_table(found)
-    arms = arms_in_order(found.arms, findings.analysis.planned.doses)
+    if is_pairwise(results.dimension):
+        return _choices_table(results)
+    arms = arms_in_order(results.arms, findings.analysis.planned.doses)
     rows = [
         (arm.arm, f"{arm.n:,}", optional(arm.mean), optional(arm.median, 1), optional(arm.sd)) for arm in arms
     ]
-    return Table(f"Answers by arm: {found.dimension.name}", ("arm", "n", "mean", "median", "SD"), rows)
+    return Table(f"Answers by arm: {results.dimension.name}", ("arm", "n", "mean", "median", "SD"), rows)
 
 
-def points_tables(findings: Findings, found: DimensionAnalysis) -> list[Table]:
+def points_tables(findings: Findings, results: DimensionAnalysis) -> list[Table]:
     """Count the answers at each point of a scale with points, by arm.
 
     Points are rows, as on the console, so that the table fits a phone.
     """
-    points = found.dimension.scale.levels
+    points = results.dimension.scale.levels
     if not points:
         return []
-    arms = arms_in_order(found.arms, findings.analysis.planned.doses)
+    arms = arms_in_order(results.arms, findings.analysis.planned.doses)
     shares = [(point.numbered_label, *(_share(arm, point.value) for arm in arms)) for point in points]
-    caption = f"Answers at each point: {found.dimension.name}"
+    caption = f"Answers at each point: {results.dimension.name}"
     return [Table(caption, ("answer", *(arm.arm for arm in arms)), shares)]
 
 
@@ -122,7 +122,7 @@ def _share(arm: ArmSummary, point: int) -> str:
     return f"{count:,} ({count / arm.n:.0%})" if arm.n else "0"
 
 
-def _choices_table(found: DimensionAnalysis) -> Table:
+def _choices_table(results: DimensionAnalysis) -> Table:
     rows = [
         (
             arm.arm,
@@ -130,10 +130,10 @@ def _choices_table(found: DimensionAnalysis) -> Table:
             *(f"{count or 0:,}" for count in (arm.wins, arm.ties, arm.losses)),
             optional(arm.mean),
         )
-        for arm in found.arms
+        for arm in results.arms
     ]
     header = ("arm", "choices", "preferred", "no preference", "other preferred", "mean preference")
-    return Table(f"Choices by arm: {found.dimension.name}", header, rows)
+    return Table(f"Choices by arm: {results.dimension.name}", header, rows)
 
 
 def primary_section(findings: Findings) -> Section:
@@ -158,10 +158,10 @@ def primary_section(findings: Findings) -> Section:
     return Section("primary", "Primary test", blocks)
 
 
-def caption_of_tests(planned: Planned, found: DimensionAnalysis) -> str:
+def caption_of_tests(planned: Planned, results: DimensionAnalysis) -> str:
     """Return the caption of a table of tests: the contrast, and which of its scores is the planned one."""
     first, second = planned.contrast
-    return f"Difference, {first} minus {second}{which_counts(found)}"
+    return f"Difference, {first} minus {second}{which_counts(results)}"
 
 
 def effects_section(findings: Findings) -> Section:
@@ -202,32 +202,32 @@ def equivalence_section(findings: Findings) -> Section:
     return Section("equivalence", title, blocks)
 
 
-def _margins_table(found: Equivalence) -> Table:
+def _margins_table(equivalence: Equivalence) -> Table:
     rows = [
-        (f"above −{found.sesoi:g}", optional(found.t_lower), bare_p(found.p_lower)),
-        (f"below +{found.sesoi:g}", optional(found.t_upper), bare_p(found.p_upper)),
+        (f"above −{equivalence.sesoi:g}", optional(equivalence.t_lower), bare_p(equivalence.p_lower)),
+        (f"below +{equivalence.sesoi:g}", optional(equivalence.t_upper), bare_p(equivalence.p_upper)),
     ]
-    caption = f"Two one-sided tests, TOST ({found.reference})"
-    if found.interval is not None:
-        caption += f"; {coverage(found.interval.level)} CI {ends(found.interval)}"
+    caption = f"Two one-sided tests, TOST ({equivalence.reference})"
+    if equivalence.interval is not None:
+        caption += f"; {coverage(equivalence.interval.level)} CI {ends(equivalence.interval)}"
     return Table(caption, ("alternative: the difference is", "t", "p"), rows)
 
 
 def ordinal_section(findings: Findings) -> Section:
     """Show the ordinal mixed model: odds ratio, variance components and settings."""
-    found = findings.primary.details.ordinal
+    ordinal = findings.primary.details.ordinal
     title = "Ordinal mixed model"
-    if isinstance(found, NotEstimable):
-        return Section("ordinal", title, [Prose(found.sentence)])
-    interval = found.interval and Interval(
-        math.exp(found.interval.low), math.exp(found.interval.high), found.interval.level
+    if isinstance(ordinal, NotEstimable):
+        return Section("ordinal", title, [Prose(ordinal.sentence)])
+    interval = ordinal.interval and Interval(
+        math.exp(ordinal.interval.low), math.exp(ordinal.interval.high), ordinal.interval.level
     )
     row = (
         "odds ratio",
-        number(math.exp(found.estimate)),
+        number(math.exp(ordinal.estimate)),
         ends(interval),
-        statistic(found),
-        bare_p(found.p),
+        statistic(ordinal),
+        bare_p(ordinal.p),
     )
     blocks: list[Block] = [
         Table(
@@ -242,15 +242,15 @@ def ordinal_section(findings: Findings) -> Section:
             ("setting", "value"),
             [
                 (name.replace("_", " ").replace(" sd", " SD"), _format_setting(name, value))
-                for name, value in found.settings.items()
+                for name, value in ordinal.settings.items()
                 if not name.startswith(("odds_ratio", "alpha"))
             ],
             n_text=2,
         ),
-        Prose(f"Method: {sentence(found.method)} Reference: {found.reference}. {found.claim}"),
+        Prose(f"Method: {sentence(ordinal.method)} Reference: {ordinal.reference}. {ordinal.claim}"),
     ]
-    if found.warnings:
-        blocks.append(Bullets([sentence(warning) for warning in found.warnings]))
+    if ordinal.warnings:
+        blocks.append(Bullets([sentence(warning) for warning in ordinal.warnings]))
     return Section("ordinal", title, blocks)
 
 
@@ -309,22 +309,30 @@ def _row(unit: UnitEffect, findings: Findings) -> tuple[str, ...]:
     )
 
 
-def dimension_section(findings: Findings, found: DimensionAnalysis, place: int) -> Section:
+def dimension_section(findings: Findings, results: DimensionAnalysis, place: int) -> Section:
     """Show the results on a secondary dimension."""
-    tests = [found.primary, found.other_score, *found.sensitivity_tests]
+    tests = [
+        results.primary,
+        results.other_score,
+        *results.sensitivity_tests,
+    ]
     blocks: list[Block] = [
-        Prose(found.dimension.question),
-        Prose(sentence(found.headline)),
+        Prose(results.dimension.question),
+        Prose(sentence(results.headline)),
         *findings.picture(f"arms-{place}"),
-        arms_table(findings, found),
-        *points_tables(findings, found),
-        outcomes_table(f"Difference on {found.dimension.name}{which_counts(found)}", tests, findings.alpha),
+        arms_table(findings, results),
+        *points_tables(findings, results),
+        outcomes_table(
+            f"Difference on {results.dimension.name}{which_counts(results)}",
+            tests,
+            findings.alpha,
+        ),
     ]
     warned = remarks_on_bounds(scored(tests))
     warned += warnings_of([(f"{each.test} on {each.score.replace('_', ' ')}", each) for each in tests])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
-    return Section(f"dimension-{place}", f"Secondary dimension: {found.dimension.name}", blocks)
+    return Section(f"dimension-{place}", f"Secondary dimension: {results.dimension.name}", blocks)
 
 
 def naive_section(findings: Findings) -> Section | None:

@@ -52,14 +52,14 @@ def contrasts_section(findings: Findings) -> Section | None:
 def _family_table(family: str, contrasts: Sequence[ArmContrast], findings: Findings) -> Table:
     rows = []
     for contrast in contrasts:
-        found = contrast.outcome
+        outcome = contrast.outcome
         rows.append(
             (
                 contrast.name,
-                optional(found.estimate),
-                interval_text(found),
-                statistic(found) if isinstance(found, Result) else "–",
-                bare_p(contrast.p_adjusted if contrast.is_primary else p_of(found)),
+                optional(outcome.estimate),
+                interval_text(outcome),
+                statistic(outcome) if isinstance(outcome, Result) else "–",
+                bare_p(contrast.p_adjusted if contrast.is_primary else p_of(outcome)),
                 TESTED_ALONE if contrast.is_primary else bare_p(contrast.p_adjusted),
             )
         )
@@ -73,17 +73,17 @@ def _family_table(family: str, contrasts: Sequence[ArmContrast], findings: Findi
 
 def doses_section(findings: Findings) -> Section | None:
     """Show the trends over doses and the dose–response curve."""
-    found = findings.primary.details.dose_response
-    if found is None:
+    response = findings.primary.details.dose_response
+    if response is None:
         return None
-    trends = [found.linear] if found.is_one_test else [found.linear, found.monotone]
+    trends = [response.linear] if response.is_one_test else [response.linear, response.monotone]
     blocks: list[Block] = [
         *findings.picture("doses"),
         outcomes_table("Trends over doses", trends, findings.alpha, main_first=False),
-        _curve_table(found, findings),
-        Prose(f"{_explain_trends(found)} Curve: {found.method}. Reference: {found.reference}."),
+        _curve_table(response, findings),
+        Prose(f"{_explain_trends(response)} Curve: {response.method}. Reference: {response.reference}."),
     ]
-    differences = [("a difference", point.rise) for point in found.curve if point.rise]
+    differences = [("a difference", point.rise) for point in response.curve if point.rise]
     warned = remarks_on_bounds([*[("a trend", each) for each in trends], *differences])
     warned += warnings_of([(each.test, each) for each in trends])
     if warned:
@@ -91,24 +91,24 @@ def doses_section(findings: Findings) -> Section | None:
     return Section("doses", "Dose–response analysis", blocks)
 
 
-def _explain_trends(found: DoseResponse) -> str:
-    doses = f"from dose {found.curve[0].dose:g} to {found.curve[-1].dose:g}"
+def _explain_trends(response: DoseResponse) -> str:
+    doses = f"from dose {response.curve[0].dose:g} to {response.curve[-1].dose:g}"
     linear = f"The linear trend is the increase of the answers {doses} along a straight line"
-    if found.slope is not None:
-        linear += f" ({found.slope:.3g} scale points per unit of dose)"
-    if found.is_one_test:
+    if response.slope is not None:
+        linear += f" ({response.slope:.3g} scale points per unit of dose)"
+    if response.is_one_test:
         return (
             f"{linear}. With these doses, the contrast of the monotone trend is nearly the same: it is one "
             "test."
         )
-    change = "decrease" if found.direction == "falling" else "increase"
+    change = "decrease" if response.direction == "falling" else "increase"
     return (
         f"{linear}. The monotone trend (Abelson–Tukey contrast) is sensitive to any monotone {change}, such "
         "as one that saturates."
     )
 
 
-def _curve_table(found: DoseResponse, findings: Findings) -> Table:
+def _curve_table(response: DoseResponse, findings: Findings) -> Table:
     rows = [
         (
             f"{point.dose:g}",
@@ -119,7 +119,7 @@ def _curve_table(found: DoseResponse, findings: Findings) -> Table:
             optional(point.fitted),
             ends(point.fitted_interval),
         )
-        for point in found.curve
+        for point in response.curve
     ]
     interval = level(findings.alpha)
     header = ("dose", "arms", "answers", "mean", f"difference ({interval})", "isotonic fit", interval)
@@ -128,57 +128,57 @@ def _curve_table(found: DoseResponse, findings: Findings) -> Table:
 
 def ranking_section(findings: Findings) -> Section | None:
     """Show the strength of each arm in pairwise choices among more than two arms."""
-    found = findings.primary.details.ranking
-    if found is None:
+    ranking = findings.primary.details.ranking
+    if ranking is None:
         return None
     title = "Ranking of the arms"
-    if isinstance(found, NotEstimable):
-        return Section("ranking", title, [Prose(found.sentence)])
-    blocks: list[Block] = [_strengths_table(found)]
+    if isinstance(ranking, NotEstimable):
+        return Section("ranking", title, [Prose(ranking.sentence)])
+    blocks: list[Block] = [_strengths_table(ranking)]
     blocks += [
         Prose(sentence(f"{name_of(each)} {with_interval(each)}"))
-        for each in (found.tie, found.side)
+        for each in (ranking.tie, ranking.side)
         if each is not None
     ]
-    blocks.append(Prose(f"Method: {sentence(found.method)} Reference: {found.reference}."))
-    warned = warnings_of([(arm.arm, arm.log_strength) for arm in found.arms])
+    blocks.append(Prose(f"Method: {sentence(ranking.method)} Reference: {ranking.reference}."))
+    warned = warnings_of([(arm.arm, arm.log_strength) for arm in ranking.arms])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     return Section("ranking", title, blocks)
 
 
-def _strengths_table(found: Ranking) -> Table:
+def _strengths_table(ranking: Ranking) -> Table:
     rows = [
-        (arm.arm, with_interval(arm.log_strength), with_interval(arm.beats_control)) for arm in found.arms
+        (arm.arm, with_interval(arm.log_strength), with_interval(arm.beats_control)) for arm in ranking.arms
     ]
-    header = ("arm", "log strength", f"win rate against {found.control}")
+    header = ("arm", "log strength", f"win rate against {ranking.control}")
     return Table("Strength of each arm, in decreasing order", header, rows)
 
 
 def spread_section(findings: Findings) -> Section | None:
     """Show the standard deviations by arm and their ratio; None for pairwise choices."""
-    found = findings.primary.details.spread
-    if found is None:
+    spread = findings.primary.details.spread
+    if spread is None:
         return None
     title = "Spread of the answers by arm"
-    test = found.log_ratio
+    test = spread.log_ratio
     sds = Table(
-        "Standard deviation of single answers", ("arm", "SD"), [(a, optional(s)) for a, s in found.sds]
+        "Standard deviation of single answers", ("arm", "SD"), [(a, optional(s)) for a, s in spread.sds]
     )
     if isinstance(test, NotEstimable):
         return Section("spread", title, [sds, Prose(test.sentence)])
     first, second = findings.analysis.planned.contrast
     row = (
         f"{first} over {second}",
-        optional(found.ratio),
-        ends(found.ratio_interval),
+        optional(spread.ratio),
+        ends(spread.ratio_interval),
         statistic(test),
         bare_p(p_of(test)),
     )
     header = ("ratio of SDs", "estimate", level(findings.alpha), "statistic (log ratio)", "p")
     blocks: list[Block] = [sds, Table("Ratio of the standard deviations", header, [row])]
-    if found.reading:
-        blocks.append(Prose(sentence(found.reading), is_warning=True))
+    if spread.reading:
+        blocks.append(Prose(sentence(spread.reading), is_warning=True))
     blocks.append(Prose(f"Method: {sentence(test.method)} Reference: {test.reference}."))
     if test.warnings:
         blocks.append(Bullets([sentence(text) for text in warnings_of([("ratio of SDs", test)])]))
@@ -187,8 +187,8 @@ def spread_section(findings: Findings) -> Section | None:
 
 def reliability_section(findings: Findings) -> Section:
     """Show prediction intervals and shares of the opposite sign."""
-    found = findings.primary.details.reliability
-    both = (("prompt", found.prompts), ("rater", found.raters))
+    reliability = findings.primary.details.reliability
+    both = (("prompt", reliability.prompts), ("rater", reliability.raters))
     rows = [_row(each) for _, each in both if isinstance(each, NewUnit)]
     blocks: list[Block] = []
     if rows:
@@ -210,31 +210,31 @@ def reliability_section(findings: Findings) -> Section:
         for unit, each in both
         if isinstance(each, NotEstimable)
     ]
-    made = next((each for _, each in both if isinstance(each, NewUnit)), None)
-    if made is not None:
-        blocks.append(Prose(f"{_coverage_of(made)} {_EXPLAINED}"))
-        blocks.append(Prose(f"Method: {sentence(made.method)} Reference: {made.reference}."))
+    first_unit = next((each for _, each in both if isinstance(each, NewUnit)), None)
+    if first_unit is not None:
+        blocks.append(Prose(f"{_coverage_of(first_unit)} {_EXPLAINED}"))
+        blocks.append(Prose(f"Method: {sentence(first_unit.method)} Reference: {first_unit.reference}."))
     return Section("reliability", "On new prompts and for new raters", blocks)
 
 
-def _row(found: NewUnit) -> tuple[str, ...]:
-    low, high = found.opposite_interval.low, found.opposite_interval.high
-    studied = "–" if found.n_opposite is None else f"{found.n_opposite:,} of {found.n_units:,}"
+def _row(unit: NewUnit) -> tuple[str, ...]:
+    low, high = unit.opposite_interval.low, unit.opposite_interval.high
+    studied = "–" if unit.n_opposite is None else f"{unit.n_opposite:,} of {unit.n_units:,}"
     return (
-        f"{found.unit}s",
-        optional(found.mean),
-        optional(found.sd),
-        ends(found.sd_interval),
-        ends(found.interval),
-        f"{found.opposite:.0%}",
+        f"{unit.unit}s",
+        optional(unit.mean),
+        optional(unit.sd),
+        ends(unit.sd_interval),
+        ends(unit.interval),
+        f"{unit.opposite:.0%}",
         f"{low:.0%} to {high:.0%}",
         studied,
     )
 
 
-def _coverage_of(found: NewUnit) -> str:
+def _coverage_of(unit: NewUnit) -> str:
     return (
-        f"In {coverage(found.interval.level)} of such studies, the prediction interval contains the "
+        f"In {coverage(unit.interval.level)} of such studies, the prediction interval contains the "
         "difference on a new prompt, averaged over all raters, and for a new rater, averaged over all "
         "prompts."
     )
