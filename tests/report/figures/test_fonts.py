@@ -12,7 +12,6 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen  # type: ignore[import-untyped]
 from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
 from rater.report.context import ReportContext
-from rater.report.figures import fonts
 from rater.report.figures.draw import draw_figures
 from rater.report.figures.fonts import BASE_FONT, UNKNOWN, FontPlan, current_plan, plan_fonts
 from rater.report.figures.style import clean, drawing
@@ -104,7 +103,7 @@ def test_of_two_names_only_the_one_without_a_font_is_numbered(font: str) -> None
 def test_figures_show_names_by_an_installed_font_without_a_missing_glyph(
     chinese: tuple[pd.DataFrame, Planned], font: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fonts, "_installed", lambda: [font])
+    monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", lambda **_: [font])
     frame, plan = chinese
 
     with warnings.catch_warnings():
@@ -118,7 +117,7 @@ def test_figures_show_names_by_an_installed_font_without_a_missing_glyph(
 def test_a_report_without_a_font_numbers_the_arms_and_warns(
     chinese: tuple[pd.DataFrame, Planned], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(fonts, "_installed", list)
+    monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", lambda **_: [])
     frame, plan = chinese
 
     remarks = write_report(
