@@ -3,11 +3,14 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import rater
+import rater.analysis
 import rater.steering
+import rater.workspace
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -20,7 +23,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("page", ["study.md", "commands.md", "data.md", "steering.md"])
+@pytest.mark.parametrize(
+    "page", ["study.md", "commands.md", "data.md", "steering.md", "analysis.md", "workspace.md"]
+)
 def test_a_reference_page_says_what_the_code_says(made: Path, page: str) -> None:
     written = (DOCS / "reference" / page).read_text(encoding="utf-8")
 
@@ -55,11 +60,26 @@ def test_whatever_a_study_file_can_import_has_an_entry(made: Path) -> None:
     assert [name for name in rater.__all__ if name[0] != "_" and f"## {name}\n" not in text] == []
 
 
-def test_whatever_the_steering_library_exports_has_an_entry_and_its_fields_a_meaning(made: Path) -> None:
-    text = (made / "steering.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("library", [rater.steering, rater.analysis, rater.workspace])
+def test_whatever_a_library_exports_has_an_entry_and_its_fields_a_meaning(
+    made: Path, library: ModuleType
+) -> None:
+    text = (made / f"{library.__name__.removeprefix('rater.')}.md").read_text(encoding="utf-8")
 
-    assert [name for name in rater.steering.__all__ if f"### {name}\n" not in text] == []
+    assert [name for name in library.__all__ if f"### {name}\n" not in text] == []
     assert [line for line in text.splitlines() if line.endswith("|  |")] == []
+
+
+def test_the_methods_of_a_workspace_are_shown_with_their_arguments(made: Path) -> None:
+    text = (made / "workspace.md").read_text(encoding="utf-8")
+
+    assert (
+        "#### Workspace.publish\n\n```python\npublish(\n    name: str,\n    *,\n    hold: bool = False,\n"
+        in text
+    )
+    assert "    **options,\n) -> Generated\n" in text
+    assert "- `hold`: Whether the study stays closed to raters until `open`.\n" in text
+    assert '```python\nworkspace = Workspace("rater-data")\n' in text
 
 
 @pytest.mark.parametrize(

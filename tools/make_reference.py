@@ -1,4 +1,4 @@
-"""Write the reference pages from the code: studies' fields, commands, columns, and the steering library.
+"""Write the reference pages from the code: studies' fields, commands, columns, and the libraries.
 
 python tools/make_reference.py [FOLDER]    # `make reference`; a test compares the pages with the code
 """
@@ -21,54 +21,95 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 import rater
-import rater.steering
 from rater.cli import cli as command
 from rater.store.dictionary import meanings_of
 from rater.store.rating.schema import RatingBase as Rating
 from rater.store.sealed.schema import SealedBase as Sealed
 
-_STEERING = Path(rater.__file__).parent / "steering"
-_MODULES = {
-    exported.name: str(node.module)
-    for node in ast.parse((_STEERING / "__init__.pyi").read_text(encoding="utf-8")).body
-    if isinstance(node, ast.ImportFrom)
-    for exported in node.names
-}
-"""The module of each public name of the steering library."""
+_PACKAGE = Path(rater.__file__).parent
 FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "docs" / "reference"
 _NOT_DECLARED_HERE = "see its docstring"
 _OTHERS = {int: "a whole number", tuple[int, ...]: "whole numbers in brackets", NoneType: "`None`"}
-_TOPICS = {
-    "Load and generate": "load_model generate Draws ArmCompletion Measurements Touch print_n_comparisons",
-    "Any use of the bridge": "steer Steering next_token_logprobs",
-    "What is added": "XVector ActivationAddition DatasetVector VectorFile RandomVector get_x_vector resolve "
-    "SteeringVector random_like residual_norm UnequalPairWarning BosOnlyWarning",
-    "What it does": "next_token_effect NextTokenEffect TokenChange focus Focus kl_divergence text_nll "
-    "completion_nlls position_norms PositionNorm token_repetition count_words",
-    "Files": "save_vectors load_vectors read_header",
-}
-_PREFACE = (
-    "Everything here is imported from `rater.steering`; see [the guide](../how-to/steering.md) for examples.",
-    "Invalid arguments raise `rater.errors.ModelError`, whose message lists valid values.",
-    "",
-    "| type | meaning |",
-    "| --- | --- |",
-    "| `AnyAddition` | any of the additions that a study file can declare |",
-    "| `Additions` | a list of those, or of steering vectors |",
-    "| `Position` | `'front'`, `'mid'`, `'back'`, or positions in brackets: 0 is BOS, -1 the last token |",
-    "| `When` | `'prompt'`, `'generated'` or `'all'` |",
-    "| `ModelArm` | `Unsteered`, `Steered`, `Prompted` or `OtherModel`, [as in a study](study.md) |",
-    "| `RepeatedSampling` | `Draws`, or a study's [`Sampling`](study.md#sampling) |",
-    "| `Tensor[pos, d_model]` | a tensor of that shape |",
-)
 # The line below a field of a study file ends with the role that may see it; the page has no column for it.
 _SEEN_BY = re.compile(r"\s*\((rater|experimenter|sealed)\)$")
 _FIRST = ("Study", "Sampling", "Plan", "AnalysisPlan", "Dimension")
 
 
+@dataclasses.dataclass(frozen=True)
+class Library:
+    """A package with public functions and classes, and the order in which its page shows them."""
+
+    title: str
+    package: str
+    preface: tuple[str, ...]
+    topics: dict[str, str]
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """The module of each public name."""
+        stub = _PACKAGE / self.package / "__init__.pyi"
+        return {
+            exported.name: str(node.module)
+            for node in ast.parse(stub.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.ImportFrom)
+            for exported in node.names
+        }
+
+
+_STEERING = Library(
+    "The steering library",
+    "steering",
+    (
+        "Everything here is imported from `rater.steering`; see [the guide](../how-to/steering.md) for",
+        "examples.",
+        "Invalid arguments raise `rater.errors.ModelError`, whose message lists valid values.",
+        "",
+        "| type | meaning |",
+        "| --- | --- |",
+        "| `AnyAddition` | any of the additions that a study file can declare |",
+        "| `Additions` | a list of those, or of steering vectors |",
+        "| `Position` | `'front'`, `'mid'`, `'back'`, or positions in brackets: 0 is BOS, -1 the last |",
+        "| `When` | `'prompt'`, `'generated'` or `'all'` |",
+        "| `ModelArm` | `Unsteered`, `Steered`, `Prompted` or `OtherModel`, [as in a study](study.md) |",
+        "| `RepeatedSampling` | `Draws`, or a study's [`Sampling`](study.md#sampling) |",
+        "| `Tensor[pos, d_model]` | a tensor of that shape |",
+    ),
+    {
+        "Load and generate": "load_model generate Draws ArmCompletion Measurements Touch print_n_comparisons",
+        "Any use of the bridge": "steer Steering next_token_logprobs",
+        "What is added": "XVector ActivationAddition DatasetVector VectorFile RandomVector get_x_vector "
+        "resolve SteeringVector random_like residual_norm UnequalPairWarning BosOnlyWarning",
+        "What it does": "next_token_effect NextTokenEffect TokenChange focus Focus kl_divergence text_nll "
+        "completion_nlls position_norms PositionNorm token_repetition count_words",
+        "Files": "save_vectors load_vectors read_header",
+    },
+)
+_ANALYSIS = Library(
+    "The analysis library",
+    "analysis",
+    (
+        "Everything here is imported from `rater.analysis`; see [the guide](../how-to/analysis.md) for",
+        "examples and [tables](tables.md) for the columns that are read. Invalid tables and arguments raise",
+        "`rater.errors.RaterError`, whose message lists valid values.",
+    ),
+    {"Read a table": "read ReadingNotes", "Plan and test": "plan_for Planned analyze Analysis"},
+)
+_WORKSPACE = Library(
+    "Workspace",
+    "workspace",
+    (
+        "Everything here is imported from `rater.workspace`; see [the guide](../how-to/notebook.md) for",
+        "examples.",
+        "The methods are the commands of `rater`, for notebooks and scripts.",
+    ),
+    {"A workspace": "Workspace", "A result": "StudyAnalysis"},
+)
+
+
 def pages() -> dict[str, str]:
     """Return each page's name and text."""
-    return {"study.md": _study(), "commands.md": _commands(), "data.md": _data(), "steering.md": _steering()}
+    libraries = {f"{each.package}.md": _library(each) for each in (_STEERING, _ANALYSIS, _WORKSPACE)}
+    return {"study.md": _study(), "commands.md": _commands(), "data.md": _data(), **libraries}
 
 
 def _study() -> str:
@@ -174,12 +215,16 @@ def _said_below(name: str, kind: type) -> str:
 
 def _paragraphs(docstring: str) -> str:
     """Turn a docstring into Markdown: its arguments as a list, without what it raises."""
-    text = re.sub(r"\nYields:\n +", "\nYields: ", docstring.split("\nRaises:", maxsplit=1)[0]).replace(
-        "``", "`"
-    )
-    said, _, arguments = text.partition("Args:\n")
+    text, _, example = docstring.partition("\nExample:\n")
+    text = text.split("\nRaises:", maxsplit=1)[0].replace("``", "`")
+    text = re.sub(r"\n(Yields|Returns):\n +", r"\n\1: ", text)
+    described, _, arguments = text.partition("Args:\n")
     listed = re.sub(r"^ {4}(\w+): ", r"- `\1`: ", arguments, flags=re.MULTILINE)
-    return f"{said.strip()}\n\n{re.sub(r'^ +', '  ', listed, flags=re.MULTILINE).strip()}".strip()
+    parts = [described.strip(), re.sub(r"^ +", "  ", listed, flags=re.MULTILINE).strip()]
+    if example:
+        code = textwrap.dedent(example).strip()
+        parts.append(f"```python\n{re.sub(r'^>>> ', '', code, flags=re.MULTILINE)}\n```")
+    return "\n\n".join(part for part in parts if part)
 
 
 def _defaults(declared: type) -> dict[str, str]:
@@ -242,20 +287,20 @@ def _data() -> str:
     return "\n".join(lines)
 
 
-def _steering() -> str:
-    """Read the library's sources, as importing them takes torch."""
-    lines = ["# The steering library", "", *_PREFACE, ""]
-    for topic, names in _TOPICS.items():
+def _library(library: Library) -> str:
+    """Read a library's sources, as importing some of them takes torch."""
+    lines, modules = [f"# {library.title}", "", *library.preface, ""], library.modules
+    for topic, names in library.topics.items():
         lines += [f"## {topic}", ""]
-        lines += [_entry(name, _source_of(name)) for name in names.split()]
+        lines += [_entry(name, _source_of(name, library.package, modules[name])) for name in names.split()]
     return "\n".join(lines)
 
 
-def _source_of(name: str) -> ast.ClassDef | ast.FunctionDef | None:
+def _source_of(name: str, package: str, module: str) -> ast.ClassDef | ast.FunctionDef | None:
     """Find where a name is defined; None for what a study file declares, which has a page of its own."""
     if name in rater.__all__:
         return None
-    path = _STEERING / f"{_MODULES[name].replace('.', '/')}.py"
+    path = _PACKAGE / package / f"{module.replace('.', '/')}.py"
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
             return node
@@ -266,12 +311,35 @@ def _source_of(name: str) -> ast.ClassDef | ast.FunctionDef | None:
 def _entry(name: str, node: ast.ClassDef | ast.FunctionDef | None) -> str:
     if node is None:
         return f"### {name}\n\nAs in a study file: [its fields](study.md#{name.lower()}).\n"
-    said = _paragraphs(ast.get_docstring(node) or "")
-    if isinstance(node, ast.ClassDef):
-        rows = [f"| `{field}` | {kind} | {_cell(meaning)} |" for field, kind, meaning in _members(node)]
-        table = ["", "| field | type | meaning |", "| --- | --- | --- |", *rows, ""] if rows else [""]
-        return "\n".join([f"### {name}", "", said, *table])
-    return f"### {name}\n\n```python\n{_signature(node)}\n```\n\n{said}\n"
+    if isinstance(node, ast.FunctionDef):
+        return _function("###", name, node)
+    described = _paragraphs(ast.get_docstring(node) or "")
+    rows = [f"| `{_cell(field)}` | {kind} | {_cell(meaning)} |" for field, kind, meaning in _members(node)]
+    table = ["", "| field | type | meaning |", "| --- | --- | --- |", *rows, ""] if rows else [""]
+    methods = [_function("####", f"{name}.{each.name}", each) for each in _long_methods(node)]
+    return "\n".join([f"### {name}", "", described, *table, *methods])
+
+
+def _function(heading: str, name: str, node: ast.FunctionDef) -> str:
+    described = _paragraphs(ast.get_docstring(node) or "")
+    return f"{heading} {name}\n\n```python\n{_signature(node)}\n```\n\n{described}\n"
+
+
+def _long_methods(node: ast.ClassDef) -> Iterator[ast.FunctionDef]:
+    """List the methods whose docstrings have more than one line; the others have a row of the table."""
+    for member in node.body:
+        if isinstance(member, ast.FunctionDef) and _is_method(member) and _is_long(member):
+            yield member
+
+
+def _is_method(member: ast.FunctionDef) -> bool:
+    return not member.name.startswith("_") and not any(
+        ast.unparse(each) == "property" for each in member.decorator_list
+    )
+
+
+def _is_long(member: ast.FunctionDef) -> bool:
+    return "\n" in (ast.get_docstring(member) or "")
 
 
 def _members(node: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
@@ -282,14 +350,19 @@ def _members(node: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
             text = str(ast.literal_eval(meaning)) if meaning else ""
             yield ast.unparse(member.target), f"`{_cell(_hint(member.annotation))}`", text.replace("``", "`")
         elif isinstance(member, ast.FunctionDef) and not member.name.startswith("_"):
-            is_property = any(ast.unparse(each) == "property" for each in member.decorator_list)
-            called = member.name if is_property else f"{member.name}({', '.join(_arguments(member)[1:])})"
+            if _is_method(member) and _is_long(member):
+                continue
+            called = f"{member.name}({_row_arguments(member)})" if _is_method(member) else member.name
             text = (ast.get_docstring(member) or "").split("\n")[0]
             yield called, f"`{_cell(_hint(member.returns))}`", text
 
 
+def _row_arguments(node: ast.FunctionDef) -> str:
+    return ", ".join(each for each in _arguments(node) if each not in {"self", "cls"})
+
+
 def _signature(node: ast.FunctionDef) -> str:
-    arguments = "".join(f"    {each},\n" for each in _arguments(node))
+    arguments = "".join(f"    {each},\n" for each in _arguments(node) if each not in {"self", "cls"})
     return f"{node.name}(\n{arguments}) -> {_hint(node.returns)}"
 
 
@@ -299,7 +372,8 @@ def _arguments(node: ast.FunctionDef) -> list[str]:
     named = [*zip(given.args, defaults, strict=True)]
     by_name = [*zip(given.kwonlyargs, given.kw_defaults, strict=True)]
     star = ["*"] if by_name else []
-    return [_argument(*each) for each in named] + star + [_argument(*each) for each in by_name]
+    rest = [f"**{given.kwarg.arg}"] if given.kwarg else []
+    return [_argument(*each) for each in named] + star + [_argument(*each) for each in by_name] + rest
 
 
 def _argument(argument: ast.arg, default: ast.expr | None) -> str:

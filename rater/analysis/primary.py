@@ -138,14 +138,17 @@ class Analysis:
     diagnosis: Diagnosis
     """The data checks, to be read before any result."""
     planned: Planned
+    """The plan that was followed."""
     n: Counts
     """The answers analysed, in all arms and dimensions; cells are those of the primary dimension."""
     dimensions: tuple[DimensionAnalysis, ...]
+    """The results of each dimension, the primary one first."""
     exclusion: Exclusion | None
     """The excluded raters; None if no criterion is declared."""
     blinding: Blinding | NotEstimable | None
     """The assessment of blinding; None if raters were not asked."""
     notes: tuple[Note, ...]
+    """Remarks that readers of the results need."""
 
     @property
     def is_external(self) -> bool:

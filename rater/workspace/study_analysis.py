@@ -27,15 +27,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class StudyAnalysis:
-    """A finished analysis; in a notebook it shows the headline, the tests and the main figure.
-
-    Attributes:
-        analysis: Every result, the primary dimension first.
-        data: The answers with their plan and context.
-    """
+    """A finished analysis; in a notebook it shows the headline, the tests and the main figure."""
 
     analysis: Analysis
+    """Every result, the primary dimension first."""
     data: AnalysisInput
+    """The answers with their plan and context."""
 
     @classmethod
     def of(cls, data: AnalysisInput, *, progress: Progress | None = None) -> "StudyAnalysis":
