@@ -4,27 +4,18 @@ import io
 import re
 from pathlib import Path
 
-import pytest
-
 from rater.analysis import read
 from rater.analysis.tidy_frame import FLAGS, NUMBERS, TEXTS
+from tests.executed_pages import execute_page
 
 GUIDE = Path(__file__).parent.parent / "docs" / "how-to" / "analysis.md"
-_CODE = r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?"
 
 
-def test_the_guides_code_prints_what_it_shows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(_CODE, GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    names: dict[str, object] = {}
+def test_the_guides_code_prints_what_it_shows(tmp_path: Path) -> None:
+    page = GUIDE.read_text(encoding="utf-8")
 
-    for code, shown in blocks:
-        exec(code, names)  # noqa: S102 (the page's code is what is tested)
-        assert capsys.readouterr().out == shown
-
-    assert len(blocks) == 5
+    assert execute_page(page, tmp_path) == page
+    assert page.count("```python\n") == 5
 
 
 def test_the_tables_that_the_page_on_tables_shows_are_read() -> None:

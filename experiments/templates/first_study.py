@@ -1,7 +1,7 @@
 """Template: the small study of the tutorial "Your first study in 20 minutes".
 
-Two arms, twelve prompts, one question. It generates 48 short texts in about half a minute on two CPU cores,
-and a rater needs about five minutes. The tutorial explains every line.
+Two arms, twelve prompts, one question. It generates 24 short texts in about 20 seconds on two CPU cores, and
+a rater needs about five minutes. The tutorial explains every line.
 """
 
 from rater import Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, XVector
@@ -45,13 +45,12 @@ there are no right or wrong answers. Many texts stop in the middle of a sentence
         Steered(additions=(XVector("Love", "Hate", coeff=12, at=2, pad="space"),)),
     ),
     sampling=Sampling(
-        max_new_tokens=30,
+        max_new_tokens=40,
         temperature=1,
         top_p=0.3,
         frequency_penalty=1,
-        samples_per_prompt=2,
+        samples_per_prompt=1,
         seed=0,
     ),
-    confounds=("share of capitals",),
     plan=Plan(raters=12),
 )

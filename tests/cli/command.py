@@ -15,9 +15,16 @@ from rater.cli import main
 
 
 def run(
-    *arguments: str | Path, cwd: Path, stdin: str = "", environ: dict[str, str] | None = None
+    *arguments: str | Path,
+    cwd: Path,
+    stdin: str = "",
+    environ: dict[str, str] | None = None,
+    merged: bool = False,
 ) -> CompletedProcess[str]:
-    """Run a command in a folder, 100 columns wide, and return what it printed and exited with."""
+    """Run a command in a folder, 100 columns wide, and return what it printed and exited with.
+
+    If ``merged``, standard error is in the standard output, as a terminal shows it.
+    """
     command = ["rater", *map(str, arguments)]
     read, out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(3))
     read.write(stdin)
@@ -25,7 +32,7 @@ def run(
     with (
         contextlib.chdir(cwd),
         contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
+        contextlib.redirect_stderr(out if merged else err),
         patch.object(sys, "stdin", read),
         patch.object(sys, "argv", command),
         patch.dict(os.environ, {"COLUMNS": "100", **(environ or {})}),

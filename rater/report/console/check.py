@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rater.analysis.plan import plan_of
-from rater.analysis.sentences import SCORE_LABELS
+from rater.analysis.sentences import SCORE_LABELS, counted
 from rater.analysis.sequential import describe_looks
 from rater.publish.booklets import Balance, Range
 from rater.report.numbers import labelled
@@ -108,7 +108,7 @@ def _forecast_lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
         *((f"arm {arm.name}", describe_arm(arm)) for arm in study.arms),
         (
             "completions",
-            f"{expected.n_completions:,} ({cells} × {study.sampling.samples_per_prompt} samples)",
+            f"{expected.n_completions:,} ({cells} × {counted(study.sampling.samples_per_prompt, 'sample')})",
         ),
         *(
             [("tokens", f"at most {expected.n_tokens:,}; {generation} (the embedded model, two CPU cores)")]

@@ -89,7 +89,7 @@ def print_listed(studies: "Sequence[ListedStudy]", steps: Mapping[str, str], con
 def print_generated(name: str, arms: "Sequence[GeneratedArm]", console: Console) -> None:
     """Print the completions by arm, which are visible until the study is published."""
     console.print(Text.assemble((name, "bold"), "  is not published yet. Completions by arm:"))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("arm", no_wrap=True)
     for heading in ("n", "tokens", "characters", "cut off", "empty", "repetition", "NLL"):
         table.add_column(heading, justify="right", overflow="fold")

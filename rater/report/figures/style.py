@@ -29,6 +29,7 @@ DASHES = ("-", "--", "-.", ":")
 WIDTH = 7.2
 """Inches: a text column in print."""
 _DPI = 150
+_LABEL_INCHES = 0.25
 _STYLE: dict[Any, Any] = {
     "axes.edgecolor": MUTED,
     "axes.grid": True,
@@ -110,7 +111,7 @@ def render(sketch: Sketch, label: str | None) -> Drawn:
     """Render a figure as SVG and PNG, with the label if there is one."""
     figure = sketch.figure
     if label:
-        figure.suptitle(clean(label).upper(), x=0.99, ha="right", fontsize=8, weight="bold", color="#b3261e")
+        _add_label(figure, label)
     svg, png = io.StringIO(), io.BytesIO()
     with warnings.catch_warnings():
         # `rater.report.figures.fonts` has replaced missing glyphs, with a warning of its own
@@ -127,6 +128,23 @@ def render(sketch: Sketch, label: str | None) -> Drawn:
         svg=text,
         png=png.getvalue(),
     )
+
+
+def _add_label(figure: Figure, label: str) -> None:
+    """Make a figure taller, and add a label above everything in it.
+
+    A suptitle would not do: the constrained layout puts it over a legend that is outside the axes.
+    """
+    height = figure.get_figheight() + _LABEL_INCHES
+    top = 1 - _LABEL_INCHES / height
+    figure.set_figheight(height)
+    layout = figure.get_layout_engine()
+    assert layout is not None  # noqa: S101 (`new_axes` and its like set it)
+    layout.set(rect=(0, 0, 1, top))
+    for legend in figure.legends:
+        legend.set_bbox_to_anchor((0, 0, 1, top), transform=figure.transFigure)
+    written = clean(label).upper()
+    figure.text(0.99, 0.995, written, ha="right", va="top", fontsize=8, weight="bold", color="#b3261e")
 
 
 def clean(text: str) -> str:

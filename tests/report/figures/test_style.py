@@ -21,3 +21,11 @@ def test_no_figure_is_empty_and_all_can_change_their_ink(make: Made, planned: Pl
         assert len(np.unique(pixels)) > 20, drawn.name
         assert INK in drawn.svg, drawn.name
         assert "<dc:date>" not in drawn.svg, drawn.name
+
+
+def test_a_label_covers_no_part_of_a_figure(make: Made, planned: Planned) -> None:
+    frame = make(4, 4)
+
+    for drawn in draw_figures(analyze(frame, planned), frame, None, label="Rehearsal: not a result").values():
+        label = np.asarray(Image.open(io.BytesIO(drawn.png)).convert("RGB"))[:30, :, 0]
+        assert label.min() > 170, drawn.name  # the label is red, and everything else is darker
