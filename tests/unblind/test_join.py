@@ -1,11 +1,12 @@
 from sqlalchemy import text
 
 from rater.analysis.primary import analyze
-from rater.store.engine import disposing, open_engine, reading
+from rater.store.engine import disposing, open_engine, reading, writing
+from rater.store.rating.schema import Comment, Guess, Rater
 from rater.study.study import Study
 from rater.unblind import ANSWER_COLUMNS, PAIR_COLUMNS, permuted
 from rater.unblind.join import TEXT_COLUMNS
-from tests.unblind.conftest import look
+from tests.unblind.conftest import NOW, look, rate
 
 
 def test_each_answer_gets_the_arm_that_made_its_text(rated: Study, sealed_url: str, rating_url: str) -> None:
@@ -21,6 +22,27 @@ def test_each_answer_gets_the_arm_that_made_its_text(rated: Study, sealed_url: s
         )
         arms = {row.item_id: row.arm for row in made}
     assert [arms[item] for item in seen.frame["item"]] == list(seen.frame["arm"])
+
+
+def test_what_a_rater_gave_is_not_used_after_they_withdraw(
+    rated: Study, sealed_url: str, rating_url: str
+) -> None:
+    stopped, withdrawn = (rate(rating_url, rated, n_trials=4) for _ in range(2))
+    with disposing(open_engine(rating_url)) as rating, writing(rating) as session:
+        for rater_id, why in ((stopped, "stopped"), (withdrawn, "withdrawn")):
+            session.add(Guess(rater_id=rater_id, position=1, choice="first", guessed_at=NOW))
+            session.add(Comment(rater_id=rater_id, text="a comment"))
+            session.flush()
+            session.get_one(Rater, rater_id).left_at = NOW
+            session.get_one(Rater, rater_id).left_why = why
+
+    seen = look(sealed_url, rating_url, rated)
+
+    for table in (seen.frame, seen.guesses, seen.comments, seen.assigned):
+        assert table is not None
+        assert stopped in set(table["rater"])
+        assert withdrawn not in set(table["rater"])
+    assert dict(zip(seen.raters["rater"], seen.raters["left_why"], strict=True))[withdrawn] == "withdrawn"
 
 
 def test_repeats_comments_times_and_what_cannot_be_judged_come_along(

@@ -117,7 +117,7 @@ def read_arrivals(session: Session, study_id: int) -> list[str]:
 def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
     """Read the latest revision of every answer to a completion, in order of rater and position.
 
-    Answers to attention checks are left out. Costs one query.
+    Answers to attention checks are left out, and those of raters who withdrew. Costs one query.
     """
     first = aliased(Answer)
     rows = session.execute(
@@ -134,7 +134,7 @@ def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
                 first.revision == 1,
             ),
         )
-        .where(Rater.study_id == study_id, ~Item.is_check, ~_newer())
+        .where(Rater.study_id == study_id, _has_not_withdrawn(), ~Item.is_check, ~_newer())
         .order_by(Answer.rater_id, Answer.position, Answer.dimension)
     )
     return [
@@ -162,27 +162,30 @@ def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
 def read_assigned(session: Session, study_id: int) -> list[AssignedRow]:
     """Read which texts each rater was assigned, in order of rater and position. Costs one query.
 
-    Repeated trials and attention checks are left out.
+    Repeated trials and attention checks are left out, and raters who withdrew.
     """
     rows = session.execute(
         select(Rater.id, TrialRow.item_id, TrialRow.other_item_id, Item.prompt, TrialRow.dimension)
         .join(TrialRow, TrialRow.booklet_id == Rater.booklet_id)
         .join(Item, Item.id == TrialRow.item_id)
-        .where(Rater.study_id == study_id, ~Item.is_check, ~TrialRow.is_repeat)
+        .where(Rater.study_id == study_id, _has_not_withdrawn(), ~Item.is_check, ~TrialRow.is_repeat)
         .order_by(Rater.id, TrialRow.position)
     )
     return [AssignedRow(*row) for row in rows]
 
 
 def read_guesses(session: Session, study_id: int) -> list[GuessRow]:
-    """Read raters' guesses about their texts, by rater and position. Costs one query."""
+    """Read raters' guesses about their texts, by rater and position; none of raters who withdrew.
+
+    Costs one query.
+    """
     rows = session.execute(
         select(Guess.rater_id, TrialRow.item_id, Guess.choice)
         .join(Rater, Rater.id == Guess.rater_id)
         .outerjoin(
             TrialRow, and_(TrialRow.booklet_id == Rater.booklet_id, TrialRow.position == Guess.position)
         )
-        .where(Rater.study_id == study_id)
+        .where(Rater.study_id == study_id, _has_not_withdrawn())
         .order_by(Guess.rater_id, Guess.position)
     )
     return [GuessRow(*row) for row in rows]
@@ -210,11 +213,11 @@ def read_visits(session: Session, study_id: int) -> list[RaterRow]:
 
 
 def read_comments(session: Session, study_id: int) -> list[tuple[str, str]]:
-    """Read the final comments, by rater. Costs one query."""
+    """Read the final comments, by rater, without those of raters who withdrew. Costs one query."""
     query = (
         select(Comment.rater_id, Comment.text)
         .join(Rater, Rater.id == Comment.rater_id)
-        .where(Rater.study_id == study_id)
+        .where(Rater.study_id == study_id, _has_not_withdrawn())
         .order_by(Comment.rater_id)
     )
     return [(row.rater_id, row.text) for row in session.execute(query)]
@@ -224,6 +227,11 @@ def read_holders(session: Session, study_id: int) -> dict[str, str]:
     """Return the booklet of each rater. Costs one query."""
     rows = session.execute(select(Rater.id, Rater.booklet_id).where(Rater.study_id == study_id))
     return {row.id: row.booklet_id for row in rows}
+
+
+def _has_not_withdrawn() -> ColumnElement[bool]:
+    """Match raters who did not withdraw: those who do are promised that their answers will not be used."""
+    return Rater.left_why.is_distinct_from("withdrawn")
 
 
 def _count_checks(session: Session, study_id: int) -> dict[str, dict[int, bool]]:
