@@ -49,6 +49,7 @@ class WsgiBridge:
         other_paths: tuple[str, ...] = (),
         headers: Mapping[str, str] | None = None,
         body_timeout_s: float = BODY_TIMEOUT_S,
+        n_page_threads: int = 1,
     ) -> None:
         """Prepare to call an app.
 
@@ -57,18 +58,19 @@ class WsgiBridge:
             max_body_bytes: Longer bodies are not received; the app gets an empty one and its declared length,
                 and answers 413.
             other_paths: Paths that start with one of these run in threads of their own, since they may take
-                long or must answer while a page waits. All other requests run one after the other: Python
-                threads that compute at the same time slow each other down, and one that waits for the
-                interpreter may hold the database's write lock.
+                long or must answer while a page waits.
             headers: The headers of responses that do not come from the app.
             body_timeout_s: How long a client may take to send a body, in seconds.
+            n_page_threads: How many of all other requests run at the same time. More than one helps where
+                they wait for a database server. Python threads that compute at the same time slow each other
+                down, and one that waits for the interpreter may hold SQLite's write lock.
         """
         self._app = app
         self._max_body_bytes = max_body_bytes
         self._other_paths = other_paths
         self._headers = list((headers or {}).items())
         self._body_timeout_s = body_timeout_s
-        self._pages = ThreadPoolExecutor(1, thread_name_prefix="pages")
+        self._pages = ThreadPoolExecutor(n_page_threads, thread_name_prefix="pages")
         self._others = ThreadPoolExecutor(_N_OTHER_THREADS, thread_name_prefix="others")
 
     async def __call__(self, scope: Scope, protocol: HTTPProtocol) -> None:

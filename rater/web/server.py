@@ -29,6 +29,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from rater.errors import RaterError
+from rater.store.engine import sqlite_path
 from rater.store.rating.open import open_rating
 from rater.temp_files import temporary_folder
 from rater.web import health, logs
@@ -50,6 +51,10 @@ _GRACE_S = 10
 # how long a replaced worker and its successor both run on SIGHUP; a worker starts within a second
 _OVERLAP_S = 3.0
 _POLL_S = 0.02
+# Pages that a worker computes at the same time with a database server: one computes while another waits for
+# a commit. In turns on busy cores, 20 raters made 85 ratings a second with one thread, 131 with two and 98
+# with four; the 99th percentile of the times was 0.62, 0.52 and 0.57 s.
+_PAGE_THREADS_SERVER = 2
 # a proxy of the same group may connect
 _SOCKET_MODE = 0o660
 _MAX_PORT = 65_535
@@ -177,18 +182,19 @@ def run_workers(
             raise RaterError(msg) from stop
 
 
-def bridge(app: Any, *, prefix: str = "") -> WsgiBridge:
-    """Put a WSGI app behind the limits of the raters' app."""
+def bridge(app: Any, database_url: str, *, prefix: str = "") -> WsgiBridge:
+    """Put a WSGI app behind the limits of the raters' app, with page threads for its kind of database."""
     return WsgiBridge(
         app,
         max_body_bytes=MAX_REQUEST_BYTES,
         other_paths=tuple(start + path for start in {"", prefix} for path in (DESK_PATH, *_HEALTH_PATHS)),
         headers=HEADERS | {"Cache-Control": "no-store"},
+        n_page_threads=_PAGE_THREADS_SERVER if sqlite_path(database_url) is None else 1,
     )
 
 
 def _load(settings: WebSettings) -> WsgiBridge:
-    return bridge(create_app(settings), prefix=settings.prefix)
+    return bridge(create_app(settings), settings.rating_url, prefix=settings.prefix)
 
 
 def _load_in_worker(load: Callable[[], WsgiBridge]) -> WsgiBridge:

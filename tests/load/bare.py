@@ -53,7 +53,7 @@ def main(url: str, n_items: int) -> None:
         METADATA.create_all(connection)
         connection.execute(insert(ITEM), [{"text": f"Text {n} " + "word " * 40} for n in range(n_items + 1)])
     run_workers(
-        lambda: bridge(create_app(url)),
+        lambda: bridge(create_app(url), url),
         "127.0.0.1",
         0,
         on_listening=lambda address: print(f"{address}/", flush=True),

@@ -52,17 +52,24 @@ run_workers(load, "127.0.0.1", 0, workers=1, on_listening=lambda address: print(
 """
 
 
-@pytest.fixture(scope="module")
-def echo() -> Iterator[str]:
-    """The address of a server of the app above, in one process."""
+@contextmanager
+def serving_echo(code: str = ECHO) -> Iterator[str]:
+    """Serve the app above in one process; yields its address."""
     with subprocess.Popen(
-        [sys.executable, "-c", ECHO], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         try:
             yield process.stdout.readline().strip()
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[str]:
+    """The address of a server of the app above."""
+    with serving_echo() as address:
+        yield address
 
 
 @contextmanager
@@ -169,13 +176,20 @@ def test_the_app_is_told_of_a_body_that_is_too_long_and_does_not_get_it(echo: st
 
 
 def test_pages_run_one_at_a_time_and_long_requests_in_threads_of_their_own(echo: str) -> None:
-    def most_at_once(path: str) -> int:
-        with ThreadPoolExecutor(2) as both:
-            answers = list(both.map(lambda _: httpx.get(echo + path).json(), range(2)))
-        return max(int(answer["most"]) for answer in answers)
+    assert most_at_once(echo, "/slow") == 1
+    assert most_at_once(echo, "/desk/slow") == 2
 
-    assert most_at_once("/slow") == 1
-    assert most_at_once("/desk/slow") == 2
+
+def test_as_many_pages_run_at_the_same_time_as_there_are_threads_for_them() -> None:
+    with serving_echo(ECHO.replace("body_timeout_s", "n_page_threads=2, body_timeout_s")) as address:
+        assert most_at_once(address, "/slow") == 2
+
+
+def most_at_once(address: str, path: str, n: int = 4) -> int:
+    """Return how many of some simultaneous requests the app handled at the same time."""
+    with ThreadPoolExecutor(n) as pool:
+        answers = list(pool.map(lambda _: httpx.get(address + path).json(), range(n)))
+    return max(int(answer["most"]) for answer in answers)
 
 
 def test_clients_that_never_read_delay_nobody(echo: str) -> None:
