@@ -41,13 +41,13 @@ fresh-demo: ## Move all databases aside (none is deleted), and start the demo ov
 dev: $(VENV)/.dev model chromium ## Install everything for development
 
 test: $(VENV)/.dev model chromium ## Install what the tests need, and run all but the slow ones
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-slow: $(VENV)/.dev model chromium ## Run the slow tests
 	@$(BIN)/python -m pytest -m slow
 
 test-without-torch: $(VENV)/.tools chromium ## Run the tests that need no torch; the others are listed
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p tests.without_torch -m "not slow" -n auto --dist worksteal
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p tests.without_torch -m "not slow" -n auto --dist loadfile
 
 check: $(TYPES)/.dev $(VENV)/.tools ## Format, lint, types, import rules, spelling
 	@$(BIN)/ruff format --check --quiet .

@@ -181,7 +181,7 @@ class _Planner:
             spread=pilot.spread if pilot else ModelSDs(),
             drop_out=given.drop_out,
         )
-        planned = plan_analysis(study.analysis, [judged], contrast=study.contrast)
+        planned = plan_analysis(study.analysis, [judged], contrast=study.contrast, test=study.planned_test)
         # The level of the final analysis without early stopping: interim analyses can only add to this power.
         self.level = level_at_the_end(planned.looks, planned.alpha)
         self._planned = replace(planned, alpha=self.level)
@@ -273,7 +273,7 @@ def _resized(design: Design, n_raters: int, n_prompts: int) -> Design | None:
     """
     unit = design.n_blocks
     sets = max(1, round(design.sets_per_rater * n_prompts / design.n_prompts / unit)) * unit
-    most = n_prompts * (design.n_samples // design.samples_per_set) // unit * unit
+    most = n_prompts * design.max_sets_per_prompt // unit * unit
     if not most:
         return None
     return replace(

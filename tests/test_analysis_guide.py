@@ -15,7 +15,7 @@ def test_the_guides_code_prints_what_it_shows(tmp_path: Path) -> None:
     page = GUIDE.read_text(encoding="utf-8")
 
     assert execute_page(page, tmp_path) == page
-    assert page.count("```python\n") == 5
+    assert page.count("```python\n") == 6
 
 
 def test_the_tables_that_the_page_on_tables_shows_are_read() -> None:

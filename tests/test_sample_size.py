@@ -128,3 +128,14 @@ def test_looks_over_which_alpha_is_spread_leave_a_little_less_for_the_end(study:
     assert alone.last_look is None
     assert looked_at.last_look == pytest.approx(0.0187716, abs=1e-5)
     assert looked_at.planned.share < alone.planned.share
+
+
+def test_a_study_of_each_prompt_in_one_arm_is_planned_with_its_mixed_model(study: Study) -> None:
+    plan = {**study.plan.model_dump(), "arms_per_prompt": "one", "raters": 12, "items_per_rater": None}
+    one_arm = changed(study, plan=plan, analysis={**study.analysis.model_dump(), "score": "scale_points"})
+
+    small, large = (power_as_planned(one_arm, points, n_simulations=30) for points in (0.1, 3.0))
+
+    assert small.share < 0.4
+    assert large.share > 0.5
+    assert large.share > small.share

@@ -33,6 +33,13 @@ _ASKING = {
     "blocks": "dimensions are asked in counterbalanced blocks of one dimension each",
     "one_per_rater": "each rater is asked about one dimension",
 }
+_MIXED_MODEL = (
+    "a linear mixed model of all answers (REML): fixed effect of the arm x = ±1/2; uncorrelated random "
+    "intercepts and slopes on x of raters and of prompts; a random intercept of texts; Wald t test with "
+    "Satterthwaite degrees of freedom. A random effect is left out only if the design cannot distinguish it "
+    "from the others and from the error"
+)
+_CELLS_ENTER = "Rater × prompt cells enter the test if the rater answered texts of both arms for the prompt."
 _TESTS = {
     "raters+prompts": (
         "a crossed random-effects t test on rater × prompt cell scores (quasi-F with Satterthwaite degrees "
@@ -176,10 +183,15 @@ def _design(study: Study) -> Iterator[str]:
         )
         if n
     ]
+    equally = (
+        "each prompt once, in one arm; the arms of a prompt are divided evenly between raters, by chance"
+        if design.arms_per_prompt == "one"
+        else "with each arm equally often within each prompt"
+    )
     more = f", and in addition {' and '.join(extras)}" if extras else ""
     yield (
-        f"Each rater sees {design.items_per_rater} {shows}{more}, with each arm equally often within each "
-        f"prompt. Booklets are randomised with a secret seed; {_ASKING[design.asking]}."
+        f"Each rater sees {design.items_per_rater} {shows}{more}, {equally}. "
+        f"Booklets are randomised with a secret seed; {_ASKING[design.asking]}."
     )
     for dimension in study.dimensions:
         cannot = "; “cannot judge” is allowed" if dimension.cannot_judge else ""
@@ -279,15 +291,18 @@ def _analysis(study: Study) -> Iterator[str]:
     plan = study.analysis
     first, second = study.contrast
     score = "net superiority" if plan.score == "net_superiority" else "scale points"
+    test, enter = _TESTS[plan.scope], _CELLS_ENTER
+    if study.planned_test == "mixed_model":
+        test, enter = _MIXED_MODEL, "All answers enter the test."
     yield (
         f"Primary analysis: the difference `{first}` − `{second}` on `{study.primary}` in {score}, tested by "
-        f"{_TESTS[plan.scope]}; two-sided alpha {plan.alpha:g}. Rater × prompt cells enter the test if the "
-        "rater answered texts of both arms for the prompt. Of repeated trials only the first answer enters."
+        f"{test}; two-sided alpha {plan.alpha:g}. {enter} Of repeated trials only the first answer enters."
     )
     yield (
-        "Secondary, non-confirmatory analyses: the other score, effect sizes, an ordinal mixed model where "
-        "texts are rated on points, and agreement between raters. Exploratory analyses: the difference by "
-        "prompt and by rater (raw differences and BLUPs)."
+        "Secondary, non-confirmatory analyses: the other score, effect sizes, a linear mixed model of all "
+        "answers where the primary test does not use them all, an ordinal mixed model where texts are rated "
+        "on points, and agreement between raters. Exploratory analyses: the difference by prompt and by "
+        "rater (raw differences and BLUPs)."
     )
     if plan.interim_looks is None:
         yield "No interim analysis is planned: answers are not analysed by arm before data collection closes."

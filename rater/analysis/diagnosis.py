@@ -116,7 +116,9 @@ def complete_diagnosis(
         n_used=len(tested),
         left_out=tuple(_left_out(prepared, reading, n_excluded=n_excluded)),
         n_contrast=compared.answers.answer.size,
-        n_primary=compared.cells.n.answers,
+        n_primary=(
+            compared.answers.answer.size if planned.test == "mixed_model" else compared.cells.n.answers
+        ),
         scales=tuple(_scale(judged) for judged in planned.in_order),
         findings=in_order([*findings, *design]),
     )

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rater.analysis.answer_scale import ChoiceCoding, Judged, Numbers, Preferences, Rated, is_pairwise
-from rater.analysis.contrast_data import judged_only
+from rater.analysis.contrast_data import first_showings, judged_only, measure_overlap, select_ratings
 from rater.analysis.plan import (
     Planned,
     match_contrast,
@@ -24,7 +24,7 @@ from rater.analysis.plan import (
 from rater.analysis.validation import validate_frame
 from rater.errors import StudyError
 from rater.name_lists import shell_argument
-from rater.study.analysis_plan import PlannedScore, Scope
+from rater.study.analysis_plan import PlannedScore, PlannedTest, Scope
 from rater.study.scales import Likert
 
 MAX_POINTS = 11
@@ -45,7 +45,8 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
     limits: tuple[float, float] | None = None,
     choices: ChoiceCoding | None = None,
     scope: Scope = "raters+prompts",
-    score: PlannedScore = "net_superiority",
+    score: PlannedScore | None = None,
+    test: PlannedTest | None = None,
     sesoi: float | None = None,
     doses: Mapping[str, float] | None = None,
 ) -> Planned:
@@ -63,7 +64,11 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
             neither, below 0 for the other text), "1/0" (won, lost) or "1/2" (the first, the second text).
             Left out, it is "signed", unless the answers look like one of the others.
         scope: What the claim generalises to.
-        score: What the primary test compares.
+        score: What the primary test compares. Left out, it is what the test compares: net superiority of cell
+            scores, scale points in the linear mixed model.
+        test: The primary test. Left out, it is the linear mixed model where fewer than half of the rows of
+            the two arms are by raters who were shown both arms of the prompt (`choose_test`), and otherwise
+            the test on cell scores.
         sesoi: The smallest effect size of interest, in units of the score.
         doses: The dose of each arm that has one.
 
@@ -71,7 +76,7 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
         RaterError: If the frame is not valid.
         StudyError: If the arms to compare cannot be determined, or one has no answers.
     """
-    require_options(points=points, sesoi=sesoi, scope=scope, score=score)
+    require_options(points=points, sesoi=sesoi, scope=scope, score=score, test=test)
     frame = validate_frame(frame)
     if points is None and limits is None:
         points = points_of_labels(frame)
@@ -81,16 +86,55 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
         raise StudyError(msg)
     arms = arms_of(frame)
     taken, why = (match_contrast(contrast, arms), "") if contrast is not None else _infer_contrast(arms)
+    reason = ""
+    if test is None and scope == "raters+prompts" and score != "net_superiority":
+        test, reason = choose_test(frame, taken, dimensions[0])
+    test = test or "cell_scores"
+    if reason and sesoi is not None and score is None:
+        msg = (
+            f"sesoi is {sesoi:g}, without a unit, since {reason}; give score='scale_points' (--score) with it"
+        )
+        raise StudyError(msg)
     return Planned(
         contrast=taken,
         dimensions=dimensions,
         primary=dimensions[0].name,
         scope=scope,
-        score=score,
+        score=score or ("scale_points" if test == "mixed_model" else "net_superiority"),
+        test=test,
         sesoi=sesoi,
         doses=match_doses(doses, arms),
-        assumptions=((why,) if why else ()),
+        assumptions=tuple(each for each in (why, reason) if each),
     )
+
+
+MIN_PAIRED = 0.5
+"""If a smaller share of the answers is in rater × prompt cells with both arms, tests on cells are replaced by
+the linear mixed model or, where they are planned, come with it and a warning."""
+
+
+MIXED_MODEL_RULE = "the primary test is a linear mixed model of all answers"
+"""The beginning of the assumption that `choose_test` makes."""
+
+
+def choose_test(frame: pd.DataFrame, contrast: tuple[str, str], judged: Judged) -> tuple[PlannedTest, str]:
+    """Choose the primary test by the texts that raters were shown; return it, and why if it is the model.
+
+    No answer is looked at, and a text that could not be judged counts as shown.
+    """
+    if is_pairwise(judged):
+        return "cell_scores", ""
+    overlap = measure_overlap(select_ratings(first_showings(frame), contrast, judged.name))
+    has_both = 0 < overlap.n_first < overlap.n_answers
+    if not has_both or overlap.reason_in_mixed_models:
+        return "cell_scores", ""
+    if overlap.n_paired >= MIN_PAIRED * overlap.n_answers:
+        return "cell_scores", ""
+    reason = "no rater was shown both arms of a prompt"
+    if overlap.n_paired:
+        counts = f"{overlap.n_paired:,} of {overlap.n_answers:,}"
+        reason = f"only {counts} texts were shown to raters who were shown both arms of the prompt"
+    return "mixed_model", f"{MIXED_MODEL_RULE}, because {reason}"
 
 
 def infer_dimensions(

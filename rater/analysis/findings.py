@@ -12,12 +12,13 @@ import pandas as pd
 
 from rater.analysis.answer_scale import Judged, Preferences, Rated, is_pairwise
 from rater.analysis.answer_values import SuspectedCode, find_missing_codes
-from rater.analysis.contrast_data import Ratings, first_showings, judged_only, measure_overlap
-from rater.analysis.external_plan import arms_of
+from rater.analysis.contrast_data import Overlap, Ratings, first_showings, judged_only, measure_overlap
+from rater.analysis.external_plan import MIN_PAIRED, MIXED_MODEL_RULE, arms_of
+from rater.analysis.mixed_model import BETWEEN_RATERS
 from rater.analysis.plan import Planned
 from rater.analysis.prepare import Again, PreparedFrame, Repeats
 from rater.analysis.reading_notes import ReadingNotes, SimilarNames, reading_of
-from rater.analysis.sentences import counted, number
+from rater.analysis.sentences import counted, number, sentence
 from rater.name_lists import similar_names
 
 Level = Literal["refuse", "warn", "note"]
@@ -169,10 +170,6 @@ def _on_coding(judged: Rated, answers: np.ndarray, prefix: str) -> list[Finding]
     else:
         return []
     return [Finding(level="refuse", code="choice_coding", message=coded, n=n_zero or answers.size)]
-
-
-FEW_USED = 0.5
-"""If a smaller share of the answers enters the test, that is a warning, and the headline starts with it."""
 
 
 def diagnose_answers(prepared: PreparedFrame, planned: Planned) -> tuple[Finding, ...]:
@@ -337,34 +334,62 @@ def diagnose_design(answers: Ratings, planned: Planned) -> Iterator[Finding]:
     overlap = measure_overlap(answers)
     if not overlap.n_answers or 0 in (overlap.n_first, overlap.n_answers - overlap.n_first):
         return
-    if overlap.reason:
+    uses_all = planned.test == "mixed_model"
+    reason = overlap.reason_in_mixed_models if uses_all else overlap.reason
+    if reason:
         yield Finding(
             level="refuse",
             code="confounded",
-            message=f"No test is possible: {overlap.reason}.",
+            message=f"No test is possible: {reason}.",
             n=overlap.n_answers,
         )
-        return
+    elif uses_all and not overlap.n_raters_with_both:
+        yield Finding(
+            level="warn", code="between_raters", message=sentence(BETWEEN_RATERS), n=overlap.n_raters
+        )
+    elif overlap.n_paired < overlap.n_answers and not _is_stated(planned):
+        yield _on_unpaired(overlap, planned, uses_all=uses_all)
+
+
+def _is_stated(planned: Planned) -> bool:
+    """Return whether the assumptions of a plan state already why the test uses all answers."""
+    return any(each.startswith(MIXED_MODEL_RULE) for each in planned.assumptions)
+
+
+def _on_unpaired(overlap: Overlap, planned: Planned, *, uses_all: bool) -> Finding:
+    """Report how many answers have no counterpart, and which model uses them."""
     n_unpaired = overlap.n_answers - overlap.n_paired
-    if not n_unpaired:
-        return
+    n_all = f"all {overlap.n_answers:,} answers"
     first, second = planned.contrast
     if not overlap.n_paired:
         message = (
             f"No rater answered both “{first}” and “{second}” for the same prompt, although prompts and "
-            "raters appear in both arms. Tests on rater × prompt cells are not possible; the ordinal mixed "
-            f"model uses all {overlap.n_answers:,} answers."
+            "raters appear in both arms. Tests on rater × prompt cells are not possible"
         )
-        yield Finding(level="warn", code="counterbalanced", message=message, n=overlap.n_answers)
-        return
-    is_few = overlap.n_paired < FEW_USED * overlap.n_answers
+        uses = f"the primary test, a linear mixed model, uses {n_all}"
+        model = (
+            uses if uses_all else f"mixed models use {n_all} (test='mixed_model' makes one the primary test)"
+        )
+        return Finding(
+            level="note" if uses_all else "warn",
+            code="counterbalanced",
+            message=f"{message}; {model}.",
+            n=overlap.n_answers,
+        )
+    paired = f"{overlap.n_paired:,} of {overlap.n_answers:,} answers"
+    if uses_all:
+        message = (
+            f"{paired} are by raters who answered both arms for the prompt. The primary test, a linear mixed "
+            f"model, uses {n_all}."
+        )
+        return Finding(level="note", code="unpaired", message=message, n=n_unpaired)
+    is_few = overlap.n_paired < MIN_PAIRED * overlap.n_answers
     message = (
-        f"{overlap.n_paired:,} of {overlap.n_answers:,} answers enter the primary test; the raters of the "
-        "others answered only one arm for the prompt."
+        f"{paired} enter the primary test; the raters of the others answered only one arm for the prompt."
     )
     if is_few:
-        message += " The ordinal mixed model uses all answers."
-    yield Finding(
+        message += " The linear mixed model uses all answers."
+    return Finding(
         level="warn" if is_few else "note",
         code="few_paired" if is_few else "unpaired",
         message=message,

@@ -1,11 +1,12 @@
 """The headline: the answer to one question in one sentence, and the number of answers behind it.
 
 Tests on rater × prompt cells use an answer only if its rater answered texts of both arms for the prompt. If
-these are fewer than half of the answers, the headline states that first and ends with the ordinal mixed
-model, which uses all answers.
+these are fewer than half of the answers, the headline states that first and leads with a model of all
+answers: the linear mixed model, or the ordinal one where that cannot be fitted or has another claim.
 """
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 from rater.analysis.answer_scale import Judged, is_pairwise
@@ -13,6 +14,8 @@ from rater.analysis.crossed import TEST as CROSSED
 from rater.analysis.equivalence import Conclusion, Equivalence
 from rater.analysis.intervals import DIFFERENCE, Bounds, bounds_of, covers_all
 from rater.analysis.missing_answers import TippingPoint
+from rater.analysis.mixed_model import BETWEEN_RATERS
+from rater.analysis.mixed_model import TEST as MIXED_MODEL
 from rater.analysis.plan import Planned
 from rater.analysis.results import Interval, NotEstimable, Outcome, Result
 from rater.analysis.scope import EXACT_TEST, describe_exact_p
@@ -20,29 +23,67 @@ from rater.analysis.sentences import counted, coverage, number, p_value, round_d
 from rater.analysis.sequential import SPENDING
 
 
-def lead_headline(headline: str, primary: Outcome, ordinal: Outcome, n_answers: int) -> str:
-    """Prepend the number of answers that enter the test if it is fewer than half.
+@dataclass(frozen=True)
+class AllAnswers:
+    """The models of all answers to the two arms, and how many answers there are."""
+
+    n_answers: int
+    n_paired: int
+    """Answers by raters who answered both arms for the prompt."""
+    linear: Outcome | None
+    """The linear mixed model; None where it was not fitted."""
+    ordinal: Outcome
+    """The ordinal mixed model."""
+
+
+def lead_headline(headline: str, primary: Outcome, models: AllAnswers, *, linear: str = "") -> str:
+    """Return the headline with the number of answers that enter the test, and a model of all answers.
 
     Args:
         headline: The sentence about the primary test.
         primary: The primary test.
-        ordinal: The ordinal mixed model of all answers.
-        n_answers: The number of answers to the two arms.
+        models: The models of all answers.
+        linear: The sentence about the linear mixed model, if it is not the primary test.
     """
-    if not n_answers or 2 * primary.n.answers >= n_answers:
+    if primary.test == MIXED_MODEL:
+        return _lead_mixed_model(headline, primary, models)
+    if 2 * primary.n.answers >= models.n_answers:
         return headline
-    if isinstance(primary, NotEstimable) and primary.n.answers == 0 and isinstance(ordinal, NotEstimable):
+    ordinal = describe_ordinal(models.ordinal) if isinstance(models.ordinal, Result) else ""
+    if not linear and not ordinal and not primary.n.answers:
         return headline
-    sentences = [headline]
-    if isinstance(primary, Result) or primary.n.answers:
-        sentences.insert(
-            0,
-            f"Only {primary.n.answers:,} of {n_answers:,} answers enter the test, because the raters of the "
-            "others answered only one arm for the prompt.",
+    only = (
+        f"Only {primary.n.answers:,} of {models.n_answers:,} answers enter the test, because the raters of "
+        "the others answered only one arm for the prompt."
+    )
+    few = only if isinstance(primary, Result) or primary.n.answers else ""
+    if linear:
+        of_all = f"By a linear mixed model of all {models.n_answers:,} answers: {linear}"
+        sentences = [few, of_all, f"By the planned test: {headline}"]
+    else:
+        sentences = [few, headline, ordinal]
+    return " ".join(each for each in sentences if each)
+
+
+def _lead_mixed_model(headline: str, primary: Outcome, models: AllAnswers) -> str:
+    """Return the headline of a linear mixed model: why it is the test, and what it assumes."""
+    if isinstance(primary, NotEstimable):
+        ordinal = models.ordinal
+        return f"{headline} {describe_ordinal(ordinal)}" if isinstance(ordinal, Result) else headline
+    if BETWEEN_RATERS in primary.warnings:
+        assumed = BETWEEN_RATERS.removeprefix("each rater answered one arm only, so ")
+        why = f"Each rater answered one arm only, so this is a comparison between raters; {assumed}."
+    elif not models.n_paired:
+        why = "No rater answered both arms for the same prompt, so no comparison is within rater and prompt."
+    elif 2 * models.n_paired < models.n_answers:
+        why = (
+            f"Only {models.n_paired:,} of {models.n_answers:,} answers are by raters who answered both arms "
+            "for the prompt."
         )
-    if isinstance(ordinal, Result):
-        sentences.append(describe_ordinal(ordinal))
-    return " ".join(sentences)
+    else:
+        why = ""
+    test = f"The test is a linear mixed model of all {models.n_answers:,} answers."
+    return " ".join(each for each in ((why, test, headline) if why else (headline, test)) if each)
 
 
 def describe_ordinal(ordinal: Result) -> str:
@@ -81,7 +122,7 @@ def write_headline(
     dimension: Judged,
     planned: Planned,
     primary: Outcome,
-    other: Outcome,
+    other: Outcome | None = None,
     *,
     p_adjusted: float | None = None,
     equivalence: Equivalence | NotEstimable | None = None,
@@ -95,7 +136,7 @@ def write_headline(
     pairwise = is_pairwise(dimension)
     effect = _describe_effect(planned.contrast, primary, direction, pairwise=pairwise)
     is_plain_choice = pairwise and dimension.scale.strongest == 1
-    other_score = "" if is_plain_choice else _other_score(other, dimension.scale.answer_unit)
+    other_score = "" if other is None or is_plain_choice else _other_score(other, dimension.scale.answer_unit)
     bounds = bounds_of(primary.score, dimension)
     evidence = f"({_evidence(primary, direction, p_adjusted, bounds)}{other_score})"
     if verdict == "inconclusive":
@@ -116,7 +157,7 @@ def write_headline(
         sentence = f"“{first}” was rated {verdict} than “{second}” on {dimension.name}: {effect} {evidence}."
     if isinstance(equivalence, Equivalence):
         sentence += " " + compare_with_sesoi(equivalence)
-    return sentence if primary.test == CROSSED else f"{sentence} {primary.claim}"
+    return sentence if primary.test in {CROSSED, MIXED_MODEL} else f"{sentence} {primary.claim}"
 
 
 _CONCLUSIONS: dict[Conclusion, str] = {

@@ -25,6 +25,8 @@ Of 300 simulated studies without an effect, whose ratings rise with length (test
 in 4.7% with 8 raters × 8 prompts, 4.7% with 8 × 10, 5.7% with 12 × 12, 5.7% with 20 × 20, and the
 standard error was 1.09, 1.07, 1.02 and 0.96 times the estimates' own spread.
 
+Where the planned test is the linear mixed model of all answers, the length of the text is a covariate of it.
+
 Length may be a mediator: if an arm works by making texts longer, the adjustment removes a part of its effect.
 The primary test stays the one without it.
 """
@@ -39,8 +41,11 @@ from numpy.typing import NDArray
 
 from rater.analysis.answer_scale import Judged, is_pairwise
 from rater.analysis.by_unit_tests import Differences, Unit, one_sample_t
+from rater.analysis.contrast_data import select_ratings
 from rater.analysis.crossed import TEST, CellScores, Compared, OutcomeLabels, compare, crossed_t
 from rater.analysis.intervals import Bounds, bounds_of
+from rater.analysis.mixed_model import TEST as MIXED_MODEL
+from rater.analysis.mixed_model import mixed_model_test
 from rater.analysis.plan import Planned
 from rater.analysis.results import NotEstimable, Outcome, Result
 from rater.analysis.sentences import SCORES, number
@@ -82,6 +87,8 @@ def adjust_for_length(
         judged: the dimension.
         lengths: the number of characters of each text, by its item.
     """
+    if planned.test == "mixed_model":
+        return _adjust_mixed_model(rows, planned, judged, lengths)
     compared = compare(rows, planned.contrast, judged.name, pairwise=is_pairwise(judged))
     cells, score = compared.cells, planned.score
     n, planned_test = cells.n, _planned_test(compared, planned)
@@ -106,6 +113,44 @@ def adjust_for_length(
         beyond = "the difference extrapolated to equal length is beyond what the scale allows"
         return refuse(f"{beyond}; {_extrapolation(fit)}" if fit.is_extrapolated else beyond)
     return _described(outcome, fit)
+
+
+def _adjust_mixed_model(
+    rows: pd.DataFrame, planned: Planned, judged: Judged, lengths: Mapping[str, int]
+) -> Outcome:
+    """Fit the linear mixed model of all answers with the length of each text as a covariate."""
+    ratings, test = select_ratings(rows, planned.contrast, judged.name), f"{MIXED_MODEL}, {LABEL}"
+    chosen = rows[(rows["dimension"] == judged.name) & rows["arm"].isin(planned.contrast)]
+    length = np.array([lengths.get(str(item), np.nan) for item in chosen["item"]], dtype=np.float64)
+    of_arms = [length[ratings.is_first], length[~ratings.is_first]]
+    reason = ""
+    if np.isnan(length).any():
+        reason = "not every text has a known length"
+    elif all(np.ptp(each) < _SAME for each in of_arms):
+        reason = "all texts of an arm have the same length"
+    if reason:
+        return NotEstimable(test=test, score=planned.score, reason=reason, n=ratings.count())
+    bounds = bounds_of(planned.score, judged)
+    outcome = mixed_model_test(ratings, alpha=planned.alpha, bounds=bounds, covariate=length)
+    if isinstance(outcome, NotEstimable):
+        return replace(outcome, test=test, estimate=None)
+    (first, second), slope = planned.contrast, float(outcome.settings["covariate_slope"])
+    difference = float(of_arms[0].mean() - of_arms[1].mean())
+    return replace(
+        outcome,
+        test=test,
+        estimand=f"{SCORES[planned.score]} of “{first}” over “{second}” at equal length of the texts",
+        method=(
+            f"{outcome.method}, with the length of the text as a covariate (slope {number(100 * slope, 3)} "
+            f"for each 100 characters; mean difference of length {number(difference, 0)} characters)"
+        ),
+        claim=f"{MEDIATOR} {outcome.claim}",
+        settings={
+            **{name: value for name, value in outcome.settings.items() if name != "covariate_slope"},
+            "slope_per_100_characters": 100 * slope,
+            "mean_length_difference": difference,
+        },
+    )
 
 
 def _planned_test(compared: Compared, planned: Planned) -> str:

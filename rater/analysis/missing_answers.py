@@ -168,7 +168,8 @@ def find_missing_answers(
     """
     pairwise = is_pairwise(judged)
     source: SlotSource = "cells" if assigned is None else "booklets"
-    slots = _slots(frame, judged.name, planned.contrast, assigned, pairwise=pairwise)
+    in_one_arm = planned.test == "mixed_model"
+    slots = _slots(frame, judged.name, planned.contrast, assigned, pairwise=pairwise, in_one_arm=in_one_arm)
     if not (slots["cannot_judge"] | slots["not_answered"]).any():
         return None
     return MissingAnswers(
@@ -188,10 +189,11 @@ def _slots(
     assigned: pd.DataFrame | None,
     *,
     pairwise: bool,
+    in_one_arm: bool,
 ) -> pd.DataFrame:
     """List one row for each answer that there should be: rater, prompt, arm, and how it is missing, if it is.
 
-    For choices between two texts ``arm`` names both arms.
+    For choices between two texts ``arm`` names both arms. With ``in_one_arm`` an answer needs no counterpart.
     """
     rows = first_showings(frame)
     rows = rows[rows["dimension"] == dimension]
@@ -202,7 +204,7 @@ def _slots(
         of_assigned = pd.MultiIndex.from_arrays([assigned["rater"].astype(str), assigned["item"].astype(str)])
         left = assigned[~of_assigned.isin(done)]
         rows = pd.concat([rows, left.assign(cannot_judge=False, not_answered=True)], ignore_index=True)
-    elif not pairwise:
+    elif not pairwise and not in_one_arm:
         rows = pd.concat([rows, _without_partner(rows, contrast)], ignore_index=True)
     if pairwise:
         rows = rows.assign(arm=rows["arm"].astype(str) + " or " + rows["other_arm"].astype(str))

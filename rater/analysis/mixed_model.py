@@ -26,6 +26,7 @@ from rater.analysis.contrast_data import Ratings, measure_overlap
 from rater.analysis.crossed import MIN_INFORMATIVE_DF, too_few_df
 from rater.analysis.intervals import Bounds, clip
 from rater.analysis.mixed_model_fit import MixedFit, NoMixedFit, fit_mixed_model
+from rater.analysis.ordinal.links import Floats
 from rater.analysis.random_effects import RandomTerms, choose_random_terms
 from rater.analysis.results import DROPPED, MIN_DF, Counts, Interval, NotEstimable, Outcome, Result, Setting
 from rater.analysis.sentences import CLAIM, counted, estimand
@@ -47,11 +48,23 @@ BETWEEN_RATERS = (
 MAX_EFFECTS = 4_000
 
 
-def mixed_model_test(ratings: Ratings, *, alpha: float = 0.05, bounds: Bounds | None = None) -> Outcome:
+def mixed_model_test(
+    ratings: Ratings,
+    *,
+    alpha: float = 0.05,
+    bounds: Bounds | None = None,
+    covariate: Floats | None = None,
+) -> Outcome:
     """Test whether the mean answers to the two arms differ, over raters, prompts and texts.
 
-    Costs one fit (see `fit_mixed_model`). ``bounds`` is the range of the difference in scale points; the
-    interval is clipped to it.
+    Costs one fit (see `fit_mixed_model`).
+
+    Args:
+        ratings: The answers to the two arms.
+        alpha: The two-sided significance level.
+        bounds: The range of the difference in scale points; the interval is clipped to it.
+        covariate: (answers,), a fixed effect; the difference is then that at equal values of it. Its slope is
+            in the settings of the result.
     """
     n = ratings.count()
     reason = _why_not(ratings, n)
@@ -63,6 +76,7 @@ def mixed_model_test(ratings: Ratings, *, alpha: float = 0.05, bounds: Bounds | 
         np.where(ratings.is_first, 0.5, -0.5),
         {name: getattr(ratings, name) for name in terms.factors},
         slopes=terms.slopes,
+        covariates=() if covariate is None else (covariate,),
     )
     if isinstance(fit, NoMixedFit):
         return _not_estimable(fit.reason, ratings, n)
@@ -138,15 +152,15 @@ def _report(
 
 
 def _warn_zero(fit: MixedFit) -> list[str]:
-    """Return the components that are estimated as 0, in which case lme4 calls the fit singular."""
-    warnings = []
+    """Name the variances that are estimated as 0, in which case lme4 calls the fit singular."""
+    zero = []
     for factor, spread in fit.spreads.items():
-        noun = "text" if factor == "item" else factor
-        if spread.intercept == 0:
-            warnings.append(f"the variance between {noun}s {DROPPED}")
-        if spread.slope == 0:
-            warnings.append(f"the variance of the effect between {noun}s {DROPPED}")
-    return warnings
+        noun = "texts" if factor == "item" else f"{factor}s"
+        zero += [f"between {noun}"] if spread.intercept == 0 else []
+        zero += [f"of the effect between {noun}"] if spread.slope == 0 else []
+    if len(zero) < 2:
+        return [f"the variance {each} {DROPPED}" for each in zero]
+    return [f"each of the variances {', '.join(zero[:-1])} and {zero[-1]} {DROPPED}"]
 
 
 def _spreads(fit: MixedFit) -> dict[str, Setting]:
@@ -155,4 +169,6 @@ def _spreads(fit: MixedFit) -> dict[str, Setting]:
         settings[f"{factor}_sd"] = spread.intercept
         if spread.slope is not None:
             settings[f"{factor}_effect_sd"] = spread.slope
+    if fit.slopes:
+        settings["covariate_slope"] = fit.slopes[0]
     return settings | {"residual_sd": fit.residual_sd, "reml_deviance": fit.deviance}

@@ -1,7 +1,8 @@
 """Linear mixed models with crossed random effects, fitted by restricted maximum likelihood (REML).
 
-The model of the n answers is y = Xβ + ZΛu + e with u ~ N(0, σ²I) and e ~ N(0, σ²I). X has an intercept and
-the contrast, coded ±1/2, so that its coefficient is the difference of the arms. Z has the random effects of
+The model of the n answers is y = Xβ + ZΛu + e with u ~ N(0, σ²I) and e ~ N(0, σ²I). The p columns of X are an
+intercept, the contrast, coded ±1/2, so that its coefficient is the difference of the arms, and covariates, if
+there are any. Z has the random effects of
 `rater.analysis.ordinal.design`: an intercept and on request a slope for each level of each factor. Λ is
 diagonal; its entries θ are the standard deviations of the random effects, divided by σ, one for each kind.
 
@@ -9,9 +10,9 @@ With V = I + ZΛ²Z', the relative covariance of the answers, and C = I + ΛZ'Z�
 gives V⁻¹ = I − ZΛC⁻¹ΛZ' and |V| = |C|. So with K = [X y] all that is needed of the answers are the
 cross-products Z'Z, Z'K and K'K, which are computed once. −2 × the REML log-likelihood is, up to a constant,
 
-    d(θ, σ²) = log|C| + log|X'V⁻¹X| + (n − 2) log σ² + r(θ) / σ²,   r = (y − Xβ)'V⁻¹(y − Xβ),
+    d(θ, σ²) = log|C| + log|X'V⁻¹X| + (n − p) log σ² + r(θ) / σ²,   r = (y − Xβ)'V⁻¹(y − Xβ),
 
-and is smallest in σ² at r / (n − 2) (Bates et al. 2015, section 3.4). Let b be the columns of s = C⁻¹ΛZ'K for
+and is smallest in σ² at r / (n − p) (Bates et al. 2015, section 3.4). Let b be the columns of s = C⁻¹ΛZ'K for
 X, and c = s_y − bβ. Since ∂V/∂θ_k = 2 θ_k Z_k Z_k' and ΛZ'V⁻¹ = C⁻¹ΛZ', the derivatives by θ_k are
 
     ∂log|C| = 2 (m_k − tr (C⁻¹)_kk) / θ_k,   ∂(X'V⁻¹X) = −2 b_k'b_k / θ_k,   ∂r = −2 c_k'c_k / θ_k,
@@ -88,6 +89,8 @@ class MixedFit:
     """Satterthwaite's degrees of freedom of the contrast."""
     intercept: float
     """The mean of both arms."""
+    slopes: tuple[float, ...]
+    """The coefficients of the covariates."""
     spreads: Mapping[str, Spread]
     """By factor."""
     residual_sd: float
@@ -96,7 +99,12 @@ class MixedFit:
 
 
 def fit_mixed_model(
-    answer: Floats, x: Floats, factors: Mapping[str, NDArray[np.intp]], *, slopes: tuple[str, ...]
+    answer: Floats,
+    x: Floats,
+    factors: Mapping[str, NDArray[np.intp]],
+    *,
+    slopes: tuple[str, ...],
+    covariates: tuple[Floats, ...] = (),
 ) -> MixedFit | NoMixedFit:
     """Fit the model. Costs 20 to 50 evaluations of long × short² + short³ operations.
 
@@ -111,6 +119,7 @@ def fit_mixed_model(
         x: (answers,), the contrast: 1/2 for the first arm and −1/2 for the second; both occur.
         factors: By name, the level of each answer, 0, 1, …; gaps have no effect. At least one.
         slopes: The factors whose levels have a slope.
+        covariates: (answers,) each, with a fixed effect, independent of each other and of x.
     """
     effects = lay_out_effects(
         x,
@@ -122,7 +131,10 @@ def fit_mixed_model(
     mean, unit = float(answer.mean()), float(answer.std())
     if unit <= 0:
         return NoMixedFit(f"all {answer.size:,} answers are the same ({mean:g})")
-    model = _Model(effects, (answer - mean) / unit)
+    # Covariates in units of their own, so that X'V⁻¹X is well conditioned.
+    scales = [float(each.std()) or 1.0 for each in covariates]
+    centred = [(each - each.mean()) / scale for each, scale in zip(covariates, scales, strict=True)]
+    model = _Model(effects, (answer - mean) / unit, centred)
     for start in _STARTS:
         optimum = minimise(model.evaluate, np.full(model.n_kinds, start), stop=_has_no_error)
         if optimum.is_minimum or _has_no_error(optimum.point):
@@ -141,14 +153,17 @@ def fit_mixed_model(
         standard_error=unit * sigma * float(np.sqrt(fit.inverse[1, 1])),
         df=_satterthwaite(model, fit),
         intercept=mean + unit * float(fit.beta[0]),
+        slopes=tuple(unit * float(beta) / scale for beta, scale in zip(fit.beta[2:], scales, strict=True)),
         spreads={
             factor.name: Spread(*_in_units(theta[kinds], unit * sigma))
             for factor, kinds in zip(effects.factors, model.kinds_of_factors, strict=True)
         },
         residual_sd=unit * sigma,
-        # the constants that lme4 keeps; dividing answers by the unit changed n − 2 densities
+        # with the constants that lme4 keeps, for answers and covariates in their own units
         deviance=float(
-            2 * fit.value + model.df_error * (1 + np.log(2 * np.pi / model.df_error) + 2 * np.log(unit))
+            2 * fit.value
+            + model.df_error * (1 + np.log(2 * np.pi / model.df_error) + 2 * np.log(unit))
+            + 2 * np.log(scales).sum()
         ),
     )
 
@@ -171,9 +186,9 @@ class _Evaluation:
     gradient: Floats
     """(kinds,)"""
     beta: Floats
-    """(2,): intercept and contrast."""
+    """(p,): intercept, contrast, covariates."""
     inverse: Floats
-    """(2, 2): (X'V⁻¹X)⁻¹."""
+    """(p, p): (X'V⁻¹X)⁻¹."""
     rss: float
     """r(θ)."""
     determinant_slopes: Floats
@@ -187,7 +202,7 @@ class _Evaluation:
 class _Model:
     """The cross-products of some answers with their random effects, and the deviance as a function of θ."""
 
-    def __init__(self, effects: RandomEffects, answer: Floats) -> None:
+    def __init__(self, effects: RandomEffects, answer: Floats, covariates: list[Floats]) -> None:
         index = BlockIndex(effects)
         ones, width, size = np.ones_like(answer), index.width, index.size
         long, short = effects.z[:, :width], effects.z[:, width:]
@@ -195,13 +210,13 @@ class _Model:
         self._a = sum_products(index.in_a, long, long, size * width).reshape(index.n_long, width, width)
         self._c = sum_products(index.in_c, long, short, size * index.n_short).reshape(size, index.n_short)
         self._d = sum_products(index.in_d, short, short, index.n_short**2).reshape((index.n_short,) * 2)
-        columns = (ones, effects.x, answer)
+        columns = (ones, effects.x, *covariates, answer)
         self._zk = np.column_stack(
             [effects.sum_by_effect(effects.z * column[:, None]) for column in columns]
-        )  # effects 3
+        )  # effects p+1
         k = np.column_stack(columns)
         self._kk = k.T @ k
-        self.df_error = answer.size - 2
+        self.df_error = answer.size - k.shape[1] + 1
         # The kind of each random effect: intercepts and slopes of a factor alternate.
         ends = np.cumsum([factor.width for factor in effects.factors])
         self.n_kinds = int(ends[-1])
@@ -224,16 +239,17 @@ class _Model:
         right = scale[:, None] * self._zk
         log_determinant, solved, inverse_diagonal = self._solve(scale, right)
         products = self._kk - right.T @ solved  # K'V⁻¹K
-        inverse = np.linalg.inv(products[:2, :2])
-        beta = inverse @ products[:2, 2]
-        rss = float(max(products[2, 2] - beta @ products[:2, 2], np.finfo(float).tiny))
-        b, c = solved[:, :2], solved[:, 2] - solved[:, :2] @ beta
+        inverse = np.linalg.inv(products[:-1, :-1])
+        beta = inverse @ products[:-1, -1]
+        rss = float(max(products[-1, -1] - beta @ products[:-1, -1], np.finfo(float).tiny))
+        b, c = solved[:, :-1], solved[:, -1] - solved[:, :-1] @ beta
         # All three derivatives have the factor 2 / θ; at θ = 0 they are 0.
         twice = 2 * np.divide(1.0, theta, out=np.zeros_like(theta), where=theta != 0)
         log_c_slopes = twice * (self._n_levels - self._sum(inverse_diagonal))
         log_a_slopes = -twice * self._sum(((b @ inverse) * b).sum(axis=1))
         determinant_slopes, rss_slopes = log_c_slopes + log_a_slopes, -twice * self._sum(c**2)
-        value = log_determinant + float(np.linalg.slogdet(products[:2, :2])[1]) + self.df_error * np.log(rss)
+        log_a = float(np.linalg.slogdet(products[:-1, :-1])[1])
+        value = log_determinant + log_a + self.df_error * np.log(rss)
         return _Evaluation(
             theta=theta,
             value=float(value) / 2,
@@ -300,7 +316,7 @@ def _satterthwaite(model: _Model, fit: _Evaluation) -> float:
     and the gradient of the deviance are exact, and the Hessian is by central differences of that gradient.
 
     The parameters are θ and t = log σ². They give the same value as θ and σ, since the gradient of the
-    deviance is 0 at the optimum. With d = … + (n − 2) t + r e⁻ᵗ, ∂²d/∂t² = n − 2 and ∂²d/∂t∂θ = −∂r/∂θ e⁻ᵗ.
+    deviance is 0 at the optimum. With d = … + (n − p) t + r e⁻ᵗ, ∂²d/∂t² = n − p and ∂²d/∂t∂θ = −∂r/∂θ e⁻ᵗ.
     v = eᵗ ((X'V⁻¹X)⁻¹)₂₂ has ∂v/∂t = v. A component at 0 has no gradient in v, and none in the deviance
     whatever the others are, so it is left out.
     """

@@ -8,11 +8,20 @@ from typing import get_args
 
 import pandas as pd
 
-from rater.analysis.answer_scale import Judged
+from rater.analysis.answer_scale import Judged, is_pairwise
 from rater.analysis.reading_notes import reading_of
 from rater.errors import StudyError, nearest
 from rater.names import normalise_name
-from rater.study.analysis_plan import AnalysisPlan, Exclusions, InterimLooks, PlannedScore, Scope, Spending
+from rater.study.analysis_plan import (
+    AnalysisPlan,
+    Exclusions,
+    InterimLooks,
+    PlannedScore,
+    PlannedTest,
+    Scope,
+    Spending,
+    require_mixed_model,
+)
 from rater.study.arms import RandomVector, Steered
 from rater.study.describe import dose_levels
 from rater.study.study import Study
@@ -61,7 +70,8 @@ class Planned:
 
     Raises:
         StudyError: If the contrast compares an arm with itself, the primary dimension is not among the
-            dimensions, a SESOI is not above 0, or doses are given but do not differ.
+            dimensions, a SESOI is not above 0, doses are given but do not differ, or the test does not fit
+            the scope, the score or the kind of answers.
     """
 
     contrast: tuple[str, str]
@@ -74,6 +84,8 @@ class Planned:
     """The populations that the claim generalises to."""
     score: PlannedScore = "net_superiority"
     """The score that the primary test compares."""
+    test: PlannedTest = "cell_scores"
+    """The primary test: on the scores of rater × prompt cells, or a linear mixed model of all answers."""
     alpha: float = 0.05
     """The two-sided significance level of this analysis; intervals cover 1 − alpha."""
     sesoi: float | None = None
@@ -121,6 +133,18 @@ class Planned:
             if contrast.first == contrast.second:
                 msg = f"contrasts compares the arm {contrast.first!r} with itself; name two arms"
                 raise StudyError(msg)
+        if self.test == "mixed_model":
+            self._require_mixed_model()
+
+    def _require_mixed_model(self) -> None:
+        if is_pairwise(self.in_order[0]):
+            msg = "test is 'mixed_model', but the answers are choices between two texts; valid: 'cell_scores'"
+            raise StudyError(msg)
+        try:
+            require_mixed_model(scope=self.scope, score=self.score)
+        except ValueError as error:
+            msg = f"{error}, or test='cell_scores'"
+            raise StudyError(msg) from error
 
     def contrasts_among(self, arms: Collection[str]) -> tuple[PlannedContrast, ...]:
         """List the contrasts to test where these arms have answers: the declared ones, or the default ones.
@@ -172,11 +196,12 @@ def plan_analysis(
     dimensions: Sequence[Judged],
     *,
     contrast: tuple[str, str],
+    test: PlannedTest | None = None,
     arms: ArmFacts | None = None,
     n_raters: int | None = None,
     seed: int = 0,
 ) -> Planned:
-    """Fill in what the analysis plan leaves to the study: contrast, primary dimension, arms, raters."""
+    """Fill in what the analysis plan leaves to the study: contrast, test, primary dimension, arms, raters."""
     known = arms or ArmFacts()
     return Planned(
         contrast=contrast,
@@ -184,6 +209,7 @@ def plan_analysis(
         primary=analysis.primary or dimensions[0].name,
         scope=analysis.scope,
         score=analysis.score,
+        test=test or analysis.test or "cell_scores",
         alpha=analysis.alpha,
         sesoi=analysis.sesoi,
         doses=known.doses,
@@ -243,7 +269,9 @@ def require_choice_options(
         raise StudyError(msg)
 
 
-def require_options(*, points: object, sesoi: object, scope: object, score: object) -> None:
+def require_options(
+    *, points: object, sesoi: object, scope: object, score: object, test: object = None
+) -> None:
     """Refuse options that are not of their kind.
 
     Raises:
@@ -255,7 +283,11 @@ def require_options(*, points: object, sesoi: object, scope: object, score: obje
     if sesoi is not None and (isinstance(sesoi, bool) or not isinstance(sesoi, Real)):
         msg = f"sesoi is {sesoi!r}; valid: a number above 0, or None"
         raise StudyError(msg)
-    for name, value, valid in (("scope", scope, get_args(Scope)), ("score", score, get_args(PlannedScore))):
+    for name, value, valid in (
+        ("scope", scope, get_args(Scope)),
+        ("score", score, (*get_args(PlannedScore), None)),
+        ("test", test, (*get_args(PlannedTest), None)),
+    ):
         if value not in valid:
             msg = f"{name} is {value!r}; valid: {', '.join(map(repr, valid))}"
             raise StudyError(msg)
@@ -312,6 +344,7 @@ def plan_of(study: Study) -> Planned:
         study.analysis,
         study.dimensions,
         contrast=study.contrast,
+        test=study.planned_test,
         arms=ArmFacts(
             control=study.control,
             doses=dose_levels(study),

@@ -16,7 +16,14 @@ from rater.analysis.diagnosis import Diagnosis, complete_diagnosis, require_usab
 from rater.analysis.equivalence import Equivalence, two_one_sided_tests
 from rater.analysis.exclusions import Exclusion, exclude, excluded_raters
 from rater.analysis.findings import diagnose_answers
-from rater.analysis.headline import Verdict, describe_spent_alpha, judge, lead_headline, write_headline
+from rater.analysis.headline import (
+    AllAnswers,
+    Verdict,
+    describe_spent_alpha,
+    judge,
+    lead_headline,
+    write_headline,
+)
 from rater.analysis.intervals import ProgressCallback, bounds_of
 from rater.analysis.length_adjusted import adjust_for_length
 from rater.analysis.missing_answers import MissingAnswers, find_missing_answers
@@ -25,7 +32,7 @@ from rater.analysis.plan import Planned
 from rater.analysis.preferences import Preferred, one_row_a_text, sign_test
 from rater.analysis.prepare import prepare
 from rater.analysis.quality import paces_of
-from rater.analysis.results import Counts, NotEstimable, Outcome
+from rater.analysis.results import Counts, NotEstimable, Outcome, Result
 from rater.analysis.scope import make_primary, make_tests
 from rater.analysis.secondary import Details, DimensionInput, mann_whitney, work_out_details
 from rater.analysis.sentences import counted
@@ -327,10 +334,15 @@ def _analyze_dimension(
     headline = write_headline(
         judged, planned, tested.primary, tested.other_score, p_adjusted=p_adjusted, equivalence=equivalence
     )
+    models = AllAnswers(
+        answers.answer.size, data.compared.cells.n.answers, tested.mixed_model, details.ordinal
+    )
+    of_all = tested.mixed_model
+    linear = write_headline(judged, planned, of_all) if isinstance(of_all, Result) else ""
     return DimensionAnalysis(
         dimension=judged,
         is_primary=is_primary,
-        headline=lead_headline(headline, tested.primary, details.ordinal, answers.answer.size),
+        headline=lead_headline(headline, tested.primary, models, linear=linear),
         verdict=judge(tested.primary, planned.alpha, p_adjusted=p_adjusted, equivalence=equivalence),
         arms=describe_arms(data.frame, judged, planned.contrast, planned.doses),
         primary=tested.primary,

@@ -4,6 +4,10 @@ Raters and prompts → the crossed random-effects t test; raters → the by-rate
 prompts, or a single rater → the by-prompt t test and the signed-rank test (statistics.md section 1). A test
 that cannot be relied on is NotEstimable with its reason, never a number.
 
+These tests compare the arms within rater and prompt. The linear mixed model of all answers (statistics.md
+section 18) is the planned test where the plan names it, as it does where a rater sees each prompt in one arm.
+Otherwise it is a sensitivity analysis, wherever some answers have no counterpart in the other arm.
+
 If every rater × prompt cell shows the same difference, the t tests have a standard error of 0 and no p. The
 exact sign-flip test takes their place and needs none: if a difference were as likely to be its negative, all
 n units would have the same sign in 2 of the 2^n patterns of signs, so that p = 2 / 2^n. It is exact over
@@ -29,8 +33,10 @@ from rater.analysis.by_unit_tests import (
     unit_differences,
 )
 from rater.analysis.contrast_data import Ratings, why_confounded
+from rater.analysis.crossed import TEST as CROSSED_T
 from rater.analysis.crossed import Compared, two_way_t
 from rater.analysis.intervals import Bounds, bounds_of
+from rater.analysis.mixed_model import mixed_model_test
 from rater.analysis.plan import Planned
 from rater.analysis.preferences import Preferred
 from rater.analysis.results import NotEstimable, Outcome, Result
@@ -44,11 +50,14 @@ _Test: TypeAlias = Callable[[PlannedScore], Outcome]
 
 @dataclass(frozen=True)
 class Tested:
-    """The planned test on the planned score and on the other one, and tests that assume less."""
+    """The planned test on the planned score and on the other one, and sensitivity analyses."""
 
     primary: Outcome
     other_score: Outcome
     sensitivity_tests: tuple[Outcome, ...] = ()
+    mixed_model: Outcome | None = None
+    """The linear mixed model of all answers, where it is the planned test or uses more answers than that;
+    else None."""
 
     @property
     def net_superiority(self) -> Outcome:
@@ -58,6 +67,8 @@ class Tested:
 
 def make_tests(compared: Compared, planned: Planned, judged: Judged | None = None) -> Tested:
     """Make the tests of one contrast on one dimension, whose scale ends intervals. Costs small matrices."""
+    if planned.test == "mixed_model" and isinstance(compared.answers, Ratings):
+        return _test_all_answers(compared, compared.answers, planned, judged)
     score = planned.score
     other: PlannedScore = "scale_points" if score == "net_superiority" else "net_superiority"
     reason = _nothing_to_compare(compared.answers, planned)
@@ -69,11 +80,57 @@ def make_tests(compared: Compared, planned: Planned, judged: Judged | None = Non
         )
     test, robust = _tests_for_scope(compared, planned, _bounds(judged))
     primary = _primary(test, planned, is_by_unit=robust is not None)
-    return Tested(primary, test(other), (robust(score),) if robust else ())
+    mixed = _as_sensitivity_analysis(compared, planned, judged, is_by_unit=robust is not None)
+    others = [*([robust(score)] if robust else []), *([mixed] if mixed else [])]
+    return Tested(primary, test(other), tuple(others), mixed)
+
+
+def _test_all_answers(
+    compared: Compared, ratings: Ratings, planned: Planned, judged: Judged | None
+) -> Tested:
+    """Make the linear mixed model the primary test; tests on cells follow if most answers are in cells."""
+    primary = _mixed_model(ratings, planned, judged)
+    cells, alpha = compared.cells, planned.alpha
+    if 2 * cells.n.answers < ratings.answer.size:
+        reason = (
+            f"only {cells.n.answers:,} of {ratings.answer.size:,} answers are by raters who answered both "
+            "arms for the prompt"
+        )
+        return Tested(
+            primary,
+            NotEstimable(test=CROSSED_T, score="net_superiority", reason=cells.no_cells or reason, n=cells.n),
+            mixed_model=primary,
+        )
+    return Tested(
+        primary,
+        two_way_t(cells, "net_superiority", alpha=alpha),
+        (two_way_t(cells, "scale_points", alpha=alpha, bounds=_bounds(judged)),),
+        primary,
+    )
+
+
+def _mixed_model(ratings: Ratings, planned: Planned, judged: Judged | None) -> Outcome:
+    reason = _no_answers(ratings, planned)
+    if reason:
+        n = ratings.count()
+        return NotEstimable(test="primary test", score=planned.score, reason=reason, n=n)
+    return mixed_model_test(ratings, alpha=planned.alpha, bounds=_bounds(judged))
+
+
+def _as_sensitivity_analysis(
+    compared: Compared, planned: Planned, judged: Judged | None, *, is_by_unit: bool
+) -> Outcome | None:
+    """Return the linear mixed model where the test on cells leaves answers out and has the same claim."""
+    ratings = compared.answers
+    if is_by_unit or not compared.cells.n_unpaired or not isinstance(ratings, Ratings):
+        return None
+    return mixed_model_test(ratings, alpha=planned.alpha, bounds=_bounds(judged))
 
 
 def make_primary(compared: Compared, planned: Planned, judged: Judged | None = None) -> Outcome:
     """Make the planned test alone, as simulations need it."""
+    if planned.test == "mixed_model" and isinstance(compared.answers, Ratings):
+        return _mixed_model(compared.answers, planned, judged)
     reason = _nothing_to_compare(compared.answers, planned)
     if reason:
         n = compared.answers.count()
@@ -120,7 +177,13 @@ def _tests_for_scope(
 
 
 def _nothing_to_compare(ratings: Ratings | Preferred, planned: Planned) -> str:
-    """Return the reason why no test is possible; empty if tests can be tried."""
+    """Return the reason why no test on cells is possible; empty if tests can be tried."""
+    reason = _no_answers(ratings, planned)
+    return reason if reason or isinstance(ratings, Preferred) else why_confounded(ratings)
+
+
+def _no_answers(ratings: Ratings | Preferred, planned: Planned) -> str:
+    """Return which answers are still to come, if there are none, or none to an arm."""
     if ratings.answer.size == 0:
         of = f" of {planned.n_raters} planned" if planned.n_raters else ""
         if isinstance(ratings, Preferred):
@@ -131,7 +194,7 @@ def _nothing_to_compare(ratings: Ratings | Preferred, planned: Planned) -> str:
     for arm, answered in zip(ratings.contrast, (ratings.is_first, ~ratings.is_first), strict=True):
         if not answered.any():
             return f"“{arm}” has no answers yet"
-    return why_confounded(ratings)
+    return ""
 
 
 def _replace_failed(failed: Outcome, compared: Compared, planned: Planned, score: PlannedScore) -> Outcome:

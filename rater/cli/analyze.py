@@ -134,6 +134,7 @@ def _explore(data: "AnalysisInput", given: ExternalRatingsOptions) -> "AnalysisI
         contrast=contrast,
         scope=given["scope"],
         score=given["score"],
+        test=given["test"],
         sesoi=given["sesoi"],
     )
 

@@ -38,6 +38,7 @@ class ExternalRatingsOptions(TypedDict):
     choices: Literal["signed", "1/0", "1/2"] | None
     scope: Literal["raters+prompts", "raters", "prompts"] | None
     score: Literal["net_superiority", "scale_points"] | None
+    test: Literal["cell_scores", "mixed_model"] | None
     sesoi: float | None
     drop_empty: bool
     wide: str | None
@@ -130,8 +131,14 @@ _OPTIONS = (
     click.option(
         "--score",
         type=click.Choice(["net_superiority", "scale_points"]),
-        show_default="net_superiority",
+        show_default="net_superiority; scale_points in a mixed model",
         help="Score to compare.",
+    ),
+    click.option(
+        "--test",
+        type=click.Choice(["cell_scores", "mixed_model"]),
+        show_default="by design",
+        help="Primary test: within rater and prompt, or a linear mixed model of all answers.",
     ),
     click.option(
         "--sesoi",
@@ -181,7 +188,7 @@ _OPTIONS = (
 )
 
 
-PLANNED = ("primary", "contrast", "scope", "score", "sesoi")
+PLANNED = ("primary", "contrast", "scope", "score", "test", "sesoi")
 """The options of the analysis, which a study declares in its analysis plan."""
 
 
@@ -284,7 +291,8 @@ def _plan(frame: "pd.DataFrame", given: ExternalRatingsOptions) -> "Planned":
         limits=given["limits"],
         choices=given["choices"],
         scope=given["scope"] or "raters+prompts",
-        score=given["score"] or "net_superiority",
+        score=given["score"],
+        test=given["test"],
         sesoi=given["sesoi"],
     )
     return replace(plan, primary=normalise_name(given["primary"] or plan.primary))

@@ -137,9 +137,9 @@ def assign_booklets(
 
     Guarantees:
 
-    - A booklet has each arm (or pair of arms) equally often within each of its prompts, and no completion
-    twice
-      except as a repeat.
+    - A booklet has each arm (or pair of arms) equally often within each of its prompts, or with
+      ``arms_per_prompt="one"`` each prompt in one arm, and no completion twice except as a repeat.
+    - With ``arms_per_prompt="one"`` the numbers of ratings of two arms of a prompt differ by at most one.
     - The numbers of sets of two prompts differ by at most one within a block, within a booklet and overall.
     - The numbers of ratings of two completions of one prompt and arm differ by at most one overall.
     - With dimensions asked apart, both hold for each dimension overall.
@@ -191,7 +191,7 @@ def _choose_prompts(
     rng: np.random.Generator,
 ) -> list[int]:
     """Choose the prompts of a block's sets, the least used first, among those with samples left."""
-    most = design.n_samples // design.samples_per_set
+    most = design.max_sets_per_prompt
     chosen: list[int] = []
     while len(chosen) < n_sets:
         counts = uses.of_prompts(dimension)
@@ -222,12 +222,26 @@ def _assign_set(
                     CompletionIndex(prompt, arm, 0), uses.of_samples(dimension, prompt, arm), taken, rng
                 ),
             )
-            for arm in range(design.n_arms)
+            for arm in _arms_of_set(
+                design, [uses.of_samples(dimension, prompt, arm) for arm in range(design.n_arms)], rng
+            )
         ]
     for completions in shown:
         taken.update(completions)
         uses.count_completions(dimension, completions)
     return [Trial(completions, dimension) for completions in shown]
+
+
+def _arms_of_set(
+    design: Design, counts: Sequence[Sequence[tuple[int, int]]], rng: np.random.Generator
+) -> Sequence[int]:
+    """Return the arms of a prompt that a set shows: all, or one of those whose samples were used least."""
+    arms = range(design.n_arms)
+    if design.arms_per_prompt == "all":
+        return arms
+    of_arms = [tuple(map(sum, zip(*samples, strict=True))) for samples in counts]
+    least = [arm for arm in arms if of_arms[arm] == min(of_arms)]
+    return [least[int(rng.integers(len(least)))]]
 
 
 def _choose_sample(

@@ -21,7 +21,7 @@ from rater.analysis.contrast_data import first_showings, judged_only
 from rater.analysis.crossed import compare
 from rater.analysis.exclusions import exclude, excluded_raters
 from rater.analysis.results import Outcome, Result
-from rater.analysis.scope import make_tests
+from rater.analysis.scope import make_primary
 from rater.audit.preview import serving
 from rater.bots.clients import Bot, arrive, rate_in_store, take_part
 from rater.rehearse.response_model import SimulatedRaters, make_judges, make_response_model
@@ -198,7 +198,7 @@ def planned_test(joined: Joined) -> Outcome:
     included = judged_only(first_showings(frame[~frame["rater"].isin(left_out)]))
     primary = planned.in_order[0]
     compared = compare(included, planned.contrast, primary.name, pairwise=is_pairwise(primary))
-    return make_tests(compared, planned).primary
+    return make_primary(compared, planned)
 
 
 def _make_empty(folder: Path) -> None:

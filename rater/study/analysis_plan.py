@@ -8,6 +8,7 @@ from rater.study.declaration import Declaration, InOrder, Name
 
 Scope = Literal["raters+prompts", "raters", "prompts"]
 PlannedScore = Literal["net_superiority", "scale_points"]
+PlannedTest = Literal["cell_scores", "mixed_model"]
 Spending = Literal["obrien-fleming", "pocock"]
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -85,6 +86,21 @@ class InterimLooks(Declaration):
         return self
 
 
+def require_mixed_model(*, scope: Scope, score: PlannedScore) -> None:
+    """Refuse a scope or score that the linear mixed model does not have.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    for name, value, valid, reason in (
+        ("scope", scope, "raters+prompts", "generalises to both"),
+        ("score", score, "scale_points", "compares scale points"),
+    ):
+        if value != valid:
+            msg = f"{name} is {value!r}, but the linear mixed model {reason}; set {name}={valid!r}"
+            raise ValueError(msg)
+
+
 class AnalysisPlan(Declaration):
     """The tests that are specified before data collection."""
 
@@ -101,6 +117,10 @@ class AnalysisPlan(Declaration):
     """Populations that the conclusion generalises to. (experimenter)"""
     score: PlannedScore = "net_superiority"
     """Score of the primary test: net superiority (−1 to 1) or scale points. (experimenter)"""
+    test: Annotated[PlannedTest | None, Field(exclude_if=lambda test: test is None)] = None
+    """Primary test: "cell_scores" compares the arms within rater and prompt, by a t test that fits the scope;
+    "mixed_model" is a linear mixed model of all answers, which compares scale points. By default the design
+    decides: the mixed model if `plan.arms_per_prompt` is "one", otherwise cell scores. (experimenter)"""
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     """Two-sided significance level; confidence intervals have level 1 − alpha. (experimenter)"""
     sesoi: Annotated[float, Field(gt=0)] | None = None
@@ -109,6 +129,12 @@ class AnalysisPlan(Declaration):
     """Exclusion rules. (experimenter)"""
     interim_looks: InterimLooks | None = None
     """Planned interim analyses; None for a single analysis at the end. (experimenter)"""
+
+    @model_validator(mode="after")
+    def _test_fits_scope_and_score(self) -> Self:
+        if self.test == "mixed_model":
+            require_mixed_model(scope=self.scope, score=self.score)
+        return self
 
     @model_validator(mode="after")
     def _sesoi_can_be_reached(self) -> Self:

@@ -2,7 +2,11 @@
 
 A booklet consists of *sets*. A set contains, for one prompt, one completion of each arm or, if trials show
 two texts, one pair of each two arms. Each rater therefore sees all arms equally often within each prompt, as
-the primary test requires.
+a test on rater × prompt cells requires.
+
+With ``arms_per_prompt="one"`` a set is one completion of one arm, and no rater sees a prompt twice: raters
+cannot compare the arms of a prompt. The raters of a prompt are divided evenly between its arms, by chance.
+The planned test is then a linear mixed model of all answers.
 """
 
 from dataclasses import dataclass
@@ -14,6 +18,7 @@ from rater.study.declaration import Declaration, InOrder
 from rater.study.practice_and_checks import DeclaredCheck
 
 Asking = Literal["together", "blocks", "one_per_rater"]
+ArmsPerPrompt = Literal["all", "one"]
 
 
 class Plan(Declaration):
@@ -29,14 +34,20 @@ class Plan(Declaration):
     asking: Asking = "together"
     """Arrangement of several dimensions: all under each text, one per block of texts, or one per rater.
     (experimenter)"""
+    arms_per_prompt: Annotated[ArmsPerPrompt, Field(exclude_if=lambda arms: arms == "all")] = "all"
+    """Arms of a prompt that a rater sees: "all", equally often, so that the arms are compared within rater
+    and prompt; or "one", drawn at random, where seeing two arms of a prompt would reveal or change something.
+    The test is then a linear mixed model of all answers. (experimenter)"""
     repeats: Annotated[int, Field(ge=0, le=100)] = 0
     """Number of trials per rater that are shown twice, for test–retest reliability. (experimenter)"""
     checks: Annotated[tuple[DeclaredCheck, ...], Field(max_length=20), InOrder] = ()
     """Attention checks; each booklet contains all of them. (experimenter)"""
 
 
-def set_size(n_arms: int, *, is_pairwise: bool) -> int:
-    """Return the number of trials of a set: one for each arm, or one for each pair of arms."""
+def set_size(n_arms: int, *, is_pairwise: bool, arms_per_prompt: ArmsPerPrompt = "all") -> int:
+    """Return the number of trials of a set: one, or one for each arm, or one for each pair of arms."""
+    if arms_per_prompt == "one":
+        return 1
     return n_arms * (n_arms - 1) // 2 if is_pairwise else n_arms
 
 
@@ -55,6 +66,7 @@ class Design:
     asking: Asking = "together"
     n_repeats: int = 0
     n_checks: int = 0
+    arms_per_prompt: ArmsPerPrompt = "all"
 
     def __post_init__(self) -> None:
         """Validate that balanced booklets exist.
@@ -74,9 +86,8 @@ class Design:
         if self.items_per_rater % unit or not 0 < self.items_per_rater <= maximum:
             nearby = min(max(unit, self.items_per_rater // unit * unit), maximum)
             msg = (
-                f"plan.items_per_rater is {self.items_per_rater}, but a rater sees {self._equally} equally "
-                f"often{self._in_each_block} and no text twice; valid: a multiple of {unit} up to {maximum}, "
-                f"such as {nearby}"
+                f"plan.items_per_rater is {self.items_per_rater}, but a rater sees {self._what}; "
+                f"valid: a multiple of {unit} up to {maximum}, such as {nearby}"
             )
             raise ValueError(msg)
         if self.n_repeats > self.items_per_rater // 2:
@@ -88,18 +99,18 @@ class Design:
             raise ValueError(msg)
 
     @property
-    def _equally(self) -> str:
+    def _what(self) -> str:
+        in_each_block = f" in each of {self.n_blocks} blocks" if self.n_blocks > 1 else ""
+        if self.arms_per_prompt == "one":
+            return f"equally many prompts{in_each_block} and no prompt twice"
         pairs = f"each of the {self.set_size} pairs of arms"
-        return pairs if self.is_pairwise else f"each of the {self.n_arms} arms"
-
-    @property
-    def _in_each_block(self) -> str:
-        return f" in each of {self.n_blocks} blocks" if self.n_blocks > 1 else ""
+        what = pairs if self.is_pairwise else f"each of the {self.n_arms} arms"
+        return f"{what} equally often{in_each_block} and no text twice"
 
     @property
     def set_size(self) -> int:
         """The number of trials in a set."""
-        return set_size(self.n_arms, is_pairwise=self.is_pairwise)
+        return set_size(self.n_arms, is_pairwise=self.is_pairwise, arms_per_prompt=self.arms_per_prompt)
 
     @property
     def samples_per_set(self) -> int:
@@ -109,9 +120,14 @@ class Design:
         return self.n_arms - 1 if self.n_arms % 2 == 0 else self.n_arms
 
     @property
+    def max_sets_per_prompt(self) -> int:
+        """The maximum number of sets of a prompt in a booklet that shows no text twice."""
+        return 1 if self.arms_per_prompt == "one" else self.n_samples // self.samples_per_set
+
+    @property
     def max_sets(self) -> int:
-        """The maximum number of sets in a booklet that shows no text twice."""
-        return self.n_prompts * (self.n_samples // self.samples_per_set)
+        """The maximum number of sets in a booklet."""
+        return self.n_prompts * self.max_sets_per_prompt
 
     @property
     def n_blocks(self) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from rater.errors import nearest
-from rater.study.analysis_plan import AnalysisPlan
+from rater.study.analysis_plan import AnalysisPlan, PlannedTest, require_mixed_model
 from rater.study.arms import Arm, Prompted, Sampling, Steered, Unsteered
 from rater.study.confounds import TextCue
 from rater.study.declaration import InOrder, Name, Text, require_different
@@ -100,6 +100,27 @@ class Study(Protocol):
         return self
 
     @model_validator(mode="after")
+    def _test_fits_the_design(self) -> Self:
+        one_arm = self.plan.arms_per_prompt == "one"
+        if self.is_pairwise and (one_arm or self.analysis.test == "mixed_model"):
+            place = "plan.arms_per_prompt is 'one'" if one_arm else "analysis.test is 'mixed_model'"
+            msg = f"{place}, but trials of this study show two texts of two arms; leave it out"
+            raise ValueError(msg)
+        if one_arm and self.analysis.test == "cell_scores":
+            msg = (
+                "analysis.test is 'cell_scores', but with plan.arms_per_prompt='one' no rater sees two arms "
+                "of a prompt; valid: 'mixed_model', or leave it out"
+            )
+            raise ValueError(msg)
+        if one_arm:
+            try:
+                require_mixed_model(scope=self.analysis.scope, score=self.analysis.score)
+            except ValueError as error:
+                msg = f"plan.arms_per_prompt is 'one', which needs a linear mixed model: analysis.{error}"
+                raise ValueError(msg) from error
+        return self
+
+    @model_validator(mode="after")
     def _booklets_can_be_balanced(self) -> Self:
         if self.plan.raters and self.plan.ratings_per_item and self.plan.raters != self._n_raters_for_ratings:
             msg = (
@@ -189,6 +210,12 @@ class Study(Protocol):
         return self.analysis.primary or self.dimensions[0].name
 
     @property
+    def planned_test(self) -> PlannedTest:
+        """The primary test: the declared one, or by default the one that the design asks for."""
+        by_design: PlannedTest = "mixed_model" if self.plan.arms_per_prompt == "one" else "cell_scores"
+        return self.analysis.test or by_design
+
+    @property
     def changed_arms(self) -> tuple[str, ...]:
         """The arms for which the first answer to the blinding question is correct."""
         if self.guessed_arms is not None:
@@ -204,7 +231,9 @@ class Study(Protocol):
     def _default_items_per_rater(self) -> int:
         n_blocks = len(self.dimensions) if self.plan.asking == "blocks" else 1
         sets = max(n_blocks, len(self.prompts) // n_blocks * n_blocks)
-        return set_size(len(self.arms), is_pairwise=self.is_pairwise) * sets
+        return sets * set_size(
+            len(self.arms), is_pairwise=self.is_pairwise, arms_per_prompt=self.plan.arms_per_prompt
+        )
 
     @property
     def n_raters(self) -> int:
@@ -232,6 +261,7 @@ class Study(Protocol):
             asking=self.plan.asking,
             n_repeats=self.plan.repeats,
             n_checks=len(self.plan.checks),
+            arms_per_prompt=self.plan.arms_per_prompt,
         )
 
     @property

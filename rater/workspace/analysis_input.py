@@ -27,7 +27,7 @@ from rater.report.context import (
     summarise_amendments,
 )
 from rater.report.export import Json, as_json
-from rater.study.analysis_plan import PlannedScore, Scope
+from rater.study.analysis_plan import PlannedScore, PlannedTest, Scope
 from rater.verify import names_of_tampered
 from rater.workspace.databases import Databases
 
@@ -374,6 +374,7 @@ def explore(
     contrast: tuple[str, str] | None = None,
     scope: Scope | None = None,
     score: PlannedScore | None = None,
+    test: PlannedTest | None = None,
     sesoi: float | None = None,
 ) -> AnalysisInput:
     """Change what was planned where an argument is given; the rest of the plan stays."""
@@ -384,6 +385,7 @@ def explore(
         contrast=contrast or plan.contrast,
         scope=scope or plan.scope,
         score=score or plan.score,
+        test=test or plan.test,
         sesoi=sesoi or plan.sesoi,
     )
     return replace(data, plan=changed)

@@ -1,10 +1,8 @@
-"""Give administration's tests a study that was published, opened and rated."""
+"""Give custody's tests a study that was published, opened and rated."""
 
 import json
-import shutil
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -87,8 +85,8 @@ def published(
 
 
 @pytest.fixture
-def opened(published: Study, rating_url: str, once: Callable[..., None]) -> Study:
-    once("opened", lambda: open_study(rating_url, published.name, now=NOW))
+def opened(published: Study, rating_url: str) -> Study:
+    open_study(rating_url, published.name, now=NOW)
     return published
 
 
@@ -105,8 +103,8 @@ def rated(opened: Study, rating_url: str, once: Callable[..., None]) -> Study:
 
 
 @pytest.fixture
-def closed(rated: Study, rating_url: str, once: Callable[..., None]) -> Study:
-    once("closed", lambda: close_study(rating_url, rated.name, now=NOW + timedelta(hours=2)))
+def closed(rated: Study, rating_url: str) -> Study:
+    close_study(rating_url, rated.name, now=NOW + timedelta(hours=2))
     return rated
 
 
@@ -163,41 +161,21 @@ def study_file(folder: Path, study: Study, **changes: object) -> Path:
 
 
 @pytest.fixture
-def unblinded(closed: Study, sealed_url: str, rating_url: str, once: Callable[..., None]) -> Study:
-    reason = Reason("me", "planned")
-    once("unblinded", lambda: unblind(sealed_url, rating_url, closed.name, reason=reason, now=NOW))
+def unblinded(closed: Study, sealed_url: str, rating_url: str) -> Study:
+    unblind(sealed_url, rating_url, closed.name, reason=Reason("me", "planned"), now=NOW)
     return closed
 
 
-_ARCHIVED: list[Archived] = []
-"""The archive below, made by the first test that asks for it."""
-
-
 @pytest.fixture
-def archived(
-    unblinded: Study,
-    sealed_url: str,
-    rating_url: str,
-    tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    once: Callable[..., None],
-) -> Archived:
-    """The study's archive, whose path is ``study.zip`` in the test's own folder."""
+def archived(unblinded: Study, sealed_url: str, rating_url: str, tmp_path: Path) -> Archived:
     report = tmp_path / "report"
     report.mkdir()
     (report / "report.html").write_text("<p>Found.</p>")
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         of = {"study": unblinded.name, "study_hash": get_study(session, unblinded.name).study_hash}
     (report / "results.json").write_text(json.dumps({"about": {**of, "look": 1}}))
-
-    def make() -> None:
-        path = tmp_path_factory.mktemp("archived") / "study.zip"
-        _ARCHIVED.append(archive_study(sealed_url, rating_url, unblinded.name, path, now=NOW, report=report))
-
-    once("archived", make)
-    # with the permissions that it was written with
-    path = Path(shutil.copy(_ARCHIVED[0].path, tmp_path / "study.zip"))
-    return replace(_ARCHIVED[0], path=path)
+    path = tmp_path / "study.zip"
+    return archive_study(sealed_url, rating_url, unblinded.name, path, now=NOW, report=report)
 
 
 @pytest.fixture

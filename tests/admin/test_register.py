@@ -200,3 +200,19 @@ def test_the_appendix_has_the_very_declaration_that_is_hashed(
     canonical = json.dumps(declared, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert hashlib.sha256(canonical.encode()).hexdigest() == published.hash
     assert all(prompt in text for prompt in published.prompts)
+
+
+def test_a_preregistration_names_the_mixed_model_of_each_prompt_in_one_arm(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+    declared = published.model_dump(mode="json")
+    declared["plan"] |= {"arms_per_prompt": "one", "items_per_rater": None}
+    declared["analysis"] |= {"score": "scale_points"}
+
+    text = write_registration(replace(registrable, study=Study.model_validate(declared)), [])
+
+    assert "each prompt once, in one arm; the arms of a prompt are divided evenly between raters" in text
+    assert "tested by a linear mixed model of all answers (REML)" in text
+    assert "All answers enter the test." in text
+    assert "each arm equally often" not in text

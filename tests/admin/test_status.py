@@ -12,7 +12,6 @@ import pytest
 from rater.admin.status import GeneratedArm, ListedStudy, list_all, summarise_arms, watch
 from rater.errors import StateError
 from rater.generate.freeze import freeze
-from rater.publish.publish import open_study, publish_study
 from rater.store.engine import disposing, reading
 from rater.store.log import read_events
 from rater.store.rating.monitoring import Watched
@@ -168,12 +167,11 @@ def test_status_without_a_name_lists_the_studies_with_what_comes_next(closed: St
 
 
 def test_status_as_json_has_what_comes_next_before_publication_and_after(
-    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str, run: Run
+    study: Study, seal_completions: Callable[[Study], None], run: Run
 ) -> None:
     seal_completions(study)
     generated = json.loads(run("status", study.name, "--json"))
-    publish_study(sealed_url, rating_url, study.name, now=NOW)
-    open_study(rating_url, study.name, now=NOW)
+    run("publish", study.name)
     published = json.loads(run("status", study.name, "--json"))
 
     assert (generated["name"], generated["state"]) == (study.name, "generated")

@@ -128,7 +128,9 @@ def test_arms_confounded_with_prompts_or_raters_are_not_tested(
 ) -> None:
     arms, reason = CONFOUNDED[design]
 
-    (found,) = analysed(shown(arms), scope, score).dimensions
+    frame = shown(arms)
+    plan = plan_for(frame, scope=scope, score=score, test="cell_scores", points=5)
+    (found,) = analyze(frame, plan).dimensions
 
     outcomes = [
         found.primary,
@@ -143,9 +145,11 @@ def test_arms_confounded_with_prompts_or_raters_are_not_tested(
     assert reason in found.details.ordinal.reason
 
 
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("scope", ["raters", "prompts"])
 @pytest.mark.parametrize("score", SCORES)
-def test_counterbalanced_arms_lead_to_the_ordinal_model(score: PlannedScore, scope: Scope) -> None:
+def test_counterbalanced_arms_lead_to_the_ordinal_model_in_a_narrower_scope(
+    score: PlannedScore, scope: Scope
+) -> None:
     """R: clmm on the same answers has an odds ratio of 0.12 for base over steered."""
     (found,) = analysed(read(CASES / "one-arm-of-each-prompt.csv"), scope, score).dimensions
 
@@ -156,16 +160,6 @@ def test_counterbalanced_arms_lead_to_the_ordinal_model(score: PlannedScore, sco
     assert "no rater has answered both “steered” and “base” texts of the same prompt" in found.headline
     assert "ordinal mixed model uses all 144 answers: odds ratio 8.24" in found.headline
     assert "p < .001" in found.headline
-
-
-def test_few_pairs_are_stated_first_with_the_ordinal_model() -> None:
-    """R: clmm has an odds ratio of 0.146 for base over steered."""
-    (found,) = analysed(read(CASES / "a-few-in-both.csv")).dimensions
-
-    assert found.headline.startswith("Only 8 of 148 answers enter the test")
-    assert "uses all 148 answers: odds ratio 6.87" in found.headline
-    assert isinstance(found.details.ordinal, Result)
-    assert math.exp(-found.details.ordinal.estimate) == pytest.approx(0.146, abs=0.001)
 
 
 @pytest.mark.parametrize("scope", ["raters", "prompts"])

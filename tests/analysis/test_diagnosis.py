@@ -211,18 +211,44 @@ def test_confounded_arms_refuse_and_counterbalanced_ones_warn() -> None:
     frame = read(CASES / "12-each-prompt-in-one-arm" / "one-arm-of-each-prompt.csv")
     confounded = frame.assign(arm=np.where(frame["prompt"] < "p06", "steered", "base"))
 
-    assert found(of(frame), "counterbalanced").level == "warn"
-    assert not of(frame).refuses
+    assert found(of(frame, test="cell_scores"), "counterbalanced").level == "warn"
+    assert not of(frame, test="cell_scores").refuses
     assert found(of(confounded), "confounded").level == "refuse"
     assert of(confounded).refuses
     assert analyze(confounded, plan_for(confounded)).diagnosis.refuses
 
 
 def test_the_number_of_answers_that_enter_the_test_is_known_beforehand() -> None:
-    diagnosis = of(read(CASES / "12-each-prompt-in-one-arm" / "a-few-in-both.csv"))
+    frame = read(CASES / "12-each-prompt-in-one-arm" / "a-few-in-both.csv")
 
-    assert (diagnosis.n_contrast, diagnosis.n_primary) == (148, 8)
-    assert found(diagnosis, "few_paired").level == "warn"
+    on_cells, of_all = of(frame, test="cell_scores"), of(frame)
+
+    assert (on_cells.n_contrast, on_cells.n_primary) == (148, 8)
+    assert found(on_cells, "few_paired").level == "warn"
+    assert (of_all.n_contrast, of_all.n_primary) == (148, 148)
+    assert not of_all.at("warn")
+    (assumed,) = [each.message for each in of_all.findings if "mixed model" in each.message]
+    assert "only 8 of 148 texts were shown to raters who were shown both arms" in assumed
+
+
+def test_a_mixed_model_named_in_a_plan_is_noted_with_the_answers_that_it_uses() -> None:
+    frame = read(CASES / "12-each-prompt-in-one-arm" / "a-few-in-both.csv")
+
+    finding = found(of(frame, test="mixed_model"), "unpaired")
+
+    assert finding.level == "note"
+    assert "uses all 148 answers" in finding.message
+
+
+def test_raters_of_one_arm_each_are_compared_with_a_warning() -> None:
+    frame = read(CASES / "12-each-prompt-in-one-arm" / "one-arm-of-each-prompt.csv")
+    between = frame.assign(arm=np.where(frame["rater"] < "r06", "steered", "base"))
+
+    finding = found(of(between), "between_raters")
+
+    assert finding.level == "warn"
+    assert "chance decided which raters got which arm" in finding.message
+    assert of(between, test="cell_scores").refuses
 
 
 def test_an_analysis_has_the_diagnosis_of_its_rows(load: Load) -> None:

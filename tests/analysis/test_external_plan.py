@@ -5,7 +5,7 @@ import pytest
 
 from rater.analysis import plan_for, read
 from rater.analysis.answer_scale import Numbers, Preferences
-from rater.analysis.external_plan import is_baseline
+from rater.analysis.external_plan import MIXED_MODEL_RULE, is_baseline
 from rater.errors import StudyError
 from rater.study.scales import Likert
 
@@ -180,3 +180,89 @@ def test_an_arm_named_control_vector_is_not_the_control() -> None:
     assert not is_baseline("happy_control_vector")
     assert is_baseline("control")
     assert is_baseline("Control group")
+
+
+def shown(n_raters: int, n_prompts: int, *, n_in_both: int = 0) -> pd.DataFrame:
+    """Make a Latin square, in which the first raters saw both arms of every prompt."""
+    rows = [
+        (rater, prompt, arm, 1 + (rater * prompt + len(arm)) % 5)
+        for rater in range(n_raters)
+        for prompt in range(n_prompts)
+        for arm in (["new", "base"] if rater < n_in_both else [["new", "base"][(rater + prompt) % 2]])
+    ]
+    return read(pd.DataFrame(rows, columns=["rater", "prompt", "arm", "answer"]))
+
+
+@pytest.mark.parametrize(
+    ("n_in_both", "test", "score"),
+    [
+        (0, "mixed_model", "scale_points"),
+        (3, "mixed_model", "scale_points"),
+        (4, "cell_scores", "net_superiority"),
+    ],
+)
+def test_a_table_with_most_prompts_in_one_arm_of_a_rater_is_tested_by_a_mixed_model(
+    n_in_both: int, test: str, score: str
+) -> None:
+    """Of 12 raters, 4 who saw both arms gave 8 / 16 of the answers."""
+    plan = plan_for(shown(12, 6, n_in_both=n_in_both))
+
+    assert (plan.test, plan.score) == (test, score)
+    assert any(MIXED_MODEL_RULE in each for each in plan.assumptions) == (test == "mixed_model")
+
+
+def test_the_choice_of_the_test_looks_at_no_answer() -> None:
+    frame = shown(12, 6, n_in_both=3).assign(cannot_judge=False)
+    # nobody could judge the arm that few were shown: the texts were shown all the same
+    unjudged = frame.assign(
+        cannot_judge=frame["rater"].isin([0, 1, 2]), answer=frame["answer"].mask(frame["rater"] < "3")
+    )
+
+    plans = [plan_for(each, points=5) for each in (frame, unjudged, frame.assign(answer=3.0))]
+
+    assert {(plan.test, plan.assumptions) for plan in plans} == {(plans[0].test, plans[0].assumptions)}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"score": "net_superiority"}, {"scope": "raters"}, {"scope": "prompts"}, {"test": "cell_scores"}],
+)
+def test_a_named_score_scope_or_test_is_kept(options: dict[str, object]) -> None:
+    plan = plan_for(shown(12, 6), **options)  # type: ignore[arg-type]  # each case gives its own
+
+    assert plan.test == "cell_scores"
+    assert not any(MIXED_MODEL_RULE in each for each in plan.assumptions)
+
+
+def test_arms_that_no_model_can_tell_from_prompts_choose_no_model() -> None:
+    frame = shown(12, 6)
+    confounded = frame.assign(
+        arm=["new" if prompt < "3" else "base" for prompt in frame["prompt"].astype(str)]
+    )
+
+    assert plan_for(confounded).test == "cell_scores"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sesoi": 0.2}, r"sesoi is 0.2, without a unit, .* give score='scale_points' \(--score\) with it"),
+        ({"test": "anova"}, r"test is 'anova'; valid: 'cell_scores', 'mixed_model', None"),
+        ({"test": "mixed_model", "scope": "raters"}, r"scope is 'raters', but the linear mixed model"),
+        ({"test": "mixed_model", "score": "net_superiority"}, r"score is 'net_superiority', but the linear"),
+    ],
+)
+def test_an_option_that_does_not_fit_the_mixed_model_is_refused(
+    options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(StudyError, match=message):
+        plan_for(shown(12, 6), **options)  # type: ignore[arg-type]  # each case gives its own
+
+
+def test_choices_between_texts_have_no_mixed_model() -> None:
+    choices = pd.DataFrame(
+        {"rater": ["a", "b"], "prompt": ["p", "q"], "arm": "new", "other_arm": "base", "answer": [1, -1]}
+    )
+
+    with pytest.raises(StudyError, match=r"test is 'mixed_model', but the answers are choices"):
+        plan_for(read(choices), test="mixed_model", choices="signed")

@@ -1,8 +1,12 @@
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
+from rater.analysis import analyze, plan_for, read
 from rater.analysis.equivalence import Equivalence, two_one_sided_tests
 from rater.analysis.headline import compare_with_sesoi, judge, write_headline
 from rater.analysis.plan import Planned
@@ -169,3 +173,55 @@ def test_an_adjusted_p_decides_and_is_named() -> None:
 def test_a_result_holds_no_nan() -> None:
     with pytest.raises(AssertionError):
         result(float("nan"), -1, 1, 0.5)
+
+
+CASE_12 = Path(__file__).parent.parent / "data" / "cases" / "12-each-prompt-in-one-arm"
+
+
+def headline_of(frame: pd.DataFrame, **options: object) -> str:
+    (found,) = analyze(frame, plan_for(frame, **options)).dimensions  # type: ignore[arg-type]  # each its own
+    return found.headline
+
+
+def test_a_design_with_each_prompt_in_one_arm_is_stated_first() -> None:
+    assert headline_of(read(CASE_12 / "one-arm-of-each-prompt.csv")).startswith(
+        "No rater answered both arms for the same prompt, so no comparison is within rater and prompt. The "
+        "test is a linear mixed model of all 144 answers. “steered” was rated higher than “base” on answer: "
+        "answers to “steered” are 1.03 scale points higher (95% CI 0.73 to 1.32, p < .001, 12 raters × 12 "
+        "prompts)."
+    )
+
+
+def test_few_pairs_are_stated_first() -> None:
+    headline = headline_of(read(CASE_12 / "a-few-in-both.csv"))
+
+    assert headline.startswith("Only 8 of 148 answers are by raters who answered both arms for the prompt.")
+    assert "0.96 scale points higher (95% CI 0.61 to 1.32" in headline
+
+
+def test_a_planned_test_on_few_pairs_is_stated_after_the_mixed_model() -> None:
+    """A test on 8 of 148 answers used to be the whole headline: no difference, p = .889."""
+    headline = headline_of(read(CASE_12 / "a-few-in-both.csv"), score="net_superiority")
+
+    assert headline.startswith(
+        "Only 8 of 148 answers enter the test, because the raters of the others answered only one arm for "
+        "the prompt. By a linear mixed model of all 148 answers: “steered” was rated higher than “base”"
+    )
+    assert "By the planned test: No significant difference" in headline
+
+
+def test_a_planned_test_without_pairs_is_stated_after_the_mixed_model() -> None:
+    headline = headline_of(read(CASE_12 / "one-arm-of-each-prompt.csv"), test="cell_scores")
+
+    assert headline.startswith("By a linear mixed model of all 144 answers: “steered” was rated higher")
+    assert "By the planned test: Not estimable on answer, because no rater has answered both" in headline
+
+
+def test_a_comparison_between_raters_states_what_it_assumes() -> None:
+    frame = read(CASE_12 / "one-arm-of-each-prompt.csv")
+    between = frame.assign(arm=np.where(frame["rater"] < "r06", "steered", "base"))
+
+    assert headline_of(between).startswith(
+        "Each rater answered one arm only, so this is a comparison between raters; the test assumes that "
+        "chance decided which raters got which arm. The test is a linear mixed model of all 144 answers."
+    )

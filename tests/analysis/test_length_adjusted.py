@@ -1,5 +1,6 @@
 """The primary test with length as a covariate: against dense algebra, and on data whose answer is known."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
@@ -289,3 +290,41 @@ def test_an_analysis_without_texts_has_no_adjusted_test(points: Planned) -> None
 
 def texts_of(lengths: dict[str, int]) -> pd.DataFrame:
     return pd.DataFrame({"item": list(lengths), "n_characters": list(lengths.values())})
+
+
+def test_in_a_mixed_model_the_length_of_the_text_is_a_covariate(plan: Planned) -> None:
+    """Arm a is longer by 60 characters, at 0.02 points each: 1.2 points come from the length."""
+    frame, lengths = rated(np.random.default_rng(3), n=(20, 30))
+    rater, prompt = (frame[name].str[1:].astype(int) for name in ("rater", "prompt"))
+    latin = frame[(rater + prompt) % 2 == (frame["arm"] == "a")]
+    mixed = replace(plan, test="mixed_model")
+    texts = pd.DataFrame({"item": list(lengths), "n_characters": list(lengths.values())})
+
+    (found,) = analyze(latin, mixed, texts=texts).dimensions
+
+    assert isinstance(found.primary, Result)
+    assert isinstance(found.length_adjusted, Result)
+    assert found.primary.estimate > 0.8
+    assert abs(found.length_adjusted.estimate) < 0.4
+    assert found.length_adjusted.test == "linear mixed model, length as covariate"
+    assert found.length_adjusted.settings["slope_per_100_characters"] == pytest.approx(2, abs=0.5)
+    assert "with the length of the text as a covariate" in found.length_adjusted.method
+
+
+@pytest.mark.parametrize(
+    ("length_of", "reason"),
+    [
+        (lambda item: 100 + 20 * item.endswith("a"), "all texts of an arm have the same length"),
+        (lambda item: 100 if item.endswith("a") else None, "not every text has a known length"),
+    ],
+)
+def test_what_a_mixed_model_cannot_adjust_gives_its_reason(
+    plan: Planned, length_of: Callable[[str], int | None], reason: str
+) -> None:
+    frame, lengths = rated(np.random.default_rng(10))
+    known = {item: length for item in lengths if (length := length_of(item)) is not None}
+
+    found = adjust_for_length(frame, replace(plan, test="mixed_model"), plan.dimensions[0], known)
+
+    assert isinstance(found, NotEstimable)
+    assert found.reason == reason

@@ -209,3 +209,12 @@ def test_a_result_that_is_not_significant_has_no_tipping_point(load: Load, plann
     assert found.verdict == "inconclusive"
     assert found.missing_answers is not None
     assert found.missing_answers.tipping == ()
+
+
+def test_answers_need_no_counterpart_where_a_mixed_model_is_planned(load: Load, planned: Planned) -> None:
+    frame = load("a")
+    some = frame[(frame["rater"] != "r01") | (frame["arm"] == "steered")]
+    mixed = replace(planned, score="scale_points", test="mixed_model")
+
+    assert analyze(some, planned).dimensions[0].missing_answers is not None
+    assert analyze(some, mixed).dimensions[0].missing_answers is None

@@ -184,3 +184,20 @@ def test_answers_without_an_error_are_refused(answer: Callable[[int, int, int], 
 
     assert isinstance(fit, NoMixedFit)
     assert reason in fit.reason
+
+
+def test_a_covariate_has_a_fixed_effect() -> None:
+    """R: lmerTest::lmer(answer ~ x + length + (1 + x || rater) + (1 + x || prompt) + (1 | item)).
+
+    With half_missing.csv and length <- 100 + 40 * (as.integer(factor(item)) %% 7) + 30 * x.
+    """
+    answer, x, codes = arrays(read_reference("half_missing"))
+    length = 100 + 40 * ((codes["item"] + 1) % 7) + 30 * x
+
+    fit = fitted(fit_mixed_model(answer, x, codes, slopes=BOTH, covariates=(length,)))
+
+    assert fit.estimate == pytest.approx(0.5639689343, abs=1e-7)
+    assert fit.standard_error == pytest.approx(0.22562345779, rel=1e-6)
+    assert fit.df == pytest.approx(12.990893, rel=1e-5)
+    assert fit.slopes == pytest.approx((-0.0015058728,), rel=1e-6)
+    assert fit.deviance == pytest.approx(1647.571286, abs=1e-4)

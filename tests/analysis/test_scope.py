@@ -231,3 +231,62 @@ def test_a_prompt_on_which_all_agree_has_its_estimate_and_exact_p(load: Load, pl
     assert (effect.raw, effect.interval) == (1.0, None)
     assert effect.reason == "its 12 cells are equal: exact sign-flip p < .001"
     assert found.primary.test == "crossed t"
+
+
+CASE_12 = Path(__file__).parent.parent / "data" / "cases" / "12-each-prompt-in-one-arm"
+
+
+@pytest.mark.parametrize(
+    ("file", "estimate", "p"),
+    [("one-arm-of-each-prompt.csv", -1.0278, 1.7266e-10), ("a-few-in-both.csv", -0.9625, 9.7922e-05)],
+)
+def test_each_prompt_in_one_arm_leads_to_the_linear_mixed_model(file: str, estimate: float, p: float) -> None:
+    """R: lmerTest, in tests/data/mixed_model/reference.json."""
+    frame = read(CASE_12 / file)
+
+    (found,) = analyzed(frame, plan_for(frame, contrast=("base", "steered"))).dimensions
+
+    assert isinstance(found.primary, Result)
+    assert found.primary.test == "linear mixed model"
+    assert found.primary.estimate == pytest.approx(estimate, abs=1e-4)
+    assert found.primary.p == pytest.approx(p, rel=1e-3)
+    assert found.verdict == "lower"
+    assert isinstance(found.other_score, NotEstimable)
+    assert found.sensitivity_tests == ()
+
+
+def test_a_planned_mixed_model_of_a_complete_table_comes_with_the_tests_on_cells(
+    load: Load, planned: Planned
+) -> None:
+    plan = replace(planned, score="scale_points", test="mixed_model")
+
+    (found,) = analyzed(load("a"), plan).dimensions
+
+    assert [each.test for each in found.tests] == ["linear mixed model", "crossed t", "crossed t"]
+    assert [each.score for each in found.tests] == ["scale_points", "net_superiority", "scale_points"]
+    (cells,) = found.sensitivity_tests
+    assert cells.estimate == pytest.approx(found.primary.estimate)
+    assert found.headline.endswith("The test is a linear mixed model of all 720 answers.")
+
+
+def test_tests_on_cells_come_with_the_mixed_model_where_they_leave_answers_out(
+    load: Load, planned: Planned
+) -> None:
+    complete = load("a")
+    incomplete = complete[(complete["rater"] != "r01") | (complete["arm"] == "steered")]
+
+    (whole,) = analyzed(complete, planned).dimensions
+    (part,) = analyzed(incomplete, planned).dimensions
+
+    assert whole.sensitivity_tests == ()
+    assert [each.test for each in part.sensitivity_tests] == ["linear mixed model"]
+    assert not part.headline.startswith("Only")
+
+
+def test_interim_answers_of_one_arm_have_no_mixed_model_yet(load: Load, planned: Planned) -> None:
+    plan = replace(planned, score="scale_points", test="mixed_model")
+
+    (found,) = analyzed(load("a").query("arm == 'steered'"), plan).dimensions
+
+    assert isinstance(found.primary, NotEstimable)
+    assert "“unsteered” has no answers yet" in found.headline

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from rater.cli.outputs import prepare_streams
-from rater.study.study import Study
 
 OUTSIDE = Path(__file__).resolve().parents[2] / "experiments" / "templates" / "external_completions.py"
-DATABASES = "--ratings rating.db --sealed sealed.db"
 
 
 def run(arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -46,18 +44,21 @@ def test_what_a_terminal_cannot_show_becomes_a_question_mark(tmp_path: Path) -> 
     assert "8 (4 prompts ? 2 arms ? 1 samples)" in shown.stdout
 
 
-def test_publishing_into_a_closed_pipe_opens_the_study_too(generated: Study, tmp_path: Path) -> None:
-    run(f"publish {generated.name} {DATABASES} | true", tmp_path)
+def test_publishing_into_a_closed_pipe_opens_the_study_too(tmp_path: Path) -> None:
+    run(f"generate {OUTSIDE}", tmp_path)
 
-    shown = run(f"status {generated.name} --json {DATABASES}", tmp_path)
-    assert shown.stdout.count('"state": "open"') == 1
+    run("publish external_completions | true", tmp_path)
+
+    assert run("status external_completions --json", tmp_path).stdout.count('"state": "open"') == 1
 
 
-def test_links_that_cannot_be_printed_are_not_made(opened: Study, tmp_path: Path) -> None:
-    run(f"invite {opened.name} --n 3 --ratings rating.db > /dev/full", tmp_path)
+def test_links_that_cannot_be_printed_are_not_made(tmp_path: Path) -> None:
+    run(f"generate {OUTSIDE}", tmp_path)
+    run("publish external_completions", tmp_path)
 
-    made = run(f"invite {opened.name} --n 1 --ratings rating.db", tmp_path)
-    assert made.stdout.startswith("1\t")
+    run("invite external_completions --n 3 > /dev/full", tmp_path)
+
+    assert run("invite external_completions --n 1", tmp_path).stdout.startswith("1\t")
 
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])

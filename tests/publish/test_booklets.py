@@ -319,3 +319,50 @@ def test_pairs_that_lean_to_a_side_are_said_to_and_repeats_count_for_nothing() -
     assert balance.ratings_per_completion == Range(1, 1)
     places = balance.mean_places_of_prompts
     assert (places.least, places.greatest) == pytest.approx((1 / 6, 1 / 2))
+
+
+@st.composite
+def one_arm_designs(draw: st.DrawFn) -> Design:
+    n_prompts, n_dimensions = draw(st.integers(2, 8)), draw(st.integers(1, 2))
+    asking = draw(st.sampled_from(ASKING))
+    n_blocks = n_dimensions if asking == "blocks" else 1
+    return Design(
+        n_raters=draw(st.integers(1, 12)),
+        items_per_rater=draw(st.integers(1, n_prompts // n_blocks)) * n_blocks,
+        n_prompts=n_prompts,
+        n_arms=draw(st.integers(2, 4)),
+        n_samples=draw(st.integers(1, 3)),
+        n_dimensions=n_dimensions,
+        asking=asking,
+        arms_per_prompt="one",
+    )
+
+
+@given(one_arm_designs(), seeds)
+def test_a_rater_may_meet_each_prompt_in_one_arm_alone(design: Design, seed: int) -> None:
+    booklets = assign(design, seed)
+
+    for booklet in booklets:
+        shown = [trial.prompt for trial in first_shown(booklet)]
+        assert len(shown) == len(set(shown)) == design.items_per_rater
+    arms = Counter((trial.prompt, *trial.arms) for booklet in booklets for trial in first_shown(booklet))
+    for prompt in range(design.n_prompts):
+        of_prompt = {cell: n for cell, n in arms.items() if cell[0] == prompt}
+        assert design.asking != "together" or spread(of_prompt, design.n_arms) <= 1
+    texts = Counter(each for booklet in booklets for trial in first_shown(booklet) for each in trial.shown)
+    for prompt, arm in {(each.prompt, each.arm) for each in texts}:
+        samples = {each: n for each, n in texts.items() if (each.prompt, each.arm) == (prompt, arm)}
+        assert design.asking != "together" or spread(samples, design.n_samples) <= 1
+
+
+def test_the_arms_of_one_rater_come_from_chance() -> None:
+    """No count over prompts is balanced, since such a balance would reveal which texts share an arm."""
+    design = Design(
+        n_raters=40, items_per_rater=12, n_prompts=12, n_arms=2, n_samples=1, arms_per_prompt="one"
+    )
+
+    n_first = [sum(trial.arms == (0,) for trial in booklet) for booklet in assign(design, seed=1)]
+
+    assert min(n_first) < 5
+    assert max(n_first) > 7
+    assert np.mean(n_first) == 6

@@ -100,3 +100,40 @@ def test_a_null_study_is_found_at_alpha_and_an_effect_at_the_promised_power(
     print(f"effect {effect}: {found}, promised {promised:.1%}")
     # booklets come from a fresh secret each time, so that the interval itself would miss once in 100 runs
     assert stats.binomtest(often.n_found, often.n, promised).pvalue > 1e-4
+
+
+@pytest.fixture
+def one_arm(study: Study, seal_completions: Callable[[Study], None]) -> Study:
+    """A study in which a rater sees each prompt in one arm."""
+    declared = study.model_dump(mode="json")
+    declared["plan"] |= {"arms_per_prompt": "one", "raters": 10, "items_per_rater": None}
+    declared["analysis"] |= {"score": "scale_points"}
+    one_arm = Study.model_validate(declared)
+    seal_completions(one_arm)
+    return one_arm
+
+
+def test_each_prompt_in_one_arm_goes_the_whole_way_to_the_mixed_model(
+    one_arm: Study, sealed_url: str
+) -> None:
+    simulated = SimulatedRaters(n_raters=10, effect=3, seed=2)
+
+    seen = rehearse(sealed_url, one_arm.name, simulated, progress=lambda _: None)
+    found = analyze(seen.frame, seen.plan, assigned=seen.assigned).dimensions[0]
+
+    arms = seen.frame.groupby(["rater", "prompt"])["arm"].nunique()
+    assert (arms == 1).all()
+    assert len(arms) == 10 * len(one_arm.prompts)
+    assert seen.plan.test == "mixed_model"
+    assert found.primary.test == "linear mixed model"
+    assert isinstance(found.primary, Result)
+    assert found.primary.n.answers == 10 * len(one_arm.prompts)
+    assert found.headline.startswith("No rater answered both arms for the same prompt")
+
+
+def test_each_prompt_in_one_arm_is_found_at_the_promised_power(one_arm: Study, sealed_url: str) -> None:
+    often = rehearse_many(
+        sealed_url, one_arm.name, SimulatedRaters(None, 3.0, seed=3), 4, progress=lambda _: None
+    )
+
+    assert (often.n, often.n_not_estimable) == (4, 0)

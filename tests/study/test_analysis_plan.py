@@ -49,3 +49,18 @@ def test_a_smallest_effect_of_interest_that_no_study_could_find_is_refused() -> 
         AnalysisPlan(sesoi=5)
 
     assert AnalysisPlan(sesoi=5, score="scale_points").sesoi == 5
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        ({}, "score is 'net_superiority', but the linear mixed model compares scale points"),
+        ({"score": "scale_points", "scope": "prompts"}, "scope is 'prompts', but the linear mixed model"),
+    ],
+)
+def test_a_mixed_model_has_one_scope_and_one_score(plan: dict[str, str], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        AnalysisPlan.model_validate({"test": "mixed_model", **plan})
+
+    assert AnalysisPlan(test="mixed_model", score="scale_points").test == "mixed_model"
+    assert AnalysisPlan().test is None

@@ -42,3 +42,13 @@ def test_each_text_of_a_pair_counts_as_rated() -> None:
     design = Design(n_raters=12, items_per_rater=12, n_prompts=12, n_arms=2, n_samples=4, is_pairwise=True)
 
     assert design.ratings_per_item == 3
+
+
+def test_a_rater_who_sees_one_arm_of_each_prompt_sees_no_prompt_twice() -> None:
+    design = Design(n_raters=4, items_per_rater=6, n_prompts=6, n_arms=3, n_samples=2, arms_per_prompt="one")
+
+    assert (design.set_size, design.sets_per_rater, design.max_sets) == (1, 6, 6)
+    with pytest.raises(
+        ValueError, match=r"equally many prompts and no prompt twice; valid: .* up to 6, such"
+    ):
+        Design(n_raters=4, items_per_rater=7, n_prompts=6, n_arms=3, n_samples=2, arms_per_prompt="one")

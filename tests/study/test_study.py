@@ -1,8 +1,10 @@
 import hashlib
 import json
+import re
 from collections.abc import Callable
 
 import pytest
+from pydantic import ValidationError
 
 from rater import (
     ActivationAddition,
@@ -10,6 +12,7 @@ from rater import (
     Dimension,
     ExternalCompletions,
     Likert,
+    Pairwise,
     Plan,
     Prompted,
     Sampling,
@@ -99,10 +102,21 @@ _JOY = Dimension(name="joy", question="How joyful?", scale=Likert(low="not", hig
         ({"sampling": Sampling(seed=1)}, ["sampling.seed"]),
         ({"plan": Plan(raters=13)}, ["plan.raters"]),
         ({"plan": Plan(items_per_rater=2)}, ["plan.items_per_rater"]),
+        (
+            {
+                "plan": Plan(arms_per_prompt="one"),
+                "analysis": AnalysisPlan(score="scale_points"),
+            },
+            ["analysis.score", "plan.arms_per_prompt"],
+        ),
         ({"analysis": AnalysisPlan(contrast=("unsteered", "steered"))}, ["analysis.contrast"]),
         ({"analysis": AnalysisPlan(primary="happiness")}, ["analysis.primary"]),
         ({"analysis": AnalysisPlan(scope="raters")}, ["analysis.scope"]),
         ({"analysis": AnalysisPlan(score="scale_points")}, ["analysis.score"]),
+        (
+            {"analysis": AnalysisPlan(score="scale_points", test="mixed_model")},
+            ["analysis.score", "analysis.test"],
+        ),
         ({"analysis": AnalysisPlan(alpha=0.01)}, ["analysis.alpha"]),
         ({"analysis": AnalysisPlan(sesoi=0.1)}, ["analysis.sesoi"]),
         (
@@ -161,3 +175,63 @@ def test_what_raters_are_shown_holds_nothing_of_the_arms(declare: Declare) -> No
     sealed = {"arms", "analysis", "guessed_arms", "model", "sampling", "plan", "name", "prompts"}
     assert sealed.isdisjoint(protocol.model_dump())
     assert "Love" not in protocol.model_dump_json()
+
+
+def test_new_fields_at_their_defaults_are_not_hashed(declare: Declare) -> None:
+    canonical = declare().canonical_json()
+
+    assert "arms_per_prompt" not in canonical
+    assert '"test"' not in canonical
+
+
+def test_the_design_decides_the_test_unless_the_plan_names_it(declare: Declare) -> None:
+    points = AnalysisPlan(score="scale_points")
+
+    assert declare().planned_test == "cell_scores"
+    assert (
+        declare(analysis=AnalysisPlan(score="scale_points", test="mixed_model")).planned_test == "mixed_model"
+    )
+    assert declare(plan=Plan(arms_per_prompt="one"), analysis=points).planned_test == "mixed_model"
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"analysis": AnalysisPlan()}, "analysis.score is 'net_superiority', but the linear mixed model"),
+        (
+            {"analysis": AnalysisPlan(score="scale_points", scope="raters")},
+            "analysis.scope is 'raters', but the linear mixed model generalises to both",
+        ),
+        (
+            {"analysis": AnalysisPlan(score="scale_points", test="cell_scores")},
+            "analysis.test is 'cell_scores', but with plan.arms_per_prompt='one'",
+        ),
+        (
+            {
+                "dimensions": [Dimension(name="joy", question="Which?", scale=Pairwise())],
+                "analysis": AnalysisPlan(score="scale_points"),
+            },
+            "plan.arms_per_prompt is 'one', but trials of this study show two texts",
+        ),
+    ],
+)
+def test_one_arm_of_each_prompt_asks_for_a_test_that_can_use_it(
+    declare: Declare, changed: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        declare(plan=Plan(arms_per_prompt="one"), **changed)
+
+
+def test_choices_between_texts_have_no_mixed_model(declare: Declare) -> None:
+    pairwise = [Dimension(name="joy", question="Which?", scale=Pairwise())]
+
+    with pytest.raises(
+        ValidationError, match=r"analysis.test is 'mixed_model', but trials of this study show"
+    ):
+        declare(dimensions=pairwise, analysis=AnalysisPlan(score="scale_points", test="mixed_model"))
+
+
+def test_with_one_arm_of_each_prompt_a_booklet_has_each_prompt_once(declare: Declare) -> None:
+    study = declare(plan=Plan(arms_per_prompt="one"), analysis=AnalysisPlan(score="scale_points"))
+
+    assert (study.items_per_rater, study.design.sets_per_rater, study.design.max_sets) == (2, 2, 2)

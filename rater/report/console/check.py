@@ -133,7 +133,8 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
     plan = study.analysis
     first, second = study.contrast
     score = SCORE_LABELS[plan.score]
-    claim = f"generalising to {plan.scope}, alpha {plan.alpha:g}"
+    model = ", by a linear mixed model of all answers" if study.planned_test == "mixed_model" else ""
+    claim = f"generalising to {plan.scope}, alpha {plan.alpha:g}{model}"
     lines = [
         ("primary test", f"{first} − {second} on {study.primary} in {score}, {claim}"),
         (

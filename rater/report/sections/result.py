@@ -63,6 +63,11 @@ def explain_score(findings: Findings) -> str:
     first, second = (f"“{arm}”" for arm in findings.analysis.planned.contrast)
     pairwise = is_pairwise(findings.primary.dimension)
     if findings.analysis.planned.score != "net_superiority":
+        if findings.analysis.planned.test == "mixed_model":
+            return (
+                f"The difference is the mean answer to {first} minus the mean answer to {second}, in scale "
+                "points, as a linear mixed model of all answers estimates it; 0 means no difference."
+            )
         unit = "degrees of preference" if pairwise else "scale points"
         return f"The difference is the mean over rater × prompt cells, in {unit}; 0 means no difference."
     if pairwise:

@@ -6,6 +6,7 @@ from rater import (
     Contrast,
     Exclusions,
     InterimLooks,
+    Plan,
     Prompted,
     Steered,
     Study,
@@ -83,3 +84,15 @@ def test_all_declared_parts_of_the_plan_are_shown(study: Study) -> None:
         "for repeated testing",
         "guesses": "after the last trial, about all texts at once: “Odd?” “Odd” is correct for dose-4",
     }
+
+
+def test_a_mixed_model_is_named_with_the_primary_test(study: Study) -> None:
+    plan = Plan(raters=6, arms_per_prompt="one")
+    one_arm = study.model_copy(update={"plan": plan, "analysis": AnalysisPlan(score="scale_points")})
+
+    shown = dict(analysis_lines(one_arm))
+
+    assert shown["primary test"] == (
+        "walrus-arm − zebra-arm on happiness in scale points, generalising to raters+prompts, alpha 0.05, "
+        "by a linear mixed model of all answers"
+    )
