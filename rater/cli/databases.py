@@ -7,6 +7,7 @@ import click
 from rater.cli.options import OutputFile, rating_option, sealed_option, study_argument
 from rater.cli.outputs import echo_json
 from rater.errors import RaterError
+from rater.workspace import Workspace
 
 
 @click.group()
@@ -94,19 +95,8 @@ def archive(
     \b
     Example: rater archive love_vs_hate love_vs_hate.zip --report report
     """
-    from datetime import UTC, datetime
-
-    from rater.admin.archive import archive_study
-
-    done = archive_study(
-        sealed_url,
-        rating_url,
-        study_name,
-        file,
-        now=datetime.now(UTC),
-        report=report,
-        with_identifiers=identifiers,
-    )
+    workspace = Workspace(rating=rating_url, sealed=sealed_url)
+    done = workspace.archive(study_name, file, report=report, with_identifiers=identifiers)
     click.echo(f"Study {study_name} is archived in {done.path} ({done.n_bytes:,} bytes)")
     click.echo(f"  sha256   {done.digest}")
     click.echo(f"  log      {done.log_head}")
@@ -123,10 +113,9 @@ def import_(file: Path, rating_url: str, sealed_url: str) -> None:
     \b
     Example: rater import love_vs_hate.zip --ratings again/rating.db --sealed again/sealed.db
     """
-    from rater.admin.import_archive import import_study
     from rater.verify import CheckOutcome
 
-    done = import_study(file, rating_url=rating_url, sealed_url=sealed_url)
+    done = Workspace(rating=rating_url, sealed=sealed_url).import_archive(file)
     n_valid = sum(check.outcome is CheckOutcome.VALID for check in done.checks)
     click.echo(f"Study {done.name} is restored; {n_valid} of {len(done.checks)} checks passed, none failed.")
     click.echo(f"  log      {done.log_head}")
@@ -146,11 +135,7 @@ def backup(folder: Path, rating_url: str, sealed_url: str) -> None:
     \b
     Example: rater backup backups/
     """
-    from datetime import UTC, datetime
-
-    from rater.admin.backup import back_up
-
-    copies = back_up(rating_url, sealed_url, folder, now=datetime.now(UTC))
+    copies = Workspace(rating=rating_url, sealed=sealed_url).backup(folder)
     for copied in copies:
         click.echo(f"{copied.which}: {copied.path} ({copied.n_bytes:,} bytes)")
     if not any(copied.which == "sealed" for copied in copies):
@@ -178,13 +163,13 @@ def verify(study_name: str, head: str | None, rating_url: str, sealed_url: str, 
     from dataclasses import asdict
 
     from rater.cli.options import USER_MISTAKE
-    from rater.verify import names_of_tampered, verify_study
+    from rater.verify import names_of_tampered
     from rater.verify.checks import UNPROVABLE
 
     if head is not None and not re.fullmatch("[0-9a-f]{64}", head.strip().lower()):
         msg = f"head is {head!r}; valid: all 64 hexadecimal characters of a printed head"
         raise RaterError(msg)
-    checks = list(verify_study(rating_url, study_name, sealed_url=sealed_url, head=head))
+    checks = Workspace(rating=rating_url, sealed=sealed_url).verify(study_name, head=head)
     tampered = names_of_tampered(checks)
     if as_json:
         echo_json([asdict(check) for check in checks])
@@ -211,15 +196,7 @@ def recover(file: Path, rating_url: str) -> None:
     \b
     Example: rater recover answers-3f9a1c.json
     """
-    from datetime import UTC, datetime
-
-    from rater.store.engine import disposing, writing
-    from rater.store.rating.open import open_rating
-    from rater.web.rating.recovery_file import read_recovery_file, take_in
-
-    read = read_recovery_file(file)
-    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
-        recovered = take_in(session, read, now=datetime.now(UTC))
+    recovered = Workspace(rating=rating_url).recover(file)
     n = recovered.n_taken_in
     click.echo(
         f"{recovered.study_name}: {n} answer{'s' * (n != 1)} imported, "

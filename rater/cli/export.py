@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 from rater.cli.options import OutputFile, rating_option, sealed_option, study_argument
+from rater.study.state import State
+from rater.workspace import Workspace
 from rater.workspace.databases import current_user
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pandas as pd
-
-    from rater.store.dictionary import Meaning
     from rater.store.rating.forget import Known
+    from rater.workspace.study_export import StudyExport
 
 
 @click.command(short_help="Delete a rater's identifiers, or all their data.")
@@ -34,24 +32,12 @@ def forget(study_name: str, rater: str, rating_url: str, by: str, *, with_rating
     \b
     Example: rater forget love_vs_hate 5f3a9c --with-ratings
     """
-    from datetime import UTC, datetime
-
-    from rater.store.engine import disposing, empty_wal, reading, writing
-    from rater.store.rating import forget as store
-    from rater.store.rating.open import open_rating
-    from rater.store.rating.studies import get_study
-
-    with disposing(open_rating(rating_url)) as rating:
-        with reading(rating) as session:
-            study = get_study(session, study_name)
-            known = store.find_known(session, study.id, rater)
-        click.echo(_describe(known), err=True)
-        if not yes:
-            click.confirm(_question(with_ratings=with_ratings), abort=True, err=True)
-        with writing(rating) as session:
-            do = store.redact if with_ratings else store.forget_identifiers
-            head = do(session, study.id, known, by=by, now=datetime.now(UTC))
-        empty_wal(rating)
+    workspace = Workspace(rating=rating_url)
+    known = workspace.find_rater(study_name, rater)
+    click.echo(_describe(known), err=True)
+    if not yes:
+        click.confirm(_question(with_ratings=with_ratings), abort=True, err=True)
+    head = workspace.forget(study_name, known, with_ratings=with_ratings, who=by)
     done = "All data of the rater is deleted" if with_ratings else "The rater's identifiers are deleted"
     click.echo(f"{done}; the head of the log is {head}")
     click.echo(
@@ -111,69 +97,25 @@ def export(
     \b
     Example: rater export love_vs_hate ratings.csv
     """
-    from datetime import UTC, datetime
-
-    from rater.admin.export import data_dictionary, in_order, read_tables, text_meanings
-    from rater.report.export import require_format, write_dictionaries, write_table
-    from rater.store.rating.export import NAMES, Options, table_meanings
+    from rater.report.export import require_format
+    from rater.workspace.study_export import DICTIONARY, further_path, further_paths
 
     require_format(file)
-    for name in (*NAMES, "dictionary", *(("texts",) if unblinded else ())):
-        OutputFile().convert(_further_file(file, name), None, None)
-    now, masked = datetime.now(UTC), not unblinded
-    if unblinded:
-        _confirm(rating_url, study_name, yes=yes)
-        seen = _unblind(sealed_url, rating_url, study_name, reason, allow_tampered=allow_tampered)
-        frame, texts, look = seen
-    else:
-        frame, texts, look = _export_masked(rating_url, study_name, reason["who"]), None, None
-    frame = in_order(frame)
-    write_table(frame, file)
-    click.echo(f"{len(frame):,} answers are in {file}")
-    described = {"ratings": (_entries(data_dictionary(list(frame.columns), masked=masked)), frame)}
-    options = Options(masked=masked, with_identifiers=identifiers)
-    for name, table in read_tables(rating_url, study_name, options, now=now).items():
-        write_table(table, _further_file(file, name))
-        described[name] = (_entries(table_meanings(name, masked=masked)), table)
-        click.echo(f"{len(table):,} {name} are in {_further_file(file, name)}")
-    if texts is not None:
-        write_table(texts, _further_file(file, "texts"))
-        described["texts"] = (text_meanings(), texts)
-        click.echo(f"{texts['item'].nunique():,} texts are in {_further_file(file, 'texts')}")
-    write_dictionaries(described, _further_file(file, "dictionary"))
-    click.echo(f"The data dictionary is in {_further_file(file, 'dictionary')}")
-    if look is not None:
-        from rater.unblind import note_shown
-
-        note_shown(rating_url, study_name, look=look, now=datetime.now(UTC))
+    for path in further_paths(file, unblinded=unblinded):
+        OutputFile().convert(path, None, None)
+    workspace = Workspace(rating=rating_url, sealed=sealed_url)
+    if unblinded and not yes:
+        _confirm(workspace, study_name)
+    answers = workspace.export(study_name, unblind=unblinded, allow_tampered=allow_tampered, **reason)
+    _describe_log(answers)
+    for table in answers.write(file, with_identifiers=identifiers):
+        click.echo(f"{table.n:,} {table.name} are in {table.path}")
+    click.echo(f"The data dictionary is in {further_path(file, DICTIONARY)}")
 
 
-def _entries(meanings: "Mapping[str, Meaning]") -> dict[str, tuple[str, str]]:
-    return {column: (meaning.description, meaning.seen_by) for column, meaning in meanings.items()}
-
-
-def _further_file(file: Path, name: str) -> Path:
-    """Return the path of a further table, or of the data dictionary."""
-    return file.with_name(f"{file.stem}.{name}{'.json' if name == 'dictionary' else file.suffix}")
-
-
-def _confirm(rating_url: str, study_name: str, *, yes: bool) -> None:
-    """Ask for confirmation before a closed study is unblinded; an unblinded one needs none.
-
-    Raises:
-        StateError: the study is neither closed nor unblinded.
-    """
-    from rater.errors import StateError
-    from rater.store.engine import disposing, reading
-    from rater.store.rating.open import open_rating
-    from rater.store.rating.studies import get_study
-
-    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
-        state = get_study(session, study_name).state
-    if not state.is_over:
-        msg = f"Study {study_name!r} is {state}; only a closed study can be exported with its arms. "
-        raise StateError(msg + f"Run: rater close {study_name}")
-    if not state.is_unblinded and not yes:
+def _confirm(workspace: Workspace, study_name: str) -> None:
+    """Ask for confirmation before a closed study is unblinded; no other study needs one."""
+    if workspace.get_published(study_name).state is State.CLOSED:
         click.confirm(
             "This permanently unblinds the study, and records that in its log. Continue?",
             abort=True,
@@ -181,39 +123,13 @@ def _confirm(rating_url: str, study_name: str, *, yes: bool) -> None:
         )
 
 
-def _unblind(
-    sealed_url: str, rating_url: str, study_name: str, reason: dict[str, str], *, allow_tampered: bool
-) -> "tuple[pd.DataFrame, pd.DataFrame, int]":
-    """Unblind a study; return its ratings, its texts, and the number of the look."""
-    from datetime import UTC, datetime
-
-    from rater.analysis.describe import rate_texts
-    from rater.analysis.exclusions import exclude, excluded_raters
-    from rater.unblind import Reason, unblind
+def _describe_log(answers: "StudyExport") -> None:
+    """Print what the study's log has of an export."""
     from rater.workspace.analysis_input import label_of_tampered
 
-    seen = unblind(
-        sealed_url,
-        rating_url,
-        study_name,
-        reason=Reason(**reason),
-        now=datetime.now(UTC),
-        allow_tampered=allow_tampered,
-    )
-    if seen.tampered:
-        click.echo(label_of_tampered(seen.tampered), err=True)
-    click.echo(f"This is look {seen.look}; the head of the log is {seen.log_head}", err=True)
-    exclusion = exclude(seen.frame, seen.raters, seen.plan.exclusions, primary=seen.plan.primary)
-    excluded = excluded_raters(exclusion)
-    texts = rate_texts(seen.texts, seen.frame, seen.plan.dimensions, excluded=excluded)
-    return seen.frame, texts, seen.look
-
-
-def _export_masked(rating_url: str, study_name: str, who: str) -> "pd.DataFrame":
-    from datetime import UTC, datetime
-
-    from rater.admin.export import export_masked
-
-    exported = export_masked(rating_url, study_name, who=who, now=datetime.now(UTC))
-    click.echo(f"This export is recorded in the study's log; its head is {exported.log_head}", err=True)
-    return exported.frame
+    if answers.tampered:
+        click.echo(label_of_tampered(answers.tampered), err=True)
+    if answers.look is None:
+        click.echo(f"This export is recorded in the study's log; its head is {answers.log_head}", err=True)
+    else:
+        click.echo(f"This is look {answers.look}; the head of the log is {answers.log_head}", err=True)

@@ -1,7 +1,6 @@
 """`rater open`, `pause`, `close`, `amend`, `register` and `status`: the life cycle of a study."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from rater.workspace.databases import current_user
 
 if TYPE_CHECKING:
     from rater.admin.status import Account
+    from rater.store.rating.monitoring import Watched
 
 
 @click.command(name="open", short_help="Let raters in.")
@@ -54,10 +54,9 @@ def close_(study_name: str, rating_url: str) -> None:
     \b
     Example: rater close love_vs_hate
     """
-    from rater.publish.publish import read_head
-
-    account = Workspace(rating=rating_url).close(study_name)
-    head = read_head(rating_url, study_name)
+    workspace = Workspace(rating=rating_url)
+    account = workspace.close(study_name)
+    head = workspace.read_log_head(study_name)
     click.echo(f"Study {study_name} is closed.")
     for label, value in _account(account):
         click.echo(f"  {label:<8}  {value}")
@@ -112,9 +111,6 @@ def amend(
     \b
     Example: rater amend love_vs_hate experiments/love_vs_hate.py --reason "Typing error in the consent"
     """
-    from datetime import UTC
-
-    from rater.admin.amend import amend_study, preview
     from rater.errors import StateError
     from rater.study.load import load_study
 
@@ -125,7 +121,8 @@ def amend(
     if not reason.strip():
         msg = "--reason is empty; give the reason for the change in a sentence."
         raise click.UsageError(msg)
-    changes = preview(sealed_url, rating_url, study)
+    workspace = Workspace(rating=rating_url, sealed=sealed_url)
+    changes = workspace.preview_amendment(study)
     if not yes:
         click.echo(f"This changes {', '.join(changes)} of study {study_name}.", err=True)
         click.confirm(
@@ -133,7 +130,7 @@ def amend(
             abort=True,
             err=True,
         )
-    done = amend_study(sealed_url, rating_url, study, reason=reason.strip(), by=who, now=datetime.now(UTC))
+    done = workspace.amend(study, reason=reason.strip(), who=who)
     click.echo(f"Study {study_name} is amended: version {done.version}")
     click.echo(f"  changed   {', '.join(done.changes)}")
     if done.n_raters_added:
@@ -155,23 +152,17 @@ def register(study_name: str, rating_url: str, sealed_url: str) -> None:
     \b
     Example: rater register love_vs_hate > preregistration.md
     """
-    from rater.admin.register import read_registrable, write_registration
-    from rater.report.console.power import N_SIMULATIONS, describe_planned_power
+    from rater.report.console.power import N_SIMULATIONS
+    from rater.store.rating.monitoring import Watched
 
-    registrable = read_registrable(sealed_url, rating_url, study_name)
-    state, progress = registrable.published.state, registrable.progress
-    if state.takes_raters:
-        click.echo("This text names the arms: keep it from raters until the study is closed.", err=True)
+    workspace = Workspace(rating=rating_url, sealed=sealed_url)
     click.echo(f"Estimating the power in {N_SIMULATIONS:,} simulated studies …", err=True)
-    click.echo(write_registration(registrable, describe_planned_power(registrable.study)), nl=False)
-    step = next_step(
-        study_name,
-        state,
-        n_finished=progress.n_finished,
-        n_planned=progress.n_booklets,
-        n_answers=progress.n_answers,
-    )
-    click.echo(f"Next: {step}", err=True)
+    click.echo(workspace.preregistration(study_name), nl=False)
+    progress = workspace.status(study_name)
+    assert isinstance(progress, Watched)  # noqa: S101 (only a published study has a preregistration)
+    if progress.state.takes_raters:
+        click.echo("This text names the arms: keep it from raters until the study is closed.", err=True)
+    click.echo(f"Next: {_step_after(progress)}", err=True)
 
 
 def next_step(name: str, state: str, *, n_finished: int, n_planned: int, n_answers: int) -> str:
@@ -194,6 +185,17 @@ def next_step(name: str, state: str, *, n_finished: int, n_planned: int, n_answe
         State.CLOSED: f"rater analyze {name}",
         State.UNBLINDED: f"rater archive {name} FILE.zip",
     }.get(state, f"rater verify {name}")
+
+
+def _step_after(progress: "Watched") -> str:
+    """Return the next command for a published study."""
+    return next_step(
+        progress.name,
+        progress.state,
+        n_finished=progress.n_finished,
+        n_planned=progress.n_booklets,
+        n_answers=progress.n_answers,
+    )
 
 
 @click.command(short_help="Show study progress.")
@@ -227,13 +229,7 @@ def _show_progress(study_name: str, rating_url: str, sealed_url: str, *, as_json
 
     seen = Workspace(rating=rating_url, sealed=sealed_url).status(study_name)
     if isinstance(seen, Watched):
-        step = next_step(
-            seen.name,
-            seen.state,
-            n_finished=seen.n_finished,
-            n_planned=seen.n_booklets,
-            n_answers=seen.n_answers,
-        )
+        step = _step_after(seen)
         if as_json:
             echo_json({**asdict(seen), "published_at": seen.published_at.isoformat(), "next": step})
             return

@@ -92,10 +92,10 @@ def publish(
     """
     from rich.console import Console
 
-    from rater.publish.publish import find_published, read_head
     from rater.report.console.audit import print_audit
 
-    published = find_published(rating_url, study_name)
+    workspace = Workspace(rating=rating_url, sealed=sealed_url)
+    published = workspace.find_published(study_name)
     if published is not None:
         state = "not open yet" if published.state is State.PUBLISHED else published.state
         click.echo(f"Study {study_name} is published already ({state}); its texts can no longer change.")
@@ -109,10 +109,9 @@ def publish(
         audits.append(_audit(sealed_url, prepared))
         return _confounds(audits[0], prepared.study, is_acknowledged=acknowledge_confounds)
 
-    workspace = Workspace(rating=rating_url, sealed=sealed_url)
     published = workspace.publish(study_name, hold=hold, audit=audit)
     # Nothing is printed before publication is complete, since a closed pipe would end the command.
-    head = read_head(rating_url, study_name)
+    head = workspace.read_log_head(study_name)
     print_audit(audits[0], Console(), whole=False)
     click.echo(f"Study {study_name} is published as /s/{published.slug}")
     click.echo(f"  study hash   {published.study_hash}")

@@ -146,6 +146,18 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def declared_study(study: Study | str | Path) -> tuple[Study, Path]:
+    """Return a study that is given as an object or by its file, and the folder that its files are in.
+
+    Raises:
+        StudyError: as `load_study`.
+    """
+    if isinstance(study, Study):
+        return study, Path()
+    path = Path(study)
+    return load_study(path), path.parent
+
+
 def load_study(path: Path) -> Study:
     """Run a study file and return its `study`, with the hashes of its files of external completions.
 

@@ -11,32 +11,28 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rater.workspace.databases import DEFAULT_FOLDER, Databases, as_url, current_user, databases_in
+from rater.workspace.data_collection import DataCollection
+from rater.workspace.databases import current_user
+from rater.workspace.preservation import Preservation
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from rater.admin.archive import Archived
-    from rater.admin.backup import Copied
-    from rater.admin.status import Account, GeneratedArm, Listing
     from rater.audit.findings import Audit
     from rater.bots.behaviours import Character
     from rater.publish.draft import PreparedPublication
     from rater.rehearse import SimulatedRaters
-    from rater.store.rating.monitoring import Watched
     from rater.store.rating.studies import PublishedStudy
     from rater.study.confounds import Confound
     from rater.study.study import Study
-    from rater.verify import Check
     from rater.workspace.analysis_input import AnalysisInput
     from rater.workspace.generation import Generated, Loader, ShowProgress
     from rater.workspace.study_analysis import Progress, StudyAnalysis
+    from rater.workspace.study_export import StudyExport
 
 PLANNED_ANALYSIS = "planned analysis"
 """The reason that is logged for unblinding unless another one is given."""
 
 
-class Workspace:
+class Workspace(DataCollection, Preservation):
     """The two databases of some studies, and every verb on them.
 
     Args:
@@ -50,35 +46,6 @@ class Workspace:
         >>> workspace.publish("love_vs_hate")
         >>> workspace.analyze("love_vs_hate", interim=True)
     """
-
-    def __init__(
-        self,
-        folder: str | Path = DEFAULT_FOLDER,
-        *,
-        rating: str | Path | None = None,
-        sealed: str | Path | None = None,
-    ) -> None:
-        defaults = databases_in(folder)
-        self.databases = Databases(
-            sealed_url=defaults.sealed_url if sealed is None else as_url(sealed),
-            rating_url=defaults.rating_url if rating is None else as_url(rating),
-        )
-
-    def __repr__(self) -> str:
-        from rater.store.engine import shown_url
-
-        rating, sealed = shown_url(self.rating_url), shown_url(self.sealed_url)
-        return f"Workspace(rating={rating!r}, sealed={sealed!r})"
-
-    @property
-    def rating_url(self) -> str:
-        """URL of the rating database, which has no arms."""
-        return self.databases.rating_url
-
-    @property
-    def sealed_url(self) -> str:
-        """URL of the sealed database, which has the arms and the key."""
-        return self.databases.sealed_url
 
     # Before raters come
 
@@ -103,9 +70,10 @@ class Workspace:
         Raises:
             RaterError: the study, its model or a database is not usable, or another process generates it.
         """
+        from rater.study.load import declared_study
         from rater.workspace.generation import GenerationOptions, generate_study, show_nothing
 
-        study, folder = _load(study)
+        study, folder = declared_study(study)
         return generate_study(
             self.databases,
             study,
@@ -118,9 +86,11 @@ class Workspace:
 
     def describe_generation(self, study: "Study | str | Path", **options: Any) -> list[str]:
         """Describe what `generate` would do, with which models, and roughly what it takes."""
+        from rater.study.load import declared_study
         from rater.workspace.generation import GenerationOptions, describe_generation
 
-        return list(describe_generation(self.databases, _load(study)[0], GenerationOptions(**options)))
+        declared, _ = declared_study(study)
+        return list(describe_generation(self.databases, declared, GenerationOptions(**options)))
 
     def audit(self, name: str) -> "Audit":
         """Search a generated or published study for what could tell raters which arm made a text.
@@ -217,62 +187,6 @@ class Workspace:
 
         return read_rehearsal(self.databases, name, simulated, progress=progress)
 
-    # While raters rate
-
-    def open(self, name: str) -> str:
-        """Let raters in, and return the log's new head.
-
-        Raises:
-            StateError: the study is not published, is open, or was unblinded.
-        """
-        from rater.publish.publish import open_study
-
-        return open_study(self.rating_url, name, now=_now())
-
-    def pause(self, name: str) -> str:
-        """Take no answers for now, and return the log's new head.
-
-        Raises:
-            StateError: the study is not open.
-        """
-        from rater.publish.publish import pause_study
-
-        return pause_study(self.rating_url, name, now=_now())
-
-    def close(self, name: str) -> "Account":
-        """Take no more answers, and account for every rater.
-
-        Raises:
-            StateError: the study is not published, is closed, or was unblinded.
-        """
-        from rater.admin.status import account_for
-        from rater.publish.publish import close_study
-
-        close_study(self.rating_url, name, now=_now())
-        return account_for(self.rating_url, name, now=_now())
-
-    def studies(self) -> "Listing":
-        """List the studies of both databases and how far each has come, never by arm."""
-        from rater.admin.status import list_all
-
-        return list_all(self.rating_url, self.sealed_url)
-
-    def status(self, name: str) -> "Watched | tuple[GeneratedArm, ...]":
-        """Return a study's progress: masked once it is published, by arm while it is only generated.
-
-        Raises:
-            StateError: the study does not exist.
-        """
-        from rater.admin.status import watch
-
-        return watch(self.rating_url, self.sealed_url, name, now=_now())
-
-    def backup(self, folder: str | Path) -> "list[Copied]":
-        """Copy both SQLite databases to a folder while they are in use."""
-        from rater.admin.backup import back_up
-
-        return back_up(self.rating_url, self.sealed_url, Path(folder), now=_now())
-
     # Once answers are there
 
     def analyze(
@@ -355,61 +269,37 @@ class Workspace:
         if result.interim_look is not None:
             note_shown(self.rating_url, name, look=result.interim_look, now=_now())
 
-    def export(self, name: str, *, who: str | None = None) -> "pd.DataFrame":
-        """Return the answers of a study that is still blind: no arms, ids of texts masked; this is logged.
-
-        The answers with their arms are the ``frame`` of `analyze`.
-        """
-        from rater.admin.export import export_masked
-
-        return export_masked(self.rating_url, name, who=who or current_user(), now=_now()).frame
-
-    def verify(self, name: str, *, head: str | None = None) -> "tuple[Check, ...]":
-        """Recompute everything that a study's log, commitment and sealed half vouch for; nothing is written.
-
-        The log is compared with ``head``, which was printed before and kept in another place.
-        """
-        from rater.verify import verify_study
-
-        return tuple(verify_study(self.rating_url, name, sealed_url=self.sealed_url, head=head))
-
-    def archive(
+    def export(
         self,
         name: str,
-        path: str | Path,
         *,
-        report: str | Path | None = None,
-        with_identifiers: bool = False,
-    ) -> "Archived":
-        """Write an unblinded study with everything needed to analyse it again into one zip archive.
+        unblind: bool = False,
+        who: str | None = None,
+        why: str = "export",
+        allow_tampered: bool = False,
+    ) -> "StudyExport":
+        """Read a study's answers for tidy tables; every export is logged.
 
         Args:
             name: The study's name.
-            path: The zip file.
-            report: The folder of a report to include.
-            with_identifiers: Whether recruitment-platform identifiers are included.
+            unblind: Whether arms are included, which unblinds a closed study for good. Otherwise there are no
+                arms, and a text has another id for each rater.
+            who: Who exports, for the log; by default the system's user.
+            why: Why a study is unblinded, for the log.
+            allow_tampered: Whether data that fails verification is unblinded.
+
+        Raises:
+            StateError: the study is not published, or arms are asked for and it still takes answers.
+            SealError: arms are asked for, and the data fails verification.
         """
-        from rater.admin.archive import archive_study
+        from rater.unblind import Reason
+        from rater.workspace.study_export import StudyExport
 
-        return archive_study(
-            self.sealed_url,
-            self.rating_url,
-            name,
-            Path(path),
-            now=_now(),
-            report=None if report is None else Path(report),
-            with_identifiers=with_identifiers,
-        )
-
-
-def _load(study: "Study | str | Path") -> "tuple[Study, Path]":
-    """Return a study, and the folder that its files lie in."""
-    if not isinstance(study, str | Path):
-        return study, Path()
-    from rater.study.load import load_study
-
-    path = Path(study)
-    return load_study(path), path.parent
+        by = current_user() if who is None else who
+        if not unblind:
+            return StudyExport.masked(self.databases, name, who=by)
+        reason = Reason(who=by, why=why)
+        return StudyExport.unblinded(self.databases, name, reason=reason, allow_tampered=allow_tampered)
 
 
 def _now() -> datetime:

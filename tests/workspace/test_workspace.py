@@ -2,63 +2,16 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from rater.analysis import plan_for, read
-from rater.bots.behaviours import Asked
-from rater.bots.clients import rate_in_store
 from rater.errors import RaterError, StateError
-from rater.publish.publish import find_published
-from rater.store.engine import disposing
-from rater.store.rating.open import open_rating
 from rater.study.state import State
 from rater.study.study import Study
 from rater.workspace import StudyAnalysis, Workspace
-
-NOW = datetime(2026, 4, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def workspace(sealed_url: str, rating_url: str) -> Workspace:
-    return Workspace(rating=rating_url, sealed=sealed_url)
-
-
-@pytest.fixture
-def published(workspace: Workspace, study: Study, seal_completions: Callable[[Study], None]) -> str:
-    seal_completions(study)
-    workspace.publish(study.name, acknowledge_confounds=True)
-    return study.name
-
-
-def rate(workspace: Workspace, name: str, n_raters: int) -> None:
-    """Let simulated raters rate; which number they choose depends on the text alone."""
-    rng = np.random.default_rng(1)
-
-    def judge(asked: Asked) -> float:
-        return asked.values[len(asked.texts[0]) % len(asked.values)]
-
-    with disposing(open_rating(workspace.rating_url)) as engine:
-        published = find_published(workspace.rating_url, name)
-        assert published is not None
-        for _ in range(n_raters):
-            rate_in_store(engine, published, character="effect", judge=judge, rng=rng, now=NOW)
-
-
-def test_a_folder_has_two_files(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path)
-    assert workspace.rating_url == f"sqlite:///{tmp_path}/rating.db"
-    assert workspace.sealed_url == f"sqlite:///{tmp_path}/sealed.db"
-
-
-def test_a_password_in_a_url_is_not_shown() -> None:
-    shown = repr(Workspace(rating="postgresql://ada:secret@localhost/rating"))
-    assert "secret" not in shown
-    assert "ada" in shown
+from tests.workspace.conftest import rate
 
 
 def test_importing_it_loads_no_torch_and_no_pandas() -> None:
@@ -115,13 +68,6 @@ def test_permuted_arms_unblind_nothing(workspace: Workspace, published: str) -> 
     result = workspace.analyze_permuted(published)
     assert result.interim_look is None
     assert [each.state for each in workspace.studies().studies] == [State.CLOSED]
-
-
-def test_an_export_is_masked_and_logged(workspace: Workspace, published: str) -> None:
-    rate(workspace, published, 2)
-    frame = workspace.export(published, who="ada")
-    assert "arm" not in frame.columns
-    assert len(frame) > 0
 
 
 def test_a_preregistration_is_the_same_text_each_time(workspace: Workspace, published: str) -> None:

@@ -54,7 +54,7 @@ def test_links_that_a_killed_run_had_made_are_finished_and_dead_ones_are_removed
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("rater.admin.link_files.LinkFiles.finish", killed)
+        patch.setattr("rater.admin.invitations.LinkFiles.finish", killed)
         run(*options)
     again = run(*options)
 
