@@ -25,6 +25,7 @@ from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
 from rater.study.state import State
 from rater.study.study import Study
+from rater.study.visit import Channel
 from tests.verify.tamper import file_of
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def publish_study(rating_url: str, protocol: Protocol) -> Callable[..., str]:
         with writing(engine) as session:
             insert_study(session, study, items=items, booklets=booklets)
             study_id = studies.get_study(session, name).id
-            append_event(session, EventRow, study_id, kind="published", at=_PUBLISHED_AT)
+            append_event(session, EventRow, study_id, kind=State.PUBLISHED, at=_PUBLISHED_AT)
             for move in _MOVES[state]:
                 studies.move_study(session, name, State(move), at=_PUBLISHED_AT)
         engine.dispose()
@@ -214,7 +215,7 @@ def study_in_progress(
     publishing.open_study(rating_url, study.name, now=NOW)
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         for token, n_answered in (("first", 8), ("second", 3)):
-            arrival = raters.Arrival("web")
+            arrival = raters.Arrival(Channel.WEB)
             raters.claim_booklet(
                 session, published.id, token, arrival=arrival, protocol=study.protocol, now=NOW
             )

@@ -15,10 +15,10 @@ from rater.analysis.sequential import describe_looks
 from rater.errors import StateError
 from rater.publish.publish import explain_lost_key, read_confounds
 from rater.store.engine import disposing, reading
-from rater.store.log import Event, read_events
+from rater.store.log import Event, EventKind, read_events
 from rater.store.rating import schema
 from rater.store.rating.open import open_rating
-from rater.store.rating.studies import Progress, PublishedStudy, get_study, read_progress
+from rater.store.rating.studies import PublishedStudy, get_study
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import get_sealed_study
 from rater.study.arms import ExternalCompletions, models_needed
@@ -57,18 +57,17 @@ _TESTS = {
 
 @dataclass(frozen=True)
 class Registrable:
-    """A published study, its log and its progress."""
+    """A published study and its log."""
 
     study: Study
     published: PublishedStudy
     events: tuple[Event, ...]
-    progress: Progress
     confounds: tuple[Confound, ...] | None = None
     """The confounds that the audit found at publication; None where there was no audit."""
 
 
 def read_registrable(sealed_url: str, rating_url: str, name: str) -> Registrable:
-    """Read a published study with its sealed declaration (eight queries).
+    """Read a published study with its sealed declaration (seven queries).
 
     Raises:
         StateError: The study is not published, or the sealed database has another study of that name.
@@ -76,7 +75,6 @@ def read_registrable(sealed_url: str, rating_url: str, name: str) -> Registrable
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         published = get_study(session, name)
         events = tuple(read_events(session, schema.EventRow, published.id))
-        progress = read_progress(session, published.id)
     with (
         explain_lost_key(rating_url, name),
         disposing(open_sealed(sealed_url)) as sealed,
@@ -88,7 +86,7 @@ def read_registrable(sealed_url: str, rating_url: str, name: str) -> Registrable
     if study.hash != published.study_hash:
         msg = f"The sealed study {name!r} has the hash {study.hash[:16]}…, not {published.study_hash[:16]}…."
         raise StateError(msg)
-    return Registrable(study, published, events, progress, confounds)
+    return Registrable(study, published, events, confounds)
 
 
 def write_registration(registrable: Registrable, power: Sequence[str]) -> str:
@@ -130,7 +128,7 @@ def _timing(registrable: Registrable) -> str:
         if opened
         else "Data collection had not opened when this text was printed."
     )
-    if any(event.kind == "amended" for event in registrable.events):
+    if any(event.kind == EventKind.AMENDED for event in registrable.events):
         when += " The study was amended after publication; this text describes it as published."
     return (
         f"The study `{published.name}` was published on {published.published_at:%Y-%m-%d %H:%M} UTC. {when}"

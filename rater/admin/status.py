@@ -16,7 +16,7 @@ from rater.publish.texts import SameTexts, count_generated, describe_same_texts
 from rater.store.engine import disposing, reading, sqlite_path
 from rater.store.log import read_events
 from rater.store.rating.counts import Turned, count_booklets, read_raters, read_tallies
-from rater.store.rating.monitoring import Watched, rater_status, watch_study
+from rater.store.rating.monitoring import RaterStatus, Watched, rater_status, watch_study
 from rater.store.rating.open import open_rating
 from rater.store.rating.raters import count_invitations
 from rater.store.rating.schema import EventRow
@@ -28,6 +28,8 @@ from rater.store.sealed.studies import find_secrets, get_sealed_study
 from rater.study.arms import Unsteered
 from rater.study.state import State
 from rater.study.study import Study
+
+_STAYED = {RaterStatus.FINISHED, RaterStatus.UNFINISHED}
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,15 @@ def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
     n_partial = sum(
         rater.n_answered > 0
         for rater, status in zip(raters, at_closing, strict=True)
-        if status == "unfinished"
+        if status is RaterStatus.UNFINISHED
     )
     return Account(
         n_planned=n_planned,
         n_came=len(raters),
-        n_finished=statuses["finished"],
+        n_finished=statuses[RaterStatus.FINISHED],
         n_partial=n_partial,
-        n_unanswering=statuses["unfinished"] - n_partial,
-        left={how: n for how, n in sorted(statuses.items()) if how not in {"finished", "unfinished"}},
+        n_unanswering=statuses[RaterStatus.UNFINISHED] - n_partial,
+        left={status: n for status, n in sorted(statuses.items()) if status not in _STAYED},
         n_declined=n_declined,
         n_invited=n_invited,
         n_answers=int(str(sealed["n_answers"])),

@@ -25,6 +25,7 @@ from rater.store.rating.steps import finish_instructions
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, record_answers, view_trial
 from rater.study.protocol import Dimension, Protocol
+from rater.study.visit import Channel
 
 _MAX_PAGES = 5_000
 _PAUSE_S = 0.1
@@ -195,7 +196,7 @@ def rate_in_store(
     with writing(engine) as session:
         recruitment = protocol.recruitment
         person = {} if recruitment is None else {recruitment.participant_id: secrets.token_hex(12)}
-        arrival = Arrival("web", identifiers=person)
+        arrival = Arrival(Channel.WEB, identifiers=person)
         rater_session = claim_booklet(session, study.id, token, arrival=arrival, protocol=protocol, now=now)
         finish_instructions(session, rater_session.rater_id, now=now)
         last = rater_session.n_trials // 2 if character == "leaving" else rater_session.n_trials

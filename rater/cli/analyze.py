@@ -193,7 +193,7 @@ def _confirm(workspace: Workspace, study_name: str, *, interim: bool, yes: bool)
         return
     from rater.store.engine import disposing, reading
     from rater.store.rating.counts import read_raters
-    from rater.store.rating.monitoring import rater_status
+    from rater.store.rating.monitoring import RaterStatus, rater_status
     from rater.store.rating.open import open_rating
     from rater.store.rating.studies import get_study, read_progress
 
@@ -203,8 +203,9 @@ def _confirm(workspace: Workspace, study_name: str, *, interim: bool, yes: bool)
         raters = read_raters(session, study.id)
     if study.state.is_unblinded:
         return
+    may_continue = {RaterStatus.UNDER_WAY, RaterStatus.AWAY}
     n_under_way = sum(
-        rater_status(rater, now=datetime.now(UTC), is_over=False) in {"under way", "away"} for rater in raters
+        rater_status(rater, now=datetime.now(UTC), is_over=False) in may_continue for rater in raters
     )
     is_are = "is" if n_under_way == 1 else "are"
     under_way = "" if study.state.is_over else f" and {n_under_way} {is_are} under way"

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from rater.audit.cues import word_repetition
 from rater.errors import StateError
 from rater.store.engine import disposing, reading, writing
-from rater.store.log import append_event
+from rater.store.log import EventKind, append_event
 from rater.store.sealed.completions import (
     Cell,
     NewCompletion,
@@ -220,7 +220,13 @@ def take_external_completions(
     with disposing(open_sealed(sealed_url)) as sealed, writing(sealed) as session:
         insert_completions(session, missing.study_id, new, versions=versions, now=now)
         append_event(
-            session, SealedEventRow, missing.study_id, kind="taken", at=now, n_taken=len(new), files=files
+            session,
+            SealedEventRow,
+            missing.study_id,
+            kind=EventKind.TAKEN,
+            at=now,
+            n_taken=len(new),
+            files=files,
         )
     return replace(missing, cells=[cell for cell in missing.cells if cell.arm not in arms])
 

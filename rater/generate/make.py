@@ -28,6 +28,7 @@ from rater.store.sealed.completions import Cell, NewCompletion, insert_completio
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.schema import SealedEventRow
 from rater.study.arms import ExternalCompletions, Steered, model_of
+from rater.study.state import State
 from rater.study.study import Study
 
 
@@ -76,7 +77,9 @@ def make_completions(
                 on_completion(len(each.token_ids))
         with writing(sealed) as session:
             detail = {"n_made": len(rows), "versions": versions}
-            append_event(session, SealedEventRow, missing.study_id, kind="generated", at=clock(), **detail)
+            append_event(
+                session, SealedEventRow, missing.study_id, kind=State.GENERATED, at=clock(), **detail
+            )
 
 
 def _require_one_dtype(

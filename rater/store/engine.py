@@ -9,10 +9,22 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, DateTime, Dialect, Engine, TypeDecorator, create_engine, event, make_url, text
+from sqlalchemy import (
+    URL,
+    DateTime,
+    Dialect,
+    Engine,
+    String,
+    TypeDecorator,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
@@ -21,6 +33,7 @@ from rater.errors import DatabaseError
 from rater.store.open_file import open_file, watch_file
 from rater.store.writer_lock import writer_lock
 
+E = TypeVar("E", bound=StrEnum)
 # an execution option of our own, which the "begin" event reads
 _IMMEDIATE = "rater_begin_immediate"
 # a checkpoint or a backup can hold SQLite's lock for seconds on a slow disk
@@ -48,6 +61,37 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002, D102 (SQLAlchemy's interface)
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+class EnumColumn(TypeDecorator[E]):
+    """A member of a closed set, stored as its value.
+
+    Args:
+        members: The members that the column may have.
+        what: The name of a member in a message.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, members: tuple[E, ...], what: str) -> None:
+        super().__init__()
+        self.members, self.what = members, what
+        self._by_value = {member.value: member for member in members}
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002, D102 (SQLAlchemy's interface)
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> E | None:  # noqa: ARG002, D102 (SQLAlchemy's interface)
+        if value is None:
+            return None
+        if value in self._by_value:
+            return self._by_value[value]
+        msg = (
+            f"The database has the unknown {self.what} {value!r}; valid: {', '.join(self._by_value)}. It was "
+            "changed by hand: restore a backup."
+        )
+        raise DatabaseError(msg)
 
 
 def open_engine(url: str, *, may_attach: bool = True) -> Engine:

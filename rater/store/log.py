@@ -8,6 +8,7 @@ they were there (``rater verify --head``).
 import hashlib
 import json
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import ClassVar, NamedTuple
 
 from sqlalchemy import ForeignKey, UniqueConstraint, select
@@ -15,9 +16,35 @@ from sqlalchemy.orm import Mapped, Session, declared_attr
 
 from rater.store.dictionary import column
 from rater.store.engine import UtcDateTime
+from rater.study.state import State
 
 # the previous hash of a study's first row
 GENESIS = "0" * 64
+
+
+class EventKind(StrEnum):
+    """A kind of event that is not a change of state; that is logged under the name of the new state."""
+
+    # of the rating database
+    AMENDED = "amended"
+    EXPORTED = "exported"
+    FORGOTTEN = "forgotten"
+    """A rater's identifiers were deleted."""
+    REDACTED = "redacted"
+    """All data of a rater was deleted."""
+    RECOVERED = "recovered"
+    """Answers were imported that a rater had downloaded."""
+    SHOWN = "shown"
+    """The results of a look were shown."""
+    # of both
+    LOOK = "look"
+    """Someone saw answers by arm while the study was open."""
+    # of the sealed database
+    FROZEN = "frozen"
+    """The study's declaration was stored."""
+    CHANGED = "changed"
+    TAKEN = "taken"
+    """External completions were read."""
 
 
 class EventColumns:
@@ -25,7 +52,7 @@ class EventColumns:
 
     __tablename__ = "event"
 
-    kinds: ClassVar[frozenset[str]]
+    kinds: ClassVar[frozenset[EventKind | State]]
     """Every kind of row that rater writes; `rater verify` reports rows of another kind."""
 
     id: Mapped[int] = column("Row number.", primary_key=True)
@@ -63,7 +90,13 @@ def event_hash(previous_hash: str, sequence: int, *, kind: str, detail: str, at:
 
 
 def append_event(
-    session: Session, table: type[EventColumns], study_id: int, *, kind: str, at: datetime, **detail: object
+    session: Session,
+    table: type[EventColumns],
+    study_id: int,
+    *,
+    kind: EventKind | State,
+    at: datetime,
+    **detail: object,
 ) -> str:
     """Append a row to a study's chain and return its hash, the new head. Costs one query and one insert.
 
@@ -77,7 +110,7 @@ def append_event(
     previous, sequence = (last.hash, last.sequence + 1) if last else (GENESIS, 1)
     text = json.dumps(detail, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     row = table()
-    row.study_id, row.sequence, row.kind, row.detail, row.at = study_id, sequence, str(kind), text, at
+    row.study_id, row.sequence, row.kind, row.detail, row.at = study_id, sequence, kind.value, text, at
     row.previous_hash, row.hash = previous, event_hash(previous, sequence, kind=kind, detail=text, at=at)
     session.add(row)
     session.flush()

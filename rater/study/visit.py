@@ -1,7 +1,8 @@
-"""The session around the trials: recruitment, screening, blinding question, and completion codes."""
+"""The session around the trials: recruitment, screening, blinding question, leaving, and completion codes."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
 from typing import Annotated, Self
 from urllib.parse import quote, urlsplit
 
@@ -15,6 +16,36 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 Parameter = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https://[^\s\"<>\\]{1,1000}$")]
+
+
+class Channel(StrEnum):
+    """The program in which a rater takes part."""
+
+    WEB = "web"
+    TERMINAL = "terminal"
+
+
+class LeavingReason(StrEnum):
+    """The reason why a rater left for good before the end."""
+
+    STOPPED = "stopped"
+    WITHDRAWN = "withdrawn"
+    """They stopped, and their answers are not to be used."""
+    SCREENED_OUT = "screened_out"
+    FAILED_PRACTICE = "failed_practice"
+
+    @property
+    def is_ineligible(self) -> bool:
+        """True if the study turned them away; False if they chose to leave."""
+        return self in {LeavingReason.SCREENED_OUT, LeavingReason.FAILED_PRACTICE}
+
+
+class GuessChoice(StrEnum):
+    """The label that a rater chose in the blinding question."""
+
+    FIRST = "first"
+    SECOND = "second"
+    UNSURE = "unsure"
 
 
 class ScreeningQuestion(Declaration):

@@ -24,6 +24,7 @@ from rater.store.rating.sessions import RaterSession, find_rater_session, new_to
 from rater.store.rating.studies import PublishedStudy, get_study
 from rater.store.rating.trials import Submission, Timing, first_revisable, record_answers, view_trial
 from rater.study.state import State
+from rater.study.visit import Channel
 from rater.terminal.console import (
     Keyboard,
     Prompter,
@@ -217,7 +218,7 @@ class _Rating:
                 return None
             print_line(self.console, "Please press y or n.")
         token = read_token(self.token_file) or keep_token(self.token_file)
-        arrival = raters.Arrival("terminal", invitation=self.invitation)
+        arrival = raters.Arrival(Channel.TERMINAL, invitation=self.invitation)
         with writing(self.engine) as session:
             return raters.claim_booklet(
                 session, self.study.id, token, arrival=arrival, protocol=protocol, now=self.now()

@@ -8,13 +8,13 @@ from sqlalchemy import Engine
 
 from rater.store.engine import reading, writing
 from rater.store.rating import frame, steps
-from rater.store.rating.sessions import LeftWhy, RaterSession
+from rater.store.rating.sessions import RaterSession
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS, Answered, mark
 from rater.study.protocol import Dimension, Protocol
-from rater.study.visit import BlindingQuestion, Ending
+from rater.study.visit import BlindingQuestion, Ending, GuessChoice, LeavingReason
 from rater.terminal.console import Prompter, print_line, show_markdown, show_page, show_texts
 
-_CHOICES: tuple[steps.GuessChoice, ...] = ("first", "second", "unsure")
+_CHOICES = tuple(GuessChoice)
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,9 @@ class Around:
             chosen = question.options[self.asking.choose(question.question, question.options)]
             if chosen not in question.accepted:
                 with writing(self.engine) as session:
-                    steps.leave(session, rater_session.rater_id, why="screened_out", now=self.now())
+                    steps.leave(
+                        session, rater_session.rater_id, why=LeavingReason.SCREENED_OUT, now=self.now()
+                    )
                 return False
         with writing(self.engine) as session:
             steps.pass_screening(session, rater_session.rater_id, now=self.now())
@@ -92,7 +94,7 @@ class Around:
         with reading(self.engine) as session:
             texts = frame.read_asked(session, rater_session.booklet_id, question.n_texts)
         options = (*question.labels, question.unsure)
-        choices: dict[int, steps.GuessChoice] = {}
+        choices: dict[int, GuessChoice] = {}
         for number, text in enumerate(texts, start=1):
             show_page(self.asking.console, f"Last questions: {number} of {len(texts)}", "")
             show_texts(self.asking.console, text.prompt, text.text, None)
@@ -110,10 +112,10 @@ class Around:
         with writing(self.engine) as session:
             steps.record_comment(session, rater_session.rater_id, written, now=self.now())
 
-    def say_goodbye(self, left_why: LeftWhy) -> None:
+    def say_goodbye(self, reason: LeavingReason) -> None:
         """Show the end of the visit of a rater who left early."""
         endings = self.protocol.endings
-        if left_why in {"screened_out", "failed_practice"}:
+        if reason.is_ineligible:
             message, ending = "Thank you, but you cannot take part in this study.", endings.screened_out
         else:
             message, ending = "You have stopped. What you answered is kept; thank you.", endings.stopped

@@ -22,6 +22,7 @@ from rater.store.rating.frame import (
 )
 from rater.store.rating.studies import Progress, PublishedStudy, read_progress
 from rater.study.state import State
+from rater.study.visit import GuessChoice
 from rater.unblind.verify_key import Opened
 from rater.verify import Check
 
@@ -74,7 +75,11 @@ ASSIGNED_COLUMNS = ("rater", "item", "prompt", "arm", "dimension")
 """``dimension`` is empty where a trial asks about all; a pair has ``other_arm`` in addition."""
 COMMENT_COLUMNS = ("rater", "text")
 GUESS_COLUMNS = ("rater", "item", "arm", "guess")
-_GUESSES = {"first": "changed", "second": "unchanged", "unsure": "unsure"}
+_GUESSES = {
+    GuessChoice.FIRST: "changed",
+    GuessChoice.SECOND: "unchanged",
+    GuessChoice.UNSURE: "unsure",
+}
 
 
 def require_answers(study: PublishedStudy, n_answers: int) -> None:
@@ -151,7 +156,8 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, tampered: tuple
     study = opened.study
     rows = _join_pairs if study.is_pairwise else _join_single
     visits = [
-        (row.rater_id, row.n_checks, row.n_passed, row.has_finished, row.left_why) for row in collected.visits
+        (row.rater_id, row.n_checks, row.n_passed, row.has_finished, row.left_why and row.left_why.value)
+        for row in collected.visits
     ]
     return Joined(
         frame=rows(collected.answers, opened, arm_of),

@@ -25,7 +25,7 @@ from rater.analysis.sequential import Seen, at_look
 from rater.errors import StateError
 from rater.publish.seal import derive
 from rater.store.engine import disposing, reading, writing
-from rater.store.log import Event, append_event, read_events
+from rater.store.log import Event, EventKind, append_event, read_events
 from rater.store.rating import schema
 from rater.store.rating.frame import read_holders
 from rater.store.rating.open import open_rating
@@ -40,10 +40,8 @@ from rater.unblind.join import Joined, collect, join, require_answers
 from rater.unblind.verify_key import open_seal, reraise_unreadable
 from rater.verify import names_of_tampered, require_untampered
 
-LOOKS = frozenset({"look", State.UNBLINDED})
+LOOKS = frozenset({EventKind.LOOK, State.UNBLINDED})
 """Events after which answers were seen by arm: the unblinding, interim looks and later analyses."""
-
-SHOWN = "shown"
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,9 @@ def unblind(
 def note_shown(rating_url: str, name: str, *, look: int, now: datetime) -> None:
     """Log that results were shown; a look without this row is one whose command crashed."""
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
-        append_event(session, schema.EventRow, get_study(session, name).id, kind=SHOWN, at=now, look=look)
+        append_event(
+            session, schema.EventRow, get_study(session, name).id, kind=EventKind.SHOWN, at=now, look=look
+        )
 
 
 def seen_at(events: Iterable[Event]) -> tuple[Seen, ...]:
@@ -183,7 +183,7 @@ def _write_look(
     require_answers(study, n_answers)
     if interim or study.state.is_unblinded:
         head = append_event(
-            session, schema.EventRow, study.id, kind="look", at=now, interim=interim, **detail
+            session, schema.EventRow, study.id, kind=EventKind.LOOK, at=now, interim=interim, **detail
         )
         return _Look(looks, head, detail)
     if study.state is not State.CLOSED:

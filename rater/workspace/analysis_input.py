@@ -78,8 +78,7 @@ def _declared_and_audited(databases: Databases, name: str) -> "tuple[Study, tupl
 def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
     """Read the log and the declared study; call it once a look is written, or where none is needed."""
     from rater.store.engine import disposing, reading
-    from rater.store.log import read_events
-    from rater.store.rating import export
+    from rater.store.log import EventKind, read_events
     from rater.store.rating.open import open_rating
     from rater.store.rating.schema import EventRow
     from rater.store.rating.studies import get_study
@@ -112,7 +111,7 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
         amendments=tuple(
             _amendment(event, after_look=event.sequence > first_look)
             for event in events
-            if event.kind == "amended"
+            if event.kind == EventKind.AMENDED
         ),
         tampered=tuple(f"{check.name}: {check.description}" for check in seen.tampered),
         taken_out=tuple(
@@ -122,16 +121,17 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
                 after_look=event.sequence > first_look,
             )
             for event in events
-            if event.kind == "redacted" and event.detail["n"]
+            if event.kind == EventKind.REDACTED and event.detail["n"]
         ),
-        n_masked_exports=sum(event.kind == export.KIND for event in events),
+        n_masked_exports=sum(event.kind == EventKind.EXPORTED for event in events),
     )
 
 
 def _looks(events: "Sequence[Event]") -> tuple[Look, ...]:
-    from rater.unblind.unblind import LOOKS, SHOWN
+    from rater.store.log import EventKind
+    from rater.unblind.unblind import LOOKS
 
-    shown = {event.detail.get("look") for event in events if event.kind == SHOWN}
+    shown = {event.detail.get("look") for event in events if event.kind == EventKind.SHOWN}
     looks = [event for event in events if event.kind in LOOKS]
     return tuple(
         Look(

@@ -21,7 +21,7 @@ from rater.store.rating.steps import open_guesses, record_comment, record_guesse
 from rater.store.rating.studies import get_study
 from rater.store.rating.trials import Judgement, Submission, Timing, record_answers
 from rater.study.study import Study
-from rater.study.visit import BlindingQuestion, Recruitment
+from rater.study.visit import BlindingQuestion, Channel, GuessChoice, Recruitment
 from rater.unblind import Reason, unblind
 from tests.store.conftest import postgresql, publish
 from tests.verify.tamper import file_of
@@ -112,7 +112,7 @@ def rate(rating_url: str, study: Study, person: str, n_answered: int) -> None:
     """Rate as a person, from consent on; who rates everything answers the last questions too."""
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         study_id = get_study(session, study.name).id
-        arrival = Arrival("web", identifiers={"PID": person})
+        arrival = Arrival(Channel.WEB, identifiers={"PID": person})
         protocol = study.protocol
         rater_id = claim_booklet(
             session, study_id, person, arrival=arrival, protocol=protocol, now=NOW
@@ -126,7 +126,7 @@ def rate(rating_url: str, study: Study, person: str, n_answered: int) -> None:
             record_answers(session, study_id, rater_session, sent, revising="all", now=at)
         if n_answered >= 8:
             open_guesses(session, rater_id, now=NOW)
-            record_guesses(session, rater_id, {1: "first", 5: "unsure"}, now=NOW)
+            record_guesses(session, rater_id, {1: GuessChoice.FIRST, 5: GuessChoice.UNSURE}, now=NOW)
             record_comment(session, rater_id, f"{person} was here", now=NOW)
 
 

@@ -32,6 +32,7 @@ from rater.store.rating.studies import PublishedStudy, get_study, move_study, re
 from rater.store.rating.trials import Judgement, Submission, record_answers
 from rater.store.sealed.open import create_sealed
 from rater.study.state import State
+from rater.study.visit import Channel, GuessChoice, LeavingReason
 from tests.store.conftest import NOW
 
 ROLE = "rater_web"
@@ -83,7 +84,7 @@ def test_as_the_role_a_study_is_opened_rated_to_the_end_and_closed(
         count_visitor(session, study.id, Turned.DECLINED)
         count_visitor(session, study.id, Turned.DECLINED)
     with writing(role) as session:
-        arrival = Arrival("web")
+        arrival = Arrival(Channel.WEB)
         rater_id = claim_booklet(
             session, study.id, "token", arrival=arrival, protocol=study.protocol, now=NOW
         ).rater_id
@@ -98,9 +99,9 @@ def test_as_the_role_a_study_is_opened_rated_to_the_end_and_closed(
             record_answers(session, study.id, rater_session, sent, revising="all", now=NOW)
     with writing(role) as session:
         open_guesses(session, rater_id, now=NOW)
-        record_guesses(session, rater_id, {1: "first"}, now=NOW)
+        record_guesses(session, rater_id, {1: GuessChoice.FIRST}, now=NOW)
         record_comment(session, rater_id, "Done.", now=NOW)
-        leave(session, rater_id, why="withdrawn", now=NOW)
+        leave(session, rater_id, why=LeavingReason.WITHDRAWN, now=NOW)
     with writing(role) as session:
         move_study(session, study.name, State.CLOSED, at=NOW)
     with reading(role) as session:

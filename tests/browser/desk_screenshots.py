@@ -27,6 +27,7 @@ from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
 from rater.store.rating.schema import Answer, Booklet, Comment, DeskUser, Rater
 from rater.store.rating.users import begin_session
+from rater.study.visit import Channel
 
 SLUG = "happiness"
 
@@ -45,7 +46,7 @@ def let_raters_come(url: str, now: datetime) -> str:
                     id=rater_id,
                     study_id=booklet.study_id,
                     booklet_id=booklet.id,
-                    channel="web",
+                    channel=Channel.WEB,
                     consented_at=came,
                     instructed_at=came,
                     finished_at=ends if n_answered == booklet.n_trials else None,

@@ -15,6 +15,7 @@ from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
 from rater.store.rating.schema import Booklet, Comment, DeskUser, Rater
 from rater.store.rating.users import begin_session
+from rater.study.visit import Channel
 
 pytestmark = pytest.mark.browser
 
@@ -62,7 +63,7 @@ def let_somebody_come(rating_url: str) -> Callable[[], None]:
                 id="c0ffee" * 5,
                 study_id=booklet.study_id,
                 booklet_id=booklet.id,
-                channel="web",
+                channel=Channel.WEB,
                 consented_at=now,
                 finished_at=now,
             )

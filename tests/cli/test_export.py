@@ -12,6 +12,7 @@ from rater.store.rating.open import create_rating
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.schema import Identifier
 from rater.store.rating.studies import get_study
+from rater.study.visit import Channel
 from tests.cli import command
 
 PERSON = "frances-59f2"
@@ -31,7 +32,7 @@ def rater_id(publish_study: Callable[..., str], rating_url: str) -> str:
             session,
             study.id,
             "t" * 43,
-            arrival=Arrival("web"),
+            arrival=Arrival(Channel.WEB),
             protocol=study.protocol,
             now=study.published_at,
         )

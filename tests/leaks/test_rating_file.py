@@ -13,6 +13,7 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.trials import Judgement, Submission, record_answers
 from rater.study.study import Study
+from rater.study.visit import Channel
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -43,7 +44,7 @@ def published_bytes(
                 session,
                 published.id,
                 "a token",
-                arrival=Arrival("web"),
+                arrival=Arrival(Channel.WEB),
                 protocol=published.protocol,
                 now=NOW,
             )

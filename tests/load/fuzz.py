@@ -40,7 +40,7 @@ from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
 from rater.study.state import State
-from rater.study.visit import PROLIFIC, BlindingQuestion, ScreeningQuestion
+from rater.study.visit import PROLIFIC, BlindingQuestion, Channel, ScreeningQuestion
 from rater.web import rate_limits
 from rater.web.app import create_app
 from rater.web.settings import WebSettings
@@ -107,7 +107,7 @@ def come(engine: Engine) -> tuple[list[str], str]:
         for n_steps, token in enumerate(tokens):
             try:
                 rater_session = claim_booklet(
-                    session, found.id, token, arrival=Arrival("web"), protocol=found.protocol, now=now
+                    session, found.id, token, arrival=Arrival(Channel.WEB), protocol=found.protocol, now=now
                 )
             except FullError:  # strangers have taken the rest
                 continue

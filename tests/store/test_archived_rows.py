@@ -14,11 +14,12 @@ from rater.store.rating.schema import Answer
 from rater.store.rating.sessions import find_rater_session
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.trials import Judgement, Submission, record_answers
+from rater.study.visit import Channel
 
 
 def answer(engine: Engine, study: PublishedStudy, token: str, now: datetime) -> None:
     with writing(engine) as session:
-        arrival = Arrival("web")
+        arrival = Arrival(Channel.WEB)
         claim_booklet(session, study.id, token, arrival=arrival, protocol=study.protocol, now=now)
         rater_session = find_rater_session(session, study.id, token)
         assert rater_session is not None

@@ -7,9 +7,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from rater.store.engine import reading, writing
-from rater.store.log import GENESIS, append_event, broken_link, event_hash, read_events
+from rater.store.log import GENESIS, EventKind, append_event, broken_link, event_hash, read_events
 from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import PublishedStudy
+from rater.study.state import State
 
 
 @pytest.fixture
@@ -17,8 +18,8 @@ def study_id(rating: Engine, publish: Callable[..., PublishedStudy], now: dateti
     """A study whose log has three rows: opened, closed, and opened again."""
     study = publish(rating, state="open")
     with writing(rating) as session:
-        append_event(session, EventRow, study.id, kind="closed", at=now, reason="pause")
-        append_event(session, EventRow, study.id, kind="open", at=now, by="Ada", text="naïve “quotes”")
+        append_event(session, EventRow, study.id, kind=State.CLOSED, at=now, reason="pause")
+        append_event(session, EventRow, study.id, kind=State.OPEN, at=now, by="Ada", text="naïve “quotes”")
     return study.id
 
 
@@ -44,7 +45,7 @@ def test_details_are_canonical_json_and_the_new_hash_is_the_head(
     rating: Engine, study_id: int, now: datetime
 ) -> None:
     with writing(rating) as session:
-        head = append_event(session, EventRow, study_id, kind="look", at=now, why="naïve", by="Ada")
+        head = append_event(session, EventRow, study_id, kind=EventKind.LOOK, at=now, why="naïve", by="Ada")
 
     with reading(rating) as session:
         last = session.execute(text("SELECT detail, hash FROM event ORDER BY id DESC LIMIT 1")).one()
@@ -64,7 +65,7 @@ def test_the_time_zone_of_an_event_does_not_change_its_hash(rating: Engine, stud
     at = datetime(2026, 7, 1, 14, 0, tzinfo=timezone(timedelta(hours=2)))
 
     with writing(rating) as session:
-        append_event(session, EventRow, study_id, kind="closed", at=at)
+        append_event(session, EventRow, study_id, kind=State.CLOSED, at=at)
 
     with reading(rating) as session:
         assert broken_link(session, EventRow, study_id) is None

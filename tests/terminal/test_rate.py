@@ -26,6 +26,7 @@ from rater.store.rating.trials import Judgement, Submission, record_answers
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
 from rater.study.state import State
+from rater.study.visit import Channel
 from rater.terminal.rate import token_file
 from tests.terminal.conftest import NOW, Publish, Rate
 
@@ -266,7 +267,7 @@ def test_a_full_study_is_refused_before_consent(publish_study: Publish, rate: Ra
     with writing(database) as session:
         study_id = get_study(session, "a_study").id
         shown = get_study(session, "a_study").protocol
-        claim_booklet(session, study_id, "another", arrival=Arrival("web"), protocol=shown, now=NOW)
+        claim_booklet(session, study_id, "another", arrival=Arrival(Channel.WEB), protocol=shown, now=NOW)
 
     with pytest.raises(
         FullError, match=r"^Every place in study 'a_study' is taken; nothing is left to rate\.$"

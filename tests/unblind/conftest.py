@@ -15,6 +15,7 @@ from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import get_study
 from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, record_answers, view_trial
 from rater.study.study import Study
+from rater.study.visit import Channel, GuessChoice
 from rater.unblind import Reason, Unblinded, unblind
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
@@ -37,7 +38,7 @@ def rate(rating_url: str, study: Study, *, n_trials: int | None = None, judge: J
     token = sessions.new_token()
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         published = get_study(session, study.name)
-        arrival = raters.Arrival("web")
+        arrival = raters.Arrival(Channel.WEB)
         rater_session = raters.claim_booklet(
             session, published.id, token, arrival=arrival, protocol=study.protocol, now=NOW
         )
@@ -119,7 +120,12 @@ def rich(study: Study, seal_completions: Callable[[Study], None], sealed_url: st
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         for rater_id in whole:
             steps.open_guesses(session, rater_id, now=NOW)
-            steps.record_guesses(session, rater_id, {1: "first", 2: "second", 3: "unsure"}, now=NOW)
+            steps.record_guesses(
+                session,
+                rater_id,
+                {1: GuessChoice.FIRST, 2: GuessChoice.SECOND, 3: GuessChoice.UNSURE},
+                now=NOW,
+            )
     return declared
 
 

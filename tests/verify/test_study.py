@@ -14,7 +14,7 @@ from rater.admin.archive import archive_study
 from rater.errors import SealError, StateError
 from rater.publish.publish import close_study, open_study
 from rater.store.engine import disposing, reading, writing
-from rater.store.log import append_event, read_events
+from rater.store.log import EventKind, append_event, read_events
 from rater.store.rating.open import open_rating
 from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import get_study
@@ -219,9 +219,9 @@ def test_a_row_of_the_log_of_an_unknown_kind_is_named(
     closed: Study, rating_url: str, sealed_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch, disposing(open_rating(rating_url)) as rating:
-        patch.setattr(EventRow, "kinds", frozenset({"approved"}))
+        patch.setattr(EventRow, "kinds", frozenset({EventKind.FROZEN}))
         with writing(rating) as session:
-            append_event(session, EventRow, get_study(session, closed.name).id, kind="approved", at=NOW)
+            append_event(session, EventRow, get_study(session, closed.name).id, kind=EventKind.FROZEN, at=NOW)
 
     assert tampered(rating_url, sealed_url, closed) == {"log's rows"}
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError
-from rater.store.log import append_event, read_events
+from rater.store.log import EventKind, append_event, read_events
 from rater.store.rating import schema
 from rater.store.rating.digests import digest_published
 from rater.store.rating.publication import NewBooklet, add_booklets
@@ -86,7 +86,7 @@ def read_logged_amendments(session: Session, study_id: int) -> list[Amended]:
             at=event.at,
         )
         for event in read_events(session, schema.EventRow, study_id)
-        if event.kind == "amended"
+        if event.kind == EventKind.AMENDED
     ]
 
 
@@ -128,7 +128,7 @@ def insert_amendment(session: Session, study_id: int, new: NewAmendment, *, now:
         session,
         schema.EventRow,
         study_id,
-        kind="amended",
+        kind=EventKind.AMENDED,
         at=now,
         version=version,
         protocol=digest_protocol(protocol),

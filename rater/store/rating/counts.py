@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from rater.store.rating.schema import Answer, Booklet, Comment, Guess, Item, Rater, Tally, TrialRow
 from rater.study.trial_times import Pace, TrialTime, pace_of
+from rater.study.visit import GuessChoice, LeavingReason
 
 
 class Turned(StrEnum):
@@ -82,7 +83,7 @@ class RaterProgress:
     instructed_at: datetime | None
     finished_at: datetime | None
     left_at: datetime | None
-    left_why: str | None
+    left_why: LeavingReason | None
     replaced_at: datetime | None
     last_at: datetime | None
     """When they last answered."""
@@ -217,7 +218,7 @@ def read_comments(session: Session, study_id: int) -> list[str]:
     return [text for text in rows if text.strip()]
 
 
-def count_guesses(session: Session, study_id: int) -> dict[str, int]:
+def count_guesses(session: Session, study_id: int) -> dict[GuessChoice, int]:
     """Count the answers to the blinding question by choice. Costs one query."""
     rows = session.execute(
         select(Guess.choice, func.count())

@@ -39,9 +39,10 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, String, select, type_coerce
 from sqlalchemy.orm import Session
 
+from rater.store.engine import EnumColumn
 from rater.store.log import Event
 from rater.store.rating.schema import (
     Answer,
@@ -113,9 +114,16 @@ def _digest_booklets(session: Session, study_id: int) -> str:
 
 
 def columns_of(table: type[RatingBase], *, but: Iterable[str] = ()) -> list[ColumnElement[object]]:
-    """List a table's columns in their order, so that a digest leaves out only what it names."""
+    """List a table's columns in their order, so that a digest leaves out only what it names.
+
+    A member of a closed set is read as text, since a database that was tampered with may have any other.
+    """
     left_out = set(but)
-    return [column for column in table.__table__.columns if column.name not in left_out]
+    return [
+        type_coerce(column, String).label(column.name) if isinstance(column.type, EnumColumn) else column
+        for column in table.__table__.columns
+        if column.name not in left_out
+    ]
 
 
 def written_time(at: datetime | None) -> str | None:
@@ -143,7 +151,7 @@ def line_of(row: Sequence[object]) -> bytes:
 
 _BATCH = 10_000
 _ROW = [column.name for column in columns_of(Rater, but={"study_id"})]
-_STEPS = [column.name for column in columns_of(Rater) if column.nullable and column.name != "left_why"]
+_STEPS = [column.name for column in Rater.__table__.columns if column.nullable and column.name != "left_why"]
 """The steps of a visit, each noted once: a bit each in `CollectedDigests.visits`, the first one lowest."""
 
 _AFTER_PRACTICE = ("practised_at", "finished_at", "left_at")

@@ -9,13 +9,14 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rater.store.dictionary import Meaning, meanings_of
-from rater.store.log import append_event
+from rater.store.log import EventKind, append_event
 from rater.store.rating.frame import AnswerRow, GuessRow, read_comments, read_guesses
 from rater.store.rating.monitoring import watch_raters
 from rater.store.rating.schema import Comment, EventRow, Guess, Identifier, Item, Rater
@@ -40,9 +41,6 @@ _ATTRIBUTES = {
 
 COLUMNS = tuple(_ATTRIBUTES)
 """The columns of ratings without arms, in their order."""
-
-KIND = "exported"
-"""The kind of the event in the log."""
 
 _OWN_ID = (
     "Random id of the text for this rater alone, the same in each export: another rater has another id for "
@@ -103,7 +101,9 @@ def log_masked_export(
         n_answers: How many answers it has.
         now: When.
     """
-    return append_event(session, EventRow, study_id, kind=KIND, at=now, who=who, by=by, n_answers=n_answers)
+    return append_event(
+        session, EventRow, study_id, kind=EventKind.EXPORTED, at=now, who=who, by=by, n_answers=n_answers
+    )
 
 
 ColumnSources: TypeAlias = dict[str, tuple[type, str]]
@@ -191,7 +191,7 @@ def read_rater_table(session: Session, study: PublishedStudy, *, now: datetime) 
         seconds = own.seconds_a_text
         counted = (
             rater.replaced_at is not None and rater.finished_at is not None,
-            own.status,
+            own.status.value,
             own.n_answered,
             own.n_trials,
             None if seconds is None else round(seconds, _DECIMALS),
@@ -199,8 +199,14 @@ def read_rater_table(session: Session, study: PublishedStudy, *, now: datetime) 
             own.n_checks_passed,
             "; ".join(own.flags),
         )
-        rows.append((*(getattr(rater, attribute) for _, attribute in _RATER_COLUMNS.values()), *counted))
+        stored = (_plain(getattr(rater, attribute)) for _, attribute in _RATER_COLUMNS.values())
+        rows.append((*stored, *counted))
     return ExportTable((*_RATER_COLUMNS, *_COUNTED), rows)
+
+
+def _plain(value: object) -> object:
+    """Return the value of a member of a closed set, and any other value as it is."""
+    return value.value if isinstance(value, StrEnum) else value
 
 
 def _read_guesses(session: Session, study_id: int, *, masked: bool) -> ExportTable:
@@ -210,7 +216,7 @@ def _read_guesses(session: Session, study_id: int, *, masked: bool) -> ExportTab
     """
     guesses = read_guesses(session, study_id)
     rows = mask_guesses(guesses) if masked else guesses
-    return ExportTable(tuple(_GUESS_COLUMNS), [(row.rater_id, row.item_id, row.choice) for row in rows])
+    return ExportTable(tuple(_GUESS_COLUMNS), [(row.rater_id, row.item_id, row.choice.value) for row in rows])
 
 
 def _read_identifiers(session: Session, study_id: int) -> ExportTable:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from rater.errors import StateError
 from rater.names import normalise_name
 from rater.store.engine import overwrite_deleted
-from rater.store.log import Event, append_event, read_events
+from rater.store.log import Event, EventKind, append_event, read_events
 from rater.store.rating.digests import RaterDigests, digest_rater, read_closings, read_digests
 from rater.store.rating.schema import (
     Answer,
@@ -90,7 +90,14 @@ def forget_identifiers(session: Session, study_id: int, known: Known, *, by: str
     session.execute(delete(Identifier).where(Identifier.rater_id == known.id))
     session.execute(update(Invitation).where(Invitation.rater_id == known.id).values(label=""))
     return append_event(
-        session, EventRow, study_id, kind="forgotten", at=now, by=by, rater=known.id, n=known.n_identifiers
+        session,
+        EventRow,
+        study_id,
+        kind=EventKind.FORGOTTEN,
+        at=now,
+        by=by,
+        rater=known.id,
+        n=known.n_identifiers,
     )
 
 
@@ -107,7 +114,7 @@ def redact(session: Session, study_id: int, known: Known, *, by: str, now: datet
         session,
         EventRow,
         study_id,
-        kind="redacted",
+        kind=EventKind.REDACTED,
         at=now,
         by=by,
         rater=known.id,
@@ -125,7 +132,7 @@ def read_redacted(events: Iterable[Event]) -> dict[str, dict[int, RaterDigests]]
     """Read the digests of redacted raters from a study's log, by rater and closing."""
     found = {}
     for event in events:
-        if event.kind == "redacted":
+        if event.kind == EventKind.REDACTED:
             closings = event.detail["closings"]
             if not isinstance(closings, dict):
                 msg = f"row {event.sequence} of the log has no digests by closing"

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session, aliased
 
 from rater.store.rating.schema import Answer, AttentionCheckRow, Comment, Guess, Item, Rater, TrialRow
+from rater.study.visit import GuessChoice, LeavingReason
 
 ABOUT_ALL = 0
 """The position under which a guess about all texts together is stored."""
@@ -77,7 +78,7 @@ class GuessRow:
 
     rater_id: str
     item_id: str | None
-    choice: str
+    choice: GuessChoice
     """first, second or unsure."""
 
 
@@ -103,7 +104,7 @@ class RaterRow:
     n_passed: int
     """Those of them whose every answer passes."""
     has_finished: bool
-    left_why: str | None
+    left_why: LeavingReason | None
     is_replaced: bool
 
 

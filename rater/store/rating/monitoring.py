@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from statistics import median
-from typing import Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -26,6 +26,7 @@ from rater.store.rating.studies import PublishedStudy
 from rater.study.protocol import stated_minutes
 from rater.study.state import State
 from rater.study.trial_times import gaps_between
+from rater.study.visit import LeavingReason
 
 
 def read_seconds_per_text(session: Session, rater_id: str) -> float | None:
@@ -53,22 +54,34 @@ _MIN_PACE_TIME = timedelta(minutes=30)
 _QUICK_SHARE = 1 / 3
 _MIN_ANSWERS_FOR_SAME = 10
 
-RaterStatus = Literal[
-    "finished",
-    "under way",
-    "away",
-    "unfinished",
-    "stopped",
-    "withdrawn",
-    "screened out",
-    "failed the practice",
-    "replaced",
-]
-_LEFT: dict[str, RaterStatus] = {
-    "stopped": "stopped",
-    "withdrawn": "withdrawn",
-    "screened_out": "screened out",
-    "failed_practice": "failed the practice",
+
+class RaterStatus(StrEnum):
+    """How far a rater has come."""
+
+    FINISHED = "finished"
+    UNDER_WAY = "under way"
+    AWAY = "away"
+    """They have not answered for an hour, and may come back."""
+    UNFINISHED = "unfinished"
+    """The study was over before they finished."""
+    STOPPED = "stopped"
+    WITHDRAWN = "withdrawn"
+    SCREENED_OUT = "screened out"
+    FAILED_PRACTICE = "failed the practice"
+    REPLACED = "replaced"
+    """Their booklet was assigned again because they were inactive too long."""
+
+    @property
+    def is_gone(self) -> bool:
+        """True if they neither finished nor are rating now."""
+        return self not in {RaterStatus.FINISHED, RaterStatus.UNDER_WAY}
+
+
+_LEFT = {
+    LeavingReason.STOPPED: RaterStatus.STOPPED,
+    LeavingReason.WITHDRAWN: RaterStatus.WITHDRAWN,
+    LeavingReason.SCREENED_OUT: RaterStatus.SCREENED_OUT,
+    LeavingReason.FAILED_PRACTICE: RaterStatus.FAILED_PRACTICE,
 }
 
 
@@ -128,7 +141,7 @@ def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Wa
     n_answers, n_recent_answers = count_answers_since(session, study.id, now - PACE_OVER)
     n_booklets = count_booklets(session, study.id)
     statuses = [rater_status(rater, now=now, is_over=study.state.is_over) for rater in raters]
-    gone = [r for r, at in zip(raters, statuses, strict=True) if at not in {"finished", "under way"}]
+    gone = [r for r, at in zip(raters, statuses, strict=True) if at.is_gone]
     finished = [(rater.consented_at, rater.finished_at) for rater in raters if rater.finished_at is not None]
     n_recent = sum(now - at <= PACE_OVER for _, at in finished)
     over = min(PACE_OVER, now - (_first_opened_at(session, study) or study.published_at))
@@ -142,7 +155,7 @@ def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Wa
         published_at=study.published_at,
         n_booklets=n_booklets,
         n_finished=len(finished),
-        n_under_way=statuses.count("under way"),
+        n_under_way=statuses.count(RaterStatus.UNDER_WAY),
         n_left=len(gone),
         n_answers=n_answers,
         n_answers_last_day=n_recent_answers,
@@ -203,14 +216,15 @@ def watch_raters(session: Session, study: PublishedStudy, *, now: datetime) -> l
 def rater_status(rater: RaterProgress, *, now: datetime, is_over: bool) -> RaterStatus:
     """Return the status of a rater; is_over states whether the study is over."""
     if rater.finished_at is not None:
-        return "finished"
+        return RaterStatus.FINISHED
     if rater.left_why is not None:
         return _LEFT[rater.left_why]
     if rater.replaced_at is not None:
-        return "replaced"
+        return RaterStatus.REPLACED
     if is_over:
-        return "unfinished"
-    return "away" if now - (rater.last_at or rater.consented_at) > LEFT_AFTER else "under way"
+        return RaterStatus.UNFINISHED
+    is_away = now - (rater.last_at or rater.consented_at) > LEFT_AFTER
+    return RaterStatus.AWAY if is_away else RaterStatus.UNDER_WAY
 
 
 def flags(conduct: RaterConduct) -> tuple[str, ...]:

@@ -26,9 +26,10 @@ from rater.store.rating.schema import (
     Token,
     TrialRow,
 )
-from rater.store.rating.sessions import Channel, RaterSession, digest, find_rater_session
+from rater.store.rating.sessions import RaterSession, digest, find_rater_session
 from rater.study.protocol import Protocol
 from rater.study.state import State
+from rater.study.visit import Channel
 
 
 @dataclass(frozen=True)

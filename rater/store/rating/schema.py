@@ -8,48 +8,26 @@ from typing import ClassVar
 
 from sqlalchemy import (
     CheckConstraint,
-    Dialect,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     MetaData,
-    String,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped
 
-from rater.errors import DatabaseError
 from rater.store.dictionary import column
-from rater.store.engine import CONSTRAINT_NAMES, UtcDateTime
-from rater.store.log import EventColumns
+from rater.store.engine import CONSTRAINT_NAMES, EnumColumn, UtcDateTime
+from rater.store.log import EventColumns, EventKind
 from rater.study.state import PUBLISHED_STATES, State
+from rater.study.visit import Channel, GuessChoice, LeavingReason
 
 
 class RatingBase(DeclarativeBase):
     """The metadata of the rating database."""
 
     metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
-
-
-class StateColumn(TypeDecorator[State]):
-    """The state of a study, stored as its name."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002, D102 (SQLAlchemy's interface)
-        return None if value is None else str(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> State | None:  # noqa: ARG002, D102 (SQLAlchemy's interface)
-        if value is None or value in PUBLISHED_STATES:
-            return None if value is None else State(value)
-        msg = (
-            f"A study in the rating database has the unknown state {value!r}; valid: "
-            f"{', '.join(PUBLISHED_STATES)}. The database was changed by hand: restore a backup."
-        )
-        raise DatabaseError(msg)
 
 
 class StudyRow(RatingBase):
@@ -66,7 +44,10 @@ class StudyRow(RatingBase):
     id: Mapped[int] = column("Row number.", primary_key=True)
     name: Mapped[str] = column("Name of the study on the command line.", unique=True)
     slug: Mapped[str] = column("Random part of the study's web address.", unique=True, seen_by="rater")
-    state: Mapped[State] = column("published, open, paused, closed, unblinded or archived.", StateColumn)
+    state: Mapped[State] = column(
+        "published, open, paused, closed, unblinded or archived.",
+        EnumColumn(PUBLISHED_STATES, "state of a study"),
+    )
     protocol: Mapped[str] = column(
         "Canonical JSON of all that raters are shown except the rated texts, as published.",
         seen_by="rater",
@@ -205,7 +186,9 @@ class Rater(RatingBase):
     id: Mapped[str] = column("Random identifier (128 bits).", primary_key=True)
     study_id: Mapped[int] = column("The study rated.", ForeignKey("study.id"), index=True)
     booklet_id: Mapped[str] = column("The assigned booklet.", ForeignKey("booklet.id"), index=True)
-    channel: Mapped[str] = column("web or terminal: where the rater takes part.")
+    channel: Mapped[Channel] = column(
+        "web or terminal: where the rater takes part.", EnumColumn(tuple(Channel), "channel")
+    )
     consented_at: Mapped[datetime] = column("Time of consent, in UTC.", UtcDateTime)
     screened_at: Mapped[datetime | None] = column(
         "Time at which the rater passed the screening, in UTC.", UtcDateTime
@@ -232,8 +215,9 @@ class Rater(RatingBase):
     left_at: Mapped[datetime | None] = column(
         "Time at which the rater left the study before its end, in UTC.", UtcDateTime
     )
-    left_why: Mapped[str | None] = column(
-        "Reason for leaving: stopped, withdrawn, screened_out or failed_practice."
+    left_why: Mapped[LeavingReason | None] = column(
+        "Reason for leaving: stopped, withdrawn, screened_out or failed_practice.",
+        EnumColumn(tuple(LeavingReason), "reason for leaving"),
     )
     replaced_at: Mapped[datetime | None] = column(
         "Time at which the booklet was assigned to another rater, because this one was inactive "
@@ -339,7 +323,9 @@ class Guess(RatingBase):
     position: Mapped[int] = column(
         "Position of the trial whose text the guess is about; 0 for all texts.", primary_key=True
     )
-    choice: Mapped[str] = column("The label chosen: first, second or unsure.")
+    choice: Mapped[GuessChoice] = column(
+        "The label chosen: first, second or unsure.", EnumColumn(tuple(GuessChoice), "guess")
+    )
     guessed_at: Mapped[datetime] = column("Time at which the guess was stored, in UTC.", UtcDateTime)
 
 
@@ -355,16 +341,16 @@ class Comment(RatingBase):
 class EventRow(EventColumns, RatingBase):
     """The study's hash-chained audit log."""
 
-    kinds: ClassVar[frozenset[str]] = frozenset(
+    kinds: ClassVar[frozenset[EventKind | State]] = frozenset(
         {
             *PUBLISHED_STATES,
-            "amended",
-            "exported",
-            "forgotten",
-            "look",
-            "recovered",
-            "redacted",
-            "shown",
+            EventKind.AMENDED,
+            EventKind.EXPORTED,
+            EventKind.FORGOTTEN,
+            EventKind.LOOK,
+            EventKind.RECOVERED,
+            EventKind.REDACTED,
+            EventKind.SHOWN,
         }
     )
 

@@ -15,10 +15,9 @@ from sqlalchemy.orm import Session
 
 from rater.store.rating.schema import Answer, Booklet, DeskSession, Rater, StudyRow, Token
 from rater.store.rating.studies import STUDY_COLUMNS, PublishedStudy, published_of
+from rater.study.visit import LeavingReason
 
-Channel = Literal["web", "terminal"]
 LateRaters = Literal["finish", "stop"]
-LeftWhy = Literal["stopped", "withdrawn", "screened_out", "failed_practice"]
 
 _MINE = Answer.rater_id == Rater.id
 _LAST_AT = select(Answer.answered_at).where(_MINE).order_by(Answer.id.desc()).limit(1).scalar_subquery()
@@ -78,7 +77,7 @@ class RaterSession:
     has_guessed: bool
     has_commented: bool
     """True if they left the page for a final comment."""
-    left_why: LeftWhy | None
+    left_why: LeavingReason | None
     """The reason why they left for good before the end; None if they did not."""
     is_replaced: bool
     """True if their booklet was assigned again because they were inactive too long."""

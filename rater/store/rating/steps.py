@@ -6,17 +6,14 @@ transaction.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rater.errors import ClosedError, StateError
 from rater.store.rating.schema import Comment, Guess, Rater, StudyRow, TrialRow
-from rater.store.rating.sessions import LeftWhy
 from rater.study.state import State
-
-GuessChoice = Literal["first", "second", "unsure"]
+from rater.study.visit import GuessChoice, LeavingReason
 
 
 def pass_screening(session: Session, rater_id: str, *, now: datetime) -> None:
@@ -49,7 +46,7 @@ def finish_practice(session: Session, rater_id: str, *, passed: bool, attempts: 
         return
     rater.n_practice_attempts += 1
     if rater.n_practice_attempts >= attempts:
-        rater.left_at, rater.left_why = now, "failed_practice"
+        rater.left_at, rater.left_why = now, LeavingReason.FAILED_PRACTICE
 
 
 def open_guesses(session: Session, rater_id: str, *, now: datetime) -> None:
@@ -94,7 +91,7 @@ def record_comment(session: Session, rater_id: str, text: str, *, now: datetime)
         session.add(Comment(rater_id=rater_id, text=text))
 
 
-def leave(session: Session, rater_id: str, *, why: LeftWhy, now: datetime) -> None:
+def leave(session: Session, rater_id: str, *, why: LeavingReason, now: datetime) -> None:
     """Record that a rater leaves before the end; the booklet is free again, and the answers stay, marked."""
     rater = _get_active(session, rater_id)
     if rater.left_at is None:

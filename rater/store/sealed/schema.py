@@ -8,7 +8,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped
 
 from rater.store.dictionary import column
 from rater.store.engine import CONSTRAINT_NAMES, UtcDateTime
-from rater.store.log import EventColumns
+from rater.store.log import EventColumns, EventKind
 from rater.study.state import State
 
 
@@ -113,6 +113,13 @@ class KeyEntry(SealedBase):
 class SealedEventRow(EventColumns, SealedBase):
     """The study's hash-chained log of generation."""
 
-    kinds: ClassVar[frozenset[str]] = frozenset(
-        {"frozen", "changed", State.GENERATED.value, "taken", State.PUBLISHED.value, "look"}
+    kinds: ClassVar[frozenset[EventKind | State]] = frozenset(
+        {
+            EventKind.FROZEN,
+            EventKind.CHANGED,
+            EventKind.TAKEN,
+            EventKind.LOOK,
+            State.GENERATED,
+            State.PUBLISHED,
+        }
     )

@@ -12,10 +12,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from rater.errors import NotGeneratedError, nearest
-from rater.store.log import Event, append_event, read_events
+from rater.store.log import Event, EventKind, append_event, read_events
 from rater.store.sealed.schema import KeyEntry, Publication, SealedEventRow, SealedStudyRow
 
-_KIND = "look"
 _HEAD = "ratings_log"
 
 
@@ -26,13 +25,15 @@ def note_look(
 
     Must run in a `writing` transaction.
     """
-    append_event(session, SealedEventRow, study_id, kind=_KIND, at=now, **{**detail, _HEAD: head})
+    append_event(session, SealedEventRow, study_id, kind=EventKind.LOOK, at=now, **{**detail, _HEAD: head})
 
 
 def looks_at_other_copies(session: Session, study_id: int, heads: Set[str]) -> list[Event]:
     """Find the looks whose heads are not among those of the log of the ratings at hand. Costs one query."""
     events = read_events(session, SealedEventRow, study_id)
-    return [event for event in events if event.kind == _KIND and event.detail.get(_HEAD) not in heads]
+    return [
+        event for event in events if event.kind == EventKind.LOOK and event.detail.get(_HEAD) not in heads
+    ]
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def insert_sealed_study(
     row = SealedStudyRow(name=name, hash=study_hash, canonical_json=canonical_json, created_at=now)
     session.add(row)
     session.flush()
-    append_event(session, SealedEventRow, row.id, kind="frozen", at=now, hash=study_hash)
+    append_event(session, SealedEventRow, row.id, kind=EventKind.FROZEN, at=now, hash=study_hash)
     return SealedStudy(row.id, name, study_hash, canonical_json, now)
 
 
@@ -100,7 +101,9 @@ def replace_sealed_study(
     """Freeze an unpublished study again; the log records which fields changed."""
     row = session.get_one(SealedStudyRow, study_id)
     row.hash, row.canonical_json = study_hash, canonical_json
-    append_event(session, SealedEventRow, study_id, kind="changed", at=now, hash=study_hash, changes=changes)
+    append_event(
+        session, SealedEventRow, study_id, kind=EventKind.CHANGED, at=now, hash=study_hash, changes=changes
+    )
 
 
 def find_secrets(session: Session, study_id: int) -> Secrets | None:

@@ -22,6 +22,7 @@ from rater.store.rating.raters import count_invitations
 from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import PublishedStudy
 from rater.study.state import State
+from rater.study.visit import GuessChoice
 from rater.web.desk import access
 from rater.web.desk.charts import CountRow, Strip, rows, strip
 from rater.web.desk.page import DeskPage, blueprint, find_or_404, render
@@ -248,8 +249,11 @@ def _steps(seen: Overview) -> tuple[LifecycleStep, ...]:
     raters, n_declined = seen.raters, seen.tallies.get(Turned.DECLINED, 0)
     n_started = sum(rater.n_answered > 0 for rater in raters)
     n_finished = seen.watched.n_finished
-    gone = Counter(rater.status for rater in raters if rater.status not in {"finished", "under way"})
-    waiting: dict[RaterStatus, str] = {"away": "away for over an hour", "unfinished": "unfinished"}
+    gone = Counter(rater.status for rater in raters if rater.status.is_gone)
+    waiting: dict[RaterStatus, str] = {
+        RaterStatus.AWAY: "away for over an hour",
+        RaterStatus.UNFINISHED: "unfinished",
+    }
     left = ", ".join(f"{n} {at}" for at, n in sorted(gone.items()) if at not in waiting)
     still = ", ".join(f"{gone[at]} {words}" for at, words in waiting.items() if at in gone)
     steps = [
@@ -264,7 +268,7 @@ def _steps(seen: Overview) -> tuple[LifecycleStep, ...]:
 
 
 def _places_left(seen: Overview) -> tuple[CountRow, ...]:
-    left = Counter(rater.n_answered for rater in seen.raters if rater.status not in {"finished", "under way"})
+    left = Counter(rater.n_answered for rater in seen.raters if rater.status.is_gone)
     trial = _trial(seen)
     return rows(
         {
@@ -284,7 +288,11 @@ def _guesses(session: Session, study: PublishedStudy) -> tuple[CountRow, ...]:
     if asked is None:
         return ()
     n_by_choice = counts.count_guesses(session, study.id)
-    labels = {"first": asked.labels[0], "second": asked.labels[1], "unsure": asked.unsure}
+    labels = {
+        GuessChoice.FIRST: asked.labels[0],
+        GuessChoice.SECOND: asked.labels[1],
+        GuessChoice.UNSURE: asked.unsure,
+    }
     return rows({label: n_by_choice.get(choice, 0) for choice, label in labels.items()})
 
 

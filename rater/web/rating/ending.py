@@ -1,7 +1,6 @@
 """Pages after the last trial, and pages of raters who leave early."""
 
 from dataclasses import dataclass
-from typing import cast
 
 from flask import Response, abort, request
 from markupsafe import Markup
@@ -12,11 +11,10 @@ from rater.errors import StateError
 from rater.store.engine import reading
 from rater.store.rating import steps
 from rater.store.rating.frame import ABOUT_ALL, AskedText, read_asked
-from rater.store.rating.sessions import LeftWhy, RaterSession
-from rater.store.rating.steps import GuessChoice
+from rater.store.rating.sessions import RaterSession
 from rater.store.rating.trials import TrialView, first_revisable, view_trials
 from rater.study.protocol import MAX_FINAL_COMMENT, Protocol
-from rater.study.visit import BlindingQuestion
+from rater.study.visit import BlindingQuestion, GuessChoice, LeavingReason
 from rater.web.language import Direction, blinding_of, direction_of, thanks_of
 from rater.web.markdown import render_markdown
 from rater.web.rating import flow, forms, notices
@@ -150,9 +148,9 @@ def guess_fields(
 
 def _options(blinding: BlindingQuestion, chosen: GuessChoice | None) -> tuple[OptionField, ...]:
     labels: tuple[tuple[GuessChoice, str], ...] = (
-        ("first", blinding.labels[0]),
-        ("second", blinding.labels[1]),
-        ("unsure", blinding.unsure),
+        (GuessChoice.FIRST, blinding.labels[0]),
+        (GuessChoice.SECOND, blinding.labels[1]),
+        (GuessChoice.UNSURE, blinding.unsure),
     )
     return tuple(OptionField(value, label, value == chosen) for value, label in labels)
 
@@ -284,10 +282,10 @@ def leave(slug: str) -> str:
 @blueprint.post("/s/<slug>/leave")
 def go(slug: str) -> AnyResponse:
     """Note that a rater stops or withdraws. Costs five queries and an update."""
-    why = cast("LeftWhy", forms.read_leaving(request.form))
+    why = forms.read_leaving(request.form)
 
     def leave_now(session: Session, visit: Visit, rater_session: RaterSession) -> None:
-        if why == "stopped" and rater_session.has_finished:
+        if why is LeavingReason.STOPPED and rater_session.has_finished:
             flow.go_to_current(visit)
         steps.leave(session, rater_session.rater_id, why=why, now=visit.now)
 
@@ -300,13 +298,13 @@ def ended(slug: str) -> str:
     visit, rater_session = read_visit(slug, Place("ended"))
     assert rater_session.left_why is not None  # noqa: S101 (else the page is not due)
     endings = visit.protocol.endings
-    was_let_out = rater_session.left_why in {"screened_out", "failed_practice"}
+    ending = endings.screened_out if rater_session.left_why.is_ineligible else endings.stopped
     return render(
         EndedPage(
             frame=frame_of(visit),
             title=visit.protocol.title,
             paragraphs=notices.left(visit, rater_session, rater_session.left_why),
-            way=way_out(visit, endings.screened_out if was_let_out else endings.stopped),
+            way=way_out(visit, ending),
         )
     )
 
@@ -318,9 +316,7 @@ def _read_asked(session: Session, visit: Visit, rater_session: RaterSession) -> 
     return read_asked(session, rater_session.booklet_id, blinding.n_texts) if blinding.n_texts else []
 
 
-def _guesses_page(
-    visit: Visit, asked: list[AskedText], sent: dict[int, steps.GuessChoice] | None
-) -> GuessesPage:
+def _guesses_page(visit: Visit, asked: list[AskedText], sent: dict[int, GuessChoice] | None) -> GuessesPage:
     blinding = visit.protocol.blinding
     assert blinding is not None  # noqa: S101 (else the page is not due)
     fields = guess_fields(blinding_of(blinding), asked, sent)

@@ -16,18 +16,17 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as AnyResponse
 
-from rater.store.rating.steps import GuessChoice
 from rater.store.rating.trials import Judgement, Timing
 from rater.study.protocol import MAX_ANSWER_COMMENT, MAX_FINAL_COMMENT, Dimension
 from rater.study.typed_numbers import read_number, write_number
-from rater.study.visit import ScreeningQuestion
+from rater.study.visit import GuessChoice, LeavingReason, ScreeningQuestion
 from rater.web.rating.flow import Place, url_of
 from rater.web.security import is_token, set_rater_cookie
 
 _SUBMISSION_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _GUESS = re.compile(r"guess\.([0-9]{1,4})")
 _INDEX = re.compile(r"[0-9]{1,2}")
-_CHOICES: Mapping[str, GuessChoice] = {"first": "first", "second": "second", "unsure": "unsure"}
+_CHOICES: Mapping[str, GuessChoice] = {choice.value: choice for choice in GuessChoice}
 
 
 def new_submission_id() -> str:
@@ -90,16 +89,16 @@ def read_comment(form: MultiDict[str, str]) -> str:
     return form.get("comment", "").replace("\x00", "").strip()[:MAX_FINAL_COMMENT]
 
 
-def read_leaving(form: MultiDict[str, str]) -> str:
+def read_leaving(form: MultiDict[str, str]) -> LeavingReason:
     """Read how a rater leaves: stopped or withdrawn.
 
     Raises:
         BadRequest: neither.
     """
     why = form.get("why", "")
-    if why not in {"stopped", "withdrawn"}:
+    if why not in {LeavingReason.STOPPED, LeavingReason.WITHDRAWN}:
         raise BadRequest
-    return why
+    return LeavingReason(why)
 
 
 ANSWER, COMMENT, UNABLE = "answer.", "comment.", "cannot."

@@ -14,10 +14,10 @@ from rater.names import Unnamed
 from rater.sanitize import sanitize_for_display
 from rater.store.engine import writing
 from rater.store.rating.counts import Turned, count_visitor
-from rater.store.rating.sessions import LeftWhy, RaterSession
+from rater.store.rating.sessions import RaterSession
 from rater.store.rating.studies import PublishedStudy
 from rater.study.state import State
-from rater.study.visit import Ending
+from rater.study.visit import Ending, LeavingReason
 from rater.web import rate_limits, security
 from rater.web.language import gettext as _
 from rater.web.language import ngettext
@@ -254,14 +254,14 @@ def declined() -> tuple[str, ...]:
     )
 
 
-def left(visit: Visit, rater_session: RaterSession, why: LeftWhy) -> tuple[str, ...]:
+def left(visit: Visit, rater_session: RaterSession, why: LeavingReason) -> tuple[str, ...]:
     """Return the sentences for a rater who left before the end."""
-    if why == "screened_out":
+    if why is LeavingReason.SCREENED_OUT:
         return (
             _("Thank you for your answers. Unfortunately, you are not eligible for this study."),
             _("Your answers to these questions were not stored. You can close this page."),
         )
-    if why == "failed_practice":
+    if why is LeavingReason.FAILED_PRACTICE:
         return (
             _("Thank you for trying. This study needs people who use the scale in the same way."),
             _(
@@ -269,7 +269,7 @@ def left(visit: Visit, rater_session: RaterSession, why: LeftWhy) -> tuple[str, 
                 "You can close this page."
             ),
         )
-    if why == "withdrawn":
+    if why is LeavingReason.WITHDRAWN:
         return (
             _("You have withdrawn. That is perfectly fine."),
             _("Your answers are marked as withdrawn and will not be used. You can close this page."),

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from rater.store.rating import steps
 from rater.store.rating.sessions import RaterSession
 from rater.study.protocol import Protocol
-from rater.study.visit import ScreeningQuestion
+from rater.study.visit import LeavingReason, ScreeningQuestion
 from rater.web import security
 from rater.web.markdown import render_markdown
 from rater.web.rating import flow, forms
@@ -151,7 +151,7 @@ def _screen(session: Session, visit: Visit, rater_session: RaterSession) -> None
     if all(answers[number] in question.accepted for number, question in enumerate(questions)):
         steps.pass_screening(session, rater_session.rater_id, now=visit.now)
     else:
-        steps.leave(session, rater_session.rater_id, why="screened_out", now=visit.now)
+        steps.leave(session, rater_session.rater_id, why=LeavingReason.SCREENED_OUT, now=visit.now)
 
 
 @blueprint.get("/s/<slug>/instructions")

@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
 from rater.errors import RaterError, StateError
-from rater.store.log import append_event
+from rater.store.log import EventKind, append_event
 from rater.store.rating import trials
 from rater.store.rating.schema import EventRow
 from rater.store.rating.sessions import RaterSession, find_rater_session_by_digest
@@ -106,7 +106,7 @@ def take_in(session: Session, file: RecoveryFile, *, now: datetime) -> Recovered
             _store(session, study, rater_session, kept, now=now)
             n_taken_in += 1
     if n_taken_in:
-        append_event(session, EventRow, study.id, kind="recovered", at=now, n_answers=n_taken_in)
+        append_event(session, EventRow, study.id, kind=EventKind.RECOVERED, at=now, n_answers=n_taken_in)
     return Recovered(study.name, n_taken_in, len(file.answers) - n_taken_in)
 
 

@@ -22,6 +22,7 @@ from rater.store.rating.studies import PublishedStudy, find_study_by_slug
 from rater.store.rating.trials import Turn, lock_turn
 from rater.study.protocol import Protocol
 from rater.study.state import State
+from rater.study.visit import Channel
 from rater.web import language
 from rater.web.security import read_token
 from rater.web.settings import running
@@ -49,7 +50,7 @@ _LINK = re.compile(r"(?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<url>https?://[^\
 class RecruitmentLink:
     """The parameters of a recruitment link."""
 
-    arrival: Arrival = field(default_factory=lambda: Arrival("web"))
+    arrival: Arrival = field(default_factory=lambda: Arrival(Channel.WEB))
     unnamed: Mapping[str, Unnamed] = field(default_factory=dict)
     """Declared parameters that name nobody, with the reason; one that is not there only if it is required."""
 
@@ -74,7 +75,7 @@ def read_link(
             unnamed[name] = Unnamed.ABSENT
     invitation = code or sent.get(prefix + INVITATION, "")
     arrival = Arrival(
-        channel="web",
+        channel=Channel.WEB,
         identifiers=identifiers,
         invitation=invitation if _CODE.fullmatch(invitation) else None,
     )
@@ -153,7 +154,7 @@ class Visit:
     rater_session: RaterSession | None
     token: str | None = None
     """By which the session was found."""
-    arrival: Arrival = field(default_factory=lambda: Arrival("web"))
+    arrival: Arrival = field(default_factory=lambda: Arrival(Channel.WEB))
     """The parameters of the link."""
     unnamed: Mapping[str, Unnamed] = field(default_factory=dict)
     """Declared parameters of the link that name nobody, with the reason."""

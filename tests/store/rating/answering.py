@@ -11,10 +11,13 @@ from rater.store.rating.schema import Answer
 from rater.store.rating.sessions import RaterSession, find_rater_session
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.trials import Judgement, Submission, Timing, record_answers
+from rater.study.visit import Channel
 
 
 def claim_in(session: Session, study: PublishedStudy, token: str, now: datetime) -> RaterSession:
-    return claim_booklet(session, study.id, token, arrival=Arrival("web"), protocol=study.protocol, now=now)
+    return claim_booklet(
+        session, study.id, token, arrival=Arrival(Channel.WEB), protocol=study.protocol, now=now
+    )
 
 
 def claim_for(engine: Engine, study: PublishedStudy, token: str, now: datetime) -> RaterSession:

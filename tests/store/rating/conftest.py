@@ -18,6 +18,7 @@ from rater.store.rating.schema import (
     Tally,
 )
 from rater.store.rating.studies import PublishedStudy
+from rater.study.visit import Channel
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)  # when the study was published, and opened
 
@@ -37,7 +38,7 @@ def watched(rating: Engine, publish: Callable[..., PublishedStudy]) -> Published
                 id=letter * 32,
                 study_id=study.id,
                 booklet_id=booklet.id,
-                channel="web",
+                channel=Channel.WEB,
                 consented_at=NOW,
                 finished_at=NOW + timedelta(minutes=9) if letter == "a" else None,
             )

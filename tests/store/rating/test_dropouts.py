@@ -16,6 +16,7 @@ from rater.store.rating.raters import Arrival, Limits, claim_booklet, has_free_b
 from rater.store.rating.sessions import RaterSession, find_rater_session
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.trials import Judgement, Submission, record_answers
+from rater.study.visit import Channel
 
 Publish = Callable[..., PublishedStudy]
 HOUR = timedelta(hours=1)
@@ -37,7 +38,7 @@ class Visit:
 
     def claim(self, token: str, now: datetime, engine: Engine | None = None) -> RaterSession:
         with writing(engine or self._opened[0]) as session:
-            arrival = Arrival("web")
+            arrival = Arrival(Channel.WEB)
             return claim_booklet(
                 session, self.study.id, token, arrival=arrival, protocol=self.protocol, now=now
             )

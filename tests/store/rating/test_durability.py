@@ -21,13 +21,14 @@ from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.sessions import find_rater_session
 from rater.store.rating.studies import get_study
 from rater.store.rating.trials import Judgement, Submission, record_answers
+from rater.study.visit import Channel
 
 url, name = sys.argv[1:]
 engine, now = open_rating(url), datetime.now(UTC)
 with writing(engine) as session:
     study = get_study(session, name)
     protocol = study.protocol
-    claim_booklet(session, study.id, "token", arrival=Arrival("web"), protocol=protocol, now=now)
+    claim_booklet(session, study.id, "token", arrival=Arrival(Channel.WEB), protocol=protocol, now=now)
 for position in range(1, 100_001):
     with writing(engine) as session:
         rater_session = find_rater_session(session, study.id, "token")

@@ -26,6 +26,7 @@ from rater.store.rating.schema import (
 )
 from rater.store.rating.studies import PublishedStudy, get_study, move_study
 from rater.study.state import State
+from rater.study.visit import Channel
 from rater.verify.rating import verify_rating
 
 ADA, BOB = "ada0" * 8, "b0b0" * 8
@@ -42,7 +43,7 @@ def study(rating: Engine, publish: Callable[..., PublishedStudy], now: datetime)
             session,
             EventRow,
             found.id,
-            kind="published",
+            kind=State.PUBLISHED,
             at=now,
             digests=digests,
             commitment=found.commitment,
@@ -56,7 +57,7 @@ def study(rating: Engine, publish: Callable[..., PublishedStudy], now: datetime)
                     id=rater_id,
                     study_id=found.id,
                     booklet_id=booklet.id,
-                    channel="web",
+                    channel=Channel.WEB,
                     consented_at=now,
                     guessed_at=now,
                 )

@@ -13,6 +13,7 @@ from rater.store.rating.schema import Invitation, NetworkCount, Rater
 from rater.store.rating.sessions import digest
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.state import State
+from rater.study.visit import Channel
 
 LAB = "1" * 32
 HOME = "2" * 32
@@ -31,7 +32,7 @@ def begin(rating: Engine, study: PublishedStudy, now: datetime) -> Begin:
     def claim(
         token: str, network: str | None = LAB, *, later: timedelta = timedelta(0), code: str | None = None
     ) -> None:
-        arrival = Arrival("web", network=network, invitation=code)
+        arrival = Arrival(Channel.WEB, network=network, invitation=code)
         with writing(rating) as session:
             claim_booklet(session, study.id, token, arrival=arrival, protocol=study.protocol, now=now + later)
 
@@ -59,7 +60,7 @@ def test_a_small_study_can_be_begun_by_five(
     publish: Callable[..., PublishedStudy], rating: Engine, now: datetime
 ) -> None:
     small = publish(rating, n_booklets=6)
-    arrival = Arrival("web", network=LAB)
+    arrival = Arrival(Channel.WEB, network=LAB)
     with writing(rating) as session:
         for number in range(5):
             claim_booklet(

@@ -24,6 +24,7 @@ from rater.store.rating.studies import (
 from rater.store.rating.trials import Judgement, Submission, record_answers
 from rater.study.scales import Likert
 from rater.study.state import State
+from rater.study.visit import Channel
 
 
 def test_a_published_study_is_found_by_name_and_by_slug(
@@ -132,7 +133,7 @@ def test_progress_counts_each_answer_once_however_often_it_was_changed(
     study, other = publish(rating, n_booklets=3, n_trials=1), publish(rating)
     with writing(rating) as session:
         for of, token in ((other, "of another"), (study, "idle"), (study, "busy")):
-            arrival = Arrival("web")
+            arrival = Arrival(Channel.WEB)
             claim_booklet(session, of.id, token, arrival=arrival, protocol=of.protocol, now=now)
         for value in (2, 3):
             rater_session = find_rater_session(session, study.id, "busy")

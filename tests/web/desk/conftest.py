@@ -17,6 +17,7 @@ from rater.store.rating.schema import Answer, Booklet, DeskUser, Rater
 from rater.store.rating.studies import get_study, move_study
 from rater.store.rating.users import begin_session
 from rater.study.state import State
+from rater.study.visit import Channel
 from rater.web.app import create_app
 from rater.web.settings import WebSettings, running
 
@@ -94,7 +95,7 @@ def add_raters(rating_url: str) -> Callable[..., None]:
                         id=rater_id,
                         study_id=booklet.study_id,
                         booklet_id=booklet.id,
-                        channel="web",
+                        channel=Channel.WEB,
                         consented_at=came,
                         instructed_at=came if n else None,
                         finished_at=came + timedelta(minutes=6) if n == booklet.n_trials else None,
