@@ -98,18 +98,18 @@ def amend_study(
     with explain_lost_key(rating_url, study.name):
         sealed = _read_sealed(sealed_url, study)
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
-        found = _examine(session, sealed, study)
+        examined = _examine(session, sealed, study)
         new = NewAmendment(
             protocol=study.protocol,
-            booklets=_added_booklets(sealed, found.n_added, found.n_more) if found.n_more else (),
-            assignment_version=ASSIGNMENT_VERSION if found.n_more else None,
-            changes=found.changes,
+            booklets=_added_booklets(sealed, examined.n_added, examined.n_more) if examined.n_more else (),
+            assignment_version=ASSIGNMENT_VERSION if examined.n_more else None,
+            changes=examined.changes,
             study_hash=study.hash,
             reason=reason,
             by=by,
         )
-        version, head = insert_amendment(session, found.published.id, new, now=now)
-    return AmendedStudy(version, found.changes, found.n_more, head)
+        version, head = insert_amendment(session, examined.published.id, new, now=now)
+    return AmendedStudy(version, examined.changes, examined.n_more, head)
 
 
 def _examine(session: Session, sealed: _Sealed, study: Study) -> _Examined:
@@ -129,20 +129,22 @@ def _read_sealed(sealed_url: str, changed: Study) -> _Sealed:
     """Read a published study's sealed half, and refuse a declaration that changes frozen fields."""
     name = changed.name
     with disposing(open_sealed(sealed_url)) as engine, reading(engine) as session:
-        kept = get_sealed_study(session, name)
-        secrets = find_secrets(session, kept.id)
-        completions = read_completions(session, kept.id)
+        sealed_study = get_sealed_study(session, name)
+        secrets = find_secrets(session, sealed_study.id)
+        completions = read_completions(session, sealed_study.id)
     if secrets is None:
         msg = f"Study {name!r} is not published yet: change its file, and run: rater generate FILE"
         raise StateError(msg)
-    refused = [path for path in changed.changes_from(kept.canonical_json) if not _AMENDABLE.fullmatch(path)]
+    refused = [
+        path for path in changed.changes_from(sealed_study.canonical_json) if not _AMENDABLE.fullmatch(path)
+    ]
     if refused:
         msg = (
             f"Study {name!r} cannot be amended in {', '.join(refused)}, which publication has frozen. "
             f"Valid: {WHAT_CAN}. For anything else publish a new study under a new name"
         )
         raise StateError(f"{msg}.")
-    study = Study.model_validate_json(kept.canonical_json)
+    study = Study.model_validate_json(sealed_study.canonical_json)
     return _Sealed(study, completions, secrets.seed)
 
 

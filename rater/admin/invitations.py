@@ -43,7 +43,7 @@ class LinkRequest:
     address: str
     """The public address of the server."""
     n: int | None = None
-    """How many links, labelled by numbers; 1 without labels."""
+    """The number of links, which are labelled by numbers; None with labels, or for one link."""
     labels: Sequence[str] | Path | None = None
     """A label for each link instead of numbers, or a text file with a label in each line."""
 
@@ -232,7 +232,7 @@ class LinkFiles:
         try:
             if self._qr_folder is not None:
                 for path, (_, link) in zip(self._codes(links), links, strict=True):
-                    _write_private(path, _code_of(link))
+                    _write_private(path, _qr_code(link))
             if self._csv_file is not None:
                 lines = csv_lines(("label", "link"), links)
                 _write_private(self._csv_file, "".join(lines).encode())
@@ -252,17 +252,11 @@ class LinkFiles:
     def _codes(self, links: Links) -> list[Path]:
         if self._qr_folder is None:
             return []
-        return [
-            self._qr_folder / f"{number:03d}-{_in_file_name(label)}.png"
-            for number, (label, _) in enumerate(links, start=1)
-        ]
+        names = [re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-") for label, _ in links]
+        return [self._qr_folder / f"{number:03d}-{name}.png" for number, name in enumerate(names, start=1)]
 
 
-def _in_file_name(label: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-")
-
-
-def _code_of(link: str) -> bytes:
+def _qr_code(link: str) -> bytes:
     picture = io.BytesIO()
     segno.make(link, error="m", micro=False).save(picture, kind="png", scale=8, border=4)
     return picture.getvalue()

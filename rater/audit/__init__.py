@@ -1,1 +1,1 @@
-"""Audit a publication: find what could tell raters, or who holds the rating database, an arm."""
+"""Audit a publication: find what could reveal an arm to raters, or to anyone who has the rating database."""

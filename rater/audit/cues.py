@@ -226,7 +226,9 @@ def measure_cues(
     ]
     if audited.published.protocol.is_pairwise:
         measured.append(_by_place("side of the pair", audited, lambda _, side: side))
-    for first, second in _pairs(audited):
+    contrast = audited.study.contrast
+    others = [pair for pair in combinations(audited.study.arm_names, 2) if set(pair) != set(contrast)]
+    for first, second in [contrast, *others]:
         for cue in measured:
             of_pair = (cue.arms == first) | (cue.arms == second)
             separation = separate(cue.values[of_pair], (cue.arms == first)[of_pair], cue.stratum[of_pair])
@@ -240,13 +242,6 @@ def measure_cues(
         Cue(name, kind, *pair, auc=s.auc, low=s.low, high=s.high, p=p)
         for (name, kind, pair, s), p in zip(found, adjusted, strict=True)
     ]
-
-
-def _pairs(audited: AuditedPublication) -> list[tuple[str, str]]:
-    """List the pairs of arms, the study's contrast first and in its direction."""
-    contrast = audited.study.contrast
-    rest = [pair for pair in combinations(audited.study.arm_names, 2) if set(pair) != set(contrast)]
-    return [contrast, *rest]
 
 
 def _by_item(audited: AuditedPublication) -> Iterator[_Measured]:

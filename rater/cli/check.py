@@ -117,8 +117,11 @@ def show_prompts(study: "Study", tokenizers: Tokenizers, folder: Path) -> list[S
     """
     from rater.study.arms import ExternalCompletions
 
-    made = [_shown_prompt(study, given, arms) for given, arms in _group_by_input(study, tokenizers).items()]
-    return made + [
+    shown = [
+        _shown_prompt(study, model_input, arms)
+        for model_input, arms in _group_by_input(study, tokenizers).items()
+    ]
+    return shown + [
         _external_prompt(arm, study, folder) for arm in study.arms if isinstance(arm, ExternalCompletions)
     ]
 

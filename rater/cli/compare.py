@@ -46,17 +46,17 @@ def compare(  # noqa: PLR0917 (one argument for each option)
     require_torch()
     if any(isinstance(arm, ExternalCompletions) for arm in study.arms):
         samples = min(samples, study.sampling.samples_per_prompt)  # the file has no more samples
-    made = _generate(study, device, dtype, n_prompts=n_prompts, samples=samples)
-    made += _read_external(study, file.parent, n_prompts=n_prompts, samples=samples)
+    completions = _generate(study, device, dtype, n_prompts=n_prompts, samples=samples)
+    completions += _read_external(study, file.parent, n_prompts=n_prompts, samples=samples)
     from rater.steering.comparisons import page, tables
 
     arms = {arm.name: describe_arm(arm) for arm in study.arms}
     if html is None:
         console = Console()
-        for table in tables(made, arms, width=console.width):
+        for table in tables(completions, arms, width=console.width):
             console.print(table)
         return
-    html.write_text(page(f"{study.name}: completions side by side", made, arms), encoding="utf-8")
+    html.write_text(page(f"{study.name}: completions side by side", completions, arms), encoding="utf-8")
     click.echo(f"Written: {html}")
 
 
@@ -67,7 +67,7 @@ def _generate(
     from rater.study.arms import ExternalCompletions, model_of, models_needed
 
     sampling = study.sampling.model_copy(update={"samples_per_prompt": samples})
-    made: list[ArmCompletion] = []
+    completions: list[ArmCompletion] = []
     for name in models_needed(study.arms, study.model):
         model = load_model(name, device, dtype)
         from rater.steering.completions import generate
@@ -76,10 +76,10 @@ def _generate(
         own = [arm for arm in arms if model_of(arm, study.model) == name]
         n = len(own) * len(study.prompts[:n_prompts]) * samples
         click.echo(f"Generating and measuring {n} completions with {name} …", err=True)
-        made += generate(model, study.prompts[:n_prompts], own, sampling, chat=study.chat, trace=True)
+        completions += generate(model, study.prompts[:n_prompts], own, sampling, chat=study.chat, trace=True)
         del model
         gc.collect()  # a model has reference cycles; free its memory for the next one
-    return made
+    return completions
 
 
 def _read_external(study: "Study", folder: Path, *, n_prompts: int, samples: int) -> "list[ArmCompletion]":

@@ -36,7 +36,12 @@ def forget(study_name: str, rater: str, rating_url: str, by: str, *, with_rating
     known = workspace.find_rater(study_name, rater)
     click.echo(_describe(known), err=True)
     if not yes:
-        click.confirm(_question(with_ratings=with_ratings), abort=True, err=True)
+        effect = (
+            "all data of the rater, and records that in the log."
+            if with_ratings
+            else "the rater's identifiers; their answers are kept."
+        )
+        click.confirm(f"This permanently deletes {effect} Continue?", abort=True, err=True)
     head = workspace.forget(study_name, known, with_ratings=with_ratings, who=by)
     done = "All data of the rater is deleted" if with_ratings else "The rater's identifiers are deleted"
     click.echo(f"{done}; the head of the log is {head}")
@@ -51,12 +56,6 @@ def _describe(known: "Known") -> str:
     answers = f"{known.n_answers} answer{'s' * (known.n_answers != 1)}"
     identifiers = f"{known.n_identifiers} identifier{'s' * (known.n_identifiers != 1)}"
     return f"Rater {known.id}, who came on {known.consented_at:%Y-%m-%d}: {identifiers}, {answers}."
-
-
-def _question(*, with_ratings: bool) -> str:
-    if with_ratings:
-        return "This permanently deletes all data of the rater, and records that in the log. Continue?"
-    return "This permanently deletes the rater's identifiers; their answers are kept. Continue?"
 
 
 @click.command(short_help="Write the ratings as tidy data.")

@@ -212,101 +212,101 @@ _MEANINGS = {
 }
 
 
-def read_external_ratings(given: ExternalRatingsOptions, *, label: str | None) -> "AnalysisInput":
+def read_external_ratings(options: ExternalRatingsOptions, *, label: str | None) -> "AnalysisInput":
     """Read the table of --from and plan its analysis from the other options."""
     from rater.report.console.analysis import Screen
     from rater.report.context import ReportContext
     from rater.workspace.analysis_input import AnalysisInput
 
-    path, frame = _read(given)
+    path, frame = _read(options)
     notes = ["These are external ratings: no preregistration or verification by this software."]
     return AnalysisInput(
         frame=frame,
-        plan=_plan(frame, given),
+        plan=_plan(frame, options),
         screen=Screen(title=str(path), notes=notes, banner=label or ""),
         about=ReportContext(
-            title=path.name, label=label, source=path.name, columns=_columns(frame, given, path.name)
+            title=path.name, label=label, source=path.name, columns=_columns(frame, options, path.name)
         ),
     )
 
 
-def diagnose_external_ratings(given: ExternalRatingsOptions) -> "Diagnosis":
+def diagnose_external_ratings(options: ExternalRatingsOptions) -> "Diagnosis":
     """Diagnose the table of --from, even if the arms to compare are not known yet."""
     from rater.analysis.diagnosis import diagnose
     from rater.analysis.external_plan import arms_of
     from rater.analysis.findings import Finding, in_order
 
-    _, frame = _read(given)
+    _, frame = _read(options)
     try:
-        return diagnose(frame, _plan(frame, given))
+        return diagnose(frame, _plan(frame, options))
     except StudyError as error:
         arms = arms_of(frame)
-        if given["contrast"] or len(arms) < 2:
+        if options["contrast"] or len(arms) < 2:
             raise
         # Without a contrast the answers can be diagnosed, but not the design.
-        found = diagnose(frame, _plan(frame, {**given, "contrast": (arms[0], arms[1])}))
+        diagnosis = diagnose(frame, _plan(frame, {**options, "contrast": (arms[0], arms[1])}))
         about_answers = [
-            each for each in found.findings if each.code not in {"unused_arms", "unpaired", "few_paired"}
+            each for each in diagnosis.findings if each.code not in {"unused_arms", "unpaired", "few_paired"}
         ]
         message = f"{str(error)[:1].upper()}{str(error)[1:]}."
         refusal = Finding(level="refuse", code="contrast", message=message)
-        return replace(found, findings=in_order([refusal, *about_answers]))
+        return replace(diagnosis, findings=in_order([refusal, *about_answers]))
 
 
-def _read(given: ExternalRatingsOptions) -> "tuple[Path, pd.DataFrame]":
+def _read(options: ExternalRatingsOptions) -> "tuple[Path, pd.DataFrame]":
     from rater.analysis.read_ratings import read
 
-    path = given["from_path"]
+    path = options["from_path"]
     assert path is not None  # noqa: S101 (checked before)
     frame = read(
         path,
-        rater=given["rater"],
-        prompt=given["prompt"],
-        arm=given["arm"],
-        answer=given["answer"],
-        item=given["item"],
-        dimension=given["dimension"],
-        drop_empty=given["drop_empty"],
-        wide=given["wide"],
-        answer_columns=given["answer_columns"],
-        items=given["items"],
-        labels=given["labels"],
-        missing=given["missing"],
-        decimal=given["decimal"],
-        quotes=given["quotes"],
-        encoding=given["encoding"],
+        rater=options["rater"],
+        prompt=options["prompt"],
+        arm=options["arm"],
+        answer=options["answer"],
+        item=options["item"],
+        dimension=options["dimension"],
+        drop_empty=options["drop_empty"],
+        wide=options["wide"],
+        answer_columns=options["answer_columns"],
+        items=options["items"],
+        labels=options["labels"],
+        missing=options["missing"],
+        decimal=options["decimal"],
+        quotes=options["quotes"],
+        encoding=options["encoding"],
     )
     return path, frame
 
 
-def _plan(frame: "pd.DataFrame", given: ExternalRatingsOptions) -> "Planned":
+def _plan(frame: "pd.DataFrame", options: ExternalRatingsOptions) -> "Planned":
     from rater.analysis.external_plan import arms_of, plan_for
     from rater.name_lists import choose_arms
     from rater.names import normalise_name
 
     plan = plan_for(
         frame,
-        contrast=choose_arms(given["contrast"], arms_of(frame)) if given["contrast"] else None,
-        points=given["points"] or len(given["labels"]) or None,
-        limits=given["limits"],
-        choices=given["choices"],
-        scope=given["scope"] or "raters+prompts",
-        score=given["score"],
-        test=given["test"],
-        sesoi=given["sesoi"],
+        contrast=choose_arms(options["contrast"], arms_of(frame)) if options["contrast"] else None,
+        points=options["points"] or len(options["labels"]) or None,
+        limits=options["limits"],
+        choices=options["choices"],
+        scope=options["scope"] or "raters+prompts",
+        score=options["score"],
+        test=options["test"],
+        sesoi=options["sesoi"],
     )
-    return replace(plan, primary=normalise_name(given["primary"] or plan.primary))
+    return replace(plan, primary=normalise_name(options["primary"] or plan.primary))
 
 
-def _columns(frame: "pd.DataFrame", given: ExternalRatingsOptions, file: str) -> dict[str, tuple[str, str]]:
+def _columns(frame: "pd.DataFrame", options: ExternalRatingsOptions, file: str) -> dict[str, tuple[str, str]]:
     """Return the meanings of the columns of external ratings, with their original names."""
     called = {
-        "rater": given["rater"],
-        "prompt": given["prompt"],
-        "arm": given["arm"],
-        "answer": given["answer"],
-        "item": given["item"],
-        "dimension": given["dimension"],
+        "rater": options["rater"],
+        "prompt": options["prompt"],
+        "arm": options["arm"],
+        "answer": options["answer"],
+        "item": options["item"],
+        "dimension": options["dimension"],
     }
     return {
         name: (f"{meaning}; {called[name]!r} in {file}" if called.get(name) else meaning, "experimenter")

@@ -43,21 +43,21 @@ def audit(study_name: str, rating_url: str, sealed_url: str, *, as_json: bool, e
     from rater.report.console.audit import print_audit
 
     click.echo("Searching tables, bytes and pages (a few seconds) …", err=True)
-    found = Workspace(rating=rating_url, sealed=sealed_url).audit(study_name)
+    result = Workspace(rating=rating_url, sealed=sealed_url).audit(study_name)
     if as_json:
-        echo_json(_figures(found))
+        echo_json(_figures(result))
     else:
-        print_audit(found, Console(), every_cue=every_cue)
-    if found.is_refused:
+        print_audit(result, Console(), every_cue=every_cue)
+    if result.is_refused:
         click.get_current_context().exit(USER_MISTAKE)
 
 
-def _figures(found: "Audit") -> dict[str, object]:
+def _figures(audit: "Audit") -> dict[str, object]:
     """Return all findings as JSON."""
     from dataclasses import asdict
 
-    cues = [{**asdict(cue), "is_confound": cue.is_confound, "refuses": cue.refuses} for cue in found.cues]
-    return {"is_refused": found.is_refused, **asdict(found), "cues": cues}
+    cues = [{**asdict(cue), "is_confound": cue.is_confound, "refuses": cue.refuses} for cue in audit.cues]
+    return {"is_refused": audit.is_refused, **asdict(audit), "cues": cues}
 
 
 # The next command after a study is published, by its state; a closed study can be analysed.

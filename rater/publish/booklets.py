@@ -295,13 +295,14 @@ def measure_balance(design: Design, booklets: Sequence[Sequence[Trial]]) -> Bala
     completions = Counter((trial.dimension, each) for trial in trials for each in trial.shown)
     dimensions = {trial.dimension for trial in trials}
     counts = [*completions.values(), *[0] * (design.n_completions * len(dimensions) - len(completions))]
+    n_by_arm = [Counter(each.arm for trial in booklet for each in trial.shown) for booklet in rated]
     arms, prompts = _mean_places(booklets)
     return Balance(
         n_booklets=len(booklets),
         trials_per_booklet=design.trials_per_rater,
         ratings_per_completion=_range(counts),
         ratings_per_arm=_sorted(Counter(each.arm for trial in trials for each in trial.shown)),
-        arms_differ_within_booklets=max(map(_arms_differ, rated)),
+        arms_differ_within_booklets=max(max(n.values()) - min(n.values()) for n in n_by_arm),
         prompts_per_booklet=_range(len({trial.prompt for trial in booklet}) for booklet in rated),
         mean_places_of_arms=arms,
         mean_places_of_prompts=_range(prompts.values()),
@@ -340,12 +341,7 @@ def _mean_places(booklets: Sequence[Sequence[Trial]]) -> tuple[dict[int, float],
 
 
 def _means(values: Mapping[int, list[float]]) -> dict[int, float]:
-    return _sorted({name: float(np.mean(found)) for name, found in values.items()})
-
-
-def _arms_differ(booklet: Sequence[Trial]) -> int:
-    counts = Counter(completion.arm for trial in booklet for completion in trial.shown)
-    return max(counts.values()) - min(counts.values())
+    return _sorted({name: float(np.mean(places)) for name, places in values.items()})
 
 
 def _first_left(trials: Sequence[Trial]) -> dict[tuple[int, ...], float]:

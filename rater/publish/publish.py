@@ -259,10 +259,10 @@ def require_declared(confounds: Sequence[Confound], study: Study) -> None:
     undeclared = undeclared_cues(confounds)
     if not undeclared:
         return
-    found = "; ".join(_describe_strongest(confounds, cue) for cue in undeclared)
+    cues = "; ".join(_describe_strongest(confounds, cue) for cue in undeclared)
     msg = (
         f"Study {study.name!r} is not published: its arms differ in more than meaning, and its study file "
-        f"does not declare it ({found}). Declare it there with {confounds_declaration(study, undeclared)} "
+        f"does not declare it ({cues}). Declare it there with {confounds_declaration(study, undeclared)} "
         "and run rater generate FILE again (existing texts are kept), or acknowledge it. "
         f"Run: rater publish {study.name} --acknowledge-confounds"
     )

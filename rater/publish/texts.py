@@ -115,7 +115,7 @@ def count_same_texts(texts: Iterable[tuple[str, str, str]], arms: Sequence[str])
         if n_shared:
             n_texts = max(by_arm[first].total(), by_arm[second].total())
             shared.append(SharedTexts(first, second, n_shared, n_texts))
-    repeated = [(arm, found.total() - len(found), found.total()) for arm, found in by_arm.items()]
+    repeated = [(arm, counts.total() - len(counts), counts.total()) for arm, counts in by_arm.items()]
     return SameTexts(tuple(shared), tuple(each for each in repeated if each[1]))
 
 

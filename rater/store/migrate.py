@@ -77,19 +77,19 @@ def require_current(engine: Engine, which: Which) -> None:
         DatabaseError: the database is empty, of another kind, or older or newer than this version of rater.
     """
     require_kind(engine, which)
-    found = current_revision(engine)
-    if found == HEAD[which]:
+    revision = current_revision(engine)
+    if revision == HEAD[which]:
         return
     shown = without_secrets(engine.url)
-    if found is not None and found > HEAD[which]:
+    if revision is not None and revision > HEAD[which]:
         msg = (
-            f"The {which} database {shown} is at revision {found}, but this version of rater supports "
+            f"The {which} database {shown} is at revision {revision}, but this version of rater supports "
             f"revisions up to {HEAD[which]}. Install the version that wrote it."
         )
     else:
         msg = (
-            f"The {which} database {shown} is at revision {found or 'none'}, but this version of rater needs "
-            f"{HEAD[which]}. Run: rater db upgrade"
+            f"The {which} database {shown} is at revision {revision or 'none'}, but this version of rater "
+            f"needs {HEAD[which]}. Run: rater db upgrade"
         )
     raise DatabaseError(msg)
 

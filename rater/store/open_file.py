@@ -110,7 +110,7 @@ def open_file(engine: Engine) -> OpenFile | None:
 
 def _identify(path: Path) -> _Identity:
     try:
-        found = os.stat(path)  # noqa: PTH116 (half the time of Path.stat)
+        status = os.stat(path)  # noqa: PTH116 (half the time of Path.stat)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

@@ -26,7 +26,7 @@ TEXT_CUES: tuple[str, ...] = get_args(TextCue)
 
 @dataclass(frozen=True, kw_only=True)
 class Confound:
-    """A property that told the texts of two arms apart in the audit at publication."""
+    """A property that separated the texts of two arms in the audit at publication."""
 
     cue: str
     """One of `TEXT_CUES`, or how texts were assigned to booklets, such as their position."""

@@ -14,10 +14,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def _require_no_control_characters(text: str) -> str:
-    found = _CONTROL.search(text)
-    if found:
-        code = f"U+{ord(found.group()):04X}"
-        msg = f"a text without control characters; this one has {code} at position {found.start()}"
+    match = _CONTROL.search(text)
+    if match:
+        code = f"U+{ord(match.group()):04X}"
+        msg = f"a text without control characters; this one has {code} at position {match.start()}"
         raise PydanticCustomError("control_character", "{reason}", {"reason": msg})
     return text
 

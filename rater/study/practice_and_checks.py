@@ -128,9 +128,9 @@ def mark(practice: Sequence[Practice], answered: Sequence[Answered], *, needed: 
     with correct answers on that dimension.
     """
     results = [
-        is_right(each, given)
-        for each, given in zip(practice, answered, strict=True)
-        if not each.accepted.keys().isdisjoint(given)
+        is_right(each, answers)
+        for each, answers in zip(practice, answered, strict=True)
+        if not each.accepted.keys().isdisjoint(answers)
     ]
     return PracticeScore(n_right=sum(results), n_needed=min(needed or 0, len(results)))
 

@@ -72,7 +72,7 @@ class Protocol(Declaration):
     )
     """Contact in the footer of every page: a name, an address, or both. (rater)"""
     minutes: Annotated[int, Field(ge=1, le=600)] | None = None
-    """Duration in minutes that raters are told; by default an estimate from the texts and questions.
+    """Duration in minutes that raters are shown; by default an estimate from the texts and questions.
     (rater)"""
     instructions: Text
     """Instructions for rating. (rater)"""
@@ -213,8 +213,8 @@ class Protocol(Declaration):
         return self.model_copy(update={**texts, "dimensions": dimensions, "language": language})
 
 
-def _translated(dimension: Dimension, found: Translation) -> dict[str, object]:
-    given = found.dimensions.get(dimension.name)
+def _translated(dimension: Dimension, translation: Translation) -> dict[str, object]:
+    given = translation.dimensions.get(dimension.name)
     if given is None:
         return {}
     texts = {name: text for name, text in given if text is not None}
@@ -328,7 +328,7 @@ def visit_minutes(protocol: Protocol, *, n_trials: int, words_per_trial: float, 
 
 
 def stated_minutes(protocol: Protocol, *, n_trials: int, characters_per_text: float, asks_all: bool) -> int:
-    """Return the minutes that raters are told: those of the study, or else an estimate; at least one.
+    """Return the minutes that raters are shown: those of the study, or else an estimate; at least one.
 
     Args:
         protocol: The protocol, with its texts and questions.

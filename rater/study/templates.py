@@ -36,7 +36,10 @@ class Template:
 
 def list_templates() -> list[Template]:
     """Return the study files that are distributed with rater."""
-    files = [_folder() / f"{path}.py" for path in TEMPLATES]
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "experiments"
+    folder = installed if installed.is_dir() else package.parent / "experiments"  # at the root of a checkout
+    files = [folder / f"{path}.py" for path in TEMPLATES]
     return [Template(file.stem, _summary(file), file) for file in files]
 
 
@@ -91,13 +94,6 @@ def _write_new(file: Path, content: str) -> None:
     except OSError as error:
         msg = f"{file} cannot be written: {error.strerror}; choose a folder that you can write to."
         raise StudyError(msg) from error
-
-
-def _folder() -> Path:
-    """Return the folder of study files: in the installed package, or at the root of a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "experiments"
-    return installed if installed.is_dir() else package.parent / "experiments"
 
 
 def _summary(file: Path) -> str:

@@ -211,8 +211,8 @@ class Prompter:
         asked = 0
         while asked < len(dimensions):
             dimension = dimensions[asked]
-            given = answers.get(dimension.name)
-            judgement = self._ask(dimension, given, may_go_back=may_go_back or asked > 0)
+            earlier = answers.get(dimension.name)
+            judgement = self._ask(dimension, earlier, may_go_back=may_go_back or asked > 0)
             if judgement is not None:
                 answers[dimension.name] = judgement
                 asked += 1

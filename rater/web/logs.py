@@ -53,7 +53,7 @@ class TextLines(logging.Formatter):
 class RepeatLimit(logging.Filter):
     """Lets lines of one kind through up to a number a minute, and then counts them.
 
-    A kind is a message before its values are put in. The first line of the next minute tells how many were
+    A kind is a message before its values are put in. The first line of the next minute reports how many were
     left out, so that no flood of bad requests fills a disk, or hides another line.
     """
 

@@ -14,12 +14,12 @@ def static_version(folder: Path) -> str:
 
     One version for all of them, because the scripts import each other by relative addresses.
     """
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         content = path.read_bytes()
-        found.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
-        found.update(content)
-    return found.hexdigest()[:12]
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()[:12]
 
 
 ACCENT = re.compile(r"[0-9a-f]{6}")

@@ -71,8 +71,10 @@ def _declared_and_audited(databases: Databases, name: str) -> "tuple[Study, tupl
         disposing(open_sealed(databases.sealed_url)) as sealed,
         reading(sealed) as session,
     ):
-        kept = get_sealed_study(session, name)
-        return Study.model_validate_json(kept.canonical_json), read_confounds(session, kept.id)
+        sealed_study = get_sealed_study(session, name)
+        return Study.model_validate_json(sealed_study.canonical_json), read_confounds(
+            session, sealed_study.id
+        )
 
 
 def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
@@ -324,10 +326,10 @@ def _read_input(
     if facts.taken_out:
         screen = replace(screen, notes=[*screen.notes, describe_removed_raters(facts)])
     if seen.tampered:
-        found = [f"Tampered with: {check.name}. {check.description}" for check in seen.tampered]
+        warnings = [f"Tampered with: {check.name}. {check.description}" for check in seen.tampered]
         label = "; ".join(filter(None, [label_of_tampered(seen.tampered), label]))
         banner = "; ".join(filter(None, [label_of_tampered(seen.tampered), screen.banner]))
-        screen = replace(screen, banner=banner, notes=[*found, *screen.notes])
+        screen = replace(screen, banner=banner, notes=[*warnings, *screen.notes])
     json_about: dict[str, Json] = {
         "study": name,
         "title": seen.title,

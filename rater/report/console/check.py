@@ -96,7 +96,7 @@ def _forecast_lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
     generation = f"about {describe_duration(expected.generation_s)} at {TOKENS_PER_SECOND:.0f} tokens/s"
     trials = f"{expected.trials_per_booklet} per booklet, {expected.n_trials:,} in total"
     duration = describe_duration(expected.minutes_per_rater * 60)
-    stated = "" if study.minutes is None else f"; raters are told {study.minutes} min"
+    stated = "" if study.minutes is None else f"; raters are shown {study.minutes} min"
     return [
         ("title", study.title),
         ("question", "; ".join(dimension.question for dimension in study.dimensions)),

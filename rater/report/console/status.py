@@ -42,7 +42,7 @@ def _lines(watched: "Watched") -> list[tuple[str, str]]:
     if watched.median_minutes is not None:
         minutes = watched.median_minutes
         took = "under a minute" if minutes < 1 else f"{minutes:.0f} minute{'s' * (round(minutes) != 1)}"
-        stated = f"; raters are told {watched.stated_minutes}" if watched.stated_minutes else ""
+        stated = f"; raters are shown {watched.stated_minutes}" if watched.stated_minutes else ""
         lines.append(("time", f"{took} from consent to the last answer (median){stated}"))
     lines += [("could not start", each) for each in watched.turned_away]
     if watched.days_to_go:

@@ -62,7 +62,7 @@ def masked_id(rater_id: str, item_id: str) -> str:
     """Derive the id that a text has in one rater's rows: HMAC-SHA-256, 128 bits of it, in hexadecimal.
 
     The key is the item's own id. It is random, and no page and no masked export shows it, so that an export
-    does not tell which of two raters' ids are one text. With the full ids, an export can be joined to them.
+    does not show which of two raters' ids are one text. With the full ids, an export can be joined to them.
     """
     message = f"masked export of rater {rater_id}".encode()
     return hmac.new(item_id.encode(), message, hashlib.sha256).hexdigest()[:32]
@@ -127,7 +127,7 @@ _RATER_COLUMNS: ColumnSources = {
 _COUNTED = {
     name: Meaning(text, "experimenter")
     for name, text in {
-        "is_surplus": "Whether they finished a booklet that was dealt again since they had stayed away.",
+        "is_surplus": "Whether they finished a booklet that was assigned again while they were inactive.",
         "status": "Finished, under way, away (no answer for an hour), or how they left.",
         "n_rated": "How many trials they answered.",
         "n_texts": "How many trials their booklet has.",

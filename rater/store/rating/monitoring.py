@@ -56,7 +56,7 @@ _MIN_ANSWERS_FOR_SAME = 10
 
 
 class RaterStatus(StrEnum):
-    """How far a rater has come."""
+    """The progress of a rater."""
 
     FINISHED = "finished"
     UNDER_WAY = "under way"

@@ -1,7 +1,8 @@
 """Assign booklets to raters who consented, and keep personal links.
 
 A booklet is free if no rater holds it who is still at it or has finished. One left for longer than the study
-allows is dealt again, whole; the answers given to it stay, and who comes back late may finish as surplus.
+allows is assigned again as a whole; its answers are kept, and the first rater may return and finish it as
+surplus.
 """
 
 import secrets

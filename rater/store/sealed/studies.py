@@ -112,14 +112,14 @@ def find_secrets(session: Session, study_id: int) -> Secrets | None:
     return Secrets(row.seed, row.salt, row.commitment, row.published_at) if row else None
 
 
-def insert_secrets(session: Session, study_id: int, kept: Secrets, *, key: dict[str, int]) -> None:
+def insert_secrets(session: Session, study_id: int, secrets: Secrets, *, key: dict[str, int]) -> None:
     """Insert the secret half of a publication; ``key`` maps item ids to completion ids."""
     row = Publication(
         study_id=study_id,
-        seed=kept.seed,
-        salt=kept.salt,
-        commitment=kept.commitment,
-        published_at=kept.published_at,
+        seed=secrets.seed,
+        salt=secrets.salt,
+        commitment=secrets.commitment,
+        published_at=secrets.published_at,
     )
     session.add(row)
     session.flush()

@@ -98,16 +98,16 @@ def require_user() -> AnyResponse | None:
     """Send anyone who is not logged in to the login. Costs one query, and an update a minute."""
     token = request.cookies.get(DESK_COOKIE, "")
     now = running().settings.now()
-    found = None
+    login = None
     if is_token(token):
         with reading(running().engine) as session:
-            found = users.find_session(session, token, now=now)
-    if found is None:
+            login = users.find_session(session, token, now=now)
+    if login is None:
         way_back = request.path if request.method == "GET" and _WAYS_BACK.fullmatch(request.path) else None
         # who comes from the login without a cookie has a browser that did not keep it
         missing = "1" if urlsplit(request.referrer or "").path == url_for("access.login") else None
         return redirect(url_for("access.login", next=way_back, cookie_missing=missing), 303)
-    g.desk_user, is_to_be_noted = found
+    g.desk_user, is_to_be_noted = login
     # a page that updates itself is nobody who sits there
     if is_to_be_noted and request.endpoint != "desk.progress":
         with writing(running().engine) as session:

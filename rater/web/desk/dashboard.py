@@ -176,6 +176,7 @@ def study_page(
     """Make the page of a study. Costs up to three queries more."""
     study = seen.study
     state, name = study.state, study.name
+    consented_at = [rater.consented_at for rater in seen.raters]
     is_masked = not state.is_unblinded
     actions = [
         Action(_url("confirm", name, state=each.target), each.label) for each in offered_transitions(state)
@@ -205,7 +206,8 @@ def study_page(
         figures=_figures(seen),
         turned_away=seen.watched.turned_away,
         steps=_steps(seen),
-        arrivals=_arrivals(seen, now=now),
+        # up to now while raters can come, else up to the last of them
+        arrivals=strip(consented_at, now=max(consented_at, default=now) if state.is_over else now),
         ratings=rows({str(n): texts for n, texts in seen.watched.ratings_per_item.items()}),
         places_left=_places_left(seen),
         headings=headings(order, _trial(seen), lambda by: _url("study", name, sort=by)),
@@ -223,20 +225,13 @@ def _url(view: str, name: str, *, state: str | None = None, sort: str | None = N
     return url_for(f"desk.{view}", name=name, state=state, sort=sort)
 
 
-def _arrivals(seen: Overview, *, now: datetime) -> Strip | None:
-    """Draw who came when: up to now while raters can come, else up to the last of them."""
-    came = [rater.consented_at for rater in seen.raters]
-    is_over = seen.study.state.is_over
-    return strip(came, now=max(came, default=now) if is_over else now)
-
-
 def _figures(seen: Overview) -> tuple[Figure, ...]:
     trial, stated = _trial(seen), seen.watched.stated_minutes
-    told = f"; estimate shown to raters: {stated}" if stated else ""
+    estimate = f"; estimate shown to raters: {stated}" if stated else ""
     captions = {
         "n_finished": ("Raters finished", f"of {seen.watched.n_booklets:,}"),
         "n_rated": (f"{trial.capitalize()}s rated", f"of {seen.n_planned:,} planned"),
-        "median_minutes": ("Median minutes", f"from consent to the last {trial}{told}"),
+        "median_minutes": ("Median minutes", f"from consent to the last {trial}{estimate}"),
         "drop_out": ("Drop-out", f"of {len(seen.raters):,} who started"),
     }
     return tuple(
@@ -302,13 +297,13 @@ def study(name: str) -> str:
     now = running().settings.now()
     order = read_order(request.args.get("sort", ""))
     with reading(running().engine) as session:
-        found = find_or_404(session, name)
+        published = find_or_404(session, name)
         page = study_page(
             session,
-            read_overview(session, found, now=now),
+            read_overview(session, published, now=now),
             user=access.user().name,
             order=order,
-            has_report=_report_file(found) is not None,
+            has_report=_report_file(published) is not None,
             now=now,
         )
     return render(page)

@@ -50,38 +50,37 @@ def make_links(name: str) -> AnyResponse:
     """Make personal links, shown this once: the database keeps digests only. Costs four queries."""
     n = _read_count(request.form.get("n", ""))
     with writing(running().engine) as session:
-        found = find_or_404(session, name)
-        first = count_invitations(session, found.id).n_made + 1
+        published = find_or_404(session, name)
+        first = count_invitations(session, published.id).n_made + 1
         labels = [str(number) for number in range(first, first + n)]
-        made = make_invitations(session, found.id, labels, now=running().settings.now())
-        links = tuple((each.label, _link(found.slug, each.code)) for each in made)
+        invitations = make_invitations(session, published.id, labels, now=running().settings.now())
+        links = tuple(
+            (each.label, url_for("rater.invited", slug=published.slug, code=each.code, _external=True))
+            for each in invitations
+        )
         if request.form.get("as") == "csv":
             return attachment(links_csv(links), f"{name}-links.csv")
-        return Response(_render_invitations(session, found, links), mimetype="text/html")
+        return Response(_render_invitations(session, published, links), mimetype="text/html")
 
 
 def _render_invitations(
-    session: Session, found: PublishedStudy, links: tuple[tuple[str, str], ...] = ()
+    session: Session, published: PublishedStudy, links: tuple[tuple[str, str], ...] = ()
 ) -> str:
-    n_made, n_used = count_invitations(session, found.id)
+    n_made, n_used = count_invitations(session, published.id)
     return render(
         InvitePage(
-            title=f"Invite: {found.protocol.title}",
+            title=f"Invite: {published.protocol.title}",
             user=access.user().name,
             n_made=n_made,
             n_used=n_used,
-            is_needed=found.protocol.invited_only,
+            is_needed=published.protocol.invited_only,
             most=MAX_LINKS,
             links=links,
-            rater_url=url_for("rater.landing", slug=found.slug, _external=True),
-            post_url=url_for("desk.make_links", name=found.name),
-            back_url=url_for("desk.study", name=found.name),
+            rater_url=url_for("rater.landing", slug=published.slug, _external=True),
+            post_url=url_for("desk.make_links", name=published.name),
+            back_url=url_for("desk.study", name=published.name),
         )
     )
-
-
-def _link(slug: str, code: str) -> str:
-    return url_for("rater.invited", slug=slug, code=code, _external=True)
 
 
 def _read_count(sent: str) -> int:

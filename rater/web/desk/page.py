@@ -32,5 +32,5 @@ def find_or_404(session: Session, name: str) -> PublishedStudy:
     Raises:
         NotFound: there is none of that name.
     """
-    found = None if "\0" in name else find_study(session, name)
-    return found or abort(404)
+    published = None if "\0" in name else find_study(session, name)
+    return published or abort(404)

@@ -64,7 +64,7 @@ class _OpenCopies:
                     rating_url=f"sqlite:///{path}",
                     is_preview=True,
                     with_desk=False,
-                    n_proxies=0,  # the desk's own request has been told already
+                    n_proxies=0,  # the desk's own request has been resolved already
                     prefix="",
                     metrics_token=secrets.token_urlsafe(16),
                 )
@@ -172,8 +172,8 @@ class PreviewPage(DeskPage):
 def make_preview(name: str) -> AnyResponse:
     """Make a temporary copy of a study to walk through. Costs four queries."""
     with reading(running().engine) as session:
-        found = find_or_404(session, name)
-        key = make_copy(session, found, now=running().settings.now())
+        published = find_or_404(session, name)
+        key = make_copy(session, published, now=running().settings.now())
     return redirect(url_for("desk.show_preview", name=name, key=key), 303)
 
 

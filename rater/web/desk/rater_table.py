@@ -68,12 +68,12 @@ def headings(order: str, trial: str, url_of: Callable[[str], str]) -> tuple[Head
         trial: What a trial of the study shows: a text, or a pair.
         url_of: The address of the page in an order.
     """
-    made = []
+    columns = []
     for name, column in _COLUMNS.items():
         is_sorted = order.removeprefix(_REVERSED) == name
         direction = "descending" if order.startswith(_REVERSED) else "ascending"
         other = f"{_REVERSED}{name}" if order == name else name
-        made.append(
+        columns.append(
             Heading(
                 column.label.format(trial=trial, Trials=f"{trial.capitalize()}s"),
                 f"{url_of(other)}#raters",
@@ -81,7 +81,7 @@ def headings(order: str, trial: str, url_of: Callable[[str], str]) -> tuple[Head
                 column.is_number,
             )
         )
-    return tuple(made)
+    return tuple(columns)
 
 
 def rater_lines(raters: Sequence[WatchedRater], order: str) -> tuple[RaterLine, ...]:

@@ -50,7 +50,7 @@ class StudiesPage(DeskPage):
 def studies() -> str:
     """List the studies. Costs three queries, however many there are; no answer is read."""
     with reading(running().engine) as session:
-        found, progress = list_studies(session), counts.read_progress_by_study(session)
+        published, progress = list_studies(session), counts.read_progress_by_study(session)
     lines = [
         StudyLine(
             url=url_for("desk.study", name=study.name),
@@ -61,7 +61,7 @@ def studies() -> str:
             n_booklets=progress[study.id].n_booklets,
             last_at=progress[study.id].last_at,
         )
-        for study in found
+        for study in published
     ]
     return render(StudiesPage(title="Studies", user=access.user().name, studies=tuple(lines)))
 
@@ -93,11 +93,11 @@ class ConfirmPage(DeskPage):
 def confirm(name: str, state: str) -> str:
     """Show the effects of a change of state, before it is made. Costs one query."""
     with reading(running().engine) as session:
-        found = find_or_404(session, name)
-    transition = find_transition(found.state, state) or abort(404)
+        published = find_or_404(session, name)
+    transition = find_transition(published.state, state) or abort(404)
     return render(
         ConfirmPage(
-            title=f"{transition.label}: {found.protocol.title}",
+            title=f"{transition.label}: {published.protocol.title}",
             user=access.user().name,
             description=transition.description,
             post_url=url_for("desk.move", name=name, state=state),
@@ -111,8 +111,8 @@ def confirm(name: str, state: str) -> str:
 def move(name: str, state: str) -> AnyResponse:
     """Change a study's state; its log records by whom. Costs four queries; closing reads every answer."""
     with writing(running().engine) as session:
-        found = find_or_404(session, name)
-        transition = find_transition(found.state, state)
+        published = find_or_404(session, name)
+        transition = find_transition(published.state, state)
         if transition is not None:
             move_study(session, name, transition.target, at=running().settings.now(), by=access.user().name)
     if state == State.CLOSED:

@@ -88,7 +88,7 @@ class AgreedPage(Page):
 
 
 def estimate_minutes(offer: Offer, protocol: Protocol) -> int:
-    """Return how many minutes a rater is told that a booklet takes."""
+    """Return the duration of a booklet in minutes that a rater is shown."""
     return stated_minutes(
         protocol,
         n_trials=offer.n_trials,
@@ -228,7 +228,7 @@ def decide(slug: str) -> AnyResponse:
 def start(slug: str) -> AnyResponse:
     """Assign a booklet to a rater who agreed and whose browser keeps its cookie. Costs up to 17 queries.
 
-    A browser that does not keep it is told so, and nothing is stored of its visit.
+    A browser that does not keep it gets a page that explains this, and nothing is stored of its visit.
     """
     expected, token = request.args.get(COOKIE_CHECK, ""), security.read_token()
     with reading(running().engine) as session:

@@ -66,15 +66,15 @@ def _fit(values: tuple[float | None, ...], dimensions: Sequence[Dimension]) -> b
     )
 
 
-def answers_of(given: dict[str, FormAnswer]) -> tuple[float | None, ...]:
+def answers_of(form_answers: dict[str, FormAnswer]) -> tuple[float | None, ...]:
     """Return a complete form's answers in the order of the dimensions."""
-    return tuple(each.judgement.value for each in given.values())
+    return tuple(each.judgement.value for each in form_answers.values())
 
 
 def has_passed(protocol: Protocol, answers: Answers) -> bool:
     """Return whether enough practice texts were rated right, or none had to be."""
     names = [dimension.name for dimension in protocol.dimensions]
-    answered = [dict(zip(names, given, strict=True)) for given in answers]
+    answered = [dict(zip(names, values, strict=True)) for values in answers]
     return mark(protocol.practice, answered, needed=protocol.practice_pass).has_passed
 
 
@@ -84,7 +84,7 @@ def has_feedback(practice: Practice) -> bool:
 
 
 def feedback_fields(
-    practice: Practice, protocol: Protocol, given: tuple[float | None, ...]
+    practice: Practice, protocol: Protocol, answers: tuple[float | None, ...]
 ) -> tuple[FeedbackField, ...]:
     """Pair each answer with the expected answer."""
     return tuple(
@@ -94,7 +94,7 @@ def feedback_fields(
             is_right=is_within(value, accepted) if accepted else None,
             accepted=_name_range(dimension.scale, accepted) if accepted else "",
         )
-        for dimension, value in zip(protocol.dimensions, given, strict=True)
+        for dimension, value in zip(protocol.dimensions, answers, strict=True)
         for accepted in (practice.accepted.get(dimension.name),)
     )
 
@@ -121,10 +121,10 @@ def practice(slug: str, position: int) -> str:
 def practise(slug: str, position: int) -> AnyResponse:
     """Take a practice text's answers: to the feedback, to the next text, or to the end. Costs one query."""
     visit, answers = _at(slug, Place("practice", position), request.form.get("given", ""))
-    given = _read(visit)
-    if any(each.problem for each in given.values()):
-        return _refused(_render_practice(visit, position, answers, given))
-    answers = (*answers, answers_of(given))
+    form_answers = _read(visit)
+    if any(each.problem for each in form_answers.values()):
+        return _refused(_render_practice(visit, position, answers, form_answers))
+    answers = (*answers, answers_of(form_answers))
     written = {"given": write_answers(answers)}
     if has_feedback(visit.protocol.practice[position - 1]):
         return redirect(flow.url_of(slug, Place("feedback", position), written), 303)
@@ -162,12 +162,12 @@ def again_practice(slug: str) -> str:
 def practise_again(slug: str) -> AnyResponse:
     """Take its answers, which count for nothing. Costs one query."""
     visit = _back(slug, Place("again_practice"))
-    given = _read(visit)
-    if any(each.problem for each in given.values()):
-        return _refused(_render_practice(visit, 1, (), given))
+    form_answers = _read(visit)
+    if any(each.problem for each in form_answers.values()):
+        return _refused(_render_practice(visit, 1, (), form_answers))
     url = flow.url_of(slug, flow.current_place(visit))
     if has_feedback(visit.protocol.practice[0]):
-        written = write_answers((answers_of(given),))
+        written = write_answers((answers_of(form_answers),))
         url = flow.url_of(slug, Place("again_feedback"), {"given": written})
         return redirect(url, 303)
     return noting_return(redirect(url, 303), visit)
@@ -246,7 +246,9 @@ def _refused(page: str) -> Response:
     return Response(page, status=422, mimetype="text/html")
 
 
-def _render_practice(visit: Visit, position: int, answers: Answers, given: dict[str, FormAnswer]) -> str:
+def _render_practice(
+    visit: Visit, position: int, answers: Answers, form_answers: dict[str, FormAnswer]
+) -> str:
     protocol = visit.protocol
     shown = protocol.practice[position - 1]
     assert visit.rater_session is not None  # noqa: S101 (required by every view)
@@ -258,7 +260,7 @@ def _render_practice(visit: Visit, position: int, answers: Answers, given: dict[
             n_texts=_n_shown(visit),
             texts_of=text_fields(shown.prompt, shown.text, shown.other_text),
             room=room_for(protocol, visit.rater_session),
-            questions=question_fields(protocol.dimensions, given),
+            questions=question_fields(protocol.dimensions, form_answers),
             last_key=last_key(protocol.dimensions),
             given=write_answers(answers),
         )

@@ -191,7 +191,7 @@ def leave_instructions(slug: str) -> AnyResponse:
 
 
 def noting_return(response: AnyResponse, visit: Visit) -> AnyResponse:
-    """Let the browser note that its rater has been told again what to do, and lead them on."""
+    """Let the browser note that its rater has seen the instructions again, and lead them on."""
     path = flow.url_of(visit.study.slug, Place("landing"))
     lifetime_s = int(AWAY.total_seconds())
     security.set_rater_cookie(response, BACK_COOKIE, "1", lifetime_s=lifetime_s, path=path)

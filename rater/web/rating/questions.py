@@ -161,11 +161,11 @@ def room_for(protocol: Protocol, rater_session: RaterSession) -> Room:
 
 
 def question_fields(
-    dimensions: Sequence[Dimension], given: Mapping[str, FormAnswer]
+    dimensions: Sequence[Dimension], answers: Mapping[str, FormAnswer]
 ) -> tuple[QuestionField, ...]:
     """Make the fieldsets of a trial."""
     return tuple(
-        _question_field(number, dimension, given.get(dimension.name, FormAnswer()))
+        _question_field(number, dimension, answers.get(dimension.name, FormAnswer()))
         for number, dimension in enumerate(dimensions, start=1)
     )
 
@@ -180,7 +180,7 @@ def last_key_of(n_choices: Iterable[int]) -> int:
     return max(n_choices)
 
 
-def _question_field(number: int, dimension: Dimension, given: FormAnswer) -> QuestionField:
+def _question_field(number: int, dimension: Dimension, answer: FormAnswer) -> QuestionField:
     scale = dimension.scale
     return QuestionField(
         name=ANSWER + dimension.name,
@@ -192,7 +192,7 @@ def _question_field(number: int, dimension: Dimension, given: FormAnswer) -> Que
                 value=str(choice.value),
                 number=str(choice.value) if scale.widget == "points" else "",
                 label=choice.label,
-                is_chosen=str(choice.value) == given.value and not given.is_unable,
+                is_chosen=str(choice.value) == answer.value and not answer.is_unable,
             )
             for choice in scale.choices
         ),
@@ -202,11 +202,13 @@ def _question_field(number: int, dimension: Dimension, given: FormAnswer) -> Que
             len(word) <= _MAX_BRIEF_CHARACTERS for choice in scale.choices for word in choice.label.split()
         ),
         measure=_measure(dimension),
-        value=given.value,
-        unable=_unable(dimension, given),
-        comment=_comment(dimension, given),
+        value=answer.value,
+        unable=_unable(dimension, answer),
+        comment=None
+        if dimension.comment is None
+        else CommentField(COMMENT + dimension.name, dimension.comment, answer.comment, MAX_ANSWER_COMMENT),
         problem=_problem(dimension),
-        has_problem=given.problem is not None,
+        has_problem=answer.problem is not None,
     )
 
 
@@ -225,18 +227,12 @@ def _measure(dimension: Dimension) -> Measure | None:
     )
 
 
-def _unable(dimension: Dimension, given: FormAnswer) -> Unable | None:
+def _unable(dimension: Dimension, answer: FormAnswer) -> Unable | None:
     if not dimension.cannot_judge:
         return None
     if dimension.scale.choices:
-        return Unable(ANSWER + dimension.name, CANNOT, given.is_unable)
-    return Unable(UNABLE + dimension.name, "1", given.is_unable)
-
-
-def _comment(dimension: Dimension, given: FormAnswer) -> CommentField | None:
-    if dimension.comment is None:
-        return None
-    return CommentField(COMMENT + dimension.name, dimension.comment, given.comment, MAX_ANSWER_COMMENT)
+        return Unable(ANSWER + dimension.name, CANNOT, answer.is_unable)
+    return Unable(UNABLE + dimension.name, "1", answer.is_unable)
 
 
 def _problem(dimension: Dimension) -> str:

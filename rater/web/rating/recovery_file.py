@@ -28,7 +28,7 @@ MAX_FILE_BYTES = 10_000_000
 _Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24,64}$")]
 
 
-class _Kept(BaseModel):
+class _KeptAnswer(BaseModel):
     """One answer as the browser kept it (`static/kept.js`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -48,7 +48,7 @@ class RecoveryFile(BaseModel):
     version: Literal[1]
     study: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
     mark: _Hex
-    answers: Annotated[list[_Kept], Field(max_length=10_000)]
+    answers: Annotated[list[_KeptAnswer], Field(max_length=10_000)]
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,14 @@ def take_in(session: Session, file: RecoveryFile, *, now: datetime) -> Recovered
         msg = f"No rater of {file.study!r} in this database made this file. Was it another server's?"
         raise RaterError(msg)
     n_taken_in = 0
-    for kept in sorted(file.answers, key=lambda each: each.position):
-        if not is_proven(token_digest, kept.id, kept.position, proof=kept.proof):
-            msg = f"The answer to text {kept.position} was changed, or is not from this rater's page."
+    for answer in sorted(file.answers, key=lambda each: each.position):
+        if not is_proven(token_digest, answer.id, answer.position, proof=answer.proof):
+            msg = f"The answer to text {answer.position} was changed, or is not from this rater's page."
             raise RaterError(msg)
         rater_session = find_rater_session_by_digest(session, study.id, token_digest)
         assert rater_session is not None  # noqa: S101 (found by this digest just above)
-        if not trials.is_stored(session, rater_session.rater_id, kept.id):
-            _store(session, study, rater_session, kept, now=now)
+        if not trials.is_stored(session, rater_session.rater_id, answer.id):
+            _store(session, study, rater_session, answer, now=now)
             n_taken_in += 1
     if n_taken_in:
         append_event(session, EventRow, study.id, kind=EventKind.RECOVERED, at=now, n_answers=n_taken_in)
@@ -111,10 +111,15 @@ def take_in(session: Session, file: RecoveryFile, *, now: datetime) -> Recovered
 
 
 def _store(
-    session: Session, study: PublishedStudy, rater_session: RaterSession, kept: _Kept, *, now: datetime
+    session: Session,
+    study: PublishedStudy,
+    rater_session: RaterSession,
+    answer: _KeptAnswer,
+    *,
+    now: datetime,
 ) -> None:
-    form = _read_form(session, study, rater_session, kept)
-    submission = trials.Submission(kept.id, kept.position, form.judgements, form.timing)
+    form = _read_form(session, study, rater_session, answer)
+    submission = trials.Submission(answer.id, answer.position, form.judgements, form.timing)
     try:
         trials.record_answers(
             session, study.id, rater_session, submission, revising=study.protocol.revising, now=now
@@ -125,15 +130,20 @@ def _store(
 
 
 def _read_form(
-    session: Session, study: PublishedStudy, rater_session: RaterSession, kept: _Kept
+    session: Session, study: PublishedStudy, rater_session: RaterSession, answer: _KeptAnswer
 ) -> TrialForm:
-    asked = trials.read_dimension(session, rater_session.booklet_id, kept.position)
-    fields = MultiDict(parse_qsl(kept.body, keep_blank_values=True))
+    asked = trials.read_dimension(session, rater_session.booklet_id, answer.position)
+    fields = MultiDict(parse_qsl(answer.body, keep_blank_values=True))
     try:
         form = read_trial_form(fields, asked_dimensions(study.protocol, asked))
     except BadRequest:
         form = None
-    if form is None or not form.is_complete or form.submission_id != kept.id or not is_submission_id(kept.id):
-        msg = f"The answer to text {kept.position} is not one that its page can send, so it was changed."
+    if (
+        form is None
+        or not form.is_complete
+        or form.submission_id != answer.id
+        or not is_submission_id(answer.id)
+    ):
+        msg = f"The answer to text {answer.position} is not one that its page can send, so it was changed."
         raise RaterError(msg)
     return form

@@ -64,13 +64,13 @@ def read_link(
     required = recruitment.participant_id if recruitment and recruitment.required else None
     for name in recruitment.parameters if recruitment else ():
         values = sent.getlist(prefix + name)
-        found = [_read_identifier(value, name, protocol) for value in values]
+        values_read = [_read_identifier(value, name, protocol) for value in values]
         # a site that adds its own values to a link leaves what the experimenter wrote there before
-        named = next((each for each in found if not isinstance(each, Unnamed)), None)
+        named = next((each for each in values_read if not isinstance(each, Unnamed)), None)
         if named is not None:
             identifiers[name] = named
         elif values:
-            unnamed[name] = Unnamed(found[0])
+            unnamed[name] = Unnamed(values_read[0])
         elif name == required:
             unnamed[name] = Unnamed.ABSENT
     invitation = code or sent.get(prefix + INVITATION, "")
@@ -130,11 +130,11 @@ def link_contact(contact: str | None) -> Markup | None:
     if contact is None:
         return None
     parts, end = [], 0
-    for found in _LINK.finditer(contact):
-        parts.append(escape(contact[end : found.start()]))
-        address = f"mailto:{found['mail']}" if found["mail"] else found["url"]
-        parts.append(Markup('<a href="{}" rel="external noopener">{}</a>').format(address, found[0]))
-        end = found.end()
+    for match in _LINK.finditer(contact):
+        parts.append(escape(contact[end : match.start()]))
+        address = f"mailto:{match['mail']}" if match["mail"] else match["url"]
+        parts.append(Markup('<a href="{}" rel="external noopener">{}</a>').format(address, match[0]))
+        end = match.end()
     return Markup("").join([*parts, escape(contact[end:])])
 
 
@@ -170,7 +170,7 @@ class Visit:
 
     @property
     def is_away(self) -> bool:
-        """True if they come back after hours, and have not been told again what to do."""
+        """True if they come back after hours, and have not seen the instructions again."""
         rater_session = self.rater_session
         return (
             rater_session is not None
@@ -180,7 +180,7 @@ class Visit:
 
     @property
     def is_stopped_late(self) -> bool:
-        """True if their booklet was dealt again, and the study does not let them finish it."""
+        """True if their booklet was assigned again, and the study does not let them finish it."""
         rater_session = self.rater_session
         return rater_session is not None and rater_session.is_replaced and self.protocol.late_raters == "stop"
 
