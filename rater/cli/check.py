@@ -38,7 +38,7 @@ def new(name: str | None, template: str, *, is_list: bool) -> None:
     Example: rater new mine --template pairwise
     Example: rater new --list
     """
-    from rater.study.templates import list_templates, write_study
+    from rater.study.load import list_templates, write_study
 
     if is_list:
         _print_templates([(each.name, each.summary) for each in list_templates()])
@@ -267,10 +267,9 @@ def _check(file: Path) -> _Checked:
     from rater.publish.booklets import assign_booklets, measure_balance
     from rater.publish.texts import known_lengths
     from rater.sample_size import as_net_superiority, default_points, power_as_planned
-    from rater.study.design_warnings import remarks
     from rater.study.forecast import forecast
     from rater.study.load import load_study
-    from rater.study.model_checks import require_effects, require_hook_points, require_vector_files
+    from rater.study.study_checks import remarks, require_effects, require_hook_points, require_vector_files
 
     study = load_study(file)
     n_layers = count_layers(study.model)

@@ -32,8 +32,8 @@ from rater.store.sealed.completions import Cell, read_completions
 from rater.store.sealed.generation_lock import GenerationLock
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import get_sealed_study
-from rater.study.model_checks import require_effects, require_hook_points
 from rater.study.study import Study
+from rater.study.study_checks import require_effects, require_hook_points
 from rater.workspace.databases import Databases
 
 if TYPE_CHECKING:

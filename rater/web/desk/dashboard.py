@@ -24,10 +24,19 @@ from rater.store.rating.studies import PublishedStudy
 from rater.study.state import State
 from rater.study.visit import GuessChoice
 from rater.web.desk import access
-from rater.web.desk.charts import CountRow, Strip, rows, strip
 from rater.web.desk.page import DeskPage, blueprint, find_or_404, render
-from rater.web.desk.rater_table import Heading, RaterLine, headings, rater_lines, read_order
 from rater.web.desk.studies import offered_transitions
+from rater.web.desk.widgets import (
+    CountRow,
+    Heading,
+    RaterLine,
+    Strip,
+    headings,
+    rater_lines,
+    read_order,
+    rows,
+    strip,
+)
 from rater.web.settings import running
 
 _REPORT = "report.html"
