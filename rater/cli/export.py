@@ -100,7 +100,7 @@ def export(
     from rater.workspace.study_export import DICTIONARY, further_path, further_paths
 
     require_format(file)
-    for path in further_paths(file, unblinded=unblinded):
+    for path in further_paths(file, unblinded=unblinded, with_identifiers=identifiers):
         OutputFile().convert(path, None, None)
     workspace = Workspace(rating=rating_url, sealed=sealed_url)
     if unblinded and not yes:

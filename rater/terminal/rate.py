@@ -24,7 +24,7 @@ from rater.store.rating.sessions import RaterSession, find_rater_session, new_to
 from rater.store.rating.studies import PublishedStudy, get_study
 from rater.store.rating.trials import Submission, Timing, first_revisable, record_answers, view_trial
 from rater.study.state import State
-from rater.study.visit import Channel
+from rater.study.visit import Channel, LeavingReason
 from rater.terminal.console import (
     Keyboard,
     Prompter,
@@ -250,7 +250,7 @@ class _Rating:
             and not rater_session.has_been_screened
             and not self.around.screen(rater_session)
         ):
-            self.around.say_goodbye("screened_out")
+            self.around.say_goodbye(LeavingReason.SCREENED_OUT)
             return False
         if not rater_session.has_read_instructions:
             show_page(self.console, protocol.title, protocol.instructions)
@@ -258,7 +258,7 @@ class _Rating:
             with writing(self.engine) as session:
                 steps.finish_instructions(session, rater_session.rater_id, now=self.now())
         if protocol.practice and not rater_session.has_practised and not self.around.practise(rater_session):
-            self.around.say_goodbye("failed_practice")
+            self.around.say_goodbye(LeavingReason.FAILED_PRACTICE)
             return False
         return True
 

@@ -14,7 +14,7 @@ from rater.analysis.exclusions import exclude, excluded_raters
 from rater.errors import StateError
 from rater.report.export import write_dictionaries, write_table
 from rater.store.dictionary import Meaning
-from rater.store.rating.export import NAMES, Options, table_meanings
+from rater.store.rating.export import NAMES, PERSONAL, Options, table_meanings
 from rater.unblind import Reason, note_shown, unblind
 from rater.verify import Check
 from rater.workspace.databases import DatabasePair, Databases
@@ -136,10 +136,10 @@ class StudyExport:
         return tuple(written)
 
 
-def further_paths(path: Path, *, unblinded: bool) -> list[Path]:
+def further_paths(path: Path, *, unblinded: bool, with_identifiers: bool) -> list[Path]:
     """Return the paths of the files that an export writes next to its answers."""
-    names = (*NAMES, DICTIONARY, *(("texts",) if unblinded else ()))
-    return [further_path(path, name) for name in names]
+    tables = [name for name in NAMES if with_identifiers or name != PERSONAL]
+    return [further_path(path, name) for name in (*tables, *(["texts"] if unblinded else []), DICTIONARY)]
 
 
 def further_path(path: Path, name: str) -> Path:

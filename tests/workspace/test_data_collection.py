@@ -42,7 +42,7 @@ def test_a_study_that_is_only_generated_is_listed_and_shown_by_arm(
     assert [each.state for each in workspace.studies().studies] == ["generated"]
     arms = workspace.status(study.name)
     assert isinstance(arms, tuple)
-    assert {arm.name for arm in arms} == set(study.arm_names)
+    assert {arm.arm for arm in arms} == set(study.arm_names)
 
 
 def test_links_are_numbered_or_labelled(workspace: Workspace, published: str, tmp_path: Path) -> None:

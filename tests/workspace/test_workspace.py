@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,12 @@ def test_importing_it_loads_no_torch_and_no_pandas() -> None:
     assert shown.stdout.strip() == "[]"
 
 
-def test_a_study_is_published_rated_and_analysed(workspace: Workspace, published: str) -> None:
+def test_a_study_is_audited_published_rated_and_analysed(
+    workspace: Workspace, study: Study, seal_completions: Callable[[Study], None]
+) -> None:
+    seal_completions(study)
+    assert not workspace.audit(study.name).is_refused
+    published = workspace.publish(study.name, acknowledge_confounds=True).name
     rate(workspace, published, 4)
     watched = workspace.status(published)
     assert not isinstance(watched, tuple)

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 
 from rater.store.rating.export import mask_answers, mask_guesses, masked_id
 from rater.store.rating.frame import AnswerRow, GuessRow
+from rater.study.visit import GuessChoice
 
 AT = datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -37,7 +38,9 @@ def test_a_repeat_and_a_guess_have_the_id_of_the_first_showing_in_every_export()
     rows = [answer("ada", "i"), answer("ada", "i", position=9)]
 
     once, again = mask_answers(rows), mask_answers(rows)
-    (guess, of_all) = mask_guesses([GuessRow("ada", "i", "first"), GuessRow("ada", None, "unsure")])
+    (guess, of_all) = mask_guesses(
+        [GuessRow("ada", "i", GuessChoice.FIRST), GuessRow("ada", None, GuessChoice.UNSURE)]
+    )
 
     assert once == again
     assert {row.item_id for row in once} == {guess.item_id} == {masked_id("ada", "i")}

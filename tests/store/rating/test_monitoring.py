@@ -16,6 +16,7 @@ from rater.store.rating.monitoring import (
 )
 from rater.store.rating.studies import PublishedStudy
 from rater.study.state import State
+from rater.study.visit import LeavingReason
 from tests.store.rating.conftest import NOW
 
 _KNOWN: dict[str, object] = {
@@ -31,18 +32,19 @@ _KNOWN: dict[str, object] = {
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, "under way"),
-        ({"last_at": NOW - timedelta(minutes=61)}, "away"),
-        ({"last_at": None, "consented_at": NOW - timedelta(hours=2)}, "away"),
-        ({"last_at": None, "replaced_at": NOW}, "replaced"),
-        ({"left_at": NOW, "left_why": "withdrawn"}, "withdrawn"),
-        ({"left_at": NOW, "left_why": "failed_practice"}, "failed the practice"),
-        ({"finished_at": NOW, "replaced_at": NOW}, "finished"),
+        ({}, RaterStatus.UNDER_WAY),
+        ({"last_at": NOW - timedelta(minutes=61)}, RaterStatus.AWAY),
+        ({"last_at": None, "consented_at": NOW - timedelta(hours=2)}, RaterStatus.AWAY),
+        ({"last_at": None, "replaced_at": NOW}, RaterStatus.REPLACED),
+        ({"left_at": NOW, "left_why": LeavingReason.WITHDRAWN}, RaterStatus.WITHDRAWN),
+        ({"left_at": NOW, "left_why": LeavingReason.FAILED_PRACTICE}, RaterStatus.FAILED_PRACTICE),
+        ({"finished_at": NOW, "replaced_at": NOW}, RaterStatus.FINISHED),
     ],
 )
 def test_a_raters_status_is_their_last_step(changes: dict[str, object], expected: RaterStatus) -> None:
     progress = RaterProgress(**{**_KNOWN, **changes})  # type: ignore[arg-type] # mixed
-    over = "unfinished" if expected in {"under way", "away"} else expected
+    is_active = expected in {RaterStatus.UNDER_WAY, RaterStatus.AWAY}
+    over = RaterStatus.UNFINISHED if is_active else expected
 
     assert rater_status(progress, now=NOW, is_over=False) == expected
     assert rater_status(progress, now=NOW, is_over=True) == over
@@ -104,7 +106,7 @@ def test_each_rater_is_watched(rating: Engine, watched: PublishedStudy) -> None:
     assert first == WatchedRater(
         id="a" * 32,
         consented_at=NOW,
-        status="finished",
+        status=RaterStatus.FINISHED,
         n_answered=4,
         n_trials=4,
         seconds_a_text=1.5,  # of three trials: the attention check is not among them
@@ -112,5 +114,5 @@ def test_each_rater_is_watched(rating: Engine, watched: PublishedStudy) -> None:
         n_checks=1,
         flags=(),
     )
-    assert (second.status, second.n_answered, second.n_checks) == ("away", 1, 0)
+    assert (second.status, second.n_answered, second.n_checks) == (RaterStatus.AWAY, 1, 0)
     assert second.flags == ("very fast",)  # half a second in view; a revision says nothing of that
