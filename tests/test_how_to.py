@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 import rater
 from rater.cli import cli
 from rater.publish.publish import close_study, open_study, publish_study
-from rater.store.rating.trials import Judgement
+from rater.store.rating.trials import Judgement, TrialView
 from rater.study.load import load_study
 from rater.study.study import Study
 from tests.cli.command import run
@@ -115,16 +116,16 @@ def _prepare(folder: Path, state: str) -> Path:
     publish_study(sealed_url, rating_url, "mine", now=NOW)
     open_study(rating_url, "mine", now=NOW)
     study = load_study(folder / "experiments" / "mine.py")
-    for n_right in range(3):
-        rate(rating_url, study, judge=lambda shown, extra=n_right: _judge(shown.text, extra))
+    for number in range(3):
+        rate(rating_url, study, judge=partial(_judge, number))
     if state == "closed":
         close_study(rating_url, "mine", now=NOW)
     return folder
 
 
-def _judge(text: str, extra: int) -> Judgement:
+def _judge(number: int, shown: TrialView) -> Judgement:
     """Rate a text by its length, and each rater a little differently."""
-    return Judgement(1 + (len(text) + extra) % 5)
+    return Judgement(1 + (len(shown.text) + number) % 5)
 
 
 @pytest.mark.parametrize("name", RUN)
