@@ -70,6 +70,13 @@ def test_the_changelog_uses_the_headings_of_keep_a_changelog() -> None:
     assert next(line for line in lines if line.startswith("## ")) == "## Unreleased"
 
 
+def test_the_changelog_has_no_entry_twice() -> None:
+    """Merges of parallel changes repeat entries."""
+    entries = [line for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if line.startswith("- ")]
+
+    assert {entry for entry in entries if entries.count(entry) > 1} == set()
+
+
 @pytest.mark.parametrize("guide", GUIDES)
 def test_every_path_and_link_in_a_guide_exists(guide: str) -> None:
     text = (ROOT / guide).read_text()
