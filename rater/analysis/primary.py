@@ -194,10 +194,7 @@ def analyze(
     prepared = prepare(frame, planned)
     suspicious = diagnose_answers(prepared, planned)
     require_usable(suspicious)
-    # Sums of rounded numbers depend on their order; in this one, the same rows give the same bytes.
-    order = ("rater", "item", "dimension", "position", "other_arm", "answer")
-    present = [column for column in order if column in prepared.frame.columns]
-    frame = prepared.frame.sort_values(present, kind="stable", ignore_index=True)
+    frame = _in_order(prepared.frame)
     exclusion = exclude(frame, raters, planned.exclusions, primary=planned.primary)
     left_out = excluded_raters(exclusion)
     included = frame[~frame["rater"].astype(str).isin(left_out)] if left_out else frame
@@ -227,6 +224,13 @@ def analyze(
         if left_out
         else analysis
     )
+
+
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort the rows: sums of rounded numbers depend on their order, and the same rows give the same bytes."""
+    order = ("rater", "item", "dimension", "position", "other_arm", "answer")
+    present = [column for column in order if column in frame.columns]
+    return frame.sort_values(present, kind="stable", ignore_index=True)
 
 
 def _assigned_to(included: pd.DataFrame, assigned: pd.DataFrame | None) -> pd.DataFrame | None:
