@@ -200,30 +200,22 @@ def analyze(
     included = frame[~frame["rater"].astype(str).isin(left_out)] if left_out else frame
     tested = judged_only(first_showings(included))
     n = _count(tested, planned)
-    n_excluded = len(judged_only(first_showings(frame))) - len(tested)
+    everyone = judged_only(first_showings(frame))
+    analyses = _analyze_dimensions(
+        included, tested, planned, progress, assigned=_assigned_to(included, assigned)
+    )
     analysis = Analysis(
         diagnosis=complete_diagnosis(
-            prepared, planned, findings=suspicious, tested=tested, n_excluded=n_excluded
+            prepared, planned, findings=suspicious, tested=tested, n_excluded=len(everyone) - len(tested)
         ),
         planned=planned,
         n=n,
-        dimensions=_with_lengths(
-            _analyze_dimensions(
-                included, tested, planned, progress, assigned=_assigned_to(included, assigned)
-            ),
-            tested,
-            planned,
-            texts,
-        ),
+        dimensions=_with_lengths(analyses, tested, planned, texts),
         exclusion=exclusion,
         blinding=_blinding(tested, planned, guesses),
         notes=take_notes(planned, tested, n_raters=n.raters, n_left_out=len(left_out)),
     )
-    return (
-        _add_analysis_without_exclusions(analysis, judged_only(first_showings(frame)))
-        if left_out
-        else analysis
-    )
+    return _add_analysis_without_exclusions(analysis, everyone) if left_out else analysis
 
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
