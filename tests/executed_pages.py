@@ -39,7 +39,7 @@ _BLOCK = re.compile(
     r"|^<!-- table \"(?P<table>[^\"]+)\" of (?P<file>\S+) -->\n\n(?P<rows>(?:\|[^\n]*\n)+)",
     re.MULTILINE | re.DOTALL,
 )
-_COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+_COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 _WIDTH = "80"
 # Values that differ from run to run, and so are not compared.
 _VARYING = (
@@ -101,7 +101,7 @@ class _Execution:
         return block
 
     def _run_command(self, found: re.Match[str]) -> str:
-        command, shown = shlex.split(found[1], comments=True), found[2]
+        command, shown = shlex.split(found[1].replace("\\\n", ""), comments=True), found[2]
         if command[:2] == ["rater", "serve"]:
             printed, self.address = self.stack.enter_context(serve_study(command))
         elif command[0] == "rater":

@@ -7,13 +7,14 @@ import pytest
 
 from tests.executed_pages import execute_page
 
-PAGES = [Path(__file__).parent.parent / "docs" / "tutorial" / f"{name}.md" for name in ("first_study",)]
+FOLDER = Path(__file__).parent.parent / "docs" / "tutorial"
+PAGES = [FOLDER / "first_study.md", FOLDER / "from_vector_to_study.md"]
 # with decimals, or a percentage
 _NUMBER = r"(?<![\w.])−?(?:\d*\.\d+(?!\.?\d)|\d+%)"
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [PAGES[0], pytest.param(PAGES[1], marks=pytest.mark.slow)])
 def test_a_tutorial_shows_what_its_commands_print(path: Path, tmp_path: Path) -> None:
     page = path.read_text(encoding="utf-8")
 
@@ -24,12 +25,12 @@ def test_a_tutorial_shows_what_its_commands_print(path: Path, tmp_path: Path) ->
 
 
 def _require_numbers_of_the_text(page: str, reports: list[Path]) -> None:
-    """Require each number of the section on the report in an output, or in a report."""
+    """Require each number of the text (where there is one, of the section on the report) in an output."""
     fence = r"^```.*?^```$"
     outputs = [*re.findall(fence, page, re.MULTILINE | re.DOTALL), *(each.read_text() for each in reports)]
     shown = {number for each in outputs for number in re.findall(_NUMBER, each)}
     shown |= {f"{float(share.replace('−', '-')):.0%}" for share in shown if "%" not in share}
-    _, _, section = page.partition("## Read the report")
-    text = re.sub(rf"{fence}|`.*?`", "", section, flags=re.MULTILINE | re.DOTALL)
+    _, _, on_report = page.partition("## Read the report")
+    text = re.sub(rf"{fence}|`.*?`", "", on_report or page, flags=re.MULTILINE | re.DOTALL)
 
     assert set(re.findall(_NUMBER, text)) <= shown

@@ -3,10 +3,12 @@
 python tests/browser/report_screenshots.py docs/images
 
 It generates the study of the first tutorial, rehearses it with bots, publishes it, and takes part in it.
+Figures of several arms, doses and guesses come from a rehearsal of the study of the second tutorial.
 """
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +27,8 @@ from tests.executed_pages import serve_study
 
 STUDY = "my_study"
 FIGURES = ("agreement", "arms", "by-prompt", "by-rater", "positions", "power", "times")
+FIGURES_OF_DOSES = ("contrasts", "doses", "guesses")
+TUTORIAL = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "from_vector_to_study.md"
 MAX_WIDTH = 1100
 
 
@@ -106,6 +110,19 @@ def picture_phone(browser: Browser, address: str, folder: Path) -> None:
     keep(folder / "trial-phone.png")
 
 
+def rehearse_doses(work: Path, folder: Path) -> None:
+    """Rehearse the study of the second tutorial, with a question about the blinding, and keep its figures."""
+    found = re.search(r"^```\{\.python title.*?\n(.*?)^```", TUTORIAL.read_text(), re.MULTILINE | re.DOTALL)
+    assert found
+    asking = "    blinding=BlindingQuestion(),\n    plan="
+    source = found[1].replace("import (\n", "import (\n    BlindingQuestion,\n").replace("    plan=", asking)
+    (work / "love_doses.py").write_text(source)
+    run_rater("generate", "love_doses.py", folder=work)
+    run_rater("rehearse", "love_doses", "--raters", "12", "--effect", "1", "--report", "doses", folder=work)
+    for name in FIGURES_OF_DOSES:
+        keep(folder / "report" / f"{name}.png", work / "doses" / "figures" / f"{name}.png")
+
+
 def main() -> None:
     """Take all pictures into the folder named."""
     folder = Path(sys.argv[1]).resolve()
@@ -119,9 +136,11 @@ def main() -> None:
         run_rater("publish", STUDY, folder=here)
         for name in FIGURES:
             keep(folder / "report" / f"{name}.png", here / "rehearsal" / "figures" / f"{name}.png")
+        rehearse_doses(here, folder)
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         title = f"rater rehearse {STUDY} --effect 1"
-        picture_terminal(browser, printed, title, folder / "result.png")
+        result, _, _ = printed.partition("  All tables")
+        picture_terminal(browser, result, title, folder / "result.png")
         picture_report(browser, here / "rehearsal" / "report.html", folder / "report" / "page.png")
         os.chdir(here)
         with serve_study(["rater", "serve", STUDY]) as (shown, _):
