@@ -298,14 +298,19 @@ def _few(n: Counts, alpha: float) -> list[str]:
         for size, noun in ((n.raters, "rater"), (n.prompts, "prompt"))
         if size == 3
     ]
-    if alpha < _SMALL_ALPHA:
-        warnings += [
-            f"with only {size} {noun}s p below {significant(alpha)} can be several times too frequent "
-            f"without an effect: where it differs much from {noun} to {noun}, it asks for 6 or more"
-            for size, noun in ((n.raters, "rater"), (n.prompts, "prompt"))
-            if 2 < size < _ENOUGH
-        ]
-    return warnings
+    return warnings + warn_small_alpha(n, alpha)
+
+
+def warn_small_alpha(n: Counts, alpha: float) -> list[str]:
+    """Warn that a small alpha, as at an early interim look, asks for more raters or prompts."""
+    if alpha >= _SMALL_ALPHA:
+        return []
+    return [
+        f"with only {size} {noun}s p below {significant(alpha)} can be several times too frequent "
+        f"without an effect: where it differs much from {noun} to {noun}, it asks for 6 or more"
+        for size, noun in ((n.raters, "rater"), (n.prompts, "prompt"))
+        if 2 < size < _ENOUGH
+    ]
 
 
 @dataclass(frozen=True)

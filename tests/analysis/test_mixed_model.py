@@ -148,3 +148,18 @@ def test_more_random_effects_than_the_limit_are_refused() -> None:
 
     assert isinstance(outcome, NotEstimable)
     assert "1,001 raters, 2,000 prompts and 4,000 texts exceed the limit" in outcome.reason
+
+
+def test_two_raters_get_a_warning_about_the_interval() -> None:
+    two, three = (
+        result(mixed_model_test(shown(lambda *_: ("steered", "unsteered"), n_raters=n))) for n in (2, 3)
+    )
+
+    assert any("with only 2 raters the interval can be too short" in each for each in two.warnings)
+    assert not any("with only" in each for each in three.warnings)
+
+
+def test_a_small_alpha_asks_for_six_raters() -> None:
+    outcome = result(mixed_model_test(shown(lambda *_: ("steered", "unsteered"), n_raters=4), alpha=0.001))
+
+    assert any("with only 4 raters p below 0.001" in each for each in outcome.warnings)
