@@ -1,5 +1,6 @@
 """Hold the reference pages against the code they are written from."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,19 @@ def test_whatever_a_library_exports_has_an_entry_and_its_fields_a_meaning(
 
     assert [name for name in library.__all__ if f"### {name}\n" not in text] == []
     assert [line for line in text.splitlines() if line.endswith("|  |")] == []
+
+
+def test_every_method_of_a_workspace_has_an_entry_inherited_ones_too(made: Path) -> None:
+    text = (made / "workspace.md").read_text(encoding="utf-8")
+
+    public = [name for name in dir(rater.workspace.Workspace) if not name.startswith("_")]
+
+    missing = [
+        name
+        for name in public
+        if f"#### Workspace.{name}\n" not in text and not re.search(rf"^\| `{name}[`(]", text, re.MULTILINE)
+    ]
+    assert missing == []
 
 
 def test_the_methods_of_a_workspace_are_shown_with_their_arguments(made: Path) -> None:

@@ -301,11 +301,31 @@ def _source_of(name: str, package: str, module: str) -> ast.ClassDef | ast.Funct
     if name in rater.__all__:
         return None
     path = _PACKAGE / package / f"{module.replace('.', '/')}.py"
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    for node in body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            if isinstance(node, ast.ClassDef):
+                _add_inherited(node, body, package)
             return node
     msg = f"{name} is not defined in {path}"
     raise LookupError(msg)
+
+
+def _add_inherited(node: ast.ClassDef, body: list[ast.stmt], package: str) -> None:
+    """Add the members of base classes that the module imports from its own package, once each."""
+    origins = {
+        alias.name: str(each.module).removeprefix(f"rater.{package}.")
+        for each in body
+        if isinstance(each, ast.ImportFrom) and str(each.module).startswith(f"rater.{package}.")
+        for alias in each.names
+    }
+    known = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+    for base in map(ast.unparse, node.bases):
+        inherited = _source_of(base, package, origins[base]) if base in origins else None
+        for member in inherited.body if isinstance(inherited, ast.ClassDef) else ():
+            if isinstance(member, ast.FunctionDef) and member.name not in known:
+                known.add(member.name)
+                node.body.append(member)
 
 
 def _entry(name: str, node: ast.ClassDef | ast.FunctionDef | None) -> str:
