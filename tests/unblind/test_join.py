@@ -4,6 +4,7 @@ from rater.analysis.primary import analyze
 from rater.store.engine import disposing, open_engine, reading, writing
 from rater.store.rating.schema import Comment, Guess, Rater
 from rater.study.study import Study
+from rater.study.visit import GuessChoice, LeavingReason
 from rater.unblind import ANSWER_COLUMNS, PAIR_COLUMNS, permuted
 from rater.unblind.join import TEXT_COLUMNS
 from tests.unblind.conftest import NOW, look, rate
@@ -29,8 +30,8 @@ def test_what_a_rater_gave_is_not_used_after_they_withdraw(
 ) -> None:
     stopped, withdrawn = (rate(rating_url, rated, n_trials=4) for _ in range(2))
     with disposing(open_engine(rating_url)) as rating, writing(rating) as session:
-        for rater_id, why in ((stopped, "stopped"), (withdrawn, "withdrawn")):
-            session.add(Guess(rater_id=rater_id, position=1, choice="first", guessed_at=NOW))
+        for rater_id, why in ((stopped, LeavingReason.STOPPED), (withdrawn, LeavingReason.WITHDRAWN)):
+            session.add(Guess(rater_id=rater_id, position=1, choice=GuessChoice.FIRST, guessed_at=NOW))
             session.add(Comment(rater_id=rater_id, text="a comment"))
             session.flush()
             session.get_one(Rater, rater_id).left_at = NOW

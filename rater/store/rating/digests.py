@@ -38,6 +38,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import ColumnElement, String, select, type_coerce
 from sqlalchemy.orm import Session
@@ -113,7 +114,7 @@ def _digest_booklets(session: Session, study_id: int) -> str:
     return digest_rows([*booklet, *shown[booklet.id]] for booklet in in_order)
 
 
-def columns_of(table: type[RatingBase], *, but: Iterable[str] = ()) -> list[ColumnElement[object]]:
+def columns_of(table: type[RatingBase], *, but: Iterable[str] = ()) -> list[ColumnElement[Any]]:
     """List a table's columns in their order, so that a digest leaves out only what it names.
 
     A member of a closed set is read as text, since a database that was tampered with may have any other.
