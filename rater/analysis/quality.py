@@ -133,7 +133,11 @@ def _trials(rows: pd.DataFrame) -> Iterator[TrialTime]:
     n = len(rows)
     shown, hidden = (_numbers(rows, column) for column in ("shown_ms", "hidden_ms"))
     when = next((name for name in ("first_answered_at", "answered_at") if name in rows.columns), None)
-    times = [None] * n if when is None else _times(rows[when])
+    times: list[pd.Timestamp | None] = [None] * n
+    if when is not None:
+        # values of external tables that are not times become missing
+        read = pd.to_datetime(rows[when], utc=True, errors="coerce")
+        times = [None if missing else time for time, missing in zip(read, read.isna(), strict=True)]
     return map(TrialTime, shown, hidden, times)
 
 
@@ -142,12 +146,6 @@ def _numbers(rows: pd.DataFrame, column: str) -> list[float | None]:
         return [None] * len(rows)
     values = rows[column].astype("Float64")
     return [None if missing else float(value) for value, missing in zip(values, values.isna(), strict=True)]
-
-
-def _times(values: "pd.Series[pd.Timestamp]") -> list[pd.Timestamp | None]:
-    """Read times; values of external tables that are not times become missing."""
-    read = pd.to_datetime(values, utc=True, errors="coerce")
-    return [None if missing else time for time, missing in zip(read, read.isna(), strict=True)]
 
 
 BLIND = ("rater", "item", "prompt", "dimension", "answer", "position")

@@ -228,24 +228,20 @@ def _curve(
             None,
             *_resample(rows, compared, weights, falls=falls, alpha=alpha, rng=rng, progress=progress),
         ]
+    means = {level: float(mean) for level, mean in rows.groupby("arm")["answer"].mean().items()}
     return tuple(
         DosePoint(
             dose=level,
             arms=tuple(sorted(arm for arm, dose in doses.items() if dose == level)),
             n=int((rows["arm"] == level).sum())
             + (int((rows["other_arm"] == level).sum()) if pairwise else 0),
-            mean=None if pairwise else _mean(rows, level),
+            mean=None if pairwise else means.get(level),
             rise=None if index == 0 else rises[index - 1],
             fitted=fitted[index],
             fitted_interval=intervals[index],
         )
         for index, level in enumerate(levels)
     )
-
-
-def _mean(rows: pd.DataFrame, level: float) -> float | None:
-    answers = rows.loc[rows["arm"] == level, "answer"].to_numpy(dtype=np.float64)
-    return float(answers.mean()) if answers.size else None
 
 
 def _isotonic(rises: Floats, weights: Floats, *, falls: bool) -> Floats:

@@ -53,7 +53,11 @@ def separate(values: Values, is_first: NDArray[np.bool_], stratum: NDArray[np.in
     if not aucs:
         return None
     mean = float(np.mean(aucs))
-    half = _half_width(np.array(aucs)) if len(aucs) > 1 else _delong_half_width(*pairs[0])
+    if len(aucs) > 1:
+        quantile = float(stats.t.ppf((1 + _LEVEL) / 2, len(aucs) - 1))
+        half: float | None = quantile * float(np.std(aucs, ddof=1)) / math.sqrt(len(aucs))
+    else:
+        half = _delong_half_width(*pairs[0])
     total = math.fsum(variances)
     z = math.fsum(auc - 0.5 for auc in aucs) / math.sqrt(total) if total > 0 else 0.0
     return Separation(
@@ -86,11 +90,6 @@ def _null_variance(first: Values, second: Values) -> float:
     _, counts = np.unique(np.concatenate([first, second]), return_counts=True)
     ties = float((counts**3 - counts).sum()) / (n * (n - 1))
     return (n + 1 - ties) / (12 * first.size * second.size)
-
-
-def _half_width(aucs: Values) -> float:
-    quantile = float(stats.t.ppf((1 + _LEVEL) / 2, aucs.size - 1))
-    return quantile * float(aucs.std(ddof=1)) / math.sqrt(aucs.size)
 
 
 def _delong_half_width(first: Values, second: Values) -> float | None:

@@ -228,7 +228,14 @@ def _splits(before: bytes, after: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def scan_bytes(session: Session, path: Path, marks: Iterable[Mark]) -> RawScan:
     """Search a SQLite file and its WAL. Reads every row once, and the file as a whole into memory."""
-    by_bytes = {mark.text.lower().encode(): mark for mark in marks if _is_searchable(mark)}
+    # Short words occur in bytes by chance.
+    by_bytes = {
+        mark.text.lower().encode(): mark
+        for mark in marks
+        if mark.is_distinctive
+        and len(mark.text.encode()) >= _MIN_BYTES
+        and mark.kind not in {"word of the machinery", "study's name"}
+    }
     files = [file for file in (path, path.with_name(f"{path.name}-wal")) if file.is_file()]
     contents = {file.name: file.read_bytes().lower() for file in files}
     n_bytes = sum(map(len, contents.values()))
@@ -246,12 +253,6 @@ def scan_bytes(session: Session, path: Path, marks: Iterable[Mark]) -> RawScan:
         for (name, mark), count in found.items()
     ]
     return RawScan(hits, n_bytes)
-
-
-def _is_searchable(mark: Mark) -> bool:
-    """Return whether a mark is long enough to be searched in bytes: short words occur by chance."""
-    is_long = len(mark.text.encode()) >= _MIN_BYTES
-    return mark.is_distinctive and is_long and mark.kind not in {"word of the machinery", "study's name"}
 
 
 def _values(session: Session) -> Iterator[bytes]:

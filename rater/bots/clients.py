@@ -94,7 +94,9 @@ def _walk(client: httpx.Client, bot: Bot, address: str, *, goes_away: bool = Tru
     for page in _pages(client, bot, address):
         last = page.url.path
         if page.is_trial:
-            if goes_away and rated and _is_half_way(page):
+            progress = page.soup.select_one("progress")
+            is_half_way = progress is None or float(str(progress["value"])) >= float(str(progress["max"])) / 2
+            if goes_away and rated and is_half_way:
                 return BotVisit(len(rated), has_finished=False)
             rated.add(last)
     return BotVisit(len(rated), has_finished="/thanks" in last)
@@ -116,11 +118,6 @@ def _pages(client: httpx.Client, bot: Bot, address: str) -> Iterator[BotPage]:
             return
     msg = f"{address} did not reach a last page within {_MAX_PAGES} pages."
     raise StateError(msg)
-
-
-def _is_half_way(page: BotPage) -> bool:
-    progress = page.soup.select_one("progress")
-    return progress is None or float(str(progress["value"])) >= float(str(progress["max"])) / 2
 
 
 def _send(client: httpx.Client, bot: Bot, page: BotPage) -> BotPage:

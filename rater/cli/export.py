@@ -11,7 +11,6 @@ from rater.workspace import Workspace
 from rater.workspace.databases import current_user
 
 if TYPE_CHECKING:
-    from rater.store.rating.forget import Known
     from rater.workspace.study_export import StudyExport
 
 
@@ -34,7 +33,10 @@ def forget(study_name: str, rater: str, rating_url: str, by: str, *, with_rating
     """
     workspace = Workspace(rating=rating_url)
     known = workspace.find_rater(study_name, rater)
-    click.echo(_describe(known), err=True)
+    answers = f"{known.n_answers} answer{'s' * (known.n_answers != 1)}"
+    identifiers = f"{known.n_identifiers} identifier{'s' * (known.n_identifiers != 1)}"
+    came = f"Rater {known.id}, who came on {known.consented_at:%Y-%m-%d}"
+    click.echo(f"{came}: {identifiers}, {answers}.", err=True)
     if not yes:
         effect = (
             "all data of the rater, and records that in the log."
@@ -50,12 +52,6 @@ def forget(study_name: str, rater: str, rating_url: str, by: str, *, with_rating
     )
     if known.n_comments and not with_ratings:
         click.echo("Their comments are kept and may identify them; --with-ratings deletes them.", err=True)
-
-
-def _describe(known: "Known") -> str:
-    answers = f"{known.n_answers} answer{'s' * (known.n_answers != 1)}"
-    identifiers = f"{known.n_identifiers} identifier{'s' * (known.n_identifiers != 1)}"
-    return f"Rater {known.id}, who came on {known.consented_at:%Y-%m-%d}: {identifiers}, {answers}."
 
 
 @click.command(short_help="Write the ratings as tidy data.")

@@ -73,7 +73,11 @@ class OutputFile(click.ParamType[Path]):
         from rater.report.folder import why_unwritable
 
         path = Path(value)
-        option = "The file" if param is None else _as_typed(param)
+        option = "The file"
+        if isinstance(param, click.Option):
+            option = param.opts[0]
+        elif param is not None:
+            option = param.make_metavar(click.get_current_context())
         if self._ends and path.suffix not in self._ends:
             msg = f"{option} is {path}; valid: a file ending in {' or '.join(self._ends)}."
             raise RaterError(msg)
@@ -82,13 +86,6 @@ class OutputFile(click.ParamType[Path]):
             msg = f"{option} is {path}, which cannot be written: {why}; give a file in a writable folder."
             raise RaterError(msg)
         return path
-
-
-def _as_typed(param: click.Parameter) -> str:
-    """Return an option or argument as it is typed: ``--json``, ``FILE``."""
-    if isinstance(param, click.Option):
-        return param.opts[0]
-    return param.make_metavar(click.get_current_context())
 
 
 def rating_option(command: Command) -> Command:

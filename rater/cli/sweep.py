@@ -237,7 +237,14 @@ def _measure(
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("", total=n)
         for outcome in outcomes:
-            progress.console.print(_line(outcome), highlight=False)
+            setting = outcome.setting
+            where = (
+                f"layer {setting.layer}, {setting.coeff:g}, {setting.position}" if setting else "unsteered"
+            )
+            measured = (
+                f"effect {outcome.effect:.2f}, NLL {outcome.nll:.2f}, repetition {outcome.repetition:.2f}"
+            )
+            progress.console.print(f"{where}: {measured}", highlight=False)
             progress.advance(task)
             yield outcome
 
@@ -311,9 +318,3 @@ def _steered_arm(study: "Study", name: str | None) -> "Steered":
 def _numbers(part: str) -> range:
     bounds = [int(bound) for bound in part.split(":")]
     return range(bounds[0], bounds[0] + 1) if len(bounds) == 1 else range(*bounds)
-
-
-def _line(outcome: "SweepOutcome") -> str:
-    setting = outcome.setting
-    where = f"layer {setting.layer}, {setting.coeff:g}, {setting.position}" if setting else "unsteered"
-    return f"{where}: effect {outcome.effect:.2f}, NLL {outcome.nll:.2f}, repetition {outcome.repetition:.2f}"

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError
@@ -92,7 +91,9 @@ def _show_check(study: Study, number: int, items: Sequence[NewItem], seed: str) 
     if isinstance(check, ShuffledWords):
         rng = derive_rng(seed, "check", number)
         source = items[int(rng.integers(len(items)))]
-        prompt, texts = source.prompt, [_shuffle_words(source.text, rng)]
+        words = source.text.split()
+        prompt = source.prompt
+        texts = [" " + " ".join(words[index] for index in rng.permutation(len(words)))]
     else:
         prompt = check.prompt
         texts = [published_text(study, text) for text in (check.text, check.other_text) if text is not None]
@@ -103,11 +104,6 @@ def _show_check(study: Study, number: int, items: Sequence[NewItem], seed: str) 
         ),
         check=check,
     )
-
-
-def _shuffle_words(text: str, rng: np.random.Generator) -> str:
-    words = text.split()
-    return " " + " ".join(words[index] for index in rng.permutation(len(words)))
 
 
 def _draft_booklets(

@@ -144,8 +144,12 @@ class Study(Protocol):
             place = f"plan.checks[{index}]"
             if isinstance(check, AttentionCheck):
                 require_asked(place, check, check.passing, self)
+            elif self.is_pairwise:
+                msg = (
+                    f"{place} shuffles one text, but trials of this study show two; use an AttentionCheck(…)"
+                )
+                raise ValueError(msg)
             else:
-                self._require_one_text(place)
                 require_answers(place, check.passing, self)
             asked_alone = self.plan.asking != "together"
             missing = [each.name for each in self.dimensions if each.name not in check.passing]
@@ -156,11 +160,6 @@ class Study(Protocol):
                 )
                 raise ValueError(msg)
         return self
-
-    def _require_one_text(self, place: str) -> None:
-        if self.is_pairwise:
-            msg = f"{place} shuffles one text, but trials of this study show two; use an AttentionCheck(…)"
-            raise ValueError(msg)
 
     @model_validator(mode="after")
     def _guesses_mean_arms(self) -> Self:

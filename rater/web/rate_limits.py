@@ -94,10 +94,10 @@ class _Limits:
             if session:
                 yield self._session, "session", hit(self._session, session, "session")
             yield self._address, "address", hit(self._address, address, "address")
+            # a cookie that was found to be known within ten minutes
+            is_remembered = session is not None and not running().seen.test(_KNOWN, f"known {session}")
             is_allowed = (
-                _is_remembered(session)
-                or hit(self._stranger, address, "stranger")
-                or _is_known(cookie, session)
+                is_remembered or hit(self._stranger, address, "stranger") or _is_known(cookie, session)
             )
             yield self._stranger, "stranger", is_allowed
         if is_login:
@@ -168,11 +168,6 @@ def limited_network(slug: str) -> str | None:
     if settings.one_network or settings.is_preview or is_from_this_machine():
         return None
     return network_digest(network_of_request(), slug=slug)
-
-
-def _is_remembered(session: str | None) -> bool:
-    """Return whether a cookie was found to be known within ten minutes, by its digest."""
-    return session is not None and not running().seen.test(_KNOWN, f"known {session}")
 
 
 def _is_known(cookie: str | None, session: str | None) -> bool:

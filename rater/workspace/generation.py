@@ -176,13 +176,15 @@ def generate_study(
                 databases, study, replace(to_generate, cells=cells), model, options, progress, n_saved
             )
             n_saved += len(cells)
+    with disposing(open_sealed(databases.sealed_url)) as sealed, reading(sealed) as session:
+        completions = read_completions(session, get_sealed_study(session, study.name).id)
     return Generated(
         name=study.name,
         n_planned=study.n_completions,
         n_before=missing.n_made,
         n_saved=n_saved,
         is_published=missing.is_published,
-        same_texts=tuple(_same_texts(databases, study)),
+        same_texts=tuple(describe_same_texts(count_generated(study, completions))),
     )
 
 
@@ -247,10 +249,3 @@ def _generate_cells(  # noqa: PLR0917 (one call)
             on_tokens=shown.on_tokens,
             on_completion=shown.on_completion,
         )
-
-
-def _same_texts(databases: Databases, study: Study) -> list[str]:
-    """Return warnings about texts that raters would read twice."""
-    with disposing(open_sealed(databases.sealed_url)) as sealed, reading(sealed) as session:
-        completions = read_completions(session, get_sealed_study(session, study.name).id)
-    return list(describe_same_texts(count_generated(study, completions)))

@@ -135,6 +135,10 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
     score = SCORE_LABELS[plan.score]
     model = ", by a linear mixed model of all answers" if study.planned_test == "mixed_model" else ""
     claim = f"generalising to {plan.scope}, alpha {plan.alpha:g}{model}"
+    is_compared_by_default = not study.analysis.contrasts and bool(
+        plan_of(study).contrasts_among(study.arm_names)
+    )
+    control = f"{study.control}, {describe_control(study)}; by default all other arms are compared with it"
     lines = [
         ("primary test", f"{first} − {second} on {study.primary} in {score}, {claim}"),
         (
@@ -143,7 +147,7 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
             if plan.sesoi is None
             else f"{plan.sesoi:g} in {score}; conclusion: larger, smaller (equivalent) or inconclusive",
         ),
-        ("control", _control(study)),
+        ("control", control if is_compared_by_default else ""),
         *_contrasts(study),
         ("doses", _doses(study)),
         ("excluded raters", "; or ".join(plan.exclusions.describe().values())),
@@ -164,13 +168,6 @@ def _contrasts(study: Study) -> list[tuple[str, str]]:
     return [
         ("contrasts", f"{', '.join(named)} ({family}; Holm correction)") for family, named in families.items()
     ]
-
-
-def _control(study: Study) -> str:
-    """Describe the control if other arms are compared with it by default."""
-    if study.analysis.contrasts or not plan_of(study).contrasts_among(study.arm_names):
-        return ""
-    return f"{study.control}, {describe_control(study)}; by default all other arms are compared with it"
 
 
 def _doses(study: Study) -> str:

@@ -46,14 +46,11 @@ def _lines(watched: "Watched") -> list[tuple[str, str]]:
         lines.append(("time", f"{took} from consent to the last answer (median){stated}"))
     lines += [("could not start", each) for each in watched.turned_away]
     if watched.days_to_go:
-        lines.append(("time remaining", _time_remaining(watched.days_to_go, watched.pace_hours)))
+        days, pace = watched.days_to_go, watched.pace_hours
+        remaining = f"{days:.1f} days" if days >= 1 else f"about {_hours(days * 24)}"
+        since = "of the last 24 hours" if pace >= 24 else f"since it was opened, {_hours(pace)} ago"
+        lines.append(("time remaining", f"{remaining} at the rate {since}"))
     return lines
-
-
-def _time_remaining(days: float, pace_hours: float) -> str:
-    took = f"{days:.1f} days" if days >= 1 else f"about {_hours(days * 24)}"
-    over = "of the last 24 hours" if pace_hours >= 24 else f"since it was opened, {_hours(pace_hours)} ago"
-    return f"{took} at the rate {over}"
 
 
 def _hours(hours: float) -> str:

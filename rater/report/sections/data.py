@@ -161,7 +161,11 @@ def _examples(rated: pd.DataFrame, findings: Findings, rating: str) -> Iterator[
     arms = [*contrast, *(arm for arm in dict.fromkeys(rated["arm"]) if arm not in contrast)]
     for prompt, reason in _chosen_prompts(rated, contrast):
         of_prompt = rated[rated["prompt"] == prompt]
-        rows = [_row(_first_rated(of_prompt[of_prompt["arm"] == arm])) for arm in arms]
+        # the first rated sample of an arm, or else the first sample
+        ordered = of_prompt.assign(unrated=of_prompt["n_ratings"] == 0).sort_values(
+            ["unrated", "sample"], kind="stable"
+        )
+        rows = [_row(ordered[ordered["arm"] == arm].head(1)) for arm in arms]
         header = ("arm", "text", rating, "ratings")
         caption = f"Prompt “{_cut(prompt, _MAX_PROMPT)}”{reason}"
         yield Table(caption, header, [row for row in rows if row], n_text=2)
@@ -183,12 +187,6 @@ def _chosen_prompts(rated: pd.DataFrame, contrast: tuple[str, str]) -> list[tupl
         (ranked[len(ranked) // 2], " (median difference)"),
         (ranked[-1], " (smallest difference)"),
     ]
-
-
-def _first_rated(texts: pd.DataFrame) -> pd.DataFrame:
-    """Return the first rated sample, or else the first sample."""
-    rated = texts[texts["n_ratings"] > 0]
-    return (texts if rated.empty else rated).sort_values("sample", kind="stable").head(1)
 
 
 def _row(text: pd.DataFrame) -> tuple[str, ...]:

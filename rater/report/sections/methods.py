@@ -203,7 +203,11 @@ def terms_section(sections: Sequence[Section]) -> Section | None:
     text = _plain(
         " ".join(words for section in sections for block in section.blocks for words in _words(block))
     )
-    entries = [entry for entry in map(find_entry, _TERMS) if any(_occurs(name, text) for name in entry.names)]
+    entries = [
+        entry
+        for entry in map(find_entry, _TERMS)
+        if any(re.search(rf"(?<!\w){re.escape(_plain(name))}s?(?!\w)", text) for name in entry.names)
+    ]
     if not entries:
         return None
     return Section("terms", "Terms", [Bullets([f"{each.heading}: {each.definition}" for each in entries])])
@@ -225,7 +229,3 @@ def _words(block: Block) -> Iterator[str]:
 
 def _plain(text: str) -> str:
     return text.casefold().replace("’", "'").replace("-", " ").replace("–", " ")
-
-
-def _occurs(name: str, text: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(_plain(name))}s?(?!\w)", text) is not None

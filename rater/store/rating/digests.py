@@ -233,7 +233,13 @@ def digest_collected(
         for rater, each in whole.items()
     }
     found.update(redacted or {})
-    return _together(found, last, {rater: _visit(row) for rater, row in rows.items()})
+    # the steps that a rater has taken, as bits, and the number of attempts at the practice
+    visits = {
+        rater: f"{sum(1 << bit for bit, name in enumerate(_STEPS) if row[name] is not None):x}"
+        f":{row['n_practice_attempts']}"
+        for rater, row in rows.items()
+    }
+    return _together(found, last, visits)
 
 
 def digest_closings(
@@ -368,12 +374,6 @@ def _read_raters(
 
 def _digest_row(row: Mapping[str, object]) -> str:
     return digest_rows([[written(row[name]) for name in _ROW]])
-
-
-def _visit(row: Mapping[str, object]) -> str:
-    """Encode the steps that a rater has taken."""
-    steps = sum(1 << place for place, name in enumerate(_STEPS) if row[name] is not None)
-    return f"{steps:x}:{row['n_practice_attempts']}"
 
 
 def _has_taken(visit: str, step: str) -> bool:

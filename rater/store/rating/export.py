@@ -171,9 +171,14 @@ def read_export_tables(
     session: Session, study: PublishedStudy, options: Options, *, now: datetime
 ) -> dict[str, ExportTable]:
     """Read the tables that go with the ratings, by name. Costs up to nine queries."""
+    guesses = read_guesses(session, study.id)
+    if options.masked:
+        guesses = mask_guesses(guesses)
     tables = {
         "raters": read_rater_table(session, study, now=now),
-        "guesses": _read_guesses(session, study.id, masked=options.masked),
+        "guesses": ExportTable(
+            tuple(_GUESS_COLUMNS), [(row.rater_id, row.item_id, row.choice.value) for row in guesses]
+        ),
         "comments": ExportTable(tuple(_COMMENT_COLUMNS), [*read_comments(session, study.id)]),
     }
     if options.with_identifiers:
@@ -199,24 +204,10 @@ def read_rater_table(session: Session, study: PublishedStudy, *, now: datetime) 
             own.n_checks_passed,
             "; ".join(own.flags),
         )
-        stored = (_plain(getattr(rater, attribute)) for _, attribute in _RATER_COLUMNS.values())
+        values = (getattr(rater, attribute) for _, attribute in _RATER_COLUMNS.values())
+        stored = (value.value if isinstance(value, StrEnum) else value for value in values)
         rows.append((*stored, *counted))
     return ExportTable((*_RATER_COLUMNS, *_COUNTED), rows)
-
-
-def _plain(value: object) -> object:
-    """Return the value of a member of a closed set, and any other value as it is."""
-    return value.value if isinstance(value, StrEnum) else value
-
-
-def _read_guesses(session: Session, study_id: int, *, masked: bool) -> ExportTable:
-    """Read raters' guesses about their texts (no item: about all), one row each. Costs one query.
-
-    What the two labels mean is sealed until unblinding.
-    """
-    guesses = read_guesses(session, study_id)
-    rows = mask_guesses(guesses) if masked else guesses
-    return ExportTable(tuple(_GUESS_COLUMNS), [(row.rater_id, row.item_id, row.choice.value) for row in rows])
 
 
 def _read_identifiers(session: Session, study_id: int) -> ExportTable:

@@ -190,7 +190,8 @@ def consent(slug: str) -> AnyResponse | str:
     with reading(running().engine) as session:
         visit = find_newcomer(session, slug, request.args)
         flow.require(visit, Place("consent"))
-        if visit.known or not _may_begin(session, visit):
+        is_let_in = not visit.known and _not_invited(session, visit) is None
+        if not is_let_in or not raters.has_free_booklet(session, visit.study.id, _limits(visit)):
             return redirect(flow.landing_url(visit), 303)  # which explains it
     protocol = visit.protocol
     return render(
@@ -331,13 +332,6 @@ def _url_with_arrival(visit: Visit, place: Place, more: Mapping[str, str] | None
 def _mark(token: str) -> str:
     """Derive from a token by what it is recognised in an address, where the token itself does not belong."""
     return sessions.digest(f"cookie check {token}")[:_MARK_LENGTH]
-
-
-def _may_begin(session: Session, visit: Visit) -> bool:
-    """Return whether a newcomer may take a place: their link lets them in, and there is one."""
-    return _not_invited(session, visit) is None and raters.has_free_booklet(
-        session, visit.study.id, _limits(visit)
-    )
 
 
 def _limits(visit: Visit) -> raters.Limits:

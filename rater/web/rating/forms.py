@@ -218,12 +218,18 @@ def read_given(form: MultiDict[str, str], dimension: Dimension) -> FormAnswer:
     """
     sent = form.get(ANSWER + dimension.name)
     unable = form.get(UNABLE + dimension.name, "")
-    comment = _read_comment(form.get(COMMENT + dimension.name, ""), dimension)
+    comment = form.get(COMMENT + dimension.name, "")
     if unable not in {"", "1"} or (unable and not dimension.cannot_judge):
         raise BadRequest
+    if comment and dimension.comment is None:
+        raise BadRequest
+    comment = comment.replace("\x00", "").strip()[:MAX_ANSWER_COMMENT]
     typed = "" if sent is None or dimension.scale.choices else sent.strip()
     if typed:
-        return _read_number(typed, dimension, comment, is_unable=bool(unable))
+        # anything may be typed, and no number goes with "cannot judge"
+        is_right = dimension.scale.parse(typed) is not None and not unable
+        problem: Problem | None = None if is_right else "wrong"
+        return FormAnswer(typed[:30], is_unable=bool(unable), comment=comment, problem=problem)
     if unable or (sent == CANNOT and dimension.cannot_judge):
         return FormAnswer(is_unable=True, comment=comment)
     if sent is None or not dimension.scale.choices:
@@ -236,19 +242,6 @@ def _read_choice(sent: str, dimension: Dimension) -> str:
     if value is None:
         raise BadRequest
     return write_number(value)
-
-
-def _read_number(typed: str, dimension: Dimension, comment: str, *, is_unable: bool) -> FormAnswer:
-    """Read what was typed, which may be anything, and nothing that "cannot judge" may come with."""
-    is_right = dimension.scale.parse(typed) is not None and not is_unable
-    problem: Problem | None = None if is_right else "wrong"
-    return FormAnswer(typed[:30], is_unable=is_unable, comment=comment, problem=problem)
-
-
-def _read_comment(sent: str, dimension: Dimension) -> str:
-    if sent and dimension.comment is None:
-        raise BadRequest
-    return sent.replace("\x00", "").strip()[:MAX_ANSWER_COMMENT]
 
 
 def _read_milliseconds(sent: str) -> int | None:
