@@ -18,6 +18,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from rater.report.figures.fonts import BASE_FONT, FontPlan, current_plan, using
 from rater.sanitize import sanitize_for_display
@@ -139,7 +140,7 @@ def _add_label(figure: Figure, label: str) -> None:
     top = 1 - _LABEL_INCHES / height
     figure.set_figheight(height)
     layout = figure.get_layout_engine()
-    assert layout is not None  # noqa: S101 (`new_axes` and its like set it)
+    assert isinstance(layout, ConstrainedLayoutEngine)  # noqa: S101 (every figure here has it)
     layout.set(rect=(0, 0, 1, top))
     for legend in figure.legends:
         legend.set_bbox_to_anchor((0, 0, 1, top), transform=figure.transFigure)
