@@ -24,7 +24,7 @@ def upgrade(rating_url: str, sealed_url: str) -> None:
     \b
     Example: rater db upgrade
     """
-    from rater.store.engine import open_engine, sqlite_path
+    from rater.store.engine import disposing, open_engine, sqlite_path
     from rater.store.migrate import HEAD, Which, current_revision, migrate, require_current, require_kind
 
     urls: list[tuple[Which, str]] = [("rating", rating_url), ("sealed", sealed_url)]
@@ -33,12 +33,12 @@ def upgrade(rating_url: str, sealed_url: str) -> None:
         if path is not None and not path.is_file():
             click.echo(f"{which}: {path} does not exist yet; it is created when it is first needed.")
             continue
-        engine = open_engine(url)
-        require_kind(engine, which)
-        before = current_revision(engine)
-        if before is None or before < HEAD[which]:
-            migrate(engine, which)
-        require_current(engine, which)
+        with disposing(open_engine(url)) as engine:
+            require_kind(engine, which)
+            before = current_revision(engine)
+            if before is None or before < HEAD[which]:
+                migrate(engine, which)
+            require_current(engine, which)
         done = "was current" if before == HEAD[which] else f"upgraded from {before or 'nothing'}"
         click.echo(f"{which}: revision {HEAD[which]} ({done})")
 
