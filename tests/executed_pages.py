@@ -5,8 +5,8 @@ A test compares the result with the page; `tools/update_tutorials.py` writes it.
 - ``python``: executed in one namespace; a ``text`` block right after it shows what it prints.
 - ``{.python title="FILE"}``: written to FILE. Where FILE exists, the block quotes consecutive lines of it.
 - ``console``: each line that begins with "$ " is a command, and the lines after it are what it prints.
-  `rater` runs as in a shell. `rater serve` runs on a free port until the end of the page. A command after
-  which the page shows nothing may print anything.
+  `rater` runs as in a shell, and other programs do not run. `rater serve` runs on a free port until the end
+  of the page. A command after which the page shows nothing may print anything.
 
 ``<!-- a bot rates NAME -->`` lets a bot answer every question of a served study, by counting words.
 A Markdown table after ``<!-- table "TITLE" of FILE -->`` is the table of that title in a Markdown file.
@@ -101,16 +101,15 @@ class _Execution:
         return block
 
     def _run_command(self, found: re.Match[str]) -> str:
+        if not found[1].startswith("rater "):
+            return found.group()
         command, shown = shlex.split(found[1].replace("\\\n", ""), comments=True), found[2]
         if command[:2] == ["rater", "serve"]:
             printed, self.address = self.stack.enter_context(serve_study(command))
-        elif command[0] == "rater":
+        else:
             done = run(*command[1:], cwd=Path.cwd(), environ={"COLUMNS": _WIDTH}, merged=True)
             printed = done.stdout
             assert done.returncode == 0, f"{found[1]}\n{printed}"
-        else:
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-            printed = done.stdout
         return _replace_output(found.group(), shown, printed) if shown else found.group()
 
 

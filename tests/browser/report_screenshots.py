@@ -117,7 +117,7 @@ def rehearse_doses(work: Path, folder: Path) -> None:
     asking = "    blinding=BlindingQuestion(),\n    plan="
     source = found[1].replace("import (\n", "import (\n    BlindingQuestion,\n").replace("    plan=", asking)
     (work / "love_doses.py").write_text(source)
-    run_rater("generate", "love_doses.py", folder=work)
+    run_rater("generate", "love_doses.py", "--batch-size", "24", folder=work)
     run_rater("rehearse", "love_doses", "--raters", "12", "--effect", "1", "--report", "doses", folder=work)
     for name in FIGURES_OF_DOSES:
         keep(folder / "report" / f"{name}.png", work / "doses" / "figures" / f"{name}.png")
