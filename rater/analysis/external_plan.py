@@ -86,26 +86,33 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
         raise StudyError(msg)
     arms = arms_of(frame)
     taken, why = (match_contrast(contrast, arms), "") if contrast is not None else _infer_contrast(arms)
-    reason = ""
-    if test is None and scope == "raters+prompts" and score != "net_superiority":
-        test, reason = choose_test(frame, taken, dimensions[0])
-    test = test or "cell_scores"
-    if reason and sesoi is not None and score is None:
-        msg = (
-            f"sesoi is {sesoi:g}, without a unit, since {reason}; give score='scale_points' (--score) with it"
-        )
-        raise StudyError(msg)
-    return Planned(
+    planned = Planned(
         contrast=taken,
         dimensions=dimensions,
         primary=dimensions[0].name,
         scope=scope,
         score=score or ("scale_points" if test == "mixed_model" else "net_superiority"),
-        test=test,
+        test=test or "cell_scores",
         sesoi=sesoi,
         doses=match_doses(doses, arms),
-        assumptions=tuple(each for each in (why, reason) if each),
+        assumptions=(why,) if why else (),
     )
+    is_open = test is None and scope == "raters+prompts" and score != "net_superiority"
+    return _with_test_by_design(planned, frame, has_score=score is not None) if is_open else planned
+
+
+def _with_test_by_design(planned: Planned, frame: pd.DataFrame, *, has_score: bool) -> Planned:
+    test, reason = choose_test(frame, planned.contrast, planned.dimensions[0])
+    if not reason:
+        return replace(planned, test=test)
+    if planned.sesoi is not None and not has_score:
+        msg = (
+            f"sesoi is {planned.sesoi:g}, without a unit, since {reason}; give score='scale_points' "
+            "(--score) with it"
+        )
+        raise StudyError(msg)
+    assumptions = (*planned.assumptions, reason)
+    return replace(planned, test=test, score="scale_points", assumptions=assumptions)
 
 
 MIN_PAIRED = 0.5

@@ -32,7 +32,7 @@ References: Bates, Mächler, Bolker & Walker 2015, J. Stat. Softw. 67(1); Kuznet
 2017, J. Stat. Softw. 82(13).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +42,7 @@ from scipy.linalg.lapack import dpotrf, dtrtri
 from rater.analysis.ordinal.design import Factor, RandomEffects, lay_out_effects
 from rater.analysis.ordinal.laplace import BlockIndex, sum_products
 from rater.analysis.ordinal.links import Floats
-from rater.analysis.ordinal.minimise import minimise
+from rater.analysis.ordinal.minimise import Optimum, minimise
 
 # Where the search starts: all standard deviations as a share of the error's. Those after the first are used
 # where a search did not converge, which no fit of our simulations and reference data did.
@@ -135,10 +135,7 @@ def fit_mixed_model(
     scales = [float(each.std()) or 1.0 for each in covariates]
     centred = [(each - each.mean()) / scale for each, scale in zip(covariates, scales, strict=True)]
     model = _Model(effects, (answer - mean) / unit, centred)
-    for start in _STARTS:
-        optimum = minimise(model.evaluate, np.full(model.n_kinds, start), stop=_has_no_error)
-        if optimum.is_minimum or _has_no_error(optimum.point):
-            break
+    optimum = _search(model)
     theta = _put_to_zero(model, np.abs(optimum.point))
     fit = model.evaluate(theta)
     if _has_no_error(theta) or fit.rss < _NO_RESIDUAL * answer.size:
@@ -159,12 +156,7 @@ def fit_mixed_model(
             for factor, kinds in zip(effects.factors, model.kinds_of_factors, strict=True)
         },
         residual_sd=unit * sigma,
-        # with the constants that lme4 keeps, for answers and covariates in their own units
-        deviance=float(
-            2 * fit.value
-            + model.df_error * (1 + np.log(2 * np.pi / model.df_error) + 2 * np.log(unit))
-            + 2 * np.log(scales).sum()
-        ),
+        deviance=_deviance(model, fit, unit, scales),
     )
 
 
@@ -338,3 +330,18 @@ def _satterthwaite(model: _Model, fit: _Evaluation) -> float:
     # by the relative variance v / σ²
     gradient = np.append(fit.variance_slopes[kept], fit.inverse[1, 1])
     return float(fit.inverse[1, 1] ** 2 / (gradient @ np.linalg.solve(hessian, gradient)))
+
+
+def _search(model: _Model) -> Optimum:
+    """Minimise from each starting point until a search converges."""
+    for start in _STARTS:
+        optimum = minimise(model.evaluate, np.full(model.n_kinds, start), stop=_has_no_error)
+        if optimum.is_minimum or _has_no_error(optimum.point):
+            break
+    return optimum
+
+
+def _deviance(model: _Model, fit: _Evaluation, unit: float, scales: Sequence[float]) -> float:
+    """Compute the deviance with the constants that lme4 keeps, for answers and covariates in their units."""
+    constants = model.df_error * (1 + np.log(2 * np.pi / model.df_error) + 2 * np.log(unit))
+    return float(2 * fit.value + constants + 2 * np.log(scales).sum())
