@@ -64,8 +64,7 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
             neither, below 0 for the other text), "1/0" (won, lost) or "1/2" (the first, the second text).
             Left out, it is "signed", unless the answers look like one of the others.
         scope: What the claim generalises to.
-        score: What the primary test compares. Left out, it is what the test compares: net superiority of cell
-            scores, scale points in the linear mixed model.
+        score: What the primary test compares. Left out, net superiority, or scale points in a mixed model.
         test: The primary test. Left out, it is the linear mixed model where fewer than half of the rows of
             the two arms are by raters who were shown both arms of the prompt (`choose_test`), and otherwise
             the test on cell scores.
@@ -78,8 +77,7 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
     """
     require_options(points=points, sesoi=sesoi, scope=scope, score=score, test=test)
     frame = validate_frame(frame)
-    if points is None and limits is None:
-        points = points_of_labels(frame)
+    points = points_of_labels(frame) if points is None and limits is None else points
     dimensions = infer_dimensions(frame, points=points, limits=limits, choices=choices)
     if not dimensions:
         msg = "there are no answers to analyse; give a table with a row for each answer"
