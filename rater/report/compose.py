@@ -69,6 +69,7 @@ def compose(findings: Findings, digest: str) -> Document:
             findings.analysis,
             n_finished=study.n_finished_raters if study else None,
             n_planned=study.n_planned_raters if study else None,
+            n_withdrawn=study.n_withdrawn_raters if study else 0,
         ),
         label=about.label,
         notice=_notice(findings),

@@ -76,6 +76,8 @@ class StudyFacts:
     """Including raters added by amendments."""
     n_started_raters: int
     n_finished_raters: int
+    n_withdrawn_raters: int
+    """Raters who withdrew; none of their answers is used."""
     items_per_rater: int
     n_texts: int
     model: str

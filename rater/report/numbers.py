@@ -124,7 +124,9 @@ def scored(outcomes: Sequence[Outcome]) -> list[tuple[str, Outcome]]:
     return [(SCORE_LABELS[each.score], each) for each in outcomes]
 
 
-def sizes_of(analysis: Analysis, *, n_finished: int | None, n_planned: int | None) -> str:
+def sizes_of(
+    analysis: Analysis, *, n_finished: int | None, n_planned: int | None, n_withdrawn: int = 0
+) -> str:
     """Return the numbers of raters, prompts, texts and answers of an analysis in one line."""
     n = analysis.n
     sizes = [counted(n.raters, "rater"), counted(n.prompts, "prompt"), counted(n.items, "text")]
@@ -133,6 +135,8 @@ def sizes_of(analysis: Analysis, *, n_finished: int | None, n_planned: int | Non
     if n_finished is not None:
         of = "" if n_planned is None else f" of {n_planned} planned"
         details.append(f"{n_finished}{of} finished")
+    if n_withdrawn:
+        details.append(f"without {n_withdrawn} who withdrew")
     n_tested = analysis.dimensions[0].primary.n.raters
     if 0 < n_tested < n.raters:
         details.append(f"{n_tested:,} in the primary test")

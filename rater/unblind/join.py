@@ -22,7 +22,7 @@ from rater.store.rating.frame import (
 )
 from rater.store.rating.studies import Progress, PublishedStudy, read_progress
 from rater.study.state import State
-from rater.study.visit import GuessChoice
+from rater.study.visit import GuessChoice, LeavingReason
 from rater.unblind.verify_key import Opened
 from rater.verify import Check
 
@@ -125,6 +125,11 @@ class Joined:
     progress: Progress
     tampered: tuple[Check, ...] = ()
     """Failed checks of verification, where the analyst chose to use the data nevertheless."""
+
+    @property
+    def n_withdrawn(self) -> int:
+        """Return the number of raters who withdrew, so that none of their answers is in the frame."""
+        return int((self.raters["left_why"] == LeavingReason.WITHDRAWN).sum())
 
 
 @dataclass(frozen=True)

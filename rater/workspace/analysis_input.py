@@ -102,6 +102,7 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
         n_planned_raters=seen.progress.n_booklets,
         n_started_raters=seen.progress.n_raters,
         n_finished_raters=seen.progress.n_finished,
+        n_withdrawn_raters=seen.n_withdrawn,
         items_per_rater=study.items_per_rater,
         n_texts=study.n_completions,
         model=" and ".join(models_needed(study.arms, study.model)),
@@ -226,6 +227,7 @@ def look_at(
     screen = Screen(
         title=seen.title,
         completed_raters=seen.progress.n_finished,
+        withdrawn_raters=seen.n_withdrawn,
         planned_raters=seen.progress.n_booklets,
         looked_at=seen.looked_at,
         banner=label or "",
@@ -257,6 +259,7 @@ def permute(databases: Databases, name: str, *, allow_tampered: bool = False) ->
     screen = Screen(
         title=seen.title,
         completed_raters=seen.progress.n_finished,
+        withdrawn_raters=seen.n_withdrawn,
         planned_raters=seen.progress.n_booklets,
         banner=PERMUTED,
         notes=[

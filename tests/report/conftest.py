@@ -34,6 +34,7 @@ STUDY = StudyFacts(
     n_planned_raters=6,
     n_started_raters=5,
     n_finished_raters=5,
+    n_withdrawn_raters=0,
     items_per_rater=8,
     n_texts=8,
     model="a model",

@@ -44,6 +44,7 @@ def test_what_a_rater_gave_is_not_used_after_they_withdraw(
         assert stopped in set(table["rater"])
         assert withdrawn not in set(table["rater"])
     assert dict(zip(seen.raters["rater"], seen.raters["left_why"], strict=True))[withdrawn] == "withdrawn"
+    assert seen.n_withdrawn == 1
 
 
 def test_repeats_comments_times_and_what_cannot_be_judged_come_along(

@@ -100,6 +100,8 @@ class Screen:
     """Printed last, after the notes of the analysis."""
     log_head: str = ""
     """The new head of the log, on a separate line so that it can be copied."""
+    withdrawn_raters: int = 0
+    """Raters who withdrew; none of their answers is used."""
 
 
 def print_analysis(analysis: Analysis, console: Console, screen: Screen, *, show_all: bool = False) -> None:
@@ -122,7 +124,12 @@ def _print(analysis: Analysis, console: Console, screen: Screen, *, show_all: bo
     if screen.banner:
         console.print(Text(f" {screen.banner} ", style="bold reverse"))
     console.print(Text(screen.title, style="bold"))
-    sizes = sizes_of(analysis, n_finished=screen.completed_raters, n_planned=screen.planned_raters)
+    sizes = sizes_of(
+        analysis,
+        n_finished=screen.completed_raters,
+        n_planned=screen.planned_raters,
+        n_withdrawn=screen.withdrawn_raters,
+    )
     console.print(Text(sizes, style="dim"))
     print_diagnosis(analysis.diagnosis, console, is_external=analysis.is_external)
     for found in analysis.dimensions:

@@ -82,11 +82,16 @@ def _study(study: StudyFacts, findings: Findings) -> str:
         else f"Texts were taken from files ({study.sampling}) for"
     )
     deleted = f" ({describe_removed_raters(study)})" if study.taken_out else ""
+    withdrawn = (
+        f"{counted(study.n_withdrawn_raters, 'rater')} withdrew, and their answers are not used. "
+        if study.n_withdrawn_raters
+        else ""
+    )
     return (
         f"{source} {counted(len(study.arms), 'arm')} ({arms}). {describe_planned_raters(study)}"
         f"{describe_amendments(study)} {counted(study.n_started_raters, 'rater')} started and "
-        f"{study.n_finished_raters} finished. The analysis includes {counted(n.answers, 'answer')} by "
-        f"{counted(n.raters, 'rater')} to {counted(n.items, 'text')} of "
+        f"{study.n_finished_raters} finished. {withdrawn}The analysis includes "
+        f"{counted(n.answers, 'answer')} by {counted(n.raters, 'rater')} to {counted(n.items, 'text')} of "
         f"{counted(n.prompts, 'prompt')}{deleted}. Each rater was shown {shown} in "
         f"{counted(study.items_per_rater, 'trial')}, in counterbalanced random order, and asked: "
         f"“{dimension.question}” ({dimension.scale.describe_values()}). {_BLINDING}"

@@ -112,6 +112,7 @@ def facts(confounds: tuple[Confound, ...] | None, *declared: str) -> StudyFacts:
         n_planned_raters=1,
         n_started_raters=1,
         n_finished_raters=1,
+        n_withdrawn_raters=0,
         items_per_rater=2,
         n_texts=4,
         model="m",

@@ -41,6 +41,14 @@ def test_the_methods_name_no_model_where_texts_come_from_files(analysis: Analysi
     assert "sampled" not in said
 
 
+def test_raters_who_withdrew_are_counted_in_the_methods_and_next_to_the_sizes(analysis: Analysis) -> None:
+    document = compose_report(analysis, ReportContext(title="t", study=replace(STUDY, n_withdrawn_raters=2)))
+
+    said = words(section(document, "methods"))
+    assert "2 raters withdrew, and their answers are not used" in said
+    assert "without 2 who withdrew" in document.sizes
+
+
 def test_the_methods_do_not_say_that_nobody_could_have_looked(analysis: Analysis) -> None:
     said = words(section(compose_report(analysis, ReportContext(title="t", study=STUDY)), "methods"))
 
