@@ -171,7 +171,7 @@ def test_every_pin_is_for_the_oldest_python_that_we_promise() -> None:
     promised = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     oldest = f"{promised.removeprefix('>=')}.0"
     installed = {
-        dist.name.lower().replace("_", "-"): dist.metadata.get("Requires-Python", "")
+        dist.name.lower().replace("_", "-"): str(dist.metadata.json.get("requires_python", ""))
         for dist in distributions()
     }
 
