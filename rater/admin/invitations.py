@@ -232,7 +232,9 @@ class LinkFiles:
         try:
             if self._qr_folder is not None:
                 for path, (_, link) in zip(self._codes(links), links, strict=True):
-                    _write_private(path, _qr_code(link))
+                    picture = io.BytesIO()
+                    segno.make(link, error="m", micro=False).save(picture, kind="png", scale=8, border=4)
+                    _write_private(path, picture.getvalue())
             if self._csv_file is not None:
                 lines = csv_lines(("label", "link"), links)
                 _write_private(self._csv_file, "".join(lines).encode())
@@ -254,12 +256,6 @@ class LinkFiles:
             return []
         names = [re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-") for label, _ in links]
         return [self._qr_folder / f"{number:03d}-{name}.png" for number, name in enumerate(names, start=1)]
-
-
-def _qr_code(link: str) -> bytes:
-    picture = io.BytesIO()
-    segno.make(link, error="m", micro=False).save(picture, kind="png", scale=8, border=4)
-    return picture.getvalue()
 
 
 def _write_private(path: Path, content: bytes) -> None:

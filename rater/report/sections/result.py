@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 from rater.analysis.answer_scale import is_pairwise
-from rater.analysis.describe import ArmSummary
 from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import compare_with_sesoi
 from rater.analysis.plan import Planned
@@ -111,7 +110,13 @@ def points_tables(findings: Findings, results: DimensionAnalysis) -> list[Table]
     if not points:
         return []
     arms = arms_in_order(results.arms, findings.analysis.planned.doses)
-    shares = [(point.numbered_label, *(_share(arm, point.value) for arm in arms)) for point in points]
+    shares = [
+        (
+            point.numbered_label,
+            *(f"{(n := arm.counts[point.value - 1]):,} ({n / arm.n:.0%})" if arm.n else "0" for arm in arms),
+        )
+        for point in points
+    ]
     caption = f"Answers at each point: {results.dimension.name}"
     return [Table(caption, ("answer", *(arm.arm for arm in arms)), shares)]
 
@@ -120,11 +125,6 @@ def points_section(findings: Findings) -> Section | None:
     """Show the answers at each point of the primary dimension's scale."""
     tables = points_tables(findings, findings.primary)
     return Section("points", "Answers at each point of the scale", tables) if tables else None
-
-
-def _share(arm: ArmSummary, point: int) -> str:
-    count = arm.counts[point - 1]
-    return f"{count:,} ({count / arm.n:.0%})" if arm.n else "0"
 
 
 def _choices_table(results: DimensionAnalysis) -> Table:
