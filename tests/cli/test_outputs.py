@@ -41,7 +41,7 @@ def test_what_a_terminal_cannot_show_becomes_a_question_mark(tmp_path: Path) -> 
     shown = run(f"check {OUTSIDE}", tmp_path)
 
     assert shown.returncode == 0, shown.stderr
-    assert "8 (4 prompts ? 2 arms ? 1 samples)" in shown.stdout
+    assert "8 (4 prompts ? 2 arms ? 1 sample)" in shown.stdout
 
 
 def test_publishing_into_a_closed_pipe_opens_the_study_too(tmp_path: Path) -> None:

@@ -133,4 +133,6 @@ def test_no_process_is_overtaken_again_and_again(path: Path) -> None:
         order = [who for (who,) in connection.execute("SELECT n FROM note ORDER BY rowid")]
     all_began = max(order.index(n) for n in range(3))
     runs = [len(list(run)) for _, run in itertools.groupby(order[all_began:])]
-    assert max(runs) < 20  # measured: 4 to 8; 30 and more with a lock that is polled, 70 and more without
+    # On average 1.1 saves in a row; 10 to 18 with a lock that is polled. A single long run only shows that
+    # the system paused the other processes.
+    assert sum(runs) < 5 * len(runs)
