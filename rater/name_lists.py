@@ -43,22 +43,19 @@ def similar_names(names: Iterable[str]) -> list[tuple[tuple[str, ...], str]]:
     groups: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
         groups.setdefault(_simplify(name), []).append(name)
-    similar = [tuple(group) for group in groups.values() if len(group) > 1]
-    differences = (
-        [each for each in _DIFFERENCES if len({_simplify(name, but=each) for name in group}) > 1]
-        for group in similar
-    )
-    # names that differ in two ways at once are alike only without both
-    return [
-        (group, " and ".join(found or _DIFFERENCES))
-        for group, found in zip(similar, differences, strict=True)
-    ]
+    return [(tuple(group), _difference(group)) for group in groups.values() if len(group) > 1]
 
 
 def _simplify(name: str, *, but: str = "") -> str:
     for difference, remove in _DIFFERENCES.items():
         name = name if difference == but else remove(name)
     return name
+
+
+def _difference(group: Sequence[str]) -> str:
+    """Name the kinds of difference in a group; all of them where no single one explains it."""
+    kinds = [each for each in _DIFFERENCES if len({_simplify(name, but=each) for name in group}) > 1]
+    return " and ".join(kinds or _DIFFERENCES)
 
 
 def split_names(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from rater.analysis.crossed import TEST as CROSSED
 from rater.analysis.equivalence import Conclusion, Equivalence
 from rater.analysis.intervals import DIFFERENCE, Bounds, bounds_of, covers_all
 from rater.analysis.missing_answers import TippingPoint
-from rater.analysis.mixed_model import BETWEEN_RATERS
+from rater.analysis.mixed_model import BETWEEN_RATERS, RANDOM_RATERS
 from rater.analysis.mixed_model import TEST as MIXED_MODEL
 from rater.analysis.plan import Planned
 from rater.analysis.results import Interval, NotEstimable, Outcome, Result
@@ -71,8 +71,7 @@ def _lead_mixed_model(headline: str, primary: Outcome, models: AllAnswers) -> st
         ordinal = models.ordinal
         return f"{headline} {describe_ordinal(ordinal)}" if isinstance(ordinal, Result) else headline
     if BETWEEN_RATERS in primary.warnings:
-        assumed = BETWEEN_RATERS.removeprefix("each rater answered one arm only, so ")
-        why = f"Each rater answered one arm only, so this is a comparison between raters; {assumed}."
+        why = f"Each rater answered one arm only, so this is a comparison between raters; {RANDOM_RATERS}."
     elif not models.n_paired:
         why = "No rater answered both arms for the same prompt, so no comparison is within rater and prompt."
     elif 2 * models.n_paired < models.n_answers:

@@ -46,9 +46,8 @@ REFERENCE = (
     "Kuznetsova, Brockhoff & Christensen 2017, J. Stat. Softw. 82(13); "
     "Barr et al. 2013, J. Mem. Lang. 68:255–278"
 )
-BETWEEN_RATERS = (
-    "each rater answered one arm only, so the test assumes that chance decided which raters got which arm"
-)
+RANDOM_RATERS = "the test assumes that chance decided which raters got which arm"
+BETWEEN_RATERS = f"each rater answered one arm only, so {RANDOM_RATERS}"
 # The matrix of the random effects of all factors but the largest: above this, a fit takes minutes.
 MAX_EFFECTS = 4_000
 

@@ -22,11 +22,11 @@ def analyze(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[st
 def test_a_table_is_analysed_without_any_database(tmp_path: Path) -> None:
     shown = analyze("--from", STATS / "data_a.csv", *COLUMNS, "--json", "all.json", cwd=tmp_path)
 
-    said = " ".join(shown.stdout.split())
+    output = " ".join(shown.stdout.split())
     assert shown.returncode == 0, shown.stderr
-    assert "“steered” was rated higher than “unsteered” on rating" in said
-    assert "95% CI 20 to 49, p < .001, 12 raters × 10 prompts" in said
-    assert "These are external ratings: no preregistration or verification by this software." in said
+    assert "“steered” was rated higher than “unsteered” on rating" in output
+    assert "95% CI 20 to 49, p < .001, 12 raters × 10 prompts" in output
+    assert "These are external ratings: no preregistration or verification by this software." in output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all.json"]
     (found,) = json.loads((tmp_path / "all.json").read_text())["dimensions"]
     assert found["primary"]["df"] == pytest.approx(9.62543821, abs=1e-6)
@@ -55,10 +55,10 @@ def test_a_table_is_diagnosed_alone_without_any_result(tmp_path: Path) -> None:
 def test_a_table_that_is_refused_ends_with_exit_code_2(tmp_path: Path, check: tuple[str, ...]) -> None:
     shown = analyze("--from", CODES, *check, cwd=tmp_path)
 
-    said = " ".join((shown.stdout + shown.stderr).split())
+    output = " ".join((shown.stdout + shown.stderr).split())
     assert shown.returncode == 2
-    assert "7 of 320 answers are −99" in said
-    assert "Traceback" not in said
+    assert "7 of 320 answers are −99" in output
+    assert "Traceback" not in output
 
 
 def test_a_check_finds_what_it_can_where_the_contrast_has_to_be_asked_for(tmp_path: Path) -> None:
@@ -92,11 +92,11 @@ def test_the_options_that_a_refusal_names_lead_to_the_right_value(tmp_path: Path
     shown = analyze("--from", CODES, "--missing", "-99", "--drop-empty", cwd=tmp_path)
 
     assert "--missing -99 --drop-empty" in refused.stderr
-    said = " ".join(shown.stdout.split())
-    assert "320 rows, 313 analysed; left out: 7 without an answer." in said
-    assert "41 percentage points" in said
-    assert "p = .003" in said
-    assert "0.71 scale points" in said
+    output = " ".join(shown.stdout.split())
+    assert "320 rows, 313 analysed; left out: 7 without an answer." in output
+    assert "41 percentage points" in output
+    assert "p = .003" in output
+    assert "0.71 scale points" in output
 
 
 def test_options_make_the_plan(tmp_path: Path) -> None:
@@ -124,18 +124,18 @@ def test_options_make_the_plan(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "phrase"),
     [
         (("--scope", "raters"), "--scope would change the planned analysis."),
         (("--drop-empty",), "--drop-empty is for external ratings: use it with --from."),
         (("--permuted", "--interim"), "--permuted cannot be combined with --interim"),
     ],
 )
-def test_options_that_do_not_fit_a_study_are_refused(arguments: tuple[str, ...], said: str) -> None:
+def test_options_that_do_not_fit_a_study_are_refused(arguments: tuple[str, ...], phrase: str) -> None:
     shown = CliRunner().invoke(cli, ["analyze", "a_study", *arguments])
 
     assert shown.exit_code == 2
-    assert said in shown.output
+    assert phrase in shown.output
 
 
 def test_choices_are_read_in_the_coding_that_is_named(tmp_path: Path) -> None:

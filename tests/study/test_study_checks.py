@@ -195,7 +195,7 @@ PAID = "endings=Endings(finished=Ending(code='DONE')), "
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "expected"),
     [
         ("reassign_after_hours=None", []),
         (f"{PAID}recruitment=PROLIFIC, reassign_after_hours=4", []),
@@ -214,19 +214,19 @@ PAID = "endings=Endings(finished=Ending(code='DONE')), "
     ],
 )
 def test_what_strands_raters_of_a_recruitment_site_is_remarked_on(
-    tmp_path: Path, more: str, said: list[str]
+    tmp_path: Path, more: str, expected: list[str]
 ) -> None:
     path = tmp_path / "study.py"
     path.write_text(VISIT.format(more=more))
 
     found = list(remarks(load_study(path), path))
 
-    assert len(found) == len(said), found
-    assert all(remark.startswith(beginning) for remark, beginning in zip(found, said, strict=True))
+    assert len(found) == len(expected), found
+    assert all(remark.startswith(beginning) for remark, beginning in zip(found, expected, strict=True))
 
 
 @pytest.mark.parametrize(
-    ("prompts", "coeff", "raters", "said"),
+    ("prompts", "coeff", "raters", "expected"),
     [
         ('"I hate you", "The rain"', 5, 2, []),
         ('"I hate you "\n        "because", "The rain"', 5, 2, []),
@@ -245,15 +245,15 @@ def test_what_strands_raters_of_a_recruitment_site_is_remarked_on(
     ],
 )
 def test_what_is_perhaps_a_slip_is_remarked_on(
-    tmp_path: Path, prompts: str, coeff: int, raters: int, said: list[str]
+    tmp_path: Path, prompts: str, coeff: int, raters: int, expected: list[str]
 ) -> None:
     path = tmp_path / "study.py"
     path.write_text(STUDY.format(prompts=prompts, coeff=coeff, raters=raters, samples=1))
 
     found = list(remarks(load_study(path), path))
 
-    assert len(found) == len(said)
-    assert all(remark.startswith(beginning) for remark, beginning in zip(found, said, strict=True))
+    assert len(found) == len(expected)
+    assert all(remark.startswith(beginning) for remark, beginning in zip(found, expected, strict=True))
 
 
 @pytest.mark.parametrize(

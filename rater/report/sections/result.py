@@ -110,13 +110,11 @@ def points_tables(findings: Findings, results: DimensionAnalysis) -> list[Table]
     if not points:
         return []
     arms = arms_in_order(results.arms, findings.analysis.planned.doses)
-    shares = [
-        (
-            point.numbered_label,
-            *(f"{(n := arm.counts[point.value - 1]):,} ({n / arm.n:.0%})" if arm.n else "0" for arm in arms),
-        )
-        for point in points
-    ]
+    shares = []
+    for point in points:
+        counts = [(arm.counts[point.value - 1], arm.n) for arm in arms]
+        cells = (f"{count:,} ({count / n:.0%})" if n else "0" for count, n in counts)
+        shares.append((point.numbered_label, *cells))
     caption = f"Answers at each point: {results.dimension.name}"
     return [Table(caption, ("answer", *(arm.arm for arm in arms)), shares)]
 

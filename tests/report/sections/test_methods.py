@@ -14,56 +14,56 @@ from tests.report.conftest import STUDY, Made, compose_report, section, words
 def test_the_methods_name_test_software_and_references(analysis: Analysis) -> None:
     document = compose_report(analysis, ReportContext(title="t", study=STUDY))
 
-    said = words(section(document, "methods"))
-    assert "The primary estimand was the difference between “steered” and “unsteered” on happiness" in said
-    assert "tested with a crossed random-effects t test on rater × prompt cell scores" in said
-    assert "smallest effect size of interest of 0.2 in net superiority" in said
-    assert "Clark 1973, J. Verbal Learn. Verbal Behav. 12:335–359" in said
-    assert "Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657–680" in said
-    assert "computed with rater " in said
+    text = words(section(document, "methods"))
+    assert "The primary estimand was the difference between “steered” and “unsteered” on happiness" in text
+    assert "tested with a crossed random-effects t test on rater × prompt cell scores" in text
+    assert "smallest effect size of interest of 0.2 in net superiority" in text
+    assert "Clark 1973, J. Verbal Learn. Verbal Behav. 12:335–359" in text
+    assert "Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657–680" in text
+    assert "computed with rater " in text
 
 
 def test_the_methods_state_the_exclusion_criteria(make: Made, planned: Planned) -> None:
     ruled = replace(planned, exclusions=Exclusions(min_median_seconds=0.001))
     document = compose_report(analyze(make(5, 4), ruled), ReportContext(title="t", study=STUDY))
 
-    said = words(section(document, "methods"))
-    assert "No rater was excluded by criteria" in said
-    assert "a median time per trial below 0.001 s" in said
+    text = words(section(document, "methods"))
+    assert "No rater was excluded by criteria" in text
+    assert "a median time per trial below 0.001 s" in text
 
 
 def test_the_methods_name_no_model_where_texts_come_from_files(analysis: Analysis) -> None:
     filed = replace(STUDY, model="", sampling="2 for each prompt and arm")
     document = compose_report(analysis, ReportContext(title="t", study=filed))
 
-    said = words(section(document, "methods"))
-    assert "Texts were taken from files (2 for each prompt and arm) for" in said
-    assert "sampled" not in said
+    text = words(section(document, "methods"))
+    assert "Texts were taken from files (2 for each prompt and arm) for" in text
+    assert "sampled" not in text
 
 
 def test_raters_who_withdrew_are_counted_in_the_methods_and_next_to_the_sizes(analysis: Analysis) -> None:
     document = compose_report(analysis, ReportContext(title="t", study=replace(STUDY, n_withdrawn_raters=2)))
 
-    said = words(section(document, "methods"))
-    assert "2 raters withdrew, and their answers are not used" in said
+    text = words(section(document, "methods"))
+    assert "2 raters withdrew, and their answers are not used" in text
     assert "without 2 who withdrew" in document.sizes
 
 
 def test_the_methods_do_not_say_that_nobody_could_have_looked(analysis: Analysis) -> None:
-    said = words(section(compose_report(analysis, ReportContext(title="t", study=STUDY)), "methods"))
+    text = words(section(compose_report(analysis, ReportContext(title="t", study=STUDY)), "methods"))
 
-    assert "Neither raters nor experimenters" not in said
-    assert "Anyone with access to the sealed database could have looked up the arms" in said
+    assert "Neither raters nor experimenters" not in text
+    assert "Anyone with access to the sealed database could have looked up the arms" in text
 
 
 def test_the_terms_that_a_report_uses_are_defined_in_it(analysis: Analysis) -> None:
     document = compose_report(analysis, ReportContext(title="t", study=STUDY))
 
-    said = words(section(document, "terms"))
-    assert "net superiority: The share of pairs of answers" in said
-    assert "Krippendorff's alpha: A coefficient of agreement" in said
-    assert "Bradley–Terry model" not in said  # nothing was compared in pairs
-    assert "docs/" not in said
+    text = words(section(document, "terms"))
+    assert "net superiority: The share of pairs of answers" in text
+    assert "Krippendorff's alpha: A coefficient of agreement" in text
+    assert "Bradley–Terry model" not in text  # nothing was compared in pairs
+    assert "docs/" not in text
 
 
 def test_words_of_rated_texts_and_prose_without_terms_define_nothing() -> None:
