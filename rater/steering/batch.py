@@ -15,6 +15,7 @@ The continuous batching of transformers has neither activation additions nor ran
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import fmean
 from typing import Generic, Literal, TypeVar
 
@@ -29,7 +30,7 @@ from transformers.cache_utils import Cache
 from rater.errors import ModelError
 from rater.steering.bridge import context_length, model_name, plain_model, stop_tokens, to_text, tokenize
 from rater.steering.cache import empty_cache, gather
-from rater.steering.cpu_decoding import fast_decoder
+from rater.steering.cpu_decoding import DecodingStep, fast_decoder
 from rater.steering.draw import SamplingParameters, draw, penalise_, precise
 from rater.steering.positions import decode_hooks
 from rater.steering.prefill import prefill
@@ -239,8 +240,7 @@ class Batch(Generic[K]):
         last = context_length(self._model) - 1
         positions = (self._tokens.shape[1] - 1 - self._n_padding[:, 0]).clamp(max=last)
         if not self._hooks:
-            step = fast_decoder(plain_model(self._model)).step
-            self._logits = step(tokens, real, positions, self._cache)
+            self._logits = self._step(tokens, real, positions, self._cache)
             return
         with self._model.hooks(fwd_hooks=self._hooks):  # only the bridge has hook points; it is slower
             logits = self._model(
@@ -262,6 +262,10 @@ class Batch(Generic[K]):
         )
         numbers = {source: number for number, source in enumerate(sources)}
         return prefilled.cache, prefilled.logits, [numbers[live.source] for live in rows]
+
+    @cached_property
+    def _step(self) -> DecodingStep:
+        return fast_decoder(plain_model(self._model)).step
 
     def _draw(self) -> Int[Tensor, " row"]:
         sampling = self._sampling

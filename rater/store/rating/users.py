@@ -9,6 +9,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -87,8 +88,7 @@ def list_users(session: Session) -> list[User]:
 def read_password_hash(session: Session, name: str) -> str:
     """Read the hash that a password is checked against, for an unknown user one that no password fits."""
     user = _find(session, name)
-    # The hash of a random password makes an unknown name take as long as a known one.
-    return user.password_hash if user else _HASHER.hash(secrets.token_urlsafe(32))
+    return user.password_hash if user else _unknown_user_hash()
 
 
 def is_password(password_hash: str, password: str) -> bool:
@@ -153,6 +153,12 @@ def _hash(password: str) -> str:
         )
         raise StateError(msg)
     return _HASHER.hash(password)
+
+
+@cache
+def _unknown_user_hash() -> str:
+    """Hash a random password once in a process, so that an unknown name takes as long as a known one."""
+    return _HASHER.hash(secrets.token_urlsafe(32))
 
 
 def _digest(token: str) -> str:
