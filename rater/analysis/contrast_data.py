@@ -271,6 +271,14 @@ class Overlap:
         return ""
 
 
+def are_few_paired(n_paired: int, n_answers: int) -> bool:
+    """Return whether less than half of the answers are in rater × prompt cells with both arms.
+
+    Tests on cells are then replaced by a model of all answers or, where they are planned, come with it.
+    """
+    return 2 * n_paired < n_answers
+
+
 def measure_overlap(ratings: Ratings) -> Overlap:
     """Count the prompts, raters and cells with answers to both arms. Costs a few passes over the answers."""
     in_cell, n_cells, _ = _shared(cell_codes(ratings.rater, ratings.prompt), ratings)

@@ -11,8 +11,15 @@ import numpy as np
 import pandas as pd
 
 from rater.analysis.answer_scale import ChoiceCoding, Judged, Numbers, Preferences, Rated, is_pairwise
-from rater.analysis.contrast_data import first_showings, judged_only, measure_overlap, select_ratings
+from rater.analysis.contrast_data import (
+    are_few_paired,
+    first_showings,
+    judged_only,
+    measure_overlap,
+    select_ratings,
+)
 from rater.analysis.plan import (
+    MIXED_MODEL_RULE,
     Planned,
     match_contrast,
     match_doses,
@@ -113,19 +120,10 @@ def _with_test_by_design(planned: Planned, frame: pd.DataFrame, *, has_score: bo
     return replace(planned, test=test, score="scale_points", assumptions=assumptions)
 
 
-MIN_PAIRED = 0.5
-"""If a smaller share of the answers is in rater × prompt cells with both arms, tests on cells are replaced by
-the linear mixed model or, where they are planned, come with it and a warning."""
-
-
-MIXED_MODEL_RULE = "the primary test is a linear mixed model of all answers"
-"""The beginning of the assumption that `choose_test` makes."""
-
-
 def choose_test(frame: pd.DataFrame, contrast: tuple[str, str], judged: Judged) -> tuple[PlannedTest, str]:
-    """Choose the primary test by the texts that raters were shown; return it, and why if it is the model.
+    """Return the primary test and, for the mixed model, the reason, from the texts that raters were shown.
 
-    No answer is looked at, and a text that could not be judged counts as shown.
+    Answers are not used, and a text that could not be judged counts as shown.
     """
     if is_pairwise(judged):
         return "cell_scores", ""
@@ -133,7 +131,7 @@ def choose_test(frame: pd.DataFrame, contrast: tuple[str, str], judged: Judged) 
     has_both = 0 < overlap.n_first < overlap.n_answers
     if not has_both or overlap.reason_in_mixed_models:
         return "cell_scores", ""
-    if overlap.n_paired >= MIN_PAIRED * overlap.n_answers:
+    if not are_few_paired(overlap.n_paired, overlap.n_answers):
         return "cell_scores", ""
     reason = "no rater was shown both arms of a prompt"
     if overlap.n_paired:

@@ -12,8 +12,15 @@ import pandas as pd
 
 from rater.analysis.answer_scale import Judged, Preferences, Rated, is_pairwise
 from rater.analysis.answer_values import SuspectedCode, find_missing_codes
-from rater.analysis.contrast_data import Overlap, Ratings, first_showings, judged_only, measure_overlap
-from rater.analysis.external_plan import MIN_PAIRED, MIXED_MODEL_RULE, arms_of
+from rater.analysis.contrast_data import (
+    Overlap,
+    Ratings,
+    are_few_paired,
+    first_showings,
+    judged_only,
+    measure_overlap,
+)
+from rater.analysis.external_plan import arms_of
 from rater.analysis.mixed_model import BETWEEN_RATERS
 from rater.analysis.plan import Planned
 from rater.analysis.prepare import Again, PreparedFrame, Repeats
@@ -347,13 +354,8 @@ def diagnose_design(answers: Ratings, planned: Planned) -> Iterator[Finding]:
         yield Finding(
             level="warn", code="between_raters", message=sentence(BETWEEN_RATERS), n=overlap.n_raters
         )
-    elif overlap.n_paired < overlap.n_answers and not _is_stated(planned):
+    elif overlap.n_paired < overlap.n_answers and not planned.reason_for_mixed_model:
         yield _on_unpaired(overlap, planned, uses_all=uses_all)
-
-
-def _is_stated(planned: Planned) -> bool:
-    """Return whether the assumptions of a plan state already why the test uses all answers."""
-    return any(each.startswith(MIXED_MODEL_RULE) for each in planned.assumptions)
 
 
 def _on_unpaired(overlap: Overlap, planned: Planned, *, uses_all: bool) -> Finding:
@@ -383,7 +385,7 @@ def _on_unpaired(overlap: Overlap, planned: Planned, *, uses_all: bool) -> Findi
             f"model, uses {n_all}."
         )
         return Finding(level="note", code="unpaired", message=message, n=n_unpaired)
-    is_few = overlap.n_paired < MIN_PAIRED * overlap.n_answers
+    is_few = are_few_paired(overlap.n_paired, overlap.n_answers)
     message = (
         f"{paired} enter the primary test; the raters of the others answered only one arm for the prompt."
     )

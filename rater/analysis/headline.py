@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rater.analysis.answer_scale import Judged, is_pairwise
+from rater.analysis.contrast_data import are_few_paired
 from rater.analysis.crossed import TEST as CROSSED
 from rater.analysis.equivalence import Conclusion, Equivalence
 from rater.analysis.intervals import DIFFERENCE, Bounds, bounds_of, covers_all
@@ -47,7 +48,7 @@ def lead_headline(headline: str, primary: Outcome, models: AllAnswers, *, linear
     """
     if primary.test == MIXED_MODEL:
         return _lead_mixed_model(headline, primary, models)
-    if 2 * primary.n.answers >= models.n_answers:
+    if not are_few_paired(primary.n.answers, models.n_answers):
         return headline
     ordinal = describe_ordinal(models.ordinal) if isinstance(models.ordinal, Result) else ""
     if not linear and not ordinal and not primary.n.answers:
@@ -74,7 +75,7 @@ def _lead_mixed_model(headline: str, primary: Outcome, models: AllAnswers) -> st
         why = f"Each rater answered one arm only, so this is a comparison between raters; {RANDOM_RATERS}."
     elif not models.n_paired:
         why = "No rater answered both arms for the same prompt, so no comparison is within rater and prompt."
-    elif 2 * models.n_paired < models.n_answers:
+    elif are_few_paired(models.n_paired, models.n_answers):
         why = (
             f"Only {models.n_paired:,} of {models.n_answers:,} answers are by raters who answered both arms "
             "for the prompt."

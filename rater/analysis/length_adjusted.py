@@ -120,8 +120,8 @@ def _adjust_mixed_model(
 ) -> Outcome:
     """Fit the linear mixed model of all answers with the length of each text as a covariate."""
     ratings, test = select_ratings(rows, planned.contrast, judged.name), f"{MIXED_MODEL}, {LABEL}"
-    chosen = rows[(rows["dimension"] == judged.name) & rows["arm"].isin(planned.contrast)]
-    length = np.array([lengths.get(str(item), np.nan) for item in chosen["item"]], dtype=np.float64)
+    in_characters = rows.assign(answer=rows["item"].astype(str).map(lengths).astype(np.float64))
+    length = select_ratings(in_characters, planned.contrast, judged.name).answer
     of_arms = [length[ratings.is_first], length[~ratings.is_first]]
     reason = ""
     if np.isnan(length).any():

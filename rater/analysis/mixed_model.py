@@ -19,9 +19,8 @@ Texts have a random intercept wherever the design allows one (`rater.analysis.ra
 claim about generations needs the variance between texts of one prompt and arm in its standard error. In
 studies without an effect whose texts are random and seen by several raters, p < .05 in 3.0 % (6 × 12), 4.5 %
 (12 × 12) and 4.3 % (30 × 12, texts and effects that differ by 1 logit) with it, and in 3.1, 4.8 and 3.7 %
-without it (statistics.md section 18). The slopes of prompts contain the mean of each prompt's texts, so the
-model without it is not liberal. It is in the model because it separates texts from prompts in the weights of
-the answers.
+without it (statistics.md section 18). The test is not liberal without it, because the slopes of prompts
+contain the mean of each prompt's texts. With it, answers are weighted by the texts that they share.
 """
 
 import numpy as np
@@ -31,6 +30,7 @@ from rater.analysis.contrast_data import Ratings, measure_overlap
 from rater.analysis.crossed import MIN_INFORMATIVE_DF, too_few_df, warn_small_alpha
 from rater.analysis.intervals import Bounds, clip
 from rater.analysis.mixed_model_fit import MixedFit, NoMixedFit, fit_mixed_model
+from rater.analysis.ordinal.design import has_both_arms
 from rater.analysis.ordinal.links import Floats
 from rater.analysis.random_effects import RandomTerms, choose_random_terms
 from rater.analysis.results import DROPPED, MIN_DF, Counts, Interval, NotEstimable, Outcome, Result, Setting
@@ -127,6 +127,7 @@ def _report(
     ratings: Ratings, fit: MixedFit, terms: RandomTerms, n: Counts, *, alpha: float, bounds: Bounds | None
 ) -> Result:
     t = fit.estimate / fit.standard_error
+    is_within_raters = has_both_arms(ratings.rater, ratings.is_first.astype(np.float64)).any()
     half = float(stats.t.ppf(1 - alpha / 2, fit.df)) * fit.standard_error
     whole = Interval(fit.estimate - half, fit.estimate + half, 1 - alpha)
     return Result(
@@ -149,7 +150,7 @@ def _report(
             *too_few_df(fit.df),
             *_warn_few(n),
             *warn_small_alpha(n, alpha),
-            *([BETWEEN_RATERS] if not measure_overlap(ratings).n_raters_with_both else []),
+            *([] if is_within_raters else [BETWEEN_RATERS]),
             *terms.notes,
             *_warn_zero(fit),
         ),

@@ -49,7 +49,7 @@ from rater.analysis.ordinal.minimise import Optimum, minimise
 _STARTS = (0.5, 0.1, 1.5)
 # With a random effect of this many times the error's standard deviation, the error is only rounding.
 MAX_RATIO = 1e3
-# Below this, a component is tried at 0. Its slope is taken this near to 0.
+# Below the first, a component is tried at 0. The sign of the gradient at the second decides.
 _SMALL, _NEAR_ZERO = 0.05, 1e-6
 # Half the width of differences of gradients, as in `rater.analysis.ordinal.minimise`.
 _DIFFERENCE = 1e-4
@@ -87,8 +87,6 @@ class MixedFit:
     standard_error: float
     df: float
     """Satterthwaite's degrees of freedom of the contrast."""
-    intercept: float
-    """The mean of both arms."""
     slopes: tuple[float, ...]
     """The coefficients of the covariates."""
     spreads: Mapping[str, Spread]
@@ -141,15 +139,12 @@ def fit_mixed_model(
     if _has_no_error(theta) or fit.rss < _NO_RESIDUAL * answer.size:
         return NoMixedFit(f"{', '.join(factors)} together explain every answer exactly, so no error is left")
     if not optimum.is_minimum:
-        return NoMixedFit(
-            "the likelihood of the variances could not be maximised: the search did not converge"
-        )
+        return NOT_CONVERGED
     sigma = float(np.sqrt(fit.rss / model.df_error))
     return MixedFit(
         estimate=unit * float(fit.beta[1]),
         standard_error=unit * sigma * float(np.sqrt(fit.inverse[1, 1])),
         df=_satterthwaite(model, fit),
-        intercept=mean + unit * float(fit.beta[0]),
         slopes=tuple(unit * float(beta) / scale for beta, scale in zip(fit.beta[2:], scales, strict=True)),
         spreads={
             factor.name: Spread(*_in_units(theta[kinds], unit * sigma))
@@ -286,7 +281,7 @@ class _Model:
 
 
 def _put_to_zero(model: _Model, theta: Floats) -> Floats:
-    """Return the optimum with each small component at 0 if the deviance does not fall when it leaves 0.
+    """Set each small component to 0 if the deviance does not decrease as it leaves 0.
 
     The search ends near such a boundary, at some 1e-7, and not on it. By θ² the deviance has the slope
     ∂d/∂θ / 2θ, whose sign near 0 decides.

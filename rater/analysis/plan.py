@@ -64,6 +64,10 @@ class Spent:
     """The information fractions of earlier looks with new answers."""
 
 
+MIXED_MODEL_RULE = "the primary test is a linear mixed model of all answers"
+"""The beginning of the assumption of a plan whose design asks for this model."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Planned:
     """The analysis plan: contrast, dimensions, scope, score, levels and exclusions.
@@ -112,6 +116,11 @@ class Planned:
     """Assumptions made by a rule because nothing was specified, in words."""
     seed: int = 0
     """Seeds what is random in an analysis (bootstraps, many sign-flips), so that it can be repeated."""
+
+    @property
+    def reason_for_mixed_model(self) -> str:
+        """Return the assumption that chose the mixed model by the design; empty if none did."""
+        return next((each for each in self.assumptions if each.startswith(MIXED_MODEL_RULE)), "")
 
     def __post_init__(self) -> None:
         if self.contrast[0] == self.contrast[1]:

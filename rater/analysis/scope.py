@@ -32,7 +32,7 @@ from rater.analysis.by_unit_tests import (
     by_rater_t,
     unit_differences,
 )
-from rater.analysis.contrast_data import Ratings, why_confounded
+from rater.analysis.contrast_data import Ratings, are_few_paired, why_confounded
 from rater.analysis.crossed import TEST as CROSSED_T
 from rater.analysis.crossed import Compared, two_way_t
 from rater.analysis.intervals import Bounds, bounds_of
@@ -91,7 +91,7 @@ def _test_all_answers(
     """Make the linear mixed model the primary test; tests on cells follow if most answers are in cells."""
     primary = _mixed_model(ratings, planned, judged)
     cells, alpha = compared.cells, planned.alpha
-    if 2 * cells.n.answers < ratings.answer.size:
+    if are_few_paired(cells.n.answers, ratings.answer.size):
         reason = (
             f"only {cells.n.answers:,} of {ratings.answer.size:,} answers are by raters who answered both "
             "arms for the prompt"
@@ -140,7 +140,7 @@ def make_primary(compared: Compared, planned: Planned, judged: Judged | None = N
 
 
 def _bounds(judged: Judged | None) -> Bounds | None:
-    """Return between what a difference in scale points must be."""
+    """Return the range of possible differences in scale points."""
     return bounds_of("scale_points", judged) if judged else None
 
 
@@ -183,7 +183,7 @@ def _nothing_to_compare(ratings: Ratings | Preferred, planned: Planned) -> str:
 
 
 def _no_answers(ratings: Ratings | Preferred, planned: Planned) -> str:
-    """Return which answers are still to come, if there are none, or none to an arm."""
+    """Return why there is nothing to test: no answers, or none to one arm; else an empty text."""
     if ratings.answer.size == 0:
         of = f" of {planned.n_raters} planned" if planned.n_raters else ""
         if isinstance(ratings, Preferred):

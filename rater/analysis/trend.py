@@ -40,7 +40,6 @@ MONOTONE = "monotone trend over doses"
 # From this correlation of their contrasts on, the linear and the monotone trend are one test. For equally
 # spaced doses it is 1 with two or three, .986 with four and .971 with five.
 SAME_CONTRAST = 0.98
-ABELSON_TUKEY = "Abelson & Tukey 1963, Ann. Math. Stat. 34:1347–1369, eq. 3"
 ISOTONIC = f"Barlow et al. 1972, Statistical Inference under Order Restrictions; {REFERENCE}"
 
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol
 
 import numpy as np
 
 Character = Literal["effect", "random", "middle", "lazy", "quitting", "leaving", "double-tabbing", "slow"]
-CHARACTERS: tuple[Character, ...] = get_args(Character)
 N_PARTS = 11
 """The number of values on a slider among which bots that do not read choose."""
 

@@ -5,7 +5,7 @@ import pytest
 
 from rater.analysis import plan_for, read
 from rater.analysis.answer_scale import Numbers, Preferences
-from rater.analysis.external_plan import MIXED_MODEL_RULE, is_baseline
+from rater.analysis.external_plan import is_baseline
 from rater.errors import StudyError
 from rater.study.scales import Likert
 
@@ -208,7 +208,7 @@ def test_a_table_with_most_prompts_in_one_arm_of_a_rater_is_tested_by_a_mixed_mo
     plan = plan_for(shown(12, 6, n_in_both=n_in_both))
 
     assert (plan.test, plan.score) == (test, score)
-    assert any(MIXED_MODEL_RULE in each for each in plan.assumptions) == (test == "mixed_model")
+    assert bool(plan.reason_for_mixed_model) == (test == "mixed_model")
 
 
 def test_the_choice_of_the_test_looks_at_no_answer() -> None:
@@ -231,7 +231,7 @@ def test_a_named_score_scope_or_test_is_kept(options: dict[str, object]) -> None
     plan = plan_for(shown(12, 6), **options)  # type: ignore[arg-type]  # each case gives its own
 
     assert plan.test == "cell_scores"
-    assert not any(MIXED_MODEL_RULE in each for each in plan.assumptions)
+    assert not plan.reason_for_mixed_model
 
 
 def test_arms_that_no_model_can_tell_from_prompts_choose_no_model() -> None:

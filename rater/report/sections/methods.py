@@ -10,7 +10,6 @@ from rater.analysis.agreement import Agreement
 from rater.analysis.answer_scale import is_pairwise
 from rater.analysis.blinding import Blinding
 from rater.analysis.equivalence import Equivalence
-from rater.analysis.external_plan import MIXED_MODEL_RULE
 from rater.analysis.headline import compare_with_sesoi, describe_spent_alpha
 from rater.analysis.ordinal.odds import METHOD as ORDINAL_METHOD
 from rater.analysis.results import Estimate, Outcome, Quantity, Result
@@ -139,7 +138,8 @@ def _primary_test(findings: Findings) -> Iterator[str]:
         if planned.test == "mixed_model":
             terms = found.primary.settings["random_effects"]
             yield f"The model was answer ~ x + {terms}, with x = ±1/2 for the arms."
-        yield from (sentence(each) for each in planned.assumptions if each.startswith(MIXED_MODEL_RULE))
+        if planned.reason_for_mixed_model:
+            yield sentence(planned.reason_for_mixed_model)
     if planned.spent is not None:
         yield f"Interim analyses followed a {describe_spent_alpha(planned)}."
     if planned.sesoi is not None:
