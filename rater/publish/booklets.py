@@ -222,9 +222,7 @@ def _assign_set(
                     CompletionIndex(prompt, arm, 0), uses.of_samples(dimension, prompt, arm), taken, rng
                 ),
             )
-            for arm in _arms_of_set(
-                design, [uses.of_samples(dimension, prompt, arm) for arm in range(design.n_arms)], rng
-            )
+            for arm in _arms_of_set(design, prompt, dimension, uses=uses, rng=rng)
         ]
     for completions in shown:
         taken.update(completions)
@@ -233,15 +231,14 @@ def _assign_set(
 
 
 def _arms_of_set(
-    design: Design, counts: Sequence[Sequence[tuple[int, int]]], rng: np.random.Generator
+    design: Design, prompt: int, dimension: int | None, *, uses: Uses, rng: np.random.Generator
 ) -> Sequence[int]:
     """Return the arms of a prompt that a set shows: all, or one of those whose samples were used least."""
     arms = range(design.n_arms)
     if design.arms_per_prompt == "all":
         return arms
-    of_arms = [tuple(map(sum, zip(*samples, strict=True))) for samples in counts]
-    least = [arm for arm in arms if of_arms[arm] == min(of_arms)]
-    return [least[int(rng.integers(len(least)))]]
+    by_sample = [uses.of_samples(dimension, prompt, arm) for arm in arms]
+    return [_draw_least_used(arms, [tuple(map(sum, zip(*each, strict=True))) for each in by_sample], rng)]
 
 
 def _choose_sample(
@@ -252,9 +249,16 @@ def _choose_sample(
 ) -> CompletionIndex:
     """Choose a least used sample of a prompt and arm among those that are not in the booklet yet."""
     free = [n for n in range(len(counts)) if (cell.prompt, cell.arm, n) not in taken]
-    least = min(counts[n] for n in free)
-    rarest = [n for n in free if counts[n] == least]
-    return cell._replace(sample=rarest[int(rng.integers(len(rarest)))])
+    return cell._replace(sample=_draw_least_used(free, counts, rng))
+
+
+def _draw_least_used(
+    options: Sequence[int], counts: Sequence[tuple[int, ...]], rng: np.random.Generator
+) -> int:
+    """Draw at random among the options with the smallest count."""
+    least = min(counts[option] for option in options)
+    rarest = [option for option in options if counts[option] == least]
+    return rarest[int(rng.integers(len(rarest)))]
 
 
 @dataclass(frozen=True)
@@ -296,13 +300,14 @@ def measure_balance(design: Design, booklets: Sequence[Sequence[Trial]]) -> Bala
     dimensions = {trial.dimension for trial in trials}
     counts = [*completions.values(), *[0] * (design.n_completions * len(dimensions) - len(completions))]
     n_by_arm = [Counter(each.arm for trial in booklet for each in trial.shown) for booklet in rated]
+    in_booklets = [[by_arm[arm] for arm in range(design.n_arms)] for by_arm in n_by_arm]  # with zeros
     arms, prompts = _mean_places(booklets)
     return Balance(
         n_booklets=len(booklets),
         trials_per_booklet=design.trials_per_rater,
         ratings_per_completion=_range(counts),
-        ratings_per_arm=_sorted(Counter(each.arm for trial in trials for each in trial.shown)),
-        arms_differ_within_booklets=max(max(n.values()) - min(n.values()) for n in n_by_arm),
+        ratings_per_arm=_sorted(sum(n_by_arm, Counter[int]())),
+        arms_differ_within_booklets=max(max(n) - min(n) for n in in_booklets),
         prompts_per_booklet=_range(len({trial.prompt for trial in booklet}) for booklet in rated),
         mean_places_of_arms=arms,
         mean_places_of_prompts=_range(prompts.values()),

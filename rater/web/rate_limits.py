@@ -64,21 +64,23 @@ class _Limits:
         self._login_by_address, self._login_by_name = map(parse, (LOGIN_BY_ADDRESS, LOGIN_BY_NAME))
 
     def check(self) -> None:
-        """Count this request against each limit that applies to it.
+        """Count this request against the limits that apply to it, up to the first that it exceeds.
 
         Raises:
             TooManyRequests: it is beyond one of them.
         """
-        refused = [(limit, name) for limit, name, is_allowed in self._count() if not is_allowed]
-        if not refused:
+        refused = next(((limit, name) for limit, name, is_allowed in self._count() if not is_allowed), None)
+        if refused is None:
             return
-        limit, name = refused[0]
+        limit, name = refused
         if running().is_first(f"refused by {name}", within_s=60):  # once a minute, and not from where
             _log.warning("Requests beyond the limit %r are refused.", name)
         raise TooManyRequests(retry_after=limit.get_expiry())
 
+    def _hit(self, limit: RateLimitItem, name: str, key: str) -> tuple[RateLimitItem, str, bool]:
+        return limit, name, self._counters.hit(limit, key, name)
+
     def _count(self) -> Iterator[tuple[RateLimitItem, str, bool]]:
-        hit = self._counters.hit
         is_limited = request.endpoint not in _UNLIMITED and not is_from_this_machine()
         # A form on another site must not use up the attempts of the user whose browser sends it. It is
         # refused after this, for coming from another site.
@@ -92,19 +94,17 @@ class _Limits:
             cookie = request.cookies.get(TOKEN_COOKIE) or request.cookies.get(DESK_COOKIE)
             session = _digest(cookie) if cookie else None
             if session:
-                yield self._session, "session", hit(self._session, session, "session")
-            yield self._address, "address", hit(self._address, address, "address")
+                yield self._hit(self._session, "session", session)
+            yield self._hit(self._address, "address", address)
             # a cookie that was found to be known within ten minutes
             is_remembered = session is not None and not running().seen.test(_KNOWN, f"known {session}")
-            is_allowed = (
-                is_remembered or hit(self._stranger, address, "stranger") or _is_known(cookie, session)
-            )
-            yield self._stranger, "stranger", is_allowed
+            if not is_remembered:
+                limit, name, is_allowed = self._hit(self._stranger, "stranger", address)
+                yield limit, name, is_allowed or _is_known(cookie, session)
         if is_login:
-            by_address, by_name = self._login_by_address, self._login_by_name
-            yield by_address, "login by address", hit(by_address, address, "login by address")
-            name = _digest(f"{_login_name()} {network}")
-            yield by_name, "login by name", hit(by_name, name, "login by name")
+            yield self._hit(self._login_by_address, "login by address", address)
+            user = _digest(f"{_login_name()} {network}")
+            yield self._hit(self._login_by_name, "login by name", user)
 
 
 def init_app(app: Flask, *, storage: str) -> None:
@@ -132,7 +132,8 @@ def read_storage(url: str) -> str:
     try:
         if urlsplit(url).scheme not in _SCHEMES:
             raise ConfigurationError
-        storage_from_string(as_redis)
+        if not as_redis.startswith("memory:"):
+            storage_from_string(as_redis)  # checks the URL, and that the client is installed
     except (ConfigurationError, ValueError, TypeError) as error:
         reason = f" ({error})" if "prerequisite" in str(error) else ""
         msg = (

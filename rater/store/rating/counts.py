@@ -11,6 +11,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from rater.store.rating.frame import has_not_withdrawn
 from rater.store.rating.schema import Answer, Booklet, Comment, Guess, Item, Rater, Tally, TrialRow
 from rater.study.trial_times import Pace, TrialTime, pace_of
 from rater.study.visit import GuessChoice, LeavingReason
@@ -208,22 +209,25 @@ def read_paces(session: Session, study_id: int) -> dict[str, Pace]:
 
 
 def read_comments(session: Session, study_id: int) -> list[str]:
-    """Read the final comments, in an order that does not reveal when raters came. Costs one query."""
+    """Read the final comments, in an order that does not reveal when raters came. Costs one query.
+
+    Comments of raters who withdrew are left out.
+    """
     rows = session.scalars(
         select(Comment.text)
         .join(Rater, Rater.id == Comment.rater_id)
-        .where(Rater.study_id == study_id)
+        .where(Rater.study_id == study_id, has_not_withdrawn())
         .order_by(Rater.id)
     )
     return [text for text in rows if text.strip()]
 
 
 def count_guesses(session: Session, study_id: int) -> dict[GuessChoice, int]:
-    """Count the answers to the blinding question by choice. Costs one query."""
+    """Count the answers to the blinding question by choice, without raters who withdrew. Costs one query."""
     rows = session.execute(
         select(Guess.choice, func.count())
         .join(Rater, Rater.id == Guess.rater_id)
-        .where(Rater.study_id == study_id)
+        .where(Rater.study_id == study_id, has_not_withdrawn())
         .group_by(Guess.choice)
     )
     return {choice: int(n) for choice, n in rows}
@@ -232,7 +236,7 @@ def count_guesses(session: Session, study_id: int) -> dict[GuessChoice, int]:
 def count_ratings_per_item(session: Session, study_id: int) -> dict[int, int]:
     """Count texts by their number of raters, including texts with none. Costs one query.
 
-    A text of a pair is rated with the other one; attention checks do not count.
+    A text of a pair is rated with the other one. Attention checks do not count; raters who withdrew do.
     """
     shown = (
         select(TrialRow.booklet_id, TrialRow.position, TrialRow.item_id)

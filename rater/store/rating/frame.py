@@ -135,7 +135,7 @@ def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
                 first.revision == 1,
             ),
         )
-        .where(Rater.study_id == study_id, _has_not_withdrawn(), ~Item.is_check, ~_newer())
+        .where(Rater.study_id == study_id, has_not_withdrawn(), ~Item.is_check, ~_newer())
         .order_by(Answer.rater_id, Answer.position, Answer.dimension)
     )
     return [
@@ -169,7 +169,7 @@ def read_assigned(session: Session, study_id: int) -> list[AssignedRow]:
         select(Rater.id, TrialRow.item_id, TrialRow.other_item_id, Item.prompt, TrialRow.dimension)
         .join(TrialRow, TrialRow.booklet_id == Rater.booklet_id)
         .join(Item, Item.id == TrialRow.item_id)
-        .where(Rater.study_id == study_id, _has_not_withdrawn(), ~Item.is_check, ~TrialRow.is_repeat)
+        .where(Rater.study_id == study_id, has_not_withdrawn(), ~Item.is_check, ~TrialRow.is_repeat)
         .order_by(Rater.id, TrialRow.position)
     )
     return [AssignedRow(*row) for row in rows]
@@ -186,7 +186,7 @@ def read_guesses(session: Session, study_id: int) -> list[GuessRow]:
         .outerjoin(
             TrialRow, and_(TrialRow.booklet_id == Rater.booklet_id, TrialRow.position == Guess.position)
         )
-        .where(Rater.study_id == study_id, _has_not_withdrawn())
+        .where(Rater.study_id == study_id, has_not_withdrawn())
         .order_by(Guess.rater_id, Guess.position)
     )
     return [GuessRow(*row) for row in rows]
@@ -218,7 +218,7 @@ def read_comments(session: Session, study_id: int) -> list[tuple[str, str]]:
     query = (
         select(Comment.rater_id, Comment.text)
         .join(Rater, Rater.id == Comment.rater_id)
-        .where(Rater.study_id == study_id, _has_not_withdrawn())
+        .where(Rater.study_id == study_id, has_not_withdrawn())
         .order_by(Comment.rater_id)
     )
     return [(row.rater_id, row.text) for row in session.execute(query)]
@@ -230,9 +230,9 @@ def read_holders(session: Session, study_id: int) -> dict[str, str]:
     return {row.id: row.booklet_id for row in rows}
 
 
-def _has_not_withdrawn() -> ColumnElement[bool]:
-    """Match raters who did not withdraw: those who do are promised that their answers will not be used."""
-    return Rater.left_why.is_distinct_from("withdrawn")
+def has_not_withdrawn() -> ColumnElement[bool]:
+    """Match raters who did not withdraw; those who withdrew were promised that their answers are not used."""
+    return Rater.left_why.is_distinct_from(LeavingReason.WITHDRAWN)
 
 
 def _count_checks(session: Session, study_id: int) -> dict[str, dict[int, bool]]:

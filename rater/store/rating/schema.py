@@ -46,7 +46,7 @@ class StudyRow(RatingBase):
     slug: Mapped[str] = column("Random part of the study's web address.", unique=True, seen_by="rater")
     state: Mapped[State] = column(
         "published, open, paused, closed, unblinded or archived.",
-        EnumColumn(PUBLISHED_STATES, "state of a study"),
+        EnumColumn(PUBLISHED_STATES, "study state"),
     )
     protocol: Mapped[str] = column(
         "Canonical JSON of all that raters are shown except the rated texts, as published.",
