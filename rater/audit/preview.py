@@ -1,24 +1,18 @@
 """Serve a temporary copy of a study, with a content-free study for comparison.
 
-The server is a `rater serve` on a free port, in a process that knows one rating database only.
-
 The comparison is a decoy study. It has the same kinds of questions, practice, breaks and endings, and a
 nonsense word in place of each text that the study declares or shows. So words that both have in common are
 the app's own.
 """
 
 import contextlib
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rater.audit.marks import AuditedPublication
-from rater.errors import StateError
+from rater.server_process import serving
 from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
 from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert_study
@@ -35,7 +29,6 @@ _ENUMERATED = {"kind", "revising", "late_raters", "language"}
 """Fields whose words are the same for every study."""
 _PATTERNED = {"accent": "#1a4f8b", "url": f"https://{NONSENSE}.example/"}
 """Fields with a required form, and their values in the decoy."""
-_STOP_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -154,34 +147,3 @@ def _open_to_everybody(published: PublishedStudy) -> PublishedStudy:
         "practice": shown.practice if shown.practice_pass is None else tuple(passable),
     }
     return replace(published, protocol=shown.model_copy(update=opened))
-
-
-@contextlib.contextmanager
-def serving(rating_url: str, folder: Path) -> Iterator[str]:
-    """Serve a rating database from a folder during a block; yields the server's address.
-
-    Raises:
-        StateError: the server does not start; the message has its output.
-    """
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("RATER_")}
-    command = [sys.executable, "-m", "rater", "serve", "--port", "0", "--ratings", rating_url]
-    log = folder / "serve.log"
-    with log.open("w") as errors:
-        server = subprocess.Popen(  # noqa: S603 (our own command)
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environ, cwd=folder
-        )
-    try:
-        yield _address(server, log)
-    finally:
-        server.terminate()
-        server.communicate(timeout=_STOP_S)
-
-
-def _address(server: "subprocess.Popen[str]", log: Path) -> str:
-    assert server.stdout is not None  # noqa: S101 (opened with a pipe)
-    for line in server.stdout:
-        found = re.search(r"http://[^/\s]+", line)
-        if found:
-            return found.group()
-    msg = f"The server did not start: {log.read_text().strip()}"
-    raise StateError(msg)

@@ -38,7 +38,7 @@ def new(name: str | None, template: str, *, is_list: bool) -> None:
     Example: rater new mine --template pairwise
     Example: rater new --list
     """
-    from rater.study.load import list_templates, write_study
+    from rater.study.templates import list_templates, write_study
 
     if is_list:
         _print_templates([(each.name, each.summary) for each in list_templates()])

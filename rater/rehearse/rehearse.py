@@ -22,7 +22,6 @@ from rater.analysis.crossed import compare
 from rater.analysis.exclusions import exclude, excluded_raters
 from rater.analysis.results import Outcome, Result
 from rater.analysis.scope import make_primary
-from rater.audit.preview import serving
 from rater.bots.clients import Bot, arrive, rate_in_store, take_part
 from rater.rehearse.response_model import SimulatedRaters, make_judges, make_response_model
 from rater.rehearse.temp_databases import (
@@ -33,6 +32,7 @@ from rater.rehearse.temp_databases import (
     publish_temp_study,
     read_study_texts,
 )
+from rater.server_process import serving
 from rater.store.engine import disposing, reading
 from rater.store.rating.frame import read_arrivals
 from rater.store.rating.open import create_rating, open_rating

@@ -9,10 +9,10 @@ from sqlalchemy import URL, Engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from rater.admin.postgres_grants import GRANTS, grant_web_role
-from rater.audit.preview import serving
 from rater.bots.behaviours import Random
 from rater.bots.clients import Bot, BotVisit, take_part
 from rater.errors import DatabaseError, StateError
+from rater.server_process import serving
 from rater.store.engine import disposing, open_engine, reading, writing
 from rater.store.rating.counts import Turned, count_visitor
 from rater.store.rating.open import create_rating, open_rating

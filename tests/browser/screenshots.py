@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from rater.audit.preview import serving
+from rater.server_process import serving
 from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
 from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert_study

@@ -25,7 +25,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from rater.audit.preview import serving
+from rater.server_process import serving
 
 STUDY = "external_completions"
 TIMEOUT_S = 40.0
