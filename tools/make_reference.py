@@ -102,7 +102,7 @@ _WORKSPACE = Library(
         "examples.",
         "The methods are the commands of `rater`, for notebooks and scripts.",
     ),
-    {"A workspace": "Workspace", "A result": "StudyAnalysis"},
+    {"A workspace": "Workspace", "A result": "StudyAnalysis StudyExport"},
 )
 
 
@@ -194,7 +194,7 @@ def _others() -> Iterator[str]:
         if isinstance(found, BaseModel):
             values = "".join(f"    {field}={value!r},\n" for field, value in found)
             written = f"{type(found).__name__}(\n{values})".replace("'", '"')
-            yield f"## {name}\n\n{_said_below(name, type(found))}\n\n```python\n{written}\n```\n"
+            yield f"## {name}\n\n{_docstring_below(name, type(found))}\n\n```python\n{written}\n```\n"
         elif inspect.isfunction(found):
             empty = inspect.Parameter.empty
             parameters = [
@@ -204,7 +204,7 @@ def _others() -> Iterator[str]:
             yield f"## {name}\n\n```text\n{called}\n```\n\n{_paragraphs(inspect.getdoc(found) or '')}\n"
 
 
-def _said_below(name: str, kind: type) -> str:
+def _docstring_below(name: str, kind: type) -> str:
     """Read the line below a constant, in the module of its class."""
     lines = ast.parse(inspect.getsource(sys.modules[kind.__module__])).body
     for line, below in pairwise(lines):

@@ -1,9 +1,8 @@
 """Invite raters: make personal links, and write them to files without dead or lost links.
 
-Links are written to files in two steps. Before the links are committed, they are written down in one private
-file. After the commit the files that were asked for are made from it, and it is removed. A run that is killed
-in between is finished by the same command: the private file holds links that exist. Killed before the commit,
-it holds links that do not, and is removed.
+Links are first written to one private file, then committed, and then written to the requested files; the
+private file is removed last. If a run is killed after the commit, the same command finishes it from the
+private file. If it is killed before the commit, the links do not exist, and the private file is removed.
 """
 
 import io
@@ -132,8 +131,12 @@ def _labels(
         RaterError: a label is given twice, is too long, or is that of an earlier link.
     """
     if request.labels is None:
+        n = 1 if request.n is None else request.n
+        if not 1 <= n <= MAX_LINKS:
+            msg = f"The number of links is {n:,}; valid: 1 to {MAX_LINKS:,}."
+            raise RaterError(msg)
         first = count_invitations(session, study_id).n_made + 1
-        return [str(number) for number in range(first, first + (request.n or 1))]
+        return [str(number) for number in range(first, first + n)]
     if request.n is not None:
         msg = "--n and --labels both set the number of links; give one of them."
         raise RaterError(msg)

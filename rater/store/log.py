@@ -23,7 +23,7 @@ GENESIS = "0" * 64
 
 
 class EventKind(StrEnum):
-    """A kind of event that is not a change of state; that is logged under the name of the new state."""
+    """A kind of event. A change of state has no kind here: it is logged under the name of the new state."""
 
     # of the rating database
     AMENDED = "amended"

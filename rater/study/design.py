@@ -86,7 +86,7 @@ class Design:
         if self.items_per_rater % unit or not 0 < self.items_per_rater <= maximum:
             nearby = min(max(unit, self.items_per_rater // unit * unit), maximum)
             msg = (
-                f"plan.items_per_rater is {self.items_per_rater}, but a rater sees {self._what}; "
+                f"plan.items_per_rater is {self.items_per_rater}, but a rater sees {self._balance_rule}; "
                 f"valid: a multiple of {unit} up to {maximum}, such as {nearby}"
             )
             raise ValueError(msg)
@@ -99,7 +99,8 @@ class Design:
             raise ValueError(msg)
 
     @property
-    def _what(self) -> str:
+    def _balance_rule(self) -> str:
+        """Return the balance that each booklet must have, for an error message."""
         in_each_block = f" in each of {self.n_blocks} blocks" if self.n_blocks > 1 else ""
         if self.arms_per_prompt == "one":
             return f"equally many prompts{in_each_block} and no prompt twice"

@@ -210,7 +210,7 @@ class Study(Protocol):
 
     @property
     def planned_test(self) -> PlannedTest:
-        """The primary test: the declared one, or by default the one that the design asks for."""
+        """The primary test: as declared, or else a mixed model if a rater sees each prompt in one arm."""
         by_design: PlannedTest = "mixed_model" if self.plan.arms_per_prompt == "one" else "cell_scores"
         return self.analysis.test or by_design
 

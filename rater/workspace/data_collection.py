@@ -1,11 +1,10 @@
 """Collect answers: let raters in and stop them, invite them, watch progress, and change a published study."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rater.workspace.databases import DatabasePair, current_user
+from rater.workspace.databases import DatabasePair, user_for_log, utc_now
 
 if TYPE_CHECKING:
     from rater.admin.amend import AmendedStudy
@@ -28,7 +27,7 @@ class DataCollection(DatabasePair):
         """
         from rater.publish.publish import open_study
 
-        return open_study(self.rating_url, name, now=_now())
+        return open_study(self.rating_url, name, now=utc_now())
 
     def pause(self, name: str) -> str:
         """Take no answers for now, and return the log's new head.
@@ -38,7 +37,7 @@ class DataCollection(DatabasePair):
         """
         from rater.publish.publish import pause_study
 
-        return pause_study(self.rating_url, name, now=_now())
+        return pause_study(self.rating_url, name, now=utc_now())
 
     def close(self, name: str) -> "Account":
         """Take no more answers, and account for every rater.
@@ -49,8 +48,8 @@ class DataCollection(DatabasePair):
         from rater.admin.status import account_for
         from rater.publish.publish import close_study
 
-        close_study(self.rating_url, name, now=_now())
-        return account_for(self.rating_url, name, now=_now())
+        close_study(self.rating_url, name, now=utc_now())
+        return account_for(self.rating_url, name, now=utc_now())
 
     def studies(self) -> "Listing":
         """List the studies of both databases and how far each has come, never by arm."""
@@ -66,7 +65,7 @@ class DataCollection(DatabasePair):
         """
         from rater.admin.status import watch
 
-        return watch(self.rating_url, self.sealed_url, name, now=_now())
+        return watch(self.rating_url, self.sealed_url, name, now=utc_now())
 
     def invite(
         self,
@@ -101,7 +100,7 @@ class DataCollection(DatabasePair):
             name,
             LinkRequest(address, n=n, labels=labels),
             files or LinkFiles(None, None),
-            now=_now(),
+            now=utc_now(),
             on_links=on_links,
             on_note=on_note,
         )
@@ -131,8 +130,10 @@ class DataCollection(DatabasePair):
         from rater.admin.amend import amend_study
         from rater.study.load import declared_study
 
-        changed, by = declared_study(study)[0], current_user() if who is None else who
-        return amend_study(self.sealed_url, self.rating_url, changed, reason=reason, by=by, now=_now())
+        changed, _ = declared_study(study)
+        return amend_study(
+            self.sealed_url, self.rating_url, changed, reason=reason, by=user_for_log(who), now=utc_now()
+        )
 
     def find_rater(self, name: str, rater: str) -> "Known":
         """Find a rater by their id, its first characters, or their identifier on a recruitment site.
@@ -162,11 +163,11 @@ class DataCollection(DatabasePair):
         from rater.store.rating.open import open_rating
         from rater.store.rating.studies import get_study
 
-        by = current_user() if who is None else who
+        by = user_for_log(who)
         delete = redact if with_ratings else forget_identifiers
         with disposing(open_rating(self.rating_url)) as rating:
             with writing(rating) as session:
-                head = delete(session, get_study(session, name).id, rater, by=by, now=_now())
+                head = delete(session, get_study(session, name).id, rater, by=by, now=utc_now())
             empty_wal(rating)
         return head
 
@@ -184,8 +185,4 @@ class DataCollection(DatabasePair):
 
         file = read_recovery_file(Path(path))
         with disposing(open_rating(self.rating_url)) as rating, writing(rating) as session:
-            return take_in(session, file, now=_now())
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+            return take_in(session, file, now=utc_now())

@@ -2,6 +2,7 @@
 
 import getpass
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,6 +38,16 @@ def current_user() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
         return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
+def user_for_log(who: str | None) -> str:
+    """Return the person that the log names: by default the system's user."""
+    return current_user() if who is None else who
+
+
+def utc_now() -> datetime:
+    """Return the time of an action on a study."""
+    return datetime.now(UTC)
 
 
 class DatabasePair:

@@ -33,25 +33,22 @@ class ExportedTable(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class StudyExport:
-    """The answers of a study, one row for each answer's latest revision.
-
-    Attributes:
-        databases: The databases that the further tables are read from.
-        name: The study's name.
-        frame: The answers. A masked export has no arms, and a text has another id for each rater.
-        log_head: The head of the study's log, with this export in it.
-        texts: All texts with their arms and mean ratings; None in a masked export.
-        look: The number of this look at the answers by arm; None in a masked export.
-        tampered: The checks that found tampering.
-    """
+    """The answers of a study, one row for each answer's latest revision."""
 
     databases: Databases
+    """The databases that the further tables are read from."""
     name: str
+    """The study's name."""
     frame: pd.DataFrame
+    """The answers. A masked export has no arms, and a text has another id for each rater."""
     log_head: str
+    """The head of the study's log, with this export in it."""
     texts: pd.DataFrame | None = None
+    """All texts with their arms and mean ratings; None in a masked export."""
     look: int | None = None
+    """The number of this look at the answers by arm; None in a masked export."""
     tampered: tuple[Check, ...] = ()
+    """The checks that found tampering."""
 
     @classmethod
     def masked(cls, databases: Databases, name: str, *, who: str) -> "StudyExport":

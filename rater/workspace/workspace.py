@@ -6,13 +6,12 @@ Only `analyze` and `export` unblind; both write that in the study's log first.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rater.workspace.data_collection import DataCollection
-from rater.workspace.databases import current_user
+from rater.workspace.databases import user_for_log, utc_now
 from rater.workspace.preservation import Preservation
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ class Workspace(DataCollection, Preservation):
         """
         from rater.audit.run import audit_study
 
-        return audit_study(self.sealed_url, self.rating_url, name, now=_now())
+        return audit_study(self.sealed_url, self.rating_url, name, now=utc_now())
 
     def publish(
         self,
@@ -131,9 +130,9 @@ class Workspace(DataCollection, Preservation):
                 find_allowed_confounds, self.sealed_url, acknowledge_confounds=acknowledge_confounds
             )
 
-        published = publish_study(self.sealed_url, self.rating_url, name, now=_now(), audit=audit)
+        published = publish_study(self.sealed_url, self.rating_url, name, now=utc_now(), audit=audit)
         if not hold:
-            open_study(self.rating_url, name, now=_now())
+            open_study(self.rating_url, name, now=utc_now())
             published = find_published(self.rating_url, name) or published
         return published
 
@@ -248,7 +247,7 @@ class Workspace(DataCollection, Preservation):
         return look_at(
             self.databases,
             name,
-            who=current_user() if who is None else who,
+            who=user_for_log(who),
             why=why,
             interim=interim,
             label=label,
@@ -267,7 +266,7 @@ class Workspace(DataCollection, Preservation):
         from rater.unblind import note_shown
 
         if result.interim_look is not None:
-            note_shown(self.rating_url, name, look=result.interim_look, now=_now())
+            note_shown(self.rating_url, name, look=result.interim_look, now=utc_now())
 
     def export(
         self,
@@ -295,12 +294,8 @@ class Workspace(DataCollection, Preservation):
         from rater.unblind import Reason
         from rater.workspace.study_export import StudyExport
 
-        by = current_user() if who is None else who
+        by = user_for_log(who)
         if not unblind:
             return StudyExport.masked(self.databases, name, who=by)
         reason = Reason(who=by, why=why)
         return StudyExport.unblinded(self.databases, name, reason=reason, allow_tampered=allow_tampered)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -72,6 +72,14 @@ def test_a_mistake_makes_no_link(
     assert workspace.invite(published, address=ADDRESS)[0][0] == "1"
 
 
+@pytest.mark.parametrize("n", [0, -3, 10_001])
+def test_a_number_of_links_that_cannot_be_made_is_refused(
+    workspace: Workspace, published: str, n: int
+) -> None:
+    with pytest.raises(RaterError, match=f"number of links is {n:,}; valid: 1 to 10,000"):
+        workspace.invite(published, n=n, address=ADDRESS)
+
+
 def test_links_that_cannot_be_shown_are_not_made(workspace: Workspace, published: str) -> None:
     def fail(_: Links) -> None:
         raise BrokenPipeError

@@ -27,6 +27,12 @@ def test_a_password_is_known_again_and_no_other_is(with_ada: Engine) -> None:
     assert nobody.split("$")[:4] == ada.split("$")[:4]  # so that both take as long
 
 
+def test_an_unknown_name_costs_no_further_hash(with_ada: Engine) -> None:
+    """A hash takes as long as a check of a password, and would tell unknown names from known ones."""
+    with reading(with_ada) as session:
+        assert users.read_password_hash(session, "bob") == users.read_password_hash(session, "eve")
+
+
 @pytest.mark.parametrize(
     ("name", "password", "said"),
     [
