@@ -174,7 +174,8 @@ def load_study(path: Path) -> Study:
         valid = sorted(
             {str(file) for folder in (Path("experiments"), path.parent) for file in folder.glob("*.py")}
         )
-        msg = f"There is no study file {path}.{nearest(str(path), valid) if valid else ''}"
+        cure = nearest(str(path), valid) if valid else f" To make one, run: rater new {path.with_suffix('')}"
+        msg = f"There is no study file {path}.{cure}"
         raise StudyError(msg)
     try:
         with contextlib.redirect_stdout(

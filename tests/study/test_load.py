@@ -366,7 +366,7 @@ def test_what_a_file_prints_is_kept_out_of_a_commands_result(
 def test_a_missing_file_gets_the_nearest_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(StudyError, match=r"^There is no study file experiments/love\.py\.$"):
+    with pytest.raises(StudyError, match=r"love\.py\. To make one, run: rater new experiments/love$"):
         load_study(Path("experiments/love.py"))
 
     Path("experiments").mkdir()
