@@ -137,7 +137,8 @@ def print_prompts(study: "Study", shown: list[ShownPrompt]) -> None:
 
 def _lines(shown: ShownPrompt) -> Iterator[str]:
     if shown.text is not None:
-        yield f"text {shown.text!r}" if shown.ids else f"raters see {_abbreviate(shown.text)}"
+        cut = f" … ({len(shown.text):,} characters)" if len(shown.text) > _MAX_SHOWN else ""
+        yield f"text {shown.text!r}" if shown.ids else f"raters see {shown.text[:_MAX_SHOWN]!r}{cut}"
     if shown.ids:
         yield f"ids  {' '.join(map(str, shown.ids))}"
     last = len(shown.ids) - 1
@@ -146,12 +147,6 @@ def _lines(shown: ShownPrompt) -> Iterator[str]:
         tokens = f"token {own.first}" if own.first == own.last else f"tokens {own.first}–{own.last}"
         yield f"the prompt's own are {tokens} (BOS is 0, the last {last})"
     yield from shown.remarks
-
-
-def _abbreviate(text: str) -> str:
-    """Quote a text, and cut it if it is long."""
-    more = f" … ({len(text):,} characters)" if len(text) > _MAX_SHOWN else ""
-    return f"{text[:_MAX_SHOWN]!r}{more}"
 
 
 def _group_by_input(study: "Study", tokenizers: Tokenizers) -> "dict[RenderedPrompt | str, list[Arm]]":

@@ -9,9 +9,9 @@ from flask import render_template, request, url_for
 from markupsafe import Markup
 
 from rater.store.engine import reading
+from rater.store.rating.proofs import session_mark
 from rater.store.rating.raters import read_identifiers
 from rater.store.rating.sessions import digest
-from rater.store.rating.trials import session_mark
 from rater.study.visit import Ending
 from rater.web import language
 from rater.web.language import Direction

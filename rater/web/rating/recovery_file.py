@@ -1,6 +1,6 @@
 """Take in the file that a rater downloaded when their answers could not be sent: each answer once.
 
-What the file must prove is in `rater.store.rating.trials`.
+What the file must prove is in `rater.store.rating.proofs`.
 """
 
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from werkzeug.exceptions import BadRequest
 from rater.errors import RaterError, StateError
 from rater.store.log import EventKind, append_event
 from rater.store.rating import trials
+from rater.store.rating.proofs import find_digest, is_proven
 from rater.store.rating.schema import EventRow
 from rater.store.rating.sessions import RaterSession, find_rater_session_by_digest
 from rater.store.rating.studies import PublishedStudy, find_study_by_slug
-from rater.store.rating.trials import find_digest, is_proven
 from rater.web.rating.forms import TrialForm, is_submission_id, read_trial_form
 from rater.web.rating.trial import asked_dimensions
 

@@ -12,8 +12,9 @@ from rater.errors import ClosedError, StateError
 from rater.store.engine import reading, writing
 from rater.store.rating import trials
 from rater.store.rating.monitoring import read_seconds_per_text
+from rater.store.rating.proofs import prove
 from rater.store.rating.sessions import RaterSession, digest
-from rater.store.rating.trials import TrialView, Turn, first_revisable, prove
+from rater.store.rating.trials import TrialView, Turn, first_revisable
 from rater.study.protocol import Dimension, Protocol
 from rater.web.language import gettext as _
 from rater.web.rating import flow
