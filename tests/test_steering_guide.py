@@ -14,4 +14,4 @@ def test_the_guides_code_prints_what_it_shows(tmp_path: Path) -> None:
     page = GUIDE.read_text(encoding="utf-8")
 
     assert execute_page(page, tmp_path) == page
-    assert page.count("```python\n") == 6
+    assert page.count("```python\n") == 7

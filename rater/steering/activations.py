@@ -61,6 +61,15 @@ def is_being_read(model: TransformerBridge) -> bool:
     return model in _BEING_READ
 
 
+def is_hooked(model: TransformerBridge) -> bool:
+    """Return whether a hook point has a hook that runs in forward passes, such as a user's own.
+
+    The plain model that shares the weights has no hook points, so hooks do not reach it. Costs about a
+    millisecond, so it is not called at every step of decoding.
+    """
+    return any(point.fwd_hooks for point in model.hook_dict.values())
+
+
 def pool(activations: Float[Tensor, "pos d_model"], read: Read) -> Float[Tensor, "pos d_model"]:
     """Return each position's activation, the last one, or the mean over those after BOS, as [pos, d_model].
 

@@ -28,6 +28,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformers.cache_utils import Cache
 
 from rater.errors import ModelError
+from rater.steering.activations import is_hooked
 from rater.steering.bridge import context_length, model_name, plain_model, stop_tokens, to_text, tokenize
 from rater.steering.cache import empty_cache, gather
 from rater.steering.cpu_decoding import DecodingStep, fast_decoder
@@ -157,6 +158,7 @@ class Batch(Generic[K]):
         self._n_steps = 0
         self._measured: Int[Tensor, " measured"] = torch.empty(0, device=self._device)
         self._hooks: list[tuple[str, Callable[..., Tensor]]] = []
+        self._needs_bridge = False
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -200,6 +202,7 @@ class Batch(Generic[K]):
         room = self._sampling.max_new_tokens - 1 - min(live.n_new for live in self._live)
         self._cache = gather([(cache, indices) for cache, _, indices in chosen], width, room)
         self._hooks = decode_hooks([live.row.vectors for live in self._live], self._device)
+        self._needs_bridge = bool(self._hooks) or is_hooked(self._model)
         padding = [width - length for length in lengths]
         self._n_padding = self._index(padding)[:, None]
         self._tokens = self._index([[0] * n + live.ids for n, live in zip(padding, self._live, strict=True)])
@@ -239,7 +242,7 @@ class Batch(Generic[K]):
         # A finished row can run past the context length; its output is not used, so its position is clamped.
         last = context_length(self._model) - 1
         positions = (self._tokens.shape[1] - 1 - self._n_padding[:, 0]).clamp(max=last)
-        if not self._hooks:
+        if not self._needs_bridge:
             self._logits = self._step(tokens, real, positions, self._cache)
             return
         with self._model.hooks(fwd_hooks=self._hooks):  # only the bridge has hook points; it is slower

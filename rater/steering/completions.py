@@ -1,5 +1,6 @@
 """Generate and measure completions of several arms in one call, without a study or a database."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple, Protocol
@@ -9,6 +10,7 @@ from pydantic import Field
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
+from rater.steering.activations import is_hooked
 from rater.steering.additions import resolve
 from rater.steering.batch import Completion, Row, StopReason, completion_seed
 from rater.steering.bridge import tokenize
@@ -109,6 +111,10 @@ def generate(
 
     A completion equals that of a study with this seed. The arms of a sample share its random numbers.
 
+    Hooks of one's own, set by ``model.hooks(…)`` or ``model.add_hook``, run at every token, in all arms. They
+    see the rows of a batch aligned at the right end, with padding on the left; decoding is slower with them,
+    as it is with ``when="all"``. Hooks are seen on hook points only, not on PyTorch's modules.
+
     Args:
         model: A model from `load_model`.
         prompts: The texts to continue.
@@ -117,18 +123,16 @@ def generate(
         sampling: A study's `Sampling`, or `Draws`.
         chat: Whether prompts are formatted with the model's chat template, as a user's message.
         batch_size: Number of completions that are decoded together.
-        measure: Whether to measure them. Costs a forward pass for each completion that was steered.
+        measure: Whether to measure them. Costs a forward pass for each completion that was steered. Not
+            possible with hooks of one's own, since the unsteered model measures.
         trace: Whether to list the tokens to which something was added.
 
     Raises:
-        ModelError: an arm or prompt does not fit the model, or a `steer` block is open. Nothing is generated
-            then.
+        ModelError: an arm or prompt does not fit the model; a `steer` block is open; or the model has hooks
+            of one's own, and ``measure`` is true; or a prompt is repeated. Nothing is generated then.
     """
-    require_no_block(model, "generate")
-    if batch_size < 1:
-        msg = f"batch_size is {batch_size}; valid: 1 or more."
-        raise ModelError(msg)
     listed = [prompts] if isinstance(prompts, str) else list(prompts)
+    _check_call(model, listed, batch_size=batch_size, measure=measure)
     rows = _rows(model, listed, arms, sampling, chat=chat)
     finished = generate_rows(model, rows, sampling, batch_size=batch_size, measure=measure)
     by_key = {each.key: each for each in finished}
@@ -148,6 +152,27 @@ def generate(
         )
         for row, completion, measurements in zip(rows, ordered, measured, strict=True)
     ]
+
+
+def _check_call(model: TransformerBridge, prompts: Sequence[str], *, batch_size: int, measure: bool) -> None:
+    require_no_block(model, "generate")
+    if measure and is_hooked(model):
+        msg = (
+            "measure is True, but the model has hooks of its own, and completions are measured by the "
+            "unsteered model; valid: measure=False, or hooks that are removed (model.reset_hooks())."
+        )
+        raise ModelError(msg)
+    if batch_size < 1:
+        msg = f"batch_size is {batch_size}; valid: 1 or more."
+        raise ModelError(msg)
+    repeated = [prompt for prompt, count in Counter(prompts).items() if count > 1]
+    if repeated:
+        msg = (
+            f"prompts has {repeated[0]!r} {prompts.count(repeated[0])} times. A completion depends on seed, "
+            "prompt and sample alone, so all of them would be equal; for n different completions of each "
+            "prompt, use samples_per_prompt=n in Draws."
+        )
+        raise ModelError(msg)
 
 
 def _rows(

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
-from rater.steering.activations import last_logits_only
+from rater.steering.activations import is_hooked, last_logits_only
 from rater.steering.additions import resolve
 from rater.steering.batch import Completion
 from rater.steering.bridge import is_out_of_memory, no_memory, plain_model, tokenize
@@ -48,7 +48,8 @@ def completion_nlls(
 
     The prompt's own tokens do not count; additions to the prompt are made to the prompt only. Completions of
     similar lengths share a forward pass, as many as 160 MB of logits allow, or fewer if memory runs out.
-    Without additions the passes use the plain model, which is faster than the bridge.
+    Without additions the passes use the plain model, which is faster than the bridge. Hooks of one's own, as
+    in ``with model.hooks(…)``, are part of the model that measures.
 
     Args:
         model: The bridge.
@@ -152,7 +153,7 @@ def _runner(
     model: TransformerBridge, vectors: Sequence[SteeringVector]
 ) -> Callable[[Sequence[_Text]], list[Float[Tensor, "new d_vocab"]]]:
     """Return a function from texts, the longest first, to the logits that predict each new token."""
-    decoder = None if vectors else fast_decoder(plain_model(model)).module
+    decoder = None if vectors or is_hooked(model) else fast_decoder(plain_model(model)).module
 
     def run(together: Sequence[_Text]) -> list[Float[Tensor, "new d_vocab"]]:
         rows = [[*text.prompt, *text.new] for text in together]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
-from rater.steering.activations import read_batch
+from rater.steering.activations import is_hooked, read_batch
 from rater.steering.bridge import tokenize
 from rater.study.additions import Position, When, require_position
 
@@ -247,12 +247,13 @@ _NORMS: "weakref.WeakKeyDictionary[nn.Module, dict[str, float]]" = weakref.WeakK
 def residual_norm(model: TransformerBridge, hook_point: str) -> float:
     """Return the median L2 norm of the activations at a hook point, over the tokens of five sentences.
 
-    BOS and the token after it are left out. Costs a forward pass the first time; the result is cached.
+    BOS and the token after it are left out. Costs a forward pass the first time; the result is cached, unless
+    the model has hooks of one's own, which may change it.
 
     Raises:
         ModelError: the activations do not have the residual stream's shape.
     """
-    known = _NORMS.setdefault(model, {})
+    known = {} if is_hooked(model) else _NORMS.setdefault(model, {})
     if hook_point not in known:
         rows = read_batch(model, [tokenize(model, text) for text in _TEXTS], hook_point)
         norms = torch.cat([torch.linalg.vector_norm(row[_FIRST:], dim=-1) for row in rows])

@@ -139,3 +139,10 @@ def test_additions_without_the_name_of_an_arm_are_refused(embedded_model: Transf
 def test_draws_that_cannot_be_drawn_are_refused() -> None:
     with pytest.raises(ValueError, match="temperature"):
         Draws(temperature=-1)
+
+
+def test_a_repeated_prompt_is_refused_with_the_way_to_several_samples(
+    embedded_model: TransformerBridge,
+) -> None:
+    with pytest.raises(ModelError, match=r"prompts has 'Oh' 3 times.*use samples_per_prompt=n"):
+        generate(embedded_model, ["Oh", "Well", "Oh", "Oh"], ARMS, Draws())
