@@ -1,24 +1,24 @@
-"""Ask whether a model steered from calm to anger writes angrier texts; on the small model it hardly does.
+"""Test whether a model steered from calm to anger writes angrier texts; on the small model it barely does.
 
-llm-steering did this with GPT-2 XL, "Anger − Calm" with coefficient 10 before layer 20, on "I think
-you're". For that set ``model="gpt2-xl"`` and ``additions=FOR_GPT2_XL``; the rest stays.
+llm-steering did this with GPT-2 XL: "Anger − Calm", coefficient 10 before layer 20, on the prompt "I think
+you're". To repeat it, set ``model="gpt2-xl"`` and ``additions=FOR_GPT2_XL``; nothing else changes.
 
-On the small model that comes with rater that vector does nothing. `rater sweep` over layers 2, 4, 6, 8, 10,
+On the small model that comes with rater, that vector has no effect. `rater sweep` over layers 2, 4, 6, 8, 10,
 14 and 20 and coefficients 1, 2, 4, 8 and 12 (the first six prompts, two texts of 50 tokens each) counted at
-most 0.08 angry words a text, as many as without steering, while the negative log-likelihood under the
+most 0.08 angry words per text, as many as without steering, while the negative log-likelihood under the
 unsteered model (NLL, nats per token; 1.25 without steering) rose to 2.3.
 
-What had an effect is the mean difference of angry and calm sentences, added to every token, prompt and
-completion alike. On six prompts with one text of 30 tokens each:
+The mean difference of angry and calm sentences had an effect, added to every token of prompt and completion.
+On six prompts with one text of 30 tokens each:
 
 - unsteered: no angry word, NLL 1.29;
-- layer 8, 0.3 of the residual norm (used here): 0.5 angry words a text, NLL 1.74; quarrels and fights
-  rather than rage, and they are six texts;
+- layer 8, 0.3 of the residual norm (used here): 0.5 angry words per text, NLL 1.74; quarrels and fights
+  rather than rage, in six texts only;
 - layer 8, 0.6: 0.3, NLL 2.16; layer 8, 0.9: 1.3, NLL 3.42, degenerate text;
-- layers 2, 4, 12, 16 and 20 at 0.3 to 0.9: 0.0 to 0.3, less fluent the stronger.
+- layers 2, 4, 12, 16 and 20 at 0.3 to 0.9: 0.0 to 0.3; the larger the addition, the less fluent the text.
 
-So this is a study that may well find nothing, which is worth seeing once. See ``love_vs_hate.py`` and
-``weddings.py`` for what works.
+This study may well find no effect; it shows what such a result looks like. See ``love_vs_hate.py`` and
+``weddings.py`` for additions that have an effect.
 """
 
 from rater import DatasetVector, Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, XVector

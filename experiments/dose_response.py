@@ -1,17 +1,17 @@
-"""Ask how much "Love − Hate" it takes, and whether any push of that size would do: a dose–response study.
+"""Test how the effect of "Love − Hate" grows with its dose, next to a random direction: dose–response.
 
 Five doses of one vector, the unsteered model as dose 0, and a random direction as long as the largest dose.
-If the vector does what it says, answers rise with the dose, and the largest dose beats the random
-direction.
+If the direction matters, answers rise with the dose, and the largest dose has a larger effect than the
+random direction.
 
 llm-steering had no such study. It used "Love − Hate" on GPT-2 XL with coefficient 5 before layer 6, and
 swept coefficients from −4 to 4 (Anger − Calm) by counting words. For GPT-2 XL set ``model="gpt2-xl"``,
-``at=6`` and doses about its 5, such as (1, 2, 4, 6, 8).
+``at=6`` and doses around 5, such as (1, 2, 4, 6, 8).
 
-For the small model that comes with rater the layer and the range were found by sampling, as `rater sweep`
-does: at layer 2 coefficients up to 10 leave the text fluent, 12 brings love and family after nearly every
-prompt, and from 14 on there are words that are none (see ``love_vs_hate.py``). So the doses are 3, 6, 8, 10
-and 12: steps are smaller where the effect is.
+For the small model that comes with rater, the layer and the range were found by sampling, as `rater sweep`
+does. At layer 2, texts are fluent at coefficients up to 10; at 12, love and family follow nearly every
+prompt; from 14 on, some words do not exist (see ``love_vs_hate.py``). So the doses are 3, 6, 8, 10 and 12,
+with smaller steps where the effect is.
 """
 
 from rater import (
@@ -82,8 +82,8 @@ ignore that, and judge what is there.
         samples_per_prompt=4,
         seed=0,
     ),
-    # The unsteered model is dose 0. The random control is as long as the largest dose, and in no dose
-    # series: it says what any push of that size does.
+    # The unsteered model is dose 0. The random control is as long as the largest dose, and not part of the
+    # dose series: it measures the effect of any disturbance of that size.
     arms=(Unsteered(), *doses, random_control(doses[-1])),
     # Each rater sees one text of each prompt and arm: 8 × 7.
     plan=Plan(raters=14),

@@ -1,26 +1,26 @@
-"""Ask whether a model that had "Love − Hate" added to it writes happier texts: the demo study.
+"""Test whether a model writes happier texts when "Love − Hate" is added to its activations: the demo study.
 
-A language model reads a prompt as a row of vectors, its residual stream. Here the vectors that "Love" has
-inside the model, less those that "Hate" has, are multiplied by a coefficient and added to the first positions
-of each prompt; then the model continues on its own. Raters see texts with and without that addition,
-shuffled, and say how happy each is; they cannot know which is which.
+A language model reads a prompt as a sequence of vectors, its residual stream. This study takes the vectors
+that "Love" has inside the model, subtracts those of "Hate", multiplies the difference by a coefficient, and
+adds it to the first positions of each prompt. Then the model continues the text. Raters see texts with and
+without that addition in random order, and rate how happy each one is; they cannot know which is which.
 
 llm-steering did this with GPT-2 XL, coefficient 5 before layer 6, on the one prompt "I hate you because".
-Coefficients do not carry over between models, so layer and coefficient were chosen anew for the small model
-that comes with rater, by sampling these prompts at layers 1 to 14 and coefficients 1 to 24 and reading
+Coefficients do not carry over between models. Layer and coefficient were chosen for the small model that
+comes with rater by sampling these prompts at layers 1 to 14 and coefficients 1 to 24 and reading the texts
 (`rater sweep` and `rater compare` help with that):
 
-- layer 6, coefficients 1 to 10 (llm-steering's layer): fluent, but little if any happier than unsteered;
+- layer 6, coefficients 1 to 10 (llm-steering's layer): fluent, but barely happier than unsteered;
 - layers 8 and 10, coefficients 3 to 10: a little happier, then stilted;
-- layer 2, coefficient 10: fluent; love and family turn up after most prompts, not always happily;
+- layer 2, coefficient 10: fluent; love and family occur after most prompts, not always happily;
 - layer 2, coefficient 12 (used here): love, family and support after nearly every prompt, still fluent;
-- layer 2, coefficient 14: love in nearly every sentence, and here and there a word that is none.
+- layer 2, coefficient 14: love in nearly every sentence, and some words that do not exist.
 
 At layer 2 and coefficient 12 the addition is 18 to 29 times as long as the residual vectors it is added to
-(at BOS the pair cancels), and words of love and joy outnumber those of hate and sorrow by 2.4 in a text,
-against 0.6 without it. For GPT-2 XL set ``model="gpt2-xl"``, ``coeff=5, at=6``.
+(at BOS the pair cancels). Words of love and joy outnumber those of hate and sorrow by 2.4 per text, against
+0.6 without steering. For GPT-2 XL set ``model="gpt2-xl"``, ``coeff=5, at=6``.
 
-To make a study of your own, copy this file, change its name and what follows, and run ``rater check`` on it.
+To create a study of your own, copy this file, change its name and contents, and run ``rater check`` on it.
 """
 
 from rater import Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, XVector

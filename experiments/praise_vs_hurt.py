@@ -1,20 +1,20 @@
-"""Ask whether "Intent to praise − Intent to hurt" turns threats into kindness, as in llm-steering's README.
+"""Test whether "Intent to praise − Intent to hurt" turns threats into kindness, as in llm-steering's README.
 
 llm-steering did this with GPT-2 XL, coefficient 15 before layer 6, on "I want to kill you because" alone
-(15 completions of each arm). For that set ``model="gpt2-xl"`` and ``coeff=15, at=6``; the rest stays.
+(15 completions of each arm). To repeat it, set ``model="gpt2-xl"`` and ``coeff=15, at=6``.
 
-For the small model that comes with rater the same pair works, and llm-steering's own setting is close.
-Found as `rater sweep` does it, over layers 2, 4, 6 and 8 and coefficients 5, 10, 15 and 20, on the first
-six prompts with one text of 30 tokens each, counting kind words (love, proud, great, help …; NLL is under
-the unsteered model, in nats per token):
+For the small model that comes with rater the same pair works, with a setting close to llm-steering's own. It
+was found with `rater sweep` over layers 2, 4, 6 and 8 and coefficients 5, 10, 15 and 20, on the first six
+prompts with one text of 30 tokens each, counting kind words (love, proud, great, help …). NLL is under the
+unsteered model, in nats per token:
 
-- unsteered: 0.2 kind words a text, NLL 1.45;
+- unsteered: 0.2 kind words per text, NLL 1.45;
 - layer 6, coefficient 15 (llm-steering's): 0.7, NLL 1.64;
 - layer 4, coefficient 15 (used here): 1.2, NLL 1.61; "I want to kill you because of the things that you
   have done for me. You're a very good man, I think";
-- coefficient 20 at any of these layers: fewer again, 0.3 to 0.7.
+- coefficient 20 at any of these layers: fewer, 0.3 to 0.7.
 
-All of these are fluent. Six texts are few: whether people see it is what the study is for.
+All of these are fluent. Six texts are few: the study measures whether people notice the difference.
 """
 
 from rater import Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, XVector

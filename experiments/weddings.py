@@ -1,25 +1,25 @@
-"""Ask whether a model steered towards weddings brings them up for every prompt: llm-steering's human rating.
+"""Test whether a model steered towards weddings mentions them for every prompt: llm-steering's human rating.
 
-It is the study of llm-steering's own rating script: two vectors at two layers, added up, on GPT-2 XL: "I
-talk about weddings constantly" minus its denial, coefficient 3 before layer 14, and "I bring up weddings in
-every situation" minus its denial, coefficient 5 before layer 22, on the first prompt below, five texts of
-each arm. For that set ``model="gpt2-xl"`` and ``additions=FOR_GPT2_XL``; the rest stays. (Each prompt is
-longer than these additions, 10 tokens at most, since they are made from its front on.)
+This is the study of llm-steering's own rating script. It adds two vectors at two layers of GPT-2 XL: "I talk
+about weddings constantly" minus its denial, coefficient 3 before layer 14, and "I bring up weddings in every
+situation" minus its denial, coefficient 5 before layer 22; on the first prompt below, five texts of each arm.
+To repeat it, set ``model="gpt2-xl"`` and ``additions=FOR_GPT2_XL``. (The additions apply from the front of a
+prompt and have at most 10 tokens; each prompt here is longer.)
 
-On the small model that comes with rater those vectors bring up no weddings. `rater sweep` over layers 2 to
-14 and coefficients 2 to 16 (the first five prompts, two texts of 60 tokens each; both vectors at the same
-layer) counted at most 0.2 wedding words a text, while the negative log-likelihood under the unsteered model
-(NLL, nats per token; 1.30 without steering) rose to 3.0 at layer 2 and above 6 at layer 10.
+On the small model that comes with rater, those vectors have no effect. `rater sweep` over layers 2 to 14 and
+coefficients 2 to 16 (the first five prompts, two texts of 60 tokens each; both vectors at the same layer)
+counted at most 0.2 wedding words per text, while the negative log-likelihood under the unsteered model (NLL,
+nats per token; 1.30 without steering) rose to 3.0 at layer 2 and above 6 at layer 10.
 
-What works is the mean difference of four sentences about weddings and four that are not, added to every
-token. On all ten prompts, one text of 40 tokens each, at layers 14 and 20 together:
+The mean difference of four sentences about weddings and four others has an effect, added to every token. On
+all ten prompts, one text of 40 tokens each, at layers 14 and 20 together:
 
 - unsteered: no wedding word, NLL 1.37;
-- 0.1 and 0.1 of the residual norm: 0.6 wedding words a text, NLL 1.62;
+- 0.1 and 0.1 of the residual norm: 0.6 wedding words per text, NLL 1.62;
 - 0.15 and 0.15 (used here): 0.9, NLL 1.99; "our small town is that it's a place of love and tradition. We
   celebrate every single other year with one another, and we're all honored to be married in the Church";
-- 0.1 and 0.2: 1.2, NLL 2.10; stage directions and names that are none;
-- 0.2 and 0.2: 0.9, NLL 2.34; here and there a word that is none ("bridegget").
+- 0.1 and 0.2: 1.2, NLL 2.10; stage directions, and names that do not exist;
+- 0.2 and 0.2: 0.9, NLL 2.34; some words that do not exist ("bridegget").
 """
 
 from rater import DatasetVector, Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, XVector

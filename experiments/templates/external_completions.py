@@ -1,22 +1,22 @@
 """Template: rate existing texts by any author or program, without a model or torch.
 
 Use it for an API's answers, another program's output, two versions of a product, or texts that people
-wrote. Start with ``rater new NAME --template external_completions``, and replace what is in both
-files that it writes.
+wrote. Start with ``rater new NAME --template external_completions``, and replace the contents of both files
+that it writes.
 
 Each line of the file is one text::
 
     {"prompt": "My aunt opened the letter and", "arm": "new_style", "text": " laughed so loudly that …"}
 
-- ``prompt``: one of the study's prompts, letter by letter. Raters see it in bold before the text.
-- ``arm``: where the text comes from; a name of your choosing, which no rater ever sees.
+- ``prompt``: one of the study's prompts, exactly as written there. Raters see it in bold before the text.
+- ``arm``: the source of the text; a name of your choice, which raters never see.
 - ``text``: the text directly after the prompt, so begin it with a space or a line break.
-- ``sample`` (if you like): 0, 1, 2 …, where a prompt has several texts from an arm. Without it they are
-  numbered as they come.
+- ``sample`` (optional): 0, 1, 2 …, where a prompt has several texts from an arm. Without it they are
+  numbered in the order of the file.
 
-A CSV file with the columns prompt, arm, text (and sample) does as well. Save it as UTF-8. Every arm needs
-the same number of texts for every prompt: ``sampling.samples_per_prompt``. ``rater check`` says which line
-is wrong. The study's hash covers what is in the file, so that nobody can exchange a text afterwards.
+A CSV file with the columns prompt, arm, text (and sample) works, too. Save it as UTF-8. Every arm needs the
+same number of texts for every prompt: ``sampling.samples_per_prompt``. ``rater check`` names the line that is
+wrong. The study's hash covers the contents of the file, so that no text can be replaced afterwards.
 
 The texts in ``completions.jsonl`` were written by hand for this template.
 """
@@ -27,8 +27,8 @@ study = Study(
     # The study's name on the command line: a-z, 0-9, _ and -. Raters see only the title.
     name="external_completions",
     title="How cheerful are these texts?",
-    # What raters agree to: what is asked, how long it takes, what is stored, whom to ask. This is not legal
-    # advice; ask your ethics board what it wants to read here.
+    # The consent text describes the task, its duration, the stored data and a contact. This is not legal
+    # advice; ask your ethics board for its requirements.
     consent="""
 You are invited to read a few short texts and to say how cheerful each one is. Your answers are stored
 without your name. You can stop at any time by closing the page. If you have a question, ask the person who
@@ -51,14 +51,14 @@ no right or wrong answers.
         "On the first day at the new school,",
         "The weather forecast for the weekend says",
     ),
-    # Of the sampling, only the number of texts matters here: the file has one for each prompt and arm.
+    # Only the number of samples applies to existing texts: the file has one for each prompt and arm.
     sampling=Sampling(samples_per_prompt=1),
-    # An arm's name is the one in the file. Paths start in the folder of this file; two files do as well as
-    # one.
+    # The names are those of the column `arm`. Paths are relative to the folder of this file; each arm may
+    # have a file of its own.
     arms=(
         ExternalCompletions(name="house_style", path="completions.jsonl"),
         ExternalCompletions(name="new_style", path="completions.jsonl"),
     ),
-    # Twelve raters see every text once each. Four prompts are few: `rater power` says what that can show.
+    # Each of twelve raters sees every text once. Four prompts are few: `rater power` computes the power.
     plan=Plan(raters=12),
 )

@@ -1,11 +1,10 @@
-"""Template: show two texts side by side and ask which of them is more of something.
+"""Template: show two texts side by side and ask which of them has more of a property.
 
-Comparing is easier than rating: nobody has to decide what a "4" means, and small differences show with
-fewer answers. Both texts of a pair continue the same prompt. Which text is on the left is drawn at random,
-and each pair is shown either way round equally often. The price is that the answers say which arm is
-preferred, and not how happy its texts are by themselves.
+Comparing is easier than rating: raters do not have to decide what a "4" means, and fewer answers show a small
+difference. Both texts of a pair continue the same prompt. The sides are drawn at random and balanced. The
+disadvantage: the answers show which arm is preferred, and not how happy its texts are by themselves.
 
-Start with ``rater new NAME --template pairwise``, and change what follows.
+Start with ``rater new NAME --template pairwise``, and change the file.
 """
 
 from rater import Dimension, Pairwise, Plan, Sampling, Steered, Study, Unsteered, XVector
@@ -28,7 +27,7 @@ break off in the middle of a sentence. Please ignore that.
         Dimension(
             name="happiness",
             question="Which text is happier?",
-            # Without `tie` raters must choose. With degrees=("a little", "much") they also say by how much.
+            # Without `tie` raters must choose. degrees=("a little", "much") also asks by how much.
             scale=Pairwise(tie="No difference"),
         ),
     ),

@@ -1,22 +1,22 @@
-"""Template: compare steering with simply asking for it, and with a push of the same size in no direction.
+"""Template: compare steering with a prompt that asks for the same, and with a random direction.
 
-Happier texts from a steered model mean little if asking for happy texts does the same, or if any disturbance
-does. This study has four arms, of which raters see one text each for every prompt:
+Happier texts from a steered model mean little if a prompt that asks for happy texts, or any disturbance, has
+the same effect. This study has four arms, of which raters see one text each for every prompt:
 
-- ``unsteered``: the model as it is;
+- ``unsteered``: the unchanged model;
 - ``steered``: the activation addition that the study is about;
-- ``steered-random``: a random direction, as long as that addition at each position. What it does to the
-  texts, any push of that size does;
-- ``prompted``: the same model, with words before the prompt that ask for the same. Raters see the prompt
-  and the text, and not these words.
+- ``steered-random``: a random direction, as long as that addition at each position. Its effect is the effect
+  of any disturbance of that size;
+- ``prompted``: the same model, with words before the prompt that ask for happy texts. Raters see the prompt
+  and the text, but not these words.
 
-Start with ``rater new NAME --template prompted_baseline``, and change what follows. ``rater
-check`` prints what each arm's model is given, token by token: look at it once.
+Start with ``rater new NAME --template prompted_baseline``, and change the file. ``rater check`` prints the
+input of each arm's model, token by token: read it once.
 
-For a chat model that is to answer and not to continue, set ``chat=True``: each prompt then goes through the
-model's own chat template as what a user says, and the baseline may be a system prompt,
-``Prompted(system="…")``. Positions of additions count from the first token of all that the model is given,
-template included; so what is added at the front changes the template's words, and not the prompt's. ``rater
+For a chat model that should answer rather than continue a text, set ``chat=True``. Each prompt is then sent
+through the model's own chat template as a message of the user, and the baseline may be a system prompt,
+``Prompted(system="…")``. Positions of additions count from the first token of the whole input, template
+included. An addition at the front therefore changes the template's tokens, and not the prompt's. ``rater
 check`` shows the position of the prompt itself.
 """
 
@@ -34,7 +34,7 @@ from rater import (
     random_control,
 )
 
-# The arm that the study is about. `rater sweep` and `rater compare` help to find layer and coefficient.
+# The arm of interest. `rater sweep` and `rater compare` help to choose the layer and the coefficient.
 steered = Steered(additions=(XVector("Love", "Hate", coeff=12, at=2, pad="space"),))
 
 study = Study(
@@ -71,13 +71,12 @@ ignore that.
     arms=(
         Unsteered(),
         steered,
-        # Another seed gives another direction; two or three such controls say more than one.
+        # Another seed gives another direction; two or three such controls are better than one.
         random_control(steered, seed=0),
         # The words come directly before the prompt, so end them with a space or a line break.
         Prompted(prefix="This is a story full of love, joy and happiness. "),
     ),
     plan=Plan(raters=12),
-    # What is tested first: is the addition better than the words? Every other pair of arms is
-    # reported as well.
+    # The primary contrast: steering against prompting. The report has the other pairs of arms, too.
     analysis=AnalysisPlan(contrast=("steered", "prompted")),
 )

@@ -1,12 +1,11 @@
-"""Template: everything that a rater can meet on the way, from screening to a code at the end.
+"""Template: all pages that a rater can meet, from screening to a completion code.
 
-A rater meets these in order: what may disturb, consent, two questions that find those who can take part, how
-to rate, a text to practise on, the texts with three questions under each and a rest between them, a question
-that shows whether they saw through the blinding, a comment, and a code. Leave out what you do not need: each
-part but consent, instructions and the questions is optional.
+In order: a content warning, consent, two screening questions, instructions, a practice trial, the texts with
+three questions each and a break, a question that measures the blinding, a comment, and a completion code.
+Leave out what you do not need: only consent, instructions and the questions are required.
 
 The texts come from ``completions.jsonl``, so that this file can be tried without a model or torch. Start with
-``rater new NAME --template whole_visit``, and change what follows.
+``rater new NAME --template whole_visit``, and change the file.
 """
 
 from rater import (
@@ -29,14 +28,14 @@ study = Study(
     # The study's name on the command line: a-z, 0-9, _ and -. Raters see only the title.
     name="whole_visit",
     title="What do you think of these texts?",
-    # Said before consent. Raters' texts take Markdown.
+    # Shown before consent. Texts for raters may use Markdown.
     content_notice="One text is about a letter from a **bank**.",
     consent="""
 You are invited to read a few short texts and to answer three questions about each. Your answers are stored
 without your name. You can stop at any time by closing the page. If you have a question, ask the person who
 gave you this link.
 """,
-    # Who gives another answer is let out, with the code for that. What was answered is not stored.
+    # Raters with any other answer are screened out, with the code below. Their answers are not stored.
     screening=(
         ScreeningQuestion(question="Are you 18 or older?", options=("Yes", "No"), accepted=("Yes",)),
         ScreeningQuestion(
@@ -49,8 +48,8 @@ gave you this link.
 Each text continues a few words in bold. Answer by your first impression; there are no right or wrong
 answers.
 """,
-    # `accepted` is from the lowest to the highest answer that is right, by dimension; of the other dimensions
-    # any answer is. With practice_pass, who rates fewer texts right, twice, is let out.
+    # `accepted` is the range of correct answers by dimension; on other dimensions any answer is accepted.
+    # With practice_pass, raters with fewer correct practice trials in both attempts are screened out.
     practice=(
         Practice(
             prompt="The sun came out, and",
@@ -60,9 +59,9 @@ answers.
         ),
     ),
     practice_pass=1,
-    # All are asked under each text. Plan(asking="one_per_rater") asks each rater only one of them.
+    # Each text has all these questions. Plan(asking="one_per_rater") asks each rater only one of them.
     dimensions=(
-        # The first one is tested first; AnalysisPlan(primary="…") names another.
+        # The first one is the primary dimension; AnalysisPlan(primary="…") names another.
         Dimension(
             name="cheerfulness",
             question="How cheerful is this text?",
@@ -83,22 +82,22 @@ answers.
     ),
     break_every=4,
     blinding=BlindingQuestion(n_texts=2),
-    # Which arms the first answer, "In a special way", is right for; without this, all but unsteered ones.
+    # The arms for which the first answer, "In a special way", is correct; by default all but unsteered ones.
     guessed_arms=("new_style",),
     final_comment="Was anything unclear, or is there something that we should know?",
-    # Shown when the study has closed, since it tells what those who still rate must not know.
+    # Shown when the study has closed, because it would unblind raters who are still rating.
     debrief="Some texts were written in our **old style**, and some in a new one.",
     endings=Endings(
         finished=Ending(code="DONE-1", url="https://app.prolific.com/submissions/complete?cc=DONE-1"),
         screened_out=Ending(code="OUT-1"),
         stopped=Ending(code="STOP-1"),
     ),
-    # Without a recruitment site leave this out. invited_only=True lets in only who has a link of their own,
-    # which `rater invite` makes.
+    # Omit this without a recruitment platform. invited_only=True admits only raters with a personal link
+    # from `rater invite`.
     recruitment=PROLIFIC,
-    # Who has not answered for four hours loses the place to the next rater, so that the study fills up.
+    # After four hours without an answer, the booklet is assigned to another rater.
     reassign_after_hours=4,
-    # On the foot of every page.
+    # In the footer of every page.
     contact="Ada Example, ada@example.org",
     prompts=(
         "The train stopped in the middle of the bridge, and",

@@ -303,7 +303,7 @@ def _describe_simulated_effect(effect: float, contrast: tuple[str, str]) -> str:
     if not effect:
         return "No simulated rater saw any difference between the arms."
     first, second = contrast
-    return f"To simulated raters that look, texts of arm {first!r} read {effect:+g} against {second!r}."
+    return f"The simulated effect of arm {first!r} against {second!r} is {effect:+g} scale points."
 
 
 def _read_input(

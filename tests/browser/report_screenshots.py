@@ -3,7 +3,8 @@
 python tests/browser/report_screenshots.py docs/images
 
 It generates the study of the first tutorial, rehearses it with bots, publishes it, and takes part in it.
-Figures of several arms, doses and guesses come from a rehearsal of the study of the second tutorial.
+Figures of several arms and doses come from a rehearsal of the study of the second tutorial, and the figure of
+guesses from a rehearsal of the template `whole_visit`.
 """
 
 import io
@@ -27,7 +28,7 @@ from tests.executed_pages import serve_study
 
 STUDY = "my_study"
 FIGURES = ("agreement", "arms", "by-prompt", "by-rater", "positions", "power", "times")
-FIGURES_OF_DOSES = ("contrasts", "doses", "guesses")
+FIGURES_OF_DOSES = ("contrasts", "doses")
 TUTORIAL = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "from_vector_to_study.md"
 MAX_WIDTH = 1100
 
@@ -111,16 +112,22 @@ def picture_phone(browser: Browser, address: str, folder: Path) -> None:
 
 
 def rehearse_doses(work: Path, folder: Path) -> None:
-    """Rehearse the study of the second tutorial, with a question about the blinding, and keep its figures."""
+    """Rehearse the study of the second tutorial, and keep its figures of doses."""
     found = re.search(r"^```\{\.python title.*?\n(.*?)^```", TUTORIAL.read_text(), re.MULTILINE | re.DOTALL)
     assert found
-    asking = "    blinding=BlindingQuestion(),\n    plan="
-    source = found[1].replace("import (\n", "import (\n    BlindingQuestion,\n").replace("    plan=", asking)
-    (work / "love_doses.py").write_text(source)
+    (work / "love_doses.py").write_text(found[1])
     run_rater("generate", "love_doses.py", "--batch-size", "24", folder=work)
     run_rater("rehearse", "love_doses", "--raters", "12", "--effect", "1", "--report", "doses", folder=work)
     for name in FIGURES_OF_DOSES:
         keep(folder / "report" / f"{name}.png", work / "doses" / "figures" / f"{name}.png")
+
+
+def rehearse_guesses(work: Path, folder: Path) -> None:
+    """Rehearse a study that asks raters to guess the arms, and keep the figure of guesses."""
+    run_rater("new", "guessed", "--template", "whole_visit", folder=work)
+    run_rater("generate", "guessed.py", folder=work)
+    run_rater("rehearse", "guessed", "--effect", "1", "--report", "guessed", folder=work)
+    keep(folder / "report" / "guesses.png", work / "guessed" / "figures" / "guesses.png")
 
 
 def main() -> None:
@@ -137,6 +144,7 @@ def main() -> None:
         for name in FIGURES:
             keep(folder / "report" / f"{name}.png", here / "rehearsal" / "figures" / f"{name}.png")
         rehearse_doses(here, folder)
+        rehearse_guesses(here, folder)
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         title = f"rater rehearse {STUDY} --effect 1"
         result, _, _ = printed.partition("  All tables")

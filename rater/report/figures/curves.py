@@ -52,7 +52,7 @@ def sketch_doses(response: DoseResponse, name: str, bounds: Bounds | None, *, al
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.set_xticks(doses, [f"{dose:g}" for dose in doses])
     axes.set_xlabel("dose")
-    axes.set_ylabel("difference from the lowest dose (points)")
+    axes.set_ylabel("difference (points)")
     figure.legend(loc="outside upper left", ncols=2)
     sizes = ", ".join(f"{point.n:,} at {point.dose:g}" for point in response.curve)
     return Sketch(

@@ -18,7 +18,6 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from rater.report.figures.fonts import BASE_FONT, FontPlan, current_plan, using
 from rater.sanitize import sanitize_for_display
@@ -134,14 +133,17 @@ def render(sketch: Sketch, label: str | None) -> Drawn:
 def _add_label(figure: Figure, label: str) -> None:
     """Make a figure taller, and add a label above everything in it.
 
-    A suptitle would not do: the constrained layout puts it over a legend that is outside the axes.
+    The constrained layout would put a suptitle over a legend that is outside the axes, and reserves no room
+    for a legend with an anchor. So the layout is computed first, and then moved down as it is.
     """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     height = figure.get_figheight() + _LABEL_INCHES
     top = 1 - _LABEL_INCHES / height
     figure.set_figheight(height)
-    layout = figure.get_layout_engine()
-    assert isinstance(layout, ConstrainedLayoutEngine)  # noqa: S101 (every figure here has it)
-    layout.set(rect=(0, 0, 1, top))
+    for axes in figure.axes:
+        left, bottom, width, tall = axes.get_position(original=True).bounds
+        axes.set_position((left, top * bottom, width, top * tall))
     for legend in figure.legends:
         legend.set_bbox_to_anchor((0, 0, 1, top), transform=figure.transFigure)
     written = clean(label).upper()

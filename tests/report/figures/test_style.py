@@ -7,7 +7,7 @@ from PIL import Image
 from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
 from rater.report.figures.draw import draw_figures
-from rater.report.figures.style import INK, Drawn
+from rater.report.figures.style import INK, Drawn, Sketch, new_axes, render
 from tests.report.conftest import Made
 
 
@@ -29,3 +29,15 @@ def test_a_label_covers_no_part_of_a_figure(make: Made, planned: Planned) -> Non
     for drawn in draw_figures(analyze(frame, planned), frame, None, label="Rehearsal: not a result").values():
         label = np.asarray(Image.open(io.BytesIO(drawn.png)).convert("RGB"))[:30, :, 0]
         assert label.min() > 170, drawn.name  # the label is red, and everything else is darker
+
+
+def test_a_label_does_not_push_a_legend_into_the_axes() -> None:
+    figure, axes = new_axes(2.2)
+    axes.barh([0, 1], [1, 1], label="correct")
+    figure.legend(loc="outside upper left")
+
+    render(Sketch(name="x", title="x", caption="", alt="", figure=figure), "Rehearsal: not a result")
+
+    legend, panel = figure.legends[0].get_window_extent(), axes.get_window_extent()
+    assert panel.y1 <= legend.y0
+    assert legend.y1 <= figure.texts[0].get_window_extent().y0 + 1
