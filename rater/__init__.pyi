@@ -1,5 +1,6 @@
 from .study.analysis_plan import AnalysisPlan as AnalysisPlan
 from .study.analysis_plan import Contrast as Contrast
+from .study.analysis_plan import CoprimaryTest as CoprimaryTest
 from .study.analysis_plan import Exclusions as Exclusions
 from .study.analysis_plan import InterimLooks as InterimLooks
 from .study.arms import ActivationAddition as ActivationAddition
@@ -15,6 +16,7 @@ from .study.arms import VectorFile as VectorFile
 from .study.arms import XVector as XVector
 from .study.arms import dose_series as dose_series
 from .study.arms import random_control as random_control
+from .study.composite import Composite as Composite
 from .study.design import Plan as Plan
 from .study.practice_and_checks import AttentionCheck as AttentionCheck
 from .study.practice_and_checks import Practice as Practice

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from rater.analysis.answer_scale import ends_of, is_pairwise
+from rater.analysis.joint_verdict import is_within_margin
 from rater.analysis.pilot import Pilot, assume
 from rater.analysis.plan import plan_analysis
 from rater.analysis.sequential import level_at_the_end
@@ -17,7 +18,6 @@ from rater.publish.booklets import assign_booklets
 from rater.publish.trials import CompletionIndex
 from rater.study.design import Design
 from rater.study.forecast import forecast
-from rater.study.protocol import Dimension
 from rater.study.study import Study
 
 # The conventional targets of power (Cohen 1988, Statistical Power Analysis for the Behavioral Sciences).
@@ -72,6 +72,15 @@ class PowerPlan:
     last_look: float | None
     """The significance level of the final analysis, with alpha spending."""
     assumptions: PlanningAssumptions = field(default_factory=PlanningAssumptions)
+    coprimary: Power | None = None
+    """The power of the coprimary test, if the arms do not differ on its dimension; None without one."""
+    simulated_as: str | None = None
+    """The part whose scale is used for a composite score; None if raters judge the primary dimension."""
+
+    @property
+    def least_joint_power(self) -> float | None:
+        """The least power of both primary tests together, whatever their correlation (Bonferroni)."""
+        return None if self.coprimary is None else max(0.0, self.planned.share + self.coprimary.share - 1)
 
 
 def default_points(study: Study) -> float:
@@ -79,7 +88,7 @@ def default_points(study: Study) -> float:
 
     Choices run from −1 (always the other) to 1, so theirs is 0.25.
     """
-    judged = _primary(study)
+    judged = study.simulated_as(study.primary)
     low, high = (-1.0, 1.0) if is_pairwise(judged) else ends_of(judged)
     return (high - low) / 8
 
@@ -94,7 +103,7 @@ def as_net_superiority(
     """
     if study.analysis.score != "net_superiority" or study.is_pairwise:
         return None
-    judged, pilot = _primary(study), (assumptions or PlanningAssumptions()).pilot
+    judged, pilot = study.simulated_as(study.primary), (assumptions or PlanningAssumptions()).pilot
     scale, spread = (pilot.scale, pilot.spread) if pilot else (assume(judged), ModelSDs())
     return net_superiority_of(logits_of(points, scale, spread), scale, spread)
 
@@ -146,6 +155,7 @@ def plan_power(
     if planned is None:  # a size that is not among them: one rater, or one prompt
         progress("the study as planned")
         planned = planner.power(design, effect)
+    simulated_as = study.simulated_as(study.primary)
     progress("the smallest difference that is found")
     return PowerPlan(
         points=points,
@@ -165,6 +175,8 @@ def plan_power(
         spread=planner.assumed.spread,
         last_look=planner.level if planner.level != study.analysis.alpha else None,
         assumptions=assumed,
+        coprimary=planner.coprimary_power(design),
+        simulated_as=simulated_as.name if simulated_as.name != study.primary else None,
     )
 
 
@@ -175,13 +187,15 @@ class _Planner:
         self, study: Study, given: PlanningAssumptions, *, n_simulations: int, rng: np.random.Generator
     ) -> None:
         self._study = study
-        judged, pilot = _primary(study), given.pilot
+        judged, pilot = study.simulated_as(study.primary), given.pilot
         self.assumed = Assumed(
             scale=pilot.scale if pilot else assume(judged),
             spread=pilot.spread if pilot else ModelSDs(),
             drop_out=given.drop_out,
         )
-        planned = plan_analysis(study.analysis, [judged], contrast=study.contrast, test=study.planned_test)
+        planned = plan_analysis(
+            study.analysis, study.dimensions, contrast=study.contrast, test=study.planned_test
+        )
         # The level of the final analysis without early stopping: interim analyses can only add to this power.
         self.level = level_at_the_end(planned.looks, planned.alpha)
         self._planned = replace(planned, alpha=self.level)
@@ -209,6 +223,21 @@ class _Planner:
             n_simulations=self._n_simulations,
         )
 
+    def coprimary_power(self, design: Design) -> Power | None:
+        coprimary = self._study.analysis.coprimary
+        if coprimary is None:
+            return None
+        judged = self._study.simulated_as(coprimary.dimension)
+        return estimate_power(
+            _trials(self._study, design, self._rng),
+            replace(self.assumed, scale=assume(judged)),
+            replace(self._planned, score=coprimary.score),
+            effect=0.0,
+            rng=self._rng,
+            n_simulations=self._n_simulations,
+            is_found=lambda outcome: is_within_margin(outcome, coprimary, alpha=self.level),
+        )
+
     def size(self, design: Design, effect: float) -> Size:
         per_rater = design.trials_per_rater * self._minutes_per_trial + self._minutes_around_trials
         minutes = design.n_raters * per_rater
@@ -227,14 +256,10 @@ class _Planner:
         return difference_of(high, self.assumed.scale, self.assumed.spread)
 
 
-def _primary(study: Study) -> Dimension:
-    return next(dimension for dimension in study.dimensions if dimension.name == study.primary)
-
-
 def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
     """Assign the design's booklets and keep the trials of the contrast on the primary dimension."""
     arms = tuple(study.arm_names.index(name) for name in study.contrast)
-    primary = [dimension.name for dimension in study.dimensions].index(study.primary)
+    primary = study.dimensions.index(study.simulated_as(study.primary))
     assigned: list[tuple[int, float, CompletionIndex, CompletionIndex | None]] = []
     for rater, booklet in enumerate(assign_booklets(design, rng)):
         for place, trial in enumerate(booklet):

@@ -139,3 +139,32 @@ def test_a_study_of_each_prompt_in_one_arm_is_planned_with_its_mixed_model(study
     assert small.share < 0.4
     assert large.share > 0.5
     assert large.share > small.share
+
+
+LIKERT = {"kind": "likert", "low": "no", "high": "yes"}
+
+
+def test_a_composite_score_is_simulated_on_the_scale_of_its_parts(study: Study) -> None:
+    dimensions = [{"name": name, "question": "Well?", "scale": LIKERT} for name in ("a", "b")]
+    composite = {"name": "both", "of": ["a", "b"], "by": "minimum"}
+    analysis = {
+        "composites": [composite],
+        "primary": "both",
+        "coprimary": {"dimension": "b", "margin": 4},
+    }
+    two = changed(study, dimensions=dimensions, analysis=analysis, practice=[], auto_advance=False)
+
+    plan = plan_power(two, 1.0, n_simulations=50)
+
+    assert plan.simulated_as == "a"
+    assert plan.coprimary is not None
+    assert plan.coprimary.share > 0.9  # nearly any estimate is within four points
+    assert plan.least_joint_power == pytest.approx(max(0, plan.planned.share + plan.coprimary.share - 1))
+    assert default_points(two) == 0.5
+
+
+def test_a_study_with_one_primary_test_has_no_joint_power(study: Study) -> None:
+    plan = plan_power(study, 1.0, n_simulations=50)
+
+    assert plan.coprimary is None
+    assert plan.least_joint_power is None

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rater.analysis.joint_verdict import REFERENCE as JOINT_REFERENCE
+from rater.analysis.joint_verdict import describe_criterion
 from rater.analysis.plan import PlannedContrast, plan_of
 from rater.analysis.sentences import SCOPES
 from rater.analysis.sequential import describe_looks
@@ -22,9 +24,11 @@ from rater.store.rating.studies import PublishedStudy, get_study
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import get_sealed_study
 from rater.study.arms import ExternalCompletions, models_needed
+from rater.study.composite import CompositeScore
 from rater.study.confounds import Confound, describe_confound
 from rater.study.describe import describe_arm, describe_control, describe_doses, describe_sampling
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS
+from rater.study.protocol import Dimension
 from rater.study.state import State
 from rater.study.study import Study
 
@@ -137,10 +141,10 @@ def _timing(registrable: Registrable) -> str:
 
 def _hypotheses(study: Study) -> Iterator[str]:
     first, second = study.contrast
-    dimension = next(each for each in study.dimensions if each.name == study.primary)
+    dimension = study.primary_dimension
     verb = "preferred" if study.is_pairwise else "rated"
     yield (
-        f"Primary hypothesis: on the question “{dimension.question}” (`{dimension.name}`), texts of arm "
+        f"Primary hypothesis: on {_named(dimension)}, texts of arm "
         f"`{first}` and texts of arm `{second}` are {verb} differently. The claim is about "
         f"{SCOPES[study.analysis.scope]}. The test is two-sided."
     )
@@ -151,7 +155,9 @@ def _hypotheses(study: Study) -> Iterator[str]:
             "confidence interval lies wholly beyond it, and smaller (equivalent) if two one-sided tests "
             "(TOST) both have p < alpha. Otherwise the comparison with the SESOI is inconclusive."
         )
-    others = [f"`{each.name}`" for each in study.dimensions if each.name != study.primary]
+    yield from _joint(study)
+    every = [*(each.name for each in study.dimensions), *(each.name for each in study.composites)]
+    others = [f"`{name}`" for name in every if name != study.primary]
     if others:
         yield f"Secondary dimensions (Holm correction within this family): {', '.join(others)}."
     planned = plan_of(study)
@@ -161,6 +167,23 @@ def _hypotheses(study: Study) -> Iterator[str]:
     for family in dict.fromkeys(each.family for each in contrasts):
         named = [_contrast(each) for each in contrasts if each.family == family]
         yield f"Secondary contrasts ({family}; Holm correction within this family): {', '.join(named)}."
+
+
+def _named(dimension: Dimension | CompositeScore) -> str:
+    if isinstance(dimension, CompositeScore):
+        return f"the composite score `{dimension.name}` ({dimension.question})"
+    return f"the question “{dimension.question}” (`{dimension.name}`)"
+
+
+def _joint(study: Study) -> Iterator[str]:
+    """State the coprimary test, and the rule of the verdict."""
+    coprimary = study.analysis.coprimary
+    if coprimary is not None:
+        yield (
+            f"Coprimary hypothesis: {describe_criterion(coprimary, study.contrast)}. The joint criterion is "
+            "met if both primary tests reject, each at level alpha (intersection–union test, "
+            f"{JOINT_REFERENCE}); the coprimary test is one-sided."
+        )
 
 
 def _contrast(contrast: PlannedContrast) -> str:
@@ -191,6 +214,11 @@ def _design(study: Study) -> Iterator[str]:
         f"Each rater sees {design.items_per_rater} {shows}{more}, {equally}. "
         f"Booklets are randomised with a secret seed; {_ASKING[design.asking]}."
     )
+    for composite in study.composites:
+        yield (
+            f"- Composite score `{composite.name}`: {composite.question} "
+            f"({composite.scale.describe_values()}); missing if a part is missing"
+        )
     for dimension in study.dimensions:
         cannot = "; “cannot judge” is allowed" if dimension.cannot_judge else ""
         yield f"- `{dimension.name}`: “{dimension.question}” ({dimension.scale.describe()}{cannot})"

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from rater.study.composite import CompositeScore
 from rater.study.protocol import Dimension
 from rater.study.scales import AnswerScale, Likert, describe_preferences
 
@@ -90,8 +91,8 @@ class Rated:
     """True if the scale was taken from the answers, since the user did not name it."""
 
 
-Judged: TypeAlias = Dimension | Rated
-"""The dimension that raters judged."""
+Judged: TypeAlias = Dimension | Rated | CompositeScore
+"""A dimension that raters judged, or a score that combines several."""
 
 
 def is_pairwise(judged: Judged) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rater.analysis.answer_scale import Judged, is_pairwise
+from rater.analysis.composites import add_composites
 from rater.analysis.contrast_data import first_showings, judged_only
 from rater.analysis.preferences import one_row_a_text
 
@@ -30,7 +31,8 @@ def rate_texts(
         dimensions: what was judged.
         excluded: ids of raters who are excluded from the tests.
     """
-    judged = judged_only(first_showings(frame))
+    dimensions = tuple(dimensions)
+    judged = judged_only(first_showings(add_composites(frame, dimensions)))
     included = judged[~judged["rater"].astype(str).isin(excluded)] if excluded else judged
     return pd.concat(
         [_rate(texts, judged, included, dimension) for dimension in dimensions], ignore_index=True

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from rater.analysis.answer_scale import Judged, Rated, is_pairwise
+from rater.analysis.composites import without_composites
 from rater.analysis.contrast_data import Ratings, first_showings, judged_only
 from rater.analysis.crossed import compare
 from rater.analysis.external_plan import describe_scale
@@ -113,7 +114,7 @@ def complete_diagnosis(
     design = list(diagnose_design(compared.answers, planned)) if isinstance(compared.answers, Ratings) else []
     return Diagnosis(
         n_rows=reading.n_rows if reading else prepared.n_rows,
-        n_used=len(tested),
+        n_used=len(without_composites(tested, planned.dimensions)),
         left_out=tuple(_left_out(prepared, reading, n_excluded=n_excluded)),
         n_contrast=compared.answers.answer.size,
         n_primary=(
@@ -125,7 +126,7 @@ def complete_diagnosis(
 
 
 def _left_out(prepared: PreparedFrame, reading: ReadingNotes | None, *, n_excluded: int) -> Iterator[LeftOut]:
-    repeats, frame = prepared.repeats, prepared.frame
+    repeats, frame = prepared.repeats, prepared.rated
     n_not_judged = len(frame) - len(judged_only(frame))
     n_trials = len(judged_only(frame)) - len(judged_only(first_showings(frame)))
     for n, reason in (

@@ -22,6 +22,7 @@ from rater.analysis.results import Interval, NotEstimable, Outcome, Result, Scor
 from rater.analysis.scope import EXACT_TEST
 from rater.analysis.sentences import round_down
 
+REFERENCE = "Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657–680"
 Conclusion = Literal["larger", "smaller", "different", "inconclusive"]
 """The conclusion about a difference relative to the SESOI."""
 
@@ -54,7 +55,7 @@ class Equivalence:
     p_conclusion: float
     """The p that the conclusion rests on, without an interval; otherwise that of equivalence."""
     method: str = "two one-sided t tests with the primary test's standard error and degrees of freedom"
-    reference: str = "Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657–680"
+    reference: str = REFERENCE
 
 
 def two_one_sided_tests(

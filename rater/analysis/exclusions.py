@@ -4,7 +4,7 @@ The primary test is repeated without exclusions, so that readers see their influ
 section 5).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ from rater.study.trial_times import count_sources
 
 BLIND = (
     "rater",
+    "item",
     "dimension",
     "answer",
     "position",
@@ -67,7 +68,7 @@ def excluded_raters(exclusion: Exclusion | None) -> frozenset[str]:
 
 
 def exclude(
-    frame: pd.DataFrame, checks: pd.DataFrame | None, rules: Exclusions, *, primary: str
+    frame: pd.DataFrame, checks: pd.DataFrame | None, rules: Exclusions, *, primary: Collection[str]
 ) -> Exclusion | None:
     """Apply the declared criteria; None if none is declared. Takes a few passes over the answers.
 
@@ -75,7 +76,8 @@ def exclude(
         frame: The tidy frame; only its columns `BLIND` are read.
         checks: One row for each rater: rater, n_checks, n_passed, finished, left_why; None where unknown.
         rules: The declared criteria.
-        primary: The primary dimension, on which equal answers are counted.
+        primary: The primary dimension, on which equal answers are counted, or the parts of a composite score,
+            on which equal combinations of answers are.
 
     Raises:
         RaterError: If the frame of raters lacks a column.
@@ -148,7 +150,7 @@ class _Criterion:
     """The reason why it may not be applicable."""
 
 
-def _criteria(rules: Exclusions, primary: str) -> list[_Criterion]:
+def _criteria(rules: Exclusions, primary: Collection[str]) -> list[_Criterion]:
     words, declared = rules.describe(), []
     if (max_failed := rules.max_failed_checks) is not None:
         declared.append(
@@ -170,7 +172,7 @@ def _criteria(rules: Exclusions, primary: str) -> list[_Criterion]:
         declared.append(
             _Criterion(
                 words["max_same_answer_share"],
-                lambda blind, _: _straightlining(blind[blind["dimension"] == primary], max_share),
+                lambda blind, _: _straightlining(blind[blind["dimension"].isin(primary)], max_share),
                 "there are no answers on the primary dimension",
             )
         )
@@ -239,7 +241,11 @@ def _straightlining(rows: pd.DataFrame, max_share: float) -> dict[str, str] | No
     if "arm_is_left" in rows.columns and rows["arm_is_left"].notna().all():
         # For pairs, straight-lining means choosing the same side; raters do not know the arms.
         pressed = np.where(rows["arm_is_left"].to_numpy(dtype=np.bool_), -pressed, pressed)
-    counts = pd.DataFrame({"rater": rows["rater"].to_numpy(), "pressed": pressed}).value_counts()
+    given = rows[["rater"]].assign(pressed=pressed)
+    if rows["dimension"].nunique() > 1:  # the parts of a composite score, answered together
+        in_order = given.assign(item=rows["item"]).loc[rows["dimension"].sort_values(kind="stable").index]
+        given = in_order.groupby(["rater", "item"])["pressed"].agg(tuple).reset_index()[["rater", "pressed"]]
+    counts = given.value_counts()
     per_rater = counts.groupby(level="rater")
     shares = (per_rater.max() / per_rater.sum()).sort_index()
     return {

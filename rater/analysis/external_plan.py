@@ -4,7 +4,7 @@ Facts that a table does not have are taken by a stated rule and kept in `Planned
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,7 +31,9 @@ from rater.analysis.plan import (
 from rater.analysis.validation import validate_frame
 from rater.errors import StudyError
 from rater.name_lists import shell_argument
-from rater.study.analysis_plan import PlannedScore, PlannedTest, Scope
+from rater.names import normalise_name
+from rater.study.analysis_plan import CoprimaryTest, PlannedScore, PlannedTest, Scope
+from rater.study.composite import CompositeRule, CompositeScore, make_composite
 from rater.study.scales import Likert
 
 MAX_POINTS = 11
@@ -56,49 +58,49 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
     test: PlannedTest | None = None,
     sesoi: float | None = None,
     doses: Mapping[str, float] | None = None,
+    composites: Sequence[tuple[str, CompositeRule, tuple[str, ...]]] = (),
+    primary: str | None = None,
+    no_worse: tuple[str, float] | None = None,
 ) -> Planned:
     """Plan the analysis of a tidy frame of external ratings; the first dimension in it is the primary one.
 
     Args:
         frame: The frame that `read` returned.
-        contrast: The two arms, first minus second. Left out, it is the two arms of the frame, the second one
-            being the one whose name marks it as the baseline (`BASELINES`).
-        points: The number of points of the scale, numbered from 1. Left out, it is the number of labels that
-            `read` was given, or the highest answer if all are whole numbers from 1 to 11; otherwise the
-            answers are taken as any numbers.
-        limits: The least and the greatest possible answer, for a scale that does not begin at 1.
+        contrast: The two arms, first minus second. Left out, the second one is that with the name of a
+            baseline (`BASELINES`).
+        points: The number of points, from 1. Left out, it is the number of labels that `read` was given, or
+            the highest answer if all are whole numbers from 1 to 11; otherwise answers are any numbers.
+        limits: The lowest and the highest possible answer, for a scale that does not begin at 1.
         choices: The coding of choices between two texts: "signed" (above 0 for the text of ``arm``, 0 for
             neither, below 0 for the other text), "1/0" (won, lost) or "1/2" (the first, the second text).
             Left out, it is "signed", unless the answers look like one of the others.
         scope: What the claim generalises to.
         score: What the primary test compares. Left out, net superiority, or scale points in a mixed model.
-        test: The primary test. Left out, it is the linear mixed model where fewer than half of the rows of
-            the two arms are by raters who were shown both arms of the prompt (`choose_test`), and otherwise
-            the test on cell scores.
+        test: The primary test. Left out, it is the linear mixed model where most raters were shown one arm of
+            the prompt only (`choose_test`), and otherwise the test on cell scores.
         sesoi: The smallest effect size of interest, in units of the score.
         doses: The dose of each arm that has one.
+        composites: Name, rule and dimensions of each composite score (`rater.study.composite`).
+        primary: The primary dimension or composite score; by default the first dimension.
+        no_worse: For a coprimary test, the dimension and the margin by which the first arm may be worse.
 
     Raises:
-        RaterError: If the frame is not valid.
-        StudyError: If the arms to compare cannot be determined, or one has no answers.
+        RaterError: If the frame is not valid, or the arms to compare are unknown or have no answers.
     """
     require_options(points=points, sesoi=sesoi, scope=scope, score=score, test=test)
     frame = validate_frame(frame)
-    points = points_of_labels(frame) if points is None and limits is None else points
-    dimensions = infer_dimensions(frame, points=points, limits=limits, choices=choices)
-    if not dimensions:
-        msg = "there are no answers to analyse; give a table with a row for each answer"
-        raise StudyError(msg)
+    dimensions = _require_dimensions(frame, points=points, limits=limits, choices=choices)
     arms = arms_of(frame)
-    taken, why = (match_contrast(contrast, arms), "") if contrast is not None else _infer_contrast(arms)
+    taken, why = _infer_contrast(arms) if contrast is None else (match_contrast(contrast, arms), "")
     planned = Planned(
         contrast=taken,
-        dimensions=dimensions,
-        primary=dimensions[0].name,
+        dimensions=(*dimensions, *_make_composites(composites, dimensions)),
+        primary=normalise_name(primary) if primary else dimensions[0].name,
         scope=scope,
         score=score or ("scale_points" if test == "mixed_model" else "net_superiority"),
         test=test or "cell_scores",
         sesoi=sesoi,
+        coprimary=_make_coprimary(no_worse),
         doses=match_doses(doses, arms),
         assumptions=(why,) if why else (),
     )
@@ -106,8 +108,50 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
     return _with_test_by_design(planned, frame, has_score=score is not None) if is_open else planned
 
 
+def _require_dimensions(
+    frame: pd.DataFrame,
+    *,
+    points: int | None,
+    limits: tuple[float, float] | None,
+    choices: ChoiceCoding | None,
+) -> tuple[Judged, ...]:
+    points = points_of_labels(frame) if points is None and limits is None else points
+    dimensions = infer_dimensions(frame, points=points, limits=limits, choices=choices)
+    if not dimensions:
+        msg = "there are no answers to analyse; give a table with a row for each answer"
+        raise StudyError(msg)
+    return dimensions
+
+
+def _make_composites(
+    declared: Sequence[tuple[str, CompositeRule, tuple[str, ...]]], dimensions: Sequence[Judged]
+) -> list[CompositeScore]:
+    """Return composite scores of external ratings.
+
+    Raises:
+        StudyError: If one does not fit the dimensions.
+    """
+    try:
+        return [
+            make_composite(normalise_name(name), rule, tuple(map(normalise_name, of)), dimensions)
+            for name, rule, of in declared
+        ]
+    except ValueError as error:
+        hint = " (--points or --limits sets the scale of all)" if "different scales" in str(error) else ""
+        raise StudyError(f"{str(error)[:1].upper()}{str(error)[1:]}{hint}.") from error
+
+
+def _make_coprimary(no_worse: tuple[str, float] | None) -> CoprimaryTest | None:
+    if no_worse is None:
+        return None
+    name, margin = no_worse
+    # names in a table need not be names of a study
+    return CoprimaryTest.model_construct(dimension=normalise_name(name), margin=margin)
+
+
 def _with_test_by_design(planned: Planned, frame: pd.DataFrame, *, has_score: bool) -> Planned:
-    test, reason = choose_test(frame, planned.contrast, planned.dimensions[0])
+    judged = next(each for each in planned.rated if each.name in planned.primary_parts)
+    test, reason = choose_test(frame, planned.contrast, judged)
     if not reason:
         return replace(planned, test=test)
     if planned.sesoi is not None and not has_score:

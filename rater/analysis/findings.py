@@ -181,9 +181,9 @@ def _on_coding(judged: Rated, answers: np.ndarray, prefix: str) -> list[Finding]
 
 def diagnose_answers(prepared: PreparedFrame, planned: Planned) -> tuple[Finding, ...]:
     """Check the answers of a prepared frame, independently of the design."""
-    frame = prepared.frame
+    frame = prepared.rated
     reading = reading_of(frame)
-    named = len(planned.dimensions) > 1
+    named = len(planned.rated) > 1
     findings = [
         *_on_repeats(prepared.repeats),
         *_on_ids(prepared),
@@ -196,7 +196,7 @@ def diagnose_answers(prepared: PreparedFrame, planned: Planned) -> tuple[Finding
         ),
     ]
     answered = judged_only(first_showings(frame)).dropna(subset=["answer"])
-    for judged in planned.dimensions:
+    for judged in planned.rated:
         rows = answered[answered["dimension"] == judged.name]
         findings += diagnose_scale(judged, rows, prefix=f"{judged.name}: " if named else "")
     return in_order(findings)

@@ -14,6 +14,7 @@ from rater.errors import StudyError, nearest
 from rater.names import normalise_name
 from rater.study.analysis_plan import (
     AnalysisPlan,
+    CoprimaryTest,
     Exclusions,
     InterimLooks,
     PlannedScore,
@@ -23,6 +24,7 @@ from rater.study.analysis_plan import (
     require_mixed_model,
 )
 from rater.study.arms import RandomVector, Steered
+from rater.study.composite import CompositeScore, make_composites
 from rater.study.describe import dose_levels
 from rater.study.study import Study
 
@@ -81,7 +83,7 @@ class Planned:
     contrast: tuple[str, str]
     """The two arms compared, first minus second."""
     dimensions: tuple[Judged, ...]
-    """The dimensions, in the study's order."""
+    """The dimensions in the study's order, then the composite scores."""
     primary: str
     """The name of the primary dimension."""
     scope: Scope = "raters+prompts"
@@ -94,6 +96,8 @@ class Planned:
     """The two-sided significance level of this analysis; intervals cover 1 − alpha."""
     sesoi: float | None = None
     """The smallest effect size of interest, in units of the score."""
+    coprimary: CoprimaryTest | None = None
+    """The second primary test, if the conclusion needs two."""
     doses: Mapping[str, float] = field(default_factory=dict, hash=False)
     """The dose of each arm that has one, where the trend over doses is to be tested."""
     contrasts: tuple[PlannedContrast, ...] = ()
@@ -130,14 +134,12 @@ class Planned:
         if self.primary not in names:
             msg = f"Unknown primary dimension {self.primary!r}." + nearest(self.primary, names)
             raise StudyError(msg)
+        if self.coprimary is not None:
+            require_coprimary(self.coprimary, primary=self.primary, names=names)
         if self.sesoi is not None and not self.sesoi > 0:
             msg = f"sesoi is {self.sesoi:g}; the smallest effect size of interest is above 0"
             raise StudyError(msg)
-        if self.doses and len(set(self.doses.values())) < 2:
-            msg = (
-                f"doses has only the dose {next(iter(self.doses.values())):g}; a trend needs two that differ"
-            )
-            raise StudyError(msg)
+        _require_trend(self.doses)
         for contrast in self.contrasts:
             if contrast.first == contrast.second:
                 msg = f"contrasts compares the arm {contrast.first!r} with itself; name two arms"
@@ -154,6 +156,17 @@ class Planned:
         except ValueError as error:
             msg = f"{error}, or test='cell_scores'"
             raise StudyError(msg) from error
+
+    @property
+    def rated(self) -> tuple[Judged, ...]:
+        """The dimensions that raters judged, without composite scores."""
+        return tuple(each for each in self.dimensions if not isinstance(each, CompositeScore))
+
+    @property
+    def primary_parts(self) -> tuple[str, ...]:
+        """The dimensions that the primary one combines; itself if raters judged it."""
+        primary = self.in_order[0]
+        return primary.scale.of if isinstance(primary, CompositeScore) else (primary.name,)
 
     def contrasts_among(self, arms: Collection[str]) -> tuple[PlannedContrast, ...]:
         """List the contrasts to test where these arms have answers: the declared ones, or the default ones.
@@ -214,13 +227,14 @@ def plan_analysis(
     known = arms or ArmFacts()
     return Planned(
         contrast=contrast,
-        dimensions=tuple(dimensions),
+        dimensions=(*dimensions, *make_composites(analysis.composites, dimensions)),
         primary=analysis.primary or dimensions[0].name,
         scope=analysis.scope,
         score=analysis.score,
         test=test or analysis.test or "cell_scores",
         alpha=analysis.alpha,
         sesoi=analysis.sesoi,
+        coprimary=analysis.coprimary,
         doses=known.doses,
         contrasts=tuple(
             PlannedContrast(
@@ -236,6 +250,29 @@ def plan_analysis(
         n_raters=n_raters,
         seed=seed,
     )
+
+
+def _require_trend(doses: Mapping[str, float]) -> None:
+    if doses and len(set(doses.values())) < 2:
+        msg = f"doses has only the dose {next(iter(doses.values())):g}; a trend needs two that differ"
+        raise StudyError(msg)
+
+
+def require_coprimary(test: CoprimaryTest, *, primary: str, names: Collection[str]) -> None:
+    """Refuse a coprimary test on the primary dimension, or on an unknown one.
+
+    Raises:
+        StudyError: If it is one of these.
+    """
+    if test.dimension not in names:
+        msg = f"Unknown coprimary dimension {test.dimension!r}." + nearest(test.dimension, names)
+        raise StudyError(msg)
+    if not test.margin > 0:
+        msg = f"The margin of the coprimary test is {test.margin:g}; valid: above 0."
+        raise StudyError(msg)
+    if test.dimension == primary:
+        msg = f"The coprimary dimension is {primary!r}, which is the primary one; name another one."
+        raise StudyError(msg)
 
 
 def require_limits(limits: object) -> None:

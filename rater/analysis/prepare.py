@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rater.analysis.answer_scale import Judged, Preferences, is_pairwise
+from rater.analysis.composites import add_composites
 from rater.analysis.plan import Planned
 from rater.analysis.preferences import require_pairs
 from rater.analysis.reading_notes import reading_of
@@ -256,6 +257,9 @@ class PreparedFrame:
     """A frame that is ready for its analysis, and what was found on the way."""
 
     frame: pd.DataFrame
+    """The answers, and in further rows the composite scores."""
+    rated: pd.DataFrame
+    """The answers alone."""
     n_rows: int
     """Rows before any were left out."""
     repeats: Repeats
@@ -270,7 +274,7 @@ def prepare(frame: pd.DataFrame, planned: Planned) -> PreparedFrame:
         RaterError: If it is not valid, or an answer is not on its dimension's scale.
     """
     frame = validate_frame(frame)
-    for judged in planned.dimensions:
+    for judged in planned.rated:
         frame = _recode(frame, judged)
         require_on_scale(frame, judged)
         if is_pairwise(judged):
@@ -278,7 +282,8 @@ def prepare(frame: pd.DataFrame, planned: Planned) -> PreparedFrame:
     n_rows = len(frame)
     frame, repeats = resolve_repeats(frame)
     frame, shared = tell_texts_apart(frame, has_ids=repeats.has_ids)
-    return PreparedFrame(frame, n_rows, repeats, shared)
+    with_composites = add_composites(frame, planned.dimensions)
+    return PreparedFrame(with_composites, frame, n_rows, repeats, shared)
 
 
 def _recode(frame: pd.DataFrame, judged: Judged) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """The planned analysis of a study: describe, test and summarise each dimension."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,6 +9,12 @@ import pandas as pd
 
 from rater.analysis.answer_scale import Judged, Rated, is_pairwise
 from rater.analysis.blinding import Blinding, attach_guesses, check_blinding
+from rater.analysis.composites import (
+    CompositeCount,
+    count_composites,
+    describe_missing,
+    without_composites,
+)
 from rater.analysis.contrast_data import first_showings, judged_only
 from rater.analysis.crossed import Compared, compare
 from rater.analysis.describe import ArmSummary, describe_arms
@@ -25,6 +31,7 @@ from rater.analysis.headline import (
     write_headline,
 )
 from rater.analysis.intervals import ProgressCallback, bounds_of
+from rater.analysis.joint_verdict import JointVerdict, judge_jointly
 from rater.analysis.length_adjusted import adjust_for_length
 from rater.analysis.missing_answers import MissingAnswers, find_missing_answers
 from rater.analysis.multiple_comparisons import adjust
@@ -49,12 +56,20 @@ class Note:
     """A report on a study has its own line on the sample."""
 
 
-def take_notes(planned: Planned, frame: pd.DataFrame, *, n_raters: int, n_left_out: int) -> tuple[Note, ...]:
+def take_notes(
+    planned: Planned,
+    frame: pd.DataFrame,
+    *,
+    n_raters: int,
+    n_left_out: int,
+    composites: Sequence[CompositeCount] = (),
+) -> tuple[Note, ...]:
     """Return the notes on an analysis of ``n_raters`` raters; ``n_left_out`` more were excluded."""
     return (
         *_on_the_sample(planned.n_raters, n_raters, n_left_out),
         *_on_the_alpha(planned),
         *_on_the_arms(planned, frame),
+        *(Note(missing, "information") for missing in describe_missing(composites)),
     )
 
 
@@ -156,6 +171,10 @@ class Analysis:
     """The assessment of blinding; None if raters were not asked."""
     notes: tuple[Note, ...]
     """Remarks that readers of the results need."""
+    composites: tuple[CompositeCount, ...] = ()
+    """The numbers of composite scores, and of those that are missing, by arm."""
+    joint: JointVerdict | None = None
+    """The verdict of the primary and the coprimary test; None where the plan has only one."""
 
     @property
     def is_external(self) -> bool:
@@ -194,28 +213,43 @@ def analyze(
     prepared = prepare(frame, planned)
     suspicious = diagnose_answers(prepared, planned)
     require_usable(suspicious)
-    frame = _in_order(prepared.frame)
-    exclusion = exclude(frame, raters, planned.exclusions, primary=planned.primary)
+    frame, rated = _in_order(prepared.frame), _in_order(prepared.rated)
+    exclusion = exclude(rated, raters, planned.exclusions, primary=planned.primary_parts)
     left_out = excluded_raters(exclusion)
     included = frame[~frame["rater"].astype(str).isin(left_out)] if left_out else frame
     tested = judged_only(first_showings(included))
-    n = _count(tested, planned)
+    n, counts = _count(tested, planned), count_composites(included, planned.dimensions)
     everyone = judged_only(first_showings(frame))
+    n_excluded = _count(everyone, planned).answers - n.answers
     analyses = _analyze_dimensions(
         included, tested, planned, progress, assigned=_assigned_to(included, assigned)
     )
+    dimensions, joint = _judge_both(_with_lengths(analyses, tested, planned, texts), planned)
     analysis = Analysis(
         diagnosis=complete_diagnosis(
-            prepared, planned, findings=suspicious, tested=tested, n_excluded=len(everyone) - len(tested)
+            prepared, planned, findings=suspicious, tested=tested, n_excluded=n_excluded
         ),
         planned=planned,
         n=n,
-        dimensions=_with_lengths(analyses, tested, planned, texts),
+        dimensions=dimensions,
         exclusion=exclusion,
         blinding=_blinding(tested, planned, guesses),
-        notes=take_notes(planned, tested, n_raters=n.raters, n_left_out=len(left_out)),
+        notes=take_notes(planned, tested, n_raters=n.raters, n_left_out=len(left_out), composites=counts),
+        composites=counts,
+        joint=joint,
     )
     return _add_analysis_without_exclusions(analysis, everyone) if left_out else analysis
+
+
+def _judge_both(
+    dimensions: tuple[DimensionAnalysis, ...], planned: Planned
+) -> tuple[tuple[DimensionAnalysis, ...], JointVerdict | None]:
+    """Let the verdict of two primary tests lead the headline, if the plan has two."""
+    joint = judge_jointly(planned, dimensions)
+    if joint is None:
+        return dimensions, None
+    primary, *others = dimensions
+    return (replace(primary, headline=f"{joint.sentence} {primary.headline}"), *others), joint
 
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
@@ -256,7 +290,7 @@ def _count(tested: pd.DataFrame, planned: Planned) -> Counts:
         raters=tested["rater"].nunique(),
         prompts=tested["prompt"].nunique(),
         items=len(texts),
-        answers=len(tested),
+        answers=len(without_composites(tested, planned.dimensions)),
         cells=_compare(tested, planned, planned.in_order[0]).answers.count().cells,
     )
 

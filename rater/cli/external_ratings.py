@@ -5,13 +5,17 @@ The options of the analysis also change a study's planned analysis, with --explo
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, get_args
 
 import click
 
 from rater.cli.options import Command
 from rater.errors import RaterError, StudyError
 from rater.name_lists import split_names
+
+Composite: TypeAlias = tuple[str, "CompositeRule", tuple[str, ...]]
+"""The name of a composite score, its rule and its dimensions."""
+CompositeRule = Literal["harmonic_mean", "minimum", "mean"]
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +44,8 @@ class ExternalRatingsOptions(TypedDict):
     score: Literal["net_superiority", "scale_points"] | None
     test: Literal["cell_scores", "mixed_model"] | None
     sesoi: float | None
+    composite: tuple[Composite, ...]
+    no_worse: tuple[str, float] | None
     drop_empty: bool
     wide: str | None
     answer_columns: list[str] | None
@@ -85,6 +91,51 @@ class TwoNumbers(click.ParamType[tuple[float, float]]):
         except ValueError:
             self.fail(f"{value!r} is not two numbers, such as 0,100.", param, ctx)
         return low, high
+
+
+class CompositeScore(click.ParamType["Composite"]):
+    """A composite score: its name, its rule and its dimensions."""
+
+    name = "composite"
+
+    def convert(
+        self, value: "str | Composite", param: click.Parameter | None, ctx: click.Context | None
+    ) -> "Composite":
+        """Parse ``overall=harmonic_mean:concept,fluency``."""
+        if isinstance(value, tuple):
+            return value
+        name, is_named, formula = value.partition("=")
+        rule, has_parts, parts = formula.partition(":")
+        found = next((each for each in get_args(CompositeRule) if each == rule.strip()), None)
+        if not (name.strip() and is_named and has_parts) or found is None:
+            valid = f"NAME=RULE:DIMENSIONS, with the rule {', '.join(get_args(CompositeRule))}"
+            self.fail(f"{value!r} is not a composite score; valid: {valid}.", param, ctx)
+        try:
+            return name.strip(), found, tuple(split_names(parts))
+        except RaterError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Margin(click.ParamType[tuple[str, float]]):
+    """A dimension and a margin."""
+
+    name = "margin"
+
+    def convert(
+        self, value: str | tuple[str, float], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float]:
+        """Parse ``fluency=0.3``."""
+        if isinstance(value, tuple):
+            return value
+        name, _, margin = value.rpartition("=")
+        try:
+            number = float(margin)
+        except ValueError:
+            number = 0.0
+        if not name or not number > 0:
+            msg = f"{value!r} is not a dimension and a margin above 0, such as fluency=0.3."
+            self.fail(msg, param, ctx)
+        return name.strip(), number
 
 
 _OPTIONS = (
@@ -144,6 +195,20 @@ _OPTIONS = (
         "--sesoi",
         type=click.FloatRange(min=0, min_open=True),
         help="Smallest effect size of interest, in units of the score.",
+    ),
+    click.option(
+        "--composite",
+        multiple=True,
+        type=CompositeScore(),
+        metavar="NAME=RULE:DIMS",
+        help="Composite score of each rated text: overall=harmonic_mean:concept,fluency. Rules: "
+        "harmonic_mean, minimum, mean. Name it with --primary to test it first.",
+    ),
+    click.option(
+        "--no-worse",
+        type=Margin(),
+        metavar="DIM=MARGIN",
+        help="Second primary test, in scale points: the first arm is worse by less than MARGIN on DIM.",
     ),
     click.option("--drop-empty", is_flag=True, help="Leave out rows without an answer."),
     click.option(
@@ -282,9 +347,8 @@ def _read(options: ExternalRatingsOptions) -> "tuple[Path, pd.DataFrame]":
 def _plan(frame: "pd.DataFrame", options: ExternalRatingsOptions) -> "Planned":
     from rater.analysis.external_plan import arms_of, plan_for
     from rater.name_lists import choose_arms
-    from rater.names import normalise_name
 
-    plan = plan_for(
+    return plan_for(
         frame,
         contrast=choose_arms(options["contrast"], arms_of(frame)) if options["contrast"] else None,
         points=options["points"] or len(options["labels"]) or None,
@@ -294,8 +358,10 @@ def _plan(frame: "pd.DataFrame", options: ExternalRatingsOptions) -> "Planned":
         score=options["score"],
         test=options["test"],
         sesoi=options["sesoi"],
+        composites=options["composite"],
+        primary=options["primary"],
+        no_worse=options["no_worse"],
     )
-    return replace(plan, primary=normalise_name(options["primary"] or plan.primary))
 
 
 def _columns(frame: "pd.DataFrame", options: ExternalRatingsOptions, file: str) -> dict[str, tuple[str, str]]:

@@ -84,7 +84,7 @@ def _read_pilot(pilot: str, study: "Study", rating_url: str) -> "Pilot":
     from rater.analysis.pilot import learn, read_pilot
     from rater.analysis.reading_notes import reading_of
 
-    judged = next(dimension for dimension in study.dimensions if dimension.name == study.primary)
+    judged = study.simulated_as(study.primary)
     if Path(pilot).suffix:
         frame = read_pilot(Path(pilot), judged.name)
         reading = reading_of(frame)

@@ -17,6 +17,7 @@ import numpy as np
 from scipy import stats
 
 from rater.analysis.answer_scale import is_pairwise
+from rater.analysis.composites import add_composites
 from rater.analysis.contrast_data import first_showings, judged_only
 from rater.analysis.crossed import compare
 from rater.analysis.exclusions import exclude, excluded_raters
@@ -193,9 +194,10 @@ def judge_outcome(outcome: Outcome, effect: float, texts: StudyTexts) -> Detecti
 def planned_test(joined: Joined) -> Outcome:
     """Make only the planned primary test, after the planned exclusions."""
     frame, planned = joined.frame, joined.plan
-    exclusion = exclude(frame, joined.raters, planned.exclusions, primary=planned.primary)
+    exclusion = exclude(frame, joined.raters, planned.exclusions, primary=planned.primary_parts)
     left_out = excluded_raters(exclusion)
-    included = judged_only(first_showings(frame[~frame["rater"].isin(left_out)]))
+    included = frame[~frame["rater"].isin(left_out)]
+    included = judged_only(first_showings(add_composites(included, planned.dimensions)))
     primary = planned.in_order[0]
     compared = compare(included, planned.contrast, primary.name, pairwise=is_pairwise(primary))
     return make_primary(compared, planned)

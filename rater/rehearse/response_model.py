@@ -69,9 +69,8 @@ def _answer(dimension: Dimension) -> Callable[[float], float]:
 
 
 def _logits(study: Study, points: float) -> float:
-    primary = next(each for each in study.dimensions if each.name == study.primary)
     try:
-        return logits_of(points, assume(primary), _SPREAD) if points else 0.0
+        return logits_of(points, assume(study.simulated_as(study.primary)), _SPREAD) if points else 0.0
     except ValueError as error:
         msg = f"An effect of {points:g} is not possible on the scale of {study.primary!r}: {error}."
         raise StudyError(msg) from error

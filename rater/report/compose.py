@@ -3,6 +3,7 @@
 import rater
 from rater.report.document import Block, Document, Prose, Section
 from rater.report.numbers import sizes_of
+from rater.report.sections.composites import composites_section, joint_section
 from rater.report.sections.data import (
     comments_section,
     data_section,
@@ -100,6 +101,8 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
     results = [
         data_section(analysis.diagnosis, is_external=analysis.is_external),
         primary_section(findings),
+        joint_section(findings),
+        composites_section(findings),
         points_section(findings),
         checks_section(findings),
         texts_section(findings),

@@ -4,11 +4,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from rater.study.composite import Composite
 from rater.study.declaration import Declaration, InOrder, Name
 
 Scope = Literal["raters+prompts", "raters", "prompts"]
 PlannedScore = Literal["net_superiority", "scale_points"]
 PlannedTest = Literal["cell_scores", "mixed_model"]
+CoprimaryKind = Literal["non_inferiority", "equivalence"]
 Spending = Literal["obrien-fleming", "pocock"]
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -67,6 +69,36 @@ class Exclusions(Declaration):
         return rules if self.unfinished == "keep" else {**rules, "unfinished": "the booklet was not finished"}
 
 
+class CoprimaryTest(Declaration):
+    """A second primary test: that the first arm is not much worse on another dimension (or not different).
+
+    The plan then has one verdict, by an intersection–union test: both tests must reject, each at level alpha
+    (Berger 1982, Technometrics 24:295–300).
+    """
+
+    dimension: Name
+    """Dimension or composite score of the test; not the primary one. (experimenter)"""
+    margin: Annotated[float, Field(gt=0)]
+    """Largest difference that is acceptable, in units of the score. (experimenter)"""
+    test: CoprimaryKind = "non_inferiority"
+    """"non_inferiority": the first arm is worse than the second by less than the margin. "equivalence": it
+    differs by less than the margin in either direction. (experimenter)"""
+    better: Literal["higher", "lower"] = "higher"
+    """Answers that are better: "higher" or "lower". (experimenter)"""
+    score: PlannedScore = "scale_points"
+    """Score of the test: scale points or net superiority. (experimenter)"""
+
+    @model_validator(mode="after")
+    def _margin_can_be_reached(self) -> Self:
+        if self.score == "net_superiority" and self.margin >= 1:
+            msg = (
+                f"margin is {self.margin:g}, but net superiority goes from -1 to 1; valid: less than 1, or "
+                "score='scale_points' for a margin in points of the scale"
+            )
+            raise ValueError(msg)
+        return self
+
+
 class InterimLooks(Declaration):
     """Interim analyses of a group-sequential design."""
 
@@ -86,7 +118,7 @@ class InterimLooks(Declaration):
         return self
 
 
-def require_mixed_model(*, scope: Scope, score: PlannedScore) -> None:
+def require_mixed_model(*, scope: Scope, score: PlannedScore, place: str = "") -> None:
     """Refuse a scope or score that the linear mixed model does not have.
 
     Raises:
@@ -97,7 +129,8 @@ def require_mixed_model(*, scope: Scope, score: PlannedScore) -> None:
         ("score", score, "scale_points", "compares scale points"),
     ):
         if value != valid:
-            msg = f"{name} is {value!r}, but the linear mixed model {reason}; set {name}={valid!r}"
+            field = f"{place}{name}"
+            msg = f"{field} is {value!r}, but the linear mixed model {reason}; set {field}={valid!r}"
             raise ValueError(msg)
 
 
@@ -112,7 +145,13 @@ class AnalysisPlan(Declaration):
     control with each random control. The control is the unsteered arm or, if there is none, the second arm of
     the primary contrast. (sealed)"""
     primary: Name | None = None
-    """Dimension of the primary test; by default the first one. (experimenter)"""
+    """Dimension or composite score of the primary test; by default the first dimension. (experimenter)"""
+    composites: Annotated[
+        tuple[Composite, ...], InOrder, Field(exclude_if=lambda composites: not composites)
+    ] = ()
+    """Composite scores, each tested as a dimension. (experimenter)"""
+    coprimary: Annotated[CoprimaryTest | None, Field(exclude_if=lambda test: test is None)] = None
+    """Second primary test, on another dimension; the conclusion then needs both. (experimenter)"""
     scope: Scope = "raters+prompts"
     """Populations that the conclusion generalises to. (experimenter)"""
     score: PlannedScore = "net_superiority"
@@ -134,6 +173,12 @@ class AnalysisPlan(Declaration):
     def _test_fits_scope_and_score(self) -> Self:
         if self.test == "mixed_model":
             require_mixed_model(scope=self.scope, score=self.score)
+        return self
+
+    @model_validator(mode="after")
+    def _coprimary_test_can_be_made(self) -> Self:
+        if self.coprimary is not None and self.test == "mixed_model":
+            require_mixed_model(scope=self.scope, score=self.coprimary.score, place="coprimary.")
         return self
 
     @model_validator(mode="after")

@@ -9,11 +9,12 @@ from pydantic import Field, StringConstraints, model_validator
 from rater.errors import nearest
 from rater.study.analysis_plan import AnalysisPlan, PlannedTest, require_mixed_model
 from rater.study.arms import Arm, Prompted, Sampling, Steered, Unsteered
+from rater.study.composite import CompositeScore, make_composites
 from rater.study.confounds import TextCue
 from rater.study.declaration import InOrder, Name, Text, require_different
 from rater.study.design import Design, Plan, set_size
 from rater.study.practice_and_checks import AttentionCheck
-from rater.study.protocol import Protocol, require_answers, require_asked
+from rater.study.protocol import Dimension, Protocol, require_answers, require_asked
 
 DEFAULT_RATERS = 12
 
@@ -93,9 +94,38 @@ class Study(Protocol):
         if self.contrast[0] == self.contrast[1]:
             msg = f"analysis.contrast compares {self.contrast[0]!r} with itself; name two different arms"
             raise ValueError(msg)
-        dimensions = [dimension.name for dimension in self.dimensions]
-        if self.primary not in dimensions:
-            msg = f"analysis.primary: unknown dimension {self.primary!r}." + nearest(self.primary, dimensions)
+        return self
+
+    @model_validator(mode="after")
+    def _dimensions_are_known(self) -> Self:
+        if self.analysis.composites and self.plan.asking != "together":
+            msg = (
+                f"analysis.composites combines answers about one text, but plan.asking is "
+                f"{self.plan.asking!r}, so that a rater is asked about a text on one dimension only; set "
+                "plan.asking='together'"
+            )
+            raise ValueError(msg)
+        try:
+            composites = self.composites
+        except ValueError as error:
+            msg = f"analysis.composites: {error}"
+            raise ValueError(msg) from error
+        names = [*(each.name for each in self.dimensions), *(each.name for each in composites)]
+        if self.primary not in names:
+            msg = f"analysis.primary: unknown dimension {self.primary!r}." + nearest(self.primary, names)
+            raise ValueError(msg)
+        coprimary = self.analysis.coprimary
+        if coprimary is None:
+            return self
+        if coprimary.dimension not in names:
+            valid = nearest(coprimary.dimension, names)
+            msg = f"analysis.coprimary.dimension: unknown dimension {coprimary.dimension!r}.{valid}"
+            raise ValueError(msg)
+        if coprimary.dimension == self.primary:
+            msg = (
+                f"analysis.coprimary.dimension is {self.primary!r}, the primary one; name another dimension, "
+                "or set analysis.sesoi to compare the primary difference with a margin"
+            )
             raise ValueError(msg)
         return self
 
@@ -115,6 +145,9 @@ class Study(Protocol):
         if one_arm:
             try:
                 require_mixed_model(scope=self.analysis.scope, score=self.analysis.score)
+                if self.analysis.coprimary is not None:
+                    score = self.analysis.coprimary.score
+                    require_mixed_model(scope=self.analysis.scope, score=score, place="coprimary.")
             except ValueError as error:
                 msg = f"plan.arms_per_prompt is 'one', which needs a linear mixed model: analysis.{error}"
                 raise ValueError(msg) from error
@@ -207,6 +240,29 @@ class Study(Protocol):
     def primary(self) -> str:
         """The name of the primary dimension."""
         return self.analysis.primary or self.dimensions[0].name
+
+    @property
+    def composites(self) -> tuple[CompositeScore, ...]:
+        """The composite scores of the analysis plan.
+
+        Raises:
+            ValueError: If one does not fit the dimensions; pydantic adds the place.
+        """
+        return make_composites(self.analysis.composites, self.dimensions)
+
+    @property
+    def primary_dimension(self) -> Dimension | CompositeScore:
+        """The dimension or composite score of the primary test."""
+        every: list[Dimension | CompositeScore] = [*self.dimensions, *self.composites]
+        return next(each for each in every if each.name == self.primary)
+
+    def simulated_as(self, name: str) -> Dimension:
+        """Return the dimension whose answers simulations draw for a dimension or composite score.
+
+        For a composite score it is the first part, since all parts have its scale.
+        """
+        parts = {each.name: each.scale.of[0] for each in self.composites}
+        return next(each for each in self.dimensions if each.name == parts.get(name, name))
 
     @property
     def planned_test(self) -> PlannedTest:

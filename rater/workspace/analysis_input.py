@@ -50,7 +50,7 @@ def find_declared(
     """
     study, _ = _declared_and_audited(databases, name)
     arms = choose_arms(contrast, study.arm_names, lack="the study lacks") if contrast else None
-    dimensions = [dimension.name for dimension in study.dimensions]
+    dimensions = [*(each.name for each in study.dimensions), *(each.name for each in study.composites)]
     primary = None if primary is None else normalise_name(primary)
     if primary is not None and primary not in dimensions:
         msg = f"Unknown primary dimension {primary!r}.{nearest(primary, dimensions)}"
@@ -382,7 +382,10 @@ def explore(
     test: PlannedTest | None = None,
     sesoi: float | None = None,
 ) -> AnalysisInput:
-    """Change what was planned where an argument is given; the rest of the plan stays."""
+    """Change what was planned where an argument is given; the rest of the plan stays.
+
+    Another primary dimension or contrast is tested alone, without the coprimary test.
+    """
     plan = data.plan
     changed = replace(
         plan,
@@ -392,5 +395,6 @@ def explore(
         score=score or plan.score,
         test=test or plan.test,
         sesoi=sesoi or plan.sesoi,
+        coprimary=None if primary or contrast else plan.coprimary,
     )
     return replace(data, plan=changed)

@@ -80,7 +80,9 @@ class StudyExport:
         joined = unblind(
             *databases, name, reason=reason, now=datetime.now(UTC), allow_tampered=allow_tampered
         )
-        exclusion = exclude(joined.frame, joined.raters, joined.plan.exclusions, primary=joined.plan.primary)
+        exclusion = exclude(
+            joined.frame, joined.raters, joined.plan.exclusions, primary=joined.plan.primary_parts
+        )
         texts = rate_texts(
             joined.texts, joined.frame, joined.plan.dimensions, excluded=excluded_raters(exclusion)
         )

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from rater.admin.register import read_registrable, write_registration
 from rater.cli import cli
 from rater.publish.publish import open_study
-from rater.study.analysis_plan import Exclusions
+from rater.study.analysis_plan import AnalysisPlan, CoprimaryTest, Exclusions
 from rater.study.arms import (
     Arm,
     ExternalCompletions,
@@ -20,6 +20,7 @@ from rater.study.arms import (
     dose_series,
     random_control,
 )
+from rater.study.composite import Composite
 from rater.study.describe import describe_sampling
 from rater.study.practice_and_checks import Practice
 from rater.study.study import Study
@@ -216,3 +217,25 @@ def test_a_preregistration_names_the_mixed_model_of_each_prompt_in_one_arm(
     assert "tested by a linear mixed model of all answers (REML)" in text
     assert "All answers enter the test." in text
     assert "each arm equally often" not in text
+
+
+def test_composites_and_the_second_test_are_registered(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+    fluency = published.dimensions[0].model_copy(update={"name": "fluency"})
+    first = published.dimensions[0].name
+    plan = AnalysisPlan(
+        composites=(Composite(name="overall", of=(first, "fluency"), by="harmonic_mean"),),
+        primary="overall",
+        coprimary=CoprimaryTest(dimension="fluency", margin=0.5),
+    )
+    study = published.model_copy(update={"dimensions": (*published.dimensions, fluency), "analysis": plan})
+
+    text = write_registration(replace(registrable, study=study), [])
+
+    assert f"on the composite score `overall` (harmonic mean of {first} and fluency" in text
+    assert "is worse than “zebra-arm” by less than 0.5 scale points" in text
+    assert "Berger 1982" in text
+    assert "missing if a part is missing" in text
+    assert f"Secondary dimensions (Holm correction within this family): `{first}`, `fluency`." in text

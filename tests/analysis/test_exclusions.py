@@ -51,7 +51,7 @@ RULES = Exclusions(max_failed_checks=1, min_median_seconds=2, unfinished="exclud
 def test_each_criterion_excludes_the_raters_who_meet_it_with_the_reason(
     frame: pd.DataFrame, raters: pd.DataFrame
 ) -> None:
-    found = exclude(frame, raters, RULES, primary="happiness")
+    found = exclude(frame, raters, RULES, primary=["happiness"])
 
     assert found is not None
     assert {each.rater: each.reasons for each in found.raters} == {
@@ -70,7 +70,7 @@ def test_each_criterion_excludes_the_raters_who_meet_it_with_the_reason(
 def test_the_report_words_rules_as_the_preregistration_does(frame: pd.DataFrame) -> None:
     rules = RULES.model_copy(update={"max_same_answer_share": 0.9})
 
-    found = exclude(frame, None, rules, primary="happiness")
+    found = exclude(frame, None, rules, primary=["happiness"])
 
     assert found is not None
     assert found.rules == tuple(rules.describe().values())
@@ -79,7 +79,7 @@ def test_the_report_words_rules_as_the_preregistration_does(frame: pd.DataFrame)
 def test_an_excluded_raters_time_is_the_one_in_the_table_of_raters(frame: pd.DataFrame) -> None:
     both = pd.concat([frame, frame.assign(dimension="sadness", shown_ms=60_000)])
 
-    found = exclude(both, None, Exclusions(min_median_seconds=5.5), primary="happiness")
+    found = exclude(both, None, Exclusions(min_median_seconds=5.5), primary=["happiness"])
 
     assert found is not None
     listed = {each.rater: each.median_s for each in rate_raters(both, "happiness", 5)}
@@ -90,7 +90,7 @@ def test_an_excluded_raters_time_is_the_one_in_the_table_of_raters(frame: pd.Dat
 
 
 def test_the_time_out_of_sight_does_not_count(frame: pd.DataFrame) -> None:
-    found = exclude(frame, None, Exclusions(min_median_seconds=5.5), primary="happiness")
+    found = exclude(frame, None, Exclusions(min_median_seconds=5.5), primary=["happiness"])
 
     assert found is not None
     assert len(found.raters) == 12
@@ -100,7 +100,7 @@ def test_the_time_out_of_sight_does_not_count(frame: pd.DataFrame) -> None:
 def test_straightlining_excludes_a_rater(frame: pd.DataFrame) -> None:
     frame.loc[(frame["rater"] == "r05") & (frame["position"] > 2), "answer"] = 3.0
 
-    found = exclude(frame, None, Exclusions(max_same_answer_share=0.9), primary="happiness")
+    found = exclude(frame, None, Exclusions(max_same_answer_share=0.9), primary=["happiness"])
 
     assert found is not None
     assert [(each.rater, each.reasons) for each in found.raters] == [
@@ -114,7 +114,7 @@ def test_straightlining_on_pairs_means_choosing_the_same_side(frame: pd.DataFram
     sides.loc[left, "answer"] = np.where(sides.loc[left, "arm_is_left"], 1.0, -1.0)
     sides.loc[first, "answer"] = 1.0
 
-    found = exclude(sides, None, Exclusions(max_same_answer_share=0.9), primary="happiness")
+    found = exclude(sides, None, Exclusions(max_same_answer_share=0.9), primary=["happiness"])
 
     assert found is not None
     assert [(each.rater, each.reasons) for each in found.raters] == [
@@ -140,7 +140,7 @@ def test_rules_never_read_an_arm(frame: pd.DataFrame, raters: pd.DataFrame) -> N
     blind = frame[[column for column in frame.columns if column in BLIND]]
 
     assert "arm" not in BLIND
-    assert exclude(blind, raters, RULES, primary="happiness") == exclude(
+    assert exclude(blind, raters, RULES, primary=["happiness"]) == exclude(
         frame, raters, RULES, primary="happiness"
     )
 
@@ -190,4 +190,4 @@ def test_everybody_excluded_is_a_sentence(frame: pd.DataFrame, planned: Planned)
 
 def test_a_frame_of_raters_without_a_column_is_refused(frame: pd.DataFrame, raters: pd.DataFrame) -> None:
     with pytest.raises(RaterError, match="has no column 'finished'; it needs rater, n_checks"):
-        exclude(frame, raters.drop(columns="finished"), RULES, primary="happiness")
+        exclude(frame, raters.drop(columns="finished"), RULES, primary=["happiness"])

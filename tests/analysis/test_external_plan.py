@@ -266,3 +266,38 @@ def test_choices_between_texts_have_no_mixed_model() -> None:
 
     with pytest.raises(StudyError, match=r"test is 'mixed_model', but the answers are choices"):
         plan_for(read(choices), test="mixed_model", choices="signed")
+
+
+def two_dimensions(**answers: list[float]) -> pd.DataFrame:
+    rows = [
+        {"rater": f"r{rater}", "prompt": "p1", "arm": arm, "dimension": name, "answer": values[rater]}
+        for name, values in answers.items()
+        for rater in range(2)
+        for arm in ("base", "steered")
+    ]
+    return read(pd.DataFrame(rows), dimension="dimension")
+
+
+def test_a_table_can_have_a_composite_score_and_a_second_test() -> None:
+    frame = two_dimensions(Concept=[0.0, 2.0], Fluency=[0.0, 2.0])
+
+    plan = plan_for(
+        frame,
+        composites=[("Overall score", "harmonic_mean", ("Concept", "Fluency"))],
+        primary="Overall score",
+        no_worse=("Fluency", 0.3),
+    )
+
+    assert [each.name for each in plan.in_order] == ["Overall score", "Concept", "Fluency"]
+    assert plan.primary_parts == ("Concept", "Fluency")
+    assert plan.coprimary is not None
+    assert (plan.coprimary.dimension, plan.coprimary.margin) == ("Fluency", 0.3)
+
+
+def test_parts_whose_answers_show_different_scales_are_refused_with_the_option() -> None:
+    frame = two_dimensions(concept=[1.0, 5.0], fluency=[1.0, 4.0])
+    overall = ("overall", "minimum", ("concept", "fluency"))
+
+    with pytest.raises(StudyError, match="--points or --limits"):
+        plan_for(frame, composites=[overall])
+    assert plan_for(frame, composites=[overall], points=5).dimensions[-1].scale.highest == 5

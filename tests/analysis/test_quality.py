@@ -166,7 +166,7 @@ def test_a_rater_without_javascript_is_excluded_by_the_servers_times() -> None:
         ]
     )
 
-    found = exclude(frame, None, AT_LEAST, primary="happiness")
+    found = exclude(frame, None, AT_LEAST, primary=["happiness"])
 
     assert found is not None
     assert [each.rater for each in found.raters] == ["bot", "quick"]
@@ -179,7 +179,7 @@ def test_raters_without_times_are_counted() -> None:
         [trials("known", shown=[5_000] * 4, gap_s=9), trials("unknown", shown=[None] * 4, gap_s=9)]
     ).assign(answered_at=None)
 
-    found = exclude(frame, None, AT_LEAST, primary="happiness")
+    found = exclude(frame, None, AT_LEAST, primary=["happiness"])
 
     assert found is not None
     assert (found.n_server_timed, found.n_untimed) == (0, 1)
@@ -221,7 +221,7 @@ def test_exclusions_and_the_table_of_raters_show_the_same_number(planned: Planne
     frame = pd.concat([frame.assign(is_repeat=False), repeated])
     rule = Exclusions(min_median_seconds=100)
 
-    excluded = exclude(frame, None, rule, primary="happiness")
+    excluded = exclude(frame, None, rule, primary=["happiness"])
     [found] = analyze(frame, planned).dimensions
 
     assert excluded is not None

@@ -192,3 +192,41 @@ def test_the_options_of_tables_reach_the_reader(tmp_path: Path) -> None:
     shown = analyze("--from", path, *wide, "--contrast", "a,base", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert "4 raters · 4 prompts · 8 texts · 32 answers" in shown.stdout
+
+
+def test_a_composite_score_of_a_table_can_be_the_primary_one(tmp_path: Path) -> None:
+    rows = ["rater,prompt,arm,dimension,answer"]
+    rows += [
+        f"r{rater},p{prompt},{arm},{dimension},{(rater * prompt + (arm == 'steered')) % 3}"
+        for rater in range(4)
+        for prompt in range(4)
+        for arm in ("steered", "base")
+        for dimension in ("concept", "fluency")
+    ]
+    (tmp_path / "ratings.csv").write_text("\n".join(rows))
+    options = ["--dimension", "dimension", "--primary", "overall", "--no-worse", "fluency=0.5"]
+    options += ["--composite", "overall=harmonic_mean:concept,fluency"]
+
+    shown = analyze("--from", "ratings.csv", *options, "--json", "all.json", cwd=tmp_path)
+
+    assert shown.returncode == 0, shown.stderr
+    content = json.loads((tmp_path / "all.json").read_text())
+    assert [each["dimension"]["name"] for each in content["dimensions"]] == ["overall", "concept", "fluency"]
+    assert "The joint criterion is" in " ".join(shown.stdout.split())
+    assert content["joint"]["coprimary"]["dimension"] == "fluency"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "valid"),
+    [
+        ("--composite", "overall=median:a,b", "NAME=RULE:DIMENSIONS"),
+        ("--composite", "a,b", "NAME=RULE:DIMENSIONS"),
+        ("--no-worse", "fluency", "fluency=0.3"),
+        ("--no-worse", "fluency=-1", "fluency=0.3"),
+    ],
+)
+def test_a_composite_or_margin_in_another_form_is_refused(option: str, value: str, valid: str) -> None:
+    result = CliRunner().invoke(cli, ["analyze", "--from", "ratings.csv", option, value])
+
+    assert result.exit_code == 2
+    assert valid in result.output

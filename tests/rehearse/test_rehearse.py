@@ -12,6 +12,8 @@ from rater.bots.behaviours import Character
 from rater.errors import StateError
 from rater.rehearse import SimulatedRaters, rehearse, rehearse_many
 from rater.sample_size import power_as_planned
+from rater.study.analysis_plan import AnalysisPlan, CoprimaryTest
+from rater.study.composite import Composite
 from rater.study.study import Study
 
 
@@ -137,3 +139,41 @@ def test_each_prompt_in_one_arm_is_found_at_the_promised_power(one_arm: Study, s
     )
 
     assert (often.n, often.n_not_estimable) == (4, 0)
+
+
+def test_a_composite_score_goes_the_whole_way_to_its_test(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str
+) -> None:
+    fluency = study.dimensions[0].model_copy(update={"name": "fluency"})
+    plan = AnalysisPlan(
+        composites=(Composite(name="overall", of=("happiness", "fluency"), by="minimum"),),
+        primary="overall",
+        score="scale_points",
+        coprimary=CoprimaryTest(dimension="fluency", margin=4),
+    )
+    changes = {
+        "dimensions": (*study.dimensions, fluency),
+        "analysis": plan,
+        "auto_advance": False,
+        "practice": (),
+        "practice_pass": None,
+    }
+    combined = study.model_copy(update=changes)
+    seal_completions(combined)
+
+    simulated = SimulatedRaters(n_raters=6, effect=2, seed=1)
+    seen = rehearse(sealed_url, combined.name, simulated, progress=lambda _: None)
+    analysis = analyze(seen.frame, seen.plan, raters=seen.raters, assigned=seen.assigned)
+
+    overall, *parts = analysis.dimensions
+    assert overall.dimension.name == "overall"
+    assert [each.dimension.name for each in parts] == ["happiness", "fluency"]
+    answers = seen.frame.pivot(index=["rater", "item"], columns="dimension", values="answer")
+    minima = answers.min(axis=1).reset_index(name="score")
+    arms = seen.frame.drop_duplicates("item").set_index("item")["arm"]
+    steered = minima.loc[minima["item"].map(arms) == seen.plan.contrast[0], "score"]
+    assert overall.arms[0].mean == pytest.approx(steered.mean())
+    assert isinstance(overall.primary, Result)
+    assert overall.primary.n.answers == analysis.n.answers / 2 == len(minima)
+    assert analysis.joint is not None
+    assert analysis.joint.is_within_margin  # by a margin of the whole scale

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from rater.study.analysis_plan import AnalysisPlan, Contrast, Exclusions, InterimLooks
+from rater.study.analysis_plan import AnalysisPlan, Contrast, CoprimaryTest, Exclusions, InterimLooks
 from rater.study.study import Study
 
 
@@ -64,3 +64,9 @@ def test_a_mixed_model_has_one_scope_and_one_score(plan: dict[str, str], message
 
     assert AnalysisPlan(test="mixed_model", score="scale_points").test == "mixed_model"
     assert AnalysisPlan().test is None
+
+
+def test_a_margin_that_no_net_superiority_reaches_is_refused() -> None:
+    with pytest.raises(ValidationError, match="score='scale_points'"):
+        CoprimaryTest(dimension="fluency", margin=1, score="net_superiority")
+    assert CoprimaryTest(dimension="fluency", margin=1).margin == 1

@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from rater import (
     ActivationAddition,
     AnalysisPlan,
+    Composite,
+    CoprimaryTest,
     Dimension,
     ExternalCompletions,
     Likert,
@@ -235,3 +237,66 @@ def test_with_one_arm_of_each_prompt_a_booklet_has_each_prompt_once(declare: Dec
     study = declare(plan=Plan(arms_per_prompt="one"), analysis=AnalysisPlan(score="scale_points"))
 
     assert (study.items_per_rater, study.design.sets_per_rater, study.design.max_sets) == (2, 2, 2)
+
+
+TWO_DIMENSIONS = [
+    Dimension(name=name, question=f"How {name}?", scale=Likert(low="no", high="yes"))
+    for name in ("happy", "fluent")
+]
+OVERALL = Composite(name="overall", of=["happy", "fluent"], by="mean")
+
+
+def test_a_composite_score_can_be_the_primary_dimension(declare: Declare) -> None:
+    analysis = AnalysisPlan(composites=[OVERALL], primary="overall")
+
+    study = declare(dimensions=TWO_DIMENSIONS, analysis=analysis)
+
+    assert study.primary_dimension.name == "overall"
+    assert study.simulated_as("overall").name == "happy"
+    assert study.simulated_as("fluent").name == "fluent"
+
+
+@pytest.mark.parametrize(
+    ("analysis", "asking", "reason"),
+    [
+        ({"primary": "over-all", "composites": [OVERALL]}, "together", "did you mean 'overall'"),
+        ({"composites": [OVERALL]}, "blocks", "plan.asking='together'"),
+        (
+            {"composites": [Composite(name="o", of=["happy", "sad"], by="mean")]},
+            "together",
+            "analysis.composites: the composite 'o' has an unknown part 'sad'",
+        ),
+        (
+            {"coprimary": CoprimaryTest(dimension="sad", margin=1)},
+            "together",
+            "analysis.coprimary.dimension: unknown dimension 'sad'",
+        ),
+        (
+            {"coprimary": CoprimaryTest(dimension="happy", margin=1)},
+            "together",
+            "'happy', the primary one",
+        ),
+    ],
+)
+def test_composites_and_second_tests_must_fit_the_study(
+    declare: Declare, analysis: dict[str, object], asking: str, reason: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        declare(
+            dimensions=TWO_DIMENSIONS,
+            analysis=AnalysisPlan.model_validate(analysis),
+            plan={"asking": asking},
+        )
+
+    assert reason.casefold() in str(refused.value).casefold()
+
+
+def test_a_second_test_in_net_superiority_has_no_mixed_model(declare: Declare) -> None:
+    coprimary = CoprimaryTest(dimension="fluent", margin=0.2, score="net_superiority")
+
+    with pytest.raises(ValidationError, match=r"coprimary\.score"):
+        declare(
+            dimensions=TWO_DIMENSIONS,
+            analysis=AnalysisPlan(score="scale_points", coprimary=coprimary),
+            plan={"arms_per_prompt": "one"},
+        )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.text import Text
 
+from rater.analysis.joint_verdict import describe_criterion
 from rater.analysis.plan import plan_of
 from rater.analysis.sentences import SCORE_LABELS, counted
 from rater.analysis.sequential import describe_looks
@@ -146,6 +147,16 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
             ""
             if plan.sesoi is None
             else f"{plan.sesoi:g} in {score}; conclusion: larger, smaller (equivalent) or inconclusive",
+        ),
+        (
+            "coprimary test",
+            ""
+            if plan.coprimary is None
+            else f"{describe_criterion(plan.coprimary, study.contrast)}; both tests must have p < alpha",
+        ),
+        *(
+            (f"composite {each.name}", f"{each.question}; {each.scale.describe_values()}")
+            for each in study.composites
         ),
         ("control", control if is_compared_by_default else ""),
         *_contrasts(study),

@@ -21,6 +21,13 @@ def print_power(plan: PowerPlan, console: Console | None = None) -> None:
         plan.planned, plan.points, is_pairwise=plan.is_pairwise, net_superiority=plan.net_superiority
     )
     console.print(Text(f"Planned design: {planned}"))
+    if plan.coprimary is not None and plan.least_joint_power is not None:
+        console.print(
+            Text(
+                f"Power of the coprimary test, if the arms do not differ on its dimension: "
+                f"{plan.coprimary.share:.0%}; of both tests together at least {plan.least_joint_power:.0%}."
+            )
+        )
     if plan.smallest_points is None:
         console.print(Text("No difference, however large, is detected with 80% power in the planned design."))
     else:
@@ -80,6 +87,8 @@ def describe_spread(spread: ModelSDs) -> str:
 def _assumed(plan: PowerPlan) -> list[str]:
     pilot = plan.assumptions.pilot
     lines = [describe_spread(plan.spread)]
+    if plan.simulated_as is not None:
+        lines.append(f"The composite score is simulated as one answer on the scale of {plan.simulated_as}.")
     if plan.last_look is not None:
         lines.append(
             f"Tested at p < {significant(plan.last_look)}, the level of the final analysis after all planned "

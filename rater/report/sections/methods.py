@@ -9,12 +9,17 @@ import rater
 from rater.analysis.agreement import Agreement
 from rater.analysis.answer_scale import is_pairwise
 from rater.analysis.blinding import Blinding
+from rater.analysis.composites import composites_of
+from rater.analysis.equivalence import REFERENCE as SCHUIRMANN
 from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import compare_with_sesoi, describe_spent_alpha
+from rater.analysis.joint_verdict import REFERENCE as JOINT_REFERENCE
+from rater.analysis.joint_verdict import describe_criterion
 from rater.analysis.ordinal.odds import METHOD as ORDINAL_METHOD
 from rater.analysis.results import Estimate, Outcome, Quantity, Result
 from rater.analysis.sentences import SCOPES, counted, coverage, sentence, significant
 from rater.analysis.sequential import INTERVALS_REFERENCE, SPENDING_REFERENCE
+from rater.errors import listed
 from rater.glossary import find_entry
 from rater.report.context import (
     StudyFacts,
@@ -24,6 +29,7 @@ from rater.report.context import (
 )
 from rater.report.document import Block, Bullets, Picture, Prose, Section, Table
 from rater.report.sections.inputs import Findings
+from rater.study.composite import RULES, CompositeScore
 
 _PROGRAMS = {
     "numpy": "Harris et al. 2020, Nature 585:357–362 (NumPy)",
@@ -93,12 +99,22 @@ def _study(study: StudyFacts, findings: Findings) -> str:
         f"{counted(n.answers, 'answer')} by {counted(n.raters, 'rater')} to {counted(n.items, 'text')} of "
         f"{counted(n.prompts, 'prompt')}{deleted}. Each rater was shown {shown} in "
         f"{counted(study.items_per_rater, 'trial')}, in counterbalanced random order, and asked: "
-        f"“{dimension.question}” ({dimension.scale.describe_values()}). {_BLINDING}"
+        f"{_questions(findings)}. {_BLINDING}"
     )
+
+
+def _questions(findings: Findings) -> str:
+    """Return the question of the primary dimension, or those of all parts of a composite score."""
+    primary, planned = findings.primary.dimension, findings.analysis.planned
+    asked = [each for each in planned.rated if each.name in planned.primary_parts]
+    questions = [f"“{each.question}” ({each.scale.describe_values()})" for each in asked]
+    return "; ".join(questions) if isinstance(primary, CompositeScore) else questions[0]
 
 
 def _analysis(findings: Findings) -> Iterator[str]:
     yield from _primary_test(findings)
+    yield from _composites(findings)
+    yield from _joint(findings)
     found = findings.primary
     exclusion = findings.analysis.exclusion
     if exclusion is not None:
@@ -153,6 +169,30 @@ def _primary_test(findings: Findings) -> Iterator[str]:
             yield compare_with_sesoi(found.equivalence)
 
 
+def _joint(findings: Findings) -> Iterator[str]:
+    planned, joint = findings.analysis.planned, findings.analysis.joint
+    if planned.coprimary is None or joint is None:
+        return
+    criterion = describe_criterion(planned.coprimary, planned.contrast)
+    yield (
+        f"A second primary test was declared: that {criterion}. In this intersection–union test, both tests "
+        f"must reject, each at level alpha [{JOINT_REFERENCE}]. {joint.sentence}"
+    )
+
+
+def _composites(findings: Findings) -> Iterator[str]:
+    analysis = findings.analysis
+    for composite in composites_of(analysis.planned.dimensions):
+        scale = composite.scale
+        counts = [each for each in analysis.composites if each.composite == composite.name]
+        n_missing, n_scores = sum(each.n_missing for each in counts), sum(each.n_scores for each in counts)
+        yield (
+            f"The composite score {composite.name} is the {RULES[scale.rule]} of the answers of a rater to a "
+            f"text on {listed(scale.of)}; it is missing if a part is, for {n_missing:,} of "
+            f"{n_missing + n_scores:,} rated texts."
+        )
+
+
 def _software(findings: Findings) -> str:
     programs = ", ".join(f"{name} {number}" for name, number in versions().items())
     return (
@@ -167,6 +207,8 @@ def references(findings: Findings) -> list[str]:
     equivalence = findings.primary.equivalence
     if isinstance(equivalence, Equivalence):
         works.add(equivalence.reference)
+    if findings.analysis.joint is not None:
+        works |= {JOINT_REFERENCE, SCHUIRMANN}
     if findings.analysis.planned.spent is not None:
         works |= {SPENDING_REFERENCE, INTERVALS_REFERENCE}
     if isinstance(findings.analysis.blinding, Blinding):
@@ -193,13 +235,14 @@ def _results(findings: Findings) -> Iterator[Result | Estimate]:
 # Terms of statistics that a reader may look up; everyday words such as "answer" are not among them.
 _TERMS = (
     "AC2", "alpha spending", "Bang's index", "Benjamini–Hochberg method", "BLUP", "Bradley–Terry model",
-    "Cliff's delta", "Cohen's d", "commitment", "confidence interval", "confound",
+    "Cliff's delta", "Cohen's d", "commitment", "composite score", "confidence interval", "confound",
     "crossed random-effects t test", "cumulative link mixed model", "equivalence", "Holm correction",
-    "ICC", "interim look", "James's index", "Krippendorff's alpha", "likelihood-ratio test",
-    "Mann–Whitney test", "mediator", "net superiority", "NLL", "odds ratio", "pigeonhole bootstrap",
-    "power", "prediction interval", "probability of superiority", "proportional odds", "quasi-F", "REML",
-    "repetition", "Satterthwaite", "signed-rank test", "sign-flip test", "test–retest agreement",
-    "tipping point", "TOST", "type I error", "weighted kappa", "win rate",
+    "ICC", "interim look", "intersection–union test", "James's index", "Krippendorff's alpha",
+    "likelihood-ratio test", "Mann–Whitney test", "mediator", "net superiority", "NLL",
+    "non-inferiority", "odds ratio", "pigeonhole bootstrap", "power", "prediction interval",
+    "probability of superiority", "proportional odds", "quasi-F", "REML", "repetition", "Satterthwaite",
+    "signed-rank test", "sign-flip test", "test–retest agreement", "tipping point", "TOST",
+    "type I error", "weighted kappa", "win rate",
 )  # fmt: skip
 
 

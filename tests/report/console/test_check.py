@@ -3,7 +3,9 @@
 from rater import (
     AnalysisPlan,
     BlindingQuestion,
+    Composite,
     Contrast,
+    CoprimaryTest,
     Exclusions,
     InterimLooks,
     Plan,
@@ -96,3 +98,19 @@ def test_a_mixed_model_is_named_with_the_primary_test(study: Study) -> None:
         "walrus-arm − zebra-arm on happiness in scale points, generalising to raters+prompts, alpha 0.05, "
         "by a linear mixed model of all answers"
     )
+
+
+def test_composites_and_the_second_test_are_shown(study: Study) -> None:
+    fluency = study.dimensions[0].model_copy(update={"name": "fluency"})
+    plan = AnalysisPlan(
+        composites=(Composite(name="overall", of=("happiness", "fluency"), by="harmonic_mean"),),
+        primary="overall",
+        coprimary=CoprimaryTest(dimension="fluency", margin=0.5),
+    )
+    changes = {"dimensions": (*study.dimensions, fluency), "analysis": plan, "blinding": None}
+
+    shown = dict(analysis_lines(study.model_copy(update=changes)))
+
+    assert "on overall" in shown["primary test"]
+    assert shown["composite overall"].startswith("harmonic mean of happiness and fluency")
+    assert "on fluency “walrus-arm” is worse than “zebra-arm” by less than 0.5" in shown["coprimary test"]
