@@ -375,5 +375,8 @@ def _appendix(study: Study) -> Iterator[str]:
     declared = json.dumps(json.loads(study.canonical_json()), ensure_ascii=False, indent=2, sort_keys=True)
     longest = max(map(len, re.findall("`+", declared)), default=0)
     fence = "`" * max(3, longest + 1)  # a prompt may hold backticks
-    yield ("The study hash is the SHA-256 of this JSON, serialised with sorted keys and without white space.")
+    yield (
+        "The study hash is the SHA-256 of this JSON, serialised with sorted keys and without white space. "
+        "Fields that it leaves out have their defaults, which rater's reference of study fields lists."
+    )
     yield f"{fence}json\n{declared}\n{fence}"

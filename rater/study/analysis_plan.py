@@ -146,17 +146,15 @@ class AnalysisPlan(Declaration):
     the primary contrast. (sealed)"""
     primary: Name | None = None
     """Dimension or composite score of the primary test; by default the first dimension. (experimenter)"""
-    composites: Annotated[
-        tuple[Composite, ...], InOrder, Field(exclude_if=lambda composites: not composites)
-    ] = ()
+    composites: Annotated[tuple[Composite, ...], InOrder] = ()
     """Composite scores, each tested as a dimension. (experimenter)"""
-    coprimary: Annotated[CoprimaryTest | None, Field(exclude_if=lambda test: test is None)] = None
+    coprimary: CoprimaryTest | None = None
     """Second primary test, on another dimension; the conclusion then needs both. (experimenter)"""
     scope: Scope = "raters+prompts"
     """Populations that the conclusion generalises to. (experimenter)"""
     score: PlannedScore = "net_superiority"
     """Score of the primary test: net superiority (−1 to 1) or scale points. (experimenter)"""
-    test: Annotated[PlannedTest | None, Field(exclude_if=lambda test: test is None)] = None
+    test: PlannedTest | None = None
     """Primary test: "cell_scores" compares the arms within rater and prompt, by a t test that fits the scope;
     "mixed_model" is a linear mixed model of all answers, which compares scale points. By default the design
     decides: the mixed model if `plan.arms_per_prompt` is "one", otherwise cell scores. (experimenter)"""

@@ -31,11 +31,11 @@ class Sampling(Declaration):
     """Temperature; 0 for greedy decoding. (experimenter)"""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Nucleus sampling: the smallest set of tokens with this total probability. (experimenter)"""
-    top_k: Annotated[int | None, Field(default=None, ge=1, exclude_if=lambda k: k is None)] = None
+    top_k: Annotated[int | None, Field(default=None, ge=1)] = None
     """Number of most likely tokens to sample from, applied before `top_p`; None for all. (experimenter)"""
     frequency_penalty: Annotated[float, Field(ge=-10, le=10)] = 0.0
     """Subtracted from the logit of a token for each occurrence, including the prompt. (experimenter)"""
-    presence_penalty: Annotated[float, Field(ge=-10, le=10, exclude_if=lambda penalty: penalty == 0)] = 0.0
+    presence_penalty: Annotated[float, Field(ge=-10, le=10)] = 0.0
     """Subtracted once from the logit of a token that occurred, including the prompt. (experimenter)"""
     samples_per_prompt: Annotated[int, Field(ge=1, le=1_000)] = 4
     """Number of completions per prompt and arm. (experimenter)"""
@@ -63,7 +63,7 @@ __all__ = [
 ]
 
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-Dose = Annotated[float | None, Field(default=None, exclude_if=lambda dose: dose is None)]
+Dose = Annotated[float | None, Field(default=None)]
 """The dose of an arm, for a dose–response analysis; omitted from the JSON if there is none."""
 
 
@@ -73,7 +73,7 @@ class Unsteered(Declaration):
     kind: Literal["unsteered"] = "unsteered"
     name: Name = "unsteered"
     """Name of the arm. (sealed)"""
-    dose: float | None = Field(default=0.0, exclude_if=lambda dose: dose == 0)
+    dose: float | None = 0.0
     """Dose of the unsteered arm: 0; None to exclude the arm from the dose–response analysis. (sealed)"""
 
 

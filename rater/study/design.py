@@ -34,7 +34,7 @@ class Plan(Declaration):
     asking: Asking = "together"
     """Arrangement of several dimensions: all under each text, one per block of texts, or one per rater.
     (experimenter)"""
-    arms_per_prompt: Annotated[ArmsPerPrompt, Field(exclude_if=lambda arms: arms == "all")] = "all"
+    arms_per_prompt: ArmsPerPrompt = "all"
     """Arms of a prompt that a rater sees: "all", equally often, so that the arms are compared within rater
     and prompt; or "one", drawn at random, where seeing two arms of a prompt would reveal or change something.
     The test is then a linear mixed model of all answers. (experimenter)"""

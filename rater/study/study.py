@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from rater.errors import nearest
 from rater.study.analysis_plan import AnalysisPlan, PlannedTest, require_mixed_model
 from rater.study.arms import Arm, Prompted, Sampling, Steered, Unsteered
+from rater.study.canonical import canonical_json, differing_paths
 from rater.study.composite import CompositeScore, make_composites
 from rater.study.confounds import TextCue
 from rater.study.declaration import InOrder, Name, Text, require_different
@@ -44,11 +45,11 @@ class Study(Protocol):
     """Arms for which the first answer to the blinding question is correct; by default all except unsteered
     ones. (sealed)"""
 
-    confounds: Annotated[tuple[TextCue, ...], InOrder, Field(exclude_if=lambda cues: not cues)] = ()
+    confounds: Annotated[tuple[TextCue, ...], InOrder] = ()
     """Known confounds: properties of texts, other than their meaning, in which the arms differ, by their
     names in the audit, such as "length in characters". (experimenter)"""
 
-    allow_identical_arms: Annotated[bool, Field(exclude_if=lambda allowed: not allowed)] = False
+    allow_identical_arms: bool = False
     """Allow two arms with identical texts, as in an A/A study; by default such a study cannot be published.
     (experimenter)"""
 
@@ -330,28 +331,18 @@ class Study(Protocol):
         return Protocol(**{name: getattr(self, name) for name in Protocol.model_fields})
 
     def canonical_json(self) -> str:
-        """Return the canonical JSON of the study: sorted keys, no spaces, UTF-8."""
-        return json.dumps(
-            self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        )
+        """Return the canonical JSON of the study: sorted keys, no spaces, UTF-8, no field at its default."""
+        return canonical_json(self)
 
     @property
     def hash(self) -> str:
         """The SHA-256 of the canonical JSON in hexadecimal, which is preregistered."""
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()
 
-    def changes_from(self, canonical_json: str) -> list[str]:
+    def changes_from(self, earlier: str) -> list[str]:
         """Return the fields that differ from an earlier canonical JSON, as paths such as ``arms[1].name``."""
-        return _differing_paths(json.loads(canonical_json), self.model_dump(mode="json"))
-
-
-def _differing_paths(old: Any, new: Any, path: str = "") -> list[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = sorted(old.keys() | new.keys())
-        nested = [_differing_paths(old.get(key), new.get(key), f"{path}.{key}".lstrip(".")) for key in keys]
-        return [found for paths in nested for found in paths]
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        pairs = enumerate(zip(old, new, strict=True))
-        nested = [_differing_paths(before, after, f"{path}[{index}]") for index, (before, after) in pairs]
-        return [found for paths in nested for found in paths]
-    return [] if old == new else [path]
+        try:
+            before = Study.model_validate_json(earlier)
+        except ValidationError:  # of a version of rater with other fields
+            return differing_paths(json.loads(earlier), json.loads(self.canonical_json()))
+        return differing_paths(before.model_dump(mode="json"), self.model_dump(mode="json"))

@@ -9,9 +9,12 @@ from pydantic import ValidationError
 from rater import (
     ActivationAddition,
     AnalysisPlan,
+    BlindingQuestion,
     Composite,
     CoprimaryTest,
     Dimension,
+    Ending,
+    Endings,
     ExternalCompletions,
     Likert,
     Pairwise,
@@ -28,17 +31,16 @@ from rater.study.protocol import Protocol
 Declare = Callable[..., Study]
 
 
-def test_the_canonical_json_is_sorted_and_has_every_default(declare: Declare) -> None:
+def test_the_canonical_json_is_sorted_and_has_no_field_at_its_default(declare: Declare) -> None:
     canonical = declare().canonical_json()
 
     assert canonical == json.dumps(
         json.loads(canonical), sort_keys=True, separators=(",", ":"), ensure_ascii=False
     )
-    assert canonical.startswith('{"accent":null,"analysis":{"alpha":0.05,"contrast":null,')
+    assert canonical.startswith('{"arms":[')
     assert (
-        '"dimensions":[{"cannot_judge":false,"comment":null,"name":"happiness",'
-        '"question":"How happy is this text?","scale":{"high":"very","kind":"likert","labels":{},'
-        '"low":"not at all","points":5}}]'
+        '"dimensions":[{"name":"happiness","question":"How happy is this text?",'
+        '"scale":{"high":"very","kind":"likert","low":"not at all"}}]'
     ) in canonical
 
 
@@ -136,12 +138,37 @@ def test_each_field_changes_the_hash_and_is_named_by_its_path(
     assert after.changes_from(before.canonical_json()) == paths
 
 
-def test_a_field_that_came_or_went_is_named_by_its_path(declare: Declare) -> None:
-    earlier = json.loads(declare().canonical_json())
-    del earlier["thanks"]
+def test_a_field_of_another_version_is_named_by_its_path(declare: Declare) -> None:
+    earlier = json.loads(declare(plan=Plan(raters=13)).canonical_json())
     earlier["plan"]["payment"] = 3
 
-    assert declare().changes_from(json.dumps(earlier)) == ["plan.payment", "thanks"]
+    assert declare(plan=Plan(raters=13)).changes_from(json.dumps(earlier)) == ["plan.payment"]
+
+
+def test_a_part_that_had_its_default_is_named_by_its_fields(declare: Declare) -> None:
+    before = declare()
+
+    assert declare(endings=Endings(finished=Ending(code="A"))).changes_from(before.canonical_json()) == [
+        "endings.finished.code"
+    ]
+    assert declare(blinding=BlindingQuestion(question="Which?")).changes_from(before.canonical_json()) == [
+        "blinding"
+    ]
+
+
+def test_the_hash_of_a_study_is_the_same_in_every_version() -> None:
+    """It changes only with the meaning of a field or default, which would change stored studies, too."""
+    study = Study(
+        name="pinned",
+        title="How happy?",
+        consent="You may stop at any time.",
+        instructions="Read.",
+        dimensions=[Dimension(name="happiness", question="How happy?", scale=Likert(low="not", high="very"))],
+        prompts=["I went to the shop and"],
+        arms=[Unsteered(), Steered(additions=[XVector("Love", "Hate", coeff=5, at=6)])],
+    )
+
+    assert study.hash == "1bbf2728aeb309f076cbb0e04105fd8f5dd1a9ed865178df68f04e6ddedd893b"
 
 
 def test_the_contrast_is_by_default_the_first_steered_arm_minus_the_first_unsteered(declare: Declare) -> None:
