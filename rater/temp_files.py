@@ -1,4 +1,4 @@
-"""Temporary files and folders that the next run removes if this one is killed.
+"""Temporary files and folders that the next run removes if this one is killed; files that are written whole.
 
 A temporary folder is removed by the process that made it, unless that process is killed. What is left may
 hold arms, texts or the key. Therefore each one is locked while it is in use, and the next process that makes
@@ -63,6 +63,24 @@ def locked(path: Path) -> Iterator[bool]:
             yield True
     finally:
         os.close(descriptor)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read, whole or not at all; it is on the disk when this returns.
+
+    Raises:
+        OSError: the file cannot be written; an earlier one is then unchanged.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+    unfinished = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def remove_abandoned(folder: Path, *patterns: str) -> None:

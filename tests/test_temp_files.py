@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rater.temp_files import remove_abandoned, temporary_folder
+from rater.temp_files import remove_abandoned, temporary_folder, write_whole
 
 HOLD = """
 import sys, time
@@ -60,3 +60,23 @@ def test_a_link_to_another_folder_is_kept(tmp_path: Path) -> None:
 
     assert (tmp_path / "held-link").is_symlink()
     assert other.is_dir()
+
+
+def test_a_file_is_written_whole_and_for_its_owner_only(tmp_path: Path) -> None:
+    file = tmp_path / "links.csv"
+    file.write_text("earlier")
+
+    write_whole(file, b"later")
+
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"later", 0o600)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_that_cannot_be_replaced_leaves_nothing_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "links.csv"
+    (folder / "kept").mkdir(parents=True)
+
+    with pytest.raises(OSError, match="links"):
+        write_whole(folder, b"later")
+
+    assert list(tmp_path.iterdir()) == [folder]

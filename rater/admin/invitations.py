@@ -21,12 +21,13 @@ from sqlalchemy.orm import Session
 from rater.errors import RaterError
 from rater.name_lists import similar_names
 from rater.names import normalise_name
-from rater.store.engine import OWNER_ONLY, disposing, reading, writing
+from rater.store.engine import disposing, reading, writing
 from rater.store.rating.open import open_rating
 from rater.store.rating.raters import count_invitations, has_invitations, list_labels, make_invitations
 from rater.store.rating.studies import get_study
 from rater.study.declaration import require_different
 from rater.tables.write import csv_lines
+from rater.temp_files import write_whole
 
 MAX_LINKS = 10_000
 _MAX_LABEL_LENGTH = 100
@@ -207,7 +208,7 @@ class LinkFiles:
         try:
             if self._qr_folder is not None:
                 self._qr_folder.mkdir(parents=True, exist_ok=True)
-            _write_private(self._prepared, json.dumps(links).encode())
+            write_whole(self._prepared, json.dumps(links).encode())
             for path in self._codes(links):
                 if os.path.lexists(path):
                     raise FileExistsError(17, "File exists", str(path))
@@ -237,10 +238,10 @@ class LinkFiles:
                 for path, (_, link) in zip(self._codes(links), links, strict=True):
                     picture = io.BytesIO()
                     segno.make(link, error="m", micro=False).save(picture, kind="png", scale=8, border=4)
-                    _write_private(path, picture.getvalue())
+                    write_whole(path, picture.getvalue())
             if self._csv_file is not None:
                 lines = csv_lines(("label", "link"), links)
-                _write_private(self._csv_file, "".join(lines).encode())
+                write_whole(self._csv_file, "".join(lines).encode())
             self.discard()
         except OSError as error:
             msg = (
@@ -259,18 +260,3 @@ class LinkFiles:
             return []
         names = [re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-") for label, _ in links]
         return [self._qr_folder / f"{number:03d}-{name}.png" for number, name in enumerate(names, start=1)]
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read, whole or not at all: a link lets anyone in as its rater."""
-    unfinished = path.with_name(f".{path.name}.new")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -188,6 +188,8 @@ def load_study(path: Path) -> Study:
         raise StudyError(msg) from error
     except (Exception, SystemExit) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        if reason.startswith("BaseModel.__init__() takes 1 positional argument"):
+            reason = 'the parts of a study take their values by name, such as Dimension(name="happiness", …)'
         place = _place_in(path, error)
         cause = ": ".join(filter(None, (type(error).__name__, reason)))
         msg = "\n  ".join(filter(None, (f"{place.name} fails with {cause}", place.source)))

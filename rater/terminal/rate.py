@@ -1,9 +1,7 @@
 """Rate a study in the terminal: consent, instructions, trials, end; back, pause and resume."""
 
 import hashlib
-import os
 import secrets
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from rater.store.rating.studies import PublishedStudy, get_study
 from rater.store.rating.trials import Submission, Timing, first_revisable, record_answers, view_trial
 from rater.study.state import State
 from rater.study.visit import Channel, LeavingReason
+from rater.temp_files import write_whole
 from rater.terminal.console import (
     Keyboard,
     Prompter,
@@ -68,12 +67,7 @@ def keep_token(file: Path) -> str:
     token = new_token()
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, written = tempfile.mkstemp(dir=file.parent)  # mode 0600
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(token)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(written).replace(file)
+        write_whole(file, token.encode("ascii"))
     except OSError as error:
         msg = (
             f"The token of this session cannot be kept in {file.parent}: {error.strerror}. Make it writable."

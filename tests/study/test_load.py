@@ -343,6 +343,14 @@ def test_only_what_is_wrong_is_named(load: Callable[[str], Study]) -> None:
             "import nosuch",
             "study.py:1 fails with ModuleNotFoundError: No module named 'nosuch'\n  import nosuch",
         ),
+        (
+            "from rater import Contrast\nContrast('a', 'b')",
+            (
+                "study.py:2 fails with TypeError: the parts of a study take their values by name, "
+                'such as Dimension(name="happiness", …)\n'
+                "  Contrast('a', 'b')"
+            ),
+        ),
         ("import sys\nsys.exit('bye')", "study.py:2 fails with SystemExit: bye\n  sys.exit('bye')"),
         ("def f():\n    raise KeyError\nf()", "study.py:2 fails with KeyError\n  raise KeyError"),
     ],
