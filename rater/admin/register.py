@@ -49,6 +49,14 @@ _TESTS = {
         "a crossed random-effects t test on rater × prompt cell scores (quasi-F with Satterthwaite degrees "
         "of freedom; weighted REML where cells are missing or unequal)"
     ),
+    "raters+prompts+concepts": (
+        "a crossed random-effects t test on the scores of rater × prompt × concept cells (quasi-F with "
+        "Satterthwaite degrees of freedom; weighted REML where cells are missing or unequal)"
+    ),
+    "raters+concepts": (
+        "a crossed random-effects t test on rater × concept cell scores, averaged over prompts (quasi-F with "
+        "Satterthwaite degrees of freedom; weighted REML where cells are missing or unequal)"
+    ),
     "raters": (
         "a one-sample t test on raters' mean differences, with a sign-flip test as a sensitivity analysis"
     ),

@@ -14,8 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from rater.analysis.cell_scores import CellScores
 from rater.analysis.contrast_data import cell_codes
-from rater.analysis.crossed import CellScores, OutcomeLabels, crossed_t
+from rater.analysis.crossed import OutcomeLabels, crossed_t
 from rater.analysis.intervals import DIFFERENCE, SHARE, clip
 from rater.analysis.results import Counts, Interval, NotEstimable, Outcome
 from rater.analysis.validation import validate_frame

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 from scipy.sparse.linalg import lsqr
 
+from rater.analysis.cell_scores import CellScores, Concepts, read_concepts
 from rater.analysis.results import UNUSED, Counts
 from rater.analysis.validation import flags
 from rater.study.analysis_plan import PlannedScore
@@ -32,6 +33,8 @@ class Ratings:
     item: NDArray[np.intp]
     is_first: NDArray[np.bool_]
     answer: NDArray[np.float64]
+    concepts: Concepts | None = None
+    """The concepts of the prompts, by code."""
 
     def take(self, keep: NDArray[np.bool_]) -> "Ratings":
         """Keep some of the answers; codes stay as they are."""
@@ -42,19 +45,32 @@ class Ratings:
             item=self.item[keep],
             is_first=self.is_first[keep],
             answer=self.answer[keep],
+            concepts=self.concepts,
         )
 
     def count(self) -> Counts:
         """Count what is there; a cell is a rater × prompt that has answers to both arms."""
         cell = cell_codes(self.rater, self.prompt)
         both = _marked(cell[self.is_first], cell) & _marked(cell[~self.is_first], cell)
+        n_prompts, n_concepts = count_prompts(
+            np.flatnonzero(_marked(self.prompt, self.prompt)), self.concepts
+        )
         return Counts(
             raters=int(_marked(self.rater, self.rater).sum()),
-            prompts=int(_marked(self.prompt, self.prompt).sum()),
+            prompts=n_prompts,
             items=int(_marked(self.item, self.item).sum()),
             answers=self.answer.size,
             cells=int(both.sum()),
+            concepts=n_concepts,
         )
+
+
+def count_prompts(prompts: NDArray[np.intp], concepts: Concepts | None) -> tuple[int, int]:
+    """Count different prompts, and their concepts: 0 where there are not two."""
+    kept = concepts and concepts.take(prompts)
+    if kept is None:
+        return prompts.size, 0
+    return kept.n_prompts, len(kept.names)
 
 
 def _marked(codes: NDArray[np.intp], among: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -82,6 +98,7 @@ def select_ratings(frame: pd.DataFrame, contrast: tuple[str, str], dimension: st
         item=item,
         is_first=(chosen["arm"] == contrast[0]).to_numpy(dtype=np.bool_),
         answer=chosen["answer"].to_numpy(dtype=np.float64),
+        concepts=read_concepts(chosen),
     )
 
 
@@ -125,6 +142,12 @@ class Cells:
     """The number of answers outside all cells, because the rater answered only one arm for the prompt."""
     is_pairwise: bool = False
     """True if answers are choices between texts of both arms; a cell has as many of one as of the other."""
+    concepts: Concepts | None = None
+    """The concepts of the prompts, by their code here."""
+
+    def scores(self, name: PlannedScore) -> CellScores:
+        """One of the two scores of every cell, with its weight and concept."""
+        return CellScores(self.rater, self.prompt, self.score(name), self.weight, self.n, self.concepts)
 
     def score(self, name: PlannedScore) -> NDArray[np.float64]:
         """One of the two scores, by name."""
@@ -187,6 +210,7 @@ def score_cells(ratings: Ratings) -> Cells:
         prompts=prompts,
         n=used.count(),
         n_unpaired=ratings.answer.size - used.answer.size,
+        concepts=ratings.concepts and ratings.concepts.take(prompts),
     )
 
 

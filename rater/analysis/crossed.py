@@ -1,28 +1,30 @@
 """The crossed random-effects t test (quasi-F with Satterthwaite degrees of freedom) on cell scores.
 
 Estimand: the mean cell score (first arm minus second) over the populations of raters, prompts and
-completions. Assumptions: raters and prompts are samples from the populations of the claim, with independent
-random effects. Measured type I error at alpha = .05: 4 to 6 % with 12 raters or more, less with fewer
-(statistics.md section 2). No Python package has the quasi-F test with this floor; for the weighted REML test
-see `rater.analysis.reml`.
+completions, and of concepts where the prompts have concepts. Assumptions: raters, prompts and concepts are
+samples from the populations of the claim, with independent random effects. Measured type I error at alpha =
+.05: 4 to 6 % with 12 raters or more (and 8 concepts), less with fewer (statistics.md section 2). No Python
+package has the quasi-F test with this floor (`rater.analysis.quasi_f`, `rater.analysis.three_way`); for the
+weighted REML test of two factors see `rater.analysis.reml`.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
+from rater.analysis.cell_scores import CellScores, Spread
 from rater.analysis.contrast_data import Cells, Ratings, score_cells, select_ratings
 from rater.analysis.intervals import DIFFERENCE, Bounds, clip
 from rater.analysis.preferences import Preferred, score_preferences, select_preferences
+from rater.analysis.quasi_f import two_way
 from rater.analysis.reml import NoFit, fit_reml
 from rater.analysis.results import (
     DROPPED,
     MIN_DF,
-    Counts,
     Interval,
     NotEstimable,
     Outcome,
@@ -30,13 +32,17 @@ from rater.analysis.results import (
     Score,
     Setting,
 )
-from rater.analysis.sentences import CLAIM, SCORES, estimand, round_down, significant
-from rater.study.analysis_plan import PlannedScore
+from rater.analysis.sentences import CLAIM, SCOPES, SCORES, estimand, round_down, significant
+from rater.analysis.three_way import estimate_three_way
+from rater.study.analysis_plan import PlannedScore, Scope
 
+FACTORS = "factors"
+"""The setting of a result with its random factors, where concepts are one of them or are averaged over."""
+CLAIM_WITH_CONCEPTS = f"The claim is about {SCOPES['raters+prompts+concepts']}."
 TEST = "crossed t"
 """Short for the crossed random-effects t test (quasi-F or REML, Satterthwaite degrees of freedom)."""
 QUASI_F = (
-    "crossed random-effects t test on rater × prompt cell scores (quasi-F with Satterthwaite degrees of "
+    "crossed random-effects t test on rater × {unit} cell scores (quasi-F with Satterthwaite degrees of "
     "freedom; variance floored at that of either one-way test)"
 )
 QUASI_F_REFERENCE = (
@@ -44,8 +50,8 @@ QUASI_F_REFERENCE = (
     "Cornfield & Tukey 1956, Ann. Math. Stat. 27:907–949; Satterthwaite 1946, Biometrics Bull. 2:110–114"
 )
 REML = (
-    "crossed random-effects t test on rater × prompt cell scores (weighted REML with crossed random effects "
-    "of raters and prompts, Satterthwaite degrees of freedom)"
+    "crossed random-effects t test on rater × {unit} cell scores (weighted REML with crossed random effects "
+    "of raters and {unit}s, Satterthwaite degrees of freedom)"
 )
 REML_REFERENCE = (
     "Bates et al. 2015, J. Stat. Softw. 67(1); "
@@ -60,21 +66,8 @@ MIN_INFORMATIVE_DF = 0.1
 
 
 @dataclass(frozen=True)
-class CellScores:
-    """One number for each rater × prompt cell; codes run from 0 without gaps."""
-
-    rater: NDArray[np.intp]
-    prompt: NDArray[np.intp]
-    values: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    """The variance of a cell is the residual variance divided by its weight."""
-    n: Counts
-    """`cells` is the length of the arrays."""
-
-
-@dataclass(frozen=True)
 class OutcomeLabels:
-    """The labels of a two-way t test, for its result."""
+    """The labels of a crossed t test, for its result."""
 
     test: str
     estimand: str
@@ -86,43 +79,50 @@ class OutcomeLabels:
     """The range of the mean, where it is known."""
 
 
-@dataclass(frozen=True)
-class _Spread:
-    """The estimate with its standard error, degrees of freedom and method."""
-
-    estimate: float
-    standard_error: float
-    df: float
-    method: str
-    reference: str
-    settings: dict[str, Setting]
-    warnings: tuple[str, ...] = ()
-
-
-def two_way_t(
-    cells: Cells, score: PlannedScore, *, alpha: float = 0.05, bounds: Bounds | None = None
+def contrast_t(
+    cells: Cells,
+    score: PlannedScore,
+    *,
+    alpha: float = 0.05,
+    bounds: Bounds | None = None,
+    scope: Scope | None = None,
 ) -> Outcome:
-    """Test whether the mean cell score differs from 0, over raters and prompts.
+    """Test whether the mean cell score differs from 0, over the factors of the scope.
 
-    A complete table with equal counts uses the closed form (`quasi_f`), any other one weighted REML
-    (`rater.analysis.reml`). The two are equal on complete tables where both variance components are positive.
+    A complete table with equal counts uses the closed form (`rater.analysis.quasi_f`), any other one weighted
+    REML. The two are equal on complete tables where all variance components are positive.
 
-    ``bounds`` is the range of the difference in scale points; the interval is clipped to it. In R, for a
-    table that is not complete: ``lmerTest::lmer(score ~ 1 + (1|rater) + (1|prompt), weights = w)``.
+    ``bounds`` is the range of the difference in scale points; the interval is clipped to it. Without a scope,
+    raters, prompts and concepts are random, if the prompts have concepts. In R, for a table of raters and
+    prompts that is not complete: ``lmerTest::lmer(score ~ 1 + (1|rater) + (1|prompt), weights = w)``.
     """
     description = estimand(score, cells.contrast, pairwise=cells.is_pairwise)
     possible = DIFFERENCE if score == "net_superiority" else bounds
-    about = OutcomeLabels(TEST, description, score, SCORES[score], bounds=possible)
-    if cells.no_cells:
-        return NotEstimable(test=TEST, score=score, reason=cells.no_cells, n=cells.n)
-    scores = CellScores(cells.rater, cells.prompt, cells.score(score), cells.weight, cells.n)
+    claim = CLAIM if scope is None else f"The claim is about {SCOPES[scope]}."
+    about = OutcomeLabels(TEST, description, score, SCORES[score], claim=claim, bounds=possible)
+    reason = cells.no_cells or _no_concepts(cells, scope)
+    if reason:
+        return NotEstimable(test=TEST, score=score, reason=reason, n=cells.n)
+    scores = cells.scores(score)
+    if scores.concepts is not None and scope in {"raters+concepts", "raters+prompts"}:
+        scores = scores.average("concept" if scope == "raters+concepts" else "prompt")
     return crossed_t(scores, about, alpha=alpha, warnings=cells.warnings)
+
+
+def _no_concepts(cells: Cells, scope: Scope | None) -> str:
+    """Return why a claim over concepts is not possible; empty if it is, or is not made."""
+    if scope is None or "concepts" not in scope or cells.concepts is not None:
+        return ""
+    return f"the scope is {scope!r}, but the answers to both arms are not about two or more concepts"
 
 
 def crossed_t(
     scores: CellScores, about: OutcomeLabels, *, alpha: float, warnings: tuple[str, ...] = ()
 ) -> Outcome:
-    """Test whether the mean of the scores of rater × prompt cells differs from 0; see `two_way_t`."""
+    """Test whether the mean of the scores of rater × prompt cells differs from 0; see `contrast_t`.
+
+    Where the scores have concepts, these are a third random factor (`rater.analysis.three_way`).
+    """
     mean = float(scores.values.mean()) if scores.values.size else None
     spread = _estimate_spread(scores, about)
     if isinstance(spread, NoFit):
@@ -145,12 +145,17 @@ def crossed_t(
         df=spread.df,
         p=float(2 * stats.t.sf(abs(t), spread.df)),
         n=scores.n,
-        claim=about.claim,
+        claim=CLAIM_WITH_CONCEPTS if scores.concepts and about.claim == CLAIM else about.claim,
         method=spread.method,
         reference=spread.reference,
-        warnings=(*too_few_df(spread.df), *_few(scores.n, alpha), *spread.warnings, *warnings),
-        settings={"alpha": alpha, **spread.settings},
+        warnings=(*too_few_df(spread.df), *_few(scores, alpha), *spread.warnings, *warnings),
+        settings={"alpha": alpha, **_name_factors(scores), **spread.settings},
     )
+
+
+def _name_factors(scores: CellScores) -> dict[str, Setting]:
+    """Name the random factors where there are concepts."""
+    return {FACTORS: " × ".join(_factors(scores))} if scores.n.concepts else {}
 
 
 def too_few_df(df: float) -> tuple[str, ...]:
@@ -164,52 +169,27 @@ def too_few_df(df: float) -> tuple[str, ...]:
     return (warning,)
 
 
-def quasi_f(table: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the standard error and degrees of freedom of the mean of a complete table (raters, prompts).
-
-    With R raters and P prompts, E[MS_R] = s_e + P s_r, E[MS_P] = s_e + R s_p and E[MS_E] = s_e, so the
-    variance of the mean, s_r / R + s_p / P + s_e / (RP), is estimated by q / (RP) with q = MS_R + MS_P −
-    MS_E. Its degrees of freedom are Satterthwaite's for q. The floor V = max(q, MS_R, MS_P) keeps the test
-    from assuming less variance than either one-way test; where it applies, the degrees of freedom are those
-    of that mean square. References: Clark 1973, J. Verbal Learn. Verbal Behav. 12:335–359; Cornfield & Tukey
-    1956, Ann. Math. Stat. 27:907–949.
-    """
-    n_raters, n_prompts = table.shape
-    mean = table.mean()
-    rows, columns = table.mean(axis=1, keepdims=True), table.mean(axis=0, keepdims=True)
-    ms_r = n_prompts * float(((rows - mean) ** 2).sum()) / (n_raters - 1)
-    ms_p = n_raters * float(((columns - mean) ** 2).sum()) / (n_prompts - 1)
-    df_e = (n_raters - 1) * (n_prompts - 1)
-    ms_e = float(((table - rows - columns + mean) ** 2).sum()) / df_e
-    q = ms_r + ms_p - ms_e
-    variance = max(q, ms_r, ms_p)
-    if variance == q:
-        # Satterthwaite 1946: a sum of independent mean squares c_i MS_i has (Σ c_i MS_i)² /
-        # Σ (c_i MS_i)² / df_i degrees of freedom, here with c = (1, 1, −1).
-        df = q**2 / (ms_r**2 / (n_raters - 1) + ms_p**2 / (n_prompts - 1) + ms_e**2 / df_e)
-    else:
-        df = n_raters - 1 if ms_r >= ms_p else n_prompts - 1
-    return math.sqrt(variance / table.size), df
-
-
-def _estimate_spread(scores: CellScores, about: OutcomeLabels) -> _Spread | NoFit:
+def _estimate_spread(scores: CellScores, about: OutcomeLabels) -> Spread | NoFit:
     """Estimate the mean and its standard error; return the reason if that is impossible."""
     reason = _why_not(scores, about)
     if reason:
         return NoFit(reason)
-    is_complete = scores.n.cells == scores.n.raters * scores.n.prompts
+    is_complete = scores.values.size == scores.n_raters * scores.n_prompts
     is_balanced = is_complete and np.ptp(scores.weight) < 1e-12
-    spread = _balanced(scores) if is_balanced else _unbalanced(scores)
-    if isinstance(spread, _Spread) and spread.df < MIN_INFORMATIVE_DF:
+    if scores.concepts is not None:
+        spread = estimate_three_way(scores)
+    else:
+        spread = _balanced(scores) if is_balanced else _unbalanced(scores)
+    if isinstance(spread, Spread) and spread.df < MIN_INFORMATIVE_DF:
         return NoFit(
-            f"the likelihood of the variances of the {scores.n.cells} rater × prompt cells is hardly curved "
-            "at its maximum, so their precision is unknown"
+            f"the likelihood of the variances of the {scores.values.size} rater × {scores.unit} cells is "
+            "hardly curved at its maximum, so their precision is unknown"
         )
     return spread
 
 
 def _why_not(scores: CellScores, about: OutcomeLabels) -> str:
-    for n, noun in ((scores.n.raters, "rater"), (scores.n.prompts, "prompt")):
+    for n, noun in ((scores.n_raters, "rater"), (scores.n_prompts, scores.unit)):
         if n < 2:
             return (
                 f"only {n} {noun} has answers to both arms, and the crossed random-effects t test needs at "
@@ -218,41 +198,44 @@ def _why_not(scores: CellScores, about: OutcomeLabels) -> str:
     # Mean differences carry rounding noise of about 1e-16; 1e-9 counts as equal (statistics.md section 13).
     if np.ptp(scores.values) < 1e-9:
         return (
-            f"all {scores.n.cells} rater × prompt cells have the same {about.name} ({scores.values[0]:.4g}), "
-            "so its variance cannot be estimated"
+            f"all {scores.values.size} rater × {scores.unit} cells have the same {about.name} "
+            f"({scores.values[0]:.4g}), so its variance cannot be estimated"
         )
     return ""
 
 
-def _balanced(scores: CellScores) -> _Spread | NoFit:
-    table = np.empty((scores.n.raters, scores.n.prompts))
+def _balanced(scores: CellScores) -> Spread | NoFit:
+    table = np.empty((scores.n_raters, scores.n_prompts))
     table[scores.rater, scores.prompt] = scores.values
-    standard_error, df = quasi_f(table)
+    found = two_way(table)
+    standard_error, df = math.sqrt(found.variance), float(found.df)
     # If all raters have the same mean and all prompts too, the variance consists of rounding noise.
     if standard_error < 1e-9:
         return NoFit(
-            f"all raters have the same mean of their {scores.n.cells} cells and all prompts too, "
+            f"all raters have the same mean of their {scores.values.size} cells and all {scores.unit}s too, "
             "so their variance cannot be estimated"
         )
     mean = float(scores.values.mean())
-    return _Spread(mean, standard_error, df, QUASI_F, QUASI_F_REFERENCE, {"table": "complete"})
+    return Spread(
+        mean, standard_error, df, QUASI_F.format(unit=scores.unit), QUASI_F_REFERENCE, {"table": "complete"}
+    )
 
 
-def free_components(n: Counts) -> tuple[bool, bool]:
+def free_components(scores: CellScores) -> tuple[bool, bool]:
     """Return which variances (raters, prompts) can be estimated.
 
     If every rater has one cell, the variance of raters is confounded with the residual, and only the residual
     is estimated; the same for prompts.
     """
-    return n.raters < n.cells, n.prompts < n.cells
+    return scores.n_raters < scores.values.size, scores.n_prompts < scores.values.size
 
 
-def _unbalanced(scores: CellScores) -> _Spread | NoFit:
-    free = free_components(scores.n)
+def _unbalanced(scores: CellScores) -> Spread | NoFit:
+    free = free_components(scores)
     fit = fit_reml(scores.rater, scores.prompt, scores.values, scores.weight, free=free)
     if isinstance(fit, NoFit):
         return fit
-    variances = {"raters": fit.rater_variance, "prompts": fit.prompt_variance}
+    variances = {"raters": fit.rater_variance, f"{scores.unit}s": fit.prompt_variance}
     warnings = [
         f"each of the {noun} has one cell: differences between {noun} are part of the residual"
         for noun, allowed in zip(variances, free, strict=True)
@@ -266,16 +249,31 @@ def _unbalanced(scores: CellScores) -> _Spread | NoFit:
     settings: dict[str, Setting] = {
         "table": "incomplete or unequal",
         "rater_variance": fit.rater_variance,
-        "prompt_variance": fit.prompt_variance,
+        f"{scores.unit}_variance": fit.prompt_variance,
         "residual_variance": fit.residual_variance,
     }
-    return _Spread(
-        fit.estimate, fit.standard_error, fit.df, REML, REML_REFERENCE, settings, warnings=tuple(warnings)
+    return Spread(
+        fit.estimate,
+        fit.standard_error,
+        fit.df,
+        REML.format(unit=scores.unit),
+        REML_REFERENCE,
+        settings,
+        warnings=tuple(warnings),
     )
 
 
-def _few(n: Counts, alpha: float) -> list[str]:
-    """Warn about two or three raters or prompts, with which even the floor of the variance is imprecise.
+def _factors(scores: CellScores) -> dict[str, int]:
+    """Return the numbers of levels of the factors; nested prompts are part of their concepts."""
+    concepts = scores.concepts
+    if concepts is None:
+        return {"rater": scores.n_raters, scores.unit: scores.n_prompts}
+    prompts = {"prompt": concepts.n_prompts} if concepts.is_crossed else {}
+    return {"rater": scores.n_raters, "concept": len(concepts.names), **prompts}
+
+
+def _few(scores: CellScores, alpha: float) -> list[str]:
+    """Warn about two or three levels of a factor, with which even the floor of the variance is imprecise.
 
     Measured with tests/benchmarks/validity.py, 2 raters × 20 prompts, rater × arm SD 1: p < .05 in 11.1 %
     of 800 studies without an effect; with 3 raters 6.2 %. In 4,000 studies of 3 raters with strong rater
@@ -286,29 +284,30 @@ def _few(n: Counts, alpha: float) -> list[str]:
     and 12 times the nominal number with 3 raters, 1.4, 2.4 and 5 times with 4, and 1.0, 1.2 and 1.4 times
     with 6.
     """
+    factors = _factors(scores)
     warnings = [
         f"with only 2 {noun}s p can be too small: where the effect differs much from {noun} to {noun}, "
         "it fell below .05 in 11 % of simulated studies without one"
-        for size, noun in ((n.raters, "rater"), (n.prompts, "prompt"))
+        for noun, size in factors.items()
         if size == 2
     ]
     warnings += [
         f"with only 3 {noun}s p can be a little too small: where the effect differs much from {noun} to "
         f"{noun}, it fell below .05 in up to 7 % of simulated studies without one"
-        for size, noun in ((n.raters, "rater"), (n.prompts, "prompt"))
+        for noun, size in factors.items()
         if size == 3
     ]
-    return warnings + warn_small_alpha(n, alpha)
+    return warnings + warn_small_alpha(factors, alpha)
 
 
-def warn_small_alpha(n: Counts, alpha: float) -> list[str]:
-    """Warn that a small alpha, as at an early interim look, asks for more raters or prompts."""
+def warn_small_alpha(factors: Mapping[str, int], alpha: float) -> list[str]:
+    """Warn that a small alpha, as at an early interim look, asks for more levels of a factor."""
     if alpha >= _SMALL_ALPHA:
         return []
     return [
         f"with only {size} {noun}s p below {significant(alpha)} can be several times too frequent "
         f"without an effect: where it differs much from {noun} to {noun}, it asks for 6 or more"
-        for size, noun in ((n.raters, "rater"), (n.prompts, "prompt"))
+        for noun, size in factors.items()
         if 2 < size < _ENOUGH
     ]
 
@@ -324,8 +323,7 @@ class Compared:
 
     def scores(self, score: PlannedScore) -> CellScores:
         """One of the two scores of every cell."""
-        cells = self.cells
-        return CellScores(cells.rater, cells.prompt, cells.score(score), cells.weight, cells.n)
+        return self.cells.scores(score)
 
 
 def compare(frame: pd.DataFrame, contrast: tuple[str, str], dimension: str, *, pairwise: bool) -> Compared:

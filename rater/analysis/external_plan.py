@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rater.analysis.answer_scale import ChoiceCoding, Judged, Numbers, Preferences, Rated, is_pairwise
+from rater.analysis.cell_scores import name_prompts_by_concept, read_concepts
 from rater.analysis.contrast_data import (
     are_few_paired,
     first_showings,
@@ -53,7 +54,7 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
     points: int | None = None,
     limits: tuple[float, float] | None = None,
     choices: ChoiceCoding | None = None,
-    scope: Scope = "raters+prompts",
+    scope: Scope | None = None,
     score: PlannedScore | None = None,
     test: PlannedTest | None = None,
     sesoi: float | None = None,
@@ -74,7 +75,8 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
         choices: The coding of choices between two texts: "signed" (above 0 for the text of ``arm``, 0 for
             neither, below 0 for the other text), "1/0" (won, lost) or "1/2" (the first, the second text).
             Left out, it is "signed", unless the answers look like one of the others.
-        scope: What the claim generalises to.
+        scope: What the claim generalises to. Left out, it is raters and prompts, and concepts where the frame
+            has a column ``concept`` with two or more.
         score: What the primary test compares. Left out, net superiority, or scale points in a mixed model.
         test: The primary test. Left out, it is the linear mixed model where most raters were shown one arm of
             the prompt only (`choose_test`), and otherwise the test on cell scores.
@@ -91,21 +93,36 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
     frame = validate_frame(frame)
     dimensions = _require_dimensions(frame, points=points, limits=limits, choices=choices)
     arms = arms_of(frame)
+    frame = name_prompts_by_concept(frame)
+    chosen, why_concepts = _infer_scope(frame) if scope is None else (scope, "")
     taken, why = _infer_contrast(arms) if contrast is None else (match_contrast(contrast, arms), "")
     planned = Planned(
         contrast=taken,
         dimensions=(*dimensions, *_make_composites(composites, dimensions)),
         primary=normalise_name(primary) if primary else dimensions[0].name,
-        scope=scope,
+        scope=chosen,
         score=score or ("scale_points" if test == "mixed_model" else "net_superiority"),
         test=test or "cell_scores",
         sesoi=sesoi,
         coprimary=_make_coprimary(no_worse),
         doses=match_doses(doses, arms),
-        assumptions=(why,) if why else (),
+        assumptions=tuple(each for each in (why, why_concepts) if each),
     )
-    is_open = test is None and scope == "raters+prompts" and score != "net_superiority"
+    fits_all = chosen in {"raters+prompts", "raters+prompts+concepts"}
+    is_open = test is None and fits_all and score != "net_superiority"
     return _with_test_by_design(planned, frame, has_score=score is not None) if is_open else planned
+
+
+def _infer_scope(frame: pd.DataFrame) -> tuple[Scope, str]:
+    """Take concepts as a random factor where there are two; return the scope and the rule."""
+    concepts = read_concepts(frame)
+    if concepts is None:
+        return "raters+prompts", ""
+    design = "crossed with them" if concepts.is_crossed else "nested in them"
+    return "raters+prompts+concepts", (
+        f"the claim is over concepts too, since the column “concept” has {len(concepts.names)}, with prompts "
+        f"{design} (for these concepts only: --scope raters+prompts)"
+    )
 
 
 def _require_dimensions(

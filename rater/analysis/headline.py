@@ -11,6 +11,7 @@ from typing import Literal
 
 from rater.analysis.answer_scale import Judged, is_pairwise
 from rater.analysis.contrast_data import are_few_paired
+from rater.analysis.crossed import FACTORS
 from rater.analysis.crossed import TEST as CROSSED
 from rater.analysis.equivalence import Conclusion, Equivalence
 from rater.analysis.intervals import DIFFERENCE, Bounds, bounds_of, covers_all
@@ -157,7 +158,8 @@ def write_headline(
         sentence = f"“{first}” was rated {verdict} than “{second}” on {dimension.name}: {effect} {evidence}."
     if isinstance(equivalence, Equivalence):
         sentence += " " + compare_with_sesoi(equivalence)
-    return sentence if primary.test in {CROSSED, MIXED_MODEL} else f"{sentence} {primary.claim}"
+    is_usual = primary.test in {CROSSED, MIXED_MODEL} and not primary.n.concepts
+    return sentence if is_usual else f"{sentence} {primary.claim}"
 
 
 _CONCLUSIONS: dict[Conclusion, str] = {
@@ -265,7 +267,7 @@ def _net_superiority(first: str, result: Result, direction: str) -> str:
 
 def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: Bounds | None) -> str:
     """Format interval, p and sample sizes; for "lower" the interval is second minus first."""
-    sizes = f"{counted(result.n.raters, 'rater')} × {counted(result.n.prompts, 'prompt')}"
+    sizes = describe_sizes(result)
     if not result.has_enough_df:
         return f"no usable interval: {round_down(result.df or 0.0)} degrees of freedom, {sizes}"
     p = describe_exact_p(result) if result.test == EXACT_TEST else p_value(result.p)
@@ -279,6 +281,20 @@ def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: 
         whole_range = _whole_range(result.interval, bounds)
         parts.insert(0, f"{coverage(result.interval.level)} CI {low} to {high}{whole_range}")
     return ", ".join(parts)
+
+
+def describe_sizes(result: Result) -> str:
+    """Return the sizes of the factors, and those of others: ``12 raters × 8 concepts, 24 prompts``."""
+    sizes = {
+        "rater": counted(result.n.raters, "rater"),
+        "concept": counted(result.n.concepts, "concept"),
+        "prompt": counted(result.n.prompts, "prompt"),
+    }
+    if not result.n.concepts:
+        return f"{sizes['rater']} × {sizes['prompt']}"
+    factors = str(result.settings.get(FACTORS, "rater × prompt")).split(" × ")
+    others = [size for noun, size in sizes.items() if noun not in factors]
+    return ", ".join([" × ".join(sizes[noun] for noun in factors), *others])
 
 
 def _whole_range(interval: Interval, bounds: Bounds | None) -> str:

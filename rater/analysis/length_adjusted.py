@@ -41,8 +41,9 @@ from numpy.typing import NDArray
 
 from rater.analysis.answer_scale import Judged, is_pairwise
 from rater.analysis.by_unit_tests import Differences, Unit, one_sample_t
+from rater.analysis.cell_scores import CellScores
 from rater.analysis.contrast_data import select_ratings
-from rater.analysis.crossed import TEST, CellScores, Compared, OutcomeLabels, compare, crossed_t
+from rater.analysis.crossed import TEST, Compared, OutcomeLabels, compare, crossed_t
 from rater.analysis.intervals import Bounds, bounds_of
 from rater.analysis.mixed_model import TEST as MIXED_MODEL
 from rater.analysis.mixed_model import mixed_model_test

@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from rater.analysis.answer_scale import Judged, is_pairwise
+from rater.analysis.cell_scores import CellScores
 from rater.analysis.contrast_data import cell_codes, first_showings
-from rater.analysis.crossed import CellScores, OutcomeLabels, crossed_t
+from rater.analysis.crossed import OutcomeLabels, crossed_t
 from rater.analysis.intervals import DIFFERENCE, Bounds, bounds_of
 from rater.analysis.plan import Planned
 from rater.analysis.results import Counts, NotEstimable, Outcome, Result

@@ -149,7 +149,7 @@ def _report(
         warnings=(
             *too_few_df(fit.df),
             *_warn_few(n),
-            *warn_small_alpha(n, alpha),
+            *warn_small_alpha({"rater": n.raters, "prompt": n.prompts}, alpha),
             *([] if is_within_raters else [BETWEEN_RATERS]),
             *terms.notes,
             *_warn_zero(fit),

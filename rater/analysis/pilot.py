@@ -298,7 +298,8 @@ def _slopes_of_line(
     assert isinstance(pilot.scale, ContinuousAnswers)  # noqa: S101 (the scale has no points)
     if min(cells.n.raters, cells.n.prompts) < 2:
         return None
-    fit = fit_reml(cells.rater, cells.prompt, cells.scale_points, cells.weight, free=free_components(cells.n))
+    free = free_components(cells.scores("scale_points"))
+    fit = fit_reml(cells.rater, cells.prompt, cells.scale_points, cells.weight, free=free)
     if isinstance(fit, NoFit):
         return None
     unit = pilot.scale.unit

@@ -330,7 +330,7 @@ def require_options(
         msg = f"sesoi is {sesoi!r}; valid: a number above 0, or None"
         raise StudyError(msg)
     for name, value, valid in (
-        ("scope", scope, get_args(Scope)),
+        ("scope", scope, (*get_args(Scope), None)),
         ("score", score, (*get_args(PlannedScore), None)),
         ("test", test, (*get_args(PlannedTest), None)),
     ):

@@ -13,7 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from rater.analysis.contrast_data import Cells, cell_codes
+from rater.analysis.cell_scores import Concepts, read_concepts
+from rater.analysis.contrast_data import Cells, cell_codes, count_prompts
 from rater.analysis.results import Counts, Estimate, Interval, NotEstimable, Outcome, Quantity, Result
 from rater.errors import RaterError
 
@@ -33,13 +34,19 @@ class Preferred:
     pair: NDArray[np.intp]
     answer: Floats
     """Above 0 where the first arm of the contrast is preferred."""
+    concepts: Concepts | None = None
+    """The concepts of the prompts, by code."""
 
     def count(self) -> Counts:
         """Count what is there; items are pairs of texts."""
-        sizes = [np.unique(codes).size for codes in (self.rater, self.prompt, self.pair)]
-        cells = np.unique(cell_codes(self.rater, self.prompt)).size
+        n_prompts, n_concepts = count_prompts(np.unique(self.prompt), self.concepts)
         return Counts(
-            raters=sizes[0], prompts=sizes[1], items=sizes[2], answers=self.answer.size, cells=cells
+            raters=np.unique(self.rater).size,
+            prompts=n_prompts,
+            items=np.unique(self.pair).size,
+            answers=self.answer.size,
+            cells=np.unique(cell_codes(self.rater, self.prompt)).size,
+            concepts=n_concepts,
         )
 
 
@@ -87,6 +94,7 @@ def select_preferences(frame: pd.DataFrame, contrast: tuple[str, str], dimension
         prompt=prompt,
         pair=pd.factorize(pair_of(chosen), sort=True)[0],
         answer=sign * chosen["answer"].to_numpy(dtype=np.float64) + 0.0,  # 0.0: no minus zero
+        concepts=read_concepts(chosen),
     )
 
 
@@ -115,6 +123,7 @@ def score_preferences(chosen: Preferred) -> Cells:
         n=chosen.count(),
         n_unpaired=0,
         is_pairwise=True,
+        concepts=chosen.concepts and chosen.concepts.take(prompts),
     )
 
 

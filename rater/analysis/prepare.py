@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rater.analysis.answer_scale import Judged, Preferences, is_pairwise
+from rater.analysis.cell_scores import name_prompts_by_concept
 from rater.analysis.composites import add_composites
 from rater.analysis.plan import Planned
 from rater.analysis.preferences import require_pairs
@@ -273,7 +274,7 @@ def prepare(frame: pd.DataFrame, planned: Planned) -> PreparedFrame:
     Raises:
         RaterError: If it is not valid, or an answer is not on its dimension's scale.
     """
-    frame = validate_frame(frame)
+    frame = name_prompts_by_concept(validate_frame(frame))
     for judged in planned.rated:
         frame = _recode(frame, judged)
         require_on_scale(frame, judged)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from rater.analysis.answer_scale import Judged, Rated, is_pairwise
 from rater.analysis.blinding import Blinding, attach_guesses, check_blinding
+from rater.analysis.cell_scores import read_concepts
 from rater.analysis.composites import (
     CompositeCount,
     count_composites,
@@ -286,12 +287,14 @@ def _count(tested: pd.DataFrame, planned: Planned) -> Counts:
     texts = {
         text for name in ("item", "other_item") if name in tested for text in tested[name].dropna().unique()
     }
+    concepts = read_concepts(tested)
     return Counts(
         raters=tested["rater"].nunique(),
-        prompts=tested["prompt"].nunique(),
+        prompts=concepts.n_prompts if concepts else tested["prompt"].nunique(),
         items=len(texts),
         answers=len(without_composites(tested, planned.dimensions)),
         cells=_compare(tested, planned, planned.in_order[0]).answers.count().cells,
+        concepts=len(concepts.names) if concepts else 0,
     )
 
 

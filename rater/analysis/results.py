@@ -44,6 +44,8 @@ class Counts:
     items: int
     answers: int
     cells: int
+    concepts: int = 0
+    """0 where concepts are not a factor."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ from rater.analysis.by_unit_tests import (
 )
 from rater.analysis.contrast_data import Ratings, are_few_paired, why_confounded
 from rater.analysis.crossed import TEST as CROSSED_T
-from rater.analysis.crossed import Compared, two_way_t
+from rater.analysis.crossed import Compared, contrast_t
 from rater.analysis.intervals import Bounds, bounds_of
 from rater.analysis.mixed_model import mixed_model_test
 from rater.analysis.plan import Planned
@@ -103,8 +103,8 @@ def _test_all_answers(
         )
     return Tested(
         primary,
-        two_way_t(cells, "net_superiority", alpha=alpha),
-        (two_way_t(cells, "scale_points", alpha=alpha, bounds=_bounds(judged)),),
+        contrast_t(cells, "net_superiority", alpha=alpha, scope=planned.scope),
+        (contrast_t(cells, "scale_points", alpha=alpha, bounds=_bounds(judged), scope=planned.scope),),
         primary,
     )
 
@@ -168,12 +168,16 @@ def _tests_for_scope(
             lambda score: exact(by_rater_t(ratings, cells, score, alpha=alpha, bounds=bounds), score),
             lambda score: by_rater_sign_flip(ratings, cells, score, rng=np.random.default_rng(planned.seed)),
         )
-    if planned.scope == "prompts" or np.unique(ratings.rater).size == 1:
+    over_concepts = "concepts" in planned.scope
+    if planned.scope == "prompts" or (np.unique(ratings.rater).size == 1 and not over_concepts):
         return (
             lambda score: exact(by_prompt_t(ratings, cells, score, alpha=alpha, bounds=bounds), score),
             lambda score: by_prompt_signed_rank(ratings, cells, score),
         )
-    return lambda score: exact(two_way_t(cells, score, alpha=alpha, bounds=bounds), score), None
+    return (
+        lambda score: exact(contrast_t(cells, score, alpha=alpha, bounds=bounds, scope=planned.scope), score),
+        None,
+    )
 
 
 def _nothing_to_compare(ratings: Ratings | Preferred, planned: Planned) -> str:
@@ -199,7 +203,7 @@ def _no_answers(ratings: Ratings | Preferred, planned: Planned) -> str:
 
 def _replace_failed(failed: Outcome, compared: Compared, planned: Planned, score: PlannedScore) -> Outcome:
     """Return the exact test where a test failed since all its units have one difference; else the outcome."""
-    if isinstance(failed, Result) or failed.estimate is None:
+    if isinstance(failed, Result) or failed.estimate is None or "concepts" in planned.scope:
         return failed
     units = _units(compared, planned)
     differences = {unit: unit_differences(compared.answers, compared.cells, score, unit) for unit in units}

@@ -17,6 +17,8 @@ SCORE_LABELS: dict[Score, str] = {
 SCORES = SCORE_LABELS | {"scale_points": "difference in scale points"}
 """Names of scores in sentences."""
 SCOPES: dict[Scope, str] = {
+    "raters+prompts+concepts": "raters, prompts and concepts like those of this study",
+    "raters+concepts": "raters and concepts like those of this study, with its prompts fixed",
     "raters+prompts": "raters and prompts like those of this study",
     "raters": "raters like those of this study, with its prompts and texts fixed",
     "prompts": "prompts like those of this study, with its raters fixed",

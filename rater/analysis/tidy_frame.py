@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rater.analysis.answer_values import EMPTY, AnswerRules, is_empty, parse_number
+from rater.analysis.cell_scores import CONCEPT, name_prompts_by_concept
 from rater.analysis.reading_notes import MergedName, ReadingNotes, SimilarNames
 from rater.errors import TableError, listed
 from rater.name_lists import similar_names
@@ -18,7 +19,7 @@ from rater.tables import SourceTable
 from rater.tables.table import cell_text
 
 NUMBERS = ("position", "shown_ms", "first_render_ms", "hidden_ms")
-TEXTS = ("guess", "other_arm", "other_item")
+TEXTS = ("guess", "other_arm", "other_item", CONCEPT)
 FLAGS = ("is_repeat", "cannot_judge", "arm_is_left")
 """Columns that are read under these names where they are there: numbers, names, and yes or no."""
 REPEAT_KEY = ("rater", "prompt", "arm", "item", "other_arm", "other_item", "dimension")
@@ -76,6 +77,7 @@ class TidyFrame:
         if "dimension" not in columns:
             frame["dimension"] = answer
         self._carry_along(frame)
+        frame = name_prompts_by_concept(frame)
         n_repeats = 0
         if "item" in columns and "position" in frame.columns and "is_repeat" not in frame.columns:
             in_order = frame.sort_values("position", kind="stable")
@@ -250,6 +252,8 @@ class TidyFrame:
                 frame[column] = self._flags(column)[self._kept]
             elif column in NUMBERS:
                 frame[column] = self._numbers(column, cells)
+            elif column == CONCEPT:
+                frame[column] = self._names(column, column)
             else:
                 names = self._normalised(column, cells)
                 frame[column] = pd.Series(names).where(has_value, None).to_numpy()[self._kept]

@@ -21,8 +21,9 @@ from scipy.optimize import isotonic_regression
 from scipy.sparse import csr_array
 
 from rater.analysis.answer_scale import Judged, is_pairwise
+from rater.analysis.cell_scores import CellScores
 from rater.analysis.contrast_data import cell_codes
-from rater.analysis.crossed import CellScores, Compared, OutcomeLabels, compare, crossed_t, two_way_t
+from rater.analysis.crossed import Compared, OutcomeLabels, compare, contrast_t, crossed_t
 from rater.analysis.intervals import (
     REFERENCE,
     Bounds,
@@ -213,7 +214,7 @@ def _curve(
     compared = [
         compare(named, (str(level), str(levels[0])), judged.name, pairwise=pairwise) for level in levels[1:]
     ]
-    rises = [two_way_t(each.cells, "scale_points", alpha=alpha, bounds=bounds) for each in compared]
+    rises = [contrast_t(each.cells, "scale_points", alpha=alpha, bounds=bounds) for each in compared]
     estimates = [outcome.estimate for outcome in rises]
     fitted: list[float | None] = [None] * len(levels)
     intervals: list[Interval | None] = [None] * len(levels)

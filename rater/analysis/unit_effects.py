@@ -14,22 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from rater.analysis.crossed import CellScores, free_components
+from rater.analysis.cell_scores import CellScores
+from rater.analysis.crossed import free_components
 from rater.analysis.intervals import Bounds, clip
 from rater.analysis.multiple_comparisons import benjamini_hochberg
+from rater.analysis.multiway_reml import Predictions
 from rater.analysis.reml import NoFit, RemlFit, fit_reml
 from rater.analysis.results import MIN_DF, Interval
 from rater.analysis.sentences import p_value
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """The predicted effects (mean + random effect) of raters or prompts, and standard errors; (levels,)."""
-
-    values: Floats
-    errors: Floats
 
 
 @dataclass(frozen=True)
@@ -46,16 +40,16 @@ def shrink(scores: CellScores) -> Shrunken | None:
 
     Costs one REML fit and long × short² operations, where long and short are the larger and the smaller of
     the numbers of raters and prompts. The standard errors take the variances as known, so they are slightly
-    too small. In R, for the fit m of `two_way_t`: ``fixef(m) + ranef(m)``. Reference: Henderson 1975,
+    too small. In R, for the fit m of `contrast_t`: ``fixef(m) + ranef(m)``. Reference: Henderson 1975,
     Biometrics 31:423–447, equation 3.
     """
-    if min(scores.n.raters, scores.n.prompts) < 2 or np.ptp(scores.values) < 1e-9:
+    if min(scores.n_raters, scores.n_prompts) < 2 or np.ptp(scores.values) < 1e-9:
         return None
-    free = free_components(scores.n)
+    free = free_components(scores)
     fit = fit_reml(scores.rater, scores.prompt, scores.values, scores.weight, free=free)
     if isinstance(fit, NoFit):
         return None
-    swap = scores.n.prompts > scores.n.raters
+    swap = scores.n_prompts > scores.n_raters
     long, short = (scores.prompt, scores.rater) if swap else (scores.rater, scores.prompt)
     weights = np.zeros((int(long.max()) + 1, int(short.max()) + 1))
     values = np.zeros_like(weights)

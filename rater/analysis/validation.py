@@ -25,6 +25,7 @@ _SAME_NAMES = (
     ("arm", "other_arm", "guess"),
     ("item", "other_item"),
     ("dimension",),
+    ("concept",),
 )
 """Columns whose names are names of the same things."""
 
@@ -277,6 +278,7 @@ _COLUMNS: dict[str, Callable[[pd.DataFrame, str], pd.Series]] = {
     "item": _as_ids,
     "arm": _as_names,
     "dimension": _as_names,
+    "concept": _as_names,
     "other_arm": _as_optional_names,
     "other_item": _as_optional_names,
     "guess": _as_optional_names,

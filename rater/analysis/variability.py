@@ -34,8 +34,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from rater.analysis.answer_scale import Judged, ends_of
+from rater.analysis.cell_scores import CellScores
 from rater.analysis.contrast_data import Ratings, cell_codes
-from rater.analysis.crossed import CellScores, OutcomeLabels, crossed_t
+from rater.analysis.crossed import OutcomeLabels, crossed_t
 from rater.analysis.intervals import Bounds, clip
 from rater.analysis.reml import RemlFit
 from rater.analysis.results import Counts, Interval, NotEstimable, Outcome, Result

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from rater.analysis.diagnosis import Diagnosis
     from rater.analysis.plan import Planned
+    from rater.study.analysis_plan import Scope
     from rater.workspace.analysis_input import AnalysisInput
 
 
@@ -40,7 +41,7 @@ class ExternalRatingsOptions(TypedDict):
     points: int | None
     limits: tuple[float, float] | None
     choices: Literal["signed", "1/0", "1/2"] | None
-    scope: Literal["raters+prompts", "raters", "prompts"] | None
+    scope: "Scope | None"
     score: Literal["net_superiority", "scale_points"] | None
     test: Literal["cell_scores", "mixed_model"] | None
     sesoi: float | None
@@ -175,8 +176,10 @@ _OPTIONS = (
     ),
     click.option(
         "--scope",
-        type=click.Choice(["raters+prompts", "raters", "prompts"]),
-        show_default="raters+prompts",
+        type=click.Choice(
+            ["raters+prompts", "raters+prompts+concepts", "raters+concepts", "raters", "prompts"]
+        ),
+        show_default="raters+prompts; with concepts raters+prompts+concepts",
         help="Populations that the claim generalises to.",
     ),
     click.option(
@@ -354,7 +357,7 @@ def _plan(frame: "pd.DataFrame", options: ExternalRatingsOptions) -> "Planned":
         points=options["points"] or len(options["labels"]) or None,
         limits=options["limits"],
         choices=options["choices"],
-        scope=options["scope"] or "raters+prompts",
+        scope=options["scope"],
         score=options["score"],
         test=options["test"],
         sesoi=options["sesoi"],

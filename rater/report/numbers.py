@@ -130,6 +130,8 @@ def sizes_of(
     """Return the numbers of raters, prompts, texts and answers of an analysis in one line."""
     n = analysis.n
     sizes = [counted(n.raters, "rater"), counted(n.prompts, "prompt"), counted(n.items, "text")]
+    if n.concepts:
+        sizes.insert(1, counted(n.concepts, "concept"))
     sizes.append(counted(n.answers, "answer"))
     details = []
     if n_finished is not None:

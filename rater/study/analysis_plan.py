@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from rater.study.composite import Composite
 from rater.study.declaration import Declaration, InOrder, Name
 
-Scope = Literal["raters+prompts", "raters", "prompts"]
+Scope = Literal["raters+prompts", "raters+prompts+concepts", "raters+concepts", "raters", "prompts"]
 PlannedScore = Literal["net_superiority", "scale_points"]
 PlannedTest = Literal["cell_scores", "mixed_model"]
 CoprimaryKind = Literal["non_inferiority", "equivalence"]
@@ -124,13 +124,14 @@ def require_mixed_model(*, scope: Scope, score: PlannedScore, place: str = "") -
     Raises:
         ValueError: If there is one.
     """
+    scopes: tuple[Scope, ...] = ("raters+prompts", "raters+prompts+concepts")
     for name, value, valid, reason in (
-        ("scope", scope, "raters+prompts", "generalises to both"),
-        ("score", score, "scale_points", "compares scale points"),
+        ("scope", scope, scopes, "generalises to all factors"),
+        ("score", score, ("scale_points",), "compares scale points"),
     ):
-        if value != valid:
-            field = f"{place}{name}"
-            msg = f"{field} is {value!r}, but the linear mixed model {reason}; set {field}={valid!r}"
+        if value not in valid:
+            field, choices = f"{place}{name}", " or ".join(map(repr, valid))
+            msg = f"{field} is {value!r}, but the linear mixed model {reason}; set {field} to {choices}"
             raise ValueError(msg)
 
 
@@ -151,7 +152,8 @@ class AnalysisPlan(Declaration):
     coprimary: CoprimaryTest | None = None
     """Second primary test, on another dimension; the conclusion then needs both. (experimenter)"""
     scope: Scope = "raters+prompts"
-    """Populations that the conclusion generalises to. (experimenter)"""
+    """Populations that the conclusion generalises to. With "raters+prompts+concepts" or "raters+concepts",
+    concepts are a random factor. (experimenter)"""
     score: PlannedScore = "net_superiority"
     """Score of the primary test: net superiority (−1 to 1) or scale points. (experimenter)"""
     test: PlannedTest | None = None

@@ -11,8 +11,10 @@ from hypothesis.extra.numpy import arrays
 from scipy.optimize import minimize
 
 from rater.analysis import reml
+from rater.analysis.cell_scores import CellScores
 from rater.analysis.contrast_data import Cells, Ratings, score_cells, select_ratings
-from rater.analysis.crossed import CellScores, OutcomeLabels, crossed_t, quasi_f, two_way_t
+from rater.analysis.crossed import OutcomeLabels, contrast_t, crossed_t
+from rater.analysis.quasi_f import two_way
 from rater.analysis.results import Counts, NotEstimable, Outcome, Result
 from rater.study.analysis_plan import PlannedScore
 
@@ -35,7 +37,7 @@ def found(outcome: Outcome) -> Result:
 def test_a_complete_table_gives_the_quasi_f_of_r(
     load: Callable[[str], pd.DataFrame], reference: dict[str, Any], score: PlannedScore
 ) -> None:
-    ours = found(two_way_t(cells_of(load("a")), score))
+    ours = found(contrast_t(cells_of(load("a")), score))
 
     theirs = reference["a"][SCORES[score]]
     assert ours.estimate == pytest.approx(theirs["mean"], abs=1e-5)
@@ -48,8 +50,8 @@ def test_a_complete_table_gives_the_quasi_f_of_r(
 
 
 def test_data_a_gives_the_numbers_printed_in_statistics_md(load: Callable[[str], pd.DataFrame]) -> None:
-    points = found(two_way_t(cells_of(load("a")), "scale_points"))
-    net = found(two_way_t(cells_of(load("a")), "net_superiority"))
+    points = found(contrast_t(cells_of(load("a")), "scale_points"))
+    net = found(contrast_t(cells_of(load("a")), "net_superiority"))
 
     assert points.standard_error == pytest.approx(0.141587, abs=1e-6)
     assert net.estimate == pytest.approx(0.344, abs=5e-4)
@@ -60,7 +62,7 @@ def test_missing_cells_give_the_weighted_mixed_model_of_r(
     load: Callable[[str], pd.DataFrame], reference: dict[str, Any], score: PlannedScore
 ) -> None:
     """R: lmerTest::lmer(score ~ 1 + (1|rater) + (1|prompt), weights = 1/(1/n_S + 1/n_U))."""
-    ours = found(two_way_t(cells_of(load("c")), score))
+    ours = found(contrast_t(cells_of(load("c")), score))
 
     theirs = reference["c"][SCORES[score]]["lmer_weighted_harmonic_n"]
     assert ours.estimate == pytest.approx(theirs["est"], abs=1e-5)
@@ -74,7 +76,8 @@ def test_the_floor_keeps_the_variance_at_the_larger_one_way_mean_square() -> Non
     # Rows equal, residual large: MS_R = 0, MS_P = 2, MS_E = 2 would give q = 0.
     table = np.array([[1.0, -1.0], [-1.0, 1.0], [3.0, -3.0]])
 
-    standard_error, df = quasi_f(table)
+    spread = two_way(table)
+    standard_error, df = spread.variance**0.5, spread.df
 
     # MS_R = 0, MS_P = 3·(1² + 1²)/1 = 6, MS_E = 2·(0 + 4 + 4)/2 = 8, so q = −2 and V = MS_P.
     assert standard_error == pytest.approx(np.sqrt(6 / 6))
@@ -105,7 +108,7 @@ def test_one_rater_or_none_refuses_the_two_way_test_with_a_sentence(
 ) -> None:
     frame = load("a")
 
-    outcome = two_way_t(cells_of(frame[frame["rater"].isin(keep)]), "net_superiority")
+    outcome = contrast_t(cells_of(frame[frame["rater"].isin(keep)]), "net_superiority")
 
     assert isinstance(outcome, NotEstimable)
     assert outcome.sentence == sentence
@@ -114,7 +117,7 @@ def test_one_rater_or_none_refuses_the_two_way_test_with_a_sentence(
 def test_one_prompt_refuses_the_two_way_test(load: Callable[[str], pd.DataFrame]) -> None:
     frame = load("a")
 
-    outcome = two_way_t(cells_of(frame[frame["prompt"] == "p01"]), "scale_points")
+    outcome = contrast_t(cells_of(frame[frame["prompt"] == "p01"]), "scale_points")
 
     assert isinstance(outcome, NotEstimable)
     assert (
@@ -129,7 +132,7 @@ def test_cells_that_all_agree_have_an_estimate_but_no_p() -> None:
     rater, prompt, arm = (axis.ravel() for axis in np.indices((3, 3, 2)))
     ratings = Ratings(("steered", "unsteered"), rater, prompt, np.arange(18), arm == 0, 5.0 - 2.0 * arm)
 
-    outcome = two_way_t(score_cells(ratings), "net_superiority")
+    outcome = contrast_t(score_cells(ratings), "net_superiority")
 
     assert isinstance(outcome, NotEstimable)
     assert outcome.estimate == 1.0
@@ -141,13 +144,13 @@ def test_cells_that_all_agree_have_an_estimate_but_no_p() -> None:
 def test_two_raters_are_warned_about(load: Callable[[str], pd.DataFrame]) -> None:
     frame = load("a")
 
-    outcome = found(two_way_t(cells_of(frame[frame["rater"].isin(["r01", "r02"])]), "scale_points"))
+    outcome = found(contrast_t(cells_of(frame[frame["rater"].isin(["r01", "r02"])]), "scale_points"))
 
     assert outcome.warnings[0].startswith("with only 2 raters p can be too small")
 
 
 def test_answers_that_no_cell_can_use_are_counted_in_a_warning(load: Callable[[str], pd.DataFrame]) -> None:
-    outcome = found(two_way_t(cells_of(load("c")), "scale_points"))
+    outcome = found(contrast_t(cells_of(load("c")), "scale_points"))
 
     assert outcome.warnings[-1] == (
         "8 of 110 answers do not enter the test, because the rater answered only one arm for the prompt"
@@ -174,8 +177,8 @@ def make_ratings(table: np.ndarray, kept: np.ndarray, *, swapped: bool = False) 
 def test_swapping_the_arms_negates_the_estimate_and_keeps_p(
     study: tuple[np.ndarray, np.ndarray], score: PlannedScore
 ) -> None:
-    one = two_way_t(score_cells(make_ratings(*study)), score)
-    other = two_way_t(score_cells(make_ratings(*study, swapped=True)), score)
+    one = contrast_t(score_cells(make_ratings(*study)), score)
+    other = contrast_t(score_cells(make_ratings(*study, swapped=True)), score)
 
     assert type(one) is type(other)
     assert one.estimate is None or one.estimate == pytest.approx(-(other.estimate or 0.0), abs=1e-6)
@@ -190,8 +193,8 @@ def test_a_rater_who_answers_higher_throughout_changes_nothing_in_scale_points(
     table, kept = study
     raised = table + np.array(levels, dtype=float)[:, None, None, None]
 
-    one = two_way_t(score_cells(make_ratings(table, kept)), "scale_points")
-    other = two_way_t(score_cells(make_ratings(raised, kept)), "scale_points")
+    one = contrast_t(score_cells(make_ratings(table, kept)), "scale_points")
+    other = contrast_t(score_cells(make_ratings(raised, kept)), "scale_points")
 
     assert type(one) is type(other)
     assert one.estimate is None or one.estimate == pytest.approx(other.estimate, abs=1e-6)
@@ -205,9 +208,9 @@ def test_names_of_raters_and_prompts_do_not_matter(
 ) -> None:
     table, kept = study
 
-    one = two_way_t(score_cells(make_ratings(table, kept)), "net_superiority")
+    one = contrast_t(score_cells(make_ratings(table, kept)), "net_superiority")
     renamed = make_ratings(table[raters][:, prompts], kept[raters][:, prompts])
-    other = two_way_t(score_cells(renamed), "net_superiority")
+    other = contrast_t(score_cells(renamed), "net_superiority")
 
     assert type(one) is type(other)
     assert not isinstance(one, Result) or one.p == pytest.approx(found(other).p, abs=1e-6)
@@ -218,7 +221,7 @@ def test_means_that_agree_exactly_leave_no_variance_to_judge_by() -> None:
     first = np.array([[4.0, 3.0], [3.0, 4.0]])
     table = np.stack([first, np.full((2, 2), 3.0)], axis=2)[..., None]
 
-    outcome = two_way_t(
+    outcome = contrast_t(
         score_cells(make_ratings(table, np.ones(table.shape, dtype=np.bool_))), "net_superiority"
     )
 
@@ -237,7 +240,7 @@ def test_a_variance_estimated_as_zero_is_noted() -> None:
     kept = np.ones(table.shape, dtype=np.bool_)
     kept[3, 1] = False
 
-    outcome = found(two_way_t(score_cells(make_ratings(table, kept)), "scale_points"))
+    outcome = found(contrast_t(score_cells(make_ratings(table, kept)), "scale_points"))
 
     assert outcome.warnings[-1] == "the variance between raters was estimated as 0 and dropped"
 
@@ -247,7 +250,7 @@ def test_raters_with_a_prompt_each_of_their_own_are_tested_as_independent_cells(
     answer = np.array([[5, 1], [4, 2], [3, 3], [2, 1], [4, 1], [5, 4]], dtype=float)
     ratings = Ratings(("steered", "unsteered"), rater, rater, np.arange(12), arm == 0, answer.ravel())
 
-    outcome = found(two_way_t(score_cells(ratings), "scale_points"))
+    outcome = found(contrast_t(score_cells(ratings), "scale_points"))
 
     # t.test(c(4, 2, 0, 1, 3, 1)): t = 2.9, df = 5, mean 11/6.
     assert outcome.estimate == pytest.approx(11 / 6)

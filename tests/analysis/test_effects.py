@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rater.analysis.contrast_data import Ratings, score_cells, select_ratings
-from rater.analysis.crossed import two_way_t
+from rater.analysis.crossed import contrast_t
 from rater.analysis.effects import cliffs_delta, effect_sizes, pooled_effects, superiority_by_rater
 from rater.analysis.results import Estimate, NotEstimable, Quantity
 
@@ -56,7 +56,7 @@ def test_superiority_over_all_is_net_superiority_on_the_scale_of_probability(
     ratings = ratings_of(load("a"))
 
     first, *_ = effect_sizes(
-        ratings, two_way_t(score_cells(ratings), "net_superiority"), alpha=0.05, rng=rng()
+        ratings, contrast_t(score_cells(ratings), "net_superiority"), alpha=0.05, rng=rng()
     )
 
     theirs = reference["a"]["twoway_cell_delta"]["quasiF_truncated_satterthwaite"]

@@ -7,7 +7,7 @@ import pytest
 
 from rater.analysis.by_unit_tests import by_prompt_t, by_rater_sign_flip, by_rater_t
 from rater.analysis.contrast_data import Ratings, score_cells, select_ratings
-from rater.analysis.crossed import two_way_t
+from rater.analysis.crossed import contrast_t
 from rater.analysis.equivalence import Equivalence, two_one_sided_tests
 from rater.analysis.results import NotEstimable, Outcome
 
@@ -16,7 +16,7 @@ SESOI = 0.3
 
 
 def two_way(ratings: Ratings) -> Outcome:
-    return two_way_t(score_cells(ratings), "scale_points")
+    return contrast_t(score_cells(ratings), "scale_points")
 
 
 def by_rater(ratings: Ratings) -> Outcome:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from rater.analysis.contrast_data import Ratings, score_cells, select_ratings
-from rater.analysis.crossed import two_way_t
+from rater.analysis.crossed import contrast_t
 from rater.analysis.intervals import Bounds
 from rater.analysis.mixed_model import MAX_EFFECTS, mixed_model_test
 from rater.analysis.read_ratings import read
@@ -65,7 +65,7 @@ def test_on_a_complete_table_the_test_nearly_equals_the_crossed_t_test() -> None
     ratings = ratings_of(read_reference("complete"))
 
     of_all = result(mixed_model_test(ratings))
-    of_cells = result(two_way_t(score_cells(ratings), "scale_points"))
+    of_cells = result(contrast_t(score_cells(ratings), "scale_points"))
 
     assert of_all.estimate == pytest.approx(of_cells.estimate)
     assert of_all.standard_error == pytest.approx(of_cells.standard_error, rel=0.1)

@@ -9,9 +9,9 @@ import pytest
 
 from rater.analysis.answer_scale import Preferences, Rated
 from rater.analysis.bradley_terry import Ranking
-from rater.analysis.crossed import quasi_f
 from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, DimensionAnalysis, analyze
+from rater.analysis.quasi_f import two_way
 from rater.analysis.results import Estimate, NotEstimable, Result
 from rater.errors import RaterError
 from rater.report.export import to_json
@@ -67,7 +67,8 @@ def test_the_test_is_the_two_way_t_on_the_signs_of_choices() -> None:
     found = only(frame)
 
     table = np.sign(frame["answer"].to_numpy()).reshape(10, 8)
-    error, df = quasi_f(table)
+    spread = two_way(table)
+    error, df = spread.variance**0.5, spread.df
     assert isinstance(found.primary, Result)
     assert found.primary.estimate == pytest.approx(table.mean())
     assert (found.primary.standard_error, found.primary.df) == pytest.approx((error, df))

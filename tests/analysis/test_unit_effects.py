@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rater.analysis.cell_scores import CellScores
 from rater.analysis.contrast_data import score_cells, select_ratings
-from rater.analysis.crossed import CellScores
 from rater.analysis.intervals import Bounds
 from rater.analysis.results import Counts
 from rater.analysis.unit_effects import Predictions, shrink, unit_effects

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from scipy import optimize, stats
 
+from rater.analysis.cell_scores import CellScores
 from rater.analysis.contrast_data import Ratings
-from rater.analysis.crossed import CellScores
 from rater.analysis.intervals import Bounds
 from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze

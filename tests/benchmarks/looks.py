@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rater.analysis.contrast_data import Ratings, score_cells
-from rater.analysis.crossed import two_way_t
+from rater.analysis.crossed import contrast_t
 from rater.analysis.plan import Planned
 from rater.analysis.results import Result
 from rater.analysis.sequential import Seen, at_look
@@ -51,7 +51,7 @@ def policies(n_raters: int, every: int) -> dict[str, list[tuple[int, float]]]:
 def p_values(ratings: Ratings, sizes: range) -> Iterator[tuple[int, float]]:
     """Test the first ``n`` raters, for each ``n`` of ``sizes``."""
     for n in sizes:
-        found = two_way_t(score_cells(ratings.take(ratings.rater < n)), "net_superiority")
+        found = contrast_t(score_cells(ratings.take(ratings.rater < n)), "net_superiority")
         yield n, found.p if isinstance(found, Result) else 1.0
 
 

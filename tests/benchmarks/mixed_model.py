@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rater.analysis.contrast_data import Ratings, score_cells
-from rater.analysis.crossed import two_way_t
+from rater.analysis.crossed import contrast_t
 from rater.analysis.mixed_model import mixed_model_test
 from rater.analysis.results import NotEstimable, Outcome
 from rater.analysis.simulate import ModelSDs, Trials, crossed, difference_of, evenly_cut, simulate
@@ -110,8 +110,8 @@ def _without_texts(ratings: Ratings) -> Outcome:
 TESTS: dict[str, Callable[[Ratings], Outcome]] = {
     "linear mixed model": mixed_model_test,
     "  without texts": _without_texts,
-    "crossed t, scale points": lambda ratings: two_way_t(score_cells(ratings), "scale_points"),
-    "crossed t, net superiority": lambda ratings: two_way_t(score_cells(ratings), "net_superiority"),
+    "crossed t, scale points": lambda ratings: contrast_t(score_cells(ratings), "scale_points"),
+    "crossed t, net superiority": lambda ratings: contrast_t(score_cells(ratings), "net_superiority"),
 }
 
 

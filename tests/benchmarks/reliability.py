@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rater.analysis.crossed import CellScores
+from rater.analysis.cell_scores import CellScores
 from rater.analysis.results import Counts
 from rater.analysis.unit_effects import shrink
 from rater.analysis.variability import NewUnit, predict_new_units

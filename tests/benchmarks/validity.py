@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from rater.analysis.by_unit_tests import by_prompt_signed_rank, by_prompt_t, by_rater_sign_flip, by_rater_t
 from rater.analysis.contrast_data import Cells, Ratings, score_cells
-from rater.analysis.crossed import two_way_t
+from rater.analysis.crossed import contrast_t
 from rater.analysis.effects import pooled_effects
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome
 from rater.analysis.secondary import mann_whitney
@@ -142,8 +142,8 @@ def simulate_ratings(design: Design, rng: np.random.Generator) -> Ratings:
 
 Test = Callable[[Ratings, Cells, np.random.Generator], Outcome]
 TESTS: dict[str, Test] = {
-    "two-way t, net superiority": lambda _, cells, __: two_way_t(cells, "net_superiority"),
-    "two-way t, scale points": lambda _, cells, __: two_way_t(cells, "scale_points"),
+    "two-way t, net superiority": lambda _, cells, __: contrast_t(cells, "net_superiority"),
+    "two-way t, scale points": lambda _, cells, __: contrast_t(cells, "scale_points"),
     "by-rater t": lambda ratings, cells, _: by_rater_t(ratings, cells, "scale_points"),
     "by-rater sign-flip": lambda ratings, cells, rng: by_rater_sign_flip(
         ratings, cells, "scale_points", rng=rng

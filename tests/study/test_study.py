@@ -229,7 +229,7 @@ def test_the_design_decides_the_test_unless_the_plan_names_it(declare: Declare) 
         ({"analysis": AnalysisPlan()}, "analysis.score is 'net_superiority', but the linear mixed model"),
         (
             {"analysis": AnalysisPlan(score="scale_points", scope="raters")},
-            "analysis.scope is 'raters', but the linear mixed model generalises to both",
+            "analysis.scope is 'raters', but the linear mixed model generalises to all",
         ),
         (
             {"analysis": AnalysisPlan(score="scale_points", test="cell_scores")},
