@@ -123,7 +123,7 @@ def publish_study(rating_url: str, protocol: Protocol) -> Callable[..., str]:
         trials: tuple[NewTrial, ...] | None = None,
     ) -> str:
         items = [NewItem(f"{slug}-{n}", prompt, text) for n, (prompt, text) in enumerate(texts)]
-        shown_trials = trials or tuple(NewTrial(item.id) for item in items)
+        shown_trials = trials or tuple(NewTrial((item.id,)) for item in items)
         booklets = [NewBooklet(f"{slug}-booklet-{n}", shown_trials) for n in range(n_booklets)]
         study = studies.PublishedStudy(
             0, name, slug, State.PUBLISHED, shown, "hash", "commitment", _PUBLISHED_AT

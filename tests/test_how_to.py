@@ -125,7 +125,7 @@ def _prepare(folder: Path, state: str) -> Path:
 
 def _judge(number: int, shown: TrialView) -> Judgement:
     """Rate a text by its length, and each rater a little differently."""
-    return Judgement(1 + (len(shown.text) + number) % 5)
+    return Judgement(1 + (len(shown.texts[0]) + number) % 5)
 
 
 @pytest.mark.parametrize("name", RUN)

@@ -30,7 +30,7 @@ _AMENDABLE = re.compile(
     r"(title|consent|content_notice|screening|instructions|thanks|debrief|debrief_immediately|final_comment"
     r"|break_every|auto_advance|endings|recruitment|invited_only|reassign_after_hours|late_raters|translations"
     r"|accent)\b.*"
-    r"|practice\[\d+\]\.(prompt|text|other_text|feedback)"
+    r"|practice\[\d+\]\.(prompt|text|other_texts|feedback)"
     r"|dimensions\[\d+\]\.(question|comment)"
     r"|blinding\.(question|unsure)"
     r"|plan\.(raters|ratings_per_item)"

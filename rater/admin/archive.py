@@ -100,6 +100,7 @@ def rating_rows(study_id: int, *, with_identifiers: bool) -> Mapping[str, Own]:
         "item": rating.Item.study_id == study_id,
         "booklet": rating.Booklet.study_id == study_id,
         "trial": rating.TrialRow.booklet_id.in_(booklets),
+        "trial_text": rating.TrialTextRow.booklet_id.in_(booklets),
         "attention_check": rating.AttentionCheckRow.item_id.in_(items),
         "rater": rating.Rater.study_id == study_id,
         "identifier": rating.Identifier.study_id == study_id,

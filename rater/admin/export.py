@@ -1,5 +1,6 @@
 """Exports without arms, and the meanings of an export's columns."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from rater.store.rating import export
 from rater.store.rating.export import Options, read_export_tables
 from rater.store.rating.frame import AnswerRow, read_answers
 from rater.store.rating.open import open_rating
-from rater.store.rating.schema import Answer, Item, TrialRow
+from rater.store.rating.schema import Answer, Item, TrialTextRow
 from rater.store.rating.studies import get_study
 from rater.store.sealed.schema import CompletionRow
 
@@ -20,21 +21,20 @@ _FROM: dict[str, tuple[type[DeclarativeBase], str]] = {
     "rater": (Answer, "rater_id"),
     "position": (Answer, "position"),
     "item": (Item, "id"),
-    "other_item": (TrialRow, "other_item_id"),
     "prompt": (Item, "prompt"),
     "arm": (CompletionRow, "arm"),
     "sample": (CompletionRow, "sample"),
     "dimension": (Answer, "dimension"),
     "answer": (Answer, "value"),
     "comment": (Answer, "comment"),
-    "is_repeat": (TrialRow, "is_repeat"),
+    "is_repeat": (TrialTextRow, "is_repeat"),
     "n_revisions": (Answer, "revision"),
     "shown_ms": (Answer, "shown_ms"),
     "first_render_ms": (Answer, "first_render_ms"),
     "hidden_ms": (Answer, "hidden_ms"),
     "answered_at": (Answer, "answered_at"),
 }
-"""Each column of an export, in its order, and the column of the schema that it comes from."""
+"""Columns of an export, in their order, and the columns of the schema that they come from."""
 
 _WHOLE_MS = ("shown_ms", "first_render_ms", "hidden_ms")
 
@@ -49,7 +49,7 @@ class MaskedExport:
 
 
 def read_unarmed_frame(rating_url: str, name: str) -> pd.DataFrame:
-    """Read the latest revision of every answer, one row each, without arms. Costs two queries.
+    """Read the latest revision of every answer, one row each, without arms. Costs three queries.
 
     Its items are the same for all raters, so that it is for our own use and not to be handed out.
 
@@ -57,33 +57,33 @@ def read_unarmed_frame(rating_url: str, name: str) -> pd.DataFrame:
         StateError: the study is not published.
     """
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
-        return _frame(read_answers(session, get_study(session, name).id))
+        study = get_study(session, name)
+        return _frame(read_answers(session, study.id), study.protocol.n_texts)
 
 
 def export_masked(rating_url: str, name: str, *, who: str, now: datetime) -> MaskedExport:
-    """Read the ratings with item ids that differ between raters, and log it. Costs three queries, an insert.
+    """Read the ratings with item ids that differ between raters, and log it. Costs four queries, an insert.
 
     Raises:
         StateError: the study is not published.
     """
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
-        study_id = get_study(session, name).id
-        rows = read_answers(session, study_id)
+        study = get_study(session, name)
+        rows = read_answers(session, study.id)
         head = export.log_masked_export(
-            session, study_id, who=who, by="command", n_answers=len(rows), now=now
+            session, study.id, who=who, by="command", n_answers=len(rows), now=now
         )
-    return MaskedExport(_frame(export.mask_answers(rows)), head)
+    return MaskedExport(_frame(export.mask_answers(rows), study.protocol.n_texts), head)
 
 
 def mask_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Replace item ids by ids that differ between raters, as in a masked export."""
-    columns = [column for column in ("item", "other_item") if column in frame.columns]
     masked = {
         column: [
             item if pd.isna(item) else export.masked_id(str(rater), str(item))
             for rater, item in zip(frame["rater"], frame[column], strict=True)
         ]
-        for column in columns
+        for column in _item_columns(frame.columns)
     }
     return frame.assign(**masked)
 
@@ -108,8 +108,12 @@ def read_tables(rating_url: str, name: str, options: Options, *, now: datetime) 
     return {name: pd.DataFrame(table.rows, columns=list(table.columns)) for name, table in tables.items()}
 
 
-def _frame(rows: list[AnswerRow]) -> pd.DataFrame:
-    frame = pd.DataFrame(map(export.values, rows), columns=list(export.COLUMNS))
+def _item_columns(columns: Iterable[str]) -> list[str]:
+    return [column for column in columns if column == "item" or column.startswith("other_item")]
+
+
+def _frame(rows: list[AnswerRow], n_texts: int) -> pd.DataFrame:
+    frame = pd.DataFrame(map(export.values, rows), columns=list(export.columns(n_texts)))
     return frame.astype(dict.fromkeys(_WHOLE_MS, "Int64"))
 
 
@@ -149,18 +153,18 @@ def text_meanings() -> dict[str, tuple[str, str]]:
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     """Sort an export's columns and rows, so that the same answers give the same file."""
-    columns = [column for column in _FROM if column in frame.columns]
+    items = _item_columns(frame.columns)
+    known = [own for column in _FROM for own in (items if column == "item" else [column])]
+    columns = [column for column in known if column in frame.columns]
     rest = sorted(set(frame.columns) - set(columns))
     return frame[[*columns, *rest]].sort_values(["rater", "position", "dimension"]).reset_index(drop=True)
 
 
 def data_dictionary(columns: list[str], *, masked: bool) -> dict[str, Meaning]:
-    """Return the meanings of an export's columns from the schema."""
+    """Return the meanings of an export's columns that come from the schema."""
     meanings = {
         column: meanings_of(table)[attribute]
         for column, (table, attribute) in _FROM.items()
         if column in columns
     }
-    if not masked:
-        return meanings
-    return {column: export.MEANINGS.get(column, meaning) for column, meaning in meanings.items()}
+    return meanings | export.item_meanings(len(_item_columns(columns)), masked=masked)

@@ -26,6 +26,7 @@ GRANTS: Mapping[str, tuple[str, ...]] = {
     "item": ("SELECT",),
     "booklet": ("SELECT",),
     "trial": ("SELECT",),
+    "trial_text": ("SELECT",),
     "attention_check": ("SELECT",),
     "rater": ("SELECT", "INSERT", f"UPDATE ({_PROGRESS})"),
     "token": ("SELECT", "INSERT"),

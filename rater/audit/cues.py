@@ -223,8 +223,8 @@ def measure_cues(
         *_by_page(audited, skeletons),
         _by_place("position in the booklet", audited, lambda position, _: position),
     ]
-    if audited.published.protocol.is_pairwise:
-        measured.append(_by_place("side of the pair", audited, lambda _, side: side))
+    if audited.published.protocol.n_texts > 1:
+        measured.append(_by_place("place among the texts of a trial", audited, lambda _, place: place))
     contrast = audited.study.contrast
     others = [pair for pair in combinations(audited.study.arm_names, 2) if set(pair) != set(contrast)]
     for first, second in [contrast, *others]:
@@ -284,8 +284,8 @@ def _by_place(name: str, audited: AuditedPublication, place: Callable[[int, int]
     places: dict[str, list[float | int | str]] = defaultdict(list)
     for number, booklet in enumerate(audited.booklets):
         for position, item_ids in audited.completions_in(booklet):
-            for side, item_id in enumerate(item_ids):
-                places["value"].append(place(position, side))
+            for number_in_trial, item_id in enumerate(item_ids):
+                places["value"].append(place(position, number_in_trial))
                 places["arm"].append(audited.arms[item_id])
                 places["booklet"].append(number)
     return _Measured(

@@ -37,7 +37,7 @@ class AuditedPublication:
     def completions_in(self, booklet: NewBooklet) -> Iterator[tuple[int, tuple[str, ...]]]:
         """List the positions of first showings in a booklet, with their completions from left to right."""
         for position, trial in enumerate(booklet.trials, start=1):
-            if not trial.is_repeat and trial.item_id in self.arms:
+            if not trial.is_repeat and trial.item_ids[0] in self.arms:
                 yield position, trial.item_ids
 
 

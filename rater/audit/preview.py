@@ -67,8 +67,7 @@ class _Nonsense:
         """Replace the texts of a trial."""
         return replace(
             trial,
-            item_id=self.word(trial.item_id),
-            other_item_id=None if trial.other_item_id is None else self.word(trial.other_item_id),
+            item_ids=tuple(map(self.word, trial.item_ids)),
             dimension=None if trial.dimension is None else self.word(trial.dimension),
         )
 

@@ -214,10 +214,9 @@ def rate_in_store(
 
 def _asked(view: TrialView, dimension: Dimension) -> Asked:
     scale, numbers = dimension.scale, dimension.scale.number_range
-    texts = tuple(sanitize_for_display(text) for text in (view.text, view.other_text) if text is not None)
     return Asked(
         prompt=sanitize_for_display(view.prompt),
-        texts=texts,
+        texts=tuple(map(sanitize_for_display, view.texts)),
         dimension=dimension.name,
         values=tuple(float(choice.value) for choice in scale.choices),
         lowest=scale.lowest,

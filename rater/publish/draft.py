@@ -96,7 +96,7 @@ def _show_check(study: Study, number: int, items: Sequence[NewItem], seed: str) 
         texts = [" " + " ".join(words[index] for index in rng.permutation(len(words)))]
     else:
         prompt = check.prompt
-        texts = [published_text(study, text) for text in (check.text, check.other_text) if text is not None]
+        texts = [published_text(study, text) for text in check.texts]
     ids = [derive_id(seed, "check", number, side) for side in range(len(texts))]
     return _ShownCheck(
         items=tuple(
@@ -110,18 +110,16 @@ def _draft_booklets(
     study: Study, ids: Mapping[Cell, str], checks: Sequence[_ShownCheck], seed: str, *, added: Sequence[int]
 ) -> list[NewBooklet]:
     def new_trial(trial: Trial) -> NewTrial:
-        item_ids = item_ids_of(trial)
         return NewTrial(
-            item_id=item_ids[0],
-            other_item_id=item_ids[1] if len(item_ids) > 1 else None,
+            item_ids=item_ids_of(trial),
             dimension=None if trial.dimension is None else study.dimensions[trial.dimension].name,
             is_repeat=trial.is_repeat,
         )
 
-    def item_ids_of(trial: Trial) -> list[str]:
+    def item_ids_of(trial: Trial) -> tuple[str, ...]:
         if trial.check is not None:
-            return [item.id for item in checks[trial.check].items]
-        return [item_id(completion) for completion in trial.shown]
+            return tuple(item.id for item in checks[trial.check].items)
+        return tuple(item_id(completion) for completion in trial.shown)
 
     def item_id(completion: CompletionIndex) -> str:
         return ids[Cell(completion.prompt, study.arm_names[completion.arm], completion.sample)]

@@ -86,7 +86,7 @@ class SameTexts:
     repeated: tuple[tuple[str, int, int], ...] = ()
     """Arm, number of its texts that an earlier one of the same prompt equals, and number of its texts."""
     n_equal_pairs: int = 0
-    """Of pairs that booklets show, those with the same text on both sides."""
+    """Of the pairs of texts that booklets show together, those with the same text twice."""
     n_pairs: int = 0
 
     @property
@@ -120,19 +120,19 @@ def count_same_texts(texts: Iterable[tuple[str, str, str]], arms: Sequence[str])
 
 
 def with_pairs(same: SameTexts, items: "Sequence[NewItem]", booklets: "Sequence[NewBooklet]") -> SameTexts:
-    """Add how many of the pairs that booklets show have the same text on both sides."""
+    """Add how many of the pairs of texts that booklets show together have the same text twice."""
     n_equal, n_pairs = count_equal_pairs(items, booklets)
     return replace(same, n_equal_pairs=n_equal, n_pairs=n_pairs)
 
 
 def count_equal_pairs(items: "Sequence[NewItem]", booklets: "Sequence[NewBooklet]") -> tuple[int, int]:
-    """Count the different pairs that booklets show, and those with the same text on both sides."""
+    """Count the different pairs of texts that booklets show together, and those with the same text twice."""
     texts = {item.id: item.text for item in items}
     pairs = {
-        frozenset(trial.item_ids)
+        frozenset(pair)
         for booklet in booklets
         for trial in booklet.trials
-        if trial.other_item_id is not None
+        for pair in combinations(trial.item_ids, 2)
     }
     n_equal = sum(len({texts[item_id] for item_id in pair}) == 1 for pair in pairs)
     return n_equal, len(pairs)
@@ -152,7 +152,7 @@ def describe_same_texts(same: SameTexts) -> list[str]:
         for arm, n, of in same.repeated
     ]
     if same.n_equal_pairs:
-        sentences.append(f"{same.n_equal_pairs} of {same.n_pairs} pairs have the same text on both sides.")
+        sentences.append(f"{same.n_equal_pairs} of {same.n_pairs} pairs have the same text twice.")
     return sentences
 
 

@@ -29,19 +29,31 @@ Accepted = Annotated[
 """The lowest and the highest correct answer."""
 
 
+MAX_TEXTS = 6
+"""Maximum number of texts that a trial shows."""
 PRACTICE_ATTEMPTS = 2
 """Number of attempts at the practice trials, if the study has a pass mark."""
 
 
-class Practice(Declaration):
-    """A practice trial."""
+class _AuthoredTrial(Declaration):
+    """A trial whose texts the study declares."""
 
     prompt: Text
-    """The prompt that the text continues. (rater)"""
+    """The prompt that the texts continue. (rater)"""
     text: Text
-    """The text; of a pair, the left one. (rater)"""
-    other_text: Text | None = None
-    """The right text of a pair, if trials show two texts. (rater)"""
+    """The text; of several, the one in the first place. (rater)"""
+    other_texts: Annotated[tuple[Text, ...], Field(max_length=MAX_TEXTS - 1), InOrder] = ()
+    """The other texts, if trials show several, from left to right. (rater)"""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All texts of the trial, from left to right."""
+        return (self.text, *self.other_texts)
+
+
+class Practice(_AuthoredTrial):
+    """A practice trial."""
+
     accepted: dict[Name, Accepted] = Field(default_factory=dict)
     """The lowest and the highest correct answer, by dimension, as in ``{"happiness": (4, 5)}``; every answer
     is correct on dimensions that are not listed. (rater)"""
@@ -49,16 +61,10 @@ class Practice(Declaration):
     """Feedback after the answer, in Markdown. (rater)"""
 
 
-class AttentionCheck(Declaration):
+class AttentionCheck(_AuthoredTrial):
     """A trial with a known answer: an instruction ("choose 5"), or a text with an obvious rating."""
 
     kind: Literal["authored"] = "authored"
-    prompt: Text
-    """The prompt that the text continues. (rater)"""
-    text: Text
-    """The text; of a pair, the left one. (rater)"""
-    other_text: Text | None = None
-    """The right text of a pair, if trials show two texts. (rater)"""
     accepted: Annotated[dict[Name, Accepted], Field(min_length=1)]
     """The lowest and the highest answer that pass, by dimension, as in ``{"happiness": (5, 5)}``.
     (experimenter)"""

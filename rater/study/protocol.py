@@ -238,8 +238,11 @@ def require_asked(
     Raises:
         ValueError: If the text or an answer does not fit; pydantic adds the place.
     """
-    if protocol.is_pairwise != (shown.other_text is not None):
-        msg = f"{place} has {'one text' if protocol.is_pairwise else 'two texts'}, unlike the study's trials"
+    if len(shown.texts) != protocol.n_texts:
+        msg = (
+            f"{place} has {1 + len(shown.other_texts)} text{'s' * bool(shown.other_texts)}, but the study's "
+            f"trials show {protocol.n_texts}; valid: {protocol.n_texts - 1} in other_texts"
+        )
         raise ValueError(msg)
     require_answers(place, accepted, protocol)
 
@@ -361,7 +364,7 @@ def _screening_s(protocol: Protocol) -> float:
 def _practice_s(protocol: Protocol) -> float:
     answers = sum(map(_seconds_per_answer, protocol.dimensions))
     return sum(
-        _reading_s(sum(map(_words, (each.prompt, each.text, each.other_text, each.feedback)))) + answers
+        _reading_s(sum(map(_words, (each.prompt, *each.texts, each.feedback)))) + answers
         for each in protocol.practice
     )
 

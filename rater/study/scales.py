@@ -155,6 +155,10 @@ class StudyScale(Declaration, AnswerScale):
         """Return the answer that a form sends or a rater types; None where it is not a valid one."""
         return next((choice.value for choice in self.choices if str(choice.value) == text), None)
 
+    def score(self, value: float, place: int) -> float:  # noqa: ARG002 (one text has one place)
+        """Return what an answer is for one of the texts shown, by its place from 0."""
+        return value
+
     def name_value(self, value: float) -> str:
         """Return an answer as raters are shown it again."""
         return write_number(value)
@@ -339,6 +343,10 @@ class Pairwise(StudyScale):
         if not self.degrees:
             keys = ["a", "b"] if self.tie is None else ["a", "=", "b"]
         return [Choice(value, labels[value], key) for value, key in zip(sorted(labels), keys, strict=True)]
+
+    def score(self, value: float, place: int) -> float:
+        """Return the preference for the text in a place: above 0 if it was preferred."""
+        return value if place else -value
 
     def name_value(self, value: float) -> str:
         """Return the label of a choice."""

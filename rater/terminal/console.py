@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import TextIO
 
 import click
@@ -117,14 +118,12 @@ def show_progress(console: Console, position: int, n_trials: int) -> None:
     console.print()
 
 
-def show_texts(console: Console, prompt: str, text: str, other_text: str | None) -> None:
-    """Show the prompt in bold, followed by its completion; two completions one after the other, A and B."""
-    for side, shown in zip(("A", "B"), (text, other_text), strict=True):
-        if shown is None:
-            continue
-        if other_text is not None:
-            console.print(Text(side, style="bold reverse"))
-        whole = Text.assemble((sanitize_for_display(prompt), "bold"), sanitize_for_display(shown))
+def show_texts(console: Console, prompt: str, texts: Sequence[str]) -> None:
+    """Show the prompt in bold, followed by its completion; several one after the other, named A, B, …"""
+    for place, text in enumerate(texts):
+        if len(texts) > 1:
+            console.print(Text(ascii_uppercase[place], style="bold reverse"))
+        whole = Text.assemble((sanitize_for_display(prompt), "bold"), sanitize_for_display(text))
         console.print(whole, width=_width(console))
         console.print()
 

@@ -327,7 +327,7 @@ class _Rating:
             rater_session = self._found(session)
             view = view_trial(session, rater_session, position)
         show_progress(self.console, position, rater_session.n_trials)
-        show_texts(self.console, view.prompt, view.text, view.other_text)
+        show_texts(self.console, view.prompt, view.texts)
         submission_id, shown_at = secrets.token_hex(16), self.clock()
         protocol = self.study.protocol
         dimensions = [each for each in protocol.dimensions if view.dimension in (None, each.name)]

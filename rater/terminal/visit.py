@@ -78,7 +78,7 @@ class Around:
             f"Practice {number + 1} of {len(self.protocol.practice)}: this does not count",
             "",
         )
-        show_texts(self.asking.console, practice.prompt, practice.text, practice.other_text)
+        show_texts(self.asking.console, practice.prompt, practice.texts)
         answers = None
         while answers is None:  # there is nothing to go back to
             answers = self.asking.judge(dimensions, {}, may_go_back=False)
@@ -97,7 +97,7 @@ class Around:
         choices: dict[int, GuessChoice] = {}
         for number, text in enumerate(texts, start=1):
             show_page(self.asking.console, f"Last questions: {number} of {len(texts)}", "")
-            show_texts(self.asking.console, text.prompt, text.text, None)
+            show_texts(self.asking.console, text.prompt, (text.text,))
             choices[text.position] = _CHOICES[self.asking.choose(question.question, options)]
         if not texts:
             show_page(self.asking.console, "A last question", "")

@@ -3,16 +3,16 @@
 No other package returns both an answer and an arm.
 """
 
-from rater.unblind.join import ANSWER_COLUMNS, PAIR_COLUMNS, Joined
+from rater.unblind.join import ANSWER_COLUMNS, Joined, joined_meanings
 from rater.unblind.unblind import Permuted, Reason, Unblinded, note_shown, permuted, unblind
 
 __all__ = [
     "ANSWER_COLUMNS",
-    "PAIR_COLUMNS",
     "Joined",
     "Permuted",
     "Reason",
     "Unblinded",
+    "joined_meanings",
     "note_shown",
     "permuted",
     "unblind",

@@ -1,6 +1,6 @@
 """Join answers, guesses and visits to the arms of what was shown, as tidy frames."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from rater.analysis.plan import Planned, plan_of
 from rater.errors import StateError
+from rater.store.dictionary import Meaning
+from rater.store.rating.export import name_columns
 from rater.store.rating.frame import (
     AnswerRow,
     AssignedRow,
@@ -50,13 +52,8 @@ ANSWER_COLUMNS = (
 )
 """The columns of the rating frame, one row for each answer's latest revision.
 
-``answer`` is empty where ``cannot_judge`` is true.
-"""
-PAIR_COLUMNS = ("other_item", "other_arm", "arm_is_left")
-"""Additional columns of a study with pairs of texts.
-
-``arm`` is the one of the two that comes first in the study; ``answer`` is above 0 where its text was
-preferred, on whichever side it was, and ``item`` and ``sample`` belong to it.
+``answer`` is empty where ``cannot_judge`` is true. Of the texts that a trial shows, ``item``, ``arm``,
+``sample`` and ``answer`` belong to the one whose arm comes first in the study.
 """
 RATER_COLUMNS = ("rater", "n_checks", "n_passed", "finished", "left_why")
 TEXT_COLUMNS = (
@@ -72,9 +69,26 @@ TEXT_COLUMNS = (
 )
 """The columns of the table of texts; ``text`` is what raters saw, the rest is of the completion."""
 ASSIGNED_COLUMNS = ("rater", "item", "prompt", "arm", "dimension")
-"""``dimension`` is empty where a trial asks about all; a pair has ``other_arm`` in addition."""
+"""``dimension`` is empty where a trial asks about all; several texts have ``other_arm`` … in addition."""
 COMMENT_COLUMNS = ("rater", "text")
 GUESS_COLUMNS = ("rater", "item", "arm", "guess")
+_PAIR = 2
+_JOINED = {
+    "item": Meaning("Random identifier of the text whose arm comes first in the study.", "experimenter"),
+    "answer": Meaning(
+        "On the dimension's scale; of a pair above 0 for the arm's text; else empty.", "experimenter"
+    ),
+    "cannot_judge": Meaning("Whether the rater could not judge the text.", "experimenter"),
+    "first_answered_at": Meaning(
+        "When the answer was first stored, in UTC; the times are of then.", "experimenter"
+    ),
+    "other_item": Meaning("Random identifier of another text of the trial.", "experimenter"),
+    "other_arm": Meaning("The arm of that other text.", "sealed"),
+    "other_answer": Meaning("What the answer is for that other text.", "experimenter"),
+    "arm_is_left": Meaning("Whether the arm's text was on the left.", "sealed"),
+    "place": Meaning("Place of the arm's text on the page, from 1.", "sealed"),
+    "other_place": Meaning("Place of that other text on the page, from 1.", "sealed"),
+}
 _GUESSES = {
     GuessChoice.FIRST: "changed",
     GuessChoice.SECOND: "unchanged",
@@ -102,7 +116,7 @@ class Joined:
     """Answers with arms, and the study's declared analysis."""
 
     frame: pd.DataFrame
-    """The rating frame: see `ANSWER_COLUMNS` and `PAIR_COLUMNS`."""
+    """The rating frame: see `ANSWER_COLUMNS` and `other_columns`."""
     raters: pd.DataFrame
     """One row for each rater: attention checks answered and passed, whether finished, why left."""
     texts: pd.DataFrame
@@ -159,13 +173,12 @@ def collect(session: Session, study_id: int) -> Collected:
 def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, tampered: tuple[Check, ...] = ()) -> Joined:
     """Join what was collected to arms."""
     study = opened.study
-    rows = _join_pairs if study.is_pairwise else _join_single
     visits = [
         (row.rater_id, row.n_checks, row.n_passed, row.has_finished, row.left_why and row.left_why.value)
         for row in collected.visits
     ]
     return Joined(
-        frame=rows(collected.answers, opened, arm_of),
+        frame=_join_answers(collected.answers, opened, arm_of),
         raters=pd.DataFrame(visits, columns=list(RATER_COLUMNS)).astype({"finished": bool}),
         texts=_texts(opened),
         comments=pd.DataFrame(collected.comments, columns=list(COMMENT_COLUMNS)),
@@ -181,59 +194,93 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, tampered: tuple
     )
 
 
-def _join_single(rows: Sequence[AnswerRow], opened: Opened, arm_of: ArmOf) -> pd.DataFrame:
-    joined = [
-        _values(row, (row.item_id, arm_of(row.rater_id, row.item_id)), row.answer, opened) for row in rows
-    ]
-    return _typed(pd.DataFrame(joined, columns=list(ANSWER_COLUMNS)))
+def other_columns(n_texts: int) -> list[str]:
+    """Return the additional columns of a rating frame whose trials show several texts.
+
+    The other texts come in the order of their arms in the study: ``other_item`` and ``other_arm``, then
+    ``other_item_2`` and ``other_arm_2``, and so on. Of two texts, ``arm_is_left`` is whether the first arm's
+    was on the left, and ``answer`` is above 0 where it was preferred. Of more, ``place``, ``other_place`` …
+    are their places on the page, from 1, and ``other_answer`` … what the answer is for each of the others.
+    """
+    others = [*name_columns("item", n_texts)[1:], *name_columns("arm", n_texts)[1:]]
+    if n_texts == _PAIR:
+        return [*others, "arm_is_left"]
+    return [*others, *name_columns("answer", n_texts)[1:], *name_columns("place", n_texts)] if others else []
 
 
-def _join_pairs(rows: Sequence[AnswerRow], opened: Opened, arm_of: ArmOf) -> pd.DataFrame:
-    """Turn every choice to the arm that is first in the study; stored, it is negative for the left text."""
-    place = {arm: index for index, arm in enumerate(opened.study.arm_names)}
+def joined_meanings(columns: Iterable[str]) -> dict[str, Meaning]:
+    """Return the meanings of the columns of a rating frame that a join of answers to arms adds or turns."""
+    return {
+        column: meaning
+        for column in columns
+        if (meaning := _JOINED.get(column) or _JOINED.get(column.rstrip("0123456789").rstrip("_")))
+    }
+
+
+@dataclass(frozen=True)
+class _ShownText:
+    """One of the texts of a trial that was answered."""
+
+    item_id: str
+    arm: str
+    place: int
+    """From 0."""
+
+
+def _in_study_order(
+    item_ids: Sequence[str], rater_id: str, opened: Opened, arm_of: ArmOf
+) -> list[_ShownText]:
+    """Sort the texts of a trial by their arms, in the study's order."""
+    arms = opened.study.arm_names
+    shown = [_ShownText(item_id, arm_of(rater_id, item_id), place) for place, item_id in enumerate(item_ids)]
+    return sorted(shown, key=lambda text: arms.index(text.arm))
+
+
+def _join_answers(rows: Sequence[AnswerRow], opened: Opened, arm_of: ArmOf) -> pd.DataFrame:
+    """Turn every answer to the text whose arm is first in the study, on whichever place it was shown."""
+    scales = {dimension.name: dimension.scale for dimension in opened.study.dimensions}
+    n_texts = opened.study.protocol.n_texts
     joined = []
     for row in rows:
-        left, right = row.item_id, row.other_item_id
-        assert right is not None, row  # noqa: S101 (a trial of a pairwise study has two texts)
-        arms = {item: arm_of(row.rater_id, item) for item in (left, right)}
-        first, second = sorted((left, right), key=lambda item: place[arms[item]])
-        answer = None if row.answer is None else row.answer * (-1 if first == left else 1)
-        joined.append(
-            (*_values(row, (first, arms[first]), answer, opened), second, arms[second], first == left)
+        first, *others = shown = _in_study_order(row.item_ids, row.rater_id, opened, arm_of)
+        scale = scales[row.dimension]
+        answer, *other_answers = (
+            np.nan if row.answer is None else scale.score(row.answer, text.place) + 0.0 for text in shown
         )
-    return _typed(pd.DataFrame(joined, columns=[*ANSWER_COLUMNS, *PAIR_COLUMNS]))
+        values = [*_values(row, first, answer, opened), *(text.item_id for text in others)]
+        values += [text.arm for text in others]
+        if n_texts == _PAIR:
+            values.append(first.place == 0)
+        elif others:
+            values += [*other_answers, *(text.place + 1 for text in shown)]
+        joined.append(values)
+    return _typed(pd.DataFrame(joined, columns=[*ANSWER_COLUMNS, *other_columns(n_texts)]))
 
 
 def _assigned(rows: Sequence[AssignedRow], opened: Opened, arm_of: ArmOf) -> pd.DataFrame:
-    """List what was assigned, pairs turned to the arm that is first in the study, as in the rating frame."""
-    place = {arm: index for index, arm in enumerate(opened.study.arm_names)}
+    """List what was assigned, texts turned to the study's order of arms, as in the rating frame."""
     values = []
     for row in rows:
-        shown = [item for item in (row.item_id, row.other_item_id) if item is not None]
-        arms = {item: arm_of(row.rater_id, item) for item in shown}
-        first, *others = sorted(shown, key=lambda item: place[arms[item]])
-        other_arm = [arms[item] for item in others]
-        values.append((row.rater_id, first, row.prompt, arms[first], row.dimension, *other_arm))
-    columns = [*ASSIGNED_COLUMNS, *(("other_arm",) if opened.study.is_pairwise else ())]
-    return pd.DataFrame(values, columns=columns)
+        first, *others = _in_study_order(row.item_ids, row.rater_id, opened, arm_of)
+        other_arms = [text.arm for text in others]
+        values.append((row.rater_id, first.item_id, row.prompt, first.arm, row.dimension, *other_arms))
+    other_columns = name_columns("arm", opened.study.protocol.n_texts)[1:]
+    return pd.DataFrame(values, columns=[*ASSIGNED_COLUMNS, *other_columns])
 
 
-def _values(
-    row: AnswerRow, shown: tuple[str, str], answer: float | None, opened: Opened
-) -> tuple[object, ...]:
-    """List the values of `ANSWER_COLUMNS` for the item shown and its arm."""
-    item, arm = shown
+def _values(row: AnswerRow, shown: _ShownText, answer: float, opened: Opened) -> tuple[object, ...]:
+    """List the values of `ANSWER_COLUMNS` for the text shown and its arm."""
     return (
         row.rater_id,
-        item,
+        shown.item_id,
         row.prompt,
-        arm,
+        shown.arm,
         row.dimension,
         row.position,
-        np.nan if answer is None else answer + 0.0,
-        opened.cells[item].sample,
+        answer,
+        opened.cells[shown.item_id].sample,
         row.is_repeat,
-        answer is None,
+        row.answer is None,
         row.comment,
         row.n_revisions,
         row.shown_ms,

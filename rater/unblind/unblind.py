@@ -216,12 +216,12 @@ def permute_arms(
 def _sets(booklet: NewBooklet, cells: Mapping[str, Cell]) -> list[tuple[tuple[str | int, ...], list[str]]]:
     """List a booklet's sets, each with its place (prompt, question, number) and its items.
 
-    Items of one prompt and arm go to sets in the order of their samples. Pairs of one prompt stay in one set,
-    since each of its arms meets every other.
+    Items of one prompt and arm go to sets in the order of their samples. Trials of several texts of one
+    prompt stay in one set, since their arms are compared with each other.
     """
     sets: dict[tuple[str | int, ...], list[str]] = {}
-    trials = [trial for trial in booklet.trials if trial.item_id in cells and not trial.is_repeat]
-    is_pairwise = any(trial.other_item_id for trial in trials)
+    trials = [trial for trial in booklet.trials if trial.item_ids[0] in cells and not trial.is_repeat]
+    are_together = any(len(trial.item_ids) > 1 for trial in trials)
     rows = sorted(
         (
             cells[item_id].prompt_index,
@@ -231,12 +231,11 @@ def _sets(booklet: NewBooklet, cells: Mapping[str, Cell]) -> list[tuple[tuple[st
             item_id,
         )
         for trial in trials
-        for item_id in (trial.item_id, trial.other_item_id)
-        if item_id is not None
+        for item_id in trial.item_ids
     )
     for (prompt, dimension, _), own in groupby(rows, key=lambda row: row[:3]):
         for number, row in enumerate(own):
-            sets.setdefault((prompt, dimension, 0 if is_pairwise else number), []).append(row[-1])
+            sets.setdefault((prompt, dimension, 0 if are_together else number), []).append(row[-1])
     return list(sets.items())
 
 

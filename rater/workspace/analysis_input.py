@@ -168,14 +168,6 @@ REHEARSED = "Rehearsal: synthetic answers under a synthetic key, not a result"
 PERMUTED = "Permuted arms: not a result"
 EXPLORATORY = "Exploratory: not the planned analysis"
 TAMPERED = "TAMPERED DATA: do not rely on it"
-_DERIVED = {
-    "cannot_judge": ("Whether the rater could not judge the text.", "experimenter"),
-    "answer": ("On the dimension's scale; of a pair above 0 for the arm's text; else empty.", "experimenter"),
-    "other_arm": ("The arm of the other text of the pair.", "sealed"),
-    "first_answered_at": ("When the answer was first stored, in UTC; the times are of then.", "experimenter"),
-    "arm_is_left": ("Whether the arm's text was on the left.", "sealed"),
-}
-"""Columns that come about when answers are joined to arms."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,8 +307,9 @@ def _read_input(
     label: str | None,
 ) -> AnalysisInput:
     from rater.admin.export import data_dictionary, text_meanings
+    from rater.unblind import joined_meanings
 
-    meanings = data_dictionary(list(seen.frame.columns), masked=False)
+    meanings = data_dictionary(list(seen.frame.columns), masked=False) | joined_meanings(seen.frame.columns)
     facts = study_facts(databases, name, seen)
     if facts.amendments:
         added = describe_added_raters(facts)
@@ -347,11 +340,9 @@ def _read_input(
         label=label,
         study=facts,
         columns={
-            column: _DERIVED[column]
-            if column in _DERIVED
-            else (meanings[column].description, meanings[column].seen_by)
+            column: (meanings[column].description, meanings[column].seen_by)
             for column in seen.frame.columns
-            if column in _DERIVED or column in meanings
+            if column in meanings
         },
     )
     return AnalysisInput(

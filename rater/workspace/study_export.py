@@ -15,7 +15,7 @@ from rater.errors import StateError
 from rater.report.export import write_dictionaries, write_table
 from rater.store.dictionary import Meaning
 from rater.store.rating.export import NAMES, PERSONAL, Options, table_meanings
-from rater.unblind import Reason, note_shown, unblind
+from rater.unblind import Reason, joined_meanings, note_shown, unblind
 from rater.verify import Check
 from rater.workspace.databases import DatabasePair, Databases
 
@@ -115,6 +115,8 @@ class StudyExport:
         options = Options(masked=is_masked, with_identifiers=with_identifiers)
         further = read_tables(self.databases.rating_url, self.name, options, now=datetime.now(UTC))
         answer_meanings = data_dictionary(list(self.frame.columns), masked=is_masked)
+        if not is_masked:
+            answer_meanings |= joined_meanings(self.frame.columns)
         described = {"ratings": (_entries(answer_meanings), self.frame)}
         described |= {
             name: (_entries(table_meanings(name, masked=is_masked)), table) for name, table in further.items()

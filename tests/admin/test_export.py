@@ -16,7 +16,7 @@ from rater.errors import RaterError
 from rater.report.export import write_dictionary, write_table
 from rater.store.engine import disposing, reading, writing
 from rater.store.log import read_events
-from rater.store.rating.export import COLUMNS
+from rater.store.rating.export import columns
 from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Comment, EventRow, Identifier, Rater
 from rater.store.rating.studies import get_study
@@ -44,7 +44,7 @@ def tampered(checks: list[Check]) -> set[str]:
 def test_a_masked_export_has_no_arm_and_one_row_an_answer(study_in_progress: Study, rating_url: str) -> None:
     frame = in_order(export_masked(rating_url, study_in_progress.name, who="ada", now=NOW).frame)
 
-    assert tuple(frame.columns) == COLUMNS
+    assert tuple(frame.columns) == columns(1)
     assert len(frame) == 11
     assert "arm" not in frame.columns
     assert "zebra" not in frame.to_csv()
@@ -77,7 +77,7 @@ def test_the_dictionary_says_what_the_schema_says_of_every_column(
     frame = read_unarmed_frame(rating_url, study_in_progress.name)
     meanings = data_dictionary([*frame.columns, "arm", "sample"], masked=False)
 
-    assert set(meanings) == {*COLUMNS, "arm", "sample"}
+    assert set(meanings) == {*columns(1), "arm", "sample"}
     assert (meanings["arm"].description, meanings["arm"].seen_by) == ("The arm's name.", "sealed")
     assert meanings["position"].description == "Position of the trial in the booklet, from 1."
     entries = {
@@ -86,7 +86,7 @@ def test_the_dictionary_says_what_the_schema_says_of_every_column(
     write_dictionary(entries, frame, tmp_path / "dictionary.json")
     written = json.loads((tmp_path / "dictionary.json").read_text())
     assert written["prompt"]["seen_by"] == "rater"
-    assert set(written) == set(COLUMNS)
+    assert set(written) == set(columns(1))
 
 
 def test_a_masked_export_is_a_row_in_the_log_and_has_no_item_s_own_id(
@@ -173,7 +173,7 @@ def test_an_export_has_tables_of_all_that_was_collected_and_names_nobody(
         name: READ[suffix](tmp_path / f"ratings{name}.{suffix}") for name in ("", ".raters", ".guesses")
     }
     assert {name: len(table) for name, table in tables.items()} == {"": 19, ".raters": 3, ".guesses": 4}
-    assert {"other_item", "comment", "is_repeat", "first_render_ms", "hidden_ms"} <= set(tables[""].columns)
+    assert {"item", "comment", "is_repeat", "first_render_ms", "hidden_ms"} <= set(tables[""].columns)
     assert not {"arm", "sample"} & set(tables[""].columns)
     assert not (tmp_path / f"ratings.identifiers.{suffix}").exists()
     assert not (tmp_path / f"ratings.texts.{suffix}").exists()

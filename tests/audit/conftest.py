@@ -79,7 +79,7 @@ def searcher(study: Study) -> Searcher:
 
 def with_every_page(study: Study, dimensions: tuple[Dimension, ...]) -> Study:
     first = dimensions[0]
-    other = {"other_text": " went."} if isinstance(first.scale, Pairwise) else {}
+    other = {"other_texts": (" went.",)} if isinstance(first.scale, Pairwise) else {}
     accepted = {first.name: (first.scale.lowest, first.scale.lowest)}
     check = AttentionCheck.model_validate(
         {"prompt": "Please", "text": " choose it.", "accepted": accepted, **other}

@@ -40,7 +40,9 @@ def test_a_clean_study_with_every_kind_of_trial_passes_the_audit_though_the_app_
     assert found.leaks == ()
     assert {hit.severity for hit in found.hits if hit.what == "study's name"} == {"own"}
     assert not any(cue.refuses for cue in found.cues)
-    assert any(cue.name == "side of the pair" for cue in found.cues) == (dimensions is COMPARED)
+    assert any(cue.name == "place among the texts of a trial" for cue in found.cues) == (
+        dimensions is COMPARED
+    )
 
 
 @pytest.mark.slow

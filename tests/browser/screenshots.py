@@ -146,12 +146,8 @@ def publish(url: str, slug: str, shown: Protocol, texts: tuple[tuple[str, str], 
     now = datetime.now(UTC)
     items = [NewItem(f"{slug}-{n}", prompt, text) for n, (prompt, text) in enumerate(texts)]
     ids = [item.id for item in items]
-    pairs = zip(ids, ids[1:] + ids[:1], strict=True)
-    trials = (
-        tuple(NewTrial(one, other) for one, other in pairs)
-        if shown.is_pairwise
-        else tuple(map(NewTrial, ids))
-    )
+    starts = range(0, len(ids), shown.n_texts)
+    trials = tuple(NewTrial(tuple(ids[start : start + shown.n_texts])) for start in starts)
     booklets = [NewBooklet(f"{slug}-{n}", trials) for n in range(12)]
     study = PublishedStudy(0, slug, slug, State.PUBLISHED, shown, "hash", "commitment", now)
     with disposing(create_rating(url)) as engine, writing(engine) as session:

@@ -202,7 +202,7 @@ def test_in_a_pair_an_arrow_chooses_its_own_side(
     keys: list[str],
     value: float,
 ) -> None:
-    trials = (NewTrial("keys-0", "keys-1"), NewTrial("keys-1", "keys-0"))
+    trials = (NewTrial(("keys-0", "keys-1")), NewTrial(("keys-1", "keys-0"), is_repeat=True))
     study = start(Pairwise(degrees=degrees, tie=tie), trials=trials, unable=True)
     with browse() as context:
         page = context.new_page()
@@ -215,7 +215,7 @@ def test_in_a_pair_an_arrow_chooses_its_own_side(
 def test_the_cards_of_a_pair_show_their_digits_except_where_there_are_no_keys(
     browse: Browse, start: Start
 ) -> None:
-    trials = (NewTrial("keys-0", "keys-1"),)
+    trials = (NewTrial(("keys-0", "keys-1")),)
     study = start(Pairwise(tie="alike"), trials=trials)
     shown = "each => getComputedStyle(each, '::before').content"
     with browse() as context:
@@ -267,7 +267,7 @@ def test_page_keys_and_space_scroll_the_text_and_change_no_answer(browse: Browse
 
 def test_the_keys_scroll_the_first_text_of_a_pair_then_the_second(browse: Browse, start: Start) -> None:
     study = start(
-        Pairwise(), texts=(LONG, ("Long", " or longer" * 300)), trials=(NewTrial("keys-0", "keys-1"),)
+        Pairwise(), texts=(LONG, ("Long", " or longer" * 300)), trials=(NewTrial(("keys-0", "keys-1")),)
     )
     with browse() as context:
         page = context.new_page()

@@ -148,7 +148,7 @@ def test_on_a_phone_a_pair_is_there_in_full_with_its_choice_as_a_bar(
     browse: Browse, start: Start, degrees: tuple[str, ...], answers: Callable[[], list[Any]]
 ) -> None:
     texts = (("The market", " opens at five" * 60), ("The market", " closes late" * 60))
-    trials = (NewTrial("laid-0", "laid-1"), NewTrial("laid-1", "laid-0"))
+    trials = (NewTrial(("laid-0", "laid-1")), NewTrial(("laid-1", "laid-0"), is_repeat=True))
     study = start(Pairwise(tie="No preference", degrees=degrees), texts=texts, trials=trials)
     with browse(**PHONE) as context:
         page = context.new_page()

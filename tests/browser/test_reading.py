@@ -106,7 +106,7 @@ def test_in_a_pair_the_focus_is_on_the_first_text_which_is_read_out(
 ) -> None:
     dimension = protocol.dimensions[0].model_copy(update={"scale": Pairwise()})
     shown = protocol.model_copy(update={"dimensions": (dimension,)})
-    trials = (NewTrial("pair-0", "pair-1"), NewTrial("pair-1", "pair-0"))
+    trials = (NewTrial(("pair-0", "pair-1")), NewTrial(("pair-1", "pair-0"), is_repeat=True))
     publish_study(slug="pair", name="pair", shown=shown, trials=trials)
     with browse() as context:
         page = context.new_page()

@@ -78,9 +78,8 @@ def test_both_of_a_pair_continue_one_prompt_in_two_arms(study: Study) -> None:
     prompts = {item.id: item.prompt for item in draft.items}
     cells = {each.id: each.cell for each in completions_of(study)}
     for trial in trials_of(draft):
-        assert trial.other_item_id is not None
-        assert prompts[trial.item_id] == prompts[trial.other_item_id]
-        left, right = cells[draft.key[trial.item_id]], cells[draft.key[trial.other_item_id]]
+        assert len({prompts[item_id] for item_id in trial.item_ids}) == 1
+        left, right = (cells[draft.key[item_id]] for item_id in trial.item_ids)
         assert (left.arm != right.arm, left.sample) == (True, right.sample)
 
 
@@ -104,6 +103,6 @@ def test_a_repeat_shows_a_text_of_the_booklet_again(study: Study) -> None:
     draft = draft_of(study, plan=Plan(raters=6, repeats=2).model_dump())
 
     for booklet in draft.booklets:
-        repeated = [trial.item_id for trial in booklet.trials if trial.is_repeat]
+        repeated = [trial.item_ids[0] for trial in booklet.trials if trial.is_repeat]
         assert len(repeated) == 2
         assert all(booklet.item_ids.count(item_id) == 2 for item_id in repeated)

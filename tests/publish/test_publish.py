@@ -22,7 +22,7 @@ from rater.publish.publish import (
 from rater.store.engine import disposing, reading, writing
 from rater.store.log import broken_link, read_events
 from rater.store.rating.open import create_rating, open_rating
-from rater.store.rating.schema import Booklet, EventRow, Item, TrialRow
+from rater.store.rating.schema import Booklet, EventRow, Item, TrialTextRow
 from rater.store.rating.studies import get_study
 from rater.store.sealed.completions import delete_completions
 from rater.store.sealed.open import create_sealed, open_sealed
@@ -176,11 +176,11 @@ def generated(study: Study, seal_completions: SealCompletions) -> Study:
     return study
 
 
-def read_rows(rating_url: str) -> tuple[list[Item], list[TrialRow]]:
+def read_rows(rating_url: str) -> tuple[list[Item], list[TrialTextRow]]:
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
-        items, trials = list(session.scalars(select(Item))), list(session.scalars(select(TrialRow)))
+        items, texts = list(session.scalars(select(Item))), list(session.scalars(select(TrialTextRow)))
         session.expunge_all()
-    return items, trials
+    return items, texts
 
 
 def test_every_completion_becomes_an_item_without_its_trailing_space(

@@ -106,7 +106,7 @@ HAPPINESS = Dimension(name="happiness", question="How happy?", scale=Likert(low=
 FLUENCY = Dimension(name="fluency", question="How fluent?", scale=Likert(low="not", high="very"))
 
 
-TWO_TEXTS = AttentionCheck(prompt="a", text="b", other_text="c", accepted={"happiness": (1, 1)})
+TWO_TEXTS = AttentionCheck(prompt="a", text="b", other_texts=("c",), accepted={"happiness": (1, 1)})
 
 
 PREFERENCE = Dimension(name="preference", question="Which is happier?", scale=Pairwise())
@@ -120,7 +120,7 @@ def test_a_trial_shows_one_text_or_two_but_not_both_kinds(declare: Declare) -> N
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("practice", [Practice(prompt="a", text="b", other_text="c")], r"practice\[0\] has two texts"),
+        ("practice", [Practice(prompt="a", text="b", other_texts=("c",))], r"practice\[0\] has 2 texts"),
         ("practice", [Practice(prompt="a", text="b", accepted={"joy": (1, 2)})], "unknown dimension 'joy'"),
         (
             "practice",
@@ -130,10 +130,8 @@ def test_a_trial_shows_one_text_or_two_but_not_both_kinds(declare: Declare) -> N
         ("practice_pass", 1, "practice_pass is 1, but 0 practice trials have"),
         (
             "plan",
-            Plan(
-                checks=[AttentionCheck(prompt="a", text="b", other_text="c", accepted={"happiness": (1, 1)})]
-            ),
-            r"plan.checks\[0\] has two texts",
+            Plan(checks=[TWO_TEXTS]),
+            r"plan.checks\[0\] has 2 texts",
         ),
         ("guessed_arms", ["nobody"], "guessed_arms: unknown arm 'nobody'"),
         ("translations", {"en": Translation(title="x")}, "the language of the study"),

@@ -93,7 +93,7 @@ def test_each_trial_asks_only_its_dimension_and_shows_both_of_a_pair(
     shown = protocol.model_copy(update={"dimensions": dimensions})
     study = PublishedStudy(0, "a_study", "pairs", State.PUBLISHED, shown, "hash", "commitment", NOW)
     items = [NewItem("left", "We", " ran."), NewItem("right", "We", " sat.")]
-    trials = (NewTrial("left", "right", "calm"), NewTrial("right", "left", "joy", is_repeat=True))
+    trials = (NewTrial(("left", "right"), "calm"), NewTrial(("right", "left"), "joy", is_repeat=True))
     with writing(database) as session:
         insert_study(session, study, items=items, booklets=[NewBooklet("pairs", trials)])
         move_study(session, "a_study", State.OPEN, at=NOW)
@@ -111,10 +111,10 @@ def test_who_is_asked_one_dimension_practises_that_one_and_pairs_are_called_pair
     publish_study: Publish, rate: Rate, protocol: Protocol
 ) -> None:
     joy, calm = (Dimension(name=name, question=f"{name}?", scale=Pairwise()) for name in ("joy", "calm"))
-    practice = Practice(prompt="It", text=" shone.", other_text=" rained.", accepted={"joy": (1, 1)})
+    practice = Practice(prompt="It", text=" shone.", other_texts=(" rained.",), accepted={"joy": (1, 1)})
     publish_study(
         shown=protocol.model_copy(update={"dimensions": (joy, calm), "practice": (practice,)}),
-        trials=(NewTrial("quiet-river-0", "quiet-river-1", "calm"),),
+        trials=(NewTrial(("quiet-river-0", "quiet-river-1"), "calm"),),
     )
 
     left = rate("y", "", "a", "")

@@ -29,7 +29,7 @@ REASON = Reason(who="an analyst", why="the plan")
 
 def answer(shown: TrialView) -> Judgement:
     """Judge by the text: its number's last digit decides, and some cannot be judged."""
-    digit = int(shown.text.split()[2]) % 10
+    digit = int(shown.texts[0].split()[2]) % 10
     return Judgement(None if digit > 6 else 1 + digit % 5, "hm" if digit < 3 else None)
 
 
@@ -113,7 +113,7 @@ def rich(study: Study, seal_completions: Callable[[Study], None], sealed_url: st
     publish(declared, sealed_url, rating_url)
 
     def judge(shown: TrialView) -> Judgement:
-        return Judgement(1) if "press 1" in shown.text else answer(shown)
+        return Judgement(1) if "press 1" in shown.texts[0] else answer(shown)
 
     whole = [rate(rating_url, declared, judge=judge) for _ in range(2)]
     rate(rating_url, declared, n_trials=7, judge=lambda _: Judgement(2))
@@ -149,5 +149,5 @@ def paired(
         return int(text.split()[2]) % 6 >= 3  # sealed by prompt, then arm, then sample: three of each
 
     for _ in range(4):
-        rate(rating_url, declared, judge=lambda shown: Judgement(-1 if is_steered(shown.text) else 1))
+        rate(rating_url, declared, judge=lambda shown: Judgement(-1 if is_steered(shown.texts[0]) else 1))
     return declared

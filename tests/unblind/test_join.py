@@ -5,8 +5,8 @@ from rater.store.engine import disposing, open_engine, reading, writing
 from rater.store.rating.schema import Comment, Guess, Rater
 from rater.study.study import Study
 from rater.study.visit import GuessChoice, LeavingReason
-from rater.unblind import ANSWER_COLUMNS, PAIR_COLUMNS, permuted
-from rater.unblind.join import TEXT_COLUMNS
+from rater.unblind import ANSWER_COLUMNS, permuted
+from rater.unblind.join import TEXT_COLUMNS, other_columns
 from tests.unblind.conftest import NOW, look, rate
 
 
@@ -110,7 +110,7 @@ def test_a_choice_is_turned_to_the_arm_that_is_first_in_the_study(
 ) -> None:
     frame = look(sealed_url, rating_url, paired).frame
 
-    assert list(frame.columns) == [*ANSWER_COLUMNS, *PAIR_COLUMNS]
+    assert list(frame.columns) == [*ANSWER_COLUMNS, *other_columns(2)]
     assert set(zip(frame["arm"], frame["other_arm"], strict=True)) == {("zebra-arm", "walrus-arm")}
     assert set(frame["answer"]) == {-1.0}
     assert set(frame["arm_is_left"]) == {True, False}

@@ -121,7 +121,7 @@ def test_the_arms_of_each_set_are_swapped_by_a_permutation_of_its_own(
     one: tuple[str, ...], other: tuple[str, ...], dimensions: tuple[str | None, str | None]
 ) -> None:
     trials = [
-        NewTrial(item, dimension=of)
+        NewTrial((item,), dimension=of)
         for items, of in zip((one, other), dimensions, strict=True)
         for item in items
     ]
@@ -135,7 +135,10 @@ def test_the_arms_of_each_set_are_swapped_by_a_permutation_of_its_own(
 
 
 def test_a_repeat_or_an_attention_check_is_no_part_of_a_set() -> None:
-    trials = [*map(NewTrial, ("0a1", "check", "0b0", "0c1")), NewTrial("0a1", is_repeat=True)]
+    trials = [
+        *(NewTrial((item,)) for item in ("0a1", "check", "0b0", "0c1")),
+        NewTrial(("0a1",), is_repeat=True),
+    ]
 
     found = permuted_arms(*trials)
 
@@ -144,7 +147,7 @@ def test_a_repeat_or_an_attention_check_is_no_part_of_a_set() -> None:
 
 
 def test_all_pairs_of_a_prompt_are_swapped_as_one() -> None:
-    found = permuted_arms(NewTrial("0a0", "0b0"), NewTrial("0c1", "0a1"), NewTrial("0b1", "0c0"))
+    found = permuted_arms(NewTrial(("0a0", "0b0")), NewTrial(("0c1", "0a1")), NewTrial(("0b1", "0c0")))
 
     for arms in found:
         swapped = arms["0a0"], arms["0b0"], arms["0c0"]
@@ -153,7 +156,7 @@ def test_all_pairs_of_a_prompt_are_swapped_as_one() -> None:
 
 
 def test_the_permutation_follows_from_the_seed_and_not_from_the_order_of_trials() -> None:
-    trials = [NewTrial(f"0{arm}0") for arm in ARMS]
+    trials = [NewTrial((f"0{arm}0",)) for arm in ARMS]
 
     assert permuted_arms(*trials) == permuted_arms(*trials[::-1])
     assert permuted_arms(*trials) != permuted_arms(*trials, seed="22" * 32)
@@ -225,7 +228,7 @@ def test_an_effect_leaves_no_trace_in_the_permuted_analysis(
     publish(declared, sealed_url, rating_url)
 
     def judge(shown: TrialView) -> Judgement:
-        return Judgement(5 if int(shown.text.split()[2]) % 6 >= 3 else 1)
+        return Judgement(5 if int(shown.texts[0].split()[2]) % 6 >= 3 else 1)
 
     for _ in range(8):
         rate(rating_url, declared, judge=judge)

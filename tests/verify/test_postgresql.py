@@ -77,8 +77,8 @@ def test_a_study_in_postgresql_is_valid_and_is_left_as_it_was(
         ),
         (
             0,
-            ["DROP INDEX trial_by_item_id"],
-            ["CREATE INDEX trial_by_item_id ON trial (item_id)"],
+            ["DROP INDEX trial_text_by_item_id"],
+            ["CREATE INDEX trial_text_by_item_id ON trial_text (item_id)"],
             {"rating schema"},
         ),
         (

@@ -38,9 +38,9 @@ def test_two_trials_that_changed_places_are_noticed(
 ) -> None:
     tamper(
         rating_url,
-        "UPDATE trial SET position = 103 - position WHERE position <= 2 AND booklet_id = "
+        "UPDATE trial_text SET position = 103 - position WHERE position <= 2 AND booklet_id = "
         "(SELECT min(booklet_id) FROM trial)",
-        "UPDATE trial SET position = position - 100 WHERE position > 100",
+        "UPDATE trial_text SET position = position - 100 WHERE position > 100",
     )
 
     assert tampered(verify(rating_url, sealed_url, finished_study[0])) == {"booklets", "assignment"}

@@ -130,10 +130,10 @@ RATING: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "two trials that changed places": (
         (
             (
-                "UPDATE trial SET position = 103 - position WHERE position <= 2 AND booklet_id = "
+                "UPDATE trial_text SET position = 103 - position WHERE position <= 2 AND booklet_id = "
                 "(SELECT min(booklet_id) FROM trial)"
             ),
-            "UPDATE trial SET position = position - 100 WHERE position > 100",
+            "UPDATE trial_text SET position = position - 100 WHERE position > 100",
         ),
         {"booklets", "assignment"},
     ),

@@ -68,7 +68,9 @@ def paired(code: Language) -> Protocol:
     """The same study, of pairs of texts."""
     return single(
         code,
-        practice=(Practice(prompt=OWN, text=OWN, other_text=OWN, accepted={"a": (-1, -1)}, feedback=OWN),),
+        practice=(
+            Practice(prompt=OWN, text=OWN, other_texts=(OWN,), accepted={"a": (-1, -1)}, feedback=OWN),
+        ),
         dimensions=(Dimension(name="a", question=OWN, scale=Pairwise(tie=OWN), cannot_judge=True),),
     )
 
@@ -164,7 +166,10 @@ def said(soup: BeautifulSoup) -> list[str]:
 def walk(app: Flask, publish: Publish, shown: Protocol) -> Walker:
     """Come to every page of a study, whatever became of it or its raters."""
     name = f"{'pairs' if shown.is_pairwise else 'texts'}-{shown.language}"
-    trials = tuple(NewTrial(f"{name}-{n}", f"{name}-{n + 1}" if shown.is_pairwise else None) for n in (0, 1))
+    trials = tuple(
+        NewTrial(tuple(f"{name}-{shown.n_texts * n + place}" for place in range(shown.n_texts)))
+        for n in (0, 1)
+    )
     texts = ((OWN, OWN),) * 3
     publish(slug=name, name=name.replace("-", "_"), shown=shown, trials=trials, texts=texts, n_booklets=7)
     person = Walker(app, name, shown.language)

@@ -175,7 +175,7 @@ def upgrade() -> None:
             "item_id",
             sa.String(),
             nullable=False,
-            comment="The item of the attention check; the left one of a pair.",
+            comment="The item of the attention check; of several, the one in the first place.",
         ),
         sa.Column("dimension", sa.String(), nullable=False, comment="The dimension asked about."),
         sa.Column("lowest", sa.Double(), nullable=False, comment="Lowest answer that passes."),
@@ -283,8 +283,6 @@ def upgrade() -> None:
             "booklet_id", sa.String(), nullable=False, comment="The booklet that the trial belongs to."
         ),
         sa.Column("position", sa.Integer(), nullable=False, comment="Position in the booklet, from 1."),
-        sa.Column("item_id", sa.String(), nullable=False, comment="The item shown; the left one of a pair."),
-        sa.Column("other_item_id", sa.String(), nullable=True, comment="The right item of a pair."),
         sa.Column(
             "dimension",
             sa.String(),
@@ -295,21 +293,49 @@ def upgrade() -> None:
             "is_repeat",
             sa.Boolean(),
             nullable=False,
-            comment="True if the booklet has shown the same item before, for test-retest reliability.",
+            comment="True if the booklet has shown the same items before, for test-retest reliability.",
         ),
-        sa.CheckConstraint("item_id <> other_item_id", name=op.f("trial_shows_two_items")),
         sa.ForeignKeyConstraint(
             ["booklet_id"], ["booklet.id"], name=op.f("trial_refers_to_booklet_by_booklet_id")
         ),
-        sa.ForeignKeyConstraint(["item_id"], ["item.id"], name=op.f("trial_refers_to_item_by_item_id")),
-        sa.ForeignKeyConstraint(
-            ["other_item_id"], ["item.id"], name=op.f("trial_refers_to_item_by_other_item_id")
-        ),
         sa.PrimaryKeyConstraint("booklet_id", "position", name=op.f("trial_key")),
-        sa.UniqueConstraint("booklet_id", "item_id", "is_repeat", name="trial_shows_an_item_once"),
+        sa.UniqueConstraint("booklet_id", "position", "is_repeat", name="trial_and_repeat"),
     )
-    op.create_index(op.f("trial_by_item_id"), "trial", ["item_id"], unique=False)
-    op.create_index(op.f("trial_by_other_item_id"), "trial", ["other_item_id"], unique=False)
+    op.create_table(
+        "trial_text",
+        sa.Column(
+            "booklet_id", sa.String(), nullable=False, comment="The booklet that the trial belongs to."
+        ),
+        sa.Column(
+            "position",
+            sa.Integer(),
+            nullable=False,
+            comment="Position of the trial in the booklet, from 1.",
+        ),
+        sa.Column(
+            "place",
+            sa.Integer(),
+            nullable=False,
+            comment=("Place among the trial's texts, from 1: from left to right, or from top to bottom."),
+        ),
+        sa.Column("item_id", sa.String(), nullable=False, comment="The item shown."),
+        sa.Column(
+            "is_repeat",
+            sa.Boolean(),
+            nullable=False,
+            comment="True if the trial is a repeat; the same as the trial's.",
+        ),
+        sa.CheckConstraint("place >= 1", name=op.f("trial_text_place_counts_from_one")),
+        sa.ForeignKeyConstraint(
+            ["booklet_id", "position", "is_repeat"],
+            ["trial.booklet_id", "trial.position", "trial.is_repeat"],
+            name=op.f("trial_text_refers_to_trial_by_booklet_id_position_is_repeat"),
+        ),
+        sa.ForeignKeyConstraint(["item_id"], ["item.id"], name=op.f("trial_text_refers_to_item_by_item_id")),
+        sa.PrimaryKeyConstraint("booklet_id", "position", "place", name=op.f("trial_text_key")),
+        sa.UniqueConstraint("booklet_id", "item_id", "is_repeat", name="trial_text_shows_an_item_once"),
+    )
+    op.create_index(op.f("trial_text_by_item_id"), "trial_text", ["item_id"], unique=False)
     op.create_table(
         "answer",
         sa.Column("id", sa.Integer(), nullable=False, comment="Row number."),
@@ -531,8 +557,8 @@ def downgrade() -> None:
     op.drop_table("guess")
     op.drop_table("comment")
     op.drop_table("answer")
-    op.drop_index(op.f("trial_by_other_item_id"), table_name="trial")
-    op.drop_index(op.f("trial_by_item_id"), table_name="trial")
+    op.drop_index(op.f("trial_text_by_item_id"), table_name="trial_text")
+    op.drop_table("trial_text")
     op.drop_table("trial")
     op.drop_index(op.f("rater_by_study_id"), table_name="rater")
     op.drop_index(op.f("rater_by_booklet_id"), table_name="rater")

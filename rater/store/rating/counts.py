@@ -11,8 +11,8 @@ from sqlalchemy import case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from rater.store.rating.frame import has_not_withdrawn
-from rater.store.rating.schema import Answer, Booklet, Comment, Guess, Item, Rater, Tally, TrialRow
+from rater.store.rating.frame import has_answered_first_text, has_not_withdrawn
+from rater.store.rating.schema import Answer, Booklet, Comment, Guess, Item, Rater, Tally, TrialTextRow
 from rater.study.trial_times import Pace, TrialTime, pace_of
 from rater.study.visit import GuessChoice, LeavingReason
 
@@ -196,8 +196,8 @@ def read_paces(session: Session, study_id: int) -> dict[str, Pace]:
             func.min(Answer.answered_at),
         )
         .join(Rater, Rater.id == Answer.rater_id)
-        .join(TrialRow, (TrialRow.booklet_id == Answer.booklet_id) & (TrialRow.position == Answer.position))
-        .join(Item, Item.id == TrialRow.item_id)
+        .join(TrialTextRow, has_answered_first_text())
+        .join(Item, Item.id == TrialTextRow.item_id)
         .where(Rater.study_id == study_id, Answer.revision == 1, ~Item.is_check)
         .group_by(Answer.rater_id, Answer.position)
         .order_by(Answer.rater_id, Answer.position)
@@ -236,21 +236,15 @@ def count_guesses(session: Session, study_id: int) -> dict[GuessChoice, int]:
 def count_ratings_per_item(session: Session, study_id: int) -> dict[int, int]:
     """Count texts by their number of raters, including texts with none. Costs one query.
 
-    A text of a pair is rated with the other one. Attention checks do not count; raters who withdrew do.
+    An answer rates all texts of its trial. Attention checks do not count; raters who withdrew do.
     """
-    shown = (
-        select(TrialRow.booklet_id, TrialRow.position, TrialRow.item_id)
-        .union_all(
-            select(TrialRow.booklet_id, TrialRow.position, TrialRow.other_item_id).where(
-                TrialRow.other_item_id.is_not(None)
-            )
-        )
-        .subquery()
-    )
     rated = (
-        select(shown.c.item_id, func.count(func.distinct(Answer.rater_id)).label("n"))
-        .join(Answer, (Answer.booklet_id == shown.c.booklet_id) & (Answer.position == shown.c.position))
-        .group_by(shown.c.item_id)
+        select(TrialTextRow.item_id, func.count(func.distinct(Answer.rater_id)).label("n"))
+        .join(
+            Answer,
+            (Answer.booklet_id == TrialTextRow.booklet_id) & (Answer.position == TrialTextRow.position),
+        )
+        .group_by(TrialTextRow.item_id)
         .subquery()
     )
     n = func.coalesce(rated.c.n, 0)

@@ -5,8 +5,9 @@ has the rows can recompute it:
 
 - study: ``["<name>","<slug>","<study hash>","<commitment>","<time of publication>"]``;
 - items: ``["<item id>","<prompt>","<text>",is_check]``, sorted by item id;
-- booklets: ``["<booklet id>",n_trials,n_lines,n_narrow_lines,[position,"<item id>","<other item id>",…],…]``
-  in the order of the trials, sorted by booklet id; a booklet without trials is a line too;
+- booklets: ``["<booklet id>",n_trials,n_lines,n_narrow_lines,[position,"<dimension>",is_repeat,<texts>],…]``
+  in the order of the trials, sorted by booklet id; a booklet without trials is a line too; the texts of a
+  trial are ``[[place,"<item id>",is_repeat],…]`` in the order of their places;
 - checks: ``["<item id>","<dimension>",lowest,highest]``, sorted by item id and dimension.
 
 Values are those of the table's columns, in their order, so that a new column is digested too. Times are ISO
@@ -55,6 +56,7 @@ from rater.store.rating.schema import (
     RatingBase,
     StudyRow,
     TrialRow,
+    TrialTextRow,
 )
 from rater.study.state import State
 
@@ -71,7 +73,7 @@ class Published:
 
 
 def digest_published(session: Session, study_id: int) -> Published:
-    """Digest a study's row, protocol, items, booklets and checks. Costs five queries."""
+    """Digest a study's row, protocol, items, booklets and checks. Costs six queries."""
     name, slug, protocol, study_hash, commitment, at = session.execute(
         select(
             StudyRow.name,
@@ -101,6 +103,19 @@ def _digest_booklets(session: Session, study_id: int) -> str:
     booklets = session.execute(
         select(*columns_of(Booklet, but={"study_id"})).where(Booklet.study_id == study_id)
     ).all()
+    texts = session.execute(
+        select(
+            TrialTextRow.booklet_id,
+            TrialTextRow.position,
+            *columns_of(TrialTextRow, but={"booklet_id", "position"}),
+        )
+        .join(Booklet, Booklet.id == TrialTextRow.booklet_id)
+        .where(Booklet.study_id == study_id)
+        .order_by(TrialTextRow.booklet_id, TrialTextRow.position, TrialTextRow.place)
+    )
+    of_trials: defaultdict[tuple[str, int], list[list[object]]] = defaultdict(list)
+    for booklet_id, position, *row in texts:
+        of_trials[booklet_id, position].append(row)
     trials = session.execute(
         select(TrialRow.booklet_id, *columns_of(TrialRow, but={"booklet_id"}))
         .join(Booklet, Booklet.id == TrialRow.booklet_id)
@@ -108,8 +123,8 @@ def _digest_booklets(session: Session, study_id: int) -> str:
         .order_by(TrialRow.booklet_id, TrialRow.position)
     )
     shown: defaultdict[str, list[list[object]]] = defaultdict(list)
-    for booklet_id, *trial in trials:
-        shown[booklet_id].append(trial)
+    for booklet_id, position, *trial in trials:
+        shown[booklet_id].append([position, *trial, of_trials[booklet_id, position]])
     in_order = sorted(booklets, key=lambda booklet: str(booklet.id))
     return digest_rows([*booklet, *shown[booklet.id]] for booklet in in_order)
 

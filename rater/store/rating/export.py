@@ -25,8 +25,6 @@ from rater.store.rating.studies import PublishedStudy
 _ATTRIBUTES = {
     "rater": "rater_id",
     "position": "position",
-    "item": "item_id",
-    "other_item": "other_item_id",
     "prompt": "prompt",
     "dimension": "dimension",
     "answer": "answer",
@@ -38,24 +36,44 @@ _ATTRIBUTES = {
     "hidden_ms": "hidden_ms",
     "answered_at": "answered_at",
 }
-
-COLUMNS = tuple(_ATTRIBUTES)
-"""The columns of ratings without arms, in their order."""
-
 _OWN_ID = (
     "Random id of the text for this rater alone, the same in each export: another rater has another id for "
     "it, so that booklets cannot be compared. An export with arms has the text's own id."
 )
-MEANINGS = {
-    "item": Meaning(f"{_OWN_ID} The left one of a pair.", "experimenter"),
-    "other_item": Meaning(f"{_OWN_ID} The right one of a pair.", "experimenter"),
-}
-"""Meanings of columns that differ in a masked export from those in the schema."""
+
+
+def name_columns(name: str, n_texts: int) -> list[str]:
+    """Name a column for each text of a trial: ``item``, ``other_item``, ``other_item_2``, ``other_item_3`` …
+
+    Args:
+        name: The column of the first text.
+        n_texts: The number of texts that a trial shows.
+    """
+    numbers = ["", *(f"_{number}" for number in range(2, n_texts))]
+    return [name, *(f"other_{name}{number}" for number in numbers)][:n_texts]
+
+
+def item_meanings(n_texts: int, *, masked: bool) -> dict[str, Meaning]:
+    """Return the meanings of the columns of items in an export without arms."""
+    own = _OWN_ID if masked else meanings_of(Item)["id"].description
+    meanings = {
+        column: f"{own} The text in place {place} of {n_texts}, from left to right."
+        for place, column in enumerate(name_columns("item", n_texts), start=1)
+    }
+    if n_texts == 1:
+        meanings = {"item": own}
+    return {column: Meaning(meaning, "experimenter") for column, meaning in meanings.items()}
+
+
+def columns(n_texts: int) -> tuple[str, ...]:
+    """Return the columns of ratings without arms, in their order."""
+    return ("rater", "position", *name_columns("item", n_texts), *list(_ATTRIBUTES)[2:])
 
 
 def values(row: AnswerRow) -> tuple[object, ...]:
     """Return an answer's values in the order of the columns."""
-    return tuple(getattr(row, attribute) for attribute in _ATTRIBUTES.values())
+    rater, position, *rest = (getattr(row, attribute) for attribute in _ATTRIBUTES.values())
+    return (rater, position, *row.item_ids, *rest)
 
 
 def masked_id(rater_id: str, item_id: str) -> str:
@@ -71,11 +89,7 @@ def masked_id(rater_id: str, item_id: str) -> str:
 def mask_answers(rows: Sequence[AnswerRow]) -> list[AnswerRow]:
     """Replace item ids by ids that differ between raters."""
     return [
-        replace(
-            row,
-            item_id=masked_id(row.rater_id, row.item_id),
-            other_item_id=None if row.other_item_id is None else masked_id(row.rater_id, row.other_item_id),
-        )
+        replace(row, item_ids=tuple(masked_id(row.rater_id, item_id) for item_id in row.item_ids))
         for row in rows
     ]
 
@@ -231,4 +245,5 @@ def table_meanings(table: str, *, masked: bool) -> dict[str, Meaning]:
     meanings = {column: meanings_of(of)[attribute] for column, (of, attribute) in columns.items()}
     if table == "raters":
         return meanings | _COUNTED
-    return {column: MEANINGS.get(column, own) if masked else own for column, own in meanings.items()}
+    own_id = item_meanings(1, masked=True) if masked else {}
+    return {column: own_id.get(column, meaning) for column, meaning in meanings.items()}

@@ -6,7 +6,16 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session, aliased
 
-from rater.store.rating.schema import Answer, AttentionCheckRow, Comment, Guess, Item, Rater, TrialRow
+from rater.store.rating.schema import (
+    Answer,
+    AttentionCheckRow,
+    Comment,
+    Guess,
+    Item,
+    Rater,
+    TrialRow,
+    TrialTextRow,
+)
 from rater.study.visit import GuessChoice, LeavingReason
 
 ABOUT_ALL = 0
@@ -15,7 +24,7 @@ ABOUT_ALL = 0
 
 @dataclass(frozen=True)
 class AskedText:
-    """A text that a rater is asked about; of a pair, the left one."""
+    """A text that a rater is asked about; of several, the one in the first place."""
 
     position: int
     prompt: str
@@ -29,7 +38,8 @@ def read_asked(session: Session, booklet_id: str, n_texts: int) -> list[AskedTex
     """
     rows = session.execute(
         select(TrialRow.position, Item.prompt, Item.text)
-        .join(Item, Item.id == TrialRow.item_id)
+        .join(TrialTextRow, _is_first_text_of_trial())
+        .join(Item, Item.id == TrialTextRow.item_id)
         .where(TrialRow.booklet_id == booklet_id, ~Item.is_check, ~TrialRow.is_repeat)
         .order_by(TrialRow.position)
     ).all()
@@ -53,9 +63,8 @@ class AnswerRow:
     """The latest revision of one answer, with what it answered."""
 
     rater_id: str
-    item_id: str
-    other_item_id: str | None
-    """The right one of a pair; ``item_id`` is the left one then."""
+    item_ids: tuple[str, ...]
+    """The texts that it answered, from left to right."""
     prompt: str
     dimension: str
     position: int
@@ -74,7 +83,7 @@ class AnswerRow:
 
 @dataclass(frozen=True)
 class GuessRow:
-    """A rater's guess about one of their trials (no item: about all)."""
+    """A rater's guess about the first text of one of their trials (no item: about all)."""
 
     rater_id: str
     item_id: str | None
@@ -84,11 +93,11 @@ class GuessRow:
 
 @dataclass(frozen=True)
 class AssignedRow:
-    """A text, or a pair of texts, that a rater was assigned."""
+    """The texts of a trial that a rater was assigned."""
 
     rater_id: str
-    item_id: str
-    other_item_id: str | None
+    item_ids: tuple[str, ...]
+    """From left to right."""
     prompt: str
     dimension: str | None
     """None where the trial asks about every dimension."""
@@ -118,14 +127,15 @@ def read_arrivals(session: Session, study_id: int) -> list[str]:
 def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
     """Read the latest revision of every answer to a completion, in order of rater and position.
 
-    Answers to attention checks are left out, and those of raters who withdrew. Costs one query.
+    Answers to attention checks are left out, and those of raters who withdrew. Costs two queries.
     """
+    others = _read_other_items(session, study_id)
     first = aliased(Answer)
     rows = session.execute(
-        select(Answer, first, TrialRow.item_id, TrialRow.other_item_id, TrialRow.is_repeat, Item.prompt)
+        select(Answer, first, TrialTextRow.item_id, TrialTextRow.is_repeat, Item.prompt)
         .join(Rater, Rater.id == Answer.rater_id)
-        .join(TrialRow, and_(TrialRow.booklet_id == Answer.booklet_id, TrialRow.position == Answer.position))
-        .join(Item, Item.id == TrialRow.item_id)
+        .join(TrialTextRow, has_answered_first_text())
+        .join(Item, Item.id == TrialTextRow.item_id)
         .join(
             first,
             and_(
@@ -141,8 +151,7 @@ def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
     return [
         AnswerRow(
             rater_id=answer.rater_id,
-            item_id=item_id,
-            other_item_id=other_item_id,
+            item_ids=(item_id, *others.get((answer.booklet_id, answer.position), ())),
             prompt=prompt,
             dimension=answer.dimension,
             position=answer.position,
@@ -156,23 +165,60 @@ def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
             answered_at=answer.answered_at,
             first_answered_at=first.answered_at,
         )
-        for answer, first, item_id, other_item_id, is_repeat, prompt in rows
+        for answer, first, item_id, is_repeat, prompt in rows
     ]
 
 
 def read_assigned(session: Session, study_id: int) -> list[AssignedRow]:
-    """Read which texts each rater was assigned, in order of rater and position. Costs one query.
+    """Read which texts each rater was assigned, in order of rater and position. Costs two queries.
 
     Repeated trials and attention checks are left out, and raters who withdrew.
     """
+    others = _read_other_items(session, study_id)
     rows = session.execute(
-        select(Rater.id, TrialRow.item_id, TrialRow.other_item_id, Item.prompt, TrialRow.dimension)
+        select(
+            Rater.id,
+            TrialTextRow.item_id,
+            Item.prompt,
+            TrialRow.booklet_id,
+            TrialRow.position,
+            TrialRow.dimension,
+        )
         .join(TrialRow, TrialRow.booklet_id == Rater.booklet_id)
-        .join(Item, Item.id == TrialRow.item_id)
+        .join(TrialTextRow, _is_first_text_of_trial())
+        .join(Item, Item.id == TrialTextRow.item_id)
         .where(Rater.study_id == study_id, has_not_withdrawn(), ~Item.is_check, ~TrialRow.is_repeat)
         .order_by(Rater.id, TrialRow.position)
     )
-    return [AssignedRow(*row) for row in rows]
+    return [
+        AssignedRow(rater_id, (item_id, *others.get((booklet_id, position), ())), prompt, dimension)
+        for rater_id, item_id, prompt, booklet_id, position, dimension in rows
+    ]
+
+
+def _read_other_items(session: Session, study_id: int) -> dict[tuple[str, int], list[str]]:
+    """Read the texts of each trial after its first, in their order, by booklet and position.
+
+    Most studies show one text at a time: they have none, and no row is read.
+    """
+    rows = session.execute(
+        select(TrialTextRow.booklet_id, TrialTextRow.position, TrialTextRow.item_id)
+        .join(Item, Item.id == TrialTextRow.item_id)
+        .where(Item.study_id == study_id, TrialTextRow.place > 1)
+        .order_by(TrialTextRow.booklet_id, TrialTextRow.position, TrialTextRow.place)
+    )
+    others: dict[tuple[str, int], list[str]] = {}
+    for booklet_id, position, item_id in rows:
+        others.setdefault((booklet_id, position), []).append(item_id)
+    return others
+
+
+def _is_first_text_of_trial() -> ColumnElement[bool]:
+    return and_(
+        TrialTextRow.booklet_id == TrialRow.booklet_id,
+        TrialTextRow.position == TrialRow.position,
+        TrialTextRow.place == 1,
+    )
 
 
 def read_guesses(session: Session, study_id: int) -> list[GuessRow]:
@@ -181,10 +227,15 @@ def read_guesses(session: Session, study_id: int) -> list[GuessRow]:
     Costs one query.
     """
     rows = session.execute(
-        select(Guess.rater_id, TrialRow.item_id, Guess.choice)
+        select(Guess.rater_id, TrialTextRow.item_id, Guess.choice)
         .join(Rater, Rater.id == Guess.rater_id)
         .outerjoin(
-            TrialRow, and_(TrialRow.booklet_id == Rater.booklet_id, TrialRow.position == Guess.position)
+            TrialTextRow,
+            and_(
+                TrialTextRow.booklet_id == Rater.booklet_id,
+                TrialTextRow.position == Guess.position,
+                TrialTextRow.place == 1,
+            ),
         )
         .where(Rater.study_id == study_id, has_not_withdrawn())
         .order_by(Guess.rater_id, Guess.position)
@@ -235,6 +286,15 @@ def has_not_withdrawn() -> ColumnElement[bool]:
     return Rater.left_why.is_distinct_from(LeavingReason.WITHDRAWN)
 
 
+def has_answered_first_text() -> ColumnElement[bool]:
+    """Match answers with the text in the first place of their trial: one row for each answer."""
+    return and_(
+        TrialTextRow.booklet_id == Answer.booklet_id,
+        TrialTextRow.position == Answer.position,
+        TrialTextRow.place == 1,
+    )
+
+
 def _count_checks(session: Session, study_id: int) -> dict[str, dict[int, bool]]:
     """Return for each rater's attention checks, by position, whether it was passed."""
     passes = Answer.value.is_not(None) & Answer.value.between(
@@ -243,11 +303,12 @@ def _count_checks(session: Session, study_id: int) -> dict[str, dict[int, bool]]
     rows = session.execute(
         select(Answer.rater_id, Answer.position, passes)
         .join(Rater, Rater.id == Answer.rater_id)
-        .join(TrialRow, and_(TrialRow.booklet_id == Answer.booklet_id, TrialRow.position == Answer.position))
+        .join(TrialTextRow, has_answered_first_text())
         .join(
             AttentionCheckRow,
             and_(
-                AttentionCheckRow.item_id == TrialRow.item_id, AttentionCheckRow.dimension == Answer.dimension
+                AttentionCheckRow.item_id == TrialTextRow.item_id,
+                AttentionCheckRow.dimension == Answer.dimension,
             ),
         )
         .where(Rater.study_id == study_id, ~_newer())

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
+from operator import itemgetter
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import and_, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError, nearest
-from rater.store.rating.schema import AttentionCheckRow, Booklet, Item, StudyRow, TrialRow
+from rater.store.rating.schema import AttentionCheckRow, Booklet, Item, StudyRow, TrialRow, TrialTextRow
 from rater.store.rating.studies import PublishedStudy
 from rater.study.state import State
 
@@ -37,18 +38,11 @@ class NewItem:
 class NewTrial:
     """One screen about to be published."""
 
-    item_id: str
-    """The text shown; the left one of a pair."""
-    other_item_id: str | None = None
-    """The right one of a pair."""
+    item_ids: tuple[str, ...]
+    """The texts shown, from left to right, or from top to bottom."""
     dimension: str | None = None
     """The one dimension asked; None for all."""
     is_repeat: bool = False
-
-    @property
-    def item_ids(self) -> tuple[str, ...]:
-        """The texts shown, from left to right."""
-        return (self.item_id,) if self.other_item_id is None else (self.item_id, self.other_item_id)
 
 
 @dataclass(frozen=True)
@@ -61,11 +55,11 @@ class NewBooklet:
     @classmethod
     def of(cls, booklet_id: str, item_ids: Iterable[str]) -> "NewBooklet":
         """Make a booklet of single texts, on each of which every dimension is asked."""
-        return cls(booklet_id, tuple(map(NewTrial, item_ids)))
+        return cls(booklet_id, tuple(NewTrial((item_id,)) for item_id in item_ids))
 
     @property
     def item_ids(self) -> tuple[str, ...]:
-        """Every text shown, in order, including repeats and both texts of a pair."""
+        """Every text shown, in order, including repeats."""
         return tuple(item_id for trial in self.trials for item_id in trial.item_ids)
 
 
@@ -74,7 +68,7 @@ class NewCheck:
     """A text with known answers, about to be published among the others."""
 
     item_id: str
-    """The text shown; the left one of a pair."""
+    """The text shown; of several, the one in the first place."""
     accepted: tuple[tuple[str, float, float], ...]
     """Dimension, lowest and highest answer that pass."""
 
@@ -114,6 +108,7 @@ def insert_study(
     texts = {item.id: item.prompt + item.text for item in items}
     _insert(session, Booklet, [_booklet_row(booklet, study_id, texts) for booklet in booklets])
     _insert(session, TrialRow, [row for booklet in booklets for row in _trial_rows(booklet)])
+    _insert(session, TrialTextRow, [row for booklet in booklets for row in _text_rows(booklet)])
     _insert(session, AttentionCheckRow, [row for check in checks for row in _check_rows(check)])
 
 
@@ -123,6 +118,7 @@ def add_booklets(session: Session, study_id: int, booklets: Sequence[NewBooklet]
     texts = {row.id: row.prompt + row.text for row in rows}
     _insert(session, Booklet, [_booklet_row(booklet, study_id, texts) for booklet in booklets])
     _insert(session, TrialRow, [row for booklet in booklets for row in _trial_rows(booklet)])
+    _insert(session, TrialTextRow, [row for booklet in booklets for row in _text_rows(booklet)])
 
 
 def _insert(session: Session, table: type, rows: Sequence[dict[str, object]]) -> None:
@@ -141,7 +137,7 @@ def _item_row(item: NewItem, study_id: int) -> dict[str, object]:
 
 
 def _booklet_row(booklet: NewBooklet, study_id: int, texts: Mapping[str, str]) -> dict[str, object]:
-    is_pairwise = any(trial.other_item_id for trial in booklet.trials)
+    is_pairwise = any(len(trial.item_ids) > 1 for trial in booklet.trials)
     lines = [count_lines(texts[item_id], is_pairwise=is_pairwise) for item_id in booklet.item_ids]
     return {
         "id": booklet.id,
@@ -180,12 +176,24 @@ def _trial_rows(booklet: NewBooklet) -> list[dict[str, object]]:
         {
             "booklet_id": booklet.id,
             "position": position,
-            "item_id": trial.item_id,
-            "other_item_id": trial.other_item_id,
             "dimension": trial.dimension,
             "is_repeat": trial.is_repeat,
         }
         for position, trial in enumerate(booklet.trials, start=1)
+    ]
+
+
+def _text_rows(booklet: NewBooklet) -> list[dict[str, object]]:
+    return [
+        {
+            "booklet_id": booklet.id,
+            "position": position,
+            "place": place,
+            "item_id": item_id,
+            "is_repeat": trial.is_repeat,
+        }
+        for position, trial in enumerate(booklet.trials, start=1)
+        for place, item_id in enumerate(trial.item_ids, start=1)
     ]
 
 
@@ -248,21 +256,29 @@ def read_items(session: Session, study_id: int) -> tuple[NewItem, ...]:
 
 def read_booklets(session: Session, study_id: int) -> tuple[NewBooklet, ...]:
     """Read a study's booklets by id. Costs one query."""
-    trials = session.execute(
+    texts = session.execute(
         select(
             TrialRow.booklet_id,
-            TrialRow.item_id,
-            TrialRow.other_item_id,
+            TrialRow.position,
             TrialRow.dimension,
             TrialRow.is_repeat,
+            TrialTextRow.item_id,
+        )
+        .join(
+            TrialTextRow,
+            and_(TrialTextRow.booklet_id == TrialRow.booklet_id, TrialTextRow.position == TrialRow.position),
         )
         .join(Booklet, Booklet.id == TrialRow.booklet_id)
         .where(Booklet.study_id == study_id)
-        .order_by(TrialRow.booklet_id, TrialRow.position)
+        .order_by(TrialRow.booklet_id, TrialRow.position, TrialTextRow.place)
     )
+    trials = [
+        (str(booklet_id), NewTrial(tuple(row.item_id for row in own), dimension, is_repeat))
+        for (booklet_id, _, dimension, is_repeat), own in groupby(texts, key=lambda row: row[:4])
+    ]
     return tuple(
-        NewBooklet(booklet_id, tuple(NewTrial(*trial[1:]) for trial in own))
-        for booklet_id, own in groupby(trials, key=lambda trial: trial.booklet_id)
+        NewBooklet(booklet_id, tuple(trial for _, trial in own))
+        for booklet_id, own in groupby(trials, key=itemgetter(0))
     )
 
 

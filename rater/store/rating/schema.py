@@ -108,25 +108,43 @@ class TrialRow(RatingBase):
     """One screen of a booklet."""
 
     __tablename__ = "trial"
-    __table_args__ = (
-        UniqueConstraint("booklet_id", "item_id", "is_repeat", name="trial_shows_an_item_once"),
-        CheckConstraint("item_id <> other_item_id", name="trial_shows_two_items"),
-    )
+    # for the reference of its texts
+    __table_args__ = (UniqueConstraint("booklet_id", "position", "is_repeat", name="trial_and_repeat"),)
 
     booklet_id: Mapped[str] = column(
         "The booklet that the trial belongs to.", ForeignKey("booklet.id"), primary_key=True
     )
     position: Mapped[int] = column("Position in the booklet, from 1.", primary_key=True, seen_by="rater")
-    item_id: Mapped[str] = column(
-        "The item shown; the left one of a pair.", ForeignKey("item.id"), index=True
-    )
-    other_item_id: Mapped[str | None] = column("The right item of a pair.", ForeignKey("item.id"), index=True)
     dimension: Mapped[str | None] = column(
         "The one dimension that the trial asks about; empty if it asks about all.", seen_by="rater"
     )
     is_repeat: Mapped[bool] = column(
-        "True if the booklet has shown the same item before, for test-retest reliability."
+        "True if the booklet has shown the same items before, for test-retest reliability."
     )
+
+
+class TrialTextRow(RatingBase):
+    """One of the texts that a trial shows."""
+
+    __tablename__ = "trial_text"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["booklet_id", "position", "is_repeat"],
+            ["trial.booklet_id", "trial.position", "trial.is_repeat"],
+        ),
+        UniqueConstraint("booklet_id", "item_id", "is_repeat", name="trial_text_shows_an_item_once"),
+        CheckConstraint("place >= 1", name="trial_text_place_counts_from_one"),
+    )
+
+    booklet_id: Mapped[str] = column("The booklet that the trial belongs to.", primary_key=True)
+    position: Mapped[int] = column("Position of the trial in the booklet, from 1.", primary_key=True)
+    place: Mapped[int] = column(
+        "Place among the trial's texts, from 1: from left to right, or from top to bottom.",
+        primary_key=True,
+        seen_by="rater",
+    )
+    item_id: Mapped[str] = column("The item shown.", ForeignKey("item.id"), index=True)
+    is_repeat: Mapped[bool] = column("True if the trial is a repeat; the same as the trial's.")
 
 
 class AttentionCheckRow(RatingBase):
@@ -136,7 +154,9 @@ class AttentionCheckRow(RatingBase):
     __table_args__ = (CheckConstraint("lowest <= highest", name="attention_check_can_be_passed"),)
 
     item_id: Mapped[str] = column(
-        "The item of the attention check; the left one of a pair.", ForeignKey("item.id"), primary_key=True
+        "The item of the attention check; of several, the one in the first place.",
+        ForeignKey("item.id"),
+        primary_key=True,
     )
     dimension: Mapped[str] = column("The dimension asked about.", primary_key=True)
     lowest: Mapped[float] = column("Lowest answer that passes.")

@@ -1,35 +1,35 @@
 """Show a rater a trial and store each answer as a revision, recovered answers included."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from rater.errors import ClosedError, StateError
-from rater.store.rating.schema import Answer, Booklet, Item, Rater, StudyRow, Token, TrialRow
+from rater.store.rating.schema import Answer, Booklet, Item, Rater, StudyRow, Token, TrialRow, TrialTextRow
 from rater.store.rating.sessions import SITTING_COLUMNS, RaterSession, digest
 from rater.store.rating.studies import STUDY_COLUMNS, PublishedStudy, published_of
 from rater.study.protocol import Revising
 from rater.study.state import State
 
-_Other = aliased(Item)
 # The statements of every rating are built once: building them takes longer than running them in SQLite.
-_TRIAL = (
-    select(Item.prompt, Item.text, _Other.text.label("other_text"), TrialRow.dimension)
-    .join(TrialRow, TrialRow.item_id == Item.id)
-    .outerjoin(_Other, _Other.id == TrialRow.other_item_id)
-    .where(TrialRow.booklet_id == bindparam("booklet_id"), TrialRow.position == bindparam("position"))
+_TEXTS = (
+    select(TrialRow.position, Item.prompt, Item.text, TrialRow.dimension)
+    .join(
+        TrialTextRow,
+        and_(TrialTextRow.booklet_id == TrialRow.booklet_id, TrialTextRow.position == TrialRow.position),
+    )
+    .join(Item, Item.id == TrialTextRow.item_id)
+    .where(TrialRow.booklet_id == bindparam("booklet_id"))
+    .order_by(TrialRow.position, TrialTextRow.place)
 )
-_TRIALS = (
-    select(TrialRow.position, Item.prompt, Item.text, _Other.text.label("other_text"), TrialRow.dimension)
-    .join(TrialRow, TrialRow.item_id == Item.id)
-    .outerjoin(_Other, _Other.id == TrialRow.other_item_id)
-    .where(TrialRow.booklet_id == bindparam("booklet_id"), TrialRow.position >= bindparam("first"))
-    .order_by(TrialRow.position)
-)
+"""The texts of trials, a row each."""
+_TRIAL = _TEXTS.where(TrialRow.position == bindparam("position"))
+_TRIALS = _TEXTS.where(TrialRow.position >= bindparam("first"))
 _ALL_ANSWERS = (
     select(Answer.position, Answer.dimension, Answer.value, Answer.comment)
     .where(Answer.rater_id == bindparam("rater_id"), Answer.position >= bindparam("first"))
@@ -83,7 +83,6 @@ _TURN = (
         _Next.position,
         Item.prompt,
         Item.text,
-        _Other.text,
         _Next.dimension,
     )
     .select_from(StudyRow)
@@ -92,13 +91,17 @@ _TURN = (
     .join(Booklet, Booklet.id == Rater.booklet_id)
     .outerjoin(_This, (_This.booklet_id == Booklet.id) & (_This.position == bindparam("position")))
     .outerjoin(_Next, (_Next.booklet_id == Booklet.id) & (_Next.position == bindparam("next_position")))
-    .outerjoin(Item, Item.id == _Next.item_id)
-    .outerjoin(_Other, _Other.id == _Next.other_item_id)
+    .outerjoin(
+        TrialTextRow,
+        (TrialTextRow.booklet_id == _Next.booklet_id) & (TrialTextRow.position == _Next.position),
+    )
+    .outerjoin(Item, Item.id == TrialTextRow.item_id)
     .where(StudyRow.slug == bindparam("slug"), Token.digest == bindparam("digest"))
+    .order_by(TrialTextRow.place)
     .with_for_update(of=Rater, key_share=True)
     .suffix_with("FOR SHARE OF study", dialect="postgresql")
 )
-"""All that a submission needs, with the locks of `_LOCK`."""
+"""All that a submission needs, with the locks of `_LOCK`; a row for each text of the next trial."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +119,19 @@ class TrialView:
 
     position: int
     prompt: str
-    text: str
-    other_text: str | None
-    """The right one of a pair."""
+    texts: tuple[str, ...]
+    """The texts shown, from left to right, or from top to bottom."""
     dimension: str | None
     """The one dimension asked; None for all."""
     answers: Mapping[str, Judgement]
+
+    @classmethod
+    def of(
+        cls, texts: Sequence[Row[int, str, str, str | None]], answers: Mapping[str, Judgement]
+    ) -> "TrialView":
+        """Make a view of the rows of a trial's texts, in their order."""
+        first = texts[0]
+        return cls(first.position, first.prompt, tuple(row.text for row in texts), first.dimension, answers)
 
 
 @dataclass(frozen=True)
@@ -170,14 +180,15 @@ def lock_turn(session: Session, slug: str, token: str, position: int) -> Turn | 
         position: The trial that is submitted.
     """
     sought = {"slug": slug, "digest": digest(token), "position": position, "next_position": position + 1}
-    row = session.connection().execute(_TURN, sought).first()
-    if row is None:
+    rows = session.connection().execute(_TURN, sought).all()
+    if not rows:
         return None
-    study, rater_session, trial = row[:_N_STUDY], row[_N_STUDY:][:_N_SITTING], row[_N_STUDY + _N_SITTING :]
-    dimension, next_position, prompt, text, other_text, next_dimension = trial
+    study, rater_session = rows[0][:_N_STUDY], rows[0][_N_STUDY:][:_N_SITTING]
+    dimension, next_position, prompt, _, next_dimension = rows[0][_N_STUDY + _N_SITTING :]
     next_trial = None
     if next_position is not None:
-        next_trial = TrialView(next_position, prompt, text, other_text, next_dimension, answers={})
+        texts = tuple(row.text for row in rows)
+        next_trial = TrialView(next_position, prompt, texts, next_dimension, answers={})
     return Turn(published_of(study), RaterSession(*rater_session), dimension, next_trial)
 
 
@@ -189,19 +200,13 @@ def view_trial(session: Session, rater_session: RaterSession, position: int) -> 
     """
     _require_turn(rater_session, position, 1)
     connection = session.connection()
-    trial = connection.execute(_TRIAL, {"booklet_id": rater_session.booklet_id, "position": position}).one()
+    sought = {"booklet_id": rater_session.booklet_id, "position": position}
+    texts = connection.execute(_TRIAL, sought).all()
     latest: dict[str, Judgement] = {}
     if position <= rater_session.n_answered:
         rows = connection.execute(_ANSWERS, {"rater_id": rater_session.rater_id, "position": position})
         latest = {dimension: Judgement(value, comment) for dimension, value, comment in rows}
-    return TrialView(
-        position=position,
-        prompt=trial.prompt,
-        text=trial.text,
-        other_text=trial.other_text,
-        dimension=trial.dimension,
-        answers=latest,
-    )
+    return TrialView.of(texts, latest)
 
 
 def view_trials(session: Session, rater_session: RaterSession, first: int) -> list[TrialView]:
@@ -211,7 +216,10 @@ def view_trials(session: Session, rater_session: RaterSession, first: int) -> li
     for row in connection.execute(_ALL_ANSWERS, {"rater_id": rater_session.rater_id, "first": first}):
         latest.setdefault(row.position, {})[row.dimension] = Judgement(row.value, row.comment)
     found = connection.execute(_TRIALS, {"booklet_id": rater_session.booklet_id, "first": first})
-    return [TrialView(**row, answers=latest.get(row["position"], {})) for row in found.mappings()]
+    trials = (
+        (position, list(texts)) for position, texts in groupby(found, key=lambda row: int(row.position))
+    )
+    return [TrialView.of(texts, latest.get(position, {})) for position, texts in trials]
 
 
 def read_dimension(session: Session, booklet_id: str, position: int) -> str | None:

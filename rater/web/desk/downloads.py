@@ -14,11 +14,11 @@ from rater.web.desk.page import blueprint, find_or_404
 from rater.web.settings import running
 
 
-def answers_csv(rows: Sequence[AnswerRow]) -> Iterator[str]:
+def answers_csv(rows: Sequence[AnswerRow], n_texts: int) -> Iterator[str]:
     """Write the ratings as `rater export` does: a line an answer, under ids of their own for each rater."""
     in_order = sorted(rows, key=lambda row: (row.rater_id, row.position, row.dimension))
     values = list(map(export.values, export.mask_answers(in_order)))
-    return _lines(ExportTable(export.COLUMNS, values))
+    return _lines(ExportTable(export.columns(n_texts), values))
 
 
 def raters_csv(raters: ExportTable) -> Iterator[str]:
@@ -39,19 +39,19 @@ def _lines(table: ExportTable) -> Iterator[str]:
 
 @blueprint.get("/studies/<name>/answers.csv")
 def download_answers(name: str) -> Response:
-    """Hand out the ratings without arms, and log it. Costs three queries, and an insert."""
+    """Hand out the ratings without arms, and log it. Costs four queries, and an insert."""
     with writing(running().engine) as session:
-        study_id = find_or_404(session, name).id
-        rows = read_answers(session, study_id)
+        study = find_or_404(session, name)
+        rows = read_answers(session, study.id)
         log_masked_export(
             session,
-            study_id,
+            study.id,
             who=access.user().name,
             by="desk",
             n_answers=len(rows),
             now=running().settings.now(),
         )
-    return attachment(answers_csv(rows), f"{name}-answers.csv")
+    return attachment(answers_csv(rows, study.protocol.n_texts), f"{name}-answers.csv")
 
 
 @blueprint.get("/studies/<name>/raters.csv")

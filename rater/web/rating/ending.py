@@ -121,7 +121,7 @@ def given_answer(view: TrialView, protocol: Protocol, url: str) -> GivenAnswer:
         for dimension in protocol.dimensions
         if dimension.name in view.answers
     )
-    text = " ".join((view.prompt + view.text).split())
+    text = " ".join((view.prompt + view.texts[0]).split())
     words = text if len(text) <= _MAX_WORDS else f"{text[:_MAX_WORDS].rstrip()}…"
     return GivenAnswer(view.position, url, " · ".join(answered), words, direction_of((text,)))
 

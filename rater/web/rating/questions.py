@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import Literal
 
 from rater.store.rating.publication import count_lines
@@ -21,7 +22,7 @@ _MANY_LINES = 10
 
 @dataclass(frozen=True)
 class TextField:
-    """One text with its prompt; of a pair, with its letter."""
+    """One text with its prompt; of several, with its letter."""
 
     letter: str
     prompt: str
@@ -141,19 +142,18 @@ class OneOfField:
     is_missing: bool
 
 
-def text_fields(prompt: str, text: str, other_text: str | None) -> tuple[TextField, ...]:
-    """Show one text, or the two of a pair."""
-    if other_text is None:
-        return (TextField.of("", prompt, text),)
-    return TextField.of("A", prompt, text), TextField.of("B", prompt, other_text)
+def text_fields(prompt: str, texts: Sequence[str]) -> tuple[TextField, ...]:
+    """Show the texts of a trial; several are named A, B, …"""
+    names = ascii_uppercase if len(texts) > 1 else ("",)
+    return tuple(TextField.of(name, prompt, text) for name, text in zip(names, texts, strict=False))
 
 
 def room_for(protocol: Protocol, rater_session: RaterSession) -> Room:
     """Return one room for the texts of a booklet and of practice, so that the scale stays where it is."""
     lines = [
-        count_lines(practice.prompt + text, is_pairwise=practice.other_text is not None)
+        count_lines(practice.prompt + text, is_pairwise=len(practice.texts) > 1)
         for practice in protocol.practice
-        for text in (practice.text, practice.other_text or "")
+        for text in practice.texts
     ]
     wide = max(rater_session.n_lines, *(each for each, _ in lines), 1)
     narrow = max(rater_session.n_narrow_lines, *(each for _, each in lines), 1)

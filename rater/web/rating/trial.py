@@ -114,7 +114,7 @@ def trial_page(
         position=view.position,
         n_texts=rater_session.n_trials,
         n_saved=rater_session.n_answered,
-        texts_of=text_fields(view.prompt, view.text, view.other_text),
+        texts_of=text_fields(view.prompt, view.texts),
         room=room_for(protocol, rater_session),
         questions=question_fields(dimensions, given),
         last_key=last_key(dimensions),

@@ -8,11 +8,10 @@ from rater.study.visit import GuessChoice
 AT = datetime(2026, 4, 1, tzinfo=UTC)
 
 
-def answer(rater: str, item: str, other: str | None = None, *, position: int = 1) -> AnswerRow:
+def answer(rater: str, *items: str, position: int = 1) -> AnswerRow:
     return AnswerRow(
         rater_id=rater,
-        item_id=item,
-        other_item_id=other,
+        item_ids=items,
         prompt="The rain",
         dimension="happiness",
         position=position,
@@ -31,7 +30,7 @@ def answer(rater: str, item: str, other: str | None = None, *, position: int = 1
 def test_each_rater_has_an_id_of_their_own_for_a_text() -> None:
     rows = mask_answers([answer("ada", "i"), answer("bob", "i"), answer("bob", "j")])
 
-    assert set(Counter(row.item_id for row in rows).values()) == {1}
+    assert set(Counter(row.item_ids for row in rows).values()) == {1}
 
 
 def test_a_repeat_and_a_guess_have_the_id_of_the_first_showing_in_every_export() -> None:
@@ -43,12 +42,12 @@ def test_a_repeat_and_a_guess_have_the_id_of_the_first_showing_in_every_export()
     )
 
     assert once == again
-    assert {row.item_id for row in once} == {guess.item_id} == {masked_id("ada", "i")}
+    assert {row.item_ids for row in once} == {(guess.item_id,)} == {(masked_id("ada", "i"),)}
     assert of_all.item_id is None
 
 
-def test_both_texts_of_a_pair_are_masked_and_keep_their_sides() -> None:
+def test_all_texts_of_a_trial_are_masked_and_keep_their_places() -> None:
     left, turned = mask_answers([answer("ada", "i", "j"), answer("ada", "j", "i")])
 
-    assert (left.item_id, left.other_item_id) == (turned.other_item_id, turned.item_id)
-    assert not {"i", "j"} & {left.item_id, left.other_item_id}
+    assert left.item_ids == turned.item_ids[::-1]
+    assert not {"i", "j"} & set(left.item_ids)

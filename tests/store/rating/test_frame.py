@@ -36,7 +36,7 @@ def test_the_latest_revision_is_read_with_the_time_of_the_first_and_only_of_the_
         (2, 3, 1, None),
     ]
     assert {row.rater_id for row in rows} == {rater_session.rater_id}
-    assert [(row.item_id, row.prompt, row.dimension) for row in rows] == [
+    assert [(row.item_ids[0], row.prompt, row.dimension) for row in rows] == [
         (f"{study.name}-item-1", "Prompt 1", "happiness"),
         (f"{study.name}-item-2", "Prompt 2", "happiness"),
     ]

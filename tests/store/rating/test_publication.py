@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from rater.store.engine import reading, writing
 from rater.store.rating.publication import NewBooklet, NewItem, insert_study
-from rater.store.rating.schema import Booklet, Item, TrialRow
+from rater.store.rating.schema import Booklet, Item, TrialRow, TrialTextRow
 from rater.store.rating.studies import (
     PublishedStudy,
 )
@@ -20,10 +20,11 @@ def test_items_and_booklets_are_all_there_beyond_one_batch(
     publish(rating, n_booklets=2, n_trials=1_001)
 
     with reading(rating) as session:
-        tables = (Item, Booklet, TrialRow)
+        tables = (Item, Booklet, TrialRow, TrialTextRow)
         assert [session.scalar(select(func.count()).select_from(table)) for table in tables] == [
             1001,
             2,
+            2002,
             2002,
         ]
 
@@ -36,7 +37,8 @@ def test_trials_are_read_in_the_order_of_the_booklet(
 
     with writing(rating) as session:
         insert_study(session, replace(study, id=0), items=items, booklets=[NewBooklet.of("x", ("b", "a"))])
-        rows = session.execute(select(TrialRow.position, TrialRow.item_id).where(TrialRow.booklet_id == "x"))
+        texts = select(TrialTextRow.position, TrialTextRow.item_id).where(TrialTextRow.booklet_id == "x")
+        rows = session.execute(texts)
         trials = {row.position: row.item_id for row in rows}
 
     assert trials == {1: "b", 2: "a"}

@@ -56,7 +56,7 @@ def test_a_study_of_pairs_counts_pairs(
     dimension = protocol.dimensions[0].model_copy(update={"scale": Pairwise()})
     shown = protocol.model_copy(update={"dimensions": (dimension,)})
     slug = publish_study(
-        slug="pair", name="pair", shown=shown, trials=(NewTrial("pair-0", "pair-1"),), n_booklets=2
+        slug="pair", name="pair", shown=shown, trials=(NewTrial(("pair-0", "pair-1")),), n_booklets=2
     )
     person = ada.application.test_client()
     person.post(f"/s/{slug}/consent", data={"decision": "agree", "token": "a" * 43}, follow_redirects=True)

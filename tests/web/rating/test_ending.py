@@ -26,7 +26,7 @@ def ending(whole: Protocol) -> Protocol:
 @pytest.fixture
 def person(visitor: Visit, publish_study: Publish, ending: Protocol) -> Any:
     """Somebody who has rated every text, one of them twice."""
-    trials = (NewTrial("end-0"), NewTrial("end-1"), NewTrial("end-2"), NewTrial("end-0", is_repeat=True))
+    trials = (*(NewTrial((f"end-{n}",)) for n in range(3)), NewTrial(("end-0",), is_repeat=True))
     slug = publish_study(slug="end", name="end", shown=ending, trials=trials)
     person = visitor(slug).open().follow().press("agree").press()
     for _ in trials:

@@ -97,7 +97,7 @@ def test_who_is_asked_one_dimension_practises_that_one(
         Practice(prompt="Rain", text=" falls.", accepted={"happiness": (1, 1)}),
     )
     shown = many.model_copy(update={"practice": practice, "practice_pass": 2})
-    trials = (NewTrial("one-0", dimension=asked), NewTrial("one-1", dimension=asked))
+    trials = (NewTrial(("one-0",), asked), NewTrial(("one-1",), asked))
     slug = publish_study(slug="one", name="one", shown=shown, trials=trials)
     person = visitor(slug).open().follow().press("agree").press()
     names = {"sense": ["Sense?"], "age": ["Age?"]}.get(
@@ -123,7 +123,7 @@ def test_a_mark_is_asked_of_the_practice_texts_that_say_what_is_right_on_the_dim
 ) -> None:
     practice = (Practice(prompt="Sun", text=" shines.", accepted={"sense": (3, 3)}),)
     shown = many.model_copy(update={"practice": practice, "practice_pass": 1})
-    slug = publish_study(slug="one", name="one", shown=shown, trials=(NewTrial("one-0", dimension="sense"),))
+    slug = publish_study(slug="one", name="one", shown=shown, trials=(NewTrial(("one-0",), "sense"),))
 
     person = visitor(slug).open().follow().press("agree").press().press(**{"answer.sense": "1"}).press()
 

@@ -128,7 +128,7 @@ def test_revising_goes_as_far_as_the_study_allows(
 def test_a_trial_of_one_dimension_asks_that_one(
     visitor: Visit, publish_study: Publish, many: Protocol, rows: Rows
 ) -> None:
-    trials = (NewTrial("one-0", dimension="sense"), NewTrial("one-1", dimension="age"))
+    trials = (NewTrial(("one-0",), "sense"), NewTrial(("one-1",), "age"))
     slug = publish_study(slug="one", name="one", shown=many, trials=trials)
     person = visitor(slug).open().follow().press("agree").press()
 
@@ -148,7 +148,7 @@ def test_a_pair_shows_both_texts_and_takes_a_preference(
         slug="pair",
         name="pair",
         shown=protocol.model_copy(update={"dimensions": (dimension,)}),
-        trials=(NewTrial("pair-0", "pair-1"),),
+        trials=(NewTrial(("pair-0", "pair-1")),),
     )
     person = visitor(slug).open().follow().press("agree").press()
 
