@@ -171,7 +171,7 @@ def plan_power(
             )
             for target in TARGETS
         },
-        is_pairwise=design.is_pairwise,
+        is_pairwise=design.n_texts > 1,
         spread=planner.assumed.spread,
         last_look=planner.level if planner.level != study.analysis.alpha else None,
         assumptions=assumed,
@@ -283,7 +283,7 @@ def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
         is_first=np.array([first.arm == arms[0] for _, _, first, _ in assigned]),
         other_item=(
             np.array([number(other) for *_, other in assigned if other is not None])
-            if design.is_pairwise
+            if design.n_texts > 1
             else None
         ),
         place=np.array([place for _, place, *_ in assigned]),

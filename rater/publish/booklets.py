@@ -5,8 +5,8 @@ booklets can search for labels that make every balanced count come out. That sor
 label, but reveals nothing of another prompt's arms: the booklets depend on labels alone, and for each prompt
 all assignments of arms to labels are equally likely.
 
-Where two arms are shown in pairs, each pair has an assignment of its own: then the booklets tell nothing of
-the arms at all.
+Where a trial shows all arms, each sample has an assignment of its own: then the booklets tell nothing of the
+arms at all.
 
 A pure function of the design and a random generator; `rater.study.design` defines a set. Choices are random
 among those that keep the counts balanced: the least used prompt, and the least used completion, come next.
@@ -19,16 +19,17 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice, pairwise, permutations
+from itertools import chain, combinations, pairwise, permutations
 from typing import TypeVar
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from rater.publish.booklet_order import Ordering, arrange, block_orders, shuffled
-from rater.publish.trials import CompletionIndex, Trial, Uses
+from rater.publish.trials import CompletionIndex, Integers, Trial, Uses
+from rater.study.block_designs import block_rounds
 from rater.study.design import Design
 
-_MAX_TRIED = 120
 V = TypeVar("V")
 
 
@@ -36,7 +37,7 @@ class ArmsOfLabels:
     """The arm that each label means, by prompt and sample."""
 
     def __init__(self, design: Design, rng: np.random.Generator) -> None:
-        n_drawn = design.n_samples if design.is_pairwise and design.n_arms == 2 else 1
+        n_drawn = design.n_samples if design.n_texts == design.n_arms else 1
         labels = np.broadcast_to(np.arange(design.n_arms), (design.n_prompts, n_drawn, design.n_arms))
         arms = rng.permuted(labels, axis=-1)
         self._arms: list[list[list[int]]] = np.repeat(arms, design.n_samples // n_drawn, axis=1).tolist()
@@ -52,76 +53,64 @@ class ArmsOfLabels:
         return labelled._replace(arm=self._arms[labelled.prompt][labelled.sample][labelled.arm])
 
 
-def pair_set(
+def assign_texts(
     design: Design,
     prompt: int,
     dimension: int | None,
+    arms: Sequence[int],
     *,
     taken: Collection[CompletionIndex],
     uses: Uses,
     rng: np.random.Generator,
 ) -> list[tuple[CompletionIndex, ...]]:
-    """Pair every two arms once, both of a pair from one sample, so that they share their random numbers.
+    """Choose the texts of the trials that compare some arms, in a balanced block design.
 
-    Each round of a round robin takes one sample, and no arm meets twice in a round: so no text comes twice.
+    The texts of a round are of one sample, so that those of a trial share their random numbers, and no text
+    comes twice. The least used samples come next: the assignment of samples to
+    rounds with the smallest sum of their counts.
     """
-    rounds = _round_robin(design.n_arms)
-    counts = [uses.of_samples(dimension, prompt, arm) for arm in range(design.n_arms)]
-    used = {(each.arm, each.sample) for each in taken if each.prompt == prompt}
-    free = [n for n in range(design.n_samples) if not any((arm, n) in used for arm in range(design.n_arms))]
-
-    def use(sample: int) -> tuple[int, int]:
-        of_arms = [count[sample] for count in counts]
-        return sum(own for own, _ in of_arms), sum(overall for _, overall in of_arms)
-
-    def unevenness(order: Sequence[int]) -> int:
-        return sum(
-            counts[arm][sample][0]
-            for pairs, sample in zip(rounds, order, strict=True)
-            for pair in pairs
-            for arm in pair
-        )
-
-    # where arms sit out rounds, a sample more leaves room to even them out
-    least_used = sorted(shuffled(free, rng), key=use)[: len(rounds) + design.n_arms % 2]
-    tried = list(islice(permutations(least_used, len(rounds)), _MAX_TRIED))
-    assigned = min(shuffled(tried, rng), key=unevenness)
+    rounds = block_rounds(len(arms), design.n_texts)
+    left = [n for n in range(design.n_samples) if not any((prompt, arm, n) in taken for arm in arms)]
+    samples = shuffled(left, rng)
+    counts = uses.of_samples(dimension, prompt)[np.ix_(arms, samples)]
+    costs = [counts[list(chain(*blocks))].sum(axis=0) for blocks in rounds]
+    _, assigned = linear_sum_assignment(costs)
     return [
-        (CompletionIndex(prompt, first, sample), CompletionIndex(prompt, second, sample))
-        for pairs, sample in zip(rounds, assigned, strict=True)
-        for first, second in pairs
+        tuple(CompletionIndex(prompt, arms[arm], samples[place]) for arm in block)
+        for blocks, place in zip(rounds, assigned.tolist(), strict=True)
+        for block in blocks
     ]
 
 
-@lru_cache
-def _round_robin(n_arms: int) -> list[list[tuple[int, int]]]:
-    """List the rounds in which every two arms meet once and each meets one at a time (the circle method)."""
-    players: list[int | None] = [*range(n_arms)] if n_arms % 2 == 0 else [*range(n_arms), None]
-    half = len(players) // 2
-    rounds = []
-    for _ in range(len(players) - 1):
-        meetings = zip(players[:half], reversed(players[half:]), strict=True)
-        pairs = [(a, b) for a, b in meetings if a is not None and b is not None]
-        rounds.append([(min(a, b), max(a, b)) for a, b in pairs])
-        players = [players[0], players[-1], *players[1:-1]]
-    return rounds
+def choose_places(trials: Sequence[Trial], uses: Uses, rng: np.random.Generator) -> list[Trial]:
+    """Put the texts of each trial in places where they were least so far, then their arms in the prompt.
 
-
-def choose_sides(trials: Sequence[Trial], uses: Uses, rng: np.random.Generator) -> list[Trial]:
-    """Put the first of each pair on the side where it was less often so far, then its arms in the prompt."""
-    sided = []
+    Where texts always come together, each is then in each place equally often, to within one: the cells of
+    the least used places have as many texts in each row as in each column, so that an order of them exists.
+    """
+    placed = []
     for trial in trials:
-        lean = uses.lean(trial) or 2 * int(rng.integers(2)) - 1
-        uses.count_side(trial, left=lean < 0)
-        sided.append(trial if lean < 0 else replace(trial, shown=trial.shown[::-1]))
-    return sided
+        orders = _orders(len(trial.shown))
+        for counts in uses.of_places(trial):
+            sums = counts[range(len(trial.shown)), orders].sum(axis=1)
+            orders = orders[sums == sums.min()]
+        order = orders[int(rng.integers(len(orders)))]
+        uses.count_places(trial, order)
+        placed.append(replace(trial, shown=tuple(trial.shown[text] for text in np.argsort(order))))
+    return placed
+
+
+@lru_cache
+def _orders(n_texts: int) -> Integers:
+    """List all orders of a trial's texts: a row each, with the place of each text."""
+    return np.array(list(permutations(range(n_texts))))
 
 
 # `rater verify` assigns the booklets of a study again from its secret seed, and compares them. Raise this
 # whenever the same design and seed give other booklets than before: after a change of the assignment, the
-# pairs, the order or a design's counts, and where a new NumPy draws other numbers. A test fails if the
-# booklets of some designs change and this does not.
-ASSIGNMENT_VERSION = 1
+# block designs, the order or a design's counts, and where a new NumPy draws other numbers or a new SciPy
+# breaks ties differently. A test fails if the booklets of some designs change and this does not.
+ASSIGNMENT_VERSION = 2
 
 
 def assign_booklets(
@@ -137,13 +126,14 @@ def assign_booklets(
 
     Guarantees:
 
-    - A booklet has each arm (or pair of arms) equally often within each of its prompts, or with
+    - A booklet has each arm (and each two arms in a trial) equally often within each of its prompts, or with
       ``arms_per_prompt="one"`` each prompt in one arm, and no completion twice except as a repeat.
     - With ``arms_per_prompt="one"`` the numbers of ratings of two arms of a prompt differ by at most one.
     - The numbers of sets of two prompts differ by at most one within a block, within a booklet and overall.
-    - The numbers of ratings of two completions of one prompt and arm differ by at most one overall.
+    - The numbers of ratings of two completions of one prompt and arm differ by at most one overall, where a
+      trial shows one text, or all arms.
     - With dimensions asked apart, both hold for each dimension overall.
-    - In pairs each text is on the left as often as on the right, to within one.
+    - With the same other texts, each text is in each place of a trial equally often, to within one.
     - Two texts of one prompt are adjacent only where that cannot be avoided.
     - The mean positions of prompts, and of arms within each prompt, are balanced over booklets.
 
@@ -177,7 +167,7 @@ def _assign_blocks(
             for prompt in _choose_prompts(design, n_sets, dimension, within=within, uses=uses, rng=rng)
             for trial in _assign_set(design, prompt, dimension, taken=taken, uses=uses, rng=rng)
         ]
-        blocks.append(choose_sides(trials, uses, rng) if design.is_pairwise else trials)
+        blocks.append(choose_places(trials, uses, rng) if design.n_texts > 1 else trials)
     return blocks
 
 
@@ -213,52 +203,28 @@ def _assign_set(
     uses: Uses,
     rng: np.random.Generator,
 ) -> list[Trial]:
-    if design.is_pairwise:
-        shown = pair_set(design, prompt, dimension, taken=taken, uses=uses, rng=rng)
-    else:
-        shown = [
-            (
-                _choose_sample(
-                    CompletionIndex(prompt, arm, 0), uses.of_samples(dimension, prompt, arm), taken, rng
-                ),
-            )
-            for arm in _arms_of_set(design, prompt, dimension, uses=uses, rng=rng)
-        ]
-    for completions in shown:
-        taken.update(completions)
-        uses.count_completions(dimension, completions)
-    return [Trial(completions, dimension) for completions in shown]
+    trials = []
+    for arms in _parts_of_set(design, prompt, dimension, uses=uses, rng=rng):
+        for completions in assign_texts(design, prompt, dimension, arms, taken=taken, uses=uses, rng=rng):
+            taken.update(completions)
+            uses.count_completions(dimension, completions)
+            trials.append(Trial(completions, dimension))
+    return trials
 
 
-def _arms_of_set(
+def _parts_of_set(
     design: Design, prompt: int, dimension: int | None, *, uses: Uses, rng: np.random.Generator
-) -> Sequence[int]:
-    """Return the arms of a prompt that a set shows: all, or one of those whose samples were used least."""
+) -> Sequence[Sequence[int]]:
+    """Return the arms that share samples: all, or each alone where a trial shows one text.
+
+    With one arm for each rater and prompt, it is one of those whose samples were used least.
+    """
     arms = range(design.n_arms)
-    if design.arms_per_prompt == "all":
-        return arms
-    by_sample = [uses.of_samples(dimension, prompt, arm) for arm in arms]
-    return [_draw_least_used(arms, [tuple(map(sum, zip(*each, strict=True))) for each in by_sample], rng)]
-
-
-def _choose_sample(
-    cell: CompletionIndex,
-    counts: Sequence[tuple[int, int]],
-    taken: set[CompletionIndex],
-    rng: np.random.Generator,
-) -> CompletionIndex:
-    """Choose a least used sample of a prompt and arm among those that are not in the booklet yet."""
-    free = [n for n in range(len(counts)) if (cell.prompt, cell.arm, n) not in taken]
-    return cell._replace(sample=_draw_least_used(free, counts, rng))
-
-
-def _draw_least_used(
-    options: Sequence[int], counts: Sequence[tuple[int, ...]], rng: np.random.Generator
-) -> int:
-    """Draw at random among the options with the smallest count."""
-    least = min(counts[option] for option in options)
-    rarest = [option for option in options if counts[option] == least]
-    return rarest[int(rng.integers(len(rarest)))]
+    if design.arms_per_prompt == "one":
+        use = uses.of_samples(dimension, prompt).sum(axis=1)
+        least_used = np.flatnonzero(use == use.min())
+        return [[int(least_used[rng.integers(len(least_used))])]]
+    return [[arm] for arm in arms] if design.n_texts == 1 else [arms]
 
 
 @dataclass(frozen=True)
@@ -287,7 +253,7 @@ class Balance:
     n_neighbours: int
     """The number of adjacent trials with the same prompt."""
     first_left: Mapping[tuple[int, ...], float]
-    """For each two arms of a pairwise study, the share of pairs with the first on the left."""
+    """For each two arms shown together, the share of trials with the first left of, or above, the second."""
     booklets_by_first_dimension: Mapping[int, int]
     """The number of booklets that begin with each dimension, where they are asked separately."""
 
@@ -316,7 +282,7 @@ def measure_balance(design: Design, booklets: Sequence[Sequence[Trial]]) -> Bala
             for booklet in booklets
             for before, after in pairwise(booklet)
         ),
-        first_left=_first_left(trials) if design.is_pairwise else {},
+        first_left=_first_left(trials),
         booklets_by_first_dimension=_sorted(
             Counter(booklet[0].dimension for booklet in rated if booklet[0].dimension is not None)
         ),
@@ -352,5 +318,6 @@ def _means(values: Mapping[int, list[float]]) -> dict[int, float]:
 def _first_left(trials: Sequence[Trial]) -> dict[tuple[int, ...], float]:
     sides = defaultdict[tuple[int, ...], list[bool]](list)
     for trial in trials:
-        sides[trial.arms].append(trial.shown[0].arm == trial.arms[0])
+        for before, after in combinations((each.arm for each in trial.shown), 2):
+            sides[min(before, after), max(before, after)].append(before < after)
     return {arms: float(np.mean(left)) for arms, left in sorted(sides.items())}

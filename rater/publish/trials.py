@@ -1,10 +1,13 @@
 """Trials of a booklet, and how often each completion is used."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rater.study.design import Design
 
@@ -22,7 +25,7 @@ class Trial:
     """One screen of a booklet."""
 
     shown: tuple[CompletionIndex, ...]
-    """One completion, two from left to right, or none: then it is an attention check."""
+    """One completion, or several from left to right, or none: then it is an attention check."""
     dimension: int | None = None
     """The one dimension asked; None for all."""
     is_repeat: bool = False
@@ -41,6 +44,7 @@ class Trial:
 
 
 _Count = tuple[int, int]
+Integers: TypeAlias = NDArray[np.int_]
 
 
 class Uses:
@@ -49,20 +53,28 @@ class Uses:
     def __init__(self, design: Design) -> None:
         self._prompts = defaultdict[int | None, list[int]](lambda: [0] * design.n_prompts)
         """Counts of each prompt, by dimension."""
-        self._samples = defaultdict[tuple[int | None, int, int], list[int]](lambda: [0] * design.n_samples)
-        """Counts of each sample, by dimension, prompt and arm."""
-        self._left = Counter[tuple[CompletionIndex, ...]]()
-        """By pair, in the order of arms: how often its first was left, less how often right."""
-        self._left_of_prompt = Counter[tuple[int | None, tuple[int, ...]]]()
-        """By prompt and two arms, the same."""
+        self._samples = defaultdict[tuple[int | None, int], Integers](
+            lambda: np.zeros((design.n_arms, design.n_samples), int)
+        )
+        """Counts of each arm and sample, by dimension and prompt."""
+        counts = defaultdict[Hashable, Integers](lambda: np.zeros((design.n_texts, design.n_texts), int))
+        self._places = counts
+        """By trial: a row for each text in the order of arms, with how often it was in each place."""
+        self._places_of_prompt = counts.copy()
+        """By prompt and arms: the same for each arm."""
 
     def of_prompts(self, dimension: int | None) -> list[_Count]:
         """Return for each prompt how often it was assigned on a dimension, and on all."""
         return list(zip(self._prompts[dimension], self._prompts[None], strict=True))
 
-    def of_samples(self, dimension: int | None, prompt: int, arm: int) -> list[_Count]:
-        """Return for each sample of a prompt and arm how often it was assigned on a dimension, and on all."""
-        return list(zip(self._samples[dimension, prompt, arm], self._samples[None, prompt, arm], strict=True))
+    def of_samples(self, dimension: int | None, prompt: int) -> Integers:
+        """Return how often each arm (row) and sample (column) of a prompt was assigned.
+
+        One assignment on the dimension weighs more than all on the others together.
+        """
+        overall = self._samples[None, prompt]
+        weighted: Integers = self._samples[dimension, prompt] * (1 + overall.sum()) + overall
+        return weighted
 
     def count_prompts(self, dimension: int | None, prompts: Iterable[int]) -> None:
         """Count prompts that were assigned."""
@@ -74,14 +86,17 @@ class Uses:
         """Count completions that were assigned."""
         for completion in completions:
             for name in {dimension, None}:
-                self._samples[name, completion.prompt, completion.arm][completion.sample] += 1
+                self._samples[name, completion.prompt][completion.arm, completion.sample] += 1
 
-    def lean(self, pair: Trial) -> int:
-        """Return how much more often a pair's first was left than right, or that of its arms there."""
-        return self._left[pair.shown] or self._left_of_prompt[pair.prompt, pair.arms]
+    def of_places(self, trial: Trial) -> tuple[Integers, Integers]:
+        """Return how often each text was in each place of a trial, and each arm in those of its prompt.
 
-    def count_side(self, pair: Trial, *, left: bool) -> None:
-        """Count a pair that was assigned with its first on a side."""
-        step = 1 if left else -1
-        self._left[pair.shown] += step
-        self._left_of_prompt[pair.prompt, pair.arms] += step
+        Args:
+            trial: Its texts, in the order of arms.
+        """
+        return self._places[trial.shown], self._places_of_prompt[trial.prompt, trial.arms]
+
+    def count_places(self, trial: Trial, order: Sequence[int]) -> None:
+        """Count a trial that was assigned with its texts in an order: the place of each, from 0."""
+        for counts in self.of_places(trial):
+            counts[range(len(order)), order] += 1

@@ -1,8 +1,9 @@
 """The plan and the design: who rates how much, and what each booklet contains.
 
 A booklet consists of *sets*. A set contains, for one prompt, one completion of each arm or, if trials show
-two texts, one pair of each two arms. Each rater therefore sees all arms equally often within each prompt, as
-a test on rater × prompt cells requires.
+several texts, the trials of a balanced block design: one pair of each two arms, or one trial of all arms
+(`rater.study.block_designs`). Each rater therefore sees all arms equally often within each prompt, as a test
+on rater × prompt cells requires.
 
 With ``arms_per_prompt="one"`` a set is one completion of one arm, and no rater sees a prompt twice: raters
 cannot compare the arms of a prompt. The raters of a prompt are divided evenly between its arms, by chance.
@@ -14,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from rater.study.block_designs import block_rounds
 from rater.study.declaration import Declaration, InOrder
 from rater.study.practice_and_checks import DeclaredCheck
 
@@ -30,7 +32,7 @@ class Plan(Declaration):
     """Number of ratings per text, which determines the number of raters. (experimenter)"""
     items_per_rater: Annotated[int, Field(ge=1, le=1_000)] | None = None
     """Number of trials per rater, without repeats and attention checks; by default one set of each prompt:
-    one text of each arm, or one pair of each two arms. (experimenter)"""
+    one text of each arm, one pair of each two arms, or one trial of all arms. (experimenter)"""
     asking: Asking = "together"
     """Arrangement of several dimensions: all under each text, one per block of texts, or one per rater.
     (experimenter)"""
@@ -44,11 +46,13 @@ class Plan(Declaration):
     """Attention checks; each booklet contains all of them. (experimenter)"""
 
 
-def set_size(n_arms: int, *, is_pairwise: bool, arms_per_prompt: ArmsPerPrompt = "all") -> int:
-    """Return the number of trials of a set: one, or one for each arm, or one for each pair of arms."""
-    if arms_per_prompt == "one":
-        return 1
-    return n_arms * (n_arms - 1) // 2 if is_pairwise else n_arms
+def set_size(n_arms: int, n_texts: int, *, arms_per_prompt: ArmsPerPrompt = "all") -> int:
+    """Return the number of trials of a set: one, or one for each arm, or the blocks of a balanced design.
+
+    Raises:
+        ValueError: If there are fewer arms than texts in a trial.
+    """
+    return 1 if arms_per_prompt == "one" else sum(map(len, block_rounds(n_arms, n_texts)))
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ class Design:
     n_prompts: int
     n_arms: int
     n_samples: int
-    is_pairwise: bool = False
+    n_texts: int = 1
+    """Texts per trial, each of another arm."""
     n_dimensions: int = 1
     asking: Asking = "together"
     n_repeats: int = 0
@@ -104,21 +109,27 @@ class Design:
         in_each_block = f" in each of {self.n_blocks} blocks" if self.n_blocks > 1 else ""
         if self.arms_per_prompt == "one":
             return f"equally many prompts{in_each_block} and no prompt twice"
-        pairs = f"each of the {self.set_size} pairs of arms"
-        what = pairs if self.is_pairwise else f"each of the {self.n_arms} arms"
-        return f"{what} equally often{in_each_block} and no text twice"
+        if self.n_texts == 1:
+            what = f"each of the {self.n_arms} arms equally often"
+        elif self.n_texts == self.n_arms:
+            what = f"all {self.n_arms} arms in each trial, equally many trials"
+        else:
+            what = f"each of the {self.set_size} {self._groups} of arms equally often"
+        return f"{what}{in_each_block} and no text twice"
+
+    @property
+    def _groups(self) -> str:
+        return "pairs" if self.n_texts == 2 else f"groups of {self.n_texts}"
 
     @property
     def set_size(self) -> int:
         """The number of trials in a set."""
-        return set_size(self.n_arms, is_pairwise=self.is_pairwise, arms_per_prompt=self.arms_per_prompt)
+        return set_size(self.n_arms, self.n_texts, arms_per_prompt=self.arms_per_prompt)
 
     @property
     def samples_per_set(self) -> int:
-        """The number of samples of a prompt in a set; for pairs, the rounds of a round-robin tournament."""
-        if not self.is_pairwise:
-            return 1
-        return self.n_arms - 1 if self.n_arms % 2 == 0 else self.n_arms
+        """The number of samples of a prompt in a set: the rounds of the block design."""
+        return len(block_rounds(self.n_arms, self.n_texts))
 
     @property
     def max_sets_per_prompt(self) -> int:
@@ -163,5 +174,4 @@ class Design:
     @property
     def ratings_per_item(self) -> float:
         """The mean number of times that each completion is shown, without repeats."""
-        shown = 2 if self.is_pairwise else 1
-        return self.n_raters * self.items_per_rater * shown / self.n_completions
+        return self.n_raters * self.items_per_rater * self.n_texts / self.n_completions

@@ -133,9 +133,11 @@ class Study(Protocol):
     @model_validator(mode="after")
     def _test_fits_the_design(self) -> Self:
         one_arm = self.plan.arms_per_prompt == "one"
-        if self.is_pairwise and (one_arm or self.analysis.test == "mixed_model"):
+        if self.n_texts > 1 and (one_arm or self.analysis.test == "mixed_model"):
             place = "plan.arms_per_prompt is 'one'" if one_arm else "analysis.test is 'mixed_model'"
-            msg = f"{place}, but trials of this study show two texts of two arms; leave it out"
+            msg = (
+                f"{place}, but trials of this study show {self.n_texts} texts of different arms; leave it out"
+            )
             raise ValueError(msg)
         if one_arm and self.analysis.test == "cell_scores":
             msg = (
@@ -178,9 +180,10 @@ class Study(Protocol):
             place = f"plan.checks[{index}]"
             if isinstance(check, AttentionCheck):
                 require_asked(place, check, check.passing, self)
-            elif self.is_pairwise:
+            elif self.n_texts > 1:
                 msg = (
-                    f"{place} shuffles one text, but trials of this study show two; use an AttentionCheck(…)"
+                    f"{place} shuffles one text, but trials of this study show {self.n_texts}; "
+                    "use an AttentionCheck(…)"
                 )
                 raise ValueError(msg)
             else:
@@ -287,9 +290,7 @@ class Study(Protocol):
     def _default_items_per_rater(self) -> int:
         n_blocks = len(self.dimensions) if self.plan.asking == "blocks" else 1
         sets = max(n_blocks, len(self.prompts) // n_blocks * n_blocks)
-        return sets * set_size(
-            len(self.arms), is_pairwise=self.is_pairwise, arms_per_prompt=self.plan.arms_per_prompt
-        )
+        return sets * set_size(len(self.arms), self.n_texts, arms_per_prompt=self.plan.arms_per_prompt)
 
     @property
     def n_raters(self) -> int:
@@ -312,7 +313,7 @@ class Study(Protocol):
             n_prompts=len(self.prompts),
             n_arms=len(self.arms),
             n_samples=self.sampling.samples_per_prompt,
-            is_pairwise=self.is_pairwise,
+            n_texts=self.n_texts,
             n_dimensions=len(self.dimensions),
             asking=self.plan.asking,
             n_repeats=self.plan.repeats,

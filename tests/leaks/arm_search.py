@@ -109,7 +109,7 @@ def _best_share(arms: np.ndarray, true: np.ndarray, n_arms: int) -> float:
 
 
 def _groups(trials: Iterable[SeenTrial], number: Mapping[Hashable, int]) -> list[np.ndarray]:
-    """List the sets of texts with as many of one arm as of another: prompts, or samples shown in pairs."""
+    """List the sets of texts with as many of one arm as of another: prompts, or samples shown together."""
     parent = list(range(len(number)))
 
     def root(index: int) -> int:
@@ -122,7 +122,8 @@ def _groups(trials: Iterable[SeenTrial], number: Mapping[Hashable, int]) -> list
         together = [number[item] for item in trial.items]
         if len(together) == 1:
             together.append(first.setdefault(trial.prompt, together[0]))
-        parent[root(together[0])] = root(together[1])
+        for other in together[1:]:
+            parent[root(together[0])] = root(other)
     found = defaultdict[int, list[int]](list)
     for index in range(len(number)):
         found[root(index)].append(index)
@@ -163,8 +164,8 @@ def _sums_of(trial: SeenTrial) -> list[tuple[str, Hashable, tuple[float, ...]]]:
         ("places of prompts", trial.prompt, place),
         ("all places", None, place),
     ]
-    if n_shown == 2:
-        sides = (1.0, -1.0)
+    if n_shown > 1:
+        sides = tuple(1 - 2 * place / (n_shown - 1) for place in range(n_shown))
         sums += [
             ("sides", trial.booklet, sides),
             ("sides of prompts", trial.prompt, sides),

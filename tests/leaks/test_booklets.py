@@ -5,6 +5,7 @@ first test shows. In ours, the texts of one prompt can be sorted, since each rat
 often. Over a whole study that is worth what turning the arms of each prompt at random is worth.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
@@ -27,23 +28,25 @@ from tests.leaks.arm_search import (
 
 ONE_TEXT = Design(n_raters=12, items_per_rater=24, n_prompts=8, n_arms=2, n_samples=3)
 REPEATED = Design(n_raters=12, items_per_rater=24, n_prompts=8, n_arms=2, n_samples=3, n_repeats=4)
-PAIRS = Design(n_raters=40, items_per_rater=12, n_prompts=12, n_arms=2, n_samples=1, is_pairwise=True)
+PAIRS = Design(n_raters=40, items_per_rater=12, n_prompts=12, n_arms=2, n_samples=1, n_texts=2)
 THREE_ARMS = Design(n_raters=18, items_per_rater=18, n_prompts=6, n_arms=3, n_samples=3)
-THREE_ARMS_IN_PAIRS = Design(
-    n_raters=30, items_per_rater=18, n_prompts=6, n_arms=3, n_samples=3, is_pairwise=True
-)
+THREE_ARMS_IN_PAIRS = Design(n_raters=30, items_per_rater=18, n_prompts=6, n_arms=3, n_samples=3, n_texts=2)
+ALL_OF_THREE_ARMS = Design(n_raters=40, items_per_rater=12, n_prompts=12, n_arms=3, n_samples=1, n_texts=3)
+THREE_OF_FOUR_ARMS = Design(n_raters=24, items_per_rater=24, n_prompts=6, n_arms=4, n_samples=4, n_texts=3)
 DESIGNS = {
     "one text": ONE_TEXT,
     "one text, with repeats": REPEATED,
     "pairs": PAIRS,
     "three arms": THREE_ARMS,
     "three arms in pairs": THREE_ARMS_IN_PAIRS,
+    "all of three arms": ALL_OF_THREE_ARMS,
+    "three of four arms": THREE_OF_FOUR_ARMS,
 }
 LARGER = {
     "24 raters, 96 texts": Design(24, 24, 12, 2, 4),
     "12 raters, 4 prompts": Design(12, 24, 4, 2, 6),
     "blocks": Design(24, 24, 12, 2, 4, n_dimensions=2, asking="blocks"),
-    "60 raters, pairs": Design(60, 20, 20, 2, 2, is_pairwise=True),
+    "60 raters, pairs": Design(60, 20, 20, 2, 2, n_texts=2),
     "three arms, 96 texts": Design(32, 24, 8, 3, 4),
 }
 Arms = dict[Hashable, int]
@@ -88,20 +91,26 @@ def evened_out_by_arm(design: Design, seed: int) -> list[list[Trial]]:
     evened = []
     for booklet in assign_booklets(design, rng):
         orders = [[booklet[index] for index in rng.permutation(len(booklet))] for _ in range(16)]
-        if design.is_pairwise:
+        if design.n_texts > 1:
             orders = [[_turned(trial, rng) for trial in booklet] for _ in range(16)]
         evened.append(min(orders, key=_unevenness))
     return evened
 
 
 def _turned(trial: Trial, rng: np.random.Generator) -> Trial:
-    return Trial(trial.shown[::-1] if rng.integers(2) else trial.shown)
+    return Trial(tuple(trial.shown[index] for index in rng.permutation(len(trial.shown))))
 
 
 def _unevenness(booklet: Sequence[Trial]) -> float:
     places = np.arange(len(booklet)) / (len(booklet) - 1) - 0.5
-    if len(booklet[0].shown) == 2:
-        return abs(sum(trial.shown[0].arm - trial.shown[1].arm for trial in booklet))
+    n_texts = len(booklet[0].shown)
+    if n_texts > 1:
+        sides = np.arange(n_texts) - (n_texts - 1) / 2
+        sums = Counter[int]()
+        for trial in booklet:
+            for side, completion in zip(sides.tolist(), trial.shown, strict=True):
+                sums[completion.arm] += side
+        return sum(each**2 for each in sums.values())
     arms = np.array([trial.shown[0].arm for trial in booklet])
     return float(sum((places[arms == arm].sum()) ** 2 for arm in set(arms.tolist())))
 
@@ -125,7 +134,11 @@ def attack(
     )
 
 
-@pytest.mark.parametrize("design", [ONE_TEXT, PAIRS, THREE_ARMS], ids=["one text", "pairs", "three arms"])
+@pytest.mark.parametrize(
+    "design",
+    [ONE_TEXT, PAIRS, THREE_ARMS, ALL_OF_THREE_ARMS],
+    ids=["one text", "pairs", "three arms", "all of three arms"],
+)
 def test_the_search_sorts_a_study_whose_booklets_even_the_arms_out(design: Design) -> None:
     seen, arms = as_published(evened_out_by_arm(design, 1))
 
@@ -151,7 +164,7 @@ def test_published_booklets_join_no_prompts_of_an_arm(design: Design, weights: M
 
 
 def test_published_pairs_of_two_arms_do_not_even_tell_the_arms_within_a_prompt() -> None:
-    design = Design(n_raters=40, items_per_rater=12, n_prompts=4, n_arms=2, n_samples=6, is_pairwise=True)
+    design = Design(n_raters=40, items_per_rater=12, n_prompts=4, n_arms=2, n_samples=6, n_texts=2)
     shares = [
         attack(
             *as_published(assign_booklets(design, np.random.default_rng(seed))), seed=seed, weights=weights
@@ -181,7 +194,11 @@ def test_larger_studies_join_no_prompts_of_an_arm_either(design: Design) -> None
     assert abs(whole - chance) < 0.14
 
 
-@pytest.mark.parametrize("design", [ONE_TEXT, PAIRS, THREE_ARMS], ids=["one text", "pairs", "three arms"])
+@pytest.mark.parametrize(
+    "design",
+    [ONE_TEXT, PAIRS, THREE_ARMS, THREE_OF_FOUR_ARMS],
+    ids=["one text", "pairs", "three arms", "three of four arms"],
+)
 def test_a_masked_export_joins_no_texts_of_an_arm(design: Design) -> None:
     shares = [
         attack(*as_exported(assign_booklets(design, np.random.default_rng(seed))), seed=seed, n_kicks=5)

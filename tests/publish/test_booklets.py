@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain, combinations
@@ -15,31 +15,32 @@ from hypothesis import strategies as st
 
 from rater.publish.booklets import ASSIGNMENT_VERSION, ArmsOfLabels, Range, assign_booklets, measure_balance
 from rater.publish.trials import CompletionIndex, Trial
-from rater.study.design import Asking, Design
+from rater.study.block_designs import block_rounds
+from rater.study.design import Asking, Design, set_size
 
 ASKING: tuple[Asking, ...] = ("together", "blocks", "one_per_rater")
 
 
 @st.composite
-def designs(draw: st.DrawFn, *, is_pairwise: bool | None = None) -> Design:
-    pairwise_ = draw(st.booleans()) if is_pairwise is None else is_pairwise
-    n_arms = draw(st.integers(2, 4))
-    set_size = n_arms * (n_arms - 1) // 2 if pairwise_ else n_arms
-    per_set = (n_arms - 1 if n_arms % 2 == 0 else n_arms) if pairwise_ else 1
+def designs(draw: st.DrawFn, *, n_texts: int | None = None, shows_all_arms: bool = False) -> Design:
+    """Draw designs whose trials show 1 to 6 texts of 2 to 7 arms."""
+    n_shown = draw(st.integers(1 + shows_all_arms, 6)) if n_texts is None else n_texts
+    n_arms = n_shown if shows_all_arms else draw(st.integers(max(2, n_shown), max(4, n_shown + 1)))
+    in_set, per_set = set_size(n_arms, n_shown), len(block_rounds(n_arms, n_shown))
     n_prompts, rounds = draw(st.integers(1, 6)), draw(st.integers(1, 3))
     n_dimensions, asking = draw(st.integers(1, 3)), draw(st.sampled_from(ASKING))
     n_blocks = n_dimensions if asking == "blocks" else 1
     most = n_prompts * rounds // n_blocks
     if most == 0:
         n_prompts, most = n_blocks, rounds
-    items = draw(st.integers(1, most)) * set_size * n_blocks
+    items = draw(st.integers(1, most)) * in_set * n_blocks
     return Design(
         n_raters=draw(st.integers(1, 12)),
         items_per_rater=items,
         n_prompts=n_prompts,
         n_arms=n_arms,
         n_samples=rounds * per_set + draw(st.integers(0, per_set - 1)),
-        is_pairwise=pairwise_,
+        n_texts=n_shown,
         n_dimensions=n_dimensions,
         asking=asking,
         n_repeats=draw(st.integers(0, min(4, items // 2))),
@@ -78,29 +79,38 @@ def test_a_booklet_holds_its_trials_repeats_and_checks(design: Design, seed: int
 
 @given(designs(), seeds)
 def test_a_rater_meets_all_arms_of_a_prompt_equally_often(design: Design, seed: int) -> None:
-    sets = design.n_arms if not design.is_pairwise else len(list(combinations(range(design.n_arms), 2)))
+    arms = range(design.n_arms)
+    together = [*((arm,) for arm in arms), *(combinations(arms, 2) if design.n_texts > 1 else ())]
 
     for booklet in assign(design, seed):
-        by_cell = Counter((trial.dimension, trial.prompt, trial.arms) for trial in first_shown(booklet))
-        for dimension, prompt in {(trial.dimension, trial.prompt) for trial in first_shown(booklet)}:
-            counts = [n for cell, n in by_cell.items() if cell[:2] == (dimension, prompt)]
-            assert len(counts) == sets
-            assert len(set(counts)) == 1
+        counts: defaultdict[tuple[int | None, ...], Counter[tuple[int, ...]]] = defaultdict(Counter)
+        for trial in first_shown(booklet):
+            assert len(set(trial.arms)) == len(trial.shown) == design.n_texts
+            own = counts[trial.dimension, trial.prompt]
+            own.update([*((arm,) for arm in trial.arms), *combinations(trial.arms, 2)])
+        for own in counts.values():
+            for n_arms in (1, 2):
+                equal = {own[group] for group in together if len(group) == n_arms}
+                assert len(equal) <= 1
+                assert 0 not in equal
 
 
-@given(designs(is_pairwise=True), seeds)
-def test_each_of_a_pair_is_left_and_right_equally_often_give_or_take_one(design: Design, seed: int) -> None:
-    lean = Counter[tuple[object, ...]]()
+@given(designs(), seeds)
+def test_each_text_is_in_each_place_equally_often_give_or_take_one(design: Design, seed: int) -> None:
+    places: defaultdict[tuple[CompletionIndex, ...], Counter[tuple[CompletionIndex, int]]]
+    places = defaultdict(Counter)
     for booklet in assign(design, seed):
         for trial in first_shown(booklet):
-            lean[tuple(sorted(trial.shown))] += 1 if trial.shown[0].arm < trial.shown[1].arm else -1
+            own = places[tuple(sorted(trial.shown))]
+            own.update((completion, place) for place, completion in enumerate(trial.shown))
 
-    assert all(abs(n) <= 1 for n in lean.values())
+    for own in places.values():
+        assert spread(own, design.n_texts**2) <= 1
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_where_arms_meet_in_pairs_each_two_are_left_and_right_of_each_other_in_each_prompt(seed: int) -> None:
-    design = Design(n_raters=30, items_per_rater=18, n_prompts=6, n_arms=3, n_samples=4, is_pairwise=True)
+    design = Design(n_raters=30, items_per_rater=18, n_prompts=6, n_arms=3, n_samples=4, n_texts=2)
     lean = Counter[tuple[object, ...]]()
     for booklet in assign(design, seed):
         for trial in booklet:
@@ -110,7 +120,7 @@ def test_where_arms_meet_in_pairs_each_two_are_left_and_right_of_each_other_in_e
 
 
 def test_the_side_of_an_odd_pair_is_left_to_chance() -> None:
-    design = Design(n_raters=1, items_per_rater=1, n_prompts=1, n_arms=2, n_samples=1, is_pairwise=True)
+    design = Design(n_raters=1, items_per_rater=1, n_prompts=1, n_arms=2, n_samples=1, n_texts=2)
 
     left = Counter(assign(design, seed)[0][0].shown[0].arm for seed in range(100))
 
@@ -185,7 +195,7 @@ def test_added_booklets_ask_the_dimensions_whose_turn_it_is() -> None:
 
 PINNED = (
     Design(n_raters=5, items_per_rater=8, n_prompts=4, n_arms=2, n_samples=3, n_repeats=2, n_checks=1),
-    Design(n_raters=7, items_per_rater=9, n_prompts=4, n_arms=3, n_samples=3, is_pairwise=True),
+    Design(n_raters=7, items_per_rater=9, n_prompts=4, n_arms=3, n_samples=3, n_texts=2),
     Design(
         n_raters=6,
         items_per_rater=12,
@@ -196,6 +206,7 @@ PINNED = (
         asking="blocks",
         n_repeats=1,
     ),
+    Design(n_raters=5, items_per_rater=8, n_prompts=3, n_arms=4, n_samples=5, n_texts=3),
 )
 """Designs that use every part of the assignment between them."""
 
@@ -209,7 +220,7 @@ def test_the_version_is_raised_with_every_change_of_the_assignment() -> None:
     ]
     digest = hashlib.sha256(json.dumps(trials).encode()).hexdigest()
 
-    assert (ASSIGNMENT_VERSION, digest[:16]) == (1, "a72fdcba6b587075"), (
+    assert (ASSIGNMENT_VERSION, digest[:16]) == (2, "8eec68dc10ed1674"), (
         "The same seed gives other booklets than before: raise ASSIGNMENT_VERSION, and write the new digest "
         "here. Otherwise `rater verify` calls published studies tampered."
     )
@@ -233,8 +244,8 @@ def test_other_arms_for_the_labels_of_a_prompt_change_nothing_else(design: Desig
         for shown, instead in zip(trial.shown, renamed.shown, strict=True):
             assert changed.setdefault(shown, instead) == instead
             assert (shown.prompt, shown.sample) == (instead.prompt, instead.sample)
-    # within a prompt (or, where two arms are shown in pairs, within a pair) the arms are permuted as a whole
-    by_sample = design.is_pairwise and design.n_arms == 2
+    # within a prompt (or, where a trial shows all arms, within a sample) the arms are permuted as a whole
+    by_sample = design.n_texts == design.n_arms
     arms = Counter(
         (shown.prompt, shown.sample if by_sample else 0, shown.arm, instead.arm)
         for shown, instead in changed.items()
@@ -265,7 +276,7 @@ def test_each_prompt_has_each_order_of_the_arms_equally_often_whatever_another_p
 
 
 def test_each_pair_of_two_arms_has_an_order_of_its_own() -> None:
-    design = Design(n_raters=1, items_per_rater=2, n_prompts=2, n_arms=2, n_samples=2, is_pairwise=True)
+    design = Design(n_raters=1, items_per_rater=2, n_prompts=2, n_arms=2, n_samples=2, n_texts=2)
 
     found = Counter(tuple(_arms(design, seed)) for seed in range(1_600))
 
@@ -299,7 +310,7 @@ def test_an_uneven_assignment_is_said_to_be_uneven() -> None:
 
 
 def test_pairs_that_are_on_both_sides_alike_are_reported_so() -> None:
-    design = Design(n_raters=10, items_per_rater=4, n_prompts=4, n_arms=2, n_samples=1, is_pairwise=True)
+    design = Design(n_raters=10, items_per_rater=4, n_prompts=4, n_arms=2, n_samples=1, n_texts=2)
 
     balance = measure_balance(design, assign_booklets(design, np.random.default_rng(1)))
 
@@ -308,7 +319,7 @@ def test_pairs_that_are_on_both_sides_alike_are_reported_so() -> None:
 
 
 def test_pairs_that_lean_to_a_side_are_said_to_and_repeats_count_for_nothing() -> None:
-    design = Design(n_raters=1, items_per_rater=2, n_prompts=2, n_arms=2, n_samples=1, is_pairwise=True)
+    design = Design(n_raters=1, items_per_rater=2, n_prompts=2, n_arms=2, n_samples=1, n_texts=2)
     first, second = (
         Trial((CompletionIndex(prompt, 0, 0), CompletionIndex(prompt, 1, 0))) for prompt in (0, 1)
     )

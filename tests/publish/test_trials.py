@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from rater.publish.booklets import assign_booklets
 from rater.publish.trials import Trial
-from rater.study.design import Design
+from rater.study.block_designs import block_rounds
+from rater.study.design import Design, set_size
 from tests.publish.test_booklets import designs
 
 seeds = st.integers(0, 2**32)
@@ -55,9 +56,10 @@ def test_prompts_differ_by_at_most_one_set_within_a_booklet_and_over_all(design:
     assert spread(over_all, design.n_prompts) <= design.set_size * n_dimensions
 
 
-@given(designs(is_pairwise=False), seeds)
+@given(st.one_of(designs(n_texts=1), designs(shows_all_arms=True)), seeds)
 def test_completions_of_a_prompt_and_arm_differ_by_at_most_one_rating(design: Design, seed: int) -> None:
-    uses = Counter(trial.shown[0] for booklet in assign(design, seed) for trial in first_shown(booklet))
+    trials = (trial for booklet in assign(design, seed) for trial in first_shown(booklet))
+    uses = Counter(completion for trial in trials for completion in trial.shown)
 
     most = 1 if design.asking == "together" else design.n_dimensions
     for prompt in range(design.n_prompts):
@@ -66,11 +68,18 @@ def test_completions_of_a_prompt_and_arm_differ_by_at_most_one_rating(design: De
             assert spread(of_cell, design.n_samples) <= most
 
 
-@pytest.mark.parametrize("n_arms", [2, 3, 4])
-def test_both_of_a_pair_come_from_one_sample_and_are_rated_evenly(n_arms: int) -> None:
-    items = 6 * n_arms * (n_arms - 1) // 2
+@pytest.mark.parametrize(
+    ("n_arms", "n_texts"), [(2, 2), (3, 2), (4, 2), (3, 3), (4, 3), (4, 4), (5, 4), (6, 6), (7, 3)]
+)
+def test_the_texts_of_a_trial_come_from_one_sample_and_are_rated_evenly(n_arms: int, n_texts: int) -> None:
+    n_samples = 2 * len(block_rounds(n_arms, n_texts))
     design = Design(
-        n_raters=30, items_per_rater=items, n_prompts=6, n_arms=n_arms, n_samples=4, is_pairwise=True
+        n_raters=30,
+        items_per_rater=6 * set_size(n_arms, n_texts),
+        n_prompts=6,
+        n_arms=n_arms,
+        n_samples=n_samples,
+        n_texts=n_texts,
     )
     trials = [trial for booklet in assign(design, 1) for trial in first_shown(booklet)]
 

@@ -20,7 +20,7 @@ def test_blocks_need_whole_sets_each() -> None:
 
 def test_three_arms_in_pairs_need_three_samples_of_a_prompt() -> None:
     with pytest.raises(ValueError, match=r"samples_per_prompt is 2, but a rater needs 3 samples"):
-        Design(n_raters=1, items_per_rater=3, n_prompts=2, n_arms=3, n_samples=2, is_pairwise=True)
+        Design(n_raters=1, items_per_rater=3, n_prompts=2, n_arms=3, n_samples=2, n_texts=2)
 
 
 def test_only_the_first_half_can_be_repeated() -> None:
@@ -39,7 +39,7 @@ def test_repeats_and_checks_make_a_booklet_longer_but_no_item_rated_more() -> No
 
 
 def test_each_text_of_a_pair_counts_as_rated() -> None:
-    design = Design(n_raters=12, items_per_rater=12, n_prompts=12, n_arms=2, n_samples=4, is_pairwise=True)
+    design = Design(n_raters=12, items_per_rater=12, n_prompts=12, n_arms=2, n_samples=4, n_texts=2)
 
     assert design.ratings_per_item == 3
 

@@ -152,7 +152,7 @@ def test_what_does_not_fit_the_study_is_refused(
 def test_shuffled_words_check_one_text_only(declare: Declare) -> None:
     check = ShuffledWords(dimension="preference", accepted=(-1, -1))
 
-    with pytest.raises(ValidationError, match="shuffles one text, but trials of this study show two"):
+    with pytest.raises(ValidationError, match="shuffles one text, but trials of this study show 2"):
         declare(dimensions=[PREFERENCE], plan=Plan(checks=[check]))
 
 

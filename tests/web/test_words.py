@@ -170,7 +170,7 @@ def walk(app: Flask, publish: Publish, shown: Protocol) -> Walker:
         NewTrial(tuple(f"{name}-{shown.n_texts * n + place}" for place in range(shown.n_texts)))
         for n in (0, 1)
     )
-    texts = ((OWN, OWN),) * 3
+    texts = ((OWN, OWN),) * 4
     publish(slug=name, name=name.replace("-", "_"), shown=shown, trials=trials, texts=texts, n_booklets=7)
     person = Walker(app, name, shown.language)
     person.arrive().send().send("decline")

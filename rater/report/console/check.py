@@ -69,7 +69,7 @@ def _trials(study: Study) -> str:
         for n, word in ((design.n_repeats, "repeat"), (design.n_checks, "attention check"))
         if n
     ]
-    what = "pairs" if design.is_pairwise else "texts"
+    what = {1: "texts", 2: "pairs"}.get(design.n_texts, f"trials of {design.n_texts} texts")
     return ", ".join([f"{design.items_per_rater} {what}", *extra])
 
 
