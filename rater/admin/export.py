@@ -157,7 +157,8 @@ def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     known = [own for column in _FROM for own in (items if column == "item" else [column])]
     columns = [column for column in known if column in frame.columns]
     rest = sorted(set(frame.columns) - set(columns))
-    return frame[[*columns, *rest]].sort_values(["rater", "position", "dimension"]).reset_index(drop=True)
+    order = [name for name in ("rater", "position", "dimension", "place") if name in frame.columns]
+    return frame[[*columns, *rest]].sort_values(order).reset_index(drop=True)
 
 
 def data_dictionary(columns: list[str], *, masked: bool) -> dict[str, Meaning]:

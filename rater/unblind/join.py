@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from rater.analysis.plan import Planned, plan_of
 from rater.errors import StateError
 from rater.store.dictionary import Meaning
-from rater.store.rating.export import name_columns
 from rater.store.rating.frame import (
     AnswerRow,
     AssignedRow,
@@ -52,8 +51,8 @@ ANSWER_COLUMNS = (
 )
 """The columns of the rating frame, one row for each answer's latest revision.
 
-``answer`` is empty where ``cannot_judge`` is true. Of the texts that a trial shows, ``item``, ``arm``,
-``sample`` and ``answer`` belong to the one whose arm comes first in the study.
+``answer`` is empty where ``cannot_judge`` is true. Of a pair, ``item``, ``arm``, ``sample`` and ``answer``
+belong to the text whose arm comes first in the study.
 """
 RATER_COLUMNS = ("rater", "n_checks", "n_passed", "finished", "left_why")
 TEXT_COLUMNS = (
@@ -69,14 +68,19 @@ TEXT_COLUMNS = (
 )
 """The columns of the table of texts; ``text`` is what raters saw, the rest is of the completion."""
 ASSIGNED_COLUMNS = ("rater", "item", "prompt", "arm", "dimension")
-"""``dimension`` is empty where a trial asks about all; several texts have ``other_arm`` … in addition."""
+"""``dimension`` is empty where a trial asks about all; a pair has ``other_arm`` in addition."""
 COMMENT_COLUMNS = ("rater", "text")
 GUESS_COLUMNS = ("rater", "item", "arm", "guess")
 _PAIR = 2
 _JOINED = {
-    "item": Meaning("Random identifier of the text whose arm comes first in the study.", "experimenter"),
+    "item": Meaning(
+        "Random identifier (128 bits) of the arm's text; of a pair, the arm that comes first in the study.",
+        "experimenter",
+    ),
     "answer": Meaning(
-        "On the dimension's scale; of a pair above 0 for the arm's text; else empty.", "experimenter"
+        "On the dimension's scale; of a pair above 0 for the arm's text; of more texts, what the answer is "
+        "for the arm's; else empty.",
+        "experimenter",
     ),
     "cannot_judge": Meaning("Whether the rater could not judge the text.", "experimenter"),
     "first_answered_at": Meaning(
@@ -84,10 +88,8 @@ _JOINED = {
     ),
     "other_item": Meaning("Random identifier of another text of the trial.", "experimenter"),
     "other_arm": Meaning("The arm of that other text.", "sealed"),
-    "other_answer": Meaning("What the answer is for that other text.", "experimenter"),
     "arm_is_left": Meaning("Whether the arm's text was on the left.", "sealed"),
-    "place": Meaning("Place of the arm's text on the page, from 1.", "sealed"),
-    "other_place": Meaning("Place of that other text on the page, from 1.", "sealed"),
+    "place": Meaning("Place of the arm's text among those of its trial, from 1.", "sealed"),
 }
 _GUESSES = {
     GuessChoice.FIRST: "changed",
@@ -178,7 +180,7 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, tampered: tuple
         for row in collected.visits
     ]
     return Joined(
-        frame=_join_answers(collected.answers, opened, arm_of),
+        frame=join_answers(collected.answers, opened, arm_of),
         raters=pd.DataFrame(visits, columns=list(RATER_COLUMNS)).astype({"finished": bool}),
         texts=_texts(opened),
         comments=pd.DataFrame(collected.comments, columns=list(COMMENT_COLUMNS)),
@@ -194,27 +196,21 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, tampered: tuple
     )
 
 
-def other_columns(n_texts: int) -> list[str]:
+def other_columns(n_texts: int) -> tuple[str, ...]:
     """Return the additional columns of a rating frame whose trials show several texts.
 
-    The other texts come in the order of their arms in the study: ``other_item`` and ``other_arm``, then
-    ``other_item_2`` and ``other_arm_2``, and so on. Of two texts, ``arm_is_left`` is whether the first arm's
-    was on the left, and ``answer`` is above 0 where it was preferred. Of more, ``place``, ``other_place`` …
-    are their places on the page, from 1, and ``other_answer`` … what the answer is for each of the others.
+    An answer to a pair is one row: ``answer`` is above 0 where the text of ``arm`` was preferred, and
+    ``arm_is_left`` is whether it was on the left. An answer to more texts is a row for each of them:
+    ``answer`` is what it is for the row's text, and ``place`` where that text was on the page, from 1.
     """
-    others = [*name_columns("item", n_texts)[1:], *name_columns("arm", n_texts)[1:]]
-    if n_texts == _PAIR:
-        return [*others, "arm_is_left"]
-    return [*others, *name_columns("answer", n_texts)[1:], *name_columns("place", n_texts)] if others else []
+    if n_texts == 1:
+        return ()
+    return ("other_item", "other_arm", "arm_is_left") if n_texts == _PAIR else ("place",)
 
 
 def joined_meanings(columns: Iterable[str]) -> dict[str, Meaning]:
     """Return the meanings of the columns of a rating frame that a join of answers to arms adds or turns."""
-    return {
-        column: meaning
-        for column in columns
-        if (meaning := _JOINED.get(column) or _JOINED.get(column.rstrip("0123456789").rstrip("_")))
-    }
+    return {column: _JOINED[column] for column in columns if column in _JOINED}
 
 
 @dataclass(frozen=True)
@@ -227,45 +223,43 @@ class _ShownText:
     """From 0."""
 
 
-def _in_study_order(
-    item_ids: Sequence[str], rater_id: str, opened: Opened, arm_of: ArmOf
-) -> list[_ShownText]:
+def _in_order(item_ids: Sequence[str], rater_id: str, arms: Sequence[str], arm_of: ArmOf) -> list[_ShownText]:
     """Sort the texts of a trial by their arms, in the study's order."""
-    arms = opened.study.arm_names
     shown = [_ShownText(item_id, arm_of(rater_id, item_id), place) for place, item_id in enumerate(item_ids)]
     return sorted(shown, key=lambda text: arms.index(text.arm))
 
 
-def _join_answers(rows: Sequence[AnswerRow], opened: Opened, arm_of: ArmOf) -> pd.DataFrame:
-    """Turn every answer to the text whose arm is first in the study, on whichever place it was shown."""
+def join_answers(rows: Sequence[AnswerRow], opened: Opened, arm_of: ArmOf) -> pd.DataFrame:
+    """Turn every answer to its texts in the study's order of arms, in whichever places they were shown."""
     scales = {dimension.name: dimension.scale for dimension in opened.study.dimensions}
-    n_texts = opened.study.protocol.n_texts
-    joined = []
+    n_texts, arms = opened.study.n_texts, opened.study.arm_names
+    joined: list[tuple[object, ...]] = []
     for row in rows:
-        first, *others = shown = _in_study_order(row.item_ids, row.rater_id, opened, arm_of)
+        shown = _in_order(row.item_ids, row.rater_id, arms, arm_of)
         scale = scales[row.dimension]
-        answer, *other_answers = (
+        scores = [
             np.nan if row.answer is None else scale.score(row.answer, text.place) + 0.0 for text in shown
-        )
-        values = [*_values(row, first, answer, opened), *(text.item_id for text in others)]
-        values += [text.arm for text in others]
+        ]
+        values = [_values(row, *each, opened) for each in zip(shown, scores, strict=True)]
         if n_texts == _PAIR:
-            values.append(first.place == 0)
-        elif others:
-            values += [*other_answers, *(text.place + 1 for text in shown)]
-        joined.append(values)
+            first, second = shown
+            joined.append((*values[0], second.item_id, second.arm, first.place == 0))
+        elif n_texts == 1:
+            joined += values
+        else:
+            joined += [(*own, text.place + 1) for own, text in zip(values, shown, strict=True)]
     return _typed(pd.DataFrame(joined, columns=[*ANSWER_COLUMNS, *other_columns(n_texts)]))
 
 
 def _assigned(rows: Sequence[AssignedRow], opened: Opened, arm_of: ArmOf) -> pd.DataFrame:
-    """List what was assigned, texts turned to the study's order of arms, as in the rating frame."""
-    values = []
+    """List what was assigned, in rows as in the rating frame: one for a pair, one for each text otherwise."""
+    is_pairwise, arms = opened.study.n_texts == _PAIR, opened.study.arm_names
+    values: list[tuple[object, ...]] = []
     for row in rows:
-        first, *others = _in_study_order(row.item_ids, row.rater_id, opened, arm_of)
-        other_arms = [text.arm for text in others]
-        values.append((row.rater_id, first.item_id, row.prompt, first.arm, row.dimension, *other_arms))
-    other_columns = name_columns("arm", opened.study.protocol.n_texts)[1:]
-    return pd.DataFrame(values, columns=[*ASSIGNED_COLUMNS, *other_columns])
+        shown = _in_order(row.item_ids, row.rater_id, arms, arm_of)
+        own = [(row.rater_id, text.item_id, row.prompt, text.arm, row.dimension) for text in shown]
+        values += [(*own[0], shown[1].arm)] if is_pairwise else own
+    return pd.DataFrame(values, columns=[*ASSIGNED_COLUMNS, *(("other_arm",) if is_pairwise else ())])
 
 
 def _values(row: AnswerRow, shown: _ShownText, answer: float, opened: Opened) -> tuple[object, ...]:

@@ -1,12 +1,17 @@
+from types import SimpleNamespace
+from typing import Any, cast
+
 from sqlalchemy import text
 
 from rater.analysis.primary import analyze
 from rater.store.engine import disposing, open_engine, reading, writing
+from rater.store.rating.frame import AnswerRow
 from rater.store.rating.schema import Comment, Guess, Rater
 from rater.study.study import Study
 from rater.study.visit import GuessChoice, LeavingReason
 from rater.unblind import ANSWER_COLUMNS, permuted
-from rater.unblind.join import TEXT_COLUMNS, other_columns
+from rater.unblind.join import TEXT_COLUMNS, join_answers, other_columns
+from rater.unblind.verify_key import Opened
 from tests.unblind.conftest import NOW, look, rate
 
 
@@ -114,6 +119,41 @@ def test_a_choice_is_turned_to_the_arm_that_is_first_in_the_study(
     assert set(zip(frame["arm"], frame["other_arm"], strict=True)) == {("zebra-arm", "walrus-arm")}
     assert set(frame["answer"]) == {-1.0}
     assert set(frame["arm_is_left"]) == {True, False}
+
+
+def _best(value: float, place: int) -> float:
+    """Score an answer that is the place of the best text, from 0."""
+    return float(value == place)
+
+
+def test_an_answer_to_three_texts_is_a_row_for_each_with_its_place_and_what_the_answer_is_for_it() -> None:
+    arms = {"c": "base", "a": "steered", "b": "other"}
+    study = SimpleNamespace(
+        arm_names=["base", "steered", "other"],
+        n_texts=3,
+        dimensions=[SimpleNamespace(name="happiness", scale=SimpleNamespace(score=_best))],
+    )
+    opened = cast(
+        "Opened", SimpleNamespace(study=study, cells=dict.fromkeys("abc", SimpleNamespace(sample=2)))
+    )
+    common: dict[str, Any] = {"comment": None, "is_repeat": False, "n_revisions": 1, "shown_ms": 900}
+    common |= {"first_render_ms": 5, "hidden_ms": 0, "answered_at": NOW, "first_answered_at": NOW}
+    rows = [
+        AnswerRow("ada", ("a", "b", "c"), "We", "happiness", position, answer, **common)
+        for position, answer in ((1, 0.0), (2, None))
+    ]
+
+    frame = join_answers(rows, opened, lambda _, item: arms[item])
+
+    assert list(frame.columns) == [*ANSWER_COLUMNS, *other_columns(3)]
+    assert list(zip(frame["item"], frame["arm"], frame["place"], strict=True)) == 2 * [
+        ("c", "base", 3),
+        ("a", "steered", 1),
+        ("b", "other", 2),
+    ]
+    assert frame["answer"][:3].tolist() == [0.0, 1.0, 0.0]
+    assert frame["answer"][3:].isna().all()
+    assert frame["cannot_judge"].tolist() == [False] * 3 + [True] * 3
 
 
 def test_every_text_is_listed_with_its_arm_and_measurements_whether_or_not_it_was_rated(

@@ -42,32 +42,25 @@ _OWN_ID = (
 )
 
 
-def name_columns(name: str, n_texts: int) -> list[str]:
-    """Name a column for each text of a trial: ``item``, ``other_item``, ``other_item_2``, ``other_item_3`` …
-
-    Args:
-        name: The column of the first text.
-        n_texts: The number of texts that a trial shows.
-    """
-    numbers = ["", *(f"_{number}" for number in range(2, n_texts))]
-    return [name, *(f"other_{name}{number}" for number in numbers)][:n_texts]
+def item_columns(n_texts: int) -> list[str]:
+    """Return the columns of a trial's texts: ``item``, ``other_item``, ``other_item_2`` and so on."""
+    return ["item", "other_item", *(f"other_item_{number}" for number in range(2, n_texts))][:n_texts]
 
 
 def item_meanings(n_texts: int, *, masked: bool) -> dict[str, Meaning]:
-    """Return the meanings of the columns of items in an export without arms."""
+    """Return the meanings of the columns of a trial's texts in an export without arms."""
     own = _OWN_ID if masked else meanings_of(Item)["id"].description
-    meanings = {
-        column: f"{own} The text in place {place} of {n_texts}, from left to right."
-        for place, column in enumerate(name_columns("item", n_texts), start=1)
-    }
     if n_texts == 1:
-        meanings = {"item": own}
-    return {column: Meaning(meaning, "experimenter") for column, meaning in meanings.items()}
+        return {"item": Meaning(own, "experimenter")}
+    return {
+        column: Meaning(f"{own} The text in place {place} of {n_texts}, from left to right.", "experimenter")
+        for place, column in enumerate(item_columns(n_texts), start=1)
+    }
 
 
 def columns(n_texts: int) -> tuple[str, ...]:
     """Return the columns of ratings without arms, in their order."""
-    return ("rater", "position", *name_columns("item", n_texts), *list(_ATTRIBUTES)[2:])
+    return ("rater", "position", *item_columns(n_texts), *list(_ATTRIBUTES)[2:])
 
 
 def values(row: AnswerRow) -> tuple[object, ...]:
