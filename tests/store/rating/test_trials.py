@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,9 +9,18 @@ from sqlalchemy import Engine, select
 
 from rater.errors import ClosedError, StateError
 from rater.store.engine import reading, writing
+from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert_study
 from rater.store.rating.schema import Answer, Rater
-from rater.store.rating.studies import PublishedStudy, move_study
-from rater.store.rating.trials import Judgement, Submission, TrialView, lock_turn, record_answers, view_trial
+from rater.store.rating.studies import PublishedStudy, get_study, move_study
+from rater.store.rating.trials import (
+    Judgement,
+    Submission,
+    TrialView,
+    lock_turn,
+    record_answers,
+    view_trial,
+    view_trials,
+)
 from rater.study.state import State
 from tests.store.rating.answering import claim_for, revisions_of, send_submission, session_of, submission
 
@@ -224,6 +234,27 @@ def test_a_turn_has_all_that_a_submission_needs(rating: Engine, publish: Publish
     assert last.next_trial is None
     assert beyond.next_trial is None
     assert unknown == [None, None]
+
+
+def test_the_texts_of_a_trial_come_in_the_order_of_their_places(
+    rating: Engine, publish: Publish, now: datetime
+) -> None:
+    study = replace(publish(rating), id=0, name="four", slug="four")
+    items = [NewItem(f"item-{n}", "We", f" {n}") for n in range(5)]
+    trials = (NewTrial(("item-0",)), NewTrial(("item-3", "item-1", "item-4", "item-2")))
+    with writing(rating) as session:
+        insert_study(session, study, items=items, booklets=[NewBooklet("four", trials)])
+        study = get_study(session, "four")
+    rater_session = claim_for(rating, study, "four", now)
+
+    with writing(rating) as session:
+        turn = lock_turn(session, "four", "four", 1)
+        viewed = view_trials(session, rater_session, 1)
+
+    assert turn is not None
+    assert turn.next_trial is not None
+    assert turn.next_trial.texts == (" 3", " 1", " 4", " 2")
+    assert [(view.position, view.texts) for view in viewed] == [(1, (" 0",)), (2, turn.next_trial.texts)]
 
 
 def test_closing_waits_for_a_turn_that_is_taken(

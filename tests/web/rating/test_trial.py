@@ -159,6 +159,19 @@ def test_a_pair_shows_both_texts_and_takes_a_preference(
     assert rows("SELECT value FROM answer") == [(-2.0,)]
 
 
+def test_a_trial_of_three_texts_shows_each_under_its_letter_in_the_order_of_their_places(
+    visitor: Visit, publish_study: Publish
+) -> None:
+    slug = publish_study(slug="three", name="three", trials=(NewTrial(("three-2", "three-0", "three-1")),))
+
+    person = visitor(slug).open().follow().press("agree").press()
+
+    sides = person.soup.select(".pair .side")
+    assert [each.h2.get_text(" ", strip=True) for each in sides if each.h2] == ["Text A", "Text B", "Text C"]
+    shown = [each.select_one(".completion").text for each in sides]
+    assert shown == [" ran.", " and smiled.", " fell on."]
+
+
 def test_a_rest_tells_the_minutes_left_at_the_raters_own_pace(
     visitor: Visit, publish_study: Publish, protocol: Protocol, clock: Any
 ) -> None:
