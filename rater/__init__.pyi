@@ -18,6 +18,8 @@ from .study.arms import dose_series as dose_series
 from .study.arms import random_control as random_control
 from .study.composite import Composite as Composite
 from .study.design import Plan as Plan
+from .study.fields import Item as Item
+from .study.fields import ShownField as ShownField
 from .study.practice_and_checks import AttentionCheck as AttentionCheck
 from .study.practice_and_checks import Practice as Practice
 from .study.practice_and_checks import ShuffledWords as ShuffledWords

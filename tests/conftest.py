@@ -1,7 +1,7 @@
 """Share real parts between test folders: the embedded model, and a small rating database."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from rater.store.sealed.completions import NewCompletion, insert_completions
 from rater.store.sealed.open import create_sealed, open_sealed
 from rater.study.arms import Sampling, Steered, Unsteered, XVector
 from rater.study.design import Plan
+from rater.study.fields import Item, ShownField
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
 from rater.study.state import State
@@ -119,10 +120,14 @@ def publish_study(rating_url: str, protocol: Protocol) -> Callable[..., str]:
             ("The rain", " fell on."),
             ("We", " ran."),
         ),
+        fields: Mapping[str, str] | None = None,
         n_booklets: int = 3,
         trials: tuple[NewTrial, ...] | None = None,
     ) -> str:
-        items = [NewItem(f"{slug}-{n}", prompt, text) for n, (prompt, text) in enumerate(texts)]
+        items = [
+            NewItem(f"{slug}-{n}", prompt, text, fields=fields or {})
+            for n, (prompt, text) in enumerate(texts)
+        ]
         shown_trials = trials or tuple(NewTrial((item.id,)) for item in items)
         booklets = [NewBooklet(f"{slug}-booklet-{n}", shown_trials) for n in range(n_booklets)]
         study = studies.PublishedStudy(
@@ -174,6 +179,26 @@ def study() -> Study:
         sampling=Sampling(samples_per_prompt=3, seed=918273645),
         plan=Plan(raters=6),
     )
+
+
+@pytest.fixture
+def study_with_items(study: Study) -> Study:
+    """The study with two items of each prompt, whose concept raters see and the question names."""
+    scale = Likert(low="no {concept}", high="much {concept}")
+    declared = {
+        "prompts": (),
+        "items": [
+            Item(prompt=prompt, concept=concept, task="Write <b>one</b> line")
+            for prompt in study.prompts[:2]
+            for concept in ("weddings", "dogs & cats")
+        ],
+        "shown_fields": (ShownField(name="task", label="The task"),),
+        "dimensions": (
+            Dimension(name="happiness", question="How clearly is {concept} present?", scale=scale),
+        ),
+    }
+    fields = {name: getattr(study, name) for name in Study.model_fields if name not in declared}
+    return Study(**fields, **{name: value for name, value in declared.items() if value})
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ def test_there_are_the_seeds_studies_and_templates() -> None:
         "praise_vs_hurt.py",
         "templates/external_completions.py",
         "templates/first_study.py",
+        "templates/items.py",
         "templates/pairwise.py",
         "templates/prompted_baseline.py",
         "templates/whole_visit.py",

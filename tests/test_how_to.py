@@ -88,6 +88,8 @@ def test_the_fields_of_a_study_that_a_guide_shows_are_valid(page: Path) -> None:
         shown = {name: names[name] for name in Study.model_fields if name in names}
         if "dimensions" in shown:  # the demo's plan of analysis names its own dimension
             shown = {"analysis": rater.AnalysisPlan(), **shown}
+        if "items" in shown:  # which have the prompts
+            shown["prompts"] = tuple(item.prompt for item in shown["items"])
         if "house_style" not in block:  # the file of these arms is the template's
             Study.model_validate({**declared, **shown})
 

@@ -24,13 +24,16 @@ from rater.store.rating.studies import PublishedStudy, get_study
 from rater.store.sealed.completions import KeptCompletion, read_completions
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import find_secrets, get_sealed_study
+from rater.study.field_checks import require_kept
+from rater.study.fields import names_in
 from rater.study.study import Study
 
 _AMENDABLE = re.compile(
     r"(title|consent|content_notice|screening|instructions|thanks|debrief|debrief_immediately|final_comment"
     r"|break_every|auto_advance|endings|recruitment|invited_only|reassign_after_hours|late_raters|translations"
     r"|accent)\b.*"
-    r"|practice\[\d+\]\.(prompt|text|other_texts|feedback)"
+    r"|practice\[\d+\]\.(prompt|text|other_texts|feedback|fields\..*)"
+    r"|shown_fields\[\d+\]\.label"
     r"|dimensions\[\d+\]\.(question|comment)"
     r"|blinding\.(question|unsure)"
     r"|plan\.(raters|ratings_per_item)"
@@ -145,7 +148,22 @@ def _read_sealed(sealed_url: str, changed: Study) -> _Sealed:
         )
         raise StateError(f"{msg}.")
     study = Study.model_validate_json(sealed_study.canonical_json)
+    _require_same_fields(study, changed)
     return _Sealed(study, completions, secrets.seed)
+
+
+def _require_same_fields(study: Study, changed: Study) -> None:
+    """Refuse a question in other words that names other fields of a text than the published one."""
+    for index, (before, after) in enumerate(zip(study.dimensions, changed.dimensions, strict=True)):
+        published = dict(before.templates)
+        for place, template in after.templates:
+            try:
+                require_kept(
+                    f"dimensions[{index}].{place}", names_in(published.get(place, "")), names_in(template)
+                )
+            except ValueError as error:
+                msg = f"Study {study.name!r} cannot be amended: {error}."
+                raise StateError(msg) from error
 
 
 def _more_raters(study: Study, n_booklets: int) -> int:

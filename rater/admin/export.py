@@ -16,6 +16,7 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Answer, Item, TrialTextRow
 from rater.store.rating.studies import get_study
 from rater.store.sealed.schema import CompletionRow
+from rater.study.fields import is_reserved
 
 _FROM: dict[str, tuple[type[DeclarativeBase], str]] = {
     "rater": (Answer, "rater_id"),
@@ -113,7 +114,8 @@ def _item_columns(columns: Iterable[str]) -> list[str]:
 
 
 def _frame(rows: list[AnswerRow], n_texts: int) -> pd.DataFrame:
-    frame = pd.DataFrame(map(export.values, rows), columns=list(export.columns(n_texts)))
+    table = export.answer_table(rows, n_texts)
+    frame = pd.DataFrame(table.rows, columns=list(table.columns))
     return frame.astype(dict.fromkeys(_WHOLE_MS, "Int64"))
 
 
@@ -143,12 +145,11 @@ _TEXTS_COUNTED = {
 }
 
 
-def text_meanings() -> dict[str, tuple[str, str]]:
+def text_meanings(columns: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Return the meanings of the columns of the table of texts, and who may see them."""
     of_schema = {column: meanings_of(table)[name] for column, (table, name) in _TEXTS_FROM.items()}
-    return {
-        name: (meaning.description, meaning.seen_by) for name, meaning in (of_schema | _TEXTS_COUNTED).items()
-    }
+    meanings = of_schema | _TEXTS_COUNTED | _field_meanings(columns)
+    return {name: (meaning.description, meaning.seen_by) for name, meaning in meanings.items()}
 
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
@@ -161,11 +162,22 @@ def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[[*columns, *rest]].sort_values(order).reset_index(drop=True)
 
 
-def data_dictionary(columns: list[str], *, masked: bool) -> dict[str, Meaning]:
-    """Return the meanings of an export's columns that come from the schema."""
+def data_dictionary(columns: Iterable[str], *, masked: bool) -> dict[str, Meaning]:
+    """Return the meanings of an export's columns that come from the schema or are fields of the items."""
+    named = list(columns)
     meanings = {
         column: meanings_of(table)[attribute]
         for column, (table, attribute) in _FROM.items()
-        if column in columns
+        if column in named
     }
-    return meanings | export.item_meanings(len(_item_columns(columns)), masked=masked)
+    meanings |= export.item_meanings(len(_item_columns(named)), masked=masked)
+    return meanings | _field_meanings(named)
+
+
+def _field_meanings(columns: Iterable[str]) -> dict[str, Meaning]:
+    """Return the meanings of the columns of fields, which have all names that are not reserved."""
+    return {
+        name: Meaning(f"The field {name} of the prompt, as the study declares it.", "rater")
+        for name in columns
+        if not is_reserved(name)
+    }

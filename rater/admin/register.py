@@ -227,13 +227,13 @@ def _design(study: Study) -> Iterator[str]:
             f"- Composite score `{composite.name}`: {composite.question} "
             f"({composite.scale.describe_values()}); missing if a part is missing"
         )
-    for dimension in study.dimensions:
+    for dimension in study.described_dimensions:
         cannot = "; “cannot judge” is allowed" if dimension.cannot_judge else ""
         yield f"- `{dimension.name}`: “{dimension.question}” ({dimension.scale.describe()}{cannot})"
 
 
 def _texts(study: Study) -> str:
-    n_arms = f"{len(study.prompts)} prompts under {len(study.arms)} arms"
+    n_arms = f"{_prompts(study)} under {len(study.arms)} arms"
     n_texts = f"{study.n_completions} texts ({describe_sampling(study)})"
     models = models_needed(study.arms, study.model)
     from_files = [each for each in study.arms if isinstance(each, ExternalCompletions)]
@@ -249,6 +249,15 @@ def _texts(study: Study) -> str:
             source += f". Texts of {', '.join(f'`{each.name}`' for each in from_files)} come from files"
     cut = " and unfinished last sentences are cut" if study.cut_unfinished_sentence else ""
     return f"{source}. Trailing white space is removed{cut}, in all arms alike."
+
+
+def _prompts(study: Study) -> str:
+    """Count the prompts, and the different values of their fields."""
+    fields = [
+        f"{name} with {len({item.fields[name] for item in study.items})} values" for name in study.field_names
+    ]
+    n_prompts = f"{len(study.distinct_prompts)} prompts"
+    return f"{n_prompts} in {len(study.items)} items (fields: {', '.join(fields)})" if fields else n_prompts
 
 
 def _confounds(registrable: Registrable) -> Iterator[str]:

@@ -388,7 +388,7 @@ def plan_of(study: Study) -> Planned:
     """Fill in the study's analysis plan: contrast, arms, doses, raters, and a seed from the study's hash."""
     return plan_analysis(
         study.analysis,
-        study.dimensions,
+        study.described_dimensions,
         contrast=study.contrast,
         test=study.planned_test,
         arms=ArmFacts(

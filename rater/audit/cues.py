@@ -165,7 +165,7 @@ def separate_neighbours(
 
     None where booklets are too short for an estimate.
     """
-    prompts = {item.id: item.prompt for item in audited.items}
+    prompts = {item.id: item.declared for item in audited.items}
     booklets = []
     for booklet in audited.booklets[:_MAX_BOOKLETS]:
         left = [item_ids[0] for _, item_ids in audited.completions_in(booklet)]
@@ -246,8 +246,8 @@ def measure_cues(
 def _by_item(audited: AuditedPublication) -> Iterator[_Measured]:
     items = audited.rated
     arms = np.array([audited.arms[item.id] for item in items])
-    prompts = {prompt: index for index, prompt in enumerate(dict.fromkeys(item.prompt for item in items))}
-    stratum = np.array([prompts[item.prompt] for item in items], dtype=np.intp)
+    prompts = {prompt: index for index, prompt in enumerate(dict.fromkeys(item.declared for item in items))}
+    stratum = np.array([prompts[item.declared] for item in items], dtype=np.intp)
     by_id = {item.id: rank for rank, item in enumerate(sorted(items, key=lambda item: item.id))}
     n_assigned = Counter(
         item_id

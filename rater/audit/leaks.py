@@ -1,8 +1,8 @@
 """Search the rating database for arms: every table, and the bytes of the file.
 
-Content is what a study shows (its protocol, dimensions, prompts and texts), its name, which raters never see,
-and the people and reasons in its log. Everything else is structure, including tables and columns that this
-version does not know.
+Content is what a study shows (its protocol, dimensions, prompts with their fields, and texts), its name,
+which raters never see, and the people and reasons in its log. Everything else is structure, including tables
+and columns that this version does not know.
 
 Rows are searched value by value. Then the bytes of the file are searched for deleted data: a mark counts
 unless the bytes around it equal those around the same mark in a value of a present row. A value that SQLite
@@ -30,6 +30,7 @@ _CONTENT = {
     "answer.dimension",
     "attention_check.dimension",
     "comment.text",
+    "item.fields",
     "item.prompt",
     "item.text",
     "study.name",

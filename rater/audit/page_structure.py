@@ -1,8 +1,8 @@
 """Crawl a study's pages, and separate each page's structure from the texts on it.
 
-A study's text is content in these places: a prompt, a completion, Markdown, and headings, questions and
-labels that are the study's own words. Tags, attributes, comments, scripts, headers, cookies and every other
-visible word are structure.
+A study's text is content in these places: a prompt, its fields, a completion, Markdown, and headings,
+questions and labels that are the study's own words. Tags, attributes, comments, scripts, headers, cookies and
+every other visible word are structure.
 """
 
 import html
@@ -17,6 +17,7 @@ from bs4.element import NavigableString
 from rater.audit.marks import words_of
 from rater.errors import StateError
 from rater.sanitize import sanitize_for_display
+from rater.study.fields import Fields
 from rater.study.protocol import Protocol
 
 _PAGE_S = 60.0
@@ -187,7 +188,7 @@ def _loaded(soup: BeautifulSoup) -> Iterator[tuple[Tag, str]]:
         yield tag, "src"
 
 
-_SHOWN_IN = ("prompt", "completion", "prose")
+_SHOWN_IN = ("prompt", "completion", "field-value", "prose")
 _EXCERPT_CLASS = "words"
 """The class of excerpts of texts on the last page."""
 _IGNORED_HEADERS = {"date", "content-length"}
@@ -200,10 +201,17 @@ _IS_THERE = re.compile("")
 
 
 class StudyContent:
-    """The texts that a study declares and its items have; on a page these are content."""
+    """The texts that a study declares and its items have; on a page these are content.
 
-    def __init__(self, protocol: Protocol, texts: Iterable[str]) -> None:
+    Questions and labels are content in the words that each item's fields give them, too.
+    """
+
+    def __init__(self, protocol: Protocol, texts: Iterable[str], fields: Iterable[Fields] = ()) -> None:
         self._declared = _strings(protocol.model_dump(mode="json"))
+        languages = [protocol, *(protocol.in_language(each) for each in protocol.translations)]
+        dimensions = [dimension for each in languages for dimension in each.dimensions]
+        for own in fields:
+            self._declared += _strings([each.filled(own).model_dump(mode="json") for each in dimensions])
         self._names = {dimension.name for dimension in protocol.dimensions}
         declared = [words_of(html.unescape(text)) for text in self._declared]
         shown = [words_of(html.unescape(sanitize_for_display(text))) for text in texts]

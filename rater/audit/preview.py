@@ -53,7 +53,7 @@ class _Nonsense:
     def declared(self, value: object, field: str = "") -> object:
         """Replace every text in a declaration, and the names of dimensions that answers are listed by."""
         if isinstance(value, dict):
-            named = field == "accepted"
+            named = field in {"accepted", "fields"}
             return {
                 self.word(key) if named else key: self.declared(inner, key) for key, inner in value.items()
             }
@@ -72,8 +72,10 @@ class _Nonsense:
         )
 
     def item(self, item: NewItem) -> NewItem:
-        """Replace a text."""
-        return replace(item, id=self.word(item.id), prompt=NONSENSE, text=f" {self.word(item.text)}.")
+        """Replace a text and its fields."""
+        fields = {self.word(name): self.word(value) for name, value in item.fields.items()}
+        text = f" {self.word(item.text)}."
+        return replace(item, id=self.word(item.id), prompt=NONSENSE, text=text, fields=fields)
 
 
 def make_decoy_study(audited: AuditedPublication, slug: str) -> DecoyStudy:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from rater.audit.cues import measure_cues
 from rater.audit.findings import Audit, Hit, Severity, find_confounds
+from rater.audit.item_fields import find_separating_fields
 from rater.audit.leaks import scan_bytes, scan_tables
 from rater.audit.marks import AuditedPublication, Mark, Searcher, arms_of, collect_marks
 from rater.audit.page_structure import Crawler, Reply, StudyContent, skeleton_of, structure_of
@@ -27,6 +28,7 @@ from rater.store.sealed.completions import read_completions, read_seeds
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import find_secrets, get_sealed_study, read_key
 from rater.study.confounds import Confound
+from rater.study.fields import PROMPT
 from rater.study.study import Study
 from rater.temp_files import temporary_folder
 
@@ -48,10 +50,9 @@ def conduct_audit(audited: AuditedPublication, rating: Engine, rating_url: str) 
         raw = None if path is None else scan_bytes(session, path, marks)
     with temporary_folder("rater-audit-") as folder:
         replies, others, n_trials = _crawl(audited, folder)
-    shown = StudyContent(
-        audited.published.protocol, [part for i in audited.items for part in (i.prompt, i.text)]
-    )
+    shown = _content_of(audited)
     hits = [*tables.hits, *(raw.hits if raw else []), *_search_pages(replies, others, shown, searcher)]
+    hits += find_separating_fields(audited)
     skeletons = _skeletons(audited, replies, shown)
     rated = [(audited.arms[item.id], item.prompt, item.text) for item in audited.rated]
     return Audit(
@@ -67,6 +68,14 @@ def conduct_audit(audited: AuditedPublication, rating: Engine, rating_url: str) 
         declared=audited.study.confounds,
         n_trials=len({item_id for booklet in audited.booklets for item_id in booklet.item_ids}),
     )
+
+
+def _content_of(audited: AuditedPublication) -> StudyContent:
+    protocol = audited.published.protocol
+    authored = [{PROMPT: each.prompt, **each.fields} for each in protocol.practice]
+    items = {item.declared: {PROMPT: item.prompt, **item.fields} for item in audited.items}
+    texts = [part for item in audited.items for part in (item.prompt, item.text, *item.fields.values())]
+    return StudyContent(protocol, texts, [*items.values(), *authored])
 
 
 def _crawl(audited: AuditedPublication, folder: Path) -> tuple[list[Reply], list[Reply], int]:

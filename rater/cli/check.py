@@ -203,7 +203,7 @@ def _external_prompt(arm: "ExternalCompletions", study: "Study", folder: Path) -
     from rater.study.external_completions import Slot, read_external_completions
 
     samples = study.sampling.samples_per_prompt
-    found = read_external_completions(arm, folder, study.prompts, samples_per_prompt=samples)
+    found = read_external_completions(arm, folder, study.rated_items, samples_per_prompt=samples)
     remarks = [f"{len(found.texts)} texts from {arm.path}, SHA-256 {found.sha256}"]
     n_joined = sum(not text[0].isspace() for text in found.texts.values())
     if n_joined:
@@ -314,6 +314,7 @@ def _left(*, knows_layers: bool, knows_lengths: bool) -> list[str]:
 
 
 def _print(checked: _Checked, file: Path) -> None:
+    from rater.cli.trial_picture import print_trial
     from rater.report.console.check import print_analysis_plan, print_balance, print_forecast
     from rater.report.console.power import describe_power
 
@@ -321,6 +322,7 @@ def _print(checked: _Checked, file: Path) -> None:
     print_forecast(study, checked.forecast)
     print_analysis_plan(study)
     print_prompts(study, checked.prompts)
+    print_trial(study)
     print_balance(study, checked.balance)
     described = describe_power(
         checked.power,
@@ -339,6 +341,7 @@ def _print(checked: _Checked, file: Path) -> None:
 def _figures(checked: _Checked) -> dict[str, object]:
     """Give all that is printed by name, and the whole study as its hash covers it; arms by their names."""
     from rater.analysis.plan import plan_of
+    from rater.cli.trial_picture import picture_trial
     from rater.report.export import as_json
 
     study, balance = checked.study, checked.balance
@@ -359,6 +362,7 @@ def _figures(checked: _Checked) -> dict[str, object]:
         "study": study.model_dump(mode="json"),
         "planned": as_json(replace(planned, contrasts=planned.contrasts_among(names))),
         "prompts": [asdict(each) | {"own": each.own and each.own._asdict()} for each in checked.prompts],
+        "trial": asdict(picture_trial(study)),
         "balance": asdict(balance) | by_arm,
         "power": {
             "points": checked.points,

@@ -74,9 +74,10 @@ def _generate(
 
         arms = [arm for arm in study.arms if not isinstance(arm, ExternalCompletions)]
         own = [arm for arm in arms if model_of(arm, study.model) == name]
-        n = len(own) * len(study.prompts[:n_prompts]) * samples
+        prompts = study.distinct_prompts[:n_prompts]
+        n = len(own) * len(prompts) * samples
         click.echo(f"Generating and measuring {n} completions with {name} …", err=True)
-        completions += generate(model, study.prompts[:n_prompts], own, sampling, chat=study.chat, trace=True)
+        completions += generate(model, prompts, own, sampling, chat=study.chat, trace=True)
         del model
         gc.collect()  # a model has reference cycles; free its memory for the next one
     return completions
@@ -89,12 +90,13 @@ def _read_external(study: "Study", folder: Path, *, n_prompts: int, samples: int
     from rater.study.external_completions import read_external_completions
 
     n_samples = study.sampling.samples_per_prompt
+    first_items = {study.prompts.index(prompt) for prompt in study.distinct_prompts[:n_prompts]}
     return [
         external_completion(arm.name, study.prompts[place.prompt_index], place.sample, text)
         for arm in study.arms
         if isinstance(arm, ExternalCompletions)
         for place, text in read_external_completions(
-            arm, folder, study.prompts, samples_per_prompt=n_samples
+            arm, folder, study.rated_items, samples_per_prompt=n_samples
         ).texts.items()
-        if place.prompt_index < n_prompts and place.sample < samples
+        if place.prompt_index in first_items and place.sample < samples
     ]

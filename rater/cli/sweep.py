@@ -124,7 +124,7 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     arm = _steered_arm(study, arm_name)
     _require_layers(study, layers)
     scoring = _scoring(words, score_spec)
-    job = _Job(study, arm, study.prompts[:n_prompts], samples, scoring)
+    job = _Job(study, arm, study.distinct_prompts[:n_prompts], samples, scoring)
     # the default file is refused like a named one if it cannot be written
     out = out or OutputFile().convert(f"{study.name}-{arm.name}-sweep.csv", None, None)
     table = SweepFile(out, job.measured(dtype))

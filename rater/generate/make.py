@@ -150,8 +150,13 @@ def _measured(
 
 
 def _seed(study: Study, cell: Cell) -> int:
-    """Return the seed, from the study's own prompt: arms with a prefix share its random numbers."""
-    return completion_seed(study.sampling.seed, study.prompts[cell.prompt_index], cell.sample)
+    """Return the seed, from the study's own prompt: arms with a prefix share its random numbers.
+
+    Items with the same prompt continue its numbering of samples, so that their texts differ.
+    """
+    prompt = study.prompts[cell.prompt_index]
+    n_before = study.prompts[: cell.prompt_index].count(prompt) * study.sampling.samples_per_prompt
+    return completion_seed(study.sampling.seed, prompt, n_before + cell.sample)
 
 
 def _versions(model: TransformerBridge) -> dict[str, str]:

@@ -57,8 +57,14 @@ def draft_publication(
     ``added`` has the number of booklets of each later amendment, in order; earlier booklets stay the same.
     """
     ids = {completion.cell: derive_id(seed, "item", *completion.cell) for completion in completions}
+    declared = study.rated_items
     items = [
-        NewItem(ids[each.cell], study.prompts[each.cell.prompt_index], published_text(study, each.text))
+        NewItem(
+            ids[each.cell],
+            declared[each.cell.prompt_index].prompt,
+            published_text(study, each.text),
+            fields=declared[each.cell.prompt_index].fields,
+        )
         for each in completions
     ]
     checks = [_show_check(study, number, items, seed) for number in range(len(study.plan.checks))]
@@ -92,15 +98,17 @@ def _show_check(study: Study, number: int, items: Sequence[NewItem], seed: str) 
         rng = derive_rng(seed, "check", number)
         source = items[int(rng.integers(len(items)))]
         words = source.text.split()
-        prompt = source.prompt
+        prompt, fields = source.prompt, source.fields
         texts = [" " + " ".join(words[index] for index in rng.permutation(len(words)))]
     else:
-        prompt = check.prompt
-        texts = [published_text(study, text) for text in check.texts]
+        shown = check.filled
+        prompt, fields = shown.prompt, shown.fields
+        texts = [published_text(study, text) for text in shown.texts]
     ids = [derive_id(seed, "check", number, side) for side in range(len(texts))]
     return _ShownCheck(
         items=tuple(
-            NewItem(item_id, prompt, text, is_check=True) for item_id, text in zip(ids, texts, strict=True)
+            NewItem(item_id, prompt, text, is_check=True, fields=fields)
+            for item_id, text in zip(ids, texts, strict=True)
         ),
         check=check,
     )

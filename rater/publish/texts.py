@@ -53,7 +53,7 @@ def known_lengths(study: Study, folder: Path) -> dict[str, float]:
     samples = study.sampling.samples_per_prompt
     read = {
         arm.name: read_external_completions(
-            arm, folder, study.prompts, samples_per_prompt=samples
+            arm, folder, study.rated_items, samples_per_prompt=samples
         ).texts.values()
         for arm in study.arms
         if isinstance(arm, ExternalCompletions)

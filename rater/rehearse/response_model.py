@@ -98,7 +98,7 @@ def _draw_qualities(
 def _practice(study: Study) -> dict[ShownText, Mapping[str, tuple[float, float]]]:
     return {
         (sanitize_for_display(each.prompt), sanitize_for_display(each.text)): each.accepted
-        for each in study.practice
+        for each in study.protocol.practice
     }
 
 

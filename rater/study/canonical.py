@@ -22,13 +22,15 @@ def canonical_json(declaration: BaseModel) -> str:
 def _without_defaults(value: Any, dumped: Any) -> Any:
     """Remove the fields at their default from what a value was dumped as, at any depth."""
     if isinstance(value, BaseModel):
-        return {
+        declared = {
             name: _without_defaults(getattr(value, name), dumped[name])
             for name, field in type(value).model_fields.items()
             if name == _DISCRIMINATOR
             or field.is_required()
             or getattr(value, name) != field.get_default(call_default_factory=True)
         }
+        # fields that the study named itself, as those of an item
+        return declared | {name: dumped[name] for name in value.model_extra or {}}
     if isinstance(value, dict):
         pairs = zip(value.values(), dumped.items(), strict=True)
         return {key: _without_defaults(each, of_each) for each, (key, of_each) in pairs}

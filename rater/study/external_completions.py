@@ -2,7 +2,7 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from typing import NamedTuple
 from rater.errors import StudyError, TableError, listed, nearest
 from rater.names import normalise_name
 from rater.study.arms import ExternalCompletions
+from rater.study.fields import Fields, Item
 from rater.tables import SUFFIXES, Dialect, SourceTable, read_content
 
 _NEEDED = ("prompt", "arm", "text")
@@ -30,6 +31,8 @@ class FileCompletion(NamedTuple):
     prompt: str
     text: str
     sample: int | None
+    fields: Fields
+    """The fields of its item that the file has columns for."""
 
 
 def read_bytes(path: Path) -> bytes:
@@ -53,8 +56,8 @@ def read_bytes(path: Path) -> bytes:
         raise StudyError(msg) from error
 
 
-def lines_of_arm(path: Path, content: bytes, arm: str) -> list[FileCompletion]:
-    """Read the lines of one arm; those of other arms are ignored.
+def lines_of_arm(path: Path, content: bytes, arm: str, fields: Collection[str] = ()) -> list[FileCompletion]:
+    """Read the lines of one arm, with the fields that the file has a column for; other arms are ignored.
 
     Raises:
         StudyError: If the content is not valid; with file and line.
@@ -67,6 +70,7 @@ def lines_of_arm(path: Path, content: bytes, arm: str) -> list[FileCompletion]:
     arm_name = normalise_name(arm)
     lines, others = [], dict[str, None]()
     columns = [table.columns.get(name, [None] * len(table)) for name in _READ]
+    given = [name for name in fields if name in table.columns]
     for row, (prompt, named, text, sample) in enumerate(zip(*columns, strict=True)):
         where = table.where(row)
         name = normalise_name(_require_text(where, "arm", named))
@@ -74,7 +78,8 @@ def lines_of_arm(path: Path, content: bytes, arm: str) -> list[FileCompletion]:
             others[name] = None
             continue
         read = [_require_text(where, column, value) for column, value in (("prompt", prompt), ("text", text))]
-        lines.append(FileCompletion(where, table.place(row), read[0], read[1], _sample(where, sample)))
+        own = {name: _require_text(where, name, table.columns[name][row]) for name in given}
+        lines.append(FileCompletion(where, table.place(row), read[0], read[1], _sample(where, sample), own))
     if not lines:
         msg = f"{path} has no line for the arm {arm!r}.{nearest(arm_name, others)}"
         raise StudyError(msg)
@@ -141,17 +146,18 @@ class ExternalTexts:
 
 
 def read_external_completions(
-    arm: ExternalCompletions, folder: Path, prompts: Sequence[str], *, samples_per_prompt: int
+    arm: ExternalCompletions, folder: Path, items: Sequence[Item], *, samples_per_prompt: int
 ) -> ExternalTexts:
-    """Read the completions of an arm: exactly one for each prompt and sample of the study.
+    """Read the completions of an arm: exactly one for each item and sample of the study.
 
     Lines of other arms are ignored, so that one file can serve several arms. If the file has no sample
-    numbers, samples of a prompt are numbered in the order of the lines.
+    numbers, samples of an item are numbered in the order of the lines. A column with the name of a field must
+    have the values of the items; it is needed where items have the same prompt.
 
     Args:
         arm: The arm, with the path of the file.
         folder: The folder of the study file; the path is relative to it.
-        prompts: The prompts of the study.
+        items: The prompts of the study, with their fields.
         samples_per_prompt: The number of completions of each prompt.
 
     Raises:
@@ -166,20 +172,21 @@ def read_external_completions(
             "Restore the old file, or declare the new one in a study with another name."
         )
         raise StudyError(msg)
-    texts = _by_place(lines_of_arm(path, content, arm.name), prompts, samples_per_prompt)
-    _require_all(f"{path} has no text of arm {arm.name!r}", texts, prompts, samples_per_prompt)
+    lines = lines_of_arm(path, content, arm.name, list(items[0].fields))
+    texts = _by_place(lines, items, samples_per_prompt)
+    _require_all(f"{path} has no text of arm {arm.name!r}", texts, items, samples_per_prompt)
     return ExternalTexts(found, texts)
 
 
 def _by_place(
-    lines: Sequence[FileCompletion], prompts: Sequence[str], samples_per_prompt: int
+    lines: Sequence[FileCompletion], items: Sequence[Item], samples_per_prompt: int
 ) -> dict[Slot, str]:
-    """Return each text by prompt and sample; refuse unknown prompts, duplicates and missing texts."""
-    index_of = _Prompts(prompts)
+    """Return each text by item and sample; refuse unknown prompts, duplicates and missing texts."""
+    index_of = _Items(items)
     is_numbered = lines[0].sample is not None
     texts: dict[Slot, str] = {}
     taken: dict[Slot, str] = {}
-    n_seen = [0] * len(prompts)
+    n_seen = [0] * len(items)
     for line in lines:
         index = index_of.find(line)
         if (line.sample is not None) != is_numbered:
@@ -206,11 +213,11 @@ def _by_place(
 
 
 def _require_all(
-    missing_text: str, texts: Mapping[Slot, str], prompts: Sequence[str], samples_per_prompt: int
+    missing_text: str, texts: Mapping[Slot, str], items: Sequence[Item], samples_per_prompt: int
 ) -> None:
     missing = [
         Slot(index, sample)
-        for index in range(len(prompts))
+        for index in range(len(items))
         for sample in range(samples_per_prompt)
         if Slot(index, sample) not in texts
     ]
@@ -218,39 +225,67 @@ def _require_all(
         first = missing[0]
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         msg = (
-            f"{missing_text} for prompts[{first.prompt_index}] {short(prompts[first.prompt_index])}, sample "
-            f"{first.sample}{more}; sampling.samples_per_prompt is {samples_per_prompt}."
+            f"{missing_text} for {_place(items, first.prompt_index)} "
+            f"{short(items[first.prompt_index].prompt)}, sample {first.sample}{more}; "
+            f"sampling.samples_per_prompt is {samples_per_prompt}."
         )
         raise StudyError(msg)
 
 
-class _Prompts:
-    """The prompts of a study, by their exact text or else by their visible text."""
+def _place(items: Sequence[Item], index: int) -> str:
+    return f"items[{index}]" if items[index].fields else f"prompts[{index}]"
 
-    def __init__(self, prompts: Sequence[str]) -> None:
-        self._prompts = prompts
-        self._exact = {prompt: index for index, prompt in enumerate(prompts)}
+
+class _Items:
+    """The items of a study, by the exact text of their prompt or else by its visible text, and by fields."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = items
+        self._exact: dict[str, list[int]] = {}
         self._seen: dict[str, list[int]] = {}
-        for index, prompt in enumerate(prompts):
-            self._seen.setdefault(normalise_name(prompt), []).append(index)
+        for index, item in enumerate(items):
+            self._exact.setdefault(item.prompt, []).append(index)
+            self._seen.setdefault(normalise_name(item.prompt), []).append(index)
 
     def find(self, line: FileCompletion) -> int:
-        """Return the index of the prompt of a line.
+        """Return the index of the item of a line.
 
         Raises:
-            StudyError: If the study does not have the prompt, or has several that look like it.
+            StudyError: If the study does not have the prompt, or has several that look like it, or none with
+                the fields of the line.
         """
-        if line.prompt in self._exact:
-            return self._exact[line.prompt]
+        same = self._exact.get(line.prompt) or self._alike(line)
+        fitting = [index for index in same if self._items[index].fields.items() >= line.fields.items()]
+        if len(fitting) == 1:
+            return fitting[0]
+        fields = self._items[same[0]].fields
+        if fitting:
+            places = " and ".join(_place(self._items, index) for index in fitting[:2])
+            missing = [name for name in fields if name not in line.fields]
+            msg = (
+                f"{line.where} has the prompt {short(line.prompt)}, which is that of {places}; add "
+                f"{'the column' if len(missing) == 1 else 'columns'} {listed(missing)} to the file."
+            )
+            raise StudyError(msg)
+        given = ", ".join(f"{name} {short(value)}" for name, value in line.fields.items())
+        own = "; or ".join(
+            ", ".join(f"{name} {short(self._items[index].fields[name])}" for name in line.fields)
+            for index in same[:5]
+        )
+        msg = f"{line.where} has the {given}, but the items with its prompt have the {own}."
+        raise StudyError(msg)
+
+    def _alike(self, line: FileCompletion) -> list[int]:
+        """Return the items whose prompt looks like that of a line."""
         alike = self._seen.get(normalise_name(line.prompt), [])
-        if len(alike) == 1:
-            return alike[0]
+        if len({self._items[index].prompt for index in alike}) == 1:
+            return alike
         msg = f"{line.where} has the prompt {short(line.prompt)}, which is not a prompt of the study."
         if alike:
-            places = " and ".join(f"prompts[{index}]" for index in alike)
+            places = " and ".join(_place(self._items, index) for index in alike)
             msg += f" It looks like {places}; copy it from the study file."
         else:
-            hint = nearest(line.prompt[:500], self._prompts)
+            hint = nearest(line.prompt[:500], self._exact)
             is_close = hint.startswith(" Did you mean")
             msg += hint if is_close else " Copy the exact prompts from the study file."
         raise StudyError(msg)

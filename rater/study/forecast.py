@@ -69,9 +69,15 @@ def forecast(study: Study, mean_characters: Mapping[str, float] | None = None) -
 
 
 def _words_per_text(study: Study, mean_characters: float | None) -> float:
-    """Return the number of words of a prompt with its text; from the number of characters if it is known."""
+    """Return the number of words of a prompt with the fields that raters see and its text.
+
+    It comes from the number of characters of the text if that is known.
+    """
+    before = [
+        "\n".join([*(f"{each.label} {item.fields[each.name]}" for each in study.shown_fields), item.prompt])
+        for item in study.rated_items
+    ]
     if mean_characters is not None:
-        of_prompts = sum(map(len, study.prompts)) / len(study.prompts)
-        return (of_prompts + mean_characters) / CHARACTERS_PER_WORD
-    of_prompts = sum(len(prompt.split()) for prompt in study.prompts) / len(study.prompts)
+        return (sum(map(len, before)) / len(before) + mean_characters) / CHARACTERS_PER_WORD
+    of_prompts = sum(len(text.split()) for text in before) / len(before)
     return of_prompts + study.sampling.max_new_tokens / TOKENS_PER_WORD

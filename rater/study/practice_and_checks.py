@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from rater.study.declaration import Declaration, InOrder, Name, Text
+from rater.study.fields import FieldName, fill_all
 
 
 def _require_two_ends(value: object) -> object:
@@ -36,7 +37,7 @@ PRACTICE_ATTEMPTS = 2
 
 
 class _AuthoredTrial(Declaration):
-    """A trial whose texts the study declares."""
+    """A trial whose texts the study declares; with `fields`, they are templates over these."""
 
     prompt: Text
     """The prompt that the texts continue. (rater)"""
@@ -44,11 +45,25 @@ class _AuthoredTrial(Declaration):
     """The text; of several, the one in the first place. (rater)"""
     other_texts: Annotated[tuple[Text, ...], Field(max_length=MAX_TEXTS - 1), InOrder] = ()
     """The other texts, if trials show several, from left to right. (rater)"""
+    fields: dict[FieldName, Text] = Field(default_factory=dict)
+    """Values of the fields that questions name or raters see, as in ``{"concept": "weddings"}``. (rater)"""
 
     @property
     def texts(self) -> tuple[str, ...]:
         """All texts of the trial, from left to right."""
         return (self.text, *self.other_texts)
+
+    @property
+    def templates(self) -> dict[str, str | tuple[str, ...]]:
+        """The texts that may name its fields, by the field of the study file; none without `fields`."""
+        names = ("prompt", "text", "other_texts", "feedback")
+        texts = {name: getattr(self, name, None) for name in names if self.fields}
+        return {name: text for name, text in texts.items() if text is not None}
+
+    @property
+    def filled(self) -> Self:
+        """The trial as raters see it."""
+        return self.model_copy(update=fill_all(self.templates, self.fields))
 
 
 class Practice(_AuthoredTrial):

@@ -20,6 +20,7 @@ from rater.study.declaration import (
     Title,
     require_different,
 )
+from rater.study.fields import Fields, ShownField, fill, templates_in
 from rater.study.practice_and_checks import AttentionCheck, Practice
 from rater.study.scales import SECONDS_PER_CHOICE, Scale
 from rater.study.translation import Language, Translation
@@ -39,7 +40,10 @@ _BOLD = re.compile(
 
 
 class Dimension(Declaration):
-    """A property that raters judge of each text: a question and its scale."""
+    """A property that raters judge of each text: a question and its scale.
+
+    The question and the labels may name fields of the text, as in "How clearly is {concept} present?".
+    """
 
     name: Name
     """The dimension's name in tables. (experimenter)"""
@@ -51,6 +55,23 @@ class Dimension(Declaration):
     """Offer "I cannot judge this" as an answer. (rater)"""
     comment: Label | None = None
     """Label of a comment field; None for no comment field. (rater)"""
+
+    @property
+    def templates(self) -> list[tuple[str, str]]:
+        """The question and the labels, each with its field of the study file."""
+        labels = [
+            found for name, value in self.scale if name != "kind" for found in templates_in(value, name)
+        ]
+        own = [("question", self.question), ("comment", self.comment or "")]
+        return [*own, *((f"scale.{place}", label) for place, label in labels)]
+
+    def filled(self, fields: Fields) -> Self:
+        """Return the dimension as it is asked of a text with these fields."""
+        if not any("{" in template or "}" in template for _, template in self.templates):
+            return self
+        comment = None if self.comment is None else fill(self.comment, fields)
+        update = {"question": fill(self.question, fields), "comment": comment}
+        return self.model_copy(update={**update, "scale": self.scale.filled(fields)})
 
 
 class Protocol(Declaration):
@@ -86,6 +107,8 @@ class Protocol(Declaration):
     mark. (rater)"""
     dimensions: Annotated[tuple[Dimension, ...], Field(min_length=1), InOrder]
     """The dimensions that raters judge, in order. (rater)"""
+    shown_fields: Annotated[tuple[ShownField, ...], InOrder] = ()
+    """Fields of the items that raters see above each text, in order. (rater)"""
     revising: Revising = "all"
     """The answers that a rater may change before the end: all, only the last one, or none. (rater)"""
     auto_advance: bool = False
@@ -198,6 +221,12 @@ class Protocol(Declaration):
                     raise ValueError(msg)
             for name in translation.dimensions:
                 _require_dimension(f"translations[{language!r}].dimensions", name, self)
+            shown = [field.name for field in self.shown_fields]
+            for name in translation.shown_fields:
+                if name not in shown:
+                    place = f"translations[{language!r}].shown_fields"
+                    msg = f"{place}: {name!r} is not among the shown fields.{nearest(name, shown)}"
+                    raise ValueError(msg)
             self.in_language(language)  # validates the labels against the scales
         return self
 
@@ -206,11 +235,16 @@ class Protocol(Declaration):
         found = next((text for code, text in self.translations.items() if code == language), None)
         if found is None:
             return self
-        texts = {name: text for name, text in found if text is not None and name != "dimensions"}
+        texts = {name: text for name, text in found if isinstance(text, str | tuple | BlindingQuestion)}
         dimensions = tuple(
             dimension.model_copy(update=_translated(dimension, found)) for dimension in self.dimensions
         )
-        return self.model_copy(update={**texts, "dimensions": dimensions, "language": language})
+        shown = tuple(
+            field.model_copy(update={"label": found.shown_fields.get(field.name, field.label)})
+            for field in self.shown_fields
+        )
+        update = {**texts, "dimensions": dimensions, "shown_fields": shown, "language": language}
+        return self.model_copy(update=update)
 
 
 def _translated(dimension: Dimension, translation: Translation) -> dict[str, object]:

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from rater.study.declaration import Declaration, InOrder, Label
+from rater.study.fields import Fields, fill_all
 from rater.study.typed_numbers import may_be_thousands, read_number, write_number
 
 Widget: TypeAlias = Literal["points", "choices", "slider", "number"]
@@ -162,6 +163,12 @@ class StudyScale(Declaration, AnswerScale):
     def name_value(self, value: float) -> str:
         """Return an answer as raters are shown it again."""
         return write_number(value)
+
+    def filled(self, fields: Fields) -> Self:
+        """Return the scale with the fields of a text in its labels."""
+        return self.model_copy(
+            update=fill_all({name: value for name, value in self if name != "kind"}, fields)
+        )
 
     @abstractmethod
     def describe(self) -> str:

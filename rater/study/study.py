@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
@@ -14,6 +14,8 @@ from rater.study.composite import CompositeScore, make_composites
 from rater.study.confounds import TextCue
 from rater.study.declaration import InOrder, Name, Text, require_different
 from rater.study.design import Design, Plan, set_size
+from rater.study.field_checks import fixed_texts, require_templates
+from rater.study.fields import PROMPT, Item, require_same_fields
 from rater.study.practice_and_checks import AttentionCheck
 from rater.study.protocol import Dimension, Protocol, require_answers, require_asked
 
@@ -30,7 +32,9 @@ class Study(Protocol):
     chat: bool = False
     """Apply the chat template of the model, with the prompt as the user message. (experimenter)"""
     prompts: Annotated[tuple[Text, ...], Field(min_length=1), InOrder]
-    """Prompts that the model continues. (rater)"""
+    """Prompts that the model continues; with `items`, those of the items. (rater)"""
+    items: Annotated[tuple[Item, ...], InOrder] = ()
+    """Prompts with fields, instead of `prompts`. (rater)"""
     sampling: Sampling = Sampling()
     """Sampling parameters. (experimenter)"""
     arms: Annotated[tuple[Arm, ...], Field(min_length=2), InOrder]
@@ -53,10 +57,38 @@ class Study(Protocol):
     """Allow two arms with identical texts, as in an A/A study; by default such a study cannot be published.
     (experimenter)"""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _items_have_prompts(cls, given: Any) -> Any:
+        if (
+            not isinstance(given, dict)
+            or "prompts" in given
+            or not isinstance(given.get("items"), list | tuple)
+        ):
+            return given
+        prompts = [
+            # a missing or invalid prompt is refused in its item
+            item.prompt
+            if isinstance(item, Item)
+            else item.get("prompt", "?")
+            if isinstance(item, dict)
+            else "?"
+            for item in given["items"]
+        ]
+        return {**given, "prompts": prompts}
+
     @model_validator(mode="after")
     def _prompts_differ(self) -> Self:
         hint = "for several completions of it, raise sampling.samples_per_prompt"
-        require_different("prompts", self.prompts, hint)
+        if self.items:
+            require_same_fields(self.items)
+            if self.prompts != tuple(item.prompt for item in self.items):
+                msg = "prompts differs from the prompts of items; leave prompts out"
+                raise ValueError(msg)
+            named = [_name_item(item) for item in self.items]
+            require_different("items", named, f"{hint}, or give the two different fields")
+        else:
+            require_different("prompts", self.prompts, hint)
         if any(not prompt.strip() for prompt in self.prompts):
             msg = "prompts has one without visible characters; each needs at least one"
             raise ValueError(msg)
@@ -65,6 +97,11 @@ class Study(Protocol):
     @model_validator(mode="after")
     def _arms_differ(self) -> Self:
         require_different("arms", self.arm_names, "give each its own name")
+        return self
+
+    @model_validator(mode="after")
+    def _templates_name_fields(self) -> Self:
+        require_templates(self, self.rated_items, self.plan.checks)
         return self
 
     @model_validator(mode="after")
@@ -145,6 +182,12 @@ class Study(Protocol):
                 "of a prompt; valid: 'mixed_model', or leave it out"
             )
             raise ValueError(msg)
+        if one_arm and len(set(self.prompts)) < len(self.prompts):
+            msg = (
+                "plan.arms_per_prompt is 'one', so that no rater sees a prompt twice, but items has the same "
+                "prompt with different fields; give each item its own prompt"
+            )
+            raise ValueError(msg)
         if one_arm:
             try:
                 require_mixed_model(scope=self.analysis.scope, score=self.analysis.score)
@@ -214,6 +257,27 @@ class Study(Protocol):
         return self
 
     @property
+    def rated_items(self) -> tuple[Item, ...]:
+        """The prompts with their fields, in the order of the study; without `items`, prompts have none."""
+        return self.items or tuple(Item(prompt=prompt) for prompt in self.prompts)
+
+    @property
+    def distinct_prompts(self) -> tuple[str, ...]:
+        """The prompts, each once: items with different fields may have the same one."""
+        return tuple(dict.fromkeys(self.prompts))
+
+    @property
+    def field_names(self) -> list[str]:
+        """The names of the fields of the items, in alphabetical order."""
+        return list(self.items[0].fields) if self.items else []
+
+    @property
+    def described_dimensions(self) -> tuple[Dimension, ...]:
+        """The dimensions as reports show them: a field is its name in braces, a literal brace is single."""
+        names = {name: f"{{{name}}}" for name in (PROMPT, *self.field_names)}
+        return tuple(dimension.filled(names) for dimension in self.dimensions)
+
+    @property
     def arm_names(self) -> list[str]:
         """The names of the arms, in the order of the study."""
         return [arm.name for arm in self.arms]
@@ -257,7 +321,7 @@ class Study(Protocol):
     @property
     def primary_dimension(self) -> Dimension | CompositeScore:
         """The dimension or composite score of the primary test."""
-        every: list[Dimension | CompositeScore] = [*self.dimensions, *self.composites]
+        every: list[Dimension | CompositeScore] = [*self.described_dimensions, *self.composites]
         return next(each for each in every if each.name == self.primary)
 
     def simulated_as(self, name: str) -> Dimension:
@@ -328,8 +392,12 @@ class Study(Protocol):
 
     @property
     def protocol(self) -> Protocol:
-        """Everything that raters see, without anything that reveals an arm."""
-        return Protocol(**{name: getattr(self, name) for name in Protocol.model_fields})
+        """Everything that raters see, without anything that reveals an arm.
+
+        Fields are filled in where they are the same on every page: in the instructions and in practice.
+        """
+        declared = {name: getattr(self, name) for name in Protocol.model_fields}
+        return Protocol(**declared | fixed_texts(self, self.items))
 
     def canonical_json(self) -> str:
         """Return the canonical JSON of the study: sorted keys, no spaces, UTF-8, no field at its default."""
@@ -347,3 +415,8 @@ class Study(Protocol):
         except ValidationError:  # of a version of rater with other fields
             return differing_paths(json.loads(earlier), json.loads(self.canonical_json()))
         return differing_paths(before.model_dump(mode="json"), self.model_dump(mode="json"))
+
+
+def _name_item(item: Item) -> str:
+    fields = ", ".join(f"{name}={value!r}" for name, value in item.fields.items())
+    return f"{item.prompt} ({fields})" if fields else item.prompt

@@ -18,6 +18,7 @@ TEMPLATES = (
     "templates/pairwise",
     "templates/prompted_baseline",
     "templates/external_completions",
+    "templates/items",
     "templates/whole_visit",
 )
 """Listed by path, because the folder of a checkout may also contain studies of users."""

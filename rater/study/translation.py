@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 from rater.study.declaration import Declaration, InOrder, Label, Name, Question, Text, Title
+from rater.study.fields import FieldName
 from rater.study.practice_and_checks import Practice
 from rater.study.visit import BlindingQuestion, ScreeningQuestion
 
@@ -79,3 +80,5 @@ class Translation(Declaration):
     """Debriefing. (rater)"""
     dimensions: dict[Name, DimensionTranslation] = Field(default_factory=dict)
     """Questions and labels, by dimension. (rater)"""
+    shown_fields: dict[FieldName, Label] = Field(default_factory=dict)
+    """Labels of shown fields, by field. (rater)"""

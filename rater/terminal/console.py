@@ -16,6 +16,7 @@ from rich.text import Text
 
 from rater.sanitize import sanitize_for_display
 from rater.store.rating.trials import Judgement
+from rater.study.fields import Fields, ShownField
 from rater.study.protocol import MAX_ANSWER_COMMENT, Dimension
 
 _ESCAPE = "\x1b"
@@ -116,6 +117,17 @@ def show_progress(console: Console, position: int, n_trials: int) -> None:
     progress.add_row(bar, Text(f"{position} of {n_trials}"))
     console.print(progress)
     console.print()
+
+
+def show_fields(console: Console, shown: Sequence[ShownField], fields: Fields) -> None:
+    """Show the fields of a text that raters see, each with its label."""
+    for each in shown:
+        line = Text.assemble(
+            (f"{sanitize_for_display(each.label)}  ", "dim"), sanitize_for_display(fields[each.name])
+        )
+        console.print(line, width=_width(console))
+    if shown:
+        console.print()
 
 
 def show_texts(console: Console, prompt: str, texts: Sequence[str]) -> None:

@@ -28,6 +28,7 @@ from rater.terminal.console import (
     Keyboard,
     Prompter,
     print_line,
+    show_fields,
     show_markdown,
     show_page,
     show_progress,
@@ -327,10 +328,12 @@ class _Rating:
             rater_session = self._found(session)
             view = view_trial(session, rater_session, position)
         show_progress(self.console, position, rater_session.n_trials)
+        protocol = self.study.protocol
+        show_fields(self.console, protocol.shown_fields, view.fields)
         show_texts(self.console, view.prompt, view.texts)
         submission_id, shown_at = secrets.token_hex(16), self.clock()
-        protocol = self.study.protocol
-        dimensions = [each for each in protocol.dimensions if view.dimension in (None, each.name)]
+        asked = [each for each in protocol.dimensions if view.dimension in (None, each.name)]
+        dimensions = [each.filled(view.fields) for each in asked]
         may_go_back = position > 1 and self._can_revise(rater_session, position - 1)
         answers = self.asking.judge(dimensions, view.answers, may_go_back=may_go_back)
         if answers is None:

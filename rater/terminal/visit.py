@@ -9,10 +9,18 @@ from sqlalchemy import Engine
 from rater.store.engine import reading, writing
 from rater.store.rating import frame, steps
 from rater.store.rating.sessions import RaterSession
+from rater.study.fields import PROMPT
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS, Answered, mark
 from rater.study.protocol import Dimension, Protocol
 from rater.study.visit import BlindingQuestion, Ending, GuessChoice, LeavingReason
-from rater.terminal.console import Prompter, print_line, show_markdown, show_page, show_texts
+from rater.terminal.console import (
+    Prompter,
+    print_line,
+    show_fields,
+    show_markdown,
+    show_page,
+    show_texts,
+)
 
 _CHOICES = tuple(GuessChoice)
 
@@ -78,10 +86,13 @@ class Around:
             f"Practice {number + 1} of {len(self.protocol.practice)}: this does not count",
             "",
         )
+        fields = {PROMPT: practice.prompt, **practice.fields}
+        show_fields(self.asking.console, self.protocol.shown_fields, fields)
         show_texts(self.asking.console, practice.prompt, practice.texts)
+        asked = [dimension.filled(fields) for dimension in dimensions]
         answers = None
         while answers is None:  # there is nothing to go back to
-            answers = self.asking.judge(dimensions, {}, may_go_back=False)
+            answers = self.asking.judge(asked, {}, may_go_back=False)
         if practice.feedback is not None:
             show_markdown(self.asking.console, f"\n{practice.feedback}")
             self.asking.enter("Enter to continue · q quit")

@@ -52,7 +52,8 @@ ANSWER_COLUMNS = (
 """The columns of the rating frame, one row for each answer's latest revision.
 
 ``answer`` is empty where ``cannot_judge`` is true. Of a pair, ``item``, ``arm``, ``sample`` and ``answer``
-belong to the text whose arm comes first in the study.
+belong to the text whose arm comes first in the study. The columns of the items' fields follow, as in the
+tables of texts and of assigned texts.
 """
 RATER_COLUMNS = ("rater", "n_checks", "n_passed", "finished", "left_why")
 TEXT_COLUMNS = (
@@ -180,11 +181,11 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, tampered: tuple
         for row in collected.visits
     ]
     return Joined(
-        frame=join_answers(collected.answers, opened, arm_of),
+        frame=_with_fields(join_answers(collected.answers, opened, arm_of), opened),
         raters=pd.DataFrame(visits, columns=list(RATER_COLUMNS)).astype({"finished": bool}),
-        texts=_texts(opened),
+        texts=_with_fields(_texts(opened), opened),
         comments=pd.DataFrame(collected.comments, columns=list(COMMENT_COLUMNS)),
-        assigned=_assigned(collected.assigned, opened, arm_of),
+        assigned=_with_fields(_assigned(collected.assigned, opened, arm_of), opened),
         guesses=_guesses([row for row in collected.guesses if row.item_id in opened.cells], arm_of),
         # an amendment may have added raters since the study was sealed; each planned one has a booklet
         plan=replace(plan_of(study), n_raters=collected.progress.n_booklets),
@@ -194,6 +195,14 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, tampered: tuple
         progress=collected.progress,
         tampered=tampered,
     )
+
+
+def _with_fields(frame: pd.DataFrame, opened: Opened) -> pd.DataFrame:
+    """Add a column for each field of the items, by the text of each row."""
+    items = opened.study.rated_items
+    fields = {item: items[cell.prompt_index].fields for item, cell in opened.cells.items()}
+    columns = {name: [fields[item][name] for item in frame["item"]] for name in opened.study.field_names}
+    return frame.assign(**columns)
 
 
 def other_columns(n_texts: int) -> tuple[str, ...]:

@@ -309,7 +309,7 @@ def _read_input(
     from rater.admin.export import data_dictionary, text_meanings
     from rater.unblind import joined_meanings
 
-    meanings = data_dictionary(list(seen.frame.columns), masked=False) | joined_meanings(seen.frame.columns)
+    meanings = data_dictionary(seen.frame.columns, masked=False) | joined_meanings(seen.frame.columns)
     facts = study_facts(databases, name, seen)
     if facts.amendments:
         added = describe_added_raters(facts)
@@ -354,7 +354,7 @@ def _read_input(
         raters=seen.raters,
         guesses=seen.guesses,
         assigned=seen.assigned,
-        tables=TextTables(seen.texts, seen.comments, text_meanings()),
+        tables=TextTables(seen.texts, seen.comments, text_meanings(seen.texts.columns)),
     )
 
 

@@ -114,7 +114,7 @@ class StudyExport:
         path, is_masked = Path(path), self.texts is None
         options = Options(masked=is_masked, with_identifiers=with_identifiers)
         further = read_tables(self.databases.rating_url, self.name, options, now=datetime.now(UTC))
-        answer_meanings = data_dictionary(list(self.frame.columns), masked=is_masked)
+        answer_meanings = data_dictionary(self.frame.columns, masked=is_masked)
         if not is_masked:
             answer_meanings |= joined_meanings(self.frame.columns)
         described = {"ratings": (_entries(answer_meanings), self.frame)}
@@ -127,7 +127,7 @@ class StudyExport:
             write_table(table, further_path(path, name))
             written.append(ExportedTable(name, further_path(path, name), len(table)))
         if self.texts is not None:
-            described["texts"] = (text_meanings(), self.texts)
+            described["texts"] = (text_meanings(self.texts.columns), self.texts)
             write_table(self.texts, further_path(path, "texts"))
             n_texts = self.texts["item"].nunique()
             written.append(ExportedTable("texts", further_path(path, "texts"), n_texts))

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from rater.admin.amend import AmendedStudy, amend_study
 from rater.analysis.primary import analyze
 from rater.cli import cli
 from rater.errors import StateError
+from rater.publish.publish import publish_study
 from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
 from rater.store.rating.publication import read_booklets
@@ -200,3 +202,23 @@ def test_what_cannot_be_amended_is_refused_before_anybody_is_asked(
     assert "This changes instructions of study marked_study." in changed.stderr
     assert "Continue?" in changed.stderr
     assert changed.exit_code == 1
+
+
+def test_a_question_keeps_its_fields_and_the_label_of_a_field_can_change(
+    study_with_items: Study,
+    seal_completions: Callable[[Study], None],
+    amend: Amend,
+    sealed_url: str,
+    rating_url: str,
+) -> None:
+    study = study_with_items
+    seal_completions(study)
+    publish_study(sealed_url, rating_url, study.name, now=NOW)
+    label: dict[str, Any] = {"shown_fields": [{"name": "task", "label": "What to do"}]}
+
+    done = amend(study, **dimensions(study, question="How much of {concept} is there?"), **label)
+
+    assert set(done.changes) == {"dimensions", "shown_fields"}
+    assert amend.tampered(study) == set()
+    with pytest.raises(StateError, match=r"question names other fields \(none\) than the original"):
+        amend(study, **dimensions(study, question="How clear is it?"))

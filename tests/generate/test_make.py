@@ -107,6 +107,27 @@ def longer(study: Study) -> Study:
     return Study.model_validate({**declared, "sampling": {**declared["sampling"], "samples_per_prompt": 5}})
 
 
+def test_items_with_the_same_prompt_have_texts_of_their_own(
+    short_study: Study, sealed_url: str, embedded_model: "TransformerBridge"
+) -> None:
+    prompts = short_study.prompts
+    items = [{"prompt": prompt, "concept": concept} for prompt in prompts for concept in ("dogs", "love")]
+    declared = short_study.model_dump(exclude={"prompts"})
+    study = Study.model_validate({**declared, "name": "with_items", "items": items})
+
+    make(sealed_url, study, embedded_model)
+
+    texts = dict(read_texts(sealed_url))
+    for arm in study.arm_names:
+        of_prompt = [texts[Cell(item, arm, sample)] for item in (0, 1) for sample in (0, 1)]
+        assert len(set(of_prompt)) == 4
+    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+        seeds = {row.seed for row in session.scalars(select(CompletionRow))}
+    from rater.steering.batch import completion_seed  # noqa: PLC0415 (torch, for these tests only)
+
+    assert seeds == {completion_seed(3, prompt, n) for prompt in prompts for n in range(4)}
+
+
 def test_generation_that_was_interrupted_ends_with_the_same_rows(
     short_study: Study, sealed_url: str, embedded_model: "TransformerBridge", tmp_path: Path
 ) -> None:

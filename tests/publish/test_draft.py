@@ -106,3 +106,24 @@ def test_a_repeat_shows_a_text_of_the_booklet_again(study: Study) -> None:
         repeated = [trial.item_ids[0] for trial in booklet.trials if trial.is_repeat]
         assert len(repeated) == 2
         assert all(booklet.item_ids.count(item_id) == 2 for item_id in repeated)
+
+
+def test_texts_and_checks_have_the_fields_of_their_item(study_with_items: Study) -> None:
+    check = AttentionCheck(
+        prompt="Please", text=" choose 1 for {concept}.", accepted={"happiness": (1, 1)},
+        fields={"concept": "love", "task": "None"},
+    )  # fmt: skip
+    shuffled = ShuffledWords(dimension="happiness", accepted=(1, 2))
+    declared = study_with_items.model_copy(update={"plan": Plan(raters=6, checks=[check, shuffled])})
+
+    draft = draft_publication(declared, completions_of(declared), SEED)
+
+    cells = {each.id: each.cell for each in completions_of(declared)}
+    for item in draft.items:
+        if not item.is_check:
+            of_study = declared.items[cells[draft.key[item.id]].prompt_index]
+            assert (item.prompt, item.fields) == (of_study.prompt, of_study.fields)
+    checks = {item.id: item for item in draft.items if item.is_check}
+    authored, mixed = (checks[each.item_id] for each in draft.checks)
+    assert (authored.text, authored.fields["concept"]) == (" choose 1 for love.", "love")
+    assert mixed.fields in [item.fields for item in declared.items]

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from rater.study.canonical import canonical_json, differing_paths
 from rater.study.declaration import Declaration
+from rater.study.fields import Item
 
 
 class Part(Declaration):
@@ -61,3 +62,9 @@ def test_a_declaration_comes_back_from_its_canonical_json() -> None:
 )
 def test_differences_are_named_by_their_paths(old: object, new: object, paths: list[str]) -> None:
     assert differing_paths(old, new) == paths
+
+
+def test_fields_that_the_study_named_are_in_the_canonical_json() -> None:
+    items = Item(prompt="a", concept="love")
+
+    assert canonical_json(items) == '{"concept":"love","prompt":"a"}'

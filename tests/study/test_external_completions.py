@@ -10,9 +10,17 @@ import pytest
 from rater.errors import StudyError
 from rater.study.arms import ExternalCompletions
 from rater.study.external_completions import Slot, read_external_completions
+from rater.study.fields import Item
 
 PROMPTS = ("The rain", "Two, or more")
 Write = Callable[[str, str | bytes], ExternalCompletions]
+
+
+def items_of(*prompts: str) -> list[Item]:
+    return [Item(prompt=prompt) for prompt in prompts]
+
+
+ITEMS = items_of(*PROMPTS)
 
 
 @pytest.fixture
@@ -31,7 +39,7 @@ def line(prompt: str, text: str, arm: str = "gpt", **more: object) -> str:
 
 
 def read(arm: ExternalCompletions, folder: Path, samples: int = 1) -> dict[Slot, str]:
-    return dict(read_external_completions(arm, folder, PROMPTS, samples_per_prompt=samples).texts)
+    return dict(read_external_completions(arm, folder, ITEMS, samples_per_prompt=samples).texts)
 
 
 def test_a_jsonl_file_gives_a_text_for_each_prompt_and_sample(write: Write, tmp_path: Path) -> None:
@@ -58,7 +66,7 @@ def test_a_csv_file_with_samples_gives_the_same(write: Write, tmp_path: Path) ->
 
 def test_the_hash_is_the_files(write: Write, tmp_path: Path) -> None:
     content = line(PROMPTS[0], " a") + line(PROMPTS[1], " b")
-    found = read_external_completions(write("texts.jsonl", content), tmp_path, PROMPTS, samples_per_prompt=1)
+    found = read_external_completions(write("texts.jsonl", content), tmp_path, ITEMS, samples_per_prompt=1)
 
     assert found.sha256 == hashlib.sha256(content.encode()).hexdigest()
 
@@ -138,9 +146,11 @@ def test_a_prompt_that_looks_like_two_of_the_study_is_refused(write: Write, tmp_
     arm = write("t.jsonl", line("So\u00a0", " a"))
 
     with pytest.raises(StudyError, match=r"looks like prompts\[0\] and prompts\[1\]"):
-        read_external_completions(arm, tmp_path, ("So", "So "), samples_per_prompt=1)
+        read_external_completions(arm, tmp_path, items_of("So", "So "), samples_per_prompt=1)
     arm = write("t.jsonl", line("So", " a") + line("So ", " b"))
-    assert len(read_external_completions(arm, tmp_path, ("So", "So "), samples_per_prompt=1).texts) == 2
+    assert (
+        len(read_external_completions(arm, tmp_path, items_of("So", "So "), samples_per_prompt=1).texts) == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,3 +165,38 @@ def test_other_formats_of_tables_are_read_with_the_texts_first_blanks(
     write: Write, tmp_path: Path, name: str, content: str
 ) -> None:
     assert read(write(name, content), tmp_path) == {Slot(0, 0): " a", Slot(1, 0): " b"}
+
+
+CONCEPTS = [Item(prompt="Tell me", concept="love"), Item(prompt="Tell me", concept="anger")]
+
+
+def test_a_column_of_a_field_tells_items_with_the_same_prompt_apart(write: Write, tmp_path: Path) -> None:
+    arm = write("texts.jsonl", line("Tell me", " a", concept="anger") + line("Tell me", " b", concept="love"))
+
+    found = read_external_completions(arm, tmp_path, CONCEPTS, samples_per_prompt=1)
+
+    assert found.texts == {Slot(0, 0): " b", Slot(1, 0): " a"}
+
+
+def test_items_with_the_same_prompt_need_the_column_of_their_field(write: Write, tmp_path: Path) -> None:
+    arm = write("texts.jsonl", line("Tell me", " a") + line("Tell me", " b"))
+
+    with pytest.raises(StudyError, match="add the column concept"):
+        read_external_completions(arm, tmp_path, CONCEPTS, samples_per_prompt=1)
+
+
+def test_a_file_cannot_give_a_text_another_field_than_its_item(write: Write, tmp_path: Path) -> None:
+    items = [Item(prompt="Tell me", concept="love"), Item(prompt="And then", concept="anger")]
+    arm = write(
+        "texts.jsonl", line("Tell me", " a", concept="love") + line("And then", " b", concept="method B")
+    )
+
+    with pytest.raises(StudyError, match=r"has the concept 'method B', but the items .* concept 'anger'"):
+        read_external_completions(arm, tmp_path, items, samples_per_prompt=1)
+
+
+def test_a_column_of_a_field_must_not_be_empty(write: Write, tmp_path: Path) -> None:
+    arm = write("texts.jsonl", line("Tell me", " a", concept=" ") + line("Tell me", " b", concept="love"))
+
+    with pytest.raises(StudyError, match="has an empty concept"):
+        read_external_completions(arm, tmp_path, CONCEPTS, samples_per_prompt=1)

@@ -23,9 +23,11 @@ from rater.store.rating.schema import Rater
 from rater.store.rating.sessions import find_rater_session
 from rater.store.rating.studies import get_study, move_study
 from rater.store.rating.trials import Judgement, Submission, record_answers
+from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
 from rater.study.state import State
+from rater.study.study import Study
 from rater.study.visit import Channel
 from rater.terminal.rate import token_file
 from tests.terminal.conftest import NOW, Publish, Rate
@@ -530,3 +532,23 @@ def tty(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, TextIO]]:
         monkeypatch.setattr(sys, "stdin", stream)
         yield master, stream
     os.close(master)
+
+
+def test_a_trial_shows_its_fields_above_the_text_and_in_the_question(
+    publish_study: Publish, rate: Rate, study_with_items: Study
+) -> None:
+    practice = Practice(prompt="Sun", text=" of {concept}.", fields={"concept": "love", "task": "Try\u202e"})
+    declared = study_with_items.model_copy(update={"practice": (practice,)})
+    fields = {"concept": "dogs", "task": "One line"}
+    publish_study(shown=declared.protocol, texts=(("We", " ran."),), fields=fields)
+
+    printed = rate("y", "", "3", "", "4", "")
+
+    practised, rated = printed.split("1 of 1:", 1)[1].split("1 of 1", 1)
+    assert "The task  Try\ufffd\n\nSun of love.\n\nHow clearly is love present?" in _unpadded(practised)
+    assert "The task  One line\n\nWe ran.\n\nHow clearly is dogs present?\n" in _unpadded(rated)
+    assert "5  much dogs" in rated
+
+
+def _unpadded(printed: str) -> str:
+    return "\n".join(line.rstrip() for line in printed.splitlines())

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from rater.study.visit import GuessChoice, LeavingReason
 from rater.unblind import ANSWER_COLUMNS, permuted
 from rater.unblind.join import TEXT_COLUMNS, join_answers, other_columns
 from rater.unblind.verify_key import Opened
-from tests.unblind.conftest import NOW, look, rate
+from tests.unblind.conftest import NOW, look, publish, rate
 
 
 def test_each_answer_gets_the_arm_that_made_its_text(rated: Study, sealed_url: str, rating_url: str) -> None:
@@ -139,7 +140,7 @@ def test_an_answer_to_three_texts_is_a_row_for_each_with_its_place_and_what_the_
     common: dict[str, Any] = {"comment": None, "is_repeat": False, "n_revisions": 1, "shown_ms": 900}
     common |= {"first_render_ms": 5, "hidden_ms": 0, "answered_at": NOW, "first_answered_at": NOW}
     rows = [
-        AnswerRow("ada", ("a", "b", "c"), "We", "happiness", position, answer, **common)
+        AnswerRow("ada", ("a", "b", "c"), "We", {}, "happiness", position, answer, **common)
         for position, answer in ((1, 0.0), (2, None))
     ]
 
@@ -178,3 +179,20 @@ def test_permuted_arms_come_without_texts_whose_arms_would_be_their_own(
 
     assert list(shown.texts.columns) == list(TEXT_COLUMNS)
     assert shown.texts.empty
+
+
+def test_each_field_of_the_items_is_a_column_of_every_table_of_texts(
+    study_with_items: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    seal_completions(study_with_items)
+    publish(study_with_items, sealed_url, rating_url)
+    rate(rating_url, study_with_items)
+
+    seen = look(sealed_url, rating_url, study_with_items)
+
+    assert list(seen.frame.columns) == [*ANSWER_COLUMNS, "concept", "task"]
+    assert list(seen.texts.columns) == [*TEXT_COLUMNS, "concept", "task"]
+    assert seen.assigned.groupby(["prompt", "concept"])["arm"].agg(set).map(len).tolist() == [2, 2, 2, 2]
+    by_item = seen.texts.set_index("item")["concept"]
+    assert list(by_item[seen.frame["item"]]) == list(seen.frame["concept"])
+    assert permuted(sealed_url, rating_url, study_with_items.name).frame["concept"].nunique() == 2

@@ -130,6 +130,12 @@ def upgrade() -> None:
         sa.Column("prompt", sa.String(), nullable=False, comment="The prompt that the model continued."),
         sa.Column("text", sa.String(), nullable=False, comment="The model's continuation of the prompt."),
         sa.Column(
+            "fields",
+            sa.String(),
+            nullable=False,
+            comment="Canonical JSON of the fields of the prompt that questions may name, with their values.",
+        ),
+        sa.Column(
             "is_check",
             sa.Boolean(),
             nullable=False,

@@ -93,19 +93,20 @@ def print_forecast(study: Study, expected: Forecast, console: Console | None = N
 
 
 def _forecast_lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
-    cells = f"{expected.n_prompts} prompts × {expected.n_arms} arms"
+    cells = f"{expected.n_prompts} {'items' if study.items else 'prompts'} × {expected.n_arms} arms"
     generation = f"about {describe_duration(expected.generation_s)} at {TOKENS_PER_SECOND:.0f} tokens/s"
     trials = f"{expected.trials_per_booklet} per booklet, {expected.n_trials:,} in total"
     duration = describe_duration(expected.minutes_per_rater * 60)
     stated = "" if study.minutes is None else f"; raters are shown {study.minutes} min"
     return [
         ("title", study.title),
-        ("question", "; ".join(dimension.question for dimension in study.dimensions)),
+        ("question", "; ".join(dimension.question for dimension in study.described_dimensions)),
         (
             "model",
             ", then ".join(models_needed(study.arms, study.model)) or "none: all texts come from files",
         ),
         *([("chat", "prompts are formatted with the model's chat template")] if study.chat else []),
+        *([("fields", _describe_fields(study))] if study.field_names else []),
         *((f"arm {arm.name}", describe_arm(arm)) for arm in study.arms),
         (
             "completions",
@@ -120,6 +121,15 @@ def _forecast_lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
         ("trials", f"{trials}; each completion is rated {expected.ratings_per_completion:.1f} times"),
         ("duration", f"about {duration}, from consent to the last page{stated}"),
     ]
+
+
+def _describe_fields(study: Study) -> str:
+    """Count the values of each field, and name those that raters see above a text."""
+    values = {name: len({item.fields[name] for item in study.items}) for name in study.field_names}
+    shown = [each.name for each in study.shown_fields]
+    counts = ", ".join(f"{name} ({counted(n, 'value')})" for name, n in values.items())
+    above = f"; above each text: {', '.join(shown)}" if shown else ""
+    return f"{counts} in {counted(len(study.distinct_prompts), 'prompt')}{above}"
 
 
 def print_analysis_plan(study: Study, console: Console | None = None) -> None:

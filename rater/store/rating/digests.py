@@ -4,7 +4,7 @@ Each digest is SHA-256 over lines of canonical JSON, each ended by a line feed, 
 has the rows can recompute it:
 
 - study: ``["<name>","<slug>","<study hash>","<commitment>","<time of publication>"]``;
-- items: ``["<item id>","<prompt>","<text>",is_check]``, sorted by item id;
+- items: ``["<item id>","<prompt>","<text>","<fields>",is_check]``, sorted by item id;
 - booklets: ``["<booklet id>",n_trials,n_lines,n_narrow_lines,[position,"<dimension>",is_repeat,<texts>],…]``
   in the order of the trials, sorted by booklet id; a booklet without trials is a line too; the texts of a
   trial are ``[[place,"<item id>",is_repeat],…]`` in the order of their places;

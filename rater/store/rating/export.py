@@ -63,7 +63,24 @@ def columns(n_texts: int) -> tuple[str, ...]:
     return ("rater", "position", *item_columns(n_texts), *list(_ATTRIBUTES)[2:])
 
 
-def values(row: AnswerRow) -> tuple[object, ...]:
+@dataclass(frozen=True)
+class ExportTable:
+    """Rows of plain values under their columns' names."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[object, ...]]
+
+
+def answer_table(rows: Sequence[AnswerRow], n_texts: int) -> ExportTable:
+    """Return answers as a table: `columns`, then a column for each field of the items."""
+    fields = sorted({name for row in rows for name in row.fields})
+    return ExportTable(
+        (*columns(n_texts), *fields),
+        [(*_values(row), *(row.fields.get(name) for name in fields)) for row in rows],
+    )
+
+
+def _values(row: AnswerRow) -> tuple[object, ...]:
     """Return an answer's values in the order of the columns."""
     rater, position, *rest = (getattr(row, attribute) for attribute in _ATTRIBUTES.values())
     return (rater, position, *row.item_ids, *rest)
@@ -156,14 +173,6 @@ _IDENTIFIER_COLUMNS: ColumnSources = {
     "value": (Identifier, "value"),
 }
 _DECIMALS = 3
-
-
-@dataclass(frozen=True)
-class ExportTable:
-    """Rows of plain values under their columns' names."""
-
-    columns: tuple[str, ...]
-    rows: list[tuple[object, ...]]
 
 
 class Options(NamedTuple):

@@ -16,6 +16,7 @@ from rater.store.rating.schema import (
     TrialRow,
     TrialTextRow,
 )
+from rater.study.fields import Fields, read_fields
 from rater.study.visit import GuessChoice, LeavingReason
 
 ABOUT_ALL = 0
@@ -66,6 +67,8 @@ class AnswerRow:
     item_ids: tuple[str, ...]
     """The texts that it answered, from left to right."""
     prompt: str
+    fields: Fields
+    """Those of the prompt."""
     dimension: str
     position: int
     answer: float | None
@@ -132,7 +135,7 @@ def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
     others = _read_other_items(session, study_id)
     first = aliased(Answer)
     rows = session.execute(
-        select(Answer, first, TrialTextRow.item_id, TrialTextRow.is_repeat, Item.prompt)
+        select(Answer, first, TrialTextRow.item_id, TrialTextRow.is_repeat, Item.prompt, Item.fields)
         .join(Rater, Rater.id == Answer.rater_id)
         .join(TrialTextRow, has_answered_first_text())
         .join(Item, Item.id == TrialTextRow.item_id)
@@ -153,6 +156,7 @@ def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
             rater_id=answer.rater_id,
             item_ids=(item_id, *others.get((answer.booklet_id, answer.position), ())),
             prompt=prompt,
+            fields=read_fields(fields),
             dimension=answer.dimension,
             position=answer.position,
             answer=answer.value,
@@ -165,7 +169,7 @@ def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
             answered_at=answer.answered_at,
             first_answered_at=first.answered_at,
         )
-        for answer, first, item_id, is_repeat, prompt in rows
+        for answer, first, item_id, is_repeat, prompt, fields in rows
     ]
 
 

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from rater.errors import StateError, nearest
 from rater.store.rating.schema import AttentionCheckRow, Booklet, Item, StudyRow, TrialRow, TrialTextRow
 from rater.store.rating.studies import PublishedStudy
+from rater.study.fields import Fields, ShownField, read_fields, write_fields
 from rater.study.state import State
 
 _INSERT_BATCH = 1_000
@@ -32,6 +33,12 @@ class NewItem:
     prompt: str
     text: str
     is_check: bool = False
+    fields: Fields = field(default_factory=dict)
+
+    @property
+    def declared(self) -> tuple[str, str]:
+        """The prompt with its fields, by which texts of one item of the study are found."""
+        return self.prompt, write_fields(self.fields)
 
 
 @dataclass(frozen=True)
@@ -105,17 +112,22 @@ def insert_study(
     session.flush()
     study_id = session.scalars(select(StudyRow.id).where(StudyRow.name == study.name)).one()
     _insert(session, Item, [_item_row(item, study_id) for item in items])
-    texts = {item.id: item.prompt + item.text for item in items}
+    shown = study.protocol.shown_fields
+    texts = {item.id: whole_text(item.prompt + item.text, item.fields, shown) for item in items}
     _insert(session, Booklet, [_booklet_row(booklet, study_id, texts) for booklet in booklets])
     _insert(session, TrialRow, [row for booklet in booklets for row in _trial_rows(booklet)])
     _insert(session, TrialTextRow, [row for booklet in booklets for row in _text_rows(booklet)])
     _insert(session, AttentionCheckRow, [row for check in checks for row in _check_rows(check)])
 
 
-def add_booklets(session: Session, study_id: int, booklets: Sequence[NewBooklet]) -> None:
+def add_booklets(
+    session: Session, study_id: int, booklets: Sequence[NewBooklet], *, shown: Sequence[ShownField]
+) -> None:
     """Add booklets to a published study, for raters added to its plan. Costs a query, and bulk inserts."""
-    rows = session.execute(select(Item.id, Item.prompt, Item.text).where(Item.study_id == study_id))
-    texts = {row.id: row.prompt + row.text for row in rows}
+    rows = session.execute(
+        select(Item.id, Item.prompt, Item.text, Item.fields).where(Item.study_id == study_id)
+    )
+    texts = {row.id: whole_text(row.prompt + row.text, read_fields(row.fields), shown) for row in rows}
     _insert(session, Booklet, [_booklet_row(booklet, study_id, texts) for booklet in booklets])
     _insert(session, TrialRow, [row for booklet in booklets for row in _trial_rows(booklet)])
     _insert(session, TrialTextRow, [row for booklet in booklets for row in _text_rows(booklet)])
@@ -132,8 +144,14 @@ def _item_row(item: NewItem, study_id: int) -> dict[str, object]:
         "study_id": study_id,
         "prompt": item.prompt,
         "text": item.text,
+        "fields": write_fields(item.fields),
         "is_check": item.is_check,
     }
+
+
+def whole_text(text: str, fields: Fields, shown: Sequence[ShownField]) -> str:
+    """Return all that a page shows of a text: the fields that raters see, a line each, and the text."""
+    return "".join(f"{each.label} {fields[each.name]}\n" for each in shown) + text
 
 
 def _booklet_row(booklet: NewBooklet, study_id: int, texts: Mapping[str, str]) -> dict[str, object]:
@@ -247,11 +265,11 @@ def read_items(session: Session, study_id: int) -> tuple[NewItem, ...]:
     """Read a study's items in the order in which the database keeps their rows. Costs one query."""
     by_row = text("item.ctid" if session.get_bind().dialect.name == "postgresql" else "item.rowid")
     rows = session.execute(
-        select(Item.id, Item.prompt, Item.text, Item.is_check)
+        select(Item.id, Item.prompt, Item.text, Item.is_check, Item.fields)
         .where(Item.study_id == study_id)
         .order_by(by_row)
     )
-    return tuple(NewItem(*row) for row in rows)
+    return tuple(NewItem(row.id, row.prompt, row.text, row.is_check, read_fields(row.fields)) for row in rows)
 
 
 def read_booklets(session: Session, study_id: int) -> tuple[NewBooklet, ...]:

@@ -88,7 +88,7 @@ class Offer:
 
     n_trials: int
     mean_characters: float
-    """Of a prompt with its text, over the whole study."""
+    """Of a prompt with its fields and its text, over the whole study."""
     asks_all: bool
     """True if each trial asks all dimensions; otherwise one."""
 
@@ -146,11 +146,9 @@ def read_usual_offer(session: Session, study_id: int) -> Offer | None:
 
 def _read_size(session: Session, study_id: int, booklet_id: str) -> Offer:
     asked = select(TrialRow.dimension).where(TrialRow.booklet_id == booklet_id).limit(1).scalar_subquery()
-    mean, dimension = session.execute(
-        select(func.avg(func.length(Item.prompt) + func.length(Item.text)), asked).where(
-            Item.study_id == study_id
-        )
-    ).one()
+    # without fields their JSON is {}; with fields their names count in place of their labels
+    length = func.length(Item.prompt) + func.length(Item.fields) - 2 + func.length(Item.text)
+    mean, dimension = session.execute(select(func.avg(length), asked).where(Item.study_id == study_id)).one()
     booklet = session.get_one(Booklet, booklet_id)
     return Offer(booklet.n_trials, mean_characters=float(mean or 0), asks_all=dimension is None)
 

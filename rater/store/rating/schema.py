@@ -85,6 +85,10 @@ class Item(RatingBase):
     study_id: Mapped[int] = column("The study that the item belongs to.", ForeignKey("study.id"), index=True)
     prompt: Mapped[str] = column("The prompt that the model continued.", seen_by="rater")
     text: Mapped[str] = column("The model's continuation of the prompt.", seen_by="rater")
+    fields: Mapped[str] = column(
+        "Canonical JSON of the fields of the prompt that questions may name, with their values.",
+        seen_by="rater",
+    )
     is_check: Mapped[bool] = column("True for the text of an attention check, false for a completion.")
 
 

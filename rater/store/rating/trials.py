@@ -13,12 +13,13 @@ from rater.errors import ClosedError, StateError
 from rater.store.rating.schema import Answer, Booklet, Item, Rater, StudyRow, Token, TrialRow, TrialTextRow
 from rater.store.rating.sessions import SITTING_COLUMNS, RaterSession, digest
 from rater.store.rating.studies import STUDY_COLUMNS, PublishedStudy, published_of
+from rater.study.fields import PROMPT, Fields, read_fields
 from rater.study.protocol import Revising
 from rater.study.state import State
 
 # The statements of every rating are built once: building them takes longer than running them in SQLite.
 _TEXTS = (
-    select(TrialRow.position, Item.prompt, Item.text, TrialRow.dimension)
+    select(TrialRow.position, Item.prompt, Item.text, Item.fields, TrialRow.dimension)
     .join(
         TrialTextRow,
         and_(TrialTextRow.booklet_id == TrialRow.booklet_id, TrialTextRow.position == TrialRow.position),
@@ -83,6 +84,7 @@ _TURN = (
         _Next.position,
         Item.prompt,
         Item.text,
+        Item.fields,
         _Next.dimension,
     )
     .select_from(StudyRow)
@@ -121,17 +123,30 @@ class TrialView:
     prompt: str
     texts: tuple[str, ...]
     """The texts shown, from left to right, or from top to bottom."""
+    fields: Fields
+    """Those of the prompt, which is one of them."""
     dimension: str | None
     """The one dimension asked; None for all."""
     answers: Mapping[str, Judgement]
 
     @classmethod
     def of(
-        cls, texts: Sequence[Row[int, str, str, str | None]], answers: Mapping[str, Judgement]
+        cls, texts: Sequence[Row[int, str, str, str, str | None]], answers: Mapping[str, Judgement]
     ) -> "TrialView":
         """Make a view of the rows of a trial's texts, in their order."""
         first = texts[0]
-        return cls(first.position, first.prompt, tuple(row.text for row in texts), first.dimension, answers)
+        return cls(
+            position=first.position,
+            prompt=first.prompt,
+            texts=tuple(row.text for row in texts),
+            fields=_fields_of(first.prompt, first.fields),
+            dimension=first.dimension,
+            answers=answers,
+        )
+
+
+def _fields_of(prompt: str, written: str) -> Fields:
+    return {PROMPT: prompt, **read_fields(written)}
 
 
 @dataclass(frozen=True)
@@ -184,11 +199,12 @@ def lock_turn(session: Session, slug: str, token: str, position: int) -> Turn | 
     if not rows:
         return None
     study, rater_session = rows[0][:_N_STUDY], rows[0][_N_STUDY:][:_N_SITTING]
-    dimension, next_position, prompt, _, next_dimension = rows[0][_N_STUDY + _N_SITTING :]
+    dimension, next_position, prompt, _, fields, next_dimension = rows[0][_N_STUDY + _N_SITTING :]
     next_trial = None
     if next_position is not None:
         texts = tuple(row.text for row in rows)
-        next_trial = TrialView(next_position, prompt, texts, next_dimension, answers={})
+        own = _fields_of(prompt, fields)
+        next_trial = TrialView(next_position, prompt, texts, own, next_dimension, answers={})
     return Turn(published_of(study), RaterSession(*rater_session), dimension, next_trial)
 
 

@@ -17,8 +17,7 @@ from rater.web.settings import running
 def answers_csv(rows: Sequence[AnswerRow], n_texts: int) -> Iterator[str]:
     """Write the ratings as `rater export` does: a line an answer, under ids of their own for each rater."""
     in_order = sorted(rows, key=lambda row: (row.rater_id, row.position, row.dimension))
-    values = list(map(export.values, export.mask_answers(in_order)))
-    return _lines(ExportTable(export.columns(n_texts), values))
+    return _lines(export.answer_table(export.mask_answers(in_order), n_texts))
 
 
 def raters_csv(raters: ExportTable) -> Iterator[str]:

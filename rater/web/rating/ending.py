@@ -117,7 +117,7 @@ class EndedPage(Page):
 def given_answer(view: TrialView, protocol: Protocol, url: str) -> GivenAnswer:
     """Show a trial among those that can still be changed."""
     answered = (
-        name_answer(dimension.scale, view.answers[dimension.name].value)
+        name_answer(dimension.filled(view.fields).scale, view.answers[dimension.name].value)
         for dimension in protocol.dimensions
         if dimension.name in view.answers
     )

@@ -16,6 +16,7 @@ from rater.store.engine import reading, writing
 from rater.store.rating import steps
 from rater.store.rating.frame import read_only_dimension
 from rater.store.rating.sessions import RaterSession
+from rater.study.fields import PROMPT
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS, Practice, is_within, mark
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Scale
@@ -27,7 +28,7 @@ from rater.web.rating.flow import Place, Visit, blueprint
 from rater.web.rating.forms import FormAnswer, read_given
 from rater.web.rating.page import frame_of, render
 from rater.web.rating.preparation import FeedbackField, FeedbackPage, PracticePage, noting_return
-from rater.web.rating.questions import last_key, question_fields, room_for, text_fields
+from rater.web.rating.questions import last_key, question_fields, room_for, shown_fields, text_fields
 from rater.web.rating.trial import asked_dimensions
 from rater.web.settings import running
 
@@ -94,9 +95,15 @@ def feedback_fields(
             is_right=is_within(value, accepted) if accepted else None,
             accepted=_name_range(dimension.scale, accepted) if accepted else "",
         )
-        for dimension, value in zip(protocol.dimensions, answers, strict=True)
+        for dimension, value in zip(shown_dimensions(protocol, practice), answers, strict=True)
         for accepted in (practice.accepted.get(dimension.name),)
     )
+
+
+def shown_dimensions(protocol: Protocol, practice: Practice) -> tuple[Dimension, ...]:
+    """Return the dimensions as they are asked of a practice text."""
+    fields = {PROMPT: practice.prompt, **practice.fields}
+    return tuple(dimension.filled(fields) for dimension in protocol.dimensions)
 
 
 def _name_range(scale: Scale, ends: tuple[float, float]) -> str:
@@ -258,9 +265,10 @@ def _render_practice(
             title=protocol.title,
             position=position,
             n_texts=_n_shown(visit),
+            shown_fields=shown_fields(protocol, shown.fields),
             texts_of=text_fields(shown.prompt, shown.texts),
             room=room_for(protocol, visit.rater_session),
-            questions=question_fields(protocol.dimensions, form_answers),
+            questions=question_fields(shown_dimensions(protocol, shown), form_answers),
             last_key=last_key(protocol.dimensions),
             given=write_answers(answers),
         )
@@ -284,6 +292,7 @@ def _render_feedback(
             title=protocol.title,
             position=position,
             n_texts=_n_shown(visit),
+            shown_fields=shown_fields(protocol, shown.fields),
             texts_of=text_fields(shown.prompt, shown.texts),
             answers=feedback_fields(shown, protocol, answered),
             feedback=render_markdown(shown.feedback) if shown.feedback else None,

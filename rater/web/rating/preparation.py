@@ -21,6 +21,7 @@ from rater.web.rating.questions import (
     OptionField,
     QuestionField,
     Room,
+    ShownValue,
     TextField,
     last_key,
     last_key_of,
@@ -68,6 +69,7 @@ class PracticePage(Page):
 
     position: int
     n_texts: int
+    shown_fields: tuple[ShownValue, ...]
     texts_of: tuple[TextField, ...]
     room: Room
     questions: tuple[QuestionField, ...]
@@ -95,6 +97,7 @@ class FeedbackPage(Page):
 
     position: int
     n_texts: int
+    shown_fields: tuple[ShownValue, ...]
     texts_of: tuple[TextField, ...]
     answers: tuple[FeedbackField, ...]
     feedback: Markup | None

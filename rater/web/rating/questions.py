@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Literal
 
-from rater.store.rating.publication import count_lines
+from rater.store.rating.publication import count_lines, whole_text
 from rater.store.rating.sessions import RaterSession
+from rater.study.fields import Fields
 from rater.study.protocol import MAX_ANSWER_COMMENT, Dimension, Protocol
 from rater.study.scales import NumberRange, Widget
 from rater.study.typed_numbers import write_number
@@ -39,6 +40,14 @@ class TextField:
     def of(cls, letter: str, prompt: str, text: str) -> "TextField":
         """Show a text with its prompt."""
         return cls(letter, prompt, text, direction_of((prompt, text)))
+
+
+@dataclass(frozen=True)
+class ShownValue:
+    """A field of a text that raters see, with its label."""
+
+    label: str
+    value: str
 
 
 @dataclass(frozen=True)
@@ -148,10 +157,18 @@ def text_fields(prompt: str, texts: Sequence[str]) -> tuple[TextField, ...]:
     return tuple(TextField.of(name, prompt, text) for name, text in zip(names, texts, strict=False))
 
 
+def shown_fields(protocol: Protocol, fields: Fields) -> tuple[ShownValue, ...]:
+    """Show the fields of a text that raters see."""
+    return tuple(ShownValue(each.label, fields[each.name]) for each in protocol.shown_fields)
+
+
 def room_for(protocol: Protocol, rater_session: RaterSession) -> Room:
     """Return one room for the texts of a booklet and of practice, so that the scale stays where it is."""
     lines = [
-        count_lines(practice.prompt + text, is_pairwise=len(practice.texts) > 1)
+        count_lines(
+            whole_text(practice.prompt + text, practice.fields, protocol.shown_fields),
+            is_pairwise=len(practice.texts) > 1,
+        )
         for practice in protocol.practice
         for text in practice.texts
     ]

@@ -32,10 +32,12 @@ from rater.web.rating.page import Page, frame_of, render
 from rater.web.rating.questions import (
     QuestionField,
     Room,
+    ShownValue,
     TextField,
     last_key,
     question_fields,
     room_for,
+    shown_fields,
     text_fields,
 )
 from rater.web.rating.request_context import find_turn
@@ -51,6 +53,7 @@ class TrialPage(Page):
     position: int
     n_texts: int
     n_saved: int
+    shown_fields: tuple[ShownValue, ...]
     texts_of: tuple[TextField, ...]
     room: Room
     questions: tuple[QuestionField, ...]
@@ -79,7 +82,7 @@ class RestPage(Page):
 
 
 def asked_dimensions(protocol: Protocol, name: str | None) -> tuple[Dimension, ...]:
-    """Return the dimensions that a trial asks: the one it names, or all."""
+    """Return the dimensions that a trial asks: the one it names, or all, before fields are filled in."""
     return tuple(dimension for dimension in protocol.dimensions if name in {None, dimension.name})
 
 
@@ -114,9 +117,10 @@ def trial_page(
         position=view.position,
         n_texts=rater_session.n_trials,
         n_saved=rater_session.n_answered,
+        shown_fields=shown_fields(protocol, view.fields),
         texts_of=text_fields(view.prompt, view.texts),
         room=room_for(protocol, rater_session),
-        questions=question_fields(dimensions, given),
+        questions=question_fields([each.filled(view.fields) for each in dimensions], given),
         last_key=last_key(dimensions),
         submission_id=submission_id,
         may_go_back=view.position > first_revisable(rater_session, protocol.revising),

@@ -1,7 +1,8 @@
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from rater.store.rating.export import mask_answers, mask_guesses, masked_id
+from rater.store.rating.export import answer_table, columns, mask_answers, mask_guesses, masked_id
 from rater.store.rating.frame import AnswerRow, GuessRow
 from rater.study.visit import GuessChoice
 
@@ -13,6 +14,7 @@ def answer(rater: str, *items: str, position: int = 1) -> AnswerRow:
         rater_id=rater,
         item_ids=items,
         prompt="The rain",
+        fields={},
         dimension="happiness",
         position=position,
         answer=3.0,
@@ -51,3 +53,13 @@ def test_all_texts_of_a_trial_are_masked_and_keep_their_places() -> None:
 
     assert left.item_ids == turned.item_ids[::-1]
     assert not {"i", "j"} & set(left.item_ids)
+
+
+def test_each_field_of_the_items_has_a_column_after_the_others() -> None:
+    with_fields = replace(answer("ada", "i"), fields={"task": "Tell a story", "concept": "love"})
+
+    table = answer_table([with_fields], n_texts=1)
+
+    assert table.columns == (*columns(1), "concept", "task")
+    assert table.rows[0][-2:] == ("love", "Tell a story")
+    assert answer_table([answer("ada", "i")], n_texts=1).columns == columns(1)

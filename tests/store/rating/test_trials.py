@@ -56,10 +56,18 @@ def test_a_trial_is_viewed_with_its_text_and_the_latest_answer(
         position=1,
         prompt="Prompt 1",
         texts=(" text 1",),
+        fields={"prompt": "Prompt 1"},
         dimension=None,
         answers={"happiness": Judgement(5)},
     )
-    assert second == TrialView(position=2, prompt="Prompt 2", texts=(" text 2",), dimension=None, answers={})
+    assert second == TrialView(
+        position=2,
+        prompt="Prompt 2",
+        texts=(" text 2",),
+        fields={"prompt": "Prompt 2"},
+        dimension=None,
+        answers={},
+    )
 
 
 @pytest.mark.parametrize("position", [-1, 0, 3, 99])
@@ -230,7 +238,9 @@ def test_a_turn_has_all_that_a_submission_needs(rating: Engine, publish: Publish
     assert last is not None
     assert beyond is not None
     assert (first.study, first.rater_session, first.dimension) == (study, rater_session, None)
-    assert first.next_trial == TrialView(2, "Prompt 2", (" text 2",), None, answers={})
+    assert first.next_trial == TrialView(
+        2, "Prompt 2", (" text 2",), {"prompt": "Prompt 2"}, None, answers={}
+    )
     assert last.next_trial is None
     assert beyond.next_trial is None
     assert unknown == [None, None]

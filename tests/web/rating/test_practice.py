@@ -7,6 +7,7 @@ import pytest
 from rater.store.rating.publication import NewTrial
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
+from rater.study.study import Study
 
 Visit = Callable[[str], Any]
 
@@ -128,3 +129,24 @@ def test_a_mark_is_asked_of_the_practice_texts_that_say_what_is_right_on_the_dim
     person = visitor(slug).open().follow().press("agree").press().press(**{"answer.sense": "1"}).press()
 
     assert person.at == "/again"
+
+
+def test_practice_asks_about_its_own_fields(
+    visitor: Visit, publish_study: Callable[..., str], study_with_items: Study
+) -> None:
+    practice = Practice(
+        prompt="Sun", text=" and {concept}.", accepted={"happiness": (4, 5)},
+        feedback="Much **{concept}**.", fields={"concept": "love", "task": "Try"},
+    )  # fmt: skip
+    declared = study_with_items.model_copy(update={"practice": (practice,)})
+    fields = {"concept": "weddings", "task": "Write"}
+    slug = publish_study(slug="fields", name="fields", shown=declared.protocol, fields=fields)
+    person = visitor(slug).open().follow().press("agree").press()
+
+    assert person.at == "/practice/1"
+    assert person.soup.select_one("legend").get_text() == "How clearly is love present?"
+    assert person.soup.select_one(".completion").get_text() == " and love."
+    assert person.soup.select_one(".field-value").get_text() == "Try"
+    person.press(**{"answer.happiness": "2"})
+    assert person.soup.select_one(".asked").get_text() == "How clearly is love present?"
+    assert "Much love ." in person.text

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from rater.store.rating.publication import NewTrial
 from rater.study.protocol import Protocol
 from rater.study.scales import Pairwise
+from rater.study.study import Study
 
 Visit = Callable[[str], Any]
 Rows = Callable[[str], list[tuple[Any, ...]]]
@@ -213,3 +214,25 @@ def test_a_script_is_told_what_became_of_an_answer(
     assert 'data-position="2"' in saved.text
     assert (stranger.status_code, stranger.headers["X-Rater-Url"]) == (403, "/s/many/trial/2")
     assert stranger.text == ""
+
+
+def test_a_question_names_the_field_of_its_text_and_a_shown_field_is_above_it(
+    visitor: Visit, publish_study: Publish, study_with_items: Study
+) -> None:
+    fields = {"concept": "<i>dogs</i>\u202e & cats", "task": "Write <b>one</b> line"}
+    slug = publish_study(slug="items", name="items", shown=study_with_items.protocol, fields=fields)
+    person = visitor(slug).open().follow().press("agree").press()
+
+    assert person.soup.select_one("legend").get_text() == "How clearly is <i>dogs</i>\ufffd & cats present?"
+    assert [each.get_text() for each in person.soup.select(".fields dt, .field-value")] == [
+        "The task",
+        "Write <b>one</b> line",
+    ]
+    ends = [each.get_text() for each in person.soup.select(".ends span")]
+    assert ends == ["no <i>dogs</i>\ufffd & cats", "much <i>dogs</i>\ufffd & cats"]
+    person.press(**{"answer.happiness": "4"})
+    assert person.at == "/trial/2"
+
+
+def test_without_shown_fields_nothing_is_above_a_text(rating: Any) -> None:
+    assert rating.soup.select(".fields") == []
