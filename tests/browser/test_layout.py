@@ -173,6 +173,25 @@ def test_on_a_phone_a_pair_is_there_in_full_with_its_choice_as_a_bar(
     assert [value for _, _, value in answers()] == [-2 if degrees else -1]
 
 
+@pytest.mark.parametrize(("view", "n_columns"), [(PHONE, 1), (DESKTOP, 3)])
+def test_three_texts_are_in_full_below_each_other_on_a_phone_and_in_columns_on_a_desktop(
+    browse: Browse, start: Start, view: dict[str, Any], n_columns: int
+) -> None:
+    texts = tuple(("The market", f" {words}" * 20) for words in ("opens at five", "closes late", "is shut"))
+    study = start(texts=texts, trials=(NewTrial(("laid-2", "laid-0", "laid-1")),))
+    with browse(**view) as context:
+        page = context.new_page()
+        enter(page, study)
+        at_trial(page, 1)
+        sides = page.locator(".side")
+        expect(sides).to_have_count(3)
+        assert [each.split()[-1] for each in sides.locator("h2").all_inner_texts()] == ["A", "B", "C"]
+        assert all(is_whole(text) for text in page.locator(".side .text").all())
+        boxes = [box(side) for side in sides.all()]
+        assert len({round(each["x"]) for each in boxes}) == n_columns
+        assert len({round(each["y"]) for each in boxes}) == 3 // n_columns
+
+
 @pytest.mark.parametrize(("text", "least", "most"), [(SHORT, 20, 60), (PROSE, 260, 0.32 * 844 + 1)])
 def test_on_a_phone_with_several_questions_the_text_takes_what_it_needs(
     browse: Browse, start: Start, text: tuple[str, str], least: float, most: float

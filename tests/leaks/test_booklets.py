@@ -48,6 +48,9 @@ LARGER = {
     "blocks": Design(24, 24, 12, 2, 4, n_dimensions=2, asking="blocks"),
     "60 raters, pairs": Design(60, 20, 20, 2, 2, n_texts=2),
     "three arms, 96 texts": Design(32, 24, 8, 3, 4),
+    "all of four arms": Design(30, 12, 12, 4, 2, n_texts=4),
+    "four of five arms": Design(20, 20, 4, 5, 5, n_texts=4),
+    "all of five arms": Design(30, 10, 10, 5, 2, n_texts=5),
 }
 Arms = dict[Hashable, int]
 
