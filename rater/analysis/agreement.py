@@ -9,7 +9,7 @@ arm too. Where nearly all answers are one point, alpha and kappa are low by cons
 kappa paradox): the shares of each point are reported next to them (statistics.md section 5).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -248,7 +248,7 @@ AC2 = _FromPairs(
 def measure_agreement(
     frame: pd.DataFrame,
     dimension: str,
-    points: int | None,
+    points: Sequence[float],
     *,
     alpha: float,
     rng: np.random.Generator,

@@ -1,7 +1,7 @@
 """Descriptive statistics of the answers by arm and by text."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -101,15 +101,15 @@ def _describe(frame: pd.DataFrame, dimension: Judged, contrast: tuple[str, str])
     if is_pairwise(dimension):
         return _describe_choices(rows, contrast)
     others = sorted(set(rows["arm"]) - set(contrast))
-    n_points = len(dimension.scale.levels)
+    points = [level.value for level in dimension.scale.levels]
     return tuple(
-        _summarise(arm, rows.loc[rows["arm"] == arm, "answer"], n_points) for arm in [*contrast, *others]
+        _summarise(arm, rows.loc[rows["arm"] == arm, "answer"], points) for arm in [*contrast, *others]
     )
 
 
-def _summarise(arm: str, answers: "pd.Series[float]", n_points: int) -> ArmSummary:
+def _summarise(arm: str, answers: "pd.Series[float]", points: Sequence[int]) -> ArmSummary:
     values = answers.to_numpy(dtype=np.float64)
-    counts = np.bincount(values.astype(int), minlength=n_points + 1)[1:].tolist() if n_points else ()
+    counts = np.bincount(values.astype(int) - points[0], minlength=len(points)).tolist() if points else ()
     return ArmSummary(
         arm=arm,
         n=values.size,
@@ -130,7 +130,7 @@ def _describe_choices(rows: pd.DataFrame, contrast: tuple[str, str]) -> tuple[Ar
         values = np.concatenate([for_it, against_it]) + 0.0
         summaries.append(
             replace(
-                _summarise(arm, pd.Series(values), 0),
+                _summarise(arm, pd.Series(values), ()),
                 wins=int((values > 0).sum()),
                 ties=int((values == 0).sum()),
                 losses=int((values < 0).sum()),

@@ -67,7 +67,7 @@ def assume(judged: Judged) -> AnswerModel:
     if is_pairwise(judged):
         return PairwiseAnswers(tie=_usual_tie(judged), degrees=judged.scale.strongest)
     if judged.scale.levels:
-        return evenly_cut(len(judged.scale.levels))
+        return evenly_cut(len(judged.scale.levels), int(judged.scale.lowest))
     low, high = ends_of(judged)
     return ContinuousAnswers(low, high, middle=(low + high) / 2, unit=(high - low) / 5)
 
@@ -129,7 +129,7 @@ def learn(frame: pd.DataFrame, judged: Judged, *, contrast: tuple[str, str] | No
     names = {normalise_name(str(arm)): arm for arm in rows["arm"].unique()}
     contrast = contrast and (normalise_name(contrast[0]), normalise_name(contrast[1]))
     has_arms = contrast is not None and set(contrast) <= set(names)
-    first = first_judgements(rows, judged.name, None)
+    first = first_judgements(rows, judged.name, ())
     prompts = rows.drop_duplicates("item").set_index(rows.drop_duplicates("item")["item"].astype(str))[
         "prompt"
     ]
@@ -160,19 +160,20 @@ def _notes_without_contrast(frame: pd.DataFrame, contrast: tuple[str, str] | Non
 
 def _from_points(first: Judgements, prompt: NDArray[np.intp], judged: Judged) -> Pilot:
     factors, notes = _factors(first, prompt)
-    points = len(judged.scale.levels)
+    points = [level.value for level in judged.scale.levels]
     try:
         fit = fit_levels(first.answer, factors)
     except CannotFitError as error:
-        return _pilot(evenly_cut(points), {}, first, (*notes, f"nothing was estimated, because {error}"))
+        notes = (*notes, f"nothing was estimated, because {error}")
+        return _pilot(evenly_cut(len(points), points[0]), {}, first, notes)
     at = []
-    for point in range(1, points):
+    for point in points[:-1]:
         below = sum(category <= point for category in fit.categories)
         if below == 0 or below == len(fit.categories):
             at.append(_FAR if below else -_FAR)
         else:
             at.append(fit.thresholds[below - 1])
-    return _pilot(Cuts(tuple(at)), fit.sds, first, notes)
+    return _pilot(Cuts(tuple(at), points[0]), fit.sds, first, notes)
 
 
 def _from_line(first: Judgements, prompt: NDArray[np.intp], judged: Judged) -> Pilot:

@@ -4,7 +4,7 @@ Nothing here may decide after the fact who is left out: exclusions are declared 
 excluded for seeing the arms otherwise than the rest (statistics.md section 5).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,13 +65,13 @@ class Judgements:
         return table
 
 
-def first_judgements(frame: pd.DataFrame, dimension: str, points: int | None) -> Judgements:
+def first_judgements(frame: pd.DataFrame, dimension: str, points: Sequence[float]) -> Judgements:
     """Take each rater's first answer to each item on a dimension. Costs one sort of the rows.
 
     Args:
         frame: The tidy frame; its arms are not read.
         dimension: The dimension's name.
-        points: How many points its scale has, from 1; None for a scale without points.
+        points: The points of its scale, in order; empty for a scale without points.
 
     Raises:
         RaterError: If a rater answered an item twice, and the column ``position`` is missing.
@@ -88,7 +88,7 @@ def first_judgements(frame: pd.DataFrame, dimension: str, points: int | None) ->
             raise RaterError(msg)
         rows = rows.sort_values("position", kind="stable").drop_duplicates(["rater", "item"])
     answers = rows["answer"].to_numpy(dtype=np.float64)
-    values = np.unique(answers) if points is None else np.arange(1.0, points + 1)
+    values = np.asarray(points, dtype=np.float64) if points else np.unique(answers)
     rater, raters = pd.factorize(rows["rater"], sort=True)
     item, items = pd.factorize(rows["item"], sort=True)
     n = Counts(
@@ -186,7 +186,7 @@ class Retest:
 
 
 def rate_raters(
-    frame: pd.DataFrame, dimension: str, points: int | None, paces: Mapping[str, Pace] | None = None
+    frame: pd.DataFrame, dimension: str, points: Sequence[float], paces: Mapping[str, Pace] | None = None
 ) -> tuple[RaterQuality, ...]:
     """Describe every rater on a dimension. Costs a few sorts of the answers; arms are not read.
 

@@ -135,7 +135,7 @@ def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Detai
     """Work out the details of a dimension; up to 2,000 bootstrap replicates for each interval."""
     planned, judged, name = data.planned, data.judged, data.judged.name
     of_effects, of_agreement, of_doses, of_ranking, of_prediction = rng.spawn(5)
-    pairwise, points = is_pairwise(judged), len(judged.scale.levels) or None
+    pairwise, points = is_pairwise(judged), [level.value for level in judged.scale.levels]
     single = as_single_texts(data.frame, name) if pairwise else data.frame
     agreement = measure_agreement(
         single, name, points, alpha=planned.alpha, rng=of_agreement, progress=data.progress

@@ -58,13 +58,14 @@ class ModelSDs:
 
 @dataclass(frozen=True)
 class Cuts:
-    """A scale of points, numbered from 1: where the level is cut."""
+    """A scale of points: where the level is cut, and the number of the first point."""
 
     at: tuple[float, ...]
+    first: int = 1
 
     def answer(self, level: Floats) -> Floats:
         """Turn levels into points."""
-        return 1.0 + np.searchsorted(self.at, level).astype(np.float64)
+        return self.first + np.searchsorted(self.at, level).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -224,9 +225,9 @@ _FEW_POINTS = 21
 _MAX_LOGITS = 8.0
 
 
-def evenly_cut(n_points: int) -> Cuts:
+def evenly_cut(n_points: int, first: int = 1) -> Cuts:
     """Cut the logit scale into points evenly; five points at −1.5, −0.5, 0.5, 1.5."""
-    return Cuts((0.0,) if n_points == 2 else tuple(np.linspace(-1.5, 1.5, n_points - 1).tolist()))
+    return Cuts((0.0,) if n_points == 2 else tuple(np.linspace(-1.5, 1.5, n_points - 1).tolist()), first)
 
 
 def difference_of(effect: float, scale: AnswerModel, spread: ModelSDs | None = None) -> float:

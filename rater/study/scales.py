@@ -34,9 +34,14 @@ class Choice:
     """The key that chooses it in a terminal."""
 
     @property
+    def number(self) -> str:
+        """The value as it is shown, with a minus sign."""
+        return str(self.value).replace("-", "−")
+
+    @property
     def numbered_label(self) -> str:
         """The value with its label, where it has one."""
-        return f"{self.value} {self.label}".strip()
+        return f"{self.number} {self.label}".strip()
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,11 @@ class StudyScale(Declaration, AnswerScale):
     seconds_per_answer: ClassVar[float] = SECONDS_PER_CHOICE
 
     @property
+    def hides_numbers(self) -> bool:
+        """True if raters see the answers that can be pressed without their numbers."""
+        return False
+
+    @property
     def choices(self) -> Sequence[Choice]:
         """The answers that can be pressed, in order; none where a number is typed or moved."""
         return []
@@ -182,9 +192,13 @@ class Likert(StudyScale):
 
     kind: Literal["likert"] = "likert"
     points: Annotated[int, Field(ge=2, le=11)] = 5
-    """Number of points, numbered from 1. (rater)"""
+    """Number of points. (rater)"""
+    first: Annotated[int, Field(ge=-10, le=1)] = 1
+    """Number of the first point: 1, 0, or below 0, such as −3 for seven points from −3 to 3. (rater)"""
+    numbers: bool = True
+    """Show the numbers of the points. (rater)"""
     low: Label
-    """Label of point 1. (rater)"""
+    """Label of the first point. (rater)"""
     high: Label
     """Label of the last point. (rater)"""
     labels: dict[int, Label] = Field(default_factory=dict)
@@ -192,20 +206,34 @@ class Likert(StudyScale):
 
     @model_validator(mode="after")
     def _labels_are_between_the_ends(self) -> Self:
-        outside = sorted(set(self.labels) - set(range(2, self.points)))
+        between = range(self.first + 1, self.last)
+        outside = sorted(set(self.labels) - set(between))
         if outside:
-            msg = (
-                f"labels has {outside[0]}; valid: points between the ends, 2 to {self.points - 1} "
-                "(the ends are `low` and `high`)"
-            )
+            valid = f"points between the ends, {between[0]} to {between[-1]}" if between else "none"
+            msg = f"labels has {outside[0]}; valid: {valid} (the ends are `low` and `high`)"
             raise ValueError(msg)
         return self
 
     @property
+    def hides_numbers(self) -> bool:
+        """True if raters see the points without their numbers."""
+        return not self.numbers
+
+    @property
+    def last(self) -> int:
+        """The number of the last point."""
+        return self.first + self.points - 1
+
+    @property
     def choices(self) -> Sequence[Choice]:
         """The points, in order; those without a label have an empty one."""
-        labels = {**self.labels, 1: self.low, self.points: self.high}
-        return [Choice(point, labels.get(point, ""), str(point)) for point in range(1, self.points + 1)]
+        labels = {**self.labels, self.first: self.low, self.last: self.high}
+        # A minus sign is not a key, so that points of a scale with negative ones are chosen by their place.
+        shift = 1 - self.first if self.first < 0 else 0
+        return [
+            Choice(point, labels.get(point, ""), str(point + shift))
+            for point in range(self.first, self.last + 1)
+        ]
 
     @property
     def levels(self) -> Sequence[Choice]:
@@ -213,12 +241,18 @@ class Likert(StudyScale):
         return self.choices
 
     def describe(self) -> str:
-        """Return the number of points and the labels of the ends."""
-        return f"{self.points} points from “{self.low}” to “{self.high}”"
+        """Return the number of points, the labels of the ends, and the numbers if they do not begin at 1."""
+        numbers = "" if self.first == 1 else f", numbered {self._span}"
+        hidden = "" if self.numbers else ", without numbers"
+        return f"{self.points} points from “{self.low}” to “{self.high}”{numbers}{hidden}"
 
     def describe_values(self) -> str:
         """Return the points as numbers."""
-        return f"points 1 to {self.points}"
+        return f"points {self._span}"
+
+    @property
+    def _span(self) -> str:
+        return f"{self.choices[0].number} to {self.choices[-1].number}"
 
 
 class _Measured(StudyScale):

@@ -158,7 +158,14 @@ def show_question(console: Console, dimension: Dimension, before: Judgement | No
 def answer_keys(dimension: Dimension) -> Mapping[str, tuple[float | None, str]]:
     """Return the answer and label of each key; empty for a number to type."""
     keys: dict[str, tuple[float | None, str]] = {
-        choice.key: (choice.value, choice.label) for choice in dimension.scale.choices
+        choice.key: (
+            choice.value,
+            # the number of a point below 0 is not its key
+            choice.numbered_label
+            if dimension.scale.widget == "points" and dimension.scale.lowest < 0
+            else choice.label,
+        )
+        for choice in dimension.scale.choices
     }
     if dimension.cannot_judge:
         keys["x"] = (None, "I cannot judge this")

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from rater.errors import RaterError
 Load = Callable[[str], pd.DataFrame]
 
 
-def measure(frame: pd.DataFrame, points: int | None = 5) -> Agreement:
+def measure(frame: pd.DataFrame, points: Sequence[float] = range(1, 6)) -> Agreement:
     found = measure_agreement(frame, "happiness", points, alpha=0.05, rng=np.random.default_rng(3))
     assert isinstance(found, Agreement), found
     return found
@@ -98,7 +98,7 @@ def test_mean_pairwise_kappa_is_that_of_the_reference(
 def test_kappa_of_every_pair_is_that_of_the_reference(
     load: Load, reference: dict[str, Any], letter: str
 ) -> None:
-    judged = first_judgements(load(letter), "happiness", 5)
+    judged = first_judgements(load(letter), "happiness", range(1, 6))
     table = judged.table()
 
     for pair in reference[letter]["agreement"]["pairwise_kappa"]:
@@ -135,7 +135,7 @@ def test_intervals_hold_the_estimate_and_are_the_same_each_time(load: Load) -> N
 
 def test_a_rater_drawn_twice_never_agrees_with_their_own_copy() -> None:
     """Raters who never agree: if copies were paired, drawing one of them twice would look like agreement."""
-    judged = first_judgements(answers(a=[1, 5, 1, 5], b=[5, 1, 5, 1]), "happiness", 5)
+    judged = first_judgements(answers(a=[1, 5, 1, 5], b=[5, 1, 5, 1]), "happiness", range(1, 6))
 
     pairs = Pairing(judged).count(BootstrapDraws(np.array([[3.0, 1.0]]), np.ones((1, 4))))
 
@@ -171,7 +171,7 @@ def test_agreement_that_is_not_estimable_has_a_reason(frame: pd.DataFrame, reaso
 
 
 def test_a_slider_has_agreement_too() -> None:
-    found = measure(answers(a=[10.5, 80, 42.25, 3], b=[12, 75.5, 50, 1]), points=None)
+    found = measure(answers(a=[10.5, 80, 42.25, 3], b=[12, 75.5, 50, 1]), points=())
 
     assert made(found.krippendorff_interval).estimate > 0.9
     assert len(found.shares) == 8
@@ -181,7 +181,7 @@ def test_the_first_of_two_answers_to_a_text_is_taken() -> None:
     frame = answers(a=[1, 4]).assign(position=[1, 2])
     twice = pd.concat([frame.assign(position=[5, 6], answer=[3.0, 3.0]), frame])
 
-    judged = first_judgements(twice, "happiness", 5)
+    judged = first_judgements(twice, "happiness", range(1, 6))
 
     assert judged.answer.tolist() == [1.0, 4.0]
 
@@ -190,12 +190,12 @@ def test_two_answers_to_a_text_without_an_order_are_refused_for_agreement_only()
     frame = answers(a=[1, 4], b=[2, 5])
     twice = pd.concat([frame, frame])
 
-    found = measure_agreement(twice, "happiness", 5, alpha=0.05, rng=np.random.default_rng(0))
+    found = measure_agreement(twice, "happiness", range(1, 6), alpha=0.05, rng=np.random.default_rng(0))
 
     assert isinstance(found, NotEstimable)
     assert found.reason.startswith("rater a answered item i0 more than once, and no column 'position'")
     with pytest.raises(RaterError, match="more than once"):
-        first_judgements(twice, "happiness", 5)
+        first_judgements(twice, "happiness", range(1, 6))
 
 
 def test_many_raters_are_drawn_for_kappa() -> None:
@@ -225,7 +225,7 @@ def test_many_raters_are_drawn_for_kappa() -> None:
 def test_raters_who_always_disagree_give_a_reason_or_a_number(
     given: dict[str, list[float | None]], single: str | None, mean: str | None
 ) -> None:
-    found = measure(answers(**given), points=None)
+    found = measure(answers(**given), points=())
 
     for coefficient, reason in ((found.icc_single, single), (found.icc_mean, mean)):
         assert isinstance(coefficient, NotEstimable) == (reason is not None)

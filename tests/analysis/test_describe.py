@@ -1,13 +1,17 @@
 """The mean rating of every text, worked out by hand."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from rater.analysis.agreement import Agreement
 from rater.analysis.describe import RATED_COLUMNS, rate_texts
 from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, analyze
+from rater.analysis.results import Result
 from rater.report.export import to_json
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert, Pairwise
@@ -89,3 +93,27 @@ def test_a_category_that_nobody_used_is_counted_as_zero(load: Load, planned: Pla
 
     assert [arm.counts[2] for arm in found.arms] == [0, 0]
     assert found.verdict == "higher"
+
+
+def test_the_number_of_the_first_point_moves_the_means_and_changes_nothing_else(
+    load: Load, planned: Planned
+) -> None:
+    frame = load("a")
+    shifted = frame.assign(answer=frame["answer"] - 4)
+    scale = Likert(points=5, first=-3, low="not", high="very")
+    judged = Dimension(name="happiness", question="?", scale=scale)
+
+    (before,) = analyzed(frame, planned).dimensions
+    (after,) = analyzed(shifted, replace(planned, dimensions=(judged,))).dimensions
+
+    assert [arm.counts for arm in after.arms] == [arm.counts for arm in before.arms]
+    assert [arm.mean for arm in after.arms] == pytest.approx([(arm.mean or 0) - 4 for arm in before.arms])
+    assert isinstance(before.primary, Result)
+    assert isinstance(after.primary, Result)
+    assert (after.primary.estimate, after.primary.p) == pytest.approx(
+        (before.primary.estimate, before.primary.p)
+    )
+    kept, moved = before.details.agreement, after.details.agreement
+    assert isinstance(kept, Agreement)
+    assert isinstance(moved, Agreement)
+    assert moved.ac2.estimate == pytest.approx(kept.ac2.estimate)

@@ -82,7 +82,7 @@ def test_an_excluded_raters_time_is_the_one_in_the_table_of_raters(frame: pd.Dat
     found = exclude(both, None, Exclusions(min_median_seconds=5.5), primary=["happiness"])
 
     assert found is not None
-    listed = {each.rater: each.median_s for each in rate_raters(both, "happiness", 5)}
+    listed = {each.rater: each.median_s for each in rate_raters(both, "happiness", range(1, 6))}
     assert [each.reasons for each in found.raters] == [
         (f"median time {listed[each.rater]:.1f} s",) for each in found.raters
     ]

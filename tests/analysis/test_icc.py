@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from rater.analysis.results import Estimate, Quantity
 Load = Callable[[str], pd.DataFrame]
 
 
-def measure(frame: pd.DataFrame, points: int | None = 5) -> Agreement:
+def measure(frame: pd.DataFrame, points: Sequence[float] = range(1, 6)) -> Agreement:
     found = measure_agreement(frame, "happiness", points, alpha=0.05, rng=np.random.default_rng(3))
     assert isinstance(found, Agreement), found
     return found

@@ -48,13 +48,13 @@ def rows(**given: list[float]) -> pd.DataFrame:
 @pytest.mark.parametrize("letter", ["a", "c"])
 def test_agreement_with_the_others_is_rs_spearman(load: Load, reference: dict[str, Any], letter: str) -> None:
     """R: cor(answers, mean of the others' answers to the same items, method = "spearman")."""
-    ours = {each.rater: each.agreement for each in rate_raters(load(letter), "happiness", 5)}
+    ours = {each.rater: each.agreement for each in rate_raters(load(letter), "happiness", range(1, 6))}
 
     assert ours == pytest.approx(reference[letter]["agreement"]["loo_spearman"], abs=1e-9)
 
 
 def test_a_rater_is_described_by_level_spread_runs_and_time() -> None:
-    strict, mild = rate_raters(rows(a=[1, 1, 1, 2], b=[3, 3, 3, 4]), "happiness", 5)
+    strict, mild = rate_raters(rows(a=[1, 1, 1, 2], b=[3, 3, 3, 4]), "happiness", range(1, 6))
 
     assert (strict.rater, strict.n, strict.mean, strict.points_used) == ("a", 4, 1.25, 2)
     assert (strict.severity, mild.severity) == (-2.0, 2.0)
@@ -66,20 +66,20 @@ def test_a_rater_is_described_by_level_spread_runs_and_time() -> None:
 
 
 def test_a_straight_liner_has_no_entropy_one_run_and_no_correlation() -> None:
-    liner, _ = rate_raters(rows(a=[3, 3, 3, 3], b=[1, 4, 2, 5]), "happiness", 5)
+    liner, _ = rate_raters(rows(a=[3, 3, 3, 3], b=[1, 4, 2, 5]), "happiness", range(1, 6))
 
     assert (liner.entropy, liner.longest_run, liner.points_used) == (0.0, 4, 1)
     assert liner.agreement is None
 
 
 def test_without_times_and_order_indicators_are_missing() -> None:
-    (one,) = rate_raters(rows(a=[2]).drop(columns=["position", "shown_ms"]), "happiness", 5)
+    (one,) = rate_raters(rows(a=[2]).drop(columns=["position", "shown_ms"]), "happiness", range(1, 6))
 
     assert (one.longest_run, one.median_s, one.sd, one.severity) == (None, None, None, None)
 
 
 def test_a_run_ends_with_its_rater() -> None:
-    qualities = rate_raters(rows(a=[1, 3, 3], b=[3, 3, 1]), "happiness", 5)
+    qualities = rate_raters(rows(a=[1, 3, 3], b=[3, 3, 1]), "happiness", range(1, 6))
 
     assert [each.longest_run for each in qualities] == [2, 2]
 
@@ -88,7 +88,9 @@ def test_quality_is_blind_to_the_arms(load: Load) -> None:
     frame = load("a")
     shuffled = frame.assign(arm=np.random.default_rng(0).permutation(frame["arm"]))
 
-    seen = [rate_raters(each, "happiness", 5) for each in (frame, shuffled, frame.drop(columns="arm"))]
+    seen = [
+        rate_raters(each, "happiness", range(1, 6)) for each in (frame, shuffled, frame.drop(columns="arm"))
+    ]
 
     assert seen[0] == seen[1] == seen[2]
 

@@ -81,6 +81,36 @@ def test_on_eleven_points_a_number_is_typed(
     assert answers() == [(1, 1, value)]
 
 
+@pytest.mark.parametrize(
+    ("first", "points", "keys", "value"),
+    [(0, 5, "0", 0), (0, 5, "4", 4), (0, 11, "1", 1), (0, 11, "10", 10), (-3, 7, "1", -3), (-3, 7, "7", 3)],
+)
+def test_a_digit_chooses_the_point_of_that_number_or_of_that_place(
+    browse: Browse, start: Start, answers: Answers, first: int, points: int, keys: str, value: float
+) -> None:
+    study = start(Likert(points=points, first=first, low="not", high="very"))
+    with browse() as context:
+        page = context.new_page()
+        enter(page, study)
+        press(page, *keys, "Enter")
+        at_trial(page, 2)
+    assert answers() == [(1, 1, value)]
+
+
+def test_points_without_numbers_keep_them_for_screen_readers_and_keys(
+    browse: Browse, start: Start, answers: Answers
+) -> None:
+    study = start(Likert(points=5, numbers=False, low="not", high="very"))
+    with browse() as context:
+        page = context.new_page()
+        enter(page, study)
+        expect(page.get_by_role("radio", name="3")).to_be_attached()
+        assert page.locator(".number > .visually-hidden").count() == 5
+        press(page, "4", "Enter")
+        at_trial(page, 2)
+    assert answers() == [(1, 1, 4.0)]
+
+
 def test_a_digit_that_begins_another_number_never_continues(browse: Browse, start: Start) -> None:
     study = start(likert(10))
     with browse() as context:

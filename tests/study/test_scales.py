@@ -101,6 +101,11 @@ def test_a_scale_reads_the_answers_that_are_on_it(scale: Scale, text: str, value
     [
         (Likert(low="not", high="very"), "5 points from “not” to “very”", "points 1 to 5"),
         (
+            Likert(points=7, first=-3, low="sad", high="happy", numbers=False),
+            "7 points from “sad” to “happy”, numbered −3 to 3, without numbers",
+            "points −3 to 3",
+        ),
+        (
             Slider(low="not", high="very"),
             "a slider, 0 to 100 in steps of 1, from “not” to “very”",
             "numbers from 0 to 100 in steps of 1",
@@ -134,6 +139,8 @@ def test_only_an_ordinal_scale_has_levels() -> None:
         (Pairwise(tie="same"), "a=b"),
         (Pairwise(degrees=("slightly", "clearly")), "1234"),
         (Likert(points=3, low="a", high="b"), "123"),
+        (Likert(points=3, first=0, low="a", high="b"), "012"),
+        (Likert(points=3, first=-1, low="a", high="b"), "123"),  # a minus sign is not a key
     ],
 )
 def test_each_choice_has_a_key_in_a_terminal(scale: Scale, keys: str) -> None:
@@ -143,3 +150,19 @@ def test_each_choice_has_a_key_in_a_terminal(scale: Scale, keys: str) -> None:
 def test_an_answer_is_named_as_raters_see_it() -> None:
     assert Pairwise(tie="same").name_value(0) == "same"
     assert Number(step=0.5).name_value(2.5) == "2.5"
+
+
+def test_points_may_begin_at_0_or_below_and_keep_labels_by_their_number() -> None:
+    scale = Likert(points=3, first=-1, low="sad", high="happy", labels={0: "neither"})
+
+    assert [choice.numbered_label for choice in scale.choices] == ["−1 sad", "0 neither", "1 happy"]
+    assert (scale.lowest, scale.highest, scale.parse("-1"), scale.parse("2")) == (-1, 1, -1, None)
+
+
+@pytest.mark.parametrize(
+    ("point", "points", "valid"),
+    [(-1, 3, "points between the ends, 0 to 0"), (2, 3, "points between the ends, 0 to 0"), (0, 2, "none")],
+)
+def test_a_label_of_an_end_or_of_no_point_is_refused(point: int, points: int, valid: str) -> None:
+    with pytest.raises(ValidationError, match=f"labels has {point}; valid: {valid}"):
+        Likert(points=points, first=-1, low="a", high="b", labels={point: "x"})

@@ -111,8 +111,8 @@ def points_tables(findings: Findings, results: DimensionAnalysis) -> list[Table]
         return []
     arms = arms_in_order(results.arms, findings.analysis.planned.doses)
     shares = []
-    for point in points:
-        counts = [(arm.counts[point.value - 1], arm.n) for arm in arms]
+    for place, point in enumerate(points):
+        counts = [(arm.counts[place], arm.n) for arm in arms]
         cells = (f"{count:,} ({count / n:.0%})" if n else "0" for count, n in counts)
         shares.append((point.numbered_label, *cells))
     caption = f"Answers at each point: {results.dimension.name}"

@@ -21,7 +21,7 @@ from rater.web.rating import flow, forms, notices
 from rater.web.rating.flow import Place, Visit, blueprint, move_on, read_visit
 from rater.web.rating.page import Page, WayOut, frame_of, render, way_out
 from rater.web.rating.practice import name_answer
-from rater.web.rating.questions import OneOfField, OptionField, TextField, last_key_of
+from rater.web.rating.questions import AnswerKeys, OneOfField, OptionField, TextField
 from rater.web.settings import running
 
 _MAX_WORDS = 60
@@ -66,7 +66,7 @@ class GuessesPage(Page):
     template = "guesses.html"
 
     guesses: tuple[GuessField, ...]
-    last_key: int
+    digits: AnswerKeys
 
 
 @dataclass(frozen=True)
@@ -324,5 +324,5 @@ def _guesses_page(visit: Visit, asked: list[AskedText], sent: dict[int, GuessCho
         frame=frame_of(visit, holds_answers=True),
         title=visit.protocol.title,
         guesses=fields,
-        last_key=last_key_of(len(field.options) for field in fields),
+        digits=AnswerKeys(1, max(len(field.options) for field in fields)),
     )

@@ -28,7 +28,7 @@ from rater.web.rating.flow import Place, Visit, blueprint
 from rater.web.rating.forms import FormAnswer, read_given
 from rater.web.rating.page import frame_of, render
 from rater.web.rating.preparation import FeedbackField, FeedbackPage, PracticePage, noting_return
-from rater.web.rating.questions import last_key, question_fields, room_for, shown_fields, text_fields
+from rater.web.rating.questions import answer_keys, question_fields, room_for, shown_fields, text_fields
 from rater.web.rating.trial import asked_dimensions
 from rater.web.settings import running
 
@@ -269,7 +269,7 @@ def _render_practice(
             texts_of=text_fields(shown.prompt, shown.texts),
             room=room_for(protocol, visit.rater_session),
             questions=question_fields(shown_dimensions(protocol, shown), form_answers),
-            last_key=last_key(protocol.dimensions),
+            digits=answer_keys(protocol.dimensions),
             given=write_answers(answers),
         )
     )

@@ -17,14 +17,14 @@ from rater.web.rating import flow, forms
 from rater.web.rating.flow import Place, Visit, blueprint, move_on, read_visit
 from rater.web.rating.page import Frame, Page, frame_of, render
 from rater.web.rating.questions import (
+    AnswerKeys,
     OneOfField,
     OptionField,
     QuestionField,
     Room,
     ShownValue,
     TextField,
-    last_key,
-    last_key_of,
+    answer_keys,
 )
 from rater.web.rating.request_context import AWAY, BACK_COOKIE
 
@@ -36,7 +36,7 @@ class ScreeningPage(Page):
     template = "screening.html"
 
     questions: tuple[OneOfField, ...]
-    last_key: int
+    digits: AnswerKeys
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class InstructionsPage(Page):
     may_go_back: bool
     n_texts: int
     n_practice: int
-    last_key: int
+    digits: AnswerKeys
     may_be_unable: bool
     """True if a question can be answered with "cannot judge"."""
     n_again: int
@@ -73,7 +73,7 @@ class PracticePage(Page):
     texts_of: tuple[TextField, ...]
     room: Room
     questions: tuple[QuestionField, ...]
-    last_key: int
+    digits: AnswerKeys
     given: str
     """The answers to the previous texts."""
 
@@ -115,7 +115,7 @@ def screening_page(frame: Frame, protocol: Protocol, answers: dict[int, str] | N
         questions=tuple(
             _screening_field(number, question, answers) for number, question in enumerate(protocol.screening)
         ),
-        last_key=last_key_of(len(question.options) for question in protocol.screening),
+        digits=AnswerKeys(1, max(len(question.options) for question in protocol.screening)),
     )
 
 
@@ -218,7 +218,7 @@ def _instructions_page(visit: Visit, rater_session: RaterSession, *, n_again: in
         may_go_back=protocol.revising != "none",
         n_texts=rater_session.n_trials,
         n_practice=len(protocol.practice) if is_practising else 0,
-        last_key=last_key(protocol.dimensions),
+        digits=answer_keys(protocol.dimensions),
         may_be_unable=any(dimension.cannot_judge for dimension in protocol.dimensions),
         n_again=n_again,
         has_failed=is_practising and rater_session.n_practice_attempts > 0,

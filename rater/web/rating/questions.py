@@ -1,6 +1,6 @@
 """Turn texts and dimensions into what a trial's page shows: fields of a form, with what was given so far."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Literal
@@ -9,7 +9,7 @@ from rater.store.rating.publication import count_lines, whole_text
 from rater.store.rating.sessions import RaterSession
 from rater.study.fields import Fields
 from rater.study.protocol import MAX_ANSWER_COMMENT, Dimension, Protocol
-from rater.study.scales import NumberRange, Widget
+from rater.study.scales import NumberRange, StudyScale, Widget
 from rater.study.typed_numbers import write_number
 from rater.web.language import Direction, direction_of
 from rater.web.language import gettext as _
@@ -99,6 +99,15 @@ class Unable:
 
 
 @dataclass(frozen=True)
+class AnswerKeys:
+    """The numbers that choose an answer when they are typed: those of the points, or of the places."""
+
+    first: int
+    last: int
+    """0 where none does."""
+
+
+@dataclass(frozen=True)
 class CommentField:
     """A field for a free comment."""
 
@@ -119,6 +128,10 @@ class QuestionField:
     choices: tuple[ChoiceField, ...]
     labels_between: bool
     """True if points between the ends have labels, which then need room of their own."""
+    begins_at_zero: bool
+    """True if the first point is 0, which a key then chooses."""
+    hides_numbers: bool
+    """True if points are shown without their numbers."""
     has_brief_labels: bool
     """True if choices are so few, and their words so short, that they fit in a row on a phone."""
     measure: Measure | None
@@ -187,14 +200,15 @@ def question_fields(
     )
 
 
-def last_key(dimensions: Sequence[Dimension]) -> int:
-    """Return the highest number that chooses something when it is typed; 0 where none does."""
-    return last_key_of(len(dimension.scale.choices) for dimension in dimensions)
+def answer_keys(dimensions: Sequence[Dimension]) -> AnswerKeys:
+    """Return the numbers that choose the answers of a trial."""
+    counts = [(len(dimension.scale.choices), _begins_at_zero(dimension.scale)) for dimension in dimensions]
+    first = 0 if any(is_zero for _, is_zero in counts) else 1
+    return AnswerKeys(first, max(n - is_zero for n, is_zero in counts))
 
 
-def last_key_of(n_choices: Iterable[int]) -> int:
-    """Return the highest number that chooses something, from the number of choices of each question."""
-    return max(n_choices)
+def _begins_at_zero(scale: StudyScale) -> bool:
+    return scale.widget == "points" and scale.lowest == 0
 
 
 def _question_field(number: int, dimension: Dimension, answer: FormAnswer) -> QuestionField:
@@ -207,13 +221,15 @@ def _question_field(number: int, dimension: Dimension, answer: FormAnswer) -> Qu
         choices=tuple(
             ChoiceField(
                 value=str(choice.value),
-                number=str(choice.value) if scale.widget == "points" else "",
+                number=choice.number if scale.widget == "points" else "",
                 label=choice.label,
                 is_chosen=str(choice.value) == answer.value and not answer.is_unable,
             )
             for choice in scale.choices
         ),
         labels_between=scale.widget == "points" and any(choice.label for choice in scale.choices[1:-1]),
+        begins_at_zero=_begins_at_zero(scale),
+        hides_numbers=scale.hides_numbers,
         has_brief_labels=len(scale.choices) <= _MAX_BRIEF_CHOICES
         and all(
             len(word) <= _MAX_BRIEF_CHARACTERS for choice in scale.choices for word in choice.label.split()

@@ -30,11 +30,12 @@ from rater.web.rating.forms import (
 )
 from rater.web.rating.page import Page, frame_of, render
 from rater.web.rating.questions import (
+    AnswerKeys,
     QuestionField,
     Room,
     ShownValue,
     TextField,
-    last_key,
+    answer_keys,
     question_fields,
     room_for,
     shown_fields,
@@ -57,7 +58,7 @@ class TrialPage(Page):
     texts_of: tuple[TextField, ...]
     room: Room
     questions: tuple[QuestionField, ...]
-    last_key: int
+    digits: AnswerKeys
     submission_id: str
     may_go_back: bool
     auto_advances: bool
@@ -121,7 +122,7 @@ def trial_page(
         texts_of=text_fields(view.prompt, view.texts),
         room=room_for(protocol, rater_session),
         questions=question_fields([each.filled(view.fields) for each in dimensions], given),
-        last_key=last_key(dimensions),
+        digits=answer_keys(dimensions),
         submission_id=submission_id,
         may_go_back=view.position > first_revisable(rater_session, protocol.revising),
         auto_advances=protocol.auto_advance,

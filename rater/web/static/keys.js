@@ -96,21 +96,27 @@ function actionOf({ key }, { form, proceed, goBack, showKeys }) {
 // with nothing open, continues. A digit that begins another number waits for the second one.
 function pressDigit(form, digit, proceed) {
   const first = endNumber();
-  if (first?.question.isConnected && Number(first.digits + digit) <= choicesOf(first.question).length) {
-    return press(form, first.question, Number(first.digits + digit), proceed);
+  if (first?.question.isConnected && placeOf(first.question, first.digits + digit) <= choicesOf(first.question).length) {
+    return press(form, first.question, placeOf(first.question, first.digits + digit), proceed);
   }
   if (first) moveOn(form, proceed);
   const question = currentQuestion(form);
   const n = question ? choicesOf(question).length : 0;
-  const number = Number(digit) || 10;
-  if (digit === "0" || number * 10 > n) return press(form, question, number, proceed);
-  choose(question, number);
+  if (digit === "0" || placeOf(question, digit + "0") > n) return press(form, question, placeOf(question, digit), proceed);
+  choose(question, placeOf(question, digit));
   const timer = setTimeout(() => {
     pending = null;
     if (question.isConnected) moveOn(form, proceed);
   }, SECOND_DIGIT_MS);
   pending = { question, digits: digit, timer };
   return undefined;
+}
+
+// The place of the choice that a number means. Points that begin at 0 are chosen by their own number; of other
+// choices, which begin at 1, the digit 0 means the tenth.
+function placeOf(question, number) {
+  if (question?.dataset.first === "0") return Number(number) + 1;
+  return Number(number) || 10;
 }
 
 function endNumber() {
