@@ -18,6 +18,7 @@ from rater.store.rating.frame import AnswerRow
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
 from rater.terminal import Keyboard, rate_in_terminal
+from rater.terminal.console import show_texts
 from tests.terminal.conftest import NOW, Publish, Rate
 
 
@@ -41,6 +42,14 @@ def test_on_a_terminal_the_prompt_is_bold_the_completion_is_not_and_addresses_ar
     assert "\x1b[1mI woke up\x1b[0m and smiled." in out.getvalue()
     assert "https://example.org/who" in out.getvalue()
     assert "\x1b]8;" not in out.getvalue()  # a link made of an escape sequence
+
+
+def test_the_texts_of_a_trial_come_one_after_the_other_under_their_letters() -> None:
+    out = io.StringIO()
+
+    show_texts(Console(file=out, width=60), "We", (" ran.", " sat.", " slept."))
+
+    assert out.getvalue().split() == ["A", "We", "ran.", "B", "We", "sat.", "C", "We", "slept."]
 
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\x08\x7f\r\u202e\u2028[red]bold[/red] [link=x]:smile:"

@@ -155,6 +155,14 @@ def test_all_pairs_of_a_prompt_are_swapped_as_one() -> None:
         assert tuple(sorted(swapped)) == ARMS
 
 
+def test_a_trial_of_all_arms_is_permuted_as_a_whole() -> None:
+    found = permuted_arms(NewTrial(("0c0", "0a0", "0b0")), NewTrial(("1a1", "1c1", "1b1")))
+
+    orders = {tuple(arms[item] for item in ("0a0", "0b0", "0c0")) for arms in found}
+    assert {tuple(sorted(order)) for order in orders} == {ARMS}
+    assert len(orders) == 6
+
+
 def test_the_permutation_follows_from_the_seed_and_not_from_the_order_of_trials() -> None:
     trials = [NewTrial((f"0{arm}0",)) for arm in ARMS]
 

@@ -19,7 +19,10 @@ from rater.study.state import State
 
 _INSERT_BATCH = 1_000
 # columns as wide as a digit in the lines of the raters' pages, less the end of a line where no word fits
-_WIDE_COLUMNS, _PAIR_COLUMNS, _NARROW_COLUMNS = 66, 46, 36
+_WIDE_COLUMNS = {1: 66, 2: 46}
+"""On a wide page, by the number of texts side by side."""
+_NARROW_COLUMNS = 36
+"""On a phone; and on a wide page with three texts or more."""
 _TAB_COLUMNS = 8
 _MAX_LINES = 80
 """More than any window shows."""
@@ -155,8 +158,8 @@ def whole_text(text: str, fields: Fields, shown: Sequence[ShownField]) -> str:
 
 
 def _booklet_row(booklet: NewBooklet, study_id: int, texts: Mapping[str, str]) -> dict[str, object]:
-    is_pairwise = any(len(trial.item_ids) > 1 for trial in booklet.trials)
-    lines = [count_lines(texts[item_id], is_pairwise=is_pairwise) for item_id in booklet.item_ids]
+    n_texts = max((len(trial.item_ids) for trial in booklet.trials), default=1)
+    lines = [count_lines(texts[item_id], n_texts=n_texts) for item_id in booklet.item_ids]
     return {
         "id": booklet.id,
         "study_id": study_id,
@@ -168,10 +171,10 @@ def _booklet_row(booklet: NewBooklet, study_id: int, texts: Mapping[str, str]) -
 
 # every text is in many booklets
 @lru_cache(maxsize=100_000)
-def count_lines(text: str, *, is_pairwise: bool) -> tuple[int, int]:
+def count_lines(text: str, *, n_texts: int) -> tuple[int, int]:
     """Estimate how many lines a text with its prompt takes on a wide page, and on a phone."""
     widths = [_width(line) for line in text.splitlines()]
-    wide = _n_rows(widths, _PAIR_COLUMNS if is_pairwise else _WIDE_COLUMNS)
+    wide = _n_rows(widths, _WIDE_COLUMNS.get(n_texts, _NARROW_COLUMNS))
     return min(wide, _MAX_LINES), min(_n_rows(widths, _NARROW_COLUMNS), _MAX_LINES)
 
 

@@ -180,7 +180,7 @@ def room_for(protocol: Protocol, rater_session: RaterSession) -> Room:
     lines = [
         count_lines(
             whole_text(practice.prompt + text, practice.fields, protocol.shown_fields),
-            is_pairwise=len(practice.texts) > 1,
+            n_texts=len(practice.texts),
         )
         for practice in protocol.practice
         for text in practice.texts
