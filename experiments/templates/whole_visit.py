@@ -1,7 +1,8 @@
 """Template: all pages that a rater can meet, from screening to a completion code.
 
-In order: a content warning, consent, two screening questions, instructions, a practice trial, the texts with
-three questions each and a break, a question that measures the blinding, a comment, and a completion code.
+In order: a content warning, consent, two screening questions, questions about the rater, instructions, a
+practice trial, the texts with three questions each and a break, a question that measures the blinding, a last
+question about the rater, a comment, and a completion code.
 Leave out what you do not need: only consent, instructions and the questions are required.
 
 The texts come from ``completions.jsonl``, so that this file can be tried without a model or torch. Start with
@@ -18,6 +19,7 @@ from rater import (
     Likert,
     Plan,
     Practice,
+    Question,
     Sampling,
     ScreeningQuestion,
     Slider,
@@ -43,6 +45,13 @@ gave you this link.
             options=("It is my first language", "Easily", "With effort"),
             accepted=("It is my first language", "Easily"),
         ),
+    ),
+    # Questions about the raters, each of which can be declined. The answers are personal data, and the report
+    # has a table of them. With when="after", a question follows the trials.
+    questionnaire=(
+        Question(name="reads", question="Do you read for pleasure?", options=("Often", "Rarely", "Never")),
+        Question(name="age", question="How old are you?", kind="number", minimum=18, unit="years"),
+        Question(name="job", question="What is your job?", kind="text", when="after"),
     ),
     instructions="""
 Each text continues a few words in bold. Answer by your first impression; there are no right or wrong

@@ -78,8 +78,8 @@ def _read(table: Table, row: Mapping[str, object]) -> dict[str, object]:
 
 # What these tables hold would let somebody continue as a rater or log in, or is deleted after a day.
 LEFT_OUT = frozenset({"token", "invitation", "desk_user", "desk_session", "network_count"})
-PERSONAL = "identifier"
-"""The table of recruitment identifiers, archived only on request."""
+PERSONAL = ("identifier", "questionnaire_answer")
+"""The tables of recruitment identifiers and of the questionnaire, archived only on request."""
 
 
 class Own(NamedTuple):
@@ -104,6 +104,7 @@ def rating_rows(study_id: int, *, with_identifiers: bool) -> Mapping[str, Own]:
         "attention_check": rating.AttentionCheckRow.item_id.in_(items),
         "rater": rating.Rater.study_id == study_id,
         "identifier": rating.Identifier.study_id == study_id,
+        "questionnaire_answer": rating.QuestionnaireAnswer.rater_id.in_(mine),
         "answer": rating.Answer.rater_id.in_(mine),
         "guess": rating.Guess.rater_id.in_(mine),
         "comment": rating.Comment.rater_id.in_(mine),
@@ -111,7 +112,7 @@ def rating_rows(study_id: int, *, with_identifiers: bool) -> Mapping[str, Own]:
         "event": rating.EventRow.study_id == study_id,
     }
     if not with_identifiers:
-        del rows[PERSONAL]
+        rows = {name: where for name, where in rows.items() if name not in PERSONAL}
     return {name: Own(rating.RatingBase.metadata.tables[name], where) for name, where in rows.items()}
 
 
@@ -219,7 +220,7 @@ def _as_it_is(
         is_ours = (
             (manifest["study"], manifest["log_head"]) == (name, head)
             and with_report == any(part.startswith("report/") for part in parts)
-            and with_identifiers == (f"rating/{PERSONAL}.jsonl" in parts)
+            and with_identifiers == all(f"rating/{table}.jsonl" in parts for table in PERSONAL)
         )
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
         is_ours = False

@@ -209,7 +209,7 @@ def _read_in(path: Path, archive: zipfile.ZipFile, manifest: Manifest, halves: t
             if file in names:
                 names.remove(file)
                 _read_rows(path, archive, manifest, file=file, table=table, half=half)
-            elif table_name != PERSONAL:
+            elif table_name not in PERSONAL:
                 msg = f"The archive has no {file}."
                 raise SealError(msg)
     for name in names:

@@ -111,6 +111,7 @@ def write_registration(registrable: Registrable, power: Sequence[str]) -> str:
         *_hypotheses(study),
         "## Design",
         *_design(study),
+        *_questionnaire(study),
         "## Arms",
         "\n".join(f"- `{arm.name}`: {describe_arm(arm)}" for arm in study.arms),
         "## Confounds",
@@ -230,6 +231,20 @@ def _design(study: Study) -> Iterator[str]:
     for dimension in study.described_dimensions:
         cannot = "; “cannot judge” is allowed" if dimension.cannot_judge else ""
         yield f"- `{dimension.name}`: “{dimension.question}” ({dimension.scale.describe()}{cannot})"
+
+
+def _questionnaire(study: Study) -> Iterator[str]:
+    """List the questions about the raters, and the moderators among them."""
+    if not study.questionnaire:
+        return
+    yield (
+        "Raters are asked about themselves; each question can be declined, and the answers do not decide who "
+        "takes part:"
+    )
+    yield "\n".join(
+        f"- `{each.name}` ({each.when} the trials): “{each.question}” ({each.describe()})"
+        for each in study.questionnaire
+    )
 
 
 def _texts(study: Study) -> str:

@@ -17,7 +17,7 @@ from rater.analysis.sentences import counted
 from rater.errors import RaterError
 from rater.study.composite import CompositeRule, CompositeScore
 
-_ANSWER = ("rater", "item", "prompt", "arm", "is_repeat", "position")
+_ANSWER = ("rater", "item", "prompt", "concept", "arm", "is_repeat", "position")
 """The columns that identify an answer of a rater about a text."""
 
 

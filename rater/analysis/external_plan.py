@@ -67,19 +67,16 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
 
     Args:
         frame: The frame that `read` returned.
-        contrast: The two arms, first minus second. Left out, the second one is that with the name of a
-            baseline (`BASELINES`).
+        contrast: The two arms, first minus second; by default the second is named as a baseline.
         points: The number of points, from 1. Left out, it is the number of labels that `read` was given, or
             the highest answer if all are whole numbers from 1 to 11; otherwise answers are any numbers.
         limits: The lowest and the highest possible answer, for a scale that does not begin at 1.
         choices: The coding of choices between two texts: "signed" (above 0 for the text of ``arm``, 0 for
             neither, below 0 for the other text), "1/0" (won, lost) or "1/2" (the first, the second text).
             Left out, it is "signed", unless the answers look like one of the others.
-        scope: What the claim generalises to. Left out, it is raters and prompts, and concepts where the frame
-            has a column ``concept`` with two or more.
+        scope: What the claim generalises to; by default raters, prompts, and concepts if there are two.
         score: What the primary test compares. Left out, net superiority, or scale points in a mixed model.
-        test: The primary test. Left out, it is the linear mixed model where most raters were shown one arm of
-            the prompt only (`choose_test`), and otherwise the test on cell scores.
+        test: The primary test; by default the one that fits the design (`choose_test`).
         sesoi: The smallest effect size of interest, in units of the score.
         doses: The dose of each arm that has one.
         composites: Name, rule and dimensions of each composite score (`rater.study.composite`).
@@ -90,10 +87,9 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
         RaterError: If the frame is not valid, or the arms to compare are unknown or have no answers.
     """
     require_options(points=points, sesoi=sesoi, scope=scope, score=score, test=test)
-    frame = validate_frame(frame)
+    frame = name_prompts_by_concept(validate_frame(frame))
     dimensions = _require_dimensions(frame, points=points, limits=limits, choices=choices)
     arms = arms_of(frame)
-    frame = name_prompts_by_concept(frame)
     chosen, why_concepts = _infer_scope(frame) if scope is None else (scope, "")
     taken, why = _infer_contrast(arms) if contrast is None else (match_contrast(contrast, arms), "")
     planned = Planned(
@@ -108,8 +104,7 @@ def plan_for(  # noqa: PLR0913 (each argument is a part of the plan)
         doses=match_doses(doses, arms),
         assumptions=tuple(each for each in (why, why_concepts) if each),
     )
-    fits_all = chosen in {"raters+prompts", "raters+prompts+concepts"}
-    is_open = test is None and fits_all and score != "net_superiority"
+    is_open = test is None and chosen not in {"raters", "prompts"} and score != "net_superiority"
     return _with_test_by_design(planned, frame, has_score=score is not None) if is_open else planned
 
 

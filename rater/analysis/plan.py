@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from typing import get_args
 
@@ -26,6 +26,7 @@ from rater.study.analysis_plan import (
 from rater.study.arms import RandomVector, Steered
 from rater.study.composite import CompositeScore, make_composites
 from rater.study.describe import dose_levels
+from rater.study.questionnaire import Question
 from rater.study.study import Study
 
 AGAINST_CONTROL = "against the control"
@@ -110,6 +111,8 @@ class Planned:
     """Arms whose texts a rater is right to call changed; empty where nothing is known of that."""
     exclusions: Exclusions = field(default_factory=Exclusions)
     """The exclusion criteria."""
+    questionnaire: tuple[Question, ...] = ()
+    """The questions about the raters."""
     looks: InterimLooks | None = None
     """When answers were to be seen by arm before the end."""
     spent: Spent | None = None
@@ -386,7 +389,7 @@ def _match(name: str, field: str, arms: Iterable[str]) -> str:
 
 def plan_of(study: Study) -> Planned:
     """Fill in the study's analysis plan: contrast, arms, doses, raters, and a seed from the study's hash."""
-    return plan_analysis(
+    planned = plan_analysis(
         study.analysis,
         study.described_dimensions,
         contrast=study.contrast,
@@ -404,3 +407,4 @@ def plan_of(study: Study) -> Planned:
         n_raters=study.n_raters,
         seed=int(study.hash[:16], 16),
     )
+    return replace(planned, questionnaire=study.questionnaire)

@@ -10,6 +10,7 @@ import pandas as pd
 from rater.analysis.answer_scale import Judged, Rated, is_pairwise
 from rater.analysis.blinding import Blinding, attach_guesses, check_blinding
 from rater.analysis.cell_scores import read_concepts
+from rater.analysis.characteristics import Characteristic, describe_raters
 from rater.analysis.composites import (
     CompositeCount,
     count_composites,
@@ -174,6 +175,8 @@ class Analysis:
     """Remarks that readers of the results need."""
     composites: tuple[CompositeCount, ...] = ()
     """The numbers of composite scores, and of those that are missing, by arm."""
+    characteristics: tuple[Characteristic, ...] = ()
+    """The answers of the analysed raters to the questionnaire, over all arms."""
     joint: JointVerdict | None = None
     """The verdict of the primary and the coprimary test; None where the plan has only one."""
 
@@ -191,6 +194,7 @@ def analyze(
     guesses: pd.DataFrame | None = None,
     texts: pd.DataFrame | None = None,
     assigned: pd.DataFrame | None = None,
+    questionnaire: pd.DataFrame | None = None,
     progress: ProgressCallback | None = None,
 ) -> Analysis:
     """Analyse a tidy frame as planned. Costs a few sorts of the answers per dimension, and the bootstraps.
@@ -205,6 +209,7 @@ def analyze(
         texts: One row for each text: item, n_characters; the primary test is repeated with it as a covariate.
         assigned: One row for each text that a rater was assigned: rater, item, prompt, arm, dimension (and
             other_arm), repeats and attention checks left out; for the answers that are missing.
+        questionnaire: One row for each answer of a rater about themselves: rater, question, answer.
         progress: Told how many of how many bootstrap replicates are done, interval by interval.
 
     Raises:
@@ -237,6 +242,7 @@ def analyze(
         blinding=_blinding(tested, planned, guesses),
         notes=take_notes(planned, tested, n_raters=n.raters, n_left_out=len(left_out), composites=counts),
         composites=counts,
+        characteristics=describe_raters(questionnaire, planned.questionnaire, raters_of(tested)),
         joint=joint,
     )
     return _add_analysis_without_exclusions(analysis, everyone) if left_out else analysis
@@ -251,6 +257,11 @@ def _judge_both(
         return dimensions, None
     primary, *others = dimensions
     return (replace(primary, headline=f"{joint.sentence} {primary.headline}"), *others), joint
+
+
+def raters_of(frame: pd.DataFrame) -> list[str]:
+    """List the raters with answers."""
+    return sorted(map(str, frame["rater"].unique()))
 
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:

@@ -171,10 +171,12 @@ def _filled(page: _Page) -> dict[str, str]:
         kind, name = str(field.get("type", "")), str(field.get("name", ""))
         if not name:  # a browser does not send it either
             continue
-        if kind == "radio":
+        if kind == "radio" or (kind == "checkbox" and name.startswith(_ABOUT)):
             sent.setdefault(name, str(field.get("value", "")))
         elif kind == "text" and field.get("data-min"):
             sent.setdefault(name, str(field.get("value") or field["data-min"]))
+        elif kind == "text" and name.startswith(_ABOUT):
+            sent.setdefault(name, str(field.get("value") or "-"))
     button = page.soup.select_one("main form button.primary, main form button[value=agree]")
     if button is not None and button.get("name"):
         sent[str(button["name"])] = str(button["value"])
@@ -188,6 +190,8 @@ def _loaded(soup: BeautifulSoup) -> Iterator[tuple[Tag, str]]:
         yield tag, "src"
 
 
+_ABOUT = "about."
+"""The prefix of fields of the questionnaire."""
 _SHOWN_IN = ("prompt", "completion", "field-value", "prose")
 _EXCERPT_CLASS = "words"
 """The class of excerpts of texts on the last page."""

@@ -25,7 +25,7 @@ NONSENSE = "qxqx"
 
 _MAX_TRIALS = 8
 _MIN_TRIALS_TO_BREAK = 3
-_ENUMERATED = {"kind", "revising", "late_raters", "language"}
+_ENUMERATED = {"kind", "revising", "late_raters", "language", "when"}
 """Fields whose words are the same for every study."""
 _PATTERNED = {"accent": "#1a4f8b", "url": f"https://{NONSENSE}.example/"}
 """Fields with a required form, and their values in the decoy."""

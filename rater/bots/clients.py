@@ -4,6 +4,7 @@ Over HTTP: with the real forms and the requests of a browser. In the store, with
 and steps, hundreds of times as fast.
 """
 
+import math
 import secrets
 import time
 from collections.abc import Iterator
@@ -21,10 +22,11 @@ from rater.sanitize import sanitize_for_display
 from rater.store.engine import writing
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.sessions import new_token
-from rater.store.rating.steps import finish_instructions
+from rater.store.rating.steps import finish_instructions, record_questionnaire
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, record_answers, view_trial
 from rater.study.protocol import Dimension, Protocol
+from rater.study.questionnaire import Given, Question, When
 from rater.study.visit import Channel
 
 _MAX_PAGES = 5_000
@@ -154,11 +156,20 @@ def _fill(bot: Bot, page: BotPage) -> dict[str, str]:
 def _answer(bot: Bot, page: BotPage, field: Field) -> str | None:
     if field.dimension is not None:
         return _judge(bot, page, field, field.dimension)
+    if field.is_about_rater and not field.options:
+        return _describe_itself(bot, field)
     if not field.options:
         return _COMMENT if bot.rng.uniform() < 0.25 else ""
     wanted = {label for question in bot.protocol.screening for label in question.accepted}
     liked = [option for option in field.options if option.label in wanted] or list(field.options)
     return liked[int(bot.rng.integers(len(liked)))].value
+
+
+def _describe_itself(bot: Bot, field: Field) -> str:
+    """Return a number of the field, or a text."""
+    if field.lowest is None or field.highest is None:
+        return _COMMENT
+    return str(int(bot.rng.integers(math.ceil(field.lowest), math.floor(field.highest) + 1)))
 
 
 def _judge(bot: Bot, page: BotPage, field: Field, dimension: str) -> str:
@@ -195,7 +206,9 @@ def rate_in_store(
         person = {} if recruitment is None else {recruitment.participant_id: secrets.token_hex(12)}
         arrival = Arrival(Channel.WEB, identifiers=person)
         rater_session = claim_booklet(session, study.id, token, arrival=arrival, protocol=protocol, now=now)
-        finish_instructions(session, rater_session.rater_id, now=now)
+        rater_id = rater_session.rater_id
+        record_questionnaire(session, rater_id, _describe(protocol, "before", rng), when="before", now=now)
+        finish_instructions(session, rater_id, now=now)
         last = rater_session.n_trials // 2 if character == "leaving" else rater_session.n_trials
         for position in range(1, last + 1):
             # only this transaction adds answers, so the progress is known and need not be read again
@@ -209,7 +222,23 @@ def rate_in_store(
             }
             sent = Submission(secrets.token_hex(16), position, answers, Timing(shown_ms))
             record_answers(session, study.id, at, sent, revising=protocol.revising, now=now)
+        if last == rater_session.n_trials:
+            record_questionnaire(session, rater_id, _describe(protocol, "after", rng), when="after", now=now)
     return last
+
+
+def _describe(protocol: Protocol, when: When, rng: np.random.Generator) -> dict[str, Given | None]:
+    """Draw answers to the questions about a rater."""
+    return {each.name: _draw_given(each, rng) for each in protocol.questions(when)}
+
+
+def _draw_given(question: Question, rng: np.random.Generator) -> Given:
+    if question.kind == "number":
+        return float(rng.integers(math.ceil(question.minimum), math.floor(question.maximum) + 1))
+    if question.kind == "text":
+        return _COMMENT
+    chosen = question.options[int(rng.integers(len(question.options)))]
+    return (chosen,) if question.kind == "choices" else chosen
 
 
 def _asked(view: TrialView, dimension: Dimension) -> Asked:

@@ -11,6 +11,8 @@ from rater.errors import StateError
 
 ANSWER = "answer."
 """The prefix of fields that hold an answer on a dimension."""
+ABOUT = "about."
+"""The prefix of fields that hold an answer about the rater."""
 _TIMES = ("shown_ms", "first_render_ms", "hidden_ms")
 _TYPED = "input[type=text], textarea"
 
@@ -38,6 +40,11 @@ class Field:
     def dimension(self) -> str | None:
         """The dimension asked; None for other questions."""
         return self.name.removeprefix(ANSWER) if self.name.startswith(ANSWER) else None
+
+    @property
+    def is_about_rater(self) -> bool:
+        """True for a question of the questionnaire."""
+        return self.name.startswith(ABOUT)
 
     @property
     def numbers(self) -> tuple[float, ...]:
@@ -115,7 +122,7 @@ class BotPage:
         """List the form's questions, in order."""
         assert self.form is not None  # noqa: S101 (as above)
         radios: dict[str, list[Option]] = {}
-        for radio in self.form.select("input[type=radio]"):
+        for radio in self.form.select(f"input[type=radio], input[type=checkbox][name^='{ABOUT}']"):
             option = Option(str(radio["value"]), _label_of(radio))
             radios.setdefault(str(radio["name"]), []).append(option)
         choices = [Field(name, options) for name, options in radios.items()]

@@ -35,17 +35,21 @@ def forget(study_name: str, rater: str, rating_url: str, by: str, *, with_rating
     known = workspace.find_rater(study_name, rater)
     answers = f"{known.n_answers} answer{'s' * (known.n_answers != 1)}"
     identifiers = f"{known.n_identifiers} identifier{'s' * (known.n_identifiers != 1)}"
+    if known.n_questions:
+        identifiers += f", {known.n_questions} answers to the questionnaire"
     came = f"Rater {known.id}, who came on {known.consented_at:%Y-%m-%d}"
     click.echo(f"{came}: {identifiers}, {answers}.", err=True)
     if not yes:
         effect = (
             "all data of the rater, and records that in the log."
             if with_ratings
-            else "the rater's identifiers; their answers are kept."
+            else "the rater's identifiers and answers to the questionnaire; their ratings are kept."
         )
         click.confirm(f"This permanently deletes {effect} Continue?", abort=True, err=True)
     head = workspace.forget(study_name, known, with_ratings=with_ratings, who=by)
-    done = "All data of the rater is deleted" if with_ratings else "The rater's identifiers are deleted"
+    done = "All data of the rater is deleted"
+    if not with_ratings:
+        done = "The rater's identifiers and answers to the questionnaire are deleted"
     click.echo(f"{done}; the head of the log is {head}")
     click.echo(
         "Earlier copies (rater backup, exports) still contain the data: delete or replace them.", err=True

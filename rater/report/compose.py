@@ -3,6 +3,7 @@
 import rater
 from rater.report.document import Block, Document, Prose, Section
 from rater.report.numbers import sizes_of
+from rater.report.sections.characteristics import characteristics_section
 from rater.report.sections.composites import composites_section, joint_section
 from rater.report.sections.data import (
     comments_section,
@@ -115,6 +116,7 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         spread_section(findings),
         prompts_section(findings),
         raters_section(findings),
+        characteristics_section(findings),
         agreement_section(findings),
         raters_quality_section(findings),
         course_section(findings),

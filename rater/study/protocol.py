@@ -4,7 +4,7 @@ Payment on recruitment platforms is based on this number, so an omission would u
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -22,7 +22,9 @@ from rater.study.declaration import (
 )
 from rater.study.fields import Fields, ShownField, fill, templates_in
 from rater.study.practice_and_checks import AttentionCheck, Practice
-from rater.study.scales import SECONDS_PER_CHOICE, Scale
+from rater.study.questionnaire import Question as QuestionnaireQuestion
+from rater.study.questionnaire import When
+from rater.study.scales import SECONDS_PER_CHOICE, SECONDS_PER_NUMBER, Scale
 from rater.study.translation import Language, Translation
 from rater.study.visit import BlindingQuestion, Endings, Recruitment, ScreeningQuestion
 
@@ -88,6 +90,8 @@ class Protocol(Declaration):
     """Content warning, shown before consent. (rater)"""
     screening: Annotated[tuple[ScreeningQuestion, ...], InOrder] = ()
     """Eligibility questions, asked after consent. (rater)"""
+    questionnaire: Annotated[tuple[QuestionnaireQuestion, ...], Field(max_length=50), InOrder] = ()
+    """Questions about the raters, before or after the trials; each can be declined. (rater)"""
     contact: Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)] | None = (
         None
     )
@@ -163,6 +167,16 @@ class Protocol(Declaration):
         """True if a trial shows two texts."""
         return self.n_texts == 2
 
+    def questions(self, when: When) -> tuple[QuestionnaireQuestion, ...]:
+        """Return the questions about the raters that are asked before or after the trials."""
+        return tuple(each for each in self.questionnaire if each.when == when)
+
+    @model_validator(mode="after")
+    def _questions_differ(self) -> Self:
+        names = (each.name for each in self.questionnaire)
+        require_different("questionnaire", names, "give each question its own name")
+        return self
+
     @model_validator(mode="after")
     def _dimensions_agree(self) -> Self:
         names = (dimension.name for dimension in self.dimensions)
@@ -209,6 +223,13 @@ class Protocol(Declaration):
         return self
 
     @model_validator(mode="after")
+    def _translated_questions_fit(self) -> Self:
+        for language, translation in self.translations.items():
+            if translation.questionnaire is not None:
+                _require_same_questions(language, translation.questionnaire, self.questionnaire)
+        return self
+
+    @model_validator(mode="after")
     def _translations_fit(self) -> Self:
         for language, translation in self.translations.items():
             if language == self.language:
@@ -245,6 +266,31 @@ class Protocol(Declaration):
         )
         update = {**texts, "dimensions": dimensions, "shown_fields": shown, "language": language}
         return self.model_copy(update=update)
+
+
+def _require_same_questions(
+    language: str, translated: Sequence[QuestionnaireQuestion], own: Sequence[QuestionnaireQuestion]
+) -> None:
+    """Refuse translated questions that are not those of the study, with as many options.
+
+    Raises:
+        ValueError: If they differ; pydantic adds the place.
+    """
+    keys = ("name", "kind", "minimum", "maximum", "when")
+    given, expected = (
+        [(*(getattr(each, key) for key in keys), len(each.options)) for each in questions]
+        for questions in (translated, own)
+    )
+    if given != expected:
+        place = next(
+            (index for index, pair in enumerate(zip(given, expected, strict=False)) if pair[0] != pair[1]),
+            min(len(given), len(expected)),
+        )
+        msg = (
+            f"translations[{language!r}].questionnaire[{place}] differs from the study's question in more "
+            f"than its words; valid: the same {', '.join(keys)} and as many options, in the same order"
+        )
+        raise ValueError(msg)
 
 
 def _translated(dimension: Dimension, translation: Translation) -> dict[str, object]:
@@ -350,6 +396,7 @@ def seconds_around_trials(protocol: Protocol, *, n_trials: int, words_per_trial:
         _reading_s(sum(map(_words, (protocol.consent, protocol.content_notice, protocol.instructions))))
         + 4 * SECONDS_PER_PAGE  # first page, consent, instructions, last page
         + _screening_s(protocol)
+        + _questionnaire_s(protocol)
         + _practice_s(protocol)
         + n_breaks * SECONDS_PER_BREAK
         + _blinding_s(protocol, n_trials, words_per_trial)
@@ -393,6 +440,15 @@ def _screening_s(protocol: Protocol) -> float:
         return 0
     words = sum(_words(each.question) + sum(map(_words, each.options)) for each in protocol.screening)
     return SECONDS_PER_PAGE + _reading_s(words) + SECONDS_PER_CHOICE * len(protocol.screening)
+
+
+def _questionnaire_s(protocol: Protocol) -> float:
+    n_pages = len({each.when for each in protocol.questionnaire})
+    words = sum(_words(each.question) + sum(map(_words, each.options)) for each in protocol.questionnaire)
+    answers = sum(
+        SECONDS_PER_CHOICE if each.has_options else SECONDS_PER_NUMBER for each in protocol.questionnaire
+    )
+    return n_pages * SECONDS_PER_PAGE + _reading_s(words) + answers
 
 
 def _practice_s(protocol: Protocol) -> float:

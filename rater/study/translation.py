@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from rater.study.declaration import Declaration, InOrder, Label, Name, Question, Text, Title
 from rater.study.fields import FieldName
 from rater.study.practice_and_checks import Practice
+from rater.study.questionnaire import Question as QuestionnaireQuestion
 from rater.study.visit import BlindingQuestion, ScreeningQuestion
 
 OURS = ("en", "de", "es", "fr", "zh")
@@ -66,6 +67,8 @@ class Translation(Declaration):
     """Content warning. (rater)"""
     screening: Annotated[tuple[ScreeningQuestion, ...], InOrder] | None = None
     """Eligibility questions: all of them, in the order of the study. (rater)"""
+    questionnaire: Annotated[tuple[QuestionnaireQuestion, ...], InOrder] | None = None
+    """Questions about the raters: all of them, in the order of the study, with as many options. (rater)"""
     instructions: Text | None = None
     """Instructions for rating. (rater)"""
     practice: Annotated[tuple[Practice, ...], InOrder] | None = None

@@ -18,6 +18,7 @@ from rater.sanitize import sanitize_for_display
 from rater.store.rating.trials import Judgement
 from rater.study.fields import Fields, ShownField
 from rater.study.protocol import MAX_ANSWER_COMMENT, Dimension
+from rater.study.questionnaire import MAX_TEXT, Given, Question, QuestionKind
 
 _ESCAPE = "\x1b"
 # The code of an arrow key or a function key may arrive in pieces over a slow connection. After this pause the
@@ -257,6 +258,31 @@ class Prompter:
             print_line(self.console, f"Press 1–{len(options)} · q quit.")
         return valid[pressed]
 
+    def ask_about_rater(self, question: Question) -> Given | None:
+        """Ask a question about the rater; None if they decline.
+
+        Raises:
+            EOFError: the rater quits.
+        """
+        if question.kind == "choice":
+            index = self.choose(question.question, (*question.options, PREFER_NOT))
+            return question.options[index] if index < len(question.options) else None
+        print_line(self.console, question.question)
+        if question.kind == "choices":
+            for number, option in enumerate(question.options, start=1):
+                print_line(self.console, f"{number:>4}  {option}")
+        read = self.keyboard.text if question.kind == "text" else self.keyboard.line
+        hint = _HINTS[question.kind].format(question=question, most=MAX_TEXT)
+        print_line(self.console, f"{hint}, or - for “{PREFER_NOT}”:")
+        while (typed := read().strip()) != "-":
+            if typed == "q" and question.kind != "text":
+                raise EOFError
+            given = _several(question, typed) if question.kind == "choices" else question.parse_typed(typed)
+            if given is not None:
+                return given
+            print_line(self.console, f"{hint}, or - for “{PREFER_NOT}”.")
+        return None
+
     def enter(self, hint: str, *, or_back: bool = False) -> bool:
         """Wait until the rater continues; False if they go back instead.
 
@@ -304,6 +330,23 @@ class Prompter:
         if dimension.comment is None:
             return Judgement(value)
         return Judgement(value, self.write(dimension.comment, before.comment if before else None))
+
+
+PREFER_NOT = "I prefer not to say"
+_HINTS: dict[QuestionKind, str] = {
+    "choices": "Type the numbers of all that apply, such as 1 3",
+    "number": "Type a number from {question.minimum:g} to {question.maximum:g}",
+    "text": "Write at most {most} characters",
+}
+
+
+def _several(question: Question, typed: str) -> tuple[str, ...] | None:
+    """Return the options whose numbers were typed; None if these are not numbers of options."""
+    valid = {str(number): option for number, option in enumerate(question.options, start=1)}
+    numbers = typed.replace(",", " ").split()
+    if not numbers or not valid.keys() >= set(numbers):
+        return None
+    return tuple(option for number, option in valid.items() if number in numbers)
 
 
 def is_answer(dimension: Dimension, pressed: str) -> bool:

@@ -248,6 +248,8 @@ class _Rating:
             self.around.say_goodbye(LeavingReason.SCREENED_OUT)
             return False
         if not rater_session.has_read_instructions:
+            if protocol.questions("before") and not rater_session.has_answered_before:
+                self.around.ask_about_rater(rater_session, "before")
             show_page(self.console, protocol.title, protocol.instructions)
             self.asking.enter("Enter to begin · q quit")
             with writing(self.engine) as session:
@@ -281,8 +283,10 @@ class _Rating:
         """Ask whether the last text is to be revised, while it can; thank the rater if nothing follows."""
         protocol, trial = self.study.protocol, self.around.trial
         can_go_back = self._can_revise(rater_session, rater_session.n_trials)
-        if (protocol.blinding and not rater_session.has_guessed) or (
-            protocol.final_comment and not rater_session.has_commented
+        if (
+            (protocol.blinding and not rater_session.has_guessed)
+            or (protocol.questions("after") and not rater_session.has_answered_after)
+            or (protocol.final_comment and not rater_session.has_commented)
         ):
             if not can_go_back:
                 return False
@@ -312,6 +316,9 @@ class _Rating:
         if self.study.state is State.OPEN:
             if protocol.blinding and not rater_session.has_guessed:
                 self.around.guess(rater_session, protocol.blinding)
+                asks = True
+            if protocol.questions("after") and not rater_session.has_answered_after:
+                self.around.ask_about_rater(rater_session, "after")
                 asks = True
             if protocol.final_comment and not rater_session.has_commented:
                 self.around.comment(rater_session, protocol.final_comment)

@@ -12,6 +12,7 @@ from rater.store.rating.sessions import RaterSession
 from rater.study.fields import PROMPT
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS, Answered, mark
 from rater.study.protocol import Dimension, Protocol
+from rater.study.questionnaire import When
 from rater.study.visit import BlindingQuestion, Ending, GuessChoice, LeavingReason
 from rater.terminal.console import (
     Prompter,
@@ -48,6 +49,14 @@ class Around:
         with writing(self.engine) as session:
             steps.pass_screening(session, rater_session.rater_id, now=self.now())
         return True
+
+    def ask_about_rater(self, rater_session: RaterSession, when: When) -> None:
+        """Ask the questions about the rater before or after the trials, each of which can be declined."""
+        show_page(self.asking.console, self.protocol.title, "Some questions about you.")
+        questions = self.protocol.questions(when)
+        answers = {each.name: self.asking.ask_about_rater(each) for each in questions}
+        with writing(self.engine) as session:
+            steps.record_questionnaire(session, rater_session.rater_id, answers, when=when, now=self.now())
 
     @property
     def trial(self) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy.orm import Session
 
+from rater.analysis.characteristics import QUESTIONNAIRE_COLUMNS
 from rater.analysis.plan import Planned, plan_of
 from rater.errors import StateError
 from rater.store.dictionary import Meaning
@@ -19,9 +20,11 @@ from rater.store.rating.frame import (
     read_assigned,
     read_comments,
     read_guesses,
+    read_questionnaire,
     read_visits,
 )
 from rater.store.rating.studies import Progress, PublishedStudy, read_progress
+from rater.study.questionnaire import Given
 from rater.study.state import State
 from rater.study.visit import GuessChoice, LeavingReason
 from rater.unblind.verify_key import Opened
@@ -126,6 +129,8 @@ class Joined:
     """One row for each text with its arm: see `TEXT_COLUMNS`; empty where arms are permuted."""
     comments: pd.DataFrame
     """Comments of raters at the end: rater, text."""
+    questionnaire: pd.DataFrame
+    """One row for each answer of a rater to the questionnaire: rater, question, answer."""
     guesses: pd.DataFrame
     """One row for each answer to the blinding question about a text: changed, unchanged or unsure."""
     assigned: pd.DataFrame
@@ -157,17 +162,19 @@ class Collected:
     guesses: list[GuessRow]
     visits: list[RaterRow]
     comments: list[tuple[str, str]]
+    questionnaire: list[tuple[str, str, Given | None]]
     assigned: list[AssignedRow]
     progress: Progress
 
 
 def collect(session: Session, study_id: int) -> Collected:
-    """Read everything that was collected. Costs ten queries."""
+    """Read everything that was collected. Costs eleven queries."""
     return Collected(
         answers=read_answers(session, study_id),
         guesses=read_guesses(session, study_id),
         visits=read_visits(session, study_id),
         comments=read_comments(session, study_id),
+        questionnaire=read_questionnaire(session, study_id),
         assigned=read_assigned(session, study_id),
         progress=read_progress(session, study_id),
     )
@@ -185,6 +192,9 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, tampered: tuple
         raters=pd.DataFrame(visits, columns=list(RATER_COLUMNS)).astype({"finished": bool}),
         texts=_with_fields(_texts(opened), opened),
         comments=pd.DataFrame(collected.comments, columns=list(COMMENT_COLUMNS)),
+        questionnaire=pd.DataFrame(
+            collected.questionnaire, columns=list(QUESTIONNAIRE_COLUMNS), dtype=object
+        ),
         assigned=_with_fields(_assigned(collected.assigned, opened, arm_of), opened),
         guesses=_guesses([row for row in collected.guesses if row.item_id in opened.cells], arm_of),
         # an amendment may have added raters since the study was sealed; each planned one has a booklet

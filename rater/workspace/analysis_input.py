@@ -182,6 +182,7 @@ class AnalysisInput:
     raters: pd.DataFrame | None = None
     guesses: pd.DataFrame | None = None
     assigned: pd.DataFrame | None = None
+    questionnaire: pd.DataFrame | None = None
     tables: TextTables | None = None
     masked_frame: pd.DataFrame | None = None
     """The answers as files may have them, where the ids of their texts must be masked."""
@@ -354,6 +355,7 @@ def _read_input(
         raters=seen.raters,
         guesses=seen.guesses,
         assigned=seen.assigned,
+        questionnaire=seen.questionnaire,
         tables=TextTables(seen.texts, seen.comments, text_meanings(seen.texts.columns)),
     )
 

@@ -51,6 +51,7 @@ class StudyAnalysis:
             raters=data.raters,
             guesses=data.guesses,
             assigned=data.assigned,
+            questionnaire=data.questionnaire,
             texts=None if data.tables is None else data.tables.texts,
             progress=progress,
         )

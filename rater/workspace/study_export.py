@@ -139,7 +139,7 @@ class StudyExport:
 
 def further_paths(path: Path, *, unblinded: bool, with_identifiers: bool) -> list[Path]:
     """Return the paths of the files that an export writes next to its answers."""
-    tables = [name for name in NAMES if with_identifiers or name != PERSONAL]
+    tables = [name for name in NAMES if with_identifiers or name not in PERSONAL]
     return [further_path(path, name) for name in (*tables, *(["texts"] if unblinded else []), DICTIONARY)]
 
 

@@ -17,7 +17,7 @@ from rater.store.engine import disposing, reading, writing
 from rater.store.rating.open import open_rating
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.sessions import find_rater_session
-from rater.store.rating.steps import open_guesses, record_comment, record_guesses
+from rater.store.rating.steps import open_guesses, record_comment, record_guesses, record_questionnaire
 from rater.store.rating.studies import get_study
 from rater.store.rating.trials import Judgement, Submission, Timing, record_answers
 from rater.study.study import Study
@@ -117,6 +117,7 @@ def rate(rating_url: str, study: Study, person: str, n_answered: int) -> None:
         rater_id = claim_booklet(
             session, study_id, person, arrival=arrival, protocol=protocol, now=NOW
         ).rater_id
+        record_questionnaire(session, rater_id, {"field": person, "age": None}, when="before", now=NOW)
         for position in range(1, n_answered + 1):
             rater_session = find_rater_session(session, study_id, person)
             assert rater_session is not None

@@ -18,7 +18,7 @@ from rater.store.engine import disposing, reading, writing
 from rater.store.log import read_events
 from rater.store.rating.export import columns
 from rater.store.rating.open import open_rating
-from rater.store.rating.schema import Comment, EventRow, Identifier, Rater
+from rater.store.rating.schema import Comment, EventRow, Identifier, QuestionnaireAnswer, Rater
 from rater.store.rating.studies import get_study
 from rater.study.study import Study
 from rater.verify import Check, verify_study
@@ -115,6 +115,7 @@ def test_what_a_rater_wrote_is_no_formula_in_any_csv_and_only_the_owner_can_read
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         (rater,) = session.scalars(select(Rater).order_by(Rater.consented_at).limit(1))
         session.add(Comment(rater_id=rater.id, text=word))
+        session.add(QuestionnaireAnswer(rater_id=rater.id, question="job", value=json.dumps(word)))
         session.add(
             Identifier(
                 rater_id=rater.id,
@@ -127,11 +128,11 @@ def test_what_a_rater_wrote_is_no_formula_in_any_csv_and_only_the_owner_can_read
 
     rater_command("export", study_in_progress.name, "ratings.csv", "--identifiers", cwd=tmp_path)
 
-    for name, column in (("comments", "text"), ("identifiers", "value")):
+    for name, column in (("comments", "text"), ("identifiers", "value"), ("questionnaire", "answer")):
         with (tmp_path / f"ratings.{name}.csv").open(newline="") as file:
             assert [row[column] for row in csv.DictReader(file)] == [f"'{word}"]
     written = list(tmp_path.glob("ratings.*"))
-    assert len(written) == 6
+    assert len(written) == 7
     assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o600}
     dictionary = json.loads((tmp_path / "ratings.dictionary.json").read_text())
     assert "formula" in dictionary["comments"]["text"]["in_csv"]
@@ -236,8 +237,12 @@ def test_identifiers_are_exported_and_archived_only_where_they_are_asked_for(
     run("archive", closed.name, tmp_path / "a.zip", "--identifiers")
 
     assert set(pd.read_csv(tmp_path / "a.identifiers.csv")["value"]) == {"ann", "bob", "cy"}
+    about = pd.read_csv(tmp_path / "a.questionnaire.csv")
+    assert set(about.loc[about["question"] == "field", "answer"]) == {"ann", "bob", "cy"}
+    assert about.loc[about["question"] == "age", "answer"].isna().all()
     with zipfile.ZipFile(tmp_path / "a.zip") as zipped:
         assert zipped.read("rating/identifier.jsonl").count(b"\n") == 3
+        assert zipped.read("rating/questionnaire_answer.jsonl").count(b"\n") == 6
 
 
 @pytest.mark.parametrize("place", ["absent/it.csv", "file/it.csv", ".", "/proc/it.csv"])

@@ -26,6 +26,7 @@ from rater.publish.publish import publish_study
 from rater.store.engine import disposing, open_engine
 from rater.store.rating.studies import PublishedStudy
 from rater.study.design import Plan
+from rater.study.questionnaire import Question
 from rater.study.study import Study
 
 RATED = (
@@ -93,6 +94,12 @@ def with_every_page(study: Study, dimensions: tuple[Dimension, ...]) -> Study:
             "dimensions": dimensions,
             "content_notice": "Some are sad.",
             "screening": (screening,),
+            "questionnaire": (
+                Question(name="field", question="What do you study?", options=("Physics", "Other")),
+                Question(name="speaks", question="What?", kind="choices", options=("German", "French")),
+                Question(name="age", question="How old are you?", kind="number", minimum=18),
+                Question(name="job", question="Your job?", kind="text", when="after"),
+            ),
             "practice": (practice,),
             "practice_pass": 1,
             "break_every": 4,

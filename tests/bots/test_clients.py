@@ -7,9 +7,11 @@ import pytest
 from rater.bots.behaviours import Character, Middle
 from rater.bots.clients import rate_in_store
 from rater.store.engine import disposing, reading
-from rater.store.rating.frame import read_answers
+from rater.store.rating.frame import read_answers, read_questionnaire
 from rater.store.rating.open import open_rating
 from rater.store.rating.studies import get_study
+from rater.study.protocol import Protocol
+from rater.study.questionnaire import Question
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
 
@@ -31,3 +33,29 @@ def test_a_bot_rates_its_booklet_and_a_leaving_one_half_of_it(
             answers = list(read_answers(session, study.id))
     assert n_rated == len(answers) == expected
     assert {answer.answer for answer in answers} == {3}
+
+
+def test_a_bot_answers_questions_about_itself(
+    publish_study: Callable[..., str], rating_url: str, protocol: Protocol
+) -> None:
+    questionnaire = (
+        Question(name="field", question="What?", options=("a", "b")),
+        Question(name="all", question="Which?", kind="choices", options=("a", "b")),
+        Question(name="age", question="How old?", kind="number", minimum=18, maximum=20),
+        Question(name="job", question="Your job?", kind="text", when="after"),
+    )
+    publish_study(shown=protocol.model_copy(update={"questionnaire": questionnaire}))
+    with disposing(open_rating(rating_url)) as rating:
+        with reading(rating) as session:
+            study = get_study(session, "a_study")
+
+        rate_in_store(
+            rating, study, character="middle", judge=Middle(), rng=np.random.default_rng(1), now=NOW
+        )
+
+        with reading(rating) as session:
+            given = {name: value for _, name, value in read_questionnaire(session, study.id)}
+    assert given["field"] in {"a", "b"}
+    assert given["all"] in {("a",), ("b",)}
+    assert given["age"] in {18.0, 19.0, 20.0}
+    assert given["job"]

@@ -53,7 +53,10 @@ def test_forgetting_asks_and_a_no_changes_nothing(rater_id: str, tmp_path: Path,
 
     assert asked.returncode == 130
     assert f"Rater {rater_id}, who came on 2026-01-02: 1 identifier, 0 answers." in asked.stderr
-    assert "This permanently deletes the rater's identifiers; their answers are kept." in asked.stderr
+    assert (
+        "deletes the rater's identifiers and answers to the questionnaire; their ratings are kept."
+        in asked.stderr
+    )
     with disposing(create_rating(rating_url)) as rating, reading(rating) as session:
         assert session.query(Identifier).count() == 1
 

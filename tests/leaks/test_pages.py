@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
+from rater.study.questionnaire import Question
 from rater.study.visit import PROLIFIC, BlindingQuestion, ScreeningQuestion
 from rater.web.app import create_app
 from rater.web.settings import WebSettings, running
@@ -22,6 +23,10 @@ PERSON = "5f3a9c0b1d2e3f4a5b6c7d8e"
 def app(publish_study: Callable[..., str], rating_url: str, protocol: Protocol) -> Iterator[Flask]:
     asked = {
         "screening": (ScreeningQuestion(question="Old?", options=("Yes", "No"), accepted=("Yes",)),),
+        "questionnaire": (
+            Question(name="field", question="What?", options=("a", "b")),
+            Question(name="job", question="Your job?", kind="text", when="after"),
+        ),
         "practice": (Practice(prompt="Sun", text=" shines.", feedback="Yes."),),
         "blinding": BlindingQuestion(n_texts=2),
         "final_comment": "Anything?",
@@ -106,6 +111,7 @@ def test_no_page_after_consent_has_identifiers_of_a_recruitment_platform(app: Fl
         pages.append(client.post(base + path, data={**hidden, **fields}, follow_redirects=True))
 
     post("/screening", {"screening.0": "0"})
+    post("/questions-before", {"about.field": "0"})
     post("/instructions", {})
     post("/practice/1", {"answer.happiness": "3"})
     post("/practice/1/feedback", {})
@@ -114,6 +120,7 @@ def test_no_page_after_consent_has_identifiers_of_a_recruitment_platform(app: Fl
         pages.append(client.get(base, follow_redirects=True))
     post("/finish", {})
     post("/guesses", {"guess.1": "first", "guess.3": "unsure"})
+    post("/questions-after", {"about.job": "poet"})
     post("/comment", {"comment": "None."})
     other = app.test_client()
     pages += [other.get(base), other.get(f"{base}/leave"), client.get(f"{base}/leave"), client.get(base)]

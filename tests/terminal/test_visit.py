@@ -10,10 +10,11 @@ from rater.errors import StateError
 from rater.store.engine import reading, writing
 from rater.store.rating.frame import AnswerRow, read_guesses
 from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert_study
-from rater.store.rating.schema import Comment, Rater, Tally
+from rater.store.rating.schema import Comment, QuestionnaireAnswer, Rater, Tally
 from rater.store.rating.studies import PublishedStudy, get_study, move_study
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Dimension, Protocol
+from rater.study.questionnaire import Question
 from rater.study.scales import Likert, Number, Pairwise, Scale, Slider
 from rater.study.state import State
 from rater.study.visit import BlindingQuestion, Ending, Endings, Recruitment, ScreeningQuestion
@@ -287,3 +288,32 @@ def test_a_paused_study_lets_raters_wait(publish_study: Publish, rate: Rate, dat
         StateError, match=r"is paused: it takes no answers for now\. Your answers up to text 1"
     ):
         rate("3")
+
+
+def test_questions_about_the_rater_are_asked_and_can_be_declined(
+    publish_study: Publish, rate: Rate, protocol: Protocol, database: Engine
+) -> None:
+    questionnaire = (
+        Question(name="field", question="What do you study?", options=("Physics", "Other")),
+        Question(name="tongues", question="Which languages?", kind="choices", options=("de", "en", "fr")),
+        Question(name="age", question="How old are you?", kind="number", minimum=18, maximum=99),
+        Question(name="secret", question="Your income?", kind="number"),
+        Question(name="job", question="Your job?", kind="text", when="after"),
+        Question(name="view", question="Your view?", options=("a", "b"), when="after"),
+    )
+    publish_study(shown=protocol.model_copy(update={"questionnaire": questionnaire}))
+
+    rate("y", "2", "4", "1 3", "12", "34", "-", "", "3", "3", "3", "", "a poet", "3")
+
+    with reading(database) as session:
+        given = {each.question: each.value for each in session.scalars(select(QuestionnaireAnswer))}
+        (times,) = session.execute(select(Rater.questions_before_at, Rater.questions_after_at))
+    assert given == {
+        "field": '"Other"',
+        "tongues": '["de", "fr"]',
+        "age": "34.0",
+        "secret": None,
+        "job": '"a poet"',
+        "view": None,
+    }
+    assert None not in times

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from rater.analysis.primary import analyze
 from rater.store.engine import disposing, open_engine, reading, writing
 from rater.store.rating.frame import AnswerRow
-from rater.store.rating.schema import Comment, Guess, Rater
+from rater.store.rating.schema import Comment, Guess, QuestionnaireAnswer, Rater
 from rater.study.study import Study
 from rater.study.visit import GuessChoice, LeavingReason
 from rater.unblind import ANSWER_COLUMNS, permuted
@@ -39,18 +39,20 @@ def test_what_a_rater_gave_is_not_used_after_they_withdraw(
         for rater_id, why in ((stopped, LeavingReason.STOPPED), (withdrawn, LeavingReason.WITHDRAWN)):
             session.add(Guess(rater_id=rater_id, position=1, choice=GuessChoice.FIRST, guessed_at=NOW))
             session.add(Comment(rater_id=rater_id, text="a comment"))
+            session.add(QuestionnaireAnswer(rater_id=rater_id, question="age", value="30.0"))
             session.flush()
             session.get_one(Rater, rater_id).left_at = NOW
             session.get_one(Rater, rater_id).left_why = why
 
     seen = look(sealed_url, rating_url, rated)
 
-    for table in (seen.frame, seen.guesses, seen.comments, seen.assigned):
+    for table in (seen.frame, seen.guesses, seen.comments, seen.assigned, seen.questionnaire):
         assert table is not None
         assert stopped in set(table["rater"])
         assert withdrawn not in set(table["rater"])
     assert dict(zip(seen.raters["rater"], seen.raters["left_why"], strict=True))[withdrawn] == "withdrawn"
     assert seen.n_withdrawn == 1
+    assert seen.questionnaire["answer"].tolist() == [30.0]
 
 
 def test_repeats_comments_times_and_what_cannot_be_judged_come_along(

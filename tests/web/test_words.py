@@ -17,6 +17,7 @@ from rater.store.rating.publication import NewTrial
 from rater.store.rating.studies import move_study
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Dimension, Protocol
+from rater.study.questionnaire import Question
 from rater.study.scales import Likert, Number, Pairwise, Slider
 from rater.study.state import State
 from rater.study.translation import Language
@@ -26,7 +27,7 @@ from rater.web import language
 Publish = Callable[..., str]
 OWN = "Ж"
 """All of a study's own words in these tests, so that every other word is ours."""
-NOT_WORDS = {"data-mark", "data-proof", "data-kind", "data-position", "data-by-button"}
+NOT_WORDS = {"data-mark", "data-proof", "data-kind", "data-position", "data-by-button", "data-about"}
 LETTERS_AND_KEYS = {"A", "B", "Enter", "Backspace"}
 SPOKEN = ("aria-label", "alt", "title", "placeholder")
 
@@ -54,6 +55,12 @@ def single(code: Language, **changed: Any) -> Protocol:
         ),
         "break_every": 1,
         "blinding": BlindingQuestion(n_texts=2),
+        "questionnaire": (
+            Question(name="a", question=OWN, options=(OWN, OWN * 2), when="after"),
+            Question(name="b", question=OWN, kind="choices", options=(OWN, OWN * 2), when="after"),
+            Question(name="c", question=OWN, kind="number", unit=OWN, when="after"),
+            Question(name="d", question=OWN, kind="text", when="after"),
+        ),
         "final_comment": OWN,
         "debrief": OWN,
         "debrief_immediately": True,
@@ -142,7 +149,7 @@ class Walker:
 
 def answers(form: Tag, chosen: int) -> Iterator[tuple[str, str]]:
     for question in form.select("fieldset"):
-        radios = question.select("input[type=radio]")
+        radios = question.select("input[type=radio], input[type=checkbox][name^='about.']")
         if radios:
             yield str(radios[chosen]["name"]), str(radios[chosen]["value"])
         for number in question.select("input.field"):

@@ -208,6 +208,12 @@ def upgrade() -> None:
             comment="Time at which the rater passed the screening, in UTC.",
         ),
         sa.Column(
+            "questions_before_at",
+            sa.DateTime(),
+            nullable=True,
+            comment="Time of the answers to the questionnaire before the trials, in UTC.",
+        ),
+        sa.Column(
             "instructed_at",
             sa.DateTime(),
             nullable=True,
@@ -242,6 +248,12 @@ def upgrade() -> None:
             sa.DateTime(),
             nullable=True,
             comment="Time of the answer to the blinding question, in UTC.",
+        ),
+        sa.Column(
+            "questions_after_at",
+            sa.DateTime(),
+            nullable=True,
+            comment="Time of the answers to the questionnaire after the trials, in UTC.",
         ),
         sa.Column(
             "commented_at",
@@ -488,6 +500,21 @@ def upgrade() -> None:
     )
     op.create_index(op.f("invitation_by_study_id"), "invitation", ["study_id"], unique=False)
     op.create_table(
+        "questionnaire_answer",
+        sa.Column("rater_id", sa.String(), nullable=False, comment="The rater who answered."),
+        sa.Column("question", sa.String(), nullable=False, comment="Name of the question."),
+        sa.Column(
+            "value",
+            sa.String(),
+            nullable=True,
+            comment="The answer as JSON: a text, a number, or a list; empty if the rater declined.",
+        ),
+        sa.ForeignKeyConstraint(
+            ["rater_id"], ["rater.id"], name=op.f("questionnaire_answer_refers_to_rater_by_rater_id")
+        ),
+        sa.PrimaryKeyConstraint("rater_id", "question", name=op.f("questionnaire_answer_key")),
+    )
+    op.create_table(
         "token",
         sa.Column("digest", sa.String(), nullable=False, comment="SHA-256 of the random token kept there."),
         sa.Column("rater_id", sa.String(), nullable=False, comment="The rater that the token belongs to."),
@@ -551,6 +578,7 @@ def downgrade() -> None:
     op.drop_table("desk_user")
     op.drop_index(op.f("token_by_rater_id"), table_name="token")
     op.drop_table("token")
+    op.drop_table("questionnaire_answer")
     op.drop_index(op.f("invitation_by_study_id"), table_name="invitation")
     op.drop_table("invitation")
     op.drop_index(

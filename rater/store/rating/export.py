@@ -17,10 +17,25 @@ from sqlalchemy.orm import Session
 
 from rater.store.dictionary import Meaning, meanings_of
 from rater.store.log import EventKind, append_event
-from rater.store.rating.frame import AnswerRow, GuessRow, read_comments, read_guesses
+from rater.store.rating.frame import (
+    AnswerRow,
+    GuessRow,
+    read_comments,
+    read_guesses,
+    read_questionnaire,
+)
 from rater.store.rating.monitoring import watch_raters
-from rater.store.rating.schema import Comment, EventRow, Guess, Identifier, Item, Rater
+from rater.store.rating.schema import (
+    Comment,
+    EventRow,
+    Guess,
+    Identifier,
+    Item,
+    QuestionnaireAnswer,
+    Rater,
+)
 from rater.store.rating.studies import PublishedStudy
+from rater.study.questionnaire import name_given
 
 _ATTRIBUTES = {
     "rater": "rater_id",
@@ -132,8 +147,9 @@ def log_masked_export(
 
 ColumnSources: TypeAlias = dict[str, tuple[type, str]]
 
-NAMES = ("raters", "guesses", "comments", "identifiers")
-PERSONAL = "identifiers"
+NAMES = ("raters", "guesses", "comments", "identifiers", "questionnaire")
+PERSONAL = ("identifiers", "questionnaire")
+"""The tables that are written on request only."""
 
 _RATER_COLUMNS: ColumnSources = {
     name: (Rater, attribute)
@@ -172,6 +188,15 @@ _IDENTIFIER_COLUMNS: ColumnSources = {
     "name": (Identifier, "name"),
     "value": (Identifier, "value"),
 }
+_QUESTIONNAIRE_COLUMNS: ColumnSources = {
+    "rater": (QuestionnaireAnswer, "rater_id"),
+    "question": (QuestionnaireAnswer, "question"),
+    "answer": (QuestionnaireAnswer, "value"),
+}
+_QUESTIONNAIRE_ANSWER = Meaning(
+    "The answer in words; several options are separated by semicolons; empty if the rater declined.",
+    "experimenter",
+)
 _DECIMALS = 3
 
 
@@ -198,7 +223,8 @@ def read_export_tables(
         "comments": ExportTable(tuple(_COMMENT_COLUMNS), [*read_comments(session, study.id)]),
     }
     if options.with_identifiers:
-        tables[PERSONAL] = _read_identifiers(session, study.id)
+        tables["identifiers"] = _read_identifiers(session, study.id)
+        tables["questionnaire"] = _read_questionnaire(session, study.id)
     return tables
 
 
@@ -236,6 +262,15 @@ def _read_identifiers(session: Session, study_id: int) -> ExportTable:
     return ExportTable(tuple(_IDENTIFIER_COLUMNS), list(map(tuple, session.execute(query))))
 
 
+def _read_questionnaire(session: Session, study_id: int) -> ExportTable:
+    """Read the answers to the questionnaire, one row each; personal data. Costs one query."""
+    rows = [
+        (rater, question, name_given(given))
+        for rater, question, given in read_questionnaire(session, study_id)
+    ]
+    return ExportTable(tuple(_QUESTIONNAIRE_COLUMNS), list(rows))
+
+
 def table_meanings(table: str, *, masked: bool) -> dict[str, Meaning]:
     """Look up what the columns of a table mean, in the words of the schema."""
     columns = {
@@ -243,9 +278,12 @@ def table_meanings(table: str, *, masked: bool) -> dict[str, Meaning]:
         "guesses": _GUESS_COLUMNS,
         "comments": _COMMENT_COLUMNS,
         "identifiers": _IDENTIFIER_COLUMNS,
+        "questionnaire": _QUESTIONNAIRE_COLUMNS,
     }[table]
     meanings = {column: meanings_of(of)[attribute] for column, (of, attribute) in columns.items()}
     if table == "raters":
         return meanings | _COUNTED
+    if table == "questionnaire":
+        return meanings | {"answer": _QUESTIONNAIRE_ANSWER}
     own_id = item_meanings(1, masked=True) if masked else {}
     return {column: own_id.get(column, meaning) for column, meaning in meanings.items()}

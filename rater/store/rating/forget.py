@@ -24,13 +24,14 @@ from rater.store.rating.schema import (
     Guess,
     Identifier,
     Invitation,
+    QuestionnaireAnswer,
     Rater,
     StudyRow,
     Token,
 )
 
 MIN_PREFIX = 6
-OF_A_RATER = (Answer, Guess, Comment, Identifier, Token)
+OF_A_RATER = (Answer, Guess, Comment, QuestionnaireAnswer, Identifier, Token)
 """The tables with rows of a rater, which is held against the schema by a test."""
 
 
@@ -42,6 +43,8 @@ class Known:
     consented_at: datetime
     n_answers: int
     n_identifiers: int
+    n_questions: int
+    """The number of their answers to the questionnaire."""
     n_comments: int
     """The number of their comments, on answers or at the end."""
 
@@ -73,21 +76,23 @@ def find_known(session: Session, study_id: int, who: str) -> Known:
     rater = session.get_one(Rater, found.pop())
     answers = select(func.count(), func.count(Answer.comment)).where(Answer.rater_id == rater.id)
     n_answers, n_on_answers = session.execute(answers).one()
-    n_identifiers, n_at_end = (
+    n_identifiers, n_questions, n_at_end = (
         session.scalar(select(func.count()).select_from(table).where(table.rater_id == rater.id)) or 0
-        for table in (Identifier, Comment)
+        for table in (Identifier, QuestionnaireAnswer, Comment)
     )
-    return Known(rater.id, rater.consented_at, n_answers, n_identifiers, n_on_answers + n_at_end)
+    return Known(rater.id, rater.consented_at, n_answers, n_identifiers, n_questions, n_on_answers + n_at_end)
 
 
 def forget_identifiers(session: Session, study_id: int, known: Known, *, by: str, now: datetime) -> str:
-    """Delete a rater's identity and keep their answers; return the log's new head.
+    """Delete a rater's identity and keep their ratings; return the log's new head.
 
-    What a personal link was called by the experimenter goes too. Must run in a `writing` transaction.
+    Their answers to the questionnaire and the experimenter's label of a personal link go as well, since they
+    may identify them. Must run in a `writing` transaction.
     """
     _lock(session, study_id)
     overwrite_deleted(session)
-    session.execute(delete(Identifier).where(Identifier.rater_id == known.id))
+    for table in (Identifier, QuestionnaireAnswer):
+        session.execute(delete(table).where(table.rater_id == known.id))
     session.execute(update(Invitation).where(Invitation.rater_id == known.id).values(label=""))
     return append_event(
         session,
@@ -98,6 +103,7 @@ def forget_identifiers(session: Session, study_id: int, known: Known, *, by: str
         by=by,
         rater=known.id,
         n=known.n_identifiers,
+        n_questions=known.n_questions,
     )
 
 

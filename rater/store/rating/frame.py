@@ -12,11 +12,13 @@ from rater.store.rating.schema import (
     Comment,
     Guess,
     Item,
+    QuestionnaireAnswer,
     Rater,
     TrialRow,
     TrialTextRow,
 )
 from rater.study.fields import Fields, read_fields
+from rater.study.questionnaire import Given, read_given
 from rater.study.visit import GuessChoice, LeavingReason
 
 ABOUT_ALL = 0
@@ -277,6 +279,20 @@ def read_comments(session: Session, study_id: int) -> list[tuple[str, str]]:
         .order_by(Comment.rater_id)
     )
     return [(row.rater_id, row.text) for row in session.execute(query)]
+
+
+def read_questionnaire(session: Session, study_id: int) -> list[tuple[str, str, Given | None]]:
+    """Read the answers to the questionnaire: rater, question, answer, or None if it was declined.
+
+    Those of raters who withdrew are left out. Costs one query.
+    """
+    query = (
+        select(QuestionnaireAnswer.rater_id, QuestionnaireAnswer.question, QuestionnaireAnswer.value)
+        .join(Rater, Rater.id == QuestionnaireAnswer.rater_id)
+        .where(Rater.study_id == study_id, has_not_withdrawn())
+        .order_by(QuestionnaireAnswer.rater_id, QuestionnaireAnswer.question)
+    )
+    return [(rater, question, read_given(value)) for rater, question, value in session.execute(query)]
 
 
 def read_holders(session: Session, study_id: int) -> dict[str, str]:

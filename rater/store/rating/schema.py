@@ -217,6 +217,9 @@ class Rater(RatingBase):
     screened_at: Mapped[datetime | None] = column(
         "Time at which the rater passed the screening, in UTC.", UtcDateTime
     )
+    questions_before_at: Mapped[datetime | None] = column(
+        "Time of the answers to the questionnaire before the trials, in UTC.", UtcDateTime
+    )
     instructed_at: Mapped[datetime | None] = column(
         "Time at which the rater left the instructions, in UTC.", UtcDateTime
     )
@@ -232,6 +235,9 @@ class Rater(RatingBase):
     )
     guessed_at: Mapped[datetime | None] = column(
         "Time of the answer to the blinding question, in UTC.", UtcDateTime
+    )
+    questions_after_at: Mapped[datetime | None] = column(
+        "Time of the answers to the questionnaire after the trials, in UTC.", UtcDateTime
     )
     commented_at: Mapped[datetime | None] = column(
         "Time at which the rater left the page for a final comment, in UTC.", UtcDateTime
@@ -292,6 +298,18 @@ class Identifier(RatingBase):
     value: Mapped[str] = column("Value of the link's parameter.")
     is_person: Mapped[bool] = column(
         "True if the value identifies the person, who can then begin the study only once."
+    )
+
+
+class QuestionnaireAnswer(RatingBase):
+    """A rater's answer to a question of the questionnaire; personal data, which can be deleted alone."""
+
+    __tablename__ = "questionnaire_answer"
+
+    rater_id: Mapped[str] = column("The rater who answered.", ForeignKey("rater.id"), primary_key=True)
+    question: Mapped[str] = column("Name of the question.", primary_key=True)
+    value: Mapped[str | None] = column(
+        "The answer as JSON: a text, a number, or a list; empty if the rater declined."
     )
 
 

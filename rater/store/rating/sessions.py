@@ -31,12 +31,14 @@ SITTING_COLUMNS = (
     select(func.coalesce(func.max(Answer.position), 0)).where(_MINE).scalar_subquery(),
     func.coalesce(_LAST_AT, Rater.consented_at),
     Rater.screened_at.is_not(None),
+    Rater.questions_before_at.is_not(None),
     Rater.instructed_at.is_not(None),
     Rater.practised_at.is_not(None),
     Rater.n_practice_attempts,
     Rater.finished_at.is_not(None),
     Rater.asked_at.is_not(None),
     Rater.guessed_at.is_not(None),
+    Rater.questions_after_at.is_not(None),
     Rater.commented_at.is_not(None),
     Rater.left_why,
     Rater.replaced_at.is_not(None),
@@ -66,6 +68,8 @@ class RaterSession:
     last_seen_at: datetime
     """When they last answered; before the first answer, when they consented."""
     has_been_screened: bool
+    has_answered_before: bool
+    """True if they have left the questionnaire before the trials."""
     has_read_instructions: bool
     has_practised: bool
     n_practice_attempts: int
@@ -75,6 +79,8 @@ class RaterSession:
     has_been_asked: bool
     """True if the blinding question was opened, which ends revision."""
     has_guessed: bool
+    has_answered_after: bool
+    """True if they have left the questionnaire after the trials."""
     has_commented: bool
     """True if they left the page for a final comment."""
     left_why: LeavingReason | None

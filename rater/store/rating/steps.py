@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rater.errors import ClosedError, StateError
-from rater.store.rating.schema import Comment, Guess, Rater, StudyRow, TrialRow
+from rater.store.rating.schema import Comment, Guess, QuestionnaireAnswer, Rater, StudyRow, TrialRow
+from rater.study.questionnaire import Given, When, write_given
 from rater.study.state import State
 from rater.study.visit import GuessChoice, LeavingReason
 
@@ -20,6 +21,30 @@ def pass_screening(session: Session, rater_id: str, *, now: datetime) -> None:
     """Record that a rater can take part."""
     rater = _get_active(session, rater_id)
     rater.screened_at = rater.screened_at or now
+
+
+def record_questionnaire(
+    session: Session, rater_id: str, answers: Mapping[str, Given | None], *, when: When, now: datetime
+) -> None:
+    """Store the answers to the questions about a rater, None for declined ones; the first submission counts.
+
+    Raises:
+        StateError: the questions follow the trials, and there are trials left.
+    """
+    rater = _get_active(session, rater_id)
+    if when == "after" and rater.finished_at is None:
+        msg = "There are texts left to rate first."
+        raise StateError(msg)
+    if (rater.questions_before_at if when == "before" else rater.questions_after_at) is not None:
+        return
+    if when == "before":
+        rater.questions_before_at = now
+    else:
+        rater.questions_after_at = now
+    session.add_all(
+        QuestionnaireAnswer(rater_id=rater_id, question=name, value=write_given(given))
+        for name, given in answers.items()
+    )
 
 
 def finish_instructions(session: Session, rater_id: str, *, now: datetime) -> None:

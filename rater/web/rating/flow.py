@@ -31,6 +31,7 @@ Step = Literal[
     "declined",
     "change_language",
     "screening",
+    "questions_before",
     "instructions",
     "practice",
     "feedback",
@@ -42,6 +43,7 @@ Step = Literal[
     "rest",
     "finish",
     "guesses",
+    "questions_after",
     "comment",
     "thanks",
     "leave",
@@ -66,6 +68,14 @@ FLOW: tuple[tuple[Step, _Due], ...] = (
         "screening",
         lambda visit, rater_session: bool(visit.protocol.screening) and not rater_session.has_been_screened,
     ),
+    (
+        "questions_before",
+        lambda visit, rater_session: (
+            bool(visit.protocol.questions("before"))
+            and not rater_session.has_answered_before
+            and not rater_session.has_read_instructions
+        ),
+    ),
     ("instructions", lambda _, rater_session: not rater_session.has_read_instructions),
     (
         "practice",
@@ -78,6 +88,12 @@ FLOW: tuple[tuple[Step, _Due], ...] = (
         "guesses",
         lambda visit, rater_session: (
             visit.is_open and visit.protocol.blinding is not None and not rater_session.has_guessed
+        ),
+    ),
+    (
+        "questions_after",
+        lambda visit, rater_session: (
+            visit.is_open and bool(visit.protocol.questions("after")) and not rater_session.has_answered_after
         ),
     ),
     (
@@ -112,7 +128,18 @@ _OPENED_FROM: Mapping[Step, frozenset[Step]] = {
     "again_practice": frozenset({"again", "trial"}),
     "again_feedback": frozenset({"again", "trial"}),
     "leave": frozenset(
-        {"screening", "instructions", "practice", "again", "trial", "finish", "guesses", "comment"}
+        {
+            "screening",
+            "questions_before",
+            "instructions",
+            "practice",
+            "again",
+            "trial",
+            "finish",
+            "guesses",
+            "questions_after",
+            "comment",
+        }
     ),
 }
 """Pages outside the flow, and the steps from which they may be opened."""
@@ -199,7 +226,7 @@ def require_rater(visit: Visit, position: int) -> RaterSession:
     rater_session = visit.rater_session
     if rater_session is None:
         raise UnknownBrowser(visit, Place("trial", position))
-    early = {"ended", "landing", "screening", "instructions", "practice"}
+    early = {"ended", "landing", "screening", "questions_before", "instructions", "practice"}
     if visit.is_open and current_place(visit).step in early:
         go_to_current(visit)
     return rater_session

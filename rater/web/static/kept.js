@@ -93,7 +93,7 @@ export function fillForm(form, entered) {
   for (const element of form.elements) {
     if (!element.name || ["hidden", "submit"].includes(element.type)) continue;
     if (["radio", "checkbox"].includes(element.type)) {
-      element.checked = fields.get(element.name) === element.value;
+      element.checked = fields.getAll(element.name).includes(element.value);
     } else {
       element.value = fields.get(element.name) ?? "";
     }

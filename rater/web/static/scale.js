@@ -85,7 +85,7 @@ export function pointAtMissing(form) {
 }
 
 export function focusOn(question, { scrolls = true } = {}) {
-  const field = question.querySelector(".slider .range, .typed .field:not([hidden])");
+  const field = question.querySelector(".slider .range, .typed .field:not([hidden]), .field-long");
   (field && getComputedStyle(field).display !== "none" ? field : question).focus({ preventScroll: true });
   if (scrolls) question.scrollIntoView({ block: "nearest" });
 }
@@ -116,7 +116,9 @@ function excludeOthers(question, changed) {
   if (changed !== unable) {
     unable.checked = false;
   } else if (unable.checked) {
-    for (const radio of choicesOf(question)) radio.checked = false;
+    for (const input of question.querySelectorAll(".scale input[type=radio], .scale input[type=checkbox]")) {
+      input.checked = false;
+    }
     const field = question.querySelector(".field");
     if (field) field.value = "";
   }

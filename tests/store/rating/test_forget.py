@@ -20,6 +20,7 @@ from rater.store.rating.schema import (
     Guess,
     Identifier,
     Invitation,
+    QuestionnaireAnswer,
     Rater,
     RatingBase,
     Token,
@@ -74,6 +75,7 @@ def study(rating: Engine, publish: Callable[..., PublishedStudy], now: datetime)
                         is_person=True,
                     ),
                     Comment(rater_id=rater_id, text=f"I am {MARK}"),
+                    QuestionnaireAnswer(rater_id=rater_id, question="job", value=f'"{MARK}"'),
                     Guess(rater_id=rater_id, position=0, choice="unsure", guessed_at=now),
                     Invitation(
                         code_digest=f"{found.name}-{rater_id}",
@@ -147,6 +149,7 @@ def test_identifiers_are_forgotten_and_answers_stay(
     _forget(rating, study, f"{MARK} ada", now, all_of_it=False)
 
     assert _ids(rating, Identifier) == {BOB}
+    assert _ids(rating, QuestionnaireAnswer) == {BOB}
     assert _ids(rating, Answer) == {ADA, BOB}
     with reading(rating) as session:
         assert sorted(session.scalars(select(Invitation.label))) == ["", MARK]
