@@ -13,6 +13,7 @@
     ├── DatabaseError          a database that is missing, of another revision, or unreachable
     │   └── MissingSealedError … and it is the sealed one
     ├── ModelError             a model, tokenizer or hook point that is missing or does not fit
+    │   └── UnknownArgumentError   … or an argument that a function of the steering library does not have
     └── SealError              a key that is not the one that was committed to
 
 A message has three parts: the thing with its place, the value that came, and what would be valid or what
@@ -69,6 +70,10 @@ class MissingSealedError(DatabaseError):
 
 class ModelError(RaterError):
     """A model, tokenizer or hook point is missing or does not fit what was asked."""
+
+
+class UnknownArgumentError(ModelError, TypeError):
+    """A function was given an argument that it does not have."""
 
 
 class SealError(RaterError):

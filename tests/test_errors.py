@@ -23,6 +23,11 @@ def test_every_error_of_the_tree_is_a_users_and_is_drawn_in_the_docstring() -> N
     assert {name for name in declared if name in (errors.__doc__ or "")} == declared
 
 
+def test_an_unknown_argument_is_a_type_error_too() -> None:
+    assert issubclass(errors.UnknownArgumentError, errors.ModelError)
+    assert issubclass(errors.UnknownArgumentError, TypeError)
+
+
 def test_who_handles_a_state_handles_closed_and_full_too() -> None:
     assert issubclass(errors.ClosedError, errors.StateError)
     assert issubclass(errors.FullError, errors.StateError)

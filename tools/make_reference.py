@@ -75,12 +75,14 @@ _STEERING = Library(
         "| `Tensor[pos, d_model]` | a tensor of that shape |",
     ),
     {
-        "Load and generate": "load_model generate Draws ArmCompletion Measurements Touch print_n_comparisons",
-        "Any use of the bridge": "steer Steering next_token_logprobs",
+        "Load and generate": "load_model generate Draws ArmCompletion Measurements Touch "
+        "print_n_comparisons comparison_tables comparison_page",
+        "Any use of the bridge": "steer Steering next_token_logprobs read_activations",
         "What is added": "XVector ActivationAddition DatasetVector VectorFile RandomVector get_x_vector "
         "resolve SteeringVector random_like residual_norm UnequalPairWarning BosOnlyWarning",
         "What it does": "next_token_effect NextTokenEffect TokenChange focus Focus kl_divergence text_nll "
         "completion_nlls position_norms PositionNorm token_repetition count_words",
+        "Sweeps": "sweep all_settings place_additions SweepSetting SweepOutcome",
         "Files": "save_vectors load_vectors read_header",
     },
 )

@@ -48,15 +48,17 @@ def compare(  # noqa: PLR0917 (one argument for each option)
         samples = min(samples, study.sampling.samples_per_prompt)  # the file has no more samples
     completions = _generate(study, device, dtype, n_prompts=n_prompts, samples=samples)
     completions += _read_external(study, file.parent, n_prompts=n_prompts, samples=samples)
-    from rater.steering.comparisons import page, tables
+    from rater.steering.comparisons import comparison_page, comparison_tables
 
     arms = {arm.name: describe_arm(arm) for arm in study.arms}
     if html is None:
         console = Console()
-        for table in tables(completions, arms, width=console.width):
+        for table in comparison_tables(completions, arms, width=console.width):
             console.print(table)
         return
-    html.write_text(page(f"{study.name}: completions side by side", completions, arms), encoding="utf-8")
+    html.write_text(
+        comparison_page(f"{study.name}: completions side by side", completions, arms), encoding="utf-8"
+    )
     click.echo(f"Written: {html}")
 
 

@@ -218,7 +218,7 @@ def _measure(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from rater.steering.sweep import sweep as measure
+    from rater.steering.sweeps import sweep as measure
 
     n = len(settings) + with_unsteered
     click.echo(f"Measuring arm {job.arm.name}: {len(settings)} settings of {job.texts} each.", err=True)

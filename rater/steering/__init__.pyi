@@ -1,3 +1,4 @@
+from .activations import read_activations as read_activations
 from .additions import ActivationAddition as ActivationAddition
 from .additions import BosOnlyWarning as BosOnlyWarning
 from .additions import DatasetVector as DatasetVector
@@ -6,6 +7,8 @@ from .additions import VectorFile as VectorFile
 from .additions import XVector as XVector
 from .additions import resolve as resolve
 from .bridge import load_model as load_model
+from .comparisons import comparison_page as comparison_page
+from .comparisons import comparison_tables as comparison_tables
 from .comparisons import print_n_comparisons as print_n_comparisons
 from .completions import ArmCompletion as ArmCompletion
 from .completions import Draws as Draws
@@ -29,6 +32,11 @@ from .pairs import UnequalPairWarning as UnequalPairWarning
 from .pairs import get_x_vector as get_x_vector
 from .positions import Touch as Touch
 from .prefill import next_token_logprobs as next_token_logprobs
+from .sweep_results import SweepOutcome as SweepOutcome
+from .sweep_results import SweepSetting as SweepSetting
+from .sweep_results import all_settings as all_settings
+from .sweeps import place_additions as place_additions
+from .sweeps import sweep as sweep
 from .vector_files import load_vectors as load_vectors
 from .vector_files import read_header as read_header
 from .vector_files import save_vectors as save_vectors

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +12,7 @@ from rich.text import Text
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
-from rater.steering.completions import ArmCompletion, Draws, generate
+from rater.steering.completions import Additions, ArmCompletion, Draws, generate, refuse_unknown_arguments
 from rater.steering.positions import Touch
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import (
@@ -24,14 +25,20 @@ from rater.study.additions import (
     XVector,
 )
 
-_SHOWN = {"unsteered": "Unsteered completions", "steered": "Steered completions"}
+# What llm-steering's arguments set in `Draws`, for error messages.
+_ARGUMENTS = {
+    "max_new_tokens": "tokens_to_generate",
+    "frequency_penalty": "freq_penalty",
+    "samples_per_prompt": "num_comparisons",
+}
 
 
+@refuse_unknown_arguments
 def print_n_comparisons(  # noqa: PLR0913, PLR0917 (llm-steering's signature)
     prompt: str,
     model: TransformerBridge,
     num_comparisons: int = 5,
-    activation_additions: Sequence[AnyAddition | SteeringVector] | None = None,
+    activation_additions: Additions | None = None,
     addition_location: Position = "front",
     res_stream_slice: slice = slice(None),
     tokens_to_generate: int = 40,
@@ -40,12 +47,15 @@ def print_n_comparisons(  # noqa: PLR0913, PLR0917 (llm-steering's signature)
     freq_penalty: float = 0.0,
     top_p: float | None = None,
     *,
+    top_k: int | None = None,
+    presence_penalty: float = 0.0,
+    titles: tuple[str, str] = ("Unsteered completions", "Steered completions"),
+    prompts_shown: tuple[str | None, str | None] = (None, None),
     console: Console | None = None,
 ) -> None:
     """Print a table of completions of a prompt: unsteered on the left, steered on the right.
 
-    Both sides of a row share their random numbers. The prompt is bold. The arguments are those of
-    llm-steering's function of this name.
+    The sides of a row share their random numbers. Positional arguments are those of llm-steering's function.
 
     Args:
         prompt: The text to continue.
@@ -53,51 +63,102 @@ def print_n_comparisons(  # noqa: PLR0913, PLR0917 (llm-steering's signature)
         num_comparisons: The number of rows.
         activation_additions: The additions; without any there is one column.
         addition_location: Where in the prompt all of them are made: "front", "mid" or "back".
-        res_stream_slice: The dimensions of the residual stream that all of them change.
+        res_stream_slice: The dimensions that all of them change; none with an empty slice, ``slice(0, 0)``.
         tokens_to_generate: The maximum number of new tokens.
         seed: The seed of the random numbers; None for a new one each time.
         temperature: The divisor of the logits; 0 for greedy decoding.
         freq_penalty: The penalty subtracted from a token's logit for each occurrence.
         top_p: The probability mass of the nucleus; None for all tokens.
+        top_k: The number of most likely tokens to sample from; None for all.
+        presence_penalty: The penalty subtracted once from the logit of a token that occurred.
+        titles: The titles of the two columns.
+        prompts_shown: The texts in the two columns instead of the prompt; None for the prompt.
         console: Where to print; None for the terminal or notebook.
 
     Raises:
         ModelError: prompt, additions and model do not fit each other.
     """
-    arms: dict[str, Sequence[AnyAddition | SteeringVector]] = {"unsteered": ()}
+    heads = _heads(prompt, titles, prompts_shown)
+    arms: dict[str, Additions] = {"unsteered": ()}
     if activation_additions:
-        dims = _dims(model, res_stream_slice)
-        arms["steered"] = [_placed(addition, addition_location, dims) for addition in activation_additions]
-    draws = Draws(
+        arms["steered"] = _all_placed(model, activation_additions, addition_location, res_stream_slice)
+    draws = _draws(
         max_new_tokens=tokens_to_generate,
         temperature=temperature,
         top_p=1.0 if top_p is None else top_p,
+        top_k=top_k,
         frequency_penalty=freq_penalty,
+        presence_penalty=presence_penalty,
         samples_per_prompt=num_comparisons,
         seed=secrets.randbits(63) if seed is None else seed,
     )
-    (console or Console()).print(_table(generate(model, prompt, arms, draws, measure=False), list(arms)))
+    made = generate(model, prompt, arms, draws, measure=False)
+    (console or Console()).print(_table(made, dict(zip(arms, heads, strict=False))))
 
 
-def _table(completions: Sequence[ArmCompletion], arms: Sequence[str]) -> Table:
-    table = Table(*[_SHOWN[arm] for arm in arms], show_lines=True)
+def _draws(**fields: Any) -> Draws:
+    """Return the sampling parameters; an error names the arguments of `print_n_comparisons`."""
+    try:
+        return Draws(**fields)
+    except ModelError as error:
+        _, _, problems = str(error).partition("\n")
+        for field, argument in _ARGUMENTS.items():
+            problems = problems.replace(f"  {field} ", f"  {argument} ")
+        msg = f"The arguments of print_n_comparisons are not valid.\n{problems}"
+        raise ModelError(msg) from error
+
+
+class _Head(NamedTuple):
+    """The title of a column, and the text that it shows as the prompt."""
+
+    title: str
+    prompt: str
+
+
+def _heads(
+    prompt: str, titles: tuple[str, str], prompts_shown: tuple[str | None, str | None]
+) -> tuple[_Head, _Head]:
+    given: tuple[tuple[str, object, Any], ...] = (
+        ("titles", titles, str),
+        ("prompts_shown", prompts_shown, str | None),
+    )
+    for name, value, kinds in given:
+        is_pair = isinstance(value, list | tuple) and len(value) == 2
+        if not is_pair or not all(isinstance(each, kinds) for each in value):  # type: ignore[attr-defined] # a pair
+            msg = f"{name} is {value!r}; valid: two texts, for the unsteered and the steered column."
+            raise ModelError(msg)
+    shown = [prompt if each is None else each for each in prompts_shown]
+    return _Head(titles[0], shown[0]), _Head(titles[1], shown[1])
+
+
+def _table(completions: Sequence[ArmCompletion], heads: Mapping[str, _Head]) -> Table:
+    table = Table(*[head.title for head in heads.values()], show_lines=True)
     columns = [
-        [Text.assemble((each.prompt, "bold"), each.text) for each in completions if each.arm == arm]
-        for arm in arms
+        [Text.assemble((head.prompt, "bold"), each.text) for each in completions if each.arm == arm]
+        for arm, head in heads.items()
     ]
     for cells in zip(*columns, strict=True):
         table.add_row(*cells)
     return table
 
 
+def _all_placed(
+    model: TransformerBridge, additions: Additions, position: Position, chosen: slice
+) -> Additions:
+    dims = _dims(model, chosen)
+    if dims is not None and dims[0] == dims[1]:
+        return ()
+    return [_placed(addition, position, dims) for addition in additions]
+
+
 def _dims(model: TransformerBridge, chosen: slice) -> tuple[int, int] | None:
     width = int(model.cfg.d_model)
     start = 0 if chosen.start is None else chosen.start
     stop = width if chosen.stop is None else chosen.stop
-    if chosen.step not in {None, 1} or not 0 <= start < stop <= width:
+    if chosen.step not in {None, 1} or not 0 <= start <= stop <= width:
         msg = (
             f"res_stream_slice is {chosen}, but the residual stream has {width} dimensions; "
-            f"valid: slice(start, stop) with 0 <= start < stop <= {width}."
+            f"valid: slice(start, stop) with 0 <= start <= stop <= {width}."
         )
         raise ModelError(msg)
     return None if (start, stop) == (0, width) else (start, stop)
@@ -140,7 +201,9 @@ _MIN_COLUMNS = 25
 _COLUMN_REM = 14
 
 
-def tables(completions: Sequence[ArmCompletion], arms: Mapping[str, str], *, width: int = 200) -> list[Table]:
+def comparison_tables(
+    completions: Sequence[ArmCompletion], arms: Mapping[str, str], *, width: int = 200
+) -> list[Table]:
     """Return a table per prompt: a column per arm, a row per sample; the prompt is bold.
 
     If that leaves an arm fewer than 25 columns, the arms of a sample are below each other instead.
@@ -182,13 +245,13 @@ def _text(prompt: str, completion: ArmCompletion) -> Text:
     return Text.assemble((prompt, "bold"), completion.text, "\n\n", (_remarks(completion), "dim"))
 
 
-def page(title: str, completions: Sequence[ArmCompletion], arms: Mapping[str, str]) -> str:
+def comparison_page(title: str, completions: Sequence[ArmCompletion], arms: Mapping[str, str]) -> str:
     """Return the same tables as a self-contained HTML page.
 
     Args:
         title: The page's title.
-        completions: As for `tables`.
-        arms: As for `tables`.
+        completions: As for `comparison_tables`.
+        arms: As for `comparison_tables`.
     """
     heads = "".join(
         f"<th scope=col>{escape(name)}<br><small>{escape(description)}</small></th>"

@@ -1,15 +1,17 @@
 """Generate and measure completions of several arms in one call, without a study or a database."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple, Protocol
+from functools import wraps
+from inspect import signature
+from typing import Annotated, Any, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 
 import torch
-from pydantic import Field
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from transformer_lens.model_bridge import TransformerBridge
 
-from rater.errors import ModelError
+from rater.errors import ModelError, UnknownArgumentError, nearest
 from rater.steering.activations import is_hooked
 from rater.steering.additions import resolve
 from rater.steering.batch import Completion, Row, StopReason, completion_seed
@@ -24,7 +26,10 @@ from rater.steering.sampler import generate as generate_rows
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition
 from rater.study.arms import ModelArm, OtherModel, Prompted, Sampling, Steered, Unsteered
+from rater.study.validation import describe
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Additions = Sequence[AnyAddition | SteeringVector]
 
 
@@ -45,6 +50,14 @@ class Draws(Sampling):
 
     samples_per_prompt: Annotated[int, Field(ge=1)] = 1
     """Number of completions per arm and prompt."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _raise_model_errors(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return validate(values)
+        except ValidationError as error:
+            raise ModelError(describe(error, Sampling.__name__)) from error
 
 
 @dataclass(frozen=True)
@@ -90,12 +103,28 @@ def external_completion(arm: str, prompt: str, sample: int, text: str) -> ArmCom
     return ArmCompletion(arm, prompt, sample, None, (), text, None, None, ())
 
 
+def refuse_unknown_arguments(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function refuse an unknown keyword with the names that are valid."""
+    names = signature(function).parameters
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name in kwargs:
+            if name not in names:
+                msg = f"{function.__name__} has no argument {name!r}.{nearest(name, names)}"
+                raise UnknownArgumentError(msg)
+        return function(*args, **kwargs)
+
+    return call
+
+
 class _Key(NamedTuple):
     arm: str
     prompt: str
     sample: int
 
 
+@refuse_unknown_arguments
 def generate(
     model: TransformerBridge,
     prompts: str | Sequence[str],

@@ -53,7 +53,8 @@ def completion_nlls(
 
     Args:
         model: The bridge.
-        completions: Prompts and the token ids after them, including the one that ended the text.
+        completions: Prompts and the token ids after them, including the one that ended the text. An empty
+            prompt is BOS alone.
         additions: The additions; none for the unsteered model.
 
     Raises:
@@ -121,6 +122,8 @@ def text_nll(
 ) -> float:
     """Return the mean negative log-likelihood of a text's tokens after a prompt, in nats per token.
 
+    With an empty prompt, this is how likely the text is by itself: each token is predicted from BOS on.
+
     Raises:
         ModelError: as `completion_nlls`.
     """
@@ -135,7 +138,7 @@ def _checked(
         msg = f"The completion of {prompt!r} has no tokens, so it has no likelihood; valid: one or more."
         raise ModelError(msg)
     prompt_vectors = [vector for vector in vectors if vector.when == "prompt"]
-    check_fits(model, prompt, prompt_vectors, max_new_tokens=len(new))
+    check_fits(model, prompt, prompt_vectors, max_new_tokens=len(new), may_be_empty=True)
     return tokenize(model, prompt)
 
 

@@ -52,6 +52,7 @@ def check_fits(
     vectors: Sequence[SteeringVector] = (),
     *,
     max_new_tokens: int = 0,
+    may_be_empty: bool = False,
     place: str = "The prompt",
 ) -> None:
     """Check that a prompt has the tokens its additions need, and fits the context with its completion.
@@ -61,6 +62,7 @@ def check_fits(
         prompt: The text.
         vectors: The vectors that will be added to it.
         max_new_tokens: The maximum number of new tokens.
+        may_be_empty: Whether the prompt may be BOS alone.
         place: Where the prompt is declared, such as ``prompts[3]``, for error messages.
 
     Raises:
@@ -69,7 +71,7 @@ def check_fits(
     if not isinstance(prompt, str):
         msg = f"{place} is {prompt!r}; valid: a text."
         raise ModelError(msg)
-    if not prompt:
+    if not prompt and not may_be_empty:
         msg = f"{place} is empty, but the model needs at least one character to continue."
         raise ModelError(msg)
     length, context = len(tokenize(model, prompt)), context_length(model)

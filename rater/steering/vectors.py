@@ -27,6 +27,9 @@ class SteeringVector:
     Vectors for the same hook point, position and time can be added and subtracted; all can be scaled and
     compared. At the front, vectors of unequal lengths are aligned at BOS.
 
+    The activations may be given as a NumPy array, or with a batch of one, [1, pos, d_model], as a cache of
+    activations has them.
+
     Raises:
         ModelError: the activations are not a floating-point tensor of [pos, d_model], their number differs
             from that of the positions, or the hook point, position or time is invalid.
@@ -44,9 +47,14 @@ class SteeringVector:
     def __post_init__(self) -> None:
         self._check_place()
         activations: object = self.activations
+        if isinstance(activations, np.ndarray):
+            activations = torch.tensor(activations)
+        if isinstance(activations, Tensor) and activations.ndim == 3 and len(activations) == 1:
+            activations = activations[0]
+        object.__setattr__(self, "activations", activations)
         if not isinstance(activations, Tensor) or not activations.is_floating_point():
             kind = getattr(activations, "dtype", type(activations).__name__)
-            msg = f"activations at {self.hook_point!r} are {kind}; valid: a tensor of floating-point numbers."
+            msg = f"activations at {self.hook_point!r} are {kind}; valid: a floating-point tensor."
             raise ModelError(msg)
         shape = tuple(self.activations.shape)
         if len(shape) != 2 or not all(shape):

@@ -1,9 +1,11 @@
 """Activation additions as pure data: what is added, where, when and how strongly."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, field
+from functools import wraps
 from numbers import Integral
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -14,12 +16,18 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     StringConstraints,
     Tag,
+    ValidationError,
     model_serializer,
     model_validator,
 )
 from pydantic.dataclasses import dataclass
 
+from rater.errors import ModelError
 from rater.study.declaration import Printable
+
+C = TypeVar("C")
+# The name that a layer number means.
+_RESID_PRE = re.compile(r"blocks\.(0|[1-9]\d*)\.hook_resid_pre")
 
 
 def _number(value: object) -> int | None:
@@ -30,8 +38,12 @@ def _number(value: object) -> int | None:
 
 def _require_hook_point(value: object) -> object:
     number = _number(value)
-    if number is not None or (isinstance(value, str) and value.strip() and value.isprintable()):
-        return value if number is None else number
+    if number is not None:
+        return number
+    if isinstance(value, str) and value.strip() and value.isprintable():
+        # One form of the same place, so that what means the same is equal and has one hash.
+        layer = _RESID_PRE.fullmatch(value)
+        return int(layer[1]) if layer else value
     msg = "a layer number from 0, or a hook point such as 'blocks.6.hook_resid_pre'"
     raise ValueError(msg)
 
@@ -84,9 +96,26 @@ def hook_name(at: int | str) -> str:
 
 _VALUE = ConfigDict(extra="forbid", allow_inf_nan=False)
 AddedText = Annotated[str, StringConstraints(max_length=20_000), Printable]
+
+
+def _list_token_ids(value: object) -> object:
+    """Return the token ids of a tensor or array as a list; of [1, pos], those of the one row."""
+    listed = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(listed, list) and len(listed) == 1 and isinstance(listed[0], list):
+        listed = listed[0]
+    if isinstance(listed, list | tuple):
+        return [each if _number(each) is None else int(each) for each in listed]
+    return listed
+
+
 Texts = Annotated[Sequence[AddedText], Field(min_length=1), AfterValidator(tuple)]
-TokenIds = Annotated[Sequence[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(tuple)]
-"""A list or tuple, stored as a tuple, so that additions are immutable and compare by value."""
+TokenIds = Annotated[
+    Sequence[Annotated[int, Field(ge=0)]],
+    Field(min_length=1),
+    BeforeValidator(_list_token_ids),
+    AfterValidator(tuple),
+]
+"""A list, tuple, tensor or array, stored as a tuple, so that additions are immutable and compare by value."""
 
 
 def _require_one(names: str, first: object, second: object) -> None:
@@ -94,6 +123,26 @@ def _require_one(names: str, first: object, second: object) -> None:
         given = "neither is" if first is None else "both are"
         msg = f"of {names}, {given} given; valid: exactly one of them"
         raise ValueError(msg)
+
+
+def _raising_model_errors(declared: type[C]) -> type[C]:
+    """Raise a ModelError, instead of pydantic's error, where an addition is made in code.
+
+    Additions in JSON are still validated by pydantic, which collects the problems of a whole study.
+    """
+    validate = declared.__init__
+
+    @wraps(validate)
+    def init(self: C, *args: Any, **kwargs: Any) -> None:
+        try:
+            validate(self, *args, **kwargs)
+        except ValidationError as error:
+            from rater.study.validation import describe  # noqa: PLC0415 (it imports the arms, and they this)
+
+            raise ModelError(describe(error)) from error
+
+    declared.__init__ = init  # type: ignore[assignment,method-assign] # as intended
+    return declared
 
 
 _DEFAULTS = {"relative": None, "position": "front", "dims": None, "when": "prompt", "read": "each"}
@@ -132,6 +181,7 @@ class Placed:
         return {name: value for name, value in written.items() if value != _DEFAULTS.get(name, _NO_DEFAULT)}
 
 
+@_raising_model_errors
 @dataclass(frozen=True, config=_VALUE)
 class ActivationAddition(Placed):
     """Add ``coeff`` × the activations of a prompt at a hook point (Turner et al. 2023, arXiv:2308.10248).
@@ -162,6 +212,7 @@ class ActivationAddition(Placed):
         return hook_name(self.act_name)
 
 
+@_raising_model_errors
 @dataclass(frozen=True, config=_VALUE)
 class XVector(Placed):
     """Add ``coeff`` × (activations of ``prompt1`` − activations of ``prompt2``).
@@ -185,6 +236,7 @@ class XVector(Placed):
     """Activations that are read: those of each token, of the last one, or their mean after BOS. (sealed)"""
 
 
+@_raising_model_errors
 @dataclass(frozen=True, config=_VALUE)
 class DatasetVector(Placed):
     """Add ``coeff`` × the direction that separates two sets of texts: one vector, at one position.
@@ -220,6 +272,7 @@ class DatasetVector(Placed):
         return self
 
 
+@_raising_model_errors
 @dataclass(frozen=True, config=_VALUE)
 class VectorFile:
     """Add a saved vector: a ``.safetensors`` file written by rater, or a ``.gguf`` control vector.
@@ -295,6 +348,7 @@ _Matched = Annotated[
 ]
 
 
+@_raising_model_errors
 @dataclass(frozen=True, config=_VALUE)
 class RandomVector:
     """Add a random direction that has the norm of other additions at each position: a norm-matched control.

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Playwright
 
-from rater.steering.comparisons import page
+from rater.steering.comparisons import comparison_page
 from rater.steering.completions import ArmCompletion
 from rater.steering.positions import Touch
 from tests.browser.conftest import FLAGS, chromium_path
@@ -32,7 +32,7 @@ def test_arms_stand_side_by_side_where_there_is_room(
     side_by_side: bool,  # noqa: FBT001 (pytest gives it by name)
 ) -> None:
     file = tmp_path / "compare.html"
-    file.write_text(page("love_vs_hate", MADE, ARMS), encoding="utf-8")
+    file.write_text(comparison_page("love_vs_hate", MADE, ARMS), encoding="utf-8")
     browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
     shown = browser.new_context(viewport={"width": width, "height": 844}).new_page()
     shown.goto(f"file://{file}")

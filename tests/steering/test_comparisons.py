@@ -8,7 +8,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 import rater.steering
 from rater.errors import ModelError
-from rater.steering.comparisons import page, print_n_comparisons, tables
+from rater.steering.comparisons import comparison_page, comparison_tables, print_n_comparisons
 from rater.steering.completions import ArmCompletion, Measurements
 from rater.steering.pairs import UnequalPairWarning
 from rater.steering.positions import Touch
@@ -119,7 +119,7 @@ def test_location_and_slice_are_those_of_all_additions(
     assert back[0].strip() != back[1].strip()
 
 
-@pytest.mark.parametrize("chosen", [slice(0, 577), slice(5, 5), slice(-3, None), slice(0, 10, 2)])
+@pytest.mark.parametrize("chosen", [slice(0, 577), slice(6, 5), slice(-3, None), slice(0, 10, 2)])
 def test_a_slice_out_of_range_is_refused(chosen: slice, embedded_model: TransformerBridge) -> None:
     with pytest.raises(ModelError, match=r"res_stream_slice is slice\(.* has 576 dimensions; valid: slice"):
         print_n_comparisons(
@@ -149,7 +149,7 @@ MADE = [
 
 
 def test_a_row_has_one_sample_of_each_arm_in_their_order() -> None:
-    [table] = tables(MADE, ARMS)
+    [table] = comparison_tables(MADE, ARMS)
     console = Console(file=io.StringIO(), width=200)
 
     console.print(table)
@@ -165,7 +165,7 @@ def test_a_row_has_one_sample_of_each_arm_in_their_order() -> None:
 
 
 def test_the_page_escapes_texts_and_needs_nothing_else() -> None:
-    written = page("love_vs_hate", MADE, ARMS)
+    written = comparison_page("love_vs_hate", MADE, ARMS)
 
     assert "<b>I &lt;b&gt; am</b> hated &amp; [bold]left[/bold]" in written
     assert "5 × (&#x27;Love&#x27; − &#x27;Hate&#x27;)" in written
@@ -175,7 +175,77 @@ def test_the_page_escapes_texts_and_needs_nothing_else() -> None:
 
 
 def test_many_arms_are_below_each_other_on_a_narrow_terminal() -> None:
-    [table] = tables(MADE, ARMS, width=24 * len(ARMS))
+    [table] = comparison_tables(MADE, ARMS, width=24 * len(ARMS))
 
     assert len(table.columns) == 2
     assert list(table.columns[0].cells)[: len(ARMS)] == [Text(name) for name in ARMS]
+
+
+def test_titles_and_prompts_shown_are_those_of_the_two_columns(
+    embedded_model: TransformerBridge, console: Console
+) -> None:
+    print_n_comparisons(
+        PROMPT,
+        embedded_model,
+        1,
+        [XVector("Love", "Hate", coeff=5, at=6)],
+        tokens_to_generate=2,
+        titles=("As it is", "With love"),
+        prompts_shown=(None, "(love) "),
+        console=console,
+    )
+
+    shown = printed(console)
+    assert shown.index("As it is") < shown.index("With love")
+    assert shown.count(PROMPT) == 1
+    assert "\x1b[1m(love) \x1b[0m" in shown
+    with pytest.raises(ModelError, match=r"titles is 'ab'; valid: two texts"):
+        print_n_comparisons(PROMPT, embedded_model, titles="ab")  # type: ignore[arg-type] # refused
+
+
+def test_an_empty_slice_adds_nothing(embedded_model: TransformerBridge, console: Console) -> None:
+    large = [XVector("Love", "Hate", coeff=200, at=6)]
+
+    print_n_comparisons(
+        PROMPT,
+        embedded_model,
+        1,
+        large,
+        tokens_to_generate=4,
+        temperature=0,
+        res_stream_slice=slice(0, 0),
+        console=console,
+    )
+
+    [row] = [line.split("│")[1:3] for line in printed(console).splitlines() if PROMPT in line]
+    assert row[0].strip() == row[1].strip()
+
+
+def test_top_k_and_presence_penalty_are_passed_to_the_sampler(
+    embedded_model: TransformerBridge, console: Console
+) -> None:
+    for options in ({"top_k": 1}, {"temperature": 0.0}, {"temperature": 0.0, "presence_penalty": 10.0}):
+        print_n_comparisons(
+            PROMPT, embedded_model, 1, tokens_to_generate=8, seed=1, console=console, **options
+        )
+
+    most_likely, greedy, penalised = [line for line in printed(console).splitlines() if PROMPT in line]
+    assert most_likely == greedy != penalised
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"num_comparisons": 0}, "num_comparisons is 0; valid: at least 1"),
+        ({"tokens_to_generate": 0}, "tokens_to_generate is 0; valid: at least 1"),
+        ({"freq_penalty": 11}, "freq_penalty is 11; valid: at most 10"),
+        ({"topk": 3}, "print_n_comparisons has no argument 'topk'. Did you mean 'top_k'?"),
+    ],
+)
+def test_an_argument_that_is_not_valid_is_named(
+    arguments: dict[str, int], named: str, embedded_model: TransformerBridge
+) -> None:
+    with pytest.raises(ModelError) as caught:
+        print_n_comparisons(PROMPT, embedded_model, **arguments)  # type: ignore[arg-type] # refused
+
+    assert named in str(caught.value)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
-from rater.errors import ModelError
+from rater.errors import ModelError, UnknownArgumentError
 from rater.steering.additions import resolve
 from rater.steering.batch import completion_seed
 from rater.steering.completions import Draws, generate
@@ -137,8 +137,15 @@ def test_additions_without_the_name_of_an_arm_are_refused(embedded_model: Transf
 
 
 def test_draws_that_cannot_be_drawn_are_refused() -> None:
-    with pytest.raises(ValueError, match="temperature"):
+    with pytest.raises(ModelError, match=r"temperature is -1; valid: at least 0"):
         Draws(temperature=-1)
+    with pytest.raises(ModelError, match=r"Unknown field temprature. Did you mean 'temperature'"):
+        Draws(temprature=1)  # type: ignore[call-arg] # refused
+
+
+def test_an_unknown_keyword_is_refused_with_the_nearest(embedded_model: TransformerBridge) -> None:
+    with pytest.raises(UnknownArgumentError, match="generate has no argument 'batchsize'"):
+        generate(embedded_model, PROMPT, ARMS, Draws(), batchsize=2)  # type: ignore[call-arg] # refused
 
 
 def test_a_repeated_prompt_is_refused_with_the_way_to_several_samples(

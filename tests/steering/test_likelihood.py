@@ -103,6 +103,17 @@ def test_what_was_noted_is_taken_only_for_the_prompt_that_it_follows(
     )
 
 
+def test_a_text_without_a_prompt_is_predicted_from_bos_on(embedded_model: TransformerBridge) -> None:
+    text = "I'm excited because I'm going to a wedding this weekend."
+    ids = torch.tensor([tokenize(embedded_model, text)])
+    with torch.no_grad():
+        expected = embedded_model(ids, return_type="loss").item()
+
+    assert text_nll(embedded_model, "", text) == pytest.approx(expected, abs=1e-4)
+    with pytest.raises(ModelError, match="has no tokens"):
+        text_nll(embedded_model, "", "")
+
+
 def test_text_is_likelier_than_noise(embedded_model: TransformerBridge) -> None:
     assert text_nll(embedded_model, PROMPT, " you are mean.") < text_nll(
         embedded_model, PROMPT, " xq zzv ~~ 9"

@@ -72,3 +72,12 @@ def test_padding_needs_a_model_and_a_method_that_exists() -> None:
         get_x_vector("Love", "Hate", 5.0, 6, pad_method="tokens_right")
     with pytest.raises(ModelError, match=r"pad_method is 'tokens_left', but .* 'tokens_right' only"):
         get_x_vector("Love", "Hate", 5.0, 6, pad_method="tokens_left")
+
+
+def test_a_pair_equals_the_additions_that_it_is_short_for() -> None:
+    at = "blocks.6.hook_resid_pre"
+
+    assert get_x_vector("Love", "Hate", coeff=5, act_name=6) == (
+        ActivationAddition(5, at, "Love"),
+        ActivationAddition(-5, at, "Hate"),
+    )

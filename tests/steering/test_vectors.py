@@ -1,7 +1,7 @@
 """Directions that are zero at every position are refused, whatever made them so."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +273,21 @@ def test_activations_are_a_tensor_of_floating_point_numbers(activations: Any) ->
         ModelError, match=r"are (list|torch\.int64); valid: a tensor of floating-point numbers"
     ):
         SteeringVector("blocks.0.hook_resid_pre", activations)
+
+
+@pytest.mark.parametrize("wrap", [lambda x: x[None], lambda x: x.numpy(), lambda x: x[None].numpy()])
+def test_activations_come_as_a_cache_or_an_array_has_them(wrap: Callable[[torch.Tensor], Any]) -> None:
+    activations = torch.arange(6.0).reshape(3, 2)
+
+    vector = SteeringVector("hook_embed", wrap(activations))
+
+    assert vector == SteeringVector("hook_embed", activations)
+    assert isinstance(vector.activations, torch.Tensor)
+
+
+def test_a_batch_of_two_texts_is_not_one_vector() -> None:
+    with pytest.raises(ModelError, match=r"have the shape \(2, 3, 2\)"):
+        SteeringVector("hook_embed", torch.ones(2, 3, 2))
 
 
 def test_a_product_of_vectors_is_none() -> None:

@@ -1,9 +1,11 @@
 from collections.abc import Callable
 
+import numpy as np
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from rater import ActivationAddition, XVector
+from rater.errors import ModelError
 from rater.study.additions import AnyAddition
 from rater.study.arms import (
     Addition,
@@ -35,6 +37,36 @@ def test_token_ids_given_as_a_list_are_kept_as_a_tuple() -> None:
     assert listed == tupled
     assert hash(listed) == hash(tupled)
     assert listed.tokens == (1, 2)
+
+
+@pytest.mark.parametrize("tokens", [np.array([1, 2]), np.array([[1, 2]]), [np.int64(1), 2], [[1, 2]]])
+def test_token_ids_of_an_array_are_those_of_a_list(tokens: object) -> None:
+    assert ActivationAddition(1, 6, tokens=tokens) == ActivationAddition(1, 6, tokens=[1, 2])  # type: ignore[arg-type] # an array passes, too
+
+
+@pytest.mark.parametrize("tokens", [np.array([[1, 2], [3, 4]]), np.array([1.5]), np.array(1), "12", []])
+def test_what_is_not_the_tokens_of_one_text_is_refused(tokens: object) -> None:
+    with pytest.raises(ModelError, match=r"ActivationAddition is not valid\.\n  tokens"):
+        ActivationAddition(1, 6, tokens=tokens)  # type: ignore[arg-type] # refused
+
+
+def test_a_layer_number_and_its_name_are_one_hook_point() -> None:
+    named = ActivationAddition(1, "blocks.6.hook_resid_pre", "Love")
+
+    assert named == ActivationAddition(1, 6, "Love")
+    assert hash(named) == hash(ActivationAddition(1, 6, "Love"))
+    assert (named.act_name, named.hook_point) == (6, "blocks.6.hook_resid_pre")
+    assert XVector("a", "b", coeff=1, at="blocks.6.hook_resid_post").at == "blocks.6.hook_resid_post"
+
+
+def test_all_problems_of_an_addition_are_listed() -> None:
+    with pytest.raises(ModelError) as caught:
+        XVector("a", "b", coef=1, at=-1)  # type: ignore[call-arg] # refused
+
+    first, *problems = str(caught.value).splitlines()
+    assert first == "XVector is not valid."
+    assert "at is -1; valid: a layer number from 0" in "".join(problems)
+    assert "Unknown field coef. Did you mean 'coeff'?" in "".join(problems)
 
 
 def test_an_x_vector_may_subtract_an_empty_text() -> None:
@@ -94,7 +126,7 @@ def test_what_says_nothing_is_not_in_the_json() -> None:
         (lambda: ActivationAddition(1, prompt="a"), "a layer number from 0, or a hook point such as"),
         (lambda: VectorFile("a.gguf"), "of coeff and relative, neither is given"),
         (lambda: VectorFile("a.gguf", coeff=1, position="end"), "'front', 'mid', 'back', or positions"),  # type: ignore[arg-type] # refused
-        (lambda: VectorFile("a.gguf", coeff=1, sha256="abc"), "should match pattern"),
+        (lambda: VectorFile("a.gguf", coeff=1, sha256="abc"), "sha256 is 'abc'; valid: 64 digits"),
         (lambda: XVector("a", "b", coeff=1, at=6, position=[]), "'front', 'mid', 'back', or positions"),  # type: ignore[arg-type] # refused
         (lambda: XVector("a", "b", coeff=1, at=6, position=[1.5]), "'front', 'mid', 'back', or positions"),  # type: ignore[arg-type] # refused
         (lambda: XVector("a", "b", coeff=1, at=6, dims=(3, 3)), "with 0 <= start < stop, or None for all"),
@@ -107,7 +139,7 @@ def test_what_says_nothing_is_not_in_the_json() -> None:
             lambda: DatasetVector(["a", "b"], ["c"], coeff=1, at=6, method="pca"),
             "positive has 2 texts and negative 1, but 'pca' needs pairs",
         ),
-        (lambda: DatasetVector([], ["c"], coeff=1, at=6), "at least 1 item"),
+        (lambda: DatasetVector([], ["c"], coeff=1, at=6), "positive has 0; valid: at least 1 of them"),
         (
             lambda: RandomVector((XVector("a", "b", coeff=1, at=6, dims=(0, 3)), VectorFile("a", coeff=1))),
             "like has additions with different dims; valid: one RandomVector for each",
@@ -121,7 +153,7 @@ def test_what_says_nothing_is_not_in_the_json() -> None:
 def test_an_addition_that_says_nothing_runnable_is_refused(
     declare: Callable[[], AnyAddition], message: str
 ) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(ModelError, match=message):
         declare()
 
 

@@ -8,9 +8,9 @@ from rater import (
     Study,
     Translation,
 )
-from rater.study.load import explain
 from rater.study.protocol import Dimension
 from rater.study.scales import Likert
+from rater.study.validation import explain
 
 Declare = Callable[..., Study]
 

@@ -3,8 +3,8 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
 from rater.steering.completions import Draws
-from rater.steering.sweep import place_additions, sweep
 from rater.steering.sweep_results import SweepSetting, all_settings
+from rater.steering.sweeps import place_additions, sweep
 from rater.study.arms import ActivationAddition, RandomVector, VectorFile, XVector
 
 LOVE = XVector("Love", "Hate", coeff=5, at=6)
