@@ -99,7 +99,7 @@ def test_the_methods_of_a_workspace_are_shown_with_their_arguments(made: Path) -
 @pytest.mark.parametrize(
     "said",
     [
-        "    additions: Sequence[AnyAddition | SteeringVector] = (),\n) -> Tensor[d_vocab]\n",
+        "    at: Literal['last', 'each'] = 'last',\n) -> Tensor[..., d_vocab]\n",
         "| `activations` | `Tensor[pos, d_model]` | Activations, including the coefficient. |",
         "| `samples_per_prompt` | `int` |",
         "\n\nYields: The vectors, and the tokens that they changed.\n",

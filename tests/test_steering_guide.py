@@ -1,4 +1,4 @@
-"""Run the code of docs/how-to/steering.md, in its order, and compare what it prints."""
+"""Run the code of the guides to steering, in its order, and compare what it prints."""
 
 from pathlib import Path
 
@@ -6,12 +6,13 @@ import pytest
 
 from tests.executed_pages import execute_page
 
-GUIDE = Path(__file__).parent.parent / "docs" / "how-to" / "steering.md"
+GUIDES = Path(__file__).parent.parent / "docs" / "how-to"
 
 
 @pytest.mark.model
-def test_the_guides_code_prints_what_it_shows(tmp_path: Path) -> None:
-    page = GUIDE.read_text(encoding="utf-8")
+@pytest.mark.parametrize(("guide", "n_blocks"), [("steering.md", 8), ("tokens.md", 4)])
+def test_the_guides_code_prints_what_it_shows(guide: str, n_blocks: int, tmp_path: Path) -> None:
+    page = (GUIDES / guide).read_text(encoding="utf-8")
 
     assert execute_page(page, tmp_path) == page
-    assert page.count("```python\n") == 7
+    assert page.count("```python\n") == n_blocks

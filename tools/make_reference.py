@@ -68,6 +68,7 @@ _STEERING = Library(
         "| --- | --- |",
         "| `AnyAddition` | any of the additions that a study file can declare |",
         "| `Additions` | a list of those, or of steering vectors |",
+        "| `Prompts` | a text, a list of texts, or token ids: a list, or a tensor or array of them |",
         "| `Position` | `'front'`, `'mid'`, `'back'`, or positions in brackets: 0 is BOS, -1 the last |",
         "| `When` | `'prompt'`, `'generated'` or `'all'` |",
         "| `ModelArm` | `Unsteered`, `Steered`, `Prompted` or `OtherModel`, [as in a study](study.md) |",
@@ -79,11 +80,15 @@ _STEERING = Library(
         "print_n_comparisons comparison_tables comparison_page",
         "Any use of the bridge": "steer Steering next_token_logprobs read_activations",
         "What is added": "XVector ActivationAddition DatasetVector VectorFile RandomVector get_x_vector "
-        "resolve SteeringVector random_like residual_norm UnequalPairWarning BosOnlyWarning",
+        "resolve SteeringVector random_like residual_norm principal_axes Axes UnequalPairWarning "
+        "BosOnlyWarning",
         "What it does": "next_token_effect NextTokenEffect TokenChange focus Focus kl_divergence text_nll "
-        "completion_nlls position_norms PositionNorm token_repetition count_words",
+        "completion_nlls position_norms PositionNorm prompt_norms token_repetition count_words",
+        "Each token of a text": "token_effects TokenEffect compare_with_prompting text_logprobs TextLogprobs",
         "Sweeps": "sweep all_settings place_additions SweepSetting SweepOutcome",
-        "Files": "save_vectors load_vectors read_header",
+        "Frames": "to_frame",
+        "Files": "save_completions load_completions read_completions_header save_vectors load_vectors "
+        "read_header",
     },
 )
 _ANALYSIS = Library(
@@ -411,7 +416,7 @@ def _hint(annotation: ast.expr | None) -> str:
         return _hint(cast("ast.Tuple", annotation.slice).elts[0])
     text = ast.unparse(annotation) if annotation else "None"
     return re.sub(
-        r"\w+\[Tensor, ' ?([\w ]+)'\]", lambda found: f"Tensor[{', '.join(found[1].split())}]", text
+        r"\w+\[Tensor, ' ?([\w. ]+)'\]", lambda found: f"Tensor[{', '.join(found[1].split())}]", text
     )
 
 

@@ -6,6 +6,8 @@ from .additions import RandomVector as RandomVector
 from .additions import VectorFile as VectorFile
 from .additions import XVector as XVector
 from .additions import resolve as resolve
+from .axes import Axes as Axes
+from .axes import principal_axes as principal_axes
 from .bridge import load_model as load_model
 from .comparisons import comparison_page as comparison_page
 from .comparisons import comparison_tables as comparison_tables
@@ -25,8 +27,15 @@ from .effects import focus as focus
 from .effects import kl_divergence as kl_divergence
 from .effects import next_token_effect as next_token_effect
 from .effects import position_norms as position_norms
+from .effects import prompt_norms as prompt_norms
 from .effects import token_repetition as token_repetition
+from .frames import load_completions as load_completions
+from .frames import read_completions_header as read_completions_header
+from .frames import save_completions as save_completions
+from .frames import to_frame as to_frame
+from .likelihood import TextLogprobs as TextLogprobs
 from .likelihood import completion_nlls as completion_nlls
+from .likelihood import text_logprobs as text_logprobs
 from .likelihood import text_nll as text_nll
 from .pairs import UnequalPairWarning as UnequalPairWarning
 from .pairs import get_x_vector as get_x_vector
@@ -37,6 +46,9 @@ from .sweep_results import SweepSetting as SweepSetting
 from .sweep_results import all_settings as all_settings
 from .sweeps import place_additions as place_additions
 from .sweeps import sweep as sweep
+from .tokens import TokenEffect as TokenEffect
+from .tokens import compare_with_prompting as compare_with_prompting
+from .tokens import token_effects as token_effects
 from .vector_files import load_vectors as load_vectors
 from .vector_files import read_header as read_header
 from .vector_files import save_vectors as save_vectors

@@ -16,7 +16,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from rater.errors import ModelError
 from rater.steering.bridge import context_length, model_name
 
-Read = Literal["each", "last", "mean"]
+Read = Literal["each", "last", "mean", "tokens"]
 _BATCH = 16
 _BEING_READ: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()
 
@@ -76,7 +76,7 @@ def pool(activations: Float[Tensor, "pos d_model"], read: Read) -> Float[Tensor,
     The mean leaves BOS out unless it is the only token: BOS is an attention sink, with activations about a
     hundred times as long as those of other tokens, which would dominate the mean.
     """
-    if read == "each":
+    if read in {"each", "tokens"}:
         return activations
     if read == "last":
         return activations[-1:]
@@ -104,6 +104,17 @@ def principal_component(
     axis = torch.linalg.svd(differences, full_matrices=False).Vh[0]
     component: Tensor = (differences.mean(0) @ axis) * axis
     return component
+
+
+def principal_axis(activations: Float[Tensor, "row d_model"]) -> Float[Tensor, " d_model"]:
+    """Return the first right singular vector of uncentred activations, as long as these are on average.
+
+    Its sign, which a singular vector does not have, is that of the mean activation along it.
+    """
+    axis = torch.linalg.svd(activations, full_matrices=False).Vh[0]
+    norm = torch.linalg.vector_norm(activations, dim=-1).mean()
+    turned: Tensor = norm * torch.sign(activations.mean(0) @ axis) * axis
+    return turned
 
 
 def last_logits_only(model: TransformerBridge, n: int = 1) -> dict[str, int]:

@@ -13,6 +13,7 @@ from rater.errors import ModelError
 from rater.steering.activations import (
     mean_difference,
     pool,
+    principal_axis,
     principal_component,
     read_activations,
     read_batch,
@@ -219,9 +220,11 @@ def _texts(
 def _direction(model: TransformerBridge, addition: DatasetVector, hook_point: str) -> Tensor:
     """Return a dataset's direction, as [1, d_model]."""
     sides = []
-    for texts in (addition.positive, addition.negative):
+    for texts in filter(None, (addition.positive, addition.negative)):
         rows = read_batch(model, [tokenize(model, text) for text in texts], hook_point)
-        sides.append(torch.cat([pool(row, addition.read) for row in rows]))  # [text, d_model]
+        sides.append(torch.cat([pool(row, addition.read) for row in rows]))  # [text or token, d_model]
+    if addition.method == "axis":
+        return principal_axis(sides[0])[None]
     find = principal_component if addition.method == "pca" else mean_difference
     direction = find(*sides)
     longest = max(float(side.mean(0).norm()) for side in sides)

@@ -13,7 +13,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
 from rater.steering.completions import Additions, ArmCompletion, Draws, generate, refuse_unknown_arguments
-from rater.steering.positions import Touch
+from rater.steering.positions import describe_touches
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import (
     ActivationAddition,
@@ -304,26 +304,6 @@ def _remarks(completion: ArmCompletion) -> str:
     if completion.seed is None:
         remarks.append("from a file")
     else:
-        remarks.append(_touched(completion.touched))
+        places = describe_touches(completion.touched)
+        remarks.append(f"steered {places}" if places else "not steered")
     return " · ".join(remarks)
-
-
-def _touched(touched: Sequence[Touch]) -> str:
-    by_point: dict[str, list[int]] = {}
-    for touch in touched:
-        by_point.setdefault(touch.hook_point, []).append(touch.position)
-    if not by_point:
-        return "not steered"
-    places = [f"tokens {_runs(sorted(set(at)))} at {point}" for point, at in by_point.items()]
-    return "steered " + ", ".join(places)
-
-
-def _runs(numbers: Sequence[int]) -> str:
-    """Shorten 0, 1, 2, 5 to "0–2 5"."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return " ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)

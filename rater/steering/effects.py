@@ -2,10 +2,12 @@
 
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
+import math
 import operator
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -13,13 +15,13 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
-from rater.steering.activations import read_activations
+from rater.steering.activations import read_activations, read_batch
 from rater.steering.additions import resolve
 from rater.steering.bridge import tokenize
-from rater.steering.positions import Window, shift
+from rater.steering.positions import Window, require_hook_point, shift
 from rater.steering.prefill import check_fits, next_token_logprobs
 from rater.steering.vectors import SteeringVector
-from rater.study.additions import AnyAddition
+from rater.study.additions import AnyAddition, hook_name
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,18 @@ class TokenChange:
     steered: float
     """Natural-log probability with steering."""
 
+    @property
+    def kl(self) -> float:
+        """The token's part of the KL divergence of the steered distribution from the unsteered, in nats."""
+        return math.exp(self.steered) * (self.steered - self.unsteered) if self.steered > -math.inf else 0.0
+
+    @property
+    def ratio(self) -> float:
+        """Its probability with steering, divided by that without; infinite where it was impossible."""
+        if self.unsteered == -math.inf:
+            return math.inf
+        return math.exp(self.steered - self.unsteered)
+
 
 @dataclass(frozen=True)
 class NextTokenEffect:
@@ -49,7 +63,7 @@ class NextTokenEffect:
     entropy_steered: float
     """Entropy of the steered distribution, in nats."""
     top_changes: tuple[TokenChange, ...]
-    """The tokens whose probability changed most, the largest change first."""
+    """The tokens that changed most, the largest change first."""
 
 
 @dataclass(frozen=True)
@@ -83,20 +97,40 @@ class PositionNorm:
 
 def next_token_effect(
     model: TransformerBridge,
-    prompt: str,
+    prompt: str | Sequence[int] | Tensor,
     additions: Sequence[AnyAddition | SteeringVector],
     *,
     n_changes: int = 10,
+    by: Literal["change", "kl", "ratio"] = "change",
+    without: Collection[str] = (),
 ) -> NextTokenEffect:
     """Compare the next token's distribution with and without steering. Costs two forward passes.
 
+    Args:
+        model: The bridge.
+        prompt: A text, or token ids, BOS first.
+        additions: The additions.
+        n_changes: The number of tokens that are listed.
+        by: The tokens that are listed: those with the largest change of their probability; with the largest
+            parts of the KL divergence; or with the largest ratio of both probabilities, in either direction.
+        without: Tokens that are not listed, by their text, such as " wedding".
+
     Raises:
-        ModelError: prompt, additions and model do not fit each other.
+        ModelError: prompt, additions and model do not fit each other, or a text of ``without`` is no token.
     """
+    if by not in _MEASURES:
+        msg = f"by is {by!r}; valid: {', '.join(map(repr, _MEASURES))}."
+        raise ModelError(msg)
     unsteered = next_token_logprobs(model, prompt)
     steered = next_token_logprobs(model, prompt, additions)
-    changes = (steered.exp() - unsteered.exp()).abs()
-    changed = changes.topk(min(n_changes, len(changes))).indices.tolist()
+    if unsteered.ndim > 1:
+        msg = f"prompt is {prompt!r}; valid: one text, or the token ids of one."
+        raise ModelError(msg)
+    changes = _MEASURES[by](steered.double(), unsteered.double())
+    left_out = _single_tokens(model, without)
+    changes[left_out] = -torch.inf
+    n_listed = min(n_changes, len(changes) - len(left_out))
+    changed = changes.topk(n_listed).indices.tolist()
     top_changes = [
         TokenChange(
             token, str(model.tokenizer.decode([token])), unsteered[token].item(), steered[token].item()
@@ -110,6 +144,27 @@ def next_token_effect(
         entropy_steered=entropy(steered),
         top_changes=tuple(top_changes),
     )
+
+
+# The size of each token's change, by the steered and unsteered log-probabilities. A token that is impossible
+# with and without steering has not changed.
+_MEASURES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "change": lambda p, q: (p.exp() - q.exp()).abs(),
+    "kl": lambda p, q: (p.exp() * (p - q)).nan_to_num(nan=0.0, posinf=torch.inf),
+    "ratio": lambda p, q: (p - q).abs().nan_to_num(nan=0.0, posinf=torch.inf),
+}
+
+
+def _single_tokens(model: TransformerBridge, texts: Collection[str]) -> list[int]:
+    """Return the ids of tokens that are given by their text."""
+    found = []
+    for text in [texts] if isinstance(texts, str) else texts:
+        ids = tokenize(model, text)[1:]
+        if len(ids) != 1:
+            msg = f"without has {text!r}, which is {len(ids)} tokens to the model; valid: texts of one token."
+            raise ModelError(msg)
+        found += ids
+    return sorted(set(found))
 
 
 def kl_divergence(p: Float[Tensor, " d_vocab"], q: Float[Tensor, " d_vocab"]) -> float:
@@ -202,6 +257,28 @@ def position_norms(
     return report
 
 
+def prompt_norms(
+    model: TransformerBridge, prompts: Sequence[str], at: int | str
+) -> list[Float[Tensor, " pos"]]:
+    """Return the L2 norm of the unsteered residual stream at each token of some prompts, BOS first.
+
+    Costs a forward pass for each 16 prompts.
+
+    Args:
+        model: The bridge.
+        prompts: The prompts.
+        at: A hook point, or a layer number n for ``blocks.n.hook_resid_pre``.
+
+    Raises:
+        ModelError: the model does not have the hook point, or a prompt is not a text or too long.
+    """
+    require_hook_point(model, at, "at")
+    for number, prompt in enumerate(prompts):
+        check_fits(model, prompt, place=f"prompts[{number}]")
+    rows = read_batch(model, [tokenize(model, prompt) for prompt in prompts], hook_name(at))
+    return [torch.linalg.vector_norm(row, dim=-1) for row in rows]
+
+
 def token_repetition(token_ids: Sequence[int], n: int = 3) -> float | None:
     """Return the share of runs of n tokens that occurred before in the same completion; None without any run.
 
@@ -211,10 +288,20 @@ def token_repetition(token_ids: Sequence[int], n: int = 3) -> float | None:
     return 1 - len(set(runs)) / len(runs) if runs else None
 
 
-def count_words(text: str, words: Collection[str] | None = None) -> int:
-    """Count the words of a text; or the occurrences of some words in it, ignoring case."""
-    in_text = re.findall(r"[^\W_]+(?:['’][^\W_]+)*", text.casefold())
+def count_words(text: str, words: Collection[str] | None = None, *, case_sensitive: bool = False) -> int:
+    """Count the words of a text, or the occurrences of some words in it.
+
+    An apostrophe is part of a word, so "bride's" is not "bride"; an underscore is not. llm-steering counts
+    both the other way.
+
+    Args:
+        text: The text.
+        words: The words that are counted; None for all.
+        case_sensitive: Whether "Love" is another word than "love".
+    """
+    fold = str if case_sensitive else str.casefold
+    in_text = re.findall(r"[^\W_]+(?:['’][^\W_]+)*", fold(text))
     if words is None:
         return len(in_text)
-    wanted = {word.casefold() for word in words}
+    wanted = {fold(word) for word in words}
     return sum(word in wanted for word in in_text)

@@ -3,6 +3,8 @@
 # ruff: noqa: F722 (jaxtyping writes shapes as strings, which ruff takes for forward references)
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import torch
@@ -18,7 +20,8 @@ from rater.steering.batch import Completion
 from rater.steering.bridge import is_out_of_memory, no_memory, plain_model, tokenize
 from rater.steering.context import require_no_block
 from rater.steering.cpu_decoding import fast_decoder
-from rater.steering.prefill import check_fits, run_rows
+from rater.steering.positions import Window, touches
+from rater.steering.prefill import check_fits, check_length, run_rows
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition
 
@@ -26,19 +29,73 @@ from rater.study.additions import AnyAddition
 _MAX_LOGITS = 40_000_000
 
 
-class _Text(NamedTuple):
-    """A prompt and its completion as tokens, with its index among the texts to be measured."""
+class Continuation(NamedTuple):
+    """A prompt and the tokens after it, of which the likelihood is measured."""
 
-    at: int
     prompt: list[int]
     new: list[int]
+    n_steered: int
+    """The number of tokens that additions to the prompt count as prompt."""
 
     @property
     def n_tokens(self) -> int:
+        """The number of all tokens."""
         return len(self.prompt) + len(self.new)
 
+    def untouched(self, vectors: Sequence[SteeringVector]) -> list[bool]:
+        """Return for each new token whether nothing is added to the token before it, which predicts it."""
+        window = Window(torch.arange(self.n_tokens)[None], (self.n_steered,))
+        touched = {touch.position for touch in touches([vectors], window)}
+        return [len(self.prompt) - 1 + at not in touched for at in range(len(self.new))]
 
-@torch.no_grad()
+
+@dataclass(frozen=True)
+class TextLogprobs:
+    """A text's tokens with their log-probabilities."""
+
+    token_ids: tuple[int, ...]
+    """Token ids of the text, without prompt and BOS."""
+    tokens: tuple[str, ...]
+    """The tokens as text."""
+    logprobs: tuple[float, ...]
+    """Natural-log probability of each token, given the prompt and the tokens before it."""
+    is_untouched: tuple[bool, ...]
+    """Whether the token is predicted at a token to which nothing was added."""
+
+
+def text_logprobs(
+    model: TransformerBridge,
+    texts: Sequence[str],
+    additions: Sequence[AnyAddition | SteeringVector] = (),
+    *,
+    prompt: str = "",
+) -> list[TextLogprobs]:
+    """Return the log-probability of each token of some texts, steered or unsteered.
+
+    Texts of similar lengths share a forward pass, as in `completion_nlls`.
+
+    Args:
+        model: The bridge.
+        texts: The texts.
+        additions: The additions. Without a prompt, the text itself is the prompt that they are made to.
+        prompt: Text before each of the texts; without one, the first token is predicted from BOS.
+
+    Raises:
+        ModelError: as `completion_nlls`.
+    """
+    vectors = resolve(model, additions)
+    chosen = [continuation(model, prompt, tokenize(model, text)[1:], vectors) for text in texts]
+    return [
+        TextLogprobs(
+            tuple(each.new),
+            tuple(str(model.tokenizer.decode([token])) for token in each.new),
+            tuple(logprobs),
+            tuple(each.untouched(vectors)),
+        )
+        for each, logprobs in zip(chosen, measure_logprobs(model, chosen, vectors), strict=True)
+    ]
+
+
 def completion_nlls(
     model: TransformerBridge,
     completions: Sequence[tuple[str, Sequence[int]]],
@@ -53,29 +110,39 @@ def completion_nlls(
 
     Args:
         model: The bridge.
-        completions: Prompts and the token ids after them, including the one that ended the text. An empty
-            prompt is BOS alone.
+        completions: Prompts and the token ids after them, including the one that ended the text. Where the
+            prompt is empty, the first token is predicted from BOS, and additions are made to the text itself.
         additions: The additions; none for the unsteered model.
 
     Raises:
         ModelError: a completion is empty; prompt, completion, additions and context do not fit each other;
             memory does not suffice for a single one; or a `steer` block is open on the model.
     """
-    require_no_block(model, "The likelihood of a text")
     vectors = resolve(model, additions)
-    texts = [
-        _Text(index, _checked(model, prompt, new, vectors), list(new))
-        for index, (prompt, new) in enumerate(completions)
-    ]
+    chosen = [continuation(model, prompt, new, vectors) for prompt, new in completions]
+    return [-fmean(each) for each in measure_logprobs(model, chosen, vectors)]
+
+
+@torch.no_grad()
+def measure_logprobs(
+    model: TransformerBridge, continuations: Sequence[Continuation], vectors: Sequence[SteeringVector]
+) -> list[list[float]]:
+    """Return the log-probability of each new token, for continuations that were checked.
+
+    Raises:
+        ModelError: memory does not suffice for a single one, or a `steer` block is open on the model.
+    """
+    require_no_block(model, "The likelihood of a text")
     # The longest first: rows of similar lengths are together, and a lack of memory shows at once.
-    waiting = sorted(texts, key=lambda text: text.n_tokens, reverse=True)
+    order = sorted(range(len(continuations)), key=lambda at: continuations[at].n_tokens, reverse=True)
+    waiting = [continuations[at] for at in order]
     run = _runner(model, vectors)
-    nlls: dict[int, float] = {}
-    most_together = len(texts)
+    measured: list[list[float]] = []
+    most_together = len(waiting)
     while waiting:
         together = waiting[: min(most_together, _n_that_fit(model, waiting))]
         try:
-            measured = _nlls(run(together), together)
+            picked = _pick(run(together), together)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -84,9 +151,10 @@ def completion_nlls(
                 raise no_memory("measure even one completion", cure) from error
             most_together = len(together) // 2
         else:
-            nlls |= measured
+            measured += picked
             waiting = waiting[len(together) :]
-    return [nlls[index] for index in range(len(texts))]
+    by_index = dict(zip(order, measured, strict=True))
+    return [by_index[at] for at in range(len(continuations))]
 
 
 def unsteered_nlls(
@@ -122,7 +190,8 @@ def text_nll(
 ) -> float:
     """Return the mean negative log-likelihood of a text's tokens after a prompt, in nats per token.
 
-    With an empty prompt, this is how likely the text is by itself: each token is predicted from BOS on.
+    With an empty prompt, the text is measured by itself, from its first token on, and is itself the prompt
+    that additions are made to.
 
     Raises:
         ModelError: as `completion_nlls`.
@@ -130,19 +199,27 @@ def text_nll(
     return completion_nlls(model, [(prompt, tokenize(model, text)[1:])], additions)[0]
 
 
-def _checked(
+def continuation(
     model: TransformerBridge, prompt: str, new: Sequence[int], vectors: Sequence[SteeringVector]
-) -> list[int]:
-    """Return the prompt's tokens, after checking that it and its completion can be measured."""
+) -> Continuation:
+    """Return a prompt and its completion, after checking that they can be measured.
+
+    Raises:
+        ModelError: they cannot, since they do not fit each other, the vectors or the context.
+    """
     if not new:
         msg = f"The completion of {prompt!r} has no tokens, so it has no likelihood; valid: one or more."
         raise ModelError(msg)
+    if prompt == "":
+        check_length(model, 1 + len(new), vectors, place="The text")
+        return Continuation(tokenize(model, prompt), list(new), 1 + len(new))
     prompt_vectors = [vector for vector in vectors if vector.when == "prompt"]
-    check_fits(model, prompt, prompt_vectors, max_new_tokens=len(new), may_be_empty=True)
-    return tokenize(model, prompt)
+    check_fits(model, prompt, prompt_vectors, max_new_tokens=len(new))
+    ids = tokenize(model, prompt)
+    return Continuation(ids, list(new), len(ids))
 
 
-def _n_that_fit(model: TransformerBridge, waiting: Sequence[_Text]) -> int:
+def _n_that_fit(model: TransformerBridge, waiting: Sequence[Continuation]) -> int:
     """Return how many completions, from the first, have logits that fit into memory together."""
     width = shortest = waiting[0].n_tokens
     for n_before, text in enumerate(waiting):
@@ -154,19 +231,20 @@ def _n_that_fit(model: TransformerBridge, waiting: Sequence[_Text]) -> int:
 
 def _runner(
     model: TransformerBridge, vectors: Sequence[SteeringVector]
-) -> Callable[[Sequence[_Text]], list[Float[Tensor, "new d_vocab"]]]:
+) -> Callable[[Sequence[Continuation]], list[Float[Tensor, "new d_vocab"]]]:
     """Return a function from texts, the longest first, to the logits that predict each new token."""
     decoder = None if vectors or is_hooked(model) else fast_decoder(plain_model(model)).module
 
-    def run(together: Sequence[_Text]) -> list[Float[Tensor, "new d_vocab"]]:
+    def run(together: Sequence[Continuation]) -> list[Float[Tensor, "new d_vocab"]]:
         rows = [[*text.prompt, *text.new] for text in together]
-        lengths = [len(text.prompt) for text in together]
         if decoder is None:
+            lengths = [text.n_steered for text in together]
             n_last = max(len(text.new) for text in together) + 1
             logits = run_rows(model, rows, [vectors] * len(rows), prompt_lengths=lengths, n_last=n_last)
             return [row[-len(text.new) - 1 : -1] for row, text in zip(logits, together, strict=True)]
         # Padded on the right, with any token: tokens do not attend to later ones. On the left, padding would
         # attend to nothing, for which CUDA's kernels return NaN (huggingface/transformers#47651).
+        lengths = [len(text.prompt) for text in together]
         width, first = len(rows[0]), min(lengths) - 1
         padded = torch.tensor([row + row[:1] * (width - len(row)) for row in rows], device=model.cfg.device)
         output = decoder(input_ids=padded, use_cache=False, **last_logits_only(model, width - first))
@@ -180,9 +258,11 @@ def _runner(
     return run
 
 
-def _nlls(logits: Sequence[Float[Tensor, "new d_vocab"]], together: Sequence[_Text]) -> dict[int, float]:
-    """Return each text's NLL by its index, without a float32 copy of the other texts' logits."""
-    return {
-        at: F.cross_entropy(own.float(), torch.tensor(new, device=own.device)).item()
-        for own, (at, _, new) in zip(logits, together, strict=True)
-    }
+def _pick(
+    logits: Sequence[Float[Tensor, "new d_vocab"]], together: Sequence[Continuation]
+) -> list[list[float]]:
+    """Return the log-probabilities of new tokens, without a float32 copy of the other texts' logits."""
+    return [
+        (-F.cross_entropy(own.float(), torch.tensor(text.new, device=own.device), reduction="none")).tolist()
+        for own, text in zip(logits, together, strict=True)
+    ]

@@ -63,7 +63,7 @@ def x_vector_tokens(
     if addition.pad is None or addition.read != "each":
         return tokens1, tokens2
     pad = addition.pad if isinstance(addition.pad, int) else None
-    pad = _space_token(model, where) if addition.pad == "space" else _pad_token(model, pad)
+    pad = space_token(model, where) if addition.pad == "space" else _pad_token(model, pad)
     check_tokens(model, [pad], where)
     return _pad_right(tokens1, tokens2, pad)
 
@@ -127,7 +127,12 @@ def _pad_token(model: TransformerBridge, custom_pad_id: int | None) -> int:
     return int(pad)
 
 
-def _space_token(model: TransformerBridge, where: str) -> int:
+def space_token(model: TransformerBridge, where: str) -> int:
+    """Return the id of the token of a single space.
+
+    Raises:
+        ModelError: a space is not one token to the model.
+    """
     ids = model.tokenizer(" ", add_special_tokens=False)["input_ids"]
     if len(ids) != 1:
         msg = (

@@ -136,6 +136,25 @@ def touches(vectors: Sequence[Sequence[SteeringVector]], window: Window) -> list
     ]
 
 
+def describe_touches(touched: Sequence[Touch]) -> str:
+    """Describe changed tokens: "tokens 0–2 5 at blocks.6.hook_resid_pre"; an empty text for none."""
+    by_point: dict[str, set[int]] = {}
+    for touch in touched:
+        by_point.setdefault(touch.hook_point, set()).add(touch.position)
+    return ", ".join(f"tokens {_runs(sorted(at))} at {point}" for point, at in by_point.items())
+
+
+def _runs(numbers: Sequence[int]) -> str:
+    """Shorten 0, 1, 2, 5 to "0–2 5"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return " ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
+
+
 @contextmanager
 def adding(
     model: TransformerBridge, vectors: Sequence[Sequence[SteeringVector]], window: Window

@@ -4,19 +4,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from numbers import Integral
+from typing import Literal, NamedTuple, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 from transformers.cache_utils import Cache
 
-from rater.errors import ModelError
+from rater.errors import ModelError, listed
 from rater.steering.activations import last_logits_only
 from rater.steering.additions import resolve
 from rater.steering.bridge import context_length, model_name, tokenize
 from rater.steering.cache import empty_cache
+from rater.steering.pairs import check_tokens
 from rater.steering.positions import Window, adding, require_fit
 from rater.steering.vectors import SteeringVector
 from rater.study.additions import AnyAddition
@@ -31,19 +35,71 @@ class Prefilled:
     lengths: tuple[int, ...]
 
 
+# A text, several texts, or token ids with BOS first: a list, or a tensor or array of [pos] or [prompt, pos].
+Prompts: TypeAlias = "str | Sequence[str] | Sequence[int] | Tensor | npt.NDArray[np.int_]"
+
+
 def next_token_logprobs(
     model: TransformerBridge,
-    prompt: str,
+    prompt: Prompts,
     additions: Sequence[AnyAddition | SteeringVector] = (),
-) -> Float[Tensor, " d_vocab"]:
-    """Return the natural-log probability of each token after a prompt: a forward pass, and one per addition.
+    *,
+    at: Literal["last", "each"] = "last",
+) -> Float[Tensor, "... d_vocab"]:
+    """Return the natural-log probability of each next token: a forward pass, and one per addition.
+
+    Args:
+        model: The bridge.
+        prompt: A text, a list of texts, or token ids, BOS first: a list, or a tensor or array of [pos] or
+            [prompt, pos]. All have the same additions.
+        additions: The additions.
+        at: "last" for the token after a prompt; "each" for the token after each of its tokens.
+
+    Returns:
+        [d_vocab]; with "each" [pos, d_vocab]. With several prompts, one more dimension before these.
 
     Raises:
-        ModelError: the prompt or an addition does not fit the model, or they do not fit each other.
+        ModelError: a prompt or an addition does not fit the model, or they do not fit each other; or prompts
+            of unequal lengths are given with "each".
     """
     vectors = resolve(model, additions)
-    check_fits(model, prompt, vectors)
-    return prefill(model, [tokenize(model, prompt)], [vectors]).logits[0].log_softmax(-1)
+    rows, is_one = _rows(model, prompt)
+    lengths = {len(row) for row in rows}
+    if at not in {"last", "each"}:
+        msg = f"at is {at!r}; valid: 'last' or 'each'."
+        raise ModelError(msg)
+    if at == "each" and len(lengths) > 1:
+        msg = (
+            f"at is 'each', but the prompts have {listed(map(str, sorted(lengths)))} tokens, which is no "
+            "rectangle; valid: one prompt at a time, or prompts of one length."
+        )
+        raise ModelError(msg)
+    for number, row in enumerate(rows):
+        check_length(model, len(row), vectors, place="The prompt" if is_one else f"prompt[{number}]")
+    logits = run_rows(model, rows, [vectors] * len(rows), n_last=1 if at == "last" else len(rows[0]))
+    logprobs = (logits[:, -1] if at == "last" else logits).log_softmax(-1)
+    return logprobs[0] if is_one else logprobs
+
+
+def _rows(model: TransformerBridge, prompt: object) -> tuple[list[list[int]], bool]:
+    """Return the token ids of each prompt, and whether it is one prompt and not a list."""
+    if isinstance(prompt, str):
+        check_fits(model, prompt)
+        return [tokenize(model, prompt)], True
+    given = prompt.tolist() if isinstance(prompt, Tensor | np.ndarray) else prompt
+    several = list(given) if isinstance(given, list | tuple) else []
+    if several and all(isinstance(each, str) for each in several):
+        for number, text in enumerate(several):
+            check_fits(model, text, place=f"prompt[{number}]")
+        return [tokenize(model, text) for text in several], False
+    is_one = not several or not isinstance(several[0], list | tuple)
+    rows: list[list[int]] = [several] if is_one else [list(row) for row in several]
+    if not all(row and all(isinstance(token, Integral) for token in row) for row in rows):
+        msg = f"prompt is {prompt!r}; valid: a text, a list of texts, or the token ids of one or several."
+        raise ModelError(msg)
+    for number, row in enumerate(rows):
+        check_tokens(model, row, "prompt" if is_one else f"prompt[{number}]")
+    return rows, is_one
 
 
 def check_fits(
@@ -52,7 +108,6 @@ def check_fits(
     vectors: Sequence[SteeringVector] = (),
     *,
     max_new_tokens: int = 0,
-    may_be_empty: bool = False,
     place: str = "The prompt",
 ) -> None:
     """Check that a prompt has the tokens its additions need, and fits the context with its completion.
@@ -62,7 +117,6 @@ def check_fits(
         prompt: The text.
         vectors: The vectors that will be added to it.
         max_new_tokens: The maximum number of new tokens.
-        may_be_empty: Whether the prompt may be BOS alone.
         place: Where the prompt is declared, such as ``prompts[3]``, for error messages.
 
     Raises:
@@ -71,10 +125,36 @@ def check_fits(
     if not isinstance(prompt, str):
         msg = f"{place} is {prompt!r}; valid: a text."
         raise ModelError(msg)
-    if not prompt and not may_be_empty:
+    if not prompt:
         msg = f"{place} is empty, but the model needs at least one character to continue."
         raise ModelError(msg)
-    length, context = len(tokenize(model, prompt)), context_length(model)
+    length = len(tokenize(model, prompt))
+    check_length(model, length, vectors, max_new_tokens=max_new_tokens, place=place, text=prompt)
+
+
+def check_length(
+    model: TransformerBridge,
+    length: int,
+    vectors: Sequence[SteeringVector] = (),
+    *,
+    max_new_tokens: int = 0,
+    place: str = "The prompt",
+    text: str = "",
+) -> None:
+    """Check that a prompt of some tokens fits its additions and, with its completion, the context.
+
+    Args:
+        model: The model that will continue the prompt.
+        length: Number of tokens of the prompt, BOS included.
+        vectors: The vectors that will be added to it.
+        max_new_tokens: The maximum number of new tokens.
+        place: Where the prompt is declared, for error messages.
+        text: Its text, for error messages.
+
+    Raises:
+        ModelError: it does not.
+    """
+    context = context_length(model)
     if length + max_new_tokens > context:
         msg = (
             f"{place} is {length} tokens long and {max_new_tokens} are to follow, "
@@ -82,7 +162,7 @@ def check_fits(
         )
         raise ModelError(msg)
     for vector in vectors:
-        require_fit(vector, length, f"{place} ({prompt!r})")
+        require_fit(vector, length, f"{place} ({text!r})" if text else place)
         # The last token is drawn but not run through the model.
         if vector.when == "generated" and max_new_tokens < 2:
             msg = (

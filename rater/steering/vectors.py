@@ -54,7 +54,10 @@ class SteeringVector:
         object.__setattr__(self, "activations", activations)
         if not isinstance(activations, Tensor) or not activations.is_floating_point():
             kind = getattr(activations, "dtype", type(activations).__name__)
-            msg = f"activations at {self.hook_point!r} are {kind}; valid: a floating-point tensor."
+            msg = (
+                f"activations at {self.hook_point!r} are {kind}; valid: a tensor of floating-point numbers, "
+                "or an array."
+            )
             raise ModelError(msg)
         shape = tuple(self.activations.shape)
         if len(shape) != 2 or not all(shape):

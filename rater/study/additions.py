@@ -24,6 +24,7 @@ from pydantic.dataclasses import dataclass
 
 from rater.errors import ModelError
 from rater.study.declaration import Printable
+from rater.study.validation import describe
 
 C = TypeVar("C")
 # The name that a layer number means.
@@ -109,6 +110,8 @@ def _list_token_ids(value: object) -> object:
 
 
 Texts = Annotated[Sequence[AddedText], Field(min_length=1), AfterValidator(tuple)]
+NoTexts = Annotated[Sequence[AddedText], AfterValidator(tuple)]
+"""Texts, or none."""
 TokenIds = Annotated[
     Sequence[Annotated[int, Field(ge=0)]],
     Field(min_length=1),
@@ -137,9 +140,7 @@ def _raising_model_errors(declared: type[C]) -> type[C]:
         try:
             validate(self, *args, **kwargs)
         except ValidationError as error:
-            from rater.study.validation import describe  # noqa: PLC0415 (it imports the arms, and they this)
-
-            raise ModelError(describe(error)) from error
+            raise ModelError(describe(error, tags={kind: kind for kind in KINDS})) from error
 
     declared.__init__ = init  # type: ignore[assignment,method-assign] # as intended
     return declared
@@ -244,25 +245,38 @@ class DatasetVector(Placed):
     "mean_difference" is the mean over ``positive`` minus the mean over ``negative`` (Rimsky et al. 2024,
     arXiv:2312.06681). "pca" is the first principal component of the pairs (first with first, and so on), each
     centred on its own mean; its length is that of the mean difference along it, and it points from negative
-    to positive (Zou et al. 2023, arXiv:2310.01405).
+    to positive (Zou et al. 2023, arXiv:2310.01405). "axis" is the first principal axis of ``positive`` alone,
+    not centred; its length is the mean norm of the activations, and it points towards their mean.
     """
 
     positive: Texts
     """Texts that the vector points to. (sealed)"""
-    negative: Texts
-    """Texts that the vector points away from. (sealed)"""
+    negative: NoTexts = ()
+    """Texts that the vector points away from; none for "axis". (sealed)"""
     _: KW_ONLY
     coeff: float | None = None
     """Coefficient of the direction. (sealed)"""
     at: HookPoint
     """A hook point, or a layer number n for ``blocks.n.hook_resid_pre``. (sealed)"""
-    method: Literal["mean_difference", "pca"] = "mean_difference"
+    method: Literal["mean_difference", "pca", "axis"] = "mean_difference"
     """Method that computes the direction. (sealed)"""
-    read: Literal["last", "mean"] = "last"
-    """Activations that are read: those of the last token, or the mean over the tokens after BOS. (sealed)"""
+    read: Literal["last", "mean", "tokens"] = "last"
+    """Activations that are read: those of the last token of each text, their mean over its tokens after BOS,
+    or "tokens": those of every token of all texts, each counted once. That includes BOS, whose activations
+    are a hundred times as long: they dominate an axis, and a mean difference of texts of unequal lengths.
+    (sealed)"""
 
     @model_validator(mode="after")
-    def _has_pairs_for_pca(self) -> Self:
+    def _has_the_texts_of_its_method(self) -> Self:
+        if (self.method == "axis") == bool(self.negative):
+            msg = (
+                f"negative has {len(self.negative)} texts, but method is {self.method!r}; valid: no negative "
+                "texts for 'axis', and at least one for the other methods"
+            )
+            raise ValueError(msg)
+        if (self.method, self.read) == ("pca", "tokens"):
+            msg = "read is 'tokens', but 'pca' needs one activation of each text; valid: 'last' or 'mean'"
+            raise ValueError(msg)
         if self.method == "pca" and not 2 <= len(self.positive) == len(self.negative):
             msg = (
                 f"positive has {len(self.positive)} texts and negative {len(self.negative)}, but 'pca' "

@@ -62,7 +62,8 @@ def _what(addition: ActivationAddition | XVector | DatasetVector | VectorFile) -
     if isinstance(addition, VectorFile):
         return f"the vector in {addition.path}"
     if isinstance(addition, DatasetVector):
-        n_texts = f"{len(addition.positive)} texts − {len(addition.negative)} texts"
+        n_texts = f"{len(addition.positive)} texts"
+        n_texts += f" − {len(addition.negative)} texts" if addition.negative else ""
         return f"({n_texts}, {addition.method}) at {hook_name(addition.at)}"
     if isinstance(addition, XVector):
         return f"({addition.prompt1!r} − {addition.prompt2!r}) at {hook_name(addition.at)}"

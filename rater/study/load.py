@@ -10,10 +10,23 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from rater.errors import ModelError, StudyError, nearest
+from rater.study import arms, practice_and_checks, scales
 from rater.study.arms import ExternalCompletions
 from rater.study.external_completions import read_external_completions
 from rater.study.study import Study
 from rater.study.validation import describe
+
+_CLASSES = {
+    "authored": "AttentionCheck",
+    "shuffled": "ShuffledWords",
+    **scales.CLASS_NAMES,
+    **arms.CLASS_NAMES,
+}
+TAGS = {
+    tag: _CLASSES.get(tag, tag)
+    for tag in arms.TAGS | set(scales.CLASS_NAMES) | practice_and_checks.CHECK_KINDS
+}
+"""The class of each tag that pydantic adds to the place of a value in a study."""
 
 
 def declared_study(study: Study | str | Path) -> tuple[Study, Path]:
@@ -53,7 +66,7 @@ def load_study(path: Path) -> Study:
         ):  # prints of the study file are not part of the output of a command
             names = runpy.run_path(str(path))
     except (ModelError, ValidationError) as error:
-        problem = describe(error) if isinstance(error, ValidationError) else str(error)
+        problem = describe(error, tags=TAGS) if isinstance(error, ValidationError) else str(error)
         msg = f"{_place_in(path, error).name}: {problem}"
         raise StudyError(msg) from error
     except (Exception, SystemExit) as error:

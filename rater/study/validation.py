@@ -3,22 +3,15 @@
 import dataclasses
 from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 import rater
 from rater.errors import nearest
-from rater.study import arms, practice_and_checks, scales
 
-_TAGS = arms.TAGS | set(scales.CLASS_NAMES) | practice_and_checks.CHECK_KINDS
-"""Tags that pydantic adds to the place of a value, for the class that it chose."""
-_KINDS = {
-    "authored": "AttentionCheck",
-    "shuffled": "ShuffledWords",
-    **scales.CLASS_NAMES,
-    **arms.CLASS_NAMES,
-}
+_NO_TAGS: Mapping[str, str] = MappingProxyType({})
 _VALID = {
     "bool_parsing": "True or False",
     "bool_type": "True or False",
@@ -71,32 +64,38 @@ def declared_classes() -> dict[str, type]:
     return {name: declared for name in rater.__all__ if isinstance(declared := getattr(rater, name), type)}
 
 
-def describe(error: ValidationError, title: str | None = None) -> str:
+def describe(error: ValidationError, title: str | None = None, *, tags: Mapping[str, str] = _NO_TAGS) -> str:
     """Return a failed validation as a message: the class, and a line for each problem.
 
     Args:
         error: The error.
         title: Name of the class; None for the one that the error has.
+        tags: The class of each tag that pydantic adds to the place of a value, for the class that it chose.
     """
     name = title or error.title
-    return "\n".join([f"{name} is not valid.", *(f"  {problem}" for problem in explain(error, name))])
+    return "\n".join([f"{name} is not valid.", *(f"  {each}" for each in explain(error, name, tags=tags))])
 
 
-def explain(error: ValidationError, title: str | None = None) -> list[str]:
-    """Return one line for each problem of a failed validation, in the order of the fields."""
+def explain(
+    error: ValidationError, title: str | None = None, *, tags: Mapping[str, str] = _NO_TAGS
+) -> list[str]:
+    """Return one line for each problem of a failed validation, in the order of the fields.
+
+    The arguments are those of `describe`.
+    """
     return [
-        _problem(title or error.title, detail)
+        _problem(title or error.title, detail, tags)
         for detail in error.errors(include_url=False)
         # pydantic also reports a list as too short if only one of its elements is invalid
         if detail["type"] != "too_short" or len(detail["input"]) < detail["ctx"]["min_length"]
     ]
 
 
-def _problem(title: str, detail: ErrorDetails) -> str:
-    place = _place(title, detail["loc"])
+def _problem(title: str, detail: ErrorDetails, tags: Mapping[str, str]) -> str:
+    place = _place(title, detail["loc"], tags)
     if detail["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        tags = [_KINDS.get(str(part), str(part)) for part in detail["loc"] if part in _TAGS]
-        return f"Unknown field {place}.{_hint(str(detail['loc'][-1]), tags[-1] if tags else title)}"
+        chosen = [tags[str(part)] for part in detail["loc"] if part in tags]
+        return f"Unknown field {place}.{_hint(str(detail['loc'][-1]), chosen[-1] if chosen else title)}"
     if detail["type"] in {"missing", "missing_argument"}:
         return f"{place} is missing."
     if detail["type"] == "unexpected_positional_argument":
@@ -124,12 +123,12 @@ def _valid(detail: ErrorDetails) -> str:
     return _VALID[detail["type"]].format_map(detail.get("ctx", {}))
 
 
-def _place(title: str, loc: tuple[int | str, ...]) -> str:
+def _place(title: str, loc: tuple[int | str, ...], tags: Mapping[str, str]) -> str:
     """Return a place as a Python expression: ``arms[1].additions[0].coeff``."""
     fields = _fields(title)
     if loc and isinstance(loc[0], int) and loc[0] < len(fields):
         loc = (fields[loc[0]], *loc[1:])  # a positional argument of a dataclass
-    parts = [part for part in loc if part not in _TAGS]
+    parts = [part for part in loc if part not in tags]
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
 
 

@@ -24,6 +24,8 @@ _ROW = '{"prompt": "…", "arm": "…", …}'
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 """Endings of files that hold tables, each also with .gz after it."""
 _JSON_LINES = (".jsonl", ".ndjson")
+# The key of a first line that describes the file.
+HEADER = "header"
 _STARTS_AS_JSON = re.compile(r'\s*(\{\s*"|\[\s*[\[{\]])')
 _MAGIC = {
     b"PK\x03\x04": "an Excel workbook or a zip; save the table as CSV in UTF-8",
@@ -191,7 +193,9 @@ def _count_lines(text: str) -> int:
 
 
 def _read_json_lines(source: str, text: str) -> SourceTable:
-    """Read a text with a JSON object in each line; blank lines are ignored.
+    """Read a text with a JSON object in each line; blank lines are ignored, and so is a header.
+
+    A header is a first line with the single key "header".
 
     Raises:
         TableError: If a line is not a JSON object, or has a key twice; with the line.
@@ -200,7 +204,10 @@ def _read_json_lines(source: str, text: str) -> SourceTable:
     # By line feeds alone: splitlines would also split at characters that JSON allows inside a text.
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            records.append(_require_object(f"{source}:{number}", _parse(f"{source}:{number}", line)))
+            record = _parse(f"{source}:{number}", line)
+            if number == 1 and isinstance(record, dict) and list(record) == [HEADER]:
+                continue
+            records.append(_require_object(f"{source}:{number}", record))
             positions.append(number)
     return _table(source, "JSON Lines", records, positions, is_by_line=True)
 

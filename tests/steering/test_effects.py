@@ -104,6 +104,7 @@ def test_words_are_counted_whatever_their_case() -> None:
     assert count_words(text, ["wedding", "Love"]) == 3
     assert count_words(text, ["don't"]) == 1
     assert count_words("") == 0
+    assert count_words("Love, love and LOVE", ["love"], case_sensitive=True) == 1
 
 
 @pytest.mark.model
