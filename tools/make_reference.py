@@ -86,6 +86,7 @@ _STEERING = Library(
         "completion_nlls position_norms PositionNorm prompt_norms token_repetition count_words",
         "Each token of a text": "token_effects TokenEffect compare_with_prompting text_logprobs TextLogprobs",
         "Sweeps": "sweep all_settings place_additions SweepSetting SweepOutcome",
+        "Corpora": "corpus_effect TextEffect corpus_changes TextChange summarise_corpus CorpusOutcome",
         "Frames": "to_frame",
         "Files": "save_completions load_completions read_completions_header save_vectors load_vectors "
         "read_header",

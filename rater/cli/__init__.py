@@ -10,6 +10,7 @@ import click
 from rater.cli.analyze import analyze
 from rater.cli.check import check, new
 from rater.cli.compare import compare
+from rater.cli.corpus import corpus
 from rater.cli.databases import archive, backup, db, import_, recover, verify
 from rater.cli.explain import explain
 from rater.cli.export import export, forget
@@ -59,7 +60,7 @@ def cli() -> None:
     """
 
 
-_BEFORE = (model, new, check, power, sweep, compare, generate, audit, rehearse, publish, register)
+_BEFORE = (model, new, check, power, sweep, corpus, compare, generate, audit, rehearse, publish, register)
 _WHILE = (open_, user, invite, serve, rate, recover, status, pause, amend, backup, forget, close_)
 _AFTER = (analyze, export, archive, import_, verify, db, explain)
 for command in (*_BEFORE, *_WHILE, *_AFTER):

@@ -121,8 +121,8 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     from rater.study.load import load_study
 
     study = load_study(file)
-    arm = _steered_arm(study, arm_name)
-    _require_layers(study, layers)
+    arm = steered_arm(study, arm_name)
+    require_layers(study, layers)
     scoring = _scoring(words, score_spec)
     job = _Job(study, arm, study.distinct_prompts[:n_prompts], samples, scoring)
     # the default file is refused like a named one if it cannot be written
@@ -162,8 +162,8 @@ class _Job:
             "chat": str(self.study.chat),
             "dtype": dtype or "own",
             "arm": self.arm.name,
-            "additions": _digest(self.arm.model_dump_json(include={"additions"})),
-            "prompts": f"{len(self.prompts)} ({_digest(json.dumps(self.prompts))})",
+            "additions": digest(self.arm.model_dump_json(include={"additions"})),
+            "prompts": f"{len(self.prompts)} ({digest(json.dumps(self.prompts))})",
             "samples": str(self.samples),
             "sampling": " ".join(f"{name}={value}" for name, value in sampling.items()),
             "effect": "KL" if self.scoring is None else self.scoring.digest,
@@ -196,7 +196,8 @@ class _Job:
         )
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """Return 12 hexadecimal digits of the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -249,7 +250,7 @@ def _measure(
             yield outcome
 
 
-def _require_layers(study: "Study", layers: tuple[int, ...]) -> None:
+def require_layers(study: "Study", layers: tuple[int, ...]) -> None:
     """Refuse layers that the model lacks, if this is known before it is loaded."""
     from rater.embedded_model import count_layers
 
@@ -300,7 +301,12 @@ def _draw(outcomes: "list[SweepOutcome]", picture: Path, job: _Job) -> None:
     click.echo(f"{drawn.title}: {picture}\n{drawn.caption}")
 
 
-def _steered_arm(study: "Study", name: str | None) -> "Steered":
+def steered_arm(study: "Study", name: str | None) -> "Steered":
+    """Return a study's steered arm of a name, or the first.
+
+    Raises:
+        StudyError: the study has no steered arm, or none of that name.
+    """
     from rater.study.arms import Steered
 
     steered = {arm.name: arm for arm in study.arms if isinstance(arm, Steered)}

@@ -18,6 +18,12 @@ from .completions import Measurements as Measurements
 from .completions import generate as generate
 from .context import Steering as Steering
 from .context import steer as steer
+from .corpus import TextEffect as TextEffect
+from .corpus import corpus_changes as corpus_changes
+from .corpus import corpus_effect as corpus_effect
+from .corpus_results import CorpusOutcome as CorpusOutcome
+from .corpus_results import TextChange as TextChange
+from .corpus_results import summarise_corpus as summarise_corpus
 from .effects import Focus as Focus
 from .effects import NextTokenEffect as NextTokenEffect
 from .effects import PositionNorm as PositionNorm

@@ -116,7 +116,8 @@ def next_token_effect(
         without: Tokens that are not listed, by their text, such as " wedding".
 
     Raises:
-        ModelError: prompt, additions and model do not fit each other, or a text of ``without`` is no token.
+        ModelError: prompt, additions and model do not fit each other, or a text of ``without`` is not a
+            single token.
     """
     if by not in _MEASURES:
         msg = f"by is {by!r}; valid: {', '.join(map(repr, _MEASURES))}."

@@ -15,6 +15,8 @@ from transformer_lens.model_bridge import TransformerBridge
 from rater.errors import ModelError
 from rater.steering.bridge import model_name
 from rater.steering.completions import Additions, ArmCompletion, Measurements, RepeatedSampling
+from rater.steering.corpus import TextEffect
+from rater.steering.corpus_results import CorpusOutcome
 from rater.steering.positions import Touch, describe_touches
 from rater.steering.sweep_results import SweepOutcome
 from rater.steering.tokens import TokenEffect
@@ -24,12 +26,18 @@ from rater.study.additions import Addition, AnyAddition
 from rater.study.arms import ModelArm
 from rater.tables.read import HEADER
 
-Rows: TypeAlias = Sequence[ArmCompletion] | Sequence[SweepOutcome] | Sequence[TokenEffect]
+Rows: TypeAlias = (
+    Sequence[ArmCompletion]
+    | Sequence[SweepOutcome]
+    | Sequence[TokenEffect]
+    | Sequence[TextEffect]
+    | Sequence[CorpusOutcome]
+)
 _FORMAT = "rater completions 1"
 
 
 def to_frame(rows: Rows) -> pd.DataFrame:
-    """Return completions, outcomes of a sweep or effects on tokens as a data frame, with a row for each.
+    """Return completions, outcomes, or effects on tokens or texts as a data frame, with a row for each.
 
     Measurements are columns of their own, empty where nothing was measured; the tokens to which something was
     added are a text. llm-steering names some columns of completions otherwise: `prompts` is `prompt` here,
@@ -89,10 +97,39 @@ def _of_effect(effect: TokenEffect) -> dict[str, object]:
     }
 
 
+def _of_text(effect: TextEffect) -> dict[str, object]:
+    return {
+        "arm": effect.arm,
+        "label": effect.label,
+        "text": effect.text,
+        "n_tokens": effect.n_tokens,
+        "logprob_unsteered": effect.logprob_unsteered,
+        "logprob_steered": effect.logprob_steered,
+        "change": effect.change,
+        "tokens": list(effect.tokens),
+        "unsteered": list(effect.unsteered),
+        "steered": list(effect.steered),
+        "is_counted": list(effect.is_counted),
+    }
+
+
+def _of_corpus(outcome: CorpusOutcome) -> dict[str, object]:
+    setting = outcome.setting
+    return {
+        "arm": setting if isinstance(setting, str) else None,
+        "layer": None if isinstance(setting, str) else setting.layer,
+        "coeff": None if isinstance(setting, str) else setting.coeff,
+        **{name: value for name, value in vars(outcome).items() if name != "setting"},
+        "perplexity_ratio": outcome.perplexity_ratio,
+    }
+
+
 _COLUMNS: dict[type, Callable[[Any], dict[str, object]]] = {
     ArmCompletion: _of_completion,
     SweepOutcome: _of_outcome,
     TokenEffect: _of_effect,
+    TextEffect: _of_text,
+    CorpusOutcome: _of_corpus,
 }
 
 

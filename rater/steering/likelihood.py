@@ -60,7 +60,7 @@ class TextLogprobs:
     logprobs: tuple[float, ...]
     """Natural-log probability of each token, given the prompt and the tokens before it."""
     is_untouched: tuple[bool, ...]
-    """Whether the token is predicted at a token to which nothing was added."""
+    """True where the token is predicted at a token to which nothing was added."""
 
 
 def text_logprobs(

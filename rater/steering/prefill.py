@@ -70,12 +70,14 @@ def next_token_logprobs(
         raise ModelError(msg)
     if at == "each" and len(lengths) > 1:
         msg = (
-            f"at is 'each', but the prompts have {listed(map(str, sorted(lengths)))} tokens, which is no "
-            "rectangle; valid: one prompt at a time, or prompts of one length."
+            f"at is 'each', but the prompts have {listed(map(str, sorted(lengths)))} tokens, so that "
+            "they do not fit one tensor; valid: one prompt at a time, or prompts of one length."
         )
         raise ModelError(msg)
     for number, row in enumerate(rows):
-        check_length(model, len(row), vectors, place="The prompt" if is_one else f"prompt[{number}]")
+        text = prompt if isinstance(prompt, str) else ""
+        place = "The prompt" if is_one else f"prompt[{number}]"
+        check_length(model, len(row), vectors, place=place, text=text)
     logits = run_rows(model, rows, [vectors] * len(rows), n_last=1 if at == "last" else len(rows[0]))
     logprobs = (logits[:, -1] if at == "last" else logits).log_softmax(-1)
     return logprobs[0] if is_one else logprobs

@@ -1,15 +1,12 @@
 """Results of a sweep: settings, what each does, and the CSV file that keeps them. Needs no torch."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Literal
 
-from rater.errors import ModelError, TableError
-from rater.tables import Dialect, read_table
-from rater.tables.write import csv_lines, restore_table
+from rater.steering.measurement_file import MeasurementFile
 
 PositionName = Literal["front", "mid", "back"]
 MAX_NLL_RISE = 1.0
@@ -25,9 +22,11 @@ class SweepSetting:
     """A layer, a coefficient and a position of an arm's additions."""
 
     layer: int
+    """Layer number; the addition is made before this block."""
     coeff: float
     """The coefficient, or the share of the residual norm where the arm declares `relative`."""
     position: PositionName = "front"
+    """Position in the prompt, where the arm adds to the prompt."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,7 @@ class SweepOutcome:
     repetition: float
     """The share of runs of three tokens that occurred before in the completion."""
     n_words: float
+    """Number of words of the completion."""
     score: float | None
     """Occurrences of the given words, or the user's score; None without either."""
 
@@ -90,39 +90,18 @@ class SweepFile:
         path: the file; it is created if it is missing.
         measured: what all lines were measured on, such as the model and the arm; a file with other values is
             refused.
-
-    Raises:
-        ModelError: the file was measured on something else, is not a sweep's, or cannot be read.
     """
 
     def __init__(self, path: Path, measured: Mapping[str, str]) -> None:
-        self._path, self._about = path, dict(measured)
-        self._columns = [*_SETTING, *_MEASURED, *measured]
+        self._file = MeasurementFile(path, [*_SETTING, *_MEASURED], measured, "sweep")
 
     def read(self) -> list[SweepOutcome]:
-        """Return the outcomes in the file; a last line that a crash cut off is removed."""
-        if not self._path.exists():
-            return []
-        try:
-            text = self._path.read_text(encoding="utf-8")
-            whole = text[: text.rfind("\n") + 1]
-            if whole != text:
-                self._path.write_text(whole, encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            msg = f"{self._path} cannot be read as a sweep ({error}); name another file with --out."
-            raise ModelError(msg) from error
-        if whole.count("\n") < 2 and whole.strip() in {"", ",".join(self._columns)}:
-            return []
-        try:
-            table = restore_table(read_table(io.StringIO(whole), Dialect(decimal=".")))
-        except TableError as error:
-            msg = f"{self._path} cannot be read as a sweep ({error}); name another file with --out."
-            raise ModelError(msg) from error
-        if list(table.columns) != self._columns:
-            msg = f"{self._path} is not a file of this kind of sweep; name another file with --out."
-            raise ModelError(msg)
-        rows = zip(*(map(str, column) for column in table.columns.values()), strict=True)
-        return [self._outcome(dict(zip(self._columns, row, strict=True))) for row in rows]
+        """Return the outcomes in the file; a last line that a crash cut off is removed.
+
+        Raises:
+            ModelError: the file was measured on something else, is not a sweep's, or cannot be read.
+        """
+        return [self._outcome(line) for line in self._file.read()]
 
     def append(self, outcome: SweepOutcome) -> None:
         """Append an outcome, in one write.
@@ -131,35 +110,15 @@ class SweepFile:
             ModelError: the file cannot be written.
         """
         setting = outcome.setting
-        line = {
-            **self._about,
-            **{name: "" if setting is None else getattr(setting, name) for name in _SETTING},
-            **{name: getattr(outcome, name) for name in _MEASURED},
-        }
-        header, row = csv_lines(self._columns, [[line[name] for name in self._columns]])
-        try:
-            is_new = not self._path.exists() or not self._path.stat().st_size
-            with self._path.open("a", encoding="utf-8", newline="") as file:
-                file.write(header + row if is_new else row)
-        except OSError as error:
-            kept = " Earlier outcomes are kept in it." if self._path.exists() else ""
-            msg = f"{self._path} cannot be written: {error.strerror or error}.{kept}"
-            raise ModelError(msg) from error
+        placed = {name: "" if setting is None else getattr(setting, name) for name in _SETTING}
+        self._file.append([{**placed, **{name: getattr(outcome, name) for name in _MEASURED}}])
 
     def _outcome(self, line: Mapping[str, str]) -> SweepOutcome:
-        for name, value in self._about.items():
-            if line.get(name) != value:
-                msg = (
-                    f"{self._path} was measured with {name} {line.get(name)!r}, and this sweep has "
-                    f"{value!r}; name another file with --out, or remove it."
-                )
-                raise ModelError(msg)
         try:
             setting = None
             if line["layer"]:
                 setting = SweepSetting(int(line["layer"]), float(line["coeff"]), line["position"])  # type: ignore[arg-type] # as written
             numbers = {name: float(line[name]) if line[name] else None for name in _MEASURED}
         except (ValueError, TypeError) as error:
-            msg = f"{self._path} has a line that is not a sweep's: {error}; name another file with --out."
-            raise ModelError(msg) from error
+            raise self._file.damaged(error) from error
         return SweepOutcome(setting=setting, **numbers)  # type: ignore[arg-type] # only the score can be None

@@ -34,7 +34,7 @@ class TokenEffect:
     token: str
     """The token as text."""
     is_touched: bool
-    """Whether something was added at this token."""
+    """True where something was added at this token."""
     kl: float
     """KL divergence of the steered distribution of the next token from the unsteered one, in nats."""
     entropy_unsteered: float

@@ -16,6 +16,7 @@ from rater.steering.vectors import SteeringVector
 from rater.study.additions import XVector
 from rater.study.arms import ExternalCompletions, ModelArm, Steered, Unsteered
 from rater.study.external_completions import Slot, read_external_completions
+from rater.study.fields import Item
 
 AT = "blocks.6.hook_resid_pre"
 MEASURED = ArmCompletion(
@@ -108,9 +109,8 @@ def test_saved_completions_come_back_as_they_were_and_an_arm_reads_them(
     assert header["arms"]["love"]["additions"][0]["prompt1"] == "Love"
     assert header["sampling"]["top_k"] == 5
     arm = ExternalCompletions(name="love", path="made.jsonl")
-    found = read_external_completions(
-        arm, tmp_path, ["I hate you because", "When I woke up"], samples_per_prompt=2
-    )
+    items = [Item(prompt="I hate you because"), Item(prompt="When I woke up")]
+    found = read_external_completions(arm, tmp_path, items, samples_per_prompt=2)
     assert found.texts[Slot(1, 1)] == made[-1].text
 
 
