@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from rater.analysis.joint_verdict import REFERENCE as JOINT_REFERENCE
 from rater.analysis.joint_verdict import describe_criterion
+from rater.analysis.moderators import METHOD as MODERATOR_METHOD
 from rater.analysis.plan import PlannedContrast, plan_of
 from rater.analysis.sentences import SCOPES
 from rater.analysis.sequential import describe_looks
@@ -122,6 +123,7 @@ def write_registration(registrable: Registrable, power: Sequence[str]) -> str:
         *_exclusions(study),
         "## Analysis plan",
         *_analysis(study),
+        *_moderators(study),
         "## Blinding",
         *_blinding(study),
         "## Integrity (hashes and commitment)",
@@ -245,6 +247,16 @@ def _questionnaire(study: Study) -> Iterator[str]:
         f"- `{each.name}` ({each.when} the trials): “{each.question}” ({each.describe()})"
         for each in study.questionnaire
     )
+
+
+def _moderators(study: Study) -> Iterator[str]:
+    if study.analysis.moderators:
+        named = ", ".join(f"`{name}`" for name in study.analysis.moderators)
+        yield (
+            f"Moderators: {named}. The primary difference is estimated for each group with at least two "
+            "raters, and each group is compared with the first one (for a number: the change per unit), by a "
+            f"{MODERATOR_METHOD}. Holm correction over all of these interactions."
+        )
 
 
 def _texts(study: Study) -> str:

@@ -113,6 +113,8 @@ class Planned:
     """The exclusion criteria."""
     questionnaire: tuple[Question, ...] = ()
     """The questions about the raters."""
+    moderators: tuple[str, ...] = ()
+    """The questions by which the primary difference is estimated."""
     looks: InterimLooks | None = None
     """When answers were to be seen by arm before the end."""
     spent: Spent | None = None
@@ -407,4 +409,4 @@ def plan_of(study: Study) -> Planned:
         n_raters=study.n_raters,
         seed=int(study.hash[:16], 16),
     )
-    return replace(planned, questionnaire=study.questionnaire)
+    return replace(planned, questionnaire=study.questionnaire, moderators=study.analysis.moderators)

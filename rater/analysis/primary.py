@@ -36,6 +36,7 @@ from rater.analysis.intervals import ProgressCallback, bounds_of
 from rater.analysis.joint_verdict import JointVerdict, judge_jointly
 from rater.analysis.length_adjusted import adjust_for_length
 from rater.analysis.missing_answers import MissingAnswers, find_missing_answers
+from rater.analysis.moderators import Moderation, moderate
 from rater.analysis.multiple_comparisons import adjust
 from rater.analysis.plan import Planned
 from rater.analysis.preferences import Preferred, one_row_a_text, sign_test
@@ -177,6 +178,8 @@ class Analysis:
     """The numbers of composite scores, and of those that are missing, by arm."""
     characteristics: tuple[Characteristic, ...] = ()
     """The answers of the analysed raters to the questionnaire, over all arms."""
+    moderations: tuple[Moderation, ...] = ()
+    """The primary difference by each declared moderator, with tests of the interactions."""
     joint: JointVerdict | None = None
     """The verdict of the primary and the coprimary test; None where the plan has only one."""
 
@@ -242,10 +245,10 @@ def analyze(
         blinding=_blinding(tested, planned, guesses),
         notes=take_notes(planned, tested, n_raters=n.raters, n_left_out=len(left_out), composites=counts),
         composites=counts,
-        characteristics=describe_raters(questionnaire, planned.questionnaire, raters_of(tested)),
         joint=joint,
     )
-    return _add_analysis_without_exclusions(analysis, everyone) if left_out else analysis
+    analysis = _add_analysis_without_exclusions(analysis, everyone) if left_out else analysis
+    return _with_raters(analysis, tested, questionnaire)
 
 
 def _judge_both(
@@ -259,9 +262,15 @@ def _judge_both(
     return (replace(primary, headline=f"{joint.sentence} {primary.headline}"), *others), joint
 
 
-def raters_of(frame: pd.DataFrame) -> list[str]:
-    """List the raters with answers."""
-    return sorted(map(str, frame["rater"].unique()))
+def _with_raters(analysis: Analysis, tested: pd.DataFrame, questionnaire: pd.DataFrame | None) -> Analysis:
+    """Add the characteristics of the raters, and the primary difference by the declared moderators."""
+    planned = analysis.planned
+    primary, raters = planned.in_order[0], sorted(map(str, tested["rater"].unique()))
+    return replace(
+        analysis,
+        characteristics=describe_raters(questionnaire, planned.questionnaire, raters),
+        moderations=moderate(_compare(tested, planned, primary), planned, primary, questionnaire),
+    )
 
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from rater.report.sections.integrity import (
     provenance_section,
 )
 from rater.report.sections.methods import methods_section, terms_section
+from rater.report.sections.moderators import moderators_section
 from rater.report.sections.raters import (
     agreement_section,
     blinding_section,
@@ -117,6 +118,7 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         prompts_section(findings),
         raters_section(findings),
         characteristics_section(findings),
+        moderators_section(findings),
         agreement_section(findings),
         raters_quality_section(findings),
         course_section(findings),

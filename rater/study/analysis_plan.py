@@ -151,6 +151,9 @@ class AnalysisPlan(Declaration):
     """Composite scores, each tested as a dimension. (experimenter)"""
     coprimary: CoprimaryTest | None = None
     """Second primary test, on another dimension; the conclusion then needs both. (experimenter)"""
+    moderators: Annotated[tuple[Name, ...], InOrder, Field(exclude_if=lambda names: not names)] = ()
+    """Questions of the questionnaire by which the primary difference is estimated, with a test of each
+    interaction. (experimenter)"""
     scope: Scope = "raters+prompts"
     """Populations that the conclusion generalises to. With "raters+prompts+concepts" or "raters+concepts",
     concepts are a random factor. (experimenter)"""

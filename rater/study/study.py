@@ -168,6 +168,28 @@ class Study(Protocol):
         return self
 
     @model_validator(mode="after")
+    def _moderators_are_asked(self) -> Self:
+        require_different("analysis.moderators", self.analysis.moderators, "name each once")
+        kinds = {each.name: each.kind for each in self.questionnaire}
+        for name in self.analysis.moderators:
+            if name not in kinds:
+                msg = f"analysis.moderators: unknown question {name!r}." + nearest(name, kinds)
+                raise ValueError(msg)
+            if kinds[name] not in {"choice", "number"}:
+                msg = (
+                    f"analysis.moderators: {name!r} is a question of kind {kinds[name]!r}; valid: a question "
+                    "of kind 'choice' or 'number'"
+                )
+                raise ValueError(msg)
+        if self.analysis.moderators and self.planned_test == "mixed_model":
+            msg = (
+                "analysis.moderators compares differences within raters, which a linear mixed model of all "
+                "answers does not have; leave it out, or use test='cell_scores'"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _test_fits_the_design(self) -> Self:
         one_arm = self.plan.arms_per_prompt == "one"
         if self.n_texts > 1 and (one_arm or self.analysis.test == "mixed_model"):

@@ -23,6 +23,7 @@ from rater.study.arms import (
 from rater.study.composite import Composite
 from rater.study.describe import describe_sampling
 from rater.study.practice_and_checks import Practice
+from rater.study.questionnaire import Question
 from rater.study.study import Study
 from rater.study.visit import ScreeningQuestion
 from tests.admin.conftest import NOW
@@ -239,3 +240,17 @@ def test_composites_and_the_second_test_are_registered(
     assert "Berger 1982" in text
     assert "missing if a part is missing" in text
     assert f"Secondary dimensions (Holm correction within this family): `{first}`, `fluency`." in text
+
+
+def test_questions_about_raters_and_moderators_are_registered(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+    field = Question(name="field", question="What do you study?", options=("Physics", "Other"))
+    plan = AnalysisPlan(moderators=("field",))
+    study = published.model_copy(update={"questionnaire": (field,), "analysis": plan})
+
+    text = write_registration(replace(registrable, study=study), [])
+
+    assert "- `field` (before the trials): “What do you study?” (one of “Physics”, “Other”)" in text
+    assert "Moderators: `field`." in text

@@ -20,6 +20,7 @@ from rater import (
     Pairwise,
     Plan,
     Prompted,
+    Question,
     Sampling,
     Steered,
     Study,
@@ -325,5 +326,29 @@ def test_a_second_test_in_net_superiority_has_no_mixed_model(declare: Declare) -
         declare(
             dimensions=TWO_DIMENSIONS,
             analysis=AnalysisPlan(score="scale_points", coprimary=coprimary),
+            plan={"arms_per_prompt": "one"},
+        )
+
+
+FIELD = Question(name="field", question="What do you study?", options=("Physics", "Other"))
+
+
+def test_moderators_are_questions_with_one_option_or_a_number(declare: Declare) -> None:
+    job = Question(name="job", question="Your job?", kind="text")
+
+    study = declare(questionnaire=[FIELD, job], analysis=AnalysisPlan(moderators=["field"]))
+
+    assert study.analysis.moderators == ("field",)
+    for name, reason in (("job", "kind 'text'"), ("fields", "did you mean 'field'")):
+        with pytest.raises(ValidationError) as refused:
+            declare(questionnaire=[FIELD, job], analysis=AnalysisPlan(moderators=[name]))
+        assert reason.casefold() in str(refused.value).casefold()
+
+
+def test_moderators_need_differences_within_raters(declare: Declare) -> None:
+    with pytest.raises(ValidationError, match=r"analysis\.moderators compares differences within raters"):
+        declare(
+            questionnaire=[FIELD],
+            analysis=AnalysisPlan(moderators=["field"], score="scale_points"),
             plan={"arms_per_prompt": "one"},
         )

@@ -24,7 +24,13 @@ from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import NotEstimable, Outcome, Result
 from rater.analysis.sentences import SCORE_LABELS, p_value
 from rater.analysis.sequential import Seen
-from rater.report.console.secondary import blinding_lines, exclusion_lines, further_lines, looks_line
+from rater.report.console.secondary import (
+    blinding_lines,
+    exclusion_lines,
+    further_lines,
+    looks_line,
+    moderator_lines,
+)
 from rater.report.numbers import (
     bare_p,
     interval_text,
@@ -141,7 +147,7 @@ def _print(analysis: Analysis, console: Console, screen: Screen, *, show_all: bo
             "Meaning of a term: rater explain TERM."
         )
         console.print(Padding(Text(more, style="dim"), (0, 2)))
-    notes = [*exclusion_lines(analysis), *blinding_lines(analysis)]
+    notes = [*moderator_lines(analysis), *exclusion_lines(analysis), *blinding_lines(analysis)]
     notes += [*(note.message for note in analysis.notes), *screen.notes]
     if len(screen.looked_at) > 1:
         notes.append(looks_line(screen.looked_at, analysis.planned))

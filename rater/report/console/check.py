@@ -171,6 +171,12 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
         ("control", control if is_compared_by_default else ""),
         *_contrasts(study),
         ("doses", _doses(study)),
+        (
+            "moderators",
+            f"{', '.join(plan.moderators)}; interactions with the primary difference, Holm correction"
+            if plan.moderators
+            else "",
+        ),
         ("excluded raters", "; or ".join(plan.exclusions.describe().values())),
         (
             "interim looks",

@@ -48,6 +48,20 @@ def secondary_lines(results: DimensionAnalysis) -> list[str]:
     return [*lines, *_agreement_lines(details.agreement)]
 
 
+def moderator_lines(analysis: Analysis) -> list[str]:
+    """Return a line for each interaction with a characteristic of the raters."""
+    lines = []
+    for moderation in analysis.moderations:
+        for each in moderation.interactions:
+            name = f"Moderator {moderation.name}, {each.name}"
+            if isinstance(each.outcome, NotEstimable):
+                lines.append(f"{name}: {each.outcome.sentence}")
+            elif each.p_adjusted is not None:
+                found = f"{with_interval(each.outcome)}, Holm-adjusted {p_value(each.p_adjusted)}"
+                lines.append(f"{name}: change of the difference {found}")
+    return lines
+
+
 def prediction_line(prediction: NewUnit | NotEstimable) -> list[str]:
     """Return the prediction interval for a new prompt or rater, if it can be estimated."""
     if isinstance(prediction, NotEstimable):

@@ -15,6 +15,7 @@ from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import compare_with_sesoi, describe_spent_alpha
 from rater.analysis.joint_verdict import REFERENCE as JOINT_REFERENCE
 from rater.analysis.joint_verdict import describe_criterion
+from rater.analysis.moderators import METHOD as MODERATOR_METHOD
 from rater.analysis.ordinal.odds import METHOD as ORDINAL_METHOD
 from rater.analysis.results import Estimate, Outcome, Quantity, Result
 from rater.analysis.sentences import SCOPES, counted, coverage, sentence, significant
@@ -124,6 +125,13 @@ def _analysis(findings: Findings) -> Iterator[str]:
             f"advance and do not use the arm ({'; '.join(exclusion.rules)})."
         )
         yield from map(sentence, exclusion.notes)
+    if findings.analysis.moderations:
+        names = ", ".join(each.name for each in findings.analysis.moderations)
+        yield (
+            f"Interactions of the difference with characteristics of the raters ({names}), which were "
+            f"declared in advance, were tested with a {MODERATOR_METHOD}; p-values were adjusted with the "
+            "Holm correction."
+        )
     if isinstance(found.details.ordinal, Result):
         yield f"As a secondary analysis, an ordinal mixed model was fitted: {ORDINAL_METHOD}."
     if len(findings.analysis.dimensions) > 2:
