@@ -4,6 +4,7 @@ from .study.analysis_plan import CoprimaryTest as CoprimaryTest
 from .study.analysis_plan import Exclusions as Exclusions
 from .study.analysis_plan import InterimLooks as InterimLooks
 from .study.arms import ActivationAddition as ActivationAddition
+from .study.arms import ConceptSteered as ConceptSteered
 from .study.arms import DatasetVector as DatasetVector
 from .study.arms import ExternalCompletions as ExternalCompletions
 from .study.arms import OtherModel as OtherModel
@@ -17,6 +18,7 @@ from .study.arms import XVector as XVector
 from .study.arms import dose_series as dose_series
 from .study.arms import random_control as random_control
 from .study.composite import Composite as Composite
+from .study.concepts import Concept as Concept
 from .study.design import Plan as Plan
 from .study.fields import Item as Item
 from .study.fields import ShownField as ShownField

@@ -72,6 +72,8 @@ class PowerPlan:
     last_look: float | None
     """The significance level of the final analysis, with alpha spending."""
     assumptions: PlanningAssumptions = field(default_factory=PlanningAssumptions)
+    is_over_concepts: bool = False
+    """True if the study's claim is over concepts too; the power is that of a claim about its own concepts."""
     coprimary: Power | None = None
     """The power of the coprimary test, if the arms do not differ on its dimension; None without one."""
     simulated_as: str | None = None
@@ -198,7 +200,9 @@ class _Planner:
         )
         # The level of the final analysis without early stopping: interim analyses can only add to this power.
         self.level = level_at_the_end(planned.looks, planned.alpha)
-        self._planned = replace(planned, alpha=self.level)
+        # the simulated studies have no concepts
+        scope = "raters+prompts" if study.analysis.is_over_concepts else planned.scope
+        self._planned = replace(planned, alpha=self.level, scope=scope)
         expected = forecast(study, given.mean_characters)
         self._minutes_per_trial = expected.minutes_per_trial
         trials = study.design.trials_per_rater * expected.minutes_per_trial

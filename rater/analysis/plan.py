@@ -23,7 +23,7 @@ from rater.study.analysis_plan import (
     Spending,
     require_mixed_model,
 )
-from rater.study.arms import RandomVector, Steered
+from rater.study.arms import ConceptSteered, RandomVector, Steered
 from rater.study.composite import CompositeScore, make_composites
 from rater.study.describe import dose_levels
 from rater.study.questionnaire import Question
@@ -402,7 +402,10 @@ def plan_of(study: Study) -> Planned:
             random_controls=tuple(
                 arm.name
                 for arm in study.arms
-                if isinstance(arm, Steered) and all(isinstance(each, RandomVector) for each in arm.additions)
+                if (isinstance(arm, ConceptSteered) and arm.random_seed is not None)
+                or (
+                    isinstance(arm, Steered) and all(isinstance(each, RandomVector) for each in arm.additions)
+                )
             ),
             changed=study.changed_arms,
         ),

@@ -102,7 +102,7 @@ def collect_marks(study: Study, *, seeds: Iterable[int], secrets: Iterable[str])
     """List a study's marks, each once, including those that are not distinctive."""
     marks = [Mark("word of the machinery", word) for word in MACHINERY]
     marks += [Mark("arm's name", arm.name) for arm in study.arms]
-    for arm in study.arms:
+    for arm in (arm for arms in study.concrete_arms for arm in arms):
         for field, value in _leaves(arm.model_dump(mode="json", exclude={"name", "model"})):
             if field not in _CHOICES:
                 marks += _marks_of(field, value)

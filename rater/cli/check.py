@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from rater.analysis.simulated_power import Power
     from rater.publish.booklets import Balance
     from rater.steering.prompts import RenderedPrompt, TokenSpan
-    from rater.study.arms import Arm, ExternalCompletions, Steered
+    from rater.study.arms import ExternalCompletions, Steered
+    from rater.study.concepts import ConcreteArm
     from rater.study.forecast import Forecast
     from rater.study.study import Study
 
@@ -100,12 +101,18 @@ def require_long_prompts(study: "Study", tokenizers: Tokenizers) -> bool:
     from rater.steering.prompts import require_long_enough
     from rater.study.arms import Steered
 
-    steered = [(f"arms[{index}]", arm) for index, arm in enumerate(study.arms) if isinstance(arm, Steered)]
+    steered = [
+        (concept, f"arms[{index}]", arm)
+        for concept, arms in enumerate(study.concrete_arms)
+        for index, arm in enumerate(arms)
+        if isinstance(arm, Steered)
+    ]
     tokenizer = tokenizers[study.model] if steered else None
     if tokenizer is None:
         return not steered
-    for place, arm in steered:
-        require_long_enough(tokenizer, study.prompts, arm, chat=study.chat, place=place)
+    for concept, place, arm in steered:
+        prompts = study.prompts_of(concept)
+        require_long_enough(tokenizer, prompts, arm, chat=study.chat, place=place)
     return True
 
 
@@ -149,13 +156,15 @@ def _lines(shown: ShownPrompt) -> Iterator[str]:
     yield from shown.remarks
 
 
-def _group_by_input(study: "Study", tokenizers: Tokenizers) -> "dict[RenderedPrompt | str, list[Arm]]":
+def _group_by_input(
+    study: "Study", tokenizers: Tokenizers
+) -> "dict[RenderedPrompt | str, list[ConcreteArm]]":
     """Group the generated arms by model input, or by model name if the input is unknown."""
     from rater.steering.prompts import give
     from rater.study.arms import ExternalCompletions, model_of
 
-    groups: dict[RenderedPrompt | str, list[Arm]] = {}
-    for arm in study.arms:
+    groups: dict[RenderedPrompt | str, list[ConcreteArm]] = {}
+    for arm in study.concrete_arms[study.concept_number(0)]:
         model = model_of(arm, study.model)
         if isinstance(arm, ExternalCompletions) or model is None:
             continue
@@ -165,7 +174,7 @@ def _group_by_input(study: "Study", tokenizers: Tokenizers) -> "dict[RenderedPro
     return groups
 
 
-def _shown_prompt(study: "Study", given: "RenderedPrompt | str", arms: "list[Arm]") -> ShownPrompt:
+def _shown_prompt(study: "Study", given: "RenderedPrompt | str", arms: "list[ConcreteArm]") -> ShownPrompt:
     names = tuple(arm.name for arm in arms)
     if isinstance(given, str):
         unknown = (
@@ -176,7 +185,7 @@ def _shown_prompt(study: "Study", given: "RenderedPrompt | str", arms: "list[Arm
     return ShownPrompt(arms=names, text=given.text, ids=given.ids, own=given.own, remarks=remarks)
 
 
-def _warn_of_template_positions(arms: "list[Arm]", given: "RenderedPrompt") -> Iterator[str]:
+def _warn_of_template_positions(arms: "list[ConcreteArm]", given: "RenderedPrompt") -> Iterator[str]:
     """Yield a remark if additions change the chat template's tokens instead of the prompt's."""
     from rater.study.arms import Steered
 
@@ -316,7 +325,7 @@ def _left(*, knows_layers: bool, knows_lengths: bool) -> list[str]:
 def _print(checked: _Checked, file: Path) -> None:
     from rater.cli.trial_picture import print_trial
     from rater.report.console.check import print_analysis_plan, print_balance, print_forecast
-    from rater.report.console.power import describe_power
+    from rater.report.console.power import OF_THESE_CONCEPTS, describe_power
 
     study = checked.study
     print_forecast(study, checked.forecast)
@@ -330,6 +339,8 @@ def _print(checked: _Checked, file: Path) -> None:
         is_pairwise=study.is_pairwise,
         net_superiority=checked.net_superiority,
     )
+    if study.analysis.is_over_concepts:
+        described += f" {OF_THESE_CONCEPTS}"
     click.echo(f"\nPower: {described} More: rater power {shlex.quote(str(file))}")
     if checked.checked_later:
         left = ", ".join(checked.checked_later)

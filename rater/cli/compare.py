@@ -31,7 +31,7 @@ def compare(  # noqa: PLR0917 (one argument for each option)
     """Generate some completions of every arm, and show them side by side with the steered tokens.
 
     They equal the study's completions for these prompts and samples, and show which arm is which. Do not show
-    them to raters.
+    them to raters. Of a study with concepts, they are those of the first concept.
 
     \b
     Example: rater compare experiments/love_vs_hate.py --prompts 2
@@ -74,9 +74,9 @@ def _generate(
         model = load_model(name, device, dtype)
         from rater.steering.completions import generate
 
-        arms = [arm for arm in study.arms if not isinstance(arm, ExternalCompletions)]
+        arms = [arm for arm in study.concrete_arms[0] if not isinstance(arm, ExternalCompletions)]
         own = [arm for arm in arms if model_of(arm, study.model) == name]
-        prompts = study.distinct_prompts[:n_prompts]
+        prompts = study.prompts_of(0)[:n_prompts]
         n = len(own) * len(prompts) * samples
         click.echo(f"Generating and measuring {n} completions with {name} …", err=True)
         completions += generate(model, prompts, own, sampling, chat=study.chat, trace=True)
@@ -92,7 +92,7 @@ def _read_external(study: "Study", folder: Path, *, n_prompts: int, samples: int
     from rater.study.external_completions import read_external_completions
 
     n_samples = study.sampling.samples_per_prompt
-    first_items = {study.prompts.index(prompt) for prompt in study.distinct_prompts[:n_prompts]}
+    first_items = {study.prompts.index(prompt) for prompt in study.prompts_of(0)[:n_prompts]}
     return [
         external_completion(arm.name, study.prompts[place.prompt_index], place.sample, text)
         for arm in study.arms

@@ -124,7 +124,7 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     arm = steered_arm(study, arm_name)
     require_layers(study, layers)
     scoring = _scoring(words, score_spec)
-    job = _Job(study, arm, study.distinct_prompts[:n_prompts], samples, scoring)
+    job = _Job(study, arm, study.prompts_of(0)[:n_prompts], samples, scoring)
     # the default file is refused like a named one if it cannot be written
     out = out or OutputFile().convert(f"{study.name}-{arm.name}-sweep.csv", None, None)
     table = SweepFile(out, job.measured(dtype))
@@ -309,7 +309,7 @@ def steered_arm(study: "Study", name: str | None) -> "Steered":
     """
     from rater.study.arms import Steered
 
-    steered = {arm.name: arm for arm in study.arms if isinstance(arm, Steered)}
+    steered = {arm.name: arm for arm in study.concrete_arms[0] if isinstance(arm, Steered)}
     if not steered:
         msg = f"Study {study.name} has no steered arm, which a sweep needs; add a Steered(…)."
         raise StudyError(msg)

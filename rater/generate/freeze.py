@@ -3,6 +3,7 @@
 Needs no model and no torch.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -36,7 +37,8 @@ from rater.study.external_completions import Slot, read_external_completions
 from rater.study.study import Study
 
 # Fields of a study that its completions depend on; changes of other fields keep the completions.
-MAKES_COMPLETIONS = frozenset({"arms", "chat", "model", "prompts", "sampling"})
+MAKES_COMPLETIONS = frozenset({"arms", "chat", "concepts", "model", "prompts", "sampling"})
+_CONCEPT_OF_ITEM = re.compile(r"items\[\d+\]\.concept")
 
 
 @dataclass(frozen=True)
@@ -154,13 +156,19 @@ def _require_same_completions(
     session: Session, sealed_study: SealedStudy, study: Study, *, restart: bool
 ) -> None:
     changes = study.changes_from(sealed_study.canonical_json)
-    changed = [path for path in changes if path.split(".")[0].split("[")[0] in MAKES_COMPLETIONS]
+    changed = [path for path in changes if _makes_completions(path, study)]
     if changed and not restart and read_cells(session, sealed_study.id):
         msg = (
             f"Study {study.name!r} has completions from before its file changed ({_listed(changed, study)}). "
             "Undo the change, give the study a new name, or add --restart to delete those completions."
         )
         raise StateError(msg)
+
+
+def _makes_completions(path: str, study: Study) -> bool:
+    if study.concepts and _CONCEPT_OF_ITEM.fullmatch(path):
+        return True
+    return re.split(r"[.\[]", path, maxsplit=1)[0] in MAKES_COMPLETIONS
 
 
 def _listed(paths: Sequence[str], study: Study) -> str:

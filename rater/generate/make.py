@@ -105,21 +105,26 @@ def _require_one_dtype(
 
 def _rows(study: Study, cells: Iterable[Cell], model: TransformerBridge) -> list[Row[Cell]]:
     cells = list(cells)
-    needed = {cell.arm for cell in cells}
-    vectors: dict[str, tuple[SteeringVector, ...]] = {}
+    by_concept = [{arm.name: arm for arm in arms} for arms in study.concrete_arms]
+    concepts = [study.concept_number(item) for item in range(len(study.prompts))]
+    vectors: dict[tuple[int, str], tuple[SteeringVector, ...]] = {}
     given: dict[tuple[int, str], str] = {}
-    for number, arm in enumerate(study.arms):
-        if arm.name not in needed or isinstance(arm, ExternalCompletions):
-            continue
-        additions = arm.additions if isinstance(arm, Steered) else ()
-        vectors[arm.name] = resolve(model, additions, place=f"arms[{number}].additions")
-        for index, prompt in enumerate(study.prompts):
-            given[index, arm.name] = render(model.tokenizer, prompt, arm, chat=study.chat)
+    for item, name in dict.fromkeys((cell.prompt_index, cell.arm) for cell in cells):
+        concept = concepts[item]
+        arm = by_concept[concept][name]
+        assert not isinstance(arm, ExternalCompletions)  # noqa: S101 (no model makes them)
+        if (concept, name) not in vectors:
+            additions = arm.additions if isinstance(arm, Steered) else ()
+            place = f"arms[{study.arm_names.index(name)}].additions"
+            if study.concepts:
+                place += f" for the concept {study.concepts[concept].words!r}"
+            vectors[concept, name] = resolve(model, additions, place=place)
+        given[item, name] = render(model.tokenizer, study.prompts[item], arm, chat=study.chat)
     return [
         Row(
             key=cell,
             prompt=given[cell.prompt_index, cell.arm],
-            vectors=vectors[cell.arm],
+            vectors=vectors[concepts[cell.prompt_index], cell.arm],
             seed=_seed(study, cell),
             place=f"prompts[{cell.prompt_index}]",
         )

@@ -172,6 +172,11 @@ class AnalysisPlan(Declaration):
     interim_looks: InterimLooks | None = None
     """Planned interim analyses; None for a single analysis at the end. (experimenter)"""
 
+    @property
+    def is_over_concepts(self) -> bool:
+        """True if the conclusion generalises to concepts."""
+        return "concepts" in self.scope
+
     @model_validator(mode="after")
     def _test_fits_scope_and_score(self) -> Self:
         if self.test == "mixed_model":

@@ -47,6 +47,7 @@ __all__ = [
     "ActivationAddition",
     "Addition",
     "Arm",
+    "ConceptSteered",
     "DatasetVector",
     "ExternalCompletions",
     "ModelArm",
@@ -89,10 +90,26 @@ class Steered(Declaration):
     """Dose in a dose series; None if the arm is not in one. See `dose_series`. (sealed)"""
 
 
+class ConceptSteered(Declaration):
+    """The model with the additions of the concept of each item: one method, repeated over the concepts."""
+
+    kind: Literal["concept_steered"] = "concept_steered"
+    name: Name = "steered"
+    """Name of the arm. (sealed)"""
+    coeff: float = 1.0
+    """Factor on the strength of the additions of each concept. (sealed)"""
+    random_seed: Annotated[int, Field(ge=0, lt=2**62)] | None = None
+    """Seed of random directions with the norms of these additions instead, one for each concept: a
+    norm-matched control; None for the additions themselves. (sealed)"""
+    dose: Dose = None
+    """Dose in a dose series; None if the arm is not in one. (sealed)"""
+
+
 class Prompted(Declaration):
     """The model with a prompt that asks for what steering should achieve: a prompting baseline.
 
-    Raters see the prompt of the study and the completion, never the prefix or the system prompt.
+    Raters see the prompt of the study and the completion, never the prefix or the system prompt. In a study
+    with concepts, both may name the concept of the item: ``prefix="Talk about {concept}. "``.
     """
 
     kind: Literal["prompted"] = "prompted"
@@ -151,6 +168,7 @@ ModelArm = Unsteered | Steered | Prompted | OtherModel
 _KINDS = {
     "unsteered": Unsteered,
     "steered": Steered,
+    "concept_steered": ConceptSteered,
     "prompted": Prompted,
     "other_model": OtherModel,
     "external": ExternalCompletions,
@@ -169,6 +187,7 @@ def _which_arm(value: object) -> str | None:
 Arm = Annotated[
     Annotated[Unsteered, Tag("unsteered")]
     | Annotated[Steered, Tag("steered")]
+    | Annotated[ConceptSteered, Tag("concept_steered")]
     | Annotated[Prompted, Tag("prompted")]
     | Annotated[OtherModel, Tag("other_model")]
     | Annotated[ExternalCompletions, Tag("external")],
@@ -176,8 +195,8 @@ Arm = Annotated[
         _which_arm,
         custom_error_type="not_an_arm",
         custom_error_message=(
-            "an Unsteered(…), Steered(…), Prompted(…), OtherModel(…), ExternalCompletions(…) or "
-            "*dose_series(…)"
+            "an Unsteered(…), Steered(…), ConceptSteered(…), Prompted(…), OtherModel(…), "
+            "ExternalCompletions(…) or *dose_series(…)"
         ),
     ),
 ]

@@ -12,7 +12,15 @@ from rater.study.additions import (
     XVector,
     hook_name,
 )
-from rater.study.arms import Arm, ExternalCompletions, OtherModel, Prompted, Unsteered, models_needed
+from rater.study.arms import (
+    Arm,
+    ConceptSteered,
+    ExternalCompletions,
+    OtherModel,
+    Prompted,
+    Unsteered,
+    models_needed,
+)
 from rater.study.study import Study
 
 _MAX_SHOWN = 60
@@ -29,6 +37,11 @@ def describe_arm(arm: Arm) -> str:
     if isinstance(arm, Prompted):
         parts = [] if arm.system is None else [f"the system prompt {_cut(repr(arm.system))}"]
         return " and ".join(parts + ([f"{_cut(repr(arm.prefix))} before each prompt"] if arm.prefix else []))
+    if isinstance(arm, ConceptSteered):
+        what = "the additions of each concept"
+        if arm.random_seed is not None:
+            what = f"random directions (seed {arm.random_seed}) with the norms of {what}"
+        return f"{arm.coeff:g} × {what}"
     return " + ".join(map(describe, arm.additions))
 
 

@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from rater.errors import nearest
 from rater.study.analysis_plan import AnalysisPlan, PlannedTest, require_mixed_model
-from rater.study.arms import Arm, Prompted, Sampling, Steered, Unsteered
+from rater.study.arms import Arm, ConceptSteered, Prompted, Sampling, Steered, Unsteered
 from rater.study.canonical import canonical_json, differing_paths
 from rater.study.composite import CompositeScore, make_composites
+from rater.study.concepts import CONCEPT, Concept, ConcreteArm, arm_for, cross, require_concepts
 from rater.study.confounds import TextCue
 from rater.study.declaration import InOrder, Name, Text, require_different
 from rater.study.design import Design, Plan, set_size
@@ -31,10 +33,13 @@ class Study(Protocol):
     """Name of the embedded model, a local folder, or a model name on the Hugging Face hub. (experimenter)"""
     chat: bool = False
     """Apply the chat template of the model, with the prompt as the user message. (experimenter)"""
-    prompts: Annotated[tuple[Text, ...], Field(min_length=1), InOrder]
+    prompts: Annotated[tuple[Text, ...], Field(min_length=1), InOrder] = ()
     """Prompts that the model continues; with `items`, those of the items. (rater)"""
     items: Annotated[tuple[Item, ...], InOrder] = ()
     """Prompts with fields, instead of `prompts`. (rater)"""
+    concepts: Annotated[tuple[Concept, ...], InOrder] = ()
+    """Concepts that the arms are repeated over: each with each of `prompts`, or as the field `concept` of
+    `items` names them. (sealed)"""
     sampling: Sampling = Sampling()
     """Sampling parameters. (experimenter)"""
     arms: Annotated[tuple[Arm, ...], Field(min_length=2), InOrder]
@@ -60,26 +65,27 @@ class Study(Protocol):
     @model_validator(mode="before")
     @classmethod
     def _items_have_prompts(cls, given: Any) -> Any:
-        if (
-            not isinstance(given, dict)
-            or "prompts" in given
-            or not isinstance(given.get("items"), list | tuple)
-        ):
+        if not isinstance(given, dict):
             return given
+        crossed = _crossed_items(given)
+        if crossed:
+            given = {**given, "items": crossed, "prompts": [item.prompt for item in crossed]}
+        if "prompts" in given or not given.get("items"):
+            return given
+        items = given["items"] if isinstance(given["items"], list | tuple) else ()
+        # an invalid item is refused in its own place
         prompts = [
-            # a missing or invalid prompt is refused in its item
-            item.prompt
-            if isinstance(item, Item)
-            else item.get("prompt", "?")
-            if isinstance(item, dict)
-            else "?"
-            for item in given["items"]
+            item.get("prompt", "?") if isinstance(item, dict) else getattr(item, "prompt", "?")
+            for item in items
         ]
-        return {**given, "prompts": prompts}
+        return {**given, "prompts": prompts or ("?",)}
 
     @model_validator(mode="after")
     def _prompts_differ(self) -> Self:
         hint = "for several completions of it, raise sampling.samples_per_prompt"
+        if not self.prompts:
+            msg = "prompts is missing; give prompts, or items"
+            raise ValueError(msg)
         if self.items:
             require_same_fields(self.items)
             if self.prompts != tuple(item.prompt for item in self.items):
@@ -97,6 +103,17 @@ class Study(Protocol):
     @model_validator(mode="after")
     def _arms_differ(self) -> Self:
         require_different("arms", self.arm_names, "give each its own name")
+        return self
+
+    @model_validator(mode="after")
+    def _concepts_fit(self) -> Self:
+        require_concepts(self.concepts, self.items, self.arms)
+        if self.analysis.is_over_concepts and CONCEPT not in self.field_names:
+            msg = (
+                f"analysis.scope is {self.analysis.scope!r}, but no text has a concept; declare concepts, or "
+                f"items with the field {CONCEPT!r}"
+            )
+            raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
@@ -299,6 +316,24 @@ class Study(Protocol):
         names = {name: f"{{{name}}}" for name in (PROMPT, *self.field_names)}
         return tuple(dimension.filled(names) for dimension in self.dimensions)
 
+    def concept_number(self, item: int) -> int:
+        """Return the index of the concept of an item; 0 for each item of a study without concepts."""
+        words = [concept.words for concept in self.concepts]
+        return words.index(self.items[item].fields[CONCEPT]) if words else 0
+
+    @property
+    def concrete_arms(self) -> list[tuple[ConcreteArm, ...]]:
+        """The arms as they are generated, for each concept; once in a study without concepts."""
+        if not self.concepts:
+            return [tuple(arm for arm in self.arms if not isinstance(arm, ConceptSteered))]
+        numbers = range(len(self.concepts))
+        return [tuple(arm_for(arm, self.concepts, number) for arm in self.arms) for number in numbers]
+
+    def prompts_of(self, concept: int) -> tuple[str, ...]:
+        """Return the different prompts of a concept; all prompts of a study without concepts."""
+        of_concept = (p for item, p in enumerate(self.prompts) if self.concept_number(item) == concept)
+        return tuple(dict.fromkeys(of_concept))
+
     @property
     def arm_names(self) -> list[str]:
         """The names of the arms, in the order of the study."""
@@ -309,9 +344,10 @@ class Study(Protocol):
         """The two arms of the primary contrast, first minus second."""
         if self.analysis.contrast is not None:
             return self.analysis.contrast
+        steered = Steered | ConceptSteered
         unsteered = [arm.name for arm in self.arms if isinstance(arm, Unsteered)]
-        changed = [arm.name for arm in self.arms if not isinstance(arm, Steered | Unsteered)]
-        changed = [arm.name for arm in self.arms if isinstance(arm, Steered)] + changed
+        changed = [arm.name for arm in self.arms if not isinstance(arm, steered | Unsteered)]
+        changed = [arm.name for arm in self.arms if isinstance(arm, steered)] + changed
         second = (unsteered or changed)[0]
         first = next(name for name in [*changed, *unsteered] if name != second)
         return first, second
@@ -437,6 +473,18 @@ class Study(Protocol):
         except ValidationError:  # of a version of rater with other fields
             return differing_paths(json.loads(earlier), json.loads(self.canonical_json()))
         return differing_paths(before.model_dump(mode="json"), self.model_dump(mode="json"))
+
+
+def _crossed_items(given: Mapping[str, Any]) -> tuple[Item, ...]:
+    """Return an item for each prompt and concept of a valid study file that has no items of its own."""
+    if given.get("items") or not given.get("concepts") or not given.get("prompts"):
+        return ()
+    try:
+        concepts = TypeAdapter(tuple[Concept, ...]).validate_python(given["concepts"])
+        is_valid = len({concept.words for concept in concepts}) == len(concepts)
+        return cross(given["prompts"], concepts) if is_valid else ()
+    except (TypeError, ValidationError):  # refused in its own place
+        return ()
 
 
 def _name_item(item: Item) -> str:

@@ -23,7 +23,7 @@ from rater.study.additions import (
     XVector,
     hook_name,
 )
-from rater.study.arms import ExternalCompletions, Steered
+from rater.study.arms import ConceptSteered, ExternalCompletions, Steered
 from rater.study.forecast import forecast
 from rater.study.study import Study
 from rater.study.visit import MTURK
@@ -44,11 +44,21 @@ def require_hook_points(study: Study, n_layers: int | None) -> None:
     Raises:
         StudyError: If a hook point is not valid; with the place, the arm, and what is valid.
     """
-    for number, arm in enumerate(study.arms):
-        for index, addition in enumerate(arm.additions if isinstance(arm, Steered) else ()):
+    for place, arm in _steered_arms(study):
+        for index, addition in enumerate(arm.additions):
             for field, at in _hook_points(addition):
-                place = f"arms[{number}].additions[{index}].{field} (arm {arm.name!r}): {at!r}"
-                _require_hook_point(place, at, n_layers, study.model)
+                where = f"{place}[{index}].{field} (arm {arm.name!r}): {at!r}"
+                _require_hook_point(where, at, n_layers, study.model)
+
+
+def _steered_arms(study: Study) -> Iterator[tuple[str, Steered]]:
+    """Yield each steered arm, for each concept, with the place of its additions in the study file."""
+    for concept, arms in enumerate(study.concrete_arms):
+        for number, arm in enumerate(arms):
+            if isinstance(arm, Steered) and isinstance(study.arms[number], ConceptSteered):
+                yield f"concepts[{concept}].additions", arm
+            elif isinstance(arm, Steered) and concept == 0:
+                yield f"arms[{number}].additions", arm
 
 
 def _require_hook_point(place: str, at: int | str, n_layers: int | None, model: str) -> None:
@@ -71,11 +81,11 @@ def require_vector_files(study: Study) -> None:
     Raises:
         StudyError: If a file is not valid; with the place, the arm, and what is valid.
     """
-    for number, arm in enumerate(study.arms):
-        for index, addition in enumerate(arm.additions if isinstance(arm, Steered) else ()):
+    for place, arm in _steered_arms(study):
+        for index, addition in enumerate(arm.additions):
             for each in addition.likes if isinstance(addition, RandomVector) else (addition,):
                 if isinstance(each, VectorFile):
-                    _require_vector_file(f"arms[{number}].additions[{index}].path (arm {arm.name!r})", each)
+                    _require_vector_file(f"{place}[{index}].path (arm {arm.name!r})", each)
 
 
 def _require_vector_file(place: str, file: VectorFile) -> None:
@@ -115,10 +125,7 @@ def require_effects(study: Study) -> None:
     Raises:
         StudyError: If an addition is zero; with the place and the arm.
     """
-    for number, arm in enumerate(study.arms):
-        if not isinstance(arm, Steered):
-            continue
-        place = f"arms[{number}].additions"
+    for place, arm in _steered_arms(study):
         for index, addition in enumerate(arm.additions):
             for where, each in _terms(addition, f"{place}[{index}]"):
                 reason = why_zero(each)
@@ -192,14 +199,14 @@ def _direction(addition: AnyAddition) -> tuple[Hashable, float]:
 
 def remarks(study: Study, file: Path) -> Iterator[str]:
     """Yield one sentence for each likely mistake; none of them prevents a study from running."""
-    for number, arm in enumerate(study.arms):
-        for index, addition in enumerate(arm.additions if isinstance(arm, Steered) else ()):
+    for place, arm in _steered_arms(study):
+        for index, addition in enumerate(arm.additions):
             if strength_is_zero(addition):
                 field = next(
                     (name for name in ("coeff", "relative") if getattr(addition, name, None) == 0), "like"
                 )
                 what = "has strength 0" if field == "like" else "is 0"
-                yield f"arms[{number}].additions[{index}].{field} {what}, so it adds nothing."
+                yield f"{place}[{index}].{field} {what}, so it adds nothing."
     yield from _equal_texts(study)
     for prompt in _joined(file, study.prompts):
         yield (
@@ -215,10 +222,20 @@ def remarks(study: Study, file: Path) -> Iterator[str]:
             f"{rated:.2g} times on average: at least {1 - rated:.0%} of them will never be rated."
         )
     yield from _odd_visits(study)
+    yield from _narrow_claims(study)
+
+
+def _narrow_claims(study: Study) -> Iterator[str]:
+    """Warn about results that cannot generalise: to prompts, to raters, or to concepts."""
     if len(study.prompts) == 1:
         yield "There is only one prompt, so results cannot generalise to other prompts."
     if study.n_raters == 1:
         yield "There is only one rater, so results cannot generalise to other raters."
+    if study.concepts and not study.analysis.is_over_concepts:
+        yield (
+            f"The study has concepts, but analysis.scope is {study.analysis.scope!r}, so results cannot "
+            "generalise to other concepts; with 'raters+prompts+concepts' they do."
+        )
 
 
 def _equal_texts(study: Study) -> Iterator[str]:
@@ -292,13 +309,21 @@ def _joined(file: Path, prompts: Iterable[str]) -> list[str]:
             for token in tokenize.generate_tokens(io.StringIO(source.read()).readline)
             if token.type not in _IGNORED_TOKENS
         ]
-    texts = [ast.literal_eval(token.string) if token.type == tokenize.STRING else None for token in tokens]
+    texts = [_literal(token) for token in tokens]
     joints = {
         (one, other)
         for one, other in pairwise(texts)
         if isinstance(one, str) and isinstance(other, str) and _is_bare(one[-1:]) and _is_bare(other[:1])
     }
     return [prompt for prompt in prompts if any(one + other in prompt for one, other in joints)]
+
+
+def _literal(token: tokenize.TokenInfo) -> object:
+    """Return the value of a string; None for other tokens, and for an f-string, whose value is not known."""
+    is_plain = (
+        token.type == tokenize.STRING and "f" not in token.string.lower().partition(token.string[-1])[0]
+    )
+    return ast.literal_eval(token.string) if is_plain else None
 
 
 def _is_bare(character: str) -> bool:

@@ -19,6 +19,7 @@ TEMPLATES = (
     "templates/prompted_baseline",
     "templates/external_completions",
     "templates/items",
+    "templates/concepts",
     "templates/whole_visit",
 )
 """Listed by path, because the folder of a checkout may also contain studies of users."""

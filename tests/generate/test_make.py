@@ -128,6 +128,45 @@ def test_items_with_the_same_prompt_have_texts_of_their_own(
     assert seeds == {completion_seed(3, prompt, n) for prompt in prompts for n in range(4)}
 
 
+def test_an_item_is_generated_with_the_vector_and_the_words_of_its_concept(
+    short_study: Study, sealed_url: str, embedded_model: "TransformerBridge"
+) -> None:
+    arms = [
+        {"kind": "unsteered"},
+        {"kind": "concept_steered", "coeff": 2},
+        {"kind": "concept_steered", "name": "random", "coeff": 2, "random_seed": 1},
+        {"kind": "prompted", "prefix": "I talk about {concept}. "},
+    ]
+    concepts = [
+        {"words": word, "additions": [{"prompt": word, "coeff": 1, "act_name": 6}]}
+        for word in ("Love", "War")
+    ]
+    declared = {**short_study.model_dump(exclude={"items"}), "arms": arms, "analysis": {}}
+    study = Study.model_validate({**declared, "name": "of_concepts", "concepts": concepts})
+    war = [
+        {"kind": "unsteered"},
+        {"kind": "steered", "additions": [{"prompt": "War", "coeff": 2, "act_name": 6}]},
+        {"kind": "prompted", "prefix": "I talk about War. "},
+    ]
+    samples = {**declared["sampling"], "samples_per_prompt": 4}
+    alone = Study.model_validate({**declared, "name": "war", "arms": war, "sampling": samples})
+
+    make(sealed_url, study, embedded_model)
+    make(sealed_url, alone, embedded_model)
+
+    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+        made, expected = (
+            {kept.cell: kept.text for kept in read_completions(session, number)} for number in (1, 2)
+        )
+    assert len(made) == 32
+    for arm in ("unsteered", "steered", "prompted"):
+        # the second concept of a prompt continues its samples
+        of_war = [made[Cell(item, arm, sample)] for item in (1, 3) for sample in (0, 1)]
+        assert of_war == [expected[Cell(prompt, arm, sample)] for prompt in (0, 1) for sample in (2, 3)]
+    random = [made[Cell(item, "random", sample)] for item in (1, 3) for sample in (0, 1)]
+    assert random != [made[Cell(item, "steered", sample)] for item in (1, 3) for sample in (0, 1)]
+
+
 def test_generation_that_was_interrupted_ends_with_the_same_rows(
     short_study: Study, sealed_url: str, embedded_model: "TransformerBridge", tmp_path: Path
 ) -> None:

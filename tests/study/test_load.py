@@ -27,7 +27,10 @@ _BALANCE = (
     "but a rater sees each of the 2 arms equally often and no text twice; "
     "valid: a multiple of 2 up to 16, such as"
 )
-_ARMS = "an Unsteered(…), Steered(…), Prompted(…), OtherModel(…), ExternalCompletions(…) or *dose_series(…)."
+_ARMS = (
+    "an Unsteered(…), Steered(…), ConceptSteered(…), Prompted(…), OtherModel(…), ExternalCompletions(…) or "
+    "*dose_series(…)."
+)
 _ENDS = "valid: points between the ends, 2 to 4 (the ends are `low` and `high`)."
 _HOOK = "valid: a layer number from 0, or a hook point such as 'blocks.6.hook_resid_pre'."
 

@@ -65,8 +65,14 @@ def describe_planned_power(study: Study) -> list[str]:
             f"The power of the primary test for a true difference of {points:g}{unit} on the primary scale "
             f"is {power.share:.0%} ({interval}, {power.n_simulations:,} simulated studies)."
         ),
+        *([OF_THESE_CONCEPTS] if study.analysis.is_over_concepts else []),
         describe_spread(ModelSDs()),
     ]
+
+
+OF_THESE_CONCEPTS = (
+    "This is for a claim about the concepts of this study; the planned claim over concepts has less power."
+)
 
 
 def _difference(points: float, *, is_pairwise: bool, digits: int | None = None) -> str:
@@ -89,6 +95,8 @@ def _assumed(plan: PowerPlan) -> list[str]:
     lines = [describe_spread(plan.spread)]
     if plan.simulated_as is not None:
         lines.append(f"The composite score is simulated as one answer on the scale of {plan.simulated_as}.")
+    if plan.is_over_concepts:
+        lines.append(OF_THESE_CONCEPTS)
     if plan.last_look is not None:
         lines.append(
             f"Tested at p < {significant(plan.last_look)}, the level of the final analysis after all planned "
