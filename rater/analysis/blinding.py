@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from rater.analysis.cell_scores import CellScores
+from rater.analysis.cell_scores import CellScores, read_concepts
 from rater.analysis.contrast_data import cell_codes
 from rater.analysis.crossed import OutcomeLabels, crossed_t
 from rater.analysis.intervals import DIFFERENCE, SHARE, clip
@@ -255,7 +255,8 @@ def _guess_t(rows: pd.DataFrame, scored: NDArray[np.intp], of: str, *, alpha: fl
         return NotEstimable(test=test, score="answers", reason=f"no guess was made of {of}", n=n)
     estimand = f"how much more often the arm of texts of {of} is guessed right than wrong"
     values = np.bincount(cell, weights=scored, minlength=codes.size) / size
-    scores = CellScores(rater[at], prompt[at], values, size.astype(np.float64), n)
+    concepts = read_concepts(rows)
+    scores = CellScores(rater[at], prompt[at], values, size.astype(np.float64), n, concepts)
     about = OutcomeLabels(test, estimand, "answers", "guess score", bounds=DIFFERENCE)
     return crossed_t(scores, about, alpha=alpha)
 

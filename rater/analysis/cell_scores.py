@@ -62,6 +62,8 @@ def read_concepts(rows: pd.DataFrame) -> Concepts | None:
         return None
     prompt = pd.factorize(rows["prompt"], sort=True)[0]
     first = rows.iloc[np.unique(prompt, return_index=True)[1]]
+    if first[CONCEPT].isna().any():
+        return None
     of_prompt, names = pd.factorize(first[CONCEPT], sort=True)
     shared = pd.factorize(first[SHARED_PROMPT if SHARED_PROMPT in rows.columns else "prompt"], sort=True)[0]
     return Concepts(tuple(map(str, names)), of_prompt, shared)
@@ -133,7 +135,7 @@ class CellScores:
         level = self.concept if unit == "concept" else self.shared_prompt
         size = int(level.max()) + 1
         codes, cell = np.unique(self.rater * size + level, return_inverse=True)
-        weight = np.bincount(cell, weights=self.weight)
+        weight = np.bincount(cell, weights=self.weight).astype(np.float64)
         values = np.bincount(cell, weights=self.weight * self.values) / weight
         return CellScores(codes // size, codes % size, values, weight, self.n, unit=unit)
 

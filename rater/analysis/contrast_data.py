@@ -6,7 +6,7 @@ one arm, but prompts appear in both arms over raters (counterbalanced, Latin squ
 the arms can be separated by a model of all answers, but there is no difference within a rater and prompt.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 from scipy.sparse.linalg import lsqr
 
-from rater.analysis.cell_scores import CellScores, Concepts, read_concepts
+from rater.analysis.cell_scores import CellScores, Concepts, Unit, read_concepts
 from rater.analysis.results import UNUSED, Counts
 from rater.analysis.validation import flags
 from rater.study.analysis_plan import PlannedScore
@@ -35,6 +35,8 @@ class Ratings:
     answer: NDArray[np.float64]
     concepts: Concepts | None = None
     """The concepts of the prompts, by code."""
+    unit: Unit = "prompt"
+    """The unit that `prompt` numbers."""
 
     def take(self, keep: NDArray[np.bool_]) -> "Ratings":
         """Keep some of the answers; codes stay as they are."""
@@ -46,7 +48,35 @@ class Ratings:
             is_first=self.is_first[keep],
             answer=self.answer[keep],
             concepts=self.concepts,
+            unit=self.unit,
         )
+
+    def level(self, factor: str) -> NDArray[np.intp]:
+        """Return the level of each answer of a factor of the mixed models.
+
+        With concepts, a prompt that is used for several of them is a level of ``prompt``, and each of its
+        uses one of ``prompt_concept``; ``rater_concept`` is the answers of a rater about a concept.
+        """
+        if self.concepts is None or factor in {"rater", "item"}:
+            return np.asarray(getattr(self, factor), dtype=np.intp)
+        concept = self.concepts.of_prompt[self.prompt]
+        if factor == "concept":
+            return concept
+        if factor == "rater_concept":
+            return self.rater * len(self.concepts.names) + concept
+        return self.concepts.shared[self.prompt] if factor == "prompt" else self.prompt
+
+    def without_concepts(self) -> "Ratings":
+        """Take concepts as fixed: a prompt is then the same for all of them."""
+        if self.concepts is None:
+            return self
+        return replace(self, prompt=self.concepts.shared[self.prompt], concepts=None)
+
+    def by_concept(self) -> "Ratings":
+        """Put concepts in the prompts' place where they are a factor: what is resampled together."""
+        if self.concepts is None:
+            return self
+        return replace(self, prompt=self.concepts.of_prompt[self.prompt], concepts=None, unit="concept")
 
     def count(self) -> Counts:
         """Count what is there; a cell is a rater × prompt that has answers to both arms."""

@@ -103,10 +103,15 @@ def contrast_t(
     reason = cells.no_cells or _no_concepts(cells, scope)
     if reason:
         return NotEstimable(test=TEST, score=score, reason=reason, n=cells.n)
-    scores = cells.scores(score)
-    if scores.concepts is not None and scope in {"raters+concepts", "raters+prompts"}:
-        scores = scores.average("concept" if scope == "raters+concepts" else "prompt")
+    scores = over_scope(cells.scores(score), scope)
     return crossed_t(scores, about, alpha=alpha, warnings=cells.warnings)
+
+
+def over_scope(scores: CellScores, scope: Scope | None) -> CellScores:
+    """Average over a factor that the scope leaves out: the prompts of a concept, or the concepts."""
+    if scores.concepts is None or scope not in {"raters+concepts", "raters+prompts"}:
+        return scores
+    return scores.average("concept" if scope == "raters+concepts" else "prompt")
 
 
 def _no_concepts(cells: Cells, scope: Scope | None) -> str:

@@ -42,15 +42,18 @@ def effect_sizes(
     rng: np.random.Generator,
     progress: ProgressCallback | None = None,
 ) -> tuple[Quantity, ...]:
-    """Estimate every effect size of a contrast; costs up to 2,000 passes over the answers' counts."""
+    """Estimate every effect size of a contrast; costs up to 2,000 passes over the answers' counts.
+
+    Where concepts are a factor, bootstraps resample concepts with all their prompts.
+    """
     if reason := why_confounded(ratings):
         n = ratings.count()
         return tuple(NotEstimable(test=name, score="answers", reason=reason, n=n) for name in NAMES)
     overall, by_rater = rng.spawn(2)
     return (
         probability_of_superiority(net_superiority, ratings.contrast),
-        superiority_by_rater(ratings, alpha=alpha, rng=by_rater, progress=progress),
-        *pooled_effects(ratings, alpha=alpha, rng=overall, progress=progress),
+        superiority_by_rater(ratings.by_concept(), alpha=alpha, rng=by_rater, progress=progress),
+        *pooled_effects(ratings.by_concept(), alpha=alpha, rng=overall, progress=progress),
     )
 
 
@@ -134,7 +137,10 @@ def superiority_by_rater(
         estimate=(float(observed[0]) + 1) / 2,
         interval=interval and Interval((interval.low + 1) / 2, (interval.high + 1) / 2, interval.level),
         n=n,
-        method="mean of the raters' (Cliff's delta + 1) / 2; pigeonhole bootstrap over raters and prompts",
+        method=(
+            "mean of the raters' (Cliff's delta + 1) / 2; pigeonhole bootstrap over raters and "
+            f"{ratings.unit}s"
+        ),
         reference=f"Vargha & Delaney 2000, J. Educ. Behav. Stat. 25:101–132; {REFERENCE}",
         settings=settings,
         warnings=warnings,
@@ -238,7 +244,7 @@ def _estimate(effect: _Pooled, ratings: Ratings, counts: _Counts, *, alpha: floa
         estimate=observed,
         interval=interval,
         n=n,
-        method="all answers of both arms; pigeonhole bootstrap over raters and prompts",
+        method=f"all answers of both arms; pigeonhole bootstrap over raters and {ratings.unit}s",
         reference=f"{effect.reference}; {REFERENCE}",
         settings=settings,
         warnings=warnings,

@@ -41,9 +41,8 @@ from numpy.typing import NDArray
 
 from rater.analysis.answer_scale import Judged, is_pairwise
 from rater.analysis.by_unit_tests import Differences, Unit, one_sample_t
-from rater.analysis.cell_scores import CellScores
 from rater.analysis.contrast_data import select_ratings
-from rater.analysis.crossed import TEST, Compared, OutcomeLabels, compare, crossed_t
+from rater.analysis.crossed import TEST, Compared, OutcomeLabels, compare, crossed_t, over_scope
 from rater.analysis.intervals import Bounds, bounds_of
 from rater.analysis.mixed_model import TEST as MIXED_MODEL
 from rater.analysis.mixed_model import mixed_model_test
@@ -99,9 +98,11 @@ def adjust_for_length(
         return NotEstimable(test=test, score=score, reason=reason, n=cells.n)
 
     # the units that the planned test has fewest of
-    n_units = {TEST: min(n.raters, n.prompts), "by-rater t": n.raters, "by-prompt t": n.prompts}[planned_test]
+    fewest = min(n.raters, n.concepts or n.prompts)
+    n_units = {TEST: fewest, "by-rater t": n.raters, "by-prompt t": n.prompts}[planned_test]
     if n_units < _MIN_UNITS:
-        return refuse(f"a covariate needs at least {_MIN_UNITS} raters or prompts, not {n_units}")
+        units = "concepts" if n.concepts else "prompts"
+        return refuse(f"a covariate needs at least {_MIN_UNITS} raters or {units}, not {n_units}")
     difference = _length_differences(rows, planned, judged, lengths)
     if np.isnan(difference).any():
         return refuse("not every text has a known length")
@@ -204,8 +205,8 @@ def _test(
     estimand = f"{SCORES[planned.score]} of “{first}” over “{second}” at equal length of the texts"
     about = OutcomeLabels(test, estimand, planned.score, "length-adjusted score", bounds=bounds)
     if test.startswith(TEST):
-        scores = CellScores(cells.rater, cells.prompt, values, cells.weight, cells.n)
-        return crossed_t(scores, about, alpha=planned.alpha)
+        scores = replace(cells.scores(planned.score), values=values)
+        return crossed_t(over_scope(scores, planned.scope), about, alpha=planned.alpha)
     unit: Unit = "rater" if planned.scope == "raters" else "prompt"
     codes = cells.rater if unit == "rater" else cells.prompt
     weights = np.bincount(codes, weights=cells.weight)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from rater.analysis.answer_scale import Judged, is_pairwise
-from rater.analysis.cell_scores import CellScores
+from rater.analysis.cell_scores import CONCEPT, SHARED_PROMPT, CellScores, read_concepts
 from rater.analysis.contrast_data import cell_codes, first_showings
 from rater.analysis.crossed import OutcomeLabels, crossed_t
 from rater.analysis.intervals import DIFFERENCE, Bounds, bounds_of
@@ -203,20 +203,33 @@ def _slots(
         assigned = assigned[assigned["dimension"].isna() | (assigned["dimension"] == dimension)]
         done = pd.MultiIndex.from_arrays([rows["rater"].astype(str), rows["item"].astype(str)])
         of_assigned = pd.MultiIndex.from_arrays([assigned["rater"].astype(str), assigned["item"].astype(str)])
-        left = assigned[~of_assigned.isin(done)]
+        left = _like(rows, assigned[~of_assigned.isin(done)])
         rows = pd.concat([rows, left.assign(cannot_judge=False, not_answered=True)], ignore_index=True)
     elif not pairwise and not in_one_arm:
         rows = pd.concat([rows, _without_partner(rows, contrast)], ignore_index=True)
     if pairwise:
         rows = rows.assign(arm=rows["arm"].astype(str) + " or " + rows["other_arm"].astype(str))
-    return rows[["rater", "prompt", "arm", "cannot_judge", "not_answered"]].astype(
+    concepts = [name for name in (CONCEPT, SHARED_PROMPT) if name in rows.columns]
+    return rows[["rater", "prompt", "arm", "cannot_judge", "not_answered", *concepts]].astype(
         {"rater": str, "prompt": str, "cannot_judge": bool, "not_answered": bool}
     )
 
 
+def _like(rows: pd.DataFrame, left: pd.DataFrame) -> pd.DataFrame:
+    """Give texts without an answer the prompts and concepts of the same texts in other raters' answers."""
+    if CONCEPT not in rows.columns:
+        return left
+    columns = ["prompt", *(name for name in (CONCEPT, SHARED_PROMPT) if name in rows.columns)]
+    first = rows.drop_duplicates("item")
+    by_item = first.set_index(first["item"].astype(str))[columns]
+    # A text that nobody answered has no cell.
+    known = left[left["item"].astype(str).isin(by_item.index)]
+    return known.assign(**{name: known["item"].astype(str).map(by_item[name]) for name in columns})
+
+
 def _without_partner(rows: pd.DataFrame, contrast: tuple[str, str]) -> pd.DataFrame:
     """List one missing answer for each rater × prompt with rows of one arm of the contrast alone."""
-    cells = rows[rows["arm"].isin(contrast)][["rater", "prompt", "arm"]].drop_duplicates()
+    cells = rows[rows["arm"].isin(contrast)][[*_cell_of(rows), "arm"]].drop_duplicates()
     alone = cells[~cells.duplicated(["rater", "prompt"], keep=False)]
     if len(alone) == len(cells):
         alone = alone.iloc[:0]  # nobody saw both arms of a prompt: that is the design, and nothing is missing
@@ -248,7 +261,7 @@ def _test(
     name = CANNOT_JUDGE if kind == "cannot_judge" else NOT_ANSWERED
     first, second = planned.contrast
     shares = [_shares(slots[slots["arm"] == arm], kind) for arm in planned.contrast]
-    both = shares[0].merge(shares[1], on=["rater", "prompt"], suffixes=("_1", "_2"))
+    both = shares[0].merge(shares[1], on=_cell_of(slots), suffixes=("_1", "_2"))
     n = Counts(
         raters=both["rater"].nunique(),
         prompts=both["prompt"].nunique(),
@@ -272,10 +285,15 @@ def _test(
 
 
 def _shares(slots: pd.DataFrame, *kinds: str) -> pd.DataFrame:
-    """Compute the share of missing answers in each rater × prompt cell: rater, prompt, share, n."""
+    """Compute the share of missing answers in each rater × prompt cell: rater, prompt, concept, share, n."""
     missing = slots[list(kinds)].any(axis=1).astype(np.float64)
-    grouped = slots.assign(missing=missing).groupby(["rater", "prompt"])["missing"]
+    grouped = slots.assign(missing=missing).groupby(_cell_of(slots))["missing"]
     return grouped.agg(share="mean", n="size").reset_index()
+
+
+def _cell_of(slots: pd.DataFrame) -> list[str]:
+    """Return the columns that name a cell and the concept of its prompt."""
+    return ["rater", "prompt", *(name for name in (CONCEPT, SHARED_PROMPT) if name in slots.columns)]
 
 
 def _cell_scores(
@@ -283,7 +301,8 @@ def _cell_scores(
 ) -> CellScores:
     rater, prompt = (pd.factorize(cells[column], sort=True)[0] for column in ("rater", "prompt"))
     order = np.argsort(cell_codes(rater, prompt))
-    return CellScores(rater[order], prompt[order], values[order], weight[order], n)
+    concepts = read_concepts(cells)
+    return CellScores(rater[order], prompt[order], values[order], weight[order], n, concepts)
 
 
 def _tip(

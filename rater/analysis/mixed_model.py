@@ -12,7 +12,9 @@ The model of the answer of rater r to text i of prompt p in an arm with x = ±1/
 with independent normal random effects. β is the mean answer to the first arm minus that to the second, over
 the populations of raters, prompts and texts. In R: ``answer ~ x + (1 + x || rater) + (1 + x || prompt) +
 (1 | item)``, fitted by REML (`rater.analysis.mixed_model_fit`). The test is Wald's t with Satterthwaite's
-degrees of freedom, as in lmerTest. The terms depend on the design and never on their estimates: a variance
+degrees of freedom, as in lmerTest. Where prompts have concepts, these have an intercept and a slope as well,
+and so have a rater's answers about a concept and, where prompts are crossed with concepts, the prompts of a
+concept. The terms depend on the design and never on their estimates: a variance
 that is estimated as 0 stays in the model.
 
 Texts have a random intercept wherever the design allows one (`rater.analysis.random_effects`), because a
@@ -27,7 +29,13 @@ import numpy as np
 from scipy import stats
 
 from rater.analysis.contrast_data import Ratings, measure_overlap
-from rater.analysis.crossed import MIN_INFORMATIVE_DF, too_few_df, warn_small_alpha
+from rater.analysis.crossed import (
+    CLAIM_WITH_CONCEPTS,
+    FACTORS,
+    MIN_INFORMATIVE_DF,
+    too_few_df,
+    warn_small_alpha,
+)
 from rater.analysis.intervals import Bounds, clip
 from rater.analysis.mixed_model_fit import MixedFit, NoMixedFit, fit_mixed_model
 from rater.analysis.ordinal.design import has_both_arms
@@ -35,6 +43,7 @@ from rater.analysis.ordinal.links import Floats
 from rater.analysis.random_effects import RandomTerms, choose_random_terms
 from rater.analysis.results import DROPPED, MIN_DF, Counts, Interval, NotEstimable, Outcome, Result, Setting
 from rater.analysis.sentences import CLAIM, counted, estimand
+from rater.analysis.three_way import name_term
 
 TEST = "linear mixed model"
 METHOD = (
@@ -78,7 +87,7 @@ def mixed_model_test(
     fit = fit_mixed_model(
         ratings.answer,
         np.where(ratings.is_first, 0.5, -0.5),
-        {name: getattr(ratings, name) for name in terms.factors},
+        {name: ratings.level(name) for name in terms.factors},
         slopes=terms.slopes,
         covariates=() if covariate is None else (covariate,),
     )
@@ -110,17 +119,26 @@ def _why_not(ratings: Ratings, n: Counts) -> str:
             return f"{raters}, and the linear mixed model needs at least 2 raters of each arm"
     if n.prompts < 2:
         return "there is only 1 prompt, and the variance between prompts needs at least 2"
-    return measure_overlap(ratings).reason_in_mixed_models or _too_large(n)
+    return measure_overlap(ratings).reason_in_mixed_models or _too_large(ratings, n)
 
 
-def _too_large(n: Counts) -> str:
-    if sum(sorted((2 * n.raters, 2 * n.prompts, n.items))[:-1]) <= MAX_EFFECTS:
+def _too_large(ratings: Ratings, n: Counts) -> str:
+    """Return the reason why there are too many random effects; empty if there are not."""
+    n_prompts = np.unique(ratings.prompt).size
+    sizes = sorted((2 * n.raters, 2 * n_prompts, n.items, 2 * n.raters * n.concepts))
+    if sum(sizes[:-1]) <= MAX_EFFECTS:
         return ""
+    pairs = f", {n.raters * n.concepts:,} pairs of a rater and a concept" if n.concepts else ""
     return (
-        f"{counted(n.raters, 'rater')}, {counted(n.prompts, 'prompt')} and {counted(n.items, 'text')} exceed "
-        f"the limit of the linear mixed model: {MAX_EFFECTS:,} random effects (2 of each rater and prompt, 1 "
-        "of each text), not counting the largest of the three"
+        f"{counted(n.raters, 'rater')}, {counted(n.prompts, 'prompt')} and {counted(n.items, 'text')}{pairs} "
+        f"exceed the limit of the linear mixed model: {MAX_EFFECTS:,} random effects (1 of each text, 2 of "
+        "the others), not counting those with the most"
     )
+
+
+def name_factor(factor: str) -> str:
+    """Return the levels of a factor in words."""
+    return "texts" if factor == "item" else name_term(factor)
 
 
 def _report(
@@ -143,19 +161,25 @@ def _report(
         df=fit.df,
         p=float(2 * stats.t.sf(abs(t), fit.df)),
         n=n,
-        claim=CLAIM,
+        claim=CLAIM_WITH_CONCEPTS if ratings.concepts else CLAIM,
         method=METHOD,
         reference=REFERENCE,
         warnings=(
             *too_few_df(fit.df),
             *_warn_few(n),
-            *warn_small_alpha({"rater": n.raters, "prompt": n.prompts}, alpha),
+            *warn_small_alpha({"rater": n.raters, "prompt": n.prompts, "concept": n.concepts}, alpha),
             *([] if is_within_raters else [BETWEEN_RATERS]),
             *terms.notes,
             *_warn_zero(fit),
         ),
-        settings={"alpha": alpha, "random_effects": terms.formula, **_spreads(fit)},
+        settings={"alpha": alpha, **_name_factors(ratings), "random_effects": terms.formula, **_spreads(fit)},
     )
+
+
+def _name_factors(ratings: Ratings) -> dict[str, Setting]:
+    if ratings.concepts is None:
+        return {}
+    return {FACTORS: "rater × concept × prompt" if ratings.concepts.is_crossed else "rater × concept"}
 
 
 def _warn_few(n: Counts) -> list[str]:
@@ -168,7 +192,7 @@ def _warn_few(n: Counts) -> list[str]:
     return [
         f"with only 2 {noun}s the interval can be too short: where the effect differs much from {noun} to "
         f"{noun}, 95% intervals covered the difference in 88 % of simulated studies"
-        for size, noun in ((n.raters, "rater"), (n.prompts, "prompt"))
+        for size, noun in ((n.raters, "rater"), (n.prompts, "prompt"), (n.concepts, "concept"))
         if size == 2
     ]
 
@@ -177,7 +201,7 @@ def _warn_zero(fit: MixedFit) -> list[str]:
     """Name the variances that are estimated as 0, in which case lme4 calls the fit singular."""
     zero = []
     for factor, spread in fit.spreads.items():
-        noun = "texts" if factor == "item" else f"{factor}s"
+        noun = name_factor(factor)
         zero += [f"between {noun}"] if spread.intercept == 0 else []
         zero += [f"of the effect between {noun}"] if spread.slope == 0 else []
     if len(zero) < 2:

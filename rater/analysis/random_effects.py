@@ -18,6 +18,7 @@ import numpy as np
 from rater.analysis.contrast_data import Ratings
 from rater.analysis.ordinal.design import has_both_arms
 from rater.analysis.results import Counts
+from rater.analysis.three_way import name_term
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class RandomTerms:
     """The random effects of a model, and notes on those that the design cannot estimate."""
 
     factors: tuple[str, ...]
-    """With a random intercept: rater, prompt, item."""
+    """With a random intercept: rater, prompt, item; with concepts also concept, rater_concept and
+    prompt_concept (`Ratings.level`)."""
     slopes: tuple[str, ...]
     """The factors that have a random slope, too."""
     notes: tuple[str, ...]
@@ -45,19 +47,26 @@ def choose_random_terms(ratings: Ratings, n: Counts) -> RandomTerms:
     """Choose every random effect that the design can distinguish from the others and from the error."""
     x = np.where(ratings.is_first, 0.5, -0.5)
     factors, slopes, notes = [], [], []
-    for name, count in (("rater", n.raters), ("prompt", n.prompts)):
+    known: list[np.ndarray] = []
+    for name in _factors(ratings):
+        level, nouns = ratings.level(name), name_term(name)
+        count = np.unique(level).size
+        if any(_are_same(level, other) for other in known):
+            continue  # each concept has one prompt, or each rater one concept
+        known.append(level)
         if count == n.answers:
+            each = name.replace("_", " × ")
             notes.append(
-                f"each {name} has one answer, so differences between {name}s are included in the error"
+                f"each {each} has one answer, so differences between {nouns} are included in the error"
             )
             continue
         factors.append(name)
-        if has_both_arms(getattr(ratings, name), x).sum() < 2:
+        if has_both_arms(level, x).sum() < 2:
             notes.append(
-                f"no two {name}s have answers to both arms, so the effect is assumed equal for all {name}s"
+                f"no two {nouns} have answers to both arms, so the effect is assumed equal for all {nouns}"
             )
         elif 2 * count >= n.answers:
-            notes.append(f"{name}s have too few answers to estimate how the effect differs between them")
+            notes.append(f"{nouns} have too few answers to estimate how the effect differs between them")
         else:
             slopes.append(name)
     n_texts = np.unique(np.column_stack([ratings.prompt, ratings.is_first]), axis=0).shape[0]
@@ -71,3 +80,18 @@ def choose_random_terms(ratings: Ratings, n: Counts) -> RandomTerms:
     else:
         factors.append("item")
     return RandomTerms(tuple(factors), tuple(slopes), tuple(notes))
+
+
+def _factors(ratings: Ratings) -> list[str]:
+    if ratings.concepts is None:
+        return ["rater", "prompt"]
+    own = ["prompt_concept"] if ratings.concepts.is_crossed else []
+    return ["rater", "concept", "prompt", "rater_concept", *own]
+
+
+def _are_same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether two factors divide the answers in the same way."""
+    n_levels = np.unique(one).size
+    if n_levels != np.unique(other).size:
+        return False
+    return bool(np.unique(one * (int(other.max(initial=0)) + 1) + other).size == n_levels)

@@ -114,7 +114,11 @@ def _mixed_model(ratings: Ratings, planned: Planned, judged: Judged | None) -> O
     if reason:
         n = ratings.count()
         return NotEstimable(test="primary test", score=planned.score, reason=reason, n=n)
-    return mixed_model_test(ratings, alpha=planned.alpha, bounds=_bounds(judged))
+    return mixed_model_test(_over_scope(ratings, planned), alpha=planned.alpha, bounds=_bounds(judged))
+
+
+def _over_scope(ratings: Ratings, planned: Planned) -> Ratings:
+    return ratings if "concepts" in planned.scope else ratings.without_concepts()
 
 
 def _as_sensitivity_analysis(
@@ -122,9 +126,10 @@ def _as_sensitivity_analysis(
 ) -> Outcome | None:
     """Return the linear mixed model where the test on cells leaves answers out and has the same claim."""
     ratings = compared.answers
-    if is_by_unit or not compared.cells.n_unpaired or not isinstance(ratings, Ratings):
+    has_other_claim = is_by_unit or planned.scope == "raters+concepts"
+    if has_other_claim or not compared.cells.n_unpaired or not isinstance(ratings, Ratings):
         return None
-    return mixed_model_test(ratings, alpha=planned.alpha, bounds=_bounds(judged))
+    return mixed_model_test(_over_scope(ratings, planned), alpha=planned.alpha, bounds=_bounds(judged))
 
 
 def make_primary(compared: Compared, planned: Planned, judged: Judged | None = None) -> Outcome:
@@ -170,6 +175,10 @@ def _tests_for_scope(
         )
     over_concepts = "concepts" in planned.scope
     if planned.scope == "prompts" or (np.unique(ratings.rater).size == 1 and not over_concepts):
+        if cells.concepts is not None:
+            # a prompt that is used for several concepts is one prompt
+            cells = replace(cells, prompt=cells.concepts.shared[cells.prompt], concepts=None)
+            ratings = ratings.without_concepts() if isinstance(ratings, Ratings) else ratings
         return (
             lambda score: exact(by_prompt_t(ratings, cells, score, alpha=alpha, bounds=bounds), score),
             lambda score: by_prompt_signed_rank(ratings, cells, score),

@@ -15,6 +15,7 @@ from scipy import stats
 from rater.analysis.agreement import Agreement, measure_agreement
 from rater.analysis.answer_scale import Judged, is_pairwise
 from rater.analysis.bradley_terry import Ranking, rank_arms
+from rater.analysis.concept_effects import ConceptEffects, concept_effects
 from rater.analysis.contrast_data import Ratings
 from rater.analysis.crossed import Compared, compare
 from rater.analysis.effects import effect_sizes
@@ -111,6 +112,8 @@ class Details:
     effects: tuple[Quantity, ...]
     spread: Spread | None
     """The spread of the answers by arm; None for pairwise choices."""
+    concepts: ConceptEffects | None
+    """Exploratory: the difference for each concept, where concepts are a factor."""
     prompts: tuple[UnitEffect, ...]
     """Exploratory: the difference on each prompt, in the planned score."""
     raters: tuple[UnitEffect, ...]
@@ -146,6 +149,7 @@ def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Detai
     return Details(
         effects=_effects(data, of_effects),
         spread=_spread(data),
+        concepts=_concepts(data),
         prompts=prompts,
         raters=raters,
         reliability=_predict(data, shrunken, of_prediction),
@@ -174,9 +178,12 @@ def _spread(data: DimensionInput) -> Spread | None:
 
 
 def _predict(data: DimensionInput, shrunken: Shrunken | None, rng: np.random.Generator) -> Reliability:
-    planned = data.planned
+    planned, scores = data.planned, data.compared.scores(data.planned.score)
+    if scores.concepts is not None:
+        scores = scores.average("concept")
+        shrunken = shrink(scores)
     return predict_new_units(
-        data.compared.scores(planned.score),
+        scores,
         shrunken,
         alpha=planned.alpha,
         rng=rng,
@@ -210,6 +217,18 @@ def _units(
             bounds=bounds,
         ),
     )
+
+
+def _concepts(data: DimensionInput) -> ConceptEffects | None:
+    planned, judged = data.planned, data.judged
+
+    def test(rows: pd.DataFrame, of: Planned) -> Outcome:
+        compared = compare(rows, planned.contrast, judged.name, pairwise=is_pairwise(judged))
+        return make_primary(compared, of, judged)
+
+    rows = data.frame[data.frame["dimension"] == judged.name]
+    bounds = bounds_of(planned.score, judged)
+    return concept_effects(rows, data.compared, planned, test=test, bounds=bounds)
 
 
 def _further_contrasts(data: DimensionInput) -> tuple[ArmContrast, ...]:

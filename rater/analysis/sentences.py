@@ -3,7 +3,7 @@
 import math
 from typing import Literal
 
-from rater.analysis.results import Score
+from rater.analysis.results import Counts, Score
 from rater.study.analysis_plan import Scope
 
 SCORE_LABELS: dict[Score, str] = {
@@ -67,6 +67,12 @@ def sentence(text: str) -> str:
 def counted(n: int, noun: str, plural: str | None = None) -> str:
     """Count a noun: ``1 rater``, ``12 raters``, ``1,200 answers``, ``2 guesses``."""
     return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}"
+
+
+def describe_counts(n: Counts) -> str:
+    """Return the sizes of the factors: ``12 raters × 10 prompts``, ``12 raters × 8 concepts × 4 prompts``."""
+    concepts = [counted(n.concepts, "concept")] if n.concepts else []
+    return " × ".join([counted(n.raters, "rater"), *concepts, counted(n.prompts, "prompt")])
 
 
 def number(value: float, digits: int = 2) -> str:

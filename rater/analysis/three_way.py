@@ -103,8 +103,8 @@ def _by_reml(scores: CellScores) -> Spread | NoFit:
     fit = fit_cells(scores)
     if isinstance(fit, NoFit):
         return fit
-    names = [_noun(name) for name in fit.variances]
-    zero = [_noun(name) for name, variance in fit.variances.items() if variance == 0]
+    names = [name_term(name) for name in fit.variances]
+    zero = [name_term(name) for name, variance in fit.variances.items() if variance == 0]
     settings: dict[str, Setting] = {"table": "incomplete or unequal", DESIGN: describe_design(scores)}
     settings |= {f"{name}_variance": variance for name, variance in fit.variances.items()}
     return Spread(
@@ -132,13 +132,14 @@ def fit_cells(scores: CellScores) -> MeanFit | NoFit:
     sizes = sorted(int(level.max()) + 1 for level in terms.values())
     if sum(sizes[:-1]) > MAX_EFFECTS:
         return NoFit(
-            f"{counted(sum(sizes), 'random effect')} of {', '.join(map(_noun, terms))} exceed the limit of "
-            f"{MAX_EFFECTS:,}, not counting the largest of these"
+            f"{counted(sum(sizes), 'random effect')} of {', '.join(map(name_term, terms))} exceed the "
+            f"limit of {MAX_EFFECTS:,}, not counting the largest of these"
         )
     return fit_mean(scores.values, scores.weight, terms)
 
 
-def _noun(term: str) -> str:
+def name_term(term: str) -> str:
+    """Return a random term in words: ``rater_concept`` is raters × concepts."""
     return " × ".join(f"{each}s" for each in term.split("_"))
 
 
@@ -166,4 +167,5 @@ def _estimable(scores: CellScores) -> Iterator[tuple[str, Codes]]:
 
 def _pair(first: Codes, second: Codes) -> Codes:
     """Number the pairs of levels that occur, without gaps."""
-    return np.unique(first * (int(second.max()) + 1) + second, return_inverse=True)[1]
+    _, codes = np.unique(first * (int(second.max()) + 1) + second, return_inverse=True)
+    return np.asarray(codes, dtype=np.intp)

@@ -21,7 +21,7 @@ from scipy.optimize import isotonic_regression
 from scipy.sparse import csr_array
 
 from rater.analysis.answer_scale import Judged, is_pairwise
-from rater.analysis.cell_scores import CellScores
+from rater.analysis.cell_scores import CellScores, read_concepts
 from rater.analysis.contrast_data import cell_codes
 from rater.analysis.crossed import Compared, OutcomeLabels, compare, contrast_t, crossed_t
 from rater.analysis.intervals import (
@@ -193,7 +193,10 @@ def _slopes(rows: pd.DataFrame, scores: Mapping[float, float], *, pairwise: bool
         answers=int(used[cell].sum()),
         cells=slope.size,
     )
-    return CellScores(rater, prompt, slope, weight[used].astype(np.float64), n)
+    concepts = read_concepts(rows)
+    return CellScores(
+        rater, prompt, slope, weight[used].astype(np.float64), n, concepts and concepts.take(prompts)
+    )
 
 
 def _curve(

@@ -35,11 +35,12 @@ from scipy import stats
 
 from rater.analysis.answer_scale import Judged, ends_of
 from rater.analysis.cell_scores import CellScores
+from rater.analysis.cell_scores import Unit as CellUnit
 from rater.analysis.contrast_data import Ratings, cell_codes
 from rater.analysis.crossed import OutcomeLabels, crossed_t
 from rater.analysis.intervals import Bounds, clip
 from rater.analysis.reml import RemlFit
-from rater.analysis.results import Counts, Interval, NotEstimable, Outcome, Result
+from rater.analysis.results import Interval, NotEstimable, Outcome, Result
 from rater.analysis.unit_effects import Shrunken
 
 Floats = NDArray[np.float64]
@@ -106,7 +107,8 @@ def _test(ratings: Ratings, alpha: float) -> Outcome:
     )
     rater = np.unique(ratings.rater[at], return_inverse=True)[1]
     prompt = np.unique(ratings.prompt[at], return_inverse=True)[1]
-    scores = CellScores(rater, prompt, summed, np.ones(codes.size), replace(n, cells=codes.size))
+    concepts = ratings.concepts and ratings.concepts.take(np.unique(ratings.prompt))
+    scores = CellScores(rater, prompt, summed, np.ones(codes.size), replace(n, cells=codes.size), concepts)
     estimand = f"log of the standard deviation of answers to “{first}” over that of answers to “{second}”"
     about = OutcomeLabels(TEST, estimand, "log_sd_ratio", "influence on the ratio of SDs")
     outcome = crossed_t(scores, about, alpha=alpha)
@@ -171,7 +173,7 @@ def _read(spread: Spread, ratings: Ratings, judged: Judged, primary: Outcome, *,
     )
 
 
-Unit = Literal["prompt", "rater"]
+Unit = Literal["prompt", "rater", "concept"]
 
 # With fewer prompts (raters) their variance is known too badly for a useful interval: with 5 its upper 95%
 # limit is 8 times the estimate, with 8 it is 4 times.
@@ -190,11 +192,11 @@ RELIABILITY_REFERENCE = (
 
 @dataclass(frozen=True, kw_only=True)
 class NewUnit:
-    """The difference that is to be expected on a new prompt, or for a new rater."""
+    """The difference that is to be expected on a new prompt or concept, or for a new rater."""
 
     unit: Unit
     n_units: int
-    """The number of prompts (raters) in the study."""
+    """The number of prompts (concepts, raters) in the study."""
     mean: float
     sd: float
     """The estimated standard deviation of the difference between prompts (raters)."""
@@ -213,10 +215,12 @@ class NewUnit:
 
 @dataclass(frozen=True, kw_only=True)
 class Reliability:
-    """Prediction of the difference for new prompts and new raters."""
+    """Prediction of the difference for new prompts, or new concepts where these are a factor, and raters."""
 
-    prompts: NewUnit | NotEstimable
+    texts: NewUnit | NotEstimable
+    """On new prompts; on new concepts where these are a factor."""
     raters: NewUnit | NotEstimable
+    text_unit: CellUnit = "prompt"
 
 
 def predict_new_units(
@@ -238,28 +242,29 @@ def predict_new_units(
     """
 
     def predict(unit: Unit) -> NewUnit | NotEstimable:
-        reason = _why_not(scores.n, shrunken, unit)
+        reason = _why_not(scores, shrunken, unit)
         if reason or shrunken is None:
             test = f"prediction for a new {unit}"
             return NotEstimable(test=test, score="answers", reason=reason, n=scores.n)
         return _predict(scores, shrunken, unit, alpha=alpha, rng=rng, bounds=bounds)
 
-    return Reliability(prompts=predict("prompt"), raters=predict("rater"))
+    return Reliability(texts=predict(scores.unit), raters=predict("rater"), text_unit=scores.unit)
 
 
-def _why_not(n: Counts, shrunken: Shrunken | None, unit: Unit) -> str:
-    n_units, n_others = (n.prompts, n.raters) if unit == "prompt" else (n.raters, n.prompts)
+def _why_not(scores: CellScores, shrunken: Shrunken | None, unit: Unit) -> str:
+    sizes = scores.n_raters, scores.n_prompts
+    n_units, n_others = sizes if unit == "rater" else sizes[::-1]
     if n_units < MIN_UNITS:
         return (
             f"{n_units} {unit}s are too few to estimate the variance of the difference between them; at "
             f"least {MIN_UNITS} are needed"
         )
     if n_others < 2:
-        other = "rater" if unit == "prompt" else "prompt"
+        other = scores.unit if unit == "rater" else "rater"
         return f"with only 1 {other}, differences between {unit}s cannot be separated from residual variation"
     if shrunken is None:
         return "the model of the cell scores could not be fitted"
-    if n.cells <= n_units:
+    if scores.values.size <= n_units:
         return f"each {unit} has one cell, so nothing tells differences between {unit}s from chance"
     return ""
 
@@ -268,7 +273,7 @@ def _why_not(n: Counts, shrunken: Shrunken | None, unit: Unit) -> str:
 class _Draws:
     mean: Floats
     variance: Floats
-    """Of the effects of prompts, or of raters."""
+    """Of the effects of prompts, concepts or raters."""
 
 
 def _predict(
@@ -281,16 +286,16 @@ def _predict(
     bounds: Bounds | None,
 ) -> NewUnit:
     fit = shrunken.fit
-    variance = fit.prompt_variance if unit == "prompt" else fit.rater_variance
+    variance = fit.rater_variance if unit == "rater" else fit.prompt_variance
     drawn = _draw(scores, fit, unit, rng)
     sd = np.sqrt(drawn.variance)
     new = drawn.mean + sd * rng.normal(size=N_DRAWS)
     sign = 1.0 if fit.estimate >= 0 else -1.0
     by_model = _percentiles(_share_below(sign * drawn.mean, sd), alpha)
     whole = _percentiles(new, alpha)
-    predictions = shrunken.prompts if unit == "prompt" else shrunken.raters
+    predictions = shrunken.raters if unit == "rater" else shrunken.prompts
     n_opposite = None if predictions is None else int((sign * predictions.values < 0).sum())
-    n_units = scores.n.prompts if unit == "prompt" else scores.n.raters
+    n_units = scores.n_raters if unit == "rater" else scores.n_prompts
     return NewUnit(
         unit=unit,
         n_units=n_units,
@@ -321,18 +326,20 @@ def _draw(scores: CellScores, fit: RemlFit, unit: Unit, rng: np.random.Generator
     complete table they are the mean squares themselves, and the mean has the variance (L_R + L_P − L_E) /
     cells; its floor is that of the primary test, and its scale the standard error of the fit.
     """
-    n = scores.n
+    n_raters, n_prompts = scores.n_raters, scores.n_prompts
     counts = (np.bincount(code) for code in (scores.rater, scores.prompt))
     of_rater, of_prompt = (float(each.size / (1 / each).sum()) for each in counts)  # harmonic means
     residual = fit.residual_variance * float((1 / scores.weight).mean())
     expected = np.array(
         [residual + of_rater * fit.rater_variance, residual + of_prompt * fit.prompt_variance, residual]
     )
-    df = np.array([n.raters - 1, n.prompts - 1, max(n.cells - n.raters - n.prompts + 1, 1)], dtype=np.float64)
+    df = np.array(
+        [n_raters - 1, n_prompts - 1, max(scores.values.size - n_raters - n_prompts + 1, 1)], dtype=np.float64
+    )
     squares = (expected * df)[:, None] / rng.chisquare(df[:, None], size=(3, N_DRAWS))
     error = fit.standard_error * np.sqrt(_of_mean(squares) / _of_mean(expected[:, None]))
     mean = fit.estimate + error * rng.normal(size=N_DRAWS)
-    own, cells = (squares[1], of_prompt) if unit == "prompt" else (squares[0], of_rater)
+    own, cells = (squares[0], of_rater) if unit == "rater" else (squares[1], of_prompt)
     return _Draws(mean, np.maximum(own - squares[2], 0.0) / cells)
 
 

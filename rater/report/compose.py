@@ -33,6 +33,7 @@ from rater.report.sections.raters import (
 )
 from rater.report.sections.result import (
     arms_table,
+    concepts_section,
     describe_design,
     dimension_section,
     effects_section,
@@ -115,6 +116,7 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         ordinal_section(findings),
         reliability_section(findings),
         spread_section(findings),
+        concepts_section(findings),
         prompts_section(findings),
         raters_section(findings),
         characteristics_section(findings),

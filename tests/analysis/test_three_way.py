@@ -171,9 +171,7 @@ def test_a_rater_who_answered_one_concept_leaves_out_their_interaction() -> None
 
 def test_equal_cells_have_no_test() -> None:
     scores = make_scores(4, 2, 3)
-    equal = CellScores(
-        scores.rater, scores.prompt, scores.rater * 0.0, scores.weight, scores.n, scores.concepts
-    )
+    equal = CellScores(scores.rater, scores.prompt, np.zeros(24), scores.weight, scores.n, scores.concepts)
 
     outcome = estimate_three_way(equal)
 

@@ -32,7 +32,7 @@ def cells(values: np.ndarray, kept: np.ndarray | None = None) -> CellScores:
 
 def of_prompts(scores: CellScores, bounds: Bounds | None = None) -> NewUnit:
     rng = np.random.default_rng(4)
-    found = predict_new_units(scores, shrink(scores), alpha=0.05, rng=rng, bounds=bounds).prompts
+    found = predict_new_units(scores, shrink(scores), alpha=0.05, rng=rng, bounds=bounds).texts
     assert isinstance(found, NewUnit), found
     return found
 
@@ -137,8 +137,8 @@ def test_too_few_prompts_or_raters_are_refused(shape: tuple[int, int], words: st
 
     found = predict_new_units(scores, shrink(scores), alpha=0.05, rng=np.random.default_rng(0))
 
-    assert isinstance(found.prompts, NotEstimable)
-    assert words in found.prompts.reason
+    assert isinstance(found.texts, NotEstimable)
+    assert words in found.texts.reason
 
 
 def test_prompts_with_one_cell_each_are_refused() -> None:
@@ -146,7 +146,7 @@ def test_prompts_with_one_cell_each_are_refused() -> None:
     kept = np.arange(12)[None, :] % 4 == np.arange(4)[:, None]
     scores = cells(values, kept)
 
-    found = predict_new_units(scores, shrink(scores), alpha=0.05, rng=np.random.default_rng(0)).prompts
+    found = predict_new_units(scores, shrink(scores), alpha=0.05, rng=np.random.default_rng(0)).texts
 
     assert isinstance(found, NotEstimable)
     assert "each prompt has one cell" in found.reason
@@ -157,7 +157,7 @@ def test_an_analysis_predicts_in_the_planned_score(
 ) -> None:
     [found] = analyze(load("a"), replace(planned, score="scale_points")).dimensions
 
-    prediction = found.details.reliability.prompts
+    prediction = found.details.reliability.texts
     assert isinstance(prediction, NewUnit)
     assert prediction.mean == pytest.approx(found.primary.estimate)
     assert prediction.interval.low < prediction.mean < prediction.interval.high

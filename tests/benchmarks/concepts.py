@@ -36,11 +36,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from rater.analysis.cell_scores import CellScores, Concepts, Floats
+from rater.analysis.cell_scores import CellScores, Concepts, Floats, Spread
 from rater.analysis.quasi_f import three_way, two_way
 from rater.analysis.results import Counts
 from rater.analysis.simulate import evenly_cut
-from rater.analysis.three_way import Spread, estimate_three_way
+from rater.analysis.three_way import estimate_three_way
 
 CUTS = np.array(evenly_cut(5).at)
 # Simulated answers at a time: some 100 MB.
@@ -122,9 +122,8 @@ def simulate(
         ]
         for sign in (1, -1)
     )
-    differences = [one - other for one in first for other in second]
-    net_superiority = sum(np.sign(each) for each in differences) / len(differences)
-    return sum(differences) / len(differences), net_superiority
+    differences = np.stack([one - other for one in first for other in second])
+    return differences.mean(axis=0), np.sign(differences).mean(axis=0)
 
 
 def _cut(level: Floats, rng: np.random.Generator) -> Floats:
@@ -149,7 +148,7 @@ def over_gaps(
 
 
 def _fit(table: Floats, kept: np.ndarray, *, is_crossed: bool) -> Spread | None:
-    rater, prompt, concept = (codes[kept] for codes in np.indices(table.shape))
+    rater, prompt, concept = np.nonzero(kept)
     _, n_prompts, n_concepts = table.shape
     unit, own = np.unique(prompt + n_prompts * concept, return_inverse=True)
     shared = np.unique(unit % n_prompts, return_inverse=True)[1] if is_crossed else np.arange(unit.size)

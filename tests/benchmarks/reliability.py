@@ -58,7 +58,7 @@ def coverage(
     covered, share_covered, width = [], [], []
     for _ in range(n):
         cells = simulate_cells(rng, n_raters, n_prompts, mean=mean, effect=effect, sd=sd, missing=missing)
-        found = predict_new_units(cells, shrink(cells), alpha=0.05, rng=rng).prompts
+        found = predict_new_units(cells, shrink(cells), alpha=0.05, rng=rng).texts
         if not isinstance(found, NewUnit):
             continue
         low, high = found.interval.low, found.interval.high

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rater.analysis.contrast_data import Ratings, why_confounded
+from rater.analysis.crossed import CLAIM_WITH_CONCEPTS
 from rater.analysis.ordinal.clmm import ClmmFit, fit_clmm
 from rater.analysis.ordinal.design import CannotFitError
 from rater.analysis.ordinal.inference import (
@@ -71,7 +72,7 @@ def analyze_ordinal(ratings: Ratings, *, alpha: float = 0.05) -> OrdinalAnalysis
         fit = fit_clmm(
             ratings.answer,
             np.where(ratings.is_first, 0.5, -0.5),
-            {name: getattr(ratings, name) for name in terms.factors},
+            {name: ratings.level(name) for name in terms.factors},
             slopes=terms.slopes,
         )
     except CannotFitError as error:
@@ -79,7 +80,7 @@ def analyze_ordinal(ratings: Ratings, *, alpha: float = 0.05) -> OrdinalAnalysis
         return OrdinalAnalysis(outcome=outcome, fit=None, ratio=None, proportional_odds=None)
     ratio = likelihood_ratio_test(fit)
     check = check_proportional_odds(fit)
-    result = _report(ratings.contrast, fit, ratio, check, terms=terms, n=n, alpha=alpha)
+    result = _report(ratings, fit, ratio, check, terms=terms, n=n, alpha=alpha)
     return OrdinalAnalysis(outcome=result, fit=fit, ratio=ratio, proportional_odds=check)
 
 
@@ -98,7 +99,8 @@ def _refuse(ratings: Ratings, n: Counts) -> None:
         if count < 2:
             msg = f"there is only 1 {noun}, and the variance between {noun}s needs at least 2"
             raise CannotFitError(msg)
-    effects = sorted((2 * n.raters, 2 * n.prompts, n.items))
+    n_prompts = np.unique(ratings.prompt).size
+    effects = sorted((2 * n.raters, 2 * n_prompts, n.items, 2 * n.raters * n.concepts))
     n_points = np.unique(ratings.answer).size
     max_answers = MAX_WORK // (n_points + 5)
     if n.answers > max_answers or sum(effects[:-1]) > MAX_EFFECTS:
@@ -111,7 +113,7 @@ def _refuse(ratings: Ratings, n: Counts) -> None:
 
 
 def _report(
-    contrast: tuple[str, str],
+    ratings: Ratings,
     fit: ClmmFit,
     ratio: LikelihoodRatio,
     check: ProportionalOdds | None,
@@ -120,7 +122,7 @@ def _report(
     n: Counts,
     alpha: float,
 ) -> Result:
-    first, second = contrast
+    first, second = ratings.contrast
     interval = profile_interval(fit, 1 - alpha)
     settings: dict[str, Setting] = {
         "alpha": alpha,
@@ -148,7 +150,7 @@ def _report(
         df=1,
         p=ratio.p,
         n=n,
-        claim=CLAIM,
+        claim=CLAIM_WITH_CONCEPTS if ratings.concepts else CLAIM,
         method=METHOD,
         reference=REFERENCE,
         warnings=(

@@ -21,7 +21,10 @@ EFFECTS = ("probability of superiority", "Cohen's d")
 
 def further_lines(results: DimensionAnalysis, *, show_all: bool) -> list[str]:
     """Return the lines that the console shows below the tests."""
-    lines = prediction_line(results.details.reliability.prompts) if results.is_primary else []
+    lines = prediction_line(results.details.reliability.texts) if results.is_primary else []
+    concepts = results.details.concepts
+    if results.is_primary and concepts is not None and concepts.sentence:
+        lines.append(concepts.sentence)
     if results.details.spread is not None and results.details.spread.reading:
         lines.append(results.details.spread.reading)
     if show_all:
@@ -67,7 +70,7 @@ def prediction_line(prediction: NewUnit | NotEstimable) -> list[str]:
     if isinstance(prediction, NotEstimable):
         return []
     low, high = prediction.opposite_interval.low, prediction.opposite_interval.high
-    where = "On a new prompt" if prediction.unit == "prompt" else "For a new rater"
+    where = "For a new rater" if prediction.unit == "rater" else f"On a new {prediction.unit}"
     line = (
         f"{where}: {ends(prediction.interval)} ({coverage(prediction.interval.level)} prediction interval); "
         f"opposite sign for {prediction.opposite:.0%} of {prediction.unit}s ({low:.0%} to {high:.0%})"

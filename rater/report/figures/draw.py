@@ -12,6 +12,7 @@ from rater.analysis.intervals import bounds_of, bounds_of_answers
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import Result
 from rater.analysis.simulated_power import PowerCurve
+from rater.analysis.unit_effects import UnitEffect
 from rater.report.figures.arms import (
     arms_in_order,
     sketch_choices,
@@ -66,12 +67,16 @@ def plan_analysis_fonts(analysis: Analysis) -> FontPlan:
     arms = [*analysis.planned.contrast, *(arm.arm for arm in found.arms)]
     names = {
         "arm": [clean(arm) for arm in dict.fromkeys(arms)],
-        "prompt": [clean(unit.unit) for unit in found.details.prompts],
+        "prompt": [clean(unit.unit) for unit in (*_concepts(found), *found.details.prompts)],
         "rater": [clean(unit.unit) for unit in found.details.raters],
     }
     labels = [point.label for each in analysis.dimensions for point in each.dimension.scale.levels]
     declared = [contrast.name for contrast in found.details.contrasts]
     return plan_fonts(names, [*map(clean, labels), *map(clean, declared)])
+
+
+def _concepts(found: DimensionAnalysis) -> tuple[UnitEffect, ...]:
+    return found.details.concepts.effects if found.details.concepts else ()
 
 
 def _sketches(analysis: Analysis, frame: pd.DataFrame, curve: PowerCurve | None) -> Iterator[Sketch]:
@@ -104,7 +109,11 @@ def _of_arms(
 
 def _of_primary(analysis: Analysis, results: DimensionAnalysis) -> Iterator[Sketch]:
     details, planned = results.details, analysis.planned
-    for noun, units in (("prompt", details.prompts), ("rater", details.raters)):
+    for noun, units in (
+        ("concept", _concepts(results)),
+        ("prompt", details.prompts),
+        ("rater", details.raters),
+    ):
         if len(units) > 1:
             yield sketch_units(Effects(noun, units, results.primary, planned), f"by-{noun}")
     if any(isinstance(contrast.outcome, Result) for contrast in details.contrasts):

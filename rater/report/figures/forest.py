@@ -10,7 +10,7 @@ from rater.analysis.intervals import Bounds, bounds_of
 from rater.analysis.multiple_comparisons import ArmContrast
 from rater.analysis.plan import Planned
 from rater.analysis.results import Interval, Outcome, Result
-from rater.analysis.sentences import counted, coverage, number
+from rater.analysis.sentences import counted, coverage, describe_counts, number
 from rater.analysis.unit_effects import UnitEffect
 from rater.report.figures.style import ARMS, INK, MUTED, PAPER, Sketch, clean, new_axes, wrap
 from rater.report.numbers import short_ids
@@ -89,16 +89,15 @@ def sketch_units(effects: Effects, name: str) -> Sketch:
     figure.legend(loc="outside upper left", ncols=3)
     level = coverage(1 - effects.planned.alpha)
     of = effects.overall.n
-    sizes = ", ".join(
-        [f"{counted(of.raters, 'rater')} × {counted(of.prompts, 'prompt')}", counted(of.answers, "answer")]
-    )
+    sizes = ", ".join([describe_counts(of), counted(of.answers, "answer")])
+    over = " over raters and prompts" if effects.noun == "concept" else ""
     return Sketch(
         name=name,
         title=f"Difference by {effects.noun}",
         caption=(
             f"{counted(n, effects.noun)}; {sizes}. Raw: mean of the {effects.noun}'s cells "
-            f"with {level} t interval. BLUP: best linear unbiased prediction (shrunken difference) with "
-            f"{level} interval, if the model could be fitted. {order}. Dashed line: overall estimate. "
+            f"with {level} t interval{over}. BLUP: best linear unbiased prediction (shrunken difference) "
+            f"with {level} interval, if the model could be fitted. {order}. Dashed line: overall estimate. "
             "Exploratory: prefer the BLUPs, because extreme raw differences are partly due to chance. "
             "Intervals are truncated to the possible range."
         ),
@@ -130,8 +129,7 @@ def sketch_contrasts(contrasts: Sequence[ArmContrast], planned: Planned, name: s
         title="Secondary contrasts",
         caption=(
             f"Estimates with {coverage(1 - planned.alpha)} confidence intervals, not adjusted for multiple "
-            f"comparisons; {counted(n.raters, 'rater')} × "
-            f"{counted(n.prompts, 'prompt')}."
+            f"comparisons; {describe_counts(n)}."
         ),
         alt="Differences: " + ", ".join(rows) + ".",
         figure=figure,

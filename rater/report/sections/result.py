@@ -19,8 +19,10 @@ from rater.report.figures.style import wrap
 from rater.report.numbers import (
     bare_p,
     ends,
+    interval_text,
     level,
     optional,
+    p_of,
     remarks_on_bounds,
     scored,
     statistic,
@@ -266,6 +268,37 @@ def _format_setting(name: str, value: Setting) -> str:
 
 
 _MAX_CHARACTERS = 160
+
+
+def concepts_section(findings: Findings) -> Section | None:
+    """Show the difference by concept, and the planned test without each concept, where there are concepts."""
+    concepts = findings.primary.details.concepts
+    if concepts is None:
+        return None
+    section = _section(findings, "concept", concepts.effects)
+    blocks = [
+        Prose(
+            f"Prompts are {concepts.design}. The raw difference of a concept is tested on its own answers, "
+            "over raters and prompts; its BLUP is from the model of all concepts."
+        ),
+        *section.blocks,
+    ]
+    if concepts.without:
+        rows = [
+            (
+                each.concept,
+                optional(each.outcome.estimate),
+                interval_text(each.outcome),
+                bare_p(p_of(each.outcome)),
+            )
+            for each in concepts.without
+        ]
+        interval = level(findings.alpha)
+        title = "The primary test without one concept (sensitivity analysis)"
+        shown, rest = cut_rows(rows)
+        blocks += [Table(title, ("without", "estimate", interval, "p"), shown), *rest]
+        blocks.append(Prose(concepts.sentence))
+    return Section("by-concept", "By concept", blocks)
 
 
 def prompts_section(findings: Findings) -> Section:

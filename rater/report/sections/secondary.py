@@ -26,9 +26,9 @@ from rater.report.sections.inputs import Findings, outcomes_table, warnings_of
 
 TESTED_ALONE = "primary, not in the family"
 _EXPLAINED = (
-    "Opposite sign: the share of prompts (raters) on which the difference has the opposite sign of the mean. "
-    "In this study: the number of prompts (raters) of this study with the opposite sign, by their BLUPs. "
-    "Effects of prompts and raters are assumed to be normally distributed."
+    "Opposite sign: the share of units on which the difference has the opposite sign of the mean. In this "
+    "study: the number of units of this study with the opposite sign, by their BLUPs. Effects of units are "
+    "assumed to be normally distributed."
 )
 
 
@@ -188,7 +188,7 @@ def spread_section(findings: Findings) -> Section | None:
 def reliability_section(findings: Findings) -> Section:
     """Show prediction intervals and shares of the opposite sign."""
     reliability = findings.primary.details.reliability
-    both = (("prompt", reliability.prompts), ("rater", reliability.raters))
+    both = ((reliability.text_unit, reliability.texts), ("rater", reliability.raters))
     rows = [_row(each) for _, each in both if isinstance(each, NewUnit)]
     blocks: list[Block] = []
     if rows:
@@ -204,7 +204,9 @@ def reliability_section(findings: Findings) -> Section:
             interval,
             "in this study",
         )
-        blocks.append(Table(f"Difference on new prompts and for new raters, in {score}", header, rows))
+        blocks.append(
+            Table(f"Difference on new {reliability.text_unit}s and for new raters, in {score}", header, rows)
+        )
     blocks += [
         Prose(sentence(f"a new {unit}: {each.sentence}"))
         for unit, each in both
@@ -214,7 +216,7 @@ def reliability_section(findings: Findings) -> Section:
     if first_unit is not None:
         blocks.append(Prose(f"{_coverage_of(first_unit)} {_EXPLAINED}"))
         blocks.append(Prose(f"Method: {sentence(first_unit.method)} Reference: {first_unit.reference}."))
-    return Section("reliability", "On new prompts and for new raters", blocks)
+    return Section("reliability", f"On new {reliability.text_unit}s and for new raters", blocks)
 
 
 def _row(unit: NewUnit) -> tuple[str, ...]:
