@@ -7,6 +7,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from rater.analysis.answer_scale import ends_of, is_pairwise
+from rater.analysis.concept_power import (
+    MIN_SIMULATIONS,
+    AssumedConcepts,
+    ConceptPower,
+    ConceptSDs,
+    ConceptStudySize,
+    plan_concepts,
+)
 from rater.analysis.joint_verdict import is_within_margin
 from rater.analysis.pilot import Pilot, assume
 from rater.analysis.plan import plan_analysis
@@ -323,3 +331,42 @@ def _resized(design: Design, n_raters: int, n_prompts: int) -> Design | None:
 
 def _multiples(n: int, factors: Sequence[float]) -> list[int]:
     return sorted({max(2, math.ceil(n * factor)) for factor in factors})
+
+
+def plan_concept_power(
+    study: Study,
+    points: float,
+    planned: ConceptStudySize,
+    *,
+    n_simulations: int = MIN_SIMULATIONS,
+    seed: int = 0,
+    assumptions: PlanningAssumptions | None = None,
+) -> ConceptPower:
+    """Estimate the power of a study that is repeated over concepts, over raters, prompts and concepts.
+
+    Raises:
+        StudyError: If the difference is too large for the scale, the study's test is not on cell scores, or
+            drop-out is assumed.
+    """
+    given = assumptions or PlanningAssumptions()
+    if study.planned_test != "cell_scores":
+        msg = f"analysis.test is {study.planned_test!r}; the power over concepts is that of 'cell_scores'"
+        raise StudyError(msg)
+    if given.drop_out:
+        msg = f"drop_out is {given.drop_out:g}; the power over concepts is that of complete studies: 0"
+        raise StudyError(msg)
+    judged, pilot, concepts = study.simulated_as(study.primary), given.pilot, ConceptSDs()
+    scale, spread = (pilot.scale, pilot.spread) if pilot else (assume(judged), ModelSDs())
+    try:
+        effect = logits_of(points, scale, concepts.added_to(spread))
+    except ValueError as error:
+        msg = f"A difference of {error}."
+        raise StudyError(msg) from error
+    level = level_at_the_end(study.analysis.interim_looks, study.analysis.alpha)
+    return plan_concepts(
+        planned,
+        AssumedConcepts(scale, spread, concepts, study.analysis.score, level),
+        effect=effect,
+        rng=np.random.default_rng(seed),
+        n_simulations=n_simulations,
+    )

@@ -36,15 +36,35 @@ if TYPE_CHECKING:
 @click.option(
     "--sims", default=400, show_default=True, type=click.IntRange(50), help="Simulations per sample size."
 )
+@click.option(
+    "--concepts",
+    type=click.IntRange(2),
+    metavar="N",
+    help="Plan a study that is repeated over N concepts, for a claim over raters, prompts and concepts.",
+)
+@click.option(
+    "--concept-prompts",
+    type=click.IntRange(1),
+    metavar="N",
+    help="With --concepts: prompts of each concept.  [default: 3]",
+)
+@click.option(
+    "--crossed",
+    is_flag=True,
+    help="With --concepts: the prompts are the same for all concepts, instead of nested in them.",
+)
 @click.option("--seed", type=int, help="Random seed of the simulations.  [default: from the study's hash]")
 @rating_option
-def power(
+def power(  # noqa: PLR0913 (each argument is an option)
     file: Path,
     *,
     points: float | None,
     pilot: str | None,
     drop_out: float,
     sims: int,
+    concepts: int | None,
+    concept_prompts: int | None,
+    crossed: bool,
     seed: int | None,
     rating_url: str,
 ) -> None:
@@ -53,25 +73,49 @@ def power(
     \b
     Example: rater power experiments/love_vs_hate.py --points 0.5 --drop-out 0.1
     Example: rater power experiments/love_vs_hate.py --pilot pilot.csv
+    Example: rater power experiments/love_vs_hate.py --concepts 8 --concept-prompts 3
     """
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+    from rater.analysis.concept_power import MIN_SIMULATIONS, ConceptStudySize
     from rater.publish.texts import known_lengths
-    from rater.report.console.power import print_power
-    from rater.sample_size import PlanningAssumptions, default_points, plan_power
+    from rater.report.console.power import print_concept_power, print_power
+    from rater.sample_size import PlanningAssumptions, default_points, plan_concept_power, plan_power
     from rater.study.load import load_study
 
+    if concepts is None and (crossed or concept_prompts is not None):
+        raise click.UsageError(
+            "--crossed and --concept-prompts describe the prompts of --concepts N; give it"
+        )
+    if crossed and concept_prompts == 1:
+        raise click.UsageError("--concept-prompts is 1; with --crossed at least 2 prompts are needed")
     study = load_study(file)
     estimates = _read_pilot(pilot, study, rating_url) if pilot else None
+    difference = default_points(study) if points is None else points
+    seed = int(study.hash[:16], 16) if seed is None else seed
+    if concepts is not None:
+        size = ConceptStudySize(
+            study.n_raters, concepts, concept_prompts or 3, "crossed" if crossed else "nested"
+        )
+        by_concept = plan_concept_power(
+            study,
+            difference,
+            size,
+            n_simulations=max(sims, MIN_SIMULATIONS),
+            seed=seed,
+            assumptions=PlanningAssumptions(estimates, drop_out),
+        )
+        print_concept_power(by_concept, difference, is_pairwise=study.is_pairwise)
+        return
     columns = (TextColumn("Simulating {task.description} …"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("")
         plan = plan_power(
             study,
-            default_points(study) if points is None else points,
+            difference,
             n_simulations=sims,
-            seed=int(study.hash[:16], 16) if seed is None else seed,
+            seed=seed,
             assumptions=PlanningAssumptions(estimates, drop_out, known_lengths(study, file.parent)),
             progress=lambda size: progress.update(task, description=size),
         )

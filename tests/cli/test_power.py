@@ -90,3 +90,20 @@ def test_each_mistake_is_named(tmp_path: Path, arguments: tuple[str | Path, ...]
 
     assert isinstance(shown.exception, RaterError | SystemExit)
     assert said in f"{shown.exception}{shown.output}"
+
+
+def test_a_study_of_several_concepts_is_planned_over_three_factors(tmp_path: Path) -> None:
+    result = run(tmp_path, "--concepts", "4", "--concept-prompts", "2", "--points", "1")
+
+    assert result.exit_code == 0, result.output
+    assert "2 prompts for each concept:" in result.stdout
+    assert "With 4 raters × 4 concepts × 2 prompts each the power is" in result.stdout
+    assert "8 concepts" in result.stdout
+    assert "Every rater rates 16 texts in the planned size" in result.stdout
+
+
+def test_the_prompts_of_concepts_need_a_number_of_concepts(tmp_path: Path) -> None:
+    result = run(tmp_path, "--crossed")
+
+    assert result.exit_code == 2
+    assert "--concepts" in result.output

@@ -1,9 +1,12 @@
 """Console output of `rater power`: power by effect and sample size."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rater.analysis.concept_power import ConceptPower, ConceptSDs, ConceptStudySize
 from rater.analysis.sentences import counted, number, significant
 from rater.analysis.simulate import ModelSDs
 from rater.analysis.simulated_power import Power
@@ -71,8 +74,45 @@ def describe_planned_power(study: Study) -> list[str]:
 
 
 OF_THESE_CONCEPTS = (
-    "This is for a claim about the concepts of this study; the planned claim over concepts has less power."
+    "This is for a claim about the concepts of this study; the planned claim over concepts has less power "
+    "(rater power --concepts)."
 )
+
+
+def print_concept_power(plan: ConceptPower, points: float, *, is_pairwise: bool) -> None:
+    """Print the power over raters, prompts and concepts by size, and what doubling each of them does."""
+    console, sizes = Console(), list(plan.powers)
+    each = "for each concept" if plan.planned.prompts == "nested" else "for all concepts"
+    console.print(Text(f"Power for {_difference(points, is_pairwise=is_pairwise)}"))
+    for n_prompts in sorted({size.n_prompts for size in sizes}):
+        console.print()
+        console.print(Text(f"{counted(n_prompts, 'prompt')} {each}:"))
+        console.print(_concept_table(plan, [size for size in sizes if size.n_prompts == n_prompts]))
+    console.print()
+    console.print(Text(plan.sentence))
+    power, sds = plan.powers[plan.planned], ConceptSDs()
+    workload = (
+        f"Every rater rates {counted(plan.planned.n_texts, 'text')} in the planned size. Doubling any of the "
+        f"three doubles the ratings. Simulation error ± {(power.high - power.low) / 2:.0%}."
+    )
+    spread = (
+        "The claim is over raters, prompts and concepts. Standard deviations of concepts in logits: level "
+        f"{sds.concept:.1f}, effect by concept {sds.concept_arm:.1f}, effect by rater and concept "
+        f"{sds.rater_concept_arm:.1f}."
+    )
+    for line in (workload, spread):
+        console.print(Text(line, style="dim"))
+
+
+def _concept_table(plan: ConceptPower, sizes: Sequence[ConceptStudySize]) -> Table:
+    concepts = sorted({size.n_concepts for size in sizes})
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("raters", *(f"{n} concepts" for n in concepts)):
+        table.add_column(heading, justify="right")
+    for n_raters in sorted({size.n_raters for size in sizes}):
+        row = {size.n_concepts: plan.powers[size].share for size in sizes if size.n_raters == n_raters}
+        table.add_row(str(n_raters), *(f"{row[n]:.0%}" for n in concepts))
+    return table
 
 
 def _difference(points: float, *, is_pairwise: bool, digits: int | None = None) -> str:
