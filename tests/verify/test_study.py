@@ -12,6 +12,7 @@ import pytest
 
 from rater.admin.archive import archive_study
 from rater.errors import SealError, StateError
+from rater.publish.booklets import ASSIGNMENT_VERSION
 from rater.publish.publish import close_study, open_study
 from rater.store.engine import disposing, reading, writing
 from rater.store.log import EventKind, append_event, read_events
@@ -266,19 +267,20 @@ def test_a_look_whose_command_crashed_is_counted_and_said_to_have_shown_nothing(
 def test_booklets_of_another_version_of_the_assignment_are_not_checked(
     rated: Study, rating_url: str, sealed_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rater.verify.sealed.ASSIGNMENT_VERSION", 2)
+    monkeypatch.setattr("rater.verify.sealed.ASSIGNMENT_VERSION", ASSIGNMENT_VERSION + 1)
 
     checks = {check.name: check for check in verify(rating_url, sealed_url, rated)}
 
     assert checks["assignment"].outcome == "not checked"
-    assert "Assigned by version 1, this program has version 2" in checks["assignment"].description
+    versions = f"version {ASSIGNMENT_VERSION}, this program has version {ASSIGNMENT_VERSION + 1}"
+    assert f"Assigned by {versions}" in checks["assignment"].description
     assert names_of_tampered(checks.values()) == ()
 
 
 def test_booklets_that_were_changed_are_named_whatever_version_assigned_them(
     rated: Study, rating_url: str, sealed_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rater.verify.sealed.ASSIGNMENT_VERSION", 2)
+    monkeypatch.setattr("rater.verify.sealed.ASSIGNMENT_VERSION", ASSIGNMENT_VERSION + 1)
     tamper(rating_url, "UPDATE trial SET is_repeat = 1 - is_repeat WHERE rowid = 1")
 
     assert tampered(rating_url, sealed_url, rated) == {"booklets"}
