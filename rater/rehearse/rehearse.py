@@ -125,7 +125,7 @@ def _name_bots(seen: Unblinded, temporary: TempStudy, simulated: SimulatedRaters
             each: getattr(seen, each)
             .assign(rater=lambda frame: frame["rater"].map(names))
             .sort_values("rater", kind="stable", ignore_index=True)
-            for each in ("frame", "raters", "comments", "guesses", "assigned")
+            for each in ("frame", "raters", "comments", "questionnaire", "guesses", "assigned")
         },
     )
 

@@ -14,6 +14,7 @@ from rater.rehearse import SimulatedRaters, rehearse, rehearse_many
 from rater.sample_size import power_as_planned
 from rater.study.analysis_plan import AnalysisPlan, CoprimaryTest
 from rater.study.composite import Composite
+from rater.study.questionnaire import Question
 from rater.study.study import Study
 
 
@@ -177,3 +178,28 @@ def test_a_composite_score_goes_the_whole_way_to_its_test(
     assert overall.primary.n.answers == analysis.n.answers / 2 == len(minima)
     assert analysis.joint is not None
     assert analysis.joint.is_within_margin  # by a margin of the whole scale
+
+
+def test_bots_answer_about_themselves_and_moderators_are_tested(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str
+) -> None:
+    questionnaire = (
+        Question(name="field", question="What do you study?", options=("Physics", "Other")),
+        Question(name="tongues", question="Which languages?", kind="choices", options=("de", "en")),
+        Question(name="age", question="How old are you?", kind="number", minimum=18, maximum=99),
+        Question(name="job", question="Your job?", kind="text", when="after"),
+    )
+    plan = AnalysisPlan(moderators=("field", "age"), score="scale_points")
+    asking = study.model_copy(update={"questionnaire": questionnaire, "analysis": plan})
+    seal_completions(asking)
+
+    simulated = SimulatedRaters(n_raters=6, effect=1, seed=1)
+    seen = rehearse(sealed_url, asking.name, simulated, progress=lambda _: None)
+    analysis = analyze(seen.frame, seen.plan, questionnaire=seen.questionnaire)
+
+    assert [(each.name, each.n_answered) for each in analysis.characteristics] == [
+        (each.name, 6) for each in questionnaire
+    ]
+    assert [each.name for each in analysis.moderations] == ["field", "age"]
+    assert all(each.n_unknown == 0 for each in analysis.moderations)
+    assert isinstance(analysis.moderations[1].interactions[0].outcome, Result)
