@@ -254,7 +254,8 @@ def _moderators(study: Study) -> Iterator[str]:
         named = ", ".join(f"`{name}`" for name in study.analysis.moderators)
         yield (
             f"Moderators: {named}. The primary difference is estimated for each group with at least two "
-            "raters, and each group is compared with the first one (for a number: the change per unit), by a "
+            "raters, and each group is compared with the first one (for a number: the change per standard "
+            "deviation), by a "
             f"{MODERATOR_METHOD}. Holm correction over all of these interactions."
         )
 

@@ -5,9 +5,9 @@ arm minus second), the interaction of arm and group is the difference of M betwe
 
     M_rp = μ + β x_r + a_r + b_p + c_p x_r + e_rp,
 
-with x = ±1/2 for two groups, or the number itself. a_r are the raters' own differences, b_p those of the
-prompts, and c_p how the interaction differs between prompts; concepts, where there are some, have an
-intercept and a slope as well. β is tested by REML with Satterthwaite degrees of freedom
+with x = ±1/2 for two groups, or a number in standard deviations. a_r are the raters' own differences, b_p
+those of the prompts, and c_p how the interaction differs between prompts; concepts, if there are some, have
+an intercept and a slope as well. β is tested by REML with Satterthwaite degrees of freedom
 (`rater.analysis.mixed_model_fit`). Raters and prompts are random, so the claim is about both. A t test of the
 raters' means would leave c_p out, and to compare the p of one group with that of another is not a test of
 their difference (Gelman & Stern 2006, Am. Stat. 60:328–331).
@@ -58,7 +58,7 @@ class GroupEffect:
 
 @dataclass(frozen=True, kw_only=True)
 class Interaction:
-    """The test of an interaction: a difference of differences, or the change of the difference per unit."""
+    """The test of an interaction: a difference of differences, or the change of the difference per SD."""
 
     name: str
     outcome: Outcome
@@ -112,9 +112,8 @@ def _moderate(test: "_Test", question: Question, questionnaire: pd.DataFrame) ->
     of_rater = [given.get(name) for name in test.compared.raters]  # by code
     n_unknown = sum(each is None for each in of_rater)
     if question.kind == "number":
-        interaction = Interaction(name=f"per unit of {question.name}", outcome=test.slope(of_rater))
         groups: tuple[GroupEffect, ...] = ()
-        interactions: tuple[Interaction, ...] = (interaction,)
+        interactions: tuple[Interaction, ...] = (test.slope(of_rater),)
     else:
         groups = test.groups(of_rater, question.options)
         interactions = test.between(of_rater, [each.group for each in groups])
@@ -187,17 +186,21 @@ class _Test:
             for group in others
         )
 
-    def slope(self, of_rater: Sequence[object]) -> Outcome:
+    def slope(self, of_rater: Sequence[object]) -> Interaction:
+        """Test the change of the difference per standard deviation of a number."""
         values = np.array([each for each in of_rater if isinstance(each, float)])
-        middle = float(values.mean()) if values.size else 0.0
-        return self._interaction({each: each - middle for each in values.tolist()}, of_rater, "per unit")
+        if np.unique(values).size < 2:
+            reason = "fewer than two different numbers were given by raters with answers to both arms"
+            return Interaction(name="per SD", outcome=self._not_estimable(reason, self.scores.n))
+        middle, sd = float(values.mean()), float(values.std(ddof=1))
+        x_of = {each: (each - middle) / sd for each in values.tolist()}
+        outcome = self._interaction(x_of, of_rater, f"per standard deviation ({sd:.3g})")
+        return Interaction(name=f"per SD ({sd:.3g})", outcome=outcome)
 
     def _interaction(self, x_of: Mapping[object, float], of_rater: Sequence[object], what: str) -> Outcome:
         raters = np.flatnonzero([each is not None and each in x_of for each in of_rater])
         scores = self.take(raters)
         x_of_rater = np.array([x_of[of_rater[rater]] for rater in raters.tolist()], dtype=np.float64)
-        if np.unique(x_of_rater).size < 2:
-            return self._not_estimable("all raters gave the same answer", scores.n)
         # of the size of ±1/2, so that the search for the variances is as for two groups
         unit = float(np.ptp(x_of_rater))
         fit = _fit(scores, x_of_rater[scores.rater] / unit)

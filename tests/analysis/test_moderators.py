@@ -101,13 +101,14 @@ def test_the_test_is_the_mixed_model_of_cell_scores() -> None:
     assert found.df == pytest.approx(fit.df)
 
 
-def test_a_number_changes_the_difference_per_unit() -> None:
+def test_a_number_changes_the_difference_per_standard_deviation() -> None:
     _, age = moderated(ratings(per_year=0.4))
 
     assert age.groups == ()
     (interaction,) = age.interactions
+    assert interaction.name == "per SD (13.7)"
     outcome = result(interaction.outcome)
-    assert outcome.estimate == pytest.approx(0.4, abs=0.15)
+    assert outcome.estimate / np.std(AGES[:9], ddof=1) == pytest.approx(0.4, abs=0.15)
     assert outcome.p < 0.01
     assert outcome.n.raters == 9
 
@@ -130,6 +131,14 @@ def test_one_group_alone_has_no_interaction() -> None:
     assert isinstance(interaction.outcome, NotEstimable)
     assert "fewer than two groups" in interaction.outcome.reason
     assert interaction.p_adjusted is None
+
+
+def test_equal_numbers_have_no_slope() -> None:
+    frame = ratings()
+
+    _, age = moderated(frame[frame["rater"].isin(["r0", "r9"])])
+
+    assert isinstance(age.interactions[0].outcome, NotEstimable)
 
 
 def test_the_random_slope_of_prompts_makes_the_test_cautious() -> None:

@@ -9,9 +9,9 @@ from rater.report.sections.inputs import Findings, warnings_of
 
 _NOTE = (
     "Secondary. An interaction is a difference between groups of raters in the difference between the arms "
-    "(or its change per unit of a number), and generalises to raters and prompts. Its p-values are adjusted "
-    "with the Holm correction over all declared moderators. It is not evidence of an interaction that one "
-    "group reaches significance and another does not."
+    "(or its change per standard deviation of a number), and generalises to raters and prompts. Its p-values "
+    "are adjusted with the Holm correction over all declared moderators. It is not evidence of an "
+    "interaction if one group reaches significance and another does not."
 )
 
 
