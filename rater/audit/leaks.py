@@ -1,4 +1,4 @@
-"""Search the rating database for arms: every table, and the bytes of the file.
+"""Search the rating database for arms: every table, the bytes of the file, and fields that differ by arm.
 
 Content is what a study shows (its protocol, dimensions, prompts with their fields, and texts), its name,
 which raters never see, and the people and reasons in its log. Everything else is structure, including tables
@@ -20,7 +20,7 @@ from sqlalchemy import MetaData, Table, inspect, select, text
 from sqlalchemy.orm import Session
 
 from rater.audit.findings import Hit, Severity
-from rater.audit.marks import Mark, Searcher
+from rater.audit.marks import AuditedPublication, Mark, Searcher
 from rater.store.rating.schema import RatingBase
 from rater.study.state import PUBLISHED_STATES
 
@@ -271,3 +271,27 @@ def _values(session: Session) -> Iterator[bytes]:
             for value in row:
                 if value is not None:
                     yield str(value).lower().encode()
+
+
+def find_separating_fields(audited: AuditedPublication) -> list[Hit]:
+    """Find fields of items whose values differ between arms, and so reveal them.
+
+    Every item has texts of all arms, in equal numbers. So each value of a field is as frequent in one arm as
+    in any other; where it is not, raters could tell arms apart by it, and the study is not published.
+    """
+    arms = sorted(set(audited.arms.values()))
+    counts: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for item in audited.rated:
+        for name, value in item.fields.items():
+            counts[name, value][audited.arms[item.id]] += 1
+    return [
+        Hit(
+            severity="structure",
+            what="field that differs between arms",
+            mark=f"{name} {value!r}",
+            place="rating database: item.fields",
+            count=max(by_arm.values()) - min(by_arm[arm] for arm in arms),
+        )
+        for (name, value), by_arm in sorted(counts.items())
+        if len({by_arm[arm] for arm in arms}) > 1
+    ]

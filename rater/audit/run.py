@@ -10,8 +10,7 @@ from sqlalchemy import Engine
 
 from rater.audit.cues import measure_cues
 from rater.audit.findings import Audit, Hit, Severity, find_confounds
-from rater.audit.item_fields import find_separating_fields
-from rater.audit.leaks import scan_bytes, scan_tables
+from rater.audit.leaks import find_separating_fields, scan_bytes, scan_tables
 from rater.audit.marks import AuditedPublication, Mark, Searcher, arms_of, collect_marks
 from rater.audit.page_structure import Crawler, Reply, StudyContent, skeleton_of, structure_of
 from rater.audit.preview import previewing

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rater.audit.item_fields import find_separating_fields
+from rater.audit.leaks import find_separating_fields
 from rater.audit.marks import AuditedPublication, arms_of
 from rater.audit.run import audit_draft, audit_study
 from rater.publish.draft import PreparedPublication, prepare_publication
