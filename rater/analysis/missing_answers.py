@@ -216,15 +216,12 @@ def _slots(
 
 
 def _like(rows: pd.DataFrame, left: pd.DataFrame) -> pd.DataFrame:
-    """Give texts without an answer the prompts and concepts of the same texts in other raters' answers."""
-    if CONCEPT not in rows.columns:
+    """Name the prompts of texts without an answer as the frame does, where it names them by concept."""
+    if SHARED_PROMPT not in rows.columns or CONCEPT not in left.columns:
         return left
-    columns = ["prompt", *(name for name in (CONCEPT, SHARED_PROMPT) if name in rows.columns)]
-    first = rows.drop_duplicates("item")
-    by_item = first.set_index(first["item"].astype(str))[columns]
-    # A text that nobody answered has no cell.
-    known = left[left["item"].astype(str).isin(by_item.index)]
-    return known.assign(**{name: known["item"].astype(str).map(by_item[name]) for name in columns})
+    prompt = left["prompt"].astype(str)
+    columns = {"prompt": left[CONCEPT].astype(str) + " · " + prompt, SHARED_PROMPT: prompt}
+    return left.assign(**columns)
 
 
 def _without_partner(rows: pd.DataFrame, contrast: tuple[str, str]) -> pd.DataFrame:

@@ -146,3 +146,21 @@ def test_in_a_crossed_design_prompts_and_their_uses_for_concepts_have_effects() 
     assert outcome.standard_error == pytest.approx(0.372173225, rel=1e-6)
     assert outcome.df == pytest.approx(9.29204486, rel=1e-4)
     assert outcome.settings["prompt_effect_sd"] == pytest.approx(0.3743025, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["crossed_complete", "nested_complete"])
+def test_assigned_texts_without_an_answer_are_those_of_the_prompt_and_concept(name: str) -> None:
+    assigned = pd.read_csv(REFERENCES / f"{name}.csv").assign(dimension="answer")
+    kept = np.random.default_rng(0).random(len(assigned)) < 0.9
+    frame = read(assigned[kept])
+
+    missing = analyze(frame, plan_for(frame), assigned=assigned).dimensions[0].missing_answers
+
+    assert missing is not None
+    by_arm = {each.arm: (each.n, each.n_not_answered) for each in missing.counts}
+    for arm in CONTRAST:
+        rows = (assigned["arm"] == arm).to_numpy()
+        assert by_arm[arm] == (int(rows.sum()), int((rows & ~kept).sum()))
+    assert isinstance(missing.not_answered, Result)
+    assert missing.not_answered.n.cells == len(assigned) // 2
+    assert "prompt × concept" in missing.not_answered.method
