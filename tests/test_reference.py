@@ -40,7 +40,10 @@ def test_every_field_that_an_experimenter_can_set_has_a_meaning(made: Path) -> N
 @pytest.mark.parametrize(
     "said",
     [
-        "the conclusion generalises to. Valid: `'raters+prompts'`, `'raters'`, `'prompts'`. |",
+        (
+            "concepts are a random factor. Valid: `'raters+prompts'`, `'raters+prompts+concepts'`, "
+            "`'raters+concepts'`, `'raters'`, `'prompts'`. |"
+        ),
         "Valid: `'together'`, `'blocks'`, `'one_per_rater'`. |",
         "Valid: `'space'`, `'model'`, a whole number, `None`. |",
         "Valid: `'front'`, `'mid'`, `'back'`, whole numbers in brackets. |",
