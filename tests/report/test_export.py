@@ -47,7 +47,14 @@ def test_results_are_objects_with_their_kind() -> None:
     assert primary["kind"] == "result"
     assert primary["estimate"] == pytest.approx(0.344444444444)
     assert primary["interval"]["level"] == 0.95
-    assert primary["n"] == {"raters": 12, "prompts": 10, "items": 60, "answers": 720, "cells": 120}
+    assert primary["n"] == {
+        "raters": 12,
+        "prompts": 10,
+        "items": 60,
+        "answers": 720,
+        "cells": 120,
+        "concepts": 0,
+    }
     assert content["planned"]["contrast"] == ["steered", "unsteered"]
     assert content["planned"]["dimensions"][0]["scale"]["low"] == "not"
 
