@@ -129,6 +129,7 @@ def _combine(added: Sequence[_MeanSquare], subtracted: Sequence[_MeanSquare] = (
 def _largest(candidates: Sequence[tuple[Floats, Floats]], n_cells: int) -> MeanVariance:
     """Return the largest of several variances with its degrees of freedom; of equal ones the first."""
     values, dfs = (np.stack(each) for each in zip(*candidates, strict=True))
-    at = values.argmax(axis=0)[None]
+    # A floor that exceeds the first one by rounding only is equal to it.
+    at = np.concatenate([values[:1] * (1 + 1e-12), values[1:]]).argmax(axis=0)[None]
     variance, df = (np.take_along_axis(each, at, axis=0)[0] for each in (values, dfs))
     return MeanVariance(variance / n_cells, df)
