@@ -9,6 +9,7 @@ from rater.cli.options import rating_option
 
 if TYPE_CHECKING:
     from rater.analysis.pilot import Pilot
+    from rater.sample_size import PlanningAssumptions
     from rater.study.study import Study
 
 
@@ -78,10 +79,9 @@ def power(  # noqa: PLR0913 (each argument is an option)
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-    from rater.analysis.concept_power import MIN_SIMULATIONS, ConceptStudySize
     from rater.publish.texts import known_lengths
-    from rater.report.console.power import print_concept_power, print_power
-    from rater.sample_size import PlanningAssumptions, default_points, plan_concept_power, plan_power
+    from rater.report.console.power import print_power
+    from rater.sample_size import PlanningAssumptions, default_points, plan_power
     from rater.study.load import load_study
 
     if concepts is None and (crossed or concept_prompts is not None):
@@ -95,18 +95,9 @@ def power(  # noqa: PLR0913 (each argument is an option)
     difference = default_points(study) if points is None else points
     seed = int(study.hash[:16], 16) if seed is None else seed
     if concepts is not None:
-        size = ConceptStudySize(
-            study.n_raters, concepts, concept_prompts or 3, "crossed" if crossed else "nested"
-        )
-        by_concept = plan_concept_power(
-            study,
-            difference,
-            size,
-            n_simulations=max(sims, MIN_SIMULATIONS),
-            seed=seed,
-            assumptions=PlanningAssumptions(estimates, drop_out),
-        )
-        print_concept_power(by_concept, difference, is_pairwise=study.is_pairwise)
+        size = concepts, concept_prompts or 3
+        known = PlanningAssumptions(estimates, drop_out)
+        _print_over_concepts(study, difference, size, known, crossed=crossed, sims=sims, seed=seed)
         return
     columns = (TextColumn("Simulating {task.description} …"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
@@ -120,6 +111,29 @@ def power(  # noqa: PLR0913 (each argument is an option)
             progress=lambda size: progress.update(task, description=size),
         )
     print_power(plan)
+
+
+def _print_over_concepts(
+    study: "Study",
+    points: float,
+    size: tuple[int, int],
+    known: "PlanningAssumptions",
+    *,
+    crossed: bool,
+    sims: int,
+    seed: int,
+) -> None:
+    """Print the power over raters, prompts and concepts, for a number of concepts and of their prompts."""
+    from rater.analysis.concept_power import MIN_SIMULATIONS, ConceptStudySize
+    from rater.report.console.power import print_concept_power
+    from rater.sample_size import plan_concept_power
+
+    planned = ConceptStudySize(study.n_raters, *size, "crossed" if crossed else "nested")
+    n_simulations = max(sims, MIN_SIMULATIONS)
+    plan = plan_concept_power(
+        study, points, planned, n_simulations=n_simulations, seed=seed, assumptions=known
+    )
+    print_concept_power(plan, points, is_pairwise=study.is_pairwise)
 
 
 def _read_pilot(pilot: str, study: "Study", rating_url: str) -> "Pilot":
