@@ -7,6 +7,7 @@ from rater.analysis import plan_for, read
 from rater.analysis.answer_scale import Numbers, Preferences
 from rater.analysis.external_plan import is_baseline
 from rater.errors import StudyError
+from rater.study.composite import CompositeRule
 from rater.study.scales import Likert
 
 SMALL = "rater,prompt,arm,answer\nr1,p1,a,3\nr1,p1,b,2\n"
@@ -296,7 +297,7 @@ def test_a_table_can_have_a_composite_score_and_a_second_test() -> None:
 
 def test_parts_whose_answers_show_different_scales_are_refused_with_the_option() -> None:
     frame = two_dimensions(concept=[1.0, 5.0], fluency=[1.0, 4.0])
-    overall = ("overall", "minimum", ("concept", "fluency"))
+    overall: tuple[str, CompositeRule, tuple[str, ...]] = ("overall", "minimum", ("concept", "fluency"))
 
     with pytest.raises(StudyError, match="--points or --limits"):
         plan_for(frame, composites=[overall])

@@ -7,8 +7,9 @@ import pytest
 from rater.analysis.cell_scores import CellScores
 from rater.analysis.contrast_data import score_cells, select_ratings
 from rater.analysis.intervals import Bounds
+from rater.analysis.multiway_reml import Predictions
 from rater.analysis.results import Counts
-from rater.analysis.unit_effects import Predictions, shrink, unit_effects
+from rater.analysis.unit_effects import shrink, unit_effects
 
 Load = Callable[[str], pd.DataFrame]
 

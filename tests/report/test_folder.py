@@ -126,7 +126,7 @@ def test_the_folder_has_texts_and_comments_whole_and_the_page_has_them_escaped(
         frame,
         ReportContext(title="t"),
         json_about={},
-        tables=TextTables(texts, comments, text_meanings()),
+        tables=TextTables(texts, comments, text_meanings(texts.columns)),
     )
 
     written = pd.read_csv(folder / "texts.csv")

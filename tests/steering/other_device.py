@@ -27,8 +27,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 
 from rater.embedded_model import EMBEDDED_MODEL
 from rater.steering import additions as adding
-from rater.steering import completions, effects, likelihood, vector_files
-from rater.steering import sweep as sweeping
+from rater.steering import completions, effects, likelihood, sweeps, vector_files
 from rater.steering.bridge import load_model, plain_model
 from rater.steering.context import steer
 from rater.steering.prefill import next_token_logprobs
@@ -180,7 +179,7 @@ def effect(model: TransformerBridge) -> list[float]:
 def sweep(model: TransformerBridge) -> list[Any]:
     settings = all_settings([1, 2], [3], ["front"])
     draws = completions.Draws(max_new_tokens=4)
-    outcomes = sweeping.sweep(
+    outcomes = sweeps.sweep(
         model, PROMPTS, (LOVE,), settings, sampling=draws, score=lambda text: text.count("love")
     )
     return [[each.kl, each.ratio, each.nll, each.n_words] for each in outcomes]
