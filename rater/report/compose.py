@@ -3,7 +3,6 @@
 import rater
 from rater.report.document import Block, Document, Prose, Section
 from rater.report.numbers import sizes_of
-from rater.report.sections.characteristics import characteristics_section
 from rater.report.sections.composites import composites_section, joint_section
 from rater.report.sections.data import (
     comments_section,
@@ -27,6 +26,7 @@ from rater.report.sections.moderators import moderators_section
 from rater.report.sections.raters import (
     agreement_section,
     blinding_section,
+    characteristics_section,
     course_section,
     power_section,
     raters_quality_section,

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from jinja2 import Template
 
 from rater.study.protocol import Protocol
+from rater.study.questionnaire import Question
 from rater.web.rating.page import Page
 
 Rendered = list[tuple[str | None, set[str]]]
@@ -32,11 +33,13 @@ def test_a_pages_fields_are_the_whole_context_of_its_template(
     visitor: Callable[[str], Any],
     whole: Protocol,
 ) -> None:
-    person = visitor(publish_study(slug="whole", name="whole", shown=whole))
+    asked = Question(name="field", question="What do you study?", options=("Physics", "Other"))
+    shown = whole.model_copy(update={"questionnaire": (asked,)})
+    person = visitor(publish_study(slug="whole", name="whole", shown=shown))
     for path in ("/", "/nothing"):
         client.get(path)
     person.open(f"?PROLIFIC_PID={'a' * 24}").follow().press("agree").open("/agreed").follow()
-    person.press(**{"screening.0": "0"}).press()
+    person.press(**{"screening.0": "0"}).press(**{"about.field": "0"}).press()
     for point in ("5", "1"):
         person.press(**{"answer.happiness": point})
         person.follow() if person.soup.select("main a.primary") else person.press()
