@@ -241,7 +241,7 @@ def test_the_design_decides_the_test_unless_the_plan_names_it(declare: Declare) 
                 "dimensions": [Dimension(name="joy", question="Which?", scale=Pairwise())],
                 "analysis": AnalysisPlan(score="scale_points"),
             },
-            "plan.arms_per_prompt is 'one', but trials of this study show two texts",
+            "plan.arms_per_prompt is 'one', but trials of this study show 2 texts",
         ),
     ],
 )
