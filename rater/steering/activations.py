@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from transformer_lens.hook_points import LensHandle
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
@@ -64,10 +65,17 @@ def is_being_read(model: TransformerBridge) -> bool:
 def is_hooked(model: TransformerBridge) -> bool:
     """Return whether a hook point has a hook that runs in forward passes, such as a user's own.
 
-    The plain model that shares the weights has no hook points, so hooks do not reach it. Costs about a
-    millisecond, so it is not called at every step of decoding.
+    The plain model that shares the weights has no hook points, so hooks do not reach it. The bridge's own
+    permanent hooks, which OPT has, change nothing and do not count. Costs about a millisecond, so it is not
+    called at every step of decoding.
     """
-    return any(point.fwd_hooks for point in model.hook_dict.values())
+    return any(not _is_of_bridge(hook) for point in model.hook_dict.values() for hook in point.fwd_hooks)
+
+
+def _is_of_bridge(hook: LensHandle) -> bool:
+    return hook.is_permanent and str(getattr(hook.user_hook, "__module__", "")).startswith(
+        "transformer_lens."
+    )
 
 
 def pool(activations: Float[Tensor, "pos d_model"], read: Read) -> Float[Tensor, "pos d_model"]:

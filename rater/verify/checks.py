@@ -103,6 +103,11 @@ UNPROVABLE = (
         "they may identify their author and can be deleted alone, so no digest covers them",
     ),
     Unprovable(
+        "answers to the questionnaire",
+        "they are personal and can be deleted alone, so no digest covers them; the table of characteristics and "
+        "the moderators rest on them, and no other result",
+    ),
+    Unprovable(
         "identifiers, personal links, cookies' digests, users and sessions of the desk",
         "they are personal data or logins that can be deleted at any time; no result is computed from them",
     ),

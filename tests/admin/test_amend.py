@@ -10,6 +10,7 @@ from rater.admin.amend import AmendedStudy, amend_study
 from rater.analysis.primary import analyze
 from rater.cli import cli
 from rater.errors import StateError
+from rater.publish.booklets import ASSIGNMENT_VERSION
 from rater.publish.publish import publish_study
 from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
@@ -176,14 +177,14 @@ def test_an_amendment_that_is_not_logged_is_found(
 def test_booklets_that_another_version_of_the_assignment_added_are_not_checked(
     opened: Study, amend: Amend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rater.admin.amend.ASSIGNMENT_VERSION", 2)
+    monkeypatch.setattr("rater.admin.amend.ASSIGNMENT_VERSION", ASSIGNMENT_VERSION + 1)
     amend(opened, **plan(opened, raters=8))
 
     checks = list(verify_study(amend.rating_url, opened.name, sealed_url=amend.sealed_url))
 
     [assignment] = [check for check in checks if check.name == "assignment"]
     assert assignment.outcome == "not checked"
-    assert "Assigned by version 2, this program has version 1" in assignment.description
+    assert f"Assigned by version {ASSIGNMENT_VERSION + 1}, this program has" in assignment.description
     assert amend.tampered(opened) == set()
 
 

@@ -238,7 +238,13 @@ def test_the_demo_study_is_valid() -> None:
             "contrast is 'steered'; valid: a list, in brackets: [x, y], or [x] for one.",
         ),
         ("AnalysisPlan(contrast=['steered'])", "contrast[1] is missing."),
-        ("AnalysisPlan(scope='rater')", "scope is 'rater'; valid: 'raters+prompts', 'raters' or 'prompts'."),
+        (
+            "AnalysisPlan(scope='rater')",
+            (
+                "scope is 'rater'; valid: 'raters+prompts', 'raters+prompts+concepts', 'raters+concepts', "
+                "'raters' or 'prompts'."
+            ),
+        ),
         ("AnalysisPlan(alpha=1)", "alpha is 1; valid: less than 0.5."),
         ("AnalysisPlan(sesoi=0)", "sesoi is 0; valid: more than 0.0."),
     ],

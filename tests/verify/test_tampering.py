@@ -120,7 +120,7 @@ RATING: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "a prompt": (("UPDATE item SET prompt = 'Another' WHERE rowid = 1",), {"items", "texts"}),
     "that a text is a check": (("UPDATE item SET is_check = 1 WHERE rowid = 1",), {"items"}),
     "a text added": (
-        ("INSERT INTO item SELECT 'new', study_id, prompt, text, 1 FROM item LIMIT 1",),
+        ("INSERT INTO item SELECT 'new', study_id, prompt, text, fields, 1 FROM item LIMIT 1",),
         {"items", "texts"},
     ),
     "accepted answers of a check": (
@@ -295,6 +295,7 @@ NOT_VOUCHED_FOR = {
     "desk_user": "logins",
     "identifier": "personal",
     "invitation": "personal",
+    "questionnaire_answer": "answers about raters can be deleted alone",
     "network_count": "counters that are deleted after a day, from which no result is computed",
     "tally": "a counter, from which no result is computed",
     "token": "logins",
