@@ -104,8 +104,8 @@ UNPROVABLE = (
     ),
     Unprovable(
         "answers to the questionnaire",
-        "they are personal and can be deleted alone, so no digest covers them; of the results, only the table "
-        "of characteristics and the moderators rest on them",
+        "they are personal and can be deleted alone, so no digest covers them; the table of characteristics "
+        "and the moderators rest on them, and no other result",
     ),
     Unprovable(
         "identifiers, personal links, cookies' digests, users and sessions of the desk",
