@@ -68,19 +68,54 @@ def locked(path: Path) -> Iterator[bool]:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file that only its owner can read, whole or not at all; it is on the disk when this returns.
 
+    What a killed process left of such a file is removed first.
+
     Raises:
         OSError: the file cannot be written; an earlier one is then unchanged.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+    remove_abandoned(path.parent, f".{glob.escape(path.name)}.*.new")
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)  # mode 0600
     unfinished = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        with locked(unfinished):
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def why_unwritable(path: Path) -> str | None:
+    """Return the reason why a file cannot be written, or None.
+
+    The check opens an existing file without changing it, or creates and removes a folder next to a new one,
+    since permissions alone are not sufficient.
+    """
+    try:
+        path = Path(os.path.realpath(path))
+        if path.is_dir():
+            return "it is a folder"
+        if path.is_file():
+            os.close(os.open(path, os.O_WRONLY))
+        elif not path.exists():  # otherwise a device or pipe, which is opened on writing
+            return why_folder_unwritable(path.parent)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def why_folder_unwritable(folder: Path) -> str | None:
+    """Return the reason why no file can be made in a folder, or None."""
+    if not folder.is_dir():
+        return f"the folder {folder} does not exist"
+    try:
+        with temporary_folder(".rater-probe-", parent=folder):
+            pass
+    except OSError as error:
+        return f"{folder} is not writable ({error.strerror})"
+    return None
 
 
 def remove_abandoned(folder: Path, *patterns: str) -> None:

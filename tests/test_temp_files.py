@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rater.temp_files import remove_abandoned, temporary_folder, write_whole
+from rater.temp_files import remove_abandoned, temporary_folder, why_unwritable, write_whole
 
 HOLD = """
 import sys, time
@@ -80,3 +80,22 @@ def test_a_file_that_cannot_be_replaced_leaves_nothing_behind(tmp_path: Path) ->
         write_whole(folder, b"later")
 
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_what_a_killed_process_left_of_a_file_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".links.csv.abc.new").write_text("half of a li")
+    (tmp_path / ".other.csv.abc.new").write_text("of another file")
+
+    write_whole(tmp_path / "links.csv", b"later")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.csv.abc.new", "links.csv"]
+
+
+def test_a_file_that_cannot_be_written_is_named_with_the_reason(tmp_path: Path) -> None:
+    assert why_unwritable(tmp_path / "new.csv") is None
+    assert why_unwritable(tmp_path) == "it is a folder"
+    assert (
+        why_unwritable(tmp_path / "missing" / "new.csv")
+        == f"the folder {tmp_path / 'missing'} does not exist"
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from rater.errors import RaterError
+from rater.temp_files import why_unwritable
 from rater.workspace.databases import DEFAULT_FOLDER, as_url, databases_in
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -70,8 +71,6 @@ class OutputFile(click.ParamType[Path]):
         Raises:
             RaterError: names the option, the path, and the reason.
         """
-        from rater.report.folder import why_unwritable
-
         path = Path(value)
         option = "The file"
         if isinstance(param, click.Option):

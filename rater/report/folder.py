@@ -1,7 +1,6 @@
-"""Write a report's folder atomically, and check beforehand that a path is writable."""
+"""Write a report's folder atomically, and check beforehand that it is free."""
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from rater.report.figures.style import Drawn
 from rater.report.sections.inputs import Findings
 from rater.report.sections.methods import method_paragraphs, references
 from rater.tables.write import FIRST_COLUMNS, make_private, write_private
-from rater.temp_files import temporary_folder
+from rater.temp_files import temporary_folder, why_folder_unwritable
 
 FILES = frozenset(
     {
@@ -43,36 +42,6 @@ FILES = frozenset(
     }
 )
 FIGURES = "figures"
-
-
-def why_unwritable(path: Path) -> str | None:
-    """Return the reason why a file cannot be written, or None.
-
-    The check opens an existing file without changing it, or creates and removes a folder next to a new one,
-    since permissions alone are not sufficient.
-    """
-    try:
-        path = Path(os.path.realpath(path))
-        if path.is_dir():
-            return "it is a folder"
-        if path.is_file():
-            os.close(os.open(path, os.O_WRONLY))
-        elif not path.exists():  # otherwise a device or pipe, which is opened on writing
-            return _why_not_writable(path.parent)
-    except OSError as error:
-        return error.strerror or str(error)
-    return None
-
-
-def _why_not_writable(folder: Path) -> str | None:
-    if not folder.is_dir():
-        return f"the folder {folder} does not exist"
-    try:
-        with temporary_folder(".rater-probe-", parent=folder):
-            pass
-    except OSError as error:
-        return f"{folder} is not writable ({error.strerror})"
-    return None
 
 
 def require_folder(folder: Path) -> None:
@@ -99,7 +68,7 @@ def require_folder(folder: Path) -> None:
     elif folder.exists() or folder.is_symlink():
         msg = f"{folder} is not a folder. Choose a folder for the report, e.g. report."
         raise RaterError(msg)
-    reason = _why_not_writable(folder.resolve().parent)  # it is written next to its place, and then moved
+    reason = why_folder_unwritable(folder.resolve().parent)  # it is written next to its place, and then moved
     if reason is not None:
         msg = f"Cannot write the report to {folder}: {reason}. Choose another folder."
         raise RaterError(msg)
