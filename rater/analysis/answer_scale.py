@@ -8,35 +8,13 @@ from numpy.typing import NDArray
 
 from rater.study.composite import CompositeScore
 from rater.study.protocol import Dimension
-from rater.study.scales import AnswerScale, Likert, describe_preferences
+from rater.study.scales import AnswerScale, Likert, RangeScale, describe_preferences
 
 
-@dataclass(frozen=True)
-class Numbers(AnswerScale):
+class Numbers(RangeScale):
     """External answers that are any numbers of a range: of a slider, or of a scale that begins at 0."""
 
     has_known_ends: ClassVar[bool] = False
-
-    low: float
-    high: float
-
-    @property
-    def lowest(self) -> float:
-        """The lowest answer in the table, or the one that the user named."""
-        return self.low
-
-    @property
-    def highest(self) -> float:
-        """The highest answer in the table, or the one that the user named."""
-        return self.high
-
-    def is_valid(self, value: float) -> bool:
-        """Return whether a value is within the range."""
-        return self.low <= value <= self.high
-
-    def describe_values(self) -> str:
-        """Return the ends of the range."""
-        return f"numbers from {self.low:g} to {self.high:g}"
 
 
 ChoiceCoding: TypeAlias = Literal["signed", "1/0", "1/2"]

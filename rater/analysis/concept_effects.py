@@ -27,7 +27,7 @@ from rater.analysis.sentences import number, p_value
 from rater.analysis.three_way import describe_design, fit_cells
 from rater.analysis.unit_effects import UnitEffect
 
-# With two, one is left, and there is no test over concepts.
+# Without one of two concepts only one remains, which allows no test over concepts.
 MIN_LEFT_OUT = 3
 PlannedTest = Callable[[pd.DataFrame, Planned], Outcome]
 """Make the primary test of a plan on some rows."""

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from rater.analysis.ordinal.design import Factor, lay_out_effects
 from rater.analysis.ordinal.links import Floats
 from rater.analysis.reml_deviance import (
+    MIN_MEAN_SQUARE,
     Evaluation,
     RemlDeviance,
     has_no_error,
@@ -29,9 +30,6 @@ from rater.analysis.reml_deviance import (
     satterthwaite,
     search,
 )
-
-# Answers are divided by their standard deviation. A smaller residual sum of squares is rounding.
-_NO_RESIDUAL = 1e-12
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ def fit_mixed_model(
     optimum = search(model)
     theta = put_to_zero(model, np.abs(optimum.point))
     fit = model.evaluate(theta)
-    if has_no_error(theta) or fit.rss < _NO_RESIDUAL * answer.size:
+    if has_no_error(theta) or fit.rss < MIN_MEAN_SQUARE * answer.size:
         return NoMixedFit(f"{', '.join(factors)} together explain every answer exactly, so no error is left")
     if not optimum.is_minimum:
         return NOT_CONVERGED

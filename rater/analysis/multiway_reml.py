@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from rater.analysis.ordinal.design import Factor, lay_out_effects
 from rater.analysis.reml import NOT_CONVERGED, NoFit
 from rater.analysis.reml_deviance import (
+    MIN_MEAN_SQUARE,
     Evaluation,
     RemlDeviance,
     has_no_error,
@@ -29,9 +30,6 @@ from rater.analysis.reml_deviance import (
 
 Codes = NDArray[np.intp]
 Floats = NDArray[np.float64]
-
-# Scores are divided by their standard deviation. A smaller residual sum of squares is rounding.
-_NO_RESIDUAL = 1e-12
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def fit_mean(score: Floats, weight: Floats, terms: Mapping[str, Codes]) -> MeanF
     optimum = search(model)
     theta = put_to_zero(model, np.abs(optimum.point))
     fit = model.evaluate(theta)
-    if has_no_error(theta) or fit.rss < _NO_RESIDUAL * score.size:
+    if has_no_error(theta) or fit.rss < MIN_MEAN_SQUARE * score.size:
         return NoFit(f"{', '.join(terms)} together explain every cell exactly, so the residual variance is 0")
     if not optimum.is_minimum:
         return NOT_CONVERGED

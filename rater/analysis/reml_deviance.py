@@ -41,6 +41,8 @@ from rater.analysis.ordinal.minimise import Optimum, minimise
 _STARTS = (0.5, 0.1, 1.5)
 # With a random effect of this many times the error's standard deviation, the error is only rounding.
 MAX_RATIO = 1e3
+# Answers are divided by their standard deviation; a smaller residual mean square is rounding.
+MIN_MEAN_SQUARE = 1e-12
 # Below the first, a component is tried at 0. The sign of the gradient at the second decides.
 _SMALL, _NEAR_ZERO = 0.05, 1e-6
 # Half the width of differences of gradients, as in `rater.analysis.ordinal.minimise`.

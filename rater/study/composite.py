@@ -6,13 +6,13 @@ The harmonic mean is 0 if a part is 0, as in AxBench (Wu et al. 2025, arXiv 2501
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
 from rater.errors import nearest
 from rater.study.declaration import Declaration, InOrder, Name, require_different
-from rater.study.scales import AnswerScale
+from rater.study.scales import AnswerScale, RangeScale
 
 CompositeRule = Literal["harmonic_mean", "minimum", "mean"]
 RULES: dict[CompositeRule, str] = {
@@ -35,32 +35,11 @@ class Composite(Declaration):
 
 
 @dataclass(frozen=True)
-class CompositeScale(AnswerScale):
+class CompositeScale(RangeScale):
     """The range of a composite score, which is that of its parts."""
 
     rule: CompositeRule
     of: tuple[str, ...]
-    low: float
-    high: float
-    answer_unit: ClassVar[str] = "scale points"
-
-    @property
-    def lowest(self) -> float:
-        """The lowest score: that of each part."""
-        return self.low
-
-    @property
-    def highest(self) -> float:
-        """The highest score: that of each part."""
-        return self.high
-
-    def is_valid(self, value: float) -> bool:
-        """Return whether a value is within the range."""
-        return self.low <= value <= self.high
-
-    def describe_values(self) -> str:
-        """Return the ends of the range."""
-        return f"numbers from {self.low:g} to {self.high:g}"
 
 
 @dataclass(frozen=True)
@@ -123,7 +102,7 @@ def make_composite(
         )
         raise ValueError(msg)
     question = f"{RULES[rule]} of {', '.join(of[:-1])} and {of[-1]}, within each answer"
-    return CompositeScore(name, question, CompositeScale(rule, tuple(of), float(low), float(high)))
+    return CompositeScore(name, question, CompositeScale(float(low), float(high), rule, tuple(of)))
 
 
 def make_composites(declared: Sequence[Composite], dimensions: Sequence[Part]) -> tuple[CompositeScore, ...]:

@@ -127,6 +127,32 @@ class AnswerScale(ABC):
         """Return the valid answers as numbers, in words, for methods sections and errors."""
 
 
+@dataclass(frozen=True)
+class RangeScale(AnswerScale):
+    """All numbers within a range: the scale of a table's answers, or of a computed score."""
+
+    low: float
+    high: float
+
+    @property
+    def lowest(self) -> float:
+        """The lowest number of the range."""
+        return self.low
+
+    @property
+    def highest(self) -> float:
+        """The highest number of the range."""
+        return self.high
+
+    def is_valid(self, value: float) -> bool:
+        """Return whether a value is within the range."""
+        return self.low <= value <= self.high
+
+    def describe_values(self) -> str:
+        """Return the ends of the range."""
+        return f"numbers from {self.low:g} to {self.high:g}"
+
+
 class StudyScale(Declaration, AnswerScale):
     """A scale that raters answer on."""
 
