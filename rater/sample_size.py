@@ -285,12 +285,13 @@ def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
         msg = f"No booklet of {design.n_raters} × {design.n_prompts} has a trial of the primary contrast."
         raise StudyError(msg)
 
-    own = [study.distinct_prompts.index(prompt) for prompt in study.prompts]
+    numbers = {prompt: number for number, prompt in enumerate(study.distinct_prompts)}
+    own = [numbers[prompt] for prompt in study.prompts]
 
     def prompt_of(completion: CompletionIndex) -> int:
         """Return the prompt of an item; a larger study has new prompts that are shared in the same way."""
         repetition, item = divmod(completion.prompt, len(own))
-        return repetition * len(study.distinct_prompts) + own[item]
+        return repetition * len(numbers) + own[item]
 
     def number(completion: CompletionIndex) -> int:
         return (completion.prompt * 2 + (completion.arm == arms[0])) * design.n_samples + completion.sample
