@@ -185,10 +185,10 @@ def key_help(dimension: Dimension, before: Judgement | None) -> str:
         unit = f" {numbers.unit}" if numbers.unit else ""
         steps = "" if numbers.step == 1 else f" in steps of {numbers.step:g}"
         valid = f"{numbers.minimum:g}–{numbers.maximum:g}{unit}{steps} and Enter"
-    elif keys[0] != "1":
+    elif not keys[0].isdecimal():
         valid = ", ".join(keys)
     else:
-        valid = f"1–{len(keys)}" + (" and Enter" if needs_enter(dimension) else "")
+        valid = f"{keys[0]}–{keys[-1]}" + (" and Enter" if needs_enter(dimension) else "")
     cannot = " · x cannot judge" if dimension.cannot_judge else ""
     keep = "" if before is None else f" · Enter keeps {named(dimension, before.value)}"
     return f"{sanitize_for_display(valid)} to answer{cannot}{keep} · u back · q quit"

@@ -18,7 +18,7 @@ from rater.store.rating.frame import AnswerRow
 from rater.study.protocol import Dimension, Protocol
 from rater.study.scales import Likert
 from rater.terminal import Keyboard, rate_in_terminal
-from rater.terminal.console import show_texts
+from rater.terminal.console import key_help, show_texts
 from tests.terminal.conftest import NOW, Publish, Rate
 
 
@@ -204,3 +204,9 @@ def test_a_scale_of_more_than_nine_points_is_answered_by_typing_the_number(
 
     assert _values(answers()) == [(1, 11), (2, 10), (3, 1)]
     assert "1–11 and Enter to answer" in printed
+
+
+def test_the_keys_of_points_that_begin_at_0_are_a_range() -> None:
+    wide = Dimension(name="joy", question="?", scale=Likert(points=11, first=0, low="not", high="very"))
+
+    assert key_help(wide, None).startswith("0–10 and Enter to answer")
