@@ -20,12 +20,12 @@ from .study.arms import random_control as random_control
 from .study.composite import Composite as Composite
 from .study.concepts import Concept as Concept
 from .study.design import Plan as Plan
+from .study.dimension import Dimension as Dimension
 from .study.fields import Item as Item
 from .study.fields import ShownField as ShownField
 from .study.practice_and_checks import AttentionCheck as AttentionCheck
 from .study.practice_and_checks import Practice as Practice
 from .study.practice_and_checks import ShuffledWords as ShuffledWords
-from .study.protocol import Dimension as Dimension
 from .study.questionnaire import Question as Question
 from .study.scales import Likert as Likert
 from .study.scales import Number as Number

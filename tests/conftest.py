@@ -21,8 +21,9 @@ from rater.store.sealed.completions import NewCompletion, insert_completions
 from rater.store.sealed.open import create_sealed, open_sealed
 from rater.study.arms import Sampling, Steered, Unsteered, XVector
 from rater.study.design import Plan
+from rater.study.dimension import Dimension
 from rater.study.fields import Item, ShownField
-from rater.study.protocol import Dimension, Protocol
+from rater.study.protocol import Protocol
 from rater.study.scales import Likert
 from rater.study.state import State
 from rater.study.study import Study

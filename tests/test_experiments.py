@@ -13,8 +13,8 @@ from rater.publish.publish import publish_study
 from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
 from rater.store.rating.raters import Limits, read_offer
+from rater.study.duration import CHARACTERS_PER_WORD, visit_minutes
 from rater.study.load import load_study
-from rater.study.protocol import CHARACTERS_PER_WORD, visit_minutes
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 FILES = sorted(EXPERIMENTS.rglob("*.py"))

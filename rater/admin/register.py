@@ -28,8 +28,8 @@ from rater.study.arms import ExternalCompletions, models_needed
 from rater.study.composite import CompositeScore
 from rater.study.confounds import Confound, describe_confound
 from rater.study.describe import describe_arm, describe_control, describe_doses, describe_sampling
+from rater.study.dimension import Dimension
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS
-from rater.study.protocol import Dimension
 from rater.study.state import State
 from rater.study.study import Study
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rater.study.composite import CompositeScore
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import AnswerScale, Likert, RangeScale, describe_preferences
 
 

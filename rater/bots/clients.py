@@ -25,7 +25,8 @@ from rater.store.rating.sessions import new_token
 from rater.store.rating.steps import finish_instructions, record_questionnaire
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.trials import Judgement, Submission, Timing, TrialView, record_answers, view_trial
-from rater.study.protocol import Dimension, Protocol
+from rater.study.dimension import Dimension
+from rater.study.protocol import Protocol
 from rater.study.questionnaire import Given, Question, When
 from rater.study.visit import Channel
 

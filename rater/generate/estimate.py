@@ -13,7 +13,7 @@ from typing import Any
 from rater.embedded_model import EMBEDDED_MODEL, embedded_model_path
 from rater.steering.cpu_decoding import MAX_PACKED_BYTES
 from rater.store.sealed.completions import Cell
-from rater.study.protocol import describe_duration
+from rater.study.duration import describe_duration
 from rater.study.study import Study
 
 # Types that weights may be loaded in, and the bytes of a number.

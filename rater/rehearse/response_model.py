@@ -19,7 +19,7 @@ from rater.sanitize import sanitize_for_display
 from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
 from rater.store.rating.publication import read_checks, read_items
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.study import Study
 
 _SPREAD = ModelSDs()

@@ -10,9 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from rater.study.declaration import require_different
+from rater.study.dimension import Dimension
 from rater.study.fields import PROMPT, Fields, Item, fill, names_in, require_names, templates_in
 from rater.study.practice_and_checks import AttentionCheck, DeclaredCheck, Practice
-from rater.study.protocol import Dimension, Protocol
+from rater.study.protocol import Protocol
 
 
 def require_templates(protocol: Protocol, items: Sequence[Item], checks: Sequence[DeclaredCheck]) -> None:

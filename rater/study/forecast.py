@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from rater.study.arms import ExternalCompletions
-from rater.study.protocol import CHARACTERS_PER_WORD, seconds_around_trials, seconds_per_trial
+from rater.study.duration import CHARACTERS_PER_WORD, seconds_around_trials, seconds_per_trial
 from rater.study.study import Study
 
 TOKENS_PER_WORD = 1.3

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from rater.errors import nearest
-from rater.study.analysis_plan import AnalysisPlan, PlannedTest, require_mixed_model
+from rater.study import plan_checks
+from rater.study.analysis_plan import AnalysisPlan, PlannedTest
 from rater.study.arms import Arm, ConceptSteered, Prompted, Sampling, Steered, Unsteered
 from rater.study.canonical import canonical_json, differing_paths
 from rater.study.composite import CompositeScore, make_composites
@@ -16,10 +17,11 @@ from rater.study.concepts import CONCEPT, Concept, ConcreteArm, arm_for, cross, 
 from rater.study.confounds import TextCue
 from rater.study.declaration import InOrder, Name, Text, require_different
 from rater.study.design import Design, Plan, set_size
+from rater.study.dimension import Dimension
 from rater.study.field_checks import fixed_texts, require_templates
 from rater.study.fields import PROMPT, Item, require_same_fields
 from rater.study.practice_and_checks import AttentionCheck
-from rater.study.protocol import Dimension, Protocol, require_answers, require_asked
+from rater.study.protocol import Protocol, require_answers, require_asked
 
 DEFAULT_RATERS = 12
 
@@ -138,104 +140,11 @@ class Study(Protocol):
         return self
 
     @model_validator(mode="after")
-    def _analysis_names_what_exists(self) -> Self:
-        named = [("contrast", name) for name in self.contrast]
-        for index, each in enumerate(self.analysis.contrasts):
-            named += [(f"contrasts[{index}]", each.first), (f"contrasts[{index}]", each.second)]
-        for place, name in named:
-            if name not in self.arm_names:
-                msg = f"analysis.{place}: unknown arm {name!r}." + nearest(name, self.arm_names)
-                raise ValueError(msg)
-        if self.contrast[0] == self.contrast[1]:
-            msg = f"analysis.contrast compares {self.contrast[0]!r} with itself; name two different arms"
-            raise ValueError(msg)
-        return self
-
-    @model_validator(mode="after")
-    def _dimensions_are_known(self) -> Self:
-        if self.analysis.composites and self.plan.asking != "together":
-            msg = (
-                f"analysis.composites combines answers about one text, but plan.asking is "
-                f"{self.plan.asking!r}, so that a rater is asked about a text on one dimension only; set "
-                "plan.asking='together'"
-            )
-            raise ValueError(msg)
-        try:
-            composites = self.composites
-        except ValueError as error:
-            msg = f"analysis.composites: {error}"
-            raise ValueError(msg) from error
-        names = [*(each.name for each in self.dimensions), *(each.name for each in composites)]
-        if self.primary not in names:
-            msg = f"analysis.primary: unknown dimension {self.primary!r}." + nearest(self.primary, names)
-            raise ValueError(msg)
-        coprimary = self.analysis.coprimary
-        if coprimary is None:
-            return self
-        if coprimary.dimension not in names:
-            valid = nearest(coprimary.dimension, names)
-            msg = f"analysis.coprimary.dimension: unknown dimension {coprimary.dimension!r}.{valid}"
-            raise ValueError(msg)
-        if coprimary.dimension == self.primary:
-            msg = (
-                f"analysis.coprimary.dimension is {self.primary!r}, the primary one; name another dimension, "
-                "or set analysis.sesoi to compare the primary difference with a margin"
-            )
-            raise ValueError(msg)
-        return self
-
-    @model_validator(mode="after")
-    def _moderators_are_asked(self) -> Self:
-        require_different("analysis.moderators", self.analysis.moderators, "name each once")
-        kinds = {each.name: each.kind for each in self.questionnaire}
-        for name in self.analysis.moderators:
-            if name not in kinds:
-                msg = f"analysis.moderators: unknown question {name!r}." + nearest(name, kinds)
-                raise ValueError(msg)
-            if kinds[name] not in {"choice", "number"}:
-                msg = (
-                    f"analysis.moderators: {name!r} is a question of kind {kinds[name]!r}; valid: a question "
-                    "of kind 'choice' or 'number'"
-                )
-                raise ValueError(msg)
-        if self.analysis.moderators and self.planned_test == "mixed_model":
-            msg = (
-                "analysis.moderators compares differences within raters, which a linear mixed model of all "
-                "answers does not have; leave it out, or use test='cell_scores'"
-            )
-            raise ValueError(msg)
-        return self
-
-    @model_validator(mode="after")
-    def _test_fits_the_design(self) -> Self:
-        one_arm = self.plan.arms_per_prompt == "one"
-        if self.n_texts > 1 and (one_arm or self.analysis.test == "mixed_model"):
-            place = "plan.arms_per_prompt is 'one'" if one_arm else "analysis.test is 'mixed_model'"
-            msg = (
-                f"{place}, but trials of this study show {self.n_texts} texts of different arms; leave it out"
-            )
-            raise ValueError(msg)
-        if one_arm and self.analysis.test == "cell_scores":
-            msg = (
-                "analysis.test is 'cell_scores', but with plan.arms_per_prompt='one' no rater sees two arms "
-                "of a prompt; valid: 'mixed_model', or leave it out"
-            )
-            raise ValueError(msg)
-        if one_arm and len(set(self.prompts)) < len(self.prompts):
-            msg = (
-                "plan.arms_per_prompt is 'one', so that no rater sees a prompt twice, but items has the same "
-                "prompt with different fields; give each item its own prompt"
-            )
-            raise ValueError(msg)
-        if one_arm:
-            try:
-                require_mixed_model(scope=self.analysis.scope, score=self.analysis.score)
-                if self.analysis.coprimary is not None:
-                    score = self.analysis.coprimary.score
-                    require_mixed_model(scope=self.analysis.scope, score=score, place="coprimary.")
-            except ValueError as error:
-                msg = f"plan.arms_per_prompt is 'one', which needs a linear mixed model: analysis.{error}"
-                raise ValueError(msg) from error
+    def _analysis_plan_fits(self) -> Self:
+        plan_checks.require_arms(self)
+        plan_checks.require_dimensions(self)
+        plan_checks.require_moderators(self)
+        plan_checks.require_test(self)
         return self
 
     @model_validator(mode="after")

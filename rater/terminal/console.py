@@ -16,8 +16,8 @@ from rich.text import Text
 
 from rater.sanitize import sanitize_for_display
 from rater.store.rating.trials import Judgement
+from rater.study.dimension import MAX_ANSWER_COMMENT, Dimension
 from rater.study.fields import Fields, ShownField
-from rater.study.protocol import MAX_ANSWER_COMMENT, Dimension
 from rater.study.questionnaire import MAX_TEXT, Given, Question, QuestionKind
 
 _ESCAPE = "\x1b"

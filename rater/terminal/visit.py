@@ -9,9 +9,10 @@ from sqlalchemy import Engine
 from rater.store.engine import reading, writing
 from rater.store.rating import frame, steps
 from rater.store.rating.sessions import RaterSession
+from rater.study.dimension import Dimension
 from rater.study.fields import PROMPT
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS, Answered, mark
-from rater.study.protocol import Dimension, Protocol
+from rater.study.protocol import Protocol
 from rater.study.questionnaire import When
 from rater.study.visit import BlindingQuestion, Ending, GuessChoice, LeavingReason
 from rater.terminal.console import (

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from rater.analysis.plan import Planned
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert
 
 STATS = Path(__file__).parent.parent / "data" / "stats"

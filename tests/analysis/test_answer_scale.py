@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rater.analysis.answer_scale import Judged, Numbers, Preferences, Rated, is_valid
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert, Number, Pairwise, Scale
 
 

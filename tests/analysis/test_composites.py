@@ -21,7 +21,7 @@ from rater.analysis.results import Result
 from rater.errors import RaterError
 from rater.study.analysis_plan import AnalysisPlan, Exclusions
 from rater.study.composite import Composite, CompositeRule
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Slider
 
 PARTS = ("concept", "instruction", "fluency")

@@ -13,7 +13,7 @@ from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, analyze
 from rater.analysis.results import Result
 from rater.report.export import to_json
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert, Pairwise
 
 Load = Callable[[str], pd.DataFrame]

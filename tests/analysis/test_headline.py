@@ -12,7 +12,7 @@ from rater.analysis.headline import compare_with_sesoi, judge, write_headline
 from rater.analysis.plan import Planned
 from rater.analysis.results import Counts, Interval, NotEstimable, Result
 from rater.study.analysis_plan import PlannedScore
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert
 
 HAPPINESS = Dimension(name="happiness", question="How happy?", scale=Likert(low="not", high="very"))

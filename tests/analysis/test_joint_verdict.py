@@ -18,7 +18,7 @@ from rater.analysis.scope import make_tests
 from rater.errors import StudyError
 from rater.report.export import to_json
 from rater.study.analysis_plan import AnalysisPlan, CoprimaryTest
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Slider
 
 DIMENSIONS = tuple(

@@ -14,7 +14,7 @@ from rater.analysis.length_adjusted import adjust_for_length
 from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
 from rater.analysis.results import NotEstimable, Result
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert, Number, Pairwise
 
 Floats = NDArray[np.float64]

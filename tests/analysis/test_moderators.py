@@ -12,7 +12,7 @@ from rater.analysis.moderators import Moderation, moderate
 from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
 from rater.analysis.results import NotEstimable, Result
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.questionnaire import Question
 from rater.study.scales import Slider
 

@@ -12,7 +12,7 @@ from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
 from rater.analysis.results import Result
 from rater.errors import RaterError
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Slider
 
 CASES = Path(__file__).parent.parent / "data" / "cases"

@@ -14,7 +14,7 @@ from rater.analysis.primary import analyze
 from rater.analysis.results import NotEstimable, Result
 from rater.errors import RaterError, StudyError
 from rater.study.analysis_plan import AnalysisPlan
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert
 
 Load = Callable[[str], pd.DataFrame]

@@ -8,7 +8,7 @@ from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, analyze
 from rater.analysis.results import NotEstimable
 from rater.report.export import to_json
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Slider
 
 Load = Callable[[str], pd.DataFrame]

@@ -14,7 +14,7 @@ from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import NotEstimable, Result
 from rater.report.export import to_json
 from rater.study.analysis_plan import PlannedScore, Scope
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Slider
 
 Load = Callable[[str], pd.DataFrame]

@@ -28,7 +28,7 @@ from rater.analysis.sequential import (
     spend,
 )
 from rater.study.analysis_plan import AnalysisPlan, InterimLooks, Spending
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert
 from rater.study.study import Study
 from tests.unblind.conftest import look, publish, rate

@@ -14,7 +14,7 @@ from rater.audit.marks import AuditedPublication
 from rater.store.rating.publication import NewBooklet, NewItem
 from rater.store.rating.studies import PublishedStudy
 from rater.study.arms import Sampling, Steered, Unsteered, XVector
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert
 from rater.study.state import State
 from rater.study.study import Study

@@ -22,7 +22,7 @@ from rater.analysis.results import Result
 from rater.analysis.sequential import Seen, at_look
 from rater.analysis.simulate import crossed, evenly_cut, simulate
 from rater.study.analysis_plan import InterimLooks
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert
 
 SCALE = evenly_cut(5)

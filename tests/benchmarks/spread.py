@@ -11,7 +11,7 @@ import numpy as np
 from rater.analysis.contrast_data import Ratings
 from rater.analysis.results import NotEstimable, Result
 from rater.analysis.variability import compare_spread
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert
 
 JUDGED = Dimension(name="happiness", question="How happy?", scale=Likert(low="not", high="very"))

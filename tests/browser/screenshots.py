@@ -21,8 +21,9 @@ from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
 from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert_study
 from rater.store.rating.studies import PublishedStudy, move_study
+from rater.study.dimension import Dimension
 from rater.study.practice_and_checks import Practice
-from rater.study.protocol import Dimension, Protocol
+from rater.study.protocol import Protocol
 from rater.study.scales import Likert, Number, Pairwise, Slider
 from rater.study.state import State
 from rater.study.visit import BlindingQuestion, Ending, Endings, ScreeningQuestion

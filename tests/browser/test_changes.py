@@ -13,8 +13,9 @@ from click.testing import CliRunner
 from playwright.sync_api import Page, expect
 
 from rater.cli.databases import recover
+from rater.study.dimension import Dimension
 from rater.study.practice_and_checks import Practice
-from rater.study.protocol import Dimension, Protocol
+from rater.study.protocol import Protocol
 from rater.study.scales import Likert, Number, Slider
 from rater.study.visit import BlindingQuestion
 

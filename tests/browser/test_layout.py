@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from rater.store.rating.publication import NewTrial
+from rater.study.dimension import Dimension
 from rater.study.practice_and_checks import Practice
-from rater.study.protocol import Dimension, Protocol
+from rater.study.protocol import Protocol
 from rater.study.scales import Likert, Number, Pairwise, Slider
 from rater.study.visit import BlindingQuestion
 

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from rater.store.rating.publication import NewTrial
-from rater.study.protocol import Dimension, Protocol
+from rater.study.dimension import Dimension
+from rater.study.protocol import Protocol
 from rater.study.scales import Likert, Pairwise, Slider
 
 pytestmark = pytest.mark.browser

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from playwright.sync_api import Page, expect
 
 from rater.cli.databases import recover
-from rater.study.protocol import Dimension, Protocol
+from rater.study.dimension import Dimension
+from rater.study.protocol import Protocol
 from rater.study.scales import Likert, Slider
 
 pytestmark = pytest.mark.browser

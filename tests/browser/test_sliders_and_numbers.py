@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from rater.study.protocol import Dimension, Protocol
+from rater.study.dimension import Dimension
+from rater.study.protocol import Protocol
 from rater.study.scales import Likert, Number, Slider
 
 pytestmark = pytest.mark.browser

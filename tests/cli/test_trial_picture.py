@@ -6,7 +6,7 @@ from rich.console import Console
 
 from rater.cli.trial_picture import picture_trial, print_trial
 from rater.study.design import Plan
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Pairwise
 from rater.study.study import Study
 

@@ -36,8 +36,9 @@ from rater.store.rating.schema import Answer, DeskUser, Rater
 from rater.store.rating.sessions import RaterSession, new_token
 from rater.store.rating.studies import PublishedStudy, get_study, move_study
 from rater.store.rating.users import begin_session
+from rater.study.dimension import Dimension
 from rater.study.practice_and_checks import Practice
-from rater.study.protocol import Dimension, Protocol
+from rater.study.protocol import Protocol
 from rater.study.scales import Likert
 from rater.study.state import State
 from rater.study.visit import PROLIFIC, BlindingQuestion, Channel, ScreeningQuestion

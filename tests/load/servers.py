@@ -17,7 +17,8 @@ from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
 from rater.store.rating.publication import NewBooklet, NewItem, insert_study
 from rater.store.rating.studies import PublishedStudy, move_study
-from rater.study.protocol import Dimension, Protocol
+from rater.study.dimension import Dimension
+from rater.study.protocol import Protocol
 from rater.study.scales import Likert
 from rater.study.state import State
 

@@ -19,7 +19,7 @@ from rater.report.context import (
 from rater.report.document import Bullets, Document, Prose, Section
 from rater.report.folder import write_report
 from rater.report.sections.inputs import Findings
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert
 
 FIRST = Look(number=1, at="2026-03-01 12:00 UTC", who="ada", why="curious", n_answers=20, is_interim=True)

@@ -11,7 +11,7 @@ from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, analyze
 from rater.analysis.results import Result
 from rater.report.export import to_json, write_csv, write_json
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert
 from tests.report.conftest import Made
 

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from rater.study.composite import Composite, make_composite, make_composites
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert, Pairwise, Slider
 
 CONCEPT = Dimension(

@@ -8,7 +8,7 @@ from rater import (
     Study,
     Translation,
 )
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert
 from rater.study.validation import explain
 

@@ -15,7 +15,8 @@ import pytest
 from rich.console import Console
 
 from rater.store.rating.frame import AnswerRow
-from rater.study.protocol import Dimension, Protocol
+from rater.study.dimension import Dimension
+from rater.study.protocol import Protocol
 from rater.study.scales import Likert
 from rater.terminal import Keyboard, rate_in_terminal
 from rater.terminal.console import key_help, show_texts

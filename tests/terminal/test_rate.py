@@ -23,8 +23,9 @@ from rater.store.rating.schema import Rater
 from rater.store.rating.sessions import find_rater_session
 from rater.store.rating.studies import get_study, move_study
 from rater.store.rating.trials import Judgement, Submission, record_answers
+from rater.study.dimension import Dimension
 from rater.study.practice_and_checks import Practice
-from rater.study.protocol import Dimension, Protocol
+from rater.study.protocol import Protocol
 from rater.study.scales import Likert
 from rater.study.state import State
 from rater.study.study import Study

@@ -12,8 +12,9 @@ from rater.store.rating.frame import AnswerRow, read_guesses
 from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert_study
 from rater.store.rating.schema import Comment, QuestionnaireAnswer, Rater, Tally
 from rater.store.rating.studies import PublishedStudy, get_study, move_study
+from rater.study.dimension import Dimension
 from rater.study.practice_and_checks import Practice
-from rater.study.protocol import Dimension, Protocol
+from rater.study.protocol import Protocol
 from rater.study.questionnaire import Question
 from rater.study.scales import Likert, Number, Pairwise, Scale, Slider
 from rater.study.state import State

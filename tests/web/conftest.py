@@ -15,8 +15,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from rater.study.dimension import Dimension
 from rater.study.practice_and_checks import Practice
-from rater.study.protocol import Dimension, Protocol
+from rater.study.protocol import Protocol
 from rater.study.scales import Likert, Number, Slider
 from rater.study.visit import PROLIFIC, BlindingQuestion, Ending, Endings, ScreeningQuestion
 from rater.web.app import create_app

@@ -15,8 +15,9 @@ from werkzeug.test import TestResponse
 from rater.store.engine import writing
 from rater.store.rating.publication import NewTrial
 from rater.store.rating.studies import move_study
+from rater.study.dimension import Dimension
 from rater.study.practice_and_checks import Practice
-from rater.study.protocol import Dimension, Protocol
+from rater.study.protocol import Protocol
 from rater.study.questionnaire import Question
 from rater.study.scales import Likert, Number, Pairwise, Slider
 from rater.study.state import State

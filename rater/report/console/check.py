@@ -19,8 +19,8 @@ from rater.study.describe import (
     describe_doses,
     describe_guessing,
 )
+from rater.study.duration import describe_duration
 from rater.study.forecast import TOKENS_PER_SECOND, Forecast
-from rater.study.protocol import describe_duration
 from rater.study.study import Study
 
 

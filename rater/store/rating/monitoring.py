@@ -23,7 +23,7 @@ from rater.store.rating.frame import read_visits
 from rater.store.rating.raters import read_usual_offer
 from rater.store.rating.schema import Answer, EventRow
 from rater.store.rating.studies import PublishedStudy
-from rater.study.protocol import stated_minutes
+from rater.study.duration import stated_minutes
 from rater.study.state import State
 from rater.study.trial_times import gaps_between
 from rater.study.visit import LeavingReason

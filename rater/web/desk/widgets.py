@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from rater.store.rating.monitoring import WatchedRater
-from rater.study.protocol import describe_duration
+from rater.study.duration import describe_duration
 
 ORDERS = ("came", "status", "at", "pace", "checks", "flags")
 DEFAULT_ORDER = "came"

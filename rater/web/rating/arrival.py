@@ -18,7 +18,8 @@ from rater.store.rating import raters, sessions
 from rater.store.rating.counts import Turned, count_visitor
 from rater.store.rating.raters import Offer
 from rater.store.rating.studies import read_protocol_at
-from rater.study.protocol import Protocol, stated_minutes
+from rater.study.duration import stated_minutes
+from rater.study.protocol import Protocol
 from rater.web import language, rate_limits, security
 from rater.web.markdown import render_markdown
 from rater.web.rating import flow, forms, notices

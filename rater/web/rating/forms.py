@@ -17,7 +17,8 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as AnyResponse
 
 from rater.store.rating.trials import Judgement, Timing
-from rater.study.protocol import MAX_ANSWER_COMMENT, MAX_FINAL_COMMENT, Dimension
+from rater.study.dimension import MAX_ANSWER_COMMENT, Dimension
+from rater.study.protocol import MAX_FINAL_COMMENT
 from rater.study.typed_numbers import read_number, write_number
 from rater.study.visit import GuessChoice, LeavingReason, ScreeningQuestion
 from rater.web.rating.flow import Place, url_of

@@ -16,9 +16,10 @@ from rater.store.engine import reading, writing
 from rater.store.rating import steps
 from rater.store.rating.frame import read_only_dimension
 from rater.store.rating.sessions import RaterSession
+from rater.study.dimension import Dimension
 from rater.study.fields import PROMPT
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS, Practice, is_within, mark
-from rater.study.protocol import Dimension, Protocol
+from rater.study.protocol import Protocol
 from rater.study.scales import Scale
 from rater.study.typed_numbers import write_number
 from rater.web.language import gettext as _

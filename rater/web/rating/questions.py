@@ -7,8 +7,9 @@ from typing import Literal
 
 from rater.store.rating.publication import count_lines, whole_text
 from rater.store.rating.sessions import RaterSession
+from rater.study.dimension import MAX_ANSWER_COMMENT, Dimension
 from rater.study.fields import Fields
-from rater.study.protocol import MAX_ANSWER_COMMENT, Dimension, Protocol
+from rater.study.protocol import Protocol
 from rater.study.scales import NumberRange, StudyScale, Widget
 from rater.study.typed_numbers import write_number
 from rater.web.language import Direction, direction_of

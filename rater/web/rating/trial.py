@@ -15,7 +15,8 @@ from rater.store.rating.monitoring import read_seconds_per_text
 from rater.store.rating.proofs import prove
 from rater.store.rating.sessions import RaterSession, digest
 from rater.store.rating.trials import TrialView, Turn, first_revisable
-from rater.study.protocol import Dimension, Protocol
+from rater.study.dimension import Dimension
+from rater.study.protocol import Protocol
 from rater.web.language import gettext as _
 from rater.web.rating import flow
 from rater.web.rating.flow import Place, Visit, blueprint

@@ -9,7 +9,7 @@ from rich.console import Console
 from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis
 from rater.report.console.analysis import Screen, print_analysis
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert
 
 STATS = Path(__file__).parents[2] / "data" / "stats"

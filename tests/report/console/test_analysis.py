@@ -19,7 +19,7 @@ from rater.report.document import Document, to_markdown
 from rater.report.export import to_json
 from rater.report.sections.inputs import Findings
 from rater.study.analysis_plan import Exclusions
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert, Pairwise
 from tests.report.conftest import Made
 from tests.report.console.printed import PLANNED, load, shown

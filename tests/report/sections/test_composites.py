@@ -10,7 +10,7 @@ from rater.report.context import ReportContext
 from rater.report.document import Table
 from rater.study.analysis_plan import AnalysisPlan, CoprimaryTest
 from rater.study.composite import Composite
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert
 from tests.report.conftest import STUDY, compose_report, section, words
 

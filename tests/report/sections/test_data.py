@@ -18,7 +18,7 @@ from rater.report.sections.data import (
     texts_section,
 )
 from rater.report.sections.inputs import Findings
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Pairwise
 from tests.report.conftest import Made, texts_of, words
 

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert, Number, Slider
 from rater.web.rating.forms import FormAnswer, read_decision, read_given, read_trial_form
 

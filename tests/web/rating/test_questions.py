@@ -2,7 +2,8 @@ from collections.abc import Callable
 
 from flask.testing import FlaskClient
 
-from rater.study.protocol import Dimension, Protocol
+from rater.study.dimension import Dimension
+from rater.study.protocol import Protocol
 from rater.study.scales import Likert
 
 
