@@ -1,4 +1,4 @@
-"""How long a visit takes, estimated from the texts and questions.
+"""The estimated duration of a visit, from its texts and questions.
 
 Payment on recruitment platforms is based on this number, so an omission would underpay raters.
 """
