@@ -37,6 +37,7 @@ RUN = {
     "data-protection.md": "open",
     "external-completions.md": "none",
     "interim.md": "open",
+    "rate-texts.md": "none",
     "share.md": "open",
     "translations.md": "none",
     "verify.md": "closed",
@@ -72,7 +73,11 @@ def _is(context: object, option: str) -> bool:
     """Return whether an option is one of the command, or of a command of its group."""
     found = context.command  # type: ignore[attr-defined] # click's Context
     every = [found, *getattr(found, "commands", {}).values()]
-    return any(option.partition("=")[0] in parameter.opts for each in every for parameter in each.params)
+    return any(
+        option.partition("=")[0] in [*parameter.opts, *parameter.secondary_opts]
+        for each in every
+        for parameter in each.params
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,6 +165,7 @@ def _prepare_for_the_page(folder: Path, state: str) -> dict[str, str]:
     ]
     (folder / "ratings.csv").write_text("\n".join(["who,question,model,stars", *rows]))
     file = folder / "experiments" / "mine.py"
+    (folder / "texts.csv").write_text("prompt,text,arm\nWe, ran.,unsteered\nWe, danced.,steered\n")
     if state == "none":
         return {}
     file.write_text(file.read_text().replace("You are invited", "You are kindly invited"))

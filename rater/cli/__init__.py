@@ -22,8 +22,9 @@ from rater.cli.options import USER_MISTAKE
 from rater.cli.outputs import prepare_streams
 from rater.cli.power import power
 from rater.cli.publish import audit, publish
+from rater.cli.rate import rate
 from rater.cli.rehearse import rehearse
-from rater.cli.serve import rate, serve
+from rater.cli.serve import serve
 from rater.cli.sweep import sweep
 from rater.cli.user import user
 from rater.errors import RaterError
