@@ -31,6 +31,7 @@ from rater.analysis.simulate import (
     Cuts,
     ModelSDs,
     PairwiseAnswers,
+    cut_at_chance,
     evenly_cut,
     tie_share,
 )
@@ -66,6 +67,9 @@ def assume(judged: Judged) -> AnswerModel:
     """Choose how levels become answers where nothing is known: five logits fill a line, as five points."""
     if is_pairwise(judged):
         return PairwiseAnswers(tie=_usual_tie(judged), degrees=judged.scale.strongest)
+    chance = judged.scale.chance
+    if chance is not None:
+        return cut_at_chance(chance)
     if judged.scale.levels:
         return evenly_cut(len(judged.scale.levels), int(judged.scale.lowest))
     low, high = ends_of(judged)

@@ -11,7 +11,7 @@ much more often the first arm is preferred than the second, from −1 to 1.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -62,6 +62,15 @@ class Cuts:
 
     at: tuple[float, ...]
     first: int = 1
+    is_from_control: bool = False
+    """True if the cuts are those of the second arm, and an effect changes the first arm alone. Otherwise an
+    effect moves both arms, by half of it each."""
+
+    def with_effect(self, effect: float) -> "Cuts":
+        """Return the cuts for an effect in logits: levels of the second arm are half of it lower."""
+        if not self.is_from_control:
+            return self
+        return replace(self, at=tuple(cut - effect / 2 for cut in self.at), is_from_control=False)
 
     def answer(self, level: Floats) -> Floats:
         """Turn levels into points."""
@@ -183,7 +192,7 @@ def simulate(
         + effects.item[trials.item]
         + rng.logistic(size=x.size)
     )
-    answer = scale.answer(level)
+    answer = (scale.with_effect(effect) if isinstance(scale, Cuts) else scale).answer(level)
     return Ratings(CONTRAST, trials.rater, trials.prompt, trials.item, trials.is_first, answer)
 
 
@@ -223,11 +232,27 @@ _QUADRATURE_POINTS = 41
 _FEW_POINTS = 21
 # An effect larger than this moves nearly every answer to the end of the scale.
 _MAX_LOGITS = 8.0
+# No cut is as far from the middle, in logits.
+_FAR = 50.0
 
 
 def evenly_cut(n_points: int, first: int = 1) -> Cuts:
     """Cut the logit scale into points evenly; five points at −1.5, −0.5, 0.5, 1.5."""
     return Cuts((0.0,) if n_points == 2 else tuple(np.linspace(-1.5, 1.5, n_points - 1).tolist()), first)
+
+
+def cut_at_chance(chance: float, spread: ModelSDs | None = None) -> Cuts:
+    """Return the answers 0 and 1 of which 1 has a given probability in the second arm.
+
+    The probability is over raters, prompts and texts.
+    """
+    latent, weights = special.roots_hermitenorm(_QUADRATURE_POINTS)
+    latent, weights = latent * (spread or ModelSDs()).within_arm, weights / weights.sum()
+
+    def missed(cut: float) -> float:
+        return float(weights @ special.expit(latent - cut)) - chance
+
+    return Cuts((float(optimize.brentq(missed, -_FAR, _FAR)),), first=0, is_from_control=True)
 
 
 def difference_of(effect: float, scale: AnswerModel, spread: ModelSDs | None = None) -> float:
@@ -239,6 +264,7 @@ def difference_of(effect: float, scale: AnswerModel, spread: ModelSDs | None = N
         # P(d > tie) − P(d < −tie), for d logistic about its mean.
         return float(weights @ (special.expit(apart - scale.tie) - special.expit(-apart - scale.tie)))
     latent = sd.within_arm * nodes
+    scale = scale.with_effect(effect) if isinstance(scale, Cuts) else scale
     first, second = (weights @ _mean_answer(latent + shift, scale) for shift in (effect / 2, -effect / 2))
     return float(first - second)
 
@@ -259,7 +285,7 @@ def net_superiority_of(effect: float, scale: AnswerModel, spread: ModelSDs | Non
     shared = math.hypot(sd.rater, sd.prompt) * nodes[:, None]
     apart = (effect + math.hypot(sd.rater_arm, sd.prompt_arm) * nodes[None, :]) / 2
     texts = sd.item * nodes[:, None]
-    cuts = np.array([*scale.at, np.inf])
+    cuts = np.array([*scale.with_effect(effect).at, np.inf])
     at_or_below = [
         np.einsum("...tk,t->...k", special.expit(cuts - (shared + shift)[..., None, None] - texts), weights)
         for shift in (apart, -apart)

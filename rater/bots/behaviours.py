@@ -45,7 +45,10 @@ class ResponseModel:
     passing: Mapping[ShownText, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
     """The answers that pass attention checks and practice, by dimension."""
     answers: Mapping[str, Callable[[float], float]] = field(default_factory=dict)
-    """Functions from logits to an answer, by dimension; for pairs, of the right level minus the left."""
+    """Functions from logits to an answer, by dimension; for pairs, of the right level minus the left; for a
+    choice among labels, to 1 if the target is recognised, else 0."""
+    targets: Mapping[ShownText, Mapping[str, float]] = field(default_factory=dict)
+    """The target of each text in a choice among labels, by dimension."""
     sd_severity: float = 1.0
     """Standard deviation of raters' severity, in logits."""
     sd_slope: float = 0.5
@@ -80,6 +83,10 @@ class Attentive:
         levels = [quality.level + self._slope * quality.side for quality in of_texts]
         perceived = levels[0] + self._severity if len(levels) == 1 else levels[1] - levels[0]
         answer = self._model.answers[asked.dimension](perceived + self._rng.logistic())
+        target = self._model.targets.get((asked.prompt, asked.texts[0]), {}).get(asked.dimension)
+        if target is not None:
+            others = [value for value in asked.values if value != target]
+            return target if answer else others[int(self._rng.integers(len(others)))]
         return answer if asked.values else _on_step(asked, answer)
 
 

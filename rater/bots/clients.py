@@ -217,7 +217,7 @@ def rate_in_store(
             view = view_trial(session, at, position)
             shown_ms = round(seconds_on_a_text(character, rng) * 1000)
             answers = {
-                each.name: Judgement(judge(_asked(view, each)))
+                each.name: Judgement(judge(_asked(view, each.shown_to(rater_id))))
                 for each in protocol.dimensions
                 if view.dimension in (None, each.name)
             }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rater.analysis.pilot import assume
-from rater.analysis.simulate import ModelSDs, logits_of
+from rater.analysis.simulate import Cuts, ModelSDs, logits_of
 from rater.bots.behaviours import Character, Judge, ResponseModel, ShownText, TextQuality, make_judge
 from rater.errors import StudyError
 from rater.publish.texts import published_text
@@ -19,8 +19,11 @@ from rater.sanitize import sanitize_for_display
 from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
 from rater.store.rating.publication import read_checks, read_items
+from rater.store.sealed.completions import Cell, KeptCompletion
 from rater.study.dimension import Dimension
+from rater.study.label_choice import Choose
 from rater.study.study import Study
+from rater.study.targets import find_target
 
 _SPREAD = ModelSDs()
 
@@ -46,10 +49,12 @@ class SimulatedRaters:
 def make_response_model(temporary: TempStudy, effect: float, rng: np.random.Generator) -> ResponseModel:
     """Draw the quality of each text, and read the answers that pass checks."""
     study = temporary.study
+    logits = _logits(study, effect)
     return ResponseModel(
-        qualities=_draw_qualities(study, temporary.synthetic_key, _logits(study, effect), rng),
+        qualities=_draw_qualities(study, temporary.synthetic_key, logits, rng),
         passing={**_practice(study), **_checks(temporary)},
-        answers={each.name: _answer(each) for each in study.dimensions},
+        answers={each.name: _answer(each, logits) for each in study.dimensions},
+        targets=_targets(study, temporary.synthetic_key),
         sd_severity=_SPREAD.rater,
         sd_slope=_SPREAD.rater_arm,
     )
@@ -63,8 +68,9 @@ def make_judges(
     return [make_judge(simulated.character(number), model, stream) for number, stream in enumerate(streams)]
 
 
-def _answer(dimension: Dimension) -> Callable[[float], float]:
-    simulated = assume(dimension)
+def _answer(dimension: Dimension, effect: float) -> Callable[[float], float]:
+    assumed = assume(dimension)
+    simulated = assumed.with_effect(effect) if isinstance(assumed, Cuts) else assumed
     return lambda level: float(simulated.answer(np.array([level]))[0])
 
 
@@ -87,12 +93,31 @@ def _draw_qualities(
     for cell, completion in synthetic_key:
         side = sides.get(cell.arm, 0.0)
         level = prompts[cell.prompt_index] + slopes[cell.prompt_index] * side + rng.normal(0, _SPREAD.item)
-        shown = (
-            sanitize_for_display(study.prompts[cell.prompt_index]),
-            sanitize_for_display(published_text(study, completion.text)),
-        )
-        qualities[shown] = TextQuality(float(level), side)
+        qualities[_shown(study, cell, completion)] = TextQuality(float(level), side)
     return qualities
+
+
+def _shown(study: Study, cell: Cell, completion: KeptCompletion) -> ShownText:
+    return (
+        sanitize_for_display(study.prompts[cell.prompt_index]),
+        sanitize_for_display(published_text(study, completion.text)),
+    )
+
+
+def _targets(study: Study, synthetic_key: SyntheticKey) -> dict[ShownText, dict[str, float]]:
+    """Return the number of the option that is correct for each text, by dimension."""
+    choices = {each.name: each.scale for each in study.dimensions if isinstance(each.scale, Choose)}
+    if not choices:
+        return {}
+    items, targets = study.rated_items, study.analysis.targets
+    return {
+        _shown(study, cell, completion): {
+            name: scale.answer(target)[0]
+            for name, scale in choices.items()
+            if (target := find_target(scale, cell.arm, items[cell.prompt_index].fields, targets))
+        }
+        for cell, completion in synthetic_key
+    }
 
 
 def _practice(study: Study) -> dict[ShownText, Mapping[str, tuple[float, float]]]:

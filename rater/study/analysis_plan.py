@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from rater.study.composite import Composite
-from rater.study.declaration import Declaration, InOrder, Name
+from rater.study.declaration import Declaration, InOrder, Label, Name
 
 Scope = Literal["raters+prompts", "raters+prompts+concepts", "raters+concepts", "raters", "prompts"]
 PlannedScore = Literal["net_superiority", "scale_points"]
@@ -141,6 +141,9 @@ class AnalysisPlan(Declaration):
     contrast: tuple[Name, Name] | None = None
     """The two arms of the primary contrast, first minus second; by default the first steered minus the first
     unsteered arm. (sealed)"""
+    targets: dict[Name, Label] = Field(default_factory=dict)
+    """For a choice among labels, the option that counts as the target, by arm; by default the concept of each
+    text. (sealed)"""
     contrasts: Annotated[tuple[Contrast, ...], InOrder] = ()
     """Secondary contrasts. By default every arm is compared with the control, and every arm except the
     control with each random control. The control is the unsteered arm or, if there is none, the second arm of

@@ -4,7 +4,7 @@ A composite is computed within an answer, never from means: the mean of minima i
 The harmonic mean is 0 if a part is 0, as in AxBench (Wu et al. 2025, arXiv 2501.17148).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol
 
@@ -79,9 +79,7 @@ def make_composite(
         raise ValueError(msg)
     require_different(f"of ({name!r})", of, "name each dimension once")
     for part in of:
-        if part not in known:
-            msg = f"the composite {name!r} has an unknown part {part!r}.{nearest(part, known)}"
-            raise ValueError(msg)
+        _require_part(name, part, known)
     first, *others = (known[part] for part in of)
     if first.scale.n_texts > 1:
         msg = f"the composite {name!r} combines answers about one text, but {first.name!r} compares texts"
@@ -103,6 +101,15 @@ def make_composite(
         raise ValueError(msg)
     question = f"{RULES[rule]} of {', '.join(of[:-1])} and {of[-1]}, within each answer"
     return CompositeScore(name, question, CompositeScale(float(low), float(high), rule, tuple(of)))
+
+
+def _require_part(name: str, part: str, known: Mapping[str, Part]) -> None:
+    if part not in known:
+        msg = f"the composite {name!r} has an unknown part {part!r}.{nearest(part, known)}"
+        raise ValueError(msg)
+    if known[part].scale.chance is not None:
+        msg = f"the composite {name!r} combines numbers, but {part!r} is a choice among labels"
+        raise ValueError(msg)
 
 
 def make_composites(declared: Sequence[Composite], dimensions: Sequence[Part]) -> tuple[CompositeScore, ...]:

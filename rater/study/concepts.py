@@ -4,10 +4,10 @@ An arm is then a method that takes the concept: a steered arm adds the vector of
 names it. For each concept the methods become arms with vectors and prompts of their own.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from rater.study.additions import Addition
 from rater.study.arms import (
@@ -49,6 +49,18 @@ def cross(prompts: Sequence[str], concepts: Sequence[Concept]) -> tuple[Item, ..
         for prompt in prompts
         for concept in concepts
     )
+
+
+def crossed_items(given: Mapping[str, Any]) -> tuple[Item, ...]:
+    """Return an item for each prompt and concept of a valid study file that has no items of its own."""
+    if given.get("items") or not given.get("concepts") or not given.get("prompts"):
+        return ()
+    try:
+        concepts = TypeAdapter(tuple[Concept, ...]).validate_python(given["concepts"])
+        is_valid = len({concept.words for concept in concepts}) == len(concepts)
+        return cross(given["prompts"], concepts) if is_valid else ()
+    except (TypeError, ValidationError):  # refused in its own place
+        return ()
 
 
 def arm_for(arm: Arm, concepts: Sequence[Concept], number: int) -> ConcreteArm:

@@ -43,3 +43,8 @@ class Dimension(Declaration):
         comment = None if self.comment is None else fill(self.comment, fields)
         update = {"question": fill(self.question, fields), "comment": comment}
         return self.model_copy(update={**update, "scale": self.scale.filled(fields)})
+
+    def shown_to(self, rater: str) -> Self:
+        """Return the dimension as a rater sees it, whose answers may be in an order of their own."""
+        scale = self.scale.shown_to(rater)
+        return self if scale is self.scale else self.model_copy(update={"scale": scale})

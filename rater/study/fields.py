@@ -24,7 +24,7 @@ RESERVED = frozenset(
         "dimension", "position", "place", "answer", "answer_text", "sample", "is_repeat", "cannot_judge",
         "comment", "guess", "n_revisions", "shown_ms", "first_render_ms", "hidden_ms", "answered_at",
         "first_answered_at", "n_characters", "n_tokens", "nll", "repetition", "mean_rating", "n_ratings",
-        "mean_rating_kept", "n_ratings_kept",
+        "mean_rating_kept", "n_ratings_kept", "chosen", "target", "options",
     }
 )  # fmt: skip
 """Names of the columns of ratings and texts, which the columns of fields must not repeat."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from rater.errors import ModelError, StudyError, nearest
-from rater.study import arms, practice_and_checks, scales
+from rater.study import arms, label_choice, practice_and_checks, scales
 from rater.study.arms import ExternalCompletions
 from rater.study.external_completions import read_external_completions
 from rater.study.study import Study
@@ -24,7 +24,10 @@ _CLASSES = {
 }
 TAGS = {
     tag: _CLASSES.get(tag, tag)
-    for tag in arms.TAGS | set(scales.CLASS_NAMES) | practice_and_checks.CHECK_KINDS
+    for tag in arms.TAGS
+    | set(scales.CLASS_NAMES)
+    | practice_and_checks.CHECK_KINDS
+    | label_choice.OPTION_TAGS
 }
 """The class of each tag that pydantic adds to the place of a value in a study."""
 

@@ -17,6 +17,7 @@ from rater.study.declaration import (
 )
 from rater.study.dimension import Dimension
 from rater.study.fields import ShownField
+from rater.study.label_choice import require_as_many_options
 from rater.study.practice_and_checks import AttentionCheck, Practice
 from rater.study.questionnaire import Question as QuestionnaireQuestion
 from rater.study.questionnaire import When
@@ -201,6 +202,9 @@ class Protocol(Declaration):
                     raise ValueError(msg)
             for name in translation.dimensions:
                 _require_dimension(f"translations[{language!r}].dimensions", name, self)
+                options = translation.dimensions[name].options
+                scale = next(each.scale for each in self.dimensions if each.name == name)
+                require_as_many_options(f"translations[{language!r}].dimensions[{name!r}]", scale, options)
             shown = [field.name for field in self.shown_fields]
             for name in translation.shown_fields:
                 if name not in shown:
@@ -299,6 +303,12 @@ def require_answers(place: str, accepted: Mapping[str, tuple[float, float]], pro
             if not scale.lowest <= end <= scale.highest:
                 msg = f"{place}.accepted[{name!r}] has {end:g}; valid: {scale.lowest:g} to {scale.highest:g}"
                 raise ValueError(msg)
+        if not scale.is_ordered and ends[0] != ends[1]:
+            msg = (
+                f"{place}.accepted[{name!r}] is {ends[0]:g} to {ends[1]:g}, but labels have no order; valid: "
+                f"one of the {scale.describe_values()}, as in ({ends[0]:g}, {ends[0]:g})"
+            )
+            raise ValueError(msg)
 
 
 def _require_dimension(place: str, name: str, protocol: Protocol) -> None:

@@ -14,7 +14,7 @@ from rater.study.declaration import Declaration
 from rater.study.fields import Fields, fill_all
 from rater.study.typed_numbers import write_number
 
-Widget: TypeAlias = Literal["points", "choices", "slider", "number"]
+Widget: TypeAlias = Literal["points", "choices", "labels", "slider", "number"]
 """The form control that shows a scale."""
 
 # choosing an answer and continuing, and working out a number and typing it: our assumptions
@@ -88,6 +88,8 @@ class AnswerScale(ABC):
     """The number of texts that a trial shows and an answer compares."""
     answer_unit: ClassVar[str] = "scale points"
     """The unit of answers and of differences between them."""
+    is_ordered: ClassVar[bool] = True
+    """True if a higher answer means more; False for labels."""
     has_known_ends: ClassVar[bool] = True
     """True if the lowest and highest answers are those of the scale, False if they come from the ratings."""
 
@@ -105,6 +107,16 @@ class AnswerScale(ABC):
     def allows_tie(self) -> bool:
         """True if a rater who compares texts may prefer none of them."""
         return False
+
+    @property
+    def chance(self) -> float | None:
+        """The probability of a correct answer by guessing; None where no answer is correct."""
+        return None
+
+    @property
+    def scored(self) -> "AnswerScale":
+        """The scale of what is analysed; another one where answers are compared with a correct one."""
+        return self
 
     @property
     @abstractmethod
@@ -197,6 +209,10 @@ class StudyScale(Declaration, AnswerScale):
     def name_value(self, value: float) -> str:
         """Return an answer as raters are shown it again."""
         return write_number(value)
+
+    def shown_to(self, rater: str) -> Self:  # noqa: ARG002 (most scales are the same for all raters)
+        """Return the scale as a rater sees it, whose answers may be in an order of their own."""
+        return self
 
     def filled(self, fields: Fields) -> Self:
         """Return the scale with the fields of a text in its labels."""

@@ -1,13 +1,14 @@
 """All scales that a study can declare, and their union.
 
 `scale` has their base. `number_scales` has scales on which one text gets a number, and `text_choices` has
-choices among texts.
+choices among texts, and `label_choice` a choice among labels.
 """
 
 from typing import Annotated
 
 from pydantic import Discriminator, Tag
 
+from rater.study.label_choice import Choose, TargetScore
 from rater.study.number_scales import Likert, Number, Slider
 from rater.study.scale import (
     SECONDS_PER_CHOICE,
@@ -27,6 +28,7 @@ __all__ = [
     "SECONDS_PER_NUMBER",
     "AnswerScale",
     "Choice",
+    "Choose",
     "Likert",
     "Number",
     "NumberRange",
@@ -35,11 +37,12 @@ __all__ = [
     "Scale",
     "Slider",
     "StudyScale",
+    "TargetScore",
     "Widget",
     "describe_preferences",
 ]
 
-_CLASSES: tuple[type[StudyScale], ...] = (Likert, Slider, Number, Pairwise)
+_CLASSES: tuple[type[StudyScale], ...] = (Likert, Slider, Number, Choose, Pairwise)
 CLASS_NAMES: dict[str, str] = {each.model_fields["kind"].default: each.__name__ for each in _CLASSES}
 """The class of each kind of scale. Pydantic adds the kind to the place of a value in a study."""
 
@@ -53,10 +56,11 @@ Scale = Annotated[
     Annotated[Likert, Tag("likert")]
     | Annotated[Slider, Tag("slider")]
     | Annotated[Number, Tag("number")]
+    | Annotated[Choose, Tag("choose")]
     | Annotated[Pairwise, Tag("pairwise")],
     Discriminator(
         _which_scale,
         custom_error_type="not_a_scale",
-        custom_error_message="a Likert(…), Slider(…), Number(…) or Pairwise(…)",
+        custom_error_message="a Likert(…), Slider(…), Number(…), Choose(…) or Pairwise(…)",
     ),
 ]

@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from rater.errors import nearest
 from rater.study import plan_checks
@@ -13,7 +12,7 @@ from rater.study.analysis_plan import AnalysisPlan, PlannedTest
 from rater.study.arms import Arm, ConceptSteered, Prompted, Sampling, Steered, Unsteered
 from rater.study.canonical import canonical_json, differing_paths
 from rater.study.composite import CompositeScore, make_composites
-from rater.study.concepts import CONCEPT, Concept, ConcreteArm, arm_for, cross, require_concepts
+from rater.study.concepts import CONCEPT, Concept, ConcreteArm, arm_for, crossed_items, require_concepts
 from rater.study.confounds import TextCue
 from rater.study.declaration import InOrder, Name, Text, require_different
 from rater.study.design import Design, Plan, set_size
@@ -22,6 +21,7 @@ from rater.study.field_checks import fixed_texts, require_templates
 from rater.study.fields import PROMPT, Item, require_same_fields
 from rater.study.practice_and_checks import AttentionCheck
 from rater.study.protocol import Protocol, require_answers, require_asked
+from rater.study.targets import name_options, require_targets
 
 DEFAULT_RATERS = 12
 
@@ -69,9 +69,10 @@ class Study(Protocol):
     def _items_have_prompts(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        crossed = _crossed_items(given)
+        crossed = crossed_items(given)
         if crossed:
             given = {**given, "items": crossed, "prompts": [item.prompt for item in crossed]}
+        given = name_options(given)
         if "prompts" in given or not given.get("items"):
             return given
         items = given["items"] if isinstance(given["items"], list | tuple) else ()
@@ -116,6 +117,7 @@ class Study(Protocol):
                 f"items with the field {CONCEPT!r}"
             )
             raise ValueError(msg)
+        require_targets(self.dimensions, self.rated_items, self.arm_names, self.analysis.targets)
         return self
 
     @model_validator(mode="after")
@@ -382,18 +384,6 @@ class Study(Protocol):
         except ValidationError:  # of a version of rater with other fields
             return differing_paths(json.loads(earlier), json.loads(self.canonical_json()))
         return differing_paths(before.model_dump(mode="json"), self.model_dump(mode="json"))
-
-
-def _crossed_items(given: Mapping[str, Any]) -> tuple[Item, ...]:
-    """Return an item for each prompt and concept of a valid study file that has no items of its own."""
-    if given.get("items") or not given.get("concepts") or not given.get("prompts"):
-        return ()
-    try:
-        concepts = TypeAdapter(tuple[Concept, ...]).validate_python(given["concepts"])
-        is_valid = len({concept.words for concept in concepts}) == len(concepts)
-        return cross(given["prompts"], concepts) if is_valid else ()
-    except (TypeError, ValidationError):  # refused in its own place
-        return ()
 
 
 def _name_item(item: Item) -> str:

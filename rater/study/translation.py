@@ -52,6 +52,10 @@ class DimensionTranslation(Declaration):
     """Unit, shown after the number. (rater)"""
     tie: Label | None = None
     """Label of the answer "neither". (rater)"""
+    options: Annotated[tuple[Label, ...], InOrder] | None = None
+    """Labels that are chosen among: all of them, in the order of the study. (rater)"""
+    none: Label | None = None
+    """Label of the answer "none of these". (rater)"""
     degrees: tuple[Label, ...] | None = None
     """Labels of degrees of preference, from weakest to strongest. (rater)"""
 

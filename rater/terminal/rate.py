@@ -340,7 +340,7 @@ class _Rating:
         show_texts(self.console, view.prompt, view.texts)
         submission_id, shown_at = secrets.token_hex(16), self.clock()
         asked = [each for each in protocol.dimensions if view.dimension in (None, each.name)]
-        dimensions = [each.filled(view.fields) for each in asked]
+        dimensions = [each.filled(view.fields).shown_to(rater_session.rater_id) for each in asked]
         may_go_back = position > 1 and self._can_revise(rater_session, position - 1)
         answers = self.asking.judge(dimensions, view.answers, may_go_back=may_go_back)
         if answers is None:

@@ -69,7 +69,8 @@ class Around:
         practice, needed = self.protocol.practice, self.protocol.practice_pass
         with reading(self.engine) as session:
             only = frame.read_only_dimension(session, rater_session.booklet_id)
-        dimensions = [each for each in self.protocol.dimensions if only in {None, each.name}]
+        asked = [each for each in self.protocol.dimensions if only in {None, each.name}]
+        dimensions = [each.shown_to(rater_session.rater_id) for each in asked]
         for attempt in range(rater_session.n_practice_attempts, PRACTICE_ATTEMPTS):
             answered = [self._practise_one(number, dimensions) for number in range(len(practice))]
             marked = mark(practice, answered, needed=needed)

@@ -76,3 +76,15 @@ def test_characters_about_the_visit_judge_attentively() -> None:
 
     assert isinstance(make_judge("quitting", model, rng()), Attentive)
     assert isinstance(make_judge("middle", model, rng()), Middle)
+
+
+def test_an_attentive_bot_chooses_the_target_it_recognises_and_else_any_other_label() -> None:
+    shown = ("It was", " a wedding.")
+
+    def chosen(recognises: float) -> set[float]:
+        model = ResponseModel({}, answers={"which": lambda _: recognises}, targets={shown: {"which": 2}})
+        judge = Attentive(model, np.random.default_rng(1))
+        return {judge(Asked(shown[0], (shown[1],), "which", (3, 1, 2, 0))) for _ in range(40)}
+
+    assert chosen(1) == {2}
+    assert chosen(0) == {0, 1, 3}

@@ -10,6 +10,8 @@ from rater.store.engine import disposing, reading
 from rater.store.rating.frame import read_answers, read_questionnaire
 from rater.store.rating.open import open_rating
 from rater.store.rating.studies import get_study
+from rater.study.dimension import Dimension
+from rater.study.label_choice import Choose, shuffled_places
 from rater.study.protocol import Protocol
 from rater.study.questionnaire import Question
 
@@ -59,3 +61,23 @@ def test_a_bot_answers_questions_about_itself(
     assert given["all"] in {("a",), ("b",)}
     assert given["age"] in {18.0, 19.0, 20.0}
     assert given["job"]
+
+
+def test_a_bot_that_takes_the_same_place_chooses_the_label_that_its_rater_sees_there(
+    publish_study: Callable[..., str], rating_url: str, protocol: Protocol
+) -> None:
+    labels = Choose(options=("a", "b", "c", "d", "e"))
+    which = Dimension(name="which", question="Which?", scale=labels)
+    publish_study(shown=protocol.model_copy(update={"dimensions": (which,)}), n_booklets=8)
+    with disposing(open_rating(rating_url)) as rating:
+        with reading(rating) as session:
+            study = get_study(session, "a_study")
+        for _ in range(8):
+            rate_in_store(
+                rating, study, character="middle", judge=Middle(), rng=np.random.default_rng(1), now=NOW
+            )
+        with reading(rating) as session:
+            answers = list(read_answers(session, study.id))
+    places = {row.rater_id: shuffled_places(row.rater_id, 5)[2] + 1 for row in answers}
+    assert all(row.answer == places[row.rater_id] for row in answers)
+    assert len(set(places.values())) > 1

@@ -11,7 +11,7 @@ from rater.store.rating.publication import NewTrial
 from rater.study.dimension import Dimension
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
-from rater.study.scales import Likert, Number, Pairwise, Slider
+from rater.study.scales import Choose, Likert, Number, Pairwise, Slider
 from rater.study.visit import ScreeningQuestion
 
 pytestmark = pytest.mark.browser
@@ -440,3 +440,18 @@ def test_a_phone_with_a_keyboard_shows_the_shortcuts_and_their_switch(browse: Br
         press(page, "ArrowRight")
         page.locator("#show-keys").tap()
         expect(page.get_by_role("switch", name="Turn off single-key shortcuts")).to_be_visible()
+
+
+@pytest.mark.parametrize(("keys", "place"), [("1", 1), ("4", 4), ("12", 12), ("13", 13), ("ArrowRight", 1)])
+def test_a_label_is_chosen_by_the_place_where_it_is_shown(
+    browse: Browse, start: Start, answers: Answers, keys: str, place: int
+) -> None:
+    study = start(Choose(options=tuple(f"label {n}" for n in range(1, 13)), none="none"), unable=True)
+    with browse() as context:
+        page = context.new_page()
+        enter(page, study)
+        values = [float(each.input_value()) for each in page.locator(".labels input").all()]
+        press(page, *((keys,) if keys.startswith("Arrow") else keys), "Enter")
+        at_trial(page, 2)
+    assert answers() == [(1, 1, values[place - 1])]
+    assert values[-1] == 0

@@ -24,6 +24,7 @@ from rater.store.rating.sessions import find_rater_session
 from rater.store.rating.studies import get_study, move_study
 from rater.store.rating.trials import Judgement, Submission, record_answers
 from rater.study.dimension import Dimension
+from rater.study.label_choice import Choose, shuffled_places
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
 from rater.study.scales import Likert
@@ -553,3 +554,20 @@ def test_a_trial_shows_its_fields_above_the_text_and_in_the_question(
 
 def _unpadded(printed: str) -> str:
     return "\n".join(line.rstrip() for line in printed.splitlines())
+
+
+def test_labels_are_chosen_by_their_place_in_the_order_of_the_rater(
+    publish_study: Publish, rate: Rate, protocol: Protocol, answers: Callable[[], list[AnswerRow]]
+) -> None:
+    labels = ("love", "weddings", "anger", "travel")
+    which = Dimension(name="which", question="Which?", scale=Choose(options=labels, none="none"))
+    publish_study(shown=protocol.model_copy(update={"dimensions": (which,)}))
+
+    printed = rate("y", "", "1", "4", "5", "")
+
+    rows = answers()
+    order = shuffled_places(rows[0].rater_id, 4)
+    assert [row.answer for row in rows] == [order[0] + 1, order[3] + 1, 0]
+    trial = printed[printed.index("1 of 3") : printed.index("2 of 3")]
+    places = [trial.index(f"{place}  {labels[index]}") for place, index in enumerate(order, start=1)]
+    assert places == sorted(places)

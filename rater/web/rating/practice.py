@@ -269,7 +269,10 @@ def _render_practice(
             shown_fields=shown_fields(protocol, shown.fields),
             texts_of=text_fields(shown.prompt, shown.texts),
             room=room_for(protocol, visit.rater_session),
-            questions=question_fields(shown_dimensions(protocol, shown), form_answers),
+            questions=question_fields(
+                [each.shown_to(visit.rater_session.rater_id) for each in shown_dimensions(protocol, shown)],
+                form_answers,
+            ),
             digits=answer_keys(protocol.dimensions),
             given=write_answers(answers),
         )

@@ -122,7 +122,9 @@ def trial_page(
         shown_fields=shown_fields(protocol, view.fields),
         texts_of=text_fields(view.prompt, view.texts),
         room=room_for(protocol, rater_session),
-        questions=question_fields([each.filled(view.fields) for each in dimensions], given),
+        questions=question_fields(
+            [each.filled(view.fields).shown_to(rater_session.rater_id) for each in dimensions], given
+        ),
         digits=answer_keys(dimensions),
         submission_id=submission_id,
         may_go_back=view.position > first_revisable(rater_session, protocol.revising),

@@ -3,12 +3,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from rater.store.rating.publication import NewTrial
+from rater.study.dimension import Dimension
+from rater.study.label_choice import shuffled_places
+from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
-from rater.study.scales import Pairwise
+from rater.study.scales import Choose, Pairwise
 from rater.study.study import Study
+from tests.web.conftest import Visitor
 
 Visit = Callable[[str], Any]
 Rows = Callable[[str], list[tuple[Any, ...]]]
@@ -236,3 +241,64 @@ def test_a_question_names_the_field_of_its_text_and_a_shown_field_is_above_it(
 
 def test_without_shown_fields_nothing_is_above_a_text(rating: Any) -> None:
     assert rating.soup.select(".fields") == []
+
+
+LABELS = ("love", "weddings", "anger", "travel", "work")
+
+
+def of_labels(protocol: Protocol) -> Protocol:
+    which = Dimension(
+        name="which", question="Which?", scale=Choose(options=LABELS, none="none of these"), cannot_judge=True
+    )
+    practice = Practice(prompt="I do", text=" take you.", accepted={"which": (2, 2)}, feedback="Weddings.")
+    return protocol.model_copy(update={"dimensions": (which,), "practice": (practice,)})
+
+
+def labels_of(person: Any) -> list[str]:
+    return [each.get_text(strip=True) for each in person.soup.select(".labels .number")]
+
+
+def test_each_rater_chooses_among_labels_in_an_order_of_their_own(
+    app: Flask, publish_study: Publish, protocol: Protocol, rows: Rows
+) -> None:
+    slug = publish_study(slug="labels", name="labels", shown=of_labels(protocol), n_booklets=6)
+    orders = set()
+    for _ in range(6):
+        person = Visitor(app.test_client(), slug).open().follow().press("agree").press()
+        seen = [labels_of(person)]
+        person.press(**{"answer.which": "2"}).press()
+        for _ in range(3):
+            seen += [labels_of(person), labels_of(person.open(person.at))]
+            person.press(**{"answer.which": "0"})
+        assert len(set(map(tuple, seen))) == 1
+        assert seen[0][-1] == "none of these"
+        orders.add(tuple(seen[0]))
+
+    assert len(orders) > 1
+    assert rows("SELECT DISTINCT value FROM answer") == [(0.0,)]
+    ids = [rater for (rater,) in rows("SELECT id FROM rater")]
+    computed = {tuple(LABELS[place] for place in shuffled_places(rater, 5)) for rater in ids}
+    assert {order[:5] for order in orders} == computed
+
+
+def test_practice_names_the_label_that_was_chosen_and_the_correct_one(
+    visitor: Visit, publish_study: Publish, protocol: Protocol
+) -> None:
+    person = visitor(publish_study(slug="labels", name="labels", shown=of_labels(protocol)))
+    person.open().follow().press("agree").press()
+
+    person.press(**{"answer.which": "3"})
+
+    assert "anger" in person.text
+    assert "weddings" in person.text
+
+
+@pytest.mark.parametrize("sent", ["6", "-1", "love", "1.0"])
+def test_an_answer_that_is_no_option_is_refused(
+    visitor: Visit, publish_study: Publish, protocol: Protocol, sent: str
+) -> None:
+    shown = of_labels(protocol).model_copy(update={"practice": ()})
+    person = visitor(publish_study(slug="labels", name="labels", shown=shown))
+    person.open().follow().press("agree").press().press(**{"answer.which": sent})
+
+    assert person.page.status_code == 400
