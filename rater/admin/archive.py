@@ -119,11 +119,14 @@ def rating_rows(study_id: int, *, with_identifiers: bool) -> Mapping[str, Own]:
 def sealed_rows(study_id: int) -> Mapping[str, Own]:
     """Select a study's rows in the sealed database, as above."""
     publications = select(sealed.Publication.id).where(sealed.Publication.study_id == study_id)
+    metrics = select(sealed.MetricRow.id).where(sealed.MetricRow.study_id == study_id)
     rows: dict[str, ColumnElement[bool]] = {
         "study": sealed.SealedStudyRow.id == study_id,
         "completion": sealed.CompletionRow.study_id == study_id,
         "publication": sealed.Publication.study_id == study_id,
         "key_entry": sealed.KeyEntry.publication_id.in_(publications),
+        "metric": sealed.MetricRow.study_id == study_id,
+        "measurement": sealed.MeasurementRow.metric_id.in_(metrics),
         "event": sealed.SealedEventRow.study_id == study_id,
     }
     return {name: Own(sealed.SealedBase.metadata.tables[name], where) for name, where in rows.items()}

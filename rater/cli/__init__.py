@@ -17,6 +17,7 @@ from rater.cli.export import export, forget
 from rater.cli.generate import generate
 from rater.cli.invite import invite
 from rater.cli.lifecycle import amend, close_, open_, pause, register, status
+from rater.cli.measure import measure
 from rater.cli.model import model
 from rater.cli.options import USER_MISTAKE
 from rater.cli.outputs import prepare_streams
@@ -61,7 +62,21 @@ def cli() -> None:
     """
 
 
-_BEFORE = (model, new, check, power, sweep, corpus, compare, generate, audit, rehearse, publish, register)
+_BEFORE = (
+    model,
+    new,
+    check,
+    power,
+    sweep,
+    corpus,
+    compare,
+    generate,
+    measure,
+    audit,
+    rehearse,
+    publish,
+    register,
+)
 _WHILE = (open_, user, invite, serve, rate, recover, status, pause, amend, backup, forget, close_)
 _AFTER = (analyze, export, archive, import_, verify, db, explain)
 for command in (*_BEFORE, *_WHILE, *_AFTER):

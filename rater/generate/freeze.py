@@ -23,6 +23,7 @@ from rater.store.sealed.completions import (
     insert_completions,
     read_cells,
 )
+from rater.store.sealed.measurements import delete_measurements
 from rater.store.sealed.open import create_sealed, open_sealed, open_sealed_if_begun
 from rater.store.sealed.schema import SealedEventRow
 from rater.store.sealed.studies import (
@@ -149,6 +150,7 @@ def _replace(
         now=now,
     )
     if restart:
+        delete_measurements(session, sealed_study.id, now=now)
         delete_completions(session, sealed_study.id)
 
 

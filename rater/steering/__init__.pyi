@@ -28,7 +28,6 @@ from .effects import Focus as Focus
 from .effects import NextTokenEffect as NextTokenEffect
 from .effects import PositionNorm as PositionNorm
 from .effects import TokenChange as TokenChange
-from .effects import count_words as count_words
 from .effects import focus as focus
 from .effects import kl_divergence as kl_divergence
 from .effects import next_token_effect as next_token_effect
@@ -61,5 +60,6 @@ from .vector_files import save_vectors as save_vectors
 from .vectors import SteeringVector as SteeringVector
 from .vectors import random_like as random_like
 from .vectors import residual_norm as residual_norm
+from .words import count_words as count_words
 
 __all__: list[str]

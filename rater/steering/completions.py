@@ -18,12 +18,13 @@ from rater.steering.batch import Completion, Row, StopReason, completion_seed
 from rater.steering.bridge import tokenize
 from rater.steering.context import require_no_block
 from rater.steering.draw import SamplingParameters
-from rater.steering.effects import count_words, token_repetition
+from rater.steering.effects import token_repetition
 from rater.steering.likelihood import unsteered_nlls
 from rater.steering.positions import Touch, Window, touches
 from rater.steering.prompts import render, set_off
 from rater.steering.sampler import generate as generate_rows
 from rater.steering.vectors import SteeringVector
+from rater.steering.words import count_words
 from rater.study.additions import AnyAddition
 from rater.study.arms import ModelArm, OtherModel, Prompted, Sampling, Steered, Unsteered
 from rater.study.validation import describe

@@ -45,6 +45,8 @@ class EventKind(StrEnum):
     CHANGED = "changed"
     TAKEN = "taken"
     """External completions were read."""
+    MEASURED = "measured"
+    """A metric of the texts was measured, or the measurements were deleted with the completions."""
 
 
 class EventColumns:

@@ -26,6 +26,7 @@ from rater.store.sealed.studies import (
 )
 from rater.study.study import Study
 from rater.verify.checks import Check, compare, not_checked, tampered, valid
+from rater.verify.measurements import verify_measurements
 from rater.verify.rating import verify_kinds
 
 
@@ -45,6 +46,7 @@ def verify_sealed(rating: Session, sealed: Session, published: UnparsedStudy) ->
         "generation log", SealedEventRow, read_events(sealed, SealedEventRow, sealed_study.id)
     )
     yield from _access_log(rating, sealed, published, sealed_study)
+    yield from verify_measurements(sealed, sealed_study.id)
     study = _read_study(sealed_study)
     if study is None or study.hash != published.study_hash or study.name != published.name:
         yield tampered("study", "The sealed study does not have the hash that was published.")

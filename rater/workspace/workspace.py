@@ -17,6 +17,9 @@ from rater.workspace.preservation import Preservation
 if TYPE_CHECKING:
     from rater.audit.findings import Audit
     from rater.bots.behaviours import Character
+    from rater.measure.metric import Metric
+    from rater.measure.run import MetricSummary
+    from rater.measure.run import Progress as MeasureProgress
     from rater.publish.draft import PreparedPublication
     from rater.rehearse import SimulatedRaters
     from rater.store.rating.studies import PublishedStudy
@@ -90,6 +93,55 @@ class Workspace(DataCollection, Preservation):
 
         declared, _ = declared_study(study)
         return list(describe_generation(self.databases, declared, GenerationOptions(**options)))
+
+    def measure(
+        self,
+        name: str,
+        metric: "Metric",
+        *,
+        called: str,
+        repeats: int = 1,
+        limit: int | None = None,
+        progress: "MeasureProgress | None" = None,
+    ) -> "MetricSummary":
+        """Measure the texts of a generated study, before or after publication; call it again to continue.
+
+        Values are stored in the sealed database. The metric is given prompts and texts in random order,
+        without arms.
+
+        Args:
+            name: The study's name.
+            metric: A metric of `rater.measure`.
+            called: The name under which its values are stored.
+            repeats: How often each text is measured.
+            limit: The largest number of texts to measure in this call.
+            progress: Receives how many of how many values are stored.
+
+        Raises:
+            StateError: the study is not generated, or a metric of this name is defined otherwise.
+            RaterError: the metric cannot be measured; earlier values are stored.
+        """
+        from rater.measure.run import measure_study
+
+        return measure_study(
+            self.sealed_url,
+            name,
+            metric,
+            name=called,
+            repeats=repeats,
+            limit=limit,
+            progress=(lambda _done, _planned: None) if progress is None else progress,
+        )
+
+    def metrics(self, name: str) -> "list[MetricSummary]":
+        """Return the metrics of a generated study, with the numbers of their values and failures.
+
+        Raises:
+            StateError: the study is not generated.
+        """
+        from rater.measure.run import summarise_metrics
+
+        return summarise_metrics(self.sealed_url, name)
 
     def audit(self, name: str) -> "Audit":
         """Search a generated or published study for what could tell raters which arm made a text.

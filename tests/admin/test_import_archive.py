@@ -12,6 +12,8 @@ from rater.admin.archive import Archived
 from rater.admin.import_archive import import_study
 from rater.analysis.primary import analyze
 from rater.errors import RaterError, SealError, StateError
+from rater.measure.run import measure_study
+from rater.measure.text_metrics import count_of
 from rater.study.study import Study
 from rater.unblind import Reason, unblind
 from rater.verify import verify_study
@@ -20,7 +22,7 @@ from tests.verify.tamper import file_of
 
 
 def test_a_study_goes_from_publication_to_another_machine(
-    published: Study, run: Run, rating_url: str, tmp_path: Path
+    published: Study, run: Run, rating_url: str, sealed_url: str, tmp_path: Path
 ) -> None:
     name, there = published.name, tmp_path / "there"
 
@@ -40,6 +42,7 @@ def test_a_study_goes_from_publication_to_another_machine(
     with pytest.raises(StateError, match=r"is open; an archive contains arms and answers"):
         run("archive", name, tmp_path / "early.zip")
     run("close", name)
+    measure_study(sealed_url, name, count_of(["fell"]), name="fell")
     run("analyze", name, "--yes", "--json", tmp_path / "here.json")
     archived = run("archive", name, tmp_path / "study.zip")
     assert "sha256" in archived
@@ -49,6 +52,7 @@ def test_a_study_goes_from_publication_to_another_machine(
     assert "none failed" in run("import", tmp_path / "study.zip", ratings=ratings, sealed=sealed)
     verified = run("verify", name, ratings=ratings, sealed=sealed)
     assert "1 amendment, each as logged" in verified
+    assert "24 values of 1 metric of the texts (fell)" in verified
     assert "No tampering was found." in verified
     run("analyze", name, "--json", there / "there.json", ratings=ratings, sealed=sealed)
     here, again = (json.loads(path.read_text()) for path in (tmp_path / "here.json", there / "there.json"))

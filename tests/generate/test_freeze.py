@@ -13,6 +13,8 @@ from sqlalchemy import select
 
 from rater.errors import StateError, StudyError
 from rater.generate.freeze import cells_by_model, freeze, look, take_external_completions
+from rater.measure.run import measure_study, summarise_metrics
+from rater.measure.text_metrics import count_of
 from rater.publish.publish import publish_study
 from rater.store.engine import disposing, reading
 from rater.store.log import read_events
@@ -108,6 +110,17 @@ def test_restarting_throws_the_completions_away(
     missing = freeze(sealed_url, hotter, now=NOW, restart=True)
 
     assert (len(missing.cells), missing.n_made) == (24, 0)
+
+
+def test_restarting_deletes_the_measurements_of_the_completions(
+    study: Study, seal_completions: SealCompletions, sealed_url: str
+) -> None:
+    seal_completions(study)
+    measure_study(sealed_url, study.name, count_of(["fell"]), name="fell")
+
+    freeze(sealed_url, study, now=NOW, restart=True)
+
+    assert summarise_metrics(sealed_url, study.name) == []
 
 
 def test_a_published_study_refuses_a_changed_file_and_says_what_changed(

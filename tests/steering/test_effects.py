@@ -10,7 +10,6 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from rater.errors import ModelError
 from rater.steering.effects import (
-    count_words,
     entropy,
     focus,
     kl_divergence,
@@ -95,16 +94,6 @@ def test_a_set_may_be_of_numpys_numbers_and_become_impossible() -> None:
 )
 def test_repetition_is_the_share_of_runs_seen_before(tokens: list[int], expected: float | None) -> None:
     assert token_repetition(tokens) == pytest.approx(expected)
-
-
-def test_words_are_counted_whatever_their_case() -> None:
-    text = "I don't LOVE weddings; the wedding, though, was a wedding-party's. Größe 日本"
-
-    assert count_words(text) == 13
-    assert count_words(text, ["wedding", "Love"]) == 3
-    assert count_words(text, ["don't"]) == 1
-    assert count_words("") == 0
-    assert count_words("Love, love and LOVE", ["love"], case_sensitive=True) == 1
 
 
 @pytest.mark.model

@@ -8,6 +8,8 @@ from sqlalchemy import JSON, Boolean, Column, Float, Integer
 
 from rater.admin.amend import amend_study
 from rater.errors import DatabaseError, StateError
+from rater.measure.run import measure_study
+from rater.measure.text_metrics import count_of
 from rater.publish.publish import close_study, open_study, publish_study
 from rater.store.engine import UtcDateTime
 from rater.store.rating.schema import RatingBase
@@ -32,7 +34,7 @@ def whole(
     sealed_url: str,
     once: Callable[..., None],
 ) -> Study:
-    """A closed study with a row in each table that a digest covers: with a check, an amendment, a guess."""
+    """A closed study with a row in each table that a digest covers: with a check, an amendment, a metric."""
     check = AttentionCheck(prompt="Please", text=" choose 5.", accepted={"happiness": (5, 5)})
     study = Study.model_validate(
         {**asking.model_dump(), "plan": Plan(raters=6, checks=(check,)).model_dump()}
@@ -46,6 +48,7 @@ def whole(
         amend_study(sealed_url, rating_url, changed, reason="Shorter.", by="me", now=NOW)
         rate(rating_url, study, "ann", 9)
         close_study(rating_url, study.name, now=NOW)
+        measure_study(sealed_url, study.name, count_of(["fell"]), name="fell")
 
     once("whole", make)
     return study

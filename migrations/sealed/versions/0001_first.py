@@ -176,6 +176,106 @@ def upgrade() -> None:
         sa.UniqueConstraint("completion_id", name=op.f("key_entry_has_unique_completion_id")),
     )
     op.create_index(op.f("key_entry_by_publication_id"), "key_entry", ["publication_id"], unique=False)
+    op.create_table(
+        "metric",
+        sa.Column("id", sa.Integer(), nullable=False, comment="Row number."),
+        sa.Column("study_id", sa.Integer(), nullable=False, comment="The study whose texts are measured."),
+        sa.Column("name", sa.String(), nullable=False, comment="Name of the metric on the command line."),
+        sa.Column(
+            "kind",
+            sa.String(),
+            nullable=False,
+            comment="Kind of metric: text, words, classifier, embedding, judge …",
+        ),
+        sa.Column(
+            "dimension",
+            sa.String(),
+            nullable=True,
+            comment="The dimension whose question a judge answered; empty for other metrics.",
+        ),
+        sa.Column(
+            "definition",
+            sa.String(),
+            nullable=False,
+            comment="Canonical JSON with everything that determines a value, without keys of a server.",
+        ),
+        sa.Column(
+            "order_seed",
+            sa.String(),
+            nullable=False,
+            comment="128 random bits in hexadecimal: the seed of the order in which texts are measured.",
+        ),
+        sa.Column(
+            "created_at", sa.DateTime(), nullable=False, comment="Time of the first measurement, in UTC."
+        ),
+        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("metric_refers_to_study_by_study_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("metric_key")),
+        sa.UniqueConstraint("study_id", "name", name="metric_has_unique_name"),
+    )
+    op.create_table(
+        "measurement",
+        sa.Column("id", sa.Integer(), nullable=False, comment="Row number, in the order of measurement."),
+        sa.Column("metric_id", sa.Integer(), nullable=False, comment="The metric."),
+        sa.Column(
+            "completion_id",
+            sa.Integer(),
+            nullable=False,
+            comment="The measured completion; of a pair, the one that was shown first.",
+        ),
+        sa.Column(
+            "second_completion_id",
+            sa.Integer(),
+            nullable=False,
+            comment="Of a pair, the completion that was shown second; otherwise the measured completion.",
+        ),
+        sa.Column("repeat", sa.Integer(), nullable=False, comment="Number of the repetition, from 0."),
+        sa.Column(
+            "shown_hash",
+            sa.String(),
+            nullable=False,
+            comment="SHA-256 of the prompt, text and fields that the metric was given.",
+        ),
+        sa.Column("value", sa.Double(), nullable=True, comment="The value; empty where there is none."),
+        sa.Column(
+            "reason",
+            sa.String(),
+            nullable=False,
+            comment="The reason why there is no value; empty where there is one.",
+        ),
+        sa.Column(
+            "reply",
+            sa.String(),
+            nullable=True,
+            comment="The raw reply of a judge, or the label of a classifier.",
+        ),
+        sa.Column("created_at", sa.DateTime(), nullable=False, comment="Time of the measurement, in UTC."),
+        sa.ForeignKeyConstraint(
+            ["completion_id"],
+            ["completion.id"],
+            name=op.f("measurement_refers_to_completion_by_completion_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["metric_id"], ["metric.id"], name=op.f("measurement_refers_to_metric_by_metric_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["second_completion_id"],
+            ["completion.id"],
+            name=op.f("measurement_refers_to_completion_by_second_completion_id"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("measurement_key")),
+        sa.UniqueConstraint(
+            "metric_id",
+            "completion_id",
+            "second_completion_id",
+            "repeat",
+            "shown_hash",
+            name="measurement_is_made_once",
+        ),
+    )
+    op.create_index(op.f("measurement_by_completion_id"), "measurement", ["completion_id"], unique=False)
+    op.create_index(
+        op.f("measurement_by_second_completion_id"), "measurement", ["second_completion_id"], unique=False
+    )
     for table in APPEND_ONLY:
         for change in ("UPDATE", "DELETE"):
             op.execute(_refusal(table, change))
@@ -186,6 +286,10 @@ def downgrade() -> None:
         for change in ("update", "delete"):
             on_table = f" ON {table}" if op.get_bind().dialect.name == "postgresql" else ""
             op.execute(f"DROP TRIGGER {table}_refuses_{change}{on_table}")
+    op.drop_index(op.f("measurement_by_second_completion_id"), table_name="measurement")
+    op.drop_index(op.f("measurement_by_completion_id"), table_name="measurement")
+    op.drop_table("measurement")
+    op.drop_table("metric")
     op.drop_index(op.f("key_entry_by_publication_id"), table_name="key_entry")
     op.drop_table("key_entry")
     op.drop_table("publication")

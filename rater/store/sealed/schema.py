@@ -110,6 +110,75 @@ class KeyEntry(SealedBase):
     )
 
 
+class MetricRow(SealedBase):
+    """A metric of a study's texts: a count, a classifier or a judge, frozen by its definition."""
+
+    __tablename__ = "metric"
+    __table_args__ = (UniqueConstraint("study_id", "name", name="metric_has_unique_name"),)
+
+    id: Mapped[int] = column("Row number.", primary_key=True, seen_by="sealed")
+    study_id: Mapped[int] = column(
+        "The study whose texts are measured.", ForeignKey("study.id"), seen_by="sealed"
+    )
+    name: Mapped[str] = column("Name of the metric on the command line.", seen_by="sealed")
+    kind: Mapped[str] = column(
+        "Kind of metric: text, words, classifier, embedding, judge …", seen_by="sealed"
+    )
+    dimension: Mapped[str | None] = column(
+        "The dimension whose question a judge answered; empty for other metrics.", seen_by="sealed"
+    )
+    definition: Mapped[str] = column(
+        "Canonical JSON with everything that determines a value, without keys of a server.", seen_by="sealed"
+    )
+    order_seed: Mapped[str] = column(
+        "128 random bits in hexadecimal: the seed of the order in which texts are measured.", seen_by="sealed"
+    )
+    created_at: Mapped[datetime] = column("Time of the first measurement, in UTC.", UtcDateTime)
+
+
+class MeasurementRow(SealedBase):
+    """One value of a metric for one text or pair of texts, or the reason why there is none."""
+
+    __tablename__ = "measurement"
+    __table_args__ = (
+        UniqueConstraint(
+            "metric_id",
+            "completion_id",
+            "second_completion_id",
+            "repeat",
+            "shown_hash",
+            name="measurement_is_made_once",
+        ),
+    )
+
+    id: Mapped[int] = column("Row number, in the order of measurement.", primary_key=True, seen_by="sealed")
+    metric_id: Mapped[int] = column("The metric.", ForeignKey("metric.id"), seen_by="sealed")
+    completion_id: Mapped[int] = column(
+        "The measured completion; of a pair, the one that was shown first.",
+        ForeignKey("completion.id"),
+        index=True,
+        seen_by="sealed",
+    )
+    second_completion_id: Mapped[int] = column(
+        "Of a pair, the completion that was shown second; otherwise the measured completion.",
+        ForeignKey("completion.id"),
+        index=True,
+        seen_by="sealed",
+    )
+    repeat: Mapped[int] = column("Number of the repetition, from 0.", seen_by="sealed")
+    shown_hash: Mapped[str] = column(
+        "SHA-256 of the prompt, text and fields that the metric was given.", seen_by="sealed"
+    )
+    value: Mapped[float | None] = column("The value; empty where there is none.", seen_by="sealed")
+    reason: Mapped[str] = column(
+        "The reason why there is no value; empty where there is one.", seen_by="sealed"
+    )
+    reply: Mapped[str | None] = column(
+        "The raw reply of a judge, or the label of a classifier.", seen_by="sealed"
+    )
+    created_at: Mapped[datetime] = column("Time of the measurement, in UTC.", UtcDateTime)
+
+
 class SealedEventRow(EventColumns, SealedBase):
     """The study's hash-chained log of generation."""
 
@@ -119,6 +188,7 @@ class SealedEventRow(EventColumns, SealedBase):
             EventKind.CHANGED,
             EventKind.TAKEN,
             EventKind.LOOK,
+            EventKind.MEASURED,
             State.GENERATED,
             State.PUBLISHED,
         }

@@ -1,0 +1,67 @@
+"""The texts of a study as a metric is given them: as raters see them, in random order, without arms."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+
+import numpy as np
+
+from rater.measure.metric import Shown, Unit
+from rater.publish.texts import published_text
+from rater.store.sealed.completions import KeptCompletion
+from rater.store.sealed.measurements import MeasuredTexts
+from rater.study.study import Study
+
+
+@dataclass(frozen=True)
+class StudyUnit:
+    """A text or a pair of texts of a study, with the numbers of its completions."""
+
+    texts: MeasuredTexts
+    shown: Unit
+
+
+def shown_text(study: Study, completion: KeptCompletion) -> Shown:
+    """Return what a metric is given of a completion."""
+    item = study.rated_items[completion.cell.prompt_index]
+    return Shown(item.prompt, published_text(study, completion.text), item.fields)
+
+
+def hash_shown(unit: Unit) -> str:
+    """Return the SHA-256 of what a metric is given, in hexadecimal."""
+    content = [asdict(each) for each in unit]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def list_units(
+    study: Study, completions: Sequence[KeptCompletion], *, n_texts: int, repeats: int = 1
+) -> list[StudyUnit]:
+    """List what is to be measured, in the order of completions.
+
+    Pairs are those that raters may see: two texts of a prompt of the same sample, each in both orders.
+    """
+    shown = {each.id: shown_text(study, each) for each in completions}
+    ids = [(each.id, each.id) for each in completions] if n_texts == 1 else _pairs(completions)
+    units = []
+    for first, second in ids:
+        unit = (shown[first],) if n_texts == 1 else (shown[first], shown[second])
+        hashed = hash_shown(unit)
+        units += [StudyUnit(MeasuredTexts(first, second, repeat, hashed), unit) for repeat in range(repeats)]
+    return units
+
+
+def _pairs(completions: Iterable[KeptCompletion]) -> list[tuple[int, int]]:
+    by_sample: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for each in completions:
+        by_sample[each.cell.prompt_index, each.cell.sample].append(each.id)
+    pairs = [pair for ids in by_sample.values() for pair in combinations(ids, 2)]
+    return [order for first, second in pairs for order in ((first, second), (second, first))]
+
+
+def in_random_order(units: Sequence[StudyUnit], order_seed: str) -> list[StudyUnit]:
+    """Shuffle units; the same seed gives the same order, so that a run that is continued keeps it."""
+    rng = np.random.default_rng(int(order_seed, 16))
+    return [units[index] for index in rng.permutation(len(units))]
