@@ -13,7 +13,7 @@ NO_NUMBER = "not a finite number"
 
 @dataclass(frozen=True)
 class Shown:
-    """What a metric is given of one text: what raters see of it, and nothing else."""
+    """The prompt, text and fields that a metric is given: what raters see of a text, and nothing else."""
 
     prompt: str
     text: str

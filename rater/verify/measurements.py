@@ -1,6 +1,6 @@
 """Verify the measurements of a study's texts against the sealed log.
 
-They are no part of the publication, so they may come before or after it. The log has the definition of each
+They are not part of the publication, so they may come before or after it. The log has the definition of each
 metric and, for each run, a digest of all of its values up to then.
 """
 
